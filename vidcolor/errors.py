@@ -1,0 +1,33 @@
+"""One family of errors: each message names the file, what is wrong and what to do."""
+
+from __future__ import annotations
+
+
+class VidcolorError(Exception):
+    """Work that failed for a reason the user can act on; the command ends with exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(VidcolorError):
+    """The request itself cannot be carried out as said; exit code 2."""
+
+    exit_code = 2
+
+
+class InputError(VidcolorError):
+    """A source that cannot be read: missing, not media, without a picture, damaged."""
+
+
+class OutputError(VidcolorError):
+    """A result that cannot be written: no room, no permission, a failing encoder."""
+
+
+class WeightsError(VidcolorError):
+    """Weights that are missing, unknown, or not what their digest says."""
+
+
+class Interrupted(VidcolorError):
+    """The user or the system asked the work to stop; exit code 130."""
+
+    exit_code = 130
