@@ -27,7 +27,7 @@ class WeightsError(VidcolorError):
     """Weights that are missing, unknown, or not what their digest says."""
 
 
-class Interrupted(VidcolorError):
+class StoppedError(VidcolorError):
     """The user or the system asked the work to stop; exit code 130."""
 
     exit_code = 130

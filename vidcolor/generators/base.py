@@ -58,6 +58,9 @@ class Generator(Protocol):
     has_confidence: bool
     digest: str
     """SHA-256 of the weights file, in hex."""
+    device: str
+    """Where it computes, as torch names it, e.g. ``cpu`` or ``cuda:0``; luma from elsewhere is
+    copied there, and the prediction stays there."""
 
     def __call__(
         self, luma: Tensor, hints: Hints | None = None, vividness: float | None = None

@@ -1,0 +1,203 @@
+"""From a luma plane to chroma planes: the steps that are the same for every generator.
+
+luma → proxy (small, upright, square pixels) → generator → a*, b* on its coarse grid → Cb, Cr under
+that luma → raised along luma edges → kept inside the gamut → code values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vidcolor.colour.chroma import ab_to_cbcr, limit_to_gamut
+from vidcolor.colour.ycbcr import MATRICES, Coding, Matrix, luma_of_rgb, rgb_of_ycbcr
+from vidcolor.temporal.upsample import GuidedUpsampler
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from vidcolor.colour.ycbcr import Plane
+
+    Array = NDArray[np.float32]
+
+MAX_ASPECT = 4.0
+"""A panorama's proxy is not made longer than this many short sides; it is squeezed instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """How stored pixels become the picture that people see, and that the generator must see."""
+
+    width: int
+    height: int
+    pixel_aspect: float = 1.0
+    """Width of a pixel over its height."""
+    quarter_turns: int = 0
+    """Counter-clockwise turns by 90° for display; mirroring makes no difference to a generator."""
+
+    def proxy_size(self, short_side: int) -> tuple[int, int]:
+        """Height and width of the proxy, before turning."""
+        aspect = self.width * self.pixel_aspect / self.height
+        if aspect >= 1:
+            return short_side, round(short_side * min(aspect, MAX_ASPECT))
+        return round(short_side * min(1 / aspect, MAX_ASPECT)), short_side
+
+    def to_upright(self, image: NDArray[Any]) -> NDArray[Any]:
+        """(H, W) as stored -> as displayed."""
+        return np.rot90(image, self.quarter_turns)
+
+    def to_stored(self, image: NDArray[Any]) -> NDArray[Any]:
+        """(..., H, W) as displayed -> as stored."""
+        return np.rot90(image, -self.quarter_turns, axes=(-2, -1))
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """What the generator said of one frame, in the orientation of the stored pixels."""
+
+    ab: Array
+    """a*, b*: (2, h, w) float32."""
+    confidence: Array
+    """(h, w) float32 in [0, 1]."""
+    proxy: Array
+    """Y' that the generator saw: (H', W') float32 in [0, 1]."""
+
+
+class Colorizer:
+    """A generator with everything that it takes to use it on pictures.
+
+    Thread-safe after construction except for `predict`, which one thread at a time may call.
+    """
+
+    def __init__(
+        self,
+        model: str = "embedded",
+        device: str = "auto",
+        precision: str = "auto",
+        vividness: float | None = None,
+    ) -> None:
+        """Load a generator.
+
+        Args:
+            model: ``embedded``, or a path to a safetensors file of the same network.
+            device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+            precision: ``auto``, ``fp32`` or ``bf16``.
+            vividness: 0 to 1, or None for the generator's default.
+
+        Raises:
+            WeightsError: no such weights, or damaged ones.
+            UsageError: no such device.
+        """
+        from vidcolor.generators import load_generator
+        from vidcolor.generators.predictor import Predictor
+
+        self._generator = load_generator(model, device=device, precision=precision)
+        self._predictor = Predictor(self._generator)
+        self._vividness = vividness
+        self._upsample = GuidedUpsampler()
+
+    @property
+    def name(self) -> str:
+        """The generator's name."""
+        return self._generator.name
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the weights, in hex."""
+        return self._generator.digest
+
+    def proxy(self, luma: Plane, coding: Coding, geometry: Geometry) -> Array:
+        """The small upright copy that the generator looks at: float32 in [0, 1]."""
+        import cv2
+
+        height, width = geometry.proxy_size(self._generator.native_size)
+        smaller = luma.shape[0] > height or luma.shape[1] > width
+        method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+        small = cv2.resize(np.ascontiguousarray(luma), (width, height), interpolation=method)
+        upright: Array = np.ascontiguousarray(geometry.to_upright(coding.luma_to_unit(small)))
+        return upright
+
+    def predict(self, proxies: Sequence[Array], geometry: Geometry) -> list[Colour]:
+        """Colour a batch of proxies of one size."""
+        ab, confidence = self._predictor(np.stack(proxies), vividness=self._vividness)
+        return [
+            Colour(
+                ab=np.ascontiguousarray(geometry.to_stored(ab[n])),
+                confidence=np.ascontiguousarray(geometry.to_stored(confidence[n])),
+                proxy=np.ascontiguousarray(geometry.to_stored(proxies[n])),
+            )
+            for n in range(len(proxies))
+        ]
+
+    def chroma(
+        self,
+        colour: Colour,
+        luma: Plane,
+        coding: Coding,
+        matrix: Matrix,
+        subsampling: tuple[int, int] = (0, 0),
+    ) -> tuple[Array, Array]:
+        """Cb and Cr for a frame's own luma.
+
+        Args:
+            colour: what the generator said of it.
+            luma: (H, W) code values.
+            coding: what they mean.
+            matrix: the matrix of the output.
+            subsampling: log2 of luma samples for a chroma sample, across and down.
+
+        Returns:
+            Cb, Cr: float32 in [-0.5, 0.5], of the chroma planes' size (rounded up).
+        """
+        import cv2
+
+        _, rows, columns = colour.ab.shape
+        coarse = cv2.resize(colour.proxy, (columns, rows), interpolation=cv2.INTER_AREA)
+        chroma = ab_to_cbcr(colour.ab, coarse.reshape(rows, columns), matrix)
+        guide = coding.luma_to_unit(_subsample(luma, subsampling))
+        raised = self._upsample(chroma, colour.proxy, guide)
+        cb, cr = np.ascontiguousarray(raised[..., 0]), np.ascontiguousarray(raised[..., 1])
+        limit_to_gamut(cb, cr, guide, matrix)
+        return cb, cr
+
+    def colorize(self, picture: NDArray[Any]) -> NDArray[Any]:
+        """Colour one picture held in memory.
+
+        Args:
+            picture: grey (H, W) or R'G'B' (H, W, 3): uint8, uint16, or float in [0, 1];
+                of a colour picture only the luma (BT.709) is used.
+
+        Returns:
+            R'G'B' (H, W, 3) of the same type, whose luma is that of the input.
+        """
+        matrix = MATRICES["bt709"]
+        bits = {"uint8": 8, "uint16": 16}.get(str(picture.dtype), 16)
+        codes = picture
+        if picture.dtype.kind == "f":
+            codes = np.rint(np.clip(picture, 0, 1) * 65535).astype(np.uint16)
+        if codes.ndim == 3:
+            codes = luma_of_rgb(codes, matrix, bits, bits)
+        coding = Coding(bits, full_range=True)
+        geometry = Geometry(width=codes.shape[1], height=codes.shape[0])
+        (colour,) = self.predict([self.proxy(codes, coding, geometry)], geometry)
+        cb, cr = self.chroma(colour, codes, coding, matrix)
+        rgb = np.clip(rgb_of_ycbcr(coding.luma_to_unit(codes), cb, cr, matrix), 0, 1)
+        if picture.dtype.kind == "f":
+            return rgb.astype(picture.dtype)
+        return np.rint(rgb * coding.luma_span).astype(picture.dtype)
+
+
+def _subsample(luma: Plane, subsampling: tuple[int, int]) -> Plane:
+    """Luma averaged over the samples that share a chroma sample."""
+    import cv2
+
+    across, down = subsampling
+    if not across and not down:
+        return luma
+    size = (-(-luma.shape[1] >> across), -(-luma.shape[0] >> down))
+    small: Plane = cv2.resize(np.ascontiguousarray(luma), size, interpolation=cv2.INTER_AREA)
+    return small.reshape(size[1], size[0])

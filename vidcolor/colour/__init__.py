@@ -1,0 +1,1 @@
+"""Colour science: Lab, Y′CbCr matrices and ranges, gamut, a*b* bins."""

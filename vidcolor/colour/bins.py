@@ -1,0 +1,99 @@
+"""The a*b* bins over which a generator predicts, and what it makes of such a distribution.
+
+The bins are the points of a 10-unit grid that sRGB can show at some lightness (Zhang et al.,
+"Colorful Image Colorization", 2016, counted 313 with another gamut and rounding). The network's
+outputs are in the order of `gamut_bins`, so that order is part of every weights file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SPACING = 10
+"""Distance of neighbouring bins in a*b* units."""
+
+_ROWS = (
+    (-90, 80, 80), (-80, 40, 80), (-70, 20, 90), (-60, 0, 90), (-50, -20, 90),
+    (-40, -30, 90), (-30, -30, 90), (-20, -40, 90), (-10, -50, 90), (0, -60, 90),
+    (10, -70, 80), (20, -70, 80), (30, -80, 80), (40, -90, 80), (50, -90, 70),
+    (60, -100, 70), (70, -110, 70), (80, -110, 70), (90, -90, 0), (100, -70, -50),
+)  # fmt: skip
+"""(a*, first b*, last b*), both ends included.
+
+A table rather than a computation: some bins are reached by a single corner of the gamut, and an
+ulp on another machine must not shift the order that weights depend on.
+`tests/colour/test_bins.py` derives it from the gamut.
+"""
+
+NUM_BINS = sum((last - first) // SPACING + 1 for _, first, last in _ROWS)
+"""260."""
+
+DEFAULT_VIVIDNESS = 0.62
+"""Temperature 0.38: Zhang et al.'s trade between averaged-out and spotty colour."""
+MIN_TEMPERATURE = 0.05
+"""What vividness 1 means. Lower gives the same picture: by then one bin holds all the weight."""
+
+CONFIDENCE_SCALE = 20.0
+"""Expected error, in a*b* units, at which confidence is one half."""
+
+
+def gamut_bins() -> Tensor:
+    """The bins' a*, b*: (260, 2) float32, by rising a*, then b*."""
+    return torch.tensor(
+        [(float(a), float(b)) for a, first, last in _ROWS for b in range(first, last + 1, SPACING)]
+    )
+
+
+def temperature(vividness: float | None = None) -> float:
+    """Annealing temperature T for a vividness: T = 1 - vividness, at least `MIN_TEMPERATURE`.
+
+    Args:
+        vividness: 0 (the mean of what is plausible) to 1 (the likeliest colour); None for 0.62.
+
+    Raises:
+        ValueError: vividness is not in [0, 1].
+    """
+    vividness = DEFAULT_VIVIDNESS if vividness is None else vividness
+    if not 0 <= vividness <= 1:
+        raise ValueError(f"vividness must be 0 to 1, not {vividness}")
+    return max(1 - vividness, MIN_TEMPERATURE)
+
+
+def colour_of(
+    logits: Tensor, bins: Tensor, vividness: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """Turn predicted distributions into colour and the confidence in it.
+
+    The colour is the annealed mean: the mean of the bins under softmax(logits / T). The confidence
+    is s^2 / (s^2 + D^2), where D^2 is the expected squared a*b* distance between that colour and a
+    colour drawn from the distribution itself (T = 1), and s is `CONFIDENCE_SCALE`. So it is 1 where
+    the network allows for one colour only, 1/2 where it expects to be off by s, and, up to a
+    factor, an inverse-variance weight. It is the network's opinion of itself: a wrong and narrow
+    distribution is confidently wrong.
+
+    Args:
+        logits: (N, Q, h, w), any float type.
+        bins: (Q, 2), a*, b* of each bin.
+        vividness: see `temperature`.
+
+    Returns:
+        a*, b*, (N, 2, h, w) float32; and confidence, (N, 1, h, w) float32 in [0, 1].
+    """
+    t = temperature(vividness)
+    # Bins last: one softmax row is then one stretch of memory, which is several times faster,
+    # and a channels-last network hands the logits over in this order anyway.
+    rows = logits.float().permute(0, 2, 3, 1)
+    bins = bins.float()
+    moments = torch.cat([bins, bins.square().sum(1, keepdim=True)], dim=1)
+    ab = torch.softmax(rows / t, dim=-1) @ bins
+    mean_a, mean_b, mean_square = (torch.softmax(rows, dim=-1) @ moments).unbind(-1)
+    # E|q - ab|^2, expanded; rounding can leave it a hair below zero.
+    cross = mean_a * ab[..., 0] + mean_b * ab[..., 1]
+    spread = (mean_square - 2 * cross + ab.square().sum(-1)).clamp(min=0)
+    confidence = CONFIDENCE_SCALE**2 / (CONFIDENCE_SCALE**2 + spread)
+    return ab.permute(0, 3, 1, 2).contiguous(), confidence.unsqueeze(1)

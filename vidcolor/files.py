@@ -1,0 +1,117 @@
+"""Results appear under their final name only when they are complete and on the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import glob
+import os
+from typing import TYPE_CHECKING
+
+from vidcolor.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+
+def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
+    """Refuse a target that would destroy something, or that nobody could write.
+
+    Raises:
+        UsageError: it is a source (by any name or link), or exists and `force` is not set.
+        OutputError: its directory does not exist and cannot be made, or is not writable.
+    """
+    for source in sources:
+        if _same_file(source, target):
+            raise UsageError(f"{target}: is the source itself; name another output")
+    if target.is_dir():
+        raise UsageError(f"{target}: is a directory; name a file in it, or use --out-dir")
+    if target.exists() and not force:
+        raise UsageError(f"{target}: exists already; choose another name or say --force")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{target.parent}: cannot be made ({error.strerror})") from error
+    if not os.access(target.parent, os.W_OK | os.X_OK) or not _can_create_in(target.parent):
+        raise OutputError(f"{target.parent}: is not writable; choose another place for the output")
+
+
+def _same_file(a: Path, b: Path) -> bool:
+    try:
+        return a.samefile(b)
+    except OSError:
+        return a.absolute() == b.absolute()
+
+
+def _can_create_in(directory: Path) -> bool:
+    """Whether a file can really be made there: mount options and ACLs know more than mode bits."""
+    probe = directory / f".vidcolor-{os.getpid()}.probe"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        return error.errno == errno.ENOSPC  # said later, with what was lacking
+    return True
+
+
+@contextlib.contextmanager
+def published(target: Path) -> Iterator[Path]:
+    """A temporary path beside `target`; renamed to it when the block ends well, else removed.
+
+    What is written is flushed to the disk before the rename, so that even a power cut leaves
+    either the whole result or none. Leftovers of processes that died are cleared away.
+
+    Raises:
+        OutputError: the disk is full, or the system refuses the write.
+    """
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    _clear_leftovers(target)
+    try:
+        yield partial
+        sync(partial)
+        partial.replace(target)
+        sync(target.parent)
+    except OSError as error:
+        raise OutputError(f"{target}: {describe_os_error(error)}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def describe_os_error(error: OSError) -> str:
+    """A system error as a phrase that says what to do where we know."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full; make room and run the same command again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "cannot be written here (no permission, or a read-only file system)"
+    return f"cannot be written ({error.strerror or error})"
+
+
+def sync(path: Path) -> None:
+    """Flush a file or directory to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems
+            raise
+    finally:
+        os.close(handle)
+
+
+def _clear_leftovers(target: Path) -> None:
+    for leftover in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
+        owner = leftover.name.rsplit(".", 2)[-2]
+        if owner.isdigit() and not _is_running(int(owner)):
+            leftover.unlink(missing_ok=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,1 @@
+"""A film as a job: plan it, render it, put it together."""

@@ -1,0 +1,88 @@
+"""Stages that run beside each other: iterators joined by short queues."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+
+T = TypeVar("T")
+
+_POLL_S = 0.1
+
+
+class _End:
+    """Closes a stage's queue; carries the error that ended it, if any."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
+    """Run an iterator in a thread of its own, at most `depth` items ahead.
+
+    Order is kept. An error in the thread is raised here, after the items that came before it.
+    When the consumer stops early the thread is stopped and awaited, and the iterator is closed
+    in the thread that ran it.
+
+    Args:
+        items: what to iterate over.
+        depth: how many finished items may wait; memory is bounded by it.
+    """
+    ready: queue.Queue[T | _End] = queue.Queue(maxsize=depth)
+    stop = threading.Event()
+    thread = threading.Thread(target=_fill, args=(items, ready, stop), daemon=True)
+    thread.start()
+    try:
+        while True:
+            item = ready.get()
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _fill(items: Iterable[T], ready: queue.Queue[T | _End], stop: threading.Event) -> None:
+    iterator = iter(items)
+    end = _End()
+    try:
+        for item in iterator:
+            if not _put(ready, item, stop):
+                break
+    except BaseException as error:  # whatever it is, the consumer must hear of it
+        end = _End(error)
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            close()
+    _put(ready, end, stop)
+
+
+def _put(ready: queue.Queue[T | _End], item: T | _End, stop: threading.Event) -> bool:
+    """Wait for room, but not longer than the consumer lives."""
+    while not stop.is_set():
+        try:
+            ready.put(item, timeout=_POLL_S)
+        except queue.Full:
+            continue
+        return True
+    return False
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of `size` items; the last may be shorter."""
+    batch: list[T] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

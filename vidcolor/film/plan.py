@@ -1,0 +1,149 @@
+"""Everything that is decided about a film before the first frame is coloured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidcolor.colorizer import Geometry
+from vidcolor.media.company import StreamFate, plan_company
+from vidcolor.media.encode import EncoderPlan, EncoderRequest, plan_encoder
+from vidcolor.media.probe import MediaInfo, VideoInfo, probe
+from vidcolor.media.write import muxer_of
+
+if TYPE_CHECKING:
+    from vidcolor.options import ColorizeOptions, Purpose
+
+_SUFFIX_FOR: dict[Purpose, str] = {"delivery": "", "editing": ".mov", "archive": ".mkv"}
+_KEEPS_SUFFIX = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+
+
+@dataclass(frozen=True, slots=True)
+class FilmPlan:
+    """How one film becomes one coloured film."""
+
+    info: MediaInfo
+    target: Path
+    encoder: EncoderPlan
+    company: tuple[StreamFate, ...]
+    start_s: Fraction | None
+    """On the source's own clock, which need not begin at 0."""
+    end_s: Fraction | None
+    shift_pts: int
+    """Ticks taken off every time stamp, so that a trimmed film begins where the whole one did."""
+    warnings: tuple[str, ...]
+
+    @property
+    def video(self) -> VideoInfo:
+        """The picture that is coloured."""
+        return self.info.video
+
+    @property
+    def expected_frames(self) -> int | None:
+        """Frames to come, for progress alone; None if the source does not tell."""
+        total, duration = self.video.estimated_frames, self.video.duration_s
+        if total is None or not duration or (self.start_s is None and self.end_s is None):
+            return total
+        origin = stream_origin(self.video)
+        start = self.start_s if self.start_s is not None else origin
+        end = origin + Fraction(duration)
+        if self.end_s is not None:
+            end = min(end, self.end_s)
+        return max(0, round(total * float(end - start) / duration))
+
+
+def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
+    """Look at a source and decide what happens to each of its streams.
+
+    Raises:
+        InputError: the source cannot be read or has no picture.
+        UsageError: the target or the encoder cannot hold it.
+    """
+    info = probe(source)
+    muxer = muxer_of(target)
+    request = EncoderRequest(
+        options.purpose, options.encoder, options.encoder_options, options.pix_fmt
+    )
+    encoder = plan_encoder(info.video, muxer, request)
+    company = plan_company(source, muxer)
+    origin = stream_origin(info.video)
+    start = None if options.start is None else origin + options.start
+    end = None if options.end is None else origin + options.end
+    shift = 0 if options.start is None else int(options.start / info.video.time_base)
+    return FilmPlan(
+        info=info,
+        target=target,
+        encoder=encoder,
+        company=company,
+        start_s=start,
+        end_s=end,
+        shift_pts=shift,
+        warnings=tuple(_warnings(info, muxer, encoder, company, options)),
+    )
+
+
+def stream_origin(video: VideoInfo) -> Fraction:
+    """When the picture begins on the source's clock, in seconds."""
+    return (video.start_pts or 0) * video.time_base
+
+
+def film_geometry(video: VideoInfo) -> Geometry:
+    """How the film is displayed."""
+    return Geometry(
+        width=video.width,
+        height=video.height,
+        pixel_aspect=float(video.sample_aspect_ratio or 1),
+        quarter_turns=video.quarter_turns,
+    )
+
+
+def default_target(source: Path, options: ColorizeOptions, directory: Path | None = None) -> Path:
+    """Where the result goes if nobody says: beside the source, or into `directory`.
+
+    Delivery keeps the source's container where it is one that editors take; sources in others
+    become the first of MP4, MOV and Matroska that holds all their streams.
+    """
+    suffix = _SUFFIX_FOR[options.purpose]
+    if not suffix and source.suffix.lower() in _KEEPS_SUFFIX:
+        suffix = source.suffix
+    if not suffix:
+        suffix = _roomiest_suffix(source)
+    name = source.stem + suffix if directory else f"{source.stem}.colour{suffix}"
+    return (directory or source.parent) / name
+
+
+def _roomiest_suffix(source: Path) -> str:
+    for suffix, muxer in ((".mp4", "mp4"), (".mov", "mov"), (".mkv", "matroska")):
+        if all(f.kept for f in plan_company(source, muxer)):
+            return suffix
+    return ".mkv"
+
+
+def _warnings(
+    info: MediaInfo,
+    muxer: str,
+    encoder: EncoderPlan,
+    company: tuple[StreamFate, ...],
+    options: ColorizeOptions,
+) -> list[str]:
+    video = info.video
+    said = list(encoder.warnings)
+    if video.tint == "colour":
+        said.append("the source is in colour already; its own colour is replaced")
+    if not encoder.lossless_luma:
+        said.append(
+            f"luma is rounded from {video.coding.bits} to {encoder.layout.bits} bits, "
+            f"as --pix-fmt {encoder.layout.name} asks"
+        )
+    if video.layout.alpha:
+        said.append("the picture's alpha plane is not kept")
+    if muxer in ("matroska", "webm") and (1000 % video.time_base.denominator):
+        said.append("Matroska rounds time stamps to 1 ms; mp4 and mov keep them exactly")
+    for fate in company:
+        if not fate.kept:
+            said.append(f"not kept: {fate.stream.kind} stream {fate.stream.index}: {fate.note}")
+    if options.start is not None and video.timecode:
+        said.append("time code is left out of a film that is trimmed at its start")
+    return said

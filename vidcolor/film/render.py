@@ -1,0 +1,110 @@
+"""The picture's way through the pipeline: decode, proxy, generate, compose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidcolor.colour.ycbcr import Coding, change_depth
+from vidcolor.film.pipeline import batched, prefetch
+from vidcolor.film.plan import FilmPlan, film_geometry
+from vidcolor.mark import draw_mark
+from vidcolor.media.planes import picture_with_chroma
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from vidcolor.colorizer import Colorizer, Colour
+    from vidcolor.colour.ycbcr import Plane
+    from vidcolor.media.planes import VideoFrame
+    from vidcolor.media.read import Frame
+    from vidcolor.options import ColorizeOptions
+
+    Array = NDArray[np.float32]
+
+READ_AHEAD_BYTES = 192 * 2**20
+"""Decoded frames that may wait between two stages, together."""
+MAX_READ_AHEAD = 16
+
+
+@dataclass(slots=True)
+class ColouredFrame:
+    """A frame that is ready for the encoder."""
+
+    index: int
+    pts: int
+    duration: int
+    picture: VideoFrame
+    confidence: Array
+    """On the generator's grid, (h, w) float32 in [0, 1]."""
+
+
+@dataclass(slots=True)
+class _Analysed:
+    """A frame and the small copy that the generator looks at."""
+
+    frame: Frame
+    proxy: Array
+
+
+def render(
+    plan: FilmPlan, frames: Iterator[Frame], colorizer: Colorizer, options: ColorizeOptions
+) -> Iterator[ColouredFrame]:
+    """Colour frames, in order, each exactly once.
+
+    Decoding and analysis run in one thread, the generator and composing in a second, and the
+    caller (the encoder) in its own; short queues between them bound the memory.
+    """
+    depth = _read_ahead(plan)
+    batch = min(options.batch, depth)
+    analysed = prefetch(_analyse(plan, frames, colorizer), depth)
+    return prefetch(_colour(plan, analysed, colorizer, options, batch), max(1, depth // 2))
+
+
+def _read_ahead(plan: FilmPlan) -> int:
+    """Frames that fit into the memory set aside for waiting ones."""
+    video = plan.video
+    size = video.width * video.height * (1 if video.coding.bits <= 8 else 2) * 2
+    return int(np.clip(READ_AHEAD_BYTES // max(1, size), 1, MAX_READ_AHEAD))
+
+
+def _analyse(plan: FilmPlan, frames: Iterator[Frame], colorizer: Colorizer) -> Iterator[_Analysed]:
+    geometry = film_geometry(plan.video)
+    for frame in frames:
+        yield _Analysed(frame, colorizer.proxy(frame.luma, plan.video.coding, geometry))
+
+
+def _colour(
+    plan: FilmPlan,
+    analysed: Iterator[_Analysed],
+    colorizer: Colorizer,
+    options: ColorizeOptions,
+    batch: int,
+) -> Iterator[ColouredFrame]:
+    geometry = film_geometry(plan.video)
+    for group in batched(analysed, batch):
+        colours = colorizer.predict([a.proxy for a in group], geometry)
+        for a, colour in zip(group, colours, strict=True):
+            picture = compose(plan, a.frame, colour, colorizer, options)
+            yield ColouredFrame(
+                a.frame.index, a.frame.pts, a.frame.duration, picture, colour.confidence
+            )
+
+
+def compose(
+    plan: FilmPlan, frame: Frame, colour: Colour, colorizer: Colorizer, options: ColorizeOptions
+) -> VideoFrame:
+    """The frame with chroma: recorded luma, predicted colour, the encoder's pixel format."""
+    source, layout, matrix = plan.video.coding, plan.encoder.layout, plan.video.matrix
+    cb, cr = colorizer.chroma(colour, frame.luma, source, matrix, layout.subsampling)
+    luma: Plane = frame.luma
+    if options.mark:
+        luma = draw_mark(luma, cb, cr, source, matrix, layout.subsampling)
+    luma = change_depth(luma, source, layout.bits)
+    target = Coding(layout.bits, source.full_range)
+    codes = (target.chroma_to_codes(cb), target.chroma_to_codes(cr))
+    return picture_with_chroma(frame.picture, layout.name, luma, codes)

@@ -1,0 +1,149 @@
+"""EfficientNet-Lite2, as an encoder: five feature maps, at strides 2, 4, 8, 16 and 32.
+
+Tan & Le, "EfficientNet", 2019, in the Lite variant that TensorFlow published in 2020: no
+squeeze-and-excitation, ReLU6 for swish. The pretrained weights are Apache-2.0. TensorFlow's SAME
+padding is kept (at stride 2 it pads more at the far side), as the weights were trained with it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch.nn.functional as F  # noqa: N812
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A run of blocks of one width."""
+
+    num_blocks: int
+    kernel: int
+    stride: int
+    expansion: int
+    channels: int
+
+
+STEM_CHANNELS = 32
+LITE2_STAGES = (
+    Stage(1, 3, 1, 1, 16),
+    Stage(3, 3, 2, 6, 24),
+    Stage(3, 5, 2, 6, 48),
+    Stage(4, 3, 2, 6, 88),
+    Stage(4, 5, 1, 6, 120),
+    Stage(5, 5, 2, 6, 208),
+    Stage(1, 3, 1, 6, 352),
+)
+FEATURE_STAGES = (0, 1, 2, 4, 6)
+"""The last stage at each of the strides 2, 4, 8, 16, 32."""
+FEATURE_CHANNELS = tuple(LITE2_STAGES[i].channels for i in FEATURE_STAGES)
+"""16, 24, 48, 120, 352."""
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class SameConv(nn.Conv2d):
+    """Convolution with TensorFlow's SAME padding: ceil(size / stride) outputs, odd kernels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C', ceil(H / stride), ceil(W / stride))."""
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        if stride == 1:
+            return F.conv2d(x, self.weight, self.bias, 1, kernel // 2, 1, self.groups)
+        top, bottom = _same_padding(x.shape[-2], kernel, stride)
+        left, right = _same_padding(x.shape[-1], kernel, stride)
+        x = F.pad(x, (left, right, top, bottom))
+        return F.conv2d(x, self.weight, self.bias, stride, 0, 1, self.groups)
+
+
+def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    total = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+class ConvNorm(nn.Module):
+    """Convolution and batch norm, with or without ReLU6."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int = 1,
+        stride: int = 1,
+        groups: int = 1,
+        activate: bool = True,
+    ) -> None:
+        super().__init__()
+        self.conv = SameConv(in_channels, out_channels, kernel, stride, groups=groups, bias=False)
+        self.norm: nn.Module = nn.BatchNorm2d(out_channels, eps=1e-3, momentum=0.01)
+        self.activate = activate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C', ceil(H / stride), ceil(W / stride))."""
+        x = self.norm(self.conv(x))
+        # In place is safe: what the convolution (or the norm) returned is nobody else's.
+        return F.relu6(x, inplace=True) if self.activate else x
+
+    def fold(self) -> None:
+        """Fold the norm into the convolution, for inference only. Idempotent."""
+        if isinstance(self.norm, nn.BatchNorm2d):
+            self.conv = fuse_conv_bn_eval(self.conv, self.norm)
+            self.norm = nn.Identity()
+
+
+class Block(nn.Module):
+    """Inverted residual: expand, filter each channel, project."""
+
+    def __init__(self, in_channels: int, stage: Stage, stride: int) -> None:
+        super().__init__()
+        inner = in_channels * stage.expansion
+        expands = stage.expansion != 1
+        self.expand = ConvNorm(in_channels, inner) if expands else nn.Identity()
+        self.depthwise = ConvNorm(inner, inner, stage.kernel, stride, groups=inner)
+        self.project = ConvNorm(inner, stage.channels, activate=False)
+        self.is_residual = stride == 1 and in_channels == stage.channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C', ceil(H / stride), ceil(W / stride))."""
+        y: Tensor = self.project(self.depthwise(self.expand(x)))
+        return x + y if self.is_residual else y
+
+
+class EfficientNetLite2(nn.Module):
+    """The encoder, without EfficientNet's last 1x1 convolution and its classifier."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = ConvNorm(3, STEM_CHANNELS, kernel=3, stride=2)
+        self.stages = nn.ModuleList()
+        channels = STEM_CHANNELS
+        for stage in LITE2_STAGES:
+            blocks = nn.Sequential()
+            for i in range(stage.num_blocks):
+                blocks.append(Block(channels, stage, stage.stride if i == 0 else 1))
+                channels = stage.channels
+            self.stages.append(blocks)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Extract features.
+
+        Args:
+            x: (N, 3, H, W), RGB in [0, 1] normalised by `IMAGENET_MEAN` and `IMAGENET_STD`.
+
+        Returns:
+            Features at strides 2, 4, 8, 16, 32 with `FEATURE_CHANNELS` channels.
+        """
+        x = self.stem(x)
+        features = []
+        for i, stage in enumerate(self.stages):
+            x = stage(x)
+            if i in FEATURE_STAGES:
+                features.append(x)
+        return features

@@ -1,0 +1,291 @@
+"""Which encoder writes the picture, in which pixel format, and proof that it will.
+
+Every plan is tried out on a scratch container in memory before work starts, so that an unknown
+option or a size that the encoder refuses is said at once and not after the first minute.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import av
+from av.codec.context import Flags
+
+from vidcolor.errors import UsageError
+from vidcolor.media.planes import PixelLayout, pixel_layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vidcolor.media.probe import VideoInfo
+    from vidcolor.options import Purpose
+
+MUXERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+    ".mxf": "mxf",
+}
+"""Containers that a film can be written to, by suffix."""
+
+PURPOSE_ENCODERS: dict[Purpose, tuple[str, ...]] = {
+    "delivery": ("libx264", "libx265", "ffv1"),
+    "editing": ("prores_ks", "ffv1"),
+    "archive": ("ffv1",),
+}
+"""The first that holds the source's bit depth without rounding is taken."""
+
+MUXER_ENCODERS = {
+    "webm": ("libsvtav1", "libvpx-vp9"),
+    "mxf": ("dnxhd", "prores_ks", "ffv1"),
+}
+"""Containers with their own ideas of what they hold; these go before the purpose's."""
+
+ENCODER_OPTIONS: dict[str, dict[str, str]] = {
+    "libx264": {"crf": "16", "preset": "medium"},
+    "libx265": {"crf": "18", "preset": "medium", "x265-params": "log-level=error"},
+    "libsvtav1": {"crf": "24", "preset": "8"},
+    "libvpx-vp9": {"crf": "24", "b": "0", "row-mt": "1", "cpu-used": "4"},
+    "ffv1": {"level": "3", "g": "1", "slicecrc": "1"},
+    "prores_ks": {"profile": "hq", "vendor": "apl0"},
+    "dnxhd": {"profile": "dnxhr_hq"},
+    "h264_nvenc": {"preset": "p5", "cq": "18"},
+    "hevc_nvenc": {"preset": "p5", "cq": "20"},
+    "av1_nvenc": {"preset": "p5", "cq": "24"},
+    # FFmpeg's own lossy encoders default to 200 kbit/s: constant quality 2 instead (118 units each)
+    "mpeg2video": {"flags": "+qscale", "global_quality": "236"},
+    "mpeg4": {"flags": "+qscale", "global_quality": "236"},
+    "mjpeg": {"flags": "+qscale", "global_quality": "236"},
+}
+
+MIN_SIZE = {"libx265": 64}
+"""Smallest side in pixels; below it x265 corrupts memory instead of refusing."""
+
+_SUBSAMPLING_ORDER: dict[Purpose, tuple[tuple[int, int], ...]] = {
+    "delivery": ((1, 1), (1, 0), (0, 0)),
+    "editing": ((1, 0), (0, 0), (1, 1)),
+    "archive": ((1, 1), (1, 0), (0, 0)),
+}
+_CONSTANT_RATE_MUXERS = ("mxf",)
+_INTERLACING_ENCODERS = ("libx264", "mpeg2video", "mpeg4", "prores_ks", "dnxhd", "h264_nvenc")
+_PROGRESSIVE = (0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderRequest:
+    """What the user asked of the encoder."""
+
+    purpose: Purpose = "delivery"
+    encoder: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    pix_fmt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderPlan:
+    """How the picture is written."""
+
+    muxer: str
+    encoder: str
+    layout: PixelLayout
+    options: dict[str, str]
+    time_base: Fraction
+    lossless_luma: bool
+    """False if the user's pixel format has fewer bits than the source's luma."""
+    warnings: tuple[str, ...] = field(default=())
+
+
+def plan_encoder(video: VideoInfo, muxer: str, request: EncoderRequest) -> EncoderPlan:
+    """Choose encoder and pixel format for a source, and try them out.
+
+    Luma keeps its bit depth or gains bits (which is exact); it loses some only if the user's
+    `pix_fmt` says so. What may change freely is chroma subsampling: all chroma is ours.
+
+    Raises:
+        UsageError: no such encoder or option, or one that cannot hold the source.
+    """
+    encoders = (request.encoder,) if request.encoder else _default_encoders(muxer, request.purpose)
+    reasons = []
+    for encoder in encoders:
+        try:
+            layouts = _candidate_layouts(video, encoder, request)
+            plan = _first_that_opens(video, muxer, encoder, layouts, request)
+        except UsageError as error:
+            reasons.append(str(error))
+            continue
+        if reasons:
+            note = f"{reasons[0]}; {encoder} is used instead"
+            plan = replace(plan, warnings=(*plan.warnings, note))
+        return plan
+    raise UsageError(reasons[0])
+
+
+def _default_encoders(muxer: str, purpose: Purpose) -> tuple[str, ...]:
+    own = MUXER_ENCODERS.get(muxer)
+    if own and purpose == "delivery":
+        return own
+    return PURPOSE_ENCODERS[purpose]
+
+
+def encoder_formats(encoder: str) -> list[PixelLayout]:
+    """The planar Y'CbCr formats an encoder takes, as layouts.
+
+    Raises:
+        UsageError: PyAV has no such video encoder.
+    """
+    try:
+        codec = av.Codec(encoder, "w")
+    except ValueError as error:
+        raise UsageError(
+            f"no encoder called {encoder!r}; try libx264, libx265, libsvtav1, ffv1, prores_ks "
+            "or dnxhd"
+        ) from error
+    if codec.type != "video":
+        raise UsageError(f"{encoder} encodes {codec.type}, not pictures")
+    names = [f.name for f in codec.video_formats or ()] or ["yuv420p", "yuv422p", "yuv444p"]
+    planar = (n for n in names if n.startswith(("yuv4", "yuvj4")) and not n.endswith("be"))
+    return [pixel_layout(n) for n in planar if "msb" not in n]
+
+
+def _candidate_layouts(
+    video: VideoInfo, encoder: str, request: EncoderRequest
+) -> list[PixelLayout]:
+    """Pixel formats worth trying, best first."""
+    offered = encoder_formats(encoder)
+    smallest = MIN_SIZE.get(encoder, 1)
+    if min(video.width, video.height) < smallest:
+        raise UsageError(f"{encoder} cannot write pictures smaller than {smallest} pixels")
+    if request.pix_fmt:
+        chosen = [f for f in offered if f.name == request.pix_fmt]
+        if not chosen:
+            choices = ", ".join(f.name for f in offered)
+            raise UsageError(f"{encoder} cannot write {request.pix_fmt}; it takes: {choices}")
+        return chosen
+    plain = [f for f in offered if not f.full_range] or offered
+    deep = [f for f in plain if f.bits >= video.coding.bits]
+    if not deep:
+        most = max((f.bits for f in plain), default=8)
+        raise UsageError(
+            f"{encoder} holds {most} bits and this luma has {video.coding.bits}: choose another "
+            f"encoder (ffv1 holds all), or accept rounding with --pix-fmt yuv420p"
+            f"{'10le' if most >= 10 else ''}"
+        )
+    bits = min(f.bits for f in deep)
+    order = _subsampling_order(video, request.purpose)
+    fitting = [f for f in deep if f.bits == bits and f.subsampling in order]
+    return sorted(fitting, key=lambda f: order.index(f.subsampling))
+
+
+def _subsampling_order(video: VideoInfo, purpose: Purpose) -> list[tuple[int, int]]:
+    order = list(_SUBSAMPLING_ORDER[purpose])
+    own = video.layout.subsampling
+    keep_own = purpose == "archive" or video.interlaced  # field flags live in the decoded frame
+    if video.layout.kind == "yuv" and keep_own and own in order:
+        order.insert(0, order.pop(order.index(own)))
+    odd = (video.width % 2, video.height % 2)
+    return sorted(order, key=lambda s: bool((s[0] and odd[0]) or (s[1] and odd[1])))
+
+
+def _first_that_opens(
+    video: VideoInfo,
+    muxer: str,
+    encoder: str,
+    layouts: Iterable[PixelLayout],
+    request: EncoderRequest,
+) -> EncoderPlan:
+    refusal = f"{encoder} has no pixel format for this source"
+    for layout in layouts:
+        for time_base in _time_bases(video, muxer):
+            plan = EncoderPlan(
+                muxer=muxer,
+                encoder=encoder,
+                layout=layout,
+                options=_options(video, muxer, encoder, layout, request),
+                time_base=time_base,
+                lossless_luma=layout.bits >= video.coding.bits,
+            )
+            try:
+                _try_out(plan, video)
+            except (av.FFmpegError, ValueError) as error:
+                refusal = _refusal(plan, video, error)
+                continue
+            return plan
+    raise UsageError(refusal)
+
+
+def _options(
+    video: VideoInfo, muxer: str, encoder: str, layout: PixelLayout, request: EncoderRequest
+) -> dict[str, str]:
+    """Our defaults for this encoder and source, under what the user asked for."""
+    options = dict(ENCODER_OPTIONS.get(encoder, {}))
+    if encoder == "dnxhd" and layout.bits > 8:
+        options["profile"] = "dnxhr_hqx" if layout.subsampling == (1, 0) else "dnxhr_444"
+    if video.variable_rate and muxer in ("mp4", "mov") and encoder in ("libx264", "libx265"):
+        options["bf"] = "0"  # with B-frames these muxers state too short a duration
+    return {**options, **dict(request.options)}
+
+
+def _time_bases(video: VideoInfo, muxer: str) -> list[Fraction]:
+    """The source's own; for encoders and containers that know only frames, one frame."""
+    frame = 1 / video.rate if video.rate else video.time_base
+    return [frame] if muxer in _CONSTANT_RATE_MUXERS else [video.time_base, frame]
+
+
+def _refusal(plan: EncoderPlan, video: VideoInfo, error: Exception) -> str:
+    text = str(error)
+    if "does not support" in text:
+        suffixes = {"mp4": ".mov or .mkv", "webm": ".mkv or .mp4"}.get(plan.muxer, ".mkv")
+        return f"a {plan.muxer} file cannot hold {plan.encoder}; name the output {suffixes}"
+    asked = ", ".join(f"{k}={v}" for k, v in plan.options.items()) or "none"
+    return (
+        f"{plan.encoder} refuses {video.width}x{video.height} {plan.layout.name} with options "
+        f"{asked}; change --encoder, --encoder-option or --pix-fmt"
+    )
+
+
+def _try_out(plan: EncoderPlan, video: VideoInfo) -> None:
+    """Open the encoder and write a header, in memory."""
+    with av.open(io.BytesIO(), "w", format=plan.muxer) as scratch:
+        stream = add_picture_stream(scratch, plan, video)
+        scratch.start_encoding()
+        left_over = sorted(stream.codec_context.options)
+    if left_over:
+        names = ", ".join(left_over)
+        raise UsageError(f"{plan.encoder} has no option {names}; see `ffmpeg -h encoder=…`")
+
+
+def add_picture_stream(
+    container: av.container.OutputContainer, plan: EncoderPlan, video: VideoInfo
+) -> av.VideoStream:
+    """Add the picture to an output, with every tag that must be known before the header."""
+    stream = container.add_stream(plan.encoder, rate=video.rate)
+    context = stream.codec_context
+    context.width, context.height = video.width, video.height
+    context.pix_fmt = plan.layout.name
+    context.time_base = plan.time_base
+    context.options = dict(plan.options)
+    context.flags |= Flags.frame_duration
+    if video.sample_aspect_ratio:
+        context.sample_aspect_ratio = video.sample_aspect_ratio
+    context.color_range = 2 if video.coding.full_range else 1
+    context.colorspace = video.matrix.code
+    context.color_primaries = video.tags.primaries
+    context.color_trc = video.tags.transfer
+    _mark_fields(context, plan, video)
+    if video.display_matrix:
+        stream.set_display_matrix(list(video.display_matrix))
+    elif video.rotation_degrees:
+        stream.set_display_rotation(video.rotation_degrees)
+    return stream
+
+
+def _mark_fields(context: av.VideoCodecContext, plan: EncoderPlan, video: VideoInfo) -> None:
+    if video.field_order not in _PROGRESSIVE:
+        context.field_order = video.field_order
+    if video.interlaced and plan.encoder in _INTERLACING_ENCODERS:
+        context.flags |= Flags.interlaced_dct | Flags.interlaced_me

@@ -1,0 +1,210 @@
+"""A film's frames, in order, each with its luma and its own time stamp."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import av
+
+from vidcolor.errors import InputError
+from vidcolor.media.planes import grey_from_channel, luma_plane, pixel_layout
+from vidcolor.media.probe import VideoInfo, open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from vidcolor.colour.ycbcr import Plane
+    from vidcolor.options import GreyFrom
+
+MAX_ERRORS_IN_A_ROW = 200
+"""Packets that fail one after another before the rest of a film is given up."""
+SEEK_MARGIN_S = 3
+"""How much earlier than asked to seek: MPEG program and transport streams land late."""
+END_TOLERANCE_S = 0.5
+
+_layout = lru_cache(maxsize=32)(pixel_layout)
+
+
+@dataclass(slots=True)
+class Frame:
+    """One picture of the film on its way through the pipeline."""
+
+    index: int
+    pts: int
+    """In the source's time base."""
+    duration: int
+    """Until the next frame is shown, in the source's time base; 0 if unknown (the last frame)."""
+    luma: Plane
+    """(H, W) uint8 or uint16 code values at the source's depth."""
+    picture: av.VideoFrame
+    """The decoded frame: carries field flags, captions and side data to the encoder."""
+
+
+@dataclass(slots=True)
+class Damage:
+    """What was wrong with a source, as found while reading it."""
+
+    bad_packets: int = 0
+    corrupt_frames: int = 0
+    repaired_stamps: int = 0
+    missing_s: float = 0.0
+    """How much earlier the film ends than it says."""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether picture was lost (repaired time stamps alone are no loss)."""
+        return bool(self.bad_packets or self.corrupt_frames or self.missing_s or self.notes)
+
+    def describe(self) -> list[str]:
+        """One sentence for each kind of damage."""
+        said = list(self.notes)
+        if self.bad_packets:
+            said.append(f"{self.bad_packets} packets could not be decoded; their frames are lost")
+        if self.corrupt_frames:
+            said.append(f"{self.corrupt_frames} frames are damaged in the source")
+        if self.missing_s:
+            said.append(
+                f"the film ends {self.missing_s:.1f} s too early; is it cut off?"
+            )
+        if self.repaired_stamps:
+            said.append(
+                f"{self.repaired_stamps} time stamps were missing or repeated; mended"
+            )
+        return said
+
+
+class FilmReader:
+    """Decodes the picture of one film, once through."""
+
+    def __init__(
+        self,
+        path: Path,
+        video: VideoInfo,
+        grey_from: GreyFrom = "luma",
+        start_s: Fraction | None = None,
+        end_s: Fraction | None = None,
+    ) -> None:
+        """Prepare to read.
+
+        Args:
+            path: the film.
+            video: what `probe` saw of it.
+            grey_from: what the luma is made from.
+            start_s: seconds of the source's clock before which frames are left out.
+            end_s: seconds of the source's clock from which on frames are left out.
+        """
+        self.damage = Damage()
+        self._path, self._video, self._grey_from = path, video, grey_from
+        self._start, self._end = start_s, end_s
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield every frame in the order of display.
+
+        Raises:
+            InputError: the picture's size changes on the way.
+        """
+        waiting: Frame | None = None
+        for frame in self._stamped(self._decode()):
+            if waiting is not None:
+                waiting.duration = frame.pts - waiting.pts
+                yield waiting
+            waiting = frame
+        if waiting is not None:
+            waiting.duration = self._nominal_step(waiting.picture)
+            self._note_early_end(waiting)
+            yield waiting
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        """Decoded pictures, past whatever does not decode."""
+        with open_source(self._path) as container:
+            stream = container.streams[self._video.index]
+            stream.thread_type = "AUTO"
+            if self._start is not None:
+                pts = int((self._start - SEEK_MARGIN_S) / self._video.time_base)
+                if pts > (self._video.start_pts or 0):
+                    container.seek(pts, stream=stream, backward=True)
+            packets = container.demux(stream)
+            errors = 0
+            while errors < MAX_ERRORS_IN_A_ROW:
+                try:
+                    packet = next(packets, None)
+                    if packet is None:
+                        return
+                    pictures = packet.decode()
+                except av.EOFError:
+                    return
+                except av.FFmpegError:
+                    self.damage.bad_packets += 1
+                    errors += 1
+                    continue
+                errors = 0
+                yield from pictures
+            self.damage.notes.append("the rest of the film could not be read")
+
+    def _stamped(self, pictures: Iterator[av.VideoFrame]) -> Iterator[Frame]:
+        """Frames with strictly rising time stamps, inside the wanted time."""
+        last: int | None = None
+        index = 0
+        for picture in pictures:
+            pts = self._next_stamp(picture, last)
+            last = pts
+            time = pts * self._video.time_base
+            if self._start is not None and time < self._start:
+                continue
+            if self._end is not None and time >= self._end:
+                return
+            self._check_size(picture, time)
+            self.damage.corrupt_frames += bool(picture.is_corrupt)
+            yield Frame(index, pts, 0, self._luma(picture), picture)
+            index += 1
+
+    def _next_stamp(self, picture: av.VideoFrame, last: int | None) -> int:
+        if picture.pts is not None and (last is None or picture.pts > last):
+            return int(picture.pts)
+        self.damage.repaired_stamps += 1
+        if last is None:
+            return self._video.start_pts or 0
+        return last + (1 if picture.pts is not None else self._nominal_step(picture))
+
+    def _nominal_step(self, picture: av.VideoFrame) -> int:
+        if self._video.rate:
+            return max(1, round(1 / (self._video.rate * self._video.time_base)))
+        return int(picture.duration or 1)
+
+    def _check_size(self, picture: av.VideoFrame, time: Fraction) -> None:
+        video = self._video
+        if (picture.width, picture.height) == (video.width, video.height):
+            return
+        since = float(time - (video.start_pts or 0) * video.time_base)
+        raise InputError(
+            f"{self._path}: the picture changes from {video.width}x{video.height} to "
+            f"{picture.width}x{picture.height} at {since:.3f} s; "
+            f"colour the parts by themselves with --end {since:.3f} and --start {since:.3f}"
+        )
+
+    def _luma(self, picture: av.VideoFrame) -> Plane:
+        layout, video = _layout(picture.format.name), self._video
+        if layout.luma_bits != video.coding.bits:
+            raise InputError(
+                f"{self._path}: the pixel format changes from {video.layout.name} to "
+                f"{layout.name} on the way; colour the parts by themselves"
+            )
+        if self._grey_from == "luma":
+            return luma_plane(picture, layout, video.matrix)
+        return grey_from_channel(picture, layout, video.coding, video.matrix, self._grey_from)
+
+    def _note_early_end(self, last: Frame) -> None:
+        stated = self._video.stated_end_s
+        if stated is None or self._end is not None:
+            return
+        end = float(
+            (last.pts + max(last.duration, last.picture.duration or 0)) * self._video.time_base
+        )
+        tolerance = max(END_TOLERANCE_S, 2 / float(self._video.rate or 25))
+        if end < stated - tolerance:
+            self.damage.missing_s = stated - end

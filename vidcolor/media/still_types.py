@@ -1,0 +1,132 @@
+"""What a still picture is here: its luma, and what has to come out with it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from vidcolor.colour.ycbcr import Coding
+from vidcolor.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vidcolor.colour.ycbcr import Matrix, Plane
+
+Tint = Literal["grey", "tinted", "colour"]
+GreyFrom = Literal["luma", "red", "green", "blue", "lightest"]
+
+MAX_PIXELS = 300_000_000
+"""Larger pictures are refused before anything is decoded; a scan of 20000×12000 is within it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StillMetadata:
+    """What a picture file says besides pixels, as bytes wherever the bytes can be kept."""
+
+    exif: bytes | None = None
+    """A TIFF structure, without the ``Exif\\0\\0`` that JPEG puts in front of it."""
+    icc: bytes | None = None
+    xmp: bytes | None = None
+    """One packet; without the extension that JPEG may have in further segments."""
+    dpi: tuple[float, float] | None = None
+    photoshop: bytes | None = None
+    """Photoshop image resources, which hold the IPTC-IIM captions of press pictures."""
+    iptc: bytes | None = None
+    """IPTC-IIM on its own, as TIFF has it."""
+    jpeg_segments: tuple[tuple[int, bytes], ...] = ()
+    """Marker and payload of other JPEG segments (comments, extended XMP, makers' own)."""
+    jpeg_luma_table: tuple[int, ...] | None = None
+    """The 64 quantisation steps of the source's luma: with them it survives almost unchanged."""
+    png_chunks: tuple[tuple[bytes, bytes], ...] = ()
+    """Name and data of other PNG chunks (texts, gamma, time)."""
+    dpx_header: bytes | None = None
+    premultiplied: bool = False
+    """Alpha is associated: the colour values are already weighted with it."""
+    compressed: bool = True
+    """The source's TIFF strips were compressed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """What a decoder hands over, before luma is taken from it."""
+
+    pixels: NDArray[Any]
+    """Code values: (H, W) grey, or (H, W, 3) in the order that `kind` says."""
+    kind: Literal["grey", "rgb", "ycc"]
+    bits: int
+    format: str
+    alpha: Plane | None = None
+    metadata: StillMetadata = field(default_factory=StillMetadata)
+    warnings: tuple[str, ...] = ()
+    lossless: bool = True
+    jpeg: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Still:
+    """One picture: luma as recorded, and what must survive. Pixels are never rotated."""
+
+    path: Path
+    luma: Plane
+    """(H, W) uint8 or uint16 code values, full range, `bits` significant bits."""
+    bits: int
+    """8 or 16; 10 and 12 from DPX."""
+    matrix: Matrix
+    """Of `luma`, and of the Cb, Cr that go with it: BT.601 for JPEG, BT.709 for RGB and grey."""
+    tint: Tint
+    """Whether the source was grey, of one hue (sepia, toning), or in colour already."""
+    format: str
+    """``jpeg``, ``png``, ``tiff``, ``webp``, ``bmp``, ``dpx`` or ``exr``."""
+    orientation: int = 1
+    """EXIF orientation, 1-8: how a viewer turns the pixels."""
+    alpha: Plane | None = None
+    """(H, W), of luma's dtype and depth."""
+    lossless: bool = True
+    """Whether the source's own coding was lossless."""
+    metadata: StillMetadata = field(default_factory=StillMetadata)
+    warnings: tuple[str, ...] = ()
+    """What the user should be told about this source."""
+    jpeg: bytes | None = field(default=None, repr=False)
+    """The source file, if it is a grey JPEG: its luma can be copied without decoding."""
+
+    def __post_init__(self) -> None:
+        if self.luma.ndim != 2:
+            raise ValueError(f"luma must be (H, W): {self.luma.shape=}")
+        if self.luma.dtype != self.coding.dtype:
+            raise ValueError(f"{self.bits=} does not go with {self.luma.dtype=}")
+        if self.alpha is not None and self.alpha.shape != self.luma.shape:
+            raise ValueError(f"{self.alpha.shape=} differs from {self.luma.shape=}")
+
+    @property
+    def full_range(self) -> bool:
+        """Pictures use every code value."""
+        return True
+
+    @property
+    def coding(self) -> Coding:
+        """Depth and range, as the colour functions want them."""
+        return Coding(self.bits, full_range=True)
+
+    @property
+    def luma_unit(self) -> NDArray[np.float32]:
+        """Luma as (H, W) float32 in [0, 1]."""
+        return self.coding.luma_to_unit(self.luma)
+
+
+def check_size(path: Path, width: int, height: int) -> None:
+    """Refuse a picture by its declared size, before memory is spent on it.
+
+    Raises:
+        InputError: it has no pixels, or more than `MAX_PIXELS`.
+    """
+    if width < 1 or height < 1:
+        raise InputError(f"{path}: declares a size of {width}×{height}; it is damaged")
+    if width * height > MAX_PIXELS:
+        raise InputError(
+            f"{path}: declares {width}×{height} pixels, more than {MAX_PIXELS // 10**6} million; "
+            "cut it into parts, or scale it down"
+        )

@@ -1,0 +1,23 @@
+"""How far the work is, for whoever wants to show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of one piece of work."""
+
+    source: Path
+    stage: str
+    """What is being done: ``colour`` (frames) or ``pictures`` (files)."""
+    done: int
+    total: int | None
+    """None while nobody knows."""
+
+
+ProgressCallback = Callable[[Progress], None]
+"""Called from the thread that called the work, after every frame or picture."""

@@ -1,0 +1,1 @@
+"""Colour over time and space: arrays in, arrays out, no files."""
