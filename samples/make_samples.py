@@ -24,6 +24,7 @@ import av
 import cv2
 import numpy as np
 from av.codec.context import Flags
+from av.stream import Disposition
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from PIL import Image, ImageCms
 
@@ -290,13 +291,13 @@ class OldFilm:
         picture = develop(picture * self.gain[index]) * self.light
         picture = picture + self.grain(picture)
         picture = self.scratch(picture, index)
-        return np.clip(self.dust(picture), 0, 1)
+        return np.clip(self.dust(picture), 0.015, 0.985)
 
     def grain(self, picture: Array) -> Array:
         """Silver: strongest in the middle greys, a little coarser than a pixel."""
-        fine = cv2.GaussianBlur(self._noise(), (0, 0), 0.75) * 2.6
-        coarse = cv2.GaussianBlur(self._noise(), (0, 0), 1.6) * 5.6
-        strength = 0.005 + 0.022 * np.sqrt(np.clip(picture * (1 - picture), 0, 0.25))
+        fine = cv2.GaussianBlur(self._noise(), (0, 0), 0.95) * 3.4
+        coarse = cv2.GaussianBlur(self._noise(), (0, 0), 1.8) * 6.4
+        strength = 0.005 + 0.020 * np.sqrt(np.clip(picture * (1 - picture), 0, 0.25))
         return strength * (0.85 * fine + 0.5 * coarse)
 
     def _noise(self) -> Array:
@@ -508,7 +509,7 @@ def encode_sound(stream: av.AudioStream, sound: Array) -> list[av.Packet]:
 
 
 def picture_stream(reel: av.container.OutputContainer) -> av.VideoStream:
-    options = {"crf": "25", "preset": "veryslow", "tune": "grain", "g": "125"}
+    options = {"crf": "26.8", "preset": "slower", "tune": "grain", "g": "125"}
     stream = reel.add_stream("libx264", rate=RATE, options=options)
     stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
     stream.metadata["title"] = "Black and white"
@@ -576,7 +577,7 @@ def make_reel(shots: list[Shot], path: Path) -> None:
     length = first_frames(shots)[-1]
     film = OldFilm(1935, length, (WIDTH, HEIGHT))
     music, booth = piano(length / RATE), projector(length / RATE)
-    near, far = level(music, 1) + 0.02 * booth, low_pass(level(music, 0.5), 1200) + 0.3 * booth
+    near, far = level(music, 1) + 0.04 * booth, low_pass(level(music, 0.5), 1200) + 0.3 * booth
     captions = io.BytesIO(subtitles(shots))
     with (
         av.open(captions, format="srt") as texts,
@@ -589,6 +590,7 @@ def make_reel(shots: list[Shot], path: Path) -> None:
         back = sound_stream(reel, "libopus", "fra", "Depuis la cabine de projection", 32_000)
         text = reel.add_stream_from_template(texts.streams.subtitles[0])
         text.metadata.update(language="eng", title="Captions and credits")
+        picture.disposition = front.disposition = Disposition.default
         packets = encode_picture(picture, render(shots, film))
         packets += encode_sound(front, level(near, 0.6)) + encode_sound(back, level(far, 0.6))
         for packet in texts.demux():
@@ -603,8 +605,9 @@ def make_reel(shots: list[Shot], path: Path) -> None:
 
 
 def aged_still(shot: Shot, size: tuple[int, int], seed: int) -> Array:
+    """A print on paper: the same grain, light and dust, but nothing of the projector's."""
     film = OldFilm(seed, 1, size)
-    film.gain[:] = 1
+    film.gain[:], film.scratches[:] = 1, []
     return film.age(shot.frame(0, (0.0, 0.0), size), 0)
 
 
@@ -660,7 +663,7 @@ def make_sepia(packages: Path, path: Path) -> None:
     picture = read_still(packages / "skimage" / "data" / "camera.png")
     shot = Shot("", "", 1, View(243, 256, 460), View(243, 256, 460), blur=0.7, material=[picture])
     luma = cv2.GaussianBlur(aged_still(shot, (384, 416), 1893), (0, 0), 0.6)[..., None]
-    ink, paper = np.array([46, 31, 22]), np.array([240, 222, 187])
+    ink, paper = np.array([46, 31, 22]), np.array([252, 234, 198])
     stain = np.array([0, -6, -16]) * np.linspace(0, 1, luma.shape[0])[:, None, None] ** 2
     scan = ink + (paper - ink) * luma**0.95 + stain * luma
     scan = np.clip(np.rint(scan), 0, 255).astype(np.uint8)
@@ -688,7 +691,7 @@ def dpx_header(number: int, name: str) -> bytes:
     struct.pack_into(">IIfIf", header, 780, 0, 0, 0.0, 1023, 2.0)  # unsigned; code and density
     struct.pack_into(">4B2H3I", header, 800, 6, 6, 6, 10, 1, 0, 2048, 0, 0)  # luminance, BT.709
     struct.pack_into(">2I", header, 1628, 1, 1)  # pixels are square
-    struct.pack_into(">3I2f", header, 1712, number, 0, 0, 24.0, 0.0)
+    struct.pack_into(">3I2f", header, 1712, number, SCAN_FRAMES, 1, 24.0, 180.0)
     struct.pack_into(">I", header, 1920, timecode(SCAN_FIRST + number))
     struct.pack_into(">f", header, 1940, 24.0)
     return bytes(header)

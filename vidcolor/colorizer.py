@@ -156,8 +156,10 @@ class Colorizer:
         import cv2
 
         _, rows, columns = colour.ab.shape
-        coarse = cv2.resize(colour.proxy, (columns, rows), interpolation=cv2.INTER_AREA)
-        chroma = ab_to_cbcr(colour.ab, coarse.reshape(rows, columns), matrix)
+        area = cv2.INTER_AREA
+        coarse = np.asarray(cv2.resize(colour.proxy, (columns, rows), interpolation=area))
+        grey = coarse.astype(np.float32).reshape(rows, columns)
+        chroma = ab_to_cbcr(colour.ab, grey, matrix)
         guide = coding.luma_to_unit(_subsample(luma, subsampling))
         raised = self._upsample(chroma, colour.proxy, guide)
         cb, cr = np.ascontiguousarray(raised[..., 0]), np.ascontiguousarray(raised[..., 1])
@@ -199,5 +201,5 @@ def _subsample(luma: Plane, subsampling: tuple[int, int]) -> Plane:
     if not across and not down:
         return luma
     size = (-(-luma.shape[1] >> across), -(-luma.shape[0] >> down))
-    small: Plane = cv2.resize(np.ascontiguousarray(luma), size, interpolation=cv2.INTER_AREA)
-    return small.reshape(size[1], size[0])
+    small = cv2.resize(np.ascontiguousarray(luma), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, luma.dtype).reshape(size[1], size[0])

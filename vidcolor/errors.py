@@ -25,9 +25,3 @@ class OutputError(VidcolorError):
 
 class WeightsError(VidcolorError):
     """Weights that are missing, unknown, or not what their digest says."""
-
-
-class StoppedError(VidcolorError):
-    """The user or the system asked the work to stop; exit code 130."""
-
-    exit_code = 130

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -46,8 +46,8 @@ class ColorizeOptions:
     encoder: str | None = None
     encoder_options: tuple[tuple[str, str], ...] = ()
     pix_fmt: str | None = None
-    quality: int = 95
-    """Of JPEG and lossy WebP pictures, 1 to 100."""
+    quality: int | None = None
+    """Of JPEG and lossy WebP pictures, 1 to 100; None codes a JPEG's luma as its source does."""
     confidence: Path | None = None
     """Where to write how sure the generator is, as a grey film or picture."""
     force: bool = False
@@ -64,7 +64,7 @@ class ColorizeOptions:
             raise UsageError(f"vividness must lie between 0 and 1, not {self.vividness}")
         if not 1 <= self.batch <= 64:
             raise UsageError(f"batch must lie between 1 and 64, not {self.batch}")
-        if not 1 <= self.quality <= 100:
+        if self.quality is not None and not 1 <= self.quality <= 100:
             raise UsageError(f"quality must lie between 1 and 100, not {self.quality}")
         if self.start is not None and self.start < 0:
             raise UsageError("start must not be negative")
@@ -89,8 +89,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
     return value
-
-
-def option_names() -> list[str]:
-    """The names of all options, as fields."""
-    return [f.name for f in fields(ColorizeOptions)]

@@ -138,8 +138,8 @@ def _lab_curve_inverse(f: Tensor) -> Tensor:
 
 def _mix(matrix: tuple[tuple[float, ...], ...], planes: Tensor) -> Tensor:
     """Multiply each pixel of (N, 3, H, W) planes by a 3x3 matrix."""
-    # Written out rather than as a matmul: a BLAS may order its sums by batch size or thread
-    # count, or round to TF32, and a picture's colour must not depend on its company.
+    # Written out rather than as a matmul, which may round to TF32 on a GPU, and may order its
+    # sums by batch size or by thread count.
     r, g, b = planes.chunk(3, dim=1)
     return torch.cat([m[0] * r + m[1] * g + m[2] * b for m in matrix], dim=1)
 

@@ -14,7 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Plane = NDArray[np.uint8] | NDArray[np.uint16]
+    Plane = NDArray[np.unsignedinteger[Any]]
+    """Code values: uint8 up to 8 bits, uint16 above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Coding:
     full_range: bool
 
     @property
-    def dtype(self) -> type[np.uint8] | type[np.uint16]:
+    def dtype(self) -> type[np.unsignedinteger[Any]]:
         """The array type that holds one code value."""
         return np.uint8 if self.bits <= 8 else np.uint16
 
@@ -128,7 +129,7 @@ def change_depth(luma: Plane, source: Coding, bits: int) -> Plane:
         plane: Plane = np.rint(luma * scale).astype(target.dtype)
         return plane
     if bits > source.bits:
-        raised: Plane = luma.astype(np.uint16) << (bits - source.bits)
+        raised: Plane = luma.astype(np.uint16) << np.uint16(bits - source.bits)
         return raised
     shift = source.bits - bits
     rounded = (luma.astype(np.uint32) + (1 << (shift - 1))) >> shift

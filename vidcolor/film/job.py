@@ -6,17 +6,18 @@ import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from vidcolor import __version__
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import InputError
 from vidcolor.files import check_target, published
 from vidcolor.film.confidence import ConfidenceFilm
-from vidcolor.film.plan import FilmPlan, default_target, plan_film
+from vidcolor.film.plan import FilmPlan, default_target, plan_film, refuse_existing
 from vidcolor.film.render import render
 from vidcolor.media.company import Company, film_tags
-from vidcolor.media.read import FilmReader
+from vidcolor.media.read import Damage, FilmReader, Frame
+from vidcolor.media.sequence import SEQUENCE_MUXER, ImageSequence, SequenceWriter
 from vidcolor.media.write import FilmWriter, restore_aspect
 from vidcolor.options import ColorizeOptions
 from vidcolor.progress import Progress, ProgressCallback
@@ -24,7 +25,9 @@ from vidcolor.provenance import Provenance, recipe_digest
 from vidcolor.provenance import film_tags as provenance_tags
 
 if TYPE_CHECKING:
-    from vidcolor.media.read import Damage
+    from collections.abc import Iterator
+
+    from vidcolor.media.planes import VideoFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,28 @@ class FilmResult:
         return self.num_frames / self.seconds if self.seconds else 0.0
 
 
+class PictureWriter(Protocol):
+    """Where pictures go: into a film or into numbered files."""
+
+    def write(self, picture: VideoFrame, pts: int, duration: int) -> None:
+        """Take one picture; `pts` and `duration` in the source's time base."""
+        ...
+
+    def finish(self) -> None:
+        """Complete what was written."""
+        ...
+
+
+class Reader(Protocol):
+    """Where frames come from: a film or an image sequence."""
+
+    damage: Damage
+
+    def frames(self) -> Iterator[Frame]:
+        """Every frame, in order."""
+        ...
+
+
 def colorize_film(
     source: Path | str,
     target: Path | str | None = None,
@@ -60,7 +85,8 @@ def colorize_film(
 
     Args:
         source: any film that FFmpeg reads; it is only ever read.
-        target: where the result goes (.mp4, .mov, .mkv, .webm, .mxf); beside the source if None.
+        target: where the result goes (.mp4, .mov, .mkv, .webm, .mxf, or ``out_%06d.png`` for
+            single pictures); beside the source if None.
         options: what is wanted; the defaults of the command line if None.
         colorizer: a loaded generator, to be used again; loaded from the options if None.
         progress: called after every frame.
@@ -76,18 +102,23 @@ def colorize_film(
     if not source.exists():
         raise InputError(f"{source}: no such file")
     path = Path(target) if target else default_target(source, options)
-    check_target(path, [source], options.force)
+    refuse_existing(path, [source], options.force)
     plan = plan_film(source, path, options)
     colorizer = colorizer or load_colorizer(options)
     provenance = describe_work(colorizer, options)
-    num_frames, damage = _run(plan, colorizer, options, provenance, progress)
+    reader = FilmReader(source, plan.video, options.grey_from, plan.start_s, plan.end_s)
+    shift_s = plan.shift_pts * plan.video.time_base
+    company = Company(source, plan.company, shift_s, plan.start_s, plan.end_s)
+    num_frames, said = run_plan(
+        plan, reader, company, film_tags(source), colorizer, options, provenance, progress
+    )
     return FilmResult(
         source=source,
         target=path,
         num_frames=num_frames,
         seconds=time.monotonic() - began,
-        warnings=(*plan.warnings, *damage.describe()),
-        damaged=damage.is_damaged,
+        warnings=(*plan.warnings, *said, *reader.damage.describe()),
+        damaged=reader.damage.is_damaged,
         provenance=provenance,
         plan=plan,
     )
@@ -104,42 +135,64 @@ def describe_work(colorizer: Colorizer, options: ColorizeOptions) -> Provenance:
     return Provenance(__version__, colorizer.name, colorizer.digest, recipe)
 
 
-def _run(
+def run_plan(
     plan: FilmPlan,
+    reader: Reader,
+    company: contextlib.AbstractContextManager[Company | None],
+    tags: dict[str, str],
     colorizer: Colorizer,
     options: ColorizeOptions,
     provenance: Provenance,
-    progress: ProgressCallback | None,
-) -> tuple[int, Damage]:
-    """Render into a temporary file and publish it; how many frames, and what was damaged."""
-    source, video = plan.info.path, plan.video
-    reader = FilmReader(source, video, options.grey_from, plan.start_s, plan.end_s)
-    tags = provenance_tags(provenance, film_tags(source), plan.encoder.muxer)
-    shift_s = plan.shift_pts * video.time_base
-    count = 0
+    progress: ProgressCallback | None = None,
+    sequence: ImageSequence | None = None,
+) -> tuple[int, tuple[str, ...]]:
+    """Render what a reader yields, and publish it when it is complete.
+
+    Returns:
+        How many frames there were, and what the writer had to say.
+    """
+    tags = provenance_tags(provenance, tags, plan.encoder.muxer)
+    encoder, video, target = plan.encoder, plan.video, plan.target
     with contextlib.ExitStack() as stack:
-        partial = stack.enter_context(published(plan.target))
+        others = stack.enter_context(company)
         confidence = _confidence_film(plan, options, stack)
-        company = stack.enter_context(
-            Company(source, plan.company, shift_s, plan.start_s, plan.end_s)
+        if encoder.muxer == SEQUENCE_MUXER:
+            pictures = SequenceWriter(target, encoder, video, provenance, sequence, options)
+            count = _pump(plan, reader, colorizer, options, pictures, confidence, progress)
+            return count, tuple(pictures.warnings)
+        partial = stack.enter_context(published(target))
+        film = stack.enter_context(
+            FilmWriter(partial, encoder, video, others, tags, plan.shift_pts, target)
         )
-        writer = stack.enter_context(
-            FilmWriter(partial, plan.encoder, video, company, tags, plan.shift_pts, plan.target)
-        )
-        with contextlib.closing(render(plan, reader.frames(), colorizer, options)) as frames:
-            for count, frame in enumerate(frames, start=1):
-                writer.write(frame.picture, frame.pts, frame.duration)
-                if confidence is not None:
-                    confidence.write(frame.confidence, frame.pts, frame.duration)
-                if progress is not None:
-                    progress(Progress(source, "colour", count, plan.expected_frames))
-        if not count:
-            raise InputError(f"{source}: no frame between --start and --end")
-        writer.finish()
-        if confidence is not None:
-            confidence.finish()
-        restore_aspect(partial, plan.encoder, video)
-    return count, reader.damage
+        count = _pump(plan, reader, colorizer, options, film, confidence, progress)
+        restore_aspect(partial, encoder, video)
+    return count, ()
+
+
+def _pump(
+    plan: FilmPlan,
+    reader: Reader,
+    colorizer: Colorizer,
+    options: ColorizeOptions,
+    writer: PictureWriter,
+    confidence: ConfidenceFilm | None,
+    progress: ProgressCallback | None,
+) -> int:
+    """Move every frame from the reader through the renderer to the writer."""
+    source, count = plan.info.path, 0
+    with contextlib.closing(render(plan, reader.frames(), colorizer, options)) as frames:
+        for count, frame in enumerate(frames, start=1):
+            writer.write(frame.picture, frame.pts, frame.duration)
+            if confidence is not None:
+                confidence.write(frame.confidence, frame.pts, frame.duration)
+            if progress is not None:
+                progress(Progress(source, "colour", count, plan.expected_frames))
+    if not count:
+        raise InputError(f"{source}: no frame could be read between --start and --end")
+    writer.finish()
+    if confidence is not None:
+        confidence.finish()
+    return count
 
 
 def _confidence_film(

@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.colorizer import Geometry
+from vidcolor.errors import InputError, UsageError
+from vidcolor.files import check_target
 from vidcolor.media.company import StreamFate, plan_company
 from vidcolor.media.encode import EncoderPlan, EncoderRequest, plan_encoder
+from vidcolor.media.planes import pixel_layout
 from vidcolor.media.probe import MediaInfo, VideoInfo, probe
+from vidcolor.media.sequence import SEQUENCE_MUXER, find_sequence, frame_path, is_pattern
+from vidcolor.media.stills import STILL_SUFFIXES
 from vidcolor.media.write import muxer_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vidcolor.options import ColorizeOptions, Purpose
 
 _SUFFIX_FOR: dict[Purpose, str] = {"delivery": "", "editing": ".mov", "archive": ".mkv"}
@@ -62,11 +69,8 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
         UsageError: the target or the encoder cannot hold it.
     """
     info = probe(source)
-    muxer = muxer_of(target)
-    request = EncoderRequest(
-        options.purpose, options.encoder, options.encoder_options, options.pix_fmt
-    )
-    encoder = plan_encoder(info.video, muxer, request)
+    encoder = plan_encoding(info.video, target, options)
+    muxer = encoder.muxer
     company = plan_company(source, muxer)
     origin = stream_origin(info.video)
     start = None if options.start is None else origin + options.start
@@ -82,6 +86,50 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
         shift_pts=shift,
         warnings=tuple(_warnings(info, muxer, encoder, company, options)),
     )
+
+
+def plan_encoding(video: VideoInfo, target: Path, options: ColorizeOptions) -> EncoderPlan:
+    """How the picture is written: by an encoder, or as numbered pictures.
+
+    Raises:
+        UsageError: the target or the encoder cannot hold it.
+    """
+    if not is_pattern(target):
+        request = EncoderRequest(
+            options.purpose, options.encoder, options.encoder_options, options.pix_fmt
+        )
+        return plan_encoder(video, muxer_of(target), request)
+    if options.encoder or options.encoder_options or options.pix_fmt:
+        raise UsageError("--encoder and --pix-fmt are for films; pictures go by their suffix")
+    if target.suffix.lower() not in STILL_SUFFIXES:
+        choices = ", ".join(sorted(STILL_SUFFIXES))
+        raise UsageError(f"{target}: cannot write pictures called so; use one of {choices}")
+    bits = video.coding.bits
+    layout = pixel_layout("yuv444p" if bits == 8 else f"yuv444p{bits}le")
+    return EncoderPlan(SEQUENCE_MUXER, target.suffix[1:], layout, {}, video.time_base, True)
+
+
+def refuse_existing(target: Path, sources: Sequence[Path], force: bool) -> None:
+    """`check_target`, for numbered pictures too.
+
+    Raises:
+        UsageError: the target is a source, or exists and `force` is not set.
+        OutputError: its directory cannot be written.
+    """
+    if not is_pattern(target):
+        check_target(target, sources, force)
+        return
+    there = find_sequence(target).files.values() if _any_frame(target) else ()
+    for frame in there:
+        check_target(frame, sources, force)
+    check_target(frame_path(target, 0), (), force=True)
+
+
+def _any_frame(pattern: Path) -> bool:
+    try:
+        return bool(find_sequence(pattern).files)
+    except InputError:
+        return False
 
 
 def stream_origin(video: VideoInfo) -> Fraction:

@@ -14,7 +14,7 @@ from vidcolor.mark import draw_mark
 from vidcolor.media.planes import picture_with_chroma
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from numpy.typing import NDArray
 
@@ -53,7 +53,7 @@ class _Analysed:
 
 def render(
     plan: FilmPlan, frames: Iterator[Frame], colorizer: Colorizer, options: ColorizeOptions
-) -> Iterator[ColouredFrame]:
+) -> Generator[ColouredFrame, None, None]:
     """Colour frames, in order, each exactly once.
 
     Decoding and analysis run in one thread, the generator and composing in a second, and the

@@ -219,12 +219,12 @@ class EmbeddedNetwork(nn.Module):
         known = torch.cat([ab * (density / HINT_UNIT), density], dim=1)
         levels: list[Tensor | None] = []
         for i in range(4):
+            known = F.avg_pool2d(known, 2) if i else known
             colour = known[:, :2] / (known[:, 2:] + 1e-3)
             # One hinted cell stays as loud at stride 32 as it is at stride 4.
             loudness = (known[:, 2:] * 4**i).clamp(max=1)
             hint = torch.cat([colour, loudness], dim=1).to(self.join32.conv.weight.dtype)
             levels.append(hint.contiguous(memory_format=torch.channels_last))
-            known = F.avg_pool2d(known, 2)
         return levels
 
     def _hint_preference(self, ab: Tensor, density: Tensor) -> Tensor:

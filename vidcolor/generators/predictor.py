@@ -12,9 +12,7 @@ count (measured on a two-core CPU in float32: last bits differ between 1 frame a
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
@@ -24,6 +22,7 @@ from numpy.typing import NDArray
 
 from vidcolor.colour.lab import grey_to_lightness
 from vidcolor.generators.base import Generator, Hints, Prediction
+from vidcolor.generators.threads import single_threaded_pool
 
 MICRO_BATCH = {"cpu": 1, "cuda": 8, "mps": 1}
 """Frames in each forward pass, by kind of device."""
@@ -67,7 +66,7 @@ class Predictor:
         self.generator = generator
         self._device = torch.device(generator.device)
         self._size = MICRO_BATCH.get(self._device.type, 1)
-        self._pool = _single_threaded_pool(threads) if self._device.type == "cpu" else None
+        self._pool = single_threaded_pool(threads) if self._device.type == "cpu" else None
 
     def __enter__(self) -> Self:
         return self
@@ -150,26 +149,6 @@ def _take(
     if hints is None:
         return frames[index], None
     return frames[index], HintArrays(hints.ab[index], hints.density[index])
-
-
-def _single_threaded_pool(threads: int | None) -> ThreadPoolExecutor:
-    """A pool in each of whose threads torch computes with one thread."""
-    outer = torch.get_num_threads()
-    threads = threads or outer
-    # All threads meet before they go on, so that each is started, and has run its initializer.
-    started = threading.Barrier(threads + 1)
-
-    def initialize() -> None:
-        torch.get_num_threads()  # or torch would set this thread up later, undoing the next line
-        torch.set_num_threads(1)
-
-    pool = ThreadPoolExecutor(threads, "predictor", initialize)
-    for _ in range(threads):
-        pool.submit(started.wait)
-    started.wait()
-    # The setting is each thread's own, but what threads to come start with is shared: restore it.
-    torch.set_num_threads(outer)
-    return pool
 
 
 @contextmanager

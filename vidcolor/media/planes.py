@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import av
 import numpy as np
-from av import VideoFrame
+from av import VideoFrame as VideoFrame
 
 from vidcolor.colour.ycbcr import Coding, luma_of_rgb, rgb_of_ycbcr
 

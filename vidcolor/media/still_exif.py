@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     Reader = Callable[[int, int], bytes]
+
+Order = Literal["<", ">"]
 
 IMAGE_DESCRIPTION, SOFTWARE, ORIENTATION = 270, 305, 274
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
@@ -37,7 +39,7 @@ class Entry(NamedTuple):
 
     tag: int
     kind: int
-    count: int
+    number: int
     value: bytes
 
 
@@ -45,7 +47,7 @@ class Entry(NamedTuple):
 class Directory:
     """A TIFF directory and those that it points to."""
 
-    order: str
+    order: Order
     """``<`` or ``>``, as in `struct`."""
     entries: dict[int, Entry] = field(default_factory=dict)
     children: dict[int, Directory] = field(default_factory=dict)
@@ -53,7 +55,7 @@ class Directory:
     def number(self, tag: int) -> int | None:
         """The value of a tag that holds one SHORT or LONG."""
         entry = self.entries.get(tag)
-        if entry is None or entry.kind not in (3, 4) or entry.count != 1:
+        if entry is None or entry.kind not in (3, 4) or entry.number != 1:
             return None
         code = "H" if entry.kind == 3 else "I"
         return int(struct.unpack(self.order + code, entry.value)[0])
@@ -72,7 +74,7 @@ class Directory:
     def rational(self, tag: int) -> float | None:
         """The value of a tag that holds one RATIONAL."""
         entry = self.entries.get(tag)
-        if entry is None or entry.kind != 5 or entry.count != 1:
+        if entry is None or entry.kind != 5 or entry.number != 1:
             return None
         above, below = struct.unpack(self.order + "II", entry.value)
         return above / below if below else None
@@ -101,7 +103,8 @@ def read_directory(read: Reader) -> Directory:
         ValueError: it is not a TIFF structure. Single broken entries are left out instead.
     """
     head = read(0, 16)
-    order = {b"II": "<", b"MM": ">"}.get(head[:2])
+    orders: dict[bytes, Order] = {b"II": "<", b"MM": ">"}
+    order = orders.get(head[:2])
     if order is None or len(head) < 8:
         raise ValueError("not a TIFF structure")
     big = struct.unpack(order + "H", head[2:4])[0] == 43
@@ -122,10 +125,10 @@ def orientation_of(exif: bytes | None) -> int:
         value = parse_exif(exif).number(ORIENTATION) if exif else None
     except (ValueError, struct.error):
         return 1
-    return value if value in range(1, 9) else 1
+    return value if value is not None and 1 <= value <= 8 else 1
 
 
-def _directory(read: Reader, order: str, big: bool, offset: int, depth: int) -> Directory:
+def _directory(read: Reader, order: Order, big: bool, offset: int, depth: int) -> Directory:
     found = Directory(order)
     n_size, size, inline = (8, 20, 8) if big else (2, 12, 4)
     head = read(offset, n_size)
@@ -161,7 +164,7 @@ def directory_bytes(directory: Directory, offset: int) -> bytes:
     BigTIFF's 8-byte integers are left out: a classic TIFF has no type for them.
     """
     rows: list[tuple[int, int, int, bytes]] = [
-        (e.tag, e.kind, e.count, e.value) for e in directory.entries.values() if e.kind < 16
+        (e.tag, e.kind, e.number, e.value) for e in directory.entries.values() if e.kind < 16
     ]
     heap_at = offset + 2 + 12 * (len(rows) + len(directory.children)) + 4
     heap = bytearray()
@@ -172,9 +175,9 @@ def directory_bytes(directory: Directory, offset: int) -> bytes:
     table = bytearray(struct.pack(directory.order + "H", len(rows)))
     for tag, kind, count, value in sorted(rows):
         if len(value) > 4:
-            at = struct.pack(directory.order + "I", heap_at + len(heap))
+            pointer = struct.pack(directory.order + "I", heap_at + len(heap))
             heap += _even(value)
-            value = at
+            value = pointer
         table += struct.pack(directory.order + "HHI", tag, kind, count) + value.ljust(4, b"\0")
     return bytes(table) + bytes(4) + bytes(heap)
 
@@ -184,7 +187,7 @@ def exif_bytes(directory: Directory) -> bytes:
     return tiff_header(directory.order, 8) + directory_bytes(directory, 8)
 
 
-def tiff_header(order: str, offset: int) -> bytes:
+def tiff_header(order: Order, offset: int) -> bytes:
     """The first 8 bytes of a TIFF whose directory is at `offset`."""
     return (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, offset)
 

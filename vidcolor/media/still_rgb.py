@@ -46,6 +46,16 @@ def grey_of_rgb(rgb: NDArray[Any], grey_from: GreyFrom, matrix: Matrix, bits: in
     return luma
 
 
+def rgb_of_jpeg(ycc: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
+    """8-bit Y'CbCr of JFIF (H, W, 3) -> 8-bit R'G'B', rounded once."""
+    out = np.empty_like(ycc)
+    for rows in bands(ycc.shape[0]):
+        y, cb, cr = (ycc[rows, :, i].astype(np.float32) for i in range(3))
+        rgb = rgb_of_ycbcr(y, cb - 128, cr - 128, matrix)
+        out[rows] = np.clip(np.rint(rgb), 0, 255)
+    return out
+
+
 def rgb_with_luma(luma: Plane, cb: Floats, cr: Floats, matrix: Matrix, bits: int) -> NDArray[Any]:
     """R'G'B' in whose rounded codes luma is still exactly the source's.
 

@@ -38,20 +38,13 @@ class GuidedUpsampler:
         Returns:
             Cb, Cr: (H, W, 2) float32.
         """
-        import cv2
 
         height, width = proxy.shape
-        coarse = cv2.resize(
-            np.ascontiguousarray(chroma.transpose(1, 2, 0)),
-            (width, height),
-            interpolation=cv2.INTER_LINEAR,
-        )
-        slope, offset = self._fit(coarse.reshape(height, width, 2), proxy)
-        size = (guide.shape[1], guide.shape[0])
-        raised: Array = cv2.resize(slope, size, interpolation=cv2.INTER_LINEAR)
-        raised = raised.reshape(*guide.shape, 2)
+        coarse = _resize(chroma.transpose(1, 2, 0), (height, width))
+        slope, offset = self._fit(coarse, proxy)
+        raised = _resize(slope, guide.shape)
         raised *= guide[..., None]
-        raised += cv2.resize(offset, size, interpolation=cv2.INTER_LINEAR).reshape(raised.shape)
+        raised += _resize(offset, guide.shape)
         return raised
 
     def _fit(self, chroma: Array, luma: Array) -> tuple[Array, Array]:
@@ -60,13 +53,23 @@ class GuidedUpsampler:
         mean_c = self._mean(chroma)
         variance = self._mean(luma * luma)[..., None] - mean_y * mean_y
         covariance = self._mean(chroma * luma[..., None]) - mean_c * mean_y
-        slope = covariance / (np.maximum(variance, 0) + np.float32(self.epsilon))
-        return self._mean(slope), self._mean(mean_c - slope * mean_y)
+        slope = covariance / (np.maximum(variance, np.float32(0)) + np.float32(self.epsilon))
+        offset: Array = mean_c - slope * mean_y
+        return self._mean(slope), self._mean(offset)
 
     def _mean(self, image: Array) -> Array:
-        """The mean over a (2r+1)² window, with reflected borders."""
+        """The mean over a (2r+1)² window, with the border repeated."""
         import cv2
 
         side = 2 * self.radius + 1
-        mean: Array = cv2.blur(image, (side, side), borderType=cv2.BORDER_REPLICATE)
-        return mean.reshape(image.shape)
+        mean = cv2.blur(image, (side, side), borderType=cv2.BORDER_REPLICATE)
+        return np.asarray(mean, np.float32).reshape(image.shape)
+
+
+def _resize(image: Array, shape: tuple[int, ...]) -> Array:
+    """Bilinear, (h, w, 2) -> (H, W, 2)."""
+    import cv2
+
+    size = (shape[1], shape[0])
+    resized = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(resized, np.float32).reshape(shape[0], shape[1], 2)

@@ -1,0 +1,131 @@
+"""What a film holds, read by means of PyAV alone, to be compared before and after."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+Packets = list[tuple[Fraction | None, str]]
+"""Time in seconds and SHA-256 of every packet."""
+
+
+@dataclass
+class Company:
+    """One stream beside the picture."""
+
+    kind: str
+    codec: str
+    language: str | None
+    title: str | None
+    disposition: int
+    packets: Packets = field(default_factory=list)
+
+
+@dataclass
+class Film:
+    """Everything that must survive."""
+
+    times: list[Fraction]
+    """Of every decoded frame, in seconds."""
+    frames: list[av.VideoFrame]
+    company: list[Company]
+    chapters: list[tuple[float, float, str]]
+    tags: dict[str, str]
+    shape: dict[str, Any]
+    """Size, pixel aspect, rotation, field order, interlacing, rate."""
+    colour: dict[str, int]
+    pix_fmt: str
+    duration_s: float
+
+    @property
+    def luma(self) -> NDArray[Any]:
+        """(N, H, W) codes of the luma plane."""
+        return np.stack([first_plane(f) for f in self.frames])
+
+    def of(self, kind: str) -> list[Company]:
+        return [c for c in self.company if c.kind == kind]
+
+
+def first_plane(frame: av.VideoFrame) -> NDArray[Any]:
+    """The first plane as stored, a copy: luma of planar Y'CbCr and of grey."""
+    dtype = np.uint8 if frame.format.components[0].bits <= 8 else np.uint16
+    plane = frame.planes[0]
+    rows = np.frombuffer(plane, dtype).reshape(plane.height, -1)
+    return rows[:, : plane.width].copy()
+
+
+def read_film(path: Path) -> Film:
+    """Decode the picture, collect the packets of all else."""
+    with av.open(str(path), metadata_errors="replace") as container:
+        picture = next(s for s in container.streams.video if not s.disposition & 1024)
+        company = {s.index: _describe(s) for s in container.streams if s.index != picture.index}
+        frames: list[av.VideoFrame] = []
+        for packet in container.demux():
+            if packet.stream.index == picture.index:
+                frames += packet.decode()
+            elif packet.size:
+                stamp = None if packet.pts is None else packet.pts * Fraction(packet.time_base)
+                sha = hashlib.sha256(bytes(packet)).hexdigest()[:16]
+                company[packet.stream.index].packets.append((stamp, sha))
+        context, first = picture.codec_context, frames[0]
+        return Film(
+            times=[f.pts * Fraction(picture.time_base) for f in frames],
+            frames=frames,
+            company=list(company.values()),
+            chapters=[
+                (
+                    float(c["start"] * Fraction(c["time_base"])),
+                    float(c["end"] * Fraction(c["time_base"])),
+                    c["metadata"].get("title", ""),
+                )
+                for c in container.chapters()
+            ],
+            tags={k.lower(): v for k, v in container.metadata.items()},
+            shape={
+                "size": (first.width, first.height),
+                "sar": Fraction(picture.sample_aspect_ratio or 1),
+                "matrix": _matrix(first),
+                "field_order": max(1, int(context.field_order)),
+                "interlaced": (bool(first.interlaced_frame), _top_first(first)),
+                "rate": Fraction(picture.average_rate or 0),
+                "language": picture.metadata.get("language", "und"),
+                "timecode": {k.lower(): v for k, v in picture.metadata.items()}.get("timecode"),
+            },
+            colour={
+                "range": int(first.color_range),
+                "matrix": int(first.colorspace),
+                "primaries": int(first.color_primaries),
+                "transfer": int(first.color_trc),
+            },
+            pix_fmt=first.format.name,
+            duration_s=(container.duration or 0) / av.time_base,
+        )
+
+
+def _describe(stream: av.stream.Stream) -> Company:
+    meta = {k.lower(): v for k, v in stream.metadata.items()}
+    codec = stream.codec_context.codec.canonical_name if stream.codec_context else "none"
+    title = meta.get("title") or meta.get("name") or meta.get("filename")
+    return Company(
+        stream.type or "data", codec, meta.get("language"), title, int(stream.disposition)
+    )
+
+
+def _matrix(frame: av.VideoFrame) -> list[int] | None:
+    side = frame.side_data.get(av.sidedata.sidedata.Type.DISPLAYMATRIX)
+    return None if side is None else [int(v) for v in np.frombuffer(bytes(side), np.int32)]
+
+
+def _top_first(frame: av.VideoFrame) -> bool:
+    return bool(frame.interlaced_frame) and bool(getattr(frame, "top_field_first", True))

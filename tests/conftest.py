@@ -1,0 +1,61 @@
+"""Fixtures that all tests share: films made on the spot and a generator that needs no network."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from clips import ClipMaker
+
+from vidcolor.colorizer import Colorizer, Colour, Geometry
+from vidcolor.temporal.upsample import GuidedUpsampler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+
+
+class FlatColorizer(Colorizer):
+    """A real Colorizer whose generator says the same colour of everything."""
+
+    A, B = 12.0, 18.0
+
+    def __init__(self) -> None:
+        self._generator = type("Flat", (), {"name": "flat", "digest": "0" * 64, "native_size": 32})
+        self._upsample = GuidedUpsampler()
+
+    def predict(self, proxies: Sequence[Array], geometry: Geometry) -> list[Colour]:
+        colours = []
+        for proxy in proxies:
+            stored = np.ascontiguousarray(geometry.to_stored(proxy))
+            rows, columns = max(1, stored.shape[0] // 4), max(1, stored.shape[1] // 4)
+            ab = np.empty((2, rows, columns), np.float32)
+            ab[0], ab[1] = self.A, self.B
+            colours.append(Colour(ab, np.full((rows, columns), 0.5, np.float32), stored))
+        return colours
+
+
+@pytest.fixture(scope="session")
+def flat() -> FlatColorizer:
+    """Colours everything the same sepia, at once."""
+    return FlatColorizer()
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> ClipMaker:
+    """Makes small films; see `ClipMaker`."""
+    return ClipMaker(tmp_path_factory.mktemp("clips"))
+
+
+@pytest.fixture(autouse=True)
+def no_logged_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A test in which anything logs an error has failed, whatever it asserts."""
+    with caplog.at_level(logging.INFO):
+        yield
+    errors = [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]
+    assert not errors, errors

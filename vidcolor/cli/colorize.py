@@ -1,0 +1,318 @@
+"""`vidcolor colorize`: films, photographs, folders and image sequences."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidcolor.cli.console import Console, clock
+from vidcolor.cli.values import parse_fps, parse_option, parse_time
+from vidcolor.errors import UsageError, VidcolorError
+from vidcolor.options import ColorizeOptions, GreyFrom, Purpose
+
+if TYPE_CHECKING:
+    from vidcolor.colorizer import Colorizer
+    from vidcolor.work import Item, Outcome, Tally
+
+WHAT, LOOK, TIME = "What", "Look", "Time"
+OUTPUT, MACHINE = "Output", "Machine"
+
+
+def colorize(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Films, photos, folders, or a pattern of numbered frames (scan_%06d.dpx).",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The result: .mp4 .mov .mkv .webm .mxf, a picture, or out_%06d.png for frames. "
+            "Default: NAME.colour.EXT beside the source.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    out_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Directory for the results; folders are mirrored into it.", rich_help_panel=WHAT
+        ),
+    ] = None,
+    grey_from: Annotated[
+        GreyFrom,
+        typer.Option(
+            help="Where the luma comes from: as recorded (of RGB: the BT.709 weighted sum), or the "
+            "cleanest channel of a tinted or faded print.",
+            rich_help_panel=WHAT,
+        ),
+    ] = "luma",
+    allow_damaged: Annotated[
+        bool,
+        typer.Option(help="Exit 0 even if the source is cut off or broken.", rich_help_panel=WHAT),
+    ] = False,
+    model: Annotated[
+        str, typer.Option(help="Generator: a name or a weights file.", rich_help_panel=LOOK)
+    ] = "embedded",
+    vividness: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="0 calm … 1 vivid. Default: the model's own.", rich_help_panel=LOOK
+        ),
+    ] = None,
+    mark: Annotated[
+        bool,
+        typer.Option(
+            help="Draw a small palette in the bottom left corner. Luma changes there, only there.",
+            rich_help_panel=LOOK,
+        ),
+    ] = False,
+    start: Annotated[
+        Fraction | None,
+        typer.Option(
+            parser=parse_time,
+            metavar="TIME",
+            help="Begin here: 90.5 or 1:30.5",
+            rich_help_panel=TIME,
+        ),
+    ] = None,
+    end: Annotated[
+        Fraction | None,
+        typer.Option(parser=parse_time, metavar="TIME", help="Stop here.", rich_help_panel=TIME),
+    ] = None,
+    fps: Annotated[
+        Fraction | None,
+        typer.Option(
+            parser=parse_fps,
+            metavar="RATE",
+            help="Frame rate of a sequence: 24, 16, 24000/1001. Makes a folder of frames a film.",
+            rich_help_panel=TIME,
+        ),
+    ] = None,
+    purpose: Annotated[
+        Purpose,
+        typer.Option(
+            "--for",
+            help="delivery: H.264. editing: ProRes 422 HQ in .mov. archive: lossless FFV1 in .mkv.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = "delivery",
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="libx264, libx265, libsvtav1, ffv1, prores_ks, dnxhd, h264_nvenc … Default: the "
+            "purpose's that keeps every bit of luma.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    encoder_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Passed to the encoder; repeatable: crf=18",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    pix_fmt: Annotated[
+        str | None,
+        typer.Option(
+            help="Pixel format, e.g. yuv420p10le. Fewer bits than the source round its luma.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=100,
+            help="Of JPEG and lossy WebP. Default: a JPEG's luma is coded as its source codes it.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    confidence: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write how sure the model is, as a grey film or picture.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Also write a report of the run, .json or .html; repeatable.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", "-f", help="Replace existing results.", rich_help_panel=OUTPUT),
+    ] = False,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=MACHINE)
+    ] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="auto, fp32, bf16.", rich_help_panel=MACHINE)
+    ] = "auto",
+    batch: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=64,
+            help="Frames coloured at once; never changes the result.",
+            rich_help_panel=MACHINE,
+        ),
+    ] = 8,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Only warnings and errors.", rich_help_panel=MACHINE),
+    ] = False,
+    json_lines: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line.", rich_help_panel=MACHINE)
+    ] = False,
+) -> None:
+    """Colour black-and-white films, photos, folders and scans.
+
+    The luma goes through bit for bit, and sound, subtitles, chapters and time stamps with it. The
+    colour is a network's guess, and the result says so in its metadata. Nothing is overwritten
+    without --force.
+
+    [bold]Examples[/bold]
+
+      vidcolor colorize reel.mov
+      vidcolor colorize reel.mkv --for editing --out-dir graded/
+      vidcolor colorize tape.mpg --for archive -o master.mkv
+      vidcolor colorize album/ --out-dir album-colour/
+      vidcolor colorize scan_%06d.dpx --fps 18 -o reel.mov --for editing
+    """
+    options = ColorizeOptions(
+        start=start, end=end, grey_from=grey_from, fps=fps, allow_damaged=allow_damaged,
+        model=model, vividness=vividness, mark=mark, purpose=purpose, encoder=encoder,
+        encoder_options=tuple(parse_option(text) for text in encoder_option or ()),
+        pix_fmt=pix_fmt, quality=quality, confidence=confidence, force=force,
+        device=device, precision=precision, batch=batch,
+    )  # fmt: skip
+    console = Console(quiet=quiet, json_lines=json_lines)
+    raise typer.Exit(_run(inputs, out, out_dir, options, report or [], console))
+
+
+def _run(
+    inputs: list[Path],
+    out: Path | None,
+    out_dir: Path | None,
+    options: ColorizeOptions,
+    reports: list[Path],
+    console: Console,
+) -> int:
+    """Colour everything; the exit code."""
+    from vidcolor.colorizer import Colorizer
+    from vidcolor.work import Tally, gather
+
+    _check_reports(reports, options)
+    items = gather(inputs, out, out_dir, options)
+    colorizer = Colorizer(options.model, options.device, options.precision, options.vividness)
+    tally, began = Tally(), time.monotonic()
+    for item in items:
+        outcome = _do(item, options, colorizer, console)
+        if outcome.error is not None and len(items) == 1:
+            console.end_progress()
+            console.event("failed", source=str(item.source), error=str(outcome.error))
+            raise outcome.error
+        tally.outcomes.append(outcome)
+        _tell(outcome, options, console)
+    _sum_up(tally, time.monotonic() - began, console)
+    _write_reports(reports, tally, options)
+    lost = tally.count("damaged") and not options.allow_damaged
+    return 1 if tally.count("failed") or lost else 0
+
+
+def _do(item: Item, options: ColorizeOptions, colorizer: Colorizer, console: Console) -> Outcome:
+    from vidcolor.photos import describe_work
+    from vidcolor.work import Outcome, is_done, run_item
+
+    if is_done(item, describe_work(colorizer, options).recipe):
+        return Outcome(item, skipped=True)
+    console.event("start", kind=item.kind, source=str(item.source), target=str(item.target))
+    if item.kind != "photo":
+        console.say(f"{item.source}: a {item.kind}, to {item.target}")
+    try:
+        return Outcome(item, result=run_item(item, options, colorizer, console.progress))
+    except VidcolorError as error:
+        return Outcome(item, error=error)
+    finally:
+        console.end_progress()
+
+
+def _tell(outcome: Outcome, options: ColorizeOptions, console: Console) -> None:
+    """One line for what came of an item, and one for each warning."""
+    source, target = outcome.item.source, outcome.item.target
+    if outcome.skipped:
+        console.event("skipped", source=str(source), target=str(target))
+        console.say(f"{target}: done before")
+    if outcome.error is not None:
+        console.event("failed", source=str(source), error=str(outcome.error))
+        console.fail(str(outcome.error))
+    result = outcome.result
+    if result is None:
+        return
+    for warning in result.warnings:
+        console.warn(f"{source}: {warning}")
+    console.event("done", **_facts(outcome))
+    if outcome.item.kind == "photo":
+        console.say(f"{target}: done in {clock(result.seconds)}")
+    else:
+        rate = result.num_frames / max(result.seconds, 1e-9)
+        console.say(
+            f"{target}: {result.num_frames} frames in {clock(result.seconds)}, {rate:.1f} fps"
+        )
+    if result.damaged and not options.allow_damaged:
+        console.fail(f"{source}: the source is damaged; what could be read is in {target}")
+
+
+def _facts(outcome: Outcome) -> dict[str, Any]:
+    result = outcome.result
+    if result is None:
+        return {}
+    return {
+        "kind": outcome.item.kind,
+        "source": str(result.source),
+        "target": str(result.target),
+        "frames": result.num_frames,
+        "seconds": round(result.seconds, 3),
+        "warnings": list(result.warnings),
+        "damaged": result.damaged,
+        "recipe": result.provenance.recipe,
+    }
+
+
+def _sum_up(tally: Tally, seconds: float, console: Console) -> None:
+    if len(tally.outcomes) < 2:
+        return
+    done, skipped, failed = (tally.count(w) for w in ("done", "skipped", "failed"))
+    console.event("summary", done=done, skipped=skipped, failed=failed, seconds=round(seconds, 3))
+    console.say(f"{done} done, {skipped} done before, {failed} failed, in {clock(seconds)}")
+
+
+def _check_reports(reports: list[Path], options: ColorizeOptions) -> None:
+    for path in reports:
+        if path.suffix.lower() not in (".json", ".html"):
+            raise UsageError(f"{path}: a report is a .json or an .html file")
+        if path.exists() and not options.force:
+            raise UsageError(f"{path}: exists already; choose another name or say --force")
+
+
+def _write_reports(reports: list[Path], tally: Tally, options: ColorizeOptions) -> None:
+    if not reports:
+        return
+    from vidcolor.evaluation.report import records_of, write_report
+
+    records = records_of(tally, options)
+    for path in reports:
+        write_report(path, records)

@@ -1,0 +1,43 @@
+"""Values as people type them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from vidcolor.errors import UsageError
+
+
+def parse_time(text: str) -> Fraction:
+    """Seconds from ``90.5``, ``1:30.5`` or ``0:01:30.5``."""
+    parts = str(text).split(":")
+    try:
+        numbers = [Fraction(part) for part in parts]
+    except (ValueError, ZeroDivisionError):
+        numbers = []
+    if not 1 <= len(numbers) <= 3 or any(n < 0 for n in numbers):
+        raise UsageError(f"{text!r} is no time; write seconds (90.5) or hours:minutes:seconds")
+    seconds = Fraction(0)
+    for number in numbers:
+        seconds = seconds * 60 + number
+    return seconds
+
+
+def parse_fps(text: str) -> Fraction:
+    """A frame rate from ``24``, ``23.976`` or ``24000/1001``; NTSC's decimals are made exact."""
+    try:
+        rate = Fraction(str(text))
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if rate <= 0:
+        raise UsageError(f"{text!r} is no frame rate; write 24, 23.976 or 24000/1001")
+    ntsc = Fraction(round(rate * Fraction(1001, 1000)) * 1000, 1001)
+    close = abs(float(rate - ntsc)) < 0.005 and rate.denominator != 1
+    return ntsc if close else rate
+
+
+def parse_option(text: str) -> tuple[str, str]:
+    """``crf=18`` as a pair."""
+    key, found, value = text.partition("=")
+    if not found or not key:
+        raise UsageError(f"--encoder-option takes KEY=VALUE (crf=18), not {text!r}")
+    return key.strip(), value

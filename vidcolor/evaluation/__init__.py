@@ -1,0 +1,1 @@
+"""Looking at results: comparison pictures and films, and reports of a run."""

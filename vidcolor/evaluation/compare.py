@@ -1,0 +1,1 @@
+"""Two films or two pictures in one, to be looked at."""

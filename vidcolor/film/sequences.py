@@ -1,0 +1,114 @@
+"""Image sequences as films, and films as image sequences."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidcolor.errors import UsageError
+from vidcolor.film.job import FilmResult, describe_work, load_colorizer, run_plan
+from vidcolor.film.plan import FilmPlan
+from vidcolor.media.sequence import (
+    SEQUENCE_MUXER,
+    ImageSequence,
+    SequenceReader,
+    find_sequence,
+    probe_sequence,
+)
+from vidcolor.options import ColorizeOptions, Purpose
+
+if TYPE_CHECKING:
+    from vidcolor.colorizer import Colorizer
+    from vidcolor.progress import ProgressCallback
+
+DEFAULT_FPS = Fraction(24)
+_FILM_SUFFIX: dict[Purpose, str] = {"delivery": ".mp4", "editing": ".mov", "archive": ".mkv"}
+
+
+def colorize_sequence(
+    source: Path | str,
+    target: Path | str | None = None,
+    options: ColorizeOptions | None = None,
+    *,
+    colorizer: Colorizer | None = None,
+    progress: ProgressCallback | None = None,
+) -> FilmResult:
+    """Colour numbered pictures into a film, or into numbered pictures again.
+
+    Args:
+        source: a pattern (``scan_%06d.dpx``) or a folder with one sequence in it.
+        target: a film, or a pattern (``colour_%06d.dpx``); a film beside the source if None.
+        options: what is wanted; `fps` gives the rate, 24 if it says none.
+        colorizer: a loaded generator, to be used again; loaded from the options if None.
+        progress: called after every frame.
+
+    Raises:
+        InputError: there are no such pictures, or they differ in size.
+        UsageError: the target exists, or the request contradicts itself.
+        OutputError: the result cannot be written.
+        WeightsError: the generator's weights are missing or damaged.
+    """
+    source, options = Path(source), options or ColorizeOptions()
+    began = time.monotonic()
+    path = Path(target) if target else default_target(source, options)
+    sequence = find_sequence(source)
+    plan = _plan(sequence, path, options)
+    colorizer = colorizer or load_colorizer(options)
+    provenance = describe_work(colorizer, options)
+    reader = SequenceReader(sequence, plan.video, options.grey_from, plan.start_s, plan.end_s)
+    num_frames, said = run_plan(
+        plan,
+        reader,
+        contextlib.nullcontext(),
+        {},
+        colorizer,
+        options,
+        provenance,
+        progress,
+        sequence,
+    )
+    return FilmResult(
+        source=source,
+        target=path,
+        num_frames=num_frames,
+        seconds=time.monotonic() - began,
+        warnings=(*plan.warnings, *said, *reader.damage.describe()),
+        damaged=reader.damage.is_damaged,
+        provenance=provenance,
+        plan=plan,
+    )
+
+
+def default_target(source: Path, options: ColorizeOptions, directory: Path | None = None) -> Path:
+    """A film named after the pattern or the folder, beside it or in `directory`."""
+    stem = source.name.split("%")[0].rstrip("_-. ") if "%" in source.name else source.name
+    folder = directory or source.parent
+    return folder / f"{stem or source.parent.name}.colour{_FILM_SUFFIX[options.purpose]}"
+
+
+def _plan(sequence: ImageSequence, target: Path, options: ColorizeOptions) -> FilmPlan:
+    from vidcolor.film.plan import plan_encoding, refuse_existing
+
+    refuse_existing(target, list(sequence.files.values()), options.force)
+    info = probe_sequence(sequence, options.fps or DEFAULT_FPS)
+    encoder = plan_encoding(info.video, target, options)
+    warnings = list(encoder.warnings)
+    if options.fps is None and encoder.muxer != SEQUENCE_MUXER:
+        warnings.append(f"no --fps given: {DEFAULT_FPS} frames a second assumed")
+    if info.video.tint == "colour":
+        warnings.append("the source is in colour already; its own colour is replaced")
+    if options.start is not None and options.start >= Fraction(info.duration_s or 0):
+        raise UsageError(f"--start lies behind the end of {sequence.path}")
+    return FilmPlan(
+        info=info,
+        target=target,
+        encoder=encoder,
+        company=(),
+        start_s=options.start,
+        end_s=options.end,
+        shift_pts=0 if options.start is None else int(options.start / info.video.time_base),
+        warnings=tuple(warnings),
+    )

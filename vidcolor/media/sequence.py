@@ -1,0 +1,278 @@
+"""Image sequences: a film as numbered pictures, read and written one file a frame."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+
+from vidcolor.colour.ycbcr import MATRICES, Coding
+from vidcolor.errors import InputError
+from vidcolor.mark import draw_mark
+from vidcolor.media.planes import chroma_arrays, grey_from_channel, luma_plane, pixel_layout
+from vidcolor.media.probe import MediaInfo, VideoInfo, probe
+from vidcolor.media.read import Damage, Frame
+from vidcolor.media.stills import STILL_SUFFIXES, Still, read_still, write_still
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from vidcolor.colour.ycbcr import Plane
+    from vidcolor.media.encode import EncoderPlan
+    from vidcolor.options import ColorizeOptions, GreyFrom
+    from vidcolor.provenance import Provenance
+
+_NUMBER_FIELD = re.compile(r"%(0?)(\d*)d")
+_NUMBERED = re.compile(r"^(.*?)(\d+)(\.[^.]+)$")
+_FEWEST_FRAMES = 2
+_SHOWN_GAPS = 8
+SEQUENCE_MUXER = "image2"
+"""What an `EncoderPlan` names as its container when single pictures are written."""
+
+
+def is_pattern(path: Path) -> bool:
+    """Whether a path names numbered files, as ``scan_%06d.dpx``."""
+    return bool(_NUMBER_FIELD.search(path.name))
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSequence:
+    """Numbered pictures of one film."""
+
+    path: Path
+    """As the user named it: a pattern or a folder."""
+    files: dict[int, Path]
+    """By frame number, in order."""
+
+    @property
+    def first_number(self) -> int:
+        """The lowest frame number."""
+        return next(iter(self.files))
+
+    @property
+    def missing(self) -> list[int]:
+        """Frame numbers that are skipped between the first and the last."""
+        numbers = list(self.files)
+        return sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
+
+
+def find_sequence(path: Path) -> ImageSequence:
+    """The files that a pattern (``scan_%06d.dpx``) or a folder names, gaps and all.
+
+    FFmpeg's own reader ends a sequence at the first missing number without a word; this does not.
+
+    Raises:
+        InputError: there are none, or a folder holds more than one sequence.
+    """
+    files = _only_sequence_in(path) if path.is_dir() else _files_of_pattern(path)
+    if not files:
+        raise InputError(f"{path}: no such frames; check the pattern and the folder")
+    return ImageSequence(path, dict(sorted(files.items())))
+
+
+def _files_of_pattern(pattern: Path) -> dict[int, Path]:
+    match = _NUMBER_FIELD.search(pattern.name)
+    if match is None or not pattern.parent.is_dir():
+        return {}
+    digits = rf"\d{{{int(match[2])},}}" if match[1] and match[2] else r"\d+"
+    before, after = pattern.name[: match.start()], pattern.name[match.end() :]
+    named = re.compile(f"^{re.escape(before)}({digits}){re.escape(after)}$")
+    found = ((named.match(p.name), p) for p in pattern.parent.iterdir())
+    return {int(m[1]): p for m, p in found if m}
+
+
+def _only_sequence_in(folder: Path) -> dict[int, Path]:
+    groups: dict[tuple[str, str], dict[int, Path]] = {}
+    for path in folder.iterdir():
+        match = _NUMBERED.match(path.name)
+        if match and path.suffix.lower() in STILL_SUFFIXES and not path.name.startswith("."):
+            groups.setdefault((match[1], match[3].lower()), {})[int(match[2])] = path
+    long = {k: v for k, v in groups.items() if len(v) >= _FEWEST_FRAMES} or groups
+    if len(long) > 1:
+        names = ", ".join(sorted(f"{before}%d{after}" for before, after in long))
+        raise InputError(f"{folder}: holds several sequences ({names}); name one of them")
+    return next(iter(long.values()), {})
+
+
+def probe_sequence(sequence: ImageSequence, fps: Fraction) -> MediaInfo:
+    """Describe a sequence by its first picture.
+
+    Raises:
+        InputError: that picture cannot be read.
+    """
+    first = probe(sequence.files[sequence.first_number])
+    is_jpeg_like = first.video.layout.kind == "yuv"  # every other picture's luma is BT.709's
+    span = list(sequence.files)[-1] - sequence.first_number + 1
+    video = replace(
+        first.video,
+        time_base=1 / fps,
+        rate=fps,
+        start_pts=0,
+        num_frames=len(sequence.files),
+        duration_s=float(span / fps),
+        stated_end_s=None,
+        variable_rate=False,
+        matrix=first.video.matrix if is_jpeg_like else MATRICES["bt709"],
+    )
+    return replace(
+        first, path=sequence.path, video=video, duration_s=video.duration_s, streams=(), tags={}
+    )
+
+
+class SequenceReader:
+    """Reads the pictures of a sequence, each as a frame at its number's time."""
+
+    def __init__(
+        self,
+        sequence: ImageSequence,
+        video: VideoInfo,
+        grey_from: GreyFrom = "luma",
+        start_s: Fraction | None = None,
+        end_s: Fraction | None = None,
+    ) -> None:
+        """Prepare to read; the arguments are those of `FilmReader`."""
+        self.damage = Damage()
+        self._sequence, self._video, self._grey_from = sequence, video, grey_from
+        self._start, self._end = start_s or Fraction(0), end_s
+        if sequence.missing:
+            shown = ", ".join(map(str, sequence.missing[:_SHOWN_GAPS]))
+            more = "…" if len(sequence.missing) > _SHOWN_GAPS else ""
+            self.damage.notes.append(f"{len(sequence.missing)} frames are missing: {shown}{more}")
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield every picture, in the order of the numbers; a gap leaves its time empty.
+
+        Raises:
+            InputError: a picture has another size than the first.
+        """
+        waiting: Frame | None = None
+        for index, (number, path) in enumerate(self._wanted()):
+            picture = self._decode(path)
+            if picture is None:
+                continue
+            pts = number - self._sequence.first_number
+            frame = Frame(index, pts, 1, self._luma(picture, path), picture)
+            if waiting is not None:
+                waiting.duration = frame.pts - waiting.pts
+                yield waiting
+            waiting = frame
+        if waiting is not None:
+            yield waiting
+
+    def _wanted(self) -> Iterator[tuple[int, Path]]:
+        for number, path in self._sequence.files.items():
+            time = (number - self._sequence.first_number) * self._video.time_base
+            if time >= self._start and (self._end is None or time < self._end):
+                yield number, path
+
+    def _decode(self, path: Path) -> av.VideoFrame | None:
+        try:
+            with av.open(str(path), format="image2", options={"pattern_type": "none"}) as one:
+                picture = next(one.decode(video=0), None)
+        except (av.FFmpegError, OSError):
+            picture = None
+        if picture is None:
+            self.damage.notes.append(f"{path.name} cannot be read")
+        return picture
+
+    def _luma(self, picture: av.VideoFrame, path: Path) -> Plane:
+        video, layout = self._video, pixel_layout(picture.format.name)
+        size = (picture.width, picture.height)
+        if size != (video.width, video.height) or layout.luma_bits != video.coding.bits:
+            raise InputError(
+                f"{path}: is {size[0]}x{size[1]} {layout.name}, while the sequence began as "
+                f"{video.width}x{video.height} {video.layout.name}; sort the frames first"
+            )
+        if self._grey_from == "luma":
+            return luma_plane(picture, layout, video.matrix)
+        return grey_from_channel(picture, layout, video.coding, video.matrix, self._grey_from)
+
+
+class SequenceWriter:
+    """Writes frames as numbered pictures; each appears under its name only when complete."""
+
+    def __init__(
+        self,
+        pattern: Path,
+        plan: EncoderPlan,
+        video: VideoInfo,
+        provenance: Provenance,
+        source: ImageSequence | None,
+        options: ColorizeOptions,
+    ) -> None:
+        """Prepare to write.
+
+        Args:
+            pattern: ``out_%06d.png``: its suffix decides the format.
+            plan: with a 4:4:4 pixel format.
+            video: the source's picture.
+            provenance: written into every picture that can hold it.
+            source: where numbers, luma and metadata come from; None for a film, numbered from 1.
+            options: `grey_from`, `mark` and `quality` are used.
+        """
+        self._pattern, self._plan, self._video = pattern, plan, video
+        self._provenance, self._source, self._options = provenance, source, options
+        self._count = 0
+        self.warnings: dict[str, None] = {}
+
+    def write(self, picture: av.VideoFrame, pts: int, duration: int) -> None:
+        """Write one picture; the `pts` of a sequence counts its frames."""
+        self._count += 1
+        cb, cr = chroma_arrays(picture, self._plan.layout, self._video.coding.full_range)
+        if self._source is None:
+            path = frame_path(self._pattern, self._count)
+            still = self._still_of_film(picture, path)
+        else:
+            number = self._source.first_number + pts
+            path = frame_path(self._pattern, number)
+            still = self._still_of_source(self._source.files[number], cb, cr)
+        said = write_still(
+            path, still, cb, cr, mark=self._provenance, quality=self._options.quality
+        )
+        self.warnings.update(dict.fromkeys(said))
+
+    def finish(self) -> None:
+        """Nothing is left to do: every picture is on the disk."""
+
+    def _still_of_source(
+        self, source: Path, cb: NDArray[np.float32], cr: NDArray[np.float32]
+    ) -> Still:
+        """The source's picture, read again with all its metadata."""
+        still = read_still(source, self._options.grey_from)
+        if not self._options.mark:
+            return still
+        luma = draw_mark(still.luma, cb, cr, still.coding, still.matrix)
+        return replace(still, luma=luma, jpeg=None)
+
+    def _still_of_film(self, picture: av.VideoFrame, path: Path) -> Still:
+        """A film's frame as a picture: full range, the film's depth."""
+        layout, full = self._plan.layout, self._video.coding.full_range
+        luma = luma_plane(picture, layout, self._video.matrix)
+        if not full:
+            unit = Coding(layout.bits, full_range=False).luma_to_unit(luma)
+            luma = Coding(layout.bits, full_range=True).unit_to_luma(unit)
+        return Still(
+            path=path,
+            luma=np.ascontiguousarray(luma),
+            bits=layout.bits,
+            matrix=self._video.matrix,
+            tint="grey",
+            format=STILL_SUFFIXES[path.suffix.lower()],
+        )
+
+
+def frame_path(pattern: Path, number: int) -> Path:
+    """``out_%06d.png`` and 12 -> ``out_000012.png``."""
+    match = _NUMBER_FIELD.search(pattern.name)
+    if match is None:
+        raise InputError(f"{pattern}: has no number field such as %06d")
+    width = int(match[2] or 0) if match[1] else 0
+    name = f"{pattern.name[: match.start()]}{number:0{width}d}{pattern.name[match.end() :]}"
+    return pattern.with_name(name)
