@@ -26,6 +26,7 @@ VIDCOLOR = "urn:vidcolor:provenance:1"
 """Namespace of our own XMP properties."""
 
 _XMLNS = "http://www.w3.org/2000/xmlns/"
+_MAX_DEPTH = 100
 _MATROSKA = ("matroska", "webm", "mkv", "mka")
 _PACKET_START = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _PACKET_END = '\n<?xpacket end="w"?>'
@@ -196,9 +197,21 @@ def _parse_packet(packet: bytes) -> minidom.Document | None:
         return None
     try:
         document = minidom.parseString(text.encode())
-    except (ExpatError, ValueError, RecursionError):
+    except (ExpatError, ValueError):
+        return None
+    if _depth(document) > _MAX_DEPTH:
         return None
     return document if document.getElementsByTagNameNS(RDF, "RDF") else None
+
+
+def _depth(document: minidom.Document) -> int:
+    """Levels of nesting; minidom walks by recursion, which a hostile packet could exhaust."""
+    level: list[Any] = [document]
+    depth = 0
+    while level:
+        level = [child for node in level for child in node.childNodes]
+        depth += 1
+    return depth
 
 
 def _description(document: minidom.Document) -> minidom.Element:

@@ -75,9 +75,7 @@ def compare(
     force: Annotated[
         bool, typer.Option("--force", "-f", help="Replace an existing result.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")
-    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Put two films, or two pictures, into one to look at.

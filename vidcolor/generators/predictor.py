@@ -6,7 +6,7 @@ count (measured on a two-core CPU in float32: last bits differ between 1 frame a
 1 thread and 2). So every forward pass has a fixed shape and a fixed number of threads:
 
 - on a CPU, one frame and one thread; frames run side by side instead. That is also faster than
-  batches across all threads (256x256, two cores, bfloat16: 21 ms a frame against 30 to 45).
+  batches across all threads (256x256, two cores, bfloat16: 23 ms a frame against 30 to 45).
 - on CUDA, `MICRO_BATCH` frames, the last batch filled up with repeats, deterministic kernels.
 """
 

@@ -49,7 +49,7 @@ PACKAGED = {
         PackagedWeights(
             name="embedded",
             file="embedded.safetensors",
-            sha256="85c961f1d60ebbf0785f73f8c788e0fdbbab38dc4f07fb0b6107fcb4d6762ada",
+            sha256="2ac5a5813d0b8caba84cd92e0d06fc7dd1fda4b140fdc85f195d0336cfcca26b",
             card="embedded.md",
             licence="Apache-2.0",
         ),

@@ -106,7 +106,7 @@ def _exr_is_whole(data: bytes, height: int) -> bool:
         return True
     blocks = -(-height // lines)
     table = struct.unpack(f"<{blocks}Q", data[at + 1 : at + 1 + 8 * blocks])
-    last = max(table)
+    last = int(max(table))
     return last + 8 + int.from_bytes(data[last + 4 : last + 8], "little") <= len(data)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from vidcolor.media.still_film import user_data
 from vidcolor.media.still_types import Picture, StillMetadata, check_size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import tifffile
@@ -91,10 +94,14 @@ def read_png(path: Path, allow_damaged: bool) -> Picture:
 
 def read_webp(path: Path, allow_damaged: bool) -> Picture:
     """WebP, as R'G'B': libwebp gives its planes to nobody."""
+    from PIL.Image import DecompressionBombError
     from PIL.WebPImagePlugin import WebPImageFile
 
     data = path.read_bytes()
-    image = WebPImageFile(io.BytesIO(data), str(path))
+    try:
+        image = WebPImageFile(io.BytesIO(data), str(path))
+    except DecompressionBombError as error:  # Pillow's own limit, which is lower than ours
+        raise InputError(f"{path}: {error}; save it as PNG or TIFF") from None
     check_size(path, *image.size)
     picture = _from_pillow(image, "webp")
     block: bytes | None = image.info.get("exif")
@@ -105,8 +112,17 @@ def read_webp(path: Path, allow_damaged: bool) -> Picture:
     )
     more = getattr(image, "n_frames", 1) > 1
     warnings = ("it is animated: only the first frame is coloured",) if more else ()
-    lossless = b"VP8L" in data[12:4096]
+    lossless = _webp_coding(data) == b"VP8L"
     return replace(picture, metadata=metadata, warnings=warnings, lossless=lossless)
+
+
+def _webp_coding(data: bytes) -> bytes:
+    """The name of the chunk with the pixels; ``VP8L`` is the lossless one."""
+    at = 12
+    while at + 8 <= len(data) and data[at : at + 4] not in (b"VP8L", b"VP8 ", b"ANMF"):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8 + size + size % 2
+    return data[at : at + 4]
 
 
 def read_bmp(path: Path, allow_damaged: bool) -> Picture:
@@ -124,7 +140,7 @@ def read_tiff(path: Path, allow_damaged: bool) -> Picture:
     """TIFF: the first page; 8 and 16 bits exactly, other kinds through Pillow's 8-bit RGB."""
     import tifffile
 
-    with path.open("rb") as file, tifffile.TiffFile(file) as tiff:
+    with path.open("rb") as file, _silent("tifffile"), tifffile.TiffFile(file) as tiff:
         page = tiff.pages.first
         check_size(path, page.imagewidth, page.imagelength)
         _refuse_raw(path, page)
@@ -144,6 +160,20 @@ def read_tiff(path: Path, allow_damaged: bool) -> Picture:
                 "convert it to 16-bit grey or RGB"
             )
     return replace(picture, metadata=metadata, warnings=warnings)
+
+
+@contextmanager
+def _silent(logger: str) -> Iterator[None]:
+    """Keep a library from printing what we report in our own words."""
+
+    def refuse(_: logging.LogRecord) -> bool:
+        return False
+
+    logging.getLogger(logger).addFilter(refuse)
+    try:
+        yield
+    finally:
+        logging.getLogger(logger).removeFilter(refuse)
 
 
 def xmp_of(path: Path, name: str) -> bytes | None:

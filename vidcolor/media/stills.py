@@ -14,6 +14,7 @@ import struct
 import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
@@ -127,7 +128,9 @@ def read_still(path: Path, grey_from: GreyFrom = "luma", *, allow_damaged: bool 
                 f"{path}: not a picture that can be read "
                 "(JPEG, PNG, TIFF, WebP, BMP, DPX, OpenEXR); convert it to one of these"
             )
-        picture = _READERS[name](path, allow_damaged)
+        with catch_warnings():
+            simplefilter("ignore")  # what matters of them raises, or ends up in ours
+            picture = _READERS[name](path, allow_damaged)
     except VidcolorError:
         raise
     except OSError as error:

@@ -1,0 +1,41 @@
+# Two promises: `make demo` and `make test` work on a fresh machine with Python 3.11 and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+
+.PHONY: demo test lint types unit venv clean
+
+demo: $(VENV)/installed
+	@mkdir -p $(DEMO)
+	$(BIN)/vidcolor colorize samples/reel.mkv -o $(DEMO)/reel.mkv --force \
+		--report $(DEMO)/report.html --report $(DEMO)/report.json
+	$(BIN)/vidcolor compare samples/reel.mkv $(DEMO)/reel.mkv -o $(DEMO)/sheet.png --force
+	@echo
+	@echo "the film in colour   $(DEMO)/reel.mkv"
+	@echo "before and after     $(DEMO)/sheet.png"
+	@echo "report               $(DEMO)/report.html"
+
+test: lint types unit
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed
+	$(BIN)/mypy
+
+unit: $(VENV)/installed
+	$(BIN)/pytest
+
+venv: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(DEMO) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

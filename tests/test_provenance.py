@@ -1,0 +1,168 @@
+"""The mark in film tags and in XMP: nothing that was there is lost, and it can be read back."""
+
+from __future__ import annotations
+
+from xml.dom import minidom
+
+import pytest
+
+from vidcolor.provenance import (
+    DIGITAL_SOURCE_TYPE,
+    IPTC_EXTENSION,
+    RDF,
+    VIDCOLOR,
+    XMP_BASIC,
+    Provenance,
+    can_merge,
+    film_tags,
+    read_recipe,
+    recipe_digest,
+    xmp_packet,
+)
+
+MARK = Provenance("0.1.0", "embedded", "ab" * 32, "cd" * 32)
+PHOTOSHOP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="Adobe XMP Core 5.6">
+ <!-- scanned at the archive -->
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+    xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:q="http://example.org/own/"
+    xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+    xmp:CreatorTool="Adobe Photoshop" q:note="two&#10;lines &amp; &quot;quotes&quot;"
+    Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/negativeFilm">
+   <dc:title><rdf:Alt><rdf:li xml:lang="x-default">Hafen</rdf:li></rdf:Alt></dc:title>
+   <dc:subject><rdf:Bag><rdf:li>ship</rdf:li><rdf:li>Ünïcode ☂</rdf:li></rdf:Bag></dc:subject>
+   <Iptc4xmpExt:LocationShown rdf:parseType="Resource">
+    <Iptc4xmpExt:City>Hull</Iptc4xmpExt:City></Iptc4xmpExt:LocationShown>
+  </rdf:Description>
+ </rdf:RDF>
+</x:xmpmeta>
+                                        
+<?xpacket end="w"?>""".encode()
+
+
+def values(packet, namespace, name):
+    """All values of a simple property, as attribute or element."""
+    document = minidom.parseString(packet.split(b"?>", 1)[1])
+    found = [e.firstChild.data for e in document.getElementsByTagNameNS(namespace, name)]
+    for element in document.getElementsByTagNameNS(RDF, "Description"):
+        if element.hasAttributeNS(namespace, name):
+            found.append(element.getAttributeNS(namespace, name))
+    return found
+
+
+def test_new_packet_carries_the_whole_mark():
+    packet = xmp_packet(MARK)
+    assert packet.startswith(b"<?xpacket begin=") and packet.endswith(b'<?xpacket end="w"?>')
+    assert values(packet, IPTC_EXTENSION, "DigitalSourceType") == [DIGITAL_SOURCE_TYPE]
+    assert values(packet, XMP_BASIC, "CreatorTool") == ["vidcolor 0.1.0"]
+    assert values(packet, VIDCOLOR, "Model") == ["embedded"]
+    assert values(packet, VIDCOLOR, "WeightsSHA256") == ["ab" * 32]
+    assert values(packet, VIDCOLOR, "Created") == []
+    assert read_recipe(packet) == MARK.recipe
+
+
+def test_the_term_is_spelt_as_iptc_spells_it():
+    assert DIGITAL_SOURCE_TYPE.endswith("/compositeWithTrainedAlgorithmicMedia")
+
+
+def test_merging_loses_nothing():
+    packet = xmp_packet(MARK, PHOTOSHOP)
+    text = packet.decode()
+    for kept in ("Hafen", "Ünïcode ☂", "Hull", "scanned at the archive", "q:note=", "dc:subject"):
+        assert kept in text
+    assert values(packet, "http://example.org/own/", "note") == ['two\nlines & "quotes"']
+    assert values(packet, XMP_BASIC, "CreatorTool") == ["Adobe Photoshop"]
+    assert values(packet, IPTC_EXTENSION, "DigitalSourceType") == [DIGITAL_SOURCE_TYPE]
+    assert values(packet, VIDCOLOR, "OriginalDigitalSourceType")[0].endswith("/negativeFilm")
+
+
+def test_marking_twice_leaves_one_mark_and_the_last_recipe():
+    later = Provenance("0.2.0", "embedded", "ab" * 32, "ef" * 32, created="2026-01-01T00:00:00Z")
+    packet = xmp_packet(later, xmp_packet(MARK, PHOTOSHOP))
+    assert values(packet, VIDCOLOR, "Recipe") == ["ef" * 32]
+    assert values(packet, VIDCOLOR, "Created") == ["2026-01-01T00:00:00Z"]
+    assert values(packet, VIDCOLOR, "OriginalDigitalSourceType")[0].endswith("/negativeFilm")
+    assert read_recipe(packet) == "ef" * 32
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le", "utf-32", "utf-8-sig"])
+def test_packets_in_other_encodings(encoding):
+    packet = xmp_packet(MARK, PHOTOSHOP.decode().lstrip("\ufeff").encode(encoding))
+    assert "Ünïcode ☂" in packet.decode()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"<x:xmpmeta",
+        b"\xff\xfe\x00",
+        b"plain text",
+        b"<a/>",
+        b"\0" * 100,
+        b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>' + PHOTOSHOP,
+        '<!DOCTYPE x [<!ENTITY a "aa">]>'.encode("utf-16") + "<x>&a;</x>".encode("utf-16-le"),
+        b"<a>" * 100_000,
+        PHOTOSHOP.replace(b"Hafen", b"<q:a>" * 700 + b"</q:a>" * 700),
+        PHOTOSHOP.replace(b"Hafen", b"\xff\xfe"),
+    ],
+)
+def test_broken_packets_are_replaced_not_a_crash(broken):
+    assert not can_merge(broken)
+    assert read_recipe(xmp_packet(MARK, broken)) == MARK.recipe
+
+
+def test_packet_without_a_description_gets_one():
+    bare = b'<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>'
+    assert can_merge(bare)
+    packet = xmp_packet(MARK, bare)
+    assert values(packet, IPTC_EXTENSION, "DigitalSourceType") == [DIGITAL_SOURCE_TYPE]
+
+
+def test_mark_values_are_escaped():
+    odd = Provenance("0.1.0", "a<b>&\"c'", "ab" * 32, "cd" * 32)
+    assert values(xmp_packet(odd), VIDCOLOR, "Model") == ["a<b>&\"c'"]
+
+
+# --- films --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("container", ["mp4", ".mov", "matroska"])
+def test_comment_is_added_to_never_replaced(container):
+    tags = film_tags(MARK, {"title": "Pier", "COMMENT": "Reel 2 of 3"}, container)
+    assert tags["title"] == "Pier"
+    assert tags["COMMENT"].startswith("Reel 2 of 3\n") and MARK.sentence in tags["COMMENT"]
+    assert "comment" not in tags
+    assert film_tags(MARK, tags, container) == tags
+    assert read_recipe(tags["COMMENT"]) == MARK.recipe
+
+
+def test_own_tags_only_where_the_container_keeps_them():
+    for container in ("matroska", "webm", ".mkv"):
+        tags = film_tags(MARK, {}, container)
+        assert tags["DIGITAL_SOURCE_TYPE"] == DIGITAL_SOURCE_TYPE
+        assert read_recipe(tags["VIDCOLOR_RECIPE"]) == MARK.recipe
+    assert set(film_tags(MARK, {}, "mp4")) == {"comment"}
+
+
+def test_recipe_of_a_film_coloured_twice_is_the_last():
+    later = Provenance("0.2.0", "embedded", "ab" * 32, "ef" * 32)
+    tags = film_tags(later, film_tags(MARK, {}, "mp4"), "mp4")
+    assert read_recipe(tags["comment"]) == "ef" * 32
+
+
+@pytest.mark.parametrize("text", [None, "", b"", "Reel 2", "vidcolor recipe 1234", b"\xff" * 70])
+def test_no_recipe(text):
+    assert read_recipe(text) is None
+
+
+def test_recipe_digest_depends_on_content_alone():
+    one = recipe_digest({"a": 1, "b": (2, 3)}, "ab" * 32, "0.1.0")
+    assert one == recipe_digest({"b": [2, 3], "a": 1}, "ab" * 32, "0.1.0")
+    assert len(one) == 64
+    others = [
+        recipe_digest({"a": 2, "b": (2, 3)}, "ab" * 32, "0.1.0"),
+        recipe_digest({"a": 1, "b": (2, 3)}, "ef" * 32, "0.1.0"),
+        recipe_digest({"a": 1, "b": (2, 3)}, "ab" * 32, "0.1.1"),
+    ]
+    assert len({one, *others}) == 4
