@@ -21,9 +21,9 @@ _XYZ_TO_RGB = np.array(
         [0.0556434, -0.2040259, 1.0572252],
     ]
 ) @ np.diag([0.95047, 1.0, 1.08883])
+_XYZ_TO_RGB = _XYZ_TO_RGB.astype(np.float32)
 _DELTA = 6 / 29
 _STEPS = 3
-_DAMPING = 0.77  # measured: the most that still converges at every hue
 
 
 def _lab_to_rgb(lightness: Array, a: Array, b: Array) -> Array:
@@ -50,7 +50,7 @@ def ab_to_cbcr(ab: Array, luma: Array, matrix: Matrix) -> Array:
     """The Cb, Cr whose colour, under this luma, has the given a*, b*.
 
     A grey pixel's Y' fixes its L*, but a coloured pixel of the same L* has another Y'. Since Y'
-    is recorded and stays, L* is solved for (a few damped Newton steps), so that hue and chroma
+    is recorded and stays, L* is solved for (by Newton's method), so that hue and chroma
     come out as predicted and luma is not asked to move.
 
     Args:
@@ -61,13 +61,14 @@ def ab_to_cbcr(ab: Array, luma: Array, matrix: Matrix) -> Array:
     Returns:
         Cb, Cr: (2, h, w) float32, about [-0.5, 0.5]; may leave the gamut (see `limit_to_gamut`).
     """
-    weights = np.array([matrix.kr, matrix.kg, matrix.kb]).reshape(3, 1, 1)
+    weights = np.array([matrix.kr, matrix.kg, matrix.kb], np.float32).reshape(3, 1, 1)
     lightness = _grey_to_lightness(luma)
     for _ in range(_STEPS):
-        rgb = _lab_to_rgb(lightness, ab[0], ab[1])
-        excess = (weights * rgb).sum(0) - luma
-        slope = 100 / np.maximum(luma, 0.05) ** 0.27  # dL*/dY' of greys, near enough to converge
-        lightness = np.clip(lightness - _DAMPING * slope * excess, 0, 100)
+        y, above = (
+            (weights * _lab_to_rgb(lightness + step, ab[0], ab[1])).sum(0) for step in (0, 1)
+        )
+        slope = np.maximum(above - y, 1e-3)  # Y' for one L*; it rises everywhere
+        lightness = np.clip(lightness + (luma - y) / slope, 0, 110)
     rgb = _lab_to_rgb(lightness, ab[0], ab[1])
     y = (weights * rgb).sum(0)
     cb = (rgb[2] - y) / (2 * (1 - matrix.kb))

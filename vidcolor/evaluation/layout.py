@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     Rgb = NDArray[np.uint8]
 
 BACKGROUND = (18, 18, 21)
-WIPE_PERIOD_S = 8.0
-"""Seconds that the line takes to go to and fro."""
+WIPE_PERIOD_S = (4.0, 8.0)
+"""Seconds that the line takes to go to and fro: once in a short film, at least and at most."""
 _WIPE_SWING = 0.36
 """How far from the middle it goes, as a share of the width."""
 
@@ -82,9 +82,10 @@ def _even(length: float) -> int:
     return max(2, 2 * round(length / 2))
 
 
-def line_at(time_s: float) -> float:
-    """Where the moving line stands: it starts in the middle and goes right first."""
-    return 0.5 + _WIPE_SWING * math.sin(2 * math.pi * time_s / WIPE_PERIOD_S)
+def line_at(time_s: float, length_s: float) -> float:
+    """Where the moving line stands at a time: it starts in the middle and goes right first."""
+    period = min(max(length_s, WIPE_PERIOD_S[0]), WIPE_PERIOD_S[1])
+    return 0.5 + _WIPE_SWING * math.sin(2 * math.pi * time_s / period)
 
 
 def _split(a: Rgb, b: Rgb, line: float) -> Rgb:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vidcolor.errors import UsageError
 from vidcolor.evaluation.layout import BACKGROUND, Arrangement, arrange, natural_width
@@ -29,7 +29,7 @@ SHEET_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"
 SHEET_WIDTH = 1600
 MAX_PICTURE_WIDTH = 3840
 _MAX_SIDE = {"WEBP": 16383, "JPEG": 65500, "PNG": 65500}
-_SAVE_OPTIONS = {
+_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "PNG": {"optimize": True},
     "JPEG": {"quality": 92, "subsampling": 0},
     "WEBP": {"quality": 90, "method": 4},
@@ -62,7 +62,7 @@ class Grid:
     @property
     def head(self) -> int:
         """Height of the heading with the space below it."""
-        return self.margin + round(3.9 * self.unit)
+        return self.margin + round(4.4 * self.unit)
 
     @property
     def row_height(self) -> int:
@@ -217,10 +217,9 @@ def compare_pictures(
     corners = ("left", "right" if layout == "wipe" else "left")
     for rgb, name, corner in zip(panels, options.names_for(a, b), corners, strict=True):
         Tag(name, arrangement.panel, corner).put_on(rgb)
-    save_picture(Image.fromarray(arrangement.join(*panels)), out)
-    warnings = ()
-    if not same_shape(size_a, size_b):
-        warnings = ("A and B have different shapes: B is stretched to A's",)
+    save_picture(Image.fromarray(arrangement.join(panels[0], panels[1])), out)
+    same = same_shape(size_a, size_b)
+    warnings = () if same else ("A and B have different shapes: B is stretched to A's",)
     return Comparison(out, "picture", arrangement.size, 1, warnings)
 
 

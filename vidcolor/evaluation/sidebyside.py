@@ -108,6 +108,7 @@ def _joined(
     panel = arrangement.panel
     wipe = arrangement.layout == "wipe"
     tags = Tag(names[0], panel, "left"), Tag(names[1], panel, "right" if wipe else "left")
+    length_s = float(pair.end_s - pair.start_s)
     of_b, picture_b = None, None
     for shown_a, shown_b in pair.frames():
         picture_a = shown_a.rgb(panel)
@@ -115,7 +116,7 @@ def _joined(
         if shown_b is not of_b or picture_b is None:  # a slower B is converted once a frame
             of_b, picture_b = shown_b, shown_b.rgb(panel)
             tags[1].put_on(picture_b)
-        line = line_at(float(shown_a.time_s - pair.start_s))
+        line = line_at(float(shown_a.time_s - pair.start_s), length_s)
         yield arrangement.join(picture_a, picture_b, line), shown_a.pts, shown_a.duration
 
 

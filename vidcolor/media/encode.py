@@ -6,19 +6,21 @@ option or a size that the encoder refuses is said at once and not after the firs
 
 from __future__ import annotations
 
+import contextlib
 import io
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
+import av.logging
 from av.codec.context import Flags
 
 from vidcolor.errors import UsageError
 from vidcolor.media.planes import PixelLayout, pixel_layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from vidcolor.media.probe import VideoInfo
     from vidcolor.options import Purpose
@@ -65,6 +67,13 @@ ENCODER_OPTIONS: dict[str, dict[str, str]] = {
 
 MIN_SIZE = {"libx265": 64}
 """Smallest side in pixels; below it x265 corrupts memory instead of refusing."""
+NARROW = 16
+"""Side in pixels below which FFV1 may find no way to cut a picture into slices by itself."""
+
+_AMOUNT_OPTIONS = {"crf", "qp", "cq", "b", "q", "global_quality"}
+"""Each says how many bits to spend; where the user does, our own answer is withdrawn."""
+_JPEG_ENCODERS = ("mjpeg",)
+"""Full range by definition; limited range is FFmpeg's own extension, and read back as such."""
 
 _SUBSAMPLING_ORDER: dict[Purpose, tuple[tuple[int, int], ...]] = {
     "delivery": ((1, 1), (1, 0), (0, 0)),
@@ -73,7 +82,9 @@ _SUBSAMPLING_ORDER: dict[Purpose, tuple[tuple[int, int], ...]] = {
 }
 _CONSTANT_RATE_MUXERS = ("mxf",)
 _INTERLACING_ENCODERS = ("libx264", "mpeg2video", "mpeg4", "prores_ks", "dnxhd", "h264_nvenc")
+_FIELD_FLAG_ENCODERS = (*_INTERLACING_ENCODERS, "ffv1")
 _PROGRESSIVE = (0, 1)
+_ERROR = av.logging.ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +110,11 @@ class EncoderPlan:
     """False if the user's pixel format has fewer bits than the source's luma."""
     warnings: tuple[str, ...] = field(default=())
 
+    @property
+    def constant_rate(self) -> bool:
+        """Whether the container itself counts frames and knows no time stamps."""
+        return self.muxer in _CONSTANT_RATE_MUXERS
+
 
 def plan_encoder(video: VideoInfo, muxer: str, request: EncoderRequest) -> EncoderPlan:
     """Choose encoder and pixel format for a source, and try them out.
@@ -120,6 +136,9 @@ def plan_encoder(video: VideoInfo, muxer: str, request: EncoderRequest) -> Encod
             continue
         if reasons:
             note = f"{reasons[0]}; {encoder} is used instead"
+            plan = replace(plan, warnings=(*plan.warnings, note))
+        if video.interlaced and not _marks_fields(plan):
+            note = f"{encoder} does not mark pictures as interlaced; players will not know"
             plan = replace(plan, warnings=(*plan.warnings, note))
         return plan
     raise UsageError(reasons[0])
@@ -166,7 +185,8 @@ def _candidate_layouts(
             choices = ", ".join(f.name for f in offered)
             raise UsageError(f"{encoder} cannot write {request.pix_fmt}; it takes: {choices}")
         return chosen
-    plain = [f for f in offered if not f.full_range] or offered
+    wants_full = encoder in _JPEG_ENCODERS and video.coding.full_range
+    plain = [f for f in offered if f.full_range == wants_full] or offered
     deep = [f for f in plain if f.bits >= video.coding.bits]
     if not deep:
         most = max((f.bits for f in plain), default=8)
@@ -184,7 +204,7 @@ def _candidate_layouts(
 def _subsampling_order(video: VideoInfo, purpose: Purpose) -> list[tuple[int, int]]:
     order = list(_SUBSAMPLING_ORDER[purpose])
     own = video.layout.subsampling
-    keep_own = purpose == "archive" or video.interlaced  # field flags live in the decoded frame
+    keep_own = purpose == "archive" or video.interlaced  # fields hold chroma lines of their own
     if video.layout.kind == "yuv" and keep_own and own in order:
         order.insert(0, order.pop(order.index(own)))
     odd = (video.width % 2, video.height % 2)
@@ -198,65 +218,109 @@ def _first_that_opens(
     layouts: Iterable[PixelLayout],
     request: EncoderRequest,
 ) -> EncoderPlan:
-    refusal = f"{encoder} has no pixel format for this source"
+    refusals = []
     for layout in layouts:
         for time_base in _time_bases(video, muxer):
             plan = EncoderPlan(
                 muxer=muxer,
                 encoder=encoder,
                 layout=layout,
-                options=_options(video, muxer, encoder, layout, request),
+                options=_options(video, encoder, layout, request),
                 time_base=time_base,
                 lossless_luma=layout.bits >= video.coding.bits,
             )
-            try:
-                _try_out(plan, video)
-            except (av.FFmpegError, ValueError) as error:
-                refusal = _refusal(plan, video, error)
-                continue
-            return plan
-    raise UsageError(refusal)
+            refusal = _try_out(plan, video)
+            if refusal is None:
+                return plan
+            refusals.append(refusal)
+    raise UsageError((refusals or [f"{encoder} has no pixel format for this source"])[0])
 
 
 def _options(
-    video: VideoInfo, muxer: str, encoder: str, layout: PixelLayout, request: EncoderRequest
+    video: VideoInfo, encoder: str, layout: PixelLayout, request: EncoderRequest
 ) -> dict[str, str]:
     """Our defaults for this encoder and source, under what the user asked for."""
     options = dict(ENCODER_OPTIONS.get(encoder, {}))
+    asked = dict(request.options)
     if encoder == "dnxhd" and layout.bits > 8:
         options["profile"] = "dnxhr_hqx" if layout.subsampling == (1, 0) else "dnxhr_444"
-    if video.variable_rate and muxer in ("mp4", "mov") and encoder in ("libx264", "libx265"):
-        options["bf"] = "0"  # with B-frames these muxers state too short a duration
-    return {**options, **dict(request.options)}
+    if encoder == "ffv1" and min(video.width, video.height) < NARROW:
+        options["slices"] = "1"
+    if encoder in _JPEG_ENCODERS and not video.coding.full_range:
+        options["strict"] = "unofficial"
+    if _AMOUNT_OPTIONS & asked.keys():
+        options = {k: v for k, v in options.items() if k not in _AMOUNT_OPTIONS | {"flags"}}
+    if "x265-params" in asked and "x265-params" in options:
+        asked["x265-params"] = f"{options['x265-params']}:{asked['x265-params']}"
+    return {**options, **asked}
 
 
 def _time_bases(video: VideoInfo, muxer: str) -> list[Fraction]:
-    """The source's own; for encoders and containers that know only frames, one frame."""
-    frame = 1 / video.rate if video.rate else video.time_base
+    """The source's own; for encoders and containers that count frames, one frame."""
+    frame = 1 / (video.rate or Fraction(25))
     return [frame] if muxer in _CONSTANT_RATE_MUXERS else [video.time_base, frame]
 
 
-def _refusal(plan: EncoderPlan, video: VideoInfo, error: Exception) -> str:
-    text = str(error)
-    if "does not support" in text:
-        suffixes = {"mp4": ".mov or .mkv", "webm": ".mkv or .mp4"}.get(plan.muxer, ".mkv")
-        return f"a {plan.muxer} file cannot hold {plan.encoder}; name the output {suffixes}"
-    asked = ", ".join(f"{k}={v}" for k, v in plan.options.items()) or "none"
+def _try_out(plan: EncoderPlan, video: VideoInfo) -> str | None:
+    """Open the encoder and write a header, in memory: why that fails, or None.
+
+    Raises:
+        UsageError: the encoder does not know an option.
+    """
+    with _ffmpeg_says() as said:
+        scratch = av.open(io.BytesIO(), "w", format=plan.muxer)
+        try:
+            stream = add_picture_stream(scratch, plan, video)
+            scratch.start_encoding()
+            unknown = sorted(stream.codec_context.options)
+        except (av.FFmpegError, ValueError) as error:
+            return _refusal(plan, video, error, said)
+        finally:
+            with contextlib.suppress(av.FFmpegError):  # an MXF without a picture has no footer
+                scratch.close()
+    unknown += [text.strip() for _, _, text in said if "option" in text]  # inside x264-params
+    if unknown:
+        names = ", ".join(unknown)
+        raise UsageError(f"{plan.encoder} has no option {names}; see `ffmpeg -h encoder=…`")
+    return None
+
+
+@contextlib.contextmanager
+def _ffmpeg_says() -> Iterator[list[tuple[int, str, str]]]:
+    """What FFmpeg logs meanwhile: level, who, text. Otherwise its log is off."""
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.WARNING)
+    try:
+        with av.logging.Capture(local=False) as said:
+            yield said
+    finally:
+        av.logging.set_level(level)
+
+
+def _refusal(
+    plan: EncoderPlan, video: VideoInfo, error: Exception, said: list[tuple[int, str, str]]
+) -> str:
+    if "does not support" in str(error):
+        held = _suffixes_for(plan.encoder)
+        instead = f"name the output {held}" if held else "no container that we write does"
+        return f"a {plan.muxer} file cannot hold {plan.encoder}; {instead}"
+    reasons = [text.strip().rstrip(".") for level, _, text in said if level <= _ERROR]
+    options = ", ".join(f"{k}={v}" for k, v in plan.options.items()) or "no options"
+    reason = reasons[0] if reasons else getattr(error, "strerror", None) or str(error)
     return (
-        f"{plan.encoder} refuses {video.width}x{video.height} {plan.layout.name} with options "
-        f"{asked}; change --encoder, --encoder-option or --pix-fmt"
+        f"{plan.encoder} in {plan.muxer} refuses {video.width}x{video.height} "
+        f"{plan.layout.name} ({options}): {reason}; choose another --encoder or --pix-fmt"
     )
 
 
-def _try_out(plan: EncoderPlan, video: VideoInfo) -> None:
-    """Open the encoder and write a header, in memory."""
-    with av.open(io.BytesIO(), "w", format=plan.muxer) as scratch:
-        stream = add_picture_stream(scratch, plan, video)
-        scratch.start_encoding()
-        left_over = sorted(stream.codec_context.options)
-    if left_over:
-        names = ", ".join(left_over)
-        raise UsageError(f"{plan.encoder} has no option {names}; see `ffmpeg -h encoder=…`")
+def _suffixes_for(encoder: str) -> str:
+    """The file names whose container holds what an encoder makes, in words."""
+    suffixes = []
+    for suffix, muxer in MUXERS.items():
+        with av.open(io.BytesIO(), "w", format=muxer) as scratch:
+            if encoder in scratch.supported_codecs:
+                suffixes.append(suffix)
+    return " or ".join(suffixes)
 
 
 def add_picture_stream(
@@ -287,5 +351,11 @@ def add_picture_stream(
 def _mark_fields(context: av.VideoCodecContext, plan: EncoderPlan, video: VideoInfo) -> None:
     if video.field_order not in _PROGRESSIVE:
         context.field_order = video.field_order
-    if video.interlaced and plan.encoder in _INTERLACING_ENCODERS:
+    if video.interlaced and plan.encoder in _INTERLACING_ENCODERS and _marks_fields(plan):
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
+
+
+def _marks_fields(plan: EncoderPlan) -> bool:
+    """Whether the encoded pictures say that they are interlaced; DNxHR knows whole frames only."""
+    frames_only = plan.encoder == "dnxhd" and plan.options.get("profile", "").startswith("dnxhr")
+    return plan.encoder in _FIELD_FLAG_ENCODERS and not frames_only

@@ -238,8 +238,8 @@ def picture_with_chroma(
 ) -> VideoFrame:
     """A frame of `pix_fmt` with this luma and these chroma planes.
 
-    If the decoded frame already has that format its own memory is used, so that everything which
-    rides on it (field flags, captions, side data) stays; otherwise a new frame takes its place.
+    If the decoded frame already has that format its own memory is used; otherwise a new frame
+    takes its place. What rides on it (field flags, captions, side data) stays either way.
 
     Args:
         frame: the decoded frame.
@@ -255,8 +255,7 @@ def picture_with_chroma(
         picture = frame
     else:
         keep = luma
-        picture = VideoFrame(frame.width, frame.height, pix_fmt)
-        picture.color_range = frame.color_range
+        picture = _empty_like(frame, pix_fmt)
     planes = list(picture.planes)
     if keep is not None:
         plane_array(planes[0], layout.bits)[:] = keep
@@ -264,4 +263,19 @@ def picture_with_chroma(
         plane_array(plane, layout.bits)[:] = codes
     if len(planes) > 3:
         plane_array(planes[3], layout.bits)[:] = (1 << layout.bits) - 1
+    return picture
+
+
+def _empty_like(frame: VideoFrame, pix_fmt: str) -> VideoFrame:
+    """A new frame of another format, every plane yet to be written.
+
+    Frames made in Python carry neither field flags nor side data; where there are any, swscale
+    makes the frame, which copies them. What it puts into the planes is written over.
+    """
+    if frame.interlaced_frame or len(frame.side_data):
+        converted = frame.reformat(format=pix_fmt, interpolation="POINT")
+        if converted.format.name == pix_fmt and converted is not frame:
+            return converted
+    picture = VideoFrame(frame.width, frame.height, pix_fmt)
+    picture.color_range = frame.color_range
     return picture

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _DAMAGED = "; get a whole copy, or allow damaged pictures to keep what is left"
 _RAW_TAG, _NEW_SUBFILE_TYPE = 50706, 254
+_INKS_AND_LAB = (5, 8, 9, 10)
 
 
 def read_jpeg(path: Path, allow_damaged: bool) -> Picture:
@@ -154,6 +155,8 @@ def read_tiff(path: Path, allow_damaged: bool) -> Picture:
             picture = _plain_tiff(path, page)
         elif page.bitspersample <= 8:
             picture = _pillow_tiff(path)
+            if int(page.photometric) in _INKS_AND_LAB:
+                warnings += ("CMYK or Lab is converted to RGB without its profile",)
         else:
             raise InputError(
                 f"{path}: TIFF with {page.bitspersample}-bit samples of this kind is not read; "

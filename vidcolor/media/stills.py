@@ -284,6 +284,8 @@ def _broken() -> Failures:
     """What the decoders raise about a damaged file; anything else is a fault of ours."""
     import av
     import cv2
+    from PIL.Image import DecompressionBombError
 
-    return (ValueError, SyntaxError, KeyError, IndexError, TypeError, EOFError, OverflowError,
-            struct.error, zlib.error, cv2.error, av.FFmpegError)  # fmt: skip
+    of_files = (struct.error, zlib.error, cv2.error, av.FFmpegError, DecompressionBombError)
+    of_python = (ValueError, SyntaxError, KeyError, IndexError, TypeError, EOFError, OverflowError)
+    return (*of_files, *of_python)

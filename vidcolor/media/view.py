@@ -7,6 +7,7 @@ result's luma may.
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -113,11 +114,10 @@ class FilmView:
         """
         just_after = time_s + SAME_TIME_S
         for back in _LOOK_BACK_S:
-            found = None
-            for found in self.frames(max(Fraction(0), time_s - back), just_after):
-                pass
-            if found is not None:
-                return found
+            earlier = self.frames(max(Fraction(0), time_s - back), just_after)
+            found = deque(earlier, maxlen=1)
+            if found:
+                return found[0]
         first = next(self.frames(max(Fraction(0), time_s)), None)
         if first is None:
             raise InputError(f"{self.path}: has no picture at {float(time_s):.3f} s")
@@ -144,7 +144,7 @@ def frame_rgb(frame: av.VideoFrame, video: VideoInfo, size: tuple[int, int]) -> 
         grey = _resized(Coding(8, full_range=True).unit_to_luma(unit), stored)
         pixels = np.repeat(grey[..., None], 3, axis=-1)
     else:
-        pixels = frame.reformat(
+        viewed = frame.reformat(
             width=stored[0],
             height=stored[1],
             format="rgb24",
@@ -152,7 +152,8 @@ def frame_rgb(frame: av.VideoFrame, video: VideoInfo, size: tuple[int, int]) -> 
             src_color_range=2 if video.coding.full_range else 1,
             dst_color_range=2,
             interpolation=_filter(frame.width, stored[0]),
-        ).to_ndarray()
+        )
+        pixels = viewed.to_ndarray().astype(np.uint8, copy=False)
     return np.ascontiguousarray(np.rot90(pixels, video.quarter_turns))
 
 

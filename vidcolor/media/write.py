@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ import av
 
 from vidcolor.errors import OutputError, UsageError
 from vidcolor.files import describe_os_error
-from vidcolor.media.encode import EncoderPlan, add_picture_stream
+from vidcolor.media.encode import MUXERS, EncoderPlan, add_picture_stream
+from vidcolor.media.languages import language_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +24,13 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its banner past every log setting
 
-_STREAMABLE = ("mp4", "mov")
+_QUICKTIME = ("mp4", "mov")
+_MATROSKA = ("matroska", "webm")
 _STATE_ASPECT_IN_BITSTREAM = {
     "libx264", "libx265", "mpeg2video", "mpeg4", "h264_nvenc", "hevc_nvenc",
 }  # fmt: skip
 _MEANINGLESS_PICT_TYPE = 0
+_MAX_TIMESCALE = 2**31 - 1
 
 
 class FilmWriter:
@@ -63,27 +67,45 @@ class FilmWriter:
         self._name = target or path
         self._plan, self._video, self._company = plan, video, company
         self._shift = shift_pts
-        self._last_tick: int | None = None
-        options = {"movflags": "+faststart"} if plan.muxer in _STREAMABLE else {}
+        self._counter = None if plan.time_base == video.time_base else _FrameCounter(plan, video)
+        self._ending = _Ending() if plan.muxer in _QUICKTIME else None
         with self._explained():
-            self._container = av.open(str(path), "w", format=plan.muxer, container_options=options)
+            self._container = av.open(
+                str(path), "w", format=plan.muxer, container_options=self._container_options()
+            )
         try:
-            self._write_header(tags or {})
+            self._write_header(path, tags or {})
         except BaseException:
             self._close_quietly()
             raise
-        self._set_fields = _field_setter(plan, video)
 
-    def _write_header(self, tags: dict[str, str]) -> None:
+    def _container_options(self) -> dict[str, str]:
+        if self._plan.muxer in _MATROSKA:
+            # or all streams would move until sound that begins before 0 (AAC, Vorbis) does not
+            return {"avoid_negative_ts": "disabled"}
+        if self._plan.muxer not in _QUICKTIME:
+            return {}
+        options = {"movflags": "+faststart"}
+        scales = self._company.clocks_off_the_millisecond() if self._company else set()
+        base = self._video.time_base
+        if ((self._video.start_pts or 0) - self._shift) * base * 1000 % 1:
+            scales.add(base.denominator)
+        if scales:  # the edit list that delays a stream counts in the movie's own time scale
+            scale = math.lcm(1000, *scales)
+            options["movie_timescale"] = str(scale if scale <= _MAX_TIMESCALE else max(scales))
+        return options
+
+    def _write_header(self, path: Path, tags: dict[str, str]) -> None:
         with self._explained():
             self._stream = add_picture_stream(self._container, self._plan, self._video)
             if self._video.timecode and not self._shift:
                 self._stream.metadata["timecode"] = self._video.timecode
             if self._video.language:
-                self._stream.metadata["language"] = self._video.language
+                language = language_for(self._video.language, self._plan.muxer)
+                self._stream.metadata["language"] = language
             self._container.metadata.update(tags)
             if self._company is not None:
-                self._company.add_streams(self._container, self._plan.muxer)
+                self._company.add_streams(self._container, self._plan.muxer, beside=path)
             self._container.start_encoding()
 
     @contextlib.contextmanager
@@ -91,13 +113,15 @@ class FilmWriter:
         """FFmpeg's errors as ours, with the name that the user knows."""
         try:
             yield
-        except OSError as error:
-            raise OutputError(f"{self._name}: {describe_os_error(error)}") from error
-        except av.FFmpegError as error:
+        except av.FFmpegError as error:  # some are OSError too, but not all that say so are
+            if isinstance(error, OSError) and not isinstance(error, ValueError):
+                raise OutputError(f"{self._name}: {describe_os_error(error)}") from error
             raise OutputError(
                 f"{self._name}: {self._plan.encoder} or the {self._plan.muxer} muxer failed "
                 f"({error.strerror}); try another --encoder or container"
             ) from error
+        except OSError as error:
+            raise OutputError(f"{self._name}: {describe_os_error(error)}") from error
 
     def __enter__(self) -> FilmWriter:
         return self
@@ -114,13 +138,17 @@ class FilmWriter:
             pts: in the source's time base.
             duration: in the source's time base; 0 if unknown.
         """
-        if self._set_fields is not None:
-            picture = self._set_fields(picture)
+        pts -= self._shift
         picture.pict_type = _MEANINGLESS_PICT_TYPE  # or the source's I, P, B would be forced
-        picture.pts = self._tick(pts - self._shift)
+        picture.pts, picture.duration = pts, max(0, duration)
         picture.time_base = self._plan.time_base
-        scale = self._video.time_base / self._plan.time_base
-        picture.duration = max(0, round(duration * scale))
+        if self._ending is not None:
+            self._ending.note_picture(pts, duration)
+        if self._counter is not None:
+            try:
+                picture.pts, picture.duration = self._counter.count(pts, duration), 1
+            except ValueError as error:
+                raise OutputError(f"{self._name}: {error}") from error
         with self._explained():
             self._mux(self._stream.encode(picture))
 
@@ -128,33 +156,25 @@ class FilmWriter:
         """Flush the encoder, copy what is left of the other streams and write the trailer."""
         with self._explained():
             self._mux(self._stream.encode(None))
+            if self._ending is not None:
+                self._mux_one(self._ending.last())
             if self._company is not None:
                 self._company.copy_until(self._container, None)
             self._container.close()
 
-    def _tick(self, pts: int) -> int:
-        """The time stamp in the encoder's time base; exact, or an error."""
-        plan, video = self._plan, self._video
-        if plan.time_base == video.time_base:
-            return pts
-        time = pts * video.time_base
-        tick = round(time / plan.time_base)
-        slack = max(video.time_base, Fraction(1, 1000))  # a Matroska source rounds to 1 ms
-        follows = self._last_tick is None or tick == self._last_tick + 1
-        if abs(tick * plan.time_base - time) > slack or not follows:
-            raise OutputError(
-                f"{self._name}: {plan.encoder} in {plan.muxer} needs one constant frame rate, "
-                f"and the source departs from it at {float(time):.3f} s; "
-                "choose another --encoder or container"
-            )
-        self._last_tick = tick
-        return tick
-
     def _mux(self, packets: list[av.Packet]) -> None:
         for packet in packets:
-            if self._company is not None and packet.dts is not None:
-                self._company.copy_until(self._container, packet.dts * Fraction(packet.time_base))
-            self._container.mux(packet)
+            if self._counter is not None:
+                self._counter.restamp(packet)
+            ready = packet if self._ending is None else self._ending.delay(packet)
+            self._mux_one(ready)
+
+    def _mux_one(self, packet: av.Packet | None) -> None:
+        if packet is None:
+            return
+        if self._company is not None and packet.dts is not None:
+            self._company.copy_until(self._container, packet.dts * Fraction(packet.time_base or 0))
+        self._container.mux(packet)
 
     def _close_quietly(self) -> None:
         try:
@@ -163,55 +183,109 @@ class FilmWriter:
             return  # the error that brought us here is the one to report
 
 
-def _field_setter(plan: EncoderPlan, video: VideoInfo) -> _FieldSetter | None:
-    """Frames made in Python carry no field flags; decoded ones that are encoded again do."""
-    if not video.interlaced or plan.layout.name == video.layout.name:
-        return None
-    return _FieldSetter(plan, video)
+class _FrameCounter:
+    """Gives an encoder frame numbers for time stamps, and its packets the true stamps again.
 
-
-class _FieldSetter:
-    """Marks new frames as interlaced, top or bottom field first, by FFmpeg's `setfield`."""
-
-    _BOTTOM_FIRST = (3, 5)  # AV_FIELD_BB, AV_FIELD_BT
+    MPEG-2 and MPEG-4 encoders count in frames; MP4 and Matroska hold any time stamp all the same.
+    """
 
     def __init__(self, plan: EncoderPlan, video: VideoInfo) -> None:
-        order = "bff" if video.field_order in self._BOTTOM_FIRST else "tff"
-        self._graph = av.filter.Graph()
-        source = self._graph.add_buffer(
-            width=video.width,
-            height=video.height,
-            format=plan.layout.name,
-            time_base=video.time_base,
-        )
-        setfield = self._graph.add("setfield", order)
-        sink = self._graph.add("buffersink")
-        source.link_to(setfield)
-        setfield.link_to(sink)
-        self._graph.configure()
+        self._plan, self._time_base = plan, video.time_base
+        self._step = max(1, round(plan.time_base / video.time_base))
+        self._stamps: dict[int, tuple[int, int]] = {}
+        self._first: int | None = None
+        self._next = 0
 
-    def __call__(self, picture: av.VideoFrame) -> av.VideoFrame:
-        self._graph.push(picture)
-        marked = self._graph.pull()
-        if not isinstance(marked, av.VideoFrame):
-            raise OutputError("FFmpeg's setfield filter returned no picture")
-        return marked
+    def count(self, pts: int, duration: int) -> int:
+        """The number of a picture that is shown at `pts`; ValueError if it cannot be counted."""
+        if self._first is None:
+            self._first = pts
+        number = self._next
+        if self._plan.constant_rate:
+            since = (pts - self._first) * self._time_base
+            slack = max(self._time_base, Fraction(1, 1000))  # a Matroska source rounds to 1 ms
+            if abs(number * self._plan.time_base - since) > slack:
+                raise ValueError(
+                    f"{self._plan.muxer} needs one constant frame rate, and the source departs "
+                    f"from it at {float(pts * self._time_base):.3f} s; choose another container"
+                )
+        self._stamps[number] = (pts, max(duration, 1))
+        self._next += 1
+        return number
+
+    def restamp(self, packet: av.Packet) -> None:
+        """Turn a packet's frame numbers into the source's time stamps."""
+        if packet.pts is None or packet.dts is None:
+            return
+        shown, decoded = int(packet.pts), int(packet.dts)
+        packet.pts, packet.duration = self._stamps[shown]
+        if decoded in self._stamps:
+            packet.dts = self._stamps[decoded][0]
+        else:  # before the first picture
+            packet.dts = (self._first or 0) + decoded * self._step
+        packet.time_base = self._time_base
+        for number in [n for n in self._stamps if n < decoded]:
+            del self._stamps[number]
+
+
+class _Ending:
+    """Holds the last packet back until the film's duration is known, and makes it fit.
+
+    MP4 and MOV add up the time between decodings. With B-frames and a variable rate that is not
+    the time between pictures, unless the last packet makes up the difference.
+    """
+
+    def __init__(self) -> None:
+        self._held: av.Packet | None = None
+        self._first_pts: int | None = None
+        self._end_pts = 0
+        self._first_dts: int | None = None
+
+    def note_picture(self, pts: int, duration: int) -> None:
+        """Learn when a picture is shown, in the source's time base."""
+        if self._first_pts is None:
+            self._first_pts = pts
+        self._end_pts = pts + max(duration, 1)
+
+    def delay(self, packet: av.Packet) -> av.Packet | None:
+        """Take a packet, give the one before it."""
+        if self._first_dts is None:
+            self._first_dts = packet.dts
+        ready, self._held = self._held, packet
+        return ready
+
+    def last(self) -> av.Packet | None:
+        """The last packet, with the duration that makes the sum right."""
+        packet = self._held
+        if packet is None or packet.dts is None or self._first_dts is None:
+            return packet
+        shown = self._end_pts - (self._first_pts or 0)
+        packet.duration = max(1, shown - (packet.dts - self._first_dts))
+        return packet
 
 
 def restore_aspect(path: Path, plan: EncoderPlan, video: VideoInfo) -> None:
     """Put the pixel aspect into a finished Matroska file whose codec does not carry it."""
-    needs = plan.muxer in ("matroska", "webm") and video.sample_aspect_ratio
+    needs = plan.muxer in _MATROSKA and video.sample_aspect_ratio
     if not needs or plan.encoder in _STATE_ASPECT_IN_BITSTREAM:
         return
     from vidcolor.media.ffmpeg import set_matroska_aspect
 
     display = Fraction(video.width, video.height) * (video.sample_aspect_ratio or 1)
-    fixed = path.with_name(path.name + ".aspect")
+    fixed = sibling(path, "aspect")
     try:
-        set_matroska_aspect(path, fixed, display)
+        set_matroska_aspect(path, fixed, display, plan.muxer)
         fixed.replace(path)
     finally:
         fixed.unlink(missing_ok=True)
+
+
+def sibling(partial: Path, purpose: str) -> Path:
+    """A further temporary file beside `partial`, named so that `published` clears it away too."""
+    parts = partial.name.rsplit(".", 2)
+    if len(parts) == 3 and parts[2] == "partial":
+        return partial.with_name(f"{parts[0]}.{purpose}.{parts[1]}.{parts[2]}")
+    return partial.with_name(f".{partial.name}.{purpose}.{os.getpid()}.partial")
 
 
 def muxer_of(path: Path) -> str:
@@ -220,8 +294,6 @@ def muxer_of(path: Path) -> str:
     Raises:
         UsageError: no container we write ends so.
     """
-    from vidcolor.media.encode import MUXERS
-
     muxer = MUXERS.get(path.suffix.lower())
     if muxer is None:
         raise UsageError(

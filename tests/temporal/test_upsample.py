@@ -1,0 +1,30 @@
+"""Chroma follows luma edges."""
+
+import numpy as np
+import pytest
+
+from vidcolor.temporal.upsample import GuidedUpsampler
+
+
+@pytest.mark.parametrize("size", [(240, 320), (64, 64), (17, 31), (1, 1), (3, 200)])
+def test_any_size(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(1)
+    proxy = rng.uniform(0, 1, (64, 80)).astype(np.float32)
+    guide = rng.uniform(0, 1, size).astype(np.float32)
+    raised = GuidedUpsampler()(np.full((2, 16, 20), 0.2, np.float32), proxy, guide)
+    assert raised.shape == (*size, 2)
+    assert np.allclose(raised, 0.2, atol=1e-4)  # one colour stays one colour, whatever the luma
+
+
+def test_colour_changes_where_luma_does() -> None:
+    """Coarse chroma is blurred over an edge; the guide puts it back where the edge is."""
+    proxy = np.where(np.arange(128) < 66, 0.2, 0.8).astype(np.float32)[None].repeat(128, 0)
+    guide = np.where(np.arange(512) < 264, 0.2, 0.8).astype(np.float32)[None].repeat(512, 0)
+    coarse = np.zeros((2, 32, 32), np.float32)
+    coarse[0] = np.where(np.arange(32) < 16, -0.1, 0.1)
+    coarse[0, :, 16] = -0.02  # the cell that the edge runs through
+    raised = GuidedUpsampler()(coarse, proxy, guide)[256, :, 0]
+    step = np.abs(np.diff(raised))
+    assert int(step.argmax()) == 263
+    assert step[263] > 0.1
+    assert np.delete(step, 263).max() < 0.02

@@ -1,0 +1,76 @@
+"""From luma planes to chroma planes, with the embedded generator."""
+
+import numpy as np
+import pytest
+
+from vidcolor import Colorizer
+from vidcolor.colorizer import Geometry
+from vidcolor.colour.ycbcr import MATRICES, Coding
+
+
+@pytest.fixture(scope="module")
+def colorizer() -> Colorizer:
+    return Colorizer(device="cpu")
+
+
+def picture(height: int, width: int) -> np.ndarray:
+    rows, columns = np.mgrid[0:height, 0:width] / max(height, width)
+    return (255 * np.clip(0.5 + 0.4 * np.sin(9 * rows + 5 * columns**2), 0, 1)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_array_in_array_out(colorizer: Colorizer, dtype: type) -> None:
+    grey = picture(90, 120)
+    scale = {np.uint8: 1, np.uint16: 257, np.float32: 1 / 255}[dtype]
+    rgb = colorizer.colorize((grey.astype(np.float64) * scale).astype(dtype))
+    assert rgb.shape == (90, 120, 3)
+    assert rgb.dtype == dtype
+    luma = rgb.astype(np.float64) @ [0.2126, 0.7152, 0.0722]
+    step = {np.uint8: 1, np.uint16: 1, np.float32: 1 / 65535}[dtype]
+    assert np.abs(luma - grey.astype(np.float64) * scale).max() <= 0.51 * step
+    assert np.ptp(rgb.astype(np.float64), axis=-1).max() > 3 * scale  # it is in colour
+
+
+def test_of_a_colour_picture_only_the_luma_counts(colorizer: Colorizer) -> None:
+    grey = picture(64, 64)
+    assert np.array_equal(
+        colorizer.colorize(np.repeat(grey[..., None], 3, -1)), colorizer.colorize(grey)
+    )
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 500), (777, 5), (101, 77)])
+@pytest.mark.parametrize("subsampling", [(0, 0), (1, 0), (1, 1), (2, 2)])
+def test_any_size_and_subsampling(
+    colorizer: Colorizer, size: tuple[int, int], subsampling: tuple[int, int]
+) -> None:
+    luma, coding = picture(*size), Coding(8, full_range=False)
+    geometry = Geometry(width=size[1], height=size[0])
+    (colour,) = colorizer.predict([colorizer.proxy(luma, coding, geometry)], geometry)
+    cb, cr = colorizer.chroma(colour, luma, coding, MATRICES["bt709"], subsampling)
+    across, down = subsampling
+    expected = (-(-size[0] // 2**down), -(-size[1] // 2**across))
+    assert cb.shape == cr.shape == expected
+    assert np.isfinite(cb).all()
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_film_gets_the_colours_of_the_upright_one(
+    colorizer: Colorizer, turns: int
+) -> None:
+    """Stored sideways and displayed upright: the generator must see it as people do."""
+    coding, matrix = Coding(8, full_range=True), MATRICES["bt709"]
+    upright = picture(96, 160)
+    stored = np.ascontiguousarray(np.rot90(upright, -turns))
+    planes = []
+    for luma, k in ((upright, 0), (stored, turns)):
+        geometry = Geometry(luma.shape[1], luma.shape[0], quarter_turns=k)
+        (colour,) = colorizer.predict([colorizer.proxy(luma, coding, geometry)], geometry)
+        planes.append(colorizer.chroma(colour, luma, coding, matrix))
+    for straight, turned in zip(*planes, strict=True):
+        assert np.abs(np.rot90(turned, turns) - straight).max() < 0.02
+
+
+def test_pixel_aspect_reaches_the_proxy() -> None:
+    assert Geometry(720, 576).proxy_size(256) == (256, 320)
+    assert Geometry(720, 576, pixel_aspect=64 / 45).proxy_size(256) == (256, 455)
+    assert Geometry(100, 4000).proxy_size(256) == (1024, 256)

@@ -1,0 +1,73 @@
+"""Nothing unfinished under a final name; nothing of the user's destroyed."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from vidcolor.errors import OutputError, UsageError
+from vidcolor.files import check_target, published
+
+
+def test_result_appears_only_when_complete(tmp_path: Path) -> None:
+    target = tmp_path / "film.mp4"
+    with published(target) as partial:
+        partial.write_bytes(b"half")
+        assert not target.exists()
+        assert partial.parent == tmp_path
+    assert target.read_bytes() == b"half"
+    assert [p.name for p in tmp_path.iterdir()] == ["film.mp4"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, MemoryError])
+def test_earlier_result_survives_a_failure(tmp_path: Path, error: type[BaseException]) -> None:
+    target = tmp_path / "film.mp4"
+    target.write_bytes(b"earlier")
+    with pytest.raises(error), published(target) as partial:
+        partial.write_bytes(b"half")
+        raise error
+    assert target.read_bytes() == b"earlier"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_full_disk_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"film\.mp4: the disk is full"):
+        with published(tmp_path / "film.mp4") as partial:
+            partial.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+    assert not list(tmp_path.iterdir())
+
+
+def test_leftovers_of_the_dead_are_cleared(tmp_path: Path) -> None:
+    stale = tmp_path / ".film.mp4.999999999.partial"
+    alive = tmp_path / ".film.mp4.1.partial"
+    others = tmp_path / ".other.mp4.999999999.partial"
+    for path in (stale, alive, others):
+        path.touch()
+    with published(tmp_path / "film.mp4") as partial:
+        partial.touch()
+    assert not stale.exists()
+    assert alive.exists()
+    assert others.exists()
+
+
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to", None])
+def test_source_is_never_the_target(tmp_path: Path, link: str | None) -> None:
+    source = tmp_path / "film.mp4"
+    source.write_bytes(b"source")
+    target = source
+    if link:
+        target = tmp_path / "alias.mp4"
+        getattr(target, link)(source)
+    with pytest.raises(UsageError, match="is the source itself"):
+        check_target(target, [source], force=True)
+
+
+def test_existing_target_needs_force(tmp_path: Path) -> None:
+    target = tmp_path / "film.mp4"
+    target.touch()
+    with pytest.raises(UsageError, match="--force"):
+        check_target(target, [], force=False)
+    check_target(target, [], force=True)
+    with pytest.raises(UsageError, match="is a directory"):
+        check_target(tmp_path, [], force=True)
