@@ -64,7 +64,7 @@ class Arrangement:
 
 def arrange(layout: Layout, picture: tuple[int, int], width: int) -> Arrangement:
     """Fit two pictures of this display size into a canvas of at most this width."""
-    gap = 2 * max(1, round(width / 600)) if layout != "wipe" else 0
+    gap = 2 * max(1, round(width / 400)) if layout != "wipe" else 0
     room = (width - gap) // 2 if layout == "side" else width
     panel = _even(room)
     return Arrangement(layout, (panel, _even(panel * picture[1] / picture[0])), gap)
@@ -74,7 +74,7 @@ def natural_width(layout: Layout, picture: tuple[int, int], limit: int) -> int:
     """The canvas width at which the pictures keep their own size, up to a limit."""
     wanted = _even(picture[0])
     if layout == "side":
-        wanted = 2 * wanted + 2 * max(1, round(2 * wanted / 600))
+        wanted = 2 * wanted + 2 * max(1, round(2 * wanted / 400))
     return min(limit, wanted)
 
 

@@ -13,7 +13,8 @@ from vidcolor.evaluation.lettering import Tag, clock, fit, font_for, text_width
 from vidcolor.evaluation.pairs import FilmPair, same_shape
 from vidcolor.evaluation.request import CompareOptions, Comparison
 from vidcolor.files import check_target, published
-from vidcolor.media.view import picture_rgb, scale
+from vidcolor.media.view import scale
+from vidcolor.media.view_picture import picture_rgb
 from vidcolor.provenance import read_recipe
 
 if TYPE_CHECKING:
