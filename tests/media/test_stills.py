@@ -21,10 +21,10 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from vidcolor.colour.ycbcr import MATRICES, luma_of_rgb
 from vidcolor.errors import InputError, OutputError, UsageError
-from vidcolor.media import still_exif, stills
-from vidcolor.media.still_film import exr_bytes
-from vidcolor.media.still_rgb import rgb_with_luma
-from vidcolor.media.stills import STILL_SUFFIXES, read_still, read_still_recipe, write_still
+from vidcolor.media import stills
+from vidcolor.media.stills import STILL_SUFFIXES, exif, read_still, read_still_recipe, write_still
+from vidcolor.media.stills.film import exr_bytes
+from vidcolor.media.stills.rgb import rgb_with_luma
 from vidcolor.provenance import DIGITAL_SOURCE_TYPE, Provenance
 
 MARK = Provenance("0.1.0", "embedded", "ab" * 32, "cd" * 32)
@@ -67,15 +67,15 @@ def smooth_chroma(shape=(H, W)):
 
 def exif_block():
     """EXIF with orientation, artist, a sub-directory and a maker's note, in Motorola order."""
-    main = still_exif.Directory(">")
-    main.add(still_exif.ORIENTATION, 3, 6)
+    main = exif.Directory(">")
+    main.add(exif.ORIENTATION, 3, 6)
     main.add_bytes(315, 2, b"A. Photographer\0")
     main.add_bytes(306, 2, b"1936:05:01 12:00:00\0")
-    sub = still_exif.Directory(">")
+    sub = exif.Directory(">")
     sub.add_bytes(37500, 7, MAKER_NOTE)
     sub.add(33437, 5, 28, 10)
-    main.children[still_exif.EXIF_IFD] = sub
-    return still_exif.exif_bytes(main)
+    main.children[exif.EXIF_IFD] = sub
+    return exif.exif_bytes(main)
 
 
 @cache
@@ -353,10 +353,10 @@ def test_exif_xmp_and_profile_between_formats(tmp_path, grey, source_suffix, tar
     write_still(source, replace(first, metadata=metadata), *smooth_chroma(), mark=MARK)
     write_still(target, read_still(source), *smooth_chroma(), mark=MARK)
     still = read_still(target)
-    block = still_exif.parse_exif(still.metadata.exif)
+    block = exif.parse_exif(still.metadata.exif)
     assert still.orientation == 6
     assert block.entries[315].value.rstrip(b"\0") == b"A. Photographer"
-    assert block.children[still_exif.EXIF_IFD].entries[37500].value == MAKER_NOTE
+    assert block.children[exif.EXIF_IFD].entries[37500].value == MAKER_NOTE
     assert still.metadata.icc == srgb_profile()
     assert b"Harbour" in still.metadata.xmp and read_still_recipe(target) == MARK.recipe
     if target_suffix != ".webp" and source_suffix != ".webp":
@@ -449,7 +449,7 @@ def test_lossy_webp_stays_lossy(tmp_path, grey):
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])
 def test_dpx_both_ways(tmp_path, bits):
-    from vidcolor.media.still_film import dpx_bytes
+    from vidcolor.media.stills.film import dpx_bytes
 
     codes = np.random.default_rng(3).integers(0, 1 << bits, (H, W))
     codes = codes.astype(np.uint8 if bits == 8 else np.uint16)
@@ -531,7 +531,7 @@ def test_bombs_are_refused_by_their_declared_size(tmp_path, grey):
 
 
 def test_large_scans_pass_the_size_check():
-    from vidcolor.media.still_types import check_size
+    from vidcolor.media.stills.types import check_size
 
     check_size(Path("scan.tif"), 20_000, 12_000)
 

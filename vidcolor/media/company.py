@@ -1,18 +1,24 @@
 """The picture's company: sound, subtitles, chapters, attachments, time code and tags.
 
 They are copied packet for packet. What the target container cannot hold is found out by asking
-its muxer, on a scratch file in memory, before any work starts.
+its muxer, on a scratch file in memory, before any work starts. Subtitles that are text are
+converted where that is what it takes.
 """
 
 from __future__ import annotations
 
+import contextlib
+import heapq
 import io
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
 
+from vidcolor.media.languages import language_for
+from vidcolor.media.packets import PacketSource, decode_time
 from vidcolor.media.probe import StreamInfo, describe_stream, open_source, picture_stream
 
 if TYPE_CHECKING:
@@ -25,12 +31,36 @@ _CONTAINER_OWN_TAGS = {
     "compatible_brands",
     "encoder",
     "duration",
-    "creation_time",
+    "timecode",  # goes with the picture
+    # MXF's identity of one very file
+    "uid",
+    "generation_uid",
+    "operational_pattern_ul",
+    "company_name",
+    "product_name",
+    "product_uid",
+    "product_version",
+    "product_version_num",
+    "application_platform",
+    "toolkit_version_num",
+    "modification_date",
+    "material_package_umid",
+    "file_package_umid",
 }
-"""Tags that describe the source's file, not its content; `creation_time` is set back by hand."""
+"""Tags that describe the source's file, not its content."""
 _STREAM_OWN_TAGS = {"duration", "encoder", "bps", "number_of_frames", "number_of_bytes"}
 _NAMES_TRACKS_BY_TITLE = ("mp4", "mov", "matroska", "webm")
 _ATTACHMENT_MUXERS = ("matroska",)
+_COVER_TYPES = {"png": "image/png", "mjpeg": "image/jpeg", "bmp": "image/bmp", "gif": "image/gif"}
+_COVER_MUXERS = ("mp4", "matroska")
+_TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
+_SUBTITLE_FOR = {
+    "mp4": ("mov_text", "mp4"),
+    "mov": ("mov_text", "mp4"),
+    "matroska": ("subrip", "matroska"),
+    "webm": ("webvtt", "webm"),
+}
+"""The text subtitles that a container holds, and the container of a file with these alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +71,42 @@ class StreamFate:
     kept: bool
     note: str
     """How it is kept, or why it cannot be."""
+    convert: bool = False
+    """Whether it is text that is put into the container's own kind of subtitles."""
 
 
 def plan_company(path: Path, muxer: str) -> tuple[StreamFate, ...]:
     """Decide for every stream but the picture whether `muxer` can hold it."""
-
     with open_source(path) as source:
         picture = picture_stream(source, path)
         others = [s for s in source.streams if s.index != picture.index]
-        return tuple(_fate(s, describe_stream(s), muxer, picture) for s in others)
+        return tuple(_fate(s, describe_stream(s), muxer) for s in others)
 
 
-def _fate(
-    stream: av.stream.Stream, info: StreamInfo, muxer: str, picture: av.VideoStream
-) -> StreamFate:
+def _fate(stream: av.stream.Stream, info: StreamInfo, muxer: str) -> StreamFate:
     if info.kind == "attachment":
         held = muxer in _ATTACHMENT_MUXERS
         return StreamFate(info, held, "copied" if held else f"{muxer} holds no attachments")
     if info.kind == "data":
         return _data_fate(stream, info, muxer)
-    if info.kind == "video" and not info.cover:
+    if info.cover:
+        return _cover_fate(info, muxer)
+    if info.kind == "video":
         return StreamFate(info, False, "a second picture; only the largest is coloured and kept")
-    refusal = _refusal(stream, muxer, picture)
+    refusal = _refusal(stream, muxer)
     if refusal is None:
         return StreamFate(info, True, "copied")
+    if info.kind == "subtitle" and info.codec in _TEXT_SUBTITLES and muxer in _SUBTITLE_FOR:
+        codec = _SUBTITLE_FOR[muxer][0]
+        return StreamFate(info, True, f"converted from {info.codec} to {codec}", convert=True)
     return StreamFate(info, False, refusal)
+
+
+def _cover_fate(info: StreamInfo, muxer: str) -> StreamFate:
+    """Cover art is a stream of its own in MP4 and an attachment in Matroska."""
+    if muxer not in _COVER_MUXERS or info.codec not in _COVER_TYPES:
+        return StreamFate(info, False, f"{muxer} holds no cover art of type {info.codec}")
+    return StreamFate(info, True, "cover art, copied")
 
 
 def _data_fate(stream: av.stream.Stream, info: StreamInfo, muxer: str) -> StreamFate:
@@ -79,37 +120,54 @@ def _data_fate(stream: av.stream.Stream, info: StreamInfo, muxer: str) -> Stream
     return StreamFate(info, False, f"{info.codec} data cannot be copied")
 
 
-def _refusal(stream: av.stream.Stream, muxer: str, picture: av.VideoStream) -> str | None:
+def _refusal(stream: av.stream.Stream, muxer: str) -> str | None:
     """Why the muxer will not have a stream, or None if it will."""
+    codec = stream.codec_context.name if stream.codec_context else stream.type
+    if muxer == "mxf" and stream.type == "subtitle":
+        return f"mxf cannot hold {codec}"
+    scratch = av.open(io.BytesIO(), "w", format=muxer)
     try:
-        with av.open(io.BytesIO(), "w", format=muxer) as scratch:
-            if muxer == "mxf":  # MXF wants a picture first
-                rate = picture.average_rate or 25
-                first = scratch.add_stream("mpeg2video", rate=Fraction(rate))
-                first.width, first.height, first.pix_fmt = 64, 64, "yuv422p"
-            copy_stream(scratch, stream, muxer)
-            scratch.start_encoding()
+        if muxer == "mxf":  # MXF wants a picture first
+            first = scratch.add_stream("mpeg2video", rate=Fraction(25))
+            first.width, first.height, first.pix_fmt = 64, 64, "yuv422p"
+        copy_stream(scratch, stream, muxer)
+        scratch.start_encoding()
     except (av.FFmpegError, ValueError) as error:
-        codec = stream.codec_context.name if stream.codec_context else stream.type
         text = str(error)
         reason = "" if "does not support" in text else f" ({getattr(error, 'strerror', text)})"
         return f"{muxer} cannot hold {codec}{reason}"
+    finally:
+        with contextlib.suppress(av.FFmpegError):  # an MXF without a picture has no footer
+            scratch.close()
     return None
 
 
 def copy_stream(
-    target: av.container.OutputContainer, stream: av.stream.Stream, muxer: str
+    target: av.container.OutputContainer,
+    stream: av.stream.Stream,
+    muxer: str,
+    described: av.stream.Stream | None = None,
 ) -> av.stream.Stream:
-    """Add a stream that takes the source stream's packets, with its disposition and tags."""
+    """Add a stream that takes the source stream's packets, with its disposition and tags.
+
+    Args:
+        target: an output whose header is not yet written.
+        stream: whose packets it will take.
+        muxer: the output's format.
+        described: the stream that disposition and tags come from, if another.
+    """
     try:
         copy: Any = target.add_stream_from_template(stream)
     except av.codec.codec.UnknownCodecError:
         copy = target.add_stream_from_template(stream, opaque=True)
+    stream = described or stream
     copy.disposition = stream.disposition
     tags = {k: v for k, v in stream.metadata.items() if k.lower() not in _STREAM_OWN_TAGS}
     tags = {k: v for k, v in tags.items() if not k.upper().startswith("_STATISTICS")}
     if muxer in _NAMES_TRACKS_BY_TITLE and "name" in tags:
         tags.setdefault("title", tags["name"])  # MOV reads `name` and writes `title`
+    if "language" in tags:
+        tags["language"] = language_for(tags["language"], muxer)
     copy.metadata.update(tags)
     return copy
 
@@ -118,17 +176,15 @@ def film_tags(path: Path) -> dict[str, str]:
     """The container's tags that belong to the film."""
     with open_source(path) as source:
         tags = dict(source.metadata)
-    kept = {k: v for k, v in tags.items() if k.lower() not in _CONTAINER_OWN_TAGS}
-    if "creation_time" in tags:
-        kept["creation_time"] = tags["creation_time"]
-    return kept
+    return {k: v for k, v in tags.items() if k.lower() not in _CONTAINER_OWN_TAGS}
 
 
 class Company:
     """Copies the other streams into an output, in step with the picture.
 
     It reads the source a second time, on its own, so that neither reader ever waits for the other
-    and nothing piles up in memory. It decodes nothing.
+    and nothing piles up in memory. Converted subtitles come from files of their own, which are
+    made when the output is opened and removed when this is closed.
     """
 
     def __init__(
@@ -148,42 +204,96 @@ class Company:
             start: seconds (source time) before which packets are left out.
             end: seconds (source time) from which on packets are left out.
         """
-        self._source = open_source(path)
-        self._kept = {f.stream.index for f in fates if f.kept}
+        self._path, self._fates = path, fates
         self._shift, self._start, self._end = shift, start, end
-        self._copies: dict[int, av.stream.Stream] = {}
+        self._cleanup = contextlib.ExitStack()
+        self._main = self._open(path)
+        self._source = self._main.container
+        self._copies: dict[av.stream.Stream, av.stream.Stream] = {}
         self._packets: Iterator[av.Packet] = iter(())
         self._waiting: av.Packet | None = None
-        self.num_packets: dict[int, int] = {}
+
+    def _open(self, path: Path) -> PacketSource:
+        source = PacketSource(path, self._shift, self._start, self._end)
+        self._cleanup.callback(source.close)
+        return source
 
     def __enter__(self) -> Company:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._source.close()
+        self._cleanup.close()
 
-    def add_streams(self, target: av.container.OutputContainer, muxer: str) -> None:
-        """Add the kept streams and chapters to an output whose header is not yet written."""
-        packeted = []
-        for stream in self._source.streams:
-            if stream.index not in self._kept or stream.type == "data":
+    def clocks_off_the_millisecond(self) -> set[int]:
+        """Ticks a second of the kept streams that do not start on a whole millisecond."""
+        clocks = set()
+        for fate in self._fates:
+            stream = self._source.streams[fate.stream.index]
+            if not fate.kept or stream.type not in ("audio", "subtitle") or not stream.time_base:
                 continue
-            self._copies[stream.index] = copy_stream(target, stream, muxer)
-            if stream.type != "attachment":
-                packeted.append(stream)
+            base = Fraction(stream.time_base)
+            begins = (stream.start_time or 0) * base
+            if self._shift or begins * 1000 % 1:
+                clocks.add(base.denominator)
+        return clocks
+
+    def add_streams(
+        self, target: av.container.OutputContainer, muxer: str, beside: Path | None = None
+    ) -> None:
+        """Add the kept streams and chapters to an output whose header is not yet written.
+
+        Args:
+            target: the output.
+            muxer: its format.
+            beside: the file that is written; temporary files go beside it.
+        """
+        from_main = []
+        readers = []
+        for fate in self._fates:
+            stream = self._source.streams[fate.stream.index]
+            if not fate.kept or stream.type == "data":
+                continue
+            if fate.convert:
+                readers.append(self._add_converted(target, stream, muxer, beside or self._path))
+            elif fate.stream.cover and muxer in _ATTACHMENT_MUXERS:
+                self._attach_cover(target, stream, fate.stream.codec)
+            else:
+                self._copies[stream] = copy_stream(target, stream, muxer)
+                if stream.type != "attachment":
+                    from_main.append(stream)
         chapters = self._moved_chapters()
         if chapters:
             target.set_chapters(chapters)
-        if packeted:
-            self._seek(packeted[0])
-            self._packets = self._demux(packeted)
+        self._packets = heapq.merge(self._main.packets(from_main), *readers, key=decode_time)
 
-    def _seek(self, stream: av.stream.Stream) -> None:
-        """Near the start of a trim; reading from the beginning is slower but as right."""
-        if self._start is not None and stream.time_base:
-            pts = int((self._start - 5) / Fraction(stream.time_base))
-            if pts > (stream.start_time or 0):
-                self._source.seek(pts, stream=stream, backward=True)
+    def _add_converted(
+        self,
+        target: av.container.OutputContainer,
+        stream: av.stream.Stream,
+        muxer: str,
+        beside: Path,
+    ) -> Iterator[av.Packet]:
+        """Convert one subtitle stream; its packets, to be copied like the others."""
+        from vidcolor.media.ffmpeg import convert_subtitle
+
+        codec, container = _SUBTITLE_FOR[muxer]
+        made = temporary_beside(beside, f"subtitle{stream.index}")
+        self._cleanup.callback(made.unlink, missing_ok=True)
+        convert_subtitle(self._path, stream.index, made, codec, container)
+        source = self._open(made)
+        converted = source.container.streams[0]
+        self._copies[converted] = copy_stream(target, converted, muxer, described=stream)
+        return source.packets([converted])
+
+    def _attach_cover(
+        self, target: av.container.OutputContainer, stream: av.stream.Stream, codec: str
+    ) -> None:
+        with open_source(self._path) as container:
+            picture = next(p for p in container.demux(stream.index) if p.size)
+        kind = _COVER_TYPES[codec]
+        suffix = "jpg" if codec == "mjpeg" else codec
+        name = stream.metadata.get("filename", f"cover.{suffix}")
+        target.add_attachment(name, kind, bytes(picture))
 
     def _moved_chapters(self) -> list[Any]:
         moved = []
@@ -196,39 +306,9 @@ class Company:
                 end = min(end, self._end)
             if begin >= end:
                 continue
-            ticks = int(self._shift / base)
-            start, stop = int(begin / base) - ticks, int(end / base) - ticks
+            start, stop = int((begin - self._shift) / base), int((end - self._shift) / base)
             moved.append({**chapter, "start": start, "end": stop})
         return moved
-
-    def _demux(self, streams: list[av.stream.Stream]) -> Iterator[av.Packet]:
-        packets = self._source.demux(streams)
-        while True:
-            try:
-                packet = next(packets)
-            except (StopIteration, av.EOFError):
-                return
-            except av.FFmpegError:
-                return  # the picture's reader meets the same damage and reports it
-            if packet.size == 0 or not self._wanted(packet):
-                continue
-            self._move(packet)
-            yield packet
-
-    def _wanted(self, packet: av.Packet) -> bool:
-        stamp = packet.pts if packet.pts is not None else packet.dts
-        if stamp is None or packet.time_base is None:
-            return True
-        at = stamp * Fraction(packet.time_base)
-        after_start = self._start is None or at >= self._start
-        return after_start and (self._end is None or at < self._end)
-
-    def _move(self, packet: av.Packet) -> None:
-        if not self._shift or packet.time_base is None:
-            return
-        ticks = round(self._shift / Fraction(packet.time_base))
-        packet.pts = None if packet.pts is None else packet.pts - ticks
-        packet.dts = None if packet.dts is None else packet.dts - ticks
 
     def copy_until(self, target: av.container.OutputContainer, time_s: Fraction | None) -> None:
         """Write the packets up to a time of the output, in seconds; None for all that is left."""
@@ -237,15 +317,17 @@ class Company:
             self._waiting = None
             if packet is None:
                 return
-            if time_s is not None and _decode_time(packet) > time_s:
+            if time_s is not None and decode_time(packet) > time_s:
                 self._waiting = packet
                 return
-            index = packet.stream.index
-            self.num_packets[index] = self.num_packets.get(index, 0) + 1
-            packet.stream = self._copies[index]
+            packet.stream = self._copies[packet.stream]
             target.mux(packet)
 
 
-def _decode_time(packet: av.Packet) -> Fraction:
-    stamp = packet.dts if packet.dts is not None else packet.pts
-    return Fraction(0) if stamp is None else stamp * Fraction(packet.time_base or 0)
+def temporary_beside(partial: Path, purpose: str) -> Path:
+    """A further temporary file beside `partial`, named so that `published` clears it away too."""
+    name = partial.name.removesuffix(".partial")
+    stem, _, owner = name.rpartition(".")
+    if not owner.isdigit():
+        stem, owner = f".{name}", str(os.getpid())
+    return partial.with_name(f"{stem}.{purpose}.{owner}.partial")

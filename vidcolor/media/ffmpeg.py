@@ -25,10 +25,18 @@ def ffmpeg_command() -> str:
     return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
-def set_matroska_aspect(source: Path, target: Path, display_aspect: Fraction) -> None:
+def set_matroska_aspect(
+    source: Path, target: Path, display_aspect: Fraction, muxer: str = "matroska"
+) -> None:
     """Copy a Matroska file packet for packet, with the picture's display aspect in its header.
 
     PyAV never sets a stream's sample aspect ratio, and FFV1, ProRes, VP9 and AV1 do not carry one.
+
+    Args:
+        source: the file.
+        target: where the copy goes.
+        display_aspect: width of the displayed picture over its height.
+        muxer: ``matroska`` or ``webm``.
     """
     import ffmpeg
 
@@ -37,16 +45,24 @@ def set_matroska_aspect(source: Path, target: Path, display_aspect: Fraction) ->
         str(target),
         map="0",
         codec="copy",
-        aspect=aspect,
-        format="matroska",
+        format=muxer,
         copyts=None,
         avoid_negative_ts="disabled",
+        **{"aspect:v:0": aspect, "default_mode": "passthrough"},
     )
     _run(job, target)
 
 
 def convert_subtitle(source: Path, index: int, target: Path, codec: str, muxer: str) -> None:
-    """Write one text subtitle stream into a file of its own, in another codec."""
+    """Write one text subtitle stream into a file of its own, in another codec.
+
+    Args:
+        source: the film.
+        index: of the stream in it.
+        target: where the subtitles go.
+        codec: FFmpeg's name of the encoder.
+        muxer: the container of `target`.
+    """
     import ffmpeg
 
     job = ffmpeg.input(str(source)).output(

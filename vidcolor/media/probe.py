@@ -22,6 +22,8 @@ UNSPECIFIED = 2
 FULL_RANGE = 2
 LIMITED_RANGE = 1
 TINT_SAMPLES = 5
+PLAUSIBLE_RATE = 240
+"""Frames a second above which a container's average is doubted."""
 
 Tint = Literal["grey", "tinted", "colour"]
 
@@ -198,7 +200,6 @@ def _video_info(stream: av.VideoStream, first: av.VideoFrame, tint: Tint) -> Vid
     tags = _colour_tags(context, first)
     time_base = Fraction(stream.time_base) if stream.time_base else Fraction(1, 1000)
     sar = Fraction(stream.sample_aspect_ratio or context.sample_aspect_ratio or 0)
-    rate = Fraction(stream.average_rate or stream.guessed_rate or 0)
     known = matrix_from_code(tags.matrix) if layout.kind != "rgb" else None
     own_duration = _own_duration(stream, time_base)
     whole = stream.container.duration
@@ -213,7 +214,7 @@ def _video_info(stream: av.VideoStream, first: av.VideoFrame, tint: Tint) -> Vid
         matrix=known or guess_matrix(first.width, first.height),
         tags=tags,
         time_base=time_base,
-        rate=rate or None,
+        rate=_frame_rate(stream),
         start_pts=stream.start_time,
         duration_s=own_duration or (whole / av.time_base if whole else None),
         stated_end_s=own_duration if own_duration is None else own_duration + float(start),
@@ -224,7 +225,7 @@ def _video_info(stream: av.VideoStream, first: av.VideoFrame, tint: Tint) -> Vid
         display_matrix=_display_matrix(first),
         field_order=int(context.field_order),
         interlaced=bool(first.interlaced_frame),
-        timecode=stream.metadata.get("timecode"),
+        timecode=_timecode(stream),
         tint=tint,
         language=stream.metadata.get("language"),
     )
@@ -257,6 +258,23 @@ def _is_full_range(layout: PixelLayout, tags: ColourTags) -> bool:
     return tags.range == FULL_RANGE
 
 
+def _frame_rate(stream: av.VideoStream) -> Fraction | None:
+    """The average rate; raw DV states its clock's instead, and then the guessed one is right."""
+    average, guessed = Fraction(stream.average_rate or 0), Fraction(stream.guessed_rate or 0)
+    if average > PLAUSIBLE_RATE >= guessed:
+        average = guessed
+    return average or guessed or None
+
+
+def _timecode(stream: av.VideoStream) -> str | None:
+    """Of the first frame: MOV states it for the picture, MXF and DV for the file."""
+    for tags in (stream.metadata, stream.container.metadata):
+        for key, value in tags.items():
+            if key.lower() == "timecode":
+                return str(value)
+    return None
+
+
 def _own_duration(stream: av.VideoStream, time_base: Fraction) -> float | None:
     """Seconds that the stream itself claims to last."""
     if stream.duration:
@@ -273,7 +291,7 @@ def _has_variable_rate(stream: av.VideoStream) -> bool:
     if len(stamps) > 2:
         steps = np.diff(stamps)
         return bool(steps.max() - steps.min() > max(1, 0.1 * float(np.median(steps))))
-    average, guessed = float(stream.average_rate or 0), float(stream.guessed_rate or 0)
+    average, guessed = float(_frame_rate(stream) or 0), float(stream.guessed_rate or 0)
     return bool(average and guessed and abs(average - guessed) > 0.01 * guessed)
 
 

@@ -12,6 +12,7 @@ import av
 
 from vidcolor.errors import OutputError, UsageError
 from vidcolor.files import describe_os_error
+from vidcolor.media.company import temporary_beside
 from vidcolor.media.encode import MUXERS, EncoderPlan, add_picture_stream
 from vidcolor.media.languages import language_for
 
@@ -113,15 +114,13 @@ class FilmWriter:
         """FFmpeg's errors as ours, with the name that the user knows."""
         try:
             yield
-        except av.FFmpegError as error:  # some are OSError too, but not all that say so are
-            if isinstance(error, OSError) and not isinstance(error, ValueError):
-                raise OutputError(f"{self._name}: {describe_os_error(error)}") from error
+        except OSError as error:
+            raise OutputError(f"{self._name}: {describe_os_error(error)}") from error
+        except av.FFmpegError as error:
             raise OutputError(
                 f"{self._name}: {self._plan.encoder} or the {self._plan.muxer} muxer failed "
                 f"({error.strerror}); try another --encoder or container"
             ) from error
-        except OSError as error:
-            raise OutputError(f"{self._name}: {describe_os_error(error)}") from error
 
     def __enter__(self) -> FilmWriter:
         return self
@@ -272,20 +271,12 @@ def restore_aspect(path: Path, plan: EncoderPlan, video: VideoInfo) -> None:
     from vidcolor.media.ffmpeg import set_matroska_aspect
 
     display = Fraction(video.width, video.height) * (video.sample_aspect_ratio or 1)
-    fixed = sibling(path, "aspect")
+    fixed = temporary_beside(path, "aspect")
     try:
         set_matroska_aspect(path, fixed, display, plan.muxer)
         fixed.replace(path)
     finally:
         fixed.unlink(missing_ok=True)
-
-
-def sibling(partial: Path, purpose: str) -> Path:
-    """A further temporary file beside `partial`, named so that `published` clears it away too."""
-    parts = partial.name.rsplit(".", 2)
-    if len(parts) == 3 and parts[2] == "partial":
-        return partial.with_name(f"{parts[0]}.{purpose}.{parts[1]}.{parts[2]}")
-    return partial.with_name(f".{partial.name}.{purpose}.{os.getpid()}.partial")
 
 
 def muxer_of(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 JPEG's luma is the codec's own plane; R'G'B' has none, so there it is BT.709's, rounded once. What
 is written has that same luma: as a plane where the format has one, and else in the sense that
-R'G'B' rounds back to it (`still_rgb.rgb_with_luma`). Pixels are never turned or scaled.
+R'G'B' rounds back to it (`stills.rgb.rgb_with_luma`). Pixels are never turned or scaled.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import numpy as np
 
 from vidcolor.colour.ycbcr import MATRICES
 from vidcolor.errors import InputError, OutputError, UsageError, VidcolorError
-from vidcolor.media import still_read
-from vidcolor.media.still_exif import orientation_of
-from vidcolor.media.still_film import read_dpx, read_exr
-from vidcolor.media.still_rgb import grey_of_rgb, rgb_of_jpeg, tint_of
-from vidcolor.media.still_types import MAX_PIXELS, GreyFrom, Picture, Still, StillMetadata
-from vidcolor.media.still_write import JFIF, Colouring, encode, with_rgb_profile
+from vidcolor.media.stills import read
+from vidcolor.media.stills.exif import orientation_of
+from vidcolor.media.stills.film import read_dpx, read_exr
+from vidcolor.media.stills.rgb import grey_of_rgb, rgb_of_jpeg, tint_of
+from vidcolor.media.stills.types import MAX_PIXELS, GreyFrom, Picture, Still, StillMetadata
+from vidcolor.media.stills.write import JFIF, Colouring, encode, with_rgb_profile
 from vidcolor.provenance import can_merge, read_recipe, xmp_packet
 
 if TYPE_CHECKING:
@@ -64,11 +64,11 @@ STILL_SUFFIXES = {
 """What can be written, by suffix in lower case, with the format's name."""
 
 _READERS: dict[str, Callable[[Path, bool], Picture]] = {
-    "jpeg": still_read.read_jpeg,
-    "png": still_read.read_png,
-    "tiff": still_read.read_tiff,
-    "webp": still_read.read_webp,
-    "bmp": still_read.read_bmp,
+    "jpeg": read.read_jpeg,
+    "png": read.read_png,
+    "tiff": read.read_tiff,
+    "webp": read.read_webp,
+    "bmp": read.read_bmp,
     "dpx": read_dpx,
     "exr": read_exr,
 }
@@ -207,7 +207,7 @@ def read_still_recipe(path: Path) -> str | None:
     broken: Failures = (*_broken(), OSError)
     try:
         name = _format_of(path)
-        xmp = still_read.xmp_of(path, name) if name else None
+        xmp = read.xmp_of(path, name) if name else None
     except broken:
         return None
     return read_recipe(xmp)

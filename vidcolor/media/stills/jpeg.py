@@ -11,8 +11,8 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vidcolor.media.still_exif import parse_exif
-from vidcolor.media.still_types import StillMetadata
+from vidcolor.media.stills.exif import parse_exif
+from vidcolor.media.stills.types import StillMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vidcolor.errors import InputError
-from vidcolor.media import still_exif as exif
-from vidcolor.media import still_jpeg as jpeg
-from vidcolor.media import still_png as png
-from vidcolor.media.still_film import user_data
-from vidcolor.media.still_types import Picture, StillMetadata, check_size
+from vidcolor.media.stills import exif, jpeg, png
+from vidcolor.media.stills.film import user_data
+from vidcolor.media.stills.types import Picture, StillMetadata, check_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vidcolor.errors import InputError, OutputError
-from vidcolor.media.still_rgb import bands
-from vidcolor.media.still_types import Picture, StillMetadata, check_size
+from vidcolor.media.stills.rgb import bands
+from vidcolor.media.stills.types import Picture, StillMetadata, check_size
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidcolor.colour.ycbcr import Matrix, Plane
-    from vidcolor.media.still_types import GreyFrom, Tint
+    from vidcolor.media.stills.types import GreyFrom, Tint
 
     Floats = NDArray[np.float32]
 

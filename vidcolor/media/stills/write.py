@@ -13,15 +13,14 @@ import numpy as np
 
 from vidcolor.colour.ycbcr import MATRICES
 from vidcolor.errors import OutputError, UsageError
-from vidcolor.media import still_exif as exif
-from vidcolor.media import still_jpeg, still_png
-from vidcolor.media.still_film import dpx_bytes, exr_bytes
-from vidcolor.media.still_rgb import chroma_under_601, rgb_with_luma, to_8_bits, to_depth
+from vidcolor.media.stills import exif, jpeg, png
+from vidcolor.media.stills.film import dpx_bytes, exr_bytes
+from vidcolor.media.stills.rgb import chroma_under_601, rgb_with_luma, to_8_bits, to_depth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vidcolor.media.still_types import Still, StillMetadata
+    from vidcolor.media.stills.types import Still, StillMetadata
 
 DEFAULT_QUALITY = 95
 JFIF = MATRICES["bt470bg"]
@@ -142,7 +141,7 @@ def _jpeg(job: Colouring) -> tuple[bytes, tuple[str, ...]]:
         luma_table = list(own) if own and job.quality is None else tables[0]
         luma = to_8_bits(still.luma, still.bits)
         bare = _pillow_jpeg([luma, cb, cr], [luma_table, tables[1]])
-    return still_jpeg.with_metadata(bare, job.metadata)
+    return jpeg.with_metadata(bare, job.metadata)
 
 
 def _joined_jpeg(still: Still, cb: NDArray[np.uint8], cr: NDArray[np.uint8]) -> bytes | None:
@@ -151,10 +150,10 @@ def _joined_jpeg(still: Still, cb: NDArray[np.uint8], cr: NDArray[np.uint8]) -> 
 
     if still.jpeg is None:
         return None
-    progressive = still_jpeg.is_progressive(still.jpeg)
+    progressive = jpeg.is_progressive(still.jpeg)
     table = _standard_tables(DEFAULT_QUALITY)[1]
     chroma = [_pillow_jpeg([plane], [table], progressive) for plane in (cb, cr)]
-    joined = still_jpeg.join_scans(still.jpeg, chroma[0], chroma[1])
+    joined = jpeg.join_scans(still.jpeg, chroma[0], chroma[1])
     if joined is None:
         return None
     image: Any = JpegImageFile(io.BytesIO(joined))
@@ -197,7 +196,7 @@ def _png(job: Colouring) -> bytes:
     done, data = cv2.imencode(".png", samples[..., order], [cv2.IMWRITE_PNG_COMPRESSION, _DEFLATE])
     if not done:
         raise OutputError("the PNG encoder failed")
-    return still_png.with_metadata(data.tobytes(), job.metadata)
+    return png.with_metadata(data.tobytes(), job.metadata)
 
 
 def _webp(job: Colouring) -> bytes:

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vidcolor.media.still_types import StillMetadata
+from vidcolor.media.stills.types import StillMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
