@@ -26,7 +26,7 @@ def colorize(
     inputs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="INPUT...",
+            metavar="INPUT",
             help="Films, photos, folders, or a pattern of numbered frames (scan_%06d.dpx).",
             show_default=False,
         ),
@@ -57,7 +57,11 @@ def colorize(
     ] = "luma",
     allow_damaged: Annotated[
         bool,
-        typer.Option(help="Exit 0 even if the source is cut off or broken.", rich_help_panel=WHAT),
+        typer.Option(
+            "--allow-damaged",
+            help="Exit 0 even if the source is cut off or broken.",
+            rich_help_panel=WHAT,
+        ),
     ] = False,
     model: Annotated[
         str, typer.Option(help="Generator: a name or a weights file.", rich_help_panel=LOOK)
@@ -71,6 +75,7 @@ def colorize(
     mark: Annotated[
         bool,
         typer.Option(
+            "--mark",
             help="Draw a small palette in the bottom left corner. Luma changes there, only there.",
             rich_help_panel=LOOK,
         ),
@@ -180,9 +185,9 @@ def colorize(
 ) -> None:
     """Colour black-and-white films, photos, folders and scans.
 
-    The luma goes through bit for bit, and sound, subtitles, chapters and time stamps with it. The
-    colour is a network's guess, and the result says so in its metadata. Nothing is overwritten
-    without --force.
+    The luma goes through bit for bit, and sound, subtitles, chapters and time
+    stamps with it. The colour is a network's guess, and the result says so in
+    its metadata. Nothing is overwritten without --force.
 
     [bold]Examples[/bold]
 
@@ -311,7 +316,8 @@ def _check_reports(reports: list[Path], options: ColorizeOptions) -> None:
 def _write_reports(reports: list[Path], tally: Tally, options: ColorizeOptions) -> None:
     if not reports:
         return
-    from vidcolor.evaluation.report import records_of, write_report
+    from vidcolor.evaluation.record import records_of
+    from vidcolor.evaluation.report import write_report
 
     records = records_of(tally, options)
     for path in reports:

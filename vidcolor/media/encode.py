@@ -290,10 +290,12 @@ def _ffmpeg_says() -> Iterator[list[tuple[int, str, str]]]:
     """What FFmpeg logs meanwhile: level, who, text. Otherwise its log is off."""
     level = av.logging.get_level()
     av.logging.set_level(av.logging.WARNING)
+    av.logging.set_skip_repeated(False)  # or only the first of two equal refusals says why
     try:
         with av.logging.Capture(local=False) as said:
             yield said
     finally:
+        av.logging.set_skip_repeated(True)
         av.logging.set_level(level)
 
 

@@ -11,7 +11,7 @@ import av
 from vidcolor.media.probe import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 MAX_ERRORS_IN_A_ROW = 200
@@ -90,7 +90,9 @@ class PacketSource:
 
 
 def read_past_damage(
-    container: av.container.InputContainer, streams: Sequence[av.stream.Stream]
+    container: av.container.InputContainer,
+    streams: Sequence[av.stream.Stream],
+    on_error: Callable[[], None] | None = None,
 ) -> Iterator[av.Packet]:
     """Demux, going on after errors; up to `MAX_ERRORS_IN_A_ROW` of them."""
     errors = 0
@@ -102,6 +104,8 @@ def read_past_damage(
             return
         except av.FFmpegError:
             errors += 1
+            if on_error is not None:
+                on_error()
             packets = container.demux(list(streams))  # an error ends PyAV's iterator
             continue
         errors = 0

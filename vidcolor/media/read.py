@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import av
 
 from vidcolor.errors import InputError
+from vidcolor.media.packets import MAX_ERRORS_IN_A_ROW, read_past_damage
 from vidcolor.media.planes import grey_from_channel, luma_plane, pixel_layout
 from vidcolor.media.probe import VideoInfo, open_source
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from vidcolor.colour.ycbcr import Plane
     from vidcolor.options import GreyFrom
 
-MAX_ERRORS_IN_A_ROW = 200
-"""Packets that fail one after another before the rest of a film is given up."""
 SEEK_MARGIN_S = 3
 """How much earlier than asked to seek: MPEG program and transport streams land late."""
 END_TOLERANCE_S = 0.5
@@ -128,8 +127,8 @@ class FilmReader:
                 pts = int((self._start - SEEK_MARGIN_S) / self._video.time_base)
                 if pts > (self._video.start_pts or 0):
                     container.seek(pts, stream=stream, backward=True)
-            packets = container.demux(stream)
             errors = 0
+            packets = read_past_damage(container, [stream], self._note_bad_packet)
             while errors < MAX_ERRORS_IN_A_ROW:
                 try:
                     packet = next(packets, None)
@@ -139,12 +138,15 @@ class FilmReader:
                 except av.EOFError:
                     return
                 except av.FFmpegError:
-                    self.damage.bad_packets += 1
+                    self._note_bad_packet()
                     errors += 1
                     continue
                 errors = 0
                 yield from pictures
             self.damage.notes.append("the rest of the film could not be read")
+
+    def _note_bad_packet(self) -> None:
+        self.damage.bad_packets += 1
 
     def _stamped(self, pictures: Iterator[av.VideoFrame]) -> Iterator[Frame]:
         """Frames with strictly rising time stamps, inside the wanted time."""

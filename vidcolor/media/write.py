@@ -202,7 +202,8 @@ class _FrameCounter:
         number = self._next
         if self._plan.constant_rate:
             since = (pts - self._first) * self._time_base
-            slack = max(self._time_base, Fraction(1, 1000))  # a Matroska source rounds to 1 ms
+            # a Matroska source rounds to 1 ms, an AVI counts in whole frames
+            slack = min(max(self._time_base, Fraction(1, 1000)), self._plan.time_base / 4)
             if abs(number * self._plan.time_base - since) > slack:
                 raise ValueError(
                     f"{self._plan.muxer} needs one constant frame rate, and the source departs "
