@@ -64,22 +64,25 @@ class Arrangement:
 
 def arrange(layout: Layout, picture: tuple[int, int], width: int) -> Arrangement:
     """Fit two pictures of this display size into a canvas of at most this width."""
-    gap = 2 * max(1, round(width / 400)) if layout != "wipe" else 0
-    room = (width - gap) // 2 if layout == "side" else width
-    panel = _even(room)
-    return Arrangement(layout, (panel, _even(panel * picture[1] / picture[0])), gap)
+    panel = _even_below(width / 2 if layout == "side" else width)
+    while layout == "side" and 2 * panel + _gap(panel) > width and panel > 2:
+        panel -= 2
+    height = max(2, 2 * round(panel * picture[1] / picture[0] / 2))
+    return Arrangement(layout, (panel, height), 0 if layout == "wipe" else _gap(panel))
 
 
 def natural_width(layout: Layout, picture: tuple[int, int], limit: int) -> int:
     """The canvas width at which the pictures keep their own size, up to a limit."""
-    wanted = _even(picture[0])
-    if layout == "side":
-        wanted = 2 * wanted + 2 * max(1, round(2 * wanted / 400))
-    return min(limit, wanted)
+    panel = _even_below(picture[0])
+    return min(limit, 2 * panel + _gap(panel) if layout == "side" else panel)
 
 
-def _even(length: float) -> int:
-    return max(2, 2 * round(length / 2))
+def _gap(panel: int) -> int:
+    return 2 * max(1, round(panel / 200))
+
+
+def _even_below(length: float) -> int:
+    return max(2, 2 * int(length / 2))
 
 
 def line_at(time_s: float, length_s: float) -> float:

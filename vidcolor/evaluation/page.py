@@ -102,30 +102,30 @@ def _pill(record: ResultRecord) -> Markup:
 
 def _summary(records: Sequence[ResultRecord]) -> Markup:
     states = [status(r) for r in records]
-    frames = sum(r["num_frames"] for r in records)
+    frames = sum(r["num_frames"] for r in records if r["kind"] != "photo")
+    warnings = sum(len(r["warnings"]) for r in records)
     numbers = [
         (states.count("done") + states.count("damaged"), "coloured"),
         (states.count("skipped"), "done before"),
         (states.count("failed"), "failed"),
-        (sum(len(r["warnings"]) for r in records), "warnings"),
+        (warnings, "warning" if warnings == 1 else "warnings"),
         (f"{frames:,}", "frames"),
         (_length(sum(r["seconds"] for r in records)), "of work"),
     ]
-    never_empty = ("coloured", "failed", "warnings")
     tiles = (
         element("div", element("dt", label), element("dd", number))
         for number, label in numbers
-        if number not in (0, "0") or label in never_empty
+        if number not in (0, "0") or label in ("coloured", "failed", "warnings")
     )
     return element(
         "section",
         element("h2", "Summary", id="summary"),
         element("dl", *tiles, class_="tiles"),
         _table(
-            ("Result", "Kind", "Frames", "Work", "Warnings", "Status"),
+            ("Result", "Status", "Kind", "Frames", "Work", "Warnings"),
             (_summary_row(n, r) for n, r in enumerate(records, start=1)),
             "Results of this run",
-            numeric=(2, 3, 4),
+            numeric=(3, 4, 5),
         ),
         aria_labelledby="summary",
     )
@@ -135,11 +135,11 @@ def _summary_row(number: int, record: ResultRecord) -> list[object]:
     name = Path(record["target"]).name
     return [
         element("a", name, href=f"#result-{number}"),
+        _pill(record),
         _KINDS[record["kind"]],
         f"{record['num_frames']:,}" if record["num_frames"] else "",
         _length(record["seconds"]) if record["seconds"] else "",
         len(record["warnings"]) or "",
-        _pill(record),
     ]
 
 

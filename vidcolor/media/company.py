@@ -133,9 +133,9 @@ def _refusal(stream: av.stream.Stream, muxer: str) -> str | None:
         copy_stream(scratch, stream, muxer)
         scratch.start_encoding()
     except (av.FFmpegError, ValueError) as error:
-        text = str(error)
-        reason = "" if "does not support" in text else f" ({getattr(error, 'strerror', text)})"
-        return f"{muxer} cannot hold {codec}{reason}"
+        if "format does not support" in str(error):
+            return f"{muxer} cannot hold {codec}"
+        return f"{muxer} cannot hold {codec} ({getattr(error, 'strerror', error)})"
     finally:
         with contextlib.suppress(av.FFmpegError):  # an MXF without a picture has no footer
             scratch.close()

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import re
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
@@ -130,8 +133,14 @@ def plan_encoder(video: VideoInfo, muxer: str, request: EncoderRequest) -> Encod
     for encoder in encoders:
         try:
             layouts = _candidate_layouts(video, encoder, request)
+        except UsageError as error:
+            reasons.append(str(error))
+            continue
+        try:
             plan = _first_that_opens(video, muxer, encoder, layouts, request)
         except UsageError as error:
+            if request.options and not reasons:
+                raise  # they were meant for this encoder
             reasons.append(str(error))
             continue
         if reasons:
@@ -141,7 +150,7 @@ def plan_encoder(video: VideoInfo, muxer: str, request: EncoderRequest) -> Encod
             note = f"{encoder} does not mark pictures as interlaced; players will not know"
             plan = replace(plan, warnings=(*plan.warnings, note))
         return plan
-    raise UsageError(reasons[0])
+    raise UsageError("; ".join(dict.fromkeys((reasons[0], reasons[-1]))))
 
 
 def _default_encoders(muxer: str, purpose: Purpose) -> tuple[str, ...]:
@@ -187,13 +196,14 @@ def _candidate_layouts(
         return chosen
     wants_full = encoder in _JPEG_ENCODERS and video.coding.full_range
     plain = [f for f in offered if f.full_range == wants_full] or offered
+    if not plain:
+        raise UsageError(f"{encoder} takes no planar pixel format, and we write no other")
     deep = [f for f in plain if f.bits >= video.coding.bits]
     if not deep:
-        most = max((f.bits for f in plain), default=8)
+        most = max(plain, key=lambda f: (f.bits, sum(f.subsampling)))
         raise UsageError(
-            f"{encoder} holds {most} bits and this luma has {video.coding.bits}: choose another "
-            f"encoder (ffv1 holds all), or accept rounding with --pix-fmt yuv420p"
-            f"{'10le' if most >= 10 else ''}"
+            f"{encoder} holds {most.bits} bits and this luma has {video.coding.bits}: choose "
+            f"another encoder (ffv1 holds all), or accept rounding with --pix-fmt {most.name}"
         )
     bits = min(f.bits for f in deep)
     order = _subsampling_order(video, request.purpose)
@@ -225,7 +235,7 @@ def _first_that_opens(
                 muxer=muxer,
                 encoder=encoder,
                 layout=layout,
-                options=_options(video, encoder, layout, request),
+                options=_options(video, muxer, encoder, layout, request),
                 time_base=time_base,
                 lossless_luma=layout.bits >= video.coding.bits,
             )
@@ -237,13 +247,15 @@ def _first_that_opens(
 
 
 def _options(
-    video: VideoInfo, encoder: str, layout: PixelLayout, request: EncoderRequest
+    video: VideoInfo, muxer: str, encoder: str, layout: PixelLayout, request: EncoderRequest
 ) -> dict[str, str]:
     """Our defaults for this encoder and source, under what the user asked for."""
     options = dict(ENCODER_OPTIONS.get(encoder, {}))
     asked = dict(request.options)
     if encoder == "dnxhd" and layout.bits > 8:
         options["profile"] = "dnxhr_hqx" if layout.subsampling == (1, 0) else "dnxhr_444"
+    if muxer in _CONSTANT_RATE_MUXERS and encoder in ("libx264", "libx265"):
+        options["bf"] = "0"  # FFmpeg's MXF gives reordered pictures the wrong time stamps
     if encoder == "ffv1" and min(video.width, video.height) < NARROW:
         options["slices"] = "1"
     if encoder in _JPEG_ENCODERS and not video.coding.full_range:
@@ -256,9 +268,15 @@ def _options(
 
 
 def _time_bases(video: VideoInfo, muxer: str) -> list[Fraction]:
-    """The source's own; for encoders and containers that count frames, one frame."""
-    frame = 1 / (video.rate or Fraction(25))
-    return [frame] if muxer in _CONSTANT_RATE_MUXERS else [video.time_base, frame]
+    """The source's own; for encoders that count frames, one frame, for picky ones a common one.
+
+    A frame that is not a tick of the source is only what the encoder believes: the packets get
+    their true time stamps back (see `FilmWriter`).
+    """
+    frame = 1 / (video.rate or Fraction(25)).limit_denominator(1001)
+    if muxer in _CONSTANT_RATE_MUXERS:
+        return [frame]
+    return [video.time_base, frame, Fraction(1, 25)]
 
 
 def _try_out(plan: EncoderPlan, video: VideoInfo) -> str | None:
@@ -267,7 +285,7 @@ def _try_out(plan: EncoderPlan, video: VideoInfo) -> str | None:
     Raises:
         UsageError: the encoder does not know an option.
     """
-    with _ffmpeg_says() as said:
+    with _quiet_stderr(), _ffmpeg_says() as said:
         scratch = av.open(io.BytesIO(), "w", format=plan.muxer)
         try:
             stream = add_picture_stream(scratch, plan, video)
@@ -278,11 +296,34 @@ def _try_out(plan: EncoderPlan, video: VideoInfo) -> str | None:
         finally:
             with contextlib.suppress(av.FFmpegError):  # an MXF without a picture has no footer
                 scratch.close()
-    unknown += [text.strip() for _, _, text in said if "option" in text]  # inside x264-params
+    unknown += _unknown_parameters(said)
     if unknown:
         names = ", ".join(unknown)
         raise UsageError(f"{plan.encoder} has no option {names}; see `ffmpeg -h encoder=…`")
     return None
+
+
+def _unknown_parameters(said: list[tuple[int, str, str]]) -> list[str]:
+    """What x264 and x265 could not make sense of inside their own parameter lists."""
+    found = (re.search(r"option:? '?([\w-]+)", text) for _, _, text in said)
+    return [match[1] for match in found if match]
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """x264 prints some refusals past FFmpeg's log; they are told by the exception anyway."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # a service without stderr
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 @contextlib.contextmanager
@@ -302,7 +343,7 @@ def _ffmpeg_says() -> Iterator[list[tuple[int, str, str]]]:
 def _refusal(
     plan: EncoderPlan, video: VideoInfo, error: Exception, said: list[tuple[int, str, str]]
 ) -> str:
-    if "does not support" in str(error):
+    if "format does not support" in str(error):
         held = _suffixes_for(plan.encoder)
         instead = f"name the output {held}" if held else "no container that we write does"
         return f"a {plan.muxer} file cannot hold {plan.encoder}; {instead}"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_ERRORS_IN_A_ROW = 200
 """Packets that fail one after another before the rest of a film is given up."""
+JUMP_BACK_S = Fraction(1, 10)
+"""By how much a stream's clock must fall back to be taken for that of another recording."""
 _SEEK_MARGIN_S = 5
 
 
@@ -45,14 +47,20 @@ class PacketSource:
         if not streams:
             return
         self._seek(streams[0])
+        wanted = {s.index for s in streams}
+        last: dict[int, int] = {}
         for packet in read_past_damage(self.container, streams):
-            if packet.size and self._wanted(packet):
+            index = packet.stream.index
+            if packet.size and index in wanted and self._wanted(packet):
                 self._move(packet)
+                _keep_rising(packet, last.get(index))
+                if packet.dts is not None:
+                    last[index] = packet.dts
                 yield packet
 
     def _seek(self, stream: av.stream.Stream) -> None:
         """Near the start of a trim; reading from the beginning is slower but as right."""
-        if self._start is not None and stream.time_base:
+        if self._start is not None and stream.time_base and not may_jump(self.container):
             pts = int((self._start - _SEEK_MARGIN_S) / Fraction(stream.time_base))
             if pts > (stream.start_time or 0):
                 self.container.seek(pts, stream=stream, backward=True)
@@ -89,12 +97,33 @@ class PacketSource:
         packet.dts = None if packet.dts is None else packet.dts - ticks
 
 
+def _keep_rising(packet: av.Packet, last: int | None) -> None:
+    """Muxers refuse a stream whose decoding times do not rise; damaged files have such."""
+    if last is not None and packet.dts is not None and packet.dts <= last:
+        packet.dts = last + 1
+        if packet.pts is not None:
+            packet.pts = max(packet.pts, packet.dts)
+
+
+def may_jump(container: av.container.InputContainer) -> bool:
+    """Whether the format allows the clock to start again midway: MPEG streams, as on DVDs."""
+    return bool(container.format.flags & av.format.Flags.ts_discont.value)
+
+
 def read_past_damage(
     container: av.container.InputContainer,
     streams: Sequence[av.stream.Stream],
     on_error: Callable[[], None] | None = None,
+    on_splice: Callable[[], None] | None = None,
 ) -> Iterator[av.Packet]:
-    """Demux, going on after errors; up to `MAX_ERRORS_IN_A_ROW` of them."""
+    """Demux, going on after errors (`MAX_ERRORS_IN_A_ROW`) and over jumps of the clock.
+
+    Where the clock may jump, all pictures and sound are read whatever `streams` says, so that
+    everyone who reads the file finds the same jumps; packets of other streams come out too.
+    """
+    spliced = _Splices(on_splice) if may_jump(container) else None
+    if spliced is not None:
+        streams = [s for s in container.streams if s.type in ("video", "audio") or s in streams]
     errors = 0
     packets = container.demux(list(streams))
     while errors < MAX_ERRORS_IN_A_ROW:
@@ -109,7 +138,39 @@ def read_past_damage(
             packets = container.demux(list(streams))  # an error ends PyAV's iterator
             continue
         errors = 0
+        if spliced is not None:
+            spliced.join(packet)
         yield packet
+
+
+class _Splices:
+    """Recordings that follow one another in one file, each with a clock of its own, on one clock.
+
+    As in FFmpeg's own tools, the first stream that falls back moves all of them.
+    """
+
+    def __init__(self, on_splice: Callable[[], None] | None) -> None:
+        self._on_splice = on_splice
+        self._offset = Fraction(0)
+        self._expected: dict[int, Fraction] = {}
+
+    def join(self, packet: av.Packet) -> None:
+        """Move a packet onto the clock of the first recording."""
+        if packet.dts is None or packet.time_base is None:
+            return
+        base, index = Fraction(packet.time_base), packet.stream.index
+        expected = self._expected.get(index)
+        time = packet.dts * base + self._offset
+        if packet.stream.type in ("video", "audio"):
+            if expected is not None and time < expected - JUMP_BACK_S:
+                self._offset += expected - time
+                if self._on_splice is not None:
+                    self._on_splice()
+            time = packet.dts * base + self._offset
+            self._expected[index] = time + (packet.duration or 0) * base
+        ticks = round(self._offset / base)
+        packet.dts += ticks
+        packet.pts = None if packet.pts is None else packet.pts + ticks
 
 
 def decode_time(packet: av.Packet) -> Fraction:

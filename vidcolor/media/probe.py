@@ -169,7 +169,8 @@ def picture_stream(container: av.container.InputContainer, path: Path) -> av.Vid
     """The moving picture: the largest video stream that is no cover art."""
     films = [s for s in container.streams.video if not is_cover(s)]
     if not films:
-        kinds = sorted({s.type for s in container.streams}) or ["nothing"]
+        kinds = sorted({"cover art" if s.type == "video" else s.type for s in container.streams})
+        kinds = kinds or ["nothing"]
         raise InputError(f"{path}: has no video stream to colour (found: {', '.join(kinds)})")
     return max(films, key=lambda s: (s.codec_context.width or 0) * (s.codec_context.height or 0))
 

@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING
 import av
 
 from vidcolor.errors import InputError
-from vidcolor.media.packets import MAX_ERRORS_IN_A_ROW, read_past_damage
+from vidcolor.media.packets import MAX_ERRORS_IN_A_ROW, may_jump, read_past_damage
 from vidcolor.media.planes import grey_from_channel, luma_plane, pixel_layout
-from vidcolor.media.probe import VideoInfo, open_source
+from vidcolor.media.probe import FULL_RANGE, VideoInfo, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from vidcolor.colour.ycbcr import Plane
+    from vidcolor.media.planes import PixelLayout
     from vidcolor.options import GreyFrom
 
 SEEK_MARGIN_S = 3
 """How much earlier than asked to seek: MPEG program and transport streams land late."""
+DECODE_MARGIN_S = 20
+"""How much earlier than asked to decode where there is no seeking: longer than a GOP."""
 END_TOLERANCE_S = 0.5
 
 _layout = lru_cache(maxsize=32)(pixel_layout)
@@ -50,6 +53,8 @@ class Damage:
     bad_packets: int = 0
     corrupt_frames: int = 0
     repaired_stamps: int = 0
+    splices: int = 0
+    """How often the clock starts again: recordings that were put one behind the other."""
     missing_s: float = 0.0
     """How much earlier the film ends than it says."""
     notes: list[str] = field(default_factory=list)
@@ -67,13 +72,11 @@ class Damage:
         if self.corrupt_frames:
             said.append(f"{self.corrupt_frames} frames are damaged in the source")
         if self.missing_s:
-            said.append(
-                f"the film ends {self.missing_s:.1f} s too early; is it cut off?"
-            )
+            said.append(f"the film ends {self.missing_s:.1f} s too early; is it cut off?")
         if self.repaired_stamps:
-            said.append(
-                f"{self.repaired_stamps} time stamps were missing or repeated; mended"
-            )
+            said.append(f"{self.repaired_stamps} time stamps were missing or repeated; mended")
+        if self.splices:
+            said.append(f"the clock falls back {self.splices} times; the parts were lined up")
         return said
 
 
@@ -121,20 +124,21 @@ class FilmReader:
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Decoded pictures, past whatever does not decode."""
         with open_source(self._path) as container:
-            stream = container.streams[self._video.index]
+            stream = next(s for s in container.streams.video if s.index == self._video.index)
             stream.thread_type = "AUTO"
-            if self._start is not None:
-                pts = int((self._start - SEEK_MARGIN_S) / self._video.time_base)
-                if pts > (self._video.start_pts or 0):
-                    container.seek(pts, stream=stream, backward=True)
+            self._seek(container, stream)
             errors = 0
-            packets = read_past_damage(container, [stream], self._note_bad_packet)
+            packets = read_past_damage(
+                container, [stream], self._note_bad_packet, self._note_splice
+            )
             while errors < MAX_ERRORS_IN_A_ROW:
                 try:
                     packet = next(packets, None)
                     if packet is None:
                         return
-                    pictures = packet.decode()
+                    if packet.stream is not stream or self._is_long_before(packet):
+                        continue
+                    pictures = stream.decode(packet)
                 except av.EOFError:
                     return
                 except av.FFmpegError:
@@ -144,6 +148,22 @@ class FilmReader:
                 errors = 0
                 yield from pictures
             self.damage.notes.append("the rest of the film could not be read")
+
+    def _seek(self, container: av.container.InputContainer, stream: av.VideoStream) -> None:
+        """Near the start of a trim, where the format has one clock from beginning to end."""
+        if self._start is not None and not may_jump(container):
+            pts = int((self._start - SEEK_MARGIN_S) / self._video.time_base)
+            if pts > (self._video.start_pts or 0):
+                container.seek(pts, stream=stream, backward=True)
+
+    def _is_long_before(self, packet: av.Packet) -> bool:
+        """Whether a trim begins so much later that this packet need not even be decoded."""
+        if self._start is None or not packet.size or packet.dts is None:
+            return False
+        return packet.dts * self._video.time_base < self._start - DECODE_MARGIN_S
+
+    def _note_splice(self) -> None:
+        self.damage.splices += 1
 
     def _note_bad_packet(self) -> None:
         self.damage.bad_packets += 1
@@ -196,6 +216,11 @@ class FilmReader:
                 f"{self._path}: the pixel format changes from {video.layout.name} to "
                 f"{layout.name} on the way; colour the parts by themselves"
             )
+        if _states_other_range(picture, layout, video):
+            raise InputError(
+                f"{self._path}: the luma changes between limited and full range on the way; "
+                "colour the parts by themselves"
+            )
         if self._grey_from == "luma":
             return luma_plane(picture, layout, video.matrix)
         return grey_from_channel(picture, layout, video.coding, video.matrix, self._grey_from)
@@ -210,3 +235,11 @@ class FilmReader:
         tolerance = max(END_TOLERANCE_S, 2 / float(self._video.rate or 25))
         if end < stated - tolerance:
             self.damage.missing_s = stated - end
+
+
+def _states_other_range(picture: av.VideoFrame, layout: PixelLayout, video: VideoInfo) -> bool:
+    """Whether a picture says of itself that its codes mean something else than the film's."""
+    if layout.kind == "rgb":
+        return False
+    stated = FULL_RANGE if layout.full_range else int(picture.color_range or 0)
+    return stated != 0 and (stated == FULL_RANGE) != video.coding.full_range
