@@ -35,6 +35,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
+		echo "no libGL here: the headless build of OpenCV takes its place"; \
+		$(BIN)/python -m pip install --quiet --constraint constraints.txt \
+			--force-reinstall --no-deps opencv-python-headless; }
 	@touch $@
 
 clean:

@@ -92,6 +92,12 @@ def test_names_that_do_not_fit_keep_both_ends():
     assert lettering.fit("line\nbreak", 20, 900) == "line break"
 
 
+def test_equal_names_are_told_apart_by_their_folders(tmp_path):
+    a, b = tmp_path / "in" / "x.mp4", tmp_path / "out" / "x.mp4"
+    assert CompareOptions().names_for(a, b) == ("in/x.mp4", "out/x.mp4")
+    assert CompareOptions().names_for(a, tmp_path / "y.mp4") == ("x.mp4", "y.mp4")
+
+
 def test_letters_that_the_packaged_font_lacks(monkeypatch):
     monkeypatch.setattr(lettering, "_system", lambda size: None)
     assert lettering.font_for("Müller Жук.mp4", 20)[1] == "Muller ???.mp4"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vidcolor.film.pipeline import batched, prefetch
+from vidcolor.film.pipeline import batched, parallel, prefetch
 
 
 def test_order_is_kept() -> None:
@@ -57,3 +57,25 @@ def test_an_early_end_closes_the_source_in_its_own_thread() -> None:
 def test_batches() -> None:
     assert list(batched(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
     assert list(batched([], 3)) == []
+
+
+def test_parallel_results_keep_the_order_of_the_items() -> None:
+    def slow_first(n: int) -> int:
+        time.sleep(0.02 if n % 4 == 0 else 0)
+        return n * n
+
+    assert list(parallel(slow_first, range(40), workers=4, depth=5)) == [n * n for n in range(40)]
+
+
+def test_parallel_is_bounded_and_ends_early() -> None:
+    taken: list[int] = []
+    results = parallel(lambda n: n, (taken.append(n) or n for n in range(1000)), 2, 3)
+    assert next(results) == 0
+    assert len(taken) == 3
+    results.close()
+    assert len(taken) == 3
+
+
+def test_parallel_raises_what_the_function_raises() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(parallel(lambda n: 1 // n, [1, 0, 1], workers=2, depth=2))

@@ -102,7 +102,7 @@ def compare(
         console.end_progress()
     for warning in done.warnings:
         console.warn(warning)
-    what = {"film": "frames side by side", "sheet": "moments", "picture": "pair"}[done.kind]
+    what = {"film": "frames", "sheet": "moments", "picture": "pair"}[done.kind]
     size = "×".join(map(str, done.size))
     console.event(
         "done",

@@ -291,6 +291,9 @@ def _lines(title: str, pairs: list[tuple[str, str]]) -> Markup | None:
 
 
 def _plain(value: object) -> str:
+    """An option's value; pairs of an encoder's options as they are typed."""
+    if isinstance(value, list) and all(isinstance(v, list | tuple) for v in value):
+        return " ".join("=".join(map(str, v)) for v in value)
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 

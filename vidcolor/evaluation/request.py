@@ -50,8 +50,12 @@ class CompareOptions:
             raise UsageError("offset must not be negative; swap A and B instead")
 
     def names_for(self, a: Path, b: Path) -> tuple[str, str]:
-        """The names to write."""
-        return self.names if self.names is not None else (a.name, b.name)
+        """The names to write; with their folders where the files are called the same."""
+        if self.names is not None:
+            return self.names
+        if a.name != b.name:
+            return a.name, b.name
+        return f"{a.absolute().parent.name}/{a.name}", f"{b.absolute().parent.name}/{b.name}"
 
 
 @dataclass(frozen=True, slots=True)

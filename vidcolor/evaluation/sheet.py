@@ -78,7 +78,8 @@ class Grid:
     def place(self, index: int) -> tuple[int, int]:
         """Left and top of a cell."""
         row, column = divmod(index, self.columns)
-        x = self.margin + column * (self.cell.size[0] + self.margin)
+        room = self.width - 2 * self.margin - self.cell.size[0]
+        x = self.margin + round(column * room / max(1, self.columns - 1))
         return x, self.head + row * self.row_height
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _POLL_S = 0.1
 
@@ -59,10 +62,15 @@ def _fill(items: Iterable[T], ready: queue.Queue[T | _End], stop: threading.Even
     except BaseException as error:  # whatever it is, the consumer must hear of it
         end = _End(error)
     finally:
-        close = getattr(iterator, "close", None)
-        if close is not None:
-            close()
+        _close(iterator)
     _put(ready, end, stop)
+
+
+def _close(items: object) -> None:
+    """End a generator now, in this thread, and with it the stages before it."""
+    close = getattr(items, "close", None)
+    if close is not None:
+        close()
 
 
 def _put(ready: queue.Queue[T | _End], item: T | _End, stop: threading.Event) -> bool:
@@ -74,6 +82,32 @@ def _put(ready: queue.Queue[T | _End], item: T | _End, stop: threading.Event) ->
             continue
         return True
     return False
+
+
+def parallel(
+    function: Callable[[T], R], items: Iterable[T], workers: int, depth: int
+) -> Generator[R, None, None]:
+    """Apply a function in several threads; results come in the order of the items.
+
+    Args:
+        function: thread-safe; releases the GIL for most of its time if this is to help.
+        items: iterated over by the calling thread.
+        workers: how many threads.
+        depth: how many items may be under way or wait as results.
+    """
+    waiting: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) >= depth:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+            _close(items)
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vidcolor.colour.ycbcr import Coding, change_depth
-from vidcolor.film.pipeline import batched, prefetch
+from vidcolor.film.pipeline import batched, parallel, prefetch
 from vidcolor.film.plan import FilmPlan, film_geometry
 from vidcolor.mark import draw_mark
 from vidcolor.media.planes import picture_with_chroma
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 READ_AHEAD_BYTES = 192 * 2**20
 """Decoded frames that may wait between two stages, together."""
 MAX_READ_AHEAD = 16
+MAX_COMPOSERS = 4
+"""Threads that compose pictures; each holds one frame."""
 
 
 @dataclass(slots=True)
@@ -51,18 +54,36 @@ class _Analysed:
     proxy: Array
 
 
+@dataclass(slots=True)
+class _Predicted:
+    """A frame and what the generator said of it."""
+
+    frame: Frame
+    colour: Colour
+
+
 def render(
     plan: FilmPlan, frames: Iterator[Frame], colorizer: Colorizer, options: ColorizeOptions
 ) -> Generator[ColouredFrame, None, None]:
     """Colour frames, in order, each exactly once.
 
-    Decoding and analysis run in one thread, the generator and composing in a second, and the
-    caller (the encoder) in its own; short queues between them bound the memory.
+    Decoding and analysis, the generator, composing, and the caller (the encoder) run in threads
+    of their own; short queues between them bound the memory.
     """
     depth = _read_ahead(plan)
     batch = min(options.batch, depth)
     analysed = prefetch(_analyse(plan, frames, colorizer), depth)
-    return prefetch(_colour(plan, analysed, colorizer, options, batch), max(1, depth // 2))
+    predicted = prefetch(_predict(plan, analysed, colorizer, batch), max(1, depth // 2))
+
+    def finish(item: _Predicted) -> ColouredFrame:
+        frame = item.frame
+        picture = compose(plan, frame, item.colour, colorizer, options)
+        return ColouredFrame(
+            frame.index, frame.pts, frame.duration, picture, item.colour.confidence
+        )
+
+    workers = min(MAX_COMPOSERS, os.cpu_count() or 1, depth)
+    return prefetch(parallel(finish, predicted, workers, workers + 1), 1)
 
 
 def _read_ahead(plan: FilmPlan) -> int:
@@ -78,21 +99,14 @@ def _analyse(plan: FilmPlan, frames: Iterator[Frame], colorizer: Colorizer) -> I
         yield _Analysed(frame, colorizer.proxy(frame.luma, plan.video.coding, geometry))
 
 
-def _colour(
-    plan: FilmPlan,
-    analysed: Iterator[_Analysed],
-    colorizer: Colorizer,
-    options: ColorizeOptions,
-    batch: int,
-) -> Iterator[ColouredFrame]:
+def _predict(
+    plan: FilmPlan, analysed: Iterator[_Analysed], colorizer: Colorizer, batch: int
+) -> Iterator[_Predicted]:
     geometry = film_geometry(plan.video)
     for group in batched(analysed, batch):
         colours = colorizer.predict([a.proxy for a in group], geometry)
         for a, colour in zip(group, colours, strict=True):
-            picture = compose(plan, a.frame, colour, colorizer, options)
-            yield ColouredFrame(
-                a.frame.index, a.frame.pts, a.frame.duration, picture, colour.confidence
-            )
+            yield _Predicted(a.frame, colour)
 
 
 def compose(
