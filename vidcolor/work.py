@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vidcolor.errors import InputError, UsageError, VidcolorError
+from vidcolor.files import describe_os_error
 from vidcolor.media.sequence import is_pattern
-from vidcolor.media.stills import STILL_SUFFIXES, read_still_recipe
+from vidcolor.media.stills import STILL_SUFFIXES, is_still, read_still_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from vidcolor.colorizer import Colorizer
     from vidcolor.film.job import FilmResult
@@ -31,6 +35,14 @@ FILM_SUFFIXES = frozenset(
 """What counts as a film in a folder; a file named by itself may be called anything."""
 
 
+RESULT_SUFFIX = ".colour"
+"""Stands before the suffix of a result that lies beside its source."""
+RESULT_FOLDER = "-colour"
+"""Ends the name of a folder of results that lies beside the folder of sources."""
+PHOTOS_AT_ONCE = 2
+"""The generator uses all cores, but reading and writing of a photo uses one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One piece of work."""
@@ -40,7 +52,9 @@ class Item:
     """A file; for a sequence its pattern (``scan_%06d.dpx``) or folder."""
     target: Path
     repeatable: bool = False
-    """Part of a folder: skipped if it was done before, by the same recipe."""
+    """One of several: skipped if it was done before, by the same recipe."""
+    problem: VidcolorError | None = None
+    """Why there is nothing to be done."""
 
 
 @dataclass(slots=True)
@@ -80,15 +94,26 @@ def gather(
 ) -> list[Item]:
     """Decide what each input is and where its result goes.
 
+    Of several inputs, one that cannot be read becomes an item with a `problem`.
+
     Raises:
-        InputError: an input does not exist, or a folder holds nothing to colour.
+        InputError: the only input does not exist, or is a folder that holds nothing to colour.
         UsageError: the request contradicts itself.
     """
     if out is not None and out_dir is not None:
         raise UsageError("say either --out or --out-dir, not both")
     if out is not None and len(inputs) > 1:
         raise UsageError("--out names one file; with several inputs use --out-dir")
-    items = [item for path in inputs for item in _items_of(path, out, out_dir, options)]
+    if out_dir is not None and out_dir.exists() and not out_dir.is_dir():
+        raise UsageError(f"{out_dir}: is a file, and --out-dir names a directory")
+    items: list[Item] = []
+    for path in inputs:
+        try:
+            items += _items_of(path, out, out_dir, options, several=len(inputs) > 1)
+        except InputError as error:
+            if len(inputs) == 1:
+                raise
+            items.append(Item("film", path, path, problem=error))
     if options.confidence is not None and len(items) > 1:
         raise UsageError("--confidence names one file; colour one film or picture at a time")
     _refuse_collisions(items)
@@ -96,26 +121,32 @@ def gather(
 
 
 def _items_of(
-    path: Path, out: Path | None, out_dir: Path | None, options: ColorizeOptions
+    path: Path, out: Path | None, out_dir: Path | None, options: ColorizeOptions, several: bool
 ) -> Iterator[Item]:
     if is_pattern(path) and not path.exists():
         yield Item("sequence", path, _sequence_target(path, out, out_dir, options))
     elif path.is_dir():
-        if options.fps is not None or (out is not None and not is_pattern(out) and out.suffix):
+        if options.fps is not None or _names_a_film(out):
             yield Item("sequence", path, _sequence_target(path, out, out_dir, options))
         else:
             yield from _items_in(path, out or out_dir, options)
     elif not path.exists():
         raise InputError(f"{path}: no such file")
     elif is_photo(path):
-        yield Item("photo", path, out or _photo_target(path, out_dir))
+        yield Item("photo", path, out or _photo_target(path, out_dir), repeatable=several)
     else:
-        yield Item("film", path, out or _film_target(path, out_dir, options))
+        yield Item("film", path, out or _film_target(path, out_dir, options), repeatable=several)
+
+
+def _names_a_film(out: Path | None) -> bool:
+    """Whether an output is a file or numbered files, and so its folder of pictures a sequence."""
+    return out is not None and not out.is_dir() and (is_pattern(out) or bool(out.suffix))
 
 
 def is_photo(path: Path) -> bool:
-    """Whether a file is a still picture, by its name."""
-    return path.suffix.lower() in STILL_SUFFIXES
+    """Whether a file is a still picture: by its name, or by its first bytes if that says nothing."""
+    suffix = path.suffix.lower()
+    return suffix in STILL_SUFFIXES or (suffix not in FILM_SUFFIXES and is_still(path))
 
 
 def _photo_target(path: Path, directory: Path | None) -> Path:
@@ -138,26 +169,55 @@ def _sequence_target(
     return out or default_target(path, options, out_dir)
 
 
-def _items_in(folder: Path, mirror: Path | None, options: ColorizeOptions) -> Iterator[Item]:
+def _items_in(folder: Path, mirror: Path | None, options: ColorizeOptions) -> list[Item]:
     """Everything that can be coloured below a folder, mirrored into another."""
-    root = mirror or folder.with_name(f"{folder.resolve().name}-colour")
-    if is_pattern(root):
-        raise UsageError(f"{root}: names a sequence; say --fps to read {folder} as one")
-    found = 0
-    for path in sorted(folder.rglob("*")):
-        inside_mirror = root in path.parents
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not path.is_file() or inside_mirror or hidden:
-            continue
-        place = root / path.relative_to(folder).parent
-        if is_photo(path):
-            found += 1
-            yield Item("photo", path, _photo_target(path, place), repeatable=True)
-        elif path.suffix.lower() in FILM_SUFFIXES:
-            found += 1
-            yield Item("film", path, _film_target(path, place, options), repeatable=True)
-    if not found:
+    whole = folder.resolve()
+    root = mirror or whole.with_name(f"{whole.name}{RESULT_FOLDER}")
+    if mirror is None and not folder.is_absolute():
+        root = Path(os.path.relpath(root))
+    if root.resolve() == whole:
+        raise UsageError(f"{root}: is the folder of the sources itself; name another --out-dir")
+    items: list[Item] = []
+    taken: set[Path] = set()
+    for path in _sources_in(folder, root):
+        item = _item_in(path, root / path.relative_to(folder).parent, options)
+        if item.target in taken:  # reel.avi and reel.mpg would both become reel.mp4
+            target = item.target.with_name(f"{path.name}{item.target.suffix}")
+            item = Item(item.kind, path, target, repeatable=True)
+        taken.add(item.target)
+        items.append(item)
+    if not items:
         raise InputError(f"{folder}: holds no film and no picture")
+    return items
+
+
+def _item_in(path: Path, place: Path, options: ColorizeOptions) -> Item:
+    if path.suffix.lower() in STILL_SUFFIXES:
+        return Item("photo", path, _photo_target(path, place), repeatable=True)
+    try:
+        return Item("film", path, _film_target(path, place, options), repeatable=True)
+    except InputError as error:  # its streams decide about the container, and it has none
+        return Item("film", path, place / path.name, problem=error)
+
+
+def _sources_in(folder: Path, results: Path) -> Iterator[Path]:
+    """Films and pictures below a folder, in order; neither hidden ones nor earlier results."""
+    results = results.resolve()
+    for place, folders, names in os.walk(folder):
+        here = Path(place)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".")
+            and not (name.endswith(RESULT_FOLDER) and name[: -len(RESULT_FOLDER)] in folders)
+            and (here / name).resolve() != results
+        )
+        for name in sorted(names):
+            path = here / name
+            suffix = path.suffix.lower()
+            known = suffix in STILL_SUFFIXES or suffix in FILM_SUFFIXES
+            if known and not name.startswith(".") and not path.stem.endswith(RESULT_SUFFIX):
+                yield path
 
 
 def _refuse_collisions(items: list[Item]) -> None:
@@ -176,10 +236,98 @@ def is_done(item: Item, recipe: str) -> bool:
         return False
     if item.kind == "photo":
         return read_still_recipe(item.target) == recipe
-    from vidcolor.media.company import film_tags
+    from vidcolor.media.tags import film_tags
     from vidcolor.provenance import read_recipe
 
-    return any(read_recipe(text) == recipe for text in film_tags(item.target).values())
+    try:
+        tags = film_tags(item.target)
+    except InputError:
+        return False
+    return any(read_recipe(text) == recipe for text in tags.values())
+
+
+def run_items(
+    items: Iterable[Item],
+    options: ColorizeOptions,
+    colorizer: Colorizer,
+    *,
+    started: Callable[[Item], None] | None = None,
+    progress: ProgressCallback | None = None,
+) -> Iterator[Outcome]:
+    """Colour one item after another, photographs side by side, and go on past what fails.
+
+    Args:
+        items: what to do.
+        options: how to do it.
+        colorizer: the generator for all of them.
+        started: called before an item that is neither skipped nor hopeless; for photographs from
+            another thread.
+        progress: called after every frame of a film or sequence.
+
+    Yields:
+        What came of each item, in their order.
+    """
+    from vidcolor.photos import describe_work
+
+    recipe = describe_work(colorizer, options).recipe
+
+    def run(item: Item) -> Outcome:
+        return _run_safely(item, options, colorizer, recipe, started, progress)
+
+    for photos, group in itertools.groupby(items, key=lambda item: item.kind == "photo"):
+        if photos:
+            yield from _side_by_side(run, list(group))
+        else:
+            yield from map(run, group)
+
+
+def _side_by_side(run: Callable[[Item], Outcome], items: list[Item]) -> Iterator[Outcome]:
+    if len(items) == 1:
+        yield run(items[0])
+        return
+    pool = ThreadPoolExecutor(PHOTOS_AT_ONCE)
+    try:
+        yield from pool.map(run, items)
+    finally:  # after Ctrl-C too: what has begun is completed, the rest is not begun
+        pool.shutdown(cancel_futures=True)
+
+
+def _run_safely(
+    item: Item,
+    options: ColorizeOptions,
+    colorizer: Colorizer,
+    recipe: str,
+    started: Callable[[Item], None] | None,
+    progress: ProgressCallback | None,
+) -> Outcome:
+    """Whatever happens to one item must not end the work on the others."""
+    if item.problem is not None:
+        return Outcome(item, error=item.problem)
+    try:
+        if not options.force and is_done(item, recipe):
+            return Outcome(item, skipped=True)
+        if started is not None:
+            started(item)
+        return Outcome(item, result=run_item(item, options, colorizer, progress))
+    except VidcolorError as error:
+        return Outcome(item, error=error)
+    except Exception as error:
+        return Outcome(item, error=explain(error, item.source))
+
+
+def explain(error: Exception, source: Path) -> VidcolorError:
+    """An error that is not of our family, as one that is; the cause stays attached to it."""
+    if isinstance(error, MemoryError):
+        text = "not enough memory for it; try a smaller --batch, or a machine with more"
+    elif isinstance(error, OSError) and error.errno:
+        place = f"{error.filename}: " if error.filename else ""
+        text = f"{place}{describe_os_error(error)}"
+    else:
+        what = " ".join(str(error).split())
+        text = f"a fault in vidcolor ({type(error).__name__}: {what}); please report it"
+    explained = VidcolorError(f"{source}: {text}")
+    explained.__cause__ = error
+    return explained
 
 
 def run_item(

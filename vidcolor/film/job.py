@@ -15,10 +15,11 @@ from vidcolor.files import check_target, published
 from vidcolor.film.confidence import ConfidenceFilm
 from vidcolor.film.plan import FilmPlan, default_target, plan_film, refuse_existing
 from vidcolor.film.render import render
-from vidcolor.media.company import Company, film_tags
+from vidcolor.media.company import Company
 from vidcolor.media.read import Damage, FilmReader, Frame
 from vidcolor.media.sequence import SEQUENCE_MUXER, ImageSequence, SequenceWriter
-from vidcolor.media.write import FilmWriter, restore_aspect
+from vidcolor.media.tags import film_tags
+from vidcolor.media.write import FilmWriter
 from vidcolor.options import ColorizeOptions
 from vidcolor.progress import Progress, ProgressCallback
 from vidcolor.provenance import Provenance, recipe_digest
@@ -165,7 +166,6 @@ def run_plan(
             FilmWriter(partial, encoder, video, others, tags, plan.shift_pts, target)
         )
         count = _pump(plan, reader, colorizer, options, film, confidence, progress)
-        restore_aspect(partial, encoder, video)
     return count, ()
 
 

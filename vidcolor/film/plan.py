@@ -16,6 +16,7 @@ from vidcolor.media.planes import pixel_layout
 from vidcolor.media.probe import MediaInfo, VideoInfo, probe
 from vidcolor.media.sequence import SEQUENCE_MUXER, find_sequence, frame_path, is_pattern
 from vidcolor.media.stills import STILL_SUFFIXES
+from vidcolor.media.tags import content_tags, lost_tags
 from vidcolor.media.write import muxer_of
 
 if TYPE_CHECKING:
@@ -192,6 +193,11 @@ def _warnings(
     for fate in company:
         if not fate.kept:
             said.append(f"not kept: {fate.stream.kind} stream {fate.stream.index}: {fate.note}")
+    lost = lost_tags(content_tags(info.tags), muxer)
+    if lost:
+        said.append(f"not kept: tags that {muxer} has no place for: {', '.join(lost)}")
+    if muxer == "mxf" and info.num_chapters:
+        said.append("not kept: chapters, which mxf has no place for")
     if options.start is not None and video.timecode:
         said.append("time code is left out of a film that is trimmed at its start")
     return said

@@ -13,10 +13,11 @@ import io
 import os
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import av
 
+from vidcolor.media.ffmpeg import Appendix, can_copy, convert_subtitle
 from vidcolor.media.languages import language_for
 from vidcolor.media.packets import PacketSource, decode_time
 from vidcolor.media.probe import StreamInfo, describe_stream, open_source, picture_stream
@@ -25,34 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_CONTAINER_OWN_TAGS = {
-    "major_brand",
-    "minor_version",
-    "compatible_brands",
-    "encoder",
-    "duration",
-    "timecode",  # goes with the picture
-    # MXF's identity of one very file
-    "uid",
-    "generation_uid",
-    "operational_pattern_ul",
-    "company_name",
-    "product_name",
-    "product_uid",
-    "product_version",
-    "product_version_num",
-    "application_platform",
-    "toolkit_version_num",
-    "modification_date",
-    "material_package_umid",
-    "file_package_umid",
-}
-"""Tags that describe the source's file, not its content."""
 _STREAM_OWN_TAGS = {"duration", "encoder", "bps", "number_of_frames", "number_of_bytes"}
 _NAMES_TRACKS_BY_TITLE = ("mp4", "mov", "matroska", "webm")
 _ATTACHMENT_MUXERS = ("matroska",)
 _COVER_TYPES = {"png": "image/png", "mjpeg": "image/jpeg", "bmp": "image/bmp", "gif": "image/gif"}
 _COVER_MUXERS = ("mp4", "matroska")
+MXF_OFFSET_S = 0.02
+"""By how much sound may begin off the picture where the container cannot say so."""
 _TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
 _SUBTITLE_FOR = {
     "mp4": ("mov_text", "mp4"),
@@ -71,8 +51,9 @@ class StreamFate:
     kept: bool
     note: str
     """How it is kept, or why it cannot be."""
-    convert: bool = False
-    """Whether it is text that is put into the container's own kind of subtitles."""
+    way: Literal["copy", "convert", "append"] = "copy"
+    """How: packet for packet beside the picture; converted (text subtitles); or packet for packet
+    by the ffmpeg command in the end, because PyAV is stricter than the format."""
 
 
 def plan_company(path: Path, muxer: str) -> tuple[StreamFate, ...]:
@@ -80,10 +61,12 @@ def plan_company(path: Path, muxer: str) -> tuple[StreamFate, ...]:
     with open_source(path) as source:
         picture = picture_stream(source, path)
         others = [s for s in source.streams if s.index != picture.index]
-        return tuple(_fate(s, describe_stream(s), muxer) for s in others)
+        return tuple(_fate(path, s, describe_stream(s), muxer, picture) for s in others)
 
 
-def _fate(stream: av.stream.Stream, info: StreamInfo, muxer: str) -> StreamFate:
+def _fate(
+    path: Path, stream: av.stream.Stream, info: StreamInfo, muxer: str, picture: av.VideoStream
+) -> StreamFate:
     if info.kind == "attachment":
         held = muxer in _ATTACHMENT_MUXERS
         return StreamFate(info, held, "copied" if held else f"{muxer} holds no attachments")
@@ -93,13 +76,26 @@ def _fate(stream: av.stream.Stream, info: StreamInfo, muxer: str) -> StreamFate:
         return _cover_fate(info, muxer)
     if info.kind == "video":
         return StreamFate(info, False, "a second picture; only the largest is coloured and kept")
+    late = _seconds_after(stream, picture)
+    if muxer == "mxf" and abs(late) > MXF_OFFSET_S:
+        return StreamFate(info, False, f"begins {late:+.2f} s from the picture; mxf cannot say so")
     refusal = _refusal(stream, muxer)
     if refusal is None:
         return StreamFate(info, True, "copied")
+    if info.kind == "audio" and muxer == "matroska" and can_copy(path, stream.index, muxer):
+        return StreamFate(info, True, "copied", way="append")
     if info.kind == "subtitle" and info.codec in _TEXT_SUBTITLES and muxer in _SUBTITLE_FOR:
         codec = _SUBTITLE_FOR[muxer][0]
-        return StreamFate(info, True, f"converted from {info.codec} to {codec}", convert=True)
+        return StreamFate(info, True, f"converted from {info.codec} to {codec}", way="convert")
     return StreamFate(info, False, refusal)
+
+
+def _seconds_after(stream: av.stream.Stream, picture: av.VideoStream) -> float:
+    """How much later than the picture a stream begins."""
+    if stream.start_time is None or picture.start_time is None:
+        return 0.0
+    begins = stream.start_time * Fraction(stream.time_base or 0)
+    return float(begins - picture.start_time * Fraction(picture.time_base or 0))
 
 
 def _cover_fate(info: StreamInfo, muxer: str) -> StreamFate:
@@ -125,7 +121,10 @@ def _refusal(stream: av.stream.Stream, muxer: str) -> str | None:
     codec = stream.codec_context.name if stream.codec_context else stream.type
     if muxer == "mxf" and stream.type == "subtitle":
         return f"mxf cannot hold {codec}"
-    scratch = av.open(io.BytesIO(), "w", format=muxer)
+    try:
+        scratch = av.open(io.BytesIO(), "w", format=muxer)
+    except ValueError:
+        return f"{muxer} holds pictures alone"
     try:
         if muxer == "mxf":  # MXF wants a picture first
             first = scratch.add_stream("mpeg2video", rate=Fraction(25))
@@ -170,13 +169,6 @@ def copy_stream(
         tags["language"] = language_for(tags["language"], muxer)
     copy.metadata.update(tags)
     return copy
-
-
-def film_tags(path: Path) -> dict[str, str]:
-    """The container's tags that belong to the film."""
-    with open_source(path) as source:
-        tags = dict(source.metadata)
-    return {k: v for k, v in tags.items() if k.lower() not in _CONTAINER_OWN_TAGS}
 
 
 class Company:
@@ -224,6 +216,13 @@ class Company:
     def __exit__(self, *exc: object) -> None:
         self._cleanup.close()
 
+    def appendix(self) -> Appendix | None:
+        """What the ffmpeg command must add when the output is complete."""
+        indices = tuple(f.stream.index for f in self._fates if f.kept and f.way == "append")
+        if not indices:
+            return None
+        return Appendix(self._path, indices, self._shift, self._start, self._end)
+
     def clocks_off_the_millisecond(self) -> set[int]:
         """Ticks a second of the kept streams that do not start on a whole millisecond."""
         clocks = set()
@@ -251,9 +250,9 @@ class Company:
         readers = []
         for fate in self._fates:
             stream = self._source.streams[fate.stream.index]
-            if not fate.kept or stream.type == "data":
+            if not fate.kept or stream.type == "data" or fate.way == "append":
                 continue
-            if fate.convert:
+            if fate.way == "convert":
                 readers.append(self._add_converted(target, stream, muxer, beside or self._path))
             elif fate.stream.cover and muxer in _ATTACHMENT_MUXERS:
                 self._attach_cover(target, stream, fate.stream.codec)
@@ -274,8 +273,6 @@ class Company:
         beside: Path,
     ) -> Iterator[av.Packet]:
         """Convert one subtitle stream; its packets, to be copied like the others."""
-        from vidcolor.media.ffmpeg import convert_subtitle
-
         codec, container = _SUBTITLE_FOR[muxer]
         made = temporary_beside(beside, f"subtitle{stream.index}")
         self._cleanup.callback(made.unlink, missing_ok=True)

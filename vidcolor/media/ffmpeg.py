@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-from fractions import Fraction
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vidcolor.errors import OutputError
 
 if TYPE_CHECKING:
+    from fractions import Fraction
     from pathlib import Path
 
 
@@ -25,32 +27,73 @@ def ffmpeg_command() -> str:
     return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
-def set_matroska_aspect(
-    source: Path, target: Path, display_aspect: Fraction, muxer: str = "matroska"
+@dataclass(frozen=True, slots=True)
+class Appendix:
+    """Streams that PyAV refuses to mux though the format holds them."""
+
+    source: Path
+    indices: tuple[int, ...]
+    shift: Fraction
+    """Seconds that are taken off every time stamp."""
+    start: Fraction | None
+    end: Fraction | None
+
+
+def can_copy(source: Path, index: int, muxer: str) -> bool:
+    """Whether the ffmpeg command copies a stream into a container."""
+    import ffmpeg
+
+    job = ffmpeg.input(str(source)).output(
+        os.devnull, map=f"0:{index}", codec="copy", t=1, format=muxer
+    )
+    try:
+        _run(job, source)
+    except OutputError:
+        return False
+    return True
+
+
+def complete_matroska(
+    source: Path,
+    target: Path,
+    muxer: str,
+    display_aspect: Fraction | None = None,
+    appendix: Appendix | None = None,
 ) -> None:
-    """Copy a Matroska file packet for packet, with the picture's display aspect in its header.
+    """Copy a Matroska file packet for packet, with what PyAV could not put into it.
 
     PyAV never sets a stream's sample aspect ratio, and FFV1, ProRes, VP9 and AV1 do not carry one.
 
     Args:
         source: the file.
         target: where the copy goes.
-        display_aspect: width of the displayed picture over its height.
         muxer: ``matroska`` or ``webm``.
+        display_aspect: width of the displayed picture over its height.
+        appendix: streams of another file to put behind its own.
     """
     import ffmpeg
 
-    aspect = f"{display_aspect.numerator}:{display_aspect.denominator}"
-    job = ffmpeg.input(str(source)).output(
-        str(target),
-        map="0",
-        codec="copy",
-        format=muxer,
-        copyts=None,
-        avoid_negative_ts="disabled",
-        **{"aspect:v:0": aspect, "default_mode": "passthrough"},
-    )
-    _run(job, target)
+    streams = [ffmpeg.input(str(source))]
+    options: dict[str, Any] = {
+        "codec": "copy",
+        "format": muxer,
+        "copyts": None,
+        "map_metadata": 0,
+        "map_chapters": 0,
+        "avoid_negative_ts": "disabled",
+        "default_mode": "passthrough",
+    }
+    if display_aspect is not None:
+        options["aspect:v:0"] = f"{display_aspect.numerator}:{display_aspect.denominator}"
+    if appendix is not None:
+        cut: dict[str, Any] = {"itsoffset": str(float(-appendix.shift))}
+        if appendix.start is not None:
+            cut["ss"] = str(float(appendix.start))
+        if appendix.end is not None:
+            cut["to"] = str(float(appendix.end))
+        more = ffmpeg.input(str(appendix.source), **cut)
+        streams += [more[str(index)] for index in appendix.indices]
+    _run(ffmpeg.output(*streams, str(target), **options), target)
 
 
 def convert_subtitle(source: Path, index: int, target: Path, codec: str, muxer: str) -> None:

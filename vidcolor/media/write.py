@@ -14,6 +14,7 @@ from vidcolor.errors import OutputError, UsageError
 from vidcolor.files import describe_os_error
 from vidcolor.media.company import temporary_beside
 from vidcolor.media.encode import MUXERS, EncoderPlan, add_picture_stream
+from vidcolor.media.ffmpeg import complete_matroska
 from vidcolor.media.languages import language_for
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class FilmWriter:
         Raises:
             OutputError: the file cannot be written, here or in any method.
         """
-        self._name = target or path
+        self._path, self._name = path, target or path
         self._plan, self._video, self._company = plan, video, company
         self._shift = shift_pts
         self._counter = None if plan.time_base == video.time_base else _FrameCounter(plan, video)
@@ -75,7 +76,7 @@ class FilmWriter:
                 str(path), "w", format=plan.muxer, container_options=self._container_options()
             )
         try:
-            self._write_header(path, tags or {})
+            self._write_header(tags or {})
         except BaseException:
             self._close_quietly()
             raise
@@ -96,7 +97,7 @@ class FilmWriter:
             options["movie_timescale"] = str(scale if scale <= _MAX_TIMESCALE else max(scales))
         return options
 
-    def _write_header(self, path: Path, tags: dict[str, str]) -> None:
+    def _write_header(self, tags: dict[str, str]) -> None:
         with self._explained():
             self._stream = add_picture_stream(self._container, self._plan, self._video)
             if self._video.timecode and not self._shift:
@@ -106,7 +107,7 @@ class FilmWriter:
                 self._stream.metadata["language"] = language
             self._container.metadata.update(tags)
             if self._company is not None:
-                self._company.add_streams(self._container, self._plan.muxer, beside=path)
+                self._company.add_streams(self._container, self._plan.muxer, beside=self._path)
             self._container.start_encoding()
 
     @contextlib.contextmanager
@@ -160,6 +161,25 @@ class FilmWriter:
             if self._company is not None:
                 self._company.copy_until(self._container, None)
             self._container.close()
+            self._complete()
+
+    def _complete(self) -> None:
+        """Have ffmpeg add to a finished Matroska file what PyAV cannot put there."""
+        plan, video = self._plan, self._video
+        if plan.muxer not in _MATROSKA:
+            return
+        aspect = None
+        if video.sample_aspect_ratio and plan.encoder not in _STATE_ASPECT_IN_BITSTREAM:
+            aspect = Fraction(video.width, video.height) * video.sample_aspect_ratio
+        appendix = None if self._company is None else self._company.appendix()
+        if aspect is None and appendix is None:
+            return
+        completed = temporary_beside(self._path, "complete")
+        try:
+            complete_matroska(self._path, completed, plan.muxer, aspect, appendix)
+            completed.replace(self._path)
+        finally:
+            completed.unlink(missing_ok=True)
 
     def _mux(self, packets: list[av.Packet]) -> None:
         for packet in packets:
@@ -262,22 +282,6 @@ class _Ending:
         shown = self._end_pts - (self._first_pts or 0)
         packet.duration = max(1, shown - (packet.dts - self._first_dts))
         return packet
-
-
-def restore_aspect(path: Path, plan: EncoderPlan, video: VideoInfo) -> None:
-    """Put the pixel aspect into a finished Matroska file whose codec does not carry it."""
-    needs = plan.muxer in _MATROSKA and video.sample_aspect_ratio
-    if not needs or plan.encoder in _STATE_ASPECT_IN_BITSTREAM:
-        return
-    from vidcolor.media.ffmpeg import set_matroska_aspect
-
-    display = Fraction(video.width, video.height) * (video.sample_aspect_ratio or 1)
-    fixed = temporary_beside(path, "aspect")
-    try:
-        set_matroska_aspect(path, fixed, display, plan.muxer)
-        fixed.replace(path)
-    finally:
-        fixed.unlink(missing_ok=True)
 
 
 def muxer_of(path: Path) -> str:

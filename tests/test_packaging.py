@@ -1,0 +1,41 @@
+"""The wheel carries everything that the program needs at run time."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """Names of the files in a freshly built wheel."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = f"import hatchling.build as b; b.build_wheel({str(folder)!r})"
+    subprocess.run([sys.executable, "-c", build], cwd=ROOT, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return set(zipfile.ZipFile(built).namelist())
+
+
+def test_weights_and_card_are_inside(wheel: set[str]) -> None:
+    assert {"vidcolor/models/embedded.safetensors", "vidcolor/models/embedded.md"} <= wheel
+
+
+def test_package_data_is_inside(wheel: set[str]) -> None:
+    package = ROOT / "vidcolor"
+    kept = [p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    assert {str(p.relative_to(ROOT)) for p in kept} <= wheel
+
+
+def test_nothing_else_is_inside(wheel: set[str]) -> None:
+    assert not [n for n in wheel if not n.startswith(("vidcolor/", "vidcolor-"))]
+
+
+def test_repository_stays_lean() -> None:
+    weights = sum(p.stat().st_size for p in (ROOT / "models").glob("*.safetensors"))
+    samples = sum(p.stat().st_size for p in (ROOT / "samples").rglob("*") if p.is_file())
+    assert weights <= 40e6
+    assert samples <= 10e6
