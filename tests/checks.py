@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
+from vidcolor.colour.ycbcr import Coding, change_depth
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from vidcolor.film.job import FilmResult
 
 Packets = list[tuple[Fraction | None, str]]
 """Time in seconds and SHA-256 of every packet."""
@@ -49,12 +52,52 @@ class Film:
     duration_s: float
 
     @property
+    def bits(self) -> int:
+        """Depth of the first plane."""
+        return int(self.frames[0].format.components[0].bits)
+
+    @property
     def luma(self) -> NDArray[Any]:
         """(N, H, W) codes of the luma plane."""
         return np.stack([first_plane(f) for f in self.frames])
 
     def of(self, kind: str) -> list[Company]:
         return [c for c in self.company if c.kind == kind]
+
+
+@dataclass
+class Outcome:
+    """A film before and after it was coloured."""
+
+    result: FilmResult
+    path: Path
+    before: Film
+    after: Film
+
+    def expect_same_luma(self, expected: NDArray[Any] | None = None) -> None:
+        """The result's luma is the source's, bit for bit; raised where the result is deeper."""
+        source = self.before.luma if expected is None else expected
+        coding = self.result.plan.video.coding
+        raised = change_depth(source, Coding(coding.bits, coding.full_range), self.after.bits)
+        np.testing.assert_array_equal(self.after.luma, raised)
+
+    def expect_same_times(self, tolerance_s: float = 0.0) -> None:
+        """Every frame has its own time stamp; Matroska may round to 1 ms."""
+        before, after = self.before.times, self.after.times
+        assert len(after) == len(before) == self.result.num_frames
+        worst = max(abs(a - b) for a, b in zip(before, after, strict=True))
+        assert worst <= tolerance_s, f"{float(worst):.6f} s off"
+
+    def expect_same_streams(self, kind: str, tolerance_s: float = 0.0) -> None:
+        """All streams of a kind: packets, time stamps, language, title."""
+        before, after = self.before.of(kind), self.after.of(kind)
+        assert [(c.codec, c.language, c.title) for c in after] == [
+            (c.codec, c.language, c.title) for c in before
+        ]
+        for a, b in zip(before, after, strict=True):
+            assert [sha for _, sha in b.packets] == [sha for _, sha in a.packets]
+            offs = [abs(s - t) for (s, _), (t, _) in zip(a.packets, b.packets, strict=True)]
+            assert max(offs, default=0) <= tolerance_s
 
 
 def first_plane(frame: av.VideoFrame) -> NDArray[Any]:
@@ -117,9 +160,8 @@ def _describe(stream: av.stream.Stream) -> Company:
     meta = {k.lower(): v for k, v in stream.metadata.items()}
     codec = stream.codec_context.codec.canonical_name if stream.codec_context else "none"
     title = meta.get("title") or meta.get("name") or meta.get("filename")
-    return Company(
-        stream.type or "data", codec, meta.get("language"), title, int(stream.disposition)
-    )
+    language = None if meta.get("language") == "und" else meta.get("language")
+    return Company(stream.type or "data", codec, language, title, int(stream.disposition))
 
 
 def _matrix(frame: av.VideoFrame) -> list[int] | None:

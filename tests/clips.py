@@ -67,11 +67,11 @@ class ClipMaker:
         if key not in self._made:
             path = self._directory / f"clip{len(self._made)}.{suffix}"
             width, height = size
-            raw = "-f rawvideo -pix_fmt gray16le".split()
+            raw = ["-f", "rawvideo", "-pix_fmt", "gray16le"]
             raw += ["-s", f"{width}x{height}", "-r", str(rate), "-i", "-"]
             filters = f"setparams=range=limited,{vf},format={pix_fmt}"
             ffmpeg(
-                *raw, *inputs, "-vf", filters, "-c:v", codec, *more, str(path),
+                *raw, *inputs, "-filter:v:0", filters, "-c:v", codec, *more, str(path),
                 stdin=noise(width, height, frames),
             )  # fmt: skip
             self._made[key] = path

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from checks import Outcome, read_film
 from clips import ClipMaker
 
 from vidcolor.colorizer import Colorizer, Colour, Geometry
+from vidcolor.film.job import colorize_film
+from vidcolor.options import ColorizeOptions
 from vidcolor.temporal.upsample import GuidedUpsampler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -50,6 +54,18 @@ def flat() -> FlatColorizer:
 def clip(tmp_path_factory: pytest.TempPathFactory) -> ClipMaker:
     """Makes small films; see `ClipMaker`."""
     return ClipMaker(tmp_path_factory.mktemp("clips"))
+
+
+@pytest.fixture
+def coloured(flat: FlatColorizer, tmp_path: Path) -> Callable[..., Outcome]:
+    """Colours a film with `flat`: ``coloured(source, suffix, **options)``."""
+
+    def colour(source: Path, suffix: str = "mkv", **options: object) -> Outcome:
+        path = tmp_path / f"{source.stem}-{len(list(tmp_path.iterdir()))}.{suffix}"
+        result = colorize_film(source, path, ColorizeOptions(**options), colorizer=flat)
+        return Outcome(result, path, read_film(source), read_film(path))
+
+    return colour
 
 
 @pytest.fixture(autouse=True)

@@ -49,7 +49,7 @@ def _can_create_in(directory: Path) -> bool:
     probe = directory / f".vidcolor-{os.getpid()}.probe"
     try:
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another thread of ours may have asked the same
     except OSError as error:
         return error.errno == errno.ENOSPC  # said later, with what was lacking
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.files import check_target, published
 from vidcolor.mark import draw_mark
 from vidcolor.media.stills import STILL_SUFFIXES, read_still, write_still
+from vidcolor.media.stills.exif import turns_of_orientation
 from vidcolor.options import ColorizeOptions
 from vidcolor.provenance import Provenance, recipe_digest
 
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
     from vidcolor.colorizer import Colour
     from vidcolor.media.stills import Still
 
-_TURNS_OF_ORIENTATION = {1: 0, 2: 0, 3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}
-"""Counter-clockwise quarter turns that bring the top up, by EXIF orientation."""
+_SILENT_FORMATS = (".bmp",)
+"""Formats that can say nothing of how a picture was made; PNG is as good and can."""
+_PREDICTING = threading.Lock()
+"""Photographs may be coloured side by side, but a generator serves one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +75,15 @@ def colorize_photo(
         choices = ", ".join(sorted(STILL_SUFFIXES))
         raise UsageError(f"{path}: cannot write a picture called so; use one of {choices}")
     check_target(path, [source], options.force)
+    if options.confidence is not None:
+        _check_confidence(options.confidence, (source, path), options.force)
     still, damaged = _read(source, options)
     colorizer = colorizer or load_colorizer(options)
     provenance = describe_work(colorizer, options)
     colour = predict_still(colorizer, still)
     said = [*still.warnings, *_write(path, still, colour, colorizer, options, provenance)]
     if options.confidence is not None:
-        _write_confidence(options.confidence, still, colour, options, (source, path))
+        _write_confidence(options.confidence, still, colour)
     if still.tint == "colour":
         said.append("the source is in colour already; its own colour is replaced")
     return PhotoResult(
@@ -103,7 +109,8 @@ def describe_work(colorizer: Colorizer, options: ColorizeOptions) -> Provenance:
 
 def default_target(source: Path, directory: Path | None = None) -> Path:
     """Where the result goes if nobody says: beside the source, or into `directory`."""
-    suffix = source.suffix if source.suffix.lower() in STILL_SUFFIXES else ".png"
+    known = source.suffix.lower() in STILL_SUFFIXES
+    suffix = source.suffix if known and source.suffix.lower() not in _SILENT_FORMATS else ".png"
     if directory is not None:
         return directory / (source.stem + suffix)
     return source.with_name(f"{source.stem}.colour{suffix}")
@@ -122,10 +129,11 @@ def predict_still(colorizer: Colorizer, still: Still) -> Colour:
     geometry = Geometry(
         width=still.luma.shape[1],
         height=still.luma.shape[0],
-        quarter_turns=_TURNS_OF_ORIENTATION.get(still.orientation, 0),
+        quarter_turns=turns_of_orientation(still.orientation),
     )
     proxy = colorizer.proxy(still.luma, still.coding, geometry)
-    return colorizer.predict([proxy], geometry)[0]
+    with _PREDICTING:
+        return colorizer.predict([proxy], geometry)[0]
 
 
 def _write(
@@ -144,24 +152,23 @@ def _write(
     return write_still(path, still, cb, cr, mark=provenance, quality=options.quality)
 
 
-def _write_confidence(
-    path: Path,
-    still: Still,
-    colour: Colour,
-    options: ColorizeOptions,
-    taken: tuple[Path, ...],
-) -> None:
+def _check_confidence(path: Path, taken: tuple[Path, ...], force: bool) -> None:
+    """Find out before the work that it cannot be written."""
+    import cv2
+
+    check_target(path, taken, force)
+    if not cv2.haveImageWriter(path.name.lower()):
+        raise UsageError(f"{path}: --confidence of a photo is a picture, such as .png")
+
+
+def _write_confidence(path: Path, still: Still, colour: Colour) -> None:
     """How sure the generator is, as a grey picture of the source's size."""
     import cv2
 
-    check_target(path, taken, options.force)
     size = (still.luma.shape[1], still.luma.shape[0])
     full = cv2.resize(colour.confidence, size, interpolation=cv2.INTER_LINEAR).reshape(size[::-1])
     codes = np.rint(np.clip(full, 0, 1) * 255).astype(np.uint8)
-    try:
-        done, data = cv2.imencode(path.suffix.lower(), codes)
-    except cv2.error as error:
-        raise UsageError(f"{path}: --confidence of a photo is a picture, such as .png") from error
+    done, data = cv2.imencode(path.suffix.lower(), codes)
     if not done:
         raise OutputError(f"{path}: the picture could not be encoded; try .png")
     with published(path) as partial:

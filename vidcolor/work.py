@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -144,7 +145,7 @@ def _names_a_film(out: Path | None) -> bool:
 
 
 def is_photo(path: Path) -> bool:
-    """Whether a file is a still picture: by its name, or by its first bytes if that says nothing."""
+    """Whether a file is a still picture, by its name, or by its first bytes if that is silent."""
     suffix = path.suffix.lower()
     return suffix in STILL_SUFFIXES or (suffix not in FILM_SUFFIXES and is_still(path))
 
@@ -320,8 +321,9 @@ def explain(error: Exception, source: Path) -> VidcolorError:
     if isinstance(error, MemoryError):
         text = "not enough memory for it; try a smaller --batch, or a machine with more"
     elif isinstance(error, OSError) and error.errno:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         place = f"{error.filename}: " if error.filename else ""
-        text = f"{place}{describe_os_error(error)}"
+        text = place + (describe_os_error(error) if full else str(error.strerror))
     else:
         what = " ".join(str(error).split())
         text = f"a fault in vidcolor ({type(error).__name__}: {what}); please report it"

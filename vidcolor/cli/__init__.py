@@ -5,17 +5,26 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from types import FrameType
+import traceback
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from vidcolor import __version__
 from vidcolor.cli.colorize import colorize
 from vidcolor.cli.compare import compare
+from vidcolor.cli.console import Console, let_go
 from vidcolor.cli.probe import probe
 from vidcolor.errors import VidcolorError
 
-INTERRUPTED = 130
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+TRACEBACK = "VIDCOLOR_TRACEBACK"
+"""Environment variable: set to 1, faults in vidcolor itself show where they happened."""
 
 app = typer.Typer(
     name="vidcolor",
@@ -51,28 +60,74 @@ def _common(
 
 
 def main() -> None:
-    """Run the command line; the one place that turns errors into messages and exit codes."""
+    """Run the command line of this process."""
     signal.signal(signal.SIGTERM, _stop)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what libraries tell programmers is not for users
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a file may have any bytes for a name
+            stream.reconfigure(errors="backslashreplace")
+    code = run(sys.argv[1:])
     try:
-        app(standalone_mode=True)
+        sys.stdout.flush()
+    except BrokenPipeError:  # or Python complains about it on its way out
+        let_go(sys.stdout)
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; the one place that turns errors into a line and an exit code.
+
+    Args:
+        arguments: the words after ``vidcolor``.
+
+    Returns:
+        0 done, 1 failed, 2 wrong usage, 130 interrupted.
+    """
+    console = Console(json_lines="--json" in arguments)
+    try:
+        code = app(list(arguments), prog_name="vidcolor", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except VidcolorError as error:
-        typer.echo(f"vidcolor: {_one_line(error)}", err=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("vidcolor: stopped; no unfinished file is left behind", err=True)
-        sys.exit(INTERRUPTED)
+        return _fail(console, str(error), error.exit_code, error.__cause__)
     except BrokenPipeError:  # the reader of our output went away, as in `vidcolor probe x | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        let_go(sys.stdout)
+        return FAILED
     except MemoryError:
-        typer.echo("vidcolor: out of memory; try a smaller --batch", err=True)
-        sys.exit(1)
+        return _fail(console, "out of memory; try a smaller --batch", FAILED)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _fail(console, f"{place}{error.strerror or error}", FAILED, error)
+    except Exception as error:
+        return _explain(console, error)
+    if code == INTERRUPTED:
+        return _fail(console, "stopped; no unfinished file is left behind", INTERRUPTED)
+    return int(code or 0)
+
+
+def _explain(console: Console, error: Exception) -> int:
+    """What Typer raises about the command's words, and what nobody expected."""
+    words: Any = getattr(error, "format_message", None)
+    if words is None:
+        text = f"a fault in vidcolor ({type(error).__name__}: {error}); please report it"
+        return _fail(console, text, FAILED, error)
+    text, code = words(), int(getattr(error, "exit_code", USAGE))
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(text, err=True)
+        return code
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "vidcolor"
+    return _fail(console, f"{text.rstrip('.')}; see {command} --help", code)
+
+
+def _fail(console: Console, text: str, code: int, cause: BaseException | None = None) -> int:
+    console.failed(text, exit_code=code)
+    if cause is not None and os.environ.get(TRACEBACK) == "1":
+        traceback.print_exception(cause)
+    return code
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
     """SIGTERM ends the work as Ctrl-C does."""
     raise KeyboardInterrupt
-
-
-def _one_line(error: VidcolorError) -> str:
-    return " ".join(str(error).split())

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from vidcolor.cli.console import Console, clock
+from vidcolor.cli.console import Console
+from vidcolor.cli.running import colour_everything
 from vidcolor.cli.values import parse_fps, parse_option, parse_time
-from vidcolor.errors import UsageError, VidcolorError
 from vidcolor.options import ColorizeOptions, GreyFrom, Purpose
-
-if TYPE_CHECKING:
-    from vidcolor.colorizer import Colorizer
-    from vidcolor.work import Item, Outcome, Tally
 
 WHAT, LOOK, TIME = "What", "Look", "Time"
 OUTPUT, MACHINE = "Output", "Machine"
@@ -205,120 +200,4 @@ def colorize(
         device=device, precision=precision, batch=batch,
     )  # fmt: skip
     console = Console(quiet=quiet, json_lines=json_lines)
-    raise typer.Exit(_run(inputs, out, out_dir, options, report or [], console))
-
-
-def _run(
-    inputs: list[Path],
-    out: Path | None,
-    out_dir: Path | None,
-    options: ColorizeOptions,
-    reports: list[Path],
-    console: Console,
-) -> int:
-    """Colour everything; the exit code."""
-    from vidcolor.colorizer import Colorizer
-    from vidcolor.work import Tally, gather
-
-    _check_reports(reports, options)
-    items = gather(inputs, out, out_dir, options)
-    colorizer = Colorizer(options.model, options.device, options.precision, options.vividness)
-    tally, began = Tally(), time.monotonic()
-    for item in items:
-        outcome = _do(item, options, colorizer, console)
-        if outcome.error is not None and len(items) == 1:
-            console.end_progress()
-            console.event("failed", source=str(item.source), error=str(outcome.error))
-            raise outcome.error
-        tally.outcomes.append(outcome)
-        _tell(outcome, options, console)
-    _sum_up(tally, time.monotonic() - began, console)
-    _write_reports(reports, tally, options)
-    lost = tally.count("damaged") and not options.allow_damaged
-    return 1 if tally.count("failed") or lost else 0
-
-
-def _do(item: Item, options: ColorizeOptions, colorizer: Colorizer, console: Console) -> Outcome:
-    from vidcolor.photos import describe_work
-    from vidcolor.work import Outcome, is_done, run_item
-
-    if is_done(item, describe_work(colorizer, options).recipe):
-        return Outcome(item, skipped=True)
-    console.event("start", kind=item.kind, source=str(item.source), target=str(item.target))
-    if item.kind != "photo":
-        console.say(f"{item.source}: a {item.kind}, to {item.target}")
-    try:
-        return Outcome(item, result=run_item(item, options, colorizer, console.progress))
-    except VidcolorError as error:
-        return Outcome(item, error=error)
-    finally:
-        console.end_progress()
-
-
-def _tell(outcome: Outcome, options: ColorizeOptions, console: Console) -> None:
-    """One line for what came of an item, and one for each warning."""
-    source, target = outcome.item.source, outcome.item.target
-    if outcome.skipped:
-        console.event("skipped", source=str(source), target=str(target))
-        console.say(f"{target}: done before")
-    if outcome.error is not None:
-        console.event("failed", source=str(source), error=str(outcome.error))
-        console.fail(str(outcome.error))
-    result = outcome.result
-    if result is None:
-        return
-    for warning in result.warnings:
-        console.warn(f"{source}: {warning}")
-    console.event("done", **_facts(outcome))
-    if outcome.item.kind == "photo":
-        console.say(f"{target}: done in {clock(result.seconds)}")
-    else:
-        rate = result.num_frames / max(result.seconds, 1e-9)
-        console.say(
-            f"{target}: {result.num_frames} frames in {clock(result.seconds)}, {rate:.1f} fps"
-        )
-    if result.damaged and not options.allow_damaged:
-        console.fail(f"{source}: the source is damaged; what could be read is in {target}")
-
-
-def _facts(outcome: Outcome) -> dict[str, Any]:
-    result = outcome.result
-    if result is None:
-        return {}
-    return {
-        "kind": outcome.item.kind,
-        "source": str(result.source),
-        "target": str(result.target),
-        "frames": result.num_frames,
-        "seconds": round(result.seconds, 3),
-        "warnings": list(result.warnings),
-        "damaged": result.damaged,
-        "recipe": result.provenance.recipe,
-    }
-
-
-def _sum_up(tally: Tally, seconds: float, console: Console) -> None:
-    if len(tally.outcomes) < 2:
-        return
-    done, skipped, failed = (tally.count(w) for w in ("done", "skipped", "failed"))
-    console.event("summary", done=done, skipped=skipped, failed=failed, seconds=round(seconds, 3))
-    console.say(f"{done} done, {skipped} done before, {failed} failed, in {clock(seconds)}")
-
-
-def _check_reports(reports: list[Path], options: ColorizeOptions) -> None:
-    for path in reports:
-        if path.suffix.lower() not in (".json", ".html"):
-            raise UsageError(f"{path}: a report is a .json or an .html file")
-        if path.exists() and not options.force:
-            raise UsageError(f"{path}: exists already; choose another name or say --force")
-
-
-def _write_reports(reports: list[Path], tally: Tally, options: ColorizeOptions) -> None:
-    if not reports:
-        return
-    from vidcolor.evaluation.record import records_of
-    from vidcolor.evaluation.report import write_report
-
-    records = records_of(tally, options)
-    for path in reports:
-        write_report(path, records)
+    raise typer.Exit(colour_everything(inputs, out, out_dir, options, report or [], console))

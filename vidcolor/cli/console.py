@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 _LOG_EVERY_S = 10.0
 _JSON_EVERY_S = 1.0
+_USUAL_COLUMNS = 80
 _UNITS = {"colour": "frame", "pictures": "picture"}
 
 
@@ -30,15 +33,18 @@ class Console:
     _shown: tuple[object, str] | None = None
     _last: float = 0.0
     _began: float = field(default_factory=time.monotonic)
+    _began_at: int = 0
+    _turn: threading.RLock = field(default_factory=threading.RLock)
 
     def progress(self, step: Progress) -> None:
         """Show how far the work is."""
-        if self.json_lines:
-            self._json_progress(step)
-        elif not self.quiet and sys.stderr.isatty():
-            self._move_bar(step)
-        elif not self.quiet:
-            self._log_progress(step)
+        with self._turn:
+            if self.json_lines:
+                self._json_progress(step)
+            elif not self.quiet and sys.stderr.isatty():
+                self._move_bar(step)
+            elif not self.quiet:
+                self._log_progress(step)
 
     def _move_bar(self, step: Progress) -> None:
         from tqdm import tqdm
@@ -49,8 +55,9 @@ class Console:
             self._bar = tqdm(
                 total=step.total,
                 unit=f" {_UNITS.get(step.stage, step.stage)}",
-                desc=f"{step.source.name}: {step.stage}",
-                dynamic_ncols=True,
+                desc=f"{_name(step)}: {step.stage}",
+                dynamic_ncols=_columns() > 0,
+                ncols=None if _columns() else _USUAL_COLUMNS,
                 leave=False,
             )
         if self._bar is not None:
@@ -59,20 +66,21 @@ class Console:
     def _log_progress(self, step: Progress) -> None:
         now = time.monotonic()
         if self._shown != (step.source, step.stage):
-            self._shown, self._last, self._began = (step.source, step.stage), now, now
+            self._shown, self._last = (step.source, step.stage), now
+            self._began, self._began_at = now, step.done
         if now - self._last < _LOG_EVERY_S:
             return
         self._last = now
-        speed = step.done / max(now - self._began, 1e-9)
-        text = f"{step.source.name}: {step.stage}: {step.done}"
-        if step.total:
+        speed = (step.done - self._began_at) / max(now - self._began, 1e-9)
+        text = f"{_name(step)}: {step.stage}: {step.done}"
+        if step.total and speed:
             left = max(0.0, (step.total - step.done) / speed)
             text += f" of about {step.total}, {clock(left)} left"
-        typer.echo(f"{text} ({speed:.1f}/s)", err=True)
+        _echo(f"{text} ({speed:.1f}/s)", err=True)
 
     def _json_progress(self, step: Progress) -> None:
         now = time.monotonic()
-        if now - self._last >= _JSON_EVERY_S:
+        if now - self._last >= _JSON_EVERY_S or step.done == step.total:
             self._last = now
             self.event(
                 "progress",
@@ -83,7 +91,7 @@ class Console:
             )
 
     def end_progress(self) -> None:
-        """Take the bar away before something else is printed."""
+        """Take the bar away."""
         if self._bar is not None:
             self._bar.close()
         self._bar, self._shown = None, None
@@ -91,26 +99,67 @@ class Console:
     def event(self, name: str, /, **values: Any) -> None:
         """One JSON object on a line of standard output, if that is what is printed."""
         if self.json_lines:
-            sys.stdout.write(json.dumps({"event": name, **values}, default=str) + "\n")
-            sys.stdout.flush()
+            with self._turn:
+                _echo(json.dumps({"event": name, **values}, default=str))
 
     def say(self, text: str) -> None:
         """Something worth knowing; left out when quiet."""
-        self.end_progress()
         if not self.quiet and not self.json_lines:
-            typer.echo(text)
+            self._print(text)
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str, source: object = None) -> None:
         """Something that is not as the user may think; printed even when quiet."""
-        self.end_progress()
+        where = "" if source is None else f"{source}: "
+        self.event("warning", source=None if source is None else str(source), text=text)
         if not self.json_lines:
-            typer.echo(f"warning: {text}", err=True)
+            self._print(f"warning: {where}{text}", err=True)
 
-    def fail(self, text: str) -> None:
-        """One piece of work that failed while others go on."""
-        self.end_progress()
-        if not self.json_lines:
-            typer.echo(f"vidcolor: {' '.join(text.split())}", err=True)
+    def failed(self, text: str, **values: Any) -> None:
+        """A piece of work, or all of it, that failed: an event, and one line in any case."""
+        self.event("failed", error=one_line(text), **values)
+        self._print(f"vidcolor: {text}", err=True)
+
+    def _print(self, text: str, err: bool = False) -> None:
+        """A line, with the bar below it if there is one."""
+        with self._turn:
+            if self._bar is not None:
+                self._bar.clear()
+            _echo(one_line(text), err)
+            if self._bar is not None:
+                self._bar.refresh()
+
+
+def _columns() -> int:
+    """Width of the terminal; 0 from those that were never told, as in some containers."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        return 0
+
+
+def _echo(text: str, err: bool = False) -> None:
+    """Print; a reader who leaves in between (`| head`) does not stop the work."""
+    try:
+        typer.echo(text, err=err)
+    except BrokenPipeError:
+        let_go(sys.stderr if err else sys.stdout)
+
+
+def let_go(stream: TextIO) -> None:
+    """Point a stream at nothing, after whoever read it has left."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, stream.fileno())
+    os.close(nothing)
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks and without what a terminal would obey: names may hold anything."""
+    plain = (" " if c in "\n\r\t" else c for c in text.strip("\r\n"))
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain)
+
+
+def _name(step: Progress) -> str:
+    return one_line(step.source.name or str(step.source))
 
 
 def clock(seconds: float) -> str:

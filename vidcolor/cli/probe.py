@@ -1,23 +1,36 @@
-"""`vidcolor probe`: what is in a film, and what would become of it."""
+"""`vidcolor probe`: what is in a film or picture, and what would become of it."""
 
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vidcolor.cli.console import one_line
+from vidcolor.cli.values import parse_fps
 from vidcolor.options import ColorizeOptions, Purpose
 
 if TYPE_CHECKING:
     from vidcolor.film.plan import FilmPlan
+    from vidcolor.media.stills import Still
+
+    Probed = tuple[dict[str, Any], list[str]]
 
 _TINTS = {"grey": "black and white", "tinted": "one tint (sepia or toned)", "colour": "in colour"}
 
 
 def probe(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A film.", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A film, a photo, a folder of frames, or a pattern of them (scan_%06d.dpx).",
+            show_default=False,
+        ),
+    ],
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="The result you have in mind, e.g. reel.webm."),
@@ -26,20 +39,103 @@ def probe(
         Purpose, typer.Option("--for", help="As for `vidcolor colorize`.")
     ] = "delivery",
     encoder: Annotated[str | None, typer.Option(help="As for `vidcolor colorize`.")] = None,
+    fps: Annotated[
+        Fraction | None,
+        typer.Option(parser=parse_fps, metavar="RATE", help="As for `vidcolor colorize`."),
+    ] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Explain a film: its streams, which of them survive, and what vidcolor would do.
+    """Explain a film or picture: what is in it, what survives, and what vidcolor would do.
 
     Nothing is written.
     """
+    from vidcolor.media.sequence import is_pattern
+    from vidcolor.work import is_photo
+
+    options = ColorizeOptions(purpose=purpose, encoder=encoder, fps=fps)
+    if file.is_dir() or (is_pattern(file) and not file.exists()):
+        facts, lines = _probe_sequence(file, out, options)
+    elif file.is_file() and is_photo(file):
+        facts, lines = _probe_photo(file, out)
+    else:
+        facts, lines = _probe_film(file, out, options)
+    typer.echo(json.dumps(facts, default=str) if json_lines else "\n".join(map(one_line, lines)))
+
+
+def _probe_film(file: Path, out: Path | None, options: ColorizeOptions) -> Probed:
     from vidcolor.film.plan import default_target, plan_film
 
-    options = ColorizeOptions(purpose=purpose, encoder=encoder)
     plan = plan_film(file, out or default_target(file, options), options)
-    if json_lines:
-        typer.echo(json.dumps(describe(plan), default=str))
-    else:
-        typer.echo("\n".join(_lines(plan)))
+    return {"kind": "film", **describe(plan)}, _lines(plan)
+
+
+def _probe_sequence(path: Path, out: Path | None, options: ColorizeOptions) -> Probed:
+    from vidcolor.film.sequences import default_target, plan_sequence
+    from vidcolor.media.sequence import find_sequence
+
+    sequence = find_sequence(path)
+    plan = plan_sequence(sequence, out or default_target(path, options), options)
+    numbers = list(sequence.files)
+    facts = {"kind": "sequence", "first": numbers[0], "last": numbers[-1]}
+    missing = sequence.missing
+    shown = ", ".join(map(str, missing[:8])) + ("…" if len(missing) > 8 else "")
+    gaps = f"{len(missing)} missing: {shown}" if missing else "none missing"
+    frames = f"  frames     {len(numbers)}, numbered {numbers[0]} to {numbers[-1]}, {gaps}"
+    first, *rest = _lines(plan)
+    return {**facts, "missing": missing, **describe(plan)}, [first, frames, *rest]
+
+
+def _probe_photo(file: Path, out: Path | None) -> Probed:
+    from vidcolor.media.stills import read_still
+    from vidcolor.photos import default_target
+
+    still = read_still(file, allow_damaged=True)
+    height, width = still.luma.shape
+    target = out or default_target(file)
+    said = _words_of(still)
+    facts = {
+        "kind": "photo",
+        "source": str(file),
+        "format": still.format,
+        "width": width,
+        "height": height,
+        "bits": still.bits,
+        "tint": still.tint,
+        "orientation": still.orientation,
+        "alpha": still.alpha is not None,
+        "kept": said,
+        "target": str(target),
+        "warnings": list(still.warnings),
+    }
+    lines = [
+        f"{file} ({still.format})",
+        f"  picture    {width}x{height}, {still.bits} bits",
+        f"  look       {_TINTS[still.tint]}",
+        f"  kept       {', '.join(said) or 'no metadata to keep'}",
+        "",
+        f"Would write {target}",
+        *(f"  note: {w}" for w in still.warnings),
+    ]
+    return facts, lines
+
+
+def _words_of(still: Still) -> list[str]:
+    """What a picture's file says besides pixels."""
+    m = still.metadata
+    dots = f"{m.dpi[0]:g}x{m.dpi[1]:g} dpi" if m.dpi else ""
+    words = {
+        f"orientation {still.orientation}": still.orientation != 1,
+        "transparency": still.alpha is not None,
+        "EXIF": m.exif,
+        "colour profile": m.icc,
+        "XMP": m.xmp,
+        "IPTC or Photoshop captions": m.iptc or m.photoshop,
+        dots: dots,
+        "comments and further segments": m.jpeg_segments or m.png_chunks,
+        "film scan header": m.dpx_header or m.exr_attributes,
+        f"time code {still.timecode}": still.timecode,
+    }
+    return [word for word, there in words.items() if there]
 
 
 def describe(plan: FilmPlan) -> dict[str, Any]:

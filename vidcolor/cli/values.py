@@ -1,10 +1,10 @@
-"""Values as people type them."""
+"""Values as people type them; the command line puts the option's name before what they raise."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
-from vidcolor.errors import UsageError
+import typer
 
 
 def parse_time(text: str) -> Fraction:
@@ -15,7 +15,7 @@ def parse_time(text: str) -> Fraction:
     except (ValueError, ZeroDivisionError):
         numbers = []
     if not 1 <= len(numbers) <= 3 or any(n < 0 for n in numbers):
-        raise UsageError(f"{text!r} is no time; write seconds (90.5) or hours:minutes:seconds")
+        raise typer.BadParameter(f"{text!r} is no time; write 90.5 (seconds) or 0:01:30.5")
     seconds = Fraction(0)
     for number in numbers:
         seconds = seconds * 60 + number
@@ -29,7 +29,7 @@ def parse_fps(text: str) -> Fraction:
     except (ValueError, ZeroDivisionError):
         rate = Fraction(0)
     if rate <= 0:
-        raise UsageError(f"{text!r} is no frame rate; write 24, 23.976 or 24000/1001")
+        raise typer.BadParameter(f"{text!r} is no frame rate; write 24, 23.976 or 24000/1001")
     ntsc = Fraction(round(rate * Fraction(1001, 1000)) * 1000, 1001)
     close = abs(float(rate - ntsc)) < 0.005 and rate.denominator != 1
     return ntsc if close else rate
@@ -39,5 +39,7 @@ def parse_option(text: str) -> tuple[str, str]:
     """``crf=18`` as a pair."""
     key, found, value = text.partition("=")
     if not found or not key:
-        raise UsageError(f"--encoder-option takes KEY=VALUE (crf=18), not {text!r}")
+        raise typer.BadParameter(
+            f"{text!r} is no KEY=VALUE; write crf=18", param_hint="--encoder-option"
+        )
     return key.strip(), value

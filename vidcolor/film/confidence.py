@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class ConfidenceFilm:
         """Add one frame: (h, w) float32 in [0, 1] on any grid."""
         import cv2
 
-        full = cv2.resize(confidence, self._size, interpolation=cv2.INTER_LINEAR)
+        full: NDArray[Any] = cv2.resize(confidence, self._size, interpolation=cv2.INTER_LINEAR)
         codes = self._coding.unit_to_luma(np.clip(full, 0, 1).reshape(self._size[::-1]))
         self._writer.write(grey_picture(codes, self._pix_fmt), pts, duration)
 

@@ -190,6 +190,8 @@ def _warnings(
         said.append("the picture's alpha plane is not kept")
     if muxer in ("matroska", "webm") and (1000 % video.time_base.denominator):
         said.append("Matroska rounds time stamps to 1 ms; mp4 and mov keep them exactly")
+    if muxer == SEQUENCE_MUXER:
+        return [*said, *_lost_by_pictures(info, company)]
     for fate in company:
         if not fate.kept:
             said.append(f"not kept: {fate.stream.kind} stream {fate.stream.index}: {fate.note}")
@@ -200,4 +202,17 @@ def _warnings(
         said.append("not kept: chapters, which mxf has no place for")
     if options.start is not None and video.timecode:
         said.append("time code is left out of a film that is trimmed at its start")
+    return said
+
+
+def _lost_by_pictures(info: MediaInfo, company: tuple[StreamFate, ...]) -> list[str]:
+    """What a film loses when it becomes numbered pictures."""
+    said, video = [], info.video
+    if company or info.num_chapters:
+        said.append("single pictures hold no sound, subtitles or chapters")
+    if video.rotation_degrees:
+        said.append(f"the pictures lie as stored: turn them by {video.rotation_degrees}° to view")
+    if video.sample_aspect_ratio:
+        sar = video.sample_aspect_ratio
+        said.append(f"the film's pixels are {sar.numerator}:{sar.denominator}, theirs square")
     return said

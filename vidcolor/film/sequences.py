@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from vidcolor.errors import UsageError
 from vidcolor.film.job import FilmResult, describe_work, load_colorizer, run_plan
-from vidcolor.film.plan import FilmPlan
+from vidcolor.film.plan import FilmPlan, plan_encoding, refuse_existing
 from vidcolor.media.sequence import (
     SEQUENCE_MUXER,
     ImageSequence,
     SequenceReader,
     find_sequence,
+    is_pattern,
     probe_sequence,
 )
 from vidcolor.options import ColorizeOptions, Purpose
@@ -55,7 +56,8 @@ def colorize_sequence(
     began = time.monotonic()
     path = Path(target) if target else default_target(source, options)
     sequence = find_sequence(source)
-    plan = _plan(sequence, path, options)
+    refuse_existing(path, list(sequence.files.values()), options.force)
+    plan = plan_sequence(sequence, path, options)
     colorizer = colorizer or load_colorizer(options)
     provenance = describe_work(colorizer, options)
     reader = SequenceReader(sequence, plan.video, options.grey_from, plan.start_s, plan.end_s)
@@ -75,7 +77,7 @@ def colorize_sequence(
         target=path,
         num_frames=num_frames,
         seconds=time.monotonic() - began,
-        warnings=(*plan.warnings, *said, *reader.damage.describe()),
+        warnings=(*plan.warnings, *reader.warnings, *said, *reader.damage.describe()),
         damaged=reader.damage.is_damaged,
         provenance=provenance,
         plan=plan,
@@ -84,16 +86,21 @@ def colorize_sequence(
 
 def default_target(source: Path, options: ColorizeOptions, directory: Path | None = None) -> Path:
     """A film named after the pattern or the folder, beside it or in `directory`."""
-    stem = source.name.split("%")[0].rstrip("_-. ") if "%" in source.name else source.name
-    folder = directory or source.parent
-    return folder / f"{stem or source.parent.name}.colour{_FILM_SUFFIX[options.purpose]}"
+    numbered = is_pattern(source)
+    whole = source.parent.resolve() if numbered else source.resolve()
+    stem = source.name.split("%")[0].rstrip("_-. ") if numbered else ""
+    folder = directory or (source.parent if numbered or source.name else Path(".."))
+    return folder / f"{stem or whole.name}.colour{_FILM_SUFFIX[options.purpose]}"
 
 
-def _plan(sequence: ImageSequence, target: Path, options: ColorizeOptions) -> FilmPlan:
-    from vidcolor.film.plan import plan_encoding, refuse_existing
+def plan_sequence(sequence: ImageSequence, target: Path, options: ColorizeOptions) -> FilmPlan:
+    """Look at a sequence and decide how it is written.
 
-    refuse_existing(target, list(sequence.files.values()), options.force)
-    info = probe_sequence(sequence, options.fps or DEFAULT_FPS)
+    Raises:
+        InputError: none of its pictures can be read.
+        UsageError: the target or the encoder cannot hold it.
+    """
+    info = probe_sequence(sequence, options.fps or DEFAULT_FPS, options.grey_from)
     encoder = plan_encoding(info.video, target, options)
     warnings = list(encoder.warnings)
     if options.fps is None and encoder.muxer != SEQUENCE_MUXER:

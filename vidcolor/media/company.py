@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import av
 
+from vidcolor.errors import InputError
 from vidcolor.media.ffmpeg import Appendix, can_copy, convert_subtitle
 from vidcolor.media.languages import language_for
 from vidcolor.media.packets import PacketSource, decode_time
@@ -168,7 +169,8 @@ def copy_stream(
     if "language" in tags:
         tags["language"] = language_for(tags["language"], muxer)
     copy.metadata.update(tags)
-    return copy
+    added: av.stream.Stream = copy
+    return added
 
 
 class Company:
@@ -202,8 +204,8 @@ class Company:
         self._main = self._open(path)
         self._source = self._main.container
         self._copies: dict[av.stream.Stream, av.stream.Stream] = {}
-        self._packets: Iterator[av.Packet] = iter(())
-        self._waiting: av.Packet | None = None
+        self._packets: Iterator[av.Packet[Any]] = iter(())
+        self._waiting: av.Packet[Any] | None = None
 
     def _open(self, path: Path) -> PacketSource:
         source = PacketSource(path, self._shift, self._start, self._end)
@@ -271,13 +273,16 @@ class Company:
         stream: av.stream.Stream,
         muxer: str,
         beside: Path,
-    ) -> Iterator[av.Packet]:
+    ) -> Iterator[av.Packet[Any]]:
         """Convert one subtitle stream; its packets, to be copied like the others."""
         codec, container = _SUBTITLE_FOR[muxer]
         made = temporary_beside(beside, f"subtitle{stream.index}")
         self._cleanup.callback(made.unlink, missing_ok=True)
         convert_subtitle(self._path, stream.index, made, codec, container)
-        source = self._open(made)
+        try:
+            source = self._open(made)
+        except InputError:  # nobody speaks: some containers cannot be read back without a packet
+            return iter(())
         converted = source.container.streams[0]
         self._copies[converted] = copy_stream(target, converted, muxer, described=stream)
         return source.packets([converted])
@@ -295,7 +300,7 @@ class Company:
     def _moved_chapters(self) -> list[Any]:
         moved = []
         for chapter in self._source.chapters():
-            base = Fraction(chapter["time_base"])
+            base = Fraction(chapter["time_base"] or 0)
             begin, end = chapter["start"] * base, chapter["end"] * base
             if self._start is not None:
                 begin = max(begin, self._start)

@@ -6,37 +6,24 @@ option or a size that the encoder refuses is said at once and not after the firs
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
-import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
-import av.logging
-from av.codec.context import Flags
 
 from vidcolor.errors import UsageError
 from vidcolor.media.planes import PixelLayout, pixel_layout
+from vidcolor.media.target import CONSTANT_RATE_MUXERS, MUXERS, EncoderPlan, marks_fields
+from vidcolor.media.tryout import RefusedError, try_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from vidcolor.media.probe import VideoInfo
     from vidcolor.options import Purpose
 
-MUXERS = {
-    ".mp4": "mp4",
-    ".m4v": "mp4",
-    ".mov": "mov",
-    ".mkv": "matroska",
-    ".webm": "webm",
-    ".mxf": "mxf",
-}
-"""Containers that a film can be written to, by suffix."""
+__all__ = ["MUXERS", "PURPOSE_ENCODERS", "EncoderPlan", "EncoderRequest", "plan_encoder"]
 
 PURPOSE_ENCODERS: dict[Purpose, tuple[str, ...]] = {
     "delivery": ("libx264", "libx265", "ffv1"),
@@ -73,7 +60,7 @@ MIN_SIZE = {"libx265": 64}
 NARROW = 16
 """Side in pixels below which FFV1 may find no way to cut a picture into slices by itself."""
 
-_AMOUNT_OPTIONS = {"crf", "qp", "cq", "b", "q", "global_quality"}
+_AMOUNT_OPTIONS = {"crf", "qp", "cq", "b", "q", "global_quality", "lossless"}
 """Each says how many bits to spend; where the user does, our own answer is withdrawn."""
 _JPEG_ENCODERS = ("mjpeg",)
 """Full range by definition; limited range is FFmpeg's own extension, and read back as such."""
@@ -83,11 +70,6 @@ _SUBSAMPLING_ORDER: dict[Purpose, tuple[tuple[int, int], ...]] = {
     "editing": ((1, 0), (0, 0), (1, 1)),
     "archive": ((1, 1), (1, 0), (0, 0)),
 }
-_CONSTANT_RATE_MUXERS = ("mxf",)
-_INTERLACING_ENCODERS = ("libx264", "mpeg2video", "mpeg4", "prores_ks", "dnxhd", "h264_nvenc")
-_FIELD_FLAG_ENCODERS = (*_INTERLACING_ENCODERS, "ffv1")
-_PROGRESSIVE = (0, 1)
-_ERROR = av.logging.ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,25 +80,6 @@ class EncoderRequest:
     encoder: str | None = None
     options: tuple[tuple[str, str], ...] = ()
     pix_fmt: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderPlan:
-    """How the picture is written."""
-
-    muxer: str
-    encoder: str
-    layout: PixelLayout
-    options: dict[str, str]
-    time_base: Fraction
-    lossless_luma: bool
-    """False if the user's pixel format has fewer bits than the source's luma."""
-    warnings: tuple[str, ...] = field(default=())
-
-    @property
-    def constant_rate(self) -> bool:
-        """Whether the container itself counts frames and knows no time stamps."""
-        return self.muxer in _CONSTANT_RATE_MUXERS
 
 
 def plan_encoder(video: VideoInfo, muxer: str, request: EncoderRequest) -> EncoderPlan:
@@ -146,7 +109,7 @@ def plan_encoder(video: VideoInfo, muxer: str, request: EncoderRequest) -> Encod
         if reasons:
             note = f"{reasons[0]}; {encoder} is used instead"
             plan = replace(plan, warnings=(*plan.warnings, note))
-        if video.interlaced and not _marks_fields(plan):
+        if video.interlaced and not marks_fields(plan):
             note = f"{encoder} does not mark pictures as interlaced; players will not know"
             plan = replace(plan, warnings=(*plan.warnings, note))
         return plan
@@ -175,7 +138,7 @@ def encoder_formats(encoder: str) -> list[PixelLayout]:
         ) from error
     if codec.type != "video":
         raise UsageError(f"{encoder} encodes {codec.type}, not pictures")
-    names = [f.name for f in codec.video_formats or ()] or ["yuv420p", "yuv422p", "yuv444p"]
+    names = [f.name for f in codec.video_formats or ()]
     planar = (n for n in names if n.startswith(("yuv4", "yuvj4")) and not n.endswith("be"))
     return [pixel_layout(n) for n in planar if "msb" not in n]
 
@@ -239,10 +202,10 @@ def _first_that_opens(
                 time_base=time_base,
                 lossless_luma=layout.bits >= video.coding.bits,
             )
-            refusal = _try_out(plan, video)
-            if refusal is None:
-                return plan
-            refusals.append(refusal)
+            try:
+                return replace(plan, warnings=try_out(plan, video))
+            except RefusedError as refusal:
+                refusals.append(str(refusal))
     raise UsageError((refusals or [f"{encoder} has no pixel format for this source"])[0])
 
 
@@ -254,7 +217,7 @@ def _options(
     asked = dict(request.options)
     if encoder == "dnxhd" and layout.bits > 8:
         options["profile"] = "dnxhr_hqx" if layout.subsampling == (1, 0) else "dnxhr_444"
-    if muxer in _CONSTANT_RATE_MUXERS and encoder in ("libx264", "libx265"):
+    if muxer in CONSTANT_RATE_MUXERS and encoder in ("libx264", "libx265"):
         options["bf"] = "0"  # FFmpeg's MXF gives reordered pictures the wrong time stamps
     if encoder == "ffv1" and min(video.width, video.height) < NARROW:
         options["slices"] = "1"
@@ -274,131 +237,6 @@ def _time_bases(video: VideoInfo, muxer: str) -> list[Fraction]:
     their true time stamps back (see `FilmWriter`).
     """
     frame = 1 / (video.rate or Fraction(25)).limit_denominator(1001)
-    if muxer in _CONSTANT_RATE_MUXERS:
+    if muxer in CONSTANT_RATE_MUXERS:
         return [frame]
     return [video.time_base, frame, Fraction(1, 25)]
-
-
-def _try_out(plan: EncoderPlan, video: VideoInfo) -> str | None:
-    """Open the encoder and write a header, in memory: why that fails, or None.
-
-    Raises:
-        UsageError: the encoder does not know an option.
-    """
-    with _quiet_stderr(), _ffmpeg_says() as said:
-        scratch = av.open(io.BytesIO(), "w", format=plan.muxer)
-        try:
-            stream = add_picture_stream(scratch, plan, video)
-            scratch.start_encoding()
-            unknown = sorted(stream.codec_context.options)
-        except (av.FFmpegError, ValueError) as error:
-            return _refusal(plan, video, error, said)
-        finally:
-            with contextlib.suppress(av.FFmpegError):  # an MXF without a picture has no footer
-                scratch.close()
-    unknown += _unknown_parameters(said)
-    if unknown:
-        names = ", ".join(unknown)
-        raise UsageError(f"{plan.encoder} has no option {names}; see `ffmpeg -h encoder=…`")
-    return None
-
-
-def _unknown_parameters(said: list[tuple[int, str, str]]) -> list[str]:
-    """What x264 and x265 could not make sense of inside their own parameter lists."""
-    found = (re.search(r"option:? '?([\w-]+)", text) for _, _, text in said)
-    return [match[1] for match in found if match]
-
-
-@contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """x264 prints some refusals past FFmpeg's log; they are told by the exception anyway."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # a service without stderr
-        yield
-        return
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-@contextlib.contextmanager
-def _ffmpeg_says() -> Iterator[list[tuple[int, str, str]]]:
-    """What FFmpeg logs meanwhile: level, who, text. Otherwise its log is off."""
-    level = av.logging.get_level()
-    av.logging.set_level(av.logging.WARNING)
-    av.logging.set_skip_repeated(False)  # or only the first of two equal refusals says why
-    try:
-        with av.logging.Capture(local=False) as said:
-            yield said
-    finally:
-        av.logging.set_skip_repeated(True)
-        av.logging.set_level(level)
-
-
-def _refusal(
-    plan: EncoderPlan, video: VideoInfo, error: Exception, said: list[tuple[int, str, str]]
-) -> str:
-    if "format does not support" in str(error):
-        held = _suffixes_for(plan.encoder)
-        instead = f"name the output {held}" if held else "no container that we write does"
-        return f"a {plan.muxer} file cannot hold {plan.encoder}; {instead}"
-    reasons = [text.strip().rstrip(".") for level, _, text in said if level <= _ERROR]
-    options = ", ".join(f"{k}={v}" for k, v in plan.options.items()) or "no options"
-    reason = reasons[0] if reasons else getattr(error, "strerror", None) or str(error)
-    return (
-        f"{plan.encoder} in {plan.muxer} refuses {video.width}x{video.height} "
-        f"{plan.layout.name} ({options}): {reason}; choose another --encoder or --pix-fmt"
-    )
-
-
-def _suffixes_for(encoder: str) -> str:
-    """The file names whose container holds what an encoder makes, in words."""
-    suffixes = []
-    for suffix, muxer in MUXERS.items():
-        with av.open(io.BytesIO(), "w", format=muxer) as scratch:
-            if encoder in scratch.supported_codecs:
-                suffixes.append(suffix)
-    return " or ".join(suffixes)
-
-
-def add_picture_stream(
-    container: av.container.OutputContainer, plan: EncoderPlan, video: VideoInfo
-) -> av.VideoStream:
-    """Add the picture to an output, with every tag that must be known before the header."""
-    stream = container.add_stream(plan.encoder, rate=video.rate)
-    context = stream.codec_context
-    context.width, context.height = video.width, video.height
-    context.pix_fmt = plan.layout.name
-    context.time_base = plan.time_base
-    context.options = dict(plan.options)
-    context.flags |= Flags.frame_duration
-    if video.sample_aspect_ratio:
-        context.sample_aspect_ratio = video.sample_aspect_ratio
-    context.color_range = 2 if video.coding.full_range else 1
-    context.colorspace = video.matrix.code
-    context.color_primaries = video.tags.primaries
-    context.color_trc = video.tags.transfer
-    _mark_fields(context, plan, video)
-    if video.display_matrix:
-        stream.set_display_matrix(list(video.display_matrix))
-    elif video.rotation_degrees:
-        stream.set_display_rotation(video.rotation_degrees)
-    return stream
-
-
-def _mark_fields(context: av.VideoCodecContext, plan: EncoderPlan, video: VideoInfo) -> None:
-    if video.field_order not in _PROGRESSIVE:
-        context.field_order = video.field_order
-    if video.interlaced and plan.encoder in _INTERLACING_ENCODERS and _marks_fields(plan):
-        context.flags |= Flags.interlaced_dct | Flags.interlaced_me
-
-
-def _marks_fields(plan: EncoderPlan) -> bool:
-    """Whether the encoded pictures say that they are interlaced; DNxHR knows whole frames only."""
-    frames_only = plan.encoder == "dnxhd" and plan.options.get("profile", "").startswith("dnxhr")
-    return plan.encoder in _FIELD_FLAG_ENCODERS and not frames_only

@@ -36,7 +36,18 @@ class Appendix:
     shift: Fraction
     """Seconds that are taken off every time stamp."""
     start: Fraction | None
+    """Seconds (source time) before which packets are left out."""
     end: Fraction | None
+    """Seconds (source time) from which on packets are left out."""
+
+    def outside(self) -> str:
+        """FFmpeg's expression for the packets that are left out; empty if none are."""
+        conditions = []
+        if self.start is not None:
+            conditions.append(f"lt(pts*tb,{float(self.start - self.shift)})")
+        if self.end is not None:
+            conditions.append(f"gte(pts*tb,{float(self.end - self.shift)})")
+        return "+".join(conditions)
 
 
 def can_copy(source: Path, index: int, muxer: str) -> bool:
@@ -86,13 +97,11 @@ def complete_matroska(
     if display_aspect is not None:
         options["aspect:v:0"] = f"{display_aspect.numerator}:{display_aspect.denominator}"
     if appendix is not None:
-        cut: dict[str, Any] = {"itsoffset": str(float(-appendix.shift))}
-        if appendix.start is not None:
-            cut["ss"] = str(float(appendix.start))
-        if appendix.end is not None:
-            cut["to"] = str(float(appendix.end))
-        more = ffmpeg.input(str(appendix.source), **cut)
+        more = ffmpeg.input(str(appendix.source), itsoffset=str(float(-appendix.shift)))
         streams += [more[str(index)] for index in appendix.indices]
+        outside = appendix.outside()
+        if outside:  # -ss would start at the picture's key frame; other sound is inside already
+            options["bsf:a"] = f"noise=drop='{outside}'"
     _run(ffmpeg.output(*streams, str(target), **options), target)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 
 from vidcolor.media.probe import open_source
+from vidcolor.media.splices import Splices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 MAX_ERRORS_IN_A_ROW = 200
 """Packets that fail one after another before the rest of a film is given up."""
-JUMP_BACK_S = Fraction(1, 10)
-"""By how much a stream's clock must fall back to be taken for that of another recording."""
 _SEEK_MARGIN_S = 5
 
 
@@ -42,7 +41,7 @@ class PacketSource:
         """Close the file."""
         self.container.close()
 
-    def packets(self, streams: Sequence[av.stream.Stream]) -> Iterator[av.Packet]:
+    def packets(self, streams: Sequence[av.stream.Stream]) -> Iterator[av.Packet[Any]]:
         """The wanted packets of some streams, in the order of the file."""
         if not streams:
             return
@@ -65,7 +64,7 @@ class PacketSource:
             if pts > (stream.start_time or 0):
                 self.container.seek(pts, stream=stream, backward=True)
 
-    def _wanted(self, packet: av.Packet) -> bool:
+    def _wanted(self, packet: av.Packet[Any]) -> bool:
         """Whether a packet lies inside the cut; a subtitle that reaches into it is shortened."""
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is None or packet.time_base is None:
@@ -77,7 +76,7 @@ class PacketSource:
             return self._fit_subtitle(packet, base)
         return self._start is None or stamp * base >= self._start
 
-    def _fit_subtitle(self, packet: av.Packet, base: Fraction) -> bool:
+    def _fit_subtitle(self, packet: av.Packet[Any], base: Fraction) -> bool:
         begin = int(packet.pts if packet.pts is not None else packet.dts or 0)
         stop = begin + int(packet.duration or 0)
         first = begin if self._start is None else max(begin, math.ceil(self._start / base))
@@ -89,7 +88,7 @@ class PacketSource:
             packet.duration = max(0, last - first)
         return True
 
-    def _move(self, packet: av.Packet) -> None:
+    def _move(self, packet: av.Packet[Any]) -> None:
         if not self._shift or packet.time_base is None:
             return
         ticks = round(self._shift / Fraction(packet.time_base))
@@ -97,7 +96,7 @@ class PacketSource:
         packet.dts = None if packet.dts is None else packet.dts - ticks
 
 
-def _keep_rising(packet: av.Packet, last: int | None) -> None:
+def _keep_rising(packet: av.Packet[Any], last: int | None) -> None:
     """Muxers refuse a stream whose decoding times do not rise; damaged files have such."""
     if last is not None and packet.dts is not None and packet.dts <= last:
         packet.dts = last + 1
@@ -107,7 +106,8 @@ def _keep_rising(packet: av.Packet, last: int | None) -> None:
 
 def may_jump(container: av.container.InputContainer) -> bool:
     """Whether the format allows the clock to start again midway: MPEG streams, as on DVDs."""
-    return bool(container.format.flags & av.format.Flags.ts_discont.value)
+    flag: Any = av.format.Flags.ts_discont.value
+    return bool(container.format.flags & flag)
 
 
 def read_past_damage(
@@ -115,13 +115,13 @@ def read_past_damage(
     streams: Sequence[av.stream.Stream],
     on_error: Callable[[], None] | None = None,
     on_splice: Callable[[], None] | None = None,
-) -> Iterator[av.Packet]:
+) -> Iterator[av.Packet[Any]]:
     """Demux, going on after errors (`MAX_ERRORS_IN_A_ROW`) and over jumps of the clock.
 
     Where the clock may jump, all pictures and sound are read whatever `streams` says, so that
     everyone who reads the file finds the same jumps; packets of other streams come out too.
     """
-    spliced = _Splices(on_splice) if may_jump(container) else None
+    spliced = Splices(on_splice) if may_jump(container) else None
     if spliced is not None:
         streams = [s for s in container.streams if s.type in ("video", "audio") or s in streams]
     errors = 0
@@ -143,37 +143,7 @@ def read_past_damage(
         yield packet
 
 
-class _Splices:
-    """Recordings that follow one another in one file, each with a clock of its own, on one clock.
-
-    As in FFmpeg's own tools, the first stream that falls back moves all of them.
-    """
-
-    def __init__(self, on_splice: Callable[[], None] | None) -> None:
-        self._on_splice = on_splice
-        self._offset = Fraction(0)
-        self._expected: dict[int, Fraction] = {}
-
-    def join(self, packet: av.Packet) -> None:
-        """Move a packet onto the clock of the first recording."""
-        if packet.dts is None or packet.time_base is None:
-            return
-        base, index = Fraction(packet.time_base), packet.stream.index
-        expected = self._expected.get(index)
-        time = packet.dts * base + self._offset
-        if packet.stream.type in ("video", "audio"):
-            if expected is not None and time < expected - JUMP_BACK_S:
-                self._offset += expected - time
-                if self._on_splice is not None:
-                    self._on_splice()
-            time = packet.dts * base + self._offset
-            self._expected[index] = time + (packet.duration or 0) * base
-        ticks = round(self._offset / base)
-        packet.dts += ticks
-        packet.pts = None if packet.pts is None else packet.pts + ticks
-
-
-def decode_time(packet: av.Packet) -> Fraction:
+def decode_time(packet: av.Packet[Any]) -> Fraction:
     """When a packet is due, in seconds."""
     stamp = packet.dts if packet.dts is not None else packet.pts
     return Fraction(0) if stamp is None else stamp * Fraction(packet.time_base or 0)

@@ -75,9 +75,13 @@ def _log2_ratio(chroma_size: Any) -> int:
 
 def plane_array(plane: av.video.plane.VideoPlane, bits: int, samples: int = 1) -> NDArray[Any]:
     """A writable view of a plane: (H, W) or, for interleaved samples, (H, W × samples)."""
-    dtype = np.dtype(np.uint8 if bits <= 8 else np.uint16)
-    rows = np.frombuffer(plane, dtype).reshape(plane.height, plane.line_size // dtype.itemsize)
-    return rows[:, : plane.width * samples]
+    return _rows(plane, np.uint8 if bits <= 8 else np.uint16)[:, : plane.width * samples]
+
+
+def _rows(plane: Any, dtype: type[np.generic]) -> NDArray[Any]:
+    """The whole plane with its padding; `Any` because PyAV does not say that it is a buffer."""
+    rows: NDArray[Any] = np.frombuffer(plane, dtype)
+    return rows.reshape(plane.height, -1)
 
 
 def luma_plane(frame: VideoFrame, layout: PixelLayout, matrix: Matrix) -> Plane:
@@ -110,7 +114,7 @@ def luma_plane(frame: VideoFrame, layout: PixelLayout, matrix: Matrix) -> Plane:
     if frame.format.is_big_endian and layout.bits > 8:
         luma = luma.byteswap()
     shift = _padding_bits(frame.format.name, layout.bits)
-    return luma >> shift if shift else luma
+    return np.right_shift(luma, luma.dtype.type(shift)) if shift else luma
 
 
 def _interleaved_luma(name: str) -> tuple[int, int] | None:
@@ -157,18 +161,15 @@ def _gbr_planes(frame: VideoFrame, bits: int) -> NDArray[Any]:
 def _encode_linear(frame: VideoFrame) -> NDArray[np.uint16]:
     """Linear light, float -> sRGB (IEC 61966-2-1), uint16; highlights above 1 clip."""
     name = frame.format.name
-    half = "f16" in name
-    dtype = np.dtype(np.float16 if half else np.float32)
-    planes = [
-        np.frombuffer(p, dtype).reshape(p.height, p.line_size // dtype.itemsize)[:, : p.width]
-        for p in frame.planes
-    ]
+    dtype = np.float16 if "f16" in name else np.float32
+    planes = [_rows(p, dtype)[:, : p.width] for p in frame.planes]
     order = planes if len(planes) < 3 else [planes[2], planes[0], planes[1]]
     linear = np.stack([np.clip(p.astype(np.float32), 0, 1) for p in order], axis=-1)
     if linear.shape[-1] < 3:
         linear = np.repeat(linear[..., :1], 3, axis=-1)
     curved = 1.055 * linear ** (1 / 2.4) - 0.055
-    return np.rint(np.where(linear <= 0.0031308, 12.92 * linear, curved) * 65535).astype(np.uint16)
+    unit: NDArray[np.float32] = np.where(linear <= 0.0031308, 12.92 * linear, curved)
+    return np.rint(unit * 65535).astype(np.uint16)
 
 
 def grey_from_channel(
@@ -190,7 +191,7 @@ def grey_from_channel(
         return luma_plane(frame, layout, matrix)
     if layout.kind == "rgb":
         codes, bits = rgb_array(frame)
-        rgb = codes.astype(np.float32) / ((1 << bits) - 1)
+        rgb = codes.astype(np.float32) / np.float32((1 << bits) - 1)
     else:
         y = Coding(layout.bits, coding.full_range).luma_to_unit(luma_plane(frame, layout, matrix))
         cb, cr = chroma_arrays(frame, layout, coding.full_range)
@@ -214,13 +215,14 @@ def chroma_arrays(
         planar = frame.reformat(format=f"yuv444p{depth}")
     bits = planar.format.components[1].bits
     coding = Coding(bits, full_range)
-    chroma = []
+    chroma: list[NDArray[np.float32]] = []
     for plane in list(planar.planes)[1:3]:
         codes = plane_array(plane, bits)
         if planar.format.is_big_endian and bits > 8:
             codes = codes.byteswap()
-        unit = (codes.astype(np.float32) - coding.neutral) / coding.chroma_span
-        chroma.append(cv2.resize(unit, (frame.width, frame.height)).reshape(frame.height, -1))
+        unit = (codes.astype(np.float32) - coding.neutral) / np.float32(coding.chroma_span)
+        full: NDArray[Any] = cv2.resize(unit, (frame.width, frame.height))
+        chroma.append(full.reshape(frame.height, -1))
     return chroma[0], chroma[1]
 
 

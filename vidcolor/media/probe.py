@@ -5,27 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
 
 from vidcolor.colour.ycbcr import Coding, Matrix, guess_matrix, matrix_from_code
 from vidcolor.errors import InputError
-from vidcolor.media.planes import PixelLayout, chroma_arrays, pixel_layout, rgb_array
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from vidcolor.media.planes import PixelLayout, pixel_layout
+from vidcolor.media.tint import Tint, measure_tint
 
 UNSPECIFIED = 2
 """H.273 code of a primaries, transfer or matrix tag that says nothing."""
 FULL_RANGE = 2
 LIMITED_RANGE = 1
-TINT_SAMPLES = 5
 PLAUSIBLE_RATE = 240
 """Frames a second above which a container's average is doubted."""
-
-Tint = Literal["grey", "tinted", "colour"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +128,7 @@ def open_source(path: Path, **options: Any) -> av.container.InputContainer:
     if path.is_dir():
         raise InputError(f"{path}: is a directory; name a film, or give the directory by itself")
     try:
-        return av.open(str(path), metadata_errors="replace", **options)
-    except TypeError:  # PyAV 19 has no metadata_errors any more
-        return av.open(str(path), **options)
+        return _open(path, **options)
     except av.FFmpegError as error:
         raise InputError(
             f"{path}: not a film that FFmpeg can read ({error.strerror}); "
@@ -142,6 +136,16 @@ def open_source(path: Path, **options: Any) -> av.container.InputContainer:
         ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be opened ({error.strerror or error})") from error
+
+
+def _open(path: Path, **options: Any) -> av.container.InputContainer:
+    opening: Any = av.open
+    try:
+        container = opening(str(path), metadata_errors="replace", **options)
+    except TypeError:  # PyAV 19 has no metadata_errors any more
+        container = opening(str(path), **options)
+    opened: av.container.InputContainer = container
+    return opened
 
 
 def probe(path: Path) -> MediaInfo:
@@ -153,7 +157,7 @@ def probe(path: Path) -> MediaInfo:
     with open_source(path) as container:
         stream = picture_stream(container, path)
         first = _first_frame(container, stream, path)
-        tint = _measure_tint(container, stream, first)
+        tint = measure_tint(container, stream, first)
         return MediaInfo(
             path=path,
             container=container.format.name,
@@ -203,7 +207,7 @@ def _video_info(stream: av.VideoStream, first: av.VideoFrame, tint: Tint) -> Vid
     sar = Fraction(stream.sample_aspect_ratio or context.sample_aspect_ratio or 0)
     known = matrix_from_code(tags.matrix) if layout.kind != "rgb" else None
     own_duration = _own_duration(stream, time_base)
-    whole = stream.container.duration
+    whole = _whole_duration(stream)
     start = (stream.start_time or 0) * time_base
     return VideoInfo(
         index=stream.index,
@@ -281,9 +285,17 @@ def _own_duration(stream: av.VideoStream, time_base: Fraction) -> float | None:
     if stream.duration:
         return float(stream.duration * time_base)
     stated = _parse_clock(stream.metadata.get("DURATION", ""))
-    if stated is None and len(stream.container.streams) == 1 and stream.container.duration:
-        return float(stream.container.duration / av.time_base)
+    whole = _whole_duration(stream)
+    if stated is None and whole and len(stream.container.streams) == 1:
+        return whole / av.time_base
     return stated
+
+
+def _whole_duration(stream: av.VideoStream) -> int | None:
+    """Of the container, in `av.time_base`."""
+    container: Any = stream.container
+    duration: int | None = container.duration
+    return duration
 
 
 def _has_variable_rate(stream: av.VideoStream) -> bool:
@@ -307,7 +319,8 @@ def _parse_clock(text: str) -> float | None:
 
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
-    side = frame.side_data.get(av.sidedata.sidedata.Type.DISPLAYMATRIX)
+    riding: Any = frame.side_data
+    side = riding.get(SideDataType.DISPLAYMATRIX)
     if side is None:
         return None
     return tuple(int(v) for v in np.frombuffer(bytes(side), np.int32))
@@ -321,7 +334,7 @@ def describe_stream(stream: av.stream.Stream) -> StreamInfo:
     codec = stream.codec_context.name if stream.codec_context else stream_codec(stream)
     detail = ""
     if stream.type == "audio":
-        context = stream.codec_context
+        context: Any = stream.codec_context
         detail = f"{context.sample_rate} Hz, {context.layout.name}"
     elif stream.type == "data":
         detail = meta.get("timecode", handler)
@@ -339,70 +352,3 @@ def describe_stream(stream: av.stream.Stream) -> StreamInfo:
 def stream_codec(stream: av.stream.Stream) -> str:
     """The codec's name where PyAV has no decoder for it (data, attachments)."""
     return str(getattr(stream, "name", None) or stream.metadata.get("mimetype") or "unknown")
-
-
-def _measure_tint(
-    container: av.container.InputContainer, stream: av.VideoStream, first: av.VideoFrame
-) -> Tint:
-    """Grey, one tint over everything (sepia, toning), or colour, from frames over the film."""
-    frames = [first]
-    duration, start = stream.duration, stream.start_time or 0
-    if duration and stream.frames != 1:
-        for k in range(1, TINT_SAMPLES):
-            frame = _frame_near(container, stream, start + duration * k // TINT_SAMPLES)
-            if frame is not None:
-                frames.append(frame)
-    chroma = [_small_chroma(f) for f in frames]
-    return classify_tint(np.concatenate([c for c in chroma if c is not None] or [np.zeros((1, 2))]))
-
-
-def _frame_near(
-    container: av.container.InputContainer, stream: av.VideoStream, pts: int
-) -> av.VideoFrame | None:
-    """A frame at the key frame before `pts`; None where the film cannot be searched."""
-    try:
-        container.seek(pts, stream=stream, backward=True)
-        return next(container.decode(stream), None)
-    except (av.FFmpegError, StopIteration, ValueError):
-        return None
-
-
-def _small_chroma(frame: av.VideoFrame) -> NDArray[np.float32] | None:
-    """Cb, Cr of a coarse copy, (n, 2), or None for grey formats."""
-    import cv2
-
-    layout = pixel_layout(frame.format.name)
-    if layout.kind == "grey":
-        return None
-    size = (64, 64)
-    if layout.kind == "rgb":
-        rgb, bits = rgb_array(frame)
-        small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) / ((1 << bits) - 1)
-        luma = small @ np.array([0.2126, 0.7152, 0.0722])
-        chroma = np.stack([small[..., 2] - luma, small[..., 0] - luma], -1) / 1.7
-    else:
-        cb, cr = chroma_arrays(frame, layout, full_range=layout.full_range)
-        chroma = np.stack([cv2.resize(c, size, interpolation=cv2.INTER_AREA) for c in (cb, cr)], -1)
-    return chroma.reshape(-1, 2).astype(np.float32)
-
-
-def classify_tint(chroma: NDArray[Any]) -> Tint:
-    """Judge a picture by its chroma.
-
-    Grey: 95 % of the picture has a chroma below 0.02 (about 5 of 255 codes). Tinted: at least half
-    of it is above that, and all of it lies on one ray from neutral (one hue). Colour: the rest.
-
-    Args:
-        chroma: Cb, Cr of sampled places, (n, 2) in [-0.5, 0.5].
-    """
-    small = 0.02
-    size = np.hypot(chroma[:, 0], chroma[:, 1])
-    if np.percentile(size, 95) < small:
-        return "grey"
-    _, _, axes = np.linalg.svd(chroma, full_matrices=False)
-    along, across = chroma @ axes[0], chroma @ axes[1]
-    one_sided = max(np.mean(along > -small), np.mean(along < small)) > 0.95
-    one_hue = np.percentile(np.abs(across), 95) < 1.5 * small and one_sided
-    if one_hue and np.median(size) > small:
-        return "tinted"
-    return "colour"

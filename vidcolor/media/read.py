@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 
@@ -156,7 +156,7 @@ class FilmReader:
             if pts > (self._video.start_pts or 0):
                 container.seek(pts, stream=stream, backward=True)
 
-    def _is_long_before(self, packet: av.Packet) -> bool:
+    def _is_long_before(self, packet: av.Packet[Any]) -> bool:
         """Whether a trim begins so much later that this packet need not even be decoded."""
         if self._start is None or not packet.size or packet.dts is None:
             return False

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
-from vidcolor.colour.ycbcr import MATRICES, Coding
+from vidcolor.colour.ycbcr import Coding
 from vidcolor.errors import InputError
 from vidcolor.mark import draw_mark
-from vidcolor.media.planes import chroma_arrays, grey_from_channel, luma_plane, pixel_layout
-from vidcolor.media.probe import MediaInfo, VideoInfo, probe
+from vidcolor.media.planes import MIN_RGB_BITS, chroma_arrays, luma_plane, pixel_layout
+from vidcolor.media.probe import FULL_RANGE, UNSPECIFIED, ColourTags, MediaInfo, VideoInfo
 from vidcolor.media.read import Damage, Frame
 from vidcolor.media.stills import STILL_SUFFIXES, Still, read_still, write_still
+from vidcolor.media.stills.exif import turns_of_orientation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,10 @@ _NUMBER_FIELD = re.compile(r"%(0?)(\d*)d")
 _NUMBERED = re.compile(r"^(.*?)(\d+)(\.[^.]+)$")
 _FEWEST_FRAMES = 2
 _SHOWN_GAPS = 8
+_TRIED = 100
+"""Pictures at the beginning of which one must be readable."""
+_PROGRESSIVE = 1
+"""FFmpeg's code of a field order."""
 SEQUENCE_MUXER = "image2"
 """What an `EncoderPlan` names as its container when single pictures are written."""
 
@@ -73,7 +78,8 @@ def find_sequence(path: Path) -> ImageSequence:
     """
     files = _only_sequence_in(path) if path.is_dir() else _files_of_pattern(path)
     if not files:
-        raise InputError(f"{path}: no such frames; check the pattern and the folder")
+        what = "holds no numbered pictures" if path.is_dir() else "no such frames"
+        raise InputError(f"{path}: {what}; name them as scan_%06d.dpx")
     return ImageSequence(path, dict(sorted(files.items())))
 
 
@@ -84,8 +90,18 @@ def _files_of_pattern(pattern: Path) -> dict[int, Path]:
     digits = rf"\d{{{int(match[2])},}}" if match[1] and match[2] else r"\d+"
     before, after = pattern.name[: match.start()], pattern.name[match.end() :]
     named = re.compile(f"^{re.escape(before)}({digits}){re.escape(after)}$")
-    found = ((named.match(p.name), p) for p in pattern.parent.iterdir())
-    return {int(m[1]): p for m, p in found if m}
+    files: dict[int, Path] = {}
+    for path in pattern.parent.iterdir():
+        if found := named.match(path.name):
+            _add(files, int(found[1]), path)
+    return files
+
+
+def _add(files: dict[int, Path], number: int, path: Path) -> None:
+    """Note a frame; ``scan_1`` and ``scan_01`` cannot both be frame 1."""
+    other = files.setdefault(number, path)
+    if other != path:
+        raise InputError(f"{path}: has the same frame number as {other.name}; remove one of them")
 
 
 def _only_sequence_in(folder: Path) -> dict[int, Path]:
@@ -93,7 +109,7 @@ def _only_sequence_in(folder: Path) -> dict[int, Path]:
     for path in folder.iterdir():
         match = _NUMBERED.match(path.name)
         if match and path.suffix.lower() in STILL_SUFFIXES and not path.name.startswith("."):
-            groups.setdefault((match[1], match[3].lower()), {})[int(match[2])] = path
+            _add(groups.setdefault((match[1], match[3].lower()), {}), int(match[2]), path)
     long = {k: v for k, v in groups.items() if len(v) >= _FEWEST_FRAMES} or groups
     if len(long) > 1:
         names = ", ".join(sorted(f"{before}%d{after}" for before, after in long))
@@ -101,29 +117,70 @@ def _only_sequence_in(folder: Path) -> dict[int, Path]:
     return next(iter(long.values()), {})
 
 
-def probe_sequence(sequence: ImageSequence, fps: Fraction) -> MediaInfo:
-    """Describe a sequence by its first picture.
+def probe_sequence(
+    sequence: ImageSequence, fps: Fraction, grey_from: GreyFrom = "luma"
+) -> MediaInfo:
+    """Describe a sequence by its first picture that can be read.
 
     Raises:
-        InputError: that picture cannot be read.
+        InputError: none can.
     """
-    first = probe(sequence.files[sequence.first_number])
-    is_jpeg_like = first.video.layout.kind == "yuv"  # every other picture's luma is BT.709's
-    span = list(sequence.files)[-1] - sequence.first_number + 1
-    video = replace(
-        first.video,
+    still = _first_readable(sequence, grey_from)
+    numbers = list(sequence.files)
+    duration_s = float((numbers[-1] - numbers[0] + 1) / fps)
+    height, width = still.luma.shape
+    turns = turns_of_orientation(still.orientation)
+    video = VideoInfo(
+        index=0,
+        codec=still.format,
+        width=width,
+        height=height,
+        layout=pixel_layout("gray" if still.bits == 8 else f"gray{still.bits}le"),
+        coding=still.coding,
+        matrix=still.matrix,
+        tags=ColourTags(FULL_RANGE, UNSPECIFIED, UNSPECIFIED, still.matrix.code),
         time_base=1 / fps,
         rate=fps,
         start_pts=0,
-        num_frames=len(sequence.files),
-        duration_s=float(span / fps),
+        duration_s=duration_s,
         stated_end_s=None,
         variable_rate=False,
-        matrix=first.video.matrix if is_jpeg_like else MATRICES["bt709"],
+        num_frames=len(numbers),
+        sample_aspect_ratio=still.pixel_aspect,
+        rotation_degrees=90 * turns,
+        display_matrix=None,
+        field_order=_PROGRESSIVE,
+        interlaced=False,
+        timecode=still.timecode,
+        tint=still.tint,
     )
-    return replace(
-        first, path=sequence.path, video=video, duration_s=video.duration_s, streams=(), tags={}
-    )
+    return MediaInfo(sequence.path, SEQUENCE_MUXER, duration_s, video, (), num_chapters=0)
+
+
+def _first_readable(sequence: ImageSequence, grey_from: GreyFrom) -> Still:
+    refusal: InputError | None = None
+    for path in list(sequence.files.values())[:_TRIED]:
+        try:
+            return _read(path, grey_from)[0]
+        except InputError as error:
+            refusal = refusal or error
+    raise refusal or InputError(f"{sequence.path}: holds no pictures")
+
+
+def _read(path: Path, grey_from: GreyFrom) -> tuple[Still, str | None]:
+    """A picture, whole or as much as there is of it, and what is wrong with it.
+
+    Raises:
+        InputError: nothing of it can be read.
+    """
+    try:
+        return read_still(path, grey_from, least_rgb_bits=MIN_RGB_BITS), None
+    except InputError as error:
+        try:
+            still = read_still(path, grey_from, allow_damaged=True, least_rgb_bits=MIN_RGB_BITS)
+        except InputError:
+            raise error from None
+        return still, still.warnings[0] if still.warnings else "it is damaged"
 
 
 class SequenceReader:
@@ -139,12 +196,16 @@ class SequenceReader:
     ) -> None:
         """Prepare to read; the arguments are those of `FilmReader`."""
         self.damage = Damage()
+        self.warnings: dict[str, None] = {}
+        """What pictures' own reader had to say, each sentence once."""
         self._sequence, self._video, self._grey_from = sequence, video, grey_from
         self._start, self._end = start_s or Fraction(0), end_s
-        if sequence.missing:
-            shown = ", ".join(map(str, sequence.missing[:_SHOWN_GAPS]))
-            more = "…" if len(sequence.missing) > _SHOWN_GAPS else ""
-            self.damage.notes.append(f"{len(sequence.missing)} frames are missing: {shown}{more}")
+        missing = [n for n in sequence.missing if self._is_wanted(n)]
+        if missing:
+            shown = ", ".join(map(str, missing[:_SHOWN_GAPS]))
+            more = "…" if len(missing) > _SHOWN_GAPS else ""
+            are = "frame is" if len(missing) == 1 else "frames are"
+            self.damage.notes.append(f"{len(missing)} {are} missing: {shown}{more}")
 
     def frames(self) -> Iterator[Frame]:
         """Yield every picture, in the order of the numbers; a gap leaves its time empty.
@@ -153,12 +214,13 @@ class SequenceReader:
             InputError: a picture has another size than the first.
         """
         waiting: Frame | None = None
-        for index, (number, path) in enumerate(self._wanted()):
-            picture = self._decode(path)
-            if picture is None:
+        wanted = ((n, path) for n, path in self._sequence.files.items() if self._is_wanted(n))
+        for index, (number, path) in enumerate(wanted):
+            luma = self._luma(path)
+            if luma is None:
                 continue
             pts = number - self._sequence.first_number
-            frame = Frame(index, pts, 1, self._luma(picture, path), picture)
+            frame = Frame(index, pts, 1, luma, _blank(luma, self._video.coding.bits))
             if waiting is not None:
                 waiting.duration = frame.pts - waiting.pts
                 yield waiting
@@ -166,33 +228,36 @@ class SequenceReader:
         if waiting is not None:
             yield waiting
 
-    def _wanted(self) -> Iterator[tuple[int, Path]]:
-        for number, path in self._sequence.files.items():
-            time = (number - self._sequence.first_number) * self._video.time_base
-            if time >= self._start and (self._end is None or time < self._end):
-                yield number, path
+    def _is_wanted(self, number: int) -> bool:
+        time = (number - self._sequence.first_number) * self._video.time_base
+        return time >= self._start and (self._end is None or time < self._end)
 
-    def _decode(self, path: Path) -> av.VideoFrame | None:
+    def _luma(self, path: Path) -> Plane | None:
+        """A picture's luma, or None where nothing of it can be read."""
         try:
-            with av.open(str(path), format="image2", options={"pattern_type": "none"}) as one:
-                picture = next(one.decode(video=0), None)
-        except (av.FFmpegError, OSError):
-            picture = None
-        if picture is None:
-            self.damage.notes.append(f"{path.name} cannot be read")
-        return picture
-
-    def _luma(self, picture: av.VideoFrame, path: Path) -> Plane:
-        video, layout = self._video, pixel_layout(picture.format.name)
-        size = (picture.width, picture.height)
-        if size != (video.width, video.height) or layout.luma_bits != video.coding.bits:
+            still, fault = _read(path, self._grey_from)
+        except InputError as error:
+            reason = str(error).removeprefix(f"{path}: ")
+            self.damage.notes.append(f"{path.name} cannot be read ({reason})")
+            return None
+        if fault:
+            self.damage.notes.append(f"{path.name}: {fault}")
+        else:
+            self.warnings.update(dict.fromkeys(still.warnings))
+        video, height, width = self._video, *still.luma.shape
+        if (width, height) != (video.width, video.height) or still.bits != video.coding.bits:
             raise InputError(
-                f"{path}: is {size[0]}x{size[1]} {layout.name}, while the sequence began as "
-                f"{video.width}x{video.height} {video.layout.name}; sort the frames first"
+                f"{path}: is {width}x{height} with {still.bits} bits, while the sequence began "
+                f"with {video.width}x{video.height} and {video.coding.bits}; sort the frames first"
             )
-        if self._grey_from == "luma":
-            return luma_plane(picture, layout, video.matrix)
-        return grey_from_channel(picture, layout, video.coding, video.matrix, self._grey_from)
+        return still.luma
+
+
+def _blank(luma: Plane, bits: int) -> av.VideoFrame:
+    """A frame of that size for the colour to be put on; it carries nothing else."""
+    frame = av.VideoFrame(luma.shape[1], luma.shape[0], "gray" if bits == 8 else "gray16le")
+    frame.color_range = FULL_RANGE
+    return frame
 
 
 class SequenceWriter:
@@ -245,7 +310,7 @@ class SequenceWriter:
         self, source: Path, cb: NDArray[np.float32], cr: NDArray[np.float32]
     ) -> Still:
         """The source's picture, read again with all its metadata."""
-        still = read_still(source, self._options.grey_from)
+        still = read_still(source, self._options.grey_from, allow_damaged=True)
         if not self._options.mark:
             return still
         luma = draw_mark(still.luma, cb, cr, still.coding, still.matrix)

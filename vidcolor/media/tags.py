@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 
@@ -37,8 +37,8 @@ _CONTAINER_OWN_TAGS = {
     "file_package_umid",
 }
 """Tags that describe the source's file, not its content."""
-_HOLDS_ANY_TAG = ("matroska", "webm")
-_SCRATCH_ENCODERS = {"mxf": "mpeg2video"}
+_SCRATCH_ENCODERS = {"mp4": "mpeg4", "mov": "mpeg4", "mxf": "mpeg2video"}
+"""Containers that hold some tags only, and an encoder to try them with."""
 
 
 def film_tags(path: Path) -> dict[str, str]:
@@ -54,11 +54,11 @@ def content_tags(tags: Mapping[str, str]) -> dict[str, str]:
 
 def lost_tags(tags: Mapping[str, str], muxer: str) -> list[str]:
     """The names of the tags that a container has no place for; found out by writing them."""
-    if not tags or muxer in _HOLDS_ANY_TAG:
+    if not tags or muxer not in _SCRATCH_ENCODERS:
         return []
     memory = io.BytesIO()
     with av.open(memory, "w", format=muxer) as scratch:
-        stream = scratch.add_stream(_SCRATCH_ENCODERS.get(muxer, "mpeg4"), rate=Fraction(25))
+        stream: Any = scratch.add_stream(_SCRATCH_ENCODERS[muxer], rate=Fraction(25))
         stream.width = stream.height = 64
         stream.pix_fmt = "yuv420p"
         scratch.metadata.update(tags)

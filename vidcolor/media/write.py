@@ -6,16 +6,16 @@ import contextlib
 import math
 import os
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 
 from vidcolor.errors import OutputError, UsageError
 from vidcolor.files import describe_os_error
 from vidcolor.media.company import temporary_beside
-from vidcolor.media.encode import MUXERS, EncoderPlan, add_picture_stream
 from vidcolor.media.ffmpeg import complete_matroska
 from vidcolor.media.languages import language_for
+from vidcolor.media.target import MOVFLAGS, MUXERS, EncoderPlan, add_picture_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its banner past every log setting
 
-_QUICKTIME = ("mp4", "mov")
 _MATROSKA = ("matroska", "webm")
 _STATE_ASPECT_IN_BITSTREAM = {
     "libx264", "libx265", "mpeg2video", "mpeg4", "h264_nvenc", "hevc_nvenc",
@@ -69,8 +68,9 @@ class FilmWriter:
         self._path, self._name = path, target or path
         self._plan, self._video, self._company = plan, video, company
         self._shift = shift_pts
-        self._counter = None if plan.time_base == video.time_base else _FrameCounter(plan, video)
-        self._ending = _Ending() if plan.muxer in _QUICKTIME else None
+        counts = plan.constant_rate or plan.time_base != video.time_base
+        self._counter = _FrameCounter(plan, video) if counts else None
+        self._ending = _Ending() if plan.muxer in MOVFLAGS else None
         with self._explained():
             self._container = av.open(
                 str(path), "w", format=plan.muxer, container_options=self._container_options()
@@ -85,9 +85,11 @@ class FilmWriter:
         if self._plan.muxer in _MATROSKA:
             # or all streams would move until sound that begins before 0 (AAC, Vorbis) does not
             return {"avoid_negative_ts": "disabled"}
-        if self._plan.muxer not in _QUICKTIME:
+        if self._plan.muxer not in MOVFLAGS:
             return {}
-        options = {"movflags": "+faststart"}
+        options = {"movflags": "+faststart" + MOVFLAGS[self._plan.muxer]}
+        if self._counter is not None:  # the encoder's own time base is no measure for the track's
+            options["video_track_timescale"] = str(self._video.time_base.denominator)
         scales = self._company.clocks_off_the_millisecond() if self._company else set()
         base = self._video.time_base
         if ((self._video.start_pts or 0) - self._shift) * base * 1000 % 1:
@@ -181,14 +183,14 @@ class FilmWriter:
         finally:
             completed.unlink(missing_ok=True)
 
-    def _mux(self, packets: list[av.Packet]) -> None:
+    def _mux(self, packets: list[av.Packet[Any]]) -> None:
         for packet in packets:
             if self._counter is not None:
                 self._counter.restamp(packet)
             ready = packet if self._ending is None else self._ending.delay(packet)
             self._mux_one(ready)
 
-    def _mux_one(self, packet: av.Packet | None) -> None:
+    def _mux_one(self, packet: av.Packet[Any] | None) -> None:
         if packet is None:
             return
         if self._company is not None and packet.dts is not None:
@@ -233,7 +235,7 @@ class _FrameCounter:
         self._next += 1
         return number
 
-    def restamp(self, packet: av.Packet) -> None:
+    def restamp(self, packet: av.Packet[Any]) -> None:
         """Turn a packet's frame numbers into the source's time stamps."""
         if packet.pts is None or packet.dts is None:
             return
@@ -256,7 +258,7 @@ class _Ending:
     """
 
     def __init__(self) -> None:
-        self._held: av.Packet | None = None
+        self._held: av.Packet[Any] | None = None
         self._first_pts: int | None = None
         self._end_pts = 0
         self._first_dts: int | None = None
@@ -267,14 +269,14 @@ class _Ending:
             self._first_pts = pts
         self._end_pts = pts + max(duration, 1)
 
-    def delay(self, packet: av.Packet) -> av.Packet | None:
+    def delay(self, packet: av.Packet[Any]) -> av.Packet[Any] | None:
         """Take a packet, give the one before it."""
         if self._first_dts is None:
             self._first_dts = packet.dts
         ready, self._held = self._held, packet
         return ready
 
-    def last(self) -> av.Packet | None:
+    def last(self) -> av.Packet[Any] | None:
         """The last packet, with the duration that makes the sum right."""
         packet = self._held
         if packet is None or packet.dts is None or self._first_dts is None:

@@ -23,7 +23,7 @@ from vidcolor.errors import InputError, OutputError, UsageError, VidcolorError
 from vidcolor.media.stills import read
 from vidcolor.media.stills.exif import orientation_of
 from vidcolor.media.stills.film import read_dpx, read_exr
-from vidcolor.media.stills.rgb import grey_of_rgb, rgb_of_jpeg, tint_of
+from vidcolor.media.stills.rgb import grey_of_rgb, rgb_of_jpeg, tint_of, to_depth
 from vidcolor.media.stills.types import MAX_PIXELS, GreyFrom, Picture, Still, StillMetadata
 from vidcolor.media.stills.write import JFIF, Colouring, encode, with_rgb_profile
 from vidcolor.provenance import can_merge, read_recipe, xmp_packet
@@ -104,7 +104,13 @@ def is_still(path: Path) -> bool:
         return False
 
 
-def read_still(path: Path, grey_from: GreyFrom = "luma", *, allow_damaged: bool = False) -> Still:
+def read_still(
+    path: Path,
+    grey_from: GreyFrom = "luma",
+    *,
+    allow_damaged: bool = False,
+    least_rgb_bits: int = 8,
+) -> Still:
     """Read a picture: JPEG, PNG, TIFF, WebP, BMP, DPX or OpenEXR, whatever its suffix says.
 
     Args:
@@ -113,9 +119,11 @@ def read_still(path: Path, grey_from: GreyFrom = "luma", *, allow_damaged: bool 
             toned print), or ``lightest``, the largest of R', G', B' at each pixel. JPEG is turned
             into R'G'B' for all but ``luma``.
         allow_damaged: take a JPEG or PNG that is cut off, with a warning in `Still.warnings`.
+        least_rgb_bits: of luma that is made from R'G'B', so that three channels of 8 bits do not
+            lose what they tell apart.
 
     Returns:
-        The still; pixels as stored, at the source's depth.
+        The still; pixels as stored, at the source's depth or at `least_rgb_bits`.
 
     Raises:
         InputError: missing, not a picture, damaged, or larger than `MAX_PIXELS`.
@@ -141,7 +149,7 @@ def read_still(path: Path, grey_from: GreyFrom = "luma", *, allow_damaged: bool 
             f"{path}: damaged or of an unknown kind ({_one_line(error)}); get a whole copy, "
             "or save it anew with the program it came from"
         ) from error
-    return _still_of(path, picture, grey_from)
+    return _still_of(path, picture, grey_from, least_rgb_bits)
 
 
 def write_still(
@@ -190,7 +198,7 @@ def write_still(
     metadata = replace(metadata, xmp=xmp_packet(mark, metadata.xmp))
     broken: Failures = (*_broken(), OSError)
     try:
-        data, losses = encode(Colouring(still, cb, cr, metadata, quality), name)
+        data, losses = encode(Colouring(still, cb, cr, metadata, quality, mark.sentence), name)
     except VidcolorError:
         raise
     except broken as error:
@@ -221,20 +229,22 @@ def _format_of(path: Path) -> str | None:
     return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
 
 
-def _still_of(path: Path, picture: Picture, grey_from: GreyFrom) -> Still:
+def _still_of(path: Path, picture: Picture, grey_from: GreyFrom, least_rgb_bits: int) -> Still:
+    bits = max(picture.bits, least_rgb_bits) if picture.kind == "rgb" else picture.bits
+    alpha = None if picture.alpha is None else to_depth(picture.alpha, picture.bits, bits)
     bt709 = MATRICES["bt709"]
     matrix = JFIF if picture.kind == "ycc" else bt709
     tint = tint_of(picture.pixels, picture.kind, bt709, picture.bits)
     jpeg_like = picture.format == "jpeg" and picture.kind != "rgb"
     return Still(
         path=path,
-        luma=_luma_of(picture, grey_from),
-        bits=picture.bits,
+        luma=_luma_of(picture, grey_from, bits),
+        bits=bits,
         matrix=JFIF if jpeg_like else matrix,
         tint=tint,
         format=picture.format,
         orientation=orientation_of(picture.metadata.exif),
-        alpha=picture.alpha,
+        alpha=alpha,
         lossless=picture.lossless,
         metadata=picture.metadata,
         warnings=picture.warnings,
@@ -242,7 +252,7 @@ def _still_of(path: Path, picture: Picture, grey_from: GreyFrom) -> Still:
     )
 
 
-def _luma_of(picture: Picture, grey_from: GreyFrom) -> Plane:
+def _luma_of(picture: Picture, grey_from: GreyFrom, bits: int) -> Plane:
     pixels = picture.pixels
     if picture.kind == "grey":
         luma: Plane = np.ascontiguousarray(pixels)
@@ -252,7 +262,7 @@ def _luma_of(picture: Picture, grey_from: GreyFrom) -> Plane:
             luma = np.ascontiguousarray(pixels[..., 0])
             return luma
         pixels = rgb_of_jpeg(pixels, JFIF)
-    return grey_of_rgb(pixels, grey_from, MATRICES["bt709"], picture.bits)
+    return grey_of_rgb(pixels, grey_from, MATRICES["bt709"], picture.bits, bits)
 
 
 def _put_in_place(path: Path, data: bytes) -> None:

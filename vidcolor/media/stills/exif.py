@@ -119,6 +119,11 @@ def parse_exif(blob: bytes) -> Directory:
     return read_directory(lambda offset, n: blob[offset : offset + n])
 
 
+def turns_of_orientation(orientation: int) -> int:
+    """Counter-clockwise quarter turns that bring the top up; mirroring is ignored."""
+    return {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}.get(orientation, 0)
+
+
 def orientation_of(exif: bytes | None) -> int:
     """EXIF orientation 1-8; 1 where it is missing or nonsense."""
     try:

@@ -30,6 +30,20 @@ _DPX_SAID = (slice(160, 660), slice(801, 803), slice(1408, 1664), slice(1664, 20
 _DPX_OWN = b"vidcolor".ljust(32, b"\0")
 _EXR_BOX = b"dataWindow\0box2i\0"
 _EXR_SCAN = 65536
+_EXR_NOT_LINES = 0x1A00
+"""Bits of the version field: several parts; tiles, deep data or several parts."""
+_EXR_CODING = frozenset(
+    (
+        *(b"channels", b"compression", b"dataWindow", b"displayWindow", b"lineOrder"),
+        *(b"screenWindowCenter", b"screenWindowWidth", b"tiles", b"type", b"name", b"version"),
+        *(b"chunkCount", b"preview", b"maxSamplesPerPixel", b"view", b"multiView"),
+        *(b"dwaCompressionLevel", b"zipCompressionLevel", b"deepImageState", b"writer"),
+    )
+)
+"""Attributes that describe one very file; a new one has its own."""
+_EXR_LONGEST_NAME = 31
+_EXR_COMMENT = b"comments"
+_EXR_SQUARE = (b"pixelAspectRatio", b"float", struct.pack("<f", 1))
 _EXR_LINES = {3: 16, 4: 32, 5: 16, 6: 32, 7: 32, 8: 32, 9: 256}
 """Lines in a block, by compression (ZIP, PIZ, PXR24, B44, B44A, DWAA, DWAB)."""
 
@@ -72,7 +86,7 @@ def read_exr(path: Path, allow_damaged: bool) -> Picture:
         raise InputError(f"{path}: an OpenEXR file without a data window; get a whole copy")
     left, top, right, bottom = struct.unpack("<4i", box)
     check_size(path, right - left + 1, bottom - top + 1)
-    if not _exr_is_whole(data, bottom - top + 1):
+    if not _exr_is_whole(data):
         raise InputError(f"{path}: the OpenEXR file ends early; get a whole copy")
     frame = _decode("exr", data)
     kind = np.dtype(np.float16 if "f16" in frame.format.name else np.float32)
@@ -86,28 +100,71 @@ def read_exr(path: Path, allow_damaged: bool) -> Picture:
         if len(planes) in (2, 4)
         else None
     )
+    said = ((n, *v) for n, v in _exr_header(data)[0].items() if n not in _EXR_CODING)
+    metadata = StillMetadata(exr_attributes=tuple(s for s in said if s != _EXR_SQUARE))
     if len(planes) < 3:
-        return Picture(srgb_encode(planes[0]), "grey", 16, "exr", alpha, warnings=warnings)
+        return Picture(srgb_encode(planes[0]), "grey", 16, "exr", alpha, metadata, warnings)
     rgb = np.stack([srgb_encode(p) for p in colour], axis=-1)
-    return Picture(rgb, "rgb", 16, "exr", alpha, warnings=warnings)
+    return Picture(rgb, "rgb", 16, "exr", alpha, metadata, warnings)
 
 
-def _exr_is_whole(data: bytes, height: int) -> bool:
-    """Whether all blocks of lines are there, which FFmpeg does not ask; tiles are not looked at."""
-    at, lines = 8, 1
+def _exr_header(data: bytes) -> tuple[dict[bytes, tuple[bytes, bytes]], int]:
+    """The (first) header's attributes, by name: type and value; and where it ends."""
+    attributes, at = {}, 8
     while data[at : at + 1] not in (b"\0", b""):
         name = data[at : data.index(b"\0", at)]
-        at = data.index(b"\0", at + len(name) + 1) + 1
+        at += len(name) + 1
+        kind = data[at : data.index(b"\0", at)]
+        at += len(kind) + 1
         (size,) = struct.unpack("<i", data[at : at + 4])
-        if name == b"compression":
-            lines = _EXR_LINES.get(data[at + 4], 1)
+        attributes[name] = (kind, data[at + 4 : at + 4 + max(size, 0)])
         at += 4 + max(size, 0)
-    if data[5] & 0x1A:
+    return attributes, at + 1
+
+
+def _exr_table(data: bytes) -> tuple[int, int]:
+    """Where the table of blocks stands in a file of lines, and how many it lists."""
+    attributes, at = _exr_header(data)
+    _, top, _, bottom = struct.unpack("<4i", attributes[b"dataWindow"][1])
+    lines = _EXR_LINES.get(attributes[b"compression"][1][0], 1)
+    return at, -(-(bottom - top + 1) // lines)
+
+
+def _exr_is_whole(data: bytes) -> bool:
+    """Whether all blocks of lines are there, which FFmpeg does not ask; tiles are not looked at."""
+    if int.from_bytes(data[4:8], "little") & _EXR_NOT_LINES:
         return True
-    blocks = -(-height // lines)
-    table = struct.unpack(f"<{blocks}Q", data[at + 1 : at + 1 + 8 * blocks])
-    last = int(max(table))
-    return last + 8 + int.from_bytes(data[last + 4 : last + 8], "little") <= len(data)
+    at, blocks = _exr_table(data)
+    last = max(struct.unpack(f"<{blocks}Q", data[at : at + 8 * blocks]))
+    size = int.from_bytes(data[last + 4 : last + 8], "little")
+    return bool(last + 8 + size <= len(data))
+
+
+def exr_comment(data: bytes) -> bytes | None:
+    """What the header's comment says."""
+    found = _exr_header(data)[0].get(_EXR_COMMENT)
+    return found[1] if found else None
+
+
+def _with_exr_attributes(
+    data: bytes, attributes: tuple[tuple[bytes, bytes, bytes], ...], comment: str
+) -> bytes:
+    """The encoder's file with more in its header, and so with every block further down."""
+    head, _ = _exr_header(data)
+    at, blocks = _exr_table(data)
+    offsets = struct.unpack(f"<{blocks}Q", data[at : at + 8 * blocks])
+    head |= {name: (kind, value) for name, kind, value in attributes}
+    said = head.get(_EXR_COMMENT, (b"", b""))[1].decode("utf-8", "replace")
+    if comment not in said:
+        head[_EXR_COMMENT] = (b"string", f"{said}\n{comment}".strip().encode())
+    written = b"".join(
+        name + b"\0" + kind + b"\0" + struct.pack("<i", len(value)) + value
+        for name, (kind, value) in head.items()
+        if len(name) <= _EXR_LONGEST_NAME
+    )
+    moved = 8 + len(written) + 1 - at
+    table = struct.pack(f"<{blocks}Q", *(offset + moved for offset in offsets))
+    return data[:8] + written + b"\0" + table + data[at + 8 * blocks :]
 
 
 def dpx_bytes(
@@ -166,12 +223,25 @@ def _with_dpx_header(data: bytes, header: bytes | None, xmp: bytes | None) -> by
     return bytes(head) + room + data[start:]
 
 
-def exr_bytes(rgb: NDArray[np.uint16], alpha: NDArray[np.uint16] | None) -> bytes:
-    """An OpenEXR file in 32-bit float linear light, from sRGB-encoded 16-bit codes (H, W, 3)."""
-    linear = [srgb_decode(rgb[..., i]) for i in (1, 2, 0)]
-    if alpha is None:
-        return _encode("exr", "gbrpf32le", linear)
-    return _encode("exr", "gbrapf32le", [*linear, alpha.astype(np.float32) / np.float32(65535)])
+def exr_bytes(
+    rgb: NDArray[np.uint16],
+    alpha: NDArray[np.uint16] | None,
+    attributes: tuple[tuple[bytes, bytes, bytes], ...] = (),
+    comment: str = "",
+) -> bytes:
+    """An OpenEXR file in 32-bit float linear light.
+
+    Args:
+        rgb: (H, W, 3) sRGB-encoded 16-bit codes.
+        alpha: (H, W) or None.
+        attributes: of the source's header; see `StillMetadata.exr_attributes`.
+        comment: goes into the header, behind what the source's comment says.
+    """
+    planes, pix_fmt = [srgb_decode(rgb[..., i]) for i in (1, 2, 0)], "gbrpf32le"
+    if alpha is not None:
+        planes.append(alpha.astype(np.float32) / np.float32(65535))
+        pix_fmt = "gbrapf32le"
+    return _with_exr_attributes(_encode("exr", pix_fmt, planes), attributes, comment)
 
 
 def srgb_encode(linear: NDArray[Any]) -> NDArray[np.uint16]:

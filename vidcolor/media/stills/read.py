@@ -12,7 +12,7 @@ import numpy as np
 
 from vidcolor.errors import InputError
 from vidcolor.media.stills import exif, jpeg, png
-from vidcolor.media.stills.film import user_data
+from vidcolor.media.stills.film import exr_comment, user_data
 from vidcolor.media.stills.types import Picture, StillMetadata, check_size
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _silent(logger: str) -> Iterator[None]:
 
 
 def xmp_of(path: Path, name: str) -> bytes | None:
-    """The XMP packet of a file of format `name`, without decoding pixels.
+    """The XMP packet (of OpenEXR the comment) of a file of format `name`, without its pixels.
 
     Raises:
         OSError, ValueError: the file cannot be read or is not built like that format.
@@ -199,6 +199,8 @@ def xmp_of(path: Path, name: str) -> bytes | None:
         return packet
     if name == "dpx":
         return user_data(path.read_bytes()) or None
+    if name == "exr":
+        return exr_comment(path.read_bytes())
     return None
 
 

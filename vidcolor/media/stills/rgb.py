@@ -34,17 +34,18 @@ def bands(height: int) -> Iterator[slice]:
         yield slice(top, min(top + _BAND, height))
 
 
-def grey_of_rgb(rgb: NDArray[Any], grey_from: GreyFrom, matrix: Matrix, bits: int) -> Plane:
-    """R'G'B' code values (H, W, 3) -> the plane to work from, (H, W), rounded at most once."""
+def grey_of_rgb(
+    rgb: NDArray[Any], grey_from: GreyFrom, matrix: Matrix, bits: int, wanted: int
+) -> Plane:
+    """R'G'B' codes of `bits` (H, W, 3) -> the plane to work from, of `wanted`, rounded once."""
     if grey_from == "lightest":
-        lightest: Plane = rgb.max(axis=-1)
-        return lightest
+        return to_depth(rgb.max(axis=-1), bits, wanted)
     if grey_from != "luma":
-        channel: Plane = np.ascontiguousarray(rgb[..., ("red", "green", "blue").index(grey_from)])
-        return channel
-    luma: Plane = np.empty(rgb.shape[:2], rgb.dtype)
+        channel = rgb[..., ("red", "green", "blue").index(grey_from)]
+        return to_depth(np.ascontiguousarray(channel), bits, wanted)
+    luma: Plane = np.empty(rgb.shape[:2], np.uint8 if wanted <= 8 else np.uint16)
     for rows in bands(rgb.shape[0]):
-        luma[rows] = luma_of_rgb(rgb[rows], matrix, bits, bits)
+        luma[rows] = luma_of_rgb(rgb[rows], matrix, bits, wanted)
     return luma
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 from vidcolor.colour.ycbcr import Coding
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 Tint = Literal["grey", "tinted", "colour"]
 GreyFrom = Literal["luma", "red", "green", "blue", "lightest"]
+
+_UNDEFINED = 0xFFFFFFFF
+_FINEST_ASPECT = 1000
 
 MAX_PIXELS = 300_000_000
 """Larger pictures are refused before anything is decoded; a scan of 20000×12000 is within it."""
@@ -45,6 +50,8 @@ class StillMetadata:
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
     """Name and data of other PNG chunks (texts, gamma, time)."""
     dpx_header: bytes | None = None
+    exr_attributes: tuple[tuple[bytes, bytes, bytes], ...] = ()
+    """Name, type and value of the header's attributes that do not describe the coding."""
     premultiplied: bool = False
     """Alpha is associated: the colour values are already weighted with it."""
     compressed: bool = True
@@ -113,9 +120,39 @@ class Still:
         return Coding(self.bits, full_range=True)
 
     @property
+    def pixel_aspect(self) -> Fraction | None:
+        """Width of a pixel over its height, where a scan's header says that it is not square."""
+        said = self.metadata
+        aspect = Fraction(0)
+        if said.dpx_header is not None:
+            across, down = struct.unpack(_order(said.dpx_header) + "II", said.dpx_header[1628:1636])
+            if _UNDEFINED not in (across, down) and down:
+                aspect = Fraction(across, down)
+        for name, _, value in said.exr_attributes:
+            if name == b"pixelAspectRatio":
+                aspect = Fraction(struct.unpack("<f", value)[0]).limit_denominator(_FINEST_ASPECT)
+        return aspect if 0 < aspect != 1 else None
+
+    @property
+    def timecode(self) -> str | None:
+        """SMPTE time code of a DPX frame, ``01:00:00:00``; drop frame is not told apart."""
+        header = self.metadata.dpx_header
+        if header is None:
+            return None
+        (code,) = struct.unpack(_order(header) + "I", header[1920:1924])
+        digits = f"{code:08x}"
+        if code == _UNDEFINED or not digits.isdecimal():
+            return None
+        return ":".join(digits[n : n + 2] for n in range(0, 8, 2))
+
+    @property
     def luma_unit(self) -> NDArray[np.float32]:
         """Luma as (H, W) float32 in [0, 1]."""
         return self.coding.luma_to_unit(self.luma)
+
+
+def _order(dpx_header: bytes) -> str:
+    return ">" if dpx_header[:4] == b"SDPX" else "<"
 
 
 def check_size(path: Path, width: int, height: int) -> None:

@@ -39,8 +39,12 @@ _HOLDS: dict[str, set[str]] = {
     "webp": {"exif", "xmp", "icc", "alpha", "orientation"},
     "bmp": set(),
     "dpx": {"alpha", "dpx_header", "xmp"},
-    "exr": {"alpha"},
+    "exr": {"alpha", "xmp", "exr_attributes"},
 }
+_SAID = (
+    *("exif", "icc", "photoshop", "iptc", "png_chunks", "jpeg_segments"),
+    *("dpx_header", "exr_attributes"),
+)
 _WORDS = {
     "exif": "EXIF",
     "icc": "the colour profile",
@@ -49,6 +53,7 @@ _WORDS = {
     "png_chunks": "PNG's texts and further chunks",
     "jpeg_segments": "JPEG's comments and further segments",
     "dpx_header": "what the DPX header says of the film",
+    "exr_attributes": "what the OpenEXR header says",
     "alpha": "transparency",
     "orientation": "the orientation: the picture will lie as it is stored",
 }
@@ -64,6 +69,8 @@ class Colouring:
     metadata: StillMetadata
     """As it shall be written."""
     quality: int | None
+    comment: str = ""
+    """How the colour came about, for formats that have no XMP."""
 
     def rgb(self, bits: int) -> NDArray[Any]:
         """R'G'B' (H, W, 3) of that depth, whose luma is the still's at that depth, exactly."""
@@ -111,7 +118,7 @@ def encode(job: Colouring, name: str) -> tuple[bytes, tuple[str, ...]]:
 def _losses(job: Colouring, name: str) -> tuple[str, ...]:
     """Warnings about what the format has no place for."""
     still, holds, what = job.still, _HOLDS[name], []
-    for key in ("exif", "icc", "photoshop", "iptc", "png_chunks", "jpeg_segments", "dpx_header"):
+    for key in _SAID:
         if getattr(job.metadata, key) and key not in holds:
             what.append(_WORDS[key])
     if still.alpha is not None and ("alpha" not in holds or _dpx_drops_alpha(still, name)):
@@ -234,7 +241,8 @@ def _dpx(job: Colouring) -> bytes:
 
 def _exr(job: Colouring) -> bytes:
     samples = job.samples(16)
-    return exr_bytes(samples[..., :3], samples[..., 3] if samples.shape[-1] > 3 else None)
+    alpha = samples[..., 3] if samples.shape[-1] > 3 else None
+    return exr_bytes(samples[..., :3], alpha, job.metadata.exr_attributes, job.comment)
 
 
 def _tiff(job: Colouring) -> bytes:

@@ -1,0 +1,68 @@
+"""Stopped in the middle: nothing half done under a final name, and the next run is as if first."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_runs import spawn_flat
+from clips import ffmpeg
+
+from vidcolor.media.probe import probe
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("long") / "long.mp4"
+    picture = "testsrc2=size=640x480:rate=25:duration=40,format=gray,format=yuv420p"
+    ffmpeg("-f", "lavfi", "-i", picture, "-c:v", "libx264", "-preset", "ultrafast", str(path))
+    return path
+
+
+def start(film: Path, folder: Path, *more: str) -> subprocess.Popen[str]:
+    """Begin to colour; returns in the middle of encoding."""
+    process = spawn_flat("colorize", film, "-o", folder / "out.mp4", "--json", *more, cwd=folder)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if '"progress"' in line:
+            break
+    assert process.poll() is None
+    assert partials(folder)
+    return process
+
+
+def partials(folder: Path) -> list[str]:
+    return [p.name for p in folder.iterdir() if p.name.endswith(".partial")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_politely(number: int, long_film: Path, tmp_path: Path) -> None:
+    before = hashlib.sha256(long_film.read_bytes()).digest()
+    process = start(long_film, tmp_path)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err == "vidcolor: stopped; no unfinished file is left behind\n"
+    assert '"exit_code": 130' in out.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
+    assert hashlib.sha256(long_film.read_bytes()).digest() == before
+
+
+def test_killed_and_begun_again(long_film: Path, tmp_path: Path) -> None:
+    process = start(long_film, tmp_path)
+    process.kill()
+    process.communicate()
+    time.sleep(0.1)
+    assert partials(tmp_path), "a killed process cannot tidy up"
+    again = spawn_flat("colorize", long_film, "-o", "out.mp4", "--end", 1, cwd=tmp_path)
+    _, err = again.communicate(timeout=60)
+    assert (again.returncode, err) == (0, "")
+    assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
+    assert probe(tmp_path / "out.mp4").video.num_frames == 25

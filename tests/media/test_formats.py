@@ -1,0 +1,265 @@
+"""Invariant 1: the recorded luma comes out bit for bit, whatever it was recorded in."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from vidcolor.colour.ycbcr import MATRICES, Coding, change_depth
+from vidcolor.film import job
+from vidcolor.media.planes import luma_plane, pixel_layout, plane_array
+
+PAL = Fraction(25)
+SHAPES = ("420", "422", "444")
+PLANAR = [f"yuv{shape}p{depth}" for shape in SHAPES for depth in ("", "10le", "12le", "16le")]
+PLANAR += ["yuv410p", "yuv411p", "yuv440p", "yuva420p", "yuva444p10le"]
+PLANAR += ["gray", "gray10le", "gray12le", "gray16le"]
+CODECS = [
+    ("mp4", "libx264", "yuv420p"),
+    ("mp4", "libx264", "yuvj420p"),
+    ("mkv", "libx264", "yuv422p10le"),
+    ("mp4", "libx265", "yuv420p"),
+    ("mp4", "libx265", "gray10le"),
+    ("mov", "prores_ks", "yuv422p10le"),
+    ("mov", "prores_ks", "yuva444p10le"),  # decodes as 12 bits
+    ("mov", "dnxhd", "yuv422p"),
+    ("mov", "cfhd", "yuv422p10le"),
+    ("mpg", "mpeg2video", "yuv420p"),
+    ("mpg", "mpeg1video", "yuv420p"),
+    ("ts", "libx264", "yuv420p"),
+    ("ts", "mpeg2video", "yuv420p"),
+    ("mxf", "mpeg2video", "yuv422p"),
+    ("avi", "mpeg4", "yuv420p"),
+    ("avi", "mjpeg", "yuvj422p"),
+    ("avi", "utvideo", "yuv420p"),
+    ("avi", "huffyuv", "yuv422p"),
+    ("avi", "v210", "yuv422p10le"),
+    ("avi", "ffvhuff", "gray16le"),
+    ("nut", "rawvideo", "yuv420p"),
+    ("nut", "rawvideo", "gray14le"),
+    ("webm", "libvpx-vp9", "yuv420p"),
+    ("webm", "libvpx", "yuv420p"),
+    ("mkv", "libsvtav1", "yuv420p10le"),
+    ("mkv", "jpeg2000", "yuv420p"),
+    ("flv", "flv", "yuv420p"),
+    ("wmv", "wmv2", "yuv420p"),
+    ("ogv", "libtheora", "yuv420p"),
+    ("y4m", "wrapped_avframe", "yuv420p"),
+]
+OPTIONS = {
+    "libx265": ("-x265-params", "log-level=none"),
+    "dnxhd": ("-profile:v", "dnxhr_sq"),
+}
+SIZES = {"dnxhd": (256, 128)}
+
+
+@pytest.mark.parametrize("pix_fmt", PLANAR)
+def test_archive_keeps_the_luma_of_every_planar_format(clip, coloured, pix_fmt):
+    film = coloured(clip("mkv", "ffv1", pix_fmt),
+                    purpose="archive")  # fmt: skip
+    film.expect_same_luma()
+    film.expect_same_times()
+    assert film.after.bits == film.before.bits
+    assert film.result.plan.encoder.encoder == "ffv1"
+
+
+@pytest.mark.parametrize(("suffix", "codec", "pix_fmt"), CODECS)
+def test_archive_keeps_the_luma_of_every_codec(clip, coloured, suffix, codec, pix_fmt):
+    source = clip(suffix, codec, pix_fmt, *OPTIONS.get(codec, ()), size=SIZES.get(codec, (96, 64)),
+                  rate=PAL)  # fmt: skip
+    film = coloured(source, purpose="archive")
+    film.expect_same_luma()
+    film.expect_same_times(0.0005)
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "first", "step"),
+    [("nv12", 0, 1), ("yuyv422", 0, 2), ("yvyu422", 0, 2), ("uyvy422", 1, 2), ("ya8", 0, 2)],
+)
+def test_packed_luma_is_unpacked_by_hand(clip, coloured, pix_fmt, first, step):
+    film = coloured(clip("nut", "rawvideo", pix_fmt), purpose="archive")
+    rows = []
+    for frame in film.before.frames:
+        plane = np.frombuffer(frame.planes[0], np.uint8).reshape(frame.height, -1)
+        rows.append(plane[:, first : first + step * frame.width : step])
+    film.expect_same_luma(np.stack(rows))
+
+
+@pytest.mark.parametrize("pix_fmt", ["p010le", "p016le", "y210le", "yuv420p10be", "xv30le"])
+def test_luma_stored_at_the_top_of_a_word_or_big_endian(pix_fmt):
+    flat = av.VideoFrame(64, 32, "yuv444p10le" if "16" not in pix_fmt else "yuv444p16le")
+    layout = pixel_layout(flat.format.name)
+    codes = (np.arange(64 * 32).reshape(32, 64) * 31 % (1 << layout.bits)).astype(np.uint16)
+    for plane in flat.planes:
+        plane_array(plane, layout.bits)[:] = 1 << (layout.bits - 1)
+    plane_array(flat.planes[0], layout.bits)[:] = codes
+    packed = flat.reformat(format=pix_fmt)
+    luma = luma_plane(packed, pixel_layout(pix_fmt), MATRICES["bt709"])
+    np.testing.assert_array_equal(luma, codes)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "pix_fmt"),
+    [
+        ("nut", "rawvideo", "rgb24"),
+        ("nut", "rawvideo", "rgb48le"),
+        ("mkv", "ffv1", "gbrp10le"),
+        ("mkv", "ffv1", "gbrp12le"),
+        ("mkv", "ffv1", "bgr0"),
+        ("mov", "qtrle", "rgb24"),
+        ("nut", "rawvideo", "monow"),
+        ("avi", "png", "pal8"),
+    ],
+)
+def test_rgb_is_converted_once_at_ten_bits_or_more(clip, coloured, suffix, codec, pix_fmt):
+    """Against the definition in float64; a tie may round either way."""
+    film = coloured(clip(suffix, codec, pix_fmt), purpose="archive")
+    video = film.result.plan.video
+    assert video.coding.full_range
+    assert video.coding.bits == film.after.bits >= 10
+    for source, result in zip(film.before.frames, film.after.luma, strict=True):
+        rgb, top = _rgb(source)
+        matrix = video.matrix
+        weights = np.array([matrix.kr, matrix.kg, matrix.kb])
+        expected = rgb @ weights * (video.coding.luma_span / top)
+        assert np.abs(expected - result).max() < 0.5 + 0.02
+    assert film.after.colour["matrix"] == video.matrix.code
+
+
+def _rgb(frame):
+    """(H, W, 3) float64 and the largest code value, read without vidcolor."""
+    if frame.format.name.startswith("gbrp"):
+        green, blue, red = (
+            np.frombuffer(p, np.uint16).reshape(p.height, -1)[:, : p.width] for p in frame.planes
+        )
+        bits = frame.format.components[0].bits
+        return np.stack([red, green, blue], -1).astype(np.float64), (1 << bits) - 1
+    deep = frame.format.components[0].bits > 8
+    picture = frame.to_ndarray(format="rgb48le" if deep else "rgb24")
+    return picture.astype(np.float64), 65535 if deep else 255
+
+
+def test_equal_greys_in_rgb_become_exactly_that_grey(clip, coloured):
+    """A scan of a grey film in RGB: code n of 8 bits becomes the luma code of the same grey."""
+    film = coloured(clip("nut", "rawvideo", "rgb24", vf="format=gray"), purpose="archive")
+    grey = np.stack([f.to_ndarray(format="rgb24")[..., 0] for f in film.before.frames])
+    np.testing.assert_array_equal(film.after.luma, np.rint(grey * (1023 / 255)).astype(np.uint16))
+
+
+COLOUR_TAGS = {
+    "bt601": ("smpte170m", "smpte170m", "smpte170m", 6),
+    "bt709": ("bt709", "bt709", "bt709", 1),
+    "bt2020": ("bt2020nc", "bt2020", "bt2020-10", 9),
+    "untagged": None,
+}
+
+
+@pytest.mark.parametrize("tags", COLOUR_TAGS)
+@pytest.mark.parametrize("full", [False, True], ids=["limited", "full"])
+@pytest.mark.parametrize(("suffix", "purpose"), [("mkv", "archive"), ("mp4", "delivery")])
+def test_range_and_colour_tags(clip, coloured, tags, full, suffix, purpose):
+    film = coloured(_tagged(clip, tags, full), suffix, purpose=purpose)
+    before, after = film.before.colour, film.after.colour
+    assert after["range"] == before["range"] == (2 if full else 1)
+    assert after["primaries"] == before["primaries"]
+    assert after["transfer"] == before["transfer"]
+    assumed = MATRICES["smpte170m"].code  # by players, of untagged SD
+    assert after["matrix"] == (COLOUR_TAGS[tags] or (assumed,))[-1]
+    if purpose == "archive":
+        film.expect_same_luma()
+
+
+def test_a_range_that_cannot_be_said_is_warned_of(clip, coloured):
+    """ProRes in MOV has no place for it; the luma stays as it was all the same."""
+    for full in (False, True):
+        film = coloured(_tagged(clip, "bt709", full), "mov", purpose="editing")
+        assert any("full range" in w for w in film.result.warnings) == full
+
+
+def _tagged(clip, tags, full):
+    vf = "null"
+    if COLOUR_TAGS[tags]:
+        space, primaries, transfer, _ = COLOUR_TAGS[tags]
+        vf = f"setparams=colorspace={space}:color_primaries={primaries}:color_trc={transfer}"
+    return clip("mkv", "ffv1", "yuv422p10le", "-color_range", "pc" if full else "tv", vf=vf)
+
+
+@pytest.mark.parametrize("size", [(101, 77), (2, 2), (1, 1), (3, 1), (1, 64), (350, 2), (16, 16)])
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "gray10le"])
+def test_odd_and_tiny_sizes(clip, coloured, size, pix_fmt):
+    source = clip("nut", "rawvideo", pix_fmt, size=size)
+    film = coloured(source, "mkv", purpose="archive")
+    film.expect_same_luma()
+    assert film.after.shape["size"] == size
+    lossless = (("qp", "0"),)
+    coloured(source, "mp4", encoder="libx264", encoder_options=lossless).expect_same_luma()
+
+
+LOSSLESS = [
+    ("libx264", {"encoder_options": (("qp", "0"),)}),
+    ("libx265", {"encoder_options": (("x265-params", "lossless=1"),)}),
+    ("libvpx-vp9", {"encoder_options": (("lossless", "1"),)}),
+    ("ffv1", {}),
+]
+
+
+@pytest.mark.parametrize(("encoder", "options"), LOSSLESS, ids=[e for e, _ in LOSSLESS])
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuvj420p"])
+def test_lossless_encoders_lose_nothing(clip, coloured, encoder, options, pix_fmt):
+    source = clip("mp4", "libx264", pix_fmt)
+    coloured(source, "mp4", encoder=encoder, **options).expect_same_luma()
+
+
+@pytest.mark.parametrize(
+    ("source", "suffix", "options", "bits"),
+    [
+        (("mp4", "libx264", "yuv420p"), "mp4", {}, 8),
+        (("mkv", "ffv1", "yuv420p10le"), "mp4", {}, 10),
+        (("mp4", "libx264", "yuv420p"), "mov", {"purpose": "editing"}, 10),
+        (("mp4", "libx264", "yuvj420p"), "mov", {"purpose": "editing"}, 10),
+        (("mkv", "ffv1", "gray"), "webm", {}, 8),
+        (("mkv", "ffv1", "yuv420p12le"), "mp4", {}, 12),
+        (("mkv", "ffv1", "yuv420p16le"), "mkv", {}, 16),
+        (("mov", "prores_ks", "yuva444p10le"), "mkv", {"purpose": "editing"}, 12),
+    ],
+)
+def test_the_encoder_is_handed_the_exact_luma(
+    clip, coloured, monkeypatch, source, suffix, options, bits
+):
+    """What a lossy encoder makes of it is its business; what it is given is ours."""
+    handed = []
+
+    class Spy(job.FilmWriter):
+        def write(self, picture, pts, duration):
+            layout = pixel_layout(picture.format.name)
+            handed.append((plane_array(picture.planes[0], layout.bits).copy(), layout.bits))
+            super().write(picture, pts, duration)
+
+    monkeypatch.setattr(job, "FilmWriter", Spy)
+    film = coloured(clip(*source), suffix, **options)
+    coding = film.result.plan.video.coding
+    assert {depth for _, depth in handed} == {bits}
+    raised = change_depth(film.before.luma, Coding(coding.bits, coding.full_range), bits)
+    np.testing.assert_array_equal(np.stack([plane for plane, _ in handed]), raised)
+
+
+def test_fewer_bits_only_when_asked(clip, coloured):
+    source = clip("mkv", "ffv1", "yuv420p12le")
+    film = coloured(source, "mkv", encoder="ffv1", pix_fmt="yuv420p10le")
+    expected = np.minimum((film.before.luma.astype(np.uint32) + 2) >> 2, 1023)
+    np.testing.assert_array_equal(film.after.luma, expected)
+    assert any("rounded from 12 to 10" in w for w in film.result.warnings)
+
+
+def test_the_colour_is_what_the_generator_said(clip, coloured):
+    """Chroma is really written: not neutral, and the same in every pixel format."""
+    means = []
+    for pix_fmt in ("yuv420p", "yuv444p"):
+        film = coloured(clip("mkv", "ffv1", pix_fmt, vf="eq=contrast=0"), purpose="archive")
+        planes = film.after.frames[3].planes
+        means.append([plane_array(plane, 8).mean() for plane in planes[1:]])
+    assert means[0] == pytest.approx(means[1], abs=1)
+    assert means[0][0] < 125 and means[0][1] > 131, "sepia lies between yellow and red"

@@ -1,0 +1,187 @@
+"""`vidcolor colorize` at work: what is printed while it goes through its items."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vidcolor.cli.console import clock
+from vidcolor.errors import UsageError
+from vidcolor.files import check_target
+from vidcolor.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vidcolor.cli.console import Console
+    from vidcolor.options import ColorizeOptions
+    from vidcolor.work import Item, Outcome, Tally
+
+_FRAME_SUFFIXES = (".dpx", ".exr")
+
+
+def colour_everything(
+    inputs: Sequence[Path],
+    out: Path | None,
+    out_dir: Path | None,
+    options: ColorizeOptions,
+    reports: Sequence[Path],
+    console: Console,
+) -> int:
+    """Colour what was named and say what came of it; the exit code.
+
+    Raises:
+        VidcolorError: nothing can be done at all.
+    """
+    from vidcolor.colorizer import Colorizer
+    from vidcolor.work import Tally, gather, run_items
+
+    _check_reports(reports, inputs, options)
+    items = gather(inputs, out, out_dir, options)
+    _announce(inputs, items, console)
+    colorizer = Colorizer(options.model, options.device, options.precision, options.vividness)
+    tally, began = Tally(), time.monotonic()
+
+    def started(item: Item) -> None:
+        console.event("start", kind=item.kind, source=str(item.source), target=str(item.target))
+        if item.kind != "photo":
+            console.say(f"{item.source}: a {item.kind}, to {item.target}")
+
+    try:
+        for outcome in run_items(
+            items, options, colorizer, started=started, progress=console.progress
+        ):
+            tally.outcomes.append(outcome)
+            _tell(outcome, options, console)
+            _count_photos(tally, items, console)
+    finally:
+        console.end_progress()
+    _sum_up(tally, time.monotonic() - began, console)
+    _write_reports(reports, tally, options)
+    return _exit_code(tally, options)
+
+
+def _exit_code(tally: Tally, options: ColorizeOptions) -> int:
+    errors = [o.error for o in tally.outcomes if o.error is not None]
+    if len(tally.outcomes) == 1 and errors:
+        return errors[0].exit_code
+    lost = tally.count("damaged") and not options.allow_damaged
+    return 1 if errors or lost else 0
+
+
+def _announce(inputs: Sequence[Path], items: Sequence[Item], console: Console) -> None:
+    """Say what was found in folders."""
+    for path in inputs:
+        inside = [i for i in items if path in i.source.parents]
+        if not inside:
+            continue
+        kinds = Counter(i.kind for i in inside)
+        found = " and ".join(f"{n} {kind}{'s' * (n != 1)}" for kind, n in sorted(kinds.items()))
+        targets = {i.target.parent for i in inside}
+        console.say(f"{path}: a folder with {found}, to {Path(os.path.commonpath(targets))}")
+        if len(inside) > 1 and all(i.source.suffix.lower() in _FRAME_SUFFIXES for i in inside):
+            console.warn(
+                "its pictures are coloured one by one; if they are the frames of a film, say "
+                "--fps 24",
+                path,
+            )
+
+
+def _tell(outcome: Outcome, options: ColorizeOptions, console: Console) -> None:
+    """One line for what came of an item, and one for each warning."""
+    item, result = outcome.item, outcome.result
+    if item.kind != "photo":
+        console.end_progress()
+    if outcome.skipped:
+        console.event("skipped", source=str(item.source), target=str(item.target))
+        console.say(f"{item.target}: done before")
+    if outcome.error is not None:
+        text, code = str(outcome.error), outcome.error.exit_code
+        console.failed(text, source=str(item.source), exit_code=code)
+    if result is None:
+        return
+    for warning in result.warnings:
+        console.warn(warning, item.source)
+    console.event("done", **_facts(outcome))
+    console.say(f"{item.target}: {_summary(outcome)}")
+    if result.damaged and not options.allow_damaged:
+        console.warn(
+            f"is damaged: {item.target} holds what could be read; exit code 1 without "
+            "--allow-damaged",
+            item.source,
+        )
+
+
+def _summary(outcome: Outcome) -> str:
+    result = outcome.result
+    if result is None or outcome.item.kind == "photo":
+        return f"done in {clock(result.seconds)}" if result else ""
+    rate = result.num_frames / max(result.seconds, 1e-9)
+    frames = f"{result.num_frames} frame{'s' * (result.num_frames != 1)}"
+    return f"{frames} in {clock(result.seconds)}, {rate:.1f} fps"
+
+
+def _facts(outcome: Outcome) -> dict[str, Any]:
+    result = outcome.result
+    if result is None:
+        return {}
+    return {
+        "kind": outcome.item.kind,
+        "source": str(result.source),
+        "target": str(result.target),
+        "frames": result.num_frames,
+        "seconds": round(result.seconds, 3),
+        "warnings": list(result.warnings),
+        "damaged": result.damaged,
+        "recipe": result.provenance.recipe,
+    }
+
+
+def _count_photos(tally: Tally, items: Sequence[Item], console: Console) -> None:
+    """Move the bar of a run over several photographs."""
+    done, total = len(tally.outcomes), len(items)
+    if total > 1 and done < total and tally.outcomes[-1].item.kind == "photo":
+        folder = Path(os.path.commonpath([i.source.absolute().parent for i in items]))
+        console.progress(Progress(folder, "pictures", done, total))
+
+
+def _sum_up(tally: Tally, seconds: float, console: Console) -> None:
+    done, skipped, failed = (tally.count(w) for w in ("done", "skipped", "failed"))
+    damaged = tally.count("damaged")
+    console.event(
+        "summary",
+        done=done,
+        skipped=skipped,
+        failed=failed,
+        damaged=damaged,
+        seconds=round(seconds, 3),
+    )
+    if len(tally.outcomes) > 1:
+        lost = f" ({damaged} of them damaged)" if damaged else ""
+        console.say(
+            f"{done} done{lost}, {skipped} done before, {failed} failed, in {clock(seconds)}"
+        )
+
+
+def _check_reports(
+    reports: Sequence[Path], sources: Sequence[Path], options: ColorizeOptions
+) -> None:
+    """Find out before the work, not after it, that a report cannot be written."""
+    for path in reports:
+        if path.suffix.lower() not in (".json", ".html"):
+            raise UsageError(f"{path}: a report is a .json or an .html file")
+        check_target(path, sources, options.force)
+
+
+def _write_reports(reports: Sequence[Path], tally: Tally, options: ColorizeOptions) -> None:
+    if not reports:
+        return
+    from vidcolor.evaluation.record import records_of
+    from vidcolor.evaluation.report import write_report
+
+    records = records_of(tally, options)
+    for path in reports:
+        write_report(path, records)

@@ -1,0 +1,92 @@
+"""The picture stream of an output, as planned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import av
+from av.codec.context import Flags
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from vidcolor.media.planes import PixelLayout
+    from vidcolor.media.probe import VideoInfo
+
+MOVFLAGS = {"mp4": "+write_colr", "mov": "+write_colr"}
+"""Without it these say range and matrix only where primaries and transfer are known too."""
+
+MUXERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+    ".mxf": "mxf",
+}
+"""Containers that a film can be written to, by suffix."""
+
+CONSTANT_RATE_MUXERS = ("mxf",)
+_INTERLACING_ENCODERS = ("libx264", "mpeg2video", "mpeg4", "prores_ks", "dnxhd", "h264_nvenc")
+_FIELD_FLAG_ENCODERS = (*_INTERLACING_ENCODERS, "ffv1")
+_PROGRESSIVE = (0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderPlan:
+    """How the picture is written."""
+
+    muxer: str
+    encoder: str
+    layout: PixelLayout
+    options: dict[str, str]
+    time_base: Fraction
+    lossless_luma: bool
+    """False if the user's pixel format has fewer bits than the source's luma."""
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def constant_rate(self) -> bool:
+        """Whether the container itself counts frames and knows no time stamps."""
+        return self.muxer in CONSTANT_RATE_MUXERS
+
+
+def add_picture_stream(
+    container: av.container.OutputContainer, plan: EncoderPlan, video: VideoInfo
+) -> av.VideoStream:
+    """Add the picture to an output, with every tag that must be known before the header."""
+    stream = container.add_stream(plan.encoder, rate=video.rate)
+    if not isinstance(stream, av.VideoStream):
+        raise TypeError(f"{plan.encoder} makes no pictures")
+    context = stream.codec_context
+    context.width, context.height = video.width, video.height
+    context.pix_fmt = plan.layout.name
+    context.time_base = plan.time_base
+    context.options = dict(plan.options)
+    context.flags |= Flags.frame_duration
+    if video.sample_aspect_ratio:
+        context.sample_aspect_ratio = video.sample_aspect_ratio
+    context.color_range = 2 if video.coding.full_range else 1
+    context.colorspace = video.matrix.code
+    context.color_primaries = video.tags.primaries
+    context.color_trc = video.tags.transfer
+    _mark_fields(context, plan, video)
+    if video.display_matrix:
+        stream.set_display_matrix(list(video.display_matrix))
+    elif video.rotation_degrees:
+        stream.set_display_rotation(video.rotation_degrees)
+    return stream
+
+
+def _mark_fields(context: av.VideoCodecContext, plan: EncoderPlan, video: VideoInfo) -> None:
+    if video.field_order not in _PROGRESSIVE:
+        context.field_order = video.field_order
+    if video.interlaced and plan.encoder in _INTERLACING_ENCODERS and marks_fields(plan):
+        context.flags |= Flags.interlaced_dct | Flags.interlaced_me
+
+
+def marks_fields(plan: EncoderPlan) -> bool:
+    """Whether the encoded pictures say that they are interlaced; DNxHR knows whole frames only."""
+    frames_only = plan.encoder == "dnxhd" and plan.options.get("profile", "").startswith("dnxhr")
+    return plan.encoder in _FIELD_FLAG_ENCODERS and not frames_only
