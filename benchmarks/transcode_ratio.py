@@ -68,9 +68,7 @@ def run(*command: str) -> Cost:
         command[0],
         command,
         os.environ,
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)
-        ],
+        file_actions=[(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)],
     )
     _, status, usage = os.wait4(pid, 0)
     if status:

@@ -31,10 +31,10 @@ def test_earlier_result_survives_a_failure(tmp_path: Path, error: type[BaseExcep
 
 
 def test_full_disk_is_said_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"film\.mp4: the disk is full"):
-        with published(tmp_path / "film.mp4") as partial:
-            partial.write_bytes(b"half")
-            raise OSError(errno.ENOSPC, "No space left on device")
+    said = pytest.raises(OutputError, match=r"film\.mp4: the disk is full")
+    with said, published(tmp_path / "film.mp4") as partial:
+        partial.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
     assert not list(tmp_path.iterdir())
 
 

@@ -36,6 +36,15 @@ FILM_SUFFIXES = frozenset(
 """What counts as a film in a folder; a file named by itself may be called anything."""
 
 
+OTHER_PICTURES = frozenset(
+    (
+        *(".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".psd", ".tga", ".pcx", ".svg"),
+        *(".ppm", ".pgm", ".pnm", ".pbm", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf"),
+        *(".rw2", ".pdf", ".ico", ".cin", ".sgi"),
+    )
+)
+"""Pictures that are not read; FFmpeg would make films of one frame of some."""
+
 RESULT_SUFFIX = ".colour"
 """Stands before the suffix of a result that lies beside its source."""
 RESULT_FOLDER = "-colour"
@@ -135,6 +144,10 @@ def _items_of(
         raise InputError(f"{path}: no such file")
     elif is_photo(path):
         yield Item("photo", path, out or _photo_target(path, out_dir), repeatable=several)
+    elif path.suffix.lower() in OTHER_PICTURES:
+        raise InputError(
+            f"{path}: pictures called {path.suffix} are not read; convert it to TIFF or PNG"
+        )
     else:
         yield Item("film", path, out or _film_target(path, out_dir, options), repeatable=several)
 

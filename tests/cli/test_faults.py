@@ -98,6 +98,7 @@ FAULTS: dict[str, tuple[Callable[[Bench], Words], int, str]] = {
     "MP4 without its end": (lambda b: [b.film("reel.mp4", 0.4)], 1, "reel.mp4: not a film"),
     "Matroska without a frame": (lambda b: [b.film("reel.mkv", 0.01)], 1, "reel.mkv: "),
     "photo without pixels": (lambda b: [b.photo("photo.jpg", 0.01)], 1, "photo.jpg: "),
+    "other kind of picture": (lambda b: [b.file("a.HEIC", b"?" * 99)], 1, "a.HEIC: pictures cal"),
     "PNG bomb": (lambda b: [b.bomb("photo.png")], 1, "photo.png: declares 100000×100000"),
     "no such frames": (lambda b: ["scan_%06d.dpx"], 1, "scan_%06d.dpx: no such frames"),
     "two sequences": (

@@ -92,7 +92,7 @@ def extras(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def rich(clip, extras):
     """Two sounds, two subtitles, chapters, tags; an attachment in Matroska, time code elsewhere."""
 
-    def make(suffix: str) -> Path:
+    def make(suffix: str, vf: str = "null") -> Path:
         inputs = (*TWO_TONES, "-i", str(extras["srt"]), "-i", str(extras["ass"]),
                   "-i", str(extras["txt"]))  # fmt: skip
         maps = [word for n in range(5) for word in ("-map", str(n))]
@@ -103,14 +103,22 @@ def rich(clip, extras):
                    "-metadata:s:t:0", "filename=Pier.ttf")  # fmt: skip
         else:
             own = ("-c:a", "aac", "-c:s", "mov_text", "-timecode", "01:00:00:00")
-        return clip(suffix, "libx264", "yuv420p", *maps, *own, inputs=inputs, frames=40)
+        return clip(suffix, "libx264", "yuv420p", *maps, *own, inputs=inputs, frames=40, vf=vf)
 
     return make
 
 
-@pytest.mark.parametrize("suffix", ["mkv", "mp4", "mov"])
-def test_everything_is_copied_into_the_same_container(rich, coloured, suffix):
-    film = coloured(rich(suffix), suffix)
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        ("mkv", {}),
+        ("mp4", {}),
+        ("mov", {}),
+        ("mkv", {"purpose": "archive"}),  # its pixel aspect is added by a second copy
+    ],
+)
+def test_everything_is_copied_into_the_same_container(rich, coloured, suffix, options):
+    film = coloured(rich(suffix, vf="setsar=16/15"), suffix, **options)
     film.expect_same_times()
     for kind in ("audio", "subtitle", "attachment"):
         film.expect_same_streams(kind)

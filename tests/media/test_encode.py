@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import av
 import pytest
 
 from vidcolor.errors import UsageError
@@ -131,3 +132,11 @@ def test_x265_is_not_given_what_it_cannot_take(clip):
     video = probe(clip("mkv", "ffv1", "yuv420p", size=(96, 48))).video
     with pytest.raises(UsageError, match="smaller than 64"):
         plan_encoder(video, "mp4", EncoderRequest(encoder="libx265"))
+
+
+def test_the_source_does_not_force_its_kinds_of_picture(clip, coloured):
+    """FFV1 has key frames alone; the delivery copy must not."""
+    film = coloured(clip("mkv", "ffv1", "yuv420p"), "mp4")
+    with av.open(str(film.path)) as container:
+        keys = [p.is_keyframe for p in container.demux(video=0) if p.size]
+    assert keys == [True] + [False] * 11

@@ -7,10 +7,11 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from checks import first_plane, read_film
 
 from vidcolor.colour.ycbcr import MATRICES, Coding, change_depth
 from vidcolor.film import job
-from vidcolor.media.planes import luma_plane, pixel_layout, plane_array
+from vidcolor.media.planes import luma_plane, picture_with_chroma, pixel_layout, plane_array
 
 PAL = Fraction(25)
 SHAPES = ("420", "422", "444")
@@ -244,6 +245,19 @@ def test_the_encoder_is_handed_the_exact_luma(
     assert {depth for _, depth in handed} == {bits}
     raised = change_depth(film.before.luma, Coding(coding.bits, coding.full_range), bits)
     np.testing.assert_array_equal(np.stack([plane for plane, _ in handed]), raised)
+
+
+def test_composing_leaves_the_decoder_alone(clip):
+    """A decoded frame may be what the next one is predicted from: it must not be painted over."""
+    source = clip("mp4", "libx264", "yuv420p", "-g", "99")
+    black, grey = np.zeros((64, 96), np.uint8), np.full((32, 48), 128, np.uint8)
+    with av.open(str(source)) as container:
+        container.streams.video[0].thread_type = "NONE"
+        seen = []
+        for frame in container.decode(video=0):
+            seen.append(first_plane(frame))
+            picture_with_chroma(frame, "yuv420p", black, (grey, grey))
+    np.testing.assert_array_equal(np.stack(seen), read_film(source).luma)
 
 
 def test_fewer_bits_only_when_asked(clip, coloured):

@@ -10,6 +10,7 @@ import pytest
 from clips import ffmpeg
 
 from vidcolor.errors import InputError
+from vidcolor.media.packets import MAX_ERRORS_IN_A_ROW, read_past_damage
 from vidcolor.media.probe import probe
 from vidcolor.media.read import FilmReader
 
@@ -120,6 +121,30 @@ def test_reading_ends_when_nothing_decodes_any_more(clip, tmp_path):
     frames, damage = read(bad)
     assert 15 <= len(frames) < 40
     assert damage.is_damaged
+
+
+class Stumbling:
+    """A container whose demuxer fails at some packets, the way PyAV's does: by an exception."""
+
+    def __init__(self, steps):
+        self.format = type("Format", (), {"flags": 0})
+        self.streams = ()
+        self._steps = iter(steps)
+
+    def demux(self, _streams):
+        for step in self._steps:
+            if step == "bad":
+                raise av.InvalidDataError(1094995529, "Invalid data found")
+            yield step
+
+
+def test_demuxing_goes_on_after_errors_but_not_for_ever():
+    mistakes = []
+    container = Stumbling([1, "bad", 2, "bad", "bad", 3])
+    assert list(read_past_damage(container, [], lambda: mistakes.append(1))) == [1, 2, 3]
+    assert len(mistakes) == 3
+    hopeless = Stumbling([1, *["bad"] * (MAX_ERRORS_IN_A_ROW + 1), 2])
+    assert list(read_past_damage(hopeless, [])) == [1]
 
 
 @pytest.mark.parametrize(

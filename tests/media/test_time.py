@@ -9,6 +9,7 @@ import pytest
 from checks import read_film
 
 from vidcolor.errors import OutputError
+from vidcolor.media.target import mend_decode_time
 
 UNEVEN = "settb=1/90000,setpts='(N+floor(N/3)*2+floor(N/7)*5)/24/TB'"
 SLOW_THEN_FAST = "settb=1/90000,setpts='if(lt(N,4),N*10,36+N)/24/TB'"
@@ -57,6 +58,25 @@ def test_variable_rate(clip, coloured, suffix, options, pace):
         assert shown < duration < shown + 0.2
 
 
+@pytest.mark.parametrize(
+    ("suffix", "options"), [("mp4", {}), ("mov", {"purpose": "editing"}), ("mkv", {})]
+)
+def test_the_last_picture_stands_as_long_as_it_did(clip, coloured, tmp_path, suffix, options):
+    """The end title of a silent film: one picture, shown for a second."""
+    source = tmp_path / "title.mp4"
+    with av.open(str(clip("mp4", "ffv1", "yuv420p"))) as old, av.open(str(source), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        packets = [p for p in old.demux(video=0) if p.size]
+        packets[-1].duration = round(1 / packets[-1].time_base)
+        for packet in packets:
+            packet.stream = stream
+            new.mux(packet)
+    film = coloured(source, suffix, **options)
+    assert film.before.duration_s > 1.4
+    assert film.after.duration_s == pytest.approx(film.before.duration_s, abs=0.01)
+    assert not film.result.damaged
+
+
 def test_a_container_that_counts_frames_refuses_a_variable_rate(clip, coloured):
     source = clip("mkv", "ffv1", "yuv420p", *PASS[:4], vf=LIMPING, rate=Fraction(25))
     with pytest.raises(OutputError, match="constant frame rate"):
@@ -96,6 +116,22 @@ def test_start_offsets(clip, coloured, suffix, kind):
     assert len(after) == len(before)
     worst = max(abs(a - b) for (a, _), (b, _) in zip(after, before, strict=True))
     assert worst <= rounding + Fraction(1, 40000), "a tick of the sound's own clock"
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+@pytest.mark.parametrize("encoder", ["libx264", "libx265", "libsvtav1", "ffv1", "mpeg4"])
+def test_very_short_films(clip, coloured, encoder, frames):
+    """x265 makes decoding times up when it has one or two pictures only, now and then."""
+    source = clip("mp4", "ffv1", "yuv420p", frames=frames)
+    coloured(source, "mp4", encoder=encoder).expect_same_times()
+
+
+def test_made_up_decoding_times_are_mended():
+    for made_up in (-7036981793587225, 9187201950435737472, 1):
+        packet = av.Packet(b"x")
+        packet.pts, packet.dts, packet.time_base = 0, made_up, Fraction(1, 24)
+        mend_decode_time(packet)
+        assert packet.dts == 0
 
 
 def test_sound_that_begins_before_zero_moves_nothing(clip, coloured):

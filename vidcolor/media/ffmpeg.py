@@ -93,10 +93,13 @@ def complete_matroska(
         "map_chapters": 0,
         "avoid_negative_ts": "disabled",
         "default_mode": "passthrough",
+        "disposition:v:0": "default",  # said for one stream, ffmpeg invents none for the others
     }
     if display_aspect is not None:
         options["aspect:v:0"] = f"{display_aspect.numerator}:{display_aspect.denominator}"
-    if appendix is not None:
+    if appendix is None:
+        options["map"] = "0"  # of one input ffmpeg would take one stream a kind
+    else:
         more = ffmpeg.input(str(appendix.source), itsoffset=str(float(-appendix.shift)))
         streams += [more[str(index)] for index in appendix.indices]
         outside = appendix.outside()

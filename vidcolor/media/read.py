@@ -117,7 +117,7 @@ class FilmReader:
                 yield waiting
             waiting = frame
         if waiting is not None:
-            waiting.duration = self._nominal_step(waiting.picture)
+            waiting.duration = self._last_step(waiting)
             self._note_early_end(waiting)
             yield waiting
 
@@ -197,6 +197,16 @@ class FilmReader:
         if self._video.rate:
             return max(1, round(1 / (self._video.rate * self._video.time_base)))
         return int(picture.duration or 1)
+
+    def _last_step(self, last: Frame) -> int:
+        """How long the last frame stands: as it says, if the film's stated end says so too."""
+        step, stated = self._nominal_step(last.picture), self._video.stated_end_s
+        own = int(last.picture.duration or 0)
+        if own <= step or stated is None or self._end is not None:
+            return step
+        ends_s = float((last.pts + own) * self._video.time_base)
+        agreed = abs(ends_s - stated) <= 2 * float(step * self._video.time_base)
+        return own if agreed else step
 
     def _check_size(self, picture: av.VideoFrame, time: Fraction) -> None:
         video = self._video

@@ -78,8 +78,9 @@ def find_sequence(path: Path) -> ImageSequence:
     """
     files = _only_sequence_in(path) if path.is_dir() else _files_of_pattern(path)
     if not files:
-        what = "holds no numbered pictures" if path.is_dir() else "no such frames"
-        raise InputError(f"{path}: {what}; name them as scan_%06d.dpx")
+        if path.is_dir():
+            raise InputError(f"{path}: holds no numbered pictures, such as scan_000001.dpx")
+        raise InputError(f"{path}: no such frames; %06d stands for six digits or more, %d for any")
     return ImageSequence(path, dict(sorted(files.items())))
 
 
@@ -91,7 +92,7 @@ def _files_of_pattern(pattern: Path) -> dict[int, Path]:
     before, after = pattern.name[: match.start()], pattern.name[match.end() :]
     named = re.compile(f"^{re.escape(before)}({digits}){re.escape(after)}$")
     files: dict[int, Path] = {}
-    for path in pattern.parent.iterdir():
+    for path in sorted(pattern.parent.iterdir()):
         if found := named.match(path.name):
             _add(files, int(found[1]), path)
     return files
@@ -106,7 +107,7 @@ def _add(files: dict[int, Path], number: int, path: Path) -> None:
 
 def _only_sequence_in(folder: Path) -> dict[int, Path]:
     groups: dict[tuple[str, str], dict[int, Path]] = {}
-    for path in folder.iterdir():
+    for path in sorted(folder.iterdir()):
         match = _NUMBERED.match(path.name)
         if match and path.suffix.lower() in STILL_SUFFIXES and not path.name.startswith("."):
             _add(groups.setdefault((match[1], match[3].lower()), {}), int(match[2]), path)

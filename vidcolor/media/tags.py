@@ -19,6 +19,7 @@ _CONTAINER_OWN_TAGS = {
     "minor_version",
     "compatible_brands",
     "encoder",
+    "software",  # AVI's word for the encoder
     "duration",
     "timecode",  # goes with the picture
     # MXF's identity of one very file

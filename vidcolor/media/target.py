@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.codec.context import Flags
@@ -26,6 +26,9 @@ MUXERS = {
     ".mxf": "mxf",
 }
 """Containers that a film can be written to, by suffix."""
+
+MAX_REORDER_S = 3600
+"""No picture is decoded so much earlier than it is shown."""
 
 CONSTANT_RATE_MUXERS = ("mxf",)
 _INTERLACING_ENCODERS = ("libx264", "mpeg2video", "mpeg4", "prores_ks", "dnxhd", "h264_nvenc")
@@ -77,6 +80,18 @@ def add_picture_stream(
     elif video.rotation_degrees:
         stream.set_display_rotation(video.rotation_degrees)
     return stream
+
+
+def mend_decode_time(packet: av.Packet[Any]) -> None:
+    """Set a decoding time right that an encoder made up.
+
+    In a film of one or two pictures x265 takes it from memory that it never wrote to.
+    """
+    if packet.dts is None or packet.pts is None:
+        return
+    ahead = (packet.pts - packet.dts) * (packet.time_base or 0)
+    if not 0 <= ahead < MAX_REORDER_S:
+        packet.dts = packet.pts
 
 
 def _mark_fields(context: av.VideoCodecContext, plan: EncoderPlan, video: VideoInfo) -> None:

@@ -13,7 +13,13 @@ from vidcolor.errors import UsageError
 from vidcolor.media.log import ERROR, LogLine, ffmpeg_says, quiet_stderr
 from vidcolor.media.planes import plane_array
 from vidcolor.media.probe import FULL_RANGE, UNSPECIFIED
-from vidcolor.media.target import MOVFLAGS, MUXERS, EncoderPlan, add_picture_stream
+from vidcolor.media.target import (
+    MOVFLAGS,
+    MUXERS,
+    EncoderPlan,
+    add_picture_stream,
+    mend_decode_time,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,8 +57,9 @@ def try_out(plan: EncoderPlan, video: VideoInfo) -> tuple[str, ...]:
         names = ", ".join(unknown)
         raise UsageError(f"{plan.encoder} has no option {names}; see `ffmpeg -h encoder=…`")
     try:
-        scratch.mux(stream.encode(_grey(plan, video)))
-        scratch.mux(stream.encode(None))
+        for packet in (*stream.encode(_grey(plan, video)), *stream.encode(None)):
+            mend_decode_time(packet)
+            scratch.mux(packet)
         scratch.close()
         memory.seek(0)
         with av.open(memory, "r") as written:

@@ -15,7 +15,13 @@ from vidcolor.files import describe_os_error
 from vidcolor.media.company import temporary_beside
 from vidcolor.media.ffmpeg import complete_matroska
 from vidcolor.media.languages import language_for
-from vidcolor.media.target import MOVFLAGS, MUXERS, EncoderPlan, add_picture_stream
+from vidcolor.media.target import (
+    MOVFLAGS,
+    MUXERS,
+    EncoderPlan,
+    add_picture_stream,
+    mend_decode_time,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,6 +191,7 @@ class FilmWriter:
 
     def _mux(self, packets: list[av.Packet[Any]]) -> None:
         for packet in packets:
+            mend_decode_time(packet)
             if self._counter is not None:
                 self._counter.restamp(packet)
             ready = packet if self._ending is None else self._ending.delay(packet)

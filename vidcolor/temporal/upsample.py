@@ -51,11 +51,10 @@ class GuidedUpsampler:
         """Slope and offset of chroma over luma in every window, averaged: (H', W', 2) each."""
         mean_y = self._mean(luma)[..., None]
         mean_c = self._mean(chroma)
-        variance = self._mean(luma * luma)[..., None] - mean_y * mean_y
+        variance = self._mean(luma * luma)[..., None] - mean_y * mean_y + self.epsilon
         covariance = self._mean(chroma * luma[..., None]) - mean_c * mean_y
-        slope = covariance / (np.maximum(variance, np.float32(0)) + np.float32(self.epsilon))
-        offset: Array = mean_c - slope * mean_y
-        return self._mean(slope), self._mean(offset)
+        slope: Array = np.divide(covariance, np.maximum(variance, self.epsilon), dtype=np.float32)
+        return self._mean(slope), self._mean(mean_c - slope * mean_y)
 
     def _mean(self, image: Array) -> Array:
         """The mean over a (2r+1)² window, with the border repeated."""
