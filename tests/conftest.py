@@ -33,7 +33,9 @@ class FlatColorizer(Colorizer):
         self._generator = type("Flat", (), {"name": "flat", "digest": "0" * 64, "native_size": 32})
         self._upsample = GuidedUpsampler()
 
-    def predict(self, proxies: Sequence[Array], geometry: Geometry) -> list[Colour]:
+    def predict(
+        self, proxies: Sequence[Array], geometry: Geometry, vividness: float | None = None
+    ) -> list[Colour]:
         colours = []
         for proxy in proxies:
             stored = np.ascontiguousarray(geometry.to_stored(proxy))

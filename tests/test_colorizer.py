@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vidcolor import Colorizer
+from vidcolor import ColorizeOptions, Colorizer
 from vidcolor.colorizer import Geometry
 from vidcolor.colour.ycbcr import MATRICES, Coding
 
@@ -74,3 +74,16 @@ def test_pixel_aspect_reaches_the_proxy() -> None:
     assert Geometry(720, 576).proxy_size(256) == (256, 320)
     assert Geometry(720, 576, pixel_aspect=64 / 45).proxy_size(256) == (256, 455)
     assert Geometry(100, 4000).proxy_size(256) == (1024, 256)
+
+
+def test_vividness_is_honoured_and_recorded(colorizer: Colorizer) -> None:
+    """A colorizer may be shared: what one job asks for changes that job and its recipe alone."""
+    coding, geometry = Coding(8, full_range=True), Geometry(120, 90)
+    proxy = colorizer.proxy(picture(90, 120), coding, geometry)
+    calm, own, vivid = (
+        np.hypot(*colorizer.predict([proxy], geometry, v)[0].ab).mean() for v in (0.0, None, 1.0)
+    )
+    assert calm < own < vivid
+    recipes = {colorizer.provenance(ColorizeOptions(vividness=v)).recipe for v in (None, 0.2, 0.9)}
+    assert len(recipes) == 3
+    assert Colorizer(device="cpu", vividness=0.2).provenance(ColorizeOptions()).recipe in recipes

@@ -71,3 +71,11 @@ def test_existing_target_needs_force(tmp_path: Path) -> None:
     check_target(target, [], force=True)
     with pytest.raises(UsageError, match="is a directory"):
         check_target(tmp_path, [], force=True)
+
+
+def test_names_of_any_length_and_alphabet(tmp_path: Path) -> None:
+    for name in ("ü" * 120 + ".mp4", "x" * 251 + ".mp4", "b\udcff.mp4"):
+        with published(tmp_path / name) as partial:
+            partial.touch()
+        assert (tmp_path / name).exists()
+    assert len(list(tmp_path.iterdir())) == 3

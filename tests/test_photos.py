@@ -81,9 +81,9 @@ class Watching(Colorizer):
         self.__dict__.update(flat.__dict__)
         self._flat, self.seen = flat, np.zeros(0)
 
-    def predict(self, proxies: Any, geometry: Geometry) -> Any:
+    def predict(self, proxies: Any, geometry: Geometry, vividness: float | None = None) -> Any:
         self.seen = proxies[0]
-        return self._flat.predict(proxies, geometry)
+        return self._flat.predict(proxies, geometry, vividness)
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
@@ -192,11 +192,11 @@ class OneAtATime(Watching):
         super().__init__(flat)
         self.inside, self.crowded = threading.Lock(), False
 
-    def predict(self, proxies: Any, geometry: Geometry) -> Any:
+    def predict(self, proxies: Any, geometry: Geometry, vividness: float | None = None) -> Any:
         if not self.inside.acquire(blocking=False):
             self.crowded = True
-            return super().predict(proxies, geometry)
-        with_it = super().predict(proxies, geometry)
+            return super().predict(proxies, geometry, vividness)
+        with_it = super().predict(proxies, geometry, vividness)
         threading.Event().wait(0.02)
         self.inside.release()
         return with_it

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vidcolor import __version__
 from vidcolor.colour.chroma import ab_to_cbcr, limit_to_gamut
 from vidcolor.colour.ycbcr import MATRICES, Coding, Matrix, luma_of_rgb, rgb_of_ycbcr
+from vidcolor.provenance import Provenance, recipe_digest
 from vidcolor.temporal.upsample import GuidedUpsampler
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidcolor.colour.ycbcr import Plane
+    from vidcolor.options import ColorizeOptions
 
     Array = NDArray[np.float32]
 
@@ -73,6 +76,9 @@ class Colorizer:
     Thread-safe after construction except for `predict`, which one thread at a time may call.
     """
 
+    vividness: float | None = None
+    """What `predict` uses if it is told nothing else."""
+
     def __init__(
         self,
         model: str = "embedded",
@@ -97,8 +103,21 @@ class Colorizer:
 
         self._generator = load_generator(model, device=device, precision=precision)
         self._predictor = Predictor(self._generator)
-        self._vividness = vividness
+        self.vividness = vividness
         self._upsample = GuidedUpsampler()
+
+    @classmethod
+    def of(cls, options: ColorizeOptions) -> Colorizer:
+        """The colorizer that the options name; raises as the constructor does."""
+        return cls(options.model, options.device, options.precision, options.vividness)
+
+    def provenance(self, options: ColorizeOptions) -> Provenance:
+        """What is written into a result that this colorizer makes with these options."""
+        recipe = options.recipe()
+        if options.vividness is None:
+            recipe["vividness"] = self.vividness
+        digest = recipe_digest(recipe, self.digest, __version__)
+        return Provenance(__version__, self.name, self.digest, digest)
 
     @property
     def name(self) -> str:
@@ -121,9 +140,18 @@ class Colorizer:
         upright: Array = np.ascontiguousarray(geometry.to_upright(coding.luma_to_unit(small)))
         return upright
 
-    def predict(self, proxies: Sequence[Array], geometry: Geometry) -> list[Colour]:
-        """Colour a batch of proxies of one size."""
-        ab, confidence = self._predictor(np.stack(proxies), vividness=self._vividness)
+    def predict(
+        self, proxies: Sequence[Array], geometry: Geometry, vividness: float | None = None
+    ) -> list[Colour]:
+        """Colour a batch of proxies of one size.
+
+        Args:
+            proxies: from `proxy`, each (h, w).
+            geometry: the one they were made with.
+            vividness: 0 to 1; None for what the colorizer was made with.
+        """
+        vividness = self.vividness if vividness is None else vividness
+        ab, confidence = self._predictor(np.stack(proxies), vividness=vividness)
         return [
             Colour(
                 ab=np.ascontiguousarray(geometry.to_stored(ab[n])),

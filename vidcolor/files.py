@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import glob
+import hashlib
 import os
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from vidcolor.errors import OutputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+_LONGEST_NAME = 200
+"""Bytes of a file name that leave room for the marks of a temporary file (255 is usual)."""
 
 
 def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
@@ -35,6 +39,15 @@ def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
         raise OutputError(f"{target.parent}: cannot be made ({error.strerror})") from error
     if not os.access(target.parent, os.W_OK | os.X_OK) or not _can_create_in(target.parent):
         raise OutputError(f"{target.parent}: is not writable; choose another place for the output")
+
+
+def file_identity(path: Path) -> tuple[int, int] | None:
+    """What two names of one file have in common; None if there is no such file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _same_file(a: Path, b: Path) -> bool:
@@ -65,7 +78,7 @@ def published(target: Path) -> Iterator[Path]:
     Raises:
         OutputError: the disk is full, or the system refuses the write.
     """
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    partial = target.with_name(f"{_partial_stem(target)}.{os.getpid()}.partial")
     _clear_leftovers(target)
     try:
         yield partial
@@ -100,8 +113,16 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def _partial_stem(target: Path) -> str:
+    """How the temporary files of a target begin; shorter than any file system's limit."""
+    name = target.name
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return f".{name}"
+
+
 def _clear_leftovers(target: Path) -> None:
-    for leftover in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
+    for leftover in target.parent.glob(f"{glob.escape(_partial_stem(target))}.*.partial"):
         owner = leftover.name.rsplit(".", 2)[-2]
         if owner.isdigit() and not _is_running(int(owner)):
             leftover.unlink(missing_ok=True)

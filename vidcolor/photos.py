@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor import __version__
 from vidcolor.colorizer import Colorizer, Geometry
 from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.files import check_target, published
@@ -18,7 +17,7 @@ from vidcolor.mark import draw_mark
 from vidcolor.media.stills import STILL_SUFFIXES, read_still, write_still
 from vidcolor.media.stills.exif import turns_of_orientation
 from vidcolor.options import ColorizeOptions
-from vidcolor.provenance import Provenance, recipe_digest
+from vidcolor.provenance import Provenance
 
 if TYPE_CHECKING:
     from vidcolor.colorizer import Colour
@@ -78,9 +77,9 @@ def colorize_photo(
     if options.confidence is not None:
         _check_confidence(options.confidence, (source, path), options.force)
     still, damaged = _read(source, options)
-    colorizer = colorizer or load_colorizer(options)
-    provenance = describe_work(colorizer, options)
-    colour = predict_still(colorizer, still)
+    colorizer = colorizer or Colorizer.of(options)
+    provenance = colorizer.provenance(options)
+    colour = predict_still(colorizer, still, options.vividness)
     said = [*still.warnings, *_write(path, still, colour, colorizer, options, provenance)]
     if options.confidence is not None:
         _write_confidence(options.confidence, still, colour)
@@ -94,17 +93,6 @@ def colorize_photo(
         damaged=damaged,
         provenance=provenance,
     )
-
-
-def load_colorizer(options: ColorizeOptions) -> Colorizer:
-    """The generator that the options name."""
-    return Colorizer(options.model, options.device, options.precision, options.vividness)
-
-
-def describe_work(colorizer: Colorizer, options: ColorizeOptions) -> Provenance:
-    """What is written into a result about how it was made."""
-    recipe = recipe_digest(options.recipe(), colorizer.digest, __version__)
-    return Provenance(__version__, colorizer.name, colorizer.digest, recipe)
 
 
 def default_target(source: Path, directory: Path | None = None) -> Path:
@@ -124,7 +112,7 @@ def _read(source: Path, options: ColorizeOptions) -> tuple[Still, bool]:
         return read_still(source, options.grey_from, allow_damaged=True), True
 
 
-def predict_still(colorizer: Colorizer, still: Still) -> Colour:
+def predict_still(colorizer: Colorizer, still: Still, vividness: float | None = None) -> Colour:
     """What the generator says of one picture."""
     geometry = Geometry(
         width=still.luma.shape[1],
@@ -133,7 +121,7 @@ def predict_still(colorizer: Colorizer, still: Still) -> Colour:
     )
     proxy = colorizer.proxy(still.luma, still.coding, geometry)
     with _PREDICTING:
-        return colorizer.predict([proxy], geometry)[0]
+        return colorizer.predict([proxy], geometry, vividness)[0]
 
 
 def _write(

@@ -281,9 +281,7 @@ def run_items(
     Yields:
         What came of each item, in their order.
     """
-    from vidcolor.photos import describe_work
-
-    recipe = describe_work(colorizer, options).recipe
+    recipe = colorizer.provenance(options).recipe
 
     def run(item: Item) -> Outcome:
         return _run_safely(item, options, colorizer, recipe, started, progress)

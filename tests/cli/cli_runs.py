@@ -30,7 +30,7 @@ def spawn(*arguments: object, cwd: Path, **more: Any) -> subprocess.Popen[str]:
 _FLAT = """
 from conftest import FlatColorizer
 from vidcolor import cli, colorizer
-colorizer.Colorizer = lambda *_: FlatColorizer()
+colorizer.Colorizer.of = lambda _: FlatColorizer()
 cli.main()
 """
 

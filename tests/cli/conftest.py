@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from cli_runs import Run
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.colorizer import Colorizer
+    from vidcolor.options import ColorizeOptions
 
 
 @pytest.fixture
@@ -24,13 +25,13 @@ def vidcolor(
     tmp_path: Path,
 ) -> Callable[..., Run]:
     """Run the command in `tmp_path`; the embedded generator is replaced by the flat one."""
-    real = colorizer.Colorizer
+    real = colorizer.Colorizer.of
 
-    def load(model: str, device: str, *others: Any) -> Colorizer:
-        plain = model == "embedded" and device == "auto"
-        return flat if plain else real(model, device, *others)
+    def load(options: ColorizeOptions) -> Colorizer:
+        plain = (options.model, options.device, options.precision) == ("embedded", "auto", "auto")
+        return flat if plain else real(options)
 
-    monkeypatch.setattr(colorizer, "Colorizer", load)
+    monkeypatch.setattr(colorizer.Colorizer, "of", load)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> Run:

@@ -198,8 +198,8 @@ FAULTS: dict[str, tuple[Callable[[Bench], Words], int, str]] = {
     "end before start": (lambda b: [b.film(), "--start", "5", "--end", "3"], 2, "after start"),
     "start behind the frames": (
         lambda b: [b.frames("a_%03d.png", 1, 2), "--start", 9],
-        2,
-        "behind the end of a_%03d.png",
+        1,
+        "a_%03d.png: no frame could be read between --start and --end",
     ),
     "no rate": (lambda b: [b.frames("a_%03d.png", 1), "--fps", 0], 2, "'--fps': '0' is no frame"),
     "too vivid": (lambda b: [b.film(), "--vividness", 2], 2, "'--vividness'"),

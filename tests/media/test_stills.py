@@ -664,7 +664,7 @@ def test_failed_write_leaves_nothing(tmp_path, still, monkeypatch, code):
         raise OSError(code, "no")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OutputError, match="cannot be written") as caught:
+    with pytest.raises(OutputError, match=r"the disk is full|cannot be written") as caught:
         write_still(target, still, *chroma(), mark=MARK)
     assert "\n" not in str(caught.value) and str(target) in str(caught.value)
     assert target.read_bytes() == b"older"
@@ -679,7 +679,7 @@ def test_interrupted_write_leaves_nothing(tmp_path, still, monkeypatch):
 
 
 def test_read_only_or_missing_folder(tmp_path, still):
-    with pytest.raises(OutputError, match="no such"):
+    with pytest.raises(OutputError, match="No such"):
         write_still(tmp_path / "no" / "a.png", still, *chroma(), mark=MARK)
     locked = tmp_path / "locked"
     locked.mkdir()

@@ -42,7 +42,7 @@ def colour_everything(
     _check_reports(reports, inputs, options)
     items = gather(inputs, out, out_dir, options)
     _announce(inputs, items, console)
-    colorizer = Colorizer(options.model, options.device, options.precision, options.vividness)
+    colorizer = Colorizer.of(options)
     tally, began = Tally(), time.monotonic()
 
     def started(item: Item) -> None:

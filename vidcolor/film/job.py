@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from vidcolor import __version__
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import InputError
 from vidcolor.files import check_target, published
@@ -22,7 +21,7 @@ from vidcolor.media.tags import film_tags
 from vidcolor.media.write import FilmWriter
 from vidcolor.options import ColorizeOptions
 from vidcolor.progress import Progress, ProgressCallback
-from vidcolor.provenance import Provenance, recipe_digest
+from vidcolor.provenance import Provenance
 from vidcolor.provenance import film_tags as provenance_tags
 
 if TYPE_CHECKING:
@@ -105,8 +104,8 @@ def colorize_film(
     path = Path(target) if target else default_target(source, options)
     refuse_existing(path, [source], options.force)
     plan = plan_film(source, path, options)
-    colorizer = colorizer or load_colorizer(options)
-    provenance = describe_work(colorizer, options)
+    colorizer = colorizer or Colorizer.of(options)
+    provenance = colorizer.provenance(options)
     reader = FilmReader(source, plan.video, options.grey_from, plan.start_s, plan.end_s)
     shift_s = plan.shift_pts * plan.video.time_base
     company = Company(source, plan.company, shift_s, plan.start_s, plan.end_s)
@@ -123,17 +122,6 @@ def colorize_film(
         provenance=provenance,
         plan=plan,
     )
-
-
-def load_colorizer(options: ColorizeOptions) -> Colorizer:
-    """The generator that the options name."""
-    return Colorizer(options.model, options.device, options.precision, options.vividness)
-
-
-def describe_work(colorizer: Colorizer, options: ColorizeOptions) -> Provenance:
-    """What is written into a result about how it was made."""
-    recipe = recipe_digest(options.recipe(), colorizer.digest, __version__)
-    return Provenance(__version__, colorizer.name, colorizer.digest, recipe)
 
 
 def run_plan(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vidcolor.colorizer import Geometry
 from vidcolor.errors import InputError, UsageError
-from vidcolor.files import check_target
+from vidcolor.files import check_target, file_identity
 from vidcolor.media.company import StreamFate, plan_company
 from vidcolor.media.encode import EncoderPlan, EncoderRequest, plan_encoder
 from vidcolor.media.planes import pixel_layout
@@ -120,10 +120,12 @@ def refuse_existing(target: Path, sources: Sequence[Path], force: bool) -> None:
     if not is_pattern(target):
         check_target(target, sources, force)
         return
-    there = find_sequence(target).files.values() if _any_frame(target) else ()
+    there = list(find_sequence(target).files.values()) if _any_frame(target) else []
+    taken = {file_identity(source) for source in sources}
     for frame in there:
-        check_target(frame, sources, force)
-    check_target(frame_path(target, 0), (), force=True)
+        if file_identity(frame) in taken:
+            raise UsageError(f"{frame}: is the source itself; name another output")
+    check_target(there[0] if there else frame_path(target, 0), (), force)
 
 
 def _any_frame(pattern: Path) -> bool:

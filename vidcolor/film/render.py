@@ -73,7 +73,7 @@ def render(
     depth = _read_ahead(plan)
     batch = min(options.batch, depth)
     analysed = prefetch(_analyse(plan, frames, colorizer), depth)
-    predicted = prefetch(_predict(plan, analysed, colorizer, batch), max(1, depth // 2))
+    predicted = prefetch(_predict(plan, analysed, colorizer, options, batch), max(1, depth // 2))
 
     def finish(item: _Predicted) -> ColouredFrame:
         frame = item.frame
@@ -100,11 +100,16 @@ def _analyse(plan: FilmPlan, frames: Iterator[Frame], colorizer: Colorizer) -> I
 
 
 def _predict(
-    plan: FilmPlan, analysed: Iterator[_Analysed], colorizer: Colorizer, batch: int
+    plan: FilmPlan,
+    analysed: Iterator[_Analysed],
+    colorizer: Colorizer,
+    options: ColorizeOptions,
+    batch: int,
 ) -> Iterator[_Predicted]:
     geometry = film_geometry(plan.video)
     for group in batched(analysed, batch):
-        colours = colorizer.predict([a.proxy for a in group], geometry)
+        proxies = [a.proxy for a in group]
+        colours = colorizer.predict(proxies, geometry, options.vividness)
         for a, colour in zip(group, colours, strict=True):
             yield _Predicted(a.frame, colour)
 

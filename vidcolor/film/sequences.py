@@ -8,8 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidcolor.errors import UsageError
-from vidcolor.film.job import FilmResult, describe_work, load_colorizer, run_plan
+from vidcolor.colorizer import Colorizer
+from vidcolor.film.job import FilmResult, run_plan
 from vidcolor.film.plan import FilmPlan, plan_encoding, refuse_existing
 from vidcolor.media.sequence import (
     SEQUENCE_MUXER,
@@ -22,7 +22,6 @@ from vidcolor.media.sequence import (
 from vidcolor.options import ColorizeOptions, Purpose
 
 if TYPE_CHECKING:
-    from vidcolor.colorizer import Colorizer
     from vidcolor.progress import ProgressCallback
 
 DEFAULT_FPS = Fraction(24)
@@ -58,8 +57,8 @@ def colorize_sequence(
     sequence = find_sequence(source)
     refuse_existing(path, list(sequence.files.values()), options.force)
     plan = plan_sequence(sequence, path, options)
-    colorizer = colorizer or load_colorizer(options)
-    provenance = describe_work(colorizer, options)
+    colorizer = colorizer or Colorizer.of(options)
+    provenance = colorizer.provenance(options)
     reader = SequenceReader(sequence, plan.video, options.grey_from, plan.start_s, plan.end_s)
     num_frames, said = run_plan(
         plan,
@@ -107,8 +106,6 @@ def plan_sequence(sequence: ImageSequence, target: Path, options: ColorizeOption
         warnings.append(f"no --fps given: {DEFAULT_FPS} frames a second assumed")
     if info.video.tint == "colour":
         warnings.append("the source is in colour already; its own colour is replaced")
-    if options.start is not None and options.start >= Fraction(info.duration_s or 0):
-        raise UsageError(f"--start lies behind the end of {sequence.path}")
     return FilmPlan(
         info=info,
         target=target,

@@ -11,10 +11,11 @@ import av
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 
+from vidcolor.colour.tint import Tint
 from vidcolor.colour.ycbcr import Coding, Matrix, guess_matrix, matrix_from_code
 from vidcolor.errors import InputError
 from vidcolor.media.planes import PixelLayout, pixel_layout
-from vidcolor.media.tint import Tint, measure_tint
+from vidcolor.media.tint import measure_tint
 
 UNSPECIFIED = 2
 """H.273 code of a primaries, transfer or matrix tag that says nothing."""
@@ -22,6 +23,9 @@ FULL_RANGE = 2
 LIMITED_RANGE = 1
 PLAUSIBLE_RATE = 240
 """Frames a second above which a container's average is doubted."""
+
+_TEXT_DEMUXERS = ("tty", "bin", "xbin", "adf", "idf")
+"""FFmpeg's renderers of text and text art, which take nearly any file for a film."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ def open_source(path: Path, **options: Any) -> av.container.InputContainer:
     if path.is_dir():
         raise InputError(f"{path}: is a directory; name a film, or give the directory by itself")
     try:
-        return _open(path, **options)
+        container = _open(path, **options)
     except av.FFmpegError as error:
         raise InputError(
             f"{path}: not a film that FFmpeg can read ({error.strerror}); "
@@ -136,6 +140,10 @@ def open_source(path: Path, **options: Any) -> av.container.InputContainer:
         ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be opened ({error.strerror or error})") from error
+    if container.format.name in _TEXT_DEMUXERS:
+        container.close()
+        raise InputError(f"{path}: is text, which FFmpeg would film; name a real film")
+    return container
 
 
 def _open(path: Path, **options: Any) -> av.container.InputContainer:
@@ -320,7 +328,10 @@ def _parse_clock(text: str) -> float | None:
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     riding: Any = frame.side_data
-    side = riding.get(SideDataType.DISPLAYMATRIX)
+    try:
+        side = riding.get(SideDataType.DISPLAYMATRIX)
+    except ValueError:  # a kind of side data that PyAV has no name for, such as EXIF
+        return None
     if side is None:
         return None
     return tuple(int(v) for v in np.frombuffer(bytes(side), np.int32))

@@ -26,7 +26,8 @@ SEEK_MARGIN_S = 3
 """How much earlier than asked to seek: MPEG program and transport streams land late."""
 DECODE_MARGIN_S = 20
 """How much earlier than asked to decode where there is no seeking: longer than a GOP."""
-END_TOLERANCE_S = 0.5
+END_TOLERANCE_S = 0.2
+"""How much too early a film may end before it counts as cut off; two frames at least."""
 
 _layout = lru_cache(maxsize=32)(pixel_layout)
 

@@ -8,8 +8,6 @@ R'G'B' rounds back to it (`stills.rgb.rgb_with_luma`). Pixels are never turned o
 from __future__ import annotations
 
 import errno
-import os
-import secrets
 import struct
 import zlib
 from dataclasses import replace
@@ -20,11 +18,12 @@ import numpy as np
 
 from vidcolor.colour.ycbcr import MATRICES
 from vidcolor.errors import InputError, OutputError, UsageError, VidcolorError
+from vidcolor.files import published
 from vidcolor.media.stills import read
 from vidcolor.media.stills.exif import orientation_of
 from vidcolor.media.stills.film import read_dpx, read_exr
 from vidcolor.media.stills.rgb import grey_of_rgb, rgb_of_jpeg, tint_of, to_depth
-from vidcolor.media.stills.types import MAX_PIXELS, GreyFrom, Picture, Still, StillMetadata
+from vidcolor.media.stills.types import MAX_PIXELS, Picture, Still, StillMetadata
 from vidcolor.media.stills.write import JFIF, Colouring, encode, with_rgb_profile
 from vidcolor.provenance import can_merge, read_recipe, xmp_packet
 
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidcolor.colour.ycbcr import Plane
+    from vidcolor.options import GreyFrom
     from vidcolor.provenance import Provenance
 
     Failures = tuple[type[Exception], ...]
@@ -203,7 +203,8 @@ def write_still(
         raise
     except broken as error:
         raise OutputError(f"{path}: the {name} encoder failed: {_one_line(error)}") from error
-    _put_in_place(path, data)
+    with published(path) as partial:
+        partial.write_bytes(data)
     return warnings + losses
 
 
@@ -263,23 +264,6 @@ def _luma_of(picture: Picture, grey_from: GreyFrom, bits: int) -> Plane:
             return luma
         pixels = rgb_of_jpeg(pixels, JFIF)
     return grey_of_rgb(pixels, grey_from, MATRICES["bt709"], picture.bits, bits)
-
-
-def _put_in_place(path: Path, data: bytes) -> None:
-    """Write beside the target and rename: nobody ever sees half a file under the final name."""
-    beside = path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}.partial{path.suffix}")
-    try:
-        try:
-            with beside.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {_reason(error)}") from error
 
 
 def _reason(error: OSError) -> str:

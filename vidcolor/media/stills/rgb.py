@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vidcolor.colour.chroma import limit_to_gamut
+from vidcolor.colour.tint import Tint, classify_tint
 from vidcolor.colour.ycbcr import luma_of_rgb, rgb_of_ycbcr
 
 if TYPE_CHECKING:
@@ -15,15 +16,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidcolor.colour.ycbcr import Matrix, Plane
-    from vidcolor.media.stills.types import GreyFrom, Tint
+    from vidcolor.options import GreyFrom
 
     Floats = NDArray[np.float32]
 
 _BAND = 128
 """Rows at a time: keeps the float copies of a large scan small."""
 _TINT_SIDE = 64
-_GREY_CHROMA = 0.02
-_ONE_TONE = 0.03
 # Three roundings weigh at most 0.5 of a code; nearer than this to it, one is turned round.
 _LEAN = 0.48
 
@@ -125,7 +124,7 @@ def chroma_under_601(
 def tint_of(pixels: NDArray[Any], kind: str, matrix: Matrix, bits: int) -> Tint:
     """Grey, tinted or in colour, judged on a coarse copy, where noise averages out.
 
-    See `classify` for the measure.
+    See `classify_tint` for the measure.
 
     Args:
         pixels: (H, W) grey, or (H, W, 3) R'G'B' (`kind` ``rgb``) or Y'CbCr (``ycc``).
@@ -142,29 +141,10 @@ def tint_of(pixels: NDArray[Any], kind: str, matrix: Matrix, bits: int) -> Tint:
     small = cv2.resize(thin, (_TINT_SIDE, _TINT_SIDE), interpolation=cv2.INTER_AREA)
     unit = small.reshape(-1, 3).astype(np.float32) / ((1 << bits) - 1)
     if kind == "ycc":
-        return classify(unit[:, 0], unit[:, 1:] - np.float32(128 / 255))
+        return classify_tint(unit[:, 0], unit[:, 1:] - np.float32(128 / 255))
     y = unit @ np.array([matrix.kr, matrix.kg, matrix.kb], np.float32)
     cb, cr = (unit[:, 2] - y) / (2 * (1 - matrix.kb)), (unit[:, 0] - y) / (2 * (1 - matrix.kr))
-    return classify(y, np.stack([cb, cr], axis=-1))
-
-
-def classify(luma: NDArray[Any], chroma: NDArray[Any]) -> Tint:
-    """Judge a picture by its chroma, at sampled places.
-
-    Grey: 95 % of it has a chroma below 0.02 (about 5 of 255 codes). Tinted: chroma follows luma,
-    as a toner's or an old print's does: within a sixteenth of the picture of like lightness, 95 %
-    lies within 0.03 of the middle. Colour: the rest. Of 200 photographs this takes 99 % for
-    colour, and of their sepia copies (JPEG at 60) all for tinted.
-
-    Args:
-        luma: Y', (n,) in [0, 1].
-        chroma: Cb, Cr, (n, 2) in [-0.5, 0.5].
-    """
-    if np.percentile(np.hypot(*chroma.T), 95) < _GREY_CHROMA:
-        return "grey"
-    alike = np.array_split(chroma[np.argsort(luma, kind="stable")], 16)
-    off = np.concatenate([part - np.median(part, axis=0) for part in alike if len(part)])
-    return "tinted" if np.percentile(np.hypot(*off.T), 95) < _ONE_TONE else "colour"
+    return classify_tint(y, np.stack([cb, cr], axis=-1))
 
 
 def to_8_bits(plane: NDArray[Any], bits: int) -> NDArray[np.uint8]:

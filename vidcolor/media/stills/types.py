@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
+from vidcolor.colour.tint import Tint
 from vidcolor.colour.ycbcr import Coding
 from vidcolor.errors import InputError
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from vidcolor.colour.ycbcr import Matrix, Plane
 
-Tint = Literal["grey", "tinted", "colour"]
-GreyFrom = Literal["luma", "red", "green", "blue", "lightest"]
 
 _UNDEFINED = 0xFFFFFFFF
 _FINEST_ASPECT = 1000
