@@ -19,7 +19,7 @@ from pathlib import Path
 from transcode_ratio import make_film
 
 from vidcolor.colorizer import Colorizer
-from vidcolor.colour.ycbcr import Coding, change_depth
+from vidcolor.colour.ycbcr import Coding, recode
 from vidcolor.film.plan import film_geometry, plan_film
 from vidcolor.media.planes import picture_with_chroma
 from vidcolor.media.read import FilmReader
@@ -66,7 +66,7 @@ def measure(film: Path, folder: Path) -> int:
                     )
                 with stage("compose"):
                     codes = (target.chroma_to_codes(cb), target.chroma_to_codes(cr))
-                    luma = change_depth(frame.luma, video.coding, layout.bits)
+                    luma = recode(frame.luma, video.coding, target)
                     picture = picture_with_chroma(frame.picture, layout.name, luma, codes)
                 with stage("encode"):
                     writer.write(picture, frame.pts, frame.duration)

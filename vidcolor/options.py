@@ -11,6 +11,7 @@ from vidcolor.errors import UsageError
 
 Purpose = Literal["delivery", "editing", "archive"]
 GreyFrom = Literal["luma", "red", "green", "blue", "lightest"]
+Range = Literal["keep", "limited", "full"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class ColorizeOptions:
     """What the luma is taken from: as recorded, one channel, or the lightest of the three."""
     fps: Fraction | None = None
     """Frame rate that an image sequence is played at."""
+    range: Range = "keep"
+    """What the luma codes of a film mean; anything but ``keep`` moves them, rounded once."""
     allow_damaged: bool = False
     """Count a source that is cut off or partly unreadable as success."""
 

@@ -9,6 +9,7 @@ import pytest
 from checks import read_film
 
 from vidcolor.colorizer import Colorizer
+from vidcolor.colour.ycbcr import Coding, recode
 from vidcolor.errors import UsageError
 from vidcolor.film.job import colorize_film
 from vidcolor.film.plan import default_target
@@ -130,3 +131,22 @@ def test_memory_is_bounded_by_the_queues(clip, flat, tmp_path, monkeypatch):
     monkeypatch.setattr(flat, "chroma", count)
     colorize_film(source, tmp_path / "out.mkv", ColorizeOptions(), colorizer=flat, progress=done)
     assert most[0] < 40
+
+
+@pytest.mark.parametrize("wanted", ["keep", "limited", "full"])
+@pytest.mark.parametrize("pix_fmt", ["gray", "yuv420p10le"])
+def test_range_moves_luma_only_if_asked(clip, coloured, pix_fmt, wanted):
+    film = coloured(clip("mkv", "ffv1", pix_fmt), purpose="archive", range=wanted)
+    source = film.result.plan.video.coding
+    full = source.full_range if wanted == "keep" else wanted == "full"
+    expected = recode(film.before.luma, source, Coding(source.bits, full))
+    assert np.array_equal(film.after.luma, expected)
+    assert film.after.colour["range"] == (2 if full else 1)
+    said = any("--range" in w for w in film.result.warnings)
+    assert said == (full != source.full_range)
+
+
+def test_prores_says_the_matrix_that_was_assumed(clip, coloured):
+    """It writes its header from the picture, not from the stream's tags."""
+    film = coloured(clip("mkv", "ffv1", "gray10le"), "mov", purpose="editing", range="limited")
+    assert all(int(f.colorspace) == film.result.plan.video.matrix.code for f in film.after.frames)

@@ -11,7 +11,7 @@ import typer
 from vidcolor.cli.console import Console
 from vidcolor.cli.running import colour_everything
 from vidcolor.cli.values import parse_fps, parse_option, parse_time
-from vidcolor.options import ColorizeOptions, GreyFrom, Purpose
+from vidcolor.options import ColorizeOptions, GreyFrom, Purpose, Range
 
 WHAT, LOOK, TIME = "What", "Look", "Time"
 OUTPUT, MACHINE = "Output", "Machine"
@@ -128,6 +128,15 @@ def colorize(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    luma_range: Annotated[
+        Range,
+        typer.Option(
+            "--range",
+            help="Meaning of a film's luma codes: as they are, or moved to limited (as ProRes "
+            "and most editors expect) or full range.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = "keep",
     quality: Annotated[
         int | None,
         typer.Option(
@@ -196,7 +205,7 @@ def colorize(
         start=start, end=end, grey_from=grey_from, fps=fps, allow_damaged=allow_damaged,
         model=model, vividness=vividness, mark=mark, purpose=purpose, encoder=encoder,
         encoder_options=tuple(parse_option(text) for text in encoder_option or ()),
-        pix_fmt=pix_fmt, quality=quality, confidence=confidence, force=force,
+        pix_fmt=pix_fmt, range=luma_range, quality=quality, confidence=confidence, force=force,
         device=device, precision=precision, batch=batch,
     )  # fmt: skip
     console = Console(quiet=quiet, json_lines=json_lines)

@@ -137,6 +137,18 @@ def change_depth(luma: Plane, source: Coding, bits: int) -> Plane:
     return lowered
 
 
+def recode(luma: Plane, source: Coding, target: Coding) -> Plane:
+    """Luma in another coding. Of the same range: see `change_depth`.
+
+    From one range to the other black goes to black and white to white, rounded once; from full to
+    limited with more bits every code keeps a code of its own. What limited range holds beyond
+    black and white is lost in full range.
+    """
+    if source.full_range == target.full_range:
+        return change_depth(luma, source, target.bits)
+    return target.unit_to_luma(source.luma_to_unit(luma))
+
+
 def luma_of_rgb(rgb: NDArray[Any], matrix: Matrix, bits_in: int, bits_out: int) -> Plane:
     """R'G'B' code values (H, W, 3), full range -> full-range Y' plane (H, W).
 

@@ -141,7 +141,7 @@ def run_plan(
         How many frames there were, and what the writer had to say.
     """
     tags = provenance_tags(provenance, tags, plan.encoder.muxer)
-    encoder, video, target = plan.encoder, plan.video, plan.target
+    encoder, video, target = plan.encoder, plan.output, plan.target
     with contextlib.ExitStack() as stack:
         others = stack.enter_context(company)
         confidence = _confidence_film(plan, options, stack)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.colorizer import Geometry
+from vidcolor.colour.ycbcr import Coding
 from vidcolor.errors import InputError, UsageError
 from vidcolor.files import check_target, file_identity
 from vidcolor.media.company import StreamFate, plan_company
@@ -39,6 +40,8 @@ class FilmPlan:
     start_s: Fraction | None
     """On the source's own clock, which need not begin at 0."""
     end_s: Fraction | None
+    full_range: bool
+    """Of the result's luma; the source's, unless the user asks for another."""
     shift_pts: int
     """Ticks taken off every time stamp, so that a trimmed film begins where the whole one did."""
     warnings: tuple[str, ...]
@@ -47,6 +50,11 @@ class FilmPlan:
     def video(self) -> VideoInfo:
         """The picture that is coloured."""
         return self.info.video
+
+    @property
+    def output(self) -> VideoInfo:
+        """The picture as the encoder gets it."""
+        return with_range(self.video, self.full_range)
 
     @property
     def expected_frames(self) -> int | None:
@@ -70,7 +78,8 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
         UsageError: the target or the encoder cannot hold it.
     """
     info = probe(source)
-    encoder = plan_encoding(info.video, target, options)
+    full_range = wanted_range(info.video, options)
+    encoder = plan_encoding(with_range(info.video, full_range), target, options)
     muxer = encoder.muxer
     company = plan_company(source, muxer)
     origin = stream_origin(info.video)
@@ -84,9 +93,20 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
         company=company,
         start_s=start,
         end_s=end,
+        full_range=full_range,
         shift_pts=shift,
         warnings=tuple(_warnings(info, muxer, encoder, company, options)),
     )
+
+
+def wanted_range(video: VideoInfo, options: ColorizeOptions) -> bool:
+    """Whether the result's luma is full range."""
+    return video.coding.full_range if options.range == "keep" else options.range == "full"
+
+
+def with_range(video: VideoInfo, full_range: bool) -> VideoInfo:
+    """The same picture with luma codes of this range."""
+    return replace(video, coding=Coding(video.coding.bits, full_range))
 
 
 def plan_encoding(video: VideoInfo, target: Path, options: ColorizeOptions) -> EncoderPlan:
@@ -100,8 +120,8 @@ def plan_encoding(video: VideoInfo, target: Path, options: ColorizeOptions) -> E
             options.purpose, options.encoder, options.encoder_options, options.pix_fmt
         )
         return plan_encoder(video, muxer_of(target), request)
-    if options.encoder or options.encoder_options or options.pix_fmt:
-        raise UsageError("--encoder and --pix-fmt are for films; pictures go by their suffix")
+    if options.encoder or options.encoder_options or options.pix_fmt or options.range != "keep":
+        raise UsageError("--encoder, --pix-fmt and --range are for films, not for pictures")
     if target.suffix.lower() not in STILL_SUFFIXES:
         choices = ", ".join(sorted(STILL_SUFFIXES))
         raise UsageError(f"{target}: cannot write pictures called so; use one of {choices}")
@@ -188,6 +208,8 @@ def _warnings(
             f"luma is rounded from {video.coding.bits} to {encoder.layout.bits} bits, "
             f"as --pix-fmt {encoder.layout.name} asks"
         )
+    if wanted_range(video, options) != video.coding.full_range:
+        said.append(f"luma is moved to {options.range} range, as --range asks")
     if video.layout.alpha:
         said.append("the picture's alpha plane is not kept")
     if muxer in ("matroska", "webm") and (1000 % video.time_base.denominator):

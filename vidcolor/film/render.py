@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.colour.ycbcr import Coding, change_depth
+from vidcolor.colour.ycbcr import Coding, recode
 from vidcolor.film.pipeline import batched, parallel, prefetch
 from vidcolor.film.plan import FilmPlan, film_geometry
 from vidcolor.mark import draw_mark
@@ -123,7 +123,7 @@ def compose(
     luma: Plane = frame.luma
     if options.mark:
         luma = draw_mark(luma, cb, cr, source, matrix, layout.subsampling)
-    luma = change_depth(luma, source, layout.bits)
-    target = Coding(layout.bits, source.full_range)
+    target = Coding(layout.bits, plan.full_range)
+    luma = recode(luma, source, target)
     codes = (target.chroma_to_codes(cb), target.chroma_to_codes(cr))
     return picture_with_chroma(frame.picture, layout.name, luma, codes)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vidcolor.colorizer import Colorizer
 from vidcolor.film.job import FilmResult, run_plan
-from vidcolor.film.plan import FilmPlan, plan_encoding, refuse_existing
+from vidcolor.film.plan import FilmPlan, plan_encoding, refuse_existing, wanted_range, with_range
 from vidcolor.media.sequence import (
     SEQUENCE_MUXER,
     ImageSequence,
@@ -100,7 +100,8 @@ def plan_sequence(sequence: ImageSequence, target: Path, options: ColorizeOption
         UsageError: the target or the encoder cannot hold it.
     """
     info = probe_sequence(sequence, options.fps or DEFAULT_FPS, options.grey_from)
-    encoder = plan_encoding(info.video, target, options)
+    full_range = wanted_range(info.video, options)
+    encoder = plan_encoding(with_range(info.video, full_range), target, options)
     warnings = list(encoder.warnings)
     if options.fps is None and encoder.muxer != SEQUENCE_MUXER:
         warnings.append(f"no --fps given: {DEFAULT_FPS} frames a second assumed")
@@ -113,6 +114,7 @@ def plan_sequence(sequence: ImageSequence, target: Path, options: ColorizeOption
         company=(),
         start_s=options.start,
         end_s=options.end,
+        full_range=full_range,
         shift_pts=0 if options.start is None else int(options.start / info.video.time_base),
         warnings=tuple(warnings),
     )

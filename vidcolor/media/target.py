@@ -82,6 +82,14 @@ def add_picture_stream(
     return stream
 
 
+def tag_picture(picture: av.VideoFrame, video: VideoInfo) -> None:
+    """Say of a picture what the stream says: ProRes writes its header from the picture."""
+    picture.color_range = 2 if video.coding.full_range else 1
+    picture.colorspace = video.matrix.code
+    picture.color_primaries = video.tags.primaries
+    picture.color_trc = video.tags.transfer
+
+
 def mend_decode_time(packet: av.Packet[Any]) -> None:
     """Set a decoding time right that an encoder made up.
 

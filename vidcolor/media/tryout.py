@@ -89,7 +89,10 @@ def _unsaid(plan: EncoderPlan, video: VideoInfo, picture: av.VideoFrame) -> Iter
     full = picture.format.name.startswith("yuvj") or picture.color_range == FULL_RANGE
     if full != video.coding.full_range:
         kind = "full" if video.coding.full_range else "limited"
-        yield f"{where} cannot say that the luma is {kind} range; set that where you open the film"
+        yield (
+            f"{where} cannot say that the luma is {kind} range; say so where you open the film, "
+            f"or move it with --range {'limited' if kind == 'full' else 'full'}"
+        )
     if int(picture.colorspace) not in (video.matrix.code, UNSPECIFIED):
         yield f"{where} cannot say that the matrix is {video.matrix.name}; its colour will be off"
 

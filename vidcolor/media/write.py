@@ -21,6 +21,7 @@ from vidcolor.media.target import (
     EncoderPlan,
     add_picture_stream,
     mend_decode_time,
+    tag_picture,
 )
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ class FilmWriter:
             duration: in the source's time base; 0 if unknown.
         """
         pts -= self._shift
+        tag_picture(picture, self._video)
         picture.pict_type = _MEANINGLESS_PICT_TYPE  # or the source's I, P, B would be forced
         picture.pts, picture.duration = pts, max(0, duration)
         picture.time_base = self._plan.time_base
