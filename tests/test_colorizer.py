@@ -1,11 +1,14 @@
 """From luma planes to chroma planes, with the embedded generator."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from vidcolor import ColorizeOptions, Colorizer
 from vidcolor.colorizer import Geometry
 from vidcolor.colour.ycbcr import MATRICES, Coding
+from vidcolor.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +75,7 @@ def test_a_turned_film_gets_the_colours_of_the_upright_one(
 
 def test_pixel_aspect_reaches_the_proxy() -> None:
     assert Geometry(720, 576).proxy_size(256) == (256, 320)
-    assert Geometry(720, 576, pixel_aspect=64 / 45).proxy_size(256) == (256, 455)
+    assert Geometry(720, 576, pixel_aspect=64 / 45).proxy_size(256) == (256, 456)
     assert Geometry(100, 4000).proxy_size(256) == (1024, 256)
 
 
@@ -87,3 +90,37 @@ def test_vividness_is_honoured_and_recorded(colorizer: Colorizer) -> None:
     recipes = {colorizer.provenance(ColorizeOptions(vividness=v)).recipe for v in (None, 0.2, 0.9)}
     assert len(recipes) == 3
     assert Colorizer(device="cpu", vividness=0.2).provenance(ColorizeOptions()).recipe in recipes
+
+
+@pytest.mark.parametrize("size", [(640, 480), (1920, 1080), (1998, 1080), (720, 576), (480, 640)])
+def test_colour_lies_where_its_luma_is(colorizer: Colorizer, size: tuple[int, int]) -> None:
+    """The grid covers the proxy exactly: a bar of colour far to the right is not drawn left."""
+    width, height = size
+    coding, matrix, geometry = Coding(8, full_range=True), MATRICES["bt709"], Geometry(*size)
+    luma = np.full((height, width), 128, np.uint8)
+    (colour,) = colorizer.predict([colorizer.proxy(luma, coding, geometry)], geometry)
+    columns = colour.ab.shape[-1]
+    where = (np.arange(columns) + 0.5) / columns
+    bar = np.exp(-(((where - 0.85) / 0.03) ** 2))
+    ab = np.zeros_like(colour.ab)
+    ab[1] = -40 * bar
+    for subsampling in ((0, 0), (1, 1)):
+        cb, _ = colorizer.chroma(replace(colour, ab=ab), luma, coding, matrix, subsampling)
+        weight = np.abs(cb).sum(0)
+        at = (weight * (np.arange(len(weight)) + 0.5)).sum() / weight.sum() / len(weight)
+        assert abs(at - 0.85) * width < 1.5
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.zeros((4, 4), np.int64),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((0, 4), np.uint8),
+        np.zeros(4, np.uint8),
+    ],
+    ids=lambda p: f"{p.dtype}{p.shape}",
+)
+def test_other_arrays_are_refused_in_words(colorizer: Colorizer, picture: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="picture must be"):
+        colorizer.colorize(picture)

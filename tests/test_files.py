@@ -39,9 +39,9 @@ def test_full_disk_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 def test_leftovers_of_the_dead_are_cleared(tmp_path: Path) -> None:
-    stale = tmp_path / ".film.mp4.999999999.partial"
-    alive = tmp_path / ".film.mp4.1.partial"
-    others = tmp_path / ".other.mp4.999999999.partial"
+    stale = tmp_path / ".film.mp4.vidcolor999999999.partial"
+    alive = tmp_path / ".film.mp4.vidcolor1.partial"
+    others = tmp_path / ".film.mp4.999999999.partial"  # some other program's
     for path in (stale, alive, others):
         path.touch()
     with published(tmp_path / "film.mp4") as partial:
@@ -49,6 +49,18 @@ def test_leftovers_of_the_dead_are_cleared(tmp_path: Path) -> None:
     assert not stale.exists()
     assert alive.exists()
     assert others.exists()
+
+
+def test_what_others_made_meanwhile_stays(tmp_path: Path) -> None:
+    target = tmp_path / "film.mp4"
+    with pytest.raises(OutputError, match="meanwhile"), published(target, force=False) as partial:
+        partial.write_bytes(b"ours")
+        target.write_bytes(b"precious")
+    assert target.read_bytes() == b"precious"
+    assert len(list(tmp_path.iterdir())) == 1
+    with published(tmp_path / "other.mp4", force=False) as partial:
+        partial.write_bytes(b"ours")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["film.mp4", "other.mp4"]
 
 
 @pytest.mark.parametrize("link", ["symlink_to", "hardlink_to", None])

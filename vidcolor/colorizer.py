@@ -14,6 +14,7 @@ import numpy as np
 from vidcolor import __version__
 from vidcolor.colour.chroma import ab_to_cbcr, limit_to_gamut
 from vidcolor.colour.ycbcr import MATRICES, Coding, Matrix, luma_of_rgb, rgb_of_ycbcr
+from vidcolor.errors import UsageError
 from vidcolor.provenance import Provenance, recipe_digest
 from vidcolor.temporal.upsample import GuidedUpsampler
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
+CELL = 4
+"""Proxies are whole multiples of this, so that a generator's grid covers its proxy exactly: a grid
+that reaches beyond the right edge would shift all colour to the left."""
 MAX_ASPECT = 4.0
 """A panorama's proxy is not made longer than this many short sides; it is squeezed instead."""
 
@@ -45,9 +49,9 @@ class Geometry:
     def proxy_size(self, short_side: int) -> tuple[int, int]:
         """Height and width of the proxy, before turning."""
         aspect = self.width * self.pixel_aspect / self.height
-        if aspect >= 1:
-            return short_side, round(short_side * min(aspect, MAX_ASPECT))
-        return round(short_side * min(1 / aspect, MAX_ASPECT)), short_side
+        long_side = short_side * min(max(aspect, 1 / aspect), MAX_ASPECT)
+        cells = round(long_side / CELL) * CELL
+        return (short_side, cells) if aspect >= 1 else (cells, short_side)
 
     def to_upright(self, image: NDArray[Any]) -> NDArray[Any]:
         """(H, W) as stored -> as displayed."""
@@ -203,7 +207,14 @@ class Colorizer:
 
         Returns:
             R'G'B' (H, W, 3) of the same type, whose luma is that of the input.
+
+        Raises:
+            UsageError: another type or shape.
         """
+        if picture.dtype not in (np.uint8, np.uint16) and picture.dtype.kind != "f":
+            raise UsageError(f"picture must be uint8, uint16 or float, not {picture.dtype}")
+        if picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,)) or 0 in picture.shape:
+            raise UsageError(f"picture must be (H, W) or (H, W, 3), not {picture.shape}")
         matrix = MATRICES["bt709"]
         bits = {"uint8": 8, "uint16": 16}.get(str(picture.dtype), 16)
         codes = picture
@@ -222,12 +233,24 @@ class Colorizer:
 
 
 def _subsample(luma: Plane, subsampling: tuple[int, int]) -> Plane:
-    """Luma averaged over the samples that share a chroma sample."""
+    """Luma where the chroma samples lie, averaged over the samples around.
+
+    Across, 4:2:0 and 4:2:2 chroma lies on every second luma column (H.273 chroma location 0,
+    "left", which H.264, H.265 and MPEG-2 mean when they say nothing); down, between two rows.
+    """
     import cv2
 
     across, down = subsampling
+    if across == 1:
+        kernel = np.array([[0.25, 0.5, 0.25]], np.float32)
+        smooth = cv2.filter2D(luma, -1, kernel, borderType=cv2.BORDER_REPLICATE)
+        luma = np.asarray(smooth, luma.dtype)[:, ::2]
+        across = 0
     if not across and not down:
         return luma
-    size = (-(-luma.shape[1] >> across), -(-luma.shape[0] >> down))
+    rows, columns = -luma.shape[0] % (1 << down), -luma.shape[1] % (1 << across)
+    if rows or columns:  # whole cells, or the grid would be stretched
+        luma = np.pad(luma, ((0, rows), (0, columns)), mode="edge")
+    size = (luma.shape[1] >> across, luma.shape[0] >> down)
     small = cv2.resize(np.ascontiguousarray(luma), size, interpolation=cv2.INTER_AREA)
     return np.asarray(small, luma.dtype).reshape(size[1], size[0])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import hashlib
 import os
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import OutputError, UsageError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+_LEFTOVER = re.compile(r"^\..*\.vidcolor(\d+)\.partial")
 _LONGEST_NAME = 200
 """Bytes of a file name that leave room for the marks of a temporary file (255 is usual)."""
 
@@ -69,27 +71,52 @@ def _can_create_in(directory: Path) -> bool:
 
 
 @contextlib.contextmanager
-def published(target: Path) -> Iterator[Path]:
+def published(target: Path, force: bool = True) -> Iterator[Path]:
     """A temporary path beside `target`; renamed to it when the block ends well, else removed.
 
     What is written is flushed to the disk before the rename, so that even a power cut leaves
     either the whole result or none. Leftovers of processes that died are cleared away.
 
+    Args:
+        target: the final name.
+        force: replace a file that has that name by then; else it stays, and this fails.
+
     Raises:
-        OutputError: the disk is full, or the system refuses the write.
+        OutputError: the disk is full, the system refuses the write, or somebody else made the
+            target meanwhile.
     """
-    partial = target.with_name(f"{_partial_stem(target)}.{os.getpid()}.partial")
-    _clear_leftovers(target)
+    partial = target.with_name(f"{_partial_stem(target)}.vidcolor{os.getpid()}.partial")
+    _clear_leftovers(target.parent)
     try:
         yield partial
         sync(partial)
-        partial.replace(target)
+        _place(partial, target, force)
         sync(target.parent)
+    except FileExistsError as error:
+        raise OutputError(
+            f"{target}: was made by somebody else meanwhile and is left as it is; "
+            "choose another name or say --force"
+        ) from error
     except OSError as error:
         raise OutputError(f"{target}: {describe_os_error(error)}") from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def _place(partial: Path, target: Path, force: bool) -> None:
+    """Give the finished file its name, in one step."""
+    if not force:
+        try:
+            os.link(partial, target)  # unlike a rename, it fails if there is one
+        except FileExistsError:
+            raise
+        except OSError:
+            if target.exists():  # a file system without hard links
+                raise FileExistsError(errno.EEXIST, "exists", str(target)) from None
+        else:
+            return
+    partial.replace(target)
 
 
 def describe_os_error(error: OSError) -> str:
@@ -121,11 +148,15 @@ def _partial_stem(target: Path) -> str:
     return f".{name}"
 
 
-def _clear_leftovers(target: Path) -> None:
-    for leftover in target.parent.glob(f"{glob.escape(_partial_stem(target))}.*.partial"):
-        owner = leftover.name.rsplit(".", 2)[-2]
-        if owner.isdigit() and not _is_running(int(owner)):
-            leftover.unlink(missing_ok=True)
+@lru_cache(maxsize=256)
+def _clear_leftovers(directory: Path) -> None:
+    """Remove what processes that died left here; once, as a folder may hold 100,000 frames."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(directory):
+            match = _LEFTOVER.search(entry.name)
+            if match and not _is_running(int(match[1])):
+                with contextlib.suppress(OSError):
+                    (directory / entry.name).unlink()
 
 
 def _is_running(pid: int) -> bool:

@@ -2,11 +2,11 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
-from vidcolor.film.pipeline import batched, parallel, prefetch
+from vidcolor.film.pipeline import batched, closed_after, parallel, prefetch
 
 
 def test_order_is_kept() -> None:
@@ -79,3 +79,16 @@ def test_parallel_is_bounded_and_ends_early() -> None:
 def test_parallel_raises_what_the_function_raises() -> None:
     with pytest.raises(ZeroDivisionError):
         list(parallel(lambda n: 1 // n, [1, 0, 1], workers=2, depth=2))
+
+
+def test_an_error_that_is_kept_holds_no_thread() -> None:
+    def stage(items: Generator[int, None, None]) -> Iterator[int]:
+        with closed_after(items):
+            for item in items:
+                yield 1 // (item - 3)
+
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError) as kept:
+        list(prefetch(stage(prefetch(iter(range(1000)), 2)), 2))
+    assert kept.value.__traceback__ is not None
+    assert threading.active_count() == before

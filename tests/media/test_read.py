@@ -150,7 +150,7 @@ def test_demuxing_goes_on_after_errors_but_not_for_ever():
 @pytest.mark.parametrize(
     ("second", "said"),
     [
-        (dict(size=(64, 96)), "changes from 96x64 to 64x96 at 0.5.* s; .*--end 0.5"),
+        (dict(size=(64, 96)), "changes from 96x64 to 64x96 at 0.5.* s; .*-ss 0.5"),
         (dict(pix_fmt="yuv420p10le"), "pixel format changes from yuv420p to yuv420p10le"),
         (dict(more=("-color_range", "pc")), "between limited and full range"),
     ],

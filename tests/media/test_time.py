@@ -5,11 +5,14 @@ from __future__ import annotations
 from fractions import Fraction
 
 import av
+import numpy as np
 import pytest
 from checks import read_film
 
 from vidcolor.errors import OutputError
+from vidcolor.film.job import colorize_film
 from vidcolor.media.target import mend_decode_time
+from vidcolor.options import ColorizeOptions
 
 UNEVEN = "settb=1/90000,setpts='(N+floor(N/3)*2+floor(N/7)*5)/24/TB'"
 SLOW_THEN_FAST = "settb=1/90000,setpts='if(lt(N,4),N*10,36+N)/24/TB'"
@@ -185,3 +188,26 @@ def test_recordings_behind_one_another_are_lined_up(clip, coloured, tmp_path):
     assert second_sound == pytest.approx(second_picture, abs=0.15)
     assert any("clock falls back" in w for w in film.result.warnings)
     assert not film.result.damaged
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "more"),
+    [
+        ("mp4", "libx264", ("-g", "100000", "-keyint_min", "100000", "-sc_threshold", "0")),
+        ("mkv", "mpeg4", ("-g", "400")),
+        ("ts", "libx264", ("-g", "100000", "-keyint_min", "100000", "-sc_threshold", "0")),
+    ],
+)
+def test_a_trim_far_behind_its_key_frame_is_exact(clip, coloured, suffix, codec, more):
+    """Key frames may lie a minute apart; what a trim needs is decoded from the one before it."""
+    source = clip(suffix, codec, "yuv420p", *more, rate=Fraction(4), frames=160)
+    whole = coloured(source, purpose="archive")
+    part = coloured(source, purpose="archive", start=Fraction(30))
+    assert len(part.after.times) == 40
+    assert np.array_equal(part.after.luma, whole.after.luma[-40:])
+
+
+def test_a_raw_stream_is_trimmed_without_seeking(clip, flat, tmp_path):
+    source, target = clip("h264", "libx264", "yuv420p", frames=50), tmp_path / "part.mkv"
+    result = colorize_film(source, target, ColorizeOptions(start=Fraction(1)), colorizer=flat)
+    assert 0 < result.num_frames < 50

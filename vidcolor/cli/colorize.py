@@ -45,7 +45,7 @@ def colorize(
     grey_from: Annotated[
         GreyFrom,
         typer.Option(
-            help="Where the luma comes from: as recorded (of RGB: the BT.709 weighted sum), or the "
+            help="Where the luma comes from: as recorded (of RGB: the weighted sum), or the "
             "cleanest channel of a tinted or faded print.",
             rich_help_panel=WHAT,
         ),

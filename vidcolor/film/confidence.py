@@ -32,7 +32,13 @@ class ConfidenceFilm:
             plan: the coloured film's plan; size, timing and pixel aspect are the same.
         """
         coding = Coding(8, full_range=False)
-        video = replace(plan.video, coding=coding, layout=pixel_layout("yuv420p"), interlaced=False)
+        video = replace(
+            plan.video,
+            coding=coding,
+            layout=pixel_layout("yuv420p"),
+            interlaced=False,
+            field_order=1,
+        )
         encoder = plan_encoder(video, muxer_of(target), EncoderRequest())
         self._coding, self._pix_fmt = coding, encoder.layout.name
         self._size = (video.width, video.height)

@@ -149,7 +149,7 @@ def run_plan(
             pictures = SequenceWriter(target, encoder, video, provenance, sequence, options)
             count = _pump(plan, reader, colorizer, options, pictures, confidence, progress)
             return count, tuple(pictures.warnings)
-        partial = stack.enter_context(published(target))
+        partial = stack.enter_context(published(target, options.force))
         film = stack.enter_context(
             FilmWriter(partial, encoder, video, others, tags, plan.shift_pts, target)
         )
@@ -189,5 +189,5 @@ def _confidence_film(
     if options.confidence is None:
         return None
     check_target(options.confidence, [plan.info.path, plan.target], options.force)
-    partial = stack.enter_context(published(options.confidence))
+    partial = stack.enter_context(published(options.confidence, options.force))
     return stack.enter_context(ConfidenceFilm(partial, options.confidence, plan))

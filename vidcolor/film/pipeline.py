@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections import deque
@@ -64,6 +65,19 @@ def _fill(items: Iterable[T], ready: queue.Queue[T | _End], stop: threading.Even
     finally:
         _close(iterator)
     _put(ready, end, stop)
+
+
+@contextlib.contextmanager
+def closed_after(items: object) -> Iterator[None]:
+    """Close an iterator in the end, whoever still holds it.
+
+    An error that somebody keeps has a traceback which holds the stages that it passed through, and
+    so their threads and frames.
+    """
+    try:
+        yield
+    finally:
+        _close(items)
 
 
 def _close(items: object) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.colour.ycbcr import Coding, recode
-from vidcolor.film.pipeline import batched, parallel, prefetch
+from vidcolor.film.pipeline import batched, closed_after, parallel, prefetch
 from vidcolor.film.plan import FilmPlan, film_geometry
 from vidcolor.mark import draw_mark
 from vidcolor.media.planes import picture_with_chroma
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
 
 READ_AHEAD_BYTES = 192 * 2**20
-"""Decoded frames that may wait between two stages, together."""
+"""Decoded frames that may wait before the generator; about half as many wait behind it."""
 MAX_READ_AHEAD = 16
 MAX_COMPOSERS = 4
 """Threads that compose pictures; each holds one frame."""
@@ -95,8 +95,9 @@ def _read_ahead(plan: FilmPlan) -> int:
 
 def _analyse(plan: FilmPlan, frames: Iterator[Frame], colorizer: Colorizer) -> Iterator[_Analysed]:
     geometry = film_geometry(plan.video)
-    for frame in frames:
-        yield _Analysed(frame, colorizer.proxy(frame.luma, plan.video.coding, geometry))
+    with closed_after(frames):
+        for frame in frames:
+            yield _Analysed(frame, colorizer.proxy(frame.luma, plan.video.coding, geometry))
 
 
 def _predict(
@@ -107,11 +108,12 @@ def _predict(
     batch: int,
 ) -> Iterator[_Predicted]:
     geometry = film_geometry(plan.video)
-    for group in batched(analysed, batch):
-        proxies = [a.proxy for a in group]
-        colours = colorizer.predict(proxies, geometry, options.vividness)
-        for a, colour in zip(group, colours, strict=True):
-            yield _Predicted(a.frame, colour)
+    with closed_after(analysed):
+        for group in batched(analysed, batch):
+            proxies = [a.proxy for a in group]
+            colours = colorizer.predict(proxies, geometry, options.vividness)
+            for a, colour in zip(group, colours, strict=True):
+                yield _Predicted(a.frame, colour)
 
 
 def compose(

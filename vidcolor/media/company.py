@@ -112,7 +112,8 @@ def _data_fate(stream: av.stream.Stream, info: StreamInfo, muxer: str) -> Stream
     if "timecode" in stream.metadata:
         held = muxer in ("mp4", "mov", "matroska", "mxf")
         return StreamFate(info, held, "time code, written anew" if held else "no time code track")
-    if handler == "SubtitleHandler" or info.codec in ("bin_data", "text"):
+    titles = handler == "SubtitleHandler" or info.codec in ("bin_data", "text")
+    if titles and stream.container.chapters():
         return StreamFate(info, True, "chapter titles, written anew")
     return StreamFate(info, False, f"{info.codec} data cannot be copied")
 

@@ -54,7 +54,7 @@ def can_copy(source: Path, index: int, muxer: str) -> bool:
     """Whether the ffmpeg command copies a stream into a container."""
     import ffmpeg
 
-    job = ffmpeg.input(str(source)).output(
+    job = ffmpeg.input(str(source.absolute())).output(
         os.devnull, map=f"0:{index}", codec="copy", t=1, format=muxer
     )
     try:
@@ -84,7 +84,7 @@ def complete_matroska(
     """
     import ffmpeg
 
-    streams = [ffmpeg.input(str(source))]
+    streams = [ffmpeg.input(str(source.absolute()))]
     options: dict[str, Any] = {
         "codec": "copy",
         "format": muxer,
@@ -100,12 +100,12 @@ def complete_matroska(
     if appendix is None:
         options["map"] = "0"  # of one input ffmpeg would take one stream a kind
     else:
-        more = ffmpeg.input(str(appendix.source), itsoffset=str(float(-appendix.shift)))
+        more = ffmpeg.input(str(appendix.source.absolute()), itsoffset=str(float(-appendix.shift)))
         streams += [more[str(index)] for index in appendix.indices]
         outside = appendix.outside()
         if outside:  # -ss would start at the picture's key frame; other sound is inside already
             options["bsf:a"] = f"noise=drop='{outside}'"
-    _run(ffmpeg.output(*streams, str(target), **options), target)
+    _run(ffmpeg.output(*streams, str(target.absolute()), **options), target)
 
 
 def convert_subtitle(source: Path, index: int, target: Path, codec: str, muxer: str) -> None:
@@ -120,8 +120,8 @@ def convert_subtitle(source: Path, index: int, target: Path, codec: str, muxer: 
     """
     import ffmpeg
 
-    job = ffmpeg.input(str(source)).output(
-        str(target), map=f"0:{index}", codec=codec, format=muxer, copyts=None
+    job = ffmpeg.input(str(source.absolute())).output(
+        str(target.absolute()), map=f"0:{index}", codec=codec, format=muxer, copyts=None
     )
     _run(job, target)
 
@@ -129,7 +129,11 @@ def convert_subtitle(source: Path, index: int, target: Path, codec: str, muxer: 
 def _run(job: object, target: Path) -> None:
     command = job.global_args("-nostdin", "-v", "error").overwrite_output()  # type: ignore[attr-defined]
     done = subprocess.run(
-        command.compile(cmd=ffmpeg_command()), capture_output=True, text=True, check=False
+        command.compile(cmd=ffmpeg_command()),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -62,7 +63,8 @@ class PacketSource:
         if self._start is not None and stream.time_base and not may_jump(self.container):
             pts = int((self._start - _SEEK_MARGIN_S) / Fraction(stream.time_base))
             if pts > (stream.start_time or 0):
-                self.container.seek(pts, stream=stream, backward=True)
+                with contextlib.suppress(av.FFmpegError):  # raw streams: read from the start
+                    self.container.seek(pts, stream=stream, backward=True)
 
     def _wanted(self, packet: av.Packet[Any]) -> bool:
         """Whether a packet lies inside the cut; a subtitle that reaches into it is shortened."""

@@ -148,10 +148,11 @@ def open_source(path: Path, **options: Any) -> av.container.InputContainer:
 
 def _open(path: Path, **options: Any) -> av.container.InputContainer:
     opening: Any = av.open
+    name = str(path.absolute())  # FFmpeg takes what stands before a colon for a protocol
     try:
-        container = opening(str(path), metadata_errors="replace", **options)
+        container = opening(name, metadata_errors="replace", **options)
     except TypeError:  # PyAV 19 has no metadata_errors any more
-        container = opening(str(path), **options)
+        container = opening(name, **options)
     opened: av.container.InputContainer = container
     return opened
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 SEEK_MARGIN_S = 3
 """How much earlier than asked to seek: MPEG program and transport streams land late."""
-DECODE_MARGIN_S = 20
-"""How much earlier than asked to decode where there is no seeking: longer than a GOP."""
 END_TOLERANCE_S = 0.2
 """How much too early a film may end before it counts as cut off; two frames at least."""
 
@@ -129,16 +128,15 @@ class FilmReader:
             stream.thread_type = "AUTO"
             self._seek(container, stream)
             errors = 0
-            packets = read_past_damage(
-                container, [stream], self._note_bad_packet, self._note_splice
+            packets = self._worth_decoding(
+                read_past_damage(container, [stream], self._note_bad_packet, self._note_splice),
+                stream,
             )
             while errors < MAX_ERRORS_IN_A_ROW:
                 try:
                     packet = next(packets, None)
                     if packet is None:
                         return
-                    if packet.stream is not stream or self._is_long_before(packet):
-                        continue
                     pictures = stream.decode(packet)
                 except av.EOFError:
                     return
@@ -150,18 +148,36 @@ class FilmReader:
                 yield from pictures
             self.damage.notes.append("the rest of the film could not be read")
 
+    def _worth_decoding(
+        self, packets: Iterator[av.Packet[Any]], stream: av.VideoStream
+    ) -> Iterator[av.Packet[Any]]:
+        """The picture's packets, from the last key frame before a trim on."""
+        held: list[av.Packet[Any]] = []
+        for packet in packets:
+            if packet.stream is not stream:
+                continue
+            if self._is_before(packet):
+                if packet.is_keyframe:
+                    held.clear()
+                held.append(packet)
+                continue
+            yield from held
+            held.clear()
+            yield packet
+
     def _seek(self, container: av.container.InputContainer, stream: av.VideoStream) -> None:
         """Near the start of a trim, where the format has one clock from beginning to end."""
         if self._start is not None and not may_jump(container):
             pts = int((self._start - SEEK_MARGIN_S) / self._video.time_base)
             if pts > (self._video.start_pts or 0):
-                container.seek(pts, stream=stream, backward=True)
+                with contextlib.suppress(av.FFmpegError):  # raw streams: read from the start
+                    container.seek(pts, stream=stream, backward=True)
 
-    def _is_long_before(self, packet: av.Packet[Any]) -> bool:
-        """Whether a trim begins so much later that this packet need not even be decoded."""
+    def _is_before(self, packet: av.Packet[Any]) -> bool:
+        """Whether a trim begins so much later that another key frame may come before it."""
         if self._start is None or not packet.size or packet.dts is None:
             return False
-        return packet.dts * self._video.time_base < self._start - DECODE_MARGIN_S
+        return packet.dts * self._video.time_base < self._start - SEEK_MARGIN_S
 
     def _note_splice(self) -> None:
         self.damage.splices += 1
@@ -217,7 +233,7 @@ class FilmReader:
         raise InputError(
             f"{self._path}: the picture changes from {video.width}x{video.height} to "
             f"{picture.width}x{picture.height} at {since:.3f} s; "
-            f"colour the parts by themselves with --end {since:.3f} and --start {since:.3f}"
+            f"cut it there first (ffmpeg -ss {since:.3f} -i … -c copy …), then colour the parts"
         )
 
     def _luma(self, picture: av.VideoFrame) -> Plane:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
@@ -25,6 +26,8 @@ def measure_tint(
     """Grey, one tint over everything (sepia, toning), or colour, from frames over the film."""
     frames = [first]
     duration, start = stream.duration, stream.start_time or 0
+    if not duration and container.duration and stream.time_base:  # Matroska: only of the whole
+        duration = int(Fraction(container.duration, av.time_base) / Fraction(stream.time_base))
     if duration and stream.frames != 1:
         for k in range(1, TINT_SAMPLES):
             frame = _frame_near(container, stream, start + duration * k // TINT_SAMPLES)

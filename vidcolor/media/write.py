@@ -80,7 +80,10 @@ class FilmWriter:
         self._ending = _Ending() if plan.muxer in MOVFLAGS else None
         with self._explained():
             self._container = av.open(
-                str(path), "w", format=plan.muxer, container_options=self._container_options()
+                str(path.absolute()),
+                "w",
+                format=plan.muxer,
+                container_options=self._container_options(),
             )
         try:
             self._write_header(tags or {})
