@@ -64,6 +64,14 @@ class Provenance:
             f"guess, not a record. [vidcolor recipe {self.recipe}]"
         )
 
+    @property
+    def declaration(self) -> str:
+        """The sentence with all that Matroska says in tags of their own, for other containers."""
+        return (
+            f"{self.sentence} [weights sha256 {self.weights_sha256}] "
+            f"[IPTC digital source type {DIGITAL_SOURCE_TYPE}]"
+        )
+
 
 def recipe_digest(options: Mapping[str, Any], weights_sha256: str, version: str) -> str:
     """SHA-256 over what decides a result besides its source.
@@ -97,9 +105,11 @@ def film_tags(
     tags = dict(source_tags)
     comment = next((k for k in tags if k.lower() == "comment"), "comment")
     said = tags.get(comment, "").strip()
-    if provenance.sentence not in said:
-        tags[comment] = f"{said}\n{provenance.sentence}".strip()
-    if container.lower().lstrip(".") in _MATROSKA:
+    has_own_tags = container.lower().lstrip(".") in _MATROSKA
+    ours = provenance.sentence if has_own_tags else provenance.declaration
+    if ours not in said:
+        tags[comment] = f"{said}\n{ours}".strip()
+    if has_own_tags:
         tags |= {
             "DIGITAL_SOURCE_TYPE": DIGITAL_SOURCE_TYPE,
             "VIDCOLOR_VERSION": provenance.version,

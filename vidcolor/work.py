@@ -260,6 +260,15 @@ def is_done(item: Item, recipe: str) -> bool:
     return any(read_recipe(text) == recipe for text in tags.values())
 
 
+def _date_before_source(item: Item) -> None:
+    """Leave a result of a damaged source older than that, as `make` would see it: not up to date.
+
+    Or the same command again would call it done before, and the damage would be forgotten.
+    """
+    before = item.source.stat().st_mtime_ns - 10**9
+    os.utime(item.target, ns=(before, before))
+
+
 def run_items(
     items: Iterable[Item],
     options: ColorizeOptions,
@@ -320,7 +329,10 @@ def _run_safely(
             return Outcome(item, skipped=True)
         if started is not None:
             started(item)
-        return Outcome(item, result=run_item(item, options, colorizer, progress))
+        result = run_item(item, options, colorizer, progress)
+        if result.damaged and item.repeatable and not options.allow_damaged:
+            _date_before_source(item)
+        return Outcome(item, result=result)
     except VidcolorError as error:
         return Outcome(item, error=error)
     except Exception as error:

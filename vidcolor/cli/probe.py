@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
     Probed = tuple[dict[str, Any], list[str]]
 
-_TINTS = {"grey": "black and white", "tinted": "one tint (sepia or toned)", "colour": "in colour"}
+_TINTS = {
+    "grey": "black and white",
+    "tinted": "one tint (sepia or toned); --grey-from may find a cleaner channel",
+    "colour": "in colour",
+}
 
 
 def probe(

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions, Purpose
 
 _SUFFIX_FOR: dict[Purpose, str] = {"delivery": "", "editing": ".mov", "archive": ".mkv"}
+HDR_TRANSFERS = (16, 18)
+"""H.273 codes of PQ and HLG."""
 _KEEPS_SUFFIX = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 
 
@@ -187,7 +189,9 @@ def default_target(source: Path, options: ColorizeOptions, directory: Path | Non
 
 def _roomiest_suffix(source: Path) -> str:
     for suffix, muxer in ((".mp4", "mp4"), (".mov", "mov"), (".mkv", "matroska")):
-        if all(f.kept for f in plan_company(source, muxer)):
+        fates = plan_company(source, muxer)
+        pcm = any(f.stream.codec.startswith("pcm") for f in fates)
+        if all(f.kept for f in fates) and not (pcm and muxer == "mp4"):  # few players take it there
             return suffix
     return ".mkv"
 
@@ -212,7 +216,9 @@ def _warnings(
         said.append(f"luma is moved to {options.range} range, as --range asks")
     if video.layout.alpha:
         said.append("the picture's alpha plane is not kept")
-    if muxer in ("matroska", "webm") and (1000 % video.time_base.denominator):
+    if video.tags.transfer in HDR_TRANSFERS:
+        said.append("the film is HDR; it is coloured as if it were not, and its tags are kept")
+    if muxer in ("matroska", "webm") and not _falls_on_milliseconds(video):
         said.append("Matroska rounds time stamps to 1 ms; mp4 and mov keep them exactly")
     if muxer == SEQUENCE_MUXER:
         return [*said, *_lost_by_pictures(info, company)]
@@ -227,6 +233,15 @@ def _warnings(
     if options.start is not None and video.timecode:
         said.append("time code is left out of a film that is trimmed at its start")
     return said
+
+
+def _falls_on_milliseconds(video: VideoInfo) -> bool:
+    """Whether every time stamp is a whole number of milliseconds, as Matroska wants it."""
+    if 1000 % video.time_base.denominator == 0:
+        return True
+    even = bool(video.rate) and (1000 / Fraction(video.rate or 1)).denominator == 1
+    whole_start = (stream_origin(video) * 1000).denominator == 1
+    return even and whole_start and not video.variable_rate
 
 
 def _lost_by_pictures(info: MediaInfo, company: tuple[StreamFate, ...]) -> list[str]:

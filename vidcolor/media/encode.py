@@ -92,7 +92,8 @@ def plan_encoder(video: VideoInfo, muxer: str, request: EncoderRequest) -> Encod
         UsageError: no such encoder or option, or one that cannot hold the source.
     """
     encoders = (request.encoder,) if request.encoder else _default_encoders(muxer, request.purpose)
-    reasons = []
+    reasons: list[str] = []
+    hushed: EncoderPlan | None = None
     for encoder in encoders:
         try:
             layouts = _candidate_layouts(video, encoder, request)
@@ -106,6 +107,11 @@ def plan_encoder(video: VideoInfo, muxer: str, request: EncoderRequest) -> Encod
                 raise  # they were meant for this encoder
             reasons.append(str(error))
             continue
+        if plan.warnings and encoder != encoders[-1] and muxer in MUXER_ENCODERS:
+            hushed = hushed or plan  # another may say all that there is to say
+            continue
+        if plan.warnings and hushed is not None:
+            plan, encoder = hushed, hushed.encoder
         if reasons:
             note = f"{reasons[0]}; {encoder} is used instead"
             plan = replace(plan, warnings=(*plan.warnings, note))

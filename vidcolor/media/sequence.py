@@ -43,8 +43,8 @@ SEQUENCE_MUXER = "image2"
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether a path names numbered files, as ``scan_%06d.dpx``."""
-    return bool(_NUMBER_FIELD.search(path.name))
+    """Whether a path names numbered pictures, as ``scan_%06d.dpx``; a film may be called so."""
+    return bool(_NUMBER_FIELD.search(path.name)) and path.suffix.lower() in STILL_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
@@ -19,6 +20,7 @@ from vidcolor.media.target import (
     EncoderPlan,
     add_picture_stream,
     mend_decode_time,
+    tag_picture,
 )
 
 if TYPE_CHECKING:
@@ -64,10 +66,11 @@ def try_out(plan: EncoderPlan, video: VideoInfo) -> tuple[str, ...]:
         memory.seek(0)
         with av.open(memory, "r") as written:
             picture = next(written.decode(video=0))
+            aspect = Fraction(written.streams.video[0].sample_aspect_ratio or 0)
     except (av.FFmpegError, StopIteration) as error:
         _close(scratch)
         raise RefusedError(_refusal(plan, video, error, [])) from error
-    return tuple(_unsaid(plan, video, picture))
+    return tuple(_unsaid(plan, video, picture, aspect))
 
 
 def _close(scratch: av.container.OutputContainer) -> None:
@@ -79,12 +82,15 @@ def _grey(plan: EncoderPlan, video: VideoInfo) -> av.VideoFrame:
     picture = av.VideoFrame(video.width, video.height, plan.layout.name)
     for plane in picture.planes:
         plane_array(plane, plan.layout.bits)[:] = 1 << (plan.layout.bits - 1)
+    tag_picture(picture, video)
     picture.pts = 0
     picture.time_base = plan.time_base
     return picture
 
 
-def _unsaid(plan: EncoderPlan, video: VideoInfo, picture: av.VideoFrame) -> Iterator[str]:
+def _unsaid(
+    plan: EncoderPlan, video: VideoInfo, picture: av.VideoFrame, aspect: Fraction
+) -> Iterator[str]:
     where = f"{plan.encoder} in {plan.muxer}"
     full = picture.format.name.startswith("yuvj") or picture.color_range == FULL_RANGE
     if full != video.coding.full_range:
@@ -93,6 +99,9 @@ def _unsaid(plan: EncoderPlan, video: VideoInfo, picture: av.VideoFrame) -> Iter
             f"{where} cannot say that the luma is {kind} range; say so where you open the film, "
             f"or move it with --range {'limited' if kind == 'full' else 'full'}"
         )
+    wanted = video.sample_aspect_ratio
+    if wanted and plan.muxer == "mxf" and aspect != wanted:  # Matroska gets it from ffmpeg
+        yield f"{where} cannot say that pixels are {wanted.numerator}:{wanted.denominator}"
     if int(picture.colorspace) not in (video.matrix.code, UNSPECIFIED):
         yield f"{where} cannot say that the matrix is {video.matrix.name}; its colour will be off"
 
