@@ -116,6 +116,8 @@ def gather(
         raise UsageError("--out names one file; with several inputs use --out-dir")
     if out_dir is not None and out_dir.exists() and not out_dir.is_dir():
         raise UsageError(f"{out_dir}: is a file, and --out-dir names a directory")
+    if len(inputs) > 1:  # `colorize *.mp4` a second time means the sources again
+        inputs = [path for path in inputs if not _is_result(path)]
     items: list[Item] = []
     for path in inputs:
         try:
@@ -248,16 +250,28 @@ def is_done(item: Item, recipe: str) -> bool:
         return False
     if item.target.stat().st_mtime < item.source.stat().st_mtime:
         return False
-    if item.kind == "photo":
-        return read_still_recipe(item.target) == recipe
+    return _recipe_of(item.target, is_photo=item.kind == "photo") == recipe
+
+
+def _is_result(path: Path) -> bool:
+    """Whether an input is what vidcolor made of another beside it."""
+    if not path.stem.endswith(RESULT_SUFFIX) or not path.is_file():
+        return False
+    return _recipe_of(path, is_photo=path.suffix.lower() in STILL_SUFFIXES) is not None
+
+
+def _recipe_of(path: Path, is_photo: bool) -> str | None:
+    """The recipe that a result carries; None if it is no result of ours."""
+    if is_photo:
+        return read_still_recipe(path)
     from vidcolor.media.tags import film_tags
     from vidcolor.provenance import read_recipe
 
     try:
-        tags = film_tags(item.target)
+        tags = film_tags(path)
     except InputError:
-        return False
-    return any(read_recipe(text) == recipe for text in tags.values())
+        return None
+    return next(filter(None, map(read_recipe, tags.values())), None)
 
 
 def _date_before_source(item: Item) -> None:

@@ -252,3 +252,26 @@ def test_photo_targets() -> None:
     assert photos.default_target(Path("a/b.JPG")) == Path("a/b.colour.JPG")
     assert photos.default_target(Path("a/b.bmp"), Path("out")) == Path("out/b.png")
     assert photos.default_target(Path("a/scan")) == Path("a/scan.colour.png")
+
+
+def test_results_among_several_inputs_are_no_sources(vidcolor: Vidcolor) -> None:
+    """As when the shell expands `*.png` a second time."""
+    for name in ("a.png", "b.png", "c.colour.png"):  # the last only happens to be called so
+        photo(name)
+    assert vidcolor("colorize", "a.png", "b.png", "c.colour.png").code == 0
+    again = vidcolor("colorize", *sorted(p.name for p in Path().glob("*.png")))
+    assert again.code == 0
+    assert again.out[-1].startswith("0 done, 3 done before")
+    assert len(list(Path().glob("*.colour.colour.png"))) == 1
+
+
+def test_damage_is_not_forgotten_when_a_batch_is_run_again(vidcolor: Vidcolor) -> None:
+    photo("album/whole.png")
+    photo("album/cut.jpg")
+    cut = Path("album/cut.jpg")
+    cut.write_bytes(cut.read_bytes()[:-200])
+    assert vidcolor("colorize", "album", "--out-dir", "out").code == 1
+    assert vidcolor("colorize", "album", "--out-dir", "out").code == 1
+    accepted = ("colorize", "album", "--out-dir", "out", "--allow-damaged")
+    assert vidcolor(*accepted, "--force").code == 0
+    assert vidcolor(*accepted).out[-1].startswith("0 done, 2 done before")
