@@ -28,6 +28,8 @@ def spawn(*arguments: object, cwd: Path, **more: Any) -> subprocess.Popen[str]:
 
 
 _FLAT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a script runs with &
 from conftest import FlatColorizer
 from vidcolor import cli, colorizer
 colorizer.Colorizer.of = lambda _: FlatColorizer()

@@ -136,7 +136,7 @@ def _refusal(stream: av.stream.Stream, muxer: str) -> str | None:
     except (av.FFmpegError, ValueError) as error:
         if "format does not support" in str(error):
             return f"{muxer} cannot hold {codec}"
-        return f"{muxer} cannot hold {codec} ({getattr(error, 'strerror', error)})"
+        return f"{muxer} cannot hold {codec} here; .mkv holds nearly everything"
     finally:
         with contextlib.suppress(av.FFmpegError):  # an MXF without a picture has no footer
             scratch.close()
