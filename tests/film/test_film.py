@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -150,3 +151,21 @@ def test_prores_says_the_matrix_that_was_assumed(clip, coloured):
     """It writes its header from the picture, not from the stream's tags."""
     film = coloured(clip("mkv", "ffv1", "gray10le"), "mov", purpose="editing", range="limited")
     assert all(int(f.colorspace) == film.result.plan.video.matrix.code for f in film.after.frames)
+
+
+@pytest.mark.parametrize("name", ["Tape1:A.mp4", "Rolle 50% %02d.mp4", "-o ü'\".mp4"])
+def test_names_that_ffmpeg_reads_otherwise(clip, flat, tmp_path, monkeypatch, name):
+    """A colon is no protocol, a percent sign no sequence, where a film is called so."""
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(clip("mp4", "libx264", "yuv420p").read_bytes())
+    result = colorize_film(name, options=ColorizeOptions(), colorizer=flat)
+    assert result.num_frames == 12
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([name, result.target.name])
+
+
+def test_mxf_takes_an_encoder_that_keeps_the_shape(clip, coloured):
+    source = clip("mpg", "mpeg2video", "yuv420p", size=(256, 128), rate=Fraction(25),
+                  vf="setsar=16/15")  # fmt: skip
+    film = coloured(source, "mxf")
+    assert film.after.shape["sar"] == film.before.shape["sar"] != 1
+    assert film.after.colour["matrix"] in (2, film.result.plan.video.matrix.code)

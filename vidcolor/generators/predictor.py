@@ -51,8 +51,8 @@ class Colour(NamedTuple):
 class Predictor:
     """Runs a generator on batches of any size, with the same result for a frame in all of them.
 
-    Close it, or use it in a with statement: on a CPU it holds threads. Calls may come from several
-    threads.
+    Close it, or use it in a with statement: on a CPU it holds threads. On a CPU calls may come from
+    several threads; elsewhere from one at a time, since kernels are chosen by global settings.
     """
 
     def __init__(self, generator: Generator, threads: int | None = None) -> None:

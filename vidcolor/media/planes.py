@@ -164,7 +164,7 @@ def _encode_linear(frame: VideoFrame) -> NDArray[np.uint16]:
     dtype = np.float16 if "f16" in name else np.float32
     planes = [_rows(p, dtype)[:, : p.width] for p in frame.planes]
     order = planes if len(planes) < 3 else [planes[2], planes[0], planes[1]]
-    linear = np.stack([np.clip(p.astype(np.float32), 0, 1) for p in order], axis=-1)
+    linear = np.stack([np.clip(np.nan_to_num(p.astype(np.float32)), 0, 1) for p in order], axis=-1)
     if linear.shape[-1] < 3:
         linear = np.repeat(linear[..., :1], 3, axis=-1)
     curved = 1.055 * linear ** (1 / 2.4) - 0.055
