@@ -21,7 +21,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 
 def test_weights_and_card_are_inside(wheel: set[str]) -> None:
-    assert {"vidcolor/models/embedded.safetensors", "vidcolor/models/embedded.md"} <= wheel
+    names = [
+        f"{name}.{suffix}" for name in ("embedded", "encoder") for suffix in ("safetensors", "md")
+    ]
+    assert {f"vidcolor/models/{name}" for name in names} <= wheel
 
 
 def test_package_data_is_inside(wheel: set[str]) -> None:

@@ -2,12 +2,16 @@ import pytest
 import torch
 
 from vidcolor.colour.bins import (
+    CALIBRATION_POINTS,
     CONFIDENCE_SCALE,
     NUM_BINS,
     SPACING,
+    calibrated,
     colour_of,
+    fit_calibration,
     gamut_bins,
     temperature,
+    uncalibrated,
 )
 from vidcolor.colour.lab import rgb_to_lab
 
@@ -46,11 +50,11 @@ def one_cell(probabilities):
     return logits
 
 
-def test_a_certain_cell_has_its_bins_colour_and_full_confidence():
+def test_a_certain_cell_has_its_bins_colour_and_full_concentration():
     bins = gamut_bins()
-    ab, confidence = colour_of(one_cell({77: 1.0}), bins)
+    ab, concentration = colour_of(one_cell({77: 1.0}), bins)
     assert ab.flatten().tolist() == bins[77].tolist()
-    assert confidence.item() == pytest.approx(1, abs=1e-4)
+    assert concentration.item() == pytest.approx(1, abs=1e-4)
 
 
 def test_vividness_moves_from_the_mean_to_the_likeliest():
@@ -61,12 +65,38 @@ def test_vividness_moves_from_the_mean_to_the_likeliest():
     assert (mode.flatten() - bins[10]).norm() < 0.1
 
 
-def test_confidence_is_the_documented_function_of_the_expected_error():
+def test_concentration_is_the_documented_function_of_the_expected_error():
     bins = gamut_bins()
     logits = torch.randn(2, NUM_BINS, 3, 4, generator=torch.Generator().manual_seed(1)) * 3
-    ab, confidence = colour_of(logits, bins)
-    assert ab.shape == (2, 2, 3, 4) and confidence.shape == (2, 1, 3, 4)
+    ab, concentration = colour_of(logits, bins)
+    assert ab.shape == (2, 2, 3, 4) and concentration.shape == (2, 1, 3, 4)
     p = logits.softmax(1)[1, :, 2, 3]
     error = (p * (bins - ab[1, :, 2, 3]).square().sum(1)).sum()
     expected = CONFIDENCE_SCALE**2 / (CONFIDENCE_SCALE**2 + error)
-    assert confidence[1, 0, 2, 3].item() == pytest.approx(expected.item(), rel=1e-4)
+    assert concentration[1, 0, 2, 3].item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_calibration_learns_how_often_concentration_is_right():
+    draw = torch.Generator().manual_seed(0)
+    concentration = torch.rand(200_000, generator=draw)
+    truth = concentration.sqrt()  # a network that is too modest
+    table = fit_calibration(concentration, torch.rand(200_000, generator=draw) < truth)
+    assert table.shape == (CALIBRATION_POINTS,)
+    said = calibrated(concentration, table)
+    assert (said - truth).abs().mean() < 0.01
+    assert (said - truth).abs().max() < 0.1
+
+
+def test_calibration_never_falls_and_needs_evidence():
+    # Nothing was seen above 0.5, and what was seen there is all wrong.
+    concentration = torch.full((1000,), 0.5)
+    table = fit_calibration(concentration, torch.zeros(1000, dtype=torch.bool))
+    assert (table.diff() >= 0).all()
+    assert table[CALIBRATION_POINTS // 2] < 0.2
+    assert table[-1] == pytest.approx(1, abs=0.01)
+    assert torch.equal(fit_calibration(torch.empty(0), torch.empty(0)), uncalibrated())
+
+
+def test_the_uncalibrated_table_changes_nothing():
+    concentration = torch.linspace(0, 1, 1001).view(1, 1, 7, 143)
+    torch.testing.assert_close(calibrated(concentration, uncalibrated()), concentration)

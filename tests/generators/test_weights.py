@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from vidcolor.errors import UsageError, WeightsError
-from vidcolor.generators import device, load_generator, weights
+from vidcolor.generators import device, load_encoder, load_generator, weights
 from vidcolor.generators.network import EmbeddedNetwork, NetworkConfig
 
 
@@ -37,6 +37,21 @@ def test_every_packaged_file_has_its_digest_and_card():
     for packaged in weights.PACKAGED.values():
         assert weights.read_weights(packaged.name).digest == packaged.sha256
         assert packaged.licence in weights.packaged_file(packaged.card).read_text(encoding="utf-8")
+
+
+def test_the_encoder_has_its_digest_and_card():
+    assert weights.read_packaged(weights.ENCODER).digest == weights.ENCODER.sha256
+    card = weights.packaged_file(weights.ENCODER.card).read_text(encoding="utf-8")
+    assert weights.ENCODER.licence in card
+
+
+def test_the_encoder_looks_at_pictures():
+    encoder = load_encoder()
+    taps = encoder(torch.rand(1, 3, 64, 96) - 0.5)
+    assert [tap.shape[-2:] for tap in taps] == [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3)]
+    assert not any(p.requires_grad for p in encoder.parameters())
+    # Weights that were not read would leave features of one channel like another's.
+    assert taps[-1].std() > 0.1
 
 
 def test_by_path_is_the_same_as_by_name(shipped):

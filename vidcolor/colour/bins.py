@@ -39,7 +39,12 @@ MIN_TEMPERATURE = 0.05
 """What vividness 1 means. Lower gives the same picture: by then one bin holds all the weight."""
 
 CONFIDENCE_SCALE = 20.0
-"""Expected error, in a*b* units, at which confidence is one half."""
+"""Expected error, in a*b* units, at which concentration is one half."""
+CONFIDENCE_RADIUS = 15.0
+"""A colour is right if it is no further from the truth than this, in a*b* units: to an eye, the
+same name of a colour, perhaps another shade."""
+CALIBRATION_POINTS = 33
+"""Length of the table that turns concentration into confidence."""
 
 
 def gamut_bins() -> Tensor:
@@ -67,14 +72,13 @@ def temperature(vividness: float | None = None) -> float:
 def colour_of(
     logits: Tensor, bins: Tensor, vividness: float | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Turn predicted distributions into colour and the confidence in it.
+    """Turn predicted distributions into colour, and how much of them is near it.
 
-    The colour is the annealed mean: the mean of the bins under softmax(logits / T). The confidence
-    is s^2 / (s^2 + D^2), where D^2 is the expected squared a*b* distance between that colour and a
-    colour drawn from the distribution itself (T = 1), and s is `CONFIDENCE_SCALE`. So it is 1 where
-    the network allows for one colour only, 1/2 where it expects to be off by s, and, up to a
-    factor, an inverse-variance weight. It is the network's opinion of itself: a wrong and narrow
-    distribution is confidently wrong.
+    The colour is the annealed mean: the mean of the bins under softmax(logits / T). The
+    concentration is s^2 / (s^2 + D^2), where D^2 is the expected squared a*b* distance between that
+    colour and a colour drawn from the distribution itself (T = 1), and s is `CONFIDENCE_SCALE`. So
+    it is 1 where the network allows for one colour only, 1/2 where it expects to be off by s. It is
+    the network's opinion of itself; `calibrated` says how often such an opinion is right.
 
     Args:
         logits: (N, Q, h, w), any float type.
@@ -82,7 +86,7 @@ def colour_of(
         vividness: see `temperature`.
 
     Returns:
-        a*, b*, (N, 2, h, w) float32; and confidence, (N, 1, h, w) float32 in [0, 1].
+        a*, b*, (N, 2, h, w) float32; and concentration, (N, 1, h, w) float32 in [0, 1].
     """
     t = temperature(vividness)
     # Bins last: one softmax row is then one stretch of memory, which is several times faster,
@@ -95,5 +99,58 @@ def colour_of(
     # E|q - ab|^2, expanded; rounding can leave it a hair below zero.
     cross = mean_a * ab[..., 0] + mean_b * ab[..., 1]
     spread = (mean_square - 2 * cross + ab.square().sum(-1)).clamp(min=0)
-    confidence = CONFIDENCE_SCALE**2 / (CONFIDENCE_SCALE**2 + spread)
-    return ab.permute(0, 3, 1, 2).contiguous(), confidence.unsqueeze(1)
+    concentration = CONFIDENCE_SCALE**2 / (CONFIDENCE_SCALE**2 + spread)
+    return ab.permute(0, 3, 1, 2).contiguous(), concentration.unsqueeze(1)
+
+
+def uncalibrated() -> Tensor:
+    """The table that leaves concentration as it is: (CALIBRATION_POINTS,) float32."""
+    return torch.linspace(0, 1, CALIBRATION_POINTS)
+
+
+def fit_calibration(concentration: Tensor, right: Tensor) -> Tensor:
+    """Learn from pictures whose colours are known how often a concentration is right.
+
+    Isotonic regression (pool adjacent violators; Zadrozny and Elkan, "Transforming Classifier
+    Scores into Accurate Multiclass Probability Estimates", 2002) on the means of
+    `CALIBRATION_POINTS` equal intervals, towards the uncalibrated where there is little evidence.
+
+    Args:
+        concentration: of each cell, from `colour_of`; any shape.
+        right: bool, same shape: the colour was within `CONFIDENCE_RADIUS` of the truth.
+
+    Returns:
+        The table for `calibrated`: (CALIBRATION_POINTS,) float32 in [0, 1], never falling.
+    """
+    last = CALIBRATION_POINTS - 1
+    nearest = (concentration.flatten().double().clamp(0, 1) * last).round().long().cpu()
+    hits = right.flatten().double().cpu()
+    # As good as this many cells that behave as the network believes.
+    evidence = torch.full((CALIBRATION_POINTS,), 16.0, dtype=torch.float64)
+    total = evidence * uncalibrated().double()
+    evidence.index_add_(0, nearest, torch.ones_like(hits))
+    total.index_add_(0, nearest, hits)
+    blocks: list[list[float]] = []  # [sum, weight, points]
+    for point in range(CALIBRATION_POINTS):
+        blocks.append([float(total[point]), float(evidence[point]), 1])
+        while len(blocks) > 1 and blocks[-2][0] * blocks[-1][1] >= blocks[-1][0] * blocks[-2][1]:
+            hit, weight, points = blocks.pop()
+            blocks[-1] = [blocks[-1][0] + hit, blocks[-1][1] + weight, blocks[-1][2] + points]
+    values = [hit / weight for hit, weight, points in blocks for _ in range(int(points))]
+    return torch.tensor(values, dtype=torch.float32)
+
+
+def calibrated(concentration: Tensor, table: Tensor) -> Tensor:
+    """Confidence: the share of such cells whose colour is right (see `CONFIDENCE_RADIUS`).
+
+    Args:
+        concentration: in [0, 1], any shape, from `colour_of`.
+        table: (CALIBRATION_POINTS,) float32, from `fit_calibration`; linear in between.
+
+    Returns:
+        In [0, 1], of the same shape.
+    """
+    place = concentration.clamp(0, 1) * (len(table) - 1)
+    below = place.floor().clamp(max=len(table) - 2)
+    index = below.long()
+    return torch.lerp(table[index], table[index + 1], place - below)

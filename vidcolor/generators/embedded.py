@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from vidcolor.colour.bins import colour_of
+from vidcolor.colour.bins import calibrated, colour_of
 from vidcolor.errors import WeightsError
 from vidcolor.generators.base import Hints, Prediction
 from vidcolor.generators.network import ALIGNMENT, STRIDE, EmbeddedNetwork, NetworkConfig
@@ -84,7 +84,8 @@ class EmbeddedGenerator:
         else:
             logits = self._network(luma, *self._place_hints(hints, grid, luma.shape[-2:]))
         logits = logits[..., : grid[0], : grid[1]]
-        return Prediction(*colour_of(logits, self._network.bins, vividness))
+        ab, concentration = colour_of(logits, self._network.bins, vividness)
+        return Prediction(ab, calibrated(concentration, self._network.calibration))
 
     def _place_hints(
         self, hints: Hints, grid: tuple[int, int], padded: tuple[int, ...]

@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from vidcolor.colour.bins import NUM_BINS, gamut_bins
+from vidcolor.colour.bins import NUM_BINS, gamut_bins, uncalibrated
 from vidcolor.colour.lab import lightness_to_grey
 from vidcolor.generators.efficientnet import (
     FEATURE_CHANNELS,
@@ -34,9 +34,9 @@ ALIGNMENT = 32
 HINT_UNIT = 20.0
 """Hints are divided by this: at 1/110, the whole range in [-1, 1], the network ignored them."""
 HINT_SIGMA = 8.0
-"""How far, in a*b* units, a bin may be from a hint before it loses the hint's favour."""
-HINT_FLOOR = -8.0
-"""The most that a hint can hold against a bin, in units of `hint_gain`."""
+"""Standard deviation, in a*b* units, of the colours that one unit of precision grants a hint."""
+MAX_HINTS = 256
+"""Hinted places that attention looks at; with more, neighbours are averaged until it suits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +139,112 @@ class Attention(nn.Module):
         return x
 
 
+class HintSpread(nn.Module):
+    """Carries hints to the cells that look alike, wherever they are.
+
+    A bilateral filter in learnt features: every cell attends to all hinted places, by distance in
+    an embedding of the decoder's features and of the position, or to none of them. The result is
+    a Gaussian over a*b* in each cell, by its precision and its precision times mean; the product
+    with the network's own distribution is then a sum of logits.
+    """
+
+    def __init__(self, channels: int, num_heads: int, width: int = 16) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.embed = nn.Linear(channels + 2, num_heads * width)
+        self.doubt = nn.Linear(channels, num_heads)
+        self.gain = nn.Parameter(torch.zeros(num_heads))
+        # To begin with, near in the picture and alike in features count about the same, and most
+        # cells believe no hint.
+        nn.init.normal_(self.embed.weight, std=0.5 / channels**0.5)
+        nn.init.normal_(self.embed.weight[:, channels:], std=3.0 / width**0.5)
+        nn.init.zeros_(self.doubt.weight)
+        nn.init.constant_(self.doubt.bias, -1.0)
+
+    def forward(self, cells: Tensor, ab: Tensor, density: Tensor) -> Tensor:
+        """Spread hints.
+
+        Args:
+            cells: the decoder's features, (N, h, w, C).
+            ab: a*, b* of the hints, (N, 2, h, w).
+            density: (N, 1, h, w) in [0, 1]; where it is 0, ab is ignored.
+
+        Returns:
+            Precision times a*, precision times b*, precision: (N, h, w, 3), in units of
+            1 / HINT_SIGMA^2.
+        """
+        n, h, w, _ = cells.shape
+        places = self._places(cells)
+        queries = self._split(self.embed(places))
+        doubt = self.doubt(cells.flatten(1, 2)).transpose(1, 2).unsqueeze(-1)
+        # -|q - k|^2, but for |q|^2, which all of a cell's candidates share.
+        nothing = doubt - queries.square().sum(-1, keepdim=True)
+        # One by one: pictures have from no hint to hundreds, and padding would cost more than
+        # all else; nor may a picture's tokens depend on its neighbours'.
+        known = torch.cat([places.transpose(1, 2).reshape(n, -1, h, w), ab], dim=1)
+        sums = torch.cat([known * density, density], dim=1)
+        spread = [self._carry(*picture) for picture in zip(queries, nothing, sums, strict=True)]
+        return torch.stack(spread).reshape(n, h, w, 3)
+
+    def _carry(self, queries: Tensor, nothing: Tensor, sums: Tensor) -> Tensor:
+        """One picture's hints, spread: (h * w, 3).
+
+        Args:
+            queries: embedded cells, (heads, h * w, width).
+            nothing: score of believing no hint, (heads, h * w, 1).
+            sums: places, colours and 1, times density: (C + 5, h, w).
+        """
+        tokens = _tokens(sums)
+        if not len(tokens):
+            return queries.new_zeros(queries.shape[1], 3)
+        keys = self._split(self.embed(tokens[:, :-3]))
+        scores = 2 * queries @ keys.transpose(-1, -2) - keys.square().sum(-1).unsqueeze(-2)
+        weights = torch.softmax(torch.cat([nothing, scores], dim=-1), dim=-1)[..., 1:]
+        gain = F.softplus(self.gain).view(-1, 1, 1)
+        spread: Tensor = ((weights @ tokens[:, -3:]) * gain).sum(0)
+        return spread
+
+    def _split(self, embedded: Tensor) -> Tensor:
+        """(…, K, heads * width) -> (…, heads, K, width)."""
+        split = embedded.reshape(*embedded.shape[:-1], self.num_heads, -1)
+        return split.transpose(-3, -2)
+
+    def _places(self, cells: Tensor) -> Tensor:
+        """Features and position of each cell: (N, h * w, C + 2); the short side is one unit."""
+        n, h, w, _ = cells.shape
+        unit = min(h, w)
+        y = torch.arange(h, device=cells.device, dtype=cells.dtype) / unit
+        x = torch.arange(w, device=cells.device, dtype=cells.dtype) / unit
+        position = torch.stack(torch.meshgrid(y, x, indexing="ij"), dim=-1)
+        return torch.cat([cells, position.expand(n, h, w, 2)], dim=-1).flatten(1, 2)
+
+
+def _tokens(sums: Tensor) -> Tensor:
+    """At most `MAX_HINTS` rows for one picture's hints.
+
+    Args:
+        sums: (C, h, w): what is known of each cell, times density, and density last.
+
+    Returns:
+        (K, C): means but for the last three, which stay times density; K is 0 without hints.
+    """
+    area = 1
+    while int((sums[-1] > 0).sum()) > MAX_HINTS:
+        sums = F.avg_pool2d(sums, 2, ceil_mode=True, divisor_override=1)
+        area *= 4
+    rows = sums.flatten(1).T
+    rows = rows[rows[:, -1] > 0]
+    means = rows[:, :-3] / rows[:, -1:]
+    return torch.cat([means, rows[:, -3:] / area], dim=1)
+
+
 class EmbeddedNetwork(nn.Module):
     """L* and hints -> logits over the bins, at stride 4."""
 
     bins: Tensor
     """a*, b* of each output: (Q, 2). In the weights file, so that outputs keep their meaning."""
+    calibration: Tensor
+    """From concentration to confidence; see `colour.bins.calibrated`."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -162,8 +263,11 @@ class EmbeddedNetwork(nn.Module):
         # A 1x1 convolution, written as a matrix product over cells: float32 beside a bfloat16
         # decoder falls off the convolutions' fast path on CPU, at 15 ms a frame.
         self.head = nn.Linear(w4, config.num_bins)
+        self.spread = HintSpread(w4, config.num_heads)
         self.hint_gain = nn.Parameter(torch.ones(()))
         self.register_buffer("bins", gamut_bins())
+        # Not used here: it belongs to these weights, and travels with them.
+        self.register_buffer("calibration", uncalibrated())
 
     def fold(self) -> None:
         """Fold every batch norm into its convolution: same function, for inference only."""
@@ -174,7 +278,7 @@ class EmbeddedNetwork(nn.Module):
     def lower_precision(self, dtype: torch.dtype) -> None:
         """Let encoder and decoder compute in dtype; the head, and hints' part in it, stay."""
         for part in self.children():
-            if part is not self.head:
+            if part not in (self.head, self.spread):
                 part.to(dtype)
 
     def forward(
@@ -199,10 +303,10 @@ class EmbeddedNetwork(nn.Module):
         # In the head's own precision: bfloat16 would round logits by up to 0.06, which annealing
         # multiplies.
         cells = x.permute(0, 2, 3, 1).to(self.head.weight.dtype)
-        logits: Tensor = self.head(cells).permute(0, 3, 1, 2)
-        if hint_ab is None or density is None:
-            return logits
-        return logits + self._hint_preference(hint_ab, density)
+        logits: Tensor = self.head(cells)
+        if hint_ab is not None and density is not None:
+            logits = logits + self._hint_preference(cells, hint_ab, density)
+        return logits.permute(0, 3, 1, 2)
 
     def _picture(self, luma: Tensor) -> Tensor:
         """L* as the encoder wants it: sRGB grey in three channels, ImageNet's normalisation."""
@@ -227,11 +331,19 @@ class EmbeddedNetwork(nn.Module):
             levels.append(hint.contiguous(memory_format=torch.channels_last))
         return levels
 
-    def _hint_preference(self, ab: Tensor, density: Tensor) -> Tensor:
-        """Favour bins close to a cell's hint, so that a hint holds where it is given."""
-        distance = torch.cdist(ab.permute(0, 2, 3, 1), self.bins.to(ab.dtype)).permute(0, 3, 1, 2)
-        closeness = (distance.square() / (-2 * HINT_SIGMA**2)).clamp(min=HINT_FLOOR)
-        return self.hint_gain * density * closeness
+    def _hint_preference(self, cells: Tensor, ab: Tensor, density: Tensor) -> Tensor:
+        """Log-likelihood of each bin under the hints, up to a constant of the cell: (N, h, w, Q).
+
+        What was given for a cell, and what other hints say of it, are Gaussians; their product
+        has the sum of the precisions.
+        """
+        own = torch.cat([ab * density, density], dim=1).permute(0, 2, 3, 1)
+        # -precision / 2 * |bin - mean|^2, expanded: squares that bfloat16 must not round.
+        terms = torch.cat([self.bins, -self.bins.square().sum(1, keepdim=True) / 2], dim=1)
+        with torch.autocast(cells.device.type, enabled=False):
+            gaussian = self.spread(cells.float(), ab, density) + F.softplus(self.hint_gain) * own
+            preference: Tensor = gaussian @ terms.T / HINT_SIGMA**2
+        return preference
 
 
 def _upsample_and_stack(x: Tensor, skip: Tensor) -> Tensor:

@@ -49,13 +49,22 @@ PACKAGED = {
         PackagedWeights(
             name="embedded",
             file="embedded.safetensors",
-            sha256="2ac5a5813d0b8caba84cd92e0d06fc7dd1fda4b140fdc85f195d0336cfcca26b",
+            sha256="330678dfc865a88cbf14a13a94e1a1fb7b478123acf85a8372e0520b87451d06",
             card="embedded.md",
             licence="Apache-2.0",
         ),
     )
 }
-"""Packaged weights by name."""
+"""Packaged generators by name."""
+
+ENCODER = PackagedWeights(
+    name="encoder",
+    file="encoder.safetensors",
+    sha256="b2403025da354a5ccc368d2f113df085976b1e073f31269a8236a8c04093de66",
+    card="encoder.md",
+    licence="Apache-2.0",
+)
+"""EfficientNet-Lite2 as ImageNet left it: no generator, so not among `PACKAGED`."""
 
 _PACKAGE = Path(__file__).parents[1]
 _FOLDERS = (_PACKAGE / "models", _PACKAGE.parent / "models")
@@ -95,7 +104,19 @@ def read_weights(model: str) -> Weights:
             f"model {model!r} is unknown: choose one of {', '.join(PACKAGED)},"
             " or give the path of a .safetensors file"
         )
-    path = packaged_file(packaged.file) if packaged else Path(model)
+    return read_packaged(packaged) if packaged else _load(Path(model))
+
+
+def read_packaged(packaged: PackagedWeights) -> Weights:
+    """Read weights that come with vidcolor; see `read_weights`.
+
+    Raises:
+        WeightsError: missing, unreadable, or not what the digest says.
+    """
+    return _load(packaged_file(packaged.file), packaged)
+
+
+def _load(path: Path, packaged: PackagedWeights | None = None) -> Weights:
     # Read once: what was hashed is what is used, even if the file changes meanwhile.
     data = _read(path)
     digest = hashlib.sha256(data).hexdigest()
