@@ -30,11 +30,16 @@ class FlatColorizer(Colorizer):
     A, B = 12.0, 18.0
 
     def __init__(self) -> None:
-        self._generator = type("Flat", (), {"name": "flat", "digest": "0" * 64, "native_size": 32})
+        says = {"name": "flat", "digest": "0" * 64, "native_size": 32, "accepts_hints": False}
+        self._generator = type("Flat", (), says)
         self._upsample = GuidedUpsampler()
 
     def predict(
-        self, proxies: Sequence[Array], geometry: Geometry, vividness: float | None = None
+        self,
+        proxies: Sequence[Array],
+        geometry: Geometry,
+        vividness: float | None = None,
+        hints: object = None,
     ) -> list[Colour]:
         colours = []
         for proxy in proxies:

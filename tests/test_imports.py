@@ -15,10 +15,11 @@ LAYERS = {
     "options": 1, "files": 1, "colour": 1, "provenance": 1,
     "mark": 2,
     "generators": 3, "media": 3, "temporal": 3,
-    "colorizer": 4,
-    "film": 5, "photos": 5, "training": 5,
-    "work": 6, "evaluation": 7,
-    "cli": 8, "__main__": 9,
+    "hints": 4,
+    "colorizer": 5,
+    "film": 6, "photos": 6, "training": 6,
+    "work": 7, "evaluation": 8,
+    "cli": 9, "__main__": 10,
 }  # fmt: skip
 """A module may import its own layer's package and lower layers."""
 

@@ -18,6 +18,7 @@ from vidcolor.options import ColorizeOptions
     "wrong",
     [
         {"vividness": -0.1}, {"vividness": 1.1}, {"vividness": float("nan")}, {"batch": 0},
+        {"saturation": -0.1}, {"saturation": 3.1}, {"saturation": float("nan")},
         {"batch": 65}, {"quality": 0}, {"quality": 101}, {"start": Fraction(-1)},
         {"end": Fraction(0)}, {"start": Fraction(2), "end": Fraction(2)}, {"fps": Fraction(0)},
     ],
@@ -30,9 +31,10 @@ def test_what_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"vividness": 0.1}, {"mark": True}, {"start": Fraction(1)}, {"grey_from": "red"},
-        {"purpose": "archive"}, {"encoder": "ffv1"}, {"encoder_options": (("crf", "1"),)},
-        {"quality": 50}, {"fps": Fraction(25)}, {"precision": "bf16"},
+        {"vividness": 0.1}, {"saturation": 0.5}, {"mark": True}, {"start": Fraction(1)},
+        {"grey_from": "red"}, {"purpose": "archive"}, {"encoder": "ffv1"},
+        {"encoder_options": (("crf", "1"),)}, {"quality": 50}, {"fps": Fraction(25)},
+        {"precision": "bf16"},
     ],
 )  # fmt: skip
 def test_recipe_names_what_changes_a_result(changed: dict[str, Any]) -> None:

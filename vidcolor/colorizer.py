@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vidcolor import __version__
-from vidcolor.colour.chroma import ab_to_cbcr, limit_to_gamut
+from vidcolor.colour.chroma import ab_to_cbcr, compress_to_gamut
 from vidcolor.colour.ycbcr import MATRICES, Coding, Matrix, luma_of_rgb, rgb_of_ycbcr
 from vidcolor.errors import UsageError
 from vidcolor.provenance import Provenance, recipe_digest
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidcolor.colour.ycbcr import Plane
+    from vidcolor.generators.predictor import HintArrays
     from vidcolor.options import ColorizeOptions
 
     Array = NDArray[np.float32]
@@ -129,6 +130,11 @@ class Colorizer:
         return self._generator.name
 
     @property
+    def accepts_hints(self) -> bool:
+        """Whether the generator has a use for hints."""
+        return self._generator.accepts_hints
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the weights, in hex."""
         return self._generator.digest
@@ -145,7 +151,11 @@ class Colorizer:
         return upright
 
     def predict(
-        self, proxies: Sequence[Array], geometry: Geometry, vividness: float | None = None
+        self,
+        proxies: Sequence[Array],
+        geometry: Geometry,
+        vividness: float | None = None,
+        hints: HintArrays | None = None,
     ) -> list[Colour]:
         """Colour a batch of proxies of one size.
 
@@ -153,9 +163,14 @@ class Colorizer:
             proxies: from `proxy`, each (h, w).
             geometry: the one they were made with.
             vividness: 0 to 1; None for what the colorizer was made with.
+            hints: known colour, one picture's for each proxy and upright as they are: (N, 2, h, w)
+                and (N, h, w) on any grid; None if nothing is known. A generator without a use for
+                hints is not given them.
         """
         vividness = self.vividness if vividness is None else vividness
-        ab, confidence = self._predictor(np.stack(proxies), vividness=vividness)
+        if not self.accepts_hints:
+            hints = None
+        ab, confidence = self._predictor(np.stack(proxies), hints, vividness)
         return [
             Colour(
                 ab=np.ascontiguousarray(geometry.to_stored(ab[n])),
@@ -172,6 +187,7 @@ class Colorizer:
         coding: Coding,
         matrix: Matrix,
         subsampling: tuple[int, int] = (0, 0),
+        saturation: float = 1.0,
     ) -> tuple[Array, Array]:
         """Cb and Cr for a frame's own luma.
 
@@ -181,6 +197,7 @@ class Colorizer:
             coding: what they mean.
             matrix: the matrix of the output.
             subsampling: log2 of luma samples for a chroma sample, across and down.
+            saturation: gain of Cb and Cr; what the gamut cannot hold is compressed into it.
 
         Returns:
             Cb, Cr: float32 in [-0.5, 0.5], of the chroma planes' size (rounded up).
@@ -191,11 +208,11 @@ class Colorizer:
         area = cv2.INTER_AREA
         coarse = np.asarray(cv2.resize(colour.proxy, (columns, rows), interpolation=area))
         grey = coarse.astype(np.float32).reshape(rows, columns)
-        chroma = ab_to_cbcr(colour.ab, grey, matrix)
+        chroma = ab_to_cbcr(colour.ab, grey, matrix) * np.float32(saturation)
         guide = coding.luma_to_unit(_subsample(luma, subsampling))
         raised = self._upsample(chroma, colour.proxy, guide)
         cb, cr = np.ascontiguousarray(raised[..., 0]), np.ascontiguousarray(raised[..., 1])
-        limit_to_gamut(cb, cr, guide, matrix)
+        compress_to_gamut(cb, cr, guide, matrix)
         return cb, cr
 
     def colorize(self, picture: NDArray[Any]) -> NDArray[Any]:

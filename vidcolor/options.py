@@ -4,14 +4,66 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from hashlib import sha256
+from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from vidcolor.errors import UsageError
+from vidcolor.errors import InputError, UsageError
 
 Purpose = Literal["delivery", "editing", "archive"]
 GreyFrom = Literal["luma", "red", "green", "blue", "lightest"]
 Range = Literal["keep", "limited", "full"]
+Unit = Literal["pixel", "fraction"]
+
+MAX_SATURATION = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """A colour that a person knows, at a place in a picture: a row of ``hints.json``."""
+
+    x: float
+    """Of the picture as displayed, rightwards: a pixel's number, or a fraction of the width."""
+    y: float
+    """Downwards: a pixel's number, or a fraction of the height."""
+    colour: str
+    """``#rgb``, ``#rrggbb``, a CSS colour name, or ``neutral``. Its hue and chroma count (CIELAB
+    a*, b*); its lightness does not, as the picture has its own."""
+    radius: float | None = None
+    """Of the disc that surely has this colour, in pixels or as a fraction of the short side; None
+    for 1.2 % of the short side."""
+    unit: Unit | None = None
+    """Of `x`, `y` and `radius`. None for fractions where `x` and `y` both lie in 0 to 1 and one of
+    them at least is a float, and for pixels else; so (1, 1) is a pixel and (1.0, 1.0) a corner."""
+    file: str | None = None
+    """Which of several pictures it is for: its name, or the end of its path."""
+    time: Fraction | None = None
+    """Seconds into a film."""
+    frame: int | None = None
+    """Number of a film's frame, from 0."""
+    name: str = "the hint"
+    """What messages call it."""
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.x) and isfinite(self.y)):
+            raise UsageError(f"{self.name}: x and y must be finite, not {self.x}, {self.y}")
+        if self.unit not in (None, *get_args(Unit)):
+            raise UsageError(f"{self.name}: unit is pixel or fraction, not {self.unit!r}")
+        if self.radius is not None and not 0 < self.radius < float("inf"):
+            raise UsageError(f"{self.name}: radius must be greater than 0, not {self.radius}")
+        if self.time is not None and self.frame is not None:
+            raise UsageError(f"{self.name}: has a time and a frame; say one of them")
+        if (self.time or 0) < 0 or (self.frame or 0) < 0:
+            raise UsageError(f"{self.name}: time and frame must not be negative")
+
+    @property
+    def in_fractions(self) -> bool:
+        """Whether `x`, `y` and `radius` are fractions of the picture's size."""
+        if self.unit is not None:
+            return self.unit == "fraction"
+        small = 0 <= self.x <= 1 and 0 <= self.y <= 1
+        return small and (isinstance(self.x, float) or isinstance(self.y, float))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +92,15 @@ class ColorizeOptions:
     """Name of the packaged generator, or a path to its weights."""
     vividness: float | None = None
     """0 (calm) to 1 (vivid); None for the generator's own default."""
+    saturation: float = 1.0
+    """Gain of the chroma, 0 (grey) to 3; what the gamut cannot show is drawn in softly."""
+    hints: tuple[Hint, ...] | Path | None = None
+    """Colours that a person knows, or a file of them (see `vidcolor.hints.rows`); of photos."""
+    reference: Path | None = None
+    """A picture whose colours are taken over: in place where it shows the same, and as a palette
+    where it shows the like; for photos."""
+    reference_time: Fraction | None = None
+    """Seconds into a film at which `reference` was taken."""
     mark: bool = False
     """Draw a small palette into the bottom left corner; luma changes there and nowhere else."""
 
@@ -65,6 +126,10 @@ class ColorizeOptions:
     def __post_init__(self) -> None:
         if self.vividness is not None and not 0 <= self.vividness <= 1:
             raise UsageError(f"vividness must lie between 0 and 1, not {self.vividness}")
+        if not 0 <= self.saturation <= MAX_SATURATION:
+            raise UsageError(
+                f"saturation must lie between 0 and {MAX_SATURATION:g}, not {self.saturation}"
+            )
         if not 1 <= self.batch <= 64:
             raise UsageError(f"batch must lie between 1 and 64, not {self.batch}")
         if self.quality is not None and not 1 <= self.quality <= 100:
@@ -77,13 +142,49 @@ class ColorizeOptions:
             raise UsageError("fps must be greater than 0")
 
     def recipe(self) -> dict[str, Any]:
-        """What the result depends on, in plain values; machine and safety options are left out."""
+        """What the result depends on, in plain values; machine and safety options are left out.
+
+        Of files of hints and references it is the content that counts.
+
+        Raises:
+            InputError: such a file cannot be read.
+        """
         without = ("device", "batch", "force", "confidence", "allow_damaged", "model")
-        return {k: v for k, v in self.to_json().items() if k not in without}
+        recipe = {k: v for k, v in self.to_json().items() if k not in without}
+        if isinstance(self.hints, Path):
+            recipe["hints"] = _digest_of(self.hints)
+        elif self.hints is not None:  # none at all is the same as an empty list of them
+            recipe["hints"] = [_without_names(hint) for hint in recipe["hints"]] or None
+        if self.reference is not None:
+            recipe["reference"] = _digest_of(self.reference)
+        return recipe
+
+    def refuse_hints(self, source: Path) -> None:
+        """For what is no photograph.
+
+        Raises:
+            UsageError: there are hints or a reference.
+        """
+        if self.hints or self.reference is not None:
+            raise UsageError(
+                f"{source}: hints and references are for photographs so far; leave them out, or "
+                "colour the frame as a picture"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """All options in plain values."""
         return {name: _plain(value) for name, value in asdict(self).items()}
+
+
+def _digest_of(path: Path) -> str:
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _without_names(hint: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in hint.items() if k not in ("name", "file")}
 
 
 def _plain(value: Any) -> Any:
@@ -91,4 +192,6 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
     return value

@@ -5,7 +5,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidcolor.colour.chroma import ab_to_cbcr, limit_to_gamut
+from vidcolor.colour.chroma import (
+    GAMUT_KNEE,
+    ab_to_cbcr,
+    compress_to_gamut,
+    limit_to_gamut,
+)
 from vidcolor.colour.lab import rgb_to_lab
 from vidcolor.colour.ycbcr import MATRICES, rgb_of_ycbcr
 
@@ -31,26 +36,66 @@ def test_no_colour_is_no_chroma() -> None:
     assert np.abs(np.stack([cb, cr])).max() < 1e-3
 
 
-@settings(max_examples=50, deadline=None)
-@given(seeds, matrices)
-def test_no_channel_clips(seed: int, matrix) -> None:
+gains = st.floats(0, 3)
+
+
+def strong_colours(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Luma and chroma anywhere, far outside the gamut too; black and white among them."""
     rng = np.random.default_rng(seed)
-    luma = rng.uniform(0, 1, (16, 16)).astype(np.float32)
+    luma = rng.uniform(0, 1, (70, 16)).astype(np.float32)  # more rows than are done at once
     luma[0, 0], luma[0, 1] = 0, 1
-    cb, cr = rng.uniform(-0.5, 0.5, (2, 16, 16)).astype(np.float32)
+    cb, cr = rng.uniform(-0.5, 0.5, (2, 70, 16)).astype(np.float32)
+    return luma, cb, cr
+
+
+@settings(max_examples=50, deadline=None)
+@given(seeds, matrices, gains, st.sampled_from([compress_to_gamut, limit_to_gamut]))
+def test_no_channel_clips(seed: int, matrix, gain: float, fit) -> None:
+    luma, cb, cr = strong_colours(seed)
     hue = np.arctan2(cr, cb)
-    limit_to_gamut(cb, cr, luma, matrix)
+    cb *= gain
+    cr *= gain
+    fit(cb, cr, luma, matrix)
     rgb = rgb_of_ycbcr(luma, cb, cr, matrix)
-    assert rgb.min() > -1e-4
-    assert rgb.max() < 1 + 1e-4
+    assert rgb.min() > -1e-5
+    assert rgb.max() < 1 + 1e-5
     strong = np.hypot(cb, cr) > 1e-3
     assert np.allclose(np.arctan2(cr, cb)[strong], hue[strong], atol=1e-3)
     assert abs(cb[0, 0]) < 1e-5  # black and white have no colour
     assert abs(cr[0, 1]) < 1e-5
 
 
-def test_colours_that_fit_are_left_alone() -> None:
-    luma = np.full((4, 4), 0.5, np.float32)
-    cb, cr = np.full((2, 4, 4), 0.1, np.float32)
-    limit_to_gamut(cb, cr, luma, MATRICES["bt709"])
-    assert np.allclose([cb, cr], 0.1)
+@settings(max_examples=50, deadline=None)
+@given(seeds, matrices, gains, gains)
+def test_more_chroma_stays_more(seed: int, matrix, one: float, other: float) -> None:
+    """Of two chromas of one hue and luma the larger one stays the larger."""
+    luma, cb, cr = strong_colours(seed)
+    chroma = []
+    for gain in sorted((one, other)):
+        planes = np.stack([cb, cr]) * np.float32(gain)
+        compress_to_gamut(planes[0], planes[1], luma, matrix)
+        chroma.append(np.hypot(*planes))
+    assert (chroma[1] >= chroma[0] * (1 - 1e-5)).all()
+    if max(one, other) > 1.05 * min(one, other) > 0.05:
+        inside = (luma > 0.05) & (luma < 0.95) & (np.hypot(cb, cr) > 0.05)
+        assert (chroma[1][inside] > chroma[0][inside]).all(), "strong colours have become one"
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds, matrices)
+def test_colours_below_the_knee_are_left_alone(seed: int, matrix) -> None:
+    """Reference: the largest factor that keeps R'G'B' inside [0, 1], found channel by channel."""
+    luma, cb, cr = strong_colours(seed)
+    away = rgb_of_ycbcr(np.zeros_like(luma), cb, cr, matrix)
+    bound = np.where(away > 0, 1 - luma[..., None], luma[..., None])
+    room = (bound / np.maximum(np.abs(away), 1e-9)).min(-1)
+    for share in (0.3, 0.99 * GAMUT_KNEE, 1.0):
+        before = np.stack([cb, cr]) * (share * room).astype(np.float32)
+        after, limited = before.copy(), before.copy()
+        compress_to_gamut(after[0], after[1], luma, matrix)
+        limit_to_gamut(limited[0], limited[1], luma, matrix)
+        assert np.allclose(limited, before, atol=2e-4)
+        if share < GAMUT_KNEE:
+            assert np.allclose(after, before, atol=2e-5)
+        else:
+            assert np.allclose(after, before * 0.9, atol=2e-4)
