@@ -27,8 +27,8 @@ def _slider(preview: Preview, name: str) -> Markup:
     where = f"{name} at {preview.caption}" if preview.caption else name
     stage = element(
         "div",
-        _image(preview.after, preview.size, f"In colour: {where}", "after"),
-        _image(preview.before, preview.size, f"Original: {where}", "before"),
+        image(preview.after, preview.size, f"In colour: {where}", "after"),
+        image(preview.before, preview.size, f"Original: {where}", "before"),
         element("span", class_="line", aria_hidden="true"),
         element("span", "Original", class_="name left", aria_hidden="true"),
         element("span", "Coloured", class_="name right", aria_hidden="true"),
@@ -46,6 +46,14 @@ def _slider(preview: Preview, name: str) -> Markup:
     return element("figure", stage, caption)
 
 
-def _image(data: bytes, size: tuple[int, int], alt: str, kind: str) -> Markup:
+def image(data: bytes, size: tuple[int, int], alt: str, kind: str) -> Markup:
+    """A JPEG inside the page.
+
+    Args:
+        data: the file.
+        size: width and height in pixels.
+        alt: what it shows, for those who cannot see it.
+        kind: its class in the style sheet.
+    """
     uri = "data:image/jpeg;base64," + base64.b64encode(data).decode()
     return void("img", src=uri, width=size[0], height=size[1], alt=alt, class_=kind)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import html
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 
 class Markup(str):
@@ -38,6 +42,38 @@ def element(tag: str, *content: object, **attributes: object) -> Markup:
 def void(tag: str, **attributes: object) -> Markup:
     """An element without content, such as ``img``."""
     return _opening(tag, attributes)
+
+
+def table(
+    heads: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    caption: str,
+    numeric: Sequence[int] = (),
+) -> Markup:
+    """A table that scrolls by itself on narrow screens.
+
+    Args:
+        heads: what its columns are called.
+        rows: their cells: texts and markup.
+        caption: what it is called to those who cannot see it.
+        numeric: columns whose cells are set to the right.
+    """
+
+    def kind(column: int) -> str | None:
+        return "number" if column in numeric else None
+
+    top = (element("th", h, scope="col", class_=kind(n)) for n, h in enumerate(heads))
+    body = (
+        element("tr", *(element("td", cell, class_=kind(n)) for n, cell in enumerate(row)))
+        for row in rows
+    )
+    whole = element(
+        "table",
+        element("caption", caption, class_="hidden"),
+        element("thead", element("tr", *top)),
+        element("tbody", *body),
+    )
+    return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
 
 def _opening(tag: str, attributes: dict[str, object]) -> Markup:

@@ -12,13 +12,14 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from vidcolor import __version__
+from vidcolor.evaluation.doubts_page import doubts_part
 from vidcolor.evaluation.gallery import gallery
 from vidcolor.evaluation.lettering import clock
-from vidcolor.evaluation.markup import Markup, element, escaped, join
+from vidcolor.evaluation.markup import Markup, element, escaped, join, table
 from vidcolor.evaluation.previews import previews
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from vidcolor.evaluation.record import ResultRecord
 
@@ -27,8 +28,9 @@ STATEMENT = (
     "camera, and should not be cited as one."
 )
 _KINDS = {"film": "Film", "photo": "Photograph", "sequence": "Image sequence"}
-_TIERS = ((10, 3, 640), (60, 1, 560), (10**9, 1, 320))
-"""Up to so many results: moments of each, and their width; keeps the page of a batch light."""
+_TIERS = ((10, 3, 640, 24), (60, 1, 560, 4), (10**9, 1, 320, 1))
+"""Up to so many results: moments of each, and their width, and doubtful shots; keeps the page of a
+batch light."""
 
 
 def build_page(records: Sequence[ResultRecord], created: str) -> str:
@@ -65,10 +67,10 @@ def _title(records: Sequence[ResultRecord]) -> str:
 
 
 def _body(records: Sequence[ResultRecord], created: str) -> Markup:
-    _, count, width = next(t for t in _TIERS if len(records) <= t[0])
+    _, *sizes = next(t for t in _TIERS if len(records) <= t[0])
     return join(
         _header(created),
-        element("main", _summary(records), *(_section(n, r, count, width)
+        element("main", _summary(records), *(_section(n, r, *sizes)
                                              for n, r in enumerate(records, start=1))),
         element("footer", element("p", f"Written by vidcolor {__version__}, {created}.")),
     )  # fmt: skip
@@ -121,7 +123,7 @@ def _summary(records: Sequence[ResultRecord]) -> Markup:
         "section",
         element("h2", "Summary", id="summary"),
         element("dl", *tiles, class_="tiles"),
-        _table(
+        table(
             ("Result", "Status", "Kind", "Frames", "Work", "Warnings"),
             (_summary_row(n, r) for n, r in enumerate(records, start=1)),
             "Results of this run",
@@ -143,32 +145,7 @@ def _summary_row(number: int, record: ResultRecord) -> list[object]:
     ]
 
 
-def _table(
-    heads: Sequence[str],
-    rows: Iterable[Sequence[object]],
-    caption: str,
-    numeric: Sequence[int] = (),
-) -> Markup:
-    """A table that scrolls by itself on narrow screens."""
-
-    def kind(column: int) -> str | None:
-        return "number" if column in numeric else None
-
-    top = (element("th", h, scope="col", class_=kind(n)) for n, h in enumerate(heads))
-    body = (
-        element("tr", *(element("td", cell, class_=kind(n)) for n, cell in enumerate(row)))
-        for row in rows
-    )
-    table = element(
-        "table",
-        element("caption", caption, class_="hidden"),
-        element("thead", element("tr", *top)),
-        element("tbody", *body),
-    )
-    return element("div", table, class_="scroll", tabindex="0", role="region", aria_label=caption)
-
-
-def _section(number: int, record: ResultRecord, count: int, width: int) -> Markup:
+def _section(number: int, record: ResultRecord, count: int, width: int, num_shots: int) -> Markup:
     """One result."""
     pictures, trouble = previews(record, count, width)
     heading = f"result-{number}"
@@ -185,6 +162,7 @@ def _section(number: int, record: ResultRecord, count: int, width: int) -> Marku
         gallery(pictures, Path(record["source"]).name) if pictures else None,
         element("p", trouble, class_="note") if trouble else None,
         _warnings(record),
+        doubts_part(record, num_shots),
         _facts(record),
         _streams(record),
         _provenance(record),
@@ -249,7 +227,7 @@ def _streams(record: ResultRecord) -> Markup | None:
     )  # fmt: skip
     return join(
         element("h3", "Sound, subtitles and other streams"),
-        _table(("#", "Kind", "What", "Fate", "How"), rows, "Streams beside the picture"),
+        table(("#", "Kind", "What", "Fate", "How"), rows, "Streams beside the picture"),
     )
 
 

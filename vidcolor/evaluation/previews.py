@@ -62,7 +62,7 @@ def _pairs(record: ResultRecord, count: int, width: int) -> Iterator[Preview]:
     elif record["kind"] == "film" and target.is_file():
         start = Fraction(record["options"].get("start") or 0)
         pair = FilmPair(source, target, CompareOptions(offset=start))
-        size = _fitting(pair.a.size, width)
+        size = fitting(pair.a.size, width)
         for moment in pair.moments(count):
             before, after = pair.at(moment)
             yield _preview(clock(before.time_s), before.rgb(size), after.rgb(size), width)
@@ -94,17 +94,18 @@ def _frame_of(path: Path, index: int, rate: Fraction) -> Rgb:
 
 
 def _preview(caption: str, before: Rgb, after: Rgb, width: int) -> Preview:
-    size = _fitting((before.shape[1], before.shape[0]), width)
-    return Preview(caption, _jpeg(scale(before, size)), _jpeg(scale(after, size)), size)
+    size = fitting((before.shape[1], before.shape[0]), width)
+    return Preview(caption, jpeg(scale(before, size)), jpeg(scale(after, size)), size)
 
 
-def _fitting(size: tuple[int, int], width: int) -> tuple[int, int]:
-    """Scaled to a width, or narrower where the picture is very tall."""
+def fitting(size: tuple[int, int], width: int) -> tuple[int, int]:
+    """Width and height, scaled to a width, or narrower where the picture is very tall."""
     factor = min(width / size[0], _TALLEST * width / size[1])
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
-def _jpeg(rgb: Rgb) -> bytes:
+def jpeg(rgb: Rgb) -> bytes:
+    """A picture, (H, W, 3) uint8, as a JPEG file."""
     from PIL import Image
 
     data = io.BytesIO()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from vidcolor.evaluation.digests import sha256_of, versions
+from vidcolor.evaluation.doubts import ShotRecord, doubts_of_film, doubts_of_photo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,6 +80,8 @@ class ResultRecord(TypedDict):
     """Why it failed; None if it did not."""
     picture: PictureRecord | None
     streams: list[StreamRecord]
+    doubts: list[ShotRecord] | None
+    """Every shot with its least certain regions; None if nothing was coloured."""
     options: dict[str, Any]
     provenance: ProvenanceRecord | None
     versions: dict[str, str]
@@ -133,6 +136,7 @@ def record(
         error=error,
         picture=None,
         streams=[],
+        doubts=None,
         options=options.to_json() if options else {},
         provenance=_provenance(provenance) if provenance else None,
         versions=versions(),
@@ -171,6 +175,8 @@ def record_of_film(
     )
     plain["picture"] = _picture(result.plan)
     plain["streams"] = [_stream(fate) for fate in result.plan.company]
+    trimmed = options is not None and options.start is not None
+    plain["doubts"] = doubts_of_film(result, trimmed)
     return plain
 
 
@@ -198,7 +204,8 @@ def _record_of(outcome: Outcome, options: ColorizeOptions, hashes: bool) -> Resu
     if plan is not None:
         film: Any = result
         return record_of_film(film, options, kind=item.kind, hashes=hashes)
-    return record(
+    photo: Any = result
+    plain = record(
         item.kind,
         result.source,
         result.target,
@@ -210,6 +217,8 @@ def _record_of(outcome: Outcome, options: ColorizeOptions, hashes: bool) -> Resu
         provenance=result.provenance,
         hashes=hashes,
     )
+    plain["doubts"] = doubts_of_photo(photo)
+    return plain
 
 
 def _picture(plan: FilmPlan) -> PictureRecord:

@@ -14,6 +14,7 @@ from vidcolor.files import check_target, published
 from vidcolor.film.confidence import ConfidenceFilm
 from vidcolor.film.plan import FilmPlan, default_target, plan_film, refuse_existing
 from vidcolor.film.render import render
+from vidcolor.film.uncertainty import DoubtCollector, ShotDoubts
 from vidcolor.media.company import Company
 from vidcolor.media.read import Damage, FilmReader, Frame
 from vidcolor.media.sequence import SEQUENCE_MUXER, ImageSequence, SequenceWriter
@@ -44,6 +45,8 @@ class FilmResult:
     """True if the source lost frames, or is cut off: the result holds what could be read."""
     provenance: Provenance
     plan: FilmPlan
+    doubts: tuple[ShotDoubts, ...] = ()
+    """Every shot, with the regions in it whose colour is least certain."""
 
     @property
     def frames_per_second(self) -> float:
@@ -109,7 +112,7 @@ def colorize_film(
     reader = FilmReader(source, plan.video, options.grey_from, plan.start_s, plan.end_s)
     shift_s = plan.shift_pts * plan.video.time_base
     company = Company(source, plan.company, shift_s, plan.start_s, plan.end_s)
-    num_frames, said = run_plan(
+    num_frames, said, doubts = run_plan(
         plan, reader, company, film_tags(source), colorizer, options, provenance, progress
     )
     return FilmResult(
@@ -121,6 +124,7 @@ def colorize_film(
         damaged=reader.damage.is_damaged,
         provenance=provenance,
         plan=plan,
+        doubts=doubts,
     )
 
 
@@ -134,27 +138,28 @@ def run_plan(
     provenance: Provenance,
     progress: ProgressCallback | None = None,
     sequence: ImageSequence | None = None,
-) -> tuple[int, tuple[str, ...]]:
+) -> tuple[int, tuple[str, ...], tuple[ShotDoubts, ...]]:
     """Render what a reader yields, and publish it when it is complete.
 
     Returns:
-        How many frames there were, and what the writer had to say.
+        How many frames there were, what the writer had to say, and where the colour is doubtful.
     """
     tags = provenance_tags(provenance, tags, plan.encoder.muxer)
     encoder, video, target = plan.encoder, plan.output, plan.target
+    doubts = DoubtCollector(plan)
     with contextlib.ExitStack() as stack:
         others = stack.enter_context(company)
         confidence = _confidence_film(plan, options, stack)
         if encoder.muxer == SEQUENCE_MUXER:
             pictures = SequenceWriter(target, encoder, video, provenance, sequence, options)
-            count = _pump(plan, reader, colorizer, options, pictures, confidence, progress)
-            return count, tuple(pictures.warnings)
+            count = _pump(plan, reader, colorizer, options, pictures, doubts, confidence, progress)
+            return count, tuple(pictures.warnings), doubts.finish()
         partial = stack.enter_context(published(target, options.force))
         film = stack.enter_context(
             FilmWriter(partial, encoder, video, others, tags, plan.shift_pts, target)
         )
-        count = _pump(plan, reader, colorizer, options, film, confidence, progress)
-    return count, ()
+        count = _pump(plan, reader, colorizer, options, film, doubts, confidence, progress)
+    return count, (), doubts.finish()
 
 
 def _pump(
@@ -163,6 +168,7 @@ def _pump(
     colorizer: Colorizer,
     options: ColorizeOptions,
     writer: PictureWriter,
+    doubts: DoubtCollector,
     confidence: ConfidenceFilm | None,
     progress: ProgressCallback | None,
 ) -> int:
@@ -171,8 +177,9 @@ def _pump(
     with contextlib.closing(render(plan, reader.frames(), colorizer, options)) as frames:
         for count, frame in enumerate(frames, start=1):
             writer.write(frame.picture, frame.pts, frame.duration)
+            doubts.feed(frame.index, frame.pts, frame.duration, frame.colour)
             if confidence is not None:
-                confidence.write(frame.confidence, frame.pts, frame.duration)
+                confidence.write(frame.colour.confidence, frame.pts, frame.duration)
             if progress is not None:
                 progress(Progress(source, "colour", count, plan.expected_frames))
     if not count:

@@ -77,8 +77,9 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
 
     Raises:
         InputError: the source cannot be read or has no picture.
-        UsageError: the target or the encoder cannot hold it.
+        UsageError: the target or the encoder cannot hold it, or there are hints.
     """
+    options.refuse_hints(source)
     info = probe(source)
     full_range = wanted_range(info.video, options)
     encoder = plan_encoding(with_range(info.video, full_range), target, options)

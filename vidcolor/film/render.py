@@ -42,8 +42,8 @@ class ColouredFrame:
     pts: int
     duration: int
     picture: VideoFrame
-    confidence: Array
-    """On the generator's grid, (h, w) float32 in [0, 1]."""
+    colour: Colour
+    """What the generator said of it."""
 
 
 @dataclass(slots=True)
@@ -78,9 +78,7 @@ def render(
     def finish(item: _Predicted) -> ColouredFrame:
         frame = item.frame
         picture = compose(plan, frame, item.colour, colorizer, options)
-        return ColouredFrame(
-            frame.index, frame.pts, frame.duration, picture, item.colour.confidence
-        )
+        return ColouredFrame(frame.index, frame.pts, frame.duration, picture, item.colour)
 
     workers = min(MAX_COMPOSERS, os.cpu_count() or 1, depth)
     return prefetch(parallel(finish, predicted, workers, workers + 1), 1)
@@ -121,7 +119,9 @@ def compose(
 ) -> VideoFrame:
     """The frame with chroma: recorded luma, predicted colour, the encoder's pixel format."""
     source, layout, matrix = plan.video.coding, plan.encoder.layout, plan.video.matrix
-    cb, cr = colorizer.chroma(colour, frame.luma, source, matrix, layout.subsampling)
+    cb, cr = colorizer.chroma(
+        colour, frame.luma, source, matrix, layout.subsampling, options.saturation
+    )
     luma: Plane = frame.luma
     if options.mark:
         luma = draw_mark(luma, cb, cr, source, matrix, layout.subsampling)

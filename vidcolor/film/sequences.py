@@ -60,7 +60,7 @@ def colorize_sequence(
     colorizer = colorizer or Colorizer.of(options)
     provenance = colorizer.provenance(options)
     reader = SequenceReader(sequence, plan.video, options.grey_from, plan.start_s, plan.end_s)
-    num_frames, said = run_plan(
+    num_frames, said, doubts = run_plan(
         plan,
         reader,
         contextlib.nullcontext(),
@@ -80,6 +80,7 @@ def colorize_sequence(
         damaged=reader.damage.is_damaged,
         provenance=provenance,
         plan=plan,
+        doubts=doubts,
     )
 
 
@@ -97,8 +98,9 @@ def plan_sequence(sequence: ImageSequence, target: Path, options: ColorizeOption
 
     Raises:
         InputError: none of its pictures can be read.
-        UsageError: the target or the encoder cannot hold it.
+        UsageError: the target or the encoder cannot hold it, or there are hints.
     """
+    options.refuse_hints(sequence.path)
     info = probe_sequence(sequence, options.fps or DEFAULT_FPS, options.grey_from)
     full_range = wanted_range(info.video, options)
     encoder = plan_encoding(with_range(info.video, full_range), target, options)

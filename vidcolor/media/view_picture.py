@@ -34,7 +34,7 @@ def picture_rgb(path: Path, at_least: tuple[int, int] | None = None) -> Rgb:
     Raises:
         InputError: it cannot be read.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
 
     if not path.exists():
         raise InputError(f"{path}: no such file")
@@ -43,18 +43,47 @@ def picture_rgb(path: Path, at_least: tuple[int, int] | None = None) -> Rgb:
     if path.suffix.lower() in _FROM_FFMPEG:
         return _picture_by_ffmpeg(path)
     try:
+        return _by_pillow(path, str(path), at_least)
+    except UnidentifiedImageError:
+        return _picture_by_ffmpeg(path)
+
+
+def picture_rgb_of(data: bytes, name: str) -> Rgb:
+    """The same of a picture's bytes, as archives hold them; not of DPX and OpenEXR.
+
+    Args:
+        data: a picture that Pillow reads.
+        name: what errors call it.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    from PIL import UnidentifiedImageError
+
+    try:
+        return _by_pillow(io.BytesIO(data), name, None)
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"{name}: not a picture that can be read; unpack and convert it"
+        ) from error
+
+
+def _by_pillow(file: Path | io.BytesIO, name: str, at_least: tuple[int, int] | None) -> Rgb:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(file) as image:
                 if at_least is not None:
                     image.draft(None, at_least)
                 return np.array(_to_srgb(image))
     except UnidentifiedImageError:
-        return _picture_by_ffmpeg(path)
+        raise
     except Image.DecompressionBombError as error:
-        raise InputError(f"{path}: too large to be compared; scale it down first") from error
+        raise InputError(f"{name}: too large to be compared; scale it down first") from error
     except (OSError, ValueError, SyntaxError) as error:
-        raise InputError(f"{path}: cannot be decoded ({error}); is it complete?") from error
+        raise InputError(f"{name}: cannot be decoded ({error}); is it complete?") from error
 
 
 def _picture_by_ffmpeg(path: Path) -> Rgb:
