@@ -15,7 +15,9 @@ from vidcolor import __version__
 from vidcolor.cli.colorize import colorize
 from vidcolor.cli.compare import compare
 from vidcolor.cli.console import Console, let_go
+from vidcolor.cli.evaluate import evaluate
 from vidcolor.cli.probe import probe
+from vidcolor.cli.train import train
 from vidcolor.errors import VidcolorError
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ app = typer.Typer(
 app.command()(colorize)
 app.command()(probe)
 app.command()(compare)
+app.command()(evaluate)
+app.command()(train)
 
 
 def _print_version(wanted: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import typer
 
@@ -43,3 +44,27 @@ def parse_option(text: str) -> tuple[str, str]:
             f"{text!r} is no KEY=VALUE; write crf=18", param_hint="--encoder-option"
         )
     return key.strip(), value
+
+
+def parse_counts(text: str) -> tuple[int, ...]:
+    """Numbers from ``1,5,10``."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} are no numbers; write 1,5,10", param_hint="--hint-curve"
+        ) from None
+
+
+def parse_reference(text: str) -> tuple[Path, Fraction | None]:
+    """``frame.png``, or ``frame.png@0:01:23.5`` with the time in the film that it is of."""
+    name, found, when = text.rpartition("@")
+    if not found or not name or Path(text).exists():
+        return Path(text), None
+    try:
+        return Path(name), parse_time(when)
+    except typer.BadParameter:
+        raise typer.BadParameter(
+            f"there is no {text}, and after @ stands no time; write frame.png@0:01:23.5",
+            param_hint="--reference",
+        ) from None
