@@ -1,0 +1,1 @@
+"""Training: photographs, degradations, hints, batches, losses, the trainer."""

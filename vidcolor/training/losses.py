@@ -1,0 +1,192 @@
+"""What a prediction is measured by: colours as soft targets over bins, and distances in colour.
+
+The distribution loss is that of Zhang, Isola & Efros, "Colorful Image Colorization", 2016: the true
+colour spread over its nearest bins, and cross-entropy in which rare colours count more, as most of
+any photograph is nearly grey.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from vidcolor.colour.bins import temperature
+from vidcolor.colour.lab import rgb_to_lab
+from vidcolor.colour.metrics import colourfulness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NEIGHBOURS = 5
+"""Bins over which a colour is spread."""
+SIGMA = 5.0
+"""Width of that spread, and of the prior's smoothing, in a*b* units."""
+UNIFORM_SHARE = 0.5
+"""Share of the uniform distribution in the prior that weights are taken from (their lambda)."""
+HEAVIEST = 8.0
+"""Most that a rare colour counts, against 1 on average."""
+ERROR_FLOOR = 2e-4
+"""Mean square error (37 dB) below which a picture gains little by being better still."""
+LIMIT = 115
+"""Largest |a*| or |b*| in the lookup table; sRGB ends at 108."""
+
+
+class BinTargets(nn.Module):
+    """Soft encoding of a*b* over the nearest bins, by a table over whole-numbered a*b*.
+
+    Rounding to whole units moves a colour by at most 0.7, a fourteenth of the bins' distance.
+    """
+
+    bins: Tensor
+    index: Tensor
+    weight: Tensor
+
+    def __init__(self, bins: Tensor) -> None:
+        """Make the table.
+
+        Args:
+            bins: a*, b* of each bin, (Q, 2) float32 with Q of at least `NEIGHBOURS`.
+        """
+        super().__init__()
+        axis = torch.arange(-LIMIT, LIMIT + 1, dtype=torch.float32)
+        grid = torch.cartesian_prod(axis, axis)
+        distance, index = torch.cdist(grid, bins.float().cpu()).topk(NEIGHBOURS, largest=False)
+        # A Gaussian, scaled to sum to 1; as a softmax it does not underflow outside the gamut.
+        weight = torch.softmax(distance.square() / (-2 * SIGMA**2), dim=1)
+        self.register_buffer("bins", bins.float().cpu().clone())
+        self.register_buffer("index", index)
+        self.register_buffer("weight", weight)
+
+    def forward(self, ab: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode colours.
+
+        Args:
+            ab: a*, b*, (N, 2, h, w).
+
+        Returns:
+            The nearest bins, nearest first, (N, 5, h, w) int64; their weights, which sum to 1, the
+            same shape, float32.
+        """
+        place = ab.round().long().clamp(-LIMIT, LIMIT) + LIMIT
+        row = place[:, 0] * (2 * LIMIT + 1) + place[:, 1]
+        return self.index[row].movedim(-1, 1), self.weight[row].movedim(-1, 1)
+
+
+def bin_prior(pictures: Iterable[Tensor], targets: BinTargets) -> Tensor:
+    """How often each bin occurs, smoothed over neighbouring bins.
+
+    Args:
+        pictures: (N, 3, H, W) sRGB in [0, 1], H and W multiples of 4; colours are counted at
+            stride 4, where the network predicts.
+        targets: of the network's bins.
+
+    Returns:
+        (Q,) float32, sums to 1.
+    """
+    count = torch.zeros(len(targets.bins), dtype=torch.float64)
+    for picture in pictures:
+        index, weight = targets(F.avg_pool2d(rgb_to_lab(picture)[1], 4))
+        count.index_add_(0, index.flatten(), weight.flatten().double())
+    spread = torch.exp(torch.cdist(targets.bins, targets.bins).square() / (-2 * SIGMA**2)).double()
+    prior = (spread / spread.sum(0)) @ count
+    return (prior / prior.sum().clamp(min=1e-12)).float()
+
+
+def class_weights(prior: Tensor, strength: float = 1.0) -> Tensor:
+    """How much each bin counts: the inverse of its mixed prior, 1 on average over pixels.
+
+    Args:
+        prior: from `bin_prior`, (Q,).
+        strength: exponent of the weights: 0 makes all equal, 1 is Zhang et al.'s.
+
+    Returns:
+        (Q,) float32, at most `HEAVIEST`.
+    """
+    mixed = (1 - UNIFORM_SHARE) * prior + UNIFORM_SHARE / len(prior)
+    weight = mixed**-strength
+    return (weight / (prior * weight).sum()).clamp(max=HEAVIEST)
+
+
+class DistributionLoss(nn.Module):
+    """Cross-entropy against soft targets, rebalanced and plain."""
+
+    class_weight: Tensor
+
+    def __init__(self, targets: BinTargets, class_weight: Tensor) -> None:
+        super().__init__()
+        self.targets = targets
+        self.register_buffer("class_weight", class_weight)
+
+    def forward(self, logits: Tensor, ab: Tensor) -> tuple[Tensor, Tensor]:
+        """Measure predictions.
+
+        Args:
+            logits: (N, Q, h, w), any float type.
+            ab: true a*, b*, (N, 2, h, w).
+
+        Returns:
+            Rebalanced and plain cross-entropy in nats, mean over cells, each () float32.
+        """
+        index, weight = self.targets(ab)
+        likely = torch.log_softmax(logits.float(), dim=1).gather(1, index)
+        entropy = -(likely * weight).sum(1)
+        return (entropy * self.class_weight[index[:, 0]]).mean(), entropy.mean()
+
+
+def mean_colour(logits: Tensor, bins: Tensor, vividness: float | None = None) -> Tensor:
+    """The colour that would be painted, as `colour.bins.colour_of` has it, but differentiable.
+
+    Args:
+        logits: (N, Q, h, w).
+        bins: (Q, 2).
+        vividness: see `colour.bins.temperature`.
+
+    Returns:
+        a*, b*, (N, 2, h, w) float32.
+    """
+    rows = logits.float().permute(0, 2, 3, 1) / temperature(vividness)
+    return (torch.softmax(rows, dim=-1) @ bins.float()).permute(0, 3, 1, 2)
+
+
+def picture_loss(painted: Tensor, truth: Tensor) -> Tensor:
+    """What a picture loses in PSNR, as a natural logarithm: 1 is 4.3 dB. () float32.
+
+    The mean over pictures of log(mean square error), so that each counts alike, however grey; it
+    sees what cross-entropy does not: how far off a wrong colour is.
+
+    Args:
+        painted: (N, 3, h, w), sRGB in [0, 1].
+        truth: the same shape.
+    """
+    error = (painted - truth).square().flatten(1).mean(1)
+    return (error + ERROR_FLOOR).log().mean()
+
+
+def colourfulness_share(painted: Tensor, truth: Tensor) -> Tensor:
+    """Mean colourfulness over that of the true pictures: () float32.
+
+    Args:
+        painted: (N, 3, h, w), sRGB in [0, 1]; N may be 0, which gives 0.
+        truth: the same shape.
+    """
+    if not len(painted):
+        return painted.new_zeros(())
+    return colourfulness(painted).mean() / colourfulness(truth).mean().clamp(min=1)
+
+
+def divergence(logits: Tensor, teacher: Tensor) -> Tensor:
+    """KL divergence of a prediction from a teacher's, in nats, mean over cells: () float32.
+
+    Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", 2015; after Li & Hoiem,
+    "Learning without Forgetting", 2016, on the new pictures themselves.
+
+    Args:
+        logits: (N, Q, h, w).
+        teacher: the same shape; no gradient flows into it.
+    """
+    own = torch.log_softmax(logits.float(), dim=1)
+    known = torch.log_softmax(teacher.detach().float(), dim=1)
+    return F.kl_div(own, known, reduction="none", log_target=True).sum(1).mean()
