@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vidcolor.errors import VidcolorError
     from vidcolor.film.job import FilmResult, colorize_film
     from vidcolor.film.sequences import colorize_sequence
-    from vidcolor.options import ColorizeOptions
+    from vidcolor.options import ColorizeOptions, Hint
     from vidcolor.photos import PhotoResult, colorize_photo
     from vidcolor.progress import Progress
 
@@ -24,6 +24,7 @@ _HOMES = {
     "Colorizer": "vidcolor.colorizer",
     "ColorizeOptions": "vidcolor.options",
     "FilmResult": "vidcolor.film.job",
+    "Hint": "vidcolor.options",
     "PhotoResult": "vidcolor.photos",
     "Progress": "vidcolor.progress",
     "VidcolorError": "vidcolor.errors",
@@ -36,6 +37,7 @@ __all__ = [
     "ColorizeOptions",
     "Colorizer",
     "FilmResult",
+    "Hint",
     "PhotoResult",
     "Progress",
     "VidcolorError",

@@ -6,12 +6,13 @@ import errno
 import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vidcolor.errors import InputError, UsageError, VidcolorError
 from vidcolor.files import describe_os_error
+from vidcolor.hints.rows import check_pictures, hints_for, rows_of
 from vidcolor.media.sequence import is_pattern
 from vidcolor.media.stills import STILL_SUFFIXES, is_still, read_still_recipe
 
@@ -129,7 +130,19 @@ def gather(
     if options.confidence is not None and len(items) > 1:
         raise UsageError("--confidence names one file; colour one film or picture at a time")
     _refuse_collisions(items)
+    _check_hints(items, options)
     return items
+
+
+def _check_hints(items: Sequence[Item], options: ColorizeOptions) -> None:
+    """See to it that every hint has its picture, and that films have none, before the work."""
+    hints = rows_of(options)
+    check_pictures(hints, [item.source for item in items])
+    if options.reference is not None and not options.reference.exists():
+        raise InputError(f"{options.reference}: no such file")
+    for item in items:
+        if item.kind != "photo" and item.problem is None:
+            replace(options, hints=hints_for(hints, item.source)).refuse_hints(item.source)
 
 
 def _items_of(
@@ -304,10 +317,11 @@ def run_items(
     Yields:
         What came of each item, in their order.
     """
-    recipe = colorizer.provenance(options).recipe
+    hints = rows_of(options)
 
     def run(item: Item) -> Outcome:
-        return _run_safely(item, options, colorizer, recipe, started, progress)
+        own = replace(options, hints=hints_for(hints, item.source))
+        return _run_safely(item, own, colorizer, started, progress)
 
     for photos, group in itertools.groupby(items, key=lambda item: item.kind == "photo"):
         if photos:
@@ -331,7 +345,6 @@ def _run_safely(
     item: Item,
     options: ColorizeOptions,
     colorizer: Colorizer,
-    recipe: str,
     started: Callable[[Item], None] | None,
     progress: ProgressCallback | None,
 ) -> Outcome:
@@ -339,7 +352,7 @@ def _run_safely(
     if item.problem is not None:
         return Outcome(item, error=item.problem)
     try:
-        if not options.force and is_done(item, recipe):
+        if not options.force and is_done(item, colorizer.provenance(options).recipe):
             return Outcome(item, skipped=True)
         if started is not None:
             started(item)

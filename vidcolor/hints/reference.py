@@ -1,0 +1,88 @@
+"""A coloured picture, and what it says of the colours of another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from vidcolor.colour.tint import classify_tint
+from vidcolor.colour.ycbcr import MATRICES
+from vidcolor.errors import InputError
+from vidcolor.hints.align import SHORT_SIDE, align, sample, shrunk
+from vidcolor.hints.spots import ab_of_rgb
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+
+
+class Reference(NamedTuple):
+    """A coloured picture as displayed, on a grid with a short side of at most `SHORT_SIDE`."""
+
+    luma: Array
+    """Y' (BT.709): (h, w) float32 in [0, 1]."""
+    ab: Array
+    """a*, b*: (2, h, w) float32."""
+
+
+class Lent(NamedTuple):
+    """What a reference says of a picture's colours, pixel by pixel, on a grid of the picture's."""
+
+    ab: Array
+    """a*, b*: (2, h, w) float32; anything where trust is 0."""
+    trust: Array
+    """(h, w) float32 in [0, 1]; 1 where the colour is known."""
+
+
+def read_reference(path: Path) -> Reference:
+    """Read a coloured picture.
+
+    Raises:
+        InputError: it cannot be read, or has no colour to lend.
+    """
+    from vidcolor.media.view_picture import picture_rgb
+
+    rgb = picture_rgb(path, (2 * SHORT_SIDE, 2 * SHORT_SIDE))
+    small = np.clip(shrunk(rgb.astype(np.float32) / 255), 0, 1)
+    matrix = MATRICES["bt709"]
+    luma = small @ np.array([matrix.kr, matrix.kg, matrix.kb], np.float32)
+    chroma = [(small[..., 2] - luma).ravel() / 1.8556, (small[..., 0] - luma).ravel() / 1.5748]
+    if classify_tint(luma.ravel(), np.stack(chroma, axis=-1)) == "grey":
+        raise InputError(f"{path}: has no colour to lend; --reference takes a coloured picture")
+    return Reference(luma, ab_of_rgb(np.rint(small * 255).astype(np.uint8)))
+
+
+def lay_over(reference: Reference, luma: Array) -> Lent:
+    """The reference's colour where it shows what a picture shows.
+
+    Args:
+        reference: from `read_reference`.
+        luma: Y' of the picture as displayed, (H, W) float32 in [0, 1], of any size.
+
+    Returns:
+        On a grid of the displayed picture with a short side of at most `SHORT_SIDE`.
+    """
+    places, trust = align(luma, reference.luma)
+    ab = sample(reference.ab.transpose(1, 2, 0), places).transpose(2, 0, 1)
+    return Lent(np.ascontiguousarray(ab), trust)
+
+
+def resized(lent: Lent, shape: tuple[int, ...]) -> Lent:
+    """The same on another grid; colour counts as far as it is trusted."""
+    weight = scaled(lent.trust, shape)
+    ab = [scaled(plane * lent.trust, shape) / (weight + 1e-6) for plane in lent.ab]
+    return Lent(np.stack(ab), weight)
+
+
+def scaled(image: Array, shape: tuple[int, ...]) -> Array:
+    """(H, W) on another grid: averaged where it is coarser, interpolated where it is finer."""
+    import cv2
+
+    method = cv2.INTER_AREA if shape[0] < image.shape[0] else cv2.INTER_LINEAR
+    size = (shape[1], shape[0])
+    small = cv2.resize(np.ascontiguousarray(image), size, interpolation=method)
+    return np.asarray(small, np.float32).reshape(shape)
