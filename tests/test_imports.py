@@ -16,10 +16,10 @@ LAYERS = {
     "mark": 2,
     "generators": 3, "media": 3, "temporal": 3,
     "hints": 4,
-    "colorizer": 5,
-    "film": 6, "photos": 6, "training": 6,
-    "work": 7, "evaluation": 8,
-    "cli": 9, "__main__": 10,
+    "colorizer": 5, "recolor": 6,
+    "film": 7, "photos": 7, "training": 7,
+    "work": 8, "evaluation": 9,
+    "cli": 10, "__main__": 11,
 }  # fmt: skip
 """A module may import its own layer's package and lower layers."""
 

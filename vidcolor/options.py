@@ -101,6 +101,9 @@ class ColorizeOptions:
     where it shows the like; for photos."""
     reference_time: Fraction | None = None
     """Seconds into a film at which `reference` was taken."""
+    trust: float | None = None
+    """For colour originals: 0 (their colour is left aside) to 1 (it is followed as far as it can be
+    believed); None if it is not looked at."""
     mark: bool = False
     """Draw a small palette into the bottom left corner; luma changes there and nowhere else."""
 
@@ -130,6 +133,10 @@ class ColorizeOptions:
             raise UsageError(
                 f"saturation must lie between 0 and {MAX_SATURATION:g}, not {self.saturation}"
             )
+        if self.trust is not None and not 0 <= self.trust <= 1:
+            raise UsageError(f"trust must lie between 0 and 1, not {self.trust}")
+        if self.trust is not None and (self.hints or self.reference is not None):
+            raise UsageError("trust in the original's colour and hints do not go together yet")
         if not 1 <= self.batch <= 64:
             raise UsageError(f"batch must lie between 1 and 64, not {self.batch}")
         if self.quality is not None and not 1 <= self.quality <= 100:
@@ -151,6 +158,7 @@ class ColorizeOptions:
         """
         without = ("device", "batch", "force", "confidence", "allow_damaged", "model")
         recipe = {k: v for k, v in self.to_json().items() if k not in without}
+        recipe["trust"] = self.trust or None  # none at all is the same as no look at all
         if isinstance(self.hints, Path):
             recipe["hints"] = _digest_of(self.hints)
         elif self.hints is not None:  # none at all is the same as an empty list of them

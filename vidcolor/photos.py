@@ -5,26 +5,44 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vidcolor.colorizer import Colorizer, Geometry
+from vidcolor.colour.ycbcr import Coding
 from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.files import check_target, published
+from vidcolor.hints.find import find_known
+from vidcolor.hints.known import Known, keep_discs
+from vidcolor.hints.palette import Guess
+from vidcolor.hints.rows import hints_for, rows_of
 from vidcolor.mark import draw_mark
 from vidcolor.media.stills import STILL_SUFFIXES, read_still, write_still
 from vidcolor.media.stills.exif import turns_of_orientation
 from vidcolor.options import ColorizeOptions
 from vidcolor.provenance import Provenance
+from vidcolor.recolor import NO_COLOUR, Recolorer, recolorer_of
+from vidcolor.temporal.doubt import find_regions, need_of, to_grid
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from vidcolor.colorizer import Colour
+    from vidcolor.hints.spots import Spot
     from vidcolor.media.stills import Still
+    from vidcolor.temporal.doubt import Region
+
+    Array = NDArray[np.float32]
 
 _SILENT_FORMATS = (".bmp",)
 """Formats that can say nothing of how a picture was made; PNG is as good and can."""
+MIRRORED = (2, 4, 5, 7)
+"""EXIF orientations of pictures that a viewer mirrors, left to right, once they are turned."""
 _PREDICTING = threading.Lock()
 """Photographs may be coloured side by side, but a generator serves one at a time."""
 
@@ -41,6 +59,10 @@ class PhotoResult:
     damaged: bool
     """True if the source was cut off and only part of it could be read."""
     provenance: Provenance
+    size: tuple[int, int] | None = None
+    """Width and height as displayed."""
+    doubts: tuple[Region, ...] = ()
+    """Where the colour is least certain."""
     num_frames: int = 1
 
 
@@ -69,6 +91,7 @@ def colorize_photo(
     began = time.monotonic()
     if not source.exists():
         raise InputError(f"{source}: no such file")
+    options = replace(options, hints=hints_for(rows_of(options), source))
     path = Path(target) if target else default_target(source)
     if path.suffix.lower() not in STILL_SUFFIXES:
         choices = ", ".join(sorted(STILL_SUFFIXES))
@@ -79,11 +102,21 @@ def colorize_photo(
     still, damaged = _read(source, options)
     colorizer = colorizer or Colorizer.of(options)
     provenance = colorizer.provenance(options)
-    colour = predict_still(colorizer, still, options.vividness)
-    said = [*still.warnings, *_write(path, still, colour, colorizer, options, provenance)]
+    guess = partial(_guess, colorizer=colorizer, vividness=options.vividness)
+    known, about = find_known(still, options, guess)
+    recolorer = recolorer_of(colorizer, options)
+    if recolorer is None:
+        colour = predict_still(colorizer, still, options.vividness, known)
+    else:
+        colour, about = _recolour(still, colorizer, recolorer)
+    said = [
+        *still.warnings,
+        *about,
+        *_write(path, still, colour, colorizer, options, provenance, known.spots),
+    ]
     if options.confidence is not None:
         _write_confidence(options.confidence, still, colour)
-    if still.tint == "colour":
+    if still.tint == "colour" and recolorer is None:
         said.append("the source is in colour already; its own colour is replaced")
     return PhotoResult(
         source=source,
@@ -92,6 +125,8 @@ def colorize_photo(
         warnings=tuple(said),
         damaged=damaged,
         provenance=provenance,
+        size=_displayed_size(still),
+        doubts=_find_doubts(still, colour),
     )
 
 
@@ -106,22 +141,86 @@ def default_target(source: Path, directory: Path | None = None) -> Path:
 
 def _read(source: Path, options: ColorizeOptions) -> tuple[Still, bool]:
     """The picture, whole or as much as there is of it; whether it is damaged."""
+    read = partial(read_still, source, options.grey_from, own_colour=bool(options.trust))
     try:
-        return read_still(source, options.grey_from), False
+        return read(), False
     except InputError:
-        return read_still(source, options.grey_from, allow_damaged=True), True
+        return read(allow_damaged=True), True
 
 
-def predict_still(colorizer: Colorizer, still: Still, vividness: float | None = None) -> Colour:
-    """What the generator says of one picture."""
-    geometry = Geometry(
+def predict_still(
+    colorizer: Colorizer,
+    still: Still,
+    vividness: float | None = None,
+    known: Known | None = None,
+) -> Colour:
+    """What the generator says of one picture, led by what is known of it."""
+    geometry = _geometry(still)
+    proxy = colorizer.proxy(still.luma, still.coding, geometry)
+    with _PREDICTING:
+        colour = colorizer.predict([proxy], geometry, vividness)[0]
+    if known is None or known.is_nothing:
+        return colour
+    guess = _guess_of(colour)
+    if colorizer.accepts_hints:
+        hints = known.for_generator(guess, geometry.quarter_turns)
+        with _PREDICTING:
+            colour = colorizer.predict([proxy], geometry, vividness, hints)[0]
+    ab, share = known.settle(colour.ab, colour.proxy, colorizer.accepts_hints)
+    return replace(colour, ab=ab, confidence=np.maximum(colour.confidence, share))
+
+
+def _recolour(
+    still: Still, colorizer: Colorizer, recolorer: Recolorer
+) -> tuple[Colour, tuple[str, ...]]:
+    """What the generator says of a picture, led by its own colour; and what is to be said."""
+    assert still.own_colour is not None  # for the type checker: it is read with it
+    geometry = _geometry(still)
+    proxy = colorizer.proxy(still.luma, still.coding, geometry)
+    original = np.ascontiguousarray(geometry.to_upright(still.own_colour))
+    with _PREDICTING:
+        colour = recolorer.predict([proxy], [original], geometry)[0]
+    return colour, () if recolorer.found_colour else (NO_COLOUR,)
+
+
+def _geometry(still: Still) -> Geometry:
+    return Geometry(
         width=still.luma.shape[1],
         height=still.luma.shape[0],
         quarter_turns=turns_of_orientation(still.orientation),
     )
-    proxy = colorizer.proxy(still.luma, still.coding, geometry)
+
+
+def _guess_of(colour: Colour) -> Guess:
+    return Guess(to_grid(colour.proxy, colour.confidence.shape), colour.ab, colour.confidence)
+
+
+def _guess(luma: Array, colorizer: Colorizer, vividness: float | None) -> Guess:
+    """What the generator says of an upright picture without hints, from its Y' in [0, 1]."""
+    codes, coding = np.rint(luma * 255).astype(np.uint8), Coding(8, full_range=True)
+    geometry = Geometry(width=luma.shape[1], height=luma.shape[0])
+    proxy = colorizer.proxy(codes, coding, geometry)
     with _PREDICTING:
-        return colorizer.predict([proxy], geometry, vividness)[0]
+        return _guess_of(colorizer.predict([proxy], geometry, vividness)[0])
+
+
+def _displayed_size(still: Still) -> tuple[int, int]:
+    """Width and height as a viewer shows it."""
+    height, width = still.luma.shape
+    return (width, height) if still.orientation < 5 else (height, width)
+
+
+def _find_doubts(still: Still, colour: Colour) -> tuple[Region, ...]:
+    """Where a person's word would help most."""
+    luma = to_grid(colour.proxy, colour.confidence.shape)
+    maps = [need_of(colour.confidence, colour.ab, luma), colour.confidence, luma]
+    turns = turns_of_orientation(still.orientation)
+    maps = [np.rot90(m, turns) for m in maps]
+    if still.orientation in MIRRORED:
+        maps = [m[:, ::-1] for m in maps]
+    width, height = _displayed_size(still)
+    need, confidence, luma = (np.ascontiguousarray(m) for m in maps)
+    return find_regions(need, confidence, luma, width / height)
 
 
 def _write(
@@ -131,13 +230,16 @@ def _write(
     colorizer: Colorizer,
     options: ColorizeOptions,
     provenance: Provenance,
+    spots: Sequence[Spot] = (),
 ) -> tuple[str, ...]:
-    """Compose and write; what the format could not hold."""
-    cb, cr = colorizer.chroma(colour, still.luma, still.coding, still.matrix)
+    """Compose and write; what luma did not permit, and what the format could not hold."""
+    coding, matrix, gain = still.coding, still.matrix, options.saturation
+    cb, cr = colorizer.chroma(colour, still.luma, coding, matrix, saturation=gain)
+    said = keep_discs(spots, cb, cr, still.luma, coding, matrix, gain)
     if options.mark:  # a grey JPEG's own data can then be copied no more
         luma = draw_mark(still.luma, cb, cr, still.coding, still.matrix)
         still = replace(still, luma=luma, jpeg=None)
-    return write_still(path, still, cb, cr, mark=provenance, quality=options.quality)
+    return said + write_still(path, still, cb, cr, mark=provenance, quality=options.quality)
 
 
 def _check_confidence(path: Path, taken: tuple[Path, ...], force: bool) -> None:

@@ -17,6 +17,7 @@ from vidcolor.cli.compare import compare
 from vidcolor.cli.console import Console, let_go
 from vidcolor.cli.evaluate import evaluate
 from vidcolor.cli.probe import probe
+from vidcolor.cli.recolor import recolor
 from vidcolor.cli.train import train
 from vidcolor.errors import VidcolorError
 
@@ -42,6 +43,7 @@ app = typer.Typer(
     ),
 )
 app.command()(colorize)
+app.command()(recolor)
 app.command()(probe)
 app.command()(compare)
 app.command()(evaluate)

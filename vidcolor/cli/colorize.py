@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from vidcolor.cli.console import Console
 from vidcolor.cli.running import colour_everything
-from vidcolor.cli.values import parse_fps, parse_option, parse_time
-from vidcolor.options import ColorizeOptions, GreyFrom, Purpose, Range
+from vidcolor.cli.values import parse_fps, parse_option, parse_reference, parse_time
+from vidcolor.hints.rows import rows_of
+from vidcolor.options import MAX_SATURATION, ColorizeOptions, GreyFrom, Purpose, Range
 
 WHAT, LOOK, TIME = "What", "Look", "Time"
 OUTPUT, MACHINE = "Output", "Machine"
@@ -65,6 +67,33 @@ def colorize(
         float | None,
         typer.Option(
             min=0, max=1, help="0 calm … 1 vivid. Default: the model's own.", rich_help_panel=LOOK
+        ),
+    ] = None,
+    saturation: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=MAX_SATURATION,
+            help="Gain of the chroma: 0 grey, 1 as predicted; no channel clips.",
+            rich_help_panel=LOOK,
+        ),
+    ] = 1.0,
+    hints: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Colours that you know, of photos: JSON or CSV rows of x, y, colour, radius. "
+            "Each spreads over the object that it lies on.",
+            rich_help_panel=LOOK,
+        ),
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH[@TIME]",
+            help="A coloured picture, for photos: painted by hand, or a colour photo of the same "
+            "place. Taken over where it shows the same; else only its palette.",
+            rich_help_panel=LOOK,
         ),
     ] = None,
     mark: Annotated[
@@ -200,13 +229,59 @@ def colorize(
       vidcolor colorize tape.mpg --for archive -o master.mkv
       vidcolor colorize album/ --out-dir album-colour/
       vidcolor colorize scan_%06d.dpx --fps 18 -o reel.mov --for editing
+      vidcolor colorize mill.jpg --hints hints.json
+
+    [bold]hints.json[/bold]: #rrggbb, a CSS name or neutral; pixels, or "50%"
+
+      \\[{"x": 812, "y": 430, "colour": "#3b5f8a", "radius": 12},
+       {"x": "50%", "y": "12%", "colour": "skyblue"}]
     """
-    options = ColorizeOptions(
+    run_colorize(
+        inputs, out, out_dir, report, quiet, json_lines, reference, encoder_option, luma_range,
         start=start, end=end, grey_from=grey_from, fps=fps, allow_damaged=allow_damaged,
-        model=model, vividness=vividness, mark=mark, purpose=purpose, encoder=encoder,
-        encoder_options=tuple(parse_option(text) for text in encoder_option or ()),
-        pix_fmt=pix_fmt, range=luma_range, quality=quality, confidence=confidence, force=force,
-        device=device, precision=precision, batch=batch,
+        model=model, vividness=vividness, saturation=saturation, mark=mark, hints=hints,
+        purpose=purpose, encoder=encoder, pix_fmt=pix_fmt, quality=quality,
+        confidence=confidence, force=force, device=device, precision=precision, batch=batch,
     )  # fmt: skip
+
+
+def run_colorize(
+    inputs: list[Path],
+    out: Path | None,
+    out_dir: Path | None,
+    report: list[Path] | None,
+    quiet: bool,
+    json_lines: bool,
+    reference: str | None = None,
+    encoder_option: list[str] | None = None,
+    luma_range: Range = "keep",
+    **fields: Any,
+) -> None:
+    """What `colorize` and `recolor` do with their words.
+
+    Args:
+        inputs: what to colour.
+        out: as `colorize` has it, like all that follow.
+        out_dir: where results go.
+        report: reports of the run.
+        quiet: only warnings and errors.
+        json_lines: one JSON object a line.
+        reference: PATH or PATH@TIME.
+        encoder_option: KEY=VALUE each.
+        luma_range: of the result.
+        fields: of `ColorizeOptions`, as they are.
+
+    Raises:
+        typer.Exit: always, with the exit code.
+    """
+    picture, moment = parse_reference(reference) if reference is not None else (None, None)
+    options = ColorizeOptions(
+        reference=picture,
+        reference_time=moment,
+        encoder_options=tuple(parse_option(text) for text in encoder_option or ()),
+        range=luma_range,
+        **fields,
+    )
+    options = replace(options, hints=rows_of(options) or None)  # read once: it may be a pipe
     console = Console(quiet=quiet, json_lines=json_lines)
     raise typer.Exit(colour_everything(inputs, out, out_dir, options, report or [], console))

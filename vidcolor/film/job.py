@@ -13,7 +13,7 @@ from vidcolor.errors import InputError
 from vidcolor.files import check_target, published
 from vidcolor.film.confidence import ConfidenceFilm
 from vidcolor.film.plan import FilmPlan, default_target, plan_film, refuse_existing
-from vidcolor.film.render import render
+from vidcolor.film.render import ColouredFrame, render
 from vidcolor.film.uncertainty import DoubtCollector, ShotDoubts
 from vidcolor.media.company import Company
 from vidcolor.media.read import Damage, FilmReader, Frame
@@ -24,9 +24,10 @@ from vidcolor.options import ColorizeOptions
 from vidcolor.progress import Progress, ProgressCallback
 from vidcolor.provenance import Provenance
 from vidcolor.provenance import film_tags as provenance_tags
+from vidcolor.recolor import NO_COLOUR, Recolorer, recolorer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from vidcolor.media.planes import VideoFrame
 
@@ -147,34 +148,40 @@ def run_plan(
     tags = provenance_tags(provenance, tags, plan.encoder.muxer)
     encoder, video, target = plan.encoder, plan.output, plan.target
     doubts = DoubtCollector(plan)
+    recolorer = recolorer_of(colorizer, options)
     with contextlib.ExitStack() as stack:
         others = stack.enter_context(company)
         confidence = _confidence_film(plan, options, stack)
         if encoder.muxer == SEQUENCE_MUXER:
             pictures = SequenceWriter(target, encoder, video, provenance, sequence, options)
-            count = _pump(plan, reader, colorizer, options, pictures, doubts, confidence, progress)
-            return count, tuple(pictures.warnings), doubts.finish()
+            frames = render(plan, reader.frames(), colorizer, options, recolorer)
+            count = _pump(plan, frames, pictures, doubts, confidence, progress)
+            return count, (*pictures.warnings, *_about(recolorer)), doubts.finish()
         partial = stack.enter_context(published(target, options.force))
         film = stack.enter_context(
             FilmWriter(partial, encoder, video, others, tags, plan.shift_pts, target)
         )
-        count = _pump(plan, reader, colorizer, options, film, doubts, confidence, progress)
-    return count, (), doubts.finish()
+        frames = render(plan, reader.frames(), colorizer, options, recolorer)
+        count = _pump(plan, frames, film, doubts, confidence, progress)
+    return count, _about(recolorer), doubts.finish()
+
+
+def _about(recolorer: Recolorer | None) -> tuple[str, ...]:
+    """What is to be said of a film whose own colour was looked at."""
+    return (NO_COLOUR,) if recolorer is not None and not recolorer.found_colour else ()
 
 
 def _pump(
     plan: FilmPlan,
-    reader: Reader,
-    colorizer: Colorizer,
-    options: ColorizeOptions,
+    rendered: Generator[ColouredFrame, None, None],
     writer: PictureWriter,
     doubts: DoubtCollector,
     confidence: ConfidenceFilm | None,
     progress: ProgressCallback | None,
 ) -> int:
-    """Move every frame from the reader through the renderer to the writer."""
+    """Move every frame from the renderer to the writer."""
     source, count = plan.info.path, 0
-    with contextlib.closing(render(plan, reader.frames(), colorizer, options)) as frames:
+    with contextlib.closing(rendered) as frames:
         for count, frame in enumerate(frames, start=1):
             writer.write(frame.picture, frame.pts, frame.duration)
             doubts.feed(frame.index, frame.pts, frame.duration, frame.colour)

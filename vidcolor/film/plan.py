@@ -206,7 +206,7 @@ def _warnings(
 ) -> list[str]:
     video = info.video
     said = list(encoder.warnings)
-    if video.tint == "colour":
+    if video.tint == "colour" and not options.trust:
         said.append("the source is in colour already; its own colour is replaced")
     if not encoder.lossless_luma:
         said.append(

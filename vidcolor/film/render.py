@@ -12,6 +12,7 @@ from vidcolor.colour.ycbcr import Coding, recode
 from vidcolor.film.pipeline import batched, closed_after, parallel, prefetch
 from vidcolor.film.plan import FilmPlan, film_geometry
 from vidcolor.mark import draw_mark
+from vidcolor.media.original import original_rgb
 from vidcolor.media.planes import picture_with_chroma
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from vidcolor.media.planes import VideoFrame
     from vidcolor.media.read import Frame
     from vidcolor.options import ColorizeOptions
+    from vidcolor.recolor import Recolorer
 
     Array = NDArray[np.float32]
 
@@ -63,9 +65,13 @@ class _Predicted:
 
 
 def render(
-    plan: FilmPlan, frames: Iterator[Frame], colorizer: Colorizer, options: ColorizeOptions
+    plan: FilmPlan,
+    frames: Iterator[Frame],
+    colorizer: Colorizer,
+    options: ColorizeOptions,
+    recolorer: Recolorer | None = None,
 ) -> Generator[ColouredFrame, None, None]:
-    """Colour frames, in order, each exactly once.
+    """Colour frames, in order, each exactly once; with a recolorer, led by their own colour.
 
     Decoding and analysis, the generator, composing, and the caller (the encoder) run in threads
     of their own; short queues between them bound the memory.
@@ -73,7 +79,8 @@ def render(
     depth = _read_ahead(plan)
     batch = min(options.batch, depth)
     analysed = prefetch(_analyse(plan, frames, colorizer), depth)
-    predicted = prefetch(_predict(plan, analysed, colorizer, options, batch), max(1, depth // 2))
+    predict = _predict(plan, analysed, colorizer, options, batch, recolorer)
+    predicted = prefetch(predict, max(1, depth // 2))
 
     def finish(item: _Predicted) -> ColouredFrame:
         frame = item.frame
@@ -104,12 +111,18 @@ def _predict(
     colorizer: Colorizer,
     options: ColorizeOptions,
     batch: int,
+    recolorer: Recolorer | None,
 ) -> Iterator[_Predicted]:
     geometry = film_geometry(plan.video)
     with closed_after(analysed):
         for group in batched(analysed, batch):
             proxies = [a.proxy for a in group]
-            colours = colorizer.predict(proxies, geometry, options.vividness)
+            if recolorer is None:
+                colours = colorizer.predict(proxies, geometry, options.vividness)
+            else:
+                size = (proxies[0].shape[1], proxies[0].shape[0])
+                originals = [original_rgb(a.frame, plan.video, size) for a in group]
+                colours = recolorer.predict(proxies, originals, geometry)
             for a, colour in zip(group, colours, strict=True):
                 yield _Predicted(a.frame, colour)
 

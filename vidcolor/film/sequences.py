@@ -59,7 +59,14 @@ def colorize_sequence(
     plan = plan_sequence(sequence, path, options)
     colorizer = colorizer or Colorizer.of(options)
     provenance = colorizer.provenance(options)
-    reader = SequenceReader(sequence, plan.video, options.grey_from, plan.start_s, plan.end_s)
+    reader = SequenceReader(
+        sequence,
+        plan.video,
+        options.grey_from,
+        plan.start_s,
+        plan.end_s,
+        own_colour=bool(options.trust),
+    )
     num_frames, said, doubts = run_plan(
         plan,
         reader,
@@ -107,7 +114,7 @@ def plan_sequence(sequence: ImageSequence, target: Path, options: ColorizeOption
     warnings = list(encoder.warnings)
     if options.fps is None and encoder.muxer != SEQUENCE_MUXER:
         warnings.append(f"no --fps given: {DEFAULT_FPS} frames a second assumed")
-    if info.video.tint == "colour":
+    if info.video.tint == "colour" and not options.trust:
         warnings.append("the source is in colour already; its own colour is replaced")
     return FilmPlan(
         info=info,

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from vidcolor.colour.ycbcr import Plane
     from vidcolor.media.planes import PixelLayout
     from vidcolor.options import GreyFrom
@@ -44,6 +47,8 @@ class Frame:
     """(H, W) uint8 or uint16 code values at the source's depth."""
     picture: av.VideoFrame
     """The decoded frame: carries field flags, captions and side data to the encoder."""
+    own_colour: NDArray[np.uint8] | None = None
+    """In a sequence, whose `picture` is blank: see `Still.own_colour`."""
 
 
 @dataclass(slots=True)

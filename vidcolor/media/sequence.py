@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING
 
 import av
@@ -168,17 +169,18 @@ def _first_readable(sequence: ImageSequence, grey_from: GreyFrom) -> Still:
     raise refusal or InputError(f"{sequence.path}: holds no pictures")
 
 
-def _read(path: Path, grey_from: GreyFrom) -> tuple[Still, str | None]:
+def _read(path: Path, grey_from: GreyFrom, own_colour: bool = False) -> tuple[Still, str | None]:
     """A picture, whole or as much as there is of it, and what is wrong with it.
 
     Raises:
         InputError: nothing of it can be read.
     """
+    read = partial(read_still, path, grey_from, least_rgb_bits=MIN_RGB_BITS, own_colour=own_colour)
     try:
-        return read_still(path, grey_from, least_rgb_bits=MIN_RGB_BITS), None
+        return read(), None
     except InputError as error:
         try:
-            still = read_still(path, grey_from, allow_damaged=True, least_rgb_bits=MIN_RGB_BITS)
+            still = read(allow_damaged=True)
         except InputError:
             raise error from None
         return still, still.warnings[0] if still.warnings else "it is damaged"
@@ -194,13 +196,18 @@ class SequenceReader:
         grey_from: GreyFrom = "luma",
         start_s: Fraction | None = None,
         end_s: Fraction | None = None,
+        own_colour: bool = False,
     ) -> None:
-        """Prepare to read; the arguments are those of `FilmReader`."""
+        """Prepare to read; the arguments are those of `FilmReader`.
+
+        With `own_colour` frames also carry the colour that their pictures came with.
+        """
         self.damage = Damage()
         self.warnings: dict[str, None] = {}
         """What pictures' own reader had to say, each sentence once."""
         self._sequence, self._video, self._grey_from = sequence, video, grey_from
         self._start, self._end = start_s or Fraction(0), end_s
+        self._own_colour = own_colour
         missing = [n for n in sequence.missing if self._is_wanted(n)]
         if missing:
             shown = ", ".join(map(str, missing[:_SHOWN_GAPS]))
@@ -217,11 +224,12 @@ class SequenceReader:
         waiting: Frame | None = None
         wanted = ((n, path) for n, path in self._sequence.files.items() if self._is_wanted(n))
         for index, (number, path) in enumerate(wanted):
-            luma = self._luma(path)
-            if luma is None:
+            still = self._still(path)
+            if still is None:
                 continue
             pts = number - self._sequence.first_number
-            frame = Frame(index, pts, 1, luma, _blank(luma, self._video.coding.bits))
+            picture = _blank(still.luma, self._video.coding.bits)
+            frame = Frame(index, pts, 1, still.luma, picture, still.own_colour)
             if waiting is not None:
                 waiting.duration = frame.pts - waiting.pts
                 yield waiting
@@ -233,10 +241,10 @@ class SequenceReader:
         time = (number - self._sequence.first_number) * self._video.time_base
         return time >= self._start and (self._end is None or time < self._end)
 
-    def _luma(self, path: Path) -> Plane | None:
-        """A picture's luma, or None where nothing of it can be read."""
+    def _still(self, path: Path) -> Still | None:
+        """A picture, or None where nothing of it can be read."""
         try:
-            still, fault = _read(path, self._grey_from)
+            still, fault = _read(path, self._grey_from, self._own_colour)
         except InputError as error:
             reason = str(error).removeprefix(f"{path}: ")
             self.damage.notes.append(f"{path.name} cannot be read ({reason})")
@@ -251,7 +259,7 @@ class SequenceReader:
                 f"{path}: is {width}x{height} with {still.bits} bits, while the sequence began "
                 f"with {video.width}x{video.height} and {video.coding.bits}; sort the frames first"
             )
-        return still.luma
+        return still
 
 
 def _blank(luma: Plane, bits: int) -> av.VideoFrame:

@@ -22,8 +22,14 @@ from vidcolor.files import published
 from vidcolor.media.stills import read
 from vidcolor.media.stills.exif import orientation_of
 from vidcolor.media.stills.film import read_dpx, read_exr
-from vidcolor.media.stills.rgb import grey_of_rgb, rgb_of_jpeg, tint_of, to_depth
-from vidcolor.media.stills.types import MAX_PIXELS, Picture, Still, StillMetadata
+from vidcolor.media.stills.rgb import grey_of_rgb, rgb_of_jpeg, small_rgb, tint_of, to_depth
+from vidcolor.media.stills.types import (
+    MAX_PIXELS,
+    OWN_COLOUR_SIDE,
+    Picture,
+    Still,
+    StillMetadata,
+)
 from vidcolor.media.stills.write import JFIF, Colouring, encode, with_rgb_profile
 from vidcolor.provenance import can_merge, read_recipe, xmp_packet
 
@@ -110,6 +116,7 @@ def read_still(
     *,
     allow_damaged: bool = False,
     least_rgb_bits: int = 8,
+    own_colour: bool = False,
 ) -> Still:
     """Read a picture: JPEG, PNG, TIFF, WebP, BMP, DPX or OpenEXR, whatever its suffix says.
 
@@ -121,6 +128,7 @@ def read_still(
         allow_damaged: take a JPEG or PNG that is cut off, with a warning in `Still.warnings`.
         least_rgb_bits: of luma that is made from R'G'B', so that three channels of 8 bits do not
             lose what they tell apart.
+        own_colour: fill `Still.own_colour`.
 
     Returns:
         The still; pixels as stored, at the source's depth or at `least_rgb_bits`.
@@ -149,7 +157,11 @@ def read_still(
             f"{path}: damaged or of an unknown kind ({_one_line(error)}); get a whole copy, "
             "or save it anew with the program it came from"
         ) from error
-    return _still_of(path, picture, grey_from, least_rgb_bits)
+    still = _still_of(path, picture, grey_from, least_rgb_bits)
+    if not own_colour:
+        return still
+    small = small_rgb(picture.pixels, picture.kind, JFIF, picture.bits, OWN_COLOUR_SIDE)
+    return replace(still, own_colour=small)
 
 
 def write_still(

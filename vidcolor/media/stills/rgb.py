@@ -147,6 +147,30 @@ def tint_of(pixels: NDArray[Any], kind: str, matrix: Matrix, bits: int) -> Tint:
     return classify_tint(y, np.stack([cb, cr], axis=-1))
 
 
+def small_rgb(
+    pixels: NDArray[Any], kind: str, jfif: Matrix, bits: int, short_side: int
+) -> NDArray[np.uint8]:
+    """A picture averaged down, as R'G'B' of 8 bits: (h, w, 3).
+
+    Args:
+        pixels: (H, W) grey, or (H, W, 3) R'G'B' (`kind` ``rgb``) or Y'CbCr (``ycc``).
+        kind: as in `Picture`.
+        jfif: matrix of Y'CbCr.
+        bits: significant bits.
+        short_side: of the result at most, in pixels.
+    """
+    import cv2
+
+    height, width = pixels.shape[:2]
+    scale = min(1.0, short_side / min(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_AREA)
+    codes = to_8_bits(np.asarray(small).reshape(size[1], size[0], -1), bits)
+    if kind == "grey":
+        return np.repeat(codes, 3, axis=-1)
+    return rgb_of_jpeg(codes, jfif) if kind == "ycc" else codes
+
+
 def to_8_bits(plane: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     """Code values of any depth -> the nearest of 256; unchanged where there are 8 bits."""
     return to_depth(plane, bits, 8).astype(np.uint8)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _UNDEFINED = 0xFFFFFFFF
 _FINEST_ASPECT = 1000
 
+OWN_COLOUR_SIDE = 256
+"""Pixels; generators look at no more."""
 MAX_PIXELS = 300_000_000
 """Larger pictures are refused before anything is decoded; a scan of 20000×12000 is within it."""
 
@@ -99,6 +101,9 @@ class Still:
     """What the user should be told about this source."""
     jpeg: bytes | None = field(default=None, repr=False)
     """The source file, if it is a grey JPEG: its luma can be copied without decoding."""
+    own_colour: NDArray[np.uint8] | None = field(default=None, repr=False)
+    """The source's R'G'B', turned as luma is, averaged down to a short side of at most
+    `OWN_COLOUR_SIDE`: (h, w, 3). None unless `read_still` is asked for it."""
 
     def __post_init__(self) -> None:
         if self.luma.ndim != 2:
