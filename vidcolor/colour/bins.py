@@ -40,6 +40,8 @@ MIN_TEMPERATURE = 0.05
 
 CONFIDENCE_SCALE = 20.0
 """Expected error, in a*b* units, at which concentration is one half."""
+UNSURE_GAIN = 0.11
+"""Gain of chroma where nothing is sure, beyond 1; see `enlivened`."""
 CONFIDENCE_RADIUS = 15.0
 """A colour is right if it is no further from the truth than this, in a*b* units: to an eye, the
 same name of a colour, perhaps another shade."""
@@ -101,6 +103,23 @@ def colour_of(
     spread = (mean_square - 2 * cross + ab.square().sum(-1)).clamp(min=0)
     concentration = CONFIDENCE_SCALE**2 / (CONFIDENCE_SCALE**2 + spread)
     return ab.permute(0, 3, 1, 2).contiguous(), concentration.unsqueeze(1)
+
+
+def enlivened(ab: Tensor, concentration: Tensor) -> Tensor:
+    """Make up for some of the chroma that averaging loses.
+
+    The mean of several colours is paler than each of them, so the less concentrated a distribution
+    is, the more its colour is raised: by `UNSURE_GAIN` at most. What is sure, a hint above all,
+    stays as it is; so colour that is handed on from frame to frame does not grow.
+
+    Args:
+        ab: a*, b*, (N, 2, h, w), from `colour_of`.
+        concentration: (N, 1, h, w) in [0, 1], from `colour_of`.
+
+    Returns:
+        a*, b*, (N, 2, h, w) float32.
+    """
+    return ab * (1 + UNSURE_GAIN * (1 - concentration))
 
 
 def uncalibrated() -> Tensor:

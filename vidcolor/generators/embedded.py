@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from vidcolor.colour.bins import calibrated, colour_of
+from vidcolor.colour.bins import calibrated, colour_of, enlivened
 from vidcolor.errors import WeightsError
 from vidcolor.generators.base import Hints, Prediction
 from vidcolor.generators.network import ALIGNMENT, STRIDE, EmbeddedNetwork, NetworkConfig
@@ -85,6 +85,7 @@ class EmbeddedGenerator:
             logits = self._network(luma, *self._place_hints(hints, grid, luma.shape[-2:]))
         logits = logits[..., : grid[0], : grid[1]]
         ab, concentration = colour_of(logits, self._network.bins, vividness)
+        ab = enlivened(ab, concentration)
         return Prediction(ab, calibrated(concentration, self._network.calibration))
 
     def _place_hints(

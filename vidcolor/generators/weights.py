@@ -49,7 +49,7 @@ PACKAGED = {
         PackagedWeights(
             name="embedded",
             file="embedded.safetensors",
-            sha256="330678dfc865a88cbf14a13a94e1a1fb7b478123acf85a8372e0520b87451d06",
+            sha256="7f52e4ebe9ad7c4270fdc8375b184e43c00a59076284451d2aff8abbdac77671",
             card="embedded.md",
             licence="Apache-2.0",
         ),

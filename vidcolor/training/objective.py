@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 Losses = dict[str, Tensor]
 """Unweighted losses by name, each () float32 without gradient; ``loss`` is their weighted sum."""
 
-FIRST_REWARD = 3.0
+FIRST_REWARD = 1.2
+"""About where it ended for the embedded weights."""
 _REWARD_STEP = 0.02
 _MOST_REWARD = 12.0
 

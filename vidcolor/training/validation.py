@@ -9,11 +9,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from vidcolor.colour.bins import CONFIDENCE_RADIUS, colour_of, fit_calibration
+from vidcolor.colour.bins import CONFIDENCE_RADIUS, colour_of, enlivened, fit_calibration
 from vidcolor.colour.lab import rgb_to_lab
 from vidcolor.colour.metrics import colourfulness, psnr
 from vidcolor.generators.network import STRIDE
-from vidcolor.training.losses import BinTargets, DistributionLoss, mean_colour
+from vidcolor.training.losses import BinTargets, DistributionLoss
 from vidcolor.training.perceptual import paint
 from vidcolor.training.trainer import autocast
 
@@ -154,9 +154,7 @@ class Validator:
         said, right = [], []
         for _, truth in self._batches(self._chosen):
             lightness, ab = rgb_to_lab(truth)
-            painted, concentration = colour_of(
-                self._predict(network, lightness), self._loss.targets.bins
-            )
+            painted, concentration = self._colour(self._predict(network, lightness))
             error = (painted - F.avg_pool2d(ab, STRIDE)).square().sum(1).sqrt()
             said.append(concentration.flatten().cpu())
             right.append((error <= CONFIDENCE_RADIUS).flatten().cpu())
@@ -194,7 +192,12 @@ class Validator:
         return logits.float()
 
     def _paint(self, logits: Tensor, lightness: Tensor) -> Tensor:
-        return paint(lightness, mean_colour(logits, self._loss.targets.bins))
+        return paint(lightness, self._colour(logits)[0])
+
+    def _colour(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """What the finished generator would paint, and its concentration."""
+        ab, concentration = colour_of(logits, self._loss.targets.bins)
+        return enlivened(ab, concentration), concentration
 
 
 def _hints(ab: Tensor, first: int) -> tuple[Tensor, Tensor]:
