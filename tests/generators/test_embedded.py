@@ -23,7 +23,8 @@ def test_logits_are_the_reference(generator):
     # Folding and other CPUs' kernels reorder sums (3e-5 measured); a wrong padding, norm or hint
     # scale moves logits by whole units.
     torch.testing.assert_close(plain, GOLDEN["logits"], atol=1e-3, rtol=0)
-    torch.testing.assert_close(hinted, GOLDEN["logits_hinted"], atol=1e-3, rtol=0)
+    # Hints move logits by hundreds, which float32 knows to six digits.
+    torch.testing.assert_close(hinted, GOLDEN["logits_hinted"], atol=1e-3, rtol=1e-5)
 
 
 def test_colour_is_the_reference(generator):
