@@ -228,3 +228,14 @@ def test_default_names() -> None:
     assert default_target(Path("a/b.jpg"), Path("out")) == Path("out/b.jpg")
     assert default_target(Path("a/b.bmp"), Path("out")) == Path("out/b.png"), "BMP says nothing"
     assert default_target(Path("a/scan")) == Path("a/scan.colour.png")
+
+
+def test_the_confidence_picture_is_upright(flat: Colorizer, tmp_path: Path) -> None:
+    source, confidence = described(tmp_path / "p.jpg"), tmp_path / "c.png"
+    colorize_photo(source, options=ColorizeOptions(confidence=confidence), colorizer=flat)
+    with Image.open(confidence) as picture:
+        assert picture.size == (HEIGHT, WIDTH)  # the source is turned by a quarter
+    for name, said in (("p.colour.jpg", "is the result itself"), ("c.gif", "use one of .png")):
+        options = ColorizeOptions(confidence=tmp_path / name, force=True)
+        with pytest.raises(UsageError, match=said):
+            colorize_photo(source, options=options, colorizer=flat)

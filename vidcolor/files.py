@@ -21,6 +21,16 @@ _LONGEST_NAME = 200
 """Bytes of a file name that leave room for the marks of a temporary file (255 is usual)."""
 
 
+RUN_SUFFIX = ".train"
+"""Ends the name of the folder that a training run keeps beside its weights."""
+_OF_A_RUN = ("photographs.csv", "log.jsonl", "checkpoint.safetensors", "cache")
+
+
+def is_run_folder(path: Path) -> bool:
+    """Whether a folder is a training run's own, so that its plots and sheets are no sources."""
+    return path.suffix == RUN_SUFFIX and any((path / name).exists() for name in _OF_A_RUN)
+
+
 def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
     """Refuse a target that would destroy something, or that nobody could write.
 
@@ -29,7 +39,7 @@ def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
         OutputError: its directory does not exist and cannot be made, or is not writable.
     """
     for source in sources:
-        if _same_file(source, target):
+        if same_file(source, target):
             raise UsageError(f"{target}: is the source itself; name another output")
     if target.is_dir():
         raise UsageError(f"{target}: is a directory; name a file in it, or use --out-dir")
@@ -52,7 +62,28 @@ def file_identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _same_file(a: Path, b: Path) -> bool:
+def check_companion(path: Path, source: Path, result: Path, force: bool) -> None:
+    """`check_target` for a file that comes with a result and must be another one."""
+    if same_file(path, result):
+        raise UsageError(f"{path}: is the result itself; name another file for --confidence")
+    check_target(path, [source], force)
+
+
+def refuse_overwriting(read: Iterable[Path], written: Iterable[Path]) -> None:
+    """Keep what is read beside the sources, hints and references, from being written.
+
+    Raises:
+        UsageError: a file of the one kind is one of the other, by any name or link.
+    """
+    written = list(written)
+    for path in read:
+        for target in written:
+            if same_file(path, target):
+                raise UsageError(f"{target}: is read by the same command; name another output")
+
+
+def same_file(a: Path, b: Path) -> bool:
+    """Whether two names are of one file, or would be."""
     try:
         return a.samefile(b)
     except OSError:

@@ -167,6 +167,11 @@ class ColorizeOptions:
             recipe["reference"] = _digest_of(self.reference)
         return recipe
 
+    def also_read(self) -> tuple[Path, ...]:
+        """Files of a person's that are read beside the source, and so must not be written."""
+        hints = (self.hints,) if isinstance(self.hints, Path) else ()
+        return hints + ((self.reference,) if self.reference is not None else ())
+
     def refuse_hints(self, source: Path) -> None:
         """For what is no photograph.
 

@@ -14,11 +14,12 @@ import numpy as np
 from vidcolor.colorizer import Colorizer, Geometry
 from vidcolor.colour.ycbcr import Coding
 from vidcolor.errors import InputError, OutputError, UsageError
-from vidcolor.files import check_target, published
+from vidcolor.files import check_companion, check_target, published, refuse_overwriting
 from vidcolor.hints.find import find_known
 from vidcolor.hints.known import Known, keep_discs
 from vidcolor.hints.palette import Guess
 from vidcolor.hints.rows import hints_for, rows_of
+from vidcolor.hints.turns import displayed
 from vidcolor.mark import draw_mark
 from vidcolor.media.stills import STILL_SUFFIXES, read_still, write_still
 from vidcolor.media.stills.exif import turns_of_orientation
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 _SILENT_FORMATS = (".bmp",)
 """Formats that can say nothing of how a picture was made; PNG is as good and can."""
+_CONFIDENCE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 MIRRORED = (2, 4, 5, 7)
 """EXIF orientations of pictures that a viewer mirrors, left to right, once they are turned."""
 _PREDICTING = threading.Lock()
@@ -91,14 +93,16 @@ def colorize_photo(
     began = time.monotonic()
     if not source.exists():
         raise InputError(f"{source}: no such file")
-    options = replace(options, hints=hints_for(rows_of(options), source))
     path = Path(target) if target else default_target(source)
+    written = [p for p in (path, options.confidence) if p is not None]
+    refuse_overwriting(options.also_read(), written)
+    options = replace(options, hints=hints_for(rows_of(options), source))
     if path.suffix.lower() not in STILL_SUFFIXES:
         choices = ", ".join(sorted(STILL_SUFFIXES))
         raise UsageError(f"{path}: cannot write a picture called so; use one of {choices}")
     check_target(path, [source], options.force)
     if options.confidence is not None:
-        _check_confidence(options.confidence, (source, path), options.force)
+        _check_confidence(options.confidence, source, path, options.force)
     still, damaged = _read(source, options)
     colorizer = colorizer or Colorizer.of(options)
     provenance = colorizer.provenance(options)
@@ -242,23 +246,24 @@ def _write(
     return said + write_still(path, still, cb, cr, mark=provenance, quality=options.quality)
 
 
-def _check_confidence(path: Path, taken: tuple[Path, ...], force: bool) -> None:
+def _check_confidence(path: Path, source: Path, target: Path, force: bool) -> None:
     """Find out before the work that it cannot be written."""
-    import cv2
-
-    check_target(path, taken, force)
-    if not cv2.haveImageWriter(path.name.lower()):
-        raise UsageError(f"{path}: --confidence of a photo is a picture, such as .png")
+    check_companion(path, source, target, force)
+    if path.suffix.lower() not in _CONFIDENCE_SUFFIXES:
+        choices = ", ".join(_CONFIDENCE_SUFFIXES)
+        raise UsageError(f"{path}: --confidence of a photo is a picture; use one of {choices}")
 
 
 def _write_confidence(path: Path, still: Still, colour: Colour) -> None:
-    """How sure the generator is, as a grey picture of the source's size."""
+    """How sure the generator is, as a grey picture of the source's size as displayed."""
     import cv2
 
     size = (still.luma.shape[1], still.luma.shape[0])
     full = cv2.resize(colour.confidence, size, interpolation=cv2.INTER_LINEAR).reshape(size[::-1])
     codes = np.rint(np.clip(full, 0, 1) * 255).astype(np.uint8)
-    done, data = cv2.imencode(path.suffix.lower(), codes)
+    # It cannot say how it is to be turned, so it is.
+    upright = np.ascontiguousarray(displayed(codes, still.orientation))
+    done, data = cv2.imencode(path.suffix.lower(), upright)
     if not done:
         raise OutputError(f"{path}: the picture could not be encoded; try .png")
     with published(path) as partial:

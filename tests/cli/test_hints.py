@@ -63,6 +63,22 @@ def test_what_is_wrong_is_named(
     assert not Path("p.colour.png").exists()
 
 
+def test_what_is_read_is_not_overwritten(vidcolor: Vidcolor, photo: Path) -> None:
+    rows, reference = hints(TEAL), Path("r.png")
+    pixels = np.random.default_rng(0).integers(0, 255, (4, 6, 3), np.uint8)
+    cv2.imwrite("r.png", pixels.repeat(10, 0).repeat(10, 1))
+    before = rows.read_bytes(), reference.read_bytes()
+    for words in (
+        ("--hints", rows, "--report", rows),
+        ("--reference", reference, "-o", reference),
+        ("--reference", reference, "--confidence", reference),
+    ):
+        run = vidcolor("colorize", photo, "-f", *words)
+        assert run.code == 2
+        assert "is read by the same command" in "".join(run.err)
+    assert (rows.read_bytes(), reference.read_bytes()) == before
+
+
 def test_films_are_refused(vidcolor: Vidcolor) -> None:
     Path("reel.mp4").touch()
     run = vidcolor("colorize", "reel.mp4", "--hints", hints(TEAL), "-o", "out.mp4")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from typing import TYPE_CHECKING
 
 import cv2
@@ -20,6 +21,8 @@ from vidcolor.evaluation.evaluate import evaluate
 from vidcolor.evaluation.evaluate_options import EvaluateOptions
 from vidcolor.evaluation.features import FeatureSpace, feature_distance, frechet_distance
 from vidcolor.evaluation.hint_curve import true_hints
+from vidcolor.evaluation.originals import find_originals
+from vidcolor.evaluation.showcase import Panel, Showcase
 from vidcolor.evaluation.similarity import picture_delta_e, picture_psnr, picture_ssim
 from vidcolor.generators import load_encoder
 
@@ -135,6 +138,45 @@ def test_the_command_writes_and_says_everything(
     assert {p.name for p in (tmp_path / "plots").iterdir()} == {"reliability.png", "hint-curve.png"}
     assert cli.run([str(word) for word in words]) == 2  # nothing is overwritten
     assert "--force" in capsys.readouterr().err
+
+
+def test_the_sheet_is_full_though_originals_are_left_out() -> None:
+    panel = [Panel(colourful(0), 1.0)]
+    for total, fit, kept in ((2, [0], [0]), (20, range(0, 20, 2), [0, 2, 6, 8, 10, 12, 16, 18])):
+        showcase = Showcase(8, total, "even")
+        for index in fit:
+            showcase.offer(index, str(index), 0.0, panel)
+        assert [column.index for column in showcase.columns] == kept
+
+
+def test_rows_have_names_of_their_own(album: Path, tmp_path: Path) -> None:
+    for place in ("a", "b"):
+        shutil.copytree(album, tmp_path / place / "originals")
+    folders = tuple(tmp_path / place / "originals" for place in ("a", "b"))
+    done = evaluate([album], EvaluateOptions(size=64, results=folders))
+    assert list(table(done)) == ["grey", "originals (2)", "originals (3)", "originals"]
+
+
+def test_runs_of_training_are_no_originals(album: Path) -> None:
+    run = album / "ours.train"
+    run.mkdir()
+    Image.fromarray(colourful(9)).save(run / "validation.png")
+    (run / "log.jsonl").touch()
+    assert len(find_originals([album], frames=1)) == 4
+
+
+def test_options_without_effect_are_refused(album: Path, tmp_path: Path) -> None:
+    results = ["--results", str(album)]
+    for words in (
+        ["--count", "3"],
+        ["--size", "0"],
+        ["--hint-curve", ""],
+        [*results, "--vividness", "0.5"],
+        [*results, "--hint-curve", "5"],
+        [*results, "--plots", str(tmp_path / "plots")],
+        ["--sheet", str(album / "0.png"), "--force"],
+    ):
+        assert cli.run(["evaluate", str(album), *words]) == 2
 
 
 def test_what_cannot_be_judged_is_refused(tmp_path: Path, album: Path) -> None:

@@ -55,6 +55,9 @@ def test_csv(tmp_path: Path) -> None:
         ({"x": 1, "y": 2, "colour": "teal", "radius": 0}, "radius must be greater than 0"),
         ({"x": 1, "y": 2, "colour": "teal", "time": 1, "frame": 2}, "a time and a frame"),
         ({"x": 1, "y": 2, "colour": "teal", "time": "soon"}, "'soon' is no time"),
+        ({"x": 1, "y": 2, "colour": "rgb(999,0,0)"}, "is no colour"),
+        ({"x": 1, "y": 2, "colour": "teal", "color": "red"}, "both colour and color"),
+        ({"x": 10**400, "y": 2, "colour": "teal"}, "x must be a number"),
         ([1, 2], "is no row"),
     ],
 )
@@ -72,6 +75,10 @@ def test_files_that_are_no_hints(tmp_path: Path) -> None:
         read_hints(tmp_path / "none.json")
     with pytest.raises(InputError, match="is no JSON"):
         read_hints(written(tmp_path, "[{"))
+    table = tmp_path / "hints.csv"
+    table.write_text("x,y,colour\n1,2," + 200_000 * "a")
+    with pytest.raises(InputError, match="is no CSV"):
+        read_hints(table)
     with pytest.raises(UsageError, match="holds no hints"):
         read_hints(written(tmp_path, []))
 

@@ -13,10 +13,12 @@ from vidcolor.training.losses import (
     ERROR_FLOOR,
     BinTargets,
     DistributionLoss,
+    agreement,
     bin_prior,
     class_weights,
     colourfulness_share,
     divergence,
+    excess_variation,
     mean_colour,
     picture_loss,
 )
@@ -59,9 +61,38 @@ def test_the_true_distribution_loses_least() -> None:
     loss = DistributionLoss(TARGETS, torch.ones(260))
     index, weight = TARGETS(ab)
     true = torch.full((1, 260, 6, 6), -20.0).scatter(1, index, weight.log())
-    assert float(loss(true, ab)[1]) < float(loss(torch.zeros(1, 260, 6, 6), ab)[1])
+    bright = torch.full((1, 1, 6, 6), 70.0)
+    assert float(loss(true, ab, bright)[1]) < float(loss(torch.zeros_like(true), ab, bright)[1])
     assert float(divergence(true, true)) < 1e-5 < float(divergence(true, torch.zeros_like(true)))
     assert float((mean_colour(true, TARGETS.bins, 0.0) - ab).norm(dim=1).mean()) < 6
+
+
+def test_in_the_dark_rare_colours_count_like_others() -> None:
+    loss = DistributionLoss(TARGETS, torch.full((260,), 4.0))
+    ab, logits = torch.full((1, 2, 2, 2), 50.0), torch.zeros(1, 260, 2, 2)
+    dark, light = (loss(logits, ab, torch.full((1, 1, 2, 2), v)) for v in (15.0, 65.0))
+    assert math.isclose(float(dark[0]), float(dark[1]), rel_tol=1e-5)
+    assert math.isclose(float(light[0]), 4 * float(light[1]), rel_tol=1e-5)
+
+
+def test_agreement_is_of_hue() -> None:
+    lightness, zero = torch.full((2, 1, 4, 4), 60.0), torch.zeros(2, 2, 4, 4)
+    red = torch.stack([torch.full((2, 4, 4), 30.0), zero[:, 0]], dim=1)
+    grey, truth, opposite = (lab_to_rgb(lightness, ab) for ab in (zero, red, -red))
+    assert math.isclose(float(agreement(truth, grey, truth)), 1, rel_tol=1e-5)
+    assert float(agreement(grey, grey, truth)) == 0
+    assert float(agreement(opposite, grey, truth)) < -0.5
+    assert float(agreement(truth[:0], grey[:0], truth[:0])) == 0
+
+
+def test_patches_cost_and_a_wrong_colour_does_not() -> None:
+    truth = torch.full((1, 2, 16, 16), 5.0)
+    patches = truth.clone()
+    patches[..., 4:12] = -30.0
+    assert float(excess_variation(truth, truth)) < 0.11
+    assert float(excess_variation(-4 * truth, truth)) < 0.11
+    assert float(excess_variation(patches, truth)) > 1
+    assert float(excess_variation(patches, patches)) < 0.11
 
 
 def test_picture_loss_is_psnr() -> None:
@@ -92,11 +123,26 @@ def test_the_reward_rises_while_pictures_are_too_grey() -> None:
 
 
 def test_every_loss_reaches_the_logits() -> None:
+    logits, batch = torch.randn(2, 260, 8, 8), batch_of(torch.rand(2, 2, 8, 8) * 40)
+
+    def gradient(reward: float = 1.0, **choices: float) -> torch.Tensor:
+        recipe = recipe_for("pretrain", steps=1, **choices)
+        objective = Objective(recipe, TARGETS.bins, torch.full((260,), 1 / 260))
+        objective.reward.fill_(reward)
+        own = logits.clone().requires_grad_()
+        return torch.autograd.grad(objective(own, batch).total, own)[0]
+
+    whole = gradient()
+    for less in (
+        gradient(reward=0.0),
+        gradient(picture_weight=0.0),
+        gradient(coherence=0.0),
+    ):
+        assert float((whole - less).norm()) > 1e-3 * float(whole.norm()) > 0
     objective = Objective(
         recipe_for("pretrain", steps=1), TARGETS.bins, torch.full((260,), 1 / 260)
     )
-    logits = torch.randn(2, 260, 8, 8, requires_grad=True)
-    judged = objective(logits, batch_of(torch.rand(2, 2, 8, 8) * 40))
-    judged.total.backward()
-    assert logits.grad is not None and float(logits.grad.abs().sum()) > 0
-    assert set(judged.losses) == {"rebalanced", "cross_entropy", "picture"}
+    judged = objective(logits, batch)
+    assert set(judged.losses) == {
+        "rebalanced", "cross_entropy", "picture", "agreement", "variation"
+    }  # fmt: skip

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,8 +20,9 @@ from albums import make_album
 from safetensors.torch import load_file
 
 from vidcolor.colorizer import Colorizer
-from vidcolor.errors import UsageError
-from vidcolor.training.recipe import RunOptions, recipe_for
+from vidcolor.errors import InputError, UsageError
+from vidcolor.training.events import Listener, Stepped
+from vidcolor.training.recipe import RunOptions, Stage, recipe_for
 from vidcolor.training.run import train
 from vidcolor.training.schedule import critic_alone, rate
 
@@ -77,23 +80,35 @@ def test_what_was_trained_colours(straight: Path) -> None:
     assert Colorizer(str(straight)).colorize(picture).shape == (64, 64, 3)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_killed_and_resumed_is_the_same(album: Path, straight: Path, how: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("how", "workers"), [(signal.SIGKILL, 0), (signal.SIGTERM, 0), (signal.SIGINT, 1)]
+)
+def test_killed_and_resumed_is_the_same(
+    album: Path, straight: Path, how: signal.Signals, workers: int
+) -> None:
     out = album.parent / f"killed-{how.name}.safetensors"
     words = command(album, out, "--steps", "5", "--checkpoint-minutes", "0")
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    words += ["--workers", str(workers)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(words, start_new_session=True, **quiet)
     checkpoint = out.with_suffix(".train") / "checkpoint.safetensors"
     deadline = time.monotonic() + 120
     while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
-    process.send_signal(how)
+    os.killpg(process.pid, how)  # a terminal's Ctrl-C goes to the workers, too
     code = process.wait(timeout=120)
-    assert code == (130 if how is signal.SIGTERM else -signal.SIGKILL)
+    assert code == (-signal.SIGKILL if how is signal.SIGKILL else 130)
     assert not out.exists()
     again = run(words)
     assert again.returncode == 0, again.stderr
     assert "goes on after step" in again.stdout
     assert load_equal(out, straight)
+
+
+def apart(a: Path, b: Path) -> float:
+    """Root of the summed squared differences of two files of weights."""
+    first, second = load_file(a), load_file(b)
+    return float(sum((first[k].float() - second[k].float()).square().sum() for k in first)) ** 0.5
 
 
 def load_equal(a: Path, b: Path) -> bool:
@@ -112,8 +127,67 @@ def test_done_is_done(album: Path, straight: Path) -> None:
 def test_another_run_in_the_folder_is_refused(album: Path, straight: Path) -> None:
     done = run(command(album, straight, "--steps", "5", "--learning-rate", "1e-3"))
     assert done.returncode == 2
-    assert "learning rate 0.001, not 0.0001" in done.stderr
-    assert "--restart" in done.stderr
+    assert "a finished run of another kind (learning rate 0.001, not 0.0001)" in done.stderr
+    assert "--force" in done.stderr
+
+
+class Stop(Listener):
+    """Breaks a run off after a step, as a crash would, but for the checkpoint before."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def stepped(self, event: Stepped) -> None:
+        if event.step > self.after:
+            raise InterruptedError
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "adversarial"])
+def test_every_stage_goes_on_as_if_nothing_had_been(
+    album: Path, tmp_path: Path, stage: Stage
+) -> None:
+    choices = {"critic_steps": 1, "joint_steps": 1} if stage == "adversarial" else {}
+    recipe = recipe_for(stage, steps=4, size=32, batch=2, accumulate=2, **choices)
+    paths = [tmp_path / f"{name}.safetensors" for name in ("through", "broken")]
+    through, broken = (
+        RunOptions((album,), p, holdout=0, workers=0, precision="fp32", checkpoint_minutes=0)
+        for p in paths
+    )
+    train(recipe, through)
+    with pytest.raises(InterruptedError):
+        train(recipe, broken, Stop(after=2))
+    assert not broken.out.exists()
+    train(recipe, broken)
+    assert load_equal(*paths)
+
+
+def test_what_is_measured_on_is_not_rehearsed(album: Path, tmp_path: Path) -> None:
+    out = tmp_path / "w.safetensors"
+    everything = tmp_path / "everything"
+    shutil.copytree(album, everything)
+    make_album(everything, 4, first=50)
+    recipe = recipe_for("fine-tune", steps=1, size=32, batch=2)
+    train(recipe, RunOptions((album,), out, rehearse=(everything,), holdout=0.3, workers=0))
+    with (out.with_suffix(".train") / "photographs.csv").open() as file:
+        uses = [(row["use"], Path(row["photograph"]).name) for row in csv.DictReader(file)]
+    held = {name for use, name in uses if use == "held out"}
+    rehearsed = {name for use, name in uses if use == "rehearsed"}
+    assert held and rehearsed and not held & rehearsed
+
+
+def test_an_unrelated_card_is_not_overwritten(album: Path, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    options = RunOptions((album,), tmp_path / "README.safetensors", workers=0)
+    with pytest.raises(UsageError, match=r"README.md: exists already"):
+        train(recipe_for("fine-tune", steps=1, size=32, batch=2), options)
+    assert (tmp_path / "README.md").read_text() == "mine"
+
+
+def test_a_mistyped_source_leaves_nothing(tmp_path: Path) -> None:
+    options = RunOptions((tmp_path / "none",), tmp_path / "w.safetensors", workers=0)
+    with pytest.raises(InputError, match="no such file or folder"):
+        train(recipe_for("fine-tune", steps=1), options)
+    assert not list(tmp_path.iterdir())
 
 
 def test_two_processes_train_one_network(album: Path) -> None:
@@ -121,7 +195,7 @@ def test_two_processes_train_one_network(album: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    words = command(album, out, "--steps", "3")
+    words = command(album, out, "--steps", "3", "--learning-rate", "0.01")
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
     processes = [
         subprocess.Popen(
@@ -134,9 +208,12 @@ def test_two_processes_train_one_network(album: Path) -> None:
     assert [process.returncode for process in processes] == [0, 0], said
     assert "computed on | cpu, fp32, 2 processes" in out.with_suffix(".md").read_text()
     assert said[1][0] == ""  # the first one alone speaks
-    alone = album.parent / "alone.safetensors"
-    assert run(command(album, alone, "--steps", "3")).returncode == 0
-    assert not load_equal(out, alone)  # it has seen the other's pictures, too
+    # Two batches in two processes are two batches one after the other.
+    both, alone = (album.parent / f"{name}.safetensors" for name in ("both", "alone"))
+    same = [*words[: words.index("-o")], "-o", str(both), *words[words.index("-o") + 2 :]]
+    assert run([*same, "--accumulate", "2"]).returncode == 0
+    assert run([str(alone) if word == str(both) else word for word in same]).returncode == 0
+    assert apart(out, both) < 0.1 * apart(out, alone)
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "adversarial"])
@@ -169,8 +246,9 @@ def test_minutes_become_steps(album: Path, tmp_path: Path, monkeypatch: pytest.M
 
 def test_recipes_that_make_no_sense() -> None:
     for choices, said in (
-        ({}, "either --steps or --minutes"),
-        ({"steps": 1, "minutes": 1.0}, "either --steps or --minutes"),
+        ({}, "say how long to train: --steps or --minutes"),
+        ({"steps": 1, "minutes": 1.0}, "only one of --steps and --minutes"),
+        ({"steps": 1, "seed": -1}, "seed must be"),
         ({"steps": 1, "size": 100}, "multiple of 32"),
         ({"steps": 1, "start": "scratch"}, "scratch has none"),
         ({"steps": 1, "learning_rate": -1.0}, "learning rate must be"),

@@ -282,6 +282,9 @@ def run_colorize(
         range=luma_range,
         **fields,
     )
+    also_read = options.also_read()
     options = replace(options, hints=rows_of(options) or None)  # read once: it may be a pipe
     console = Console(quiet=quiet, json_lines=json_lines)
-    raise typer.Exit(colour_everything(inputs, out, out_dir, options, report or [], console))
+    raise typer.Exit(
+        colour_everything(inputs, out, out_dir, options, report or [], also_read, console)
+    )

@@ -12,6 +12,7 @@ from vidcolor.cli.values import parse_counts
 from vidcolor.errors import UsageError
 from vidcolor.evaluation.evaluate_options import LITERATURE_SIZE, EvaluateOptions, Show
 from vidcolor.files import check_target
+from vidcolor.options import MAX_SATURATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +65,8 @@ def evaluate(
         ),
     ] = None,
     saturation: Annotated[
-        float, typer.Option(min=0, help="Gain of all colour.", rich_help_panel=HOW)
+        float,
+        typer.Option(min=0, max=MAX_SATURATION, help="Gain of all colour.", rich_help_panel=HOW),
     ] = 1.0,
     size: Annotated[
         int | None,
@@ -96,15 +98,19 @@ def evaluate(
         ),
     ] = None,
     count: Annotated[
-        int, typer.Option(min=1, max=40, help="Pictures on the sheet.", rich_help_panel=OUTPUT)
-    ] = 8,
-    show: Annotated[
-        Show,
+        int | None,
         typer.Option(
-            help="Which: even, or those that the first model or result gains least or most on.",
+            min=1, max=40, help="Pictures on the sheet. Default: 8.", rich_help_panel=OUTPUT
+        ),
+    ] = None,
+    show: Annotated[
+        Show | None,
+        typer.Option(
+            help="Which: even (default), or those that the first model or result gains least or "
+            "most on.",
             rich_help_panel=OUTPUT,
         ),
-    ] = "even",
+    ] = None,
     plots: Annotated[
         Path | None,
         typer.Option(
@@ -150,12 +156,19 @@ def evaluate(
 
     if native and size is not None:
         raise UsageError("--native and --size contradict each other; say one of them")
+    if sheet is None and (count is not None or show is not None):
+        raise UsageError("--count and --show are about the sheet; name one with --sheet")
+    if results and not model:
+        of_models = {"--vividness": vividness, "--hint-curve": hint_curve, "--plots": plots}
+        for name, value in of_models.items():
+            if value is not None:
+                raise UsageError(f"{name} is about models, and only --results are judged")
     options = EvaluateOptions(
         models=tuple(model or ()), results=tuple(results or ()),
         vividness=tuple(vividness or (None,)), saturation=saturation,
-        size=None if native else size or LITERATURE_SIZE,
-        hint_counts=parse_counts(hint_curve) if hint_curve else (),
-        frames=frames, limit=limit, count=count, show=show,
+        size=None if native else LITERATURE_SIZE if size is None else size,
+        hint_counts=() if hint_curve is None else parse_counts(hint_curve),
+        frames=frames, limit=limit, count=count or 8, show=show or "even",
         device=device, precision=precision, batch=batch,
     )  # fmt: skip
     _check_outputs(out, sheet, plots, options, originals, force)
@@ -188,10 +201,18 @@ def _check_outputs(
         check_target(out, originals, force)
     if sheet is not None:
         picture_format(sheet)
-        check_target(sheet, originals, force)
+        _check_picture(sheet, originals, force)
     if plots is not None:
         for name in plot_names(options):
-            check_target(plots / name, originals, force)
+            _check_picture(plots / name, originals, force)
+
+
+def _check_picture(path: Path, originals: Sequence[Path], force: bool) -> None:
+    """`check_target`; a picture in a folder of originals is one of them, whoever made it."""
+    check_target(path, originals, force)
+    folders = [o.resolve() for o in originals if o.is_dir()]
+    if path.exists() and any(path.resolve().is_relative_to(f) for f in folders):
+        raise UsageError(f"{path}: is one of the originals; name another output")
 
 
 def _write(

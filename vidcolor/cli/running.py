@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidcolor.cli.console import clock
 from vidcolor.errors import UsageError
-from vidcolor.files import check_target
+from vidcolor.files import check_target, refuse_overwriting
 from vidcolor.progress import Progress
 
 if TYPE_CHECKING:
@@ -29,9 +29,19 @@ def colour_everything(
     out_dir: Path | None,
     options: ColorizeOptions,
     reports: Sequence[Path],
+    also_read: Sequence[Path],
     console: Console,
 ) -> int:
     """Colour what was named and say what came of it; the exit code.
+
+    Args:
+        inputs: as on the command line, like all that follow.
+        out: where the result goes.
+        out_dir: where results go.
+        options: with hints as rows.
+        reports: to be written.
+        also_read: files that hints and references came from.
+        console: to say it on.
 
     Raises:
         VidcolorError: nothing can be done at all.
@@ -41,6 +51,8 @@ def colour_everything(
 
     _check_reports(reports, inputs, options)
     items = gather(inputs, out, out_dir, options)
+    confidence = (options.confidence,) if options.confidence is not None else ()
+    refuse_overwriting(also_read, (*(item.target for item in items), *reports, *confidence))
     _announce(inputs, items, console)
     colorizer = Colorizer.of(options)
     tally, began = Tally(), time.monotonic()

@@ -134,6 +134,14 @@ def train(
             rich_help_panel=RECIPE,
         ),
     ] = None,
+    coherence: Annotated[
+        float | None,
+        typer.Option(
+            help="How much blotches cost: colour that changes where the true colour does not. "
+            "Default: 0.05; 0 lets them be.",
+            rich_help_panel=RECIPE,
+        ),
+    ] = None,
     keep: Annotated[
         float | None,
         typer.Option(
@@ -194,7 +202,8 @@ def train(
     recipe = recipe_for(
         stage, start=start, steps=steps, minutes=minutes, size=size, batch=batch,
         accumulate=accumulate, seed=seed, learning_rate=learning_rate, freeze=freeze,
-        rebalance=rebalance, colourfulness=colourfulness, keep=keep,
+        rebalance=rebalance, colourfulness=colourfulness, coherence=coherence,
+        keep=keep,
     )  # fmt: skip
     options = RunOptions(
         sources=tuple(photos), out=out, validation=tuple(validation or ()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from vidcolor.evaluation.results import ResultFolder
     from vidcolor.evaluation.scores import Evaluation
     from vidcolor.media.view import Rgb
+
+
+GREY, ORIGINALS = "grey", "originals"
+"""Names of the rows that frame the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class Bench:
         done.encoder_digest = ENCODER.sha256
         self._looks: list[Look] = []
         loaded: dict[str, Colorizer] = {}
-        done.rows.append(Row("grey", "grey"))
+        done.rows.append(Row(GREY, "grey"))
         for name, wanted in options.looks():
             if wanted.model not in loaded:
                 loaded[wanted.model] = Colorizer.of(wanted)
@@ -62,13 +67,12 @@ class Bench:
                 "saturation": wanted.saturation,
             }
             self._looks.append(Look(colorizer, wanted.vividness, wanted.saturation))
+            name = _free_name(name, done.rows)
             done.rows.append(Row(name, "model", facts, reliability=Reliability()))
         for folder in folders:
-            name = folder.folder.name
-            taken = any(row.name == name for row in done.rows)
-            facts = {"folder": str(folder.folder)}
-            done.rows.append(Row(str(folder.folder) if taken else name, "results", facts))
-        done.rows.append(Row("originals", "originals"))
+            name = _free_name(folder.folder.resolve().name, done.rows)
+            done.rows.append(Row(name, "results", {"folder": str(folder.folder)}))
+        done.rows.append(Row(ORIGINALS, "originals"))
 
     def judge(self, batch: Sequence[Case]) -> None:
         """Judge pictures of one size by every row."""
@@ -122,3 +126,10 @@ class Bench:
             made = colour_greys(look, greys, hints)
             values = [picture_psnr(m.rgb, truth) for m, truth in zip(made, truths, strict=True)]
             row.hinted.setdefault(count, []).extend(values)
+
+
+def _free_name(name: str, rows: Sequence[Row]) -> str:
+    """A row's name, with a number if there is such a row; documents tell rows by their names."""
+    taken = {ORIGINALS, *(row.name for row in rows)}
+    numbered = (f"{name} ({n})" for n in itertools.count(2))
+    return next(n for n in itertools.chain([name], numbered) if n not in taken)

@@ -17,6 +17,7 @@ import numpy as np
 
 from vidcolor.errors import InputError
 from vidcolor.evaluation.lettering import clock
+from vidcolor.files import is_run_folder
 from vidcolor.media.stills import STILL_SUFFIXES
 from vidcolor.media.view import FilmView
 from vidcolor.media.view_picture import picture_rgb, picture_rgb_of
@@ -120,10 +121,12 @@ def _in(path: Path, frames: int) -> Iterator[Original]:
 
 
 def _is_passed_over(place: Path, folder: Path) -> bool:
-    """Hidden files, and what vidcolor made beside the originals."""
+    """Hidden files, and what vidcolor made beside the originals: results, and training runs."""
     if any(part.startswith(".") for part in place.parts) or place.stem.endswith(RESULT_SUFFIX):
         return True
     inner = [folder / parent for parent in place.parents[:-1] if parent.name]
+    if any(is_run_folder(p) for p in inner):
+        return True
     made = (p for p in inner if p.name.endswith(RESULT_FOLDER))
     return any(p.with_name(p.name.removesuffix(RESULT_FOLDER)).is_dir() for p in made)
 

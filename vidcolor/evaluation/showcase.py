@@ -43,12 +43,16 @@ class Showcase:
         """Prepare for `total` pictures."""
         self._count, self._show = count, show
         number = min(count, total)
-        self._even = {(2 * n + 1) * total // (2 * number) for n in range(number)}
+        self._places = [(2 * n + 1) * total // (2 * number) for n in range(number)]
+        self._nearest: dict[int, Column] = {}
         self._kept: list[Column] = []
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """In the order of the originals; the worst or the best first if those were asked for."""
+        if self._show == "even":
+            found = {column.index: column for column in self._nearest.values()}
+            return tuple(found[index] for index in sorted(found))
         return tuple(self._kept)
 
     def offer(self, index: int, name: str, gain: float, panels: Sequence[Panel]) -> None:
@@ -60,13 +64,29 @@ class Showcase:
             gain: see `Column`.
             panels: one for each row.
         """
-        if self._show == "even" and index not in self._even:
+        column = Column(index, name, gain, tuple(panels))
+        if self._show == "even":
+            self._offer_evenly(column)
             return
-        kept = (*self._kept, Column(index, name, gain, tuple(panels)))
-        order = {"even": lambda c: c.index, "worst": lambda c: c.gain, "best": lambda c: -c.gain}
-        ordered = sorted(kept, key=order[self._show])[: self._count]
+        sign = 1 if self._show == "worst" else -1
+        ordered = sorted((*self._kept, column), key=lambda c: sign * c.gain)[: self._count]
         # Only what stays is scaled; of the rest nothing is held.
         self._kept = [c if c.index != index else _small(c) for c in ordered]
+
+    def _offer_evenly(self, column: Column) -> None:
+        """Keep it for the evenly spaced places that no picture so far lies nearer to.
+
+        Those that belong there may be left out of the evaluation and never be offered.
+        """
+        nearer = [
+            place
+            for place in self._places
+            if place not in self._nearest
+            or abs(column.index - place) < abs(self._nearest[place].index - place)
+        ]
+        if nearer:
+            small = _small(column)
+            self._nearest.update(dict.fromkeys(nearer, small))
 
 
 def _small(column: Column) -> Column:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import InputError
-from vidcolor.files import check_target, published
+from vidcolor.files import check_companion, published
 from vidcolor.film.confidence import ConfidenceFilm
 from vidcolor.film.plan import FilmPlan, default_target, plan_film, refuse_existing
 from vidcolor.film.render import ColouredFrame, render
@@ -202,6 +202,6 @@ def _confidence_film(
 ) -> ConfidenceFilm | None:
     if options.confidence is None:
         return None
-    check_target(options.confidence, [plan.info.path, plan.target], options.force)
+    check_companion(options.confidence, plan.info.path, plan.target, options.force)
     partial = stack.enter_context(published(options.confidence, options.force))
     return stack.enter_context(ConfidenceFilm(partial, options.confidence, plan))

@@ -303,9 +303,12 @@ class EmbeddedNetwork(nn.Module):
         # In the head's own precision: bfloat16 would round logits by up to 0.06, which annealing
         # multiplies.
         cells = x.permute(0, 2, 3, 1).to(self.head.weight.dtype)
-        logits: Tensor = self.head(cells)
-        if hint_ab is not None and density is not None:
-            logits = logits + self._hint_preference(cells, hint_ab, density)
+        # Training may round; what is measured and painted may not.
+        kind = cells.device.type
+        with torch.autocast(kind, enabled=self.training and torch.is_autocast_enabled(kind)):
+            logits: Tensor = self.head(cells)
+            if hint_ab is not None and density is not None:
+                logits = logits + self._hint_preference(cells, hint_ab, density)
         return logits.permute(0, 3, 1, 2)
 
     def _picture(self, luma: Tensor) -> Tensor:

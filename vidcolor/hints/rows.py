@@ -117,6 +117,8 @@ def rgb_of_name(name: str) -> tuple[int, int, int] | None:
         return 128, 128, 128
     if text.startswith("#") and len(text) not in (4, 7):
         return None
+    if not text.startswith("#") and not text.isalpha():
+        return None  # Pillow knows rgb(…) and the like as well, and lets 999 pass
     try:
         codes = ImageColor.getrgb(text)
     except ValueError:
@@ -147,7 +149,11 @@ def _json_rows(path: Path) -> Iterable[Any]:
 
 
 def _csv_rows(path: Path) -> Iterable[dict[str, Any]]:
-    for row in csv.DictReader(_text_of(path).splitlines(), skipinitialspace=True):
+    try:
+        rows = list(csv.DictReader(_text_of(path).splitlines(), skipinitialspace=True))
+    except csv.Error as error:
+        raise InputError(f"{path}: is no CSV ({error}); correct it there") from None
+    for row in rows:
         # A row with more fields than the header has them under None.
         yield {
             str(key or "?").strip(): _csv_value(v) for key, v in row.items() if v not in ("", None)
@@ -179,6 +185,8 @@ def _hint(row: Any, name: str) -> Hint:
     """One row; `name` is what errors call it."""
     if not isinstance(row, dict):
         raise UsageError(f'{name}: is no row; write {{"x": 812, "y": 430, "colour": "teal"}}')
+    if "colour" in row and "color" in row:
+        raise UsageError(f"{name}: says both colour and color; leave one out")
     row = {("colour" if key == "color" else key): value for key, value in row.items()}
     unknown = [key for key in row if key not in KEYS]
     if unknown:
@@ -215,7 +223,10 @@ def _number(value: Any, name: str) -> float:
             return float(value.strip().removesuffix("%")) / 100
         except ValueError:
             raise UsageError(f"{name} is no number: {value!r}") from None
-    finite = isinstance(value, int | float) and math.isfinite(value)
+    try:
+        finite = isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        finite = False
     if isinstance(value, bool) or not finite:
         raise UsageError(f'{name} must be a number or "50%", not {value!r}')
     number: float = value

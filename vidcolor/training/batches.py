@@ -126,7 +126,11 @@ class BatchStream:
     def batch(self, number: int) -> Draft:
         """The batch of a number, from 0; always the same one."""
         options = self._options
-        rehearsed = round(options.batch * options.rehearse_share) if self._rehearsal else 0
+        rehearsed = 0
+        if self._rehearsal and options.rehearse_share:
+            # At least one of each, however small the batch.
+            share = round(options.batch * options.rehearse_share)
+            rehearsed = min(max(share, 1), options.batch - 1)
         fresh = options.batch - rehearsed
         drawn = [self._draw(self._store, number, i, fresh, 0) for i in range(fresh)]
         if self._rehearsal:
@@ -154,7 +158,7 @@ class BatchStream:
             # A fork of a process whose threads have begun to compute may hang in OpenMP.
             multiprocessing_context="spawn" if workers else None,
             pin_memory=pin,
-            worker_init_fn=_use_one_thread,
+            worker_init_fn=_begin_worker,
         )
         iterator = iter(loader)
         try:
@@ -180,11 +184,19 @@ class BatchStream:
         return rgb, grey, hints, density
 
 
-def _use_one_thread(worker: int) -> None:
-    """Keep OpenCV off the cores that train; torch does so by itself."""
+def _begin_worker(worker: int) -> None:
+    """Keep OpenCV off the cores that train (torch does so by itself), and signals from the worker.
+
+    A terminal sends Ctrl-C to every process of the group. The run needs its batches until it has
+    saved; then it ends its workers itself.
+    """
+    import signal
+
     import cv2
 
     cv2.setNumThreads(1)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 class _Numbered(Dataset[Draft]):

@@ -127,6 +127,11 @@ class PhotographStore:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_pixels": None}  # else all of the file would be pickled
 
+    def without(self, other: PhotographStore) -> PhotographStore:
+        """The same, less the pictures that another store holds too, pixel for pixel."""
+        known = {entry.digest for entry in other._entries}
+        return PhotographStore(self.path, [e for e in self._entries if e.digest not in known])
+
     @property
     def names(self) -> list[str]:
         """What the pictures are called: source, path inside it, time in a film."""

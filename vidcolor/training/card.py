@@ -29,7 +29,7 @@ _STAGES = {
 }
 _EVERYDAY = (
     "stage", "start", "size", "batch", "accumulate", "learning_rate", "encoder_rate", "freeze",
-    "rebalance", "picture_weight", "colourfulness", "distil", "keep", "ema", "seed",
+    "rebalance", "picture_weight", "colourfulness", "coherence", "distil", "keep", "ema", "seed",
 )  # fmt: skip
 """Fields of the recipe that are listed in every card."""
 _ADVERSARIAL = ("perceptual_weight", "adversarial_weight", "critic_steps", "joint_steps")

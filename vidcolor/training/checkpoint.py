@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from vidcolor.training.trainer import Trainer
 
-VERSION = 1
+VERSION = 2
 FILE = "checkpoint.safetensors"
 
 
@@ -38,6 +38,8 @@ class Identity:
     """Digest of the pictures learnt from."""
     rehearsal: str
     """Digest of the rehearsal pictures; empty without."""
+    validation: str
+    """Digest of the held-out pictures, on which confidence is calibrated; empty without."""
     start: str
     """Digest of the starting weights."""
     processes: int

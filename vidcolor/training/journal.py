@@ -20,6 +20,10 @@ _LOSSES = {
     "divergence": "from the start",
 }
 _PICTURES = {"picture": "log of the mean square error"}
+_COLOURS = {
+    "agreement": "true colour that was painted (share)",
+    "variation": "blotches (a*b* units)",
+}
 _OPPONENTS = {"critic": "discriminator", "deception": "generator"}
 
 
@@ -60,6 +64,7 @@ class Journal:
             [
                 Panel("Loss while training (nats)", self._lines(_LOSSES)),
                 Panel("Painted pictures while training", self._lines(_PICTURES)),
+                Panel("Colour while training", self._lines(_COLOURS)),
                 Panel("Discriminator and generator (hinge)", self._lines(_OPPONENTS)),
                 Panel(
                     "Held-out photographs: PSNR (dB)",

@@ -30,6 +30,12 @@ HEAVIEST = 8.0
 """Most that a rare colour counts, against 1 on average."""
 ERROR_FLOOR = 2e-4
 """Mean square error (37 dB) below which a picture gains little by being better still."""
+DARKEST, BRIGHT_ENOUGH = 20.0, 60.0
+"""L* up to which rare colours count like any other, and from which they count fully more."""
+LEAST_COLOUR = 0.02
+"""Root mean square difference from grey below which a true picture is no measure of colour."""
+VARIATION_STEPS = (2, 4)
+"""Steps, in cells, over which colour may vary no more than the truth's."""
 LIMIT = 115
 """Largest |a*| or |b*| in the lookup table; sRGB ends at 108."""
 
@@ -120,12 +126,16 @@ class DistributionLoss(nn.Module):
         self.targets = targets
         self.register_buffer("class_weight", class_weight)
 
-    def forward(self, logits: Tensor, ab: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, logits: Tensor, ab: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]:
         """Measure predictions.
+
+        In the dark rare colours count no more than others: there is little colour to see, and a
+        network that is paid for it paints black suits red.
 
         Args:
             logits: (N, Q, h, w), any float type.
             ab: true a*, b*, (N, 2, h, w).
+            lightness: true L*, (N, 1, h, w) in [0, 100].
 
         Returns:
             Rebalanced and plain cross-entropy in nats, mean over cells, each () float32.
@@ -133,7 +143,9 @@ class DistributionLoss(nn.Module):
         index, weight = self.targets(ab)
         likely = torch.log_softmax(logits.float(), dim=1).gather(1, index)
         entropy = -(likely * weight).sum(1)
-        return (entropy * self.class_weight[index[:, 0]]).mean(), entropy.mean()
+        light = ((lightness[:, 0] - DARKEST) / (BRIGHT_ENOUGH - DARKEST)).clamp(0, 1)
+        count = self.class_weight[index[:, 0]] ** light
+        return (entropy * count).mean(), entropy.mean()
 
 
 def mean_colour(logits: Tensor, bins: Tensor, vividness: float | None = None) -> Tensor:
@@ -175,6 +187,51 @@ def colourfulness_share(painted: Tensor, truth: Tensor) -> Tensor:
     if not len(painted):
         return painted.new_zeros(())
     return colourfulness(painted).mean() / colourfulness(truth).mean().clamp(min=1)
+
+
+def agreement(painted: Tensor, grey: Tensor, truth: Tensor) -> Tensor:
+    """How much of the true colour was painted: () float32.
+
+    Each picture's difference from grey is a vector; what counts is the part of the painted one that
+    lies along the true one. As a reward it raises the colours that can be told. Where they cannot,
+    opposite guesses cancel: mere colourfulness, in contrast, is raised best by boldness where a
+    picture is hopeless anyway.
+
+    Args:
+        painted: (N, 3, h, w), sRGB in [0, 1]; N may be 0, which gives 0.
+        grey: the same without colour.
+        truth: the true colours.
+
+    Returns:
+        1 if all is as true, 0 for grey, below 0 for complementary colours.
+    """
+    if not len(painted):
+        return painted.new_zeros(())
+    true = (truth - grey).flatten(1)
+    length = true.square().mean(1).sqrt().clamp(min=LEAST_COLOUR)
+    along = ((painted - grey).flatten(1) * true).mean(1) / length
+    share: Tensor = along.sum() / length.sum()
+    return share
+
+
+def excess_variation(painted: Tensor, truth: Tensor) -> Tensor:
+    """How much more colour varies from place to place than it should, in a*b* units: () float32.
+
+    Blotches, in other words. That an object has the wrong colour costs nothing inside it, that it
+    has two does: so an ambiguous object is better painted in one colour than in patches of each.
+
+    Args:
+        painted: a*, b*, (N, 2, h, w), h and w at least twice the largest of `VARIATION_STEPS`.
+        truth: the same shape.
+    """
+    total = painted.new_zeros(())
+    for step in VARIATION_STEPS:
+        ours, theirs = F.avg_pool2d(painted, step), F.avg_pool2d(truth, step)
+        for axis in (-2, -1):
+            # Squared, and a little added: a length has no gradient at 0.
+            change = (ours.diff(dim=axis).square().sum(1) + 1e-2).sqrt()
+            total = total + F.relu(change - theirs.diff(dim=axis).norm(dim=1)).mean()
+    return total / (2 * len(VARIATION_STEPS))
 
 
 def divergence(logits: Tensor, teacher: Tensor) -> Tensor:

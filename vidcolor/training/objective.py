@@ -13,9 +13,11 @@ from vidcolor.generators.network import STRIDE
 from vidcolor.training.losses import (
     BinTargets,
     DistributionLoss,
+    agreement,
     class_weights,
     colourfulness_share,
     divergence,
+    excess_variation,
     mean_colour,
     picture_loss,
 )
@@ -29,10 +31,10 @@ if TYPE_CHECKING:
 Losses = dict[str, Tensor]
 """Unweighted losses by name, each () float32 without gradient; ``loss`` is their weighted sum."""
 
-FIRST_REWARD = 1.2
+FIRST_REWARD = 2.5
 """About where it ended for the embedded weights."""
-_REWARD_STEP = 0.02
-_MOST_REWARD = 12.0
+_REWARD_STEP = 0.01
+_MOST_REWARD = 8.0
 
 
 class Judgement(NamedTuple):
@@ -52,12 +54,13 @@ class Objective(nn.Module):
     """Everything but the discriminator: distribution, picture, teacher, features.
 
     Error alone makes pictures grey, cross-entropy alone makes them blotchy. So the painted picture
-    is judged by its error less a reward for colourfulness, and the reward is moved until pictures
-    without hints are as colourful as the recipe says: a Lagrange multiplier, found by dual ascent.
+    is judged by its error and its blotches, less a reward for true colour; and the
+    reward is moved until pictures without hints are as colourful as the recipe says: a Lagrange
+    multiplier, found by dual ascent.
 
     Attributes:
         targets: the soft encoding over the network's bins.
-        reward: what the whole colourfulness of the truth is worth now, () float32, in the units of
+        reward: what the whole chroma of the truth is worth now, () float32, in the units of
             `picture_loss`.
     """
 
@@ -105,13 +108,18 @@ class Objective(nn.Module):
             taught: from `teach`.
         """
         lightness, _ = rgb_to_lab(batch.picture)
+        small = F.avg_pool2d(lightness, STRIDE)
         painted = mean_colour(logits, self.targets.bins)
-        rebalanced, plain = self.distribution(logits, batch.ab)
+        rebalanced, plain = self.distribution(logits, batch.ab, small)
         losses = {"rebalanced": rebalanced, "cross_entropy": plain}
-        total, share = rebalanced, self._judge(painted, lightness, batch, losses)
+        alone = _unhinted(batch)
+        share = self._judge(painted, small, batch.ab, alone, losses)
+        total = rebalanced
         total = total + self.recipe.picture_weight * (
-            losses["picture"] - self.reward * share.prod() * _unhinted(batch).float().mean()
+            losses["picture"] - self.reward * losses["agreement"] * alone.float().mean()
         )
+        losses["variation"] = excess_variation(painted, batch.ab)
+        total = total + self.recipe.coherence * losses["variation"]
         if taught is not None:
             losses["divergence"] = divergence(logits, taught)
             total = total + self.recipe.distil * losses["divergence"]
@@ -121,12 +129,14 @@ class Objective(nn.Module):
         losses = {name: loss.detach() for name, loss in losses.items()}
         return Judgement(total, losses, painted, share.detach())
 
-    def _judge(self, painted: Tensor, lightness: Tensor, batch: Batch, losses: Losses) -> Tensor:
-        """Add the picture's loss; returns colourfulness of those without hints, and 1: (2,)."""
-        small = F.avg_pool2d(lightness, STRIDE)
-        ours, truth = lab_to_rgb(small, painted), lab_to_rgb(small, batch.ab)
+    def _judge(
+        self, painted: Tensor, small: Tensor, ab: Tensor, alone: Tensor, losses: Losses
+    ) -> Tensor:
+        """Add the picture's losses; returns colourfulness of those without hints, and 1: (2,)."""
+        ours, truth = lab_to_rgb(small, painted), lab_to_rgb(small, ab)
+        grey = lab_to_rgb(small, torch.zeros_like(ab))
         losses["picture"] = picture_loss(ours, truth)
-        alone = _unhinted(batch)
+        losses["agreement"] = agreement(ours[alone], grey[alone], truth[alone])
         share = colourfulness_share(ours[alone], truth[alone])
         return torch.stack([share, alone.any().float()])
 

@@ -60,11 +60,6 @@ class Collection:
     counts: list[SourceCount]
     """In the order in which the sources were named, those for validation last."""
 
-    @property
-    def summary(self) -> str:
-        """A line for each source."""
-        return "\n".join(map(str, self.counts))
-
 
 def gather_photographs(
     sources: Sequence[Path],
@@ -239,6 +234,10 @@ def _check_enough(
         reasons = Counter(reason for source, _, reason in dropped if source in numbers)
         if not reasons:
             raise InputError(f"{named}: no picture, film or tar shard in it; name photographs")
+        if list(reasons) == ["also in the validation set"]:
+            raise InputError(
+                f"{named}: holds nothing but pictures of the validation set; name others"
+            )
         said = ", ".join(f"{n:,} {reason}" for reason, n in reasons.most_common())
         raise InputError(
             f"{named}: no picture in it is fit to learn colour from ({said}); "

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
-from vidcolor.errors import UsageError
+from vidcolor.errors import InputError, UsageError, VidcolorError
 from vidcolor.files import check_target, published
 from vidcolor.generators.device import choose_device, choose_precision
 from vidcolor.training import checkpoint, journal
@@ -81,16 +82,20 @@ class _Run:
 
     def go(self) -> Trained:
         """See `train`."""
-        self._check_target()
-        photographs, rehearsal = self._gather()
         start = load_start(self.recipe)
+        self._check_target()
+        try:
+            photographs, rehearsal = self._gather()
+        except VidcolorError:
+            self._leave_nothing()
+            raise
         identity = self._identity(photographs, rehearsal, start)
         facts = self._earlier(identity)
         if self._is_done(facts):
             assert facts is not None  # for the type checker
             return self._trained(facts.steps_done, facts.seconds, done_before=True)
         facts = facts or Facts(identity, 0, self.recipe.steps, 0.0, torch.get_num_threads())
-        with _repeatable(facts.threads):
+        with _repeatable(facts.threads, self.device):
             trainer, prior = self._trainer(start, facts, photographs.train)
             loop = self._train(trainer, prior, facts, photographs, rehearsal)
             if self.company.leads:
@@ -109,6 +114,12 @@ class _Run:
             check_target(self.options.folder / journal.FILE, (), force=True)
         self.company.wait()
 
+    def _leave_nothing(self) -> None:
+        """Remove the run folder again if there is nothing in it."""
+        for folder in (self.options.folder / "cache", self.options.folder):
+            with suppress(OSError):
+                folder.rmdir()
+
     def _gather(self) -> tuple[Collection, Collection | None]:
         """Read the photographs: the first process fills the cache, the others read it."""
         options = self.options
@@ -122,12 +133,22 @@ class _Run:
         )  # fmt: skip
         rehearsal = None
         if options.rehearse:
-            rehearsal = gather_photographs(options.rehearse, cache, holdout=0, progress=tell)
+            # Divided by the same rule, so that what is held out there is not rehearsed here.
+            rehearsal = gather_photographs(
+                options.rehearse, cache, validation=options.validation, holdout=options.holdout,
+                progress=tell,
+            )  # fmt: skip
+            unseen = rehearsal.train.without(photographs.validation)
+            if not len(unseen):
+                named = ", ".join(map(str, options.rehearse))
+                raise InputError(f"{named}: holds nothing but what is measured on; rehearse others")
+            rehearsal = replace(rehearsal, train=unseen)
         if self.company.leads:
             self.company.wait()
-        for collection in (photographs, rehearsal):
-            for line in collection.summary.splitlines() if collection else ():
-                self.listener.said(line)
+        for count in photographs.counts:
+            self.listener.said(str(count))
+        for count in rehearsal.counts[: len(options.rehearse)] if rehearsal else ():
+            self.listener.said(f"to rehearse: {count}")
         return photographs, rehearsal
 
     def _identity(
@@ -137,6 +158,7 @@ class _Run:
             recipe=self.recipe.to_dict(),
             photographs=photographs.train.digest,
             rehearsal=rehearsal.train.digest if rehearsal else "",
+            validation=photographs.validation.digest if len(photographs.validation) else "",
             start=start.digest,
             processes=self.company.size,
             device=self.device.type,
@@ -147,17 +169,23 @@ class _Run:
         """The checkpoint to go on from, if there is one.
 
         Raises:
-            UsageError: it is from another run.
+            UsageError: it is from another run, or not all processes see it.
         """
         facts = None if self.options.restart else checkpoint.read_facts(self.checkpoint)
         finished = facts is not None and facts.steps_done == facts.steps
         if facts is not None and finished and self.options.force:
             facts = None
         if facts is not None:
-            _refuse_another(self.options, self.recipe, identity, facts.identity)
-        elif self.options.out.exists() and not self.options.force:
-            check_target(self.options.out, (), force=False)
-        self.company.wait()  # until all have read it
+            _refuse_another(self.options, self.recipe, identity, facts)
+        elif not self.options.force:
+            for result in (self.options.out, self.options.out.with_suffix(".md")):
+                check_target(result, (), force=False)
+        done = facts.steps_done if facts else 0
+        if self.company.agree(done) != done:  # waits until all have read it
+            raise UsageError(
+                f"{self.options.folder}: not all processes see the same checkpoint in it; put the "
+                "output where every machine can read it"
+            )
         if facts is None and self.company.leads:
             self.checkpoint.unlink(missing_ok=True)
         return facts
@@ -291,46 +319,60 @@ def _device(name: str, together: Company) -> torch.device:
 
 
 @contextmanager
-def _repeatable(threads: int) -> Iterator[None]:
+def _repeatable(threads: int, device: torch.device) -> Iterator[None]:
     """Compute so that the same numbers come out the next time; settings are put back after.
 
     Args:
         threads: of torch, which decide the order of sums on a CPU.
+        device: on CUDA, the fused kernels of attention add up gradients in any order.
     """
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     # cuBLAS reads this once, when it is first used.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
-        yield
+        with ExitStack() as settings:
+            if device.type == "cuda":
+                settings.enter_context(sdpa_kernel(SDPBackend.MATH))
+            yield
     finally:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
 
 
 def _refuse_another(
-    options: RunOptions, recipe: Recipe, identity: Identity, earlier: Identity
+    options: RunOptions, recipe: Recipe, identity: Identity, earlier: Facts
 ) -> None:
     """See to it that the run folder holds this run.
 
     Raises:
         UsageError: it holds another one; says in what they differ.
     """
-    apart = recipe.difference(earlier.recipe)
+    apart = recipe.difference(earlier.identity.recipe)
     for name, what in _KEPT.items():
-        if getattr(identity, name) != getattr(earlier, name):
+        if getattr(identity, name) != getattr(earlier.identity, name):
             apart.append(what)
-    if apart:
+    if not apart:
+        return
+    differs = "; ".join(apart)
+    if earlier.steps_done == earlier.steps:
         raise UsageError(
-            f"{options.folder}: holds an unfinished run of another kind ({'; '.join(apart)}); "
-            "repeat its command to go on with it, or say --restart to begin anew"
+            f"{options.folder}: holds a finished run of another kind ({differs}); name another "
+            "output, or say --force to replace it"
         )
+    raise UsageError(
+        f"{options.folder}: holds an unfinished run of another kind ({differs}); "
+        "repeat its command to go on with it, or say --restart to begin anew"
+    )
 
 
 _KEPT = {
     "photographs": "other photographs",
     "rehearsal": "other photographs to rehearse",
+    "validation": "other photographs to measure on",
     "start": "other starting weights",
     "processes": "another number of processes",
     "device": "another device",

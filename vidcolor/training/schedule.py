@@ -51,11 +51,15 @@ class Pace:
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._seen: dict[bool, list[float]] = {False: [], True: []}
+        self._count = {False: 0, True: 0}
+        self._timed_s = {False: 0.0, True: 0.0}
 
     def add(self, step: int, seconds: float) -> None:
         """Note how long a step took."""
-        self._seen[_is_short(step, self._recipe)].append(seconds)
+        kind = _is_short(step, self._recipe)
+        self._count[kind] += 1
+        if self._count[kind] > UNTIMED_STEPS:
+            self._timed_s[kind] += seconds
 
     def seconds_per_step(self) -> float | None:
         """The mean over a round of steps; None while one kind of step has been seen too little."""
@@ -66,11 +70,10 @@ class Pace:
             shares[False] = 1 - shares[True]
         mean = 0.0
         for kind, share in shares.items():
-            seen = self._seen[kind]
-            if share and len(seen) < PROBE_STEPS:
+            count = self._count[kind]
+            if share and count < PROBE_STEPS:
                 return None
-            timed = seen[UNTIMED_STEPS:]
-            mean += share * sum(timed) / len(timed) if share else 0.0
+            mean += share * self._timed_s[kind] / (count - UNTIMED_STEPS) if share else 0.0
         return mean
 
 

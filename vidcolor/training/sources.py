@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vidcolor.errors import InputError
+from vidcolor.files import is_run_folder
 from vidcolor.media.stills import STILL_SUFFIXES, is_still
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ def find_origins(sources: Sequence[Path], first: int = 0) -> list[Origin]:
     """Everything to look at, in an order that depends on names alone.
 
     Args:
-        sources: folders (searched through and through; hidden files are left out, links to
-            folders not followed), tar shards, films and pictures.
+        sources: folders (searched through and through; hidden files and the folders of training
+            runs are left out, links to folders not followed), tar shards, films and pictures.
         first: the number of the first source.
 
     Raises:
@@ -74,7 +75,11 @@ def _origins_in(folder: Path, number: int) -> Iterator[Origin]:
 
     root = folder.name or folder.resolve().name
     for place, folders, files in os.walk(folder, onerror=fail):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and not is_run_folder(Path(place, name))
+        )
         for name in sorted(files):
             path = Path(place, name)
             kind = None if name.startswith(".") else _kind_of(path)

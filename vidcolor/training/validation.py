@@ -129,7 +129,9 @@ class Validator:
             lightness, ab = rgb_to_lab(truth)
             small = F.avg_pool2d(ab, STRIDE)
             logits = self._predict(network, lightness)
-            entropy = self._loss(logits, small)[1].expand(len(truth))
+            entropy = self._loss(logits, small, F.avg_pool2d(lightness, STRIDE))[1].expand(
+                len(truth)
+            )
             ours = self._paint(logits, lightness)
             hints = _hints(ab, first)
             hinted = self._paint(self._predict(network, lightness, *hints), lightness)
