@@ -76,13 +76,14 @@ def test_in_the_dark_rare_colours_count_like_others() -> None:
 
 
 def test_agreement_is_of_hue() -> None:
-    lightness, zero = torch.full((2, 1, 4, 4), 60.0), torch.zeros(2, 2, 4, 4)
-    red = torch.stack([torch.full((2, 4, 4), 30.0), zero[:, 0]], dim=1)
-    grey, truth, opposite = (lab_to_rgb(lightness, ab) for ab in (zero, red, -red))
-    assert math.isclose(float(agreement(truth, grey, truth)), 1, rel_tol=1e-5)
-    assert float(agreement(grey, grey, truth)) == 0
-    assert float(agreement(opposite, grey, truth)) < -0.5
-    assert float(agreement(truth[:0], grey[:0], truth[:0])) == 0
+    lightness, ab = torch.full((2, 1, 8, 8), 60.0), torch.rand(2, 2, 8, 8) * 40 - 10
+    grey, truth, opposite = (lab_to_rgb(lightness, share * ab) for share in (0, 1, -1))
+    assert math.isclose(float(agreement(truth, truth)), 1, rel_tol=1e-5)
+    assert abs(float(agreement(grey, truth))) < 1e-3
+    assert float(agreement(opposite, truth)) < -0.5
+    assert float(agreement(truth[:0], truth[:0])) == 0
+    # Colour in the wrong place is none, though it is as colourful.
+    assert float(agreement(truth.flip(-1), truth)) < 0.7
 
 
 def test_patches_cost_and_a_wrong_colour_does_not() -> None:

@@ -32,8 +32,10 @@ ERROR_FLOOR = 2e-4
 """Mean square error (37 dB) below which a picture gains little by being better still."""
 DARKEST, BRIGHT_ENOUGH = 20.0, 60.0
 """L* up to which rare colours count like any other, and from which they count fully more."""
+MEAN_SHARE = 0.3
+"""Weight of a picture's mean colour in its colourfulness (Hasler & Süsstrunk, 2003)."""
 LEAST_COLOUR = 0.02
-"""Root mean square difference from grey below which a true picture is no measure of colour."""
+"""Length of opponent components, in shares of white, below which a true picture says little."""
 VARIATION_STEPS = (2, 4)
 """Steps, in cells, over which colour may vary no more than the truth's."""
 LIMIT = 115
@@ -189,29 +191,40 @@ def colourfulness_share(painted: Tensor, truth: Tensor) -> Tensor:
     return colourfulness(painted).mean() / colourfulness(truth).mean().clamp(min=1)
 
 
-def agreement(painted: Tensor, grey: Tensor, truth: Tensor) -> Tensor:
-    """How much of the true colour was painted: () float32.
+def agreement(painted: Tensor, truth: Tensor) -> Tensor:
+    """How much of the true colourfulness was painted, where it belongs: () float32.
 
-    Each picture's difference from grey is a vector; what counts is the part of the painted one that
-    lies along the true one. As a reward it raises the colours that can be told. Where they cannot,
+    Hasler & Süsstrunk's colourfulness is the length of a picture's opponent components about their
+    mean, and 0.3 times the length of the mean. Here only that part of the painted ones counts that
+    lies along the true ones. As a reward it raises the colours that can be told. Where they cannot,
     opposite guesses cancel: mere colourfulness, in contrast, is raised best by boldness where a
     picture is hopeless anyway.
 
     Args:
         painted: (N, 3, h, w), sRGB in [0, 1]; N may be 0, which gives 0.
-        grey: the same without colour.
-        truth: the true colours.
+        truth: the same shape.
 
     Returns:
         1 if all is as true, 0 for grey, below 0 for complementary colours.
     """
     if not len(painted):
         return painted.new_zeros(())
-    true = (truth - grey).flatten(1)
-    length = true.square().mean(1).sqrt().clamp(min=LEAST_COLOUR)
-    along = ((painted - grey).flatten(1) * true).mean(1) / length
-    share: Tensor = along.sum() / length.sum()
-    return share
+    parts, lengths = [], []
+    (ours, ours_mean), (true, true_mean) = (_opponents(rgb) for rgb in (painted, truth))
+    for share, own, known in ((1.0, ours, true), (MEAN_SHARE, ours_mean, true_mean)):
+        length = known.square().mean(2).sum(1).sqrt().clamp(min=LEAST_COLOUR)
+        parts.append(share * (own * known).mean(2).sum(1) / length)
+        lengths.append(share * length)
+    painted_share: Tensor = torch.stack(parts).sum() / torch.stack(lengths).sum()
+    return painted_share
+
+
+def _opponents(rgb: Tensor) -> tuple[Tensor, Tensor]:
+    """R - G and (R + G) / 2 - B about their mean, (N, 2, h * w), and the mean, (N, 2, 1)."""
+    red, green, blue = rgb.flatten(2).unbind(1)
+    both = torch.stack([red - green, (red + green) / 2 - blue], dim=1)
+    mean = both.mean(2, keepdim=True)
+    return both - mean, mean
 
 
 def excess_variation(painted: Tensor, truth: Tensor) -> Tensor:

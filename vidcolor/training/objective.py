@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Losses = dict[str, Tensor]
 """Unweighted losses by name, each () float32 without gradient; ``loss`` is their weighted sum."""
 
-FIRST_REWARD = 2.5
+FIRST_REWARD = 1.5
 """About where it ended for the embedded weights."""
 _REWARD_STEP = 0.01
 _MOST_REWARD = 8.0
@@ -134,9 +134,8 @@ class Objective(nn.Module):
     ) -> Tensor:
         """Add the picture's losses; returns colourfulness of those without hints, and 1: (2,)."""
         ours, truth = lab_to_rgb(small, painted), lab_to_rgb(small, ab)
-        grey = lab_to_rgb(small, torch.zeros_like(ab))
         losses["picture"] = picture_loss(ours, truth)
-        losses["agreement"] = agreement(ours[alone], grey[alone], truth[alone])
+        losses["agreement"] = agreement(ours[alone], truth[alone])
         share = colourfulness_share(ours[alone], truth[alone])
         return torch.stack([share, alone.any().float()])
 
