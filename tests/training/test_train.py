@@ -24,7 +24,7 @@ from vidcolor.errors import InputError, UsageError
 from vidcolor.training.events import Listener, Stepped
 from vidcolor.training.recipe import RunOptions, Stage, recipe_for
 from vidcolor.training.run import train
-from vidcolor.training.schedule import critic_alone, rate
+from vidcolor.training.schedule import discriminator_alone, rate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,7 +146,7 @@ class Stop(Listener):
 def test_every_stage_goes_on_as_if_nothing_had_been(
     album: Path, tmp_path: Path, stage: Stage
 ) -> None:
-    choices = {"critic_steps": 1, "joint_steps": 1} if stage == "adversarial" else {}
+    choices = {"discriminator_steps": 1, "joint_steps": 1} if stage == "adversarial" else {}
     recipe = recipe_for(stage, steps=4, size=32, batch=2, accumulate=2, **choices)
     paths = [tmp_path / f"{name}.safetensors" for name in ("through", "broken")]
     through, broken = (
@@ -218,7 +218,7 @@ def test_two_processes_train_one_network(album: Path) -> None:
 
 @pytest.mark.parametrize("stage", ["pretrain", "adversarial"])
 def test_stages(album: Path, tmp_path: Path, stage: str) -> None:
-    choices = {"critic_steps": 1, "joint_steps": 1} if stage == "adversarial" else {}
+    choices = {"discriminator_steps": 1, "joint_steps": 1} if stage == "adversarial" else {}
     recipe = recipe_for(
         stage,  # type: ignore[arg-type]
         start="scratch" if stage == "pretrain" else "embedded",
@@ -230,7 +230,7 @@ def test_stages(album: Path, tmp_path: Path, stage: str) -> None:
     assert trained.steps == 2
     assert trained.after is not None
     (row,) = [row for row in log_of(out) if "losses" in row]
-    assert {"critic", "deception", "perceptual"} <= set(row["losses"]) or stage == "pretrain"  # type: ignore[call-overload]
+    assert {"discriminator", "deception", "perceptual"} <= set(row["losses"]) or stage == "pretrain"  # type: ignore[call-overload]
 
 
 def test_minutes_become_steps(album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,6 +265,6 @@ def test_the_rate_rises_and_falls() -> None:
     assert 90 <= top <= 110  # a tenth of the run, though the warm-up could be longer
     assert rates[:top] == sorted(rates[:top]) and rates[top:] == sorted(rates[top:], reverse=True)
     adversarial = recipe_for("adversarial", steps=600)
-    assert [critic_alone(s, adversarial) for s in (0, 99, 100, 299, 300)] == [
+    assert [discriminator_alone(s, adversarial) for s in (0, 99, 100, 299, 300)] == [
         True, True, False, False, True,
     ]  # fmt: skip

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.colour.chroma import grey_to_lightness, lab_to_rgb, rgb_to_ab
+from vidcolor.colour.smoothstep import smoothstep
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,7 +87,7 @@ def measure_fading(rgb: Array, expected: Array, confidence: Array) -> Fading:
     lightness, ab = rgb_to_ab(rgb)
     sure = confidence.ravel().astype(np.float64) ** _SURE + _UNSURE
     # Where the generator does not know, grey is a better guess than its own.
-    hoped = np.float32(_EXPECTED) * _ramp(confidence, *_KNOWING) * expected
+    hoped = np.float32(_EXPECTED) * smoothstep(confidence, *_KNOWING) * expected
     cast, doubt = _fit(lightness, ab - hoped, sure)
     size = np.hypot(*cast.T)[:, None] ** 2
     floor = _CAST_FLOOR + _CAST_DOUBT * doubt
@@ -131,10 +132,10 @@ def believability(fading: Fading, rgb: Array, restored: Array) -> Array:
     most = rgb.max(0)
     _, ab = rgb_to_ab(rgb)
     moved = np.hypot(*(restored - ab))
-    belief = _ramp(most, 0.04, 0.15)  # below, noise
-    belief *= 1 - _ramp(most, 0.97, 1.0)  # clipped
-    belief *= 1 - _ramp(np.hypot(*restored), 60.0, 110.0)  # a light of its own, seldom a thing
-    belief *= 1 - _ramp(moved, 45.0, 90.0)
+    belief = smoothstep(most, 0.04, 0.15)  # below, noise
+    belief *= 1 - smoothstep(most, 0.97, 1.0)  # clipped
+    belief *= 1 - smoothstep(np.hypot(*restored), 60.0, 110.0)  # a light of its own, seldom a thing
+    belief *= 1 - smoothstep(moved, 45.0, 90.0)
     belief *= np.float32(fading.information)
     return np.where(belief < LEAST_BELIEF, 0, belief).astype(np.float32)
 
@@ -173,7 +174,9 @@ def _information(lightness: Array, ab: Array) -> float:
     usual = np.stack([np.convolve(plane, box, "valid") for plane in padded])
     spread = float(np.sqrt(np.mean((values - usual) ** 2)))
     relative = spread / max(float(np.sqrt(np.mean(usual**2))), 1e-6)
-    return float(_ramp(np.float32(spread), 0.95, 1.9) * _ramp(np.float32(relative), 0.025, 0.06))
+    return float(
+        smoothstep(np.float32(spread), 0.95, 1.9) * smoothstep(np.float32(relative), 0.025, 0.06)
+    )
 
 
 def _rising(curve: Array) -> Array:
@@ -183,10 +186,3 @@ def _rising(curve: Array) -> Array:
     rising: Array = np.concatenate([[0], np.cumsum(steps)]).astype(np.float32)
     moved: Array = rising + (curve[middle] - rising[middle])
     return moved
-
-
-def _ramp(value: Array | np.float32, low: float, high: float) -> Array:
-    """0 up to `low`, 1 from `high` on, smooth between."""
-    t = np.clip((np.asarray(value, np.float32) - low) / (high - low), 0, 1)
-    ramp: Array = t * t * (3 - 2 * t)
-    return ramp

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from vidcolor.colour.smoothstep import smoothstep
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -145,9 +147,8 @@ def _judge(picture: Array, reference: Array, homography: NDArray[np.float64]) ->
     grid = np.stack([columns, rows], axis=-1).astype(np.float32)
     round_trip = np.hypot(*np.moveaxis(ahead + sample(back, grid + ahead), -1, 0))
     longest = LONGEST_FLOW * min(picture.shape)
-    steady = _falling(round_trip, 1.0, 3.0) * _falling(
-        np.hypot(*np.moveaxis(ahead, -1, 0)), longest / 2, longest
-    )
+    length = np.hypot(*np.moveaxis(ahead, -1, 0))
+    steady = (1 - smoothstep(round_trip, 1.0, 3.0)) * (1 - smoothstep(length, longest / 2, longest))
     refined = sample(places, grid + ahead)
     trust = _trust(picture, sample(reference, refined), _inside(refined, reference.shape) * steady)
     return Alignment(refined, trust) if trust.mean() > plain.mean() else Alignment(places, plain)
@@ -168,14 +169,14 @@ def _trust(picture: Array, laid: Array, allowed: Array) -> Array:
     alike = (together + noise) / (np.sqrt(detail_x * detail_y) + noise)
     # Detail in one of them alone is no match, however little the other has to correlate with.
     balance = (2 * np.sqrt(detail_x * detail_y) + 4 * noise) / (detail_x + detail_y + 4 * noise)
-    match = _rising(alike, 0.45, 0.8) * _rising(balance, 0.15, 0.4) * allowed
-    match *= _falling(np.abs(x - _relit(y, x, match)), _LIGHT / 2, _LIGHT)
+    match = smoothstep(alike, 0.45, 0.8) * smoothstep(balance, 0.15, 0.4) * allowed
+    match *= 1 - smoothstep(np.abs(x - _relit(y, x, match)), _LIGHT / 2, _LIGHT)
     # A blank wall resembles any other: it is believed as far as the detail around it is.
     detailed = (np.maximum(detail_x, detail_y) > _DETAIL**2).astype(np.float32)
     wide = min(picture.shape) / 12
     support = (mean(match * detailed, wide) + 1e-3 * match) / (mean(detailed, wide) + 1e-3)
     overall = float((match * detailed).sum() / max(detailed.sum(), 1))
-    match *= _rising(support, 0.3, 0.6) * _rising(np.float32(overall), 0.15, 0.35)
+    match *= smoothstep(support, 0.3, 0.6) * smoothstep(np.float32(overall), 0.15, 0.35)
     return mean(match, 1.5)
 
 
@@ -201,16 +202,6 @@ def _inside(places: Array, shape: tuple[int, ...]) -> Array:
     x, y = places[..., 0], places[..., 1]
     inside = (x > -0.6) & (y > -0.6) & (x < shape[1] - 0.4) & (y < shape[0] - 0.4)
     return inside.astype(np.float32)
-
-
-def _rising(value: Any, low: float, high: float) -> Array:
-    """0 below `low`, 1 above `high`, smooth between."""
-    t = np.clip((value - np.float32(low)) / np.float32(high - low), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
-
-
-def _falling(value: Any, low: float, high: float) -> Array:
-    return 1 - _rising(value, low, high)
 
 
 def _codes(luma: Array) -> Codes:

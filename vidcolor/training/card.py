@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 _STAGES = {
     "pretrain": "Pretraining: rebalanced cross-entropy over a\\*b\\* bins (after Zhang et al., "
-    "2016) and the painted picture's PSNR against its colourfulness.",
+    "2016), the painted picture's PSNR against its true colour, and its blotches.",
     "adversarial": "Adversarial stage: as pretraining, with a distance in the features of an "
     "ImageNet encoder and a patch discriminator, which learns alone and beside the network by "
     "turns (after NoGAN).",
-    "fine-tune": "Fine-tuning: rebalanced cross-entropy over a\\*b\\* bins and the painted "
-    "picture's PSNR against its colourfulness; the encoder stays as it is.",
+    "fine-tune": "Fine-tuning: rebalanced cross-entropy over a\\*b\\* bins, the painted "
+    "picture's PSNR against its true colour, and its blotches; the encoder stays as it is.",
 }
 _EVERYDAY = (
     "stage", "start", "size", "batch", "accumulate", "learning_rate", "encoder_rate", "freeze",
     "rebalance", "picture_weight", "colourfulness", "coherence", "distil", "keep", "ema", "seed",
 )  # fmt: skip
 """Fields of the recipe that are listed in every card."""
-_ADVERSARIAL = ("perceptual_weight", "adversarial_weight", "critic_steps", "joint_steps")
+_ADVERSARIAL = ("perceptual_weight", "adversarial_weight", "discriminator_steps", "joint_steps")
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,9 +124,11 @@ def load(path: Path, trainer: Trainer, facts: Facts) -> None:
         trainer.average.load_state_dict(_part(tensors, "average."))
         trainer.objective.reward.copy_(tensors["reward"])
         _load_optimizer(trainer.optimizer, _part(tensors, "optimizer."))
-        if trainer.critic is not None:
-            trainer.critic.network.load_state_dict(_part(tensors, "critic."))
-            _load_optimizer(trainer.critic.optimizer, _part(tensors, "critic_optimizer."))
+        if trainer.discriminator is not None:
+            trainer.discriminator.network.load_state_dict(_part(tensors, "discriminator."))
+            _load_optimizer(
+                trainer.discriminator.optimizer, _part(tensors, "discriminator_optimizer.")
+            )
     except (RuntimeError, KeyError, ValueError):
         raise InputError(
             f"{path}: does not fit this network; say --restart to begin anew"
@@ -141,10 +143,10 @@ def _tensors(trainer: Trainer) -> Iterator[tuple[str, Tensor]]:
         yield f"average.{name}", tensor
     yield "reward", trainer.objective.reward
     yield from _optimizer_tensors("optimizer.", trainer.optimizer)
-    if trainer.critic is not None:
-        for name, tensor in trainer.critic.network.state_dict().items():
-            yield f"critic.{name}", tensor
-        yield from _optimizer_tensors("critic_optimizer.", trainer.critic.optimizer)
+    if trainer.discriminator is not None:
+        for name, tensor in trainer.discriminator.network.state_dict().items():
+            yield f"discriminator.{name}", tensor
+        yield from _optimizer_tensors("discriminator_optimizer.", trainer.discriminator.optimizer)
 
 
 def _optimizer_tensors(

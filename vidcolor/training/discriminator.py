@@ -48,7 +48,7 @@ class PatchDiscriminator(nn.Module):
         return verdict.float()
 
 
-def critic_loss(true: Tensor, painted: Tensor) -> Tensor:
+def discriminator_loss(true: Tensor, painted: Tensor) -> Tensor:
     """Hinge loss of the discriminator (Lim & Ye, 2017): () float32, 0 when it is never unsure.
 
     Args:

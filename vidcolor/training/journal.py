@@ -24,7 +24,7 @@ _COLOURS = {
     "agreement": "true colour that was painted (share)",
     "variation": "blotches (a*b* units)",
 }
-_OPPONENTS = {"critic": "discriminator", "deception": "generator"}
+_OPPONENTS = {"discriminator": "discriminator", "deception": "generator"}
 
 
 class Journal:

@@ -84,9 +84,9 @@ class Recipe:
     """Adversarial stage: of the distance in the pretrained encoder's features."""
     adversarial_weight: float = 0.05
     """Adversarial stage: of the discriminator's opinion."""
-    critic_rate: float = 2e-4
+    discriminator_rate: float = 2e-4
     """Adversarial stage: learning rate of the discriminator."""
-    critic_steps: int = 100
+    discriminator_steps: int = 100
     """Adversarial stage: steps in which the discriminator alone learns, at each round's start."""
     joint_steps: int = 200
     """Adversarial stage: steps in which both learn, after that."""
@@ -134,7 +134,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("rehearse_share", 0, 1),
     ("perceptual_weight", 0, 1000),
     ("adversarial_weight", 0, 1000),
-    ("critic_steps", 0, 10**6),
+    ("discriminator_steps", 0, 10**6),
     ("joint_steps", 1, 10**6),
 )
 """Field, lowest and highest value."""

@@ -66,7 +66,9 @@ class Pace:
         recipe = self._recipe
         shares = {False: 1.0, True: 0.0}
         if recipe.stage == "adversarial":
-            shares[True] = recipe.critic_steps / (recipe.critic_steps + recipe.joint_steps)
+            shares[True] = recipe.discriminator_steps / (
+                recipe.discriminator_steps + recipe.joint_steps
+            )
             shares[False] = 1 - shares[True]
         mean = 0.0
         for kind, share in shares.items():
@@ -78,7 +80,7 @@ class Pace:
 
 
 def _is_short(step: int, recipe: Recipe) -> bool:
-    return recipe.stage == "adversarial" and critic_alone(step, recipe)
+    return recipe.stage == "adversarial" and discriminator_alone(step, recipe)
 
 
 def fitting_steps(seconds_left: float, seconds_per_step: float, reserved: float) -> int:
@@ -92,10 +94,10 @@ def fitting_steps(seconds_left: float, seconds_per_step: float, reserved: float)
     return max(1, int((seconds_left - reserved) / max(seconds_per_step, 1e-6)))
 
 
-def critic_alone(step: int, recipe: Recipe) -> bool:
+def discriminator_alone(step: int, recipe: Recipe) -> bool:
     """Whether a step of the adversarial stage is one in which only the discriminator learns.
 
     NoGAN (Antic, Howard & Manor, 2019): it first catches up with the generator as it is, then both
     learn for a while, and so on.
     """
-    return step % (recipe.critic_steps + recipe.joint_steps) < recipe.critic_steps
+    return step % (recipe.discriminator_steps + recipe.joint_steps) < recipe.discriminator_steps

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from vidcolor.training.critic import Critic
+from vidcolor.training.discriminator_training import DiscriminatorTraining
 from vidcolor.training.objective import Judgement, Losses, Objective
 from vidcolor.training.perceptual import FeatureDistance
-from vidcolor.training.schedule import critic_alone, ema_decay
+from vidcolor.training.schedule import discriminator_alone, ema_decay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,7 +56,7 @@ class Trainer:
         self.average = _place(start.copy(), device)
         self.optimizer = _optimizer(self.network, recipe)
         adversarial = recipe.stage == "adversarial"
-        self.critic = Critic(recipe, device) if adversarial else None
+        self.discriminator = DiscriminatorTraining(recipe, device) if adversarial else None
         teacher = _place(start.copy(), device) if recipe.distil else None
         features = _features() if adversarial and recipe.perceptual_weight else None
         bins = self.network.bins
@@ -80,7 +80,7 @@ class Trainer:
         # that a resumed run draws the same.
         torch.manual_seed(hash((self.recipe.seed, self.steps_done, self.company.rank)))
         _set_modes(self.network, self.recipe)
-        alone = self.critic is not None and critic_alone(self.steps_done, self.recipe)
+        alone = self.discriminator is not None and discriminator_alone(self.steps_done, self.recipe)
         share = 1 / len(batches)
         sums: Losses = {}
         colour = torch.zeros(2, device=self.device)
@@ -101,20 +101,20 @@ class Trainer:
                 taught = None if alone else self.objective.teach(batch)
             judgement: Judgement = self.objective(logits, batch, taught)
             total, losses = judgement.total, judgement.losses
-            if self.critic is not None and not alone:
-                losses["deception"] = self.critic.opinion(judgement.painted, batch)
+            if self.discriminator is not None and not alone:
+                losses["deception"] = self.discriminator.opinion(judgement.painted, batch)
                 total = total + self.recipe.adversarial_weight * losses["deception"]
         losses = {"loss": total.detach(), **{n: loss.detach() for n, loss in losses.items()}}
         if not alone:
             (total * share).backward()  # type: ignore[no-untyped-call]
-        if self.critic is not None:
-            losses["critic"] = self.critic.learn(judgement.painted, batch, share)
+        if self.discriminator is not None:
+            losses["discriminator"] = self.discriminator.learn(judgement.painted, batch, share)
         return losses, judgement
 
     def _update(self, rate: float, alone: bool, colour: Tensor, stop: bool) -> bool:
         """Let the gathered gradients act; returns whether any process was asked to stop."""
-        if self.critic is not None:
-            self.critic.update(rate, self.company)
+        if self.discriminator is not None:
+            self.discriminator.update(rate, self.company)
         learning = [] if alone else [p for p in self.network.parameters() if p.requires_grad]
         # A batch without any hint leaves the hints' part without a gradient, in this process only.
         gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in learning]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from vidcolor.colour.lab import rgb_to_lab
-from vidcolor.training.discriminator import PatchDiscriminator, critic_loss, deception_loss
+from vidcolor.training.discriminator import PatchDiscriminator, deception_loss, discriminator_loss
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from vidcolor.training.recipe import Recipe
 
 
-class Critic:
+class DiscriminatorTraining:
     """Judges what the generator paints, and learns from it."""
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         torch.manual_seed(recipe.seed + 1)
         self.network = PatchDiscriminator().to(device)
-        self.rate = recipe.critic_rate
+        self.rate = recipe.discriminator_rate
         # No momentum in the mean, as is usual against a moving opponent.
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=self.rate, betas=(0.0, 0.99), weight_decay=0.0
@@ -52,7 +52,7 @@ class Critic:
         verdict = self.network(
             lightness.repeat(2, 1, 1, 1), torch.cat([batch.ab, painted.detach()])
         )
-        loss = critic_loss(*verdict.chunk(2))
+        loss = discriminator_loss(*verdict.chunk(2))
         (loss * share).backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
