@@ -130,7 +130,7 @@ def train(
     colourfulness: Annotated[
         float | None,
         typer.Option(
-            help="Of what is painted while training, relative to the truth. Default: 1.",
+            help="Of what is painted while training, relative to the truth. Default: 0.9.",
             rich_help_panel=RECIPE,
         ),
     ] = None,

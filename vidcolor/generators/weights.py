@@ -49,7 +49,7 @@ PACKAGED = {
         PackagedWeights(
             name="embedded",
             file="embedded.safetensors",
-            sha256="7f52e4ebe9ad7c4270fdc8375b184e43c00a59076284451d2aff8abbdac77671",
+            sha256="23ea99afd77322d327e9250456f98fee6952bdc1ec2778b464ed05a5666a06e7",
             card="embedded.md",
             licence="Apache-2.0",
         ),

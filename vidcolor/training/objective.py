@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 Losses = dict[str, Tensor]
 """Unweighted losses by name, each () float32 without gradient; ``loss`` is their weighted sum."""
 
-FIRST_REWARD = 1.5
-"""About where it ended for the embedded weights."""
+FIRST_REWARD = 3.2
+"""About where it ended for the embedded weights, so that nothing swings at first."""
 _REWARD_STEP = 0.01
 _MOST_REWARD = 8.0
 
