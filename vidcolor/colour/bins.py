@@ -40,7 +40,7 @@ MIN_TEMPERATURE = 0.05
 
 CONFIDENCE_SCALE = 20.0
 """Expected error, in a*b* units, at which concentration is one half."""
-UNSURE_GAIN = 0.17
+UNSURE_GAIN = 0.14
 """Gain of chroma where nothing is sure, beyond 1; see `enlivened`."""
 CONFIDENCE_RADIUS = 15.0
 """A colour is right if it is no further from the truth than this, in a*b* units: to an eye, the

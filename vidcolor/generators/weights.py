@@ -49,7 +49,7 @@ PACKAGED = {
         PackagedWeights(
             name="embedded",
             file="embedded.safetensors",
-            sha256="23ea99afd77322d327e9250456f98fee6952bdc1ec2778b464ed05a5666a06e7",
+            sha256="7115d711387d7e957e7a6e08fefec75b43d1dd321458ff577f358317bac603d6",
             card="embedded.md",
             licence="Apache-2.0",
         ),
