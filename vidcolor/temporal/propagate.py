@@ -1,0 +1,201 @@
+"""One palette a shot: the generator's opinions of key frames, joined along motion and filled in.
+
+What a place looks like in several key frames is guessed several times; its colour is the mean of
+those guesses, of all key frames so far and of a few to come (fixed-lag smoothing), which wander
+less than any one of them. What no key frame so far has shown is guessed with the rest as hints.
+Frames between two key frames take the colour of both along their tracks. Nothing is remembered
+across shots, and of a shot no more than `LAG` stretches are held.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+import numpy as np
+
+from vidcolor.colour.smoothstep import smoothstep
+from vidcolor.generators.predictor import HintArrays
+from vidcolor.temporal.flow import sample
+from vidcolor.temporal.upsample import GuidedUpsampler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from vidcolor.temporal.stretches import Sight, Stretch
+    from vidcolor.temporal.tracks import Track
+
+    Array = NDArray[np.float32]
+
+T = TypeVar("T")
+
+LAG = 2
+"""Key frames that are looked ahead."""
+MEMORY = 8.0
+"""Opinions that what is remembered of a place counts for at most: colour may follow a lamp that is
+switched on, slowly."""
+FULL_CONTRAST = 0.08
+"""Deviation of Y' from which on an opinion counts fully; less of a picture that is fading in."""
+LEAST = 1e-4
+"""Weight of what nobody vouches for, where there is nothing else."""
+NEW = 0.02
+"""Share of a key frame that has not been seen before, from which on it is asked about again."""
+DENSITY = 0.5
+"""Of the hints that remembered colour gives; the generator has learnt to weigh 0.1 to 0.6."""
+FILL = 4.0
+"""Reach, in pixels of the flow's grid, from which small holes are filled."""
+
+
+class Opinion(NamedTuple):
+    """What a generator says of one frame, upright, on its own grid."""
+
+    ab: Array
+    """a*, b*: (2, h, w) float32."""
+    confidence: Array
+    """(h, w) float32 in [0, 1]."""
+
+
+class _State(NamedTuple):
+    """Colour with the number of opinions behind it, on the flow's grid."""
+
+    colour: Array
+    """a*, b*, confidence: (h, w, 3) float32."""
+    weight: Array
+    """(h, w) float32."""
+
+
+@dataclass(slots=True)
+class _Key(Generic[T]):
+    stretch: Stretch[T]
+    own: _State
+
+
+class Propagator(Generic[T]):
+    """Colours one shot after another."""
+
+    def __init__(self, ask: Callable[[T, HintArrays | None], Opinion]) -> None:
+        """Prepare.
+
+        Args:
+            ask: what the generator says of what rides along with a frame, with or without hints;
+                the same whenever it is asked the same.
+        """
+        self._ask = ask
+        self._raise = GuidedUpsampler(radius=4)
+
+    def colour(self, stretches: Iterator[Stretch[T]]) -> Iterator[tuple[T, Array]]:
+        """Colour one shot.
+
+        Args:
+            stretches: all of it, in order.
+
+        Yields:
+            What rides along with each frame, and its a*, b*, confidence: (h, w, 3) float32 on the
+            grid of its flow.
+        """
+        waiting: deque[_Key[T]] = deque()
+        past: _State | None = None
+        before: Array | None = None
+        for stretch in stretches:
+            waiting.append(_Key(stretch, self._opinion(stretch.key, None)))
+            if len(waiting) > LAG:
+                past, colour = self._settle(past, waiting)
+                yield from _filled(waiting.popleft().stretch, before, colour)
+                before = colour
+        while waiting:
+            past, colour = self._settle(past, waiting)
+            yield from _filled(waiting.popleft().stretch, before, colour)
+            before = colour
+
+    def _opinion(self, key: Sight[T], hints: HintArrays | None) -> _State:
+        ab, confidence = self._ask(key.item, hints)
+        luma = key.look.luma
+        colour = np.empty((*luma.shape, 3), np.float32)
+        colour[..., :2] = self._raise(ab, luma, luma)
+        colour[..., 2] = _scaled(confidence, luma.shape)
+        contrast = min(float(luma.std()) / FULL_CONTRAST, 1.0)
+        weight = LEAST if key.has_fallen_out else contrast
+        return _State(colour, np.maximum(weight * colour[..., 2], LEAST))
+
+    def _settle(self, past: _State | None, waiting: deque[_Key[T]]) -> tuple[_State, Array]:
+        """The first key frame's state for those to come, and its colour."""
+        key = waiting[0]
+        own = key.own
+        if past is not None:
+            past = _carried(past, key.stretch.before[-1])
+            own = self._asked_again(key, past)
+            own = _joined(own, _State(past.colour, np.minimum(past.weight, MEMORY)))
+        future: _State | None = None
+        for later in reversed(list(waiting)[1:]):
+            future = later.own if future is None else _joined(later.own, future)
+            assert later.stretch.back is not None
+            future = _carried(future, later.stretch.back)
+        return own, (own if future is None else _joined(own, future)).colour
+
+    def _asked_again(self, key: _Key[T], past: _State) -> _State:
+        """The opinion of a key frame, of its new parts in the light of what is remembered."""
+        known = past.weight / (past.weight + np.float32(0.25))
+        new = known < 0.5
+        if not NEW < float(new.mean()) < 1 - NEW:
+            return key.own
+        shape = key.stretch.key.look.luma.shape
+        ab = np.ascontiguousarray(past.colour[..., :2].transpose(2, 0, 1))
+        density = (DENSITY * known * ~new).astype(np.float32)
+        again = self._opinion(key.stretch.key, HintArrays(ab[None], density.reshape(1, *shape)))
+        share = smoothstep(1 - known, 0.3, 0.7)[..., None]
+        colour = key.own.colour + share * (again.colour - key.own.colour)
+        return _State(colour, key.own.weight)
+
+
+def _carried(state: _State, track: Track) -> _State:
+    return _State(
+        sample(state.colour, track.places), sample(state.weight, track.places) * track.trust
+    )
+
+
+def _joined(one: _State, other: _State) -> _State:
+    """The mean of two, by the opinions behind them."""
+    weight = one.weight + other.weight
+    share = (other.weight / np.maximum(weight, 1e-9))[..., None]
+    return _State(one.colour + share * (other.colour - one.colour), weight)
+
+
+def _filled(stretch: Stretch[T], before: Array | None, after: Array) -> Iterator[tuple[T, Array]]:
+    """The frames of a stretch between two key frames' colours."""
+    count = len(stretch.frames)
+    if before is None:
+        yield stretch.key.item, after
+        return
+    for n, sight in enumerate(stretch.frames[:-1]):
+        share = np.float32((n + 1) / count)
+        early, late = stretch.before[n], stretch.after[n]
+        weight_early, weight_late = (1 - share) * early.trust + LEAST, share * late.trust + LEAST
+        part = (weight_late / (weight_early + weight_late))[..., None]
+        colour = sample(before, early.places)
+        colour += part * (sample(after, late.places) - colour)
+        yield sight.item, _mended(colour, np.maximum(early.trust, late.trust))
+    yield stretch.key.item, after
+
+
+def _mended(colour: Array, trust: Array) -> Array:
+    """Small holes filled from around."""
+    import cv2
+
+    sure = smoothstep(trust, 0.1, 0.4)
+    if float(sure.min()) > 0.99:
+        return colour
+    weight = np.asarray(cv2.GaussianBlur(sure, (0, 0), FILL), np.float32)[..., None]
+    around = np.asarray(cv2.GaussianBlur(colour * sure[..., None], (0, 0), FILL), np.float32)
+    filling = (around + 1e-3 * colour) / (weight + 1e-3)
+    mended: Array = filling + sure[..., None] * (colour - filling)
+    return mended
+
+
+def _scaled(image: Array, shape: tuple[int, ...]) -> Array:
+    import cv2
+
+    size = (shape[1], shape[0])
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.float32)

@@ -1,0 +1,66 @@
+"""Where the pixels of a frame are in another one, many frames away: flow, chained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidcolor.colour.smoothstep import smoothstep
+from vidcolor.temporal.flow import grid, sample
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vidcolor.temporal.flow import Look, Step
+
+    Array = NDArray[np.float32]
+
+ALIKE, UNLIKE = 0.8, 1.8
+"""Difference of patterns, in local deviations, at which two places are surely the same, surely
+not."""
+_SMOOTH = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Where each pixel of a frame lies in another frame, and how far that is believed."""
+
+    places: Array
+    """(h, w, 2) float32 pixels, x first."""
+    trust: Array
+    """(h, w) float32 in [0, 1]; 0 where the other frame does not show it."""
+
+
+def track_to_itself(shape: tuple[int, ...]) -> Track:
+    """Every pixel at its own place."""
+    return Track(grid(shape), np.ones(shape[:2], np.float32))
+
+
+def one_later(track: Track, step: Step) -> Track:
+    """The track of the frame after, to the same other frame; `step` leads from one to the next."""
+    return _through(track, step.back, step.back_trust)
+
+
+def one_earlier(track: Track, step: Step) -> Track:
+    """The track of the frame before; `step` leads from it to the frame that the track is of."""
+    return _through(track, step.ahead, step.ahead_trust)
+
+
+def _through(track: Track, flow: Array, trust: Array) -> Track:
+    places = grid(flow.shape) + flow
+    return Track(sample(track.places, places), sample(track.trust, places) * trust)
+
+
+def checked(track: Track, here: Look, there: Look) -> Array:
+    """The track's trust where both frames look the same, less where they do not.
+
+    Errors of flow add up along a chain without any single step being inconsistent.
+    """
+    import cv2
+
+    differs = np.abs(here.pattern - sample(there.pattern, track.places))
+    smooth = np.asarray(cv2.GaussianBlur(differs, (0, 0), _SMOOTH), np.float32)
+    checked: Array = track.trust * (1 - smoothstep(smooth, ALIKE, UNLIKE))
+    return checked
