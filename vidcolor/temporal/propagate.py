@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from vidcolor.colour.smoothstep import smoothstep
-from vidcolor.generators.predictor import HintArrays
 from vidcolor.temporal.flow import sample
 from vidcolor.temporal.upsample import GuidedUpsampler
 
@@ -58,6 +57,15 @@ class Opinion(NamedTuple):
     """(h, w) float32 in [0, 1]."""
 
 
+class Remembered(NamedTuple):
+    """What a generator is told of a frame before it is asked, upright, on the flow's grid."""
+
+    ab: Array
+    """a*, b*: (2, h, w) float32; anything where density is 0."""
+    density: Array
+    """(h, w) float32 in [0, 1]."""
+
+
 class _State(NamedTuple):
     """Colour with the number of opinions behind it, on the flow's grid."""
 
@@ -76,7 +84,7 @@ class _Key(Generic[T]):
 class Propagator(Generic[T]):
     """Colours one shot after another."""
 
-    def __init__(self, ask: Callable[[T, HintArrays | None], Opinion]) -> None:
+    def __init__(self, ask: Callable[[T, Remembered | None], Opinion]) -> None:
         """Prepare.
 
         Args:
@@ -110,7 +118,7 @@ class Propagator(Generic[T]):
             yield from _filled(waiting.popleft().stretch, before, colour)
             before = colour
 
-    def _opinion(self, key: Sight[T], hints: HintArrays | None) -> _State:
+    def _opinion(self, key: Sight[T], hints: Remembered | None) -> _State:
         ab, confidence = self._ask(key.item, hints)
         luma = key.look.luma
         colour = np.empty((*luma.shape, 3), np.float32)
@@ -141,10 +149,9 @@ class Propagator(Generic[T]):
         new = known < 0.5
         if not NEW < float(new.mean()) < 1 - NEW:
             return key.own
-        shape = key.stretch.key.look.luma.shape
         ab = np.ascontiguousarray(past.colour[..., :2].transpose(2, 0, 1))
         density = (DENSITY * known * ~new).astype(np.float32)
-        again = self._opinion(key.stretch.key, HintArrays(ab[None], density.reshape(1, *shape)))
+        again = self._opinion(key.stretch.key, Remembered(ab, density))
         share = smoothstep(1 - known, 0.3, 0.7)[..., None]
         colour = key.own.colour + share * (again.colour - key.own.colour)
         return _State(colour, key.own.weight)
