@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -36,6 +36,23 @@ MEMORY = 8
 """Changes of the running shot that are remembered."""
 MIN_CONTRAST = 0.02
 """Standard deviation of Y' below which a frame shows nothing: a flash, black film."""
+
+
+Beginning = Literal["start", "cut", "dissolve", "fade"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A run of frames from one camera; shots tile a film."""
+
+    first: int
+    """Number of its first frame; of one that dissolves in, the first that shows a trace of it."""
+    last: int
+    """Number of the frame after its last one: where the next shot's `first` is."""
+    begins: Beginning = "cut"
+    """How it begins: with the film, at a cut, out of the shot before it, out of black or white."""
+    mixed: int = 0
+    """Frames at its beginning that show the shot before it as well: those of a dissolve."""
 
 
 class CutDetector:
