@@ -80,6 +80,9 @@ class ColorizeOptions:
     """Seconds into the film at which to stop."""
     grey_from: GreyFrom = "luma"
     """What the luma is taken from: as recorded, one channel, or the lightest of the three."""
+    shots: Path | None = None
+    """A list of the film's shots, as `vidcolor shots` writes it and a person may have corrected it;
+    frames are counted from `start`. None to find them."""
     fps: Fraction | None = None
     """Frame rate that an image sequence is played at."""
     range: Range = "keep"
@@ -104,6 +107,8 @@ class ColorizeOptions:
     trust: float | None = None
     """For colour originals: 0 (their colour is left aside) to 1 (it is followed as far as it can be
     believed); None if it is not looked at."""
+    per_frame: bool = False
+    """Colour every frame of a film by itself, as if there were no other: it flickers."""
     mark: bool = False
     """Draw a small palette into the bottom left corner; luma changes there and nowhere else."""
 
@@ -124,7 +129,8 @@ class ColorizeOptions:
     device: str = "auto"
     precision: str = "auto"
     batch: int = 8
-    """Frames that the network colours at once; changes speed and memory, never the result."""
+    """Frames that the network colours at once where each is coloured by itself; changes speed and
+    memory, never the result."""
 
     def __post_init__(self) -> None:
         if self.vividness is not None and not 0 <= self.vividness <= 1:
@@ -165,12 +171,14 @@ class ColorizeOptions:
             recipe["hints"] = [_without_names(hint) for hint in recipe["hints"]] or None
         if self.reference is not None:
             recipe["reference"] = _digest_of(self.reference)
+        if self.shots is not None:
+            recipe["shots"] = _digest_of(self.shots)
         return recipe
 
     def also_read(self) -> tuple[Path, ...]:
         """Files of a person's that are read beside the source, and so must not be written."""
-        hints = (self.hints,) if isinstance(self.hints, Path) else ()
-        return hints + ((self.reference,) if self.reference is not None else ())
+        named = (self.hints if isinstance(self.hints, Path) else None, self.reference, self.shots)
+        return tuple(path for path in named if path is not None)
 
     def refuse_hints(self, source: Path) -> None:
         """For what is no photograph.

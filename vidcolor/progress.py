@@ -13,7 +13,7 @@ class Progress:
 
     source: Path
     stage: str
-    """What is being done: ``colour`` or ``compare`` (frames), or ``pictures`` (files)."""
+    """What is being done: ``look``, ``colour`` or ``compare`` (frames), or ``pictures`` (files)."""
     done: int
     total: int | None
     """None while nobody knows."""

@@ -104,6 +104,23 @@ def colorize(
             rich_help_panel=LOOK,
         ),
     ] = False,
+    per_frame: Annotated[
+        bool,
+        typer.Option(
+            "--per-frame",
+            help="Colour every frame by itself. Flickers, and costs more: for comparisons.",
+            rich_help_panel=LOOK,
+        ),
+    ] = False,
+    shots: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The film's shots, as `vidcolor shots` lists them and you have corrected them. "
+            "Default: they are found.",
+            rich_help_panel=TIME,
+        ),
+    ] = None,
     start: Annotated[
         Fraction | None,
         typer.Option(
@@ -204,7 +221,7 @@ def colorize(
         typer.Option(
             min=1,
             max=64,
-            help="Frames coloured at once; never changes the result.",
+            help="Frames coloured at once with --per-frame; never changes the result.",
             rich_help_panel=MACHINE,
         ),
     ] = 8,
@@ -238,8 +255,9 @@ def colorize(
     """
     run_colorize(
         inputs, out, out_dir, report, quiet, json_lines, reference, encoder_option, luma_range,
-        start=start, end=end, grey_from=grey_from, fps=fps, allow_damaged=allow_damaged,
-        model=model, vividness=vividness, saturation=saturation, mark=mark, hints=hints,
+        start=start, end=end, shots=shots, grey_from=grey_from, fps=fps,
+        allow_damaged=allow_damaged, model=model, vividness=vividness, saturation=saturation,
+        mark=mark, hints=hints, per_frame=per_frame,
         purpose=purpose, encoder=encoder, pix_fmt=pix_fmt, quality=quality,
         confidence=confidence, force=force, device=device, precision=precision, batch=batch,
     )  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +15,7 @@ from vidcolor.files import check_companion, published
 from vidcolor.film.confidence import ConfidenceFilm
 from vidcolor.film.plan import FilmPlan, default_target, plan_film, refuse_existing
 from vidcolor.film.render import ColouredFrame, render
+from vidcolor.film.shot_list import find_shots
 from vidcolor.film.uncertainty import DoubtCollector, ShotDoubts
 from vidcolor.media.company import Company
 from vidcolor.media.read import Damage, FilmReader, Frame
@@ -110,7 +112,9 @@ def colorize_film(
     plan = plan_film(source, path, options)
     colorizer = colorizer or Colorizer.of(options)
     provenance = colorizer.provenance(options)
-    reader = FilmReader(source, plan.video, options.grey_from, plan.start_s, plan.end_s)
+    read = partial(FilmReader, source, plan.video, options.grey_from, plan.start_s, plan.end_s)
+    plan = with_shots(plan, read(), options, progress)
+    reader = read()
     shift_s = plan.shift_pts * plan.video.time_base
     company = Company(source, plan.company, shift_s, plan.start_s, plan.end_s)
     num_frames, said, doubts = run_plan(
@@ -127,6 +131,26 @@ def colorize_film(
         plan=plan,
         doubts=doubts,
     )
+
+
+def with_shots(
+    plan: FilmPlan,
+    reader: Reader,
+    options: ColorizeOptions,
+    progress: ProgressCallback | None = None,
+) -> FilmPlan:
+    """The plan with the film's shots: those that a person lists, else those that are found.
+
+    Raises:
+        InputError: the film cannot be read through, or the list cannot; or has it no frame.
+    """
+
+    def tell(done: int) -> None:
+        if progress is not None:
+            progress(Progress(plan.info.path, "look", done, plan.expected_frames))
+
+    shots = find_shots(reader.frames(), plan.video, tell)
+    return replace(plan, shots=shots)
 
 
 def run_plan(

@@ -23,6 +23,7 @@ from vidcolor.media.write import muxer_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vidcolor.film.shot_list import ShotList
     from vidcolor.options import ColorizeOptions, Purpose
 
 _SUFFIX_FOR: dict[Purpose, str] = {"delivery": "", "editing": ".mov", "archive": ".mkv"}
@@ -47,6 +48,8 @@ class FilmPlan:
     shift_pts: int
     """Ticks taken off every time stamp, so that a trimmed film begins where the whole one did."""
     warnings: tuple[str, ...]
+    shots: ShotList | None = None
+    """None until the film has been looked through."""
 
     @property
     def video(self) -> VideoInfo:

@@ -1,4 +1,4 @@
-"""The picture's way through the pipeline: decode, proxy, generate, compose."""
+"""The picture's way through the pipeline: decode, proxy, flow, generate, propagate, compose."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from vidcolor.colour.ycbcr import Coding, recode
 from vidcolor.film.pipeline import batched, closed_after, parallel, prefetch
 from vidcolor.film.plan import FilmPlan, film_geometry
+from vidcolor.film.shot_colour import Analysed, Predicted, ShotColorist, analyse
 from vidcolor.mark import draw_mark
 from vidcolor.media.original import original_rgb
 from vidcolor.media.planes import picture_with_chroma
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
 
 READ_AHEAD_BYTES = 192 * 2**20
-"""Decoded frames that may wait before the generator; about half as many wait behind it."""
+"""Decoded frames that may wait before the generator where each is coloured by itself; about half as
+many wait behind it."""
 MAX_READ_AHEAD = 16
+SHORT_QUEUE = 4
+"""Frames that wait between two stages where those under way are many already."""
 MAX_COMPOSERS = 4
 """Threads that compose pictures; each holds one frame."""
 
@@ -48,22 +52,6 @@ class ColouredFrame:
     """What the generator said of it."""
 
 
-@dataclass(slots=True)
-class _Analysed:
-    """A frame and the small copy that the generator looks at."""
-
-    frame: Frame
-    proxy: Array
-
-
-@dataclass(slots=True)
-class _Predicted:
-    """A frame and what the generator said of it."""
-
-    frame: Frame
-    colour: Colour
-
-
 def render(
     plan: FilmPlan,
     frames: Iterator[Frame],
@@ -71,18 +59,29 @@ def render(
     options: ColorizeOptions,
     recolorer: Recolorer | None = None,
 ) -> Generator[ColouredFrame, None, None]:
-    """Colour frames, in order, each exactly once; with a recolorer, led by their own colour.
+    """Colour frames, in order, each exactly once.
 
-    Decoding and analysis, the generator, composing, and the caller (the encoder) run in threads
-    of their own; short queues between them bound the memory.
+    Shot by shot along the plan's shots; each frame by itself where `options` say so, or where a
+    recolorer leads them by their own colour.
+
+    Decoding and analysis, flow, the generator, composing, and the caller (the encoder) run in
+    threads of their own; short queues between them bound the memory.
     """
     depth = _read_ahead(plan)
-    batch = min(options.batch, depth)
-    analysed = prefetch(_analyse(plan, frames, colorizer), depth)
-    predict = _predict(plan, analysed, colorizer, options, batch, recolorer)
-    predicted = prefetch(predict, max(1, depth // 2))
+    if options.per_frame or recolorer is not None:
+        batch = min(options.batch, depth)
+        analysed = prefetch(_analyse(plan, frames, colorizer), depth)
+        predict = _predict(plan, analysed, colorizer, options, batch, recolorer)
+        predicted = prefetch(predict, max(1, depth // 2))
+    else:
+        assert plan.shots is not None  # they are found before anything is rendered
+        colorist = ShotColorist(
+            colorizer, plan.shots.shots, film_geometry(plan.video), options.vividness
+        )
+        analysed = prefetch(_analyse(plan, frames, colorizer), SHORT_QUEUE)
+        predicted = prefetch(colorist.colour(analysed), SHORT_QUEUE)
 
-    def finish(item: _Predicted) -> ColouredFrame:
+    def finish(item: Predicted) -> ColouredFrame:
         frame = item.frame
         picture = compose(plan, frame, item.colour, colorizer, options)
         return ColouredFrame(frame.index, frame.pts, frame.duration, picture, item.colour)
@@ -98,21 +97,21 @@ def _read_ahead(plan: FilmPlan) -> int:
     return int(np.clip(READ_AHEAD_BYTES // max(1, size), 1, MAX_READ_AHEAD))
 
 
-def _analyse(plan: FilmPlan, frames: Iterator[Frame], colorizer: Colorizer) -> Iterator[_Analysed]:
+def _analyse(plan: FilmPlan, frames: Iterator[Frame], colorizer: Colorizer) -> Iterator[Analysed]:
     geometry = film_geometry(plan.video)
     with closed_after(frames):
         for frame in frames:
-            yield _Analysed(frame, colorizer.proxy(frame.luma, plan.video.coding, geometry))
+            yield analyse(frame, colorizer.proxy(frame.luma, plan.video.coding, geometry))
 
 
 def _predict(
     plan: FilmPlan,
-    analysed: Iterator[_Analysed],
+    analysed: Iterator[Analysed],
     colorizer: Colorizer,
     options: ColorizeOptions,
     batch: int,
     recolorer: Recolorer | None,
-) -> Iterator[_Predicted]:
+) -> Iterator[Predicted]:
     geometry = film_geometry(plan.video)
     with closed_after(analysed):
         for group in batched(analysed, batch):
@@ -124,7 +123,7 @@ def _predict(
                 originals = [original_rgb(a.frame, plan.video, size) for a in group]
                 colours = recolorer.predict(proxies, originals, geometry)
             for a, colour in zip(group, colours, strict=True):
-                yield _Predicted(a.frame, colour)
+                yield Predicted(a.frame, colour)
 
 
 def compose(

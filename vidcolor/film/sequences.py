@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.colorizer import Colorizer
-from vidcolor.film.job import FilmResult, run_plan
+from vidcolor.film.job import FilmResult, run_plan, with_shots
 from vidcolor.film.plan import FilmPlan, plan_encoding, refuse_existing, wanted_range, with_range
 from vidcolor.media.sequence import (
     SEQUENCE_MUXER,
@@ -59,14 +60,11 @@ def colorize_sequence(
     plan = plan_sequence(sequence, path, options)
     colorizer = colorizer or Colorizer.of(options)
     provenance = colorizer.provenance(options)
-    reader = SequenceReader(
-        sequence,
-        plan.video,
-        options.grey_from,
-        plan.start_s,
-        plan.end_s,
-        own_colour=bool(options.trust),
+    read = partial(
+        SequenceReader, sequence, plan.video, options.grey_from, plan.start_s, plan.end_s
     )
+    plan = with_shots(plan, read(), options, progress)
+    reader = read(own_colour=bool(options.trust))
     num_frames, said, doubts = run_plan(
         plan,
         reader,

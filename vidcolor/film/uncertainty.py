@@ -1,7 +1,6 @@
 """Which shots of a film are doubtful, and where in them: gathered while the film is coloured.
 
-Of the running shot one mean and one frame are kept, of finished shots a few numbers. Shots are
-told apart for this list alone; the colour does not depend on it.
+Of the running shot one mean and one frame are kept, of finished shots a few numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import numpy as np
 
 from vidcolor.film.plan import film_geometry, stream_origin
 from vidcolor.temporal.doubt import Region, find_regions, need_of, to_grid
-from vidcolor.temporal.shots import CutDetector
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,7 +111,8 @@ class DoubtCollector:
     def __init__(self, plan: FilmPlan) -> None:
         self._plan = plan
         self._origin = stream_origin(plan.video)
-        self._cuts = CutDetector()
+        assert plan.shots is not None  # they are found before anything is rendered
+        self._firsts = frozenset(shot.first for shot in plan.shots.shots)
         self._running: _Shot | None = None
         self._shots: list[ShotDoubts] = []
 
@@ -131,7 +130,7 @@ class DoubtCollector:
         luma = to_grid(colour.proxy, colour.confidence.shape)
         need = need_of(colour.confidence, colour.ab, luma)
         moment = _Moment(index, start_s, start_s + duration * base, need, colour.confidence, luma)
-        if self._cuts.feed(colour.proxy) or self._running is None:
+        if index in self._firsts or self._running is None:
             self._close()
             self._running = _Shot(moment)
         self._running.add(moment)

@@ -160,7 +160,7 @@ def _stepping_over(sights: Iterator[Sight[T]], estimator: FlowEstimator) -> Iter
         sight = ahead.popleft()
         if good is None:
             good = None if sight.look.is_blank else sight
-            sight.has_fallen_out = sight.look.is_blank
+            sight.has_fallen_out |= sight.look.is_blank
             if sight.step is not None:  # black film before the shot's first picture
                 sight.step = standing_still(sight.look.luma.shape)
             yield sight

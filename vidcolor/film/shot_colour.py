@@ -1,0 +1,197 @@
+"""Steady colour, shot by shot: frames are joined by flow, key frames coloured, the rest filled in.
+
+A shot's colour depends on its own frames alone. In a dissolve each frame is coloured with the one
+of the two shots that it shows more of, and the colour of both passes over evenly.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidcolor.colorizer import CELL, Colour, Geometry
+from vidcolor.film.pipeline import closed_after, parallel
+from vidcolor.generators.predictor import HintArrays
+from vidcolor.temporal.flow import DisFlow, look_at, measure
+from vidcolor.temporal.propagate import Opinion, Propagator, Remembered
+from vidcolor.temporal.stretches import Sight, stretches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from vidcolor.colorizer import Colorizer
+    from vidcolor.media.read import Frame
+    from vidcolor.temporal.flow import Look
+    from vidcolor.temporal.shots import Shot
+
+    Array = NDArray[np.float32]
+
+FLOW_WORKERS = 2
+"""Threads that measure flow, which one could not do as fast as a quick encoder writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """A frame and the small upright copies that are looked at in its stead."""
+
+    frame: Frame
+    proxy: Array
+    """What the generator sees: (h, w) float32 in [0, 1]."""
+    look: Look
+    """What flow sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """A frame and its colour."""
+
+    frame: Frame
+    colour: Colour
+
+
+def analyse(frame: Frame, proxy: Array) -> Analysed:
+    """Prepare a frame from its proxy."""
+    return Analysed(frame, proxy, look_at(proxy))
+
+
+class ShotColorist:
+    """Colours a film shot by shot, with one generator."""
+
+    def __init__(
+        self,
+        colorizer: Colorizer,
+        shots: Sequence[Shot],
+        geometry: Geometry,
+        vividness: float | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            colorizer: its `predict` is called from the thread that asks for frames.
+            shots: all of the film's; the last one takes whatever follows.
+            geometry: of the film's frames.
+            vividness: see `Colorizer.predict`.
+        """
+        self._colorizer, self._geometry, self._vividness = colorizer, geometry, vividness
+        self._shots = shots
+        self._estimator = DisFlow()
+
+    def colour(self, frames: Iterator[Analysed]) -> Iterator[Predicted]:
+        """Colour every frame, in order; some 50 of them are under way at a time."""
+        with closed_after(frames):
+            yield from _dissolved(self._by_shots(frames), self._shots)
+
+    def _by_shots(self, frames: Iterator[Analysed]) -> Iterator[Predicted]:
+        walls = [wall_of(shot) for shot in self._shots[1:]]
+        sights = self._sights(frames, frozenset(walls))
+        with closed_after(sights):
+            propagator = Propagator(self._ask)
+            for begin, end in itertools.pairwise([0, *walls, None]):
+                count = None if end is None else end - (begin or 0)
+                runs = stretches(itertools.islice(sights, count), self._estimator)
+                for item, colour in propagator.colour(runs):
+                    yield Predicted(item.frame, self._as_stored(item, colour))
+
+    def _sights(
+        self, frames: Iterable[Analysed], walls: frozenset[int]
+    ) -> Iterator[Sight[Analysed]]:
+        """Frames with the flow from the one before, where that is of the same shot."""
+        mixed = frozenset(
+            n for shot in self._shots for n in range(shot.first, shot.first + shot.mixed)
+        )
+
+        def see(pair: tuple[Analysed | None, Analysed]) -> Sight[Analysed]:
+            before, here = pair
+            step = None
+            if before is not None and here.frame.index not in walls:
+                step = measure(before.look, here.look, self._estimator)
+            return Sight(here, here.look, step, here.frame.index in mixed)
+
+        return parallel(see, _with_the_one_before(frames), FLOW_WORKERS, FLOW_WORKERS + 1)
+
+    def _ask(self, item: Analysed, known: Remembered | None) -> Opinion:
+        """What the generator says of a frame, upright."""
+        upright = Geometry(width=item.proxy.shape[1], height=item.proxy.shape[0])
+        hints = None if known is None else HintArrays(known.ab[None], known.density[None])
+        colour = self._colorizer.predict([item.proxy], upright, self._vividness, hints)[0]
+        return Opinion(colour.ab, colour.confidence)
+
+    def _as_stored(self, item: Analysed, colour: Array) -> Colour:
+        """(h, w, 3) a*, b*, confidence on the flow's grid -> on the generator's, turned back."""
+        import cv2
+
+        height, width = item.proxy.shape
+        size = (width // CELL, height // CELL)
+        method = cv2.INTER_AREA if size[0] < colour.shape[1] else cv2.INTER_LINEAR
+        coarse = np.asarray(cv2.resize(colour, size, interpolation=method), np.float32)
+        planes = np.ascontiguousarray(self._geometry.to_stored(coarse.transpose(2, 0, 1)))
+        proxy = np.ascontiguousarray(self._geometry.to_stored(item.proxy))
+        return Colour(planes[:2], planes[2], proxy)
+
+
+def wall_of(shot: Shot) -> int:
+    """The first frame that is coloured as part of a shot: in a dissolve the middle one."""
+    return shot.first + shot.mixed // 2
+
+
+def _with_the_one_before(
+    frames: Iterable[Analysed],
+) -> Iterator[tuple[Analysed | None, Analysed]]:
+    before = None
+    for frame in frames:
+        yield before, frame
+        before = frame
+
+
+def _dissolved(frames: Iterator[Predicted], shots: Iterable[Shot]) -> Iterator[Predicted]:
+    """Lead colour over from shot to shot where the picture dissolves.
+
+    Frames before the wall wait for the colour at the wall; those after it get some of the last
+    colour before it.
+    """
+    dissolves = deque(shot for shot in shots if shot.mixed)
+    waiting: list[Predicted] = []
+    last: Colour | None = None
+    for item in frames:
+        number = item.frame.index
+        if not dissolves or number < dissolves[0].first:
+            last = item.colour
+            yield item
+            continue
+        shot = dissolves[0]
+        if number < wall_of(shot):
+            waiting.append(item)
+            continue
+        for early in waiting:
+            share = _share(early.frame.index, shot)
+            yield replace(early, colour=_blended(early.colour, item.colour, share))
+        last = waiting[-1].colour if waiting else last
+        waiting.clear()
+        if last is None:
+            yield item
+        else:
+            share = _share(number, shot)
+            yield replace(item, colour=_blended(item.colour, last, 1 - share))
+        if number == shot.first + shot.mixed - 1:
+            dissolves.popleft()
+            last = item.colour
+    yield from waiting
+
+
+def _share(number: int, shot: Shot) -> float:
+    """Of the shot that comes, in one of the frames that it dissolves in with."""
+    return (number - shot.first + 1) / (shot.mixed + 1)
+
+
+def _blended(colour: Colour, other: Colour, share: float) -> Colour:
+    return replace(
+        colour,
+        ab=colour.ab + np.float32(share) * (other.ab - colour.ab),
+        confidence=colour.confidence + np.float32(share) * (other.confidence - colour.confidence),
+    )
