@@ -31,7 +31,7 @@ def start(film: Path, folder: Path, *more: str) -> subprocess.Popen[str]:
     process = spawn_flat("colorize", film, "-o", folder / "out.mp4", "--json", *more, cwd=folder)
     assert process.stdout is not None
     for line in process.stdout:
-        if '"progress"' in line:
+        if '"progress"' in line and '"colour"' in line:
             break
     assert process.poll() is None
     assert partials(folder)

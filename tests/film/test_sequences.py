@@ -330,7 +330,7 @@ def test_default_names_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_progress_is_told_for_every_frame(flat: Colorizer, tmp_path: Path) -> None:
     source = scan(tmp_path / "scan", ".png", 8)
-    seen: list[tuple[int, int | None]] = []
-    note: Callable[[Any], None] = lambda step: seen.append((step.done, step.total))  # noqa: E731
+    seen: list[tuple[str, int, int | None]] = []
+    note: Callable[[Any], None] = lambda s: seen.append((s.stage, s.done, s.total))  # noqa: E731
     colorize_sequence(source, tmp_path / "a.mp4", ARCHIVE, colorizer=flat, progress=note)
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert seen == [(stage, n, 3) for stage in ("look", "colour") for n in (1, 2, 3)]

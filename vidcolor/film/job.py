@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from vidcolor.media.planes import VideoFrame
 
 
+_NO_FRAME = "no frame could be read between --start and --end"
+
+
 @dataclass(frozen=True, slots=True)
 class FilmResult:
     """What came of a film."""
@@ -150,6 +153,8 @@ def with_shots(
             progress(Progress(plan.info.path, "look", done, plan.expected_frames))
 
     shots = find_shots(reader.frames(), plan.video, tell)
+    if not shots.num_frames:
+        raise InputError(f"{plan.info.path}: {_NO_FRAME}")
     return replace(plan, shots=shots)
 
 
@@ -214,7 +219,7 @@ def _pump(
             if progress is not None:
                 progress(Progress(source, "colour", count, plan.expected_frames))
     if not count:
-        raise InputError(f"{source}: no frame could be read between --start and --end")
+        raise InputError(f"{source}: {_NO_FRAME}")
     writer.finish()
     if confidence is not None:
         confidence.finish()

@@ -41,6 +41,8 @@ def find_shots(
             firsts.append(count - 1)
         if progress is not None:
             progress(count)
+    if not count:
+        return ShotList((), 0)
     return ShotList(
         tuple(
             Shot(first, last, "cut" if first else "start")
