@@ -34,6 +34,9 @@ CELL = 4
 that reaches beyond the right edge would shift all colour to the left."""
 MAX_ASPECT = 4.0
 """A panorama's proxy is not made longer than this many short sides; it is squeezed instead."""
+LEFT_SITED = 0.25
+"""How far left of the middle of its two luma columns a chroma sample lies, in chroma columns; see
+`_subsample`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +213,8 @@ class Colorizer:
         grey = coarse.astype(np.float32).reshape(rows, columns)
         chroma = ab_to_cbcr(colour.ab, grey, matrix) * np.float32(saturation)
         guide = coding.luma_to_unit(_subsample(luma, subsampling))
-        raised = self._upsample(chroma, colour.proxy, guide)
+        left = LEFT_SITED if subsampling[0] == 1 else 0.0
+        raised = self._upsample(chroma, colour.proxy, guide, left)
         cb, cr = np.ascontiguousarray(raised[..., 0]), np.ascontiguousarray(raised[..., 1])
         compress_to_gamut(cb, cr, guide, matrix)
         return cb, cr
