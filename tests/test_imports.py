@@ -16,7 +16,7 @@ LAYERS = {
     "mark": 2,
     "generators": 3, "media": 3, "temporal": 3,
     "hints": 4,
-    "colorizer": 5, "recolor": 6,
+    "colorizer": 5, "recolor": 6, "told": 6,
     "film": 7, "photos": 7, "training": 7,
     "work": 8, "evaluation": 9,
     "cli": 10, "__main__": 11,

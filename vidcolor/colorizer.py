@@ -153,6 +153,11 @@ class Colorizer:
         upright: Array = np.ascontiguousarray(geometry.to_upright(coding.luma_to_unit(small)))
         return upright
 
+    def proxy_of(self, luma: Array) -> Array:
+        """The proxy of an upright picture with square pixels, from its Y' in [0, 1]: (H, W)."""
+        codes, coding = np.rint(luma * 255).astype(np.uint8), Coding(8, full_range=True)
+        return self.proxy(codes, coding, Geometry(width=luma.shape[1], height=luma.shape[0]))
+
     def predict(
         self,
         proxies: Sequence[Array],

@@ -41,7 +41,8 @@ class Hint:
     time: Fraction | None = None
     """Seconds into a film."""
     frame: int | None = None
-    """Number of a film's frame, from 0."""
+    """Number of a film's frame, from 0 at the first that is coloured; without a time either it is
+    that one."""
     name: str = "the hint"
     """What messages call it."""
 
@@ -98,12 +99,14 @@ class ColorizeOptions:
     saturation: float = 1.0
     """Gain of the chroma, 0 (grey) to 3; what the gamut cannot show is drawn in softly."""
     hints: tuple[Hint, ...] | Path | None = None
-    """Colours that a person knows, or a file of them (see `vidcolor.hints.rows`); of photos."""
+    """Colours that a person knows, or a file of them (see `vidcolor.hints.rows`). In a film each
+    colours its object through the shot that it lies in."""
     reference: Path | None = None
     """A picture whose colours are taken over: in place where it shows the same, and as a palette
-    where it shows the like; for photos."""
+    where it shows the like."""
     reference_time: Fraction | None = None
-    """Seconds into a film at which `reference` was taken."""
+    """Seconds into a film at which `reference` shows it, for the shot around; None to find the
+    shots that it shows, or to lend its palette to all if it shows none."""
     trust: float | None = None
     """For colour originals: 0 (their colour is left aside) to 1 (it is followed as far as it can be
     believed); None if it is not looked at."""
@@ -141,6 +144,8 @@ class ColorizeOptions:
             )
         if self.trust is not None and not 0 <= self.trust <= 1:
             raise UsageError(f"trust must lie between 0 and 1, not {self.trust}")
+        if self.per_frame and (self.hints or self.reference is not None):
+            raise UsageError("hints colour whole shots; per-frame colouring has no use for them")
         if self.trust is not None and (self.hints or self.reference is not None):
             raise UsageError("trust in the original's colour and hints do not go together yet")
         if not 1 <= self.batch <= 64:
@@ -179,18 +184,6 @@ class ColorizeOptions:
         """Files of a person's that are read beside the source, and so must not be written."""
         named = (self.hints if isinstance(self.hints, Path) else None, self.reference, self.shots)
         return tuple(path for path in named if path is not None)
-
-    def refuse_hints(self, source: Path) -> None:
-        """For what is no photograph.
-
-        Raises:
-            UsageError: there are hints or a reference.
-        """
-        if self.hints or self.reference is not None:
-            raise UsageError(
-                f"{source}: hints and references are for photographs so far; leave them out, or "
-                "colour the frame as a picture"
-            )
 
     def to_json(self) -> dict[str, Any]:
         """All options in plain values."""

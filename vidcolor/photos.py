@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.colorizer import Colorizer, Geometry
-from vidcolor.colour.ycbcr import Coding
 from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.files import check_companion, check_target, published, refuse_overwriting
 from vidcolor.hints.find import find_known
 from vidcolor.hints.known import Known, keep_discs
-from vidcolor.hints.palette import Guess
 from vidcolor.hints.rows import hints_for, rows_of
 from vidcolor.hints.turns import displayed
 from vidcolor.mark import draw_mark
@@ -27,6 +25,7 @@ from vidcolor.options import ColorizeOptions
 from vidcolor.provenance import Provenance
 from vidcolor.recolor import NO_COLOUR, Recolorer, recolorer_of
 from vidcolor.temporal.doubt import find_regions, need_of, to_grid
+from vidcolor.told import guess_of, predict_told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidcolor.colorizer import Colour
+    from vidcolor.generators.predictor import HintArrays
+    from vidcolor.hints.palette import Guess
     from vidcolor.hints.spots import Spot
     from vidcolor.media.stills import Still
     from vidcolor.temporal.doubt import Region
@@ -161,17 +162,14 @@ def predict_still(
     """What the generator says of one picture, led by what is known of it."""
     geometry = _geometry(still)
     proxy = colorizer.proxy(still.luma, still.coding, geometry)
-    with _PREDICTING:
-        colour = colorizer.predict([proxy], geometry, vividness)[0]
-    if known is None or known.is_nothing:
-        return colour
-    guess = _guess_of(colour)
-    if colorizer.accepts_hints:
-        hints = known.for_generator(guess, geometry.quarter_turns)
+
+    def predict(hints: HintArrays | None) -> Colour:
         with _PREDICTING:
-            colour = colorizer.predict([proxy], geometry, vividness, hints)[0]
-    ab, share = known.settle(colour.ab, colour.proxy, colorizer.accepts_hints)
-    return replace(colour, ab=ab, confidence=np.maximum(colour.confidence, share))
+            return colorizer.predict([proxy], geometry, vividness, hints)[0]
+
+    if known is None or known.is_nothing:
+        return predict(None)
+    return predict_told(predict, known, colorizer.accepts_hints, geometry.quarter_turns).colour
 
 
 def _recolour(
@@ -195,17 +193,12 @@ def _geometry(still: Still) -> Geometry:
     )
 
 
-def _guess_of(colour: Colour) -> Guess:
-    return Guess(to_grid(colour.proxy, colour.confidence.shape), colour.ab, colour.confidence)
-
-
 def _guess(luma: Array, colorizer: Colorizer, vividness: float | None) -> Guess:
     """What the generator says of an upright picture without hints, from its Y' in [0, 1]."""
-    codes, coding = np.rint(luma * 255).astype(np.uint8), Coding(8, full_range=True)
+    proxy = colorizer.proxy_of(luma)
     geometry = Geometry(width=luma.shape[1], height=luma.shape[0])
-    proxy = colorizer.proxy(codes, coding, geometry)
     with _PREDICTING:
-        return _guess_of(colorizer.predict([proxy], geometry, vividness)[0])
+        return guess_of(colorizer.predict([proxy], geometry, vividness)[0])
 
 
 def _displayed_size(still: Still) -> tuple[int, int]:

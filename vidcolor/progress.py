@@ -13,7 +13,8 @@ class Progress:
 
     source: Path
     stage: str
-    """What is being done: ``look``, ``colour`` or ``compare`` (frames), or ``pictures`` (files)."""
+    """What is being done: ``look``, ``hints``, ``colour`` or ``compare`` (frames), or
+    ``pictures`` (files)."""
     done: int
     total: int | None
     """None while nobody knows."""

@@ -135,14 +135,10 @@ def gather(
 
 
 def _check_hints(items: Sequence[Item], options: ColorizeOptions) -> None:
-    """See to it that every hint has its picture, and that films have none, before the work."""
-    hints = rows_of(options)
-    check_pictures(hints, [item.source for item in items])
+    """See to it before the work that every hint has its picture or film."""
+    check_pictures(rows_of(options), [item.source for item in items])
     if options.reference is not None and not options.reference.exists():
         raise InputError(f"{options.reference}: no such file")
-    for item in items:
-        if item.kind != "photo" and item.problem is None:
-            replace(options, hints=hints_for(hints, item.source)).refuse_hints(item.source)
 
 
 def _items_of(

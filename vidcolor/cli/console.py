@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 _LOG_EVERY_S = 10.0
 _JSON_EVERY_S = 1.0
 _USUAL_COLUMNS = 80
-_UNITS = {"look": "frame", "colour": "frame", "compare": "frame", "pictures": "picture"}
+_UNITS = {
+    "look": "frame",
+    "hints": "frame",
+    "colour": "frame",
+    "compare": "frame",
+    "pictures": "picture",
+}
 
 
 @dataclass

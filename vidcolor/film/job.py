@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
+from array import array
+from collections import deque
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,12 +15,13 @@ from vidcolor.colorizer import Colorizer
 from vidcolor.errors import InputError
 from vidcolor.files import check_companion, published
 from vidcolor.film.confidence import ConfidenceFilm
+from vidcolor.film.follow import Pins, follow_hints
 from vidcolor.film.plan import FilmPlan, default_target, plan_film, refuse_existing
 from vidcolor.film.render import ColouredFrame, render
-from vidcolor.film.shot_list import find_shots
+from vidcolor.film.shot_list import ShotList, find_shots, read_shots
 from vidcolor.film.uncertainty import DoubtCollector, ShotDoubts
 from vidcolor.media.company import Company
-from vidcolor.media.read import Damage, FilmReader, Frame
+from vidcolor.media.read import FilmReader
 from vidcolor.media.sequence import SEQUENCE_MUXER, ImageSequence, SequenceWriter
 from vidcolor.media.tags import film_tags
 from vidcolor.media.write import FilmWriter
@@ -29,9 +32,11 @@ from vidcolor.provenance import film_tags as provenance_tags
 from vidcolor.recolor import NO_COLOUR, Recolorer, recolorer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
+    from fractions import Fraction
 
     from vidcolor.media.planes import VideoFrame
+    from vidcolor.media.read import Frame, Reader
 
 
 _NO_FRAME = "no frame could be read between --start and --end"
@@ -72,16 +77,6 @@ class PictureWriter(Protocol):
         ...
 
 
-class Reader(Protocol):
-    """Where frames come from: a film or an image sequence."""
-
-    damage: Damage
-
-    def frames(self) -> Iterator[Frame]:
-        """Every frame, in order."""
-        ...
-
-
 def colorize_film(
     source: Path | str,
     target: Path | str | None = None,
@@ -115,20 +110,29 @@ def colorize_film(
     plan = plan_film(source, path, options)
     colorizer = colorizer or Colorizer.of(options)
     provenance = colorizer.provenance(options)
-    read = partial(FilmReader, source, plan.video, options.grey_from, plan.start_s, plan.end_s)
-    plan = with_shots(plan, read(), options, progress)
-    reader = read()
+    read = partial(FilmReader, source, plan.video, options.grey_from)
+    plan = look_through(plan, read(plan.start_s, plan.end_s), options, progress)
+    pins, about_hints = pinned(plan, read, colorizer, options, progress)
+    reader = read(plan.start_s, plan.end_s)
     shift_s = plan.shift_pts * plan.video.time_base
     company = Company(source, plan.company, shift_s, plan.start_s, plan.end_s)
     num_frames, said, doubts = run_plan(
-        plan, reader, company, film_tags(source), colorizer, options, provenance, progress
+        plan,
+        reader,
+        company,
+        film_tags(source),
+        colorizer,
+        options,
+        provenance,
+        progress,
+        pins=pins,
     )
     return FilmResult(
         source=source,
         target=path,
         num_frames=num_frames,
         seconds=time.monotonic() - began,
-        warnings=(*plan.warnings, *said, *reader.damage.describe()),
+        warnings=(*plan.warnings, *about_hints, *said, *reader.damage.describe()),
         damaged=reader.damage.is_damaged,
         provenance=provenance,
         plan=plan,
@@ -136,26 +140,60 @@ def colorize_film(
     )
 
 
-def with_shots(
+def look_through(
     plan: FilmPlan,
     reader: Reader,
     options: ColorizeOptions,
     progress: ProgressCallback | None = None,
 ) -> FilmPlan:
-    """The plan with the film's shots: those that a person lists, else those that are found.
+    """The plan with the film's shots, found or listed by a person, and its time stamps.
 
     Raises:
-        InputError: the film cannot be read through, or the list cannot; or has it no frame.
+        InputError: the film or the list cannot be read; the film has no frame, or the list is of
+            another film.
     """
+    pts = array("q")
 
-    def tell(done: int) -> None:
-        if progress is not None:
-            progress(Progress(plan.info.path, "look", done, plan.expected_frames))
+    def frames() -> Iterator[Frame]:
+        for frame in reader.frames():
+            pts.append(frame.pts)
+            yield frame
+            if progress is not None:
+                progress(Progress(plan.info.path, "look", len(pts), plan.expected_frames))
 
-    shots = find_shots(reader.frames(), plan.video, tell)
-    if not shots.num_frames:
+    if options.shots is None:
+        shots = find_shots(frames(), plan.video)
+    else:
+        shots = read_shots(options.shots)
+        deque(frames(), maxlen=0)
+        _check_length(options.shots, shots, plan.info.path, len(pts))
+    if not pts:
         raise InputError(f"{plan.info.path}: {_NO_FRAME}")
-    return replace(plan, shots=shots)
+    return replace(plan, shots=shots, pts=pts)
+
+
+def _check_length(path: Path, shots: ShotList, source: Path, num_frames: int) -> None:
+    if shots.num_frames != num_frames:
+        raise InputError(
+            f"{path}: its shots have {shots.num_frames} frames and {source} has {num_frames} to "
+            "colour; make the list with the same --start and --end"
+        )
+
+
+def pinned(
+    plan: FilmPlan,
+    read: Callable[[Fraction | None, Fraction | None], Reader],
+    colorizer: Colorizer,
+    options: ColorizeOptions,
+    progress: ProgressCallback | None = None,
+) -> tuple[Pins | None, tuple[str, ...]]:
+    """What hints and reference make of key frames; see `follow_hints`."""
+
+    def tell(done: int, total: int) -> None:
+        if progress is not None:
+            progress(Progress(plan.info.path, "hints", done, total))
+
+    return follow_hints(plan, read, colorizer, options, tell)
 
 
 def run_plan(
@@ -168,6 +206,7 @@ def run_plan(
     provenance: Provenance,
     progress: ProgressCallback | None = None,
     sequence: ImageSequence | None = None,
+    pins: Pins | None = None,
 ) -> tuple[int, tuple[str, ...], tuple[ShotDoubts, ...]]:
     """Render what a reader yields, and publish it when it is complete.
 
@@ -183,14 +222,14 @@ def run_plan(
         confidence = _confidence_film(plan, options, stack)
         if encoder.muxer == SEQUENCE_MUXER:
             pictures = SequenceWriter(target, encoder, video, provenance, sequence, options)
-            frames = render(plan, reader.frames(), colorizer, options, recolorer)
+            frames = render(plan, reader.frames(), colorizer, options, recolorer, pins)
             count = _pump(plan, frames, pictures, doubts, confidence, progress)
             return count, (*pictures.warnings, *_about(recolorer)), doubts.finish()
         partial = stack.enter_context(published(target, options.force))
         film = stack.enter_context(
             FilmWriter(partial, encoder, video, others, tags, plan.shift_pts, target)
         )
-        frames = render(plan, reader.frames(), colorizer, options, recolorer)
+        frames = render(plan, reader.frames(), colorizer, options, recolorer, pins)
         count = _pump(plan, frames, film, doubts, confidence, progress)
     return count, _about(recolorer), doubts.finish()
 

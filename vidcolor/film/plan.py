@@ -50,6 +50,8 @@ class FilmPlan:
     warnings: tuple[str, ...]
     shots: ShotList | None = None
     """None until the film has been looked through."""
+    pts: Sequence[int] = ()
+    """When each frame is shown, in the source's time base; likewise."""
 
     @property
     def video(self) -> VideoInfo:
@@ -80,9 +82,8 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
 
     Raises:
         InputError: the source cannot be read or has no picture.
-        UsageError: the target or the encoder cannot hold it, or there are hints.
+        UsageError: the target or the encoder cannot hold it.
     """
-    options.refuse_hints(source)
     info = probe(source)
     full_range = wanted_range(info.video, options)
     encoder = plan_encoding(with_range(info.video, full_range), target, options)

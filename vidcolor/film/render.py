@@ -11,7 +11,8 @@ import numpy as np
 from vidcolor.colour.ycbcr import Coding, recode
 from vidcolor.film.pipeline import batched, closed_after, parallel, prefetch
 from vidcolor.film.plan import FilmPlan, film_geometry
-from vidcolor.film.shot_colour import Analysed, Predicted, ShotColorist, analyse
+from vidcolor.film.shot_colour import Predicted, ShotColorist
+from vidcolor.film.sights import Analysed, analyse
 from vidcolor.mark import draw_mark
 from vidcolor.media.original import original_rgb
 from vidcolor.media.planes import picture_with_chroma
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from vidcolor.colorizer import Colorizer, Colour
     from vidcolor.colour.ycbcr import Plane
+    from vidcolor.film.follow import Pins
     from vidcolor.media.planes import VideoFrame
     from vidcolor.media.read import Frame
     from vidcolor.options import ColorizeOptions
@@ -58,6 +60,7 @@ def render(
     colorizer: Colorizer,
     options: ColorizeOptions,
     recolorer: Recolorer | None = None,
+    pins: Pins | None = None,
 ) -> Generator[ColouredFrame, None, None]:
     """Colour frames, in order, each exactly once.
 
@@ -76,7 +79,7 @@ def render(
     else:
         assert plan.shots is not None  # they are found before anything is rendered
         colorist = ShotColorist(
-            colorizer, plan.shots.shots, film_geometry(plan.video), options.vividness
+            colorizer, plan.shots.shots, film_geometry(plan.video), options.vividness, pins
         )
         analysed = prefetch(_analyse(plan, frames, colorizer), SHORT_QUEUE)
         predicted = prefetch(colorist.colour(analysed), SHORT_QUEUE)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.colorizer import Colorizer
-from vidcolor.film.job import FilmResult, run_plan, with_shots
+from vidcolor.film.job import FilmResult, look_through, pinned, run_plan
 from vidcolor.film.plan import FilmPlan, plan_encoding, refuse_existing, wanted_range, with_range
 from vidcolor.media.sequence import (
     SEQUENCE_MUXER,
@@ -60,11 +60,10 @@ def colorize_sequence(
     plan = plan_sequence(sequence, path, options)
     colorizer = colorizer or Colorizer.of(options)
     provenance = colorizer.provenance(options)
-    read = partial(
-        SequenceReader, sequence, plan.video, options.grey_from, plan.start_s, plan.end_s
-    )
-    plan = with_shots(plan, read(), options, progress)
-    reader = read(own_colour=bool(options.trust))
+    read = partial(SequenceReader, sequence, plan.video, options.grey_from)
+    plan = look_through(plan, read(plan.start_s, plan.end_s), options, progress)
+    pins, about_hints = pinned(plan, read, colorizer, options, progress)
+    reader = read(plan.start_s, plan.end_s, own_colour=bool(options.trust))
     num_frames, said, doubts = run_plan(
         plan,
         reader,
@@ -75,13 +74,14 @@ def colorize_sequence(
         provenance,
         progress,
         sequence,
+        pins,
     )
     return FilmResult(
         source=source,
         target=path,
         num_frames=num_frames,
         seconds=time.monotonic() - began,
-        warnings=(*plan.warnings, *reader.warnings, *said, *reader.damage.describe()),
+        warnings=(*plan.warnings, *reader.warnings, *about_hints, *said, *reader.damage.describe()),
         damaged=reader.damage.is_damaged,
         provenance=provenance,
         plan=plan,
@@ -103,9 +103,8 @@ def plan_sequence(sequence: ImageSequence, target: Path, options: ColorizeOption
 
     Raises:
         InputError: none of its pictures can be read.
-        UsageError: the target or the encoder cannot hold it, or there are hints.
+        UsageError: the target or the encoder cannot hold it.
     """
-    options.refuse_hints(sequence.path)
     info = probe_sequence(sequence, options.fps or DEFAULT_FPS, options.grey_from)
     full_range = wanted_range(info.video, options)
     encoder = plan_encoding(with_range(info.video, full_range), target, options)

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.colorizer import CELL, Colour, Geometry
-from vidcolor.film.pipeline import closed_after, parallel
+from vidcolor.film.pipeline import closed_after
+from vidcolor.film.sights import sights_of, wall_of
 from vidcolor.generators.predictor import HintArrays
-from vidcolor.temporal.flow import DisFlow, look_at, measure
+from vidcolor.temporal.flow import DisFlow
 from vidcolor.temporal.propagate import Opinion, Propagator, Remembered
-from vidcolor.temporal.stretches import Sight, stretches
+from vidcolor.temporal.stretches import stretches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,25 +27,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidcolor.colorizer import Colorizer
+    from vidcolor.film.follow import Pins
+    from vidcolor.film.sights import Analysed
     from vidcolor.media.read import Frame
-    from vidcolor.temporal.flow import Look
+    from vidcolor.temporal.pins import Pinned
     from vidcolor.temporal.shots import Shot
 
     Array = NDArray[np.float32]
-
-FLOW_WORKERS = 2
-"""Threads that measure flow, which one could not do as fast as a quick encoder writes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Analysed:
-    """A frame and the small upright copies that are looked at in its stead."""
-
-    frame: Frame
-    proxy: Array
-    """What the generator sees: (h, w) float32 in [0, 1]."""
-    look: Look
-    """What flow sees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +42,6 @@ class Predicted:
 
     frame: Frame
     colour: Colour
-
-
-def analyse(frame: Frame, proxy: Array) -> Analysed:
-    """Prepare a frame from its proxy."""
-    return Analysed(frame, proxy, look_at(proxy))
 
 
 class ShotColorist:
@@ -69,6 +53,7 @@ class ShotColorist:
         shots: Sequence[Shot],
         geometry: Geometry,
         vividness: float | None = None,
+        pins: Pins | None = None,
     ) -> None:
         """Prepare.
 
@@ -77,9 +62,10 @@ class ShotColorist:
             shots: all of the film's; the last one takes whatever follows.
             geometry: of the film's frames.
             vividness: see `Colorizer.predict`.
+            pins: a person's colours in key frames; None if there are none.
         """
         self._colorizer, self._geometry, self._vividness = colorizer, geometry, vividness
-        self._shots = shots
+        self._shots, self._pins = shots, pins
         self._estimator = DisFlow()
 
     def colour(self, frames: Iterator[Analysed]) -> Iterator[Predicted]:
@@ -89,31 +75,18 @@ class ShotColorist:
 
     def _by_shots(self, frames: Iterator[Analysed]) -> Iterator[Predicted]:
         walls = [wall_of(shot) for shot in self._shots[1:]]
-        sights = self._sights(frames, frozenset(walls))
+        sights = sights_of(frames, self._shots, self._estimator)
+        wanted = frozenset() if self._pins is None else self._pins.wanted
         with closed_after(sights):
-            propagator = Propagator(self._ask)
-            for begin, end in itertools.pairwise([0, *walls, None]):
-                count = None if end is None else end - (begin or 0)
-                runs = stretches(itertools.islice(sights, count), self._estimator)
+            propagator = Propagator(self._ask, self._pinned)
+            for begin, end in zip([0, *walls], [*walls, None], strict=True):
+                shot = itertools.islice(sights, None if end is None else end - begin)
+                runs = stretches(shot, self._estimator, {n - begin for n in wanted})
                 for item, colour in propagator.colour(runs):
                     yield Predicted(item.frame, self._as_stored(item, colour))
 
-    def _sights(
-        self, frames: Iterable[Analysed], walls: frozenset[int]
-    ) -> Iterator[Sight[Analysed]]:
-        """Frames with the flow from the one before, where that is of the same shot."""
-        mixed = frozenset(
-            n for shot in self._shots for n in range(shot.first, shot.first + shot.mixed)
-        )
-
-        def see(pair: tuple[Analysed | None, Analysed]) -> Sight[Analysed]:
-            before, here = pair
-            step = None
-            if before is not None and here.frame.index not in walls:
-                step = measure(before.look, here.look, self._estimator)
-            return Sight(here, here.look, step, here.frame.index in mixed)
-
-        return parallel(see, _with_the_one_before(frames), FLOW_WORKERS, FLOW_WORKERS + 1)
+    def _pinned(self, item: Analysed) -> Pinned | None:
+        return None if self._pins is None else self._pins.at(item.frame.index)
 
     def _ask(self, item: Analysed, known: Remembered | None) -> Opinion:
         """What the generator says of a frame, upright."""
@@ -133,20 +106,6 @@ class ShotColorist:
         planes = np.ascontiguousarray(self._geometry.to_stored(coarse.transpose(2, 0, 1)))
         proxy = np.ascontiguousarray(self._geometry.to_stored(item.proxy))
         return Colour(planes[:2], planes[2], proxy)
-
-
-def wall_of(shot: Shot) -> int:
-    """The first frame that is coloured as part of a shot: in a dissolve the middle one."""
-    return shot.first + shot.mixed // 2
-
-
-def _with_the_one_before(
-    frames: Iterable[Analysed],
-) -> Iterator[tuple[Analysed | None, Analysed]]:
-    before = None
-    for frame in frames:
-        yield before, frame
-        before = frame
 
 
 def _dissolved(frames: Iterator[Predicted], shots: Iterable[Shot]) -> Iterator[Predicted]:

@@ -9,6 +9,7 @@ from vidcolor.temporal.shots import CutDetector, Shot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from vidcolor.media.probe import VideoInfo
     from vidcolor.media.read import Frame
@@ -50,3 +51,8 @@ def find_shots(
         ),
         count,
     )
+
+
+def read_shots(path: Path) -> ShotList:
+    """Read a list."""
+    raise NotImplementedError(path)

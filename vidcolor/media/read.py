@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import av
 
@@ -83,6 +83,16 @@ class Damage:
         if self.splices:
             said.append(f"the clock falls back {self.splices} times; the parts were lined up")
         return said
+
+
+class Reader(Protocol):
+    """Where frames come from: a film or an image sequence."""
+
+    damage: Damage
+
+    def frames(self) -> Iterator[Frame]:
+        """Every frame, in order."""
+        ...
 
 
 class FilmReader:

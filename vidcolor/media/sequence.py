@@ -223,10 +223,12 @@ class SequenceReader:
         """
         waiting: Frame | None = None
         wanted = ((n, path) for n, path in self._sequence.files.items() if self._is_wanted(n))
-        for index, (number, path) in enumerate(wanted):
+        index = -1
+        for number, path in wanted:
             still = self._still(path)
             if still is None:
                 continue
+            index += 1
             pts = number - self._sequence.first_number
             picture = _blank(still.luma, self._video.coding.bits)
             frame = Frame(index, pts, 1, still.luma, picture, still.own_colour)

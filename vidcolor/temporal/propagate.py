@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from vidcolor.temporal.pins import Pinned
     from vidcolor.temporal.stretches import Sight, Stretch
     from vidcolor.temporal.tracks import Track
 
@@ -44,6 +45,8 @@ NEW = 0.02
 """Share of a key frame that has not been seen before, from which on it is asked about again."""
 DENSITY = 0.5
 """Of the hints that remembered colour gives; the generator has learnt to weigh 0.1 to 0.6."""
+PIN_WEIGHT = 8.0
+"""Opinions that a person's word counts for."""
 FILL = 4.0
 """Reach, in pixels of the flow's grid, from which small holes are filled."""
 
@@ -79,19 +82,25 @@ class _State(NamedTuple):
 class _Key(Generic[T]):
     stretch: Stretch[T]
     own: _State
+    pinned: Pinned | None
 
 
 class Propagator(Generic[T]):
     """Colours one shot after another."""
 
-    def __init__(self, ask: Callable[[T, Remembered | None], Opinion]) -> None:
+    def __init__(
+        self,
+        ask: Callable[[T, Remembered | None], Opinion],
+        pinned: Callable[[T], Pinned | None] = lambda _: None,
+    ) -> None:
         """Prepare.
 
         Args:
             ask: what the generator says of what rides along with a frame, with or without hints;
                 the same whenever it is asked the same.
+            pinned: what a person's word makes of a key frame, None if nothing.
         """
-        self._ask = ask
+        self._ask, self._pinned = ask, pinned
         self._raise = GuidedUpsampler(radius=4)
 
     def colour(self, stretches: Iterator[Stretch[T]]) -> Iterator[tuple[T, Array]]:
@@ -108,7 +117,7 @@ class Propagator(Generic[T]):
         past: _State | None = None
         before: Array | None = None
         for stretch in stretches:
-            waiting.append(_Key(stretch, self._opinion(stretch.key, None)))
+            waiting.append(self._asked(stretch))
             if len(waiting) > LAG:
                 past, colour = self._settle(past, waiting)
                 yield from _filled(waiting.popleft().stretch, before, colour)
@@ -117,6 +126,14 @@ class Propagator(Generic[T]):
             past, colour = self._settle(past, waiting)
             yield from _filled(waiting.popleft().stretch, before, colour)
             before = colour
+
+    def _asked(self, stretch: Stretch[T]) -> _Key[T]:
+        own = self._opinion(stretch.key, None)
+        pinned = self._pinned(stretch.key.item)
+        if pinned is None:
+            return _Key(stretch, own, None)
+        weight = own.weight + np.float32(PIN_WEIGHT) * pinned.influence
+        return _Key(stretch, _State(_held(own.colour, pinned), weight), pinned)
 
     def _opinion(self, key: Sight[T], hints: Remembered | None) -> _State:
         ab, confidence = self._ask(key.item, hints)
@@ -141,7 +158,8 @@ class Propagator(Generic[T]):
             future = later.own if future is None else _joined(later.own, future)
             assert later.stretch.back is not None
             future = _carried(future, later.stretch.back)
-        return own, (own if future is None else _joined(own, future)).colour
+        colour = (own if future is None else _joined(own, future)).colour
+        return own, colour if key.pinned is None else _held(colour, key.pinned)
 
     def _asked_again(self, key: _Key[T], past: _State) -> _State:
         """The opinion of a key frame, of its new parts in the light of what is remembered."""
@@ -155,6 +173,12 @@ class Propagator(Generic[T]):
         share = smoothstep(1 - known, 0.3, 0.7)[..., None]
         colour = key.own.colour + share * (again.colour - key.own.colour)
         return _State(colour, key.own.weight)
+
+
+def _held(colour: Array, pinned: Pinned) -> Array:
+    """Colour with what is pinned in it."""
+    told = np.dstack([*pinned.ab, np.maximum(colour[..., 2], pinned.influence)])
+    return (colour + pinned.influence[..., None] * (told - colour)).astype(np.float32)
 
 
 def _carried(state: _State, track: Track) -> _State:

@@ -97,7 +97,11 @@ def stretches(
         between.append(sight)
         assert sight.step is not None  # only a shot's first frame has none
         track = one_later(track, sight.step)
-        shown = track.trust if sight.has_fallen_out else checked(track, sight.look, key.look)
+        shown = (
+            track.trust
+            if sight.has_fallen_out
+            else checked(track, sight.look.pattern, key.look.pattern)
+        )
         is_far = len(between) >= SPACING or float(shown.mean()) < LEAST_SHOWN
         is_due = is_far and not sight.has_fallen_out
         if is_due or number in wanted or len(between) >= LONGEST:
@@ -135,7 +139,7 @@ def _joined(key: Sight[T], frames: list[Sight[T]]) -> Iterator[Stretch[T]]:
 def _believed(track: Track, here: Sight[T], there: Sight[T]) -> Track:
     if here.has_fallen_out or there.has_fallen_out:
         return track
-    return Track(track.places, checked(track, here.look, there.look))
+    return Track(track.places, checked(track, here.look.pattern, there.look.pattern))
 
 
 def _least_seen(frames: list[Sight[T]], before: list[Track], after: list[Track]) -> int | None:

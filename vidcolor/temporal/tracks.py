@@ -13,7 +13,7 @@ from vidcolor.temporal.flow import grid, sample
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vidcolor.temporal.flow import Look, Step
+    from vidcolor.temporal.flow import Step
 
     Array = NDArray[np.float32]
 
@@ -49,18 +49,29 @@ def one_earlier(track: Track, step: Step) -> Track:
 
 
 def _through(track: Track, flow: Array, trust: Array) -> Track:
-    places = grid(flow.shape) + flow
-    return Track(sample(track.places, places), sample(track.trust, places) * trust)
+    return led_on(Track(grid(flow.shape) + flow, trust), track)
 
 
-def checked(track: Track, here: Look, there: Look) -> Array:
+def led_on(track: Track, further: Track) -> Track:
+    """From a frame to a second one, and from that to a third."""
+    return Track(
+        sample(further.places, track.places), sample(further.trust, track.places) * track.trust
+    )
+
+
+def checked(track: Track, here: Array, there: Array) -> Array:
     """The track's trust where both frames look the same, less where they do not.
 
     Errors of flow add up along a chain without any single step being inconsistent.
+
+    Args:
+        track: from one frame to another.
+        here: the pattern of the frame that it is of; see `Look`.
+        there: the other one's.
     """
     import cv2
 
-    differs = np.abs(here.pattern - sample(there.pattern, track.places))
+    differs = np.abs(here - sample(there, track.places))
     smooth = np.asarray(cv2.GaussianBlur(differs, (0, 0), _SMOOTH), np.float32)
     checked: Array = track.trust * (1 - smoothstep(smooth, ALIKE, UNLIKE))
     return checked
