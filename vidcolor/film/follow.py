@@ -39,7 +39,7 @@ from vidcolor.hints.spots import spots_of
 from vidcolor.temporal.flow import DisFlow, grid
 from vidcolor.temporal.pins import Chain, Moment, Pinned, Side, both_sides, one_side
 from vidcolor.temporal.stretches import stretches
-from vidcolor.temporal.tracks import Track
+from vidcolor.temporal.tracks import Track, came_back
 from vidcolor.temporal.upsample import GuidedUpsampler
 from vidcolor.told import guess_of, predict_told
 
@@ -65,6 +65,9 @@ MOST_CHAINS = 4
 """Frames with hints that are followed to one side at a time; the nearest count."""
 NOTICED = (1.0, 4.0)
 """Change of colour, in a*b* units, that a reference makes hardly and surely."""
+STRICT = (1.0, 3.0)
+"""Pixels that a link between key frames may miss itself by, there and back; less than elsewhere, as
+a person's colour stands out where it does not belong."""
 FORGOTTEN = 0.02
 """Influence below which a hint is followed no further."""
 
@@ -351,10 +354,10 @@ def _record(stretch: Stretch[Analysed]) -> Array:
     luma = stretch.key.look.luma
     if stretch.back is None:
         return np.stack([*[np.zeros_like(luma)] * 6, luma])
-    own = grid(luma.shape)
+    own, there, back = grid(luma.shape), stretch.before[-1], stretch.back
     planes = [
         np.concatenate([(track.places - own).transpose(2, 0, 1), track.trust[None]])
-        for track in (stretch.before[-1], stretch.back)
+        for track in (came_back(there, back, STRICT), came_back(back, there, STRICT))
     ]
     return np.concatenate([*planes, luma[None]])
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.colorizer import CELL, Colour, Geometry
+from vidcolor.colorizer import Colour, Geometry
 from vidcolor.film.pipeline import closed_after
 from vidcolor.film.sights import sights_of, wall_of
 from vidcolor.generators.predictor import HintArrays
@@ -96,14 +96,8 @@ class ShotColorist:
         return Opinion(colour.ab, colour.confidence)
 
     def _as_stored(self, item: Analysed, colour: Array) -> Colour:
-        """(h, w, 3) a*, b*, confidence on the flow's grid -> on the generator's, turned back."""
-        import cv2
-
-        height, width = item.proxy.shape
-        size = (width // CELL, height // CELL)
-        method = cv2.INTER_AREA if size[0] < colour.shape[1] else cv2.INTER_LINEAR
-        coarse = np.asarray(cv2.resize(colour, size, interpolation=method), np.float32)
-        planes = np.ascontiguousarray(self._geometry.to_stored(coarse.transpose(2, 0, 1)))
+        """(h, w, 3) upright a*, b*, confidence -> as the film's pixels are stored."""
+        planes = np.ascontiguousarray(self._geometry.to_stored(colour.transpose(2, 0, 1)))
         proxy = np.ascontiguousarray(self._geometry.to_stored(item.proxy))
         return Colour(planes[:2], planes[2], proxy)
 

@@ -1,4 +1,4 @@
-"""How far a person's colour reaches in a picture: what the generator makes of it, within luma edges.
+"""How far a person's colour reaches in a picture: what the generator makes of it, within edges.
 
 The generator knows what belongs together, a coat with its sleeves, but colours its surroundings and
 things of a kind as well; luma edges bound a thing, but also its folds. Where both agree, the thing
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.colour.smoothstep import smoothstep
+from vidcolor.hints.spots import disc
 from vidcolor.hints.spread import REACH, spread
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ FAR = 2 * REACH
 """Reach within luma edges; twice that of hints alone, as the generator has its say as well."""
 BOUND = (0.12, 0.4)
 """Share, by `spread`, of a hint in what it reaches: hardly and surely."""
+FOUND = 0.3
+"""Where a thing's parts hang together."""
 EVEN = 0.5
 """How far a thing takes the hint's own colour, beside what the generator made of it."""
 
@@ -59,6 +62,19 @@ def extent(
         gone = ((told - guess) * way).sum(0) / length
         _, share = spread([spot], told, luma, scale, FAR)
         here = smoothstep(gone, *TURNED) * smoothstep(share, *BOUND)
+        here *= _around(here, disc(spot, luma.shape, scale) <= 1)
         ab += np.float32(EVEN) * here * (colour - ab)
         where = np.maximum(where, here)
     return ab, where
+
+
+def _around(where: Array, inside: NDArray[np.bool_]) -> Array:
+    """The connected parts of what is found that a disc touches, with their soft edges: 0 or 1."""
+    import cv2
+
+    found = ((where > FOUND) | inside).astype(np.uint8)
+    _, labels = cv2.connectedComponents(found, connectivity=4)
+    touched = np.unique(labels[inside])
+    part = np.isin(labels, touched[touched > 0]).astype(np.uint8)
+    edge = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+    return np.asarray(cv2.dilate(part, edge), np.float32)

@@ -26,18 +26,25 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-DOUBTED, BELIEVED = 0.2, 0.6
+DOUBTED, BELIEVED = 0.5, 0.95
 """Trust of a link from key frame to key frame that breaks a chain, and that from which on it costs
 the chain nothing: a shot has many links."""
 LEVELS = 16
 """Bins of luma in which votes are counted (a bilateral grid: Chen, Paris & Durand, "Real-time
 edge-aware image processing with the bilateral grid", 2007)."""
+SPECKLE = 1.5
+"""Deviation, in pixels of the flow's grid, of what luma is smoothed with before it is told apart:
+rough ground has every luma in it."""
 NEAR = 8.0
 """Deviation, in pixels of the flow's grid, of the neighbourhood that votes."""
-OWN = 0.7
+OWN = 0.5
 """What a track's word counts for beside the neighbours' vote, where it is believed."""
 OUT, IN = 0.3, 0.7
 """Influence, after the vote, that is none, and that is full: or edges would blur step by step."""
+
+STRANGE = 0.35
+"""How much more of the vote a place needs that the frame before did not show: most of what comes
+into sight beside a thing is not of it."""
 
 
 class Pinned(NamedTuple):
@@ -85,7 +92,7 @@ class Chain:
         share = both[..., 2] / (np.float32(OWN) * trust + 1)
         self.pinned = Pinned(
             np.ascontiguousarray((both[..., :2] / weight).transpose(2, 0, 1)),
-            smoothstep(share, OUT, IN),
+            smoothstep(share - np.float32(STRANGE) * (1 - trust), OUT, IN),
         )
 
 
@@ -100,6 +107,7 @@ def _vote(known: Array, trust: Array, luma: Array) -> Array:
     import cv2
 
     size = (max(1, luma.shape[1] // 2), max(1, luma.shape[0] // 2))
+    luma = np.asarray(cv2.GaussianBlur(luma, (0, 0), SPECKLE), np.float32)
     low, high = float(luma.min()), float(luma.max())
     place = (luma - low) * ((LEVELS - 1) / max(high - low, 1e-3))
     ballots = np.dstack([known, trust])

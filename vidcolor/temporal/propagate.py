@@ -5,6 +5,9 @@ those guesses, of all key frames so far and of a few to come (fixed-lag smoothin
 less than any one of them. What no key frame so far has shown is guessed with the rest as hints.
 Frames between two key frames take the colour of both along their tracks. Nothing is remembered
 across shots, and of a shot no more than `LAG` stretches are held.
+
+A person's colours are laid over key frames last, and not remembered: they have a way of their own
+through the shot (see `pins`), and would be told to the generator of other things as well.
 """
 
 from __future__ import annotations
@@ -45,8 +48,6 @@ NEW = 0.02
 """Share of a key frame that has not been seen before, from which on it is asked about again."""
 DENSITY = 0.5
 """Of the hints that remembered colour gives; the generator has learnt to weigh 0.1 to 0.6."""
-PIN_WEIGHT = 8.0
-"""Opinions that a person's word counts for."""
 FILL = 4.0
 """Reach, in pixels of the flow's grid, from which small holes are filled."""
 
@@ -82,7 +83,6 @@ class _State(NamedTuple):
 class _Key(Generic[T]):
     stretch: Stretch[T]
     own: _State
-    pinned: Pinned | None
 
 
 class Propagator(Generic[T]):
@@ -101,7 +101,7 @@ class Propagator(Generic[T]):
             pinned: what a person's word makes of a key frame, None if nothing.
         """
         self._ask, self._pinned = ask, pinned
-        self._raise = GuidedUpsampler(radius=4)
+        self._raise = GuidedUpsampler(radius=6)
 
     def colour(self, stretches: Iterator[Stretch[T]]) -> Iterator[tuple[T, Array]]:
         """Colour one shot.
@@ -117,7 +117,7 @@ class Propagator(Generic[T]):
         past: _State | None = None
         before: Array | None = None
         for stretch in stretches:
-            waiting.append(self._asked(stretch))
+            waiting.append(_Key(stretch, self._opinion(stretch.key, None)))
             if len(waiting) > LAG:
                 past, colour = self._settle(past, waiting)
                 yield from _filled(waiting.popleft().stretch, before, colour)
@@ -126,14 +126,6 @@ class Propagator(Generic[T]):
             past, colour = self._settle(past, waiting)
             yield from _filled(waiting.popleft().stretch, before, colour)
             before = colour
-
-    def _asked(self, stretch: Stretch[T]) -> _Key[T]:
-        own = self._opinion(stretch.key, None)
-        pinned = self._pinned(stretch.key.item)
-        if pinned is None:
-            return _Key(stretch, own, None)
-        weight = own.weight + np.float32(PIN_WEIGHT) * pinned.influence
-        return _Key(stretch, _State(_held(own.colour, pinned), weight), pinned)
 
     def _opinion(self, key: Sight[T], hints: Remembered | None) -> _State:
         ab, confidence = self._ask(key.item, hints)
@@ -159,7 +151,8 @@ class Propagator(Generic[T]):
             assert later.stretch.back is not None
             future = _carried(future, later.stretch.back)
         colour = (own if future is None else _joined(own, future)).colour
-        return own, colour if key.pinned is None else _held(colour, key.pinned)
+        pinned = self._pinned(key.stretch.key.item)
+        return own, colour if pinned is None else _held(colour, pinned)
 
     def _asked_again(self, key: _Key[T], past: _State) -> _State:
         """The opinion of a key frame, of its new parts in the light of what is remembered."""

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 
 from vidcolor.temporal.flow import measure, standing_still
-from vidcolor.temporal.tracks import Track, checked, one_earlier, one_later, track_to_itself
+from vidcolor.temporal.tracks import (
+    Track,
+    came_back,
+    checked,
+    one_earlier,
+    one_later,
+    one_on,
+    track_to_itself,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Set
@@ -114,16 +122,19 @@ def stretches(
 
 def _joined(key: Sight[T], frames: list[Sight[T]]) -> Iterator[Stretch[T]]:
     """A stretch with its tracks; two or more where key frames at its ends show too little."""
-    start, end = track_to_itself(key.look.luma.shape), frames[-1]
-    before: list[Track] = []
+    itself, end = track_to_itself(key.look.luma.shape), frames[-1]
+    before, from_start = [itself], [itself]
+    after, from_end = [itself], [itself]
     for sight in frames:
         assert sight.step is not None
-        start = one_later(start, sight.step)
-        before.append(start)
-    after = [track_to_itself(key.look.luma.shape)]
+        before.append(one_later(before[-1], sight.step))
+        from_start.append(one_on(from_start[-1], sight.step.ahead, sight.step.ahead_trust))
     for sight in reversed(frames):
         assert sight.step is not None
         after.append(one_earlier(after[-1], sight.step))
+        from_end.append(one_on(from_end[-1], sight.step.back, sight.step.back_trust))
+    before = [came_back(t, r) for t, r in zip(before[1:], from_start[1:], strict=True)]
+    after = [came_back(t, r) for t, r in zip(after, from_end, strict=True)]
     after.reverse()
     before = [_believed(t, s, key) for t, s in zip(before, frames, strict=True)]
     back = _believed(after[0], key, end)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ALIKE, UNLIKE = 0.8, 1.8
 """Difference of patterns, in local deviations, at which two places are surely the same, surely
 not."""
+ASTRAY = (1.5, 4.0)
+"""Pixels that a track may miss itself by on the way there and back: believed fully, not at all."""
 _SMOOTH = 2.0
 
 
@@ -50,6 +52,24 @@ def one_earlier(track: Track, step: Step) -> Track:
 
 def _through(track: Track, flow: Array, trust: Array) -> Track:
     return led_on(Track(grid(flow.shape) + flow, trust), track)
+
+
+def one_on(track: Track, flow: Array, trust: Array) -> Track:
+    """The track of the same frame to a frame that is one further; `flow` leads on from its end."""
+    return Track(
+        track.places + sample(flow, track.places), track.trust * sample(trust, track.places)
+    )
+
+
+def came_back(track: Track, reverse: Track, limits: tuple[float, float] = ASTRAY) -> Track:
+    """The track, believed where the way back ends where it began.
+
+    Each step may miss by less than can be told and still add up: things that move slowly would drag
+    along what they uncover.
+    """
+    missed = sample(reverse.places, track.places) - grid(track.places.shape)
+    away = np.hypot(missed[..., 0], missed[..., 1])
+    return Track(track.places, track.trust * (1 - smoothstep(away, *limits)))
 
 
 def led_on(track: Track, further: Track) -> Track:
