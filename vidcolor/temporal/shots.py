@@ -1,7 +1,6 @@
-"""Where shots begin: hard cuts, found on luma alone while the film goes by.
+"""Where shots begin: cuts, dissolves and fades, found on luma alone while the film goes by.
 
-A frame is compared with the one before it, and with the one before that, on thumbnails that grain
-does not reach. What wear and cameras do within a shot is taken out before: gain and offset
+A frame is compared with those before it, on thumbnails that grain does not reach. What wear and cameras do within a shot is taken out before: gain and offset
 (flicker) by standardising, pans and weave by looking for the shift that fits best. What is left
 must be large by itself, and large beside what the shot has shown so far, so that a restless shot
 is not cut to pieces.
@@ -9,11 +8,14 @@ is not cut to pieces.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
+from vidcolor.temporal.dissolves import DissolveFinder, likeness
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
 SIZE = (32, 24)
 """Long and short side of a thumbnail."""
-REACH = 3
-"""How far, in thumbnail pixels, the picture may move between two frames: a tenth of its width."""
 BLOCKS = 3
 """Rows and columns of the blocks whose histograms are compared."""
 LEVELS = 8
@@ -37,6 +37,23 @@ MEMORY = 8
 MIN_CONTRAST = 0.02
 """Standard deviation of Y' below which a frame shows nothing: a flash, black film."""
 
+
+MIN_CUT = 0.35
+"""The same where frames ahead are looked at as well, which tell more."""
+BEFORE, AFTER = 4, 5
+"""Frames before and after a cut, of which no two may be alike: flashes last up to three."""
+FADED = 0.35
+"""Contrast of the frames at a cut, beside that around, below which it is a fade."""
+DIM = 0.3
+"""Contrast beside that of the frames before, below which a frame is faded."""
+USUAL = 0.97
+"""How slowly that is forgotten, frame by frame: a dark picture is a picture after a second."""
+SUDDEN = 0.4
+"""Contrast beside that of the frame before, below which it did not fade."""
+TOGETHER = 3
+"""Frames between two beginnings that are one."""
+LOOK_AHEAD = 100
+"""Frames after which no beginning is found any more."""
 
 Beginning = Literal["start", "cut", "dissolve", "fade"]
 
@@ -77,7 +94,7 @@ class CutDetector:
             Whether it begins a new shot; True for the first.
         """
         is_first, self._is_first = self._is_first, False
-        look = _look_at(proxy)
+        look = _look_of(_shrunk(proxy))
         if look is None:
             return is_first
         change = min((_change(look, other) for other in self._seen), default=0.0)
@@ -91,6 +108,139 @@ class CutDetector:
         return is_first or is_cut
 
 
+class ShotDetector:
+    """Tells shots apart, looking some 100 frames ahead.
+
+    A cut must hold: of the frames just before it and just after it no two are alike. So neither
+    flashes nor damaged frames, after which the old picture returns, begin a shot.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._before: deque[_Seen] = deque(maxlen=BEFORE)
+        self._after: deque[_Seen] = deque()
+        self._changes: deque[float] = deque(maxlen=MEMORY)
+        self._dissolves = DissolveFinder()
+        self._contrast = self._usual = 0.0
+        self._was_dim = False
+        self._found: list[Shot] = []
+        """Beginnings; `last` is not known yet."""
+        self._running = Shot(0, 0, "start")
+
+    def feed(self, proxy: Array) -> list[Shot]:
+        """Look at the next frame.
+
+        Args:
+            proxy: its Y', (h, w) float32 in [0, 1]; every frame of one size.
+
+        Returns:
+            Shots that are certain to be over.
+        """
+        small = _shrunk(proxy)
+        look = None if self._is_dim(float(small.std())) else _look_of(small)
+        if look is not None:
+            self._after.append(_Seen(self._count, look, float(small.std())))
+            if len(self._after) > AFTER:
+                self._judge()
+        dissolve = self._dissolves.feed(small)
+        if dissolve is not None:
+            self._note(Shot(dissolve.first, 0, "dissolve", dissolve.last - dissolve.first))
+        self._count += 1
+        return self._certain(self._count - LOOK_AHEAD)
+
+    def finish(self) -> list[Shot]:
+        """The rest of the shots; none if there was no frame."""
+        while self._after:
+            self._judge()
+        for dissolve in self._dissolves.finish():
+            self._note(Shot(dissolve.first, 0, "dissolve", dissolve.last - dissolve.first))
+        over = self._certain(self._count)
+        return [*over, replace(self._running, last=self._count)] if self._count else []
+
+    def _is_dim(self, contrast: float) -> bool:
+        """Whether a frame is far on its way into or out of black: it shows more dust than picture.
+
+        A picture that is dark by itself begins at once, or stays.
+        """
+        before, self._contrast = self._contrast, contrast
+        self._usual = max(contrast, USUAL * self._usual)
+        sudden = contrast < SUDDEN * before
+        if contrast >= DIM * self._usual or (sudden and contrast >= MIN_CONTRAST):
+            self._usual = contrast if sudden else self._usual
+            self._was_dim = False
+        else:
+            self._was_dim = self._was_dim or not sudden
+        return self._was_dim
+
+    def _judge(self) -> None:
+        """Decide whether the next frame begins a shot, and go past it."""
+        here = self._after[0]
+        if self._before:
+            change = _change(self._before[-1].look, here.look)
+            if UNREST * change > MIN_CUT:
+                change = self._least_change()
+            usual = sorted(self._changes)[-2] if len(self._changes) > 1 else 0.0
+            if change > max(MIN_CUT, UNREST * usual):
+                self._changes.clear()
+                self._note(self._beginning(here))
+                self._before.clear()
+            else:
+                self._changes.append(change)
+        self._before.append(self._after.popleft())
+
+    def _least_change(self) -> float:
+        """Between any picture just before and any just after: small if the old one comes back."""
+        pairs = itertools.product(self._before, self._after)
+        return min(_change(before.look, after.look) for before, after in pairs)
+
+    def _beginning(self, here: _Seen) -> Shot:
+        """A shot that begins at a frame: hard, or out of a blank stretch."""
+        before = self._before[-1]
+        if here.number - before.number > 1:
+            return Shot((before.number + here.number + 1) // 2, 0, "fade")
+        contrast = max(self._before[0].contrast, self._after[-1].contrast)
+        dipped = max(before.contrast, here.contrast) < FADED * contrast
+        return Shot(here.number, 0, "fade" if dipped else "cut")
+
+    def _note(self, shot: Shot) -> None:
+        """Keep a beginning, unless another one explains it; of two that overlap the hard one."""
+        begin, end = shot.first, shot.first + max(shot.mixed, 1)
+        near = [
+            other
+            for other in self._found
+            if begin - TOGETHER < other.first + max(other.mixed, 1) and other.first < end + TOGETHER
+        ]
+        if shot.mixed and near:
+            return
+        self._found = [other for other in self._found if other not in near or not other.mixed]
+        if shot.first > 0:
+            self._found.append(shot)
+            self._found.sort(key=lambda other: other.first)
+
+    def _certain(self, before: int) -> list[Shot]:
+        """Shots that end with a beginning before a frame."""
+        over = []
+        while self._found and self._found[0].first < before:
+            following = self._found.pop(0)
+            first = self._running.first
+            if following.first <= first:
+                continue
+            mixed = min(self._running.mixed, following.first - first)
+            over.append(replace(self._running, last=following.first, mixed=mixed))
+            self._running = following
+        return over
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A frame that shows something."""
+
+    number: int
+    look: _Look
+    contrast: float
+    """Standard deviation of its Y'."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Look:
     """What is remembered of a frame."""
@@ -101,14 +251,18 @@ class _Look:
     """(9, 8) float32, each row of sum 1."""
 
 
-def _look_at(proxy: Array) -> _Look | None:
-    """What to remember of a frame; None if it shows nothing."""
+def _shrunk(proxy: Array) -> Array:
+    """Its thumbnail."""
     import cv2
 
     columns, rows = SIZE if proxy.shape[1] >= proxy.shape[0] else SIZE[::-1]
     double = cv2.resize(proxy, (2 * columns, 2 * rows), interpolation=cv2.INTER_AREA)
     smooth = cv2.GaussianBlur(double, (0, 0), 1.2)
-    small = np.asarray(cv2.resize(smooth, (columns, rows), interpolation=cv2.INTER_AREA))
+    return np.asarray(cv2.resize(smooth, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _look_of(small: Array) -> _Look | None:
+    """What to remember of a frame; None if it shows nothing."""
     contrast = float(small.std())
     if contrast < MIN_CONTRAST:
         return None
@@ -130,14 +284,6 @@ def _histograms(thumbnail: Array) -> Array:
 
 def _change(a: _Look, b: _Look) -> float:
     """How different two frames are: the mean of what structure and histograms say."""
-    structure = 1 - max(_correlation(a, b), _correlation(b, a))
+    structure = 1 - likeness(a.thumbnail, b.thumbnail)
     histograms = float(np.abs(a.histograms - b.histograms).sum(axis=1).mean()) / 2
     return (structure + histograms) / 2
-
-
-def _correlation(a: _Look, b: _Look) -> float:
-    """The best correlation of a's middle with b, over all shifts within `REACH`; -1 to 1."""
-    import cv2
-
-    middle = np.ascontiguousarray(a.thumbnail[REACH:-REACH, REACH:-REACH])
-    return float(cv2.matchTemplate(b.thumbnail, middle, cv2.TM_CCOEFF_NORMED).max())
