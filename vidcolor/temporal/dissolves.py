@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-HALVES = (3, 5, 7, 10, 14, 19, 25, 32, 40)
+HALVES = (3, 5, 7, 10, 14, 19, 25, 32)
 """Frames from the middle of a dissolve to the pictures before and after, that are tried."""
-REACH = HALVES[-1]
+AROUND = 16
+"""Frames before and after a dissolve that are looked at, at most."""
+NEUTRAL = 0.7
+"""What is taken for the likeness of frames where the film begins or ends too soon to tell."""
+REACH = HALVES[-1] + AROUND
 """Frames that are looked ahead."""
 SMOOTH = 1.0
 """Deviation, in pixels of the thumbnail, of what is smoothed away: some of what moves within either
@@ -39,7 +43,7 @@ SHARES = (0.2, 0.8)
 """Of the picture to come, in the middle frame."""
 LEAST_FIT, LEAST_GAIN, LEAST_RISE = 0.4, 0.04, 0.7
 """What is no candidate; see `Evidence`."""
-CERTAIN = 2.5
+CERTAIN = 2.75
 """Logarithm of the odds from which on a candidate is a dissolve."""
 PAST = 4
 """Frames after the end of what was found, from which on nothing better is to come."""
@@ -73,8 +77,8 @@ class Evidence(NamedTuple):
     """Correlation of the pictures before and after."""
 
 
-WEIGHTS = Evidence(2.28, 4.34, 0.61, 2.93, 15.36, -8.74, -4.44, 2.47, 1.45, -4.91, -3.90)
-BIAS = -19.01
+WEIGHTS = Evidence(1.30, 7.02, 1.80, -1.90, 10.34, -7.33, -5.21, 2.73, 2.00, -8.00, -2.99)
+BIAS = -8.73
 """Logistic regression on reels that were joined and aged from clips; benchmarks/README.md has how
 well it does on clips that it did not see."""
 
@@ -177,13 +181,11 @@ class DissolveFinder:
         rise = float(np.corrcoef(share, np.arange(len(share)))[0, 1])
         if rise < LEAST_RISE:
             return None
-        before, after = max(0, a - half), min(len(products) - 1, b + half)
         across = likeness(self._frames[a], self._frames[b])
         if across > ALIKE:
             return None
         sides = sorted(
-            likeness(self._frames[one], self._frames[other])
-            for one, other in ((before, a), (b, after))
+            self._steadiness(end, way * min(half, AROUND)) for end, way in ((a, -1), (b, 1))
         )
         own_share = float(share[half])
         pictures = (1 - own_share) * self._variance(a) + own_share * self._variance(b)
@@ -203,6 +205,13 @@ class DissolveFinder:
         odds = BIAS + sum(w * e for w, e in zip(WEIGHTS, evidence, strict=True))
         first, last = _ends(share, half)
         return Dissolve(a + first, a + last, odds)
+
+    def _steadiness(self, end: int, away: int) -> float:
+        """Likeness of the picture at one end and the one so many frames away from it."""
+        other = min(max(end + away, 0), len(self._frames) - 1)
+        if abs(other - end) < abs(away) / 2:
+            return NEUTRAL
+        return likeness(self._frames[end], self._frames[other])
 
     def _variance(self, at: int) -> float:
         """Of a frame and its neighbours, before smoothing."""

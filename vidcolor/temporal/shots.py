@@ -38,21 +38,24 @@ MIN_CONTRAST = 0.02
 """Standard deviation of Y' below which a frame shows nothing: a flash, black film."""
 
 
-MIN_CUT = 0.35
+MIN_CUT = 0.37
 """The same where frames ahead are looked at as well, which tell more."""
 BEFORE, AFTER = 4, 5
 """Frames before and after a cut, of which no two may be alike: flashes last up to three."""
+MOST_FLASH = 3
+"""Blank frames that are no fade."""
 FADED = 0.35
 """Contrast of the frames at a cut, beside that around, below which it is a fade."""
-DIM = 0.3
-"""Contrast beside that of the frames before, below which a frame is faded."""
+DIM, BACK = 0.3, 0.5
+"""Contrast beside that of the frames before, below which a picture has faded, and from which on it
+is back."""
+STEADY = 0.7
+"""The same of the frame before, from which on a sudden fall is no fade but another picture."""
 USUAL = 0.97
 """How slowly that is forgotten, frame by frame: a dark picture is a picture after a second."""
-SUDDEN = 0.4
-"""Contrast beside that of the frame before, below which it did not fade."""
 TOGETHER = 3
 """Frames between two beginnings that are one."""
-LOOK_AHEAD = 100
+LOOK_AHEAD = 120
 """Frames after which no beginning is found any more."""
 
 Beginning = Literal["start", "cut", "dissolve", "fade"]
@@ -109,7 +112,7 @@ class CutDetector:
 
 
 class ShotDetector:
-    """Tells shots apart, looking some 100 frames ahead.
+    """Tells shots apart, looking some 120 frames ahead.
 
     A cut must hold: of the frames just before it and just after it no two are alike. So neither
     flashes nor damaged frames, after which the old picture returns, begin a shot.
@@ -122,7 +125,7 @@ class ShotDetector:
         self._changes: deque[float] = deque(maxlen=MEMORY)
         self._dissolves = DissolveFinder()
         self._contrast = self._usual = 0.0
-        self._was_dim = False
+        self._is_faded = False
         self._found: list[Shot] = []
         """Beginnings; `last` is not known yet."""
         self._running = Shot(0, 0, "start")
@@ -163,14 +166,15 @@ class ShotDetector:
         A picture that is dark by itself begins at once, or stays.
         """
         before, self._contrast = self._contrast, contrast
-        self._usual = max(contrast, USUAL * self._usual)
-        sudden = contrast < SUDDEN * before
-        if contrast >= DIM * self._usual or (sudden and contrast >= MIN_CONTRAST):
-            self._usual = contrast if sudden else self._usual
-            self._was_dim = False
-        else:
-            self._was_dim = self._was_dim or not sudden
-        return self._was_dim
+        usual = self._usual = max(contrast, USUAL * self._usual)
+        if self._is_faded:
+            self._is_faded = contrast < BACK * usual
+        elif contrast < DIM * usual:
+            if before > STEADY * usual and contrast >= MIN_CONTRAST:  # it did not fade
+                self._usual = contrast
+            else:
+                self._is_faded = True
+        return self._is_faded
 
     def _judge(self) -> None:
         """Decide whether the next frame begins a shot, and go past it."""
@@ -179,14 +183,20 @@ class ShotDetector:
             change = _change(self._before[-1].look, here.look)
             if UNREST * change > MIN_CUT:
                 change = self._least_change()
-            usual = sorted(self._changes)[-2] if len(self._changes) > 1 else 0.0
-            if change > max(MIN_CUT, UNREST * usual):
+            blank = here.number - self._before[-1].number - 1
+            if change > MIN_CUT and (blank > MOST_FLASH or change > UNREST * self._unrest()):
                 self._changes.clear()
                 self._note(self._beginning(here))
                 self._before.clear()
             else:
                 self._changes.append(change)
         self._before.append(self._after.popleft())
+
+    def _unrest(self) -> float:
+        """How much pictures change within the shot before, or the one to come: of the larger."""
+        before = sorted(self._changes)[-2] if len(self._changes) > 1 else 0.0
+        after = [_change(a.look, b.look) for a, b in itertools.pairwise(self._after)]
+        return max(before, float(np.median(after)) if after else 0.0)
 
     def _least_change(self) -> float:
         """Between any picture just before and any just after: small if the old one comes back."""
