@@ -9,6 +9,7 @@ is not cut to pieces.
 from __future__ import annotations
 
 import itertools
+import math
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -39,7 +40,10 @@ MIN_CONTRAST = 0.02
 
 
 MIN_CUT = 0.37
-"""The same where frames ahead are looked at as well, which tell more."""
+"""The same where frames ahead are looked at as well, which tell more ..."""
+LEAST_CUT, CALM, STILL = 0.25, 5.0, 0.05
+"""... and that between two shots in which hardly anything moves: a change that is so many times as
+large as theirs, or as this, is a cut as well."""
 BEFORE, AFTER = 4, 5
 """Frames before and after a cut, of which no two may be alike: flashes last up to three."""
 MOST_FLASH = 3
@@ -181,16 +185,27 @@ class ShotDetector:
         here = self._after[0]
         if self._before:
             change = _change(self._before[-1].look, here.look)
-            if UNREST * change > MIN_CUT:
+            if change > LEAST_CUT / UNREST:
                 change = self._least_change()
             blank = here.number - self._before[-1].number - 1
-            if change > MIN_CUT and (blank > MOST_FLASH or change > UNREST * self._unrest()):
+            if self._is_cut(change, blank):
                 self._changes.clear()
                 self._note(self._beginning(here))
                 self._before.clear()
             else:
                 self._changes.append(change)
         self._before.append(self._after.popleft())
+
+    def _is_cut(self, change: float, blank: int) -> bool:
+        """Whether so large a change is one, after so many blank frames."""
+        if change <= LEAST_CUT:
+            return False
+        unrest = self._unrest()
+        if blank <= MOST_FLASH:  # what moves has moved on behind a flash
+            unrest *= math.sqrt(1 + blank)
+            if change <= UNREST * unrest:
+                return False
+        return change > MIN_CUT or change > CALM * max(unrest, STILL)
 
     def _unrest(self) -> float:
         """How much pictures change within the shot before, or the one to come: of the larger."""
