@@ -18,6 +18,7 @@ from vidcolor.cli.console import Console, let_go
 from vidcolor.cli.evaluate import evaluate
 from vidcolor.cli.probe import probe
 from vidcolor.cli.recolor import recolor
+from vidcolor.cli.shots import shots
 from vidcolor.cli.train import train
 from vidcolor.errors import VidcolorError
 
@@ -45,6 +46,7 @@ app = typer.Typer(
 app.command()(colorize)
 app.command()(recolor)
 app.command()(probe)
+app.command()(shots)
 app.command()(compare)
 app.command()(evaluate)
 app.command()(train)

@@ -166,18 +166,22 @@ def look_through(
     else:
         shots = read_shots(options.shots)
         deque(frames(), maxlen=0)
-        _check_length(options.shots, shots, plan.info.path, len(pts))
     if not pts:
         raise InputError(f"{plan.info.path}: {_NO_FRAME}")
-    return replace(plan, shots=shots, pts=pts)
+    if options.shots is None:
+        return replace(plan, shots=shots, pts=pts)
+    said = _compared(options.shots, shots, plan.info.path, len(pts))
+    return replace(plan, shots=shots.of_length(len(pts)), pts=pts, warnings=(*plan.warnings, *said))
 
 
-def _check_length(path: Path, shots: ShotList, source: Path, num_frames: int) -> None:
-    if shots.num_frames != num_frames:
-        raise InputError(
-            f"{path}: its shots have {shots.num_frames} frames and {source} has {num_frames} to "
-            "colour; make the list with the same --start and --end"
-        )
+def _compared(path: Path, shots: ShotList, source: Path, num_frames: int) -> tuple[str, ...]:
+    """What is to be said of a list of shots that was made for another length."""
+    if shots.num_frames == num_frames:
+        return ()
+    said = f"{path} lists {shots.num_frames} frames, and {source} has {num_frames} to colour"
+    if shots.shots[-1].first >= num_frames:
+        raise InputError(f"{said}; make the list with the same --start and --end")
+    return (f"{said}; its last shot ends with the film",)
 
 
 def pinned(

@@ -34,6 +34,9 @@ SMOOTH = 1.0
 picture."""
 SHIFT = 3
 """How far, in pixels of the thumbnail, pictures may be moved against each other: a tenth."""
+BLOCK, SAME, STANDING = 8, 0.85, 0.3
+"""Side of blocks in pixels of the thumbnail, correlation from which on a block is the same, and
+share of such blocks from which on nothing dissolves: something moves in front of them."""
 MIN_VARIANCE = 0.02**2
 """Variance of Y' below which a frame shows nothing."""
 UNLIKE, ALIKE = 0.75, 0.8
@@ -43,7 +46,7 @@ SHARES = (0.2, 0.8)
 """Of the picture to come, in the middle frame."""
 LEAST_FIT, LEAST_GAIN, LEAST_RISE = 0.4, 0.04, 0.7
 """What is no candidate; see `Evidence`."""
-CERTAIN = 2.75
+CERTAIN = 3.3
 """Logarithm of the odds from which on a candidate is a dissolve."""
 PAST = 4
 """Frames after the end of what was found, from which on nothing better is to come."""
@@ -158,7 +161,7 @@ class DissolveFinder:
                 yield Dissolve(first, last, found.odds)
 
     def _judge(self, at: int, half: int) -> Dissolve | None:
-        """Whether the frames around one go from one picture to another; numbered as they are kept."""
+        """Whether the frames around one go from picture to picture; numbered as they are kept."""
         products, a, b = self._products, at - half, at + half
         aa, bb, ab = products[a, a], products[b, b], products[a, b]
         as_they_lie = ab / np.sqrt(max(aa * bb, 1e-12))
@@ -182,7 +185,7 @@ class DissolveFinder:
         if rise < LEAST_RISE:
             return None
         across = likeness(self._frames[a], self._frames[b])
-        if across > ALIKE:
+        if across > ALIKE or standing(self._frames[a], self._frames[b]) > STANDING:
             return None
         sides = sorted(
             self._steadiness(end, way * min(half, AROUND)) for end, way in ((a, -1), (b, 1))
@@ -218,8 +221,21 @@ class DissolveFinder:
         return float(np.mean(self._variances[max(0, at - 1) : at + 2]))
 
 
+def standing(one: Array, other: Array) -> float:
+    """The share of blocks that are the same in both: of a place in which something moves."""
+    rows, columns = (BLOCK * (n // BLOCK) for n in one.shape)
+    first, second = (
+        p[:rows, :columns].reshape(rows // BLOCK, BLOCK, columns // BLOCK, BLOCK).swapaxes(1, 2)
+        for p in (one, other)
+    )
+    first, second = (p - p.mean(axis=(2, 3), keepdims=True) for p in (first, second))
+    lengths = np.sqrt((first**2).sum(axis=(2, 3)) * (second**2).sum(axis=(2, 3)))
+    alike = (first * second).sum(axis=(2, 3)) > SAME * np.maximum(lengths, 1e-6)
+    return float(alike.mean())
+
+
 def likeness(one: Array, other: Array) -> float:
-    """The best correlation of either picture's middle with the other, over small shifts; -1 to 1."""
+    """The best correlation of one picture's middle with the other, over small shifts; -1 to 1."""
     import cv2
 
     def of_middle(picture: Array, whole: Array) -> float:

@@ -1,9 +1,9 @@
 """Where shots begin: cuts, dissolves and fades, found on luma alone while the film goes by.
 
-A frame is compared with those before it, on thumbnails that grain does not reach. What wear and cameras do within a shot is taken out before: gain and offset
-(flicker) by standardising, pans and weave by looking for the shift that fits best. What is left
-must be large by itself, and large beside what the shot has shown so far, so that a restless shot
-is not cut to pieces.
+A frame is compared with those before it, on thumbnails that grain does not reach. What wear and
+cameras do within a shot is taken out before: gain and offset (flicker) by standardising, pans and
+weave by looking for the shift that fits best. What is left must be large by itself, and large
+beside what the shot has shown so far, so that a restless shot is not cut to pieces.
 """
 
 from __future__ import annotations
