@@ -15,7 +15,9 @@ from vidcolor import __version__
 from vidcolor.cli.colorize import colorize
 from vidcolor.cli.compare import compare
 from vidcolor.cli.console import Console, let_go
+from vidcolor.cli.default import DEFAULT, WithDefault
 from vidcolor.cli.evaluate import evaluate
+from vidcolor.cli.evaluate_film import evaluate_film
 from vidcolor.cli.probe import probe
 from vidcolor.cli.recolor import recolor
 from vidcolor.cli.shots import shots
@@ -48,7 +50,16 @@ app.command()(recolor)
 app.command()(probe)
 app.command()(shots)
 app.command()(compare)
-app.command()(evaluate)
+evaluating = typer.Typer(
+    cls=WithDefault,
+    add_completion=False,
+    rich_markup_mode="rich",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True},
+)
+evaluating.command(DEFAULT, hidden=True)(evaluate)
+evaluating.command("film")(evaluate_film)
+app.add_typer(evaluating, name="evaluate", help="Judge colours by colour originals.")
 app.command()(train)
 
 
@@ -125,7 +136,7 @@ def _explain(console: Console, error: Exception) -> int:
         typer.echo(text, err=True)
         return code
     context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "vidcolor"
+    command = context.command_path.rstrip() if context is not None else "vidcolor"
     return _fail(console, f"{text.rstrip('.')}; see {command} --help", code)
 
 

@@ -51,12 +51,13 @@ def chroma_edges(ab: Array) -> Mask:
 
     smooth = np.asarray(cv2.GaussianBlur(ab, (0, 0), SMOOTHING), np.float32)
     across, down = (
-        np.asarray(cv2.Sobel(smooth, cv2.CV_32F, *order, scale=1 / 8)).reshape(ab.shape)
+        np.asarray(cv2.Sobel(smooth, cv2.CV_32F, *order, scale=1 / 8), np.float32).reshape(ab.shape)
         for order in ((1, 0), (0, 1))
     )
-    strength = np.sqrt((across * across + down * down).sum(axis=-1))
+    strength: Array = np.sqrt((across * across + down * down).sum(axis=-1))
     floor = max(float(np.quantile(strength, 1 - STRONGEST)), FAINTEST)
-    return _is_crest(strength, across, down) & (strength > floor)
+    edges: Mask = _is_crest(strength, across, down) & (strength > floor)
+    return edges
 
 
 def _is_crest(strength: Array, across: Array, down: Array) -> Mask:

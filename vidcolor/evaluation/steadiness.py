@@ -52,7 +52,8 @@ def jensen_shannon(p: NDArray[Any], q: NDArray[Any]) -> NDArray[np.float64]:
         ratio = np.divide(of, middle, out=np.ones_like(middle), where=of > 0)
         return np.asarray((of * np.log(ratio)).sum(axis=-1))
 
-    return np.maximum((towards_middle(p) + towards_middle(q)) / 2, 0)
+    both: NDArray[np.float64] = (towards_middle(p) + towards_middle(q)) / 2
+    return np.maximum(both, 0.0)
 
 
 class DistributionSteps:
