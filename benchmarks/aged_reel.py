@@ -36,6 +36,8 @@ LEAST = 14
 """Frames of a shot that are clean of transitions, at the least."""
 MOST = 80
 
+MASKS = ("letterbox", "pillarbox", "gate")
+
 Kind = Literal["cut", "dissolve", "fade"]
 
 
@@ -99,6 +101,27 @@ def make_reel(pieces: list[Codes], seed: int, shots: int = 60, wear: float = 1.0
     if wear:
         _age(reel, rng, wear)
     return reel
+
+
+def masked(reel: Reel, mask: str) -> Reel:
+    """The reel as a scan or a transfer of another shape shows it: with black around the picture.
+
+    Args:
+        mask: one of `MASKS`; "gate" has soft edges and round corners.
+    """
+    width, height = SIZE
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    sides, ends = np.minimum(x, width - 1 - x), np.minimum(y, height - 1 - y)
+    if mask == "letterbox":
+        shown = (ends >= 24).astype(np.float32)
+    elif mask == "pillarbox":
+        shown = (sides >= 32).astype(np.float32)
+    else:
+        corner = np.hypot(np.maximum(0, 40 - sides), np.maximum(0, 40 - ends))
+        edge = np.clip((np.minimum(sides, ends) - 8) / 8, 0, 1)
+        shown = (np.clip((44 - corner) / 12, 0, 1) * edge).astype(np.float32)
+    frames = [np.rint(f * shown + 8 * (1 - shown)).astype(np.uint8) for f in reel.frames]
+    return Reel(frames, reel.transitions, reel.wear)
 
 
 def _runs(pieces: list[Codes], shots: int, rng: Generator) -> Iterator[Codes]:

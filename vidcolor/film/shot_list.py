@@ -11,6 +11,8 @@ import csv
 import io
 import itertools
 import json
+import math
+from array import array
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, get_args
@@ -46,8 +48,9 @@ class ShotList:
 
     def of_length(self, num_frames: int) -> ShotList:
         """The same for a film with more or fewer frames: its last shot is longer or shorter."""
-        last = replace(self.shots[-1], last=num_frames)
-        return ShotList((*self.shots[:-1], last), num_frames)
+        last = self.shots[-1]
+        mixed = min(last.mixed, num_frames - last.first)
+        return ShotList((*self.shots[:-1], replace(last, last=num_frames, mixed=mixed)), num_frames)
 
 
 def find_shots(
@@ -67,23 +70,19 @@ def find_shots(
 
     scale = min(1.0, LOOKED_AT / max(video.width, video.height))
     size = (max(8, round(video.width * scale)), max(8, round(video.height * scale)))
-    detector, shots, times = ShotDetector(), list[Shot](), list[Fraction]()
-    count, end = 0, Fraction(0)
-    starts: dict[int, int] = {}
-    for count, frame in enumerate(frames, start=1):
+    detector, shots = ShotDetector(), list[Shot]()
+    stamps, end = array("q"), 0  # eight bytes a frame: a shot may be as long as the film
+    for frame in frames:
         small = cv2.resize(frame.luma, size, interpolation=cv2.INTER_AREA)
-        starts[count - 1] = frame.pts
+        stamps.append(frame.pts)
         shots += detector.feed(video.coding.luma_to_unit(small))
-        for shot in shots[len(times) :]:
-            times.append(starts[shot.first] * video.time_base)
-        starts = {n: pts for n, pts in starts.items() if not shots or n >= shots[-1].last}
-        end = (frame.pts + frame.duration) * video.time_base
+        end = frame.pts + frame.duration
         if progress is not None:
-            progress(count)
+            progress(len(stamps))
     shots += detector.finish()
-    times += [starts[shot.first] * video.time_base for shot in shots[len(times) :]]
-    origin = (video.start_pts or 0) * video.time_base
-    return ShotList(tuple(shots), count, tuple(time - origin for time in (*times, end)))
+    begun = [*(stamps[shot.first] for shot in shots), end]
+    times = tuple((pts - (video.start_pts or 0)) * video.time_base for pts in begun)
+    return ShotList(tuple(shots), len(stamps), times if shots else ())
 
 
 def read_shots(path: Path) -> ShotList:
@@ -113,6 +112,7 @@ def read_shots(path: Path) -> ShotList:
     if begun[0].first != 0:
         raise UsageError(f"{path}: shot 1 must begin at frame 0, not {begun[0].first}")
     num_frames = max(begun[-1].first, _whole(rows[-1], "last_frame", str(path), -1)) + 1
+    begun[0] = Shot(0, 0, "start")
     shots = []
     ends = [*(shot.first for shot in begun[1:]), num_frames]
     for number, (shot, last) in enumerate(zip(begun, ends, strict=True), 1):
@@ -192,12 +192,17 @@ def _json(shots: ShotList, film: str, rate: Fraction) -> str:
 
 def _edl(shots: ShotList, film: str, rate: Fraction) -> str:
     """CMX 3600: one video event a shot, with the source's frames as time codes."""
+    film = " ".join(film.split())
     lines = [f"TITLE: {film}", "FCM: NON-DROP FRAME", ""]
     for number, shot in enumerate(shots.shots, 1):
-        times = " ".join(_time_code(n, rate) for n in (shot.first, shot.last) * 2)
-        kind = f"D    {shot.mixed:03d}" if shot.mixed else "C       "
-        lines.append(f"{number:03d}  AX       V     {kind} {times}")
-        lines.append(f"* FROM CLIP NAME: {film}")
+        event = f"{number:03d}  AX       V     "
+        first, last = _time_code(shot.first, rate), _time_code(shot.last, rate)
+        kind = "C       "
+        if shot.mixed:  # a dissolve names the shot that it comes from first, without a length
+            lines += [f"{event}{kind} {first} {first} {first} {first}", f"* FROM CLIP NAME: {film}"]
+            kind = f"D    {shot.mixed:03d}"
+        lines.append(f"{event}{kind} {first} {last} {first} {last}")
+        lines.append(f"* {'TO' if shot.mixed else 'FROM'} CLIP NAME: {film}")
         if shot.begins == "fade":
             lines.append("* FADES IN")
     return "\n".join(lines) + "\n"
@@ -244,6 +249,7 @@ def _shot(row: dict[str, Any], name: str) -> Shot:
     first = _whole(row, "first_frame", name)
     mixed = _whole(row, "mixed", name, 0)
     begins: Any = row.get("begins") or ("cut" if first else "start")
+    begins = begins.strip().lower() if isinstance(begins, str) else begins
     if begins not in get_args(Beginning):
         choices = ", ".join(get_args(Beginning))
         raise UsageError(f"{name}: begins with {begins!r}; write one of {choices}")
@@ -257,7 +263,7 @@ def _whole(row: dict[str, Any], key: str, name: str, default: int | None = None)
     try:
         number = float(str(value))
     except ValueError:
-        number = -1.0
-    if number < 0 or number != int(number) or number > 2**53:
+        number = math.nan
+    if not 0 <= number <= 2**53 or number != int(number):
         raise UsageError(f"{name}: {key} must be a whole number, 0 or more, not {value!r}")
     return int(number)

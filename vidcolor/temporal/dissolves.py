@@ -46,8 +46,10 @@ SHARES = (0.2, 0.8)
 """Of the picture to come, in the middle frame."""
 LEAST_FIT, LEAST_GAIN, LEAST_RISE = 0.4, 0.04, 0.7
 """What is no candidate; see `Evidence`."""
-CERTAIN = 3.3
+CERTAIN = 2.9
 """Logarithm of the odds from which on a candidate is a dissolve."""
+MOST_FLASH = 3
+"""Frames that may be flat for another reason."""
 PAST = 4
 """Frames after the end of what was found, from which on nothing better is to come."""
 
@@ -99,9 +101,10 @@ class Dissolve:
 
 
 class DissolveFinder:
-    """Finds dissolves, some 2 `REACH` frames late."""
+    """Finds dissolves, some 2 `REACH` frames late; `first` is the number of the first frame."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = 0) -> None:
+        self._first = first
         self._frames: deque[Array] = deque(maxlen=2 * REACH + 1)
         self._variances: list[float] = []
         self._products = np.zeros((0, 0))
@@ -142,7 +145,7 @@ class DissolveFinder:
         at = middle - (self._count - len(self._frames))
         if at < len(self._frames):
             self._open += self._candidates(at, middle)
-        if not self._open or middle < max(one.last for one in self._open) + PAST:
+        if not self._open or middle + self._first < max(one.last for one in self._open) + PAST:
             return None
         best = max(self._open, key=lambda one: one.odds)
         self._open.clear()
@@ -158,7 +161,7 @@ class DissolveFinder:
             found = self._judge(at, half)
             if found is not None and found.odds > CERTAIN:
                 first, last = middle - at + found.first, middle - at + found.last
-                yield Dissolve(first, last, found.odds)
+                yield Dissolve(self._first + first, self._first + last, found.odds)
 
     def _judge(self, at: int, half: int) -> Dissolve | None:
         """Whether the frames around one go from picture to picture; numbered as they are kept."""
@@ -191,7 +194,7 @@ class DissolveFinder:
             self._steadiness(end, way * min(half, AROUND)) for end, way in ((a, -1), (b, 1))
         )
         own_share = float(share[half])
-        pictures = (1 - own_share) * self._variance(a) + own_share * self._variance(b)
+        pictures = (1 - own_share) * self._variance(a, 1) + own_share * self._variance(b, 1)
         evidence = Evidence(
             length=float(np.log(half)),
             fit=float(fit[half]),
@@ -202,7 +205,7 @@ class DissolveFinder:
             across=across,
             steadier=sides[1],
             restless=sides[0],
-            dip=min(self._variance(at) / pictures, 2.0),
+            dip=min(self._variance(at, min(half // 2, MOST_FLASH + 1)) / pictures, 2.0),
             as_they_lie=float(as_they_lie),
         )
         odds = BIAS + sum(w * e for w, e in zip(WEIGHTS, evidence, strict=True))
@@ -216,9 +219,9 @@ class DissolveFinder:
             return NEUTRAL
         return likeness(self._frames[end], self._frames[other])
 
-    def _variance(self, at: int) -> float:
-        """Of a frame and its neighbours, before smoothing."""
-        return float(np.mean(self._variances[max(0, at - 1) : at + 2]))
+    def _variance(self, at: int, around: int) -> float:
+        """Of a frame and its neighbours, the median, before smoothing: a flash is no dip."""
+        return float(np.median(self._variances[max(0, at - around) : at + around + 1]))
 
 
 def standing(one: Array, other: Array) -> float:
