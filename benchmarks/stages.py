@@ -2,32 +2,47 @@
 
     python benchmarks/stages.py [FILM]
 
-Milliseconds of wall time a frame. In the real pipeline the stages run beside each other.
+Milliseconds of wall time a frame. In the real pipeline the stages run beside each other. "Tracks,
+filling" is what steady colour takes beside flow and the generator; flow runs in two threads.
 """
 
 from __future__ import annotations
 
-import itertools
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from transcode_ratio import make_film
 
-from vidcolor.colorizer import Colorizer
+from vidcolor.colorizer import Colorizer, Colour
 from vidcolor.colour.ycbcr import Coding, recode
 from vidcolor.film.plan import film_geometry, plan_film
+from vidcolor.film.shot_colour import ShotColorist
+from vidcolor.film.shot_list import find_shots
+from vidcolor.film.sights import analyse, sights_of
 from vidcolor.media.planes import picture_with_chroma
 from vidcolor.media.read import FilmReader
 from vidcolor.media.write import FilmWriter
 from vidcolor.options import ColorizeOptions
+from vidcolor.temporal.flow import DisFlow
 
-BATCH, FRAMES = 8, 96
+FRAMES = 96
 spent: dict[str, float] = defaultdict(float)
+
+
+class TimedColorizer(Colorizer):
+    """Counts what the network takes."""
+
+    def predict(self, *args: Any, **kwargs: Any) -> list[Colour]:
+        """See `Colorizer.predict`."""
+        with stage("generator"):
+            return super().predict(*args, **kwargs)
 
 
 @contextmanager
@@ -40,39 +55,43 @@ def stage(name: str) -> Iterator[None]:
 
 def measure(film: Path, folder: Path) -> int:
     """Run every stage over the film's first frames; how many there were."""
-    options = ColorizeOptions()
+    options = ColorizeOptions(end=Fraction(FRAMES, 25), force=True)
     plan = plan_film(film, folder / "out.mp4", options)
     video, layout, matrix = plan.video, plan.encoder.layout, plan.video.matrix
     geometry, target = film_geometry(video), Coding(layout.bits, video.coding.full_range)
     with stage("load generator"):
-        colorizer = Colorizer()
-    frames = itertools.islice(FilmReader(film, video).frames(), FRAMES)
-    count = 0
+        colorizer = TimedColorizer()
+    with stage("look: decode"):
+        frames = list(FilmReader(film, video, "luma", None, plan.end_s).frames())
+    with stage("look: shots"):
+        shots = find_shots(frames, video).shots
+    frames.clear()
+    with stage("decode"):
+        frames = list(FilmReader(film, video, "luma", None, plan.end_s).frames())
+    with stage("proxy"):
+        analysed = [analyse(f, colorizer.proxy(f.luma, video.coding, geometry)) for f in frames]
+    with stage("flow"):
+        deque(sights_of(analysed, shots, DisFlow()), maxlen=0)
+    colorist = ShotColorist(colorizer, shots, geometry)
+    with stage("tracks, filling"):
+        predicted = list(colorist.colour(iter(analysed)))
+    spent["tracks, filling"] -= spent["generator"] + spent["flow"]
     with FilmWriter(folder / "out.mp4", plan.encoder, video) as writer:
-        while True:
-            with stage("decode"):
-                group = list(itertools.islice(frames, BATCH))
-            if not group:
-                break
-            with stage("proxy"):
-                proxies = [colorizer.proxy(f.luma, video.coding, geometry) for f in group]
-            with stage("generator"):
-                colours = colorizer.predict(proxies, geometry)
-            for frame, colour in zip(group, colours, strict=True):
-                count += 1
-                with stage("chroma"):
-                    cb, cr = colorizer.chroma(
-                        colour, frame.luma, video.coding, matrix, layout.subsampling
-                    )
-                with stage("compose"):
-                    codes = (target.chroma_to_codes(cb), target.chroma_to_codes(cr))
-                    luma = recode(frame.luma, video.coding, target)
-                    picture = picture_with_chroma(frame.picture, layout.name, luma, codes)
-                with stage("encode"):
-                    writer.write(picture, frame.pts, frame.duration)
+        for item in predicted:
+            frame = item.frame
+            with stage("chroma"):
+                cb, cr = colorizer.chroma(
+                    item.colour, frame.luma, video.coding, matrix, layout.subsampling
+                )
+            with stage("compose"):
+                codes = (target.chroma_to_codes(cb), target.chroma_to_codes(cr))
+                luma = recode(frame.luma, video.coding, target)
+                picture = picture_with_chroma(frame.picture, layout.name, luma, codes)
+            with stage("encode"):
+                writer.write(picture, frame.pts, frame.duration)
         with stage("encode"):
             writer.finish()
-    return count
+    return len(frames)
 
 
 def main() -> None:
@@ -85,6 +104,7 @@ def main() -> None:
             film = folder / "film.mp4"
             make_film(film, (1920, 1080), FRAMES / 25, 4.0)
         count = measure(film, folder)
+    print(f"{count} frames")
     for name, seconds in spent.items():
         print(f"{name:<16} {1000 * seconds / count:8.1f} ms a frame")
 

@@ -1,10 +1,11 @@
 """What colouring costs beside a plain transcode of the same file with the same encoder settings.
 
-    python benchmarks/transcode_ratio.py                  480p and 1080p, clean and grainy
-    python benchmarks/transcode_ratio.py --long           also 10 s against 5 min: memory is flat
+    python benchmarks/transcode_ratio.py                  480p, 1080p and 4K, clean and grainy
+    python benchmarks/transcode_ratio.py --long 480p      10 s against 10 min: memory is flat
 
 Whole processes, started one after another on the same machine: wall time, processor time and peak
-memory as the kernel counts them. The film is made from the sample reel, enlarged.
+memory as the kernel counts them. The film is made from the sample reel, enlarged; of the long films
+one repeats it, and one is a single shot that goes on and on.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from vidcolor.media.ffmpeg import ffmpeg_command
 REEL = Path(__file__).parent.parent / "samples" / "reel.mkv"
 SIZES = {"480p": (640, 480), "1080p": (1440, 1080), "1080p wide": (1920, 1080), "4K": (3840, 2160)}
 X264 = ENCODER_OPTIONS["libx264"]
+SHOT = slice(0, 60)
+"""Frames of the reel that are one shot."""
 
 
 class Cost(NamedTuple):
@@ -38,8 +41,13 @@ class Cost(NamedTuple):
     peak_mib: float
 
 
-def make_film(path: Path, size: tuple[int, int], seconds: float, grain: float) -> None:
-    """The reel, enlarged and repeated; grain of a given deviation in code values."""
+def make_film(
+    path: Path, size: tuple[int, int], seconds: float, grain: float, one_shot: bool = False
+) -> None:
+    """The reel, enlarged and repeated; grain of a given deviation in code values.
+
+    With `one_shot` only one of its shots, played forwards and backwards by turns.
+    """
     rng = np.random.default_rng(7)
     noise = rng.normal(0, grain, (4, size[1], size[0])).astype(np.float32) if grain else None
     with av.open(str(REEL)) as source, av.open(str(path), "w") as target:
@@ -48,6 +56,8 @@ def make_film(path: Path, size: tuple[int, int], seconds: float, grain: float) -
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": "12", "preset": "veryfast"}
         luma = [np.asarray(f.to_ndarray())[: f.height] for f in source.decode(video=0)]
+        if one_shot:
+            luma = luma[SHOT] + luma[SHOT][-2:0:-1]
         for n in range(round(seconds * 25)):
             picture = cv2.resize(luma[n % len(luma)], size, interpolation=cv2.INTER_CUBIC)
             if noise is not None:
@@ -93,16 +103,13 @@ def colour(source: Path, target: Path) -> Cost:
     )
 
 
-def compare(name: str, size: tuple[int, int], seconds: float, grain: float) -> None:
-    """One row of the table."""
-    with tempfile.TemporaryDirectory() as folder:
-        film = Path(folder) / "film.mp4"
-        make_film(film, size, seconds, grain)
-        plain = transcode(film, Path(folder) / "plain.mp4")
-        ours = colour(film, Path(folder) / "ours.mp4")
+def compare(name: str, film: Path, seconds: float) -> None:
+    """One row of the table: a film, transcoded and coloured."""
+    plain = transcode(film, film.with_name("plain.mp4"))
+    ours = colour(film, film.with_name("ours.mp4"))
     frames = seconds * 25
     print(
-        f"{name:<22} {frames / plain.wall_s:>9.1f} {frames / ours.wall_s:>9.1f} "
+        f"{name:<26} {frames / plain.wall_s:>9.1f} {frames / ours.wall_s:>9.1f} "
         f"{ours.wall_s / plain.wall_s:>7.2f} {ours.cpu_s / plain.cpu_s:>7.2f} "
         f"{plain.peak_mib:>9.0f} {ours.peak_mib:>9.0f}",
         flush=True,
@@ -113,19 +120,29 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--sizes", nargs="+", default=["480p", "1080p wide"], choices=SIZES)
-    parser.add_argument("--long", action="store_true", help="add a film of 5 minutes")
+    parser.add_argument("--sizes", nargs="+", default=["480p", "1080p wide", "4K"], choices=SIZES)
+    parser.add_argument("--long", choices=SIZES, help="10 s against 10 min of this size instead")
+    parser.add_argument("--minutes", type=float, default=10, help="how long the long films are")
     args = parser.parse_args()
     print(
-        f"{'':<22} {'plain f/s':>9} {'ours f/s':>9} {'wall':>7} {'cpu':>7} "
+        f"{'':<26} {'plain f/s':>9} {'ours f/s':>9} {'wall':>7} {'cpu':>7} "
         f"{'plain MiB':>9} {'ours MiB':>9}"
     )
-    for name in args.sizes:
-        for look, grain in (("clean", 0.0), ("grainy", 6.0)):
-            compare(f"{name} {look}", SIZES[name], args.seconds, grain)
-    if args.long:
-        for seconds in (10, 300):
-            compare(f"480p clean {seconds} s", SIZES["480p"], seconds, 0.0)
+    with tempfile.TemporaryDirectory() as folder:
+        film = Path(folder) / "film.mp4"
+        if args.long:
+            for what, seconds, one_shot in (
+                ("10 s", 10.0, False),
+                (f"{args.minutes:g} min", 60 * args.minutes, False),
+                (f"{args.minutes:g} min, one shot", 60 * args.minutes, True),
+            ):
+                make_film(film, SIZES[args.long], seconds, 0.0, one_shot)
+                compare(f"{args.long} {what}", film, seconds)
+            return
+        for name in args.sizes:
+            for look, grain in (("clean", 0.0), ("grainy", 6.0)):
+                make_film(film, SIZES[name], args.seconds, grain)
+                compare(f"{name} {look}", film, args.seconds)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 STRONGEST = 0.1
 """Share of a picture's pixels whose gradient may be an edge: of each picture's own, as predicted
 colour is paler than true colour but should change in the same places."""
-FAINTEST = 0.75
-"""a*b* units a pixel below which a gradient is no edge, whatever the rest of the picture is."""
+FAINTEST = 0.5
+"""a*b* units a pixel below which a gradient is no edge, whatever the rest of the picture is: a step
+of one code in an 8-bit chroma plane, smoothed, comes to some 0.4."""
 SMOOTHING = 1.0
 """Deviation in pixels of the Gaussian that noise and the steps of 8 bits are smoothed with."""
 TOLERANCE = 2

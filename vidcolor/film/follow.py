@@ -39,7 +39,7 @@ from vidcolor.hints.spots import spots_of
 from vidcolor.temporal.flow import DisFlow, grid
 from vidcolor.temporal.pins import Chain, Moment, Pinned, Side, both_sides, one_side
 from vidcolor.temporal.stretches import stretches
-from vidcolor.temporal.tracks import Track, came_back
+from vidcolor.temporal.tracks import Track, came_back, checked
 from vidcolor.temporal.upsample import GuidedUpsampler
 from vidcolor.told import guess_of, predict_told
 
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from vidcolor.hints.reference import Lent, Reference
     from vidcolor.media.read import Frame, Reader
     from vidcolor.options import ColorizeOptions
+    from vidcolor.temporal.flow import Look
     from vidcolor.temporal.shots import Shot
     from vidcolor.temporal.stretches import Stretch
 
@@ -65,9 +66,9 @@ MOST_CHAINS = 4
 """Frames with hints that are followed to one side at a time; the nearest count."""
 NOTICED = (1.0, 4.0)
 """Change of colour, in a*b* units, that a reference makes hardly and surely."""
-STRICT = (1.0, 3.0)
-"""Pixels that a link between key frames may miss itself by, there and back; less than elsewhere, as
-a person's colour stands out where it does not belong."""
+ASTRAY, DIFFERENT = (1.0, 3.0), (0.4, 1.0)
+"""What is doubted of links between key frames: see `came_back` and `checked`. More than elsewhere,
+as a person's colour stands out where it does not belong: on ground that a thing uncovers."""
 FORGOTTEN = 0.02
 """Influence below which a hint is followed no further."""
 
@@ -276,10 +277,12 @@ class Follower:
         sights = sights_of(analysed, self._shots, self._estimator)
         wanted = {number - span.begin for number in spoken}
         links, moments = _Links([], self.new_spool()), list[Moment]()
+        before: Look | None = None
         for key, stretch in enumerate(stretches(sights, self._estimator, wanted)):
             item = stretch.key.item
             links.frames.append(item.frame.index)
-            links.spool.append(_record(stretch))
+            links.spool.append(_record(stretch, before))
+            before = item.look
             if item.frame.index in spoken:
                 pinned = self._told(item, spoken[item.frame.index])
                 moments.append(Moment(key, item.frame.index, pinned))
@@ -350,16 +353,24 @@ def _sides(links: _Links, moments: Sequence[Moment], forward: bool) -> Iterator[
         chains = list(itertools.compress(chains, alive))[-MOST_CHAINS:]
 
 
-def _record(stretch: Stretch[Analysed]) -> Array:
-    luma = stretch.key.look.luma
-    if stretch.back is None:
-        return np.stack([*[np.zeros_like(luma)] * 6, luma])
-    own, there, back = grid(luma.shape), stretch.before[-1], stretch.back
-    planes = [
-        np.concatenate([(track.places - own).transpose(2, 0, 1), track.trust[None]])
-        for track in (came_back(there, back, STRICT), came_back(back, there, STRICT))
-    ]
-    return np.concatenate([*planes, luma[None]])
+def _record(stretch: Stretch[Analysed], before: Look | None) -> Array:
+    """What is kept of a key frame; `before` is the look of the one before."""
+    here = stretch.key.look
+    if before is None or stretch.back is None:
+        return np.stack([*[np.zeros_like(here.luma)] * 6, here.luma])
+    there, back = stretch.before[-1], stretch.back
+    links = (
+        _doubted(there, back, here.pattern, before.pattern),
+        _doubted(back, there, before.pattern, here.pattern),
+    )
+    own = grid(here.luma.shape)
+    planes = [[*(link.places - own).transpose(2, 0, 1), link.trust] for link in links]
+    return np.stack([*planes[0], *planes[1], here.luma])
+
+
+def _doubted(track: Track, reverse: Track, here: Array, there: Array) -> Track:
+    track = came_back(track, reverse, ASTRAY)
+    return Track(track.places, checked(track, here, there, DIFFERENT))
 
 
 def _track(planes: Array) -> Track:

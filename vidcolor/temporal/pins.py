@@ -37,7 +37,7 @@ SPECKLE = 1.5
 rough ground has every luma in it."""
 NEAR = 8.0
 """Deviation, in pixels of the flow's grid, of the neighbourhood that votes."""
-OWN = 0.5
+OWN = 0.35
 """What a track's word counts for beside the neighbours' vote, where it is believed."""
 OUT, IN = 0.3, 0.7
 """Influence, after the vote, that is none, and that is full: or edges would blur step by step."""

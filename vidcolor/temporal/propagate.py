@@ -2,7 +2,9 @@
 
 What a place looks like in several key frames is guessed several times; its colour is the mean of
 those guesses, of all key frames so far and of a few to come (fixed-lag smoothing), which wander
-less than any one of them. What no key frame so far has shown is guessed with the rest as hints.
+less than any one of them. What is finer than `FINE` is taken from the key frame's own guess: means
+of what lies a little beside each other have no sharp edges, and detail does not wander. What no key
+frame so far has shown is guessed with the rest as hints.
 Frames between two key frames take the colour of both along their tracks. Nothing is remembered
 across shots, and of a shot no more than `LAG` stretches are held.
 
@@ -48,6 +50,8 @@ NEW = 0.02
 """Share of a key frame that has not been seen before, from which on it is asked about again."""
 DENSITY = 0.5
 """Of the hints that remembered colour gives; the generator has learnt to weigh 0.1 to 0.6."""
+FINE = 4.0
+"""Deviation, in pixels of the flow's grid, of the Gaussian that takes detail away."""
 FILL = 4.0
 """Reach, in pixels of the flow's grid, from which small holes are filled."""
 
@@ -133,26 +137,25 @@ class Propagator(Generic[T]):
         colour = np.empty((*luma.shape, 3), np.float32)
         colour[..., :2] = self._raise(ab, luma, luma)
         colour[..., 2] = _scaled(confidence, luma.shape)
-        contrast = min(float(luma.std()) / FULL_CONTRAST, 1.0)
-        weight = LEAST if key.has_fallen_out else contrast
-        return _State(colour, np.maximum(weight * colour[..., 2], LEAST))
+        return _State(colour, np.maximum(_contrast(key) * colour[..., 2], LEAST))
 
     def _settle(self, past: _State | None, waiting: deque[_Key[T]]) -> tuple[_State, Array]:
         """The first key frame's state for those to come, and its colour."""
         key = waiting[0]
-        own = key.own
+        so_far = key.own
         if past is not None:
             past = _carried(past, key.stretch.before[-1])
-            own = self._asked_again(key, past)
-            own = _joined(own, _State(past.colour, np.minimum(past.weight, MEMORY)))
+            remembered = _State(past.colour, np.minimum(past.weight, MEMORY))
+            so_far = _joined(self._asked_again(key, past), remembered)
         future: _State | None = None
         for later in reversed(list(waiting)[1:]):
             future = later.own if future is None else _joined(later.own, future)
             assert later.stretch.back is not None
             future = _carried(future, later.stretch.back)
-        colour = (own if future is None else _joined(own, future)).colour
+        colour = (so_far if future is None else _joined(so_far, future)).colour
+        colour = _detailed(colour, key.own.colour, _contrast(key.stretch.key))
         pinned = self._pinned(key.stretch.key.item)
-        return own, colour if pinned is None else _held(colour, pinned)
+        return so_far, colour if pinned is None else _held(colour, pinned)
 
     def _asked_again(self, key: _Key[T], past: _State) -> _State:
         """The opinion of a key frame, of its new parts in the light of what is remembered."""
@@ -166,6 +169,22 @@ class Propagator(Generic[T]):
         share = smoothstep(1 - known, 0.3, 0.7)[..., None]
         colour = key.own.colour + share * (again.colour - key.own.colour)
         return _State(colour, key.own.weight)
+
+
+def _contrast(key: Sight[T]) -> float:
+    """How much a frame shows: 1 of a clear picture, 0 of one that has fallen out."""
+    return 0.0 if key.has_fallen_out else min(float(key.look.luma.std()) / FULL_CONTRAST, 1.0)
+
+
+def _detailed(colour: Array, own: Array, share: float) -> Array:
+    """Colour with the detail of a key frame's own opinion."""
+    import cv2
+
+    detailed = colour.copy()
+    missing = own[..., :2] - colour[..., :2]
+    coarse = np.asarray(cv2.GaussianBlur(missing, (0, 0), FINE), np.float32)
+    detailed[..., :2] += np.float32(share) * (missing - coarse)
+    return detailed
 
 
 def _held(colour: Array, pinned: Pinned) -> Array:

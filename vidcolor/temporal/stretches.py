@@ -44,7 +44,9 @@ LEAST_SHOWN = 0.5
 UNSEEN = 0.3
 """Trust below which a place counts as not shown."""
 MOST_UNSEEN = 0.04
-"""Share of a frame that neither key frame shows, from which on the frame becomes one itself."""
+"""Share of a frame that neither key frame shows, from which on the frame becomes one itself; more
+in shorter stretches, for what is there so briefly is hardly seen, and asked about frame by frame it
+would flicker."""
 WEAK, STRONG = 0.35, 0.6
 """Mean trust of a step below which a frame is thought to have fallen out, and that of the step over
 it above which it surely has."""
@@ -160,7 +162,7 @@ def _least_seen(frames: list[Sight[T]], before: list[Track], after: list[Track])
         for s, b, a in zip(frames[:-1], before[:-1], after[:-1], strict=True)
     ]
     most = max(unseen, default=0.0)
-    return unseen.index(most) if most > MOST_UNSEEN else None
+    return unseen.index(most) if most * len(frames) > MOST_UNSEEN * SPACING else None
 
 
 def _stepping_over(sights: Iterator[Sight[T]], estimator: FlowEstimator) -> Iterator[Sight[T]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-ALIKE, UNLIKE = 0.8, 1.8
+DIFFERENT = (0.8, 1.8)
 """Difference of patterns, in local deviations, at which two places are surely the same, surely
 not."""
 ASTRAY = (1.5, 4.0)
@@ -79,7 +79,9 @@ def led_on(track: Track, further: Track) -> Track:
     )
 
 
-def checked(track: Track, here: Array, there: Array) -> Array:
+def checked(
+    track: Track, here: Array, there: Array, limits: tuple[float, float] = DIFFERENT
+) -> Array:
     """The track's trust where both frames look the same, less where they do not.
 
     Errors of flow add up along a chain without any single step being inconsistent.
@@ -88,10 +90,11 @@ def checked(track: Track, here: Array, there: Array) -> Array:
         track: from one frame to another.
         here: the pattern of the frame that it is of; see `Look`.
         there: the other one's.
+        limits: differences of patterns that are no doubt at all, and all doubt.
     """
     import cv2
 
     differs = np.abs(here - sample(there, track.places))
     smooth = np.asarray(cv2.GaussianBlur(differs, (0, 0), _SMOOTH), np.float32)
-    checked: Array = track.trust * (1 - smoothstep(smooth, ALIKE, UNLIKE))
+    checked: Array = track.trust * (1 - smoothstep(smooth, *limits))
     return checked
