@@ -102,7 +102,7 @@ def test_tracks_to_something_that_looks_different_are_not_believed() -> None:
     there[:, 64:] = 1 - there[:, 64:]
     trust = checked(track_to_itself(here.luma.shape), here.pattern, look_at(there).pattern)
     assert float(trust[:, :48].mean()) > 0.95
-    assert float(trust[:, 80:].mean()) < 0.5
+    assert float(trust[:, 80:].mean()) < 0.75
 
 
 def test_samples_repeat_the_border() -> None:

@@ -53,7 +53,7 @@ def test_opinions_that_wander_give_steady_colour(pan) -> None:
     off = np.array([(c[..., :2] - t).mean(axis=(0, 1)) for c, t in zip(done, truth, strict=True)])
     alone = [np.random.default_rng(n).normal(0, 6.0, 2) for n in range(60)]
     assert np.abs(np.diff(off, axis=0)).max() < 0.15 * np.abs(np.diff(alone, axis=0)).max()
-    assert np.abs(off).max() < 6.0
+    assert np.abs(off).max() < 0.8 * np.abs(alone).max()
 
 
 def test_true_opinions_stay_true(pan) -> None:
@@ -73,7 +73,7 @@ def test_true_opinions_stay_true(pan) -> None:
 
 
 def test_a_thing_keeps_its_colour_and_ground_does_not_take_it_on() -> None:
-    ground, thing = landscape(2)[:96, :128], landscape(3)[:32, :32]
+    ground, thing = 0.7 * landscape(2)[:96, :128], 0.5 + 0.5 * landscape(3)[:32, :32]
     frames, truth = [], []
     for n in range(34):
         left = 8 + 2 * n
@@ -85,8 +85,8 @@ def test_a_thing_keeps_its_colour_and_ground_does_not_take_it_on() -> None:
     for n, colour in enumerate(done):
         left = 8 + 2 * n
         assert float(colour[40:56, left + 8 : left + 24, :2].min()) > 20, n
-        far = np.delete(colour[..., :2], np.s_[max(0, left - 12) : left + 44], axis=1)
-        assert float(np.quantile(far, 0.98)) < 0, n
+        far = np.delete(colour[..., :2], np.s_[max(0, left - 20) : left + 52], axis=1)
+        assert float(np.quantile(far, 0.98)) < -10, n
 
 
 def test_detail_is_as_sharp_as_each_opinion(pan) -> None:
