@@ -219,8 +219,7 @@ class Colorizer:
         chroma = ab_to_cbcr(colour.ab, grey, matrix) * np.float32(saturation)
         guide = coding.luma_to_unit(_subsample(luma, subsampling))
         left = LEFT_SITED if subsampling[0] == 1 else 0.0
-        raised = self._upsample(chroma, colour.proxy, guide, left)
-        cb, cr = np.ascontiguousarray(raised[..., 0]), np.ascontiguousarray(raised[..., 1])
+        cb, cr = self._upsample(chroma, colour.proxy, guide, left)
         compress_to_gamut(cb, cr, guide, matrix)
         return cb, cr
 

@@ -94,9 +94,10 @@ class Coding:
 
     def luma_to_unit(self, luma: NDArray[Any]) -> NDArray[np.float32]:
         """Code values of any shape -> Y', float32 clipped to [0, 1]."""
-        unit = (luma.astype(np.float32) - self.black) / np.float32(self.luma_span)
-        clipped: NDArray[np.float32] = np.clip(unit, 0.0, 1.0)
-        return clipped
+        unit = luma.astype(np.float32)
+        unit -= np.float32(self.black)
+        unit /= np.float32(self.luma_span)
+        return np.clip(unit, 0.0, 1.0, out=unit)
 
     def unit_to_luma(self, unit: NDArray[np.float32]) -> Plane:
         """Y' in [0, 1] -> the nearest code values."""
@@ -108,10 +109,12 @@ class Coding:
     def chroma_to_codes(self, chroma: NDArray[np.float32]) -> Plane:
         """Cb or Cr in [-0.5, 0.5] -> the nearest code values, inside the range's limits."""
         half = self.chroma_span / 2
-        codes = np.rint(chroma * self.chroma_span + self.neutral)
+        codes = chroma * np.float32(self.chroma_span)
+        codes += np.float32(self.neutral)
         low, high = max(0, int(self.neutral - half)), int(self.neutral + half)
         top = min(high, (1 << self.bits) - 1)
-        plane: Plane = np.clip(codes, low, top).astype(self.dtype)
+        np.clip(np.rint(codes, out=codes), low, top, out=codes)
+        plane: Plane = codes.astype(self.dtype)
         return plane
 
 

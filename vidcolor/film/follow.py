@@ -311,7 +311,7 @@ class Follower:
 
     def _raised(self, planes: Array, luma: Array) -> Array:
         """(2, h, w) on the generator's grid -> on the flow's."""
-        return np.ascontiguousarray(self._raise(planes, luma, luma).transpose(2, 0, 1))
+        return self._raise(planes, luma, luma)
 
     def _lent(self, item: Analysed) -> Lent:
         assert self._reference is not None  # or nothing would be asked of it

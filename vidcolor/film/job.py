@@ -16,6 +16,7 @@ from vidcolor.errors import InputError
 from vidcolor.files import check_companion, published
 from vidcolor.film.confidence import ConfidenceFilm
 from vidcolor.film.follow import Pins, follow_hints
+from vidcolor.film.pipeline import prefetch, single_threaded_opencv
 from vidcolor.film.plan import FilmPlan, default_target, plan_film, refuse_existing
 from vidcolor.film.render import ColouredFrame, render
 from vidcolor.film.shot_list import ShotList, find_shots, read_shots
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from vidcolor.media.read import Frame, Reader
 
 
+LOOKED_AHEAD = 4
+"""Decoded frames that may wait to be looked at."""
 _NO_FRAME = "no frame could be read between --start and --end"
 
 
@@ -77,6 +80,7 @@ class PictureWriter(Protocol):
         ...
 
 
+@single_threaded_opencv()
 def colorize_film(
     source: Path | str,
     target: Path | str | None = None,
@@ -155,11 +159,12 @@ def look_through(
     pts = array("q")
 
     def frames() -> Iterator[Frame]:
-        for frame in reader.frames():
-            pts.append(frame.pts)
-            yield frame
-            if progress is not None:
-                progress(Progress(plan.info.path, "look", len(pts), plan.expected_frames))
+        with contextlib.closing(prefetch(reader.frames(), LOOKED_AHEAD)) as decoded:
+            for frame in decoded:
+                pts.append(frame.pts)
+                yield frame
+                if progress is not None:
+                    progress(Progress(plan.info.path, "look", len(pts), plan.expected_frames))
 
     if options.shots is None:
         shots = find_shots(frames(), plan.video)

@@ -68,6 +68,22 @@ def _fill(items: Iterable[T], ready: queue.Queue[T | _End], stop: threading.Even
 
 
 @contextlib.contextmanager
+def single_threaded_opencv() -> Iterator[None]:
+    """Keep OpenCV from spreading each small operation over threads: the stages have their own.
+
+    The setting is the process's; it is restored in the end.
+    """
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+@contextlib.contextmanager
 def closed_after(items: object) -> Iterator[None]:
     """Close an iterator in the end, whoever still holds it.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from vidcolor.colorizer import Colorizer
 from vidcolor.film.job import FilmResult, look_through, pinned, run_plan
+from vidcolor.film.pipeline import single_threaded_opencv
 from vidcolor.film.plan import FilmPlan, plan_encoding, refuse_existing, wanted_range, with_range
 from vidcolor.media.sequence import (
     SEQUENCE_MUXER,
@@ -29,6 +30,7 @@ DEFAULT_FPS = Fraction(24)
 _FILM_SUFFIX: dict[Purpose, str] = {"delivery": ".mp4", "editing": ".mov", "archive": ".mkv"}
 
 
+@single_threaded_opencv()
 def colorize_sequence(
     source: Path | str,
     target: Path | str | None = None,

@@ -154,8 +154,13 @@ class HintSpread(nn.Module):
         self.embed = nn.Linear(channels + 2, num_heads * width)
         self.doubt = nn.Linear(channels, num_heads)
         self.gain = nn.Parameter(torch.zeros(num_heads))
-        # To begin with, near in the picture and alike in features count about the same, and most
-        # cells believe no hint.
+        if not self.embed.weight.is_meta:  # there it would import torch's compiler, for a second
+            self._initialize(channels, width)
+
+    def _initialize(self, channels: int, width: int) -> None:
+        """To begin with, near in the picture and alike in features count about the same, and most
+        cells believe no hint.
+        """
         nn.init.normal_(self.embed.weight, std=0.5 / channels**0.5)
         nn.init.normal_(self.embed.weight[:, channels:], std=3.0 / width**0.5)
         nn.init.zeros_(self.doubt.weight)

@@ -135,7 +135,7 @@ class Propagator(Generic[T]):
         ab, confidence = self._ask(key.item, hints)
         luma = key.look.luma
         colour = np.empty((*luma.shape, 3), np.float32)
-        colour[..., :2] = self._raise(ab, luma, luma)
+        colour[..., 0], colour[..., 1] = self._raise(ab, luma, luma)
         colour[..., 2] = _scaled(confidence, luma.shape)
         return _State(colour, np.maximum(_contrast(key) * colour[..., 2], LEAST))
 

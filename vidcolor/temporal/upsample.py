@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
     Array = NDArray[np.float32]
@@ -38,35 +40,35 @@ class GuidedUpsampler:
                 columns: 0.25 of left-sited 4:2:0 and 4:2:2.
 
         Returns:
-            Cb, Cr: (H, W, 2) float32.
+            Cb, Cr: (2, H, W) float32.
         """
-        height, width = proxy.shape
-        coarse = _resize(chroma.transpose(1, 2, 0), (height, width))
-        slope, offset = self._fit(coarse, proxy)
-        if left:
-            by = np.float32(min(left * width / guide.shape[1], 1.0))
-            slope, offset = _taken_from_the_left(slope, by), _taken_from_the_left(offset, by)
-        raised = _resize(slope, guide.shape)
-        raised *= guide[..., None]
-        raised += _resize(offset, guide.shape)
+        fits = self._fit([_resize(plane, proxy.shape) for plane in chroma], proxy)
+        by = np.float32(min(left * proxy.shape[1] / guide.shape[1], 1.0))
+        raised = np.empty((2, *guide.shape), np.float32)
+        for plane, fit in zip(raised, fits, strict=True):
+            slope, offset = (_taken_from_the_left(line, by) for line in fit) if left else fit
+            np.multiply(_resize(slope, guide.shape), guide, out=plane)
+            plane += _resize(offset, guide.shape)
         return raised
 
-    def _fit(self, chroma: Array, luma: Array) -> tuple[Array, Array]:
-        """Slope and offset of chroma over luma in every window, averaged: (H', W', 2) each."""
-        mean_y = self._mean(luma)[..., None]
-        mean_c = self._mean(chroma)
-        variance = self._mean(luma * luma)[..., None] - mean_y * mean_y + self.epsilon
-        covariance = self._mean(chroma * luma[..., None]) - mean_c * mean_y
-        slope: Array = np.divide(covariance, np.maximum(variance, self.epsilon), dtype=np.float32)
-        return self._mean(slope), self._mean(mean_c - slope * mean_y)
+    def _fit(self, chroma: Sequence[Array], luma: Array) -> Iterator[tuple[Array, Array]]:
+        """Of each plane slope and offset over luma in every window, averaged."""
+        mean_y = self._mean(luma)
+        scatter = self._mean(luma * luma) - mean_y * mean_y
+        epsilon = np.float32(self.epsilon)
+        per_variance = 1 / np.maximum(scatter + epsilon, epsilon)
+        for plane in chroma:
+            mean_c = self._mean(plane)
+            slope = (self._mean(plane * luma) - mean_c * mean_y) * per_variance
+            mean_c -= slope * mean_y
+            yield self._mean(slope), self._mean(mean_c)
 
     def _mean(self, image: Array) -> Array:
         """The mean over a (2r+1)² window, with the border repeated."""
         import cv2
 
         side = 2 * self.radius + 1
-        mean = cv2.blur(image, (side, side), borderType=cv2.BORDER_REPLICATE)
-        return np.asarray(mean, np.float32).reshape(image.shape)
+        return np.asarray(cv2.blur(image, (side, side), borderType=cv2.BORDER_REPLICATE))
 
 
 def _taken_from_the_left(image: Array, by: np.float32) -> Array:
@@ -77,9 +79,8 @@ def _taken_from_the_left(image: Array, by: np.float32) -> Array:
 
 
 def _resize(image: Array, shape: tuple[int, ...]) -> Array:
-    """Bilinear, (h, w, 2) -> (H, W, 2)."""
+    """Bilinear."""
     import cv2
 
     size = (shape[1], shape[0])
-    resized = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized, np.float32).reshape(shape[0], shape[1], 2)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.float32)
