@@ -79,13 +79,6 @@ def test_what_is_read_is_not_overwritten(vidcolor: Vidcolor, photo: Path) -> Non
     assert (rows.read_bytes(), reference.read_bytes()) == before
 
 
-def test_films_are_refused(vidcolor: Vidcolor) -> None:
-    Path("reel.mp4").touch()
-    run = vidcolor("colorize", "reel.mp4", "--hints", hints(TEAL), "-o", "out.mp4")
-    assert run.code == 2
-    assert "reel.mp4: hints and references are for photographs so far" in "".join(run.err)
-
-
 def test_references(vidcolor: Vidcolor, photo: Path) -> None:
     assert vidcolor("colorize", photo, "--reference", "none.png").code == 1
     run = vidcolor("colorize", photo, "--reference", photo)

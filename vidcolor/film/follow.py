@@ -7,6 +7,7 @@ forward and back, and what they make of each key frame takes the links' place.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -91,6 +92,10 @@ class Pins:
         planes: Array = self.spool[record]
         return Pinned(planes[:2], planes[2])
 
+    def close(self) -> None:
+        """Let go of the colours."""
+        self.spool.close()
+
 
 class _Links(NamedTuple):
     """A shot's key frames, and how each shows the one before."""
@@ -132,7 +137,7 @@ def follow_hints(
         progress: told how many frames of how many have been looked through.
 
     Returns:
-        None if there are none; and what is to be said.
+        None if there are none, else what the caller has to close; and what is to be said.
 
     Raises:
         InputError: hints or reference cannot be read.
@@ -161,15 +166,18 @@ def follow_hints(
 
     if reference is not None and time is None:
         spoken = together((*spoken, *follower.find(spans, frames_of)))
-    pins = Pins(follower.new_spool(), frozenset(s.frame for s in spoken))
     told = {span: [s for s in spoken if span.begin <= s.frame < span.end] for span in spans}
     total = sum(span.end - span.begin for span, here in told.items() if here)
     done = 0
-    for span, here in told.items():
-        if here:
-            frames = _counted(frames_of(span), done, lambda n: progress(n, total))
-            follower.follow(frames, span, here, pins)
-            done += span.end - span.begin
+    with contextlib.ExitStack() as unless_done:
+        pins = Pins(follower.new_spool(), frozenset(s.frame for s in spoken))
+        unless_done.callback(pins.close)
+        for span, here in told.items():
+            if here:
+                frames = _counted(frames_of(span), done, lambda n: progress(n, total))
+                follower.follow(frames, span, here, pins)
+                done += span.end - span.begin
+        unless_done.pop_all()
     palette_only = reference is not None and follower.most_shown < LEAST_SHOWN
     said = f"{named} shows something else; only its palette is taken over"
     return pins, (said,) if palette_only else ()
@@ -250,22 +258,9 @@ class Follower:
             UsageError: a hint lies outside of the picture, or names no colour.
         """
         links, moments = self._linked(frames, span, {s.frame: s for s in spoken})
-        if not moments:
-            return
-        first = len(pins.spool)
-        for key, side in enumerate(_sides(links, moments, forward=True)):
-            pins.spool.append(np.stack([*side.ab, side.influence, side.away]))
-            pins.records[links.frames[key]] = first + key
-        last = len(links.frames) - 1
-        for n, later in enumerate(_sides(links, moments, forward=False)):
-            key = last - n
-            planes = pins.spool[first + key]
-            pinned = both_sides(Side(planes[:2], planes[2], planes[3]), later)
-            planes[:2], planes[2] = pinned
-            pins.spool[first + key] = planes
-            if float(pinned.influence.max()) < FORGOTTEN:
-                del pins.records[links.frames[key]]
-        links.spool.close()
+        with contextlib.closing(links.spool):
+            if moments:
+                _pin(links, moments, pins)
 
     def _linked(
         self, frames: Iterator[Frame], span: Span, spoken: dict[int, Spoken]
@@ -332,6 +327,23 @@ class Follower:
     def _predict(self, proxy: Array, hints: HintArrays | None) -> Colour:
         upright = Geometry(width=proxy.shape[1], height=proxy.shape[0])
         return self._colorizer.predict([proxy], upright, self._vividness, hints)[0]
+
+
+def _pin(links: _Links, moments: Sequence[Moment], pins: Pins) -> None:
+    """Note what moments make of each key frame of a shot."""
+    first = len(pins.spool)
+    for key, side in enumerate(_sides(links, moments, forward=True)):
+        pins.spool.append(np.stack([*side.ab, side.influence, side.away]))
+        pins.records[links.frames[key]] = first + key
+    last = len(links.frames) - 1
+    for n, later in enumerate(_sides(links, moments, forward=False)):
+        key = last - n
+        planes = pins.spool[first + key]
+        pinned = both_sides(Side(planes[:2], planes[2], planes[3]), later)
+        planes[:2], planes[2] = pinned
+        pins.spool[first + key] = planes
+        if float(pinned.influence.max()) < FORGOTTEN:
+            del pins.records[links.frames[key]]
 
 
 def _sides(links: _Links, moments: Sequence[Moment], forward: bool) -> Iterator[Side]:

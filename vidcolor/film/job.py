@@ -217,7 +217,7 @@ def run_plan(
     sequence: ImageSequence | None = None,
     pins: Pins | None = None,
 ) -> tuple[int, tuple[str, ...], tuple[ShotDoubts, ...]]:
-    """Render what a reader yields, and publish it when it is complete.
+    """Render what a reader yields, and publish it when it is complete; `pins` are closed then.
 
     Returns:
         How many frames there were, what the writer had to say, and where the colour is doubtful.
@@ -227,6 +227,8 @@ def run_plan(
     doubts = DoubtCollector(plan)
     recolorer = recolorer_of(colorizer, options)
     with contextlib.ExitStack() as stack:
+        if pins is not None:
+            stack.callback(pins.close)
         others = stack.enter_context(company)
         confidence = _confidence_film(plan, options, stack)
         if encoder.muxer == SEQUENCE_MUXER:

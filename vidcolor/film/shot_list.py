@@ -111,7 +111,8 @@ def read_shots(path: Path) -> ShotList:
     begun = [_shot(row, f"{path}: shot {number}") for number, row in enumerate(rows, 1)]
     if begun[0].first != 0:
         raise UsageError(f"{path}: shot 1 must begin at frame 0, not {begun[0].first}")
-    num_frames = max(begun[-1].first, _whole(rows[-1], "last_frame", str(path), -1)) + 1
+    least = begun[-1].first + max(begun[-1].mixed, 1)
+    num_frames = max(least, _whole(rows[-1], "last_frame", str(path), -1) + 1)
     begun[0] = Shot(0, 0, "start")
     shots = []
     ends = [*(shot.first for shot in begun[1:]), num_frames]

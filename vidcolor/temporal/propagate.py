@@ -46,7 +46,7 @@ FULL_CONTRAST = 0.08
 """Deviation of Y' from which on an opinion counts fully; less of a picture that is fading in."""
 LEAST = 1e-4
 """Weight of what nobody vouches for, where there is nothing else."""
-NEW = 0.02
+NEW = 0.06
 """Share of a key frame that has not been seen before, from which on it is asked about again."""
 DENSITY = 0.5
 """Of the hints that remembered colour gives; the generator has learnt to weigh 0.1 to 0.6."""

@@ -56,7 +56,7 @@ class GuidedUpsampler:
         mean_y = self._mean(luma)
         scatter = self._mean(luma * luma) - mean_y * mean_y
         epsilon = np.float32(self.epsilon)
-        per_variance = 1 / np.maximum(scatter + epsilon, epsilon)
+        per_variance: Array = np.reciprocal(np.maximum(scatter + epsilon, epsilon))
         for plane in chroma:
             mean_c = self._mean(plane)
             slope = (self._mean(plane * luma) - mean_c * mean_y) * per_variance

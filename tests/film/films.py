@@ -1,0 +1,59 @@
+"""Grey films written from arrays, and what is decoded of coloured ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from checks import read_film
+from numpy.typing import NDArray
+
+from vidcolor.media.planes import plane_array
+from vidcolor.media.probe import probe
+from vidcolor.media.read import FilmReader
+
+Codes = NDArray[np.uint8]
+
+REEL = Path(__file__).parents[2] / "samples" / "reel.mkv"
+REEL_CUTS = (0, 60, 120, 210, 270, 330, 390)
+
+
+def write_grey(path: Path, frames: Iterable[Codes], rate: int = 25) -> Path:
+    """A lossless film of 8-bit luma, (h, w) each."""
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("ffv1", rate=rate)
+        stream.pix_fmt, stream.time_base = "gray", Fraction(1, rate)
+        for number, codes in enumerate(frames):
+            if not number:
+                stream.width, stream.height = codes.shape[1], codes.shape[0]
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(codes), "gray")
+            picture.pts, picture.time_base = number, Fraction(1, rate)
+            film.mux(stream.encode(picture))
+        film.mux(stream.encode(None))
+    return path
+
+
+def reel(first: int, count: int, size: tuple[int, int] = (160, 120)) -> list[Codes]:
+    """Frames of the sample reel, small."""
+    video = probe(REEL).video
+    frames = FilmReader(REEL, video).frames()
+    unit = (video.coding.luma_to_unit(f.luma) for f in frames if first <= f.index < first + count)
+    small = (cv2.resize(u, size, interpolation=cv2.INTER_AREA) for u in unit)
+    return [np.rint(255 * s).astype(np.uint8) for s in small]
+
+
+def planes_of(path: Path) -> list[list[NDArray[np.generic]]]:
+    """All planes of all frames."""
+    film = read_film(path)
+    return [[plane_array(p, film.bits).copy() for p in frame.planes] for frame in film.frames]
+
+
+def lab_of(path: Path) -> list[NDArray[np.float32]]:
+    """L*, a*, b* of each frame: (h, w, 3)."""
+    with av.open(str(path)) as film:
+        rgb = [f.to_ndarray(format="rgb24") for f in film.decode(video=0)]
+    return [cv2.cvtColor(c.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) for c in rgb]
