@@ -2,7 +2,7 @@
 
 Steadiness is measured along the motion of the *original*, whatever is judged, so that all versions
 of a film are measured by one ruler. The flow is OpenCV's DIS at full density on the original's
-luma, at the judged size: another grid than colours are carried along with.
+luma, at the judged size: another grid than colours are carried along with, and other settings.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BOUNDARY_SHARE, BOUNDARY_PX2 = 0.01, 0.002
 """Motion boundary: the flow's squared gradient exceeds this share of its squared length, and so
 many squared pixels (the same)."""
 
-_dis = DisFlow()
+_dis = DisFlow(preset=True)
 
 
 @dataclass(frozen=True, slots=True)

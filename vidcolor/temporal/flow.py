@@ -79,26 +79,32 @@ class DisFlow:
     the ground along for ten pixels around what moves. In return it is refined less.
     """
 
-    def __init__(self) -> None:
-        self._threads = threading.local()
+    def __init__(self, preset: bool = False) -> None:
+        """Prepare.
+
+        Args:
+            preset: as the preset "medium" has it instead.
+        """
+        self._threads, self._preset = threading.local(), preset
 
     def __call__(self, here: Codes, there: Codes) -> Array:
         """See `FlowEstimator`."""
         if not hasattr(self._threads, "dis"):  # the object keeps buffers and serves one thread
-            self._threads.dis = _dense_inverse_search()
+            self._threads.dis = _dense_inverse_search(self._preset)
         dis: Any = self._threads.dis
         return np.asarray(dis.calc(here, there, None), np.float32)
 
 
-def _dense_inverse_search() -> Any:
+def _dense_inverse_search(preset: bool) -> Any:
     import cv2
 
-    preset = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
-    dis: Any = cv2.DISOpticalFlow_create(preset)  # type: ignore[attr-defined]
-    dis.setFinestScale(0)
-    dis.setPatchStride(4)
-    dis.setGradientDescentIterations(12)
-    dis.setVariationalRefinementIterations(2)
+    medium = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
+    dis: Any = cv2.DISOpticalFlow_create(medium)  # type: ignore[attr-defined]
+    if not preset:
+        dis.setFinestScale(0)
+        dis.setPatchStride(4)
+        dis.setGradientDescentIterations(12)
+        dis.setVariationalRefinementIterations(2)
     return dis
 
 
