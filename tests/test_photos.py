@@ -81,7 +81,13 @@ class Watching(Colorizer):
         self.__dict__.update(flat.__dict__)
         self._flat, self.seen = flat, np.zeros(0)
 
-    def predict(self, proxies: Any, geometry: Geometry, vividness: float | None = None) -> Any:
+    def predict(
+        self,
+        proxies: Any,
+        geometry: Geometry,
+        vividness: float | None = None,
+        hints: Any = None,
+    ) -> Any:
         self.seen = proxies[0]
         return self._flat.predict(proxies, geometry, vividness)
 
@@ -192,7 +198,13 @@ class OneAtATime(Watching):
         super().__init__(flat)
         self.inside, self.crowded = threading.Lock(), False
 
-    def predict(self, proxies: Any, geometry: Geometry, vividness: float | None = None) -> Any:
+    def predict(
+        self,
+        proxies: Any,
+        geometry: Geometry,
+        vividness: float | None = None,
+        hints: Any = None,
+    ) -> Any:
         if not self.inside.acquire(blocking=False):
             self.crowded = True
             return super().predict(proxies, geometry, vividness)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -35,7 +36,9 @@ def test_a_film_a_photo_and_a_sequence(
     assert (film.num_frames, film.damaged, film.warnings) == (5, False, ())
     assert film.target.exists()
     assert film.frames_per_second > 0
-    assert [s.done for s in steps] == [1, 2, 3, 4, 5]
+    assert [(s.stage, s.done) for s in steps] == [
+        (stage, n) for stage in ("look", "colour") for n in range(1, 6)
+    ]
     assert steps[-1].total == 5
 
     photo = vidcolor.colorize_photo(tmp_path / "photo.png", options=options, colorizer=colorizer)
@@ -45,7 +48,10 @@ def test_a_film_a_photo_and_a_sequence(
     assert coloured.shape == (48, 64, 3)
 
     frames = vidcolor.colorize_sequence(
-        tmp_path / "s_%d.png", tmp_path / "c_%d.png", options, colorizer=colorizer
+        tmp_path / "s_%d.png",
+        tmp_path / "c_%d.png",
+        replace(options, per_frame=True),
+        colorizer=colorizer,
     )
     assert frames.num_frames == 2
     same = cv2.imread(str(tmp_path / "c_2.png")).astype(int) - coloured

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vidcolor import Colorizer, colorize_film
+from vidcolor import Colorizer
 from vidcolor.cli.values import parse_reference
 from vidcolor.errors import InputError, UsageError
 from vidcolor.media.stills import read_still
@@ -65,20 +65,11 @@ def test_a_hint_without_a_picture_stops_all_before_the_work() -> None:
         gather([Path("album")], None, None, ColorizeOptions(reference=Path("none.png")))
 
 
-def test_films_are_refused(flat: Colorizer) -> None:
+def test_rows_find_their_film_among_other_things() -> None:
     Path("reel.mp4").touch()
-    said = r"reel\.mp4: hints and references are for photographs so far; leave them out"
-    film = [Path("reel.mp4")]
-    for options in (
-        rows({"x": 5, "y": 5, "colour": "teal"}),
-        ColorizeOptions(reference=Path("album/a.png")),
-    ):
-        with pytest.raises(UsageError, match=said):
-            gather(film, Path("out.mp4"), None, options)
-        with pytest.raises(UsageError, match=said):
-            colorize_film("reel.mp4", "out.mp4", options, colorizer=flat)
-    beside = rows({"x": 5, "y": 5, "colour": "teal", "file": "a.png"})
-    assert len(gather([Path("album/a.png"), *film], None, Path("out"), beside)) == 2
+    both = [Path("album/a.png"), Path("reel.mp4")]
+    beside = rows({"x": 5, "y": 5, "colour": "teal", "file": "reel.mp4", "time": 3})
+    assert len(gather(both, None, Path("out"), beside)) == 2
 
 
 def test_recipe_is_of_contents_and_not_of_names() -> None:
