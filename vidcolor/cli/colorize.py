@@ -82,8 +82,9 @@ def colorize(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Colours that you know, of photos: JSON or CSV rows of x, y, colour, radius. "
-            "Each spreads over the object that it lies on.",
+            help="Colours that you know: JSON or CSV rows of x, y, colour, radius; in a film also "
+            "time or frame. Each spreads over the object that it lies on, and stays with it "
+            "through its shot.",
             rich_help_panel=LOOK,
         ),
     ] = None,
@@ -91,8 +92,9 @@ def colorize(
         str | None,
         typer.Option(
             metavar="PATH[@TIME]",
-            help="A coloured picture, for photos: painted by hand, or a colour photo of the same "
-            "place. Taken over where it shows the same; else only its palette.",
+            help="A coloured picture: painted by hand, or a colour photo of the same place. Taken "
+            "over where it shows the same, in a film at TIME or where it is found; else only its "
+            "palette.",
             rich_help_panel=LOOK,
         ),
     ] = None,
@@ -247,11 +249,13 @@ def colorize(
       vidcolor colorize album/ --out-dir album-colour/
       vidcolor colorize scan_%06d.dpx --fps 18 -o reel.mov --for editing
       vidcolor colorize mill.jpg --hints hints.json
+      vidcolor colorize reel.mov --reference painted.png@1:12.5
+      vidcolor colorize reel.mov --shots shots.csv --hints hints.json
 
     [bold]hints.json[/bold]: #rrggbb, a CSS name or neutral; pixels, or "50%"
 
       \\[{"x": 812, "y": 430, "colour": "#3b5f8a", "radius": 12},
-       {"x": "50%", "y": "12%", "colour": "skyblue"}]
+       {"x": "50%", "y": "12%", "colour": "skyblue", "time": 72.5}]
     """
     run_colorize(
         inputs, out, out_dir, report, quiet, json_lines, reference, encoder_option, luma_range,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vidcolor.colour.smoothstep import smoothstep
+from vidcolor.temporal.flow import DisFlow, grid, sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,27 +130,20 @@ def _is_plausible(homography: NDArray[np.float64], shape: tuple[int, ...]) -> bo
 
 def _judge(picture: Array, reference: Array, homography: NDArray[np.float64]) -> Alignment:
     """Refine a guess by flow, and say where it can be believed."""
-    import cv2
-
-    height, width = picture.shape
-    columns, rows = np.meshgrid(np.arange(width, dtype=float), np.arange(height, dtype=float))
-    flat = np.stack([columns, rows, np.ones_like(rows)], axis=-1) @ homography.T
+    own = grid(picture.shape)
+    flat = np.concatenate([own, np.ones_like(own[..., :1])], axis=-1) @ homography.T
     places = (flat[..., :2] / np.maximum(flat[..., 2:], 1e-6)).astype(np.float32)
     plain = _trust(picture, sample(reference, places), _inside(places, reference.shape))
     if plain.mean() > 0.9:  # the same frame: flow could only add its noise
         return Alignment(places, plain)
     laid = sample(reference, places)
-    preset = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
-    dis = cv2.DISOpticalFlow_create(preset)  # type: ignore[attr-defined]
-    here, there = _codes(picture), _codes(laid)
-    ahead = np.asarray(dis.calc(here, there, None), np.float32)
-    back = np.asarray(dis.calc(there, here, None), np.float32)
-    grid = np.stack([columns, rows], axis=-1).astype(np.float32)
-    round_trip = np.hypot(*np.moveaxis(ahead + sample(back, grid + ahead), -1, 0))
+    flow, here, there = DisFlow(preset=True), _codes(picture), _codes(laid)
+    ahead, back = flow(here, there), flow(there, here)
+    round_trip = np.hypot(*np.moveaxis(ahead + sample(back, own + ahead), -1, 0))
     longest = LONGEST_FLOW * min(picture.shape)
     length = np.hypot(*np.moveaxis(ahead, -1, 0))
     steady = (1 - smoothstep(round_trip, 1.0, 3.0)) * (1 - smoothstep(length, longest / 2, longest))
-    refined = sample(places, grid + ahead)
+    refined = sample(places, own + ahead)
     trust = _trust(picture, sample(reference, refined), _inside(refined, reference.shape) * steady)
     return Alignment(refined, trust) if trust.mean() > plain.mean() else Alignment(places, plain)
 
@@ -187,15 +181,6 @@ def _relit(luma: Array, like: Array, weight: Array) -> Array:
     spread = float((w * (luma - mean) ** 2).sum())
     gain = float((w * (luma - mean) * (like - target)).sum()) / max(spread, 1e-4)
     return np.asarray(target + np.clip(gain, 0.3, 3) * (luma - mean), np.float32)
-
-
-def sample(image: Array, places: Array) -> Array:
-    """Bilinear samples: (h, w[, C]) at (h', w', 2) -> (h', w'[, C])."""
-    import cv2
-
-    x, y = (np.ascontiguousarray(places[..., n]) for n in range(2))
-    sampled = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(sampled, np.float32)
 
 
 def _inside(places: Array, shape: tuple[int, ...]) -> Array:

@@ -9,8 +9,9 @@ import numpy as np
 from vidcolor.colour.tint import classify_tint
 from vidcolor.colour.ycbcr import MATRICES
 from vidcolor.errors import InputError
-from vidcolor.hints.align import SHORT_SIDE, align, sample, shrunk
+from vidcolor.hints.align import SHORT_SIDE, align, shrunk
 from vidcolor.hints.spots import ab_of_rgb
+from vidcolor.temporal.flow import sample
 
 if TYPE_CHECKING:
     from pathlib import Path
