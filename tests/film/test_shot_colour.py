@@ -6,6 +6,7 @@ import itertools
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from films import lab_of, planes_of, reel, write_grey
@@ -13,6 +14,7 @@ from films import lab_of, planes_of, reel, write_grey
 from vidcolor.colorizer import Colorizer, Colour
 from vidcolor.errors import InputError
 from vidcolor.film.job import colorize_film
+from vidcolor.film.sequences import colorize_sequence
 from vidcolor.options import ColorizeOptions
 
 ARCHIVE = {"purpose": "archive", "force": True}
@@ -123,3 +125,28 @@ def test_a_list_for_another_film_is_refused(two_shots, embedded, tmp_path) -> No
     with pytest.raises(InputError, match=r"lists 90 frames, and .* has 60"):
         coloured(two_shots, embedded, "no.mkv", shots=listed)
     assert not two_shots.with_name("no.mkv").exists()
+
+
+def test_shots_of_a_scan_with_a_gap_are_counted_in_frames_that_are_there(flat, tmp_path) -> None:
+    for number in (1, 2, 3, 4, 9, 10, 11, 12):
+        ends = (70, 100) if number < 5 else (150, 180)
+        picture = np.uint8(np.tile(np.linspace(*ends, 64), (48, 1)))
+        cv2.imwrite(str(tmp_path / f"s_{number}.png"), picture)
+    listed = shot_list(tmp_path / "s.json", (0, 4, "start", 0), (4, 8, "cut", 0), of=8)
+    options = ColorizeOptions(**ARCHIVE, shots=listed)
+    colorize_sequence(tmp_path / "s_%d.png", tmp_path / "s.mkv", options, colorizer=ByLight(flat))
+    a = [float(lab[..., 1].mean()) for lab in lab_of(tmp_path / "s.mkv")]
+    assert max(a[:4]) < -8
+    assert min(a[4:]) > 8
+
+
+@pytest.mark.parametrize("size", [(2, 2), (8, 8), (300, 8), (17, 31)])
+@pytest.mark.parametrize("count", [1, 2, 20])
+def test_films_of_any_size_and_length(size, count, embedded, tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(0, 256, size[::-1]).astype(np.uint8) for _ in range(count)]
+    source = write_grey(tmp_path / "f.mkv", frames)
+    for (luma,), (same, *_) in zip(
+        planes_of(source), planes_of(coloured(source, embedded, "c.mkv")), strict=True
+    ):
+        np.testing.assert_array_equal(luma, same)
