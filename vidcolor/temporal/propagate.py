@@ -14,6 +14,7 @@ through the shot (see `pins`), and would be told to the generator of other thing
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
@@ -42,6 +43,9 @@ LAG = 2
 MEMORY = 8.0
 """Opinions that what is remembered of a place counts for at most: colour may follow a lamp that is
 switched on, slowly."""
+PACE = 6.0
+"""Frames in which colour goes two thirds of the way to what is known now: where key frames are
+close, each guess differs from the one before, and all would be seen."""
 FULL_CONTRAST = 0.08
 """Deviation of Y' from which on an opinion counts fully; less of a picture that is fading in."""
 LEAST = 1e-4
@@ -50,7 +54,7 @@ NEW = 0.06
 """Share of a key frame that has not been seen before, from which on it is asked about again."""
 DENSITY = 0.5
 """Of the hints that remembered colour gives; the generator has learnt to weigh 0.1 to 0.6."""
-FINE = 4.0
+FINE = 3.0
 """Deviation, in pixels of the flow's grid, of the Gaussian that takes detail away."""
 FILL = 4.0
 """Reach, in pixels of the flow's grid, from which small holes are filled."""
@@ -81,6 +85,17 @@ class _State(NamedTuple):
     """a*, b*, confidence: (h, w, 3) float32."""
     weight: Array
     """(h, w) float32."""
+
+
+class _Past(NamedTuple):
+    """A key frame that is settled."""
+
+    state: _State
+    """For those to come."""
+    colour: Array
+    """a*, b*, confidence: (h, w, 3) float32."""
+    shown: Array
+    """The same with what is pinned."""
 
 
 @dataclass(slots=True)
@@ -118,18 +133,17 @@ class Propagator(Generic[T]):
             grid of its flow.
         """
         waiting: deque[_Key[T]] = deque()
-        past: _State | None = None
-        before: Array | None = None
+        past: _Past | None = None
         for stretch in stretches:
             waiting.append(_Key(stretch, self._opinion(stretch.key, None)))
             if len(waiting) > LAG:
-                past, colour = self._settle(past, waiting)
-                yield from _filled(waiting.popleft().stretch, before, colour)
-                before = colour
+                here = self._settle(past, waiting)
+                yield from _filled(waiting.popleft().stretch, past, here.shown)
+                past = here
         while waiting:
-            past, colour = self._settle(past, waiting)
-            yield from _filled(waiting.popleft().stretch, before, colour)
-            before = colour
+            here = self._settle(past, waiting)
+            yield from _filled(waiting.popleft().stretch, past, here.shown)
+            past = here
 
     def _opinion(self, key: Sight[T], hints: Remembered | None) -> _State:
         ab, confidence = self._ask(key.item, hints)
@@ -139,14 +153,14 @@ class Propagator(Generic[T]):
         colour[..., 2] = _scaled(confidence, luma.shape)
         return _State(colour, np.maximum(_contrast(key) * colour[..., 2], LEAST))
 
-    def _settle(self, past: _State | None, waiting: deque[_Key[T]]) -> tuple[_State, Array]:
-        """The first key frame's state for those to come, and its colour."""
+    def _settle(self, past: _Past | None, waiting: deque[_Key[T]]) -> _Past:
+        """What is known at the first key frame, and its colour."""
         key = waiting[0]
         so_far = key.own
         if past is not None:
-            past = _carried(past, key.stretch.before[-1])
-            remembered = _State(past.colour, np.minimum(past.weight, MEMORY))
-            so_far = _joined(self._asked_again(key, past), remembered)
+            carried = _carried(past.state, key.stretch.before[-1])
+            remembered = _State(carried.colour, np.minimum(carried.weight, MEMORY))
+            so_far = _joined(self._asked_again(key, carried), remembered)
         future: _State | None = None
         for later in reversed(list(waiting)[1:]):
             future = later.own if future is None else _joined(later.own, future)
@@ -154,8 +168,10 @@ class Propagator(Generic[T]):
             future = _carried(future, later.stretch.back)
         colour = (so_far if future is None else _joined(so_far, future)).colour
         colour = _detailed(colour, key.own.colour, _contrast(key.stretch.key))
+        if past is not None:
+            colour = _eased(colour, past.colour, key.stretch)
         pinned = self._pinned(key.stretch.key.item)
-        return so_far, colour if pinned is None else _held(colour, pinned)
+        return _Past(so_far, colour, colour if pinned is None else _held(colour, pinned))
 
     def _asked_again(self, key: _Key[T], past: _State) -> _State:
         """The opinion of a key frame, of its new parts in the light of what is remembered."""
@@ -206,12 +222,21 @@ def _joined(one: _State, other: _State) -> _State:
     return _State(one.colour + share * (other.colour - one.colour), weight)
 
 
-def _filled(stretch: Stretch[T], before: Array | None, after: Array) -> Iterator[tuple[T, Array]]:
+def _eased(colour: Array, before: Array, stretch: Stretch[T]) -> Array:
+    """Colour that has changed no faster than by `PACE` since the key frame before."""
+    track = stretch.before[-1]
+    share = track.trust[..., None] * np.float32(math.exp(-len(stretch.frames) / PACE))
+    eased: Array = colour + share * (sample(before, track.places) - colour)
+    return eased
+
+
+def _filled(stretch: Stretch[T], past: _Past | None, after: Array) -> Iterator[tuple[T, Array]]:
     """The frames of a stretch between two key frames' colours."""
     count = len(stretch.frames)
-    if before is None:
+    if past is None:
         yield stretch.key.item, after
         return
+    before = past.shown
     for n, sight in enumerate(stretch.frames[:-1]):
         share = np.float32((n + 1) / count)
         early, late = stretch.before[n], stretch.after[n]
