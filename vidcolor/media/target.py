@@ -34,6 +34,8 @@ CONSTANT_RATE_MUXERS = ("mxf",)
 _INTERLACING_ENCODERS = ("libx264", "mpeg2video", "mpeg4", "prores_ks", "dnxhd", "h264_nvenc")
 _FIELD_FLAG_ENCODERS = (*_INTERLACING_ENCODERS, "ffv1")
 _PROGRESSIVE = (0, 1)
+FEWEST_THREADS, MOST_THREADS = 3, 16
+PIXELS_PER_THREAD = 600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ def add_picture_stream(
     context.time_base = plan.time_base
     context.options = dict(plan.options)
     context.flags |= Flags.frame_duration
+    context.thread_type = "AUTO"  # PyAV's own default cuts pictures into slices
+    context.thread_count = encoder_threads(video)
     if video.sample_aspect_ratio:
         context.sample_aspect_ratio = video.sample_aspect_ratio
     context.color_range = 2 if video.coding.full_range else 1
@@ -80,6 +84,11 @@ def add_picture_stream(
     elif video.rotation_degrees:
         stream.set_display_rotation(video.rotation_degrees)
     return stream
+
+
+def encoder_threads(video: VideoInfo) -> int:
+    """Threads of an encoder; by the picture's size alone, as their number changes the last bits."""
+    return min(MOST_THREADS, FEWEST_THREADS + video.width * video.height // PIXELS_PER_THREAD)
 
 
 def tag_picture(picture: av.VideoFrame, video: VideoInfo) -> None:
