@@ -34,8 +34,8 @@ CONSTANT_RATE_MUXERS = ("mxf",)
 _INTERLACING_ENCODERS = ("libx264", "mpeg2video", "mpeg4", "prores_ks", "dnxhd", "h264_nvenc")
 _FIELD_FLAG_ENCODERS = (*_INTERLACING_ENCODERS, "ffv1")
 _PROGRESSIVE = (0, 1)
-FEWEST_THREADS, MOST_THREADS = 3, 16
-PIXELS_PER_THREAD = 600_000
+FEWEST_THREADS, MOST_THREADS = 2, 16
+PIXELS_PER_THREAD = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,8 @@ def add_picture_stream(
 
 def encoder_threads(video: VideoInfo) -> int:
     """Threads of an encoder; by the picture's size alone, as their number changes the last bits."""
-    return min(MOST_THREADS, FEWEST_THREADS + video.width * video.height // PIXELS_PER_THREAD)
+    more = round(video.width * video.height / PIXELS_PER_THREAD)
+    return min(MOST_THREADS, FEWEST_THREADS + more)
 
 
 def tag_picture(picture: av.VideoFrame, video: VideoInfo) -> None:
