@@ -15,7 +15,7 @@ LAYERS = {
     "options": 1, "files": 1, "colour": 1, "provenance": 1,
     "mark": 2,
     "generators": 3, "media": 3, "temporal": 3,
-    "hints": 4,
+    "digests": 4, "hints": 4,
     "colorizer": 5, "recolor": 6, "told": 6,
     "film": 7, "photos": 7, "training": 7,
     "work": 8, "evaluation": 9,
@@ -23,7 +23,13 @@ LAYERS = {
 }  # fmt: skip
 """A module may import its own layer's package and lower layers."""
 
-ONLY_IN = {"av": "media", "ffmpeg": "media", "imageio_ffmpeg": "media", "tifffile": "media"}
+ONLY_IN = {
+    "av": "media",
+    "ffmpeg": "media",
+    "imageio_ffmpeg": "media",
+    "tifffile": "media",
+    "ray": "film",
+}
 
 
 def part_of(path: Path) -> str:

@@ -25,3 +25,11 @@ class OutputError(VidcolorError):
 
 class WeightsError(VidcolorError):
     """Weights that are missing, unknown, or not what their digest says."""
+
+
+class BusyError(VidcolorError):
+    """Work that somebody else is at already."""
+
+
+class WorkerError(VidcolorError):
+    """A process that does part of the work, and died over it again and again."""

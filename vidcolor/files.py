@@ -7,13 +7,14 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 _LEFTOVER = re.compile(r"^\..*\.vidcolor(\d+)\.partial")
@@ -102,7 +103,9 @@ def _can_create_in(directory: Path) -> bool:
 
 
 @contextlib.contextmanager
-def published(target: Path, force: bool = True) -> Iterator[Path]:
+def published(
+    target: Path, force: bool = True, before: Callable[[Path], None] | None = None
+) -> Iterator[Path]:
     """A temporary path beside `target`; renamed to it when the block ends well, else removed.
 
     What is written is flushed to the disk before the rename, so that even a power cut leaves
@@ -111,17 +114,20 @@ def published(target: Path, force: bool = True) -> Iterator[Path]:
     Args:
         target: the final name.
         force: replace a file that has that name by then; else it stays, and this fails.
+        before: called with the complete file just before it is given its name.
 
     Raises:
         OutputError: the disk is full, the system refuses the write, or somebody else made the
             target meanwhile.
     """
-    partial = target.with_name(f"{_partial_stem(target)}.vidcolor{os.getpid()}.partial")
-    _clear_leftovers(target.parent)
+    partial = leftover_name(target)
+    _clear_once(target.parent)
     try:
         yield partial
         sync(partial)
-        _place(partial, target, force)
+        if before is not None:
+            before(partial)
+        place(partial, target, force)
         sync(target.parent)
     except FileExistsError as error:
         raise OutputError(
@@ -135,8 +141,13 @@ def published(target: Path, force: bool = True) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
-def _place(partial: Path, target: Path, force: bool) -> None:
-    """Give the finished file its name, in one step."""
+def place(partial: Path, target: Path, force: bool) -> None:
+    """Give a finished file its name, in one step.
+
+    Raises:
+        FileExistsError: without `force`, a file has that name.
+        OSError: the system refuses it; with `errno.EXDEV`, the two are on different disks.
+    """
     if not force:
         try:
             os.link(partial, target)  # unlike a rename, it fails if there is one
@@ -179,13 +190,30 @@ def _partial_stem(target: Path) -> str:
     return f".{name}"
 
 
+def leftover_name(path: Path) -> Path:
+    """What a file or folder is called as long as it must not be found under its name.
+
+    If this process dies, another clears it away: see `clear_leftovers`.
+    """
+    return path.with_name(f"{_partial_stem(path)}.vidcolor{os.getpid()}.partial")
+
+
 @lru_cache(maxsize=256)
-def _clear_leftovers(directory: Path) -> None:
-    """Remove what processes that died left here; once, as a folder may hold 100,000 frames."""
+def _clear_once(directory: Path) -> None:
+    """`clear_leftovers`, once: a folder may hold 100,000 frames."""
+    clear_leftovers(directory)
+
+
+def clear_leftovers(directory: Path) -> None:
+    """Remove what processes that died left in a directory."""
     with contextlib.suppress(OSError):
         for entry in os.scandir(directory):
             match = _LEFTOVER.search(entry.name)
-            if match and not _is_running(int(match[1])):
+            if not match or _is_running(int(match[1])):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
                 with contextlib.suppress(OSError):
                     (directory / entry.name).unlink()
 

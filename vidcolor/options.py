@@ -15,8 +15,15 @@ Purpose = Literal["delivery", "editing", "archive"]
 GreyFrom = Literal["luma", "red", "green", "blue", "lightest"]
 Range = Literal["keep", "limited", "full"]
 Unit = Literal["pixel", "fraction"]
+Resume = Literal["auto", "only", "never"]
+EngineName = Literal["local", "ray"]
 
 MAX_SATURATION = 3.0
+MAX_WORKERS = 256
+MACHINE = (
+    *("device", "batch", "work_dir", "resume", "workers", "threads", "engine", "ray_address"),
+)
+"""Options that say how the work is done; the result is the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +141,20 @@ class ColorizeOptions:
     batch: int = 8
     """Frames that the network colours at once where each is coloured by itself; changes speed and
     memory, never the result."""
+    work_dir: Path | None = None
+    """Where unfinished work on films is kept; None for beside each result."""
+    resume: Resume = "auto"
+    """Whether to go on with unfinished work: where there is some of the same film by the same
+    recipe; ``only`` then, or not at all; or never."""
+    workers: int | None = None
+    """Processes that colour at the same time, each another segment of a film; None for one, or for
+    one on each GPU. Changes speed and memory, never the result."""
+    threads: int | None = None
+    """Cores that each worker uses; None for its share of all."""
+    engine: EngineName = "local"
+    """Where the workers are: on this machine, or in a Ray cluster."""
+    ray_address: str | None = None
+    """Of the cluster; None for the one that this machine belongs to, or else a new local one."""
 
     def __post_init__(self) -> None:
         if self.vividness is not None and not 0 <= self.vividness <= 1:
@@ -150,6 +171,12 @@ class ColorizeOptions:
             raise UsageError("trust in the original's colour and hints do not go together yet")
         if not 1 <= self.batch <= 64:
             raise UsageError(f"batch must lie between 1 and 64, not {self.batch}")
+        if self.workers is not None and not 1 <= self.workers <= MAX_WORKERS:
+            raise UsageError(f"workers must lie between 1 and {MAX_WORKERS}, not {self.workers}")
+        if self.threads is not None and self.threads < 1:
+            raise UsageError(f"threads must be 1 or more, not {self.threads}")
+        if self.ray_address is not None and self.engine != "ray":
+            raise UsageError("a Ray address is of no use without the engine ray")
         if self.quality is not None and not 1 <= self.quality <= 100:
             raise UsageError(f"quality must lie between 1 and 100, not {self.quality}")
         if self.start is not None and self.start < 0:
@@ -167,7 +194,7 @@ class ColorizeOptions:
         Raises:
             InputError: such a file cannot be read.
         """
-        without = ("device", "batch", "force", "confidence", "allow_damaged", "model")
+        without = (*MACHINE, "force", "confidence", "allow_damaged", "model")
         recipe = {k: v for k, v in self.to_json().items() if k not in without}
         recipe["trust"] = self.trust or None  # none at all is the same as no look at all
         if isinstance(self.hints, Path):

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 from tiny_films import greys, make_film, reds
 
+from vidcolor import digests
 from vidcolor.errors import InputError, OutputError, UsageError
-from vidcolor.evaluation import digests
 from vidcolor.evaluation.report import (
     record,
     record_of_film,

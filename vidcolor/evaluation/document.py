@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from vidcolor import __version__
-from vidcolor.evaluation.digests import versions
+from vidcolor.digests import versions
 from vidcolor.evaluation.scores import DEFINITIONS, scores_to_json
 from vidcolor.files import published
 

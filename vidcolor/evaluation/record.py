@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from vidcolor.evaluation.digests import sha256_of, versions
+from vidcolor.digests import sha256_of, versions
 from vidcolor.evaluation.doubts import ShotRecord, doubts_of_film, doubts_of_photo
 
 if TYPE_CHECKING:

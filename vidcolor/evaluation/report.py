@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor import __version__
+from vidcolor.digests import sha256_file, sha256_of
 from vidcolor.errors import UsageError
-from vidcolor.evaluation.digests import sha256_file, sha256_of
 from vidcolor.evaluation.page import build_page
 from vidcolor.evaluation.record import (
     ResultRecord,

@@ -10,7 +10,7 @@ import numpy as np
 from vidcolor.colour.ycbcr import Coding
 from vidcolor.media.encode import EncoderRequest, plan_encoder
 from vidcolor.media.planes import grey_picture, pixel_layout
-from vidcolor.media.write import FilmWriter, muxer_of
+from vidcolor.media.write import muxer_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,45 +18,53 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidcolor.film.plan import FilmPlan
+    from vidcolor.media.encode import EncoderPlan
+    from vidcolor.media.probe import VideoInfo
+    from vidcolor.media.write import FilmWriter
+
+_CODING = Coding(8, full_range=False)
+
+
+def confidence_encoding(plan: FilmPlan, target: Path) -> tuple[EncoderPlan, VideoInfo]:
+    """How such a film is written.
+
+    Args:
+        plan: the coloured film's; size, timing and pixel aspect are the same.
+        target: the confidence film's name, which says which container it is.
+
+    Raises:
+        UsageError: no container is called so.
+    """
+    video = replace(
+        plan.video,
+        coding=_CODING,
+        layout=pixel_layout("yuv420p"),
+        interlaced=False,
+        field_order=1,
+    )
+    return plan_encoder(video, muxer_of(target), EncoderRequest()), video
 
 
 class ConfidenceFilm:
     """Writes confidence as luma: black is a pure guess, white is certain."""
 
-    def __init__(self, path: Path, target: Path, plan: FilmPlan) -> None:
-        """Open the film.
+    def __init__(self, writer: FilmWriter, encoder: EncoderPlan, video: VideoInfo) -> None:
+        """Prepare.
 
         Args:
-            path: where to write.
-            target: its final name, which says which container it is.
-            plan: the coloured film's plan; size, timing and pixel aspect are the same.
+            writer: made with `encoder` and `video`; closed by whoever opened it.
+            encoder: see `confidence_encoding`.
+            video: likewise.
         """
-        coding = Coding(8, full_range=False)
-        video = replace(
-            plan.video,
-            coding=coding,
-            layout=pixel_layout("yuv420p"),
-            interlaced=False,
-            field_order=1,
-        )
-        encoder = plan_encoder(video, muxer_of(target), EncoderRequest())
-        self._coding, self._pix_fmt = coding, encoder.layout.name
+        self._writer, self._pix_fmt = writer, encoder.layout.name
         self._size = (video.width, video.height)
-        self._writer = FilmWriter(path, encoder, video, shift_pts=plan.shift_pts, target=target)
-
-    def __enter__(self) -> ConfidenceFilm:
-        self._writer.__enter__()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._writer.__exit__(*exc)
 
     def write(self, confidence: NDArray[np.float32], pts: int, duration: int) -> None:
         """Add one frame: (h, w) float32 in [0, 1] on any grid."""
         import cv2
 
         full: NDArray[Any] = cv2.resize(confidence, self._size, interpolation=cv2.INTER_LINEAR)
-        codes = self._coding.unit_to_luma(np.clip(full, 0, 1).reshape(self._size[::-1]))
+        codes = _CODING.unit_to_luma(np.clip(full, 0, 1).reshape(self._size[::-1]))
         self._writer.write(grey_picture(codes, self._pix_fmt), pts, duration)
 
     def finish(self) -> None:

@@ -1,8 +1,8 @@
 """Follows a person's hints through their shots, before anything is coloured.
 
 Shots with hints are looked through once more: the links between their key frames go to a file
-without a name beside the result, as a shot may be long; then the hints' colours are led along them,
-forward and back, and what they make of each key frame takes the links' place.
+without a name in the work directory, as a shot may be long; then the hints' colours are led along
+them, forward and back, and what they make of each key frame takes the links' place.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -46,16 +46,17 @@ from vidcolor.told import guess_of, predict_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from fractions import Fraction
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from vidcolor.colorizer import Colorizer, Colour
     from vidcolor.film.plan import FilmPlan
+    from vidcolor.film.source import Source
     from vidcolor.generators.predictor import HintArrays
     from vidcolor.hints.palette import Guess
     from vidcolor.hints.reference import Lent, Reference
-    from vidcolor.media.read import Frame, Reader
+    from vidcolor.media.read import Frame
     from vidcolor.options import ColorizeOptions
     from vidcolor.temporal.flow import Look
     from vidcolor.temporal.shots import Shot
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 
 MOST_CHAINS = 4
 """Frames with hints that are followed to one side at a time; the nearest count."""
+PIN_FILE = "pins.f16"
 NOTICED = (1.0, 4.0)
 """Change of colour, in a*b* units, that a reference makes hardly and surely."""
 ASTRAY, DIFFERENT = (1.0, 3.0), (0.4, 1.0)
@@ -97,6 +99,37 @@ class Pins:
         self.spool.close()
 
 
+@dataclass(frozen=True, slots=True)
+class PinIndex:
+    """What pins are, but for the colours themselves, which lie in a file: see `PIN_FILE`."""
+
+    shape: tuple[int, ...]
+    count: int
+    wanted: frozenset[int]
+    records: dict[int, int]
+
+    def open(self, folder: Path) -> Pins:
+        """The pins; whoever opens them closes them.
+
+        Raises:
+            OSError: their file is not in `folder`.
+        """
+        spool = Spool.of_file(folder / PIN_FILE, self.shape, self.count)
+        return Pins(spool, self.wanted, self.records)
+
+    def to_json(self) -> dict[str, Any]:
+        """In plain values."""
+        records = [list(pair) for pair in self.records.items()]
+        wanted = sorted(self.wanted)
+        return {"shape": self.shape, "count": self.count, "wanted": wanted, "records": records}
+
+    @classmethod
+    def from_json(cls, said: dict[str, Any]) -> PinIndex:
+        """What `to_json` wrote."""
+        records = {int(frame): int(record) for frame, record in said["records"]}
+        return cls(tuple(said["shape"]), said["count"], frozenset(said["wanted"]), records)
+
+
 class _Links(NamedTuple):
     """A shot's key frames, and how each shows the one before."""
 
@@ -122,65 +155,65 @@ class _Links(NamedTuple):
 
 def follow_hints(
     plan: FilmPlan,
-    read: Callable[[Fraction | None, Fraction | None], Reader],
+    source: Source,
     colorizer: Colorizer,
     options: ColorizeOptions,
+    folder: Path,
     progress: Callable[[int, int], None],
-) -> tuple[Pins | None, tuple[str, ...]]:
+) -> tuple[PinIndex | None, tuple[str, ...]]:
     """Lead all hints of a film, and its reference, to the key frames of their shots.
 
     Args:
-        plan: with shots and time stamps.
-        read: opens a reader of the frames between two times on the source's clock.
+        plan: of a film that has been looked through.
+        source: reads it.
         colorizer: its generator is told of the hints, and asked without them.
         options: hints and reference; those of this film alone.
+        folder: the pins' file is left there: `PIN_FILE`.
         progress: told how many frames of how many have been looked through.
 
     Returns:
-        None if there are none, else what the caller has to close; and what is to be said.
+        None if there are none; and what is to be said.
 
     Raises:
         InputError: hints or reference cannot be read.
         UsageError: they do not fit the film.
     """
     hints = rows_of(options)
-    if plan.shots is None or not (hints or options.reference):
+    if not (hints or options.reference):
         return None, ()
     base, origin = plan.video.time_base, stream_origin(plan.video)
     times = [pts * base for pts in plan.pts]
     since = [time - origin for time in times]
-    shots = plan.shots.shots
+    shots = plan.shots
     clock = Clock(plan.info.path, since, shots, (plan.start_s or origin) - origin)
     named = str(options.reference)
     time = options.reference_time if options.reference is not None else None
     spoken = spoken_frames(hints, time, clock, named)
     reference = None if options.reference is None else read_reference(options.reference)
-    follower = Follower(plan, shots, colorizer, options.vividness, reference)
+    follower = Follower(plan, shots, colorizer, options.vividness, reference, folder)
     spans = spans_of(shots, len(times))
 
     def frames_of(span: Span) -> Iterator[Frame]:
-        end = times[span.end] if span.end < len(times) else plan.end_s
-        for number, frame in enumerate(read(times[span.begin], end).frames(), span.begin):
-            frame.index = number
-            yield frame
+        return source.frames(span.begin, span.end)
 
     if reference is not None and time is None:
         spoken = together((*spoken, *follower.find(spans, frames_of)))
     told = {span: [s for s in spoken if span.begin <= s.frame < span.end] for span in spans}
     total = sum(span.end - span.begin for span, here in told.items() if here)
     done = 0
-    with contextlib.ExitStack() as unless_done:
-        pins = Pins(follower.new_spool(), frozenset(s.frame for s in spoken))
-        unless_done.callback(pins.close)
+    with contextlib.ExitStack() as stack:
+        pins = Pins(Spool(folder, PIN_FILE), frozenset(s.frame for s in spoken))
+        stack.callback(pins.close)
         for span, here in told.items():
             if here:
                 frames = _counted(frames_of(span), done, lambda n: progress(n, total))
                 follower.follow(frames, span, here, pins)
                 done += span.end - span.begin
-        unless_done.pop_all()
+        pins.spool.flush()
+        index = PinIndex(pins.spool.shape, len(pins.spool), pins.wanted, pins.records)
     palette_only = reference is not None and follower.most_shown < LEAST_SHOWN
     said = f"{named} shows something else; only its palette is taken over"
-    return pins, (said,) if palette_only else ()
+    return index, (said,) if palette_only else ()
 
 
 def _counted(
@@ -201,6 +234,7 @@ class Follower:
         colorizer: Colorizer,
         vividness: float | None,
         reference: Reference | None,
+        folder: Path,
     ) -> None:
         """Prepare.
 
@@ -210,7 +244,9 @@ class Follower:
             colorizer: its generator is told of the hints, and asked without them.
             vividness: see `Colorizer.predict`.
             reference: a coloured picture, if some of the frames are shown by one.
+            folder: where files without a name may grow.
         """
+        self._folder = folder
         self._plan, self._shots, self._colorizer = plan, shots, colorizer
         self._vividness, self._reference = vividness, reference
         self._estimator = DisFlow()
@@ -218,10 +254,6 @@ class Follower:
         self._raise = GuidedUpsampler(radius=4)
         self.most_shown = 0.0
         """The largest share of a frame that the reference was seen to show."""
-
-    def new_spool(self) -> Spool:
-        """An empty one, beside the result: where that fits, there is room."""
-        return Spool(self._plan.target.resolve().parent)
 
     def find(
         self, spans: Sequence[Span], frames_of: Callable[[Span], Iterator[Frame]]
@@ -271,7 +303,7 @@ class Follower:
         )
         sights = sights_of(analysed, self._shots, self._estimator)
         wanted = {number - span.begin for number in spoken}
-        links, moments = _Links([], self.new_spool()), list[Moment]()
+        links, moments = _Links([], Spool(self._folder)), list[Moment]()
         before: Look | None = None
         for key, stretch in enumerate(stretches(sights, self._estimator, wanted)):
             item = stretch.key.item

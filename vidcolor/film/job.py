@@ -1,48 +1,52 @@
-"""One film, from source to result."""
+"""One film, from source to result: plan, render what is not rendered yet, join, tidy up.
+
+All of it happens in a work directory (`film.workdir`), so that whatever ends the work costs no
+finished segment: the same request goes on from there.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
+import threading
 import time
-from array import array
-from collections import deque
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 from vidcolor.colorizer import Colorizer
-from vidcolor.errors import InputError
-from vidcolor.files import check_companion, published
-from vidcolor.film.confidence import ConfidenceFilm
-from vidcolor.film.follow import Pins, follow_hints
-from vidcolor.film.pipeline import prefetch, single_threaded_opencv
+from vidcolor.errors import InputError, OutputError, UsageError
+from vidcolor.files import check_companion, describe_os_error
+from vidcolor.film.confidence import confidence_encoding
+from vidcolor.film.engine import Engine, HereEngine
+from vidcolor.film.follow import PIN_FILE, PinIndex, follow_hints
+from vidcolor.film.identity import differences, facts_of, settings_of
+from vidcolor.film.join import join
+from vidcolor.film.look import Looked, look_through
+from vidcolor.film.pipeline import single_threaded_opencv
 from vidcolor.film.plan import FilmPlan, default_target, plan_film, refuse_existing
-from vidcolor.film.render import ColouredFrame, render
-from vidcolor.film.shot_list import ShotList, find_shots, read_shots
-from vidcolor.film.uncertainty import DoubtCollector, ShotDoubts
-from vidcolor.media.company import Company
+from vidcolor.film.segment import Encoding, Job, Rendered
+from vidcolor.film.source import Source
+from vidcolor.film.uncertainty import ShotDoubts
+from vidcolor.film.workdir import WorkDir, clear_dead, work_path
+from vidcolor.media.parts import part_encoder
 from vidcolor.media.read import FilmReader
-from vidcolor.media.sequence import SEQUENCE_MUXER, ImageSequence, SequenceWriter
-from vidcolor.media.tags import film_tags
-from vidcolor.media.write import FilmWriter
+from vidcolor.media.sequence import SEQUENCE_MUXER, ImageSequence
+from vidcolor.media.write import check_rate
 from vidcolor.options import ColorizeOptions
 from vidcolor.progress import Progress, ProgressCallback
 from vidcolor.provenance import Provenance
-from vidcolor.provenance import film_tags as provenance_tags
-from vidcolor.recolor import NO_COLOUR, Recolorer, recolorer_of
+from vidcolor.recolor import NO_COLOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
-    from fractions import Fraction
+    from collections.abc import Callable, Iterator, Sequence
 
-    from vidcolor.media.planes import VideoFrame
-    from vidcolor.media.read import Frame, Reader
+    from vidcolor.film.source import Opener
 
-
-LOOKED_AHEAD = 4
-"""Decoded frames that may wait to be looked at."""
-_NO_FRAME = "no frame could be read between --start and --end"
+_TOLD_EVERY_S = 1.0
+_planning = threading.Lock()
+"""Encoders are tried out one at a time: what FFmpeg says of them goes through one log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +65,31 @@ class FilmResult:
     plan: FilmPlan
     doubts: tuple[ShotDoubts, ...] = ()
     """Every shot, with the regions in it whose colour is least certain."""
+    resumed_frames: int = 0
+    """Frames that an earlier run, which did not come to its end, had coloured."""
 
     @property
     def frames_per_second(self) -> float:
-        """Speed."""
-        return self.num_frames / self.seconds if self.seconds else 0.0
+        """Speed at which the frames of this run were coloured."""
+        return (self.num_frames - self.resumed_frames) / self.seconds if self.seconds else 0.0
 
 
-class PictureWriter(Protocol):
-    """Where pictures go: into a film or into numbered files."""
+@dataclass(frozen=True)
+class Request:
+    """A film, or a sequence, that is to be coloured."""
 
-    def write(self, picture: VideoFrame, pts: int, duration: int) -> None:
-        """Take one picture; `pts` and `duration` in the source's time base."""
-        ...
-
-    def finish(self) -> None:
-        """Complete what was written."""
-        ...
+    source: Path
+    target: Path
+    files: Sequence[Path]
+    """What the source consists of; never written to."""
+    options: ColorizeOptions
+    colorizer: Colorizer
+    make_plan: Callable[[], FilmPlan]
+    opener: Callable[[FilmPlan], Opener]
+    engine: Engine
+    sequence: ImageSequence | None = None
+    """The source, if it is one."""
+    progress: ProgressCallback | None = None
 
 
 @single_threaded_opencv()
@@ -87,9 +99,13 @@ def colorize_film(
     options: ColorizeOptions | None = None,
     *,
     colorizer: Colorizer | None = None,
+    engine: Engine | None = None,
     progress: ProgressCallback | None = None,
 ) -> FilmResult:
     """Colour a film: same luma, same time stamps, same sound, subtitles, chapters and tags.
+
+    Where an earlier call with the same arguments did not come to its end, this one goes on from
+    what it had finished.
 
     Args:
         source: any film that FFmpeg reads; it is only ever read.
@@ -97,190 +113,291 @@ def colorize_film(
             single pictures); beside the source if None.
         options: what is wanted; the defaults of the command line if None.
         colorizer: a loaded generator, to be used again; loaded from the options if None.
-        progress: called after every frame.
+        engine: what renders the film's segments; `colorizer`, in this process, if None. The
+            options' `workers`, `threads` and `engine` are for whoever makes one: see
+            `vidcolor.film.engines.engine_of`.
+        progress: called after every frame; with an engine, from any thread.
 
     Raises:
         InputError: the source cannot be read, or has no frame in the wanted time.
         UsageError: the target exists, or the request contradicts itself.
         OutputError: the result cannot be written.
         WeightsError: the generator's weights are missing or damaged.
+        BusyError: the same film is being coloured by somebody else.
     """
     source, options = Path(source), options or ColorizeOptions()
-    began = time.monotonic()
     if not source.exists():
         raise InputError(f"{source}: no such file")
     path = Path(target) if target else default_target(source, options)
-    refuse_existing(path, [source], options.force)
-    plan = plan_film(source, path, options)
     colorizer = colorizer or Colorizer.of(options)
-    provenance = colorizer.provenance(options)
-    read = partial(FilmReader, source, plan.video, options.grey_from)
-    plan = look_through(plan, read(plan.start_s, plan.end_s), options, progress)
-    pins, about_hints = pinned(plan, read, colorizer, options, progress)
-    reader = read(plan.start_s, plan.end_s)
-    shift_s = plan.shift_pts * plan.video.time_base
-    company = Company(source, plan.company, shift_s, plan.start_s, plan.end_s)
-    num_frames, said, doubts = run_plan(
-        plan,
-        reader,
-        company,
-        film_tags(source),
-        colorizer,
-        options,
-        provenance,
-        progress,
-        pins=pins,
-    )
-    return FilmResult(
-        source=source,
-        target=path,
-        num_frames=num_frames,
-        seconds=time.monotonic() - began,
-        warnings=(*plan.warnings, *about_hints, *said, *reader.damage.describe()),
-        damaged=reader.damage.is_damaged,
-        provenance=provenance,
-        plan=plan,
-        doubts=doubts,
+
+    def opener(plan: FilmPlan) -> Opener:
+        return partial(FilmReader, source, plan.video, options.grey_from)
+
+    return carry_out(
+        Request(
+            source=source,
+            target=path,
+            files=[source],
+            options=options,
+            colorizer=colorizer,
+            make_plan=lambda: plan_film(source, path, options),
+            opener=opener,
+            engine=engine or HereEngine(colorizer),
+            progress=progress,
+        )
     )
 
 
-def look_through(
-    plan: FilmPlan,
-    reader: Reader,
-    options: ColorizeOptions,
-    progress: ProgressCallback | None = None,
-) -> FilmPlan:
-    """The plan with the film's shots, found or listed by a person, and its time stamps.
+def carry_out(request: Request) -> FilmResult:
+    """Do what is wanted, or what of it has not been done before.
 
     Raises:
-        InputError: the film or the list cannot be read; the film has no frame, or the list is of
-            another film.
+        VidcolorError: as `colorize_film` does.
     """
-    pts = array("q")
-
-    def frames() -> Iterator[Frame]:
-        with contextlib.closing(prefetch(reader.frames(), LOOKED_AHEAD)) as decoded:
-            for frame in decoded:
-                pts.append(frame.pts)
-                yield frame
-                if progress is not None:
-                    progress(Progress(plan.info.path, "look", len(pts), plan.expected_frames))
-
-    if options.shots is None:
-        shots = find_shots(frames(), plan.video)
-    else:
-        shots = read_shots(options.shots)
-        deque(frames(), maxlen=0)
-    if not pts:
-        raise InputError(f"{plan.info.path}: {_NO_FRAME}")
-    if options.shots is None:
-        return replace(plan, shots=shots, pts=pts)
-    said = _compared(options.shots, shots, plan.info.path, len(pts))
-    return replace(plan, shots=shots.of_length(len(pts)), pts=pts, warnings=(*plan.warnings, *said))
+    work = WorkDir(work_path(request.target, request.options.work_dir))
+    clear_dead({request.target.parent, work.path.parent})
+    _refuse_existing(request, work)
+    with work.claimed():
+        try:
+            return _Film(request, work).colour()
+        except OSError as error:
+            raise OutputError(f"{work.path}: {describe_os_error(error)}") from error
+        except KeyboardInterrupt as stopped:
+            kept = len(work.recorded())
+            if kept:
+                many = "segment of it is" if kept == 1 else "segments of it are"
+                stopped.add_note(
+                    f"{request.source}: {kept} {many} finished; the same command goes on from there"
+                )
+            raise
+        finally:
+            if not work.recorded():  # nothing is lost with the plan but the time of one look
+                work.begin_anew()
 
 
-def _compared(path: Path, shots: ShotList, source: Path, num_frames: int) -> tuple[str, ...]:
-    """What is to be said of a list of shots that was made for another length."""
-    if shots.num_frames == num_frames:
-        return ()
-    said = f"{path} lists {shots.num_frames} frames, and {source} has {num_frames} to colour"
-    if shots.shots[-1].first >= num_frames:
-        raise InputError(f"{said}; make the list with the same --start and --end")
-    return (f"{said}; its last shot ends with the film",)
+def _refuse_existing(request: Request, work: WorkDir) -> None:
+    target = request.target
+    if not work.placed(target) and not work.placing(target):
+        refuse_existing(target, request.files, request.options.force)
 
 
-def pinned(
-    plan: FilmPlan,
-    read: Callable[[Fraction | None, Fraction | None], Reader],
-    colorizer: Colorizer,
-    options: ColorizeOptions,
-    progress: ProgressCallback | None = None,
-) -> tuple[Pins | None, tuple[str, ...]]:
-    """What hints and reference make of key frames; see `follow_hints`."""
+class _Film:
+    """A request that is being carried out."""
 
-    def tell(done: int, total: int) -> None:
-        if progress is not None:
-            progress(Progress(plan.info.path, "hints", done, total))
+    def __init__(self, request: Request, work: WorkDir) -> None:
+        self._request, self._work = request, work
+        self._options, self._progress = request.options, request.progress
+        self._began = time.monotonic()
+        self._said: list[str] = []
 
-    return follow_hints(plan, read, colorizer, options, tell)
+    def colour(self) -> FilmResult:
+        request, options, work = self._request, self._options, self._work
+        with _planning:
+            plan = request.make_plan()
+            picture = confidence = None
+            if plan.encoder.muxer != SEQUENCE_MUXER:
+                part = part_encoder(plan.encoder, plan.output)
+                picture = Encoding(plan.encoder, plan.output, part)
+            confidence = self._confidence(plan)
+        provenance = request.colorizer.provenance(options)
+        settings = settings_of(plan.target, options, provenance, picture, confidence)
+        plan, pins = self._planned(plan, json.loads(json.dumps(settings)))
+        check_rate(plan.encoder, plan.video, plan.pts, plan.target)
+        read = request.opener(plan)
+        job = Job(plan, read, options, provenance, picture, confidence, request.sequence, pins)
+        done = self._finished(job)
+        resumed = sum(s.num_frames for s in job.segments if s.number in done)
+        done |= self._render(job, done)
+        with self._watched("join", len(plan.pts)) as tell:
+            join(job, work, done, tell)
+        work.remove()
+        return self._result(job, done, resumed)
 
+    def _confidence(self, plan: FilmPlan) -> Encoding | None:
+        path = self._options.confidence
+        if path is None:
+            return None
+        if not self._work.placed(path):
+            check_companion(path, plan.info.path, plan.target, self._options.force)
+        encoder, video = confidence_encoding(plan, path)
+        return Encoding(encoder, video, part_encoder(encoder, video))
 
-def run_plan(
-    plan: FilmPlan,
-    reader: Reader,
-    company: contextlib.AbstractContextManager[Company | None],
-    tags: dict[str, str],
-    colorizer: Colorizer,
-    options: ColorizeOptions,
-    provenance: Provenance,
-    progress: ProgressCallback | None = None,
-    sequence: ImageSequence | None = None,
-    pins: Pins | None = None,
-) -> tuple[int, tuple[str, ...], tuple[ShotDoubts, ...]]:
-    """Render what a reader yields, and publish it when it is complete; `pins` are closed then.
+    # plan
 
-    Returns:
-        How many frames there were, what the writer had to say, and where the colour is doubtful.
-    """
-    tags = provenance_tags(provenance, tags, plan.encoder.muxer)
-    encoder, video, target = plan.encoder, plan.output, plan.target
-    doubts = DoubtCollector(plan)
-    recolorer = recolorer_of(colorizer, options)
-    with contextlib.ExitStack() as stack:
-        if pins is not None:
-            stack.callback(pins.close)
-        others = stack.enter_context(company)
-        confidence = _confidence_film(plan, options, stack)
-        if encoder.muxer == SEQUENCE_MUXER:
-            pictures = SequenceWriter(target, encoder, video, provenance, sequence, options)
-            frames = render(plan, reader.frames(), colorizer, options, recolorer, pins)
-            count = _pump(plan, frames, pictures, doubts, confidence, progress)
-            return count, (*pictures.warnings, *_about(recolorer)), doubts.finish()
-        partial = stack.enter_context(published(target, options.force))
-        film = stack.enter_context(
-            FilmWriter(partial, encoder, video, others, tags, plan.shift_pts, target)
+    def _planned(
+        self, plan: FilmPlan, settings: dict[str, Any]
+    ) -> tuple[FilmPlan, PinIndex | None]:
+        """The plan of a film that has been looked through, and its hints; kept, or made now."""
+        work, source = self._work, self._request.source
+        kept = self._kept(settings)
+        facts = facts_of(source)
+        if kept is not None and kept["facts"] == facts:
+            plan = replace(plan, looked=Looked.from_json(kept["looked"]))
+        else:
+            plan = replace(plan, looked=self._look(plan))
+            if kept is not None and not _same_pictures(kept, plan.seen):
+                self._begin_anew([f"{source} has changed"])
+                kept = None
+        if kept is not None:
+            self._said += kept["said"]
+            work.clear_unfinished()
+            pins = kept["pins"]
+            return plan, None if pins is None else PinIndex.from_json(pins)
+        index, said = self._pinned(plan)
+        self._said += said
+        work.write_plan(
+            {
+                "source": str(source.absolute()),
+                "settings": settings,
+                "facts": facts,
+                "looked": plan.seen.to_json(),
+                "pins": None if index is None else index.to_json(),
+                "said": list(said),
+            }
         )
-        frames = render(plan, reader.frames(), colorizer, options, recolorer, pins)
-        count = _pump(plan, frames, film, doubts, confidence, progress)
-    return count, _about(recolorer), doubts.finish()
+        return plan, index
+
+    def _kept(self, settings: dict[str, Any]) -> dict[str, Any] | None:
+        """The plan of unfinished work that can be gone on with."""
+        work, options, target = self._work, self._options, self._request.target
+        kept = work.read_plan()
+        if kept is None:
+            if options.resume == "only":
+                raise UsageError(
+                    f"{target}: there is no unfinished work to go on with; leave --resume out"
+                )
+            work.begin_anew()
+            return None
+        if options.resume == "never":
+            self._begin_anew(["--resume never"])
+            return None
+        try:
+            changed = differences(kept["settings"], settings)
+            Looked.from_json(kept["looked"])
+            if kept["pins"] is not None:
+                PinIndex.from_json(kept["pins"]).open(work.path).close()
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, OSError):
+            changed = [f"{work.path} is damaged"]
+        if changed:
+            self._begin_anew(changed)
+            return None
+        return kept
+
+    def _begin_anew(self, reasons: Sequence[str]) -> None:
+        why, target = "; ".join(reasons), self._request.target
+        finished = len(self._work.recorded())
+        if self._options.resume == "only":
+            raise UsageError(
+                f"{target}: the unfinished work is not of what is wanted now ({why}); leave "
+                "--resume out to begin anew"
+            )
+        self._work.begin_anew()
+        if finished:
+            many = "segment is" if finished == 1 else "segments are"
+            self._said.append(f"begun anew, {finished} finished {many} not used: {why}")
+
+    def _look(self, plan: FilmPlan) -> Looked:
+        reader = self._request.opener(plan)(plan.start_s, plan.end_s)
+        with self._watched("look", plan.expected_frames) as tell:
+            return look_through(plan, reader, self._options, tell)
+
+    def _pinned(self, plan: FilmPlan) -> tuple[PinIndex | None, tuple[str, ...]]:
+        """What hints and reference make of key frames; see `follow_hints`."""
+        request, work = self._request, self._work
+
+        def tell(done: int, total: int) -> None:
+            if self._progress is not None:
+                self._progress(Progress(request.source, "hints", done, total))
+
+        (work.path / PIN_FILE).unlink(missing_ok=True)
+        with contextlib.closing(Source(plan, request.opener(plan))) as source:
+            return follow_hints(plan, source, request.colorizer, self._options, work.path, tell)
+
+    # segments
+
+    def _finished(self, job: Job) -> dict[int, Rendered]:
+        """Segments that an earlier run finished, and that are what they were."""
+        work, target = self._work, job.plan.target
+        verify = not work.placed(target) and not work.placing(target)
+        recorded, done = work.recorded(), dict[int, Rendered]()
+        for number in sorted(recorded & {s.number for s in job.segments}):
+            rendered = work.record(number, verify)
+            if rendered is None:
+                self._said.append(f"segment {number} was damaged on the disk and is made anew")
+            else:
+                done[number] = rendered
+        return done
+
+    def _render(self, job: Job, done: dict[int, Rendered]) -> dict[int, Rendered]:
+        missing = [s for s in job.segments if s.number not in done]
+        frames = {s.number: s.num_frames for s in job.segments if s.number in done}
+        turn = threading.Lock()
+        with self._watched("colour", len(job.plan.pts)) as tell:
+
+            def told(number: int, count: int) -> None:
+                with turn:
+                    frames[number] = count
+                    total = sum(frames.values())
+                tell(Progress(self._request.source, "colour", total, len(job.plan.pts)))
+
+            if missing:
+                self._request.engine.render(job, missing, self._work, told)
+        made = {}
+        for segment in missing:
+            rendered = self._work.record(segment.number, verify=False)
+            assert rendered is not None  # the engine adopted it
+            made[segment.number] = rendered
+        return made
+
+    @contextlib.contextmanager
+    def _watched(self, stage: str, total: int | None) -> Iterator[Callable[[Progress], None]]:
+        """Have progress told to whoever wants to know, and to the work directory now and then."""
+        last, began, first = 0.0, time.time(), None
+        about = {"source": str(self._request.source.absolute()), "stage": stage, "began": began}
+        self._work.tell({**about, "done": 0, "total": total, "at": began})
+
+        def tell(step: Progress) -> None:
+            nonlocal last, first
+            if self._progress is not None:
+                self._progress(step)
+            first = step.done if first is None else first
+            now = time.time()
+            if now - last >= _TOLD_EVERY_S:
+                last = now
+                numbers = {"first": first, "done": step.done, "total": step.total, "at": now}
+                self._work.tell({**about, **numbers})
+
+        yield tell
+
+    def _result(self, job: Job, done: dict[int, Rendered], resumed: int) -> FilmResult:
+        request, plan = self._request, job.plan
+        rendered = [done[s.number] for s in job.segments]
+        about = dict.fromkeys(text for r in rendered for text in r.warnings)
+        believed = [r.found_colour for r in rendered if r.found_colour is not None]
+        if believed and not any(believed):
+            about[NO_COLOUR] = None
+        seen = plan.seen
+        warnings = (*plan.warnings, *seen.said, *self._said, *about, *seen.damage.describe())
+        return FilmResult(
+            source=request.source,
+            target=plan.target,
+            num_frames=len(plan.pts),
+            seconds=time.monotonic() - self._began,
+            warnings=warnings,
+            damaged=seen.damage.is_damaged,
+            provenance=job.provenance,
+            plan=plan,
+            doubts=tuple(d for r in rendered for d in r.doubts),
+            resumed_frames=resumed,
+        )
 
 
-def _about(recolorer: Recolorer | None) -> tuple[str, ...]:
-    """What is to be said of a film whose own colour was looked at."""
-    return (NO_COLOUR,) if recolorer is not None and not recolorer.found_colour else ()
-
-
-def _pump(
-    plan: FilmPlan,
-    rendered: Generator[ColouredFrame, None, None],
-    writer: PictureWriter,
-    doubts: DoubtCollector,
-    confidence: ConfidenceFilm | None,
-    progress: ProgressCallback | None,
-) -> int:
-    """Move every frame from the renderer to the writer."""
-    source, count = plan.info.path, 0
-    with contextlib.closing(rendered) as frames:
-        for count, frame in enumerate(frames, start=1):
-            writer.write(frame.picture, frame.pts, frame.duration)
-            doubts.feed(frame.index, frame.pts, frame.duration, frame.colour)
-            if confidence is not None:
-                confidence.write(frame.colour.confidence, frame.pts, frame.duration)
-            if progress is not None:
-                progress(Progress(source, "colour", count, plan.expected_frames))
-    if not count:
-        raise InputError(f"{source}: {_NO_FRAME}")
-    writer.finish()
-    if confidence is not None:
-        confidence.finish()
-    return count
-
-
-def _confidence_film(
-    plan: FilmPlan, options: ColorizeOptions, stack: contextlib.ExitStack
-) -> ConfidenceFilm | None:
-    if options.confidence is None:
-        return None
-    check_companion(options.confidence, plan.info.path, plan.target, options.force)
-    partial = stack.enter_context(published(options.confidence, options.force))
-    return stack.enter_context(ConfidenceFilm(partial, options.confidence, plan))
+def _same_pictures(kept: dict[str, Any], seen: Looked) -> bool:
+    """Whether a film whose file has another date shows what it showed."""
+    before = Looked.from_json(kept["looked"])
+    return (
+        before.shots.shots == seen.shots.shots
+        and list(before.pts) == list(seen.pts)
+        and list(before.prints) == list(seen.prints)
+    )

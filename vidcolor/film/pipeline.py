@@ -67,20 +67,35 @@ def _fill(items: Iterable[T], ready: queue.Queue[T | _End], stop: threading.Even
     _put(ready, end, stop)
 
 
+class _OpenCvThreads:
+    """How many threads of ours want OpenCV to use one, and what it used before the first did."""
+
+    turn = threading.Lock()
+    wanting = 0
+    before = 0
+
+
 @contextlib.contextmanager
 def single_threaded_opencv() -> Iterator[None]:
     """Keep OpenCV from spreading each small operation over threads: the stages have their own.
 
-    The setting is the process's; it is restored in the end.
+    The setting is the process's; it is restored when the last of those who want it has ended.
     """
     import cv2
 
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
+    shared = _OpenCvThreads
+    with shared.turn:
+        if not shared.wanting:
+            shared.before = cv2.getNumThreads()
+            cv2.setNumThreads(1)
+        shared.wanting += 1
     try:
         yield
     finally:
-        cv2.setNumThreads(before)
+        with shared.turn:
+            shared.wanting -= 1
+            if not shared.wanting:
+                cv2.setNumThreads(shared.before)
 
 
 @contextlib.contextmanager

@@ -23,8 +23,9 @@ from vidcolor.media.write import muxer_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vidcolor.film.shot_list import ShotList
+    from vidcolor.film.look import Looked
     from vidcolor.options import ColorizeOptions, Purpose
+    from vidcolor.temporal.shots import Shot
 
 _SUFFIX_FOR: dict[Purpose, str] = {"delivery": "", "editing": ".mov", "archive": ".mkv"}
 HDR_TRANSFERS = (16, 18)
@@ -48,10 +49,8 @@ class FilmPlan:
     shift_pts: int
     """Ticks taken off every time stamp, so that a trimmed film begins where the whole one did."""
     warnings: tuple[str, ...]
-    shots: ShotList | None = None
+    looked: Looked | None = None
     """None until the film has been looked through."""
-    pts: Sequence[int] = ()
-    """When each frame is shown, in the source's time base; likewise."""
 
     @property
     def video(self) -> VideoInfo:
@@ -64,8 +63,26 @@ class FilmPlan:
         return with_range(self.video, self.full_range)
 
     @property
+    def seen(self) -> Looked:
+        """What the film was seen to be, of a film that has been looked through."""
+        assert self.looked is not None  # nothing is coloured before
+        return self.looked
+
+    @property
+    def shots(self) -> tuple[Shot, ...]:
+        """Its shots, likewise."""
+        return self.seen.shots.shots
+
+    @property
+    def pts(self) -> Sequence[int]:
+        """When each frame is shown, in the source's time base; likewise."""
+        return self.seen.pts
+
+    @property
     def expected_frames(self) -> int | None:
-        """Frames to come, for progress alone; None if the source does not tell."""
+        """Frames to come: as many as were seen, or what the source tells; None if it does not."""
+        if self.looked is not None:
+            return len(self.looked.pts)
         total, duration = self.video.estimated_frames, self.video.duration_s
         if total is None or not duration or (self.start_s is None and self.end_s is None):
             return total

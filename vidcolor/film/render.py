@@ -18,7 +18,7 @@ from vidcolor.media.original import original_rgb
 from vidcolor.media.planes import picture_with_chroma
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vidcolor.media.read import Frame
     from vidcolor.options import ColorizeOptions
     from vidcolor.recolor import Recolorer
+    from vidcolor.temporal.shots import Shot
 
     Array = NDArray[np.float32]
 
@@ -59,13 +60,14 @@ def render(
     frames: Iterator[Frame],
     colorizer: Colorizer,
     options: ColorizeOptions,
+    shots: Sequence[Shot],
     recolorer: Recolorer | None = None,
     pins: Pins | None = None,
 ) -> Generator[ColouredFrame, None, None]:
     """Colour frames, in order, each exactly once.
 
-    Shot by shot along the plan's shots; each frame by itself where `options` say so, or where a
-    recolorer leads them by their own colour.
+    Shot by shot along `shots`, which begin with the first frame; each frame by itself where
+    `options` say so, or where a recolorer leads them by their own colour.
 
     Decoding and analysis, flow, the generator, composing, and the caller (the encoder) run in
     threads of their own; short queues between them bound the memory.
@@ -77,10 +79,8 @@ def render(
         predict = _predict(plan, analysed, colorizer, options, batch, recolorer)
         predicted = prefetch(predict, max(1, depth // 2))
     else:
-        assert plan.shots is not None  # they are found before anything is rendered
-        colorist = ShotColorist(
-            colorizer, plan.shots.shots, film_geometry(plan.video), options.vividness, pins
-        )
+        geometry = film_geometry(plan.video)
+        colorist = ShotColorist(colorizer, shots, geometry, options.vividness, pins)
         analysed = prefetch(_analyse(plan, frames, colorizer), SHORT_QUEUE)
         predicted = prefetch(colorist.colour(analysed), SHORT_QUEUE)
 

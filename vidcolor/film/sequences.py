@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.colorizer import Colorizer
-from vidcolor.film.job import FilmResult, look_through, pinned, run_plan
+from vidcolor.film.engine import Engine, HereEngine
+from vidcolor.film.job import FilmResult, Request, carry_out
 from vidcolor.film.pipeline import single_threaded_opencv
-from vidcolor.film.plan import FilmPlan, plan_encoding, refuse_existing, wanted_range, with_range
+from vidcolor.film.plan import FilmPlan, plan_encoding, wanted_range, with_range
 from vidcolor.media.sequence import (
     SEQUENCE_MUXER,
     ImageSequence,
@@ -24,6 +23,7 @@ from vidcolor.media.sequence import (
 from vidcolor.options import ColorizeOptions, Purpose
 
 if TYPE_CHECKING:
+    from vidcolor.film.source import Opener
     from vidcolor.progress import ProgressCallback
 
 DEFAULT_FPS = Fraction(24)
@@ -37,6 +37,7 @@ def colorize_sequence(
     options: ColorizeOptions | None = None,
     *,
     colorizer: Colorizer | None = None,
+    engine: Engine | None = None,
     progress: ProgressCallback | None = None,
 ) -> FilmResult:
     """Colour numbered pictures into a film, or into numbered pictures again.
@@ -46,7 +47,8 @@ def colorize_sequence(
         target: a film, or a pattern (``colour_%06d.dpx``); a film beside the source if None.
         options: what is wanted; `fps` gives the rate, 24 if it says none.
         colorizer: a loaded generator, to be used again; loaded from the options if None.
-        progress: called after every frame.
+        engine: what renders its segments; see `colorize_film`.
+        progress: called after every frame; with an engine, from any thread.
 
     Raises:
         InputError: there are no such pictures, or they differ in size.
@@ -55,39 +57,29 @@ def colorize_sequence(
         WeightsError: the generator's weights are missing or damaged.
     """
     source, options = Path(source), options or ColorizeOptions()
-    began = time.monotonic()
     path = Path(target) if target else default_target(source, options)
     sequence = find_sequence(source)
-    refuse_existing(path, list(sequence.files.values()), options.force)
-    plan = plan_sequence(sequence, path, options)
     colorizer = colorizer or Colorizer.of(options)
-    provenance = colorizer.provenance(options)
-    read = partial(SequenceReader, sequence, plan.video, options.grey_from)
-    plan = look_through(plan, read(plan.start_s, plan.end_s), options, progress)
-    pins, about_hints = pinned(plan, read, colorizer, options, progress)
-    reader = read(plan.start_s, plan.end_s, own_colour=bool(options.trust))
-    num_frames, said, doubts = run_plan(
-        plan,
-        reader,
-        contextlib.nullcontext(),
-        {},
-        colorizer,
-        options,
-        provenance,
-        progress,
-        sequence,
-        pins,
-    )
-    return FilmResult(
-        source=source,
-        target=path,
-        num_frames=num_frames,
-        seconds=time.monotonic() - began,
-        warnings=(*plan.warnings, *reader.warnings, *about_hints, *said, *reader.damage.describe()),
-        damaged=reader.damage.is_damaged,
-        provenance=provenance,
-        plan=plan,
-        doubts=doubts,
+
+    def opener(plan: FilmPlan) -> Opener:
+        own_colour = bool(options.trust)
+        return partial(
+            SequenceReader, sequence, plan.video, options.grey_from, own_colour=own_colour
+        )
+
+    return carry_out(
+        Request(
+            source=source,
+            target=path,
+            files=list(sequence.files.values()),
+            options=options,
+            colorizer=colorizer,
+            make_plan=lambda: plan_sequence(sequence, path, options),
+            opener=opener,
+            engine=engine or HereEngine(colorizer),
+            sequence=sequence,
+            progress=progress,
+        )
     )
 
 

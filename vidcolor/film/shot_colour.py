@@ -59,7 +59,8 @@ class ShotColorist:
 
         Args:
             colorizer: its `predict` is called from the thread that asks for frames.
-            shots: all of the film's; the last one takes whatever follows.
+            shots: one after another; the first begins with the first frame, and the last takes
+                whatever follows.
             geometry: of the film's frames.
             vividness: see `Colorizer.predict`.
             pins: a person's colours in key frames; None if there are none.
@@ -74,12 +75,12 @@ class ShotColorist:
             yield from _dissolved(self._by_shots(frames), self._shots)
 
     def _by_shots(self, frames: Iterator[Analysed]) -> Iterator[Predicted]:
-        walls = [wall_of(shot) for shot in self._shots[1:]]
+        begins = [wall_of(shot) for shot in self._shots]
         sights = sights_of(frames, self._shots, self._estimator)
         wanted = frozenset() if self._pins is None else self._pins.wanted
         with closed_after(sights):
             propagator = Propagator(self._ask, self._pinned)
-            for begin, end in zip([0, *walls], [*walls, None], strict=True):
+            for begin, end in zip(begins, [*begins[1:], None], strict=True):
                 shot = itertools.islice(sights, None if end is None else end - begin)
                 runs = stretches(shot, self._estimator, {n - begin for n in wanted})
                 for item, colour in propagator.colour(runs):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -16,23 +17,53 @@ if TYPE_CHECKING:
 
 
 class Spool:
-    """A list of arrays of one shape, kept as float16 in a file that has no name.
+    """A list of arrays of one shape, kept as float16 in a file.
 
-    The file is gone when it is closed, or when the process ends in whatever way.
+    Without a name the file is gone when it is closed, or when the process ends in whatever way.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str | None = None) -> None:
         """Open an empty one.
 
         Args:
             folder: where there is room.
+            name: of the file; None for one without.
 
         Raises:
             OSError: the file cannot be made.
         """
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 -- closed by close()
+        if name is None:
+            self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 -- close()
+        else:
+            self._file = (folder / name).open("w+b")
         self._shape: tuple[int, ...] = ()
         self._count = 0
+
+    @classmethod
+    def of_file(cls, path: Path, shape: tuple[int, ...], count: int) -> Spool:
+        """A spool that was kept, to be read.
+
+        Args:
+            path: of its file.
+            shape: of the arrays in it.
+            count: how many there are.
+
+        Raises:
+            OSError: there is none.
+        """
+        spool = cls.__new__(cls)
+        spool._file, spool._shape, spool._count = path.open("rb"), shape, count
+        return spool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the arrays; empty as long as there are none."""
+        return self._shape
+
+    def flush(self) -> None:
+        """Have all of it on the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
 
     def __len__(self) -> int:
         return self._count

@@ -5,9 +5,9 @@ Of the running shot one mean and one frame are kept, of finished shots a few num
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,6 +47,17 @@ class ShotDoubts:
     """When the frame after it is shown."""
     regions: tuple[Region, ...]
     """The greatest need first; empty where the generator is sure."""
+
+    def to_json(self) -> dict[str, Any]:
+        """In plain values."""
+        return {k: str(v) if isinstance(v, Fraction) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, said: dict[str, Any]) -> ShotDoubts:
+        """What `to_json` wrote."""
+        times = {k: Fraction(said[k]) for k in ("start_s", "end_s", "time_s", "frame_end_s")}
+        regions = tuple(Region.from_json(region) for region in said["regions"])
+        return cls(**{**said, **times, "regions": regions})
 
 
 @dataclass(slots=True)
@@ -111,8 +122,7 @@ class DoubtCollector:
     def __init__(self, plan: FilmPlan) -> None:
         self._plan = plan
         self._origin = stream_origin(plan.video)
-        assert plan.shots is not None  # they are found before anything is rendered
-        self._firsts = frozenset(shot.first for shot in plan.shots.shots)
+        self._firsts = frozenset(shot.first for shot in plan.shots)
         self._running: _Shot | None = None
         self._shots: list[ShotDoubts] = []
 

@@ -89,6 +89,8 @@ class Reader(Protocol):
     """Where frames come from: a film or an image sequence."""
 
     damage: Damage
+    warnings: dict[str, None]
+    """What else there is to be said, each sentence once."""
 
     def frames(self) -> Iterator[Frame]:
         """Every frame, in order."""
@@ -116,6 +118,7 @@ class FilmReader:
             end_s: seconds of the source's clock from which on frames are left out.
         """
         self.damage = Damage()
+        self.warnings: dict[str, None] = {}
         self._path, self._video, self._grey_from = path, video, grey_from
         self._start, self._end = start_s, end_s
 

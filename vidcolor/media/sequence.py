@@ -282,6 +282,7 @@ class SequenceWriter:
         provenance: Provenance,
         source: ImageSequence | None,
         options: ColorizeOptions,
+        first: int = 0,
     ) -> None:
         """Prepare to write.
 
@@ -292,10 +293,11 @@ class SequenceWriter:
             provenance: written into every picture that can hold it.
             source: where numbers, luma and metadata come from; None for a film, numbered from 1.
             options: `grey_from`, `mark` and `quality` are used.
+            first: how many of a film's frames come before the first that is written here.
         """
         self._pattern, self._plan, self._video = pattern, plan, video
         self._provenance, self._source, self._options = provenance, source, options
-        self._count = 0
+        self._count = first
         self.warnings: dict[str, None] = {}
 
     def write(self, picture: av.VideoFrame, pts: int, duration: int) -> None:

@@ -25,7 +25,7 @@ from vidcolor.media.target import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from vidcolor.media.company import Company
@@ -57,6 +57,7 @@ class FilmWriter:
         tags: dict[str, str] | None = None,
         shift_pts: int = 0,
         target: Path | None = None,
+        is_part: bool = False,
     ) -> None:
         """Open the output and write its header.
 
@@ -68,13 +69,14 @@ class FilmWriter:
             tags: the container's tags.
             shift_pts: ticks of the source's time base that are taken off every time stamp.
             target: the final name, for messages.
+            is_part: see `media.parts`; nobody but us reads it.
 
         Raises:
             OutputError: the file cannot be written, here or in any method.
         """
         self._path, self._name = path, target or path
         self._plan, self._video, self._company = plan, video, company
-        self._shift = shift_pts
+        self._shift, self._is_part, self._encodes = shift_pts, is_part, False
         counts = plan.constant_rate or plan.time_base != video.time_base
         self._counter = _FrameCounter(plan, video) if counts else None
         self._ending = _Ending() if plan.muxer in MOVFLAGS else None
@@ -97,7 +99,8 @@ class FilmWriter:
             return {"avoid_negative_ts": "disabled"}
         if self._plan.muxer not in MOVFLAGS:
             return {}
-        options = {"movflags": "+faststart" + MOVFLAGS[self._plan.muxer]}
+        start = "" if self._is_part else "+faststart"  # it costs a second writing of all
+        options = {"movflags": start + MOVFLAGS[self._plan.muxer]}
         if self._counter is not None:  # the encoder's own time base is no measure for the track's
             options["video_track_timescale"] = str(self._video.time_base.denominator)
         scales = self._company.clocks_off_the_millisecond() if self._company else set()
@@ -150,6 +153,7 @@ class FilmWriter:
             pts: in the source's time base.
             duration: in the source's time base; 0 if unknown.
         """
+        self._encodes = True
         pts -= self._shift
         tag_picture(picture, self._video)
         picture.pict_type = _MEANINGLESS_PICT_TYPE  # or the source's I, P, B would be forced
@@ -158,17 +162,33 @@ class FilmWriter:
         if self._ending is not None:
             self._ending.note_picture(pts, duration)
         if self._counter is not None:
-            try:
-                picture.pts, picture.duration = self._counter.count(pts, duration), 1
-            except ValueError as error:
-                raise OutputError(f"{self._name}: {error}") from error
+            picture.pts, picture.duration = self._counter.count(pts, duration), 1
         with self._explained():
             self._mux(self._stream.encode(picture))
+
+    def copy(self, packet: av.Packet[Any], pts: int, dts: int, duration: int) -> None:
+        """Take a picture that is encoded already, by the same plan, instead of one to encode.
+
+        Args:
+            packet: in the order of decoding; belongs to the writer from now on.
+            pts: in the source's time base, like the two that follow.
+            dts: when it is decoded; rising from packet to packet.
+            duration: for how long it is shown.
+        """
+        packet.stream = self._stream
+        packet.time_base = self._video.time_base
+        packet.pts, packet.dts = pts - self._shift, dts - self._shift
+        packet.duration = max(1, duration)
+        if self._ending is not None:
+            self._ending.note_picture(pts - self._shift, duration)
+        with self._explained():
+            self._mux_one(packet if self._ending is None else self._ending.delay(packet))
 
     def finish(self) -> None:
         """Flush the encoder, copy what is left of the other streams and write the trailer."""
         with self._explained():
-            self._mux(self._stream.encode(None))
+            if self._encodes:
+                self._mux(self._stream.encode(None))
             if self._ending is not None:
                 self._mux_one(self._ending.last())
             if self._company is not None:
@@ -179,7 +199,7 @@ class FilmWriter:
     def _complete(self) -> None:
         """Have ffmpeg add to a finished Matroska file what PyAV cannot put there."""
         plan, video = self._plan, self._video
-        if plan.muxer not in _MATROSKA:
+        if plan.muxer not in _MATROSKA or self._is_part:
             return
         aspect = None
         if video.sample_aspect_ratio and plan.encoder not in _STATE_ASPECT_IN_BITSTREAM:
@@ -230,19 +250,10 @@ class _FrameCounter:
         self._next = 0
 
     def count(self, pts: int, duration: int) -> int:
-        """The number of a picture that is shown at `pts`; ValueError if it cannot be counted."""
+        """The number of a picture that is shown at `pts`."""
         if self._first is None:
             self._first = pts
         number = self._next
-        if self._plan.constant_rate:
-            since = (pts - self._first) * self._time_base
-            # a Matroska source rounds to 1 ms, an AVI counts in whole frames
-            slack = min(max(self._time_base, Fraction(1, 1000)), self._plan.time_base / 4)
-            if abs(number * self._plan.time_base - since) > slack:
-                raise ValueError(
-                    f"{self._plan.muxer} needs one constant frame rate, and the source departs "
-                    f"from it at {float(pts * self._time_base):.3f} s; choose another container"
-                )
         self._stamps[number] = (pts, max(duration, 1))
         self._next += 1
         return number
@@ -272,14 +283,14 @@ class _Ending:
     def __init__(self) -> None:
         self._held: av.Packet[Any] | None = None
         self._first_pts: int | None = None
-        self._end_pts = 0
+        self._end_pts: int | None = None
         self._first_dts: int | None = None
 
     def note_picture(self, pts: int, duration: int) -> None:
-        """Learn when a picture is shown, in the source's time base."""
-        if self._first_pts is None:
-            self._first_pts = pts
-        self._end_pts = pts + max(duration, 1)
+        """Learn when a picture is shown, in the source's time base; in any order."""
+        self._first_pts = pts if self._first_pts is None else min(self._first_pts, pts)
+        end = pts + max(duration, 1)
+        self._end_pts = end if self._end_pts is None else max(self._end_pts, end)
 
     def delay(self, packet: av.Packet[Any]) -> av.Packet[Any] | None:
         """Take a packet, give the one before it."""
@@ -293,9 +304,34 @@ class _Ending:
         packet = self._held
         if packet is None or packet.dts is None or self._first_dts is None:
             return packet
-        shown = self._end_pts - (self._first_pts or 0)
+        shown = (self._end_pts or 0) - (self._first_pts or 0)
         packet.duration = max(1, shown - (packet.dts - self._first_dts))
         return packet
+
+
+def check_rate(plan: EncoderPlan, video: VideoInfo, pts: Sequence[int], target: Path) -> None:
+    """Refuse time stamps that a container which counts in frames cannot hold.
+
+    Args:
+        plan: what `plan_encoder` decided.
+        video: the source's picture.
+        pts: of every picture, in the source's time base.
+        target: the final name, for messages.
+
+    Raises:
+        OutputError: the film has no constant frame rate.
+    """
+    if not plan.constant_rate:
+        return
+    # a Matroska source rounds to 1 ms, an AVI counts in whole frames
+    slack = min(max(video.time_base, Fraction(1, 1000)), plan.time_base / 4)
+    for number, stamp in enumerate(pts):
+        since = (stamp - pts[0]) * video.time_base
+        if abs(number * plan.time_base - since) > slack:
+            raise OutputError(
+                f"{target}: {plan.muxer} needs one constant frame rate, and the source departs "
+                f"from it at {float(stamp * video.time_base):.3f} s; choose another container"
+            )
 
 
 def muxer_of(path: Path) -> str:

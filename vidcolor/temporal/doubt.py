@@ -61,6 +61,16 @@ class Region:
     need: float
     """Its sum of the need, as a share of the picture: 1 is a whole picture of utter doubt."""
 
+    @classmethod
+    def from_json(cls, said: dict[str, Any]) -> Region:
+        """The region of which `said` are the fields, in plain values."""
+        left, top, right, bottom = said["box"]
+        x, y = said["point"]
+        outline = tuple((float(u), float(v)) for u, v in said["outline"])
+        return cls(
+            **{**said, "box": (left, top, right, bottom), "point": (x, y), "outline": outline}
+        )
+
 
 def need_of(confidence: Array, ab: Array, luma: Array) -> Array:
     """What a person's word would be worth at each place.
