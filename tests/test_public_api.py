@@ -37,7 +37,7 @@ def test_a_film_a_photo_and_a_sequence(
     assert film.target.exists()
     assert film.frames_per_second > 0
     assert [(s.stage, s.done) for s in steps] == [
-        (stage, n) for stage in ("look", "colour") for n in range(1, 6)
+        (stage, n) for stage in ("look", "colour", "join") for n in range(1, 6)
     ]
     assert steps[-1].total == 5
 

@@ -13,7 +13,7 @@ class Progress:
 
     source: Path
     stage: str
-    """What is being done: ``look``, ``hints``, ``colour`` or ``compare`` (frames), or
+    """What is being done: ``look``, ``hints``, ``colour``, ``join`` or ``compare`` (frames), or
     ``pictures`` (files)."""
     done: int
     total: int | None
@@ -21,4 +21,5 @@ class Progress:
 
 
 ProgressCallback = Callable[[Progress], None]
-"""Called from the thread that called the work, after every frame or picture."""
+"""Called after every frame or picture; from the thread that called the work, unless workers do
+it."""

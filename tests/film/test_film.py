@@ -51,7 +51,7 @@ def test_a_film_in_colour_beside_its_sound(clip, embedded, tmp_path):
     result = colorize_film(source, target, colorizer=embedded, progress=steps.append)
     before, after = read_film(source), read_film(target)
     assert result.num_frames == len(after.frames) == 12
-    told = [(stage, n) for stage in ("look", "colour") for n in range(1, 13)]
+    told = [(stage, n) for stage in ("look", "colour", "join") for n in range(1, 13)]
     assert [(s.stage, s.done) for s in steps] == told
     assert {s.total for s in steps} == {12}
     assert after.times == before.times

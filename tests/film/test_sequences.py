@@ -333,4 +333,4 @@ def test_progress_is_told_for_every_frame(flat: Colorizer, tmp_path: Path) -> No
     seen: list[tuple[str, int, int | None]] = []
     note: Callable[[Any], None] = lambda s: seen.append((s.stage, s.done, s.total))  # noqa: E731
     colorize_sequence(source, tmp_path / "a.mp4", ARCHIVE, colorizer=flat, progress=note)
-    assert seen == [(stage, n, 3) for stage in ("look", "colour") for n in (1, 2, 3)]
+    assert seen == [(stage, n, 3) for stage in ("look", "colour", "join") for n in (1, 2, 3)]

@@ -10,7 +10,7 @@ import pytest
 from checks import first_plane, read_film
 
 from vidcolor.colour.ycbcr import MATRICES, Coding, change_depth
-from vidcolor.film import job
+from vidcolor.film import segment
 from vidcolor.media.planes import luma_plane, picture_with_chroma, pixel_layout, plane_array
 
 PAL = Fraction(25)
@@ -233,13 +233,13 @@ def test_the_encoder_is_handed_the_exact_luma(
     """What a lossy encoder makes of it is its business; what it is given is ours."""
     handed = []
 
-    class Spy(job.FilmWriter):
+    class Spy(segment.FilmWriter):
         def write(self, picture, pts, duration):
             layout = pixel_layout(picture.format.name)
             handed.append((plane_array(picture.planes[0], layout.bits).copy(), layout.bits))
             super().write(picture, pts, duration)
 
-    monkeypatch.setattr(job, "FilmWriter", Spy)
+    monkeypatch.setattr(segment, "FilmWriter", Spy)
     film = coloured(clip(*source), suffix, **options)
     coding = film.result.plan.video.coding
     assert {depth for _, depth in handed} == {bits}

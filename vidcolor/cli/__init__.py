@@ -104,10 +104,13 @@ def run(arguments: Sequence[str]) -> int:
         0 done, 1 failed, 2 wrong usage, 130 interrupted.
     """
     console = Console(json_lines="--json" in arguments)
+    stopped = "stopped; no unfinished file is left behind"
     try:
         code = app(list(arguments), prog_name="vidcolor", standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort) as stop:
         code = INTERRUPTED
+        kept = getattr(stop, "__notes__", [])
+        stopped = "; ".join(["stopped", *kept]) if kept else stopped
     except VidcolorError as error:
         return _fail(console, str(error), error.exit_code, error.__cause__)
     except BrokenPipeError:  # the reader of our output went away, as in `vidcolor probe x | head`
@@ -121,7 +124,7 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         return _explain(console, error)
     if code == INTERRUPTED:
-        return _fail(console, "stopped; no unfinished file is left behind", INTERRUPTED)
+        return _fail(console, stopped, INTERRUPTED)
     return int(code or 0)
 
 

@@ -24,6 +24,7 @@ _UNITS = {
     "look": "frame",
     "hints": "frame",
     "colour": "frame",
+    "join": "frame",
     "compare": "frame",
     "pictures": "picture",
 }

@@ -22,7 +22,7 @@ from vidcolor.film.confidence import confidence_encoding
 from vidcolor.film.engine import Engine, HereEngine
 from vidcolor.film.follow import PIN_FILE, PinIndex, follow_hints
 from vidcolor.film.identity import differences, facts_of, settings_of
-from vidcolor.film.join import join
+from vidcolor.film.join import join, rehearse
 from vidcolor.film.look import Looked, look_through
 from vidcolor.film.pipeline import single_threaded_opencv
 from vidcolor.film.plan import FilmPlan, default_target, plan_film, refuse_existing
@@ -206,6 +206,7 @@ class _Film:
         check_rate(plan.encoder, plan.video, plan.pts, plan.target)
         read = request.opener(plan)
         job = Job(plan, read, options, provenance, picture, confidence, request.sequence, pins)
+        rehearse(job, self._work)
         done = self._finished(job)
         resumed = sum(s.num_frames for s in job.segments if s.number in done)
         done |= self._render(job, done)

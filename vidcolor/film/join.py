@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from vidcolor.film.workdir import WorkDir
     from vidcolor.progress import ProgressCallback
 
-_TOLD_EVERY = 100
-"""Pictures between two steps of progress: thousands are copied in a second."""
-
 
 def join(
     job: Job,
@@ -43,27 +40,47 @@ def join(
         job: the film.
         work: where its segments lie.
         done: what became of each.
-        progress: told of every so many pictures.
+        progress: told after every picture.
 
     Raises:
         OutputError: the result cannot be written, or was made by somebody else meanwhile.
     """
-    if job.picture is None:
-        _place_pictures(job, work, done)
-        return
     plan, options = job.plan, job.options
     if job.confidence is not None and options.confidence is not None:
         _join_film(job, work, done, CONFIDENCE, job.confidence, options.confidence)
-    if work.placed(plan.target):
+    if job.picture is None:
+        _place_pictures(job, work, done)
+    elif not work.placed(plan.target):
+        with contextlib.ExitStack() as stack:
+            company, tags = _company(job, stack)
+            _join_film(job, work, done, PICTURE, job.picture, plan.target, company, tags, progress)
+
+
+def rehearse(job: Job, work: WorkDir) -> None:
+    """Begin the result and throw it away: what hinders it is found out before the night's work.
+
+    Raises:
+        OutputError: the container refuses a stream, or a subtitle cannot be converted.
+    """
+    if job.picture is None:
         return
+    plan = job.plan
     with contextlib.ExitStack() as stack:
-        company, tags = None, dict[str, str]()
-        if job.sequence is None:
-            shift_s = plan.shift_pts * plan.video.time_base
-            others = Company(plan.info.path, plan.company, shift_s, plan.start_s, plan.end_s)
-            company, tags = stack.enter_context(others), film_tags(plan.info.path)
-        tags = provenance_tags(job.provenance, tags, plan.encoder.muxer)
-        _join_film(job, work, done, PICTURE, job.picture, plan.target, company, tags, progress)
+        company, tags = _company(job, stack)
+        scratch = leftover_name(work.path / plan.target.name)
+        stack.callback(scratch.unlink, missing_ok=True)
+        encoder, video = job.picture.encoder, job.picture.video
+        FilmWriter(scratch, encoder, video, company, tags, plan.shift_pts, plan.target).abandon()
+
+
+def _company(job: Job, stack: contextlib.ExitStack) -> tuple[Company | None, dict[str, str]]:
+    """What comes beside the picture, and the tags of the result."""
+    plan, tags, company = job.plan, dict[str, str](), None
+    if job.sequence is None:
+        shift_s = plan.shift_pts * plan.video.time_base
+        others = Company(plan.info.path, plan.company, shift_s, plan.start_s, plan.end_s)
+        company, tags = stack.enter_context(others), film_tags(plan.info.path)
+    return company, provenance_tags(job.provenance, tags, plan.encoder.muxer)
 
 
 def _join_film(
@@ -79,7 +96,7 @@ def _join_film(
 ) -> None:
     """Join what is called `name` in every segment."""
     if work.placed(target):
-        return
+        return  # by a run that died then
     plan, file = job.plan, f"{name}{part_suffix(encoding.part)}"
     parts = [
         Part(work.folder(s.number) / file, s.first, s.last, done[s.number].depth[name])
@@ -97,7 +114,7 @@ def _join_film(
         stack.enter_context(writer)
         total = len(plan.pts)
         for count in join_parts(writer, parts, plan.pts, plan.seen.end_pts):
-            if progress is not None and (count % _TOLD_EVERY == 0 or count == total):
+            if progress is not None:
                 progress(Progress(plan.info.path, "join", count, total))
         writer.finish()
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import av
+from av.bitstream import BitStreamFilterContext
 
 from vidcolor.errors import OutputError, UsageError
 from vidcolor.media.target import EncoderPlan
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 _PART_MUXERS = ("mp4", "mov", "matroska")
 """The first that holds an encoder's pictures is taken: FFV1 goes in MP4 alone, ProRes in MOV. NUT
 would hold all, but its packets come back with other time stamps."""
+_AS_ENCODED = {
+    "h264": "h264_mp4toannexb,filter_units=remove_types=7|8",
+    "hevc": "hevc_mp4toannexb,filter_units=remove_types=32-34",
+}
+"""Bit stream filters that undo what MP4 makes of packets: start codes became lengths; the first
+filter also puts the parameter sets, which stand in the header, into the stream."""
+_LENGTHS = b"\x01"
+"""How a header begins (ISO/IEC 14496-15) whose packets have lengths instead of start codes."""
 _SUFFIXES = {"mp4": ".mp4", "mov": ".mov", "matroska": ".mkv", "mxf": ".mxf"}
 
 
@@ -92,11 +101,18 @@ def _ranks(path: Path) -> Sequence[int]:
 
 
 def _packets(path: Path) -> Iterator[av.Packet[Any]]:
+    """The pictures of a part, as its encoder made them."""
     try:
         with av.open(str(path.absolute())) as container:
-            for packet in container.demux(video=0):
+            stream = container.streams.video[0]
+            filters = _AS_ENCODED.get(stream.codec_context.name)
+            extradata = stream.codec_context.extradata or b""
+            as_encoded = None
+            if filters is not None and extradata[:1] == _LENGTHS:
+                as_encoded = BitStreamFilterContext(filters, stream)
+            for packet in container.demux(stream):
                 if packet.size:
-                    yield packet
+                    yield from as_encoded.filter(packet) if as_encoded else (packet,)
     except av.FFmpegError as error:
         raise OutputError(f"{path}: cannot be read back ({error.strerror})") from error
 

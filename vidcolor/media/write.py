@@ -145,6 +145,10 @@ class FilmWriter:
         if kind is not None:
             self._close_quietly()
 
+    def abandon(self) -> None:
+        """Close the file as it is; it is of no use."""
+        self._close_quietly()
+
     def write(self, picture: av.VideoFrame, pts: int, duration: int) -> None:
         """Encode one picture.
 
