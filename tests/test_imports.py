@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "vidcolor"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = {
-    "errors": 0, "progress": 0, "__init__": 0,
+    "cpu": 0, "errors": 0, "progress": 0, "__init__": 0,
     "options": 1, "files": 1, "colour": 1, "provenance": 1,
     "mark": 2,
     "generators": 3, "media": 3, "temporal": 3,

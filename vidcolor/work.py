@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,15 +16,16 @@ from vidcolor.files import describe_os_error
 from vidcolor.hints.rows import check_pictures, hints_for, rows_of
 from vidcolor.media.sequence import is_pattern
 from vidcolor.media.stills import STILL_SUFFIXES, is_still, read_still_recipe
+from vidcolor.options import ColorizeOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from vidcolor.colorizer import Colorizer
+    from vidcolor.film.engine import Engine
     from vidcolor.film.job import FilmResult
-    from vidcolor.options import ColorizeOptions
     from vidcolor.photos import PhotoResult
-    from vidcolor.progress import ProgressCallback
+    from vidcolor.progress import Progress, ProgressCallback
 
 Kind = Literal["film", "photo", "sequence"]
 
@@ -50,6 +52,8 @@ RESULT_SUFFIX = ".colour"
 """Stands before the suffix of a result that lies beside its source."""
 RESULT_FOLDER = "-colour"
 """Ends the name of a folder of results that lies beside the folder of sources."""
+WORK_SUFFIX = ".vidcolor"
+"""Ends the name of a folder of unfinished work: see `vidcolor.film.workdir`."""
 PHOTOS_AT_ONCE = 2
 """The generator uses all cores, but reading and writing of a photo uses one."""
 
@@ -66,6 +70,8 @@ class Item:
     """One of several: skipped if it was done before, by the same recipe."""
     problem: VidcolorError | None = None
     """Why there is nothing to be done."""
+    options: ColorizeOptions | None = None
+    """Its own, hints included; None for those of the whole run."""
 
 
 @dataclass(slots=True)
@@ -234,6 +240,7 @@ def _sources_in(folder: Path, results: Path) -> Iterator[Path]:
             name
             for name in folders
             if not name.startswith(".")
+            and not name.endswith(WORK_SUFFIX)
             and not (name.endswith(RESULT_FOLDER) and name[: -len(RESULT_FOLDER)] in folders)
             and (here / name).resolve() != results
         )
@@ -297,33 +304,68 @@ def run_items(
     options: ColorizeOptions,
     colorizer: Colorizer,
     *,
+    engine: Engine | None = None,
+    films_at_once: int = 1,
     started: Callable[[Item], None] | None = None,
     progress: ProgressCallback | None = None,
 ) -> Iterator[Outcome]:
-    """Colour one item after another, photographs side by side, and go on past what fails.
+    """Colour all items, photographs side by side, and go on past what fails.
 
     Args:
-        items: what to do.
-        options: how to do it.
+        items: what to do; those with options of their own are done by these.
+        options: how to do the others.
         colorizer: the generator for all of them.
-        started: called before an item that is neither skipped nor hopeless; for photographs from
-            another thread.
-        progress: called after every frame of a film or sequence.
+        engine: renders films; `colorizer`, in this process, if None.
+        films_at_once: films that are worked on at a time, so that one is looked through while
+            the engine renders another.
+        started: called before an item that is neither skipped nor hopeless; for photographs, and
+            films at once, from another thread.
+        progress: called after every frame of a film or sequence; likewise.
 
     Yields:
         What came of each item, in their order.
     """
     hints = rows_of(options)
+    stopping = threading.Event()
+
+    def tell(step: Progress) -> None:
+        if stopping.is_set():
+            raise KeyboardInterrupt
+        if progress is not None:
+            progress(step)
 
     def run(item: Item) -> Outcome:
-        own = replace(options, hints=hints_for(hints, item.source))
-        return _run_safely(item, own, colorizer, started, progress)
+        own = item.options or replace(options, hints=hints_for(hints, item.source))
+        return _run_safely(item, own, colorizer, engine, started, tell)
 
     for photos, group in itertools.groupby(items, key=lambda item: item.kind == "photo"):
         if photos:
             yield from _side_by_side(run, list(group))
-        else:
+        elif films_at_once == 1:
             yield from map(run, group)
+        else:
+            yield from _overlapping(run, list(group), films_at_once, stopping)
+
+
+def _overlapping(
+    run: Callable[[Item], Outcome], items: list[Item], at_once: int, stopping: threading.Event
+) -> Iterator[Outcome]:
+    """Films, some of them at a time; when this is stopped, so are they."""
+    pool = ThreadPoolExecutor(at_once)
+    futures = [pool.submit(run, item) for item in items]
+    try:
+        for future in futures:
+            yield future.result()
+    except BaseException as stopped:
+        stopping.set()
+        pool.shutdown(cancel_futures=True)
+        for future in futures:
+            error = None if future.cancelled() else future.exception()
+            for note in getattr(error, "__notes__", ()) if error is not stopped else ():
+                stopped.add_note(note)
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _side_by_side(run: Callable[[Item], Outcome], items: list[Item]) -> Iterator[Outcome]:
@@ -341,6 +383,7 @@ def _run_safely(
     item: Item,
     options: ColorizeOptions,
     colorizer: Colorizer,
+    engine: Engine | None,
     started: Callable[[Item], None] | None,
     progress: ProgressCallback | None,
 ) -> Outcome:
@@ -352,7 +395,7 @@ def _run_safely(
             return Outcome(item, skipped=True)
         if started is not None:
             started(item)
-        result = run_item(item, options, colorizer, progress)
+        result = run_item(item, options, colorizer, engine, progress)
         if result.damaged and item.repeatable and not options.allow_damaged:
             _date_before_source(item)
         return Outcome(item, result=result)
@@ -382,6 +425,7 @@ def run_item(
     item: Item,
     options: ColorizeOptions,
     colorizer: Colorizer,
+    engine: Engine | None = None,
     progress: ProgressCallback | None = None,
 ) -> FilmResult | PhotoResult:
     """Colour one item.
@@ -394,11 +438,9 @@ def run_item(
 
         return colorize_photo(item.source, item.target, options, colorizer=colorizer)
     if item.kind == "sequence":
-        from vidcolor.film.sequences import colorize_sequence
-
-        return colorize_sequence(
-            item.source, item.target, options, colorizer=colorizer, progress=progress
-        )
-    from vidcolor.film.job import colorize_film
-
-    return colorize_film(item.source, item.target, options, colorizer=colorizer, progress=progress)
+        from vidcolor.film.sequences import colorize_sequence as colorize
+    else:
+        from vidcolor.film.job import colorize_film as colorize
+    return colorize(
+        item.source, item.target, options, colorizer=colorizer, engine=engine, progress=progress
+    )

@@ -168,7 +168,7 @@ def test_unknown_precision():
     [({"avx2", "avx512f"}, "fp32"), ({"avx512_bf16"}, "bf16"), (set(), "fp32")],
 )
 def test_automatic_precision_follows_the_cpu(monkeypatch, flags, expected):
-    monkeypatch.setattr(device, "_cpu_flags", lambda: flags)
+    monkeypatch.setattr(device, "cpu_flags", lambda: flags)
     assert device.choose_precision("auto", torch.device("cpu")) == expected
 
 

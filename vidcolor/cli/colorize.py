@@ -13,7 +13,16 @@ from vidcolor.cli.console import Console
 from vidcolor.cli.running import colour_everything
 from vidcolor.cli.values import parse_fps, parse_option, parse_reference, parse_time
 from vidcolor.hints.rows import rows_of
-from vidcolor.options import MAX_SATURATION, ColorizeOptions, GreyFrom, Purpose, Range
+from vidcolor.options import (
+    MAX_SATURATION,
+    MAX_WORKERS,
+    ColorizeOptions,
+    EngineName,
+    GreyFrom,
+    Purpose,
+    Range,
+    Resume,
+)
 
 WHAT, LOOK, TIME = "What", "Look", "Time"
 OUTPUT, MACHINE = "Output", "Machine"
@@ -227,6 +236,57 @@ def colorize(
             rich_help_panel=MACHINE,
         ),
     ] = 8,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MAX_WORKERS,
+            help="Processes that colour at the same time. Never changes the result. Default: 1, "
+            "or one for each GPU.",
+            rich_help_panel=MACHINE,
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Cores for each worker. Default: its share of all.",
+            rich_help_panel=MACHINE,
+        ),
+    ] = None,
+    engine: Annotated[
+        EngineName,
+        typer.Option(
+            help="local: workers on this machine. ray: in a Ray cluster (pip install "
+            "vidcolor\\[ray]).",
+            rich_help_panel=MACHINE,
+        ),
+    ] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Of the cluster, as ray.init takes it: auto, HOST:6379, ray://HOST:10001.",
+            rich_help_panel=MACHINE,
+        ),
+    ] = None,
+    work_dir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where unfinished work is kept; it takes as much room as the result. Default: "
+            "beside each result, as NAME.vidcolor.",
+            rich_help_panel=MACHINE,
+        ),
+    ] = None,
+    resume: Annotated[
+        Resume,
+        typer.Option(
+            help="Unfinished work: auto goes on with it if film and options are the same, only "
+            "refuses to begin anew, never begins anew.",
+            rich_help_panel=MACHINE,
+        ),
+    ] = "auto",
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Only warnings and errors.", rich_help_panel=MACHINE),
@@ -264,6 +324,8 @@ def colorize(
         mark=mark, hints=hints, per_frame=per_frame,
         purpose=purpose, encoder=encoder, pix_fmt=pix_fmt, quality=quality,
         confidence=confidence, force=force, device=device, precision=precision, batch=batch,
+        workers=workers, threads=threads, engine=engine, ray_address=ray_address,
+        work_dir=work_dir, resume=resume,
     )  # fmt: skip
 
 

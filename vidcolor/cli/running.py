@@ -47,6 +47,7 @@ def colour_everything(
         VidcolorError: nothing can be done at all.
     """
     from vidcolor.colorizer import Colorizer
+    from vidcolor.film.engines import engine_of, films_at_once
     from vidcolor.work import Tally, gather, run_items
 
     _check_reports(reports, inputs, options)
@@ -63,12 +64,19 @@ def colour_everything(
             console.say(f"{item.source}: a {item.kind}, to {item.target}")
 
     try:
-        for outcome in run_items(
-            items, options, colorizer, started=started, progress=console.progress
-        ):
-            tally.outcomes.append(outcome)
-            _tell(outcome, options, console)
-            _count_photos(tally, items, console)
+        with engine_of(options, colorizer) as engine:
+            for outcome in run_items(
+                items,
+                options,
+                colorizer,
+                engine=engine,
+                films_at_once=films_at_once(options) if len(items) > 1 else 1,
+                started=started,
+                progress=console.progress,
+            ):
+                tally.outcomes.append(outcome)
+                _tell(outcome, options, console)
+                _count_photos(tally, items, console)
     finally:
         console.end_progress()
     _sum_up(tally, time.monotonic() - began, console)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import platform
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from vidcolor.cpu import cpu_flags
 from vidcolor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,6 +45,23 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def all_devices(name: str) -> tuple[str, ...]:
+    """Every device that a name means, for as many workers: ``auto`` and ``cuda`` mean all GPUs.
+
+    Args:
+        name: as `choose_device` has it.
+
+    Raises:
+        UsageError: no such device, or not on this machine.
+    """
+    import torch
+
+    chosen = choose_device(name)
+    if chosen.type == "cuda" and chosen.index is None:
+        return tuple(f"cuda:{n}" for n in range(torch.cuda.device_count()))
+    return (name,)
+
+
 def choose_precision(name: str, device: torch.device) -> Precision:
     """Find the precision to compute in.
 
@@ -76,15 +92,4 @@ def _has_native_bf16(device: torch.device) -> bool:
 
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    return device.type == "cpu" and bool(_BF16_FLAGS & _cpu_flags())
-
-
-def _cpu_flags() -> set[str]:
-    """The x86 feature flags as Linux lists them; empty on other machines and systems."""
-    if platform.machine() not in ("x86_64", "AMD64"):
-        return set()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return set()
-    return set(next((line for line in lines if line.startswith("flags")), "").split())
+    return device.type == "cpu" and bool(_BF16_FLAGS & cpu_flags())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import av
 
+from vidcolor.cpu import cpu_flags
 from vidcolor.errors import UsageError
 from vidcolor.media.planes import PixelLayout, pixel_layout
 from vidcolor.media.target import CONSTANT_RATE_MUXERS, MUXERS, EncoderPlan, marks_fields
@@ -62,6 +63,7 @@ NARROW = 16
 
 _AMOUNT_OPTIONS = {"crf", "qp", "cq", "b", "q", "global_quality", "lossless"}
 """Each says how many bits to spend; where the user does, our own answer is withdrawn."""
+_PARAMETER_LISTS = {"x264-params", "x265-params"}
 _JPEG_ENCODERS = ("mjpeg",)
 """Full range by definition; limited range is FFmpeg's own extension, and read back as such."""
 
@@ -221,6 +223,9 @@ def _options(
     """Our defaults for this encoder and source, under what the user asked for."""
     options = dict(ENCODER_OPTIONS.get(encoder, {}))
     asked = dict(request.options)
+    if encoder == "libx264" and "avx512f" in cpu_flags():
+        # its macroblock tree reads past its rows there: each run gives another film (core 165)
+        options["x264-params"] = "asm=avx2"
     if encoder == "dnxhd" and layout.bits > 8:
         options["profile"] = "dnxhr_hqx" if layout.subsampling == (1, 0) else "dnxhr_444"
     if muxer in CONSTANT_RATE_MUXERS and encoder in ("libx264", "libx265"):
@@ -231,8 +236,8 @@ def _options(
         options["strict"] = "unofficial"
     if _AMOUNT_OPTIONS & asked.keys():
         options = {k: v for k, v in options.items() if k not in _AMOUNT_OPTIONS | {"flags"}}
-    if "x265-params" in asked and "x265-params" in options:
-        asked["x265-params"] = f"{options['x265-params']}:{asked['x265-params']}"
+    for params in _PARAMETER_LISTS & asked.keys() & options.keys():
+        asked[params] = f"{options[params]}:{asked[params]}"
     return {**options, **asked}
 
 
