@@ -10,6 +10,7 @@ import pytest
 from vidcolor.errors import UsageError
 from vidcolor.media.encode import EncoderRequest, plan_encoder
 from vidcolor.media.probe import probe
+from vidcolor.media.write import FilmWriter
 
 HELD = {
     "mp4": {"libx264", "libx265", "ffv1", "libsvtav1", "libvpx-vp9", "mpeg2video", "mpeg4",
@@ -123,7 +124,8 @@ def test_the_user_decides_on_the_amount(small):
     """One's own `qp` or bit rate is not overruled by our `crf`."""
     video = probe(small).video
     plan = plan_encoder(video, "mp4", EncoderRequest(options=(("qp", "0"),)))
-    assert plan.options == {"preset": "medium", "qp": "0"}
+    assert "crf" not in plan.options
+    assert plan.options["qp"] == "0"
     asked = EncoderRequest(encoder="mpeg2video", options=(("b", "5000000"),))
     assert plan_encoder(video, "mp4", asked).options == {"b": "5000000"}
 
@@ -140,3 +142,20 @@ def test_the_source_does_not_force_its_kinds_of_picture(clip, coloured):
     with av.open(str(film.path)) as container:
         keys = [p.is_keyframe for p in container.demux(video=0) if p.size]
     assert keys == [True] + [False] * 11
+
+
+@pytest.mark.parametrize("encoder", ["libx264", "libx265"])
+def test_an_encoder_repeats_itself(clip, tmp_path, encoder):
+    """What AVX-512 made of pictures of this size was another film each time."""
+    source = clip("mkv", "ffv1", "yuv420p", size=(320, 240), frames=30)
+    video = probe(source).video
+    plan = plan_encoder(video, "mp4", EncoderRequest(encoder=encoder))
+    films = set()
+    for _ in range(4):
+        path = tmp_path / "film.mp4"
+        with FilmWriter(path, plan, video) as writer, av.open(str(source)) as container:
+            for frame in container.decode(video=0):
+                writer.write(frame, frame.pts, 0)
+            writer.finish()
+        films.add(path.read_bytes())
+    assert len(films) == 1
