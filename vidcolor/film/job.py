@@ -11,7 +11,6 @@ import json
 import threading
 import time
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from vidcolor.film.follow import PIN_FILE, PinIndex, follow_hints
 from vidcolor.film.identity import differences, facts_of, settings_of
 from vidcolor.film.join import join, rehearse
 from vidcolor.film.look import Looked, look_through
+from vidcolor.film.openers import FilmOpener
 from vidcolor.film.pipeline import single_threaded_opencv
 from vidcolor.film.plan import FilmPlan, default_target, plan_film, refuse_existing
 from vidcolor.film.segment import Encoding, Job, Rendered
@@ -31,7 +31,6 @@ from vidcolor.film.source import Source
 from vidcolor.film.uncertainty import ShotDoubts
 from vidcolor.film.workdir import WorkDir, clear_dead, work_path
 from vidcolor.media.parts import part_encoder
-from vidcolor.media.read import FilmReader
 from vidcolor.media.sequence import SEQUENCE_MUXER, ImageSequence
 from vidcolor.media.write import check_rate
 from vidcolor.options import ColorizeOptions
@@ -42,7 +41,7 @@ from vidcolor.recolor import NO_COLOUR
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from vidcolor.film.source import Opener
+    from vidcolor.film.openers import Opener
 
 _TOLD_EVERY_S = 1.0
 _planning = threading.Lock()
@@ -132,7 +131,7 @@ def colorize_film(
     colorizer = colorizer or Colorizer.of(options)
 
     def opener(plan: FilmPlan) -> Opener:
-        return partial(FilmReader, source, plan.video, options.grey_from)
+        return FilmOpener(source, plan.video, options.grey_from)
 
     return carry_out(
         Request(

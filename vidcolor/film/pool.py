@@ -46,6 +46,19 @@ class CancelledError(Exception):
 class Worker(Protocol):
     """Renders one segment at a time, somewhere else."""
 
+    def prepare(self, is_cancelled: Callable[[], bool]) -> None:
+        """Be there: called before each segment, with as long to wait as it takes.
+
+        Args:
+            is_cancelled: asked now and then.
+
+        Raises:
+            VidcolorError: it will never be.
+            DiedError: it could not begin this time.
+            CancelledError: it was asked to stop.
+        """
+        ...
+
     def render(
         self,
         job: Job,
@@ -105,6 +118,8 @@ class Pool:
         self._tasks: list[tuple[int, int, Segment, _Batch]] = []
         self._orders = itertools.count()
         self._closing = False
+        self._hopeless: list[BaseException] = []
+        """Why workers cannot be begun at all; if there is one for each, nothing can be done."""
         self._threads = [
             threading.Thread(target=self._serve, args=(worker,), daemon=True) for worker in workers
         ]
@@ -144,6 +159,8 @@ class Pool:
             self._changed.notify_all()
             try:
                 while batch.waiting and batch.error is None and not self._closing:
+                    if len(self._hopeless) == len(self._threads):
+                        raise self._hopeless[-1]
                     self._changed.wait(_POLL_S)
             except BaseException as error:
                 batch.error = error
@@ -165,8 +182,11 @@ class Pool:
             with self._changed:
                 while not self._tasks and not self._closing:
                     self._changed.wait()
-                if self._closing:
-                    return
+            if self._closing or not self._prepared(worker):
+                return
+            with self._changed:
+                if not self._tasks:
+                    continue  # another was quicker
                 _, _, segment, batch = heapq.heappop(self._tasks)
                 batch.running += 1
             again = False
@@ -183,6 +203,27 @@ class Pool:
                     else:
                         batch.waiting -= 1
                     self._changed.notify_all()
+
+    def _prepared(self, worker: Worker) -> bool:
+        """Whether a worker is there; once it is not, it never will be."""
+        problem: BaseException | None = None
+        for _ in range(MOST_CRASHED):
+            try:
+                worker.prepare(lambda: self._closing)
+            except CancelledError:
+                return False
+            except DiedError as death:
+                problem = WorkerError(f"a worker cannot be begun: it died {death}")
+            except Exception as error:
+                problem = error
+                break
+            else:
+                return True
+        assert problem is not None
+        with self._changed:
+            self._hopeless.append(problem)
+            self._changed.notify_all()
+        return False
 
     def _render_one(self, worker: Worker, segment: Segment, batch: _Batch) -> bool:
         """Have a segment rendered; whether that is settled, one way or the other."""

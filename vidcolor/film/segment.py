@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
     from vidcolor.colorizer import Colorizer
     from vidcolor.film.follow import PinIndex, Pins
+    from vidcolor.film.openers import Opener
     from vidcolor.film.plan import FilmPlan
     from vidcolor.film.segments import Segment
-    from vidcolor.film.source import Opener, Source
+    from vidcolor.film.source import Source
     from vidcolor.media.encode import EncoderPlan
     from vidcolor.media.planes import VideoFrame
     from vidcolor.media.probe import VideoInfo
@@ -69,6 +70,14 @@ class Job:
         """What the film is cut into, in order."""
         plan = self.plan
         return segments_of(plan.shots, plan.pts, plan.video.time_base)
+
+    def moved(self, place: Callable[[Path], Path]) -> Job:
+        """The same where the source's files lie elsewhere: each where `place` says."""
+        sequence = self.sequence
+        if sequence is not None:
+            files = {number: place(path) for number, path in sequence.files.items()}
+            sequence = replace(sequence, files=files)
+        return replace(self, read=self.read.moved(place), sequence=sequence)
 
 
 @dataclass(frozen=True, slots=True)

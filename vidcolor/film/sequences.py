@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.colorizer import Colorizer
 from vidcolor.film.engine import Engine, HereEngine
 from vidcolor.film.job import FilmResult, Request, carry_out
+from vidcolor.film.openers import SequenceOpener
 from vidcolor.film.pipeline import single_threaded_opencv
 from vidcolor.film.plan import FilmPlan, plan_encoding, wanted_range, with_range
 from vidcolor.media.sequence import (
     SEQUENCE_MUXER,
     ImageSequence,
-    SequenceReader,
     find_sequence,
     is_pattern,
     probe_sequence,
@@ -23,7 +22,7 @@ from vidcolor.media.sequence import (
 from vidcolor.options import ColorizeOptions, Purpose
 
 if TYPE_CHECKING:
-    from vidcolor.film.source import Opener
+    from vidcolor.film.openers import Opener
     from vidcolor.progress import ProgressCallback
 
 DEFAULT_FPS = Fraction(24)
@@ -62,10 +61,7 @@ def colorize_sequence(
     colorizer = colorizer or Colorizer.of(options)
 
     def opener(plan: FilmPlan) -> Opener:
-        own_colour = bool(options.trust)
-        return partial(
-            SequenceReader, sequence, plan.video, options.grey_from, own_colour=own_colour
-        )
+        return SequenceOpener(sequence, plan.video, options.grey_from, bool(options.trust))
 
     return carry_out(
         Request(

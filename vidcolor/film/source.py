@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import InputError
@@ -10,15 +9,10 @@ from vidcolor.film.look import frame_print
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from fractions import Fraction
 
+    from vidcolor.film.openers import Opener
     from vidcolor.film.plan import FilmPlan
-    from vidcolor.media.read import Frame, Reader
-
-
-Opener = Callable[["Fraction | None", "Fraction | None"], "Reader"]
-"""Opens a source for the frames between two times, seconds on its own clock; None for its ends.
-Picklable, so that other processes can."""
+    from vidcolor.media.read import Frame
 
 
 class Source:

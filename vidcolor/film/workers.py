@@ -60,6 +60,12 @@ class ProcessWorker:
         """Of the process; None if there is none."""
         return None if self._process is None else self._process.pid
 
+    def prepare(self, is_cancelled: Callable[[], bool]) -> None:
+        """See `Worker`, as all that follows."""
+        if self._process is None or not self._process.is_alive():
+            self.close()
+            self._begin()
+
     def render(
         self,
         job: Job,
@@ -68,7 +74,7 @@ class ProcessWorker:
         progress: Callable[[int], None],
         is_cancelled: Callable[[], bool],
     ) -> Rendered:
-        """See `Worker`."""
+        """Have the process render a segment."""
         folder = work.place_to_render(segment.number)
         try:
             self._tell(job, work)
@@ -85,7 +91,7 @@ class ProcessWorker:
             raise self._death() from None
 
     def _send(self, *message: object) -> None:
-        assert self._connection is not None  # _tell has seen to it
+        assert self._connection is not None  # it has been prepared
         self._connection.send(message)
 
     def _hear(self, is_cancelled: Callable[[], bool]) -> tuple[str, Any]:
@@ -103,10 +109,7 @@ class ProcessWorker:
         return heard
 
     def _tell(self, job: Job, work: WorkDir) -> None:
-        """Have a process that knows of a film."""
-        if self._process is None or not self._process.is_alive():
-            self.close()
-            self._begin()
+        """Have the process know of a film."""
         if self._told != work.path:
             options = replace(job.options, device=self._place.device)
             self._send("job", replace(job, options=options), work.path)
