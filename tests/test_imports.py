@@ -18,7 +18,7 @@ LAYERS = {
     "digests": 4, "hints": 4,
     "colorizer": 5, "recolor": 6, "told": 6,
     "film": 7, "photos": 7, "training": 7,
-    "work": 8, "evaluation": 9,
+    "work": 8, "evaluation": 9, "joblist": 9,
     "cli": 10, "__main__": 11,
 }  # fmt: skip
 """A module may import its own layer's package and lower layers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import itertools
 import os
 import threading
@@ -119,10 +120,11 @@ def gather(
     """
     if out is not None and out_dir is not None:
         raise UsageError("say either --out or --out-dir, not both")
-    if out is not None and len(inputs) > 1:
-        raise UsageError("--out names one file; with several inputs use --out-dir")
     if out_dir is not None and out_dir.exists() and not out_dir.is_dir():
         raise UsageError(f"{out_dir}: is a file, and --out-dir names a directory")
+    inputs = [path for named in inputs for path in _matching(named)]
+    if out is not None and len(inputs) > 1:
+        raise UsageError("--out names one file; with several inputs use --out-dir")
     if len(inputs) > 1:  # `colorize *.mp4` a second time means the sources again
         inputs = [path for path in inputs if not _is_result(path)]
     items: list[Item] = []
@@ -135,9 +137,20 @@ def gather(
             items.append(Item("film", path, path, problem=error))
     if options.confidence is not None and len(items) > 1:
         raise UsageError("--confidence names one file; colour one film or picture at a time")
-    _refuse_collisions(items)
+    refuse_collisions(items)
     _check_hints(items, options)
     return items
+
+
+def _matching(path: Path) -> list[Path]:
+    """What a pattern of the shell's kind (``reels/**/*.mov``) names, if the shell has left it."""
+    if path.exists() or is_pattern(path) or not glob.has_magic(str(path)):
+        return [path]
+    root = Path(path.anchor)
+    found = sorted(root.glob(str(path.relative_to(path.anchor))))
+    if not found:
+        raise InputError(f"{path}: nothing is called so")
+    return found
 
 
 def _check_hints(items: Sequence[Item], options: ColorizeOptions) -> None:
@@ -252,7 +265,12 @@ def _sources_in(folder: Path, results: Path) -> Iterator[Path]:
                 yield path
 
 
-def _refuse_collisions(items: list[Item]) -> None:
+def refuse_collisions(items: Sequence[Item]) -> None:
+    """See to it that no two results get the same name.
+
+    Raises:
+        UsageError: two would.
+    """
     taken: dict[Path, Path] = {}
     for item in items:
         other = taken.setdefault(item.target.absolute(), item.source)

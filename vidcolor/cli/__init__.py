@@ -18,6 +18,7 @@ from vidcolor.cli.console import Console, let_go
 from vidcolor.cli.default import DEFAULT, WithDefault
 from vidcolor.cli.evaluate import evaluate
 from vidcolor.cli.evaluate_film import evaluate_film
+from vidcolor.cli.jobs import jobs, status
 from vidcolor.cli.probe import probe
 from vidcolor.cli.recolor import recolor
 from vidcolor.cli.shots import shots
@@ -61,6 +62,8 @@ evaluating.command(DEFAULT, hidden=True)(evaluate)
 evaluating.command("film")(evaluate_film)
 app.add_typer(evaluating, name="evaluate", help="Judge colours by colour originals.")
 app.command()(train)
+app.command()(jobs)
+app.command()(status)
 
 
 def _print_version(wanted: bool) -> None:

@@ -30,13 +30,23 @@ OUTPUT, MACHINE = "Output", "Machine"
 
 def colorize(
     inputs: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             metavar="INPUT",
-            help="Films, photos, folders, or a pattern of numbered frames (scan_%06d.dpx).",
+            help="Films, photos, folders, 'reels/*.mov', or a pattern of numbered frames "
+            "(scan_%06d.dpx).",
             show_default=False,
         ),
-    ],
+    ] = None,
+    job_list: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also colour what a list names, CSV or JSON: rows of input, output, and any "
+            "option of that film's own (start, end, hints, for, encoder …).",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -311,6 +321,10 @@ def colorize(
       vidcolor colorize mill.jpg --hints hints.json
       vidcolor colorize reel.mov --reference painted.png@1:12.5
       vidcolor colorize reel.mov --shots shots.csv --hints hints.json
+      vidcolor colorize --job-list tonight.csv --out-dir graded/ --workers 2
+
+    A run that is stopped, in whatever way, goes on when the same command is
+    given again; [bold]vidcolor jobs[/bold] lists unfinished work.
 
     [bold]hints.json[/bold]: #rrggbb, a CSS name or neutral; pixels, or "50%"
 
@@ -318,7 +332,8 @@ def colorize(
        {"x": "50%", "y": "12%", "colour": "skyblue", "time": 72.5}]
     """
     run_colorize(
-        inputs, out, out_dir, report, quiet, json_lines, reference, encoder_option, luma_range,
+        inputs, job_list, out, out_dir, report, quiet, json_lines, reference, encoder_option,
+        luma_range,
         start=start, end=end, shots=shots, grey_from=grey_from, fps=fps,
         allow_damaged=allow_damaged, model=model, vividness=vividness, saturation=saturation,
         mark=mark, hints=hints, per_frame=per_frame,
@@ -330,7 +345,8 @@ def colorize(
 
 
 def run_colorize(
-    inputs: list[Path],
+    inputs: list[Path] | None,
+    job_list: Path | None,
     out: Path | None,
     out_dir: Path | None,
     report: list[Path] | None,
@@ -345,6 +361,7 @@ def run_colorize(
 
     Args:
         inputs: what to colour.
+        job_list: names more of it.
         out: as `colorize` has it, like all that follow.
         out_dir: where results go.
         report: reports of the run.
@@ -370,5 +387,7 @@ def run_colorize(
     options = replace(options, hints=rows_of(options) or None)  # read once: it may be a pipe
     console = Console(quiet=quiet, json_lines=json_lines)
     raise typer.Exit(
-        colour_everything(inputs, out, out_dir, options, report or [], also_read, console)
+        colour_everything(
+            inputs or [], job_list, out, out_dir, options, report or [], also_read, console
+        )
     )

@@ -26,8 +26,20 @@ _UNITS = {
     "colour": "frame",
     "join": "frame",
     "compare": "frame",
+    "films": "film",
     "pictures": "picture",
 }
+
+
+@dataclass
+class _Shown:
+    """What is shown of one piece of work."""
+
+    stage: str
+    began: float
+    began_at: int
+    last: float
+    bar: tqdm[Any] | None = None
 
 
 @dataclass
@@ -36,11 +48,8 @@ class Console:
 
     quiet: bool = False
     json_lines: bool = False
-    _bar: tqdm[Any] | None = None
-    _shown: tuple[object, str] | None = None
-    _last: float = 0.0
-    _began: float = field(default_factory=time.monotonic)
-    _began_at: int = 0
+    _shown: dict[object, _Shown] = field(default_factory=dict)
+    """By source: several films may be under way."""
     _turn: threading.RLock = field(default_factory=threading.RLock)
 
     def progress(self, step: Progress) -> None:
@@ -53,42 +62,50 @@ class Console:
             elif not self.quiet:
                 self._log_progress(step)
 
+    def _of(self, step: Progress) -> tuple[_Shown, bool]:
+        """What is shown of a step's work, and whether that begins with it."""
+        now, shown = time.monotonic(), self._shown.get(step.source)
+        if shown is not None and shown.stage == step.stage:
+            return shown, False
+        self._end(step.source)
+        shown = self._shown[step.source] = _Shown(step.stage, now, step.done, now)
+        return shown, True
+
     def _move_bar(self, step: Progress) -> None:
         from tqdm import tqdm
 
-        if self._shown != (step.source, step.stage):
-            self.end_progress()
-            self._shown = (step.source, step.stage)
-            self._bar = tqdm(
+        shown, begins = self._of(step)
+        if begins:
+            shown.bar = tqdm(
                 total=step.total,
+                initial=step.done if step.done > 1 else 0,
                 unit=f" {_UNITS.get(step.stage, step.stage)}",
                 desc=f"{_name(step)}: {step.stage}",
                 dynamic_ncols=_columns() > 0,
                 ncols=None if _columns() else _USUAL_COLUMNS,
                 leave=False,
             )
-        if self._bar is not None:
-            self._bar.update(step.done - self._bar.n)
+        if shown.bar is not None:
+            shown.bar.update(step.done - shown.bar.n)
 
     def _log_progress(self, step: Progress) -> None:
+        shown, _ = self._of(step)
         now = time.monotonic()
-        if self._shown != (step.source, step.stage):
-            self._shown, self._last = (step.source, step.stage), now
-            self._began, self._began_at = now, step.done
-        if now - self._last < _LOG_EVERY_S:
+        if now - shown.last < _LOG_EVERY_S:
             return
-        self._last = now
-        speed = (step.done - self._began_at) / max(now - self._began, 1e-9)
+        shown.last = now
+        speed = (step.done - shown.began_at) / max(now - shown.began, 1e-9)
         text = f"{_name(step)}: {step.stage}: {step.done}"
-        if step.total and speed:
+        if step.total and speed > 0:
             left = max(0.0, (step.total - step.done) / speed)
             text += f" of about {step.total}, {clock(left)} left"
         _echo(f"{text} ({speed:.1f}/s)", err=True)
 
     def _json_progress(self, step: Progress) -> None:
+        shown, begins = self._of(step)
         now = time.monotonic()
-        if now - self._last >= _JSON_EVERY_S or step.done == step.total:
-            self._last = now
+        if begins or now - shown.last >= _JSON_EVERY_S or step.done == step.total:
+            shown.last = now
             self.event(
                 "progress",
                 source=str(step.source),
@@ -97,11 +114,16 @@ class Console:
                 total=step.total,
             )
 
-    def end_progress(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.close()
-        self._bar, self._shown = None, None
+    def end_progress(self, source: object = None) -> None:
+        """Take the bar of a piece of work away; without one, all."""
+        with self._turn:
+            for shown in list(self._shown) if source is None else [source]:
+                self._end(shown)
+
+    def _end(self, source: object) -> None:
+        shown = self._shown.pop(source, None)
+        if shown is not None and shown.bar is not None:
+            shown.bar.close()
 
     def event(self, name: str, /, **values: Any) -> None:
         """One JSON object on a line of standard output, if that is what is printed."""
@@ -127,13 +149,14 @@ class Console:
         self._print(f"vidcolor: {text}", err=True)
 
     def _print(self, text: str, err: bool = False) -> None:
-        """A line, with the bar below it if there is one."""
+        """A line, with the bars below it if there are any."""
         with self._turn:
-            if self._bar is not None:
-                self._bar.clear()
+            bars = [shown.bar for shown in self._shown.values() if shown.bar is not None]
+            for bar in bars:
+                bar.clear()
             _echo(one_line(text), err)
-            if self._bar is not None:
-                self._bar.refresh()
+            for bar in bars:
+                bar.refresh()
 
 
 def _columns() -> int:

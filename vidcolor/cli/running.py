@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vidcolor.cli.console import Console
+    from vidcolor.film.job import FilmResult
     from vidcolor.options import ColorizeOptions
+    from vidcolor.photos import PhotoResult
     from vidcolor.work import Item, Outcome, Tally
 
 _FRAME_SUFFIXES = (".dpx", ".exr")
@@ -25,6 +27,7 @@ _FRAME_SUFFIXES = (".dpx", ".exr")
 
 def colour_everything(
     inputs: Sequence[Path],
+    job_list: Path | None,
     out: Path | None,
     out_dir: Path | None,
     options: ColorizeOptions,
@@ -36,6 +39,7 @@ def colour_everything(
 
     Args:
         inputs: as on the command line, like all that follow.
+        job_list: names more of them.
         out: where the result goes.
         out_dir: where results go.
         options: with hints as rows.
@@ -48,15 +52,16 @@ def colour_everything(
     """
     from vidcolor.colorizer import Colorizer
     from vidcolor.film.engines import engine_of, films_at_once
-    from vidcolor.work import Tally, gather, run_items
+    from vidcolor.work import Tally, run_items
 
     _check_reports(reports, inputs, options)
-    items = gather(inputs, out, out_dir, options)
+    items = _items(inputs, job_list, out, out_dir, options)
     confidence = (options.confidence,) if options.confidence is not None else ()
     refuse_overwriting(also_read, (*(item.target for item in items), *reports, *confidence))
     _announce(inputs, items, console)
     colorizer = Colorizer.of(options)
     tally, began = Tally(), time.monotonic()
+    _count(tally, items, console)
 
     def started(item: Item) -> None:
         console.event("start", kind=item.kind, source=str(item.source), target=str(item.target))
@@ -76,7 +81,7 @@ def colour_everything(
             ):
                 tally.outcomes.append(outcome)
                 _tell(outcome, options, console)
-                _count_photos(tally, items, console)
+                _count(tally, items, console)
     finally:
         console.end_progress()
     _sum_up(tally, time.monotonic() - began, console)
@@ -84,11 +89,34 @@ def colour_everything(
     return _exit_code(tally, options)
 
 
+def _items(
+    inputs: Sequence[Path],
+    job_list: Path | None,
+    out: Path | None,
+    out_dir: Path | None,
+    options: ColorizeOptions,
+) -> list[Item]:
+    from vidcolor.joblist import items_of_list
+    from vidcolor.work import gather, refuse_collisions
+
+    if not inputs and job_list is None:
+        raise UsageError(
+            "name a film, photo or folder, or a --job-list; see vidcolor colorize --help"
+        )
+    items = gather(inputs, out, out_dir, options) if inputs else []
+    if job_list is not None:
+        if out is not None:
+            raise UsageError("--out names one file; name outputs in the job list, or use --out-dir")
+        items += items_of_list(job_list, out_dir, options)
+        refuse_collisions(items)
+    return items
+
+
 def _exit_code(tally: Tally, options: ColorizeOptions) -> int:
     errors = [o.error for o in tally.outcomes if o.error is not None]
     if len(tally.outcomes) == 1 and errors:
         return errors[0].exit_code
-    lost = tally.count("damaged") and not options.allow_damaged
+    lost = any(o.damaged and not (o.item.options or options).allow_damaged for o in tally.outcomes)
     return 1 if errors or lost else 0
 
 
@@ -113,8 +141,9 @@ def _announce(inputs: Sequence[Path], items: Sequence[Item], console: Console) -
 def _tell(outcome: Outcome, options: ColorizeOptions, console: Console) -> None:
     """One line for what came of an item, and one for each warning."""
     item, result = outcome.item, outcome.result
+    options = item.options or options
     if item.kind != "photo":
-        console.end_progress()
+        console.end_progress(item.source)
     if outcome.skipped:
         console.event("skipped", source=str(item.source), target=str(item.target))
         console.say(f"{item.target}: done before")
@@ -139,9 +168,10 @@ def _summary(outcome: Outcome) -> str:
     result = outcome.result
     if result is None or outcome.item.kind == "photo":
         return f"done in {clock(result.seconds)}" if result else ""
-    rate = result.num_frames / max(result.seconds, 1e-9)
     frames = f"{result.num_frames} frame{'s' * (result.num_frames != 1)}"
-    return f"{frames} in {clock(result.seconds)}, {rate:.1f} fps"
+    resumed = getattr(result, "resumed_frames", 0)
+    before = f" ({resumed} of them by an earlier run)" if resumed else ""
+    return f"{frames}{before} in {clock(result.seconds)}, {_rate(result):.1f} fps"
 
 
 def _facts(outcome: Outcome) -> dict[str, Any]:
@@ -156,16 +186,23 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(result.seconds, 3),
         "warnings": list(result.warnings),
         "damaged": result.damaged,
+        "resumed_frames": getattr(result, "resumed_frames", 0),
         "recipe": result.provenance.recipe,
     }
 
 
-def _count_photos(tally: Tally, items: Sequence[Item], console: Console) -> None:
-    """Move the bar of a run over several photographs."""
+def _count(tally: Tally, items: Sequence[Item], console: Console) -> None:
+    """Move the bar of a run over several films or photographs."""
     done, total = len(tally.outcomes), len(items)
-    if total > 1 and done < total and tally.outcomes[-1].item.kind == "photo":
-        folder = Path(os.path.commonpath([i.source.absolute().parent for i in items]))
-        console.progress(Progress(folder, "pictures", done, total))
+    if total < 2:
+        return
+    whole = Path(os.path.commonpath([i.source.absolute().parent for i in items]))
+    if done == total:
+        console.end_progress(whole)
+    elif any(item.kind != "photo" for item in items):
+        console.progress(Progress(whole, "films", done, total))
+    elif done:
+        console.progress(Progress(whole, "pictures", done, total))
 
 
 def _sum_up(tally: Tally, seconds: float, console: Console) -> None:
@@ -180,10 +217,42 @@ def _sum_up(tally: Tally, seconds: float, console: Console) -> None:
         seconds=round(seconds, 3),
     )
     if len(tally.outcomes) > 1:
+        for line in _table(tally.outcomes):
+            console.say(line)
         lost = f" ({damaged} of them damaged)" if damaged else ""
         console.say(
             f"{done} done{lost}, {skipped} done before, {failed} failed, in {clock(seconds)}"
         )
+
+
+def _table(outcomes: Sequence[Outcome]) -> list[str]:
+    """What came of each film, and of what failed, in columns."""
+    rows = [_row(o) for o in outcomes if o.item.kind != "photo" or o.error is not None]
+    if not any(o.item.kind != "photo" for o in outcomes):
+        return []
+    rows.insert(0, ("", "frames", "time", "speed", "film"))
+    widths = [max(len(row[n]) for row in rows) for n in range(4)]
+    return [
+        f"{row[0]:{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  "
+        f"{row[3]:>{widths[3]}}  {row[4]}"
+        for row in rows
+    ]
+
+
+def _row(outcome: Outcome) -> tuple[str, str, str, str, str]:
+    item, result = outcome.item, outcome.result
+    if result is None:
+        state = "done before" if outcome.skipped else "failed"
+        return state, "", "", "", str(item.source)
+    state = "damaged" if result.damaged else "done"
+    speed = f"{_rate(result):.1f} fps"
+    return state, str(result.num_frames), clock(result.seconds), speed, str(item.source)
+
+
+def _rate(result: FilmResult | PhotoResult) -> float:
+    """Frames a second that this run coloured."""
+    made = result.num_frames - getattr(result, "resumed_frames", 0)
+    return made / max(result.seconds, 1e-9)
 
 
 def _check_reports(

@@ -27,6 +27,7 @@ from vidcolor.film.openers import FilmOpener
 from vidcolor.film.pipeline import single_threaded_opencv
 from vidcolor.film.plan import FilmPlan, default_target, plan_film, refuse_existing
 from vidcolor.film.segment import Encoding, Job, Rendered
+from vidcolor.film.segments import segments_of
 from vidcolor.film.source import Source
 from vidcolor.film.uncertainty import ShotDoubts
 from vidcolor.film.workdir import WorkDir, clear_dead, work_path
@@ -246,9 +247,11 @@ class _Film:
             return plan, None if pins is None else PinIndex.from_json(pins)
         index, said = self._pinned(plan)
         self._said += said
+        segments = segments_of(plan.shots, plan.pts, plan.video.time_base)
         work.write_plan(
             {
                 "source": str(source.absolute()),
+                "num_segments": len(segments),
                 "settings": settings,
                 "facts": facts,
                 "looked": plan.seen.to_json(),

@@ -39,6 +39,8 @@ _PLAN, _LOCK, _PROGRESS, _PLACED, _DONE = (
     "plan.json", "lock", "progress.json", "placed.json", "done.json",
 )  # fmt: skip
 _SEGMENTS = "segments"
+_PATIENCE_S = 0.5
+"""Seconds to wait for a claim: somebody may only have looked whether there is one."""
 _BEING_MADE = ".partial"
 
 
@@ -72,6 +74,30 @@ def find_work(folder: Path) -> list[Path]:
     return sorted(found)
 
 
+@dataclass(frozen=True, slots=True)
+class WorkState:
+    """How far the work in a directory is."""
+
+    path: Path
+    source: str | None
+    """None, like what follows, where it died before that was written."""
+    target: str | None
+    is_running: bool
+    stage: str
+    """Of `Progress`: what is being done, or was when it ended."""
+    done: int
+    """Frames of that stage."""
+    total: int | None
+    speed: float
+    """Frames a second."""
+    segments_done: int
+    num_segments: int | None
+    bytes: int
+    """On the disk."""
+    changed_s: float
+    """When it last moved, in seconds since 1970."""
+
+
 @dataclass(slots=True)
 class WorkDir:
     """One work directory; what changes it needs `claimed`."""
@@ -99,7 +125,7 @@ class WorkDir:
         while True:
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
-                lock = FileLock(self.path / _LOCK, timeout=0)
+                lock = FileLock(self.path / _LOCK, timeout=_PATIENCE_S)
                 lock.acquire()
             except Timeout:
                 raise BusyError(
@@ -241,13 +267,33 @@ class WorkDir:
             partial.write_text(json.dumps(progress), "utf-8")
             partial.replace(self.path / _PROGRESS)
 
-    def told(self) -> dict[str, Any]:
-        """How far the work was, as it last said."""
-        return self._read(_PROGRESS) or {}
+    def state(self) -> WorkState:
+        """What is known of it, whoever is at work in it."""
+        plan, told = self.read_plan() or {}, self._read(_PROGRESS) or {}
+        settings = plan.get("settings") or {}
+        return WorkState(
+            path=self.path,
+            source=plan.get("source") or told.get("source"),
+            target=settings.get("target"),
+            is_running=self.is_claimed(),
+            stage=str(told.get("stage", "look")),
+            done=int(told.get("done", 0)),
+            total=told.get("total"),
+            speed=_speed(told),
+            segments_done=len(self.recorded()),
+            num_segments=plan.get("num_segments"),
+            bytes=self.size(),
+            changed_s=float(told.get("at", self.path.stat().st_mtime)),
+        )
 
     def size(self) -> int:
         """Bytes of all its files."""
-        return sum(p.stat().st_size for p in self.path.rglob("*") if p.is_file())
+        total = 0
+        with contextlib.suppress(FileNotFoundError):  # it goes on while we look
+            for path in self.path.rglob("*"):
+                if path.is_file():
+                    total += path.stat().st_size
+        return total
 
     def _read(self, name: str) -> dict[str, Any] | None:
         return _read_json(self.path / name)
@@ -262,6 +308,12 @@ def clear_dead(folders: Iterable[Path]) -> None:
     for folder in folders:
         if folder.is_dir():
             clear_leftovers(folder)
+
+
+def _speed(told: dict[str, Any]) -> float:
+    """Frames a second, of what `tell` wrote."""
+    took = float(told.get("at", 0)) - float(told.get("began", 0))
+    return (int(told.get("done", 0)) - int(told.get("first") or 0)) / took if took > 0 else 0.0
 
 
 def _mark(path: Path) -> list[int]:
