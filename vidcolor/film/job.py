@@ -160,6 +160,7 @@ def carry_out(request: Request) -> FilmResult:
     _refuse_existing(request, work)
     with work.claimed():
         try:
+            _refuse_existing(request, work)  # somebody may have been quicker
             return _Film(request, work).colour()
         except OSError as error:
             raise OutputError(f"{work.path}: {describe_os_error(error)}") from error

@@ -125,9 +125,10 @@ def _place_pictures(job: Job, work: WorkDir, done: Mapping[int, Rendered]) -> No
     work.write_placing(target)
     for segment in job.segments:
         folder = work.folder(segment.number)
-        for name in done[segment.number].files:
+        rendered = done[segment.number]
+        for name in rendered.files:
             made, final = folder / name, target.with_name(name)
-            if made.exists():
+            if made.stem not in rendered.depth and made.exists():
                 _move(made, final, job.options.force)
     sync(target.parent)
 

@@ -33,7 +33,7 @@ class Segment:
 
 
 def segments_of(
-    shots: Sequence[Shot], pts: Sequence[int], time_base: Fraction, least_s: Fraction = LEAST_S
+    shots: Sequence[Shot], pts: Sequence[int], time_base: Fraction, least_s: Fraction | None = None
 ) -> tuple[Segment, ...]:
     """Cut a film where a shot begins that shares no frame with the one before.
 
@@ -41,14 +41,15 @@ def segments_of(
         shots: all of the film's.
         pts: when each of its frames is shown.
         time_base: of `pts`.
-        least_s: seconds that a segment is long at least; only the last may be shorter. Where shots
-            are longer, so are segments: no shot is cut.
+        least_s: seconds that a segment is long at least (`LEAST_S` if None); only the last may be
+            shorter. Where shots are longer, so are segments: no shot is cut.
 
     Returns:
         At least one segment; they tile the film.
     """
+    least_s = LEAST_S if least_s is None else least_s
     begins = [0]
-    for shot in shots:
+    for shot in shots[1:]:
         since = (pts[shot.first] - pts[begins[-1]]) * time_base
         if not shot.mixed and since >= least_s:
             begins.append(shot.first)
