@@ -338,7 +338,9 @@ def test_killed_at_any_moment(clip, tmp_path):
         return spawn_flat(*words, cwd=folder)
 
     began = time.monotonic()
-    assert begin(tmp_path / "whole").wait() == 0
+    whole = begin(tmp_path / "whole")
+    whole.communicate()
+    assert whole.returncode == 0
     took = time.monotonic() - began
     wanted, dice = content(tmp_path / "whole" / "out.mp4"), random.Random(5)
     for n, share in enumerate((0.6, 0.8, 0.9, 1.0)):

@@ -188,6 +188,8 @@ class Pool:
                 if not self._tasks:
                     continue  # another was quicker
                 _, _, segment, batch = heapq.heappop(self._tasks)
+                if batch.error is not None:
+                    continue  # nobody wants it any more
                 batch.running += 1
             again = False
             try:
