@@ -22,6 +22,7 @@ test: lint types unit
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/hadolint docker/Dockerfile docker/Dockerfile.cuda
 
 types: $(VENV)/installed
 	$(BIN)/mypy
