@@ -352,6 +352,11 @@ def run_items(
         if progress is not None:
             progress(step)
 
+    def stop() -> None:
+        stopping.set()
+        if engine is not None:
+            engine.stop()
+
     def run(item: Item) -> Outcome:
         own = item.options or replace(options, hints=hints_for(hints, item.source))
         return _run_safely(item, own, colorizer, engine, started, tell)
@@ -362,20 +367,20 @@ def run_items(
         elif films_at_once == 1:
             yield from map(run, group)
         else:
-            yield from _overlapping(run, list(group), films_at_once, stopping)
+            yield from _overlapping(run, list(group), films_at_once, stop)
 
 
 def _overlapping(
-    run: Callable[[Item], Outcome], items: list[Item], at_once: int, stopping: threading.Event
+    run: Callable[[Item], Outcome], items: list[Item], at_once: int, stop: Callable[[], None]
 ) -> Iterator[Outcome]:
-    """Films, some of them at a time; when this is stopped, so are they."""
+    """Films, some of them at a time; when this is stopped, so are they, by `stop`."""
     pool = ThreadPoolExecutor(at_once)
     futures = [pool.submit(run, item) for item in items]
     try:
         for future in futures:
             yield future.result()
     except BaseException as stopped:
-        stopping.set()
+        stop()
         pool.shutdown(cancel_futures=True)
         for future in futures:
             error = None if future.cancelled() else future.exception()

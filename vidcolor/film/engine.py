@@ -44,6 +44,10 @@ class Engine(Protocol):
         """
         ...
 
+    def stop(self) -> None:
+        """Render nothing any more; who waits for segments is told by KeyboardInterrupt."""
+        ...
+
 
 class HereEngine:
     """Renders in this process, one segment after another, with a generator that is loaded."""
@@ -72,3 +76,6 @@ class HereEngine:
                 folder = work.place_to_render(segment.number)
                 rendered = render_segment(job, segment, folder, self._colorizer, source, pins, tell)
                 work.adopt(segment.number, rendered)
+
+    def stop(self) -> None:
+        """See `Engine`; who renders in this process is stopped as anything in it."""

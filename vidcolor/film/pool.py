@@ -134,11 +134,15 @@ class Pool:
     ) -> None:
         self.close()
 
-    def close(self) -> None:
-        """End all workers; whoever waits for segments is told by KeyboardInterrupt."""
+    def stop(self) -> None:
+        """See `Engine`."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+
+    def close(self) -> None:
+        """Stop, and end all workers."""
+        self.stop()
         for thread in self._threads:
             thread.join()
         for worker in self._workers:

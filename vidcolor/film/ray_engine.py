@@ -169,6 +169,9 @@ class RayWorker:
 
         try:
             yield
+        except KeyboardInterrupt:
+            self._kill()
+            raise
         except ray.exceptions.RayTaskError as error:
             raise WorkerError(f"a Ray worker failed: {_last_line(error)}") from error
         except ray.exceptions.RayError as error:

@@ -116,10 +116,10 @@ class WorkDir:
         try:
             yield
         finally:
-            lock.release()
-            with contextlib.suppress(OSError):  # there is something in it, or it is gone already
+            with contextlib.suppress(OSError):  # it is gone already
                 if {entry.name for entry in os.scandir(self.path)} <= {_LOCK}:
                     self.remove()
+            lock.release()
 
     def _lock(self) -> FileLock:
         while True:

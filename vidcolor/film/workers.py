@@ -76,11 +76,13 @@ class ProcessWorker:
     ) -> Rendered:
         """Have the process render a segment."""
         folder = work.place_to_render(segment.number)
+        is_settled = False
         try:
             self._tell(job, work)
             self._send("render", segment, folder)
             while True:
                 kind, said = self._hear(is_cancelled)
+                is_settled = kind != "progress"
                 if kind == "done":
                     rendered: Rendered = said
                     return rendered
@@ -88,7 +90,12 @@ class ProcessWorker:
                     raise said
                 progress(said)
         except (EOFError, ConnectionError):
+            if is_settled:
+                raise
             raise self._death() from None
+        finally:
+            if not is_settled:  # it would go on, and what it says be taken for the next segment's
+                self.close()
 
     def _send(self, *message: object) -> None:
         assert self._connection is not None  # it has been prepared
