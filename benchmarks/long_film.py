@@ -52,7 +52,7 @@ def make_film(path: Path, seconds: int, fps: int) -> None:
         f"testsrc2=size=640x480:rate={fps}:duration=600,"
         f"geq=lum='mod(lum(X,Y)+64*floor(N/{10 * fps}),256)':cb=128:cr=128,format=yuv420p"
     )
-    sound = "aevalsrc='0.5*sin(880*2*PI*t)*lt(mod(t,10),0.1)':s=48000:d=600"
+    sound = "aevalsrc='0.5*sin(880*2*PI*t)*lt(mod(t,10),0.1)':s=16000:d=600"
     ten = path.with_name("ten_minutes.mp4")
     run = [ffmpeg_command(), "-v", "error", "-y"]
     made = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound]

@@ -61,7 +61,8 @@ def test_it_says_what_it_takes_things_for(vidcolor: Vidcolor, film: Callable[[st
     assert run.out[2] == "scan_%d.png: a sequence, to scan.colour.mp4"
     assert run.out[3].startswith("scan.colour.mp4: 2 frames in ")
     assert run.out[4].startswith("p.colour.jpg: done in ")
-    assert run.out[5].startswith("3 done, 0 done before, 0 failed, in ")
+    assert [line.split()[-1] for line in run.out[5:8]] == ["film", "reel.mp4", "scan_%d.png"]
+    assert run.out[8].startswith("3 done, 0 done before, 0 failed, in ")
 
 
 def test_a_picture_without_suffix_is_a_photo(vidcolor: Vidcolor) -> None:

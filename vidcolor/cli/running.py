@@ -101,7 +101,7 @@ def _items(
 
     if not inputs and job_list is None:
         raise UsageError(
-            "name a film, photo or folder, or a --job-list; see vidcolor colorize --help"
+            "no INPUT: name a film, photo or folder, or a --job-list; see vidcolor colorize --help"
         )
     items = gather(inputs, out, out_dir, options) if inputs else []
     if job_list is not None:

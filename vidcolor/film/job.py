@@ -162,19 +162,19 @@ def carry_out(request: Request) -> FilmResult:
         try:
             _refuse_existing(request, work)  # somebody may have been quicker
             return _Film(request, work).colour()
-        except OSError as error:
-            raise OutputError(f"{work.path}: {describe_os_error(error)}") from error
-        except KeyboardInterrupt as stopped:
+        except BaseException as error:
             kept = len(work.recorded())
-            if kept:
+            if not kept:  # nothing is lost with the plan but the time of one look
+                work.begin_anew()
+            if isinstance(error, OSError):
+                place = error.filename or work.path
+                raise OutputError(f"{place}: {describe_os_error(error)}") from error
+            if kept and isinstance(error, KeyboardInterrupt):
                 many = "segment of it is" if kept == 1 else "segments of it are"
-                stopped.add_note(
+                error.add_note(
                     f"{request.source}: {kept} {many} finished; the same command goes on from there"
                 )
             raise
-        finally:
-            if not work.recorded():  # nothing is lost with the plan but the time of one look
-                work.begin_anew()
 
 
 def _refuse_existing(request: Request, work: WorkDir) -> None:
@@ -297,6 +297,7 @@ class _Film:
                 "--resume out to begin anew"
             )
         self._work.begin_anew()
+        _refuse_existing(self._request, self._work)
         if finished:
             many = "segment is" if finished == 1 else "segments are"
             self._said.append(f"begun anew, {finished} finished {many} not used: {why}")

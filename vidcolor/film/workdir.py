@@ -103,6 +103,7 @@ class WorkDir:
     """One work directory; what changes it needs `claimed`."""
 
     path: Path
+    _is_removed: bool = False
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[None]:
@@ -113,12 +114,14 @@ class WorkDir:
             OutputError: it cannot be made.
         """
         lock = self._lock()
+        self._is_removed = False
         try:
             yield
         finally:
-            with contextlib.suppress(OSError):  # it is gone already
-                if {entry.name for entry in os.scandir(self.path)} <= {_LOCK}:
-                    self.remove()
+            if not self._is_removed:  # or what is called so now is somebody else's
+                with contextlib.suppress(FileNotFoundError):  # a person may have deleted it
+                    if {entry.name for entry in self.path.iterdir()} <= {_LOCK}:
+                        self.remove()
             lock.release()
 
     def _lock(self) -> FileLock:
@@ -161,10 +164,11 @@ class WorkDir:
 
     def begin_anew(self) -> None:
         """Forget the plan and all that was made by it."""
-        with contextlib.suppress(FileNotFoundError):  # it may have been removed, its work done
-            for entry in list(self.path.iterdir()):
-                if entry.name != _LOCK:
-                    _delete(entry)
+        if self._is_removed or not self.path.exists():
+            return
+        for entry in list(self.path.iterdir()):
+            if entry.name != _LOCK:
+                _delete(entry)
 
     # segments
 
@@ -254,6 +258,7 @@ class WorkDir:
         """Remove it, in one step as far as others can see."""
         grave = leftover_name(self.path)
         _delete(grave)
+        self._is_removed = True
         with contextlib.suppress(FileNotFoundError):
             self.path.replace(grave)
             _delete(grave)
