@@ -164,6 +164,7 @@ def carry_out(request: Request) -> FilmResult:
             return _Film(request, work).colour()
         except BaseException as error:
             kept = len(work.recorded())
+            work.clear_unfinished()
             if not kept:  # nothing is lost with the plan but the time of one look
                 work.begin_anew()
             if isinstance(error, OSError):
