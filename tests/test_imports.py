@@ -18,8 +18,8 @@ LAYERS = {
     "digests": 4, "hints": 4,
     "colorizer": 5, "recolor": 6, "told": 6,
     "film": 7, "photos": 7, "training": 7,
-    "work": 8, "evaluation": 9, "joblist": 9,
-    "cli": 10, "__main__": 11,
+    "items": 8, "joblist": 9, "work": 9, "evaluation": 10,
+    "cli": 11, "__main__": 12,
 }  # fmt: skip
 """A module may import its own layer's package and lower layers."""
 

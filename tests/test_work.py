@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vidcolor.errors import InputError, UsageError, VidcolorError
+from vidcolor.items import Item, gather
 from vidcolor.options import ColorizeOptions
-from vidcolor.work import Item, explain, gather, is_done, run_items
+from vidcolor.work import explain, is_done, run_items
 
 if TYPE_CHECKING:
     from vidcolor import Colorizer

@@ -11,7 +11,7 @@ import shutil
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from vidcolor.errors import OutputError, UsageError
+from vidcolor.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +22,8 @@ _LONGEST_NAME = 200
 """Bytes of a file name that leave room for the marks of a temporary file (255 is usual)."""
 
 
+LARGEST_TEXT = 16 << 20
+"""Bytes of a file that a person has written."""
 RUN_SUFFIX = ".train"
 """Ends the name of the folder that a training run keeps beside its weights."""
 _OF_A_RUN = ("photographs.csv", "log.jsonl", "checkpoint.safetensors", "cache")
@@ -52,6 +54,26 @@ def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
         raise OutputError(f"{target.parent}: cannot be made ({error.strerror})") from error
     if not os.access(target.parent, os.W_OK | os.X_OK) or not _can_create_in(target.parent):
         raise OutputError(f"{target.parent}: is not writable; choose another place for the output")
+
+
+def text_of(path: Path, kind: str) -> str:
+    """What a person has written into a small file.
+
+    Args:
+        path: UTF-8, with or without a byte order mark.
+        kind: what it is, for messages: ``a list of hints``.
+
+    Raises:
+        InputError: it cannot be read, is larger than `LARGEST_TEXT`, or is no text.
+    """
+    try:
+        if path.stat().st_size > LARGEST_TEXT:
+            raise InputError(f"{path}: is too large for {kind}; is it the right file?")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is no text; {kind} is JSON or CSV, saved as UTF-8") from None
 
 
 def file_identity(path: Path) -> tuple[int, int] | None:

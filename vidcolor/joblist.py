@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from vidcolor.errors import InputError, UsageError, VidcolorError
+from vidcolor.files import text_of
 from vidcolor.hints.rows import read_hints, seconds_of
+from vidcolor.items import Item, gather, refuse_collisions
 from vidcolor.options import ColorizeOptions, GreyFrom, Purpose, Range
-from vidcolor.work import Item, gather, refuse_collisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-LARGEST_FILE = 16 << 20
 _PATHS = ("hints", "reference", "shots", "confidence")
 _NAMES = {"for": "purpose", "encoder_option": "encoder_options"}
 
@@ -145,14 +145,7 @@ def _value(key: str, value: Any, name: str, folder: Path) -> Any:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise InputError(f"{path}: is too large to be a job list")
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is no text; save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    text = text_of(path, "a job list")
     if path.suffix.lower() == ".csv":
         return _csv_rows(path, text)
     try:

@@ -28,10 +28,11 @@ from vidcolor.evaluation.report import (
 )
 from vidcolor.film.job import FilmResult
 from vidcolor.film.plan import plan_film
+from vidcolor.items import Item
 from vidcolor.options import ColorizeOptions
 from vidcolor.photos import PhotoResult
 from vidcolor.provenance import Provenance
-from vidcolor.work import Item, Outcome, Tally
+from vidcolor.work import Outcome, Tally
 
 HOSTILE = "<script>alert(1)</script>&\"'"
 PROVENANCE = Provenance("0.1", "flat", "0" * 64, "1" * 64)

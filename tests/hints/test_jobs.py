@@ -14,9 +14,10 @@ import pytest
 from vidcolor import Colorizer
 from vidcolor.cli.values import parse_reference
 from vidcolor.errors import InputError, UsageError
+from vidcolor.items import gather
 from vidcolor.media.stills import read_still
 from vidcolor.options import ColorizeOptions, Hint
-from vidcolor.work import gather, run_items
+from vidcolor.work import run_items
 
 if TYPE_CHECKING:
     from vidcolor.work import Outcome

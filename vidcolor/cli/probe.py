@@ -53,8 +53,8 @@ def probe(
 
     Nothing is written.
     """
+    from vidcolor.items import is_photo
     from vidcolor.media.sequence import is_pattern
-    from vidcolor.work import is_photo
 
     options = ColorizeOptions(purpose=purpose, encoder=encoder, fps=fps)
     if file.is_dir() or (is_pattern(file) and not file.exists()):

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     from vidcolor.cli.console import Console
     from vidcolor.film.job import FilmResult
+    from vidcolor.items import Item
     from vidcolor.options import ColorizeOptions
     from vidcolor.photos import PhotoResult
-    from vidcolor.work import Item, Outcome, Tally
+    from vidcolor.work import Outcome, Tally
 
 _FRAME_SUFFIXES = (".dpx", ".exr")
 
@@ -96,8 +97,8 @@ def _items(
     out_dir: Path | None,
     options: ColorizeOptions,
 ) -> list[Item]:
+    from vidcolor.items import gather, refuse_collisions
     from vidcolor.joblist import items_of_list
-    from vidcolor.work import gather, refuse_collisions
 
     if not inputs and job_list is None:
         raise UsageError(

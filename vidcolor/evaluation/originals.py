@@ -18,10 +18,10 @@ import numpy as np
 from vidcolor.errors import InputError
 from vidcolor.evaluation.lettering import clock
 from vidcolor.files import is_run_folder
+from vidcolor.items import FILM_SUFFIXES, RESULT_FOLDER, RESULT_SUFFIX, is_photo
 from vidcolor.media.stills import STILL_SUFFIXES
 from vidcolor.media.view import FilmView
 from vidcolor.media.view_picture import picture_rgb, picture_rgb_of
-from vidcolor.work import FILM_SUFFIXES, RESULT_FOLDER, RESULT_SUFFIX, is_photo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from vidcolor.errors import InputError
 from vidcolor.evaluation.protocol import in_shape
+from vidcolor.items import FILM_SUFFIXES, RESULT_SUFFIX
 from vidcolor.media.stills import STILL_SUFFIXES
 from vidcolor.media.view import FilmView, scale
 from vidcolor.media.view_picture import picture_rgb
-from vidcolor.work import FILM_SUFFIXES, RESULT_SUFFIX
 
 if TYPE_CHECKING:
     from vidcolor.evaluation.originals import Original

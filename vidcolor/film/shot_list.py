@@ -18,7 +18,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, get_args
 
 from vidcolor.errors import InputError, UsageError
-from vidcolor.files import published
+from vidcolor.files import published, text_of
 from vidcolor.temporal.shots import Beginning, Shot, ShotDetector
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ SUFFIXES = (".csv", ".json", ".edl")
 VERSION = 1
 LOOKED_AT = 128
 """Long side, in pixels, of the copies that shots are found on."""
-LARGEST_FILE = 16 << 20
 _COLUMNS = ("shot", "first_frame", "last_frame", "start", "end", "begins", "mixed")
 
 
@@ -97,14 +96,7 @@ def read_shots(path: Path) -> ShotList:
     """
     if path.suffix.lower() == ".edl":
         raise UsageError(f"{path}: EDLs are written only; give the .csv or .json list")
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise InputError(f"{path}: is too large to be a list of shots")
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is no text; save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    text = text_of(path, "a list of shots")
     rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _json_rows(path, text)
     if not rows:
         raise UsageError(f"{path}: lists no shots; `vidcolor shots FILM -o {path.name}` makes one")

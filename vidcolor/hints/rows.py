@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidcolor.errors import InputError, UsageError
+from vidcolor.files import text_of
 from vidcolor.options import Hint
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 KEYS = tuple(field.name for field in fields(Hint) if field.name != "name")
 """What a row may say; ``color`` is understood as well."""
-LARGEST_FILE = 16 << 20
 NEUTRAL = "neutral"
 
 
@@ -133,7 +133,7 @@ def _ends_with(path: Path, name: str) -> bool:
 
 def _json_rows(path: Path) -> Iterable[Any]:
     try:
-        said = json.loads(_text_of(path))
+        said = json.loads(text_of(path, "a list of hints"))
     except ValueError as error:
         raise InputError(f"{path}: is no JSON ({error}); correct it there") from None
     except RecursionError:
@@ -150,7 +150,9 @@ def _json_rows(path: Path) -> Iterable[Any]:
 
 def _csv_rows(path: Path) -> Iterable[dict[str, Any]]:
     try:
-        rows = list(csv.DictReader(_text_of(path).splitlines(), skipinitialspace=True))
+        rows = list(
+            csv.DictReader(text_of(path, "a list of hints").splitlines(), skipinitialspace=True)
+        )
     except csv.Error as error:
         raise InputError(f"{path}: is no CSV ({error}); correct it there") from None
     for row in rows:
@@ -168,17 +170,6 @@ def _csv_value(text: Any) -> Any:
         except (ValueError, TypeError):
             continue
     return text
-
-
-def _text_of(path: Path) -> str:
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise InputError(f"{path}: is too large for a list of hints; is it the right file?")
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is no text; hints are written as JSON or CSV") from None
 
 
 def _hint(row: Any, name: str) -> Hint:
