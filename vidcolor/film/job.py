@@ -206,6 +206,8 @@ class _Film:
         settings = settings_of(plan.target, options, provenance, picture, confidence)
         plan, pins = self._planned(plan, json.loads(json.dumps(settings)))
         check_rate(plan.encoder, plan.video, plan.pts, plan.target)
+        if confidence is not None and options.confidence is not None:
+            check_rate(confidence.encoder, plan.video, plan.pts, options.confidence)
         read = request.opener(plan)
         job = Job(plan, read, options, provenance, picture, confidence, request.sequence, pins)
         rehearse(job, self._work)
