@@ -180,12 +180,13 @@ def test_processes_make_the_same_film_whoever_kills_them(film, shots, embedded, 
     colour(film, tmp_path / "one.mkv", shots, embedded, purpose="archive", hints=hints)
     workers = [ProcessWorker(Place("cpu", 1)) for _ in range(2)]
     stop, killed = threading.Event(), []
+    rendering = work_path(tmp_path / "two.mkv", None) / "segments"
 
     def kill():
-        while len(killed) < 5 and not stop.wait(0.1):
-            pid = workers[0].pid
-            if pid is not None and pid not in killed:
-                time.sleep(0.3 * len(killed))
+        """Whichever is due, in the middle of a segment."""
+        while len(killed) < 5 and not stop.wait(0.02):
+            pid = workers[len(killed) % 2].pid
+            if any(rendering.glob("*.partial/picture*")) and pid is not None and pid not in killed:
                 killed.append(pid)
                 os.kill(pid, signal.SIGKILL)
 
@@ -199,7 +200,7 @@ def test_processes_make_the_same_film_whoever_kills_them(film, shots, embedded, 
         finally:
             stop.set()
             killer.join()
-    assert killed
+    assert len(killed) == 5
     assert _planes(tmp_path / "one.mkv") == _planes(tmp_path / "two.mkv")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["one.mkv", "two.mkv"]
     assert all(worker.pid is None for worker in workers)

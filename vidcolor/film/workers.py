@@ -148,13 +148,14 @@ class ProcessWorker:
 
     def close(self) -> None:
         """End the process."""
-        if self._connection is not None:
-            self._connection.close()
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-            self._process.close()
+        connection, process = self._connection, self._process
         self._process = self._connection = self._told = None
+        if connection is not None:
+            connection.close()
+        if process is not None:
+            process.kill()
+            process.join()
+            process.close()
 
 
 class SegmentRenderer:
