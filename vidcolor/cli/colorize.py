@@ -251,8 +251,8 @@ def colorize(
         typer.Option(
             min=1,
             max=MAX_WORKERS,
-            help="Processes that colour at the same time. Never changes the result. Default: 1, "
-            "or one for each GPU.",
+            help="Processes that colour films, each another segment at a time. Never changes the "
+            "result. Default: 1, or one for each GPU.",
             rich_help_panel=MACHINE,
         ),
     ] = None,
