@@ -168,6 +168,42 @@ def test_pictures_that_were_moved_already(film, shots, flat, tmp_path, monkeypat
     assert len(list(tmp_path.iterdir())) == FRAMES
 
 
+def test_stopped_between_naming_and_tidying_up(film, shots, flat, tmp_path, monkeypatch):
+    """The result has its name: it stays as it is, and the rest is removed."""
+    options, target, remove = ColorizeOptions(shots=shots), tmp_path / "out.mp4", WorkDir.remove
+
+    def stop(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(WorkDir, "remove", stop)
+    with pytest.raises(KeyboardInterrupt):
+        colorize_film(film, target, options, colorizer=flat)
+    monkeypatch.setattr(WorkDir, "remove", remove)
+    with pytest.raises(UsageError, match="exists already"):
+        other = ColorizeOptions(shots=shots, saturation=0.5)
+        colorize_film(film, target, other, colorizer=flat, progress=stop_at(1))
+    monkeypatch.setattr(WorkDir, "remove", stop)
+    target.unlink()
+    with pytest.raises(KeyboardInterrupt):
+        colorize_film(film, target, options, colorizer=flat)
+    monkeypatch.setattr(WorkDir, "remove", remove)
+    named = target.stat().st_ino
+    assert colorize_film(film, target, options, colorizer=flat).resumed_frames == FRAMES
+    assert target.stat().st_ino == named
+    assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_stopped_when_one_of_two_films_has_its_name(film, shots, flat, tmp_path):
+    sure, target = tmp_path / "sure.mkv", tmp_path / "out.mp4"
+    options = ColorizeOptions(shots=shots, confidence=sure)
+    stopped(film, target, options, flat, 5, "join")
+    assert sure.exists()
+    assert not target.exists()
+    result = colorize_film(film, target, options, colorizer=flat)
+    assert result.resumed_frames == FRAMES
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.mp4", "sure.mkv"]
+
+
 def test_a_sequence_goes_on(film, shots, flat, tmp_path):
     colorize_film(film, tmp_path / "scan" / "s_%03d.png", ColorizeOptions(), colorizer=flat)
     options = ColorizeOptions(shots=shots, fps=Fraction(25), trust=0.5)
