@@ -1,15 +1,18 @@
 """Kill the command at random moments, run it again, and compare with a run that nobody disturbed.
 
-    python benchmarks/kills.py [--kills 40] [--workers 2] [--seed 1]
+    python benchmarks/kills.py [--kills 40] [--embedded] [--workers 2] [--seed 1]
 
 Each round begins with nothing; the command is killed (SIGKILL, with all its processes or alone)
 once or several times, then run to its end. Decoded frames, sound packets and what is left in the
-folder must be those of the undisturbed run.
+folder must be those of the undisturbed run. Half of the kills come at a random time, half as soon
+as the work is in a stage that is soon over. The generator costs nothing, unless --embedded asks for
+the real one; workers always have that.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import os
 import random
@@ -26,6 +29,7 @@ import av
 
 from vidcolor.media.ffmpeg import ffmpeg_command
 
+HERE = str(Path(__file__).parent)
 SHOTS, SHOT_S, RATE = 4, 21, 2
 
 
@@ -59,11 +63,31 @@ def content(path: Path) -> str:
     return digest.hexdigest()
 
 
-def begin(arguments: list[str], folder: Path) -> subprocess.Popen[bytes]:
+PLAIN = """
+from long_film import PlainColorizer
+from vidcolor import cli, colorizer
+colorizer.Colorizer.of = lambda _: PlainColorizer()
+cli.main()
+"""
+STAGES = ("starting", "planning", "rendering", "joining", "tidying up")
+
+
+def begin(arguments: list[str], folder: Path, embedded: bool) -> subprocess.Popen[bytes]:
+    words = ["-m", "vidcolor"] if embedded else ["-c", PLAIN]
     return subprocess.Popen(
-        [sys.executable, "-m", "vidcolor", *arguments],
+        [sys.executable, *words, *arguments],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((HERE, os.environ.get("PYTHONPATH", "")))},
     )  # fmt: skip
+
+
+def wait_for(
+    stage: str, process: subprocess.Popen[bytes], folder: Path, dice: random.Random
+) -> None:
+    """Return in a stage, or when the process has ended."""
+    while process.poll() is None and not state(folder).startswith(stage):
+        time.sleep(0.001)
+    time.sleep(dice.uniform(0, 0.05))
 
 
 def state(folder: Path) -> str:
@@ -82,7 +106,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--embedded", action="store_true")
     chosen = parser.parse_args()
+    embedded = chosen.embedded or chosen.workers > 1
     dice = random.Random(chosen.seed)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
@@ -92,7 +118,7 @@ def main() -> int:
         undisturbed = root / "undisturbed"
         undisturbed.mkdir()
         began = time.monotonic()
-        assert begin(words, undisturbed).wait() == 0
+        assert begin(words, undisturbed, embedded).wait() == 0
         length = time.monotonic() - began
         wanted = content(undisturbed / "out.mp4")
         where, kills, bad = Counter[str](), 0, 0
@@ -100,22 +126,22 @@ def main() -> int:
             folder = root / f"round{kills}"
             folder.mkdir()
             for _ in range(dice.choice((1, 1, 2, 3))):
-                process = begin(words, folder)
-                # half of the kills early or late, where the moments are short
-                moment = dice.choice((dice.uniform(0.3, length), dice.uniform(0.8, 1.02) * length))
-                try:
-                    process.wait(moment)
+                process = begin(words, folder, embedded)
+                if dice.random() < 0.5:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(dice.uniform(0.3, length))
+                else:
+                    wait_for(dice.choice(STAGES), process, folder, dice)
+                if process.poll() is not None:
                     break
-                except subprocess.TimeoutExpired:
-                    target = process.pid
-                    if dice.random() < 0.5:
-                        os.killpg(target, signal.SIGKILL)
-                    else:
-                        process.kill()
-                    process.wait()
-                    kills += 1
-                    where[state(folder)] += 1
-            last = begin(words, folder)
+                if dice.random() < 0.5:
+                    os.killpg(process.pid, signal.SIGKILL)
+                else:
+                    process.kill()
+                process.communicate()
+                kills += 1
+                where[state(folder)] += 1
+            last = begin(words, folder, embedded)
             said = last.communicate()[0].decode()
             fine = last.returncode == 0 or "exists already" in said
             left = sorted(p.name for p in folder.iterdir())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,6 +20,14 @@ Codes = NDArray[np.uint8]
 
 REEL = Path(__file__).parents[2] / "samples" / "reel.mkv"
 REEL_CUTS = (0, 60, 120, 210, 270, 330, 390)
+
+
+def write_shot_list(path: Path, starts: Sequence[int], num_frames: int) -> Path:
+    """A list of shots, as a person gives it."""
+    ends = (*starts[1:], num_frames)
+    rows = [f"{first},{end - 1}" for first, end in zip(starts, ends, strict=True)]
+    path.write_text("\n".join(["first_frame,last_frame", *rows]))
+    return path
 
 
 def write_grey(path: Path, frames: Iterable[Codes], rate: int = 25) -> Path:

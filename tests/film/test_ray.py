@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from fractions import Fraction
 
 import pytest
 from checks import read_film
+from films import write_shot_list
 
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import UsageError
-from vidcolor.film import segments
 from vidcolor.film.job import colorize_film
 from vidcolor.film.ray_engine import ray_pool
 from vidcolor.film.workdir import WorkDir, work_path
@@ -33,13 +32,10 @@ def cluster():
 
 
 @pytest.mark.timeout(240)
-def test_a_node_is_lost_and_the_film_is_the_same(clip, tmp_path, monkeypatch, cluster):
+def test_a_node_is_lost_and_the_film_is_the_same(clip, tmp_path, short_segments, cluster):
     """The source is sent to the nodes, segments come back, as on machines that share no disk."""
-    monkeypatch.setattr(segments, "LEAST_S", Fraction(0))
     film = clip("mkv", "libx264", "yuv420p", "-g", "6", frames=FRAMES)
-    shots = tmp_path / "shots.csv"
-    rows = [f"{first},{first + 3}" for first in STARTS]
-    shots.write_text("\n".join(["first_frame,last_frame", *rows]))
+    shots = write_shot_list(tmp_path / "shots.csv", STARTS, FRAMES)
     options = ColorizeOptions(
         shots=shots, purpose="archive", hints=(Hint(x=30, y=30, colour="teal", frame=9),),
         engine="ray", ray_address=cluster.address, workers=2, threads=1, device="cpu",

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 from checks import read_film
+from films import write_shot_list
 
 from vidcolor.errors import BusyError, OutputError, UsageError
-from vidcolor.film import segments
 from vidcolor.film.job import colorize_film
 from vidcolor.film.sequences import colorize_sequence
 from vidcolor.film.workdir import WorkDir, find_work, work_path
@@ -31,19 +31,12 @@ STARTS = (0, 12, 24, 31)
 FRAMES = 48
 
 
-@pytest.fixture(autouse=True)
-def short_segments(monkeypatch):
-    """Every shot is a segment."""
-    monkeypatch.setattr(segments, "LEAST_S", Fraction(0))
+pytestmark = pytest.mark.usefixtures("short_segments")
 
 
 @pytest.fixture
 def shots(tmp_path_factory):
-    path = tmp_path_factory.mktemp("shots") / "shots.csv"
-    ends = (*STARTS[1:], FRAMES)
-    rows = [f"{first},{end - 1}" for first, end in zip(STARTS, ends, strict=True)]
-    path.write_text("\n".join(["first_frame,last_frame", *rows]))
-    return path
+    return write_shot_list(tmp_path_factory.mktemp("shots") / "shots.csv", STARTS, FRAMES)
 
 
 @pytest.fixture

@@ -7,13 +7,12 @@ import signal
 import sys
 import threading
 import time
-from fractions import Fraction
 
 import pytest
+from films import write_shot_list
 
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import OutputError, UsageError, WeightsError, WorkerError
-from vidcolor.film import segments
 from vidcolor.film.engines import engine_of, places_of
 from vidcolor.film.job import colorize_film
 from vidcolor.film.pool import MOST_CRASHED, MOST_KILLED, CancelledError, DiedError, Pool
@@ -26,18 +25,12 @@ from vidcolor.options import ColorizeOptions, Hint
 STARTS, FRAMES = (0, 4, 8, 12, 16, 20), 24
 
 
-@pytest.fixture(autouse=True)
-def short_segments(monkeypatch):
-    """Every shot is a segment."""
-    monkeypatch.setattr(segments, "LEAST_S", Fraction(0))
+pytestmark = pytest.mark.usefixtures("short_segments")
 
 
 @pytest.fixture
 def shots(tmp_path_factory):
-    path = tmp_path_factory.mktemp("shots") / "shots.csv"
-    rows = [f"{first},{first + 3}" for first in STARTS]
-    path.write_text("\n".join(["first_frame,last_frame", *rows]))
-    return path
+    return write_shot_list(tmp_path_factory.mktemp("shots") / "shots.csv", STARTS, FRAMES)
 
 
 @pytest.fixture
