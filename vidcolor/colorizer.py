@@ -93,31 +93,56 @@ class Colorizer:
         device: str = "auto",
         precision: str = "auto",
         vividness: float | None = None,
+        size: int | None = None,
     ) -> None:
         """Load a generator.
 
         Args:
-            model: ``embedded``, or a path to a safetensors file of the same network.
+            model: ``embedded``, another's name, or a weights file; see `load_generator`.
             device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
             precision: ``auto``, ``fp32`` or ``bf16``.
             vividness: 0 to 1, or None for the generator's default.
+            size: short side at which it looks at pictures, or None for the generator's own.
 
         Raises:
             WeightsError: no such weights, or damaged ones.
-            UsageError: no such device.
+            UsageError: no such device or size, or a vividness for a generator that has no choice.
         """
         from vidcolor.generators import load_generator
         from vidcolor.generators.predictor import Predictor
 
-        self._generator = load_generator(model, device=device, precision=precision)
+        self._generator = load_generator(model, device, precision, size)
         self._predictor = Predictor(self._generator)
+        self._check_vividness(vividness)
         self.vividness = vividness
         self._upsample = GuidedUpsampler()
 
     @classmethod
     def of(cls, options: ColorizeOptions) -> Colorizer:
         """The colorizer that the options name; raises as the constructor does."""
-        return cls(options.model, options.device, options.precision, options.vividness)
+        return cls(
+            options.model, options.device, options.precision, options.vividness, options.size
+        )
+
+    def check(self, options: ColorizeOptions) -> None:
+        """Refuse what the generator cannot do.
+
+        Raises:
+            UsageError: its confidence is wanted, or another vividness, and it has none.
+        """
+        self._check_vividness(options.vividness)
+        if options.confidence is not None and not self.has_confidence:
+            raise UsageError(
+                f"model {self.name!r} does not say how sure it is: leave --confidence out,"
+                " or use embedded"
+            )
+
+    def _check_vividness(self, vividness: float | None) -> None:
+        if vividness is not None and not self._generator.has_vividness:
+            raise UsageError(
+                f"model {self.name!r} has one vividness only: leave --vividness out;"
+                " --saturation makes any colour calmer or stronger"
+            )
 
     def provenance(self, options: ColorizeOptions) -> Provenance:
         """What is written into a result that this colorizer makes with these options."""
@@ -136,6 +161,11 @@ class Colorizer:
     def accepts_hints(self) -> bool:
         """Whether the generator has a use for hints."""
         return self._generator.accepts_hints
+
+    @property
+    def has_confidence(self) -> bool:
+        """Whether the generator can tell how sure it is."""
+        return self._generator.has_confidence
 
     @property
     def digest(self) -> str:
@@ -175,6 +205,7 @@ class Colorizer:
                 and (N, h, w) on any grid; None if nothing is known. A generator without a use for
                 hints is not given them.
         """
+        self._check_vividness(vividness)
         vividness = self.vividness if vividness is None else vividness
         if not self.accepts_hints:
             hints = None

@@ -33,3 +33,7 @@ class BusyError(VidcolorError):
 
 class WorkerError(VidcolorError):
     """A process that does part of the work, and died over it again and again."""
+
+
+class DownloadError(VidcolorError):
+    """Weights that no server gave."""

@@ -61,6 +61,7 @@ _READ: dict[str, Callable[[str], Any]] = {
     "saturation": float,
     "trust": float,
     "quality": int,
+    "size": int,
     "per_frame": _switch,
     "mark": _switch,
     "allow_damaged": _switch,

@@ -100,7 +100,10 @@ class ColorizeOptions:
 
     # look
     model: str = "embedded"
-    """Name of the packaged generator, or a path to its weights."""
+    """Name of a generator or a weights file, or several with ``+`` between; see
+    `generators.load_generator`."""
+    size: int | None = None
+    """Short side in pixels at which the generator looks at pictures; None for its own."""
     vividness: float | None = None
     """0 (calm) to 1 (vivid); None for the generator's own default."""
     saturation: float = 1.0

@@ -64,8 +64,8 @@ class PhotoResult:
     provenance: Provenance
     size: tuple[int, int] | None = None
     """Width and height as displayed."""
-    doubts: tuple[Region, ...] = ()
-    """Where the colour is least certain."""
+    doubts: tuple[Region, ...] | None = None
+    """Where the colour is least certain; None if the generator cannot tell."""
     num_frames: int = 1
 
 
@@ -106,6 +106,7 @@ def colorize_photo(
         _check_confidence(options.confidence, source, path, options.force)
     still, damaged = _read(source, options)
     colorizer = colorizer or Colorizer.of(options)
+    colorizer.check(options)
     provenance = colorizer.provenance(options)
     guess = partial(_guess, colorizer=colorizer, vividness=options.vividness)
     known, about = find_known(still, options, guess)
@@ -131,7 +132,7 @@ def colorize_photo(
         damaged=damaged,
         provenance=provenance,
         size=_displayed_size(still),
-        doubts=_find_doubts(still, colour),
+        doubts=_find_doubts(still, colour) if colorizer.has_confidence else None,
     )
 
 

@@ -13,8 +13,8 @@ class Progress:
 
     source: Path
     stage: str
-    """What is being done: ``look``, ``hints``, ``colour``, ``join`` or ``compare`` (frames), or
-    ``pictures`` (files)."""
+    """What is being done: ``look``, ``hints``, ``colour``, ``join`` or ``compare`` (frames),
+    ``pictures`` (files), or ``fetch`` (bytes)."""
     done: int
     total: int | None
     """None while nobody knows."""

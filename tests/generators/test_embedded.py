@@ -16,7 +16,7 @@ GOLDEN = {k: torch.from_numpy(v) for k, v in np.load(Path(__file__).parent / "go
 
 
 def test_logits_are_the_reference(generator):
-    network = generator._network
+    network = generator.network
     with torch.inference_mode():
         plain = network(GOLDEN["luma"])[..., ::2, ::2]
         hinted = network(GOLDEN["luma"], GOLDEN["hint_ab"], GOLDEN["density"])[..., ::2, ::2]
@@ -42,7 +42,7 @@ def test_facts(generator):
 
 
 def test_the_weights_bins_are_the_codes(generator):
-    assert torch.equal(generator._network.bins, gamut_bins())
+    assert torch.equal(generator.network.bins, gamut_bins())
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 100), (33, 31), (64, 96), (61, 47)])
@@ -109,7 +109,7 @@ def test_vividness(generator):
 
 
 def test_bfloat16_is_close(generator):
-    network = generator._network
+    network = generator.network
     coarse = EmbeddedNetwork(network.config).eval()
     coarse.fold()
     coarse.load_state_dict(network.state_dict())

@@ -19,6 +19,7 @@ from vidcolor.cli.default import DEFAULT, WithDefault
 from vidcolor.cli.evaluate import evaluate
 from vidcolor.cli.evaluate_film import evaluate_film
 from vidcolor.cli.jobs import jobs, status
+from vidcolor.cli.models import models
 from vidcolor.cli.probe import probe
 from vidcolor.cli.recolor import recolor
 from vidcolor.cli.shots import shots
@@ -62,6 +63,7 @@ evaluating.command(DEFAULT, hidden=True)(evaluate)
 evaluating.command("film")(evaluate_film)
 app.add_typer(evaluating, name="evaluate", help="Judge colours by colour originals.")
 app.command()(train)
+app.add_typer(models, name="models")
 app.command()(jobs)
 app.command()(status)
 

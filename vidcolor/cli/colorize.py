@@ -80,8 +80,23 @@ def colorize(
         ),
     ] = False,
     model: Annotated[
-        str, typer.Option(help="Generator: a name or a weights file.", rich_help_panel=LOOK)
+        str,
+        typer.Option(
+            help="Generator: a name (`vidcolor models list`), a weights file (.safetensors .pth "
+            ".onnx), or several with + between, whose mean counts.",
+            rich_help_panel=LOOK,
+        ),
     ] = "embedded",
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="PIXELS",
+            help="Short side at which the generator looks at pictures (DeOldify's render factor "
+            "times 16). Default: its own.",
+            rich_help_panel=LOOK,
+        ),
+    ] = None,
     vividness: Annotated[
         float | None,
         typer.Option(
@@ -335,8 +350,8 @@ def colorize(
         inputs, job_list, out, out_dir, report, quiet, json_lines, reference, encoder_option,
         luma_range,
         start=start, end=end, shots=shots, grey_from=grey_from, fps=fps,
-        allow_damaged=allow_damaged, model=model, vividness=vividness, saturation=saturation,
-        mark=mark, hints=hints, per_frame=per_frame,
+        allow_damaged=allow_damaged, model=model, size=size, vividness=vividness,
+        saturation=saturation, mark=mark, hints=hints, per_frame=per_frame,
         purpose=purpose, encoder=encoder, pix_fmt=pix_fmt, quality=quality,
         confidence=confidence, force=force, device=device, precision=precision, batch=batch,
         workers=workers, threads=threads, engine=engine, ray_address=ray_address,

@@ -79,7 +79,8 @@ class Console:
             shown.bar = tqdm(
                 total=step.total,
                 initial=step.done if step.done > 1 else 0,
-                unit=f" {_UNITS.get(step.stage, step.stage)}",
+                unit="B" if step.stage == "fetch" else f" {_UNITS.get(step.stage, step.stage)}",
+                unit_scale=step.stage == "fetch",
                 desc=f"{_name(step)}: {step.stage}",
                 dynamic_ncols=_columns() > 0,
                 ncols=None if _columns() else _USUAL_COLUMNS,

@@ -97,7 +97,7 @@ def doubts_of_film(result: FilmResult, trimmed: bool) -> list[ShotRecord] | None
 
 def doubts_of_photo(result: PhotoResult) -> list[ShotRecord] | None:
     """The one row of a photograph; None if its regions were not looked for."""
-    if result.size is None:
+    if result.size is None or result.doubts is None:
         return None
     name, size = HintRow(file=result.source.name), result.size
     return [

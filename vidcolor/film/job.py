@@ -130,6 +130,7 @@ def colorize_film(
         raise InputError(f"{source}: no such file")
     path = Path(target) if target else default_target(source, options)
     colorizer = colorizer or Colorizer.of(options)
+    colorizer.check(options)
 
     def opener(plan: FilmPlan) -> Opener:
         return FilmOpener(source, plan.video, options.grey_from)

@@ -163,7 +163,7 @@ def render_segment(
     plan, options = job.plan, job.options
     shots = shots_in(segment, plan.shots)
     recolorer = recolorer_of(colorizer, options)
-    doubts = DoubtCollector(plan)
+    doubts = DoubtCollector(plan) if colorizer.has_confidence else None
     with contextlib.ExitStack() as stack:
         outputs = _open(job, segment, folder, stack)
         frames = source.frames(segment.first, segment.last)
@@ -176,7 +176,7 @@ def render_segment(
         files=_kept(folder),
         warnings=warnings,
         found_colour=None if recolorer is None else recolorer.found_colour,
-        doubts=doubts.finish(),
+        doubts=doubts.finish() if doubts is not None else (),
     )
 
 
@@ -215,14 +215,15 @@ def _open(job: Job, segment: Segment, folder: Path, stack: contextlib.ExitStack)
 def _pump(
     rendered: Generator[ColouredFrame, None, None],
     outputs: _Outputs,
-    doubts: DoubtCollector,
+    doubts: DoubtCollector | None,
     progress: Callable[[int], None] | None,
 ) -> None:
     """Move every frame from the renderer to the writers."""
     with contextlib.closing(rendered) as frames:
         for count, frame in enumerate(frames, start=1):
             outputs.writer.write(frame.picture, frame.pts, frame.duration)
-            doubts.feed(frame.index, frame.pts, frame.duration, frame.colour)
+            if doubts is not None:
+                doubts.feed(frame.index, frame.pts, frame.duration, frame.colour)
             if outputs.confidence is not None:
                 confidence = frame.colour.confidence
                 outputs.confidence.write(confidence, frame.pts, frame.duration)

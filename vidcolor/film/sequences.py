@@ -59,6 +59,7 @@ def colorize_sequence(
     path = Path(target) if target else default_target(source, options)
     sequence = find_sequence(source)
     colorizer = colorizer or Colorizer.of(options)
+    colorizer.check(options)
 
     def opener(plan: FilmPlan) -> Opener:
         return SequenceOpener(sequence, plan.video, options.grey_from, bool(options.trust))

@@ -79,7 +79,7 @@ class ShotColorist:
         sights = sights_of(frames, self._shots, self._estimator)
         wanted = frozenset() if self._pins is None else self._pins.wanted
         with closed_after(sights):
-            propagator = Propagator(self._ask, self._pinned)
+            propagator = Propagator(self._ask, self._pinned, self._colorizer.accepts_hints)
             for begin, end in zip(begins, [*begins[1:], None], strict=True):
                 shot = itertools.islice(sights, None if end is None else end - begin)
                 runs = stretches(shot, self._estimator, {n - begin for n in wanted})

@@ -182,7 +182,10 @@ class SegmentRenderer:
 
         self._stack.close()
         options = job.options
-        wanted = (options.model, options.device, options.precision, options.vividness)
+        wanted = (
+            *(options.model, options.device, options.precision),
+            *(options.vividness, options.size),
+        )
         if self._colorizer is None or self._loaded != wanted:
             self._colorizer, self._loaded = Colorizer.of(options), wanted
         if self._colorizer.digest != job.provenance.weights_sha256:

@@ -16,34 +16,64 @@ __all__ = ["Generator", "Hints", "Prediction", "load_encoder", "load_generator"]
 
 
 def load_generator(
-    model: str = "embedded", device: str = "auto", precision: str = "auto"
+    model: str = "embedded",
+    device: str = "auto",
+    precision: str = "auto",
+    size: int | None = None,
 ) -> Generator:
     """Load a generator.
 
     Args:
-        model: name of packaged weights, or the path of a .safetensors file.
+        model: ``embedded``; a name of weights that are here (see `registry`); the path of a
+            .safetensors, .pth or .onnx file; or several of these with ``+`` between, whose mean
+            colour is taken.
         device: ``auto`` (CUDA, else MPS, else CPU), ``cpu``, ``cuda`` or e.g. ``cuda:1``,
-            ``mps``.
-        precision: ``auto`` (see `device.choose_precision`), ``fp32`` or ``bf16``.
+            ``mps``; of ONNX files also one of `onnx_file.PROVIDERS`.
+        precision: ``auto`` (see `device.choose_precision`), ``fp32`` or ``bf16``; ONNX files have
+            their own.
+        size: short side in pixels at which pictures are looked at; None for the generator's own.
 
     Raises:
-        UsageError: device or precision unknown, or not on this machine.
+        UsageError: device, precision or size unknown, or not on this machine.
         WeightsError: weights missing, damaged, or of an unknown kind.
     """
+    from vidcolor.generators.ensemble import PLUS, Ensemble, parts_of
+
+    if PLUS in model and (names := parts_of(model)):
+        return Ensemble([load_generator(name, device, precision, size) for name in names])
+    from vidcolor.generators.weights import path_of
+
+    path = path_of(model)
+    if path.suffix == ".onnx":
+        from vidcolor.generators.onnx_file import load_onnx
+
+        return load_onnx(path, device, size)
+    return _load_torch(model, device, precision, size)
+
+
+def _load_torch(model: str, device: str, precision: str, size: int | None) -> Generator:
     from vidcolor.generators.device import choose_device, choose_precision
+    from vidcolor.generators.threads import single_threaded_pool
     from vidcolor.generators.weights import read_weights
 
     place = choose_device(device)
     fineness = choose_precision(precision, place)
-    weights = read_weights(model)
 
-    from vidcolor.generators.embedded import load_embedded
-    from vidcolor.generators.threads import single_threaded_pool
+    def load() -> Generator:
+        weights = read_weights(model)
+        architecture = weights.metadata.get("architecture")
+        if architecture is not None:
+            from vidcolor.generators.adapted import load_adapted
+
+            return load_adapted(weights, architecture, place, fineness, size)
+        from vidcolor.generators.embedded import load_embedded
+
+        return load_embedded(weights, place, fineness, size)
 
     # Loading is hundreds of small conversions. Spread over threads, each would wait for whatever
     # core another process holds: on a busy machine 1.5 s instead of 0.15 s.
     with single_threaded_pool(1) as pool:
-        return pool.submit(load_embedded, weights, place, fineness).result()
+        return pool.submit(load).result()
 
 
 def load_encoder() -> EfficientNetLite2:

@@ -55,7 +55,12 @@ class Generator(Protocol):
     native_size: int
     """Short side in pixels at which it works best."""
     accepts_hints: bool
+    """Whether it has a use for hints; one without is given none, and colour that is known is led
+    through its picture afterwards."""
     has_confidence: bool
+    """Whether it can tell how sure it is."""
+    has_vividness: bool
+    """Whether it can be asked for calmer or more vivid colour."""
     digest: str
     """SHA-256 of the weights file, in hex."""
     device: str
@@ -71,6 +76,6 @@ class Generator(Protocol):
             luma: L*, (N, 1, H, W) float32 in [0, 100]; any H and W of at least 1.
             hints: known colour, or None.
             vividness: 0 (the calm mean of what is plausible) to 1 (the single likeliest colour);
-                None for the generator's own default.
+                None for the generator's own default, and for one that has no choice.
         """
         ...

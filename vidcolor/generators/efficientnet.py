@@ -7,7 +7,6 @@ padding is kept (at stride 2 it pads more at the far side), as the weights were 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,7 +64,7 @@ class SameConv(nn.Conv2d):
 
 
 def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    total = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
+    total = max(kernel - stride + -size % stride, 0)
     return total // 2, total - total // 2
 
 

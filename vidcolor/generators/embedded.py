@@ -9,8 +9,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from vidcolor.colour.bins import calibrated, colour_of, enlivened
-from vidcolor.errors import WeightsError
+from vidcolor.errors import UsageError, WeightsError
 from vidcolor.generators.base import Hints, Prediction
+from vidcolor.generators.convention import MAX_SIZE
+from vidcolor.generators.hint_grid import on_grid
 from vidcolor.generators.network import ALIGNMENT, STRIDE, EmbeddedNetwork, NetworkConfig
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from vidcolor.generators.device import Precision
     from vidcolor.generators.weights import Weights
 
+NATIVE_SIZE = 256
+"""Short side in pixels that the network was trained at."""
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -30,9 +34,9 @@ class EmbeddedGenerator:
     result may differ in the last bits with its company (see `Predictor`, which settles that).
     """
 
-    native_size = 256
     accepts_hints = True
     has_confidence = True
+    has_vividness = True
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class EmbeddedGenerator:
         name: str = "embedded",
         device: torch.device | str = "cpu",
         precision: Precision = "fp32",
+        native_size: int = NATIVE_SIZE,
     ) -> None:
         """Wrap a network, and change it for inference: fold it, move it, freeze it.
 
@@ -50,7 +55,9 @@ class EmbeddedGenerator:
             name: what the user calls it.
             device: where to compute.
             precision: of the convolutions; the head and all after it are float32 regardless.
+            native_size: short side at which pictures are looked at.
         """
+        self.native_size = native_size
         self.name, self.digest = name, digest
         self.device, self.precision = str(device), precision
         network.eval().requires_grad_(False)
@@ -58,7 +65,7 @@ class EmbeddedGenerator:
         network.lower_precision(_DTYPES[precision])
         # torch's stubs leave out this keyword.
         network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._network = network
+        self.network = network
 
     @torch.inference_mode()
     def __call__(
@@ -80,35 +87,25 @@ class EmbeddedGenerator:
         padding = 0, -width % ALIGNMENT, 0, -height % ALIGNMENT
         luma = F.pad(luma.to(self.device, torch.float32), padding, mode="replicate")
         if hints is None:
-            logits = self._network(luma)
+            logits = self.network(luma)
         else:
-            logits = self._network(luma, *self._place_hints(hints, grid, luma.shape[-2:]))
+            logits = self.network(luma, *self._place_hints(hints, grid, luma.shape[-2:]))
         logits = logits[..., : grid[0], : grid[1]]
-        ab, concentration = colour_of(logits, self._network.bins, vividness)
+        ab, concentration = colour_of(logits, self.network.bins, vividness)
         ab = enlivened(ab, concentration)
-        return Prediction(ab, calibrated(concentration, self._network.calibration))
+        return Prediction(ab, calibrated(concentration, self.network.calibration))
 
     def _place_hints(
         self, hints: Hints, grid: tuple[int, int], padded: tuple[int, ...]
     ) -> tuple[Tensor, Tensor]:
-        """Resample hints to the network's grid, with no hints in the padding.
-
-        A cell's colour is the mean of the hints in it, weighted by density; its density is the
-        highest in it, as a single hinted pixel is meant to colour its surroundings.
-        """
-        density = hints.density.to(self.device, torch.float32).clamp(0, 1)
-        ab = hints.ab.to(self.device, torch.float32)
-        # Where nothing is known ab may be anything, even NaN, which a product would keep.
-        ab = torch.where(density > 0, ab, 0.0) * density
-        weight = F.adaptive_avg_pool2d(density, grid)
-        ab = F.adaptive_avg_pool2d(ab, grid) / weight.clamp(min=1e-8)
-        density = F.adaptive_max_pool2d(density, grid)
+        """Resample hints to the network's grid, with no hints in the padding."""
+        ab, density = on_grid(hints, grid, self.device)
         margin = 0, padded[1] // STRIDE - grid[1], 0, padded[0] // STRIDE - grid[0]
         return F.pad(ab, margin), F.pad(density, margin)
 
 
 def load_embedded(
-    weights: Weights, device: torch.device, precision: Precision
+    weights: Weights, device: torch.device, precision: Precision, size: int | None = None
 ) -> EmbeddedGenerator:
     """Build the generator from its weights.
 
@@ -116,9 +113,11 @@ def load_embedded(
         weights: of an `EmbeddedNetwork`, with its `NetworkConfig` as ``config`` in the metadata.
         device: where it will compute.
         precision: what it will compute in.
+        size: short side at which pictures are looked at; None for `NATIVE_SIZE`.
 
     Raises:
         WeightsError: the weights are for something else.
+        UsageError: not a size for this network.
     """
     try:
         config = NetworkConfig.from_json(weights.metadata["config"])
@@ -139,4 +138,16 @@ def load_embedded(
         raise WeightsError(
             f"{weights.path}: does not fit its own configuration ({problem}); fetch it again"
         ) from None
-    return EmbeddedGenerator(network, weights.digest, weights.name, device, precision)
+    native_size = _checked(size)
+    return EmbeddedGenerator(network, weights.digest, weights.name, device, precision, native_size)
+
+
+def _checked(size: int | None) -> int:
+    if size is None:
+        return NATIVE_SIZE
+    if not ALIGNMENT <= size <= MAX_SIZE or size % ALIGNMENT:
+        raise UsageError(
+            f"the model looks at pictures whose size is a multiple of {ALIGNMENT}, up to"
+            f" {MAX_SIZE}: {size} is none"
+        )
+    return size

@@ -1,14 +1,16 @@
-"""Where weights come from: the packaged ones by name, others by path; verified, never unpickled."""
+"""Where weights come from: packaged, cached or by path; verified, and read without running code."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import WeightsError
+from vidcolor.generators import registry
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,27 +86,40 @@ def packaged_file(name: str) -> Path:
     raise WeightsError(f"{_FOLDERS[0] / name}: missing; reinstall vidcolor")
 
 
+def path_of(model: str) -> Path:
+    """The file that a model's name or path means.
+
+    Raises:
+        WeightsError: a name that nobody knows, or of weights that are not here.
+    """
+    if model in PACKAGED:
+        return packaged_file(PACKAGED[model].file)
+    if "/" in model or os.sep in model or Path(model).suffix in registry.SUFFIXES:
+        return Path(model)
+    return registry.locate(model)
+
+
 def read_weights(model: str) -> Weights:
     """Read and verify weights.
 
-    Packaged weights must have the digest that this version of vidcolor was released with. A file
-    given by path has no digest to meet: its own is computed, and goes wherever results name their
-    weights. Nothing but safetensors is read, so that no weights file can run code.
+    Packaged weights must have the digest that this version of vidcolor was released with, and
+    fetched ones that with which they came. A file given by path has no digest to meet: its own is
+    computed, and goes wherever results name their weights. Of safetensors and of PyTorch's
+    checkpoints nothing but tensors is read, so that no weights file can run code. What others
+    publish comes with its norms folded, and with the ``architecture`` that was found in it among
+    its metadata.
 
     Args:
-        model: a name in `PACKAGED`, or the path of a .safetensors file.
+        model: a name in `PACKAGED`, one of weights that are here, or the path of a file.
 
     Raises:
-        WeightsError: unknown, missing, unreadable, not what the digest says, damaged, or not
-            safetensors; one line that names the file and the way out.
+        WeightsError: unknown, missing, unreadable, not what the digest says, damaged, or of no
+            network that vidcolor knows; one line that names the file and the way out.
     """
-    packaged = PACKAGED.get(model)
-    if packaged is None and "/" not in model and not Path(model).suffix:
-        raise WeightsError(
-            f"model {model!r} is unknown: choose one of {', '.join(PACKAGED)},"
-            " or give the path of a .safetensors file"
-        )
-    return read_packaged(packaged) if packaged else _load(Path(model))
+    if model in PACKAGED:
+        return read_packaged(PACKAGED[model])
+    path = path_of(model)
+    return _load(path, name=path.stem, must_be=_kept_digest(path))
 
 
 def read_packaged(packaged: PackagedWeights) -> Weights:
@@ -113,23 +128,64 @@ def read_packaged(packaged: PackagedWeights) -> Weights:
     Raises:
         WeightsError: missing, unreadable, or not what the digest says.
     """
-    return _load(packaged_file(packaged.file), packaged)
+    advice = "reinstall vidcolor, or give the path to use it as it is"
+    file = packaged_file(packaged.file)
+    return _load(file, packaged.name, packaged.sha256, advice)
 
 
-def _load(path: Path, packaged: PackagedWeights | None = None) -> Weights:
+def _kept_digest(path: Path) -> str | None:
+    """What a cached file's digest was when it came; None of files that are elsewhere."""
+    if path.parent != registry.folder():
+        return None
+    record = registry.record_of(path)
+    return record.sha256 if record else None
+
+
+def _load(
+    path: Path,
+    name: str,
+    must_be: str | None = None,
+    advice: str = "fetch it again with `vidcolor models pull --force`, or import it again",
+) -> Weights:
     # Read once: what was hashed is what is used, even if the file changes meanwhile.
-    data = _read(path)
+    data = read_file(path)
     digest = hashlib.sha256(data).hexdigest()
-    if packaged and digest != packaged.sha256:
+    if must_be and digest != must_be:
         raise WeightsError(
             f"{path}: damaged or replaced: its SHA-256 is {digest[:12]}…, not"
-            f" {packaged.sha256[:12]}…; reinstall vidcolor, or give the path to use it as it is"
+            f" {must_be[:12]}…; {advice}"
         )
     metadata, tensors = _parse(path, data)
-    return Weights(packaged.name if packaged else path.stem, path, digest, metadata, tensors)
+    if not {"config", "architecture"} & metadata.keys() and name != ENCODER.name:
+        metadata, tensors = _adopted(path, metadata, tensors)
+    return Weights(name, path, digest, metadata, tensors)
 
 
-def _read(path: Path) -> bytes:
+def _adopted(
+    path: Path, metadata: dict[str, str], tensors: dict[str, Tensor]
+) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """What others publish, with its norms folded and its architecture told."""
+    from vidcolor.generators.architectures import ARCHITECTURES, detect
+    from vidcolor.generators.checkpoints import folded, without_prefix
+
+    tensors = folded(without_prefix(tensors))
+    kind = detect(tensors)
+    if kind is None:
+        first = next(iter(tensors), "nothing")
+        known = ", ".join(kind.title for kind in ARCHITECTURES.values())
+        raise WeightsError(
+            f"{path}: weights of no network that vidcolor knows (they begin with {first});"
+            f" it knows its own, {known}, and ONNX files"
+        )
+    return {**metadata, "architecture": kind.name}, tensors
+
+
+def read_file(path: Path) -> bytes:
+    """All of a weights file.
+
+    Raises:
+        WeightsError: missing or unreadable.
+    """
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -139,12 +195,16 @@ def _read(path: Path) -> bytes:
 
 
 def _parse(path: Path, data: bytes) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Split a safetensors file into metadata and tensors."""
+    """Split a file into metadata and tensors."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
+    if data[:4] == b"PK\x03\x04" or data[:1] == b"\x80":
+        from vidcolor.generators.checkpoints import unpickle
+
+        return {}, unpickle(path, data)
     if data[8:9] != b"{":
-        raise WeightsError(f"{path}: {_what_instead(data)}")
+        raise WeightsError(f"{path}: {what_instead(data)}")
     try:
         tensors = load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -155,12 +215,10 @@ def _parse(path: Path, data: bytes) -> tuple[dict[str, str], dict[str, Tensor]]:
     return header.get("__metadata__", {}), tensors
 
 
-def _what_instead(data: bytes) -> str:
-    """Say what a file is that is not safetensors, and what to do about it."""
-    if data[:4] == b"PK\x03\x04" or data[:1] == b"\x80":
-        return "a PyTorch pickle, which may run code when read; convert it to safetensors"
+def what_instead(data: bytes) -> str:
+    """Say what a file is that holds no weights, and what to do about it."""
     if data.lstrip()[:1] == b"<":
         return "a web page, not weights; the download failed, fetch it again"
     if data.startswith(b"version https://git-lfs"):
         return "a Git LFS pointer, not the weights; run git lfs pull"
-    return "empty; fetch it again" if not data else "not a safetensors file; check the path"
+    return "empty; fetch it again" if not data else "no weights file; check the path"

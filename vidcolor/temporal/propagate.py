@@ -111,6 +111,7 @@ class Propagator(Generic[T]):
         self,
         ask: Callable[[T, Remembered | None], Opinion],
         pinned: Callable[[T], Pinned | None] = lambda _: None,
+        takes_hints: bool = True,
     ) -> None:
         """Prepare.
 
@@ -118,8 +119,10 @@ class Propagator(Generic[T]):
             ask: what the generator says of what rides along with a frame, with or without hints;
                 the same whenever it is asked the same.
             pinned: what a person's word makes of a key frame, None if nothing.
+            takes_hints: whether hints make a difference to what the generator says; if not, it is
+                not asked about new parts of a frame in the light of what is remembered.
         """
-        self._ask, self._pinned = ask, pinned
+        self._ask, self._pinned, self._takes_hints = ask, pinned, takes_hints
         self._raise = GuidedUpsampler(radius=6)
 
     def colour(self, stretches: Iterator[Stretch[T]]) -> Iterator[tuple[T, Array]]:
@@ -177,7 +180,7 @@ class Propagator(Generic[T]):
         """The opinion of a key frame, of its new parts in the light of what is remembered."""
         known = past.weight / (past.weight + np.float32(0.25))
         new = known < 0.5
-        if not NEW < float(new.mean()) < 1 - NEW:
+        if not self._takes_hints or not NEW < float(new.mean()) < 1 - NEW:
             return key.own
         ab = np.ascontiguousarray(past.colour[..., :2].transpose(2, 0, 1))
         density = (DENSITY * known * ~new).astype(np.float32)

@@ -1,0 +1,161 @@
+"""Networks of any convention, wrapped to the generator contract."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import ceil
+from typing import TYPE_CHECKING
+
+import torch
+
+from vidcolor.errors import UsageError
+from vidcolor.generators.architectures import ARCHITECTURES, built, fitting
+from vidcolor.generators.base import Hints, Prediction
+from vidcolor.generators.convention import MAX_SIZE, grey_of, resized
+from vidcolor.generators.hint_grid import dithered, on_grid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from vidcolor.generators.convention import Convention
+    from vidcolor.generators.device import Precision
+    from vidcolor.generators.weights import Weights
+
+STRIDE = 2
+"""Of the predicted colour: what is finer is not seen behind subsampled chroma and a guided filter,
+and would cost in every step that follows."""
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+class AdaptedGenerator:
+    """Colours pictures of any size with a network that wants them its own way.
+
+    (H, W) luma gives (ceil(H / 2), ceil(W / 2)) colour, or less where the network itself does.
+    """
+
+    has_vividness = False
+
+    def __init__(
+        self,
+        network: Callable[..., Tensor],
+        convention: Convention,
+        name: str,
+        digest: str,
+        device: torch.device | str = "cpu",
+        accepts_hints: bool = False,
+    ) -> None:
+        """Wrap a network.
+
+        Args:
+            network: takes what `Convention.enter` makes; and, if it accepts hints, their a*, b*,
+                (N, 2, H, W), and a mask of 0 and 1, (N, 1, H, W). Thread-safe.
+            convention: the network's.
+            name: what the user calls it.
+            digest: SHA-256 of its weights file.
+            device: where its inputs must lie.
+            accepts_hints: whether it takes hints.
+        """
+        self.name, self.digest, self.device = name, digest, str(device)
+        self.accepts_hints, self.convention = accepts_hints, convention
+        self.network = network
+        self.native_size = convention.size
+        self.has_confidence = convention.has_confidence
+
+    @torch.inference_mode()
+    def __call__(
+        self, luma: Tensor, hints: Hints | None = None, vividness: float | None = None
+    ) -> Prediction:
+        """See `Generator`. Hints for a network without a use for them are left aside.
+
+        Raises:
+            ValueError: luma is not (N, 1, H, W) with H and W of at least 1, or hints are for
+                another number of pictures.
+        """
+        if luma.ndim != 4 or luma.shape[1] != 1 or 0 in luma.shape:
+            raise ValueError(f"luma must be (N, 1, H, W), not {tuple(luma.shape)}")
+        if hints is not None and len(hints.ab) != len(luma):
+            raise ValueError(f"hints for {len(hints.ab)} pictures do not suit {len(luma)}")
+        height, width = luma.shape[-2:]
+        size = self.convention.working_size(height, width)
+        grey = self.convention.padded(grey_of(luma.to(self.device, torch.float32), size))
+        picture = self.convention.enter(grey)
+        if self.accepts_hints:
+            answer = self.network(picture, *self._hint_planes(hints, grey, size))
+        else:
+            answer = self.network(picture)
+        planes = torch.cat(
+            [self.convention.leave(answer, grey), self.convention.confidence(answer)], dim=1
+        )
+        # Without the padding; rounded up, as a grid's last cell may reach into it.
+        rows, columns = (
+            ceil(size[axis] * planes.shape[axis - 2] / grey.shape[axis - 2]) for axis in (0, 1)
+        )
+        planes = planes[..., :rows, :columns]
+        if self.convention.square or rows * STRIDE > height:
+            planes = resized(planes, (ceil(height / STRIDE), ceil(width / STRIDE)))
+        return Prediction(planes[:, :2], planes[:, 2:].clamp(0, 1))
+
+    def _hint_planes(
+        self, hints: Hints | None, grey: Tensor, size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        """a*, b* and mask, of the grey's size; nothing is known in the padding."""
+        planes = grey.new_zeros(len(grey), 3, *grey.shape[-2:])
+        if hints is not None:
+            ab, density = on_grid(hints, size, self.device)
+            mask = dithered(density)
+            planes[..., : size[0], : size[1]] = torch.cat([ab * mask, mask], dim=1)
+        return planes[:, :2], planes[:, 2:]
+
+
+def load_adapted(
+    weights: Weights,
+    architecture: str,
+    device: torch.device,
+    precision: Precision,
+    size: int | None = None,
+) -> AdaptedGenerator:
+    """Build a generator from the weights of one of `ARCHITECTURES`.
+
+    Args:
+        weights: norms folded.
+        architecture: its name.
+        device: where it will compute.
+        precision: what it will compute in, but for its last steps.
+        size: what to squeeze pictures to; None for what it works best at.
+
+    Raises:
+        WeightsError: the weights do not fit.
+        UsageError: not a size for this network.
+    """
+    kind = ARCHITECTURES[architecture]
+    convention = sized(kind.convention, size, weights.name)
+    network = built(kind, fitting(kind, weights.tensors, weights.path))
+    weights.tensors.clear()  # or they would stay beside what is made of them
+    if precision != "fp32":
+        network.lower_precision(_DTYPES[precision])  # type: ignore[operator]
+    # torch's stubs leave out this keyword.
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return AdaptedGenerator(
+        network, convention, weights.name, weights.digest, device, kind.accepts_hints
+    )
+
+
+def sized(convention: Convention, size: int | None, name: str) -> Convention:
+    """A convention with another working size; None for its own.
+
+    Raises:
+        UsageError: it does not allow of that size.
+    """
+    if size is None or size == convention.size:
+        return convention
+    if convention.fixed:
+        raise UsageError(f"{name} looks at pictures of {convention.size} pixels and no others")
+    step = convention.multiple
+    if not step <= size <= MAX_SIZE or size % step:
+        raise UsageError(
+            f"{name} looks at pictures whose size is a multiple of {step}, up to {MAX_SIZE}:"
+            f" {size} is none"
+        )
+    return replace(convention, size=size)

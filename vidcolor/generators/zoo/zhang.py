@@ -1,0 +1,139 @@
+"""The two networks of Zhang et al.: ECCV16 by itself, SIGGRAPH17 led by hints."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from vidcolor.generators.zoo.precision import dtype_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+AB_UNIT = 110.0
+"""a*, b* of 1 in the networks' own units."""
+ALIGNMENT = 8
+"""Height and width must be multiples of this."""
+
+
+def _convs(
+    channels: tuple[int, ...], last_stride: int = 1, dilation: int = 1, norm: bool = True
+) -> list[nn.Module]:
+    """3x3 convolutions, a ReLU after each, and a batch norm at the end."""
+    layers: list[nn.Module] = []
+    pairs = list(itertools.pairwise(channels))
+    for i, (before, after) in enumerate(pairs):
+        stride = last_stride if i == len(pairs) - 1 else 1
+        conv = nn.Conv2d(before, after, 3, stride, padding=dilation, dilation=dilation)
+        layers += [conv, nn.ReLU()]
+    return [*layers, nn.BatchNorm2d(channels[-1])] if norm else layers
+
+
+def _up(before: int, after: int) -> nn.ConvTranspose2d:
+    return nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)
+
+
+class Eccv16(nn.Module):
+    """L* -> a*, b*: Zhang, Isola & Efros, "Colorful Image Colorization", ECCV 2016.
+
+    Predicts a distribution over 313 bins of a*, b* at stride 4; the colour is its mean.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model1 = nn.Sequential(*_convs((1, 64, 64), last_stride=2))
+        self.model2 = nn.Sequential(*_convs((64, 128, 128), last_stride=2))
+        self.model3 = nn.Sequential(*_convs((128, 256, 256, 256), last_stride=2))
+        self.model4 = nn.Sequential(*_convs((256, 512, 512, 512)))
+        self.model5 = nn.Sequential(*_convs((512, 512, 512, 512), dilation=2))
+        self.model6 = nn.Sequential(*_convs((512, 512, 512, 512), dilation=2))
+        self.model7 = nn.Sequential(*_convs((512, 512, 512, 512)))
+        self.model8 = nn.Sequential(
+            _up(512, 256), nn.ReLU(), *_convs((256, 256, 256), norm=False), nn.Conv2d(256, 313, 1)
+        )
+        self.model_out = nn.Conv2d(313, 2, 1, bias=False)
+        self.upsample4 = nn.Upsample(scale_factor=4, mode="bilinear")
+
+    def forward(self, luma: Tensor) -> Tensor:
+        """Predict colour.
+
+        Args:
+            luma: L*, (N, 1, H, W) in [0, 100]; H and W multiples of `ALIGNMENT`.
+
+        Returns:
+            a*, b*: (N, 2, H, W).
+        """
+        x = self.model1(((luma - 50) / 100).to(dtype_of(self.model1)))
+        for stage in (self.model2, self.model3, self.model4, self.model5, self.model6, self.model7):
+            x = stage(x)
+        # In float32 whatever came before: a mean over bins is what bfloat16 rounds worst.
+        share = torch.softmax(self.model8(x).to(dtype_of(self.model_out)), dim=1)
+        ab: Tensor = self.upsample4(self.model_out(share)) * AB_UNIT
+        return ab
+
+    def lower_precision(self, dtype: torch.dtype) -> None:
+        """Let all but the mean over the bins compute in dtype."""
+        self.to(dtype)
+        self.model_out.float()
+
+
+class Siggraph17(nn.Module):
+    """L* and hints -> a*, b*: Zhang et al., "Real-Time User-Guided Image Colorization with Learned
+    Deep Priors", SIGGRAPH 2017.
+
+    The published file also has a head that sorts pixels into 529 colours (``model_class``). Only
+    training had a use for it, so it is not built.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model1 = nn.Sequential(*_convs((4, 64, 64)))
+        self.model2 = nn.Sequential(*_convs((64, 128, 128)))
+        self.model3 = nn.Sequential(*_convs((128, 256, 256, 256)))
+        self.model4 = nn.Sequential(*_convs((256, 512, 512, 512)))
+        self.model5 = nn.Sequential(*_convs((512, 512, 512, 512), dilation=2))
+        self.model6 = nn.Sequential(*_convs((512, 512, 512, 512), dilation=2))
+        self.model7 = nn.Sequential(*_convs((512, 512, 512, 512)))
+        self.model8up = nn.Sequential(_up(512, 256))
+        self.model8 = nn.Sequential(nn.ReLU(), *_convs((256, 256, 256)))
+        self.model9up = nn.Sequential(_up(256, 128))
+        self.model9 = nn.Sequential(nn.ReLU(), *_convs((128, 128)))
+        self.model10up = nn.Sequential(_up(128, 128))
+        self.model10 = nn.Sequential(
+            nn.ReLU(), nn.Conv2d(128, 128, 3, padding=1), nn.LeakyReLU(0.2)
+        )
+        self.model3short8 = nn.Sequential(nn.Conv2d(256, 256, 3, padding=1))
+        self.model2short9 = nn.Sequential(nn.Conv2d(128, 128, 3, padding=1))
+        self.model1short10 = nn.Sequential(nn.Conv2d(64, 128, 3, padding=1))
+        self.model_out = nn.Sequential(nn.Conv2d(128, 2, 1), nn.Tanh())
+
+    def forward(self, luma: Tensor, hint_ab: Tensor, mask: Tensor) -> Tensor:
+        """Predict colour.
+
+        Args:
+            luma: L*, (N, 1, H, W) in [0, 100]; H and W multiples of `ALIGNMENT`.
+            hint_ab: a*, b* of hints, (N, 2, H, W); 0 where there is none.
+            mask: (N, 1, H, W): 1 where there is a hint, 0 elsewhere.
+
+        Returns:
+            a*, b*: (N, 2, H, W), inside ±110.
+        """
+        known = torch.cat([(luma - 50) / 100, hint_ab / AB_UNIT, mask], dim=1)
+        full = self.model1(known.to(dtype_of(self.model1)))
+        half = self.model2(full[:, :, ::2, ::2])
+        quarter = self.model3(half[:, :, ::2, ::2])
+        x = self.model4(quarter[:, :, ::2, ::2])
+        x = self.model7(self.model6(self.model5(x)))
+        x = self.model8(self.model8up(x) + self.model3short8(quarter))
+        x = self.model9(self.model9up(x) + self.model2short9(half))
+        x = self.model10(self.model10up(x) + self.model1short10(full))
+        ab: Tensor = self.model_out(x.to(dtype_of(self.model_out))) * AB_UNIT
+        return ab
+
+    def lower_precision(self, dtype: torch.dtype) -> None:
+        """Let all but the last layer compute in dtype."""
+        self.to(dtype)
+        self.model_out.float()
