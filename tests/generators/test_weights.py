@@ -118,7 +118,7 @@ def test_pickles_are_not_opened(tmp_path):
         (b"\n  <html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
         (b"", "empty"),
-        (b"colourful", "not a safetensors file"),
+        (b"colourful", "no weights file"),
         (b"\xff" * 8 + b"{}", "damaged"),
         (b"\x02" + b"\0" * 7 + b"{]", "damaged"),
     ],
@@ -131,7 +131,7 @@ def test_other_content(tmp_path, content, expected):
 
 def test_safetensors_of_something_else(tmp_path):
     save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")
-    assert "no configuration" in message(tmp_path / "x.safetensors")
+    assert "no network that vidcolor knows" in message(tmp_path / "x.safetensors")
 
 
 @pytest.mark.parametrize("change", ["missing", "surplus", "shape"])

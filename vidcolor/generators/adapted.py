@@ -95,7 +95,8 @@ class AdaptedGenerator:
         planes = planes[..., :rows, :columns]
         if self.convention.square or rows * STRIDE > height:
             planes = resized(planes, (ceil(height / STRIDE), ceil(width / STRIDE)))
-        return Prediction(planes[:, :2], planes[:, 2:].clamp(0, 1))
+        sure = planes[:, 2:].clamp(0, 1) if self.has_confidence else torch.ones_like(planes[:, 2:])
+        return Prediction(planes[:, :2], sure)
 
     def _hint_planes(
         self, hints: Hints | None, grey: Tensor, size: tuple[int, int]

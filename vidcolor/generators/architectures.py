@@ -131,7 +131,7 @@ def fitting(kind: Architecture, tensors: dict[str, Tensor], path: Path) -> dict[
     """
     wanted = {
         key: tuple(tensor.shape)
-        for key, tensor in _empty(kind).state_dict().items()
+        for key, tensor in empty(kind).state_dict().items()
         if not key.endswith(".num_batches_tracked")  # for training, which is over
     }
     given = {k: t for k, t in tensors.items() if not k.startswith(kind.unused)}
@@ -155,13 +155,13 @@ def fitting(kind: Architecture, tensors: dict[str, Tensor], path: Path) -> dict[
 
 def built(kind: Architecture, tensors: dict[str, Tensor]) -> nn.Module:
     """The network with weights from `fitting`, for inference: float32, on the CPU."""
-    network = _empty(kind)
+    network = empty(kind)
     network.load_state_dict(tensors, strict=True, assign=True)
     return network.eval().requires_grad_(False)
 
 
-def _empty(kind: Architecture) -> nn.Module:
-    """The network without weights; nothing is allocated."""
+def empty(kind: Architecture) -> nn.Module:
+    """A network of a kind without weights, on the meta device: nothing is allocated."""
     with torch.device("meta"):
         network: nn.Module = kind.build()
     return network

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
+import warnings
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,9 @@ _WRAPPERS = ("params", "params_ema", "model", "state_dict", "generator")
 """Keys under which frameworks put a state dict into a checkpoint, the wanted one first."""
 _PREFIXES = ("module.", "_orig_mod.")
 """What data-parallel training and torch.compile put before every key."""
+
+_FOREIGN = re.compile(r"(?:GLOBAL|class|function|instantiate) ([\w.<>]+)", re.IGNORECASE)
+"""Where torch says what it does not let in."""
 
 
 class _Inert:
@@ -49,7 +54,8 @@ def unpickle(path: Path, data: bytes) -> dict[str, Tensor]:
 
     allowed: list[Any] = [slice, (_Inert, "functools.partial")]
     try:
-        with torch.serialization.safe_globals(allowed):
+        with torch.serialization.safe_globals(allowed), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickle's versions
             content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(f"{path}: {_why_not(str(error))}") from None
@@ -66,14 +72,11 @@ def unpickle(path: Path, data: bytes) -> dict[str, Tensor]:
 
 def _why_not(said: str) -> str:
     """What torch says at length, in few words."""
-    for words in ("Unsupported global: GLOBAL ", "Unsupported class ", "Trying to instantiate "):
-        _, found, rest = said.partition(words)
-        if found:
-            name = rest.split()[0].rstrip(".,")
-            return (
-                f"wants to run code as it is read ({name}), which weights have no need of;"
-                " refused: get them from a source that you trust"
-            )
+    if named := _FOREIGN.search(said):
+        return (
+            f"wants to run code as it is read ({named[1].strip('.<>')}), which weights have no need"
+            " of; refused: get them from a source that you trust"
+        )
     return "damaged, or not a checkpoint; fetch it again"
 
 

@@ -172,10 +172,10 @@ def _adopted(
     kind = detect(tensors)
     if kind is None:
         first = next(iter(tensors), "nothing")
-        known = ", ".join(kind.title for kind in ARCHITECTURES.values())
+        known = "; ".join(kind.title for kind in ARCHITECTURES.values())
         raise WeightsError(
             f"{path}: weights of no network that vidcolor knows (they begin with {first});"
-            f" it knows its own, {known}, and ONNX files"
+            f" it knows its own; {known}; and ONNX files"
         )
     return {**metadata, "architecture": kind.name}, tensors
 

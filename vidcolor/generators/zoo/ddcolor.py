@@ -32,18 +32,41 @@ _HIDDEN = 2048
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
+class _Attention(nn.Module):
+    """Attention with several heads (Vaswani et al., arXiv:1706.03762); keys of `torch.nn`'s."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * _WIDTH, _WIDTH))
+        self.in_proj_bias = nn.Parameter(torch.empty(3 * _WIDTH))
+        self.out_proj = nn.Linear(_WIDTH, _WIDTH)
+
+    def forward(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """(N, Q, 256), (N, K, 256), (N, K, 256) -> (N, Q, 256)."""
+        weights, biases = self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3)
+        q, k, v = (
+            F.linear(x, weight, bias)
+            .reshape(*x.shape[:2], _HEADS, _WIDTH // _HEADS)
+            .transpose(1, 2)
+            for x, weight, bias in zip((queries, keys, values), weights, biases, strict=True)
+        )
+        mixed: Tensor = self.out_proj(
+            F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        )
+        return mixed
+
+
 class _SelfAttention(nn.Module):
     """Queries ask each other."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.self_attn = nn.MultiheadAttention(_WIDTH, _HEADS)
+        self.self_attn = _Attention()
         self.norm = nn.LayerNorm(_WIDTH)
 
     def forward(self, x: Tensor, places: Tensor) -> Tensor:
         asked = x + places
-        answer, _ = self.self_attn(asked, asked, x, need_weights=False)
-        normed: Tensor = self.norm(x + answer)
+        normed: Tensor = self.norm(x + self.self_attn(asked, asked, x))
         return normed
 
 
@@ -52,12 +75,11 @@ class _CrossAttention(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.multihead_attn = nn.MultiheadAttention(_WIDTH, _HEADS)
+        self.multihead_attn = _Attention()
         self.norm = nn.LayerNorm(_WIDTH)
 
     def forward(self, x: Tensor, places: Tensor, picture: Tensor, positions: Tensor) -> Tensor:
-        keys = picture + positions
-        answer, _ = self.multihead_attn(x + places, keys, picture, need_weights=False)
+        answer = self.multihead_attn(x + places, picture + positions, picture)
         normed: Tensor = self.norm(x + answer)
         return normed
 
@@ -93,7 +115,7 @@ def _sine_positions(like: Tensor) -> Tensor:
         like: (N, C, h, w); size, device and type are taken from it.
 
     Returns:
-        (h * w, 1, 256).
+        (h * w, 256).
     """
     steps = torch.arange(_WIDTH // 2, device=like.device, dtype=torch.float32)
     wavelengths = 10000 ** (2 * torch.div(steps, 2, rounding_mode="floor") / (_WIDTH // 2))
@@ -106,7 +128,7 @@ def _sine_positions(like: Tensor) -> Tensor:
         waves.append(pairs.flatten(1))
     down = waves[0][:, None].expand(h, w, -1)
     across = waves[1][None].expand(h, w, -1)
-    return torch.cat([down, across], dim=2).reshape(h * w, 1, _WIDTH).to(like.dtype)
+    return torch.cat([down, across], dim=2).reshape(h * w, _WIDTH).to(like.dtype)
 
 
 class _ColorDecoder(nn.Module):
@@ -131,15 +153,15 @@ class _ColorDecoder(nn.Module):
     def forward(self, scales: list[Tensor], features: Tensor) -> Tensor:
         """Three scales of features and the finest, (N, 256, H, W) -> maps: (N, 100, H, W)."""
         pictures = [
-            (project(x).flatten(2) + level[None, :, None]).permute(2, 0, 1)
+            project(x).flatten(2).transpose(1, 2) + level
             for project, x, level in zip(
                 self.input_proj, scales, self.level_embed.weight, strict=True
             )
         ]
         positions = [_sine_positions(x) for x in scales]
-        count = len(features)
-        places = self.query_embed.weight[:, None].expand(-1, count, -1)
-        x = self.query_feat.weight[:, None].expand(-1, count, -1)
+        count = features.shape[0]  # len() would tie a traced network to it
+        places = self.query_embed.weight.expand(count, -1, -1)
+        x = self.query_feat.weight.expand(count, -1, -1)
         layers = zip(
             self.transformer_cross_attention_layers,
             self.transformer_self_attention_layers,
@@ -150,7 +172,7 @@ class _ColorDecoder(nn.Module):
             scale = i % _SCALES
             x = ask_picture(x, places, pictures[scale], positions[scale])
             x = feed_forward(ask_each_other(x, places))
-        colours = self.color_embed(self.decoder_norm(x).transpose(0, 1))
+        colours = self.color_embed(self.decoder_norm(x))
         return torch.einsum("bqc,bchw->bqhw", colours, features)
 
 
