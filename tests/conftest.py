@@ -31,6 +31,7 @@ class FlatColorizer(Colorizer):
 
     def __init__(self) -> None:
         says = {"name": "flat", "digest": "0" * 64, "native_size": 32, "accepts_hints": False}
+        says |= {"has_confidence": True, "has_vividness": True}
         self._generator = type("Flat", (), says)
         self._upsample = GuidedUpsampler()
 

@@ -86,7 +86,7 @@ class Recorder:
     """A generator that notes how it is called."""
 
     name, native_size, digest, device = "recorder", 8, "0" * 64, "cpu"
-    accepts_hints = has_confidence = False
+    accepts_hints = has_confidence = has_vividness = False
 
     def __init__(self):
         self.calls = []

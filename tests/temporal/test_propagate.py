@@ -31,9 +31,9 @@ def opinions(truth: Truth, wander: float = 0.0) -> Callable[..., Opinion]:
     return ask
 
 
-def coloured(frames, ask, pinned=lambda _: None) -> list[np.ndarray]:
+def coloured(frames, ask, pinned=lambda _: None, takes_hints=True) -> list[np.ndarray]:
     runs = stretches(sighted(frames), DisFlow())
-    done = list(Propagator(ask, pinned).colour(runs))
+    done = list(Propagator(ask, pinned, takes_hints).colour(runs))
     assert [number for number, _ in done] == list(range(len(frames)))
     return [colour for _, colour in done]
 
@@ -54,6 +54,22 @@ def test_opinions_that_wander_give_steady_colour(pan) -> None:
     alone = [np.random.default_rng(n).normal(0, 6.0, 2) for n in range(60)]
     assert np.abs(np.diff(off, axis=0)).max() < 0.15 * np.abs(np.diff(alone, axis=0)).max()
     assert np.abs(off).max() < 0.8 * np.abs(alone).max()
+
+
+def test_nobody_is_asked_twice_who_takes_no_hints(pan) -> None:
+    frames, truth = pan
+    asked: dict[bool, list[bool]] = {True: [], False: []}
+    for takes_hints, told in asked.items():
+        know = opinions(truth, wander=6.0)
+
+        def ask(number: int, hints: object, told=told, know=know) -> Opinion:
+            told.append(hints is not None)
+            return know(number, hints)
+
+        done = coloured(frames, ask, takes_hints=takes_hints)
+        off = np.array([(c[..., :2] - t).mean((0, 1)) for c, t in zip(done, truth, strict=True)])
+        assert np.abs(np.diff(off, axis=0)).max() < 2
+    assert any(asked[True]) and not any(asked[False])
 
 
 def test_true_opinions_stay_true(pan) -> None:

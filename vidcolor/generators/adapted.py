@@ -93,8 +93,9 @@ class AdaptedGenerator:
             ceil(size[axis] * planes.shape[axis - 2] / grey.shape[axis - 2]) for axis in (0, 1)
         )
         planes = planes[..., :rows, :columns]
-        if self.convention.square or rows * STRIDE > height:
-            planes = resized(planes, (ceil(height / STRIDE), ceil(width / STRIDE)))
+        stride = max(STRIDE, round(size[0] / rows))
+        if self.convention.square or stride == STRIDE:
+            planes = resized(planes, (ceil(height / stride), ceil(width / stride)))
         sure = planes[:, 2:].clamp(0, 1) if self.has_confidence else torch.ones_like(planes[:, 2:])
         return Prediction(planes[:, :2], sure)
 

@@ -178,7 +178,8 @@ def _receive(source: Source, partial: Path, report: Report) -> None:
         if tag := _tag_of(partial):
             request.add_header("If-Range", tag)
     try:
-        answer = urllib.request.urlopen(request, timeout=STALL_S)
+        # An opener of its own: the common one remembers the proxies of its first use.
+        answer = urllib.request.build_opener().open(request, timeout=STALL_S)
     except urllib.error.HTTPError as error:
         with error:
             if error.code == _PAST_END and have:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +24,7 @@ from vidcolor.generators.onnx_file import HINTS, METADATA
 from vidcolor.generators.zoo.deoldify import DeOldify
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from torch import Tensor
@@ -172,9 +174,7 @@ def _write(module: nn.Module, convention: Convention, hints: bool, partial: Path
             2: step * torch.export.Dim("rows", min=1, max=MAX_SIZE // step),
             3: step * torch.export.Dim("columns", min=1, max=MAX_SIZE // step),
         }
-    silence = contextlib.redirect_stdout(io.StringIO())
-    with warnings.catch_warnings(), silence, torch.inference_mode():
-        warnings.simplefilter("ignore")
+    with _silence():
         program = torch.onnx.export(
             module,
             tuple(traced),
@@ -191,6 +191,19 @@ def _write(module: nn.Module, convention: Convention, hints: bool, partial: Path
     for key, value in said.items():
         model.metadata_props.add(key=key, value=value)
     onnx.save(model, str(partial))
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Without what torch's exporter tells its own programmers, in three ways."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _answer_of(path: Path, inputs: list[Tensor]) -> np.ndarray:

@@ -125,7 +125,14 @@ def _converted(weights: Weights, kind: Architecture) -> Callable[[Path], object]
         "original": weights.path.name,
         "original_sha256": weights.digest,
     }
-    return lambda partial: save_file(tensors, partial, metadata)
+
+    def write(partial: Path) -> None:
+        partial.touch()
+        mode = partial.stat().st_mode
+        save_file(tensors, partial, metadata)
+        partial.chmod(mode)  # safetensors lets nobody else read it
+
+    return write
 
 
 def _take_sidecar(file: Path, target: Path) -> None:

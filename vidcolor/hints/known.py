@@ -34,6 +34,8 @@ NEAR = 0.3
 """The reach where the generator has spread the hints itself; longer, colour would leave objects."""
 _FINER = {4: 20, 2: 80}
 """How much finer than the generator's grid colour is spread, for how many hints at most."""
+_FINEST = 256
+"""Short side beyond which nothing is gained by that."""
 ANCHOR_STEP = 0.25
 """Between anchors, in short sides."""
 ANCHOR_DENSITY = 0.1
@@ -120,7 +122,9 @@ class Known:
             ab = ab + known * (lent.ab - ab)
         if self.spots:
             # On a finer grid, as edges lie between cells; of many hints each has less ground.
-            times = next((t for t, most in _FINER.items() if len(self.spots) <= most), 1)
+            side, count = min(shape), len(self.spots)
+            finer = (t for t, most in _FINER.items() if count <= most and t * side <= _FINEST)
+            times = next(finer, 1)
             fine = shape[0] * times, shape[1] * times
             raised = np.stack([scaled(plane, fine) for plane in ab])
             luma, reach = scaled(proxy, fine), NEAR if seen else REACH
