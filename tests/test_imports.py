@@ -29,6 +29,9 @@ ONLY_IN = {
     "imageio_ffmpeg": "media",
     "tifffile": "media",
     "ray": "film",
+    "onnx": "generators",
+    "onnxruntime": "generators",
+    "platformdirs": "generators",
 }
 
 

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 
 from vidcolor.colour.lab import rgb_to_lab
 from vidcolor.errors import UsageError, WeightsError
-from vidcolor.generators import load_generator
+from vidcolor.generators import devices_of, load_generator
 from vidcolor.generators.adapted import AdaptedGenerator
 from vidcolor.generators.base import Hints
 from vidcolor.generators.convention import ZHANG
@@ -157,6 +157,13 @@ def test_no_colorizer(tmp_path):
     path = saved(tmp_path / "text.onnx", [node], ("n", 12), ("n", 12))
     with pytest.raises(WeightsError, match="no colorizer"):
         load_generator(str(path), "cpu")
+
+
+def test_its_device_is_not_torchs(tmp_path):
+    path = str(painting(tmp_path / "p.onnx", (1, 1)))
+    assert (
+        devices_of(path, "directml") == devices_of(f"embedded+{path}", "directml") == ("directml",)
+    )
 
 
 @pytest.mark.parametrize("device", ["cuda", "directml", "tensorrt:1", "mps", "quantum"])

@@ -308,3 +308,23 @@ def test_norms_are_folded():
 def test_layouts_count_what_is_published():
     for name, count in NUM_KEYS.items():
         assert len(layout(name)) == count
+
+
+def test_a_bit_that_flipped(eccv16, tmp_path):
+    data = bytearray(eccv16.read_bytes())
+    data[len(data) // 2] ^= 1
+    path = tmp_path / "flipped.pth"
+    path.write_bytes(data)
+    with pytest.raises(WeightsError, match="check sums do not fit"):
+        load_generator(str(path), "cpu", "fp32")
+
+
+def test_the_content_counts_not_the_suffix(eccv16, tmp_path):
+    (tmp_path / "a.safetensors").write_bytes(eccv16.read_bytes())
+    assert load_generator(str(tmp_path / "a.safetensors"), "cpu", "fp32").name == "a"
+    (tmp_path / "a.onnx").write_bytes(eccv16.read_bytes())
+    with pytest.raises(WeightsError, match=r"a PyTorch checkpoint.*\.pth"):
+        load_generator(str(tmp_path / "a.onnx"), "cpu", "fp32")
+    (tmp_path / "a.pth").write_bytes(b"\x08\x0a\x12\x07pytorch\x1a")
+    with pytest.raises(WeightsError, match=r"an ONNX file.*\.onnx"):
+        load_generator(str(tmp_path / "a.pth"), "cpu", "fp32")

@@ -247,7 +247,11 @@ def colorize(
         typer.Option("--force", "-f", help="Replace existing results.", rich_help_panel=OUTPUT),
     ] = False,
     device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=MACHINE)
+        str,
+        typer.Option(
+            help="auto, cpu, cuda, cuda:1, mps; of ONNX files also tensorrt, directml, coreml.",
+            rich_help_panel=MACHINE,
+        ),
     ] = "auto",
     precision: Annotated[
         str, typer.Option(help="auto, fp32, bf16.", rich_help_panel=MACHINE)

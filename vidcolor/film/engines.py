@@ -62,9 +62,9 @@ def places_of(options: ColorizeOptions) -> list[Place]:
     ``cuda`` mean all that are visible), and else one.
     """
     from vidcolor.film.workers import Place
-    from vidcolor.generators.device import all_devices
+    from vidcolor.generators import devices_of
 
-    devices = all_devices(options.device)
+    devices = devices_of(options.model, options.device)
     count = options.workers or len(devices)
     cores = _cores()
     share = options.threads or max(1, len(cores) // count)

@@ -12,7 +12,7 @@ from vidcolor.generators.base import Generator, Hints, Prediction
 if TYPE_CHECKING:
     from vidcolor.generators.efficientnet import EfficientNetLite2
 
-__all__ = ["Generator", "Hints", "Prediction", "load_encoder", "load_generator"]
+__all__ = ["Generator", "Hints", "Prediction", "devices_of", "load_encoder", "load_generator"]
 
 
 def load_generator(
@@ -49,6 +49,27 @@ def load_generator(
 
         return load_onnx(path, device, size)
     return _load_torch(model, device, precision, size)
+
+
+def devices_of(model: str, device: str) -> tuple[str, ...]:
+    """Every device that a name means to a model, for as many workers.
+
+    Args:
+        model: as `load_generator` has it.
+        device: likewise; ``auto`` and ``cuda`` mean all GPUs, unless ONNX Runtime computes it.
+
+    Raises:
+        UsageError: no such device, or not on this machine.
+        WeightsError: no such model.
+    """
+    from vidcolor.generators.device import all_devices
+    from vidcolor.generators.ensemble import PLUS, parts_of
+    from vidcolor.generators.weights import path_of
+
+    names = (parts_of(model) if PLUS in model else []) or [model]
+    if any(path_of(name).suffix == ".onnx" for name in names):
+        return (device,)
+    return all_devices(device)
 
 
 def _load_torch(model: str, device: str, precision: str, size: int | None) -> Generator:

@@ -56,6 +56,11 @@ class _Ports(NamedTuple):
     channels: list[int | None]
     """Sizes of the first output."""
 
+    @property
+    def pictures(self) -> int | None:
+        """How many at a time; None if any number."""
+        return self.shape[0]
+
 
 class OnnxNetwork:
     """A session, called like a network: tensors in, the first output out. Thread-safe."""
@@ -65,6 +70,10 @@ class OnnxNetwork:
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Run it; inputs in the file's order."""
+        if self.ports.pictures == 1 and len(inputs[0]) > 1:
+            return torch.cat(
+                [self(*one) for one in zip(*(torch.split(x, 1) for x in inputs), strict=True)]
+            )
         given = {
             name: np.ascontiguousarray(x.numpy(), dtype=self.ports.dtype)
             for name, x in zip(self.ports.inputs, inputs, strict=True)
@@ -125,8 +134,9 @@ def choose_provider(device: str) -> tuple[str, int]:
 
 
 def _session(path: Path, data: bytes, device: str) -> Any:
-    if not data or data.lstrip()[:1] == b"<" or data.startswith(b"version https://git-lfs"):
-        raise WeightsError(f"{path}: {what_instead(data)}")
+    instead = what_instead(data)
+    if not instead.startswith(("an ONNX file", "no weights")):
+        raise WeightsError(f"{path}: {instead}")
     try:
         import onnxruntime
     except ImportError:

@@ -68,6 +68,8 @@ ENCODER = PackagedWeights(
 )
 """EfficientNet-Lite2 as ImageNet left it: no generator, so not among `PACKAGED`."""
 
+_CHECKPOINTS = (b"PK\x03\x04", b"\x80")
+"""How PyTorch's begin: zips, or in older ones pickles."""
 _PACKAGE = Path(__file__).parents[1]
 _FOLDERS = (_PACKAGE / "models", _PACKAGE.parent / "models")
 """In an installed wheel, in a checkout. That order: beside an installed package, a folder called
@@ -199,7 +201,7 @@ def _parse(path: Path, data: bytes) -> tuple[dict[str, str], dict[str, Tensor]]:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    if data[:4] == b"PK\x03\x04" or data[:1] == b"\x80":
+    if data.startswith(_CHECKPOINTS):
         from vidcolor.generators.checkpoints import unpickle
 
         return {}, unpickle(path, data)
@@ -221,4 +223,8 @@ def what_instead(data: bytes) -> str:
         return "a web page, not weights; the download failed, fetch it again"
     if data.startswith(b"version https://git-lfs"):
         return "a Git LFS pointer, not the weights; run git lfs pull"
+    if data.startswith(_CHECKPOINTS):
+        return "a PyTorch checkpoint; give it a name that ends in .pth"
+    if data[:1] == b"\x08" and any(word in data[:64] for word in (b"torch", b"onnx", b"tf2")):
+        return "an ONNX file; give it a name that ends in .onnx"
     return "empty; fetch it again" if not data else "no weights file; check the path"
