@@ -10,7 +10,8 @@ import torch
 from published import NUM_KEYS, layout, picture, state_dict
 
 from vidcolor.colour.chroma import ab_to_cbcr
-from vidcolor.colour.ycbcr import MATRICES
+from vidcolor.colour.lab import lab_to_rgb
+from vidcolor.colour.ycbcr import MATRICES, rgb_of_ycbcr
 from vidcolor.errors import WeightsError
 from vidcolor.generators import load_generator
 from vidcolor.generators.architectures import built, detect, fitting
@@ -106,15 +107,60 @@ def check_hints(network):
 
 
 def test_grey_enters_as_upstream_makes_it():
-    grey = torch.linspace(0, 1, 256).view(1, 1, 16, 16)
-    # PIL's grey, twice the same, normalised (DeOldify); L*, a* = b* = 0 as R'G'B' (DDColor).
-    normed = DEOLDIFY.enter(grey)
-    assert normed.shape == (1, 3, 16, 16)
-    assert float(normed[0, 0, 0, 0]) == pytest.approx((0 - 0.485) / 0.229)
-    assert float(normed[0, 2, -1, -1]) == pytest.approx((1 - 0.406) / 0.225)
-    assert torch.equal(DDCOLOR.enter(grey), grey.expand(-1, 3, -1, -1))
-    # CIE L* of sRGB 119/255 is 50.03 (skimage.color.rgb2lab says so).
-    assert float(ZHANG.enter(torch.full((1, 1, 1, 1), 119 / 255))) == pytest.approx(50.03, abs=0.01)
+    """Numbers that upstream's own preparation makes of single pixels."""
+    for grey, normed in (
+        (103, (-0.354054, -0.232493, -0.009237)),
+        (174, (0.861803, 1.010504, 1.228235)),
+    ):
+        entered = DEOLDIFY.enter(torch.full((1, 1, 1, 1), grey / 255)).flatten()
+        assert entered.tolist() == pytest.approx(normed, abs=1e-5)
+    for lightness, grey in ((52.6184, 0.492307), (40.1855, 0.371296), (54.8096, 0.514239)):
+        luma = torch.full((1, 1, 1, 1), lightness)
+        entered = DDCOLOR.enter(grey_of(luma, (1, 1))).flatten()
+        assert entered.tolist() == pytest.approx([grey] * 3, abs=2e-6)
+        assert float(ZHANG.enter(grey_of(luma, (1, 1)))) == pytest.approx(lightness, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("luma", "answer", "final"),
+    [
+        (138, (51, 116, 127), (91, 156, 166)),
+        (69, (132, 115, 71), (86, 69, 24)),
+        (52, (87, 65, 192), (53, 31, 158)),
+        (160, (76, 222, 146), (67, 212, 136)),
+    ],
+)
+def test_pixels_that_deoldify_composes(luma, answer, final):
+    """Its 8-bit Y beside the U, V of what its network answered (OpenCV), and ours in float."""
+    mean, std = (
+        torch.tensor(v).view(1, 3, 1, 1) for v in (DEOLDIFY.input_mean, DEOLDIFY.input_std)
+    )
+    grey = torch.full((1, 1, 1, 1), luma / 255)
+    said = (torch.tensor(answer).view(1, 3, 1, 1) / 255 - mean) / std
+    y, matrix = grey[0, 0].numpy(), MATRICES["bt470bg"]
+    cb, cr = ab_to_cbcr(DEOLDIFY.leave(said, grey)[0].numpy(), y, matrix)
+    rgb = rgb_of_ycbcr(y, cb, cr, matrix)[0, 0] * 255
+    assert np.abs(rgb - final).max() < 1.6
+
+
+@pytest.mark.parametrize(
+    ("lightness", "ab", "final"),
+    [
+        (60.8521, (21.3847, 2.5615), (185, 133, 143)),
+        (31.4209, (23.9564, 9.4104), (112, 58, 60)),
+        (60.8822, (13.2757, -27.4015), (0.56906 * 255, 0.55409 * 255, 0.76543 * 255)),
+        (79.4676, (-29.0538, 33.9736), (0.64232 * 255, 0.82444 * 255, 0.51758 * 255)),
+    ],
+    ids=["ddcolor", "ddcolor", "zhang", "zhang"],
+)
+def test_pixels_that_ddcolor_and_zhang_compose(lightness, ab, final):
+    """Their a*, b* mean to us what they mean to OpenCV and to scikit-image.
+
+    There L* is kept, and with it the video's Y' moves by up to 29 of 255; here Y' is kept and L*
+    gives way (`ab_to_cbcr`), so results are compared before that.
+    """
+    rgb = lab_to_rgb(torch.tensor(lightness).view(1, 1, 1, 1), torch.tensor(ab).view(1, 2, 1, 1))
+    assert np.abs(rgb.flatten().numpy() * 255 - final).max() < 0.6
 
 
 def test_size_of_a_wide_picture_is_squeezed_to_a_square():

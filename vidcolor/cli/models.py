@@ -125,6 +125,9 @@ def pull(
                 ),
                 force=force,
             )
+        except KeyboardInterrupt as stop:
+            stop.add_note("what has come is kept, and the same command goes on from there")
+            raise
         finally:
             console.end_progress(label)
         record = record_of(path)

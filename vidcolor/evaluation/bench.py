@@ -68,7 +68,8 @@ class Bench:
             }
             self._looks.append(Look(colorizer, wanted.vividness, wanted.saturation))
             name = _free_name(name, done.rows)
-            done.rows.append(Row(name, "model", facts, reliability=Reliability()))
+            reliability = Reliability() if colorizer.has_confidence else None
+            done.rows.append(Row(name, "model", facts, reliability=reliability))
         for folder in folders:
             name = _free_name(folder.folder.resolve().name, done.rows)
             done.rows.append(Row(name, "results", {"folder": str(folder.folder)}))
@@ -113,9 +114,9 @@ class Bench:
         self._done.showcase.offer(case.index, case.original.name, judged - values[0], panels)
 
     def _follow_hints(self, look: Look, row: Row, batch: Sequence[Case]) -> None:
-        """PSNR with more and more true hints."""
+        """PSNR with more and more true hints, of generators that have learnt to spread them."""
         counts = self._done.options.hint_counts
-        if not counts:
+        if not counts or not look.colorizer.accepts_hints:
             return
         row.hinted.setdefault(0, []).extend(s.psnr for s in row.scores[-len(batch) :])
         truths, names = [c.truth for c in batch], [c.original.name for c in batch]

@@ -109,7 +109,8 @@ def _pull_locked(entry: Entry, place_for: Path, report: Report) -> Path:
         keep_record(target, record)
         place(partial, target, force=True)
         forget(entry.name, but=target)
-        _notes_of(partial).unlink(missing_ok=True)
+        for leftover in place_for.glob(f".{entry.name}.*.part*"):  # other mirrors' as well
+            leftover.unlink()
         return target
     raise DownloadError(_by_hand(entry, place_for, refusals))
 

@@ -96,7 +96,8 @@ def path_of(model: str) -> Path:
     """
     if model in PACKAGED:
         return packaged_file(PACKAGED[model].file)
-    if "/" in model or os.sep in model or Path(model).suffix in registry.SUFFIXES:
+    is_path = "/" in model or os.sep in model or Path(model).suffix in registry.SUFFIXES
+    if is_path or Path(model).is_file():
         return Path(model)
     return registry.locate(model)
 

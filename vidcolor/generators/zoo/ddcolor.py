@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
+from vidcolor.generators.efficientnet import IMAGENET_MEAN, IMAGENET_STD
 from vidcolor.generators.zoo.convnext import ConvNeXt
 from vidcolor.generators.zoo.precision import dtype_of
 from vidcolor.generators.zoo.unet import PixelShuffle, WideBlock
@@ -29,7 +30,6 @@ SIZES = {
 """Depths and widths of the encoder's stages."""
 _WIDTH, _QUERIES, _HEADS, _LAYERS, _SCALES = 256, 100, 8, 9, 3
 _HIDDEN = 2048
-_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class _Attention(nn.Module):
@@ -218,8 +218,8 @@ class DDColor(nn.Module):
 
     def __init__(self, size: Literal["tiny", "large"]) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(_IMAGENET_MEAN).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(_IMAGENET_STD).view(1, 3, 1, 1))
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
         self.encoder = _Encoder(size)
         self.decoder = _Decoder(SIZES[size][1])
         self.refine_net = nn.Sequential(nn.Sequential(nn.Conv2d(_QUERIES + 3, 2, 1)))
