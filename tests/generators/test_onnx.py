@@ -137,6 +137,32 @@ def test_one_size_only(tmp_path):
         load_generator(str(path), "cpu", size=256)
 
 
+def test_a_sidecar_belongs_to_the_digest(tmp_path):
+    path = painting(tmp_path / "p.onnx", (1, 1))
+    digests = []
+    for unit in (1.0, 2.0):
+        (tmp_path / "p.onnx.toml").write_text(f"size = 64\noutput_unit = {unit}\n")
+        digests.append(load_generator(str(path), "cpu").digest)
+    assert digests[0] != digests[1]
+
+
+def test_a_sidecar_that_does_not_fit(tmp_path):
+    path = painting(tmp_path / "p.onnx", (1, 1))
+    (tmp_path / "p.onnx.toml").write_text('size = 64\ninput = "grey"\n')
+    with pytest.raises(WeightsError, match="takes 3 channels, not 1"):
+        load_generator(str(path), "cpu")
+
+
+def test_what_fails_on_a_picture_says_so(tmp_path):
+    """It says that it takes any size, and takes one."""
+    node = helper.make_node("Add", ["x", "only"], ["y"])
+    shape = ("n", 3, "h", "w")
+    path = saved(tmp_path / "p.onnx", [node], shape, shape, [("only", np.zeros((1, 3, 48, 48)))])
+    (tmp_path / "p.onnx.toml").write_text('size = 64\noutput = "rgb"\n')
+    with pytest.raises(WeightsError, match=r"p\.onnx: fails on 64x64 pixels"):
+        load_generator(str(path), "cpu")(grey_luma(0.5))
+
+
 @pytest.mark.parametrize("content", [b"", b"<html>", b"no model", b"\x08\x0a\x12"])
 def test_files_that_are_no_onnx(tmp_path, content):
     path = tmp_path / "bad.onnx"

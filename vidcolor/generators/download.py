@@ -19,7 +19,15 @@ from urllib.parse import urlsplit
 from vidcolor import __version__
 from vidcolor.errors import BusyError, DownloadError, OutputError
 from vidcolor.files import describe_os_error, place, sync
-from vidcolor.generators.registry import Record, Source, folder, forget, installed, keep_record
+from vidcolor.generators.registry import (
+    Record,
+    Source,
+    drop_record,
+    folder,
+    forget,
+    installed,
+    keep_record,
+)
 
 if TYPE_CHECKING:
     from vidcolor.generators.registry import Entry
@@ -30,7 +38,7 @@ Report = Callable[[int, int | None], None]
 STALL_S = 30.0
 """How long a server may say nothing."""
 TRIES = 4
-"""Of one address, each going on where the one before stopped."""
+"""Of one address, each going on where the one before stopped; those that get far do not count."""
 PAUSE_S = 1.0
 """Before the second try; doubled each time."""
 _BLOCK = 1 << 18
@@ -106,8 +114,9 @@ def _pull_locked(entry: Entry, place_for: Path, report: Report) -> Path:
             commercial=entry.commercial,
         )
         sync(partial)
-        keep_record(target, record)
+        drop_record(target)  # of what had the name before: nothing known is better than wrong
         place(partial, target, force=True)
+        keep_record(target, record)
         forget(entry.name, but=target)
         for leftover in place_for.glob(f".{entry.name}.*.part*"):  # other mirrors' as well
             leftover.unlink()
@@ -122,20 +131,24 @@ def _fetch(source: Source, partial: Path, report: Report) -> str:
         _BrokenError: it broke off again and again; what has come is kept.
         _RefusedError: this address does not have it; nothing is kept.
     """
-    for attempt in range(TRIES):
-        if attempt:
-            time.sleep(PAUSE_S * 2 ** (attempt - 1))
-        before = partial.stat().st_size if partial.exists() else 0
+    failures = 0
+    while True:
+        before = _size_of(partial)
         try:
             _receive(source, partial, report)
             break
         except _BrokenError as error:
-            broken = error
-            now = partial.stat().st_size if partial.exists() else 0
-            if attempt == TRIES - 1:
-                came = f"; {now} bytes have come and are kept, go on with the same command"
-                raise _BrokenError(f"{broken}{came if now > before or now else ''}") from None
+            have = _size_of(partial)
+            failures = 1 if have - before >= _BLOCK else failures + 1
+            if failures == TRIES:
+                kept = f"; {have} bytes have come and are kept, go on with the same command"
+                raise _BrokenError(f"{error}{kept if have else ''}") from None
+        time.sleep(PAUSE_S * 2 ** (failures - 1))
     return _checked(source, partial)
+
+
+def _size_of(partial: Path) -> int:
+    return partial.stat().st_size if partial.exists() else 0
 
 
 def _checked(source: Source, partial: Path) -> str:
@@ -168,7 +181,7 @@ def _checked(source: Source, partial: Path) -> str:
 
 def _receive(source: Source, partial: Path, report: Report) -> None:
     """What is still missing of a file, appended to what there is."""
-    have = partial.stat().st_size if partial.exists() else 0
+    have = _size_of(partial)
     if source.bytes is not None and have == source.bytes:
         return
     request = urllib.request.Request(

@@ -62,6 +62,7 @@ def import_weights(
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{target.parent}: {describe_os_error(error)}") from error
+    registry.drop_record(target)
     with published(target) as partial:
         write(partial)
         digest, size = _digest_of(partial), partial.stat().st_size

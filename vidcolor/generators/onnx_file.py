@@ -8,7 +8,9 @@ answers.
 from __future__ import annotations
 
 import hashlib
+import threading
 import tomllib
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +21,7 @@ import torch
 from vidcolor.errors import UsageError, VidcolorError, WeightsError
 from vidcolor.generators.adapted import AdaptedGenerator, sized
 from vidcolor.generators.convention import DDCOLOR, DEOLDIFY_ONNX, MAX_SIZE, Convention
-from vidcolor.generators.weights import read_file, what_instead
+from vidcolor.generators.weights import check_kept, read_file, what_instead
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,11 +67,18 @@ class _Ports(NamedTuple):
 class OnnxNetwork:
     """A session, called like a network: tensors in, the first output out. Thread-safe."""
 
-    def __init__(self, session: Any, ports: _Ports) -> None:
-        self.session, self.ports = session, ports
+    def __init__(self, path: Path, session: Any, ports: _Ports) -> None:
+        self.path, self.session, self.ports = path, session, ports
+        # Only the CPU's provider lets several threads in.
+        on_cpu = session.get_providers()[0] == PROVIDERS["cpu"]
+        self._turn: AbstractContextManager[Any] = nullcontext() if on_cpu else threading.Lock()
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """Run it; inputs in the file's order."""
+        """Run it; inputs in the file's order.
+
+        Raises:
+            WeightsError: it cannot be computed.
+        """
         if self.ports.pictures == 1 and len(inputs[0]) > 1:
             return torch.cat(
                 [self(*one) for one in zip(*(torch.split(x, 1) for x in inputs), strict=True)]
@@ -78,7 +87,15 @@ class OnnxNetwork:
             name: np.ascontiguousarray(x.numpy(), dtype=self.ports.dtype)
             for name, x in zip(self.ports.inputs, inputs, strict=True)
         }
-        (answer,) = self.session.run(self.ports.outputs[:1], given)
+        try:
+            with self._turn:
+                (answer,) = self.session.run(self.ports.outputs[:1], given)
+        except Exception as error:  # ONNX Runtime's own kinds have no common base but this
+            high, wide = inputs[0].shape[2:]
+            raise WeightsError(
+                f"{self.path}: fails on {wide}x{high} pixels ({_reason(error)}); say in"
+                f" {self.path.name}{SIDECAR} what sizes it takes"
+            ) from None
         return torch.from_numpy(np.asarray(answer, dtype=np.float32))
 
 
@@ -96,16 +113,21 @@ def load_onnx(path: Path, device: str = "auto", size: int | None = None) -> Adap
         VidcolorError: ONNX Runtime is not installed.
     """
     data = read_file(path)
-    session = _session(path, data, device)
     digest = hashlib.sha256(data).hexdigest()
+    check_kept(path, digest)
+    session = _session(path, data, device)
     del data
     ports = _ports_of(path, session)
-    network = OnnxNetwork(session, ports)
+    network = OnnxNetwork(path, session, ports)
     found = session.get_modelmeta().custom_metadata_map
-    convention = _stated(path, found) or _recognised(path, network)
+    stated = _stated(path, found)
+    convention = stated or _recognised(path, network)
+    if stated is not None and METADATA not in found:  # what a sidecar says shapes the result
+        digest = hashlib.sha256(f"{digest} {stated.to_json()}".encode()).hexdigest()
     convention = sized(_as_shaped(convention, ports), size, path.stem)
     hints = found.get(HINTS) == "1"
     _check_ports(path, ports, hints)
+    _check_channels(path, ports, convention)
     return AdaptedGenerator(network, convention, path.stem, digest, "cpu", hints)
 
 
@@ -149,6 +171,7 @@ def _session(path: Path, data: bytes, device: str) -> Any:
     # Frames run side by side, each in a thread of its own; see `Predictor`.
     settings.intra_op_num_threads = settings.inter_op_num_threads = 1
     settings.use_deterministic_compute = True
+    settings.enable_mem_pattern = kind != "directml"
     options = {"device_id": str(number)} if kind in ("cuda", "tensorrt", "directml") else {}
     providers: list[Any] = [(PROVIDERS[kind], options)]
     if kind == "tensorrt":
@@ -158,10 +181,9 @@ def _session(path: Path, data: bytes, device: str) -> Any:
     try:
         return onnxruntime.InferenceSession(data, settings, providers=providers)
     except Exception as error:  # ONNX Runtime's own kinds have no common base but this
-        what = str(error).strip().splitlines()[-1][:200] if str(error).strip() else "no reason"
         raise WeightsError(
-            f"{path}: ONNX Runtime cannot load it ({what}); fetch it again, or use a newer"
-            " ONNX Runtime"
+            f"{path}: ONNX Runtime cannot load it ({_reason(error)}); fetch it again, or use a"
+            " newer ONNX Runtime"
         ) from None
 
 
@@ -189,6 +211,24 @@ def _check_ports(path: Path, ports: _Ports, hints: bool) -> None:
             f"{path}: takes {len(ports.inputs)} inputs ({', '.join(ports.inputs)}); only files that"
             " vidcolor exported may take more than a picture"
         )
+
+
+def _check_channels(path: Path, ports: _Ports, convention: Convention) -> None:
+    axis = 3 if convention.layout == "nhwc" else 1
+    wanted = 3 if convention.input == "rgb" else 1, 2 if convention.output == "ab" else 3
+    for number, found, what in zip(
+        wanted, (ports.shape[axis], ports.channels[axis]), ("takes", "gives"), strict=True
+    ):
+        if found is not None and found != number:
+            raise WeightsError(
+                f"{path}: {what} {found} channels, not {number}; mend {path.name}{SIDECAR}"
+            )
+
+
+def _reason(error: Exception) -> str:
+    """The last line of what ONNX Runtime says."""
+    lines = str(error).strip().splitlines()
+    return lines[-1][:200] if lines else type(error).__name__
 
 
 def _stated(path: Path, found: dict[str, str]) -> Convention | None:
@@ -233,7 +273,7 @@ def _answers_in_bytes(network: OnnxNetwork) -> bool:
     ramp = torch.linspace(0, 255, width).expand(1, 3, height, width)
     try:
         answer = network(ramp)
-    except Exception:  # ONNX Runtime's own kinds have no common base but this
+    except WeightsError:
         return False
     return bool(answer.min() > -64) and 8 < float(answer.max()) < 320
 

@@ -165,13 +165,18 @@ def keep_record(path: Path, record: Record) -> None:
         partial.write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
 
 
+def drop_record(path: Path) -> None:
+    """Know nothing of a file any more."""
+    _record_path(path).unlink(missing_ok=True)
+
+
 def forget(name: str, but: Path) -> None:
     """Remove other files of a name, as after the same was fetched in another form."""
     for suffix in SUFFIXES:
         other = but.with_name(name + suffix)
         if other != but and other.is_file():
             other.unlink()
-            _record_path(other).unlink(missing_ok=True)
+            drop_record(other)
 
 
 def _record_path(path: Path) -> Path:

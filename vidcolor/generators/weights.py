@@ -122,7 +122,7 @@ def read_weights(model: str) -> Weights:
     if model in PACKAGED:
         return read_packaged(PACKAGED[model])
     path = path_of(model)
-    return _load(path, name=path.stem, must_be=_kept_digest(path))
+    return _load(path, path.stem)
 
 
 def read_packaged(packaged: PackagedWeights) -> Weights:
@@ -131,35 +131,42 @@ def read_packaged(packaged: PackagedWeights) -> Weights:
     Raises:
         WeightsError: missing, unreadable, or not what the digest says.
     """
-    advice = "reinstall vidcolor, or give the path to use it as it is"
-    file = packaged_file(packaged.file)
-    return _load(file, packaged.name, packaged.sha256, advice)
+    return _load(packaged_file(packaged.file), packaged.name, packaged)
 
 
-def _kept_digest(path: Path) -> str | None:
-    """What a cached file's digest was when it came; None of files that are elsewhere."""
-    if path.parent != registry.folder():
-        return None
-    record = registry.record_of(path)
-    return record.sha256 if record else None
+def check_kept(path: Path, digest: str) -> None:
+    """Hold the digest of a file in the cache against that with which it came, if it is known.
+
+    Raises:
+        WeightsError: it is another.
+    """
+    record = registry.record_of(path) if path.parent == registry.folder() else None
+    if record is not None:
+        advice = (
+            f"fetch it again with `vidcolor models pull --force {path.stem}`, or import it again"
+        )
+        _check(path, digest, record.sha256, advice)
 
 
-def _load(
-    path: Path,
-    name: str,
-    must_be: str | None = None,
-    advice: str = "fetch it again with `vidcolor models pull --force`, or import it again",
-) -> Weights:
-    # Read once: what was hashed is what is used, even if the file changes meanwhile.
-    data = read_file(path)
-    digest = hashlib.sha256(data).hexdigest()
-    if must_be and digest != must_be:
+def _check(path: Path, digest: str, must_be: str, advice: str) -> None:
+    if digest != must_be:
         raise WeightsError(
             f"{path}: damaged or replaced: its SHA-256 is {digest[:12]}…, not"
             f" {must_be[:12]}…; {advice}"
         )
+
+
+def _load(path: Path, name: str, packaged: PackagedWeights | None = None) -> Weights:
+    # Read once: what was hashed is what is used, even if the file changes meanwhile.
+    data = read_file(path)
+    digest = hashlib.sha256(data).hexdigest()
+    if packaged is None:
+        check_kept(path, digest)
+    else:
+        advice = "reinstall vidcolor, or give the path to use it as it is"
+        _check(path, digest, packaged.sha256, advice)
     metadata, tensors = _parse(path, data)
-    if not {"config", "architecture"} & metadata.keys() and name != ENCODER.name:
+    if packaged is None and not {"config", "architecture"} & metadata.keys():
         metadata, tensors = _adopted(path, metadata, tensors)
     return Weights(name, path, digest, metadata, tensors)
 
