@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from published import NUM_KEYS, layout, picture, state_dict
+from safetensors.torch import save_file
 
 from vidcolor.colour.chroma import ab_to_cbcr
 from vidcolor.colour.lab import lab_to_rgb
@@ -363,6 +364,13 @@ def test_a_bit_that_flipped(eccv16, tmp_path):
     path = tmp_path / "flipped.pth"
     path.write_bytes(data)
     with pytest.raises(WeightsError, match="check sums do not fit"):
+        load_generator(str(path), "cpu", "fp32")
+
+
+def test_a_network_of_the_future(tmp_path):
+    path = tmp_path / "x.safetensors"
+    save_file({"w": torch.zeros(1)}, path, {"architecture": "eccv36"})
+    with pytest.raises(WeightsError, match="called eccv36"):
         load_generator(str(path), "cpu", "fp32")
 
 

@@ -10,7 +10,7 @@ import torch
 
 from vidcolor.errors import UsageError
 from vidcolor.generators.architectures import ARCHITECTURES, built, fitting
-from vidcolor.generators.base import Hints, Prediction
+from vidcolor.generators.base import Hints, Prediction, check_inputs
 from vidcolor.generators.convention import MAX_SIZE, grey_of, resized
 from vidcolor.generators.hint_grid import dithered, on_grid
 
@@ -73,10 +73,7 @@ class AdaptedGenerator:
             ValueError: luma is not (N, 1, H, W) with H and W of at least 1, or hints are for
                 another number of pictures.
         """
-        if luma.ndim != 4 or luma.shape[1] != 1 or 0 in luma.shape:
-            raise ValueError(f"luma must be (N, 1, H, W), not {tuple(luma.shape)}")
-        if hints is not None and len(hints.ab) != len(luma):
-            raise ValueError(f"hints for {len(hints.ab)} pictures do not suit {len(luma)}")
+        check_inputs(luma, hints)
         height, width = luma.shape[-2:]
         size = self.convention.working_size(height, width)
         grey = self.convention.padded(grey_of(luma.to(self.device, torch.float32), size))

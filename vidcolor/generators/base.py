@@ -43,6 +43,19 @@ class Hints:
             raise ValueError(f"density must be {(a[0], 1, a[2], a[3])}, not {tuple(d)}")
 
 
+def check_inputs(luma: Tensor, hints: Hints | None) -> None:
+    """What every generator asks of its inputs.
+
+    Raises:
+        ValueError: luma is not (N, 1, H, W) with H and W of at least 1, or hints are for another
+            number of pictures.
+    """
+    if luma.ndim != 4 or luma.shape[1] != 1 or 0 in luma.shape:
+        raise ValueError(f"luma must be (N, 1, H, W), not {tuple(luma.shape)}")
+    if hints is not None and len(hints.ab) != len(luma):
+        raise ValueError(f"hints for {len(hints.ab)} pictures do not suit {len(luma)}")
+
+
 class Generator(Protocol):
     """Predicts a*, b* from L*: the one thing that differs between colorizers.
 

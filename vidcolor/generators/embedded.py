@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 
 from vidcolor.colour.bins import calibrated, colour_of, enlivened
 from vidcolor.errors import UsageError, WeightsError
-from vidcolor.generators.base import Hints, Prediction
+from vidcolor.generators.base import Hints, Prediction, check_inputs
 from vidcolor.generators.convention import MAX_SIZE
 from vidcolor.generators.hint_grid import on_grid
 from vidcolor.generators.network import ALIGNMENT, STRIDE, EmbeddedNetwork, NetworkConfig
@@ -77,10 +77,7 @@ class EmbeddedGenerator:
             ValueError: luma is not (N, 1, H, W) with H and W of at least 1, hints are for another
                 number of pictures, or vividness is not in [0, 1].
         """
-        if luma.ndim != 4 or luma.shape[1] != 1 or 0 in luma.shape:
-            raise ValueError(f"luma must be (N, 1, H, W), not {tuple(luma.shape)}")
-        if hints is not None and len(hints.ab) != len(luma):
-            raise ValueError(f"hints for {len(hints.ab)} pictures do not suit {len(luma)}")
+        check_inputs(luma, hints)
         height, width = luma.shape[-2:]
         grid = ceil(height / STRIDE), ceil(width / STRIDE)
         # The edge repeated, not mirrored: that works from one pixel up.

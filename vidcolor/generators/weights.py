@@ -168,7 +168,19 @@ def _load(path: Path, name: str, packaged: PackagedWeights | None = None) -> Wei
     metadata, tensors = _parse(path, data)
     if packaged is None and not {"config", "architecture"} & metadata.keys():
         metadata, tensors = _adopted(path, metadata, tensors)
+    if "architecture" in metadata:
+        _check_known(path, metadata["architecture"])
     return Weights(name, path, digest, metadata, tensors)
+
+
+def _check_known(path: Path, architecture: str) -> None:
+    from vidcolor.generators.architectures import ARCHITECTURES
+
+    if architecture not in ARCHITECTURES:
+        raise WeightsError(
+            f"{path}: weights of a network called {architecture}, which this vidcolor does not"
+            " know; use a newer one"
+        )
 
 
 def _adopted(
