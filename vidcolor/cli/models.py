@@ -83,7 +83,12 @@ def show(
 
 @models.command()
 def pull(
-    names: Annotated[list[str], typer.Argument(metavar="NAME…", show_default=False)],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME…", help="As `vidcolor models list` has them.", show_default=False
+        ),
+    ],
     force: Annotated[bool, typer.Option("--force", "-f", help="Fetch again what is here.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
     json_lines: Annotated[bool, _JSON] = False,
@@ -188,8 +193,13 @@ def import_model(
 
 @models.command()
 def export(
-    name: Annotated[str, typer.Argument(metavar="MODEL", show_default=False)],
-    out: Annotated[Path, typer.Argument(metavar="OUT.onnx", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="As --model of `vidcolor colorize`.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The file.", show_default=False)],
     vividness: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="Written into the file, for embedded and its like."),
