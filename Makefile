@@ -27,8 +27,9 @@ lint: $(VENV)/installed
 types: $(VENV)/installed
 	$(BIN)/mypy
 
+# Two files at a time; a file stays together, as its tests share what was dear to make.
 unit: $(VENV)/installed
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 venv: $(VENV)/installed
 
