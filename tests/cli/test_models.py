@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 from published import state_dict
 
+from vidcolor.generators import download
+
 SAMPLES = Path(__file__).parents[2] / "samples"
 
 
@@ -66,6 +68,17 @@ def test_pull_without_a_network(vidcolor, home, monkeypatch):
     assert str(home / "far.pth") in run.err[0] and "0" * 64 in run.err[0]
     run = vidcolor("models", "pull", "nosuch")
     assert run.code == 2 and "no model that can be fetched" in run.err[0]
+
+
+def test_what_is_kept_is_said_when_stopped(vidcolor, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(download, "pull", interrupted)
+    run = vidcolor("models", "pull", "eccv16")
+    assert run.code == 130
+    kept = "what has come is kept, and the same command goes on from there"
+    assert run.err == [f"vidcolor: stopped; {kept}"]
 
 
 def test_a_malicious_file(vidcolor, tmp_path):

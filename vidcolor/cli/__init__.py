@@ -10,6 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import typer
+from typer.core import TyperGroup
 
 from vidcolor import __version__
 from vidcolor.cli.colorize import colorize
@@ -34,8 +35,28 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 TRACEBACK = "VIDCOLOR_TRACEBACK"
 """Environment variable: set to 1, faults in vidcolor itself show where they happened."""
 
+
+class _StoppedError(BaseException):
+    """Ctrl-C on its way out, with its notes of what is kept: Typer would drop them."""
+
+
+class _Interruptible(TyperGroup):
+    """Commands whose interruption reaches `run` as it was."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            stopped = _StoppedError()
+            for note in getattr(stop, "__notes__", []):
+                stopped.add_note(note)
+            raise stopped from stop
+
+
 app = typer.Typer(
     name="vidcolor",
+    cls=_Interruptible,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -112,7 +133,7 @@ def run(arguments: Sequence[str]) -> int:
     stopped = "stopped; no unfinished file is left behind"
     try:
         code = app(list(arguments), prog_name="vidcolor", standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort) as stop:
+    except (_StoppedError, KeyboardInterrupt, typer.Abort) as stop:
         code = INTERRUPTED
         kept = getattr(stop, "__notes__", [])
         stopped = "; ".join(["stopped", *kept]) if kept else stopped

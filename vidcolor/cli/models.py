@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from vidcolor.cli.console import Console
 from vidcolor.errors import UsageError, VidcolorError
+from vidcolor.progress import Progress
 
 if TYPE_CHECKING:
     from vidcolor.generators.registry import Shown
@@ -105,7 +107,6 @@ def pull(
     """
     from vidcolor.generators.download import pull as fetch
     from vidcolor.generators.registry import PACKAGED, known, record_of
-    from vidcolor.progress import Progress
 
     console = Console(quiet=quiet, json_lines=json_lines)
     entries = known()
@@ -123,13 +124,7 @@ def pull(
             console.warn(f"{_NOT_COMMERCIAL} ({entry.licence})", name)
         label = Path(name)
         try:
-            path = fetch(
-                entry,
-                lambda done, total, label=label: console.progress(  # type: ignore[misc]
-                    Progress(label, "fetch", done, total)
-                ),
-                force=force,
-            )
+            path = fetch(entry, partial(_report, console, label), force=force)
         except KeyboardInterrupt as stop:
             stop.add_note("what has come is kept, and the same command goes on from there")
             raise
@@ -145,6 +140,10 @@ def pull(
                 f" {record.sha256}",
                 name,
             )
+
+
+def _report(console: Console, label: Path, done: int, total: int | None) -> None:
+    console.progress(Progress(label, "fetch", done, total))
 
 
 @models.command("import")

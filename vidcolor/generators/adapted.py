@@ -133,7 +133,7 @@ def load_adapted(
     network = built(kind, fitting(kind, weights.tensors, weights.path))
     weights.tensors.clear()  # or they would stay beside what is made of them
     if precision != "fp32":
-        network.lower_precision(_DTYPES[precision])  # type: ignore[operator]
+        network.lower_precision(_DTYPES[precision])
     # torch's stubs leave out this keyword.
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return AdaptedGenerator(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 
 from vidcolor.errors import WeightsError
 from vidcolor.generators.convention import DDCOLOR, DEOLDIFY, ZHANG, Convention
@@ -20,17 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-
-class Network(Protocol):
-    """What every network here can do besides what `torch.nn.Module` can."""
-
-    def __call__(self, *inputs: Tensor) -> Tensor:
-        """See the network's own forward."""
-        ...
-
-    def lower_precision(self, dtype: torch.dtype) -> None:
-        """Let all but the last steps compute in dtype."""
-        ...
+    from vidcolor.generators.zoo.precision import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +30,8 @@ class Architecture:
     """As files name it in their metadata, e.g. ``deoldify-wide``."""
     title: str
     """What people call it."""
-    build: Callable[[], Any] = field(repr=False)
-    """Makes a `Network` that is an `nn.Module`."""
+    build: Callable[[], Network] = field(repr=False)
+    """Makes it."""
     convention: Convention
     telling: tuple[str, tuple[int, ...]]
     """A key that no other kind has, or none with this shape."""
@@ -153,18 +142,17 @@ def fitting(kind: Architecture, tensors: dict[str, Tensor], path: Path) -> dict[
     return given
 
 
-def built(kind: Architecture, tensors: dict[str, Tensor]) -> nn.Module:
+def built(kind: Architecture, tensors: dict[str, Tensor]) -> Network:
     """The network with weights from `fitting`, for inference: float32, on the CPU."""
     network = empty(kind)
     network.load_state_dict(tensors, strict=True, assign=True)
     return network.eval().requires_grad_(False)
 
 
-def empty(kind: Architecture) -> nn.Module:
+def empty(kind: Architecture) -> Network:
     """A network of a kind without weights, on the meta device: nothing is allocated."""
     with torch.device("meta"):
-        network: nn.Module = kind.build()
-    return network
+        return kind.build()
 
 
 def _and_others(keys: list[str]) -> str:

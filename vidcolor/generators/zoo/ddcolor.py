@@ -15,7 +15,7 @@ from torch import nn
 
 from vidcolor.generators.efficientnet import IMAGENET_MEAN, IMAGENET_STD
 from vidcolor.generators.zoo.convnext import ConvNeXt
-from vidcolor.generators.zoo.precision import dtype_of
+from vidcolor.generators.zoo.precision import Network, dtype_of
 from vidcolor.generators.zoo.unet import PixelShuffle, WideBlock
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ class _Decoder(nn.Module):
         return maps
 
 
-class DDColor(nn.Module):
+class DDColor(Network):
     """Grey as RGB -> a*, b*; ``tiny`` on ConvNeXt-T, ``large`` on ConvNeXt-L.
 
     Some published files also have a norm and a classifier of the encoder's own

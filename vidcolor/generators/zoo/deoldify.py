@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import nn
 
-from vidcolor.generators.zoo.precision import dtype_of
+from vidcolor.generators.zoo.precision import Network, dtype_of
 from vidcolor.generators.zoo.resnet import ResNetBody, resnet34, resnet101
 from vidcolor.generators.zoo.unet import DeepBlock, PixelShuffle, WideBlock, conv_layer
 
@@ -37,7 +37,7 @@ class _Residual(nn.Module):
         return x + inner
 
 
-class DeOldify(nn.Module):
+class DeOldify(Network):
     """Grey as RGB -> RGB, both normalised by ImageNet's mean and deviation.
 
     A U-Net on a ResNet: ResNet-101 with blocks of one wide convolution (``wide``: the published

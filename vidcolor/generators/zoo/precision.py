@@ -1,12 +1,19 @@
-"""Which type a part of a network computes in."""
+"""What all networks here have in common: which parts compute how finely."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from abc import ABC, abstractmethod
 
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
+import torch
+from torch import nn
+
+
+class Network(nn.Module, ABC):
+    """A network whose steps before the last can be made coarser, and faster."""
+
+    @abstractmethod
+    def lower_precision(self, dtype: torch.dtype) -> None:
+        """Let all but the last steps compute in dtype."""
 
 
 def dtype_of(part: nn.Module) -> torch.dtype:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from vidcolor.generators.zoo.precision import dtype_of
+from vidcolor.generators.zoo.precision import Network, dtype_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +36,7 @@ def _up(before: int, after: int) -> nn.ConvTranspose2d:
     return nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)
 
 
-class Eccv16(nn.Module):
+class Eccv16(Network):
     """L* -> a*, b*: Zhang, Isola & Efros, "Colorful Image Colorization", ECCV 2016.
 
     Predicts a distribution over 313 bins of a*, b* at stride 4; the colour is its mean.
@@ -80,7 +80,7 @@ class Eccv16(nn.Module):
         self.model_out.float()
 
 
-class Siggraph17(nn.Module):
+class Siggraph17(Network):
     """L* and hints -> a*, b*: Zhang et al., "Real-Time User-Guided Image Colorization with Learned
     Deep Priors", SIGGRAPH 2017.
 
