@@ -13,7 +13,7 @@ demo: $(VENV)/installed
 		--report $(DEMO)/report.html --report $(DEMO)/report.json
 	$(BIN)/vidcolor compare samples/reel.mkv $(DEMO)/reel.mkv -o $(DEMO)/sheet.png --force
 	@echo
-	@echo "the film in colour   $(DEMO)/reel.mkv"
+	@echo "the film in color   $(DEMO)/reel.mkv"
 	@echo "before and after     $(DEMO)/sheet.png"
 	@echo "report               $(DEMO)/report.html"
 

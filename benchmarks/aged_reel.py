@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import cv2
 import numpy as np
 
+from vidcolor.media.decode import FilmReader
 from vidcolor.media.probe import probe
-from vidcolor.media.read import FilmReader
 from vidcolor.training.degrade import grain, scratches
 
 if TYPE_CHECKING:
@@ -61,14 +61,14 @@ class Reel:
 
 
 def read_pieces(paths: list[Path]) -> list[Codes]:
-    """The single shots of clips: (N, 192, 256) uint8 grey each."""
+    """The single shots of clips: (N, 192, 256) uint8 gray each."""
     pieces = []
     for path in paths:
         video = probe(path).video
         frames = FilmReader(path, video).frames()
-        grey = np.stack([_fitted(video.coding.luma_to_unit(f.luma)) for f in frames])
-        spans = PIECES.get(path.stem, ((0, len(grey)),))
-        parts = [grey[first:last] for first, last in spans]
+        gray = np.stack([_fitted(video.coding.luma_to_unit(f.luma)) for f in frames])
+        spans = PIECES.get(path.stem, ((0, len(gray)),))
+        parts = [gray[first:last] for first, last in spans]
         pieces += [part for part in parts if len(part) >= LEAST + 4]
     return pieces
 
@@ -210,10 +210,10 @@ def _flickered(frame: Frame, gain: float, bands: NDArray[Any], offset: float) ->
 
 def _dusty(frame: Frame, rng: Generator, wear: float) -> Frame:
     for _ in range(rng.poisson(4 * wear)):
-        centre = int(rng.integers(SIZE[0])), int(rng.integers(SIZE[1]))
+        center = int(rng.integers(SIZE[0])), int(rng.integers(SIZE[1]))
         axes = tuple(int(a) for a in rng.geometric(0.4, 2))
         tone = float(rng.random() < 0.6)
-        cv2.ellipse(frame, centre, axes, rng.uniform(0, 180), 0, 360, tone, -1)
+        cv2.ellipse(frame, center, axes, rng.uniform(0, 180), 0, 360, tone, -1)
     return frame
 
 

@@ -26,11 +26,11 @@ import numpy as np
 import torch
 
 from vidcolor.generators import load_generator
-from vidcolor.generators.adapted import AdaptedGenerator
-from vidcolor.generators.architectures import ARCHITECTURES, empty
-from vidcolor.generators.export import export
-from vidcolor.generators.onnx_file import load_onnx
+from vidcolor.generators.adapter import AdaptedGenerator
+from vidcolor.generators.onnx import load_onnx
+from vidcolor.generators.onnx_export import export
 from vidcolor.generators.predictor import Predictor
+from vidcolor.generators.store.architectures import ARCHITECTURES, empty
 
 ASPECT = 16 / 9
 TORCH = ("torch fp32", "torch bf16", "torch.compile")

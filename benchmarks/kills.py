@@ -27,7 +27,7 @@ from pathlib import Path
 
 import av
 
-from vidcolor.media.ffmpeg import ffmpeg_command
+from vidcolor.media.ffmpeg_cli import ffmpeg_command
 
 HERE = str(Path(__file__).parent)
 SHOTS, SHOT_S, RATE = 4, 21, 2

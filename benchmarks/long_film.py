@@ -3,7 +3,7 @@
     python benchmarks/long_film.py [--hours 3] [--fps 25]
 
 The film is synthetic: moving shapes at 640x480 in shots of 10 s, and a tone that beeps at every
-cut. It is coloured by a generator that costs nothing, so that what is measured is everything else;
+cut. It is colored by a generator that costs nothing, so that what is measured is everything else;
 the memory of the process is read every second.
 """
 
@@ -21,15 +21,15 @@ from pathlib import Path
 import av
 import numpy as np
 
-from vidcolor.colorizer import Colorizer, Colour
-from vidcolor.film.job import colorize_film
-from vidcolor.media.ffmpeg import ffmpeg_command
+from vidcolor.colorizer import Color, Colorizer
+from vidcolor.film.pipeline import colorize_film
+from vidcolor.imaging.guided_filter import GuidedUpsampler
+from vidcolor.media.ffmpeg_cli import ffmpeg_command
 from vidcolor.options import ColorizeOptions
-from vidcolor.temporal.upsample import GuidedUpsampler
 
 
 class PlainColorizer(Colorizer):
-    """Says the same colour of everything, at once."""
+    """Says the same color of everything, at once."""
 
     def __init__(self) -> None:
         says = {"name": "plain", "digest": "0" * 64, "native_size": 64, "accepts_hints": False}
@@ -41,7 +41,7 @@ class PlainColorizer(Colorizer):
         stored = [np.ascontiguousarray(geometry.to_stored(proxy)) for proxy in proxies]
         sizes = [(max(1, p.shape[0] // 4), max(1, p.shape[1] // 4)) for p in stored]
         return [
-            Colour(np.full((2, *size), 12, np.float32), np.full(size, 0.5, np.float32), proxy)
+            Color(np.full((2, *size), 12, np.float32), np.full(size, 0.5, np.float32), proxy)
             for size, proxy in zip(sizes, stored, strict=True)
         ]
 
@@ -98,16 +98,16 @@ def measure(seconds: int, fps: int, folder: Path) -> None:
     result = colorize_film(film, out, options, colorizer=PlainColorizer(), progress=progress)
     before, after = sound_of(film), sound_of(out)
     drift = max((abs(a - b) for a, b in zip(before[0], after[0], strict=True)), default=0)
-    colour = [mib for stage, _, mib in memory if stage == "colour"]
-    tenth = max(1, len(colour) // 10)
+    color = [mib for stage, _, mib in memory if stage == "color"]
+    tenth = max(1, len(color) // 10)
     rest = {s: max(mib for stage, _, mib in memory if stage == s) for s in ("look", "join")}
     print(
         f"{seconds / 3600:5.2f} h  {result.num_frames:7d} frames   "
         f"look {1e6 * took['look'] / result.num_frames:5.0f}   "
-        f"colour {1e6 * took['colour'] / result.num_frames:6.0f}   "
+        f"color {1e6 * took['color'] / result.num_frames:6.0f}   "
         f"join {1e6 * took['join'] / result.num_frames:5.0f} us/frame   "
-        f"MiB: look {rest['look']:.0f}, colour {np.mean(colour[tenth : 2 * tenth]):.0f} "
-        f"(second tenth) {np.mean(colour[-tenth:]):.0f} (last), join {rest['join']:.0f}   "
+        f"MiB: look {rest['look']:.0f}, color {np.mean(color[tenth : 2 * tenth]):.0f} "
+        f"(second tenth) {np.mean(color[-tenth:]):.0f} (last), join {rest['join']:.0f}   "
         f"sound off by {float(drift) * 1000:.3f} ms in {after[1]} packets",
         flush=True,
     )

@@ -29,7 +29,7 @@ import cv2
 import numpy as np
 from aged_reel import MASKS, Reel, Transition, make_reel, masked, read_pieces, split_clips
 
-from vidcolor.temporal.shots import Shot, ShotDetector
+from vidcolor.shots.detector import Shot, ShotDetector
 
 KINDS = ("cut", "dissolve", "fade")
 SLACK = {"cut": 2, "dissolve": 4, "fade": 4}

@@ -3,7 +3,7 @@
     python benchmarks/stages.py [FILM]
 
 Milliseconds of wall time a frame. In the real pipeline the stages run beside each other. "Tracks,
-filling" is what steady colour takes beside flow and the generator; flow runs in two threads.
+filling" is what steady color takes beside flow and the generator; flow runs in two threads.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from typing import Any
 
 from transcode_ratio import make_film
 
-from vidcolor.colorizer import Colorizer, Colour
-from vidcolor.colour.ycbcr import Coding, recode
+from vidcolor.color.ycbcr import Coding, recode
+from vidcolor.colorizer import Color, Colorizer
 from vidcolor.film.plan import film_geometry, plan_film
-from vidcolor.film.shot_colour import ShotColorist
-from vidcolor.film.shot_list import find_shots
-from vidcolor.film.sights import analyse, sights_of
-from vidcolor.media.planes import picture_with_chroma
-from vidcolor.media.read import FilmReader
-from vidcolor.media.write import FilmWriter
+from vidcolor.media.decode import FilmReader
+from vidcolor.media.frames import picture_with_chroma
+from vidcolor.media.writer import FilmWriter
+from vidcolor.motion.flow import DisFlow
 from vidcolor.options import ColorizeOptions
-from vidcolor.temporal.flow import DisFlow
+from vidcolor.propagation.analysis_frame import analyze, sights_of
+from vidcolor.propagation.shot_colorizer import ShotColorist
+from vidcolor.shots.shot_list import find_shots
 
 FRAMES = 96
 spent: dict[str, float] = defaultdict(float)
@@ -39,7 +39,7 @@ spent: dict[str, float] = defaultdict(float)
 class TimedColorizer(Colorizer):
     """Counts what the network takes."""
 
-    def predict(self, *args: Any, **kwargs: Any) -> list[Colour]:
+    def predict(self, *args: Any, **kwargs: Any) -> list[Color]:
         """See `Colorizer.predict`."""
         with stage("generator"):
             return super().predict(*args, **kwargs)
@@ -69,19 +69,19 @@ def measure(film: Path, folder: Path) -> int:
     with stage("decode"):
         frames = list(FilmReader(film, video, "luma", None, plan.end_s).frames())
     with stage("proxy"):
-        analysed = [analyse(f, colorizer.proxy(f.luma, video.coding, geometry)) for f in frames]
+        analyzed = [analyze(f, colorizer.proxy(f.luma, video.coding, geometry)) for f in frames]
     with stage("flow"):
-        deque(sights_of(analysed, shots, DisFlow()), maxlen=0)
+        deque(sights_of(analyzed, shots, DisFlow()), maxlen=0)
     colorist = ShotColorist(colorizer, shots, geometry)
     with stage("tracks, filling"):
-        predicted = list(colorist.colour(iter(analysed)))
+        predicted = list(colorist.color(iter(analyzed)))
     spent["tracks, filling"] -= spent["generator"] + spent["flow"]
     with FilmWriter(folder / "out.mp4", plan.encoder, video) as writer:
         for item in predicted:
             frame = item.frame
             with stage("chroma"):
                 cb, cr = colorizer.chroma(
-                    item.colour, frame.luma, video.coding, matrix, layout.subsampling
+                    item.color, frame.luma, video.coding, matrix, layout.subsampling
                 )
             with stage("compose"):
                 codes = (target.chroma_to_codes(cb), target.chroma_to_codes(cr))

@@ -1,10 +1,10 @@
-"""Is the colour steady, and right? Colour clips are made grey, coloured, and compared.
+"""Is the color steady, and right? Color clips are made gray, colored, and compared.
 
     python benchmarks/temporal.py DIR                   all .mp4 of a folder
     python benchmarks/temporal.py DIR --limit 48        48 frames of each
     python benchmarks/temporal.py DIR --aged            worn first: flicker, grain, scratches
 
-Each clip is coloured twice in one run, as `colorize` does it and each frame by itself. Figures are
+Each clip is colored twice in one run, as `colorize` does it and each frame by itself. Figures are
 those of `vidcolor evaluate film`; ours over the truth's where it says truth, ours over those of
 single frames where it says frames.
 """
@@ -24,11 +24,11 @@ import av
 import numpy as np
 
 from vidcolor.colorizer import Colorizer
-from vidcolor.evaluation.evaluate_film import AGAINST, COLOURED, evaluate_film
+from vidcolor.evaluation.film import AGAINST, COLORED, evaluate_film
 from vidcolor.evaluation.film_scores import FilmScores
-from vidcolor.film.job import colorize_film
+from vidcolor.film.pipeline import colorize_film
+from vidcolor.media.decode import FilmReader
 from vidcolor.media.probe import probe
-from vidcolor.media.read import FilmReader
 from vidcolor.options import ColorizeOptions
 from vidcolor.training.degrade import grain, scratches
 
@@ -36,7 +36,7 @@ COLUMNS = ("CDC/truth", "(frames)", "warp/frames", "flicker/fr.", "dPSNR", "drif
            "(frames)", "edge F1", "(frames)", "chroma", "f/s")  # fmt: skip
 
 
-def make_grey(source: Path, target: Path, limit: int | None, aged: bool) -> Path:
+def make_gray(source: Path, target: Path, limit: int | None, aged: bool) -> Path:
     """The clip's luma as a lossless film."""
     video = probe(source).video
     rng = np.random.default_rng(5)
@@ -67,27 +67,27 @@ def judge(
     clip: Path, folder: Path, colorizer: Colorizer, limit: int | None, aged: bool
 ) -> list[float]:
     """One line of figures."""
-    grey = make_grey(clip, folder / "grey.mkv", limit, aged)
+    gray = make_gray(clip, folder / "gray.mkv", limit, aged)
     began = time.monotonic()
     archive = ColorizeOptions(purpose="archive", force=True)
-    result = colorize_film(grey, folder / "ours.mkv", archive, colorizer=colorizer)
+    result = colorize_film(gray, folder / "ours.mkv", archive, colorizer=colorizer)
     speed = result.num_frames / (time.monotonic() - began)
     alone = ColorizeOptions(purpose="archive", force=True, per_frame=True)
-    colorize_film(grey, folder / "alone.mkv", alone, colorizer=colorizer)
+    colorize_film(gray, folder / "alone.mkv", alone, colorizer=colorizer)
     scores = evaluate_film(folder / "ours.mkv", clip, folder / "alone.mkv").scores
     return [*line_of(scores), speed]
 
 
 def line_of(scores: FilmScores) -> list[float]:
     """What the table says of a clip, but for speed."""
-    ours, alone = scores.figures[COLOURED], scores.figures[AGAINST]
+    ours, alone = scores.figures[COLORED], scores.figures[AGAINST]
     return [
-        scores.beside_truth(COLOURED, "cdc"),
+        scores.beside_truth(COLORED, "cdc"),
         scores.beside_truth(AGAINST, "cdc"),
         ours.warp_error / alone.warp_error,
         ours.flicker / alone.flicker,
         ours.psnr - alone.psnr,
-        scores.beside_truth(COLOURED, "drift"),
+        scores.beside_truth(COLORED, "drift"),
         scores.beside_truth(AGAINST, "drift"),
         ours.edge_f1,
         alone.edge_f1,

@@ -1,4 +1,4 @@
-"""What colouring costs beside a plain transcode of the same file with the same encoder settings.
+"""What coloring costs beside a plain transcode of the same file with the same encoder settings.
 
     python benchmarks/transcode_ratio.py                  480p, 1080p and 4K, clean and grainy
     python benchmarks/transcode_ratio.py --long 480p      10 s against 10 min: memory is flat
@@ -23,8 +23,8 @@ import av
 import cv2
 import numpy as np
 
-from vidcolor.media.encode import ENCODER_OPTIONS
-from vidcolor.media.ffmpeg import ffmpeg_command
+from vidcolor.media.encoders import ENCODER_OPTIONS
+from vidcolor.media.ffmpeg_cli import ffmpeg_command
 
 REEL = Path(__file__).parent.parent / "samples" / "reel.mkv"
 SIZES = {"480p": (640, 480), "1080p": (1440, 1080), "1080p wide": (1920, 1080), "4K": (3840, 2160)}
@@ -96,7 +96,7 @@ def transcode(source: Path, target: Path) -> Cost:
     )  # fmt: skip
 
 
-def colour(source: Path, target: Path) -> Cost:
+def color(source: Path, target: Path) -> Cost:
     """The whole command."""
     return run(
         sys.executable, "-m", "vidcolor", "colorize", str(source), "-o", str(target), "-q", "-f"
@@ -104,9 +104,9 @@ def colour(source: Path, target: Path) -> Cost:
 
 
 def compare(name: str, film: Path, seconds: float) -> None:
-    """One row of the table: a film, transcoded and coloured."""
+    """One row of the table: a film, transcoded and colored."""
     plain = transcode(film, film.with_name("plain.mp4"))
-    ours = colour(film, film.with_name("ours.mp4"))
+    ours = color(film, film.with_name("ours.mp4"))
     frames = seconds * 25
     print(
         f"{name:<26} {frames / plain.wall_s:>9.1f} {frames / ours.wall_s:>9.1f} "

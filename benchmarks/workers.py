@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from vidcolor.media.ffmpeg import ffmpeg_command
+from vidcolor.media.ffmpeg_cli import ffmpeg_command
 
 REEL = Path(__file__).parent.parent / "samples" / "reel.mkv"
 

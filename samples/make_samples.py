@@ -42,7 +42,7 @@ LUMA_709 = np.array([0.2126, 0.7152, 0.0722], np.float32)
 # --- pictures -------------------------------------------------------------------------------------
 
 
-def grey(rgb: Array) -> Array:
+def gray(rgb: Array) -> Array:
     """BT.709 luma of an 8-bit RGB picture, 0 to 1, not rounded."""
     return (rgb.astype(np.float32) / 255) @ LUMA_709
 
@@ -50,7 +50,7 @@ def grey(rgb: Array) -> Array:
 def read_still(path: Path) -> Array:
     """A photograph, as luma."""
     with Image.open(path) as picture:
-        return grey(np.asarray(picture.convert("RGB")))
+        return gray(np.asarray(picture.convert("RGB")))
 
 
 def read_clip(path: Path) -> list[Array]:
@@ -82,7 +82,7 @@ class View:
     width: float
     tilt: float = 0.0  # degrees
 
-    def towards(self, other: View, part: float) -> View:
+    def toward(self, other: View, part: float) -> View:
         mine, theirs = np.array(self.values()), np.array(other.values())
         return View(*(mine + part * (theirs - mine)))
 
@@ -125,7 +125,7 @@ class Shot:
         part = ease(index / (self.length - 1))
         picture = self.material[min(index, len(self.material) - 1)]
         picture = cv2.GaussianBlur(picture, (0, 0), self.blur)
-        x, y = self.grid(self.start.towards(self.end, part), weave, size)
+        x, y = self.grid(self.start.toward(self.end, part), weave, size)
         x = x + self.sway * (part - 0.5) * self.depth(x, y)
         x, y = x.astype(np.float32), y.astype(np.float32)
         picture = cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
@@ -294,7 +294,7 @@ class OldFilm:
         return np.clip(self.dust(picture), 0.015, 0.985)
 
     def grain(self, picture: Array) -> Array:
-        """Silver: strongest in the middle greys, a little coarser than a pixel."""
+        """Silver: strongest in the middle grays, a little coarser than a pixel."""
         fine = cv2.GaussianBlur(self._noise(), (0, 0), 0.95) * 3.4
         coarse = cv2.GaussianBlur(self._noise(), (0, 0), 1.8) * 6.4
         strength = 0.005 + 0.020 * np.sqrt(np.clip(picture * (1 - picture), 0, 0.25))
@@ -338,7 +338,7 @@ class OldFilm:
 
 
 def falloff(size: tuple[int, int]) -> Array:
-    """A lens that darkens towards the corners."""
+    """A lens that darkens toward the corners."""
     width, height = size
     x, y = np.linspace(-1, 1, width)[None, :], np.linspace(-1, 1, height)[:, None]
     return (1 - 0.13 * (x**2 + y**2) ** 1.2 / 2**0.2).astype(np.float32)
@@ -611,13 +611,13 @@ def aged_still(shot: Shot, size: tuple[int, int], seed: int) -> Array:
     return film.age(shot.frame(0, (0.0, 0.0), size), 0)
 
 
-def grey_profile() -> bytes:
-    """A small ICC profile (version 2) for grey pictures with gamma 2.2."""
+def gray_profile() -> bytes:
+    """A small ICC profile (version 2) for gray pictures with gamma 2.2."""
 
     def tag(kind: bytes, body: bytes) -> bytes:
         return (kind + bytes(4) + body).ljust(-(-(8 + len(body)) // 4) * 4, b"\0")
 
-    name = b"Grey, gamma 2.2\0"
+    name = b"Gray, gamma 2.2\0"
     white = struct.pack(">3i", *(round(v * 65536) for v in (0.9642, 1.0, 0.8249)))
     tags = {
         b"desc": tag(b"desc", struct.pack(">I", len(name)) + name + bytes(78)),
@@ -644,7 +644,7 @@ def srgb_profile() -> bytes:
 
 
 def make_photo(packages: Path, path: Path) -> None:
-    """An old portrait: a grey JPEG with EXIF, ICC profile and resolution."""
+    """An old portrait: a gray JPEG with EXIF, ICC profile and resolution."""
     picture = read_still(packages / "skimage" / "data" / "astronaut.png")
     shot = Shot("", "", 1, View(214, 226, 350), View(214, 226, 350), blur=0.4, material=[picture])
     photo = Image.fromarray(np.rint(255 * aged_still(shot, (640, 800), 1926)).astype(np.uint8))
@@ -654,12 +654,12 @@ def make_photo(packages: Path, path: Path) -> None:
     exif[0x013B] = "NASA"
     exif[0x8298] = "Public domain"
     photo.save(
-        path, quality=82, dpi=(300, 300), exif=exif, icc_profile=grey_profile(), optimize=True
+        path, quality=82, dpi=(300, 300), exif=exif, icc_profile=gray_profile(), optimize=True
     )
 
 
 def make_sepia(packages: Path, path: Path) -> None:
-    """A sepia print as a colour scanner sees it: brown silver on paper that yellowed unevenly."""
+    """A sepia print as a color scanner sees it: brown silver on paper that yellowed unevenly."""
     picture = read_still(packages / "skimage" / "data" / "camera.png")
     shot = Shot("", "", 1, View(243, 256, 460), View(243, 256, 460), blur=0.7, material=[picture])
     luma = cv2.GaussianBlur(aged_still(shot, (384, 416), 1893), (0, 0), 0.6)[..., None]
@@ -678,7 +678,7 @@ SCAN_FIRST = 86_400  # frame number of 01:00:00:00 at 24 frames a second
 
 
 def dpx_header(number: int, name: str) -> bytes:
-    """SMPTE 268M version 1.0: grey, 10 bits, three samples in a 32-bit word, big-endian."""
+    """SMPTE 268M version 1.0: gray, 10 bits, three samples in a 32-bit word, big-endian."""
     width, height = SCAN_SIZE
     size = 2048 + height * dpx_row_bytes()
     header = bytearray(2048)

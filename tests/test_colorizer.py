@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from vidcolor import ColorizeOptions, Colorizer
+from vidcolor.color.ycbcr import MATRICES, Coding
 from vidcolor.colorizer import Geometry
-from vidcolor.colour.ycbcr import MATRICES, Coding
 from vidcolor.errors import UsageError
 
 
@@ -23,21 +23,21 @@ def picture(height: int, width: int) -> np.ndarray:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_array_in_array_out(colorizer: Colorizer, dtype: type) -> None:
-    grey = picture(90, 120)
+    gray = picture(90, 120)
     scale = {np.uint8: 1, np.uint16: 257, np.float32: 1 / 255}[dtype]
-    rgb = colorizer.colorize((grey.astype(np.float64) * scale).astype(dtype))
+    rgb = colorizer.colorize((gray.astype(np.float64) * scale).astype(dtype))
     assert rgb.shape == (90, 120, 3)
     assert rgb.dtype == dtype
     luma = rgb.astype(np.float64) @ [0.2126, 0.7152, 0.0722]
     step = {np.uint8: 1, np.uint16: 1, np.float32: 1 / 65535}[dtype]
-    assert np.abs(luma - grey.astype(np.float64) * scale).max() <= 0.51 * step
-    assert np.ptp(rgb.astype(np.float64), axis=-1).max() > 3 * scale  # it is in colour
+    assert np.abs(luma - gray.astype(np.float64) * scale).max() <= 0.51 * step
+    assert np.ptp(rgb.astype(np.float64), axis=-1).max() > 3 * scale  # it is in color
 
 
-def test_of_a_colour_picture_only_the_luma_counts(colorizer: Colorizer) -> None:
-    grey = picture(64, 64)
+def test_of_a_color_picture_only_the_luma_counts(colorizer: Colorizer) -> None:
+    gray = picture(64, 64)
     assert np.array_equal(
-        colorizer.colorize(np.repeat(grey[..., None], 3, -1)), colorizer.colorize(grey)
+        colorizer.colorize(np.repeat(gray[..., None], 3, -1)), colorizer.colorize(gray)
     )
 
 
@@ -48,8 +48,8 @@ def test_any_size_and_subsampling(
 ) -> None:
     luma, coding = picture(*size), Coding(8, full_range=False)
     geometry = Geometry(width=size[1], height=size[0])
-    (colour,) = colorizer.predict([colorizer.proxy(luma, coding, geometry)], geometry)
-    cb, cr = colorizer.chroma(colour, luma, coding, MATRICES["bt709"], subsampling)
+    (color,) = colorizer.predict([colorizer.proxy(luma, coding, geometry)], geometry)
+    cb, cr = colorizer.chroma(color, luma, coding, MATRICES["bt709"], subsampling)
     across, down = subsampling
     expected = (-(-size[0] // 2**down), -(-size[1] // 2**across))
     assert cb.shape == cr.shape == expected
@@ -57,9 +57,7 @@ def test_any_size_and_subsampling(
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
-def test_a_turned_film_gets_the_colours_of_the_upright_one(
-    colorizer: Colorizer, turns: int
-) -> None:
+def test_a_turned_film_gets_the_colors_of_the_upright_one(colorizer: Colorizer, turns: int) -> None:
     """Stored sideways and displayed upright: the generator must see it as people do."""
     coding, matrix = Coding(8, full_range=True), MATRICES["bt709"]
     upright = picture(96, 160)
@@ -67,11 +65,11 @@ def test_a_turned_film_gets_the_colours_of_the_upright_one(
     planes = []
     for luma, k in ((upright, 0), (stored, turns)):
         geometry = Geometry(luma.shape[1], luma.shape[0], quarter_turns=k)
-        (colour,) = colorizer.predict([colorizer.proxy(luma, coding, geometry)], geometry)
-        planes.append(colorizer.chroma(colour, luma, coding, matrix))
+        (color,) = colorizer.predict([colorizer.proxy(luma, coding, geometry)], geometry)
+        planes.append(colorizer.chroma(color, luma, coding, matrix))
     for straight, turned in zip(*planes, strict=True):
         apart = np.abs(np.rot90(turned, turns) - straight)
-        # Proxies differ in the last bits, and where two colours are as likely that decides.
+        # Proxies differ in the last bits, and where two colors are as likely that decides.
         assert apart.mean() < 0.003 and np.quantile(apart, 0.99) < 0.02
 
 
@@ -81,12 +79,12 @@ def test_pixel_aspect_reaches_the_proxy() -> None:
     assert Geometry(100, 4000).proxy_size(256) == (1024, 256)
 
 
-def test_vividness_is_honoured_and_recorded(colorizer: Colorizer) -> None:
+def test_vividness_is_honored_and_recorded(colorizer: Colorizer) -> None:
     """A colorizer may be shared: what one job asks for changes that job and its recipe alone."""
     coding, geometry = Coding(8, full_range=True), Geometry(120, 90)
     proxy = colorizer.proxy(picture(90, 120), coding, geometry)
     calm, own, vivid = (colorizer.predict([proxy], geometry, v)[0].ab for v in (0.0, None, 1.0))
-    # Of texture alone the likeliest colour may be the paler one, but it is another.
+    # Of texture alone the likeliest color may be the paler one, but it is another.
     assert min(np.abs(calm - own).mean(), np.abs(own - vivid).mean()) > 0.5
     recipes = {colorizer.provenance(ColorizeOptions(vividness=v)).recipe for v in (None, 0.2, 0.9)}
     assert len(recipes) == 3
@@ -96,9 +94,9 @@ def test_vividness_is_honoured_and_recorded(colorizer: Colorizer) -> None:
 def test_saturation_is_a_gain_of_chroma(colorizer: Colorizer) -> None:
     luma, coding, matrix = picture(90, 120), Coding(8, full_range=True), MATRICES["bt709"]
     geometry = Geometry(120, 90)
-    (colour,) = colorizer.predict([colorizer.proxy(luma, coding, geometry)], geometry)
+    (color,) = colorizer.predict([colorizer.proxy(luma, coding, geometry)], geometry)
     none, half, plain, double = (
-        np.stack(colorizer.chroma(colour, luma, coding, matrix, saturation=gain))
+        np.stack(colorizer.chroma(color, luma, coding, matrix, saturation=gain))
         for gain in (0.0, 0.5, 1.0, 2.0)
     )
     assert not none.any()
@@ -109,19 +107,19 @@ def test_saturation_is_a_gain_of_chroma(colorizer: Colorizer) -> None:
 
 
 @pytest.mark.parametrize("size", [(640, 480), (1920, 1080), (1998, 1080), (720, 576), (480, 640)])
-def test_colour_lies_where_its_luma_is(colorizer: Colorizer, size: tuple[int, int]) -> None:
-    """The grid covers the proxy exactly: a bar of colour far to the right is not drawn left."""
+def test_color_lies_where_its_luma_is(colorizer: Colorizer, size: tuple[int, int]) -> None:
+    """The grid covers the proxy exactly: a bar of color far to the right is not drawn left."""
     width, height = size
     coding, matrix, geometry = Coding(8, full_range=True), MATRICES["bt709"], Geometry(*size)
     luma = np.full((height, width), 128, np.uint8)
-    (colour,) = colorizer.predict([colorizer.proxy(luma, coding, geometry)], geometry)
-    columns = colour.ab.shape[-1]
+    (color,) = colorizer.predict([colorizer.proxy(luma, coding, geometry)], geometry)
+    columns = color.ab.shape[-1]
     where = (np.arange(columns) + 0.5) / columns
     bar = np.exp(-(((where - 0.85) / 0.03) ** 2))
-    ab = np.zeros_like(colour.ab)
+    ab = np.zeros_like(color.ab)
     ab[1] = -40 * bar
     for subsampling in ((0, 0), (1, 1)):
-        cb, _ = colorizer.chroma(replace(colour, ab=ab), luma, coding, matrix, subsampling)
+        cb, _ = colorizer.chroma(replace(color, ab=ab), luma, coding, matrix, subsampling)
         weight = np.abs(cb).sum(0)
         at = (weight * (np.arange(len(weight)) + 0.5)).sum() / weight.sum() / len(weight)
         assert abs(at - 0.85) * width < 1.5

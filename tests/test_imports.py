@@ -12,7 +12,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = {
     "cpu": 0, "errors": 0, "progress": 0, "__init__": 0,
-    "options": 1, "files": 1, "colour": 1, "provenance": 1,
+    "options": 1, "files": 1, "color": 1, "provenance": 1,
     "mark": 2,
     "generators": 3, "media": 3, "temporal": 3,
     "digests": 4, "hints": 4,

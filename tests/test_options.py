@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from vidcolor.cli.values import parse_fps, parse_option, parse_time
+from vidcolor.cli.params import parse_fps, parse_option, parse_time
 from vidcolor.errors import UsageError
 from vidcolor.options import ColorizeOptions
 
@@ -32,7 +32,7 @@ def test_what_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     "changed",
     [
         {"vividness": 0.1}, {"saturation": 0.5}, {"mark": True}, {"start": Fraction(1)},
-        {"grey_from": "red"}, {"purpose": "archive"}, {"encoder": "ffv1"},
+        {"gray_from": "red"}, {"purpose": "archive"}, {"encoder": "ffv1"},
         {"encoder_options": (("crf", "1"),)}, {"quality": 50}, {"fps": Fraction(25)},
         {"precision": "bf16"},
     ],

@@ -62,7 +62,7 @@ def test_new_packet_carries_the_whole_mark():
     assert read_recipe(packet) == MARK.recipe
 
 
-def test_the_term_is_spelt_as_iptc_spells_it():
+def test_the_term_is_spelled_as_iptc_spells_it():
     assert DIGITAL_SOURCE_TYPE.endswith("/compositeWithTrainedAlgorithmicMedia")
 
 
@@ -145,7 +145,7 @@ def test_own_tags_only_where_the_container_keeps_them():
     assert set(film_tags(MARK, {}, "mp4")) == {"comment"}
 
 
-def test_recipe_of_a_film_coloured_twice_is_the_last():
+def test_recipe_of_a_film_colored_twice_is_the_last():
     later = Provenance("0.2.0", "embedded", "ab" * 32, "ef" * 32)
     tags = film_tags(later, film_tags(MARK, {}, "mp4"), "mp4")
     assert read_recipe(tags["comment"]) == "ef" * 32

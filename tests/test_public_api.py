@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from clips import ClipMaker
 
 import vidcolor
+from tests.helpers.clips import ClipMaker
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +22,9 @@ def colorizer() -> vidcolor.Colorizer:
 def test_a_film_a_photo_and_a_sequence(
     colorizer: vidcolor.Colorizer, clip: ClipMaker, tmp_path: Path
 ) -> None:
-    grey = np.random.default_rng(0).integers(0, 255, (48, 64), np.uint8)
+    gray = np.random.default_rng(0).integers(0, 255, (48, 64), np.uint8)
     for name in ("photo.png", "s_1.png", "s_2.png"):
-        cv2.imwrite(str(tmp_path / name), grey)
+        cv2.imwrite(str(tmp_path / name), gray)
     steps: list[vidcolor.Progress] = []
     options = vidcolor.ColorizeOptions(vividness=0.2, fps=Fraction(18))
 
@@ -37,15 +37,15 @@ def test_a_film_a_photo_and_a_sequence(
     assert film.target.exists()
     assert film.frames_per_second > 0
     assert [(s.stage, s.done) for s in steps] == [
-        (stage, n) for stage in ("look", "colour", "join") for n in range(1, 6)
+        (stage, n) for stage in ("look", "color", "join") for n in range(1, 6)
     ]
     assert steps[-1].total == 5
 
     photo = vidcolor.colorize_photo(tmp_path / "photo.png", options=options, colorizer=colorizer)
     assert isinstance(photo, vidcolor.PhotoResult)
-    assert photo.target == tmp_path / "photo.colour.png"
-    coloured = cv2.imread(str(photo.target))
-    assert coloured.shape == (48, 64, 3)
+    assert photo.target == tmp_path / "photo.color.png"
+    colored = cv2.imread(str(photo.target))
+    assert colored.shape == (48, 64, 3)
 
     frames = vidcolor.colorize_sequence(
         tmp_path / "s_%d.png",
@@ -54,10 +54,10 @@ def test_a_film_a_photo_and_a_sequence(
         colorizer=colorizer,
     )
     assert frames.num_frames == 2
-    same = cv2.imread(str(tmp_path / "c_2.png")).astype(int) - coloured
+    same = cv2.imread(str(tmp_path / "c_2.png")).astype(int) - colored
     assert np.abs(same).max() <= 3, "chroma of frames has the frames' depth"
 
-    in_memory = vidcolor.Colorizer(device="cpu", vividness=0.2).colorize(grey)
+    in_memory = vidcolor.Colorizer(device="cpu", vividness=0.2).colorize(gray)
     assert in_memory.shape == (48, 64, 3)
 
 

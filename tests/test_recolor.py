@@ -1,4 +1,4 @@
-"""Faded colour originals: luma kept, believable colour followed, the rest guessed; steadily."""
+"""Faded color originals: luma kept, believable color followed, the rest guessed; steadily."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
-from checks import read_film
 from PIL import Image
 
+from tests.helpers.checks import read_film
 from vidcolor import (
     ColorizeOptions,
     Colorizer,
@@ -19,18 +19,19 @@ from vidcolor import (
     colorize_photo,
     colorize_sequence,
 )
+from vidcolor.color.lab import rgb_to_lab
+from vidcolor.color.ycbcr import Coding
 from vidcolor.colorizer import Geometry
-from vidcolor.colour.lab import rgb_to_lab
-from vidcolor.colour.ycbcr import Coding
 from vidcolor.errors import UsageError
-from vidcolor.media.view import FilmView
-from vidcolor.recolor import NO_COLOUR, Recolorer
+from vidcolor.media.preview import FilmView
+from vidcolor.recolor import NO_COLOR, Recolorer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from clips import ClipMaker
     from numpy.typing import NDArray
+
+    from tests.helpers.clips import ClipMaker
 
     Rgb = NDArray[np.uint8]
 
@@ -42,22 +43,22 @@ def colorizer() -> Colorizer:
 
 @pytest.fixture
 def timid(flat: Colorizer) -> Colorizer:
-    """A generator that expects grey of everything, so that no weights matter."""
+    """A generator that expects gray of everything, so that no weights matter."""
     made: Colorizer = type("Timid", (type(flat),), {"A": 0.0, "B": 0.0})()
     made._generator.native_size = 128
     return made
 
 
 def scene(size: tuple[int, int] = (128, 192)) -> Rgb:
-    """Greys of all tones with coloured things in it."""
+    """Grays of all tones with colored things in it."""
     rng = np.random.default_rng(4)
-    grey = cv2.resize(
+    gray = cv2.resize(
         rng.random((5, 7)).astype(np.float32), size[::-1], interpolation=cv2.INTER_CUBIC
     )
-    rgb = np.repeat(np.clip(grey, 0.1, 0.9)[..., None], 3, axis=2)
-    for colour in ((0.9, 0.3, 0.25), (0.3, 0.45, 0.9), (0.35, 0.8, 0.35)):
+    rgb = np.repeat(np.clip(gray, 0.1, 0.9)[..., None], 3, axis=2)
+    for color in ((0.9, 0.3, 0.25), (0.3, 0.45, 0.9), (0.35, 0.8, 0.35)):
         y, x = rng.integers(0, size[0] - 40), rng.integers(0, size[1] - 40)
-        rgb[y : y + 40, x : x + 40] *= np.array(colour)
+        rgb[y : y + 40, x : x + 40] *= np.array(color)
     return np.rint(rgb * 255).astype(np.uint8)
 
 
@@ -77,7 +78,7 @@ def apart(a: Rgb, b: Rgb) -> float:
     return float(np.hypot(*(ab_of(a) - ab_of(b))).mean())
 
 
-def grey_of(rgb: Rgb) -> NDArray[np.uint8]:
+def gray_of(rgb: Rgb) -> NDArray[np.uint8]:
     return np.rint(rgb @ np.array([0.2126, 0.7152, 0.0722])).astype(np.uint8)
 
 
@@ -91,7 +92,7 @@ def test_a_faded_photograph(tmp_path: Path, timid: Colorizer) -> None:
         done = colorize_photo(source, target, ColorizeOptions(trust=trust), colorizer=timid)
         with Image.open(target) as picture:
             results[trust] = np.asarray(picture.convert("RGB"))
-        replaced = [w for w in done.warnings if "its own colour is replaced" in w]
+        replaced = [w for w in done.warnings if "its own color is replaced" in w]
         assert bool(replaced) == (not trust)
     off = {trust: apart(made, true) for trust, made in results.items()}
     assert max(off[0.7], off[1.0]) < min(0.5 * apart(faded, true), off[0.0])
@@ -99,7 +100,7 @@ def test_a_faded_photograph(tmp_path: Path, timid: Colorizer) -> None:
     assert 2 < followed[0] < followed[1], "more trust follows the original further"
     np.testing.assert_array_equal(results[0.0], results[None])  # it is what colorize makes
     # Luma is the faded original's, to the rounding of 8 bits R'G'B'.
-    assert np.abs(grey_of(results[1.0]).astype(int) - grey_of(faded).astype(int)).max() <= 1
+    assert np.abs(gray_of(results[1.0]).astype(int) - gray_of(faded).astype(int)).max() <= 1
 
 
 @pytest.mark.parametrize("orientation", [6, 5])
@@ -115,7 +116,7 @@ def test_the_original_is_turned_as_it_is_shown(
         colorize_photo(tmp_path / name, target, ColorizeOptions(trust=1.0), colorizer=colorizer)
         with Image.open(target) as picture:
             results.append(np.asarray(picture.convert("RGB")))
-    # The pixels are stored alike; had the original been laid over sideways, colours would be too.
+    # The pixels are stored alike; had the original been laid over sideways, colors would be too.
     assert apart(*results) < 0.5 * apart(faded, results[0])
 
 
@@ -132,13 +133,13 @@ def test_a_faded_film(clip: ClipMaker, tmp_path: Path, colorizer: Colorizer) -> 
     options = ColorizeOptions(trust=0.7, purpose="archive")  # lossless
     done = colorize_film(film, target, options, colorizer=colorizer)
     assert done.num_frames == 15
-    assert not [w for w in done.warnings if w == NO_COLOUR or "colour is replaced" in w]
+    assert not [w for w in done.warnings if w == NO_COLOR or "color is replaced" in w]
     assert np.array_equal(read_film(target).luma, read_film(film).luma)
     size = (160, 96)
     before, after = (
         [ab_of(shown.rgb(size)) for shown in FilmView(path).frames()] for path in (film, target)
     )
-    # Steady: the colour moves no more than the original's does.
+    # Steady: the color moves no more than the original's does.
     moves = [
         np.mean([np.hypot(*(b - a)).mean() for a, b in itertools.pairwise(f)])
         for f in (before, after)
@@ -154,12 +155,12 @@ def test_frames_of_a_sequence(tmp_path: Path, timid: Colorizer) -> None:
     target = tmp_path / "out_%04d.png"
     options = ColorizeOptions(trust=1.0)
     done = colorize_sequence(tmp_path / "scan_%04d.png", target, options, colorizer=timid)
-    assert not [w for w in done.warnings if w == NO_COLOUR or "colour is replaced" in w]
+    assert not [w for w in done.warnings if w == NO_COLOR or "color is replaced" in w]
     with Image.open(tmp_path / "out_0002.png") as picture:
         made = np.asarray(picture.convert("RGB"))
     assert apart(made, true) < 0.5 * apart(gone_pink(true), true)
-    neutral = np.repeat(grey_of(made)[..., None], 3, axis=-1)
-    assert apart(made, neutral) > 2, "and it is no grey"
+    neutral = np.repeat(gray_of(made)[..., None], 3, axis=-1)
+    assert apart(made, neutral) > 2, "and it is no gray"
 
 
 def test_what_is_left_of_a_damaged_photograph(tmp_path: Path, timid: Colorizer) -> None:
@@ -168,38 +169,38 @@ def test_what_is_left_of_a_damaged_photograph(tmp_path: Path, timid: Colorizer) 
     source.write_bytes(source.read_bytes()[:-300])
     done = colorize_photo(source, target, ColorizeOptions(trust=1.0), colorizer=timid)
     assert done.damaged
-    assert NO_COLOUR not in done.warnings
+    assert NO_COLOR not in done.warnings
     with Image.open(target) as picture:
         made = np.asarray(picture.convert("RGB"))[:64]
     true = scene()[:64]
     assert apart(made, true) < 0.5 * apart(gone_pink(true), true)
 
 
-def test_grey_is_said(clip: ClipMaker, tmp_path: Path, colorizer: Colorizer) -> None:
+def test_gray_is_said(clip: ClipMaker, tmp_path: Path, colorizer: Colorizer) -> None:
     film = clip("mkv", "ffv1", "gray", size=(96, 64), frames=3)
     options = ColorizeOptions(trust=1.0)
     done = colorize_film(film, tmp_path / "a.mkv", options, colorizer=colorizer)
-    assert NO_COLOUR in done.warnings
-    Image.fromarray(grey_of(scene())).save(tmp_path / "grey.png")
+    assert NO_COLOR in done.warnings
+    Image.fromarray(gray_of(scene())).save(tmp_path / "gray.png")
     photo = colorize_photo(
-        tmp_path / "grey.png", tmp_path / "out.png", options, colorizer=colorizer
+        tmp_path / "gray.png", tmp_path / "out.png", options, colorizer=colorizer
     )
-    assert NO_COLOUR in photo.warnings
+    assert NO_COLOR in photo.warnings
 
 
 def test_fading_is_measured_by_shot_and_followed_slowly(colorizer: Colorizer) -> None:
-    """Frames in one batch or in several: the same colour; a cut starts anew."""
+    """Frames in one batch or in several: the same color; a cut starts anew."""
     coding, geometry = Coding(8, full_range=True), Geometry(192, 128)
     shots = [gone_pink(scene()), scene()[:, ::-1], np.ascontiguousarray(scene()[::-1])]
     frames = [shots[0]] * 15 + [shots[1]] * 3
-    proxies = [colorizer.proxy(grey_of(rgb), coding, geometry) for rgb in frames]
+    proxies = [colorizer.proxy(gray_of(rgb), coding, geometry) for rgb in frames]
     size = (proxies[0].shape[1], proxies[0].shape[0])
     originals = [cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) for rgb in frames]
     together = Recolorer(colorizer, 0.8).predict(proxies, originals, geometry)  # type: ignore[arg-type]
     single = Recolorer(colorizer, 0.8)
-    for n, colour in enumerate(together):
+    for n, color in enumerate(together):
         (alone,) = single.predict([proxies[n]], [originals[n]], geometry)  # type: ignore[list-item]
-        assert np.array_equal(alone.ab, colour.ab)
+        assert np.array_equal(alone.ab, color.ab)
     assert np.array_equal(together[0].ab, together[11].ab)
     assert not np.array_equal(together[14].ab, together[15].ab)
 
@@ -213,10 +214,10 @@ def test_black_film_is_no_look(colorizer: Colorizer) -> None:
     for frames in ([black] * 3 + [rgb], [rgb]):
         recolorer = Recolorer(colorizer, 1.0)
         for frame in frames:
-            proxy = colorizer.proxy(grey_of(frame), coding, geometry)
-            (colour,) = recolorer.predict([proxy], [frame], geometry)
-            assert recolorer.found_colour == (frame is rgb)
-        results.append(colour.ab)
+            proxy = colorizer.proxy(gray_of(frame), coding, geometry)
+            (color,) = recolorer.predict([proxy], [frame], geometry)
+            assert recolorer.found_color == (frame is rgb)
+        results.append(color.ab)
     assert np.array_equal(*results)
 
 
@@ -225,7 +226,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     words = ["recolor", str(tmp_path / "faded.png"), "--trust", "0.9", "--json"]
     assert cli.run(words) == 0
     assert '"event": "done"' in capsys.readouterr().out
-    assert (tmp_path / "faded.colour.png").exists()
+    assert (tmp_path / "faded.color.png").exists()
     assert cli.run(["recolor", str(tmp_path / "faded.png"), "--trust", "2"]) == 2
     assert cli.run(["recolor", str(tmp_path / "faded.png"), "--hints", "a.json"]) == 2
     with pytest.raises(UsageError, match="trust"):

@@ -1,4 +1,4 @@
-"""vidcolor: a black-and-white film goes in, the same film in colour comes out.
+"""vidcolor: a black-and-white film goes in, the same film in color comes out.
 
 The public interface: `colorize_film`, `colorize_photo`, `colorize_sequence` for files, `Colorizer`
 for pictures in memory, `ColorizeOptions` for what is wanted of either, and `VidcolorError`, which
@@ -14,23 +14,23 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from vidcolor.colorizer import Colorizer
     from vidcolor.errors import VidcolorError
-    from vidcolor.film.job import FilmResult, colorize_film
-    from vidcolor.film.sequences import colorize_sequence
+    from vidcolor.film.pipeline import FilmResult, colorize_film
+    from vidcolor.film.sequence import colorize_sequence
     from vidcolor.options import ColorizeOptions, Hint
-    from vidcolor.photos import PhotoResult, colorize_photo
+    from vidcolor.photo import PhotoResult, colorize_photo
     from vidcolor.progress import Progress
 
 _HOMES = {
     "Colorizer": "vidcolor.colorizer",
     "ColorizeOptions": "vidcolor.options",
-    "FilmResult": "vidcolor.film.job",
+    "FilmResult": "vidcolor.film.pipeline",
     "Hint": "vidcolor.options",
-    "PhotoResult": "vidcolor.photos",
+    "PhotoResult": "vidcolor.photo",
     "Progress": "vidcolor.progress",
     "VidcolorError": "vidcolor.errors",
-    "colorize_film": "vidcolor.film.job",
-    "colorize_photo": "vidcolor.photos",
-    "colorize_sequence": "vidcolor.film.sequences",
+    "colorize_film": "vidcolor.film.pipeline",
+    "colorize_photo": "vidcolor.photo",
+    "colorize_sequence": "vidcolor.film.sequence",
 }
 
 __all__ = [

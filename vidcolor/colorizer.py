@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vidcolor import __version__
-from vidcolor.colour.chroma import ab_to_cbcr, compress_to_gamut
-from vidcolor.colour.ycbcr import MATRICES, Coding, Matrix, luma_of_rgb, rgb_of_ycbcr
+from vidcolor.color.gamut import ab_to_cbcr, compress_to_gamut
+from vidcolor.color.ycbcr import MATRICES, Coding, Matrix, luma_of_rgb, rgb_of_ycbcr
 from vidcolor.errors import UsageError
+from vidcolor.imaging.guided_filter import GuidedUpsampler
 from vidcolor.provenance import Provenance, recipe_digest
-from vidcolor.temporal.upsample import GuidedUpsampler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from vidcolor.colour.ycbcr import Plane
+    from vidcolor.color.ycbcr import Plane
     from vidcolor.generators.predictor import HintArrays
     from vidcolor.options import ColorizeOptions
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 CELL = 4
 """Proxies are whole multiples of this, so that a generator's grid covers its proxy exactly: a grid
-that reaches beyond the right edge would shift all colour to the left."""
+that reaches beyond the right edge would shift all color to the left."""
 MAX_ASPECT = 4.0
 """A panorama's proxy is not made longer than this many short sides; it is squeezed instead."""
 LEFT_SITED = 0.25
@@ -67,7 +67,7 @@ class Geometry:
 
 
 @dataclass(frozen=True, slots=True)
-class Colour:
+class Color:
     """What the generator said of one frame, in the orientation of the stored pixels."""
 
     ab: Array
@@ -141,7 +141,7 @@ class Colorizer:
         if vividness is not None and not self._generator.has_vividness:
             raise UsageError(
                 f"model {self.name!r} has one vividness only: leave --vividness out;"
-                " --saturation makes any colour calmer or stronger"
+                " --saturation makes any color calmer or stronger"
             )
 
     def provenance(self, options: ColorizeOptions) -> Provenance:
@@ -194,14 +194,14 @@ class Colorizer:
         geometry: Geometry,
         vividness: float | None = None,
         hints: HintArrays | None = None,
-    ) -> list[Colour]:
-        """Colour a batch of proxies of one size.
+    ) -> list[Color]:
+        """Color a batch of proxies of one size.
 
         Args:
             proxies: from `proxy`, each (h, w).
             geometry: the one they were made with.
             vividness: 0 to 1; None for what the colorizer was made with.
-            hints: known colour, one picture's for each proxy and upright as they are: (N, 2, h, w)
+            hints: known color, one picture's for each proxy and upright as they are: (N, 2, h, w)
                 and (N, h, w) on any grid; None if nothing is known. A generator without a use for
                 hints is not given them.
         """
@@ -211,7 +211,7 @@ class Colorizer:
             hints = None
         ab, confidence = self._predictor(np.stack(proxies), hints, vividness)
         return [
-            Colour(
+            Color(
                 ab=np.ascontiguousarray(geometry.to_stored(ab[n])),
                 confidence=np.ascontiguousarray(geometry.to_stored(confidence[n])),
                 proxy=np.ascontiguousarray(geometry.to_stored(proxies[n])),
@@ -221,7 +221,7 @@ class Colorizer:
 
     def chroma(
         self,
-        colour: Colour,
+        color: Color,
         luma: Plane,
         coding: Coding,
         matrix: Matrix,
@@ -231,7 +231,7 @@ class Colorizer:
         """Cb and Cr for a frame's own luma.
 
         Args:
-            colour: what the generator said of it.
+            color: what the generator said of it.
             luma: (H, W) code values.
             coding: what they mean.
             matrix: the matrix of the output.
@@ -243,23 +243,23 @@ class Colorizer:
         """
         import cv2
 
-        _, rows, columns = colour.ab.shape
+        _, rows, columns = color.ab.shape
         area = cv2.INTER_AREA
-        coarse = np.asarray(cv2.resize(colour.proxy, (columns, rows), interpolation=area))
-        grey = coarse.astype(np.float32).reshape(rows, columns)
-        chroma = ab_to_cbcr(colour.ab, grey, matrix) * np.float32(saturation)
+        coarse = np.asarray(cv2.resize(color.proxy, (columns, rows), interpolation=area))
+        gray = coarse.astype(np.float32).reshape(rows, columns)
+        chroma = ab_to_cbcr(color.ab, gray, matrix) * np.float32(saturation)
         guide = coding.luma_to_unit(_subsample(luma, subsampling))
         left = LEFT_SITED if subsampling[0] == 1 else 0.0
-        cb, cr = self._upsample(chroma, colour.proxy, guide, left)
+        cb, cr = self._upsample(chroma, color.proxy, guide, left)
         compress_to_gamut(cb, cr, guide, matrix)
         return cb, cr
 
     def colorize(self, picture: NDArray[Any]) -> NDArray[Any]:
-        """Colour one picture held in memory.
+        """Color one picture held in memory.
 
         Args:
-            picture: grey (H, W) or R'G'B' (H, W, 3): uint8, uint16, or float in [0, 1];
-                of a colour picture only the luma (BT.709) is used.
+            picture: gray (H, W) or R'G'B' (H, W, 3): uint8, uint16, or float in [0, 1];
+                of a color picture only the luma (BT.709) is used.
 
         Returns:
             R'G'B' (H, W, 3) of the same type, whose luma is that of the input.
@@ -280,8 +280,8 @@ class Colorizer:
             codes = luma_of_rgb(codes, matrix, bits, bits)
         coding = Coding(bits, full_range=True)
         geometry = Geometry(width=codes.shape[1], height=codes.shape[0])
-        (colour,) = self.predict([self.proxy(codes, coding, geometry)], geometry)
-        cb, cr = self.chroma(colour, codes, coding, matrix)
+        (color,) = self.predict([self.proxy(codes, coding, geometry)], geometry)
+        cb, cr = self.chroma(color, codes, coding, matrix)
         rgb = np.clip(rgb_of_ycbcr(coding.luma_to_unit(codes), cb, cr, matrix), 0, 1)
         if picture.dtype.kind == "f":
             return rgb.astype(picture.dtype)

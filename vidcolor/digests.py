@@ -25,7 +25,7 @@ _BLOCK = 1 << 20
 
 @cache
 def _versions() -> tuple[tuple[str, str], ...]:
-    from vidcolor.media.view import ffmpeg_libraries
+    from vidcolor.media.preview import ffmpeg_libraries
 
     found = {"vidcolor": __version__, "python": platform.python_version()}
     for name in ("torch", "av", "numpy"):

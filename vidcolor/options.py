@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from vidcolor.errors import InputError, UsageError
 
 Purpose = Literal["delivery", "editing", "archive"]
-GreyFrom = Literal["luma", "red", "green", "blue", "lightest"]
+GrayFrom = Literal["luma", "red", "green", "blue", "lightest"]
 Range = Literal["keep", "limited", "full"]
 Unit = Literal["pixel", "fraction"]
 Resume = Literal["auto", "only", "never"]
@@ -28,17 +28,17 @@ MACHINE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """A colour that a person knows, at a place in a picture: a row of ``hints.json``."""
+    """A color that a person knows, at a place in a picture: a row of ``hints.json``."""
 
     x: float
     """Of the picture as displayed, rightwards: a pixel's number, or a fraction of the width."""
     y: float
     """Downwards: a pixel's number, or a fraction of the height."""
-    colour: str
-    """``#rgb``, ``#rrggbb``, a CSS colour name, or ``neutral``. Its hue and chroma count (CIELAB
+    color: str
+    """``#rgb``, ``#rrggbb``, a CSS color name, or ``neutral``. Its hue and chroma count (CIELAB
     a*, b*); its lightness does not, as the picture has its own."""
     radius: float | None = None
-    """Of the disc that surely has this colour, in pixels or as a fraction of the short side; None
+    """Of the disc that surely has this color, in pixels or as a fraction of the short side; None
     for 1.2 % of the short side."""
     unit: Unit | None = None
     """Of `x`, `y` and `radius`. None for fractions where `x` and `y` both lie in 0 to 1 and one of
@@ -48,7 +48,7 @@ class Hint:
     time: Fraction | None = None
     """Seconds into a film."""
     frame: int | None = None
-    """Number of a film's frame, from 0 at the first that is coloured; without a time either it is
+    """Number of a film's frame, from 0 at the first that is colored; without a time either it is
     that one."""
     name: str = "the hint"
     """What messages call it."""
@@ -86,7 +86,7 @@ class ColorizeOptions:
     """Seconds into the film at which to begin; earlier frames and sound are left out."""
     end: Fraction | None = None
     """Seconds into the film at which to stop."""
-    grey_from: GreyFrom = "luma"
+    gray_from: GrayFrom = "luma"
     """What the luma is taken from: as recorded, one channel, or the lightest of the three."""
     shots: Path | None = None
     """A list of the film's shots, as `vidcolor shots` writes it and a person may have corrected it;
@@ -107,21 +107,21 @@ class ColorizeOptions:
     vividness: float | None = None
     """0 (calm) to 1 (vivid); None for the generator's own default."""
     saturation: float = 1.0
-    """Gain of the chroma, 0 (grey) to 3; what the gamut cannot show is drawn in softly."""
+    """Gain of the chroma, 0 (gray) to 3; what the gamut cannot show is drawn in softly."""
     hints: tuple[Hint, ...] | Path | None = None
-    """Colours that a person knows, or a file of them (see `vidcolor.hints.rows`). In a film each
-    colours its object through the shot that it lies in."""
+    """Colors that a person knows, or a file of them (see `vidcolor.hints.io`). In a film each
+    colors its object through the shot that it lies in."""
     reference: Path | None = None
-    """A picture whose colours are taken over: in place where it shows the same, and as a palette
+    """A picture whose colors are taken over: in place where it shows the same, and as a palette
     where it shows the like."""
     reference_time: Fraction | None = None
     """Seconds into a film at which `reference` shows it, for the shot around; None to find the
     shots that it shows, or to lend its palette to all if it shows none."""
     trust: float | None = None
-    """For colour originals: 0 (their colour is left aside) to 1 (it is followed as far as it can be
+    """For color originals: 0 (their color is left aside) to 1 (it is followed as far as it can be
     believed); None if it is not looked at."""
     per_frame: bool = False
-    """Colour every frame of a film by itself, as if there were no other: it flickers."""
+    """Color every frame of a film by itself, as if there were no other: it flickers."""
     mark: bool = False
     """Draw a small palette into the bottom left corner; luma changes there and nowhere else."""
 
@@ -134,7 +134,7 @@ class ColorizeOptions:
     quality: int | None = None
     """Of JPEG and lossy WebP pictures, 1 to 100; None codes a JPEG's luma as its source does."""
     confidence: Path | None = None
-    """Where to write how sure the generator is, as a grey film or picture."""
+    """Where to write how sure the generator is, as a gray film or picture."""
     force: bool = False
     """Replace an existing output."""
 
@@ -142,7 +142,7 @@ class ColorizeOptions:
     device: str = "auto"
     precision: str = "auto"
     batch: int = 8
-    """Frames that the network colours at once where each is coloured by itself; changes speed and
+    """Frames that the network colors at once where each is colored by itself; changes speed and
     memory, never the result."""
     work_dir: Path | None = None
     """Where unfinished work on films is kept; None for beside each result."""
@@ -150,7 +150,7 @@ class ColorizeOptions:
     """Whether to go on with unfinished work: where there is some of the same film by the same
     recipe; ``only`` then, or not at all; or never."""
     workers: int | None = None
-    """Processes that colour at the same time, each another segment of a film; None for one, or for
+    """Processes that color at the same time, each another segment of a film; None for one, or for
     one on each GPU. Changes speed and memory, never the result."""
     threads: int | None = None
     """Cores that each worker uses; None for its share of all."""
@@ -169,9 +169,9 @@ class ColorizeOptions:
         if self.trust is not None and not 0 <= self.trust <= 1:
             raise UsageError(f"trust must lie between 0 and 1, not {self.trust}")
         if self.per_frame and (self.hints or self.reference is not None):
-            raise UsageError("hints colour whole shots; per-frame colouring has no use for them")
+            raise UsageError("hints color whole shots; per-frame coloring has no use for them")
         if self.trust is not None and (self.hints or self.reference is not None):
-            raise UsageError("trust in the original's colour and hints do not go together yet")
+            raise UsageError("trust in the original's color and hints do not go together yet")
         if not 1 <= self.batch <= 64:
             raise UsageError(f"batch must lie between 1 and 64, not {self.batch}")
         if self.workers is not None and not 1 <= self.workers <= MAX_WORKERS:

@@ -13,7 +13,7 @@ class Progress:
 
     source: Path
     stage: str
-    """What is being done: ``look``, ``hints``, ``colour``, ``join`` or ``compare`` (frames),
+    """What is being done: ``look``, ``hints``, ``color``, ``join`` or ``compare`` (frames),
     ``pictures`` (files), or ``fetch`` (bytes)."""
     done: int
     total: int | None

@@ -1,4 +1,4 @@
-"""What tells people that the colour is a guess: film tags and XMP, and how to read them back."""
+"""What tells people that the color is a guess: film tags and XMP, and how to read them back."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Provenance:
     def sentence(self) -> str:
         """What a person reads in the comment of a film; holds the recipe for `read_recipe`."""
         return (
-            f"Colour added by vidcolor {self.version} (model {self.model}): a trained network's "
+            f"Color added by vidcolor {self.version} (model {self.model}): a trained network's "
             f"guess, not a record. [vidcolor recipe {self.recipe}]"
         )
 
@@ -92,13 +92,13 @@ def recipe_digest(options: Mapping[str, Any], weights_sha256: str, version: str)
 def film_tags(
     provenance: Provenance, source_tags: Mapping[str, str], container: str
 ) -> dict[str, str]:
-    """The tags of a coloured film: the source's own and the mark.
+    """The tags of a colored film: the source's own and the mark.
 
     MP4 and MOV keep only keys that they know, so there the comment carries all; Matroska and WebM
     also get tags of their own. What a source's comment said stays in front of ours.
 
     Args:
-        provenance: how the colour was made.
+        provenance: how the color was made.
         source_tags: the source's global tags.
         container: a muxer's name or a file suffix (``mp4``, ``matroska``, ``.mkv``).
     """
@@ -128,7 +128,7 @@ def xmp_packet(provenance: Provenance, existing: bytes | None = None) -> bytes:
     stays the creator tool (ours then only stands in ``vidcolor:Version``).
 
     Args:
-        provenance: how the colour was made.
+        provenance: how the color was made.
         existing: the source's packet. One that `can_merge` refuses is replaced: warn about it.
 
     Returns:
@@ -163,7 +163,7 @@ def can_merge(existing: bytes) -> bool:
 def read_recipe(text_or_xmp: str | bytes | None) -> str | None:
     """The recipe digest in a film's comment or tag, or in an XMP packet; None if there is none.
 
-    Of several (a film coloured twice) the last, which is the one that made the file.
+    Of several (a film colored twice) the last, which is the one that made the file.
     """
     if not text_or_xmp:
         return None

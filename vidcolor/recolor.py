@@ -1,6 +1,6 @@
-"""Colour originals that have faded, or were lit by coloured lamps: what of their colour to keep.
+"""Color originals that have faded, or were lit by colored lamps: what of their color to keep.
 
-original R'G'B' + what the generator expects → the shot's fading → restored colour, and how far that
+original R'G'B' + what the generator expects → the shot's fading → restored color, and how far that
 is believable → soft hints → the generator decides the rest. Luma is not touched.
 """
 
@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidcolor.color.fading import Fading, believability, measure_fading, restore
 from vidcolor.colorizer import CELL, Geometry
-from vidcolor.colour.fading import Fading, believability, measure_fading, restore
 from vidcolor.generators.predictor import HintArrays
-from vidcolor.temporal.shots import CutDetector
+from vidcolor.shots.detector import CutDetector
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from vidcolor.colorizer import Colorizer, Colour
+    from vidcolor.colorizer import Color, Colorizer
     from vidcolor.options import ColorizeOptions
 
     Array = NDArray[np.float32]
@@ -38,16 +38,16 @@ BLANK = 0.02
 FULL = 0.15
 """... and from which on a look at it counts fully."""
 DENSITY = 0.6
-"""Of the hints at full trust; the generator has learnt what originals are worth up to here."""
+"""Of the hints at full trust; the generator has learned what originals are worth up to here."""
 KEEP = 0.85
-"""How far believable colour is followed at full trust; the rest is the generator's."""
+"""How far believable color is followed at full trust; the rest is the generator's."""
 
 
-NO_COLOUR = "has no colour of its own that can be believed; coloured as colorize does"
+NO_COLOR = "has no color of its own that can be believed; colored as colorize does"
 
 
 class Recolorer:
-    """Colours the frames of one film, or one picture, with their own colour as a soft hint.
+    """Colors the frames of one film, or one picture, with their own color as a soft hint.
 
     Keeps the fading of the running shot, so frames must come in order.
     """
@@ -56,22 +56,22 @@ class Recolorer:
         """Begin.
 
         Args:
-            colorizer: its generator should accept hints; without, believable colour is only
+            colorizer: its generator should accept hints; without, believable color is only
                 blended into what it says.
-            trust: 0 (the original's colour is left aside) to 1 (followed as far as believable).
+            trust: 0 (the original's color is left aside) to 1 (followed as far as believable).
             vividness: see `Colorizer.predict`.
         """
         self._colorizer, self._trust, self._vividness = colorizer, trust, vividness
         self._cuts = CutDetector()
         self._shot = _Shot()
         self._since = 0
-        self.found_colour = False
-        """Whether any frame so far had colour that can be believed."""
+        self.found_color = False
+        """Whether any frame so far had color that can be believed."""
 
     def predict(
         self, proxies: Sequence[Array], originals: Sequence[Rgb], geometry: Geometry
-    ) -> list[Colour]:
-        """Colour the next frames.
+    ) -> list[Color]:
+        """Color the next frames.
 
         Args:
             proxies: from `Colorizer.proxy`, upright.
@@ -97,12 +97,12 @@ class Recolorer:
             if fading is not None:
                 hints.ab[n] = restore(fading, rgb)
                 hints.density[n] = self._trust * believability(fading, rgb, hints.ab[n])
-        self.found_colour = self.found_colour or bool(hints.density.any())
+        self.found_color = self.found_color or bool(hints.density.any())
         given = HintArrays(hints.ab, DENSITY * hints.density)
-        colours = self._colorizer.predict(proxies, geometry, self._vividness, given)
+        colors = self._colorizer.predict(proxies, geometry, self._vividness, given)
         return [
-            _followed(colour, *(np.ascontiguousarray(geometry.to_stored(h[n])) for h in hints))
-            for n, colour in enumerate(colours)
+            _followed(color, *(np.ascontiguousarray(geometry.to_stored(h[n])) for h in hints))
+            for n, color in enumerate(colors)
         ]
 
     def _due(self, is_first: Sequence[bool], contrast: Sequence[float]) -> list[int]:
@@ -122,8 +122,8 @@ class Recolorer:
         if not proxies:
             return []
         upright = Geometry(width=proxies[0].shape[1], height=proxies[0].shape[0])
-        colours = self._colorizer.predict(proxies, upright, self._vividness)
-        return [(colour.ab, colour.confidence) for colour in colours]
+        colors = self._colorizer.predict(proxies, upright, self._vividness)
+        return [(color.ab, color.confidence) for color in colors]
 
 
 class _Shot:
@@ -139,29 +139,29 @@ class _Shot:
         weight = min(weight, 1.0)
         self._weight = min(self._weight, MOST_LOOKS - weight) + weight
         known = self._mean or fading
-        self._mean = known.towards(fading, weight / self._weight)
+        self._mean = known.toward(fading, weight / self._weight)
 
     def next_frame(self) -> Fading | None:
         """The fading to be undone in the next frame; None if nothing was to be seen so far."""
         if self._mean is not None:
-            self._now = (self._now or self._mean).towards(self._mean, FOLLOW)
+            self._now = (self._now or self._mean).toward(self._mean, FOLLOW)
         return self._now
 
 
 def recolorer_of(colorizer: Colorizer, options: ColorizeOptions) -> Recolorer | None:
-    """A new one for one film or picture; None if its own colour is not to be looked at."""
+    """A new one for one film or picture; None if its own color is not to be looked at."""
     if not options.trust:
         return None
     return Recolorer(colorizer, options.trust, options.vividness)
 
 
-def _followed(colour: Colour, ab: Array, share: Array) -> Colour:
-    """What the generator said, moved towards believable colour: it answers in steps of its bins."""
+def _followed(color: Color, ab: Array, share: Array) -> Color:
+    """What the generator said, moved toward believable color: it answers in steps of its bins."""
     share = KEEP * share
     return replace(
-        colour,
-        ab=(colour.ab + share * (ab - colour.ab)).astype(np.float32),
-        confidence=np.maximum(colour.confidence, share).astype(np.float32),
+        color,
+        ab=(color.ab + share * (ab - color.ab)).astype(np.float32),
+        confidence=np.maximum(color.confidence, share).astype(np.float32),
     )
 
 

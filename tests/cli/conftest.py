@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_runs import Run
 
+from tests.helpers.cli_runs import Run
 from vidcolor import cli, colorizer
 
 if TYPE_CHECKING:

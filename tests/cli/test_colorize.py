@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from vidcolor import cli, photos, work
+from vidcolor import cli, photo
+from vidcolor.batch import runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cli_runs import Run
-    from clips import ClipMaker
+    from tests.helpers.cli_runs import Run
+    from tests.helpers.clips import ClipMaker
 
     Vidcolor = Callable[..., Run]
 
@@ -56,18 +57,18 @@ def test_it_says_what_it_takes_things_for(vidcolor: Vidcolor, film: Callable[[st
     run = vidcolor("colorize", film("reel.mp4"), "scan_%d.png", photo("p.jpg"), "--fps", 18)
     assert run.code == 0
     assert run.err == []
-    assert run.out[0] == "reel.mp4: a film, to reel.colour.mp4"
-    assert run.out[1].startswith("reel.colour.mp4: 6 frames in ")
-    assert run.out[2] == "scan_%d.png: a sequence, to scan.colour.mp4"
-    assert run.out[3].startswith("scan.colour.mp4: 2 frames in ")
-    assert run.out[4].startswith("p.colour.jpg: done in ")
+    assert run.out[0] == "reel.mp4: a film, to reel.color.mp4"
+    assert run.out[1].startswith("reel.color.mp4: 6 frames in ")
+    assert run.out[2] == "scan_%d.png: a sequence, to scan.color.mp4"
+    assert run.out[3].startswith("scan.color.mp4: 2 frames in ")
+    assert run.out[4].startswith("p.color.jpg: done in ")
     assert [line.split()[-1] for line in run.out[5:8]] == ["film", "reel.mp4", "scan_%d.png"]
     assert run.out[8].startswith("3 done, 0 done before, 0 failed, in ")
 
 
 def test_a_picture_without_suffix_is_a_photo(vidcolor: Vidcolor) -> None:
     photo("p.png").rename("scan")
-    assert vidcolor("colorize", "scan").out[0].startswith("scan.colour.png: done")
+    assert vidcolor("colorize", "scan").out[0].startswith("scan.color.png: done")
 
 
 def test_a_folder_is_mirrored_repeated_and_survives_bad_files(
@@ -75,7 +76,7 @@ def test_a_folder_is_mirrored_repeated_and_survives_bad_files(
 ) -> None:
     for n, name in enumerate(("a.jpg", "1920/b.png", "1920/deep/c.tif", ".hidden/h.jpg")):
         photo(f"album/{name}", n)
-    for name in (".DS_Store.jpg", "old.colour.jpg", "1920-colour/b.png"):
+    for name in (".DS_Store.jpg", "old.color.jpg", "1920-color/b.png"):
         photo(f"album/{name}")
     film("album/reel.mp4")
     Path("album/bad.jpg").write_bytes(b"no picture")
@@ -106,7 +107,7 @@ def test_a_folder_is_mirrored_repeated_and_survives_bad_files(
 def test_a_newer_source_is_not_done(vidcolor: Vidcolor) -> None:
     source = photo("album/a.png")
     assert vidcolor("colorize", "album").code == 0
-    target = Path("album-colour/a.png")
+    target = Path("album-color/a.png")
     os.utime(source, (target.stat().st_mtime + 10,) * 2)
     assert "exists already" in vidcolor("colorize", "album").err[0]
 
@@ -122,7 +123,7 @@ def test_the_folder_one_stands_in(vidcolor: Vidcolor, monkeypatch: pytest.Monkey
     photo("album/a.png")
     monkeypatch.chdir("album")
     assert vidcolor("colorize", ".").code == 0
-    assert tree("..") == ["album-colour/a.png", "album/a.png"]
+    assert tree("..") == ["album-color/a.png", "album/a.png"]
 
 
 def test_results_inside_the_folder_are_no_sources(vidcolor: Vidcolor) -> None:
@@ -137,7 +138,7 @@ def test_two_sources_of_one_name_get_two_results(
 ) -> None:
     film("tapes/reel.mp4"), film("tapes/reel.avi")
     assert vidcolor("colorize", "tapes").code == 0
-    assert tree("tapes-colour") == ["reel.avi.mp4", "reel.mp4"] or tree("tapes-colour") == [
+    assert tree("tapes-color") == ["reel.avi.mp4", "reel.mp4"] or tree("tapes-color") == [
         "reel.mp4", "reel.mp4.mp4"]  # fmt: skip
 
 
@@ -149,7 +150,7 @@ def test_of_several_inputs_a_missing_one_is_passed_over(vidcolor: Vidcolor) -> N
 
 
 def test_frames_in_a_folder_ask_for_a_rate(vidcolor: Vidcolor) -> None:
-    from vidcolor.media.stills.film import dpx_bytes
+    from vidcolor.media.stills.dpx_exr import dpx_bytes
 
     Path("scan").mkdir()
     for n in (1, 2):
@@ -159,7 +160,7 @@ def test_frames_in_a_folder_ask_for_a_rate(vidcolor: Vidcolor) -> None:
     assert run.code == 0
     assert "--fps 24" in run.err[0]
     assert vidcolor("colorize", "scan", "--fps", 24).out[0] == (
-        "scan: a sequence, to scan.colour.mp4"
+        "scan: a sequence, to scan.color.mp4"
     )
 
 
@@ -229,7 +230,7 @@ def test_photos_side_by_side_are_those_done_one_by_one(
     for n in range(6):
         photo(f"album/{n}.png", n)
     side = vidcolor("colorize", "album", "--out-dir", "side")
-    monkeypatch.setattr(work, "PHOTOS_AT_ONCE", 1)
+    monkeypatch.setattr(runner, "PHOTOS_AT_ONCE", 1)
     alone = vidcolor("colorize", "album", "--out-dir", "alone")
     assert [x.split(":")[0] for x in side.out[1:-1]] == [f"side/{n}.png" for n in range(6)]
     assert [x.split(":")[0] for x in alone.out[1:-1]] == [f"alone/{n}.png" for n in range(6)]
@@ -243,27 +244,27 @@ def test_ctrl_c_is_130_and_begins_nothing_more(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(work, "run_item", stop)
+    monkeypatch.setattr(runner, "run_item", stop)
     run = vidcolor("colorize", photo("a.png"))
     assert run.code == cli.INTERRUPTED
     assert run.err == ["vidcolor: stopped; no unfinished file is left behind"]
 
 
 def test_photo_targets() -> None:
-    assert photos.default_target(Path("a/b.JPG")) == Path("a/b.colour.JPG")
-    assert photos.default_target(Path("a/b.bmp"), Path("out")) == Path("out/b.png")
-    assert photos.default_target(Path("a/scan")) == Path("a/scan.colour.png")
+    assert photo.default_target(Path("a/b.JPG")) == Path("a/b.color.JPG")
+    assert photo.default_target(Path("a/b.bmp"), Path("out")) == Path("out/b.png")
+    assert photo.default_target(Path("a/scan")) == Path("a/scan.color.png")
 
 
 def test_results_among_several_inputs_are_no_sources(vidcolor: Vidcolor) -> None:
     """As when the shell expands `*.png` a second time."""
-    for name in ("a.png", "b.png", "c.colour.png"):  # the last only happens to be called so
+    for name in ("a.png", "b.png", "c.color.png"):  # the last only happens to be called so
         photo(name)
-    assert vidcolor("colorize", "a.png", "b.png", "c.colour.png").code == 0
+    assert vidcolor("colorize", "a.png", "b.png", "c.color.png").code == 0
     again = vidcolor("colorize", *sorted(p.name for p in Path().glob("*.png")))
     assert again.code == 0
     assert again.out[-1].startswith("0 done, 3 done before")
-    assert len(list(Path().glob("*.colour.colour.png"))) == 1
+    assert len(list(Path().glob("*.color.color.png"))) == 1
 
 
 def test_damage_is_not_forgotten_when_a_batch_is_run_again(vidcolor: Vidcolor) -> None:

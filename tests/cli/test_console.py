@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_runs import spawn_flat
 
+from tests.helpers.cli_runs import spawn_flat
 from vidcolor.cli import console
 from vidcolor.cli.console import Console, clock, one_line
 from vidcolor.progress import Progress
 
 if TYPE_CHECKING:
-    from clips import ClipMaker
+    from tests.helpers.clips import ClipMaker
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def step(done: int, total: int | None = 100) -> Progress:
-    return Progress(Path("a/reel.mov"), "colour", done, total)
+    return Progress(Path("a/reel.mov"), "color", done, total)
 
 
 def test_a_log_gets_a_plain_line_every_ten_seconds(
@@ -42,8 +42,8 @@ def test_a_log_gets_a_plain_line_every_ten_seconds(
     out, err = capfd.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        "reel.mov: colour: 10 of about 100, 1:30 min left (1.0/s)",
-        "reel.mov: colour: 20 of about 100, 1:20 min left (1.0/s)",
+        "reel.mov: color: 10 of about 100, 1:30 min left (1.0/s)",
+        "reel.mov: color: 20 of about 100, 1:20 min left (1.0/s)",
     ]
 
 
@@ -52,7 +52,7 @@ def test_a_total_that_nobody_knows(seconds: list[float], capfd: pytest.CaptureFi
     for done in (0, 30):
         shown.progress(step(done, None))
         seconds[0] += 15
-    assert capfd.readouterr().err == "reel.mov: colour: 30 (2.0/s)\n"
+    assert capfd.readouterr().err == "reel.mov: color: 30 (2.0/s)\n"
 
 
 def test_scripts_get_one_object_a_second(
@@ -91,7 +91,7 @@ def test_a_terminal_gets_a_bar_that_goes_away(
     assert process.returncode == 0
     assert "\r" not in out
     assert len(out.splitlines()) == 2
-    assert f"{reel.name}: colour:" in bar
+    assert f"{reel.name}: color:" in bar
     assert "frame/s" in bar
     assert "/40" in bar
     assert bar.rsplit("\r", 2)[-2].strip() == "", "the bar is wiped away at the end"

@@ -11,7 +11,8 @@ import av
 import cv2
 import numpy as np
 import pytest
-from cli_runs import Run
+
+from tests.helpers.cli_runs import Run
 
 Vidcolor = Callable[..., Run]
 
@@ -19,7 +20,7 @@ Vidcolor = Callable[..., Run]
 def write_film(
     path: str, red: float = 0.0, count: int = 12, size: tuple[int, int] = (64, 48)
 ) -> Path:
-    """Two shots of slow pans in colour, with some red added."""
+    """Two shots of slow pans in color, with some red added."""
     places = [
         cv2.resize(
             np.random.default_rng(n).integers(40, 200, (6, 14, 3)).astype(np.float32), (140, 48)
@@ -50,7 +51,7 @@ def test_a_table_and_every_file(vidcolor: Vidcolor, films: tuple[Path, Path]) ->
     assert run.code == 0
     heads = run.out[0].split()
     assert {"PSNR", "CDC", "flicker", "drift"} <= set(heads)
-    assert [line.split()[0] for line in run.out[1:4]] == ["original", "coloured", "against"]
+    assert [line.split()[0] for line in run.out[1:4]] == ["original", "colored", "against"]
     said = json.loads(Path("f.json").read_text())
     assert len(said["shots"]) == 2
     for picture in ("p.png", "s.png"):

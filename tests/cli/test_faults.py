@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from cli_runs import Run, spawn
-from clips import ffmpeg
+
+from tests.helpers.cli_runs import Run, spawn
+from tests.helpers.clips import ffmpeg
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clips import ClipMaker
+    from tests.helpers.clips import ClipMaker
 
 Words = list[object]
 
@@ -219,18 +220,18 @@ FAULTS: dict[str, tuple[Callable[[Bench], Words], int, str]] = {
 
 
 LOSSES: dict[str, tuple[Callable[[Bench], Words], str]] = {
-    "Matroska cut off": (lambda b: [b.film("reel.mkv", 0.6)], "reel.colour.mkv"),
-    "JPEG cut off": (lambda b: [b.photo("photo.jpg", 0.6)], "photo.colour.jpg"),
-    "PNG cut off": (lambda b: [b.photo("photo.png", 0.6)], "photo.colour.png"),
+    "Matroska cut off": (lambda b: [b.film("reel.mkv", 0.6)], "reel.color.mkv"),
+    "JPEG cut off": (lambda b: [b.photo("photo.jpg", 0.6)], "photo.color.jpg"),
+    "PNG cut off": (lambda b: [b.photo("photo.png", 0.6)], "photo.color.png"),
     "frame cut off": (
         lambda b: [b.photo("a_3.jpg", 0.6) and b.frames("a_%d.jpg", 1, 2, 4), "--fps", 24],
-        "a.colour.mp4",
+        "a.color.mp4",
     ),
     "frame lost": (
         lambda b: [b.file("a_3.png", b"?") and b.frames("a_%d.png", 1, 2, 4), "--fps", 24],
-        "a.colour.mp4",
+        "a.color.mp4",
     ),
-    "frame missing": (lambda b: [b.frames("a_%d.png", 1, 2, 4), "--fps", 24], "a.colour.mp4"),
+    "frame missing": (lambda b: [b.frames("a_%d.png", 1, 2, 4), "--fps", 24], "a.color.mp4"),
 }
 
 
@@ -256,7 +257,7 @@ def test_one_line_and_nothing_left(
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_what_is_left_of_a_damaged_source_is_coloured(
+def test_what_is_left_of_a_damaged_source_is_colored(
     name: str, bench: Bench, vidcolor: Callable[..., Run], tmp_path: Path
 ) -> None:
     make, target = LOSSES[name]
@@ -317,7 +318,7 @@ def test_a_fault_of_ours_is_one_line_too(
         "vidcolor: photo.jpg: a fault in vidcolor (ZeroDivisionError: nobody expected); "
         "please report it"
     ]
-    assert Path("reel.colour.mp4").exists()
+    assert Path("reel.color.mp4").exists()
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cli_runs import Run
+    from tests.helpers.cli_runs import Run
 
     Vidcolor = Callable[..., Run]
 
-TEAL = {"x": 20, "y": 10, "colour": "teal"}
+TEAL = {"x": 20, "y": 10, "color": "teal"}
 
 
 @pytest.fixture
@@ -31,27 +31,27 @@ def hints(*rows: dict[str, Any]) -> Path:
     return Path("h.json")
 
 
-def test_hints_colour_and_their_clamping_is_told(vidcolor: Vidcolor, photo: Path) -> None:
-    red = {"x": "80%", "y": "50%", "colour": "#ff0000"}
+def test_hints_color_and_their_clamping_is_told(vidcolor: Vidcolor, photo: Path) -> None:
+    red = {"x": "80%", "y": "50%", "color": "#ff0000"}
     run = vidcolor("colorize", photo, "--hints", hints(TEAL, red), "--report", "r.json")
     assert run.code == 0
     (said,) = run.err
     assert said.startswith(
         "warning: p.png: h.json: hint 2: #ff0000 is not possible under this luma"
     )
-    blue, green, red_there = cv2.imread("p.colour.png")[10, 20].astype(int)
+    blue, green, red_there = cv2.imread("p.color.png")[10, 20].astype(int)
     assert blue > red_there + 20
     assert green > red_there + 20
-    assert '"colour": "teal"' in Path("r.json").read_text(), "the rows are in the report"
+    assert '"color": "teal"' in Path("r.json").read_text(), "the rows are in the report"
 
 
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"x": 60, "y": 0, "colour": "teal"}, "h.json: hint 1: x=60, y=0 lies outside the picture"),
-        ({**TEAL, "colour": "?"}, "h.json: hint 1: '?' is no colour"),
+        ({"x": 60, "y": 0, "color": "teal"}, "h.json: hint 1: x=60, y=0 lies outside the picture"),
+        ({**TEAL, "color": "?"}, "h.json: hint 1: '?' is no color"),
         ({**TEAL, "time": 3}, "h.json: hint 1: names a moment of a film, and this is a picture"),
-        ({**TEAL, "file": "q.png"}, "h.json: hint 1: there is no picture q.png to colour"),
+        ({**TEAL, "file": "q.png"}, "h.json: hint 1: there is no picture q.png to color"),
     ],
 )
 def test_what_is_wrong_is_named(
@@ -60,7 +60,7 @@ def test_what_is_wrong_is_named(
     run = vidcolor("colorize", photo, "--hints", hints(row))
     assert run.code == 2
     assert said in "".join(run.err)
-    assert not Path("p.colour.png").exists()
+    assert not Path("p.color.png").exists()
 
 
 def test_what_is_read_is_not_overwritten(vidcolor: Vidcolor, photo: Path) -> None:
@@ -83,7 +83,7 @@ def test_references(vidcolor: Vidcolor, photo: Path) -> None:
     assert vidcolor("colorize", photo, "--reference", "none.png").code == 1
     run = vidcolor("colorize", photo, "--reference", photo)
     assert run.code == 1
-    assert "p.png: has no colour to lend" in "".join(run.err)
+    assert "p.png: has no color to lend" in "".join(run.err)
     run = vidcolor("colorize", photo, "--reference", f"{photo}@1:20")
     assert run.code == 2
     assert "@ names a moment of a film" in "".join(run.err)

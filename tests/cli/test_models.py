@@ -1,4 +1,4 @@
-"""`vidcolor models`: what users see, and pictures and films coloured by another's network."""
+"""`vidcolor models`: what users see, and pictures and films colored by another's network."""
 
 import json
 from pathlib import Path
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from published import state_dict
 
-from vidcolor.generators import download
+from tests.helpers.published import state_dict
+from vidcolor.generators.store import download
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -43,7 +43,7 @@ def test_list_and_show(vidcolor):
 
 
 def test_import_verify_path(vidcolor, checkpoint, home):
-    run = vidcolor("models", "import", checkpoint, "--licence", "X", "--non-commercial")
+    run = vidcolor("models", "import", checkpoint, "--license", "X", "--non-commercial")
     assert run.code == 0 and "eccv16" in run.out[0]
     assert any("NON-COMMERCIAL USE ONLY" in line for line in vidcolor("models", "list").out)
     assert any("NON-COMMERCIAL" in line for line in vidcolor("models", "show", "eccv16").err)
@@ -57,8 +57,8 @@ def test_import_verify_path(vidcolor, checkpoint, home):
 
 
 def test_pull_without_a_network(vidcolor, home, monkeypatch):
-    from vidcolor.generators import registry
-    from vidcolor.generators.registry import Entry, Source
+    from vidcolor.generators.store import registry
+    from vidcolor.generators.store.registry import Entry, Source
 
     source = Source("http://weights.invalid/w.pth", "0" * 64)
     entry = Entry("far", "eccv16", "Far", "films", "plain", "MIT", "https://x", (source,))
@@ -93,8 +93,8 @@ def test_a_malicious_file(vidcolor, tmp_path):
 
 
 def test_a_photo_with_hints_by_a_network_that_takes_none(vidcolor, checkpoint, tmp_path):
-    """The person's colour is led through its object afterwards; the luma stays what it was."""
-    rows = [{"x": 0.2, "y": 0.8, "colour": "#2040ff", "radius": 0.03}]
+    """The person's color is led through its object afterwards; the luma stays what it was."""
+    rows = [{"x": 0.2, "y": 0.8, "color": "#2040ff", "radius": 0.03}]
     (tmp_path / "h.json").write_text(json.dumps(rows))
     words = ("colorize", SAMPLES / "photo.jpg", "--model", checkpoint)
     assert vidcolor(*words, "-o", "plain.png").code == 0
@@ -127,7 +127,7 @@ def planes(path, first):
 
 
 def test_a_film(vidcolor, checkpoint, tmp_path):
-    """Luma exact, colour steady from frame to frame, and no confidence that nobody has."""
+    """Luma exact, color steady from frame to frame, and no confidence that nobody has."""
     words = ("colorize", SAMPLES / "reel.mkv", "--model", checkpoint, "--end", "1")
     run = vidcolor(*words, "--for", "archive", "-o", "out.mkv", "--report", "r.json")
     assert run.code == 0

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vidcolor.media.stills.film import dpx_bytes
+from vidcolor.media.stills.dpx_exr import dpx_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cli_runs import Run
-    from clips import ClipMaker
+    from tests.helpers.cli_runs import Run
+    from tests.helpers.clips import ClipMaker
 
     Vidcolor = Callable[..., Run]
 
@@ -35,7 +35,7 @@ def test_film(vidcolor: Vidcolor, clip: ClipMaker) -> None:
     found = facts(vidcolor("probe", reel, "-o", "out.mp4", "--json"))
     assert found["kind"] == "film"
     assert found["video"]["bits"] == 10
-    assert found["video"]["tint"] == "grey"
+    assert found["video"]["tint"] == "gray"
     assert [s["kept"] for s in found["streams"]] == [True]
     said = vidcolor("probe", reel)
     assert said.out[0].startswith(str(reel))
@@ -50,7 +50,7 @@ def test_photo(vidcolor: Vidcolor) -> None:
     found = facts(vidcolor("probe", "p.jpg", "--json"))
     assert found["kind"] == "photo"
     assert (found["width"], found["height"], found["bits"]) == (60, 40, 8)
-    assert (found["tint"], found["target"]) == ("grey", "p.colour.jpg")
+    assert (found["tint"], found["target"]) == ("gray", "p.color.jpg")
     assert found["kept"] == ["orientation 6", "EXIF", "300x300 dpi"]
     assert vidcolor("probe", "p.jpg").out == [
         "p.jpg (jpeg)",
@@ -58,7 +58,7 @@ def test_photo(vidcolor: Vidcolor) -> None:
         "  look       black and white",
         "  kept       orientation 6, EXIF, 300x300 dpi",
         "",
-        "Would write p.colour.jpg",
+        "Would write p.color.jpg",
     ]
 
 

@@ -8,9 +8,9 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_runs import spawn_flat
-from clips import ffmpeg
 
+from tests.helpers.cli_runs import spawn_flat
+from tests.helpers.clips import ffmpeg
 from vidcolor.media.probe import probe
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(film: Path, folder: Path, *more: str) -> subprocess.Popen[str]:
-    """Begin to colour; returns in the middle of encoding."""
+    """Begin to color; returns in the middle of encoding."""
     process = spawn_flat("colorize", film, "-o", folder / "out.mp4", "--json", *more, cwd=folder)
     assert process.stdout is not None
     for line in process.stdout:
-        if '"progress"' in line and '"colour"' in line:
+        if '"progress"' in line and '"color"' in line:
             break
     assert process.poll() is None
     assert (folder / WORK / "plan.json").exists()

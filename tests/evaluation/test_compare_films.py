@@ -1,4 +1,4 @@
-"""Two films in one: time, sound, geometry, colours, refusals."""
+"""Two films in one: time, sound, geometry, colors, refusals."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from tiny_films import TICKS, greys, make_film, reds
 
+from tests.helpers.tiny_films import TICKS, grays, make_film, reds
 from vidcolor.errors import InputError, UsageError
 from vidcolor.evaluation.compare import CompareOptions, compare, compare_films
 from vidcolor.evaluation.layout import arrange, line_at, natural_width
-from vidcolor.media.view import FilmView
+from vidcolor.media.preview import FilmView
 
 UNNAMED = ("", "")
 
@@ -39,7 +39,7 @@ def packets_of(path):
 
 @pytest.fixture
 def films(tmp_path):
-    a = make_film(tmp_path / "a.mp4", greys(12), sound=True)
+    a = make_film(tmp_path / "a.mp4", grays(12), sound=True)
     return a, make_film(tmp_path / "b.mp4", reds(12), sound=True, matrix="smpte170m")
 
 
@@ -52,7 +52,7 @@ def number_in_b(pixel) -> int:
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
-def test_side_by_side_keeps_time_and_colours(films, tmp_path, suffix):
+def test_side_by_side_keeps_time_and_colors(films, tmp_path, suffix):
     out = tmp_path / f"both.{suffix}"
     done = compare(*films, out, options())
     frames = frames_of(out)
@@ -87,7 +87,7 @@ def test_the_wipe_moves_with_a_left_and_b_right(films, tmp_path):
 
 
 def test_frames_are_paired_by_time_not_by_number(tmp_path):
-    a = make_film(tmp_path / "a.mp4", greys(8))
+    a = make_film(tmp_path / "a.mp4", grays(8))
     b = make_film(tmp_path / "b.mp4", reds(4), stamps=[0, 1500, 3000, 6000], origin=4000)
     compare_films(a, b, tmp_path / "both.mp4", options(end=Fraction(7000, TICKS)))
     pairs = [
@@ -98,7 +98,7 @@ def test_frames_are_paired_by_time_not_by_number(tmp_path):
 
 
 def test_matroska_rounding_does_not_shift_frames(tmp_path):
-    a = make_film(tmp_path / "a.mp4", greys(12), stamps=[1001 * n for n in range(12)])
+    a = make_film(tmp_path / "a.mp4", grays(12), stamps=[1001 * n for n in range(12)])
     b = make_film(tmp_path / "b.mkv", reds(12), stamps=[1001 * n for n in range(12)])
     compare_films(a, b, tmp_path / "both.mp4", options())
     for n, (_, seen) in enumerate(frames_of(tmp_path / "both.mp4")):
@@ -141,7 +141,7 @@ def test_offset_lays_a_part_over_the_whole(films, tmp_path):
 
 
 def test_other_sizes_are_scaled_to_the_shape_of_a(tmp_path):
-    a = make_film(tmp_path / "a.mp4", greys(3), size=(62, 46), sar=Fraction(2, 1), rotation=90)
+    a = make_film(tmp_path / "a.mp4", grays(3), size=(62, 46), sar=Fraction(2, 1), rotation=90)
     b = make_film(tmp_path / "b.mp4", reds(3), size=(36, 100))
     done = compare_films(a, b, tmp_path / "both.mp4", options())
     assert done.size == (94, 124)  # 124x46 turned, twice, with a gap of 2; all even
@@ -167,7 +167,7 @@ def test_different_lengths_are_said_and_cut(films, tmp_path):
 
 
 def test_names_are_written_on_the_picture(films, tmp_path):
-    a = make_film(tmp_path / "large.mp4", greys(2), size=(320, 160))
+    a = make_film(tmp_path / "large.mp4", grays(2), size=(320, 160))
     compare_films(a, a, tmp_path / "named.mp4", CompareOptions(names=("Before", "")))
     _, seen = frames_of(tmp_path / "named.mp4")[0]
     assert seen[:40, :100].max() > 180 and seen[60:, :300].max() < 60

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 import typer
 from PIL import Image
-from tiny_films import greys, make_film, reds
 from typer.testing import CliRunner
 
+from tests.helpers.tiny_films import grays, make_film, reds
 from vidcolor.errors import UsageError
-from vidcolor.evaluation import lettering
 from vidcolor.evaluation.compare import CompareOptions, compare
-from vidcolor.evaluation.sheet import plan_grid
+from vidcolor.evaluation.contact_sheet import plan_grid
+from vidcolor.imaging import text
 
 UNNAMED = ("", "")
 
 
 @pytest.fixture
 def films(tmp_path):
-    a = make_film(tmp_path / "a.mp4", greys(12))
+    a = make_film(tmp_path / "a.mp4", grays(12))
     return a, make_film(tmp_path / "b.mp4", reds(12))
 
 
@@ -80,16 +80,16 @@ def test_pictures_in_one(pictures, tmp_path, layout, size):
 
 
 def test_clock():
-    assert lettering.clock(Fraction(1999_9996, 10_000_000)) == "0:02.000"
-    assert lettering.clock(3723.5) == "1:02:03.500"
+    assert text.clock(Fraction(1999_9996, 10_000_000)) == "0:02.000"
+    assert text.clock(3723.5) == "1:02:03.500"
 
 
 def test_names_that_do_not_fit_keep_both_ends():
     long = "a_very_long_name_of_a_film_that_nobody_reads.mp4"
-    short = lettering.fit(long, 20, 200)
+    short = text.fit(long, 20, 200)
     assert short.startswith("a_very") and short.endswith(".mp4") and "…" in short
-    assert lettering.text_width(short, 20) <= 200
-    assert lettering.fit("line\nbreak", 20, 900) == "line break"
+    assert text.text_width(short, 20) <= 200
+    assert text.fit("line\nbreak", 20, 900) == "line break"
 
 
 def test_equal_names_are_told_apart_by_their_folders(tmp_path):
@@ -100,12 +100,12 @@ def test_equal_names_are_told_apart_by_their_folders(tmp_path):
 
 def test_letters_that_the_packaged_font_lacks(monkeypatch):
     monkeypatch.setattr(lettering, "_system", lambda size: None)
-    assert lettering.font_for("Müller Жук.mp4", 20)[1] == "Muller ???.mp4"
-    assert lettering.font_for("plain.mp4", 20)[1] == "plain.mp4"
+    assert text.font_for("Müller Жук.mp4", 20)[1] == "Muller ???.mp4"
+    assert text.font_for("plain.mp4", 20)[1] == "plain.mp4"
 
 
 def test_a_sheet_too_large_for_its_format_is_refused(films, tmp_path):
-    tall = make_film(tmp_path / "tall.mp4", greys(2), size=(16, 160))
+    tall = make_film(tmp_path / "tall.mp4", grays(2), size=(16, 160))
     with pytest.raises(UsageError, match="--width"):
         compare(tall, tall, tmp_path / "s.webp", CompareOptions(count=1, width=16000))
     assert not (tmp_path / "s.webp").exists()

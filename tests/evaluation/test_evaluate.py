@@ -1,4 +1,4 @@
-"""Judging colour where the truth is known: definitions, models, results of others, films."""
+"""Judging color where the truth is known: definitions, models, results of others, films."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ import torch
 from PIL import Image
 
 from vidcolor import cli
-from vidcolor.colour.metrics import PSNR_CEILING
+from vidcolor.color.metrics import PSNR_CEILING
 from vidcolor.errors import InputError, UsageError
 from vidcolor.evaluation.calibration import Reliability
-from vidcolor.evaluation.evaluate import evaluate
-from vidcolor.evaluation.evaluate_options import EvaluateOptions
+from vidcolor.evaluation.dataset import find_originals
 from vidcolor.evaluation.features import FeatureSpace, feature_distance, frechet_distance
 from vidcolor.evaluation.hint_curve import true_hints
-from vidcolor.evaluation.originals import find_originals
-from vidcolor.evaluation.showcase import Panel, Showcase
-from vidcolor.evaluation.similarity import picture_delta_e, picture_psnr, picture_ssim
+from vidcolor.evaluation.image_metrics import picture_delta_e, picture_psnr, picture_ssim
+from vidcolor.evaluation.options import EvaluateOptions
+from vidcolor.evaluation.run import evaluate
+from vidcolor.evaluation.sample_selection import Panel, Showcase
 from vidcolor.generators import load_encoder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from clips import ClipMaker
     from numpy.typing import NDArray
 
+    from tests.helpers.clips import ClipMaker
     from vidcolor.evaluation.scores import Evaluation, Summary
 
     Rgb = NDArray[np.uint8]
 
 
-def colourful(seed: int, size: tuple[int, int] = (96, 128)) -> Rgb:
-    """Soft patches of colour under texture; (H, W, 3) uint8."""
+def colorful(seed: int, size: tuple[int, int] = (96, 128)) -> Rgb:
+    """Soft patches of color under texture; (H, W, 3) uint8."""
     rng = np.random.default_rng(seed)
     patches = rng.integers(0, 256, (5, 6, 3)).astype(np.float32)
     soft = cv2.resize(patches, size[::-1], interpolation=cv2.INTER_CUBIC)
@@ -50,8 +50,8 @@ def album(tmp_path: Path) -> Path:
     folder = tmp_path / "album"
     (folder / "more").mkdir(parents=True)
     for seed in range(3):
-        Image.fromarray(colourful(seed)).save(folder / f"{seed}.png")
-    Image.fromarray(colourful(3)).save(folder / "more" / "3.png")
+        Image.fromarray(colorful(seed)).save(folder / f"{seed}.png")
+    Image.fromarray(colorful(3)).save(folder / "more" / "3.png")
     return folder
 
 
@@ -59,16 +59,16 @@ def table(done: Evaluation) -> dict[str, Summary]:
     return {row.name: done.summary(row) for row in done.rows}
 
 
-def test_grey_and_originals_frame_the_table(album: Path) -> None:
+def test_gray_and_originals_frame_the_table(album: Path) -> None:
     done = evaluate([album], EvaluateOptions(size=96, hint_counts=(1, 30), count=2))
     rows = table(done)
-    assert list(rows) == ["grey", "embedded", "originals"]
+    assert list(rows) == ["gray", "embedded", "originals"]
     assert rows["originals"].psnr == PSNR_CEILING
     assert rows["originals"].delta_e == rows["originals"].feature_distance == 0
-    assert rows["grey"].colourfulness_share == pytest.approx(0, abs=0.01)
-    assert rows["grey"].gain == 0
+    assert rows["gray"].colorfulness_share == pytest.approx(0, abs=0.01)
+    assert rows["gray"].gain == 0
     judged = rows["embedded"]
-    assert judged.colourfulness > 1
+    assert judged.colorfulness > 1
     assert judged.luma_error <= 1.5  # luma is sacred, to the rounding of 8 bits
     assert judged.ece is not None and 0 <= judged.ece <= 1
     assert judged.ms is not None and judged.ms > 0
@@ -85,20 +85,20 @@ def test_results_of_others_are_found_by_name(album: Path, tmp_path: Path) -> Non
     half.mkdir()
     for path in album.rglob("*.png"):
         picture = Image.open(path)
-        picture.save(perfect / f"{path.stem}.colour.png")  # flat, though one lies deeper
+        picture.save(perfect / f"{path.stem}.color.png")  # flat, though one lies deeper
         mean = np.asarray(picture.convert("L").convert("RGB"), float) / 2 + np.asarray(picture) / 2
         Image.fromarray(mean.astype(np.uint8)).save(half / path.name)
     (half / "3.png").unlink()
     options = EvaluateOptions(results=(perfect, half), size=None)
     done = evaluate([album], options)
     rows = table(done)
-    assert list(rows) == ["grey", "perfect", "half", "originals"]
+    assert list(rows) == ["gray", "perfect", "half", "originals"]
     assert len(done.originals) == 3  # all rows are means of the same pictures
     assert "half: has no result called" in done.left_out[0]
     assert rows["perfect"].psnr == PSNR_CEILING
-    assert rows["perfect"].colourfulness_share == pytest.approx(1)
-    assert rows["grey"].psnr < rows["half"].psnr < PSNR_CEILING
-    assert 0.4 < rows["half"].colourfulness_share < 0.6
+    assert rows["perfect"].colorfulness_share == pytest.approx(1)
+    assert rows["gray"].psnr < rows["half"].psnr < PSNR_CEILING
+    assert 0.4 < rows["half"].colorfulness_share < 0.6
 
 
 def test_a_film_is_judged_by_its_frames(clip: ClipMaker) -> None:
@@ -117,22 +117,22 @@ def test_the_command_writes_and_says_everything(
     album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (album / "cut.png").write_bytes((album / "0.png").read_bytes()[:2000])
-    Image.fromarray(np.full((96, 96, 3), 128, np.uint8)).save(album / "grey.png")
+    Image.fromarray(np.full((96, 96, 3), 128, np.uint8)).save(album / "gray.png")
     out, sheet = tmp_path / "scores.json", tmp_path / "sheet.png"
     words = ["evaluate", album, "-o", out, "--sheet", sheet, "--plots", tmp_path / "plots"]
     words += ["--size", "64", "--hint-curve", "2", "--vividness", "0.2", "--vividness", "0.9"]
     assert cli.run([str(word) for word in words]) == 1  # one could not be read
     said = capsys.readouterr()
     assert "4 pictures, 64×64" in said.out
-    assert "cut.png" in said.err and "grey.png" in said.err
+    assert "cut.png" in said.err and "gray.png" in said.err
     document = json.loads(out.read_text())
     names = [row["name"] for row in document["rows"]]
-    assert names == ["grey", "embedded, vividness 0.2", "embedded, vividness 0.9", "originals"]
+    assert names == ["gray", "embedded, vividness 0.2", "embedded, vividness 0.9", "originals"]
     assert set(document["rows"][1]["overall"]) <= set(document["definitions"])
     assert document["encoder_sha256"] and document["rows"][1]["sha256"]
     assert len(document["pictures"]) == document["num_pictures"] == 4
-    calm, vivid = (document["rows"][n]["overall"]["colourfulness"] for n in (1, 2))
-    assert abs(calm - vivid) > 1  # of pictures of nothing, either may be the more colourful
+    calm, vivid = (document["rows"][n]["overall"]["colorfulness"] for n in (1, 2))
+    assert abs(calm - vivid) > 1  # of pictures of nothing, either may be the more colorful
     with Image.open(sheet) as picture:
         assert picture.size[0] > 200
     assert {p.name for p in (tmp_path / "plots").iterdir()} == {"reliability.png", "hint-curve.png"}
@@ -141,7 +141,7 @@ def test_the_command_writes_and_says_everything(
 
 
 def test_the_sheet_is_full_though_originals_are_left_out() -> None:
-    panel = [Panel(colourful(0), 1.0)]
+    panel = [Panel(colorful(0), 1.0)]
     for total, fit, kept in ((2, [0], [0]), (20, range(0, 20, 2), [0, 2, 6, 8, 10, 12, 16, 18])):
         showcase = Showcase(8, total, "even")
         for index in fit:
@@ -154,13 +154,13 @@ def test_rows_have_names_of_their_own(album: Path, tmp_path: Path) -> None:
         shutil.copytree(album, tmp_path / place / "originals")
     folders = tuple(tmp_path / place / "originals" for place in ("a", "b"))
     done = evaluate([album], EvaluateOptions(size=64, results=folders))
-    assert list(table(done)) == ["grey", "originals (2)", "originals (3)", "originals"]
+    assert list(table(done)) == ["gray", "originals (2)", "originals (3)", "originals"]
 
 
 def test_runs_of_training_are_no_originals(album: Path) -> None:
     run = album / "ours.train"
     run.mkdir()
-    Image.fromarray(colourful(9)).save(run / "validation.png")
+    Image.fromarray(colorful(9)).save(run / "validation.png")
     (run / "log.jsonl").touch()
     assert len(find_originals([album], frames=1)) == 4
 
@@ -180,10 +180,10 @@ def test_options_without_effect_are_refused(album: Path, tmp_path: Path) -> None
 
 
 def test_what_cannot_be_judged_is_refused(tmp_path: Path, album: Path) -> None:
-    grey = tmp_path / "grey.png"
-    Image.fromarray(np.full((96, 96, 3), 128, np.uint8)).save(grey)
+    gray = tmp_path / "gray.png"
+    Image.fromarray(np.full((96, 96, 3), 128, np.uint8)).save(gray)
     with pytest.raises(InputError, match="nothing to judge by"):
-        evaluate([grey])
+        evaluate([gray])
     with pytest.raises(InputError, match="no such folder"):
         evaluate([album], EvaluateOptions(results=(tmp_path / "none",)))
     with pytest.raises(UsageError, match="size must lie"):
@@ -192,7 +192,7 @@ def test_what_cannot_be_judged_is_refused(tmp_path: Path, album: Path) -> None:
 
 
 def test_definitions() -> None:
-    a, b = colourful(1), colourful(2)
+    a, b = colorful(1), colorful(2)
     assert picture_ssim(a, a) == pytest.approx(1)
     assert picture_ssim(a, b) < 0.5
     off = np.clip(a.astype(int), 10, 245)
@@ -226,7 +226,7 @@ def test_calibration_error() -> None:
 
 
 def test_hints_grow_and_tell_the_truth() -> None:
-    truth = colourful(5, (64, 64))
+    truth = colorful(5, (64, 64))
     few, more = (true_hints([truth], ["a"], n, (64, 64)) for n in (3, 8))
     assert (more.density[0][few.density[0] > 0] == 1).all()
     assert more.density.sum() > few.density.sum()

@@ -6,25 +6,22 @@ import hashlib
 import os
 import random
 import signal
-import sys
 import threading
 import time
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from checks import read_film
-from films import write_shot_list
 
+from tests.helpers.checks import read_film
+from tests.helpers.cli_runs import spawn_flat
+from tests.helpers.films import write_shot_list
 from vidcolor.errors import BusyError, OutputError, UsageError
-from vidcolor.film.job import colorize_film
-from vidcolor.film.sequences import colorize_sequence
+from vidcolor.film.pipeline import colorize_film
+from vidcolor.film.sequence import colorize_sequence
 from vidcolor.film.workdir import WorkDir, find_work, work_path
-from vidcolor.media.write import FilmWriter
+from vidcolor.media.writer import FilmWriter
 from vidcolor.options import ColorizeOptions
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
-from cli_runs import spawn_flat
 
 TONE = ("-f", "lavfi", "-t", "2", "-i", "sine=440:r=48000")
 STARTS = (0, 12, 24, 31)
@@ -52,7 +49,7 @@ def content(path: Path) -> tuple[object, ...]:
     return seen.times, frames, [(c.codec, c.packets) for c in seen.company], seen.tags
 
 
-def stop_at(frame: int, stage: str = "colour"):
+def stop_at(frame: int, stage: str = "color"):
     """Ctrl-C at a frame."""
 
     def progress(step):
@@ -62,7 +59,7 @@ def stop_at(frame: int, stage: str = "colour"):
     return progress
 
 
-def stopped(film, target, options, flat, frame=30, stage="colour"):
+def stopped(film, target, options, flat, frame=30, stage="color"):
     with pytest.raises(KeyboardInterrupt) as stop:
         colorize_film(film, target, options, colorizer=flat, progress=stop_at(frame, stage))
     return stop.value
@@ -84,9 +81,9 @@ def stopped(film, target, options, flat, frame=30, stage="colour"):
         ("mov", {"encoder": "mjpeg"}),
     ],
 )
-def test_parts_join_into_one_film(coloured, film, shots, suffix, more):
+def test_parts_join_into_one_film(colored, film, shots, suffix, more):
     """Whatever encodes them: all frames, their times, their luma, the sound."""
-    outcome = coloured(film, suffix, shots=shots, **more)
+    outcome = colored(film, suffix, shots=shots, **more)
     assert len(outcome.after.frames) == FRAMES
     tolerance = Fraction(1, 2000) if suffix in ("mkv", "webm", "mxf") else Fraction(0)
     outcome.expect_same_times(tolerance)
@@ -98,10 +95,10 @@ def test_parts_join_into_one_film(coloured, film, shots, suffix, more):
         ]
 
 
-def test_parts_of_a_variable_rate(coloured, clip, shots):
+def test_parts_of_a_variable_rate(colored, clip, shots):
     source = clip("mp4", "libx264", "yuv420p", vf="setpts=PTS+0.013*mod(N\\,3)/TB", frames=FRAMES)
     for suffix in ("mp4", "mov"):
-        coloured(source, suffix, shots=shots).expect_same_times()
+        colored(source, suffix, shots=shots).expect_same_times()
 
 
 @pytest.mark.parametrize("frame", [5, 13, 30, 48])
@@ -122,17 +119,17 @@ def test_a_film_goes_on_where_it_stopped(film, shots, flat, tmp_path, frame):
 
 
 def test_numbered_pictures_and_confidence_go_on(film, shots, flat, tmp_path):
-    def colour(folder, progress=None):
+    def color(folder, progress=None):
         options = ColorizeOptions(shots=shots, confidence=folder / "sure.mkv")
         target = folder / "f_%04d.png"
         return colorize_film(film, target, options, colorizer=flat, progress=progress)
 
     for name in ("whole", "out"):
         (tmp_path / name).mkdir()
-    colour(tmp_path / "whole")
+    color(tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        colour(tmp_path / "out", stop_at(30))
-    assert colour(tmp_path / "out").resumed_frames == 24
+        color(tmp_path / "out", stop_at(30))
+    assert color(tmp_path / "out").resumed_frames == 24
     names = sorted(p.name for p in (tmp_path / "out").iterdir())
     assert names == [*(f"f_{n:04d}.png" for n in range(1, FRAMES + 1)), "sure.mkv"]
     assert content(tmp_path / "out" / "sure.mkv") == content(tmp_path / "whole" / "sure.mkv")

@@ -22,6 +22,6 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def frames():
-    """Five smooth grey frames, (5, 50, 70) float32 in [0, 1]."""
+    """Five smooth gray frames, (5, 50, 70) float32 in [0, 1]."""
     y, x = np.mgrid[0:50, 0:70].astype(np.float32)
     return np.stack([0.5 + 0.4 * np.sin(x / (7 + i) + i) * np.cos(y / 9 - i) for i in range(5)])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from vidcolor.colour.bins import NUM_BINS, gamut_bins
+from vidcolor.color.bins import NUM_BINS, gamut_bins
 from vidcolor.generators import Hints
 from vidcolor.generators.embedded import EmbeddedGenerator
 from vidcolor.generators.network import EmbeddedNetwork, NetworkConfig
@@ -27,7 +27,7 @@ def test_logits_are_the_reference(generator):
     torch.testing.assert_close(hinted, GOLDEN["logits_hinted"], atol=1e-3, rtol=1e-5)
 
 
-def test_colour_is_the_reference(generator):
+def test_color_is_the_reference(generator):
     hints = Hints(GOLDEN["hint_ab"], GOLDEN["density"])
     plain, hinted = generator(GOLDEN["luma"]), generator(GOLDEN["luma"], hints)
     # 1e-3 of a logit, over the temperature, on a span of some 100 units.
@@ -77,10 +77,10 @@ def test_no_hints_equal_hints_of_no_density_as_shipped(generator):
 
 
 @pytest.mark.parametrize("scale", [1, 4])
-@pytest.mark.parametrize("colour", [(60.0, 40.0), (-40.0, 30.0), (10.0, -50.0)])
-def test_a_hint_colours_its_place(generator, colour, scale):
+@pytest.mark.parametrize("color", [(60.0, 40.0), (-40.0, 30.0), (10.0, -50.0)])
+def test_a_hint_colors_its_place(generator, color, scale):
     """On the generator's own grid, and on the full picture's."""
-    wanted = torch.tensor(colour).view(1, 2, 1, 1)
+    wanted = torch.tensor(color).view(1, 2, 1, 1)
     density = torch.zeros(1, 1, 16 * scale, 24 * scale)
     density[..., 6 * scale : 10 * scale, 8 * scale : 12 * scale] = 1
     hints = Hints(wanted.expand(1, 2, 16 * scale, 24 * scale).clone(), density)
@@ -149,7 +149,7 @@ def test_folding_changes_nothing():
 def test_configuration_round_trip():
     config = NetworkConfig(widths=(64, 32, 16, 8), num_heads=2)
     assert NetworkConfig.from_json(config.to_json()) == config
-    for bad in ("", "{}", '{"widths": [1]}', '{"widths": [4, 4, 4, 4], "colour": 1}', "[]"):
+    for bad in ("", "{}", '{"widths": [1]}', '{"widths": [4, 4, 4, 4], "color": 1}', "[]"):
         with pytest.raises(ValueError):
             NetworkConfig.from_json(bad)
 

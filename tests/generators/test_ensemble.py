@@ -12,7 +12,7 @@ from vidcolor.generators.ensemble import Ensemble
 
 
 class Says:
-    """One colour, at a stride, and notes what it was given."""
+    """One color, at a stride, and notes what it was given."""
 
     digest, device = "0" * 64, "cpu"
 

@@ -22,10 +22,10 @@ def spread():
 
 
 def hint_at(row, column, ab=(40.0, -20.0)):
-    colour, density = torch.zeros(1, 2, 16, 24), torch.zeros(1, 1, 16, 24)
-    colour[0, :, row, column] = torch.tensor(ab)
+    color, density = torch.zeros(1, 2, 16, 24), torch.zeros(1, 1, 16, 24)
+    color[0, :, row, column] = torch.tensor(ab)
     density[0, 0, row, column] = 1
-    return colour, density
+    return color, density
 
 
 def test_a_hint_reaches_what_looks_alike(spread):

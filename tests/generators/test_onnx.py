@@ -8,14 +8,14 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from vidcolor.colour.lab import rgb_to_lab
+from vidcolor.color.lab import rgb_to_lab
 from vidcolor.errors import UsageError, WeightsError
 from vidcolor.generators import devices_of, load_generator
-from vidcolor.generators.adapted import AdaptedGenerator
+from vidcolor.generators.adapter import AdaptedGenerator
 from vidcolor.generators.base import Hints
-from vidcolor.generators.convention import ZHANG
-from vidcolor.generators.export import export
-from vidcolor.generators.importing import import_weights
+from vidcolor.generators.model_io import ZHANG
+from vidcolor.generators.onnx_export import export
+from vidcolor.generators.store.importer import import_weights
 
 
 def saved(path, nodes, takes, gives, constants=(), kind=TensorProto.FLOAT, metadata=None):
@@ -41,15 +41,15 @@ def tinting(path, gain, shape=("n", 3, "h", "w"), **more):
     return saved(path, [node], shape, shape, [("gain", np.reshape(gain, (1, 3, 1, 1)))], **more)
 
 
-def painting(path, colour, **more):
-    """Grey R'G'B' in 0 to 1 to one a*, b*, times the grey."""
+def painting(path, color, **more):
+    """Gray R'G'B' in 0 to 1 to one a*, b*, times the gray."""
     nodes = [
-        helper.make_node("ReduceMean", ["x", "axes"], ["grey"], keepdims=1),
-        helper.make_node("Mul", ["grey", "colour"], ["y"]),
+        helper.make_node("ReduceMean", ["x", "axes"], ["gray"], keepdims=1),
+        helper.make_node("Mul", ["gray", "color"], ["y"]),
     ]
     path = saved(
         path, nodes, ("n", 3, "h", "w"), ("n", 2, "h", "w"),
-        [("colour", np.reshape(colour, (1, 2, 1, 1)))], **more,
+        [("color", np.reshape(color, (1, 2, 1, 1)))], **more,
     )  # fmt: skip
     model = onnx.load(str(path))
     model.graph.initializer.append(helper.make_tensor("axes", TensorProto.INT64, (1,), [1]))
@@ -57,26 +57,26 @@ def painting(path, colour, **more):
     return path
 
 
-def grey_luma(value, height=32, width=48):
-    """L* of an even grey."""
+def gray_luma(value, height=32, width=48):
+    """L* of an even gray."""
     lightness, _ = rgb_to_lab(torch.full((1, 3, height, width), value))
     return lightness
 
 
-def test_ddcolors_exports_are_recognised(tmp_path):
+def test_ddcolors_exports_are_recognized(tmp_path):
     generator = load_generator(str(painting(tmp_path / "dd.onnx", (40, -20))), "cpu")
     assert (generator.native_size, generator.accepts_hints) == (512, False)
-    said = generator(grey_luma(0.5))
+    said = generator(gray_luma(0.5))
     assert said.ab.shape == (1, 2, 16, 24)
     assert said.ab[0, :, 8, 8].tolist() == pytest.approx([20, -10], abs=0.1)
 
 
-def test_deoldifys_exports_are_recognised_and_luma_is_not_their_blue(tmp_path):
+def test_deoldifys_exports_are_recognized_and_luma_is_not_their_blue(tmp_path):
     """Of a picture only the chroma counts, beside the luma that was asked about."""
     path = tinting(tmp_path / "do.onnx", (1.2, 1.0, 0.7))
     generator = load_generator(str(path), "cpu")
     assert generator.convention.input_range == (0, 255)
-    said = generator(grey_luma(0.5)).ab[0, :, 8, 8]
+    said = generator(gray_luma(0.5)).ab[0, :, 8, 8]
     tinted = torch.tensor([0.6, 0.5, 0.35])
     shift = 0.5 - float(tinted @ torch.tensor([0.299, 0.587, 0.114]))
     _, expected = rgb_to_lab((tinted + shift).view(1, 3, 1, 1))
@@ -97,17 +97,17 @@ def test_a_sidecar(tmp_path):
     (tmp_path / "odd.onnx.toml").write_text(said)
     generator = load_generator(str(path), "cpu")
     assert generator.native_size == 64
-    a, _ = generator(grey_luma(0.25, 64, 91)).ab[0, :, 8, 8].tolist()
-    assert a > 5  # what is called red here is halved towards mid-grey, and so raised
-    assert generator(grey_luma(0.25, 64, 91)).ab.shape[-2:] == (32, 46)
+    a, _ = generator(gray_luma(0.25, 64, 91)).ab[0, :, 8, 8].tolist()
+    assert a > 5  # what is called red here is halved toward mid-gray, and so raised
+    assert generator(gray_luma(0.25, 64, 91)).ab.shape[-2:] == (32, 46)
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("size = 0", "size must lie between"),
-        ('size = 64\ninput = "yuv"', "input is one of lightness, grey, rgb"),
-        ("size = 64\ncolour = 1", "colour is unknown: choose from size"),
+        ('size = 64\ninput = "yuv"', "input is one of lightness, gray, rgb"),
+        ("size = 64\ncolor = 1", "color is unknown: choose from size"),
         ('size = "big"', "size must be a whole number"),
         ("multiple = 8", "size is missing"),
         ("size = 64\ninput_mean = [0.5]", "must have 3 numbers"),
@@ -124,7 +124,7 @@ def test_sidecars_that_make_no_sense(tmp_path, text, said):
 
 def test_half_precision(tmp_path):
     path = painting(tmp_path / "half.onnx", (40, -20), kind=TensorProto.FLOAT16)
-    said = load_generator(str(path), "cpu")(grey_luma(0.5)).ab
+    said = load_generator(str(path), "cpu")(gray_luma(0.5)).ab
     assert said[0, :, 4, 4].tolist() == pytest.approx([20, -10], abs=0.1)
 
 
@@ -132,7 +132,7 @@ def test_one_size_only(tmp_path):
     path = tinting(tmp_path / "fixed.onnx", (1.2, 1.0, 0.7), shape=(1, 3, 128, 128))
     generator = load_generator(str(path), "cpu")
     assert generator.native_size == 128
-    assert generator(grey_luma(0.5, 40, 100)).ab.shape == (1, 2, 20, 50)
+    assert generator(gray_luma(0.5, 40, 100)).ab.shape == (1, 2, 20, 50)
     with pytest.raises(UsageError, match="128 pixels and no others"):
         load_generator(str(path), "cpu", size=256)
 
@@ -148,7 +148,7 @@ def test_a_sidecar_belongs_to_the_digest(tmp_path):
 
 def test_a_sidecar_that_does_not_fit(tmp_path):
     path = painting(tmp_path / "p.onnx", (1, 1))
-    (tmp_path / "p.onnx.toml").write_text('size = 64\ninput = "grey"\n')
+    (tmp_path / "p.onnx.toml").write_text('size = 64\ninput = "gray"\n')
     with pytest.raises(WeightsError, match="takes 3 channels, not 1"):
         load_generator(str(path), "cpu")
 
@@ -160,7 +160,7 @@ def test_what_fails_on_a_picture_says_so(tmp_path):
     path = saved(tmp_path / "p.onnx", [node], shape, shape, [("only", np.zeros((1, 3, 48, 48)))])
     (tmp_path / "p.onnx.toml").write_text('size = 64\noutput = "rgb"\n')
     with pytest.raises(WeightsError, match=r"p\.onnx: fails on 64x64 pixels"):
-        load_generator(str(path), "cpu")(grey_luma(0.5))
+        load_generator(str(path), "cpu")(gray_luma(0.5))
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"no model", b"\x08\x0a\x12"])
@@ -200,11 +200,11 @@ def test_devices_that_are_not_there(tmp_path, device):
 
 
 class Spreading(torch.nn.Module):
-    """Takes hints, and blurs them over the grey."""
+    """Takes hints, and blurs them over the gray."""
 
     def forward(self, luma, ab, mask):
-        grey = torch.nn.functional.avg_pool2d(luma, 3, 1, 1) / 10
-        return torch.cat([grey, -grey], 1) + torch.nn.functional.avg_pool2d(ab * mask, 5, 1, 2)
+        gray = torch.nn.functional.avg_pool2d(luma, 3, 1, 1) / 10
+        return torch.cat([gray, -gray], 1) + torch.nn.functional.avg_pool2d(ab * mask, 5, 1, 2)
 
 
 def test_exported_with_its_hints_for_any_size(tmp_path):

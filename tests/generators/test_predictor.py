@@ -41,15 +41,15 @@ def test_frames_without_hints_may_share_a_batch_with_hinted_ones(predictor, fram
     ab = np.full((2, 2, 13, 18), 30, np.float32)
     density = np.zeros((2, 13, 18), np.float32)
     density[1, 4:8, 4:8] = 1
-    colour = predictor(frames[:2], HintArrays(ab, density))
-    assert np.array_equal(colour.ab[0], predictor(frames[:1]).ab[0])
-    assert not np.array_equal(colour.ab[1], predictor(frames[1:2]).ab[0])
+    color = predictor(frames[:2], HintArrays(ab, density))
+    assert np.array_equal(color.ab[0], predictor(frames[:1]).ab[0])
+    assert not np.array_equal(color.ab[1], predictor(frames[1:2]).ab[0])
 
 
 def test_shapes_and_types(predictor, frames):
-    colour = predictor(list(frames))
-    assert colour.ab.shape == (5, 2, 13, 18) and colour.ab.dtype == np.float32
-    assert colour.confidence.shape == (5, 13, 18) and colour.confidence.dtype == np.float32
+    color = predictor(list(frames))
+    assert color.ab.shape == (5, 2, 13, 18) and color.ab.dtype == np.float32
+    assert color.confidence.shape == (5, 13, 18) and color.confidence.dtype == np.float32
 
 
 def test_integers_are_full_range(predictor, frames):
@@ -61,7 +61,7 @@ def test_integers_are_full_range(predictor, frames):
 
 
 @pytest.mark.parametrize(
-    "grey",
+    "gray",
     [
         [],
         np.zeros((8, 8), np.uint8),
@@ -71,9 +71,9 @@ def test_integers_are_full_range(predictor, frames):
         np.zeros((1, 0, 8), np.uint8),
     ],
 )
-def test_other_arrays_are_refused(predictor, grey):
+def test_other_arrays_are_refused(predictor, gray):
     with pytest.raises(ValueError, match="frames must be"):
-        predictor(grey)
+        predictor(gray)
 
 
 def test_hints_for_another_batch_are_refused(predictor, frames):
@@ -100,15 +100,15 @@ class Recorder:
 def test_on_a_cpu_each_frame_has_one_thread_of_its_own():
     recorder = Recorder()
     with Predictor(recorder, threads=2) as predictor:
-        grey = np.linspace(0, 1, 5, dtype=np.float32)[:, None, None] * np.ones(
+        gray = np.linspace(0, 1, 5, dtype=np.float32)[:, None, None] * np.ones(
             (5, 4, 6), np.float32
         )
-        colour = predictor(grey, vividness=0.3)
+        color = predictor(gray, vividness=0.3)
     assert {call[:2] for call in recorder.calls} == {((1, 1, 4, 6), 1)}
     assert {call[3] for call in recorder.calls} == {0.3}
     assert threading.current_thread().name not in {call[2] for call in recorder.calls}
-    # In order, and L* rather than the encoded grey: the middle grey is lighter than 50.
-    assert colour.ab[:, 0, 0, 0] == pytest.approx([0, 27.1, 53.4, 77.4, 100], abs=0.4)
+    # In order, and L* rather than the encoded gray: the middle gray is lighter than 50.
+    assert color.ab[:, 0, 0, 0] == pytest.approx([0, 27.1, 53.4, 77.4, 100], abs=0.4)
 
 
 def test_the_pool_leaves_torchs_setting_alone():

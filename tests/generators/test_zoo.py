@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from published import NUM_KEYS, layout, picture, state_dict
 from safetensors.torch import save_file
 
-from vidcolor.colour.chroma import ab_to_cbcr
-from vidcolor.colour.lab import lab_to_rgb
-from vidcolor.colour.ycbcr import MATRICES, rgb_of_ycbcr
+from tests.helpers.published import NUM_KEYS, layout, picture, state_dict
+from vidcolor.color.gamut import ab_to_cbcr
+from vidcolor.color.lab import lab_to_rgb
+from vidcolor.color.ycbcr import MATRICES, rgb_of_ycbcr
 from vidcolor.errors import WeightsError
 from vidcolor.generators import load_generator
-from vidcolor.generators.architectures import built, detect, fitting
 from vidcolor.generators.base import Hints
-from vidcolor.generators.checkpoints import folded
-from vidcolor.generators.convention import DDCOLOR, DEOLDIFY, ZHANG, grey_of
+from vidcolor.generators.model_io import DDCOLOR, DEOLDIFY, ZHANG, gray_of
+from vidcolor.generators.store.architectures import built, detect, fitting
+from vidcolor.generators.store.checkpoints import folded
 
 # Numbers of upstream's own classes with the weights of `published`: of two sizes, the output at
 # six places, and its range. 80 is no multiple of 32: DeOldify's U-Net has a branch for it.
@@ -101,25 +101,25 @@ def test_answers_as_upstream_does(name):
 def check_hints(network):
     x = picture("siggraph17", 64, 64)
     ab, mask = without_hints(x)
-    for (y, x0), colour in HINTS.items():
-        ab[0, :, y : y + 3, x0 : x0 + 3] = torch.tensor(colour).view(2, 1, 1)
+    for (y, x0), color in HINTS.items():
+        ab[0, :, y : y + 3, x0 : x0 + 3] = torch.tensor(color).view(2, 1, 1)
         mask[..., y : y + 3, x0 : x0 + 3] = 1
     assert np.abs(six(network(x, ab, mask)) - HINTED).max() <= TOLERANCE * 187
 
 
-def test_grey_enters_as_upstream_makes_it():
+def test_gray_enters_as_upstream_makes_it():
     """Numbers that upstream's own preparation makes of single pixels."""
-    for grey, normed in (
+    for gray, normed in (
         (103, (-0.354054, -0.232493, -0.009237)),
         (174, (0.861803, 1.010504, 1.228235)),
     ):
-        entered = DEOLDIFY.enter(torch.full((1, 1, 1, 1), grey / 255)).flatten()
+        entered = DEOLDIFY.enter(torch.full((1, 1, 1, 1), gray / 255)).flatten()
         assert entered.tolist() == pytest.approx(normed, abs=1e-5)
-    for lightness, grey in ((52.6184, 0.492307), (40.1855, 0.371296), (54.8096, 0.514239)):
+    for lightness, gray in ((52.6184, 0.492307), (40.1855, 0.371296), (54.8096, 0.514239)):
         luma = torch.full((1, 1, 1, 1), lightness)
-        entered = DDCOLOR.enter(grey_of(luma, (1, 1))).flatten()
-        assert entered.tolist() == pytest.approx([grey] * 3, abs=2e-6)
-        assert float(ZHANG.enter(grey_of(luma, (1, 1)))) == pytest.approx(lightness, abs=1e-4)
+        entered = DDCOLOR.enter(gray_of(luma, (1, 1))).flatten()
+        assert entered.tolist() == pytest.approx([gray] * 3, abs=2e-6)
+        assert float(ZHANG.enter(gray_of(luma, (1, 1)))) == pytest.approx(lightness, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -136,10 +136,10 @@ def test_pixels_that_deoldify_composes(luma, answer, final):
     mean, std = (
         torch.tensor(v).view(1, 3, 1, 1) for v in (DEOLDIFY.input_mean, DEOLDIFY.input_std)
     )
-    grey = torch.full((1, 1, 1, 1), luma / 255)
+    gray = torch.full((1, 1, 1, 1), luma / 255)
     said = (torch.tensor(answer).view(1, 3, 1, 1) / 255 - mean) / std
-    y, matrix = grey[0, 0].numpy(), MATRICES["bt470bg"]
-    cb, cr = ab_to_cbcr(DEOLDIFY.leave(said, grey)[0].numpy(), y, matrix)
+    y, matrix = gray[0, 0].numpy(), MATRICES["bt470bg"]
+    cb, cr = ab_to_cbcr(DEOLDIFY.leave(said, gray)[0].numpy(), y, matrix)
     rgb = rgb_of_ycbcr(y, cb, cr, matrix)[0, 0] * 255
     assert np.abs(rgb - final).max() < 1.6
 
@@ -166,7 +166,7 @@ def test_pixels_that_ddcolor_and_zhang_compose(lightness, ab, final):
 
 def test_size_of_a_wide_picture_is_squeezed_to_a_square():
     luma = torch.rand(1, 1, 90, 160) * 100
-    assert grey_of(luma, DDCOLOR.working_size(90, 160)).shape == (1, 1, 512, 512)
+    assert gray_of(luma, DDCOLOR.working_size(90, 160)).shape == (1, 1, 512, 512)
 
 
 def test_chroma_of_a_picture_beside_the_recorded_luma():
@@ -177,12 +177,12 @@ def test_chroma_of_a_picture_beside_the_recorded_luma():
     """
     rng = np.random.default_rng(4)
     picture = torch.from_numpy(rng.uniform(0.3, 0.7, (1, 3, 24, 24)).astype(np.float32))
-    grey = torch.from_numpy(rng.uniform(0.4, 0.6, (1, 1, 24, 24)).astype(np.float32))
+    gray = torch.from_numpy(rng.uniform(0.4, 0.6, (1, 1, 24, 24)).astype(np.float32))
     mean, std = (
         torch.tensor(v).view(1, 3, 1, 1) for v in (DEOLDIFY.input_mean, DEOLDIFY.input_std)
     )
-    ab = DEOLDIFY.leave((picture - mean) / std, grey)
-    cb, cr = ab_to_cbcr(ab[0].numpy(), grey[0, 0].numpy(), MATRICES["bt470bg"])
+    ab = DEOLDIFY.leave((picture - mean) / std, gray)
+    cb, cr = ab_to_cbcr(ab[0].numpy(), gray[0, 0].numpy(), MATRICES["bt470bg"])
     red, green, blue = picture[0].numpy()
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
     assert np.abs(cb - (blue - luma) / 1.772).max() < 2e-3

@@ -7,11 +7,11 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from checks import first_plane, read_film
 
-from vidcolor.colour.ycbcr import MATRICES, Coding, change_depth
+from tests.helpers.checks import first_plane, read_film
+from vidcolor.color.ycbcr import MATRICES, Coding, change_depth
 from vidcolor.film import segment
-from vidcolor.media.planes import luma_plane, picture_with_chroma, pixel_layout, plane_array
+from vidcolor.media.frames import luma_plane, picture_with_chroma, pixel_layout, plane_array
 
 PAL = Fraction(25)
 SHAPES = ("420", "422", "444")
@@ -58,8 +58,8 @@ SIZES = {"dnxhd": (256, 128)}
 
 
 @pytest.mark.parametrize("pix_fmt", PLANAR)
-def test_archive_keeps_the_luma_of_every_planar_format(clip, coloured, pix_fmt):
-    film = coloured(clip("mkv", "ffv1", pix_fmt),
+def test_archive_keeps_the_luma_of_every_planar_format(clip, colored, pix_fmt):
+    film = colored(clip("mkv", "ffv1", pix_fmt),
                     purpose="archive")  # fmt: skip
     film.expect_same_luma()
     film.expect_same_times()
@@ -68,10 +68,10 @@ def test_archive_keeps_the_luma_of_every_planar_format(clip, coloured, pix_fmt):
 
 
 @pytest.mark.parametrize(("suffix", "codec", "pix_fmt"), CODECS)
-def test_archive_keeps_the_luma_of_every_codec(clip, coloured, suffix, codec, pix_fmt):
+def test_archive_keeps_the_luma_of_every_codec(clip, colored, suffix, codec, pix_fmt):
     source = clip(suffix, codec, pix_fmt, *OPTIONS.get(codec, ()), size=SIZES.get(codec, (96, 64)),
                   rate=PAL)  # fmt: skip
-    film = coloured(source, purpose="archive")
+    film = colored(source, purpose="archive")
     film.expect_same_luma()
     film.expect_same_times(0.0005)
 
@@ -80,8 +80,8 @@ def test_archive_keeps_the_luma_of_every_codec(clip, coloured, suffix, codec, pi
     ("pix_fmt", "first", "step"),
     [("nv12", 0, 1), ("yuyv422", 0, 2), ("yvyu422", 0, 2), ("uyvy422", 1, 2), ("ya8", 0, 2)],
 )
-def test_packed_luma_is_unpacked_by_hand(clip, coloured, pix_fmt, first, step):
-    film = coloured(clip("nut", "rawvideo", pix_fmt), purpose="archive")
+def test_packed_luma_is_unpacked_by_hand(clip, colored, pix_fmt, first, step):
+    film = colored(clip("nut", "rawvideo", pix_fmt), purpose="archive")
     rows = []
     for frame in film.before.frames:
         plane = np.frombuffer(frame.planes[0], np.uint8).reshape(frame.height, -1)
@@ -115,9 +115,9 @@ def test_luma_stored_at_the_top_of_a_word_or_big_endian(pix_fmt):
         ("avi", "png", "pal8"),
     ],
 )
-def test_rgb_is_converted_once_at_ten_bits_or_more(clip, coloured, suffix, codec, pix_fmt):
+def test_rgb_is_converted_once_at_ten_bits_or_more(clip, colored, suffix, codec, pix_fmt):
     """Against the definition in float64; a tie may round either way."""
-    film = coloured(clip(suffix, codec, pix_fmt), purpose="archive")
+    film = colored(clip(suffix, codec, pix_fmt), purpose="archive")
     video = film.result.plan.video
     assert video.coding.full_range
     assert video.coding.bits == film.after.bits >= 10
@@ -127,7 +127,7 @@ def test_rgb_is_converted_once_at_ten_bits_or_more(clip, coloured, suffix, codec
         weights = np.array([matrix.kr, matrix.kg, matrix.kb])
         expected = rgb @ weights * (video.coding.luma_span / top)
         assert np.abs(expected - result).max() < 0.5 + 0.02
-    assert film.after.colour["matrix"] == video.matrix.code
+    assert film.after.color["matrix"] == video.matrix.code
 
 
 def _rgb(frame):
@@ -143,14 +143,14 @@ def _rgb(frame):
     return picture.astype(np.float64), 65535 if deep else 255
 
 
-def test_equal_greys_in_rgb_become_exactly_that_grey(clip, coloured):
-    """A scan of a grey film in RGB: code n of 8 bits becomes the luma code of the same grey."""
-    film = coloured(clip("nut", "rawvideo", "rgb24", vf="format=gray"), purpose="archive")
-    grey = np.stack([f.to_ndarray(format="rgb24")[..., 0] for f in film.before.frames])
-    np.testing.assert_array_equal(film.after.luma, np.rint(grey * (1023 / 255)).astype(np.uint16))
+def test_equal_grays_in_rgb_become_exactly_that_gray(clip, colored):
+    """A scan of a gray film in RGB: code n of 8 bits becomes the luma code of the same gray."""
+    film = colored(clip("nut", "rawvideo", "rgb24", vf="format=gray"), purpose="archive")
+    gray = np.stack([f.to_ndarray(format="rgb24")[..., 0] for f in film.before.frames])
+    np.testing.assert_array_equal(film.after.luma, np.rint(gray * (1023 / 255)).astype(np.uint16))
 
 
-COLOUR_TAGS = {
+COLOR_TAGS = {
     "bt601": ("smpte170m", "smpte170m", "smpte170m", 6),
     "bt709": ("bt709", "bt709", "bt709", 1),
     "bt2020": ("bt2020nc", "bt2020", "bt2020-10", 9),
@@ -158,45 +158,45 @@ COLOUR_TAGS = {
 }
 
 
-@pytest.mark.parametrize("tags", COLOUR_TAGS)
+@pytest.mark.parametrize("tags", COLOR_TAGS)
 @pytest.mark.parametrize("full", [False, True], ids=["limited", "full"])
 @pytest.mark.parametrize(("suffix", "purpose"), [("mkv", "archive"), ("mp4", "delivery")])
-def test_range_and_colour_tags(clip, coloured, tags, full, suffix, purpose):
-    film = coloured(_tagged(clip, tags, full), suffix, purpose=purpose)
-    before, after = film.before.colour, film.after.colour
+def test_range_and_color_tags(clip, colored, tags, full, suffix, purpose):
+    film = colored(_tagged(clip, tags, full), suffix, purpose=purpose)
+    before, after = film.before.color, film.after.color
     assert after["range"] == before["range"] == (2 if full else 1)
     assert after["primaries"] == before["primaries"]
     assert after["transfer"] == before["transfer"]
     assumed = MATRICES["smpte170m"].code  # by players, of untagged SD
-    assert after["matrix"] == (COLOUR_TAGS[tags] or (assumed,))[-1]
+    assert after["matrix"] == (COLOR_TAGS[tags] or (assumed,))[-1]
     if purpose == "archive":
         film.expect_same_luma()
 
 
-def test_a_range_that_cannot_be_said_is_warned_of(clip, coloured):
+def test_a_range_that_cannot_be_said_is_warned_of(clip, colored):
     """ProRes in MOV has no place for it; the luma stays as it was all the same."""
     for full in (False, True):
-        film = coloured(_tagged(clip, "bt709", full), "mov", purpose="editing")
+        film = colored(_tagged(clip, "bt709", full), "mov", purpose="editing")
         assert any("full range" in w for w in film.result.warnings) == full
 
 
 def _tagged(clip, tags, full):
     vf = "null"
-    if COLOUR_TAGS[tags]:
-        space, primaries, transfer, _ = COLOUR_TAGS[tags]
+    if COLOR_TAGS[tags]:
+        space, primaries, transfer, _ = COLOR_TAGS[tags]
         vf = f"setparams=colorspace={space}:color_primaries={primaries}:color_trc={transfer}"
     return clip("mkv", "ffv1", "yuv422p10le", "-color_range", "pc" if full else "tv", vf=vf)
 
 
 @pytest.mark.parametrize("size", [(101, 77), (2, 2), (1, 1), (3, 1), (1, 64), (350, 2), (16, 16)])
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "gray10le"])
-def test_odd_and_tiny_sizes(clip, coloured, size, pix_fmt):
+def test_odd_and_tiny_sizes(clip, colored, size, pix_fmt):
     source = clip("nut", "rawvideo", pix_fmt, size=size)
-    film = coloured(source, "mkv", purpose="archive")
+    film = colored(source, "mkv", purpose="archive")
     film.expect_same_luma()
     assert film.after.shape["size"] == size
     lossless = (("qp", "0"),)
-    coloured(source, "mp4", encoder="libx264", encoder_options=lossless).expect_same_luma()
+    colored(source, "mp4", encoder="libx264", encoder_options=lossless).expect_same_luma()
 
 
 LOSSLESS = [
@@ -209,9 +209,9 @@ LOSSLESS = [
 
 @pytest.mark.parametrize(("encoder", "options"), LOSSLESS, ids=[e for e, _ in LOSSLESS])
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuvj420p"])
-def test_lossless_encoders_lose_nothing(clip, coloured, encoder, options, pix_fmt):
+def test_lossless_encoders_lose_nothing(clip, colored, encoder, options, pix_fmt):
     source = clip("mp4", "libx264", pix_fmt)
-    coloured(source, "mp4", encoder=encoder, **options).expect_same_luma()
+    colored(source, "mp4", encoder=encoder, **options).expect_same_luma()
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_lossless_encoders_lose_nothing(clip, coloured, encoder, options, pix_fm
     ],
 )
 def test_the_encoder_is_handed_the_exact_luma(
-    clip, coloured, monkeypatch, source, suffix, options, bits
+    clip, colored, monkeypatch, source, suffix, options, bits
 ):
     """What a lossy encoder makes of it is its business; what it is given is ours."""
     handed = []
@@ -240,7 +240,7 @@ def test_the_encoder_is_handed_the_exact_luma(
             super().write(picture, pts, duration)
 
     monkeypatch.setattr(segment, "FilmWriter", Spy)
-    film = coloured(clip(*source), suffix, **options)
+    film = colored(clip(*source), suffix, **options)
     coding = film.result.plan.video.coding
     assert {depth for _, depth in handed} == {bits}
     raised = change_depth(film.before.luma, Coding(coding.bits, coding.full_range), bits)
@@ -250,29 +250,29 @@ def test_the_encoder_is_handed_the_exact_luma(
 def test_composing_leaves_the_decoder_alone(clip):
     """A decoded frame may be what the next one is predicted from: it must not be painted over."""
     source = clip("mp4", "libx264", "yuv420p", "-g", "99")
-    black, grey = np.zeros((64, 96), np.uint8), np.full((32, 48), 128, np.uint8)
+    black, gray = np.zeros((64, 96), np.uint8), np.full((32, 48), 128, np.uint8)
     with av.open(str(source)) as container:
         container.streams.video[0].thread_type = "NONE"
         seen = []
         for frame in container.decode(video=0):
             seen.append(first_plane(frame))
-            picture_with_chroma(frame, "yuv420p", black, (grey, grey))
+            picture_with_chroma(frame, "yuv420p", black, (gray, gray))
     np.testing.assert_array_equal(np.stack(seen), read_film(source).luma)
 
 
-def test_fewer_bits_only_when_asked(clip, coloured):
+def test_fewer_bits_only_when_asked(clip, colored):
     source = clip("mkv", "ffv1", "yuv420p12le")
-    film = coloured(source, "mkv", encoder="ffv1", pix_fmt="yuv420p10le")
+    film = colored(source, "mkv", encoder="ffv1", pix_fmt="yuv420p10le")
     expected = np.minimum((film.before.luma.astype(np.uint32) + 2) >> 2, 1023)
     np.testing.assert_array_equal(film.after.luma, expected)
     assert any("rounded from 12 to 10" in w for w in film.result.warnings)
 
 
-def test_the_colour_is_what_the_generator_said(clip, coloured):
+def test_the_color_is_what_the_generator_said(clip, colored):
     """Chroma is really written: not neutral, and the same in every pixel format."""
     means = []
     for pix_fmt in ("yuv420p", "yuv444p"):
-        film = coloured(clip("mkv", "ffv1", pix_fmt, vf="eq=contrast=0"), purpose="archive")
+        film = colored(clip("mkv", "ffv1", pix_fmt, vf="eq=contrast=0"), purpose="archive")
         planes = film.after.frames[3].planes
         means.append([plane_array(plane, 8).mean() for plane in planes[1:]])
     assert means[0] == pytest.approx(means[1], abs=1)

@@ -8,11 +8,11 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from clips import ffmpeg
 
-from vidcolor.colour.ycbcr import MATRICES
-from vidcolor.media.ffmpeg import ffmpeg_command
-from vidcolor.media.planes import luma_plane, picture_with_chroma, pixel_layout, plane_array
+from tests.helpers.clips import ffmpeg
+from vidcolor.color.ycbcr import MATRICES
+from vidcolor.media.ffmpeg_cli import ffmpeg_command
+from vidcolor.media.frames import luma_plane, picture_with_chroma, pixel_layout, plane_array
 
 OUTPUTS = [
     ("mkv", {"purpose": "archive"}),
@@ -27,27 +27,27 @@ IDS = [f"{s}-{'-'.join(o.values()) or 'delivery'}" for s, o in OUTPUTS]
 
 @pytest.mark.parametrize(("suffix", "options"), OUTPUTS, ids=IDS)
 @pytest.mark.parametrize("sar", ["16/15", "64/45"])
-def test_pixel_aspect(clip, coloured, suffix, options, sar):
-    film = coloured(clip("mp4", "libx264", "yuv420p", vf=f"setsar={sar}"), suffix, **options)
+def test_pixel_aspect(clip, colored, suffix, options, sar):
+    film = colored(clip("mp4", "libx264", "yuv420p", vf=f"setsar={sar}"), suffix, **options)
     assert film.before.shape["sar"] == film.after.shape["sar"] == Fraction(sar)
     film.expect_same_times(0.0005)
 
 
-def test_pixel_aspect_in_webm_is_as_near_as_whole_pixels_get(clip, coloured):
+def test_pixel_aspect_in_webm_is_as_near_as_whole_pixels_get(clip, colored):
     """WebM states the width for display in pixels: 96 * 16/15 = 102.4 becomes 102."""
-    film = coloured(clip("mp4", "libx264", "yuv420p", vf="setsar=16/15"), "webm")
+    film = colored(clip("mp4", "libx264", "yuv420p", vf="setsar=16/15"), "webm")
     assert film.after.shape["sar"] == Fraction(102, 96)
 
 
 @pytest.mark.parametrize("turn", ["90", "180", "270", "mirrored"])
-def test_rotation(clip, coloured, tmp_path, turn):
+def test_rotation(clip, colored, tmp_path, turn):
     flip = ["-display_hflip"] if turn == "mirrored" else []
     turned = tmp_path / "turned.mp4"
     source = clip("mp4", "libx264", "yuv420p")
     degrees = "90" if turn == "mirrored" else turn
     ffmpeg("-display_rotation", degrees, *flip, "-i", str(source), "-c", "copy", str(turned))
     for suffix, options in OUTPUTS[:4]:
-        film = coloured(turned, suffix, **options)
+        film = colored(turned, suffix, **options)
         assert film.before.shape["matrix"] is not None
         assert film.after.shape["matrix"] == film.before.shape["matrix"]
         assert film.after.shape["size"] == (96, 64), "the stored picture is not turned"
@@ -64,9 +64,9 @@ def test_rotation(clip, coloured, tmp_path, turn):
         ("mp4", {"encoder": "mpeg2video"}),
     ],
 )
-def test_fields(clip, coloured, order, suffix, options):
+def test_fields(clip, colored, order, suffix, options):
     source = clip("mkv", "ffv1", "yuv420p", vf=f"setfield={order}")
-    film = coloured(source, suffix, **options)
+    film = colored(source, suffix, **options)
     assert all(f.interlaced_frame for f in film.after.frames)
     assert _field_orders(film.path) == _field_orders(source) == {order[0].upper()}
     film.expect_same_times()
@@ -92,9 +92,9 @@ def _field_orders(path):
 
 
 @pytest.mark.parametrize("encoder", ["libx265", "libsvtav1"])
-def test_an_encoder_that_cannot_mark_fields_is_named(clip, coloured, encoder):
+def test_an_encoder_that_cannot_mark_fields_is_named(clip, colored, encoder):
     source = clip("mkv", "ffv1", "yuv420p", vf="setfield=tff")
-    film = coloured(source, "mp4", encoder=encoder)
+    film = colored(source, "mp4", encoder=encoder)
     assert any(encoder in w and "interlaced" in w for w in film.result.warnings)
 
 
@@ -111,9 +111,9 @@ def test_what_rides_on_a_picture_survives_a_change_of_format(clip):
     np.testing.assert_array_equal(plane_array(picture.planes[2], 10), chroma)
 
 
-def test_raw_dv_states_its_clock_and_not_its_rate(clip, coloured):
+def test_raw_dv_states_its_clock_and_not_its_rate(clip, colored):
     source = clip("dv", "dvvideo", "yuv420p", size=(720, 576), frames=4, rate=Fraction(25))
-    film = coloured(source, "mov", purpose="editing")
+    film = colored(source, "mov", purpose="editing")
     assert film.after.shape["rate"] == 25
     assert film.after.shape["sar"] == Fraction(16, 15)
     assert film.result.plan.video.interlaced

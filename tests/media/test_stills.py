@@ -19,11 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
-from vidcolor.colour.ycbcr import MATRICES, luma_of_rgb
+from vidcolor.color.ycbcr import MATRICES, luma_of_rgb
 from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.media import stills
 from vidcolor.media.stills import STILL_SUFFIXES, exif, read_still, read_still_recipe, write_still
-from vidcolor.media.stills.film import exr_bytes
+from vidcolor.media.stills.dpx_exr import exr_bytes
 from vidcolor.media.stills.rgb import rgb_with_luma
 from vidcolor.provenance import DIGITAL_SOURCE_TYPE, Provenance
 
@@ -32,19 +32,19 @@ H, W = 50, 66
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
     b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
-    b'xmlns:dc="http://purl.org/dc/elements/1.1/" dc:title="Harbour"/></rdf:RDF></x:xmpmeta>'
+    b'xmlns:dc="http://purl.org/dc/elements/1.1/" dc:title="Harbor"/></rdf:RDF></x:xmpmeta>'
 )
 MAKER_NOTE = b"ACME\0" + bytes(range(200))
 
 
 @pytest.fixture
-def grey():
+def gray():
     """Steps over the whole range, and some noise: (H, W) uint8 with 0 and 255 in it."""
     ramp = np.linspace(0, 255, W)[None, :] * np.linspace(1, 0.4, H)[:, None]
     noise = np.random.default_rng(0).normal(0, 6, (H, W))
-    grey = np.clip(ramp + noise, 0, 255).astype(np.uint8)
-    grey[0, :2] = 0, 255
-    return grey
+    gray = np.clip(ramp + noise, 0, 255).astype(np.uint8)
+    gray[0, :2] = 0, 255
+    return gray
 
 
 @pytest.fixture
@@ -97,8 +97,8 @@ def luma709(rgb, bits):
     return luma_of_rgb(rgb, MATRICES["bt709"], bits, bits)
 
 
-def colour_path(tmp_path, suffix):
-    return tmp_path / f"coloured{suffix}"
+def color_path(tmp_path, suffix):
+    return tmp_path / f"colored{suffix}"
 
 
 # --- luma in R'G'B' -----------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def test_every_8_bit_luma_under_a_grid_of_chroma():
         np.testing.assert_array_equal(luma709(rgb, 8), luma)
 
 
-def test_colour_inside_the_gamut_is_not_weakened():
+def test_color_inside_the_gamut_is_not_weakened():
     luma = np.full((4, 4), 128, np.uint8)
     cb, cr = np.full((4, 4), -0.1, np.float32), np.full((4, 4), 0.1, np.float32)
     rgb = rgb_with_luma(luma, cb, cr, MATRICES["bt709"], 8)[0, 0].astype(float)
@@ -147,26 +147,26 @@ def test_colour_inside_the_gamut_is_not_weakened():
 
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("quality", [50, 92, 100])
-def test_grey_jpeg_keeps_its_luma_bit_for_bit(tmp_path, grey, quality, progressive):
-    source, target = tmp_path / "a.jpg", colour_path(tmp_path, ".jpg")
-    Image.fromarray(grey).save(source, quality=quality, progressive=progressive)
+def test_gray_jpeg_keeps_its_luma_bit_for_bit(tmp_path, gray, quality, progressive):
+    source, target = tmp_path / "a.jpg", color_path(tmp_path, ".jpg")
+    Image.fromarray(gray).save(source, quality=quality, progressive=progressive)
     still = read_still(source)
-    assert (still.tint, still.bits, still.matrix.name) == ("grey", 8, "bt470bg")
+    assert (still.tint, still.bits, still.matrix.name) == ("gray", 8, "bt470bg")
     np.testing.assert_array_equal(still.luma, np.asarray(opened(source)))
     assert write_still(target, still, *smooth_chroma(), mark=MARK) == ()
     np.testing.assert_array_equal(jpeg_y(target), still.luma)
-    coloured = opened(target)
-    assert coloured.mode == "RGB"
-    cb = np.asarray(coloured.convert("YCbCr"))[..., 1].astype(float)
+    colored = opened(target)
+    assert colored.mode == "RGB"
+    cb = np.asarray(colored.convert("YCbCr"))[..., 1].astype(float)
     wanted = 128 + 255 * smooth_chroma()[0]
     assert np.abs(cb - wanted)[10:-10, 10:40].mean() < 3
 
 
-def test_joined_jpeg_is_read_by_other_decoders_too(tmp_path, grey):
+def test_joined_jpeg_is_read_by_other_decoders_too(tmp_path, gray):
     import av
 
-    source, target = tmp_path / "a.jpg", colour_path(tmp_path, ".jpg")
-    Image.fromarray(grey).save(source, quality=90, restart_marker_blocks=3)
+    source, target = tmp_path / "a.jpg", color_path(tmp_path, ".jpg")
+    Image.fromarray(gray).save(source, quality=90, restart_marker_blocks=3)
     write_still(target, read_still(source), *smooth_chroma(), mark=MARK)
     by_pillow = np.asarray(opened(target).convert("RGB")).astype(int)
     by_cv = cv2.imread(str(target))[..., ::-1].astype(int)
@@ -177,28 +177,28 @@ def test_joined_jpeg_is_read_by_other_decoders_too(tmp_path, grey):
 
 
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
-def test_y_plane_is_the_decoders_own(tmp_path, grey, subsampling):
+def test_y_plane_is_the_decoders_own(tmp_path, gray, subsampling):
     source = tmp_path / "a.jpg"
-    colour = np.stack([grey, grey // 2, 255 - grey], -1)
-    Image.fromarray(colour).save(source, quality=80, subsampling=subsampling)
+    color = np.stack([gray, gray // 2, 255 - gray], -1)
+    Image.fromarray(color).save(source, quality=80, subsampling=subsampling)
     still = read_still(source)
     np.testing.assert_array_equal(still.luma, jpeg_y(source))
-    assert still.tint == "colour"
+    assert still.tint == "color"
 
 
-def test_colour_coded_grey_jpeg_nearly_keeps_its_luma(tmp_path, grey):
-    source, target = tmp_path / "a.jpg", colour_path(tmp_path, ".jpg")
-    Image.fromarray(np.dstack([grey] * 3)).save(source, quality=85)
+def test_color_coded_gray_jpeg_nearly_keeps_its_luma(tmp_path, gray):
+    source, target = tmp_path / "a.jpg", color_path(tmp_path, ".jpg")
+    Image.fromarray(np.dstack([gray] * 3)).save(source, quality=85)
     still = read_still(source)
-    assert still.tint == "grey"
+    assert still.tint == "gray"
     write_still(target, still, *smooth_chroma(), mark=MARK)
     off = np.abs(jpeg_y(target).astype(int) - still.luma)
     assert (off > 0).mean() < 0.1 and off.mean() < 0.15
 
 
-def test_given_quality_recodes(tmp_path, grey):
+def test_given_quality_recodes(tmp_path, gray):
     source = tmp_path / "a.jpg"
-    Image.fromarray(grey).save(source, quality=100)
+    Image.fromarray(gray).save(source, quality=100)
     still = read_still(source)
     sizes = []
     for quality in (None, 30):
@@ -209,19 +209,19 @@ def test_given_quality_recodes(tmp_path, grey):
     assert sizes[1] < sizes[0] / 2
 
 
-def test_changed_luma_is_not_replaced_by_the_sources_scan(tmp_path, grey):
-    source, target = tmp_path / "a.jpg", colour_path(tmp_path, ".jpg")
-    Image.fromarray(grey).save(source, quality=95)
+def test_changed_luma_is_not_replaced_by_the_sources_scan(tmp_path, gray):
+    source, target = tmp_path / "a.jpg", color_path(tmp_path, ".jpg")
+    Image.fromarray(gray).save(source, quality=95)
     still = read_still(source)
     darker = replace(still, luma=(still.luma // 2))
     write_still(target, darker, *smooth_chroma(), mark=MARK)
     assert np.abs(jpeg_y(target).astype(int) - darker.luma).max() < 12
 
 
-def test_jpeg_metadata_survives(tmp_path, grey):
-    source, target = tmp_path / "a.jpg", colour_path(tmp_path, ".jpg")
+def test_jpeg_metadata_survives(tmp_path, gray):
+    source, target = tmp_path / "a.jpg", color_path(tmp_path, ".jpg")
     exif, icc = exif_block(), srgb_profile()
-    Image.fromarray(grey).save(
+    Image.fromarray(gray).save(
         source, exif=b"Exif\0\0" + exif, icc_profile=icc, dpi=(300, 300), xmp=XMP, comment=b"box 7"
     )
     still = read_still(source)
@@ -232,14 +232,14 @@ def test_jpeg_metadata_survives(tmp_path, grey):
     assert back.metadata.icc == icc
     assert back.metadata.dpi == (300, 300)
     assert back.metadata.jpeg_segments == still.metadata.jpeg_segments != ()
-    assert b"Harbour" in back.metadata.xmp and DIGITAL_SOURCE_TYPE.encode() in back.metadata.xmp
+    assert b"Harbor" in back.metadata.xmp and DIGITAL_SOURCE_TYPE.encode() in back.metadata.xmp
     assert read_still_recipe(target) == MARK.recipe and read_still_recipe(source) is None
 
 
-def test_iptc_captions_go_from_jpeg_to_tiff_and_back(tmp_path, grey):
+def test_iptc_captions_go_from_jpeg_to_tiff_and_back(tmp_path, gray):
     plain = io.BytesIO()
-    Image.fromarray(grey).save(plain, "JPEG")
-    caption = b"8BIM\x04\x04\0\0\0\0\0\x0c\x1c\x02\x78\0\x07Harbour"
+    Image.fromarray(gray).save(plain, "JPEG")
+    caption = b"8BIM\x04\x04\0\0\0\0\0\x0c\x1c\x02\x78\0\x07Harbor"
     body = b"Photoshop 3.0\0" + caption
     segment = b"\xff\xed" + struct.pack(">H", len(body) + 2) + body
     source = tmp_path / "a.jpg"
@@ -249,20 +249,20 @@ def test_iptc_captions_go_from_jpeg_to_tiff_and_back(tmp_path, grey):
     assert caption in (tmp_path / "c.jpg").read_bytes()
 
 
-def test_cmyk_jpeg_is_taken_as_rgb_with_a_warning(tmp_path, grey):
+def test_cmyk_jpeg_is_taken_as_rgb_with_a_warning(tmp_path, gray):
     source = tmp_path / "a.jpg"
-    Image.fromarray(np.dstack([255 - grey] * 3 + [np.zeros_like(grey)]), "CMYK").save(source)
+    Image.fromarray(np.dstack([255 - gray] * 3 + [np.zeros_like(gray)]), "CMYK").save(source)
     still = read_still(source)
     assert "CMYK" in still.warnings[0] and still.matrix.name == "bt709"
-    assert np.abs(still.luma.astype(int) - grey).mean() < 4
+    assert np.abs(still.luma.astype(int) - gray).mean() < 4
 
 
-def test_grey_from_another_channel(tmp_path, grey):
-    colour = np.stack([grey, grey // 2, 255 - grey], -1)
-    Image.fromarray(colour).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_still(tmp_path / "a.png", "green").luma, grey // 2)
-    np.testing.assert_array_equal(read_still(tmp_path / "a.png", "lightest").luma, colour.max(-1))
-    Image.fromarray(colour).save(tmp_path / "a.jpg", quality=100, subsampling=0)
+def test_gray_from_another_channel(tmp_path, gray):
+    color = np.stack([gray, gray // 2, 255 - gray], -1)
+    Image.fromarray(color).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_still(tmp_path / "a.png", "green").luma, gray // 2)
+    np.testing.assert_array_equal(read_still(tmp_path / "a.png", "lightest").luma, color.max(-1))
+    Image.fromarray(color).save(tmp_path / "a.jpg", quality=100, subsampling=0)
     red = read_still(tmp_path / "a.jpg", "red")
     np.testing.assert_array_equal(red.luma, np.asarray(opened(tmp_path / "a.jpg"))[..., 0])
 
@@ -272,15 +272,15 @@ def test_grey_from_another_channel(tmp_path, grey):
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".bmp"])
 @pytest.mark.parametrize("mode", ["L", "RGB", "P", "1"])
-def test_8_bits_both_ways(tmp_path, grey, suffix, mode):
+def test_8_bits_both_ways(tmp_path, gray, suffix, mode):
     if suffix == ".webp" and mode in "P1":
         mode = "RGB"
-    source, target = tmp_path / f"a{suffix}", colour_path(tmp_path, suffix)
-    image = Image.fromarray(grey).convert(mode)
+    source, target = tmp_path / f"a{suffix}", color_path(tmp_path, suffix)
+    image = Image.fromarray(gray).convert(mode)
     image.save(source, **({"lossless": True} if suffix == ".webp" else {}))
     still = read_still(source)
     np.testing.assert_array_equal(still.luma, np.asarray(image.convert("L")))
-    assert still.tint == "grey" and still.bits == 8
+    assert still.tint == "gray" and still.bits == 8
     write_still(target, still, *chroma(), mark=MARK)
     rgb = np.asarray(opened(target).convert("RGB"))
     np.testing.assert_array_equal(luma709(rgb, 8), still.luma)
@@ -289,13 +289,13 @@ def test_8_bits_both_ways(tmp_path, grey, suffix, mode):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-@pytest.mark.parametrize("colour", [False, True])
-def test_16_bits_both_ways(tmp_path, deep, suffix, colour):
-    source, target = tmp_path / f"a{suffix}", colour_path(tmp_path, suffix)
-    pixels = np.dstack([deep, deep[::-1], deep]) if colour else deep
-    cv2.imwrite(str(source), pixels[..., ::-1] if colour else pixels)  # TIFF: LZW
+@pytest.mark.parametrize("color", [False, True])
+def test_16_bits_both_ways(tmp_path, deep, suffix, color):
+    source, target = tmp_path / f"a{suffix}", color_path(tmp_path, suffix)
+    pixels = np.dstack([deep, deep[::-1], deep]) if color else deep
+    cv2.imwrite(str(source), pixels[..., ::-1] if color else pixels)  # TIFF: LZW
     still = read_still(source)
-    wanted = luma709(pixels, 16) if colour else deep
+    wanted = luma709(pixels, 16) if color else deep
     np.testing.assert_array_equal(still.luma, wanted)
     assert still.bits == 16
     write_still(target, still, *chroma(), mark=MARK)
@@ -307,7 +307,7 @@ def test_16_bits_both_ways(tmp_path, deep, suffix, colour):
 
 @pytest.mark.parametrize("kw", [{}, {"compression": "zlib"}, {"byteorder": ">"}, {"bigtiff": True}])
 def test_tiff_kinds(tmp_path, deep, kw):
-    source, target = tmp_path / "a.tif", colour_path(tmp_path, ".tif")
+    source, target = tmp_path / "a.tif", color_path(tmp_path, ".tif")
     tifffile.imwrite(source, deep, photometric="minisblack", **kw)
     still = read_still(source)
     np.testing.assert_array_equal(still.luma, deep)
@@ -315,37 +315,37 @@ def test_tiff_kinds(tmp_path, deep, kw):
     np.testing.assert_array_equal(luma709(tifffile.imread(target), 16), deep)
 
 
-def test_tiff_planar_min_is_white_and_pages(tmp_path, deep, grey):
+def test_tiff_planar_min_is_white_and_pages(tmp_path, deep, gray):
     planar = np.stack([deep, deep[::-1], deep])
     tifffile.imwrite(tmp_path / "p.tif", planar, photometric="rgb", planarconfig="separate")
     wanted = luma709(np.moveaxis(planar, 0, -1), 16)
     np.testing.assert_array_equal(read_still(tmp_path / "p.tif").luma, wanted)
-    for pixels in (deep, grey):
+    for pixels in (deep, gray):
         tifffile.imwrite(tmp_path / "w.tif", pixels, photometric="miniswhite")
         top = np.iinfo(pixels.dtype).max
         np.testing.assert_array_equal(read_still(tmp_path / "w.tif").luma, top - pixels)
-    tifffile.imwrite(tmp_path / "m.tif", np.stack([grey, grey // 2]), photometric="minisblack")
+    tifffile.imwrite(tmp_path / "m.tif", np.stack([gray, gray // 2]), photometric="minisblack")
     still = read_still(tmp_path / "m.tif")
-    np.testing.assert_array_equal(still.luma, grey)
+    np.testing.assert_array_equal(still.luma, gray)
     assert "2 pages" in still.warnings[0]
-    Image.fromarray(grey).convert("1").save(tmp_path / "fax.tif", compression="group4")
+    Image.fromarray(gray).convert("1").save(tmp_path / "fax.tif", compression="group4")
     assert set(np.unique(read_still(tmp_path / "fax.tif").luma)) == {0, 255}
 
 
-def test_float_tiff_and_camera_raw_are_refused(tmp_path, grey):
-    tifffile.imwrite(tmp_path / "f.tif", grey.astype(np.float32))
+def test_float_tiff_and_camera_raw_are_refused(tmp_path, gray):
+    tifffile.imwrite(tmp_path / "f.tif", gray.astype(np.float32))
     with pytest.raises(InputError, match="convert it to 16-bit"):
         read_still(tmp_path / "f.tif")
-    tifffile.imwrite(tmp_path / "d.tif", grey, subfiletype=1)
+    tifffile.imwrite(tmp_path / "d.tif", gray, subfiletype=1)
     with pytest.raises(InputError, match="camera raw"):
         read_still(tmp_path / "d.tif")
 
 
 @pytest.mark.parametrize("target_suffix", [".tif", ".png", ".jpg", ".webp"])
 @pytest.mark.parametrize("source_suffix", [".tif", ".png", ".jpg", ".webp"])
-def test_exif_xmp_and_profile_between_formats(tmp_path, grey, source_suffix, target_suffix):
-    source, target = tmp_path / f"a{source_suffix}", colour_path(tmp_path, target_suffix)
-    Image.fromarray(np.dstack([grey] * 3)).save(tmp_path / "0.png")
+def test_exif_xmp_and_profile_between_formats(tmp_path, gray, source_suffix, target_suffix):
+    source, target = tmp_path / f"a{source_suffix}", color_path(tmp_path, target_suffix)
+    Image.fromarray(np.dstack([gray] * 3)).save(tmp_path / "0.png")
     first = read_still(tmp_path / "0.png")
     metadata = replace(
         first.metadata, exif=exif_block(), icc=srgb_profile(), xmp=XMP, dpi=(600.0, 600.0)
@@ -358,21 +358,21 @@ def test_exif_xmp_and_profile_between_formats(tmp_path, grey, source_suffix, tar
     assert block.entries[315].value.rstrip(b"\0") == b"A. Photographer"
     assert block.children[exif.EXIF_IFD].entries[37500].value == MAKER_NOTE
     assert still.metadata.icc == srgb_profile()
-    assert b"Harbour" in still.metadata.xmp and read_still_recipe(target) == MARK.recipe
+    assert b"Harbor" in still.metadata.xmp and read_still_recipe(target) == MARK.recipe
     if target_suffix != ".webp" and source_suffix != ".webp":
         assert still.metadata.dpi == pytest.approx((600, 600), rel=1e-3)
     assert opened(target).getexif()[315] == "A. Photographer"
 
 
-def test_png_texts_and_tiff_descriptions_survive(tmp_path, grey, deep):
+def test_png_texts_and_tiff_descriptions_survive(tmp_path, gray, deep):
     info = PngImagePlugin.PngInfo()
-    info.add_text("Title", "Harbour")
+    info.add_text("Title", "Harbor")
     info.add_itxt("Author", "Ā. Ñ", lang="en", zip=True)
-    Image.fromarray(grey).save(tmp_path / "a.png", pnginfo=info, dpi=(300, 300))
+    Image.fromarray(gray).save(tmp_path / "a.png", pnginfo=info, dpi=(300, 300))
     write_still(tmp_path / "b.png", read_still(tmp_path / "a.png"), *chroma(), mark=MARK)
     image = opened(tmp_path / "b.png")
     image.load()
-    assert image.text["Title"] == "Harbour" and image.text["Author"] == "Ā. Ñ"
+    assert image.text["Title"] == "Harbor" and image.text["Author"] == "Ā. Ñ"
     assert image.info["dpi"] == pytest.approx((300, 300), rel=1e-3)
     tifffile.imwrite(
         tmp_path / "a.tif", deep, photometric="minisblack", metadata=None, description="Pier, 1936",
@@ -388,31 +388,31 @@ def test_png_texts_and_tiff_descriptions_survive(tmp_path, grey, deep):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
-def test_alpha_survives(tmp_path, grey, suffix):
-    alpha = grey[::-1].copy()
-    Image.fromarray(np.dstack([grey, grey, grey, alpha])).save(tmp_path / "a.png")
-    target = colour_path(tmp_path, suffix)
+def test_alpha_survives(tmp_path, gray, suffix):
+    alpha = gray[::-1].copy()
+    Image.fromarray(np.dstack([gray, gray, gray, alpha])).save(tmp_path / "a.png")
+    target = color_path(tmp_path, suffix)
     write_still(target, read_still(tmp_path / "a.png"), *chroma(), mark=MARK)
     back = read_still(target)
     np.testing.assert_array_equal(back.alpha, alpha)
-    np.testing.assert_array_equal(back.luma, grey)
+    np.testing.assert_array_equal(back.luma, gray)
 
 
-def test_deep_alpha_and_transparent_colours(tmp_path, deep, grey):
+def test_deep_alpha_and_transparent_colors(tmp_path, deep, gray):
     cv2.imwrite(str(tmp_path / "a.png"), np.dstack([deep, deep, deep, deep[::-1]]))
     for suffix in (".png", ".tif"):
-        target = colour_path(tmp_path, suffix)
+        target = color_path(tmp_path, suffix)
         write_still(target, read_still(tmp_path / "a.png"), *chroma(), mark=MARK)
         np.testing.assert_array_equal(read_still(target).alpha, deep[::-1])
-    Image.fromarray(grey).save(tmp_path / "key.png", transparency=int(grey[5, 5]))
+    Image.fromarray(gray).save(tmp_path / "key.png", transparency=int(gray[5, 5]))
     keyed = read_still(tmp_path / "key.png")
-    np.testing.assert_array_equal(keyed.alpha == 0, grey == grey[5, 5])
+    np.testing.assert_array_equal(keyed.alpha == 0, gray == gray[5, 5])
 
 
-def test_alpha_that_jpeg_cannot_hold_is_named(tmp_path, grey):
-    Image.fromarray(np.dstack([grey, grey])).convert("LA").save(tmp_path / "a.png")
+def test_alpha_that_jpeg_cannot_hold_is_named(tmp_path, gray):
+    Image.fromarray(np.dstack([gray, gray])).convert("LA").save(tmp_path / "a.png")
     said = write_still(
-        colour_path(tmp_path, ".jpg"), read_still(tmp_path / "a.png"), *chroma(), mark=MARK
+        color_path(tmp_path, ".jpg"), read_still(tmp_path / "a.png"), *chroma(), mark=MARK
     )
     assert said == ("JPEG has no place for transparency",)
 
@@ -420,24 +420,24 @@ def test_alpha_that_jpeg_cannot_hold_is_named(tmp_path, grey):
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".bmp"])
 def test_deep_source_to_an_8_bit_container_warns(tmp_path, deep, suffix):
     cv2.imwrite(str(tmp_path / "a.png"), deep)
-    target = colour_path(tmp_path, suffix)
+    target = color_path(tmp_path, suffix)
     said = write_still(target, read_still(tmp_path / "a.png"), *smooth_chroma(), mark=MARK)
     assert any("8 bits" in line for line in said)
     assert np.abs(read_still(target).luma - deep / 257.0).mean() < 3
 
 
-def test_grey_profile_is_replaced_and_said(tmp_path, grey):
+def test_gray_profile_is_replaced_and_said(tmp_path, gray):
     profile = bytearray(srgb_profile())
     profile[16:20] = b"GRAY"
-    Image.fromarray(grey).save(tmp_path / "a.png", icc_profile=bytes(profile))
-    target = colour_path(tmp_path, ".png")
+    Image.fromarray(gray).save(tmp_path / "a.png", icc_profile=bytes(profile))
+    target = color_path(tmp_path, ".png")
     said = write_still(target, read_still(tmp_path / "a.png"), *chroma(), mark=MARK)
     assert "sRGB" in said[0]
     assert read_still(target).metadata.icc[16:20] == b"RGB "
 
 
-def test_lossy_webp_stays_lossy(tmp_path, grey):
-    Image.fromarray(grey).save(tmp_path / "a.webp", quality=80)
+def test_lossy_webp_stays_lossy(tmp_path, gray):
+    Image.fromarray(gray).save(tmp_path / "a.webp", quality=80)
     still = read_still(tmp_path / "a.webp")
     assert not still.lossless
     write_still(tmp_path / "b.webp", still, *smooth_chroma(), mark=MARK)
@@ -449,7 +449,7 @@ def test_lossy_webp_stays_lossy(tmp_path, grey):
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])
 def test_dpx_both_ways(tmp_path, bits):
-    from vidcolor.media.stills.film import dpx_bytes
+    from vidcolor.media.stills.dpx_exr import dpx_bytes
 
     codes = np.random.default_rng(3).integers(0, 1 << bits, (H, W))
     codes = codes.astype(np.uint8 if bits == 8 else np.uint16)
@@ -485,15 +485,15 @@ def test_exr_both_ways(tmp_path, deep):
 # --- tint ---------------------------------------------------------------------------------------
 
 
-def test_tint_tells_sepia_from_colour(tmp_path, grey):
-    sepia = np.clip(grey[..., None] * np.array([1.0, 0.85, 0.65]), 0, 255).astype(np.uint8)
+def test_tint_tells_sepia_from_color(tmp_path, gray):
+    sepia = np.clip(gray[..., None] * np.array([1.0, 0.85, 0.65]), 0, 255).astype(np.uint8)
     Image.fromarray(sepia).save(tmp_path / "s.png")
     Image.fromarray(sepia).save(tmp_path / "s.jpg", quality=70)
     assert read_still(tmp_path / "s.png").tint == "tinted"
     assert read_still(tmp_path / "s.jpg").tint == "tinted"
-    colour = np.stack([grey, grey[::-1], np.roll(grey, 20, 1)], -1)
-    Image.fromarray(colour).save(tmp_path / "c.png")
-    assert read_still(tmp_path / "c.png").tint == "colour"
+    color = np.stack([gray, gray[::-1], np.roll(gray, 20, 1)], -1)
+    Image.fromarray(color).save(tmp_path / "c.png")
+    assert read_still(tmp_path / "c.png").tint == "color"
 
 
 # --- refusals -----------------------------------------------------------------------------------
@@ -503,13 +503,13 @@ def png_chunk(name, body):
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
-def test_bombs_are_refused_by_their_declared_size(tmp_path, grey):
+def test_bombs_are_refused_by_their_declared_size(tmp_path, gray):
     header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 0, 0, 0, 0)
     packed = png_chunk(b"IDAT", zlib.compress(bytes(1 << 20)))
     bomb = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + packed + png_chunk(b"IEND", b"")
     (tmp_path / "b.png").write_bytes(bomb)
     jpeg = io.BytesIO()
-    Image.fromarray(grey).save(jpeg, "JPEG")
+    Image.fromarray(gray).save(jpeg, "JPEG")
     data = bytearray(jpeg.getvalue())
     at = data.index(b"\xff\xc0") + 5
     data[at : at + 4] = struct.pack(">HH", 65000, 65000)
@@ -521,7 +521,7 @@ def test_bombs_are_refused_by_their_declared_size(tmp_path, grey):
     at = exr.index(b"dataWindow\0box2i\0") + 21
     exr[at : at + 16] = struct.pack("<4i", 0, 0, 60000, 60000)
     (tmp_path / "b.exr").write_bytes(exr)
-    tifffile.imwrite(tmp_path / "b.tif", grey)
+    tifffile.imwrite(tmp_path / "b.tif", gray)
     with tifffile.TiffFile(tmp_path / "b.tif", mode="r+b") as tiff:
         tiff.pages[0].tags["ImageWidth"].overwrite(2**31)
     for name in ("b.png", "b.jpg", "b.dpx", "b.exr", "b.tif"):
@@ -570,8 +570,8 @@ def test_damaged_files_are_read_if_allowed(tmp_path, suffix, deep):
     assert still.jpeg is None
 
 
-def test_flipped_bit_in_a_png_is_noticed(tmp_path, grey):
-    Image.fromarray(grey).save(tmp_path / "a.png")
+def test_flipped_bit_in_a_png_is_noticed(tmp_path, gray):
+    Image.fromarray(gray).save(tmp_path / "a.png")
     data = bytearray((tmp_path / "a.png").read_bytes())
     data[len(data) // 2] ^= 1
     (tmp_path / "a.png").write_bytes(data)
@@ -619,8 +619,8 @@ def test_what_is_no_picture(tmp_path):
         read_still(tmp_path)
 
 
-def test_format_is_told_by_content_not_by_suffix(tmp_path, grey):
-    Image.fromarray(grey).save(tmp_path / "a.jpg", "PNG")
+def test_format_is_told_by_content_not_by_suffix(tmp_path, gray):
+    Image.fromarray(gray).save(tmp_path / "a.jpg", "PNG")
     assert read_still(tmp_path / "a.jpg").format == "png"
     assert stills.is_still(tmp_path / "a.jpg")
 
@@ -629,8 +629,8 @@ def test_format_is_told_by_content_not_by_suffix(tmp_path, grey):
 
 
 @pytest.fixture
-def still(tmp_path, grey):
-    Image.fromarray(grey).save(tmp_path / "source.png")
+def still(tmp_path, gray):
+    Image.fromarray(gray).save(tmp_path / "source.png")
     return read_still(tmp_path / "source.png")
 
 
@@ -656,7 +656,7 @@ def test_webp_of_more_than_its_size_limit(tmp_path):
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS])
 def test_failed_write_leaves_nothing(tmp_path, still, monkeypatch, code):
-    target = colour_path(tmp_path, ".png")
+    target = color_path(tmp_path, ".png")
     target.write_bytes(b"older")
 
     def fail(_):
@@ -674,7 +674,7 @@ def test_failed_write_leaves_nothing(tmp_path, still, monkeypatch, code):
 def test_interrupted_write_leaves_nothing(tmp_path, still, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        write_still(colour_path(tmp_path, ".png"), still, *chroma(), mark=MARK)
+        write_still(color_path(tmp_path, ".png"), still, *chroma(), mark=MARK)
     assert [p.name for p in tmp_path.iterdir()] == ["source.png"]
 
 
@@ -703,6 +703,6 @@ def test_same_input_gives_the_same_bytes(tmp_path, still):
 
 def test_broken_xmp_is_replaced_and_said(tmp_path, still):
     broken = replace(still, metadata=replace(still.metadata, xmp=b"<x:xmpmeta"))
-    said = write_still(colour_path(tmp_path, ".png"), broken, *chroma(), mark=MARK)
+    said = write_still(color_path(tmp_path, ".png"), broken, *chroma(), mark=MARK)
     assert "XMP" in said[0]
-    assert read_still_recipe(colour_path(tmp_path, ".png")) == MARK.recipe
+    assert read_still_recipe(color_path(tmp_path, ".png")) == MARK.recipe

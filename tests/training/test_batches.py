@@ -1,4 +1,4 @@
-"""Batches: drawn from their number alone; worn luma, true colour, honest hints."""
+"""Batches: drawn from their number alone; worn luma, true color, honest hints."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from albums import colourful, make_album
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidcolor.colour.lab import grey_to_lightness, rgb_to_lab
+from tests.helpers.albums import colorful, make_album
+from vidcolor.color.lab import gray_to_lightness, rgb_to_lab
 from vidcolor.errors import UsageError
 from vidcolor.training.batches import BatchStream, Draft, DrawOptions, true_ab
-from vidcolor.training.degrade import STEPS, DegradeOptions, clean_grey, degraded_grey, to_codes
-from vidcolor.training.hinting import HintOptions, draw_hints
-from vidcolor.training.photographs import gather_photographs
+from vidcolor.training.dataset import gather_photographs
+from vidcolor.training.degrade import STEPS, DegradeOptions, clean_gray, degraded_gray, to_codes
+from vidcolor.training.hints import HintOptions, draw_hints
 
 if TYPE_CHECKING:
     from vidcolor.training.cache import PhotographStore
@@ -29,7 +29,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> PhotographStore:
 
 
 def tensors(draft: Draft) -> list[torch.Tensor]:
-    return [draft.picture, draft.grey, draft.hint_ab, draft.density]
+    return [draft.picture, draft.gray, draft.hint_ab, draft.density]
 
 
 def same(a: Draft, b: Draft) -> bool:
@@ -66,19 +66,19 @@ def test_processes_share_each_pass(store: PhotographStore) -> None:
 
 
 def test_rehearsal_takes_its_share(store: PhotographStore) -> None:
-    grey = np.full((64, 64, 3), 128, np.uint8)
+    gray = np.full((64, 64, 3), 128, np.uint8)
 
-    class Grey:
+    class Gray:
         def __len__(self) -> int:
             return 3
 
         def __getitem__(self, number: int) -> np.ndarray:
-            return grey
+            return gray
 
     for size, rehearsed in ((8, 2), (2, 1)):  # a share of a small batch is one picture
         options = DrawOptions(32, size, rehearse_share=0.25)
         plain = BatchStream(store, DrawOptions(32, size - rehearsed)).batch(3)
-        mixed = BatchStream(store, options, rehearsal=Grey()).batch(3)  # type: ignore[arg-type]
+        mixed = BatchStream(store, options, rehearsal=Gray()).batch(3)  # type: ignore[arg-type]
         assert torch.equal(mixed.picture[:-rehearsed], plain.picture)
         assert bool((mixed.picture[-rehearsed:] == 128).all())
 
@@ -98,31 +98,31 @@ def test_a_batch_decodes_to_what_the_network_takes(store: PhotographStore) -> No
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32), share=st.sampled_from([0.0, 1.0]))
 def test_without_strength_nothing_wears(seed: int, share: float) -> None:
-    rgb = colourful(seed % 7, (64, 64))
+    rgb = colorful(seed % 7, (64, 64))
     options = DegradeOptions(share=share, strength=0)
-    worn = degraded_grey(rgb, np.random.default_rng(seed), options)
-    apart = np.abs(worn.astype(int) - to_codes(clean_grey(rgb)).astype(int))
+    worn = degraded_gray(rgb, np.random.default_rng(seed), options)
+    apart = np.abs(worn.astype(int) - to_codes(clean_gray(rgb)).astype(int))
     assert apart.max() <= (12 if share else 0)  # compression at its best still rounds
 
 
 @pytest.mark.parametrize("step", [s for s, _ in STEPS], ids=lambda s: s.__name__)
 def test_every_kind_of_wear_shows(step: object) -> None:
-    grey = clean_grey(colourful(1, (96, 96)))
+    gray = clean_gray(colorful(1, (96, 96)))
     changes = []
     for seed in range(8):
-        worn = step(grey, np.random.default_rng(seed), 1.0)  # type: ignore[operator]
-        again = step(grey, np.random.default_rng(seed), 1.0)  # type: ignore[operator]
-        assert worn.shape == grey.shape
+        worn = step(gray, np.random.default_rng(seed), 1.0)  # type: ignore[operator]
+        again = step(gray, np.random.default_rng(seed), 1.0)  # type: ignore[operator]
+        assert worn.shape == gray.shape
         assert np.isfinite(worn).all()
         assert np.array_equal(worn, again)
-        changes.append(np.abs(worn - grey).mean())
+        changes.append(np.abs(worn - gray).mean())
     assert max(changes) > 0.002
 
 
-def test_clean_grey_is_lightness() -> None:
-    rgb = colourful(2, (32, 32))
+def test_clean_gray_is_lightness() -> None:
+    rgb = colorful(2, (32, 32))
     planes = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255
-    seen = grey_to_lightness(torch.from_numpy(np.asarray(clean_grey(rgb), np.float32)))
+    seen = gray_to_lightness(torch.from_numpy(np.asarray(clean_gray(rgb), np.float32)))
     assert torch.allclose(seen, rgb_to_lab(planes)[0][0, 0], atol=0.05)
 
 
@@ -130,7 +130,7 @@ def test_clean_grey_is_lightness() -> None:
 @given(seed=st.integers(0, 2**32))
 def test_hints_are_about_the_truth(seed: int) -> None:
     # Pale, or the mean of a spot on an edge would be far from both sides of it.
-    ab = 0.15 * true_ab(colourful(seed % 5, (64, 64)))
+    ab = 0.15 * true_ab(colorful(seed % 5, (64, 64)))
     hints, density = draw_hints(ab, np.random.default_rng(seed), HintOptions(0.6, 0.4, 0.0))
     assert hints.shape == ab.shape
     assert density.shape == (1, 16, 16)
@@ -144,7 +144,7 @@ def test_hints_follow_the_truth() -> None:
     # Over many draws: one alone may be off by what it says of its density.
     pairs = []
     for seed in range(80):
-        ab = true_ab(colourful(seed % 5, (64, 64)))
+        ab = true_ab(colorful(seed % 5, (64, 64)))
         hints, density = draw_hints(ab, np.random.default_rng(seed), HintOptions(0.6, 0.4, 0.0))
         pairs.append(np.stack([hints, ab])[..., density[0] > 0].reshape(2, -1))
     said, true = np.concatenate(pairs, axis=1)
@@ -152,7 +152,7 @@ def test_hints_follow_the_truth() -> None:
 
 
 def test_hints_come_in_the_asked_shares() -> None:
-    ab = true_ab(colourful(3, (64, 64)))
+    ab = true_ab(colorful(3, (64, 64)))
     rng = np.random.default_rng(0)
     drawn = [draw_hints(ab, rng, HintOptions(0.3, 0.2, 0.1))[1] for _ in range(600)]
     none = sum(not d.any() for d in drawn) / len(drawn)

@@ -1,4 +1,4 @@
-"""Losses: soft targets, pictures, and the reward that keeps colour from going grey."""
+"""Losses: soft targets, pictures, and the reward that keeps color from going gray."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 
 import torch
 
-from vidcolor.colour.bins import gamut_bins
-from vidcolor.colour.lab import lab_to_rgb
+from vidcolor.color.bins import gamut_bins
+from vidcolor.color.lab import lab_to_rgb
 from vidcolor.training.batches import Batch
+from vidcolor.training.config import recipe_for
 from vidcolor.training.losses import (
     ERROR_FLOOR,
     BinTargets,
@@ -16,14 +17,13 @@ from vidcolor.training.losses import (
     agreement,
     bin_prior,
     class_weights,
-    colourfulness_share,
+    colorfulness_share,
     divergence,
     excess_variation,
-    mean_colour,
+    mean_color,
     picture_loss,
 )
 from vidcolor.training.objective import Objective
-from vidcolor.training.recipe import recipe_for
 
 TARGETS = BinTargets(gamut_bins())
 
@@ -36,7 +36,7 @@ def batch_of(ab: torch.Tensor, hinted: bool = False) -> Batch:
     return Batch(lab_to_rgb(luma, large), luma, ab, ab * density, density)
 
 
-def test_soft_targets_are_about_their_colour() -> None:
+def test_soft_targets_are_about_their_color() -> None:
     ab = torch.rand(2, 2, 9, 9) * 50 - 25  # sRGB shows all of these
     index, weight = TARGETS(ab)
     assert torch.allclose(weight.sum(1), torch.ones(2, 9, 9), atol=1e-5)
@@ -44,7 +44,7 @@ def test_soft_targets_are_about_their_colour() -> None:
     assert float((mean - ab).norm(dim=1).max()) < 6  # bins are 10 apart
 
 
-def test_rare_colours_count_more() -> None:
+def test_rare_colors_count_more() -> None:
     pictures = [batch_of(torch.full((1, 2, 4, 4), 3.0)).picture] * 9
     pictures.append(batch_of(torch.full((1, 2, 4, 4), 45.0)).picture)
     prior = bin_prior(pictures, TARGETS)
@@ -64,10 +64,10 @@ def test_the_true_distribution_loses_least() -> None:
     bright = torch.full((1, 1, 6, 6), 70.0)
     assert float(loss(true, ab, bright)[1]) < float(loss(torch.zeros_like(true), ab, bright)[1])
     assert float(divergence(true, true)) < 1e-5 < float(divergence(true, torch.zeros_like(true)))
-    assert float((mean_colour(true, TARGETS.bins, 0.0) - ab).norm(dim=1).mean()) < 6
+    assert float((mean_color(true, TARGETS.bins, 0.0) - ab).norm(dim=1).mean()) < 6
 
 
-def test_in_the_dark_rare_colours_count_like_others() -> None:
+def test_in_the_dark_rare_colors_count_like_others() -> None:
     loss = DistributionLoss(TARGETS, torch.full((260,), 4.0))
     ab, logits = torch.full((1, 2, 2, 2), 50.0), torch.zeros(1, 260, 2, 2)
     dark, light = (loss(logits, ab, torch.full((1, 1, 2, 2), v)) for v in (15.0, 65.0))
@@ -77,16 +77,16 @@ def test_in_the_dark_rare_colours_count_like_others() -> None:
 
 def test_agreement_is_of_hue() -> None:
     lightness, ab = torch.full((2, 1, 8, 8), 60.0), torch.rand(2, 2, 8, 8) * 40 - 10
-    grey, truth, opposite = (lab_to_rgb(lightness, share * ab) for share in (0, 1, -1))
+    gray, truth, opposite = (lab_to_rgb(lightness, share * ab) for share in (0, 1, -1))
     assert math.isclose(float(agreement(truth, truth)), 1, rel_tol=1e-5)
-    assert abs(float(agreement(grey, truth))) < 1e-3
+    assert abs(float(agreement(gray, truth))) < 1e-3
     assert float(agreement(opposite, truth)) < -0.5
     assert float(agreement(truth[:0], truth[:0])) == 0
-    # Colour in the wrong place is none, though it is as colourful.
+    # Color in the wrong place is none, though it is as colorful.
     assert float(agreement(truth.flip(-1), truth)) < 0.7
 
 
-def test_patches_cost_and_a_wrong_colour_does_not() -> None:
+def test_patches_cost_and_a_wrong_color_does_not() -> None:
     truth = torch.full((1, 2, 16, 16), 5.0)
     patches = truth.clone()
     patches[..., 4:12] = -30.0
@@ -101,11 +101,11 @@ def test_picture_loss_is_psnr() -> None:
     assert math.isclose(float(picture_loss(truth, truth)), math.log(ERROR_FLOOR), rel_tol=1e-5)
     off, further = (float(picture_loss(truth + d, truth)) for d in (0.1, 0.2))
     assert math.isclose(further - off, math.log(4), rel_tol=0.02)  # 6 dB
-    assert float(colourfulness_share(truth, truth)) == 1
-    assert float(colourfulness_share(truth[:0], truth[:0])) == 0
+    assert float(colorfulness_share(truth, truth)) == 1
+    assert float(colorfulness_share(truth[:0], truth[:0])) == 0
 
 
-def test_the_reward_rises_while_pictures_are_too_grey() -> None:
+def test_the_reward_rises_while_pictures_are_too_gray() -> None:
     objective = Objective(
         recipe_for("pretrain", steps=1), TARGETS.bins, torch.full((260,), 1 / 260)
     )

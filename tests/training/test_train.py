@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from albums import make_album
 from safetensors.torch import load_file
 
+from tests.helpers.albums import make_album
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import InputError, UsageError
-from vidcolor.training.events import Listener, Stepped
-from vidcolor.training.recipe import RunOptions, Stage, recipe_for
+from vidcolor.training.callbacks import Listener, Stepped
+from vidcolor.training.config import RunOptions, Stage, recipe_for
 from vidcolor.training.run import train
 from vidcolor.training.schedule import discriminator_alone, rate
 
@@ -75,7 +75,7 @@ def test_a_run_leaves_everything(straight: Path) -> None:
     assert all(torch.equal(start[name].float(), made[name].float()) for name in encoder)
 
 
-def test_what_was_trained_colours(straight: Path) -> None:
+def test_what_was_trained_colors(straight: Path) -> None:
     picture = torch.rand(64, 64).mul(255).byte().numpy()
     assert Colorizer(str(straight)).colorize(picture).shape == (64, 64, 3)
 

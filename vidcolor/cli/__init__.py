@@ -16,9 +16,9 @@ from vidcolor import __version__
 from vidcolor.cli.colorize import colorize
 from vidcolor.cli.compare import compare
 from vidcolor.cli.console import Console, let_go
-from vidcolor.cli.default import DEFAULT, WithDefault
 from vidcolor.cli.evaluate import evaluate
 from vidcolor.cli.evaluate_film import evaluate_film
+from vidcolor.cli.groups import DEFAULT, WithDefault
 from vidcolor.cli.jobs import jobs, status
 from vidcolor.cli.models import models
 from vidcolor.cli.probe import probe
@@ -62,10 +62,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help=(
-        "Turns black-and-white film into colour. Luma, sound, subtitles, chapters and timing "
+        "Turns black-and-white film into color. Luma, sound, subtitles, chapters and timing "
         "stay as they are; only chroma is added.\n\n"
         "  vidcolor colorize reel.mov\n\n"
-        "colours one film; a photo, a folder or scan_%06d.dpx works as well."
+        "colors one film; a photo, a folder or scan_%06d.dpx works as well."
     ),
 )
 app.command()(colorize)
@@ -82,7 +82,7 @@ evaluating = typer.Typer(
 )
 evaluating.command(DEFAULT, hidden=True)(evaluate)
 evaluating.command("film")(evaluate_film)
-app.add_typer(evaluating, name="evaluate", help="Judge colours by colour originals.")
+app.add_typer(evaluating, name="evaluate", help="Judge colors by color originals.")
 app.command()(train)
 app.add_typer(models, name="models")
 app.command()(jobs)

@@ -9,16 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
+from vidcolor.cli.batch import color_everything
 from vidcolor.cli.console import Console
-from vidcolor.cli.running import colour_everything
-from vidcolor.cli.values import parse_fps, parse_option, parse_reference, parse_time
-from vidcolor.hints.rows import rows_of
+from vidcolor.cli.params import parse_fps, parse_option, parse_reference, parse_time
+from vidcolor.hints.io import rows_of
 from vidcolor.options import (
     MAX_SATURATION,
     MAX_WORKERS,
     ColorizeOptions,
     EngineName,
-    GreyFrom,
+    GrayFrom,
     Purpose,
     Range,
     Resume,
@@ -42,7 +42,7 @@ def colorize(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Also colour what a list names, CSV or JSON: rows of input, output, and any "
+            help="Also color what a list names, CSV or JSON: rows of input, output, and any "
             "option of that film's own (start, end, hints, for, encoder …).",
             rich_help_panel=WHAT,
         ),
@@ -53,7 +53,7 @@ def colorize(
             "--out",
             "-o",
             help="The result: .mp4 .mov .mkv .webm .mxf, a picture, or out_%06d.png for frames. "
-            "Default: NAME.colour.EXT beside the source.",
+            "Default: NAME.color.EXT beside the source.",
             rich_help_panel=WHAT,
         ),
     ] = None,
@@ -63,9 +63,11 @@ def colorize(
             help="Directory for the results; folders are mirrored into it.", rich_help_panel=WHAT
         ),
     ] = None,
-    grey_from: Annotated[
-        GreyFrom,
+    gray_from: Annotated[
+        GrayFrom,
         typer.Option(
+            "--gray-from",
+            "--grey-from",
             help="Where the luma comes from: as recorded (of RGB: the weighted sum), or the "
             "cleanest channel of a tinted or faded print.",
             rich_help_panel=WHAT,
@@ -108,7 +110,7 @@ def colorize(
         typer.Option(
             min=0,
             max=MAX_SATURATION,
-            help="Gain of the chroma: 0 grey, 1 as predicted; no channel clips.",
+            help="Gain of the chroma: 0 gray, 1 as predicted; no channel clips.",
             rich_help_panel=LOOK,
         ),
     ] = 1.0,
@@ -116,7 +118,7 @@ def colorize(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Colours that you know: JSON or CSV rows of x, y, colour, radius; in a film also "
+            help="Colors that you know: JSON or CSV rows of x, y, color, radius; in a film also "
             "time or frame. Each spreads over the object that it lies on, and stays with it "
             "through its shot.",
             rich_help_panel=LOOK,
@@ -126,7 +128,7 @@ def colorize(
         str | None,
         typer.Option(
             metavar="PATH[@TIME]",
-            help="A coloured picture: painted by hand, or a colour photo of the same place. Taken "
+            help="A colored picture: painted by hand, or a color photo of the same place. Taken "
             "over where it shows the same, in a film at TIME or where it is found; else only its "
             "palette.",
             rich_help_panel=LOOK,
@@ -144,7 +146,7 @@ def colorize(
         bool,
         typer.Option(
             "--per-frame",
-            help="Colour every frame by itself. Flickers, and costs more: for comparisons.",
+            help="Color every frame by itself. Flickers, and costs more: for comparisons.",
             rich_help_panel=LOOK,
         ),
     ] = False,
@@ -231,7 +233,7 @@ def colorize(
     confidence: Annotated[
         Path | None,
         typer.Option(
-            help="Also write how sure the model is, as a grey film or picture.",
+            help="Also write how sure the model is, as a gray film or picture.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -261,7 +263,7 @@ def colorize(
         typer.Option(
             min=1,
             max=64,
-            help="Frames coloured at once with --per-frame; never changes the result.",
+            help="Frames colored at once with --per-frame; never changes the result.",
             rich_help_panel=MACHINE,
         ),
     ] = 8,
@@ -270,7 +272,7 @@ def colorize(
         typer.Option(
             min=1,
             max=MAX_WORKERS,
-            help="Processes that colour films, each another segment at a time. Never changes the "
+            help="Processes that color films, each another segment at a time. Never changes the "
             "result. Default: 1, or one for each GPU.",
             rich_help_panel=MACHINE,
         ),
@@ -324,10 +326,10 @@ def colorize(
         bool, typer.Option("--json", help="One JSON object a line.", rich_help_panel=MACHINE)
     ] = False,
 ) -> None:
-    """Colour black-and-white films, photos, folders and scans.
+    """Color black-and-white films, photos, folders and scans.
 
     The luma goes through bit for bit, and sound, subtitles, chapters and time
-    stamps with it. The colour is a network's guess, and the result says so in
+    stamps with it. The color is a network's guess, and the result says so in
     its metadata. Nothing is overwritten without --force.
 
     [bold]Examples[/bold]
@@ -335,7 +337,7 @@ def colorize(
       vidcolor colorize reel.mov
       vidcolor colorize reel.mkv --for editing --out-dir graded/
       vidcolor colorize tape.mpg --for archive -o master.mkv
-      vidcolor colorize album/ --out-dir album-colour/
+      vidcolor colorize album/ --out-dir album-color/
       vidcolor colorize scan_%06d.dpx --fps 18 -o reel.mov --for editing
       vidcolor colorize mill.jpg --hints hints.json
       vidcolor colorize reel.mov --reference painted.png@1:12.5
@@ -347,13 +349,13 @@ def colorize(
 
     [bold]hints.json[/bold]: #rrggbb, a CSS name or neutral; pixels, or "50%"
 
-      \\[{"x": 812, "y": 430, "colour": "#3b5f8a", "radius": 12},
-       {"x": "50%", "y": "12%", "colour": "skyblue", "time": 72.5}]
+      \\[{"x": 812, "y": 430, "color": "#3b5f8a", "radius": 12},
+       {"x": "50%", "y": "12%", "color": "skyblue", "time": 72.5}]
     """
     run_colorize(
         inputs, job_list, out, out_dir, report, quiet, json_lines, reference, encoder_option,
         luma_range,
-        start=start, end=end, shots=shots, grey_from=grey_from, fps=fps,
+        start=start, end=end, shots=shots, gray_from=gray_from, fps=fps,
         allow_damaged=allow_damaged, model=model, size=size, vividness=vividness,
         saturation=saturation, mark=mark, hints=hints, per_frame=per_frame,
         purpose=purpose, encoder=encoder, pix_fmt=pix_fmt, quality=quality,
@@ -379,7 +381,7 @@ def run_colorize(
     """What `colorize` and `recolor` do with their words.
 
     Args:
-        inputs: what to colour.
+        inputs: what to color.
         job_list: names more of it.
         out: as `colorize` has it, like all that follow.
         out_dir: where results go.
@@ -406,7 +408,7 @@ def run_colorize(
     options = replace(options, hints=rows_of(options) or None)  # read once: it may be a pipe
     console = Console(quiet=quiet, json_lines=json_lines)
     raise typer.Exit(
-        colour_everything(
+        color_everything(
             inputs or [], job_list, out, out_dir, options, report or [], also_read, console
         )
     )

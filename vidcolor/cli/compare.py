@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from vidcolor.cli.console import Console
-from vidcolor.cli.values import parse_time
-from vidcolor.evaluation.request import MAX_COUNT, WIDTHS, CompareOptions, Layout
+from vidcolor.cli.params import parse_time
+from vidcolor.evaluation.compare_options import MAX_COUNT, WIDTHS, CompareOptions, Layout
 
 
 def compare(
@@ -20,7 +20,7 @@ def compare(
     ],
     b: Annotated[
         Path,
-        typer.Argument(metavar="B", help="What became of it: in colour.", show_default=False),
+        typer.Argument(metavar="B", help="What became of it: in color.", show_default=False),
     ],
     out: Annotated[
         Path,
@@ -63,7 +63,7 @@ def compare(
         typer.Option(
             parser=parse_time,
             metavar="TIME",
-            help="Where in A the film B begins: the --start that B was coloured with.",
+            help="Where in A the film B begins: the --start that B was colored with.",
         ),
     ] = None,
     names: Annotated[
@@ -84,10 +84,10 @@ def compare(
 
     [bold]Examples[/bold]
 
-      vidcolor compare reel.mov reel.colour.mov -o sheet.png
-      vidcolor compare reel.mov reel.colour.mov -o wipe.mp4 --layout wipe --names Before After
+      vidcolor compare reel.mov reel.color.mov -o sheet.png
+      vidcolor compare reel.mov reel.color.mov -o wipe.mp4 --layout wipe --names Before After
       vidcolor compare reel.mov part.mov -o part.mp4 --offset 1:30
-      vidcolor compare photo.jpg photo.colour.jpg -o both.jpg
+      vidcolor compare photo.jpg photo.color.jpg -o both.jpg
     """
     from vidcolor.evaluation.compare import compare as compare_files
 

@@ -23,7 +23,7 @@ _USUAL_COLUMNS = 80
 _UNITS = {
     "look": "frame",
     "hints": "frame",
-    "colour": "frame",
+    "color": "frame",
     "join": "frame",
     "compare": "frame",
     "films": "film",

@@ -1,4 +1,4 @@
-"""`vidcolor evaluate`: how good colours are where the true ones are known."""
+"""`vidcolor evaluate`: how good colors are where the true ones are known."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidcolor.cli.console import Console
-from vidcolor.cli.values import parse_counts
+from vidcolor.cli.params import parse_counts
 from vidcolor.errors import UsageError
-from vidcolor.evaluation.evaluate_options import LITERATURE_SIZE, EvaluateOptions, Show
-from vidcolor.files import check_target
+from vidcolor.evaluation.options import LITERATURE_SIZE, EvaluateOptions, Show
+from vidcolor.fileio import check_target
 from vidcolor.options import MAX_SATURATION
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def evaluate(
         list[Path],
         typer.Argument(
             metavar="ORIGINAL",
-            help="In colour: pictures, films, .tar files of pictures, and folders of them.",
+            help="In color: pictures, films, .tar files of pictures, and folders of them.",
             show_default=False,
         ),
     ],
@@ -43,7 +43,7 @@ def evaluate(
         list[Path] | None,
         typer.Option(
             metavar="DIR",
-            help="Pictures and films coloured already, by any program, called like their "
+            help="Pictures and films colored already, by any program, called like their "
             "originals; repeatable.",
             rich_help_panel=WHAT,
         ),
@@ -66,7 +66,7 @@ def evaluate(
     ] = None,
     saturation: Annotated[
         float,
-        typer.Option(min=0, max=MAX_SATURATION, help="Gain of all colour.", rich_help_panel=HOW),
+        typer.Option(min=0, max=MAX_SATURATION, help="Gain of all color.", rich_help_panel=HOW),
     ] = 1.0,
     size: Annotated[
         int | None,
@@ -83,7 +83,7 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="COUNTS",
-            help="Also colour with so many true hints: 1,5,10,50,100,500",
+            help="Also color with so many true hints: 1,5,10,50,100,500",
             rich_help_panel=HOW,
         ),
     ] = None,
@@ -130,7 +130,7 @@ def evaluate(
     ] = "auto",
     batch: Annotated[
         int,
-        typer.Option(min=1, max=64, help="Pictures coloured at once.", rich_help_panel=MACHINE),
+        typer.Option(min=1, max=64, help="Pictures colored at once.", rich_help_panel=MACHINE),
     ] = 8,
     quiet: Annotated[
         bool,
@@ -140,10 +140,10 @@ def evaluate(
         bool, typer.Option("--json", help="One JSON object a line.", rich_help_panel=MACHINE)
     ] = False,
 ) -> None:
-    """Measure colours where the true ones are known; models and results in one table.
+    """Measure colors where the true ones are known; models and results in one table.
 
-    Originals are made grey, coloured, and compared with themselves. PSNR rewards grey: read it
-    beside colourfulness.
+    Originals are made gray, colored, and compared with themselves. PSNR rewards gray: read it
+    beside colorfulness.
 
     [bold]Examples[/bold]
 
@@ -152,7 +152,7 @@ def evaluate(
       vidcolor evaluate album/ --results deoldify/ --results ddcolor/ --native
       vidcolor evaluate val.tar --hint-curve 1,5,10,50,100,500 --plots plots/
     """
-    from vidcolor.evaluation.evaluate import evaluate as run
+    from vidcolor.evaluation.run import evaluate as run
 
     if native and size is not None:
         raise UsageError("--native and --size contradict each other; say one of them")
@@ -192,8 +192,8 @@ def _check_outputs(
     force: bool,
 ) -> None:
     """Find out before the work, not after it, that something cannot be written."""
+    from vidcolor.evaluation.contact_sheet import picture_format
     from vidcolor.evaluation.score_plots import plot_names
-    from vidcolor.evaluation.sheet import picture_format
 
     if out is not None:
         if out.suffix.lower() != ".json":
@@ -218,7 +218,7 @@ def _check_picture(path: Path, originals: Sequence[Path], force: bool) -> None:
 def _write(
     done: Evaluation, out: Path | None, sheet: Path | None, plots: Path | None
 ) -> list[Path]:
-    from vidcolor.evaluation.document import write_document
+    from vidcolor.evaluation.json import write_document
     from vidcolor.evaluation.score_plots import write_plots
     from vidcolor.evaluation.score_sheet import write_score_sheet
 
@@ -232,7 +232,7 @@ def _write(
 
 def _tell(done: Evaluation, console: Console) -> None:
     """The tables, the curves, and what was not as it should be."""
-    from vidcolor.evaluation.document import document_of
+    from vidcolor.evaluation.json import document_of
 
     for text in done.left_out:
         console.warn(f"left out: {text}")
@@ -260,8 +260,8 @@ _COLUMNS = (
     ("gain", "gain", "{:+.2f}"),
     ("SSIM", "ssim", "{:.4f}"),
     ("ΔE00", "delta_e", "{:.2f}"),
-    ("colour", "colourfulness_share", "{:.0%}"),
-    ("Δcolour", "colourfulness_difference", "{:.2f}"),
+    ("color", "colorfulness_share", "{:.0%}"),
+    ("Δcolor", "colorfulness_difference", "{:.2f}"),
     ("features", "feature_distance", "{:.4f}"),
     ("Fréchet", "frechet_feature_distance", "{:.2f}"),
     ("Δluma", "luma_error", "{:.1f}"),

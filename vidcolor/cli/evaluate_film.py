@@ -1,4 +1,4 @@
-"""`vidcolor evaluate film`: how right and how steady a film's colour is."""
+"""`vidcolor evaluate film`: how right and how steady a film's color is."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import typer
 
 from vidcolor.cli.console import Console
 from vidcolor.errors import UsageError
-from vidcolor.files import check_target
+from vidcolor.fileio import check_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vidcolor.evaluation.evaluate_film import FilmEvaluation
+    from vidcolor.evaluation.film import FilmEvaluation
     from vidcolor.evaluation.film_scores import FilmScores
 
 
 def evaluate_film(
-    coloured: Annotated[
-        Path, typer.Argument(metavar="COLOURED", help="The film to judge.", show_default=False)
+    colored: Annotated[
+        Path, typer.Argument(metavar="COLORED", help="The film to judge.", show_default=False)
     ],
     original: Annotated[
         Path,
         typer.Argument(
-            metavar="ORIGINAL", help="The same film in its true colours.", show_default=False
+            metavar="ORIGINAL", help="The same film in its true colors.", show_default=False
         ),
     ],
     against: Annotated[
@@ -52,12 +52,12 @@ def evaluate_film(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Judge a coloured film by its colour original.
+    """Judge a colored film by its color original.
 
-    PSNR and ΔE2000 say how right the colour is. How steady it is say CDC (colour
+    PSNR and ΔE2000 say how right the color is. How steady it is say CDC (color
     distribution consistency, to be read beside the original's), the warp error of
-    a*b*, the flicker index, and drift: how much things change colour over 4 s.
-    Edge F1 says whether colours end where the original's do. Frames are judged at
+    a*b*, the flicker index, and drift: how much things change color over 4 s.
+    Edge F1 says whether colors end where the original's do. Frames are judged at
     a short side of 256 pixels, along the original's motion, within its shots.
 
     [bold]Examples[/bold]
@@ -66,12 +66,12 @@ def evaluate_film(
       vidcolor colorize film.mp4 --for archive -o alone.mkv --per-frame
       vidcolor evaluate film ours.mkv film.mp4 --against alone.mkv --plot plot.png
     """
-    from vidcolor.evaluation.evaluate_film import evaluate_film as judge
-    from vidcolor.evaluation.evaluate_film import write_document
+    from vidcolor.evaluation.contact_sheet import picture_format
+    from vidcolor.evaluation.film import evaluate_film as judge
+    from vidcolor.evaluation.film import write_document
     from vidcolor.evaluation.film_plots import write_plot, write_slices
-    from vidcolor.evaluation.sheet import picture_format
 
-    films = [coloured, original, *([against] if against is not None else [])]
+    films = [colored, original, *([against] if against is not None else [])]
     if out is not None and out.suffix.lower() != ".json":
         raise UsageError(f"{out}: the figures are written as .json; name it so")
     for path in (out, plot, slices):
@@ -82,7 +82,7 @@ def evaluate_film(
             picture_format(path)
     console = Console(quiet=quiet, json_lines=json_lines)
     try:
-        done = judge(coloured, original, against, shots, progress=console.progress)
+        done = judge(colored, original, against, shots, progress=console.progress)
     finally:
         console.end_progress()
     if out is not None:
@@ -95,7 +95,7 @@ def evaluate_film(
 
 
 def _tell(done: FilmEvaluation, console: Console, written: Sequence[Path]) -> None:
-    from vidcolor.evaluation.evaluate_film import document_of
+    from vidcolor.evaluation.film import document_of
 
     for warning in done.warnings:
         console.warn(warning)

@@ -33,7 +33,7 @@ def jobs(
     ] = False,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """List unfinished work: films whose colouring was interrupted, or is going on.
+    """List unfinished work: films whose coloring was interrupted, or is going on.
 
     The command that began it goes on where it stopped; nothing needs to be
     removed for that.
@@ -86,7 +86,7 @@ def status(
 
     [bold]Example[/bold]
 
-      watch -n 10 vidcolor status reel.colour.mp4
+      watch -n 10 vidcolor status reel.color.mp4
     """
     from vidcolor.film.workdir import WorkDir, is_work, work_path
 

@@ -14,7 +14,7 @@ from vidcolor.errors import UsageError, VidcolorError
 from vidcolor.progress import Progress
 
 if TYPE_CHECKING:
-    from vidcolor.generators.registry import Shown
+    from vidcolor.generators.store.registry import Shown
 
 models = typer.Typer(
     no_args_is_help=True,
@@ -30,9 +30,9 @@ _NOT_COMMERCIAL = "NON-COMMERCIAL USE ONLY"
 
 @models.command("list")
 def list_models(json_lines: Annotated[bool, _JSON] = False) -> None:
-    """List generators: what they are for, how large, under which licence, and whether here.
+    """List generators: what they are for, how large, under which license, and whether here.
 
-    Any of them colours films, photos and scans: luma stays exact and colour steady
+    Any of them colors films, photos and scans: luma stays exact and color steady
     whoever predicts it. docs/models.md helps to choose.
 
     [bold]Examples[/bold]
@@ -41,18 +41,18 @@ def list_models(json_lines: Annotated[bool, _JSON] = False) -> None:
       vidcolor models pull ddcolor-tiny
       vidcolor colorize reel.mov --model ddcolor-tiny
     """
-    from vidcolor.generators.registry import PACKAGED, folder, shown
+    from vidcolor.generators.store.registry import PACKAGED, folder, shown
 
     console = Console(json_lines=json_lines)
     rows = [(PACKAGED, "films, with hints", _megabytes(_packaged_size()), "Apache-2.0", "built in")]
     console.event("model", **_packaged_facts())
     for row in shown():
         console.event("model", **_facts(row))
-        licence = row.licence if row.commercial else f"{row.licence}, {_NOT_COMMERCIAL}"
+        license = row.license if row.commercial else f"{row.license}, {_NOT_COMMERCIAL}"
         task = row.entry.task if row.entry else "imported"
         where = "here" if row.path else "to be pulled"
-        rows.append((row.name, task, _megabytes(row.bytes), licence, where))
-    head = ("name", "for", "size", "licence", "weights")
+        rows.append((row.name, task, _megabytes(row.bytes), license, where))
+    head = ("name", "for", "size", "license", "weights")
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
     for row_of_words in (head, *rows):
         cells = (f"{w:<{n}}" for w, n in zip(row_of_words, widths, strict=True))
@@ -65,8 +65,8 @@ def show(
     name: Annotated[str, _NAME],
     json_lines: Annotated[bool, typer.Option("--json", help="As a JSON object.")] = False,
 ) -> None:
-    """Say all that is known of one generator: licence, source, digest, where it is."""
-    from vidcolor.generators.registry import PACKAGED, shown_as
+    """Say all that is known of one generator: license, source, digest, where it is."""
+    from vidcolor.generators.store.registry import PACKAGED, shown_as
 
     console = Console(json_lines=json_lines)
     facts = _packaged_facts() if name == PACKAGED else _facts(shown_as(name))
@@ -105,8 +105,8 @@ def pull(
       vidcolor models pull deoldify-video
       VIDCOLOR_HOME=/scratch/vidcolor vidcolor models pull ddcolor siggraph17
     """
-    from vidcolor.generators.download import pull as fetch
-    from vidcolor.generators.registry import PACKAGED, known, record_of
+    from vidcolor.generators.store.download import pull as fetch
+    from vidcolor.generators.store.registry import PACKAGED, known, record_of
 
     console = Console(quiet=quiet, json_lines=json_lines)
     entries = known()
@@ -121,7 +121,7 @@ def pull(
             )
         entry = entries[name]
         if not entry.commercial:
-            console.warn(f"{_NOT_COMMERCIAL} ({entry.licence})", name)
+            console.warn(f"{_NOT_COMMERCIAL} ({entry.license})", name)
         label = Path(name)
         try:
             path = fetch(entry, partial(_report, console, label), force=force)
@@ -133,7 +133,7 @@ def pull(
         record = record_of(path)
         stated = record is not None and record.stated
         console.event("pulled", name=name, path=str(path), digest_was_stated=stated)
-        console.say(f"{name}: {path} ({_megabytes(path.stat().st_size)}, {entry.licence})")
+        console.say(f"{name}: {path} ({_megabytes(path.stat().st_size)}, {entry.license})")
         if not stated and record is not None:
             console.warn(
                 f"nobody states a digest of this file, so it could not be checked; it is"
@@ -158,9 +158,9 @@ def import_model(
         str | None,
         typer.Option(help="What to call it. Default: its architecture's name, or the file's."),
     ] = None,
-    licence: Annotated[str, typer.Option(help="Of the weights, for `models show`.")] = "",
+    license: Annotated[str, typer.Option(help="Of the weights, for `models show`.")] = "",
     non_commercial: Annotated[
-        bool, typer.Option("--non-commercial", help="Say loudly that its licence forbids trade.")
+        bool, typer.Option("--non-commercial", help="Say loudly that its license forbids trade.")
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", "-f", help="Replace what has that name.")
@@ -176,13 +176,13 @@ def import_model(
     [bold]Examples[/bold]
 
       vidcolor models import ColorizeVideo_gen.pth --name deoldify-mine
-      vidcolor models import facefusion/ddcolor.onnx --licence Apache-2.0
+      vidcolor models import facefusion/ddcolor.onnx --license Apache-2.0
     """
-    from vidcolor.generators.importing import import_weights
-    from vidcolor.generators.registry import record_of
+    from vidcolor.generators.store.importer import import_weights
+    from vidcolor.generators.store.registry import record_of
 
     console = Console(json_lines=json_lines)
-    path = import_weights(file, name, licence, not non_commercial, force)
+    path = import_weights(file, name, license, not non_commercial, force)
     record = record_of(path)
     assert record is not None
     console.event("imported", name=path.stem, path=str(path), architecture=record.architecture)
@@ -222,9 +222,9 @@ def export(
       vidcolor models export embedded embedded.onnx
       vidcolor colorize reel.mov --model embedded.onnx
     """
-    from vidcolor.files import check_target
+    from vidcolor.fileio import check_target
     from vidcolor.generators import load_generator
-    from vidcolor.generators.export import export as write
+    from vidcolor.generators.onnx_export import export as write
 
     console = Console(json_lines=json_lines)
     if out.suffix != ".onnx":
@@ -255,9 +255,9 @@ def verify(
     Exit code 1 if any is damaged or cannot be used.
     """
     from vidcolor.digests import sha256_file
-    from vidcolor.generators.onnx_file import load_onnx
-    from vidcolor.generators.registry import PACKAGED, installed, record_of
-    from vidcolor.generators.weights import path_of, read_weights
+    from vidcolor.generators.onnx import load_onnx
+    from vidcolor.generators.store.registry import PACKAGED, installed, record_of
+    from vidcolor.generators.store.weights import path_of, read_weights
 
     console = Console(json_lines=json_lines)
     bad = 0
@@ -288,7 +288,7 @@ def verify(
 @models.command("path")
 def path_of_model(name: Annotated[str, _NAME]) -> None:
     """Print where a generator's weights are, for scripts."""
-    from vidcolor.generators.weights import path_of
+    from vidcolor.generators.store.weights import path_of
 
     typer.echo(path_of(name))
 
@@ -298,22 +298,22 @@ def _megabytes(size: int | None) -> str:
 
 
 def _packaged_size() -> int:
-    from vidcolor.generators.registry import PACKAGED
-    from vidcolor.generators.weights import path_of
+    from vidcolor.generators.store.registry import PACKAGED
+    from vidcolor.generators.store.weights import path_of
 
     return path_of(PACKAGED).stat().st_size
 
 
 def _packaged_facts() -> dict[str, Any]:
-    from vidcolor.generators.weights import PACKAGED as PACKAGES
-    from vidcolor.generators.weights import packaged_file
+    from vidcolor.generators.store.weights import PACKAGED as PACKAGES
+    from vidcolor.generators.store.weights import packaged_file
 
     own = PACKAGES["embedded"]
     return {
         "name": own.name,
         "title": "vidcolor's own",
         "task": "films, with hints",
-        "licence": own.licence,
+        "license": own.license,
         "commercial": True,
         "path": str(packaged_file(own.file)),
         "sha256": own.sha256,
@@ -329,7 +329,7 @@ def _facts(row: Shown) -> dict[str, Any]:
         facts |= {"title": entry.title, "task": entry.task, "look": entry.look}
     facts |= {
         "architecture": record.architecture if record else entry.architecture if entry else "",
-        "licence": row.licence,
+        "license": row.license,
         "commercial": row.commercial,
         "note": entry.note if entry else "",
         "project": entry.project if entry else "",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vidcolor.cli.console import one_line
-from vidcolor.cli.values import parse_fps
+from vidcolor.cli.params import parse_fps
 from vidcolor.options import ColorizeOptions, Purpose
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     Probed = tuple[dict[str, Any], list[str]]
 
 _TINTS = {
-    "grey": "black and white",
-    "tinted": "one tint (sepia or toned); --grey-from may find a cleaner channel",
-    "colour": "in colour",
+    "gray": "black and white",
+    "tinted": "one tint (sepia or toned); --gray-from may find a cleaner channel",
+    "color": "in color",
 }
 
 
@@ -53,7 +53,7 @@ def probe(
 
     Nothing is written.
     """
-    from vidcolor.items import is_photo
+    from vidcolor.batch.discover import is_photo
     from vidcolor.media.sequence import is_pattern
 
     options = ColorizeOptions(purpose=purpose, encoder=encoder, fps=fps)
@@ -74,7 +74,7 @@ def _probe_film(file: Path, out: Path | None, options: ColorizeOptions) -> Probe
 
 
 def _probe_sequence(path: Path, out: Path | None, options: ColorizeOptions) -> Probed:
-    from vidcolor.film.sequences import default_target, plan_sequence
+    from vidcolor.film.sequence import default_target, plan_sequence
     from vidcolor.media.sequence import find_sequence
 
     sequence = find_sequence(path)
@@ -91,7 +91,7 @@ def _probe_sequence(path: Path, out: Path | None, options: ColorizeOptions) -> P
 
 def _probe_photo(file: Path, out: Path | None) -> Probed:
     from vidcolor.media.stills import read_still
-    from vidcolor.photos import default_target
+    from vidcolor.photo import default_target
 
     still = read_still(file, allow_damaged=True)
     height, width = still.luma.shape
@@ -131,7 +131,7 @@ def _words_of(still: Still) -> list[str]:
         f"orientation {still.orientation}": still.orientation != 1,
         "transparency": still.alpha is not None,
         "EXIF": m.exif,
-        "colour profile": m.icc,
+        "color profile": m.icc,
         "XMP": m.xmp,
         "IPTC or Photoshop captions": m.iptc or m.photoshop,
         dots: dots,

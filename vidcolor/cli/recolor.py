@@ -1,4 +1,4 @@
-"""`vidcolor recolor`: colour originals whose colour has faded, or never was right."""
+"""`vidcolor recolor`: color originals whose color has faded, or never was right."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import typer
 from vidcolor.cli.colorize import LOOK, colorize, run_colorize
 
 DEFAULT_TRUST = 0.7
-_LEFT_OUT = ("hints", "reference", "grey_from")
-"""Options of `colorize` that have no meaning beside the original's own colour."""
+_LEFT_OUT = ("hints", "reference", "gray_from")
+"""Options of `colorize` that have no meaning beside the original's own color."""
 
 Trust = Annotated[
     float,
     typer.Option(
         min=0,
         max=1,
-        help="In the original's colour, where it can be believed: 0 leaves it aside, 1 follows it.",
+        help="In the original's color, where it can be believed: 0 leaves it aside, 1 follows it.",
         rich_help_panel=LOOK,
     ),
 ]
 
 
 def recolor(**given: Any) -> None:
-    """Give faded or wrongly lit colour originals believable colour.
+    """Give faded or wrongly lit color originals believable color.
 
-    For prints that have gone pink, tapes without colour to speak of, scenes under
-    lamps of one colour. The luma goes through bit for bit. What the original's
-    colour still tells (its cast undone, shot by shot) leads the network's guess;
+    For prints that have gone pink, tapes without color to speak of, scenes under
+    lamps of one color. The luma goes through bit for bit. What the original's
+    color still tells (its cast undone, shot by shot) leads the network's guess;
     where it tells nothing, the guess stands alone. All else is as in colorize.
 
     [bold]Examples[/bold]

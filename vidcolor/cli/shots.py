@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidcolor.cli.console import Console, clock
-from vidcolor.cli.values import parse_fps, parse_time
+from vidcolor.cli.params import parse_fps, parse_time
 from vidcolor.options import ColorizeOptions
 
 if TYPE_CHECKING:
-    from vidcolor.film.shot_list import ShotList
+    from vidcolor.shots.shot_list import ShotList
 
 
 def shots(
@@ -49,7 +49,7 @@ def shots(
 ) -> None:
     """List the shots of a film: cuts, dissolves, fades.
 
-    Colour never passes from one shot to the next, except through a dissolve, and
+    Color never passes from one shot to the next, except through a dissolve, and
     hints hold for one shot. If the list is wrong, correct it (delete a row to join
     two shots, add one with its first_frame to part them) and give it back:
 
@@ -62,7 +62,7 @@ def shots(
     Frames are counted from 0 at --start. A dissolve's first_frame is the first that
     shows a trace of the new shot; mixed says how many frames show both.
     """
-    from vidcolor.film.shots import shots_of_film
+    from vidcolor.shots.sheet import shots_of_film
 
     options = ColorizeOptions(start=start, end=end, fps=fps, force=force)
     console = Console(quiet=quiet, json_lines=json_lines)
@@ -77,7 +77,7 @@ def shots(
 
 
 def _print(console: Console, film: Path, found: ShotList) -> None:
-    from vidcolor.film.shot_list import rows_of
+    from vidcolor.shots.shot_list import rows_of
 
     for row in rows_of(found):
         console.event("shot", **row)

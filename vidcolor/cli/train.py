@@ -1,4 +1,4 @@
-"""`vidcolor train`: weights from an archive's own colour pictures and films."""
+"""`vidcolor train`: weights from an archive's own color pictures and films."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import typer
 from vidcolor.cli.console import Console, clock
 from vidcolor.errors import UsageError
 from vidcolor.progress import Progress
-from vidcolor.training.events import Listener
-from vidcolor.training.recipe import DEFAULT_HOLDOUT, Recipe, RunOptions, Stage, recipe_for
+from vidcolor.training.callbacks import Listener
+from vidcolor.training.config import DEFAULT_HOLDOUT, Recipe, RunOptions, Stage, recipe_for
 
 if TYPE_CHECKING:
-    from vidcolor.training.events import Stepped, Trained
+    from vidcolor.training.callbacks import Stepped, Trained
     from vidcolor.training.validation import Figures
 
 WHAT, LENGTH, RECIPE, MACHINE = "What", "How long", "Recipe", "Machine"
@@ -30,7 +30,7 @@ def train(
         typer.Argument(
             metavar="PHOTOS...",
             help="To learn from: folders, tar shards, films (sampled shot by shot), pictures. "
-            "Grey, toned and damaged ones are left out.",
+            "Gray, toned and damaged ones are left out.",
             show_default=False,
         ),
     ],
@@ -47,7 +47,7 @@ def train(
     stage: Annotated[
         Stage,
         typer.Option(
-            help="fine-tune: pull trained weights towards these pictures, the encoder as it is. "
+            help="fine-tune: pull trained weights toward these pictures, the encoder as it is. "
             "pretrain: learn everything from many pictures. adversarial: sharpen trained weights "
             "against a discriminator.",
             rich_help_panel=WHAT,
@@ -58,7 +58,7 @@ def train(
         typer.Option(
             metavar="MODEL",
             help="What to start from: embedded, a .safetensors file, or scratch (an encoder that "
-            "knows ImageNet and no colour; for pretrain).",
+            "knows ImageNet and no color; for pretrain).",
             rich_help_panel=WHAT,
         ),
     ] = "embedded",
@@ -123,11 +123,11 @@ def train(
     rebalance: Annotated[
         float | None,
         typer.Option(
-            help="How much more rare colours count, 0 to 1. Default: 0.65.",
+            help="How much more rare colors count, 0 to 1. Default: 0.65.",
             rich_help_panel=RECIPE,
         ),
     ] = None,
-    colourfulness: Annotated[
+    colorfulness: Annotated[
         float | None,
         typer.Option(
             help="Of what is painted while training, relative to the truth. Default: 0.9.",
@@ -137,7 +137,7 @@ def train(
     coherence: Annotated[
         float | None,
         typer.Option(
-            help="How much blotches cost: colour that changes where the true colour does not. "
+            help="How much blotches cost: color that changes where the true color does not. "
             "Default: 0.05; 0 lets them be.",
             rich_help_panel=RECIPE,
         ),
@@ -183,7 +183,7 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Train weights on an archive's own colour pictures and films.
+    """Train weights on an archive's own color pictures and films.
 
     Stopped (Ctrl-C, a crash, a power cut), the same command goes on where the last checkpoint was,
     and ends with the same weights as if it had never stopped. Several GPUs or machines: the same
@@ -202,7 +202,7 @@ def train(
     recipe = recipe_for(
         stage, start=start, steps=steps, minutes=minutes, size=size, batch=batch,
         accumulate=accumulate, seed=seed, learning_rate=learning_rate, freeze=freeze,
-        rebalance=rebalance, colourfulness=colourfulness, coherence=coherence,
+        rebalance=rebalance, colorfulness=colorfulness, coherence=coherence,
         keep=keep,
     )  # fmt: skip
     options = RunOptions(
@@ -287,9 +287,9 @@ def _tell(trained: Trained, console: Console) -> None:
 
 def _figures(figures: Figures) -> str:
     """Held-out figures on one line."""
-    gain = figures.psnr - figures.grey_psnr
+    gain = figures.psnr - figures.gray_psnr
     return (
-        f"held-out PSNR {figures.psnr:.2f} dB ({gain:+.2f} over grey), "
+        f"held-out PSNR {figures.psnr:.2f} dB ({gain:+.2f} over gray), "
         f"{figures.hinted_psnr:.2f} dB with 10 hints, "
-        f"colourfulness {figures.colourfulness:.0%} of the truth's"
+        f"colorfulness {figures.colorfulness:.0%} of the truth's"
     )

@@ -1,4 +1,4 @@
-"""Whether confidence means what it says: how often colour is right where it claims to be.
+"""Whether confidence means what it says: how often color is right where it claims to be.
 
 A cell of the generator's grid counts as right if its a*, b* lies within `CONFIDENCE_RADIUS` of the
 mean a*, b* of the same place in the original.
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vidcolor.colour.bins import CONFIDENCE_RADIUS
-from vidcolor.colour.lab import rgb_to_lab
+from vidcolor.color.bins import CONFIDENCE_RADIUS
+from vidcolor.color.lab import rgb_to_lab
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vidcolor.colorizer import Colour
-    from vidcolor.media.view import Rgb
+    from vidcolor.colorizer import Color
+    from vidcolor.media.preview import Rgb
 
     Floats = NDArray[np.float32]
 
@@ -52,16 +52,16 @@ class Reliability:
         self._confidence = np.zeros(NUM_BINS)
         self._right = np.zeros(NUM_BINS)
 
-    def add(self, colour: Colour, truth: Rgb) -> None:
+    def add(self, color: Color, truth: Rgb) -> None:
         """Count one picture's cells.
 
         Args:
-            colour: what the generator said of it.
+            color: what the generator said of it.
             truth: the original, (H, W, 3) uint8.
         """
-        error = colour.ab - true_ab(truth, colour.ab.shape[1:])
+        error = color.ab - true_ab(truth, color.ab.shape[1:])
         right = np.hypot(error[0], error[1]) <= CONFIDENCE_RADIUS
-        self.count(colour.confidence.ravel(), right.ravel())
+        self.count(color.confidence.ravel(), right.ravel())
 
     def count(self, confidence: Floats, right: NDArray[np.bool_]) -> None:
         """Count cells.

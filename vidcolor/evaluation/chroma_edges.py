@@ -1,4 +1,4 @@
-"""Where colours end: edges of chroma, and whether they lie where the original's do."""
+"""Where colors end: edges of chroma, and whether they lie where the original's do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 STRONGEST = 0.1
 """Share of a picture's pixels whose gradient may be an edge: of each picture's own, as predicted
-colour is paler than true colour but should change in the same places."""
+color is paler than true color but should change in the same places."""
 FAINTEST = 0.5
 """a*b* units a pixel below which a gradient is no edge, whatever the rest of the picture is: a step
 of one code in an 8-bit chroma plane, smoothed, comes to some 0.4."""
@@ -62,7 +62,7 @@ def chroma_edges(ab: Array) -> Mask:
 
 
 def _is_crest(strength: Array, across: Array, down: Array) -> Mask:
-    """Pixels not exceeded by their neighbours across the edge (which of four ways that is, the
+    """Pixels not exceeded by their neighbors across the edge (which of four ways that is, the
     structure tensor of both channels tells: Di Zenzo, 1986).
     """
     xx, yy = (across * across).sum(axis=-1), (down * down).sum(axis=-1)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import InputError, UsageError
-from vidcolor.evaluation.request import CompareOptions, Comparison
-from vidcolor.evaluation.sheet import SHEET_FORMATS, compare_pictures, contact_sheet
-from vidcolor.evaluation.sidebyside import compare_films
+from vidcolor.evaluation.compare_films import compare_films
+from vidcolor.evaluation.compare_options import CompareOptions, Comparison
+from vidcolor.evaluation.contact_sheet import SHEET_FORMATS, compare_pictures, contact_sheet
 from vidcolor.media.stills import STILL_SUFFIXES
 
 if TYPE_CHECKING:

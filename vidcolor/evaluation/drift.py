@@ -1,4 +1,4 @@
-"""Whether things keep their colour: patches that are followed through a shot."""
+"""Whether things keep their color: patches that are followed through a shot."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.evaluation.motion import comes_back
-from vidcolor.temporal.flow import sample
+from vidcolor.motion.flow import sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,8 +55,8 @@ class Patches:
         kept = inside & comes_back(flow, _at(motion.back, there))
         self.places, self.kept = there[kept], self.kept[kept]
 
-    def colours(self, lab: Array) -> Array:
-        """The mean colour of each patch: (H, W, 3) L*a*b* -> (N, 3)."""
+    def colors(self, lab: Array) -> Array:
+        """The mean color of each patch: (H, W, 3) L*a*b* -> (N, 3)."""
         import cv2
 
         return _at(np.asarray(cv2.blur(lab, (PATCH, PATCH)), np.float32), self.places)
@@ -71,7 +71,7 @@ def _at(image: Array, places: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Some seconds of a shot, and how far the colours of things went astray over them."""
+    """Some seconds of a shot, and how far the colors of things went astray over them."""
 
     first: int
     """Index of its first frame."""
@@ -80,11 +80,11 @@ class Span:
     num_patches: int
     """How many were seen all the time."""
     drift: dict[str, float]
-    """By version: mean over patches of CIEDE2000 between their colours at both ends."""
+    """By version: mean over patches of CIEDE2000 between their colors at both ends."""
 
 
 class DriftMeter:
-    """Follows patches over one span, and compares their colours at both ends."""
+    """Follows patches over one span, and compares their colors at both ends."""
 
     def __init__(self, first: int, labs: Mapping[str, Array]) -> None:
         """Begin.
@@ -95,7 +95,7 @@ class DriftMeter:
         """
         self._first = first
         self._patches = Patches(next(iter(labs.values())).shape)
-        self._began = {name: self._patches.colours(lab) for name, lab in labs.items()}
+        self._began = {name: self._patches.colors(lab) for name, lab in labs.items()}
 
     def step(self, motion: Motion) -> None:
         """Go on by a frame."""
@@ -112,17 +112,17 @@ class DriftMeter:
         if not len(kept):
             return None
         drift = {
-            name: float(_delta_e(self._began[name][kept], self._patches.colours(lab)).mean())
+            name: float(_delta_e(self._began[name][kept], self._patches.colors(lab)).mean())
             for name, lab in labs.items()
         }
         return Span(self._first, last, len(kept), drift)
 
 
 def _delta_e(start: Array, end: Array) -> Array:
-    """CIEDE2000 of (N, 3) colours -> (N,)."""
+    """CIEDE2000 of (N, 3) colors -> (N,)."""
     import torch
 
-    from vidcolor.colour.metrics import delta_e_2000
+    from vidcolor.color.metrics import delta_e_2000
 
     pair = (torch.from_numpy(np.ascontiguousarray(lab)) for lab in (start, end))
     return np.asarray(delta_e_2000(*pair).numpy())[:, 0]

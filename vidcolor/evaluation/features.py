@@ -17,14 +17,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from vidcolor.generators.efficientnet import FEATURE_CHANNELS, IMAGENET_MEAN, IMAGENET_STD
-from vidcolor.media.view import scale
+from vidcolor.media.preview import scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
     from vidcolor.generators.efficientnet import EfficientNetLite2
-    from vidcolor.media.view import Rgb
+    from vidcolor.media.preview import Rgb
 
     Vector = NDArray[np.float64]
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidcolor.evaluation.contact_sheet import save_picture
 from vidcolor.evaluation.film_scores import ORIGINAL
 from vidcolor.evaluation.layout import BACKGROUND
 from vidcolor.evaluation.score_sheet import BRIGHT, FAINT, SOFT, write_text
-from vidcolor.evaluation.sheet import save_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.ImageDraw import ImageDraw
 
-    from vidcolor.evaluation.evaluate_film import FilmEvaluation
+    from vidcolor.evaluation.film import FilmEvaluation
     from vidcolor.evaluation.film_scores import FilmScores
 
     Rgb = NDArray[np.uint8]
@@ -28,7 +28,7 @@ _CURVES = (
     ("flicker", "flicker along motion, a*b* units; lower is steadier"),
     ("chroma", "chroma, mean length of a*b*"),
 )
-_COLOURS = {ORIGINAL: (150, 150, 158), "coloured": (96, 165, 250), "against": (251, 146, 60)}
+_COLORS = {ORIGINAL: (150, 150, 158), "colored": (96, 165, 250), "against": (251, 146, 60)}
 _GRID = (58, 58, 66)
 _WIDTH, _PANEL, _MARGIN, _HEAD = 1200, 220, 64, 44
 _SLICE_HEIGHT = 300
@@ -53,7 +53,7 @@ def write_plot(done: FilmEvaluation, path: Path) -> None:
         _draw_panel(draw, done.scores, figure, top)
     x = _MARGIN
     for name in done.scores.figures:
-        draw.line((x, height - 22, x + 24, height - 22), _COLOURS[name], 3)
+        draw.line((x, height - 22, x + 24, height - 22), _COLORS[name], 3)
         write_text(draw, (x + 32, height - 22), name, 14, SOFT)
         x += 160
     save_picture(plot, path)
@@ -89,19 +89,19 @@ def _draw_panel(draw: ImageDraw, scores: FilmScores, figure: str, top: int) -> N
             place(t, v) for t, v in zip(scores.times, values, strict=True) if math.isfinite(v)
         ]
         if len(points) > 1:
-            draw.line(points, _COLOURS[name], 1)
+            draw.line(points, _COLORS[name], 1)
     for shot in scores.shots:  # the shots' own figures, thicker
         times = scores.times[shot.first], scores.times[shot.last - 1]
         for name, figures in shot.figures.items():
             value = float(getattr(figures, figure))
             if math.isfinite(value):
-                draw.line([place(t, min(max(value, low), high)) for t in times], _COLOURS[name], 3)
+                draw.line([place(t, min(max(value, low), high)) for t in times], _COLORS[name], 3)
 
 
 def write_slices(done: FilmEvaluation, path: Path) -> None:
     """One row of pixels through all frames, of every version below each other.
 
-    What keeps its colour draws even lines; flicker shows as bars across them. An existing file is
+    What keeps its color draws even lines; flicker shows as bars across them. An existing file is
     replaced.
 
     Raises:

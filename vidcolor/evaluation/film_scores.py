@@ -1,4 +1,4 @@
-"""How right and how steady a film's colour is, beside its original: figures a frame, shot and film.
+"""How right and how steady a film's color is, beside its original: figures a frame, shot and film.
 
 All versions are judged along the original's own motion, within its shots, at one modest size.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from vidcolor.evaluation.chroma_edges import chroma_edges, edge_agreement
 from vidcolor.evaluation.drift import DriftMeter
 from vidcolor.evaluation.motion import follow
-from vidcolor.evaluation.steadiness import (
+from vidcolor.evaluation.temporal_metrics import (
     DILATIONS,
     DistributionSteps,
     distribution_consistency,
@@ -51,7 +51,7 @@ class FrameScores(NamedTuple):
     warp_error_rgb: float
     """Of R'G'B' in [0, 1], as Lai et al. have it."""
     flicker: float
-    """Of the frame before, which takes its neighbours: see `steadiness.flicker`."""
+    """Of the frame before, which takes its neighbors: see `steadiness.flicker`."""
     edge_f1: float
     """Of chroma edges against the original's: see `chroma_edges.edge_agreement`."""
     chroma: float
@@ -69,7 +69,7 @@ class Figures:
     delta_e: float
     """Mean CIEDE2000 to the original."""
     cdc: float
-    """Colour distribution consistency: see `steadiness.DistributionSteps`."""
+    """Color distribution consistency: see `steadiness.DistributionSteps`."""
     warp_error: float
     """Mean of a*, b*."""
     warp_error_rgb: float
@@ -280,7 +280,7 @@ def _summed(rows: Sequence[FrameScores], drift: Sequence[float]) -> Figures:
 def _picture(rgb: Rgb) -> _Picture:
     import torch
 
-    from vidcolor.colour.lab import rgb_to_lab
+    from vidcolor.color.lab import rgb_to_lab
 
     unit = rgb.astype(np.float32) / np.float32(255)
     with torch.inference_mode():
@@ -296,7 +296,7 @@ def _rightness(picture: _Picture, truth: _Picture) -> tuple[float, float]:
         return math.inf, 0.0
     import torch
 
-    from vidcolor.colour.metrics import delta_e_2000, psnr
+    from vidcolor.color.metrics import delta_e_2000, psnr
 
     with torch.inference_mode():
         rgb, lab = (

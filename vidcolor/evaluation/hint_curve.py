@@ -1,7 +1,7 @@
-"""How much a person's hints help: true colours at random places, more and more of them.
+"""How much a person's hints help: true colors at random places, more and more of them.
 
 After Zhang et al., "Real-Time User-Guided Image Colorization with Learned Deep Priors", 2017: a
-hint is a patch of 7x7 pixels at 256, in the mean colour of the original there. The first n hints of
+hint is a patch of 7x7 pixels at 256, in the mean color of the original there. The first n hints of
 a picture are always the same, so every point of the curve adds to the one before.
 """
 
@@ -18,7 +18,7 @@ from vidcolor.generators.predictor import HintArrays
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vidcolor.media.view import Rgb
+    from vidcolor.media.preview import Rgb
 
 PATCH = 7
 """Side of a hint in pixels of a picture whose short side has `PATCH_AT`."""

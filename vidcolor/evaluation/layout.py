@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vidcolor.evaluation.request import Layout
+    from vidcolor.evaluation.compare_options import Layout
 
     Rgb = NDArray[np.uint8]
 

@@ -2,7 +2,7 @@
 
 Steadiness is measured along the motion of the *original*, whatever is judged, so that all versions
 of a film are measured by one ruler. The flow is OpenCV's DIS at full density on the original's
-luma, at the judged size: another grid than colours are carried along with, and other settings.
+luma, at the judged size: another grid than colors are carried along with, and other settings.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.temporal.flow import DisFlow, grid, sample
+from vidcolor.motion.flow import DisFlow, grid, sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vidcolor.temporal.flow import FlowEstimator
+    from vidcolor.motion.flow import FlowEstimator
 
     Array = NDArray[np.float32]
     Mask = NDArray[np.bool_]

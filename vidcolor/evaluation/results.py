@@ -1,4 +1,4 @@
-"""Pictures and films that somebody has coloured already, found by the originals' names."""
+"""Pictures and films that somebody has colored already, found by the originals' names."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from vidcolor.batch.discover import FILM_SUFFIXES, RESULT_SUFFIX
 from vidcolor.errors import InputError
-from vidcolor.evaluation.protocol import in_shape
-from vidcolor.items import FILM_SUFFIXES, RESULT_SUFFIX
+from vidcolor.evaluation.preprocessing import in_shape
+from vidcolor.media.preview import FilmView, scale
+from vidcolor.media.preview_still import picture_rgb
 from vidcolor.media.stills import STILL_SUFFIXES
-from vidcolor.media.view import FilmView, scale
-from vidcolor.media.view_picture import picture_rgb
 
 if TYPE_CHECKING:
-    from vidcolor.evaluation.originals import Original
-    from vidcolor.media.view import Rgb
+    from vidcolor.evaluation.dataset import Original
+    from vidcolor.media.preview import Rgb
 
 
 class ResultFolder:
     """A folder of results of any program.
 
-    A result is called like its original, whatever the suffix, with or without ``.colour``, in the
+    A result is called like its original, whatever the suffix, with or without ``.color``, in the
     same place below the folder, or anywhere in it if there is only one of the name.
     """
 

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vidcolor.colour.bins import CONFIDENCE_RADIUS
+from vidcolor.color.bins import CONFIDENCE_RADIUS
 from vidcolor.evaluation.calibration import NUM_BINS
+from vidcolor.evaluation.contact_sheet import save_picture
 from vidcolor.evaluation.layout import BACKGROUND
-from vidcolor.evaluation.lettering import fit
 from vidcolor.evaluation.score_sheet import BRIGHT, FAINT, SOFT, write_text
-from vidcolor.evaluation.sheet import save_picture
+from vidcolor.imaging.text import fit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
-    from vidcolor.evaluation.evaluate_options import EvaluateOptions
+    from vidcolor.evaluation.options import EvaluateOptions
     from vidcolor.evaluation.scores import Evaluation, Row
 
 RELIABILITY, HINT_CURVE = "reliability.png", "hint-curve.png"
 """What the files in the folder of plots are called."""
 _ZOOM = 2
 """Drawn larger and reduced, for smooth lines."""
-_COLOURS = (
+_COLORS = (
     (96, 165, 250), (251, 146, 60), (74, 222, 128), (232, 121, 249),
     (250, 204, 21), (45, 212, 191), (248, 113, 113), (163, 163, 255),
 )  # fmt: skip
@@ -143,7 +143,7 @@ def _reliability(rows: Sequence[Row]) -> Image:
                 axes.bar((k / NUM_BINS, (k + 1) / NUM_BINS), right, _BAR)
                 points.append((claimed, right))
         draw.line([axes.at(0, 0), axes.at(1, 1)], FAINT, _ZOOM)
-        axes.line(points, _COLOURS[1])
+        axes.line(points, _COLORS[1])
         text = f"right (within {CONFIDENCE_RADIUS:g} a*b* units) over confidence"
         write_text(draw, (left, 346 * _ZOOM), text, 12 * _ZOOM, SOFT)
         most = max(*found.shares, 1e-9)
@@ -155,12 +155,12 @@ def _reliability(rows: Sequence[Row]) -> Image:
     return image
 
 
-def _hint_curve(rows: Sequence[Row], grey: float) -> Image:
+def _hint_curve(rows: Sequence[Row], gray: float) -> Image:
     """PSNR over the number of hints, whose steps are drawn equally wide."""
     image, draw = _canvas(680, 440)
     curves = [row.hint_curve() for row in rows]
     counts = [count for count, _ in curves[0]]
-    values = [grey, *(value for curve in curves for _, value in curve)]
+    values = [gray, *(value for curve in curves for _, value in curve)]
     low, high = math.floor(min(values)), math.ceil(max(values) + 0.2)
     tick = max(1, math.ceil((high - low) / 8))
     ends = -0.2, len(counts) - 0.8
@@ -169,11 +169,11 @@ def _hint_curve(rows: Sequence[Row], grey: float) -> Image:
         [(v, str(v)) for v in range(low, high + 1, tick)],
         [(n, str(count)) for n, count in enumerate(counts)],
     )
-    level = [axes.at(end, grey) for end in ends]
+    level = [axes.at(end, gray) for end in ends]
     draw.line(level, FAINT, _ZOOM)
-    write_text(draw, (level[1][0], level[1][1] + 10 * _ZOOM), "grey", 12 * _ZOOM, SOFT, "rm")
+    write_text(draw, (level[1][0], level[1][1] + 10 * _ZOOM), "gray", 12 * _ZOOM, SOFT, "rm")
     for n, (row, curve) in enumerate(zip(rows, curves, strict=True)):
-        ink = _COLOURS[n % len(_COLOURS)]
+        ink = _COLORS[n % len(_COLORS)]
         axes.line([(k, value) for k, (_, value) in enumerate(curve)], ink)
         name = fit(row.name, 14 * _ZOOM, 400 * _ZOOM)
         write_text(draw, (76 * _ZOOM, (46 + 20 * n) * _ZOOM), name, 14 * _ZOOM, ink)

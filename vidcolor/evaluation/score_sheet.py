@@ -1,12 +1,12 @@
-"""An evaluation to be looked at: a row for each of grey, models, results and originals."""
+"""An evaluation to be looked at: a row for each of gray, models, results and originals."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vidcolor.evaluation.contact_sheet import save_picture
 from vidcolor.evaluation.layout import BACKGROUND
-from vidcolor.evaluation.lettering import fit, font_for, text_width
-from vidcolor.evaluation.sheet import save_picture
+from vidcolor.imaging.text import fit, font_for, text_width
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
+    from vidcolor.evaluation.sample_selection import Column
     from vidcolor.evaluation.scores import Evaluation, Row
-    from vidcolor.evaluation.showcase import Column
 
     Place = tuple[float, float]
     Ink = tuple[int, int, int]
@@ -94,7 +94,7 @@ def _write_label(draw: ImageDraw, done: Evaluation, row: Row, corner: Place, roo
     """A row's name and what it scored over all pictures."""
     x, y = corner
     means = done.summary(row)
-    lines = [f"colour {means.colourfulness_share:.0%}"]
+    lines = [f"color {means.colorfulness_share:.0%}"]
     if row.kind != "originals":
         lines.insert(0, f"{means.psnr:.2f} dB ({means.gain:+.2f})")
     write_text(draw, (x, y + _UNIT), fit(row.name, _UNIT, room), _UNIT, BRIGHT)

@@ -10,9 +10,9 @@ import numpy as np
 
 from vidcolor.evaluation.calibration import Reliability
 from vidcolor.evaluation.features import Features, feature_distance, frechet_distance
-from vidcolor.evaluation.similarity import (
+from vidcolor.evaluation.image_metrics import (
     luma_error,
-    picture_colourfulness,
+    picture_colorfulness,
     picture_delta_e,
     picture_psnr,
     picture_ssim,
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vidcolor.evaluation.evaluate_options import EvaluateOptions
-    from vidcolor.evaluation.originals import Original
-    from vidcolor.evaluation.showcase import Showcase
-    from vidcolor.media.view import Rgb
+    from vidcolor.evaluation.dataset import Original
+    from vidcolor.evaluation.options import EvaluateOptions
+    from vidcolor.evaluation.sample_selection import Showcase
+    from vidcolor.media.preview import Rgb
 
-RowKind = Literal["grey", "model", "results", "originals"]
+RowKind = Literal["gray", "model", "results", "originals"]
 
 DEFINITIONS = {
     "psnr": "dB over R', G', B' of 8 bits; the mean over pictures, equal pictures count 100",
-    "gain": "psnr less that of the same pictures in grey",
+    "gain": "psnr less that of the same pictures in gray",
     "ssim": "Wang et al. 2004, Gaussian window 11x11 of deviation 1.5, mean of R', G' and B'",
     "delta_e": "CIEDE2000, mean over pixels, then over pictures",
-    "colourfulness": "Hasler & Suesstrunk 2003, mean over pictures",
-    "colourfulness_share": "colourfulness over that of the originals",
-    "colourfulness_difference": "|colourfulness - that of the originals|",
+    "colorfulness": "Hasler & Suesstrunk 2003, mean over pictures",
+    "colorfulness_share": "colorfulness over that of the originals",
+    "colorfulness_difference": "|colorfulness - that of the originals|",
     "feature_distance": "unit features of the encoder at strides 2 to 32, squared distance: "
     "LPIPS's form without its learned weights, not comparable with it",
     "frechet_feature_distance": "Frechet distance of Gaussians fitted to the encoder's mean "
@@ -57,7 +57,7 @@ class PictureScores:
     psnr: float
     ssim: float
     delta_e: float
-    colourfulness: float
+    colorfulness: float
     feature_distance: float
     luma_error: float
 
@@ -82,7 +82,7 @@ def compare_with(truth: Seen, picture: Seen) -> PictureScores:
         psnr=picture_psnr(rgb, truth.rgb),
         ssim=picture_ssim(rgb, truth.rgb),
         delta_e=picture_delta_e(rgb, truth.rgb),
-        colourfulness=picture_colourfulness(rgb),
+        colorfulness=picture_colorfulness(rgb),
         feature_distance=feature_distance(picture.features, truth.features),
         luma_error=luma_error(rgb, truth.rgb),
     )
@@ -90,7 +90,7 @@ def compare_with(truth: Seen, picture: Seen) -> PictureScores:
 
 @dataclass(slots=True)
 class Row:
-    """One line of the table: grey, a model, a folder of results, or the originals."""
+    """One line of the table: gray, a model, a folder of results, or the originals."""
 
     name: str
     kind: RowKind
@@ -121,9 +121,9 @@ class Summary:
     gain: float
     ssim: float
     delta_e: float
-    colourfulness: float
-    colourfulness_share: float
-    colourfulness_difference: float
+    colorfulness: float
+    colorfulness_share: float
+    colorfulness_difference: float
     feature_distance: float
     frechet_feature_distance: float | None
     luma_error: float
@@ -135,12 +135,12 @@ class Summary:
         return {name: _short(value) for name, value in asdict(self).items()}
 
 
-def summarise(row: Row, grey: Row, originals: Row, which: Sequence[int] | None = None) -> Summary:
+def summarize(row: Row, gray: Row, originals: Row, which: Sequence[int] | None = None) -> Summary:
     """The means of a row.
 
     Args:
         row: what is judged.
-        grey: the same pictures without colour.
+        gray: the same pictures without color.
         originals: the same pictures as they should be.
         which: indices of pictures; None for all. Then there are no figures of confidence.
     """
@@ -149,7 +149,7 @@ def summarise(row: Row, grey: Row, originals: Row, which: Sequence[int] | None =
     def mean(of: Row, name: str) -> float:
         return float(np.mean([getattr(of.scores[n], name) for n in chosen]))
 
-    colour, true_colour = mean(row, "colourfulness"), mean(originals, "colourfulness")
+    color, true_color = mean(row, "colorfulness"), mean(originals, "colorfulness")
     far: float | None = None
     if len(chosen) > 1 and row.kind != "originals":
         sets = (np.stack([of.pooled[n] for n in chosen]) for of in (row, originals))
@@ -157,12 +157,12 @@ def summarise(row: Row, grey: Row, originals: Row, which: Sequence[int] | None =
     judged = row.reliability if which is None else None
     return Summary(
         psnr=mean(row, "psnr"),
-        gain=mean(row, "psnr") - mean(grey, "psnr"),
+        gain=mean(row, "psnr") - mean(gray, "psnr"),
         ssim=mean(row, "ssim"),
         delta_e=mean(row, "delta_e"),
-        colourfulness=colour,
-        colourfulness_share=colour / true_colour if true_colour else math.nan,
-        colourfulness_difference=abs(colour - true_colour),
+        colorfulness=color,
+        colorfulness_share=color / true_color if true_color else math.nan,
+        colorfulness_difference=abs(color - true_color),
         feature_distance=mean(row, "feature_distance"),
         frechet_feature_distance=far,
         luma_error=max(row.scores[n].luma_error for n in chosen),
@@ -181,7 +181,7 @@ class Evaluation:
     sizes: list[tuple[int, int]] = field(default_factory=list)
     """Width and height at which each was judged."""
     rows: list[Row] = field(default_factory=list)
-    """Grey first, the originals last."""
+    """Gray first, the originals last."""
     left_out: list[str] = field(default_factory=list)
     """What could not be judged by, and why."""
     damaged: bool = False
@@ -192,7 +192,7 @@ class Evaluation:
 
     def summary(self, row: Row, which: Sequence[int] | None = None) -> Summary:
         """The means of a row, over all pictures or some."""
-        return summarise(row, self.rows[0], self.rows[-1], which)
+        return summarize(row, self.rows[0], self.rows[-1], which)
 
     def films(self) -> dict[Path, list[int]]:
         """The films among the originals, with the indices of their frames."""

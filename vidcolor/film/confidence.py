@@ -1,4 +1,4 @@
-"""How sure the generator is, as a grey film in step with the coloured one."""
+"""How sure the generator is, as a gray film in step with the colored one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vidcolor.colour.ycbcr import Coding
-from vidcolor.media.encode import EncoderRequest, plan_encoder
-from vidcolor.media.planes import grey_picture, pixel_layout
-from vidcolor.media.write import muxer_of
+from vidcolor.color.ycbcr import Coding
+from vidcolor.media.encoders import EncoderRequest, plan_encoder
+from vidcolor.media.frames import gray_picture, pixel_layout
+from vidcolor.media.writer import muxer_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidcolor.film.plan import FilmPlan
-    from vidcolor.media.encode import EncoderPlan
+    from vidcolor.media.encoders import EncoderPlan
     from vidcolor.media.probe import VideoInfo
-    from vidcolor.media.write import FilmWriter
+    from vidcolor.media.writer import FilmWriter
 
 _CODING = Coding(8, full_range=False)
 
@@ -29,7 +29,7 @@ def confidence_encoding(plan: FilmPlan, target: Path) -> tuple[EncoderPlan, Vide
     """How such a film is written.
 
     Args:
-        plan: the coloured film's; size, timing and pixel aspect are the same.
+        plan: the colored film's; size, timing and pixel aspect are the same.
         target: the confidence film's name, which says which container it is.
 
     Raises:
@@ -65,7 +65,7 @@ class ConfidenceFilm:
 
         full: NDArray[Any] = cv2.resize(confidence, self._size, interpolation=cv2.INTER_LINEAR)
         codes = _CODING.unit_to_luma(np.clip(full, 0, 1).reshape(self._size[::-1]))
-        self._writer.write(grey_picture(codes, self._pix_fmt), pts, duration)
+        self._writer.write(gray_picture(codes, self._pix_fmt), pts, duration)
 
     def finish(self) -> None:
         """Complete the file."""

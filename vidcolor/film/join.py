@@ -8,12 +8,12 @@ import shutil
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import OutputError
-from vidcolor.files import describe_os_error, leftover_name, place, published, sync
+from vidcolor.fileio import describe_os_error, leftover_name, place, published, sync
 from vidcolor.film.segment import CONFIDENCE, PICTURE
-from vidcolor.media.company import Company
-from vidcolor.media.parts import Part, join_parts, part_suffix
+from vidcolor.media.concat import Part, join_parts, part_suffix
+from vidcolor.media.streams import Company
 from vidcolor.media.tags import film_tags
-from vidcolor.media.write import FilmWriter
+from vidcolor.media.writer import FilmWriter
 from vidcolor.progress import Progress
 from vidcolor.provenance import film_tags as provenance_tags
 

@@ -1,4 +1,4 @@
-"""Everything that is decided about a film before the first frame is coloured."""
+"""Everything that is decided about a film before the first frame is colored."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vidcolor.color.ycbcr import Coding
 from vidcolor.colorizer import Geometry
-from vidcolor.colour.ycbcr import Coding
 from vidcolor.errors import InputError, UsageError
-from vidcolor.files import check_target, file_identity
-from vidcolor.media.company import StreamFate, plan_company
-from vidcolor.media.encode import EncoderPlan, EncoderRequest, plan_encoder
-from vidcolor.media.planes import pixel_layout
+from vidcolor.fileio import check_target, file_identity
+from vidcolor.media.encoders import EncoderPlan, EncoderRequest, plan_encoder
+from vidcolor.media.frames import pixel_layout
 from vidcolor.media.probe import MediaInfo, VideoInfo, probe
 from vidcolor.media.sequence import SEQUENCE_MUXER, find_sequence, frame_path, is_pattern
 from vidcolor.media.stills import STILL_SUFFIXES
+from vidcolor.media.streams import StreamFate, plan_company
 from vidcolor.media.tags import content_tags, lost_tags
-from vidcolor.media.write import muxer_of
+from vidcolor.media.writer import muxer_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vidcolor.film.look import Looked
+    from vidcolor.film.analysis import Looked
     from vidcolor.options import ColorizeOptions, Purpose
-    from vidcolor.temporal.shots import Shot
+    from vidcolor.shots.detector import Shot
 
 _SUFFIX_FOR: dict[Purpose, str] = {"delivery": "", "editing": ".mov", "archive": ".mkv"}
 HDR_TRANSFERS = (16, 18)
@@ -35,7 +35,7 @@ _KEEPS_SUFFIX = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 
 @dataclass(frozen=True, slots=True)
 class FilmPlan:
-    """How one film becomes one coloured film."""
+    """How one film becomes one colored film."""
 
     info: MediaInfo
     target: Path
@@ -54,7 +54,7 @@ class FilmPlan:
 
     @property
     def video(self) -> VideoInfo:
-        """The picture that is coloured."""
+        """The picture that is colored."""
         return self.info.video
 
     @property
@@ -65,7 +65,7 @@ class FilmPlan:
     @property
     def seen(self) -> Looked:
         """What the film was seen to be, of a film that has been looked through."""
-        assert self.looked is not None  # nothing is coloured before
+        assert self.looked is not None  # nothing is colored before
         return self.looked
 
     @property
@@ -205,7 +205,7 @@ def default_target(source: Path, options: ColorizeOptions, directory: Path | Non
         suffix = source.suffix
     if not suffix:
         suffix = _roomiest_suffix(source)
-    name = source.stem + suffix if directory else f"{source.stem}.colour{suffix}"
+    name = source.stem + suffix if directory else f"{source.stem}.color{suffix}"
     return (directory or source.parent) / name
 
 
@@ -227,8 +227,8 @@ def _warnings(
 ) -> list[str]:
     video = info.video
     said = list(encoder.warnings)
-    if video.tint == "colour" and not options.trust:
-        said.append("the source is in colour already; its own colour is replaced")
+    if video.tint == "color" and not options.trust:
+        said.append("the source is in color already; its own color is replaced")
     if not encoder.lossless_luma:
         said.append(
             f"luma is rounded from {video.coding.bits} to {encoder.layout.bits} bits, "
@@ -239,7 +239,7 @@ def _warnings(
     if video.layout.alpha:
         said.append("the picture's alpha plane is not kept")
     if video.tags.transfer in HDR_TRANSFERS:
-        said.append("the film is HDR; it is coloured as if it were not, and its tags are kept")
+        said.append("the film is HDR; it is colored as if it were not, and its tags are kept")
     if muxer in ("matroska", "webm") and not _falls_on_milliseconds(video):
         said.append("Matroska rounds time stamps to 1 ms; mp4 and mov keep them exactly")
     if muxer == SEQUENCE_MUXER:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from vidcolor.digests import sha256_file
 from vidcolor.errors import OutputError
-from vidcolor.files import sync
+from vidcolor.fileio import sync
 from vidcolor.film.confidence import ConfidenceFilm
-from vidcolor.film.render import ColouredFrame, render
+from vidcolor.film.render import ColoredFrame, render
 from vidcolor.film.segments import segments_of, shots_in
-from vidcolor.film.uncertainty import DoubtCollector, ShotDoubts
-from vidcolor.media.parts import part_suffix, reordering
+from vidcolor.film.shot_uncertainty import DoubtCollector, ShotDoubts
+from vidcolor.media.concat import part_suffix, reordering
 from vidcolor.media.sequence import SEQUENCE_MUXER, SequenceWriter
-from vidcolor.media.write import FilmWriter
+from vidcolor.media.writer import FilmWriter
 from vidcolor.recolor import recolorer_of
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.colorizer import Colorizer
-    from vidcolor.film.follow import PinIndex, Pins
-    from vidcolor.film.openers import Opener
     from vidcolor.film.plan import FilmPlan
+    from vidcolor.film.segment_reader import Source
     from vidcolor.film.segments import Segment
-    from vidcolor.film.source import Source
-    from vidcolor.media.encode import EncoderPlan
-    from vidcolor.media.planes import VideoFrame
+    from vidcolor.film.sources import Opener
+    from vidcolor.hints.tracking import PinIndex, Pins
+    from vidcolor.media.encoders import EncoderPlan
+    from vidcolor.media.frames import VideoFrame
     from vidcolor.media.probe import VideoInfo
     from vidcolor.media.sequence import ImageSequence
     from vidcolor.options import ColorizeOptions
@@ -89,8 +89,8 @@ class Rendered:
     files: dict[str, tuple[int, str]]
     """Bytes and SHA-256 of each file, by name."""
     warnings: tuple[str, ...] = ()
-    found_colour: bool | None = None
-    """Whether the source's own colour was believed anywhere; None if it was not looked at."""
+    found_color: bool | None = None
+    """Whether the source's own color was believed anywhere; None if it was not looked at."""
     doubts: tuple[ShotDoubts, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class Rendered:
             "depth": self.depth,
             "files": {name: list(facts) for name, facts in self.files.items()},
             "warnings": list(self.warnings),
-            "found_colour": self.found_colour,
+            "found_color": self.found_color,
             "doubts": [doubts.to_json() for doubts in self.doubts],
         }
 
@@ -113,7 +113,7 @@ class Rendered:
         files = {name: (int(size), str(digest)) for name, (size, digest) in said["files"].items()}
         doubts = tuple(ShotDoubts.from_json(row) for row in said["doubts"])
         warnings = tuple(said["warnings"])
-        return cls(dict(said["depth"]), files, warnings, said["found_colour"], doubts)
+        return cls(dict(said["depth"]), files, warnings, said["found_color"], doubts)
 
 
 class _Writer(Protocol):
@@ -143,7 +143,7 @@ def render_segment(
     pins: Pins | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Rendered:
-    """Colour a segment's frames and write them.
+    """Color a segment's frames and write them.
 
     Args:
         job: the film.
@@ -175,7 +175,7 @@ def render_segment(
         depth=depth,
         files=_kept(folder),
         warnings=warnings,
-        found_colour=None if recolorer is None else recolorer.found_colour,
+        found_color=None if recolorer is None else recolorer.found_color,
         doubts=doubts.finish() if doubts is not None else (),
     )
 
@@ -213,7 +213,7 @@ def _open(job: Job, segment: Segment, folder: Path, stack: contextlib.ExitStack)
 
 
 def _pump(
-    rendered: Generator[ColouredFrame, None, None],
+    rendered: Generator[ColoredFrame, None, None],
     outputs: _Outputs,
     doubts: DoubtCollector | None,
     progress: Callable[[int], None] | None,
@@ -223,9 +223,9 @@ def _pump(
         for count, frame in enumerate(frames, start=1):
             outputs.writer.write(frame.picture, frame.pts, frame.duration)
             if doubts is not None:
-                doubts.feed(frame.index, frame.pts, frame.duration, frame.colour)
+                doubts.feed(frame.index, frame.pts, frame.duration, frame.color)
             if outputs.confidence is not None:
-                confidence = frame.colour.confidence
+                confidence = frame.color.confidence
                 outputs.confidence.write(confidence, frame.pts, frame.duration)
             if progress is not None:
                 progress(count)

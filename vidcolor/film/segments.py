@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vidcolor.temporal.shots import Shot
+    from vidcolor.shots.detector import Shot
 
 LEAST_S = Fraction(20)
 """Seconds of film that a segment holds at least, where there are as many; what a crash costs."""

@@ -2,7 +2,7 @@
 
 ::
 
-    reel.colour.mp4.vidcolor/     beside the result, or below --work-dir
+    reel.color.mp4.vidcolor/     beside the result, or below --work-dir
         lock                      held by whoever is at work
         plan.json                 what was wanted, what was seen, what was decided
         pins.f16                  a person's hints, led through the film
@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from vidcolor.digests import sha256_file
 from vidcolor.errors import BusyError, OutputError
-from vidcolor.files import clear_leftovers, describe_os_error, leftover_name, published, sync
+from vidcolor.fileio import clear_leftovers, describe_os_error, leftover_name, published, sync
 from vidcolor.film.segment import Rendered
 
 if TYPE_CHECKING:

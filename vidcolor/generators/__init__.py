@@ -26,7 +26,7 @@ def load_generator(
     Args:
         model: ``embedded``; a name of weights that are here (see `registry`); the path of a
             .safetensors, .pth or .onnx file; or several of these with ``+`` between, whose mean
-            colour is taken.
+            color is taken.
         device: ``auto`` (CUDA, else MPS, else CPU), ``cpu``, ``cuda`` or e.g. ``cuda:1``,
             ``mps``; of ONNX files also one of `onnx_file.PROVIDERS`.
         precision: ``auto`` (see `device.choose_precision`), ``fp32`` or ``bf16``; ONNX files have
@@ -41,11 +41,11 @@ def load_generator(
 
     if PLUS in model and (names := parts_of(model)):
         return Ensemble([load_generator(name, device, precision, size) for name in names])
-    from vidcolor.generators.weights import path_of
+    from vidcolor.generators.store.weights import path_of
 
     path = path_of(model)
     if path.suffix == ".onnx":
-        from vidcolor.generators.onnx_file import load_onnx
+        from vidcolor.generators.onnx import load_onnx
 
         return load_onnx(path, device, size)
     return _load_torch(model, device, precision, size)
@@ -64,7 +64,7 @@ def devices_of(model: str, device: str) -> tuple[str, ...]:
     """
     from vidcolor.generators.device import all_devices
     from vidcolor.generators.ensemble import PLUS, parts_of
-    from vidcolor.generators.weights import path_of
+    from vidcolor.generators.store.weights import path_of
 
     names = (parts_of(model) if PLUS in model else []) or [model]
     if any(path_of(name).suffix == ".onnx" for name in names):
@@ -74,8 +74,8 @@ def devices_of(model: str, device: str) -> tuple[str, ...]:
 
 def _load_torch(model: str, device: str, precision: str, size: int | None) -> Generator:
     from vidcolor.generators.device import choose_device, choose_precision
+    from vidcolor.generators.store.weights import read_weights
     from vidcolor.generators.threads import single_threaded_pool
-    from vidcolor.generators.weights import read_weights
 
     place = choose_device(device)
     fineness = choose_precision(precision, place)
@@ -84,7 +84,7 @@ def _load_torch(model: str, device: str, precision: str, size: int | None) -> Ge
         weights = read_weights(model)
         architecture = weights.metadata.get("architecture")
         if architecture is not None:
-            from vidcolor.generators.adapted import load_adapted
+            from vidcolor.generators.adapter import load_adapted
 
             return load_adapted(weights, architecture, place, fineness, size)
         from vidcolor.generators.embedded import load_embedded
@@ -102,13 +102,13 @@ def load_encoder() -> EfficientNetLite2:
 
     Returns:
         float32, on the CPU, in evaluation mode, without gradients. It takes (N, 3, H, W) sRGB,
-        normalised by `network.IMAGENET_MEAN` and `network.IMAGENET_STD`.
+        normalized by `network.IMAGENET_MEAN` and `network.IMAGENET_STD`.
 
     Raises:
         WeightsError: the packaged weights are missing or damaged.
     """
     from vidcolor.generators.efficientnet import EfficientNetLite2
-    from vidcolor.generators.weights import ENCODER, read_packaged
+    from vidcolor.generators.store.weights import ENCODER, read_packaged
 
     encoder = EfficientNetLite2()
     tensors = {key: tensor.float() for key, tensor in read_packaged(ENCODER).tensors.items()}

@@ -28,12 +28,12 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """Known colour at known places, on any grid (the generator resamples it to its own)."""
+    """Known color at known places, on any grid (the generator resamples it to its own)."""
 
     ab: Tensor
     """CIELAB a*, b*: (N, 2, h, w) float32; ignored where density is 0."""
     density: Tensor
-    """Share of each cell whose colour is known: (N, 1, h, w) float32 in [0, 1]."""
+    """Share of each cell whose color is known: (N, 1, h, w) float32 in [0, 1]."""
 
     def __post_init__(self) -> None:
         a, d = self.ab.shape, self.density.shape
@@ -68,12 +68,12 @@ class Generator(Protocol):
     native_size: int
     """Short side in pixels at which it works best."""
     accepts_hints: bool
-    """Whether it has a use for hints; one without is given none, and colour that is known is led
+    """Whether it has a use for hints; one without is given none, and color that is known is led
     through its picture afterwards."""
     has_confidence: bool
     """Whether it can tell how sure it is."""
     has_vividness: bool
-    """Whether it can be asked for calmer or more vivid colour."""
+    """Whether it can be asked for calmer or more vivid color."""
     digest: str
     """SHA-256 of the weights file, in hex."""
     device: str
@@ -83,12 +83,12 @@ class Generator(Protocol):
     def __call__(
         self, luma: Tensor, hints: Hints | None = None, vividness: float | None = None
     ) -> Prediction:
-        """Predict colour.
+        """Predict color.
 
         Args:
             luma: L*, (N, 1, H, W) float32 in [0, 100]; any H and W of at least 1.
-            hints: known colour, or None.
-            vividness: 0 (the calm mean of what is plausible) to 1 (the single likeliest colour);
+            hints: known color, or None.
+            vividness: 0 (the calm mean of what is plausible) to 1 (the single likeliest color);
                 None for the generator's own default, and for one that has no choice.
         """
         ...

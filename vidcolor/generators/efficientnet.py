@@ -145,7 +145,7 @@ class EfficientNetLite2(nn.Module):
         """Extract features.
 
         Args:
-            x: (N, 3, H, W), RGB in [0, 1] normalised by `IMAGENET_MEAN` and `IMAGENET_STD`.
+            x: (N, 3, H, W), RGB in [0, 1] normalized by `IMAGENET_MEAN` and `IMAGENET_STD`.
 
         Returns:
             Features at strides 2, 4, 8, 16, 32 with `FEATURE_CHANNELS` channels.

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from vidcolor.colour.bins import calibrated, colour_of, enlivened
+from vidcolor.color.bins import calibrated, color_of, enlivened
 from vidcolor.errors import UsageError, WeightsError
 from vidcolor.generators.base import Hints, Prediction, check_inputs
-from vidcolor.generators.convention import MAX_SIZE
 from vidcolor.generators.hint_grid import on_grid
+from vidcolor.generators.model_io import MAX_SIZE
 from vidcolor.generators.network import ALIGNMENT, STRIDE, EmbeddedNetwork, NetworkConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from vidcolor.generators.device import Precision
-    from vidcolor.generators.weights import Weights
+    from vidcolor.generators.store.weights import Weights
 
 NATIVE_SIZE = 256
 """Short side in pixels that the network was trained at."""
@@ -27,9 +27,9 @@ _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 class EmbeddedGenerator:
-    """Colours pictures of any size by themselves, or led by hints.
+    """Colors pictures of any size by themselves, or led by hints.
 
-    Predicts at stride 4: (H, W) luma gives (ceil(H / 4), ceil(W / 4)) colour. Stateless once built,
+    Predicts at stride 4: (H, W) luma gives (ceil(H / 4), ceil(W / 4)) color. Stateless once built,
     so it may be called from several threads. It promises nothing about batches: one picture's
     result may differ in the last bits with its company (see `Predictor`, which settles that).
     """
@@ -88,7 +88,7 @@ class EmbeddedGenerator:
         else:
             logits = self.network(luma, *self._place_hints(hints, grid, luma.shape[-2:]))
         logits = logits[..., : grid[0], : grid[1]]
-        ab, concentration = colour_of(logits, self.network.bins, vividness)
+        ab, concentration = color_of(logits, self.network.bins, vividness)
         ab = enlivened(ab, concentration)
         return Prediction(ab, calibrated(concentration, self.network.calibration))
 
@@ -123,7 +123,7 @@ def load_embedded(
             f"{weights.path}: not weights of vidcolor's network (no configuration in its metadata);"
             " use weights that vidcolor trained or imported"
         ) from None
-    # On the meta device nothing is allocated or initialised: the weights take the parameters'
+    # On the meta device nothing is allocated or initialized: the weights take the parameters'
     # place.
     with torch.device("meta"):
         network = EmbeddedNetwork(config)

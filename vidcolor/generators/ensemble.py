@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from vidcolor.colour.lab import grey_to_lightness
+from vidcolor.color.lab import gray_to_lightness
 from vidcolor.errors import UsageError
 from vidcolor.generators.base import Hints, Prediction
-from vidcolor.generators.convention import grey_of
+from vidcolor.generators.model_io import gray_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ def parts_of(model: str) -> list[str]:
 
 
 class Ensemble:
-    """The mean colour of several generators, which look at the same luma.
+    """The mean color of several generators, which look at the same luma.
 
     Sure is what all are sure of: the mean of the confidence that they have. Hints reach it if all
     accept them, and vividness those that have a choice.
@@ -100,7 +100,7 @@ def _seen_by(generator: Generator, luma: Tensor) -> Tensor:
     if scale >= 1:
         return luma
     size = tuple(max(round(side * scale / CELL), 1) * CELL for side in (height, width))
-    return grey_to_lightness(grey_of(luma, (size[0], size[1])))
+    return gray_to_lightness(gray_of(luma, (size[0], size[1])))
 
 
 def _raised(planes: Tensor, size: tuple[int, int]) -> Tensor:

@@ -18,8 +18,8 @@ _BAYER = ((0, 8, 2, 10), (12, 4, 14, 6), (3, 11, 1, 9), (15, 7, 13, 5))
 def on_grid(hints: Hints, grid: tuple[int, int], device: str) -> tuple[Tensor, Tensor]:
     """Resample hints.
 
-    A cell's colour is the mean of the hints in it, weighted by density; its density is the highest
-    in it, as a single hinted pixel is meant to colour its surroundings.
+    A cell's color is the mean of the hints in it, weighted by density; its density is the highest
+    in it, as a single hinted pixel is meant to color its surroundings.
 
     Args:
         hints: on any grid.

@@ -16,8 +16,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from vidcolor.colour.bins import NUM_BINS, gamut_bins, uncalibrated
-from vidcolor.colour.lab import lightness_to_grey
+from vidcolor.color.bins import NUM_BINS, gamut_bins, uncalibrated
+from vidcolor.color.lab import lightness_to_gray
 from vidcolor.generators.efficientnet import (
     FEATURE_CHANNELS,
     IMAGENET_MEAN,
@@ -34,9 +34,9 @@ ALIGNMENT = 32
 HINT_UNIT = 20.0
 """Hints are divided by this: at 1/110, the whole range in [-1, 1], the network ignored them."""
 HINT_SIGMA = 8.0
-"""Standard deviation, in a*b* units, of the colours that one unit of precision grants a hint."""
+"""Standard deviation, in a*b* units, of the colors that one unit of precision grants a hint."""
 MAX_HINTS = 256
-"""Hinted places that attention looks at; with more, neighbours are averaged until it suits."""
+"""Hinted places that attention looks at; with more, neighbors are averaged until it suits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class DecoderConv(nn.Module):
         padding = kernel // 2
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, padding=padding, bias=False)
         # A convolution of its own, not three more input channels: it is skipped without hints,
-        # and the other keeps a channel count that vectorises.
+        # and the other keeps a channel count that vectorizes.
         self.hint_conv = (
             nn.Conv2d(3, out_channels, kernel, padding=padding, bias=False) if hinted else None
         )
@@ -114,7 +114,7 @@ class Attention(nn.Module):
     def __init__(self, channels: int, num_heads: int) -> None:
         super().__init__()
         self.num_heads = num_heads
-        # Depthwise, so that cells know their neighbours: it stands for a position embedding,
+        # Depthwise, so that cells know their neighbors: it stands for a position embedding,
         # and works at any size.
         self.position = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
         self.attention_norm = nn.GroupNorm(1, channels)
@@ -142,7 +142,7 @@ class Attention(nn.Module):
 class HintSpread(nn.Module):
     """Carries hints to the cells that look alike, wherever they are.
 
-    A bilateral filter in learnt features: every cell attends to all hinted places, by distance in
+    A bilateral filter in learned features: every cell attends to all hinted places, by distance in
     an embedding of the decoder's features and of the position, or to none of them. The result is
     a Gaussian over a*b* in each cell, by its precision and its precision times mean; the product
     with the network's own distribution is then a sum of logits.
@@ -185,7 +185,7 @@ class HintSpread(nn.Module):
         # -|q - k|^2, but for |q|^2, which all of a cell's candidates share.
         nothing = doubt - queries.square().sum(-1, keepdim=True)
         # One by one: pictures have from no hint to hundreds, and padding would cost more than
-        # all else; nor may a picture's tokens depend on its neighbours'.
+        # all else; nor may a picture's tokens depend on its neighbors'.
         known = torch.cat([places.transpose(1, 2).reshape(n, -1, h, w), ab], dim=1)
         sums = torch.cat([known * density, density], dim=1)
         spread = [self._carry(*picture) for picture in zip(queries, nothing, sums, strict=True)]
@@ -197,7 +197,7 @@ class HintSpread(nn.Module):
         Args:
             queries: embedded cells, (heads, h * w, width).
             nothing: score of believing no hint, (heads, h * w, 1).
-            sums: places, colours and 1, times density: (C + 5, h, w).
+            sums: places, colors and 1, times density: (C + 5, h, w).
         """
         tokens = _tokens(sums)
         if not len(tokens):
@@ -249,7 +249,7 @@ class EmbeddedNetwork(nn.Module):
     bins: Tensor
     """a*, b* of each output: (Q, 2). In the weights file, so that outputs keep their meaning."""
     calibration: Tensor
-    """From concentration to confidence; see `colour.bins.calibrated`."""
+    """From concentration to confidence; see `color.bins.calibrated`."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -317,25 +317,25 @@ class EmbeddedNetwork(nn.Module):
         return logits.permute(0, 3, 1, 2)
 
     def _picture(self, luma: Tensor) -> Tensor:
-        """L* as the encoder wants it: sRGB grey in three channels, ImageNet's normalisation."""
-        grey = lightness_to_grey(luma)
-        mean = torch.tensor(IMAGENET_MEAN, device=grey.device).view(1, 3, 1, 1)
-        std = torch.tensor(IMAGENET_STD, device=grey.device).view(1, 3, 1, 1)
-        picture = ((grey - mean) / std).to(self.encoder.stem.conv.weight.dtype)
+        """L* as the encoder wants it: sRGB gray in three channels, ImageNet's normalization."""
+        gray = lightness_to_gray(luma)
+        mean = torch.tensor(IMAGENET_MEAN, device=gray.device).view(1, 3, 1, 1)
+        std = torch.tensor(IMAGENET_STD, device=gray.device).view(1, 3, 1, 1)
+        picture = ((gray - mean) / std).to(self.encoder.stem.conv.weight.dtype)
         return picture.contiguous(memory_format=torch.channels_last)
 
     def _hint_pyramid(self, ab: Tensor | None, density: Tensor | None) -> list[Tensor | None]:
-        """Masked mean colour and density at strides 4, 8, 16, 32: each (N, 3, h, w) or None."""
+        """Masked mean color and density at strides 4, 8, 16, 32: each (N, 3, h, w) or None."""
         if ab is None or density is None:
             return [None] * 4
         known = torch.cat([ab * (density / HINT_UNIT), density], dim=1)
         levels: list[Tensor | None] = []
         for i in range(4):
             known = F.avg_pool2d(known, 2) if i else known
-            colour = known[:, :2] / (known[:, 2:] + 1e-3)
+            color = known[:, :2] / (known[:, 2:] + 1e-3)
             # One hinted cell stays as loud at stride 32 as it is at stride 4.
             loudness = (known[:, 2:] * 4**i).clamp(max=1)
-            hint = torch.cat([colour, loudness], dim=1).to(self.join32.conv.weight.dtype)
+            hint = torch.cat([color, loudness], dim=1).to(self.join32.conv.weight.dtype)
             levels.append(hint.contiguous(memory_format=torch.channels_last))
         return levels
 

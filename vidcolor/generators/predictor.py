@@ -1,6 +1,6 @@
 """From arrays to arrays through any generator: devices, batches and threads, settled once.
 
-The invariant kept here is that a frame's colour does not depend on the frames that it is computed
+The invariant kept here is that a frame's color does not depend on the frames that it is computed
 with. Libraries choose their kernels, and so the order of their sums, by batch size and by thread
 count (measured on a two-core CPU in float32: last bits differ between 1 frame and 2, and between
 1 thread and 2). So every forward pass has a fixed shape and a fixed number of threads:
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vidcolor.colour.lab import grey_to_lightness
+from vidcolor.color.lab import gray_to_lightness
 from vidcolor.generators.base import Generator, Hints, Prediction
 from vidcolor.generators.threads import single_threaded_pool
 
@@ -39,7 +39,7 @@ class HintArrays(NamedTuple):
     """(N, h, w) float32 in [0, 1]."""
 
 
-class Colour(NamedTuple):
+class Color(NamedTuple):
     """`Prediction` as arrays, on the generator's grid."""
 
     ab: FloatArray
@@ -81,22 +81,22 @@ class Predictor:
 
     def __call__(
         self,
-        grey: NDArray[Any] | Sequence[NDArray[Any]],
+        gray: NDArray[Any] | Sequence[NDArray[Any]],
         hints: HintArrays | None = None,
         vividness: float | None = None,
-    ) -> Colour:
-        """Predict colour.
+    ) -> Color:
+        """Predict color.
 
         Args:
-            grey: sRGB-encoded grey, (N, h, w) or N arrays of (h, w), at the size at which the
+            gray: sRGB-encoded gray, (N, h, w) or N arrays of (h, w), at the size at which the
                 generator shall see it; uint8, uint16 (full range) or float in [0, 1].
-            hints: known colour, or None.
+            hints: known color, or None.
             vividness: see `Generator`.
 
         Raises:
             ValueError: no frames, frames of different sizes, or arrays of other shapes or types.
         """
-        frames = _as_grey(grey)
+        frames = _as_gray(gray)
         if hints is not None and not len(hints.ab) == len(hints.density) == len(frames):
             raise ValueError(f"{len(frames)} frames, but hints for {len(hints.ab)}")
         parts = [_take(frames, hints, i, self._size) for i in range(0, len(frames), self._size)]
@@ -107,7 +107,7 @@ class Predictor:
         # Fetched only now: on CUDA the loop above merely queues, and uploads overlap computing.
         ab = torch.cat([p.ab.cpu() for p in done])[: len(frames)]
         confidence = torch.cat([p.confidence.cpu() for p in done])[: len(frames), 0]
-        return Colour(ab.numpy(), confidence.numpy())
+        return Color(ab.numpy(), confidence.numpy())
 
     def _run(
         self, part: tuple[FloatArray, HintArrays | None], vividness: float | None
@@ -115,7 +115,7 @@ class Predictor:
         """One forward pass."""
         frames, hints = part
         with torch.inference_mode(), _deterministic(self._device):
-            luma = grey_to_lightness(self._upload(frames[:, None]))
+            luma = gray_to_lightness(self._upload(frames[:, None]))
             if hints is None:
                 return self.generator(luma, None, vividness)
             known = Hints(self._upload(hints.ab), self._upload(hints.density[:, None]))
@@ -128,12 +128,12 @@ class Predictor:
         return tensor.pin_memory().to(self._device, non_blocking=True)
 
 
-def _as_grey(grey: NDArray[Any] | Sequence[NDArray[Any]]) -> FloatArray:
+def _as_gray(gray: NDArray[Any] | Sequence[NDArray[Any]]) -> FloatArray:
     """Frames as (N, h, w) float32 in [0, 1]."""
-    sizes = {frame.shape for frame in grey}
+    sizes = {frame.shape for frame in gray}
     if len(sizes) != 1 or len(next(iter(sizes))) != 2 or 0 in next(iter(sizes)):
         raise ValueError(f"frames must be (h, w) and all of one size, not {sorted(sizes)}")
-    frames = np.asarray(grey)
+    frames = np.asarray(gray)
     if frames.dtype in (np.uint8, np.uint16):
         return frames.astype(np.float32) / np.float32(np.iinfo(frames.dtype).max)
     if not np.issubdtype(frames.dtype, np.floating):

@@ -1,4 +1,4 @@
-"""A coloured picture, and what it says of the colours of another."""
+"""A colored picture, and what it says of the colors of another."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vidcolor.colour.tint import classify_tint
-from vidcolor.colour.ycbcr import MATRICES
+from vidcolor.color.tint import classify_tint
+from vidcolor.color.ycbcr import MATRICES
 from vidcolor.errors import InputError
-from vidcolor.hints.align import SHORT_SIDE, align, shrunk
-from vidcolor.hints.spots import ab_of_rgb
-from vidcolor.temporal.flow import sample
+from vidcolor.hints.discs import ab_of_rgb
+from vidcolor.hints.registration import SHORT_SIDE, align, shrunk
+from vidcolor.motion.flow import sample
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Reference(NamedTuple):
-    """A coloured picture as displayed, on a grid with a short side of at most `SHORT_SIDE`."""
+    """A colored picture as displayed, on a grid with a short side of at most `SHORT_SIDE`."""
 
     luma: Array
     """Y' (BT.709): (h, w) float32 in [0, 1]."""
@@ -31,34 +31,34 @@ class Reference(NamedTuple):
 
 
 class Lent(NamedTuple):
-    """What a reference says of a picture's colours, pixel by pixel, on a grid of the picture's."""
+    """What a reference says of a picture's colors, pixel by pixel, on a grid of the picture's."""
 
     ab: Array
     """a*, b*: (2, h, w) float32; anything where trust is 0."""
     trust: Array
-    """(h, w) float32 in [0, 1]; 1 where the colour is known."""
+    """(h, w) float32 in [0, 1]; 1 where the color is known."""
 
 
 def read_reference(path: Path) -> Reference:
-    """Read a coloured picture.
+    """Read a colored picture.
 
     Raises:
-        InputError: it cannot be read, or has no colour to lend.
+        InputError: it cannot be read, or has no color to lend.
     """
-    from vidcolor.media.view_picture import picture_rgb
+    from vidcolor.media.preview_still import picture_rgb
 
     rgb = picture_rgb(path, (2 * SHORT_SIDE, 2 * SHORT_SIDE))
     small = np.clip(shrunk(rgb.astype(np.float32) / 255), 0, 1)
     matrix = MATRICES["bt709"]
     luma = small @ np.array([matrix.kr, matrix.kg, matrix.kb], np.float32)
     chroma = [(small[..., 2] - luma).ravel() / 1.8556, (small[..., 0] - luma).ravel() / 1.5748]
-    if classify_tint(luma.ravel(), np.stack(chroma, axis=-1)) == "grey":
-        raise InputError(f"{path}: has no colour to lend; --reference takes a coloured picture")
+    if classify_tint(luma.ravel(), np.stack(chroma, axis=-1)) == "gray":
+        raise InputError(f"{path}: has no color to lend; --reference takes a colored picture")
     return Reference(luma, ab_of_rgb(np.rint(small * 255).astype(np.uint8)))
 
 
 def lay_over(reference: Reference, luma: Array) -> Lent:
-    """The reference's colour where it shows what a picture shows.
+    """The reference's color where it shows what a picture shows.
 
     Args:
         reference: from `read_reference`.
@@ -73,7 +73,7 @@ def lay_over(reference: Reference, luma: Array) -> Lent:
 
 
 def resized(lent: Lent, shape: tuple[int, ...]) -> Lent:
-    """The same on another grid; colour counts as far as it is trusted."""
+    """The same on another grid; color counts as far as it is trusted."""
     weight = scaled(lent.trust, shape)
     ab = [scaled(plane * lent.trust, shape) / (weight + 1e-6) for plane in lent.ab]
     return Lent(np.stack(ab), weight)

@@ -1,8 +1,8 @@
-"""From discs of known colour to colour over the objects that they lie on.
+"""From discs of known color to color over the objects that they lie on.
 
 After Yatziv & Sapiro, "Fast image and video colorization using chrominance blending" (IEEE TIP,
-2006): every pixel blends the known colours by their distance along the picture, where crossing a
-luma edge is a long way. What the generator says takes part as one more colour, at a constant
+2006): every pixel blends the known colors by their distance along the picture, where crossing a
+luma edge is a long way. What the generator says takes part as one more color, at a constant
 distance: it holds wherever no hint is nearer than that.
 """
 
@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.hints.spots import disc
+from vidcolor.hints.discs import disc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from vidcolor.hints.spots import Spot
+    from vidcolor.hints.discs import Spot
 
     Array = NDArray[np.float32]
 
 REACH = 0.6
 """Distance that counts as 1, in short sides of an even picture."""
 EDGE = 0.05
-"""Step of Y' between neighbours (on the grid of 128 rows) that is as long a way as `REACH`."""
+"""Step of Y' between neighbors (on the grid of 128 rows) that is as long a way as `REACH`."""
 TONE = 0.3
 """Difference of smoothed Y' from the disc's that is as long a way as `REACH`."""
 TEXTURE = 0.7
@@ -50,10 +50,10 @@ def spread(
     scale: tuple[float, float],
     reach: float = REACH,
 ) -> tuple[Array, Array]:
-    """Blend known colour into predicted colour.
+    """Blend known color into predicted color.
 
     Args:
-        spots: discs of known colour.
+        spots: discs of known color.
         ab: a*, b* as the generator says: (2, h, w) float32.
         luma: Y' of the same pixels: (h, w) float32 in [0, 1].
         scale: pixels of this grid to a stored pixel, down and across.
@@ -65,9 +65,9 @@ def spread(
     """
     away = distances(spots, luma, scale) * np.float32(REACH / reach)
     weights = np.maximum(away, NEAREST) ** -FALL_OFF
-    colours = np.array([spot.ab for spot in spots], np.float32)
+    colors = np.array([spot.ab for spot in spots], np.float32)
     total = weights.sum(0)
-    known = np.einsum("khw,kc->chw", weights, colours) / total
+    known = np.einsum("khw,kc->chw", weights, colors) / total
     share = (total / (total + 1)).astype(np.float32)
     return (ab + share * (known - ab)).astype(np.float32), share
 

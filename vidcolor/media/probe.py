@@ -11,10 +11,10 @@ import av
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 
-from vidcolor.colour.tint import Tint
-from vidcolor.colour.ycbcr import Coding, Matrix, guess_matrix, matrix_from_code
+from vidcolor.color.tint import Tint
+from vidcolor.color.ycbcr import Coding, Matrix, guess_matrix, matrix_from_code
 from vidcolor.errors import InputError
-from vidcolor.media.planes import PixelLayout, pixel_layout
+from vidcolor.media.frames import PixelLayout, pixel_layout
 from vidcolor.media.tint import measure_tint
 
 UNSPECIFIED = 2
@@ -29,7 +29,7 @@ _TEXT_DEMUXERS = ("tty", "bin", "xbin", "adf", "idf")
 
 
 @dataclass(frozen=True, slots=True)
-class ColourTags:
+class ColorTags:
     """H.273 codes as found in the source; 2 (range: 0) where it says nothing."""
 
     range: int
@@ -55,7 +55,7 @@ class StreamInfo:
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """The picture stream that is coloured."""
+    """The picture stream that is colored."""
 
     index: int
     codec: str
@@ -66,7 +66,7 @@ class VideoInfo:
     """Depth and range of the luma that is taken from it."""
     matrix: Matrix
     """The source's matrix, or the one that players assume of its size."""
-    tags: ColourTags
+    tags: ColorTags
     time_base: Fraction
     rate: Fraction | None
     """Average frame rate; only for display and for tags, never for timing."""
@@ -184,7 +184,7 @@ def picture_stream(container: av.container.InputContainer, path: Path) -> av.Vid
     if not films:
         kinds = sorted({"cover art" if s.type == "video" else s.type for s in container.streams})
         kinds = kinds or ["nothing"]
-        raise InputError(f"{path}: has no video stream to colour (found: {', '.join(kinds)})")
+        raise InputError(f"{path}: has no video stream to color (found: {', '.join(kinds)})")
     return max(films, key=lambda s: (s.codec_context.width or 0) * (s.codec_context.height or 0))
 
 
@@ -211,7 +211,7 @@ def _first_frame(
 def _video_info(stream: av.VideoStream, first: av.VideoFrame, tint: Tint) -> VideoInfo:
     context = stream.codec_context
     layout = pixel_layout(first.format.name)
-    tags = _colour_tags(context, first)
+    tags = _color_tags(context, first)
     time_base = Fraction(stream.time_base) if stream.time_base else Fraction(1, 1000)
     sar = Fraction(stream.sample_aspect_ratio or context.sample_aspect_ratio or 0)
     known = matrix_from_code(tags.matrix) if layout.kind != "rgb" else None
@@ -245,9 +245,9 @@ def _video_info(stream: av.VideoStream, first: av.VideoFrame, tint: Tint) -> Vid
     )
 
 
-def _colour_tags(context: av.VideoCodecContext, frame: av.VideoFrame) -> ColourTags:
+def _color_tags(context: av.VideoCodecContext, frame: av.VideoFrame) -> ColorTags:
     """What the frame says, and where it says nothing what the container says."""
-    return ColourTags(
+    return ColorTags(
         range=int(frame.color_range) or int(context.color_range or 0),
         primaries=_tag(frame.color_primaries, context.color_primaries),
         transfer=_tag(frame.color_trc, context.color_trc),
@@ -263,12 +263,12 @@ def _tag(of_frame: object, of_stream: object) -> int:
     return UNSPECIFIED
 
 
-def _is_full_range(layout: PixelLayout, tags: ColourTags) -> bool:
-    """Untagged grey and everything made from RGB is full range; untagged Y'CbCr is limited."""
+def _is_full_range(layout: PixelLayout, tags: ColorTags) -> bool:
+    """Untagged gray and everything made from RGB is full range; untagged Y'CbCr is limited."""
     if layout.kind == "rgb" or layout.full_range:
         return True
     if tags.range == 0:
-        return layout.kind == "grey"
+        return layout.kind == "gray"
     return tags.range == FULL_RANGE
 
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
-from vidcolor.colour.ycbcr import Coding
+from vidcolor.color.ycbcr import Coding
 from vidcolor.errors import InputError
-from vidcolor.mark import draw_mark
-from vidcolor.media.planes import MIN_RGB_BITS, chroma_arrays, luma_plane, pixel_layout
-from vidcolor.media.probe import FULL_RANGE, UNSPECIFIED, ColourTags, MediaInfo, VideoInfo
-from vidcolor.media.read import Damage, Frame
+from vidcolor.media.decode import Damage, Frame
+from vidcolor.media.frames import MIN_RGB_BITS, chroma_arrays, luma_plane, pixel_layout
+from vidcolor.media.probe import FULL_RANGE, UNSPECIFIED, ColorTags, MediaInfo, VideoInfo
 from vidcolor.media.stills import STILL_SUFFIXES, Still, read_still, write_still
 from vidcolor.media.stills.exif import turns_of_orientation
+from vidcolor.watermark import draw_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vidcolor.colour.ycbcr import Plane
-    from vidcolor.media.encode import EncoderPlan
-    from vidcolor.options import ColorizeOptions, GreyFrom
+    from vidcolor.color.ycbcr import Plane
+    from vidcolor.media.encoders import EncoderPlan
+    from vidcolor.options import ColorizeOptions, GrayFrom
     from vidcolor.provenance import Provenance
 
 _NUMBER_FIELD = re.compile(r"%(0?)(\d*)d")
@@ -120,14 +120,14 @@ def _only_sequence_in(folder: Path) -> dict[int, Path]:
 
 
 def probe_sequence(
-    sequence: ImageSequence, fps: Fraction, grey_from: GreyFrom = "luma"
+    sequence: ImageSequence, fps: Fraction, gray_from: GrayFrom = "luma"
 ) -> MediaInfo:
     """Describe a sequence by its first picture that can be read.
 
     Raises:
         InputError: none can.
     """
-    still = _first_readable(sequence, grey_from)
+    still = _first_readable(sequence, gray_from)
     numbers = list(sequence.files)
     duration_s = float((numbers[-1] - numbers[0] + 1) / fps)
     height, width = still.luma.shape
@@ -140,7 +140,7 @@ def probe_sequence(
         layout=pixel_layout("gray" if still.bits == 8 else f"gray{still.bits}le"),
         coding=still.coding,
         matrix=still.matrix,
-        tags=ColourTags(FULL_RANGE, UNSPECIFIED, UNSPECIFIED, still.matrix.code),
+        tags=ColorTags(FULL_RANGE, UNSPECIFIED, UNSPECIFIED, still.matrix.code),
         time_base=1 / fps,
         rate=fps,
         start_pts=0,
@@ -159,23 +159,23 @@ def probe_sequence(
     return MediaInfo(sequence.path, SEQUENCE_MUXER, duration_s, video, (), num_chapters=0)
 
 
-def _first_readable(sequence: ImageSequence, grey_from: GreyFrom) -> Still:
+def _first_readable(sequence: ImageSequence, gray_from: GrayFrom) -> Still:
     refusal: InputError | None = None
     for path in list(sequence.files.values())[:_TRIED]:
         try:
-            return _read(path, grey_from)[0]
+            return _read(path, gray_from)[0]
         except InputError as error:
             refusal = refusal or error
     raise refusal or InputError(f"{sequence.path}: holds no pictures")
 
 
-def _read(path: Path, grey_from: GreyFrom, own_colour: bool = False) -> tuple[Still, str | None]:
+def _read(path: Path, gray_from: GrayFrom, own_color: bool = False) -> tuple[Still, str | None]:
     """A picture, whole or as much as there is of it, and what is wrong with it.
 
     Raises:
         InputError: nothing of it can be read.
     """
-    read = partial(read_still, path, grey_from, least_rgb_bits=MIN_RGB_BITS, own_colour=own_colour)
+    read = partial(read_still, path, gray_from, least_rgb_bits=MIN_RGB_BITS, own_color=own_color)
     try:
         return read(), None
     except InputError as error:
@@ -193,21 +193,21 @@ class SequenceReader:
         self,
         sequence: ImageSequence,
         video: VideoInfo,
-        grey_from: GreyFrom = "luma",
+        gray_from: GrayFrom = "luma",
         start_s: Fraction | None = None,
         end_s: Fraction | None = None,
-        own_colour: bool = False,
+        own_color: bool = False,
     ) -> None:
         """Prepare to read; the arguments are those of `FilmReader`.
 
-        With `own_colour` frames also carry the colour that their pictures came with.
+        With `own_color` frames also carry the color that their pictures came with.
         """
         self.damage = Damage()
         self.warnings: dict[str, None] = {}
         """What pictures' own reader had to say, each sentence once."""
-        self._sequence, self._video, self._grey_from = sequence, video, grey_from
+        self._sequence, self._video, self._gray_from = sequence, video, gray_from
         self._start, self._end = start_s or Fraction(0), end_s
-        self._own_colour = own_colour
+        self._own_color = own_color
         missing = [n for n in sequence.missing if self._is_wanted(n)]
         if missing:
             shown = ", ".join(map(str, missing[:_SHOWN_GAPS]))
@@ -231,7 +231,7 @@ class SequenceReader:
             index += 1
             pts = number - self._sequence.first_number
             picture = _blank(still.luma, self._video.coding.bits)
-            frame = Frame(index, pts, 1, still.luma, picture, still.own_colour)
+            frame = Frame(index, pts, 1, still.luma, picture, still.own_color)
             if waiting is not None:
                 waiting.duration = frame.pts - waiting.pts
                 yield waiting
@@ -246,7 +246,7 @@ class SequenceReader:
     def _still(self, path: Path) -> Still | None:
         """A picture, or None where nothing of it can be read."""
         try:
-            still, fault = _read(path, self._grey_from, self._own_colour)
+            still, fault = _read(path, self._gray_from, self._own_color)
         except InputError as error:
             reason = str(error).removeprefix(f"{path}: ")
             self.damage.notes.append(f"{path.name} cannot be read ({reason})")
@@ -265,7 +265,7 @@ class SequenceReader:
 
 
 def _blank(luma: Plane, bits: int) -> av.VideoFrame:
-    """A frame of that size for the colour to be put on; it carries nothing else."""
+    """A frame of that size for the color to be put on; it carries nothing else."""
     frame = av.VideoFrame(luma.shape[1], luma.shape[0], "gray" if bits == 8 else "gray16le")
     frame.color_range = FULL_RANGE
     return frame
@@ -292,7 +292,7 @@ class SequenceWriter:
             video: the source's picture.
             provenance: written into every picture that can hold it.
             source: where numbers, luma and metadata come from; None for a film, numbered from 1.
-            options: `grey_from`, `mark` and `quality` are used.
+            options: `gray_from`, `mark` and `quality` are used.
             first: how many of a film's frames come before the first that is written here.
         """
         self._pattern, self._plan, self._video = pattern, plan, video
@@ -323,7 +323,7 @@ class SequenceWriter:
         self, source: Path, cb: NDArray[np.float32], cr: NDArray[np.float32]
     ) -> Still:
         """The source's picture, read again with all its metadata."""
-        still = read_still(source, self._options.grey_from, allow_damaged=True)
+        still = read_still(source, self._options.gray_from, allow_damaged=True)
         if not self._options.mark:
             return still
         luma = draw_mark(still.luma, cb, cr, still.coding, still.matrix)
@@ -341,7 +341,7 @@ class SequenceWriter:
             luma=np.ascontiguousarray(luma),
             bits=layout.bits,
             matrix=self._video.matrix,
-            tint="grey",
+            tint="gray",
             format=STILL_SUFFIXES[path.suffix.lower()],
         )
 

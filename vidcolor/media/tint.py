@@ -1,4 +1,4 @@
-"""Whether a source is grey, tinted in one colour, or in colour already."""
+"""Whether a source is gray, tinted in one color, or in color already."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
-from vidcolor.colour.tint import Tint, classify_tint
-from vidcolor.colour.ycbcr import MATRICES, Coding
-from vidcolor.media.planes import chroma_arrays, luma_plane, pixel_layout, rgb_array
+from vidcolor.color.tint import Tint, classify_tint
+from vidcolor.color.ycbcr import MATRICES, Coding
+from vidcolor.media.frames import chroma_arrays, luma_plane, pixel_layout, rgb_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +23,7 @@ _BT709 = MATRICES["bt709"]
 def measure_tint(
     container: av.container.InputContainer, stream: av.VideoStream, first: av.VideoFrame
 ) -> Tint:
-    """Grey, one tint over everything (sepia, toning), or colour, from frames over the film."""
+    """Gray, one tint over everything (sepia, toning), or color, from frames over the film."""
     frames = [first]
     duration, start = stream.duration, stream.start_time or 0
     if not duration and container.duration and stream.time_base:  # Matroska: only of the whole
@@ -35,7 +35,7 @@ def measure_tint(
                 frames.append(frame)
     samples = [c for c in map(_small_picture, frames) if c is not None]
     if not samples:
-        return "grey"
+        return "gray"
     luma, cb, cr = np.concatenate(samples, axis=1)
     return classify_tint(luma, np.stack([cb, cr], axis=-1))
 
@@ -52,11 +52,11 @@ def _frame_near(
 
 
 def _small_picture(frame: av.VideoFrame) -> NDArray[np.float32] | None:
-    """Y', Cb, Cr of a coarse copy, (3, n), or None for grey formats."""
+    """Y', Cb, Cr of a coarse copy, (3, n), or None for gray formats."""
     import cv2
 
     layout = pixel_layout(frame.format.name)
-    if layout.kind == "grey":
+    if layout.kind == "gray":
         return None
     if layout.kind == "rgb":
         rgb, bits = rgb_array(frame)

@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch.utils.data import DataLoader, Dataset
 
-from vidcolor.colour.lab import grey_to_lightness, rgb_to_lab
+from vidcolor.color.lab import gray_to_lightness, rgb_to_lab
 from vidcolor.generators.network import STRIDE
-from vidcolor.training.degrade import DegradeOptions, degraded_grey
-from vidcolor.training.hinting import HintOptions, draw_hints
+from vidcolor.training.degrade import DegradeOptions, degraded_gray
+from vidcolor.training.hints import HintOptions, draw_hints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,8 +61,8 @@ class Draft:
 
     picture: Tensor
     """(N, S, S, 3) uint8 sRGB."""
-    grey: Tensor
-    """(N, S, S) uint8, sRGB-encoded grey."""
+    gray: Tensor
+    """(N, S, S) uint8, sRGB-encoded gray."""
     hint_ab: Tensor
     """(N, 2, S / 4, S / 4) float32."""
     density: Tensor
@@ -74,14 +74,14 @@ class Draft:
 
     def to(self, device: torch.device) -> Batch:
         """Decode on a device."""
-        picture, grey, hint_ab, density = (t.to(device, non_blocking=True) for t in self._tensors())
+        picture, gray, hint_ab, density = (t.to(device, non_blocking=True) for t in self._tensors())
         rgb = picture.permute(0, 3, 1, 2).float() / 255
-        luma = grey_to_lightness(grey.unsqueeze(1).float() / 255)
+        luma = gray_to_lightness(gray.unsqueeze(1).float() / 255)
         ab = F.avg_pool2d(rgb_to_lab(rgb)[1], STRIDE)
         return Batch(rgb, luma, ab, hint_ab, density)
 
     def _tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        return self.picture, self.grey, self.hint_ab, self.density
+        return self.picture, self.gray, self.hint_ab, self.density
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +136,8 @@ class BatchStream:
         if self._rehearsal:
             other = self._rehearsal
             drawn += [self._draw(other, number, i, rehearsed, 1) for i in range(rehearsed)]
-        pictures, greys, hints, densities = (np.stack(part) for part in zip(*drawn, strict=True))
-        tensors = [torch.from_numpy(part) for part in (pictures, greys, hints, densities)]
+        pictures, grays, hints, densities = (np.stack(part) for part in zip(*drawn, strict=True))
+        tensors = [torch.from_numpy(part) for part in (pictures, grays, hints, densities)]
         return Draft(*tensors)
 
     @contextmanager
@@ -171,7 +171,7 @@ class BatchStream:
     def _draw(
         self, store: PhotographStore, number: int, place: int, count: int, kind: int
     ) -> tuple[Rgb, Rgb, NDArray[np.float32], NDArray[np.float32]]:
-        """One picture of a batch: crop, grey, hints, density."""
+        """One picture of a batch: crop, gray, hints, density."""
         seed = self._options.seed
         # Numbers of photographs run through all processes and batches, pass after pass.
         serial = (number * self._world_size + self._rank) * count + place
@@ -179,9 +179,9 @@ class BatchStream:
         order = np.random.default_rng((seed, kind, round_)).permutation(len(store))
         rng = np.random.default_rng((seed, kind, 1 + serial))
         rgb = crop(store[int(order[position])], self._options.size, rng)
-        grey = degraded_grey(rgb, rng, self._options.degrade)
+        gray = degraded_gray(rgb, rng, self._options.degrade)
         hints, density = draw_hints(true_ab(rgb), rng, self._options.hints)
-        return rgb, grey, hints, density
+        return rgb, gray, hints, density
 
 
 def _begin_worker(worker: int) -> None:
@@ -247,7 +247,7 @@ def true_ab(rgb: Rgb) -> NDArray[np.float32]:
     """
     import cv2
 
-    # Reduced first: the mean colour of sixteen pixels costs a sixteenth, and is close enough to
+    # Reduced first: the mean color of sixteen pixels costs a sixteenth, and is close enough to
     # the mean of their a*, b* to be a hint.
     side = rgb.shape[0] // STRIDE
     small = cv2.resize(rgb, (side, side), interpolation=cv2.INTER_AREA)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from vidcolor.errors import InputError
-from vidcolor.files import describe_os_error
+from vidcolor.fileio import describe_os_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vidcolor.training.judging import Rgb
+    from vidcolor.training.filtering import Rgb
 
 MAGIC = b"vcphoto1"
 """Ends the file; the last digit is the format's version."""

@@ -12,8 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import InputError, OutputError
-from vidcolor.training.filming import GreyFilmError, sample_film
-from vidcolor.training.judging import find_fault, perceptual_hash
+from vidcolor.training.film_sampling import GrayFilmError, sample_film
+from vidcolor.training.filtering import find_fault, perceptual_hash
 from vidcolor.training.reading import read_member, read_picture
 from vidcolor.training.sources import pictures_in_shard
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from vidcolor.training.judging import Reason, Rgb
+    from vidcolor.training.filtering import Reason, Rgb
     from vidcolor.training.sources import Origin
 
 _AHEAD = 8
@@ -94,8 +94,8 @@ def _frames_of(origin: Origin, short_side: int) -> Iterator[Candidate]:
             loaded = Loaded(rgb, file)
             name = f"{origin.name} at {time_s:.2f} s"
             yield Candidate(name, origin.source, partial(_already, loaded))
-    except GreyFilmError:
-        yield none("grey")
+    except GrayFilmError:
+        yield none("gray")
     except InputError:
         yield none("damaged or unreadable")
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vidcolor.errors import InputError
-from vidcolor.files import published
+from vidcolor.fileio import published
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ class Identity:
 
     recipe: dict[str, Any]
     photographs: str
-    """Digest of the pictures learnt from."""
+    """Digest of the pictures learned from."""
     rehearsal: str
     """Digest of the rehearsal pictures; empty without."""
     validation: str

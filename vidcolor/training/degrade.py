@@ -1,7 +1,7 @@
 """What film, wear and scanning do to a picture: how clean photographs are made to look like stock.
 
-Works on the grey that the network sees, never on the colour that it learns. In the order in which
-it happens: the emulsion turns colour into grey; lens, light and development; grain; an ageing
+Works on the gray that the network sees, never on the color that it learns. In the order in which
+it happens: the emulsion turns color into gray; lens, light and development; grain; an ageing
 print; dirt; the scan. Every step takes and gives Y', (H, W) float32 in [0, 1] before and about
 [0, 1] after, draws its own parameters, and does less at a smaller strength, nothing at 0. Sizes
 are in pixels of what the network sees, where a frame's short side is about 256.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LUMINANCE = (0.2126729, 0.7151522, 0.0721750)
 """Weights of linear R, G, B in Y: panchromatic film at its best, and L*."""
 LUMA = (0.2126, 0.7152, 0.0722)
-"""Weights of encoded R', G', B' in Y' (BT.709): grey that was made from video."""
+"""Weights of encoded R', G', B' in Y' (BT.709): gray that was made from video."""
 DISPLAY_GAMMA = 2.2
 """Between encoded and linear light, where a power is close enough."""
 
@@ -51,8 +51,8 @@ class DegradeOptions:
                 raise UsageError(f"the {name} of degradation must be between 0 and 1, not {value}")
 
 
-def degraded_grey(rgb: Rgb, rng: Generator, options: DegradeOptions) -> NDArray[np.uint8]:
-    """The grey picture that the network is given of a photograph.
+def degraded_gray(rgb: Rgb, rng: Generator, options: DegradeOptions) -> NDArray[np.uint8]:
+    """The gray picture that the network is given of a photograph.
 
     Args:
         rgb: (H, W, 3) uint8 sRGB.
@@ -60,23 +60,23 @@ def degraded_grey(rgb: Rgb, rng: Generator, options: DegradeOptions) -> NDArray[
         options: how often and how badly.
 
     Returns:
-        (H, W) uint8, sRGB-encoded grey; undegraded, that of the picture's L*.
+        (H, W) uint8, sRGB-encoded gray; undegraded, that of the picture's L*.
     """
     if rng.random() >= options.share:
-        return to_codes(clean_grey(rgb))
-    grey = photographed_grey(rgb, rng, options.strength)
+        return to_codes(clean_gray(rgb))
+    gray = photographed_gray(rgb, rng, options.strength)
     for step, chance in STEPS:
         if rng.random() < chance:
-            grey = step(grey, rng, options.strength)
-    return to_codes(grey)
+            gray = step(gray, rng, options.strength)
+    return to_codes(gray)
 
 
-def to_codes(grey: Array) -> NDArray[np.uint8]:
+def to_codes(gray: Array) -> NDArray[np.uint8]:
     """(H, W) float32, clipped to [0, 1], in 8 bits."""
-    return np.rint(np.clip(grey, 0, 1) * 255).astype(np.uint8)
+    return np.rint(np.clip(gray, 0, 1) * 255).astype(np.uint8)
 
 
-def clean_grey(rgb: Rgb, weights: tuple[float, float, float] = LUMINANCE) -> Array:
+def clean_gray(rgb: Rgb, weights: tuple[float, float, float] = LUMINANCE) -> Array:
     """What a film of given sensitivity makes of a scene.
 
     Args:
@@ -96,16 +96,16 @@ def _linear_codes() -> Array:
     """Linear light of the 256 sRGB codes."""
     import torch
 
-    from vidcolor.colour.lab import srgb_to_linear
+    from vidcolor.color.lab import srgb_to_linear
 
     linear: Array = srgb_to_linear(torch.arange(256) / 255).numpy()
     return linear
 
 
-def photographed_grey(rgb: Rgb, rng: Generator, strength: float) -> Array:
-    """Grey by one of the ways in which colour becomes grey.
+def photographed_gray(rgb: Rgb, rng: Generator, strength: float) -> Array:
+    """Gray by one of the ways in which color becomes gray.
 
-    Seven in ten: panchromatic. Two in ten: made from video, where Y' of saturated colours is
+    Seven in ten: panchromatic. Two in ten: made from video, where Y' of saturated colors is
     darker than their L*. One in ten: orthochromatic stock, which is what there was until the
     1920s. It is blind to red: lips and flags are black, blue skies white.
 
@@ -115,88 +115,88 @@ def photographed_grey(rgb: Rgb, rng: Generator, strength: float) -> Array:
         strength: how far from panchromatic, in [0, 1].
     """
     way = rng.random()
-    grey = clean_grey(rgb)
+    gray = clean_gray(rgb)
     if way < 0.1:
         red, blue = rng.uniform(0.0, 0.08), rng.uniform(0.3, 0.6)
-        other = clean_grey(rgb, (red, 1 - red - blue, blue))
+        other = clean_gray(rgb, (red, 1 - red - blue, blue))
     elif way < 0.3:
         other = rgb @ np.array(LUMA, np.float32) / np.float32(255)
     else:
-        return grey
-    return grey + np.float32(strength) * (other - grey)
+        return gray
+    return gray + np.float32(strength) * (other - gray)
 
 
-def blur(grey: Array, rng: Generator, strength: float) -> Array:
+def blur(gray: Array, rng: Generator, strength: float) -> Array:
     """A lens out of focus, or a copy of a copy; sideways too, as by unsteady transport."""
     across, down = rng.uniform(0.3, 1.3, 2) * strength
-    return _smooth(grey, across, down)
+    return _smooth(gray, across, down)
 
 
-def vignette(grey: Array, rng: Generator, strength: float) -> Array:
+def vignette(gray: Array, rng: Generator, strength: float) -> Array:
     """Light that falls off away from the lens's axis, by cos^4 (which a crop may not hold)."""
-    height, width = grey.shape
-    centre = rng.uniform(-0.1, 1.1, 2) * (height, width)
+    height, width = gray.shape
+    center = rng.uniform(-0.1, 1.1, 2) * (height, width)
     # Squared tangent of the angle off the axis, of a field of up to 80 degrees.
     reach = (rng.uniform(0.3, 0.9) * strength / (0.5 * max(height, width))) ** 2
-    rows = (np.arange(height, dtype=np.float32) - np.float32(centre[0])) ** 2
-    columns = (np.arange(width, dtype=np.float32) - np.float32(centre[1])) ** 2
+    rows = (np.arange(height, dtype=np.float32) - np.float32(center[0])) ** 2
+    columns = (np.arange(width, dtype=np.float32) - np.float32(center[1])) ** 2
     tangent2 = np.float32(reach) * (rows[:, None] + columns)
-    return grey * (1 + tangent2) ** np.float32(-2 / DISPLAY_GAMMA)
+    return gray * (1 + tangent2) ** np.float32(-2 / DISPLAY_GAMMA)
 
 
-def halation(grey: Array, rng: Generator, strength: float) -> Array:
+def halation(gray: Array, rng: Generator, strength: float) -> Array:
     """Highlights that shine back from the film's base and spread around themselves."""
-    linear = np.clip(grey, 0, 1) ** np.float32(DISPLAY_GAMMA)
+    linear = np.clip(gray, 0, 1) ** np.float32(DISPLAY_GAMMA)
     glow = _smooth(np.maximum(linear - 0.5, 0), *[rng.uniform(2.0, 7.0)] * 2)
     spread = linear + np.float32(rng.uniform(0.3, 1.2) * strength) * glow
     return np.minimum(spread, 1) ** np.float32(1 / DISPLAY_GAMMA)
 
 
-def develop(grey: Array, rng: Generator, strength: float) -> Array:
+def develop(gray: Array, rng: Generator, strength: float) -> Array:
     """Exposure and development: gamma, contrast about a middle tone, and what that crushes."""
     gamma = np.exp(rng.uniform(-0.35, 0.5) * strength)
     contrast = 1 + rng.uniform(-0.3, 0.45) * strength
     middle = rng.uniform(0.3, 0.55)
-    toned = np.clip(grey, 0, 1) ** np.float32(gamma)
+    toned = np.clip(gray, 0, 1) ** np.float32(gamma)
     developed: Array = np.clip((toned - middle) * contrast + middle, 0, 1).astype(np.float32)
     return developed
 
 
-def grain(grey: Array, rng: Generator, strength: float) -> Array:
+def grain(gray: Array, rng: Generator, strength: float) -> Array:
     """Clumps of silver: spatially correlated, strongest in the middle tones."""
-    noise = rng.standard_normal(grey.shape, np.float32)
+    noise = rng.standard_normal(gray.shape, np.float32)
     size = rng.uniform(0.0, 1.0)
     if size > 0.25:  # below, the kernel has one tap
         noise = _smooth(noise, size, size)
         noise /= noise.std() + 1e-6
-    tone = np.clip(grey, 0, 1)
+    tone = np.clip(gray, 0, 1)
     amplitude = np.float32(rng.uniform(0.01, 0.06) * strength) * 2 * np.sqrt(tone * (1 - tone))
-    return grey + (amplitude + np.float32(0.004 * strength)) * noise
+    return gray + (amplitude + np.float32(0.004 * strength)) * noise
 
 
-def fade(grey: Array, rng: Generator, strength: float) -> Array:
-    """An old print, or one scanned with care for neither end: grey blacks, dull whites."""
+def fade(gray: Array, rng: Generator, strength: float) -> Array:
+    """An old print, or one scanned with care for neither end: gray blacks, dull whites."""
     black, white = rng.uniform(0, 0.2) * strength, 1 - rng.uniform(0, 0.35) * strength
-    return np.float32(black) + grey * np.float32(white - black)
+    return np.float32(black) + gray * np.float32(white - black)
 
 
-def flicker(grey: Array, rng: Generator, strength: float) -> Array:
+def flicker(gray: Array, rng: Generator, strength: float) -> Array:
     """Uneven exposure: of the frame as a whole, and in soft bands across or down it."""
     overall = 1 + rng.uniform(-0.15, 0.15) * strength
     gains = overall + strength * rng.uniform(0.03, 0.15) * rng.standard_normal(rng.integers(3, 7))
     down = rng.random() < 0.7
-    length = grey.shape[0 if down else 1]
+    length = gray.shape[0 if down else 1]
     band = np.interp(np.linspace(0, len(gains) - 1, length), np.arange(len(gains)), gains)
     band = band.astype(np.float32)
-    return grey * (band[:, None] if down else band)
+    return gray * (band[:, None] if down else band)
 
 
-def scratches(grey: Array, rng: Generator, strength: float) -> Array:
+def scratches(gray: Array, rng: Generator, strength: float) -> Array:
     """Thin lines along the film's run: bright on a scratched negative's print, else dark."""
-    height, width = grey.shape
+    height, width = gray.shape
     rows = np.arange(height, dtype=np.float32)
     columns = np.arange(width, dtype=np.float32)
-    out = grey
+    out = gray
     for _ in range(min(5, int(rng.geometric(0.5)))):
         middle = rng.uniform(0, width) + rng.uniform(-0.02, 0.02) * rows
         breadth = rng.uniform(0.3, 0.7)
@@ -209,19 +209,19 @@ def scratches(grey: Array, rng: Generator, strength: float) -> Array:
     return out.astype(np.float32)
 
 
-def dirt(grey: Array, rng: Generator, strength: float) -> Array:
+def dirt(gray: Array, rng: Generator, strength: float) -> Array:
     """Dust, blotches and hairs: white where they lay on the negative, black on the print."""
     import cv2
 
-    height, width = grey.shape
-    out = grey
+    height, width = gray.shape
+    out = gray
     for tone in (1.0, 0.0):
         mask = np.zeros((height, width), np.uint8)
         for _ in range(min(30, int(rng.poisson(5 * strength)))):
-            centre = (int(rng.integers(width)), int(rng.integers(height)))
+            center = (int(rng.integers(width)), int(rng.integers(height)))
             axes = tuple(int(a) for a in rng.geometric(0.6, 2) - 1)
             angle = rng.uniform(0, 180)
-            cv2.ellipse(mask, centre, axes, angle, 0, 360, int(rng.integers(90, 256)), -1)
+            cv2.ellipse(mask, center, axes, angle, 0, 360, int(rng.integers(90, 256)), -1)
         if rng.random() < 0.25 * strength:
             steps = rng.normal(0, 3, (int(rng.integers(4, 14)), 2)).cumsum(axis=0).cumsum(axis=0)
             hair = (steps * 0.4 + rng.uniform(0, 1, 2) * (width, height)).astype(np.int32)
@@ -231,30 +231,30 @@ def dirt(grey: Array, rng: Generator, strength: float) -> Array:
     return out
 
 
-def low_resolution(grey: Array, rng: Generator, strength: float) -> Array:
+def low_resolution(gray: Array, rng: Generator, strength: float) -> Array:
     """A small copy, enlarged."""
     import cv2
 
-    height, width = grey.shape
+    height, width = gray.shape
     factor = 1 + rng.uniform(0.3, 2.0) * strength
     size = (max(8, round(width / factor)), max(8, round(height / factor)))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
     how = cv2.INTER_CUBIC if rng.random() < 0.5 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(small, (width, height), interpolation=how), np.float32)
 
 
-def noise(grey: Array, rng: Generator, strength: float) -> Array:
+def noise(gray: Array, rng: Generator, strength: float) -> Array:
     """A camera's or scanner's: white, alike in all tones."""
     sigma = np.float32(rng.uniform(0.005, 0.03) * strength)
-    return grey + sigma * rng.standard_normal(grey.shape, np.float32)
+    return gray + sigma * rng.standard_normal(gray.shape, np.float32)
 
 
-def compression(grey: Array, rng: Generator, strength: float) -> Array:
+def compression(gray: Array, rng: Generator, strength: float) -> Array:
     """Blocks and rings of a poor copy from the net."""
     import cv2
 
     quality = round(95 - rng.uniform(20, 75) * strength)
-    _, data = cv2.imencode(".jpg", to_codes(grey), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    _, data = cv2.imencode(".jpg", to_codes(gray), [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded: NDArray[Any] = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
     return decoded.astype(np.float32) / 255
 

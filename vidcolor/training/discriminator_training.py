@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from vidcolor.colour.lab import rgb_to_lab
-from vidcolor.training.discriminator import PatchDiscriminator, deception_loss, discriminator_loss
+from vidcolor.color.lab import rgb_to_lab
+from vidcolor.training.adversarial import PatchDiscriminator, deception_loss, discriminator_loss
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from vidcolor.training.batches import Batch
+    from vidcolor.training.config import Recipe
     from vidcolor.training.distributed import Company
-    from vidcolor.training.recipe import Recipe
 
 
 class DiscriminatorTraining:
@@ -40,7 +40,7 @@ class DiscriminatorTraining:
 
         Args:
             painted: a*, b*, (N, 2, S / 4, S / 4).
-            batch: with the true colours.
+            batch: with the true colors.
             share: of this batch in the update.
 
         Returns:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from vidcolor.errors import VidcolorError
 from vidcolor.training import checkpoint
-from vidcolor.training.events import Stepped, TrainingStoppedError
+from vidcolor.training.callbacks import Stepped, TrainingStoppedError
 from vidcolor.training.schedule import Pace, fitting_steps, rate
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from vidcolor.generators.network import EmbeddedNetwork
     from vidcolor.training.batches import Draft
-    from vidcolor.training.events import Listener
-    from vidcolor.training.journal import Journal
+    from vidcolor.training.callbacks import Listener
+    from vidcolor.training.config import RunOptions
+    from vidcolor.training.metrics_log import Journal
     from vidcolor.training.objective import Losses
-    from vidcolor.training.recipe import RunOptions
     from vidcolor.training.trainer import Trainer
     from vidcolor.training.validation import Figures, Validator
 

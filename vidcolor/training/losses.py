@@ -1,8 +1,8 @@
-"""What a prediction is measured by: colours as soft targets over bins, and distances in colour.
+"""What a prediction is measured by: colors as soft targets over bins, and distances in color.
 
 The distribution loss is that of Zhang, Isola & Efros, "Colorful Image Colorization", 2016: the true
-colour spread over its nearest bins, and cross-entropy in which rare colours count more, as most of
-any photograph is nearly grey.
+color spread over its nearest bins, and cross-entropy in which rare colors count more, as most of
+any photograph is nearly gray.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from vidcolor.colour.bins import temperature
-from vidcolor.colour.lab import rgb_to_lab
-from vidcolor.colour.metrics import colourfulness
+from vidcolor.color.bins import temperature
+from vidcolor.color.lab import rgb_to_lab
+from vidcolor.color.metrics import colorfulness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-NEIGHBOURS = 5
-"""Bins over which a colour is spread."""
+NEIGHBORS = 5
+"""Bins over which a color is spread."""
 SIGMA = 5.0
 """Width of that spread, and of the prior's smoothing, in a*b* units."""
 UNIFORM_SHARE = 0.5
 """Share of the uniform distribution in the prior that weights are taken from (their lambda)."""
 HEAVIEST = 8.0
-"""Most that a rare colour counts, against 1 on average."""
+"""Most that a rare color counts, against 1 on average."""
 ERROR_FLOOR = 2e-4
 """Mean square error (37 dB) below which a picture gains little by being better still."""
 DARKEST, BRIGHT_ENOUGH = 20.0, 60.0
-"""L* up to which rare colours count like any other, and from which they count fully more."""
+"""L* up to which rare colors count like any other, and from which they count fully more."""
 MEAN_SHARE = 0.3
-"""Weight of a picture's mean colour in its colourfulness (Hasler & Süsstrunk, 2003)."""
-LEAST_COLOUR = 0.02
+"""Weight of a picture's mean color in its colorfulness (Hasler & Süsstrunk, 2003)."""
+LEAST_COLOR = 0.02
 """Length of opponent components, in shares of white, below which a true picture says little."""
 VARIATION_STEPS = (2, 4)
-"""Steps, in cells, over which colour may vary no more than the truth's."""
+"""Steps, in cells, over which color may vary no more than the truth's."""
 LIMIT = 115
 """Largest |a*| or |b*| in the lookup table; sRGB ends at 108."""
 
@@ -45,7 +45,7 @@ LIMIT = 115
 class BinTargets(nn.Module):
     """Soft encoding of a*b* over the nearest bins, by a table over whole-numbered a*b*.
 
-    Rounding to whole units moves a colour by at most 0.7, a fourteenth of the bins' distance.
+    Rounding to whole units moves a color by at most 0.7, a fourteenth of the bins' distance.
     """
 
     bins: Tensor
@@ -56,12 +56,12 @@ class BinTargets(nn.Module):
         """Make the table.
 
         Args:
-            bins: a*, b* of each bin, (Q, 2) float32 with Q of at least `NEIGHBOURS`.
+            bins: a*, b* of each bin, (Q, 2) float32 with Q of at least `NEIGHBORS`.
         """
         super().__init__()
         axis = torch.arange(-LIMIT, LIMIT + 1, dtype=torch.float32)
         grid = torch.cartesian_prod(axis, axis)
-        distance, index = torch.cdist(grid, bins.float().cpu()).topk(NEIGHBOURS, largest=False)
+        distance, index = torch.cdist(grid, bins.float().cpu()).topk(NEIGHBORS, largest=False)
         # A Gaussian, scaled to sum to 1; as a softmax it does not underflow outside the gamut.
         weight = torch.softmax(distance.square() / (-2 * SIGMA**2), dim=1)
         self.register_buffer("bins", bins.float().cpu().clone())
@@ -69,7 +69,7 @@ class BinTargets(nn.Module):
         self.register_buffer("weight", weight)
 
     def forward(self, ab: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode colours.
+        """Encode colors.
 
         Args:
             ab: a*, b*, (N, 2, h, w).
@@ -84,10 +84,10 @@ class BinTargets(nn.Module):
 
 
 def bin_prior(pictures: Iterable[Tensor], targets: BinTargets) -> Tensor:
-    """How often each bin occurs, smoothed over neighbouring bins.
+    """How often each bin occurs, smoothed over neighboring bins.
 
     Args:
-        pictures: (N, 3, H, W) sRGB in [0, 1], H and W multiples of 4; colours are counted at
+        pictures: (N, 3, H, W) sRGB in [0, 1], H and W multiples of 4; colors are counted at
             stride 4, where the network predicts.
         targets: of the network's bins.
 
@@ -131,7 +131,7 @@ class DistributionLoss(nn.Module):
     def forward(self, logits: Tensor, ab: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]:
         """Measure predictions.
 
-        In the dark rare colours count no more than others: there is little colour to see, and a
+        In the dark rare colors count no more than others: there is little color to see, and a
         network that is paid for it paints black suits red.
 
         Args:
@@ -150,13 +150,13 @@ class DistributionLoss(nn.Module):
         return (entropy * count).mean(), entropy.mean()
 
 
-def mean_colour(logits: Tensor, bins: Tensor, vividness: float | None = None) -> Tensor:
-    """The colour that would be painted, as `colour.bins.colour_of` has it, but differentiable.
+def mean_color(logits: Tensor, bins: Tensor, vividness: float | None = None) -> Tensor:
+    """The color that would be painted, as `color.bins.color_of` has it, but differentiable.
 
     Args:
         logits: (N, Q, h, w).
         bins: (Q, 2).
-        vividness: see `colour.bins.temperature`.
+        vividness: see `color.bins.temperature`.
 
     Returns:
         a*, b*, (N, 2, h, w) float32.
@@ -168,8 +168,8 @@ def mean_colour(logits: Tensor, bins: Tensor, vividness: float | None = None) ->
 def picture_loss(painted: Tensor, truth: Tensor) -> Tensor:
     """What a picture loses in PSNR, as a natural logarithm: 1 is 4.3 dB. () float32.
 
-    The mean over pictures of log(mean square error), so that each counts alike, however grey; it
-    sees what cross-entropy does not: how far off a wrong colour is.
+    The mean over pictures of log(mean square error), so that each counts alike, however gray; it
+    sees what cross-entropy does not: how far off a wrong color is.
 
     Args:
         painted: (N, 3, h, w), sRGB in [0, 1].
@@ -179,8 +179,8 @@ def picture_loss(painted: Tensor, truth: Tensor) -> Tensor:
     return (error + ERROR_FLOOR).log().mean()
 
 
-def colourfulness_share(painted: Tensor, truth: Tensor) -> Tensor:
-    """Mean colourfulness over that of the true pictures: () float32.
+def colorfulness_share(painted: Tensor, truth: Tensor) -> Tensor:
+    """Mean colorfulness over that of the true pictures: () float32.
 
     Args:
         painted: (N, 3, h, w), sRGB in [0, 1]; N may be 0, which gives 0.
@@ -188,16 +188,16 @@ def colourfulness_share(painted: Tensor, truth: Tensor) -> Tensor:
     """
     if not len(painted):
         return painted.new_zeros(())
-    return colourfulness(painted).mean() / colourfulness(truth).mean().clamp(min=1)
+    return colorfulness(painted).mean() / colorfulness(truth).mean().clamp(min=1)
 
 
 def agreement(painted: Tensor, truth: Tensor) -> Tensor:
-    """How much of the true colourfulness was painted, where it belongs: () float32.
+    """How much of the true colorfulness was painted, where it belongs: () float32.
 
-    Hasler & Süsstrunk's colourfulness is the length of a picture's opponent components about their
+    Hasler & Süsstrunk's colorfulness is the length of a picture's opponent components about their
     mean, and 0.3 times the length of the mean. Here only that part of the painted ones counts that
-    lies along the true ones. As a reward it raises the colours that can be told. Where they cannot,
-    opposite guesses cancel: mere colourfulness, in contrast, is raised best by boldness where a
+    lies along the true ones. As a reward it raises the colors that can be told. Where they cannot,
+    opposite guesses cancel: mere colorfulness, in contrast, is raised best by boldness where a
     picture is hopeless anyway.
 
     Args:
@@ -205,14 +205,14 @@ def agreement(painted: Tensor, truth: Tensor) -> Tensor:
         truth: the same shape.
 
     Returns:
-        1 if all is as true, 0 for grey, below 0 for complementary colours.
+        1 if all is as true, 0 for gray, below 0 for complementary colors.
     """
     if not len(painted):
         return painted.new_zeros(())
     parts, lengths = [], []
     (ours, ours_mean), (true, true_mean) = (_opponents(rgb) for rgb in (painted, truth))
     for share, own, known in ((1.0, ours, true), (MEAN_SHARE, ours_mean, true_mean)):
-        length = known.square().mean(2).sum(1).sqrt().clamp(min=LEAST_COLOUR)
+        length = known.square().mean(2).sum(1).sqrt().clamp(min=LEAST_COLOR)
         parts.append(share * (own * known).mean(2).sum(1) / length)
         lengths.append(share * length)
     painted_share: Tensor = torch.stack(parts).sum() / torch.stack(lengths).sum()
@@ -228,10 +228,10 @@ def _opponents(rgb: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def excess_variation(painted: Tensor, truth: Tensor) -> Tensor:
-    """How much more colour varies from place to place than it should, in a*b* units: () float32.
+    """How much more color varies from place to place than it should, in a*b* units: () float32.
 
-    Blotches, in other words. That an object has the wrong colour costs nothing inside it, that it
-    has two does: so an ambiguous object is better painted in one colour than in patches of each.
+    Blotches, in other words. That an object has the wrong color costs nothing inside it, that it
+    has two does: so an ambiguous object is better painted in one color than in patches of each.
 
     Args:
         painted: a*, b*, (N, 2, h, w), h and w at least twice the largest of `VARIATION_STEPS`.

@@ -1,4 +1,4 @@
-"""What a stage minimises: its losses, weighted, each under the name that logs and plots give it."""
+"""What a stage minimizes: its losses, weighted, each under the name that logs and plots give it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from vidcolor.colour.lab import lab_to_rgb, rgb_to_lab
+from vidcolor.color.lab import lab_to_rgb, rgb_to_lab
 from vidcolor.generators.network import STRIDE
 from vidcolor.training.losses import (
     BinTargets,
     DistributionLoss,
     agreement,
     class_weights,
-    colourfulness_share,
+    colorfulness_share,
     divergence,
     excess_variation,
-    mean_colour,
+    mean_color,
     picture_loss,
 )
 from vidcolor.training.perceptual import FeatureDistance, paint
@@ -26,7 +26,7 @@ from vidcolor.training.perceptual import FeatureDistance, paint
 if TYPE_CHECKING:
     from vidcolor.generators.network import EmbeddedNetwork
     from vidcolor.training.batches import Batch
-    from vidcolor.training.recipe import Recipe
+    from vidcolor.training.config import Recipe
 
 Losses = dict[str, Tensor]
 """Unweighted losses by name, each () float32 without gradient; ``loss`` is their weighted sum."""
@@ -37,7 +37,7 @@ _REWARD_STEP = 0.01
 _MOST_REWARD = 8.0
 
 
-class Judgement(NamedTuple):
+class Judgment(NamedTuple):
     """What an objective says of one batch."""
 
     total: Tensor
@@ -46,16 +46,16 @@ class Judgement(NamedTuple):
     painted: Tensor
     """a*, b*, (N, 2, S / 4, S / 4), with gradient."""
     share: Tensor
-    """Colourfulness of the pictures without hints over the truth's, and 1; (0, 0) if there are no
+    """Colorfulness of the pictures without hints over the truth's, and 1; (0, 0) if there are no
     such pictures: (2,) float32 without gradient."""
 
 
 class Objective(nn.Module):
     """Everything but the discriminator: distribution, picture, teacher, features.
 
-    Error alone makes pictures grey, cross-entropy alone makes them blotchy. So the painted picture
-    is judged by its error and its blotches, less a reward for true colour; and the
-    reward is moved until pictures without hints are as colourful as the recipe says: a Lagrange
+    Error alone makes pictures gray, cross-entropy alone makes them blotchy. So the painted picture
+    is judged by its error and its blotches, less a reward for true color; and the
+    reward is moved until pictures without hints are as colorful as the recipe says: a Lagrange
     multiplier, found by dual ascent.
 
     Attributes:
@@ -99,7 +99,7 @@ class Objective(nn.Module):
             logits: Tensor = self.teacher(batch.luma, batch.hint_ab, batch.density)
         return logits
 
-    def forward(self, logits: Tensor, batch: Batch, taught: Tensor | None = None) -> Judgement:
+    def forward(self, logits: Tensor, batch: Batch, taught: Tensor | None = None) -> Judgment:
         """Measure a prediction.
 
         Args:
@@ -109,7 +109,7 @@ class Objective(nn.Module):
         """
         lightness, _ = rgb_to_lab(batch.picture)
         small = F.avg_pool2d(lightness, STRIDE)
-        painted = mean_colour(logits, self.targets.bins)
+        painted = mean_color(logits, self.targets.bins)
         rebalanced, plain = self.distribution(logits, batch.ab, small)
         losses = {"rebalanced": rebalanced, "cross_entropy": plain}
         alone = _unhinted(batch)
@@ -127,16 +127,16 @@ class Objective(nn.Module):
             losses["perceptual"] = self.features(paint(lightness, painted), batch.picture)
             total = total + self.recipe.perceptual_weight * losses["perceptual"]
         losses = {name: loss.detach() for name, loss in losses.items()}
-        return Judgement(total, losses, painted, share.detach())
+        return Judgment(total, losses, painted, share.detach())
 
     def _judge(
         self, painted: Tensor, small: Tensor, ab: Tensor, alone: Tensor, losses: Losses
     ) -> Tensor:
-        """Add the picture's losses; returns colourfulness of those without hints, and 1: (2,)."""
+        """Add the picture's losses; returns colorfulness of those without hints, and 1: (2,)."""
         ours, truth = lab_to_rgb(small, painted), lab_to_rgb(small, ab)
         losses["picture"] = picture_loss(ours, truth)
         losses["agreement"] = agreement(ours[alone], truth[alone])
-        share = colourfulness_share(ours[alone], truth[alone])
+        share = colorfulness_share(ours[alone], truth[alone])
         return torch.stack([share, alone.any().float()])
 
     @torch.no_grad()
@@ -144,13 +144,13 @@ class Objective(nn.Module):
         """Move the reward, after a step.
 
         Args:
-            share: sum of `Judgement.share` over batches and processes, (2,).
+            share: sum of `Judgment.share` over batches and processes, (2,).
         """
         if share[1] > 0:
-            short = self.recipe.colourfulness - share[0] / share[1]
+            short = self.recipe.colorfulness - share[0] / share[1]
             self.reward.add_(_REWARD_STEP * short).clamp_(0, _MOST_REWARD)
 
 
 def _unhinted(batch: Batch) -> Tensor:
-    """Which pictures the network colours alone: (N,) bool."""
+    """Which pictures the network colors alone: (N,) bool."""
     return batch.density.flatten(1).amax(1) == 0

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from vidcolor.colour.lab import lab_to_rgb
+from vidcolor.color.lab import lab_to_rgb
 from vidcolor.generators.efficientnet import IMAGENET_MEAN, IMAGENET_STD, EfficientNetLite2
 
 FIRST_LEVEL = 1
@@ -14,7 +14,7 @@ FIRST_LEVEL = 1
 
 
 def paint(lightness: Tensor, ab: Tensor) -> Tensor:
-    """A picture from full-size lightness and coarser colour; differentiable.
+    """A picture from full-size lightness and coarser color; differentiable.
 
     Args:
         lightness: L*, (N, 1, H, W) in [0, 100].

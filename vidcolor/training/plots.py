@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from vidcolor.files import published
+from vidcolor.fileio import published
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ _SCALE = 2
 _PANEL = (760, 260)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 20, 34, 40
 _INK, _FAINT, _PAPER = (40, 40, 40), (222, 222, 222), (255, 255, 255)
-_COLOURS = ((31, 95, 168), (204, 85, 0), (60, 130, 60), (130, 60, 140))
+_COLORS = ((31, 95, 168), (204, 85, 0), (60, 130, 60), (130, 60, 140))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +89,13 @@ def _draw_panel(draw: ImageDraw.ImageDraw, panel: Panel, top: int, last: float) 
     _write(draw, (x1, y0 + 22), "step", "rt")
     _write(draw, (x0, top + 10), panel.title, "lt", size=13)
     right = float(x1)
-    for line, colour in reversed(list(zip(panel.lines, _COLOURS, strict=False))):
+    for line, color in reversed(list(zip(panel.lines, _COLORS, strict=False))):
         spots = [place(*point) for point in line.points if math.isfinite(point[1])]
-        _stroke(draw, spots, colour, 1.6)
+        _stroke(draw, spots, color, 1.6)
         for x, y in spots if line.dotted else ():
             r = 2.6 * _SCALE
-            draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)
-        right -= _write(draw, (right, top + 10), line.name, "rt", colour) + 16
+            draw.ellipse((x - r, y - r, x + r, y + r), fill=color)
+        right -= _write(draw, (right, top + 10), line.name, "rt", color) + 16
 
 
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
@@ -114,7 +114,7 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def draw_sheet(path: Path, rows: Sequence[tuple[str, NDArray[np.uint8]]], side: int = 160) -> None:
-    """Draw photographs in labelled rows, one column a photograph.
+    """Draw photographs in labeled rows, one column a photograph.
 
     Args:
         path: a .png, replaced if it exists.
@@ -142,11 +142,11 @@ def draw_sheet(path: Path, rows: Sequence[tuple[str, NDArray[np.uint8]]], side: 
 def _stroke(
     draw: ImageDraw.ImageDraw,
     spots: Sequence[tuple[float, float]],
-    colour: tuple[int, int, int],
+    color: tuple[int, int, int],
     width: float,
 ) -> None:
     if len(spots) > 1:
-        draw.line(list(spots), fill=colour, width=round(width * _SCALE), joint="curve")
+        draw.line(list(spots), fill=color, width=round(width * _SCALE), joint="curve")
 
 
 def _write(
@@ -154,12 +154,12 @@ def _write(
     place: tuple[float, float],
     text: str,
     anchor: str,
-    colour: tuple[int, int, int] = _INK,
+    color: tuple[int, int, int] = _INK,
     size: int = 11,
 ) -> float:
     """Write, and say how wide it became, in pixels of the reduced picture."""
     font = ImageFont.load_default(size * _SCALE)
-    draw.text((place[0] * _SCALE, place[1] * _SCALE), text, colour, font, anchor=anchor)
+    draw.text((place[0] * _SCALE, place[1] * _SCALE), text, color, font, anchor=anchor)
     return float(draw.textlength(text, font)) / _SCALE
 
 

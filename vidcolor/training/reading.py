@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.errors import OutputError
-from vidcolor.files import describe_os_error
-from vidcolor.media.view_picture import picture_rgb
-from vidcolor.training.judging import without_bars
+from vidcolor.fileio import describe_os_error
+from vidcolor.media.preview_still import picture_rgb
+from vidcolor.training.filtering import without_bars
 
 if TYPE_CHECKING:
-    from vidcolor.training.judging import Rgb
+    from vidcolor.training.filtering import Rgb
 
 
 def read_picture(path: Path, short_side: int) -> Rgb:

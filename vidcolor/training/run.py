@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 import torch
 
 from vidcolor.errors import InputError, UsageError, VidcolorError
-from vidcolor.files import check_target, published
+from vidcolor.fileio import check_target, published
 from vidcolor.generators.device import choose_device, choose_precision
-from vidcolor.training import checkpoint, journal
+from vidcolor.training import checkpoint, metrics_log
 from vidcolor.training.batches import BatchStream, DrawOptions
-from vidcolor.training.card import Content, write_card
+from vidcolor.training.callbacks import Listener, Trained
 from vidcolor.training.checkpoint import Facts, Identity
+from vidcolor.training.dataset import gather_photographs
 from vidcolor.training.distributed import Company, company
-from vidcolor.training.events import Listener, Trained
-from vidcolor.training.journal import Journal
+from vidcolor.training.init import Start, load_start, network_of
 from vidcolor.training.loop import Loop
 from vidcolor.training.losses import BinTargets, bin_prior
-from vidcolor.training.photographs import gather_photographs
+from vidcolor.training.metrics_log import Journal
+from vidcolor.training.model_card import Content, write_card
 from vidcolor.training.plots import draw_sheet
-from vidcolor.training.start import Start, load_start, network_of
 from vidcolor.training.trainer import Trainer
-from vidcolor.training.validation import Validator, centre_square
+from vidcolor.training.validation import Validator, center_square
 from vidcolor.training.weights import save_weights
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vidcolor.training.cache import PhotographStore
-    from vidcolor.training.photographs import Collection
-    from vidcolor.training.recipe import Recipe, RunOptions
+    from vidcolor.training.config import Recipe, RunOptions
+    from vidcolor.training.dataset import Collection
 
 PRIOR_PICTURES = 1000
-"""Photographs whose colours are counted, at most."""
+"""Photographs whose colors are counted, at most."""
 _PRIOR_SIZE = 128
 LIST, CURVES, SHEET = "photographs.csv", "curves.png", "validation.png"
 """Files of the run folder, besides log and checkpoint."""
@@ -111,7 +111,7 @@ class _Run:
         if self.company.leads:
             # Whether it may be replaced is asked once it is known what made it.
             check_target(out, self.options.sources, force=True)
-            check_target(self.options.folder / journal.FILE, (), force=True)
+            check_target(self.options.folder / metrics_log.FILE, (), force=True)
         self.company.wait()
 
     def _leave_nothing(self) -> None:
@@ -221,7 +221,7 @@ class _Run:
         """Run the loop to its end."""
         recipe, log = self.recipe, None
         if self.company.leads:
-            log = Journal(self.options.folder / journal.FILE, facts.steps_done)
+            log = Journal(self.options.folder / metrics_log.FILE, facts.steps_done)
             self._list(photographs, rehearsal)
         stream = BatchStream(
             photographs.train,
@@ -265,7 +265,7 @@ class _Run:
             figures = loop.measure(written)
             assert figures is not None  # for the type checker: the leader has validator and log
             sheet = validator.show(written)
-            rows = [("grey", sheet.grey), ("ours", sheet.ours), ("truth", sheet.truth)]
+            rows = [("gray", sheet.gray), ("ours", sheet.ours), ("truth", sheet.truth)]
             draw_sheet(options.folder / SHEET, rows)
         content = Content(
             trained=self._trained(trainer.steps_done, loop.seconds),
@@ -283,7 +283,7 @@ class _Run:
 
     def _trained(self, steps: int, seconds: float, done_before: bool = False) -> Trained:
         """What the log says of a finished run."""
-        figures = [f for _, f in journal.read_figures(self.options.folder / journal.FILE)]
+        figures = [f for _, f in metrics_log.read_figures(self.options.folder / metrics_log.FILE)]
         return Trained(
             out=self.options.out,
             folder=self.options.folder,
@@ -296,7 +296,7 @@ class _Run:
 
     def _list(self, photographs: Collection, rehearsal: Collection | None) -> None:
         """Name every photograph, with what became of it."""
-        rows = [(name, "learnt from", "") for name in photographs.train.names]
+        rows = [(name, "learned from", "") for name in photographs.train.names]
         rows += [(name, "held out", "") for name in photographs.validation.names]
         rows += [(name, "dropped", reason) for name, reason in photographs.dropped]
         if rehearsal is not None:
@@ -382,7 +382,7 @@ _KEPT = {
 
 
 def _sample(store: PhotographStore) -> Iterator[Tensor]:
-    """Photographs to count colours in, evenly spread: each (1, 3, 128, 128)."""
+    """Photographs to count colors in, evenly spread: each (1, 3, 128, 128)."""
     count = min(PRIOR_PICTURES, len(store))
     for i in range(count):
-        yield centre_square(store[i * len(store) // count], _PRIOR_SIZE).unsqueeze(0)
+        yield center_square(store[i * len(store) // count], _PRIOR_SIZE).unsqueeze(0)

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vidcolor.training.recipe import Recipe
+    from vidcolor.training.config import Recipe
 
 PROBE_STEPS = 20
 """Steps, of each kind, after which the speed is known."""

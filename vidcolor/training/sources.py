@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vidcolor.errors import InputError
-from vidcolor.files import is_run_folder
+from vidcolor.fileio import is_run_folder
 from vidcolor.media.stills import STILL_SUFFIXES, is_still
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vidcolor.training.discriminator_training import DiscriminatorTraining
-from vidcolor.training.objective import Judgement, Losses, Objective
+from vidcolor.training.objective import Judgment, Losses, Objective
 from vidcolor.training.perceptual import FeatureDistance
 from vidcolor.training.schedule import discriminator_alone, ema_decay
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from vidcolor.generators.device import Precision
     from vidcolor.generators.network import EmbeddedNetwork
     from vidcolor.training.batches import Batch, Draft
+    from vidcolor.training.config import Recipe
     from vidcolor.training.distributed import Company
-    from vidcolor.training.recipe import Recipe
-    from vidcolor.training.start import Start
+    from vidcolor.training.init import Start
 
 
 class Trainer:
@@ -83,35 +83,35 @@ class Trainer:
         alone = self.discriminator is not None and discriminator_alone(self.steps_done, self.recipe)
         share = 1 / len(batches)
         sums: Losses = {}
-        colour = torch.zeros(2, device=self.device)
+        color = torch.zeros(2, device=self.device)
         for batch in batches:
-            losses, judgement = self._learn(batch.to(self.device), share, alone)
-            colour += judgement.share
+            losses, judgment = self._learn(batch.to(self.device), share, alone)
+            color += judgment.share
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0) + loss * share
-        stop = self._update(rate, alone, colour, stop)
+        stop = self._update(rate, alone, color, stop)
         self.steps_done += 1
         return sums, stop
 
-    def _learn(self, batch: Batch, share: float, alone: bool) -> tuple[Losses, Judgement]:
+    def _learn(self, batch: Batch, share: float, alone: bool) -> tuple[Losses, Judgment]:
         """Add one batch's gradients; `alone`, the discriminator's only."""
         with torch.set_grad_enabled(not alone):
             with self._autocast():
                 logits = self.network(batch.luma, batch.hint_ab, batch.density)
                 taught = None if alone else self.objective.teach(batch)
-            judgement: Judgement = self.objective(logits, batch, taught)
-            total, losses = judgement.total, judgement.losses
+            judgment: Judgment = self.objective(logits, batch, taught)
+            total, losses = judgment.total, judgment.losses
             if self.discriminator is not None and not alone:
-                losses["deception"] = self.discriminator.opinion(judgement.painted, batch)
+                losses["deception"] = self.discriminator.opinion(judgment.painted, batch)
                 total = total + self.recipe.adversarial_weight * losses["deception"]
         losses = {"loss": total.detach(), **{n: loss.detach() for n, loss in losses.items()}}
         if not alone:
             (total * share).backward()  # type: ignore[no-untyped-call]
         if self.discriminator is not None:
-            losses["discriminator"] = self.discriminator.learn(judgement.painted, batch, share)
-        return losses, judgement
+            losses["discriminator"] = self.discriminator.learn(judgment.painted, batch, share)
+        return losses, judgment
 
-    def _update(self, rate: float, alone: bool, colour: Tensor, stop: bool) -> bool:
+    def _update(self, rate: float, alone: bool, color: Tensor, stop: bool) -> bool:
         """Let the gathered gradients act; returns whether any process was asked to stop."""
         if self.discriminator is not None:
             self.discriminator.update(rate, self.company)
@@ -119,12 +119,12 @@ class Trainer:
         # A batch without any hint leaves the hints' part without a gradient, in this process only.
         gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in learning]
         # Norms see each process's own pictures; their statistics are averaged with the gradients.
-        stop = self.company.average([*gradients, *self._statistics(), colour], stop)
+        stop = self.company.average([*gradients, *self._statistics(), color], stop)
         if alone:
             return stop
         for parameter, gradient in zip(learning, gradients, strict=True):
             parameter.grad = gradient
-        self.objective.balance(colour)
+        self.objective.balance(color)
         nn.utils.clip_grad_norm_(learning, self.recipe.max_gradient)
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate * group["factor"] * rate
@@ -140,7 +140,7 @@ class Trainer:
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """Move the average towards the network."""
+        """Move the average toward the network."""
         decay = ema_decay(self.steps_done, self.recipe.ema)
         pairs = zip(_tensors(self.average), _tensors(self.network), strict=True)
         for mean, new in pairs:

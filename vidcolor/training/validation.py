@@ -9,9 +9,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from vidcolor.colour.bins import CONFIDENCE_RADIUS, colour_of, enlivened, fit_calibration
-from vidcolor.colour.lab import rgb_to_lab
-from vidcolor.colour.metrics import colourfulness, psnr
+from vidcolor.color.bins import CONFIDENCE_RADIUS, color_of, enlivened, fit_calibration
+from vidcolor.color.lab import rgb_to_lab
+from vidcolor.color.metrics import colorfulness, psnr
 from vidcolor.generators.network import STRIDE
 from vidcolor.training.losses import BinTargets, DistributionLoss
 from vidcolor.training.perceptual import paint
@@ -35,16 +35,16 @@ _BATCH = 8
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Means over the measured photographs, coloured at the default vividness."""
+    """Means over the measured photographs, colored at the default vividness."""
 
     psnr: float
-    """Of the coloured picture, in dB."""
-    grey_psnr: float
-    """Of the grey picture: what doing nothing scores."""
+    """Of the colored picture, in dB."""
+    gray_psnr: float
+    """Of the gray picture: what doing nothing scores."""
     hinted_psnr: float
     """With ten true hints of 7 x 7 pixels."""
-    colourfulness: float
-    """Of the coloured pictures as a share of the true pictures'."""
+    colorfulness: float
+    """Of the colored pictures as a share of the true pictures'."""
     cross_entropy: float
     """In nats, without rebalancing."""
     num_pictures: int
@@ -58,13 +58,13 @@ class Figures:
 class Sheet:
     """Some of the pictures, for the eye: each (n, S, S, 3) uint8."""
 
-    grey: NDArray[np.uint8]
+    gray: NDArray[np.uint8]
     ours: NDArray[np.uint8]
     truth: NDArray[np.uint8]
 
 
-def centre_square(rgb: NDArray[np.uint8], size: int) -> Tensor:
-    """The largest centred square, scaled.
+def center_square(rgb: NDArray[np.uint8], size: int) -> Tensor:
+    """The largest centerd square, scaled.
 
     Args:
         rgb: (h, w, 3) uint8.
@@ -103,7 +103,7 @@ class Validator:
             bins: of the networks, (Q, 2).
             device: where to compute.
             precision: of the networks.
-            size: side of the centred squares that are measured; a multiple of 32.
+            size: side of the centerd squares that are measured; a multiple of 32.
             limit: most photographs.
         """
         self._store, self._size = store, size
@@ -119,7 +119,7 @@ class Validator:
 
     @torch.no_grad()
     def measure(self, network: EmbeddedNetwork) -> Figures:
-        """Colour and compare.
+        """Color and compare.
 
         Args:
             network: in evaluation mode, on the device.
@@ -135,10 +135,10 @@ class Validator:
             ours = self._paint(logits, lightness)
             hints = _hints(ab, first)
             hinted = self._paint(self._predict(network, lightness, *hints), lightness)
-            grey = paint(lightness, torch.zeros_like(small))
-            figures = [psnr(picture, truth) for picture in (ours, grey, hinted)]
-            colours = [colourfulness(picture) for picture in (ours, truth)]
-            rows.append(torch.stack([*figures, *colours, entropy]).cpu())
+            gray = paint(lightness, torch.zeros_like(small))
+            figures = [psnr(picture, truth) for picture in (ours, gray, hinted)]
+            colors = [colorfulness(picture) for picture in (ours, truth)]
+            rows.append(torch.stack([*figures, *colors, entropy]).cpu())
         mean = torch.cat(rows, dim=1).double().mean(1).tolist()
         ratio = mean[3] / max(mean[4], 1e-6)
         return Figures(mean[0], mean[1], mean[2], ratio, mean[5], len(self._chosen))
@@ -151,12 +151,12 @@ class Validator:
             network: in evaluation mode, on the device.
 
         Returns:
-            The table for `colour.bins.calibrated`, on the CPU.
+            The table for `color.bins.calibrated`, on the CPU.
         """
         said, right = [], []
         for _, truth in self._batches(self._chosen):
             lightness, ab = rgb_to_lab(truth)
-            painted, concentration = self._colour(self._predict(network, lightness))
+            painted, concentration = self._color(self._predict(network, lightness))
             error = (painted - F.avg_pool2d(ab, STRIDE)).square().sum(1).sqrt()
             said.append(concentration.flatten().cpu())
             right.append((error <= CONFIDENCE_RADIUS).flatten().cpu())
@@ -164,7 +164,7 @@ class Validator:
 
     @torch.no_grad()
     def show(self, network: EmbeddedNetwork, count: int = 8) -> Sheet:
-        """Colour a few photographs for the eye, evenly spread over those that are measured.
+        """Color a few photographs for the eye, evenly spread over those that are measured.
 
         Args:
             network: in evaluation mode, on the device.
@@ -176,8 +176,8 @@ class Validator:
         for _, truth in self._batches(chosen):
             lightness, ab = rgb_to_lab(truth)
             ours = self._paint(self._predict(network, lightness), lightness)
-            grey = paint(lightness, torch.zeros_like(ab))
-            for row, pictures in zip(rows, (grey, ours, truth), strict=True):
+            gray = paint(lightness, torch.zeros_like(ab))
+            for row, pictures in zip(rows, (gray, ours, truth), strict=True):
                 row.append((pictures * 255).round().byte().permute(0, 2, 3, 1).cpu())
         return Sheet(*(torch.cat(row).numpy() for row in rows))
 
@@ -185,7 +185,7 @@ class Validator:
         """Number of the first picture, and some pictures: (n, 3, S, S)."""
         for first in range(0, len(chosen), _BATCH):
             part = chosen[first : first + _BATCH]
-            pictures = [centre_square(self._store[i], self._size) for i in part]
+            pictures = [center_square(self._store[i], self._size) for i in part]
             yield first, torch.stack(pictures).to(self._device)
 
     def _predict(self, network: EmbeddedNetwork, lightness: Tensor, *hints: Tensor) -> Tensor:
@@ -194,23 +194,23 @@ class Validator:
         return logits.float()
 
     def _paint(self, logits: Tensor, lightness: Tensor) -> Tensor:
-        return paint(lightness, self._colour(logits)[0])
+        return paint(lightness, self._color(logits)[0])
 
-    def _colour(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+    def _color(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """What the finished generator would paint, and its concentration."""
-        ab, concentration = colour_of(logits, self._loss.targets.bins)
+        ab, concentration = color_of(logits, self._loss.targets.bins)
         return enlivened(ab, concentration), concentration
 
 
 def _hints(ab: Tensor, first: int) -> tuple[Tensor, Tensor]:
-    """True colours in a few small squares, the same ones for a picture each time.
+    """True colors in a few small squares, the same ones for a picture each time.
 
     Args:
         ab: a*, b*, (n, 2, S, S).
         first: number of the first picture, which decides the places.
 
     Returns:
-        Mean colour of each cell's hinted pixels, (n, 2, S / 4, S / 4), and its density: 1 where
+        Mean color of each cell's hinted pixels, (n, 2, S / 4, S / 4), and its density: 1 where
         there is any, as `EmbeddedGenerator` has it, (n, 1, S / 4, S / 4).
     """
     side = ab.shape[-1]
@@ -221,5 +221,5 @@ def _hints(ab: Tensor, first: int) -> tuple[Tensor, Tensor]:
             mask[i, :, top : top + HINT_SIZE, left : left + HINT_SIZE] = 1
     mask = mask.to(ab.device)
     share = F.avg_pool2d(mask, STRIDE)
-    colour = F.avg_pool2d(ab * mask, STRIDE) / share.clamp(min=1e-6)
-    return colour, (share > 0).float()
+    color = F.avg_pool2d(ab * mask, STRIDE) / share.clamp(min=1e-6)
+    return color, (share > 0).float()

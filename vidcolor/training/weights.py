@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from vidcolor import __version__
-from vidcolor.files import published
+from vidcolor.fileio import published
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.generators.network import EmbeddedNetwork
-    from vidcolor.training.recipe import Recipe
+    from vidcolor.training.config import Recipe
 
 _LARGEST_HALF = 65504.0
 

@@ -1,6 +1,6 @@
-"""DDColor (Kang et al., "Towards Photo-Realistic Image Colorization via Dual Decoders", ICCV 2023).
+"""DDColor (Kang et al., "Toward Photo-Realistic Image Colorization via Dual Decoders", ICCV 2023).
 
-One decoder raises features, the other learns a hundred colour queries from them; each query's
+One decoder raises features, the other learns a hundred color queries from them; each query's
 product with the features is a map, and two mixtures of the maps are a* and b*.
 """
 
@@ -14,8 +14,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from vidcolor.generators.efficientnet import IMAGENET_MEAN, IMAGENET_STD
+from vidcolor.generators.zoo.base import Network, dtype_of
 from vidcolor.generators.zoo.convnext import ConvNeXt
-from vidcolor.generators.zoo.precision import Network, dtype_of
 from vidcolor.generators.zoo.unet import PixelShuffle, WideBlock
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _sine_positions(like: Tensor) -> Tensor:
 
 
 class _ColorDecoder(nn.Module):
-    """Learns from three scales of features what colours a picture has, and where."""
+    """Learns from three scales of features what colors a picture has, and where."""
 
     def __init__(self, channels: tuple[int, ...]) -> None:
         super().__init__()
@@ -172,8 +172,8 @@ class _ColorDecoder(nn.Module):
             scale = i % _SCALES
             x = ask_picture(x, places, pictures[scale], positions[scale])
             x = feed_forward(ask_each_other(x, places))
-        colours = self.color_embed(self.decoder_norm(x))
-        return torch.einsum("bqc,bchw->bqhw", colours, features)
+        colors = self.color_embed(self.decoder_norm(x))
+        return torch.einsum("bqc,bchw->bqhw", colors, features)
 
 
 class _Encoder(nn.Module):
@@ -207,7 +207,7 @@ class _Decoder(nn.Module):
 
 
 class DDColor(Network):
-    """Grey as RGB -> a*, b*; ``tiny`` on ConvNeXt-T, ``large`` on ConvNeXt-L.
+    """Gray as RGB -> a*, b*; ``tiny`` on ConvNeXt-T, ``large`` on ConvNeXt-L.
 
     Some published files also have a norm and a classifier of the encoder's own
     (``encoder.arch.norm``, ``encoder.arch.head_cls``). Only training had a use for them.
@@ -225,10 +225,10 @@ class DDColor(Network):
         self.refine_net = nn.Sequential(nn.Sequential(nn.Conv2d(_QUERIES + 3, 2, 1)))
 
     def forward(self, picture: Tensor) -> Tensor:
-        """Predict colour.
+        """Predict color.
 
         Args:
-            picture: (N, 3, H, W) in [0, 1], three times the same sRGB grey; H and W multiples of
+            picture: (N, 3, H, W) in [0, 1], three times the same sRGB gray; H and W multiples of
                 `ALIGNMENT`.
 
         Returns:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import nn
 
-from vidcolor.generators.zoo.precision import Network, dtype_of
+from vidcolor.generators.zoo.base import Network, dtype_of
 from vidcolor.generators.zoo.resnet import ResNetBody, resnet34, resnet101
 from vidcolor.generators.zoo.unet import DeepBlock, PixelShuffle, WideBlock, conv_layer
 
@@ -38,7 +38,7 @@ class _Residual(nn.Module):
 
 
 class DeOldify(Network):
-    """Grey as RGB -> RGB, both normalised by ImageNet's mean and deviation.
+    """Gray as RGB -> RGB, both normalized by ImageNet's mean and deviation.
 
     A U-Net on a ResNet: ResNet-101 with blocks of one wide convolution (``wide``: the published
     ``video`` and ``stable``), or ResNet-34 with blocks of two (``deep``: ``artistic``).
@@ -76,14 +76,14 @@ class DeOldify(Network):
         )
 
     def forward(self, picture: Tensor) -> Tensor:
-        """Predict colour.
+        """Predict color.
 
         Args:
-            picture: (N, 3, H, W), three times the same grey, normalised by ImageNet's mean and
+            picture: (N, 3, H, W), three times the same gray, normalized by ImageNet's mean and
                 deviation; H and W multiples of `ALIGNMENT`.
 
         Returns:
-            (N, 3, H, W) R'G'B', normalised the same way, within ±3.
+            (N, 3, H, W) R'G'B', normalized the same way, within ±3.
         """
         body, norm, relu, middle, *blocks, shuffle, _, residual, out = self.layers
         assert isinstance(body, ResNetBody)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from vidcolor.generators.zoo.precision import Network, dtype_of
+from vidcolor.generators.zoo.base import Network, dtype_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +39,7 @@ def _up(before: int, after: int) -> nn.ConvTranspose2d:
 class Eccv16(Network):
     """L* -> a*, b*: Zhang, Isola & Efros, "Colorful Image Colorization", ECCV 2016.
 
-    Predicts a distribution over 313 bins of a*, b* at stride 4; the colour is its mean.
+    Predicts a distribution over 313 bins of a*, b* at stride 4; the color is its mean.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Eccv16(Network):
         self.upsample4 = nn.Upsample(scale_factor=4, mode="bilinear")
 
     def forward(self, luma: Tensor) -> Tensor:
-        """Predict colour.
+        """Predict color.
 
         Args:
             luma: L*, (N, 1, H, W) in [0, 100]; H and W multiples of `ALIGNMENT`.
@@ -84,7 +84,7 @@ class Siggraph17(Network):
     """L* and hints -> a*, b*: Zhang et al., "Real-Time User-Guided Image Colorization with Learned
     Deep Priors", SIGGRAPH 2017.
 
-    The published file also has a head that sorts pixels into 529 colours (``model_class``). Only
+    The published file also has a head that sorts pixels into 529 colors (``model_class``). Only
     training had a use for it, so it is not built.
     """
 
@@ -111,7 +111,7 @@ class Siggraph17(Network):
         self.model_out = nn.Sequential(nn.Conv2d(128, 2, 1), nn.Tanh())
 
     def forward(self, luma: Tensor, hint_ab: Tensor, mask: Tensor) -> Tensor:
-        """Predict colour.
+        """Predict color.
 
         Args:
             luma: L*, (N, 1, H, W) in [0, 100]; H and W multiples of `ALIGNMENT`.

@@ -1,4 +1,4 @@
-"""Still pictures: read one as luma, write it back in colour with everything it came with.
+"""Still pictures: read one as luma, write it back in color with everything it came with.
 
 JPEG's luma is the codec's own plane; R'G'B' has none, so there it is BT.709's, rounded once. What
 is written has that same luma: as a plane where the format has one, and else in the sense that
@@ -16,21 +16,21 @@ from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
-from vidcolor.colour.ycbcr import MATRICES
+from vidcolor.color.ycbcr import MATRICES
 from vidcolor.errors import InputError, OutputError, UsageError, VidcolorError
-from vidcolor.files import published
-from vidcolor.media.stills import read
+from vidcolor.fileio import published
+from vidcolor.media.stills import decode
+from vidcolor.media.stills.dpx_exr import read_dpx, read_exr
+from vidcolor.media.stills.encode import JFIF, Coloring, encode, with_rgb_profile
 from vidcolor.media.stills.exif import orientation_of
-from vidcolor.media.stills.film import read_dpx, read_exr
-from vidcolor.media.stills.rgb import grey_of_rgb, rgb_of_jpeg, small_rgb, tint_of, to_depth
+from vidcolor.media.stills.rgb import gray_of_rgb, rgb_of_jpeg, small_rgb, tint_of, to_depth
 from vidcolor.media.stills.types import (
     MAX_PIXELS,
-    OWN_COLOUR_SIDE,
+    OWN_COLOR_SIDE,
     Picture,
     Still,
     StillMetadata,
 )
-from vidcolor.media.stills.write import JFIF, Colouring, encode, with_rgb_profile
 from vidcolor.provenance import can_merge, read_recipe, xmp_packet
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vidcolor.colour.ycbcr import Plane
-    from vidcolor.options import GreyFrom
+    from vidcolor.color.ycbcr import Plane
+    from vidcolor.options import GrayFrom
     from vidcolor.provenance import Provenance
 
     Failures = tuple[type[Exception], ...]
@@ -70,11 +70,11 @@ STILL_SUFFIXES = {
 """What can be written, by suffix in lower case, with the format's name."""
 
 _READERS: dict[str, Callable[[Path, bool], Picture]] = {
-    "jpeg": read.read_jpeg,
-    "png": read.read_png,
-    "tiff": read.read_tiff,
-    "webp": read.read_webp,
-    "bmp": read.read_bmp,
+    "jpeg": decode.read_jpeg,
+    "png": decode.read_png,
+    "tiff": decode.read_tiff,
+    "webp": decode.read_webp,
+    "bmp": decode.read_bmp,
     "dpx": read_dpx,
     "exr": read_exr,
 }
@@ -112,23 +112,23 @@ def is_still(path: Path) -> bool:
 
 def read_still(
     path: Path,
-    grey_from: GreyFrom = "luma",
+    gray_from: GrayFrom = "luma",
     *,
     allow_damaged: bool = False,
     least_rgb_bits: int = 8,
-    own_colour: bool = False,
+    own_color: bool = False,
 ) -> Still:
     """Read a picture: JPEG, PNG, TIFF, WebP, BMP, DPX or OpenEXR, whatever its suffix says.
 
     Args:
         path: the file; only read.
-        grey_from: what the luma is taken from: ``luma``, one channel (the cleanest of a stained or
+        gray_from: what the luma is taken from: ``luma``, one channel (the cleanest of a stained or
             toned print), or ``lightest``, the largest of R', G', B' at each pixel. JPEG is turned
             into R'G'B' for all but ``luma``.
         allow_damaged: take a JPEG or PNG that is cut off, with a warning in `Still.warnings`.
         least_rgb_bits: of luma that is made from R'G'B', so that three channels of 8 bits do not
             lose what they tell apart.
-        own_colour: fill `Still.own_colour`.
+        own_color: fill `Still.own_color`.
 
     Returns:
         The still; pixels as stored, at the source's depth or at `least_rgb_bits`.
@@ -157,11 +157,11 @@ def read_still(
             f"{path}: damaged or of an unknown kind ({_one_line(error)}); get a whole copy, "
             "or save it anew with the program it came from"
         ) from error
-    still = _still_of(path, picture, grey_from, least_rgb_bits)
-    if not own_colour:
+    still = _still_of(path, picture, gray_from, least_rgb_bits)
+    if not own_color:
         return still
-    small = small_rgb(picture.pixels, picture.kind, JFIF, picture.bits, OWN_COLOUR_SIDE)
-    return replace(still, own_colour=small)
+    small = small_rgb(picture.pixels, picture.kind, JFIF, picture.bits, OWN_COLOR_SIDE)
+    return replace(still, own_color=small)
 
 
 def write_still(
@@ -182,10 +182,10 @@ def write_still(
         path: target; see `STILL_SUFFIXES`.
         still: what `read_still` gave.
         cb: (H, W) float32 in [-0.5, 0.5], relative to `still.matrix`.
-        cr: the same. What R'G'B' cannot show is drawn towards grey.
-        mark: how the colour came about; written as XMP where the format has it.
+        cr: the same. What R'G'B' cannot show is drawn toward gray.
+        mark: how the color came about; written as XMP where the format has it.
         quality: of JPEG and lossy WebP, 1 to 100. None: luma of a JPEG source is coded as the
-            source codes it (a grey JPEG's own data is copied, so nothing is lost), the rest at 95.
+            source codes it (a gray JPEG's own data is copied, so nothing is lost), the rest at 95.
 
     Returns:
         Warnings: what the format could not hold.
@@ -210,7 +210,7 @@ def write_still(
     metadata = replace(metadata, xmp=xmp_packet(mark, metadata.xmp))
     broken: Failures = (*_broken(), OSError)
     try:
-        data, losses = encode(Colouring(still, cb, cr, metadata, quality, mark.sentence), name)
+        data, losses = encode(Coloring(still, cb, cr, metadata, quality, mark.sentence), name)
     except VidcolorError:
         raise
     except broken as error:
@@ -228,7 +228,7 @@ def read_still_recipe(path: Path) -> str | None:
     broken: Failures = (*_broken(), OSError)
     try:
         name = _format_of(path)
-        xmp = read.xmp_of(path, name) if name else None
+        xmp = decode.xmp_of(path, name) if name else None
     except broken:
         return None
     return read_recipe(xmp)
@@ -242,7 +242,7 @@ def _format_of(path: Path) -> str | None:
     return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
 
 
-def _still_of(path: Path, picture: Picture, grey_from: GreyFrom, least_rgb_bits: int) -> Still:
+def _still_of(path: Path, picture: Picture, gray_from: GrayFrom, least_rgb_bits: int) -> Still:
     bits = max(picture.bits, least_rgb_bits) if picture.kind == "rgb" else picture.bits
     alpha = None if picture.alpha is None else to_depth(picture.alpha, picture.bits, bits)
     bt709 = MATRICES["bt709"]
@@ -251,7 +251,7 @@ def _still_of(path: Path, picture: Picture, grey_from: GreyFrom, least_rgb_bits:
     jpeg_like = picture.format == "jpeg" and picture.kind != "rgb"
     return Still(
         path=path,
-        luma=_luma_of(picture, grey_from, bits),
+        luma=_luma_of(picture, gray_from, bits),
         bits=bits,
         matrix=JFIF if jpeg_like else matrix,
         tint=tint,
@@ -265,17 +265,17 @@ def _still_of(path: Path, picture: Picture, grey_from: GreyFrom, least_rgb_bits:
     )
 
 
-def _luma_of(picture: Picture, grey_from: GreyFrom, bits: int) -> Plane:
+def _luma_of(picture: Picture, gray_from: GrayFrom, bits: int) -> Plane:
     pixels = picture.pixels
-    if picture.kind == "grey":
+    if picture.kind == "gray":
         luma: Plane = np.ascontiguousarray(pixels)
         return luma
     if picture.kind == "ycc":
-        if grey_from == "luma":
+        if gray_from == "luma":
             luma = np.ascontiguousarray(pixels[..., 0])
             return luma
         pixels = rgb_of_jpeg(pixels, JFIF)
-    return grey_of_rgb(pixels, grey_from, MATRICES["bt709"], picture.bits, bits)
+    return gray_of_rgb(pixels, gray_from, MATRICES["bt709"], picture.bits, bits)
 
 
 def _reason(error: OSError) -> str:

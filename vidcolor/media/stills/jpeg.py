@@ -1,6 +1,6 @@
 """JPEG as segments and scans: metadata without a second decode, and luma without a second loss.
 
-A grey JPEG is one scan of luma. Two more scans beside it make it a colour JPEG; its own scan is
+A gray JPEG is one scan of luma. Two more scans beside it make it a color JPEG; its own scan is
 copied as it is, so luma comes out of any decoder bit for bit as before.
 """
 
@@ -47,7 +47,7 @@ class Frame:
     width: int
     component_ids: tuple[int, ...]
     luma_table: int
-    """Number of the quantisation table of the first component."""
+    """Number of the quantization table of the first component."""
 
 
 def segments(data: bytes) -> Iterator[Segment]:
@@ -161,19 +161,19 @@ def with_metadata(jpeg: bytes, metadata: StillMetadata) -> tuple[bytes, tuple[st
 
 
 def join_scans(luma: bytes, cb: bytes, cr: bytes) -> bytes | None:
-    """A 4:4:4 colour JPEG from three grey ones; luma's coded data is copied as it is.
+    """A 4:4:4 color JPEG from three gray ones; luma's coded data is copied as it is.
 
     Args:
-        luma: a grey JPEG, Huffman coded, 8 bits.
-        cb: a grey JPEG of the same size, progressive exactly if `luma` is.
-        cr: the same, with the quantisation table of `cb`.
+        luma: a gray JPEG, Huffman coded, 8 bits.
+        cb: a gray JPEG of the same size, progressive exactly if `luma` is.
+        cr: the same, with the quantization table of `cb`.
 
     Returns:
         The file without metadata, or None if the coding of `luma` cannot be joined with others.
     """
     sources = [list(segments(data)) for data in (luma, cb, cr)]
     frame = frame_of(sources[0])
-    tables = [_quantisation(parts) for parts in sources]
+    tables = [_quantization(parts) for parts in sources]
     scans = [n for n, s in enumerate(sources[0]) if s.marker == SOS]
     late = sources[0][scans[0] if scans else 0 :]
     if not can_join(luma) or not scans or any(s.marker == DQT for s in late):
@@ -199,7 +199,7 @@ def join_scans(luma: bytes, cb: bytes, cr: bytes) -> bytes | None:
 
 
 def can_join(luma: bytes) -> bool:
-    """Whether the file is a grey, Huffman-coded 8-bit JPEG, whose scan others can join."""
+    """Whether the file is a gray, Huffman-coded 8-bit JPEG, whose scan others can join."""
     try:
         frame = frame_of(list(segments(luma)))
     except ValueError:
@@ -251,7 +251,7 @@ def _exif_dpi(exif: bytes | None) -> tuple[float, float] | None:
         return None
 
 
-def _quantisation(parts: list[Segment]) -> dict[int, bytes]:
+def _quantization(parts: list[Segment]) -> dict[int, bytes]:
     """Table number -> precision byte and steps, as stored; in force at the first scan."""
     tables = {}
     for part in parts:

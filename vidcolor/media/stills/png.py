@@ -17,7 +17,7 @@ _XMP_KEYWORD = b"XML:com.adobe.xmp"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _MAX_TEXT = 64 << 20
 _INCH = 0.0254
-# Critical, tied to the old pixels or to their old colour type, animation, or written anew by us.
+# Critical, tied to the old pixels or to their old color type, animation, or written anew by us.
 _NOT_COPIED = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"bKGD", b"sBIT", b"hIST", b"sPLT"} | {
     b"acTL", b"fcTL", b"fdAT", b"iCCP", b"eXIf", b"pHYs", b"caBX"
 }  # fmt: skip
@@ -30,13 +30,13 @@ class PngHeader:
     width: int
     height: int
     bits: int
-    colour_type: int
+    color_type: int
     interlaced: bool
 
     @property
     def row_bytes(self) -> int:
         """Bytes of a row, without its filter byte."""
-        return (self.width * self.bits * _CHANNELS.get(self.colour_type, 1) + 7) // 8
+        return (self.width * self.bits * _CHANNELS.get(self.color_type, 1) + 7) // 8
 
 
 class DamagedPngError(ValueError):
@@ -102,7 +102,7 @@ def metadata_of(parts: list[tuple[bytes, bytes]]) -> tuple[StillMetadata, tuple[
     names = {name for name, _ in parts}
     lost = []
     if b"acTL" in names:
-        lost.append("it is animated: only the first frame is coloured")
+        lost.append("it is animated: only the first frame is colored")
     if b"caBX" in names:
         lost.append(
             "its content credentials (C2PA), which the change of pixels makes void, cannot be kept"

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vidcolor.colour.chroma import limit_to_gamut
-from vidcolor.colour.tint import Tint, classify_tint
-from vidcolor.colour.ycbcr import luma_of_rgb, rgb_of_ycbcr
+from vidcolor.color.gamut import limit_to_gamut
+from vidcolor.color.tint import Tint, classify_tint
+from vidcolor.color.ycbcr import luma_of_rgb, rgb_of_ycbcr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from vidcolor.colour.ycbcr import Matrix, Plane
-    from vidcolor.options import GreyFrom
+    from vidcolor.color.ycbcr import Matrix, Plane
+    from vidcolor.options import GrayFrom
 
     Floats = NDArray[np.float32]
 
@@ -33,14 +33,14 @@ def bands(height: int) -> Iterator[slice]:
         yield slice(top, min(top + _BAND, height))
 
 
-def grey_of_rgb(
-    rgb: NDArray[Any], grey_from: GreyFrom, matrix: Matrix, bits: int, wanted: int
+def gray_of_rgb(
+    rgb: NDArray[Any], gray_from: GrayFrom, matrix: Matrix, bits: int, wanted: int
 ) -> Plane:
     """R'G'B' codes of `bits` (H, W, 3) -> the plane to work from, of `wanted`, rounded once."""
-    if grey_from == "lightest":
+    if gray_from == "lightest":
         return to_depth(rgb.max(axis=-1), bits, wanted)
-    if grey_from != "luma":
-        channel = rgb[..., ("red", "green", "blue").index(grey_from)]
+    if gray_from != "luma":
+        channel = rgb[..., ("red", "green", "blue").index(gray_from)]
         return to_depth(np.ascontiguousarray(channel), bits, wanted)
     luma: Plane = np.empty(rgb.shape[:2], np.uint8 if wanted <= 8 else np.uint16)
     for rows in bands(rgb.shape[0]):
@@ -61,7 +61,7 @@ def rgb_of_jpeg(ycc: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
 def rgb_with_luma(luma: Plane, cb: Floats, cr: Floats, matrix: Matrix, bits: int) -> NDArray[Any]:
     """R'G'B' in whose rounded codes luma is still exactly the source's.
 
-    Chroma is first drawn towards grey as far as no channel clips. Then each channel is rounded
+    Chroma is first drawn toward gray as far as no channel clips. Then each channel is rounded
     once; where the three errors together come near half a code of luma, blue, which weighs least,
     is rounded the other way.
 
@@ -92,7 +92,7 @@ def rgb_with_luma(luma: Plane, cb: Floats, cr: Floats, matrix: Matrix, bits: int
 def chroma_under_601(
     luma: Plane, cb: Floats, cr: Floats, still_matrix: Matrix, jfif: Matrix, bits: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """8-bit Cb, Cr of JFIF (BT.601, full range) for the same colour differences.
+    """8-bit Cb, Cr of JFIF (BT.601, full range) for the same color differences.
 
     Under another matrix the same R', G', B' have another luma; the plane itself stays, so what is
     kept is the differences between the channels: hue and saturation, not a fraction of lightness.
@@ -122,18 +122,18 @@ def chroma_under_601(
 
 
 def tint_of(pixels: NDArray[Any], kind: str, matrix: Matrix, bits: int) -> Tint:
-    """Grey, tinted or in colour, judged on a coarse copy, where noise averages out.
+    """Gray, tinted or in color, judged on a coarse copy, where noise averages out.
 
     See `classify_tint` for the measure.
 
     Args:
-        pixels: (H, W) grey, or (H, W, 3) R'G'B' (`kind` ``rgb``) or Y'CbCr (``ycc``).
+        pixels: (H, W) gray, or (H, W, 3) R'G'B' (`kind` ``rgb``) or Y'CbCr (``ycc``).
         kind: as in `Picture`.
         matrix: of R'G'B'.
         bits: significant bits.
     """
-    if kind == "grey":
-        return "grey"
+    if kind == "gray":
+        return "gray"
     import cv2
 
     step = max(1, min(pixels.shape[:2]) // (16 * _TINT_SIDE))
@@ -153,7 +153,7 @@ def small_rgb(
     """A picture averaged down, as R'G'B' of 8 bits: (h, w, 3).
 
     Args:
-        pixels: (H, W) grey, or (H, W, 3) R'G'B' (`kind` ``rgb``) or Y'CbCr (``ycc``).
+        pixels: (H, W) gray, or (H, W, 3) R'G'B' (`kind` ``rgb``) or Y'CbCr (``ycc``).
         kind: as in `Picture`.
         jfif: matrix of Y'CbCr.
         bits: significant bits.
@@ -166,7 +166,7 @@ def small_rgb(
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_AREA)
     codes = to_8_bits(np.asarray(small).reshape(size[1], size[0], -1), bits)
-    if kind == "grey":
+    if kind == "gray":
         return np.repeat(codes, 3, axis=-1)
     return rgb_of_jpeg(codes, jfif) if kind == "ycc" else codes
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
-from vidcolor.colour.tint import Tint
-from vidcolor.colour.ycbcr import Coding
+from vidcolor.color.tint import Tint
+from vidcolor.color.ycbcr import Coding
 from vidcolor.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vidcolor.colour.ycbcr import Matrix, Plane
+    from vidcolor.color.ycbcr import Matrix, Plane
 
 
 _UNDEFINED = 0xFFFFFFFF
 _FINEST_ASPECT = 1000
 
-OWN_COLOUR_SIDE = 256
+OWN_COLOR_SIDE = 256
 """Pixels; generators look at no more."""
 MAX_PIXELS = 300_000_000
 """Larger pictures are refused before anything is decoded; a scan of 20000×12000 is within it."""
@@ -46,7 +46,7 @@ class StillMetadata:
     jpeg_segments: tuple[tuple[int, bytes], ...] = ()
     """Marker and payload of other JPEG segments (comments, extended XMP, makers' own)."""
     jpeg_luma_table: tuple[int, ...] | None = None
-    """The source's quantisation steps for luma, 64 in Pillow's order: a second coding with the
+    """The source's quantization steps for luma, 64 in Pillow's order: a second coding with the
     same steps changes next to nothing."""
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
     """Name and data of other PNG chunks (texts, gamma, time)."""
@@ -54,7 +54,7 @@ class StillMetadata:
     exr_attributes: tuple[tuple[bytes, bytes, bytes], ...] = ()
     """Name, type and value of the header's attributes that do not describe the coding."""
     premultiplied: bool = False
-    """Alpha is associated: the colour values are already weighted with it."""
+    """Alpha is associated: the color values are already weighted with it."""
     compressed: bool = True
     """The source's TIFF strips were compressed."""
 
@@ -64,8 +64,8 @@ class Picture:
     """What a decoder hands over, before luma is taken from it."""
 
     pixels: NDArray[Any]
-    """Code values: (H, W) grey, or (H, W, 3) in the order that `kind` says."""
-    kind: Literal["grey", "rgb", "ycc"]
+    """Code values: (H, W) gray, or (H, W, 3) in the order that `kind` says."""
+    kind: Literal["gray", "rgb", "ycc"]
     bits: int
     format: str
     alpha: Plane | None = None
@@ -85,9 +85,9 @@ class Still:
     bits: int
     """8 or 16; 10 and 12 from DPX."""
     matrix: Matrix
-    """Of `luma`, and of the Cb, Cr that go with it: BT.601 for JPEG, BT.709 for RGB and grey."""
+    """Of `luma`, and of the Cb, Cr that go with it: BT.601 for JPEG, BT.709 for RGB and gray."""
     tint: Tint
-    """Whether the source was grey, of one hue (sepia, toning), or in colour already."""
+    """Whether the source was gray, of one hue (sepia, toning), or in color already."""
     format: str
     """``jpeg``, ``png``, ``tiff``, ``webp``, ``bmp``, ``dpx`` or ``exr``."""
     orientation: int = 1
@@ -100,10 +100,10 @@ class Still:
     warnings: tuple[str, ...] = ()
     """What the user should be told about this source."""
     jpeg: bytes | None = field(default=None, repr=False)
-    """The source file, if it is a grey JPEG: its luma can be copied without decoding."""
-    own_colour: NDArray[np.uint8] | None = field(default=None, repr=False)
+    """The source file, if it is a gray JPEG: its luma can be copied without decoding."""
+    own_color: NDArray[np.uint8] | None = field(default=None, repr=False)
     """The source's R'G'B', turned as luma is, averaged down to a short side of at most
-    `OWN_COLOUR_SIDE`: (h, w, 3). None unless `read_still` is asked for it."""
+    `OWN_COLOR_SIDE`: (h, w, 3). None unless `read_still` is asked for it."""
 
     def __post_init__(self) -> None:
         if self.luma.ndim != 2:
@@ -120,7 +120,7 @@ class Still:
 
     @property
     def coding(self) -> Coding:
-        """Depth and range, as the colour functions want them."""
+        """Depth and range, as the color functions want them."""
         return Coding(self.bits, full_range=True)
 
     @property

@@ -1,0 +1,102 @@
+import pytest
+import torch
+
+from vidcolor.color.bins import (
+    CALIBRATION_POINTS,
+    CONFIDENCE_SCALE,
+    NUM_BINS,
+    SPACING,
+    calibrated,
+    color_of,
+    fit_calibration,
+    gamut_bins,
+    temperature,
+    uncalibrated,
+)
+from vidcolor.color.lab import rgb_to_lab
+
+
+def test_bins_are_the_gamut_on_a_grid():
+    # 52 levels a component: the sampling that the shipped weights' bins were found with.
+    level = torch.linspace(0, 1, 52)
+    rgb = torch.stack(torch.meshgrid(level, level, level, indexing="ij")).reshape(1, 3, 1, -1)
+    _, ab = rgb_to_lab(rgb)
+    cells = torch.unique((ab[0, :, 0].T / SPACING).round().int(), dim=0)
+    assert torch.equal(gamut_bins(), cells.float() * SPACING)
+
+
+def test_bins_keep_their_order():
+    bins = gamut_bins()
+    assert bins.shape == (NUM_BINS, 2) == (260, 2)
+    assert bins.tolist() == sorted(bins.tolist())
+
+
+@pytest.mark.parametrize(("vividness", "expected"), [(None, 0.38), (0, 1), (0.62, 0.38), (1, 0.05)])
+def test_temperature(vividness, expected):
+    assert temperature(vividness) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("vividness", [-0.1, 1.1, float("nan")])
+def test_vividness_out_of_range(vividness):
+    with pytest.raises(ValueError, match="vividness must be 0 to 1"):
+        temperature(vividness)
+
+
+def one_cell(probabilities):
+    """Logits of one cell with the given probabilities, and zero elsewhere."""
+    logits = torch.full((1, NUM_BINS, 1, 1), -1e4)
+    for index, probability in probabilities.items():
+        logits[0, index] = torch.tensor(probability).log()
+    return logits
+
+
+def test_a_certain_cell_has_its_bins_color_and_full_concentration():
+    bins = gamut_bins()
+    ab, concentration = color_of(one_cell({77: 1.0}), bins)
+    assert ab.flatten().tolist() == bins[77].tolist()
+    assert concentration.item() == pytest.approx(1, abs=1e-4)
+
+
+def test_vividness_moves_from_the_mean_to_the_likeliest():
+    bins, logits = gamut_bins(), one_cell({10: 0.6, 200: 0.4})
+    mean, _ = color_of(logits, bins, 0)
+    mode, _ = color_of(logits, bins, 1)
+    torch.testing.assert_close(mean.flatten(), 0.6 * bins[10] + 0.4 * bins[200])
+    assert (mode.flatten() - bins[10]).norm() < 0.1
+
+
+def test_concentration_is_the_documented_function_of_the_expected_error():
+    bins = gamut_bins()
+    logits = torch.randn(2, NUM_BINS, 3, 4, generator=torch.Generator().manual_seed(1)) * 3
+    ab, concentration = color_of(logits, bins)
+    assert ab.shape == (2, 2, 3, 4) and concentration.shape == (2, 1, 3, 4)
+    p = logits.softmax(1)[1, :, 2, 3]
+    error = (p * (bins - ab[1, :, 2, 3]).square().sum(1)).sum()
+    expected = CONFIDENCE_SCALE**2 / (CONFIDENCE_SCALE**2 + error)
+    assert concentration[1, 0, 2, 3].item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_calibration_learns_how_often_concentration_is_right():
+    draw = torch.Generator().manual_seed(0)
+    concentration = torch.rand(200_000, generator=draw)
+    truth = concentration.sqrt()  # a network that is too modest
+    table = fit_calibration(concentration, torch.rand(200_000, generator=draw) < truth)
+    assert table.shape == (CALIBRATION_POINTS,)
+    said = calibrated(concentration, table)
+    assert (said - truth).abs().mean() < 0.01
+    assert (said - truth).abs().max() < 0.1
+
+
+def test_calibration_never_falls_and_needs_evidence():
+    # Nothing was seen above 0.5, and what was seen there is all wrong.
+    concentration = torch.full((1000,), 0.5)
+    table = fit_calibration(concentration, torch.zeros(1000, dtype=torch.bool))
+    assert (table.diff() >= 0).all()
+    assert table[CALIBRATION_POINTS // 2] < 0.2
+    assert table[-1] == pytest.approx(1, abs=0.01)
+    assert torch.equal(fit_calibration(torch.empty(0), torch.empty(0)), uncalibrated())
+
+
+def test_the_uncalibrated_table_changes_nothing():
+    concentration = torch.linspace(0, 1, 1001).view(1, 1, 7, 143)
+    torch.testing.assert_close(calibrated(concentration, uncalibrated()), concentration)

@@ -1,0 +1,101 @@
+"""From a*, b* to Cb, Cr under a luma that stays."""
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vidcolor.color.gamut import (
+    GAMUT_KNEE,
+    ab_to_cbcr,
+    compress_to_gamut,
+    limit_to_gamut,
+)
+from vidcolor.color.lab import rgb_to_lab
+from vidcolor.color.ycbcr import MATRICES, rgb_of_ycbcr
+
+seeds = st.integers(0, 2**32 - 1)
+matrices = st.sampled_from(list(MATRICES.values()))
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds, matrices)
+def test_color_comes_back_as_predicted(seed: int, matrix) -> None:
+    """Colors of real pixels, seen through luma alone and their own a*, b*, are found again."""
+    rgb = np.random.default_rng(seed).uniform(0.05, 0.95, (3, 12, 12)).astype(np.float32)
+    luma = np.tensordot(np.array([matrix.kr, matrix.kg, matrix.kb], np.float32), rgb, 1)
+    _, ab = rgb_to_lab(torch.from_numpy(rgb)[None])
+    cb, cr = ab_to_cbcr(ab[0].numpy(), luma, matrix)
+    back = rgb_of_ycbcr(luma, cb, cr, matrix).transpose(2, 0, 1)
+    assert np.percentile(np.abs(back - rgb), 95) < 0.02
+
+
+def test_no_color_is_no_chroma() -> None:
+    luma = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    cb, cr = ab_to_cbcr(np.zeros((2, 8, 8), np.float32), luma, MATRICES["bt709"])
+    assert np.abs(np.stack([cb, cr])).max() < 1e-3
+
+
+gains = st.floats(0, 3)
+
+
+def strong_colors(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Luma and chroma anywhere, far outside the gamut too; black and white among them."""
+    rng = np.random.default_rng(seed)
+    luma = rng.uniform(0, 1, (70, 16)).astype(np.float32)  # more rows than are done at once
+    luma[0, 0], luma[0, 1] = 0, 1
+    cb, cr = rng.uniform(-0.5, 0.5, (2, 70, 16)).astype(np.float32)
+    return luma, cb, cr
+
+
+@settings(max_examples=50, deadline=None)
+@given(seeds, matrices, gains, st.sampled_from([compress_to_gamut, limit_to_gamut]))
+def test_no_channel_clips(seed: int, matrix, gain: float, fit) -> None:
+    luma, cb, cr = strong_colors(seed)
+    hue = np.arctan2(cr, cb)
+    cb *= gain
+    cr *= gain
+    fit(cb, cr, luma, matrix)
+    rgb = rgb_of_ycbcr(luma, cb, cr, matrix)
+    assert rgb.min() > -1e-5
+    assert rgb.max() < 1 + 1e-5
+    strong = np.hypot(cb, cr) > 1e-3
+    assert np.allclose(np.arctan2(cr, cb)[strong], hue[strong], atol=1e-3)
+    assert abs(cb[0, 0]) < 1e-5  # black and white have no color
+    assert abs(cr[0, 1]) < 1e-5
+
+
+@settings(max_examples=50, deadline=None)
+@given(seeds, matrices, gains, gains)
+def test_more_chroma_stays_more(seed: int, matrix, one: float, other: float) -> None:
+    """Of two chromas of one hue and luma the larger one stays the larger."""
+    luma, cb, cr = strong_colors(seed)
+    chroma = []
+    for gain in sorted((one, other)):
+        planes = np.stack([cb, cr]) * np.float32(gain)
+        compress_to_gamut(planes[0], planes[1], luma, matrix)
+        chroma.append(np.hypot(*planes))
+    assert (chroma[1] >= chroma[0] * (1 - 1e-5)).all()
+    if max(one, other) > 1.05 * min(one, other) > 0.05:
+        inside = (luma > 0.05) & (luma < 0.95) & (np.hypot(cb, cr) > 0.05)
+        assert (chroma[1][inside] > chroma[0][inside]).all(), "strong colors have become one"
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds, matrices)
+def test_colors_below_the_knee_are_left_alone(seed: int, matrix) -> None:
+    """Reference: the largest factor that keeps R'G'B' inside [0, 1], found channel by channel."""
+    luma, cb, cr = strong_colors(seed)
+    away = rgb_of_ycbcr(np.zeros_like(luma), cb, cr, matrix)
+    bound = np.where(away > 0, 1 - luma[..., None], luma[..., None])
+    room = (bound / np.maximum(np.abs(away), 1e-9)).min(-1)
+    for share in (0.3, 0.99 * GAMUT_KNEE, 1.0):
+        before = np.stack([cb, cr]) * (share * room).astype(np.float32)
+        after, limited = before.copy(), before.copy()
+        compress_to_gamut(after[0], after[1], luma, matrix)
+        limit_to_gamut(limited[0], limited[1], luma, matrix)
+        assert np.allclose(limited, before, atol=2e-4)
+        if share < GAMUT_KNEE:
+            assert np.allclose(after, before, atol=2e-5)
+        else:
+            assert np.allclose(after, before * 0.9, atol=2e-4)

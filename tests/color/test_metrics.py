@@ -1,0 +1,48 @@
+"""Metrics against published values and against their own definitions."""
+
+import pytest
+import torch
+
+from vidcolor.color.metrics import PSNR_CEILING, colorfulness, delta_e_2000, psnr
+
+# From the test data of Sharma, Wu & Dalal, "The CIEDE2000 Color-Difference Formula", 2005: the
+# pairs that tell right implementations from wrong ones (hue wrap, gray, the blue tilt).
+SHARMA = (
+    ((50.0000, 2.6772, -79.7751), (50.0000, 0.0000, -82.7485), 2.0425),
+    ((50.0000, -1.3802, -84.2814), (50.0000, 0.0000, -82.7485), 1.0000),
+    ((50.0000, 0.0000, 0.0000), (50.0000, -1.0000, 2.0000), 2.3669),
+    ((50.0000, 2.4900, -0.0010), (50.0000, -2.4900, 0.0009), 7.1792),
+    ((50.0000, 2.4900, -0.0010), (50.0000, -2.4900, 0.0011), 7.2195),
+    ((50.0000, 2.5000, 0.0000), (50.0000, 0.0000, -2.5000), 4.3065),
+    ((50.0000, 2.5000, 0.0000), (73.0000, 25.0000, -18.0000), 27.1492),
+    ((60.2574, -34.0099, 36.2677), (60.4626, -34.1751, 39.4387), 1.2644),
+    ((22.7233, 20.0904, -46.6940), (23.0331, 14.9730, -42.5619), 2.0373),
+    ((90.8027, -2.0831, 1.4410), (91.1528, -1.6435, 0.0447), 1.4441),
+    ((2.0776, 0.0795, -1.1350), (0.9033, -0.0636, -0.5514), 0.9082),
+)
+
+
+@pytest.mark.parametrize(("one", "other", "expected"), SHARMA)
+def test_delta_e_matches_the_published_pairs(one, other, expected):
+    a, b = (torch.tensor(x).view(1, 3, 1, 1) for x in (one, other))
+    assert delta_e_2000(a, b).item() == pytest.approx(expected, abs=2e-3)
+    assert delta_e_2000(b, a).item() == pytest.approx(expected, abs=2e-3)
+
+
+def test_psnr_is_per_picture_and_bounded():
+    truth = torch.zeros(2, 3, 4, 4)
+    picture = truth.clone()
+    picture[1] += 0.1
+    assert psnr(picture, truth).tolist() == pytest.approx([PSNR_CEILING, 20.0], abs=1e-3)
+    with pytest.raises(ValueError, match="N, C, H, W"):
+        psnr(picture, truth[:1])
+
+
+def test_colorfulness_is_signed_and_on_the_255_scale():
+    gray = torch.full((1, 3, 8, 8), 0.4)
+    assert colorfulness(gray).item() == pytest.approx(0, abs=1e-4)
+    # Half red, half green: rg is +-255, yb 127.5 throughout. An unsigned rg would have no variance.
+    both = torch.zeros(1, 3, 2, 8)
+    both[0, 0, 0] = 1
+    both[0, 1, 1] = 1
+    assert colorfulness(both).item() == pytest.approx(255 + 0.3 * 127.5, rel=1e-4)

@@ -1,0 +1,193 @@
+"""Invariant 7: whatever goes wrong, the source is untouched and nothing half done is left."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import resource
+
+import av
+import pytest
+
+from vidcolor.errors import InputError, OutputError, UsageError, VidcolorError
+from vidcolor.film.pipeline import colorize_film
+from vidcolor.media import writer
+from vidcolor.options import ColorizeOptions
+
+TONE = ("-f", "lavfi", "-t", "1.6", "-i", "sine=440:r=48000")
+
+
+@pytest.fixture
+def source(clip):
+    return clip("mkv", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:a", "flac",
+                inputs=TONE, frames=36)  # fmt: skip
+
+
+@pytest.fixture
+def expect_failure(flat, tmp_path):
+    """Colors a film, which must fail; checks what is left behind."""
+
+    def run(source, target, kind=VidcolorError, **options):
+        directory = target.parent
+        before = {p.name for p in directory.iterdir()} if directory.is_dir() else set()
+        digest = hashlib.sha256(source.read_bytes()).digest() if source.is_file() else None
+        with pytest.raises(kind) as failure:
+            colorize_film(source, target, ColorizeOptions(**options), colorizer=flat)
+        assert type(failure.value) is kind
+        if digest is not None:
+            assert hashlib.sha256(source.read_bytes()).digest() == digest
+        if directory.is_dir():
+            assert {p.name for p in directory.iterdir()} == before
+        message = str(failure.value)
+        assert "\n" not in message
+        return message
+
+    return run
+
+
+def test_a_missing_source(tmp_path, expect_failure):
+    said = expect_failure(tmp_path / "nope.mp4", tmp_path / "out.mp4", InputError)
+    assert "nope.mp4: no such file" in said
+
+
+def test_the_output_exists(tmp_path, source, expect_failure):
+    target = tmp_path / "out.mp4"
+    target.write_text("precious")
+    assert "--force" in expect_failure(source, target, UsageError)
+    assert target.read_text() == "precious"
+
+
+@pytest.mark.parametrize("way", ["itself", "symlink", "hardlink", "relative"])
+def test_the_output_is_the_source(tmp_path, source, expect_failure, monkeypatch, way):
+    mine = tmp_path / "film.mkv"
+    mine.write_bytes(source.read_bytes())
+    target = tmp_path / "other.mkv"
+    if way == "symlink":
+        target.symlink_to(mine)
+    elif way == "hardlink":
+        os.link(mine, target)
+    elif way == "relative":
+        monkeypatch.chdir(tmp_path)
+        target = tmp_path / "." / "sub" / ".." / "film.mkv"
+        (tmp_path / "sub").mkdir()
+    else:
+        target = mine
+    assert "is the source itself" in expect_failure(mine, target, UsageError, force=True)
+
+
+def test_an_existing_output_is_replaced_only_when_the_new_one_is_complete(
+    tmp_path, source, flat, monkeypatch
+):
+    target = tmp_path / "out.mkv"
+    target.write_text("old")
+    with monkeypatch.context() as patch, pytest.raises(OutputError):
+        patch.setattr(writer.FilmWriter, "finish", _raise(OSError(errno.EIO, "Input/output error")))
+        colorize_film(source, target, ColorizeOptions(force=True), colorizer=flat)
+    assert target.read_text() == "old"
+    colorize_film(source, target, ColorizeOptions(force=True), colorizer=flat)
+    with av.open(str(target)) as container:
+        assert container.streams.video
+    assert [p.name for p in tmp_path.iterdir()] == ["out.mkv"]
+
+
+def _raise(error):
+    def fail(*_, **__):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
+def test_no_room(tmp_path, source, expect_failure, suffix):
+    """The system's own limit on file sizes: every write past it fails, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))
+    try:
+        said = expect_failure(source, tmp_path / f"out.{suffix}", OutputError)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert f"out.{suffix}: cannot be written" in said
+
+
+def test_a_full_disk_is_called_so(tmp_path, source, expect_failure, monkeypatch):
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(writer.FilmWriter, "_mux_one", _raise(full))
+    said = expect_failure(source, tmp_path / "out.mp4", OutputError)
+    assert "the disk is full; make room" in said
+
+
+def test_an_encoder_that_fails_midway(tmp_path, source, expect_failure, monkeypatch):
+    class Failing:
+        def __init__(self, stream):
+            self._stream, self._count = stream, 0
+
+        def __getattr__(self, name):
+            return getattr(self._stream, name)
+
+        def encode(self, picture):
+            self._count += 1
+            if self._count == 20:
+                raise av.ExternalError(542398533, "Generic error in an external library")
+            return self._stream.encode(picture)
+
+    real = writer.add_picture_stream
+    monkeypatch.setattr(writer, "add_picture_stream", lambda *args: Failing(real(*args)))
+    said = expect_failure(source, tmp_path / "out.mp4", OutputError)
+    assert "out.mp4: libx264" in said
+
+
+def test_a_generator_that_fails_midway(tmp_path, source, flat, monkeypatch):
+    """An error that is none of ours passes through, and still nothing is left."""
+    monkeypatch.setattr(type(flat), "chroma", _raise(RuntimeError("out of memory")))
+    with pytest.raises(RuntimeError, match="out of memory"):
+        colorize_film(source, tmp_path / "out.mp4", ColorizeOptions(), colorizer=flat)
+    assert not list(tmp_path.iterdir())
+
+
+def test_interrupted(tmp_path, source, flat):
+    def stop(progress):
+        if progress.done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        colorize_film(source, tmp_path / "out.mp4", colorizer=flat, progress=stop)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_directory_that_is_not_writable(tmp_path, source, expect_failure, monkeypatch):
+    target = tmp_path / "sealed" / "out.mp4"
+    target.parent.mkdir()
+    target.parent.chmod(0o555)
+    if os.access(target.parent, os.W_OK):  # the superuser may write anywhere
+        monkeypatch.setattr(os, "access", lambda *_: False)
+    try:
+        said = expect_failure(source, target, OutputError)
+    finally:
+        target.parent.chmod(0o755)
+    assert "sealed: is not writable" in said
+
+
+def test_an_impossible_suffix_and_an_impossible_place(tmp_path, source, expect_failure):
+    assert "cannot write a film called .xyz" in expect_failure(
+        source, tmp_path / "out.xyz", UsageError
+    )
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert "cannot be made" in expect_failure(source, blocked / "sub" / "out.mp4", OutputError)
+
+
+def test_nothing_between_start_and_end(tmp_path, source, expect_failure):
+    said = expect_failure(source, tmp_path / "out.mp4", InputError, start=100)
+    assert "--start" in said
+
+
+def test_a_subtitle_that_ffmpeg_cannot_convert(tmp_path, clip, expect_failure, monkeypatch):
+    lines = tmp_path / "lines.srt"
+    lines.write_text("1\n00:00:00,100 --> 00:00:00,600\nHallo\n")
+    film = clip("mkv", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:s", "copy",
+                inputs=("-i", str(lines)))  # fmt: skip
+    monkeypatch.setattr("vidcolor.media.ffmpeg_cli.ffmpeg_command", lambda: "/bin/false")
+    out = tmp_path / "out"
+    out.mkdir()
+    assert "ffmpeg failed" in expect_failure(film, out / "out.mp4", OutputError)

@@ -1,0 +1,336 @@
+"""Numbered pictures as films and films as numbered pictures: codes, numbers, times, damage."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.helpers.checks import read_film
+from vidcolor import ColorizeOptions, VidcolorError, colorize_film, colorize_sequence
+from vidcolor.errors import InputError, UsageError
+from vidcolor.film.sequence import default_target
+from vidcolor.media.stills import read_still, read_still_recipe
+from vidcolor.media.stills.dpx_exr import dpx_bytes, exr_bytes, srgb_decode
+from vidcolor.watermark import mark_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from tests.helpers.clips import ClipMaker
+    from vidcolor import Colorizer
+
+    Codes = NDArray[Any]
+
+WIDTH, HEIGHT = 48, 32
+ARCHIVE = ColorizeOptions(fps=Fraction(24), purpose="archive")
+
+
+def codes(bits: int, seed: int = 0, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Codes:
+    """Grain over all code values."""
+    kind = np.uint8 if bits == 8 else np.uint16
+    return np.random.default_rng(seed).integers(0, 1 << bits, size, kind)
+
+
+def rgb(gray: Codes) -> Codes:
+    return np.repeat(gray[..., None], 3, axis=-1)
+
+
+def put(path: Path, gray: Codes, bits: int) -> None:
+    """A gray picture in the format of its suffix."""
+    if path.suffix == ".dpx":
+        path.write_bytes(dpx_bytes(rgb(gray), None, bits))
+    elif path.suffix == ".exr":
+        path.write_bytes(exr_bytes(rgb(gray), None))
+    else:
+        assert cv2.imwrite(str(path), gray)
+
+
+def scan(folder: Path, suffix: str, bits: int, numbers: tuple[int, ...] = (7, 8, 9)) -> Path:
+    folder.mkdir(exist_ok=True)
+    for number in numbers:
+        put(folder / f"scan_{number:06d}{suffix}", codes(bits, number), bits)
+    return folder / f"scan_%06d{suffix}"
+
+
+KINDS = [
+    *((".dpx", 10), (".dpx", 12), (".dpx", 16), (".dpx", 8), (".tif", 8), (".tiff", 16)),
+    *((".png", 8), (".png", 16), (".exr", 16), (".bmp", 8)),
+]
+
+
+@pytest.mark.parametrize(("suffix", "bits"), KINDS)
+def test_film_has_the_codes_of_the_scan(
+    suffix: str, bits: int, flat: Colorizer, tmp_path: Path
+) -> None:
+    source = scan(tmp_path / "scan", suffix, bits)
+    result = colorize_sequence(source, tmp_path / "film.mkv", ARCHIVE, colorizer=flat)
+    film = read_film(result.target)
+    wanted = np.stack([codes(bits, n) for n in (7, 8, 9)])
+    if bits == 8 and suffix == ".dpx":  # R'G'B' of 8 bits has luma of 10
+        wanted = np.rint(wanted * (1023 / 255)).astype(np.uint16)
+    assert np.array_equal(film.luma, wanted)
+    assert film.color["range"] == 2
+    assert film.times == [Fraction(0), Fraction(42, 1000), Fraction(83, 1000)]  # Matroska's 1 ms
+    assert not result.damaged
+    assert not result.warnings
+
+
+@pytest.mark.parametrize(("suffix", "bits"), KINDS)
+def test_frames_have_the_codes_and_the_numbers_of_the_scan(
+    suffix: str, bits: int, flat: Colorizer, tmp_path: Path
+) -> None:
+    source = scan(tmp_path / "scan", suffix, bits)
+    result = colorize_sequence(source, tmp_path / f"out/c_%04d{suffix}", colorizer=flat)
+    names = [f"c_{n:04d}{suffix}" for n in (7, 8, 9)]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == names
+    for n in (7, 8, 9):
+        colored = read_still(tmp_path / f"out/c_{n:04d}{suffix}")
+        assert colored.bits == bits
+        assert colored.tint != "gray"
+        assert np.array_equal(colored.luma, codes(bits, n))
+        if suffix != ".bmp":
+            assert read_still_recipe(colored.path) == result.provenance.recipe
+
+
+def test_jpeg_frames_keep_the_decoders_luma(flat: Colorizer, tmp_path: Path) -> None:
+    source = scan(tmp_path / "scan", ".jpg", 8)
+    result = colorize_sequence(source, tmp_path / "film.mkv", ARCHIVE, colorizer=flat)
+    film = read_film(result.target)
+    files = sorted((tmp_path / "scan").iterdir())
+    assert np.array_equal(film.luma, np.stack([read_still(f).luma for f in files]))
+    assert film.color["matrix"] == 5, "JPEG is BT.601, also of a size that players take for more"
+    again = colorize_sequence(source, tmp_path / "out_%d.jpg", colorizer=flat)
+    for n, file in zip((7, 8, 9), files, strict=True):
+        assert np.array_equal(read_still(tmp_path / f"out_{n}.jpg").luma, read_still(file).luma)
+    assert again.num_frames == 3
+
+
+def test_color_of_8_bits_becomes_luma_of_10(flat: Colorizer, tmp_path: Path) -> None:
+    tinted = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    for n in (1, 2):
+        cv2.imwrite(str(tmp_path / f"a_{n}.png"), tinted[..., ::-1])
+    colorize_sequence(tmp_path / "a_%d.png", tmp_path / "a.mkv", ARCHIVE, colorizer=flat)
+    exact = tinted.astype(np.float64) @ [0.2126, 0.7152, 0.0722] * 1023 / 255
+    assert np.abs(read_film(tmp_path / "a.mkv").luma[0] - exact).max() <= 0.501
+
+
+@pytest.mark.parametrize(("channel", "index"), [("red", 0), ("green", 1), ("blue", 2)])
+def test_the_cleanest_channel(channel: Any, index: int, flat: Colorizer, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(2).integers(0, 1024, (HEIGHT, WIDTH, 3), np.uint16)
+    for n in (1, 2):
+        (tmp_path / f"a_{n}.dpx").write_bytes(dpx_bytes(pixels, None, 10))
+    options = ColorizeOptions(fps=Fraction(24), purpose="archive", gray_from=channel)
+    colorize_sequence(tmp_path / "a_%d.dpx", tmp_path / "a.mkv", options, colorizer=flat)
+    assert np.array_equal(read_film(tmp_path / "a.mkv").luma[1], pixels[..., index])
+    colorize_sequence(tmp_path / "a_%d.dpx", tmp_path / "c_%d.dpx", options, colorizer=flat)
+    assert np.array_equal(read_still(tmp_path / "c_2.dpx").luma, pixels[..., index])
+
+
+def test_a_gap_stays_a_gap(flat: Colorizer, tmp_path: Path) -> None:
+    source = scan(tmp_path / "scan", ".png", 8, (1, 2, 5, 6))
+    options = ColorizeOptions(fps=Fraction(25))
+    result = colorize_sequence(source, tmp_path / "film.mp4", options, colorizer=flat)
+    assert result.damaged
+    assert "2 frames are missing: 3, 4" in result.warnings
+    assert read_film(result.target).times == [Fraction(n, 25) for n in (0, 1, 4, 5)]
+    colorize_sequence(source, tmp_path / "out/%d.png", options, colorizer=flat)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "1.png", "2.png", "5.png", "6.png"]  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", [1, 3, 4])
+def test_a_frame_that_cannot_be_read_is_named(bad: int, flat: Colorizer, tmp_path: Path) -> None:
+    source = scan(tmp_path / "scan", ".dpx", 10, (1, 2, 3, 4))
+    lost = tmp_path / f"scan/scan_{bad:06d}.dpx"
+    lost.write_bytes(lost.read_bytes()[:3000])
+    result = colorize_sequence(source, tmp_path / "film.mkv", ARCHIVE, colorizer=flat)
+    assert result.damaged
+    assert any(w.startswith(f"{lost.name} cannot be read (") for w in result.warnings)
+    kept = [n for n in (1, 2, 3, 4) if n != bad]
+    assert np.array_equal(read_film(result.target).luma, [codes(10, n) for n in kept])
+    frames = colorize_sequence(source, tmp_path / "out_%d.dpx", colorizer=flat)
+    assert frames.num_frames == 3
+    assert not (tmp_path / f"out_{bad}.dpx").exists()
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_half_a_frame_is_better_than_none(suffix: str, flat: Colorizer, tmp_path: Path) -> None:
+    """FFmpeg's JPEG decoder would not even say that half of it is missing."""
+    source = scan(tmp_path / "scan", suffix, 8)
+    half = tmp_path / f"scan/scan_000008{suffix}"
+    half.write_bytes(half.read_bytes()[: half.stat().st_size // 2])
+    for target in ("film.mp4", f"out_%d{suffix}"):
+        result = colorize_sequence(source, tmp_path / target, colorizer=flat)
+        assert result.num_frames == 3
+        assert result.damaged
+        assert any(w.startswith(f"{half.name}: the file") for w in result.warnings)
+
+
+def test_frames_of_another_size_end_it(flat: Colorizer, tmp_path: Path) -> None:
+    source = scan(tmp_path / "scan", ".png", 8)
+    put(tmp_path / "scan/scan_000009.png", codes(8, size=(10, 20)), 8)
+    with pytest.raises(InputError, match=r"scan_000009\.png: is 20x10 with 8 bits"):
+        colorize_sequence(source, tmp_path / "film.mp4", colorizer=flat)
+    assert [p.name for p in tmp_path.iterdir()] == ["scan"]
+
+
+def test_sources_are_never_written_over(flat: Colorizer, tmp_path: Path) -> None:
+    source = scan(tmp_path / "scan", ".png", 8)
+    before = {p: p.read_bytes() for p in source.parent.iterdir()}
+    forced = ColorizeOptions(force=True)
+    with pytest.raises(UsageError, match="is the source itself"):
+        colorize_sequence(source, source, forced, colorizer=flat)
+    alias = tmp_path / "alias"
+    alias.symlink_to(source.parent)
+    with pytest.raises(UsageError, match="is the source itself"):
+        colorize_sequence(source, alias / source.name, forced, colorizer=flat)
+    beside = source.with_name("color_%06d.png")
+    colorize_sequence(source, beside, colorizer=flat)
+    with pytest.raises(UsageError, match=r"color_000007\.png: exists already"):
+        colorize_sequence(source, beside, colorizer=flat)
+    colorize_sequence(source, beside, forced, colorizer=flat)
+    assert {p: p.read_bytes() for p in before} == before
+
+
+def test_a_part_keeps_its_numbers(flat: Colorizer, tmp_path: Path) -> None:
+    source = scan(tmp_path / "scan", ".png", 8, tuple(range(100, 112)))
+    part = ColorizeOptions(fps=Fraction(4), start=Fraction(1), end=Fraction(2))
+    film = colorize_sequence(source, tmp_path / "part.mp4", part, colorizer=flat)
+    assert read_film(film.target).times == [Fraction(n, 4) for n in range(4)]
+    colorize_sequence(source, tmp_path / "out/%d.png", part, colorizer=flat)
+    names = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert names == [f"{n}.png" for n in range(104, 108)]
+    assert np.array_equal(read_still(tmp_path / "out/105.png").luma, codes(8, 105))
+
+
+@pytest.mark.parametrize("suffix", [".dpx", ".png"])
+def test_mark_changes_luma_where_it_stands(suffix: str, flat: Colorizer, tmp_path: Path) -> None:
+    bits = 10 if suffix == ".dpx" else 8
+    source = scan(tmp_path / "scan", suffix, bits)
+    marked = ColorizeOptions(mark=True)
+    colorize_sequence(source, tmp_path / f"out_%d{suffix}", marked, colorizer=flat)
+    changed = read_still(tmp_path / f"out_7{suffix}").luma != codes(bits, 7)
+    fields = mark_fields(WIDTH, HEIGHT)
+    assert fields
+    for rows, columns, _ in fields:
+        assert changed[rows, columns].mean() > 0.5
+        changed[rows, columns] = False
+    assert not changed.any()
+
+
+def test_confidence_comes_beside(flat: Colorizer, tmp_path: Path) -> None:
+    source = scan(tmp_path / "scan", ".png", 8)
+    sure = tmp_path / "sure.mkv"
+    options = ColorizeOptions(confidence=sure, fps=Fraction(24))
+    colorize_sequence(source, tmp_path / "out_%d.png", options, colorizer=flat)
+    film = read_film(sure)
+    assert len(film.frames) == 3
+    assert np.abs(film.luma.astype(int) - 126).max() <= 2  # half-sure, in limited range
+
+
+def test_film_into_frames(flat: Colorizer, clip: ClipMaker, tmp_path: Path) -> None:
+    inputs = ("-f", "lavfi", "-t", "0.5", "-i", "sine")
+    source = clip("mkv", "ffv1", "yuv420p10le", "-c:a", "aac", inputs=inputs)
+    result = colorize_film(source, tmp_path / "out_%03d.png", colorizer=flat)
+    assert result.warnings == ("single pictures hold no sound, subtitles or chapters",)
+    luma = read_film(source).luma.astype(np.float64)
+    assert len(list(tmp_path.iterdir())) == len(luma) == 12
+    for n, plane in enumerate(luma, start=1):
+        wanted = np.rint(np.clip((plane - 64) / 876, 0, 1) * 1023)
+        pixels = cv2.imread(str(tmp_path / f"out_{n:03d}.png"), cv2.IMREAD_UNCHANGED)
+        assert pixels.dtype == np.uint16
+        found = pixels @ [0.114, 0.587, 0.299] * (1023 / 65535)  # what so small a film's luma is
+        assert np.abs(found - wanted).max() < 0.02
+
+
+def test_what_a_scans_header_says_reaches_the_film(flat: Colorizer, tmp_path: Path) -> None:
+    header = bytearray(dpx_bytes(rgb(codes(10)), None, 10))
+    struct.pack_into("<II", header, 1628, 2, 1)
+    struct.pack_into("<I", header, 1920, 0x01020304)
+    for n in (1, 2):
+        (tmp_path / f"a_{n}.dpx").write_bytes(header)
+    options = ColorizeOptions(fps=Fraction(24), purpose="editing")
+    colorize_sequence(tmp_path / "a_%d.dpx", tmp_path / "a.mov", options, colorizer=flat)
+    shape = read_film(tmp_path / "a.mov").shape
+    assert shape["sar"] == 2
+    assert shape["timecode"] == "01:02:03:04"
+
+
+def test_openexr_says_how_it_was_made(flat: Colorizer, tmp_path: Path) -> None:
+    said = (
+        (b"owner", b"string", b"the archive"),
+        (b"comments", b"string", b"reel 7"),
+        (b"pixelAspectRatio", b"float", struct.pack("<f", 2)),
+    )
+    for n in (1, 2):
+        (tmp_path / f"a_{n}.exr").write_bytes(exr_bytes(rgb(codes(16, n)), None, said))
+    result = colorize_sequence(tmp_path / "a_%d.exr", tmp_path / "c_%d.exr", colorizer=flat)
+    assert not result.warnings
+    colored = read_still(tmp_path / "c_2.exr")
+    kept = {name: value for name, _, value in colored.metadata.exr_attributes}
+    assert kept[b"owner"] == b"the archive"
+    assert kept[b"comments"].decode() == f"reel 7\n{result.provenance.sentence}"
+    assert colored.pixel_aspect == 2
+    assert read_still_recipe(colored.path) == result.provenance.recipe
+    theirs = cv2_exr(colored.path)
+    if theirs is not None:  # another reader finds the blocks where the table says they are
+        mine = srgb_decode(colored.luma)
+        assert np.abs(theirs @ [0.2126, 0.7152, 0.0722] - mine).max() < 0.3
+
+
+def cv2_exr(path: Path) -> Codes | None:
+    """R, G, B by OpenEXR itself, where OpenCV may use it."""
+    try:
+        pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+    return None if pixels is None else pixels[..., ::-1]
+
+
+def test_two_files_of_one_number_are_refused(flat: Colorizer, tmp_path: Path) -> None:
+    put(tmp_path / "a_1.png", codes(8), 8)
+    put(tmp_path / "a_001.png", codes(8), 8)
+    with pytest.raises(InputError, match="has the same frame number as"):
+        colorize_sequence(tmp_path / "a_%d.png", tmp_path / "a.mp4", colorizer=flat)
+
+
+def test_all_frames_unreadable(flat: Colorizer, tmp_path: Path) -> None:
+    for n in (1, 2):
+        (tmp_path / f"a_{n}.png").write_bytes(b"?")
+    with pytest.raises(VidcolorError, match=r"a_1\.png: not a picture"):
+        colorize_sequence(tmp_path / "a_%d.png", tmp_path / "a.mp4", colorizer=flat)
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("scan/reel_%06d.dpx", "scan/reel.color.mp4"),
+        ("scan/%06d.dpx", "scan/scan.color.mp4"),
+        ("scan", "scan.color.mp4"),
+    ],
+)
+def test_default_names(source: str, name: str) -> None:
+    assert default_target(Path(source), ColorizeOptions()) == Path(name)
+
+
+def test_default_names_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "reel").mkdir()
+    monkeypatch.chdir(tmp_path / "reel")
+    assert default_target(Path("%d.png"), ColorizeOptions()) == Path("reel.color.mp4")
+    assert default_target(Path(), ColorizeOptions()) == Path("../reel.color.mp4")
+
+
+def test_progress_is_told_for_every_frame(flat: Colorizer, tmp_path: Path) -> None:
+    source = scan(tmp_path / "scan", ".png", 8)
+    seen: list[tuple[str, int, int | None]] = []
+    note: Callable[[Any], None] = lambda s: seen.append((s.stage, s.done, s.total))  # noqa: E731
+    colorize_sequence(source, tmp_path / "a.mp4", ARCHIVE, colorizer=flat, progress=note)
+    assert seen == [(stage, n, 3) for stage in ("look", "color", "join") for n in (1, 2, 3)]

@@ -1,0 +1,1 @@
+"""Clips, photographs and command runs that the tests share."""

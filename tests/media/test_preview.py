@@ -1,0 +1,116 @@
+"""What people see: colors, size and orientation as the source means them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.helpers.tiny_films import codes_of, flat_frame, grays, make_film, reds
+from vidcolor.color.ycbcr import MATRICES, Coding
+from vidcolor.errors import InputError
+from vidcolor.media.frames import pixel_layout, plane_array
+from vidcolor.media.preview import FilmView, frame_of_rgb, frame_rgb
+from vidcolor.media.preview_still import picture_rgb
+
+COLORS = [(200, 60, 50), (40, 180, 90), (50, 70, 210), (128, 128, 128), (235, 220, 40)]
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    path = tmp_path_factory.mktemp("view") / "film.mp4"
+    return FilmView(make_film(path, grays(2))).video
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le", "yuv444p12le"])
+@pytest.mark.parametrize("name", ["bt709", "smpte170m", "bt2020nc"])
+@pytest.mark.parametrize("full", [False, True])
+def test_known_colors_come_out_of_every_matrix_and_range(video, pix_fmt, name, full):
+    matrix, layout = MATRICES[name], pixel_layout(pix_fmt)
+    coding = Coding(layout.bits, full)
+    video = replace(video, matrix=matrix, coding=coding, layout=layout)
+    for color in COLORS:
+        frame = flat_frame(color, (64, 48), pix_fmt, matrix, coding)
+        for size in ((64, 48), (30, 22), (100, 80)):
+            seen = frame_rgb(frame, video, size)
+            assert seen.shape == (size[1], size[0], 3) and seen.dtype == np.uint8
+            assert np.abs(seen[4:-4, 4:-4].astype(int) - color).max() <= 2
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("pix_fmt", ["gray", "gray10le"])
+def test_gray_respects_its_range(video, pix_fmt, full):
+    layout = pixel_layout(pix_fmt)
+    coding = Coding(layout.bits, full)
+    video = replace(video, coding=coding, layout=layout)
+    frame = flat_frame((90, 90, 90), (64, 48), pix_fmt, MATRICES["bt709"], coding)
+    assert np.abs(frame_rgb(frame, video, (32, 24)).astype(int) - 90).max() <= 1
+
+
+def test_colors_survive_the_way_back_into_a_film():
+    for matrix in (MATRICES["bt709"], MATRICES["smpte170m"]):
+        for color in COLORS:
+            rgb = np.empty((48, 64, 3), np.uint8)
+            rgb[:] = color
+            frame = frame_of_rgb(rgb, "yuv420p", matrix)
+            wanted = codes_of(color, matrix, Coding(8, full_range=False))
+            for plane, code in zip(frame.planes, wanted, strict=True):
+                assert np.abs(plane_array(plane, 8).astype(int) - code).max() <= 1
+
+
+def test_size_is_the_displayed_one(tmp_path):
+    wide = FilmView(make_film(tmp_path / "w.mp4", grays(2), sar=Fraction(4, 3)))
+    assert wide.size == (85, 48)
+    turned = FilmView(make_film(tmp_path / "t.mp4", grays(2), sar=Fraction(4, 3), rotation=90))
+    assert turned.size == (48, 85)
+    assert turned.at(Fraction(0)).rgb(turned.size).shape == (85, 48, 3)
+
+
+def test_rotation_brings_the_right_edge_up(video):
+    frame = flat_frame((20, 20, 20), (64, 48), "yuv444p", MATRICES["bt709"], Coding(8, False))
+    plane_array(frame.planes[0], 8)[:, 48:] = 230
+    turned = replace(video, rotation_degrees=90, display_matrix=None)
+    seen = frame_rgb(frame, turned, (48, 64))
+    assert seen[:10].min() > 200 and seen[30:].max() < 60
+
+
+def test_the_frame_at_a_moment_is_the_one_on_the_screen(tmp_path):
+    film = FilmView(make_film(tmp_path / "vfr.mp4", reds(4), stamps=[0, 1000, 7000, 8000]))
+    for asked, number in ((0, 0), (999, 0), (1000, 1), (6900, 1), (7000, 2), (8500, 3), (9999, 3)):
+        if abs(asked - 999) < 2:  # within the slack of Matroska's clock
+            number = 1
+        red = film.at(Fraction(asked, 24000)).rgb((16, 16))[8, 8, 0]
+        assert abs(int(red) - (100 + 8 * number)) <= 2, asked
+
+
+def test_length_is_measured_where_the_file_does_not_state_it(tmp_path, monkeypatch):
+    film = FilmView(make_film(tmp_path / "film.mp4", grays(5), origin=12000))
+    film.video = replace(film.video, duration_s=None)
+    assert film.duration_s == Fraction(5000, 24000)
+    assert next(film.frames()).time_s == 0
+
+
+def test_pictures_are_upright_opaque_and_eight_bit(tmp_path):
+    turned = Image.new("RGB", (30, 20), (10, 20, 30))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned.save(tmp_path / "turned.png", exif=exif)
+    assert picture_rgb(tmp_path / "turned.png").shape == (30, 20, 3)
+    Image.fromarray(np.full((8, 9), 200 * 257, np.uint16)).save(tmp_path / "deep.png")
+    assert np.all(picture_rgb(tmp_path / "deep.png") == 200)
+    Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(tmp_path / "clear.png")
+    assert np.all(picture_rgb(tmp_path / "clear.png") == 255)
+    Image.new("P", (8, 8)).save(tmp_path / "palette.png")
+    assert picture_rgb(tmp_path / "palette.png").shape == (8, 8, 3)
+
+
+def test_unreadable_pictures_are_said_in_one_line(tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n but no more")
+    for path in (broken, tmp_path / "missing.png", tmp_path):
+        with pytest.raises(InputError) as error:
+            picture_rgb(path)
+        assert str(path) in str(error.value) and "\n" not in str(error.value)

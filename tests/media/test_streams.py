@@ -1,0 +1,295 @@
+"""Invariant 3: what goes along with the picture is copied, converted, or named as lost."""
+
+from __future__ import annotations
+
+import hashlib
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.helpers.clips import ffmpeg
+
+TWO_TONES = (
+    *("-f", "lavfi", "-t", "1.668", "-i", "sine=440:r=48000"),
+    *("-f", "lavfi", "-t", "1.668", "-i", "sine=660:r=44100"),
+)
+TRACKS = (
+    *("-metadata:s:v:0", "language=ger"),
+    *("-metadata:s:a:0", "language=eng", "-metadata:s:a:0", "title=Original"),
+    *("-metadata:s:a:1", "language=fra", "-metadata:s:a:1", "title=Commentaire"),
+    *("-disposition:a:0", "default", "-disposition:a:1", "comment"),
+    *("-metadata:s:s:0", "language=deu", "-metadata:s:s:0", "title=Voll"),
+    *("-disposition:s:0", "forced"),
+)
+SRT = """1
+00:00:00,100 --> 00:00:00,600
+Hallo <i>Welt</i>
+
+2
+00:00:00,700 --> 00:00:00,900
+zwei
+Zeilen
+
+3
+00:00:01,000 --> 00:00:01,400
+Ende
+"""
+ASS = """[Script Info]
+ScriptType: v4.00+
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, \
+Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, \
+Shadow, Alignment, MarginL, MarginR, MarginV, Encoding
+Style: Default,Serif,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,0
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+Dialogue: 0,0:00:00.10,0:00:00.60,Default,,0,0,0,,{\\i1}Hallo{\\i0} Welt
+Dialogue: 0,0:00:00.70,0:00:00.90,Default,,0,0,0,,zwei\\NZeilen
+"""
+TAGS = """;FFMETADATA1
+title=Film
+artist=Nobody
+comment=seen at the pier
+date=1931
+genre=Drama
+copyright=PD
+creation_time=2003-04-05T06:07:08.000000Z
+[CHAPTER]
+TIMEBASE=1/1000
+START=0
+END=500
+title=Eins
+[CHAPTER]
+TIMEBASE=1/1000
+START=500
+END=1000
+title=Zwei ä
+[CHAPTER]
+TIMEBASE=1/1000
+START=1000
+END=1668
+title=Drei
+"""
+SUBTITLE_TIMES = [0.1, 0.7, 1.0]
+
+
+@pytest.fixture(scope="session")
+def extras(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Subtitles, tags, a picture and what passes for a font, as files."""
+    directory = tmp_path_factory.mktemp("extras")
+    files = {"srt": SRT, "ass": ASS, "txt": TAGS}
+    for suffix, text in files.items():
+        (directory / f"x.{suffix}").write_text(text)
+    ffmpeg("-f", "lavfi", "-i", "color=red:s=32x32", "-frames:v", "1", str(directory / "x.png"))
+    (directory / "x.ttf").write_bytes(bytes(range(256)) * 20)
+    return {p.suffix[1:]: p for p in directory.iterdir()}
+
+
+@pytest.fixture(scope="session")
+def rich(clip, extras):
+    """Two sounds, two subtitles, chapters, tags; an attachment in Matroska, time code elsewhere."""
+
+    def make(suffix: str, vf: str = "null") -> Path:
+        inputs = (*TWO_TONES, "-i", str(extras["srt"]), "-i", str(extras["ass"]),
+                  "-i", str(extras["txt"]))  # fmt: skip
+        maps = [word for n in range(5) for word in ("-map", str(n))]
+        maps += ["-map_metadata", "5", "-map_chapters", "5", *TRACKS]
+        if suffix == "mkv":
+            own = ("-c:a", "flac", "-c:s", "copy", "-attach", str(extras["ttf"]),
+                   "-metadata:s:t:0", "mimetype=application/x-truetype-font",
+                   "-metadata:s:t:0", "filename=Pier.ttf")  # fmt: skip
+        else:
+            own = ("-c:a", "aac", "-c:s", "mov_text", "-timecode", "01:00:00:00")
+        return clip(suffix, "libx264", "yuv420p", *maps, *own, inputs=inputs, frames=40, vf=vf)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        ("mkv", {}),
+        ("mp4", {}),
+        ("mov", {}),
+        ("mkv", {"purpose": "archive"}),  # its pixel aspect is added by a second copy
+    ],
+)
+def test_everything_is_copied_into_the_same_container(rich, colored, suffix, options):
+    film = colored(rich(suffix, vf="setsar=16/15"), suffix, **options)
+    film.expect_same_times()
+    for kind in ("audio", "subtitle", "attachment"):
+        film.expect_same_streams(kind)
+    assert len(film.after.of("data")) == len(film.before.of("data"))
+    assert film.after.chapters == film.before.chapters
+    assert film.after.shape["language"] == "ger"
+    assert film.after.shape["timecode"] == film.before.shape["timecode"]
+    assert [c.disposition for c in film.after.company] == [
+        c.disposition for c in film.before.company
+    ]
+    expect_same_tags(film)
+    assert not [w for w in film.result.warnings if "not kept" in w]
+
+
+def expect_same_tags(film):
+    ours = {"encoder", "comment", "major_brand", "minor_version", "compatible_brands"}
+    for name, value in film.before.tags.items():
+        if name not in ours:
+            assert film.after.tags.get(name) == value, name
+    assert film.after.tags["comment"].startswith("seen at the pier\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "suffix", "codec"),
+    [
+        ("mkv", "mp4", "mov_text"),
+        ("mkv", "mov", "mov_text"),
+        ("mp4", "mkv", "subrip"),
+        ("mov", "mkv", "subrip"),
+        ("mkv", "webm", "webvtt"),
+        ("mp4", "webm", "webvtt"),
+    ],
+)
+def test_text_subtitles_are_converted_in_step(rich, colored, tmp_path, source, suffix, codec):
+    film = colored(rich(source), suffix)
+    first, second = film.after.of("subtitle")
+    assert (first.codec, second.codec) == (codec, codec)
+    assert first.title == "Voll"
+    spelled = {"mov": "ger"}.get(suffix, "deu")  # QuickTime's own spelling of German
+    assert first.language == (None if source == "mov" else spelled), (
+        "ffmpeg's MOV lost it before us"
+    )
+    assert spoken(film.path, 0) == SUBTITLE_TIMES
+    assert spoken(film.path, 1) == SUBTITLE_TIMES[:2]
+    notes = [f.note for f in film.result.plan.company if f.stream.kind == "subtitle"]
+    assert all("converted" in note and codec in note for note in notes)
+    assert [p.name for p in tmp_path.iterdir()] == [film.path.name], "no temporary file is left"
+
+
+def spoken(path, number):
+    """When the lines of a subtitle stream begin, in seconds; MP4 fills the gaps with nothing."""
+    with av.open(str(path)) as container:
+        stream = container.streams.subtitles[number]
+        return [round(float(p.pts * p.time_base), 3) for p in container.demux(stream) if p.size > 2]
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_a_trim_moves_chapters_and_subtitles(rich, colored, suffix):
+    """One line reaches over the cut: it is shown for the rest of its time."""
+    film = colored(rich("mkv"), suffix, start=Fraction(1, 2), end=Fraction(12, 10))
+    assert spoken(film.path, 0) == [0.0, 0.2, 0.5]
+    assert [(round(a, 3), round(b, 3), t) for a, b, t in film.after.chapters] == [
+        (0.0, 0.5, "Zwei ä"),
+        (0.5, 0.7, "Drei"),
+    ]
+
+
+def test_what_cannot_be_held_is_named_before_work_starts(rich, colored):
+    warnings = colored(rich("mkv"), "mov").result.warnings
+    assert any("audio stream 1" in w and "flac" in w for w in warnings)
+    assert any("attachment stream 5" in w for w in warnings)
+    warnings = colored(rich("mkv"), "mxf", encoder="mpeg2video").result.warnings
+    assert any("chapters" in w for w in warnings)
+    assert any("tags" in w and "title" in w for w in warnings)
+    warnings = colored(rich("mp4"), "webm").result.warnings
+    assert any("aac" in w for w in warnings)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov", "webm"])
+@pytest.mark.parametrize("source", ["mp4", "mkv"])
+def test_cover_art(clip, colored, extras, source, suffix):
+    if source == "mp4":
+        made = clip("mp4", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:v:1", "copy",
+                    "-disposition:v:1", "attached_pic",
+                    inputs=("-i", str(extras["png"])))  # fmt: skip
+    else:
+        made = clip("mkv", "libx264", "yuv420p", "-attach", str(extras["png"]),
+                    "-metadata:s:t:0", "mimetype=image/png",
+                    "-metadata:s:t:0", "filename=cover.png")  # fmt: skip
+    film = colored(made, suffix)
+    film.expect_same_times(0.0005)
+    picture = hashlib.sha256(extras["png"].read_bytes()).hexdigest()[:16]
+    covers = [c for c in film.after.of("video") if c.disposition & 1024]
+    if suffix in ("mp4", "mkv"):
+        assert [sha for c in covers for _, sha in c.packets] == [picture]
+    else:
+        assert not covers
+        assert any("cover art" in w for w in film.result.warnings)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "mov", "mxf"])
+@pytest.mark.parametrize("source", ["mov", "mxf"])
+def test_time_code(clip, colored, source, suffix):
+    rate = Fraction(30000, 1001)
+    codec, code = ("prores_ks", "00:59:58;12") if source == "mov" else ("mpeg2video", "10:00:00;02")
+    made = clip(source, codec, "yuv422p10le" if source == "mov" else "yuv422p", "-timecode", code,
+                rate=rate, frames=24)  # fmt: skip
+    film = colored(made, suffix, purpose="editing")
+    found = film.after.shape["timecode"] or film.after.tags.get("timecode")
+    assert found == code
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "sound"),
+    [
+        ("avi", "mpeg4", "libmp3lame"),
+        ("avi", "utvideo", "pcm_s16le"),
+        ("avi", "mpeg4", "adpcm_ms"),
+        ("mpg", "mpeg2video", "mp2"),
+        ("vob", "mpeg2video", "ac3"),
+        ("webm", "libvpx-vp9", "libvorbis"),
+        ("ogv", "libtheora", "libvorbis"),
+        ("wmv", "wmv2", "wmav2"),
+        ("flv", "flv", "aac"),
+        ("mov", "prores_ks", "pcm_s24be"),
+        ("mkv", "libx264", "libopus"),
+    ],
+)
+def test_old_sound_goes_into_matroska(clip, colored, suffix, codec, sound):
+    """Also what PyAV refuses to put there (WMA, ADPCM) although the format holds it."""
+    pix_fmt = "yuv422p10le" if codec == "prores_ks" else "yuv420p"
+    made = clip(suffix, codec, pix_fmt, "-map", "0", "-map", "1", "-c:a", sound,
+                inputs=TWO_TONES[:6], frames=40, rate=Fraction(25))  # fmt: skip
+    film = colored(made, "mkv", purpose="archive")
+    film.expect_same_times(0.0005)
+    film.expect_same_streams("audio", 0.001)
+
+
+def test_wma_is_cut_with_the_film(clip, colored):
+    made = clip("wmv", "wmv2", "yuv420p", "-map", "0", "-map", "1", "-c:a", "wmav2",
+                inputs=TWO_TONES[:6], frames=40, rate=Fraction(25))  # fmt: skip
+    film = colored(made, "mkv", start=Fraction(1, 2), end=Fraction(1))
+    sound = [float(t) for t, _ in film.after.of("audio")[0].packets]
+    first = float(film.after.times[0])
+    assert sound and sound[0] == pytest.approx(first, abs=0.06)
+    assert sound[-1] < first + 0.55
+
+
+def test_sound_off_the_picture_is_left_out_of_mxf(clip, colored):
+    """MXF cannot say that sound begins later, and sound out of step is worse than none."""
+    inputs = ("-itsoffset", "0.25", *TWO_TONES[:6])
+    made = clip("mov", "prores_ks", "yuv422p10le", "-map", "0", "-map", "1", "-c:a", "pcm_s16le",
+                inputs=inputs, frames=30, rate=Fraction(25))  # fmt: skip
+    film = colored(made, "mxf", encoder="prores_ks")
+    assert not film.after.of("audio")
+    assert any("0.25 s from the picture" in w for w in film.result.warnings)
+
+
+def test_sound_behind_damage_is_still_copied(clip, colored, tmp_path):
+    made = clip("mpg", "mpeg2video", "yuv420p", "-map", "0", "-map", "1", "-c:a", "mp2",
+                inputs=TWO_TONES[:6], frames=40, rate=Fraction(25))  # fmt: skip
+    data = bytearray(made.read_bytes())
+    middle = len(data) // 2
+    for n in range(middle, middle + 5000, 5):
+        data[n] ^= 0xFF
+    damaged = tmp_path / "damaged.mpg"
+    damaged.write_bytes(data)
+    film = colored(damaged, "mkv")
+    assert film.result.damaged
+    whole = [float(t) for t, _ in film.before.of("audio")[0].packets]
+    kept = [float(t) for t, _ in film.after.of("audio")[0].packets]
+    assert len(kept) == len(whole)
+    assert kept == sorted(kept)

@@ -1,0 +1,93 @@
+"""Nothing unfinished under a final name; nothing of the user's destroyed."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from vidcolor.errors import OutputError, UsageError
+from vidcolor.fileio import check_target, published
+
+
+def test_result_appears_only_when_complete(tmp_path: Path) -> None:
+    target = tmp_path / "film.mp4"
+    with published(target) as partial:
+        partial.write_bytes(b"half")
+        assert not target.exists()
+        assert partial.parent == tmp_path
+    assert target.read_bytes() == b"half"
+    assert [p.name for p in tmp_path.iterdir()] == ["film.mp4"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, MemoryError])
+def test_earlier_result_survives_a_failure(tmp_path: Path, error: type[BaseException]) -> None:
+    target = tmp_path / "film.mp4"
+    target.write_bytes(b"earlier")
+    with pytest.raises(error), published(target) as partial:
+        partial.write_bytes(b"half")
+        raise error
+    assert target.read_bytes() == b"earlier"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_full_disk_is_said_in_one_line(tmp_path: Path) -> None:
+    said = pytest.raises(OutputError, match=r"film\.mp4: the disk is full")
+    with said, published(tmp_path / "film.mp4") as partial:
+        partial.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert not list(tmp_path.iterdir())
+
+
+def test_leftovers_of_the_dead_are_cleared(tmp_path: Path) -> None:
+    stale = tmp_path / ".film.mp4.vidcolor999999999.partial"
+    alive = tmp_path / ".film.mp4.vidcolor1.partial"
+    others = tmp_path / ".film.mp4.999999999.partial"  # some other program's
+    for path in (stale, alive, others):
+        path.touch()
+    with published(tmp_path / "film.mp4") as partial:
+        partial.touch()
+    assert not stale.exists()
+    assert alive.exists()
+    assert others.exists()
+
+
+def test_what_others_made_meanwhile_stays(tmp_path: Path) -> None:
+    target = tmp_path / "film.mp4"
+    with pytest.raises(OutputError, match="meanwhile"), published(target, force=False) as partial:
+        partial.write_bytes(b"ours")
+        target.write_bytes(b"precious")
+    assert target.read_bytes() == b"precious"
+    assert len(list(tmp_path.iterdir())) == 1
+    with published(tmp_path / "other.mp4", force=False) as partial:
+        partial.write_bytes(b"ours")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["film.mp4", "other.mp4"]
+
+
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to", None])
+def test_source_is_never_the_target(tmp_path: Path, link: str | None) -> None:
+    source = tmp_path / "film.mp4"
+    source.write_bytes(b"source")
+    target = source
+    if link:
+        target = tmp_path / "alias.mp4"
+        getattr(target, link)(source)
+    with pytest.raises(UsageError, match="is the source itself"):
+        check_target(target, [source], force=True)
+
+
+def test_existing_target_needs_force(tmp_path: Path) -> None:
+    target = tmp_path / "film.mp4"
+    target.touch()
+    with pytest.raises(UsageError, match="--force"):
+        check_target(target, [], force=False)
+    check_target(target, [], force=True)
+    with pytest.raises(UsageError, match="is a directory"):
+        check_target(tmp_path, [], force=True)
+
+
+def test_names_of_any_length_and_alphabet(tmp_path: Path) -> None:
+    for name in ("ü" * 120 + ".mp4", "x" * 251 + ".mp4", "b\udcff.mp4"):
+        with published(tmp_path / name) as partial:
+            partial.touch()
+        assert (tmp_path / name).exists()
+    assert len(list(tmp_path.iterdir())) == 3

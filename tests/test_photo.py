@@ -1,0 +1,253 @@
+"""Photographs: everything that a file says comes out again, in color."""
+
+from __future__ import annotations
+
+import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from vidcolor import ColorizeOptions, Colorizer, VidcolorError, colorize_photo
+from vidcolor.colorizer import Geometry
+from vidcolor.errors import InputError, UsageError
+from vidcolor.media.stills import read_still, read_still_recipe
+from vidcolor.photo import default_target, predict_still
+from vidcolor.watermark import mark_fields
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+WIDTH, HEIGHT = 60, 40
+DESCRIPTION, ORIENTATION, ARTIST, COPYRIGHT = 270, 274, 315, 33432
+
+
+def grain(bits: int = 8, size: tuple[int, int] = (HEIGHT, WIDTH)) -> NDArray[Any]:
+    kind = np.uint8 if bits == 8 else np.uint16
+    return np.random.default_rng(bits).integers(0, 1 << bits, size, kind)
+
+
+def described(path: Path) -> Path:
+    """A gray picture with EXIF, profile and resolution."""
+    image, exif = Image.fromarray(grain()), Image.Exif()
+    exif[DESCRIPTION], exif[ARTIST], exif[COPYRIGHT] = "the mill", "A. Nobody", "public domain"
+    exif[ORIENTATION] = 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image.convert("RGB").save(path, exif=exif.tobytes(), icc_profile=profile, dpi=(300, 300))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+def test_what_the_file_says_stays(suffix: str, flat: Colorizer, tmp_path: Path) -> None:
+    source = described(tmp_path / f"p{suffix}")
+    result = colorize_photo(source, colorizer=flat)
+    assert result.target == tmp_path / f"p.color{suffix}"
+    with Image.open(source) as before, Image.open(result.target) as after:
+        assert after.size == before.size
+        assert after.mode == "RGB"
+        exif = after.getexif()
+        assert exif[DESCRIPTION] == "the mill"
+        assert exif[ARTIST] == "A. Nobody"
+        assert exif[COPYRIGHT] == "public domain"
+        assert exif[ORIENTATION] == 6
+        assert after.info["icc_profile"] == before.info["icc_profile"]
+        if suffix != ".webp":
+            assert after.info["dpi"] == pytest.approx((300, 300), abs=0.01)
+    assert read_still_recipe(result.target) == result.provenance.recipe
+    assert not result.warnings
+    assert not result.damaged
+
+
+@pytest.mark.parametrize(("suffix", "bits"), [(".png", 8), (".png", 16), (".tif", 8), (".tif", 16)])
+def test_depth_and_luma_stay(suffix: str, bits: int, flat: Colorizer, tmp_path: Path) -> None:
+    source = tmp_path / f"p{suffix}"
+    cv2.imwrite(str(source), grain(bits))
+    result = colorize_photo(source, colorizer=flat)
+    colored = read_still(result.target)
+    assert colored.bits == bits
+    assert colored.tint != "gray"
+    assert np.array_equal(colored.luma, grain(bits))
+
+
+class Watching(Colorizer):
+    """Notes how the picture stands that the generator sees."""
+
+    def __init__(self, flat: Colorizer) -> None:
+        self.__dict__.update(flat.__dict__)
+        self._flat, self.seen = flat, np.zeros(0)
+
+    def predict(
+        self,
+        proxies: Any,
+        geometry: Geometry,
+        vividness: float | None = None,
+        hints: Any = None,
+    ) -> Any:
+        self.seen = proxies[0]
+        return self._flat.predict(proxies, geometry, vividness)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_the_generator_sees_it_upright(orientation: int, flat: Colorizer, tmp_path: Path) -> None:
+    upright = np.zeros((64, 64), np.uint8)
+    upright[:16] = 255  # the sky
+    turns = {1: 0, 3: 2, 6: 1, 8: 3}[orientation]  # how the camera was held
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    Image.fromarray(np.rot90(upright, turns)).save(tmp_path / "p.png", exif=exif.tobytes())
+    watching = Watching(flat)
+    predict_still(watching, read_still(tmp_path / "p.png"))
+    rows = watching.seen.mean(axis=1)
+    assert rows[0] > 0.9
+    assert rows[-1] < 0.1
+
+
+@pytest.mark.parametrize(("channel", "index"), [("red", 0), ("green", 1), ("blue", 2)])
+def test_the_cleanest_channel(channel: Any, index: int, flat: Colorizer, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "p.png")
+    options = ColorizeOptions(gray_from=channel)
+    result = colorize_photo(tmp_path / "p.png", None, options, colorizer=flat)
+    assert np.array_equal(read_still(result.target).luma, pixels[..., index])
+
+
+def test_color_is_noticed_and_sepia_is_not_called_color(flat: Colorizer, tmp_path: Path) -> None:
+    ramp = np.linspace(0.2, 0.8, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH, 1)
+    sepia = (255 * ramp * [1.0, 0.8, 0.6]).astype(np.uint8)
+    rainbow = np.random.default_rng(4).integers(0, 256, (4, 6, 3), np.uint8).repeat(10, 0)
+    for name, pixels in (("sepia", sepia), ("rainbow", rainbow.repeat(10, 1))):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    assert colorize_photo(tmp_path / "sepia.png", colorizer=flat).warnings == ()
+    (said,) = colorize_photo(tmp_path / "rainbow.png", colorizer=flat).warnings
+    assert said == "the source is in color already; its own color is replaced"
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_photo_that_is_cut_off(suffix: str, flat: Colorizer, tmp_path: Path) -> None:
+    source = tmp_path / f"p{suffix}"
+    cv2.imwrite(str(source), grain(8, (400, 300)))
+    whole = read_still(source).luma
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    result = colorize_photo(source, colorizer=flat)
+    assert result.damaged
+    assert len(result.warnings) == 1
+    colored = read_still(result.target)
+    same = np.abs(colored.luma[:100].astype(int) - whole[:100]) <= 1
+    assert same.mean() > 0.99, "what was there is still there"
+
+
+def test_cmyk_is_taken_with_a_warning(flat: Colorizer, tmp_path: Path) -> None:
+    Image.fromarray(grain()).convert("CMYK").save(tmp_path / "p.jpg")
+    result = colorize_photo(tmp_path / "p.jpg", colorizer=flat)
+    assert "CMYK is converted" in result.warnings[0]
+    with Image.open(result.target) as image:
+        assert image.mode == "RGB"
+
+
+@pytest.mark.parametrize("kind", ["GIF", "ICO", "PPM"])
+def test_pictures_of_unknown_kinds_are_named(kind: str, flat: Colorizer, tmp_path: Path) -> None:
+    data = io.BytesIO()
+    Image.fromarray(grain()).save(data, kind)
+    (tmp_path / "p.jpg").write_bytes(data.getvalue())
+    with pytest.raises(InputError, match=r"p\.jpg: not a picture that can be read"):
+        colorize_photo(tmp_path / "p.jpg", colorizer=flat)
+    assert [p.name for p in tmp_path.iterdir()] == ["p.jpg"]
+
+
+def test_mark_changes_luma_where_it_stands(flat: Colorizer, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "p.png"), grain())
+    options = ColorizeOptions(mark=True)
+    result = colorize_photo(tmp_path / "p.png", None, options, colorizer=flat)
+    changed = read_still(result.target).luma != grain()
+    for rows, columns, _ in mark_fields(WIDTH, HEIGHT):
+        assert changed[rows, columns].mean() > 0.5
+        changed[rows, columns] = False
+    assert not changed.any()
+
+
+def test_confidence_comes_beside(flat: Colorizer, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "p.png"), grain())
+    options = ColorizeOptions(confidence=tmp_path / "sure.png")
+    colorize_photo(tmp_path / "p.png", None, options, colorizer=flat)
+    sure = cv2.imread(str(tmp_path / "sure.png"), cv2.IMREAD_UNCHANGED)
+    assert sure.shape == (HEIGHT, WIDTH)
+    assert set(np.unique(sure)) <= {127, 128}
+
+
+@pytest.mark.parametrize("name", ["p.png", "p.color.png", "there.png", "sure.mp4"])
+def test_confidence_that_cannot_be_written_stops_all(
+    name: str, flat: Colorizer, tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "p.png"), grain())
+    (tmp_path / "there.png").touch()
+    with pytest.raises(UsageError, match=name):
+        options = ColorizeOptions(confidence=tmp_path / name)
+        colorize_photo(tmp_path / "p.png", None, options, colorizer=flat)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["p.png", "there.png"]
+
+
+class OneAtATime(Watching):
+    """A generator that notices when two want it at once."""
+
+    def __init__(self, flat: Colorizer) -> None:
+        super().__init__(flat)
+        self.inside, self.crowded = threading.Lock(), False
+
+    def predict(
+        self,
+        proxies: Any,
+        geometry: Geometry,
+        vividness: float | None = None,
+        hints: Any = None,
+    ) -> Any:
+        if not self.inside.acquire(blocking=False):
+            self.crowded = True
+            return super().predict(proxies, geometry, vividness)
+        with_it = super().predict(proxies, geometry, vividness)
+        threading.Event().wait(0.02)
+        self.inside.release()
+        return with_it
+
+
+def test_photos_may_be_colored_side_by_side(flat: Colorizer, tmp_path: Path) -> None:
+    for n in range(8):
+        cv2.imwrite(str(tmp_path / f"{n}.png"), grain())
+    colorizer = OneAtATime(flat)
+
+    def color(n: int) -> bytes:
+        result = colorize_photo(tmp_path / f"{n}.png", colorizer=colorizer)
+        return result.target.read_bytes()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(color, range(8)))) == 1
+    assert not colorizer.crowded
+
+
+def test_any_failure_is_one_that_can_be_caught(flat: Colorizer, tmp_path: Path) -> None:
+    with pytest.raises(VidcolorError, match="no such file"):
+        colorize_photo(tmp_path / "none.jpg", colorizer=flat)
+    with pytest.raises(VidcolorError, match="folder"):
+        colorize_photo(tmp_path, tmp_path / "p.png", colorizer=flat)
+
+
+def test_default_names() -> None:
+    assert default_target(Path("a/b.JPG")) == Path("a/b.color.JPG")
+    assert default_target(Path("a/b.jpg"), Path("out")) == Path("out/b.jpg")
+    assert default_target(Path("a/b.bmp"), Path("out")) == Path("out/b.png"), "BMP says nothing"
+    assert default_target(Path("a/scan")) == Path("a/scan.color.png")
+
+
+def test_the_confidence_picture_is_upright(flat: Colorizer, tmp_path: Path) -> None:
+    source, confidence = described(tmp_path / "p.jpg"), tmp_path / "c.png"
+    colorize_photo(source, options=ColorizeOptions(confidence=confidence), colorizer=flat)
+    with Image.open(confidence) as picture:
+        assert picture.size == (HEIGHT, WIDTH)  # the source is turned by a quarter
+    for name, said in (("p.color.jpg", "is the result itself"), ("c.gif", "use one of .png")):
+        options = ColorizeOptions(confidence=tmp_path / name, force=True)
+        with pytest.raises(UsageError, match=said):
+            colorize_photo(source, options=options, colorizer=flat)

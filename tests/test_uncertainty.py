@@ -1,0 +1,88 @@
+"""Where a person's word would help: regions follow what is doubtful, visible and of a piece."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vidcolor.uncertainty import find_regions, need_of, to_grid
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SHAPE = (40, 60)
+
+
+def flat(value: float) -> NDArray[np.float32]:
+    return np.full(SHAPE, value, np.float32)
+
+
+def color(chroma: float = 40.0) -> NDArray[np.float32]:
+    return np.stack([flat(chroma), flat(0)])
+
+
+def test_a_doubtful_patch_is_found_and_described() -> None:
+    confidence, luma = flat(0.9), flat(0.5)
+    confidence[10:20, 30:50] = 0.1
+    luma[10:20, 30:50] = 0.7
+    need = need_of(confidence, color(), luma)
+    (region,) = find_regions(need, confidence, luma, 1.5)
+    left, top, right, bottom = region.box
+    assert (left, top, right, bottom) == pytest.approx((0.5, 0.25, 50 / 60, 0.5), abs=0.04)
+    assert left < region.point[0] < right and top < region.point[1] < bottom
+    assert region.confidence == pytest.approx(0.1, abs=0.02)
+    assert region.area == pytest.approx(200 / 2400, rel=0.15)
+    # The largest disc inside 10 rows of 40: a radius of 5, of a short side of 40.
+    assert region.radius == pytest.approx(5 / 40, abs=0.02)
+    xs, ys = zip(*region.outline, strict=True)
+    assert left - 0.03 <= min(xs) and max(xs) <= right + 0.03
+    assert top - 0.03 <= min(ys) and max(ys) <= bottom + 0.03
+
+
+def test_where_the_generator_is_sure_nothing_is_doubtful() -> None:
+    need = need_of(flat(0.9), color(), flat(0.5))
+    assert find_regions(need, flat(0.9), flat(0.5), 1.0) == ()
+
+
+def test_regions_end_where_luma_changes() -> None:
+    confidence, luma = flat(0.2), flat(0.3)
+    luma[:, 30:] = 0.7
+    found = find_regions(need_of(confidence, color(), luma), confidence, luma, 1.5)
+    assert [r.area > 0.4 for r in found[:2]] == [True, True]
+    assert sorted(r.box[0] > 0.4 for r in found[:2]) == [False, True]
+    assert sum(r.area for r in found[2:]) < 0.1  # the seam at most
+
+
+def test_what_cannot_show_color_needs_none() -> None:
+    gray, dark, pale = (
+        float(need_of(flat(0.2), ab, luma).mean())
+        for ab, luma in ((color(), flat(0.5)), (color(), flat(0.02)), (color(0), flat(0.5)))
+    )
+    assert dark < 0.2 * gray
+    assert 0.3 * gray < pale < 0.7 * gray
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32), count=st.integers(1, 5), aspect=st.floats(0.3, 3))
+def test_regions_never_overlap_nor_leave_the_picture(seed: int, count: int, aspect: float) -> None:
+    rng = np.random.default_rng(seed)
+    shape = int(rng.integers(4, 50)), int(rng.integers(4, 50))
+    luma = to_grid(rng.random((4, 5)).astype(np.float32), (4, 5))
+    luma = np.kron(luma, np.ones((13, 11)))[: shape[0], : shape[1]].astype(np.float32)
+    confidence = rng.random(luma.shape).astype(np.float32)
+    need = need_of(confidence, rng.normal(0, 30, (2, *luma.shape)).astype(np.float32), luma)
+    regions = find_regions(need, confidence, luma, aspect, count)
+    assert len(regions) <= count
+    assert sum(r.area for r in regions) <= 1 + 1e-6
+    needs = [r.need for r in regions]
+    assert needs == sorted(needs, reverse=True)
+    for region in regions:
+        left, top, right, bottom = region.box
+        assert 0 <= left < right <= 1 and 0 <= top < bottom <= 1
+        assert left <= region.point[0] <= right and top <= region.point[1] <= bottom
+        assert region.radius > 0
+        assert len(region.outline) >= 3

@@ -1,0 +1,1 @@
+"""Batches of films, photographs and image sequences."""

@@ -1,0 +1,1 @@
+"""Color science: Lab, Y′CbCr matrices and ranges, gamut, a*b* bins."""

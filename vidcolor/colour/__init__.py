@@ -1,1 +1,0 @@
-"""Colour science: Lab, Y′CbCr matrices and ranges, gamut, a*b* bins."""

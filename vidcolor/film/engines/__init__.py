@@ -1,0 +1,1 @@
+"""Engines that render the segments of a film."""

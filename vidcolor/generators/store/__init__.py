@@ -1,0 +1,1 @@
+"""Weights: registry, download, checkpoints."""

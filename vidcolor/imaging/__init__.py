@@ -1,0 +1,1 @@
+"""Geometry, resizing and filtering of arrays."""

@@ -1,0 +1,1 @@
+"""Optical flow and chains of flow."""

@@ -1,0 +1,1 @@
+"""Color over time and space: arrays in, arrays out, no files."""

@@ -1,0 +1,78 @@
+"""Frames on their way to their color: small copies of them, joined by flow within each shot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vidcolor.concurrency import parallel
+from vidcolor.motion.flow import look_at, measure
+from vidcolor.propagation.keyframes import Sight
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vidcolor.media.decode import Frame
+    from vidcolor.motion.flow import FlowEstimator, Look
+    from vidcolor.shots.detector import Shot
+
+    Array = NDArray[np.float32]
+
+FLOW_WORKERS = 2
+"""Threads that measure flow, which one could not do as fast as a quick encoder writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analyzed:
+    """A frame and the small upright copies that are looked at in its stead."""
+
+    frame: Frame
+    proxy: Array
+    """What the generator sees: (h, w) float32 in [0, 1]."""
+    look: Look
+    """What flow sees."""
+
+
+def analyze(frame: Frame, proxy: Array) -> Analyzed:
+    """Prepare a frame from its proxy."""
+    return Analyzed(frame, proxy, look_at(proxy))
+
+
+def wall_of(shot: Shot) -> int:
+    """The first frame that is colored as part of a shot: in a dissolve the middle one."""
+    return shot.first + shot.mixed // 2
+
+
+def sights_of(
+    frames: Iterable[Analyzed], shots: Sequence[Shot], estimator: FlowEstimator
+) -> Iterator[Sight[Analyzed]]:
+    """Join frames by the flow from the one before, where that is of the same shot.
+
+    Args:
+        frames: in order, one after another.
+        shots: of the film.
+        estimator: measures the flow; in several threads.
+    """
+    walls = frozenset(wall_of(shot) for shot in shots)
+    mixed = frozenset(n for shot in shots for n in range(shot.first, shot.first + shot.mixed))
+
+    def see(pair: tuple[Analyzed | None, Analyzed]) -> Sight[Analyzed]:
+        before, here = pair
+        step = None
+        if before is not None and here.frame.index not in walls:
+            step = measure(before.look, here.look, estimator)
+        return Sight(here, here.look, step, here.frame.index in mixed)
+
+    return parallel(see, _with_the_one_before(frames), FLOW_WORKERS, FLOW_WORKERS + 1)
+
+
+def _with_the_one_before(
+    frames: Iterable[Analyzed],
+) -> Iterator[tuple[Analyzed | None, Analyzed]]:
+    before = None
+    for frame in frames:
+        yield before, frame
+        before = frame

@@ -1,0 +1,1 @@
+"""Shot detection and shot lists."""

@@ -1,1 +1,0 @@
-"""Colour over time and space: arrays in, arrays out, no files."""
