@@ -21,7 +21,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from vidcolor.colorizer import Color, Colorizer
+from vidcolor.colorizer import Colorizer, ProxyPrediction
 from vidcolor.film.pipeline import colorize_film
 from vidcolor.imaging.guided_filter import GuidedUpsampler
 from vidcolor.media.ffmpeg_cli import ffmpeg_command
@@ -41,7 +41,9 @@ class PlainColorizer(Colorizer):
         stored = [np.ascontiguousarray(geometry.to_stored(proxy)) for proxy in proxies]
         sizes = [(max(1, p.shape[0] // 4), max(1, p.shape[1] // 4)) for p in stored]
         return [
-            Color(np.full((2, *size), 12, np.float32), np.full(size, 0.5, np.float32), proxy)
+            ProxyPrediction(
+                np.full((2, *size), 12, np.float32), np.full(size, 0.5, np.float32), proxy
+            )
             for size, proxy in zip(sizes, stored, strict=True)
         ]
 

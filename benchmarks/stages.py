@@ -21,15 +21,15 @@ from typing import Any
 from transcode_ratio import make_film
 
 from vidcolor.color.ycbcr import Coding, recode
-from vidcolor.colorizer import Color, Colorizer
+from vidcolor.colorizer import Colorizer, ProxyPrediction
 from vidcolor.film.plan import film_geometry, plan_film
 from vidcolor.media.decode import FilmReader
 from vidcolor.media.frames import picture_with_chroma
 from vidcolor.media.writer import FilmWriter
 from vidcolor.motion.flow import DisFlow
 from vidcolor.options import ColorizeOptions
-from vidcolor.propagation.analysis_frame import analyze, sights_of
-from vidcolor.propagation.shot_colorizer import ShotColorist
+from vidcolor.propagation.analysis_frame import make_analysis_frame, with_flow
+from vidcolor.propagation.shot_colorizer import ShotColorizer
 from vidcolor.shots.shot_list import find_shots
 
 FRAMES = 96
@@ -39,7 +39,7 @@ spent: dict[str, float] = defaultdict(float)
 class TimedColorizer(Colorizer):
     """Counts what the network takes."""
 
-    def predict(self, *args: Any, **kwargs: Any) -> list[Color]:
+    def predict(self, *args: Any, **kwargs: Any) -> list[ProxyPrediction]:
         """See `Colorizer.predict`."""
         with stage("generator"):
             return super().predict(*args, **kwargs)
@@ -69,10 +69,12 @@ def measure(film: Path, folder: Path) -> int:
     with stage("decode"):
         frames = list(FilmReader(film, video, "luma", None, plan.end_s).frames())
     with stage("proxy"):
-        analyzed = [analyze(f, colorizer.proxy(f.luma, video.coding, geometry)) for f in frames]
+        analyzed = [
+            make_analysis_frame(f, colorizer.proxy(f.luma, video.coding, geometry)) for f in frames
+        ]
     with stage("flow"):
-        deque(sights_of(analyzed, shots, DisFlow()), maxlen=0)
-    colorist = ShotColorist(colorizer, shots, geometry)
+        deque(with_flow(analyzed, shots, DisFlow()), maxlen=0)
+    colorist = ShotColorizer(colorizer, shots, geometry)
     with stage("tracks, filling"):
         predicted = list(colorist.color(iter(analyzed)))
     spent["tracks, filling"] -= spent["generator"] + spent["flow"]

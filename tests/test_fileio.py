@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from vidcolor.errors import OutputError, UsageError
-from vidcolor.fileio import check_target, published
+from vidcolor.fileio import atomic_output, check_target
 
 
 def test_result_appears_only_when_complete(tmp_path: Path) -> None:
     target = tmp_path / "film.mp4"
-    with published(target) as partial:
+    with atomic_output(target) as partial:
         partial.write_bytes(b"half")
         assert not target.exists()
         assert partial.parent == tmp_path
@@ -23,7 +23,7 @@ def test_result_appears_only_when_complete(tmp_path: Path) -> None:
 def test_earlier_result_survives_a_failure(tmp_path: Path, error: type[BaseException]) -> None:
     target = tmp_path / "film.mp4"
     target.write_bytes(b"earlier")
-    with pytest.raises(error), published(target) as partial:
+    with pytest.raises(error), atomic_output(target) as partial:
         partial.write_bytes(b"half")
         raise error
     assert target.read_bytes() == b"earlier"
@@ -32,7 +32,7 @@ def test_earlier_result_survives_a_failure(tmp_path: Path, error: type[BaseExcep
 
 def test_full_disk_is_said_in_one_line(tmp_path: Path) -> None:
     said = pytest.raises(OutputError, match=r"film\.mp4: the disk is full")
-    with said, published(tmp_path / "film.mp4") as partial:
+    with said, atomic_output(tmp_path / "film.mp4") as partial:
         partial.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
     assert not list(tmp_path.iterdir())
@@ -44,7 +44,7 @@ def test_leftovers_of_the_dead_are_cleared(tmp_path: Path) -> None:
     others = tmp_path / ".film.mp4.999999999.partial"  # some other program's
     for path in (stale, alive, others):
         path.touch()
-    with published(tmp_path / "film.mp4") as partial:
+    with atomic_output(tmp_path / "film.mp4") as partial:
         partial.touch()
     assert not stale.exists()
     assert alive.exists()
@@ -53,12 +53,15 @@ def test_leftovers_of_the_dead_are_cleared(tmp_path: Path) -> None:
 
 def test_what_others_made_meanwhile_stays(tmp_path: Path) -> None:
     target = tmp_path / "film.mp4"
-    with pytest.raises(OutputError, match="meanwhile"), published(target, force=False) as partial:
+    with (
+        pytest.raises(OutputError, match="meanwhile"),
+        atomic_output(target, force=False) as partial,
+    ):
         partial.write_bytes(b"ours")
         target.write_bytes(b"precious")
     assert target.read_bytes() == b"precious"
     assert len(list(tmp_path.iterdir())) == 1
-    with published(tmp_path / "other.mp4", force=False) as partial:
+    with atomic_output(tmp_path / "other.mp4", force=False) as partial:
         partial.write_bytes(b"ours")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["film.mp4", "other.mp4"]
 
@@ -87,7 +90,7 @@ def test_existing_target_needs_force(tmp_path: Path) -> None:
 
 def test_names_of_any_length_and_alphabet(tmp_path: Path) -> None:
     for name in ("ü" * 120 + ".mp4", "x" * 251 + ".mp4", "b\udcff.mp4"):
-        with published(tmp_path / name) as partial:
+        with atomic_output(tmp_path / name) as partial:
             partial.touch()
         assert (tmp_path / name).exists()
     assert len(list(tmp_path.iterdir())) == 3

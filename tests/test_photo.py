@@ -18,7 +18,7 @@ from vidcolor.colorizer import Geometry
 from vidcolor.errors import InputError, UsageError
 from vidcolor.media.stills import read_still, read_still_recipe
 from vidcolor.photo import default_target, predict_still
-from vidcolor.watermark import mark_fields
+from vidcolor.watermark import watermark_fields
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -164,7 +164,7 @@ def test_mark_changes_luma_where_it_stands(flat: Colorizer, tmp_path: Path) -> N
     options = ColorizeOptions(mark=True)
     result = colorize_photo(tmp_path / "p.png", None, options, colorizer=flat)
     changed = read_still(result.target).luma != grain()
-    for rows, columns, _ in mark_fields(WIDTH, HEIGHT):
+    for rows, columns, _ in watermark_fields(WIDTH, HEIGHT):
         assert changed[rows, columns].mean() > 0.5
         changed[rows, columns] = False
     assert not changed.any()

@@ -23,7 +23,7 @@ from vidcolor.color.lab import rgb_to_lab
 from vidcolor.color.ycbcr import Coding
 from vidcolor.colorizer import Geometry
 from vidcolor.errors import UsageError
-from vidcolor.media.preview import FilmView
+from vidcolor.media.preview import DisplayReader
 from vidcolor.recolor import NO_COLOR, Recolorer
 
 if TYPE_CHECKING:
@@ -137,7 +137,8 @@ def test_a_faded_film(clip: ClipMaker, tmp_path: Path, colorizer: Colorizer) -> 
     assert np.array_equal(read_film(target).luma, read_film(film).luma)
     size = (160, 96)
     before, after = (
-        [ab_of(shown.rgb(size)) for shown in FilmView(path).frames()] for path in (film, target)
+        [ab_of(shown.rgb(size)) for shown in DisplayReader(path).frames()]
+        for path in (film, target)
     )
     # Steady: the color moves no more than the original's does.
     moves = [

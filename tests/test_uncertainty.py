@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidcolor.uncertainty import find_regions, need_of, to_grid
+from vidcolor.uncertainty import find_regions, review_priority, to_grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ def test_a_doubtful_patch_is_found_and_described() -> None:
     confidence, luma = flat(0.9), flat(0.5)
     confidence[10:20, 30:50] = 0.1
     luma[10:20, 30:50] = 0.7
-    need = need_of(confidence, color(), luma)
+    need = review_priority(confidence, color(), luma)
     (region,) = find_regions(need, confidence, luma, 1.5)
     left, top, right, bottom = region.box
     assert (left, top, right, bottom) == pytest.approx((0.5, 0.25, 50 / 60, 0.5), abs=0.04)
@@ -44,14 +44,14 @@ def test_a_doubtful_patch_is_found_and_described() -> None:
 
 
 def test_where_the_generator_is_sure_nothing_is_doubtful() -> None:
-    need = need_of(flat(0.9), color(), flat(0.5))
+    need = review_priority(flat(0.9), color(), flat(0.5))
     assert find_regions(need, flat(0.9), flat(0.5), 1.0) == ()
 
 
 def test_regions_end_where_luma_changes() -> None:
     confidence, luma = flat(0.2), flat(0.3)
     luma[:, 30:] = 0.7
-    found = find_regions(need_of(confidence, color(), luma), confidence, luma, 1.5)
+    found = find_regions(review_priority(confidence, color(), luma), confidence, luma, 1.5)
     assert [r.area > 0.4 for r in found[:2]] == [True, True]
     assert sorted(r.box[0] > 0.4 for r in found[:2]) == [False, True]
     assert sum(r.area for r in found[2:]) < 0.1  # the seam at most
@@ -59,7 +59,7 @@ def test_regions_end_where_luma_changes() -> None:
 
 def test_what_cannot_show_color_needs_none() -> None:
     gray, dark, pale = (
-        float(need_of(flat(0.2), ab, luma).mean())
+        float(review_priority(flat(0.2), ab, luma).mean())
         for ab, luma in ((color(), flat(0.5)), (color(), flat(0.02)), (color(0), flat(0.5)))
     )
     assert dark < 0.2 * gray
@@ -74,7 +74,7 @@ def test_regions_never_overlap_nor_leave_the_picture(seed: int, count: int, aspe
     luma = to_grid(rng.random((4, 5)).astype(np.float32), (4, 5))
     luma = np.kron(luma, np.ones((13, 11)))[: shape[0], : shape[1]].astype(np.float32)
     confidence = rng.random(luma.shape).astype(np.float32)
-    need = need_of(confidence, rng.normal(0, 30, (2, *luma.shape)).astype(np.float32), luma)
+    need = review_priority(confidence, rng.normal(0, 30, (2, *luma.shape)).astype(np.float32), luma)
     regions = find_regions(need, confidence, luma, aspect, count)
     assert len(regions) <= count
     assert sum(r.area for r in regions) <= 1 + 1e-6

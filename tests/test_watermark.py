@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vidcolor.color.ycbcr import MATRICES, Coding, rgb_of_ycbcr
-from vidcolor.watermark import draw_mark, mark_fields
+from vidcolor.watermark import draw_watermark, watermark_fields
 
 
 @pytest.mark.parametrize("subsampling", [(0, 0), (1, 0), (1, 1)])
@@ -13,7 +13,7 @@ def test_only_the_corner_changes(coding: Coding, subsampling: tuple[int, int]) -
     luma = np.full((480, 640), coding.black, coding.dtype)
     across, down = subsampling
     cb, cr = np.zeros((2, 480 >> down, 640 >> across), np.float32)
-    marked = draw_mark(luma, cb, cr, coding, MATRICES["bt709"], subsampling)
+    marked = draw_watermark(luma, cb, cr, coding, MATRICES["bt709"], subsampling)
     assert (luma == coding.black).all()
     changed = np.argwhere(marked != luma)
     top, left = changed.min(0)
@@ -30,11 +30,11 @@ def test_the_fields_have_their_colors() -> None:
     coding, matrix = Coding(8, full_range=True), MATRICES["bt709"]
     luma = np.zeros((240, 320), np.uint8)
     cb, cr = np.zeros((2, 240, 320), np.float32)
-    marked = draw_mark(luma, cb, cr, coding, matrix)
+    marked = draw_watermark(luma, cb, cr, coding, matrix)
     rgb = rgb_of_ycbcr(coding.luma_to_unit(marked), cb, cr, matrix)
-    for rows, columns, color in mark_fields(320, 240):
+    for rows, columns, color in watermark_fields(320, 240):
         assert np.abs(rgb[rows, columns] - color).max() < 0.01
 
 
 def test_tiny_pictures_stay_unmarked() -> None:
-    assert mark_fields(16, 8) == []
+    assert watermark_fields(16, 8) == []

@@ -67,7 +67,7 @@ class Geometry:
 
 
 @dataclass(frozen=True, slots=True)
-class Color:
+class ProxyPrediction:
     """What the generator said of one frame, in the orientation of the stored pixels."""
 
     ab: Array
@@ -194,7 +194,7 @@ class Colorizer:
         geometry: Geometry,
         vividness: float | None = None,
         hints: HintArrays | None = None,
-    ) -> list[Color]:
+    ) -> list[ProxyPrediction]:
         """Color a batch of proxies of one size.
 
         Args:
@@ -211,7 +211,7 @@ class Colorizer:
             hints = None
         ab, confidence = self._predictor(np.stack(proxies), hints, vividness)
         return [
-            Color(
+            ProxyPrediction(
                 ab=np.ascontiguousarray(geometry.to_stored(ab[n])),
                 confidence=np.ascontiguousarray(geometry.to_stored(confidence[n])),
                 proxy=np.ascontiguousarray(geometry.to_stored(proxies[n])),
@@ -221,7 +221,7 @@ class Colorizer:
 
     def chroma(
         self,
-        color: Color,
+        color: ProxyPrediction,
         luma: Plane,
         coding: Coding,
         matrix: Matrix,

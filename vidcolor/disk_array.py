@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
 
 
-class Spool:
+class DiskArray:
     """A list of arrays of one shape, kept as float16 in a file.
 
     Without a name the file is gone when it is closed, or when the process ends in whatever way.
@@ -40,7 +40,7 @@ class Spool:
         self._count = 0
 
     @classmethod
-    def of_file(cls, path: Path, shape: tuple[int, ...], count: int) -> Spool:
+    def of_file(cls, path: Path, shape: tuple[int, ...], count: int) -> DiskArray:
         """A spool that was kept, to be read.
 
         Args:

@@ -125,7 +125,7 @@ def _can_create_in(directory: Path) -> bool:
 
 
 @contextlib.contextmanager
-def published(
+def atomic_output(
     target: Path, force: bool = True, before: Callable[[Path], None] | None = None
 ) -> Iterator[Path]:
     """A temporary path beside `target`; renamed to it when the block ends well, else removed.
@@ -149,7 +149,7 @@ def published(
         sync(partial)
         if before is not None:
             before(partial)
-        place(partial, target, force)
+        publish(partial, target, force)
         sync(target.parent)
     except FileExistsError as error:
         raise OutputError(
@@ -163,7 +163,7 @@ def published(
             partial.unlink(missing_ok=True)
 
 
-def place(partial: Path, target: Path, force: bool) -> None:
+def publish(partial: Path, target: Path, force: bool) -> None:
     """Give a finished file its name, in one step.
 
     Raises:

@@ -13,31 +13,31 @@ import numpy as np
 
 from vidcolor.colorizer import Colorizer, Geometry
 from vidcolor.errors import InputError, OutputError, UsageError
-from vidcolor.fileio import check_companion, check_target, published, refuse_overwriting
-from vidcolor.hints.hint_set import Known, keep_discs
-from vidcolor.hints.io import hints_for, rows_of
-from vidcolor.hints.photo import find_known
-from vidcolor.hints.predict import guess_of, predict_told
-from vidcolor.imaging.orientation import displayed
+from vidcolor.fileio import atomic_output, check_companion, check_target, refuse_overwriting
+from vidcolor.hints.hint_set import HintSet, enforce_discs
+from vidcolor.hints.io import hints_for_file, load_hints
+from vidcolor.hints.photo import hint_set_for_photo
+from vidcolor.hints.predict import base_prediction, predict_with_hints
+from vidcolor.imaging.orientation import to_displayed
 from vidcolor.media.stills import STILL_SUFFIXES, read_still, write_still
 from vidcolor.media.stills.exif import turns_of_orientation
 from vidcolor.options import ColorizeOptions
 from vidcolor.provenance import Provenance
 from vidcolor.recolor import NO_COLOR, Recolorer, recolorer_of
-from vidcolor.uncertainty import find_regions, need_of, to_grid
-from vidcolor.watermark import draw_mark
+from vidcolor.uncertainty import find_regions, review_priority, to_grid
+from vidcolor.watermark import draw_watermark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from vidcolor.colorizer import Color
+    from vidcolor.colorizer import ProxyPrediction
     from vidcolor.generators.predictor import HintArrays
-    from vidcolor.hints.color_transfer import Guess
-    from vidcolor.hints.discs import Spot
+    from vidcolor.hints.color_transfer import BasePrediction
+    from vidcolor.hints.discs import HintDisc
     from vidcolor.media.stills import Still
-    from vidcolor.uncertainty import Region
+    from vidcolor.uncertainty import UncertainRegion
 
     Array = NDArray[np.float32]
 
@@ -64,7 +64,7 @@ class PhotoResult:
     provenance: Provenance
     size: tuple[int, int] | None = None
     """Width and height as displayed."""
-    doubts: tuple[Region, ...] | None = None
+    doubts: tuple[UncertainRegion, ...] | None = None
     """Where the color is least certain; None if the generator cannot tell."""
     num_frames: int = 1
 
@@ -97,7 +97,7 @@ def colorize_photo(
     path = Path(target) if target else default_target(source)
     written = [p for p in (path, options.confidence) if p is not None]
     refuse_overwriting(options.also_read(), written)
-    options = replace(options, hints=hints_for(rows_of(options), source))
+    options = replace(options, hints=hints_for_file(load_hints(options), source))
     if path.suffix.lower() not in STILL_SUFFIXES:
         choices = ", ".join(sorted(STILL_SUFFIXES))
         raise UsageError(f"{path}: cannot write a picture called so; use one of {choices}")
@@ -109,7 +109,7 @@ def colorize_photo(
     colorizer.check(options)
     provenance = colorizer.provenance(options)
     guess = partial(_guess, colorizer=colorizer, vividness=options.vividness)
-    known, about = find_known(still, options, guess)
+    known, about = hint_set_for_photo(still, options, guess)
     recolorer = recolorer_of(colorizer, options)
     if recolorer is None:
         color = predict_still(colorizer, still, options.vividness, known)
@@ -158,24 +158,24 @@ def predict_still(
     colorizer: Colorizer,
     still: Still,
     vividness: float | None = None,
-    known: Known | None = None,
-) -> Color:
+    known: HintSet | None = None,
+) -> ProxyPrediction:
     """What the generator says of one picture, led by what is known of it."""
     geometry = _geometry(still)
     proxy = colorizer.proxy(still.luma, still.coding, geometry)
 
-    def predict(hints: HintArrays | None) -> Color:
+    def predict(hints: HintArrays | None) -> ProxyPrediction:
         with _PREDICTING:
             return colorizer.predict([proxy], geometry, vividness, hints)[0]
 
     if known is None or known.is_nothing:
         return predict(None)
-    return predict_told(predict, known, colorizer.accepts_hints, geometry.quarter_turns).color
+    return predict_with_hints(predict, known, colorizer.accepts_hints, geometry.quarter_turns).color
 
 
 def _recolor(
     still: Still, colorizer: Colorizer, recolorer: Recolorer
-) -> tuple[Color, tuple[str, ...]]:
+) -> tuple[ProxyPrediction, tuple[str, ...]]:
     """What the generator says of a picture, led by its own color; and what is to be said."""
     assert still.own_color is not None  # for the type checker: it is read with it
     geometry = _geometry(still)
@@ -194,12 +194,12 @@ def _geometry(still: Still) -> Geometry:
     )
 
 
-def _guess(luma: Array, colorizer: Colorizer, vividness: float | None) -> Guess:
+def _guess(luma: Array, colorizer: Colorizer, vividness: float | None) -> BasePrediction:
     """What the generator says of an upright picture without hints, from its Y' in [0, 1]."""
     proxy = colorizer.proxy_of(luma)
     geometry = Geometry(width=luma.shape[1], height=luma.shape[0])
     with _PREDICTING:
-        return guess_of(colorizer.predict([proxy], geometry, vividness)[0])
+        return base_prediction(colorizer.predict([proxy], geometry, vividness)[0])
 
 
 def _displayed_size(still: Still) -> tuple[int, int]:
@@ -208,10 +208,10 @@ def _displayed_size(still: Still) -> tuple[int, int]:
     return (width, height) if still.orientation < 5 else (height, width)
 
 
-def _find_doubts(still: Still, color: Color) -> tuple[Region, ...]:
+def _find_doubts(still: Still, color: ProxyPrediction) -> tuple[UncertainRegion, ...]:
     """Where a person's word would help most."""
     luma = to_grid(color.proxy, color.confidence.shape)
-    maps = [need_of(color.confidence, color.ab, luma), color.confidence, luma]
+    maps = [review_priority(color.confidence, color.ab, luma), color.confidence, luma]
     turns = turns_of_orientation(still.orientation)
     maps = [np.rot90(m, turns) for m in maps]
     if still.orientation in MIRRORED:
@@ -224,18 +224,18 @@ def _find_doubts(still: Still, color: Color) -> tuple[Region, ...]:
 def _write(
     path: Path,
     still: Still,
-    color: Color,
+    color: ProxyPrediction,
     colorizer: Colorizer,
     options: ColorizeOptions,
     provenance: Provenance,
-    spots: Sequence[Spot] = (),
+    spots: Sequence[HintDisc] = (),
 ) -> tuple[str, ...]:
     """Compose and write; what luma did not permit, and what the format could not hold."""
     coding, matrix, gain = still.coding, still.matrix, options.saturation
     cb, cr = colorizer.chroma(color, still.luma, coding, matrix, saturation=gain)
-    said = keep_discs(spots, cb, cr, still.luma, coding, matrix, gain)
+    said = enforce_discs(spots, cb, cr, still.luma, coding, matrix, gain)
     if options.mark:  # a gray JPEG's own data can then be copied no more
-        luma = draw_mark(still.luma, cb, cr, still.coding, still.matrix)
+        luma = draw_watermark(still.luma, cb, cr, still.coding, still.matrix)
         still = replace(still, luma=luma, jpeg=None)
     return said + write_still(path, still, cb, cr, mark=provenance, quality=options.quality)
 
@@ -248,7 +248,7 @@ def _check_confidence(path: Path, source: Path, target: Path, force: bool) -> No
         raise UsageError(f"{path}: --confidence of a photo is a picture; use one of {choices}")
 
 
-def _write_confidence(path: Path, still: Still, color: Color) -> None:
+def _write_confidence(path: Path, still: Still, color: ProxyPrediction) -> None:
     """How sure the generator is, as a gray picture of the source's size as displayed."""
     import cv2
 
@@ -256,9 +256,9 @@ def _write_confidence(path: Path, still: Still, color: Color) -> None:
     full = cv2.resize(color.confidence, size, interpolation=cv2.INTER_LINEAR).reshape(size[::-1])
     codes = np.rint(np.clip(full, 0, 1) * 255).astype(np.uint8)
     # It cannot say how it is to be turned, so it is.
-    upright = np.ascontiguousarray(displayed(codes, still.orientation))
+    upright = np.ascontiguousarray(to_displayed(codes, still.orientation))
     done, data = cv2.imencode(path.suffix.lower(), upright)
     if not done:
         raise OutputError(f"{path}: the picture could not be encoded; try .png")
-    with published(path) as partial:
+    with atomic_output(path) as partial:
         partial.write_bytes(data.tobytes())

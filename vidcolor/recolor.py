@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vidcolor.colorizer import Color, Colorizer
+    from vidcolor.colorizer import Colorizer, ProxyPrediction
     from vidcolor.options import ColorizeOptions
 
     Array = NDArray[np.float32]
@@ -70,7 +70,7 @@ class Recolorer:
 
     def predict(
         self, proxies: Sequence[Array], originals: Sequence[Rgb], geometry: Geometry
-    ) -> list[Color]:
+    ) -> list[ProxyPrediction]:
         """Color the next frames.
 
         Args:
@@ -155,7 +155,7 @@ def recolorer_of(colorizer: Colorizer, options: ColorizeOptions) -> Recolorer | 
     return Recolorer(colorizer, options.trust, options.vividness)
 
 
-def _followed(color: Color, ab: Array, share: Array) -> Color:
+def _followed(color: ProxyPrediction, ab: Array, share: Array) -> ProxyPrediction:
     """What the generator said, moved toward believable color: it answers in steps of its bins."""
     share = KEEP * share
     return replace(

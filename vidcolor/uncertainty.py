@@ -43,7 +43,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class UncertainRegion:
     """A doubtful place, in fractions of the displayed picture's width and height."""
 
     box: tuple[float, float, float, float]
@@ -62,7 +62,7 @@ class Region:
     """Its sum of the need, as a share of the picture: 1 is a whole picture of utter doubt."""
 
     @classmethod
-    def from_json(cls, said: dict[str, Any]) -> Region:
+    def from_json(cls, said: dict[str, Any]) -> UncertainRegion:
         """The region of which `said` are the fields, in plain values."""
         left, top, right, bottom = said["box"]
         x, y = said["point"]
@@ -72,7 +72,7 @@ class Region:
         )
 
 
-def need_of(confidence: Array, ab: Array, luma: Array) -> Array:
+def review_priority(confidence: Array, ab: Array, luma: Array) -> Array:
     """What a person's word would be worth at each place.
 
     Uncertainty (1 - confidence) counts less where luma leaves chroma little room (a gamut narrows
@@ -105,11 +105,11 @@ def to_grid(proxy: Array, shape: tuple[int, ...]) -> Array:
 
 def find_regions(
     need: Array, confidence: Array, luma: Array, aspect: float, count: int = 3
-) -> tuple[Region, ...]:
+) -> tuple[UncertainRegion, ...]:
     """The doubtful regions with the greatest need, the greatest first.
 
     Args:
-        need: from `need_of`, upright: (h, w).
+        need: from `review_priority`, upright: (h, w).
         confidence: likewise.
         luma: likewise.
         aspect: width of the displayed picture over its height.
@@ -167,11 +167,11 @@ def _opened(mask: Mask) -> Mask:
     return largest
 
 
-def _describe(mask: Mask, need: Array, confidence: Array, aspect: float) -> Region:
+def _describe(mask: Mask, need: Array, confidence: Array, aspect: float) -> UncertainRegion:
     height, width = mask.shape
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     point, radius = _middle(mask, aspect)
-    return Region(
+    return UncertainRegion(
         box=(
             float(columns[0] / width),
             float(rows[0] / height),

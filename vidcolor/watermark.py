@@ -17,7 +17,9 @@ _SHARE_OF_HEIGHT = 1 / 28
 _ALIGNMENT = 4  # fields begin and end on whole chroma samples in every subsampling
 
 
-def mark_fields(width: int, height: int) -> list[tuple[slice, slice, tuple[float, float, float]]]:
+def watermark_fields(
+    width: int, height: int
+) -> list[tuple[slice, slice, tuple[float, float, float]]]:
     """Rows, columns and R'G'B' of every field; empty where a picture is too small for it."""
     side = max(_ALIGNMENT, round(height * _SHARE_OF_HEIGHT) // _ALIGNMENT * _ALIGNMENT)
     total = side * len(_SWATCHES)
@@ -31,7 +33,7 @@ def mark_fields(width: int, height: int) -> list[tuple[slice, slice, tuple[float
     ]
 
 
-def draw_mark(
+def draw_watermark(
     luma: Plane,
     cb: NDArray[np.float32],
     cr: NDArray[np.float32],
@@ -54,7 +56,7 @@ def draw_mark(
     """
     marked = luma.copy()
     across, down = subsampling
-    for rows, columns, (red, green, blue) in mark_fields(luma.shape[1], luma.shape[0]):
+    for rows, columns, (red, green, blue) in watermark_fields(luma.shape[1], luma.shape[0]):
         y = matrix.kr * red + matrix.kg * green + matrix.kb * blue
         marked[rows, columns] = coding.unit_to_luma(np.full((1, 1), y, np.float32))
         place = (

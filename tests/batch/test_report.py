@@ -17,7 +17,7 @@ from PIL import Image
 
 from tests.helpers.tiny_films import grays, make_film, reds
 from vidcolor import digests
-from vidcolor.batch.discover import Item
+from vidcolor.batch.discover import Task
 from vidcolor.batch.report.write import (
     record,
     record_of_film,
@@ -26,7 +26,7 @@ from vidcolor.batch.report.write import (
     sha256_of,
     write_report,
 )
-from vidcolor.batch.runner import Outcome, Tally
+from vidcolor.batch.runner import BatchSummary, TaskResult
 from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.film.pipeline import FilmResult
 from vidcolor.film.plan import plan_film
@@ -165,11 +165,11 @@ def test_records_of_a_run(result, tmp_path):
     Image.new("L", (8, 8)).save(picture)
     taken = PhotoResult(picture, picture, 0.5, ("odd",), False, PROVENANCE)
     error = InputError("c.mp4: broken")
-    tally = Tally([
-        Outcome(Item("film", result.source, result.target), result=result),
-        Outcome(Item("photo", picture, picture), result=taken),
-        Outcome(Item("sequence", tmp_path / "s_%d.png", tmp_path / "s.mp4"), error=error),
-        Outcome(Item("photo", picture, picture), skipped=True),
+    tally = BatchSummary([
+        TaskResult(Task("film", result.source, result.target), result=result),
+        TaskResult(Task("photo", picture, picture), result=taken),
+        TaskResult(Task("sequence", tmp_path / "s_%d.png", tmp_path / "s.mp4"), error=error),
+        TaskResult(Task("photo", picture, picture), skipped=True),
     ])  # fmt: skip
     film, photo, failed, skipped = records_of(tally, ColorizeOptions())
     assert film["kind"] == "film" and film["streams"] and film["warnings"] == [HOSTILE]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vidcolor.batch.discover import Item, gather
-from vidcolor.batch.runner import explain, is_done, run_items
+from vidcolor.batch.discover import Task, discover
+from vidcolor.batch.runner import is_done, run_tasks, wrap_error
 from vidcolor.errors import InputError, UsageError, VidcolorError
 from vidcolor.options import ColorizeOptions
 
@@ -33,7 +33,7 @@ def touch(*names: str) -> None:
 
 
 def kinds(*inputs: str, out: str | None = None, options: ColorizeOptions = OPTIONS) -> list[str]:
-    items = gather([Path(i) for i in inputs], Path(out) if out else None, None, options)
+    items = discover([Path(i) for i in inputs], Path(out) if out else None, None, options)
     return [f"{item.kind} {item.source} {item.target}" for item in items]
 
 
@@ -65,42 +65,44 @@ def test_neither_hidden_nor_results_are_sources() -> None:
 @pytest.mark.parametrize("folder", [".", "../{here}", "{whole}", "./"])
 def test_however_the_folder_is_called(folder: str, tmp_path: Path) -> None:
     touch("x.png")
-    (item,) = gather([Path(folder.format(here=tmp_path.name, whole=tmp_path))], None, None, OPTIONS)
+    (item,) = discover(
+        [Path(folder.format(here=tmp_path.name, whole=tmp_path))], None, None, OPTIONS
+    )
     assert item.target.resolve() == tmp_path.parent / f"{tmp_path.name}-color" / "x.png"
 
 
 def test_contradictions() -> None:
     touch("x.png", "y.png", "a/x.png", "file")
     with pytest.raises(UsageError, match="not both"):
-        gather([Path("x.png")], Path("o.png"), Path("d"), OPTIONS)
+        discover([Path("x.png")], Path("o.png"), Path("d"), OPTIONS)
     with pytest.raises(UsageError, match="use --out-dir"):
         kinds("x.png", "y.png", out="o.png")
     with pytest.raises(UsageError, match="would both be written to"):
-        gather([Path("x.png"), Path("a/x.png")], None, Path("d"), OPTIONS)
+        discover([Path("x.png"), Path("a/x.png")], None, Path("d"), OPTIONS)
     with pytest.raises(UsageError, match="--confidence names one file"):
         kinds("x.png", "y.png", options=ColorizeOptions(confidence=Path("c.png")))
     with pytest.raises(UsageError, match="file: is a file"):
-        gather([Path("x.png")], None, Path("file"), OPTIONS)
+        discover([Path("x.png")], None, Path("file"), OPTIONS)
     with pytest.raises(InputError, match=r"none\.png: no such file"):
         kinds("none.png")
 
 
 def test_only_one_of_several_is_skipped_when_done() -> None:
     touch("x.png", "x.color.png")
-    (alone,) = gather([Path("x.png")], None, None, OPTIONS)
+    (alone,) = discover([Path("x.png")], None, None, OPTIONS)
     assert not alone.repeatable
     assert not is_done(alone, "")
 
 
 def test_what_is_no_film_is_not_taken_for_done() -> None:
     touch("x.mp4", "out/x.mp4")
-    assert not is_done(Item("film", Path("x.mp4"), Path("out/x.mp4"), repeatable=True), "0" * 64)
+    assert not is_done(Task("film", Path("x.mp4"), Path("out/x.mp4"), repeatable=True), "0" * 64)
 
 
 def test_every_item_has_an_outcome_in_its_place(flat: Colorizer) -> None:
     touch("a.png", "b.mp4")
-    items = gather([Path(n) for n in ("a.png", "none.png", "b.mp4")], None, None, OPTIONS)
-    outcomes = list(run_items(items, OPTIONS, flat))
+    items = discover([Path(n) for n in ("a.png", "none.png", "b.mp4")], None, None, OPTIONS)
+    outcomes = list(run_tasks(items, OPTIONS, flat))
     assert [o.item.source.name for o in outcomes] == ["a.png", "none.png", "b.mp4"]
     assert all(isinstance(o.error, VidcolorError) for o in outcomes)
 
@@ -115,6 +117,6 @@ def test_every_item_has_an_outcome_in_its_place(flat: Colorizer) -> None:
     ],
 )
 def test_errors_in_words(error: Exception, said: str) -> None:
-    explained = explain(error, Path("x"))
+    explained = wrap_error(error, Path("x"))
     assert str(explained).startswith(said)
     assert explained.__cause__ is error

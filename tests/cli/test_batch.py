@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.checks import read_film
-from vidcolor.batch.manifest import items_of_list
+from vidcolor.batch.manifest import read_job_list
 from vidcolor.errors import UsageError
 from vidcolor.film import segments
 from vidcolor.film.pipeline import colorize_film
@@ -77,7 +77,7 @@ def test_a_job_list_as_json(reels):
         {"input": "fair.mkv", "start": "0:00.1", "encoder_options": "crf=9 preset=slow"},
     ]
     listed.write_text(json.dumps({"jobs": rows}))
-    one, two = items_of_list(listed, None, ColorizeOptions(saturation=0.5))
+    one, two = read_job_list(listed, None, ColorizeOptions(saturation=0.5))
     assert one.options == ColorizeOptions(
         saturation=0.5, vividness=0.3, per_frame=True, encoder_options=(("crf", "20"),)
     )
@@ -106,7 +106,7 @@ def test_a_job_list_that_makes_no_sense(reels, text, said):
     listed = reels / "night.csv"
     listed.write_text(text)
     with pytest.raises(UsageError, match=said):
-        items_of_list(listed, None, ColorizeOptions())
+        read_job_list(listed, None, ColorizeOptions())
 
 
 def test_patterns(vidcolor, reels, tmp_path):

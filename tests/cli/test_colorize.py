@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from vidcolor import cli, photo
+from vidcolor import cli
+from vidcolor import photo as photo_module
 from vidcolor.batch import runner
 
 if TYPE_CHECKING:
@@ -244,16 +245,16 @@ def test_ctrl_c_is_130_and_begins_nothing_more(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "run_item", stop)
+    monkeypatch.setattr(runner, "run_task", stop)
     run = vidcolor("colorize", photo("a.png"))
     assert run.code == cli.INTERRUPTED
     assert run.err == ["vidcolor: stopped; no unfinished file is left behind"]
 
 
 def test_photo_targets() -> None:
-    assert photo.default_target(Path("a/b.JPG")) == Path("a/b.color.JPG")
-    assert photo.default_target(Path("a/b.bmp"), Path("out")) == Path("out/b.png")
-    assert photo.default_target(Path("a/scan")) == Path("a/scan.color.png")
+    assert photo_module.default_target(Path("a/b.JPG")) == Path("a/b.color.JPG")
+    assert photo_module.default_target(Path("a/b.bmp"), Path("out")) == Path("out/b.png")
+    assert photo_module.default_target(Path("a/scan")) == Path("a/scan.color.png")
 
 
 def test_results_among_several_inputs_are_no_sources(vidcolor: Vidcolor) -> None:

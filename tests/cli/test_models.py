@@ -62,7 +62,7 @@ def test_pull_without_a_network(vidcolor, home, monkeypatch):
 
     source = Source("http://weights.invalid/w.pth", "0" * 64)
     entry = Entry("far", "eccv16", "Far", "films", "plain", "MIT", "https://x", (source,))
-    monkeypatch.setattr(registry, "known", lambda: {"far": entry})
+    monkeypatch.setattr(registry, "registry_entries", lambda: {"far": entry})
     run = vidcolor("models", "pull", "far")
     assert run.code == 1
     assert str(home / "far.pth") in run.err[0] and "0" * 64 in run.err[0]

@@ -12,7 +12,7 @@ from tests.helpers.tiny_films import TICKS, grays, make_film, reds
 from vidcolor.errors import InputError, UsageError
 from vidcolor.evaluation.compare import CompareOptions, compare, compare_films
 from vidcolor.evaluation.layout import arrange, line_at, natural_width
-from vidcolor.media.preview import FilmView
+from vidcolor.media.preview import DisplayReader
 
 UNNAMED = ("", "")
 
@@ -23,7 +23,7 @@ def options(**values) -> CompareOptions:
 
 def frames_of(path):
     """Time in ticks and pixels of every frame."""
-    film = FilmView(path)
+    film = DisplayReader(path)
     origin = (film.video.start_pts or 0) * film.video.time_base
     return [
         (round((s.time_s + origin) * TICKS), s.rgb(film.size).astype(int)) for s in film.frames()

@@ -99,7 +99,7 @@ def test_equal_names_are_told_apart_by_their_folders(tmp_path):
 
 
 def test_letters_that_the_packaged_font_lacks(monkeypatch):
-    monkeypatch.setattr(lettering, "_system", lambda size: None)
+    monkeypatch.setattr(text, "_system", lambda size: None)
     assert text.font_for("Müller Жук.mp4", 20)[1] == "Muller ???.mp4"
     assert text.font_for("plain.mp4", 20)[1] == "plain.mp4"
 

@@ -19,7 +19,7 @@ from tests.helpers.films import write_shot_list
 from vidcolor.errors import BusyError, OutputError, UsageError
 from vidcolor.film.pipeline import colorize_film
 from vidcolor.film.sequence import colorize_sequence
-from vidcolor.film.workdir import WorkDir, find_work, work_path
+from vidcolor.film.workdir import WorkDir, find_work_dirs, work_path
 from vidcolor.media.writer import FilmWriter
 from vidcolor.options import ColorizeOptions
 
@@ -343,11 +343,11 @@ def test_work_lies_where_it_is_wanted(film, shots, flat, tmp_path):
     options = ColorizeOptions(shots=shots, work_dir=root)
     stopped(film, tmp_path / "a" / "out.mp4", options, flat)
     stopped(film, tmp_path / "b" / "out.mp4", options, flat)
-    assert len(find_work(root)) == 2, "results of one name do not meet"
+    assert len(find_work_dirs(root)) == 2, "results of one name do not meet"
     assert not list((tmp_path / "a").iterdir())
     result = colorize_film(film, tmp_path / "a" / "out.mp4", options, colorizer=flat)
     assert result.resumed_frames == 24
-    assert len(find_work(root)) == 1
+    assert len(find_work_dirs(root)) == 1
 
 
 def test_killed_at_any_moment(clip, tmp_path):

@@ -10,8 +10,8 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidcolor.film.analysis import Looked
-from vidcolor.film.segments import segments_of, shots_in
+from vidcolor.film.analysis import FilmAnalysis
+from vidcolor.film.segments import shots_in, split_segments
 from vidcolor.media.decode import Damage
 from vidcolor.shots.detector import Shot
 from vidcolor.shots.shot_list import ShotList
@@ -39,7 +39,7 @@ def films(draw: st.DrawFn) -> tuple[tuple[Shot, ...], array[int]]:
 @given(films(), st.sampled_from([Fraction(0), Fraction(1, 10), Fraction(3)]))
 def test_segments_tile_the_film_and_cut_no_shot(film, least):
     shots, pts = film
-    segments = segments_of(shots, pts, BASE, least)
+    segments = split_segments(shots, pts, BASE, least)
     assert [s.number for s in segments] == list(range(len(segments)))
     assert segments[0].first == 0
     assert segments[-1].last == len(pts)
@@ -58,5 +58,5 @@ def test_what_was_seen_survives_being_kept(film, damaged):
     damage = Damage(bad_packets=3, notes=["x"]) if damaged else Damage()
     times = (Fraction(1, 3),) * (len(shots) + 1)
     shot_list = ShotList(shots, len(pts), times)
-    seen = Looked(shot_list, pts, pts[-1] + 7, prints, damage, ("said",))
-    assert Looked.from_json(json.loads(json.dumps(seen.to_json()))) == seen
+    seen = FilmAnalysis(shot_list, pts, pts[-1] + 7, prints, damage, ("said",))
+    assert FilmAnalysis.from_json(json.loads(json.dumps(seen.to_json()))) == seen

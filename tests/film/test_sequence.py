@@ -17,7 +17,7 @@ from vidcolor.errors import InputError, UsageError
 from vidcolor.film.sequence import default_target
 from vidcolor.media.stills import read_still, read_still_recipe
 from vidcolor.media.stills.dpx_exr import dpx_bytes, exr_bytes, srgb_decode
-from vidcolor.watermark import mark_fields
+from vidcolor.watermark import watermark_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -218,7 +218,7 @@ def test_mark_changes_luma_where_it_stands(suffix: str, flat: Colorizer, tmp_pat
     marked = ColorizeOptions(mark=True)
     colorize_sequence(source, tmp_path / f"out_%d{suffix}", marked, colorizer=flat)
     changed = read_still(tmp_path / f"out_7{suffix}").luma != codes(bits, 7)
-    fields = mark_fields(WIDTH, HEIGHT)
+    fields = watermark_fields(WIDTH, HEIGHT)
     assert fields
     for rows, columns, _ in fields:
         assert changed[rows, columns].mean() > 0.5

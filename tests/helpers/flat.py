@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.colorizer import Color, Colorizer, Geometry
+from vidcolor.colorizer import Colorizer, Geometry, ProxyPrediction
 from vidcolor.imaging.guided_filter import GuidedUpsampler
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ class FlatColorizer(Colorizer):
         geometry: Geometry,
         vividness: float | None = None,
         hints: object = None,
-    ) -> list[Color]:
+    ) -> list[ProxyPrediction]:
         colors = []
         for proxy in proxies:
             stored = np.ascontiguousarray(geometry.to_stored(proxy))
             rows, columns = max(1, stored.shape[0] // 4), max(1, stored.shape[1] // 4)
             ab = np.empty((2, rows, columns), np.float32)
             ab[0], ab[1] = self.A, self.B
-            colors.append(Color(ab, np.full((rows, columns), 0.5, np.float32), stored))
+            colors.append(ProxyPrediction(ab, np.full((rows, columns), 0.5, np.float32), stored))
         return colors

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from vidcolor.media.decode import FilmReader
 from vidcolor.media.probe import probe
-from vidcolor.motion.flow import DisFlow, look_at, measure
-from vidcolor.propagation.keyframes import Sight
+from vidcolor.motion.flow import DisFlow, estimate_flow, flow_input
+from vidcolor.propagation.keyframes import FlowFrame
 
 Array = NDArray[np.float32]
 
@@ -39,12 +39,14 @@ def panned(place: Array, count: int, speed: int, size: tuple[int, int] = (96, 12
     ]
 
 
-def sighted(frames: list[Array]) -> Iterator[Sight[int]]:
+def sighted(frames: list[Array]) -> Iterator[FlowFrame[int]]:
     """Frames of one shot, with the flow from each to the next; their numbers ride along."""
     estimator, before = DisFlow(), None
     for number, frame in enumerate(frames):
-        look = look_at(frame)
-        yield Sight(number, look, None if before is None else measure(before, look, estimator))
+        look = flow_input(frame)
+        yield FlowFrame(
+            number, look, None if before is None else estimate_flow(before, look, estimator)
+        )
         before = look
 
 

@@ -14,9 +14,9 @@ from vidcolor import ColorizeOptions, Colorizer, colorize_photo
 from vidcolor.color.lab import rgb_to_lab
 from vidcolor.color.metrics import delta_e_2000
 from vidcolor.errors import InputError, UsageError
-from vidcolor.hints.color_transfer import DENSITY, Guess, lend_palette
+from vidcolor.hints.color_transfer import DENSITY, BasePrediction, transfer_palette
 from vidcolor.hints.reference import read_reference
-from vidcolor.hints.registration import align
+from vidcolor.hints.registration import register
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +85,7 @@ def test_a_part_at_another_scale_is_found() -> None:
     part = cv2.resize(
         whole[top:260, left:380], None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
     )
-    places, trust = align(whole, np.asarray(part) * 0.8 + 0.1)
+    places, trust = register(whole, np.asarray(part) * 0.8 + 0.1)
     inside = np.s_[top + 15 : 245, left + 15 : 365]
     assert trust[inside].mean() > 0.8
     assert trust[:, : left - 10].max() < 0.1
@@ -98,7 +98,7 @@ def test_a_part_at_another_scale_is_found() -> None:
 def test_another_scene_is_not_taken_for_the_same() -> None:
     for seed in (4, 5):
         ours, other = (gray(scene(s)).astype(np.float32) / 255 for s in (seed, seed + 10))
-        assert align(ours, other).trust.mean() < 0.02
+        assert register(ours, other).trust.mean() < 0.02
 
 
 def test_a_palette_goes_where_it_is_alike() -> None:
@@ -109,14 +109,16 @@ def test_a_palette_goes_where_it_is_alike() -> None:
     colors = np.zeros((2, 40, 40), np.float32)
     colors[0, :20], colors[1, 20:] = 30, -30  # the light half pink, the dark half blue
 
-    def guess(luma: NDArray[np.float32]) -> Guess:
-        return Guess(luma, np.zeros((2, *luma.shape), np.float32), np.ones_like(luma))
+    def guess(luma: NDArray[np.float32]) -> BasePrediction:
+        return BasePrediction(luma, np.zeros((2, *luma.shape), np.float32), np.ones_like(luma))
 
-    lent = lend_palette(guess(picture), guess(reference), colors)
+    lent = transfer_palette(guess(picture), guess(reference), colors)
     assert lent.ab[0, :, 30:].mean() > 15
     assert lent.ab[1, :, :18].mean() < -15
     assert np.allclose(lent.trust, DENSITY)
-    black = lend_palette(guess(np.zeros((32, 48), np.float32)), guess(reference * 0 + 1), colors)
+    black = transfer_palette(
+        guess(np.zeros((32, 48), np.float32)), guess(reference * 0 + 1), colors
+    )
     assert np.abs(black.ab).max() < 0.5, "nothing is like it: the guess stands"
 
 

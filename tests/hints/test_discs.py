@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from vidcolor.errors import UsageError
-from vidcolor.hints.discs import disc, spots_of
-from vidcolor.imaging.orientation import displayed, stored
+from vidcolor.hints.discs import disc_distance, place_hints
+from vidcolor.imaging.orientation import to_displayed, to_stored
 from vidcolor.options import Hint
 
 HEIGHT, WIDTH = 40, 60
@@ -16,13 +16,13 @@ HEIGHT, WIDTH = 40, 60
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_place_is_where_the_viewer_shows_it(orientation: int) -> None:
     pixels = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
-    seen = displayed(pixels, orientation)
-    assert np.array_equal(stored(seen, orientation), pixels)
+    seen = to_displayed(pixels, orientation)
+    assert np.array_equal(to_stored(seen, orientation), pixels)
     hint = Hint(x=7, y=31, color="teal")
-    (spot,) = spots_of([hint], pixels.shape, orientation)
+    (spot,) = place_hints([hint], pixels.shape, orientation)
     assert pixels[int(spot.y), int(spot.x)] == seen[31, 7]
     share = Hint(x=7.5 / seen.shape[1], y=31.5 / seen.shape[0], color="teal")
-    (again,) = spots_of([share], pixels.shape, orientation)
+    (again,) = place_hints([share], pixels.shape, orientation)
     assert (again.x, again.y) == pytest.approx((spot.x, spot.y))
 
 
@@ -34,7 +34,7 @@ def test_orientation_against_pillow() -> None:
         image = Image.fromarray(pixels)
         image.getexif()[274] = orientation
         assert np.array_equal(
-            np.asarray(ImageOps.exif_transpose(image)), displayed(pixels, orientation)
+            np.asarray(ImageOps.exif_transpose(image)), to_displayed(pixels, orientation)
         )
 
 
@@ -50,11 +50,11 @@ def test_orientation_against_pillow() -> None:
 )
 def test_what_lies_outside_is_refused(hint: Hint, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        spots_of([hint], (HEIGHT, WIDTH))
+        place_hints([hint], (HEIGHT, WIDTH))
 
 
 def test_a_disc_holds_a_cell_of_any_grid() -> None:
-    (spot,) = spots_of([Hint(x=59, y=39, radius=1, color="teal")], (HEIGHT, WIDTH))
-    assert (disc(spot, (HEIGHT, WIDTH)) <= 1).sum() == 5 - 2
-    coarse = disc(spot, (4, 6), (0.1, 0.1)) <= 1
+    (spot,) = place_hints([Hint(x=59, y=39, radius=1, color="teal")], (HEIGHT, WIDTH))
+    assert (disc_distance(spot, (HEIGHT, WIDTH)) <= 1).sum() == 5 - 2
+    coarse = disc_distance(spot, (4, 6), (0.1, 0.1)) <= 1
     assert np.argwhere(coarse).tolist() == [[3, 5]]

@@ -13,10 +13,10 @@ from PIL import Image
 from vidcolor import ColorizeOptions, Colorizer, colorize_photo
 from vidcolor.color.lab import rgb_to_lab
 from vidcolor.color.metrics import delta_e_2000
-from vidcolor.hints.color_transfer import Guess
-from vidcolor.hints.discs import ab_of_rgb, disc, spots_of
-from vidcolor.hints.hint_set import Known
-from vidcolor.imaging.orientation import displayed
+from vidcolor.hints.color_transfer import BasePrediction
+from vidcolor.hints.discs import ab_of_rgb, disc_distance, place_hints
+from vidcolor.hints.hint_set import HintSet
+from vidcolor.imaging.orientation import to_displayed
 from vidcolor.options import Hint
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def lab_of(rgb: NDArray[np.uint8]) -> torch.Tensor:
 
 def off_by(rgb: NDArray[np.uint8], hint: Hint) -> float:
     """Mean ΔE2000 at a hint's disc, under the lightness that is there."""
-    (spot,) = spots_of([hint], rgb.shape[:2])
-    got = lab_of(rgb)[..., torch.from_numpy(disc(spot, rgb.shape[:2]) <= 1)]
+    (spot,) = place_hints([hint], rgb.shape[:2])
+    got = lab_of(rgb)[..., torch.from_numpy(disc_distance(spot, rgb.shape[:2]) <= 1)]
     wanted = got.clone()
     wanted[0, 1:] = torch.tensor(spot.ab)[:, None]
     return float(delta_e_2000(got, wanted).mean())
@@ -70,7 +70,7 @@ def test_color_spreads_over_the_object_and_not_over_its_edge(
     assert said == ()
     ab = ab_of_rgb(picture)
     before = ab_of_rgb(colored(tmp_path, flat, [])[0])
-    (spot,) = spots_of([hint], (HEIGHT, WIDTH))
+    (spot,) = place_hints([hint], (HEIGHT, WIDTH))
     turned = np.hypot(*(ab - before)) / np.hypot(*(np.array(spot.ab) - before[:, 60, 40]))
     assert turned[:, : WIDTH // 2 - 15].mean() > 0.8
     assert turned[:, WIDTH // 2 + 15 :].max() < 0.1
@@ -132,16 +132,18 @@ def test_places_are_of_the_displayed_picture(
     options = ColorizeOptions(hints=(hint,))
     result = colorize_photo(tmp_path / "p.png", None, options, colorizer=flat)
     with Image.open(result.target) as image:
-        seen = displayed(np.asarray(image.convert("RGB")), orientation)
+        seen = to_displayed(np.asarray(image.convert("RGB")), orientation)
     assert off_by(np.ascontiguousarray(seen), hint) < 2
 
 
 def test_the_generator_is_given_hints_upright_and_anchors_afar() -> None:
-    spots = spots_of([Hint(x=3, y=100, radius=2, color="teal")], (HEIGHT, WIDTH), 6)
+    spots = place_hints([Hint(x=3, y=100, radius=2, color="teal")], (HEIGHT, WIDTH), 6)
     luma = np.full((32, 48), 0.5, np.float32)
     luma[:, 24:] = 0.9
-    guess = Guess(luma, np.full((2, 32, 48), 7, np.float32), np.full((32, 48), 0.5, np.float32))
-    ab, density = Known((HEIGHT, WIDTH), spots).for_generator(guess, quarter_turns=3)
+    guess = BasePrediction(
+        luma, np.full((2, 32, 48), 7, np.float32), np.full((32, 48), 0.5, np.float32)
+    )
+    ab, density = HintSet((HEIGHT, WIDTH), spots).for_generator(guess, quarter_turns=3)
     assert (ab.shape, density.shape) == ((1, 2, 48, 32), (1, 48, 32))
     (row, column) = np.argwhere(density[0] == 1).mean(0)
     assert (row / 48, column / 32) == pytest.approx((100 / WIDTH, 3 / HEIGHT), abs=0.03)

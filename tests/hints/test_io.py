@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vidcolor.errors import InputError, UsageError
-from vidcolor.hints.io import check_pictures, hints_for, read_hints, rgb_of_name
+from vidcolor.hints.io import check_hint_files, hints_for_file, read_hints, rgb_of_name
 from vidcolor.options import Hint
 
 
@@ -87,18 +87,18 @@ def test_every_hint_has_its_picture() -> None:
     album = [Path("a/mill.jpg"), Path("b/mill.jpg"), Path("b/port.jpg")]
     port = Hint(x=1, y=1, color="teal", file="port.jpg")
     mill = Hint(x=1, y=1, color="teal", file="a/mill.jpg")
-    check_pictures([port, mill], album)
-    assert hints_for([port, mill], album[0]) == (mill,)
-    assert hints_for([port, mill], album[1]) == ()
+    check_hint_files([port, mill], album)
+    assert hints_for_file([port, mill], album[0]) == (mill,)
+    assert hints_for_file([port, mill], album[1]) == ()
     plain = Hint(x=1, y=1, color="teal")
-    check_pictures([plain], album[:1])
+    check_hint_files([plain], album[:1])
     for hint, said in (
         (plain, "does not say which of 3 pictures"),
         (Hint(x=1, y=1, color="teal", file="mill.jpg"), "both called mill.jpg"),
         (Hint(x=1, y=1, color="teal", file="ill.jpg"), "no picture ill.jpg"),
     ):
         with pytest.raises(UsageError, match=said):
-            check_pictures([hint], album)
+            check_hint_files([hint], album)
 
 
 def test_colors() -> None:

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 
 from vidcolor import Colorizer
-from vidcolor.batch.discover import gather
-from vidcolor.batch.runner import run_items
+from vidcolor.batch.discover import discover
+from vidcolor.batch.runner import run_tasks
 from vidcolor.cli.params import parse_reference
 from vidcolor.errors import InputError, UsageError
 from vidcolor.media.stills import read_still
 from vidcolor.options import ColorizeOptions, Hint
 
 if TYPE_CHECKING:
-    from vidcolor.batch.runner import Outcome
+    from vidcolor.batch.runner import TaskResult
 
 
 @pytest.fixture(autouse=True)
@@ -36,9 +36,9 @@ def rows(*rows: dict[str, Any]) -> ColorizeOptions:
     return ColorizeOptions(hints=Path("hints.json"))
 
 
-def color(options: ColorizeOptions, colorizer: Colorizer) -> dict[str, Outcome]:
-    items = gather([Path("album")], None, Path("out"), options)
-    return {o.item.source.name: o for o in run_items(items, options, colorizer)}
+def color(options: ColorizeOptions, colorizer: Colorizer) -> dict[str, TaskResult]:
+    items = discover([Path("album")], None, Path("out"), options)
+    return {o.item.source.name: o for o in run_tasks(items, options, colorizer)}
 
 
 def test_each_picture_has_its_own_hints(flat: Colorizer) -> None:
@@ -57,20 +57,20 @@ def test_each_picture_has_its_own_hints(flat: Colorizer) -> None:
 
 def test_a_hint_without_a_picture_stops_all_before_the_work() -> None:
     with pytest.raises(UsageError, match="does not say which of 2 pictures"):
-        gather([Path("album")], None, None, rows({"x": 5, "y": 5, "color": "teal"}))
+        discover([Path("album")], None, None, rows({"x": 5, "y": 5, "color": "teal"}))
     with pytest.raises(UsageError, match=r"no picture c\.png"):
-        gather(
+        discover(
             [Path("album")], None, None, rows({"x": 5, "y": 5, "color": "teal", "file": "c.png"})
         )
     with pytest.raises(InputError, match=r"none\.png: no such file"):
-        gather([Path("album")], None, None, ColorizeOptions(reference=Path("none.png")))
+        discover([Path("album")], None, None, ColorizeOptions(reference=Path("none.png")))
 
 
 def test_rows_find_their_film_among_other_things() -> None:
     Path("reel.mp4").touch()
     both = [Path("album/a.png"), Path("reel.mp4")]
     beside = rows({"x": 5, "y": 5, "color": "teal", "file": "reel.mp4", "time": 3})
-    assert len(gather(both, None, Path("out"), beside)) == 2
+    assert len(discover(both, None, Path("out"), beside)) == 2
 
 
 def test_recipe_is_of_contents_and_not_of_names() -> None:

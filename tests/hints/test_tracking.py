@@ -16,10 +16,16 @@ from hypothesis import strategies as st
 from tests.helpers.films import lab_of, planes_of, reel, write_gray
 from vidcolor.color.metrics import delta_e_2000
 from vidcolor.colorizer import Colorizer
-from vidcolor.disk_array import Spool
+from vidcolor.disk_array import DiskArray
 from vidcolor.errors import UsageError
 from vidcolor.film.pipeline import colorize_film
-from vidcolor.hints.timeline import Span, Spoken, spans_of, spread_over, together
+from vidcolor.hints.timeline import (
+    FrameRange,
+    HintedFrame,
+    merge_hinted_frames,
+    sample_range,
+    shot_ranges,
+)
 from vidcolor.options import ColorizeOptions, Hint
 from vidcolor.shots.detector import Shot
 
@@ -165,24 +171,32 @@ def test_spans_tile_the_film_and_are_looked_at_within(lengths) -> None:
         mixed = min(mixed, length) if first else 0
         shots.append(Shot(first, first + length, "dissolve" if mixed else "cut", mixed))
         first += length
-    spans = spans_of(shots, first)
+    spans = shot_ranges(shots, first)
     assert spans[0].begin == 0
     assert spans[-1].end == first
     assert all(a.end == b.begin for a, b in itertools.pairwise(spans))
     for span in spans:
-        frames = list(spread_over(Span(span.begin, span.end), every=20))
+        frames = list(sample_range(FrameRange(span.begin, span.end), every=20))
         assert frames == sorted(set(frames))
         assert all(span.begin <= n < span.end for n in frames) or span.begin == span.end
 
 
 def test_what_is_said_of_one_frame_is_put_together() -> None:
     one, other = Hint(x=1, y=1, color="red"), Hint(x=2, y=2, color="blue")
-    said = [Spoken(7, (one,)), Spoken(3, reference=True), Spoken(7, (other,)), Spoken(7, (), True)]
-    assert together(said) == (Spoken(3, (), True), Spoken(7, (one, other), True))
+    said = [
+        HintedFrame(7, (one,)),
+        HintedFrame(3, reference=True),
+        HintedFrame(7, (other,)),
+        HintedFrame(7, (), True),
+    ]
+    assert merge_hinted_frames(said) == (
+        HintedFrame(3, (), True),
+        HintedFrame(7, (one, other), True),
+    )
 
 
 def test_spools_give_back_what_they_take_and_leave_nothing(tmp_path) -> None:
-    spool = Spool(tmp_path)
+    spool = DiskArray(tmp_path)
     arrays = [
         np.random.default_rng(n).normal(0, 20, (3, 5, 7)).astype(np.float32) for n in range(4)
     ]

@@ -7,16 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.pictures import landscape, sighted
-from vidcolor.hints.tracks import Chain, Moment, Pinned, both_sides, one_side
+from vidcolor.hints.tracks import HintKeyframe, HintMask, HintTrack, both_sides, one_side
 from vidcolor.motion.flow import DisFlow
-from vidcolor.propagation.keyframes import stretches
+from vidcolor.propagation.keyframes import split_intervals
 
 SHAPE = (8, 8)
 
 
-def pin(color: float, influence: float = 1.0) -> Pinned:
+def pin(color: float, influence: float = 1.0) -> HintMask:
     ab = np.full((2, *SHAPE), color, np.float32)
-    return Pinned(ab, np.full(SHAPE, influence, np.float32))
+    return HintMask(ab, np.full(SHAPE, influence, np.float32))
 
 
 @settings(deadline=None)
@@ -57,11 +57,11 @@ def test_a_thing_that_moves_takes_its_color_along_and_leaves_none_behind() -> No
         frames[-1][32:64, 4 + n : 36 + n] = thing
     influence = np.zeros((96, 128), np.float32)
     influence[32:64, 4:36] = 1
-    told = Pinned(np.full((2, 96, 128), 30, np.float32), influence)
+    told = HintMask(np.full((2, 96, 128), 30, np.float32), influence)
     chain = None
-    for stretch in stretches(sighted(frames), DisFlow()):
+    for stretch in split_intervals(sighted(frames), DisFlow()):
         if chain is None:
-            chain = Chain(Moment(0, 0, told))
+            chain = HintTrack(HintKeyframe(0, 0, told))
             continue
         chain.step(stretch.before[-1], stretch.key.look.luma)
     assert chain is not None

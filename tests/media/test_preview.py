@@ -13,7 +13,7 @@ from tests.helpers.tiny_films import codes_of, flat_frame, grays, make_film, red
 from vidcolor.color.ycbcr import MATRICES, Coding
 from vidcolor.errors import InputError
 from vidcolor.media.frames import pixel_layout, plane_array
-from vidcolor.media.preview import FilmView, frame_of_rgb, frame_rgb
+from vidcolor.media.preview import DisplayReader, frame_of_rgb, frame_rgb
 from vidcolor.media.preview_still import picture_rgb
 
 COLORS = [(200, 60, 50), (40, 180, 90), (50, 70, 210), (128, 128, 128), (235, 220, 40)]
@@ -22,7 +22,7 @@ COLORS = [(200, 60, 50), (40, 180, 90), (50, 70, 210), (128, 128, 128), (235, 22
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
     path = tmp_path_factory.mktemp("view") / "film.mp4"
-    return FilmView(make_film(path, grays(2))).video
+    return DisplayReader(make_film(path, grays(2))).video
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le", "yuv444p12le"])
@@ -62,9 +62,9 @@ def test_colors_survive_the_way_back_into_a_film():
 
 
 def test_size_is_the_displayed_one(tmp_path):
-    wide = FilmView(make_film(tmp_path / "w.mp4", grays(2), sar=Fraction(4, 3)))
+    wide = DisplayReader(make_film(tmp_path / "w.mp4", grays(2), sar=Fraction(4, 3)))
     assert wide.size == (85, 48)
-    turned = FilmView(make_film(tmp_path / "t.mp4", grays(2), sar=Fraction(4, 3), rotation=90))
+    turned = DisplayReader(make_film(tmp_path / "t.mp4", grays(2), sar=Fraction(4, 3), rotation=90))
     assert turned.size == (48, 85)
     assert turned.at(Fraction(0)).rgb(turned.size).shape == (85, 48, 3)
 
@@ -78,7 +78,7 @@ def test_rotation_brings_the_right_edge_up(video):
 
 
 def test_the_frame_at_a_moment_is_the_one_on_the_screen(tmp_path):
-    film = FilmView(make_film(tmp_path / "vfr.mp4", reds(4), stamps=[0, 1000, 7000, 8000]))
+    film = DisplayReader(make_film(tmp_path / "vfr.mp4", reds(4), stamps=[0, 1000, 7000, 8000]))
     for asked, number in ((0, 0), (999, 0), (1000, 1), (6900, 1), (7000, 2), (8500, 3), (9999, 3)):
         if abs(asked - 999) < 2:  # within the slack of Matroska's clock
             number = 1
@@ -87,7 +87,7 @@ def test_the_frame_at_a_moment_is_the_one_on_the_screen(tmp_path):
 
 
 def test_length_is_measured_where_the_file_does_not_state_it(tmp_path, monkeypatch):
-    film = FilmView(make_film(tmp_path / "film.mp4", grays(5), origin=12000))
+    film = DisplayReader(make_film(tmp_path / "film.mp4", grays(5), origin=12000))
     film.video = replace(film.video, duration_s=None)
     assert film.duration_s == Fraction(5000, 24000)
     assert next(film.frames()).time_s == 0

@@ -8,15 +8,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.pictures import landscape, panned
-from vidcolor.motion.flow import SHORT_SIDE, DisFlow, Step, grid, look_at, measure, sample
+from vidcolor.motion.flow import (
+    SHORT_SIDE,
+    DisFlow,
+    FlowPair,
+    estimate_flow,
+    flow_input,
+    pixel_grid,
+    sample,
+)
 from vidcolor.motion.flow_chain import (
-    Track,
-    came_back,
-    checked,
+    FlowChain,
+    forward_backward_check,
+    identity_chain,
     one_earlier,
     one_later,
     one_on,
-    track_to_itself,
+    photometric_check,
 )
 
 INNER = np.s_[16:-16, 24:-24]
@@ -33,7 +41,7 @@ INNER = np.s_[16:-16, 24:-24]
 )
 def test_a_pan_in_any_light(light) -> None:
     one, other = panned(landscape(1), 2, 4)
-    step = measure(look_at(one), look_at(light(other).astype(np.float32)), DisFlow())
+    step = estimate_flow(flow_input(one), flow_input(light(other).astype(np.float32)), DisFlow())
     error = np.abs(step.back[INNER] - (4, 0)).max(axis=-1)
     assert np.quantile(error, 0.95) < 0.5
     assert float(step.back_trust[INNER].mean()) > 0.95
@@ -47,18 +55,18 @@ def test_what_comes_into_sight_is_not_believed() -> None:
     for left in (30, 42):
         frames.append(ground.copy())
         frames[-1][28:68, left : left + 40] = 0.4 + 0.6 * thing
-    step = measure(look_at(frames[0]), look_at(frames[1]), DisFlow())
+    step = estimate_flow(flow_input(frames[0]), flow_input(frames[1]), DisFlow())
     assert float(step.back_trust[34:62, 32:40].mean()) < 0.5
     assert float(step.back_trust[34:62, 50:74].mean()) > 0.9
     assert float(step.ahead_trust[34:62, 73:80].mean()) < 0.5
 
 
 def test_looks() -> None:
-    look = look_at(landscape(1, 300, 400))
+    look = flow_input(landscape(1, 300, 400))
     assert min(look.luma.shape) == SHORT_SIDE
     assert not look.is_blank
-    assert look_at(np.full((96, 128), 0.7, np.float32)).is_blank
-    dim = look_at(0.02 + 0.05 * landscape(1, 300, 400))
+    assert flow_input(np.full((96, 128), 0.7, np.float32)).is_blank
+    dim = flow_input(0.02 + 0.05 * landscape(1, 300, 400))
     assert not dim.is_blank
     assert float(np.abs(dim.pattern - look.pattern).mean()) < 0.35
 
@@ -70,37 +78,39 @@ def test_tracks_add_up(moves) -> None:
     shape = (64, 64)
     back = [np.broadcast_to(np.float32(m), (*shape, 2)).copy() for m in moves]
     sure = np.ones(shape, np.float32)
-    steps = [Step(b, sure, -b, sure) for b in back]
-    later = first = track_to_itself(shape)
+    steps = [FlowPair(b, sure, -b, sure) for b in back]
+    later = first = identity_chain(shape)
     for step in steps:
         later = one_later(later, step)
         first = one_on(first, step.ahead, step.ahead_trust)
-    earlier = track_to_itself(shape)
+    earlier = identity_chain(shape)
     for step in reversed(steps):
         earlier = one_earlier(earlier, step)
     total = np.sum(moves, axis=0)
     inner = np.s_[31:33, 31:33]  # beyond it the border is repeated
-    assert np.allclose((later.places - grid(shape))[inner], total, atol=1e-3)
-    assert np.allclose((earlier.places - grid(shape))[inner], -total, atol=1e-3)
-    assert np.allclose((first.places - grid(shape))[inner], -total, atol=1e-3)
+    assert np.allclose((later.places - pixel_grid(shape))[inner], total, atol=1e-3)
+    assert np.allclose((earlier.places - pixel_grid(shape))[inner], -total, atol=1e-3)
+    assert np.allclose((first.places - pixel_grid(shape))[inner], -total, atol=1e-3)
     assert later.trust.min() == 1
 
 
 def test_tracks_that_do_not_come_back_are_not_believed() -> None:
     shape = (40, 60)
-    itself = track_to_itself(shape)
+    itself = identity_chain(shape)
     astray = itself.places.copy()
     astray[:, 30:, 0] += 6
-    kept = came_back(itself, Track(astray, itself.trust))
+    kept = forward_backward_check(itself, FlowChain(astray, itself.trust))
     assert kept.trust[:, :30].min() == 1
     assert kept.trust[:, 30:].max() == 0
 
 
 def test_tracks_to_something_that_looks_different_are_not_believed() -> None:
-    here = look_at(landscape(1)[:96, :128])
+    here = flow_input(landscape(1)[:96, :128])
     there = landscape(1)[:96, :128].copy()
     there[:, 64:] = 1 - there[:, 64:]
-    trust = checked(track_to_itself(here.luma.shape), here.pattern, look_at(there).pattern)
+    trust = photometric_check(
+        identity_chain(here.luma.shape), here.pattern, flow_input(there).pattern
+    )
     assert float(trust[:, :48].mean()) > 0.95
     assert float(trust[:, 80:].mean()) < 0.75
 

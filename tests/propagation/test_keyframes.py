@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.pictures import landscape, panned, sighted, stills
-from vidcolor.motion.flow import DisFlow, look_at, standing_still
-from vidcolor.propagation.keyframes import LONGEST, MOST_FALLEN, SPACING, Sight, stretches
+from vidcolor.motion.flow import DisFlow, flow_input, zero_flow
+from vidcolor.propagation.keyframes import LONGEST, MOST_FALLEN, SPACING, FlowFrame, split_intervals
 
 
 def cut(frames, wanted=frozenset()):
-    return list(stretches(sighted(frames), DisFlow(), wanted))
+    return list(split_intervals(sighted(frames), DisFlow(), wanted))
 
 
 def numbers(found):
@@ -67,18 +67,18 @@ def test_black_film_needs_hardly_any_key_frames() -> None:
 def test_every_frame_once_in_order(runs, wanted) -> None:
     """Whatever is seen: pictures that change without a cut, black, frames that are asked for."""
     pictures = [np.zeros((24, 32), np.float32), *(landscape(n)[:24, :32] for n in range(3))]
-    looks = [look_at(p) for p in pictures]
+    looks = [flow_input(p) for p in pictures]
     order = [kind for kind, count in runs for _ in range(count)]
 
     def sights():
         for number, kind in enumerate(order):
             same = number > 0 and order[number - 1] == kind
-            step = standing_still((24, 32)) if number else None
+            step = zero_flow((24, 32)) if number else None
             if step is not None and not same:
                 step.back_trust[:] = 0
-            yield Sight(number, looks[kind], step)
+            yield FlowFrame(number, looks[kind], step)
 
-    found = list(stretches(sights(), DisFlow(), wanted))
+    found = list(split_intervals(sights(), DisFlow(), wanted))
     assert [n for run in numbers(found) for n in run] == list(range(len(order)))
     assert all(len(run) <= LONGEST for run in numbers(found))
     assert all(

@@ -11,28 +11,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.pictures import landscape, panned, sighted
-from vidcolor.hints.tracks import Pinned
+from vidcolor.hints.tracks import HintMask
 from vidcolor.motion.flow import DisFlow
-from vidcolor.propagation.keyframes import SPACING, stretches
-from vidcolor.propagation.propagate import LAG, Opinion, Propagator
+from vidcolor.propagation.keyframes import SPACING, split_intervals
+from vidcolor.propagation.propagate import LAG, KeyframePrediction, Propagator
 
 Truth = list[np.ndarray]
 
 
-def opinions(truth: Truth, wander: float = 0.0) -> Callable[..., Opinion]:
+def opinions(truth: Truth, wander: float = 0.0) -> Callable[..., KeyframePrediction]:
     """A generator that knows the true color, with an error of its own for each frame."""
 
-    def ask(number: int, hints: object) -> Opinion:
+    def ask(number: int, hints: object) -> KeyframePrediction:
         off = np.random.default_rng(number).normal(0, wander, (2, 1, 1)) if wander else 0
         small = cv2.resize(truth[number], (32, 24), interpolation=cv2.INTER_AREA)
         ab = (small.transpose(2, 0, 1) + off).astype(np.float32)
-        return Opinion(ab, np.full((24, 32), 0.8, np.float32))
+        return KeyframePrediction(ab, np.full((24, 32), 0.8, np.float32))
 
     return ask
 
 
 def colored(frames, ask, pinned=lambda _: None, takes_hints=True) -> list[np.ndarray]:
-    runs = stretches(sighted(frames), DisFlow())
+    runs = split_intervals(sighted(frames), DisFlow())
     done = list(Propagator(ask, pinned, takes_hints).color(runs))
     assert [number for number, _ in done] == list(range(len(frames)))
     return [color for _, color in done]
@@ -62,7 +62,7 @@ def test_nobody_is_asked_twice_who_takes_no_hints(pan) -> None:
     for takes_hints, told in asked.items():
         know = opinions(truth, wander=6.0)
 
-        def ask(number: int, hints: object, told=told, know=know) -> Opinion:
+        def ask(number: int, hints: object, told=told, know=know) -> KeyframePrediction:
             told.append(hints is not None)
             return know(number, hints)
 
@@ -78,7 +78,7 @@ def test_true_opinions_stay_true(pan) -> None:
     asked: list[int] = []
     know = opinions(truth)
 
-    def ask(number: int, hints: object) -> Opinion:
+    def ask(number: int, hints: object) -> KeyframePrediction:
         asked.append(number)
         return know(number, hints)
 
@@ -122,7 +122,7 @@ def test_pinned_color_is_kept_and_forgotten() -> None:
     truth = [np.zeros((96, 128, 2), np.float32)] * 40
     influence = np.zeros((96, 128), np.float32)
     influence[20:60, 20:60] = 1
-    told = Pinned(np.full((2, 96, 128), 30, np.float32), influence)
+    told = HintMask(np.full((2, 96, 128), 30, np.float32), influence)
     done = colored(frames, opinions(truth), lambda n: told if n == SPACING else None)
     assert np.allclose(done[SPACING][20:60, 20:60, :2], 30)
     assert np.abs(done[SPACING][:10, :, :2]).max() < 0.5
@@ -135,11 +135,13 @@ def test_revealed_ground_is_asked_about_with_what_is_known() -> None:
     told: dict[int, float] = {}
     frames = panned(landscape(1, 160, 900), 33, 12)
 
-    def ask(number: int, hints) -> Opinion:
+    def ask(number: int, hints) -> KeyframePrediction:
         if hints is not None:
             told[number] = float((hints.density > 0).mean())
             assert float(np.abs(hints.ab[:, hints.density > 0] - 10).max()) < 1
-        return Opinion(np.full((2, 24, 32), 10, np.float32), np.full((24, 32), 0.8, np.float32))
+        return KeyframePrediction(
+            np.full((2, 24, 32), 10, np.float32), np.full((24, 32), 0.8, np.float32)
+        )
 
     colored(frames, ask)
     assert told
@@ -169,6 +171,6 @@ def test_look_ahead_is_bounded() -> None:
             yield picture
 
     ask = opinions([np.zeros((24, 32, 2), np.float32)] * 400)
-    runs = stretches(sighted(endless()), DisFlow())  # type: ignore[arg-type]
+    runs = split_intervals(sighted(endless()), DisFlow())  # type: ignore[arg-type]
     ahead = [read - number for number, _ in Propagator(ask).color(runs)]
     assert max(ahead) <= (LAG + 1) * SPACING + 8

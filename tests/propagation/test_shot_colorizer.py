@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.films import lab_of, planes_of, reel, write_gray
-from vidcolor.colorizer import Color, Colorizer
+from vidcolor.colorizer import Colorizer, ProxyPrediction
 from vidcolor.errors import InputError
 from vidcolor.film.pipeline import colorize_film
 from vidcolor.film.sequence import colorize_sequence
@@ -93,11 +93,14 @@ class ByLight(Colorizer):
     def __init__(self, flat: Colorizer) -> None:
         self._generator, self._upsample = flat._generator, flat._upsample
 
-    def predict(self, proxies, geometry, vividness=None, hints=None) -> list[Color]:
+    def predict(self, proxies, geometry, vividness=None, hints=None) -> list[ProxyPrediction]:
         a = [15 if float(proxy.mean()) > 0.5 else -15 for proxy in proxies]
         flat = [np.full((2, 8, 8), value, np.float32) for value in a]
         sure = np.full((8, 8), 0.5, np.float32)
-        return [Color(ab, sure, geometry.to_stored(p)) for ab, p in zip(flat, proxies, strict=True)]
+        return [
+            ProxyPrediction(ab, sure, geometry.to_stored(p))
+            for ab, p in zip(flat, proxies, strict=True)
+        ]
 
 
 def test_color_passes_over_with_the_picture_in_a_dissolve(flat, tmp_path) -> None:

@@ -9,7 +9,7 @@ import torch
 from vidcolor.color.bins import gamut_bins
 from vidcolor.color.lab import lab_to_rgb
 from vidcolor.training.batches import Batch
-from vidcolor.training.config import recipe_for
+from vidcolor.training.config import default_config
 from vidcolor.training.losses import (
     ERROR_FLOOR,
     BinTargets,
@@ -107,7 +107,7 @@ def test_picture_loss_is_psnr() -> None:
 
 def test_the_reward_rises_while_pictures_are_too_gray() -> None:
     objective = Objective(
-        recipe_for("pretrain", steps=1), TARGETS.bins, torch.full((260,), 1 / 260)
+        default_config("pretrain", steps=1), TARGETS.bins, torch.full((260,), 1 / 260)
     )
     batch = batch_of(torch.full((2, 2, 8, 8), 30.0))
     timid = objective(torch.zeros(2, 260, 8, 8), batch)
@@ -127,7 +127,7 @@ def test_every_loss_reaches_the_logits() -> None:
     logits, batch = torch.randn(2, 260, 8, 8), batch_of(torch.rand(2, 2, 8, 8) * 40)
 
     def gradient(reward: float = 1.0, **choices: float) -> torch.Tensor:
-        recipe = recipe_for("pretrain", steps=1, **choices)
+        recipe = default_config("pretrain", steps=1, **choices)
         objective = Objective(recipe, TARGETS.bins, torch.full((260,), 1 / 260))
         objective.reward.fill_(reward)
         own = logits.clone().requires_grad_()
@@ -141,7 +141,7 @@ def test_every_loss_reaches_the_logits() -> None:
     ):
         assert float((whole - less).norm()) > 1e-3 * float(whole.norm()) > 0
     objective = Objective(
-        recipe_for("pretrain", steps=1), TARGETS.bins, torch.full((260,), 1 / 260)
+        default_config("pretrain", steps=1), TARGETS.bins, torch.full((260,), 1 / 260)
     )
     judged = objective(logits, batch)
     assert set(judged.losses) == {

@@ -21,8 +21,8 @@ from safetensors.torch import load_file
 from tests.helpers.albums import make_album
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import InputError, UsageError
-from vidcolor.training.callbacks import Listener, Stepped
-from vidcolor.training.config import RunOptions, Stage, recipe_for
+from vidcolor.training.callbacks import Callback, StepEvent
+from vidcolor.training.config import RunOptions, Stage, default_config
 from vidcolor.training.run import train
 from vidcolor.training.schedule import discriminator_alone, rate
 
@@ -131,13 +131,13 @@ def test_another_run_in_the_folder_is_refused(album: Path, straight: Path) -> No
     assert "--force" in done.stderr
 
 
-class Stop(Listener):
+class Stop(Callback):
     """Breaks a run off after a step, as a crash would, but for the checkpoint before."""
 
     def __init__(self, after: int) -> None:
         self.after = after
 
-    def stepped(self, event: Stepped) -> None:
+    def stepped(self, event: StepEvent) -> None:
         if event.step > self.after:
             raise InterruptedError
 
@@ -147,7 +147,7 @@ def test_every_stage_goes_on_as_if_nothing_had_been(
     album: Path, tmp_path: Path, stage: Stage
 ) -> None:
     choices = {"discriminator_steps": 1, "joint_steps": 1} if stage == "adversarial" else {}
-    recipe = recipe_for(stage, steps=4, size=32, batch=2, accumulate=2, **choices)
+    recipe = default_config(stage, steps=4, size=32, batch=2, accumulate=2, **choices)
     paths = [tmp_path / f"{name}.safetensors" for name in ("through", "broken")]
     through, broken = (
         RunOptions((album,), p, holdout=0, workers=0, precision="fp32", checkpoint_minutes=0)
@@ -166,7 +166,7 @@ def test_what_is_measured_on_is_not_rehearsed(album: Path, tmp_path: Path) -> No
     everything = tmp_path / "everything"
     shutil.copytree(album, everything)
     make_album(everything, 4, first=50)
-    recipe = recipe_for("fine-tune", steps=1, size=32, batch=2)
+    recipe = default_config("fine-tune", steps=1, size=32, batch=2)
     train(recipe, RunOptions((album,), out, rehearse=(everything,), holdout=0.3, workers=0))
     with (out.with_suffix(".train") / "photographs.csv").open() as file:
         uses = [(row["use"], Path(row["photograph"]).name) for row in csv.DictReader(file)]
@@ -179,14 +179,14 @@ def test_an_unrelated_card_is_not_overwritten(album: Path, tmp_path: Path) -> No
     (tmp_path / "README.md").write_text("mine")
     options = RunOptions((album,), tmp_path / "README.safetensors", workers=0)
     with pytest.raises(UsageError, match=r"README.md: exists already"):
-        train(recipe_for("fine-tune", steps=1, size=32, batch=2), options)
+        train(default_config("fine-tune", steps=1, size=32, batch=2), options)
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
 def test_a_mistyped_source_leaves_nothing(tmp_path: Path) -> None:
     options = RunOptions((tmp_path / "none",), tmp_path / "w.safetensors", workers=0)
     with pytest.raises(InputError, match="no such file or folder"):
-        train(recipe_for("fine-tune", steps=1), options)
+        train(default_config("fine-tune", steps=1), options)
     assert not list(tmp_path.iterdir())
 
 
@@ -219,7 +219,7 @@ def test_two_processes_train_one_network(album: Path) -> None:
 @pytest.mark.parametrize("stage", ["pretrain", "adversarial"])
 def test_stages(album: Path, tmp_path: Path, stage: str) -> None:
     choices = {"discriminator_steps": 1, "joint_steps": 1} if stage == "adversarial" else {}
-    recipe = recipe_for(
+    recipe = default_config(
         stage,  # type: ignore[arg-type]
         start="scratch" if stage == "pretrain" else "embedded",
         steps=2, size=32, batch=2, accumulate=2, **choices,
@@ -238,7 +238,7 @@ def test_minutes_become_steps(album: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("vidcolor.training.schedule.UNTIMED_STEPS", 1)
     out = tmp_path / "w.safetensors"
     options = RunOptions((album,), out, holdout=0, workers=0, precision="fp32")
-    trained = train(recipe_for("fine-tune", minutes=0.1, size=32, batch=2), options)
+    trained = train(default_config("fine-tune", minutes=0.1, size=32, batch=2), options)
     assert trained.steps > 2
     assert 3 < trained.seconds < 30  # 6 wanted, on a machine that may be busy
     assert trained.after is None  # nothing was held out
@@ -254,17 +254,17 @@ def test_recipes_that_make_no_sense() -> None:
         ({"steps": 1, "learning_rate": -1.0}, "learning rate must be"),
     ):
         with pytest.raises(UsageError, match=said):
-            recipe_for("fine-tune", **choices)
+            default_config("fine-tune", **choices)
 
 
 def test_the_rate_rises_and_falls() -> None:
-    recipe = recipe_for("pretrain", steps=1000)
+    recipe = default_config("pretrain", steps=1000)
     rates = [rate(step, 1000, recipe) for step in range(1000)]
     top = rates.index(max(rates))
     assert rates[0] < 0.02 and max(rates) > 0.99 and rates[-1] < 0.03
     assert 90 <= top <= 110  # a tenth of the run, though the warm-up could be longer
     assert rates[:top] == sorted(rates[:top]) and rates[top:] == sorted(rates[top:], reverse=True)
-    adversarial = recipe_for("adversarial", steps=600)
+    adversarial = default_config("adversarial", steps=600)
     assert [discriminator_alone(s, adversarial) for s in (0, 99, 100, 299, 300)] == [
         True, True, False, False, True,
     ]  # fmt: skip

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vidcolor.errors import InputError, UsageError, VidcolorError
-from vidcolor.hints.io import check_pictures, rows_of
+from vidcolor.hints.io import check_hint_files, load_hints
 from vidcolor.media.sequence import is_pattern
 from vidcolor.media.stills import STILL_SUFFIXES, is_still, read_still_recipe
 from vidcolor.options import ColorizeOptions
@@ -47,7 +47,7 @@ WORK_SUFFIX = ".vidcolor"
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class Task:
     """One piece of work."""
 
     kind: Kind
@@ -62,9 +62,9 @@ class Item:
     """Its own, hints included; None for those of the whole run."""
 
 
-def gather(
+def discover(
     inputs: Sequence[Path], out: Path | None, out_dir: Path | None, options: ColorizeOptions
-) -> list[Item]:
+) -> list[Task]:
     """Decide what each input is and where its result goes.
 
     Of several inputs, one that cannot be read becomes an item with a `problem`.
@@ -82,17 +82,17 @@ def gather(
         raise UsageError("--out names one file; with several inputs use --out-dir")
     if len(inputs) > 1:  # `colorize *.mp4` a second time means the sources again
         inputs = [path for path in inputs if not _is_result(path)]
-    items: list[Item] = []
+    items: list[Task] = []
     for path in inputs:
         try:
             items += _items_of(path, out, out_dir, options, several=len(inputs) > 1)
         except InputError as error:
             if len(inputs) == 1:
                 raise
-            items.append(Item("film", path, path, problem=error))
+            items.append(Task("film", path, path, problem=error))
     if options.confidence is not None and len(items) > 1:
         raise UsageError("--confidence names one file; color one film or picture at a time")
-    refuse_collisions(items)
+    check_collisions(items)
     _check_hints(items, options)
     return items
 
@@ -108,33 +108,33 @@ def _matching(path: Path) -> list[Path]:
     return found
 
 
-def _check_hints(items: Sequence[Item], options: ColorizeOptions) -> None:
+def _check_hints(items: Sequence[Task], options: ColorizeOptions) -> None:
     """See to it before the work that every hint has its picture or film."""
-    check_pictures(rows_of(options), [item.source for item in items])
+    check_hint_files(load_hints(options), [item.source for item in items])
     if options.reference is not None and not options.reference.exists():
         raise InputError(f"{options.reference}: no such file")
 
 
 def _items_of(
     path: Path, out: Path | None, out_dir: Path | None, options: ColorizeOptions, several: bool
-) -> Iterator[Item]:
+) -> Iterator[Task]:
     if is_pattern(path) and not path.exists():
-        yield Item("sequence", path, _sequence_target(path, out, out_dir, options))
+        yield Task("sequence", path, _sequence_target(path, out, out_dir, options))
     elif path.is_dir():
         if options.fps is not None or _names_a_film(out):
-            yield Item("sequence", path, _sequence_target(path, out, out_dir, options))
+            yield Task("sequence", path, _sequence_target(path, out, out_dir, options))
         else:
             yield from _items_in(path, out or out_dir, options)
     elif not path.exists():
         raise InputError(f"{path}: no such file")
     elif is_photo(path):
-        yield Item("photo", path, out or _photo_target(path, out_dir), repeatable=several)
+        yield Task("photo", path, out or _photo_target(path, out_dir), repeatable=several)
     elif path.suffix.lower() in OTHER_PICTURES:
         raise InputError(
             f"{path}: pictures called {path.suffix} are not read; convert it to TIFF or PNG"
         )
     else:
-        yield Item("film", path, out or _film_target(path, out_dir, options), repeatable=several)
+        yield Task("film", path, out or _film_target(path, out_dir, options), repeatable=several)
 
 
 def _names_a_film(out: Path | None) -> bool:
@@ -168,7 +168,7 @@ def _sequence_target(
     return out or default_target(path, options, out_dir)
 
 
-def _items_in(folder: Path, mirror: Path | None, options: ColorizeOptions) -> list[Item]:
+def _items_in(folder: Path, mirror: Path | None, options: ColorizeOptions) -> list[Task]:
     """Everything that can be colored below a folder, mirrored into another."""
     whole = folder.resolve()
     root = mirror or whole.with_name(f"{whole.name}{RESULT_FOLDER}")
@@ -176,13 +176,13 @@ def _items_in(folder: Path, mirror: Path | None, options: ColorizeOptions) -> li
         root = Path(os.path.relpath(root))
     if root.resolve() == whole:
         raise UsageError(f"{root}: is the folder of the sources itself; name another --out-dir")
-    items: list[Item] = []
+    items: list[Task] = []
     taken: set[Path] = set()
     for path in _sources_in(folder, root):
         item = _item_in(path, root / path.relative_to(folder).parent, options)
         if item.target in taken:  # reel.avi and reel.mpg would both become reel.mp4
             target = item.target.with_name(f"{path.name}{item.target.suffix}")
-            item = Item(item.kind, path, target, repeatable=True)
+            item = Task(item.kind, path, target, repeatable=True)
         taken.add(item.target)
         items.append(item)
     if not items:
@@ -190,13 +190,13 @@ def _items_in(folder: Path, mirror: Path | None, options: ColorizeOptions) -> li
     return items
 
 
-def _item_in(path: Path, place: Path, options: ColorizeOptions) -> Item:
+def _item_in(path: Path, place: Path, options: ColorizeOptions) -> Task:
     if path.suffix.lower() in STILL_SUFFIXES:
-        return Item("photo", path, _photo_target(path, place), repeatable=True)
+        return Task("photo", path, _photo_target(path, place), repeatable=True)
     try:
-        return Item("film", path, _film_target(path, place, options), repeatable=True)
+        return Task("film", path, _film_target(path, place, options), repeatable=True)
     except InputError as error:  # its streams decide about the container, and it has none
-        return Item("film", path, place / path.name, problem=error)
+        return Task("film", path, place / path.name, problem=error)
 
 
 def _sources_in(folder: Path, results: Path) -> Iterator[Path]:
@@ -220,7 +220,7 @@ def _sources_in(folder: Path, results: Path) -> Iterator[Path]:
                 yield path
 
 
-def refuse_collisions(items: Sequence[Item]) -> None:
+def check_collisions(items: Sequence[Task]) -> None:
     """See to it that no two results get the same name.
 
     Raises:
@@ -237,10 +237,10 @@ def _is_result(path: Path) -> bool:
     """Whether an input is what vidcolor made of another beside it."""
     if not path.stem.endswith(RESULT_SUFFIX) or not path.is_file():
         return False
-    return recipe_of(path, is_photo=path.suffix.lower() in STILL_SUFFIXES) is not None
+    return read_result_recipe(path, is_photo=path.suffix.lower() in STILL_SUFFIXES) is not None
 
 
-def recipe_of(path: Path, is_photo: bool) -> str | None:
+def read_result_recipe(path: Path, is_photo: bool) -> str | None:
     """The recipe that a result carries; None if it is no result of ours."""
     if is_photo:
         return read_still_recipe(path)

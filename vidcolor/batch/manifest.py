@@ -18,10 +18,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from vidcolor.batch.discover import Item, gather, refuse_collisions
+from vidcolor.batch.discover import Task, check_collisions, discover
 from vidcolor.errors import InputError, UsageError, VidcolorError
 from vidcolor.fileio import text_of
-from vidcolor.hints.io import read_hints, seconds_of
+from vidcolor.hints.io import parse_seconds, read_hints
 from vidcolor.options import ColorizeOptions, GrayFrom, Purpose, Range
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def _pairs(text: str) -> tuple[tuple[str, str], ...]:
 
 
 _READ: dict[str, Callable[[str], Any]] = {
-    "start": seconds_of,
-    "end": seconds_of,
-    "reference_time": seconds_of,
+    "start": parse_seconds,
+    "end": parse_seconds,
+    "reference_time": parse_seconds,
     "fps": Fraction,
     "vividness": float,
     "saturation": float,
@@ -76,7 +76,7 @@ _READ: dict[str, Callable[[str], Any]] = {
 """What a row may say besides input and output, and how it is read."""
 
 
-def items_of_list(path: Path, out_dir: Path | None, options: ColorizeOptions) -> list[Item]:
+def read_job_list(path: Path, out_dir: Path | None, options: ColorizeOptions) -> list[Task]:
     """What a list names, each with its own options.
 
     Args:
@@ -91,10 +91,10 @@ def items_of_list(path: Path, out_dir: Path | None, options: ColorizeOptions) ->
     rows = _rows(path)
     if not rows:
         raise UsageError(f"{path}: lists nothing; its columns are input, output, {_choices()}")
-    items: list[Item] = []
+    items: list[Task] = []
     for number, row in enumerate(rows, 1):
         items += _items(row, f"{path}: row {number}", path.parent, out_dir, options)
-    refuse_collisions(items)
+    check_collisions(items)
     return items
 
 
@@ -108,7 +108,7 @@ def _items(
     folder: Path,
     out_dir: Path | None,
     options: ColorizeOptions,
-) -> list[Item]:
+) -> list[Task]:
     said = {_key(key): value for key, value in row.items() if value not in (None, "")}
     source, out = said.pop("input", None), said.pop("output", None)
     if not isinstance(source, str):
@@ -119,11 +119,11 @@ def _items(
         if isinstance(own.hints, Path):
             own = replace(own, hints=read_hints(own.hints))
         target = None if out is None else folder / str(out)
-        found = gather([folder / source], target, None if target else out_dir, own)
+        found = discover([folder / source], target, None if target else out_dir, own)
     except UsageError as error:
         raise UsageError(f"{name}: {error}") from None
     except VidcolorError as error:  # one film less, and the night's work goes on
-        return [Item("film", folder / source, folder / source, problem=error)]
+        return [Task("film", folder / source, folder / source, problem=error)]
     return [replace(item, options=own, repeatable=True) for item in found]
 
 

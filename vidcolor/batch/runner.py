@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from vidcolor.batch.discover import Item, recipe_of
+from vidcolor.batch.discover import Task, read_result_recipe
 from vidcolor.errors import VidcolorError
 from vidcolor.fileio import describe_os_error
-from vidcolor.hints.io import hints_for, rows_of
+from vidcolor.hints.io import hints_for_file, load_hints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -31,10 +31,10 @@ PHOTOS_AT_ONCE = 2
 
 
 @dataclass(slots=True)
-class Outcome:
+class TaskResult:
     """What came of an item."""
 
-    item: Item
+    item: Task
     result: FilmResult | PhotoResult | None = None
     error: VidcolorError | None = None
     skipped: bool = False
@@ -46,10 +46,10 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class Tally:
+class BatchSummary:
     """What came of a whole run."""
 
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[TaskResult] = field(default_factory=list)
 
     def count(self, what: Literal["done", "skipped", "failed", "damaged"]) -> int:
         """How many items ended so."""
@@ -62,16 +62,16 @@ class Tally:
         return sum(map(tests[what], self.outcomes))
 
 
-def is_done(item: Item, recipe: str) -> bool:
+def is_done(item: Task, recipe: str) -> bool:
     """Whether the target was made from this source by this recipe before."""
     if not item.repeatable or not item.target.exists():
         return False
     if item.target.stat().st_mtime < item.source.stat().st_mtime:
         return False
-    return recipe_of(item.target, is_photo=item.kind == "photo") == recipe
+    return read_result_recipe(item.target, is_photo=item.kind == "photo") == recipe
 
 
-def _date_before_source(item: Item) -> None:
+def _date_before_source(item: Task) -> None:
     """Leave a result of a damaged source older than that, as `make` would see it: not up to date.
 
     Or the same command again would call it done before, and the damage would be forgotten.
@@ -80,16 +80,16 @@ def _date_before_source(item: Item) -> None:
     os.utime(item.target, ns=(before, before))
 
 
-def run_items(
-    items: Iterable[Item],
+def run_tasks(
+    items: Iterable[Task],
     options: ColorizeOptions,
     colorizer: Colorizer,
     *,
     engine: Engine | None = None,
     films_at_once: int = 1,
-    started: Callable[[Item], None] | None = None,
+    started: Callable[[Task], None] | None = None,
     progress: ProgressCallback | None = None,
-) -> Iterator[Outcome]:
+) -> Iterator[TaskResult]:
     """Color all items, photographs side by side, and go on past what fails.
 
     Args:
@@ -106,7 +106,7 @@ def run_items(
     Yields:
         What came of each item, in their order.
     """
-    hints = rows_of(options)
+    hints = load_hints(options)
     stopping = threading.Event()
 
     def tell(step: Progress) -> None:
@@ -120,8 +120,8 @@ def run_items(
         if engine is not None:
             engine.stop()
 
-    def run(item: Item) -> Outcome:
-        own = item.options or replace(options, hints=hints_for(hints, item.source))
+    def run(item: Task) -> TaskResult:
+        own = item.options or replace(options, hints=hints_for_file(hints, item.source))
         return _run_safely(item, own, colorizer, engine, started, tell)
 
     for photos, group in itertools.groupby(items, key=lambda item: item.kind == "photo"):
@@ -134,8 +134,8 @@ def run_items(
 
 
 def _overlapping(
-    run: Callable[[Item], Outcome], items: list[Item], at_once: int, stop: Callable[[], None]
-) -> Iterator[Outcome]:
+    run: Callable[[Task], TaskResult], items: list[Task], at_once: int, stop: Callable[[], None]
+) -> Iterator[TaskResult]:
     """Films, some of them at a time; when this is stopped, so are they, by `stop`."""
     pool = ThreadPoolExecutor(at_once)
     futures = [pool.submit(run, item) for item in items]
@@ -154,7 +154,7 @@ def _overlapping(
         pool.shutdown(cancel_futures=True)
 
 
-def _side_by_side(run: Callable[[Item], Outcome], items: list[Item]) -> Iterator[Outcome]:
+def _side_by_side(run: Callable[[Task], TaskResult], items: list[Task]) -> Iterator[TaskResult]:
     if len(items) == 1:
         yield run(items[0])
         return
@@ -166,32 +166,32 @@ def _side_by_side(run: Callable[[Item], Outcome], items: list[Item]) -> Iterator
 
 
 def _run_safely(
-    item: Item,
+    item: Task,
     options: ColorizeOptions,
     colorizer: Colorizer,
     engine: Engine | None,
-    started: Callable[[Item], None] | None,
+    started: Callable[[Task], None] | None,
     progress: ProgressCallback | None,
-) -> Outcome:
+) -> TaskResult:
     """Whatever happens to one item must not end the work on the others."""
     if item.problem is not None:
-        return Outcome(item, error=item.problem)
+        return TaskResult(item, error=item.problem)
     try:
         if not options.force and is_done(item, colorizer.provenance(options).recipe):
-            return Outcome(item, skipped=True)
+            return TaskResult(item, skipped=True)
         if started is not None:
             started(item)
-        result = run_item(item, options, colorizer, engine, progress)
+        result = run_task(item, options, colorizer, engine, progress)
         if result.damaged and item.repeatable and not options.allow_damaged:
             _date_before_source(item)
-        return Outcome(item, result=result)
+        return TaskResult(item, result=result)
     except VidcolorError as error:
-        return Outcome(item, error=error)
+        return TaskResult(item, error=error)
     except Exception as error:
-        return Outcome(item, error=explain(error, item.source))
+        return TaskResult(item, error=wrap_error(error, item.source))
 
 
-def explain(error: Exception, source: Path) -> VidcolorError:
+def wrap_error(error: Exception, source: Path) -> VidcolorError:
     """An error that is not of our family, as one that is; the cause stays attached to it."""
     if isinstance(error, MemoryError):
         text = "not enough memory for it; try a smaller --batch, or a machine with more"
@@ -207,8 +207,8 @@ def explain(error: Exception, source: Path) -> VidcolorError:
     return explained
 
 
-def run_item(
-    item: Item,
+def run_task(
+    item: Task,
     options: ColorizeOptions,
     colorizer: Colorizer,
     engine: Engine | None = None,

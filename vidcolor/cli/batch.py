@@ -16,8 +16,8 @@ from vidcolor.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vidcolor.batch.discover import Item
-    from vidcolor.batch.runner import Outcome, Tally
+    from vidcolor.batch.discover import Task
+    from vidcolor.batch.runner import BatchSummary, TaskResult
     from vidcolor.cli.console import Console
     from vidcolor.film.pipeline import FilmResult
     from vidcolor.options import ColorizeOptions
@@ -51,9 +51,9 @@ def color_everything(
     Raises:
         VidcolorError: nothing can be done at all.
     """
-    from vidcolor.batch.runner import Tally, run_items
+    from vidcolor.batch.runner import BatchSummary, run_tasks
     from vidcolor.colorizer import Colorizer
-    from vidcolor.film.engines.select import engine_of, films_at_once
+    from vidcolor.film.engines.select import films_at_once, open_engine
 
     _check_reports(reports, inputs, options)
     items = _items(inputs, job_list, out, out_dir, options)
@@ -61,17 +61,17 @@ def color_everything(
     refuse_overwriting(also_read, (*(item.target for item in items), *reports, *confidence))
     _announce(inputs, items, console)
     colorizer = Colorizer.of(options)
-    tally, began = Tally(), time.monotonic()
+    tally, began = BatchSummary(), time.monotonic()
     _count(tally, items, console)
 
-    def started(item: Item) -> None:
+    def started(item: Task) -> None:
         console.event("start", kind=item.kind, source=str(item.source), target=str(item.target))
         if item.kind != "photo":
             console.say(f"{item.source}: a {item.kind}, to {item.target}")
 
     try:
-        with engine_of(options, colorizer) as engine:
-            for outcome in run_items(
+        with open_engine(options, colorizer) as engine:
+            for outcome in run_tasks(
                 items,
                 options,
                 colorizer,
@@ -96,24 +96,24 @@ def _items(
     out: Path | None,
     out_dir: Path | None,
     options: ColorizeOptions,
-) -> list[Item]:
-    from vidcolor.batch.discover import gather, refuse_collisions
-    from vidcolor.batch.manifest import items_of_list
+) -> list[Task]:
+    from vidcolor.batch.discover import check_collisions, discover
+    from vidcolor.batch.manifest import read_job_list
 
     if not inputs and job_list is None:
         raise UsageError(
             "no INPUT: name a film, photo or folder, or a --job-list; see vidcolor colorize --help"
         )
-    items = gather(inputs, out, out_dir, options) if inputs else []
+    items = discover(inputs, out, out_dir, options) if inputs else []
     if job_list is not None:
         if out is not None:
             raise UsageError("--out names one file; name outputs in the job list, or use --out-dir")
-        items += items_of_list(job_list, out_dir, options)
-        refuse_collisions(items)
+        items += read_job_list(job_list, out_dir, options)
+        check_collisions(items)
     return items
 
 
-def _exit_code(tally: Tally, options: ColorizeOptions) -> int:
+def _exit_code(tally: BatchSummary, options: ColorizeOptions) -> int:
     errors = [o.error for o in tally.outcomes if o.error is not None]
     if len(tally.outcomes) == 1 and errors:
         return errors[0].exit_code
@@ -121,7 +121,7 @@ def _exit_code(tally: Tally, options: ColorizeOptions) -> int:
     return 1 if errors or lost else 0
 
 
-def _announce(inputs: Sequence[Path], items: Sequence[Item], console: Console) -> None:
+def _announce(inputs: Sequence[Path], items: Sequence[Task], console: Console) -> None:
     """Say what was found in folders."""
     for path in inputs:
         inside = [i for i in items if path in i.source.parents]
@@ -139,7 +139,7 @@ def _announce(inputs: Sequence[Path], items: Sequence[Item], console: Console) -
             )
 
 
-def _tell(outcome: Outcome, options: ColorizeOptions, console: Console) -> None:
+def _tell(outcome: TaskResult, options: ColorizeOptions, console: Console) -> None:
     """One line for what came of an item, and one for each warning."""
     item, result = outcome.item, outcome.result
     options = item.options or options
@@ -165,7 +165,7 @@ def _tell(outcome: Outcome, options: ColorizeOptions, console: Console) -> None:
         )
 
 
-def _summary(outcome: Outcome) -> str:
+def _summary(outcome: TaskResult) -> str:
     result = outcome.result
     if result is None or outcome.item.kind == "photo":
         return f"done in {clock(result.seconds)}" if result else ""
@@ -175,7 +175,7 @@ def _summary(outcome: Outcome) -> str:
     return f"{frames}{before} in {clock(result.seconds)}, {_rate(result):.1f} fps"
 
 
-def _facts(outcome: Outcome) -> dict[str, Any]:
+def _facts(outcome: TaskResult) -> dict[str, Any]:
     result = outcome.result
     if result is None:
         return {}
@@ -192,7 +192,7 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _count(tally: Tally, items: Sequence[Item], console: Console) -> None:
+def _count(tally: BatchSummary, items: Sequence[Task], console: Console) -> None:
     """Move the bar of a run over several films or photographs."""
     done, total = len(tally.outcomes), len(items)
     if total < 2:
@@ -206,7 +206,7 @@ def _count(tally: Tally, items: Sequence[Item], console: Console) -> None:
         console.progress(Progress(whole, "pictures", done, total))
 
 
-def _sum_up(tally: Tally, seconds: float, console: Console) -> None:
+def _sum_up(tally: BatchSummary, seconds: float, console: Console) -> None:
     done, skipped, failed = (tally.count(w) for w in ("done", "skipped", "failed"))
     damaged = tally.count("damaged")
     console.event(
@@ -226,7 +226,7 @@ def _sum_up(tally: Tally, seconds: float, console: Console) -> None:
         )
 
 
-def _table(outcomes: Sequence[Outcome]) -> list[str]:
+def _table(outcomes: Sequence[TaskResult]) -> list[str]:
     """What came of each film, and of what failed, in columns."""
     rows = [_row(o) for o in outcomes if o.item.kind != "photo" or o.error is not None]
     if not any(o.item.kind != "photo" for o in outcomes):
@@ -240,7 +240,7 @@ def _table(outcomes: Sequence[Outcome]) -> list[str]:
     ]
 
 
-def _row(outcome: Outcome) -> tuple[str, str, str, str, str]:
+def _row(outcome: TaskResult) -> tuple[str, str, str, str, str]:
     item, result = outcome.item, outcome.result
     if result is None:
         state = "done before" if outcome.skipped else "failed"
@@ -266,7 +266,7 @@ def _check_reports(
         check_target(path, sources, options.force)
 
 
-def _write_reports(reports: Sequence[Path], tally: Tally, options: ColorizeOptions) -> None:
+def _write_reports(reports: Sequence[Path], tally: BatchSummary, options: ColorizeOptions) -> None:
     if not reports:
         return
     from vidcolor.batch.report.schema import records_of

@@ -12,7 +12,7 @@ import typer
 from vidcolor.cli.batch import color_everything
 from vidcolor.cli.console import Console
 from vidcolor.cli.params import parse_fps, parse_option, parse_reference, parse_time
-from vidcolor.hints.io import rows_of
+from vidcolor.hints.io import load_hints
 from vidcolor.options import (
     MAX_SATURATION,
     MAX_WORKERS,
@@ -405,7 +405,7 @@ def run_colorize(
         **fields,
     )
     also_read = options.also_read()
-    options = replace(options, hints=rows_of(options) or None)  # read once: it may be a pipe
+    options = replace(options, hints=load_hints(options) or None)  # read once: it may be a pipe
     console = Console(quiet=quiet, json_lines=json_lines)
     raise typer.Exit(
         color_everything(

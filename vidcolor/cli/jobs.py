@@ -44,14 +44,14 @@ def jobs(
       vidcolor jobs graded/ /scratch/work
       vidcolor jobs graded/ --remove
     """
-    from vidcolor.film.workdir import WorkDir, find_work
+    from vidcolor.film.workdir import WorkDir, find_work_dirs
 
     console = Console(json_lines=json_lines)
     named = folders or [Path()]
     for folder in named:
         if not folder.is_dir():
             raise InputError(f"{folder}: is no folder")
-    found = [work for folder in named for work in find_work(folder)]
+    found = [work for folder in named for work in find_work_dirs(folder)]
     kept = 0
     for path in found:
         work = WorkDir(path)
@@ -88,10 +88,10 @@ def status(
 
       watch -n 10 vidcolor status reel.color.mp4
     """
-    from vidcolor.film.workdir import WorkDir, is_work, work_path
+    from vidcolor.film.workdir import WorkDir, is_work_dir, work_path
 
-    path = place if is_work(place) else work_path(place, None)
-    if not is_work(path):
+    path = place if is_work_dir(place) else work_path(place, None)
+    if not is_work_dir(path):
         if place.is_file():
             raise InputError(f"{place}: is finished; there is no unfinished work on it")
         raise InputError(

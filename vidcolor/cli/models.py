@@ -14,7 +14,7 @@ from vidcolor.errors import UsageError, VidcolorError
 from vidcolor.progress import Progress
 
 if TYPE_CHECKING:
-    from vidcolor.generators.store.registry import Shown
+    from vidcolor.generators.store.registry import ModelInfo
 
 models = typer.Typer(
     no_args_is_help=True,
@@ -41,12 +41,12 @@ def list_models(json_lines: Annotated[bool, _JSON] = False) -> None:
       vidcolor models pull ddcolor-tiny
       vidcolor colorize reel.mov --model ddcolor-tiny
     """
-    from vidcolor.generators.store.registry import PACKAGED, folder, shown
+    from vidcolor.generators.store.registry import PACKAGED, cache_dir, list_models
 
     console = Console(json_lines=json_lines)
     rows = [(PACKAGED, "films, with hints", _megabytes(_packaged_size()), "Apache-2.0", "built in")]
     console.event("model", **_packaged_facts())
-    for row in shown():
+    for row in list_models():
         console.event("model", **_facts(row))
         license = row.license if row.commercial else f"{row.license}, {_NOT_COMMERCIAL}"
         task = row.entry.task if row.entry else "imported"
@@ -57,7 +57,7 @@ def list_models(json_lines: Annotated[bool, _JSON] = False) -> None:
     for row_of_words in (head, *rows):
         cells = (f"{w:<{n}}" for w, n in zip(row_of_words, widths, strict=True))
         console.say("  ".join(cells).rstrip())
-    console.say(f"weights are kept in {folder()} (VIDCOLOR_HOME moves them)")
+    console.say(f"weights are kept in {cache_dir()} (VIDCOLOR_HOME moves them)")
 
 
 @models.command()
@@ -66,10 +66,10 @@ def show(
     json_lines: Annotated[bool, typer.Option("--json", help="As a JSON object.")] = False,
 ) -> None:
     """Say all that is known of one generator: license, source, digest, where it is."""
-    from vidcolor.generators.store.registry import PACKAGED, shown_as
+    from vidcolor.generators.store.registry import PACKAGED, find_model
 
     console = Console(json_lines=json_lines)
-    facts = _packaged_facts() if name == PACKAGED else _facts(shown_as(name))
+    facts = _packaged_facts() if name == PACKAGED else _facts(find_model(name))
     console.event("model", **facts)
     if facts["commercial"] is False:
         console.warn(_NOT_COMMERCIAL, name)
@@ -106,10 +106,10 @@ def pull(
       VIDCOLOR_HOME=/scratch/vidcolor vidcolor models pull ddcolor siggraph17
     """
     from vidcolor.generators.store.download import pull as fetch
-    from vidcolor.generators.store.registry import PACKAGED, known, record_of
+    from vidcolor.generators.store.registry import PACKAGED, record_of, registry_entries
 
     console = Console(quiet=quiet, json_lines=json_lines)
-    entries = known()
+    entries = registry_entries()
     for name in names:
         if name == PACKAGED:
             console.say(f"{name}: comes with vidcolor; there is nothing to fetch")
@@ -321,7 +321,7 @@ def _packaged_facts() -> dict[str, Any]:
     }
 
 
-def _facts(row: Shown) -> dict[str, Any]:
+def _facts(row: ModelInfo) -> dict[str, Any]:
     """What scripts and `show` get."""
     entry, record = row.entry, row.record
     facts: dict[str, Any] = {"name": row.name}

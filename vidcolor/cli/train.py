@@ -13,12 +13,18 @@ import typer
 from vidcolor.cli.console import Console, clock
 from vidcolor.errors import UsageError
 from vidcolor.progress import Progress
-from vidcolor.training.callbacks import Listener
-from vidcolor.training.config import DEFAULT_HOLDOUT, Recipe, RunOptions, Stage, recipe_for
+from vidcolor.training.callbacks import Callback
+from vidcolor.training.config import (
+    DEFAULT_HOLDOUT,
+    RunOptions,
+    Stage,
+    TrainingConfig,
+    default_config,
+)
 
 if TYPE_CHECKING:
-    from vidcolor.training.callbacks import Stepped, Trained
-    from vidcolor.training.validation import Figures
+    from vidcolor.training.callbacks import StepEvent, TrainingResult
+    from vidcolor.training.validation import ValidationMetrics
 
 WHAT, LENGTH, RECIPE, MACHINE = "What", "How long", "Recipe", "Machine"
 _SAY_EVERY_S = 30.0
@@ -199,7 +205,7 @@ def train(
     """
     if validation and holdout:
         raise UsageError("--validation and --holdout contradict each other; say one of them")
-    recipe = recipe_for(
+    recipe = default_config(
         stage, start=start, steps=steps, minutes=minutes, size=size, batch=batch,
         accumulate=accumulate, seed=seed, learning_rate=learning_rate, freeze=freeze,
         rebalance=rebalance, colorfulness=colorfulness, coherence=coherence,
@@ -218,7 +224,7 @@ def train(
         _tell(trained, console)
 
 
-def _run(recipe: Recipe, options: RunOptions, console: Console) -> Trained | None:
+def _run(recipe: TrainingConfig, options: RunOptions, console: Console) -> TrainingResult | None:
     """Train; None in all processes but the first."""
     from vidcolor.training.distributed import is_first
     from vidcolor.training.run import train as run
@@ -230,7 +236,7 @@ def _run(recipe: Recipe, options: RunOptions, console: Console) -> Trained | Non
     return trained if is_first() else None
 
 
-class _Watcher(Listener):
+class _Watcher(Callback):
     """Shows a run on the console."""
 
     def __init__(self, console: Console, out: Path) -> None:
@@ -244,7 +250,7 @@ class _Watcher(Listener):
         self._console.say(text)
         self._console.event("said", text=text)
 
-    def stepped(self, event: Stepped) -> None:
+    def stepped(self, event: StepEvent) -> None:
         self._console.progress(Progress(self._out, "train", event.step, event.steps))
         if event.losses is None or time.monotonic() - self._said < _SAY_EVERY_S:
             return
@@ -256,12 +262,12 @@ class _Watcher(Listener):
             f"{event.pictures_per_s:.1f} pictures/s{left}"
         )
 
-    def measured(self, step: int, figures: Figures) -> None:
+    def measured(self, step: int, figures: ValidationMetrics) -> None:
         self._console.event("measured", step=step, **figures.to_dict())
         self._console.say(f"step {step:,}: {_figures(figures)}")
 
 
-def _tell(trained: Trained, console: Console) -> None:
+def _tell(trained: TrainingResult, console: Console) -> None:
     """What came of it."""
     console.event(
         "done",
@@ -285,7 +291,7 @@ def _tell(trained: Trained, console: Console) -> None:
     )
 
 
-def _figures(figures: Figures) -> str:
+def _figures(figures: ValidationMetrics) -> str:
     """Held-out figures on one line."""
     gain = figures.psnr - figures.gray_psnr
     return (

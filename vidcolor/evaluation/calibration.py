@@ -16,7 +16,7 @@ from vidcolor.color.lab import rgb_to_lab
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vidcolor.colorizer import Color
+    from vidcolor.colorizer import ProxyPrediction
     from vidcolor.media.preview import Rgb
 
     Floats = NDArray[np.float32]
@@ -52,7 +52,7 @@ class Reliability:
         self._confidence = np.zeros(NUM_BINS)
         self._right = np.zeros(NUM_BINS)
 
-    def add(self, color: Color, truth: Rgb) -> None:
+    def add(self, color: ProxyPrediction, truth: Rgb) -> None:
         """Count one picture's cells.
 
         Args:

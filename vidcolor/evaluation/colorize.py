@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vidcolor.color.ycbcr import Plane
-    from vidcolor.colorizer import Color, Colorizer
+    from vidcolor.colorizer import Colorizer, ProxyPrediction
     from vidcolor.generators.predictor import HintArrays
     from vidcolor.media.preview import Rgb
 
@@ -24,7 +24,7 @@ _EIGHT_BITS = Coding(8, full_range=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Variant:
     """A generator with its settings: what is compared with others."""
 
     colorizer: Colorizer
@@ -38,14 +38,14 @@ class Colored:
 
     rgb: Rgb
     """(H, W, 3) uint8."""
-    color: Color
+    color: ProxyPrediction
     """What the generator said."""
     seconds: float
     """Wall-clock time, a share of the batch's."""
 
 
 def color_grays(
-    look: Look, grays: Sequence[Plane], hints: HintArrays | None = None
+    look: Variant, grays: Sequence[Plane], hints: HintArrays | None = None
 ) -> list[Colored]:
     """Color gray pictures: proxy, generator, guided upsampling, gamut, 8 bits.
 
@@ -68,7 +68,7 @@ def color_grays(
     return [Colored(rgb, color, share) for rgb, color in zip(pictures, colors, strict=True)]
 
 
-def proxy_shape(look: Look, gray: Plane) -> tuple[int, ...]:
+def proxy_shape(look: Variant, gray: Plane) -> tuple[int, ...]:
     """Rows and columns of what the generator sees of a picture."""
     geometry = Geometry(width=gray.shape[1], height=gray.shape[0])
     return look.colorizer.proxy(gray, _EIGHT_BITS, geometry).shape

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from vidcolor.errors import InputError
 from vidcolor.evaluation.compare_options import CompareOptions, Comparison
 from vidcolor.evaluation.layout import arrange, line_at, natural_width
-from vidcolor.fileio import check_target, published
+from vidcolor.fileio import atomic_output, check_target
 from vidcolor.imaging.text import Tag
 from vidcolor.media.film_pair import FilmPair
 from vidcolor.media.preview import frame_of_rgb, plan_viewing, viewing_video
-from vidcolor.media.streams import Company, StreamFate, plan_company
+from vidcolor.media.streams import StreamCopier, StreamDecision, plan_streams
 from vidcolor.media.writer import FilmWriter, muxer_of
 from vidcolor.progress import Progress
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from vidcolor.evaluation.layout import Arrangement
     from vidcolor.media.encoders import EncoderPlan
-    from vidcolor.media.preview import FilmView, Rgb
+    from vidcolor.media.preview import DisplayReader, Rgb
     from vidcolor.media.probe import VideoInfo
     from vidcolor.progress import ProgressCallback
 
@@ -68,7 +68,7 @@ def compare_films(
     plan = plan_viewing(video, muxer)
     sound, fates, lost = _sound(pair, muxer)
     with contextlib.ExitStack() as stack:
-        partial = stack.enter_context(published(out))
+        partial = stack.enter_context(atomic_output(out))
         company = stack.enter_context(_company(pair, sound, fates))
         shift = round((pair.a.origin_s + pair.start_s) / video.time_base)
         writer = stack.enter_context(
@@ -127,10 +127,10 @@ def _expected(pair: FilmPair) -> int | None:
 
 def _sound(
     pair: FilmPair, muxer: str
-) -> tuple[FilmView | None, tuple[StreamFate, ...], tuple[str, ...]]:
+) -> tuple[DisplayReader | None, tuple[StreamDecision, ...], tuple[str, ...]]:
     """Whose sound is copied, which of its streams, and what is lost."""
     for film in (pair.b, pair.a):
-        fates = [f for f in plan_company(film.path, muxer) if f.stream.kind == "audio"]
+        fates = [f for f in plan_streams(film.path, muxer) if f.stream.kind == "audio"]
         if fates:
             lost = tuple(f"sound not kept: {f.note}" for f in fates if not f.kept)
             return film, tuple(f for f in fates if f.kept), lost
@@ -138,8 +138,8 @@ def _sound(
 
 
 def _company(
-    pair: FilmPair, film: FilmView | None, fates: tuple[StreamFate, ...]
-) -> contextlib.AbstractContextManager[Company | None]:
+    pair: FilmPair, film: DisplayReader | None, fates: tuple[StreamDecision, ...]
+) -> contextlib.AbstractContextManager[StreamCopier | None]:
     """The sound, moved so that it starts with the picture."""
     if film is None or not fates:
         return contextlib.nullcontext()
@@ -147,7 +147,7 @@ def _company(
     start = film.origin_s + pair.start_s - offset
     trimmed = pair.start_s > offset
     end = pair.cut_s[1]
-    return Company(
+    return StreamCopier(
         film.path,
         fates,
         shift=start,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vidcolor.errors import UsageError
 from vidcolor.evaluation.compare_options import CompareOptions, Comparison
 from vidcolor.evaluation.layout import BACKGROUND, Arrangement, arrange, natural_width
-from vidcolor.fileio import check_target, published
+from vidcolor.fileio import atomic_output, check_target
 from vidcolor.imaging.text import Tag, clock, fit, font_for, text_width
 from vidcolor.media.film_pair import FilmPair, same_shape
 from vidcolor.media.preview import scale
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
     from vidcolor.evaluation.compare_options import Layout
-    from vidcolor.media.preview import FilmView, Rgb
+    from vidcolor.media.preview import DisplayReader, Rgb
 
 SHEET_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 SHEET_WIDTH = 1600
@@ -162,14 +162,14 @@ def _draw_heading(draw: ImageDraw, pair: FilmPair, grid: Grid, names: tuple[str,
         _write(draw, (indent, y), shown, size, _BRIGHT)
 
 
-def _facts(film: FilmView) -> str:
+def _facts(film: DisplayReader) -> str:
     rate = f"{float(film.video.rate):.4g} fps" if film.video.rate else ""
     made = "machine-made color" if _has_mark(film) else ""
     parts = (made, f"{film.size[0]} x {film.size[1]}", rate, clock(film.duration_s))
     return "  ·  ".join(p for p in parts if p)
 
 
-def _has_mark(film: FilmView) -> bool:
+def _has_mark(film: DisplayReader) -> bool:
     """Whether vidcolor wrote into the film that its color is a guess."""
     return any(read_recipe(text) for text in film.info.tags.values() if "vidcolor" in text)
 
@@ -258,5 +258,5 @@ def save_picture(image: Image, out: Path) -> None:
         OutputError: it cannot be written.
     """
     name = picture_format(out)
-    with published(out) as partial:
+    with atomic_output(out) as partial:
         image.save(partial, format=name, **_SAVE_OPTIONS[name])

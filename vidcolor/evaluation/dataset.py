@@ -19,7 +19,7 @@ from vidcolor.batch.discover import FILM_SUFFIXES, RESULT_FOLDER, RESULT_SUFFIX,
 from vidcolor.errors import InputError
 from vidcolor.fileio import is_run_folder
 from vidcolor.imaging.text import clock
-from vidcolor.media.preview import FilmView
+from vidcolor.media.preview import DisplayReader
 from vidcolor.media.preview_still import picture_rgb, picture_rgb_of
 from vidcolor.media.stills import STILL_SUFFIXES
 
@@ -82,9 +82,9 @@ def why_unfit(rgb: Rgb) -> str | None:
 
 
 @lru_cache(maxsize=4)
-def _film(path: Path) -> FilmView:
+def _film(path: Path) -> DisplayReader:
     """Probed once; frames of one film come one after another."""
-    return FilmView(path)
+    return DisplayReader(path)
 
 
 def find_originals(paths: Sequence[Path], frames: int, limit: int | None = None) -> list[Original]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from vidcolor.colorizer import Colorizer
 from vidcolor.evaluation.calibration import Reliability
-from vidcolor.evaluation.colorize import Colored, Look, color_grays, proxy_shape
+from vidcolor.evaluation.colorize import Colored, Variant, color_grays, proxy_shape
 from vidcolor.evaluation.features import FeatureSpace
 from vidcolor.evaluation.hint_curve import true_hints
 from vidcolor.evaluation.image_metrics import picture_psnr
 from vidcolor.evaluation.preprocessing import as_rgb
 from vidcolor.evaluation.sample_selection import Panel
-from vidcolor.evaluation.scores import Row, Seen, compare_with
+from vidcolor.evaluation.scores import FeaturedImage, Row, compare_with
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ GRAY, ORIGINALS = "gray", "originals"
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Sample:
     """An original as it is judged, with what others made of it."""
 
     index: int
@@ -41,7 +41,7 @@ class Case:
     results: tuple[Rgb, ...]
 
 
-class Bench:
+class Evaluator:
     """Everything that pictures are judged with, and the rows that their figures go into."""
 
     def __init__(self, done: Evaluation, folders: Sequence[ResultFolder]) -> None:
@@ -53,7 +53,7 @@ class Bench:
         self._done = done
         self._space = FeatureSpace(load_encoder(), choose_device(options.device))
         done.encoder_digest = ENCODER.sha256
-        self._looks: list[Look] = []
+        self._looks: list[Variant] = []
         loaded: dict[str, Colorizer] = {}
         done.rows.append(Row(GRAY, "gray"))
         for name, wanted in options.looks():
@@ -66,7 +66,7 @@ class Bench:
                 "vividness": wanted.vividness,
                 "saturation": wanted.saturation,
             }
-            self._looks.append(Look(colorizer, wanted.vividness, wanted.saturation))
+            self._looks.append(Variant(colorizer, wanted.vividness, wanted.saturation))
             name = _free_name(name, done.rows)
             reliability = Reliability() if colorizer.has_confidence else None
             done.rows.append(Row(name, "model", facts, reliability=reliability))
@@ -75,7 +75,7 @@ class Bench:
             done.rows.append(Row(name, "results", {"folder": str(folder.folder)}))
         done.rows.append(Row(ORIGINALS, "originals"))
 
-    def judge(self, batch: Sequence[Case]) -> None:
+    def judge(self, batch: Sequence[Sample]) -> None:
         """Judge pictures of one size by every row."""
         grays = [case.gray for case in batch]
         colored = [color_grays(look, grays) for look in self._looks]
@@ -87,7 +87,7 @@ class Bench:
     def _rows(self, kind: str) -> list[Row]:
         return [row for row in self._done.rows if row.kind == kind]
 
-    def _judge_case(self, case: Case, colored: Sequence[Colored]) -> None:
+    def _judge_case(self, case: Sample, colored: Sequence[Colored]) -> None:
         truth = self._see(case.truth)
         pictures = [self._see(as_rgb(case.gray))]
         pictures += [self._see(rgb) for rgb in (*(c.rgb for c in colored), *case.results)]
@@ -101,10 +101,10 @@ class Bench:
         self._done.sizes.append((case.truth.shape[1], case.truth.shape[0]))
         self._show(case, [*(p.rgb for p in pictures), case.truth])
 
-    def _see(self, rgb: Rgb) -> Seen:
-        return Seen(rgb, self._space(rgb))
+    def _see(self, rgb: Rgb) -> FeaturedImage:
+        return FeaturedImage(rgb, self._space(rgb))
 
-    def _show(self, case: Case, pictures: Sequence[Rgb]) -> None:
+    def _show(self, case: Sample, pictures: Sequence[Rgb]) -> None:
         """Keep a picture for the sheet, if it is one of those to be seen."""
         if self._done.showcase is None:
             return
@@ -113,7 +113,7 @@ class Bench:
         panels = [Panel(rgb, value) for rgb, value in zip(pictures, values, strict=True)]
         self._done.showcase.offer(case.index, case.original.name, judged - values[0], panels)
 
-    def _follow_hints(self, look: Look, row: Row, batch: Sequence[Case]) -> None:
+    def _follow_hints(self, look: Variant, row: Row, batch: Sequence[Sample]) -> None:
         """PSNR with more and more true hints, of generators that have learned to spread them."""
         counts = self._done.options.hint_counts
         if not counts or not look.colorizer.accepts_hints:

@@ -12,7 +12,7 @@ import numpy as np
 from vidcolor.errors import InputError, UsageError
 from vidcolor.evaluation.compare_options import CompareOptions
 from vidcolor.evaluation.film_scores import ORIGINAL, FilmScorer, FilmScores
-from vidcolor.fileio import published
+from vidcolor.fileio import atomic_output
 from vidcolor.media.film_pair import FilmPair
 from vidcolor.progress import Progress
 from vidcolor.shots.detector import CutDetector
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vidcolor.media.preview import Shown
+    from vidcolor.media.preview import DisplayFrame
     from vidcolor.progress import ProgressCallback
 
     Rgb = NDArray[np.uint8]
@@ -113,7 +113,7 @@ def _beginnings(path: Path | None) -> Callable[[int, Rgb], bool]:
     return lambda _, rgb: cuts.feed(rgb.astype(np.float32) @ weights)
 
 
-def _together(pairs: dict[str, FilmPair]) -> Iterator[dict[str, Shown]]:
+def _together(pairs: dict[str, FilmPair]) -> Iterator[dict[str, DisplayFrame]]:
     """The original's frames, each with those of all versions that are shown when it begins."""
     for shown in zip(*(pair.frames() for pair in pairs.values()), strict=False):
         yield {ORIGINAL: shown[0][0], **{n: s[1] for n, s in zip(pairs, shown, strict=True)}}
@@ -155,5 +155,5 @@ def write_document(done: FilmEvaluation, path: Path, force: bool = False) -> Non
     """
     if path.suffix.lower() != ".json":
         raise UsageError(f"{path}: the figures are written as .json; name it so")
-    with published(path, force) as partial:
+    with atomic_output(path, force) as partial:
         partial.write_text(json.dumps(document_of(done), indent=1) + "\n", "utf-8")

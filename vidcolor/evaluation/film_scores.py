@@ -61,7 +61,7 @@ class FrameScores(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class FilmMetrics:
     """A version over a shot or a film; NaN where there is nothing to be measured."""
 
     psnr: float
@@ -93,7 +93,7 @@ class ShotScores:
     """Index of the pair after its last."""
     time_s: float
     """Seconds into the original at which it begins."""
-    figures: dict[str, Figures]
+    figures: dict[str, FilmMetrics]
     """By version; `ORIGINAL` is one of them."""
 
 
@@ -103,7 +103,7 @@ class FilmScores:
 
     num_frames: int
     shots: tuple[ShotScores, ...]
-    figures: dict[str, Figures]
+    figures: dict[str, FilmMetrics]
     """By version, over the whole film."""
     times: tuple[float, ...]
     """Seconds into the original of each pair of frames."""
@@ -249,7 +249,7 @@ class FilmScorer:
             {name: tuple(version.rows) for name, version in self._versions.items()},
         )
 
-    def _figures(self, first: int, last: int) -> dict[str, Figures]:
+    def _figures(self, first: int, last: int) -> dict[str, FilmMetrics]:
         """Of every version over some frames."""
         spans = [span for span in self._spans if first <= span.first < last]
         return {
@@ -258,13 +258,13 @@ class FilmScorer:
         }
 
 
-def _summed(rows: Sequence[FrameScores], drift: Sequence[float]) -> Figures:
+def _summed(rows: Sequence[FrameScores], drift: Sequence[float]) -> FilmMetrics:
     def mean(values: Sequence[float]) -> float:
         known = [value for value in values if not math.isnan(value)]
         return math.fsum(known) / len(known) if known else math.nan
 
     steps = np.array([row.steps for row in rows]).reshape(-1, len(DILATIONS))
-    return Figures(
+    return FilmMetrics(
         psnr=mean([row.psnr for row in rows]),
         delta_e=mean([row.delta_e for row in rows]),
         cdc=distribution_consistency(steps),

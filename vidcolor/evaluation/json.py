@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vidcolor import __version__
 from vidcolor.digests import versions
 from vidcolor.evaluation.scores import DEFINITIONS, scores_to_json
-from vidcolor.fileio import published
+from vidcolor.fileio import atomic_output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,5 +80,5 @@ def write_document(done: Evaluation, out: Path) -> None:
         OutputError: it cannot be written.
     """
     text = json.dumps(document_of(done), indent=1, ensure_ascii=False) + "\n"
-    with published(out) as partial:
+    with atomic_output(out) as partial:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.motion.flow import DisFlow, grid, sample
+from vidcolor.motion.flow import DisFlow, pixel_grid, sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +66,7 @@ def warped(image: Array, flow: Array) -> Array:
         image: (H, W, C) float32.
         flow: (H, W, 2) pixels from each pixel to its place in `image`.
     """
-    return sample(image, grid(flow.shape) + flow)
+    return sample(image, pixel_grid(flow.shape) + flow)
 
 
 def comes_back(flow: Array, reverse: Array) -> Mask:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vidcolor.batch.discover import FILM_SUFFIXES, RESULT_SUFFIX
 from vidcolor.errors import InputError
 from vidcolor.evaluation.preprocessing import in_shape
-from vidcolor.media.preview import FilmView, scale
+from vidcolor.media.preview import DisplayReader, scale
 from vidcolor.media.preview_still import picture_rgb
 from vidcolor.media.stills import STILL_SUFFIXES
 
@@ -94,5 +94,5 @@ def _read(path: Path, original: Original) -> Rgb:
 
 
 @lru_cache(maxsize=4)
-def _film(path: Path) -> FilmView:
-    return FilmView(path)
+def _film(path: Path) -> DisplayReader:
+    return DisplayReader(path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vidcolor.errors import InputError
 from vidcolor.evaluation.dataset import find_originals, why_unfit
-from vidcolor.evaluation.evaluator import Bench, Case
+from vidcolor.evaluation.evaluator import Evaluator, Sample
 from vidcolor.evaluation.features import FRECHET_CHANNELS
 from vidcolor.evaluation.options import EvaluateOptions
 from vidcolor.evaluation.preprocessing import gray_of, in_shape
@@ -50,7 +50,7 @@ def evaluate(
     folders = [ResultFolder(path) for path in options.results]
     originals = find_originals(paths, options.frames, options.limit)
     done = Evaluation(options, showcase=Showcase(options.count, len(originals), options.show))
-    bench = Bench(done, folders)
+    bench = Evaluator(done, folders)
     cases = _cases(originals, folders, done, _counting(progress, paths[0], len(originals)))
     for batch in _of_one_size(cases, options.batch):
         bench.judge(batch)
@@ -65,7 +65,7 @@ def _cases(
     folders: Sequence[ResultFolder],
     done: Evaluation,
     count: Callable[[int], None],
-) -> Iterator[Case]:
+) -> Iterator[Sample]:
     """Read one original after another, past those that cannot be judged by."""
     size = done.options.size
     for index, original in enumerate(originals):
@@ -75,7 +75,7 @@ def _cases(
             if unfit is None:
                 results = tuple(f.read(original, rgb.shape, size) for f in folders)
                 truth = in_shape(rgb, size)
-                yield Case(index, original, truth, gray_of(truth), results)
+                yield Sample(index, original, truth, gray_of(truth), results)
             else:
                 done.left_out.append(f"{original.name}: {unfit}")
         except (InputError, OSError) as error:
@@ -84,7 +84,7 @@ def _cases(
         count(index + 1)
 
 
-def _of_one_size(cases: Iterator[Case], most: int) -> Iterator[list[Case]]:
+def _of_one_size(cases: Iterator[Sample], most: int) -> Iterator[list[Sample]]:
     """Cases in batches; neighbors of different sizes go into different ones."""
     for _, group in itertools.groupby(cases, key=lambda case: case.truth.shape):
         while batch := list(itertools.islice(group, most)):

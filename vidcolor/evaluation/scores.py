@@ -63,14 +63,14 @@ class PictureScores:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FeaturedImage:
     """A picture and its features, so that an original is looked at once."""
 
     rgb: Rgb
     features: Features
 
 
-def compare_with(truth: Seen, picture: Seen) -> PictureScores:
+def compare_with(truth: FeaturedImage, picture: FeaturedImage) -> PictureScores:
     """All figures of one picture.
 
     Args:
@@ -103,7 +103,7 @@ class Row:
     hinted: dict[int, list[float]] = field(default_factory=dict)
     """PSNR of every picture, by number of hints."""
 
-    def add(self, picture: Seen, scores: PictureScores) -> None:
+    def add(self, picture: FeaturedImage, scores: PictureScores) -> None:
         """Count a picture."""
         self.scores.append(scores)
         self.pooled.append(picture.features.pooled)

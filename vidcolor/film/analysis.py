@@ -38,7 +38,7 @@ PRINT_STEP = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class FilmAnalysis:
     """What a film was seen to be: 12 bytes a frame."""
 
     shots: ShotList
@@ -47,7 +47,7 @@ class Looked:
     end_pts: int
     """When the last frame ends, likewise."""
     prints: Sequence[int]
-    """Of each frame: see `frame_print`."""
+    """Of each frame: see `frame_checksum`."""
     damage: Damage
     """What was wrong with the source."""
     said: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ class Looked:
         }
 
     @classmethod
-    def from_json(cls, said: dict[str, Any]) -> Looked:
+    def from_json(cls, said: dict[str, Any]) -> FilmAnalysis:
         """What `to_json` wrote.
 
         Raises:
@@ -92,7 +92,7 @@ class Looked:
         return cls(ShotList(shots, len(pts), times), pts, said["end_pts"], prints, damage, notes)
 
 
-def frame_print(luma: Plane) -> int:
+def frame_checksum(luma: Plane) -> int:
     """What tells a frame from others: CRC-32 of its luma at every eighth row and column.
 
     Args:
@@ -101,12 +101,12 @@ def frame_print(luma: Plane) -> int:
     return zlib.crc32(luma[::PRINT_STEP, ::PRINT_STEP].tobytes())
 
 
-def look_through(
+def analyze_film(
     plan: FilmPlan,
     reader: Reader,
     options: ColorizeOptions,
     progress: ProgressCallback | None = None,
-) -> Looked:
+) -> FilmAnalysis:
     """Decode a film once: its shots, found or listed by a person, and what identifies each frame.
 
     Raises:
@@ -120,7 +120,7 @@ def look_through(
         with contextlib.closing(prefetch(reader.frames(), LOOKED_AHEAD)) as decoded:
             for frame in decoded:
                 pts.append(frame.pts)
-                prints.append(frame_print(frame.luma))
+                prints.append(frame_checksum(frame.luma))
                 end = frame.pts + max(frame.duration, 1)
                 yield frame
                 if progress is not None:
@@ -138,7 +138,7 @@ def look_through(
         said = _compared(options.shots, shots, source, len(pts))
         shots = shots.of_length(len(pts))
     said = (*reader.warnings, *said)
-    return Looked(shots, pts, end, prints, replace(reader.damage), said)
+    return FilmAnalysis(shots, pts, end, prints, replace(reader.damage), said)
 
 
 def _compared(path: Path, shots: ShotList, source: Path, num_frames: int) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ _NAMES = {
 }
 
 
-def facts_of(source: Path) -> dict[str, Any]:
+def source_fingerprint(source: Path) -> dict[str, Any]:
     """What tells at a glance that a source has not changed: size and time of change of its files.
 
     Raises:
@@ -42,7 +42,7 @@ def facts_of(source: Path) -> dict[str, Any]:
     return {"files": 1, "size": stat.st_size, "changed": stat.st_mtime_ns}
 
 
-def settings_of(
+def render_fingerprint(
     target: Path,
     options: ColorizeOptions,
     provenance: Provenance,
@@ -84,7 +84,7 @@ def differences(kept: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What has changed, in words; nothing if nothing has.
 
     Args:
-        kept: from `settings_of`, as read back from JSON.
+        kept: from `render_fingerprint`, as read back from JSON.
         now: the same, of what is wanted now.
     """
     if kept.get("format") != now["format"]:

@@ -8,10 +8,10 @@ import shutil
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import OutputError
-from vidcolor.fileio import describe_os_error, leftover_name, place, published, sync
+from vidcolor.fileio import atomic_output, describe_os_error, leftover_name, publish, sync
 from vidcolor.film.segment import CONFIDENCE, PICTURE
 from vidcolor.media.concat import Part, join_parts, part_suffix
-from vidcolor.media.streams import Company
+from vidcolor.media.streams import StreamCopier
 from vidcolor.media.tags import film_tags
 from vidcolor.media.writer import FilmWriter
 from vidcolor.progress import Progress
@@ -56,7 +56,7 @@ def join(
             _join_film(job, work, done, PICTURE, job.picture, plan.target, company, tags, progress)
 
 
-def rehearse(job: Job, work: WorkDir) -> None:
+def check_mux(job: Job, work: WorkDir) -> None:
     """Begin the result and throw it away: what hinders it is found out before the night's work.
 
     Raises:
@@ -73,12 +73,12 @@ def rehearse(job: Job, work: WorkDir) -> None:
         FilmWriter(scratch, encoder, video, company, tags, plan.shift_pts, plan.target).abandon()
 
 
-def _company(job: Job, stack: contextlib.ExitStack) -> tuple[Company | None, dict[str, str]]:
+def _company(job: Job, stack: contextlib.ExitStack) -> tuple[StreamCopier | None, dict[str, str]]:
     """What comes beside the picture, and the tags of the result."""
     plan, tags, company = job.plan, dict[str, str](), None
     if job.sequence is None:
         shift_s = plan.shift_pts * plan.video.time_base
-        others = Company(plan.info.path, plan.company, shift_s, plan.start_s, plan.end_s)
+        others = StreamCopier(plan.info.path, plan.company, shift_s, plan.start_s, plan.end_s)
         company, tags = stack.enter_context(others), film_tags(plan.info.path)
     return company, provenance_tags(job.provenance, tags, plan.encoder.muxer)
 
@@ -90,7 +90,7 @@ def _join_film(
     name: str,
     encoding: Encoding,
     target: Path,
-    company: Company | None = None,
+    company: StreamCopier | None = None,
     tags: dict[str, str] | None = None,
     progress: ProgressCallback | None = None,
 ) -> None:
@@ -107,7 +107,7 @@ def _join_film(
         work.write_placed(made, target)
 
     with contextlib.ExitStack() as stack:
-        partial = stack.enter_context(published(target, job.options.force, about_to_place))
+        partial = stack.enter_context(atomic_output(target, job.options.force, about_to_place))
         writer = FilmWriter(
             partial, encoding.encoder, encoding.video, company, tags, plan.shift_pts, target
         )
@@ -139,14 +139,14 @@ def _move(made: Path, final: Path, force: bool) -> None:
             made.unlink()
             return
         try:
-            place(made, final, force)
+            publish(made, final, force)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
             copied = leftover_name(final)
             shutil.copyfile(made, copied)
             sync(copied)
-            place(copied, final, force)
+            publish(copied, final, force)
             copied.unlink(missing_ok=True)
         made.unlink(missing_ok=True)
     except FileExistsError as error:

@@ -18,19 +18,19 @@ from vidcolor.colorizer import Colorizer
 from vidcolor.concurrency import single_threaded_opencv
 from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.fileio import check_companion, describe_os_error
-from vidcolor.film.analysis import Looked, look_through
+from vidcolor.film.analysis import FilmAnalysis, analyze_film
 from vidcolor.film.confidence import confidence_encoding
-from vidcolor.film.engines.local import Engine, HereEngine
-from vidcolor.film.fingerprint import differences, facts_of, settings_of
-from vidcolor.film.join import join, rehearse
+from vidcolor.film.engines.local import Engine, LocalEngine
+from vidcolor.film.fingerprint import differences, render_fingerprint, source_fingerprint
+from vidcolor.film.join import check_mux, join
 from vidcolor.film.plan import FilmPlan, default_target, plan_film, refuse_existing
 from vidcolor.film.segment import Encoding, Job, Rendered
-from vidcolor.film.segment_reader import Source
-from vidcolor.film.segments import segments_of
-from vidcolor.film.shot_uncertainty import ShotDoubts
-from vidcolor.film.sources import FilmOpener
-from vidcolor.film.workdir import WorkDir, clear_dead, work_path
-from vidcolor.hints.tracking import PIN_FILE, PinIndex, follow_hints
+from vidcolor.film.segment_reader import SegmentReader
+from vidcolor.film.segments import split_segments
+from vidcolor.film.shot_uncertainty import ShotUncertainty
+from vidcolor.film.sources import FilmSource
+from vidcolor.film.workdir import WorkDir, remove_stale, work_path
+from vidcolor.hints.tracking import HINT_TRACKS_FILE, HintTrackIndex, track_hints
 from vidcolor.media.concat import part_encoder
 from vidcolor.media.sequence import SEQUENCE_MUXER, ImageSequence
 from vidcolor.media.writer import check_rate
@@ -42,7 +42,7 @@ from vidcolor.recolor import NO_COLOR
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from vidcolor.film.sources import Opener
+    from vidcolor.film.sources import FrameSource
 
 _TOLD_EVERY_S = 1.0
 _planning = threading.Lock()
@@ -63,7 +63,7 @@ class FilmResult:
     """True if the source lost frames, or is cut off: the result holds what could be read."""
     provenance: Provenance
     plan: FilmPlan
-    doubts: tuple[ShotDoubts, ...] = ()
+    doubts: tuple[ShotUncertainty, ...] = ()
     """Every shot, with the regions in it whose color is least certain."""
     resumed_frames: int = 0
     """Frames that an earlier run, which did not come to its end, had colored."""
@@ -75,7 +75,7 @@ class FilmResult:
 
 
 @dataclass(frozen=True)
-class Request:
+class FilmRequest:
     """A film, or a sequence, that is to be colored."""
 
     source: Path
@@ -85,7 +85,7 @@ class Request:
     options: ColorizeOptions
     colorizer: Colorizer
     make_plan: Callable[[], FilmPlan]
-    opener: Callable[[FilmPlan], Opener]
+    opener: Callable[[FilmPlan], FrameSource]
     engine: Engine
     sequence: ImageSequence | None = None
     """The source, if it is one."""
@@ -132,11 +132,11 @@ def colorize_film(
     colorizer = colorizer or Colorizer.of(options)
     colorizer.check(options)
 
-    def opener(plan: FilmPlan) -> Opener:
-        return FilmOpener(source, plan.video, options.gray_from)
+    def opener(plan: FilmPlan) -> FrameSource:
+        return FilmSource(source, plan.video, options.gray_from)
 
-    return carry_out(
-        Request(
+    return run(
+        FilmRequest(
             source=source,
             target=path,
             files=[source],
@@ -144,20 +144,20 @@ def colorize_film(
             colorizer=colorizer,
             make_plan=lambda: plan_film(source, path, options),
             opener=opener,
-            engine=engine or HereEngine(colorizer),
+            engine=engine or LocalEngine(colorizer),
             progress=progress,
         )
     )
 
 
-def carry_out(request: Request) -> FilmResult:
+def run(request: FilmRequest) -> FilmResult:
     """Do what is wanted, or what of it has not been done before.
 
     Raises:
         VidcolorError: as `colorize_film` does.
     """
     work = WorkDir(work_path(request.target, request.options.work_dir))
-    clear_dead({request.target.parent, work.path.parent})
+    remove_stale({request.target.parent, work.path.parent})
     _refuse_existing(request, work)
     with work.claimed():
         try:
@@ -179,7 +179,7 @@ def carry_out(request: Request) -> FilmResult:
             raise
 
 
-def _refuse_existing(request: Request, work: WorkDir) -> None:
+def _refuse_existing(request: FilmRequest, work: WorkDir) -> None:
     target = request.target
     if not work.placed(target) and not work.placing(target):
         refuse_existing(target, request.files, request.options.force)
@@ -188,7 +188,7 @@ def _refuse_existing(request: Request, work: WorkDir) -> None:
 class _Film:
     """A request that is being carried out."""
 
-    def __init__(self, request: Request, work: WorkDir) -> None:
+    def __init__(self, request: FilmRequest, work: WorkDir) -> None:
         self._request, self._work = request, work
         self._options, self._progress = request.options, request.progress
         self._began = time.monotonic()
@@ -204,14 +204,14 @@ class _Film:
                 picture = Encoding(plan.encoder, plan.output, part)
             confidence = self._confidence(plan)
         provenance = request.colorizer.provenance(options)
-        settings = settings_of(plan.target, options, provenance, picture, confidence)
+        settings = render_fingerprint(plan.target, options, provenance, picture, confidence)
         plan, pins = self._planned(plan, json.loads(json.dumps(settings)))
         check_rate(plan.encoder, plan.video, plan.pts, plan.target)
         if confidence is not None and options.confidence is not None:
             check_rate(confidence.encoder, plan.video, plan.pts, options.confidence)
         read = request.opener(plan)
         job = Job(plan, read, options, provenance, picture, confidence, request.sequence, pins)
-        rehearse(job, self._work)
+        check_mux(job, self._work)
         done = self._finished(job)
         resumed = sum(s.num_frames for s in job.segments if s.number in done)
         done |= self._render(job, done)
@@ -233,13 +233,13 @@ class _Film:
 
     def _planned(
         self, plan: FilmPlan, settings: dict[str, Any]
-    ) -> tuple[FilmPlan, PinIndex | None]:
+    ) -> tuple[FilmPlan, HintTrackIndex | None]:
         """The plan of a film that has been looked through, and its hints; kept, or made now."""
         work, source = self._work, self._request.source
         kept = self._kept(settings)
-        facts = facts_of(source)
+        facts = source_fingerprint(source)
         if kept is not None and kept["facts"] == facts:
-            plan = replace(plan, looked=Looked.from_json(kept["looked"]))
+            plan = replace(plan, looked=FilmAnalysis.from_json(kept["looked"]))
         else:
             plan = replace(plan, looked=self._look(plan))
             if kept is not None and not _same_pictures(kept, plan.seen):
@@ -249,10 +249,10 @@ class _Film:
             self._said += kept["said"]
             work.clear_unfinished()
             pins = kept["pins"]
-            return plan, None if pins is None else PinIndex.from_json(pins)
+            return plan, None if pins is None else HintTrackIndex.from_json(pins)
         index, said = self._pinned(plan)
         self._said += said
-        segments = segments_of(plan.shots, plan.pts, plan.video.time_base)
+        segments = split_segments(plan.shots, plan.pts, plan.video.time_base)
         work.write_plan(
             {
                 "source": str(source.absolute()),
@@ -282,9 +282,9 @@ class _Film:
             return None
         try:
             changed = differences(kept["settings"], settings)
-            Looked.from_json(kept["looked"])
+            FilmAnalysis.from_json(kept["looked"])
             if kept["pins"] is not None:
-                PinIndex.from_json(kept["pins"]).open(work.path).close()
+                HintTrackIndex.from_json(kept["pins"]).open(work.path).close()
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, OSError):
             changed = [f"{work.path} is damaged"]
         if changed:
@@ -306,22 +306,22 @@ class _Film:
             many = "segment is" if finished == 1 else "segments are"
             self._said.append(f"begun anew, {finished} finished {many} not used: {why}")
 
-    def _look(self, plan: FilmPlan) -> Looked:
+    def _look(self, plan: FilmPlan) -> FilmAnalysis:
         reader = self._request.opener(plan)(plan.start_s, plan.end_s)
         with self._watched("look", plan.expected_frames) as tell:
-            return look_through(plan, reader, self._options, tell)
+            return analyze_film(plan, reader, self._options, tell)
 
-    def _pinned(self, plan: FilmPlan) -> tuple[PinIndex | None, tuple[str, ...]]:
-        """What hints and reference make of key frames; see `follow_hints`."""
+    def _pinned(self, plan: FilmPlan) -> tuple[HintTrackIndex | None, tuple[str, ...]]:
+        """What hints and reference make of key frames; see `track_hints`."""
         request, work = self._request, self._work
 
         def tell(done: int, total: int) -> None:
             if self._progress is not None:
                 self._progress(Progress(request.source, "hints", done, total))
 
-        (work.path / PIN_FILE).unlink(missing_ok=True)
-        with contextlib.closing(Source(plan, request.opener(plan))) as source:
-            return follow_hints(plan, source, request.colorizer, self._options, work.path, tell)
+        (work.path / HINT_TRACKS_FILE).unlink(missing_ok=True)
+        with contextlib.closing(SegmentReader(plan, request.opener(plan))) as source:
+            return track_hints(plan, source, request.colorizer, self._options, work.path, tell)
 
     # segments
 
@@ -402,9 +402,9 @@ class _Film:
         )
 
 
-def _same_pictures(kept: dict[str, Any], seen: Looked) -> bool:
+def _same_pictures(kept: dict[str, Any], seen: FilmAnalysis) -> bool:
     """Whether a film whose file has another date shows what it showed."""
-    before = Looked.from_json(kept["looked"])
+    before = FilmAnalysis.from_json(kept["looked"])
     return (
         before.shots.shots == seen.shots.shots
         and list(before.pts) == list(seen.pts)

@@ -16,14 +16,14 @@ from vidcolor.media.frames import pixel_layout
 from vidcolor.media.probe import MediaInfo, VideoInfo, probe
 from vidcolor.media.sequence import SEQUENCE_MUXER, find_sequence, frame_path, is_pattern
 from vidcolor.media.stills import STILL_SUFFIXES
-from vidcolor.media.streams import StreamFate, plan_company
+from vidcolor.media.streams import StreamDecision, plan_streams
 from vidcolor.media.tags import content_tags, lost_tags
 from vidcolor.media.writer import muxer_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vidcolor.film.analysis import Looked
+    from vidcolor.film.analysis import FilmAnalysis
     from vidcolor.options import ColorizeOptions, Purpose
     from vidcolor.shots.detector import Shot
 
@@ -40,7 +40,7 @@ class FilmPlan:
     info: MediaInfo
     target: Path
     encoder: EncoderPlan
-    company: tuple[StreamFate, ...]
+    company: tuple[StreamDecision, ...]
     start_s: Fraction | None
     """On the source's own clock, which need not begin at 0."""
     end_s: Fraction | None
@@ -49,7 +49,7 @@ class FilmPlan:
     shift_pts: int
     """Ticks taken off every time stamp, so that a trimmed film begins where the whole one did."""
     warnings: tuple[str, ...]
-    looked: Looked | None = None
+    looked: FilmAnalysis | None = None
     """None until the film has been looked through."""
 
     @property
@@ -63,7 +63,7 @@ class FilmPlan:
         return with_range(self.video, self.full_range)
 
     @property
-    def seen(self) -> Looked:
+    def seen(self) -> FilmAnalysis:
         """What the film was seen to be, of a film that has been looked through."""
         assert self.looked is not None  # nothing is colored before
         return self.looked
@@ -105,7 +105,7 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
     full_range = wanted_range(info.video, options)
     encoder = plan_encoding(with_range(info.video, full_range), target, options)
     muxer = encoder.muxer
-    company = plan_company(source, muxer)
+    company = plan_streams(source, muxer)
     origin = stream_origin(info.video)
     start = None if options.start is None else origin + options.start
     end = None if options.end is None else origin + options.end
@@ -211,7 +211,7 @@ def default_target(source: Path, options: ColorizeOptions, directory: Path | Non
 
 def _roomiest_suffix(source: Path) -> str:
     for suffix, muxer in ((".mp4", "mp4"), (".mov", "mov"), (".mkv", "matroska")):
-        fates = plan_company(source, muxer)
+        fates = plan_streams(source, muxer)
         pcm = any(f.stream.codec.startswith("pcm") for f in fates)
         if all(f.kept for f in fates) and not (pcm and muxer == "mp4"):  # few players take it there
             return suffix
@@ -222,7 +222,7 @@ def _warnings(
     info: MediaInfo,
     muxer: str,
     encoder: EncoderPlan,
-    company: tuple[StreamFate, ...],
+    company: tuple[StreamDecision, ...],
     options: ColorizeOptions,
 ) -> list[str]:
     video = info.video
@@ -266,7 +266,7 @@ def _falls_on_milliseconds(video: VideoInfo) -> bool:
     return even and whole_start and not video.variable_rate
 
 
-def _lost_by_pictures(info: MediaInfo, company: tuple[StreamFate, ...]) -> list[str]:
+def _lost_by_pictures(info: MediaInfo, company: tuple[StreamDecision, ...]) -> list[str]:
     """What a film loses when it becomes numbered pictures."""
     said, video = [], info.video
     if company or info.num_chapters:

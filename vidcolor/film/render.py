@@ -13,9 +13,9 @@ from vidcolor.concurrency import batched, closed_after, parallel, prefetch
 from vidcolor.film.plan import FilmPlan, film_geometry
 from vidcolor.media.frames import picture_with_chroma
 from vidcolor.media.original import original_rgb
-from vidcolor.propagation.analysis_frame import Analyzed, analyze
-from vidcolor.propagation.shot_colorizer import Predicted, ShotColorist
-from vidcolor.watermark import draw_mark
+from vidcolor.propagation.analysis_frame import AnalysisFrame, make_analysis_frame
+from vidcolor.propagation.shot_colorizer import PredictedFrame, ShotColorizer
+from vidcolor.watermark import draw_watermark
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidcolor.color.ycbcr import Plane
-    from vidcolor.colorizer import Color, Colorizer
-    from vidcolor.hints.tracking import Pins
+    from vidcolor.colorizer import Colorizer, ProxyPrediction
+    from vidcolor.hints.tracking import HintTracks
     from vidcolor.media.decode import Frame
     from vidcolor.media.frames import VideoFrame
     from vidcolor.options import ColorizeOptions
@@ -44,14 +44,14 @@ MAX_COMPOSERS = 4
 
 
 @dataclass(slots=True)
-class ColoredFrame:
+class RenderedFrame:
     """A frame that is ready for the encoder."""
 
     index: int
     pts: int
     duration: int
     picture: VideoFrame
-    color: Color
+    color: ProxyPrediction
     """What the generator said of it."""
 
 
@@ -62,8 +62,8 @@ def render(
     options: ColorizeOptions,
     shots: Sequence[Shot],
     recolorer: Recolorer | None = None,
-    pins: Pins | None = None,
-) -> Generator[ColoredFrame, None, None]:
+    pins: HintTracks | None = None,
+) -> Generator[RenderedFrame, None, None]:
     """Color frames, in order, each exactly once.
 
     Shot by shot along `shots`, which begin with the first frame; each frame by itself where
@@ -80,14 +80,14 @@ def render(
         predicted = prefetch(predict, max(1, depth // 2))
     else:
         geometry = film_geometry(plan.video)
-        colorist = ShotColorist(colorizer, shots, geometry, options.vividness, pins)
+        colorist = ShotColorizer(colorizer, shots, geometry, options.vividness, pins)
         analyzed = prefetch(_analyze(plan, frames, colorizer), SHORT_QUEUE)
         predicted = prefetch(colorist.color(analyzed), SHORT_QUEUE)
 
-    def finish(item: Predicted) -> ColoredFrame:
+    def finish(item: PredictedFrame) -> RenderedFrame:
         frame = item.frame
         picture = compose(plan, frame, item.color, colorizer, options)
-        return ColoredFrame(frame.index, frame.pts, frame.duration, picture, item.color)
+        return RenderedFrame(frame.index, frame.pts, frame.duration, picture, item.color)
 
     workers = min(MAX_COMPOSERS, os.cpu_count() or 1, depth)
     return prefetch(parallel(finish, predicted, workers, workers + 1), 1)
@@ -100,21 +100,25 @@ def _read_ahead(plan: FilmPlan) -> int:
     return int(np.clip(READ_AHEAD_BYTES // max(1, size), 1, MAX_READ_AHEAD))
 
 
-def _analyze(plan: FilmPlan, frames: Iterator[Frame], colorizer: Colorizer) -> Iterator[Analyzed]:
+def _analyze(
+    plan: FilmPlan, frames: Iterator[Frame], colorizer: Colorizer
+) -> Iterator[AnalysisFrame]:
     geometry = film_geometry(plan.video)
     with closed_after(frames):
         for frame in frames:
-            yield analyze(frame, colorizer.proxy(frame.luma, plan.video.coding, geometry))
+            yield make_analysis_frame(
+                frame, colorizer.proxy(frame.luma, plan.video.coding, geometry)
+            )
 
 
 def _predict(
     plan: FilmPlan,
-    analyzed: Iterator[Analyzed],
+    analyzed: Iterator[AnalysisFrame],
     colorizer: Colorizer,
     options: ColorizeOptions,
     batch: int,
     recolorer: Recolorer | None,
-) -> Iterator[Predicted]:
+) -> Iterator[PredictedFrame]:
     geometry = film_geometry(plan.video)
     with closed_after(analyzed):
         for group in batched(analyzed, batch):
@@ -126,11 +130,15 @@ def _predict(
                 originals = [original_rgb(a.frame, plan.video, size) for a in group]
                 colors = recolorer.predict(proxies, originals, geometry)
             for a, color in zip(group, colors, strict=True):
-                yield Predicted(a.frame, color)
+                yield PredictedFrame(a.frame, color)
 
 
 def compose(
-    plan: FilmPlan, frame: Frame, color: Color, colorizer: Colorizer, options: ColorizeOptions
+    plan: FilmPlan,
+    frame: Frame,
+    color: ProxyPrediction,
+    colorizer: Colorizer,
+    options: ColorizeOptions,
 ) -> VideoFrame:
     """The frame with chroma: recorded luma, predicted color, the encoder's pixel format."""
     source, layout, matrix = plan.video.coding, plan.encoder.layout, plan.video.matrix
@@ -139,7 +147,7 @@ def compose(
     )
     luma: Plane = frame.luma
     if options.mark:
-        luma = draw_mark(luma, cb, cr, source, matrix, layout.subsampling)
+        luma = draw_watermark(luma, cb, cr, source, matrix, layout.subsampling)
     target = Coding(layout.bits, plan.full_range)
     luma = recode(luma, source, target)
     codes = (target.chroma_to_codes(cb), target.chroma_to_codes(cr))

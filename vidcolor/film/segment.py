@@ -11,9 +11,9 @@ from vidcolor.digests import sha256_file
 from vidcolor.errors import OutputError
 from vidcolor.fileio import sync
 from vidcolor.film.confidence import ConfidenceFilm
-from vidcolor.film.render import ColoredFrame, render
-from vidcolor.film.segments import segments_of, shots_in
-from vidcolor.film.shot_uncertainty import DoubtCollector, ShotDoubts
+from vidcolor.film.render import RenderedFrame, render
+from vidcolor.film.segments import shots_in, split_segments
+from vidcolor.film.shot_uncertainty import ShotUncertainty, UncertaintyCollector
 from vidcolor.media.concat import part_suffix, reordering
 from vidcolor.media.sequence import SEQUENCE_MUXER, SequenceWriter
 from vidcolor.media.writer import FilmWriter
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from vidcolor.colorizer import Colorizer
     from vidcolor.film.plan import FilmPlan
-    from vidcolor.film.segment_reader import Source
+    from vidcolor.film.segment_reader import SegmentReader
     from vidcolor.film.segments import Segment
-    from vidcolor.film.sources import Opener
-    from vidcolor.hints.tracking import PinIndex, Pins
+    from vidcolor.film.sources import FrameSource
+    from vidcolor.hints.tracking import HintTrackIndex, HintTracks
     from vidcolor.media.encoders import EncoderPlan
     from vidcolor.media.frames import VideoFrame
     from vidcolor.media.probe import VideoInfo
@@ -55,7 +55,7 @@ class Job:
     """All that rendering a film's segments depends on; any process can be sent it."""
 
     plan: FilmPlan
-    read: Opener
+    read: FrameSource
     options: ColorizeOptions
     provenance: Provenance
     picture: Encoding | None
@@ -63,13 +63,13 @@ class Job:
     confidence: Encoding | None = None
     sequence: ImageSequence | None = None
     """The source, if it is one."""
-    pins: PinIndex | None = None
+    pins: HintTrackIndex | None = None
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
         """What the film is cut into, in order."""
         plan = self.plan
-        return segments_of(plan.shots, plan.pts, plan.video.time_base)
+        return split_segments(plan.shots, plan.pts, plan.video.time_base)
 
     def moved(self, place: Callable[[Path], Path]) -> Job:
         """The same where the source's files lie elsewhere: each where `place` says."""
@@ -91,7 +91,7 @@ class Rendered:
     warnings: tuple[str, ...] = ()
     found_color: bool | None = None
     """Whether the source's own color was believed anywhere; None if it was not looked at."""
-    doubts: tuple[ShotDoubts, ...] = ()
+    doubts: tuple[ShotUncertainty, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """In plain values."""
@@ -111,7 +111,7 @@ class Rendered:
             ValueError, KeyError, TypeError: it is something else.
         """
         files = {name: (int(size), str(digest)) for name, (size, digest) in said["files"].items()}
-        doubts = tuple(ShotDoubts.from_json(row) for row in said["doubts"])
+        doubts = tuple(ShotUncertainty.from_json(row) for row in said["doubts"])
         warnings = tuple(said["warnings"])
         return cls(dict(said["depth"]), files, warnings, said["found_color"], doubts)
 
@@ -139,8 +139,8 @@ def render_segment(
     segment: Segment,
     folder: Path,
     colorizer: Colorizer,
-    source: Source,
-    pins: Pins | None = None,
+    source: SegmentReader,
+    pins: HintTracks | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Rendered:
     """Color a segment's frames and write them.
@@ -163,7 +163,7 @@ def render_segment(
     plan, options = job.plan, job.options
     shots = shots_in(segment, plan.shots)
     recolorer = recolorer_of(colorizer, options)
-    doubts = DoubtCollector(plan) if colorizer.has_confidence else None
+    doubts = UncertaintyCollector(plan) if colorizer.has_confidence else None
     with contextlib.ExitStack() as stack:
         outputs = _open(job, segment, folder, stack)
         frames = source.frames(segment.first, segment.last)
@@ -213,9 +213,9 @@ def _open(job: Job, segment: Segment, folder: Path, stack: contextlib.ExitStack)
 
 
 def _pump(
-    rendered: Generator[ColoredFrame, None, None],
+    rendered: Generator[RenderedFrame, None, None],
     outputs: _Outputs,
-    doubts: DoubtCollector | None,
+    doubts: UncertaintyCollector | None,
     progress: Callable[[int], None] | None,
 ) -> None:
     """Move every frame from the renderer to the writers."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import InputError
-from vidcolor.film.analysis import frame_print
+from vidcolor.film.analysis import frame_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from vidcolor.film.plan import FilmPlan
-    from vidcolor.film.sources import Opener
+    from vidcolor.film.sources import FrameSource
     from vidcolor.media.decode import Frame
 
 
-class Source:
+class SegmentReader:
     """Reads runs of a film's frames.
 
     A run that begins where the last one ended is read on. Else the reader jumps there. Where the
@@ -23,7 +23,7 @@ class Source:
     count anew from there), the film is read from its beginning instead: slower, and right.
     """
 
-    def __init__(self, plan: FilmPlan, read: Opener) -> None:
+    def __init__(self, plan: FilmPlan, read: FrameSource) -> None:
         """Prepare.
 
         Args:
@@ -89,4 +89,4 @@ class Source:
         seen = self._plan.seen
         if frame is None or frame.pts != seen.pts[number]:
             return False
-        return frame_print(frame.luma) == seen.prints[number]
+        return frame_checksum(frame.luma) == seen.prints[number]

@@ -32,7 +32,7 @@ class Segment:
         return self.last - self.first
 
 
-def segments_of(
+def split_segments(
     shots: Sequence[Shot], pts: Sequence[int], time_base: Fraction, least_s: Fraction | None = None
 ) -> tuple[Segment, ...]:
     """Cut a film where a shot begins that shares no frame with the one before.

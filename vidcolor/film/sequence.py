@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from vidcolor.colorizer import Colorizer
 from vidcolor.concurrency import single_threaded_opencv
-from vidcolor.film.engines.local import Engine, HereEngine
-from vidcolor.film.pipeline import FilmResult, Request, carry_out
+from vidcolor.film.engines.local import Engine, LocalEngine
+from vidcolor.film.pipeline import FilmRequest, FilmResult, run
 from vidcolor.film.plan import FilmPlan, plan_encoding, wanted_range, with_range
-from vidcolor.film.sources import SequenceOpener
+from vidcolor.film.sources import SequenceSource
 from vidcolor.media.sequence import (
     SEQUENCE_MUXER,
     ImageSequence,
@@ -22,7 +22,7 @@ from vidcolor.media.sequence import (
 from vidcolor.options import ColorizeOptions, Purpose
 
 if TYPE_CHECKING:
-    from vidcolor.film.sources import Opener
+    from vidcolor.film.sources import FrameSource
     from vidcolor.progress import ProgressCallback
 
 DEFAULT_FPS = Fraction(24)
@@ -61,11 +61,11 @@ def colorize_sequence(
     colorizer = colorizer or Colorizer.of(options)
     colorizer.check(options)
 
-    def opener(plan: FilmPlan) -> Opener:
-        return SequenceOpener(sequence, plan.video, options.gray_from, bool(options.trust))
+    def opener(plan: FilmPlan) -> FrameSource:
+        return SequenceSource(sequence, plan.video, options.gray_from, bool(options.trust))
 
-    return carry_out(
-        Request(
+    return run(
+        FilmRequest(
             source=source,
             target=path,
             files=list(sequence.files.values()),
@@ -73,7 +73,7 @@ def colorize_sequence(
             colorizer=colorizer,
             make_plan=lambda: plan_sequence(sequence, path, options),
             opener=opener,
-            engine=engine or HereEngine(colorizer),
+            engine=engine or LocalEngine(colorizer),
             sequence=sequence,
             progress=progress,
         )

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vidcolor.film.plan import film_geometry, stream_origin
-from vidcolor.uncertainty import Region, find_regions, need_of, to_grid
+from vidcolor.uncertainty import UncertainRegion, find_regions, review_priority, to_grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vidcolor.colorizer import Color
+    from vidcolor.colorizer import ProxyPrediction
     from vidcolor.film.plan import FilmPlan
 
     Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class ShotDoubts:
+class ShotUncertainty:
     """A shot, and where in it a person's word would help most.
 
     Times are seconds since the source's first frame; frames are counted from 0 at the first one
@@ -45,7 +45,7 @@ class ShotDoubts:
     time_s: Fraction
     frame_end_s: Fraction
     """When the frame after it is shown."""
-    regions: tuple[Region, ...]
+    regions: tuple[UncertainRegion, ...]
     """The greatest need first; empty where the generator is sure."""
 
     def to_json(self) -> dict[str, Any]:
@@ -53,10 +53,10 @@ class ShotDoubts:
         return {k: str(v) if isinstance(v, Fraction) else v for k, v in asdict(self).items()}
 
     @classmethod
-    def from_json(cls, said: dict[str, Any]) -> ShotDoubts:
+    def from_json(cls, said: dict[str, Any]) -> ShotUncertainty:
         """What `to_json` wrote."""
         times = {k: Fraction(said[k]) for k in ("start_s", "end_s", "time_s", "frame_end_s")}
-        regions = tuple(Region.from_json(region) for region in said["regions"])
+        regions = tuple(UncertainRegion.from_json(region) for region in said["regions"])
         return cls(**{**said, **times, "regions": regions})
 
 
@@ -92,7 +92,7 @@ class _Shot:
         if height > self._highest:
             self._highest, self._neediest = height, moment
 
-    def finish(self, plan: FilmPlan) -> ShotDoubts:
+    def finish(self, plan: FilmPlan) -> ShotUncertainty:
         at, geometry = self._neediest, film_geometry(plan.video)
         lasting = (self._need / self._weight).astype(np.float32)
         # What is doubtful in this frame *and* through the shot: a passer-by counts for little.
@@ -102,7 +102,7 @@ class _Shot:
         )
         aspect = geometry.width * geometry.pixel_aspect / geometry.height
         aspect = aspect if geometry.quarter_turns % 2 == 0 else 1 / aspect
-        return ShotDoubts(
+        return ShotUncertainty(
             first_frame=self._first.index,
             last_frame=self._last.index,
             start_s=self._first.start_s,
@@ -116,7 +116,7 @@ class _Shot:
         )
 
 
-class DoubtCollector:
+class UncertaintyCollector:
     """Looks at every colored frame and lists the shots with their doubtful regions."""
 
     def __init__(self, plan: FilmPlan) -> None:
@@ -124,9 +124,9 @@ class DoubtCollector:
         self._origin = stream_origin(plan.video)
         self._firsts = frozenset(shot.first for shot in plan.shots)
         self._running: _Shot | None = None
-        self._shots: list[ShotDoubts] = []
+        self._shots: list[ShotUncertainty] = []
 
-    def feed(self, index: int, pts: int, duration: int, color: Color) -> None:
+    def feed(self, index: int, pts: int, duration: int, color: ProxyPrediction) -> None:
         """Take the next frame.
 
         Args:
@@ -138,14 +138,14 @@ class DoubtCollector:
         base = self._plan.video.time_base
         start_s = pts * base - self._origin
         luma = to_grid(color.proxy, color.confidence.shape)
-        need = need_of(color.confidence, color.ab, luma)
+        need = review_priority(color.confidence, color.ab, luma)
         moment = _Moment(index, start_s, start_s + duration * base, need, color.confidence, luma)
         if index in self._firsts or self._running is None:
             self._close()
             self._running = _Shot(moment)
         self._running.add(moment)
 
-    def finish(self) -> tuple[ShotDoubts, ...]:
+    def finish(self) -> tuple[ShotUncertainty, ...]:
         """All shots, in order."""
         self._close()
         return tuple(self._shots)

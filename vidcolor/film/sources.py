@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vidcolor.options import GrayFrom
 
 
-class Opener(Protocol):
+class FrameSource(Protocol):
     """Opens a source; picklable."""
 
     def __call__(self, start_s: Fraction | None, end_s: Fraction | None) -> Reader:
@@ -29,13 +29,13 @@ class Opener(Protocol):
         """What is read."""
         ...
 
-    def moved(self, place: Callable[[Path], Path]) -> Opener:
+    def moved(self, place: Callable[[Path], Path]) -> FrameSource:
         """The same for files that lie elsewhere: each where `place` says."""
         ...
 
 
 @dataclass(frozen=True)
-class FilmOpener:
+class FilmSource:
     """Opens a film; see `FilmReader`."""
 
     path: Path
@@ -43,7 +43,7 @@ class FilmOpener:
     gray_from: GrayFrom
 
     def __call__(self, start_s: Fraction | None, end_s: Fraction | None) -> Reader:
-        """See `Opener`, as all that follows."""
+        """See `FrameSource`, as all that follows."""
         return FilmReader(self.path, self.video, self.gray_from, start_s, end_s)
 
     @property
@@ -51,13 +51,13 @@ class FilmOpener:
         """The film."""
         return (self.path,)
 
-    def moved(self, place: Callable[[Path], Path]) -> FilmOpener:
-        """See `Opener`."""
+    def moved(self, place: Callable[[Path], Path]) -> FilmSource:
+        """See `FrameSource`."""
         return replace(self, path=place(self.path))
 
 
 @dataclass(frozen=True)
-class SequenceOpener:
+class SequenceSource:
     """Opens numbered pictures; see `SequenceReader`."""
 
     sequence: ImageSequence
@@ -66,7 +66,7 @@ class SequenceOpener:
     own_color: bool
 
     def __call__(self, start_s: Fraction | None, end_s: Fraction | None) -> Reader:
-        """See `Opener`, as all that follows."""
+        """See `FrameSource`, as all that follows."""
         return SequenceReader(
             self.sequence, self.video, self.gray_from, start_s, end_s, self.own_color
         )
@@ -76,7 +76,7 @@ class SequenceOpener:
         """The pictures."""
         return tuple(self.sequence.files.values())
 
-    def moved(self, place: Callable[[Path], Path]) -> SequenceOpener:
-        """See `Opener`."""
+    def moved(self, place: Callable[[Path], Path]) -> SequenceSource:
+        """See `FrameSource`."""
         files = {number: place(path) for number, path in self.sequence.files.items()}
         return replace(self, sequence=replace(self.sequence, files=files))

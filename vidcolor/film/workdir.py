@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from vidcolor.digests import sha256_file
 from vidcolor.errors import BusyError, OutputError
-from vidcolor.fileio import clear_leftovers, describe_os_error, leftover_name, published, sync
+from vidcolor.fileio import atomic_output, clear_leftovers, describe_os_error, leftover_name, sync
 from vidcolor.film.segment import Rendered
 
 if TYPE_CHECKING:
@@ -57,19 +57,19 @@ def work_path(target: Path, root: Path | None) -> Path:
     return root / f"{target.name}-{hashlib.sha256(whole).hexdigest()[:8]}{SUFFIX}"
 
 
-def is_work(path: Path) -> bool:
+def is_work_dir(path: Path) -> bool:
     """Whether a directory is a work directory."""
     return path.name.endswith(SUFFIX) and path.is_dir() and (path / _LOCK).exists()
 
 
-def find_work(folder: Path) -> list[Path]:
+def find_work_dirs(folder: Path) -> list[Path]:
     """All work directories at and below a folder, in order of their names."""
-    if is_work(folder):
+    if is_work_dir(folder):
         return [folder]
     found = []
     for place, folders, _ in os.walk(folder):
         here = folder.__class__(place)
-        found += [here / name for name in folders if is_work(here / name)]
+        found += [here / name for name in folders if is_work_dir(here / name)]
         folders[:] = [name for name in folders if not name.endswith(SUFFIX)]
     return sorted(found)
 
@@ -304,11 +304,11 @@ class WorkDir:
         return _read_json(self.path / name)
 
     def _write(self, name: str, said: dict[str, Any]) -> None:
-        with published(self.path / name) as partial:
+        with atomic_output(self.path / name) as partial:
             _write_json(partial, said)
 
 
-def clear_dead(folders: Iterable[Path]) -> None:
+def remove_stale(folders: Iterable[Path]) -> None:
     """Remove what processes that died left in folders where results and work directories lie."""
     for folder in folders:
         if folder.is_dir():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vidcolor.generators.device import Precision
-    from vidcolor.generators.model_io import Convention
+    from vidcolor.generators.model_io import ModelIO
     from vidcolor.generators.store.weights import Weights
 
 STRIDE = 2
@@ -40,7 +40,7 @@ class AdaptedGenerator:
     def __init__(
         self,
         network: Callable[..., Tensor],
-        convention: Convention,
+        convention: ModelIO,
         name: str,
         digest: str,
         device: torch.device | str = "cpu",
@@ -49,7 +49,7 @@ class AdaptedGenerator:
         """Wrap a network.
 
         Args:
-            network: takes what `Convention.enter` makes; and, if it accepts hints, their a*, b*,
+            network: takes what `ModelIO.enter` makes; and, if it accepts hints, their a*, b*,
                 (N, 2, H, W), and a mask of 0 and 1, (N, 1, H, W). Thread-safe.
             convention: the network's.
             name: what the user calls it.
@@ -141,7 +141,7 @@ def load_adapted(
     )
 
 
-def sized(convention: Convention, size: int | None, name: str) -> Convention:
+def sized(convention: ModelIO, size: int | None, name: str) -> ModelIO:
     """A convention with another working size; None for its own.
 
     Raises:

@@ -30,7 +30,7 @@ _KR, _KG, _KB = 0.299, 0.587, 0.114
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Convention:
+class ModelIO:
     """What a network takes and gives."""
 
     size: int
@@ -86,7 +86,7 @@ class Convention:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Convention:
+    def from_json(cls, text: str) -> ModelIO:
         """From what `to_json` wrote.
 
         Raises:
@@ -95,7 +95,7 @@ class Convention:
         return cls.from_values(json.loads(text))
 
     @classmethod
-    def from_values(cls, values: Any) -> Convention:
+    def from_values(cls, values: Any) -> ModelIO:
         """From plain values by field.
 
         Raises:
@@ -236,9 +236,9 @@ def _check_kind(name: str, value: Any, kind: str) -> None:
 
 _KINDS = {"int": "a whole number", "bool": "true or false", "float": "a number"}
 
-ZHANG = Convention(size=256, multiple=8, input="lightness", input_range=(0.0, 100.0))
+ZHANG = ModelIO(size=256, multiple=8, input="lightness", input_range=(0.0, 100.0))
 """Both networks of Zhang et al."""
-DEOLDIFY = Convention(
+DEOLDIFY = ModelIO(
     size=336,
     multiple=16,
     input_mean=IMAGENET_MEAN,
@@ -248,7 +248,7 @@ DEOLDIFY = Convention(
     output_std=IMAGENET_STD,
 )
 """DeOldify's films; a render factor of 21 there is 21 x 16 = 336 pixels here."""
-DEOLDIFY_ONNX = Convention(
+DEOLDIFY_ONNX = ModelIO(
     size=352,
     multiple=32,
     input_range=(0.0, 255.0),
@@ -256,5 +256,5 @@ DEOLDIFY_ONNX = Convention(
     output_range=(0.0, 255.0),
 )
 """Its exports to ONNX, which normalize inside."""
-DDCOLOR = Convention(size=512, multiple=32)
+DDCOLOR = ModelIO(size=512, multiple=32)
 """DDColor, which normalizes inside; its exports to ONNX as well."""

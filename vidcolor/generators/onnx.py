@@ -20,7 +20,7 @@ import torch
 
 from vidcolor.errors import UsageError, VidcolorError, WeightsError
 from vidcolor.generators.adapter import AdaptedGenerator, sized
-from vidcolor.generators.model_io import DDCOLOR, DEOLDIFY_ONNX, MAX_SIZE, Convention
+from vidcolor.generators.model_io import DDCOLOR, DEOLDIFY_ONNX, MAX_SIZE, ModelIO
 from vidcolor.generators.store.weights import check_kept, read_file, what_instead
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def _check_ports(path: Path, ports: _Ports, hints: bool) -> None:
         )
 
 
-def _check_channels(path: Path, ports: _Ports, convention: Convention) -> None:
+def _check_channels(path: Path, ports: _Ports, convention: ModelIO) -> None:
     axis = 3 if convention.layout == "nhwc" else 1
     wanted = 3 if convention.input == "rgb" else 1, 2 if convention.output == "ab" else 3
     for number, found, what in zip(
@@ -231,21 +231,21 @@ def _reason(error: Exception) -> str:
     return lines[-1][:200] if lines else type(error).__name__
 
 
-def _stated(path: Path, found: dict[str, str]) -> Convention | None:
+def _stated(path: Path, found: dict[str, str]) -> ModelIO | None:
     """What a sidecar says, or what vidcolor wrote into the file; None if neither is there."""
     sidecar = path.with_name(path.name + SIDECAR)
     try:
         if sidecar.is_file():
-            return Convention.from_values(tomllib.loads(sidecar.read_text("utf-8")))
+            return ModelIO.from_values(tomllib.loads(sidecar.read_text("utf-8")))
         if METADATA in found:
-            return Convention.from_json(found[METADATA])
+            return ModelIO.from_json(found[METADATA])
     except (OSError, ValueError) as error:
         where = sidecar if sidecar.is_file() else path
         raise WeightsError(f"{where}: {error}; see docs/models.md for what it may say") from None
     return None
 
 
-def _recognized(path: Path, network: OnnxNetwork) -> Convention:
+def _recognized(path: Path, network: OnnxNetwork) -> ModelIO:
     """One of the conventions that exports are known to have.
 
     DDColor's take gray R'G'B' in 0 to 1 and answer a*, b*; DeOldify's take and answer R'G'B' in 0
@@ -278,7 +278,7 @@ def _answers_in_bytes(network: OnnxNetwork) -> bool:
     return bool(answer.min() > -64) and 8 < float(answer.max()) < 320
 
 
-def _as_shaped(convention: Convention, ports: _Ports) -> Convention:
+def _as_shaped(convention: ModelIO, ports: _Ports) -> ModelIO:
     """With the size that a file takes, if it takes one only."""
     height, width = ports.shape[1:3] if convention.layout == "nhwc" else ports.shape[2:4]
     if height is None and width is None:

@@ -15,10 +15,10 @@ from torch import nn
 
 from vidcolor.color.bins import calibrated, color_of, enlivened
 from vidcolor.errors import UsageError, VidcolorError
-from vidcolor.fileio import published
+from vidcolor.fileio import atomic_output
 from vidcolor.generators.adapter import AdaptedGenerator
 from vidcolor.generators.embedded import NATIVE_SIZE, EmbeddedGenerator
-from vidcolor.generators.model_io import DEOLDIFY, DEOLDIFY_ONNX, MAX_SIZE, Convention
+from vidcolor.generators.model_io import DEOLDIFY, DEOLDIFY_ONNX, MAX_SIZE, ModelIO
 from vidcolor.generators.network import ALIGNMENT
 from vidcolor.generators.onnx import HINTS, METADATA
 from vidcolor.generators.zoo.deoldify import DeOldify
@@ -38,7 +38,7 @@ OPSET = 18
 _PROBE = 64, 96
 """Height and width of what both are asked about; another than what was traced."""
 
-EMBEDDED = Convention(
+EMBEDDED = ModelIO(
     size=NATIVE_SIZE,
     multiple=ALIGNMENT,
     square=False,
@@ -117,7 +117,7 @@ def export(
     inputs = _inputs_of(convention, hints, *((side, side) if fixed else _PROBE))
     with torch.inference_mode():
         expected = module(*inputs).numpy()
-    with published(path) as partial:
+    with atomic_output(path) as partial:
         _write(module, convention, hints, partial)
         found = _answer_of(partial, inputs)
         difference = float(np.abs(found - expected).max() / np.ptp(expected))
@@ -129,7 +129,7 @@ def export(
     return Exported(path, difference)
 
 
-def _module_of(generator: Generator, vividness: float | None) -> tuple[nn.Module, Convention, bool]:
+def _module_of(generator: Generator, vividness: float | None) -> tuple[nn.Module, ModelIO, bool]:
     """What is traced, what it takes and gives, and whether it takes hints."""
     if isinstance(generator, EmbeddedGenerator):
         return _Colored(generator.network, vividness).eval(), EMBEDDED, False
@@ -142,7 +142,7 @@ def _module_of(generator: Generator, vividness: float | None) -> tuple[nn.Module
     raise UsageError(f"{generator.name}: only single networks that torch computes can be exported")
 
 
-def _inputs_of(convention: Convention, hints: bool, height: int, width: int) -> list[Tensor]:
+def _inputs_of(convention: ModelIO, hints: bool, height: int, width: int) -> list[Tensor]:
     """A picture to try it with, and hints if it takes them."""
     rng = np.random.default_rng(0)
     gray = torch.from_numpy(rng.random((1, 1, height, width), dtype=np.float32))
@@ -153,7 +153,7 @@ def _inputs_of(convention: Convention, hints: bool, height: int, width: int) -> 
     return [x.contiguous() for x in inputs]
 
 
-def _write(module: nn.Module, convention: Convention, hints: bool, partial: Path) -> None:
+def _write(module: nn.Module, convention: ModelIO, hints: bool, partial: Path) -> None:
     try:
         import onnx
         import onnxscript  # noqa: F401  torch's exporter needs it

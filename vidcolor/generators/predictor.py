@@ -39,7 +39,7 @@ class HintArrays(NamedTuple):
     """(N, h, w) float32 in [0, 1]."""
 
 
-class Color(NamedTuple):
+class PredictionArrays(NamedTuple):
     """`Prediction` as arrays, on the generator's grid."""
 
     ab: FloatArray
@@ -84,7 +84,7 @@ class Predictor:
         gray: NDArray[Any] | Sequence[NDArray[Any]],
         hints: HintArrays | None = None,
         vividness: float | None = None,
-    ) -> Color:
+    ) -> PredictionArrays:
         """Predict color.
 
         Args:
@@ -107,7 +107,7 @@ class Predictor:
         # Fetched only now: on CUDA the loop above merely queues, and uploads overlap computing.
         ab = torch.cat([p.ab.cpu() for p in done])[: len(frames)]
         confidence = torch.cat([p.confidence.cpu() for p in done])[: len(frames), 0]
-        return Color(ab.numpy(), confidence.numpy())
+        return PredictionArrays(ab.numpy(), confidence.numpy())
 
     def _run(
         self, part: tuple[FloatArray, HintArrays | None], vividness: float | None

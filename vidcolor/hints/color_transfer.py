@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vidcolor.hints.reference import Lent, lay_over, resized, scaled
+from vidcolor.hints.reference import TransferredColor, register_reference, resized, scaled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ _COVERED = 0.97
 """Mean trust in an alignment from which on there is nothing left to suggest."""
 
 
-class Guess(NamedTuple):
+class BasePrediction(NamedTuple):
     """What the generator says of a picture without hints."""
 
     luma: Array
@@ -51,7 +51,9 @@ class Guess(NamedTuple):
     """(h, w) float32 in [0, 1]."""
 
 
-def lend(reference: Reference, luma: Array, guess: Callable[[Array], Guess]) -> tuple[Lent, float]:
+def transfer_color(
+    reference: Reference, luma: Array, guess: Callable[[Array], BasePrediction]
+) -> tuple[TransferredColor, float]:
     """What a reference says of a picture: its color where it shows the same, else its palette.
 
     Args:
@@ -62,19 +64,21 @@ def lend(reference: Reference, luma: Array, guess: Callable[[Array], Guess]) -> 
     Returns:
         On a grid of the displayed picture; and the share of it that the reference shows.
     """
-    laid = lay_over(reference, luma)
+    laid = register_reference(reference, luma)
     shown = float(laid.trust.mean())
     if shown >= _COVERED:
         return laid, shown
     picture, other = guess(luma), guess(reference.luma)
     colors = np.stack([scaled(plane, other.luma.shape) for plane in reference.ab])
-    suggested = lend_palette(picture, other, colors)
+    suggested = transfer_palette(picture, other, colors)
     laid = resized(laid, picture.luma.shape)
     ab = suggested.ab + laid.trust * (laid.ab - suggested.ab)
-    return Lent(ab, np.maximum(laid.trust, suggested.trust)), shown
+    return TransferredColor(ab, np.maximum(laid.trust, suggested.trust)), shown
 
 
-def lend_palette(picture: Guess, reference: Guess, colors: Array) -> Lent:
+def transfer_palette(
+    picture: BasePrediction, reference: BasePrediction, colors: Array
+) -> TransferredColor:
     """Suggest colors by likeness.
 
     Args:
@@ -100,10 +104,10 @@ def lend_palette(picture: Guess, reference: Guess, colors: Array) -> Lent:
     shape = picture.luma.shape
     guess, lent = picture.ab, mean.T.reshape(2, *shape)
     ab = guess + alike.reshape(shape) * (lent - guess)
-    return Lent(ab.astype(np.float32), np.full(shape, DENSITY, np.float32))
+    return TransferredColor(ab.astype(np.float32), np.full(shape, DENSITY, np.float32))
 
 
-def _features(guess: Guess) -> Array:
+def _features(guess: BasePrediction) -> Array:
     """(5, h, w), in units in which 1 is a difference that matters."""
     import cv2
 

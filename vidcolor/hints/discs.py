@@ -24,7 +24,7 @@ DEFAULT_RADIUS = 0.012
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class HintDisc:
     """A disc of known color."""
 
     x: float
@@ -40,9 +40,9 @@ class Spot:
     """What messages call it."""
 
 
-def spots_of(
+def place_hints(
     hints: Sequence[Hint], size: tuple[int, int], orientation: int = 1
-) -> tuple[Spot, ...]:
+) -> tuple[HintDisc, ...]:
     """Place hints in a picture.
 
     Args:
@@ -57,7 +57,7 @@ def spots_of(
     return tuple(_spot(hint, height, width, orientation) for hint in hints)
 
 
-def _spot(hint: Hint, height: int, width: int, orientation: int) -> Spot:
+def _spot(hint: Hint, height: int, width: int, orientation: int) -> HintDisc:
     if hint.time is not None or hint.frame is not None:
         raise UsageError(f"{hint.name}: names a moment of a film, and this is a picture")
     short = min(height, width)
@@ -85,7 +85,7 @@ def _spot(hint: Hint, height: int, width: int, orientation: int) -> Spot:
     u, v = _stored(x, y, height, width, orientation)
     a, b = ab_of_rgb(np.array([[rgb]], np.uint8))[:, 0, 0]
     radius = max(radius, 0.5)  # the pixel itself at least
-    return Spot(u, v, radius, (float(a), float(b)), hint.color, hint.name)
+    return HintDisc(u, v, radius, (float(a), float(b)), hint.color, hint.name)
 
 
 def _stored(x: float, y: float, height: int, width: int, orientation: int) -> tuple[float, float]:
@@ -114,7 +114,9 @@ def ab_of_rgb(rgb: NDArray[np.uint8]) -> Array:
     return ab
 
 
-def disc(spot: Spot, shape: tuple[int, ...], scale: tuple[float, float] = (1.0, 1.0)) -> Array:
+def disc_distance(
+    spot: HintDisc, shape: tuple[int, ...], scale: tuple[float, float] = (1.0, 1.0)
+) -> Array:
     """How far each pixel lies from a spot's center, in radii, on any grid.
 
     Args:

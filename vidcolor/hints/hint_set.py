@@ -14,7 +14,7 @@ import numpy as np
 
 from vidcolor.color.gamut import ab_to_cbcr, limit_to_gamut
 from vidcolor.generators.predictor import HintArrays
-from vidcolor.hints.discs import disc
+from vidcolor.hints.discs import disc_distance
 from vidcolor.hints.reference import resized, scaled
 from vidcolor.hints.spread import REACH, spread
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidcolor.color.ycbcr import Coding, Matrix, Plane
-    from vidcolor.hints.color_transfer import Guess
-    from vidcolor.hints.discs import Spot
-    from vidcolor.hints.reference import Lent
+    from vidcolor.hints.color_transfer import BasePrediction
+    from vidcolor.hints.discs import HintDisc
+    from vidcolor.hints.reference import TransferredColor
 
     Array = NDArray[np.float32]
 
@@ -39,7 +39,7 @@ _FINEST = 256
 ANCHOR_STEP = 0.25
 """Between anchors, in short sides."""
 ANCHOR_DENSITY = 0.1
-"""Of an anchor that the generator is sure of; see `Known.for_generator`."""
+"""Of an anchor that the generator is sure of; see `HintSet.for_generator`."""
 FEATHER = 2.0
 """Radii over which the exact color of a disc passes into the color around it."""
 _TONE = 0.08
@@ -51,14 +51,14 @@ _FAINT = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class HintSet:
     """Known color of one picture, in its stored pixels."""
 
     size: tuple[int, int]
     """H, W of the stored pixels."""
-    spots: tuple[Spot, ...] = ()
+    spots: tuple[HintDisc, ...] = ()
     """From a person. Where discs overlap, the later one holds."""
-    lent: Lent | None = None
+    lent: TransferredColor | None = None
     """From a reference picture, on any grid."""
 
     @property
@@ -66,7 +66,7 @@ class Known:
         """Whether nothing is known."""
         return not self.spots and self.lent is None
 
-    def for_generator(self, guess: Guess, quarter_turns: int = 0) -> HintArrays:
+    def for_generator(self, guess: BasePrediction, quarter_turns: int = 0) -> HintArrays:
         """As a generator takes it, with anchors in its own guess far from what is known.
 
         Args:
@@ -89,7 +89,7 @@ class Known:
         turned = [np.rot90(array, quarter_turns, axes=(-2, -1)) for array in (ab, density)]
         return HintArrays(*(np.ascontiguousarray(array[None]) for array in turned))
 
-    def _anchors(self, guess: Guess) -> Array:
+    def _anchors(self, guess: BasePrediction) -> Array:
         """Density of hints in the generator's own guess: (h, w).
 
         Without them a hint reaches all that nobody spoke of: the house behind a bus that was said
@@ -137,11 +137,11 @@ class Known:
         return shape[0] / self.size[0], shape[1] / self.size[1]
 
     def _discs(self, shape: tuple[int, ...]) -> list[NDArray[np.bool_]]:
-        return [disc(spot, shape, self._scale(shape)) <= 1 for spot in self.spots]
+        return [disc_distance(spot, shape, self._scale(shape)) <= 1 for spot in self.spots]
 
 
-def keep_discs(
-    spots: Sequence[Spot],
+def enforce_discs(
+    spots: Sequence[HintDisc],
     cb: Array,
     cr: Array,
     luma: Plane,
@@ -170,7 +170,7 @@ def keep_discs(
             table = _table(spot, coding, matrix, saturation)
             rows, columns = _window(spot, luma.shape)
             codes = luma[rows, columns]
-            away = disc(_moved(spot, -columns.start, -rows.start), codes.shape)
+            away = disc_distance(_moved(spot, -columns.start, -rows.start), codes.shape)
             share = away <= 1 if exactly else _passage(away, coding.luma_to_unit(codes))
             for plane, colors in zip((cb, cr), table.possible, strict=True):
                 plane[rows, columns] += share * (colors[codes] - plane[rows, columns])
@@ -194,7 +194,7 @@ class _Table(NamedTuple):
         return f"is not possible under this luma; clamped to {share:.0%} of its chroma"
 
 
-def _table(spot: Spot, coding: Coding, matrix: Matrix, saturation: float) -> _Table:
+def _table(spot: HintDisc, coding: Coding, matrix: Matrix, saturation: float) -> _Table:
     unit = coding.luma_to_unit(np.arange(1 << coding.bits, dtype=np.uint16))[None]
     ab = np.broadcast_to(np.array(spot.ab, np.float32).reshape(2, 1, 1), (2, *unit.shape))
     wanted = ab_to_cbcr(ab, unit, matrix) * np.float32(saturation)
@@ -216,7 +216,7 @@ def _sure(trust: Array) -> Array:
     return np.maximum(2 * trust - 1, 0)
 
 
-def _window(spot: Spot, shape: tuple[int, ...]) -> tuple[slice, slice]:
+def _window(spot: HintDisc, shape: tuple[int, ...]) -> tuple[slice, slice]:
     """Rows and columns that a disc and its passage may touch; never empty."""
     reach = (1 + FEATHER) * spot.radius + 1
     spans = []
@@ -226,5 +226,5 @@ def _window(spot: Spot, shape: tuple[int, ...]) -> tuple[slice, slice]:
     return spans[0], spans[1]
 
 
-def _moved(spot: Spot, x: float, y: float) -> Spot:
+def _moved(spot: HintDisc, x: float, y: float) -> HintDisc:
     return replace(spot, x=spot.x + x, y=spot.y + y)

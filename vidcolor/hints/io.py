@@ -51,7 +51,7 @@ def read_hints(path: Path) -> tuple[Hint, ...]:
     return hints
 
 
-def rows_of(options: ColorizeOptions) -> tuple[Hint, ...]:
+def load_hints(options: ColorizeOptions) -> tuple[Hint, ...]:
     """The hints themselves, whether they were given as such or as a file.
 
     Raises:
@@ -62,12 +62,12 @@ def rows_of(options: ColorizeOptions) -> tuple[Hint, ...]:
     return options.hints or ()
 
 
-def hints_for(hints: Sequence[Hint], picture: Path) -> tuple[Hint, ...]:
+def hints_for_file(hints: Sequence[Hint], picture: Path) -> tuple[Hint, ...]:
     """Those that are for one picture: named for it, or for no picture in particular."""
     return tuple(h for h in hints if h.file is None or _ends_with(picture, h.file))
 
 
-def check_pictures(hints: Sequence[Hint], pictures: Sequence[Path]) -> None:
+def check_hint_files(hints: Sequence[Hint], pictures: Sequence[Path]) -> None:
     """See to it that every hint has its picture.
 
     Raises:
@@ -91,7 +91,7 @@ def check_pictures(hints: Sequence[Hint], pictures: Sequence[Path]) -> None:
             )
 
 
-def seconds_of(text: str) -> Fraction:
+def parse_seconds(text: str) -> Fraction:
     """Seconds from ``90.5``, ``1:30.5`` or ``0:01:30.5``.
 
     Raises:
@@ -226,6 +226,6 @@ def _time(value: Any, name: str) -> Fraction:
     try:
         if isinstance(value, bool):
             raise ValueError
-        return seconds_of(str(value))
+        return parse_seconds(str(value))
     except (ValueError, ZeroDivisionError):
         raise UsageError(f"{name}: {value!r} is no time; write 90.5 or 0:01:30.5") from None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import UsageError
-from vidcolor.hints.color_transfer import lend
-from vidcolor.hints.discs import spots_of
-from vidcolor.hints.hint_set import Known
-from vidcolor.hints.io import rows_of
-from vidcolor.hints.reference import Lent, read_reference
+from vidcolor.hints.color_transfer import transfer_color
+from vidcolor.hints.discs import place_hints
+from vidcolor.hints.hint_set import HintSet
+from vidcolor.hints.io import load_hints
+from vidcolor.hints.reference import TransferredColor, read_reference
 from vidcolor.hints.registration import shrunk
-from vidcolor.imaging.orientation import displayed, stored
+from vidcolor.imaging.orientation import to_displayed, to_stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vidcolor.hints.color_transfer import Guess
+    from vidcolor.hints.color_transfer import BasePrediction
     from vidcolor.media.stills import Still
     from vidcolor.options import ColorizeOptions
 
@@ -30,9 +30,9 @@ LEAST_SHOWN = 0.02
 """Share of a picture that a reference must show, or it is said that it lends its palette alone."""
 
 
-def find_known(
-    still: Still, options: ColorizeOptions, guess: Callable[[Array], Guess]
-) -> tuple[Known, tuple[str, ...]]:
+def hint_set_for_photo(
+    still: Still, options: ColorizeOptions, guess: Callable[[Array], BasePrediction]
+) -> tuple[HintSet, tuple[str, ...]]:
     """Gather what is known of a picture.
 
     Args:
@@ -48,24 +48,26 @@ def find_known(
         InputError: hints or reference cannot be read.
         UsageError: they are not for such a picture, or a hint lies outside of it.
     """
-    spots = spots_of(rows_of(options), still.luma.shape, still.orientation)
+    spots = place_hints(load_hints(options), still.luma.shape, still.orientation)
     if options.reference is None:
-        return Known(still.luma.shape, spots), ()
+        return HintSet(still.luma.shape, spots), ()
     if options.reference_time is not None:
         raise UsageError(
             f"{options.reference}: @ names a moment of a film, and {still.path} is a picture; "
             "leave it out"
         )
     lent, shown = _lent(still, options.reference, guess)
-    known = Known(still.luma.shape, spots, lent)
+    known = HintSet(still.luma.shape, spots, lent)
     if shown >= LEAST_SHOWN:
         return known, ()
     return known, (f"{options.reference} shows something else; only its palette is taken over",)
 
 
-def _lent(still: Still, reference: Path, guess: Callable[[Array], Guess]) -> tuple[Lent, float]:
+def _lent(
+    still: Still, reference: Path, guess: Callable[[Array], BasePrediction]
+) -> tuple[TransferredColor, float]:
     """What a reference lends, in the orientation of the stored pixels; how much of it it shows."""
-    luma = displayed(still.coding.luma_to_unit(shrunk(still.luma)), still.orientation)
-    lent, shown = lend(read_reference(reference), luma, guess)
-    ab = stored(lent.ab.transpose(1, 2, 0), still.orientation).transpose(2, 0, 1)
-    return Lent(ab, stored(lent.trust, still.orientation)), shown
+    luma = to_displayed(still.coding.luma_to_unit(shrunk(still.luma)), still.orientation)
+    lent, shown = transfer_color(read_reference(reference), luma, guess)
+    ab = to_stored(lent.ab.transpose(1, 2, 0), still.orientation).transpose(2, 0, 1)
+    return TransferredColor(ab, to_stored(lent.trust, still.orientation)), shown

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vidcolor.hints.color_transfer import Guess
+from vidcolor.hints.color_transfer import BasePrediction
 from vidcolor.uncertainty import to_grid
 
 if TYPE_CHECKING:
@@ -15,30 +15,30 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vidcolor.colorizer import Color
+    from vidcolor.colorizer import ProxyPrediction
     from vidcolor.generators.predictor import HintArrays
-    from vidcolor.hints.hint_set import Known
+    from vidcolor.hints.hint_set import HintSet
 
     Array = NDArray[np.float32]
 
 
-class Told(NamedTuple):
+class HintedPrediction(NamedTuple):
     """A picture's color before and after a person's word, in the orientation of stored pixels."""
 
-    guess: Color
+    guess: ProxyPrediction
     """What the generator says by itself."""
-    color: Color
+    color: ProxyPrediction
     """What became of it; confidence is raised where something is known."""
     share: Array
     """How far it is known: (h, w) float32 in [0, 1]."""
 
 
-def predict_told(
-    predict: Callable[[HintArrays | None], Color],
-    known: Known,
+def predict_with_hints(
+    predict: Callable[[HintArrays | None], ProxyPrediction],
+    known: HintSet,
     accepts_hints: bool,
     quarter_turns: int = 0,
-) -> Told:
+) -> HintedPrediction:
     """Color a picture of which something is known.
 
     Args:
@@ -50,12 +50,12 @@ def predict_told(
     """
     guess = told = predict(None)
     if accepts_hints:
-        told = predict(known.for_generator(guess_of(guess), quarter_turns))
+        told = predict(known.for_generator(base_prediction(guess), quarter_turns))
     ab, share = known.settle(told.ab, told.proxy, accepts_hints)
     confidence = np.maximum(told.confidence, share)
-    return Told(guess, replace(told, ab=ab, confidence=confidence), share)
+    return HintedPrediction(guess, replace(told, ab=ab, confidence=confidence), share)
 
 
-def guess_of(color: Color) -> Guess:
+def base_prediction(color: ProxyPrediction) -> BasePrediction:
     """What the generator said, as hints take it."""
-    return Guess(to_grid(color.proxy, color.confidence.shape), color.ab, color.confidence)
+    return BasePrediction(to_grid(color.proxy, color.confidence.shape), color.ab, color.confidence)

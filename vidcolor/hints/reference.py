@@ -10,7 +10,7 @@ from vidcolor.color.tint import classify_tint
 from vidcolor.color.ycbcr import MATRICES
 from vidcolor.errors import InputError
 from vidcolor.hints.discs import ab_of_rgb
-from vidcolor.hints.registration import SHORT_SIDE, align, shrunk
+from vidcolor.hints.registration import SHORT_SIDE, register, shrunk
 from vidcolor.motion.flow import sample
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Reference(NamedTuple):
     """a*, b*: (2, h, w) float32."""
 
 
-class Lent(NamedTuple):
+class TransferredColor(NamedTuple):
     """What a reference says of a picture's colors, pixel by pixel, on a grid of the picture's."""
 
     ab: Array
@@ -57,7 +57,7 @@ def read_reference(path: Path) -> Reference:
     return Reference(luma, ab_of_rgb(np.rint(small * 255).astype(np.uint8)))
 
 
-def lay_over(reference: Reference, luma: Array) -> Lent:
+def register_reference(reference: Reference, luma: Array) -> TransferredColor:
     """The reference's color where it shows what a picture shows.
 
     Args:
@@ -67,16 +67,16 @@ def lay_over(reference: Reference, luma: Array) -> Lent:
     Returns:
         On a grid of the displayed picture with a short side of at most `SHORT_SIDE`.
     """
-    places, trust = align(luma, reference.luma)
+    places, trust = register(luma, reference.luma)
     ab = sample(reference.ab.transpose(1, 2, 0), places).transpose(2, 0, 1)
-    return Lent(np.ascontiguousarray(ab), trust)
+    return TransferredColor(np.ascontiguousarray(ab), trust)
 
 
-def resized(lent: Lent, shape: tuple[int, ...]) -> Lent:
+def resized(lent: TransferredColor, shape: tuple[int, ...]) -> TransferredColor:
     """The same on another grid; color counts as far as it is trusted."""
     weight = scaled(lent.trust, shape)
     ab = [scaled(plane * lent.trust, shape) / (weight + 1e-6) for plane in lent.ab]
-    return Lent(np.stack(ab), weight)
+    return TransferredColor(np.stack(ab), weight)
 
 
 def scaled(image: Array, shape: tuple[int, ...]) -> Array:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.color.smoothstep import smoothstep
-from vidcolor.hints.discs import disc
+from vidcolor.hints.discs import disc_distance
 from vidcolor.hints.spread import REACH, spread
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vidcolor.hints.discs import Spot
+    from vidcolor.hints.discs import HintDisc
 
     Array = NDArray[np.float32]
 
@@ -39,8 +39,8 @@ EVEN = 0.5
 """How far a thing takes the hint's own color, beside what the generator made of it."""
 
 
-def extent(
-    spots: Sequence[Spot], guess: Array, told: Array, luma: Array, scale: tuple[float, float]
+def hint_region(
+    spots: Sequence[HintDisc], guess: Array, told: Array, luma: Array, scale: tuple[float, float]
 ) -> tuple[Array, Array]:
     """Find the things that hints lie on.
 
@@ -62,7 +62,7 @@ def extent(
         gone = ((told - guess) * way).sum(0) / length
         _, share = spread([spot], told, luma, scale, FAR)
         here = smoothstep(gone, *TURNED) * smoothstep(share, *BOUND)
-        here *= _around(here, disc(spot, luma.shape, scale) <= 1)
+        here *= _around(here, disc_distance(spot, luma.shape, scale) <= 1)
         ab += np.float32(EVEN) * here * (color - ab)
         where = np.maximum(where, here)
     return ab, where

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vidcolor.color.smoothstep import smoothstep
-from vidcolor.motion.flow import DisFlow, grid, sample
+from vidcolor.motion.flow import DisFlow, pixel_grid, sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ _NOISE = 0.012
 _LIGHT = 0.15
 
 
-class Alignment(NamedTuple):
+class Registration(NamedTuple):
     """Where a picture's pixels lie in a reference, on a grid of the picture's shape."""
 
     places: Array
@@ -47,7 +47,7 @@ class Alignment(NamedTuple):
     """(h, w) float32 in [0, 1]; 0 where the reference shows something else."""
 
 
-def align(picture: Array, reference: Array) -> Alignment:
+def register(picture: Array, reference: Array) -> Registration:
     """Find what a reference shows of a picture.
 
     Args:
@@ -58,16 +58,16 @@ def align(picture: Array, reference: Array) -> Alignment:
         On a grid with a short side of at most `SHORT_SIDE`.
     """
     small, other = shrunk(picture), shrunk(reference)
-    best: Alignment | None = None
+    best: Registration | None = None
     for homography in _guesses(small, other):
         found = _judge(small, other, homography)
         if best is None or found.trust.mean() > best.trust.mean():
             best = found
     if best is None:
-        return Alignment(np.zeros((*small.shape, 2), np.float32), np.zeros_like(small))
+        return Registration(np.zeros((*small.shape, 2), np.float32), np.zeros_like(small))
     scale = np.divide(reference.shape[::-1], other.shape[::-1])
     places = (best.places + 0.5) * scale - 0.5
-    return Alignment(places.astype(np.float32), best.trust)
+    return Registration(places.astype(np.float32), best.trust)
 
 
 def shrunk(image: NDArray[Any]) -> Array:
@@ -128,14 +128,14 @@ def _is_plausible(homography: NDArray[np.float64], shape: tuple[int, ...]) -> bo
     return bool((turns > 0.01 * height * width).all() and (turns < 100 * height * width).all())
 
 
-def _judge(picture: Array, reference: Array, homography: NDArray[np.float64]) -> Alignment:
+def _judge(picture: Array, reference: Array, homography: NDArray[np.float64]) -> Registration:
     """Refine a guess by flow, and say where it can be believed."""
-    own = grid(picture.shape)
+    own = pixel_grid(picture.shape)
     flat = np.concatenate([own, np.ones_like(own[..., :1])], axis=-1) @ homography.T
     places = (flat[..., :2] / np.maximum(flat[..., 2:], 1e-6)).astype(np.float32)
     plain = _trust(picture, sample(reference, places), _inside(places, reference.shape))
     if plain.mean() > 0.9:  # the same frame: flow could only add its noise
-        return Alignment(places, plain)
+        return Registration(places, plain)
     laid = sample(reference, places)
     flow, here, there = DisFlow(preset=True), _codes(picture), _codes(laid)
     ahead, back = flow(here, there), flow(there, here)
@@ -145,7 +145,9 @@ def _judge(picture: Array, reference: Array, homography: NDArray[np.float64]) ->
     steady = (1 - smoothstep(round_trip, 1.0, 3.0)) * (1 - smoothstep(length, longest / 2, longest))
     refined = sample(places, own + ahead)
     trust = _trust(picture, sample(reference, refined), _inside(refined, reference.shape) * steady)
-    return Alignment(refined, trust) if trust.mean() > plain.mean() else Alignment(places, plain)
+    return (
+        Registration(refined, trust) if trust.mean() > plain.mean() else Registration(places, plain)
+    )
 
 
 def _trust(picture: Array, laid: Array, allowed: Array) -> Array:

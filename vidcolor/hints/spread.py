@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.hints.discs import disc
+from vidcolor.hints.discs import disc_distance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from vidcolor.hints.discs import Spot
+    from vidcolor.hints.discs import HintDisc
 
     Array = NDArray[np.float32]
 
@@ -44,7 +44,7 @@ _FARTHEST = 1e6
 
 
 def spread(
-    spots: Sequence[Spot],
+    spots: Sequence[HintDisc],
     ab: Array,
     luma: Array,
     scale: tuple[float, float],
@@ -72,7 +72,7 @@ def spread(
     return (ab + share * (known - ab)).astype(np.float32), share
 
 
-def distances(spots: Sequence[Spot], luma: Array, scale: tuple[float, float]) -> Array:
+def distances(spots: Sequence[HintDisc], luma: Array, scale: tuple[float, float]) -> Array:
     """How far every pixel is from every spot along the picture, in reaches.
 
     Args:
@@ -87,7 +87,7 @@ def distances(spots: Sequence[Spot], luma: Array, scale: tuple[float, float]) ->
 
     steps = _steps(luma)
     tone = cv2.blur(luma, (_TONE_WINDOW, _TONE_WINDOW)).reshape(luma.shape)
-    away = np.stack([disc(spot, luma.shape, scale) for spot in spots])
+    away = np.stack([disc_distance(spot, luma.shape, scale) for spot in spots])
     pixels = np.array([spot.radius * (scale[0] + scale[1]) / 2 for spot in spots], np.float32)
     reach = REACH * min(luma.shape)
     far: Array = np.maximum(away - 1, 0) * (pixels / np.float32(reach))[:, None, None]

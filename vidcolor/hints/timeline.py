@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import UsageError
-from vidcolor.propagation.analysis_frame import wall_of
+from vidcolor.propagation.analysis_frame import boundary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +23,7 @@ EVERY = 48
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class HintedFrame:
     """A frame that something is known of."""
 
     frame: int
@@ -34,20 +34,20 @@ class Spoken:
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class Span:
+class FrameRange:
     """The frames that are colored as one shot: half open."""
 
     begin: int
     end: int
 
 
-def spans_of(shots: Sequence[Shot], num_frames: int) -> tuple[Span, ...]:
+def shot_ranges(shots: Sequence[Shot], num_frames: int) -> tuple[FrameRange, ...]:
     """Where each shot is colored: from its wall to the next."""
-    walls = [0, *(wall_of(shot) for shot in shots[1:]), num_frames]
-    return tuple(Span(a, b) for a, b in itertools.pairwise(walls))
+    walls = [0, *(boundary(shot) for shot in shots[1:]), num_frames]
+    return tuple(FrameRange(a, b) for a, b in itertools.pairwise(walls))
 
 
-class Clock:
+class Timeline:
     """Finds frames by number or time."""
 
     def __init__(
@@ -99,9 +99,9 @@ class Clock:
                 )
 
 
-def spoken_frames(
-    hints: Sequence[Hint], reference_time: Fraction | None, clock: Clock, name: str
-) -> tuple[Spoken, ...]:
+def find_hinted_frames(
+    hints: Sequence[Hint], reference_time: Fraction | None, clock: Timeline, name: str
+) -> tuple[HintedFrame, ...]:
     """Frames with hints, or shown by a reference at a known time; in order.
 
     Args:
@@ -113,24 +113,26 @@ def spoken_frames(
     Raises:
         UsageError: there is no such frame, or two shots are seen in it.
     """
-    spoken = [Spoken(clock.frame_of(hint.name, hint.time, hint.frame), (hint,)) for hint in hints]
+    spoken = [
+        HintedFrame(clock.frame_of(hint.name, hint.time, hint.frame), (hint,)) for hint in hints
+    ]
     if reference_time is not None:
-        spoken.append(Spoken(clock.frame_of(name, reference_time, None), reference=True))
-    return together(spoken)
+        spoken.append(HintedFrame(clock.frame_of(name, reference_time, None), reference=True))
+    return merge_hinted_frames(spoken)
 
 
-def together(spoken: Iterable[Spoken]) -> tuple[Spoken, ...]:
+def merge_hinted_frames(spoken: Iterable[HintedFrame]) -> tuple[HintedFrame, ...]:
     """One for each frame, in order."""
-    frames: dict[int, Spoken] = {}
+    frames: dict[int, HintedFrame] = {}
     for one in spoken:
-        known = frames.get(one.frame, Spoken(one.frame))
+        known = frames.get(one.frame, HintedFrame(one.frame))
         frames[one.frame] = replace(
             known, hints=known.hints + one.hints, reference=known.reference or one.reference
         )
     return tuple(frames[number] for number in sorted(frames))
 
 
-def spread_over(span: Span, every: int = EVERY) -> Iterator[int]:
+def sample_range(span: FrameRange, every: int = EVERY) -> Iterator[int]:
     """Frames of a shot, evenly spaced and one at least, each in the middle of its share."""
     length = span.end - span.begin
     count = max(1, round(length / every))

@@ -17,32 +17,39 @@ import numpy as np
 from vidcolor.color.smoothstep import smoothstep
 from vidcolor.colorizer import Geometry
 from vidcolor.concurrency import closed_after
-from vidcolor.disk_array import Spool
+from vidcolor.disk_array import DiskArray
 from vidcolor.film.plan import film_geometry, stream_origin
-from vidcolor.hints.color_transfer import lend
-from vidcolor.hints.discs import spots_of
-from vidcolor.hints.hint_set import Known
-from vidcolor.hints.io import rows_of
+from vidcolor.hints.color_transfer import transfer_color
+from vidcolor.hints.discs import place_hints
+from vidcolor.hints.hint_set import HintSet
+from vidcolor.hints.io import load_hints
 from vidcolor.hints.photo import LEAST_SHOWN
-from vidcolor.hints.predict import guess_of, predict_told
-from vidcolor.hints.reference import lay_over, read_reference
-from vidcolor.hints.region import extent
+from vidcolor.hints.predict import base_prediction, predict_with_hints
+from vidcolor.hints.reference import read_reference, register_reference
+from vidcolor.hints.region import hint_region
 from vidcolor.hints.registration import shrunk
 from vidcolor.hints.timeline import (
-    Clock,
-    Span,
-    Spoken,
-    spans_of,
-    spoken_frames,
-    spread_over,
-    together,
+    FrameRange,
+    HintedFrame,
+    Timeline,
+    find_hinted_frames,
+    merge_hinted_frames,
+    sample_range,
+    shot_ranges,
 )
-from vidcolor.hints.tracks import Chain, Moment, Pinned, Side, both_sides, one_side
+from vidcolor.hints.tracks import (
+    DirectionalHints,
+    HintKeyframe,
+    HintMask,
+    HintTrack,
+    both_sides,
+    one_side,
+)
 from vidcolor.imaging.guided_filter import GuidedUpsampler
-from vidcolor.motion.flow import DisFlow, grid
-from vidcolor.motion.flow_chain import Track, came_back, checked
-from vidcolor.propagation.analysis_frame import Analyzed, analyze, sights_of
-from vidcolor.propagation.keyframes import stretches
+from vidcolor.motion.flow import DisFlow, pixel_grid
+from vidcolor.motion.flow_chain import FlowChain, forward_backward_check, photometric_check
+from vidcolor.propagation.analysis_frame import AnalysisFrame, make_analysis_frame, with_flow
+from vidcolor.propagation.keyframes import split_intervals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -50,49 +57,49 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vidcolor.colorizer import Color, Colorizer
+    from vidcolor.colorizer import Colorizer, ProxyPrediction
     from vidcolor.film.plan import FilmPlan
-    from vidcolor.film.segment_reader import Source
+    from vidcolor.film.segment_reader import SegmentReader
     from vidcolor.generators.predictor import HintArrays
-    from vidcolor.hints.color_transfer import Guess
-    from vidcolor.hints.reference import Lent, Reference
+    from vidcolor.hints.color_transfer import BasePrediction
+    from vidcolor.hints.reference import Reference, TransferredColor
     from vidcolor.media.decode import Frame
-    from vidcolor.motion.flow import Look
+    from vidcolor.motion.flow import FlowInput
     from vidcolor.options import ColorizeOptions
-    from vidcolor.propagation.keyframes import Stretch
+    from vidcolor.propagation.keyframes import KeyframeInterval
     from vidcolor.shots.detector import Shot
 
     Array = NDArray[np.float32]
 
-MOST_CHAINS = 4
+MAX_TRACKS = 4
 """Frames with hints that are followed to one side at a time; the nearest count."""
-PIN_FILE = "pins.f16"
+HINT_TRACKS_FILE = "pins.f16"
 NOTICED = (1.0, 4.0)
 """Change of color, in a*b* units, that a reference makes hardly and surely."""
 ASTRAY, DIFFERENT = (1.0, 3.0), (0.4, 1.0)
-"""What is doubted of links between key frames: see `came_back` and `checked`. More than elsewhere,
-as a person's color stands out where it does not belong: on ground that a thing uncovers."""
+"""Limits of `forward_backward_check` and `photometric_check` for flow between key frames. They are
+stricter than elsewhere, because a color given by a person is conspicuous on uncovered ground."""
 FORGOTTEN = 0.02
 """Influence below which a hint is followed no further."""
 
 
 @dataclass(slots=True)
-class Pins:
+class HintTracks:
     """A person's colors in key frames."""
 
-    spool: Spool
+    spool: DiskArray
     wanted: frozenset[int]
     """Frames that must be key frames."""
     records: dict[int, int] = field(default_factory=dict)
     """Where in the spool each key frame's colors are, by the frame's number."""
 
-    def at(self, frame: int) -> Pinned | None:
+    def at(self, frame: int) -> HintMask | None:
         """What is known of a key frame; None if that is nothing."""
         record = self.records.get(frame)
         if record is None:
             return None
         planes: Array = self.spool[record]
-        return Pinned(planes[:2], planes[2])
+        return HintMask(planes[:2], planes[2])
 
     def close(self) -> None:
         """Let go of the colors."""
@@ -100,22 +107,22 @@ class Pins:
 
 
 @dataclass(frozen=True, slots=True)
-class PinIndex:
-    """What pins are, but for the colors themselves, which lie in a file: see `PIN_FILE`."""
+class HintTrackIndex:
+    """What pins are, but for the colors themselves, which lie in a file: see `HINT_TRACKS_FILE`."""
 
     shape: tuple[int, ...]
     count: int
     wanted: frozenset[int]
     records: dict[int, int]
 
-    def open(self, folder: Path) -> Pins:
+    def open(self, folder: Path) -> HintTracks:
         """The pins; whoever opens them closes them.
 
         Raises:
             OSError: their file is not in `folder`.
         """
-        spool = Spool.of_file(folder / PIN_FILE, self.shape, self.count)
-        return Pins(spool, self.wanted, self.records)
+        spool = DiskArray.of_file(folder / HINT_TRACKS_FILE, self.shape, self.count)
+        return HintTracks(spool, self.wanted, self.records)
 
     def to_json(self) -> dict[str, Any]:
         """In plain values."""
@@ -124,26 +131,26 @@ class PinIndex:
         return {"shape": self.shape, "count": self.count, "wanted": wanted, "records": records}
 
     @classmethod
-    def from_json(cls, said: dict[str, Any]) -> PinIndex:
+    def from_json(cls, said: dict[str, Any]) -> HintTrackIndex:
         """What `to_json` wrote."""
         records = {int(frame): int(record) for frame, record in said["records"]}
         return cls(tuple(said["shape"]), said["count"], frozenset(said["wanted"]), records)
 
 
-class _Links(NamedTuple):
+class KeyframeLinks(NamedTuple):
     """A shot's key frames, and how each shows the one before."""
 
     frames: list[int]
     """Their numbers."""
-    spool: Spool
+    spool: DiskArray
     """Of each (7, h, w): flow to the key frame before and its trust, flow from that one to this and
     its trust, Y'."""
 
-    def back(self, key: int) -> Track:
+    def back(self, key: int) -> FlowChain:
         """From a key frame to the one before."""
         return _track(self.spool[key][:3])
 
-    def ahead(self, key: int) -> Track:
+    def ahead(self, key: int) -> FlowChain:
         """From a key frame to the one after."""
         return _track(self.spool[key + 1][3:6])
 
@@ -153,14 +160,14 @@ class _Links(NamedTuple):
         return luma
 
 
-def follow_hints(
+def track_hints(
     plan: FilmPlan,
-    source: Source,
+    source: SegmentReader,
     colorizer: Colorizer,
     options: ColorizeOptions,
     folder: Path,
     progress: Callable[[int, int], None],
-) -> tuple[PinIndex | None, tuple[str, ...]]:
+) -> tuple[HintTrackIndex | None, tuple[str, ...]]:
     """Lead all hints of a film, and its reference, to the key frames of their shots.
 
     Args:
@@ -168,7 +175,7 @@ def follow_hints(
         source: reads it.
         colorizer: its generator is told of the hints, and asked without them.
         options: hints and reference; those of this film alone.
-        folder: the pins' file is left there: `PIN_FILE`.
+        folder: the pins' file is left there: `HINT_TRACKS_FILE`.
         progress: told how many frames of how many have been looked through.
 
     Returns:
@@ -178,31 +185,31 @@ def follow_hints(
         InputError: hints or reference cannot be read.
         UsageError: they do not fit the film.
     """
-    hints = rows_of(options)
+    hints = load_hints(options)
     if not (hints or options.reference):
         return None, ()
     base, origin = plan.video.time_base, stream_origin(plan.video)
     times = [pts * base for pts in plan.pts]
     since = [time - origin for time in times]
     shots = plan.shots
-    clock = Clock(plan.info.path, since, shots, (plan.start_s or origin) - origin)
+    clock = Timeline(plan.info.path, since, shots, (plan.start_s or origin) - origin)
     named = str(options.reference)
     time = options.reference_time if options.reference is not None else None
-    spoken = spoken_frames(hints, time, clock, named)
+    spoken = find_hinted_frames(hints, time, clock, named)
     reference = None if options.reference is None else read_reference(options.reference)
-    follower = Follower(plan, shots, colorizer, options.vividness, reference, folder)
-    spans = spans_of(shots, len(times))
+    follower = HintTracker(plan, shots, colorizer, options.vividness, reference, folder)
+    spans = shot_ranges(shots, len(times))
 
-    def frames_of(span: Span) -> Iterator[Frame]:
+    def frames_of(span: FrameRange) -> Iterator[Frame]:
         return source.frames(span.begin, span.end)
 
     if reference is not None and time is None:
-        spoken = together((*spoken, *follower.find(spans, frames_of)))
+        spoken = merge_hinted_frames((*spoken, *follower.find(spans, frames_of)))
     told = {span: [s for s in spoken if span.begin <= s.frame < span.end] for span in spans}
     total = sum(span.end - span.begin for span, here in told.items() if here)
     done = 0
     with contextlib.ExitStack() as stack:
-        pins = Pins(Spool(folder, PIN_FILE), frozenset(s.frame for s in spoken))
+        pins = HintTracks(DiskArray(folder, HINT_TRACKS_FILE), frozenset(s.frame for s in spoken))
         stack.callback(pins.close)
         for span, here in told.items():
             if here:
@@ -210,7 +217,7 @@ def follow_hints(
                 follower.follow(frames, span, here, pins)
                 done += span.end - span.begin
         pins.spool.flush()
-        index = PinIndex(pins.spool.shape, len(pins.spool), pins.wanted, pins.records)
+        index = HintTrackIndex(pins.spool.shape, len(pins.spool), pins.wanted, pins.records)
     palette_only = reference is not None and follower.most_shown < LEAST_SHOWN
     said = f"{named} shows something else; only its palette is taken over"
     return index, (said,) if palette_only else ()
@@ -224,7 +231,7 @@ def _counted(
         progress(number)
 
 
-class Follower:
+class HintTracker:
     """Follows hints through one shot after another."""
 
     def __init__(
@@ -256,27 +263,31 @@ class Follower:
         """The largest share of a frame that the reference was seen to show."""
 
     def find(
-        self, spans: Sequence[Span], frames_of: Callable[[Span], Iterator[Frame]]
-    ) -> Iterator[Spoken]:
+        self, spans: Sequence[FrameRange], frames_of: Callable[[FrameRange], Iterator[Frame]]
+    ) -> Iterator[HintedFrame]:
         """Frames that the reference shows, one in each shot at most; else some in every shot."""
         assert self._reference is not None  # or there is nothing to be found
         shown = []
         for span in spans:
             middle = (span.begin + span.end) // 2
-            frames = frames_of(Span(middle, span.end))
+            frames = frames_of(FrameRange(middle, span.end))
             with closed_after(frames):
                 frame = next(frames, None)
             if frame is None:
                 continue
-            share = float(lay_over(self._reference, self._luma(frame)).trust.mean())
+            share = float(register_reference(self._reference, self._luma(frame)).trust.mean())
             if share >= LEAST_SHOWN:
                 shown.append(middle)
         if not shown:
-            shown = [frame for span in spans for frame in spread_over(span)]
-        return (Spoken(frame, reference=True) for frame in shown)
+            shown = [frame for span in spans for frame in sample_range(span)]
+        return (HintedFrame(frame, reference=True) for frame in shown)
 
     def follow(
-        self, frames: Iterator[Frame], span: Span, spoken: Sequence[Spoken], pins: Pins
+        self,
+        frames: Iterator[Frame],
+        span: FrameRange,
+        spoken: Sequence[HintedFrame],
+        pins: HintTracks,
     ) -> None:
         """Look through a shot, and pin the colors of its key frames.
 
@@ -295,54 +306,55 @@ class Follower:
                 _pin(links, moments, pins)
 
     def _linked(
-        self, frames: Iterator[Frame], span: Span, spoken: dict[int, Spoken]
-    ) -> tuple[_Links, list[Moment]]:
+        self, frames: Iterator[Frame], span: FrameRange, spoken: dict[int, HintedFrame]
+    ) -> tuple[KeyframeLinks, list[HintKeyframe]]:
         coding, geometry = self._plan.video.coding, self._geometry
         analyzed = (
-            analyze(frame, self._colorizer.proxy(frame.luma, coding, geometry)) for frame in frames
+            make_analysis_frame(frame, self._colorizer.proxy(frame.luma, coding, geometry))
+            for frame in frames
         )
-        sights = sights_of(analyzed, self._shots, self._estimator)
+        sights = with_flow(analyzed, self._shots, self._estimator)
         wanted = {number - span.begin for number in spoken}
-        links, moments = _Links([], Spool(self._folder)), list[Moment]()
-        before: Look | None = None
-        for key, stretch in enumerate(stretches(sights, self._estimator, wanted)):
+        links, moments = KeyframeLinks([], DiskArray(self._folder)), list[HintKeyframe]()
+        before: FlowInput | None = None
+        for key, stretch in enumerate(split_intervals(sights, self._estimator, wanted)):
             item = stretch.key.item
             links.frames.append(item.frame.index)
             links.spool.append(_record(stretch, before))
             before = item.look
             if item.frame.index in spoken:
                 pinned = self._told(item, spoken[item.frame.index])
-                moments.append(Moment(key, item.frame.index, pinned))
+                moments.append(HintKeyframe(key, item.frame.index, pinned))
         return links, moments
 
-    def _told(self, item: Analyzed, spoken: Spoken) -> Pinned:
+    def _told(self, item: AnalysisFrame, spoken: HintedFrame) -> HintMask:
         """What becomes of a frame that something is known of."""
         stored = self._plan.video.height, self._plan.video.width
         size = stored if self._geometry.quarter_turns % 2 == 0 else stored[::-1]
         of_picture = [replace(hint, time=None, frame=None) for hint in spoken.hints]
         lent = self._lent(item) if spoken.reference else None
-        known = Known(size, spots_of(of_picture, size), lent)
-        told = predict_told(
+        known = HintSet(size, place_hints(of_picture, size), lent)
+        told = predict_with_hints(
             lambda hints: self._predict(item.proxy, hints), known, self._colorizer.accepts_hints
         )
         luma = item.look.luma
         guess, ab = self._raised(told.guess.ab, luma), self._raised(told.color.ab, luma)
         share = self._raised(np.stack([told.share, told.share]), luma)[0]
         scale = luma.shape[0] / size[0], luma.shape[1] / size[1]
-        ab, where = extent(known.spots, guess, ab, luma, scale)
+        ab, where = hint_region(known.spots, guess, ab, luma, scale)
         if lent is not None:  # it speaks of the whole picture
             changed = np.linalg.norm(ab - guess, axis=0)
             where = np.maximum(where, smoothstep(changed, *NOTICED))
         influence = np.clip(np.maximum(where, share), 0, 1)
-        return Pinned(ab, influence)
+        return HintMask(ab, influence)
 
     def _raised(self, planes: Array, luma: Array) -> Array:
         """(2, h, w) on the generator's grid -> on the flow's."""
         return self._raise(planes, luma, luma)
 
-    def _lent(self, item: Analyzed) -> Lent:
+    def _lent(self, item: AnalysisFrame) -> TransferredColor:
         assert self._reference is not None  # or nothing would be asked of it
-        lent, shown = lend(self._reference, self._luma(item.frame), self.guess)
+        lent, shown = transfer_color(self._reference, self._luma(item.frame), self.guess)
         self.most_shown = max(self.most_shown, shown)
         return lent
 
@@ -351,17 +363,17 @@ class Follower:
         unit = self._plan.video.coding.luma_to_unit(shrunk(frame.luma))
         return np.ascontiguousarray(self._geometry.to_upright(unit))
 
-    def guess(self, luma: Array) -> Guess:
+    def guess(self, luma: Array) -> BasePrediction:
         """What the generator says of an upright picture's Y', (h, w) float32 in [0, 1]."""
         proxy = self._colorizer.proxy_of(luma)
-        return guess_of(self._predict(proxy, None))
+        return base_prediction(self._predict(proxy, None))
 
-    def _predict(self, proxy: Array, hints: HintArrays | None) -> Color:
+    def _predict(self, proxy: Array, hints: HintArrays | None) -> ProxyPrediction:
         upright = Geometry(width=proxy.shape[1], height=proxy.shape[0])
         return self._colorizer.predict([proxy], upright, self._vividness, hints)[0]
 
 
-def _pin(links: _Links, moments: Sequence[Moment], pins: Pins) -> None:
+def _pin(links: KeyframeLinks, moments: Sequence[HintKeyframe], pins: HintTracks) -> None:
     """Note what moments make of each key frame of a shot."""
     first = len(pins.spool)
     for key, side in enumerate(_sides(links, moments, forward=True)):
@@ -371,18 +383,20 @@ def _pin(links: _Links, moments: Sequence[Moment], pins: Pins) -> None:
     for n, later in enumerate(_sides(links, moments, forward=False)):
         key = last - n
         planes = pins.spool[first + key]
-        pinned = both_sides(Side(planes[:2], planes[2], planes[3]), later)
+        pinned = both_sides(DirectionalHints(planes[:2], planes[2], planes[3]), later)
         planes[:2], planes[2] = pinned
         pins.spool[first + key] = planes
         if float(pinned.influence.max()) < FORGOTTEN:
             del pins.records[links.frames[key]]
 
 
-def _sides(links: _Links, moments: Sequence[Moment], forward: bool) -> Iterator[Side]:
+def _sides(
+    links: KeyframeLinks, moments: Sequence[HintKeyframe], forward: bool
+) -> Iterator[DirectionalHints]:
     """What moments earlier (or later) than each key frame say of it, from one end to the other."""
     by_key = {moment.key: moment for moment in moments}
     keys = range(len(links.frames))
-    chains: list[Chain] = []
+    chains: list[HintTrack] = []
     for key in keys if forward else reversed(keys):
         luma = links.luma(key)
         if chains:
@@ -390,14 +404,14 @@ def _sides(links: _Links, moments: Sequence[Moment], forward: bool) -> Iterator[
             for chain in chains:
                 chain.step(link, luma)
         if key in by_key:
-            chains.append(Chain(by_key[key]))
+            chains.append(HintTrack(by_key[key]))
         carried = [(abs(links.frames[key] - c.moment.frame), c.pinned) for c in chains]
         yield one_side(carried, luma.shape)
         alive = [float(pinned.influence.max()) >= FORGOTTEN for _, pinned in carried]
-        chains = list(itertools.compress(chains, alive))[-MOST_CHAINS:]
+        chains = list(itertools.compress(chains, alive))[-MAX_TRACKS:]
 
 
-def _record(stretch: Stretch[Analyzed], before: Look | None) -> Array:
+def _record(stretch: KeyframeInterval[AnalysisFrame], before: FlowInput | None) -> Array:
     """What is kept of a key frame; `before` is the look of the one before."""
     here = stretch.key.look
     if before is None or stretch.back is None:
@@ -407,15 +421,15 @@ def _record(stretch: Stretch[Analyzed], before: Look | None) -> Array:
         _doubted(there, back, here.pattern, before.pattern),
         _doubted(back, there, before.pattern, here.pattern),
     )
-    own = grid(here.luma.shape)
+    own = pixel_grid(here.luma.shape)
     planes = [[*(link.places - own).transpose(2, 0, 1), link.trust] for link in links]
     return np.stack([*planes[0], *planes[1], here.luma])
 
 
-def _doubted(track: Track, reverse: Track, here: Array, there: Array) -> Track:
-    track = came_back(track, reverse, ASTRAY)
-    return Track(track.places, checked(track, here, there, DIFFERENT))
+def _doubted(track: FlowChain, reverse: FlowChain, here: Array, there: Array) -> FlowChain:
+    track = forward_backward_check(track, reverse, ASTRAY)
+    return FlowChain(track.places, photometric_check(track, here, there, DIFFERENT))
 
 
-def _track(planes: Array) -> Track:
-    return Track(grid(planes.shape[1:]) + planes[:2].transpose(1, 2, 0), planes[2])
+def _track(planes: Array) -> FlowChain:
+    return FlowChain(pixel_grid(planes.shape[1:]) + planes[:2].transpose(1, 2, 0), planes[2])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vidcolor.motion.flow_chain import Track
+    from vidcolor.motion.flow_chain import FlowChain
 
     Array = NDArray[np.float32]
 
@@ -47,7 +47,7 @@ STRANGE = 0.35
 into sight beside a thing is not of it."""
 
 
-class Pinned(NamedTuple):
+class HintMask(NamedTuple):
     """What a person's word makes of a frame, on the flow's grid."""
 
     ab: Array
@@ -57,25 +57,25 @@ class Pinned(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class HintKeyframe:
     """A key frame with hints."""
 
     key: int
     """Its number among the shot's key frames."""
     frame: int
     """Its number among the film's frames."""
-    pinned: Pinned
+    pinned: HintMask
 
 
-class Chain:
+class HintTrack:
     """Leads a moment's colors from key frame to key frame."""
 
-    def __init__(self, moment: Moment) -> None:
+    def __init__(self, moment: HintKeyframe) -> None:
         """Begin at the moment itself."""
         self.moment = moment
         self.pinned = moment.pinned
 
-    def step(self, link: Track, luma: Array) -> None:
+    def step(self, link: FlowChain, luma: Array) -> None:
         """Go on by a key frame.
 
         Args:
@@ -90,7 +90,7 @@ class Chain:
         both = np.float32(OWN) * known + voted
         weight = np.maximum(both[..., 2:], 1e-6)
         share = both[..., 2] / (np.float32(OWN) * trust + 1)
-        self.pinned = Pinned(
+        self.pinned = HintMask(
             np.ascontiguousarray((both[..., :2] / weight).transpose(2, 0, 1)),
             smoothstep(share - np.float32(STRANGE) * (1 - trust), OUT, IN),
         )
@@ -120,7 +120,7 @@ def _vote(known: Array, trust: Array, luma: Array) -> Array:
     return np.asarray(total[..., :3] / (total[..., 3:] + 1e-4), np.float32)
 
 
-class Side(NamedTuple):
+class DirectionalHints(NamedTuple):
     """What the moments to one side in time say of a key frame."""
 
     ab: Array
@@ -129,7 +129,7 @@ class Side(NamedTuple):
     """Frames to the moment that says it: (h, w) float32."""
 
 
-def one_side(carried: Iterable[tuple[float, Pinned]], shape: Sequence[int]) -> Side:
+def one_side(carried: Iterable[tuple[float, HintMask]], shape: Sequence[int]) -> DirectionalHints:
     """Lay moments over each other.
 
     Args:
@@ -145,12 +145,12 @@ def one_side(carried: Iterable[tuple[float, Pinned]], shape: Sequence[int]) -> S
         ab += share * (pinned.ab - ab)
         away += share * (np.float32(max(distance, 1e-3)) - away)
         influence = total
-    return Side(ab, influence, away)
+    return DirectionalHints(ab, influence, away)
 
 
-def both_sides(earlier: Side, later: Side) -> Pinned:
+def both_sides(earlier: DirectionalHints, later: DirectionalHints) -> HintMask:
     """Blend what is said from either side in time: evenly from one moment to the next."""
     one, other = earlier.influence * later.away, later.influence * earlier.away
     share = other / np.maximum(one + other, 1e-6)
     ab = earlier.ab + share * (later.ab - earlier.ab)
-    return Pinned(ab, np.maximum(earlier.influence, later.influence))
+    return HintMask(ab, np.maximum(earlier.influence, later.influence))

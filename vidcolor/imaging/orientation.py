@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _INVERSE = {6: 8, 8: 6}
 
 
-def displayed(image: NDArray[Any], orientation: int) -> NDArray[Any]:
+def to_displayed(image: NDArray[Any], orientation: int) -> NDArray[Any]:
     """(H, W, ...) as stored -> as viewers show it."""
     if orientation in (5, 7):
         image = image.swapaxes(0, 1)
@@ -23,6 +23,6 @@ def displayed(image: NDArray[Any], orientation: int) -> NDArray[Any]:
     return turned[::-1] if orientation == 4 else turned
 
 
-def stored(image: NDArray[Any], orientation: int) -> NDArray[Any]:
+def to_stored(image: NDArray[Any], orientation: int) -> NDArray[Any]:
     """(H, W, ...) as viewers show it -> as stored."""
-    return displayed(image, _INVERSE.get(orientation, orientation))
+    return to_displayed(image, _INVERSE.get(orientation, orientation))

@@ -15,7 +15,7 @@ from av.bitstream import BitStreamFilterContext
 
 from vidcolor.errors import OutputError, UsageError
 from vidcolor.media.encode import EncoderPlan
-from vidcolor.media.encoder_probe import RefusedError, try_out
+from vidcolor.media.encoder_probe import EncoderRefusedError, probe_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,8 +62,8 @@ def part_encoder(plan: EncoderPlan, video: VideoInfo) -> EncoderPlan:
     for muxer in muxers:
         part = replace(plan, muxer=muxer, warnings=())
         try:
-            try_out(part, video)
-        except RefusedError as refusal:
+            probe_encoder(part, video)
+        except EncoderRefusedError as refusal:
             refusals.append(str(refusal))
         else:
             return part

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from vidcolor.media.probe import VideoInfo
 
 
-class RefusedError(Exception):
+class EncoderRefusedError(Exception):
     """An encoder or container that will not do, with the reason; another one may."""
 
 
-def try_out(plan: EncoderPlan, video: VideoInfo) -> tuple[str, ...]:
+def probe_encoder(plan: EncoderPlan, video: VideoInfo) -> tuple[str, ...]:
     """Write one gray picture in memory and read it back.
 
     Returns:
@@ -52,7 +52,7 @@ def try_out(plan: EncoderPlan, video: VideoInfo) -> tuple[str, ...]:
             scratch.start_encoding()
         except (av.FFmpegError, ValueError) as error:
             _close(scratch)
-            raise RefusedError(_refusal(plan, video, error, said)) from error
+            raise EncoderRefusedError(_refusal(plan, video, error, said)) from error
     unknown = sorted(stream.codec_context.options) + _unknown_parameters(said)
     if unknown:
         _close(scratch)
@@ -69,7 +69,7 @@ def try_out(plan: EncoderPlan, video: VideoInfo) -> tuple[str, ...]:
             aspect = Fraction(written.streams.video[0].sample_aspect_ratio or 0)
     except (av.FFmpegError, StopIteration) as error:
         _close(scratch)
-        raise RefusedError(_refusal(plan, video, error, [])) from error
+        raise EncoderRefusedError(_refusal(plan, video, error, [])) from error
     return tuple(_unsaid(plan, video, picture, aspect))
 
 

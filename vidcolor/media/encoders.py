@@ -15,7 +15,7 @@ import av
 from vidcolor.cpu import cpu_flags
 from vidcolor.errors import UsageError
 from vidcolor.media.encode import CONSTANT_RATE_MUXERS, MUXERS, EncoderPlan, marks_fields
-from vidcolor.media.encoder_probe import RefusedError, try_out
+from vidcolor.media.encoder_probe import EncoderRefusedError, probe_encoder
 from vidcolor.media.frames import PixelLayout, pixel_layout
 
 if TYPE_CHECKING:
@@ -211,8 +211,8 @@ def _first_that_opens(
                 lossless_luma=layout.bits >= video.coding.bits,
             )
             try:
-                return replace(plan, warnings=try_out(plan, video))
-            except RefusedError as refusal:
+                return replace(plan, warnings=probe_encoder(plan, video))
+            except EncoderRefusedError as refusal:
                 refusals.append(str(refusal))
     raise UsageError((refusals or [f"{encoder} has no pixel format for this source"])[0])
 

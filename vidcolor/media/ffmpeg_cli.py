@@ -28,7 +28,7 @@ def ffmpeg_command() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Appendix:
+class ExtraStreams:
     """Streams that PyAV refuses to mux though the format holds them."""
 
     source: Path
@@ -69,7 +69,7 @@ def complete_matroska(
     target: Path,
     muxer: str,
     display_aspect: Fraction | None = None,
-    appendix: Appendix | None = None,
+    appendix: ExtraStreams | None = None,
 ) -> None:
     """Copy a Matroska file packet for packet, with what PyAV could not put into it.
 

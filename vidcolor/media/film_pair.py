@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from vidcolor.errors import UsageError
 from vidcolor.imaging.text import clock
-from vidcolor.media.preview import SAME_TIME_S, FilmView
+from vidcolor.media.preview import SAME_TIME_S, DisplayReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from vidcolor.evaluation.compare_options import CompareOptions
-    from vidcolor.media.preview import Shown
+    from vidcolor.media.preview import DisplayFrame
 
 _LENGTH_SLACK_S = 0.15
 _ASPECT_SLACK = 0.03
@@ -30,7 +30,7 @@ class FilmPair:
             InputError: one of them cannot be read.
             UsageError: they have no time in common.
         """
-        self.a, self.b = FilmView(a), FilmView(b)
+        self.a, self.b = DisplayReader(a), DisplayReader(b)
         self.offset_s = options.offset
         end_a, end_b = self.a.duration_s, self.offset_s + self.b.duration_s
         self.start_s = max(options.start or Fraction(0), self.offset_s)
@@ -66,12 +66,12 @@ class FilmPair:
                 "another shape: B is stretched to A's"
             )
 
-    def frames(self) -> Iterator[tuple[Shown, Shown]]:
+    def frames(self) -> Iterator[tuple[DisplayFrame, DisplayFrame]]:
         """Every frame of A with the frame of B that is shown when it begins."""
         start, end = self.cut_s
         look_back = start - self.offset_s - 1
         later = self.b.frames(look_back if look_back > 0 else None)
-        current: Shown | None = None
+        current: DisplayFrame | None = None
         coming = next(later, None)
         for shown in self.a.frames(start if start > 0 else None, end):
             due = shown.time_s - self.offset_s + SAME_TIME_S
@@ -86,7 +86,7 @@ class FilmPair:
         part = (self.end_s - self.start_s) / count
         return [self.start_s + (n + Fraction(1, 2)) * part for n in range(count)]
 
-    def at(self, time_s: Fraction) -> tuple[Shown, Shown]:
+    def at(self, time_s: Fraction) -> tuple[DisplayFrame, DisplayFrame]:
         """A's frame at a moment, and the frame of B that is shown when it begins."""
         of_a = self.a.at(time_s)
         return of_a, self.b.at(max(Fraction(0), of_a.time_s - self.offset_s))

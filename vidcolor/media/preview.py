@@ -39,7 +39,7 @@ _EXACT = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class DisplayFrame:
     """A frame on its film's own clock."""
 
     time_s: Fraction
@@ -54,7 +54,7 @@ class Shown:
         return frame_rgb(self.picture, self.video, size)
 
 
-class FilmView:
+class DisplayReader:
     """A film to be looked at. Opens the file anew for every pass; holds nothing open."""
 
     def __init__(self, path: Path) -> None:
@@ -91,7 +91,7 @@ class FilmView:
 
     def frames(
         self, start_s: Fraction | None = None, end_s: Fraction | None = None
-    ) -> Iterator[Shown]:
+    ) -> Iterator[DisplayFrame]:
         """Frames that begin in [start, end), seconds since the first frame."""
         reader = FilmReader(
             self.path,
@@ -101,9 +101,9 @@ class FilmView:
         )
         for frame in reader.frames():
             time = frame.pts * self.video.time_base - self.origin_s
-            yield Shown(time, frame.pts, frame.duration, frame.picture, self.video)
+            yield DisplayFrame(time, frame.pts, frame.duration, frame.picture, self.video)
 
-    def at(self, time_s: Fraction) -> Shown:
+    def at(self, time_s: Fraction) -> DisplayFrame:
         """The frame that is shown at a moment: the last that began before it.
 
         Raises:

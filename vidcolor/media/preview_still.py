@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.errors import InputError
-from vidcolor.media.preview import FilmView
+from vidcolor.media.preview import DisplayReader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +87,7 @@ def _by_pillow(file: Path | io.BytesIO, name: str, at_least: tuple[int, int] | N
 
 
 def _picture_by_ffmpeg(path: Path) -> Rgb:
-    film = FilmView(path)
+    film = DisplayReader(path)
     return next(film.frames()).rgb(film.size)
 
 

@@ -18,7 +18,7 @@ from vidcolor.media.frames import MIN_RGB_BITS, chroma_arrays, luma_plane, pixel
 from vidcolor.media.probe import FULL_RANGE, UNSPECIFIED, ColorTags, MediaInfo, VideoInfo
 from vidcolor.media.stills import STILL_SUFFIXES, Still, read_still, write_still
 from vidcolor.media.stills.exif import turns_of_orientation
-from vidcolor.watermark import draw_mark
+from vidcolor.watermark import draw_watermark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -326,7 +326,7 @@ class SequenceWriter:
         still = read_still(source, self._options.gray_from, allow_damaged=True)
         if not self._options.mark:
             return still
-        luma = draw_mark(still.luma, cb, cr, still.coding, still.matrix)
+        luma = draw_watermark(still.luma, cb, cr, still.coding, still.matrix)
         return replace(still, luma=luma, jpeg=None)
 
     def _still_of_film(self, picture: av.VideoFrame, path: Path) -> Still:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import av
 
 from vidcolor.errors import InputError
-from vidcolor.media.ffmpeg_cli import Appendix, can_copy, convert_subtitle
+from vidcolor.media.ffmpeg_cli import ExtraStreams, can_copy, convert_subtitle
 from vidcolor.media.languages import language_for
 from vidcolor.media.packets import PacketSource, decode_time
 from vidcolor.media.probe import StreamInfo, describe_stream, open_source, picture_stream
@@ -45,7 +45,7 @@ _SUBTITLE_FOR = {
 
 
 @dataclass(frozen=True, slots=True)
-class StreamFate:
+class StreamDecision:
     """What becomes of one stream."""
 
     stream: StreamInfo
@@ -57,7 +57,7 @@ class StreamFate:
     by the ffmpeg command in the end, because PyAV is stricter than the format."""
 
 
-def plan_company(path: Path, muxer: str) -> tuple[StreamFate, ...]:
+def plan_streams(path: Path, muxer: str) -> tuple[StreamDecision, ...]:
     """Decide for every stream but the picture whether `muxer` can hold it."""
     with open_source(path) as source:
         picture = picture_stream(source, path)
@@ -67,28 +67,30 @@ def plan_company(path: Path, muxer: str) -> tuple[StreamFate, ...]:
 
 def _fate(
     path: Path, stream: av.stream.Stream, info: StreamInfo, muxer: str, picture: av.VideoStream
-) -> StreamFate:
+) -> StreamDecision:
     if info.kind == "attachment":
         held = muxer in _ATTACHMENT_MUXERS
-        return StreamFate(info, held, "copied" if held else f"{muxer} holds no attachments")
+        return StreamDecision(info, held, "copied" if held else f"{muxer} holds no attachments")
     if info.kind == "data":
         return _data_fate(stream, info, muxer)
     if info.cover:
         return _cover_fate(info, muxer)
     if info.kind == "video":
-        return StreamFate(info, False, "a second picture; only the largest is colored and kept")
+        return StreamDecision(info, False, "a second picture; only the largest is colored and kept")
     late = _seconds_after(stream, picture)
     if muxer == "mxf" and abs(late) > MXF_OFFSET_S:
-        return StreamFate(info, False, f"begins {late:+.2f} s from the picture; mxf cannot say so")
+        return StreamDecision(
+            info, False, f"begins {late:+.2f} s from the picture; mxf cannot say so"
+        )
     refusal = _refusal(stream, muxer)
     if refusal is None:
-        return StreamFate(info, True, "copied")
+        return StreamDecision(info, True, "copied")
     if info.kind == "audio" and muxer == "matroska" and can_copy(path, stream.index, muxer):
-        return StreamFate(info, True, "copied", way="append")
+        return StreamDecision(info, True, "copied", way="append")
     if info.kind == "subtitle" and info.codec in _TEXT_SUBTITLES and muxer in _SUBTITLE_FOR:
         codec = _SUBTITLE_FOR[muxer][0]
-        return StreamFate(info, True, f"converted from {info.codec} to {codec}", way="convert")
-    return StreamFate(info, False, refusal)
+        return StreamDecision(info, True, f"converted from {info.codec} to {codec}", way="convert")
+    return StreamDecision(info, False, refusal)
 
 
 def _seconds_after(stream: av.stream.Stream, picture: av.VideoStream) -> float:
@@ -99,23 +101,25 @@ def _seconds_after(stream: av.stream.Stream, picture: av.VideoStream) -> float:
     return float(begins - picture.start_time * Fraction(picture.time_base or 0))
 
 
-def _cover_fate(info: StreamInfo, muxer: str) -> StreamFate:
+def _cover_fate(info: StreamInfo, muxer: str) -> StreamDecision:
     """Cover art is a stream of its own in MP4 and an attachment in Matroska."""
     if muxer not in _COVER_MUXERS or info.codec not in _COVER_TYPES:
-        return StreamFate(info, False, f"{muxer} holds no cover art of type {info.codec}")
-    return StreamFate(info, True, "cover art, copied")
+        return StreamDecision(info, False, f"{muxer} holds no cover art of type {info.codec}")
+    return StreamDecision(info, True, "cover art, copied")
 
 
-def _data_fate(stream: av.stream.Stream, info: StreamInfo, muxer: str) -> StreamFate:
+def _data_fate(stream: av.stream.Stream, info: StreamInfo, muxer: str) -> StreamDecision:
     """Time code is written anew from its value; chapter tracks come back with the chapters."""
     handler = stream.metadata.get("handler_name", "")
     if "timecode" in stream.metadata:
         held = muxer in ("mp4", "mov", "matroska", "mxf")
-        return StreamFate(info, held, "time code, written anew" if held else "no time code track")
+        return StreamDecision(
+            info, held, "time code, written anew" if held else "no time code track"
+        )
     titles = handler == "SubtitleHandler" or info.codec in ("bin_data", "text")
     if titles and stream.container.chapters():
-        return StreamFate(info, True, "chapter titles, written anew")
-    return StreamFate(info, False, f"{info.codec} data cannot be copied")
+        return StreamDecision(info, True, "chapter titles, written anew")
+    return StreamDecision(info, False, f"{info.codec} data cannot be copied")
 
 
 def _refusal(stream: av.stream.Stream, muxer: str) -> str | None:
@@ -174,7 +178,7 @@ def copy_stream(
     return added
 
 
-class Company:
+class StreamCopier:
     """Copies the other streams into an output, in step with the picture.
 
     It reads the source a second time, on its own, so that neither reader ever waits for the other
@@ -185,7 +189,7 @@ class Company:
     def __init__(
         self,
         path: Path,
-        fates: tuple[StreamFate, ...],
+        fates: tuple[StreamDecision, ...],
         shift: Fraction = Fraction(0),
         start: Fraction | None = None,
         end: Fraction | None = None,
@@ -194,7 +198,7 @@ class Company:
 
         Args:
             path: the source.
-            fates: what `plan_company` decided.
+            fates: what `plan_streams` decided.
             shift: seconds that are taken off every time stamp.
             start: seconds (source time) before which packets are left out.
             end: seconds (source time) from which on packets are left out.
@@ -213,18 +217,18 @@ class Company:
         self._cleanup.callback(source.close)
         return source
 
-    def __enter__(self) -> Company:
+    def __enter__(self) -> StreamCopier:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._cleanup.close()
 
-    def appendix(self) -> Appendix | None:
+    def appendix(self) -> ExtraStreams | None:
         """What the ffmpeg command must add when the output is complete."""
         indices = tuple(f.stream.index for f in self._fates if f.kept and f.way == "append")
         if not indices:
             return None
-        return Appendix(self._path, indices, self._shift, self._start, self._end)
+        return ExtraStreams(self._path, indices, self._shift, self._start, self._end)
 
     def clocks_off_the_millisecond(self) -> set[int]:
         """Ticks a second of the kept streams that do not start on a whole millisecond."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.media.probe import VideoInfo
-    from vidcolor.media.streams import Company
+    from vidcolor.media.streams import StreamCopier
 
 os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its banner past every log setting
 
@@ -53,7 +53,7 @@ class FilmWriter:
         path: Path,
         plan: EncoderPlan,
         video: VideoInfo,
-        company: Company | None = None,
+        company: StreamCopier | None = None,
         tags: dict[str, str] | None = None,
         shift_pts: int = 0,
         target: Path | None = None,

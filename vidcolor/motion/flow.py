@@ -37,7 +37,7 @@ SURE, LOST = 1.0, 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FlowInput:
     """A frame as flow sees it, upright."""
 
     luma: Array
@@ -51,7 +51,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FlowPair:
     """How the picture moves from one frame to another: the flow, and how far it is believed."""
 
     back: Array
@@ -108,7 +108,7 @@ def _dense_inverse_search(preset: bool) -> Any:
     return dis
 
 
-def look_at(proxy: Array) -> Look:
+def flow_input(proxy: Array) -> FlowInput:
     """Prepare a frame.
 
     Args:
@@ -126,25 +126,25 @@ def look_at(proxy: Array) -> Look:
     deviation = np.sqrt(np.maximum(square - mean * mean, 0)) + floor
     pattern = ((luma - mean) / deviation).astype(np.float32)
     codes = np.clip(128 + 40 * pattern, 0, 255).astype(np.uint8)
-    return Look(luma, pattern, codes, contrast < BLANK)
+    return FlowInput(luma, pattern, codes, contrast < BLANK)
 
 
-def measure(earlier: Look, later: Look, estimator: FlowEstimator) -> Step:
+def estimate_flow(earlier: FlowInput, later: FlowInput, estimator: FlowEstimator) -> FlowPair:
     """Flow between two frames of one size, both ways."""
     back = estimator(later.codes, earlier.codes)
     ahead = estimator(earlier.codes, later.codes)
-    return Step(back, _agreement(back, ahead), ahead, _agreement(ahead, back))
+    return FlowPair(back, _agreement(back, ahead), ahead, _agreement(ahead, back))
 
 
-def standing_still(shape: tuple[int, ...]) -> Step:
+def zero_flow(shape: tuple[int, ...]) -> FlowPair:
     """A step in which nothing moves, believed everywhere."""
     flow, trust = np.zeros((*shape[:2], 2), np.float32), np.ones(shape[:2], np.float32)
-    return Step(flow, trust, flow, trust)
+    return FlowPair(flow, trust, flow, trust)
 
 
 def _agreement(flow: Array, reverse: Array) -> Array:
     """How far each pixel comes back to itself: 1 up to `SURE`, 0 from `LOST` on or outside."""
-    places = grid(flow.shape) + flow
+    places = pixel_grid(flow.shape) + flow
     missed = flow + sample(reverse, places)
     height, width = flow.shape[:2]
     x, y = places[..., 0], places[..., 1]
@@ -153,7 +153,7 @@ def _agreement(flow: Array, reverse: Array) -> Array:
     return trust
 
 
-def grid(shape: tuple[int, ...]) -> Array:
+def pixel_grid(shape: tuple[int, ...]) -> Array:
     """Every pixel's own place: (h, w, 2) float32, x first."""
     columns, rows = np.meshgrid(
         np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vidcolor.concurrency import parallel
-from vidcolor.motion.flow import look_at, measure
-from vidcolor.propagation.keyframes import Sight
+from vidcolor.motion.flow import estimate_flow, flow_input
+from vidcolor.propagation.keyframes import FlowFrame
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidcolor.media.decode import Frame
-    from vidcolor.motion.flow import FlowEstimator, Look
+    from vidcolor.motion.flow import FlowEstimator, FlowInput
     from vidcolor.shots.detector import Shot
 
     Array = NDArray[np.float32]
@@ -26,29 +26,29 @@ FLOW_WORKERS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Analyzed:
+class AnalysisFrame:
     """A frame and the small upright copies that are looked at in its stead."""
 
     frame: Frame
     proxy: Array
     """What the generator sees: (h, w) float32 in [0, 1]."""
-    look: Look
+    look: FlowInput
     """What flow sees."""
 
 
-def analyze(frame: Frame, proxy: Array) -> Analyzed:
+def make_analysis_frame(frame: Frame, proxy: Array) -> AnalysisFrame:
     """Prepare a frame from its proxy."""
-    return Analyzed(frame, proxy, look_at(proxy))
+    return AnalysisFrame(frame, proxy, flow_input(proxy))
 
 
-def wall_of(shot: Shot) -> int:
+def boundary(shot: Shot) -> int:
     """The first frame that is colored as part of a shot: in a dissolve the middle one."""
     return shot.first + shot.mixed // 2
 
 
-def sights_of(
-    frames: Iterable[Analyzed], shots: Sequence[Shot], estimator: FlowEstimator
-) -> Iterator[Sight[Analyzed]]:
+def with_flow(
+    frames: Iterable[AnalysisFrame], shots: Sequence[Shot], estimator: FlowEstimator
+) -> Iterator[FlowFrame[AnalysisFrame]]:
     """Join frames by the flow from the one before, where that is of the same shot.
 
     Args:
@@ -56,22 +56,22 @@ def sights_of(
         shots: of the film.
         estimator: measures the flow; in several threads.
     """
-    walls = frozenset(wall_of(shot) for shot in shots)
+    walls = frozenset(boundary(shot) for shot in shots)
     mixed = frozenset(n for shot in shots for n in range(shot.first, shot.first + shot.mixed))
 
-    def see(pair: tuple[Analyzed | None, Analyzed]) -> Sight[Analyzed]:
+    def see(pair: tuple[AnalysisFrame | None, AnalysisFrame]) -> FlowFrame[AnalysisFrame]:
         before, here = pair
         step = None
         if before is not None and here.frame.index not in walls:
-            step = measure(before.look, here.look, estimator)
-        return Sight(here, here.look, step, here.frame.index in mixed)
+            step = estimate_flow(before.look, here.look, estimator)
+        return FlowFrame(here, here.look, step, here.frame.index in mixed)
 
     return parallel(see, _with_the_one_before(frames), FLOW_WORKERS, FLOW_WORKERS + 1)
 
 
 def _with_the_one_before(
-    frames: Iterable[Analyzed],
-) -> Iterator[tuple[Analyzed | None, Analyzed]]:
+    frames: Iterable[AnalysisFrame],
+) -> Iterator[tuple[AnalysisFrame | None, AnalysisFrame]]:
     before = None
     for frame in frames:
         yield before, frame

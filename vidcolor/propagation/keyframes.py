@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
-from vidcolor.motion.flow import measure, standing_still
+from vidcolor.motion.flow import estimate_flow, zero_flow
 from vidcolor.motion.flow_chain import (
-    Track,
-    came_back,
-    checked,
+    FlowChain,
+    forward_backward_check,
+    identity_chain,
     one_earlier,
     one_later,
     one_on,
-    track_to_itself,
+    photometric_check,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vidcolor.motion.flow import FlowEstimator, Look, Step
+    from vidcolor.motion.flow import FlowEstimator, FlowInput, FlowPair
 
     Array = NDArray[np.float32]
 
@@ -55,40 +55,40 @@ MOST_FALLEN = 3
 
 
 @dataclass(slots=True)
-class Sight(Generic[T]):
+class FlowFrame(Generic[T]):
     """A frame on its way through the tracks."""
 
     item: T
     """Whatever rides along."""
-    look: Look
-    step: Step | None
+    look: FlowInput
+    step: FlowPair | None
     """From the frame before it; None for a shot's first."""
     has_fallen_out: bool = False
     """Whether it shows something that neither the frame before nor the one after does."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch(Generic[T]):
+class KeyframeInterval(Generic[T]):
     """The frames after one key frame up to and with the next; or a shot's first frame alone."""
 
-    frames: list[Sight[T]]
+    frames: list[FlowFrame[T]]
     """The last of them is a key frame."""
-    before: list[Track]
+    before: list[FlowChain]
     """Of each frame: its places in the key frame before; of a shot's first frame none."""
-    after: list[Track]
+    after: list[FlowChain]
     """Of each frame: its places in the key frame that ends the stretch."""
-    back: Track | None
+    back: FlowChain | None
     """Of the key frame before: its places in the key frame that ends the stretch."""
 
     @property
-    def key(self) -> Sight[T]:
+    def key(self) -> FlowFrame[T]:
         """The key frame that ends it."""
         return self.frames[-1]
 
 
-def stretches(
-    sights: Iterator[Sight[T]], estimator: FlowEstimator, wanted: Set[int] = frozenset()
-) -> Iterator[Stretch[T]]:
+def split_intervals(
+    sights: Iterator[FlowFrame[T]], estimator: FlowEstimator, wanted: Set[int] = frozenset()
+) -> Iterator[KeyframeInterval[T]]:
     """Cut one shot into stretches.
 
     Args:
@@ -100,9 +100,9 @@ def stretches(
     key = next(frames, None)
     if key is None:
         return
-    yield Stretch([key], [], [track_to_itself(key.look.luma.shape)], None)
-    between: list[Sight[T]] = []
-    track = track_to_itself(key.look.luma.shape)
+    yield KeyframeInterval([key], [], [identity_chain(key.look.luma.shape)], None)
+    between: list[FlowFrame[T]] = []
+    track = identity_chain(key.look.luma.shape)
     for number, sight in enumerate(frames, start=1):
         between.append(sight)
         assert sight.step is not None  # only a shot's first frame has none
@@ -110,21 +110,21 @@ def stretches(
         shown = (
             track.trust
             if sight.has_fallen_out
-            else checked(track, sight.look.pattern, key.look.pattern)
+            else photometric_check(track, sight.look.pattern, key.look.pattern)
         )
         is_far = len(between) >= SPACING or float(shown.mean()) < LEAST_SHOWN
         is_due = is_far and not sight.has_fallen_out
         if is_due or number in wanted or len(between) >= LONGEST:
             yield from _joined(key, between)
             key, between = sight, []
-            track = track_to_itself(sight.look.luma.shape)
+            track = identity_chain(sight.look.luma.shape)
     if between:
         yield from _joined(key, between)
 
 
-def _joined(key: Sight[T], frames: list[Sight[T]]) -> Iterator[Stretch[T]]:
+def _joined(key: FlowFrame[T], frames: list[FlowFrame[T]]) -> Iterator[KeyframeInterval[T]]:
     """A stretch with its tracks; two or more where key frames at its ends show too little."""
-    itself, end = track_to_itself(key.look.luma.shape), frames[-1]
+    itself, end = identity_chain(key.look.luma.shape), frames[-1]
     before, from_start = [itself], [itself]
     after, from_end = [itself], [itself]
     for sight in frames:
@@ -135,27 +135,29 @@ def _joined(key: Sight[T], frames: list[Sight[T]]) -> Iterator[Stretch[T]]:
         assert sight.step is not None
         after.append(one_earlier(after[-1], sight.step))
         from_end.append(one_on(from_end[-1], sight.step.back, sight.step.back_trust))
-    before = [came_back(t, r) for t, r in zip(before[1:], from_start[1:], strict=True)]
-    after = [came_back(t, r) for t, r in zip(after, from_end, strict=True)]
+    before = [forward_backward_check(t, r) for t, r in zip(before[1:], from_start[1:], strict=True)]
+    after = [forward_backward_check(t, r) for t, r in zip(after, from_end, strict=True)]
     after.reverse()
     before = [_believed(t, s, key) for t, s in zip(before, frames, strict=True)]
     back = _believed(after[0], key, end)
     after = [_believed(t, s, end) for t, s in zip(after[1:], frames, strict=True)]
     split = _least_seen(frames, before, after)
     if split is None:
-        yield Stretch(frames, before, after, back)
+        yield KeyframeInterval(frames, before, after, back)
     else:
         yield from _joined(key, frames[: split + 1])
         yield from _joined(frames[split], frames[split + 1 :])
 
 
-def _believed(track: Track, here: Sight[T], there: Sight[T]) -> Track:
+def _believed(track: FlowChain, here: FlowFrame[T], there: FlowFrame[T]) -> FlowChain:
     if here.has_fallen_out or there.has_fallen_out:
         return track
-    return Track(track.places, checked(track, here.look.pattern, there.look.pattern))
+    return FlowChain(track.places, photometric_check(track, here.look.pattern, there.look.pattern))
 
 
-def _least_seen(frames: list[Sight[T]], before: list[Track], after: list[Track]) -> int | None:
+def _least_seen(
+    frames: list[FlowFrame[T]], before: list[FlowChain], after: list[FlowChain]
+) -> int | None:
     """The frame of which the key frames show least, if that is too little; not the last."""
     unseen = [
         0.0 if s.has_fallen_out else float((np.maximum(b.trust, a.trust) < UNSEEN).mean())
@@ -165,10 +167,12 @@ def _least_seen(frames: list[Sight[T]], before: list[Track], after: list[Track])
     return unseen.index(most) if most * len(frames) > MOST_UNSEEN * SPACING else None
 
 
-def _stepping_over(sights: Iterator[Sight[T]], estimator: FlowEstimator) -> Iterator[Sight[T]]:
+def _stepping_over(
+    sights: Iterator[FlowFrame[T]], estimator: FlowEstimator
+) -> Iterator[FlowFrame[T]]:
     """Mark frames that have fallen out, and lead the steps past them."""
-    ahead: deque[Sight[T]] = deque()
-    good: Sight[T] | None = None
+    ahead: deque[FlowFrame[T]] = deque()
+    good: FlowFrame[T] | None = None
     while True:
         if not ahead and (coming := next(sights, None)) is not None:
             ahead.append(coming)
@@ -179,7 +183,7 @@ def _stepping_over(sights: Iterator[Sight[T]], estimator: FlowEstimator) -> Iter
             good = None if sight.look.is_blank else sight
             sight.has_fallen_out |= sight.look.is_blank
             if sight.step is not None:  # black film before the shot's first picture
-                sight.step = standing_still(sight.look.luma.shape)
+                sight.step = zero_flow(sight.look.luma.shape)
             yield sight
             continue
         if not sight.look.is_blank and _mean_trust(sight.step) >= WEAK:
@@ -196,7 +200,7 @@ def _stepping_over(sights: Iterator[Sight[T]], estimator: FlowEstimator) -> Iter
         yield _fallen(sight)
         if over is None:  # a longer blank: what comes after it is joined to what was before
             if ahead and not ahead[0].look.is_blank:
-                ahead[0].step = measure(good.look, ahead[0].look, estimator)
+                ahead[0].step = estimate_flow(good.look, ahead[0].look, estimator)
             continue
         number, step = over
         for _ in range(number):
@@ -206,24 +210,24 @@ def _stepping_over(sights: Iterator[Sight[T]], estimator: FlowEstimator) -> Iter
         yield good
 
 
-def _fallen(sight: Sight[T]) -> Sight[T]:
+def _fallen(sight: FlowFrame[T]) -> FlowFrame[T]:
     sight.has_fallen_out = True
-    sight.step = standing_still(sight.look.luma.shape)
+    sight.step = zero_flow(sight.look.luma.shape)
     return sight
 
 
 def _step_over(
-    good: Sight[T], ahead: deque[Sight[T]], estimator: FlowEstimator
-) -> tuple[int, Step] | None:
+    good: FlowFrame[T], ahead: deque[FlowFrame[T]], estimator: FlowEstimator
+) -> tuple[int, FlowPair] | None:
     """How many more frames have fallen out, and the step over them all; None if none leads on."""
     for number, sight in enumerate(ahead):
         if sight.look.is_blank:
             continue
-        step = measure(good.look, sight.look, estimator)
+        step = estimate_flow(good.look, sight.look, estimator)
         if _mean_trust(step) > STRONG:
             return number, step
     return None
 
 
-def _mean_trust(step: Step | None) -> float:
+def _mean_trust(step: FlowPair | None) -> float:
     return 0.0 if step is None else float(step.back_trust.mean())

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vidcolor.hints.tracks import Pinned
-    from vidcolor.motion.flow_chain import Track
-    from vidcolor.propagation.keyframes import Sight, Stretch
+    from vidcolor.hints.tracks import HintMask
+    from vidcolor.motion.flow_chain import FlowChain
+    from vidcolor.propagation.keyframes import FlowFrame, KeyframeInterval
 
     Array = NDArray[np.float32]
 
@@ -60,7 +60,7 @@ FILL = 4.0
 """Reach, in pixels of the flow's grid, from which small holes are filled."""
 
 
-class Opinion(NamedTuple):
+class KeyframePrediction(NamedTuple):
     """What a generator says of one frame, upright, on its own grid."""
 
     ab: Array
@@ -69,7 +69,7 @@ class Opinion(NamedTuple):
     """(h, w) float32 in [0, 1]."""
 
 
-class Remembered(NamedTuple):
+class PropagatedHints(NamedTuple):
     """What a generator is told of a frame before it is asked, upright, on the flow's grid."""
 
     ab: Array
@@ -100,7 +100,7 @@ class _Past(NamedTuple):
 
 @dataclass(slots=True)
 class _Key(Generic[T]):
-    stretch: Stretch[T]
+    stretch: KeyframeInterval[T]
     own: _State
 
 
@@ -109,8 +109,8 @@ class Propagator(Generic[T]):
 
     def __init__(
         self,
-        ask: Callable[[T, Remembered | None], Opinion],
-        pinned: Callable[[T], Pinned | None] = lambda _: None,
+        ask: Callable[[T, PropagatedHints | None], KeyframePrediction],
+        pinned: Callable[[T], HintMask | None] = lambda _: None,
         takes_hints: bool = True,
     ) -> None:
         """Prepare.
@@ -125,7 +125,7 @@ class Propagator(Generic[T]):
         self._ask, self._pinned, self._takes_hints = ask, pinned, takes_hints
         self._raise = GuidedUpsampler(radius=6)
 
-    def color(self, stretches: Iterator[Stretch[T]]) -> Iterator[tuple[T, Array]]:
+    def color(self, stretches: Iterator[KeyframeInterval[T]]) -> Iterator[tuple[T, Array]]:
         """Color one shot.
 
         Args:
@@ -148,7 +148,7 @@ class Propagator(Generic[T]):
             yield from _filled(waiting.popleft().stretch, past, here.shown)
             past = here
 
-    def _opinion(self, key: Sight[T], hints: Remembered | None) -> _State:
+    def _opinion(self, key: FlowFrame[T], hints: PropagatedHints | None) -> _State:
         ab, confidence = self._ask(key.item, hints)
         luma = key.look.luma
         color = np.empty((*luma.shape, 3), np.float32)
@@ -184,13 +184,13 @@ class Propagator(Generic[T]):
             return key.own
         ab = np.ascontiguousarray(past.color[..., :2].transpose(2, 0, 1))
         density = (DENSITY * known * ~new).astype(np.float32)
-        again = self._opinion(key.stretch.key, Remembered(ab, density))
+        again = self._opinion(key.stretch.key, PropagatedHints(ab, density))
         share = smoothstep(1 - known, 0.3, 0.7)[..., None]
         color = key.own.color + share * (again.color - key.own.color)
         return _State(color, key.own.weight)
 
 
-def _contrast(key: Sight[T]) -> float:
+def _contrast(key: FlowFrame[T]) -> float:
     """How much a frame shows: 1 of a clear picture, 0 of one that has fallen out."""
     return 0.0 if key.has_fallen_out else min(float(key.look.luma.std()) / FULL_CONTRAST, 1.0)
 
@@ -206,13 +206,13 @@ def _detailed(color: Array, own: Array, share: float) -> Array:
     return detailed
 
 
-def _held(color: Array, pinned: Pinned) -> Array:
+def _held(color: Array, pinned: HintMask) -> Array:
     """Color with what is pinned in it."""
     told = np.dstack([*pinned.ab, np.maximum(color[..., 2], pinned.influence)])
     return (color + pinned.influence[..., None] * (told - color)).astype(np.float32)
 
 
-def _carried(state: _State, track: Track) -> _State:
+def _carried(state: _State, track: FlowChain) -> _State:
     return _State(
         sample(state.color, track.places), sample(state.weight, track.places) * track.trust
     )
@@ -225,7 +225,7 @@ def _joined(one: _State, other: _State) -> _State:
     return _State(one.color + share * (other.color - one.color), weight)
 
 
-def _eased(color: Array, before: Array, stretch: Stretch[T]) -> Array:
+def _eased(color: Array, before: Array, stretch: KeyframeInterval[T]) -> Array:
     """Color that has changed no faster than by `PACE` since the key frame before."""
     track = stretch.before[-1]
     share = track.trust[..., None] * np.float32(math.exp(-len(stretch.frames) / PACE))
@@ -233,7 +233,9 @@ def _eased(color: Array, before: Array, stretch: Stretch[T]) -> Array:
     return eased
 
 
-def _filled(stretch: Stretch[T], past: _Past | None, after: Array) -> Iterator[tuple[T, Array]]:
+def _filled(
+    stretch: KeyframeInterval[T], past: _Past | None, after: Array
+) -> Iterator[tuple[T, Array]]:
     """The frames of a stretch between two key frames' colors."""
     count = len(stretch.frames)
     if past is None:

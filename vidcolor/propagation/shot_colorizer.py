@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.colorizer import Color, Geometry
+from vidcolor.colorizer import Geometry, ProxyPrediction
 from vidcolor.concurrency import closed_after
 from vidcolor.generators.predictor import HintArrays
 from vidcolor.motion.flow import DisFlow
-from vidcolor.propagation.analysis_frame import sights_of, wall_of
-from vidcolor.propagation.keyframes import stretches
-from vidcolor.propagation.propagate import Opinion, Propagator, Remembered
+from vidcolor.propagation.analysis_frame import boundary, with_flow
+from vidcolor.propagation.keyframes import split_intervals
+from vidcolor.propagation.propagate import KeyframePrediction, PropagatedHints, Propagator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidcolor.colorizer import Colorizer
-    from vidcolor.hints.tracking import Pins
-    from vidcolor.hints.tracks import Pinned
+    from vidcolor.hints.tracking import HintTracks
+    from vidcolor.hints.tracks import HintMask
     from vidcolor.media.decode import Frame
-    from vidcolor.propagation.analysis_frame import Analyzed
+    from vidcolor.propagation.analysis_frame import AnalysisFrame
     from vidcolor.shots.detector import Shot
 
     Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Predicted:
+class PredictedFrame:
     """A frame and its color."""
 
     frame: Frame
-    color: Color
+    color: ProxyPrediction
 
 
-class ShotColorist:
+class ShotColorizer:
     """Colors a film shot by shot, with one generator."""
 
     def __init__(
@@ -53,7 +53,7 @@ class ShotColorist:
         shots: Sequence[Shot],
         geometry: Geometry,
         vividness: float | None = None,
-        pins: Pins | None = None,
+        pins: HintTracks | None = None,
     ) -> None:
         """Prepare.
 
@@ -69,49 +69,49 @@ class ShotColorist:
         self._shots, self._pins = shots, pins
         self._estimator = DisFlow()
 
-    def color(self, frames: Iterator[Analyzed]) -> Iterator[Predicted]:
+    def color(self, frames: Iterator[AnalysisFrame]) -> Iterator[PredictedFrame]:
         """Color every frame, in order; some 50 of them are under way at a time."""
         with closed_after(frames):
             yield from _dissolved(self._by_shots(frames), self._shots)
 
-    def _by_shots(self, frames: Iterator[Analyzed]) -> Iterator[Predicted]:
-        begins = [wall_of(shot) for shot in self._shots]
-        sights = sights_of(frames, self._shots, self._estimator)
+    def _by_shots(self, frames: Iterator[AnalysisFrame]) -> Iterator[PredictedFrame]:
+        begins = [boundary(shot) for shot in self._shots]
+        sights = with_flow(frames, self._shots, self._estimator)
         wanted = frozenset() if self._pins is None else self._pins.wanted
         with closed_after(sights):
             propagator = Propagator(self._ask, self._pinned, self._colorizer.accepts_hints)
             for begin, end in zip(begins, [*begins[1:], None], strict=True):
                 shot = itertools.islice(sights, None if end is None else end - begin)
-                runs = stretches(shot, self._estimator, {n - begin for n in wanted})
+                runs = split_intervals(shot, self._estimator, {n - begin for n in wanted})
                 for item, color in propagator.color(runs):
-                    yield Predicted(item.frame, self._as_stored(item, color))
+                    yield PredictedFrame(item.frame, self._as_stored(item, color))
 
-    def _pinned(self, item: Analyzed) -> Pinned | None:
+    def _pinned(self, item: AnalysisFrame) -> HintMask | None:
         return None if self._pins is None else self._pins.at(item.frame.index)
 
-    def _ask(self, item: Analyzed, known: Remembered | None) -> Opinion:
+    def _ask(self, item: AnalysisFrame, known: PropagatedHints | None) -> KeyframePrediction:
         """What the generator says of a frame, upright."""
         upright = Geometry(width=item.proxy.shape[1], height=item.proxy.shape[0])
         hints = None if known is None else HintArrays(known.ab[None], known.density[None])
         color = self._colorizer.predict([item.proxy], upright, self._vividness, hints)[0]
-        return Opinion(color.ab, color.confidence)
+        return KeyframePrediction(color.ab, color.confidence)
 
-    def _as_stored(self, item: Analyzed, color: Array) -> Color:
+    def _as_stored(self, item: AnalysisFrame, color: Array) -> ProxyPrediction:
         """(h, w, 3) upright a*, b*, confidence -> as the film's pixels are stored."""
         planes = np.ascontiguousarray(self._geometry.to_stored(color.transpose(2, 0, 1)))
         proxy = np.ascontiguousarray(self._geometry.to_stored(item.proxy))
-        return Color(planes[:2], planes[2], proxy)
+        return ProxyPrediction(planes[:2], planes[2], proxy)
 
 
-def _dissolved(frames: Iterator[Predicted], shots: Iterable[Shot]) -> Iterator[Predicted]:
+def _dissolved(frames: Iterator[PredictedFrame], shots: Iterable[Shot]) -> Iterator[PredictedFrame]:
     """Lead color over from shot to shot where the picture dissolves.
 
     Frames before the wall wait for the color at the wall; those after it get some of the last
     color before it.
     """
     dissolves = deque(shot for shot in shots if shot.mixed)
-    waiting: list[Predicted] = []
-    last: Color | None = None
+    waiting: list[PredictedFrame] = []
+    last: ProxyPrediction | None = None
     for item in frames:
         number = item.frame.index
         if not dissolves or number < dissolves[0].first:
@@ -119,7 +119,7 @@ def _dissolved(frames: Iterator[Predicted], shots: Iterable[Shot]) -> Iterator[P
             yield item
             continue
         shot = dissolves[0]
-        if number < wall_of(shot):
+        if number < boundary(shot):
             waiting.append(item)
             continue
         for early in waiting:
@@ -143,7 +143,7 @@ def _share(number: int, shot: Shot) -> float:
     return (number - shot.first + 1) / (shot.mixed + 1)
 
 
-def _blended(color: Color, other: Color, share: float) -> Color:
+def _blended(color: ProxyPrediction, other: ProxyPrediction, share: float) -> ProxyPrediction:
     return replace(
         color,
         ab=color.ab + np.float32(share) * (other.ab - color.ab),

@@ -21,7 +21,7 @@ from vidcolor.shots.features import change, edges_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vidcolor.shots.features import Look
+    from vidcolor.shots.features import FrameFeatures
 
     Array = NDArray[np.float32]
 
@@ -69,11 +69,11 @@ benchmarks/README.md."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class FrameSample:
     """A frame that shows something."""
 
     number: int
-    look: Look
+    look: FrameFeatures
     double: Array
     """From `looks.doubled`."""
 
@@ -82,11 +82,11 @@ class CutFinder:
     """Finds cuts, `AFTER` frames late; frames that show nothing are not to be fed."""
 
     def __init__(self) -> None:
-        self._before: deque[Sight] = deque(maxlen=BEFORE)
-        self._after: deque[Sight] = deque()
+        self._before: deque[FrameSample] = deque(maxlen=BEFORE)
+        self._after: deque[FrameSample] = deque()
         self._changes: deque[float] = deque(maxlen=MEMORY)
 
-    def feed(self, sight: Sight) -> tuple[int, int] | None:
+    def feed(self, sight: FrameSample) -> tuple[int, int] | None:
         """Take the next frame.
 
         Returns:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from vidcolor.shots.cuts import CutFinder, Sight
+from vidcolor.shots.cuts import CutFinder, FrameSample
 from vidcolor.shots.dissolves import Dissolve, DissolveFinder
 from vidcolor.shots.fades import Fade, FadeFinder
-from vidcolor.shots.features import Look, change, doubled, halved, look_of
+from vidcolor.shots.features import FrameFeatures, change, doubled, extract_features, halved
 from vidcolor.shots.letterbox import Framing
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class CutDetector:
 
     def __init__(self) -> None:
         self._is_first = True
-        self._seen: deque[Look] = deque(maxlen=2)
+        self._seen: deque[FrameFeatures] = deque(maxlen=2)
         self._changes: deque[float] = deque(maxlen=MEMORY)
 
     def feed(self, proxy: Array) -> bool:
@@ -79,7 +79,7 @@ class CutDetector:
             Whether it begins a new shot; True for the first.
         """
         is_first, self._is_first = self._is_first, False
-        look = look_of(halved(doubled(proxy)))
+        look = extract_features(halved(doubled(proxy)))
         if look is None:
             return is_first
         to_here = min((change(look, other) for other in self._seen), default=0.0)
@@ -204,11 +204,11 @@ class _Finders:
     def feed(self, double: Array) -> _Found:
         """Take the next frame, from `looks.doubled`."""
         small = halved(double)
-        look = look_of(small)
+        look = extract_features(small)
         fade = self._fades.feed(float(small.std()), look)
         cut = None
         if look is not None and not self._fades.is_dim:
-            cut = self._cuts.feed(Sight(self._count, look, double))
+            cut = self._cuts.feed(FrameSample(self._count, look, double))
         self._count += 1
         return cut, fade, self._dissolves.feed(small)
 

@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vidcolor.shots.features import MIN_CONTRAST, Look, change
+from vidcolor.shots.features import MIN_CONTRAST, FrameFeatures, change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +52,7 @@ class Fade:
 class _Seen:
     number: int
     contrast: float
-    look: Look
+    look: FrameFeatures
 
 
 class FadeFinder:
@@ -72,7 +72,7 @@ class FadeFinder:
         self._before: list[_Seen] = []
         self._after: list[_Seen] = []
 
-    def feed(self, contrast: float, look: Look | None) -> Fade | None:
+    def feed(self, contrast: float, look: FrameFeatures | None) -> Fade | None:
         """Take the next frame; the fade that is over, if one is.
 
         Args:
@@ -101,7 +101,7 @@ class FadeFinder:
         """The fade that was still open when the film ended."""
         return self._judge()
 
-    def _remember(self, number: int, contrast: float, look: Look | None) -> None:
+    def _remember(self, number: int, contrast: float, look: FrameFeatures | None) -> None:
         if look is not None:
             self._clear.append(_Seen(number, contrast, look))
             if self._dip:

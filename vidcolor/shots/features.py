@@ -29,7 +29,7 @@ MIN_CONTRAST = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FrameFeatures:
     """What is remembered of a frame."""
 
     thumbnail: Array
@@ -60,16 +60,16 @@ def halved(double: Array) -> Array:
     return np.asarray(cv2.resize(smooth, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def look_of(small: Array) -> Look | None:
+def extract_features(small: Array) -> FrameFeatures | None:
     """What to remember of a thumbnail; None if it shows nothing."""
     contrast = float(small.std())
     if contrast < MIN_CONTRAST:
         return None
     thumbnail = ((small - small.mean()) / contrast).astype(np.float32)
-    return Look(thumbnail, _histograms(thumbnail))
+    return FrameFeatures(thumbnail, _histograms(thumbnail))
 
 
-def change(a: Look, b: Look) -> float:
+def change(a: FrameFeatures, b: FrameFeatures) -> float:
     """How different two frames are: the mean of what structure and histograms say.
 
     Returns:

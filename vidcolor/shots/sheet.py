@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.errors import InputError, UsageError
-from vidcolor.fileio import check_target, published
+from vidcolor.fileio import atomic_output, check_target
 from vidcolor.film.plan import film_geometry, stream_origin
 from vidcolor.media.decode import FilmReader
 from vidcolor.media.probe import probe
@@ -146,7 +146,7 @@ def _write_sheet(path: Path, pictures: list[Codes], shots: ShotList, force: bool
         shot = shots.shots[number]
         label = f"{number + 1}   {_clock(shots.times[number])}   {shot.begins}"
         draw.text((x, y + height + 3), label, fill=_INK, font=font)
-    with published(path, force) as partial:
+    with atomic_output(path, force) as partial:
         kind = {"jpg": "jpeg"}.get(path.suffix[1:].lower(), path.suffix[1:].lower())
         sheet.save(partial, format=kind)
 

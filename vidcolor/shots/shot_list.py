@@ -18,7 +18,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, get_args
 
 from vidcolor.errors import InputError, UsageError
-from vidcolor.fileio import published, text_of
+from vidcolor.fileio import atomic_output, text_of
 from vidcolor.shots.detector import Beginning, Shot, ShotDetector
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def write_shots(
     """
     check_suffix(path)
     write = {".csv": _csv, ".json": _json, ".edl": _edl}[path.suffix.lower()]
-    with published(path, force) as partial:
+    with atomic_output(path, force) as partial:
         partial.write_text(write(shots, film, rate or Fraction(25)), "utf-8", newline="")
 
 

@@ -58,6 +58,6 @@ def discriminator_loss(true: Tensor, painted: Tensor) -> Tensor:
     return F.relu(1 - true).mean() + F.relu(1 + painted).mean()
 
 
-def deception_loss(painted: Tensor) -> Tensor:
+def generator_adversarial_loss(painted: Tensor) -> Tensor:
     """What the generator minimizes: the negated verdict on what it painted, () float32."""
     return -painted.mean()

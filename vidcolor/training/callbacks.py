@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.progress import Progress
-    from vidcolor.training.validation import Figures
+    from vidcolor.training.validation import ValidationMetrics
 
 
 @dataclass(frozen=True, slots=True)
-class Stepped:
+class StepEvent:
     """An update was made."""
 
     step: int
@@ -28,7 +28,7 @@ class Stepped:
     """Means since the last report; only now and then."""
 
 
-class Listener:
+class Callback:
     """Is told how a run goes; this one ignores it all."""
 
     def read(self, progress: Progress) -> None:
@@ -37,10 +37,10 @@ class Listener:
     def said(self, text: str) -> None:
         """Something worth knowing."""
 
-    def stepped(self, event: Stepped) -> None:
+    def stepped(self, event: StepEvent) -> None:
         """An update was made."""
 
-    def measured(self, step: int, figures: Figures) -> None:
+    def measured(self, step: int, figures: ValidationMetrics) -> None:
         """The held-out photographs were measured."""
 
 
@@ -51,7 +51,7 @@ class TrainingStoppedError(VidcolorError):
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainingResult:
     """What a run ended with."""
 
     out: Path
@@ -60,8 +60,8 @@ class Trained:
     """Checkpoint, log and pictures."""
     steps: int
     seconds: float
-    before: Figures | None
+    before: ValidationMetrics | None
     """Of the starting weights; None without held-out photographs."""
-    after: Figures | None
+    after: ValidationMetrics | None
     done_before: bool = False
     """Whether there was nothing left to do."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vidcolor.errors import InputError
-from vidcolor.fileio import published
+from vidcolor.fileio import atomic_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,7 @@ def save(path: Path, trainer: Trainer, prior: Tensor, facts: Facts) -> None:
     # Clones: safetensors refuses two names for one piece of memory.
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     metadata = {"version": str(VERSION), "facts": json.dumps(asdict(facts))}
-    with published(path) as partial:
+    with atomic_output(path) as partial:
         save_file({**tensors, "prior": prior}, partial, metadata)
 
 

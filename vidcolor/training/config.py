@@ -23,8 +23,8 @@ DEFAULT_HOLDOUT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """What decides the weights; see `recipe_for` for each stage's defaults."""
+class TrainingConfig:
+    """What decides the weights; see `default_config` for each stage's defaults."""
 
     stage: Stage = "fine-tune"
     start: str = "embedded"
@@ -151,18 +151,18 @@ _OF_STAGE: dict[Stage, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def recipe_for(stage: Stage, **choices: Any) -> Recipe:
+def default_config(stage: Stage, **choices: Any) -> TrainingConfig:
     """A stage's defaults with the caller's choices over them.
 
     Args:
         stage: one of `STAGES`.
-        choices: fields of `Recipe`; those that are None are left to the stage.
+        choices: fields of `TrainingConfig`; those that are None are left to the stage.
 
     Raises:
         UsageError: the choices make no recipe.
     """
     made = {name: value for name, value in choices.items() if value is not None}
-    return Recipe(**{"stage": stage, **_OF_STAGE[stage], **made})
+    return TrainingConfig(**{"stage": stage, **_OF_STAGE[stage], **made})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vidcolor.errors import InputError, OutputError, UsageError
-from vidcolor.fileio import describe_os_error, published
+from vidcolor.fileio import atomic_output, describe_os_error
 from vidcolor.progress import Progress
 from vidcolor.training.cache import MAGIC, CacheWriter, Entry, PhotographStore, read_index
 from vidcolor.training.candidates import candidates_in, look_at
-from vidcolor.training.filtering import Seen
+from vidcolor.training.filtering import DuplicateIndex
 from vidcolor.training.sources import count_in_shard, find_origins
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def gather_photographs(
             cache.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{cache}: {describe_os_error(error)}") from error
-        with published(path) as unfinished:
+        with atomic_output(path) as unfinished:
             _write(unfinished, division, short_side, progress)
         found = read_index(path)
         assert found is not None  # for the type checker: it was just written
@@ -173,7 +173,7 @@ def _write(
     entries: list[Entry] = []
     files: list[str] = []
     dropped: list[tuple[int, str, Reason]] = []
-    judged_by, learned_from = Seen(), Seen()
+    judged_by, learned_from = DuplicateIndex(), DuplicateIndex()
     total = _count(division.origins) if progress else None
     with path.open("wb") as file:
         writer = CacheWriter(file)

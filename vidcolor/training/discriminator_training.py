@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING
 import torch
 
 from vidcolor.color.lab import rgb_to_lab
-from vidcolor.training.adversarial import PatchDiscriminator, deception_loss, discriminator_loss
+from vidcolor.training.adversarial import (
+    PatchDiscriminator,
+    discriminator_loss,
+    generator_adversarial_loss,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from vidcolor.training.batches import Batch
-    from vidcolor.training.config import Recipe
-    from vidcolor.training.distributed import Company
+    from vidcolor.training.config import TrainingConfig
+    from vidcolor.training.distributed import ProcessGroup
 
 
 class DiscriminatorTraining:
     """Judges what the generator paints, and learns from it."""
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+    def __init__(self, recipe: TrainingConfig, device: torch.device) -> None:
         torch.manual_seed(recipe.seed + 1)
         self.network = PatchDiscriminator().to(device)
         self.rate = recipe.discriminator_rate
@@ -33,7 +37,7 @@ class DiscriminatorTraining:
         """The generator's loss; gradients flow into `painted`, not into the discriminator."""
         self.network.requires_grad_(False)
         lightness, _ = rgb_to_lab(batch.picture)
-        return deception_loss(self.network(lightness, painted))
+        return generator_adversarial_loss(self.network(lightness, painted))
 
     def learn(self, painted: Tensor, batch: Batch, share: float) -> Tensor:
         """Add this batch's gradients to the discriminator's.
@@ -56,7 +60,7 @@ class DiscriminatorTraining:
         (loss * share).backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
-    def update(self, rate: float, company: Company) -> None:
+    def update(self, rate: float, company: ProcessGroup) -> None:
         """Use the gathered gradients, averaged over all processes.
 
         Args:

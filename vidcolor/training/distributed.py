@@ -29,7 +29,7 @@ _PATIENCE = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
-class Company:
+class ProcessGroup:
     """This process among those that train together."""
 
     rank: int = 0
@@ -93,14 +93,14 @@ def is_first() -> bool:
 
 
 @contextmanager
-def company() -> Iterator[Company]:
+def process_group() -> Iterator[ProcessGroup]:
     """Join the processes that torchrun started; alone if it did not.
 
     Raises:
         UsageError: torchrun's environment is incomplete.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Company()
+        yield ProcessGroup()
         return
     try:
         rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
@@ -111,6 +111,6 @@ def company() -> Iterator[Company]:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, timeout=_PATIENCE)
     try:
-        yield Company(rank, size, local_rank)
+        yield ProcessGroup(rank, size, local_rank)
     finally:
         dist.destroy_process_group()

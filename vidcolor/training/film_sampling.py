@@ -8,7 +8,7 @@ import numpy as np
 
 from vidcolor.errors import InputError
 from vidcolor.media.decode import FilmReader
-from vidcolor.media.preview import FilmView, frame_rgb
+from vidcolor.media.preview import DisplayReader, frame_rgb
 from vidcolor.shots.detector import CutDetector
 from vidcolor.training.reading import reduced
 
@@ -49,7 +49,7 @@ def sample_film(path: Path, short_side: int) -> Iterator[tuple[float, Rgb]]:
         InputError: it cannot be read, or not to its end (after the frames up to there).
         GrayFilmError: it is gray.
     """
-    view = FilmView(path)
+    view = DisplayReader(path)
     if view.video.tint == "gray":
         raise GrayFilmError
     kept = _Spread(MAX_FRAMES)
@@ -71,7 +71,7 @@ def sample_film(path: Path, short_side: int) -> Iterator[tuple[float, Rgb]]:
         raise broken
 
 
-def _frames_of_shots(view: FilmView) -> Iterator[Frame]:
+def _frames_of_shots(view: DisplayReader) -> Iterator[Frame]:
     """Of each shot, a frame soon after its beginning and, of a longer one, another further on.
 
     The second is the last that lies 2, 4, 8, … times `SETTLED_S` after the cut, and so somewhere
@@ -93,7 +93,7 @@ def _frames_of_shots(view: FilmView) -> Iterator[Frame]:
     yield from (f for f in (early, late) if f is not None)
 
 
-def _proxy(view: FilmView, frame: Frame) -> NDArray[np.float32]:
+def _proxy(view: DisplayReader, frame: Frame) -> NDArray[np.float32]:
     """Y' of a small copy, (h, w) in [0, 1]."""
     import cv2
 

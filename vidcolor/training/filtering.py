@@ -133,7 +133,7 @@ def perceptual_hash(rgb: Rgb) -> int:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-class Seen:
+class DuplicateIndex:
     """Hashes of the pictures so far; finds those within `MAX_DISTANCE` bits of a new one.
 
     Of four blocks of 16 bits, two hashes that differ in three bits have one in common: so only

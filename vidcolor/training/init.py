@@ -14,13 +14,13 @@ from vidcolor.generators.network import EmbeddedNetwork, NetworkConfig
 from vidcolor.generators.store.weights import read_weights
 
 if TYPE_CHECKING:
-    from vidcolor.training.config import Recipe
+    from vidcolor.training.config import TrainingConfig
 
 SCRATCH = "scratch"
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class InitialWeights:
     """A network to start from; training changes copies of it."""
 
     network: EmbeddedNetwork
@@ -34,7 +34,7 @@ class Start:
         return copy.deepcopy(self.network)
 
 
-def load_start(recipe: Recipe) -> Start:
+def load_initial_weights(recipe: TrainingConfig) -> InitialWeights:
     """Load or make what a recipe starts from.
 
     Raises:
@@ -45,10 +45,10 @@ def load_start(recipe: Recipe) -> Start:
     torch.manual_seed(recipe.seed)
     network = EmbeddedNetwork(NetworkConfig())
     network.encoder.load_state_dict(load_encoder().state_dict())
-    return Start(network.eval().requires_grad_(False), SCRATCH, "")
+    return InitialWeights(network.eval().requires_grad_(False), SCRATCH, "")
 
 
-def network_of(model: str) -> Start:
+def network_of(model: str) -> InitialWeights:
     """The network of trained weights, as training needs it: unfolded, in float32.
 
     Args:
@@ -70,4 +70,4 @@ def network_of(model: str) -> Start:
             f"{weights.path}: not weights of vidcolor's network; start from embedded, or from "
             "weights that vidcolor train made"
         ) from None
-    return Start(network.eval().requires_grad_(False), weights.name, weights.digest)
+    return InitialWeights(network.eval().requires_grad_(False), weights.name, weights.digest)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from vidcolor.errors import VidcolorError
 from vidcolor.training import checkpoint
-from vidcolor.training.callbacks import Stepped, TrainingStoppedError
+from vidcolor.training.callbacks import StepEvent, TrainingStoppedError
 from vidcolor.training.schedule import Pace, fitting_steps, rate
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     from vidcolor.generators.network import EmbeddedNetwork
     from vidcolor.training.batches import Draft
-    from vidcolor.training.callbacks import Listener
+    from vidcolor.training.callbacks import Callback
     from vidcolor.training.config import RunOptions
-    from vidcolor.training.metrics_log import Journal
+    from vidcolor.training.metrics_log import MetricsLog
     from vidcolor.training.objective import Losses
     from vidcolor.training.trainer import Trainer
-    from vidcolor.training.validation import Figures, Validator
+    from vidcolor.training.validation import ValidationMetrics, Validator
 
 LOG_EVERY = 10
 """Steps whose mean losses make one line of the log."""
@@ -41,9 +41,9 @@ class Loop:
         trainer: Trainer,
         batches: Iterator[Draft],
         validator: Validator | None,
-        journal: Journal | None,
+        journal: MetricsLog | None,
         options: RunOptions,
-        listener: Listener,
+        listener: Callback,
         prior: Tensor,
         facts: checkpoint.Facts,
     ) -> None:
@@ -152,7 +152,9 @@ class Loop:
         pace, done = self._mean_pace(), self._trainer.steps_done
         pictures = self._recipe.batch * self._recipe.accumulate * self._company.size
         left = None if self.steps is None else (self.steps - done) * pace
-        self._listener.stepped(Stepped(done, self.steps, pictures / max(pace, 1e-9), left, losses))
+        self._listener.stepped(
+            StepEvent(done, self.steps, pictures / max(pace, 1e-9), left, losses)
+        )
 
     def _mean_pace(self) -> float:
         """Seconds a step, measured as well as it can be by now."""
@@ -162,7 +164,7 @@ class Loop:
         here = self._trainer.steps_done - self._facts.steps_done
         return (time.monotonic() - self._began - self._measuring_s) / max(here, 1)
 
-    def measure(self, network: EmbeddedNetwork | None = None) -> Figures | None:
+    def measure(self, network: EmbeddedNetwork | None = None) -> ValidationMetrics | None:
         """Measure a network, log its figures and draw them.
 
         Args:

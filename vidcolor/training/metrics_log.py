@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vidcolor.errors import OutputError
 from vidcolor.fileio import describe_os_error
 from vidcolor.training.plots import Line, Panel, draw_curves
-from vidcolor.training.validation import Figures
+from vidcolor.training.validation import ValidationMetrics
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ _COLORS = {
 _OPPONENTS = {"discriminator": "discriminator", "deception": "generator"}
 
 
-class Journal:
+class MetricsLog:
     """Losses and figures by step, kept on disk and drawn.
 
     Attributes:
@@ -52,7 +52,7 @@ class Journal:
         self.rows.append(row)
         self._write(json.dumps(row) + "\n", "a")
 
-    def figures(self) -> list[tuple[int, Figures]]:
+    def figures(self) -> list[tuple[int, ValidationMetrics]]:
         """All measurements, by step."""
         return _figures(self.rows)
 
@@ -96,13 +96,13 @@ class Journal:
             raise OutputError(f"{self._path}: {describe_os_error(error)}") from error
 
 
-def read_figures(path: Path) -> list[tuple[int, Figures]]:
+def read_figures(path: Path) -> list[tuple[int, ValidationMetrics]]:
     """All measurements of a log, by step; none if there is no log."""
     return _figures(_read(path))
 
 
-def _figures(rows: list[dict[str, Any]]) -> list[tuple[int, Figures]]:
-    return [(r["step"], Figures(**r["figures"])) for r in rows if "figures" in r]
+def _figures(rows: list[dict[str, Any]]) -> list[tuple[int, ValidationMetrics]]:
+    return [(r["step"], ValidationMetrics(**r["figures"])) for r in rows if "figures" in r]
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vidcolor import __version__
-from vidcolor.fileio import published
+from vidcolor.fileio import atomic_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from vidcolor.training.callbacks import Trained
-    from vidcolor.training.config import Recipe
+    from vidcolor.training.callbacks import TrainingResult
+    from vidcolor.training.config import TrainingConfig
     from vidcolor.training.dataset import Collection
-    from vidcolor.training.init import Start
+    from vidcolor.training.init import InitialWeights
 
 _STAGES = {
     "pretrain": "Pretraining: rebalanced cross-entropy over a\\*b\\* bins (after Zhang et al., "
@@ -39,9 +39,9 @@ _ADVERSARIAL = ("perceptual_weight", "adversarial_weight", "discriminator_steps"
 class Content:
     """What a card tells."""
 
-    trained: Trained
-    recipe: Recipe
-    start: Start
+    trained: TrainingResult
+    recipe: TrainingConfig
+    start: InitialWeights
     photographs: Collection
     rehearsal: Collection | None
     command: str
@@ -63,7 +63,7 @@ def write_card(path: Path, content: Content) -> None:
     """
     parts = (_head, _warning, _data, _training, _measured, _limits)
     text = "\n\n".join(part(content) for part in parts) + "\n"
-    with published(path) as partial:
+    with atomic_output(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 

@@ -26,7 +26,7 @@ from vidcolor.training.perceptual import FeatureDistance, paint
 if TYPE_CHECKING:
     from vidcolor.generators.network import EmbeddedNetwork
     from vidcolor.training.batches import Batch
-    from vidcolor.training.config import Recipe
+    from vidcolor.training.config import TrainingConfig
 
 Losses = dict[str, Tensor]
 """Unweighted losses by name, each () float32 without gradient; ``loss`` is their weighted sum."""
@@ -37,7 +37,7 @@ _REWARD_STEP = 0.01
 _MOST_REWARD = 8.0
 
 
-class Judgment(NamedTuple):
+class LossOutput(NamedTuple):
     """What an objective says of one batch."""
 
     total: Tensor
@@ -68,7 +68,7 @@ class Objective(nn.Module):
 
     def __init__(
         self,
-        recipe: Recipe,
+        recipe: TrainingConfig,
         bins: Tensor,
         prior: Tensor,
         teacher: EmbeddedNetwork | None = None,
@@ -99,7 +99,7 @@ class Objective(nn.Module):
             logits: Tensor = self.teacher(batch.luma, batch.hint_ab, batch.density)
         return logits
 
-    def forward(self, logits: Tensor, batch: Batch, taught: Tensor | None = None) -> Judgment:
+    def forward(self, logits: Tensor, batch: Batch, taught: Tensor | None = None) -> LossOutput:
         """Measure a prediction.
 
         Args:
@@ -127,7 +127,7 @@ class Objective(nn.Module):
             losses["perceptual"] = self.features(paint(lightness, painted), batch.picture)
             total = total + self.recipe.perceptual_weight * losses["perceptual"]
         losses = {name: loss.detach() for name, loss in losses.items()}
-        return Judgment(total, losses, painted, share.detach())
+        return LossOutput(total, losses, painted, share.detach())
 
     def _judge(
         self, painted: Tensor, small: Tensor, ab: Tensor, alone: Tensor, losses: Losses
@@ -144,7 +144,7 @@ class Objective(nn.Module):
         """Move the reward, after a step.
 
         Args:
-            share: sum of `Judgment.share` over batches and processes, (2,).
+            share: sum of `LossOutput.share` over batches and processes, (2,).
         """
         if share[1] > 0:
             short = self.recipe.colorfulness - share[0] / share[1]

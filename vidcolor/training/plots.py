@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from vidcolor.fileio import published
+from vidcolor.fileio import atomic_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -164,5 +164,5 @@ def _write(
 
 
 def _save(picture: Image.Image, path: Path) -> None:
-    with published(path) as partial:
+    with atomic_output(path) as partial:
         picture.save(partial, "PNG", optimize=True)

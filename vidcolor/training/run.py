@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 import torch
 
 from vidcolor.errors import InputError, UsageError, VidcolorError
-from vidcolor.fileio import check_target, published
+from vidcolor.fileio import atomic_output, check_target
 from vidcolor.generators.device import choose_device, choose_precision
 from vidcolor.training import checkpoint, metrics_log
 from vidcolor.training.batches import BatchStream, DrawOptions
-from vidcolor.training.callbacks import Listener, Trained
+from vidcolor.training.callbacks import Callback, TrainingResult
 from vidcolor.training.checkpoint import Facts, Identity
 from vidcolor.training.dataset import gather_photographs
-from vidcolor.training.distributed import Company, company
-from vidcolor.training.init import Start, load_start, network_of
+from vidcolor.training.distributed import ProcessGroup, process_group
+from vidcolor.training.init import InitialWeights, load_initial_weights, network_of
 from vidcolor.training.loop import Loop
 from vidcolor.training.losses import BinTargets, bin_prior
-from vidcolor.training.metrics_log import Journal
+from vidcolor.training.metrics_log import MetricsLog
 from vidcolor.training.model_card import Content, write_card
 from vidcolor.training.plots import draw_sheet
 from vidcolor.training.trainer import Trainer
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vidcolor.training.cache import PhotographStore
-    from vidcolor.training.config import Recipe, RunOptions
+    from vidcolor.training.config import RunOptions, TrainingConfig
     from vidcolor.training.dataset import Collection
 
 PRIOR_PICTURES = 1000
@@ -45,7 +45,9 @@ LIST, CURVES, SHEET = "photographs.csv", "curves.png", "validation.png"
 """Files of the run folder, besides log and checkpoint."""
 
 
-def train(recipe: Recipe, options: RunOptions, listener: Listener | None = None) -> Trained:
+def train(
+    recipe: TrainingConfig, options: RunOptions, listener: Callback | None = None
+) -> TrainingResult:
     """Train, or go on with what was begun before.
 
     Under torchrun every process calls this; the first one reads, writes and reports.
@@ -63,8 +65,8 @@ def train(recipe: Recipe, options: RunOptions, listener: Listener | None = None)
         TrainingStoppedError: asked to stop; the same call goes on.
         VidcolorError: pictures, weights or the disk fail.
     """
-    with company() as together:
-        mine = listener if listener is not None and together.leads else Listener()
+    with process_group() as together:
+        mine = listener if listener is not None and together.leads else Callback()
         return _Run(recipe, options, mine, together).go()
 
 
@@ -72,7 +74,11 @@ class _Run:
     """One call of `train`."""
 
     def __init__(
-        self, recipe: Recipe, options: RunOptions, listener: Listener, together: Company
+        self,
+        recipe: TrainingConfig,
+        options: RunOptions,
+        listener: Callback,
+        together: ProcessGroup,
     ) -> None:
         self.recipe, self.options, self.listener = recipe, options, listener
         self.company = together
@@ -80,9 +86,9 @@ class _Run:
         self.precision = choose_precision(options.precision, self.device)
         self.checkpoint = options.folder / checkpoint.FILE
 
-    def go(self) -> Trained:
+    def go(self) -> TrainingResult:
         """See `train`."""
-        start = load_start(self.recipe)
+        start = load_initial_weights(self.recipe)
         self._check_target()
         try:
             photographs, rehearsal = self._gather()
@@ -152,7 +158,7 @@ class _Run:
         return photographs, rehearsal
 
     def _identity(
-        self, photographs: Collection, rehearsal: Collection | None, start: Start
+        self, photographs: Collection, rehearsal: Collection | None, start: InitialWeights
     ) -> Identity:
         return Identity(
             recipe=self.recipe.to_dict(),
@@ -196,7 +202,7 @@ class _Run:
         return whole and all(path.exists() for path in results)
 
     def _trainer(
-        self, start: Start, facts: Facts, store: PhotographStore
+        self, start: InitialWeights, facts: Facts, store: PhotographStore
     ) -> tuple[Trainer, Tensor]:
         """Make a trainer, and bring it to where the checkpoint is."""
         if facts.steps_done:
@@ -221,7 +227,7 @@ class _Run:
         """Run the loop to its end."""
         recipe, log = self.recipe, None
         if self.company.leads:
-            log = Journal(self.options.folder / metrics_log.FILE, facts.steps_done)
+            log = MetricsLog(self.options.folder / metrics_log.FILE, facts.steps_done)
             self._list(photographs, rehearsal)
         stream = BatchStream(
             photographs.train,
@@ -281,10 +287,10 @@ class _Run:
         )
         write_card(options.out.with_suffix(".md"), content)
 
-    def _trained(self, steps: int, seconds: float, done_before: bool = False) -> Trained:
+    def _trained(self, steps: int, seconds: float, done_before: bool = False) -> TrainingResult:
         """What the log says of a finished run."""
         figures = [f for _, f in metrics_log.read_figures(self.options.folder / metrics_log.FILE)]
-        return Trained(
+        return TrainingResult(
             out=self.options.out,
             folder=self.options.folder,
             steps=steps,
@@ -303,13 +309,13 @@ class _Run:
             rows += [(name, "rehearsed", "") for name in rehearsal.train.names]
             rows += [(name, "dropped", reason) for name, reason in rehearsal.dropped]
         with (
-            published(self.options.folder / LIST) as partial,
+            atomic_output(self.options.folder / LIST) as partial,
             partial.open("w", encoding="utf-8", newline="") as file,
         ):
             csv.writer(file).writerows([("photograph", "use", "reason"), *rows])
 
 
-def _device(name: str, together: Company) -> torch.device:
+def _device(name: str, together: ProcessGroup) -> torch.device:
     """The device to compute on; of several GPUs each process takes its own."""
     device = choose_device(name)
     if device.type == "cuda" and device.index is None and together.size > 1:
@@ -344,7 +350,7 @@ def _repeatable(threads: int, device: torch.device) -> Iterator[None]:
 
 
 def _refuse_another(
-    options: RunOptions, recipe: Recipe, identity: Identity, earlier: Facts
+    options: RunOptions, recipe: TrainingConfig, identity: Identity, earlier: Facts
 ) -> None:
     """See to it that the run folder holds this run.
 

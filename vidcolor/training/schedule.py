@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vidcolor.training.config import Recipe
+    from vidcolor.training.config import TrainingConfig
 
 PROBE_STEPS = 20
 """Steps, of each kind, after which the speed is known."""
@@ -20,7 +20,7 @@ WARM_UP_SHARE = 0.1
 """Largest share of a run that is warm-up."""
 
 
-def rate(step: int, steps: int | None, recipe: Recipe) -> float:
+def rate(step: int, steps: int | None, recipe: TrainingConfig) -> float:
     """The learning rate of a step relative to the highest: a linear rise, then half a cosine.
 
     Args:
@@ -49,7 +49,7 @@ def ema_decay(step: int, highest: float) -> float:
 class Pace:
     """How long steps take, from those that were seen in this process."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: TrainingConfig) -> None:
         self._recipe = recipe
         self._count = {False: 0, True: 0}
         self._timed_s = {False: 0.0, True: 0.0}
@@ -79,7 +79,7 @@ class Pace:
         return mean
 
 
-def _is_short(step: int, recipe: Recipe) -> bool:
+def _is_short(step: int, recipe: TrainingConfig) -> bool:
     return recipe.stage == "adversarial" and discriminator_alone(step, recipe)
 
 
@@ -94,7 +94,7 @@ def fitting_steps(seconds_left: float, seconds_per_step: float, reserved: float)
     return max(1, int((seconds_left - reserved) / max(seconds_per_step, 1e-6)))
 
 
-def discriminator_alone(step: int, recipe: Recipe) -> bool:
+def discriminator_alone(step: int, recipe: TrainingConfig) -> bool:
     """Whether a step of the adversarial stage is one in which only the discriminator learns.
 
     NoGAN (Antic, Howard & Manor, 2019): it first catches up with the generator as it is, then both

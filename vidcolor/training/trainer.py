@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vidcolor.training.discriminator_training import DiscriminatorTraining
-from vidcolor.training.objective import Judgment, Losses, Objective
+from vidcolor.training.objective import Losses, LossOutput, Objective
 from vidcolor.training.perceptual import FeatureDistance
 from vidcolor.training.schedule import discriminator_alone, ema_decay
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from vidcolor.generators.device import Precision
     from vidcolor.generators.network import EmbeddedNetwork
     from vidcolor.training.batches import Batch, Draft
-    from vidcolor.training.config import Recipe
-    from vidcolor.training.distributed import Company
-    from vidcolor.training.init import Start
+    from vidcolor.training.config import TrainingConfig
+    from vidcolor.training.distributed import ProcessGroup
+    from vidcolor.training.init import InitialWeights
 
 
 class Trainer:
@@ -33,12 +33,12 @@ class Trainer:
 
     def __init__(
         self,
-        start: Start,
-        recipe: Recipe,
+        start: InitialWeights,
+        recipe: TrainingConfig,
         prior: Tensor,
         device: torch.device,
         precision: Precision,
-        company: Company,
+        company: ProcessGroup,
     ) -> None:
         """Prepare the first step.
 
@@ -69,7 +69,7 @@ class Trainer:
         """Make one update.
 
         Args:
-            batches: `Recipe.accumulate` of them.
+            batches: `TrainingConfig.accumulate` of them.
             rate: learning rate relative to the recipe's.
             stop: whether this process was asked to stop.
 
@@ -93,13 +93,13 @@ class Trainer:
         self.steps_done += 1
         return sums, stop
 
-    def _learn(self, batch: Batch, share: float, alone: bool) -> tuple[Losses, Judgment]:
+    def _learn(self, batch: Batch, share: float, alone: bool) -> tuple[Losses, LossOutput]:
         """Add one batch's gradients; `alone`, the discriminator's only."""
         with torch.set_grad_enabled(not alone):
             with self._autocast():
                 logits = self.network(batch.luma, batch.hint_ab, batch.density)
                 taught = None if alone else self.objective.teach(batch)
-            judgment: Judgment = self.objective(logits, batch, taught)
+            judgment: LossOutput = self.objective(logits, batch, taught)
             total, losses = judgment.total, judgment.losses
             if self.discriminator is not None and not alone:
                 losses["deception"] = self.discriminator.opinion(judgment.painted, batch)
@@ -182,7 +182,7 @@ def _tensors(network: nn.Module) -> Iterator[Tensor]:
     yield from network.buffers()
 
 
-def _set_modes(network: EmbeddedNetwork, recipe: Recipe) -> None:
+def _set_modes(network: EmbeddedNetwork, recipe: TrainingConfig) -> None:
     """Train everything but the encoder's batch norms, and the decoder's if the recipe says so."""
     network.train()
     network.encoder.eval()
@@ -192,7 +192,7 @@ def _set_modes(network: EmbeddedNetwork, recipe: Recipe) -> None:
                 module.eval()
 
 
-def _optimizer(network: EmbeddedNetwork, recipe: Recipe) -> torch.optim.AdamW:
+def _optimizer(network: EmbeddedNetwork, recipe: TrainingConfig) -> torch.optim.AdamW:
     """AdamW over what is to learn: the encoder's later stages, slowly, and the decoder."""
     network.requires_grad_(True)
     encoder = network.encoder

@@ -34,7 +34,7 @@ _BATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ValidationMetrics:
     """Means over the measured photographs, colored at the default vividness."""
 
     psnr: float
@@ -118,7 +118,7 @@ class Validator:
         return len(self._chosen)
 
     @torch.no_grad()
-    def measure(self, network: EmbeddedNetwork) -> Figures:
+    def measure(self, network: EmbeddedNetwork) -> ValidationMetrics:
         """Color and compare.
 
         Args:
@@ -141,7 +141,7 @@ class Validator:
             rows.append(torch.stack([*figures, *colors, entropy]).cpu())
         mean = torch.cat(rows, dim=1).double().mean(1).tolist()
         ratio = mean[3] / max(mean[4], 1e-6)
-        return Figures(mean[0], mean[1], mean[2], ratio, mean[5], len(self._chosen))
+        return ValidationMetrics(mean[0], mean[1], mean[2], ratio, mean[5], len(self._chosen))
 
     @torch.no_grad()
     def calibrate(self, network: EmbeddedNetwork) -> Tensor:

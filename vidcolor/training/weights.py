@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import torch
 
 from vidcolor import __version__
-from vidcolor.fileio import published
+from vidcolor.fileio import atomic_output
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.generators.network import EmbeddedNetwork
-    from vidcolor.training.config import Recipe
+    from vidcolor.training.config import TrainingConfig
 
 _LARGEST_HALF = 65504.0
 
 
-def save_weights(path: Path, network: EmbeddedNetwork, recipe: Recipe, steps: int) -> None:
+def save_weights(path: Path, network: EmbeddedNetwork, recipe: TrainingConfig, steps: int) -> None:
     """Write a network in half precision, with what it takes to build it.
 
     Args:
@@ -44,7 +44,7 @@ def save_weights(path: Path, network: EmbeddedNetwork, recipe: Recipe, steps: in
         "provenance": json.dumps(provenance, sort_keys=True),
         "format": "pt",
     }
-    with published(path) as partial:
+    with atomic_output(path) as partial:
         save_file(tensors, partial, metadata)
 
 

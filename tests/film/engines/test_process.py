@@ -14,11 +14,11 @@ from tests.helpers.films import write_shot_list
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import OutputError, UsageError, WeightsError, WorkerError
 from vidcolor.film.engines.pool import MOST_CRASHED, MOST_KILLED, CancelledError, DiedError, Pool
-from vidcolor.film.engines.process import Place, ProcessWorker
-from vidcolor.film.engines.select import engine_of, places_of
+from vidcolor.film.engines.process import ProcessWorker, WorkerResources
+from vidcolor.film.engines.select import open_engine, worker_resources
 from vidcolor.film.pipeline import colorize_film
 from vidcolor.film.segment import render_segment
-from vidcolor.film.segment_reader import Source
+from vidcolor.film.segment_reader import SegmentReader
 from vidcolor.film.workdir import WorkDir, work_path
 from vidcolor.options import ColorizeOptions, Hint
 
@@ -55,7 +55,7 @@ class HereWorker:
             self.deaths[segment.number] -= 1
             raise DiedError("by SIGKILL", self.killed)
         self.rendered.append(segment.number)
-        source = Source(job.plan, job.read)
+        source = SegmentReader(job.plan, job.read)
         return render_segment(job, segment, folder, self.colorizer, source, None, progress)
 
     def close(self):
@@ -150,16 +150,16 @@ def test_a_pool_that_is_closed_lets_go(film, shots, flat, tmp_path):
 @pytest.mark.parametrize(
     ("options", "places"),
     [
-        ({}, [Place("auto", 2)]),
-        ({"workers": 3}, [Place("auto", 1)] * 3),
+        ({}, [WorkerResources("auto", 2)]),
+        ({"workers": 3}, [WorkerResources("auto", 1)] * 3),
         ({"workers": 2, "threads": 1, "device": "cpu"},
-         [Place("cpu", 1, (5,)), Place("cpu", 1, (7,))]),
-        ({"workers": 2, "threads": 2}, [Place("auto", 2, (5, 7)), Place("auto", 2, (5, 7))]),
+         [WorkerResources("cpu", 1, (5,)), WorkerResources("cpu", 1, (7,))]),
+        ({"workers": 2, "threads": 2}, [WorkerResources("auto", 2, (5, 7))] * 2),
     ],
 )  # fmt: skip
 def test_what_each_worker_gets(monkeypatch, options, places):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5, 7})
-    assert places_of(ColorizeOptions(**options)) == places
+    assert worker_resources(ColorizeOptions(**options)) == places
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ def test_processes_make_the_same_film_whoever_kills_them(film, shots, embedded, 
     """Two workers, one of them killed five times; hints are led through the film for both."""
     hints = (Hint(x=30, y=30, color="teal", frame=9),)
     color(film, tmp_path / "one.mkv", shots, embedded, purpose="archive", hints=hints)
-    workers = [ProcessWorker(Place("cpu", 1)) for _ in range(2)]
+    workers = [ProcessWorker(WorkerResources("cpu", 1)) for _ in range(2)]
     stop, killed = threading.Event(), []
     rendering = work_path(tmp_path / "two.mkv", None) / "segments"
 
@@ -206,7 +206,7 @@ def _planes(path):
 def test_a_worker_says_what_is_wrong(film, shots, embedded, flat, tmp_path):
     """Errors come back as they are: here the weights are others than the driver's."""
     options = ColorizeOptions(workers=1, threads=1)
-    with engine_of(options, flat) as pool, pytest.raises(WeightsError, match="other weights"):
+    with open_engine(options, flat) as pool, pytest.raises(WeightsError, match="other weights"):
         color(film, tmp_path / "out.mp4", shots, flat, pool)
     assert not list(tmp_path.iterdir())
 
@@ -216,6 +216,6 @@ def test_ray_that_is_not_there(flat, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with (
         pytest.raises(UsageError, match=r"pip install 'vidcolor\[ray\]'"),
-        engine_of(options, flat),
+        open_engine(options, flat),
     ):
         pass

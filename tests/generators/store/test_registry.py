@@ -260,7 +260,7 @@ def test_the_disk_is_too_small(server, monkeypatch):
 def test_every_entry_is_whole():
     from vidcolor.generators.store.architectures import ARCHITECTURES
 
-    for name, known in registry.known().items():
+    for name, known in registry.registry_entries().items():
         assert registry.check_name(name) == name
         assert known.architecture in (*ARCHITECTURES, "onnx")
         assert known.license and known.task and known.look and known.project.startswith("https://")
@@ -290,7 +290,7 @@ def test_import(checkpoint, home):
     luma = torch.rand(1, 1, 64, 64) * 100
     ours, theirs = (load_generator(m, "cpu", "fp32") for m in ("eccv16", str(checkpoint)))
     assert torch.equal(ours(luma).ab, theirs(luma).ab)
-    assert registry.shown_as("eccv16").license == "BSD-2-Clause"
+    assert registry.find_model("eccv16").license == "BSD-2-Clause"
     with pytest.raises(UsageError, match="is here already"):
         import_weights(checkpoint)
     import_weights(checkpoint, force=True)
@@ -298,7 +298,7 @@ def test_import(checkpoint, home):
 
 def test_import_under_a_name_of_ones_own(checkpoint):
     import_weights(checkpoint, name="mine", commercial=False)
-    row = registry.shown_as("mine")
+    row = registry.find_model("mine")
     assert (row.entry, row.license, row.commercial) == (None, "unknown", False)
     assert load_generator("mine", "cpu", "fp32").name == "mine"
 
@@ -351,4 +351,4 @@ def test_names_that_nobody_knows():
 def test_home_is_the_platforms_cache(monkeypatch):
     monkeypatch.delenv(registry.HOME)
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
-    assert registry.folder().name == "models" and "vidcolor" in str(registry.folder())
+    assert registry.cache_dir().name == "models" and "vidcolor" in str(registry.cache_dir())

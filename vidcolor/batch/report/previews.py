@@ -12,7 +12,7 @@ from vidcolor.errors import VidcolorError
 from vidcolor.evaluation.compare_options import CompareOptions
 from vidcolor.imaging.text import clock
 from vidcolor.media.film_pair import FilmPair
-from vidcolor.media.preview import FilmView, scale
+from vidcolor.media.preview import DisplayReader, scale
 from vidcolor.media.preview_still import picture_rgb
 from vidcolor.media.sequence import find_sequence
 
@@ -86,7 +86,7 @@ def _of_sequence(
 def _frame_of(path: Path, index: int, rate: Fraction) -> Rgb:
     """A frame by number from the first, of a film or of numbered pictures."""
     if path.is_file():
-        film = FilmView(path)
+        film = DisplayReader(path)
         return film.at((index + Fraction(1, 2)) / rate).rgb(film.size)
     sequence = find_sequence(path)
     wanted = sequence.first_number + index

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from vidcolor.batch.runner import Outcome, Tally
+    from vidcolor.batch.runner import BatchSummary, TaskResult
     from vidcolor.film.pipeline import FilmResult
     from vidcolor.film.plan import FilmPlan
     from vidcolor.options import ColorizeOptions
@@ -181,13 +181,13 @@ def record_of_film(
 
 
 def records_of(
-    tally: Tally, options: ColorizeOptions, *, hashes: bool = True
+    tally: BatchSummary, options: ColorizeOptions, *, hashes: bool = True
 ) -> list[ResultRecord]:
     """Records of a whole run, in its order."""
     return [_record_of(outcome, options, hashes) for outcome in tally.outcomes]
 
 
-def _record_of(outcome: Outcome, options: ColorizeOptions, hashes: bool) -> ResultRecord:
+def _record_of(outcome: TaskResult, options: ColorizeOptions, hashes: bool) -> ResultRecord:
     item, result = outcome.item, outcome.result
     if result is None:
         error = str(outcome.error) if outcome.error is not None else None

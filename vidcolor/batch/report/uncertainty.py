@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from vidcolor.film.pipeline import FilmResult
-    from vidcolor.film.shot_uncertainty import ShotDoubts
+    from vidcolor.film.shot_uncertainty import ShotUncertainty
     from vidcolor.media.probe import VideoInfo
     from vidcolor.photo import PhotoResult
-    from vidcolor.uncertainty import Region
+    from vidcolor.uncertainty import UncertainRegion
 
 UNKNOWN_COLOR = "?"
 """Stands in a row of hints where a person shall write the color."""
@@ -122,7 +122,7 @@ def displayed_size(video: VideoInfo) -> tuple[int, int]:
     return (width, video.height) if video.quarter_turns % 2 == 0 else (video.height, width)
 
 
-def _shot(number: int, shot: ShotDoubts, size: tuple[int, int], trimmed: bool) -> ShotRecord:
+def _shot(number: int, shot: ShotUncertainty, size: tuple[int, int], trimmed: bool) -> ShotRecord:
     middle_s = round(float((shot.time_s + shot.frame_end_s) / 2), 3)
     when = HintRow(time=middle_s) if trimmed else HintRow(frame=shot.frame)
     return ShotRecord(
@@ -139,7 +139,7 @@ def _shot(number: int, shot: ShotDoubts, size: tuple[int, int], trimmed: bool) -
     )
 
 
-def _region(region: Region, size: tuple[int, int], where: HintRow) -> RegionRecord:
+def _region(region: UncertainRegion, size: tuple[int, int], where: HintRow) -> RegionRecord:
     width, height = size
     left, top, right, bottom = region.box
     radius = region.radius * min(size) * _SURE_SHARE

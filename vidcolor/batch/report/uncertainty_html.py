@@ -14,7 +14,7 @@ from vidcolor.batch.report.markup import Markup, element, join, table
 from vidcolor.batch.report.previews import fitting, jpeg
 from vidcolor.errors import VidcolorError
 from vidcolor.imaging.text import clock, font_for
-from vidcolor.media.preview import FilmView, scale
+from vidcolor.media.preview import DisplayReader, scale
 from vidcolor.media.preview_still import picture_rgb
 from vidcolor.media.sequence import find_sequence
 
@@ -142,7 +142,7 @@ def _colored(record: ResultRecord, row: ShotRecord) -> Rgb:
     if record["kind"] == "photo":
         return picture_rgb(target, (2 * _WIDTH, 2 * _WIDTH))
     if target.is_file():
-        film = FilmView(target)
+        film = DisplayReader(target)
         time_s = Fraction(row["time_s"] - rows[0]["start_s"]).limit_denominator(1_000_000)
         return film.at(max(Fraction(0), time_s)).rgb(fitting(film.size, 2 * _WIDTH))
     sequence = find_sequence(target)

@@ -17,7 +17,7 @@ from vidcolor.batch.report.schema import (
 )
 from vidcolor.digests import sha256_file, sha256_of
 from vidcolor.errors import UsageError
-from vidcolor.fileio import published
+from vidcolor.fileio import atomic_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,5 +55,5 @@ def write_report(path: Path | str, records: Sequence[ResultRecord]) -> None:
         text = build_page(records, created)
     else:
         raise UsageError(f"{path}: a report is a .json or an .html file")
-    with published(path) as partial:
+    with atomic_output(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Protocol
 
 from vidcolor.film.segment import render_segment
-from vidcolor.film.segment_reader import Source
+from vidcolor.film.segment_reader import SegmentReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ class Engine(Protocol):
         ...
 
 
-class HereEngine:
+class LocalEngine:
     """Renders in this process, one segment after another, with a generator that is loaded."""
 
     def __init__(self, colorizer: Colorizer) -> None:
@@ -64,7 +64,7 @@ class HereEngine:
     ) -> None:
         """See `Engine`."""
         with contextlib.ExitStack() as stack:
-            source = stack.enter_context(contextlib.closing(Source(job.plan, job.read)))
+            source = stack.enter_context(contextlib.closing(SegmentReader(job.plan, job.read)))
             pins = None
             if job.pins is not None:
                 pins = stack.enter_context(contextlib.closing(job.pins.open(work.path)))

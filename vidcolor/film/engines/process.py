@@ -34,7 +34,7 @@ _BY_SOMEBODY = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WorkerResources:
     """What part of the machine a worker has."""
 
     device: str
@@ -48,7 +48,7 @@ class Place:
 class ProcessWorker:
     """A process that renders segments; begun when it is first needed."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: WorkerResources) -> None:
         self._place = place
         self._process: SpawnProcess | None = None
         self._connection: Connection[Any, Any] | None = None
@@ -178,7 +178,7 @@ class SegmentRenderer:
             VidcolorError: the generator cannot be loaded, or is another here.
         """
         from vidcolor.colorizer import Colorizer
-        from vidcolor.film.segment_reader import Source
+        from vidcolor.film.segment_reader import SegmentReader
 
         self._stack.close()
         options = job.options
@@ -190,7 +190,7 @@ class SegmentRenderer:
             self._colorizer, self._loaded = Colorizer.of(options), wanted
         if self._colorizer.digest != job.provenance.weights_sha256:
             raise WeightsError(f"{options.model}: a worker finds other weights under that name")
-        self._job, self._source = job, Source(job.plan, job.read)
+        self._job, self._source = job, SegmentReader(job.plan, job.read)
         self._stack.callback(self._source.close)
         self._pins = None if job.pins is None else job.pins.open(work)
         if self._pins is not None:
@@ -208,7 +208,7 @@ class SegmentRenderer:
             )
 
 
-def _serve(connection: Connection[Any, Any], place: Place) -> None:
+def _serve(connection: Connection[Any, Any], place: WorkerResources) -> None:
     """What the process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who began it
     threading.Thread(target=_die_with_parent, daemon=True).start()

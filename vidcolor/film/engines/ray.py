@@ -25,8 +25,8 @@ from vidcolor import __version__
 from vidcolor.digests import sha256_file
 from vidcolor.errors import OutputError, UsageError, WorkerError
 from vidcolor.film.engines.pool import CancelledError, DiedError, Pool
-from vidcolor.film.engines.process import Place, SegmentRenderer, sendable
-from vidcolor.hints.tracking import PIN_FILE
+from vidcolor.film.engines.process import SegmentRenderer, WorkerResources, sendable
+from vidcolor.hints.tracking import HINT_TRACKS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -88,7 +88,7 @@ class _Needs:
 
     cpus: int
     gpus: float
-    place: Place
+    place: WorkerResources
 
 
 def _needs(options: ColorizeOptions) -> list[_Needs]:
@@ -101,9 +101,9 @@ def _needs(options: ColorizeOptions) -> list[_Needs]:
         count = options.workers or gpus
         if not count:
             raise UsageError("the Ray cluster has no GPU; say --workers N if it grows, or use cpu")
-        return [_Needs(cores, 1, Place("cuda", cores))] * count
+        return [_Needs(cores, 1, WorkerResources("cuda", cores))] * count
     count = options.workers or max(1, int(there.get("CPU", 1)) // cores)
-    return [_Needs(cores, 0, Place(options.device, cores))] * count
+    return [_Needs(cores, 0, WorkerResources(options.device, cores))] * count
 
 
 class RayWorker:
@@ -202,7 +202,7 @@ class RayWorker:
             return
         files = [path.absolute() for path in job.read.files]
         if job.pins is not None:
-            files.append((work.path / PIN_FILE).absolute())
+            files.append((work.path / HINT_TRACKS_FILE).absolute())
         marks = {path: _mark(path) for path in files}
         if not self._sees_files:
             marks = {path: ("unseen", *mark) for path, mark in marks.items()}
@@ -263,7 +263,7 @@ class RayWorker:
 class _Renderer:
     """The actor."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: WorkerResources) -> None:
         import torch
 
         torch.set_num_threads(place.threads)
@@ -322,7 +322,7 @@ class _Renderer:
         """Turn to a film; whether its work directory is seen here."""
         try:
             places = {path: self._where(path, mark) for path, mark in marks.items()}
-            pins = places.get((work / PIN_FILE).absolute())
+            pins = places.get((work / HINT_TRACKS_FILE).absolute())
 
             def place(path: Path) -> Path:
                 return places.get(path.absolute()) or path

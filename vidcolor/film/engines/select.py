@@ -6,13 +6,13 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from vidcolor.film.engines.local import Engine, HereEngine
+from vidcolor.film.engines.local import Engine, LocalEngine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vidcolor.colorizer import Colorizer
-    from vidcolor.film.engines.process import Place
+    from vidcolor.film.engines.process import WorkerResources
     from vidcolor.options import ColorizeOptions
 
 FILMS_AT_ONCE = 4
@@ -20,7 +20,7 @@ FILMS_AT_ONCE = 4
 
 
 @contextlib.contextmanager
-def engine_of(options: ColorizeOptions, colorizer: Colorizer) -> Iterator[Engine]:
+def open_engine(options: ColorizeOptions, colorizer: Colorizer) -> Iterator[Engine]:
     """The engine that the options name; its workers are ended in the end.
 
     Args:
@@ -37,9 +37,9 @@ def engine_of(options: ColorizeOptions, colorizer: Colorizer) -> Iterator[Engine
         with ray_pool(options) as pool:
             yield pool
         return
-    places = places_of(options)
+    places = worker_resources(options)
     if len(places) == 1 and options.threads is None:
-        yield HereEngine(colorizer)
+        yield LocalEngine(colorizer)
         return
     from vidcolor.film.engines.pool import Pool
     from vidcolor.film.engines.process import ProcessWorker
@@ -52,16 +52,16 @@ def films_at_once(options: ColorizeOptions) -> int:
     """How many films are worked on at a time: one where there is one worker."""
     if options.engine == "ray":
         return FILMS_AT_ONCE
-    return min(FILMS_AT_ONCE, len(places_of(options)))
+    return min(FILMS_AT_ONCE, len(worker_resources(options)))
 
 
-def places_of(options: ColorizeOptions) -> list[Place]:
+def worker_resources(options: ColorizeOptions) -> list[WorkerResources]:
     """What each worker on this machine gets of it.
 
     Without a number of workers there is one for each GPU that `device` means (``auto`` and
     ``cuda`` mean all that are visible), and else one.
     """
-    from vidcolor.film.engines.process import Place
+    from vidcolor.film.engines.process import WorkerResources
     from vidcolor.generators import devices_of
 
     devices = devices_of(options.model, options.device)
@@ -74,7 +74,7 @@ def places_of(options: ColorizeOptions) -> list[Place]:
         if options.threads is not None:
             begin = number * share
             own = tuple(cores[(begin + n) % len(cores)] for n in range(min(share, len(cores))))
-        places.append(Place(devices[number % len(devices)], share, own))
+        places.append(WorkerResources(devices[number % len(devices)], share, own))
     return places
 
 

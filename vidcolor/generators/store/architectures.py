@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from vidcolor.errors import WeightsError
-from vidcolor.generators.model_io import DDCOLOR, DEOLDIFY, ZHANG, Convention
+from vidcolor.generators.model_io import DDCOLOR, DEOLDIFY, ZHANG, ModelIO
 from vidcolor.generators.zoo.ddcolor import DDColor
 from vidcolor.generators.zoo.deoldify import DeOldify
 from vidcolor.generators.zoo.zhang import Eccv16, Siggraph17
@@ -32,7 +32,7 @@ class Architecture:
     """What people call it."""
     build: Callable[[], Network] = field(repr=False)
     """Makes it."""
-    convention: Convention
+    convention: ModelIO
     telling: tuple[str, tuple[int, ...]]
     """A key that no other kind has, or none with this shape."""
     unused: tuple[str, ...] = ()

@@ -18,12 +18,12 @@ from urllib.parse import urlsplit
 
 from vidcolor import __version__
 from vidcolor.errors import BusyError, DownloadError, OutputError
-from vidcolor.fileio import describe_os_error, place, sync
+from vidcolor.fileio import describe_os_error, publish, sync
 from vidcolor.generators.store.registry import (
     Record,
     Source,
+    cache_dir,
     drop_record,
-    folder,
     forget,
     installed,
     keep_record,
@@ -78,7 +78,7 @@ def pull(
     """
     from filelock import FileLock, Timeout
 
-    place_for = folder()
+    place_for = cache_dir()
     try:
         place_for.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -115,7 +115,7 @@ def _pull_locked(entry: Entry, place_for: Path, report: Report) -> Path:
         )
         sync(partial)
         drop_record(target)  # of what had the name before: nothing known is better than wrong
-        place(partial, target, force=True)
+        publish(partial, target, force=True)
         keep_record(target, record)
         forget(entry.name, but=target)
         for leftover in place_for.glob(f".{entry.name}.*.part*"):  # other mirrors' as well

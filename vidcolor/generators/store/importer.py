@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import OutputError, UsageError
-from vidcolor.fileio import describe_os_error, published
+from vidcolor.fileio import atomic_output, describe_os_error
 from vidcolor.generators.store import registry
 from vidcolor.generators.store.registry import Record
 
@@ -55,7 +55,7 @@ def import_weights(
     architecture, write, suffix = _looked_at(file)
     usual = architecture if architecture not in (OWN, _ONNX) else file.stem
     name = registry.check_name(name or usual)
-    target = registry.folder() / f"{name}{suffix}"
+    target = registry.cache_dir() / f"{name}{suffix}"
     if name in registry.installed() and not force:
         raise UsageError(f"{name}: is here already; choose another --name, or say --force")
     try:
@@ -63,7 +63,7 @@ def import_weights(
     except OSError as error:
         raise OutputError(f"{target.parent}: {describe_os_error(error)}") from error
     registry.drop_record(target)
-    with published(target) as partial:
+    with atomic_output(target) as partial:
         write(partial)
         digest, size = _digest_of(partial), partial.stat().st_size
     record = Record(
@@ -141,7 +141,7 @@ def _take_sidecar(file: Path, target: Path) -> None:
 
     sidecar = file.with_name(file.name + SIDECAR)
     if file.suffix == ".onnx" and sidecar.is_file():
-        with published(target.with_name(target.name + SIDECAR)) as partial:
+        with atomic_output(target.with_name(target.name + SIDECAR)) as partial:
             shutil.copyfile(sidecar, partial)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidcolor.errors import UsageError, WeightsError
-from vidcolor.fileio import published
+from vidcolor.fileio import atomic_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,7 @@ class Record:
 
 
 @cache
-def known() -> dict[str, Entry]:
+def registry_entries() -> dict[str, Entry]:
     """All of registry.toml, by name."""
     text = resources.files("vidcolor.generators.store").joinpath("registry.toml").read_text("utf-8")
     return {name: _entry(name, values) for name, values in tomllib.loads(text).items()}
@@ -85,7 +85,7 @@ def _entry(name: str, values: dict[str, Any]) -> Entry:
     return Entry(name=name, sources=sources, **values)
 
 
-def folder() -> Path:
+def cache_dir() -> Path:
     """Where weights are kept: in `VIDCOLOR_HOME`, or else the platform's cache directory."""
     if home := os.environ.get(HOME):
         return Path(home).expanduser() / "models"
@@ -101,7 +101,7 @@ def installed() -> dict[str, Path]:
 
 def _files() -> Iterator[tuple[str, Path]]:
     try:
-        found = sorted(folder().iterdir())
+        found = sorted(cache_dir().iterdir())
     except OSError:
         return
     for path in found:
@@ -118,11 +118,11 @@ def locate(name: str) -> Path:
     here = installed()
     if name in here:
         return here[name]
-    if name in known():
+    if name in registry_entries():
         raise WeightsError(
             f"model {name!r} is not on this machine yet: run `vidcolor models pull {name}`"
         )
-    names = ", ".join(dict.fromkeys((PACKAGED, *here, *known())))
+    names = ", ".join(dict.fromkeys((PACKAGED, *here, *registry_entries())))
     raise WeightsError(
         f"model {name!r} is unknown: choose one of {names}, or give the path of a weights file"
     )
@@ -161,7 +161,7 @@ def keep_record(path: Path, record: Record) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    with published(_record_path(path)) as partial:
+    with atomic_output(_record_path(path)) as partial:
         partial.write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
 
 
@@ -184,7 +184,7 @@ def _record_path(path: Path) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ModelInfo:
     """One row of what a user can choose from."""
 
     name: str
@@ -216,25 +216,25 @@ class Shown:
         return next((size for size in sizes if size), None)
 
 
-def shown() -> list[Shown]:
+def list_models() -> list[ModelInfo]:
     """All that are known or here, in the order of registry.toml, then by name."""
     here = installed()
-    names = dict.fromkeys((*known(), *here))
+    names = dict.fromkeys((*registry_entries(), *here))
     return [_shown(name, here) for name in names]
 
 
-def shown_as(name: str) -> Shown:
+def find_model(name: str) -> ModelInfo:
     """One of them.
 
     Raises:
         WeightsError: nobody knows it.
     """
     here = installed()
-    if name not in here and name not in known():
+    if name not in here and name not in registry_entries():
         locate(name)
     return _shown(name, here)
 
 
-def _shown(name: str, here: dict[str, Path]) -> Shown:
+def _shown(name: str, here: dict[str, Path]) -> ModelInfo:
     path = here.get(name)
-    return Shown(name, known().get(name), path, record_of(path) if path else None)
+    return ModelInfo(name, registry_entries().get(name), path, record_of(path) if path else None)

@@ -140,7 +140,7 @@ def check_kept(path: Path, digest: str) -> None:
     Raises:
         WeightsError: it is another.
     """
-    record = registry.record_of(path) if path.parent == registry.folder() else None
+    record = registry.record_of(path) if path.parent == registry.cache_dir() else None
     if record is not None:
         advice = (
             f"fetch it again with `vidcolor models pull --force {path.stem}`, or import it again"

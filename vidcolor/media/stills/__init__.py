@@ -18,7 +18,7 @@ import numpy as np
 
 from vidcolor.color.ycbcr import MATRICES
 from vidcolor.errors import InputError, OutputError, UsageError, VidcolorError
-from vidcolor.fileio import published
+from vidcolor.fileio import atomic_output
 from vidcolor.media.stills import decode
 from vidcolor.media.stills.dpx_exr import read_dpx, read_exr
 from vidcolor.media.stills.encode import JFIF, Coloring, encode, with_rgb_profile
@@ -215,7 +215,7 @@ def write_still(
         raise
     except broken as error:
         raise OutputError(f"{path}: the {name} encoder failed: {_one_line(error)}") from error
-    with published(path) as partial:
+    with atomic_output(path) as partial:
         partial.write_bytes(data)
     return warnings + losses
 
