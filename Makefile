@@ -1,11 +1,11 @@
-# Two promises: `make demo` and `make test` work on a fresh machine with Python 3.11 and make.
+# `make demo` and `make test` work on a fresh machine with Python 3.11 and make.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: demo test lint types unit venv clean
+.PHONY: demo check test lint types fast unit venv clean
 
 demo: $(VENV)/installed
 	@mkdir -p $(DEMO)
@@ -13,23 +13,35 @@ demo: $(VENV)/installed
 		--report $(DEMO)/report.html --report $(DEMO)/report.json
 	$(BIN)/vidcolor compare samples/reel.mkv $(DEMO)/reel.mkv -o $(DEMO)/sheet.png --force
 	@echo
-	@echo "the film in color   $(DEMO)/reel.mkv"
+	@echo "colorized film       $(DEMO)/reel.mkv"
 	@echo "before and after     $(DEMO)/sheet.png"
 	@echo "report               $(DEMO)/report.html"
+
+# The daily loop, in less than 90 seconds.
+check: lint types fast
 
 test: lint types unit
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell $(PROSE)
+	$(BIN)/lint-imports
 	$(BIN)/hadolint docker/Dockerfile docker/Dockerfile.cuda
+
+PROSE := vidcolor tests benchmarks samples/make_samples.py docker docs Makefile pyproject.toml \
+	README.md CHANGELOG.md CONTRIBUTING.md samples/README.md models/embedded.md models/encoder.md
 
 types: $(VENV)/installed
 	$(BIN)/mypy
 
-# Two files at a time; a file stays together, as its tests share what was dear to make.
+fast: $(VENV)/installed
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not slow"
+
+# Tests of one file run in one process, because they share expensive fixtures.
 unit: $(VENV)/installed
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=
+	$(BIN)/coverage report
 
 venv: $(VENV)/installed
 
@@ -38,10 +50,11 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
-		echo "no libGL here: the headless build of OpenCV takes its place"; \
+		echo "libGL is missing: installing the headless build of OpenCV instead"; \
 		$(BIN)/python -m pip install --quiet --constraint constraints.txt \
 			--force-reinstall --no-deps opencv-python-headless; }
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) dist build .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache
