@@ -1,4 +1,4 @@
-"""`vidcolor models`: generators of others, by name."""
+"""`vidcolor models`: list, download, import, export and verify models."""
 
 from __future__ import annotations
 
@@ -10,30 +10,38 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vidcolor.cli.console import Console
+from vidcolor.cli.params import Force, JsonLines, ModelSize, Quiet
 from vidcolor.errors import UsageError, VidcolorError
 from vidcolor.progress import Progress
 
 if TYPE_CHECKING:
-    from vidcolor.generators.store.registry import ModelInfo
+    from vidcolor.generators.store.registry import ModelInfo, RegistryEntry
 
 models = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
-    help="Other people's generators: what there is, fetching, importing, exporting.",
+    help="List, download, import, export and verify colorization models.",
 )
 
-_NAME = typer.Argument(metavar="NAME", help="As `vidcolor models list` has it.", show_default=False)
-_JSON = typer.Option("--json", help="One JSON object a line.")
-_NOT_COMMERCIAL = "NON-COMMERCIAL USE ONLY"
+ModelName = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="Model name, as in `vidcolor models list`.", show_default=False
+    ),
+]
+
+_NON_COMMERCIAL = "NON-COMMERCIAL USE ONLY"
+_KEY_WIDTH = 16
+"""Width of the first column of `vidcolor models show`, in characters."""
 
 
 @models.command("list")
-def list_models(json_lines: Annotated[bool, _JSON] = False) -> None:
-    """List generators: what they are for, how large, under which license, and whether here.
+def list_models(json_lines: JsonLines = False) -> None:
+    """List all models: purpose, size, license, and whether they are installed.
 
-    Any of them colors films, photos and scans: luma stays exact and color steady
-    whoever predicts it. docs/models.md helps to choose.
+    All models colorize films, photos and film scans with unchanged luma and
+    temporally stable color. docs/models.md compares them.
 
     [bold]Examples[/bold]
 
@@ -41,46 +49,45 @@ def list_models(json_lines: Annotated[bool, _JSON] = False) -> None:
       vidcolor models pull ddcolor-tiny
       vidcolor colorize reel.mov --model ddcolor-tiny
     """
-    from vidcolor.generators.store.registry import PACKAGED, cache_dir, list_models
+    from vidcolor.generators.store import registry
 
     console = Console(json_lines=json_lines)
-    rows = [(PACKAGED, "films, with hints", _megabytes(_packaged_size()), "Apache-2.0", "built in")]
-    console.event("model", **_packaged_facts())
-    for row in list_models():
-        console.event("model", **_facts(row))
-        license = row.license if row.commercial else f"{row.license}, {_NOT_COMMERCIAL}"
-        task = row.entry.task if row.entry else "imported"
-        where = "here" if row.path else "to be pulled"
-        rows.append((row.name, task, _megabytes(row.bytes), license, where))
-    head = ("name", "for", "size", "license", "weights")
-    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
-    for row_of_words in (head, *rows):
-        cells = (f"{w:<{n}}" for w, n in zip(row_of_words, widths, strict=True))
-        console.say("  ".join(cells).rstrip())
-    console.say(f"weights are kept in {cache_dir()} (VIDCOLOR_HOME moves them)")
+    embedded = _describe_embedded()
+    console.event("model", **embedded)
+    rows = [("name", "for", "size", "license", "weights")]
+    size = _format_size(Path(embedded["path"]).stat().st_size)
+    rows.append((embedded["name"], embedded["task"], size, embedded["license"], "built in"))
+    for model in registry.list_models():
+        console.event("model", **_describe_model(model))
+        license = model.license if model.commercial else f"{model.license}, {_NON_COMMERCIAL}"
+        task = model.entry.task if model.entry else "imported"
+        state = "installed" if model.path else "not installed"
+        rows.append((model.name, task, _format_size(model.bytes), license, state))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        console.info("  ".join(cells).rstrip())
+    console.info(f"cache directory: {registry.cache_dir()} (set {registry.CACHE_VARIABLE} to move)")
 
 
 @models.command()
-def show(
-    name: Annotated[str, _NAME],
-    json_lines: Annotated[bool, typer.Option("--json", help="As a JSON object.")] = False,
-) -> None:
-    """Say all that is known of one generator: license, source, digest, where it is."""
-    from vidcolor.generators.store.registry import PACKAGED, find_model
+def show(name: ModelName, json_lines: JsonLines = False) -> None:
+    """Show the details of a model: license, sources, digest, installed file."""
+    from vidcolor.generators.store.registry import EMBEDDED_MODEL, find_model
 
     console = Console(json_lines=json_lines)
-    facts = _packaged_facts() if name == PACKAGED else _facts(find_model(name))
-    console.event("model", **facts)
-    if facts["commercial"] is False:
-        console.warn(_NOT_COMMERCIAL, name)
-    for key, value in facts.items():
+    details = _describe_embedded() if name == EMBEDDED_MODEL else _describe_model(find_model(name))
+    console.event("model", **details)
+    if details["commercial"] is False:
+        console.warn(_NON_COMMERCIAL, name)
+    for key, value in details.items():
         if key == "sources":
             for source in value:
-                stated = source["sha256"] or "none is stated"
-                console.say(f"{'source':14}{source['url']}")
-                console.say(f"{'':14}SHA-256, as others state it: {stated}")
+                digest = source["sha256"] or "not published"
+                console.info(f"{'source':{_KEY_WIDTH}}{source['url']}")
+                console.info(f"{'':{_KEY_WIDTH}}published SHA-256: {digest}")
         elif value not in (None, ""):
-            console.say(f"{key.replace('_', ' '):14}{value}")
+            console.info(f"{key.replace('_', ' '):{_KEY_WIDTH}}{value}")
 
 
 @models.command()
@@ -88,62 +95,71 @@ def pull(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="NAME…", help="As `vidcolor models list` has them.", show_default=False
+            metavar="NAME…", help="Model names, as in `vidcolor models list`.", show_default=False
         ),
     ],
-    force: Annotated[bool, typer.Option("--force", "-f", help="Fetch again what is here.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
-    json_lines: Annotated[bool, _JSON] = False,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Download installed weights again.")
+    ] = False,
+    quiet: Quiet = False,
+    json_lines: JsonLines = False,
 ) -> None:
-    """Fetch a generator's weights from where their authors, or mirrors, publish them.
+    """Download the weights of models from their authors or from mirrors.
 
-    An interrupted download goes on where it stopped; a file gets its name only when
-    size and digest are right. Proxies are found in HTTPS_PROXY and NO_PROXY.
+    An interrupted download is resumed. Size and digest are verified before the file
+    gets its name. HTTPS_PROXY and NO_PROXY set a proxy.
 
     [bold]Examples[/bold]
 
       vidcolor models pull deoldify-video
       VIDCOLOR_HOME=/scratch/vidcolor vidcolor models pull ddcolor siggraph17
     """
-    from vidcolor.generators.store.download import pull as fetch
-    from vidcolor.generators.store.registry import PACKAGED, record_of, registry_entries
+    from vidcolor.generators.store.registry import EMBEDDED_MODEL, load_registry
 
     console = Console(quiet=quiet, json_lines=json_lines)
-    entries = registry_entries()
+    entries = load_registry()
     for name in names:
-        if name == PACKAGED:
-            console.say(f"{name}: comes with vidcolor; there is nothing to fetch")
+        if name == EMBEDDED_MODEL:
+            console.info(f"{name}: built in; no download needed")
             continue
         if name not in entries:
             raise UsageError(
-                f"{name!r} is no model that can be fetched: choose from {', '.join(entries)};"
-                " `vidcolor models import FILE` takes files of your own"
+                f"unknown model {name!r}; choose from {', '.join(entries)}, or use `vidcolor models"
+                " import FILE` for your own weights"
             )
-        entry = entries[name]
-        if not entry.commercial:
-            console.warn(f"{_NOT_COMMERCIAL} ({entry.license})", name)
-        label = Path(name)
-        try:
-            path = fetch(entry, partial(_report, console, label), force=force)
-        except KeyboardInterrupt as stop:
-            stop.add_note("what has come is kept, and the same command goes on from there")
-            raise
-        finally:
-            console.end_progress(label)
-        record = record_of(path)
-        stated = record is not None and record.stated
-        console.event("pulled", name=name, path=str(path), digest_was_stated=stated)
-        console.say(f"{name}: {path} ({_megabytes(path.stat().st_size)}, {entry.license})")
-        if not stated and record is not None:
-            console.warn(
-                f"nobody states a digest of this file, so it could not be checked; it is"
-                f" {record.sha256}",
-                name,
-            )
+        _pull_model(console, entries[name], force)
+
+
+def _pull_model(console: Console, entry: RegistryEntry, force: bool) -> None:
+    """Download the weights of one model and print the result."""
+    from vidcolor.generators.store import download
+    from vidcolor.generators.store.registry import read_record
+
+    name = entry.name
+    if not entry.commercial:
+        console.warn(f"{_NON_COMMERCIAL} ({entry.license})", name)
+    label = Path(name)
+    try:
+        path = download.pull_weights(entry, partial(_report, console, label), force=force)
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note("the partial download is kept; run the same command again to resume")
+        raise
+    finally:
+        console.end_progress(label)
+    record = read_record(path)
+    is_verified = record is not None and record.digest_verified
+    console.event("pulled", name=name, path=str(path), digest_verified=is_verified)
+    console.info(f"{name}: {path} ({_format_size(path.stat().st_size)}, {entry.license})")
+    if record is not None and not is_verified:
+        console.warn(
+            "not verified, because no digest of this file is published; its SHA-256 is"
+            f" {record.sha256}",
+            name,
+        )
 
 
 def _report(console: Console, label: Path, done: int, total: int | None) -> None:
-    console.progress(Progress(label, "fetch", done, total))
+    console.progress(Progress(label, "download", done, total))
 
 
 @models.command("import")
@@ -151,43 +167,51 @@ def import_model(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help=".pth .pt .bin .ckpt .safetensors .onnx", show_default=False
+            metavar="FILE",
+            help="Weights file: .pth .pt .bin .ckpt .safetensors .onnx.",
+            show_default=False,
         ),
     ],
     name: Annotated[
         str | None,
-        typer.Option(help="What to call it. Default: its architecture's name, or the file's."),
+        typer.Option(help="Model name. Default: name of the architecture, or of the file."),
     ] = None,
-    license: Annotated[str, typer.Option(help="Of the weights, for `models show`.")] = "",
+    license: Annotated[
+        str, typer.Option("--license", help="License of the weights, for `models show`.")
+    ] = "",
+    licence: Annotated[str, typer.Option("--licence", hidden=True)] = "",
     non_commercial: Annotated[
-        bool, typer.Option("--non-commercial", help="Say loudly that its license forbids trade.")
+        bool,
+        typer.Option(
+            "--non-commercial", help="The license forbids commercial use: mark the model."
+        ),
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", "-f", help="Replace what has that name.")
+        bool, typer.Option("--force", "-f", help="Replace an installed model of this name.")
     ] = False,
-    json_lines: Annotated[bool, _JSON] = False,
+    json_lines: JsonLines = False,
 ) -> None:
-    """Take a weights file of your own: found out, checked key by key, and made safe.
+    """Import a weights file: detect its architecture, validate it, make it safe.
 
-    A checkpoint of ECCV16, SIGGRAPH17, DeOldify or DDColor, as published or
-    fine-tuned, becomes safetensors; no code in it is run. An ONNX file is copied,
-    with the NAME.onnx.toml that describes it if vidcolor cannot tell.
+    Checkpoints of ECCV16, SIGGRAPH17, DeOldify and DDColor, published or fine-tuned,
+    are converted to safetensors. No code in them is run. ONNX files are copied,
+    with their sidecar file NAME.onnx.toml if there is one.
 
     [bold]Examples[/bold]
 
-      vidcolor models import ColorizeVideo_gen.pth --name deoldify-mine
+      vidcolor models import ColorizeVideo_gen.pth --name my-deoldify
       vidcolor models import facefusion/ddcolor.onnx --license Apache-2.0
     """
     from vidcolor.generators.store.importer import import_weights
-    from vidcolor.generators.store.registry import record_of
+    from vidcolor.generators.store.registry import read_record
 
     console = Console(json_lines=json_lines)
-    path = import_weights(file, name, license, not non_commercial, force)
-    record = record_of(path)
+    path = import_weights(file, name, license or licence, not non_commercial, force)
+    record = read_record(path)
     assert record is not None
     console.event("imported", name=path.stem, path=str(path), architecture=record.architecture)
-    size = _megabytes(record.bytes)
-    console.say(f"{path.stem}: {record.architecture}, {size}, SHA-256 {record.sha256}, in {path}")
+    size = _format_size(record.bytes)
+    console.info(f"{path.stem}: {path} ({record.architecture}, {size}, SHA-256 {record.sha256})")
 
 
 @models.command()
@@ -195,27 +219,32 @@ def export(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="As --model of `vidcolor colorize`.", show_default=False
+            metavar="MODEL",
+            help="Model, as for --model of `vidcolor colorize`.",
+            show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The file.", show_default=False)],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT.onnx", help="ONNX file to write.", show_default=False)
+    ],
     vividness: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Written into the file, for embedded and its like."),
+        typer.Option(
+            min=0, max=1, help="Vividness, fixed in the file; for models that support it."
+        ),
     ] = None,
-    size: Annotated[
-        int | None, typer.Option(min=1, metavar="PIXELS", help="As for `vidcolor colorize`.")
-    ] = None,
+    size: ModelSize = None,
     fixed: Annotated[
-        bool, typer.Option("--fixed", help="Take squares of that size only, for TensorRT and such.")
+        bool,
+        typer.Option("--fixed", help="Export for square images of the model input size only."),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an existing file.")] = False,
-    json_lines: Annotated[bool, _JSON] = False,
+    force: Force = False,
+    json_lines: JsonLines = False,
 ) -> None:
-    """Write a generator as an ONNX file, and check that ONNX Runtime answers as torch does.
+    """Export a model as an ONNX file and compare its results with torch.
 
-    On processors without bfloat16 instructions ONNX Runtime is the faster of the
-    two. What it takes and gives stands in the file, so it needs no sidecar here.
+    ONNX Runtime is faster than torch on CPUs without bfloat16 instructions. The
+    file describes its own input and output format, so it needs no sidecar file.
 
     [bold]Examples[/bold]
 
@@ -224,7 +253,7 @@ def export(
     """
     from vidcolor.fileio import check_target
     from vidcolor.generators import load_generator
-    from vidcolor.generators.onnx_export import export as write
+    from vidcolor.generators.onnx_export import export_onnx
 
     console = Console(json_lines=json_lines)
     if out.suffix != ".onnx":
@@ -232,13 +261,13 @@ def export(
     check_target(out, [Path(name)], force)
     generator = load_generator(name, "cpu", "fp32", size)
     if vividness is not None and not generator.has_vividness:
-        raise UsageError(f"model {name!r} has one vividness only: leave --vividness out")
-    console.say(f"{name}: tracing it, which can take a minute")
-    done = write(generator, out, vividness, fixed)
-    console.event("exported", path=str(out), difference=done.difference)
-    console.say(
-        f"{out}: {_megabytes(out.stat().st_size)}; differs from torch by {done.difference:.0e} of"
-        " the range at most"
+        raise UsageError(f"model {name!r} does not support --vividness; omit it")
+    console.info(f"{name}: exporting; this can take a minute")
+    result = export_onnx(generator, out, vividness, fixed)
+    console.event("exported", path=str(out), difference=result.difference)
+    console.info(
+        f"{out}: {_format_size(out.stat().st_size)}; maximum difference from torch:"
+        f" {result.difference:.0e} of the range"
     )
 
 
@@ -246,98 +275,101 @@ def export(
 def verify(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME…]", help="Default: all that are here.", show_default=False),
+        typer.Argument(
+            metavar="[NAME…]", help="Model names. Default: all installed.", show_default=False
+        ),
     ] = None,
-    json_lines: Annotated[bool, _JSON] = False,
+    json_lines: JsonLines = False,
 ) -> None:
-    """Read weights that are here again, and hold their digests against those that they came with.
+    """Verify installed weights: compare their digests and load them.
 
-    Exit code 1 if any is damaged or cannot be used.
+    The exit code is 1 if any file is damaged or cannot be used.
     """
-    from vidcolor.digests import sha256_file
-    from vidcolor.generators.onnx import load_onnx
-    from vidcolor.generators.store.registry import PACKAGED, installed, record_of
-    from vidcolor.generators.store.weights import path_of, read_weights
+    from vidcolor.generators.store.registry import EMBEDDED_MODEL, list_installed
 
     console = Console(json_lines=json_lines)
-    bad = 0
-    for name in names or [PACKAGED, *installed()]:
-        path = path_of(name)
-        record = record_of(path)
-        state = "good"
+    num_failed = 0
+    for name in names or [EMBEDDED_MODEL, *list_installed()]:
         try:
-            digest = sha256_file(path)
-            if path.suffix == ".onnx":
-                load_onnx(path, "cpu")
-            else:
-                read_weights(name)
+            _verify_model(console, name)
         except VidcolorError as error:
-            bad += 1
-            console.failed(str(error))
-            continue
-        if name != PACKAGED and record is None:
-            state = "can be read; nothing is known of its digest"
-        elif record is not None and not record.stated:
-            state = "good, by the digest that it came with"
-        console.event("verified", name=name, path=str(path), sha256=digest, state=state)
-        console.say(f"{name}: {state}; SHA-256 {digest}")
-    if bad:
+            num_failed += 1
+            console.error(str(error))
+    if num_failed:
         raise typer.Exit(1)
 
 
+def _verify_model(console: Console, name: str) -> None:
+    """Verify one model and print the result; raises an error if it cannot be used."""
+    from vidcolor.fileio import sha256_file
+    from vidcolor.generators.onnx import load_onnx
+    from vidcolor.generators.store.registry import EMBEDDED_MODEL, read_record
+    from vidcolor.generators.store.weights import read_weights, resolve_path
+
+    path = resolve_path(name)
+    record = read_record(path)
+    digest = sha256_file(path)
+    if path.suffix == ".onnx":
+        load_onnx(path, "cpu")
+    else:
+        read_weights(name)
+    state = "ok"
+    if name != EMBEDDED_MODEL and record is None:
+        state = "readable, but its digest is unknown"
+    elif record is not None and not record.digest_verified:
+        state = "ok (digest recorded at installation)"
+    console.event("verified", name=name, path=str(path), sha256=digest, state=state)
+    console.info(f"{name}: {state}; SHA-256 {digest}")
+
+
 @models.command("path")
-def path_of_model(name: Annotated[str, _NAME]) -> None:
-    """Print where a generator's weights are, for scripts."""
-    from vidcolor.generators.store.weights import path_of
+def print_path(name: ModelName) -> None:
+    """Print the path of a model's weights file, for scripts."""
+    from vidcolor.generators.store.weights import resolve_path
 
-    typer.echo(path_of(name))
+    typer.echo(resolve_path(name))
 
 
-def _megabytes(size: int | None) -> str:
+def _format_size(size: int | None) -> str:
     return "?" if size is None else f"{size / 1e6:.0f} MB"
 
 
-def _packaged_size() -> int:
-    from vidcolor.generators.store.registry import PACKAGED
-    from vidcolor.generators.store.weights import path_of
+def _describe_embedded() -> dict[str, Any]:
+    """Return the details of the embedded model."""
+    from vidcolor.generators.store.registry import EMBEDDED_MODEL
+    from vidcolor.generators.store.weights import PACKAGED_WEIGHTS, packaged_file
 
-    return path_of(PACKAGED).stat().st_size
-
-
-def _packaged_facts() -> dict[str, Any]:
-    from vidcolor.generators.store.weights import PACKAGED as PACKAGES
-    from vidcolor.generators.store.weights import packaged_file
-
-    own = PACKAGES["embedded"]
+    embedded = PACKAGED_WEIGHTS[EMBEDDED_MODEL]
     return {
-        "name": own.name,
-        "title": "vidcolor's own",
+        "name": embedded.name,
+        "title": "vidcolor",
         "task": "films, with hints",
-        "license": own.license,
+        "style": "vivid but calm; made for films",
+        "license": embedded.license,
         "commercial": True,
-        "path": str(packaged_file(own.file)),
-        "sha256": own.sha256,
-        "card": str(packaged_file(own.card)),
+        "path": str(packaged_file(embedded.file)),
+        "sha256": embedded.sha256,
+        "card": str(packaged_file(embedded.card)),
     }
 
 
-def _facts(row: ModelInfo) -> dict[str, Any]:
-    """What scripts and `show` get."""
-    entry, record = row.entry, row.record
-    facts: dict[str, Any] = {"name": row.name}
+def _describe_model(model: ModelInfo) -> dict[str, Any]:
+    """Return the details of a model of the registry or of the cache."""
+    entry, record = model.entry, model.record
+    details: dict[str, Any] = {"name": model.name}
     if entry is not None:
-        facts |= {"title": entry.title, "task": entry.task, "look": entry.look}
-    facts |= {
+        details |= {"title": entry.title, "task": entry.task, "style": entry.style}
+    details |= {
         "architecture": record.architecture if record else entry.architecture if entry else "",
-        "license": row.license,
-        "commercial": row.commercial,
+        "license": model.license,
+        "commercial": model.commercial,
         "note": entry.note if entry else "",
         "project": entry.project if entry else "",
-        "bytes": row.bytes,
-        "path": str(row.path) if row.path else None,
+        "bytes": model.bytes,
+        "path": str(model.path) if model.path else None,
         "sha256": record.sha256 if record else None,
         "origin": record.origin if record else None,
     }
     if entry is not None:
-        facts["sources"] = [dataclasses.asdict(source) for source in entry.sources]
-    return facts
+        details["sources"] = [dataclasses.asdict(source) for source in entry.sources]
+    return details

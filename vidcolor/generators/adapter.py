@@ -1,4 +1,4 @@
-"""Networks of any convention, wrapped to the generator contract."""
+"""Wraps a network with any input and output format to the generator contract."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from vidcolor.errors import UsageError
-from vidcolor.generators.base import Hints, Prediction, check_inputs
-from vidcolor.generators.hint_grid import dithered, on_grid
-from vidcolor.generators.model_io import MAX_SIZE, gray_of, resized
-from vidcolor.generators.store.architectures import ARCHITECTURES, built, fitting
+from vidcolor.generators.base import Hints, Prediction, check_inputs, resample_hints
+from vidcolor.generators.device import torch_dtype
+from vidcolor.generators.model_io import MAX_SIZE, luma_to_gray, resize
+from vidcolor.generators.store.architectures import ARCHITECTURES, build_network, select_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
     from vidcolor.generators.model_io import ModelIO
     from vidcolor.generators.store.weights import Weights
 
-STRIDE = 2
-"""Of the predicted color: what is finer is not seen behind subsampled chroma and a guided filter,
-and would cost in every step that follows."""
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+MIN_STRIDE = 2
+"""Minimum output stride. Finer color is invisible after chroma subsampling and the guided filter,
+and would make every following stage slower."""
+_BAYER = ((0, 8, 2, 10), (12, 4, 14, 6), (3, 11, 1, 9), (15, 7, 13, 5))
+"""Threshold matrix of the ordered dither, in sixteenths."""
 
 
 class AdaptedGenerator:
-    """Colors pictures of any size with a network that wants them its own way.
+    """Colorizes images of any size with a network that has its own input and output format.
 
-    (H, W) luma gives (ceil(H / 2), ceil(W / 2)) color, or less where the network itself does.
+    (H, W) luma gives (ceil(H / 2), ceil(W / 2)) color, or less if the network's output is coarser.
     """
 
     has_vividness = False
@@ -40,7 +41,7 @@ class AdaptedGenerator:
     def __init__(
         self,
         network: Callable[..., Tensor],
-        convention: ModelIO,
+        model_io: ModelIO,
         name: str,
         digest: str,
         device: torch.device | str = "cpu",
@@ -49,68 +50,88 @@ class AdaptedGenerator:
         """Wrap a network.
 
         Args:
-            network: takes what `ModelIO.enter` makes; and, if it accepts hints, their a*, b*,
-                (N, 2, H, W), and a mask of 0 and 1, (N, 1, H, W). Thread-safe.
-            convention: the network's.
-            name: what the user calls it.
-            digest: SHA-256 of its weights file.
-            device: where its inputs must lie.
-            accepts_hints: whether it takes hints.
+            network: takes the result of `ModelIO.preprocess` and, if it accepts hints, their
+                a*, b*, (N, 2, H, W), and a binary mask, (N, 1, H, W). Thread-safe.
+            model_io: input and output format of the network.
+            name: name of the model.
+            digest: SHA-256 of the weights file.
+            device: device of the network's inputs.
+            accepts_hints: whether the network takes hints.
         """
         self.name, self.digest, self.device = name, digest, str(device)
-        self.accepts_hints, self.convention = accepts_hints, convention
+        self.accepts_hints, self.model_io = accepts_hints, model_io
         self.network = network
-        self.native_size = convention.size
-        self.has_confidence = convention.has_confidence
+        self.native_size = model_io.size
+        self.has_confidence = model_io.has_confidence
 
     @torch.inference_mode()
     def __call__(
         self, luma: Tensor, hints: Hints | None = None, vividness: float | None = None
     ) -> Prediction:
-        """See `Generator`. Hints for a network without a use for them are left aside.
+        """Predict color; see `Generator`. Hints are ignored if the network does not accept them.
 
         Raises:
-            ValueError: luma is not (N, 1, H, W) with H and W of at least 1, or hints are for
-                another number of pictures.
+            ValueError: luma is not (N, 1, H, W) with H and W of at least 1, or the batch size of
+                the hints differs.
         """
         check_inputs(luma, hints)
         height, width = luma.shape[-2:]
-        size = self.convention.working_size(height, width)
-        gray = self.convention.padded(gray_of(luma.to(self.device, torch.float32), size))
-        picture = self.convention.enter(gray)
+        size = self.model_io.input_size(height, width)
+        gray = self.model_io.pad(luma_to_gray(luma.to(self.device, torch.float32), size))
+        image = self.model_io.preprocess(gray)
         if self.accepts_hints:
-            answer = self.network(picture, *self._hint_planes(hints, gray, size))
+            output = self.network(image, *self._hint_planes(hints, gray, size))
         else:
-            answer = self.network(picture)
+            output = self.network(image)
         planes = torch.cat(
-            [self.convention.leave(answer, gray), self.convention.confidence(answer)], dim=1
+            [self.model_io.postprocess(output, gray), self.model_io.extract_confidence(output)],
+            dim=1,
         )
-        # Without the padding; rounded up, as a grid's last cell may reach into it.
+        # Crop the padding. Rounded up, because the last output cell may reach into the padding.
         rows, columns = (
             ceil(size[axis] * planes.shape[axis - 2] / gray.shape[axis - 2]) for axis in (0, 1)
         )
         planes = planes[..., :rows, :columns]
-        stride = max(STRIDE, round(size[0] / rows))
-        if self.convention.square or stride == STRIDE:
-            planes = resized(planes, (ceil(height / stride), ceil(width / stride)))
-        sure = planes[:, 2:].clamp(0, 1) if self.has_confidence else torch.ones_like(planes[:, 2:])
-        return Prediction(planes[:, :2], sure)
+        stride = max(MIN_STRIDE, round(size[0] / rows))
+        if self.model_io.square or stride == MIN_STRIDE:
+            planes = resize(planes, (ceil(height / stride), ceil(width / stride)))
+        confidence = planes[:, 2:]
+        confidence = confidence.clamp(0, 1) if self.has_confidence else torch.ones_like(confidence)
+        return Prediction(planes[:, :2], confidence)
 
     def _hint_planes(
         self, hints: Hints | None, gray: Tensor, size: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
-        """a*, b* and mask, of the gray's size; nothing is known in the padding."""
+        """Return a*, b* and mask at the size of the gray input; the padding has no hints."""
         planes = gray.new_zeros(len(gray), 3, *gray.shape[-2:])
         if hints is not None:
-            ab, density = on_grid(hints, size, self.device)
-            mask = dithered(density)
+            ab, density = resample_hints(hints, size, self.device)
+            mask = dither(density)
             planes[..., : size[0], : size[1]] = torch.cat([ab * mask, mask], dim=1)
         return planes[:, :2], planes[:, 2:]
 
 
+def dither(density: Tensor) -> Tensor:
+    """Convert density to a binary mask by ordered dithering.
+
+    In an area of density d, a fraction d of the pixels becomes 1, evenly spaced. See Bayer, "An
+    optimum method for two-level rendition of continuous-tone pictures", 1973.
+
+    Args:
+        density: (N, 1, H, W) in [0, 1].
+
+    Returns:
+        The mask, 0 or 1: (N, 1, H, W).
+    """
+    height, width = density.shape[-2:]
+    levels = torch.tensor(_BAYER, device=density.device, dtype=density.dtype)
+    threshold = ((levels + 0.5) / 16).repeat(-(-height // 4), -(-width // 4))[:height, :width]
+    return (density > threshold).to(density.dtype)
+
+
 def load_adapted(
     weights: Weights,
-    architecture: str,
+    architecture_name: str,
     device: torch.device,
     precision: Precision,
     size: int | None = None,
@@ -118,43 +139,44 @@ def load_adapted(
     """Build a generator from the weights of one of `ARCHITECTURES`.
 
     Args:
-        weights: norms folded.
-        architecture: its name.
-        device: where it will compute.
-        precision: what it will compute in, but for its last steps.
-        size: what to squeeze pictures to; None for what it works best at.
+        weights: with reparametrizations folded.
+        architecture_name: key of `ARCHITECTURES`.
+        device: device of the network.
+        precision: precision of the network, except for its last layers.
+        size: model input size, in pixels; None for the network's own.
 
     Raises:
-        WeightsError: the weights do not fit.
-        UsageError: not a size for this network.
+        WeightsError: the weights do not match the architecture.
+        UsageError: the network does not support the size.
     """
-    kind = ARCHITECTURES[architecture]
-    convention = sized(kind.convention, size, weights.name)
-    network = built(kind, fitting(kind, weights.tensors, weights.path))
-    weights.tensors.clear()  # or they would stay beside what is made of them
+    architecture = ARCHITECTURES[architecture_name]
+    model_io = with_size(architecture.model_io, size, weights.name)
+    network = build_network(
+        architecture, select_tensors(architecture, weights.tensors, weights.path)
+    )
+    weights.tensors.clear()  # frees the tensors that the lower precision replaces
     if precision != "fp32":
-        network.lower_precision(_DTYPES[precision])
-    # torch's stubs leave out this keyword.
+        network.lower_precision(torch_dtype(precision))
+    # torch's stubs lack this keyword.
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return AdaptedGenerator(
-        network, convention, weights.name, weights.digest, device, kind.accepts_hints
+        network, model_io, weights.name, weights.digest, device, architecture.accepts_hints
     )
 
 
-def sized(convention: ModelIO, size: int | None, name: str) -> ModelIO:
-    """A convention with another working size; None for its own.
+def with_size(model_io: ModelIO, size: int | None, name: str) -> ModelIO:
+    """Return a format with another input size; None keeps its own.
 
     Raises:
-        UsageError: it does not allow of that size.
+        UsageError: the network does not support the size.
     """
-    if size is None or size == convention.size:
-        return convention
-    if convention.fixed:
-        raise UsageError(f"{name} looks at pictures of {convention.size} pixels and no others")
-    step = convention.multiple
-    if not step <= size <= MAX_SIZE or size % step:
+    if size is None or size == model_io.size:
+        return model_io
+    if model_io.fixed:
+        raise UsageError(f"--size must be {model_io.size} for {name}, got {size}")
+    multiple = model_io.multiple
+    if not multiple <= size <= MAX_SIZE or size % multiple:
         raise UsageError(
-            f"{name} looks at pictures whose size is a multiple of {step}, up to {MAX_SIZE}:"
-            f" {size} is none"
+            f"--size must be a multiple of {multiple}, at most {MAX_SIZE}, for {name}; got {size}"
         )
-    return replace(convention, size=size)
+    return replace(model_io, size=size)

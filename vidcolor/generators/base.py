@@ -1,4 +1,4 @@
-"""The contract between what predicts chroma and everything around it."""
+"""The generator contract: the types that pass between generators and the rest of vidcolor."""
 
 from __future__ import annotations
 
@@ -11,74 +11,99 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a generator says of a batch of pictures, on the generator's own (coarser) grid."""
+    """The output of a generator for a batch of images, at the generator's output resolution."""
 
     ab: Tensor
     """CIELAB a*, b* (D65): (N, 2, h, w) float32, about -110 to 110."""
     confidence: Tensor
-    """How sure the generator is: (N, 1, h, w) float32 in [0, 1]; all ones if it cannot tell."""
+    """Confidence: (N, 1, h, w) float32 in [0, 1]; all ones if the generator has none."""
 
     def __post_init__(self) -> None:
         a, c = self.ab.shape, self.confidence.shape
         if len(a) != 4 or a[1] != 2:
-            raise ValueError(f"ab must be (N, 2, h, w), not {tuple(a)}")
+            raise ValueError(f"ab must be (N, 2, h, w), got {tuple(a)}")
         if tuple(c) != (a[0], 1, a[2], a[3]):
-            raise ValueError(f"confidence must be {(a[0], 1, a[2], a[3])}, not {tuple(c)}")
+            raise ValueError(f"confidence must be {(a[0], 1, a[2], a[3])}, got {tuple(c)}")
 
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """Known color at known places, on any grid (the generator resamples it to its own)."""
+    """Given colors at given places, at any resolution; see `resample_hints`."""
 
     ab: Tensor
     """CIELAB a*, b*: (N, 2, h, w) float32; ignored where density is 0."""
     density: Tensor
-    """Share of each cell whose color is known: (N, 1, h, w) float32 in [0, 1]."""
+    """Fraction of each cell that has a given color: (N, 1, h, w) float32 in [0, 1]."""
 
     def __post_init__(self) -> None:
         a, d = self.ab.shape, self.density.shape
         if len(a) != 4 or a[1] != 2:
-            raise ValueError(f"ab must be (N, 2, h, w), not {tuple(a)}")
+            raise ValueError(f"ab must be (N, 2, h, w), got {tuple(a)}")
         if tuple(d) != (a[0], 1, a[2], a[3]):
-            raise ValueError(f"density must be {(a[0], 1, a[2], a[3])}, not {tuple(d)}")
+            raise ValueError(f"density must be {(a[0], 1, a[2], a[3])}, got {tuple(d)}")
 
 
 def check_inputs(luma: Tensor, hints: Hints | None) -> None:
-    """What every generator asks of its inputs.
+    """Check the inputs of a generator.
 
     Raises:
-        ValueError: luma is not (N, 1, H, W) with H and W of at least 1, or hints are for another
-            number of pictures.
+        ValueError: luma is not (N, 1, H, W) with H and W of at least 1, or the batch size of the
+            hints differs.
     """
     if luma.ndim != 4 or luma.shape[1] != 1 or 0 in luma.shape:
-        raise ValueError(f"luma must be (N, 1, H, W), not {tuple(luma.shape)}")
+        raise ValueError(f"luma must be (N, 1, H, W), got {tuple(luma.shape)}")
     if hints is not None and len(hints.ab) != len(luma):
-        raise ValueError(f"hints for {len(hints.ab)} pictures do not suit {len(luma)}")
+        raise ValueError(f"batch size mismatch: {len(hints.ab)} hints, {len(luma)} images")
+
+
+def resample_hints(hints: Hints, size: tuple[int, int], device: str) -> tuple[Tensor, Tensor]:
+    """Resample hints to the resolution of a network.
+
+    The color of a cell is the mean of its hints, weighted by density. The density of a cell is
+    the maximum in it, so that a single hinted pixel still colors its surroundings.
+
+    Args:
+        hints: at any resolution.
+        size: target height and width.
+        device: device of the result.
+
+    Returns:
+        a*, b*: (N, 2, h, w), 0 where there is no hint; density: (N, 1, h, w) in [0, 1]; float32.
+    """
+    import torch
+    import torch.nn.functional as F  # noqa: N812
+
+    density = hints.density.to(device, torch.float32).clamp(0, 1)
+    ab = hints.ab.to(device, torch.float32)
+    # Without a hint, ab may hold any value, even NaN, which a product would keep.
+    ab = torch.where(density > 0, ab, 0.0) * density
+    weight = F.adaptive_avg_pool2d(density, size)
+    ab = F.adaptive_avg_pool2d(ab, size) / weight.clamp(min=1e-8)
+    return ab, F.adaptive_max_pool2d(density, size)
 
 
 class Generator(Protocol):
-    """Predicts a*, b* from L*: the one thing that differs between colorizers.
+    """Predicts a*, b* from L*. All colorization networks implement this protocol.
 
-    Resizing to `native_size`, batching, devices, upsampling and the conversion to Cb, Cr are
-    done outside, once for all generators.
+    Resizing to `native_size`, batching, device selection, upsampling and the conversion to Cb, Cr
+    happen outside, once for all generators.
     """
 
     name: str
-    """What the user calls it, e.g. ``embedded``."""
+    """Name of the model, e.g. ``embedded``."""
     native_size: int
-    """Short side in pixels at which it works best."""
+    """Input size that gives the best results: short side, in pixels."""
     accepts_hints: bool
-    """Whether it has a use for hints; one without is given none, and color that is known is led
-    through its picture afterwards."""
+    """Whether the network takes hints. If not, hints are applied to its prediction afterwards."""
     has_confidence: bool
-    """Whether it can tell how sure it is."""
+    """Whether the network estimates its confidence."""
     has_vividness: bool
-    """Whether it can be asked for calmer or more vivid color."""
+    """Whether the network has a vividness parameter."""
     digest: str
     """SHA-256 of the weights file, in hex."""
     device: str
-    """Where it computes, as torch names it, e.g. ``cpu`` or ``cuda:0``; luma from elsewhere is
-    copied there, and the prediction stays there."""
+    """Torch device of the computation and of the prediction, e.g. ``cpu`` or ``cuda:0``. Luma on
+    another device is copied."""
 
     def __call__(
         self, luma: Tensor, hints: Hints | None = None, vividness: float | None = None
@@ -87,8 +112,8 @@ class Generator(Protocol):
 
         Args:
             luma: L*, (N, 1, H, W) float32 in [0, 100]; any H and W of at least 1.
-            hints: known color, or None.
-            vividness: 0 (the calm mean of what is plausible) to 1 (the single likeliest color);
-                None for the generator's own default, and for one that has no choice.
+            hints: given colors, or None.
+            vividness: from 0 (mean of the plausible colors) to 1 (the most likely color); None for
+                the generator's default. Ignored without `has_vividness`.
         """
         ...

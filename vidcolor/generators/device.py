@@ -1,4 +1,4 @@
-"""Which device computes, and how finely: what ``auto`` means, on every machine the same way."""
+"""Selects the device and the precision of a generator, in the same way on every machine."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")
 
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
-"""x86 instructions that multiply bfloat16 directly; without them it is emulated, and slower."""
+"""x86 features that multiply bfloat16 in hardware; without them it is emulated, and slower."""
 
 
 def choose_device(name: str) -> torch.device:
-    """Find the device to compute on.
+    """Select the torch device for a device name.
 
     Args:
         name: ``auto`` (CUDA, else Apple's MPS, else the CPU), ``cpu``, ``cuda``, ``mps``, or one
-            of several CUDA devices as ``cuda:1``.
+            of several CUDA devices, e.g. ``cuda:1``.
 
     Raises:
-        UsageError: no such device, or not on this machine.
+        UsageError: the device is unknown or not available on this machine.
     """
     import torch
 
@@ -36,60 +36,73 @@ def choose_device(name: str) -> torch.device:
         name = "cuda" if num_cuda else "mps" if has_mps else "cpu"
     kind, _, index = name.partition(":")
     if kind not in DEVICES or (index and not (kind == "cuda" and index.isdecimal())):
-        raise UsageError(f"device {name!r} is unknown: choose one of {', '.join(DEVICES)}")
+        raise UsageError(f"unknown device {name!r}; choose from {', '.join(DEVICES)}")
     if kind == "cuda" and int(index or 0) >= num_cuda:
-        seen = f"{num_cuda} CUDA devices" if num_cuda else "no CUDA device"
-        raise UsageError(f"device {name!r} is not there: torch sees {seen}; use auto or cpu")
+        found = f"{num_cuda} CUDA devices" if num_cuda else "no CUDA device"
+        raise UsageError(f"device {name!r} not found: torch reports {found}; use auto or cpu")
     if kind == "mps" and not has_mps:
-        raise UsageError("device 'mps' is not there: it takes an Apple GPU; use auto or cpu")
+        raise UsageError("device 'mps' not found: it requires an Apple GPU; use auto or cpu")
     return torch.device(name)
 
 
-def all_devices(name: str) -> tuple[str, ...]:
-    """Every device that a name means, for as many workers: ``auto`` and ``cuda`` mean all GPUs.
+def list_devices(name: str) -> tuple[str, ...]:
+    """Return all devices that a name stands for: ``auto`` and ``cuda`` stand for all GPUs.
 
     Args:
-        name: as `choose_device` has it.
+        name: see `choose_device`.
 
     Raises:
-        UsageError: no such device, or not on this machine.
+        UsageError: the device is unknown or not available on this machine.
     """
     import torch
 
-    chosen = choose_device(name)
-    if chosen.type == "cuda" and chosen.index is None:
+    device = choose_device(name)
+    if device.type == "cuda" and device.index is None:
         return tuple(f"cuda:{n}" for n in range(torch.cuda.device_count()))
     return (name,)
 
 
 def choose_precision(name: str, device: torch.device) -> Precision:
-    """Find the precision to compute in.
+    """Select the precision of the convolutions.
 
-    ``auto`` is bfloat16 where the device multiplies it natively (CUDA from Ampere on; x86 CPUs
-    under Linux whose flags list avx512_bf16 or amx_bf16) and float32 elsewhere. So it depends on
-    the device alone, never on load or a timing run.
+    ``auto`` is bfloat16 where the device multiplies it in hardware (CUDA since Ampere; x86 CPUs
+    under Linux with the flags avx512_bf16 or amx_bf16), and float32 elsewhere. It depends on the
+    device alone, never on the load or on a benchmark, so that results are reproducible.
 
     Args:
         name: ``auto``, ``fp32`` or ``bf16``.
-        device: where the network will compute.
+        device: device of the network.
 
     Raises:
-        UsageError: no such precision.
+        UsageError: the precision is unknown.
     """
     match name:
         case "fp32" | "bf16":
             return name
         case "auto":
-            return "bf16" if _has_native_bf16(device) else "fp32"
+            return "bf16" if has_native_bf16(device) else "fp32"
         case _:
-            raise UsageError(
-                f"precision {name!r} is unknown: choose one of {', '.join(PRECISIONS)}"
-            )
+            raise UsageError(f"unknown precision {name!r}; choose from {', '.join(PRECISIONS)}")
 
 
-def _has_native_bf16(device: torch.device) -> bool:
+def has_native_bf16(device: torch.device, flags: frozenset[str] | None = None) -> bool:
+    """Return whether a device multiplies bfloat16 in hardware.
+
+    Args:
+        device: CPU, CUDA or MPS.
+        flags: x86 feature flags of the CPU; None to detect them.
+    """
     import torch
 
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    return device.type == "cpu" and bool(_BF16_FLAGS & cpu_flags())
+    if device.type != "cpu":
+        return False
+    return bool(_BF16_FLAGS & (cpu_flags() if flags is None else flags))
+
+
+def torch_dtype(precision: Precision) -> torch.dtype:
+    """Return the torch dtype of a precision."""
+    import torch
+
+    return torch.bfloat16 if precision == "bf16" else torch.float32

@@ -1,8 +1,9 @@
-"""EfficientNet-Lite2, as an encoder: five feature maps, at strides 2, 4, 8, 16 and 32.
+"""EfficientNet-Lite2 as an encoder: feature maps at strides 2, 4, 8, 16 and 32.
 
-Tan & Le, "EfficientNet", 2019, in the Lite variant that TensorFlow published in 2020: no
-squeeze-and-excitation, ReLU6 for swish. The pretrained weights are Apache-2.0. TensorFlow's SAME
-padding is kept (at stride 2 it pads more at the far side), as the weights were trained with it.
+Tan & Le, "EfficientNet", arXiv:1905.11946, in the Lite variant that TensorFlow published in 2020:
+without squeeze-and-excitation, and with ReLU6 instead of swish. The pretrained weights are under
+Apache-2.0. They were trained with TensorFlow's SAME padding, which at stride 2 pads more on the
+right and at the bottom; so this module uses it as well.
 """
 
 from __future__ import annotations
@@ -21,16 +22,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A run of blocks of one width."""
+    """The hyperparameters of one stage: a sequence of blocks with the same number of channels."""
 
     num_blocks: int
+    """Number of blocks."""
     kernel: int
+    """Kernel size of the depthwise convolutions."""
     stride: int
+    """Stride of the first block."""
     expansion: int
+    """Factor from input channels to channels of the depthwise convolution."""
     channels: int
+    """Number of output channels."""
 
 
 STEM_CHANNELS = 32
+"""Number of output channels of the first convolution."""
 LITE2_STAGES = (
     Stage(1, 3, 1, 1, 16),
     Stage(3, 3, 2, 6, 24),
@@ -41,19 +48,21 @@ LITE2_STAGES = (
     Stage(1, 3, 1, 6, 352),
 )
 FEATURE_STAGES = (0, 1, 2, 4, 6)
-"""The last stage at each of the strides 2, 4, 8, 16, 32."""
+"""Indices of the stages that end the strides 2, 4, 8, 16 and 32."""
 FEATURE_CHANNELS = tuple(LITE2_STAGES[i].channels for i in FEATURE_STAGES)
-"""16, 24, 48, 120, 352."""
+"""Number of channels of the feature maps: 16, 24, 48, 120, 352."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
+"""Mean of R', G', B' in [0, 1] over ImageNet."""
 IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Standard deviation of R', G', B' in [0, 1] over ImageNet."""
 
 
 class SameConv(nn.Conv2d):
-    """Convolution with TensorFlow's SAME padding: ceil(size / stride) outputs, odd kernels."""
+    """A convolution with an odd kernel size and TensorFlow's SAME padding."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C', ceil(H / stride), ceil(W / stride))."""
+        """Map (N, C, H, W) to (N, C', ceil(H / stride), ceil(W / stride))."""
         kernel, stride = self.kernel_size[0], self.stride[0]
         if stride == 1:
             return F.conv2d(x, self.weight, self.bias, 1, kernel // 2, 1, self.groups)
@@ -64,12 +73,13 @@ class SameConv(nn.Conv2d):
 
 
 def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Return the padding before and after an axis."""
     total = max(kernel - stride + -size % stride, 0)
     return total // 2, total - total // 2
 
 
 class ConvNorm(nn.Module):
-    """Convolution and batch norm, with or without ReLU6."""
+    """A convolution and batch norm, with or without ReLU6."""
 
     def __init__(
         self,
@@ -86,30 +96,30 @@ class ConvNorm(nn.Module):
         self.activate = activate
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C', ceil(H / stride), ceil(W / stride))."""
-        x = self.norm(self._filter(x))
-        # In place is safe: what the convolution (or the norm) returned is nobody else's.
+        """Map (N, C, H, W) to (N, C', ceil(H / stride), ceil(W / stride))."""
+        x = self.norm(self._convolve(x))
+        # In place is safe: nothing else refers to the result of the convolution or the norm.
         return F.relu6(x, inplace=True) if self.activate else x
 
-    def _filter(self, x: Tensor) -> Tensor:
-        filtered: Tensor
+    def _convolve(self, x: Tensor) -> Tensor:
+        y: Tensor
         if self.conv.groups > 1 and x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
-            # On a CPU a depthwise filter's gradients take two to four times as long in bfloat16.
+            # On CPUs the gradient of a depthwise convolution is 2 to 4 times slower in bfloat16.
             with torch.autocast("cpu", enabled=False):
-                filtered = self.conv(x.float()).to(x.dtype)
+                y = self.conv(x.float()).to(x.dtype)
         else:
-            filtered = self.conv(x)
-        return filtered
+            y = self.conv(x)
+        return y
 
     def fold(self) -> None:
-        """Fold the norm into the convolution, for inference only. Idempotent."""
+        """Fold the batch norm into the convolution, for inference only. Idempotent."""
         if isinstance(self.norm, nn.BatchNorm2d):
             self.conv = fuse_conv_bn_eval(self.conv, self.norm)
             self.norm = nn.Identity()
 
 
 class Block(nn.Module):
-    """Inverted residual: expand, filter each channel, project."""
+    """An inverted residual block: expansion, depthwise convolution, projection."""
 
     def __init__(self, in_channels: int, stage: Stage, stride: int) -> None:
         super().__init__()
@@ -121,13 +131,13 @@ class Block(nn.Module):
         self.is_residual = stride == 1 and in_channels == stage.channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C', ceil(H / stride), ceil(W / stride))."""
+        """Map (N, C, H, W) to (N, C', ceil(H / stride), ceil(W / stride))."""
         y: Tensor = self.project(self.depthwise(self.expand(x)))
         return x + y if self.is_residual else y
 
 
 class EfficientNetLite2(nn.Module):
-    """The encoder, without EfficientNet's last 1x1 convolution and its classifier."""
+    """EfficientNet-Lite2 without its last 1x1 convolution and its classifier."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -142,13 +152,13 @@ class EfficientNetLite2(nn.Module):
             self.stages.append(blocks)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Extract features.
+        """Extract feature maps.
 
         Args:
             x: (N, 3, H, W), RGB in [0, 1] normalized by `IMAGENET_MEAN` and `IMAGENET_STD`.
 
         Returns:
-            Features at strides 2, 4, 8, 16, 32 with `FEATURE_CHANNELS` channels.
+            Feature maps at strides 2, 4, 8, 16, 32 with `FEATURE_CHANNELS` channels.
         """
         x = self.stem(x)
         features = []

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from vidcolor.color.bins import calibrated, color_of, enlivened
+from vidcolor.color.bins import apply_calibration, boost_chroma, decode_bins
 from vidcolor.errors import UsageError, WeightsError
-from vidcolor.generators.base import Hints, Prediction, check_inputs
-from vidcolor.generators.hint_grid import on_grid
+from vidcolor.generators.base import Hints, Prediction, check_inputs, resample_hints
+from vidcolor.generators.device import torch_dtype
 from vidcolor.generators.model_io import MAX_SIZE
 from vidcolor.generators.network import ALIGNMENT, STRIDE, EmbeddedNetwork, NetworkConfig
 
@@ -22,16 +22,15 @@ if TYPE_CHECKING:
     from vidcolor.generators.store.weights import Weights
 
 NATIVE_SIZE = 256
-"""Short side in pixels that the network was trained at."""
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+"""Short side of the training images, in pixels."""
 
 
 class EmbeddedGenerator:
-    """Colors pictures of any size by themselves, or led by hints.
+    """Colorizes images of any size, with or without hints.
 
-    Predicts at stride 4: (H, W) luma gives (ceil(H / 4), ceil(W / 4)) color. Stateless once built,
-    so it may be called from several threads. It promises nothing about batches: one picture's
-    result may differ in the last bits with its company (see `Predictor`, which settles that).
+    The output stride is 4: (H, W) luma gives (ceil(H / 4), ceil(W / 4)) color. The generator has
+    no mutable state, so several threads may call it. The last bits of a result may depend on the
+    other images of its batch; `Predictor` prevents that.
     """
 
     accepts_hints = True
@@ -47,23 +46,23 @@ class EmbeddedGenerator:
         precision: Precision = "fp32",
         native_size: int = NATIVE_SIZE,
     ) -> None:
-        """Wrap a network, and change it for inference: fold it, move it, freeze it.
+        """Wrap a network. The network is modified for inference: batch norms are folded.
 
         Args:
             network: with trained weights.
-            digest: SHA-256 of its weights file.
-            name: what the user calls it.
-            device: where to compute.
-            precision: of the convolutions; the head and all after it are float32 regardless.
-            native_size: short side at which pictures are looked at.
+            digest: SHA-256 of the weights file.
+            name: name of the model.
+            device: device of the computation.
+            precision: of the convolutions; the head and everything after it are always float32.
+            native_size: model input size: short side, in pixels.
         """
         self.native_size = native_size
         self.name, self.digest = name, digest
         self.device, self.precision = str(device), precision
         network.eval().requires_grad_(False)
         network.fold()
-        network.lower_precision(_DTYPES[precision])
-        # torch's stubs leave out this keyword.
+        network.lower_precision(torch_dtype(precision))
+        # torch's stubs lack this keyword.
         network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network
 
@@ -71,33 +70,39 @@ class EmbeddedGenerator:
     def __call__(
         self, luma: Tensor, hints: Hints | None = None, vividness: float | None = None
     ) -> Prediction:
-        """See `Generator`.
+        """Predict color; see `Generator`.
 
         Raises:
-            ValueError: luma is not (N, 1, H, W) with H and W of at least 1, hints are for another
-                number of pictures, or vividness is not in [0, 1].
+            ValueError: luma is not (N, 1, H, W) with H and W of at least 1, the batch size of the
+                hints differs, or vividness is not in [0, 1].
         """
         check_inputs(luma, hints)
         height, width = luma.shape[-2:]
-        grid = ceil(height / STRIDE), ceil(width / STRIDE)
-        # The edge repeated, not mirrored: that works from one pixel up.
+        size = ceil(height / STRIDE), ceil(width / STRIDE)
+        # Replicate, not reflect: reflection needs more pixels than a tiny image has.
         padding = 0, -width % ALIGNMENT, 0, -height % ALIGNMENT
         luma = F.pad(luma.to(self.device, torch.float32), padding, mode="replicate")
         if hints is None:
             logits = self.network(luma)
         else:
-            logits = self.network(luma, *self._place_hints(hints, grid, luma.shape[-2:]))
-        logits = logits[..., : grid[0], : grid[1]]
-        ab, concentration = color_of(logits, self.network.bins, vividness)
-        ab = enlivened(ab, concentration)
-        return Prediction(ab, calibrated(concentration, self.network.calibration))
+            logits = self.network(luma, *self._pad_hints(hints, size, luma.shape[-2:]))
+        logits = logits[..., : size[0], : size[1]]
+        ab, concentration = decode_bins(logits, self.network.bins, vividness)
+        ab = boost_chroma(ab, concentration)
+        return Prediction(ab, apply_calibration(concentration, self.network.calibration))
 
-    def _place_hints(
-        self, hints: Hints, grid: tuple[int, int], padded: tuple[int, ...]
+    def _pad_hints(
+        self, hints: Hints, size: tuple[int, int], padded_size: tuple[int, ...]
     ) -> tuple[Tensor, Tensor]:
-        """Resample hints to the network's grid, with no hints in the padding."""
-        ab, density = on_grid(hints, grid, self.device)
-        margin = 0, padded[1] // STRIDE - grid[1], 0, padded[0] // STRIDE - grid[0]
+        """Resample hints to the output resolution and pad them with density 0.
+
+        Args:
+            hints: at any resolution.
+            size: output height and width, in cells, without the padding.
+            padded_size: input height and width, in pixels, with the padding.
+        """
+        ab, density = resample_hints(hints, size, self.device)
+        margin = 0, padded_size[1] // STRIDE - size[1], 0, padded_size[0] // STRIDE - size[0]
         return F.pad(ab, margin), F.pad(density, margin)
 
 
@@ -108,13 +113,13 @@ def load_embedded(
 
     Args:
         weights: of an `EmbeddedNetwork`, with its `NetworkConfig` as ``config`` in the metadata.
-        device: where it will compute.
-        precision: what it will compute in.
-        size: short side at which pictures are looked at; None for `NATIVE_SIZE`.
+        device: device of the computation.
+        precision: precision of the convolutions.
+        size: model input size: short side, in pixels; None for `NATIVE_SIZE`.
 
     Raises:
-        WeightsError: the weights are for something else.
-        UsageError: not a size for this network.
+        WeightsError: the weights belong to another network.
+        UsageError: the size is not supported.
     """
     try:
         config = NetworkConfig.from_json(weights.metadata["config"])
@@ -123,8 +128,7 @@ def load_embedded(
             f"{weights.path}: not weights of vidcolor's network (no configuration in its metadata);"
             " use weights that vidcolor trained or imported"
         ) from None
-    # On the meta device nothing is allocated or initialized: the weights take the parameters'
-    # place.
+    # On the meta device nothing is allocated or initialized; `assign` replaces the parameters.
     with torch.device("meta"):
         network = EmbeddedNetwork(config)
     tensors = {key: tensor.float() for key, tensor in weights.tensors.items()}
@@ -133,18 +137,19 @@ def load_embedded(
     except RuntimeError as error:
         problem = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise WeightsError(
-            f"{weights.path}: does not fit its own configuration ({problem}); fetch it again"
+            f"{weights.path}: does not match its own configuration ({problem}); fetch it again"
         ) from None
-    native_size = _checked(size)
+    native_size = _check_size(size)
     return EmbeddedGenerator(network, weights.digest, weights.name, device, precision, native_size)
 
 
-def _checked(size: int | None) -> int:
+def _check_size(size: int | None) -> int:
+    """Return the input size, or raise a UsageError if the network does not support it."""
     if size is None:
         return NATIVE_SIZE
     if not ALIGNMENT <= size <= MAX_SIZE or size % ALIGNMENT:
         raise UsageError(
-            f"the model looks at pictures whose size is a multiple of {ALIGNMENT}, up to"
-            f" {MAX_SIZE}: {size} is none"
+            f"--size must be a multiple of {ALIGNMENT}, at most {MAX_SIZE}, for this model; got"
+            f" {size}"
         )
     return size

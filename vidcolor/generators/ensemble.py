@@ -1,8 +1,9 @@
-"""Several generators as one: people report that a mixture beats each of its parts."""
+"""Ensembles: several generators as one, which returns their mean color."""
 
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812
 from vidcolor.color.lab import gray_to_lightness
 from vidcolor.errors import UsageError
 from vidcolor.generators.base import Hints, Prediction
-from vidcolor.generators.model_io import gray_of
+from vidcolor.generators.model_io import luma_to_gray
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,50 +21,48 @@ if TYPE_CHECKING:
 
     from vidcolor.generators.base import Generator
 
-PLUS = "+"
-"""Between the names of an ensemble's parts."""
-CELL = 4
-"""Pictures are whole multiples of this, so that no generator's grid reaches beyond their edge."""
+SEPARATOR = "+"
+"""Separates the model names of an ensemble."""
+SIZE_MULTIPLE = 4
+"""Input sizes are multiples of this, so that the output cells of all members cover the image."""
 
 
-def parts_of(model: str) -> list[str]:
-    """The parts' names; none if it is one name with a plus in it, as of a file.
+def split_names(model: str) -> list[str]:
+    """Split the name of an ensemble; return an empty list if it is the path of a file.
 
     Raises:
-        UsageError: a part has no name.
+        UsageError: a member has no name.
     """
-    from pathlib import Path
-
     if Path(model).is_file():
         return []
-    names = model.split(PLUS)
+    names = model.split(SEPARATOR)
     if "" in names:
-        raise UsageError(f"model {model!r}: a name is missing beside the {PLUS}")
+        raise UsageError(f"model {model!r}: a name is missing before or after {SEPARATOR}")
     return names
 
 
 class Ensemble:
-    """The mean color of several generators, which look at the same luma.
+    """The mean color of several generators.
 
-    Sure is what all are sure of: the mean of the confidence that they have. Hints reach it if all
-    accept them, and vividness those that have a choice.
+    The confidence is the mean over the generators that have one. Hints are used only if all
+    generators accept them. Vividness is passed to the generators that have it.
     """
 
     def __init__(self, generators: Sequence[Generator]) -> None:
-        """Put generators together.
+        """Combine generators.
 
         Args:
             generators: two or more, on one device.
 
         Raises:
-            UsageError: they compute on different devices.
+            UsageError: the generators are on different devices.
         """
         self.generators = tuple(generators)
         devices = {generator.device for generator in generators}
         if len(devices) > 1:
-            raise UsageError(f"an ensemble must compute on one device, not {sorted(devices)}")
+            raise UsageError(f"an ensemble must run on one device, got {sorted(devices)}")
         self.device = devices.pop()
-        self.name = PLUS.join(generator.name for generator in generators)
+        self.name = SEPARATOR.join(generator.name for generator in generators)
         self.native_size = max(generator.native_size for generator in generators)
         self.accepts_hints = all(generator.accepts_hints for generator in generators)
         self.has_confidence = any(generator.has_confidence for generator in generators)
@@ -75,35 +74,39 @@ class Ensemble:
     def __call__(
         self, luma: Tensor, hints: Hints | None = None, vividness: float | None = None
     ) -> Prediction:
-        """See `Generator`."""
-        known = hints if self.accepts_hints else None
-        said = [
+        """Predict color; see `Generator`."""
+        used_hints = hints if self.accepts_hints else None
+        predictions = [
             generator(
-                _seen_by(generator, luma), known, vividness if generator.has_vividness else None
+                _resize_luma(luma, generator.native_size),
+                used_hints,
+                vividness if generator.has_vividness else None,
             )
             for generator in self.generators
         ]
-        height, width = (max(p.ab.shape[axis] for p in said) for axis in (-2, -1))
-        ab = torch.stack([_raised(p.ab, (height, width)) for p in said]).mean(0)
-        sure = [
-            _raised(p.confidence, (height, width))
-            for p, generator in zip(said, self.generators, strict=True)
+        height, width = (max(p.ab.shape[axis] for p in predictions) for axis in (-2, -1))
+        ab = torch.stack([_upsample(p.ab, (height, width)) for p in predictions]).mean(0)
+        confidences = [
+            _upsample(p.confidence, (height, width))
+            for p, generator in zip(predictions, self.generators, strict=True)
             if generator.has_confidence or not self.has_confidence
         ]
-        return Prediction(ab, torch.stack(sure).mean(0))
+        return Prediction(ab, torch.stack(confidences).mean(0))
 
 
-def _seen_by(generator: Generator, luma: Tensor) -> Tensor:
-    """Luma at the size that one of them works best at: others may want it larger."""
+def _resize_luma(luma: Tensor, native_size: int) -> Tensor:
+    """Downsample luma to the native size of a member; other members may need it larger."""
     height, width = luma.shape[-2:]
-    scale = generator.native_size / min(height, width)
+    scale = native_size / min(height, width)
     if scale >= 1:
         return luma
-    size = tuple(max(round(side * scale / CELL), 1) * CELL for side in (height, width))
-    return gray_to_lightness(gray_of(luma, (size[0], size[1])))
+    size = tuple(
+        max(round(side * scale / SIZE_MULTIPLE), 1) * SIZE_MULTIPLE for side in (height, width)
+    )
+    return gray_to_lightness(luma_to_gray(luma, (size[0], size[1])))
 
 
-def _raised(planes: Tensor, size: tuple[int, int]) -> Tensor:
+def _upsample(planes: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(planes.shape[-2:]) == size:
         return planes
     return F.interpolate(planes, size, mode="bilinear", align_corners=False)

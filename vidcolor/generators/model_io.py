@@ -1,8 +1,8 @@
-"""How a picture enters a network and how color comes out: what differs between projects.
+"""The input and output format of a network: preprocessing and postprocessing.
 
-Every project has its own idea of gray (L* or R'G'B', 0 to 1 or 0 to 255, normalized or not), of
-the size that pictures are squeezed to, and of what it answers. Described in one place, a network
-needs nothing else to be a generator, whether torch or ONNX Runtime computes it.
+Projects differ in the input (L* or R'G'B', 0 to 1 or 0 to 255, normalized or not), in the input
+size, and in the output. A `ModelIO` describes these differences, so that any network becomes a
+generator, whether torch or ONNX Runtime computes it.
 """
 
 from __future__ import annotations
@@ -20,56 +20,63 @@ from vidcolor.generators.efficientnet import IMAGENET_MEAN, IMAGENET_STD
 if TYPE_CHECKING:
     from torch import Tensor
 
-Input = Literal["lightness", "gray", "rgb"]
-Output = Literal["ab", "abc", "lab", "rgb", "bgr"]
+InputFormat = Literal["lightness", "gray", "rgb"]
+OutputFormat = Literal["ab", "abc", "lab", "rgb", "bgr"]
 Layout = Literal["nchw", "nhwc"]
 
 MAX_SIZE = 4096
+"""Maximum model input size, in pixels."""
 _KR, _KG, _KB = 0.299, 0.587, 0.114
-"""BT.601, which DeOldify and all that follow it take luma with."""
+"""Luma coefficients of BT.601, which DeOldify uses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelIO:
-    """What a network takes and gives."""
+    """The input and output format of a network.
+
+    The field names are the keys of ``NAME.onnx.toml`` and of the metadata of exported ONNX files.
+    """
 
     size: int
-    """Side of the square that pictures are squeezed to, or their short side, in pixels."""
+    """Input size, in pixels: side of the square if `square` is set, else the short side."""
     multiple: int = 1
-    """Height and width must be multiples of this; what a square is not made of is padded."""
+    """Input height and width must be multiples of this; non-square inputs are padded."""
     square: bool = True
-    """Whether it was trained on pictures that were squeezed to squares, and works best so."""
+    """Whether images are resized to squares, ignoring their aspect ratio, as in training."""
     fixed: bool = False
-    """Whether it takes no other size."""
-    input: Input = "rgb"
-    """L*; one channel of sRGB-encoded gray; or three times the same gray."""
+    """Whether no other input size is possible."""
+    input: InputFormat = "rgb"
+    """Input: L*, one channel of sRGB-encoded gray, or the same gray in three channels."""
     input_range: tuple[float, float] = (0.0, 1.0)
-    """What black (or L* 0) and white (or L* 100) are."""
+    """Input values of black (L* 0) and white (L* 100)."""
     input_mean: tuple[float, ...] = ()
-    """What is then taken off, by channel."""
+    """Value subtracted from each input channel, after `input_range`."""
     input_std: tuple[float, ...] = ()
-    """What the rest is then divided by, by channel."""
-    output: Output = "ab"
-    """CIELAB a*, b*; these and confidence in [0, 1]; L*, a*, b*, of which the first is left aside;
-    or an sRGB picture, of which only the chroma counts."""
+    """Divisor of each input channel, after `input_mean`."""
+    output: OutputFormat = "ab"
+    """Output: CIELAB a*, b*; a*, b* and confidence; L*, a*, b*, of which L* is ignored; or an sRGB
+    image, of which only the chroma is used."""
     output_range: tuple[float, float] = (0.0, 1.0)
-    """What a picture's 0 and 1 are, before `output_mean` and `output_std` are undone."""
+    """Output values of R'G'B' 0 and 1, after `output_std` and `output_mean` are undone."""
     output_mean: tuple[float, ...] = ()
+    """Value added to each output channel of an image, after `output_std`."""
     output_std: tuple[float, ...] = ()
+    """Factor of each output channel of an image."""
     output_unit: float = 1.0
-    """a*, b* of an output of 1."""
+    """Factor from output values to a*, b*."""
     layout: Layout = "nchw"
+    """Order of the dimensions of input and output."""
 
     def __post_init__(self) -> None:
-        choices = {"input": Input, "output": Output, "layout": Layout}
-        for name, kinds in choices.items():
-            if getattr(self, name) not in get_args(kinds):
-                known = ", ".join(get_args(kinds))
-                raise ValueError(f"{name} is one of {known}, not {getattr(self, name)!r}")
+        choices = {"input": InputFormat, "output": OutputFormat, "layout": Layout}
+        for name, choice in choices.items():
+            if getattr(self, name) not in get_args(choice):
+                allowed = ", ".join(get_args(choice))
+                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
         if not 1 <= self.multiple <= self.size <= MAX_SIZE:
-            raise ValueError(f"size must lie between multiple and {MAX_SIZE}, not {self.size}")
+            raise ValueError(f"size must be between multiple and {MAX_SIZE}, got {self.size}")
         if self.size % self.multiple:
-            raise ValueError(f"size must be a multiple of {self.multiple}, not {self.size}")
+            raise ValueError(f"size must be a multiple of {self.multiple}, got {self.size}")
         for name in ("input_range", "output_range"):
             if len(getattr(self, name)) != 2 or getattr(self, name)[0] == getattr(self, name)[1]:
                 raise ValueError(f"{name} must be two different numbers: black and white")
@@ -78,36 +85,36 @@ class ModelIO:
             mean, std = getattr(self, f"{side}_mean"), getattr(self, f"{side}_std")
             if len(mean) not in (0, count) or len(std) not in (0, count) or 0 in std:
                 raise ValueError(
-                    f"{side}_mean and {side}_std must have {count} numbers, no 0 in std"
+                    f"{side}_mean and {side}_std must have {count} numbers, without 0 in std"
                 )
 
     def to_json(self) -> str:
-        """As one line."""
+        """Return one line of JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> ModelIO:
-        """From what `to_json` wrote.
+        """Parse the output of `to_json`.
 
         Raises:
-            ValueError: not that.
+            ValueError: invalid JSON, unknown fields, or invalid values.
         """
-        return cls.from_values(json.loads(text))
+        return cls.from_dict(json.loads(text))
 
     @classmethod
-    def from_values(cls, values: Any) -> ModelIO:
-        """From plain values by field.
+    def from_dict(cls, values: Any) -> ModelIO:
+        """Build from plain values by field name.
 
         Raises:
-            ValueError: names that there are not, or values of a wrong kind.
+            ValueError: unknown fields, missing fields, or values of the wrong type.
         """
         if not isinstance(values, dict):
-            raise ValueError("a convention is a table of values")
-        kinds = {f.name: str(f.type) for f in fields(cls)}
+            raise ValueError("must be a table of fields and values")
+        types = {f.name: str(f.type) for f in fields(cls)}
         for name, value in values.items():
-            if name not in kinds:
-                raise ValueError(f"{name} is unknown: choose from {', '.join(kinds)}")
-            _check_kind(name, value, kinds[name])
+            if name not in types:
+                raise ValueError(f"unknown field {name}; choose from {', '.join(types)}")
+            _check_type(name, value, types[name])
         if "size" not in values:
             raise ValueError("size is missing")
         plain: dict[str, Any] = {
@@ -117,24 +124,24 @@ class ModelIO:
 
     @property
     def has_confidence(self) -> bool:
-        """Whether the network says how sure it is."""
+        """Whether the output includes confidence."""
         return self.output == "abc"
 
-    def working_size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width at which a picture of a height and width is looked at."""
+    def input_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the input height and width for an image of the given size, without padding."""
         if self.square:
             return self.size, self.size
         scale = self.size / min(height, width)
         return max(round(height * scale), 1), max(round(width * scale), 1)
 
-    def padded(self, gray: Tensor) -> Tensor:
-        """Gray with its edge repeated, right and below, up to the multiple that is asked for."""
+    def pad(self, gray: Tensor) -> Tensor:
+        """Pad to a multiple of `multiple` on the right and at the bottom, repeating the edge."""
         height, width = gray.shape[-2:]
         padding = 0, -width % self.multiple, 0, -height % self.multiple
         return F.pad(gray, padding, mode="replicate") if any(padding) else gray
 
-    def enter(self, gray: Tensor) -> Tensor:
-        """What the network takes, of gray that has its size.
+    def preprocess(self, gray: Tensor) -> Tensor:
+        """Convert gray of the input size to the input of the network.
 
         Args:
             gray: sRGB-encoded, (N, 1, H, W) in [0, 1].
@@ -148,97 +155,100 @@ class ModelIO:
         black, white = self.input_range
         x = black + unit * (white - black)
         if self.input_mean:
-            x = x - _channels(self.input_mean, x)
+            x = x - _channel_values(self.input_mean, x)
         if self.input_std:
-            x = x / _channels(self.input_std, x)
+            x = x / _channel_values(self.input_std, x)
         return x.permute(0, 2, 3, 1) if self.layout == "nhwc" else x
 
-    def leave(self, answer: Tensor, gray: Tensor) -> Tensor:
-        """Color, of what the network answers.
+    def postprocess(self, output: Tensor, gray: Tensor) -> Tensor:
+        """Convert the output of the network to a*, b*.
 
-        Of pictures only the chroma is taken (BT.601 Cb, Cr, as DeOldify does), beside the luma
-        that was asked about.
+        Of an image only the chroma (BT.601 Cb, Cr, as in DeOldify) is combined with the gray.
 
         Args:
-            answer: what the network gave for `gray`.
+            output: output of the network for `gray`.
             gray: sRGB-encoded, (N, 1, H, W) in [0, 1].
 
         Returns:
-            a*, b*: (N, 2, h, w) float32 within ±128, on the answer's grid.
+            a*, b*: (N, 2, h, w) float32 within ±128, at the output resolution of the network.
         """
-        y = answer.float()
-        if self.layout == "nhwc":
-            y = y.permute(0, 3, 1, 2)
+        y = self._to_nchw(output)
         if self.output in ("ab", "abc", "lab"):
             first = 1 if self.output == "lab" else 0
             ab = y[:, first : first + 2] * self.output_unit
         else:
             if self.output_std:
-                y = y * _channels(self.output_std, y)
+                y = y * _channel_values(self.output_std, y)
             if self.output_mean:
-                y = y + _channels(self.output_mean, y)
+                y = y + _channel_values(self.output_mean, y)
             black, white = self.output_range
-            picture = ((y - black) / (white - black)).clamp(0, 1)
-            ab = _chroma_of(picture if self.output == "rgb" else picture.flip(1), gray)
-        # Nothing bounds what some networks say; neither infinite nor impossible helps anyone.
+            image = ((y - black) / (white - black)).clamp(0, 1)
+            ab = _replace_luma(image if self.output == "rgb" else image.flip(1), gray)
+        # The output of some networks is unbounded; NaN and infinity would spread downstream.
         return torch.nan_to_num(ab, 0.0, 128.0, -128.0).clamp(-128, 128)
 
-    def confidence(self, answer: Tensor) -> Tensor:
-        """How sure the network is, (N, 1, h, w) float32 in [0, 1]; all ones if it does not say."""
-        y = answer.float()
-        if self.layout == "nhwc":
-            y = y.permute(0, 3, 1, 2)
+    def extract_confidence(self, output: Tensor) -> Tensor:
+        """Return the confidence, (N, 1, h, w) float32 in [0, 1]; all ones if there is none."""
+        y = self._to_nchw(output)
         return y[:, 2:3].clamp(0, 1) if self.has_confidence else torch.ones_like(y[:, :1])
 
-
-def resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
-    """(N, C, H, W) at another height and width: bilinear, over all that a new pixel covers."""
-    if tuple(picture.shape[-2:]) == tuple(size):
-        return picture
-    return F.interpolate(picture, size, mode="bilinear", align_corners=False, antialias=True)
+    def _to_nchw(self, output: Tensor) -> Tensor:
+        y = output.float()
+        return y.permute(0, 3, 1, 2) if self.layout == "nhwc" else y
 
 
-def gray_of(luma: Tensor, size: tuple[int, int]) -> Tensor:
-    """L* (N, 1, H, W) -> sRGB-encoded gray at another height and width, in [0, 1]."""
-    return resized(lightness_to_gray(luma).clamp(0, 1), size)
+def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize (N, C, H, W) to a height and width: bilinear, antialiased."""
+    if tuple(image.shape[-2:]) == tuple(size):
+        return image
+    return F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
 
 
-def _chroma_of(picture: Tensor, gray: Tensor) -> Tensor:
-    """a*, b* of a picture's chroma beside another luma; (N, 3, h, w) and (N, 1, H, W)."""
-    gray = resized(gray, (picture.shape[-2], picture.shape[-1]))
-    red, green, blue = picture.chunk(3, dim=1)
+def luma_to_gray(luma: Tensor, size: tuple[int, int]) -> Tensor:
+    """Convert L* (N, 1, H, W) to sRGB-encoded gray in [0, 1], resized to a height and width."""
+    return resize(lightness_to_gray(luma).clamp(0, 1), size)
+
+
+def _replace_luma(image: Tensor, gray: Tensor) -> Tensor:
+    """Return a*, b* of an image (N, 3, h, w) whose luma is replaced by gray (N, 1, H, W)."""
+    gray = resize(gray, (image.shape[-2], image.shape[-1]))
+    red, green, blue = image.chunk(3, dim=1)
     shift = gray - (_KR * red + _KG * green + _KB * blue)
-    _, ab = rgb_to_lab((picture + shift).clamp(0, 1))
+    _, ab = rgb_to_lab((image + shift).clamp(0, 1))
     return ab
 
 
-def _channels(values: tuple[float, ...], like: Tensor) -> Tensor:
+def _channel_values(values: tuple[float, ...], like: Tensor) -> Tensor:
     return torch.tensor(values, dtype=torch.float32, device=like.device).view(1, -1, 1, 1)
 
 
-def _check_kind(name: str, value: Any, kind: str) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    fits = {
-        "int": isinstance(value, int) and not isinstance(value, bool),
-        "bool": isinstance(value, bool),
-        "float": number,
-    }
-    if kind.startswith("tuple"):
-        good = isinstance(value, list | tuple) and all(
-            isinstance(v, int | float) and not isinstance(v, bool) for v in value
-        )
+_TYPE_NAMES = {"int": "an integer", "bool": "true or false", "float": "a number"}
+"""Names of types in error messages, by annotation."""
+
+
+def _check_type(name: str, value: Any, annotation: str) -> None:
+    """Raise a ValueError if a value does not have the type of its field."""
+    if annotation.startswith("tuple"):
+        valid = isinstance(value, list | tuple) and all(_is_number(v) for v in value)
+        expected = "a list of numbers"
     else:
-        good = fits.get(kind, isinstance(value, str))
-    if not good:
-        wanted = "numbers" if kind.startswith("tuple") else _KINDS.get(kind, "a word")
-        raise ValueError(f"{name} must be {wanted}, not {value!r}")
+        valid = {
+            "int": isinstance(value, int) and not isinstance(value, bool),
+            "bool": isinstance(value, bool),
+            "float": _is_number(value),
+        }.get(annotation, isinstance(value, str))
+        expected = _TYPE_NAMES.get(annotation, "a string")
+    if not valid:
+        raise ValueError(f"{name} must be {expected}, got {value!r}")
 
 
-_KINDS = {"int": "a whole number", "bool": "true or false", "float": "a number"}
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
-ZHANG = ModelIO(size=256, multiple=8, input="lightness", input_range=(0.0, 100.0))
-"""Both networks of Zhang et al."""
-DEOLDIFY = ModelIO(
+
+ZHANG_IO = ModelIO(size=256, multiple=8, input="lightness", input_range=(0.0, 100.0))
+"""ECCV16 and SIGGRAPH17."""
+DEOLDIFY_IO = ModelIO(
     size=336,
     multiple=16,
     input_mean=IMAGENET_MEAN,
@@ -247,14 +257,14 @@ DEOLDIFY = ModelIO(
     output_mean=IMAGENET_MEAN,
     output_std=IMAGENET_STD,
 )
-"""DeOldify's films; a render factor of 21 there is 21 x 16 = 336 pixels here."""
-DEOLDIFY_ONNX = ModelIO(
+"""DeOldify. The size is its render factor for video, 21, times 16."""
+DEOLDIFY_ONNX_IO = ModelIO(
     size=352,
     multiple=32,
     input_range=(0.0, 255.0),
     output="rgb",
     output_range=(0.0, 255.0),
 )
-"""Its exports to ONNX, which normalize inside."""
-DDCOLOR = ModelIO(size=512, multiple=32)
-"""DDColor, which normalizes inside; its exports to ONNX as well."""
+"""ONNX exports of DeOldify, which include the normalization."""
+DDCOLOR_IO = ModelIO(size=512, multiple=32)
+"""DDColor and its ONNX exports, which include the normalization."""

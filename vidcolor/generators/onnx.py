@@ -1,8 +1,8 @@
-"""ONNX files as generators, computed by ONNX Runtime.
+"""Runs ONNX files as generators, with ONNX Runtime.
 
-What a file takes and gives is known from what vidcolor wrote into it, from a sidecar
-(``NAME.onnx.toml``) that a person wrote beside it, or from its shapes and one look at what it
-answers.
+The input and output format of a file comes from a sidecar file (``NAME.onnx.toml``) written by a
+person, from the metadata that vidcolor writes on export, or from the tensor shapes and one test
+run.
 """
 
 from __future__ import annotations
@@ -19,19 +19,25 @@ import numpy as np
 import torch
 
 from vidcolor.errors import UsageError, VidcolorError, WeightsError
-from vidcolor.generators.adapter import AdaptedGenerator, sized
-from vidcolor.generators.model_io import DDCOLOR, DEOLDIFY_ONNX, MAX_SIZE, ModelIO
-from vidcolor.generators.store.weights import check_kept, read_file, what_instead
+from vidcolor.generators.adapter import AdaptedGenerator, with_size
+from vidcolor.generators.model_io import DDCOLOR_IO, DEOLDIFY_ONNX_IO, MAX_SIZE, ModelIO
+from vidcolor.generators.store.weights import (
+    ContentType,
+    describe_content,
+    detect_content_type,
+    read_weights_file,
+    verify_cached_digest,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SIDECAR = ".toml"
-"""What is added to a file's name."""
-METADATA = "vidcolor"
-"""Key of the convention in the files that vidcolor writes."""
-HINTS = "vidcolor.hints"
-"""Key that says that hints are taken; "1" if so."""
+SIDECAR_SUFFIX = ".toml"
+"""Suffix that the sidecar file adds to the file name."""
+MODEL_IO_KEY = "vidcolor"
+"""Metadata key of the `ModelIO`, as JSON."""
+HINTS_KEY = "vidcolor.hints"
+"""Metadata key that is "1" if the network takes hints."""
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
@@ -40,139 +46,157 @@ PROVIDERS = {
     "coreml": "CoreMLExecutionProvider",
     "openvino": "OpenVINOExecutionProvider",
 }
-"""Execution providers by what ``--device`` calls them."""
-_AUTO = ("cuda", "directml", "coreml", "cpu")
-"""In that order. TensorRT compiles for minutes, so it has to be asked for."""
+"""Execution providers by ``--device`` name."""
+_AUTO_ORDER = ("cuda", "directml", "coreml", "cpu")
+"""Preference of ``--device auto``. TensorRT is left out because it compiles for minutes."""
 _DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-_PROBE = 64
+_DEFAULT_RAMP_SIZE = 64
+"""Height and width of the test image where the file does not fix them, in pixels."""
+_NOT_ONNX = (
+    ContentType.CHECKPOINT,
+    ContentType.WEB_PAGE,
+    ContentType.LFS_POINTER,
+    ContentType.EMPTY,
+)
+"""Contents that get an error of their own; ONNX Runtime judges all others."""
+_MAX_REASON_LENGTH = 200
+"""Maximum length of an ONNX Runtime message in an error, in characters."""
 
 
-class _Ports(NamedTuple):
-    """What a file takes and gives: names, kinds, and sizes where they are fixed."""
+class _Signature(NamedTuple):
+    """Names, dtypes and shapes of the inputs and outputs of a file."""
 
     inputs: list[str]
+    """Names of the inputs."""
     dtype: Any
-    shape: list[int | None]
-    """Of the first input; None where any size will do."""
+    """NumPy dtype of the inputs."""
+    input_shape: list[int | None]
+    """Shape of the first input; None where any size is possible."""
     outputs: list[str]
-    channels: list[int | None]
-    """Sizes of the first output."""
+    """Names of the outputs."""
+    output_shape: list[int | None]
+    """Shape of the first output; None where any size is possible."""
 
     @property
-    def pictures(self) -> int | None:
-        """How many at a time; None if any number."""
-        return self.shape[0]
+    def batch_size(self) -> int | None:
+        """Fixed batch size; None if any size is possible."""
+        return self.input_shape[0]
 
 
 class OnnxNetwork:
-    """A session, called like a network: tensors in, the first output out. Thread-safe."""
+    """An inference session, callable like a torch module; returns the first output.
 
-    def __init__(self, path: Path, session: Any, ports: _Ports) -> None:
-        self.path, self.session, self.ports = path, session, ports
-        # Only the CPU's provider lets several threads in.
+    Thread-safe.
+    """
+
+    def __init__(self, path: Path, session: Any, signature: _Signature) -> None:
+        self.path, self.session, self.signature = path, session, signature
+        # Only the CPU provider supports concurrent runs.
         on_cpu = session.get_providers()[0] == PROVIDERS["cpu"]
-        self._turn: AbstractContextManager[Any] = nullcontext() if on_cpu else threading.Lock()
+        self._lock: AbstractContextManager[Any] = nullcontext() if on_cpu else threading.Lock()
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """Run it; inputs in the file's order.
+        """Run the network; inputs in the order of the file.
 
         Raises:
-            WeightsError: it cannot be computed.
+            WeightsError: ONNX Runtime reports an error.
         """
-        if self.ports.pictures == 1 and len(inputs[0]) > 1:
+        if self.signature.batch_size == 1 and len(inputs[0]) > 1:
             return torch.cat(
                 [self(*one) for one in zip(*(torch.split(x, 1) for x in inputs), strict=True)]
             )
-        given = {
-            name: np.ascontiguousarray(x.numpy(), dtype=self.ports.dtype)
-            for name, x in zip(self.ports.inputs, inputs, strict=True)
+        arrays = {
+            name: np.ascontiguousarray(x.numpy(), dtype=self.signature.dtype)
+            for name, x in zip(self.signature.inputs, inputs, strict=True)
         }
         try:
-            with self._turn:
-                (answer,) = self.session.run(self.ports.outputs[:1], given)
-        except Exception as error:  # ONNX Runtime's own kinds have no common base but this
-            high, wide = inputs[0].shape[2:]
+            with self._lock:
+                (output,) = self.session.run(self.signature.outputs[:1], arrays)
+        except Exception as error:  # ONNX Runtime's exceptions have no other common base class
+            height, width = inputs[0].shape[2:]
             raise WeightsError(
-                f"{self.path}: fails on {wide}x{high} pixels ({_reason(error)}); say in"
-                f" {self.path.name}{SIDECAR} what sizes it takes"
+                f"{self.path}: fails on {width}x{height} pixels ({_last_line(error)}); describe the"
+                f" supported sizes in {self.path.name}{SIDECAR_SUFFIX}"
             ) from None
-        return torch.from_numpy(np.asarray(answer, dtype=np.float32))
+        return torch.from_numpy(np.asarray(output, dtype=np.float32))
 
 
 def load_onnx(path: Path, device: str = "auto", size: int | None = None) -> AdaptedGenerator:
     """Load an ONNX file.
 
     Args:
-        path: the file; a sidecar beside it counts before what is found in it.
-        device: ``auto``, or one of `PROVIDERS`; a CUDA device may have its number, ``cuda:1``.
-        size: what pictures are squeezed to; None for what it works best at.
+        path: the file; a sidecar file takes precedence over the file's metadata.
+        device: ``auto``, or one of `PROVIDERS`; GPUs may have an index, e.g. ``cuda:1``.
+        size: model input size, in pixels; None for the network's own.
 
     Raises:
-        WeightsError: missing, damaged, or of a kind that needs a sidecar.
-        UsageError: no such device, or not a size for this network.
+        WeightsError: the file is missing or damaged, or needs a sidecar file.
+        UsageError: the device is unknown or not available, or the size is not supported.
         VidcolorError: ONNX Runtime is not installed.
     """
-    data = read_file(path)
+    data = read_weights_file(path)
     digest = hashlib.sha256(data).hexdigest()
-    check_kept(path, digest)
-    session = _session(path, data, device)
-    del data
-    ports = _ports_of(path, session)
-    network = OnnxNetwork(path, session, ports)
-    found = session.get_modelmeta().custom_metadata_map
-    stated = _stated(path, found)
-    convention = stated or _recognized(path, network)
-    if stated is not None and METADATA not in found:  # what a sidecar says shapes the result
-        digest = hashlib.sha256(f"{digest} {stated.to_json()}".encode()).hexdigest()
-    convention = sized(_as_shaped(convention, ports), size, path.stem)
-    hints = found.get(HINTS) == "1"
-    _check_ports(path, ports, hints)
-    _check_channels(path, ports, convention)
-    return AdaptedGenerator(network, convention, path.stem, digest, "cpu", hints)
+    verify_cached_digest(path, digest)
+    session = _create_session(path, data, device)
+    signature = _read_signature(path, session)
+    network = OnnxNetwork(path, session, signature)
+    metadata = session.get_modelmeta().custom_metadata_map
+    described = _read_description(path, metadata)
+    model_io = described or _recognize(path, network)
+    if described is not None and MODEL_IO_KEY not in metadata:
+        # The sidecar file affects the result, so it is part of the digest.
+        digest = hashlib.sha256(f"{digest} {described.to_json()}".encode()).hexdigest()
+    model_io = with_size(_apply_fixed_size(path, model_io, signature), size, path.stem)
+    accepts_hints = metadata.get(HINTS_KEY) == "1"
+    _check_num_inputs(path, signature, accepts_hints)
+    _check_channels(path, signature, model_io)
+    return AdaptedGenerator(network, model_io, path.stem, digest, "cpu", accepts_hints)
 
 
 def choose_provider(device: str) -> tuple[str, int]:
-    """Find the execution provider that a device means, and its number.
+    """Select the execution provider and the device index for a device name.
+
+    Returns:
+        A key of `PROVIDERS` and the index.
 
     Raises:
-        UsageError: there is none, or not in the ONNX Runtime that is installed.
+        UsageError: the device is unknown, or the installed ONNX Runtime does not support it.
     """
     import onnxruntime
 
-    there = set(onnxruntime.get_available_providers())
-    kind, _, number = device.partition(":")
+    available = set(onnxruntime.get_available_providers())
+    kind, _, index = device.partition(":")
     if kind == "auto":
-        kind = next(kind for kind in _AUTO if PROVIDERS[kind] in there)
-    if kind not in PROVIDERS or (number and not number.isdecimal()):
-        known = ", ".join(("auto", *PROVIDERS))
-        raise UsageError(f"device {device!r} is unknown to ONNX Runtime: choose one of {known}")
-    if PROVIDERS[kind] not in there:
-        has = ", ".join(name for name, provider in PROVIDERS.items() if provider in there)
+        kind = next(kind for kind in _AUTO_ORDER if PROVIDERS[kind] in available)
+    if kind not in PROVIDERS or (index and not index.isdecimal()):
+        choices = ", ".join(("auto", *PROVIDERS))
+        raise UsageError(f"unknown device {device!r} for ONNX files; choose from {choices}")
+    if PROVIDERS[kind] not in available:
+        supported = ", ".join(name for name, p in PROVIDERS.items() if p in available)
         raise UsageError(
-            f"device {device!r} is not in the ONNX Runtime that is installed (it has {has});"
-            " packages such as onnxruntime-gpu and onnxruntime-directml have others"
+            f"device {device!r} is not supported by the installed ONNX Runtime (only {supported});"
+            " install e.g. onnxruntime-gpu or onnxruntime-directml"
         )
-    return kind, int(number or 0)
+    return kind, int(index or 0)
 
 
-def _session(path: Path, data: bytes, device: str) -> Any:
-    instead = what_instead(data)
-    if not instead.startswith(("an ONNX file", "no weights")):
-        raise WeightsError(f"{path}: {instead}")
+def _create_session(path: Path, data: bytes, device: str) -> Any:
+    if detect_content_type(data) in _NOT_ONNX:
+        raise WeightsError(f"{path}: {describe_content(data)}")
     try:
         import onnxruntime
     except ImportError:
         raise VidcolorError(
-            f"{path}: ONNX files need ONNX Runtime: pip install 'vidcolor[onnx]'"
+            f"{path}: ONNX files require ONNX Runtime; pip install 'vidcolor[onnx]'"
         ) from None
-    kind, number = choose_provider(device)
+    kind, index = choose_provider(device)
     settings = onnxruntime.SessionOptions()
-    settings.log_severity_level = 3  # what it tells programmers is not for users
-    # Frames run side by side, each in a thread of its own; see `Predictor`.
+    settings.log_severity_level = 3  # errors only
+    # Frames run in parallel, each on one thread; see `Predictor`.
     settings.intra_op_num_threads = settings.inter_op_num_threads = 1
     settings.use_deterministic_compute = True
     settings.enable_mem_pattern = kind != "directml"
-    options = {"device_id": str(number)} if kind in ("cuda", "tensorrt", "directml") else {}
+    options = {"device_id": str(index)} if kind in ("cuda", "tensorrt", "directml") else {}
     providers: list[Any] = [(PROVIDERS[kind], options)]
     if kind == "tensorrt":
         providers.append((PROVIDERS["cuda"], options))
@@ -180,109 +204,115 @@ def _session(path: Path, data: bytes, device: str) -> Any:
         providers.append(PROVIDERS["cpu"])
     try:
         return onnxruntime.InferenceSession(data, settings, providers=providers)
-    except Exception as error:  # ONNX Runtime's own kinds have no common base but this
+    except Exception as error:  # ONNX Runtime's exceptions have no other common base class
         raise WeightsError(
-            f"{path}: ONNX Runtime cannot load it ({_reason(error)}); fetch it again, or use a"
-            " newer ONNX Runtime"
+            f"{path}: ONNX Runtime cannot load it ({_last_line(error)}); fetch it again, or install"
+            " a newer ONNX Runtime"
         ) from None
 
 
-def _ports_of(path: Path, session: Any) -> _Ports:
+def _read_signature(path: Path, session: Any) -> _Signature:
     inputs, outputs = session.get_inputs(), session.get_outputs()
     first = inputs[0] if inputs else None
     if first is None or not outputs or len(first.shape) != 4 or len(outputs[0].shape or ()) != 4:
-        raise WeightsError(f"{path}: does not turn pictures into pictures; it is no colorizer")
+        raise WeightsError(f"{path}: not a colorizer: input and output must be 4-D images")
     if any(one.type not in _DTYPES for one in inputs):
-        kinds = ", ".join(one.type for one in inputs)
-        raise WeightsError(f"{path}: takes {kinds}; only float32 and float16 can be given")
-    sizes = [[n if isinstance(n, int) else None for n in o.shape] for o in (first, outputs[0])]
-    return _Ports(
+        types = ", ".join(one.type for one in inputs)
+        raise WeightsError(f"{path}: input types {types}: only float32 and float16 are supported")
+    shapes = [[n if isinstance(n, int) else None for n in o.shape] for o in (first, outputs[0])]
+    return _Signature(
         [one.name for one in inputs],
         _DTYPES[first.type],
-        sizes[0],
+        shapes[0],
         [one.name for one in outputs],
-        sizes[1],
+        shapes[1],
     )
 
 
-def _check_ports(path: Path, ports: _Ports, hints: bool) -> None:
-    if len(ports.inputs) != (3 if hints else 1):
+def _check_num_inputs(path: Path, signature: _Signature, accepts_hints: bool) -> None:
+    if len(signature.inputs) != (3 if accepts_hints else 1):
+        names = ", ".join(signature.inputs)
         raise WeightsError(
-            f"{path}: takes {len(ports.inputs)} inputs ({', '.join(ports.inputs)}); only files that"
-            " vidcolor exported may take more than a picture"
+            f"{path}: has {len(signature.inputs)} inputs ({names}); only files that vidcolor"
+            " exported may have more than one"
         )
 
 
-def _check_channels(path: Path, ports: _Ports, convention: ModelIO) -> None:
-    axis = 3 if convention.layout == "nhwc" else 1
-    wanted = 3 if convention.input == "rgb" else 1, 2 if convention.output == "ab" else 3
-    for number, found, what in zip(
-        wanted, (ports.shape[axis], ports.channels[axis]), ("takes", "gives"), strict=True
-    ):
-        if found is not None and found != number:
+def _check_channels(path: Path, signature: _Signature, model_io: ModelIO) -> None:
+    axis = 3 if model_io.layout == "nhwc" else 1
+    expected = 3 if model_io.input == "rgb" else 1, 2 if model_io.output == "ab" else 3
+    actual = signature.input_shape[axis], signature.output_shape[axis]
+    for side, count, wanted in zip(("input", "output"), actual, expected, strict=True):
+        if count is not None and count != wanted:
             raise WeightsError(
-                f"{path}: {what} {found} channels, not {number}; mend {path.name}{SIDECAR}"
+                f"{path}: the {side} has {count} channels, expected {wanted}; correct"
+                f" {path.name}{SIDECAR_SUFFIX}"
             )
 
 
-def _reason(error: Exception) -> str:
-    """The last line of what ONNX Runtime says."""
+def _last_line(error: Exception) -> str:
+    """Return the last line of an ONNX Runtime message, which names the cause."""
     lines = str(error).strip().splitlines()
-    return lines[-1][:200] if lines else type(error).__name__
+    return lines[-1][:_MAX_REASON_LENGTH] if lines else type(error).__name__
 
 
-def _stated(path: Path, found: dict[str, str]) -> ModelIO | None:
-    """What a sidecar says, or what vidcolor wrote into the file; None if neither is there."""
-    sidecar = path.with_name(path.name + SIDECAR)
+def _read_description(path: Path, metadata: dict[str, str]) -> ModelIO | None:
+    """Read the `ModelIO` from the sidecar file or from the metadata; None without both."""
+    sidecar = path.with_name(path.name + SIDECAR_SUFFIX)
     try:
         if sidecar.is_file():
-            return ModelIO.from_values(tomllib.loads(sidecar.read_text("utf-8")))
-        if METADATA in found:
-            return ModelIO.from_json(found[METADATA])
+            return ModelIO.from_dict(tomllib.loads(sidecar.read_text("utf-8")))
+        if MODEL_IO_KEY in metadata:
+            return ModelIO.from_json(metadata[MODEL_IO_KEY])
     except (OSError, ValueError) as error:
-        where = sidecar if sidecar.is_file() else path
-        raise WeightsError(f"{where}: {error}; see docs/models.md for what it may say") from None
+        source = sidecar if sidecar.is_file() else path
+        raise WeightsError(f"{source}: {error}; see docs/models.md for the format") from None
     return None
 
 
-def _recognized(path: Path, network: OnnxNetwork) -> ModelIO:
-    """One of the conventions that exports are known to have.
+def _recognize(path: Path, network: OnnxNetwork) -> ModelIO:
+    """Return the `ModelIO` of the usual exports of DDColor and DeOldify.
 
-    DDColor's take gray R'G'B' in 0 to 1 and answer a*, b*; DeOldify's take and answer R'G'B' in 0
-    to 255. Shapes tell them apart; of the second kind, one look at what is answered to a gray ramp
-    tells whether the range is what it seems.
+    DDColor's exports take gray R'G'B' in 0 to 1 and return a*, b*. DeOldify's take and return
+    R'G'B' in 0 to 255. The shapes distinguish them; a test run on a gray ramp confirms the range
+    of the latter.
 
     Raises:
-        WeightsError: it may be anything.
+        WeightsError: the format is ambiguous.
     """
-    ports = network.ports
-    takes, gives = ports.shape[1], ports.channels[1]
-    if len(ports.inputs) == 1 and takes == 3 and gives == 2:
-        return DDCOLOR
-    if len(ports.inputs) == 1 and takes == 3 and gives == 3 and _answers_in_bytes(network):
-        return DEOLDIFY_ONNX
+    signature = network.signature
+    in_channels, out_channels = signature.input_shape[1], signature.output_shape[1]
+    if len(signature.inputs) == 1 and in_channels == 3:
+        if out_channels == 2:
+            return DDCOLOR_IO
+        if out_channels == 3 and _has_byte_range(network):
+            return DEOLDIFY_ONNX_IO
     raise WeightsError(
-        f"{path}: takes {ports.shape} and gives {ports.channels}, which no project that vidcolor"
-        f" knows does; describe it in {path.name}{SIDECAR} (docs/models.md shows how)"
+        f"{path}: unknown format: input {signature.input_shape}, output {signature.output_shape};"
+        f" describe it in {path.name}{SIDECAR_SUFFIX} (see docs/models.md)"
     )
 
 
-def _answers_in_bytes(network: OnnxNetwork) -> bool:
-    """Whether what is answered to a ramp from 0 to 255 spreads over 0 to 255."""
-    height, width = (n or _PROBE for n in network.ports.shape[2:])
+def _has_byte_range(network: OnnxNetwork) -> bool:
+    """Return whether the output for a ramp from 0 to 255 spans about 0 to 255."""
+    height, width = (n or _DEFAULT_RAMP_SIZE for n in network.signature.input_shape[2:])
     ramp = torch.linspace(0, 255, width).expand(1, 3, height, width)
     try:
-        answer = network(ramp)
+        output = network(ramp)
     except WeightsError:
         return False
-    return bool(answer.min() > -64) and 8 < float(answer.max()) < 320
+    return bool(output.min() > -64) and 8 < float(output.max()) < 320
 
 
-def _as_shaped(convention: ModelIO, ports: _Ports) -> ModelIO:
-    """With the size that a file takes, if it takes one only."""
-    height, width = ports.shape[1:3] if convention.layout == "nhwc" else ports.shape[2:4]
+def _apply_fixed_size(path: Path, model_io: ModelIO, signature: _Signature) -> ModelIO:
+    """Return the format with the input size of the file, if the file has a fixed one."""
+    shape = signature.input_shape
+    height, width = shape[1:3] if model_io.layout == "nhwc" else shape[2:4]
     if height is None and width is None:
-        return convention
+        return model_io
     if height != width or height is None or not 1 <= height <= MAX_SIZE:
-        raise WeightsError(f"takes pictures of {height} x {width}; only squares can be given")
-    return replace(convention, size=height, multiple=1, square=True, fixed=True)
+        raise WeightsError(
+            f"{path}: fixed input size {width}x{height}: only squares up to {MAX_SIZE} pixels are"
+            " supported"
+        )
+    return replace(model_io, size=height, multiple=1, square=True, fixed=True)

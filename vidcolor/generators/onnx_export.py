@@ -1,4 +1,4 @@
-"""Generators written as ONNX files, which other programs and ONNX Runtime can compute."""
+"""Exports generators as ONNX files for ONNX Runtime and other programs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from vidcolor.color.bins import calibrated, color_of, enlivened
+from vidcolor.color.bins import apply_calibration, boost_chroma, decode_bins
 from vidcolor.errors import UsageError, VidcolorError
 from vidcolor.fileio import atomic_output
 from vidcolor.generators.adapter import AdaptedGenerator
 from vidcolor.generators.embedded import NATIVE_SIZE, EmbeddedGenerator
-from vidcolor.generators.model_io import DEOLDIFY, DEOLDIFY_ONNX, MAX_SIZE, ModelIO
+from vidcolor.generators.model_io import DEOLDIFY_IO, DEOLDIFY_ONNX_IO, MAX_SIZE, ModelIO
 from vidcolor.generators.network import ALIGNMENT
-from vidcolor.generators.onnx import HINTS, METADATA
+from vidcolor.generators.onnx import HINTS_KEY, MODEL_IO_KEY
 from vidcolor.generators.zoo.deoldify import DeOldify
 
 if TYPE_CHECKING:
@@ -33,12 +33,15 @@ if TYPE_CHECKING:
     from vidcolor.generators.network import EmbeddedNetwork
 
 TOLERANCE = 1e-3
-"""Largest difference from torch that a file may show, relative to the range of what is answered."""
-OPSET = 18
-_PROBE = 64, 96
-"""Height and width of what both are asked about; another than what was traced."""
+"""Maximum difference between ONNX Runtime and torch, relative to the range of the output."""
+OPSET_VERSION = 18
+INPUT_NAMES = ("image", "hint_ab", "mask")
+"""Names of the inputs in the file; without hints only the first."""
+OUTPUT_NAME = "color"
+_TEST_SIZE = 64, 96
+"""Height and width of the comparison with torch, in pixels; different from the traced size."""
 
-EMBEDDED = ModelIO(
+EMBEDDED_IO = ModelIO(
     size=NATIVE_SIZE,
     multiple=ALIGNMENT,
     square=False,
@@ -46,32 +49,33 @@ EMBEDDED = ModelIO(
     input_range=(0.0, 100.0),
     output="abc",
 )
-"""vidcolor's own network, with all that makes color and confidence of its answer."""
+"""The embedded network, including the conversion of logits to color and confidence."""
 
 
-class Exported(NamedTuple):
-    """What came of an export."""
+class ExportResult(NamedTuple):
+    """The result of an export."""
 
     path: Path
+    """The ONNX file."""
     difference: float
-    """Largest from torch, relative to the range of what is answered."""
+    """Maximum difference from torch, relative to the range of the output."""
 
 
-class _Colored(nn.Module):
-    """vidcolor's network, from L* to a*, b*, confidence."""
+class _EmbeddedWithColor(nn.Module):
+    """The embedded network, from L* to a*, b*, confidence."""
 
     def __init__(self, network: EmbeddedNetwork, vividness: float | None) -> None:
         super().__init__()
         self.network, self.vividness = network, vividness
 
     def forward(self, luma: Tensor) -> Tensor:
-        ab, concentration = color_of(self.network(luma), self.network.bins, self.vividness)
-        confidence = calibrated(concentration, self.network.calibration)
-        return torch.cat([enlivened(ab, concentration), confidence], dim=1)
+        ab, concentration = decode_bins(self.network(luma), self.network.bins, self.vividness)
+        confidence = apply_calibration(concentration, self.network.calibration)
+        return torch.cat([boost_chroma(ab, concentration), confidence], dim=1)
 
 
-class _InBytes(nn.Module):
-    """DeOldify, from R'G'B' in 0 to 255 to the same, as its exports have it."""
+class _DeOldifyInBytes(nn.Module):
+    """DeOldify from R'G'B' in 0 to 255 to R'G'B' in 0 to 255, as in its usual ONNX exports."""
 
     mean: Tensor
     std: Tensor
@@ -79,138 +83,145 @@ class _InBytes(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("mean", torch.tensor(DEOLDIFY.input_mean).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(DEOLDIFY.input_std).view(1, 3, 1, 1))
+        self.register_buffer("mean", torch.tensor(DEOLDIFY_IO.input_mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(DEOLDIFY_IO.input_std).view(1, 3, 1, 1))
 
-    def forward(self, picture: Tensor) -> Tensor:
-        answer: Tensor = self.network((picture / 255 - self.mean) / self.std)
-        picture = (answer * self.std + self.mean).clamp(0, 1) * 255
-        return picture
+    def forward(self, image: Tensor) -> Tensor:
+        output: Tensor = self.network((image / 255 - self.mean) / self.std)
+        image = (output * self.std + self.mean).clamp(0, 1) * 255
+        return image
 
 
-def export(
+def export_onnx(
     generator: Generator, path: Path, vividness: float | None = None, fixed: bool = False
-) -> Exported:
-    """Write a generator as an ONNX file, and hold it against torch.
+) -> ExportResult:
+    """Write a generator as an ONNX file and compare it with torch.
 
-    Height, width and number of pictures stay free unless they are fixed. The file says in its
-    metadata what it takes and gives, so that ``--model FILE.onnx`` needs no sidecar. DeOldify's
-    and DDColor's have the conventions of the exports that are in circulation.
+    Height, width and batch size are dynamic unless `fixed` is set. The metadata of the file holds
+    its `ModelIO`, so that ``--model FILE.onnx`` needs no sidecar file. DeOldify and DDColor have
+    the input and output format of their usual ONNX exports.
 
     Args:
-        generator: loaded in float32 on the CPU.
-        path: the file; one of that name is replaced.
-        vividness: written into the file, of a generator that has a choice; it has none any more.
-        fixed: take single pictures of the generator's size squared and no others, for runtimes
-            that want to know.
+        generator: in float32 on the CPU.
+        path: the file; an existing file is replaced.
+        vividness: fixed in the file; None for the generator's default.
+        fixed: export for single square images of the generator's input size only, as some
+            runtimes require.
 
     Raises:
-        UsageError: an ensemble, or a generator that is an ONNX file already.
-        VidcolorError: the packages that it takes are not installed, or the file does not answer as
-            torch does.
-        OutputError: it cannot be written.
+        UsageError: the generator is an ensemble or an ONNX file.
+        VidcolorError: onnx or onnxscript is not installed, or the results differ from torch.
+        OutputError: the file cannot be written.
     """
-    module, convention, hints = _module_of(generator, vividness)
+    module, model_io, accepts_hints = _traceable_module(generator, vividness)
     if fixed:
-        convention = replace(convention, square=True, fixed=True)
-    side = convention.size
-    inputs = _inputs_of(convention, hints, *((side, side) if fixed else _PROBE))
+        model_io = replace(model_io, square=True, fixed=True)
+    side = model_io.size
+    inputs = _example_inputs(model_io, accepts_hints, *((side, side) if fixed else _TEST_SIZE))
     with torch.inference_mode():
         expected = module(*inputs).numpy()
     with atomic_output(path) as partial:
-        _write(module, convention, hints, partial)
-        found = _answer_of(partial, inputs)
-        difference = float(np.abs(found - expected).max() / np.ptp(expected))
+        _write(module, model_io, accepts_hints, partial)
+        actual = _run_onnx(partial, inputs)
+        difference = float(np.abs(actual - expected).max() / np.ptp(expected))
         if not difference <= TOLERANCE:
             raise VidcolorError(
-                f"{path}: not written: ONNX Runtime answers otherwise than torch (by"
+                f"{path}: not written: the results of ONNX Runtime differ from torch (by"
                 f" {difference:.1e} of the range)"
             )
-    return Exported(path, difference)
+    return ExportResult(path, difference)
 
 
-def _module_of(generator: Generator, vividness: float | None) -> tuple[nn.Module, ModelIO, bool]:
-    """What is traced, what it takes and gives, and whether it takes hints."""
+def _traceable_module(
+    generator: Generator, vividness: float | None
+) -> tuple[nn.Module, ModelIO, bool]:
+    """Return the module to trace, its format, and whether it takes hints."""
     if isinstance(generator, EmbeddedGenerator):
-        return _Colored(generator.network, vividness).eval(), EMBEDDED, False
+        return _EmbeddedWithColor(generator.network, vividness).eval(), EMBEDDED_IO, False
     if isinstance(generator, AdaptedGenerator) and isinstance(generator.network, nn.Module):
-        network, convention = generator.network, generator.convention
+        network, model_io = generator.network, generator.model_io
         if isinstance(network, DeOldify):
-            size = -(-convention.size // DEOLDIFY_ONNX.multiple) * DEOLDIFY_ONNX.multiple
-            return _InBytes(network).eval(), replace(DEOLDIFY_ONNX, size=size), False
-        return network, convention, generator.accepts_hints
-    raise UsageError(f"{generator.name}: only single networks that torch computes can be exported")
+            size = -(-model_io.size // DEOLDIFY_ONNX_IO.multiple) * DEOLDIFY_ONNX_IO.multiple
+            return _DeOldifyInBytes(network).eval(), replace(DEOLDIFY_ONNX_IO, size=size), False
+        return network, model_io, generator.accepts_hints
+    raise UsageError(f"{generator.name}: cannot be exported; only single torch models can")
 
 
-def _inputs_of(convention: ModelIO, hints: bool, height: int, width: int) -> list[Tensor]:
-    """A picture to try it with, and hints if it takes them."""
+def _example_inputs(
+    model_io: ModelIO, accepts_hints: bool, height: int, width: int
+) -> list[Tensor]:
+    """Return a random image, and hints if the network takes them."""
     rng = np.random.default_rng(0)
     gray = torch.from_numpy(rng.random((1, 1, height, width), dtype=np.float32))
-    inputs = [convention.enter(gray)]
-    if hints:
+    inputs = [model_io.preprocess(gray)]
+    if accepts_hints:
         mask = (gray > 0.9).float()
         inputs += [(gray - 0.5).expand(-1, 2, -1, -1) * 100 * mask, mask]
     return [x.contiguous() for x in inputs]
 
 
-def _write(module: nn.Module, convention: ModelIO, hints: bool, partial: Path) -> None:
+def _tracing_inputs(model_io: ModelIO, accepts_hints: bool) -> tuple[list[Tensor], dict[int, Any]]:
+    """Return the inputs to trace with, and their dynamic dimensions."""
+    if model_io.fixed:
+        return _example_inputs(model_io, accepts_hints, model_io.size, model_io.size), {}
+    multiple = model_io.multiple
+    side = 2 * multiple * max(1, 64 // multiple)
+    # Two images and two different sides: torch.export treats a dimension of 1 as a constant.
+    single = _example_inputs(model_io, accepts_hints, side, side + multiple)
+    dynamic = {
+        0: torch.export.Dim("batch", min=1, max=MAX_SIZE),
+        2: multiple * torch.export.Dim("rows", min=1, max=MAX_SIZE // multiple),
+        3: multiple * torch.export.Dim("columns", min=1, max=MAX_SIZE // multiple),
+    }
+    return [torch.cat([x, x]) for x in single], dynamic
+
+
+def _write(module: nn.Module, model_io: ModelIO, accepts_hints: bool, partial: Path) -> None:
     try:
         import onnx
-        import onnxscript  # noqa: F401  torch's exporter needs it
+        import onnxscript  # noqa: F401  required by torch's exporter
     except ImportError:
         raise VidcolorError(
-            "exporting takes onnx and onnxscript: pip install 'vidcolor[onnx]'"
+            "the export requires onnx and onnxscript; pip install 'vidcolor[onnx]'"
         ) from None
-    names = ["picture", "hint_ab", "mask"][: 3 if hints else 1]
-    step = convention.multiple
-    if convention.fixed:
-        traced = _inputs_of(convention, hints, convention.size, convention.size)
-        free: dict[int, Any] = {}
-    else:
-        side = 2 * step * max(1, 64 // step)
-        traced = [torch.cat([x, x]) for x in _inputs_of(convention, hints, side, side + step)]
-        free = {
-            0: torch.export.Dim("pictures", min=1, max=MAX_SIZE),
-            2: step * torch.export.Dim("rows", min=1, max=MAX_SIZE // step),
-            3: step * torch.export.Dim("columns", min=1, max=MAX_SIZE // step),
-        }
-    with _silence():
+    inputs, dynamic = _tracing_inputs(model_io, accepts_hints)
+    with _suppress_exporter_output():
         program = torch.onnx.export(
             module,
-            tuple(traced),
+            tuple(inputs),
             dynamo=True,
-            opset_version=OPSET,
-            input_names=names,
-            output_names=["color"],
-            dynamic_shapes=tuple(free for _ in traced),
+            opset_version=OPSET_VERSION,
+            input_names=INPUT_NAMES[: len(inputs)],
+            output_names=[OUTPUT_NAME],
+            dynamic_shapes=tuple(dynamic for _ in inputs),
             verbose=False,
         )
     assert program is not None
     model = program.model_proto
-    said = {METADATA: convention.to_json()} | ({HINTS: "1"} if hints else {})
-    for key, value in said.items():
+    metadata = {MODEL_IO_KEY: model_io.to_json()} | ({HINTS_KEY: "1"} if accepts_hints else {})
+    for key, value in metadata.items():
         model.metadata_props.add(key=key, value=value)
     onnx.save(model, str(partial))
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Without what torch's exporter tells its own programmers, in three ways."""
-    before = logging.root.manager.disable
+def _suppress_exporter_output() -> Iterator[None]:
+    """Suppress the log lines, warnings and prints of torch's exporter."""
+    previous_level = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.disable(before)
+        logging.disable(previous_level)
 
 
-def _answer_of(path: Path, inputs: list[Tensor]) -> np.ndarray:
+def _run_onnx(path: Path, inputs: list[Tensor]) -> np.ndarray:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [one.name for one in session.get_inputs()]
-    given = {name: x.numpy() for name, x in zip(names, inputs, strict=True)}
-    answer: np.ndarray = session.run(None, given)[0]
-    return answer
+    arrays = {name: x.numpy() for name, x in zip(names, inputs, strict=True)}
+    output: np.ndarray = session.run(None, arrays)[0]
+    return output

@@ -1,18 +1,20 @@
-"""From arrays to arrays through any generator: devices, batches and threads, settled once.
+"""Runs any generator on NumPy arrays: batching, devices and threads.
 
-The invariant kept here is that a frame's color does not depend on the frames that it is computed
-with. Libraries choose their kernels, and so the order of their sums, by batch size and by thread
-count (measured on a two-core CPU in float32: last bits differ between 1 frame and 2, and between
-1 thread and 2). So every forward pass has a fixed shape and a fixed number of threads:
+Invariant: the color of a frame does not depend on the other frames of its batch. Libraries choose
+their kernels, and so the order of their sums, by batch size and by thread count (measured on a
+two-core CPU in float32: the last bits differ between 1 frame and 2, and between 1 thread and 2).
+So every forward pass has a fixed shape and a fixed number of threads:
 
-- on a CPU, one frame and one thread; frames run side by side instead. That is also faster than
-  batches across all threads (256x256, two cores, bfloat16: 23 ms a frame against 30 to 45).
-- on CUDA, `MICRO_BATCH` frames, the last batch filled up with repeats, deterministic kernels.
+- CPU: one frame and one thread; frames run in parallel instead. This is also faster than batches
+  across all threads (256x256, two cores, bfloat16: 23 ms per frame instead of 30 to 45).
+- CUDA: `MICRO_BATCH` frames, the last batch padded with repeats, deterministic kernels.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
@@ -22,50 +24,49 @@ from numpy.typing import NDArray
 
 from vidcolor.color.lab import gray_to_lightness
 from vidcolor.generators.base import Generator, Hints, Prediction
-from vidcolor.generators.threads import single_threaded_pool
+from vidcolor.imaging.types import FloatArray
 
 MICRO_BATCH = {"cpu": 1, "cuda": 8, "mps": 1}
-"""Frames in each forward pass, by kind of device."""
-
-FloatArray = NDArray[np.float32]
+"""Number of frames per forward pass, by device type."""
 
 
 class HintArrays(NamedTuple):
-    """`Hints` as arrays, on any grid; frames without hints have density 0 throughout."""
+    """`Hints` as arrays, at any resolution; density is 0 throughout for frames without hints."""
 
     ab: FloatArray
-    """(N, 2, h, w) float32; ignored where density is 0."""
+    """a*, b*: (N, 2, h, w) float32; ignored where density is 0."""
     density: FloatArray
-    """(N, h, w) float32 in [0, 1]."""
+    """Fraction of each cell that has a given color: (N, h, w) float32 in [0, 1]."""
 
 
 class PredictionArrays(NamedTuple):
-    """`Prediction` as arrays, on the generator's grid."""
+    """`Prediction` as arrays, at the generator's output resolution."""
 
     ab: FloatArray
     """a*, b*: (N, 2, h', w') float32."""
     confidence: FloatArray
-    """(N, h', w') float32 in [0, 1]."""
+    """Confidence: (N, h', w') float32 in [0, 1]."""
 
 
 class Predictor:
-    """Runs a generator on batches of any size, with the same result for a frame in all of them.
+    """Runs a generator on batches of any size; the result for a frame is the same in all of them.
 
-    Close it, or use it in a with statement: on a CPU it holds threads. On a CPU calls may come from
-    several threads; elsewhere from one at a time, since kernels are chosen by global settings.
+    On a CPU it owns a thread pool: close it, or use it in a with statement. On a CPU several
+    threads may call it; on other devices only one at a time, because the kernel selection is a
+    global setting.
     """
 
     def __init__(self, generator: Generator, threads: int | None = None) -> None:
-        """Prepare to run.
+        """Start the thread pool if the generator runs on a CPU.
 
         Args:
-            generator: a loaded generator; thread-safe if it computes on the CPU.
-            threads: frames computed side by side on the CPU; None for as many as torch would use.
-                Changes speed only.
+            generator: a loaded generator; thread-safe if it runs on a CPU.
+            threads: number of frames computed in parallel on a CPU; None for torch's number of
+                threads. Affects speed only.
         """
         self.generator = generator
         self._device = torch.device(generator.device)
-        self._size = MICRO_BATCH.get(self._device.type, 1)
+        self._batch_size = MICRO_BATCH.get(self._device.type, 1)
         self._pool = single_threaded_pool(threads) if self._device.type == "cpu" else None
 
     def __enter__(self) -> Self:
@@ -75,7 +76,7 @@ class Predictor:
         self.close()
 
     def close(self) -> None:
-        """End the threads. Idempotent."""
+        """Shut the thread pool down. Idempotent."""
         if self._pool is not None:
             self._pool.shutdown()
 
@@ -88,38 +89,39 @@ class Predictor:
         """Predict color.
 
         Args:
-            gray: sRGB-encoded gray, (N, h, w) or N arrays of (h, w), at the size at which the
-                generator shall see it; uint8, uint16 (full range) or float in [0, 1].
-            hints: known color, or None.
+            gray: sRGB-encoded gray, (N, h, w) or N arrays of (h, w), at the input size of the
+                generator; uint8, uint16 (full range) or float in [0, 1].
+            hints: given colors, or None.
             vividness: see `Generator`.
 
         Raises:
-            ValueError: no frames, frames of different sizes, or arrays of other shapes or types.
+            ValueError: no frames, frames of different sizes, or arrays of other shapes or dtypes.
         """
-        frames = _as_gray(gray)
+        frames = _to_float_gray(gray)
         if hints is not None and not len(hints.ab) == len(hints.density) == len(frames):
-            raise ValueError(f"{len(frames)} frames, but hints for {len(hints.ab)}")
-        parts = [_take(frames, hints, i, self._size) for i in range(0, len(frames), self._size)]
+            raise ValueError(f"batch size mismatch: {len(frames)} frames, {len(hints.ab)} hints")
+        size = self._batch_size
+        batches = [_select_batch(frames, hints, i, size) for i in range(0, len(frames), size)]
         if self._pool is not None:
-            done = list(self._pool.map(lambda part: self._run(part, vividness), parts))
+            outputs = list(self._pool.map(lambda batch: self._forward(batch, vividness), batches))
         else:
-            done = [self._run(part, vividness) for part in parts]
-        # Fetched only now: on CUDA the loop above merely queues, and uploads overlap computing.
-        ab = torch.cat([p.ab.cpu() for p in done])[: len(frames)]
-        confidence = torch.cat([p.confidence.cpu() for p in done])[: len(frames), 0]
+            outputs = [self._forward(batch, vividness) for batch in batches]
+        # Downloaded only now: on CUDA the loop above just queues, so uploads overlap computation.
+        ab = torch.cat([p.ab.cpu() for p in outputs])[: len(frames)]
+        confidence = torch.cat([p.confidence.cpu() for p in outputs])[: len(frames), 0]
         return PredictionArrays(ab.numpy(), confidence.numpy())
 
-    def _run(
-        self, part: tuple[FloatArray, HintArrays | None], vividness: float | None
+    def _forward(
+        self, batch: tuple[FloatArray, HintArrays | None], vividness: float | None
     ) -> Prediction:
-        """One forward pass."""
-        frames, hints = part
-        with torch.inference_mode(), _deterministic(self._device):
+        """Run one forward pass."""
+        frames, hints = batch
+        with torch.inference_mode(), _deterministic_kernels(self._device):
             luma = gray_to_lightness(self._upload(frames[:, None]))
             if hints is None:
                 return self.generator(luma, None, vividness)
-            known = Hints(self._upload(hints.ab), self._upload(hints.density[:, None]))
-            return self.generator(luma, known, vividness)
+            uploaded = Hints(self._upload(hints.ab), self._upload(hints.density[:, None]))
+            return self.generator(luma, uploaded, vividness)
 
     def _upload(self, array: FloatArray) -> torch.Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
@@ -128,23 +130,50 @@ class Predictor:
         return tensor.pin_memory().to(self._device, non_blocking=True)
 
 
-def _as_gray(gray: NDArray[Any] | Sequence[NDArray[Any]]) -> FloatArray:
-    """Frames as (N, h, w) float32 in [0, 1]."""
+def single_threaded_pool(threads: int | None = None) -> ThreadPoolExecutor:
+    """Create a thread pool in which torch runs each operation on a single thread.
+
+    Args:
+        threads: number of threads; None for torch's own number.
+
+    Returns:
+        The pool, with all threads started; the caller shuts it down.
+    """
+    num_torch_threads = torch.get_num_threads()
+    threads = threads or num_torch_threads
+    # The barrier makes sure that every thread is started and has run its initializer.
+    all_started = threading.Barrier(threads + 1)
+
+    def initialize() -> None:
+        torch.get_num_threads()  # else torch initializes this thread later and resets the next line
+        torch.set_num_threads(1)
+
+    pool = ThreadPoolExecutor(threads, "predictor", initialize)
+    for _ in range(threads):
+        pool.submit(all_started.wait)
+    all_started.wait()
+    # The setting is per thread, but the default for new threads is global: restore it.
+    torch.set_num_threads(num_torch_threads)
+    return pool
+
+
+def _to_float_gray(gray: NDArray[Any] | Sequence[NDArray[Any]]) -> FloatArray:
+    """Convert frames to (N, h, w) float32 in [0, 1]."""
     sizes = {frame.shape for frame in gray}
     if len(sizes) != 1 or len(next(iter(sizes))) != 2 or 0 in next(iter(sizes)):
-        raise ValueError(f"frames must be (h, w) and all of one size, not {sorted(sizes)}")
+        raise ValueError(f"frames must be (h, w) and all of one size, got {sorted(sizes)}")
     frames = np.asarray(gray)
     if frames.dtype in (np.uint8, np.uint16):
         return frames.astype(np.float32) / np.float32(np.iinfo(frames.dtype).max)
     if not np.issubdtype(frames.dtype, np.floating):
-        raise ValueError(f"frames must be uint8, uint16 or float, not {frames.dtype}")
+        raise ValueError(f"frames must be uint8, uint16 or float, got {frames.dtype}")
     return frames.astype(np.float32, copy=False)
 
 
-def _take(
+def _select_batch(
     frames: FloatArray, hints: HintArrays | None, start: int, size: int
 ) -> tuple[FloatArray, HintArrays | None]:
-    """The micro-batch from start on, filled up with repeats of the last frame."""
+    """Return the micro-batch that begins at `start`, padded with repeats of the last frame."""
     index = np.minimum(np.arange(start, start + size), len(frames) - 1)
     if hints is None:
         return frames[index], None
@@ -152,8 +181,8 @@ def _take(
 
 
 @contextmanager
-def _deterministic(device: torch.device) -> Iterator[None]:
-    """Kernels chosen by shape alone, with a fixed order of sums, and float32 that is float32."""
+def _deterministic_kernels(device: torch.device) -> Iterator[None]:
+    """Select CUDA kernels by shape alone, with a fixed order of sums and without TF32."""
     if device.type != "cuda":
         yield
         return

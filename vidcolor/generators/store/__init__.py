@@ -1,1 +1,1 @@
-"""Weights: registry, download, checkpoints."""
+"""Weights of generators: registry, download, cache, import, and safe loading."""

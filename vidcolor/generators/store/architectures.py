@@ -1,4 +1,4 @@
-"""The networks of others that vidcolor can run: told apart, and built, by what is in a file."""
+"""Published network architectures: detection by state dict, validation, and construction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from vidcolor.errors import WeightsError
-from vidcolor.generators.model_io import DDCOLOR, DEOLDIFY, ZHANG, ModelIO
+from vidcolor.generators.model_io import DDCOLOR_IO, DEOLDIFY_IO, ZHANG_IO, ModelIO
 from vidcolor.generators.zoo.ddcolor import DDColor
 from vidcolor.generators.zoo.deoldify import DeOldify
 from vidcolor.generators.zoo.zhang import Eccv16, Siggraph17
@@ -19,141 +19,150 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from vidcolor.generators.zoo.base import Network
+    from vidcolor.generators.zoo.base import ZooNetwork
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """One kind of network."""
+    """One architecture of a published network."""
 
     name: str
-    """As files name it in their metadata, e.g. ``deoldify-wide``."""
+    """Name in the metadata of weights files, e.g. ``deoldify-wide``."""
     title: str
-    """What people call it."""
-    build: Callable[[], Network] = field(repr=False)
-    """Makes it."""
-    convention: ModelIO
-    telling: tuple[str, tuple[int, ...]]
-    """A key that no other kind has, or none with this shape."""
-    unused: tuple[str, ...] = ()
-    """Beginnings of keys that files may hold, and that only training had a use for."""
+    """Name in messages."""
+    build: Callable[[], ZooNetwork] = field(repr=False)
+    """Builds the network, with random weights."""
+    model_io: ModelIO
+    """Input and output format."""
+    signature: tuple[str, tuple[int, ...]]
+    """A state-dict key and its shape that no other architecture has."""
+    ignored_prefixes: tuple[str, ...] = ()
+    """Prefixes of state-dict keys that only training uses."""
     accepts_hints: bool = False
+    """Whether the network takes hints."""
 
     def matches(self, tensors: dict[str, Tensor]) -> bool:
-        """Whether a state dict, norms folded, looks like this kind."""
-        key, shape = self.telling
+        """Return whether a state dict with folded reparametrizations has the signature."""
+        key, shape = self.signature
         return key in tensors and tuple(tensors[key].shape) == shape
 
 
 ARCHITECTURES = {
-    kind.name: kind
-    for kind in (
+    architecture.name: architecture
+    for architecture in (
         Architecture(
             "eccv16",
             "ECCV16 (Zhang et al. 2016)",
             Eccv16,
-            ZHANG,
+            ZHANG_IO,
             ("model8.6.weight", (313, 256, 1, 1)),
         ),
         Architecture(
             "siggraph17",
             "SIGGRAPH17 (Zhang et al. 2017)",
             Siggraph17,
-            ZHANG,
+            ZHANG_IO,
             ("model1.0.weight", (64, 4, 3, 3)),
-            unused=("model_class.",),
+            ignored_prefixes=("model_class.",),
             accepts_hints=True,
         ),
         Architecture(
             "deoldify-wide",
             "DeOldify, wide (video, stable)",
             lambda: DeOldify("wide"),
-            DEOLDIFY,
+            DEOLDIFY_IO,
             ("layers.3.0.0.weight", (4096, 2048, 3, 3)),
         ),
         Architecture(
             "deoldify-deep",
             "DeOldify, deep (artistic)",
             lambda: DeOldify("deep"),
-            DEOLDIFY,
+            DEOLDIFY_IO,
             ("layers.3.0.0.weight", (1024, 512, 3, 3)),
         ),
         Architecture(
             "ddcolor-tiny",
             "DDColor, tiny (ConvNeXt-T)",
             lambda: DDColor("tiny"),
-            DDCOLOR,
+            DDCOLOR_IO,
             ("encoder.arch.downsample_layers.0.0.weight", (96, 3, 4, 4)),
-            unused=("encoder.arch.norm.", "encoder.arch.head_cls."),
+            ignored_prefixes=("encoder.arch.norm.", "encoder.arch.head_cls."),
         ),
         Architecture(
             "ddcolor-large",
             "DDColor, large (ConvNeXt-L)",
             lambda: DDColor("large"),
-            DDCOLOR,
+            DDCOLOR_IO,
             ("encoder.arch.downsample_layers.0.0.weight", (192, 3, 4, 4)),
-            unused=("encoder.arch.norm.", "encoder.arch.head_cls."),
+            ignored_prefixes=("encoder.arch.norm.", "encoder.arch.head_cls."),
         ),
     )
 }
-"""By name."""
+"""Architectures by name."""
 
 
-def detect(tensors: dict[str, Tensor]) -> Architecture | None:
-    """Which kind of network a state dict, norms folded, is of; None if of none."""
-    return next((kind for kind in ARCHITECTURES.values() if kind.matches(tensors)), None)
+def detect_architecture(tensors: dict[str, Tensor]) -> Architecture | None:
+    """Return the architecture of a state dict with folded reparametrizations; None if unknown."""
+    return next((a for a in ARCHITECTURES.values() if a.matches(tensors)), None)
 
 
-def fitting(kind: Architecture, tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Hold a state dict against what belongs there.
+def select_tensors(
+    architecture: Architecture, tensors: dict[str, Tensor], path: Path
+) -> dict[str, Tensor]:
+    """Return the tensors that the network loads, after validation.
 
     Args:
-        kind: what it is of.
-        tensors: norms folded.
-        path: where it came from, for messages.
+        architecture: architecture of the state dict.
+        tensors: state dict with folded reparametrizations.
+        path: file of the state dict, for error messages.
 
     Returns:
-        What the network wants, all of it and no more.
+        Exactly the state dict of the network, without tensors that only training uses.
 
     Raises:
-        WeightsError: something is missing, left over, of another shape, or not finite.
+        WeightsError: a key is missing or unexpected, or a tensor has a wrong shape or is not
+            finite.
     """
-    wanted = {
+    expected = {
         key: tuple(tensor.shape)
-        for key, tensor in empty(kind).state_dict().items()
-        if not key.endswith(".num_batches_tracked")  # for training, which is over
+        for key, tensor in build_meta_network(architecture).state_dict().items()
+        if not key.endswith(".num_batches_tracked")  # used by training only
     }
-    given = {k: t for k, t in tensors.items() if not k.startswith(kind.unused)}
-    problem = ""
-    if missing := [key for key in wanted if key not in given]:
-        problem = f"{missing[0]} is missing{_and_others(missing)}"
-    elif extra := [key for key in given if key not in wanted]:
-        problem = f"{extra[0]} does not belong there{_and_others(extra)}"
-    elif wrong := [key for key, shape in wanted.items() if tuple(given[key].shape) != shape]:
-        shape, found = wanted[wrong[0]], tuple(given[wrong[0]].shape)
-        problem = f"{wrong[0]} is {found}, not {shape}{_and_others(wrong)}"
-    elif wild := [key for key, t in given.items() if not bool(torch.isfinite(t).all())]:
-        problem = f"{wild[0]} holds values that are no numbers{_and_others(wild)}"
-    if problem:
+    selected = {k: t for k, t in tensors.items() if not k.startswith(architecture.ignored_prefixes)}
+    if problem := _find_mismatch(expected, selected):
         raise WeightsError(
-            f"{path}: looks like weights of {kind.title}, but {problem}; fetch it again,"
+            f"{path}: weights of {architecture.title}, but {problem}; fetch it again,"
             " or use the files that its authors publish"
         )
-    return given
+    return selected
 
 
-def built(kind: Architecture, tensors: dict[str, Tensor]) -> Network:
-    """The network with weights from `fitting`, for inference: float32, on the CPU."""
-    network = empty(kind)
+def _find_mismatch(expected: dict[str, tuple[int, ...]], selected: dict[str, Tensor]) -> str | None:
+    """Describe the first mismatch with the expected shapes; None if the state dict fits."""
+    if missing := [key for key in expected if key not in selected]:
+        return f"{missing[0]} is missing{_count_others(missing)}"
+    if extra := [key for key in selected if key not in expected]:
+        return f"{extra[0]} is unexpected{_count_others(extra)}"
+    if wrong := [key for key, shape in expected.items() if tuple(selected[key].shape) != shape]:
+        actual, shape = tuple(selected[wrong[0]].shape), expected[wrong[0]]
+        return f"{wrong[0]} has shape {actual}, expected {shape}{_count_others(wrong)}"
+    if infinite := [key for key, t in selected.items() if not bool(torch.isfinite(t).all())]:
+        return f"{infinite[0]} has values that are not finite{_count_others(infinite)}"
+    return None
+
+
+def build_network(architecture: Architecture, tensors: dict[str, Tensor]) -> ZooNetwork:
+    """Build a network with the result of `select_tensors`, for inference: float32, on the CPU."""
+    network = build_meta_network(architecture)
     network.load_state_dict(tensors, strict=True, assign=True)
     return network.eval().requires_grad_(False)
 
 
-def empty(kind: Architecture) -> Network:
-    """A network of a kind without weights, on the meta device: nothing is allocated."""
+def build_meta_network(architecture: Architecture) -> ZooNetwork:
+    """Build a network without weights, on the meta device, where nothing is allocated."""
     with torch.device("meta"):
-        return kind.build()
+        return architecture.build()
 
 
-def _and_others(keys: list[str]) -> str:
+def _count_others(keys: list[str]) -> str:
     return f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""

@@ -1,4 +1,4 @@
-"""State dicts as others publish them: read without running their code, norms folded away."""
+"""Reads published PyTorch checkpoints without running code, and folds their reparametrizations."""
 
 from __future__ import annotations
 
@@ -16,68 +16,70 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-_WRAPPERS = ("params", "params_ema", "model", "state_dict", "generator")
-"""Keys under which frameworks put a state dict into a checkpoint, the wanted one first."""
+_WRAPPER_KEYS = ("params", "params_ema", "model", "state_dict", "generator")
+"""Keys under which training frameworks store a state dict, in order of preference."""
+_MAX_WRAPPERS = 3
+"""Maximum depth of nested wrappers."""
 _PREFIXES = ("module.", "_orig_mod.")
-"""What data-parallel training and torch.compile put before every key."""
+"""Prefixes that data-parallel training and torch.compile add to every key."""
 
-_FOREIGN = re.compile(r"(?:GLOBAL|class|function|instantiate) ([\w.<>]+)", re.IGNORECASE)
-"""Where torch says what it does not let in."""
+_BLOCKED_GLOBAL = re.compile(r"(?:GLOBAL|class|function|instantiate) ([\w.<>]+)", re.IGNORECASE)
+"""Finds the name of a blocked global in torch's message."""
 
 
-class _Inert:
-    """Stands in for what an optimizer left in a checkpoint; does nothing, whatever it is given."""
+class _InertPartial:
+    """Replaces `functools.partial` objects of an optimizer state; ignores its arguments."""
 
     def __init__(self, *_: object) -> None: ...
 
     def __setstate__(self, _: object) -> None: ...
 
 
-def unpickle(path: Path, data: bytes) -> dict[str, Tensor]:
+def load_checkpoint(path: Path, data: bytes) -> dict[str, Tensor]:
     """Read a PyTorch checkpoint with torch's restricted unpickler.
 
-    Only tensors and plain containers are made. Two more names occur in DeOldify's files, among
-    what the optimizer left there: ``slice`` is harmless, and for ``functools.partial`` a class
-    without behavior stands in.
+    Only tensors and plain containers are created. DeOldify's files contain two other globals, in
+    the optimizer state: ``slice``, which is harmless, and ``functools.partial``, which is replaced
+    by a class without behavior.
 
     Args:
-        path: where it came from, for messages.
-        data: the content of a .pth, .pt or .bin file.
+        path: path of the file, for error messages.
+        data: content of a .pth, .pt or .bin file.
 
     Returns:
-        The state dict, out of whatever wraps it; tensors on the CPU.
+        The state dict, without wrappers and prefixes; tensors on the CPU.
 
     Raises:
-        WeightsError: damaged, asks for other code to be run, or holds no state dict.
+        WeightsError: the file is damaged, would run code, or holds no state dict.
     """
     import torch
 
-    if zipfile.is_zipfile(io.BytesIO(data)) and _has_rotten_records(data):
-        raise WeightsError(f"{path}: damaged (its check sums do not fit); fetch it again")
-    allowed: list[Any] = [slice, (_Inert, "functools.partial")]
+    if zipfile.is_zipfile(io.BytesIO(data)) and _has_corrupt_records(data):
+        raise WeightsError(f"{path}: damaged (checksum mismatch); fetch it again")
+    allowed: list[Any] = [slice, (_InertPartial, "functools.partial")]
     try:
         with torch.serialization.safe_globals(allowed), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about pickle's versions
+            warnings.simplefilter("ignore")  # pickle protocol versions
             content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise WeightsError(f"{path}: {_why_not(str(error))}") from None
+        raise WeightsError(f"{path}: {_describe_unpickling_error(str(error))}") from None
     except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile, MemoryError):
         raise WeightsError(
-            f"{path}: damaged or cut short ({len(data)} bytes); fetch it again"
+            f"{path}: damaged or truncated ({len(data)} bytes); fetch it again"
         ) from None
-    except Exception as error:  # a damaged pickle can fail anywhere, and torch lets it
+    except Exception as error:  # unpickling a damaged file can raise any exception
         raise WeightsError(
             f"{path}: damaged, or not a checkpoint ({type(error).__name__}); fetch it again"
         ) from None
-    return _state_dict(path, content)
+    return _extract_state_dict(path, content)
 
 
-def _has_rotten_records(data: bytes) -> bool:
-    """Whether some of a zip's check sums do not fit; torch does not look at them.
+def _has_corrupt_records(data: bytes) -> bool:
+    """Return whether some records of a zip file have a wrong checksum; torch does not check them.
 
-    If none fits, they were never computed, which torch can be told to do.
+    If all checksums are wrong, they were never computed: torch has an option to skip them.
     """
-    rotten = 0
+    num_corrupt = 0
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         records = archive.infolist()
         for record in records:
@@ -86,56 +88,55 @@ def _has_rotten_records(data: bytes) -> bool:
                     while file.read(1 << 20):
                         pass
             except (zipfile.BadZipFile, NotImplementedError, RuntimeError):
-                rotten += 1
-    return 0 < rotten < len(records)
+                num_corrupt += 1
+    return 0 < num_corrupt < len(records)
 
 
-def _why_not(said: str) -> str:
-    """What torch says at length, in few words."""
-    if named := _FOREIGN.search(said):
+def _describe_unpickling_error(message: str) -> str:
+    if blocked := _BLOCKED_GLOBAL.search(message):
         return (
-            f"wants to run code as it is read ({named[1].strip('.<>')}), which weights have no need"
-            " of; refused: get them from a source that you trust"
+            f"refused, because reading it would run code ({blocked[1].strip('.<>')}); get weights"
+            " from a trusted source"
         )
     return "damaged, or not a checkpoint; fetch it again"
 
 
-def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
-    """Tensors by key, out of what wraps them."""
+def _extract_state_dict(path: Path, content: Any) -> dict[str, Tensor]:
+    """Return the state dict inside the wrappers of a checkpoint."""
     import torch
 
-    for _ in range(3):
+    for _ in range(_MAX_WRAPPERS):
         if not isinstance(content, dict):
             break
-        inner = next((content[k] for k in _WRAPPERS if isinstance(content.get(k), dict)), None)
+        inner = next((content[k] for k in _WRAPPER_KEYS if isinstance(content.get(k), dict)), None)
         if inner is None:
             break
         content = inner
     if isinstance(content, dict):
         tensors = {k: v for k, v in content.items() if isinstance(v, torch.Tensor)}
         if tensors and all(isinstance(key, str) for key in tensors):
-            return without_prefix(tensors)
-    raise WeightsError(f"{path}: a checkpoint without a state dict; give the generator's weights")
+            return strip_prefixes(tensors)
+    raise WeightsError(f"{path}: a checkpoint without a state dict; use the generator's weights")
 
 
-def without_prefix(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Keys without what data-parallel training and torch.compile put before them all."""
+def strip_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Remove the prefixes that data-parallel training and torch.compile add to all keys."""
     for prefix in _PREFIXES:
         if all(key.startswith(prefix) for key in tensors):
             tensors = {key.removeprefix(prefix): tensor for key, tensor in tensors.items()}
     return tensors
 
 
-def folded(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights as inference wants them: reparametrizations computed, counters left out.
+def fold_reparametrizations(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Compute plain weights from spectral and weight norm, and drop training counters.
 
     Spectral norm (Miyato et al., arXiv:1802.05957) divides a weight by its largest singular value,
-    which training estimated as uᵀWv. Weight norm (Salimans & Kingma, arXiv:1602.07868) stores
-    direction v and length g. Both occur as old PyTorch wrote them (``weight_orig``, ``weight_u``,
-    ``weight_v``; ``weight_g``, ``weight_v``).
+    which training estimates as uᵀWv. Weight norm (Salimans & Kingma, arXiv:1602.07868) stores the
+    direction v and the length g. Both are expected in the key format of ``torch.nn.utils``
+    (``weight_orig``, ``weight_u``, ``weight_v``; ``weight_g``, ``weight_v``).
 
     Returns:
-        float32, except for integers; none of the given tensors is changed.
+        A new state dict: float32, except for integers.
     """
     plain: dict[str, Tensor] = {}
     for key, tensor in tensors.items():

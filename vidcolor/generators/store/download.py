@@ -1,4 +1,4 @@
-"""Weights fetched over the network: resumed, checked, and there under their name or not at all."""
+"""Downloads weights into the cache: resumable, verified, and published atomically."""
 
 from __future__ import annotations
 
@@ -11,278 +11,313 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from vidcolor import __version__
+from vidcolor._version import __version__
 from vidcolor.errors import BusyError, DownloadError, OutputError
-from vidcolor.fileio import describe_os_error, publish, sync
+from vidcolor.fileio import describe_os_error, fsync_path, publish
 from vidcolor.generators.store.registry import (
-    Record,
-    Source,
+    CACHE_VARIABLE,
+    CacheRecord,
+    DownloadSource,
     cache_dir,
-    drop_record,
-    forget,
-    installed,
-    keep_record,
+    delete_other_formats,
+    delete_record,
+    list_installed,
+    write_record,
 )
 
 if TYPE_CHECKING:
-    from vidcolor.generators.store.registry import Entry
+    from vidcolor.generators.store.registry import RegistryEntry
 
-Report = Callable[[int, int | None], None]
-"""Told how many bytes of how many have come; None if nobody knows."""
+ProgressCallback = Callable[[int, int | None], None]
+"""Called with the number of received bytes and the total; the total is None if it is unknown."""
 
-STALL_S = 30.0
-"""How long a server may say nothing."""
-TRIES = 4
-"""Of one address, each going on where the one before stopped; those that get far do not count."""
-PAUSE_S = 1.0
-"""Before the second try; doubled each time."""
-_BLOCK = 1 << 18
-_FULL = 200
-_PARTIAL = 206
-_PAST_END = 416
+_BLOCK_SIZE = 1 << 18
+"""Bytes per read. An attempt that receives at least one block counts as progress."""
+_HTTP_PARTIAL_CONTENT = 206
+_HTTP_RANGE_NOT_SATISFIABLE = 416
+_HTTP_TOO_MANY_REQUESTS = 429
 
 
-class _BrokenError(Exception):
-    """A try that failed, and that may go better next time."""
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """When a download from one URL is retried, and when it fails."""
+
+    timeout_s: float = 30.0
+    """Maximum time without data from the server, in seconds."""
+    max_attempts: int = 4
+    """Maximum number of consecutive attempts without progress; each resumes the one before."""
+    pause_s: float = 1.0
+    """Pause before the second attempt, in seconds; doubled for each further attempt."""
 
 
-class _RefusedError(Exception):
-    """An address that will not do."""
+DEFAULT_RETRY_POLICY = RetryPolicy()
 
 
-def pull(
-    entry: Entry,
-    report: Report = lambda *_: None,
+class _TransientError(Exception):
+    """A failed attempt that a retry may fix."""
+
+
+class _SourceError(Exception):
+    """A source that does not provide the file; a retry would not help."""
+
+
+def pull_weights(
+    entry: RegistryEntry,
+    report: ProgressCallback = lambda *_: None,
     force: bool = False,
+    policy: RetryPolicy = DEFAULT_RETRY_POLICY,
 ) -> Path:
-    """Fetch weights into the cache; nothing is done if they are there.
+    """Download weights into the cache, unless they are installed.
 
-    Mirrors are tried in turn. What has come so far is kept, and gone on with by the next call. A
-    proxy is found where every program looks for it (``HTTPS_PROXY``, ``NO_PROXY``). Nothing has
-    the final name before its size and, if one is stated, its digest are right.
+    The sources are tried in order. A partial download is kept, and the next call resumes it.
+    Proxies come from the usual environment variables (``HTTPS_PROXY``, ``NO_PROXY``). The file
+    gets its name only after its size and its published digest, if any, are verified.
 
     Args:
-        entry: what to fetch.
-        report: told how far it is.
-        force: fetch them again if they are there; those stay until the new ones are good.
+        entry: the model.
+        report: called after each received block.
+        force: download installed weights again; they stay until the new file is verified.
+        policy: timeouts and retries.
+
+    Returns:
+        The weights file in the cache.
 
     Raises:
-        DownloadError: no address gave the file.
-        OutputError: it cannot be written.
-        BusyError: another process is fetching it.
+        DownloadError: no source provides the file.
+        OutputError: the file cannot be written.
+        BusyError: another process is downloading the model.
     """
     from filelock import FileLock, Timeout
 
-    place_for = cache_dir()
+    directory = cache_dir()
     try:
-        place_for.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{place_for}: {describe_os_error(error)}") from error
-    lock = FileLock(place_for / f".{entry.name}.lock", timeout=0)
+        raise OutputError(f"{directory}: {describe_os_error(error)}") from error
+    lock = FileLock(directory / f".{entry.name}.lock", timeout=0)
     try:
         with lock:
-            here = installed().get(entry.name)
-            return here if here and not force else _pull_locked(entry, place_for, report)
+            installed = list_installed().get(entry.name)
+            if installed and not force:
+                return installed
+            return _pull_locked(entry, directory, report, policy)
     except Timeout:
-        raise BusyError(f"{entry.name}: another process is fetching it") from None
+        raise BusyError(f"{entry.name}: another process is downloading it") from None
     except OSError as error:
-        raise OutputError(f"{place_for}: {describe_os_error(error)}") from error
+        raise OutputError(f"{directory}: {describe_os_error(error)}") from error
 
 
-def _pull_locked(entry: Entry, place_for: Path, report: Report) -> Path:
-    refusals = []
+def _pull_locked(
+    entry: RegistryEntry, directory: Path, report: ProgressCallback, policy: RetryPolicy
+) -> Path:
+    failures = []
     for number, source in enumerate(entry.sources):
-        target = place_for / f"{entry.name}{source.suffix}"
-        partial = place_for / f".{entry.name}.{number}.part"
+        target = directory / f"{entry.name}{source.suffix}"
+        partial = directory / f".{entry.name}.{number}.part"
         try:
-            digest = _fetch(source, partial, report)
-        except (_BrokenError, _RefusedError) as error:
-            refusals.append(f"{source.url}: {error}")
+            digest = _Download(source, partial, report, policy).run()
+        except (_TransientError, _SourceError) as error:
+            failures.append(f"{source.url}: {error}")
             continue
-        record = Record(
+        record = CacheRecord(
             sha256=digest,
             bytes=partial.stat().st_size,
             origin=source.url,
-            stated=source.sha256 is not None,
+            digest_verified=source.sha256 is not None,
             architecture=entry.architecture,
             license=entry.license,
             commercial=entry.commercial,
         )
-        sync(partial)
-        drop_record(target)  # of what had the name before: nothing known is better than wrong
+        fsync_path(partial)
+        delete_record(target)  # if this process dies now, no record is better than a wrong one
         publish(partial, target, force=True)
-        keep_record(target, record)
-        forget(entry.name, but=target)
-        for leftover in place_for.glob(f".{entry.name}.*.part*"):  # other mirrors' as well
+        write_record(target, record)
+        delete_other_formats(target)
+        for leftover in directory.glob(f".{entry.name}.*.part*"):  # of other sources as well
             leftover.unlink()
         return target
-    raise DownloadError(_by_hand(entry, place_for, refusals))
+    raise DownloadError(_manual_instructions(entry, directory, failures))
 
 
-def _fetch(source: Source, partial: Path, report: Report) -> str:
-    """The whole file, checked; its digest.
+class _Download:
+    """The download of one file from one source."""
 
-    Raises:
-        _BrokenError: it broke off again and again; what has come is kept.
-        _RefusedError: this address does not have it; nothing is kept.
-    """
-    failures = 0
-    while True:
-        before = _size_of(partial)
+    def __init__(
+        self, source: DownloadSource, partial: Path, report: ProgressCallback, policy: RetryPolicy
+    ) -> None:
+        self.source, self.partial = source, partial
+        self.report, self.policy = report, policy
+        self.validator_file = partial.with_name(partial.name + ".json")
+        """Stores the HTTP validator of the partial file, for resuming."""
+
+    def run(self) -> str:
+        """Download and verify the file; return its SHA-256.
+
+        Raises:
+            _TransientError: too many attempts failed; the partial file is kept.
+            _SourceError: the source does not provide the file; nothing is kept.
+        """
+        num_failures = 0
+        while True:
+            before = self._received()
+            try:
+                self._attempt()
+                break
+            except _TransientError as error:
+                received = self._received()
+                num_failures = 1 if received - before >= _BLOCK_SIZE else num_failures + 1
+                if num_failures == self.policy.max_attempts:
+                    kept = f"; {received} bytes are kept, run the same command again to resume"
+                    raise _TransientError(f"{error}{kept if received else ''}") from None
+            time.sleep(self.policy.pause_s * 2 ** (num_failures - 1))
+        return self._verify()
+
+    def _received(self) -> int:
+        """Return the size of the partial file, in bytes."""
+        return self.partial.stat().st_size if self.partial.exists() else 0
+
+    def _attempt(self) -> None:
+        """Request the missing part of the file and append it to the partial file."""
+        received = self._received()
+        if self.source.bytes is not None and received == self.source.bytes:
+            return
         try:
-            _receive(source, partial, report)
-            break
-        except _BrokenError as error:
-            have = _size_of(partial)
-            failures = 1 if have - before >= _BLOCK else failures + 1
-            if failures == TRIES:
-                kept = f"; {have} bytes have come and are kept, go on with the same command"
-                raise _BrokenError(f"{error}{kept if have else ''}") from None
-        time.sleep(PAUSE_S * 2 ** (failures - 1))
-    return _checked(source, partial)
+            # Not `urlopen`: it caches the proxy settings of its first use.
+            opener = urllib.request.build_opener()
+            response = opener.open(self._request(received), timeout=self.policy.timeout_s)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise self._classify(error, received) from None
+        except (OSError, HTTPException, ValueError) as error:
+            unknown_host = isinstance(getattr(error, "reason", None), socket.gaierror)
+            raise (_SourceError if unknown_host else _TransientError)(
+                self._describe(error)
+            ) from None
+        with response:
+            self._append(response, received)
 
+    def _request(self, received: int) -> urllib.request.Request:
+        headers = {"User-Agent": f"vidcolor/{__version__}", "Accept-Encoding": "identity"}
+        request = urllib.request.Request(self.source.url, headers=headers)
+        if received:
+            request.add_header("Range", f"bytes={received}-")
+            if validator := self._read_validator():
+                request.add_header("If-Range", validator)
+        return request
 
-def _size_of(partial: Path) -> int:
-    return partial.stat().st_size if partial.exists() else 0
+    def _classify(self, error: urllib.error.HTTPError, received: int) -> Exception:
+        if error.code == _HTTP_RANGE_NOT_SATISFIABLE and received:
+            self.partial.unlink()
+            return _TransientError("the partial file is larger than the file on the server")
+        permanent = error.code < 500 and error.code != _HTTP_TOO_MANY_REQUESTS
+        kind = _SourceError if permanent else _TransientError
+        return kind(f"HTTP {error.code} {error.reason}")
 
+    def _append(self, response: Any, received: int) -> None:
+        """Write the body of a response to the partial file, from where the response begins."""
+        if response.headers.get_content_type() == "text/html":
+            raise _SourceError("the server sent a web page instead of the file")
+        start = 0
+        if response.status == _HTTP_PARTIAL_CONTENT:
+            content_range = response.headers.get("Content-Range", "bytes 0-")
+            start = int(content_range.split()[1].split("-")[0])
+            if start != received:
+                raise _TransientError("the server resumed at another offset")
+        length = response.headers.get("Content-Length")
+        total = start + int(length) if length and length.isdecimal() else self.source.bytes
+        self._check_free_space(start, total)
+        if not start:
+            self._write_validator(response.headers)
+        with self.partial.open("ab" if start else "wb") as file:
+            received = self._copy(response, file, start, total)
+        if total is not None and received < total:
+            raise _TransientError(f"connection closed at {received} of {total} bytes")
 
-def _checked(source: Source, partial: Path) -> str:
-    """The digest of what has come."""
-    try:
-        size, digest = partial.stat().st_size, hashlib.sha256()
-        with partial.open("rb") as file:
-            begin = file.read(512)
-            file.seek(0)
-            while block := file.read(1 << 20):
-                digest.update(block)
-        problem = ""
-        if begin.lstrip()[:1] == b"<":
-            problem = "sends a web page instead of the file"
-        elif source.bytes is not None and size != source.bytes:
-            problem = f"sends {size} bytes, not {source.bytes}"
-        elif source.sha256 is not None and digest.hexdigest() != source.sha256:
-            problem = (
-                f"sends something else: its SHA-256 is {digest.hexdigest()[:12]}…,"
-                f" not {source.sha256[:12]}…"
-            )
-        if problem:
-            partial.unlink()
-            _notes_of(partial).unlink(missing_ok=True)
-            raise _RefusedError(problem)
-        return digest.hexdigest()
-    except OSError as error:
-        raise OutputError(f"{partial}: {describe_os_error(error)}") from error
-
-
-def _receive(source: Source, partial: Path, report: Report) -> None:
-    """What is still missing of a file, appended to what there is."""
-    have = _size_of(partial)
-    if source.bytes is not None and have == source.bytes:
-        return
-    request = urllib.request.Request(
-        source.url, headers={"User-Agent": f"vidcolor/{__version__}", "Accept-Encoding": "identity"}
-    )
-    if have:
-        request.add_header("Range", f"bytes={have}-")
-        if tag := _tag_of(partial):
-            request.add_header("If-Range", tag)
-    try:
-        # An opener of its own: the common one remembers the proxies of its first use.
-        answer = urllib.request.build_opener().open(request, timeout=STALL_S)
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code == _PAST_END and have:
-                partial.unlink()
-                raise _BrokenError("the server has less than has come already") from None
-            kind = _RefusedError if error.code < 500 and error.code != 429 else _BrokenError
-            raise kind(f"the server says {error.code} {error.reason}") from None
-    except (OSError, HTTPException, ValueError) as error:
-        unknown_host = isinstance(getattr(error, "reason", None), socket.gaierror)
-        raise (_RefusedError if unknown_host else _BrokenError)(_reason(error)) from None
-    with answer:
-        _append(source, answer, partial, have, report)
-
-
-def _append(
-    source: Source,
-    answer: Any,
-    partial: Path,
-    have: int,
-    report: Report,
-) -> None:
-    if answer.headers.get_content_type() == "text/html":
-        raise _RefusedError("sends a web page instead of the file")
-    begin = 0
-    if answer.status == _PARTIAL:
-        begin = int(answer.headers.get("Content-Range", "bytes 0-").split()[1].split("-")[0])
-        if begin != have:
-            raise _BrokenError("the server goes on at another place")
-    length = answer.headers.get("Content-Length")
-    total = begin + int(length) if length and length.isdecimal() else source.bytes
-    _check_room(partial, begin, total)
-    if not begin:
-        tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
-        _notes_of(partial).write_text(json.dumps({"url": source.url, "tag": tag}), "utf-8")
-    came = begin
-    with partial.open("ab" if begin else "wb") as file:
+    def _copy(self, response: Any, file: Any, received: int, total: int | None) -> int:
+        """Copy the body block by block; return the size of the partial file."""
         while True:
             try:
-                block = answer.read(_BLOCK)
+                block = response.read(_BLOCK_SIZE)
             except (OSError, HTTPException) as error:
-                raise _BrokenError(_reason(error)) from None
+                raise _TransientError(self._describe(error)) from None
             if not block:
-                break
+                return received
             file.write(block)
-            came += len(block)
-            report(came, total)
-    if total is not None and came < total:
-        raise _BrokenError(f"the connection broke off at {came} of {total} bytes")
+            received += len(block)
+            self.report(received, total)
+
+    def _check_free_space(self, start: int, total: int | None) -> None:
+        directory = self.partial.parent
+        free = shutil.disk_usage(directory).free
+        if total is not None and free < total - start:
+            raise OutputError(
+                f"{directory}: {free / 1e6:.0f} MB free, {(total - start) / 1e6:.0f} MB needed;"
+                f" free some space, or set {CACHE_VARIABLE} to another directory"
+            )
+
+    def _write_validator(self, headers: Any) -> None:
+        validator = headers.get("ETag") or headers.get("Last-Modified") or ""
+        content = {"url": self.source.url, "validator": validator}
+        self.validator_file.write_text(json.dumps(content), "utf-8")
+
+    def _read_validator(self) -> str:
+        """Return the validator of the partial file (RFC 9110, section 8.8); empty if it is weak.
+
+        A weak validator does not guarantee equal bytes. Then only the digest does.
+        """
+        with contextlib.suppress(OSError, ValueError):
+            content = json.loads(self.validator_file.read_text("utf-8"))
+            validator = str(content.get("validator", ""))
+            return "" if validator.startswith("W/") else validator
+        return ""
+
+    def _verify(self) -> str:
+        """Check content, size and digest of the complete file; return its SHA-256."""
+        source = self.source
+        try:
+            with self.partial.open("rb") as file:
+                head = file.read(512)
+                file.seek(0)
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size = self._received()
+            problem = ""
+            if head.lstrip()[:1] == b"<":
+                problem = "the server sent a web page instead of the file"
+            elif source.bytes is not None and size != source.bytes:
+                problem = f"the server sent {size} bytes, expected {source.bytes}"
+            elif source.sha256 is not None and digest != source.sha256:
+                problem = (
+                    f"the server sent another file: its SHA-256 is {digest[:12]}…, expected"
+                    f" {source.sha256[:12]}…"
+                )
+            if problem:
+                self.partial.unlink()
+                self.validator_file.unlink(missing_ok=True)
+                raise _SourceError(problem)
+            return digest
+        except OSError as error:
+            raise OutputError(f"{self.partial}: {describe_os_error(error)}") from error
+
+    def _describe(self, error: Exception) -> str:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, TimeoutError):
+            return f"no data for {self.policy.timeout_s:g} s"
+        return str(getattr(reason, "strerror", None) or reason or type(error).__name__)
 
 
-def _check_room(partial: Path, begin: int, total: int | None) -> None:
-    free = shutil.disk_usage(partial.parent).free
-    if total is not None and free < total - begin:
-        raise OutputError(
-            f"{partial.parent}: has room for {free / 1e6:.0f} MB, and"
-            f" {(total - begin) / 1e6:.0f} MB are to come; make room, or set"
-            " VIDCOLOR_HOME to a folder elsewhere"
-        )
-
-
-def _tag_of(partial: Path) -> str:
-    """What the server called the state of the file that has begun to come; empty if nothing.
-
-    A weak tag or nothing does not say that bytes are the same: then the digest has to.
-    """
-    with contextlib.suppress(OSError, ValueError):
-        tag = str(json.loads(_notes_of(partial).read_text("utf-8")).get("tag", ""))
-        return "" if tag.startswith("W/") else tag
-    return ""
-
-
-def _notes_of(partial: Path) -> Path:
-    return partial.with_name(partial.name + ".json")
-
-
-def _reason(error: Exception) -> str:
-    inner = getattr(error, "reason", error)
-    if isinstance(inner, TimeoutError):
-        return f"nothing came for {STALL_S:g} s"
-    return str(getattr(inner, "strerror", None) or inner or type(error).__name__)
-
-
-def _by_hand(entry: Entry, place_for: Path, refusals: list[str]) -> str:
-    """What to do without a network."""
-    best = entry.sources[0]
-    host = urlsplit(best.url).hostname
-    check = f", check that its SHA-256 is {best.sha256}" if best.sha256 else ""
+def _manual_instructions(entry: RegistryEntry, directory: Path, failures: list[str]) -> str:
+    """Return the error message, which says how to install the file by hand."""
+    source = entry.sources[0]
+    host = urlsplit(source.url).hostname
+    check = f", check that its SHA-256 is {source.sha256}" if source.sha256 else ""
     return (
-        f"{entry.name}: cannot be fetched ({'; '.join(refusals)}). Without a way to {host} from"
-        f" here (a proxy is taken from HTTPS_PROXY), fetch {best.url} elsewhere{check}, and put"
-        f" it at {place_for / (entry.name + best.suffix)}"
+        f"{entry.name}: download failed ({'; '.join(failures)}). If {host} cannot be reached from"
+        f" this machine (HTTPS_PROXY sets a proxy), download {source.url} elsewhere{check}, and"
+        f" copy it to {directory / (entry.name + source.suffix)}"
     )

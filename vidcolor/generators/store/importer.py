@@ -1,16 +1,16 @@
-"""Weights files of others brought into the cache: known for what they are, made safe, named."""
+"""Imports weights files into the cache: detected, validated, and converted to safetensors."""
 
 from __future__ import annotations
 
-import hashlib
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import OutputError, UsageError
-from vidcolor.fileio import atomic_output, describe_os_error
+from vidcolor.fileio import atomic_output, describe_os_error, sha256_file
 from vidcolor.generators.store import registry
-from vidcolor.generators.store.registry import Record
+from vidcolor.generators.store.registry import CacheRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,9 +18,22 @@ if TYPE_CHECKING:
     from vidcolor.generators.store.architectures import Architecture
     from vidcolor.generators.store.weights import Weights
 
-OWN = "vidcolor"
-"""What records call the architecture of vidcolor's own networks."""
-_ONNX = "onnx"
+EMBEDDED_ARCHITECTURE = "vidcolor"
+"""Architecture of vidcolor's own network in cache records."""
+ONNX_ARCHITECTURE = "onnx"
+"""Architecture of ONNX files in cache records."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """A validated weights file, ready to be written into the cache."""
+
+    architecture: str
+    """Architecture in the cache record."""
+    write: Callable[[Path], object]
+    """Writes the file."""
+    suffix: str
+    """Suffix of the file in the cache."""
 
 
 def import_weights(
@@ -30,71 +43,72 @@ def import_weights(
     commercial: bool = True,
     force: bool = False,
 ) -> Path:
-    """Take a weights file into the cache.
+    """Import a weights file into the cache.
 
-    Checkpoints of others become safetensors: norms folded, what only training had a use for left
-    out, with architecture, convention and the digest of the original among the metadata.
-    vidcolor's own and ONNX files are copied, the latter with their sidecar, after a look at whether
-    they can be used.
+    Published checkpoints become safetensors files: reparametrizations are folded, tensors that
+    only training uses are dropped, and the metadata holds the architecture, its `ModelIO` and the
+    digest of the original. vidcolor's own weights and ONNX files are copied after a test load, the
+    latter with their sidecar file.
 
     Args:
         file: .safetensors, .pth, .pt, .bin, .ckpt or .onnx.
-        name: what it shall be called; None for the name of its architecture, or its own.
-        license: of the weights, as the user knows it.
-        commercial: whether that allows of commercial use.
-        force: replace weights of that name.
+        name: name of the model; None for the name of its architecture, or of the file.
+        license: license of the weights.
+        commercial: whether the license permits commercial use.
+        force: replace an installed model of the same name.
 
     Returns:
         The file in the cache.
 
     Raises:
-        WeightsError: missing, damaged, malicious, or of no network that vidcolor knows.
-        UsageError: no such name can be given, or it is taken.
-        OutputError: it cannot be written.
+        WeightsError: the file is missing, damaged, malicious, or of an unknown architecture.
+        UsageError: the name is invalid, or it is in use.
+        OutputError: the file cannot be written.
     """
-    architecture, write, suffix = _looked_at(file)
-    usual = architecture if architecture not in (OWN, _ONNX) else file.stem
-    name = registry.check_name(name or usual)
-    target = registry.cache_dir() / f"{name}{suffix}"
-    if name in registry.installed() and not force:
-        raise UsageError(f"{name}: is here already; choose another --name, or say --force")
+    prepared = _prepare(file)
+    is_published = prepared.architecture not in (EMBEDDED_ARCHITECTURE, ONNX_ARCHITECTURE)
+    default_name = prepared.architecture if is_published else file.stem
+    name = registry.validate_name(name or default_name)
+    target = registry.cache_dir() / f"{name}{prepared.suffix}"
+    if name in registry.list_installed() and not force:
+        raise UsageError(f"{name}: already installed; choose another --name, or use --force")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{target.parent}: {describe_os_error(error)}") from error
-    registry.drop_record(target)
+    registry.delete_record(target)
     with atomic_output(target) as partial:
-        write(partial)
-        digest, size = _digest_of(partial), partial.stat().st_size
-    record = Record(
+        prepared.write(partial)
+        digest, size = sha256_file(partial), partial.stat().st_size
+    record = CacheRecord(
         sha256=digest,
         bytes=size,
         origin=file.name,
-        architecture=architecture,
+        architecture=prepared.architecture,
         license=license,
         commercial=commercial,
     )
-    registry.keep_record(target, record)
-    registry.forget(name, but=target)
-    _take_sidecar(file, target)
+    registry.write_record(target, record)
+    registry.delete_other_formats(target)
+    _copy_sidecar(file, target)
     return target
 
 
-def _looked_at(file: Path) -> tuple[str, Callable[[Path], object], str]:
-    """What a file is of, how it is written into the cache, and with which suffix.
+def _prepare(file: Path) -> _Import:
+    """Detect and validate a weights file.
 
     Raises:
-        WeightsError: it cannot be used.
+        WeightsError: the file cannot be used.
     """
 
-    def copied(partial: Path) -> None:
+    def copy(partial: Path) -> None:
         shutil.copyfile(file, partial)
 
     if file.suffix == ".onnx":
         from vidcolor.generators.onnx import load_onnx
 
         load_onnx(file, "cpu")
-        return _ONNX, copied, ".onnx"
+        return _Import(ONNX_ARCHITECTURE, copy, ".onnx")
     from vidcolor.generators.store.architectures import ARCHITECTURES
     from vidcolor.generators.store.weights import read_weights
 
@@ -106,23 +120,24 @@ def _looked_at(file: Path) -> tuple[str, Callable[[Path], object], str]:
         from vidcolor.generators.embedded import load_embedded
 
         load_embedded(weights, torch.device("cpu"), "fp32")
-        return OWN, copied, ".safetensors"
-    converted = _converted(weights, ARCHITECTURES[architecture])
-    return architecture, converted, ".safetensors"
+        return _Import(EMBEDDED_ARCHITECTURE, copy, ".safetensors")
+    convert = _safetensors_writer(weights, ARCHITECTURES[architecture])
+    return _Import(architecture, convert, ".safetensors")
 
 
-def _converted(weights: Weights, kind: Architecture) -> Callable[[Path], object]:
+def _safetensors_writer(weights: Weights, architecture: Architecture) -> Callable[[Path], object]:
+    """Return a function that writes published weights as safetensors."""
     from safetensors.torch import save_file
 
-    from vidcolor.generators.store.architectures import fitting
+    from vidcolor.generators.store.architectures import select_tensors
 
     tensors = {
         key: tensor.contiguous()
-        for key, tensor in fitting(kind, weights.tensors, weights.path).items()
+        for key, tensor in select_tensors(architecture, weights.tensors, weights.path).items()
     }
     metadata = {
-        "architecture": kind.name,
-        "convention": kind.convention.to_json(),
+        "architecture": architecture.name,
+        "model_io": architecture.model_io.to_json(),
         "original": weights.path.name,
         "original_sha256": weights.digest,
     }
@@ -131,20 +146,16 @@ def _converted(weights: Weights, kind: Architecture) -> Callable[[Path], object]
         partial.touch()
         mode = partial.stat().st_mode
         save_file(tensors, partial, metadata)
-        partial.chmod(mode)  # safetensors lets nobody else read it
+        partial.chmod(mode)  # safetensors makes the file unreadable for other users
 
     return write
 
 
-def _take_sidecar(file: Path, target: Path) -> None:
-    from vidcolor.generators.onnx import SIDECAR
+def _copy_sidecar(file: Path, target: Path) -> None:
+    """Copy the sidecar file of an ONNX file, if there is one."""
+    from vidcolor.generators.onnx import SIDECAR_SUFFIX
 
-    sidecar = file.with_name(file.name + SIDECAR)
+    sidecar = file.with_name(file.name + SIDECAR_SUFFIX)
     if file.suffix == ".onnx" and sidecar.is_file():
-        with atomic_output(target.with_name(target.name + SIDECAR)) as partial:
+        with atomic_output(target.with_name(target.name + SIDECAR_SUFFIX)) as partial:
             shutil.copyfile(sidecar, partial)
-
-
-def _digest_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

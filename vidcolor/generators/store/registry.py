@@ -1,4 +1,4 @@
-"""Generators by name: those that come with vidcolor, those it knows of, those that are here."""
+"""Models by name: the registry of downloadable weights, and the cache of installed weights."""
 
 from __future__ import annotations
 
@@ -9,232 +9,244 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vidcolor.errors import UsageError, WeightsError
 from vidcolor.fileio import atomic_output
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-HOME = "VIDCOLOR_HOME"
-"""Environment variable: where weights are kept, instead of the platform's cache directory."""
-SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".onnx")
-"""Of files that can be weights."""
-PACKAGED = "embedded"
+CACHE_VARIABLE = "VIDCOLOR_HOME"
+"""Environment variable that replaces the platform's cache directory."""
+WEIGHTS_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".onnx")
+"""Suffixes of weights files."""
+EMBEDDED_MODEL = "embedded"
+"""Name of the model that is part of vidcolor."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """One address at which weights can be had."""
+class DownloadSource:
+    """One URL of a weights file."""
 
     url: str
+    """HTTPS URL of the file."""
     sha256: str | None = None
-    """As stated by others, in hex; None if nobody states it."""
+    """Published SHA-256, in hex; None if none is published."""
     bytes: int | None = None
+    """Published file size, in bytes; None if none is published."""
 
     @property
     def suffix(self) -> str:
-        """Of the file, e.g. ``.pth``."""
+        """Suffix of the file, e.g. ``.pth``."""
         return Path(self.url.partition("?")[0]).suffix
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """Weights that vidcolor knows of; see registry.toml."""
+class RegistryEntry:
+    """One model of registry.toml."""
 
     name: str
+    """Name of the model, e.g. ``ddcolor-tiny``."""
     architecture: str
-    """One of `architectures.ARCHITECTURES`, or ``onnx``."""
+    """Key of `architectures.ARCHITECTURES`, or ``onnx``."""
     title: str
+    """Name of the model in its project."""
     task: str
-    look: str
+    """What the model is made for, e.g. ``photos``."""
+    style: str
+    """What its colors are like, according to its users."""
     license: str
+    """SPDX identifier of the license of the weights."""
     project: str
-    sources: tuple[Source, ...]
-    """Mirrors, the best first."""
+    """URL of the project."""
+    sources: tuple[DownloadSource, ...]
+    """Mirrors, in order of preference."""
     note: str = ""
+    """Remark about the license."""
     commercial: bool = True
-    """Whether the license allows of commercial use."""
+    """Whether the license permits commercial use."""
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """What is known of a file that is here; kept beside it."""
+class CacheRecord:
+    """Facts about an installed weights file, stored beside it as ``FILE.json``."""
 
     sha256: str
+    """SHA-256 of the file, in hex."""
     bytes: int
+    """File size, in bytes."""
     origin: str
-    """An address, or the name of the file that it was imported from."""
-    stated: bool = False
-    """Whether the digest was stated by somebody else, and met."""
+    """URL of the download, or name of the imported file."""
+    digest_verified: bool = False
+    """Whether the file had the published SHA-256 when it was downloaded."""
     architecture: str = ""
+    """Key of `architectures.ARCHITECTURES`, ``onnx``, or ``vidcolor`` for its own network."""
     license: str = ""
+    """License of the weights."""
     commercial: bool = True
-
-
-@cache
-def registry_entries() -> dict[str, Entry]:
-    """All of registry.toml, by name."""
-    text = resources.files("vidcolor.generators.store").joinpath("registry.toml").read_text("utf-8")
-    return {name: _entry(name, values) for name, values in tomllib.loads(text).items()}
-
-
-def _entry(name: str, values: dict[str, Any]) -> Entry:
-    sources = tuple(Source(**source) for source in values.pop("sources"))
-    return Entry(name=name, sources=sources, **values)
-
-
-def cache_dir() -> Path:
-    """Where weights are kept: in `VIDCOLOR_HOME`, or else the platform's cache directory."""
-    if home := os.environ.get(HOME):
-        return Path(home).expanduser() / "models"
-    import platformdirs
-
-    return platformdirs.user_cache_path("vidcolor", appauthor=False) / "models"
-
-
-def installed() -> dict[str, Path]:
-    """Files that are here, by the name that the user calls them."""
-    return dict(sorted(_files()))
-
-
-def _files() -> Iterator[tuple[str, Path]]:
-    try:
-        found = sorted(cache_dir().iterdir())
-    except OSError:
-        return
-    for path in found:
-        if path.suffix in SUFFIXES and not path.name.startswith(".") and path.is_file():
-            yield path.stem, path
-
-
-def locate(name: str) -> Path:
-    """The file of a generator that is here.
-
-    Raises:
-        WeightsError: it is known, but not here; or nobody knows it.
-    """
-    here = installed()
-    if name in here:
-        return here[name]
-    if name in registry_entries():
-        raise WeightsError(
-            f"model {name!r} is not on this machine yet: run `vidcolor models pull {name}`"
-        )
-    names = ", ".join(dict.fromkeys((PACKAGED, *here, *registry_entries())))
-    raise WeightsError(
-        f"model {name!r} is unknown: choose one of {names}, or give the path of a weights file"
-    )
-
-
-def check_name(name: str) -> str:
-    """A name under which weights can be kept.
-
-    Raises:
-        UsageError: it is none.
-    """
-    plain = name.replace("-", "").replace("_", "").replace(".", "")
-    if (
-        not plain.isalnum()
-        or not plain.isascii()
-        or name[0] in ".-"
-        or Path(name).suffix in SUFFIXES
-    ):
-        raise UsageError(f"{name!r} is no name for a model: use letters, digits, - and _")
-    if name == PACKAGED:
-        raise UsageError(f"{name!r} is the model that comes with vidcolor; choose another name")
-    return name
-
-
-def record_of(path: Path) -> Record | None:
-    """What is known of a file that is here; None if nothing, as of one put there by hand."""
-    try:
-        return Record(**json.loads(_record_path(path).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def keep_record(path: Path, record: Record) -> None:
-    """Write down what is known of a file.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    with atomic_output(_record_path(path)) as partial:
-        partial.write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
-
-
-def drop_record(path: Path) -> None:
-    """Know nothing of a file any more."""
-    _record_path(path).unlink(missing_ok=True)
-
-
-def forget(name: str, but: Path) -> None:
-    """Remove other files of a name, as after the same was fetched in another form."""
-    for suffix in SUFFIXES:
-        other = but.with_name(name + suffix)
-        if other != but and other.is_file():
-            other.unlink()
-            drop_record(other)
-
-
-def _record_path(path: Path) -> Path:
-    return path.with_name(path.name + ".json")
+    """Whether the license permits commercial use."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """One row of what a user can choose from."""
+    """A model of the registry, of the cache, or of both."""
 
     name: str
-    entry: Entry | None
-    """None of what was imported under a name of its own."""
+    """Name of the model."""
+    entry: RegistryEntry | None
+    """Registry entry; None for an imported model."""
     path: Path | None
-    """None if it is not here."""
-    record: Record | None
+    """Installed weights file; None if the weights are not installed."""
+    record: CacheRecord | None
+    """Record of the installed file; None if there is none."""
 
     @property
     def license(self) -> str:
-        """Of the weights; ``unknown`` if nobody said."""
+        """License of the weights; ``unknown`` if none is recorded."""
         if self.entry is not None:
             return self.entry.license
         return (self.record.license if self.record else "") or "unknown"
 
     @property
     def commercial(self) -> bool:
-        """Whether the license allows of commercial use, as far as is known."""
-        told: tuple[Entry | Record | None, ...] = (self.entry, self.record)
-        return all(one.commercial for one in told if one is not None)
+        """Whether the license permits commercial use, according to registry and record."""
+        facts: tuple[RegistryEntry | CacheRecord | None, ...] = (self.entry, self.record)
+        return all(one.commercial for one in facts if one is not None)
 
     @property
     def bytes(self) -> int | None:
-        """Of the file that is here, or else of the one to be fetched."""
+        """Size of the installed file, else of the download; None if it is not published."""
         if self.path is not None:
             return self.path.stat().st_size
         sizes = (source.bytes for source in self.entry.sources) if self.entry else iter(())
         return next((size for size in sizes if size), None)
 
 
+@cache
+def load_registry() -> dict[str, RegistryEntry]:
+    """Return all entries of registry.toml by name."""
+    text = resources.files("vidcolor.generators.store").joinpath("registry.toml").read_text("utf-8")
+    return {name: _parse_entry(name, values) for name, values in tomllib.loads(text).items()}
+
+
+def _parse_entry(name: str, values: dict[str, Any]) -> RegistryEntry:
+    sources = tuple(DownloadSource(**source) for source in values.pop("sources"))
+    return RegistryEntry(name=name, sources=sources, **values)
+
+
+def cache_dir() -> Path:
+    """Return the directory of installed weights: in `CACHE_VARIABLE`, else the platform's cache."""
+    if directory := os.environ.get(CACHE_VARIABLE):
+        return Path(directory).expanduser() / "models"
+    import platformdirs
+
+    return platformdirs.user_cache_path("vidcolor", appauthor=False) / "models"
+
+
+def list_installed() -> dict[str, Path]:
+    """Return the installed weights files by model name, in alphabetical order."""
+    try:
+        paths = sorted(cache_dir().iterdir())
+    except OSError:
+        return {}
+    installed = {
+        path.stem: path
+        for path in paths
+        if path.suffix in WEIGHTS_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    }
+    return dict(sorted(installed.items()))
+
+
+def find_weights(name: str) -> Path:
+    """Return the weights file of an installed model.
+
+    Raises:
+        WeightsError: the model is not installed, or its name is unknown.
+    """
+    installed = list_installed()
+    if name in installed:
+        return installed[name]
+    if name in load_registry():
+        raise WeightsError(f"model {name!r} is not installed; run `vidcolor models pull {name}`")
+    names = ", ".join(dict.fromkeys((EMBEDDED_MODEL, *installed, *load_registry())))
+    raise WeightsError(
+        f"unknown model {name!r}; choose from {names}, or pass the path of a weights file"
+    )
+
+
 def list_models() -> list[ModelInfo]:
-    """All that are known or here, in the order of registry.toml, then by name."""
-    here = installed()
-    names = dict.fromkeys((*registry_entries(), *here))
-    return [_shown(name, here) for name in names]
+    """Return all models of the registry, in its order, then all other installed models."""
+    installed = list_installed()
+    names = dict.fromkeys((*load_registry(), *installed))
+    return [_model_info(name, installed) for name in names]
 
 
 def find_model(name: str) -> ModelInfo:
-    """One of them.
+    """Return a model of the registry or of the cache.
 
     Raises:
-        WeightsError: nobody knows it.
+        WeightsError: the name is unknown.
     """
-    here = installed()
-    if name not in here and name not in registry_entries():
-        locate(name)
-    return _shown(name, here)
+    installed = list_installed()
+    if name not in load_registry():
+        find_weights(name)
+    return _model_info(name, installed)
 
 
-def _shown(name: str, here: dict[str, Path]) -> ModelInfo:
-    path = here.get(name)
-    return ModelInfo(name, registry_entries().get(name), path, record_of(path) if path else None)
+def _model_info(name: str, installed: dict[str, Path]) -> ModelInfo:
+    path = installed.get(name)
+    return ModelInfo(name, load_registry().get(name), path, read_record(path) if path else None)
+
+
+def validate_name(name: str) -> str:
+    """Return a model name if it can be used in the cache.
+
+    Raises:
+        UsageError: the name has other characters than letters, digits, ``-``, ``_`` and ``.``, ends
+            in a suffix of weights, or is that of the embedded model.
+    """
+    alphanumeric = name.replace("-", "").replace("_", "").replace(".", "")
+    if (
+        not alphanumeric.isalnum()
+        or not alphanumeric.isascii()
+        or name[0] in ".-"
+        or Path(name).suffix in WEIGHTS_SUFFIXES
+    ):
+        raise UsageError(f"invalid model name {name!r}; use letters, digits, - and _")
+    if name == EMBEDDED_MODEL:
+        raise UsageError(f"the name {name!r} is reserved for the built-in model; choose another")
+    return name
+
+
+def read_record(path: Path) -> CacheRecord | None:
+    """Read the record of a file; None if there is none (a file copied by hand) or it is invalid."""
+    try:
+        return CacheRecord(**json.loads(_record_path(path).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_record(path: Path, record: CacheRecord) -> None:
+    """Write the record of a file.
+
+    Raises:
+        OutputError: the record cannot be written.
+    """
+    with atomic_output(_record_path(path)) as partial:
+        partial.write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
+
+
+def delete_record(path: Path) -> None:
+    """Delete the record of a file, if there is one."""
+    _record_path(path).unlink(missing_ok=True)
+
+
+def delete_other_formats(path: Path) -> None:
+    """Delete files of the same model with other suffixes, with their records."""
+    for suffix in WEIGHTS_SUFFIXES:
+        other = path.with_name(path.stem + suffix)
+        if other != path and other.is_file():
+            other.unlink()
+            delete_record(other)
+
+
+def _record_path(path: Path) -> Path:
+    return path.with_name(path.name + ".json")

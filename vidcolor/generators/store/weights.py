@@ -1,7 +1,8 @@
-"""Where weights come from: packaged, cached or by path; verified, and read without running code."""
+"""Locates weights (packaged, cached, or by path), verifies them, and reads them safely."""
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import json
 import os
@@ -13,22 +14,25 @@ from vidcolor.errors import WeightsError
 from vidcolor.generators.store import registry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class PackagedWeights:
-    """Weights that come with vidcolor."""
+    """Weights that are part of vidcolor."""
 
     name: str
-    """What the user calls them."""
+    """Name of the model."""
     file: str
     """File name in models/."""
     sha256: str
-    """Digest of the file, in hex."""
+    """SHA-256 of the file, in hex."""
     card: str
-    """File name of the model card in models/: what they are, do, and do badly."""
+    """File name of the model card in models/."""
     license: str
+    """SPDX identifier of the license."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +40,34 @@ class Weights:
     """The content of one weights file, verified."""
 
     name: str
+    """Name of the model."""
     path: Path
+    """The file."""
     digest: str
     """SHA-256 of the file, in hex."""
     metadata: dict[str, str]
-    """The file's own free-form metadata."""
+    """Metadata of the file, and the detected ``architecture`` of a published checkpoint."""
     tensors: dict[str, Tensor]
-    """As stored: on the CPU, in the file's precision."""
+    """State dict: on the CPU, in the precision of the file."""
 
 
-PACKAGED = {
+class ContentType(enum.Enum):
+    """What a file contains, judged by its first bytes."""
+
+    SAFETENSORS = "safetensors"
+    CHECKPOINT = "a PyTorch checkpoint; rename it to .pth"
+    ONNX = "an ONNX file; rename it to .onnx"
+    WEB_PAGE = "a web page, not weights; fetch it again"
+    LFS_POINTER = "a Git LFS pointer, not weights; run git lfs pull"
+    EMPTY = "empty file; fetch it again"
+    UNKNOWN = "not a weights file; check the path"
+
+
+PACKAGED_WEIGHTS = {
     weights.name: weights
     for weights in (
         PackagedWeights(
-            name="embedded",
+            name=registry.EMBEDDED_MODEL,
             file="embedded.safetensors",
             sha256="7115d711387d7e957e7a6e08fefec75b43d1dd321458ff577f358317bac603d6",
             card="embedded.md",
@@ -59,154 +77,152 @@ PACKAGED = {
 }
 """Packaged generators by name."""
 
-ENCODER = PackagedWeights(
+ENCODER_WEIGHTS = PackagedWeights(
     name="encoder",
     file="encoder.safetensors",
     sha256="b2403025da354a5ccc368d2f113df085976b1e073f31269a8236a8c04093de66",
     card="encoder.md",
     license="Apache-2.0",
 )
-"""EfficientNet-Lite2 as ImageNet left it: no generator, so not among `PACKAGED`."""
+"""EfficientNet-Lite2, pretrained on ImageNet. Not in `PACKAGED_WEIGHTS`: it is not a generator."""
 
-_CHECKPOINTS = (b"PK\x03\x04", b"\x80")
-"""How PyTorch's begin: zips, or in older ones pickles."""
+_CHECKPOINT_MAGIC = (b"PK\x03\x04", b"\x80")
+"""First bytes of PyTorch checkpoints: zip files, or pickles in the legacy format."""
 _PACKAGE = Path(__file__).parents[2]
-_FOLDERS = (_PACKAGE / "models", _PACKAGE.parent / "models")
-"""In an installed wheel, in a checkout. That order: beside an installed package, a folder called
-models is somebody else's."""
+MODEL_DIRS = (_PACKAGE / "models", _PACKAGE.parent / "models")
+"""Directories of packaged weights: in a wheel, and in a checkout. The wheel comes first, because
+beside an installed package a directory named models may belong to another package."""
 
 
-def packaged_file(name: str) -> Path:
-    """Find a file of models/, e.g. a card.
-
-    Raises:
-        WeightsError: it is not there.
-    """
-    for folder in _FOLDERS:
-        if (folder / name).is_file():
-            return folder / name
-    raise WeightsError(f"{_FOLDERS[0] / name}: missing; reinstall vidcolor")
-
-
-def path_of(model: str) -> Path:
-    """The file that a model's name or path means.
+def packaged_file(name: str, directories: Sequence[Path] = MODEL_DIRS) -> Path:
+    """Return the path of a file of models/, e.g. a model card.
 
     Raises:
-        WeightsError: a name that nobody knows, or of weights that are not here.
+        WeightsError: the file does not exist.
     """
-    if model in PACKAGED:
-        return packaged_file(PACKAGED[model].file)
-    is_path = "/" in model or os.sep in model or Path(model).suffix in registry.SUFFIXES
+    for directory in directories:
+        if (directory / name).is_file():
+            return directory / name
+    raise WeightsError(f"{directories[0] / name}: missing; reinstall vidcolor")
+
+
+def resolve_path(model: str) -> Path:
+    """Return the file of a model given by name or path.
+
+    Raises:
+        WeightsError: the name is unknown, or the weights are not installed.
+    """
+    if model in PACKAGED_WEIGHTS:
+        return packaged_file(PACKAGED_WEIGHTS[model].file)
+    is_path = "/" in model or os.sep in model or Path(model).suffix in registry.WEIGHTS_SUFFIXES
     if is_path or Path(model).is_file():
         return Path(model)
-    return registry.locate(model)
+    return registry.find_weights(model)
 
 
 def read_weights(model: str) -> Weights:
     """Read and verify weights.
 
-    Packaged weights must have the digest that this version of vidcolor was released with, and
-    fetched ones that with which they came. A file given by path has no digest to meet: its own is
-    computed, and goes wherever results name their weights. Of safetensors and of PyTorch's
-    checkpoints nothing but tensors is read, so that no weights file can run code. What others
-    publish comes with its norms folded, and with the ``architecture`` that was found in it among
-    its metadata.
+    Packaged weights must have the digest of this release, cached weights the digest in their
+    record. For a file given by path, the digest is computed and reported in results. Only tensors
+    are read from safetensors files and PyTorch checkpoints, so no weights file can run code.
+    Published checkpoints are returned with folded reparametrizations and with their detected
+    ``architecture`` in the metadata.
 
     Args:
-        model: a name in `PACKAGED`, one of weights that are here, or the path of a file.
+        model: key of `PACKAGED_WEIGHTS`, name of installed weights, or path of a file.
 
     Raises:
-        WeightsError: unknown, missing, unreadable, not what the digest says, damaged, or of no
-            network that vidcolor knows; one line that names the file and the way out.
+        WeightsError: the weights are unknown, missing, unreadable, damaged, not what the digest
+            says, or of an unknown architecture.
     """
-    if model in PACKAGED:
-        return read_packaged(PACKAGED[model])
-    path = path_of(model)
-    return _load(path, path.stem)
+    if model in PACKAGED_WEIGHTS:
+        return read_packaged_weights(PACKAGED_WEIGHTS[model])
+    path = resolve_path(model)
+    # Read once: the bytes that are hashed are the bytes that are used, even if the file changes.
+    data = read_weights_file(path)
+    digest = hashlib.sha256(data).hexdigest()
+    verify_cached_digest(path, digest)
+    metadata, tensors = _parse(path, data)
+    if not {"config", "architecture"} & metadata.keys():
+        metadata, tensors = _convert_published(path, metadata, tensors)
+    if "architecture" in metadata:
+        _check_architecture(path, metadata["architecture"])
+    return Weights(path.stem, path, digest, metadata, tensors)
 
 
-def read_packaged(packaged: PackagedWeights) -> Weights:
-    """Read weights that come with vidcolor; see `read_weights`.
+def read_packaged_weights(
+    packaged: PackagedWeights, directories: Sequence[Path] = MODEL_DIRS
+) -> Weights:
+    """Read weights that are part of vidcolor; see `read_weights`.
 
     Raises:
-        WeightsError: missing, unreadable, or not what the digest says.
+        WeightsError: the file is missing, unreadable, or not what the digest says.
     """
-    return _load(packaged_file(packaged.file), packaged.name, packaged)
+    path = packaged_file(packaged.file, directories)
+    data = read_weights_file(path)
+    digest = hashlib.sha256(data).hexdigest()
+    advice = "reinstall vidcolor, or pass the path of the file to use it anyway"
+    _check_digest(path, digest, packaged.sha256, advice)
+    metadata, tensors = _parse(path, data)
+    return Weights(packaged.name, path, digest, metadata, tensors)
 
 
-def check_kept(path: Path, digest: str) -> None:
-    """Hold the digest of a file in the cache against that with which it came, if it is known.
+def verify_cached_digest(path: Path, digest: str) -> None:
+    """Compare the digest of a cached file with its record, if there is one.
 
     Raises:
-        WeightsError: it is another.
+        WeightsError: the digests differ.
     """
-    record = registry.record_of(path) if path.parent == registry.cache_dir() else None
+    record = registry.read_record(path) if path.parent == registry.cache_dir() else None
     if record is not None:
         advice = (
             f"fetch it again with `vidcolor models pull --force {path.stem}`, or import it again"
         )
-        _check(path, digest, record.sha256, advice)
+        _check_digest(path, digest, record.sha256, advice)
 
 
-def _check(path: Path, digest: str, must_be: str, advice: str) -> None:
-    if digest != must_be:
+def _check_digest(path: Path, digest: str, expected: str, advice: str) -> None:
+    if digest != expected:
         raise WeightsError(
-            f"{path}: damaged or replaced: its SHA-256 is {digest[:12]}…, not"
-            f" {must_be[:12]}…; {advice}"
+            f"{path}: damaged or replaced: its SHA-256 is {digest[:12]}…, expected"
+            f" {expected[:12]}…; {advice}"
         )
 
 
-def _load(path: Path, name: str, packaged: PackagedWeights | None = None) -> Weights:
-    # Read once: what was hashed is what is used, even if the file changes meanwhile.
-    data = read_file(path)
-    digest = hashlib.sha256(data).hexdigest()
-    if packaged is None:
-        check_kept(path, digest)
-    else:
-        advice = "reinstall vidcolor, or give the path to use it as it is"
-        _check(path, digest, packaged.sha256, advice)
-    metadata, tensors = _parse(path, data)
-    if packaged is None and not {"config", "architecture"} & metadata.keys():
-        metadata, tensors = _adopted(path, metadata, tensors)
-    if "architecture" in metadata:
-        _check_known(path, metadata["architecture"])
-    return Weights(name, path, digest, metadata, tensors)
-
-
-def _check_known(path: Path, architecture: str) -> None:
+def _check_architecture(path: Path, name: str) -> None:
     from vidcolor.generators.store.architectures import ARCHITECTURES
 
-    if architecture not in ARCHITECTURES:
+    if name not in ARCHITECTURES:
         raise WeightsError(
-            f"{path}: weights of a network called {architecture}, which this vidcolor does not"
-            " know; use a newer one"
+            f"{path}: unknown architecture {name}; it may need a newer version of vidcolor"
         )
 
 
-def _adopted(
+def _convert_published(
     path: Path, metadata: dict[str, str], tensors: dict[str, Tensor]
 ) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """What others publish, with its norms folded and its architecture told."""
-    from vidcolor.generators.store.architectures import ARCHITECTURES, detect
-    from vidcolor.generators.store.checkpoints import folded, without_prefix
+    """Fold the reparametrizations of a published state dict and detect its architecture."""
+    from vidcolor.generators.store.architectures import ARCHITECTURES, detect_architecture
+    from vidcolor.generators.store.checkpoints import fold_reparametrizations, strip_prefixes
 
-    tensors = folded(without_prefix(tensors))
-    kind = detect(tensors)
-    if kind is None:
-        first = next(iter(tensors), "nothing")
-        known = "; ".join(kind.title for kind in ARCHITECTURES.values())
+    tensors = fold_reparametrizations(strip_prefixes(tensors))
+    architecture = detect_architecture(tensors)
+    if architecture is None:
+        first_key = next(iter(tensors), "none")
+        supported = "; ".join(known.title for known in ARCHITECTURES.values())
         raise WeightsError(
-            f"{path}: weights of no network that vidcolor knows (they begin with {first});"
-            f" it knows its own; {known}; and ONNX files"
+            f"{path}: unknown architecture (first key: {first_key}); supported are vidcolor's own;"
+            f" {supported}; and ONNX files"
         )
-    return {**metadata, "architecture": kind.name}, tensors
+    return {**metadata, "architecture": architecture.name}, tensors
 
 
-def read_file(path: Path) -> bytes:
-    """All of a weights file.
+def read_weights_file(path: Path) -> bytes:
+    """Read all bytes of a weights file.
 
     Raises:
-        WeightsError: missing or unreadable.
+        WeightsError: the file is missing or unreadable.
     """
     try:
         return path.read_bytes()
@@ -217,34 +233,44 @@ def read_file(path: Path) -> bytes:
 
 
 def _parse(path: Path, data: bytes) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Split a file into metadata and tensors."""
+    """Parse a file into metadata and tensors."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    if data.startswith(_CHECKPOINTS):
-        from vidcolor.generators.store.checkpoints import unpickle
+    content_type = detect_content_type(data)
+    if content_type is ContentType.CHECKPOINT:
+        from vidcolor.generators.store.checkpoints import load_checkpoint
 
-        return {}, unpickle(path, data)
-    if data[8:9] != b"{":
-        raise WeightsError(f"{path}: {what_instead(data)}")
+        return {}, load_checkpoint(path, data)
+    if content_type is not ContentType.SAFETENSORS:
+        raise WeightsError(f"{path}: {describe_content(data)}")
     try:
         tensors = load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     except (SafetensorError, ValueError):
         raise WeightsError(
-            f"{path}: damaged or cut short ({len(data)} bytes); fetch it again"
+            f"{path}: damaged or truncated ({len(data)} bytes); fetch it again"
         ) from None
     return header.get("__metadata__", {}), tensors
 
 
-def what_instead(data: bytes) -> str:
-    """Say what a file is that holds no weights, and what to do about it."""
+def detect_content_type(data: bytes) -> ContentType:
+    """Detect the type of a file by its content; its suffix may be wrong."""
+    if data.startswith(_CHECKPOINT_MAGIC):
+        return ContentType.CHECKPOINT
+    # A safetensors file is a header size in 8 bytes, then a JSON object.
+    if data[8:9] == b"{":
+        return ContentType.SAFETENSORS
     if data.lstrip()[:1] == b"<":
-        return "a web page, not weights; the download failed, fetch it again"
+        return ContentType.WEB_PAGE
     if data.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer, not the weights; run git lfs pull"
-    if data.startswith(_CHECKPOINTS):
-        return "a PyTorch checkpoint; give it a name that ends in .pth"
-    if data[:1] == b"\x08" and any(word in data[:64] for word in (b"torch", b"onnx", b"tf2")):
-        return "an ONNX file; give it a name that ends in .onnx"
-    return "empty; fetch it again" if not data else "no weights file; check the path"
+        return ContentType.LFS_POINTER
+    # An ONNX file is a protobuf message: the IR version, then the name of the producer.
+    if data[:1] == b"\x08" and any(name in data[:64] for name in (b"torch", b"onnx", b"tf2")):
+        return ContentType.ONNX
+    return ContentType.UNKNOWN if data else ContentType.EMPTY
+
+
+def describe_content(data: bytes) -> str:
+    """Describe, for an error message, a file that is not what its suffix says."""
+    return detect_content_type(data).value

@@ -1,6 +1,6 @@
-"""Networks that others designed and trained, written anew from their published structure.
+"""Published colorization networks, reimplemented from their published structure.
 
-Modules are named so that the keys of a state dict are those of the published files: what is in a
-file can then be held against what belongs there, key by key. Weight and spectral norms, which
-matter to training alone, are folded into plain weights when a file is read (`checkpoints`).
+The modules have the attribute names of the originals, so that state-dict keys match the published
+files and a file can be validated key by key. Weight norm and spectral norm, which only training
+needs, are folded into plain weights when a file is read (see `store.checkpoints`).
 """

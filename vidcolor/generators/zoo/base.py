@@ -1,4 +1,4 @@
-"""What all networks here have in common: which parts compute how finely."""
+"""The base class of published networks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import torch
 from torch import nn
 
 
-class Network(nn.Module, ABC):
-    """A network whose steps before the last can be made coarser, and faster."""
+class ZooNetwork(nn.Module, ABC):
+    """A network whose layers, except for the last ones, can run in a lower precision."""
 
     @abstractmethod
     def lower_precision(self, dtype: torch.dtype) -> None:
-        """Let all but the last steps compute in dtype."""
+        """Convert all layers except for the last ones to a dtype."""
 
 
-def dtype_of(part: nn.Module) -> torch.dtype:
-    """The type of its parameters, which its inputs must have."""
-    return next(part.parameters()).dtype
+def parameter_dtype(module: nn.Module) -> torch.dtype:
+    """Return the dtype of the parameters, which the inputs must have as well."""
+    return next(module.parameters()).dtype

@@ -1,4 +1,4 @@
-"""ConvNeXt (Liu et al., "A ConvNet for the 2020s", arXiv:2201.03545), as DDColor encodes with."""
+"""ConvNeXt (Liu et al., "A ConvNet for the 2020s", arXiv:2201.03545), the encoder of DDColor."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _EPSILON = 1e-6
 
 
 class ChannelNorm(nn.LayerNorm):
-    """Layer norm over the channels of (N, C, H, W)."""
+    """A layer norm over the channels of (N, C, H, W)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, eps=_EPSILON)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> the same shape."""
+        """Map (N, C, H, W) to the same shape."""
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 class Block(nn.Module):
-    """A depthwise 7x7 convolution and a two-layer perceptron, scaled, beside a shortcut."""
+    """A residual block: a depthwise 7x7 convolution and a two-layer perceptron, scaled."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -38,24 +38,26 @@ class Block(nn.Module):
         self.gamma = nn.Parameter(torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> the same shape."""
-        inner = self.norm(self.dwconv(x).permute(0, 2, 3, 1))
-        inner = self.gamma * self.pwconv2(F.gelu(self.pwconv1(inner)))
-        outer: Tensor = x + inner.permute(0, 3, 1, 2)
-        return outer
+        """Map (N, C, H, W) to the same shape."""
+        residual = self.norm(self.dwconv(x).permute(0, 2, 3, 1))
+        residual = self.gamma * self.pwconv2(F.gelu(self.pwconv1(residual)))
+        y: Tensor = x + residual.permute(0, 3, 1, 2)
+        return y
 
 
 class ConvNeXt(nn.Module):
-    """Picture -> normed features at strides 4, 8, 16, 32."""
+    """The encoder: an image to normalized features at strides 4, 8, 16 and 32."""
 
     def __init__(self, depths: tuple[int, ...], widths: tuple[int, ...]) -> None:
         super().__init__()
         stem = nn.Sequential(nn.Conv2d(3, widths[0], 4, stride=4), ChannelNorm(widths[0]))
-        halvings = [
-            nn.Sequential(ChannelNorm(before), nn.Conv2d(before, after, 2, stride=2))
-            for before, after in itertools.pairwise(widths)
+        downsamplers = [
+            nn.Sequential(
+                ChannelNorm(in_channels), nn.Conv2d(in_channels, out_channels, 2, stride=2)
+            )
+            for in_channels, out_channels in itertools.pairwise(widths)
         ]
-        self.downsample_layers = nn.ModuleList([stem, *halvings])
+        self.downsample_layers = nn.ModuleList([stem, *downsamplers])
         self.stages = nn.ModuleList(
             nn.Sequential(*(Block(width) for _ in range(depth)))
             for depth, width in zip(depths, widths, strict=True)
@@ -64,10 +66,17 @@ class ConvNeXt(nn.Module):
             self.add_module(f"norm{i}", ChannelNorm(width))
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(N, 3, H, W), H and W multiples of 32 -> (N, widths[i], H / 4 / 2^i, W / 4 / 2^i)."""
-        levels = []
-        parts = zip(self.downsample_layers, self.stages, strict=True)
-        for i, (downsample, stage) in enumerate(parts):
+        """Extract features.
+
+        Args:
+            x: (N, 3, H, W); H and W multiples of 32.
+
+        Returns:
+            Features of stage i: (N, widths[i], H / 4 / 2^i, W / 4 / 2^i).
+        """
+        features = []
+        stages = zip(self.downsample_layers, self.stages, strict=True)
+        for i, (downsample, stage) in enumerate(stages):
             x = stage(downsample(x))
-            levels.append(self.get_submodule(f"norm{i}")(x))
-        return levels
+            features.append(self.get_submodule(f"norm{i}")(x))
+        return features

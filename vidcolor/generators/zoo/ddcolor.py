@@ -1,7 +1,8 @@
 """DDColor (Kang et al., "Toward Photo-Realistic Image Colorization via Dual Decoders", ICCV 2023).
 
-One decoder raises features, the other learns a hundred color queries from them; each query's
-product with the features is a map, and two mixtures of the maps are a* and b*.
+The pixel decoder upsamples the features of the encoder. The color decoder refines 100 color
+queries by attention to these features. The product of a query with the features is a map, and
+a*, b* are two linear combinations of the maps.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from vidcolor.generators.efficientnet import IMAGENET_MEAN, IMAGENET_STD
-from vidcolor.generators.zoo.base import Network, dtype_of
+from vidcolor.generators.zoo.base import ZooNetwork, parameter_dtype
 from vidcolor.generators.zoo.convnext import ConvNeXt
 from vidcolor.generators.zoo.unet import PixelShuffle, WideBlock
 
@@ -22,18 +23,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ALIGNMENT = 32
-"""Height and width must be multiples of this."""
+"""Input height and width must be multiples of this."""
 SIZES = {
     "tiny": ((3, 3, 9, 3), (96, 192, 384, 768)),
     "large": ((3, 3, 27, 3), (192, 384, 768, 1536)),
 }
-"""Depths and widths of the encoder's stages."""
-_WIDTH, _QUERIES, _HEADS, _LAYERS, _SCALES = 256, 100, 8, 9, 3
-_HIDDEN = 2048
+"""Number of blocks and of channels of the encoder stages."""
+_WIDTH, _NUM_QUERIES, _NUM_HEADS, _NUM_LAYERS, _NUM_SCALES = 256, 100, 8, 9, 3
+_MLP_WIDTH = 2048
 
 
 class _Attention(nn.Module):
-    """Attention with several heads (Vaswani et al., arXiv:1706.03762); keys of `torch.nn`'s."""
+    """Multi-head attention (Vaswani et al., arXiv:1706.03762) with torch.nn's state-dict keys."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,58 +43,60 @@ class _Attention(nn.Module):
         self.out_proj = nn.Linear(_WIDTH, _WIDTH)
 
     def forward(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """(N, Q, 256), (N, K, 256), (N, K, 256) -> (N, Q, 256)."""
+        """Map queries (N, Q, 256), keys and values (N, K, 256) to (N, Q, 256)."""
         weights, biases = self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3)
         q, k, v = (
             F.linear(x, weight, bias)
-            .reshape(*x.shape[:2], _HEADS, _WIDTH // _HEADS)
+            .reshape(*x.shape[:2], _NUM_HEADS, _WIDTH // _NUM_HEADS)
             .transpose(1, 2)
             for x, weight, bias in zip((queries, keys, values), weights, biases, strict=True)
         )
-        mixed: Tensor = self.out_proj(
+        y: Tensor = self.out_proj(
             F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
         )
-        return mixed
+        return y
 
 
 class _SelfAttention(nn.Module):
-    """Queries ask each other."""
+    """Self-attention of the color queries."""
 
     def __init__(self) -> None:
         super().__init__()
         self.self_attn = _Attention()
         self.norm = nn.LayerNorm(_WIDTH)
 
-    def forward(self, x: Tensor, places: Tensor) -> Tensor:
-        asked = x + places
-        normed: Tensor = self.norm(x + self.self_attn(asked, asked, x))
-        return normed
+    def forward(self, x: Tensor, query_embedding: Tensor) -> Tensor:
+        q = x + query_embedding
+        y: Tensor = self.norm(x + self.self_attn(q, q, x))
+        return y
 
 
 class _CrossAttention(nn.Module):
-    """Queries ask the picture."""
+    """Attention of the color queries to the features of the image."""
 
     def __init__(self) -> None:
         super().__init__()
         self.multihead_attn = _Attention()
         self.norm = nn.LayerNorm(_WIDTH)
 
-    def forward(self, x: Tensor, places: Tensor, picture: Tensor, positions: Tensor) -> Tensor:
-        answer = self.multihead_attn(x + places, picture + positions, picture)
-        normed: Tensor = self.norm(x + answer)
-        return normed
+    def forward(
+        self, x: Tensor, query_embedding: Tensor, features: Tensor, positions: Tensor
+    ) -> Tensor:
+        attended = self.multihead_attn(x + query_embedding, features + positions, features)
+        y: Tensor = self.norm(x + attended)
+        return y
 
 
 class _FeedForward(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.linear1 = nn.Linear(_WIDTH, _HIDDEN)
-        self.linear2 = nn.Linear(_HIDDEN, _WIDTH)
+        self.linear1 = nn.Linear(_WIDTH, _MLP_WIDTH)
+        self.linear2 = nn.Linear(_MLP_WIDTH, _WIDTH)
         self.norm = nn.LayerNorm(_WIDTH)
 
     def forward(self, x: Tensor) -> Tensor:
-        normed: Tensor = self.norm(x + self.linear2(F.relu(self.linear1(x))))
-        return normed
+        y: Tensor = self.norm(x + self.linear2(F.relu(self.linear1(x))))
+        return y
 
 
 class _Perceptron(nn.Module):
@@ -104,15 +107,15 @@ class _Perceptron(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers[:-1]:
             x = F.relu(layer(x))
-        last: Tensor = self.layers[-1](x)
-        return last
+        y: Tensor = self.layers[-1](x)
+        return y
 
 
-def _sine_positions(like: Tensor) -> Tensor:
-    """Places as sines of many wavelengths (Carion et al., "DETR", arXiv:2005.12872).
+def _position_encoding(like: Tensor) -> Tensor:
+    """Return the sine position encoding of DETR (Carion et al., arXiv:2005.12872).
 
     Args:
-        like: (N, C, h, w); size, device and type are taken from it.
+        like: (N, C, h, w); gives the size, device and dtype of the result.
 
     Returns:
         (h * w, 256).
@@ -122,56 +125,64 @@ def _sine_positions(like: Tensor) -> Tensor:
     h, w = like.shape[-2:]
     waves = []
     for length in (h, w):
-        along = torch.arange(1, length + 1, device=like.device, dtype=torch.float32)
-        phase = (along / (length + 1e-6) * tau)[:, None] / wavelengths
+        position = torch.arange(1, length + 1, device=like.device, dtype=torch.float32)
+        phase = (position / (length + 1e-6) * tau)[:, None] / wavelengths
         pairs = torch.stack([phase[:, 0::2].sin(), phase[:, 1::2].cos()], dim=2)
         waves.append(pairs.flatten(1))
-    down = waves[0][:, None].expand(h, w, -1)
-    across = waves[1][None].expand(h, w, -1)
-    return torch.cat([down, across], dim=2).reshape(h * w, _WIDTH).to(like.dtype)
+    vertical = waves[0][:, None].expand(h, w, -1)
+    horizontal = waves[1][None].expand(h, w, -1)
+    return torch.cat([vertical, horizontal], dim=2).reshape(h * w, _WIDTH).to(like.dtype)
 
 
 class _ColorDecoder(nn.Module):
-    """Learns from three scales of features what colors a picture has, and where."""
+    """The color decoder: refines color queries by attention to features at three scales."""
 
     def __init__(self, channels: tuple[int, ...]) -> None:
         super().__init__()
-        self.query_feat = nn.Embedding(_QUERIES, _WIDTH)
-        self.query_embed = nn.Embedding(_QUERIES, _WIDTH)
-        self.level_embed = nn.Embedding(_SCALES, _WIDTH)
+        self.query_feat = nn.Embedding(_NUM_QUERIES, _WIDTH)
+        self.query_embed = nn.Embedding(_NUM_QUERIES, _WIDTH)
+        self.level_embed = nn.Embedding(_NUM_SCALES, _WIDTH)
         self.input_proj = nn.ModuleList(nn.Conv2d(c, _WIDTH, 1) for c in channels)
         self.transformer_cross_attention_layers = nn.ModuleList(
-            _CrossAttention() for _ in range(_LAYERS)
+            _CrossAttention() for _ in range(_NUM_LAYERS)
         )
         self.transformer_self_attention_layers = nn.ModuleList(
-            _SelfAttention() for _ in range(_LAYERS)
+            _SelfAttention() for _ in range(_NUM_LAYERS)
         )
-        self.transformer_ffn_layers = nn.ModuleList(_FeedForward() for _ in range(_LAYERS))
+        self.transformer_ffn_layers = nn.ModuleList(_FeedForward() for _ in range(_NUM_LAYERS))
         self.decoder_norm = nn.LayerNorm(_WIDTH)
         self.color_embed = _Perceptron()
 
     def forward(self, scales: list[Tensor], features: Tensor) -> Tensor:
-        """Three scales of features and the finest, (N, 256, H, W) -> maps: (N, 100, H, W)."""
-        pictures = [
+        """Return the map of each query.
+
+        Args:
+            scales: features at three scales, coarsest first.
+            features: finest features, (N, 256, H, W).
+
+        Returns:
+            (N, 100, H, W).
+        """
+        tokens = [
             project(x).flatten(2).transpose(1, 2) + level
             for project, x, level in zip(
                 self.input_proj, scales, self.level_embed.weight, strict=True
             )
         ]
-        positions = [_sine_positions(x) for x in scales]
-        count = features.shape[0]  # len() would tie a traced network to it
-        places = self.query_embed.weight.expand(count, -1, -1)
-        x = self.query_feat.weight.expand(count, -1, -1)
+        positions = [_position_encoding(x) for x in scales]
+        batch_size = features.shape[0]  # len() would become a constant in a traced network
+        query_embedding = self.query_embed.weight.expand(batch_size, -1, -1)
+        x = self.query_feat.weight.expand(batch_size, -1, -1)
         layers = zip(
             self.transformer_cross_attention_layers,
             self.transformer_self_attention_layers,
             self.transformer_ffn_layers,
             strict=True,
         )
-        for i, (ask_picture, ask_each_other, feed_forward) in enumerate(layers):
-            scale = i % _SCALES
-            x = ask_picture(x, places, pictures[scale], positions[scale])
-            x = feed_forward(ask_each_other(x, places))
+        for i, (cross_attention, self_attention, feed_forward) in enumerate(layers):
+            scale = i % _NUM_SCALES
+            x = cross_attention(x, query_embedding, tokens[scale], positions[scale])
+            x = feed_forward(self_attention(x, query_embedding))
         colors = self.color_embed(self.decoder_norm(x))
         return torch.einsum("bqc,bchw->bqhw", colors, features)
 
@@ -196,8 +207,8 @@ class _Decoder(nn.Module):
         self.last_shuf = PixelShuffle(256, 256, scale=4, norm=False)
         self.color_decoder = _ColorDecoder((512, 512, 256))
 
-    def forward(self, levels: list[Tensor]) -> Tensor:
-        *skips, x = levels
+    def forward(self, encoder_features: list[Tensor]) -> Tensor:
+        *skips, x = encoder_features
         scales = []
         for block, skip in zip(self.layers, reversed(skips), strict=True):
             x = block(x, skip)
@@ -206,11 +217,12 @@ class _Decoder(nn.Module):
         return maps
 
 
-class DDColor(Network):
-    """Gray as RGB -> a*, b*; ``tiny`` on ConvNeXt-T, ``large`` on ConvNeXt-L.
+class DDColor(ZooNetwork):
+    """The network: gray in three channels to a*, b*.
 
-    Some published files also have a norm and a classifier of the encoder's own
-    (``encoder.arch.norm``, ``encoder.arch.head_cls``). Only training had a use for them.
+    ``tiny`` has a ConvNeXt-T encoder, ``large`` a ConvNeXt-L encoder. Some published files also
+    have a norm and a classifier of the encoder (``encoder.arch.norm``, ``encoder.arch.head_cls``).
+    Only training uses them, so they are left out.
     """
 
     mean: Tensor
@@ -222,25 +234,25 @@ class DDColor(Network):
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
         self.encoder = _Encoder(size)
         self.decoder = _Decoder(SIZES[size][1])
-        self.refine_net = nn.Sequential(nn.Sequential(nn.Conv2d(_QUERIES + 3, 2, 1)))
+        self.refine_net = nn.Sequential(nn.Sequential(nn.Conv2d(_NUM_QUERIES + 3, 2, 1)))
 
-    def forward(self, picture: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> Tensor:
         """Predict color.
 
         Args:
-            picture: (N, 3, H, W) in [0, 1], three times the same sRGB gray; H and W multiples of
+            image: (N, 3, H, W) in [0, 1], sRGB gray in three channels; H and W multiples of
                 `ALIGNMENT`.
 
         Returns:
-            a*, b*: (N, 2, H, W); nothing bounds them.
+            a*, b*: (N, 2, H, W); unbounded.
         """
-        normed = (picture - self.mean) / self.std
-        levels = self.encoder.arch(normed.to(dtype_of(self.encoder)))
-        maps = self.decoder(levels).to(dtype_of(self.refine_net))
-        ab: Tensor = self.refine_net(torch.cat([maps, normed], dim=1))
+        normalized = (image - self.mean) / self.std
+        features = self.encoder.arch(normalized.to(parameter_dtype(self.encoder)))
+        maps = self.decoder(features).to(parameter_dtype(self.refine_net))
+        ab: Tensor = self.refine_net(torch.cat([maps, normalized], dim=1))
         return ab
 
     def lower_precision(self, dtype: torch.dtype) -> None:
-        """Let encoder and decoder compute in dtype, and not what mixes their maps."""
+        """Convert encoder and decoder to a dtype; the combination of the maps stays float32."""
         self.encoder.to(dtype)
         self.decoder.to(dtype)

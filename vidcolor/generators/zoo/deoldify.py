@@ -1,4 +1,4 @@
-"""DeOldify's generators (Antic, github.com/jantic/DeOldify): wide for films, deep for art."""
+"""The generators of DeOldify (Antic, github.com/jantic/DeOldify): wide for video, deep for art."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import nn
 
-from vidcolor.generators.zoo.base import Network, dtype_of
-from vidcolor.generators.zoo.resnet import ResNetBody, resnet34, resnet101
+from vidcolor.generators.zoo.base import ZooNetwork, parameter_dtype
+from vidcolor.generators.zoo.resnet import ResNetEncoder, resnet34, resnet101
 from vidcolor.generators.zoo.unet import DeepBlock, PixelShuffle, WideBlock, conv_layer
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 ALIGNMENT = 16
-"""Height and width must be multiples of this; of 32 they come out a little cleaner."""
+"""Input height and width must be multiples of this; multiples of 32 give slightly cleaner edges."""
 _LIMIT = 3.0
-"""Outputs lie within this many deviations of ImageNet's mean."""
+"""Maximum distance of outputs from the ImageNet mean, in standard deviations."""
 
 
 class _Residual(nn.Module):
-    """Two 3x3 convolutions with ReLUs, added to what they were given."""
+    """A residual block: two 3x3 convolutions with ReLU."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -33,70 +33,70 @@ class _Residual(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        inner: Tensor = self.layers(x)
-        return x + inner
+        residual: Tensor = self.layers(x)
+        return x + residual
 
 
-class DeOldify(Network):
-    """Gray as RGB -> RGB, both normalized by ImageNet's mean and deviation.
+class DeOldify(ZooNetwork):
+    """The network: gray in three channels to R'G'B', both with ImageNet normalization.
 
-    A U-Net on a ResNet: ResNet-101 with blocks of one wide convolution (``wide``: the published
-    ``video`` and ``stable``), or ResNet-34 with blocks of two (``deep``: ``artistic``).
+    A U-Net with a ResNet encoder. ``wide`` (the published ``video`` and ``stable``) is ResNet-101
+    with one wide convolution per decoder block. ``deep`` (``artistic``) is ResNet-34 with two.
     """
 
     def __init__(self, kind: Literal["wide", "deep"]) -> None:
         super().__init__()
-        body = resnet101() if kind == "wide" else resnet34()
-        *skips, top = body.channels
+        encoder = resnet101() if kind == "wide" else resnet34()
+        *skips, top = encoder.channels
         blocks: list[nn.Module] = []
-        before = top
+        channels = top
         for level, skip in enumerate(reversed(skips)):
-            last, attends = level == len(skips) - 1, level == 1
+            is_last, attention = level == len(skips) - 1, level == 1
             if kind == "wide":
-                block: nn.Module = WideBlock(before, skip, 256 if last else 512, attends)
-                before = 256 if last else 512
+                out_channels = 256 if is_last else 512
+                block: nn.Module = WideBlock(channels, skip, out_channels, attention)
             else:
-                joined = before // 2 + skip
-                after = int((joined // 2 if last else joined) * 1.5)
-                block = DeepBlock(before, skip, after, attends)
-                before = after
+                joined = channels // 2 + skip
+                out_channels = int((joined // 2 if is_last else joined) * 1.5)
+                block = DeepBlock(channels, skip, out_channels, attention)
+            channels = out_channels
             blocks.append(block)
         self.layers = nn.ModuleList(
             [
-                body,
+                encoder,
                 nn.BatchNorm2d(top),
                 nn.ReLU(),
                 nn.Sequential(conv_layer(top, 2 * top), conv_layer(2 * top, top)),
                 *blocks,
-                PixelShuffle(before, before, norm=False),
-                nn.Identity(),  # here the picture joins
-                _Residual(before + 3),
-                nn.Sequential(nn.Conv2d(before + 3, 3, 1)),
+                PixelShuffle(channels, channels, norm=False),
+                nn.Identity(),  # keeps the indices of the original, which merges the input here
+                _Residual(channels + 3),
+                nn.Sequential(nn.Conv2d(channels + 3, 3, 1)),
             ]
         )
 
-    def forward(self, picture: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> Tensor:
         """Predict color.
 
         Args:
-            picture: (N, 3, H, W), three times the same gray, normalized by ImageNet's mean and
-                deviation; H and W multiples of `ALIGNMENT`.
+            image: (N, 3, H, W), gray in three channels, with ImageNet normalization; H and W
+                multiples of `ALIGNMENT`.
 
         Returns:
-            (N, 3, H, W) R'G'B', normalized the same way, within ±3.
+            R'G'B' with ImageNet normalization, (N, 3, H, W) within ±3.
         """
-        body, norm, relu, middle, *blocks, shuffle, _, residual, out = self.layers
-        assert isinstance(body, ResNetBody)
-        picture = picture.to(dtype_of(body))
-        *skips, x = body.pyramid(picture)
+        encoder, norm, relu, middle, *blocks, shuffle, _, residual, out = self.layers
+        assert isinstance(encoder, ResNetEncoder)
+        image = image.to(parameter_dtype(encoder))
+        *skips, x = encoder.extract_features(image)
         x = middle(relu(norm(x)))
         for block, skip in zip(blocks, reversed(skips), strict=True):
             x = block(x, skip)
-        x = residual(torch.cat([shuffle(x), picture], dim=1))
-        logits = out(x.to(dtype_of(out)))
+        x = residual(torch.cat([shuffle(x), image], dim=1))
+        logits = out(x.to(parameter_dtype(out)))
         return torch.sigmoid(logits) * (2 * _LIMIT) - _LIMIT
 
     def lower_precision(self, dtype: torch.dtype) -> None:
-        """Let all but the last layer compute in dtype."""
+        """Convert all layers except for the last one to a dtype."""
         self.to(dtype)
         self.layers[-1].float()

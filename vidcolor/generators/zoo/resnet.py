@@ -1,4 +1,4 @@
-"""ResNet bodies (He et al., arXiv:1512.03385), as DeOldify encodes pictures with them."""
+"""ResNet encoders (He et al., arXiv:1512.03385) of DeOldify."""
 
 from __future__ import annotations
 
@@ -12,66 +12,69 @@ if TYPE_CHECKING:
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut: ResNet-34's."""
+    """The block of ResNet-34: two 3x3 convolutions and a shortcut."""
 
     expansion = 1
 
-    def __init__(self, before: int, width: int, stride: int) -> None:
+    def __init__(self, in_channels: int, width: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(before, width, 3, stride, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(in_channels, width, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
-        self.downsample = _shortcut(before, width, stride)
+        self.downsample = _shortcut(in_channels, width, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, before, H, W) -> (N, width, H / stride, W / stride)."""
-        inner = F.relu(self.bn1(self.conv1(x)))
-        return F.relu(self.bn2(self.conv2(inner)) + self.downsample(x))
+        """Map (N, in_channels, H, W) to (N, width, H / stride, W / stride)."""
+        y = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(y)) + self.downsample(x))
 
 
 class Bottleneck(nn.Module):
-    """A 3x3 convolution between narrow 1x1 ones, beside a shortcut: ResNet-101's."""
+    """The block of ResNet-101: a 3x3 convolution between two 1x1 convolutions, and a shortcut."""
 
     expansion = 4
 
-    def __init__(self, before: int, width: int, stride: int) -> None:
+    def __init__(self, in_channels: int, width: int, stride: int) -> None:
         super().__init__()
-        after = width * self.expansion
-        self.conv1 = nn.Conv2d(before, width, 1, bias=False)
+        out_channels = width * self.expansion
+        self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, after, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(after)
-        self.downsample = _shortcut(before, after, stride)
+        self.conv3 = nn.Conv2d(width, out_channels, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out_channels)
+        self.downsample = _shortcut(in_channels, out_channels, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, before, H, W) -> (N, 4 * width, H / stride, W / stride)."""
-        inner = F.relu(self.bn1(self.conv1(x)))
-        inner = F.relu(self.bn2(self.conv2(inner)))
-        return F.relu(self.bn3(self.conv3(inner)) + self.downsample(x))
+        """Map (N, in_channels, H, W) to (N, 4 * width, H / stride, W / stride)."""
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = F.relu(self.bn2(self.conv2(y)))
+        return F.relu(self.bn3(self.conv3(y)) + self.downsample(x))
 
 
-def _shortcut(before: int, after: int, stride: int) -> nn.Module:
-    if before == after and stride == 1:
+def _shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
+    if in_channels == out_channels and stride == 1:
         return nn.Identity()
-    return nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
+    )
 
 
-class ResNetBody(nn.Sequential):
+class ResNetEncoder(nn.Sequential):
     """A ResNet without its classifier: stem, pooling, four stages."""
 
-    STEM, POOL = 2, 3
+    STEM_INDEX, POOL_INDEX = 2, 3
+    """Indices of the layer that ends stride 2, and of the pooling before the stages."""
 
     def __init__(self, block: type[BasicBlock | Bottleneck], depths: tuple[int, ...]) -> None:
         stages: list[nn.Module] = []
-        before = 64
+        in_channels = 64
         for i, depth in enumerate(depths):
             width, blocks = 64 << i, []
             for n in range(depth):
-                blocks.append(block(before, width, 2 if i and not n else 1))
-                before = width * block.expansion
+                blocks.append(block(in_channels, width, 2 if i and not n else 1))
+                in_channels = width * block.expansion
             stages.append(nn.Sequential(*blocks))
         super().__init__(
             nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False),
@@ -82,21 +85,21 @@ class ResNetBody(nn.Sequential):
         )
         self.channels = (64, *(64 * block.expansion << i for i in range(len(depths))))
 
-    def pyramid(self, x: Tensor) -> list[Tensor]:
-        """(N, 3, H, W) -> features at strides 2, 4, 8, 16, 32, of `channels` channels."""
-        levels = []
-        for i, part in enumerate(self):
-            x = part(x)
-            if i == self.STEM or i > self.POOL:
-                levels.append(x)
-        return levels
+    def extract_features(self, x: Tensor) -> list[Tensor]:
+        """Return features of (N, 3, H, W) at strides 2, 4, 8, 16, 32, with `channels` channels."""
+        features = []
+        for i, layer in enumerate(self):
+            x = layer(x)
+            if i == self.STEM_INDEX or i > self.POOL_INDEX:
+                features.append(x)
+        return features
 
 
-def resnet34() -> ResNetBody:
-    """The body of ResNet-34: up to 512 channels."""
-    return ResNetBody(BasicBlock, (3, 4, 6, 3))
+def resnet34() -> ResNetEncoder:
+    """Build the encoder of ResNet-34: up to 512 channels."""
+    return ResNetEncoder(BasicBlock, (3, 4, 6, 3))
 
 
-def resnet101() -> ResNetBody:
-    """The body of ResNet-101: up to 2048 channels."""
-    return ResNetBody(Bottleneck, (3, 4, 23, 3))
+def resnet101() -> ResNetEncoder:
+    """Build the encoder of ResNet-101: up to 2048 channels."""
+    return ResNetEncoder(Bottleneck, (3, 4, 23, 3))

@@ -1,4 +1,4 @@
-"""What the decoders of DeOldify and DDColor are made of (after fast.ai's dynamic U-Net)."""
+"""Decoder blocks of DeOldify and DDColor, as in the dynamic U-Net of fast.ai."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class SelfAttention(nn.Module):
-    """Self-attention over all places (Zhang et al., "Self-Attention GANs", arXiv:1805.08318).
+    """Self-attention over all positions (Zhang et al., "Self-Attention GANs", arXiv:1805.08318).
 
-    The softmax runs over the places that ask, not those that answer: fast.ai's slip, which the
+    The softmax is over the queries instead of the keys. This is an error in fast.ai that the
     published weights were trained with.
     """
 
@@ -27,80 +27,91 @@ class SelfAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> the same shape."""
-        places = x.flatten(2)
-        scores = self.query(places).transpose(1, 2) @ self.key(places)
+        """Map (N, C, H, W) to the same shape."""
+        flat = x.flatten(2)
+        scores = self.query(flat).transpose(1, 2) @ self.key(flat)
         weights = torch.softmax(scores, dim=1)
-        mixed: Tensor = self.gamma * (self.value(places) @ weights) + places
-        return mixed.reshape(x.shape)
+        y: Tensor = self.gamma * (self.value(flat) @ weights) + flat
+        return y.reshape(x.shape)
 
 
-def conv_layer(before: int, after: int, kernel: int = 3, attention: bool = False) -> nn.Sequential:
-    """Convolution, ReLU, batch norm, and self-attention on request."""
+def conv_layer(
+    in_channels: int, out_channels: int, kernel: int = 3, attention: bool = False
+) -> nn.Sequential:
+    """Build a convolution, ReLU, batch norm, and optionally self-attention."""
     layers: list[nn.Module] = [
-        nn.Conv2d(before, after, kernel, padding=kernel // 2, bias=False),
+        nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=False),
         nn.ReLU(),
-        nn.BatchNorm2d(after),
+        nn.BatchNorm2d(out_channels),
     ]
-    return nn.Sequential(*layers, SelfAttention(after)) if attention else nn.Sequential(*layers)
+    return (
+        nn.Sequential(*layers, SelfAttention(out_channels)) if attention else nn.Sequential(*layers)
+    )
 
 
 class PixelShuffle(nn.Module):
-    """Upsampling by rearranged channels (Shi et al., arXiv:1609.05158), blurred against its
-    checkerboard (Sugawara et al., arXiv:1806.02658).
+    """Sub-pixel upsampling (Shi et al., arXiv:1609.05158) with a blur.
+
+    The blur removes checkerboard artifacts (Sugawara et al., arXiv:1806.02658).
     """
 
-    def __init__(self, before: int, after: int, scale: int = 2, norm: bool = True) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, scale: int = 2, norm: bool = True
+    ) -> None:
         super().__init__()
-        conv = nn.Conv2d(before, after * scale**2, 1, bias=not norm)
-        norms = [nn.BatchNorm2d(after * scale**2)] if norm else []
+        conv = nn.Conv2d(in_channels, out_channels * scale**2, 1, bias=not norm)
+        norms = [nn.BatchNorm2d(out_channels * scale**2)] if norm else []
         self.conv = nn.Sequential(conv, *norms)
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, before, H, W) -> (N, after, scale * H, scale * W)."""
+        """Map (N, in_channels, H, W) to (N, out_channels, scale * H, scale * W)."""
         x = F.pixel_shuffle(F.relu(self.conv(x)), self.scale)
         return F.avg_pool2d(F.pad(x, (1, 0, 1, 0), mode="replicate"), 2, stride=1)
 
 
 class UnetBlock(nn.Module):
-    """One level up: features from below, raised, and those of the encoder on this level."""
+    """A decoder block: upsampled features, concatenated with those of the encoder."""
 
-    def __init__(self, before: int, raised: int, skip: int) -> None:
+    def __init__(self, in_channels: int, upsampled: int, skip: int) -> None:
         super().__init__()
-        self.shuf = PixelShuffle(before, raised)
+        self.shuf = PixelShuffle(in_channels, upsampled)
         self.bn = nn.BatchNorm2d(skip)
 
-    def join(self, x: Tensor, skip: Tensor) -> Tensor:
-        """(N, before, h, w) and (N, skip, H, W) -> (N, raised + skip, H, W)."""
+    def concat(self, x: Tensor, skip: Tensor) -> Tensor:
+        """Map (N, in_channels, h, w) and (N, skip, H, W) to (N, upsampled + skip, H, W)."""
         x = self.shuf(x)
-        if x.shape[-2:] != skip.shape[-2:]:  # the encoder halved an odd size
+        if x.shape[-2:] != skip.shape[-2:]:  # if the encoder halved an odd size
             x = F.interpolate(x, skip.shape[-2:], mode="nearest")
         return F.relu(torch.cat([x, self.bn(skip)], dim=1))
 
 
 class WideBlock(UnetBlock):
-    """With one convolution."""
+    """A decoder block with one convolution."""
 
-    def __init__(self, before: int, skip: int, after: int, attention: bool = False) -> None:
-        super().__init__(before, after, skip)
-        self.conv = conv_layer(after + skip, after, attention=attention)
+    def __init__(
+        self, in_channels: int, skip: int, out_channels: int, attention: bool = False
+    ) -> None:
+        super().__init__(in_channels, out_channels, skip)
+        self.conv = conv_layer(out_channels + skip, out_channels, attention=attention)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        """(N, before, h, w) and (N, skip, H, W) -> (N, after, H, W)."""
-        raised: Tensor = self.conv(self.join(x, skip))
-        return raised
+        """Map (N, in_channels, h, w) and (N, skip, H, W) to (N, out_channels, H, W)."""
+        y: Tensor = self.conv(self.concat(x, skip))
+        return y
 
 
 class DeepBlock(UnetBlock):
-    """With two convolutions."""
+    """A decoder block with two convolutions."""
 
-    def __init__(self, before: int, skip: int, after: int, attention: bool = False) -> None:
-        super().__init__(before, before // 2, skip)
-        self.conv1 = conv_layer(before // 2 + skip, after)
-        self.conv2 = conv_layer(after, after, attention=attention)
+    def __init__(
+        self, in_channels: int, skip: int, out_channels: int, attention: bool = False
+    ) -> None:
+        super().__init__(in_channels, in_channels // 2, skip)
+        self.conv1 = conv_layer(in_channels // 2 + skip, out_channels)
+        self.conv2 = conv_layer(out_channels, out_channels, attention=attention)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        """(N, before, h, w) and (N, skip, H, W) -> (N, after, H, W)."""
-        raised: Tensor = self.conv2(self.conv1(self.join(x, skip)))
-        return raised
+        """Map (N, in_channels, h, w) and (N, skip, H, W) to (N, out_channels, H, W)."""
+        y: Tensor = self.conv2(self.conv1(self.concat(x, skip)))
+        return y

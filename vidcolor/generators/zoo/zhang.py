@@ -1,4 +1,4 @@
-"""The two networks of Zhang et al.: ECCV16 by itself, SIGGRAPH17 led by hints."""
+"""The networks of Zhang et al.: ECCV16 without hints, SIGGRAPH17 with hints."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from vidcolor.generators.zoo.base import Network, dtype_of
+from vidcolor.generators.zoo.base import ZooNetwork, parameter_dtype
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 AB_UNIT = 110.0
-"""a*, b* of 1 in the networks' own units."""
+"""Factor from network outputs to a*, b*."""
 ALIGNMENT = 8
-"""Height and width must be multiples of this."""
+"""Input height and width must be multiples of this."""
 
 
 def _convs(
     channels: tuple[int, ...], last_stride: int = 1, dilation: int = 1, norm: bool = True
 ) -> list[nn.Module]:
-    """3x3 convolutions, a ReLU after each, and a batch norm at the end."""
+    """Build 3x3 convolutions, each with ReLU, and a batch norm at the end."""
     layers: list[nn.Module] = []
     pairs = list(itertools.pairwise(channels))
-    for i, (before, after) in enumerate(pairs):
+    for i, (in_channels, out_channels) in enumerate(pairs):
         stride = last_stride if i == len(pairs) - 1 else 1
-        conv = nn.Conv2d(before, after, 3, stride, padding=dilation, dilation=dilation)
+        conv = nn.Conv2d(in_channels, out_channels, 3, stride, padding=dilation, dilation=dilation)
         layers += [conv, nn.ReLU()]
     return [*layers, nn.BatchNorm2d(channels[-1])] if norm else layers
 
 
-def _up(before: int, after: int) -> nn.ConvTranspose2d:
-    return nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)
+def _upsample(in_channels: int, out_channels: int) -> nn.ConvTranspose2d:
+    return nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1)
 
 
-class Eccv16(Network):
-    """L* -> a*, b*: Zhang, Isola & Efros, "Colorful Image Colorization", ECCV 2016.
+class Eccv16(ZooNetwork):
+    """L* to a*, b*: Zhang, Isola & Efros, "Colorful Image Colorization", ECCV 2016.
 
-    Predicts a distribution over 313 bins of a*, b* at stride 4; the color is its mean.
+    Predicts a distribution over 313 a*b* bins at stride 4; the color is its mean.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,10 @@ class Eccv16(Network):
         self.model6 = nn.Sequential(*_convs((512, 512, 512, 512), dilation=2))
         self.model7 = nn.Sequential(*_convs((512, 512, 512, 512)))
         self.model8 = nn.Sequential(
-            _up(512, 256), nn.ReLU(), *_convs((256, 256, 256), norm=False), nn.Conv2d(256, 313, 1)
+            _upsample(512, 256),
+            nn.ReLU(),
+            *_convs((256, 256, 256), norm=False),
+            nn.Conv2d(256, 313, 1),
         )
         self.model_out = nn.Conv2d(313, 2, 1, bias=False)
         self.upsample4 = nn.Upsample(scale_factor=4, mode="bilinear")
@@ -66,26 +69,26 @@ class Eccv16(Network):
         Returns:
             a*, b*: (N, 2, H, W).
         """
-        x = self.model1(((luma - 50) / 100).to(dtype_of(self.model1)))
+        x = self.model1(((luma - 50) / 100).to(parameter_dtype(self.model1)))
         for stage in (self.model2, self.model3, self.model4, self.model5, self.model6, self.model7):
             x = stage(x)
-        # In float32 whatever came before: a mean over bins is what bfloat16 rounds worst.
-        share = torch.softmax(self.model8(x).to(dtype_of(self.model_out)), dim=1)
-        ab: Tensor = self.upsample4(self.model_out(share)) * AB_UNIT
+        # Always in float32: rounding the mean over the bins to bfloat16 causes the largest errors.
+        probabilities = torch.softmax(self.model8(x).to(parameter_dtype(self.model_out)), dim=1)
+        ab: Tensor = self.upsample4(self.model_out(probabilities)) * AB_UNIT
         return ab
 
     def lower_precision(self, dtype: torch.dtype) -> None:
-        """Let all but the mean over the bins compute in dtype."""
+        """Convert all layers except for the mean over the bins to a dtype."""
         self.to(dtype)
         self.model_out.float()
 
 
-class Siggraph17(Network):
-    """L* and hints -> a*, b*: Zhang et al., "Real-Time User-Guided Image Colorization with Learned
-    Deep Priors", SIGGRAPH 2017.
+class Siggraph17(ZooNetwork):
+    """L* and hints to a*, b*.
 
-    The published file also has a head that sorts pixels into 529 colors (``model_class``). Only
-    training had a use for it, so it is not built.
+    Zhang et al., "Real-Time User-Guided Image Colorization with Learned Deep Priors", SIGGRAPH
+    2017. The published file also has a head that classifies pixels into 529 colors
+    (``model_class``). Only training uses it, so it is left out.
     """
 
     def __init__(self) -> None:
@@ -97,11 +100,11 @@ class Siggraph17(Network):
         self.model5 = nn.Sequential(*_convs((512, 512, 512, 512), dilation=2))
         self.model6 = nn.Sequential(*_convs((512, 512, 512, 512), dilation=2))
         self.model7 = nn.Sequential(*_convs((512, 512, 512, 512)))
-        self.model8up = nn.Sequential(_up(512, 256))
+        self.model8up = nn.Sequential(_upsample(512, 256))
         self.model8 = nn.Sequential(nn.ReLU(), *_convs((256, 256, 256)))
-        self.model9up = nn.Sequential(_up(256, 128))
+        self.model9up = nn.Sequential(_upsample(256, 128))
         self.model9 = nn.Sequential(nn.ReLU(), *_convs((128, 128)))
-        self.model10up = nn.Sequential(_up(128, 128))
+        self.model10up = nn.Sequential(_upsample(128, 128))
         self.model10 = nn.Sequential(
             nn.ReLU(), nn.Conv2d(128, 128, 3, padding=1), nn.LeakyReLU(0.2)
         )
@@ -115,14 +118,14 @@ class Siggraph17(Network):
 
         Args:
             luma: L*, (N, 1, H, W) in [0, 100]; H and W multiples of `ALIGNMENT`.
-            hint_ab: a*, b* of hints, (N, 2, H, W); 0 where there is none.
-            mask: (N, 1, H, W): 1 where there is a hint, 0 elsewhere.
+            hint_ab: a*, b* of the hints, (N, 2, H, W); 0 without a hint.
+            mask: (N, 1, H, W): 1 with a hint, else 0.
 
         Returns:
-            a*, b*: (N, 2, H, W), inside ±110.
+            a*, b*: (N, 2, H, W), within ±110.
         """
-        known = torch.cat([(luma - 50) / 100, hint_ab / AB_UNIT, mask], dim=1)
-        full = self.model1(known.to(dtype_of(self.model1)))
+        inputs = torch.cat([(luma - 50) / 100, hint_ab / AB_UNIT, mask], dim=1)
+        full = self.model1(inputs.to(parameter_dtype(self.model1)))
         half = self.model2(full[:, :, ::2, ::2])
         quarter = self.model3(half[:, :, ::2, ::2])
         x = self.model4(quarter[:, :, ::2, ::2])
@@ -130,10 +133,10 @@ class Siggraph17(Network):
         x = self.model8(self.model8up(x) + self.model3short8(quarter))
         x = self.model9(self.model9up(x) + self.model2short9(half))
         x = self.model10(self.model10up(x) + self.model1short10(full))
-        ab: Tensor = self.model_out(x.to(dtype_of(self.model_out))) * AB_UNIT
+        ab: Tensor = self.model_out(x.to(parameter_dtype(self.model_out))) * AB_UNIT
         return ab
 
     def lower_precision(self, dtype: torch.dtype) -> None:
-        """Let all but the last layer compute in dtype."""
+        """Convert all layers except for the last one to a dtype."""
         self.to(dtype)
         self.model_out.float()
