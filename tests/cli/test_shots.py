@@ -1,4 +1,4 @@
-"""`vidcolor shots`: found, listed, drawn; what is listed can be given back."""
+"""`vidcolor shots`: lists the shots of a film and writes the list and the sheet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vidcolor.media.stills.dpx_exr import dpx_bytes
+from tests.helpers.films import REEL, write_gray
+from tests.helpers.scenes import make_static_shot
+from vidcolor.media.stills.dpx import encode_dpx_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,59 +21,64 @@ if TYPE_CHECKING:
 
     Vidcolor = Callable[..., Run]
 
-REEL = Path(__file__).parents[2] / "samples" / "reel.mkv"
+
+def write_two_shots(path: Path) -> Path:
+    """Write a film with 12 frames of one shot and 12 frames of another."""
+    frames = [*make_static_shot(1, 12), *make_static_shot(2, 12)]
+    return write_gray(path, [np.uint8(16 + 219 * frame) for frame in frames])
 
 
-def test_film(vidcolor: Vidcolor) -> None:
+def test_lists_shots_and_writes_list_and_sheet(vidcolor: Vidcolor) -> None:
     run = vidcolor("shots", REEL, "--end", 6, "-o", "shots.csv", "--sheet", "shots.png")
     assert (run.code, run.err) == (0, [])
-    firsts = [int(line.split()[3]) for line in run.out[:3]]
-    assert firsts == [0, 60, 120]
-    assert run.out[3].startswith(f"{REEL}: 3 shots in 150 frames")
-    lines = Path("shots.csv").read_text().splitlines()
-    assert lines[2] == "2,60,119,2.4,4.8,cut,0"
+    assert [int(line.split()[3]) for line in run.out[:3]] == [0, 60, 120]
+    assert run.out[3] == f"{REEL}: 3 shots in 150 frames, 6.0 s"
+    assert Path("shots.csv").read_text().splitlines()[2] == "2,60,119,2.4,4.8,cut,0"
     with Image.open("shots.png") as sheet:
         assert sheet.format == "PNG"
         assert sheet.width > 300
         assert len(np.unique(np.asarray(sheet))) > 50
 
 
-def test_a_corrected_list_is_taken(vidcolor: Vidcolor) -> None:
-    assert vidcolor("shots", REEL, "--end", 6, "-o", "shots.csv", "-q").code == 0
+def test_edited_list_is_used_by_colorize(vidcolor: Vidcolor) -> None:
+    film = write_two_shots(Path("film.mkv"))
+    assert vidcolor("shots", film, "-o", "shots.csv", "-q").code == 0
     lines = Path("shots.csv").read_text().splitlines()
-    Path("shots.csv").write_text("\n".join(lines[:2] + lines[3:]))  # 2 is no shot of its own
-    done = vidcolor("colorize", REEL, "--end", 6, "--shots", "shots.csv", "-o", "out.mkv")
+    Path("shots.csv").write_text("\n".join([*lines[:2], "2,6,,,,cut,0"]))
+    done = vidcolor("colorize", film, "--shots", "shots.csv", "-o", "out.mkv")
     assert done.code == 0, done
-    Path("shots.csv").write_text("\n".join([*lines[:3], "3,50,,,,cut,0"]))
-    bad = vidcolor("colorize", REEL, "--end", 6, "--shots", "shots.csv", "-o", "out2.mkv")
-    assert bad.code == 2
-    assert "shot 3 begins at frame 50, not after shot 2" in bad.err[-1]
+    Path("shots.csv").write_text("\n".join([*lines, "3,5,,,,cut,0"]))
+    failed = vidcolor("colorize", film, "--shots", "shots.csv", "-o", "out2.mkv")
+    assert failed.code == 2
+    assert "shot 3 starts at frame 5, not after the start of shot 2" in failed.err[-1]
 
 
-def test_json_lines(vidcolor: Vidcolor) -> None:
-    run = vidcolor("shots", REEL, "--end", 6, "-o", "s.json", "--json")
-    said = [json.loads(line) for line in run.out]
-    shots = [line for line in said if line["event"] == "shot"]
-    assert [shot["first_frame"] for shot in shots] == [0, 60, 120]
-    assert said[-1] == said[-1] | {"event": "done", "shots": 3, "frames": 150}
-    assert [row["begins"] for row in json.loads(Path("s.json").read_text())["shots"]] == [
-        "start",
-        "cut",
-        "cut",
+def test_json_output_has_one_event_per_shot(vidcolor: Vidcolor) -> None:
+    film = write_two_shots(Path("film.mkv"))
+    run = vidcolor("shots", film, "-o", "shots.json", "--json")
+    events = [json.loads(line) for line in run.out]
+    shots = [event for event in events if event["event"] == "shot"]
+    assert [(shot["first_frame"], shot["transition"]) for shot in shots] == [
+        (0, "start"),
+        (12, "cut"),
     ]
+    assert {"event": "written", "target": "shots.json"} in events
+    assert events[-1] == {"event": "done", "source": str(film), "shots": 2, "frames": 24}
+    rows = json.loads(Path("shots.json").read_text())["shots"]
+    assert rows == [{k: v for k, v in shot.items() if k != "event"} for shot in shots]
 
 
-def test_quiet(vidcolor: Vidcolor) -> None:
-    run = vidcolor("shots", REEL, "--end", 3, "-q")
+def test_quiet_prints_nothing(vidcolor: Vidcolor) -> None:
+    run = vidcolor("shots", write_two_shots(Path("film.mkv")), "-q")
     assert (run.code, run.out, run.err) == (0, [], [])
 
 
-def test_numbered_pictures(vidcolor: Vidcolor) -> None:
+def test_numbered_frames(vidcolor: Vidcolor) -> None:
     Path("scan").mkdir()
-    looks = np.random.default_rng(0).integers(0, 1024, (2, 6, 8, 1))
+    patterns = np.random.default_rng(0).integers(0, 1024, (2, 6, 8, 1))
     for n in range(24):
-        pixels = looks[n // 12].repeat(16, 0).repeat(16, 1).repeat(3, 2).astype(np.uint16)
-        Path(f"scan/f_{n:03d}.dpx").write_bytes(dpx_bytes(pixels, None, 10))
+        pixels = patterns[n // 12].repeat(16, 0).repeat(16, 1).repeat(3, 2).astype(np.uint16)
+        Path(f"scan/f_{n:03d}.dpx").write_bytes(encode_dpx_file(pixels, None, 10))
     run = vidcolor("shots", "scan/f_%03d.dpx", "--fps", 12, "-o", "s.csv", "--sheet", "s.jpg")
     assert run.code == 0, run
     assert Path("s.csv").read_text().splitlines()[2] == "2,12,23,1.0,2.0,cut,0"
@@ -79,31 +86,34 @@ def test_numbered_pictures(vidcolor: Vidcolor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("arguments", "code", "message"),
     [
-        (["nowhere.mkv"], 1, "nowhere.mkv"),
+        (["missing.mkv"], 1, "missing.mkv"),
         (["text.mkv"], 1, "text.mkv"),
-        ([REEL, "-o", "shots.txt"], 2, ".csv, .json, .edl"),
-        ([REEL, "--sheet", "shots.gif"], 2, ".png"),
-        ([REEL, "-o", "mine.csv"], 2, "--force"),
-        ([REEL, "-o", "reel.csv", "--force"], 2, "is the source itself"),
-        ([REEL, "--start", 99], 1, "no frame could be read"),
+        (["film.mkv", "-o", "shots.txt"], 2, ".csv, .json, .edl"),
+        (["film.mkv", "--sheet", "shots.gif"], 2, ".png"),
+        (["film.mkv", "-o", "edited.csv"], 2, "--force"),
+        (["film.mkv", "-o", "link.csv", "--force"], 2, "link.csv: is the source itself"),
+        (["film.mkv", "--start", 99], 1, "no frame could be read"),
     ],
 )
-def test_what_cannot_be_done(vidcolor: Vidcolor, words: list[object], code: int, said: str) -> None:
+def test_error_leaves_all_files_unchanged(
+    vidcolor: Vidcolor, arguments: list[object], code: int, message: str
+) -> None:
+    write_two_shots(Path("film.mkv"))
     Path("text.mkv").write_text("text")
-    Path("mine.csv").write_text("mine")
-    Path("reel.csv").symlink_to(REEL)
+    Path("edited.csv").write_text("edited")
+    Path("link.csv").symlink_to("film.mkv")
     before = sorted(Path().iterdir())
-    run = vidcolor("shots", *words)
+    run = vidcolor("shots", *arguments)
     assert run.code == code
     assert run.out == []
-    assert said in run.err[-1]
-    assert Path("mine.csv").read_text() == "mine"
+    assert message in run.err[-1]
+    assert Path("edited.csv").read_text() == "edited"
     assert sorted(Path().iterdir()) == before
 
 
-def test_help_teaches(vidcolor: Vidcolor) -> None:
-    said = " ".join(vidcolor("shots", "--help").out)
-    for word in ("--sheet", "dissolve", "delete a row", "vidcolor colorize reel.mov --shots"):
-        assert word in said
+def test_help_explains_how_to_edit_the_list(vidcolor: Vidcolor) -> None:
+    text = " ".join(vidcolor("shots", "--help").out)
+    for words in ("--sheet", "dissolve", "delete a row", "vidcolor colorize reel.mov --shots"):
+        assert words in text

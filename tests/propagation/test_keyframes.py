@@ -1,62 +1,67 @@
-"""Shots cut into stretches: every frame once, key frames where they are due."""
+"""Keyframe intervals: every frame once, and key frames where they are needed."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers.pictures import landscape, panned, sighted, stills
-from vidcolor.motion.flow import DisFlow, flow_input, zero_flow
-from vidcolor.propagation.keyframes import LONGEST, MOST_FALLEN, SPACING, FlowFrame, split_intervals
+from tests.helpers.pictures import landscape, make_flow_frames, panned
+from vidcolor.imaging.types import FloatArray
+from vidcolor.motion.flow import DisFlow, make_flow_input, zero_flow
+from vidcolor.propagation.flow_frames import FlowFrame
+from vidcolor.propagation.keyframes import (
+    MAX_INTERVAL,
+    MAX_OUTLIER_INTERVAL,
+    KeyframeInterval,
+    split_intervals,
+)
+
+Intervals = list[KeyframeInterval[int]]
 
 
-def cut(frames, wanted=frozenset()):
-    return list(split_intervals(sighted(frames), DisFlow(), wanted))
+def split(frames: Sequence[FloatArray], required: Set[int] = frozenset()) -> Intervals:
+    return list(split_intervals(make_flow_frames(frames), DisFlow(), required))
 
 
-def numbers(found):
-    return [[s.item for s in stretch.frames] for stretch in found]
+def keyframes(intervals: Intervals) -> list[int]:
+    return [interval.keyframe.item for interval in intervals]
 
 
-def keys(found):
-    return [stretch.key.item for stretch in found]
+def test_static_shot_has_key_frames_at_the_maximum_interval() -> None:
+    intervals = split([landscape(1)[:96, :128]] * 40)
+    assert keyframes(intervals) == [0, MAX_INTERVAL, 2 * MAX_INTERVAL, 39]
+    for interval in intervals[1:]:
+        assert len(interval.to_previous) == len(interval.to_keyframe) == len(interval.frames)
+        chains = (*interval.to_previous, *interval.to_keyframe)
+        assert min(float(chain.confidence.min()) for chain in chains) > 0.9
 
 
-def test_a_shot_that_stands() -> None:
-    found = cut([landscape(1)[:96, :128]] * 40)
-    assert keys(found) == [0, SPACING, 2 * SPACING, 39]
-    for stretch in found[1:]:
-        assert len(stretch.before) == len(stretch.after) == len(stretch.frames)
-        assert min(float(t.trust.min()) for t in (*stretch.before, *stretch.after)) > 0.9
-
-
-def test_fast_pans_have_more_key_frames() -> None:
-    slow, fast = (len(cut(panned(landscape(1, 160, 900), 33, speed))) for speed in (1, 12))
+def test_fast_pan_has_more_key_frames() -> None:
+    slow, fast = (len(split(panned(landscape(1, 160, 900), 33, speed))) for speed in (1, 12))
     assert fast >= 2 * slow
 
 
-def test_frames_that_are_wanted_are_key_frames() -> None:
-    assert {5, 21} <= set(keys(cut([landscape(1)[:96, :128]] * 30, frozenset({5, 21}))))
+def test_required_frames_are_key_frames() -> None:
+    found = keyframes(split([landscape(1)[:96, :128]] * 30, frozenset({5, 21})))
+    assert {5, 21} <= set(found)
 
 
-def test_flashes_and_damaged_frames_are_stepped_over() -> None:
-    for length in range(1, MOST_FALLEN + 1):
-        for odd in (np.full((96, 128), 1.0, np.float32), 1 - stills()[3]):
-            film = panned(landscape(1), 20, 2)
-            film[6 : 6 + length] = [odd] * length
-            found = cut(film)
-            fallen = [s.item for stretch in found for s in stretch.frames if s.has_fallen_out]
-            assert fallen == list(range(6, 6 + length))
-            assert not any(stretch.key.has_fallen_out for stretch in found)
-            (stretch,) = (s for s in found if s.frames[0].item <= 10 <= s.key.item)
-            track = stretch.before[10 - stretch.frames[0].item]
-            assert float(track.trust[20:-20, 20:-40].mean()) > 0.9, (length, odd.mean())
+def test_outliers_are_not_key_frames_and_chains_pass_over_them() -> None:
+    frames = panned(landscape(1), 20, 2)
+    frames[6:8] = [np.full((96, 128), 1.0, np.float32)] * 2
+    intervals = split(frames)
+    assert not any(interval.keyframe.is_outlier for interval in intervals)
+    (interval,) = (i for i in intervals if i.frames[0].item <= 10 <= i.keyframe.item)
+    chain = interval.to_previous[10 - interval.frames[0].item]
+    assert float(chain.confidence[20:-20, 20:-40].mean()) > 0.9
 
 
-def test_black_film_needs_hardly_any_key_frames() -> None:
-    found = cut([np.zeros((32, 48), np.float32)] * (2 * LONGEST + 1))
-    assert len(found) == 3
+def test_black_film_has_few_key_frames() -> None:
+    frames = [np.zeros((32, 48), np.float32)] * (2 * MAX_OUTLIER_INTERVAL + 1)
+    assert keyframes(split(frames)) == [0, MAX_OUTLIER_INTERVAL, 2 * MAX_OUTLIER_INTERVAL]
 
 
 @settings(max_examples=30, deadline=None)
@@ -64,23 +69,25 @@ def test_black_film_needs_hardly_any_key_frames() -> None:
     st.lists(st.tuples(st.integers(0, 3), st.integers(1, 20)), min_size=1, max_size=5),
     st.sets(st.integers(0, 60)),
 )
-def test_every_frame_once_in_order(runs, wanted) -> None:
-    """Whatever is seen: pictures that change without a cut, black, frames that are asked for."""
+def test_intervals_hold_every_frame_once_in_order(
+    runs: list[tuple[int, int]], required: set[int]
+) -> None:
+    """The shot has pictures that change without a cut, black film and required key frames."""
     pictures = [np.zeros((24, 32), np.float32), *(landscape(n)[:24, :32] for n in range(3))]
-    looks = [flow_input(p) for p in pictures]
-    order = [kind for kind, count in runs for _ in range(count)]
+    inputs = [make_flow_input(picture) for picture in pictures]
+    order = [picture for picture, count in runs for _ in range(count)]
 
-    def sights():
-        for number, kind in enumerate(order):
-            same = number > 0 and order[number - 1] == kind
-            step = zero_flow((24, 32)) if number else None
-            if step is not None and not same:
-                step.back_trust[:] = 0
-            yield FlowFrame(number, looks[kind], step)
+    def make_frames() -> Iterator[FlowFrame[int]]:
+        for number, picture in enumerate(order):
+            flow = zero_flow((24, 32)) if number else None
+            if flow is not None and order[number - 1] != picture:
+                flow.backward_confidence[:] = 0
+            yield FlowFrame(number, inputs[picture], flow)
 
-    found = list(split_intervals(sights(), DisFlow(), wanted))
-    assert [n for run in numbers(found) for n in run] == list(range(len(order)))
-    assert all(len(run) <= LONGEST for run in numbers(found))
-    assert all(
-        len(s.frames) == len(s.before) == len(s.after) and s.back is not None for s in found[1:]
-    )
+    intervals = list(split_intervals(make_frames(), DisFlow(), required))
+    frames = [[frame.item for frame in interval.frames] for interval in intervals]
+    assert [number for run in frames for number in run] == list(range(len(order)))
+    assert all(len(run) <= MAX_OUTLIER_INTERVAL for run in frames)
+    for interval in intervals[1:]:
+        assert len(interval.frames) == len(interval.to_previous) == len(interval.to_keyframe)
+        assert interval.previous_to_keyframe is not None

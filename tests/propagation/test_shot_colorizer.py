@@ -1,4 +1,4 @@
-"""Shot by shot: nothing leaks across a cut, dissolves pass over, a person's list is obeyed."""
+"""Colorization shot by shot: independent shots, cross-faded dissolves, and edited shot lists."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
-from tests.helpers.films import lab_of, planes_of, reel, write_gray
-from vidcolor.colorizer import Colorizer, ProxyPrediction
+from tests.helpers.films import read_lab, read_planes, read_reel, write_gray
+from tests.helpers.flat import FlatGenerator
+from vidcolor.colorizer import Colorizer
 from vidcolor.errors import InputError
-from vidcolor.film.pipeline import colorize_film
-from vidcolor.film.sequence import colorize_sequence
+from vidcolor.film.api import colorize_film, colorize_sequence
+from vidcolor.generators.base import Hints, Prediction
 from vidcolor.options import ColorizeOptions
 
 ARCHIVE = {"purpose": "archive", "force": True}
@@ -22,132 +24,154 @@ ARCHIVE = {"purpose": "archive", "force": True}
 
 @pytest.fixture(scope="module")
 def embedded() -> Colorizer:
-    return Colorizer(device="cpu")
+    return Colorizer.load(device="cpu")
 
 
 @pytest.fixture(scope="module")
-def two_shots(tmp_path_factory) -> Path:
-    """27 frames of one shot, 33 of the next."""
+def two_shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a film with 27 frames of one shot and 33 frames of the next."""
     path = tmp_path_factory.mktemp("shots") / "two.mkv"
-    return write_gray(path, [*reel(33, 27), *reel(60, 33)])
+    return write_gray(path, [*read_reel(33, 27), *read_reel(60, 33)])
 
 
-def colored(source: Path, colorizer: Colorizer, name: str, **options: object) -> Path:
+@pytest.fixture(scope="module")
+def colorized(two_shots: Path, embedded: Colorizer) -> Path:
+    """Return the colorized film of `two_shots`."""
+    return colorize(two_shots, embedded, "two.color.mkv")
+
+
+def colorize(source: Path, colorizer: Colorizer, name: str, **options: object) -> Path:
     target = source.with_name(name)
     colorize_film(source, target, ColorizeOptions(**ARCHIVE, **options), colorizer=colorizer)
     return target
 
 
-def shot_list(path: Path, *rows: tuple[int, int, str, int], of: int) -> Path:
+def write_list(path: Path, *rows: tuple[int, int, str, int]) -> Path:
+    """Write a shot list with first frame, end, transition and mixed frames of each shot."""
     shots = [
-        {"first_frame": first, "last_frame": last - 1, "begins": begins, "mixed": mixed}
-        for first, last, begins, mixed in rows
+        {
+            "first_frame": first,
+            "last_frame": end - 1,
+            "transition": transition,
+            "mixed_frames": mixed_frames,
+        }
+        for first, end, transition, mixed_frames in rows
     ]
-    path.write_text(json.dumps({"num_frames": of, "shots": shots}))
+    path.write_text(json.dumps({"shots": shots}))
     return path
 
 
-def test_a_shot_cut_out_and_run_alone_has_the_same_colors(two_shots, embedded) -> None:
-    whole = planes_of(colored(two_shots, embedded, "whole.mkv"))
-    for name, first, count in (("first", 0, 27), ("second", 27, 33)):
-        alone = write_gray(two_shots.with_name(f"{name}.mkv"), reel(33 + first, count))
-        cut_out = planes_of(colored(alone, embedded, f"{name}.color.mkv"))
-        assert len(cut_out) == count
-        for here, there in zip(whole[first : first + count], cut_out, strict=True):
-            for a, b in zip(here, there, strict=True):
-                np.testing.assert_array_equal(a, b)
+def mean_a(path: Path) -> list[float]:
+    """Return the mean a* of each frame."""
+    return [float(lab[..., 1].mean()) for lab in read_lab(path)]
 
 
-def test_luma_stays_and_color_is_there(two_shots, embedded) -> None:
-    before = planes_of(two_shots)
-    after = planes_of(colored(two_shots, embedded, "luma.mkv"))
-    for (luma,), (same, cb, cr) in zip(before, after, strict=True):
+@pytest.mark.parametrize(("first", "count"), [(0, 27), (27, 33)])
+def test_color_of_a_shot_does_not_depend_on_other_shots(
+    first: int, count: int, two_shots: Path, colorized: Path, embedded: Colorizer
+) -> None:
+    shot = write_gray(two_shots.with_name(f"shot{first}.mkv"), read_reel(33 + first, count))
+    separate = read_planes(colorize(shot, embedded, f"shot{first}.color.mkv"))
+    together = read_planes(colorized)[first : first + count]
+    for a, b in zip(separate, together, strict=True):
+        for plane, expected in zip(a, b, strict=True):
+            np.testing.assert_array_equal(plane, expected)
+
+
+def test_luma_is_unchanged_and_chroma_is_added(two_shots: Path, colorized: Path) -> None:
+    for (luma,), (same, cb, cr) in zip(read_planes(two_shots), read_planes(colorized), strict=True):
         np.testing.assert_array_equal(luma, same)
         assert np.stack([cb, cr]).std() > 1
 
 
-def test_steadier_than_frames_by_themselves(two_shots, embedded) -> None:
-    """On a still picture, grain is all that changes; color must not."""
+def test_propagated_color_is_more_stable_than_color_per_frame(
+    two_shots: Path, embedded: Colorizer
+) -> None:
+    """In a static shot only the grain changes, so the chroma should not change."""
     rng = np.random.default_rng(1)
-    still = reel(70, 1)[0].astype(float)
+    static = read_reel(70, 1)[0].astype(float)
+    grainy = [np.clip(static + rng.normal(0, 6, static.shape), 0, 255) for _ in range(30)]
     film = write_gray(
-        two_shots.with_name("still.mkv"),
-        [
-            np.clip(still + rng.normal(0, 6, still.shape), 0, 255).astype(np.uint8)
-            for _ in range(30)
-        ],
+        two_shots.with_name("static.mkv"), [frame.astype(np.uint8) for frame in grainy]
     )
 
-    def change(path: Path) -> float:
-        chroma = [np.stack(planes[1:]).astype(float) for planes in planes_of(path)]
+    def mean_change(path: Path) -> float:
+        chroma = [np.stack(planes[1:]).astype(float) for planes in read_planes(path)]
         return float(np.mean([np.abs(a - b).mean() for a, b in itertools.pairwise(chroma)]))
 
-    steady = change(colored(film, embedded, "steady.mkv"))
-    alone = change(colored(film, embedded, "alone.mkv", per_frame=True))
-    assert steady < 0.5 * alone
+    propagated = mean_change(colorize(film, embedded, "propagated.mkv"))
+    per_frame = mean_change(colorize(film, embedded, "per_frame.mkv", per_frame=True))
+    assert propagated < 0.5 * per_frame
 
 
-class ByLight(Colorizer):
-    """Bright pictures are red, dark ones green."""
+class BrightnessGenerator(FlatGenerator):
+    """Predicts red for bright frames and green for dark ones."""
 
-    def __init__(self, flat: Colorizer) -> None:
-        self._generator, self._upsample = flat._generator, flat._upsample
-
-    def predict(self, proxies, geometry, vividness=None, hints=None) -> list[ProxyPrediction]:
-        a = [15 if float(proxy.mean()) > 0.5 else -15 for proxy in proxies]
-        flat = [np.full((2, 8, 8), value, np.float32) for value in a]
-        sure = np.full((8, 8), 0.5, np.float32)
-        return [
-            ProxyPrediction(ab, sure, geometry.to_stored(p))
-            for ab, p in zip(flat, proxies, strict=True)
-        ]
+    def __call__(
+        self, luma: torch.Tensor, hints: Hints | None = None, vividness: float | None = None
+    ) -> Prediction:
+        sign = torch.where(luma.mean(dim=(1, 2, 3)) > 53.4, 1.0, -1.0)  # L* of Y' = 0.5
+        ab = 15 * sign[:, None, None, None].expand(len(luma), 2, 8, 8).contiguous()
+        return Prediction(ab, torch.full((len(luma), 1, 8, 8), 0.5))
 
 
-def test_color_passes_over_with_the_picture_in_a_dissolve(flat, tmp_path) -> None:
+@pytest.fixture
+def by_brightness() -> Colorizer:
+    return Colorizer(BrightnessGenerator())
+
+
+def test_color_is_cross_faded_in_a_dissolve(by_brightness: Colorizer, tmp_path: Path) -> None:
     dark, bright = (np.tile(np.linspace(*ends, 64), (48, 1)) for ends in ((70, 100), (150, 180)))
     share = np.clip((np.arange(30) - 9) / 11, 0, 1)
     film = write_gray(tmp_path / "d.mkv", [np.uint8(dark + s * (bright - dark)) for s in share])
-    listed = shot_list(tmp_path / "s.json", (0, 10, "start", 0), (10, 30, "dissolve", 10), of=30)
-    a = [lab[..., 1].mean() for lab in lab_of(colored(film, ByLight(flat), "c.mkv", shots=listed))]
+    shots = write_list(tmp_path / "d.json", (0, 10, "start", 0), (10, 30, "dissolve", 10))
+    a = mean_a(colorize(film, by_brightness, "dissolve.mkv", shots=shots))
     assert max(a[:10]) < -8
     assert min(a[20:]) > 8
-    assert (np.diff(a[9:21]) > 0).all(), "evenly from one to the other"
+    assert (np.diff(a[9:21]) > 0).all()
     assert np.diff(a[9:21]).max() < 3 * np.diff(a[9:21]).mean()
-    listed = shot_list(tmp_path / "h.json", (0, 15, "start", 0), (15, 30, "cut", 0), of=30)
-    hard = [
-        lab[..., 1].mean() for lab in lab_of(colored(film, ByLight(flat), "h.mkv", shots=listed))
-    ]
-    assert hard[14] < 0 < hard[15]
-    assert hard[15] - hard[14] > 16
+    shots = write_list(tmp_path / "c.json", (0, 15, "start", 0), (15, 30, "cut", 0))
+    a = mean_a(colorize(film, by_brightness, "cut.mkv", shots=shots))
+    assert a[14] < 0 < a[15]
+    assert a[15] - a[14] > 16
 
 
-def test_a_list_for_another_film_is_refused(two_shots, embedded, tmp_path) -> None:
-    listed = shot_list(tmp_path / "s.json", (0, 70, "start", 0), (70, 90, "cut", 0), of=90)
+def test_shot_list_of_a_longer_film_is_an_error(
+    two_shots: Path, embedded: Colorizer, tmp_path: Path
+) -> None:
+    shots = write_list(tmp_path / "s.json", (0, 70, "start", 0), (70, 90, "cut", 0))
     with pytest.raises(InputError, match=r"lists 90 frames, and .* has 60"):
-        colored(two_shots, embedded, "no.mkv", shots=listed)
+        colorize(two_shots, embedded, "no.mkv", shots=shots)
     assert not two_shots.with_name("no.mkv").exists()
 
 
-def test_shots_of_a_scan_with_a_gap_are_counted_in_frames_that_are_there(flat, tmp_path) -> None:
+def test_shots_of_a_sequence_with_a_gap_count_existing_frames(
+    by_brightness: Colorizer, tmp_path: Path
+) -> None:
     for number in (1, 2, 3, 4, 9, 10, 11, 12):
         ends = (70, 100) if number < 5 else (150, 180)
-        picture = np.uint8(np.tile(np.linspace(*ends, 64), (48, 1)))
-        cv2.imwrite(str(tmp_path / f"s_{number}.png"), picture)
-    listed = shot_list(tmp_path / "s.json", (0, 4, "start", 0), (4, 8, "cut", 0), of=8)
-    options = ColorizeOptions(**ARCHIVE, shots=listed)
-    colorize_sequence(tmp_path / "s_%d.png", tmp_path / "s.mkv", options, colorizer=ByLight(flat))
-    a = [float(lab[..., 1].mean()) for lab in lab_of(tmp_path / "s.mkv")]
+        frame = np.uint8(np.tile(np.linspace(*ends, 64), (48, 1)))
+        cv2.imwrite(str(tmp_path / f"s_{number}.png"), frame)
+    shots = write_list(tmp_path / "s.json", (0, 4, "start", 0), (4, 8, "cut", 0))
+    colorize_sequence(
+        tmp_path / "s_%d.png",
+        tmp_path / "s.mkv",
+        ColorizeOptions(**ARCHIVE, shots=shots),
+        colorizer=by_brightness,
+    )
+    a = mean_a(tmp_path / "s.mkv")
     assert max(a[:4]) < -8
     assert min(a[4:]) > 8
 
 
 @pytest.mark.parametrize("size", [(2, 2), (8, 8), (300, 8), (17, 31)])
 @pytest.mark.parametrize("count", [1, 2, 20])
-def test_films_of_any_size_and_length(size, count, embedded, tmp_path) -> None:
+def test_films_of_any_size_and_length(
+    size: tuple[int, int], count: int, embedded: Colorizer, tmp_path: Path
+) -> None:
     rng = np.random.default_rng(0)
     frames = [rng.integers(0, 256, size[::-1]).astype(np.uint8) for _ in range(count)]
     source = write_gray(tmp_path / "f.mkv", frames)
-    for (luma,), (same, *_) in zip(
-        planes_of(source), planes_of(colored(source, embedded, "c.mkv")), strict=True
-    ):
+    result = colorize(source, embedded, "c.mkv")
+    for (luma,), (same, *_) in zip(read_planes(source), read_planes(result), strict=True):
         np.testing.assert_array_equal(luma, same)

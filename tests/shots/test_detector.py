@@ -1,7 +1,10 @@
-"""Cuts, dissolves and fades are found; flicker, grain, pans, flashes and blank film are none."""
+"""`ShotDetector` finds cuts, dissolves and fades, and nothing else."""
+
+from __future__ import annotations
 
 import pickle
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -9,242 +12,194 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidcolor.media.decode import FilmReader
-from vidcolor.media.probe import probe
-from vidcolor.shots.detector import CutDetector, ShotDetector
+from tests.helpers.scenes import (
+    FrameArray,
+    add_wear,
+    fade_in,
+    fade_out,
+    make_dissolve,
+    make_pan,
+    make_scene,
+    make_static_shot,
+)
+from vidcolor.shots.detector import LOOKAHEAD, Shot, ShotDetector, Transition
 
-REEL = Path(__file__).parents[2] / "samples" / "reel.mkv"
-REEL_CUTS = [0, 60, 120, 210, 270, 330, 390]
-
-
-def cuts(frames):
-    detector = CutDetector()
-    return [n for n, frame in enumerate(frames) if detector.feed(frame.astype(np.float32))]
-
-
-def world(seed, size=(256, 512)):
-    """A landscape of soft shapes, (256, 512) float32, larger than what a camera sees of it."""
-    rng = np.random.default_rng(seed)
-    picture = cv2.resize(rng.random((9, 17), np.float32), size[::-1], interpolation=cv2.INTER_CUBIC)
-    return np.clip(picture, 0, 1)
+Wear = Callable[[list[FrameArray]], Iterable[FrameArray]]
 
 
-def still(seed, count):
-    return [world(seed)[:144, :192]] * count
+class Start(NamedTuple):
+    transition: Transition
+    first: int
 
 
-def pan(seed, count, speed):
-    place = world(seed)
-    return [place[40:184, speed * n : speed * n + 192] for n in range(count)]
+FILM_START = Start("start", 0)
 
 
-def worn(frames, seed=0):
-    """Flicker (gain, offset, gamma), grain and weave."""
-    rng = np.random.default_rng(seed)
-    for n, frame in enumerate(frames):
-        gain = 1 + 0.25 * np.sin(1.7 * n) + rng.normal(0, 0.05)
-        frame = gain * frame ** np.exp(rng.normal(0, 0.1)) + rng.normal(0, 0.02)
-        shift = np.float32([[1, 0, rng.normal(0, 1)], [0, 1, rng.normal(0, 1)]])
-        frame = cv2.warpAffine(frame, shift, frame.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
-        yield np.clip(frame + rng.normal(0, 0.1, frame.shape), 0, 1)
-
-
-def test_cuts_between_shots_that_stand_and_shots_that_pan():
-    film = [*still(1, 5), *pan(2, 20, 6), *still(3, 1), *pan(4, 10, 9), *still(5, 4)]
-    assert cuts(film) == [0, 5, 25, 26, 36]
-
-
-def test_wear_makes_no_cuts_and_hides_none():
-    film = [*still(1, 20), *pan(2, 20, 5), *still(3, 20)]
-    assert cuts(worn(film)) == [0, 20, 40]
-
-
-@pytest.mark.parametrize("blank", [0.0, 1.0])
-def test_blank_frames_begin_no_shot(blank):
-    flash = [np.full((144, 192), blank)] * 2
-    assert cuts([*still(1, 6), *flash, *still(1, 6)]) == [0]
-    assert cuts([*still(1, 6), *flash, *still(2, 6)]) == [0, 8]
-    assert cuts([*flash, *still(2, 6)]) == [0]
-
-
-def test_the_return_from_a_damaged_frame_is_no_cut():
-    assert cuts([*still(1, 6), *still(2, 1), *still(1, 6)]) == [0, 6]
-
-
-def test_gain_alone_changes_nothing():
-    frames = [gain * frame for gain, frame in zip((1, 0.5, 0.9, 0.3, 1), still(1, 5), strict=True)]
-    assert cuts(frames) == [0]
-
-
-def test_tall_pictures():
-    frames = [np.ascontiguousarray(f.T) for f in [*still(1, 4), *still(2, 4)]]
-    assert cuts(frames) == [0, 4]
-
-
-@pytest.mark.parametrize("wear", [list, worn])
-def test_the_sample_reel(wear):
-    video = probe(REEL).video
-    frames = (video.coding.luma_to_unit(f.luma) for f in FilmReader(REEL, video).frames())
-    small = (cv2.resize(f, (192, 144), interpolation=cv2.INTER_AREA) for f in frames)
-    assert cuts(wear(small)) == REEL_CUTS
-
-
-def shots(frames):
-    """What `ShotDetector` finds, as (begins, first, last, mixed)."""
-    detector, found = ShotDetector(), []
+def detect(frames: Iterable[FrameArray]) -> list[Shot]:
+    detector, shots = ShotDetector(), list[Shot]()
     for number, frame in enumerate(frames):
-        over = detector.feed(np.asarray(frame, np.float32))
-        assert all(shot.last <= number + 1 for shot in over)
-        found += over
-    return [(s.begins, s.first, s.last, s.mixed) for s in [*found, *detector.finish()]]
+        complete = detector.feed(np.asarray(frame, np.float32))
+        assert all(shot.end <= number + 1 for shot in complete)
+        shots += complete
+    return [*shots, *detector.finish()]
 
 
-def beginnings(frames):
-    return [(begins, first) for begins, first, _, _ in shots(frames)]
+def detect_starts(frames: Iterable[FrameArray]) -> list[Start]:
+    return [Start(shot.transition, shot.first) for shot in detect(frames)]
 
 
-def dissolve(a, b):
-    """From the first picture of `a`, `b` (equally many) to the last of them."""
-    share = np.linspace(0, 1, len(a) + 2)[1:-1]
-    return [(1 - s) * x + s * y for s, x, y in zip(share, a, b, strict=True)]
+def test_boundary_of_a_shot_is_the_middle_of_its_dissolve() -> None:
+    assert Shot(20, 60, "cut").boundary == 20
+    assert Shot(20, 60, "dissolve", 10).boundary == 25
+    assert list(Shot(20, 60, "dissolve", 3).mixed_range) == [20, 21, 22]
 
 
-def fade(frames, to, way):
-    """Out (`way` = 1) to black or white, or in (-1)."""
-    share = np.linspace(0, 1, len(frames) + 2)[1:-1][::way]
-    return [(1 - s) * f + s * to for s, f in zip(share, frames, strict=True)]
-
-
-START = ("start", 0)
-
-
-@pytest.mark.parametrize("wear", [list, worn])
-def test_cuts_that_hold(wear):
-    film = [*still(1, 20), *pan(2, 20, 5), *still(3, 20), *pan(4, 14, 6)]
-    assert beginnings(wear(film)) == [START, ("cut", 20), ("cut", 40), ("cut", 60)]
+@pytest.mark.parametrize("wear", [list, add_wear])
+def test_cuts(wear: Wear) -> None:
+    film = [
+        *make_static_shot(1, 20),
+        *make_pan(2, 20, 5),
+        *make_static_shot(3, 20),
+        *make_pan(4, 14, 6),
+    ]
+    expected = [FILM_START, Start("cut", 20), Start("cut", 40), Start("cut", 60)]
+    assert detect_starts(wear(film)) == expected
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])
-@pytest.mark.parametrize("light", [0.0, 1.0, "brighter", "another picture"])
-def test_what_lasts_up_to_three_frames_begins_no_shot(length, light):
-    film = pan(2, 40, 2)
+@pytest.mark.parametrize("kind", ["black", "white", "brighter", "another picture"])
+def test_flash_of_up_to_three_frames_is_not_a_cut(length: int, kind: str) -> None:
+    film = make_pan(2, 40, 2)
     for n in range(20, 20 + length):
-        flashes = {"brighter": np.clip(0.5 + film[n], 0, 1), "another picture": still(9, 1)[0]}
-        film[n] = flashes.get(light, np.full_like(film[n], light if light in (0, 1) else 0))
-    assert beginnings(film) == [START]
+        film[n] = {
+            "black": np.zeros_like(film[n]),
+            "white": np.ones_like(film[n]),
+            "brighter": np.clip(0.5 + film[n], 0, 1),
+            "another picture": make_static_shot(9, 1)[0],
+        }[kind]
+    assert detect_starts(film) == [FILM_START]
 
 
 @pytest.mark.parametrize("missing", [2, 5, 8])
-def test_a_splice_within_a_shot_is_no_cut(missing):
-    film = pan(2, 50, 3)
-    assert beginnings([*film[:20], *film[20 + missing :]]) == [START]
+def test_splice_inside_a_shot_is_not_a_cut(missing: int) -> None:
+    film = make_pan(2, 50, 3)
+    assert detect_starts([*film[:20], *film[20 + missing :]]) == [FILM_START]
 
 
-def test_something_large_in_front_of_the_camera_begins_no_shot():
-    film = pan(2, 60, 1)
-    for n in range(20, 40):  # comes from the right, stands for a while, leaves to the left
+def test_large_object_in_front_of_the_camera_is_not_a_cut() -> None:
+    """The object enters from the right, stays for a while and leaves to the left."""
+    film = make_pan(2, 60, 1)
+    for n in range(20, 40):
         left, right = max(0, 150 - 60 * (n - 19)), min(170, 170 - 60 * (n - 37))
         film[n] = film[n].copy()
-        film[n][20:, left:right] = world(5)[20, 20]
-    assert beginnings(film) == [START]
+        film[n][20:, left:right] = make_scene(5)[20, 20]
+    assert detect_starts(film) == [FILM_START]
 
 
-@pytest.mark.parametrize("wear", [list, worn])
+@pytest.mark.parametrize("wear", [list, add_wear])
 @pytest.mark.parametrize("length", [8, 16, 30, 60])
-def test_dissolves(length, wear):
-    a, b = still(1, 30 + length), pan(2, 40 + length, 1)
-    film = [*a[:30], *dissolve(a[30:], b[:length]), *b[length:]]
-    (start, (begins, first, last, mixed)) = shots(wear(film))
-    assert (start[1:3], begins, last) == ((0, first), "dissolve", len(film))
-    middle = first + (mixed - 1) / 2
+def test_dissolve(length: int, wear: Wear) -> None:
+    a, b = make_static_shot(1, 30 + length), make_pan(2, 40 + length, 1)
+    film = [*a[:30], *make_dissolve(a[30:], b[:length]), *b[length:]]
+    before, after = detect(wear(film))
+    assert (before.first, before.end, after.end) == (0, after.first, len(film))
+    assert after.transition == "dissolve"
+    middle = after.first + (after.mixed_frames - 1) / 2
     assert abs(middle - (30 + (length - 1) / 2)) <= 2 + length / 6
-    assert length / 2 <= mixed <= 1.6 * length + 2
+    assert length / 2 <= after.mixed_frames <= 1.6 * length + 2
 
 
-@pytest.mark.parametrize("to", [0.0, 1.0])
-@pytest.mark.parametrize(("length", "blank"), [(8, 0), (8, 6), (20, 0), (30, 150)])
-def test_fades_begin_in_the_middle_of_the_dark(to, length, blank):
-    a, b = still(1, 30 + length), still(2, 30 + length)
-    between = [np.full((144, 192), to)] * blank
-    film = [*a[:30], *fade(a[30:], to, 1), *between, *fade(b[:length], to, -1), *b[length:]]
-    (_, (begins, first, _, mixed)) = shots(film)
-    assert (begins, mixed) == ("fade", 0)
-    assert abs(first - (30 + length + blank / 2)) <= 3
+@pytest.mark.parametrize("level", [0.0, 1.0])
+@pytest.mark.parametrize(("length", "num_blank"), [(8, 0), (8, 6), (20, 0), (30, 150)])
+def test_fade_starts_in_the_middle_of_the_blank_frames(
+    level: float, length: int, num_blank: int
+) -> None:
+    a, b = make_static_shot(1, 30 + length), make_static_shot(2, 30 + length)
+    blank = [np.full((144, 192), level)] * num_blank
+    film = [
+        *a[:30],
+        *fade_out(a[30:], level),
+        *blank,
+        *fade_in(b[:length], level),
+        *b[length:],
+    ]
+    _, after = detect(film)
+    assert (after.transition, after.mixed_frames) == ("fade", 0)
+    assert abs(after.first - (30 + length + num_blank / 2)) <= 3
 
 
-def test_a_picture_that_fades_and_returns_is_one_shot():
-    a = still(1, 80)
-    film = [*a[:30], *fade(a[30:40], 0, 1), *fade(a[40:50], 0, -1), *a[50:]]
-    assert beginnings(film) == [START]
+def test_fade_out_and_in_of_the_same_picture_is_one_shot() -> None:
+    shot = make_static_shot(1, 80)
+    film = [*shot[:30], *fade_out(shot[30:40], 0), *fade_in(shot[40:50], 0), *shot[50:]]
+    assert detect_starts(film) == [FILM_START]
 
 
-def test_a_film_may_fade_in_and_out():
-    a = still(1, 60)
-    black = [np.zeros((144, 192))] * 10
-    film = [*black, *fade(a[:10], 0, -1), *a[10:50], *fade(a[50:], 0, 1), *black]
-    assert beginnings(film) == [START]
+def test_film_may_fade_in_and_out() -> None:
+    shot, black = make_static_shot(1, 60), [np.zeros((144, 192))] * 10
+    film = [*black, *fade_in(shot[:10], 0), *shot[10:50], *fade_out(shot[50:], 0), *black]
+    assert detect_starts(film) == [FILM_START]
 
 
-MASKS = {
+ACTIVE_AREAS = {
     "letterbox": np.s_[18:126, :],
     "pillarbox": np.s_[:, 24:168],
-    "window": np.s_[14:130, 20:172],
+    "windowbox": np.s_[14:130, 20:172],
 }
 
 
-@pytest.mark.parametrize("mask", MASKS)
-def test_bars_around_the_picture_hide_nothing(mask):
-    a, b, c = still(1, 40), pan(2, 80, 1), still(3, 30)
+@pytest.mark.parametrize("bars", ACTIVE_AREAS)
+def test_bars_do_not_hide_transitions(bars: str) -> None:
+    a, b, c = make_static_shot(1, 40), make_pan(2, 80, 1), make_static_shot(3, 30)
     film = []
-    for frame in [*a[:30], *dissolve(a[30:], b[:10]), *b[10:], *c]:
+    for frame in [*a[:30], *make_dissolve(a[30:], b[:10]), *b[10:], *c]:
         film.append(np.full_like(frame, 0.03))
-        film[-1][MASKS[mask]] = frame[MASKS[mask]]
-    (_, dissolved, cut) = beginnings(film)
-    assert dissolved[0] == "dissolve"
-    assert abs(dissolved[1] - 30) <= 4
-    assert cut == ("cut", 110)
+        film[-1][ACTIVE_AREAS[bars]] = frame[ACTIVE_AREAS[bars]]
+    _, dissolve, cut = detect_starts(film)
+    assert dissolve.transition == "dissolve"
+    assert abs(dissolve.first - 30) <= 4
+    assert cut == Start("cut", 110)
 
 
-def test_bars_that_open_late_count_no_shot_twice():
-    narrow = [np.pad(f[:, 40:152], ((0, 0), (40, 40))) for f in still(1, 60) + still(2, 60)]
-    film = [*narrow, *still(3, 60)]
-    assert beginnings(film) == [START, ("cut", 60), ("cut", 120)]
-
-
-def test_the_sample_reel_when_looked_ahead():
-    video = probe(REEL).video
-    frames = (video.coding.luma_to_unit(f.luma) for f in FilmReader(REEL, video).frames())
-    small = (cv2.resize(f, (128, 96), interpolation=cv2.INTER_AREA) for f in frames)
-    assert beginnings(small) == [START, *(("cut", n) for n in REEL_CUTS[1:])]
+def test_bars_that_disappear_late_do_not_repeat_shots() -> None:
+    shots = make_static_shot(1, 60) + make_static_shot(2, 60)
+    narrow = [np.pad(frame[:, 40:152], ((0, 0), (40, 40))) for frame in shots]
+    film = [*narrow, *make_static_shot(3, 60)]
+    assert detect_starts(film) == [FILM_START, Start("cut", 60), Start("cut", 120)]
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 300), (200, 8), (97, 131)])
-def test_proxies_of_any_size(size):
-    film = [cv2.resize(f, size) for f in [*still(1, 20), *still(2, 20)]]
-    assert beginnings(film) == [START, ("cut", 20)]
+def test_frames_of_any_size(size: tuple[int, int]) -> None:
+    film = [
+        cv2.resize(frame, size) for frame in [*make_static_shot(1, 20), *make_static_shot(2, 20)]
+    ]
+    assert detect_starts(film) == [FILM_START, Start("cut", 20)]
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 40), st.floats(0, 1)), max_size=6))
-def test_shots_tile_any_film(runs):
-    film = [light * frame[::4, ::4] for seed, count, light in runs for frame in still(seed, count)]
-    found = shots(film)
-    ends = [0, *(last for _, _, last, _ in found)]
-    assert [first for _, first, _, _ in found] == ends[:-1]
+def test_shots_cover_all_frames_once(runs: list[tuple[int, int, float]]) -> None:
+    film: list[Any] = [
+        gain * frame[::4, ::4]
+        for seed, count, gain in runs
+        for frame in make_static_shot(seed, count)
+    ]
+    shots = detect(film)
+    ends = [0, *(shot.end for shot in shots)]
+    assert [shot.first for shot in shots] == ends[:-1]
     assert ends[-1] == len(film)
-    assert [begins for begins, *_ in found[:1]] == (["start"] if film else [])
-    for begins, first, last, mixed in found:
-        assert first < last
-        assert 0 <= mixed <= last - first
-        assert begins == "dissolve" or mixed == 0
+    assert [shot.transition for shot in shots[:1]] == (["start"] if film else [])
+    for shot in shots:
+        assert shot.first < shot.end
+        assert 0 <= shot.mixed_frames <= shot.end - shot.first
+        assert shot.transition == "dissolve" or shot.mixed_frames == 0
 
 
-def test_shots_come_when_they_are_over_and_memory_does_not_grow():
-    detector = ShotDetector()
-    sizes = []
-    for n in range(900):
-        over = detector.feed(still(n // 150, 1)[0][::4, ::4].astype(np.float32))
-        assert all(n + 1 - shot.last <= 130 for shot in over)
-        if n % 150 == 149:
+def test_latency_and_memory_are_bounded() -> None:
+    detector, sizes = ShotDetector(), []
+    shots = [make_static_shot(n, 1)[0][::4, ::4].astype(np.float32) for n in range(6)]
+    for n in range(600):
+        complete = detector.feed(shots[n // 100])
+        assert all(n + 1 - shot.end <= LOOKAHEAD + 10 for shot in complete)
+        if n % 100 == 99:
             sizes.append(len(pickle.dumps(detector)))
     assert max(sizes[2:]) < 1.1 * sizes[1]

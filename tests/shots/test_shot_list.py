@@ -1,15 +1,12 @@
-"""Lists of shots: what is written is read back, a person's edits hold, nonsense is explained."""
+"""Shot list files: written lists are read back, edits are kept, and errors are explained."""
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -17,15 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidcolor.errors import InputError, OutputError, UsageError
-from vidcolor.media.decode import FilmReader
-from vidcolor.media.probe import probe
 from vidcolor.shots.detector import Shot
-from vidcolor.shots.shot_list import ShotList, find_shots, read_shots, rows_of, write_shots
+from vidcolor.shots.shot_list import ShotList, format_rows, read_shots, write_shots
 
-if TYPE_CHECKING:
-    from tests.helpers.clips import ClipMaker
-
-REEL = Path(__file__).parents[2] / "samples" / "reel.mkv"
 SHOTS = (
     Shot(0, 50, "start"),
     Shot(50, 130, "dissolve", 24),
@@ -35,153 +26,164 @@ SHOTS = (
 LIST = ShotList(SHOTS, 200, tuple(Fraction(n, 25) for n in (0, 50, 130, 150, 200)))
 
 
-def written(tmp_path: Path, name: str = "shots.csv", shots: ShotList = LIST) -> Path:
-    path = tmp_path / name
+def write(directory: Path, name: str = "shots.csv", shots: ShotList = LIST) -> Path:
+    path = directory / name
     write_shots(path, shots, "reel.mkv", Fraction(25), force=True)
     return path
 
 
 @pytest.mark.parametrize("name", ["shots.csv", "shots.json", "SHOTS.CSV"])
-def test_what_is_written_is_read_back(tmp_path: Path, name: str) -> None:
-    found = read_shots(written(tmp_path, name))
+def test_written_list_is_read_back(tmp_path: Path, name: str) -> None:
+    found = read_shots(write(tmp_path, name))
     assert (found.shots, found.num_frames) == (SHOTS, 200)
 
 
 @st.composite
-def lists(draw: st.DrawFn) -> ShotList:
+def shot_lists(draw: st.DrawFn) -> ShotList:
     lengths = draw(st.lists(st.integers(1, 500), min_size=1, max_size=12))
     ends = [0, *(int(n) for n in np.cumsum(lengths))]
     shots = [Shot(0, ends[1], "start")]
-    for first, last in pairwise(ends[1:]):
-        begins = draw(st.sampled_from(["cut", "dissolve", "fade"]))
-        mixed = draw(st.integers(0, last - first)) if begins == "dissolve" else 0
-        shots.append(Shot(first, last, begins, mixed))
+    for first, end in pairwise(ends[1:]):
+        transition = draw(st.sampled_from(["cut", "dissolve", "fade"]))
+        mixed_frames = draw(st.integers(0, end - first)) if transition == "dissolve" else 0
+        shots.append(Shot(first, end, transition, mixed_frames))
     return ShotList(tuple(shots), ends[-1], tuple(Fraction(n, 24) for n in ends))
 
 
 @settings(max_examples=40, deadline=None)
-@given(shots=lists(), suffix=st.sampled_from([".csv", ".json"]))
+@given(shots=shot_lists(), suffix=st.sampled_from([".csv", ".json"]))
 def test_any_list_is_read_back(
     shots: ShotList, suffix: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    path = tmp_path_factory.getbasetemp() / f"any{suffix}"
-    found = read_shots(written(path.parent, path.name, shots))
+    path = write(tmp_path_factory.getbasetemp(), f"any{suffix}", shots)
+    found = read_shots(path)
     assert (found.shots, found.num_frames) == (shots.shots, shots.num_frames)
 
 
 @settings(max_examples=40, deadline=None)
-@given(shots=lists(), data=st.data())
-def test_a_deleted_row_joins_two_shots(
+@given(shots=shot_lists().filter(lambda shots: len(shots.shots) > 2), data=st.data())
+def test_deleted_row_joins_two_shots(
     shots: ShotList, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    path = written(tmp_path_factory.getbasetemp(), "edited.csv", shots)
+    path = write(tmp_path_factory.getbasetemp(), "edited.csv", shots)
     lines = path.read_text().splitlines()
-    count = len(shots.shots)
-    if count < 3:
-        return
-    gone = data.draw(st.integers(1, count - 2))  # neither the first nor the last
-    path.write_text("\n".join(lines[: gone + 1] + lines[gone + 2 :]))
-    found = read_shots(path)
-    kept = [shot for n, shot in enumerate(shots.shots) if n != gone]
-    assert [shot.first for shot in found.shots] == [shot.first for shot in kept]
-    assert [shot.last for shot in found.shots] == [*(s.first for s in kept[1:]), shots.num_frames]
+    deleted = data.draw(st.integers(1, len(shots.shots) - 2))  # neither the first nor the last
+    path.write_text("\n".join(lines[: deleted + 1] + lines[deleted + 2 :]))
+    found = read_shots(path).shots
+    kept = [shot for n, shot in enumerate(shots.shots) if n != deleted]
+    assert [shot.first for shot in found] == [shot.first for shot in kept]
+    assert [shot.end for shot in found] == [*(s.first for s in kept[1:]), shots.num_frames]
 
 
-def test_only_the_first_frames_need_to_be_listed(tmp_path: Path) -> None:
-    path = tmp_path / "mine.csv"
-    path.write_text("first_frame;begins;last_frame\n0;;\n; ;\n40.0; Cut ;\n70;fade;99\n")
+def test_only_first_frame_is_required(tmp_path: Path) -> None:
+    path = tmp_path / "minimal.csv"
+    path.write_text("first_frame;transition;last_frame\n0;;\n; ;\n40.0; Cut ;\n70;fade;99\n")
     assert read_shots(path).shots == (
         Shot(0, 40, "start"),
         Shot(40, 70, "cut"),
         Shot(70, 100, "fade"),
     )
-    path.write_text("﻿first_frame\n0\n40\n", "utf-8")
+    path.write_text("\ufefffirst_frame\n0\n40\n", "utf-8")
     assert [shot.first for shot in read_shots(path).shots] == [0, 40]
 
 
-def test_the_length_of_the_film_counts() -> None:
-    longer, shorter = LIST.of_length(300), LIST.of_length(160)
+@pytest.mark.parametrize("suffix", [".csv", ".json"])
+def test_old_column_names_are_accepted(tmp_path: Path, suffix: str) -> None:
+    path = write(tmp_path, f"old{suffix}")
+    text = path.read_text().replace("transition", "begins").replace("mixed_frames", "mixed")
+    path.write_text(text)
+    assert read_shots(path).shots == SHOTS
+
+
+def test_last_shot_is_fitted_to_the_length_of_the_film() -> None:
+    longer, shorter = LIST.with_length(300), LIST.with_length(160)
     assert (longer.num_frames, longer.shots[-1]) == (300, Shot(150, 300, "fade"))
-    assert shorter.shots[-1].last == 160
-    mixed = ShotList((Shot(0, 10, "start"), Shot(10, 60, "dissolve", 40)), 60)
-    assert mixed.of_length(20).shots[-1] == Shot(10, 20, "dissolve", 10)
+    assert shorter.shots[-1].end == 160
+    dissolve = ShotList((Shot(0, 10, "start"), Shot(10, 60, "dissolve", 40)), 60)
+    assert dissolve.with_length(20).shots[-1] == Shot(10, 20, "dissolve", 10)
 
 
-ROW = "0,start,0\n"
-BAD = {
-    ROW + "9,cut,0\n5,cut,0": "shot 3 begins at frame 5, not after shot 2",
-    ROW + "9,cut,0\n9,cut,0": "not after shot 2",
-    ROW + "-3,cut,0": "shot 2: first_frame must be a whole number, 0 or more, not '-3'",
-    ROW + "nine,cut,0": "shot 2: first_frame must be a whole number",
-    ROW + "nan,cut,0": "shot 2: first_frame must be a whole number",
-    ROW + "1e999,cut,0": "shot 2: first_frame must be a whole number",
-    ROW + "4.5,cut,0": "shot 2: first_frame must be a whole number",
-    ROW + ",cut,0": "shot 2: first_frame must be a whole number",
-    ROW + "5,wipe,0": "shot 2: begins with 'wipe'; write one of start, cut, dissolve, fade",
-    ROW + "5,dissolve,few": "shot 2: mixed must be a whole number",
-    ROW + "5,dissolve,30\n20,cut,0": "shot 2 is mixed for 30 frames and has 15",
-    "5,start,0": "shot 1 must begin at frame 0, not 5",
-    "": "lists no shots",
+START = "0,start,0\n"
+INVALID_ROWS = {
+    START + "9,cut,0\n5,cut,0": "shot 3 starts at frame 5, not after the start of shot 2",
+    START + "9,cut,0\n9,cut,0": "not after the start of shot 2",
+    START + "-3,cut,0": "shot 2: first_frame must be an integer of at least 0, got '-3'",
+    START + "nine,cut,0": "shot 2: first_frame must be an integer",
+    START + "nan,cut,0": "shot 2: first_frame must be an integer",
+    START + "1e999,cut,0": "shot 2: first_frame must be an integer",
+    START + "4.5,cut,0": "shot 2: first_frame must be an integer",
+    START + ",cut,0": "shot 2: first_frame must be an integer",
+    START + "5,wipe,0": "shot 2: transition must be one of start, cut, dissolve, fade, got 'wipe'",
+    START + "5,dissolve,few": "shot 2: mixed_frames must be an integer",
+    START + "5,dissolve,30\n20,cut,0": "shot 2 has 30 mixed frames but only 15 frames",
+    "5,start,0": "shot 1 must start at frame 0, not at frame 5",
+    "": "contains no shots",
 }
 
 
-@pytest.mark.parametrize("rows", BAD)
+@pytest.mark.parametrize("rows", INVALID_ROWS)
 @pytest.mark.parametrize("suffix", [".csv", ".json"])
-def test_nonsense_is_explained(tmp_path: Path, rows: str, suffix: str) -> None:
+def test_error_names_file_and_row(tmp_path: Path, rows: str, suffix: str) -> None:
     path = tmp_path / f"bad{suffix}"
+    columns = ("first_frame", "transition", "mixed_frames")
     if suffix == ".csv":
-        path.write_text("first_frame,begins,mixed\n" + rows)
+        path.write_text(",".join(columns) + "\n" + rows)
     else:
-        keys = ("first_frame", "begins", "mixed")
-        said = [dict(zip(keys, row.split(","), strict=True)) for row in rows.split()]
-        path.write_text(json.dumps({"version": 1, "shots": said}))
+        shots = [dict(zip(columns, row.split(","), strict=True)) for row in rows.split()]
+        path.write_text(json.dumps({"version": 1, "shots": shots}))
     with pytest.raises(UsageError) as caught:
         read_shots(path)
     assert str(caught.value).startswith(f"{path}: ")
-    assert BAD[rows] in str(caught.value)
+    assert INVALID_ROWS[rows] in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-FILES: dict[str, tuple[bytes, type[Exception]]] = {
-    "nothing.csv": (b"", UsageError),
-    "other.csv": (b"scene,start\n1,0\n", UsageError),
+INVALID_FILES: dict[str, tuple[bytes, type[Exception]]] = {
+    "empty.csv": (b"", UsageError),
+    "columns.csv": (b"scene,start\n1,0\n", UsageError),
     "binary.csv": (b"\xff\xfe\x00\x81" * 9, InputError),
     "broken.json": (b'{"shots": [', InputError),
     "deep.json": (b"[" * 100_000, InputError),
     "number.json": (b"7", UsageError),
     "rows.json": (b"[1, 2]", UsageError),
-    "later.json": (b'{"version": 2, "shots": []}', UsageError),
-    "kinds.json": (b'[{"first_frame": 0}, {"first_frame": 4, "begins": {}}, {}]', UsageError),
+    "version.json": (b'{"version": 2, "shots": []}', UsageError),
+    "types.json": (b'[{"first_frame": 0}, {"first_frame": 4, "transition": {}}, {}]', UsageError),
     "long.json": (b'[{"first_frame": ' + b"9" * 4000 + b"}]", UsageError),
     "cuts.edl": (b"TITLE: x", UsageError),
 }
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_files_that_are_no_lists(tmp_path: Path, name: str) -> None:
-    content, error = FILES[name]
+@pytest.mark.parametrize("name", INVALID_FILES)
+def test_error_names_a_file_that_is_not_a_shot_list(tmp_path: Path, name: str) -> None:
+    content, error = INVALID_FILES[name]
     (tmp_path / name).write_bytes(content)
     with pytest.raises(error) as caught:
         read_shots(tmp_path / name)
     assert str(tmp_path / name) in str(caught.value)
-    with pytest.raises(InputError if not name.endswith(".edl") else UsageError):
-        read_shots(tmp_path / f"no-{name}")
 
 
-def test_tables_open_in_spreadsheets(tmp_path: Path) -> None:
-    assert written(tmp_path).read_text().splitlines() == [
-        "shot,first_frame,last_frame,start,end,begins,mixed",
+@pytest.mark.parametrize(
+    ("name", "error"), [("no.csv", InputError), ("no.json", InputError), ("no.edl", UsageError)]
+)
+def test_missing_file_is_an_error(tmp_path: Path, name: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        read_shots(tmp_path / name)
+
+
+def test_csv_and_json_have_one_row_per_shot(tmp_path: Path) -> None:
+    assert write(tmp_path).read_text().splitlines() == [
+        "shot,first_frame,last_frame,start,end,transition,mixed_frames",
         "1,0,49,0.0,2.0,start,0",
         "2,50,129,2.0,5.2,dissolve,24",
         "3,130,149,5.2,6.0,cut,0",
         "4,150,199,6.0,8.0,fade,0",
     ]
-    document = json.loads(written(tmp_path, "shots.json").read_text())
+    document = json.loads(write(tmp_path, "shots.json").read_text())
     assert (document["version"], document["film"], document["frame_rate"]) == (1, "reel.mkv", "25")
-    assert document["shots"] == rows_of(LIST)
+    assert document["shots"] == format_rows(LIST)
 
 
-def test_editing_programs_read_events(tmp_path: Path) -> None:
+def test_edl_has_one_event_per_shot(tmp_path: Path) -> None:
     path = tmp_path / "cuts.edl"
     write_shots(path, LIST, "a\nreel.mkv", Fraction(24000, 1001))
     assert path.read_text().splitlines() == [
@@ -202,47 +204,29 @@ def test_editing_programs_read_events(tmp_path: Path) -> None:
     ]
 
 
-def test_nothing_is_overwritten_or_left_half_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_existing_list_is_kept_unless_forced(tmp_path: Path) -> None:
     path = tmp_path / "shots.csv"
-    path.write_text("mine")
+    path.write_text("edited")
     with pytest.raises(OutputError):
         write_shots(path, LIST, "reel.mkv")
-    assert path.read_text() == "mine"
-    with pytest.raises(UsageError):
-        write_shots(tmp_path / "shots.txt", LIST, "reel.mkv")
+    assert path.read_text() == "edited"
 
-    def full(*_: object) -> None:
+
+def test_unknown_suffix_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"use \.csv, \.json, \.edl"):
+        write_shots(tmp_path / "shots.txt", LIST, "reel.mkv")
+    assert not list(tmp_path.iterdir())
+
+
+def test_full_disk_leaves_no_partial_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "shots.csv"
+    path.write_text("edited")
+
+    def raise_full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", raise_full)
     with pytest.raises(OutputError, match="disk is full"):
         write_shots(path, LIST, "reel.mkv", force=True)
-    assert path.read_text() == "mine"
+    assert path.read_text() == "edited"
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_sample_reel_has_seven_shots() -> None:
-    video = probe(REEL).video
-    told: list[int] = []
-    found = find_shots(FilmReader(REEL, video, "luma").frames(), video, told.append)
-    firsts = [0, 60, 120, 210, 270, 330, 390]
-    assert [(s.first, s.begins) for s in found.shots[1:]] == [(n, "cut") for n in firsts[1:]]
-    assert found.times == tuple(Fraction(n, 25) for n in (*firsts, 450))
-    assert (told, found.num_frames) == (list(range(1, 451)), 450)
-
-
-def test_times_are_those_of_the_frames(clip: ClipMaker) -> None:
-    """Variable rate, and a clock that does not start at 0: the film's time does."""
-    video = probe(clip()).video
-    stamps = [90 + 7 * n + n % 2 for n in range(60)]
-    light = np.random.default_rng(0).integers(16, 235, (2, video.height, video.width), np.uint8)
-    frames: Any = [
-        SimpleNamespace(pts=pts, duration=7, luma=light[n // 30]) for n, pts in enumerate(stamps)
-    ]
-    video = replace(video, start_pts=90, time_base=Fraction(1, 100))
-    found = find_shots(iter(frames), video)
-    assert [shot.first for shot in found.shots] == [0, 30]
-    assert found.times == tuple(Fraction(n, 100) for n in (0, 210, 421))
-    assert find_shots(iter([]), video) == ShotList((), 0)

@@ -1,16 +1,24 @@
-"""`vidcolor shots`: where the shots of a film begin, as a list that can be corrected."""
+"""`vidcolor shots`: detect the shots of a film and write them as an editable list."""
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vidcolor.cli.console import Console, clock
-from vidcolor.cli.params import parse_fps, parse_time
+from vidcolor.cli.console import Console
+from vidcolor.cli.params import (
+    OUTPUT_PANEL,
+    EndTime,
+    Force,
+    FrameRate,
+    JsonLines,
+    Quiet,
+    StartTime,
+)
 from vidcolor.options import ColorizeOptions
+from vidcolor.timecode import format_duration
 
 if TYPE_CHECKING:
     from vidcolor.shots.shot_list import ShotList
@@ -20,38 +28,39 @@ def shots(
     film: Annotated[
         Path,
         typer.Argument(
-            metavar="FILM", help="A film, or a pattern of numbered frames.", show_default=False
+            metavar="FILM",
+            help="Film, or a pattern or folder of numbered frames (scan_%06d.dpx).",
+            show_default=False,
         ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The list: .csv, .json, or .edl for editing programs."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="Shot list: .csv, .json, or .edl for editing programs.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
     ] = None,
     sheet: Annotated[
         Path | None,
-        typer.Option(help="A picture with one frame of each shot: .png .jpg .webp."),
+        typer.Option(
+            help="Image with one thumbnail of each shot: .png .jpg .webp.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
     ] = None,
-    start: Annotated[
-        Fraction | None,
-        typer.Option(parser=parse_time, metavar="TIME", help="As for `vidcolor colorize`."),
-    ] = None,
-    end: Annotated[
-        Fraction | None,
-        typer.Option(parser=parse_time, metavar="TIME", help="As for `vidcolor colorize`."),
-    ] = None,
-    fps: Annotated[
-        Fraction | None,
-        typer.Option(parser=parse_fps, metavar="RATE", help="Of numbered frames."),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace existing files.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
-    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    start: StartTime = None,
+    end: EndTime = None,
+    fps: FrameRate = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    json_lines: JsonLines = False,
 ) -> None:
-    """List the shots of a film: cuts, dissolves, fades.
+    """Detect the shots of a film: cuts, dissolves and fades.
 
-    Color never passes from one shot to the next, except through a dissolve, and
-    hints hold for one shot. If the list is wrong, correct it (delete a row to join
-    two shots, add one with its first_frame to part them) and give it back:
+    Color is propagated within a shot, and is cross-faded in a dissolve. A hint
+    applies to one shot. To correct the list, delete a row to join two shots, or add
+    a row with its first_frame to split one. Then pass it to `colorize --shots`.
 
     [bold]Examples[/bold]
 
@@ -59,37 +68,37 @@ def shots(
       vidcolor colorize reel.mov --shots shots.csv
       vidcolor shots reel.mov -o cuts.edl
 
-    Frames are counted from 0 at --start. A dissolve's first_frame is the first that
-    shows a trace of the new shot; mixed says how many frames show both.
+    Frames are counted from 0 at --start. The first_frame of a dissolve is the first
+    frame with a trace of the new shot; mixed_frames is the number of frames that
+    show both shots.
     """
-    from vidcolor.shots.sheet import shots_of_film
+    from vidcolor.film.shots import detect_film_shots
 
     options = ColorizeOptions(start=start, end=end, fps=fps, force=force)
     console = Console(quiet=quiet, json_lines=json_lines)
     try:
-        found = shots_of_film(film, options, out, sheet, progress=console.progress)
+        shot_list = detect_film_shots(film, options, out, sheet, progress=console.progress)
     finally:
         console.end_progress()
     for path in (out, sheet):
         if path is not None:
             console.event("written", target=str(path))
-    _print(console, film, found)
+    _print_shots(console, film, shot_list)
 
 
-def _print(console: Console, film: Path, found: ShotList) -> None:
-    from vidcolor.shots.shot_list import rows_of
+def _print_shots(console: Console, film: Path, shot_list: ShotList) -> None:
+    from vidcolor.shots.shot_list import format_rows
 
-    for row in rows_of(found):
+    for row in format_rows(shot_list):
         console.event("shot", **row)
-        mixed = f", {row['mixed']} frames mixed" if row["mixed"] else ""
-        console.say(
+        mixed = f", {row['mixed_frames']} mixed frames" if row["mixed_frames"] else ""
+        console.info(
             f"{row['shot']:5d}  {row['start']:10.3f} s  {row['first_frame']:7d} - "
-            f"{row['last_frame']:<7d} {row['begins']}{mixed}"
+            f"{row['last_frame']:<7d} {row['transition']}{mixed}"
         )
-    lasts = float(found.times[-1] - found.times[0])
-    console.event("done", source=str(film), shots=len(found.shots), frames=found.num_frames)
-    count = len(found.shots)
-    console.say(
-        f"{film}: {count} shot{'' if count == 1 else 's'} in {found.num_frames} frames, "
-        f"{clock(lasts)}"
+    count, num_frames = len(shot_list.shots), shot_list.num_frames
+    duration = format_duration(float(shot_list.times[-1] - shot_list.times[0]))
+    console.event("done", source=str(film), shots=count, frames=num_frames)
+    console.info(
+        f"{film}: {count} shot{'' if count == 1 else 's'} in {num_frames} frames, {duration}"
     )

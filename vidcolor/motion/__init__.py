@@ -1,1 +1,1 @@
-"""Optical flow and chains of flow."""
+"""Optical flow, and flow chains over many frames."""

@@ -1,9 +1,9 @@
-"""Optical flow between neighboring frames, on small copies that wear does not reach.
+"""Optical flow between two frames, estimated on small copies of their luma.
 
-Flow is measured both ways and believed where the two agree (the consistency check of Sundaram,
-Brox & Keutzer, "Dense point trajectories by GPU-accelerated large displacement optical flow", ECCV
-2010). Before that each copy is standardized by its local mean and deviation, so that flicker,
-uneven light and fades, which change both and move nothing, are not taken for motion.
+Flow is estimated in both directions, and its confidence comes from the forward-backward check of
+Sundaram, Brox & Keutzer, "Dense point trajectories by GPU-accelerated large displacement optical
+flow", ECCV 2010. Luma is standardized by its local mean and deviation first, so that flicker,
+uneven light and fades do not look like motion.
 """
 
 from __future__ import annotations
@@ -14,88 +14,97 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from vidcolor.color.smoothstep import smoothstep
+from vidcolor.imaging.smoothstep import smoothstep
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from vidcolor.imaging.types import FloatArray, Uint8Array
 
-    Array = NDArray[np.float32]
-    Codes = NDArray[np.uint8]
-
-SHORT_SIDE = 96
-"""Of the grid that flow is measured on; the generator's own has 64. 128 costs 1.3 times as much in
-all, and what it follows better is lost to what it follows astray (benchmarks/README.md)."""
-WINDOW = 25
-"""Side of the window of local mean and deviation, in pixels of that grid."""
-FLOOR = 0.2
-"""Share of the picture's own deviation that is added to the local one, or noise in a blank sky
-would be blown up into structure."""
-BLANK = 0.006
-"""Deviation of Y' below which a frame shows nothing that could be followed."""
-SURE, LOST = 1.0, 3.0
-"""Pixels that a place may miss itself by on the way there and back: believed fully, not at all."""
+MAX_SHORT_SIDE = 96
+"""Maximum short side of the flow grid, in pixels. The embedded generator's grid has 64. At 128 the
+pipeline takes 1.3 times as long, and better tracking is offset by more false matches
+(benchmarks/README.md)."""
+NORMALIZATION_WINDOW = 25
+"""Side of the window for the local mean and deviation, in pixels of the flow grid."""
+DEVIATION_FLOOR = 0.2
+"""Share of the frame's deviation that is added to the local deviation. Without it, noise in a blank
+sky would be amplified into structure."""
+MIN_CONTRAST = 0.006
+"""Minimum standard deviation of Y' in [0, 1]. A frame with less is blank and has no flow."""
+CONSISTENCY_LIMITS = (1.0, 3.0)
+"""Forward-backward errors, in pixels, of full confidence and of none, for a single flow pair."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowInput:
-    """A frame as flow sees it, upright."""
+    """One upright frame, prepared for flow estimation."""
 
-    luma: Array
-    """Y': (h, w) float32 in [0, 1], the short side `SHORT_SIDE` at most."""
-    pattern: Array
-    """Y' less its local mean, over its local deviation: (h, w) float32."""
-    codes: Codes
-    """The pattern as 8-bit codes: (h, w)."""
+    luma: FloatArray
+    """Y': (h, w) float32 in [0, 1], short side at most `MAX_SHORT_SIDE`."""
+    normalized: FloatArray
+    """Y' minus its local mean, divided by its local deviation: (h, w) float32."""
+    codes: Uint8Array
+    """`normalized` as 8-bit codes: (h, w)."""
     is_blank: bool
-    """Whether it shows nothing: black film, a white flash."""
+    """Whether the frame has no structure to track, such as black film or a white flash."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowPair:
-    """How the picture moves from one frame to another: the flow, and how far it is believed."""
+    """Backward and forward flow between two frames, each with its confidence."""
 
-    back: Array
-    """From each pixel of the later frame to its place in the earlier one: (h, w, 2), in pixels."""
-    back_trust: Array
-    """(h, w) float32 in [0, 1]: 0 where the earlier frame does not show the place."""
-    ahead: Array
-    """From each pixel of the earlier frame to its place in the later one."""
-    ahead_trust: Array
+    backward: FloatArray
+    """Flow from the later frame to the earlier frame: (h, w, 2) float32 pixels, x first."""
+    backward_confidence: FloatArray
+    """(h, w) float32 in [0, 1]: 0 where the pixel is occluded in the earlier frame."""
+    forward: FloatArray
+    """Flow from the earlier frame to the later frame: (h, w, 2) float32 pixels, x first."""
+    forward_confidence: FloatArray
+    """(h, w) float32 in [0, 1]: 0 where the pixel is occluded in the later frame."""
 
 
 class FlowEstimator(Protocol):
-    """What measures flow: a seam for estimators that run elsewhere, such as on a GPU."""
+    """An optical flow algorithm. Other implementations may run on a GPU."""
 
-    def __call__(self, here: Codes, there: Codes) -> Array:
-        """Flow from `here` to `there`: (h, w, 2) float32 pixels, x first; callable from several
-        threads, with the same result in each.
+    def __call__(self, source: Uint8Array, target: Uint8Array) -> FloatArray:
+        """Estimate the flow from `source` to `target`.
+
+        Implementations are thread-safe and deterministic.
+
+        Args:
+            source: (h, w) uint8, see `FlowInput.codes`.
+            target: (h, w) uint8.
+
+        Returns:
+            (h, w, 2) float32 pixels, x first.
         """
         ...
 
 
 class DisFlow:
-    """Dense inverse search (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV
-    2016) as OpenCV has it, at full resolution: presets stop at half of it at the latest, and drag
-    the ground along for ten pixels around what moves. In return it is refined less.
+    """Dense inverse search flow from OpenCV, at full resolution by default.
+
+    Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016. OpenCV's presets stop
+    at half the resolution or earlier, and move about ten pixels of background along with each
+    object. Here the finest scale is 0, with fewer variational refinement iterations in return.
     """
 
     def __init__(self, preset: bool = False) -> None:
-        """Prepare.
+        """Create the estimator.
 
         Args:
-            preset: as the preset "medium" has it instead.
+            preset: use OpenCV's preset "medium" without changes.
         """
-        self._threads, self._preset = threading.local(), preset
+        self._local, self._preset = threading.local(), preset
 
-    def __call__(self, here: Codes, there: Codes) -> Array:
-        """See `FlowEstimator`."""
-        if not hasattr(self._threads, "dis"):  # the object keeps buffers and serves one thread
-            self._threads.dis = _dense_inverse_search(self._preset)
-        dis: Any = self._threads.dis
-        return np.asarray(dis.calc(here, there, None), np.float32)
+    def __call__(self, source: Uint8Array, target: Uint8Array) -> FloatArray:
+        """Estimate the flow from `source` to `target`; see `FlowEstimator`."""
+        if not hasattr(self._local, "dis"):  # the OpenCV object keeps buffers, so one per thread
+            self._local.dis = _create_dis(self._preset)
+        dis: Any = self._local.dis
+        return np.asarray(dis.calc(source, target, None), np.float32)
 
 
-def _dense_inverse_search(preset: bool) -> Any:
+def _create_dis(preset: bool) -> Any:
     import cv2
 
     medium = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
@@ -108,62 +117,77 @@ def _dense_inverse_search(preset: bool) -> Any:
     return dis
 
 
-def flow_input(proxy: Array) -> FlowInput:
-    """Prepare a frame.
+def make_flow_input(proxy: FloatArray) -> FlowInput:
+    """Prepare a frame for flow estimation.
 
     Args:
-        proxy: its Y' as displayed: (H, W) float32 in [0, 1].
+        proxy: Y' of the frame as displayed: (H, W) float32 in [0, 1].
     """
     import cv2
 
-    scale = min(1.0, SHORT_SIDE / min(proxy.shape))
+    scale = min(1.0, MAX_SHORT_SIDE / min(proxy.shape))
     shape = max(8, round(proxy.shape[0] * scale)), max(8, round(proxy.shape[1] * scale))
     luma = np.asarray(cv2.resize(proxy, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
-    mean = np.asarray(cv2.blur(luma, (WINDOW, WINDOW)))
-    square = np.asarray(cv2.blur(luma * luma, (WINDOW, WINDOW)))
+    window = (NORMALIZATION_WINDOW, NORMALIZATION_WINDOW)
+    mean = np.asarray(cv2.blur(luma, window))
+    mean_square = np.asarray(cv2.blur(luma * luma, window))
     contrast = float(luma.std())
-    floor = max(FLOOR * contrast, BLANK)
-    deviation = np.sqrt(np.maximum(square - mean * mean, 0)) + floor
-    pattern = ((luma - mean) / deviation).astype(np.float32)
-    codes = np.clip(128 + 40 * pattern, 0, 255).astype(np.uint8)
-    return FlowInput(luma, pattern, codes, contrast < BLANK)
+    floor = max(DEVIATION_FLOOR * contrast, MIN_CONTRAST)
+    deviation = np.sqrt(np.maximum(mean_square - mean * mean, 0)) + floor
+    normalized = ((luma - mean) / deviation).astype(np.float32)
+    codes = np.clip(128 + 40 * normalized, 0, 255).astype(np.uint8)
+    return FlowInput(luma, normalized, codes, contrast < MIN_CONTRAST)
 
 
 def estimate_flow(earlier: FlowInput, later: FlowInput, estimator: FlowEstimator) -> FlowPair:
-    """Flow between two frames of one size, both ways."""
-    back = estimator(later.codes, earlier.codes)
-    ahead = estimator(earlier.codes, later.codes)
-    return FlowPair(back, _agreement(back, ahead), ahead, _agreement(ahead, back))
+    """Estimate the flow between two frames of the same size in both directions."""
+    backward = estimator(later.codes, earlier.codes)
+    forward = estimator(earlier.codes, later.codes)
+    return FlowPair(
+        backward,
+        _measure_consistency(backward, forward),
+        forward,
+        _measure_consistency(forward, backward),
+    )
 
 
 def zero_flow(shape: tuple[int, ...]) -> FlowPair:
-    """A step in which nothing moves, believed everywhere."""
-    flow, trust = np.zeros((*shape[:2], 2), np.float32), np.ones(shape[:2], np.float32)
-    return FlowPair(flow, trust, flow, trust)
+    """Return a flow pair without motion and with full confidence, of shape (h, w)."""
+    flow, confidence = np.zeros((*shape[:2], 2), np.float32), np.ones(shape[:2], np.float32)
+    return FlowPair(flow, confidence, flow, confidence)
 
 
-def _agreement(flow: Array, reverse: Array) -> Array:
-    """How far each pixel comes back to itself: 1 up to `SURE`, 0 from `LOST` on or outside."""
-    places = pixel_grid(flow.shape) + flow
-    missed = flow + sample(reverse, places)
+def _measure_consistency(flow: FloatArray, reverse: FloatArray) -> FloatArray:
+    """Return the confidence of `flow` from the forward-backward check: (h, w) in [0, 1]."""
+    coords = pixel_grid(flow.shape) + flow
+    error = flow + sample(reverse, coords)
     height, width = flow.shape[:2]
-    x, y = places[..., 0], places[..., 1]
+    x, y = coords[..., 0], coords[..., 1]
     inside = (x > -0.5) & (y > -0.5) & (x < width - 0.5) & (y < height - 0.5)
-    trust: Array = (1 - smoothstep(np.hypot(missed[..., 0], missed[..., 1]), SURE, LOST)) * inside
-    return trust
+    distance = np.hypot(error[..., 0], error[..., 1])
+    confidence: FloatArray = (1 - smoothstep(distance, *CONSISTENCY_LIMITS)) * inside
+    return confidence
 
 
-def pixel_grid(shape: tuple[int, ...]) -> Array:
-    """Every pixel's own place: (h, w, 2) float32, x first."""
+def pixel_grid(shape: tuple[int, ...]) -> FloatArray:
+    """Return the coordinates of every pixel: (h, w, 2) float32, x first."""
     columns, rows = np.meshgrid(
         np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32)
     )
     return np.stack([columns, rows], axis=-1)
 
 
-def sample(image: Array, places: Array) -> Array:
-    """Bilinear samples, the border repeated: (h, w[, C]) at (h', w', 2) -> (h', w'[, C])."""
+def sample(image: FloatArray, coords: FloatArray) -> FloatArray:
+    """Sample an image bilinearly, with the border replicated.
+
+    Args:
+        image: (h, w) or (h, w, C) float32.
+        coords: (h', w', 2) float32 pixels, x first.
+
+    Returns:
+        (h', w') or (h', w', C) float32.
+    """
     import cv2
 
-    sampled = cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+    sampled = cv2.remap(image, coords, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
     return np.asarray(sampled, np.float32)

@@ -1,4 +1,4 @@
-"""Where the pixels of a frame are in another one, many frames away: flow, chained."""
+"""Flow chains: the coordinates of a frame's pixels in another frame, many frames away."""
 
 from __future__ import annotations
 
@@ -7,96 +7,105 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.color.smoothstep import smoothstep
+from vidcolor.imaging.smoothstep import smoothstep
 from vidcolor.motion.flow import pixel_grid, sample
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from vidcolor.imaging.types import FloatArray
 
-    from vidcolor.motion.flow import FlowPair
-
-    Array = NDArray[np.float32]
-
-DIFFERENT = (0.8, 1.8)
-"""Difference of patterns, in local deviations, at which two places are surely the same, surely
-not."""
-ASTRAY = (1.5, 4.0)
-"""Pixels that a track may miss itself by on the way there and back: believed fully, not at all."""
-_SMOOTH = 2.0
+FORWARD_BACKWARD_LIMITS = (1.5, 4.0)
+"""Forward-backward errors of a chain, in pixels, of full confidence and of none."""
+PHOTOMETRIC_LIMITS = (0.8, 1.8)
+"""Differences of `FlowInput.normalized`, in local deviations, of full confidence and of none."""
+PHOTOMETRIC_SIGMA = 2.0
+"""Standard deviation of the Gaussian that smooths photometric differences, in flow grid pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowChain:
-    """Where each pixel of a frame lies in another frame, and how far that is believed."""
+    """The coordinates of each pixel of a source frame in a target frame, with confidence."""
 
-    places: Array
-    """(h, w, 2) float32 pixels, x first."""
-    trust: Array
-    """(h, w) float32 in [0, 1]; 0 where the other frame does not show it."""
+    coords: FloatArray
+    """Coordinates in the target frame: (h, w, 2) float32 pixels, x first."""
+    confidence: FloatArray
+    """(h, w) float32 in [0, 1]: 0 where the pixel is occluded in the target frame."""
 
 
 def identity_chain(shape: tuple[int, ...]) -> FlowChain:
-    """Every pixel at its own place."""
+    """Return the chain from a frame of shape (h, w) to itself."""
     return FlowChain(pixel_grid(shape), np.ones(shape[:2], np.float32))
 
 
-def one_later(track: FlowChain, step: FlowPair) -> FlowChain:
-    """The track of the frame after, to the same other frame; `step` leads from one to the next."""
-    return _through(track, step.back, step.back_trust)
-
-
-def one_earlier(track: FlowChain, step: FlowPair) -> FlowChain:
-    """The track of the frame before; `step` leads from it to the frame that the track is of."""
-    return _through(track, step.ahead, step.ahead_trust)
-
-
-def _through(track: FlowChain, flow: Array, trust: Array) -> FlowChain:
-    return compose(FlowChain(pixel_grid(flow.shape) + flow, trust), track)
-
-
-def one_on(track: FlowChain, flow: Array, trust: Array) -> FlowChain:
-    """The track of the same frame to a frame that is one further; `flow` leads on from its end."""
+def compose(first: FlowChain, second: FlowChain) -> FlowChain:
+    """Return the chain A → C from the chains A → B (`first`) and B → C (`second`)."""
     return FlowChain(
-        track.places + sample(flow, track.places), track.trust * sample(trust, track.places)
+        sample(second.coords, first.coords),
+        sample(second.confidence, first.coords) * first.confidence,
+    )
+
+
+def prepend_flow(flow: FloatArray, confidence: FloatArray, chain: FlowChain) -> FlowChain:
+    """Return the chain A → C from the flow A → B and the chain B → C.
+
+    Args:
+        flow: (h, w, 2) float32 pixels.
+        confidence: confidence of the flow, (h, w) float32 in [0, 1].
+        chain: chain from the frame where the flow ends.
+    """
+    return compose(FlowChain(pixel_grid(flow.shape) + flow, confidence), chain)
+
+
+def append_flow(chain: FlowChain, flow: FloatArray, confidence: FloatArray) -> FlowChain:
+    """Return the chain A → C from the chain A → B and the flow B → C.
+
+    Args:
+        chain: chain to the frame where the flow starts.
+        flow: (h, w, 2) float32 pixels.
+        confidence: confidence of the flow, (h, w) float32 in [0, 1].
+    """
+    # Samples displacements, not coordinates: the last bits differ from `compose`.
+    return FlowChain(
+        chain.coords + sample(flow, chain.coords),
+        chain.confidence * sample(confidence, chain.coords),
     )
 
 
 def forward_backward_check(
-    track: FlowChain, reverse: FlowChain, limits: tuple[float, float] = ASTRAY
+    chain: FlowChain, reverse: FlowChain, limits: tuple[float, float] = FORWARD_BACKWARD_LIMITS
 ) -> FlowChain:
-    """The track, believed where the way back ends where it began.
+    """Lower the confidence where the chain and its reverse do not return to the same pixel.
 
-    Each step may miss by less than can be told and still add up: things that move slowly would drag
-    along what they uncover.
+    The check of each flow pair is not enough: errors below its limits accumulate along a chain, and
+    slow objects would drag along the background that they uncover.
+
+    Args:
+        chain: chain A → B.
+        reverse: chain B → A.
+        limits: errors in pixels of full confidence and of none.
     """
-    missed = sample(reverse.places, track.places) - pixel_grid(track.places.shape)
-    away = np.hypot(missed[..., 0], missed[..., 1])
-    return FlowChain(track.places, track.trust * (1 - smoothstep(away, *limits)))
-
-
-def compose(track: FlowChain, further: FlowChain) -> FlowChain:
-    """From a frame to a second one, and from that to a third."""
-    return FlowChain(
-        sample(further.places, track.places), sample(further.trust, track.places) * track.trust
-    )
+    error = sample(reverse.coords, chain.coords) - pixel_grid(chain.coords.shape)
+    distance = np.hypot(error[..., 0], error[..., 1])
+    return FlowChain(chain.coords, chain.confidence * (1 - smoothstep(distance, *limits)))
 
 
 def photometric_check(
-    track: FlowChain, here: Array, there: Array, limits: tuple[float, float] = DIFFERENT
-) -> Array:
-    """The track's trust where both frames look the same, less where they do not.
+    chain: FlowChain,
+    source: FloatArray,
+    target: FloatArray,
+    limits: tuple[float, float] = PHOTOMETRIC_LIMITS,
+) -> FlowChain:
+    """Lower the confidence where the two frames differ in luma.
 
-    Errors of flow add up along a chain without any single step being inconsistent.
+    Flow errors can accumulate along a chain although each flow pair is consistent.
 
     Args:
-        track: from one frame to another.
-        here: the pattern of the frame that it is of; see `FrameFeatures`.
-        there: the other one's.
-        limits: differences of patterns that are no doubt at all, and all doubt.
+        chain: chain from one frame to another.
+        source: `FlowInput.normalized` of the frame where the chain starts, (h, w) float32.
+        target: `FlowInput.normalized` of the frame where it ends, (h, w) float32.
+        limits: differences of full confidence and of none.
     """
     import cv2
 
-    differs = np.abs(here - sample(there, track.places))
-    smooth = np.asarray(cv2.GaussianBlur(differs, (0, 0), _SMOOTH), np.float32)
-    photometric_check: Array = track.trust * (1 - smoothstep(smooth, *limits))
-    return photometric_check
+    difference = np.abs(source - sample(target, chain.coords))
+    smooth = np.asarray(cv2.GaussianBlur(difference, (0, 0), PHOTOMETRIC_SIGMA), np.float32)
+    return FlowChain(chain.coords, chain.confidence * (1 - smoothstep(smooth, *limits)))

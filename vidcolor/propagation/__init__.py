@@ -1,1 +1,1 @@
-"""Color over time and space: arrays in, arrays out, no files."""
+"""Propagation of color from key frames to all frames of a shot; works on arrays, not files."""

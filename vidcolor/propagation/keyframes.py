@@ -1,233 +1,185 @@
-"""Shots cut into stretches between key frames, with the tracks that join every frame to both.
+"""Key frame selection: splits a shot into keyframe intervals with flow chains to both ends.
 
-Key frames are as far apart as one of them still shows most of what the next one does; where
-neither of the two shows enough of a frame between, that frame becomes a key frame too. Frames that
-fall out of the picture's motion (a flash, a damaged frame, black film) are stepped over.
+The next key frame is placed where the last one no longer covers most of the frame. A frame that is
+not covered by either end of its interval becomes a key frame too. Outliers are bridged and never
+become key frames, except where the maximum interval or the caller requires it.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
-from vidcolor.motion.flow import estimate_flow, zero_flow
 from vidcolor.motion.flow_chain import (
     FlowChain,
+    append_flow,
     forward_backward_check,
     identity_chain,
-    one_earlier,
-    one_later,
-    one_on,
     photometric_check,
+    prepend_flow,
 )
+from vidcolor.propagation.flow_frames import bridge_outliers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Set
 
-    from numpy.typing import NDArray
-
-    from vidcolor.motion.flow import FlowEstimator, FlowInput, FlowPair
-
-    Array = NDArray[np.float32]
+    from vidcolor.motion.flow import FlowEstimator
+    from vidcolor.propagation.flow_frames import FlowFrame
 
 T = TypeVar("T")
 
-SPACING = 16
-"""Frames between two key frames at most, while the picture shows anything."""
-LONGEST = 3 * SPACING
-"""The same for black film, of which no key frame tells anything."""
-LEAST_SHOWN = 0.5
-"""Share of a frame that the last key frame shows, below which the frame becomes one itself."""
-UNSEEN = 0.3
-"""Trust below which a place counts as not shown."""
-MOST_UNSEEN = 0.04
-"""Share of a frame that neither key frame shows, from which on the frame becomes one itself; more
-in shorter stretches, for what is there so briefly is hardly seen, and asked about frame by frame it
-would flicker."""
-WEAK, STRONG = 0.35, 0.6
-"""Mean trust of a step below which a frame is thought to have fallen out, and that of the step over
-it above which it surely has."""
-MOST_FALLEN = 3
-"""Frames in a row that are stepped over."""
-
-
-@dataclass(slots=True)
-class FlowFrame(Generic[T]):
-    """A frame on its way through the tracks."""
-
-    item: T
-    """Whatever rides along."""
-    look: FlowInput
-    step: FlowPair | None
-    """From the frame before it; None for a shot's first."""
-    has_fallen_out: bool = False
-    """Whether it shows something that neither the frame before nor the one after does."""
+MAX_INTERVAL = 16
+"""Maximum distance between two key frames, in frames, where frames are not outliers."""
+MAX_OUTLIER_INTERVAL = 3 * MAX_INTERVAL
+"""Maximum distance between two key frames, in frames, including outliers such as black film."""
+MIN_COVERAGE = 0.5
+"""Minimum mean confidence of the chain to the last key frame. A frame with less becomes a key
+frame."""
+MIN_CONFIDENCE = 0.3
+"""Minimum chain confidence of a covered pixel."""
+MAX_UNCOVERED = 0.04
+"""Maximum share of pixels that neither key frame of a `MAX_INTERVAL` covers. A frame with more
+becomes a key frame. Shorter intervals allow proportionally more: content that appears so briefly is
+hardly visible, and a separate prediction for each frame would flicker."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyframeInterval(Generic[T]):
-    """The frames after one key frame up to and with the next; or a shot's first frame alone."""
+    """The frames after one key frame up to and including the next key frame.
+
+    The first interval of a shot holds its first frame only, which is a key frame.
+    """
 
     frames: list[FlowFrame[T]]
-    """The last of them is a key frame."""
-    before: list[FlowChain]
-    """Of each frame: its places in the key frame before; of a shot's first frame none."""
-    after: list[FlowChain]
-    """Of each frame: its places in the key frame that ends the stretch."""
-    back: FlowChain | None
-    """Of the key frame before: its places in the key frame that ends the stretch."""
+    """Frames in order; the last one is the key frame."""
+    to_previous: list[FlowChain]
+    """Chain from each frame to the previous key frame; empty for the first interval of a shot."""
+    to_keyframe: list[FlowChain]
+    """Chain from each frame to the key frame of this interval."""
+    previous_to_keyframe: FlowChain | None
+    """Chain from the previous key frame to the key frame of this interval; None for the first."""
 
     @property
-    def key(self) -> FlowFrame[T]:
-        """The key frame that ends it."""
+    def keyframe(self) -> FlowFrame[T]:
+        """The key frame at the end of the interval."""
         return self.frames[-1]
 
 
 def split_intervals(
-    sights: Iterator[FlowFrame[T]], estimator: FlowEstimator, wanted: Set[int] = frozenset()
+    frames: Iterator[FlowFrame[T]], estimator: FlowEstimator, required: Set[int] = frozenset()
 ) -> Iterator[KeyframeInterval[T]]:
-    """Cut one shot into stretches.
+    """Split one shot into keyframe intervals.
 
     Args:
-        sights: its frames, in order.
-        estimator: measures the steps over frames that have fallen out.
-        wanted: numbers, counted from the shot's first frame, that must be key frames.
+        frames: frames of the shot, in order.
+        estimator: flow estimator for the flow past outliers.
+        required: frames that must be key frames, counted from the first frame of the shot.
     """
-    frames = _stepping_over(sights, estimator)
-    key = next(frames, None)
-    if key is None:
+    frames = bridge_outliers(frames, estimator)
+    keyframe = next(frames, None)
+    if keyframe is None:
         return
-    yield KeyframeInterval([key], [], [identity_chain(key.look.luma.shape)], None)
-    between: list[FlowFrame[T]] = []
-    track = identity_chain(key.look.luma.shape)
-    for number, sight in enumerate(frames, start=1):
-        between.append(sight)
-        assert sight.step is not None  # only a shot's first frame has none
-        track = one_later(track, sight.step)
-        shown = (
-            track.trust
-            if sight.has_fallen_out
-            else photometric_check(track, sight.look.pattern, key.look.pattern)
-        )
-        is_far = len(between) >= SPACING or float(shown.mean()) < LEAST_SHOWN
-        is_due = is_far and not sight.has_fallen_out
-        if is_due or number in wanted or len(between) >= LONGEST:
-            yield from _joined(key, between)
-            key, between = sight, []
-            track = identity_chain(sight.look.luma.shape)
-    if between:
-        yield from _joined(key, between)
+    chain = identity_chain(keyframe.flow_input.luma.shape)
+    yield KeyframeInterval([keyframe], [], [chain], None)
+    pending: list[FlowFrame[T]] = []
+    for number, frame in enumerate(frames, start=1):
+        pending.append(frame)
+        assert frame.flow is not None  # only the first frame of a shot has none
+        chain = prepend_flow(frame.flow.backward, frame.flow.backward_confidence, chain)
+        covered = chain
+        if not frame.is_outlier:
+            covered = photometric_check(
+                chain, frame.flow_input.normalized, keyframe.flow_input.normalized
+            )
+        is_far = len(pending) >= MAX_INTERVAL or float(covered.confidence.mean()) < MIN_COVERAGE
+        is_due = is_far and not frame.is_outlier
+        if is_due or number in required or len(pending) >= MAX_OUTLIER_INTERVAL:
+            yield from _build_intervals(keyframe, pending)
+            keyframe, pending = frame, []
+            chain = identity_chain(frame.flow_input.luma.shape)
+    if pending:
+        yield from _build_intervals(keyframe, pending)
 
 
-def _joined(key: FlowFrame[T], frames: list[FlowFrame[T]]) -> Iterator[KeyframeInterval[T]]:
-    """A stretch with its tracks; two or more where key frames at its ends show too little."""
-    itself, end = identity_chain(key.look.luma.shape), frames[-1]
-    before, from_start = [itself], [itself]
-    after, from_end = [itself], [itself]
-    for sight in frames:
-        assert sight.step is not None
-        before.append(one_later(before[-1], sight.step))
-        from_start.append(one_on(from_start[-1], sight.step.ahead, sight.step.ahead_trust))
-    for sight in reversed(frames):
-        assert sight.step is not None
-        after.append(one_earlier(after[-1], sight.step))
-        from_end.append(one_on(from_end[-1], sight.step.back, sight.step.back_trust))
-    before = [forward_backward_check(t, r) for t, r in zip(before[1:], from_start[1:], strict=True)]
-    after = [forward_backward_check(t, r) for t, r in zip(after, from_end, strict=True)]
-    after.reverse()
-    before = [_believed(t, s, key) for t, s in zip(before, frames, strict=True)]
-    back = _believed(after[0], key, end)
-    after = [_believed(t, s, end) for t, s in zip(after[1:], frames, strict=True)]
-    split = _least_seen(frames, before, after)
-    if split is None:
-        yield KeyframeInterval(frames, before, after, back)
-    else:
-        yield from _joined(key, frames[: split + 1])
-        yield from _joined(frames[split], frames[split + 1 :])
+def _build_intervals(
+    previous: FlowFrame[T], frames: list[FlowFrame[T]]
+) -> Iterator[KeyframeInterval[T]]:
+    """Yield one interval, or several where its key frames cover a frame too little.
 
-
-def _believed(track: FlowChain, here: FlowFrame[T], there: FlowFrame[T]) -> FlowChain:
-    if here.has_fallen_out or there.has_fallen_out:
-        return track
-    return FlowChain(track.places, photometric_check(track, here.look.pattern, there.look.pattern))
-
-
-def _least_seen(
-    frames: list[FlowFrame[T]], before: list[FlowChain], after: list[FlowChain]
-) -> int | None:
-    """The frame of which the key frames show least, if that is too little; not the last."""
-    unseen = [
-        0.0 if s.has_fallen_out else float((np.maximum(b.trust, a.trust) < UNSEEN).mean())
-        for s, b, a in zip(frames[:-1], before[:-1], after[:-1], strict=True)
+    Args:
+        previous: key frame before the interval.
+        frames: frames after it; the last one is a key frame.
+    """
+    keyframe = frames[-1]
+    to_previous, to_keyframe = _chain_to_ends(previous, frames)
+    to_previous = [_check_luma(c, f, previous) for c, f in zip(to_previous, frames, strict=True)]
+    previous_to_keyframe = _check_luma(to_keyframe[0], previous, keyframe)
+    to_keyframe = [
+        _check_luma(c, f, keyframe) for c, f in zip(to_keyframe[1:], frames, strict=True)
     ]
-    most = max(unseen, default=0.0)
-    return unseen.index(most) if most * len(frames) > MOST_UNSEEN * SPACING else None
+    split = _find_uncovered(frames, to_previous, to_keyframe)
+    if split is None:
+        yield KeyframeInterval(frames, to_previous, to_keyframe, previous_to_keyframe)
+    else:
+        yield from _build_intervals(previous, frames[: split + 1])
+        yield from _build_intervals(frames[split], frames[split + 1 :])
 
 
-def _stepping_over(
-    sights: Iterator[FlowFrame[T]], estimator: FlowEstimator
-) -> Iterator[FlowFrame[T]]:
-    """Mark frames that have fallen out, and lead the steps past them."""
-    ahead: deque[FlowFrame[T]] = deque()
-    good: FlowFrame[T] | None = None
-    while True:
-        if not ahead and (coming := next(sights, None)) is not None:
-            ahead.append(coming)
-        if not ahead:
-            return
-        sight = ahead.popleft()
-        if good is None:
-            good = None if sight.look.is_blank else sight
-            sight.has_fallen_out |= sight.look.is_blank
-            if sight.step is not None:  # black film before the shot's first picture
-                sight.step = zero_flow(sight.look.luma.shape)
-            yield sight
-            continue
-        if not sight.look.is_blank and _mean_trust(sight.step) >= WEAK:
-            good = sight
-            yield sight
-            continue
-        while len(ahead) < MOST_FALLEN and (coming := next(sights, None)) is not None:
-            ahead.append(coming)
-        over = _step_over(good, ahead, estimator)
-        if over is None and not sight.look.is_blank:
-            good = sight
-            yield sight
-            continue
-        yield _fallen(sight)
-        if over is None:  # a longer blank: what comes after it is joined to what was before
-            if ahead and not ahead[0].look.is_blank:
-                ahead[0].step = estimate_flow(good.look, ahead[0].look, estimator)
-            continue
-        number, step = over
-        for _ in range(number):
-            yield _fallen(ahead.popleft())
-        good = ahead.popleft()
-        good.step = step
-        yield good
+def _chain_to_ends(
+    previous: FlowFrame[T], frames: list[FlowFrame[T]]
+) -> tuple[list[FlowChain], list[FlowChain]]:
+    """Return the chains to both key frames, after the forward-backward check.
+
+    Returns:
+        Chains from each of `frames` to `previous`, and chains from `previous` and each of `frames`
+        to the last frame.
+    """
+    identity = identity_chain(previous.flow_input.luma.shape)
+    to_previous, from_previous = [identity], [identity]
+    to_keyframe, from_keyframe = [identity], [identity]
+    for frame in frames:
+        assert frame.flow is not None
+        flow = frame.flow
+        to_previous.append(prepend_flow(flow.backward, flow.backward_confidence, to_previous[-1]))
+        from_previous.append(append_flow(from_previous[-1], flow.forward, flow.forward_confidence))
+    for frame in reversed(frames):
+        assert frame.flow is not None
+        flow = frame.flow
+        to_keyframe.append(prepend_flow(flow.forward, flow.forward_confidence, to_keyframe[-1]))
+        from_keyframe.append(
+            append_flow(from_keyframe[-1], flow.backward, flow.backward_confidence)
+        )
+    checked_to_previous = [
+        forward_backward_check(chain, reverse)
+        for chain, reverse in zip(to_previous[1:], from_previous[1:], strict=True)
+    ]
+    checked_to_keyframe = [
+        forward_backward_check(chain, reverse)
+        for chain, reverse in zip(to_keyframe, from_keyframe, strict=True)
+    ]
+    return checked_to_previous, checked_to_keyframe[::-1]
 
 
-def _fallen(sight: FlowFrame[T]) -> FlowFrame[T]:
-    sight.has_fallen_out = True
-    sight.step = zero_flow(sight.look.luma.shape)
-    return sight
+def _check_luma(chain: FlowChain, source: FlowFrame[T], target: FlowFrame[T]) -> FlowChain:
+    """Apply the photometric check, except to outliers, whose luma is not comparable."""
+    if source.is_outlier or target.is_outlier:
+        return chain
+    return photometric_check(chain, source.flow_input.normalized, target.flow_input.normalized)
 
 
-def _step_over(
-    good: FlowFrame[T], ahead: deque[FlowFrame[T]], estimator: FlowEstimator
-) -> tuple[int, FlowPair] | None:
-    """How many more frames have fallen out, and the step over them all; None if none leads on."""
-    for number, sight in enumerate(ahead):
-        if sight.look.is_blank:
-            continue
-        step = estimate_flow(good.look, sight.look, estimator)
-        if _mean_trust(step) > STRONG:
-            return number, step
-    return None
-
-
-def _mean_trust(step: FlowPair | None) -> float:
-    return 0.0 if step is None else float(step.back_trust.mean())
+def _find_uncovered(
+    frames: list[FlowFrame[T]], to_previous: list[FlowChain], to_keyframe: list[FlowChain]
+) -> int | None:
+    """Return the position of the least covered frame if it must become a key frame."""
+    uncovered = [
+        0.0
+        if frame.is_outlier
+        else float((np.maximum(a.confidence, b.confidence) < MIN_CONFIDENCE).mean())
+        for frame, a, b in zip(frames[:-1], to_previous[:-1], to_keyframe[:-1], strict=True)
+    ]
+    largest = max(uncovered, default=0.0)
+    if largest * len(frames) <= MAX_UNCOVERED * MAX_INTERVAL:
+        return None
+    return uncovered.index(largest)

@@ -1,15 +1,16 @@
-"""One palette a shot: the generator's opinions of key frames, joined along motion and filled in.
+"""Color propagation through one shot, from predictions of its key frames.
 
-What a place looks like in several key frames is guessed several times; its color is the mean of
-those guesses, of all key frames so far and of a few to come (fixed-lag smoothing), which wander
-less than any one of them. What is finer than `FINE` is taken from the key frame's own guess: means
-of what lies a little beside each other have no sharp edges, and detail does not wander. What no key
-frame so far has shown is guessed with the rest as hints.
-Frames between two key frames take the color of both along their tracks. Nothing is remembered
-across shots, and of a shot no more than `LAG` stretches are held.
+The generator predicts each key frame separately, and its predictions vary. The color of a key frame
+is the confidence-weighted mean of all predictions so far, warped along flow chains, and of the next
+`LOOKAHEAD` predictions (fixed-lag smoothing). Detail finer than `DETAIL_SIGMA` comes from the key
+frame's own prediction, because the mean of slightly misaligned predictions is blurred, and because
+detail does not vary. Parts that no earlier key frame shows are predicted again, with the propagated
+color of the rest as hints. Frames between two key frames interpolate the colors of both.
 
-A person's colors are laid over key frames last, and not remembered: they have a way of their own
-through the shot (see `pins`), and would be told to the generator of other things as well.
+No state crosses a shot boundary, and at most `LOOKAHEAD` + 1 keyframe intervals are held.
+
+Hint masks are applied to key frames last and are not part of the propagated state: they have their
+own tracks through the shot, and the generator would otherwise extend their colors to other objects.
 """
 
 from __future__ import annotations
@@ -17,257 +18,297 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from vidcolor.color.smoothstep import smoothstep
 from vidcolor.imaging.guided_filter import GuidedUpsampler
+from vidcolor.imaging.smoothstep import smoothstep
 from vidcolor.motion.flow import sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from numpy.typing import NDArray
-
-    from vidcolor.hints.tracks import HintMask
+    from vidcolor.imaging.types import FloatArray
     from vidcolor.motion.flow_chain import FlowChain
-    from vidcolor.propagation.keyframes import FlowFrame, KeyframeInterval
-
-    Array = NDArray[np.float32]
+    from vidcolor.propagation.flow_frames import FlowFrame
+    from vidcolor.propagation.hint_mask import HintMask
+    from vidcolor.propagation.keyframes import KeyframeInterval
 
 T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
 
-LAG = 2
-"""Key frames that are looked ahead."""
-MEMORY = 8.0
-"""Opinions that what is remembered of a place counts for at most: color may follow a lamp that is
-switched on, slowly."""
-PACE = 6.0
-"""Frames in which color goes two thirds of the way to what is known now: where key frames are
-close, each guess differs from the one before, and all would be seen."""
+LOOKAHEAD = 2
+"""Number of later key frames whose predictions contribute to a key frame's color."""
+MAX_WEIGHT = 8.0
+"""Maximum weight of the propagated color, in predictions. It lets the color adapt slowly when the
+lighting of the scene changes."""
+SMOOTHING_FRAMES = 6.0
+"""Time constant, in frames, of the exponential smoothing between key frames. It hides the
+differences between predictions where key frames are close together."""
 FULL_CONTRAST = 0.08
-"""Deviation of Y' from which on an opinion counts fully; less of a picture that is fading in."""
-LEAST = 1e-4
-"""Weight of what nobody vouches for, where there is nothing else."""
-NEW = 0.06
-"""Share of a key frame that has not been seen before, from which on it is asked about again."""
-DENSITY = 0.5
-"""Of the hints that remembered color gives; the generator has learned to weigh 0.1 to 0.6."""
-FINE = 3.0
-"""Deviation, in pixels of the flow's grid, of the Gaussian that takes detail away."""
-FILL = 4.0
-"""Reach, in pixels of the flow's grid, from which small holes are filled."""
+"""Standard deviation of Y' in [0, 1] from which a prediction has its full weight. Frames of a fade
+have less."""
+MIN_WEIGHT = 1e-4
+"""Minimum weight for pixels without a trusted source."""
+MIN_NEW_SHARE = 0.06
+"""Minimum share of new pixels, and of known pixels, for a key frame to be predicted again."""
+HINT_DENSITY = 0.5
+"""Density of the hints from propagated color. The embedded generator is trained with 0.1 to 0.6."""
+DETAIL_SIGMA = 3.0
+"""Standard deviation of the Gaussian that separates detail, in flow grid pixels."""
+HOLE_SIGMA = 4.0
+"""Standard deviation of the Gaussian that fills small holes, in flow grid pixels."""
 
 
 class KeyframePrediction(NamedTuple):
-    """What a generator says of one frame, upright, on its own grid."""
+    """The generator's prediction for one upright frame, on the generator's grid."""
 
-    ab: Array
+    ab: FloatArray
     """a*, b*: (2, h, w) float32."""
-    confidence: Array
+    confidence: FloatArray
     """(h, w) float32 in [0, 1]."""
 
 
 class PropagatedHints(NamedTuple):
-    """What a generator is told of a frame before it is asked, upright, on the flow's grid."""
+    """Propagated color as hints for the generator, upright, on the flow grid."""
 
-    ab: Array
-    """a*, b*: (2, h, w) float32; anything where density is 0."""
-    density: Array
+    ab: FloatArray
+    """a*, b*: (2, h, w) float32; undefined where density is 0."""
+    density: FloatArray
     """(h, w) float32 in [0, 1]."""
 
 
-class _State(NamedTuple):
-    """Color with the number of opinions behind it, on the flow's grid."""
+class KeyframePredictor(Protocol[T_contra]):
+    """A generator that predicts the color of key frames."""
 
-    color: Array
+    @property
+    def accepts_hints(self) -> bool:
+        """Whether hints change the prediction."""
+        ...
+
+    def predict(self, item: T_contra, hints: PropagatedHints | None = None) -> KeyframePrediction:
+        """Predict the color of a frame; the same arguments always give the same result.
+
+        Args:
+            item: `FlowFrame.item` of the frame.
+            hints: propagated color, or None.
+        """
+        ...
+
+
+class _Estimate(NamedTuple):
+    """Color and its weight, on the flow grid."""
+
+    color: FloatArray
     """a*, b*, confidence: (h, w, 3) float32."""
-    weight: Array
-    """(h, w) float32."""
+    weight: FloatArray
+    """Number of predictions behind the color: (h, w) float32."""
 
 
-class _Past(NamedTuple):
-    """A key frame that is settled."""
+class _FinishedKeyframe(NamedTuple):
+    """A key frame whose color is final."""
 
-    state: _State
-    """For those to come."""
-    color: Array
-    """a*, b*, confidence: (h, w, 3) float32."""
-    shown: Array
-    """The same with what is pinned."""
+    estimate: _Estimate
+    """State that is propagated to later key frames."""
+    color: FloatArray
+    """a*, b*, confidence without the hint mask: (h, w, 3) float32."""
+    output: FloatArray
+    """a*, b*, confidence with the hint mask: (h, w, 3) float32."""
 
 
 @dataclass(slots=True)
-class _Key(Generic[T]):
-    stretch: KeyframeInterval[T]
-    own: _State
+class _PendingKeyframe(Generic[T]):
+    """A key frame that waits for the predictions of later key frames."""
+
+    interval: KeyframeInterval[T]
+    prediction: _Estimate
 
 
 class Propagator(Generic[T]):
-    """Colors one shot after another."""
+    """Propagates color through one shot after another."""
 
     def __init__(
         self,
-        ask: Callable[[T, PropagatedHints | None], KeyframePrediction],
-        pinned: Callable[[T], HintMask | None] = lambda _: None,
-        takes_hints: bool = True,
+        predictor: KeyframePredictor[T],
+        get_mask: Callable[[T], HintMask | None] | None = None,
     ) -> None:
-        """Prepare.
+        """Create a propagator.
 
         Args:
-            ask: what the generator says of what rides along with a frame, with or without hints;
-                the same whenever it is asked the same.
-            pinned: what a person's word makes of a key frame, None if nothing.
-            takes_hints: whether hints make a difference to what the generator says; if not, it is
-                not asked about new parts of a frame in the light of what is remembered.
+            predictor: predicts key frames. Key frames are not predicted again if it ignores hints.
+            get_mask: returns the hint mask of a key frame from its `FlowFrame.item`, or None.
         """
-        self._ask, self._pinned, self._takes_hints = ask, pinned, takes_hints
-        self._raise = GuidedUpsampler(radius=6)
+        self._predictor, self._get_mask = predictor, get_mask
+        self._upsample = GuidedUpsampler(radius=6)
 
-    def color(self, stretches: Iterator[KeyframeInterval[T]]) -> Iterator[tuple[T, Array]]:
-        """Color one shot.
+    def propagate(self, intervals: Iterator[KeyframeInterval[T]]) -> Iterator[tuple[T, FloatArray]]:
+        """Colorize one shot.
 
         Args:
-            stretches: all of it, in order.
+            intervals: all keyframe intervals of the shot, in order.
 
         Yields:
-            What rides along with each frame, and its a*, b*, confidence: (h, w, 3) float32 on the
-            grid of its flow.
+            For each frame in order, its `FlowFrame.item` and its a*, b*, confidence on the flow
+            grid: (h, w, 3) float32.
         """
-        waiting: deque[_Key[T]] = deque()
-        past: _Past | None = None
-        for stretch in stretches:
-            waiting.append(_Key(stretch, self._opinion(stretch.key, None)))
-            if len(waiting) > LAG:
-                here = self._settle(past, waiting)
-                yield from _filled(waiting.popleft().stretch, past, here.shown)
-                past = here
-        while waiting:
-            here = self._settle(past, waiting)
-            yield from _filled(waiting.popleft().stretch, past, here.shown)
-            past = here
+        pending: deque[_PendingKeyframe[T]] = deque()
+        previous: _FinishedKeyframe | None = None
+        for interval in intervals:
+            pending.append(_PendingKeyframe(interval, self._predict(interval.keyframe, None)))
+            if len(pending) > LOOKAHEAD:
+                current = self._finish_first(previous, pending)
+                yield from _interpolate(pending.popleft().interval, previous, current.output)
+                previous = current
+        while pending:
+            current = self._finish_first(previous, pending)
+            yield from _interpolate(pending.popleft().interval, previous, current.output)
+            previous = current
 
-    def _opinion(self, key: FlowFrame[T], hints: PropagatedHints | None) -> _State:
-        ab, confidence = self._ask(key.item, hints)
-        luma = key.look.luma
+    def _predict(self, keyframe: FlowFrame[T], hints: PropagatedHints | None) -> _Estimate:
+        """Return the prediction of a key frame, upsampled to the flow grid."""
+        ab, confidence = self._predictor.predict(keyframe.item, hints)
+        luma = keyframe.flow_input.luma
         color = np.empty((*luma.shape, 3), np.float32)
-        color[..., 0], color[..., 1] = self._raise(ab, luma, luma)
-        color[..., 2] = _scaled(confidence, luma.shape)
-        return _State(color, np.maximum(_contrast(key) * color[..., 2], LEAST))
+        color[..., 0], color[..., 1] = self._upsample(ab, luma, luma)
+        color[..., 2] = _resize(confidence, luma.shape)
+        weight = np.maximum(_contrast_weight(keyframe) * color[..., 2], MIN_WEIGHT)
+        return _Estimate(color, weight)
 
-    def _settle(self, past: _Past | None, waiting: deque[_Key[T]]) -> _Past:
-        """What is known at the first key frame, and its color."""
-        key = waiting[0]
-        so_far = key.own
-        if past is not None:
-            carried = _carried(past.state, key.stretch.before[-1])
-            remembered = _State(carried.color, np.minimum(carried.weight, MEMORY))
-            so_far = _joined(self._asked_again(key, carried), remembered)
-        future: _State | None = None
-        for later in reversed(list(waiting)[1:]):
-            future = later.own if future is None else _joined(later.own, future)
-            assert later.stretch.back is not None
-            future = _carried(future, later.stretch.back)
-        color = (so_far if future is None else _joined(so_far, future)).color
-        color = _detailed(color, key.own.color, _contrast(key.stretch.key))
-        if past is not None:
-            color = _eased(color, past.color, key.stretch)
-        pinned = self._pinned(key.stretch.key.item)
-        return _Past(so_far, color, color if pinned is None else _held(color, pinned))
+    def _finish_first(
+        self, previous: _FinishedKeyframe | None, pending: deque[_PendingKeyframe[T]]
+    ) -> _FinishedKeyframe:
+        """Compute the final color of the first pending key frame."""
+        first = pending[0]
+        keyframe = first.interval.keyframe
+        estimate = first.prediction
+        if previous is not None:
+            warped = _warp(previous.estimate, first.interval.to_previous[-1])
+            capped = _Estimate(warped.color, np.minimum(warped.weight, MAX_WEIGHT))
+            estimate = _average(self._repredict(first, warped), capped)
+        future = _collect_future(pending)
+        color = (estimate if future is None else _average(estimate, future)).color
+        color = _restore_detail(color, first.prediction.color, _contrast_weight(keyframe))
+        if previous is not None:
+            color = _smooth(color, previous.color, first.interval)
+        mask = None if self._get_mask is None else self._get_mask(keyframe.item)
+        output = color if mask is None else _apply_mask(color, mask)
+        return _FinishedKeyframe(estimate, color, output)
 
-    def _asked_again(self, key: _Key[T], past: _State) -> _State:
-        """The opinion of a key frame, of its new parts in the light of what is remembered."""
-        known = past.weight / (past.weight + np.float32(0.25))
-        new = known < 0.5
-        if not self._takes_hints or not NEW < float(new.mean()) < 1 - NEW:
-            return key.own
-        ab = np.ascontiguousarray(past.color[..., :2].transpose(2, 0, 1))
-        density = (DENSITY * known * ~new).astype(np.float32)
-        again = self._opinion(key.stretch.key, PropagatedHints(ab, density))
+    def _repredict(self, pending: _PendingKeyframe[T], warped: _Estimate) -> _Estimate:
+        """Predict the new parts of a key frame again, with the propagated color as hints."""
+        known = warped.weight / (warped.weight + np.float32(0.25))
+        is_new = known < 0.5
+        new_share = float(is_new.mean())
+        if not self._predictor.accepts_hints or not MIN_NEW_SHARE < new_share < 1 - MIN_NEW_SHARE:
+            return pending.prediction
+        ab = np.ascontiguousarray(warped.color[..., :2].transpose(2, 0, 1))
+        density = (HINT_DENSITY * known * ~is_new).astype(np.float32)
+        hinted = self._predict(pending.interval.keyframe, PropagatedHints(ab, density))
         share = smoothstep(1 - known, 0.3, 0.7)[..., None]
-        color = key.own.color + share * (again.color - key.own.color)
-        return _State(color, key.own.weight)
+        color = pending.prediction.color + share * (hinted.color - pending.prediction.color)
+        return _Estimate(color, pending.prediction.weight)
 
 
-def _contrast(key: FlowFrame[T]) -> float:
-    """How much a frame shows: 1 of a clear picture, 0 of one that has fallen out."""
-    return 0.0 if key.has_fallen_out else min(float(key.look.luma.std()) / FULL_CONTRAST, 1.0)
+def _contrast_weight(frame: FlowFrame[T]) -> float:
+    """Return the weight of a frame's prediction: 1 at full contrast, 0 for an outlier."""
+    if frame.is_outlier:
+        return 0.0
+    return min(float(frame.flow_input.luma.std()) / FULL_CONTRAST, 1.0)
 
 
-def _detailed(color: Array, own: Array, share: float) -> Array:
-    """Color with the detail of a key frame's own opinion."""
-    import cv2
-
-    detailed = color.copy()
-    missing = own[..., :2] - color[..., :2]
-    coarse = np.asarray(cv2.GaussianBlur(missing, (0, 0), FINE), np.float32)
-    detailed[..., :2] += np.float32(share) * (missing - coarse)
-    return detailed
-
-
-def _held(color: Array, pinned: HintMask) -> Array:
-    """Color with what is pinned in it."""
-    told = np.dstack([*pinned.ab, np.maximum(color[..., 2], pinned.influence)])
-    return (color + pinned.influence[..., None] * (told - color)).astype(np.float32)
+def _collect_future(pending: deque[_PendingKeyframe[T]]) -> _Estimate | None:
+    """Return the mean prediction of the later key frames, warped to the first pending one."""
+    future: _Estimate | None = None
+    for later in reversed(list(pending)[1:]):
+        future = later.prediction if future is None else _average(later.prediction, future)
+        assert later.interval.previous_to_keyframe is not None  # only the first interval has none
+        future = _warp(future, later.interval.previous_to_keyframe)
+    return future
 
 
-def _carried(state: _State, track: FlowChain) -> _State:
-    return _State(
-        sample(state.color, track.places), sample(state.weight, track.places) * track.trust
+def _warp(estimate: _Estimate, chain: FlowChain) -> _Estimate:
+    return _Estimate(
+        sample(estimate.color, chain.coords),
+        sample(estimate.weight, chain.coords) * chain.confidence,
     )
 
 
-def _joined(one: _State, other: _State) -> _State:
-    """The mean of two, by the opinions behind them."""
-    weight = one.weight + other.weight
-    share = (other.weight / np.maximum(weight, 1e-9))[..., None]
-    return _State(one.color + share * (other.color - one.color), weight)
+def _average(a: _Estimate, b: _Estimate) -> _Estimate:
+    """Return the weighted mean of two estimates."""
+    weight = a.weight + b.weight
+    share = (b.weight / np.maximum(weight, 1e-9))[..., None]
+    return _Estimate(a.color + share * (b.color - a.color), weight)
 
 
-def _eased(color: Array, before: Array, stretch: KeyframeInterval[T]) -> Array:
-    """Color that has changed no faster than by `PACE` since the key frame before."""
-    track = stretch.before[-1]
-    share = track.trust[..., None] * np.float32(math.exp(-len(stretch.frames) / PACE))
-    eased: Array = color + share * (sample(before, track.places) - color)
-    return eased
+def _restore_detail(color: FloatArray, prediction: FloatArray, share: float) -> FloatArray:
+    """Add the high frequencies of a key frame's own prediction to its color.
 
-
-def _filled(
-    stretch: KeyframeInterval[T], past: _Past | None, after: Array
-) -> Iterator[tuple[T, Array]]:
-    """The frames of a stretch between two key frames' colors."""
-    count = len(stretch.frames)
-    if past is None:
-        yield stretch.key.item, after
-        return
-    before = past.shown
-    for n, sight in enumerate(stretch.frames[:-1]):
-        share = np.float32((n + 1) / count)
-        early, late = stretch.before[n], stretch.after[n]
-        weight_early, weight_late = (1 - share) * early.trust + LEAST, share * late.trust + LEAST
-        part = (weight_late / (weight_early + weight_late))[..., None]
-        color = sample(before, early.places)
-        color += part * (sample(after, late.places) - color)
-        yield sight.item, _mended(color, np.maximum(early.trust, late.trust))
-    yield stretch.key.item, after
-
-
-def _mended(color: Array, trust: Array) -> Array:
-    """Small holes filled from around."""
+    Args:
+        color: a*, b*, confidence: (h, w, 3) float32.
+        prediction: a*, b*, confidence of the key frame's own prediction: (h, w, 3) float32.
+        share: share of the detail that is added, 0 to 1.
+    """
     import cv2
 
-    sure = smoothstep(trust, 0.1, 0.4)
-    if float(sure.min()) > 0.99:
+    detailed = color.copy()
+    difference = prediction[..., :2] - color[..., :2]
+    coarse = np.asarray(cv2.GaussianBlur(difference, (0, 0), DETAIL_SIGMA), np.float32)
+    detailed[..., :2] += np.float32(share) * (difference - coarse)
+    return detailed
+
+
+def _apply_mask(color: FloatArray, mask: HintMask) -> FloatArray:
+    """Blend the color of a hint mask over a key frame, and raise the confidence there."""
+    hinted = np.dstack([*mask.ab, np.maximum(color[..., 2], mask.alpha)])
+    return (color + mask.alpha[..., None] * (hinted - color)).astype(np.float32)
+
+
+def _smooth(color: FloatArray, previous: FloatArray, interval: KeyframeInterval[T]) -> FloatArray:
+    """Smooth a key frame's color over time, with the time constant `SMOOTHING_FRAMES`."""
+    chain = interval.to_previous[-1]
+    decay = np.float32(math.exp(-len(interval.frames) / SMOOTHING_FRAMES))
+    share = chain.confidence[..., None] * decay
+    smoothed: FloatArray = color + share * (sample(previous, chain.coords) - color)
+    return smoothed
+
+
+def _interpolate(
+    interval: KeyframeInterval[T], previous: _FinishedKeyframe | None, keyframe_color: FloatArray
+) -> Iterator[tuple[T, FloatArray]]:
+    """Yield the frames of an interval with colors interpolated between its key frames."""
+    if previous is None:
+        yield interval.keyframe.item, keyframe_color
+        return
+    count = len(interval.frames)
+    for n, frame in enumerate(interval.frames[:-1]):
+        share = np.float32((n + 1) / count)
+        to_previous, to_keyframe = interval.to_previous[n], interval.to_keyframe[n]
+        weight_previous = (1 - share) * to_previous.confidence + MIN_WEIGHT
+        weight_keyframe = share * to_keyframe.confidence + MIN_WEIGHT
+        blend = (weight_keyframe / (weight_previous + weight_keyframe))[..., None]
+        color = sample(previous.output, to_previous.coords)
+        color += blend * (sample(keyframe_color, to_keyframe.coords) - color)
+        confidence = np.maximum(to_previous.confidence, to_keyframe.confidence)
+        yield frame.item, _fill_holes(color, confidence)
+    yield interval.keyframe.item, keyframe_color
+
+
+def _fill_holes(color: FloatArray, confidence: FloatArray) -> FloatArray:
+    """Fill pixels of low confidence from confident pixels nearby."""
+    import cv2
+
+    valid = smoothstep(confidence, 0.1, 0.4)
+    if float(valid.min()) > 0.99:
         return color
-    weight = np.asarray(cv2.GaussianBlur(sure, (0, 0), FILL), np.float32)[..., None]
-    around = np.asarray(cv2.GaussianBlur(color * sure[..., None], (0, 0), FILL), np.float32)
-    filling = (around + 1e-3 * color) / (weight + 1e-3)
-    mended: Array = filling + sure[..., None] * (color - filling)
-    return mended
+    weight = np.asarray(cv2.GaussianBlur(valid, (0, 0), HOLE_SIGMA), np.float32)[..., None]
+    blurred = np.asarray(cv2.GaussianBlur(color * valid[..., None], (0, 0), HOLE_SIGMA), np.float32)
+    fill = (blurred + 1e-3 * color) / (weight + 1e-3)
+    filled: FloatArray = fill + valid[..., None] * (color - fill)
+    return filled
 
 
-def _scaled(image: Array, shape: tuple[int, ...]) -> Array:
+def _resize(image: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     import cv2
 
     size = (shape[1], shape[0])

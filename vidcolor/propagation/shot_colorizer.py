@@ -1,7 +1,7 @@
-"""Steady color, shot by shot: frames are joined by flow, key frames colored, the rest filled in.
+"""Temporally stable colorization, shot by shot.
 
-A shot's color depends on its own frames alone. In a dissolve each frame is colored with the one
-of the two shots that it shows more of, and the color of both passes over evenly.
+The color of a shot depends on its own frames alone. In a dissolve, each frame is colorized as part
+of the shot that it shows more of, and the colors of both shots are cross-faded.
 """
 
 from __future__ import annotations
@@ -13,39 +13,63 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.colorizer import Geometry, ProxyPrediction
+from vidcolor.colorizer import ProxyPrediction
 from vidcolor.concurrency import closed_after
 from vidcolor.generators.predictor import HintArrays
+from vidcolor.imaging.geometry import Geometry
 from vidcolor.motion.flow import DisFlow
-from vidcolor.propagation.analysis_frame import boundary, with_flow
+from vidcolor.propagation.flow_frames import attach_flow
 from vidcolor.propagation.keyframes import split_intervals
 from vidcolor.propagation.propagate import KeyframePrediction, PropagatedHints, Propagator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
     from vidcolor.colorizer import Colorizer
-    from vidcolor.hints.tracking import HintTracks
-    from vidcolor.hints.tracks import HintMask
+    from vidcolor.imaging.types import FloatArray
     from vidcolor.media.decode import Frame
-    from vidcolor.propagation.analysis_frame import AnalysisFrame
+    from vidcolor.propagation.flow_frames import AnalysisFrame
+    from vidcolor.propagation.hint_mask import HintMask, HintMaskSource
     from vidcolor.shots.detector import Shot
-
-    Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class PredictedFrame:
-    """A frame and its color."""
+    """A decoded frame with its color."""
 
     frame: Frame
-    color: ProxyPrediction
+    prediction: ProxyPrediction
+
+
+class ProxyPredictor:
+    """Predicts key frames with a colorizer; see `KeyframePredictor`."""
+
+    def __init__(self, colorizer: Colorizer, vividness: float | None = None) -> None:
+        """Create a predictor.
+
+        Args:
+            colorizer: colorizer whose generator predicts the key frames.
+            vividness: 0 to 1, or None for the colorizer's own; see `Colorizer.predict`.
+        """
+        self._colorizer, self._vividness = colorizer, vividness
+
+    @property
+    def accepts_hints(self) -> bool:
+        """Whether hints change the prediction."""
+        return self._colorizer.accepts_hints
+
+    def predict(
+        self, item: AnalysisFrame, hints: PropagatedHints | None = None
+    ) -> KeyframePrediction:
+        """Predict the color of a frame, upright."""
+        upright = Geometry(width=item.proxy.shape[1], height=item.proxy.shape[0])
+        arrays = None if hints is None else HintArrays(hints.ab[None], hints.density[None])
+        prediction = self._colorizer.predict([item.proxy], upright, self._vividness, arrays)[0]
+        return KeyframePrediction(prediction.ab, prediction.confidence)
 
 
 class ShotColorizer:
-    """Colors a film shot by shot, with one generator."""
+    """Colorizes a film shot by shot."""
 
     def __init__(
         self,
@@ -53,99 +77,104 @@ class ShotColorizer:
         shots: Sequence[Shot],
         geometry: Geometry,
         vividness: float | None = None,
-        pins: HintTracks | None = None,
+        hint_masks: HintMaskSource | None = None,
     ) -> None:
-        """Prepare.
+        """Create a shot colorizer.
 
         Args:
-            colorizer: its `predict` is called from the thread that asks for frames.
-            shots: one after another; the first begins with the first frame, and the last takes
-                whatever follows.
-            geometry: of the film's frames.
-            vividness: see `Colorizer.predict`.
-            pins: a person's colors in key frames; None if there are none.
+            colorizer: colorizer; its `predict` is called from the thread that iterates over
+                `colorize`.
+            shots: consecutive shots. The first one starts at the first frame; the last one takes
+                all remaining frames.
+            geometry: geometry of the film's frames.
+            vividness: 0 to 1, or None for the colorizer's own; see `Colorizer.predict`.
+            hint_masks: hint masks of key frames, or None.
         """
-        self._colorizer, self._geometry, self._vividness = colorizer, geometry, vividness
-        self._shots, self._pins = shots, pins
+        self._shots, self._geometry, self._hint_masks = shots, geometry, hint_masks
+        self._propagator = Propagator(ProxyPredictor(colorizer, vividness), self._get_mask)
         self._estimator = DisFlow()
 
-    def color(self, frames: Iterator[AnalysisFrame]) -> Iterator[PredictedFrame]:
-        """Color every frame, in order; some 50 of them are under way at a time."""
+    def colorize(self, frames: Iterator[AnalysisFrame]) -> Iterator[PredictedFrame]:
+        """Colorize all frames, in order; about 50 frames are held at a time."""
         with closed_after(frames):
-            yield from _dissolved(self._by_shots(frames), self._shots)
+            yield from _cross_fade_dissolves(self._colorize_shots(frames), self._shots)
 
-    def _by_shots(self, frames: Iterator[AnalysisFrame]) -> Iterator[PredictedFrame]:
-        begins = [boundary(shot) for shot in self._shots]
-        sights = with_flow(frames, self._shots, self._estimator)
-        wanted = frozenset() if self._pins is None else self._pins.wanted
-        with closed_after(sights):
-            propagator = Propagator(self._ask, self._pinned, self._colorizer.accepts_hints)
-            for begin, end in zip(begins, [*begins[1:], None], strict=True):
-                shot = itertools.islice(sights, None if end is None else end - begin)
-                runs = split_intervals(shot, self._estimator, {n - begin for n in wanted})
-                for item, color in propagator.color(runs):
-                    yield PredictedFrame(item.frame, self._as_stored(item, color))
+    def _colorize_shots(self, frames: Iterator[AnalysisFrame]) -> Iterator[PredictedFrame]:
+        boundaries = [shot.boundary for shot in self._shots]
+        flow_frames = attach_flow(frames, self._shots, self._estimator)
+        required = frozenset[int]()
+        if self._hint_masks is not None:
+            required = self._hint_masks.required_keyframes
+        with closed_after(flow_frames):
+            for begin, end in zip(boundaries, [*boundaries[1:], None], strict=True):
+                shot = itertools.islice(flow_frames, None if end is None else end - begin)
+                intervals = split_intervals(
+                    shot, self._estimator, {index - begin for index in required}
+                )
+                for item, color in self._propagator.propagate(intervals):
+                    yield PredictedFrame(item.frame, self._to_prediction(item, color))
 
-    def _pinned(self, item: AnalysisFrame) -> HintMask | None:
-        return None if self._pins is None else self._pins.at(item.frame.index)
+    def _get_mask(self, item: AnalysisFrame) -> HintMask | None:
+        return None if self._hint_masks is None else self._hint_masks.get(item.frame.index)
 
-    def _ask(self, item: AnalysisFrame, known: PropagatedHints | None) -> KeyframePrediction:
-        """What the generator says of a frame, upright."""
-        upright = Geometry(width=item.proxy.shape[1], height=item.proxy.shape[0])
-        hints = None if known is None else HintArrays(known.ab[None], known.density[None])
-        color = self._colorizer.predict([item.proxy], upright, self._vividness, hints)[0]
-        return KeyframePrediction(color.ab, color.confidence)
+    def _to_prediction(self, item: AnalysisFrame, color: FloatArray) -> ProxyPrediction:
+        """Return the prediction in the orientation of the stored pixels.
 
-    def _as_stored(self, item: AnalysisFrame, color: Array) -> ProxyPrediction:
-        """(h, w, 3) upright a*, b*, confidence -> as the film's pixels are stored."""
+        Args:
+            item: frame.
+            color: upright a*, b*, confidence: (h, w, 3) float32.
+        """
         planes = np.ascontiguousarray(self._geometry.to_stored(color.transpose(2, 0, 1)))
         proxy = np.ascontiguousarray(self._geometry.to_stored(item.proxy))
         return ProxyPrediction(planes[:2], planes[2], proxy)
 
 
-def _dissolved(frames: Iterator[PredictedFrame], shots: Iterable[Shot]) -> Iterator[PredictedFrame]:
-    """Lead color over from shot to shot where the picture dissolves.
+def _cross_fade_dissolves(
+    frames: Iterator[PredictedFrame], shots: Iterable[Shot]
+) -> Iterator[PredictedFrame]:
+    """Cross-fade the colors of two shots over each dissolve.
 
-    Frames before the wall wait for the color at the wall; those after it get some of the last
-    color before it.
+    Frames before the shot boundary wait for the color of the boundary frame. Frames from the
+    boundary on are mixed with the last color before it.
     """
-    dissolves = deque(shot for shot in shots if shot.mixed)
+    dissolves = deque(shot for shot in shots if shot.mixed_frames)
     waiting: list[PredictedFrame] = []
     last: ProxyPrediction | None = None
     for item in frames:
-        number = item.frame.index
-        if not dissolves or number < dissolves[0].first:
-            last = item.color
+        index = item.frame.index
+        if not dissolves or index < dissolves[0].first:
+            last = item.prediction
             yield item
             continue
         shot = dissolves[0]
-        if number < boundary(shot):
+        if index < shot.boundary:
             waiting.append(item)
             continue
         for early in waiting:
-            share = _share(early.frame.index, shot)
-            yield replace(early, color=_blended(early.color, item.color, share))
-        last = waiting[-1].color if waiting else last
+            share = _incoming_share(early.frame.index, shot)
+            yield replace(early, prediction=_mix(early.prediction, item.prediction, share))
+        last = waiting[-1].prediction if waiting else last
         waiting.clear()
         if last is None:
             yield item
         else:
-            share = _share(number, shot)
-            yield replace(item, color=_blended(item.color, last, 1 - share))
-        if number == shot.first + shot.mixed - 1:
+            share = _incoming_share(index, shot)
+            yield replace(item, prediction=_mix(item.prediction, last, 1 - share))
+        if index == shot.mixed_range[-1]:
             dissolves.popleft()
-            last = item.color
+            last = item.prediction
     yield from waiting
 
 
-def _share(number: int, shot: Shot) -> float:
-    """Of the shot that comes, in one of the frames that it dissolves in with."""
-    return (number - shot.first + 1) / (shot.mixed + 1)
+def _incoming_share(index: int, shot: Shot) -> float:
+    """Return the share of the new shot in a frame of the dissolve that starts it."""
+    return (index - shot.first + 1) / (shot.mixed_frames + 1)
 
 
-def _blended(color: ProxyPrediction, other: ProxyPrediction, share: float) -> ProxyPrediction:
+def _mix(a: ProxyPrediction, b: ProxyPrediction, share: float) -> ProxyPrediction:
+    """Mix the color of `b` into `a`, with a share of 0 to 1."""
     return replace(
-        color,
-        ab=color.ab + np.float32(share) * (other.ab - color.ab),
-        confidence=color.confidence + np.float32(share) * (other.confidence - color.confidence),
+        a,
+        ab=a.ab + np.float32(share) * (b.ab - a.ab),
+        confidence=a.confidence + np.float32(share) * (b.confidence - a.confidence),
     )

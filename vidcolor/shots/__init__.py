@@ -1,1 +1,1 @@
-"""Shot detection and shot lists."""
+"""Shot detection on luma: cuts, dissolves and fades, and shot list files."""

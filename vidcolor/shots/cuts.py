@@ -1,8 +1,8 @@
-"""Hard cuts, judged by frames on both sides: a cut must hold.
+"""Hard cut detection.
 
-Flashes and damaged frames do not, for the old picture comes back after them. Neither are jumps
-cuts, where frames were lost to a splice: they keep what stood still, and come in shots in which
-much moves.
+`CausalCutDetector` decides on each frame at once. `CutDetector` compares several frames on both
+sides: after a flash or a damaged frame the old picture returns, so these are not cuts. A splice
+with lost frames is not a cut either: it keeps static parts, and occurs in shots with much motion.
 """
 
 from __future__ import annotations
@@ -15,161 +15,225 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vidcolor.shots.dissolves import likeness
-from vidcolor.shots.features import change, edges_of
+from vidcolor.shots.features import (
+    compute_edges,
+    extract_features,
+    make_thumbnail,
+    max_correlation,
+    measure_change,
+    resize_frame,
+)
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from vidcolor.imaging.types import FloatArray
     from vidcolor.shots.features import FrameFeatures
 
-    Array = NDArray[np.float32]
+MIN_CAUSAL_CHANGE = 0.31
+"""Minimum change at a cut for `CausalCutDetector`: 0 for identical, 1 for unrelated frames."""
+MIN_CHANGE_RATIO = 2.0
+"""Minimum change at a cut for `CausalCutDetector`, relative to the second largest recent change."""
+FRAMES_BEFORE = 4
+"""Number of frames before a cut. None may resemble a frame after it; a flash lasts up to three."""
+FRAMES_AFTER = 5
+"""Number of frames after a cut. None may resemble a frame before it."""
+EDGE_FRAMES_BEFORE = 3
+"""Number of frames before a cut whose edges are compared."""
+EDGE_FRAMES_AFTER = 4
+"""Number of frames after a cut whose edges are compared."""
+CHANGE_HISTORY = 8
+"""Number of changes of the current shot that are kept."""
+MIN_CANDIDATE_CHANGE = 0.12
+"""Minimum change from one frame to the next for a cut candidate."""
+MIN_CHANGE = 0.2
+"""Minimum change between any frame before a cut and any frame after it."""
+STATIC_CHANGE = 0.05
+"""Change that grain and gate weave cause in a static shot."""
+BLOCK_SIZE = 8
+"""Side of a block, in thumbnail pixels."""
+BLOCK_STRIDE = 4
+"""Distance between two blocks, in thumbnail pixels."""
+STATIC_BLOCK_SHARE = 0.1
+"""Share of the least changed blocks, whose correlation is `CutEvidence.static_correlation`."""
+MIN_BLOCK_NORM = 0.8
+"""Minimum norm of a block after its mean is subtracted. The correlation of flatter blocks is
+reduced."""
+MAX_FLASH = 3
+"""Maximum number of blank frames between two compared frames; more are a fade, see `fades`."""
 
-BEFORE, AFTER = 4, 5
-"""Frames before and after a cut, of which no two may be alike: flashes last up to three."""
-EDGES_BEFORE, EDGES_AFTER = 3, 4
-"""The same, of the frames whose edges are compared."""
-MEMORY = 8
-"""Changes of the running shot that are remembered."""
-LEAST_CHANGE = 0.12
-"""Change from one frame to the next below which nobody looks further."""
-HOLDS = 0.2
-"""Change of any frame before and any after below which there is no cut, whatever else is said."""
-STILL = 0.05
-"""Change that grain and weave bring about in a shot in which nothing moves."""
-BLOCK, STRIDE, KEPT = 8, 4, 0.1
-"""Side of blocks in pixels of the thumbnail, how far apart they are, and the share of those that
-are asked whether anything stayed as it was."""
-FLAT_LENGTH = 0.8
-"""Length of a block, its mean taken off, below which it is too flat to tell."""
-MOST_FLASH = 3
-"""Frames that show nothing between two that are compared; more are a dip, see `fades`."""
 
-
-class Evidence(NamedTuple):
-    """What speaks for a cut."""
+class CutEvidence(NamedTuple):
+    """Features of the logistic regression for cuts."""
 
     change: float
-    """The least between any frame before and any after: structure and histograms ..."""
-    in_place: float
-    """... the least of one less the correlation of the pictures as they lie ..."""
-    edges: float
-    """... and of one less the likeness of their edges."""
-    beside: float
-    """Logarithm of the change beside those within the shots on either side, of the larger."""
-    kept: float
-    """Correlation of the blocks that changed least, as they lie: what something large that comes
-    into the picture leaves free."""
+    """Minimum `measure_change` between any frame before and any frame after."""
+    difference: float
+    """1 minus the maximum correlation of thumbnails without a shift."""
+    edge_difference: float
+    """1 minus the maximum correlation of edge maps."""
+    log_change_ratio: float
+    """Natural logarithm of `change` relative to the changes inside both shots."""
+    static_correlation: float
+    """Correlation of the least changed blocks, which a large object in front leaves visible."""
 
 
-WEIGHTS = Evidence(5.79, 3.58, 5.24, 0.55, -10.22)
-BIAS = 1.10
-"""Logistic regression on candidates in reels that were joined and aged from clips; see
+WEIGHTS = CutEvidence(5.79, 3.58, 5.24, 0.55, -10.22)
+"""Weights of the logistic regression, fitted on aged reels that were joined from clips; see
 benchmarks/README.md."""
+BIAS = 1.10
+"""Bias of the logistic regression."""
+
+
+class CausalCutDetector:
+    """Detects cuts frame by frame, without lookahead.
+
+    A cut needs a large change, also relative to the recent changes of the shot. Blank frames, such
+    as a flash or black film, do not start a shot, and neither does the return of the same picture
+    after them. A single damaged frame can start a shot, but the return from it does not. Dissolves
+    and fades are not detected.
+    """
+
+    def __init__(self) -> None:
+        self._is_first = True
+        self._recent: deque[FrameFeatures] = deque(maxlen=2)
+        self._changes: deque[float] = deque(maxlen=CHANGE_HISTORY)
+
+    def feed(self, proxy: FloatArray) -> bool:
+        """Process the next frame.
+
+        Args:
+            proxy: Y' of the frame, (h, w) float32 in [0, 1], always of one size.
+
+        Returns:
+            Whether the frame starts a new shot; True for the first frame.
+        """
+        is_first, self._is_first = self._is_first, False
+        features = extract_features(make_thumbnail(resize_frame(proxy)))
+        if features is None:
+            return is_first
+        change = min((measure_change(features, other) for other in self._recent), default=0.0)
+        self._recent.append(features)
+        usual = sorted(self._changes)[-2] if len(self._changes) > 1 else 0.0
+        is_cut = change > max(MIN_CAUSAL_CHANGE, MIN_CHANGE_RATIO * usual)
+        if is_cut:
+            self._changes.clear()
+        else:
+            self._changes.append(change)
+        return is_first or is_cut
 
 
 @dataclass(frozen=True, slots=True)
 class FrameSample:
-    """A frame that shows something."""
+    """A frame that is not blank."""
 
-    number: int
-    look: FrameFeatures
-    double: Array
-    """From `looks.doubled`."""
+    index: int
+    features: FrameFeatures
+    frame: FloatArray
+    """Frame from `resize_frame`."""
 
 
-class CutFinder:
-    """Finds cuts, `AFTER` frames late; frames that show nothing are not to be fed."""
+class CutDetector:
+    """Detects cuts, `FRAMES_AFTER` frames late. Blank frames must not be fed."""
 
     def __init__(self) -> None:
-        self._before: deque[FrameSample] = deque(maxlen=BEFORE)
+        self._before: deque[FrameSample] = deque(maxlen=FRAMES_BEFORE)
         self._after: deque[FrameSample] = deque()
-        self._changes: deque[float] = deque(maxlen=MEMORY)
+        self._changes: deque[float] = deque(maxlen=CHANGE_HISTORY)
 
-    def feed(self, sight: FrameSample) -> tuple[int, int] | None:
-        """Take the next frame.
+    def feed(self, sample: FrameSample) -> tuple[int, int] | None:
+        """Process the next frame.
 
         Returns:
-            The numbers of the last frame of one shot and the first of the next, if there is a cut
-            between two frames that were fed before.
+            The indices of the last frame of one shot and of the first frame of the next, if there
+            is a cut between two earlier frames; else None.
         """
-        self._after.append(sight)
-        return self._judge() if len(self._after) > AFTER else None
+        self._after.append(sample)
+        return self._advance() if len(self._after) > FRAMES_AFTER else None
 
     def finish(self) -> list[tuple[int, int]]:
-        """The cuts that were still open when the film ended."""
+        """Return the cuts that are still open at the end of the film."""
         found = []
         while self._after:
-            found.append(self._judge())
+            found.append(self._advance())
         return [cut for cut in found if cut is not None]
 
-    def _judge(self) -> tuple[int, int] | None:
-        """Decide whether the next frame begins a shot, and go past it."""
-        here, cut = self._after[0], None
+    def _advance(self) -> tuple[int, int] | None:
+        """Return the cut before the first frame of `_after`, if any, and move on to the next."""
+        current, cut = self._after[0], None
         if self._before:
             last = self._before[-1]
-            blank = here.number - last.number - 1
-            to_here = change(last.look, here.look)
-            if blank > MOST_FLASH:
-                self._start_again()
-            elif to_here > LEAST_CHANGE and self._odds(blank) > 0:
-                cut = (last.number, here.number)
-                self._start_again()
+            num_blank = current.index - last.index - 1
+            change = measure_change(last.features, current.features)
+            if num_blank > MAX_FLASH:
+                self._reset()
+            elif change > MIN_CANDIDATE_CHANGE and self._log_odds(num_blank) > 0:
+                cut = (last.index, current.index)
+                self._reset()
             else:
-                self._changes.append(to_here)
+                self._changes.append(change)
         self._before.append(self._after.popleft())
         return cut
 
-    def _start_again(self) -> None:
+    def _reset(self) -> None:
         self._before.clear()
         self._changes.clear()
 
-    def _odds(self, blank: int) -> float:
-        """Logarithm of the odds of a cut, after so many frames that show nothing."""
-        pairs = [(a.look, b.look) for a, b in itertools.product(self._before, self._after)]
-        least = math.inf
+    def _log_odds(self, num_blank: int) -> float:
+        """Return the log odds of a cut.
+
+        Args:
+            num_blank: number of blank frames between both sides.
+        """
+        pairs = [(a.features, b.features) for a, b in itertools.product(self._before, self._after)]
+        change = math.inf
         for a, b in pairs:
-            least = min(least, change(a, b))
-            if least < HOLDS:
+            change = min(change, measure_change(a, b))
+            if change < MIN_CHANGE:
                 return -math.inf
-        # What moves has moved on behind a flash.
-        usual = max(self._unrest(), STILL) * math.sqrt(1 + blank)
-        evidence = Evidence(
-            change=least,
-            in_place=1 - max(float((a.thumbnail * b.thumbnail).mean()) for a, b in pairs),
-            edges=self._edge_change(),
-            beside=math.log(max(least, 1e-3) / usual),
-            kept=self._kept(),
+        # Objects keep moving behind a flash, so more change is expected after it.
+        usual = max(self._usual_change(), STATIC_CHANGE) * math.sqrt(1 + num_blank)
+        evidence = CutEvidence(
+            change=change,
+            difference=1 - max(float((a.thumbnail * b.thumbnail).mean()) for a, b in pairs),
+            edge_difference=self._edge_difference(),
+            log_change_ratio=math.log(max(change, 1e-3) / usual),
+            static_correlation=self._static_correlation(),
         )
         return BIAS + sum(w * e for w, e in zip(WEIGHTS, evidence, strict=True))
 
-    def _unrest(self) -> float:
-        """How much pictures change within the shot before, or the one to come: of the larger."""
+    def _usual_change(self) -> float:
+        """Return the usual change between neighboring frames, of the more restless side."""
         largest = sorted(self._changes)[-2:]
-        after = [change(a.look, b.look) for a, b in itertools.pairwise(self._after)][: AFTER - 1]
+        after = [
+            measure_change(a.features, b.features) for a, b in itertools.pairwise(self._after)
+        ][: FRAMES_AFTER - 1]
         return max(largest[0] if largest else 0.0, float(np.median(after)) if after else 0.0)
 
-    def _kept(self) -> float:
-        before = [_blocks(sight.look.thumbnail) for sight in self._before]
-        after = [_blocks(sight.look.thumbnail) for sight in self._after]
-        alike = np.max([_alike(a, b) for a, b in itertools.product(before, after)], axis=0)
-        return float(np.percentile(alike, 100 * (1 - KEPT)))
+    def _static_correlation(self) -> float:
+        before = [_extract_blocks(sample.features.thumbnail) for sample in self._before]
+        after = [_extract_blocks(sample.features.thumbnail) for sample in self._after]
+        correlations = [_correlate_blocks(a, b) for a, b in itertools.product(before, after)]
+        best = np.max(correlations, axis=0)
+        return float(np.percentile(best, 100 * (1 - STATIC_BLOCK_SHARE)))
 
-    def _edge_change(self) -> float:
-        before = [edges_of(sight.double) for sight in list(self._before)[-EDGES_BEFORE:]]
-        after = [edges_of(sight.double) for sight in list(self._after)[:EDGES_AFTER]]
-        return 1 - max(likeness(a, b) for a, b in itertools.product(before, after))
-
-
-def _blocks(thumbnail: Array) -> Array:
-    """(N, `BLOCK`²) float32, each of mean 0, and of length 1 at the most: flat ones are shorter."""
-    windows = np.lib.stride_tricks.sliding_window_view(thumbnail, (BLOCK, BLOCK))
-    flat = windows[::STRIDE, ::STRIDE].reshape(-1, BLOCK * BLOCK)
-    centerd = flat - flat.mean(axis=1, keepdims=True)
-    lengths = np.sqrt((centerd**2).sum(axis=1, keepdims=True))
-    return np.asarray(centerd / np.maximum(lengths, FLAT_LENGTH), np.float32)
+    def _edge_difference(self) -> float:
+        before = [compute_edges(s.frame) for s in list(self._before)[-EDGE_FRAMES_BEFORE:]]
+        after = [compute_edges(s.frame) for s in list(self._after)[:EDGE_FRAMES_AFTER]]
+        return 1 - max(max_correlation(a, b) for a, b in itertools.product(before, after))
 
 
-def _alike(a: Array, b: Array) -> Array:
-    """Correlation of each block with its like."""
+def _extract_blocks(thumbnail: FloatArray) -> FloatArray:
+    """Return overlapping blocks with mean 0 and norm at most 1; flat blocks have a smaller norm.
+
+    Returns:
+        (N, `BLOCK_SIZE`²) float32.
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(thumbnail, (BLOCK_SIZE, BLOCK_SIZE))
+    blocks = windows[::BLOCK_STRIDE, ::BLOCK_STRIDE].reshape(-1, BLOCK_SIZE * BLOCK_SIZE)
+    centered = blocks - blocks.mean(axis=1, keepdims=True)
+    norms = np.sqrt((centered**2).sum(axis=1, keepdims=True))
+    return np.asarray(centered / np.maximum(norms, MIN_BLOCK_NORM), np.float32)
+
+
+def _correlate_blocks(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return the correlation of each block with the block at the same position: (N,) float32."""
     return np.asarray((a * b).sum(axis=1))

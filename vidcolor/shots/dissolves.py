@@ -1,9 +1,9 @@
-"""Dissolves: frames that are neither one picture nor the next, but a mixture of both.
+"""Dissolve detection: frames that are a mixture of the shot before and the shot after.
 
-Frame M in the middle of a dissolve is g ((1 - a) A + a B) + o, with A from before it, B from after
-it, and g, o for flicker and the printer's light. The share a rises from 0 to 1. Neither pans nor
-passing objects can be written so. As the fit needs only products of frames with frames, which are
-kept, all lengths are tried around every frame at next to no cost.
+A frame M of a dissolve is g ((1 - s) A + s B) + o, where A is a frame before the dissolve, B is a
+frame after it, and g and o are the gain and offset of flicker and the film printer. The share s
+rises from 0 to 1. Pans and passing objects do not fit this model. The least-squares fit needs only
+inner products of frames, which are kept, so all lengths around every frame are cheap to evaluate.
 """
 
 from __future__ import annotations
@@ -14,78 +14,88 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vidcolor.shots.features import max_correlation
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    Array = NDArray[np.float32]
+    from vidcolor.imaging.types import FloatArray
 
-HALVES = (3, 5, 7, 10, 14, 19, 25, 32)
-"""Frames from the middle of a dissolve to the pictures before and after, that are tried."""
-AROUND = 16
-"""Frames before and after a dissolve that are looked at, at most."""
-NEUTRAL = 0.7
-"""What is taken for the likeness of frames where the film begins or ends too soon to tell."""
-REACH = HALVES[-1] + AROUND
-"""Frames that are looked ahead."""
-SMOOTH = 1.0
-"""Deviation, in pixels of the thumbnail, of what is smoothed away: some of what moves within either
-picture."""
-SHIFT = 3
-"""How far, in pixels of the thumbnail, pictures may be moved against each other: a tenth."""
-BLOCK, SAME, STANDING = 8, 0.85, 0.3
-"""Side of blocks in pixels of the thumbnail, correlation from which on a block is the same, and
-share of such blocks from which on nothing dissolves: something moves in front of them."""
+HALF_LENGTHS = (3, 5, 7, 10, 14, 19, 25, 32)
+"""Evaluated distances, in frames, from the middle of a dissolve to the frames A and B."""
+MAX_CONTEXT = 16
+"""Maximum number of frames before A and after B that are compared with them."""
+DEFAULT_STABILITY = 0.7
+"""Stability where the film starts or ends too early to measure it."""
+REACH = HALF_LENGTHS[-1] + MAX_CONTEXT
+"""Number of frames that the detector looks ahead."""
+SMOOTHING_SIGMA = 1.0
+"""Standard deviation of the Gaussian that suppresses motion inside A and B, in thumbnail pixels."""
+BLOCK_SIZE = 8
+"""Side of a block, in thumbnail pixels."""
+UNCHANGED_CORRELATION = 0.85
+"""Minimum correlation of an unchanged block."""
+MAX_UNCHANGED_SHARE = 0.3
+"""Maximum share of unchanged blocks in a dissolve. With more, an object moves in a steady shot."""
 MIN_VARIANCE = 0.02**2
-"""Variance of Y' below which a frame shows nothing."""
-UNLIKE, ALIKE = 0.75, 0.8
-"""Correlation of the pictures before and after, as they lie and however moved, from which on they
-are one."""
-SHARES = (0.2, 0.8)
-"""Of the picture to come, in the middle frame."""
-LEAST_FIT, LEAST_GAIN, LEAST_RISE = 0.4, 0.04, 0.7
-"""What is no candidate; see `Evidence`."""
-CERTAIN = 2.9
-"""Logarithm of the odds from which on a candidate is a dissolve."""
-MOST_FLASH = 3
-"""Frames that may be flat for another reason."""
-PAST = 4
-"""Frames after the end of what was found, from which on nothing better is to come."""
+"""Minimum variance of Y' in [0, 1]. A frame with less is blank."""
+MAX_CORRELATION = 0.75
+"""Maximum correlation of A and B without a shift; with more, both show the same picture."""
+MAX_SHIFTED_CORRELATION = 0.8
+"""Maximum correlation of A and B over small shifts; with more, both show the same picture."""
+MIDDLE_SHARE_LIMITS = (0.2, 0.8)
+"""Minimum and maximum share of B in the middle frame."""
+MIN_FIT = 0.4
+"""Minimum `DissolveEvidence.fit` of a candidate."""
+MIN_GAIN = 0.04
+"""Minimum `DissolveEvidence.gain` of a candidate."""
+MIN_TIME_CORRELATION = 0.7
+"""Minimum `DissolveEvidence.time_correlation` of a candidate."""
+MIN_LOG_ODDS = 2.9
+"""Minimum log odds of a dissolve."""
+MAX_FLASH = 3
+"""Maximum length of a flash, in frames, whose low variance is ignored."""
+SETTLING_FRAMES = 4
+"""Number of frames after the end of the candidates until the best of them is final."""
 
 
-class Evidence(NamedTuple):
-    """What speaks for a dissolve, and against it."""
+class DissolveEvidence(NamedTuple):
+    """Features of the logistic regression for dissolves."""
 
-    length: float
-    """Logarithm of half its length in frames."""
+    log_half_length: float
+    """Natural logarithm of the distance from the middle to A and B, in frames."""
     fit: float
-    """Share of the middle frame's variance that the mixture explains ..."""
+    """Share of the middle frame's variance that the mixture explains."""
     gain: float
-    """... less the share that either picture explains alone."""
+    """`fit`, minus the share that A or B alone explains."""
     mean_fit: float
-    """`fit`, of all frames between."""
-    rise: float
-    """Correlation of the share of the picture to come with time."""
-    step: float
-    """The largest rise of that share between two frames: at a cut it is 1."""
-    across: float
-    """Correlation of the pictures before and after, however moved."""
-    steadier: float
-    """The same of the picture on one side and the one as far before (after) it: a pan goes on as it
-    began. Of the steadier side ..."""
-    restless: float
-    """... and of the other."""
-    dip: float
-    """Variance of the middle frame beside that of the pictures: a mixture of two is flat."""
-    as_they_lie: float
-    """Correlation of the pictures before and after."""
+    """Mean `fit` of all frames between A and B."""
+    time_correlation: float
+    """Correlation of the share of B with time."""
+    max_step: float
+    """Maximum rise of the share of B between two frames; 1 for a cut."""
+    shifted_correlation: float
+    """Maximum correlation of A and B over small shifts."""
+    max_stability: float
+    """Maximum correlation of A with a frame before it, or of B with a frame after it.
+
+    The distance is that from the middle to A and B, because a pan changes all of them equally.
+    """
+    min_stability: float
+    """The same, of the less stable side."""
+    variance_ratio: float
+    """Variance of the middle frame relative to A and B; a mixture has a low variance."""
+    correlation: float
+    """Correlation of A and B without a shift."""
 
 
-WEIGHTS = Evidence(1.30, 7.02, 1.80, -1.90, 10.34, -7.33, -5.21, 2.73, 2.00, -8.00, -2.99)
+WEIGHTS = DissolveEvidence(1.30, 7.02, 1.80, -1.90, 10.34, -7.33, -5.21, 2.73, 2.00, -8.00, -2.99)
+"""Weights of the logistic regression. They were fitted on aged reels that were joined from clips;
+benchmarks/README.md lists the accuracy on held-out clips."""
 BIAS = -8.73
-"""Logistic regression on reels that were joined and aged from clips; benchmarks/README.md has how
-well it does on clips that it did not see."""
+"""Bias of the logistic regression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,163 +103,202 @@ class Dissolve:
     """Frames that show two shots."""
 
     first: int
-    """Number of the first of them."""
-    last: int
-    """Number of the frame after the last."""
-    odds: float
-    """Logarithm of the odds that it is one."""
+    """Index of the first mixed frame."""
+    end: int
+    """Index of the frame after the last mixed frame."""
+    log_odds: float
+    """Natural logarithm of the odds that this is a dissolve."""
 
 
-class DissolveFinder:
-    """Finds dissolves, some 2 `REACH` frames late; `first` is the number of the first frame."""
+class _MixtureFit(NamedTuple):
+    """Least-squares fit of the mixture model to the frames from A to B."""
+
+    share: NDArray[np.float64]
+    """Share of B in each frame, clipped to [-0.2, 1.2]."""
+    fit: NDArray[np.float64]
+    """Share of each frame's variance that the mixture explains."""
+    gain: float
+    """Share of the middle frame's variance that the mixture explains beyond A or B alone."""
+    correlation: float
+    """Correlation of A and B without a shift."""
+
+
+class DissolveDetector:
+    """Detects dissolves, up to 2 `REACH` frames late."""
 
     def __init__(self, first: int = 0) -> None:
+        """Create a detector.
+
+        Args:
+            first: index of the first frame.
+        """
         self._first = first
-        self._frames: deque[Array] = deque(maxlen=2 * REACH + 1)
+        self._frames: deque[FloatArray] = deque(maxlen=2 * REACH + 1)
         self._variances: list[float] = []
         self._products = np.zeros((0, 0))
         self._count = 0
-        self._open: list[Dissolve] = []
+        self._candidates: list[Dissolve] = []
 
-    def feed(self, thumbnail: Array) -> Dissolve | None:
-        """Take the next frame; a dissolve, once it is certain that none fits better.
+    def feed(self, thumbnail: FloatArray) -> Dissolve | None:
+        """Process the next frame.
 
         Args:
-            thumbnail: its Y', float32 in [0, 1], small and smooth; every frame of one size.
+            thumbnail: thumbnail from `make_thumbnail`: Y', float32 in [0, 1], always of one size.
+
+        Returns:
+            A dissolve, once no better candidate can follow, or None.
         """
         import cv2
 
         self._variances = [*self._variances[-2 * REACH :], float(thumbnail.var())]
-        smooth = np.asarray(cv2.GaussianBlur(thumbnail, (0, 0), SMOOTH), np.float32)
-        centerd = smooth - smooth.mean()
-        self._frames.append(centerd)
+        smooth = np.asarray(cv2.GaussianBlur(thumbnail, (0, 0), SMOOTHING_SIGMA), np.float32)
+        centered = smooth - smooth.mean()
+        self._frames.append(centered)
         self._count += 1
         stack = np.stack(self._frames)
-        row = np.tensordot(stack, centerd, 2) / centerd.size
+        row = np.tensordot(stack, centered, 2) / centered.size
         keep = len(stack) - 1
         products = np.empty((keep + 1, keep + 1))
         products[:keep, :keep] = self._products[-keep:, -keep:] if keep else 0
         products[keep] = products[:, keep] = row
         self._products = products
-        return self._look(self._count - 1 - REACH)
+        return self._advance(self._count - 1 - REACH)
 
     def finish(self) -> list[Dissolve]:
-        """The dissolves that were still open when the film ended."""
+        """Return the dissolves that are still open at the end of the film."""
         middles = range(max(0, self._count - REACH), self._count + 2 * REACH)
-        return [one for middle in middles if (one := self._look(middle)) is not None]
+        return [found for middle in middles if (found := self._advance(middle)) is not None]
 
-    def _look(self, middle: int) -> Dissolve | None:
-        """Try a frame as the middle; the best so far, if this one is well past it."""
+    def _advance(self, middle: int) -> Dissolve | None:
+        """Add the candidates around a middle frame, and return the best one once it is final."""
         if middle < 0:
             return None
-        at = middle - (self._count - len(self._frames))
-        if at < len(self._frames):
-            self._open += self._candidates(at, middle)
-        if not self._open or middle + self._first < max(one.last for one in self._open) + PAST:
+        position = middle - (self._count - len(self._frames))
+        if position < len(self._frames):
+            self._candidates += self._find_candidates(position, middle)
+        if not self._candidates:
             return None
-        best = max(self._open, key=lambda one: one.odds)
-        self._open.clear()
+        if middle + self._first < max(c.end for c in self._candidates) + SETTLING_FRAMES:
+            return None
+        best = max(self._candidates, key=lambda candidate: candidate.log_odds)
+        self._candidates.clear()
         return best
 
-    def _candidates(self, at: int, middle: int) -> Iterator[Dissolve]:
-        """Dissolves of all lengths with their middle there."""
-        if self._products[at, at] < MIN_VARIANCE:
-            return
-        for half in HALVES:
-            if at - half < 0 or at + half >= len(self._products):
-                return
-            found = self._judge(at, half)
-            if found is not None and found.odds > CERTAIN:
-                first, last = middle - at + found.first, middle - at + found.last
-                yield Dissolve(self._first + first, self._first + last, found.odds)
+    def _find_candidates(self, position: int, middle: int) -> Iterator[Dissolve]:
+        """Yield dissolves of all lengths around a middle frame.
 
-    def _judge(self, at: int, half: int) -> Dissolve | None:
-        """Whether the frames around one go from picture to picture; numbered as they are kept."""
-        products, a, b = self._products, at - half, at + half
+        Args:
+            position: position of the middle frame among the kept frames.
+            middle: number of the middle frame since the first frame.
+        """
+        if self._products[position, position] < MIN_VARIANCE:
+            return
+        offset = self._first + middle - position
+        for half in HALF_LENGTHS:
+            if position - half < 0 or position + half >= len(self._products):
+                return
+            found = self._evaluate(position, half)
+            if found is not None and found.log_odds > MIN_LOG_ODDS:
+                yield Dissolve(offset + found.first, offset + found.end, found.log_odds)
+
+    def _evaluate(self, position: int, half: int) -> Dissolve | None:
+        """Evaluate one candidate; frames are counted by their position among the kept frames."""
+        a, b = position - half, position + half
+        mixture = self._fit_mixture(a, b)
+        if mixture is None:
+            return None
+        share, fit = mixture.share, mixture.fit
+        time_correlation = float(np.corrcoef(share, np.arange(len(share)))[0, 1])
+        if time_correlation < MIN_TIME_CORRELATION:
+            return None
+        frame_a, frame_b = self._frames[a], self._frames[b]
+        shifted_correlation = max_correlation(frame_a, frame_b)
+        if (
+            shifted_correlation > MAX_SHIFTED_CORRELATION
+            or unchanged_share(frame_a, frame_b) > MAX_UNCHANGED_SHARE
+        ):
+            return None
+        distance = min(half, MAX_CONTEXT)
+        stability = sorted((self._stability(a, -distance), self._stability(b, distance)))
+        middle_share = float(share[half])
+        variance_a, variance_b = self._variance(a, 1), self._variance(b, 1)
+        ends_variance = (1 - middle_share) * variance_a + middle_share * variance_b
+        middle_variance = self._variance(position, min(half // 2, MAX_FLASH + 1))
+        evidence = DissolveEvidence(
+            log_half_length=float(np.log(half)),
+            fit=float(fit[half]),
+            gain=mixture.gain,
+            mean_fit=float(fit[1:-1].mean()),
+            time_correlation=time_correlation,
+            max_step=min(float(np.diff(share).max()), 1.0),
+            shifted_correlation=shifted_correlation,
+            max_stability=stability[1],
+            min_stability=stability[0],
+            variance_ratio=min(middle_variance / ends_variance, 2.0),
+            correlation=mixture.correlation,
+        )
+        log_odds = BIAS + sum(w * e for w, e in zip(WEIGHTS, evidence, strict=True))
+        first, end = _mixed_span(share, half)
+        return Dissolve(a + first, a + end, log_odds)
+
+    def _fit_mixture(self, a: int, b: int) -> _MixtureFit | None:
+        """Fit the frames from `a` to `b` as mixtures of both, or return None if they do not fit."""
+        products = self._products
         aa, bb, ab = products[a, a], products[b, b], products[a, b]
-        as_they_lie = ab / np.sqrt(max(aa * bb, 1e-12))
-        if min(aa, bb) < MIN_VARIANCE or as_they_lie > UNLIKE:
+        correlation = ab / np.sqrt(max(aa * bb, 1e-12))
+        if min(aa, bb) < MIN_VARIANCE or correlation > MAX_CORRELATION:
             return None
         span = slice(a, b + 1)
-        of_a, of_b, own = products[a, span], products[b, span], products.diagonal()[span]
-        weight_a, weight_b = bb * of_a - ab * of_b, aa * of_b - ab * of_a
+        with_a, with_b, own = products[a, span], products[b, span], products.diagonal()[span]
+        weight_a, weight_b = bb * with_a - ab * with_b, aa * with_b - ab * with_a
         determinant = aa * bb - ab * ab
         total = weight_a + weight_b
         if total.min() <= 0.05 * determinant:
             return None
         share = np.clip(weight_b / total, -0.2, 1.2)
         own = np.maximum(own, 1e-9)
-        fit = (weight_a * of_a + weight_b * of_b) / determinant / own
-        alone = max(of_a[half] ** 2 / aa, of_b[half] ** 2 / bb) / own[half]
+        fit = (weight_a * with_a + weight_b * with_b) / determinant / own
+        half = (b - a) // 2
+        alone = max(with_a[half] ** 2 / aa, with_b[half] ** 2 / bb) / own[half]
         gain = fit[half] - alone
-        if not SHARES[0] <= share[half] <= SHARES[1] or fit[half] < LEAST_FIT or gain < LEAST_GAIN:
+        low, high = MIDDLE_SHARE_LIMITS
+        if not low <= share[half] <= high or fit[half] < MIN_FIT or gain < MIN_GAIN:
             return None
-        rise = float(np.corrcoef(share, np.arange(len(share)))[0, 1])
-        if rise < LEAST_RISE:
-            return None
-        across = likeness(self._frames[a], self._frames[b])
-        if across > ALIKE or standing(self._frames[a], self._frames[b]) > STANDING:
-            return None
-        sides = sorted(
-            self._steadiness(end, way * min(half, AROUND)) for end, way in ((a, -1), (b, 1))
-        )
-        own_share = float(share[half])
-        pictures = (1 - own_share) * self._variance(a, 1) + own_share * self._variance(b, 1)
-        evidence = Evidence(
-            length=float(np.log(half)),
-            fit=float(fit[half]),
-            gain=float(gain),
-            mean_fit=float(fit[1:-1].mean()),
-            rise=rise,
-            step=min(float(np.diff(share).max()), 1.0),
-            across=across,
-            steadier=sides[1],
-            restless=sides[0],
-            dip=min(self._variance(at, min(half // 2, MOST_FLASH + 1)) / pictures, 2.0),
-            as_they_lie=float(as_they_lie),
-        )
-        odds = BIAS + sum(w * e for w, e in zip(WEIGHTS, evidence, strict=True))
-        first, last = _ends(share, half)
-        return Dissolve(a + first, a + last, odds)
+        return _MixtureFit(share, fit, float(gain), float(correlation))
 
-    def _steadiness(self, end: int, away: int) -> float:
-        """Likeness of the picture at one end and the one so many frames away from it."""
-        other = min(max(end + away, 0), len(self._frames) - 1)
-        if abs(other - end) < abs(away) / 2:
-            return NEUTRAL
-        return likeness(self._frames[end], self._frames[other])
+    def _stability(self, end: int, distance: int) -> float:
+        """Return the correlation of the frame at one end with the frame at a signed distance."""
+        other = min(max(end + distance, 0), len(self._frames) - 1)
+        if abs(other - end) < abs(distance) / 2:
+            return DEFAULT_STABILITY
+        return max_correlation(self._frames[end], self._frames[other])
 
-    def _variance(self, at: int, around: int) -> float:
-        """Of a frame and its neighbors, the median, before smoothing: a flash is no dip."""
-        return float(np.median(self._variances[max(0, at - around) : at + around + 1]))
+    def _variance(self, position: int, radius: int) -> float:
+        """Return the median variance around a frame, so that a flash does not count."""
+        variances = self._variances[max(0, position - radius) : position + radius + 1]
+        return float(np.median(variances))
 
 
-def standing(one: Array, other: Array) -> float:
-    """The share of blocks that are the same in both: of a place in which something moves."""
-    rows, columns = (BLOCK * (n // BLOCK) for n in one.shape)
-    first, second = (
-        p[:rows, :columns].reshape(rows // BLOCK, BLOCK, columns // BLOCK, BLOCK).swapaxes(1, 2)
-        for p in (one, other)
+def unchanged_share(a: FloatArray, b: FloatArray) -> float:
+    """Return the share of blocks that are equal in two thumbnails, 0 to 1."""
+    rows, columns = (BLOCK_SIZE * (n // BLOCK_SIZE) for n in a.shape)
+    blocks_a, blocks_b = (
+        image[:rows, :columns]
+        .reshape(rows // BLOCK_SIZE, BLOCK_SIZE, columns // BLOCK_SIZE, BLOCK_SIZE)
+        .swapaxes(1, 2)
+        for image in (a, b)
     )
-    first, second = (p - p.mean(axis=(2, 3), keepdims=True) for p in (first, second))
-    lengths = np.sqrt((first**2).sum(axis=(2, 3)) * (second**2).sum(axis=(2, 3)))
-    alike = (first * second).sum(axis=(2, 3)) > SAME * np.maximum(lengths, 1e-6)
-    return float(alike.mean())
+    blocks_a, blocks_b = (
+        blocks - blocks.mean(axis=(2, 3), keepdims=True) for blocks in (blocks_a, blocks_b)
+    )
+    norms = np.sqrt((blocks_a**2).sum(axis=(2, 3)) * (blocks_b**2).sum(axis=(2, 3)))
+    products = (blocks_a * blocks_b).sum(axis=(2, 3))
+    unchanged = products > UNCHANGED_CORRELATION * np.maximum(norms, 1e-6)
+    return float(unchanged.mean())
 
 
-def likeness(one: Array, other: Array) -> float:
-    """The best correlation of one picture's middle with the other, over small shifts; -1 to 1."""
-    import cv2
-
-    def of_middle(picture: Array, whole: Array) -> float:
-        middle = np.ascontiguousarray(picture[SHIFT:-SHIFT, SHIFT:-SHIFT])
-        return float(cv2.matchTemplate(whole, middle, cv2.TM_CCOEFF_NORMED).max())
-
-    return max(of_middle(one, other), of_middle(other, one))
-
-
-def _ends(share: NDArray[np.float64], middle: int) -> tuple[int, int]:
-    """The first mixed frame and the one after the last, from how the share rises."""
+def _mixed_span(share: NDArray[np.float64], middle: int) -> tuple[int, int]:
+    """Return the first mixed frame and the one after the last, from the rise of the share of B."""
     low, high = 0.12, 0.88
     first = middle
     while first > 0 and share[first - 1] > low:
@@ -258,7 +307,7 @@ def _ends(share: NDArray[np.float64], middle: int) -> tuple[int, int]:
     while last < len(share) - 1 and share[last + 1] < high:
         last += 1
     rise = (share[last] - share[first]) / max(last - first, 1)
-    if rise > 0:  # led on to where it would be 0 and 1
+    if rise > 0:  # extrapolate to the shares 0 and 1
         first -= min(round((share[first] - 0.02) / rise), first)
         last += min(round((0.98 - share[last]) / rise), len(share) - 1 - last)
     return max(first, 1), max(last + 1, first + 1)

@@ -1,7 +1,7 @@
-"""Fades: the picture sinks into black or white, and another one comes out of it.
+"""Fade detection: one picture fades to black or white, and another one fades in.
 
-Frames on their way show more dust than picture, so that what is compared are the clear frames on
-either side of the dip in contrast.
+Frames inside a fade show more dust than content. The detector therefore compares the clear frames
+on both sides of the dip in contrast.
 """
 
 from __future__ import annotations
@@ -11,146 +11,161 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vidcolor.shots.features import MIN_CONTRAST, FrameFeatures, change
+from vidcolor.shots.features import MIN_CONTRAST, FrameFeatures, measure_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MOST_FLASH = 3
-"""Frames of a dip that is no fade."""
-DIM, BACK = 0.3, 0.5
-"""Contrast beside that of the frames before, below which a picture has faded, and from which on it
-is back."""
-STEADY = 0.7
-"""The same of the frame before, from which on a sudden fall is no fade but another picture."""
-USUAL = 0.97
-"""How slowly that is forgotten, frame by frame: a dark picture is a picture after a second."""
-CLEAR = 0.6
-"""Contrast beside the largest on its side of the dip, from which on a frame is clear."""
-PLATEAU, FARTHEST = 10, 40
-"""Frames without a larger contrast after which it is at its largest, and frames after which it is
-whatever comes."""
-COMPARED = 2
-"""Clear frames of either side that are compared."""
+MAX_FLASH = 3
+"""Maximum length of a flash, in frames. A shorter dip in contrast is not a fade."""
+DIM_RATIO = 0.3
+"""Contrast, relative to the usual contrast, below which a frame is dim."""
+RECOVERED_RATIO = 0.5
+"""Contrast, relative to the usual contrast, from which a frame is no longer dim."""
+STEADY_RATIO = 0.7
+"""Relative contrast of the previous frame from which a sudden drop is a cut to a dark shot."""
+USUAL_CONTRAST_DECAY = 0.97
+"""Decay of the usual contrast per frame, so that a dark shot is accepted after about a second."""
+CLEAR_RATIO = 0.6
+"""Minimum contrast of a clear frame, relative to the maximum on its side of the dip."""
+PLATEAU_FRAMES = 10
+"""Number of frames without a higher contrast after which contrast has reached its plateau."""
+MAX_SLOPE_FRAMES = 40
+"""Maximum number of frames between a dip and the plateau."""
+COMPARED_FRAMES = 2
+"""Number of clear frames on either side of the dip that are compared."""
 MIN_CHANGE = 0.25
-"""Change of the picture in a fade, at the least; else it came back."""
+"""Minimum change between both sides of a fade; with less, the same picture returns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fade:
-    """One picture gone, another come."""
+    """A fade from one picture to another through black or white."""
 
     middle: int
-    """Number of the frame in the middle of the dip."""
-    first: int
-    """Number of the last clear frame before it."""
-    last: int
-    """Number of the first clear frame after it."""
+    """Index of the frame in the middle of the dip."""
+    before: int
+    """Index of the last clear frame before the dip."""
+    after: int
+    """Index of the first clear frame after the dip."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    number: int
+class _FadeSample:
+    index: int
     contrast: float
-    look: FrameFeatures
+    features: FrameFeatures
 
 
-class FadeFinder:
-    """Finds fades, up to `FARTHEST` frames after the picture is back.
-
-    `first` is the number of the first frame; `is_dim` says of the last one whether it is far on its
-    way into or out of black.
-    """
+class FadeDetector:
+    """Detects fades, up to `MAX_SLOPE_FRAMES` after the dip."""
 
     def __init__(self, first: int = 0) -> None:
+        """Create a detector.
+
+        Args:
+            first: index of the first frame.
+        """
         self.is_dim = False
+        """Whether the last frame is dim: close to black or white, or inside a fade."""
         self._count = first
-        self._contrast = self._usual = 0.0
-        self._clear: deque[_Seen] = deque(maxlen=FARTHEST)
+        self._contrast = self._usual_contrast = 0.0
+        self._clear: deque[_FadeSample] = deque(maxlen=MAX_SLOPE_FRAMES)
         self._dip_first = 0
         self._dip: tuple[int, int] | None = None
-        self._before: list[_Seen] = []
-        self._after: list[_Seen] = []
+        self._before: list[_FadeSample] = []
+        self._after: list[_FadeSample] = []
 
-    def feed(self, contrast: float, look: FrameFeatures | None) -> Fade | None:
-        """Take the next frame; the fade that is over, if one is.
+    def feed(self, contrast: float, features: FrameFeatures | None) -> Fade | None:
+        """Process the next frame.
 
         Args:
             contrast: standard deviation of its Y'.
-            look: what it shows, if anything.
+            features: its features, or None if it is blank.
+
+        Returns:
+            A fade that is now complete, or None.
         """
-        number, was_dim = self._count, self.is_dim
+        index, was_dim = self._count, self.is_dim
         self._count += 1
-        self.is_dim = self._dims(contrast)
+        self.is_dim = self._update_dim(contrast)
         if self.is_dim and not was_dim:
-            self._dip_first = number
-        elif was_dim and not self.is_dim and number - self._dip_first > MOST_FLASH:
-            fade = self._judge()
-            self._dip = (self._dip_first, number)
-            self._before = _uphill(reversed(self._clear))
+            self._dip_first = index
+        elif was_dim and not self.is_dim and index - self._dip_first > MAX_FLASH:
+            fade = self._evaluate()
+            self._dip = (self._dip_first, index)
+            self._before = _select_clear(reversed(self._clear))
             self._clear.clear()
-            self._remember(number, contrast, look)
+            self._add_sample(index, contrast, features)
             return fade
         if not self.is_dim:
-            self._remember(number, contrast, look)
-        if self._dip and _levels_out(self._after):
-            return self._judge()
+            self._add_sample(index, contrast, features)
+        if self._dip and _has_plateau(self._after):
+            return self._evaluate()
         return None
 
     def finish(self) -> Fade | None:
-        """The fade that was still open when the film ended."""
-        return self._judge()
+        """Return the fade that is still open at the end of the film, or None."""
+        return self._evaluate()
 
-    def _remember(self, number: int, contrast: float, look: FrameFeatures | None) -> None:
-        if look is not None:
-            self._clear.append(_Seen(number, contrast, look))
+    def _add_sample(self, index: int, contrast: float, features: FrameFeatures | None) -> None:
+        if features is not None:
+            self._clear.append(_FadeSample(index, contrast, features))
             if self._dip:
                 self._after.append(self._clear[-1])
 
-    def _dims(self, contrast: float) -> bool:
-        """Whether a frame is dim; a picture that is dark by itself begins at once, or stays."""
-        before, self._contrast = self._contrast, contrast
-        usual = self._usual = max(contrast, USUAL * self._usual)
+    def _update_dim(self, contrast: float) -> bool:
+        """Return whether a frame is dim, and update the usual contrast.
+
+        A cut to a dark shot, and a shot that stays dark, are not dim.
+        """
+        previous, self._contrast = self._contrast, contrast
+        usual = self._usual_contrast = max(contrast, USUAL_CONTRAST_DECAY * self._usual_contrast)
         if contrast < MIN_CONTRAST:
             return True
         if self.is_dim:
-            return contrast < BACK * usual
-        if contrast >= DIM * usual:
+            return contrast < RECOVERED_RATIO * usual
+        if contrast >= DIM_RATIO * usual:
             return False
-        if before > STEADY * usual:
-            self._usual = contrast
+        if previous > STEADY_RATIO * usual:
+            self._usual_contrast = contrast
             return False
         return True
 
-    def _judge(self) -> Fade | None:
-        """Compare the pictures on either side of the dip."""
+    def _evaluate(self) -> Fade | None:
+        """Compare both sides of the current dip, and reset it."""
         dip, self._dip = self._dip, None
-        before, after = self._before, _uphill(self._after)
+        before, after = self._before, _select_clear(self._after)
         self._before, self._after = [], []
         if dip is None or not before or not after:
             return None
-        pairs = itertools.product(before[:COMPARED], after[:COMPARED])
-        if min(change(a.look, b.look) for a, b in pairs) < MIN_CHANGE:
+        pairs = itertools.product(before[:COMPARED_FRAMES], after[:COMPARED_FRAMES])
+        if min(measure_change(a.features, b.features) for a, b in pairs) < MIN_CHANGE:
             return None
-        return Fade(sum(dip) // 2, before[0].number, after[0].number)
+        return Fade(sum(dip) // 2, before[0].index, after[0].index)
 
 
-def _uphill(seen: Iterable[_Seen]) -> list[_Seen]:
-    """Clear frames, the nearest to a dip first, of those that follow it on one side."""
-    slope: list[_Seen] = []
-    for one in seen:
-        slope.append(one)
-        if _levels_out(slope):
+def _select_clear(samples: Iterable[_FadeSample]) -> list[_FadeSample]:
+    """Return the clear frames of one side of a dip.
+
+    Args:
+        samples: frames of that side, nearest to the dip first.
+    """
+    slope: list[_FadeSample] = []
+    for sample in samples:
+        slope.append(sample)
+        if _has_plateau(slope):
             break
-    largest = max((one.contrast for one in slope), default=0.0)
-    return [one for one in slope if one.contrast >= CLEAR * largest]
+    maximum = max((sample.contrast for sample in slope), default=0.0)
+    return [sample for sample in slope if sample.contrast >= CLEAR_RATIO * maximum]
 
 
-def _levels_out(slope: list[_Seen]) -> bool:
-    """Whether contrast has reached its largest some frames ago."""
-    if len(slope) >= FARTHEST:
+def _has_plateau(slope: list[_FadeSample]) -> bool:
+    """Return whether the contrast has not risen for `PLATEAU_FRAMES`."""
+    if len(slope) >= MAX_SLOPE_FRAMES:
         return True
-    earlier = slope[:-PLATEAU]
+    earlier = slope[:-PLATEAU_FRAMES]
     if not earlier:
         return False
-    return max(one.contrast for one in earlier) >= max(one.contrast for one in slope[-PLATEAU:])
+    recent = slope[-PLATEAU_FRAMES:]
+    return max(s.contrast for s in earlier) >= max(s.contrast for s in recent)

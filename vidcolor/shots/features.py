@@ -1,7 +1,7 @@
-"""What a frame looks like at a glance, and how different two of them are.
+"""Appearance features of a frame, and the change between two frames.
 
-Thumbnails are so small that grain does not reach them. Gain and offset, which flicker changes, are
-taken out by standardizing; pans and weave by looking for the shift that fits best.
+Thumbnails are small enough to suppress grain. Standardizing them removes gain and offset, which
+flicker changes. Correlation is maximized over small shifts, which allows for pans and gate weave.
 """
 
 from __future__ import annotations
@@ -11,97 +11,114 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.shots.dissolves import likeness
-
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from vidcolor.imaging.types import FloatArray
 
-    Array = NDArray[np.float32]
-
-SIZE = (32, 24)
-"""Long and short side of a thumbnail."""
-BLOCKS = 3
-"""Rows and columns of the blocks whose histograms are compared."""
-LEVELS = 8
-"""Bins of a block's histogram, over two standard deviations to either side of the mean."""
+THUMBNAIL_SIZE = (32, 24)
+"""Long and short side of a thumbnail, in pixels."""
+MAX_SHIFT = 3
+"""Maximum shift between two thumbnails, in pixels: about a tenth of the frame."""
+HISTOGRAM_BLOCKS = 3
+"""Number of rows and of columns of the blocks with one histogram each."""
+HISTOGRAM_BINS = 8
+"""Number of bins of a histogram, over two standard deviations on either side of the mean."""
 MIN_CONTRAST = 0.02
-"""Standard deviation of Y' below which a frame shows nothing: a flash, black film."""
+"""Minimum standard deviation of Y' in [0, 1]. A frame with less is blank, such as a flash."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameFeatures:
-    """What is remembered of a frame."""
+    """Appearance features of one frame."""
 
-    thumbnail: Array
-    """(24, 32) float32, or (32, 24) of a tall picture, of mean 0 and standard deviation 1."""
-    histograms: Array
-    """(9, 8) float32, each row of sum 1."""
+    thumbnail: FloatArray
+    """(24, 32) float32, or (32, 24) for a tall frame; mean 0 and standard deviation 1."""
+    histograms: FloatArray
+    """(9, 8) float32; each row sums to 1."""
 
 
-def doubled(proxy: Array) -> Array:
-    """A frame at twice the size of a thumbnail.
+def resize_frame(proxy: FloatArray) -> FloatArray:
+    """Resize a frame to twice the size of a thumbnail.
 
     Args:
-        proxy: its Y', (h, w) float32.
+        proxy: Y' of the frame, (h, w) float32.
+
+    Returns:
+        (48, 64) float32, or (64, 48) for a tall frame.
     """
     import cv2
 
-    columns, rows = SIZE if proxy.shape[1] >= proxy.shape[0] else SIZE[::-1]
+    columns, rows = THUMBNAIL_SIZE if proxy.shape[1] >= proxy.shape[0] else THUMBNAIL_SIZE[::-1]
     size = (2 * columns, 2 * rows)
     return np.asarray(cv2.resize(proxy, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def halved(double: Array) -> Array:
-    """The thumbnail of what `doubled` made."""
+def make_thumbnail(frame: FloatArray) -> FloatArray:
+    """Return the thumbnail of a frame from `resize_frame`, at half its size."""
     import cv2
 
-    smooth = cv2.GaussianBlur(double, (0, 0), 1.2)
-    size = (double.shape[1] // 2, double.shape[0] // 2)
+    smooth = cv2.GaussianBlur(frame, (0, 0), 1.2)
+    size = (frame.shape[1] // 2, frame.shape[0] // 2)
     return np.asarray(cv2.resize(smooth, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def extract_features(small: Array) -> FrameFeatures | None:
-    """What to remember of a thumbnail; None if it shows nothing."""
-    contrast = float(small.std())
+def extract_features(thumbnail: FloatArray) -> FrameFeatures | None:
+    """Return the features of a thumbnail, or None if it is blank."""
+    contrast = float(thumbnail.std())
     if contrast < MIN_CONTRAST:
         return None
-    thumbnail = ((small - small.mean()) / contrast).astype(np.float32)
-    return FrameFeatures(thumbnail, _histograms(thumbnail))
+    standardized = ((thumbnail - thumbnail.mean()) / contrast).astype(np.float32)
+    return FrameFeatures(standardized, _compute_histograms(standardized))
 
 
-def change(a: FrameFeatures, b: FrameFeatures) -> float:
-    """How different two frames are: the mean of what structure and histograms say.
+def measure_change(a: FrameFeatures, b: FrameFeatures) -> float:
+    """Return the change between two frames, from their structure and their histograms.
 
     Returns:
-        0 for the same picture, about 1 for another.
+        0 for identical frames, about 1 for unrelated frames.
     """
-    structure = 1 - likeness(a.thumbnail, b.thumbnail)
+    structure = 1 - max_correlation(a.thumbnail, b.thumbnail)
     histograms = float(np.abs(a.histograms - b.histograms).sum(axis=1).mean()) / 2
     return (structure + histograms) / 2
 
 
-def edges_of(double: Array) -> Array:
-    """Where a picture has edges, standardized, at a thumbnail's size: hardly any light reaches it.
+def max_correlation(a: FloatArray, b: FloatArray) -> float:
+    """Return the maximum correlation of two thumbnails over shifts up to `MAX_SHIFT`, -1 to 1."""
+    return max(_match_center(a, b), _match_center(b, a))
+
+
+def _match_center(template: FloatArray, image: FloatArray) -> float:
+    """Return the maximum correlation of the center of one thumbnail with the other."""
+    import cv2
+
+    center = np.ascontiguousarray(template[MAX_SHIFT:-MAX_SHIFT, MAX_SHIFT:-MAX_SHIFT])
+    return float(cv2.matchTemplate(image, center, cv2.TM_CCOEFF_NORMED).max())
+
+
+def compute_edges(frame: FloatArray) -> FloatArray:
+    """Return the standardized edge map of a frame, which lighting hardly affects.
 
     Args:
-        double: from `doubled`.
+        frame: frame from `resize_frame`, (h, w) float32.
+
+    Returns:
+        Gradient magnitude at the size of a thumbnail, (h / 2, w / 2) float32.
     """
     import cv2
 
-    smooth = cv2.GaussianBlur(double, (0, 0), 1.0)
+    smooth = cv2.GaussianBlur(frame, (0, 0), 1.0)
     across, down = (cv2.Sobel(smooth, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1)))
-    size = (double.shape[1] // 2, double.shape[0] // 2)
+    size = (frame.shape[1] // 2, frame.shape[0] // 2)
     edges = cv2.resize(np.hypot(across, down), size, interpolation=cv2.INTER_AREA)
     return np.asarray((edges - edges.mean()) / max(float(edges.std()), 1e-6), np.float32)
 
 
-def _histograms(thumbnail: Array) -> Array:
-    """Shares of the levels in each block; a pixel counts for the two levels around it."""
-    place = np.clip((thumbnail + 2) * (LEVELS / 4) - 0.5, 0, LEVELS - 1)
-    weights = np.maximum(1 - np.abs(place[..., None] - np.arange(LEVELS)), 0)
+def _compute_histograms(thumbnail: FloatArray) -> FloatArray:
+    """Return a histogram for each block; each pixel is shared between the two nearest bins."""
+    position = np.clip((thumbnail + 2) * (HISTOGRAM_BINS / 4) - 0.5, 0, HISTOGRAM_BINS - 1)
+    weights = np.maximum(1 - np.abs(position[..., None] - np.arange(HISTOGRAM_BINS)), 0)
     blocks = [
         block.mean(axis=(0, 1))
-        for band in np.array_split(weights, BLOCKS, axis=0)
-        for block in np.array_split(band, BLOCKS, axis=1)
+        for band in np.array_split(weights, HISTOGRAM_BLOCKS, axis=0)
+        for block in np.array_split(band, HISTOGRAM_BLOCKS, axis=1)
     ]
     return np.asarray(blocks, np.float32)

@@ -1,6 +1,6 @@
-"""The part of a frame that shows a picture: without letterbox or pillarbox bars, or a gate's edge.
+"""Detection and removal of letterbox bars, pillarbox bars and the edge of the gate.
 
-What never changes would make all pictures look alike.
+Constant borders would raise the correlation between unrelated frames.
 """
 
 from __future__ import annotations
@@ -13,59 +13,63 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Array = NDArray[np.float32]
+    from vidcolor.imaging.types import FloatArray
 
-FLAT = 0.03
-"""Standard deviation of Y' along a row or column below which it shows nothing."""
-FRAMES = 5
-"""Frames whose median counts: dust on a bar is gone by then."""
-LEAST_SHARE = 1 / 3
-"""Of rows or columns; if fewer show anything, it is a small thing in the dark, not a picture."""
+MIN_DEVIATION = 0.03
+"""Minimum standard deviation of Y' along a row or column of the active area."""
+MEDIAN_FRAMES = 5
+"""Number of frames for the median deviation, which rejects dust on the bars."""
+MIN_ACTIVE_SHARE = 1 / 3
+"""Minimum share of rows, or columns, of the active area. A smaller area is an object on a dark
+background."""
 
 
-class Framing:
-    """Knows which rows and columns have shown anything so far; they only become more."""
+class LetterboxCropper:
+    """Crops frames to the active picture area, which can only grow over time."""
 
     def __init__(self) -> None:
-        self._recent: deque[tuple[Array, Array]] = deque(maxlen=FRAMES)
+        self._deviations: deque[tuple[FloatArray, FloatArray]] = deque(maxlen=MEDIAN_FRAMES)
         self._rows: tuple[int, int] | None = None
         self._columns: tuple[int, int] | None = None
 
-    def feed(self, double: Array) -> bool:
-        """Look at the next frame.
+    def update(self, frame: FloatArray) -> bool:
+        """Extend the active area by the next frame.
 
         Args:
-            double: its Y' in [0, 1], (h, w) float32, small; every frame of one size.
+            frame: frame from `resize_frame`: Y', (h, w) float32 in [0, 1], always of one size.
 
         Returns:
-            Whether the picture is larger than it was thought to be.
+            Whether the active area has changed.
         """
-        self._recent.append((double.std(axis=1), double.std(axis=0)))
-        if len(self._recent) < FRAMES:
+        self._deviations.append((frame.std(axis=1), frame.std(axis=0)))
+        if len(self._deviations) < MEDIAN_FRAMES:
             return False
         before = self._rows, self._columns
-        rows, columns = zip(*self._recent, strict=True)
-        self._rows = _grown(self._rows, np.median(rows, axis=0) > FLAT)
-        self._columns = _grown(self._columns, np.median(columns, axis=0) > FLAT)
+        rows, columns = zip(*self._deviations, strict=True)
+        self._rows = _extend(self._rows, np.median(rows, axis=0) > MIN_DEVIATION)
+        self._columns = _extend(self._columns, np.median(columns, axis=0) > MIN_DEVIATION)
         return (self._rows, self._columns) != before
 
-    def cropped(self, double: Array) -> Array:
-        """The part that shows a picture, at the same size; all of it while nothing is known."""
+    def crop(self, frame: FloatArray) -> FloatArray:
+        """Return the active area resized to the size of the frame.
+
+        The whole frame is returned until an active area is detected.
+        """
         import cv2
 
-        height, width = double.shape
+        height, width = frame.shape
         top, bottom = self._rows or (0, height)
         left, right = self._columns or (0, width)
         if (bottom - top, right - left) == (height, width):
-            return double
-        part = np.ascontiguousarray(double[top:bottom, left:right])
-        return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR))
+            return frame
+        area = np.ascontiguousarray(frame[top:bottom, left:right])
+        return np.asarray(cv2.resize(area, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def _grown(span: tuple[int, int] | None, shows: NDArray[np.bool_]) -> tuple[int, int] | None:
-    """From the first to the last row (or column) that shows anything, with those known before."""
-    places = np.flatnonzero(shows)
-    if len(places) == 0 or places[-1] + 1 - places[0] < LEAST_SHARE * len(shows):
+def _extend(span: tuple[int, int] | None, active: NDArray[np.bool_]) -> tuple[int, int] | None:
+    """Extend a half-open span of rows or columns to all active ones."""
+    positions = np.flatnonzero(active)
+    if len(positions) == 0 or positions[-1] + 1 - positions[0] < MIN_ACTIVE_SHARE * len(active):
         return span
-    first, last = int(places[0]), int(places[-1]) + 1
-    return (min(first, span[0]), max(last, span[1])) if span else (first, last)
+    first, end = int(positions[0]), int(positions[-1]) + 1
+    return (min(first, span[0]), max(end, span[1])) if span else (first, end)

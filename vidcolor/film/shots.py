@@ -1,0 +1,167 @@
+"""Shot detection for a film file or a sequence of numbered frames."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidcolor.errors import InputError
+from vidcolor.fileio import check_target
+from vidcolor.media.decode import VideoReader
+from vidcolor.media.probe import probe
+from vidcolor.media.sequence import (
+    DEFAULT_FPS,
+    SequenceReader,
+    find_sequence,
+    is_sequence_pattern,
+    probe_sequence,
+)
+from vidcolor.progress import Progress
+from vidcolor.shots.detector import Shot, ShotDetector
+from vidcolor.shots.sheet import (
+    THUMBNAIL_HEIGHT,
+    check_sheet_length,
+    check_sheet_suffix,
+    write_sheet,
+)
+from vidcolor.shots.shot_list import ShotList, check_suffix, write_shots
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from vidcolor.imaging.types import Uint8Array
+    from vidcolor.media.decode import Frame, FrameReader
+    from vidcolor.media.probe import VideoInfo
+    from vidcolor.options import ColorizeOptions
+    from vidcolor.progress import ProgressCallback
+
+DETECTION_SIZE = 128
+"""Long side of the luma copies that shots are detected on, in pixels."""
+
+
+def detect_shots(
+    frames: Iterable[Frame], video: VideoInfo, progress: Callable[[int], None] | None = None
+) -> ShotList:
+    """Detect the shots of decoded frames.
+
+    Args:
+        frames: all frames of the film, in order.
+        video: the film's video stream.
+        progress: called after each frame with the number of processed frames.
+
+    Returns:
+        The shots with their times; empty if there is no frame.
+    """
+    import cv2
+
+    scale = min(1.0, DETECTION_SIZE / max(video.width, video.height))
+    size = (max(8, round(video.width * scale)), max(8, round(video.height * scale)))
+    detector, shots = ShotDetector(), list[Shot]()
+    pts, end_pts = array("q"), 0  # 8 bytes a frame, because memory grows with the film
+    for frame in frames:
+        small = cv2.resize(frame.luma, size, interpolation=cv2.INTER_AREA)
+        pts.append(frame.pts)
+        shots += detector.feed(video.coding.luma_to_unit(small))
+        end_pts = frame.pts + frame.duration
+        if progress is not None:
+            progress(len(pts))
+    shots += detector.finish()
+    bounds = [*(pts[shot.first] for shot in shots), end_pts]
+    times = tuple((value - (video.start_pts or 0)) * video.time_base for value in bounds)
+    return ShotList(tuple(shots), len(pts), times if shots else ())
+
+
+def detect_film_shots(
+    source: Path,
+    options: ColorizeOptions,
+    out: Path | None = None,
+    sheet: Path | None = None,
+    progress: ProgressCallback | None = None,
+) -> ShotList:
+    """Detect the shots of a film, and write the shot list and the sheet.
+
+    Args:
+        source: film, or a pattern or directory of numbered frames.
+        options: `start`, `end`, `fps` and `force` are used.
+        out: shot list file, or None.
+        sheet: image file with one thumbnail of each shot, or None.
+        progress: called after each frame.
+
+    Raises:
+        InputError: the source cannot be read, or has no frame between `start` and `end`.
+        UsageError: a target exists, or its suffix is not supported.
+        OutputError: a target cannot be written.
+    """
+    if not is_sequence_pattern(source) and not source.exists():
+        raise InputError(f"{source}: no such file")
+    _check_targets(source, out, sheet, options.force)
+    video, reader = _open(source, options)
+    total = video.estimated_num_frames if options.start is None and options.end is None else None
+
+    def report(done: int) -> None:
+        if progress is not None:
+            progress(Progress(source, "analyze", done, total))
+
+    shots = detect_shots(reader.frames(), video, report)
+    if not shots.num_frames:
+        raise InputError(f"{source}: no frame could be read between --start and --end")
+    if out is not None:
+        write_shots(out, shots, source.name, video.rate, options.force)
+    if sheet is not None:
+        check_sheet_length(sheet, shots)
+        _, reader = _open(source, options)
+        thumbnails = list(_make_thumbnails(reader.frames(), shots, video))
+        write_sheet(sheet, thumbnails, shots, options.force)
+    return shots
+
+
+def _check_targets(source: Path, out: Path | None, sheet: Path | None, force: bool) -> None:
+    if out is not None:
+        check_suffix(out)
+        check_target(out, [source], force)
+    if sheet is not None:
+        check_sheet_suffix(sheet)
+        check_target(sheet, [source], force)
+
+
+def _open(source: Path, options: ColorizeOptions) -> tuple[VideoInfo, FrameReader]:
+    """Open the source from `options.start` to `options.end`, which count from its first frame."""
+    if is_sequence_pattern(source) or source.is_dir():
+        sequence = find_sequence(source)
+        video = probe_sequence(sequence, options.fps or DEFAULT_FPS).video
+        return video, SequenceReader(sequence, video, "luma", options.start, options.end)
+    video = probe(source).video
+    origin = video.start_s
+    start, end = (None if t is None else origin + t for t in (options.start, options.end))
+    return video, VideoReader(source, video, "luma", start, end)
+
+
+def _make_thumbnails(
+    frames: Iterable[Frame], shots: ShotList, video: VideoInfo
+) -> Iterator[Uint8Array]:
+    """Yield a thumbnail of the middle frame of each shot, after its dissolve, as displayed.
+
+    Args:
+        frames: all frames of the film, in order.
+        shots: shots of the film.
+        video: the film's video stream.
+
+    Yields:
+        (h, w) uint8 gray.
+    """
+    import cv2
+
+    geometry = video.geometry
+    aspect = video.width * geometry.pixel_aspect / video.height
+    size = (round(THUMBNAIL_HEIGHT * aspect), THUMBNAIL_HEIGHT)
+    if geometry.quarter_turns % 2:  # as stored; rotated to THUMBNAIL_HEIGHT below
+        size = (THUMBNAIL_HEIGHT, max(1, round(THUMBNAIL_HEIGHT / aspect)))
+    middles = {(shot.mixed_range.stop + shot.end) // 2 for shot in shots.shots}
+    for index, frame in enumerate(frames):
+        if index in middles:
+            small = cv2.resize(frame.luma, size, interpolation=cv2.INTER_AREA)
+            codes = np.rint(255 * np.clip(video.coding.luma_to_unit(small), 0, 1))
+            yield np.ascontiguousarray(geometry.to_upright(codes.astype(np.uint8)))

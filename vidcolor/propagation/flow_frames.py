@@ -1,0 +1,183 @@
+"""Analysis frames with optical flow, and flow that bridges outlier frames.
+
+An outlier is a frame that shows neither the frame before it nor the frame after it, such as a
+flash, a damaged frame or black film. The flow past it is estimated directly between the frames
+around it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from vidcolor.concurrency import parallel
+from vidcolor.motion.flow import estimate_flow, make_flow_input, zero_flow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from vidcolor.imaging.types import FloatArray
+    from vidcolor.media.decode import Frame
+    from vidcolor.motion.flow import FlowEstimator, FlowInput, FlowPair
+    from vidcolor.shots.detector import Shot
+
+T = TypeVar("T")
+
+FLOW_WORKERS = 2
+"""Number of threads that estimate flow. One thread is slower than a fast video encoder."""
+OUTLIER_CONFIDENCE = 0.35
+"""Mean flow confidence below which a frame may be an outlier."""
+BRIDGE_CONFIDENCE = 0.6
+"""Minimum mean confidence of the flow past a frame that confirms it as an outlier."""
+MAX_OUTLIERS = 3
+"""Maximum number of consecutive outliers that are bridged, unless they are blank."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisFrame:
+    """A decoded frame with its small upright copies for prediction and flow."""
+
+    frame: Frame
+    proxy: FloatArray
+    """Generator input: Y', (h, w) float32 in [0, 1]."""
+    flow_input: FlowInput
+
+
+@dataclass(slots=True)
+class FlowFrame(Generic[T]):
+    """A frame with the optical flow to the frame before it."""
+
+    item: T
+    """Caller's object for the frame, passed through unchanged."""
+    flow_input: FlowInput
+    flow: FlowPair | None
+    """Flow between the previous frame (earlier) and this one (later); None for the first frame of a
+    shot."""
+    is_outlier: bool = False
+    """Whether the frame shows neither the frame before it nor the frame after it."""
+
+
+def make_analysis_frame(frame: Frame, proxy: FloatArray) -> AnalysisFrame:
+    """Return the analysis frame of a decoded frame.
+
+    Args:
+        frame: decoded frame.
+        proxy: generator input, Y' as displayed: (h, w) float32 in [0, 1].
+    """
+    return AnalysisFrame(frame, proxy, make_flow_input(proxy))
+
+
+def attach_flow(
+    frames: Iterable[AnalysisFrame], shots: Sequence[Shot], estimator: FlowEstimator
+) -> Iterator[FlowFrame[AnalysisFrame]]:
+    """Attach the flow to the previous frame of the same shot to each frame.
+
+    Frames of a dissolve are marked as outliers, because flow cannot describe two shots at a time.
+
+    Args:
+        frames: consecutive frames, in order.
+        shots: shots of the film.
+        estimator: flow estimator, called from several threads.
+    """
+    boundaries = frozenset(shot.boundary for shot in shots)
+    mixed = frozenset(index for shot in shots for index in shot.mixed_range)
+
+    def estimate(pair: tuple[AnalysisFrame | None, AnalysisFrame]) -> FlowFrame[AnalysisFrame]:
+        previous, current = pair
+        index, flow = current.frame.index, None
+        if previous is not None and index not in boundaries:
+            flow = estimate_flow(previous.flow_input, current.flow_input, estimator)
+        return FlowFrame(current, current.flow_input, flow, index in mixed)
+
+    return parallel(estimate, _pair_with_previous(frames), FLOW_WORKERS, FLOW_WORKERS + 1)
+
+
+def _pair_with_previous(
+    frames: Iterable[AnalysisFrame],
+) -> Iterator[tuple[AnalysisFrame | None, AnalysisFrame]]:
+    previous = None
+    for frame in frames:
+        yield previous, frame
+        previous = frame
+
+
+def bridge_outliers(
+    frames: Iterator[FlowFrame[T]], estimator: FlowEstimator
+) -> Iterator[FlowFrame[T]]:
+    """Mark the outliers of one shot, and estimate the flow past them.
+
+    Outliers get zero flow. The first regular frame after them gets the flow from the last regular
+    frame before them.
+
+    Args:
+        frames: frames of one shot, in order; modified in place.
+        estimator: flow estimator.
+    """
+    pending: deque[FlowFrame[T]] = deque()
+    reference: FlowFrame[T] | None = None  # the last regular frame
+    while True:
+        _read_ahead(frames, pending, 1)
+        if not pending:
+            return
+        frame = pending.popleft()
+        is_blank = frame.flow_input.is_blank
+        if reference is None:
+            reference = None if is_blank else frame
+            frame.is_outlier |= is_blank
+            if frame.flow is not None:  # the shot starts with blank frames
+                frame.flow = zero_flow(frame.flow_input.luma.shape)
+            yield frame
+            continue
+        if not is_blank and _mean_confidence(frame.flow) >= OUTLIER_CONFIDENCE:
+            reference = frame
+            yield frame
+            continue
+        _read_ahead(frames, pending, MAX_OUTLIERS)
+        bridge = _find_bridge(reference, pending, estimator)
+        if bridge is None and not is_blank:  # not an outlier: the motion is hard to track
+            reference = frame
+            yield frame
+            continue
+        yield _mark_outlier(frame)
+        if bridge is None:  # a longer run of blank frames
+            if pending and not pending[0].flow_input.is_blank:
+                pending[0].flow = estimate_flow(
+                    reference.flow_input, pending[0].flow_input, estimator
+                )
+            continue
+        count, flow = bridge
+        for _ in range(count):
+            yield _mark_outlier(pending.popleft())
+        reference = pending.popleft()
+        reference.flow = flow
+        yield reference
+
+
+def _read_ahead(frames: Iterator[FlowFrame[T]], pending: deque[FlowFrame[T]], count: int) -> None:
+    """Read frames until `count` are pending or none is left."""
+    while len(pending) < count and (frame := next(frames, None)) is not None:
+        pending.append(frame)
+
+
+def _find_bridge(
+    reference: FlowFrame[T], pending: Iterable[FlowFrame[T]], estimator: FlowEstimator
+) -> tuple[int, FlowPair] | None:
+    """Return the number of further outliers and the flow past them, or None if there is none."""
+    for count, frame in enumerate(pending):
+        if frame.flow_input.is_blank:
+            continue
+        flow = estimate_flow(reference.flow_input, frame.flow_input, estimator)
+        if _mean_confidence(flow) > BRIDGE_CONFIDENCE:
+            return count, flow
+    return None
+
+
+def _mark_outlier(frame: FlowFrame[T]) -> FlowFrame[T]:
+    frame.is_outlier = True
+    frame.flow = zero_flow(frame.flow_input.luma.shape)
+    return frame
+
+
+def _mean_confidence(flow: FlowPair | None) -> float:
+    return 0.0 if flow is None else float(flow.backward_confidence.mean())
