@@ -1,4 +1,4 @@
-"""Reports: what is in them, that nothing gets out of its quotes, and that they need nothing."""
+"""Reports: their records, and the escaping and self-containedness of the HTML page."""
 
 from __future__ import annotations
 
@@ -8,27 +8,20 @@ import io
 import json
 import re
 import subprocess
+from dataclasses import replace
 from fractions import Fraction
 from html.parser import HTMLParser
-from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
-from tests.helpers.tiny_films import grays, make_film, reds
-from vidcolor import digests
+from tests.helpers.tiny_films import gray_ramp, make_film, red_ramp
 from vidcolor.batch.discover import Task
-from vidcolor.batch.report.write import (
-    record,
-    record_of_film,
-    records_of,
-    sha256_file,
-    sha256_of,
-    write_report,
-)
+from vidcolor.batch.report.schema import hash_media, make_film_record, make_record, make_records
+from vidcolor.batch.report.write import write_report
 from vidcolor.batch.runner import BatchSummary, TaskResult
 from vidcolor.errors import InputError, OutputError, UsageError
-from vidcolor.film.pipeline import FilmResult
+from vidcolor.film.api import FilmResult
 from vidcolor.film.plan import plan_film
 from vidcolor.options import ColorizeOptions
 from vidcolor.photo import PhotoResult
@@ -40,7 +33,7 @@ VOID = {"meta", "img", "input", "br"}
 
 
 class Page(HTMLParser):
-    """Checks nesting and collects elements."""
+    """An HTML page: checks the nesting and collects elements and text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -67,14 +60,14 @@ class Page(HTMLParser):
 
 def film_result(source, target, **values):
     plan = plan_film(source, target.with_name("planned.mkv"), ColorizeOptions())
-    given = {"num_frames": 12, "seconds": 2.0, "warnings": (), "damaged": False, **values}
-    return FilmResult(source=source, target=target, provenance=PROVENANCE, plan=plan, **given)
+    fields = {"num_frames": 12, "seconds": 2.0, "warnings": (), "damaged": False, **values}
+    return FilmResult(source=source, target=target, provenance=PROVENANCE, plan=plan, **fields)
 
 
 @pytest.fixture
 def result(tmp_path):
-    source = make_film(tmp_path / "a & b.mp4", grays(12), sound=True)
-    target = make_film(tmp_path / "color.mp4", reds(12))
+    source = make_film(tmp_path / "a & b.mp4", gray_ramp(12), audio=True)
+    target = make_film(tmp_path / "color.mp4", red_ramp(12))
     return film_result(source, target, warnings=(HOSTILE,))
 
 
@@ -83,11 +76,11 @@ def photo(tmp_path):
     source, target = tmp_path / "p.png", tmp_path / "p.color.png"
     Image.new("L", (40, 60), 90).save(source)
     Image.new("RGB", (40, 60), (200, 60, 50)).save(target)
-    return record("photo", source, target, num_frames=1, seconds=0.1, provenance=PROVENANCE)
+    return make_record("photo", source, target, num_frames=1, seconds=0.1, provenance=PROVENANCE)
 
 
-def test_json_holds_the_records(result, photo, tmp_path):
-    records = [record_of_film(result, ColorizeOptions(start=Fraction(1, 3))), photo]
+def test_json_report_contains_the_records(result, photo, tmp_path):
+    records = [make_film_record(result, ColorizeOptions(start=Fraction(1, 3))), photo]
     write_report(tmp_path / "r.json", records)
     document = json.loads((tmp_path / "r.json").read_text())
     assert document["results"] == records
@@ -96,14 +89,14 @@ def test_json_holds_the_records(result, photo, tmp_path):
     assert film["fps"] == 6.0 and film["timings"] == {"total": 2.0}
     assert film["options"]["start"] == "1/3"
     assert film["source_sha256"] == hashlib.sha256(result.source.read_bytes()).hexdigest()
-    assert film["picture"]["width"] == 64 and film["picture"]["encoder"] == "libx264"
+    assert film["video"]["width"] == 64 and film["video"]["encoder"] == "libx264"
     assert [(s["kind"], s["kept"]) for s in film["streams"]] == [("audio", True)]
     assert film["provenance"]["recipe"] == "1" * 64
     assert {"python", "torch", "av", "numpy", "opencv", "libavcodec"} <= set(film["versions"])
 
 
-def test_the_page_shows_before_and_after(result, photo, tmp_path):
-    write_report(tmp_path / "r.html", [record_of_film(result), photo])
+def test_page_shows_source_and_result(result, photo, tmp_path):
+    write_report(tmp_path / "r.html", [make_film_record(result), photo])
     page = Page((tmp_path / "r.html").read_text())
     images = page.all("img")
     assert len(images) == 2 * 3 + 2
@@ -114,11 +107,11 @@ def test_the_page_shows_before_and_after(result, photo, tmp_path):
         assert str(after.size[0]) == images[0]["width"]
         red, _, blue = after.getpixel((10, 10))
         assert red - blue > 60
-    assert "guess" in page.text and "0:00.083" in page.text
+    assert "predicted" in page.text and "0:00.083" in page.text
 
 
-def test_the_page_needs_nothing_and_runs_nothing_else(result, tmp_path):
-    write_report(tmp_path / "r.html", [record_of_film(result)])
+def test_page_is_self_contained_and_allows_only_its_own_script(result, tmp_path):
+    write_report(tmp_path / "r.html", [make_film_record(result)])
     text = (tmp_path / "r.html").read_text()
     page = Page(text)
     assert "http:" not in text and "https:" not in text and "<link" not in text
@@ -133,12 +126,12 @@ def test_the_page_needs_nothing_and_runs_nothing_else(result, tmp_path):
 
 
 def test_every_text_is_escaped(result, tmp_path):
-    hostile = record("film", tmp_path / "x", tmp_path / "y", error=HOSTILE)
+    hostile = make_record("film", tmp_path / "x", tmp_path / "y", error=HOSTILE)
     for key in ("source", "target", "error"):
         hostile[key] = HOSTILE
     hostile["options"] = {HOSTILE: HOSTILE}
     hostile["versions"] = {HOSTILE: HOSTILE}
-    film = record_of_film(result)
+    film = make_film_record(result)
     film["streams"][0].update(codec=HOSTILE, title=HOSTILE, note=HOSTILE)
     film["provenance"]["sentence"] = HOSTILE
     write_report(tmp_path / "r.html", [hostile, film])
@@ -148,45 +141,51 @@ def test_every_text_is_escaped(result, tmp_path):
     assert page.text.count("alert(1)") >= 10
 
 
-def test_failed_skipped_and_vanished_results_are_told(photo, tmp_path):
-    failed = record("film", tmp_path / "f.mp4", tmp_path / "f.c.mp4", error="f.mp4: broken")
-    skipped = record("photo", tmp_path / "p.png", tmp_path / "p.color.png", skipped=True)
+def test_page_shows_failed_skipped_and_missing_results(photo, tmp_path):
+    failed = make_record("film", tmp_path / "f.mp4", tmp_path / "f.c.mp4", error="f.mp4: broken")
+    skipped = make_record("photo", tmp_path / "p.png", tmp_path / "p.color.png", skipped=True)
     gone = dict(photo, target=str(tmp_path / "gone.png"))
     assert failed["source_sha256"] is None and failed["target_sha256"] is None
     write_report(tmp_path / "r.html", [failed, skipped, gone])
     page = Page((tmp_path / "r.html").read_text())
-    assert "f.mp4: broken" in page.text and "done before" in page.text
+    assert "f.mp4: broken" in page.text and "skipped" in page.text
     assert "No preview:" in page.text and "gone.png: no such file" in page.text
-    assert len(page.all("img")) == 2  # of what was done before
+    assert len(page.all("img")) == 2  # those of the skipped result
 
 
-def test_records_of_a_run(result, tmp_path):
-    picture = tmp_path / "p.png"
-    Image.new("L", (8, 8)).save(picture)
-    taken = PhotoResult(picture, picture, 0.5, ("odd",), False, PROVENANCE)
+def test_run_has_one_record_per_task(result, tmp_path):
+    path, options = tmp_path / "p.png", ColorizeOptions()
+    Image.new("L", (8, 8)).save(path)
+    photo_result = PhotoResult(path, path, 0.5, ("odd",), False, PROVENANCE)
     error = InputError("c.mp4: broken")
-    tally = BatchSummary([
-        TaskResult(Task("film", result.source, result.target), result=result),
-        TaskResult(Task("photo", picture, picture), result=taken),
-        TaskResult(Task("sequence", tmp_path / "s_%d.png", tmp_path / "s.mp4"), error=error),
-        TaskResult(Task("photo", picture, picture), skipped=True),
+    frames, sequence_target = tmp_path / "s_%d.png", tmp_path / "s.mp4"
+    summary = BatchSummary([
+        TaskResult(Task("film", result.source, result.target, options), result=result),
+        TaskResult(Task("photo", path, path, options), result=photo_result),
+        TaskResult(Task("sequence", frames, sequence_target, options), error=error),
+        TaskResult(Task("photo", path, path, options), skipped=True),
     ])  # fmt: skip
-    film, photo, failed, skipped = records_of(tally, ColorizeOptions())
+    film, photo, failed, skipped = make_records(summary)
     assert film["kind"] == "film" and film["streams"] and film["warnings"] == [HOSTILE]
-    assert photo["num_frames"] == 1 and photo["warnings"] == ["odd"] and photo["picture"] is None
+    assert photo["num_frames"] == 1 and photo["warnings"] == ["odd"] and photo["video"] is None
     assert failed["error"] == "c.mp4: broken" and failed["provenance"] is None
     assert skipped["skipped"] and skipped["error"] is None
 
 
-def test_a_sequence_shows_its_frames(result, tmp_path):
+def test_record_has_the_options_of_its_own_task(tmp_path):
+    rows = [ColorizeOptions(vividness=0.2, start=Fraction(1, 2)), ColorizeOptions(saturation=0.5)]
+    error = InputError("broken")
+    tasks = [Task("film", tmp_path / f"{n}.mp4", tmp_path / f"{n}.mkv", row)
+             for n, row in enumerate(rows)]  # fmt: skip
+    records = make_records(BatchSummary([TaskResult(task, error=error) for task in tasks]))
+    assert [r["options"] for r in records] == [row.to_json() for row in rows]
+
+
+def test_page_shows_the_frames_of_a_sequence(result, tmp_path):
     for n in range(12):
         Image.new("L", (64, 48), 40 + 8 * n).save(tmp_path / f"s_{n + 1:03d}.png")
     pattern = tmp_path / "s_%03d.png"
-    made = SimpleNamespace(
-        **{name: getattr(result, name) for name in FilmResult.__slots__} | {"source": pattern},
-        frames_per_second=6.0,
-    )
-    sequence = record_of_film(made, kind="sequence")
+    sequence = make_film_record(replace(result, source=pattern), kind="sequence")
     write_report(tmp_path / "r.html", [sequence])
     page = Page((tmp_path / "r.html").read_text())
     assert len(page.all("img")) == 6 and "frame 2" in page.text
@@ -196,12 +195,12 @@ def test_a_sequence_shows_its_frames(result, tmp_path):
     assert sequence["source_sha256"] == lines.stdout.decode().split()[0]
 
 
-def test_a_trimmed_film_is_shown_beside_its_own_part(tmp_path):
-    source = make_film(tmp_path / "whole.mp4", grays(12))
-    target = make_film(tmp_path / "part.mp4", reds(12)[6:9])
+def test_trimmed_film_is_shown_beside_the_same_part_of_its_source(tmp_path):
+    source = make_film(tmp_path / "whole.mp4", gray_ramp(12))
+    target = make_film(tmp_path / "part.mp4", red_ramp(12)[6:9])
     options = ColorizeOptions(start=Fraction(6, 24), end=Fraction(9, 24))
-    made = record_of_film(film_result(source, target), options)
-    write_report(tmp_path / "r.html", [made])
+    record = make_film_record(film_result(source, target), options)
+    write_report(tmp_path / "r.html", [record])
     images = Page((tmp_path / "r.html").read_text()).all("img")
     levels = []
     for image in images[1::2]:
@@ -210,17 +209,13 @@ def test_a_trimmed_film_is_shown_beside_its_own_part(tmp_path):
     assert [round((v - 40) / 8) for v in levels] == [6, 7, 8]
 
 
-def test_digests(tmp_path, monkeypatch):
-    path = tmp_path / "x.bin"
-    path.write_bytes(bytes(range(256)) * 9000)
-    monkeypatch.setattr(digests, "_BLOCK", 1000)
-    assert sha256_file(path) == hashlib.sha256(path.read_bytes()).hexdigest() == sha256_of(path)
-    assert sha256_of(tmp_path / "none.bin") is None
-    assert sha256_of(tmp_path) is None
+def test_missing_source_has_no_digest(tmp_path):
+    assert hash_media(tmp_path / "none.bin") is None
+    assert hash_media(tmp_path) is None
 
 
-def test_other_suffixes_and_places_are_refused(photo, tmp_path):
-    with pytest.raises(UsageError, match=r"\.json or an \.html"):
+def test_report_path_must_be_writable_and_have_a_known_suffix(photo, tmp_path):
+    with pytest.raises(UsageError, match=r"\.json or \.html"):
         write_report(tmp_path / "r.txt", [photo])
     with pytest.raises(OutputError):
         write_report(tmp_path / "none" / "r.json", [photo])

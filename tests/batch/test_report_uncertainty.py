@@ -1,4 +1,4 @@
-"""The report says, shot by shot, where the color is least sure, and hands out rows of hints."""
+"""The uncertain regions of shots and photos in results and reports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from vidcolor import Colorizer, cli
-from vidcolor.film.pipeline import colorize_film
+from vidcolor.film.api import colorize_film
 from vidcolor.options import ColorizeOptions
 from vidcolor.photo import colorize_photo
 
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def colorizer() -> Colorizer:
-    return Colorizer(device="cpu")
+    return Colorizer.load(device="cpu")
 
 
-def test_shots_of_a_film(clip: ClipMaker, tmp_path: Path, colorizer: Colorizer) -> None:
+def test_film_result_has_the_uncertainty_of_every_shot(
+    clip: ClipMaker, tmp_path: Path, colorizer: Colorizer
+) -> None:
     first = "testsrc2=size=128x96:rate=24:duration=0.5,format=gray"
     second = "mandelbrot=size=128x96:rate=24,trim=duration=0.75,negate,format=gray"
     film = clip(
@@ -34,17 +36,17 @@ def test_shots_of_a_film(clip: ClipMaker, tmp_path: Path, colorizer: Colorizer) 
         inputs=("-f", "lavfi", "-i", f"{first}[a];{second}[b];[a][b]concat"),
     )  # fmt: skip
     done = colorize_film(film, tmp_path / "out.mkv", ColorizeOptions(), colorizer=colorizer)
-    assert done.doubts is not None
-    assert [(d.first_frame, d.last_frame) for d in done.doubts] == [(0, 11), (12, 29)]
-    for shot in done.doubts:
+    assert done.shot_uncertainty is not None
+    assert [(d.first_frame, d.last_frame) for d in done.shot_uncertainty] == [(0, 11), (12, 29)]
+    for shot in done.shot_uncertainty:
         assert shot.first_frame <= shot.frame <= shot.last_frame
         assert float(shot.start_s) == pytest.approx(shot.first_frame / 24, abs=0.002)
         assert 0 <= shot.confidence <= 1
-    assert float(done.doubts[1].end_s) == pytest.approx(30 / 24, abs=0.003)
+    assert float(done.shot_uncertainty[1].end_s) == pytest.approx(30 / 24, abs=0.003)
 
 
 @pytest.mark.parametrize("orientation", [1, 6, 2])
-def test_regions_are_those_of_the_displayed_picture(
+def test_regions_refer_to_the_displayed_photo(
     tmp_path: Path, colorizer: Colorizer, orientation: int
 ) -> None:
     rng = np.random.default_rng(5)
@@ -61,32 +63,33 @@ def test_regions_are_those_of_the_displayed_picture(
         for name in ("turned.png", "upright.png")
     )
     assert ours.size == plain.size
-    assert plain.doubts, "a picture of nothing must be doubtful"
-    # A mirrored picture is predicted as it is stored, so only roughly the same.
+    assert plain.uncertain_regions, "an image without objects must be uncertain"
+    # A mirrored photo is predicted as it is stored, so its regions differ slightly.
     if orientation != 2:
-        # The greatest two, to a cell: a last bit decides whether regions meet.
-        boxes = [np.array([r.box for r in done.doubts[:2]]) for done in (ours, plain)]
+        # Only the two first regions, to one grid cell: rounding decides whether regions touch.
+        boxes = [np.array([r.box for r in done.uncertain_regions[:2]]) for done in (ours, plain)]
         np.testing.assert_allclose(*boxes, atol=0.05)
     else:
-        assert ours.doubts[0].area == pytest.approx(plain.doubts[0].area, rel=0.8)
+        assert ours.uncertain_regions[0].area == pytest.approx(
+            plain.uncertain_regions[0].area, rel=0.8
+        )
 
 
-def test_the_report_hands_out_rows_of_hints(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_report_contains_hint_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(3)
     patches = rng.integers(40, 220, (6, 9)).astype(np.float32)
     gray = cv2.resize(patches, (192, 128), interpolation=cv2.INTER_CUBIC).clip(0, 255)
     Image.fromarray(gray.astype(np.uint8)).save("a.png")
-    words = ["colorize", "a.png", "--report", "r.json", "--report", "r.html", "--quiet"]
-    assert cli.run(words) == 0
+    arguments = ["colorize", "a.png", "--report", "r.json", "--report", "r.html", "--quiet"]
+    assert cli.run(arguments) == 0
     (record,) = json.loads((tmp_path / "r.json").read_text())["results"]
-    (rows,) = record["doubts"]
-    region = rows["regions"][0]
-    assert {"box", "point", "area", "confidence", "hint"} <= set(region)
+    (shot,) = record["uncertainty"]
+    region = shot["regions"][0]
+    assert set(region) == {"box", "box_px", "point", "outline", "area", "confidence",
+                           "review_priority", "hint"}  # fmt: skip
     hint = region["hint"]
     assert 0 <= hint["x"] < 192 and 0 <= hint["y"] < 128
     page = (tmp_path / "r.html").read_text()
-    assert "Where a person’s knowledge would help most" in page
+    assert "Where hints would help most" in page
     assert f"&quot;x&quot;: {hint['x']}" in page

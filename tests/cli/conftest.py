@@ -1,4 +1,4 @@
-"""The command in this process, with a generator that costs nothing."""
+"""Fixtures that run the command line in this process with the flat generator."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.helpers.cli_runs import Run
-from vidcolor import cli, colorizer
+from vidcolor import cli
+from vidcolor.colorizer import Colorizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from vidcolor.colorizer import Colorizer
     from vidcolor.options import ColorizeOptions
 
 
@@ -24,20 +24,18 @@ def vidcolor(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> Callable[..., Run]:
-    """Run the command in `tmp_path`; the embedded generator is replaced by the flat one."""
-    real = colorizer.Colorizer.of
+    """Run the command in `tmp_path`; the flat generator replaces the embedded one."""
 
-    def load(options: ColorizeOptions) -> Colorizer:
-        plain = (options.model, options.device, options.precision) == ("embedded", "auto", "auto")
-        return flat if plain else real(options)
+    def load_colorizer(options: ColorizeOptions) -> Colorizer:
+        model = (options.model, options.device, options.precision)
+        return flat if model == ("embedded", "auto", "auto") else Colorizer.from_options(options)
 
-    monkeypatch.setattr(colorizer.Colorizer, "of", load)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> Run:
         capsys.readouterr()
-        code = cli.run([str(a) for a in arguments])
-        said = capsys.readouterr()
-        return Run(code, said.out.splitlines(), said.err.splitlines())
+        code = cli.run([str(a) for a in arguments], colorizer_factory=load_colorizer)
+        printed = capsys.readouterr()
+        return Run(code, printed.out.splitlines(), printed.err.splitlines())
 
     return run

@@ -1,18 +1,18 @@
-"""Many films at once: lists, patterns, what came of them, and what is unfinished."""
+"""Runs over several films: job lists, patterns, summaries, reports and unfinished work."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-from fractions import Fraction
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.checks import read_film
-from vidcolor.batch.manifest import read_job_list
-from vidcolor.errors import UsageError
-from vidcolor.film import segments
-from vidcolor.film.pipeline import colorize_film
+from tests.helpers.cli_runs import spawn
+from vidcolor.film.api import colorize_film
 from vidcolor.film.workdir import WorkDir, work_path
 from vidcolor.media.probe import probe
 from vidcolor.options import ColorizeOptions
@@ -20,96 +20,73 @@ from vidcolor.options import ColorizeOptions
 
 @pytest.fixture
 def reels(clip, tmp_path):
+    """A folder of three different films of 20 frames."""
     folder = tmp_path / "reels"
     folder.mkdir()
     for name in ("mill", "harbor", "fair"):
-        made = clip("mkv", "libx264", "yuv420p", frames=20, vf=f"drawbox=x={len(name)}")
-        (folder / f"{name}.mkv").write_bytes(made.read_bytes())
+        film = clip("mkv", "libx264", "yuv420p", frames=20, vf=f"drawbox=x={len(name)}")
+        (folder / f"{name}.mkv").write_bytes(film.read_bytes())
     return folder
 
 
-@pytest.fixture
-def unfinished(reels, flat, tmp_path, monkeypatch):
-    """A film that was stopped after one of two segments."""
-    monkeypatch.setattr(segments, "LEAST_S", Fraction(0))
-    shots = tmp_path / "shots.csv"
+def interrupt_film(reels, target, colorizer, **options):
+    """Interrupt the colorization of a film after one of two segments."""
+    shots = reels.parent / "shots.csv"
     shots.write_text("first_frame,last_frame\n0,9\n10,19\n")
 
-    def stop(step):
-        if step.stage == "color" and step.done == 15:
+    def interrupt(progress):
+        if progress.stage == "colorize" and progress.done == 15:
             raise KeyboardInterrupt
 
-    target = tmp_path / "out" / "mill.mp4"
     with pytest.raises(KeyboardInterrupt):
-        options = ColorizeOptions(shots=shots)
-        colorize_film(reels / "mill.mkv", target, options, colorizer=flat, progress=stop)
+        colorize_film(
+            reels / "mill.mkv", target, ColorizeOptions(shots=shots, **options),
+            colorizer=colorizer, progress=interrupt,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def unfinished(reels, flat, tmp_path, short_segments):
+    """The target of an interrupted film."""
+    target = tmp_path / "out" / "mill.mp4"
+    interrupt_film(reels, target, flat)
     return target
 
 
-def test_a_job_list(vidcolor, reels, tmp_path):
-    """Options of each film's own; one film that fails, and one that is not there."""
+def test_job_list_with_options_per_row_and_failures(vidcolor, reels, tmp_path):
     (reels / "broken.mov").write_text("x")
-    listed = reels / "night.csv"
-    listed.write_text(
-        "\ufeffinput;output;end;for\nmill.mkv;;0.2;\nharbor.mkv;o/two.mov;;editing\n"
-        "broken.mov;;;\nnone.mkv;;;\nf*.mkv;;;archive\n"
+    job_list = reels / "jobs.csv"
+    job_list.write_text(
+        "\ufeffinput;output;end;for;vividness\nmill.mkv;;0.2;;\nharbor.mkv;o/two.mov;;editing;0.1\n"
+        "broken.mov;;;;\nnone.mkv;;;;0.9\nf*.mkv;;;archive;\n"
     )
-    run = vidcolor("colorize", "--job-list", listed, "--out-dir", "out", "--report", "night.json")
+    arguments = ("colorize", "--job-list", job_list, "--out-dir", "out", "--vividness", 0.5)
+    run = vidcolor(*arguments, "--report", "r.json")
     assert run.code == 1
     assert [line.split()[0] for line in run.out[-6:-1]] == [
         "done", "done", "failed", "failed", "done",
     ]  # fmt: skip
-    assert run.out[-1].startswith("3 done, 0 done before, 2 failed")
+    assert run.out[-1].startswith("3 done, 0 skipped, 2 failed in ")
     assert len(run.err) == 2
     assert len(read_film(tmp_path / "out" / "mill.mkv").frames) == 5
     assert probe(reels / "o" / "two.mov").video.codec == "prores"
     assert probe(tmp_path / "out" / "fair.mkv").video.codec == "ffv1"
-    results = json.loads((tmp_path / "night.json").read_text())["results"]
+    results = json.loads((tmp_path / "r.json").read_text())["results"]
     assert [bool(r["error"]) for r in results] == [False, False, True, True, False]
-    again = vidcolor("colorize", "--job-list", listed, "--out-dir", "out")
-    assert again.out[-1].startswith("0 done, 3 done before, 2 failed")
-
-
-def test_a_job_list_as_json(reels):
-    listed = reels / "night.json"
-    rows = [
-        {"input": "mill.mkv", "vividness": 0.3, "per-frame": True, "encoder-option": {"crf": 20}},
-        {"input": "fair.mkv", "start": "0:00.1", "encoder_options": "crf=9 preset=slow"},
+    options = [(r["options"]["end"], r["options"]["purpose"], r["options"]["vividness"])
+               for r in results]  # fmt: skip
+    assert options == [
+        ("1/5", "delivery", 0.5),
+        (None, "editing", 0.1),
+        (None, "delivery", 0.5),
+        (None, "delivery", 0.9),
+        (None, "archive", 0.5),
     ]
-    listed.write_text(json.dumps({"jobs": rows}))
-    one, two = read_job_list(listed, None, ColorizeOptions(saturation=0.5))
-    assert one.options == ColorizeOptions(
-        saturation=0.5, vividness=0.3, per_frame=True, encoder_options=(("crf", "20"),)
-    )
-    assert two.options == ColorizeOptions(
-        saturation=0.5, start=Fraction(1, 10), encoder_options=(("crf", "9"), ("preset", "slow"))
-    )
-    assert two.target == reels / "fair.color.mkv"
+    again = vidcolor(*arguments)
+    assert again.out[-1].startswith("0 done, 3 skipped, 2 failed in ")
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("output\nx.mp4\n", "row 1: names no input"),
-        ("input,vivid\nmill.mkv,1\n", "row 1: 'vivid' is no option of a film"),
-        ("input,vividness\nmill.mkv,3\n", "row 1: vividness must lie between 0 and 1"),
-        ("input,for\nmill.mkv,fun\n", "row 1: purpose cannot be 'fun'"),
-        ("input,end\nfair.mkv,\nmill.mkv,soon\n", "row 2: end cannot be 'soon'"),
-        ("input,mark\nmill.mkv,perhaps\n", "row 1: mark cannot be 'perhaps'"),
-        ("input,device\nmill.mkv,cpu\n", "'device' is no option of a film"),
-        ("input\nmill.mkv,x\n", "more cells than there are columns"),
-        ("input,output\nmill.mkv,a.mp4\nfair.mkv,a.mp4\n", "would both be written to"),
-        ("input\n", "lists nothing"),
-    ],
-)
-def test_a_job_list_that_makes_no_sense(reels, text, said):
-    listed = reels / "night.csv"
-    listed.write_text(text)
-    with pytest.raises(UsageError, match=said):
-        read_job_list(listed, None, ColorizeOptions())
-
-
-def test_patterns(vidcolor, reels, tmp_path):
+def test_glob_patterns_are_expanded(vidcolor, reels, tmp_path):
     (reels / "deep").mkdir()
     (reels / "fair.mkv").rename(reels / "deep" / "fair.mkv")
     run = vidcolor("colorize", "reels/**/*.mkv", "--out-dir", "out", "--end", 0.2)
@@ -117,20 +94,20 @@ def test_patterns(vidcolor, reels, tmp_path):
     names = {p.name for p in (tmp_path / "out").iterdir()}
     assert names == {"mill.mkv", "harbor.mkv", "fair.mkv"}
     run = vidcolor("colorize", "reels/*.avi")
-    assert (run.code, run.err) == (1, ["vidcolor: reels/*.avi: nothing is called so"])
+    assert (run.code, run.err) == (
+        1, ["vidcolor: reels/*.avi: no file matches this pattern"])  # fmt: skip
 
 
-def test_nothing_named(vidcolor):
+def test_missing_input_is_a_usage_error(vidcolor):
     run = vidcolor("colorize")
     assert run.code == 2
     assert "--job-list" in run.err[0]
 
 
-def test_films_at_once(vidcolor, reels, tmp_path, monkeypatch):
-    """Two workers: films overlap, what is said stays in order."""
-    from vidcolor.film import engines
+def test_results_of_parallel_films_are_printed_in_order(vidcolor, reels, tmp_path, monkeypatch):
+    from vidcolor.film.engines import select
 
-    monkeypatch.setattr(engines, "films_at_once", lambda _: 3)
+    monkeypatch.setattr(select, "max_concurrent_films", lambda _: 3)
     run = vidcolor("colorize", reels, "--out-dir", "out", "--json")
     assert run.code == 0
     events = [json.loads(line) for line in run.out]
@@ -139,23 +116,22 @@ def test_films_at_once(vidcolor, reels, tmp_path, monkeypatch):
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == done
 
 
-def test_jobs_and_status(vidcolor, unfinished, tmp_path):
-    work = work_path(unfinished, None)
+def test_jobs_and_status_show_and_remove_unfinished_work(vidcolor, unfinished, tmp_path):
+    directory = work_path(unfinished, None)
     run = vidcolor("jobs", "out")
     assert run.code == 0
-    assert "out/mill.mp4.vidcolor: waiting, 1 of 2 segments finished" in run.out[0]
+    assert "out/mill.mp4.vidcolor: interrupted, 1 of 2 segments finished" in run.out[0]
     (event,) = (json.loads(line) for line in vidcolor("jobs", "--json").out)
     assert (event["segments_done"], event["num_segments"], event["is_running"]) == (1, 2, False)
     assert event["target"] == str(unfinished)
-    said = vidcolor("status", unfinished).out
-    assert said[3] == "segments  1 of 2 finished"
-    assert json.loads(vidcolor("status", work, "--json").out[0])["stage"] == "color"
-    with WorkDir(work).claimed():
-        assert "running, color: " in vidcolor("jobs").out[0]
+    assert vidcolor("status", unfinished).out[3] == "segments  1 of 2 finished"
+    assert json.loads(vidcolor("status", directory, "--json").out[0])["stage"] == "colorize"
+    with WorkDir(directory).locked():
+        assert "running, colorize: " in vidcolor("jobs").out[0]
         run = vidcolor("jobs", "--remove")
         assert run.code == 1
-        assert "somebody is at work on it" in run.err[0]
-    assert work.exists()
+        assert run.err[0].endswith("mill.mp4.vidcolor: skipped: in use by another process")
+    assert directory.exists()
     run = vidcolor("jobs", "--remove")
     assert run.code == 0
     assert list((tmp_path / "out").iterdir()) == []
@@ -163,18 +139,56 @@ def test_jobs_and_status(vidcolor, unfinished, tmp_path):
     assert vidcolor("status", unfinished).code == 1
 
 
-def test_a_folder_with_unfinished_work_in_it(vidcolor, unfinished, tmp_path):
-    """It is no source."""
+def test_work_directory_in_a_folder_is_not_a_source(vidcolor, unfinished, tmp_path):
     (tmp_path / "out" / "other.mkv").write_bytes((tmp_path / "reels" / "fair.mkv").read_bytes())
     run = vidcolor("colorize", "out", "--end", 0.2)
-    assert (run.code, run.out[0]) == (0, "out: a folder with 1 film, to out-color")
+    assert (run.code, run.out[0]) == (0, "out -> out-color (1 film)")
 
 
-def test_resume_is_told(vidcolor, unfinished, tmp_path):
-    words = ("colorize", "reels/mill.mkv", "-o", unfinished, "--shots", "shots.csv")
-    run = vidcolor(*words, "--resume", "only")
+def test_resumed_frames_are_printed(vidcolor, unfinished, tmp_path):
+    arguments = ("colorize", "reels/mill.mkv", "-o", unfinished, "--shots", "shots.csv")
+    run = vidcolor(*arguments, "--resume", "only")
     assert run.code == 0
-    assert "(10 of them by an earlier run)" in run.out[-1]
-    run = vidcolor(*words, "--resume", "only", "--force")
+    assert "20 frames (10 from an earlier run) in " in run.out[-1]
+    run = vidcolor(*arguments, "--resume", "only", "--force")
     assert run.code == 2
-    assert "there is no unfinished work" in run.err[0]
+    assert "no unfinished work" in run.err[0]
+
+
+def test_work_dir_is_where_a_film_is_resumed_from(vidcolor, reels, flat, short_segments, tmp_path):
+    target, scratch = tmp_path / "mill.mp4", tmp_path / "scratch"
+    interrupt_film(reels, target, flat, work_dir=scratch)
+    assert [p.name for p in scratch.iterdir()] == [work_path(target, scratch).name]
+    arguments = ("colorize", "reels/mill.mkv", "-o", target, "--shots", "shots.csv")
+    assert vidcolor(*arguments, "--resume", "only").code == 2
+    run = vidcolor(*arguments, "--resume", "only", "--work-dir", "scratch")
+    assert run.code == 0
+    assert "(10 from an earlier run)" in run.out[-1]
+    assert not list(scratch.iterdir())
+
+
+def test_work_dir_does_not_change_the_result(vidcolor, reels, tmp_path):
+    plain = ("colorize", "reels/mill.mkv", "--end", 0.2)
+    assert vidcolor(*plain, "-o", "a.mp4").code == 0
+    run = vidcolor(*plain, "-o", "b.mp4", "--work-dir", "scratch")
+    assert run.code == 0
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert not (tmp_path / "b.mp4.vidcolor").exists()
+
+
+def test_threads_limits_the_cores_of_a_worker(reels, tmp_path):
+    process = spawn(
+        "colorize", "reels/mill.mkv", "--threads", 1, "--end", 0.2, "-o", "out.mkv", cwd=tmp_path
+    )
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    num_cores = []
+    while process.poll() is None:
+        with contextlib.suppress(OSError):
+            num_cores += [len(os.sched_getaffinity(int(pid)))
+                          for pid in children.read_text().split()]  # fmt: skip
+        time.sleep(0.02)
+    _, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    assert 1 in num_cores, "the worker process runs on one core"
+    assert len(read_film(tmp_path / "out.mkv").frames) == 5

@@ -1,4 +1,4 @@
-"""`vidcolor colorize`: what it takes things for, what it says, what it leaves."""
+"""`vidcolor colorize`: kinds of sources, printed lines, events and results."""
 
 from __future__ import annotations
 
@@ -49,30 +49,36 @@ def tree(folder: str) -> list[str]:
     return sorted(str(p.relative_to(folder)) for p in Path(folder).rglob("*") if p.is_file())
 
 
+def name_of_result(name: str) -> str:
+    return name.replace(".bmp", ".png")  # BMP has no metadata for the provenance
+
+
 def events(run: Run) -> list[dict[str, Any]]:
     return [json.loads(line) for line in run.out]
 
 
-def test_it_says_what_it_takes_things_for(vidcolor: Vidcolor, film: Callable[[str], Path]) -> None:
+def test_kind_and_target_of_each_source_are_printed(
+    vidcolor: Vidcolor, film: Callable[[str], Path]
+) -> None:
     photo("scan_1.png"), photo("scan_2.png")
     run = vidcolor("colorize", film("reel.mp4"), "scan_%d.png", photo("p.jpg"), "--fps", 18)
     assert run.code == 0
     assert run.err == []
-    assert run.out[0] == "reel.mp4: a film, to reel.color.mp4"
+    assert run.out[0] == "reel.mp4 -> reel.color.mp4 (film)"
     assert run.out[1].startswith("reel.color.mp4: 6 frames in ")
-    assert run.out[2] == "scan_%d.png: a sequence, to scan.color.mp4"
+    assert run.out[2] == "scan_%d.png -> scan.color.mp4 (sequence)"
     assert run.out[3].startswith("scan.color.mp4: 2 frames in ")
     assert run.out[4].startswith("p.color.jpg: done in ")
-    assert [line.split()[-1] for line in run.out[5:8]] == ["film", "reel.mp4", "scan_%d.png"]
-    assert run.out[8].startswith("3 done, 0 done before, 0 failed, in ")
+    assert [line.split()[-1] for line in run.out[5:8]] == ["source", "reel.mp4", "scan_%d.png"]
+    assert run.out[8].startswith("3 done, 0 skipped, 0 failed in ")
 
 
-def test_a_picture_without_suffix_is_a_photo(vidcolor: Vidcolor) -> None:
+def test_image_without_suffix_is_a_photo(vidcolor: Vidcolor) -> None:
     photo("p.png").rename("scan")
     assert vidcolor("colorize", "scan").out[0].startswith("scan.color.png: done")
 
 
-def test_a_folder_is_mirrored_repeated_and_survives_bad_files(
+def test_folder_structure_is_kept_and_bad_files_do_not_stop_the_run(
     vidcolor: Vidcolor, film: Callable[[str], Path]
 ) -> None:
     for n, name in enumerate(("a.jpg", "1920/b.png", "1920/deep/c.tif", ".hidden/h.jpg")):
@@ -80,61 +86,68 @@ def test_a_folder_is_mirrored_repeated_and_survives_bad_files(
     for name in (".DS_Store.jpg", "old.color.jpg", "1920-color/b.png"):
         photo(f"album/{name}")
     film("album/reel.mp4")
-    Path("album/bad.jpg").write_bytes(b"no picture")
-    Path("album/list.txt").write_text("not taken")
+    Path("album/bad.jpg").write_bytes(b"not an image")
+    Path("album/list.txt").write_text("not a source")
 
     first = vidcolor("colorize", "album", "--out-dir", "out")
     assert first.code == 1
-    assert first.out[0] == "album: a folder with 1 film and 4 photos, to out"
-    assert first.out[-1].startswith("4 done, 0 done before, 1 failed, in "), first
+    assert first.out[0] == "album -> out (1 film, 4 photos)"
+    assert first.out[-1].startswith("4 done, 0 skipped, 1 failed in "), first
     assert len(first.err) == 1
-    assert "album/bad.jpg: not a picture" in first.err[0]
+    assert "album/bad.jpg: not a supported image" in first.err[0]
     assert tree("out") == ["1920/b.png", "1920/deep/c.tif", "a.jpg", "reel.mp4"]
 
     stamps = {p: p.stat().st_mtime_ns for p in Path("out").rglob("*.*")}
     Path("album/bad.jpg").unlink()
     again = vidcolor("colorize", "album", "--out-dir", "out")
     assert again.code == 0
-    assert again.out[-1].startswith("0 done, 4 done before, 0 failed")
+    assert again.out[-1].startswith("0 done, 4 skipped, 0 failed")
     assert {p: p.stat().st_mtime_ns for p in Path("out").rglob("*.*")} == stamps
 
     changed = vidcolor("colorize", "album", "--out-dir", "out", "--vividness", "0.3")
-    assert changed.code == 1, "another recipe is not done, and nothing is replaced unasked"
-    assert all("exists already" in line for line in changed.err)
+    assert changed.code == 1, (
+        "another recipe is a new task, and no file is overwritten without --force"
+    )
+    assert all("already exists" in line for line in changed.err)
     forced = vidcolor("colorize", "album", "--out-dir", "out", "--vividness", "0.3", "--force")
-    assert forced.out[-1].startswith("4 done, 0 done before, 0 failed")
+    assert forced.out[-1].startswith("4 done, 0 skipped, 0 failed")
 
 
-def test_a_newer_source_is_not_done(vidcolor: Vidcolor) -> None:
+def test_source_that_is_newer_than_its_result_is_not_skipped(vidcolor: Vidcolor) -> None:
     source = photo("album/a.png")
     assert vidcolor("colorize", "album").code == 0
     target = Path("album-color/a.png")
     os.utime(source, (target.stat().st_mtime + 10,) * 2)
-    assert "exists already" in vidcolor("colorize", "album").err[0]
+    assert "already exists" in vidcolor("colorize", "album").err[0]
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif", "a.webp", "a.bmp"])
-def test_every_kind_of_photo_is_known_again(vidcolor: Vidcolor, name: str) -> None:
+def test_result_of_every_photo_format_is_recognized(vidcolor: Vidcolor, name: str) -> None:
     photo(f"album/{name}")
     assert vidcolor("colorize", "album").code == 0
-    assert vidcolor("colorize", "album").out[-1].endswith("done before")
+    assert (
+        vidcolor("colorize", "album").out[-1]
+        == f"album-color/{name_of_result(name)}: skipped, already done"
+    )
 
 
-def test_the_folder_one_stands_in(vidcolor: Vidcolor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_current_folder_can_be_colorized(
+    vidcolor: Vidcolor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     photo("album/a.png")
     monkeypatch.chdir("album")
     assert vidcolor("colorize", ".").code == 0
     assert tree("..") == ["album-color/a.png", "album/a.png"]
 
 
-def test_results_inside_the_folder_are_no_sources(vidcolor: Vidcolor) -> None:
+def test_results_inside_the_source_folder_are_not_sources(vidcolor: Vidcolor) -> None:
     photo("album/a.png")
     for _ in range(2):
         assert vidcolor("colorize", "album", "--out-dir", "album/done").code == 0
     assert tree("album") == ["a.png", "done/a.png"]
 
 
-def test_two_sources_of_one_name_get_two_results(
+def test_two_sources_with_the_same_stem_get_two_results(
     vidcolor: Vidcolor, film: Callable[[str], Path]
 ) -> None:
     film("tapes/reel.mp4"), film("tapes/reel.avi")
@@ -143,29 +156,27 @@ def test_two_sources_of_one_name_get_two_results(
         "reel.mp4", "reel.mp4.mp4"]  # fmt: skip
 
 
-def test_of_several_inputs_a_missing_one_is_passed_over(vidcolor: Vidcolor) -> None:
+def test_missing_input_does_not_stop_the_others(vidcolor: Vidcolor) -> None:
     run = vidcolor("colorize", "nowhere.mp4", photo("a.png"), "--out-dir", "out")
     assert run.code == 1
     assert run.err == ["vidcolor: nowhere.mp4: no such file"]
     assert tree("out") == ["a.png"]
 
 
-def test_frames_in_a_folder_ask_for_a_rate(vidcolor: Vidcolor) -> None:
-    from vidcolor.media.stills.dpx_exr import dpx_bytes
+def test_folder_of_film_scans_without_fps_gives_a_warning(vidcolor: Vidcolor) -> None:
+    from vidcolor.media.stills.dpx import encode_dpx_file
 
     Path("scan").mkdir()
     for n in (1, 2):
-        data = dpx_bytes(np.full((32, 32, 3), 500, np.uint16), None, 10)
+        data = encode_dpx_file(np.full((32, 32, 3), 500, np.uint16), None, 10)
         Path(f"scan/f_{n}.dpx").write_bytes(data)
     run = vidcolor("colorize", "scan")
     assert run.code == 0
     assert "--fps 24" in run.err[0]
-    assert vidcolor("colorize", "scan", "--fps", 24).out[0] == (
-        "scan: a sequence, to scan.color.mp4"
-    )
+    assert vidcolor("colorize", "scan", "--fps", 24).out[0] == ("scan -> scan.color.mp4 (sequence)")
 
 
-def test_json_is_all_that_stands_on_standard_output(
+def test_json_mode_prints_only_events_on_standard_output(
     vidcolor: Vidcolor, film: Callable[[str], Path]
 ) -> None:
     film("album/reel.mp4"), photo("album/a.jpg"), Path("album/bad.png").write_bytes(b"?")
@@ -186,37 +197,37 @@ def test_json_is_all_that_stands_on_standard_output(
     ]
 
 
-@pytest.mark.parametrize("words", [["--vividness", "9"], ["--nonsense"], []])
-def test_wrong_usage_is_an_event_too(vidcolor: Vidcolor, words: list[str]) -> None:
-    run = vidcolor("colorize", "nowhere.mp4", "--json", *words)
+@pytest.mark.parametrize("arguments", [["--vividness", "9"], ["--nonsense"], []])
+def test_usage_error_is_an_event_in_json_mode(vidcolor: Vidcolor, arguments: list[str]) -> None:
+    run = vidcolor("colorize", "nowhere.mp4", "--json", *arguments)
     (event,) = events(run)
     assert event["event"] == "failed"
-    assert event["exit_code"] == run.code == (2 if words else 1)
+    assert event["exit_code"] == run.code == (2 if arguments else 1)
 
 
 def test_warnings_are_events(vidcolor: Vidcolor) -> None:
     photo("s_1.png"), photo("s_2.png")
-    said = [e for e in events(vidcolor("colorize", "s_%d.png", "--json"))]
-    assert "no --fps given" in next(e for e in said if e["event"] == "warning")["text"]
+    printed = events(vidcolor("colorize", "s_%d.png", "--json"))
+    assert "no --fps given" in next(e for e in printed if e["event"] == "warning")["text"]
 
 
-def test_quiet_leaves_warnings_and_errors(vidcolor: Vidcolor) -> None:
+def test_quiet_mode_prints_only_warnings_and_errors(vidcolor: Vidcolor) -> None:
     photo("s_1.png"), photo("s_2.png")
     run = vidcolor("colorize", "s_%d.png", "nowhere.mp4", "-q")
     assert run.out == []
     assert [line.split(":")[0] for line in run.err] == ["warning", "vidcolor"]
 
 
-def test_reports_hold_what_failed_too(vidcolor: Vidcolor) -> None:
+def test_report_contains_failed_tasks(vidcolor: Vidcolor) -> None:
     Path("bad.png").write_bytes(b"?")
     run = vidcolor("colorize", "bad.png", "--report", "r.json", "--report", "r.html")
     assert run.code == 1
     (result,) = json.loads(Path("r.json").read_text())["results"]
-    assert "not a picture" in result["error"]
+    assert "not a supported image" in result["error"]
     assert "bad.png" in Path("r.html").read_text()
 
 
-def test_names_that_no_terminal_should_obey(vidcolor: Vidcolor) -> None:
+def test_control_characters_in_file_names_are_escaped(vidcolor: Vidcolor) -> None:
     name = "a\x1b[31m\nb\udcff.png"
     photo("a.png").rename(name)
     run = vidcolor("colorize", name)
@@ -225,50 +236,50 @@ def test_names_that_no_terminal_should_obey(vidcolor: Vidcolor) -> None:
     assert "\x1b" not in run.out[0]
 
 
-def test_photos_side_by_side_are_those_done_one_by_one(
+def test_parallel_photos_equal_serial_photos(
     vidcolor: Vidcolor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for n in range(6):
         photo(f"album/{n}.png", n)
-    side = vidcolor("colorize", "album", "--out-dir", "side")
-    monkeypatch.setattr(runner, "PHOTOS_AT_ONCE", 1)
-    alone = vidcolor("colorize", "album", "--out-dir", "alone")
-    assert [x.split(":")[0] for x in side.out[1:-1]] == [f"side/{n}.png" for n in range(6)]
-    assert [x.split(":")[0] for x in alone.out[1:-1]] == [f"alone/{n}.png" for n in range(6)]
+    parallel = vidcolor("colorize", "album", "--out-dir", "parallel")
+    monkeypatch.setattr(runner, "PARALLEL_PHOTOS", 1)
+    serial = vidcolor("colorize", "album", "--out-dir", "serial")
+    assert [x.split(":")[0] for x in parallel.out[1:-1]] == [f"parallel/{n}.png" for n in range(6)]
+    assert [x.split(":")[0] for x in serial.out[1:-1]] == [f"serial/{n}.png" for n in range(6)]
     for n in range(6):
-        assert Path(f"side/{n}.png").read_bytes() == Path(f"alone/{n}.png").read_bytes()
+        assert Path(f"parallel/{n}.png").read_bytes() == Path(f"serial/{n}.png").read_bytes()
 
 
-def test_ctrl_c_is_130_and_begins_nothing_more(
+def test_interruption_gives_exit_code_130(
     vidcolor: Vidcolor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(*_: object) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "run_task", stop)
+    monkeypatch.setattr(runner, "run_task", interrupt)
     run = vidcolor("colorize", photo("a.png"))
-    assert run.code == cli.INTERRUPTED
-    assert run.err == ["vidcolor: stopped; no unfinished file is left behind"]
+    assert run.code == cli.EXIT_INTERRUPTED
+    assert run.err == ["vidcolor: interrupted; no partial file was left behind"]
 
 
-def test_photo_targets() -> None:
+def test_default_target_of_a_photo() -> None:
     assert photo_module.default_target(Path("a/b.JPG")) == Path("a/b.color.JPG")
     assert photo_module.default_target(Path("a/b.bmp"), Path("out")) == Path("out/b.png")
     assert photo_module.default_target(Path("a/scan")) == Path("a/scan.color.png")
 
 
-def test_results_among_several_inputs_are_no_sources(vidcolor: Vidcolor) -> None:
-    """As when the shell expands `*.png` a second time."""
-    for name in ("a.png", "b.png", "c.color.png"):  # the last only happens to be called so
+def test_results_among_several_inputs_are_not_sources(vidcolor: Vidcolor) -> None:
+    """The shell expands `*.png` in the repeated command."""
+    for name in ("a.png", "b.png", "c.color.png"):  # the last one is a source, not a result
         photo(name)
     assert vidcolor("colorize", "a.png", "b.png", "c.color.png").code == 0
     again = vidcolor("colorize", *sorted(p.name for p in Path().glob("*.png")))
     assert again.code == 0
-    assert again.out[-1].startswith("0 done, 3 done before")
+    assert again.out[-1].startswith("0 done, 3 skipped")
     assert len(list(Path().glob("*.color.color.png"))) == 1
 
 
-def test_damage_is_not_forgotten_when_a_batch_is_run_again(vidcolor: Vidcolor) -> None:
+def test_damaged_source_is_reported_again_by_a_repeated_run(vidcolor: Vidcolor) -> None:
     photo("album/whole.png")
     photo("album/cut.jpg")
     cut = Path("album/cut.jpg")
@@ -277,4 +288,65 @@ def test_damage_is_not_forgotten_when_a_batch_is_run_again(vidcolor: Vidcolor) -
     assert vidcolor("colorize", "album", "--out-dir", "out").code == 1
     accepted = ("colorize", "album", "--out-dir", "out", "--allow-damaged")
     assert vidcolor(*accepted, "--force").code == 0
-    assert vidcolor(*accepted).out[-1].startswith("0 done, 2 done before")
+    assert vidcolor(*accepted).out[-1].startswith("0 done, 2 skipped")
+
+
+def test_mark_changes_the_luma_of_the_bottom_left_corner_only(vidcolor: Vidcolor) -> None:
+    import cv2
+
+    pixels = np.full((200, 300), 128, np.uint8)
+    cv2.imwrite("p.png", pixels)
+    assert vidcolor("colorize", "p.png", "-o", "plain.png").code == 0
+    assert vidcolor("colorize", "p.png", "-o", "marked.png", "--mark").code == 0
+    changed = (cv2.imread("plain.png") != cv2.imread("marked.png")).any(axis=2)
+    rows, columns = np.nonzero(changed)
+    assert len(rows) > 0
+    assert rows.min() > 150 and columns.max() < 100
+
+
+def test_quality_sets_the_jpeg_quality(vidcolor: Vidcolor) -> None:
+    from PIL import Image
+
+    source = photo("p.png")
+    tables = []
+    for quality in (20, 90):
+        target = f"q{quality}.jpg"
+        assert vidcolor("colorize", source, "-o", target, "--quality", quality).code == 0
+        with Image.open(target) as image:
+            tables.append(sum(image.quantization[0]))
+    assert tables[0] > 4 * tables[1], "a lower quality quantizes more coarsely"
+    run = vidcolor("colorize", source, "-o", "q.jpg", "--quality", 101)
+    assert run.code == 2
+    assert "'--quality'" in run.err[0]
+
+
+@pytest.mark.parametrize("option", ["--gray-from", "--grey-from"])
+def test_gray_from_selects_the_channel_of_the_luma(vidcolor: Vidcolor, option: str) -> None:
+    import cv2
+
+    bgr = np.zeros((40, 60, 3), np.uint8)
+    bgr[..., 0], bgr[..., 1], bgr[..., 2] = 40, 90, 160
+    cv2.imwrite("p.png", bgr)
+    lumas = []
+    for channel in ("red", "blue"):
+        run = vidcolor("colorize", "p.png", "-o", f"{channel}.png", option, channel)
+        assert run.code == 0
+        gray = cv2.cvtColor(cv2.imread(f"{channel}.png"), cv2.COLOR_BGR2GRAY)
+        lumas.append(float(gray.mean()))
+    assert lumas == pytest.approx([160, 40], abs=6)
+
+
+def test_default_names_contain_color(vidcolor: Vidcolor, film: Callable[[str], Path]) -> None:
+    photo("album/p.png")
+    assert vidcolor("colorize", film("reel.mp4")).code == 0
+    assert vidcolor("colorize", "album").code == 0
+    assert Path("reel.color.mp4").exists()
+    assert tree("album-color") == ["p.png"]
+
+
+def test_help_groups_the_options(vidcolor: Vidcolor) -> None:
+    run = vidcolor("colorize", "--help")
+    assert run.code == 0
+    text = "\n".join(run.out)
+    for panel in ("Input", "Color", "Time", "Output", "Execution", "Logging"):
+        assert f"─ {panel} ─" in text

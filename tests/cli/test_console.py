@@ -1,4 +1,4 @@
-"""A bar for people, lines for logs, objects for scripts."""
+"""The console: a progress bar on a terminal, lines in a log, JSON lines for scripts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from tests.helpers.cli_runs import spawn_flat
 from vidcolor.cli import console
-from vidcolor.cli.console import Console, clock, one_line
+from vidcolor.cli.console import Console, to_single_line
 from vidcolor.progress import Progress
 
 if TYPE_CHECKING:
@@ -21,64 +21,66 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """A clock that goes where the test says."""
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time of a monotonic clock that the test sets."""
     now = [100.0]
     monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
     return now
 
 
-def step(done: int, total: int | None = 100) -> Progress:
-    return Progress(Path("a/reel.mov"), "color", done, total)
+def progress(done: int, total: int | None = 100) -> Progress:
+    return Progress(Path("a/reel.mov"), "colorize", done, total)
 
 
-def test_a_log_gets_a_plain_line_every_ten_seconds(
-    seconds: list[float], capfd: pytest.CaptureFixture[str]
+def test_log_gets_a_line_every_ten_seconds(
+    clock: list[float], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    shown = Console()
+    console_ = Console()
     for done in range(26):
-        shown.progress(step(done))
-        seconds[0] += 1
+        console_.progress(progress(done))
+        clock[0] += 1
     out, err = capfd.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        "reel.mov: color: 10 of about 100, 1:30 min left (1.0/s)",
-        "reel.mov: color: 20 of about 100, 1:20 min left (1.0/s)",
+        "reel.mov: colorize: 10 of about 100, 1:30 min left (1.0/s)",
+        "reel.mov: colorize: 20 of about 100, 1:20 min left (1.0/s)",
     ]
 
 
-def test_a_total_that_nobody_knows(seconds: list[float], capfd: pytest.CaptureFixture[str]) -> None:
-    shown = Console()
+def test_progress_without_a_total(clock: list[float], capfd: pytest.CaptureFixture[str]) -> None:
+    console_ = Console()
     for done in (0, 30):
-        shown.progress(step(done, None))
-        seconds[0] += 15
-    assert capfd.readouterr().err == "reel.mov: color: 30 (2.0/s)\n"
+        console_.progress(progress(done, None))
+        clock[0] += 15
+    assert capfd.readouterr().err == "reel.mov: colorize: 30 (2.0/s)\n"
 
 
-def test_scripts_get_one_object_a_second(
-    seconds: list[float], capfd: pytest.CaptureFixture[str]
+def test_json_mode_prints_one_progress_event_per_second(
+    clock: list[float], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    shown = Console(json_lines=True)
+    console_ = Console(json_lines=True)
     for done in range(1, 41):
-        shown.progress(step(done, 40))
-        seconds[0] += 0.25
+        console_.progress(progress(done, 40))
+        clock[0] += 0.25
     out, err = capfd.readouterr()
-    said = [json.loads(line) for line in out.splitlines()]
+    events = [json.loads(line) for line in out.splitlines()]
     assert err == ""
-    assert [e["done"] for e in said] == [*range(1, 40, 4), 40]
-    assert {e["event"] for e in said} == {"progress"}
+    assert [e["done"] for e in events] == [*range(1, 40, 4), 40]
+    assert {e["event"] for e in events} == {"progress"}
 
 
-def test_quiet_shows_no_progress(seconds: list[float], capfd: pytest.CaptureFixture[str]) -> None:
-    shown = Console(quiet=True)
+def test_quiet_mode_prints_no_progress(
+    clock: list[float], capfd: pytest.CaptureFixture[str]
+) -> None:
+    console_ = Console(quiet=True)
     for done in range(100):
-        shown.progress(step(done))
-        seconds[0] += 20
+        console_.progress(progress(done))
+        clock[0] += 20
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("columns", [0, 100])
-def test_a_terminal_gets_a_bar_that_goes_away(
+def test_terminal_shows_a_bar_that_is_removed_at_the_end(
     clip: ClipMaker, tmp_path: Path, columns: int
 ) -> None:
     reel = clip("mp4", "libx264", "yuv420p", "-preset", "ultrafast", frames=40)
@@ -91,13 +93,13 @@ def test_a_terminal_gets_a_bar_that_goes_away(
     assert process.returncode == 0
     assert "\r" not in out
     assert len(out.splitlines()) == 2
-    assert f"{reel.name}: color:" in bar
+    assert f"{reel.name}: colorize:" in bar
     assert "frame/s" in bar
     assert "/40" in bar
-    assert bar.rsplit("\r", 2)[-2].strip() == "", "the bar is wiped away at the end"
+    assert bar.rsplit("\r", 2)[-2].strip() == "", "the bar is removed at the end"
 
 
-def test_a_log_file_never_holds_control_characters(clip: ClipMaker, tmp_path: Path) -> None:
+def test_redirected_output_has_no_control_characters(clip: ClipMaker, tmp_path: Path) -> None:
     reel = clip("mp4", "libx264", "yuv420p", "-preset", "ultrafast", frames=40)
     process = spawn_flat("colorize", reel, "-o", "out.mp4", cwd=tmp_path)
     out, err = process.communicate(timeout=60)
@@ -106,8 +108,8 @@ def test_a_log_file_never_holds_control_characters(clip: ClipMaker, tmp_path: Pa
     assert (out.replace("\n", "")).isprintable()
 
 
-def test_a_reader_that_leaves_does_not_matter(clip: ClipMaker, tmp_path: Path) -> None:
-    """`vidcolor … | head -1`: no complaint, and the film is there all the same."""
+def test_closed_pipe_does_not_stop_the_film(clip: ClipMaker, tmp_path: Path) -> None:
+    """In `vidcolor ... | head -1` the film is written without an error message."""
     reel = clip("mp4", "libx264", "yuv420p", "-preset", "ultrafast", frames=40)
     end, start = os.pipe()
     process = spawn_flat("colorize", reel, "-o", "out.mp4", cwd=tmp_path, stdout=start)
@@ -123,19 +125,12 @@ def read_all(terminal: int) -> str:
     try:
         while chunk := os.read(terminal, 65536):
             data += chunk
-    except OSError:  # what Linux says once the other side is closed
+    except OSError:  # Linux reports an error when the other side is closed
         pass
     os.close(terminal)
     return data.decode()
 
 
-@pytest.mark.parametrize(
-    ("seconds_", "text"), [(0.04, "0.0 s"), (42.4, "42 s"), (187, "3:07 min"), (7384, "2:03:04 h")]
-)
-def test_clock(seconds_: float, text: str) -> None:
-    assert clock(seconds_) == text
-
-
-def test_one_line_keeps_names_as_they_are() -> None:
-    assert one_line("  two  blanks, ä, 字") == "  two  blanks, ä, 字"
-    assert one_line("a\nb\x1b[0m\udcff") == r"a b\x1b[0m\udcff"
+def test_single_line_keeps_printable_characters() -> None:
+    assert to_single_line("  two  blanks, ä, 字") == "  two  blanks, ä, 字"
+    assert to_single_line("a\nb\x1b[0m\udcff") == r"a b\x1b[0m\udcff"

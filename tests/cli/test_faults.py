@@ -1,4 +1,4 @@
-"""Bad input: one line that names it, the right exit code, nothing left behind, no traceback."""
+"""Faulty input: one error line with the file, the exit code, and no file left behind."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from tests.helpers.clips import ClipMaker
 
-Words = list[object]
+Arguments = list[object]
 
 
-class Bench:
-    """Makes broken files in the test's directory."""
+class FaultyFiles:
+    """Writes faulty files into the current directory."""
 
     def __init__(self, clip: ClipMaker) -> None:
         self._clip = clip
@@ -86,204 +86,236 @@ class Bench:
         return Path(name)
 
 
-FAULTS: dict[str, tuple[Callable[[Bench], Words], int, str]] = {
-    # what cannot be read
-    "missing": (lambda b: ["nowhere.mp4"], 1, "nowhere.mp4: no such file"),
-    "empty folder": (lambda b: [b.folder("album")], 1, "album: holds no film and no picture"),
-    "sound alone": (lambda b: [b.sound("song.m4a")], 1, "song.m4a: has no video stream"),
-    "text": (lambda b: [b.file("notes.md", b"hello\n" * 99)], 1, "notes.md: not a film"),
-    "empty film": (lambda b: [b.file("reel.mp4")], 1, "reel.mp4: not a film"),
-    "empty photo": (lambda b: [b.file("photo.jpg")], 1, "photo.jpg: not a picture"),
-    "zip as film": (lambda b: [b.zip("reel.mp4")], 1, "reel.mp4: not a film"),
-    "zip as photo": (lambda b: [b.zip("photo.jpg")], 1, "photo.jpg: not a picture"),
-    "MP4 without its end": (lambda b: [b.film("reel.mp4", 0.4)], 1, "reel.mp4: not a film"),
-    "Matroska without a frame": (lambda b: [b.film("reel.mkv", 0.01)], 1, "reel.mkv: "),
-    "photo without pixels": (lambda b: [b.photo("photo.jpg", 0.01)], 1, "photo.jpg: "),
-    "other kind of picture": (lambda b: [b.file("a.HEIC", b"?" * 99)], 1, "a.HEIC: pictures cal"),
-    "PNG bomb": (lambda b: [b.bomb("photo.png")], 1, "photo.png: declares 100000×100000"),
-    "no such frames": (lambda b: ["scan_%06d.dpx"], 1, "scan_%06d.dpx: no such frames"),
-    "two sequences": (
-        lambda b: [b.frames("s/a_%d.png", 1, 2) and b.frames("s/b_%d.png", 1, 2)[0], "--fps", 24],
+FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
+    # sources that cannot be read
+    "missing": (lambda f: ["nowhere.mp4"], 1, "nowhere.mp4: no such file"),
+    "empty folder": (lambda f: [f.folder("album")], 1, "album: contains no film and no photo"),
+    "sound alone": (lambda f: [f.sound("song.m4a")], 1, "song.m4a: no video stream"),
+    "text": (lambda f: [f.file("notes.md", b"hello\n" * 99)], 1, "notes.md: not a video"),
+    "empty film": (lambda f: [f.file("reel.mp4")], 1, "reel.mp4: not a video"),
+    "empty photo": (lambda f: [f.file("photo.jpg")], 1, "photo.jpg: not a supported image"),
+    "zip as film": (lambda f: [f.zip("reel.mp4")], 1, "reel.mp4: not a video"),
+    "zip as photo": (lambda f: [f.zip("photo.jpg")], 1, "photo.jpg: not a supported image"),
+    "MP4 without its end": (lambda f: [f.film("reel.mp4", 0.4)], 1, "reel.mp4: not a video"),
+    "Matroska without a frame": (lambda f: [f.film("reel.mkv", 0.01)], 1, "reel.mkv: "),
+    "photo without pixels": (lambda f: [f.photo("photo.jpg", 0.01)], 1, "photo.jpg: "),
+    "other kind of picture": (
+        lambda f: [f.file("a.HEIC", b"?" * 99)],
         1,
-        "s: holds several sequences (a_%d.png, b_%d.png)",
+        "a.HEIC: .HEIC images are not supported",
+    ),
+    "PNG bomb": (
+        lambda f: [f.bomb("photo.png")],
+        1,
+        "photo.png: declared size 100000×100000 exceeds",
+    ),
+    "no such frames": (
+        lambda f: ["scan_%06d.dpx"],
+        1,
+        "scan_%06d.dpx: no file matches this pattern",
+    ),
+    "two sequences": (
+        lambda f: [f.frames("s/a_%d.png", 1, 2) and f.frames("s/b_%d.png", 1, 2)[0], "--fps", 24],
+        1,
+        "s: contains several sequences (a_%d.png, b_%d.png)",
     ),
     "frames of two sizes": (
-        lambda b: [b.photo("a_002.png", size=(64, 64)) and b.frames("a_%03d.png", 1)],
+        lambda f: [f.photo("a_002.png", size=(64, 64)) and f.frames("a_%03d.png", 1)],
         1,
-        "a_002.png: is 64x64",
+        "a_002.png: has 64x64 pixels",
     ),
     "frame number twice": (
-        lambda b: [b.photo("a_1.png") and b.photo("a_01.png") and "a_%d.png"],
+        lambda f: [f.photo("a_1.png") and f.photo("a_01.png") and "a_%d.png"],
         1,
         "has the same frame number as",
     ),
-    # where it cannot be written
-    "unknown container": (lambda b: [b.film(), "-o", "out.xyz"], 2, "out.xyz: cannot write a film"),
-    "film to photo": (lambda b: [b.film(), "-o", "out.png"], 2, "out.png: cannot write a film"),
-    "photo to film": (lambda b: [b.photo(), "-o", "out.mp4"], 2, "out.mp4: cannot write a pict"),
-    "onto the source": (lambda b: [b.film(), "-o", "reel.mp4"], 2, "reel.mp4: is the source"),
+    # targets that cannot be written
+    "unknown container": (lambda f: [f.film(), "-o", "out.xyz"], 2, "out.xyz: cannot write video"),
+    "film to photo": (lambda f: [f.film(), "-o", "out.png"], 2, "out.png: cannot write video"),
+    "photo to film": (
+        lambda f: [f.photo(), "-o", "out.mp4"],
+        2,
+        "out.mp4: image format is not supported",
+    ),
+    "onto the source": (lambda f: [f.film(), "-o", "reel.mp4"], 2, "reel.mp4: is the source"),
     "onto the source, forced": (
-        lambda b: [b.photo(), "-o", "photo.jpg", "--force"],
+        lambda f: [f.photo(), "-o", "photo.jpg", "--force"],
         2,
         "photo.jpg: is the source",
     ),
     "onto a link to the source": (
-        lambda b: [b.film(), "-o", b.link("alias.mp4", Path("reel.mp4")), "--force"],
+        lambda f: [f.film(), "-o", f.link("alias.mp4", Path("reel.mp4")), "--force"],
         2,
         "alias.mp4: is the source",
     ),
     "frames onto themselves": (
-        lambda b: [b.frames("a_%03d.png", 1, 2), "-o", "a_%03d.png", "--force"],
+        lambda f: [f.frames("a_%03d.png", 1, 2), "-o", "a_%03d.png", "--force"],
         2,
         "a_001.png: is the source",
     ),
-    "existing film": (lambda b: [b.film(), "-o", b.file("x.mp4", b"x")], 2, "x.mp4: exists alr"),
-    "existing photo": (lambda b: [b.photo(), "-o", b.file("x.jpg", b"x")], 2, "x.jpg: exists alr"),
-    "existing frame": (
-        lambda b: [b.film(), "-o", b.file("f_07.png") and "f_%02d.png"],
+    "existing film": (
+        lambda f: [f.film(), "-o", f.file("x.mp4", b"x")],
         2,
-        "f_07.png: exists already",
+        "x.mp4: already exists",
     ),
-    "onto a folder": (lambda b: [b.film(), "-o", b.folder("out")], 2, "out: is a directory"),
-    "unwritable place": (lambda b: [b.film(), "-o", "/proc/vidcolor/out.mp4"], 1, "/proc/vidcolor"),
-    "unwritable place, photo": (lambda b: [b.photo(), "-o", "/sys/out.jpg"], 1, "/sys"),
+    "existing photo": (
+        lambda f: [f.photo(), "-o", f.file("x.jpg", b"x")],
+        2,
+        "x.jpg: already exists",
+    ),
+    "existing frame": (
+        lambda f: [f.film(), "-o", f.file("f_07.png") and "f_%02d.png"],
+        2,
+        "f_07.png: already exists",
+    ),
+    "onto a folder": (lambda f: [f.film(), "-o", f.folder("out")], 2, "out: is a directory"),
+    "unwritable place": (lambda f: [f.film(), "-o", "/proc/vidcolor/out.mp4"], 1, "/proc/vidcolor"),
+    "unwritable place, photo": (lambda f: [f.photo(), "-o", "/sys/out.jpg"], 1, "/sys"),
     "--out-dir is a file": (
-        lambda b: [b.film(), "--out-dir", b.file("out")],
+        lambda f: [f.film(), "--out-dir", f.file("out")],
         2,
         "out: is a file",
     ),
     "--out-dir is the folder": (
-        lambda b: [b.photo("album/a.jpg").parent, "--out-dir", "album"],
+        lambda f: [f.photo("album/a.jpg").parent, "--out-dir", "album"],
         2,
         "album: is the folder of the sources",
     ),
-    "two inputs, one --out": (lambda b: [b.film(), b.photo(), "-o", "x.mp4"], 2, "--out-dir"),
-    "--out and --out-dir": (lambda b: [b.film(), "-o", "a.mp4", "--out-dir", "d"], 2, "not both"),
+    "two inputs, one --out": (lambda f: [f.film(), f.photo(), "-o", "x.mp4"], 2, "--out-dir"),
+    "--out and --out-dir": (
+        lambda f: [f.film(), "-o", "a.mp4", "--out-dir", "d"],
+        2,
+        "cannot be used together",
+    ),
     "one name for two": (
-        lambda b: [b.film("a/x.mp4"), b.film("b/x.mp4"), "--out-dir", "out"],
+        lambda f: [f.film("a/x.mp4"), f.film("b/x.mp4"), "--out-dir", "out"],
         2,
         "out/x.mp4",
     ),
-    "odd report": (lambda b: [b.film(), "--report", "r.pdf"], 2, "r.pdf: a report is"),
-    "unwritable report": (lambda b: [b.film(), "--report", "/proc/no/r.json"], 1, "/proc/no"),
+    "odd report": (lambda f: [f.film(), "--report", "r.pdf"], 2, "r.pdf: a report must"),
+    "unwritable report": (lambda f: [f.film(), "--report", "/proc/no/r.json"], 1, "/proc/no"),
     "report onto the source": (
-        lambda b: [b.link("r.json", b.film().absolute()), "--report", "r.json", "--force"],
+        lambda f: [f.link("r.json", f.film().absolute()), "--report", "r.json", "--force"],
         2,
         "r.json: is the source",
     ),
-    "odd confidence": (lambda b: [b.film(), "--confidence", "c.txt"], 2, "c.txt: cannot write"),
+    "odd confidence": (lambda f: [f.film(), "--confidence", "c.txt"], 2, "c.txt: cannot write"),
     "confidence onto a photo": (
-        lambda b: [b.photo(), "--confidence", "photo.jpg", "--force"],
+        lambda f: [f.photo(), "--confidence", "photo.jpg", "--force"],
         2,
         "photo.jpg: is the source",
     ),
-    # what cannot be encoded
-    "unknown encoder": (lambda b: [b.film(), "--encoder", "h265"], 2, "no encoder called 'h265'"),
-    "sound encoder": (lambda b: [b.film(), "--encoder", "aac"], 2, "aac encodes audio"),
+    # encoders that cannot be used
+    "unknown encoder": (lambda f: [f.film(), "--encoder", "h265"], 2, "unknown encoder 'h265'"),
+    "sound encoder": (lambda f: [f.film(), "--encoder", "aac"], 2, "aac encodes audio"),
     "unknown option": (
-        lambda b: [b.film(), "--encoder-option", "crv=18"],
+        lambda f: [f.film(), "--encoder-option", "crv=18"],
         2,
         "libx264 has no option crv",
     ),
-    "option without value": (lambda b: [b.film(), "--encoder-option", "crf"], 2, "--encoder-opt"),
-    "unknown pixel format": (lambda b: [b.film(), "--pix-fmt", "rgb24"], 2, "cannot write rgb24"),
+    "option without value": (lambda f: [f.film(), "--encoder-option", "crf"], 2, "--encoder-opt"),
+    "unknown pixel format": (lambda f: [f.film(), "--pix-fmt", "rgb24"], 2, "pixel format rgb24"),
     "ProRes in MP4": (
-        lambda b: [b.film(), "-o", "out.mp4", "--encoder", "prores_ks"],
+        lambda f: [f.film(), "-o", "out.mp4", "--encoder", "prores_ks"],
         2,
-        "mp4 file cannot hold prores_ks",
+        "prores_ks is not supported in mp4",
     ),
-    # what cannot be meant
-    "odd time": (lambda b: [b.film(), "--start", "soon"], 2, "'--start': 'soon' is no time"),
-    "negative time": (lambda b: [b.film(), "--end=-3"], 2, "'--end': '-3' is no time"),
-    "start behind the end": (lambda b: [b.film(), "--start", "1:00"], 1, "reel.mp4: no frame"),
-    "end before start": (lambda b: [b.film(), "--start", "5", "--end", "3"], 2, "after start"),
+    # invalid option values
+    "odd time": (lambda f: [f.film(), "--start", "soon"], 2, "'--start': 'soon' is not a time"),
+    "negative time": (lambda f: [f.film(), "--end=-3"], 2, "'--end': '-3' is not a time"),
+    "start behind the end": (lambda f: [f.film(), "--start", "1:00"], 1, "reel.mp4: no frame"),
+    "end before start": (lambda f: [f.film(), "--start", "5", "--end", "3"], 2, "after start"),
     "start behind the frames": (
-        lambda b: [b.frames("a_%03d.png", 1, 2), "--start", 9],
+        lambda f: [f.frames("a_%03d.png", 1, 2), "--start", 9],
         1,
         "a_%03d.png: no frame could be read between --start and --end",
     ),
-    "no rate": (lambda b: [b.frames("a_%03d.png", 1), "--fps", 0], 2, "'--fps': '0' is no frame"),
-    "too vivid": (lambda b: [b.film(), "--vividness", 2], 2, "'--vividness'"),
-    "no batch": (lambda b: [b.film(), "--batch", 0], 2, "'--batch'"),
-    "unknown purpose": (lambda b: [b.film(), "--for", "fun"], 2, "'--for'"),
-    "unknown word": (lambda b: [b.film(), "--fast"], 2, "--fast"),
-    "nothing named": (lambda b: [], 2, "INPUT"),
-    "unknown device": (lambda b: [b.photo(), "--device", "tpu"], 2, "tpu"),
-    "unknown precision": (lambda b: [b.photo(), "--device", "cpu", "--precision", "fp8"], 2, "fp8"),
-    "unknown model": (lambda b: [b.photo(), "--model", "nosuch"], 1, "nosuch"),
+    "no rate": (
+        lambda f: [f.frames("a_%03d.png", 1), "--fps", 0],
+        2,
+        "'--fps': '0' is not a frame",
+    ),
+    "too vivid": (lambda f: [f.film(), "--vividness", 2], 2, "'--vividness'"),
+    "no batch": (lambda f: [f.film(), "--batch", 0], 2, "'--batch'"),
+    "unknown purpose": (lambda f: [f.film(), "--for", "fun"], 2, "'--for'"),
+    "unknown word": (lambda f: [f.film(), "--fast"], 2, "--fast"),
+    "nothing named": (lambda f: [], 2, "INPUT"),
+    "unknown device": (lambda f: [f.photo(), "--device", "tpu"], 2, "tpu"),
+    "unknown precision": (lambda f: [f.photo(), "--device", "cpu", "--precision", "fp8"], 2, "fp8"),
+    "unknown model": (lambda f: [f.photo(), "--model", "nosuch"], 1, "nosuch"),
     "damaged weights": (
-        lambda b: [b.photo(), "--model", b.file("w.safetensors", b"\x08" + bytes(99))],
+        lambda f: [f.photo(), "--model", f.file("w.safetensors", b"\x08" + bytes(99))],
         1,
         "w.safetensors",
     ),
 }
 
 
-LOSSES: dict[str, tuple[Callable[[Bench], Words], str]] = {
-    "Matroska cut off": (lambda b: [b.film("reel.mkv", 0.6)], "reel.color.mkv"),
-    "JPEG cut off": (lambda b: [b.photo("photo.jpg", 0.6)], "photo.color.jpg"),
-    "PNG cut off": (lambda b: [b.photo("photo.png", 0.6)], "photo.color.png"),
+LOSSES: dict[str, tuple[Callable[[FaultyFiles], Arguments], str]] = {
+    "Matroska cut off": (lambda f: [f.film("reel.mkv", 0.6)], "reel.color.mkv"),
+    "JPEG cut off": (lambda f: [f.photo("photo.jpg", 0.6)], "photo.color.jpg"),
+    "PNG cut off": (lambda f: [f.photo("photo.png", 0.6)], "photo.color.png"),
     "frame cut off": (
-        lambda b: [b.photo("a_3.jpg", 0.6) and b.frames("a_%d.jpg", 1, 2, 4), "--fps", 24],
+        lambda f: [f.photo("a_3.jpg", 0.6) and f.frames("a_%d.jpg", 1, 2, 4), "--fps", 24],
         "a.color.mp4",
     ),
     "frame lost": (
-        lambda b: [b.file("a_3.png", b"?") and b.frames("a_%d.png", 1, 2, 4), "--fps", 24],
+        lambda f: [f.file("a_3.png", b"?") and f.frames("a_%d.png", 1, 2, 4), "--fps", 24],
         "a.color.mp4",
     ),
-    "frame missing": (lambda b: [b.frames("a_%d.png", 1, 2, 4), "--fps", 24], "a.color.mp4"),
+    "frame missing": (lambda f: [f.frames("a_%d.png", 1, 2, 4), "--fps", 24], "a.color.mp4"),
 }
 
 
 @pytest.fixture
-def bench(clip: ClipMaker, vidcolor: Callable[..., Run]) -> Bench:
-    return Bench(clip)
+def files(clip: ClipMaker, vidcolor: Callable[..., Run]) -> FaultyFiles:
+    return FaultyFiles(clip)
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_one_line_and_nothing_left(
-    name: str, bench: Bench, vidcolor: Callable[..., Run], tmp_path: Path
+def test_fault_prints_one_line_and_leaves_no_file(
+    name: str, files: FaultyFiles, vidcolor: Callable[..., Run], tmp_path: Path
 ) -> None:
-    make, code, said = FAULTS[name]
-    words = make(bench)
-    before = snapshot(tmp_path)
-    run = vidcolor("colorize", *words)
+    make, code, message = FAULTS[name]
+    arguments = make(files)
+    before = read_tree(tmp_path)
+    run = vidcolor("colorize", *arguments)
     assert run.code == code, run
     assert len(run.err) == 1, run.err
     assert run.err[0].startswith("vidcolor: ")
-    assert said in run.err[0]
-    assert "a fault in" not in run.err[0]
-    assert snapshot(tmp_path) == before
+    assert message in run.err[0]
+    assert "internal error" not in run.err[0]
+    assert read_tree(tmp_path) == before
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_what_is_left_of_a_damaged_source_is_colored(
-    name: str, bench: Bench, vidcolor: Callable[..., Run], tmp_path: Path
+def test_readable_part_of_a_damaged_source_is_colorized(
+    name: str, files: FaultyFiles, vidcolor: Callable[..., Run], tmp_path: Path
 ) -> None:
     make, target = LOSSES[name]
-    words = make(bench)
-    before = snapshot(tmp_path)
-    run = vidcolor("colorize", *words)
+    arguments = make(files)
+    before = read_tree(tmp_path)
+    run = vidcolor("colorize", *arguments)
     assert run.code == 1
     assert "damaged" in run.err[-1]
     assert target in run.err[-1]
-    assert len(run.err) == 2, run.err  # what was lost, and that it counts as failure
-    assert snapshot(tmp_path).keys() == {*before, target}
-    assert vidcolor("colorize", *words, "--allow-damaged", "--force").code == 0
+    assert len(run.err) == 2, run.err  # what was lost, and the exit code
+    assert read_tree(tmp_path).keys() == {*before, target}
+    assert vidcolor("colorize", *arguments, "--allow-damaged", "--force").code == 0
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 1), (16, 2)])
 @pytest.mark.parametrize("name", ["a_1.png", "a_1.jpg", "a_1.tif"])
-def test_smallest_pictures(
-    size: tuple[int, int], name: str, bench: Bench, vidcolor: Callable[..., Run]
+def test_smallest_photos_and_frames_are_colorized(
+    size: tuple[int, int], name: str, files: FaultyFiles, vidcolor: Callable[..., Run]
 ) -> None:
-    bench.photo(name, size=size)
+    files.photo(name, size=size)
     assert vidcolor("colorize", name).code == 0
     run = vidcolor("colorize", name.replace("1", "%d"), "--fps", 24, "--for", "archive")
     assert run.code == 0, run
 
 
-def test_largest_frames(bench: Bench, vidcolor: Callable[..., Run]) -> None:
+def test_8k_frame_is_colorized(files: FaultyFiles, vidcolor: Callable[..., Run]) -> None:
     still = "color=gray:size=7680x4320,format=yuv420p"
     quick = ("-c:v", "libx264", "-preset", "ultrafast")
     ffmpeg("-f", "lavfi", "-i", still, "-frames:v", "1", *quick, "8k.mp4")
@@ -292,40 +324,43 @@ def test_largest_frames(bench: Bench, vidcolor: Callable[..., Run]) -> None:
     assert "1 frame in" in run.out[-1]
 
 
-def test_no_card_is_said_in_one_line(bench: Bench, vidcolor: Callable[..., Run]) -> None:
+def test_missing_cuda_is_an_error_of_one_line(
+    files: FaultyFiles, vidcolor: Callable[..., Run]
+) -> None:
     import torch
 
     if torch.cuda.is_available():
-        pytest.skip("there is a card")
-    run = vidcolor("colorize", bench.photo(), "--device", "cuda")
+        pytest.skip("CUDA is available")
+    run = vidcolor("colorize", files.photo(), "--device", "cuda")
     assert run.code == 2
     assert len(run.err) == 1
     assert "cuda" in run.err[0]
 
 
-def test_a_fault_of_ours_is_one_line_too(
-    bench: Bench, vidcolor: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+def test_internal_error_is_one_line_and_does_not_stop_other_tasks(
+    files: FaultyFiles, vidcolor: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vidcolor import photos
+    from vidcolor import photo
 
     def fail(*_: object) -> None:
-        raise ZeroDivisionError("nobody\nexpected")
+        raise ZeroDivisionError("not\nexpected")
 
-    monkeypatch.setattr(photos, "predict_still", fail)
-    run = vidcolor("colorize", bench.photo(), bench.film())
+    monkeypatch.setattr(photo, "predict_still", fail)
+    run = vidcolor("colorize", files.photo(), files.film())
     assert run.code == 1
     assert run.err == [
-        "vidcolor: photo.jpg: a fault in vidcolor (ZeroDivisionError: nobody expected); "
-        "please report it"
+        "vidcolor: photo.jpg: internal error (ZeroDivisionError: not expected); please report it"
     ]
     assert Path("reel.color.mp4").exists()
 
 
 @pytest.mark.parametrize(
-    "words", [["nowhere.mp4"], ["--start", "soon", "x.mp4"], ["--report", "r.pdf", "x.mp4"], []]
+    "arguments", [["nowhere.mp4"], ["--start", "soon", "x.mp4"], ["--report", "r.pdf", "x.mp4"], []]
 )
-def test_the_real_command_says_one_line(words: list[str], tmp_path: Path) -> None:
-    process = spawn("colorize", *words, cwd=tmp_path)
+def test_installed_command_prints_one_line_for_an_error(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    process = spawn("colorize", *arguments, cwd=tmp_path)
     out, err = process.communicate(timeout=60)
     assert process.returncode in (1, 2)
     assert out == ""
@@ -333,7 +368,7 @@ def test_the_real_command_says_one_line(words: list[str], tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
-def snapshot(folder: Path) -> dict[str, bytes]:
-    """Every file below, with its bytes."""
+def read_tree(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every file below a folder."""
     files = (p for p in folder.rglob("*") if p.is_file())
     return {str(p.relative_to(folder)): p.read_bytes() for p in files}

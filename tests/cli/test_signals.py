@@ -1,4 +1,4 @@
-"""Stopped in the middle: nothing half done under a final name, and the next run is as if first."""
+"""Interrupted and killed runs: no partial result, and a repeated run starts cleanly."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("long") / "long.mp4"
-    picture = "testsrc2=size=640x480:rate=25:duration=40,format=gray,format=yuv420p"
-    ffmpeg("-f", "lavfi", "-i", picture, "-c:v", "libx264", "-preset", "ultrafast", str(path))
+    source = "testsrc2=size=640x480:rate=25:duration=40,format=gray,format=yuv420p"
+    ffmpeg("-f", "lavfi", "-i", source, "-c:v", "libx264", "-preset", "ultrafast", str(path))
     return path
 
 
 def start(film: Path, folder: Path, *more: str) -> subprocess.Popen[str]:
-    """Begin to color; returns in the middle of encoding."""
+    """Start a run and return while it is encoding."""
     process = spawn_flat("colorize", film, "-o", folder / "out.mp4", "--json", *more, cwd=folder)
     assert process.stdout is not None
     for line in process.stdout:
-        if '"progress"' in line and '"color"' in line:
+        if '"progress"' in line and '"colorize"' in line:
             break
     assert process.poll() is None
     assert (folder / WORK / "plan.json").exists()
@@ -42,25 +42,27 @@ WORK = "out.mp4.vidcolor"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_politely(number: int, long_film: Path, tmp_path: Path) -> None:
-    """Before any segment is finished, there is nothing to be kept."""
+def test_signal_removes_the_work_of_an_unfinished_segment(
+    number: int, long_film: Path, tmp_path: Path
+) -> None:
+    # No segment is finished yet, so there is no work to keep.
     before = hashlib.sha256(long_film.read_bytes()).digest()
     process = start(long_film, tmp_path)
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err == "vidcolor: stopped; no unfinished file is left behind\n"
+    assert err == "vidcolor: interrupted; no partial file was left behind\n"
     assert '"exit_code": 130' in out.splitlines()[-1]
     assert not list(tmp_path.iterdir())
     assert hashlib.sha256(long_film.read_bytes()).digest() == before
 
 
-def test_killed_and_begun_again(long_film: Path, tmp_path: Path) -> None:
+def test_run_after_a_kill_succeeds(long_film: Path, tmp_path: Path) -> None:
     process = start(long_film, tmp_path)
     process.kill()
     process.communicate()
     time.sleep(0.1)
-    assert (tmp_path / WORK).exists(), "a killed process cannot tidy up"
+    assert (tmp_path / WORK).exists(), "a killed process cannot remove its files"
     again = spawn_flat("colorize", long_film, "-o", "out.mp4", "--end", 1, cwd=tmp_path)
     _, err = again.communicate(timeout=60)
     assert (again.returncode, err) == (0, "")

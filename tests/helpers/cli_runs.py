@@ -1,4 +1,4 @@
-"""What a command left behind, and the real command in a process of its own."""
+"""Runs of the command line: in this process, and in a process of their own."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+_REPOSITORY = Path(__file__).parents[2]
+
+_FLAT_MAIN = """
+import signal
+# A shell starts background processes with SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from tests.helpers.flat import flat_colorizer
+from vidcolor import cli
+cli.main(colorizer_factory=lambda options: flat_colorizer())
+"""
+
 
 @dataclass
 class Run:
-    """What a command left behind."""
+    """The exit code of a command and the lines that it printed."""
 
     code: int
     out: list[str]
     err: list[str]
 
 
-def spawn(*arguments: object, cwd: Path, **more: Any) -> subprocess.Popen[str]:
-    """The real command in a process of its own."""
-    more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **more}
-    return subprocess.Popen(
-        [sys.executable, "-m", "vidcolor", *map(str, arguments)], cwd=cwd, **more
-    )
+def spawn(*arguments: object, cwd: Path, **options: Any) -> subprocess.Popen[str]:
+    """Start the installed command in a process of its own."""
+    return _start([sys.executable, "-m", "vidcolor", *map(str, arguments)], cwd, options)
 
 
-_FLAT = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a script runs with &
-from tests.helpers.flat import FlatColorizer
-from vidcolor import cli, colorizer
-colorizer.Colorizer.of = lambda _: FlatColorizer()
-cli.main()
-"""
+def spawn_flat(*arguments: object, cwd: Path, **options: Any) -> subprocess.Popen[str]:
+    """Start the command with the flat generator in a process of its own."""
+    command = [sys.executable, "-c", _FLAT_MAIN, *map(str, arguments)]
+    options = {"env": {**os.environ, "PYTHONPATH": str(_REPOSITORY)}, **options}
+    return _start(command, cwd, options)
 
 
-def spawn_flat(*arguments: object, cwd: Path, **more: Any) -> subprocess.Popen[str]:
-    """A process of its own, with the generator that costs nothing."""
-    more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **more}
-    tests = Path(__file__).parents[2]
-    words = [sys.executable, "-c", _FLAT, *map(str, arguments)]
-    return subprocess.Popen(words, cwd=cwd, env={**os.environ, "PYTHONPATH": str(tests)}, **more)
+def _start(command: list[str], cwd: Path, options: dict[str, Any]) -> subprocess.Popen[str]:
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+    return subprocess.Popen(command, cwd=cwd, **options)

@@ -1,1 +1,1 @@
-"""Batches of films, photographs and image sequences."""
+"""Runs over many sources: discovery of tasks, job lists, execution and reports."""

@@ -1,11 +1,11 @@
-"""A night's work as a list: one row for each film, photo or folder, with options of its own.
+"""Job lists: one row per film, photo or folder, each with its own options.
 
     input,output,start,end,hints,for
     reels/1931-mill.mov,,,,mill.json,editing
     reels/harbor.mkv,graded/harbor.mp4,1:30,4:10,,
 
-In JSON the rows are objects in a list, or under ``jobs`` in an object. Paths are seen from the
-list's folder. A row says nothing of what it leaves empty: then the command line's options hold.
+In JSON the rows are the objects of a list, or of the list ``jobs`` in an object. Paths are relative
+to the folder of the list. The options of the command line apply where a row has no value.
 """
 
 from __future__ import annotations
@@ -20,152 +20,166 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from vidcolor.batch.discover import Task, check_collisions, discover
 from vidcolor.errors import InputError, UsageError, VidcolorError
-from vidcolor.fileio import text_of
-from vidcolor.hints.io import parse_seconds, read_hints
+from vidcolor.fileio import read_text
+from vidcolor.hints.io import read_hints
 from vidcolor.options import ColorizeOptions, GrayFrom, Purpose, Range
+from vidcolor.timecode import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-_PATHS = ("hints", "reference", "shots", "confidence")
-_NAMES = {"grey_from": "gray_from", "for": "purpose", "encoder_option": "encoder_options"}
+_PATH_KEYS = ("hints", "reference", "shots", "confidence")
+_ALIASES = {"grey_from": "gray_from", "for": "purpose", "encoder_option": "encoder_options"}
 
 
-def _switch(text: str) -> bool:
-    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    return words[text.lower()]
+def _parse_bool(text: str) -> bool:
+    values = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if text.lower() not in values:
+        raise ValueError("write true or false")
+    return values[text.lower()]
 
 
-def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
-    def chosen(text: str) -> str:
+def _choice_parser(choices: Sequence[str]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
         if text not in choices:
             raise ValueError(f"write one of {', '.join(choices)}")
         return text
 
-    return chosen
+    return parse
 
 
-def _pairs(text: str) -> tuple[tuple[str, str], ...]:
+def _parse_pairs(text: str) -> tuple[tuple[str, str], ...]:
     pairs = [word.partition("=") for word in text.split()]
-    if not all(key and found for key, found, _ in pairs):
-        raise ValueError("write KEY=VALUE, several with blanks between them")
+    if not all(key and separator for key, separator, _ in pairs):
+        raise ValueError("write KEY=VALUE; separate several with spaces")
     return tuple((key, value) for key, _, value in pairs)
 
 
-_READ: dict[str, Callable[[str], Any]] = {
-    "start": parse_seconds,
-    "end": parse_seconds,
-    "reference_time": parse_seconds,
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "start": parse_time,
+    "end": parse_time,
+    "reference_time": parse_time,
     "fps": Fraction,
     "vividness": float,
     "saturation": float,
     "trust": float,
     "quality": int,
     "size": int,
-    "per_frame": _switch,
-    "mark": _switch,
-    "allow_damaged": _switch,
+    "per_frame": _parse_bool,
+    "mark": _parse_bool,
+    "allow_damaged": _parse_bool,
     "encoder": str,
     "pix_fmt": str,
-    "encoder_options": _pairs,
-    "purpose": _one_of(get_args(Purpose)),
-    "gray_from": _one_of(get_args(GrayFrom)),
-    "range": _one_of(get_args(Range)),
-    **dict.fromkeys(_PATHS, Path),
+    "encoder_options": _parse_pairs,
+    "purpose": _choice_parser(get_args(Purpose)),
+    "gray_from": _choice_parser(get_args(GrayFrom)),
+    "range": _choice_parser(get_args(Range)),
+    **dict.fromkeys(_PATH_KEYS, Path),
 }
-"""What a row may say besides input and output, and how it is read."""
+"""The parser of each column besides input and output, by field of `ColorizeOptions`."""
 
 
 def read_job_list(path: Path, out_dir: Path | None, options: ColorizeOptions) -> list[Task]:
-    """What a list names, each with its own options.
+    """Read the tasks of a job list, each with its own options.
 
     Args:
-        path: ``.csv``, or JSON under any other name.
-        out_dir: where results go whose row names no output; beside each source if None.
-        options: what holds where a row says nothing.
+        path: ``.csv``, or JSON with any other suffix.
+        out_dir: The directory of results whose row has no output; None for beside each source.
+        options: The options that apply where a row has no value.
 
     Raises:
-        InputError: the list cannot be read.
-        UsageError: a row makes no sense; the message names file and row.
+        InputError: The list cannot be read.
+        UsageError: A row is not valid; the message contains file and row.
     """
-    rows = _rows(path)
+    rows = _read_rows(path)
     if not rows:
-        raise UsageError(f"{path}: lists nothing; its columns are input, output, {_choices()}")
-    items: list[Task] = []
+        columns = _list_columns()
+        raise UsageError(f"{path}: contains no rows; its columns are input, output, {columns}")
+    tasks: list[Task] = []
     for number, row in enumerate(rows, 1):
-        items += _items(row, f"{path}: row {number}", path.parent, out_dir, options)
-    check_collisions(items)
-    return items
+        tasks += _tasks_of_row(row, f"{path}: row {number}", path.parent, out_dir, options)
+    check_collisions(tasks)
+    return tasks
 
 
-def _choices() -> str:
-    return ", ".join(key.replace("_", "-") for key in _READ)
+def _list_columns() -> str:
+    return ", ".join(key.replace("_", "-") for key in _PARSERS)
 
 
-def _items(
+def _tasks_of_row(
     row: Mapping[str, Any],
-    name: str,
+    location: str,
     folder: Path,
     out_dir: Path | None,
     options: ColorizeOptions,
 ) -> list[Task]:
-    said = {_key(key): value for key, value in row.items() if value not in (None, "")}
-    source, out = said.pop("input", None), said.pop("output", None)
+    """Return the tasks of a row: one, or several if its input is a folder or a pattern.
+
+    Args:
+        row: The columns and their values.
+        location: File and row, for error messages.
+        folder: The folder of the list.
+        out_dir: The directory of results without an output.
+        options: The options of the command line.
+    """
+    values = {_column_key(key): value for key, value in row.items() if value not in (None, "")}
+    source, out = values.pop("input", None), values.pop("output", None)
     if not isinstance(source, str):
-        raise UsageError(f"{name}: names no input")
-    fields = {key: _value(key, value, name, folder) for key, value in said.items()}
+        raise UsageError(f"{location}: has no input")
+    fields = {key: _parse_value(key, v, location, folder) for key, v in values.items()}
+    row_options = options
     try:
-        own = replace(options, **fields)
-        if isinstance(own.hints, Path):
-            own = replace(own, hints=read_hints(own.hints))
+        row_options = replace(options, **fields)
+        if isinstance(row_options.hints, Path):
+            row_options = replace(row_options, hints=read_hints(row_options.hints))
         target = None if out is None else folder / str(out)
-        found = discover([folder / source], target, None if target else out_dir, own)
+        tasks = discover([folder / source], target, None if target else out_dir, row_options)
     except UsageError as error:
-        raise UsageError(f"{name}: {error}") from None
-    except VidcolorError as error:  # one film less, and the night's work goes on
-        return [Task("film", folder / source, folder / source, problem=error)]
-    return [replace(item, options=own, repeatable=True) for item in found]
+        raise UsageError(f"{location}: {error}") from None
+    except VidcolorError as error:  # one source that cannot be read must not stop the others
+        return [Task("film", folder / source, folder / source, row_options, error=error)]
+    return [replace(task, skip_if_done=True) for task in tasks]
 
 
-def _key(key: str) -> str:
+def _column_key(key: str) -> str:
     name = key.strip().lower().replace("-", "_")
-    return _NAMES.get(name, name)
+    return _ALIASES.get(name, name)
 
 
-def _value(key: str, value: Any, name: str, folder: Path) -> Any:
-    read = _READ.get(key)
-    if read is None:
-        raise UsageError(f"{name}: {key!r} is no option of a film; there are {_choices()}")
+def _parse_value(key: str, value: Any, location: str, folder: Path) -> Any:
+    parse = _PARSERS.get(key)
+    if parse is None:
+        raise UsageError(f"{location}: unknown option {key!r}; use one of {_list_columns()}")
     try:
-        if isinstance(value, dict) and read is _pairs:
+        if isinstance(value, dict) and parse is _parse_pairs:
             return tuple((str(k), str(v)) for k, v in value.items())
-        made = read(str(value).strip())
-    except (ValueError, KeyError, ZeroDivisionError) as error:
-        raise UsageError(f"{name}: {key} cannot be {value!r} ({error})") from None
-    return folder / made if key in _PATHS else made
+        parsed = parse(str(value).strip())
+    except (ValueError, ZeroDivisionError) as error:
+        raise UsageError(f"{location}: invalid {key} {value!r} ({error})") from None
+    return folder / parsed if key in _PATH_KEYS else parsed
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
-    text = text_of(path, "a job list")
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    text = read_text(path, "a job list")
     if path.suffix.lower() == ".csv":
-        return _csv_rows(path, text)
+        return _read_csv_rows(path, text)
     try:
-        said = json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: is no JSON ({error}); correct it there") from None
-    rows = said.get("jobs") if isinstance(said, dict) else said
+        raise InputError(f"{path}: is not valid JSON ({error})") from None
+    rows = document.get("jobs") if isinstance(document, dict) else document
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UsageError(f'{path}: is no job list; write [{{"input": "reel.mov"}}]')
+        raise UsageError(f'{path}: is not a job list; write [{{"input": "reel.mov"}}]')
     return rows
 
 
-def _csv_rows(path: Path, text: str) -> list[dict[str, Any]]:
-    first = text.splitlines()[0] if text else ""
-    delimiter = ";" if first.count(";") > first.count(",") else ","
+def _read_csv_rows(path: Path, text: str) -> list[dict[str, Any]]:
+    header = text.splitlines()[0] if text else ""
+    delimiter = ";" if header.count(";") > header.count(",") else ","
     try:
         rows = list(csv.DictReader(io.StringIO(text), delimiter=delimiter))
     except csv.Error as error:
-        raise InputError(f"{path}: is no CSV ({error})") from None
+        raise InputError(f"{path}: is not valid CSV ({error})") from None
     if any(None in row for row in rows):
-        raise UsageError(f"{path}: a row has more cells than there are columns")
+        raise UsageError(f"{path}: a row has more cells than the header has columns")
     return [row for row in rows if any((value or "").strip() for value in row.values())]

@@ -1,232 +1,265 @@
-"""Pieces of work, done: one after another or side by side, on past what fails."""
+"""Execution of the tasks of a run; the failure of one task does not stop the others."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from vidcolor.batch.discover import Task, read_result_recipe
 from vidcolor.errors import VidcolorError
 from vidcolor.fileio import describe_os_error
-from vidcolor.hints.io import hints_for_file, load_hints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
     from vidcolor.colorizer import Colorizer
-    from vidcolor.film.engines.local import Engine
+    from vidcolor.film.engines.base import Engine
     from vidcolor.film.pipeline import FilmResult
     from vidcolor.options import ColorizeOptions
     from vidcolor.photo import PhotoResult
     from vidcolor.progress import Progress, ProgressCallback
 
-PHOTOS_AT_ONCE = 2
-"""The generator uses all cores, but reading and writing of a photo uses one."""
+    EngineFactory = Callable[[], contextlib.AbstractContextManager[Engine]]
+
+PARALLEL_PHOTOS = 2
+"""Photos that are processed at a time. The generator uses all cores, but reading and writing a
+photo uses one."""
 
 
 @dataclass(slots=True)
 class TaskResult:
-    """What came of an item."""
+    """The outcome of a task: a result, an error, or neither if it was skipped."""
 
-    item: Task
+    task: Task
     result: FilmResult | PhotoResult | None = None
     error: VidcolorError | None = None
     skipped: bool = False
+    """True if an earlier run has already made the target by the same recipe."""
 
     @property
-    def damaged(self) -> bool:
-        """Whether the source lost frames."""
+    def is_damaged(self) -> bool:
+        """Whether the source is truncated or partly unreadable."""
         return self.result is not None and self.result.damaged
 
 
 @dataclass(slots=True)
 class BatchSummary:
-    """What came of a whole run."""
+    """The outcomes of the tasks of a run, in order."""
 
-    outcomes: list[TaskResult] = field(default_factory=list)
+    results: list[TaskResult] = field(default_factory=list)
 
-    def count(self, what: Literal["done", "skipped", "failed", "damaged"]) -> int:
-        """How many items ended so."""
-        tests = {
-            "done": lambda o: o.result is not None,
-            "skipped": lambda o: o.skipped,
-            "failed": lambda o: o.error is not None,
-            "damaged": lambda o: o.damaged,
+    def count(self, state: Literal["done", "skipped", "failed", "damaged"]) -> int:
+        """Return the number of tasks in a state; damaged tasks count as done too."""
+        predicates: dict[str, Callable[[TaskResult], bool]] = {
+            "done": lambda r: r.result is not None,
+            "skipped": lambda r: r.skipped,
+            "failed": lambda r: r.error is not None,
+            "damaged": lambda r: r.is_damaged,
         }
-        return sum(map(tests[what], self.outcomes))
+        return sum(map(predicates[state], self.results))
 
 
-def is_done(item: Task, recipe: str) -> bool:
-    """Whether the target was made from this source by this recipe before."""
-    if not item.repeatable or not item.target.exists():
+def is_done(task: Task, recipe: str) -> bool:
+    """Return whether an earlier run has made the target from this source by the same recipe."""
+    if not task.skip_if_done or not task.target.exists():
         return False
-    if item.target.stat().st_mtime < item.source.stat().st_mtime:
+    if task.target.stat().st_mtime < task.source.stat().st_mtime:
         return False
-    return read_result_recipe(item.target, is_photo=item.kind == "photo") == recipe
+    return read_result_recipe(task.target, is_still=task.kind == "photo") == recipe
 
 
-def _date_before_source(item: Task) -> None:
-    """Leave a result of a damaged source older than that, as `make` would see it: not up to date.
+def _mark_outdated(task: Task) -> None:
+    """Make the target older than the source, so that `is_done` is false for it.
 
-    Or the same command again would call it done before, and the damage would be forgotten.
+    Otherwise a repeated run would skip a damaged source and not report the damage again.
     """
-    before = item.source.stat().st_mtime_ns - 10**9
-    os.utime(item.target, ns=(before, before))
+    before_source_ns = task.source.stat().st_mtime_ns - 10**9
+    os.utime(task.target, ns=(before_source_ns, before_source_ns))
 
 
 def run_tasks(
-    items: Iterable[Task],
+    tasks: Sequence[Task],
     options: ColorizeOptions,
     colorizer: Colorizer,
     *,
-    engine: Engine | None = None,
-    films_at_once: int = 1,
-    started: Callable[[Task], None] | None = None,
-    progress: ProgressCallback | None = None,
-) -> Iterator[TaskResult]:
-    """Color all items, photographs side by side, and go on past what fails.
+    engine_factory: EngineFactory | None = None,
+    parallel_films: int | None = None,
+    on_start: Callable[[Task], None] | None = None,
+    on_progress: ProgressCallback | None = None,
+) -> Generator[TaskResult, None, None]:
+    """Run tasks and yield their outcomes in order.
+
+    Photos run in parallel. Films run in parallel if there are several workers, so that one film is
+    analyzed while another is rendered. The film engine is opened before the first film, so a run
+    with photos alone starts no worker.
 
     Args:
-        items: what to do; those with options of their own are done by these.
-        options: how to do the others.
-        colorizer: the generator for all of them.
-        engine: renders films; `colorizer`, in this process, if None.
-        films_at_once: films that are worked on at a time, so that one is looked through while
-            the engine renders another.
-        started: called before an item that is neither skipped nor hopeless; for photographs, and
-            films at once, from another thread.
-        progress: called after every frame of a film or sequence; likewise.
+        tasks: The tasks, each with its own options.
+        options: The options of the run, which select the engine.
+        colorizer: The colorizer of all tasks.
+        engine_factory: Opens the engine that renders films; None for the one of the options.
+        parallel_films: The number of films that run at a time; None to derive it from the options.
+        on_start: Called before a task that is not skipped, possibly from another thread.
+        on_progress: Called after every frame of a film, possibly from another thread.
 
     Yields:
-        What came of each item, in their order.
+        The outcome of each task, in the order of the tasks.
+
+    Raises:
+        VidcolorError: The engine cannot be opened.
     """
-    hints = load_hints(options)
-    stopping = threading.Event()
+    interrupted = threading.Event()
+    engine: Engine | None = None
 
-    def tell(step: Progress) -> None:
-        if stopping.is_set():
+    def run(task: Task) -> TaskResult:
+        return _run_safely(task, colorizer, engine, on_start, forward_progress)
+
+    def forward_progress(progress: Progress) -> None:
+        if interrupted.is_set():  # the only way to stop a film in another thread
             raise KeyboardInterrupt
-        if progress is not None:
-            progress(step)
+        if on_progress is not None:
+            on_progress(progress)
 
-    def stop() -> None:
-        stopping.set()
+    def stop_films() -> None:
+        interrupted.set()
         if engine is not None:
             engine.stop()
 
-    def run(item: Task) -> TaskResult:
-        own = item.options or replace(options, hints=hints_for_file(hints, item.source))
-        return _run_safely(item, own, colorizer, engine, started, tell)
+    with contextlib.ExitStack() as stack:
+        for is_photo, group in itertools.groupby(tasks, key=lambda task: task.kind == "photo"):
+            if is_photo:
+                yield from _run_photos(run, list(group))
+                continue
+            if engine is None:
+                open_engine = engine_factory or _default_engine_factory(options, colorizer)
+                engine = stack.enter_context(open_engine())
+            parallel = parallel_films or (_default_parallel_films(options) if len(tasks) > 1 else 1)
+            if parallel == 1:
+                yield from map(run, group)
+            else:
+                yield from _run_films(run, list(group), parallel, stop_films)
 
-    for photos, group in itertools.groupby(items, key=lambda item: item.kind == "photo"):
-        if photos:
-            yield from _side_by_side(run, list(group))
-        elif films_at_once == 1:
-            yield from map(run, group)
-        else:
-            yield from _overlapping(run, list(group), films_at_once, stop)
+
+def _default_engine_factory(options: ColorizeOptions, colorizer: Colorizer) -> EngineFactory:
+    from vidcolor.film.engines.select import open_engine
+
+    return partial(open_engine, options, colorizer)
 
 
-def _overlapping(
-    run: Callable[[Task], TaskResult], items: list[Task], at_once: int, stop: Callable[[], None]
+def _default_parallel_films(options: ColorizeOptions) -> int:
+    from vidcolor.film.engines.select import max_concurrent_films
+
+    return max_concurrent_films(options)
+
+
+def _run_films(
+    run: Callable[[Task], TaskResult], tasks: list[Task], parallel: int, stop: Callable[[], None]
 ) -> Iterator[TaskResult]:
-    """Films, some of them at a time; when this is stopped, so are they, by `stop`."""
-    pool = ThreadPoolExecutor(at_once)
-    futures = [pool.submit(run, item) for item in items]
+    """Run films in parallel; an interruption stops all of them through `stop`."""
+    pool = ThreadPoolExecutor(parallel)
+    futures = [pool.submit(run, task) for task in tasks]
     try:
         for future in futures:
             yield future.result()
-    except BaseException as stopped:
+    except BaseException as interrupt:
         stop()
         pool.shutdown(cancel_futures=True)
         for future in futures:
             error = None if future.cancelled() else future.exception()
-            for note in getattr(error, "__notes__", ()) if error is not stopped else ():
-                stopped.add_note(note)
+            for note in getattr(error, "__notes__", ()) if error is not interrupt else ():
+                interrupt.add_note(note)
         raise
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _side_by_side(run: Callable[[Task], TaskResult], items: list[Task]) -> Iterator[TaskResult]:
-    if len(items) == 1:
-        yield run(items[0])
+def _run_photos(run: Callable[[Task], TaskResult], tasks: list[Task]) -> Iterator[TaskResult]:
+    """Run photos in parallel; an interruption completes those that have started, and no others."""
+    if len(tasks) == 1:
+        yield run(tasks[0])
         return
-    pool = ThreadPoolExecutor(PHOTOS_AT_ONCE)
+    pool = ThreadPoolExecutor(PARALLEL_PHOTOS)
     try:
-        yield from pool.map(run, items)
-    finally:  # after Ctrl-C too: what has begun is completed, the rest is not begun
+        yield from pool.map(run, tasks)
+    finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _run_safely(
-    item: Task,
-    options: ColorizeOptions,
+    task: Task,
     colorizer: Colorizer,
     engine: Engine | None,
-    started: Callable[[Task], None] | None,
-    progress: ProgressCallback | None,
+    on_start: Callable[[Task], None] | None,
+    on_progress: ProgressCallback | None,
 ) -> TaskResult:
-    """Whatever happens to one item must not end the work on the others."""
-    if item.problem is not None:
-        return TaskResult(item, error=item.problem)
+    """Run a task and return its error instead of raising it."""
+    if task.error is not None:
+        return TaskResult(task, error=task.error)
     try:
-        if not options.force and is_done(item, colorizer.provenance(options).recipe):
-            return TaskResult(item, skipped=True)
-        if started is not None:
-            started(item)
-        result = run_task(item, options, colorizer, engine, progress)
-        if result.damaged and item.repeatable and not options.allow_damaged:
-            _date_before_source(item)
-        return TaskResult(item, result=result)
+        if not task.options.force and is_done(task, colorizer.make_provenance(task.options).recipe):
+            return TaskResult(task, skipped=True)
+        if on_start is not None:
+            on_start(task)
+        result = run_task(task, colorizer, engine, on_progress)
+        if result.damaged and task.skip_if_done and not task.options.allow_damaged:
+            _mark_outdated(task)
+        return TaskResult(task, result=result)
     except VidcolorError as error:
-        return TaskResult(item, error=error)
+        return TaskResult(task, error=error)
     except Exception as error:
-        return TaskResult(item, error=wrap_error(error, item.source))
+        return TaskResult(task, error=wrap_error(error, task.source))
 
 
 def wrap_error(error: Exception, source: Path) -> VidcolorError:
-    """An error that is not of our family, as one that is; the cause stays attached to it."""
+    """Return an unexpected error as a `VidcolorError` with the original as its cause."""
     if isinstance(error, MemoryError):
-        text = "not enough memory for it; try a smaller --batch, or a machine with more"
+        text = "out of memory; use a smaller --batch or a machine with more memory"
     elif isinstance(error, OSError) and error.errno:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        place = f"{error.filename}: " if error.filename else ""
-        text = place + (describe_os_error(error) if full else str(error.strerror))
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        path = f"{error.filename}: " if error.filename else ""
+        text = path + (describe_os_error(error) if is_full else str(error.strerror))
     else:
-        what = " ".join(str(error).split())
-        text = f"a fault in vidcolor ({type(error).__name__}: {what}); please report it"
-    explained = VidcolorError(f"{source}: {text}")
-    explained.__cause__ = error
-    return explained
+        details = " ".join(str(error).split())
+        text = f"internal error ({type(error).__name__}: {details}); please report it"
+    wrapped = VidcolorError(f"{source}: {text}")
+    wrapped.__cause__ = error
+    return wrapped
 
 
 def run_task(
-    item: Task,
-    options: ColorizeOptions,
+    task: Task,
     colorizer: Colorizer,
     engine: Engine | None = None,
-    progress: ProgressCallback | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> FilmResult | PhotoResult:
-    """Color one item.
+    """Colorize one source.
+
+    Args:
+        task: The task.
+        colorizer: The colorizer.
+        engine: The engine that renders films; None to render in this process.
+        on_progress: Called after every frame of a film.
 
     Raises:
-        VidcolorError: what `colorize_film`, `colorize_photo` or `colorize_sequence` raise.
+        VidcolorError: As raised by `colorize_film`, `colorize_photo` or `colorize_sequence`.
     """
-    if item.kind == "photo":
+    source, target, options = task.source, task.target, task.options
+    if task.kind == "photo":
         from vidcolor.photo import colorize_photo
 
-        return colorize_photo(item.source, item.target, options, colorizer=colorizer)
-    if item.kind == "sequence":
-        from vidcolor.film.sequence import colorize_sequence as colorize
+        return colorize_photo(source, target, options, colorizer=colorizer)
+    if task.kind == "sequence":
+        from vidcolor.film.api import colorize_sequence as colorize
     else:
-        from vidcolor.film.pipeline import colorize_film as colorize
+        from vidcolor.film.api import colorize_film as colorize
     return colorize(
-        item.source, item.target, options, colorizer=colorizer, engine=engine, progress=progress
+        source, target, options, colorizer=colorizer, engine=engine, progress=on_progress
     )

@@ -1,4 +1,4 @@
-"""The command line: one file a command, parsing and printing only."""
+"""The command line: one module per command. Commands parse options and print results."""
 
 from __future__ import annotations
 
@@ -10,20 +10,25 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.core import TyperGroup
 
-from vidcolor import __version__
+from vidcolor._version import __version__
 from vidcolor.cli.colorize import colorize
 from vidcolor.cli.compare import compare
-from vidcolor.cli.console import Console, let_go
+from vidcolor.cli.console import Console, discard_output
 from vidcolor.cli.evaluate import evaluate
 from vidcolor.cli.evaluate_film import evaluate_film
-from vidcolor.cli.groups import DEFAULT, WithDefault
-from vidcolor.cli.jobs import jobs, status
+from vidcolor.cli.groups import (
+    DEFAULT_COMMAND,
+    DefaultCommandGroup,
+    InterruptibleGroup,
+    UserInterruptError,
+)
+from vidcolor.cli.jobs import jobs
 from vidcolor.cli.models import models
 from vidcolor.cli.probe import probe
 from vidcolor.cli.recolor import recolor
 from vidcolor.cli.shots import shots
+from vidcolor.cli.status import status
 from vidcolor.cli.train import train
 from vidcolor.errors import VidcolorError
 
@@ -31,41 +36,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
-TRACEBACK = "VIDCOLOR_TRACEBACK"
-"""Environment variable: set to 1, faults in vidcolor itself show where they happened."""
+    from vidcolor.cli.batch import ColorizerFactory
 
-
-class _StoppedError(BaseException):
-    """Ctrl-C on its way out, with its notes of what is kept: Typer would drop them."""
-
-
-class _Interruptible(TyperGroup):
-    """Commands whose interruption reaches `run` as it was."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as stop:
-            stopped = _StoppedError()
-            for note in getattr(stop, "__notes__", []):
-                stopped.add_note(note)
-            raise stopped from stop
-
+EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+TRACEBACK_VARIABLE = "VIDCOLOR_TRACEBACK"
+"""Environment variable; the value 1 prints the traceback of an error."""
 
 app = typer.Typer(
     name="vidcolor",
-    cls=_Interruptible,
+    cls=InterruptibleGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help=(
-        "Turns black-and-white film into color. Luma, sound, subtitles, chapters and timing "
-        "stay as they are; only chroma is added.\n\n"
-        "  vidcolor colorize reel.mov\n\n"
-        "colors one film; a photo, a folder or scan_%06d.dpx works as well."
+        "Colorizes black-and-white film. Luma, audio, subtitles, chapters and time stamps are "
+        "unchanged; only chroma is added.\n\n"
+        "Example: [bold]vidcolor colorize reel.mov[/bold] writes reel.color.mov. Photos, folders "
+        "and image sequences (scan_%06d.dpx) work as well."
     ),
 )
 app.command()(colorize)
@@ -73,109 +61,119 @@ app.command()(recolor)
 app.command()(probe)
 app.command()(shots)
 app.command()(compare)
-evaluating = typer.Typer(
-    cls=WithDefault,
+_evaluate_app = typer.Typer(
+    cls=DefaultCommandGroup,
     add_completion=False,
     rich_markup_mode="rich",
     add_help_option=False,
     context_settings={"ignore_unknown_options": True},
 )
-evaluating.command(DEFAULT, hidden=True)(evaluate)
-evaluating.command("film")(evaluate_film)
-app.add_typer(evaluating, name="evaluate", help="Judge colors by color originals.")
+_evaluate_app.command(DEFAULT_COMMAND, hidden=True)(evaluate)
+_evaluate_app.command("film")(evaluate_film)
+app.add_typer(_evaluate_app, name="evaluate", help="Compare predicted colors with color originals.")
 app.command()(train)
 app.add_typer(models, name="models")
 app.command()(jobs)
 app.command()(status)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         typer.echo(f"vidcolor {__version__}")
         raise typer.Exit
 
 
 @app.callback()
-def _common(
+def _declare_global_options(
     version: bool = typer.Option(
-        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
+        False,
+        "--version",
+        callback=_print_version,
+        is_eager=True,
+        help="Print the version and exit.",
     ),
 ) -> None:
     pass
 
 
-def main() -> None:
-    """Run the command line of this process."""
-    signal.signal(signal.SIGTERM, _stop)
+def main(colorizer_factory: ColorizerFactory | None = None) -> None:
+    """Run the command line of this process and exit.
+
+    Args:
+        colorizer_factory: Loads the colorizer; None for `Colorizer.from_options`.
+    """
+    signal.signal(signal.SIGTERM, _raise_interrupt)
     if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # what libraries tell programmers is not for users
+        warnings.simplefilter("ignore")  # warnings of libraries are for programmers
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a file may have any bytes for a name
+        if hasattr(stream, "reconfigure"):  # file names may contain invalid UTF-8
             stream.reconfigure(errors="backslashreplace")
-    code = run(sys.argv[1:])
+    code = run(sys.argv[1:], colorizer_factory)
     try:
         sys.stdout.flush()
-    except BrokenPipeError:  # or Python complains about it on its way out
-        let_go(sys.stdout)
+    except BrokenPipeError:  # Python would print the error again at exit
+        discard_output(sys.stdout)
     sys.exit(code)
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command; the one place that turns errors into a line and an exit code.
+def run(arguments: Sequence[str], colorizer_factory: ColorizerFactory | None = None) -> int:
+    """Run one command. This is the only place that turns exceptions into messages and exit codes.
 
     Args:
-        arguments: the words after ``vidcolor``.
+        arguments: The arguments after ``vidcolor``.
+        colorizer_factory: Loads the colorizer; None for `Colorizer.from_options`.
 
     Returns:
-        0 done, 1 failed, 2 wrong usage, 130 interrupted.
+        0 for success, 1 for failure, 2 for wrong usage, 130 for an interruption.
     """
     console = Console(json_lines="--json" in arguments)
-    stopped = "stopped; no unfinished file is left behind"
     try:
-        code = app(list(arguments), prog_name="vidcolor", standalone_mode=False)
-    except (_StoppedError, KeyboardInterrupt, typer.Abort) as stop:
-        code = INTERRUPTED
-        kept = getattr(stop, "__notes__", [])
-        stopped = "; ".join(["stopped", *kept]) if kept else stopped
+        code = app(
+            list(arguments), prog_name="vidcolor", standalone_mode=False, obj=colorizer_factory
+        )
+    except (UserInterruptError, KeyboardInterrupt, typer.Abort) as interrupt:
+        notes = getattr(interrupt, "__notes__", []) or ["no partial file was left behind"]
+        return _print_error(console, "; ".join(["interrupted", *notes]), EXIT_INTERRUPTED)
     except VidcolorError as error:
-        return _fail(console, str(error), error.exit_code, error.__cause__)
-    except BrokenPipeError:  # the reader of our output went away, as in `vidcolor probe x | head`
-        let_go(sys.stdout)
-        return FAILED
+        return _print_error(console, str(error), error.exit_code, error.__cause__)
+    except BrokenPipeError:  # the reader of the output has exited, as in `vidcolor probe x | head`
+        discard_output(sys.stdout)
+        return EXIT_FAILURE
     except MemoryError:
-        return _fail(console, "out of memory; try a smaller --batch", FAILED)
+        return _print_error(console, "out of memory; use a smaller --batch", EXIT_FAILURE)
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        return _fail(console, f"{place}{error.strerror or error}", FAILED, error)
+        path = f"{error.filename}: " if error.filename else ""
+        return _print_error(console, f"{path}{error.strerror or error}", EXIT_FAILURE, error)
     except Exception as error:
-        return _explain(console, error)
-    if code == INTERRUPTED:
-        return _fail(console, stopped, INTERRUPTED)
+        return _print_unexpected_error(console, error)
+    if code == EXIT_INTERRUPTED:  # Typer returns this code for a KeyboardInterrupt while parsing
+        text = "interrupted; no partial file was left behind"
+        return _print_error(console, text, EXIT_INTERRUPTED)
     return int(code or 0)
 
 
-def _explain(console: Console, error: Exception) -> int:
-    """What Typer raises about the command's words, and what nobody expected."""
-    words: Any = getattr(error, "format_message", None)
-    if words is None:
-        text = f"a fault in vidcolor ({type(error).__name__}: {error}); please report it"
-        return _fail(console, text, FAILED, error)
-    text, code = words(), int(getattr(error, "exit_code", USAGE))
+def _print_unexpected_error(console: Console, error: Exception) -> int:
+    """Print a usage error of Typer, or an internal error."""
+    format_message: Any = getattr(error, "format_message", None)
+    if format_message is None:
+        text = f"internal error ({type(error).__name__}: {error}); please report it"
+        return _print_error(console, text, EXIT_FAILURE, error)
+    text, code = format_message(), int(getattr(error, "exit_code", EXIT_USAGE))
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(text, err=True)
         return code
     context = getattr(error, "ctx", None)
     command = context.command_path.rstrip() if context is not None else "vidcolor"
-    return _fail(console, f"{text.rstrip('.')}; see {command} --help", code)
+    return _print_error(console, f"{text.rstrip('.')}; see {command} --help", code)
 
 
-def _fail(console: Console, text: str, code: int, cause: BaseException | None = None) -> int:
-    console.failed(text, exit_code=code)
-    if cause is not None and os.environ.get(TRACEBACK) == "1":
+def _print_error(console: Console, text: str, code: int, cause: BaseException | None = None) -> int:
+    console.error(text, exit_code=code)
+    if cause is not None and os.environ.get(TRACEBACK_VARIABLE) == "1":
         traceback.print_exception(cause)
     return code
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends the work as Ctrl-C does."""
+def _raise_interrupt(number: int, frame: FrameType | None) -> None:
+    """Handle SIGTERM in the same way as Ctrl-C."""
     raise KeyboardInterrupt

@@ -1,186 +1,198 @@
-"""`vidcolor colorize` at work: what is printed while it goes through its items."""
+"""Console output of a run of `vidcolor colorize` or `vidcolor recolor`."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidcolor.cli.console import clock
 from vidcolor.errors import UsageError
-from vidcolor.fileio import check_target, refuse_overwriting
+from vidcolor.fileio import check_inputs_kept, check_target
 from vidcolor.progress import Progress
+from vidcolor.timecode import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from vidcolor.batch.discover import Task
     from vidcolor.batch.runner import BatchSummary, TaskResult
     from vidcolor.cli.console import Console
-    from vidcolor.film.pipeline import FilmResult
+    from vidcolor.colorizer import Colorizer
+    from vidcolor.film.api import FilmResult
     from vidcolor.options import ColorizeOptions
     from vidcolor.photo import PhotoResult
 
+    ColorizerFactory = Callable[[ColorizeOptions], Colorizer]
+
 _FRAME_SUFFIXES = (".dpx", ".exr")
+"""Formats of film scans: a folder of such files is probably one film."""
 
 
-def color_everything(
-    inputs: Sequence[Path],
-    job_list: Path | None,
-    out: Path | None,
-    out_dir: Path | None,
-    options: ColorizeOptions,
-    reports: Sequence[Path],
-    also_read: Sequence[Path],
-    console: Console,
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """The arguments of one run."""
+
+    inputs: Sequence[Path]
+    job_list: Path | None
+    out: Path | None
+    out_dir: Path | None
+    options: ColorizeOptions
+    """The options of the run; its hints are already read from their file."""
+    reports: Sequence[Path]
+    """The reports to write."""
+    read_files: Sequence[Path]
+    """Files that the run reads besides the inputs, such as hints. They must not be overwritten."""
+
+
+def run_batch(
+    request: BatchRequest, console: Console, colorizer_factory: ColorizerFactory | None = None
 ) -> int:
-    """Color what was named and say what came of it; the exit code.
+    """Colorize all inputs, print the outcomes and write the reports.
 
     Args:
-        inputs: as on the command line, like all that follow.
-        job_list: names more of them.
-        out: where the result goes.
-        out_dir: where results go.
-        options: with hints as rows.
-        reports: to be written.
-        also_read: files that hints and references came from.
-        console: to say it on.
+        request: The arguments of the run.
+        console: The console.
+        colorizer_factory: Loads the colorizer; None for `Colorizer.from_options`.
+
+    Returns:
+        The exit code.
 
     Raises:
-        VidcolorError: nothing can be done at all.
+        VidcolorError: The run cannot start.
     """
     from vidcolor.batch.runner import BatchSummary, run_tasks
-    from vidcolor.colorizer import Colorizer
-    from vidcolor.film.engines.select import films_at_once, open_engine
 
-    _check_reports(reports, inputs, options)
-    items = _items(inputs, job_list, out, out_dir, options)
-    confidence = (options.confidence,) if options.confidence is not None else ()
-    refuse_overwriting(also_read, (*(item.target for item in items), *reports, *confidence))
-    _announce(inputs, items, console)
-    colorizer = Colorizer.of(options)
-    tally, began = BatchSummary(), time.monotonic()
-    _count(tally, items, console)
+    options = request.options
+    _check_reports(request)
+    tasks = _find_tasks(request)
+    targets = [task.target for task in tasks]
+    if options.confidence is not None:
+        targets.append(options.confidence)
+    check_inputs_kept(request.read_files, (*targets, *request.reports))
+    _print_folders(request.inputs, tasks, console)
+    colorizer = _load_colorizer(options, colorizer_factory)
+    summary, start_time = BatchSummary(), time.monotonic()
+    _update_batch_progress(summary, tasks, console)
 
-    def started(item: Task) -> None:
-        console.event("start", kind=item.kind, source=str(item.source), target=str(item.target))
-        if item.kind != "photo":
-            console.say(f"{item.source}: a {item.kind}, to {item.target}")
+    def print_start(task: Task) -> None:
+        console.event("start", kind=task.kind, source=str(task.source), target=str(task.target))
+        if task.kind != "photo":
+            console.info(f"{task.source} -> {task.target} ({task.kind})")
 
     try:
-        with open_engine(options, colorizer) as engine:
-            for outcome in run_tasks(
-                items,
-                options,
-                colorizer,
-                engine=engine,
-                films_at_once=films_at_once(options) if len(items) > 1 else 1,
-                started=started,
-                progress=console.progress,
-            ):
-                tally.outcomes.append(outcome)
-                _tell(outcome, options, console)
-                _count(tally, items, console)
+        results = run_tasks(
+            tasks, options, colorizer, on_start=print_start, on_progress=console.progress
+        )
+        with contextlib.closing(results):
+            for result in results:
+                summary.results.append(result)
+                _print_result(result, console)
+                _update_batch_progress(summary, tasks, console)
     finally:
         console.end_progress()
-    _sum_up(tally, time.monotonic() - began, console)
-    _write_reports(reports, tally, options)
-    return _exit_code(tally, options)
+    _print_summary(summary, time.monotonic() - start_time, console)
+    _write_reports(request.reports, summary)
+    return _exit_code(summary)
 
 
-def _items(
-    inputs: Sequence[Path],
-    job_list: Path | None,
-    out: Path | None,
-    out_dir: Path | None,
-    options: ColorizeOptions,
-) -> list[Task]:
+def _load_colorizer(options: ColorizeOptions, factory: ColorizerFactory | None) -> Colorizer:
+    from vidcolor.colorizer import Colorizer
+
+    return (factory or Colorizer.from_options)(options)
+
+
+def _find_tasks(request: BatchRequest) -> list[Task]:
     from vidcolor.batch.discover import check_collisions, discover
     from vidcolor.batch.manifest import read_job_list
 
+    inputs, job_list = request.inputs, request.job_list
     if not inputs and job_list is None:
         raise UsageError(
-            "no INPUT: name a film, photo or folder, or a --job-list; see vidcolor colorize --help"
+            "missing INPUT; name films, photos or folders, or use --job-list; see vidcolor "
+            "colorize --help"
         )
-    items = discover(inputs, out, out_dir, options) if inputs else []
+    tasks: list[Task] = []
+    if inputs:
+        tasks += discover(inputs, request.out, request.out_dir, request.options)
     if job_list is not None:
-        if out is not None:
-            raise UsageError("--out names one file; name outputs in the job list, or use --out-dir")
-        items += read_job_list(job_list, out_dir, options)
-        check_collisions(items)
-    return items
+        if request.out is not None:
+            raise UsageError(
+                "--out names one file; with --job-list use its output column or --out-dir"
+            )
+        tasks += read_job_list(job_list, request.out_dir, request.options)
+        check_collisions(tasks)
+    return tasks
 
 
-def _exit_code(tally: BatchSummary, options: ColorizeOptions) -> int:
-    errors = [o.error for o in tally.outcomes if o.error is not None]
-    if len(tally.outcomes) == 1 and errors:
+def _exit_code(summary: BatchSummary) -> int:
+    errors = [result.error for result in summary.results if result.error is not None]
+    if len(summary.results) == 1 and errors:
         return errors[0].exit_code
-    lost = any(o.damaged and not (o.item.options or options).allow_damaged for o in tally.outcomes)
-    return 1 if errors or lost else 0
+    is_damaged = any(r.is_damaged and not r.task.options.allow_damaged for r in summary.results)
+    return 1 if errors or is_damaged else 0
 
 
-def _announce(inputs: Sequence[Path], items: Sequence[Task], console: Console) -> None:
-    """Say what was found in folders."""
+def _print_folders(inputs: Sequence[Path], tasks: Sequence[Task], console: Console) -> None:
+    """Print what was found in each input folder."""
     for path in inputs:
-        inside = [i for i in items if path in i.source.parents]
-        if not inside:
+        found = [task for task in tasks if path in task.source.parents]
+        if not found:
             continue
-        kinds = Counter(i.kind for i in inside)
-        found = " and ".join(f"{n} {kind}{'s' * (n != 1)}" for kind, n in sorted(kinds.items()))
-        targets = {i.target.parent for i in inside}
-        console.say(f"{path}: a folder with {found}, to {Path(os.path.commonpath(targets))}")
-        if len(inside) > 1 and all(i.source.suffix.lower() in _FRAME_SUFFIXES for i in inside):
+        kinds = sorted(Counter(task.kind for task in found).items())
+        counts = ", ".join(_count(number, kind) for kind, number in kinds)
+        target = Path(os.path.commonpath({task.target.parent for task in found}))
+        console.info(f"{path} -> {target} ({counts})")
+        if len(found) > 1 and all(t.source.suffix.lower() in _FRAME_SUFFIXES for t in found):
             console.warn(
-                "its pictures are colored one by one; if they are the frames of a film, say "
-                "--fps 24",
+                "the images are colorized as independent photos; if they are the frames of a "
+                "film, use --fps 24",
                 path,
             )
 
 
-def _tell(outcome: TaskResult, options: ColorizeOptions, console: Console) -> None:
-    """One line for what came of an item, and one for each warning."""
-    item, result = outcome.item, outcome.result
-    options = item.options or options
-    if item.kind != "photo":
-        console.end_progress(item.source)
-    if outcome.skipped:
-        console.event("skipped", source=str(item.source), target=str(item.target))
-        console.say(f"{item.target}: done before")
-    if outcome.error is not None:
-        text, code = str(outcome.error), outcome.error.exit_code
-        console.failed(text, source=str(item.source), exit_code=code)
-    if result is None:
+def _print_result(result: TaskResult, console: Console) -> None:
+    """Print the outcome of a task and its warnings."""
+    task, colorized = result.task, result.result
+    if task.kind != "photo":
+        console.end_progress(task.source)
+    if result.skipped:
+        console.event("skipped", source=str(task.source), target=str(task.target))
+        console.info(f"{task.target}: skipped, already done")
+    if result.error is not None:
+        text, exit_code = str(result.error), result.error.exit_code
+        console.error(text, source=str(task.source), exit_code=exit_code)
+    if colorized is None:
         return
-    for warning in result.warnings:
-        console.warn(warning, item.source)
-    console.event("done", **_facts(outcome))
-    console.say(f"{item.target}: {_summary(outcome)}")
-    if result.damaged and not options.allow_damaged:
+    for warning in colorized.warnings:
+        console.warn(warning, task.source)
+    console.event("done", **_result_values(task, colorized))
+    console.info(f"{task.target}: {_describe_speed(task, colorized)}")
+    if colorized.damaged and not task.options.allow_damaged:
         console.warn(
-            f"is damaged: {item.target} holds what could be read; exit code 1 without "
-            "--allow-damaged",
-            item.source,
+            f"damaged source; {task.target} contains what could be read; use --allow-damaged to "
+            "exit with code 0",
+            task.source,
         )
 
 
-def _summary(outcome: TaskResult) -> str:
-    result = outcome.result
-    if result is None or outcome.item.kind == "photo":
-        return f"done in {clock(result.seconds)}" if result else ""
-    frames = f"{result.num_frames} frame{'s' * (result.num_frames != 1)}"
+def _describe_speed(task: Task, result: FilmResult | PhotoResult) -> str:
+    duration = format_duration(result.seconds)
+    if task.kind == "photo":
+        return f"done in {duration}"
     resumed = getattr(result, "resumed_frames", 0)
-    before = f" ({resumed} of them by an earlier run)" if resumed else ""
-    return f"{frames}{before} in {clock(result.seconds)}, {_rate(result):.1f} fps"
+    earlier = f" ({resumed} from an earlier run)" if resumed else ""
+    frames = _count(result.num_frames, "frame")
+    return f"{frames}{earlier} in {duration}, {_frames_per_second(result):.1f} fps"
 
 
-def _facts(outcome: TaskResult) -> dict[str, Any]:
-    result = outcome.result
-    if result is None:
-        return {}
+def _result_values(task: Task, result: FilmResult | PhotoResult) -> dict[str, Any]:
+    """Return the values of a "done" event."""
     return {
-        "kind": outcome.item.kind,
+        "kind": task.kind,
         "source": str(result.source),
         "target": str(result.target),
         "frames": result.num_frames,
@@ -192,23 +204,23 @@ def _facts(outcome: TaskResult) -> dict[str, Any]:
     }
 
 
-def _count(tally: BatchSummary, items: Sequence[Task], console: Console) -> None:
-    """Move the bar of a run over several films or photographs."""
-    done, total = len(tally.outcomes), len(items)
+def _update_batch_progress(summary: BatchSummary, tasks: Sequence[Task], console: Console) -> None:
+    """Update the progress of a run with several tasks."""
+    done, total = len(summary.results), len(tasks)
     if total < 2:
         return
-    whole = Path(os.path.commonpath([i.source.absolute().parent for i in items]))
+    folder = Path(os.path.commonpath([task.source.absolute().parent for task in tasks]))
     if done == total:
-        console.end_progress(whole)
-    elif any(item.kind != "photo" for item in items):
-        console.progress(Progress(whole, "films", done, total))
+        console.end_progress(folder)
+    elif any(task.kind != "photo" for task in tasks):
+        console.progress(Progress(folder, "films", done, total))
     elif done:
-        console.progress(Progress(whole, "pictures", done, total))
+        console.progress(Progress(folder, "photos", done, total))
 
 
-def _sum_up(tally: BatchSummary, seconds: float, console: Console) -> None:
-    done, skipped, failed = (tally.count(w) for w in ("done", "skipped", "failed"))
-    damaged = tally.count("damaged")
+def _print_summary(summary: BatchSummary, seconds: float, console: Console) -> None:
+    done, skipped, failed = (summary.count(state) for state in ("done", "skipped", "failed"))
+    damaged = summary.count("damaged")
     console.event(
         "summary",
         done=done,
@@ -217,21 +229,20 @@ def _sum_up(tally: BatchSummary, seconds: float, console: Console) -> None:
         damaged=damaged,
         seconds=round(seconds, 3),
     )
-    if len(tally.outcomes) > 1:
-        for line in _table(tally.outcomes):
-            console.say(line)
-        lost = f" ({damaged} of them damaged)" if damaged else ""
-        console.say(
-            f"{done} done{lost}, {skipped} done before, {failed} failed, in {clock(seconds)}"
-        )
+    if len(summary.results) > 1:
+        for line in _format_table(summary.results):
+            console.info(line)
+        note = f" ({damaged} damaged)" if damaged else ""
+        duration = format_duration(seconds)
+        console.info(f"{done} done{note}, {skipped} skipped, {failed} failed in {duration}")
 
 
-def _table(outcomes: Sequence[TaskResult]) -> list[str]:
-    """What came of each film, and of what failed, in columns."""
-    rows = [_row(o) for o in outcomes if o.item.kind != "photo" or o.error is not None]
-    if not any(o.item.kind != "photo" for o in outcomes):
+def _format_table(results: Sequence[TaskResult]) -> list[str]:
+    """Return a table of the films and of the failed photos; empty if there is no film."""
+    if all(result.task.kind == "photo" for result in results):
         return []
-    rows.insert(0, ("", "frames", "time", "speed", "film"))
+    shown = [r for r in results if r.task.kind != "photo" or r.error is not None]
+    rows = [("", "frames", "time", "speed", "source"), *map(_table_row, shown)]
     widths = [max(len(row[n]) for row in rows) for n in range(4)]
     return [
         f"{row[0]:{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  "
@@ -240,38 +251,42 @@ def _table(outcomes: Sequence[TaskResult]) -> list[str]:
     ]
 
 
-def _row(outcome: TaskResult) -> tuple[str, str, str, str, str]:
-    item, result = outcome.item, outcome.result
-    if result is None:
-        state = "done before" if outcome.skipped else "failed"
-        return state, "", "", "", str(item.source)
-    state = "damaged" if result.damaged else "done"
-    speed = f"{_rate(result):.1f} fps"
-    return state, str(result.num_frames), clock(result.seconds), speed, str(item.source)
+def _table_row(result: TaskResult) -> tuple[str, str, str, str, str]:
+    source, colorized = str(result.task.source), result.result
+    if colorized is None:
+        return "skipped" if result.skipped else "failed", "", "", "", source
+    state = "damaged" if colorized.damaged else "done"
+    speed = f"{_frames_per_second(colorized):.1f} fps"
+    return state, str(colorized.num_frames), format_duration(colorized.seconds), speed, source
 
 
-def _rate(result: FilmResult | PhotoResult) -> float:
-    """Frames a second that this run colored."""
-    made = result.num_frames - getattr(result, "resumed_frames", 0)
-    return made / max(result.seconds, 1e-9)
+def _frames_per_second(result: FilmResult | PhotoResult) -> float:
+    """Return the speed of this run, without the frames of an earlier one."""
+    num_frames = result.num_frames - getattr(result, "resumed_frames", 0)
+    return num_frames / max(result.seconds, 1e-9)
 
 
-def _check_reports(
-    reports: Sequence[Path], sources: Sequence[Path], options: ColorizeOptions
-) -> None:
-    """Find out before the work, not after it, that a report cannot be written."""
-    for path in reports:
-        if path.suffix.lower() not in (".json", ".html"):
-            raise UsageError(f"{path}: a report is a .json or an .html file")
-        check_target(path, sources, options.force)
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _write_reports(reports: Sequence[Path], tally: BatchSummary, options: ColorizeOptions) -> None:
-    if not reports:
+def _check_reports(request: BatchRequest) -> None:
+    """Check before the run that the reports can be written after it."""
+    if not request.reports:
         return
-    from vidcolor.batch.report.schema import records_of
+    from vidcolor.batch.report.write import check_report_path
+
+    for path in request.reports:
+        check_report_path(path)
+        check_target(path, request.inputs, request.options.force)
+
+
+def _write_reports(paths: Sequence[Path], summary: BatchSummary) -> None:
+    if not paths:
+        return
+    from vidcolor.batch.report.schema import make_records
     from vidcolor.batch.report.write import write_report
 
-    records = records_of(tally, options)
-    for path in reports:
+    records = make_records(summary)
+    for path in paths:
         write_report(path, records)

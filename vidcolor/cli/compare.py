@@ -1,4 +1,4 @@
-"""`vidcolor compare`: two films or two pictures in one, to be looked at."""
+"""`vidcolor compare`: show two films or two photos in one file."""
 
 from __future__ import annotations
 
@@ -9,78 +9,105 @@ from typing import Annotated
 import typer
 
 from vidcolor.cli.console import Console
-from vidcolor.cli.params import parse_time
-from vidcolor.evaluation.compare_options import MAX_COUNT, WIDTHS, CompareOptions, Layout
+from vidcolor.cli.params import (
+    OUTPUT_PANEL,
+    TIME_PANEL,
+    EndTime,
+    Force,
+    JsonLines,
+    Quiet,
+    StartTime,
+    parse_time,
+)
+from vidcolor.evaluation.compare_options import (
+    MAX_COUNT,
+    MAX_WIDTH,
+    MIN_WIDTH,
+    CompareOptions,
+    Layout,
+)
 
 
 def compare(
     a: Annotated[
         Path,
-        typer.Argument(metavar="A", help="A film or picture: the original.", show_default=False),
+        typer.Argument(
+            metavar="A", help="First film or photo, usually the source.", show_default=False
+        ),
     ],
     b: Annotated[
         Path,
-        typer.Argument(metavar="B", help="What became of it: in color.", show_default=False),
+        typer.Argument(
+            metavar="B",
+            help="Second film or photo, usually the colorized result.",
+            show_default=False,
+        ),
     ],
     out: Annotated[
         Path,
         typer.Option(
             "--out",
             "-o",
-            help="The result. A film for .mp4 .mov .mkv .webm; a contact sheet of films (or both "
-            "pictures in one) for .png .jpg .webp.",
+            help="Output file. Films: a video (.mp4 .mov .mkv .webm) or a contact sheet (.png "
+            ".jpg .webp). Photos: an image (.png .jpg .webp).",
             show_default=False,
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ],
     layout: Annotated[
         Layout | None,
         typer.Option(
-            help="side: A left of B. stack: A above B. wipe: A and B on either side of a line, "
-            "which moves to and fro in a film. Default: side; stack on contact sheets.",
+            help="side: A left of B. stack: A above B. wipe: A and B on both sides of a line, "
+            "which moves in a video. Default: stack for contact sheets, else side.",
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
     count: Annotated[
-        int, typer.Option(min=1, max=MAX_COUNT, help="Moments on a contact sheet.")
+        int,
+        typer.Option(
+            min=1,
+            max=MAX_COUNT,
+            help="Number of frame pairs on a contact sheet.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
     ] = 6,
     width: Annotated[
         int | None,
         typer.Option(
-            min=WIDTHS[0],
-            max=WIDTHS[-1],
-            help="Of the result, in pixels. Default: as the sources are, up to 3840; 1600 for a "
-            "contact sheet.",
+            min=MIN_WIDTH,
+            max=MAX_WIDTH,
+            help="Output width in pixels. Default: the size of A, at most 3840; 1600 for a contact "
+            "sheet.",
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
-    start: Annotated[
-        Fraction | None,
-        typer.Option(parser=parse_time, metavar="TIME", help="Begin here in A: 90.5 or 1:30.5"),
-    ] = None,
-    end: Annotated[
-        Fraction | None, typer.Option(parser=parse_time, metavar="TIME", help="Stop here in A.")
-    ] = None,
+    start: StartTime = None,
+    end: EndTime = None,
     offset: Annotated[
         Fraction | None,
         typer.Option(
             parser=parse_time,
             metavar="TIME",
-            help="Where in A the film B begins: the --start that B was colored with.",
+            help="Time in A of the first frame of B: the --start with which B was colorized.",
+            rich_help_panel=TIME_PANEL,
         ),
     ] = None,
     names: Annotated[
         tuple[str, str] | None,
         typer.Option(
-            metavar="A B", help="What to call them: Before After. Default: the file names."
+            metavar="A B",
+            help="Labels of A and B, for example Before After. Default: the file names.",
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", "-f", help="Replace an existing result.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
-    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    json_lines: JsonLines = False,
 ) -> None:
-    """Put two films, or two pictures, into one to look at.
+    """Show two films or two photos in one file.
 
-    Frames are paired by time, not by number; B is scaled to A's size and brings its sound along.
+    Frames are paired by time. B is scaled to the size of A. The video has the audio
+    of B.
 
     [bold]Examples[/bold]
 
@@ -97,19 +124,19 @@ def compare(
     )  # fmt: skip
     console = Console(quiet=quiet, json_lines=json_lines)
     try:
-        done = compare_files(a, b, out, options, progress=console.progress)
+        comparison = compare_files(a, b, out, options, progress=console.progress)
     finally:
         console.end_progress()
-    for warning in done.warnings:
+    for warning in comparison.warnings:
         console.warn(warning)
-    what = {"film": "frames", "sheet": "moments", "picture": "pair"}[done.kind]
-    size = "×".join(map(str, done.size))
     console.event(
         "done",
-        kind=done.kind,
-        target=str(done.target),
-        size=done.size,
-        pairs=done.num_pairs,
-        warnings=list(done.warnings),
+        kind=comparison.kind,
+        target=str(comparison.target),
+        size=comparison.size,
+        pairs=comparison.num_pairs,
+        warnings=list(comparison.warnings),
     )
-    console.say(f"{done.target}: {done.num_pairs} {what}, {size}")
+    unit = {"film": "frames", "sheet": "frame pairs", "photo": "photo pair"}[comparison.kind]
+    size = "x".join(map(str, comparison.size))
+    console.info(f"{comparison.target}: {comparison.num_pairs} {unit}, {size}")

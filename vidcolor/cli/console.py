@@ -1,4 +1,4 @@
-"""What people see while the work runs: a bar, plain lines for logs, JSON lines for scripts."""
+"""Console output: a progress bar on a terminal, plain lines in a log, JSON lines for scripts."""
 
 from __future__ import annotations
 
@@ -12,156 +12,171 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from vidcolor.timecode import format_duration
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
     from vidcolor.progress import Progress
 
-_LOG_EVERY_S = 10.0
-_JSON_EVERY_S = 1.0
-_USUAL_COLUMNS = 80
-_UNITS = {
-    "look": "frame",
-    "hints": "frame",
-    "color": "frame",
-    "join": "frame",
-    "compare": "frame",
-    "films": "film",
-    "pictures": "picture",
-}
+_LOG_INTERVAL_S = 10.0
+_JSON_INTERVAL_S = 1.0
+_DEFAULT_COLUMNS = 80
+_UNITS = {"films": "film", "photos": "photo", "images": "image", "train": "step"}
+"""Units of the stages that do not count frames."""
+_BYTE_STAGES = ("download",)
 
 
 @dataclass
-class _Shown:
-    """What is shown of one piece of work."""
+class _StageDisplay:
+    """The progress display of one source in one stage."""
 
     stage: str
-    began: float
-    began_at: int
-    last: float
+    start_time: float
+    start_count: int
+    last_update: float
     bar: tqdm[Any] | None = None
 
 
 @dataclass
 class Console:
-    """Prints; results on standard output, everything else on standard error."""
+    """Prints results on standard output, and progress, warnings and errors on standard error.
+
+    Several threads may print at the same time.
+    """
 
     quiet: bool = False
+    """Print only warnings and errors."""
     json_lines: bool = False
-    _shown: dict[object, _Shown] = field(default_factory=dict)
-    """By source: several films may be under way."""
-    _turn: threading.RLock = field(default_factory=threading.RLock)
+    """Print JSON objects on standard output instead of text."""
+    _displays: dict[object, _StageDisplay] = field(default_factory=dict)
+    """The display of each source that is being processed."""
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def progress(self, step: Progress) -> None:
-        """Show how far the work is."""
-        with self._turn:
+    def progress(self, progress: Progress) -> None:
+        """Update the progress display of a source."""
+        with self._lock:
             if self.json_lines:
-                self._json_progress(step)
+                self._print_json_progress(progress)
             elif not self.quiet and sys.stderr.isatty():
-                self._move_bar(step)
+                self._update_bar(progress)
             elif not self.quiet:
-                self._log_progress(step)
+                self._print_progress_line(progress)
 
-    def _of(self, step: Progress) -> tuple[_Shown, bool]:
-        """What is shown of a step's work, and whether that begins with it."""
-        now, shown = time.monotonic(), self._shown.get(step.source)
-        if shown is not None and shown.stage == step.stage:
-            return shown, False
-        self._end(step.source)
-        shown = self._shown[step.source] = _Shown(step.stage, now, step.done, now)
-        return shown, True
+    def _display_of(self, progress: Progress) -> tuple[_StageDisplay, bool]:
+        """Return the display of the source, and whether it is new."""
+        now, display = time.monotonic(), self._displays.get(progress.source)
+        if display is not None and display.stage == progress.stage:
+            return display, False
+        self._close_display(progress.source)
+        display = _StageDisplay(progress.stage, now, progress.done, now)
+        self._displays[progress.source] = display
+        return display, True
 
-    def _move_bar(self, step: Progress) -> None:
+    def _update_bar(self, progress: Progress) -> None:
         from tqdm import tqdm
 
-        shown, begins = self._of(step)
-        if begins:
-            shown.bar = tqdm(
-                total=step.total,
-                initial=step.done if step.done > 1 else 0,
-                unit="B" if step.stage == "fetch" else f" {_UNITS.get(step.stage, step.stage)}",
-                unit_scale=step.stage == "fetch",
-                desc=f"{_name(step)}: {step.stage}",
-                dynamic_ncols=_columns() > 0,
-                ncols=None if _columns() else _USUAL_COLUMNS,
+        display, is_new = self._display_of(progress)
+        if is_new:
+            in_bytes = progress.stage in _BYTE_STAGES
+            display.bar = tqdm(
+                total=progress.total,
+                initial=progress.done if progress.done > 1 else 0,
+                unit="B" if in_bytes else f" {_UNITS.get(progress.stage, 'frame')}",
+                unit_scale=in_bytes,
+                desc=f"{_source_name(progress)}: {progress.stage}",
+                dynamic_ncols=_terminal_columns() > 0,
+                ncols=None if _terminal_columns() else _DEFAULT_COLUMNS,
                 leave=False,
             )
-        if shown.bar is not None:
-            shown.bar.update(step.done - shown.bar.n)
+        if display.bar is not None:
+            display.bar.update(progress.done - display.bar.n)
 
-    def _log_progress(self, step: Progress) -> None:
-        shown, _ = self._of(step)
+    def _print_progress_line(self, progress: Progress) -> None:
+        display, _ = self._display_of(progress)
         now = time.monotonic()
-        if now - shown.last < _LOG_EVERY_S:
+        if now - display.last_update < _LOG_INTERVAL_S:
             return
-        shown.last = now
-        speed = (step.done - shown.began_at) / max(now - shown.began, 1e-9)
-        text = f"{_name(step)}: {step.stage}: {step.done}"
-        if step.total and speed > 0:
-            left = max(0.0, (step.total - step.done) / speed)
-            text += f" of about {step.total}, {clock(left)} left"
+        display.last_update = now
+        elapsed_s = max(now - display.start_time, 1e-9)
+        speed = (progress.done - display.start_count) / elapsed_s
+        text = f"{_source_name(progress)}: {progress.stage}: {progress.done}"
+        if progress.total and speed > 0:
+            remaining_s = max(0.0, (progress.total - progress.done) / speed)
+            text += f" of about {progress.total}, {format_duration(remaining_s)} left"
         _echo(f"{text} ({speed:.1f}/s)", err=True)
 
-    def _json_progress(self, step: Progress) -> None:
-        shown, begins = self._of(step)
+    def _print_json_progress(self, progress: Progress) -> None:
+        display, is_new = self._display_of(progress)
         now = time.monotonic()
-        if begins or now - shown.last >= _JSON_EVERY_S or step.done == step.total:
-            shown.last = now
+        is_due = now - display.last_update >= _JSON_INTERVAL_S
+        if is_new or is_due or progress.done == progress.total:
+            display.last_update = now
             self.event(
                 "progress",
-                source=str(step.source),
-                stage=step.stage,
-                done=step.done,
-                total=step.total,
+                source=str(progress.source),
+                stage=progress.stage,
+                done=progress.done,
+                total=progress.total,
             )
 
     def end_progress(self, source: object = None) -> None:
-        """Take the bar of a piece of work away; without one, all."""
-        with self._turn:
-            for shown in list(self._shown) if source is None else [source]:
-                self._end(shown)
+        """Remove the progress display of a source, or of all sources if it is None."""
+        with self._lock:
+            for key in list(self._displays) if source is None else [source]:
+                self._close_display(key)
 
-    def _end(self, source: object) -> None:
-        shown = self._shown.pop(source, None)
-        if shown is not None and shown.bar is not None:
-            shown.bar.close()
+    def _close_display(self, source: object) -> None:
+        display = self._displays.pop(source, None)
+        if display is not None and display.bar is not None:
+            display.bar.close()
 
     def event(self, name: str, /, **values: Any) -> None:
-        """One JSON object on a line of standard output, if that is what is printed."""
+        """Print one JSON object on one line of standard output, in JSON mode only."""
         if self.json_lines:
-            with self._turn:
+            with self._lock:
                 _echo(json.dumps({"event": name, **values}, default=str))
 
-    def say(self, text: str) -> None:
-        """Something worth knowing; left out when quiet."""
+    def info(self, text: str) -> None:
+        """Print a line on standard output, unless in quiet or JSON mode."""
         if not self.quiet and not self.json_lines:
             self._print(text)
 
     def warn(self, text: str, source: object = None) -> None:
-        """Something that is not as the user may think; printed even when quiet."""
-        where = "" if source is None else f"{source}: "
+        """Print a warning, in quiet mode too; in JSON mode it is an event.
+
+        Args:
+            text: The warning.
+            source: The file that it is about, if any.
+        """
+        prefix = "" if source is None else f"{source}: "
         self.event("warning", source=None if source is None else str(source), text=text)
         if not self.json_lines:
-            self._print(f"warning: {where}{text}", err=True)
+            self._print(f"warning: {prefix}{text}", err=True)
 
-    def failed(self, text: str, **values: Any) -> None:
-        """A piece of work, or all of it, that failed: an event, and one line in any case."""
-        self.event("failed", error=one_line(text), **values)
+    def error(self, text: str, **values: Any) -> None:
+        """Print an error on standard error; in JSON mode also a "failed" event.
+
+        Args:
+            text: The error message.
+            values: Further values of the event.
+        """
+        self.event("failed", error=to_single_line(text), **values)
         self._print(f"vidcolor: {text}", err=True)
 
     def _print(self, text: str, err: bool = False) -> None:
-        """A line, with the bars below it if there are any."""
-        with self._turn:
-            bars = [shown.bar for shown in self._shown.values() if shown.bar is not None]
+        """Print a line above the progress bars."""
+        with self._lock:
+            bars = [d.bar for d in self._displays.values() if d.bar is not None]
             for bar in bars:
                 bar.clear()
-            _echo(one_line(text), err)
+            _echo(to_single_line(text), err)
             for bar in bars:
                 bar.refresh()
 
 
-def _columns() -> int:
-    """Width of the terminal; 0 from those that were never told, as in some containers."""
+def _terminal_columns() -> int:
+    """Return the width of the terminal; 0 if it is unknown, as in some containers."""
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns
     except OSError:
@@ -169,36 +184,28 @@ def _columns() -> int:
 
 
 def _echo(text: str, err: bool = False) -> None:
-    """Print; a reader who leaves in between (`| head`) does not stop the work."""
+    """Print a line; a closed pipe (`| head`) does not stop the program."""
     try:
         typer.echo(text, err=err)
     except BrokenPipeError:
-        let_go(sys.stderr if err else sys.stdout)
+        discard_output(sys.stderr if err else sys.stdout)
 
 
-def let_go(stream: TextIO) -> None:
-    """Point a stream at nothing, after whoever read it has left."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, stream.fileno())
-    os.close(nothing)
+def discard_output(stream: TextIO) -> None:
+    """Redirect a stream to the null device, after its reader has closed the pipe."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
-def one_line(text: str) -> str:
-    """Text without line breaks and without what a terminal would obey: names may hold anything."""
-    plain = (" " if c in "\n\r\t" else c for c in text.strip("\r\n"))
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain)
+def to_single_line(text: str) -> str:
+    """Replace line breaks by spaces and escape control characters.
+
+    File names may contain anything, including terminal escape sequences.
+    """
+    spaced = (" " if c in "\n\r\t" else c for c in text.strip("\r\n"))
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in spaced)
 
 
-def _name(step: Progress) -> str:
-    return one_line(step.source.name or str(step.source))
-
-
-def clock(seconds: float) -> str:
-    """Seconds as people read them: ``42 s``, ``3:07 min``, ``2:03:04 h``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes}:{rest:02d} min"
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d} h"
+def _source_name(progress: Progress) -> str:
+    return to_single_line(progress.source.name or str(progress.source))

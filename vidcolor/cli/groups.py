@@ -1,4 +1,4 @@
-"""A command with sub-commands that works without one as well."""
+"""Command groups with behavior that Typer does not offer."""
 
 from __future__ import annotations
 
@@ -6,19 +6,47 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-DEFAULT = "pictures"
-"""Name of the sub-command that is meant where none is named; users need not know it."""
+DEFAULT_COMMAND = "images"
+"""Name of the hidden subcommand that `DefaultCommandGroup` runs if none is named."""
 
 
-class WithDefault(TyperGroup):
-    """``vidcolor evaluate PATH`` beside ``vidcolor evaluate film …``."""
+class UserInterruptError(BaseException):
+    """An interruption by the user that keeps the notes of its KeyboardInterrupt.
+
+    Typer replaces a KeyboardInterrupt and drops its notes, which say what can be resumed.
+    """
+
+
+class InterruptibleGroup(TyperGroup):
+    """A command group that raises `UserInterruptError` for a KeyboardInterrupt."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            interrupted = UserInterruptError()
+            for note in getattr(interrupt, "__notes__", []):
+                interrupted.add_note(note)
+            raise interrupted from interrupt
+
+
+class DefaultCommandGroup(TyperGroup):
+    """A command group that runs `DEFAULT_COMMAND` if its arguments name no subcommand.
+
+    It allows ``vidcolor evaluate PATH`` next to ``vidcolor evaluate film ...``.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Take options for the default's, and no words at all for none of the default's."""
-        return super().parse_args(ctx, args or [DEFAULT])
+        """Insert the default command if there are no arguments at all."""
+        return super().parse_args(ctx, args or [DEFAULT_COMMAND])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """The named sub-command, else the default with all the words; it has no name of its own."""
-        if args[0] in self.commands and args[0] != DEFAULT:
+        """Return the named subcommand, or the default one with all arguments.
+
+        The default command has an empty name, so that it does not appear in usage messages.
+        """
+        if args[0] in self.commands and args[0] != DEFAULT_COMMAND:
             return super().resolve_command(ctx, args)
-        return "", self.commands[DEFAULT], args[1:] if args == [DEFAULT] else args
+        remaining = args[1:] if args == [DEFAULT_COMMAND] else args
+        return "", self.commands[DEFAULT_COMMAND], remaining

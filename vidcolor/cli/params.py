@@ -1,70 +1,482 @@
-"""Values as people type them; the command line puts the option's name before what they raise."""
+"""Option types that several commands share, and parsers of option values.
+
+Each alias is a Typer ``Annotated`` type, so that an option has the same name, type, help text and
+help panel in every command. The function signature gives the default value.
+"""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Annotated, TypedDict
 
 import typer
 
+from vidcolor import timecode
+from vidcolor.options import (
+    MAX_SATURATION,
+    MAX_WORKERS,
+    EngineName,
+    GrayFrom,
+    Purpose,
+    Range,
+    Resume,
+)
+
+INPUT_PANEL = "Input"
+COLOR_PANEL = "Color"
+TIME_PANEL = "Time"
+OUTPUT_PANEL = "Output"
+EXECUTION_PANEL = "Execution"
+LOGGING_PANEL = "Logging"
+
+# Parsers. Typer puts the option's name in front of the message of a BadParameter.
+
 
 def parse_time(text: str) -> Fraction:
-    """Seconds from ``90.5``, ``1:30.5`` or ``0:01:30.5``."""
-    parts = str(text).split(":")
+    """Parse a time such as ``90.5``, ``1:30.5`` or ``0:01:30.5`` into seconds.
+
+    Raises:
+        typer.BadParameter: The text is not a time.
+    """
     try:
-        numbers = [Fraction(part) for part in parts]
+        return timecode.parse_time(str(text))
     except (ValueError, ZeroDivisionError):
-        numbers = []
-    if not 1 <= len(numbers) <= 3 or any(n < 0 for n in numbers):
-        raise typer.BadParameter(f"{text!r} is no time; write 90.5 (seconds) or 0:01:30.5")
-    seconds = Fraction(0)
-    for number in numbers:
-        seconds = seconds * 60 + number
-    return seconds
+        raise typer.BadParameter(
+            f"{text!r} is not a time; write 90.5 (seconds) or 0:01:30.5"
+        ) from None
 
 
-def parse_fps(text: str) -> Fraction:
-    """A frame rate from ``24``, ``23.976`` or ``24000/1001``; NTSC's decimals are made exact."""
+def parse_frame_rate(text: str) -> Fraction:
+    """Parse a frame rate such as ``24``, ``23.976`` or ``24000/1001``.
+
+    Decimal NTSC rates become exact: 23.976 is 24000/1001.
+
+    Raises:
+        typer.BadParameter: The text is not a frame rate.
+    """
     try:
         rate = Fraction(str(text))
     except (ValueError, ZeroDivisionError):
         rate = Fraction(0)
     if rate <= 0:
-        raise typer.BadParameter(f"{text!r} is no frame rate; write 24, 23.976 or 24000/1001")
+        raise typer.BadParameter(f"{text!r} is not a frame rate; write 24, 23.976 or 24000/1001")
     ntsc = Fraction(round(rate * Fraction(1001, 1000)) * 1000, 1001)
-    close = abs(float(rate - ntsc)) < 0.005 and rate.denominator != 1
-    return ntsc if close else rate
+    is_ntsc = abs(float(rate - ntsc)) < 0.005 and rate.denominator != 1
+    return ntsc if is_ntsc else rate
 
 
-def parse_option(text: str) -> tuple[str, str]:
-    """``crf=18`` as a pair."""
-    key, found, value = text.partition("=")
-    if not found or not key:
+def parse_encoder_option(text: str) -> tuple[str, str]:
+    """Parse ``KEY=VALUE``, for example ``crf=18``.
+
+    Raises:
+        typer.BadParameter: The text does not have this form.
+    """
+    key, separator, value = text.partition("=")
+    if not separator or not key:
         raise typer.BadParameter(
-            f"{text!r} is no KEY=VALUE; write crf=18", param_hint="--encoder-option"
+            f"{text!r} is not KEY=VALUE; write crf=18", param_hint="--encoder-option"
         )
     return key.strip(), value
 
 
 def parse_counts(text: str) -> tuple[int, ...]:
-    """Numbers from ``1,5,10``."""
+    """Parse whole numbers separated by commas, for example ``1,5,10``.
+
+    Raises:
+        typer.BadParameter: One of them is not a whole number.
+    """
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise typer.BadParameter(
-            f"{text!r} are no numbers; write 1,5,10", param_hint="--hint-curve"
+            f"{text!r} is not a list of whole numbers; write 1,5,10", param_hint="--hint-curve"
         ) from None
 
 
 def parse_reference(text: str) -> tuple[Path, Fraction | None]:
-    """``frame.png``, or ``frame.png@0:01:23.5`` with the time in the film that it is of."""
-    name, found, when = text.rpartition("@")
-    if not found or not name or Path(text).exists():
+    """Parse ``frame.png`` or ``frame.png@0:01:23.5`` into a path and an optional film time.
+
+    A file whose name contains ``@`` is found by its full name.
+
+    Raises:
+        typer.BadParameter: The file does not exist and the text after ``@`` is not a time.
+    """
+    name, separator, time = text.rpartition("@")
+    if not separator or not name or Path(text).exists():
         return Path(text), None
     try:
-        return Path(name), parse_time(when)
+        return Path(name), parse_time(time)
     except typer.BadParameter:
         raise typer.BadParameter(
-            f"there is no {text}, and after @ stands no time; write frame.png@0:01:23.5",
+            f"{text}: no such file, and the text after @ is not a time; write frame.png@0:01:23.5",
             param_hint="--reference",
         ) from None
+
+
+class ReferenceOptions(TypedDict):
+    """The fields of `ColorizeOptions` that ``--reference`` sets."""
+
+    reference: Path | None
+    reference_time: Fraction | None
+
+
+def parse_reference_options(text: str | None) -> ReferenceOptions:
+    """Parse the value of ``--reference``; None if it was not given."""
+    path, time = (None, None) if text is None else parse_reference(text)
+    return ReferenceOptions(reference=path, reference_time=time)
+
+
+def parse_encoder_options(texts: list[str] | None) -> tuple[tuple[str, str], ...]:
+    """Parse the values of ``--encoder-option``."""
+    return tuple(parse_encoder_option(text) for text in texts or ())
+
+
+# Input
+
+Inputs = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="INPUT",
+        help="Films, photos, folders, quoted patterns ('reels/*.mov') or numbered frames "
+        "(scan_%06d.dpx).",
+        show_default=False,
+    ),
+]
+JobList = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="CSV or JSON file with one row per film: input, output and any options of that film.",
+        rich_help_panel=INPUT_PANEL,
+    ),
+]
+GraySource = Annotated[
+    GrayFrom,
+    typer.Option(
+        "--gray-from",
+        "--grey-from",
+        help="Source of the luma: the luma plane, one color channel, or the lightest channel of "
+        "each pixel.",
+        rich_help_panel=INPUT_PANEL,
+    ),
+]
+AllowDamaged = Annotated[
+    bool,
+    typer.Option(
+        "--allow-damaged",
+        help="Exit with code 0 even if the source is truncated or partly unreadable.",
+        rich_help_panel=INPUT_PANEL,
+    ),
+]
+
+# Color
+
+Model = Annotated[
+    str,
+    typer.Option(
+        help="Generator: a name from `vidcolor models list`, a weights file (.safetensors .pth "
+        ".onnx), or several joined with + to average them.",
+        rich_help_panel=COLOR_PANEL,
+    ),
+]
+ModelSize = Annotated[
+    int | None,
+    typer.Option(
+        "--size",
+        min=1,
+        metavar="PIXELS",
+        help="Model input size: short side, in pixels. Default: set by the model.",
+        rich_help_panel=COLOR_PANEL,
+    ),
+]
+Vividness = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        help="0 for muted colors, 1 for vivid colors. Default: set by the model.",
+        rich_help_panel=COLOR_PANEL,
+    ),
+]
+Saturation = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=MAX_SATURATION,
+        help="Chroma gain: 0 is gray, 1 leaves the predicted color unchanged.",
+        rich_help_panel=COLOR_PANEL,
+    ),
+]
+Trust = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Weight of the original color: 0 ignores it, 1 follows it where it is plausible.",
+        rich_help_panel=COLOR_PANEL,
+    ),
+]
+HintFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="JSON or CSV file of color hints: x, y, color, radius, and for a film time or frame.",
+        rich_help_panel=COLOR_PANEL,
+    ),
+]
+Reference = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH[@TIME]",
+        help="Color picture whose colors are copied where it matches the source, at TIME if "
+        "given; without a match only its palette is used.",
+        rich_help_panel=COLOR_PANEL,
+    ),
+]
+Mark = Annotated[
+    bool,
+    typer.Option(
+        "--mark",
+        help="Draw a small palette icon into the bottom left corner; this changes the luma there.",
+        rich_help_panel=COLOR_PANEL,
+    ),
+]
+PerFrame = Annotated[
+    bool,
+    typer.Option(
+        "--per-frame",
+        help="Colorize every frame independently, for comparisons; the result flickers.",
+        rich_help_panel=COLOR_PANEL,
+    ),
+]
+
+# Time
+
+ShotList = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Shot list written by `vidcolor shots`. Default: shots are detected.",
+        rich_help_panel=TIME_PANEL,
+    ),
+]
+StartTime = Annotated[
+    Fraction | None,
+    typer.Option(
+        parser=parse_time,
+        metavar="TIME",
+        help="Start time: 90.5 (seconds) or 1:30.5.",
+        rich_help_panel=TIME_PANEL,
+    ),
+]
+EndTime = Annotated[
+    Fraction | None,
+    typer.Option(
+        parser=parse_time,
+        metavar="TIME",
+        help="End time: 120 (seconds) or 2:00.",
+        rich_help_panel=TIME_PANEL,
+    ),
+]
+FrameRate = Annotated[
+    Fraction | None,
+    typer.Option(
+        parser=parse_frame_rate,
+        metavar="RATE",
+        help="Frame rate of numbered frames (24, 23.976, 24000/1001); a folder is then read as "
+        "one sequence.",
+        rich_help_panel=TIME_PANEL,
+    ),
+]
+
+# Output
+
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        help="Output file: .mp4 .mov .mkv .webm .mxf, a photo, or out_%06d.png for numbered "
+        "frames. Default: NAME.color.EXT beside the source.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
+]
+OutDir = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Output directory; the structure of input folders is kept.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
+]
+PurposeOption = Annotated[
+    Purpose,
+    typer.Option(
+        "--for",
+        help="Output format of films: delivery is H.264, editing is ProRes 422 HQ in .mov, "
+        "archive is lossless FFV1 in .mkv.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
+]
+Encoder = Annotated[
+    str | None,
+    typer.Option(
+        help="Video encoder: libx264, libx265, libsvtav1, ffv1, prores_ks, dnxhd, h264_nvenc ... "
+        "Default: chosen by --for.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
+]
+EncoderOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--encoder-option",
+        metavar="KEY=VALUE",
+        help="Option passed to the encoder, for example crf=18; repeatable.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
+]
+PixelFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--pix-fmt",
+        help="Pixel format of the encoder, for example yuv420p10le; fewer bits than the source "
+        "round its luma.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
+]
+LumaRange = Annotated[
+    Range,
+    typer.Option(
+        "--range",
+        help="Luma range of the output film: keep that of the source, or convert to limited or "
+        "full range.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
+]
+Quality = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=100,
+        help="Quality of JPEG and lossy WebP output, 1 to 100. Default: keep the luma coding of a "
+        "JPEG source.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
+]
+ConfidenceFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Also write the confidence of the model as a gray film or picture.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
+]
+Reports = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FILE",
+        help="Also write a report of the run as .json or .html; repeatable.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force", "-f", help="Overwrite existing output files.", rich_help_panel=OUTPUT_PANEL
+    ),
+]
+
+# Execution
+
+Device = Annotated[
+    str,
+    typer.Option(
+        help="auto, cpu, cuda, cuda:1 or mps; ONNX models also accept tensorrt, directml and "
+        "coreml.",
+        rich_help_panel=EXECUTION_PANEL,
+    ),
+]
+Precision = Annotated[
+    str,
+    typer.Option(help="auto, fp32 or bf16.", rich_help_panel=EXECUTION_PANEL),
+]
+BatchSize = Annotated[
+    int,
+    typer.Option(
+        "--batch",
+        min=1,
+        max=64,
+        help="Images per forward pass; it changes speed and memory use, not the result.",
+        rich_help_panel=EXECUTION_PANEL,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=MAX_WORKERS,
+        help="Processes that render film segments in parallel. Default: one per GPU, else 1.",
+        rich_help_panel=EXECUTION_PANEL,
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="CPU cores per worker. Default: an equal share of all cores.",
+        rich_help_panel=EXECUTION_PANEL,
+    ),
+]
+Engine = Annotated[
+    EngineName,
+    typer.Option(
+        help="local: worker processes on this machine. ray: workers in a Ray cluster (pip install "
+        "vidcolor\\[ray]).",
+        rich_help_panel=EXECUTION_PANEL,
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Address of the Ray cluster: auto, HOST:6379 or ray://HOST:10001.",
+        rich_help_panel=EXECUTION_PANEL,
+    ),
+]
+WorkDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--work-dir",
+        metavar="DIR",
+        help="Directory for unfinished films; it needs as much space as the results. Default: "
+        "NAME.vidcolor beside each result.",
+        rich_help_panel=EXECUTION_PANEL,
+    ),
+]
+ResumeMode = Annotated[
+    Resume,
+    typer.Option(
+        "--resume",
+        help="auto: resume if source and options match. only: fail if there is nothing to resume. "
+        "never: start over.",
+        rich_help_panel=EXECUTION_PANEL,
+    ),
+]
+
+# Logging
+
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Print only warnings and errors.", rich_help_panel=LOGGING_PANEL
+    ),
+]
+JsonLines = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON object per line on standard output.",
+        rich_help_panel=LOGGING_PANEL,
+    ),
+]

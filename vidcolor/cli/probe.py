@@ -1,28 +1,28 @@
-"""`vidcolor probe`: what is in a film or picture, and what would become of it."""
+"""`vidcolor probe`: the contents of a film, photo or sequence, and what colorize would write."""
 
 from __future__ import annotations
 
 import json
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vidcolor.cli.console import one_line
-from vidcolor.cli.params import parse_fps
-from vidcolor.options import ColorizeOptions, Purpose
+from vidcolor.cli import params
+from vidcolor.cli.console import to_single_line
+from vidcolor.options import ColorizeOptions
 
 if TYPE_CHECKING:
     from vidcolor.film.plan import FilmPlan
-    from vidcolor.media.stills import Still
+    from vidcolor.media.stills.types import Still
 
-    Probed = tuple[dict[str, Any], list[str]]
+    ProbeResult = tuple[dict[str, Any], list[str]]
+    """The JSON values and the text lines."""
 
 _TINTS = {
     "gray": "black and white",
-    "tinted": "one tint (sepia or toned); --gray-from may find a cleaner channel",
-    "color": "in color",
+    "tinted": "monochrome with a tint (sepia or toned); --gray-from may select a cleaner channel",
+    "color": "color",
 }
 
 
@@ -31,73 +31,73 @@ def probe(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A film, a photo, a folder of frames, or a pattern of them (scan_%06d.dpx).",
+            help="Film, photo, folder of frames, or pattern of numbered frames (scan_%06d.dpx).",
             show_default=False,
         ),
     ],
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="The result you have in mind, e.g. reel.webm."),
-    ] = None,
-    purpose: Annotated[
-        Purpose, typer.Option("--for", help="As for `vidcolor colorize`.")
-    ] = "delivery",
-    encoder: Annotated[str | None, typer.Option(help="As for `vidcolor colorize`.")] = None,
-    fps: Annotated[
-        Fraction | None,
-        typer.Option(parser=parse_fps, metavar="RATE", help="As for `vidcolor colorize`."),
-    ] = None,
-    json_lines: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    fps: params.FrameRate = None,
+    out: params.Out = None,
+    purpose: params.PurposeOption = "delivery",
+    encoder: params.Encoder = None,
+    json_lines: params.JsonLines = False,
 ) -> None:
-    """Explain a film or picture: what is in it, what survives, and what vidcolor would do.
+    """Show what a film or photo contains, and what `vidcolor colorize` would write.
 
-    Nothing is written.
+    Streams and metadata that would be lost are listed. No file is written.
+
+    [bold]Examples[/bold]
+
+      vidcolor probe reel.mov
+      vidcolor probe reel.mov --for archive -o master.mkv
+      vidcolor probe scan_%06d.dpx --fps 18 --json
     """
-    from vidcolor.batch.discover import is_photo
-    from vidcolor.media.sequence import is_pattern
+    from vidcolor.media.extensions import is_photo
+    from vidcolor.media.sequence import is_sequence_pattern
 
     options = ColorizeOptions(purpose=purpose, encoder=encoder, fps=fps)
-    if file.is_dir() or (is_pattern(file) and not file.exists()):
-        facts, lines = _probe_sequence(file, out, options)
+    if file.is_dir() or (is_sequence_pattern(file) and not file.exists()):
+        values, lines = _probe_sequence(file, out, options)
     elif file.is_file() and is_photo(file):
-        facts, lines = _probe_photo(file, out)
+        values, lines = _probe_photo(file, out)
     else:
-        facts, lines = _probe_film(file, out, options)
-    typer.echo(json.dumps(facts, default=str) if json_lines else "\n".join(map(one_line, lines)))
+        values, lines = _probe_film(file, out, options)
+    if json_lines:
+        typer.echo(json.dumps(values, default=str))
+    else:
+        typer.echo("\n".join(map(to_single_line, lines)))
 
 
-def _probe_film(file: Path, out: Path | None, options: ColorizeOptions) -> Probed:
-    from vidcolor.film.plan import default_target, plan_film
+def _probe_film(file: Path, out: Path | None, options: ColorizeOptions) -> ProbeResult:
+    from vidcolor.film.plan import default_film_target, plan_film
 
-    plan = plan_film(file, out or default_target(file, options), options)
-    return {"kind": "film", **describe(plan)}, _lines(plan)
+    plan = plan_film(file, out or default_film_target(file, options), options)
+    return {"kind": "film", **plan_values(plan)}, _format_plan(plan)
 
 
-def _probe_sequence(path: Path, out: Path | None, options: ColorizeOptions) -> Probed:
-    from vidcolor.film.sequence import default_target, plan_sequence
+def _probe_sequence(path: Path, out: Path | None, options: ColorizeOptions) -> ProbeResult:
+    from vidcolor.film.plan import default_sequence_target, plan_sequence
     from vidcolor.media.sequence import find_sequence
 
     sequence = find_sequence(path)
-    plan = plan_sequence(sequence, out or default_target(path, options), options)
-    numbers = list(sequence.files)
-    facts = {"kind": "sequence", "first": numbers[0], "last": numbers[-1]}
-    missing = sequence.missing
-    shown = ", ".join(map(str, missing[:8])) + ("…" if len(missing) > 8 else "")
-    gaps = f"{len(missing)} missing: {shown}" if missing else "none missing"
+    plan = plan_sequence(sequence, out or default_sequence_target(path, options), options)
+    numbers, missing = list(sequence.files), sequence.missing
+    values = {"kind": "sequence", "first": numbers[0], "last": numbers[-1], "missing": missing}
+    listed = ", ".join(map(str, missing[:8])) + (" ..." if len(missing) > 8 else "")
+    gaps = f"{len(missing)} missing: {listed}" if missing else "none missing"
     frames = f"  frames     {len(numbers)}, numbered {numbers[0]} to {numbers[-1]}, {gaps}"
-    first, *rest = _lines(plan)
-    return {**facts, "missing": missing, **describe(plan)}, [first, frames, *rest]
+    first_line, *other_lines = _format_plan(plan)
+    return {**values, **plan_values(plan)}, [first_line, frames, *other_lines]
 
 
-def _probe_photo(file: Path, out: Path | None) -> Probed:
-    from vidcolor.media.stills import read_still
+def _probe_photo(file: Path, out: Path | None) -> ProbeResult:
+    from vidcolor.media.stills.registry import read_still
     from vidcolor.photo import default_target
 
     still = read_still(file, allow_damaged=True)
     height, width = still.luma.shape
     target = out or default_target(file)
-    said = _words_of(still)
-    facts = {
+    metadata = _list_metadata(still)
+    values = {
         "kind": "photo",
         "source": str(file),
         "format": still.format,
@@ -107,43 +107,43 @@ def _probe_photo(file: Path, out: Path | None) -> Probed:
         "tint": still.tint,
         "orientation": still.orientation,
         "alpha": still.alpha is not None,
-        "kept": said,
+        "kept": metadata,
         "target": str(target),
         "warnings": list(still.warnings),
     }
     lines = [
         f"{file} ({still.format})",
-        f"  picture    {width}x{height}, {still.bits} bits",
-        f"  look       {_TINTS[still.tint]}",
-        f"  kept       {', '.join(said) or 'no metadata to keep'}",
+        f"  image      {width}x{height}, {still.bits} bits",
+        f"  tint       {_TINTS[still.tint]}",
+        f"  metadata   {', '.join(metadata) or 'none'}",
         "",
-        f"Would write {target}",
-        *(f"  note: {w}" for w in still.warnings),
+        f"Output: {target}",
+        *(f"  warning: {text}" for text in still.warnings),
     ]
-    return facts, lines
+    return values, lines
 
 
-def _words_of(still: Still) -> list[str]:
-    """What a picture's file says besides pixels."""
+def _list_metadata(still: Still) -> list[str]:
+    """List the metadata of a photo that is copied to the result."""
     m = still.metadata
-    dots = f"{m.dpi[0]:g}x{m.dpi[1]:g} dpi" if m.dpi else ""
-    words = {
+    resolution = f"{m.dpi[0]:g}x{m.dpi[1]:g} dpi" if m.dpi else ""
+    entries = {
         f"orientation {still.orientation}": still.orientation != 1,
         "transparency": still.alpha is not None,
         "EXIF": m.exif,
         "color profile": m.icc,
         "XMP": m.xmp,
         "IPTC or Photoshop captions": m.iptc or m.photoshop,
-        dots: dots,
-        "comments and further segments": m.jpeg_segments or m.png_chunks,
+        resolution: resolution,
+        "comments and other segments": m.jpeg_segments or m.png_chunks,
         "film scan header": m.dpx_header or m.exr_attributes,
-        f"time code {still.timecode}": still.timecode,
+        f"timecode {still.timecode}": still.timecode,
     }
-    return [word for word, there in words.items() if there]
+    return [text for text, is_present in entries.items() if is_present]
 
 
-def describe(plan: FilmPlan) -> dict[str, Any]:
-    """A plan in plain values."""
+def plan_values(plan: FilmPlan) -> dict[str, Any]:
+    """Return the plan of a film as JSON values."""
     video = plan.video
     return {
         "source": str(plan.info.path),
@@ -164,7 +164,7 @@ def describe(plan: FilmPlan) -> dict[str, Any]:
             "time_base": str(video.time_base),
             "rate": str(video.rate) if video.rate else None,
             "variable_rate": video.variable_rate,
-            "frames": video.estimated_frames,
+            "frames": video.estimated_num_frames,
             "sample_aspect_ratio": str(video.sample_aspect_ratio or 1),
             "rotation": video.rotation_degrees,
             "interlaced": video.interlaced,
@@ -173,14 +173,14 @@ def describe(plan: FilmPlan) -> dict[str, Any]:
         },
         "streams": [
             {
-                "index": f.stream.index,
-                "kind": f.stream.kind,
-                "codec": f.stream.codec,
-                "language": f.stream.language,
-                "kept": f.kept,
-                "note": f.note,
+                "index": decision.stream.index,
+                "kind": decision.stream.kind,
+                "codec": decision.stream.codec,
+                "language": decision.stream.language,
+                "kept": decision.kept,
+                "note": decision.note,
             }
-            for f in plan.company
+            for decision in plan.streams
         ],
         "target": str(plan.target),
         "encoder": plan.encoder.encoder,
@@ -190,65 +190,68 @@ def describe(plan: FilmPlan) -> dict[str, Any]:
     }
 
 
-def _lines(plan: FilmPlan) -> list[str]:
+def _format_plan(plan: FilmPlan) -> list[str]:
     return [
         f"{plan.info.path} ({plan.info.container})",
-        *_picture_lines(plan),
-        *_company_lines(plan),
+        *_format_video(plan),
+        *_format_streams(plan),
         "",
-        f"Would write {plan.target}",
-        *_result_lines(plan),
-        *(f"  note: {w}" for w in plan.warnings),
+        f"Output: {plan.target}",
+        *_format_output(plan),
+        *(f"  warning: {text}" for text in plan.warnings),
     ]
 
 
-def _picture_lines(plan: FilmPlan) -> list[str]:
+def _format_video(plan: FilmPlan) -> list[str]:
     video = plan.video
-    rate = f"{float(video.rate):.3f} fps" if video.rate else "rate unknown"
     sar = video.sample_aspect_ratio
-    marks = [
+    properties = [
+        video.codec,
+        f"{video.width}x{video.height}",
+        f"{float(video.rate):.3f} fps" if video.rate else "unknown frame rate",
+        f"{video.duration_s:.2f} s" if video.duration_s else "unknown duration",
+        f"about {video.estimated_num_frames or '?'} frames",
         "variable frame rate" if video.variable_rate else "",
         f"pixel aspect {sar.numerator}:{sar.denominator}" if sar else "",
-        f"turned by {video.rotation_degrees}°" if video.rotation_degrees else "",
+        f"rotated by {video.rotation_degrees}°" if video.rotation_degrees else "",
         "interlaced" if video.interlaced else "",
-        f"time code {video.timecode}" if video.timecode else "",
+        f"timecode {video.timecode}" if video.timecode else "",
     ]
-    span = "full" if video.coding.full_range else "limited"
-    tagged = "" if video.tags.matrix == video.matrix.code else " (untagged: assumed from the size)"
-    seconds = f"{video.duration_s:.2f} s" if video.duration_s else "length unknown"
+    luma_range = "full" if video.coding.full_range else "limited"
+    is_tagged = video.tags.matrix == video.matrix.code
+    matrix = f"{video.matrix.name}{'' if is_tagged else ' (untagged, derived from the frame size)'}"
     return [
-        f"  picture    {video.codec}, {video.width}x{video.height}, {rate}, {seconds}, "
-        f"about {video.estimated_frames or '?'} frames" + "".join(f", {m}" for m in marks if m),
-        f"  pixels     {video.layout.name}: {video.coding.bits}-bit luma, {span} range, "
-        f"matrix {video.matrix.name}{tagged}",
-        f"  look       {_TINTS[video.tint]}",
+        f"  video      {', '.join(filter(None, properties))}",
+        f"  pixels     {video.layout.name}: {video.coding.bits}-bit luma, {luma_range} range, "
+        f"matrix {matrix}",
+        f"  tint       {_TINTS[video.tint]}",
     ]
 
 
-def _company_lines(plan: FilmPlan) -> list[str]:
+def _format_streams(plan: FilmPlan) -> list[str]:
     lines = []
-    for fate in plan.company:
-        s = fate.stream
-        about = ", ".join(x for x in (s.codec, s.language, s.title, s.detail) if x)
-        sign = "kept" if fate.kept else "NOT kept"
-        lines.append(f"  {s.kind:<10} {about}: {sign}, {fate.note}")
+    for decision in plan.streams:
+        s = decision.stream
+        properties = ", ".join(x for x in (s.codec, s.language, s.title, s.detail) if x)
+        state = "kept" if decision.kept else "NOT kept"
+        lines.append(f"  {s.kind:<10} {properties}: {state}, {decision.note}")
     if plan.info.num_chapters:
         lines.append(f"  chapters   {plan.info.num_chapters}: kept")
-    if not lines:
-        lines.append("  no sound, no subtitles, no other streams")
-    return lines
+    return lines or ["  no audio, subtitles or other streams"]
 
 
-def _result_lines(plan: FilmPlan) -> list[str]:
-    e, video = plan.encoder, plan.video
-    settings = " ".join(f"{k}={v}" for k, v in e.options.items())
-    if e.layout.bits == video.coding.bits:
-        luma = "bit for bit"
-    elif e.layout.bits > video.coding.bits:
-        luma = f"every code kept, in {e.layout.bits} bits"
+def _format_output(plan: FilmPlan) -> list[str]:
+    encoder, source_bits = plan.encoder, plan.video.coding.bits
+    options = " ".join(f"{key}={value}" for key, value in encoder.options.items())
+    bits = encoder.layout.bits
+    if bits == source_bits:
+        luma = "unchanged bit for bit"
+    elif bits > source_bits:
+        luma = f"unchanged, stored in {bits} bits"
     else:
-        luma = f"ROUNDED to {e.layout.bits} bits"
+        luma = f"ROUNDED to {bits} bits"
+    output = f"{encoder.encoder} in {encoder.muxer}, {encoder.layout.name} {options}"
     return [
-        f"  picture    {e.encoder} in {e.muxer}, {e.layout.name} {settings}".rstrip(),
-        f"  luma       to the encoder {luma}; time stamps as they are",
+        f"  video      {output}".rstrip(),
+        f"  luma       {luma} at the encoder input; time stamps unchanged",
     ]

@@ -1,36 +1,60 @@
-"""`vidcolor recolor`: color originals whose color has faded, or never was right."""
+"""`vidcolor recolor`: color films and photos whose color has faded or is wrong."""
 
 from __future__ import annotations
 
-import inspect
-from typing import Annotated, Any
-
 import typer
 
-from vidcolor.cli.colorize import LOOK, colorize, run_colorize
-
-DEFAULT_TRUST = 0.7
-_LEFT_OUT = ("hints", "reference", "gray_from")
-"""Options of `colorize` that have no meaning beside the original's own color."""
-
-Trust = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        max=1,
-        help="In the original's color, where it can be believed: 0 leaves it aside, 1 follows it.",
-        rich_help_panel=LOOK,
-    ),
-]
+from vidcolor.cli import params
+from vidcolor.cli.batch import BatchRequest, run_batch
+from vidcolor.cli.console import Console
+from vidcolor.options import ColorizeOptions
 
 
-def recolor(**given: Any) -> None:
-    """Give faded or wrongly lit color originals believable color.
+def recolor(
+    context: typer.Context,
+    inputs: params.Inputs = None,
+    job_list: params.JobList = None,
+    allow_damaged: params.AllowDamaged = False,
+    trust: params.Trust = 0.7,
+    model: params.Model = "embedded",
+    size: params.ModelSize = None,
+    vividness: params.Vividness = None,
+    saturation: params.Saturation = 1.0,
+    mark: params.Mark = False,
+    per_frame: params.PerFrame = False,
+    shots: params.ShotList = None,
+    start: params.StartTime = None,
+    end: params.EndTime = None,
+    fps: params.FrameRate = None,
+    out: params.Out = None,
+    out_dir: params.OutDir = None,
+    purpose: params.PurposeOption = "delivery",
+    encoder: params.Encoder = None,
+    encoder_option: params.EncoderOptions = None,
+    pix_fmt: params.PixelFormat = None,
+    luma_range: params.LumaRange = "keep",
+    quality: params.Quality = None,
+    confidence: params.ConfidenceFile = None,
+    report: params.Reports = None,
+    force: params.Force = False,
+    device: params.Device = "auto",
+    precision: params.Precision = "auto",
+    batch: params.BatchSize = 8,
+    workers: params.Workers = None,
+    threads: params.Threads = None,
+    engine: params.Engine = "local",
+    ray_address: params.RayAddress = None,
+    work_dir: params.WorkDirectory = None,
+    resume: params.ResumeMode = "auto",
+    quiet: params.Quiet = False,
+    json_lines: params.JsonLines = False,
+) -> None:
+    """Restore the color of faded or badly lit color films and photos.
 
-    For prints that have gone pink, tapes without color to speak of, scenes under
-    lamps of one color. The luma goes through bit for bit. What the original's
-    color still tells (its cast undone, shot by shot) leads the network's guess;
-    where it tells nothing, the guess stands alone. All else is as in colorize.
+    Use it for prints that have turned pink, tapes with weak color, and scenes with a color cast.
+    The luma is unchanged bit for bit. The color cast is removed shot by shot. The plausible part
+    of the original color then guides the prediction of the model. All other options work as in
+    [bold]vidcolor colorize[/bold].
 
     [bold]Examples[/bold]
 
@@ -38,26 +62,17 @@ def recolor(**given: Any) -> None:
       vidcolor recolor slides/ --out-dir slides-restored/ --trust 0.9
       vidcolor recolor club.mp4 --trust 0.4 --start 1:30 --end 2:00
     """
-    run_colorize(**given)
-
-
-def _signature() -> inspect.Signature:
-    """What `colorize` takes, but for what is left out, and trust first among the looks."""
-    taken = inspect.signature(colorize, eval_str=True).parameters
-    parameters = []
-    for name, parameter in taken.items():
-        if name == "vividness":
-            keyword = inspect.Parameter.KEYWORD_ONLY
-            kind = keyword if parameter.kind is keyword else parameter.kind
-            trust = inspect.Parameter("trust", kind, default=DEFAULT_TRUST, annotation=Trust)
-            parameters.append(trust)
-        if name not in _LEFT_OUT:
-            parameters.append(parameter)
-    return inspect.Signature(parameters)
-
-
-# One list of options for both commands: Typer reads it from here.
-recolor.__signature__ = _signature()  # type: ignore[attr-defined]
-recolor.__annotations__ = {
-    name: parameter.annotation for name, parameter in _signature().parameters.items()
-}
+    options = ColorizeOptions(
+        start=start, end=end, shots=shots, fps=fps, range=luma_range, allow_damaged=allow_damaged,
+        model=model, size=size, trust=trust, vividness=vividness, saturation=saturation,
+        per_frame=per_frame, mark=mark, purpose=purpose, encoder=encoder, pix_fmt=pix_fmt,
+        encoder_options=params.parse_encoder_options(encoder_option), quality=quality,
+        confidence=confidence, force=force, device=device, precision=precision, batch=batch,
+        work_dir=work_dir, resume=resume, workers=workers, threads=threads, engine=engine,
+        ray_address=ray_address,
+    )  # fmt: skip
+    request = BatchRequest(
+        inputs or [], job_list, out, out_dir, options, report or [], options.also_read()
+    )
+    console = Console(quiet=quiet, json_lines=json_lines)
+    raise typer.Exit(run_batch(request, console, context.obj))

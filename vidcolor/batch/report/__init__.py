@@ -1,1 +1,1 @@
-"""Reports of a run, as JSON and HTML."""
+"""The report of a run: records, previews, and their output as JSON or HTML."""

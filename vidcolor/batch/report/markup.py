@@ -1,7 +1,8 @@
-"""HTML from Python: whatever is not markup already is escaped."""
+"""HTML elements built from Python; all text is escaped."""
 
 from __future__ import annotations
 
+import base64
 import html
 from typing import TYPE_CHECKING
 
@@ -15,71 +16,84 @@ class Markup(str):
     __slots__ = ()
 
 
-def escaped(content: object) -> Markup:
-    """Markup as it is; everything else with its special characters escaped."""
+def escape(content: object) -> Markup:
+    """Return markup unchanged, and any other value as escaped text."""
     if isinstance(content, Markup):
         return content
     return Markup(html.escape(str(content), quote=True))
 
 
 def join(*content: object) -> Markup:
-    """Several pieces, one after the other; None is left out."""
-    return Markup("".join(escaped(c) for c in content if c is not None))
+    """Concatenate texts and markup; None is left out."""
+    return Markup("".join(escape(c) for c in content if c is not None))
 
 
 def element(tag: str, *content: object, **attributes: object) -> Markup:
-    """``<tag …>content</tag>``.
+    """Return ``<tag ...>content</tag>``.
 
     Args:
-        tag: the element's name.
-        content: texts (escaped) and markup.
-        attributes: by name; underscores become hyphens and a trailing one is dropped, so that
-            ``class_`` and ``aria_label`` can be said. None leaves an attribute out.
+        tag: The name of the element.
+        content: Texts, which are escaped, and markup.
+        attributes: The attributes by name. Underscores become hyphens and a trailing underscore
+            is dropped, as in ``class_`` and ``aria_label``. None leaves an attribute out.
     """
-    return Markup(f"{_opening(tag, attributes)}{join(*content)}</{tag}>")
+    return Markup(f"{_start_tag(tag, attributes)}{join(*content)}</{tag}>")
 
 
-def void(tag: str, **attributes: object) -> Markup:
-    """An element without content, such as ``img``."""
-    return _opening(tag, attributes)
+def void_element(tag: str, **attributes: object) -> Markup:
+    """Return an element without content, such as ``input``."""
+    return _start_tag(tag, attributes)
+
+
+def jpeg_image(data: bytes, size: tuple[int, int], alt: str, class_: str) -> Markup:
+    """Return an ``img`` element that contains its JPEG file.
+
+    Args:
+        data: The JPEG file.
+        size: Width and height in pixels.
+        alt: A description of the image for people who cannot see it.
+        class_: The class in the style sheet.
+    """
+    uri = "data:image/jpeg;base64," + base64.b64encode(data).decode()
+    return void_element("img", src=uri, width=size[0], height=size[1], alt=alt, class_=class_)
 
 
 def table(
-    heads: Sequence[str],
+    headings: Sequence[str],
     rows: Iterable[Sequence[object]],
     caption: str,
-    numeric: Sequence[int] = (),
+    numeric_columns: Sequence[int] = (),
 ) -> Markup:
-    """A table that scrolls by itself on narrow screens.
+    """Return a table that scrolls horizontally on narrow screens.
 
     Args:
-        heads: what its columns are called.
-        rows: their cells: texts and markup.
-        caption: what it is called to those who cannot see it.
-        numeric: columns whose cells are set to the right.
+        headings: The headings of the columns.
+        rows: The cells: texts and markup.
+        caption: The caption, for screen readers only.
+        numeric_columns: Indices of the columns that are aligned to the right.
     """
 
-    def kind(column: int) -> str | None:
-        return "number" if column in numeric else None
+    def class_of(column: int) -> str | None:
+        return "number" if column in numeric_columns else None
 
-    top = (element("th", h, scope="col", class_=kind(n)) for n, h in enumerate(heads))
+    head = (element("th", h, scope="col", class_=class_of(n)) for n, h in enumerate(headings))
     body = (
-        element("tr", *(element("td", cell, class_=kind(n)) for n, cell in enumerate(row)))
+        element("tr", *(element("td", cell, class_=class_of(n)) for n, cell in enumerate(row)))
         for row in rows
     )
-    whole = element(
+    markup = element(
         "table",
         element("caption", caption, class_="hidden"),
-        element("thead", element("tr", *top)),
+        element("thead", element("tr", *head)),
         element("tbody", *body),
     )
-    return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
+    return element("div", markup, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
 
-def _opening(tag: str, attributes: dict[str, object]) -> Markup:
-    said = (
-        f' {name.rstrip("_").replace("_", "-")}="{escaped(str(value))}"'
+def _start_tag(tag: str, attributes: dict[str, object]) -> Markup:
+    pairs = (
+        f' {name.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
         for name, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{tag}{''.join(said)}>")
+    return Markup(f"<{tag}{''.join(pairs)}>")

@@ -1,4 +1,4 @@
-"""Small pictures of a result beside its source, for reports."""
+"""Small JPEG images of a result beside its source, for reports."""
 
 from __future__ import annotations
 
@@ -9,105 +9,108 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import VidcolorError
-from vidcolor.evaluation.compare_options import CompareOptions
-from vidcolor.imaging.text import clock
 from vidcolor.media.film_pair import FilmPair
-from vidcolor.media.preview import DisplayReader, scale
-from vidcolor.media.preview_still import picture_rgb
+from vidcolor.media.preview import DisplayReader, resize_rgb
+from vidcolor.media.preview_image import read_image_rgb
 from vidcolor.media.sequence import find_sequence
+from vidcolor.timecode import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vidcolor.batch.report.schema import ResultRecord
-    from vidcolor.media.preview import Rgb
+    from vidcolor.imaging.types import Rgb
 
-_QUALITY = 82
-_TALLEST = 1.4
-"""A preview's height at most, as a multiple of its width."""
+_JPEG_QUALITY = 82
+_MAX_HEIGHT = 1.4
+"""Maximum height of a preview, as a multiple of its width."""
+_DEFAULT_FPS = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One moment, before and after."""
+    """One frame or photo before and after."""
 
     caption: str
     before: bytes
-    """JPEG."""
+    """JPEG file of the source."""
     after: bytes
+    """JPEG file of the result."""
     size: tuple[int, int]
+    """Width and height in pixels."""
 
 
-def previews(record: ResultRecord, count: int, width: int) -> tuple[list[Preview], str | None]:
-    """Moments of a result, or the reason why there are none.
+def make_previews(record: ResultRecord, count: int, width: int) -> tuple[list[Preview], str | None]:
+    """Return previews of a result, and a message if there are none.
 
     Args:
-        record: what was done; its files are read again.
-        count: moments of a film or sequence.
-        width: of each picture in pixels.
+        record: The record of the result; its source and target are read again.
+        count: The number of previews of a film or sequence.
+        width: The width of each preview in pixels.
     """
     if record["error"] is not None:
         return [], None
     try:
-        return list(_pairs(record, count, width)), None
+        return list(_generate_previews(record, count, width)), None
     except (VidcolorError, OSError) as error:
         return [], f"No preview: {error}"
 
 
-def _pairs(record: ResultRecord, count: int, width: int) -> Iterator[Preview]:
+def _generate_previews(record: ResultRecord, count: int, width: int) -> Iterator[Preview]:
     source, target = Path(record["source"]), Path(record["target"])
     if record["kind"] == "photo":
         size = (2 * width, 2 * width)
-        yield _preview("", picture_rgb(source, size), picture_rgb(target, size), width)
+        yield _preview("", read_image_rgb(source, size), read_image_rgb(target, size), width)
     elif record["kind"] == "film" and target.is_file():
         start = Fraction(record["options"].get("start") or 0)
-        pair = FilmPair(source, target, CompareOptions(offset=start))
-        size = fitting(pair.a.size, width)
-        for moment in pair.moments(count):
-            before, after = pair.at(moment)
-            yield _preview(clock(before.time_s), before.rgb(size), after.rgb(size), width)
+        pair = FilmPair(source, target, offset=start)
+        size = fit_size(pair.a.size, width)
+        for time_s in pair.sample_times(count):
+            before, after = pair.frames_at(time_s)
+            yield _preview(format_time(before.time_s), before.rgb(size), after.rgb(size), width)
     else:
-        yield from _of_sequence(record, source, target, count, width)
+        yield from _generate_sequence_previews(record, source, target, count, width)
 
 
-def _of_sequence(
+def _generate_sequence_previews(
     record: ResultRecord, source: Path, target: Path, count: int, width: int
 ) -> Iterator[Preview]:
-    """Numbered pictures on either side, or a film made from them, or into them."""
-    picture = record["picture"]
-    rate = Fraction((picture["frame_rate"] if picture else None) or 24)
+    """Yield previews where the source or the target is an image sequence."""
+    video = record["video"]
+    rate = Fraction((video["frame_rate"] if video else None) or _DEFAULT_FPS)
     first = int(Fraction(record["options"].get("start") or 0) * rate)
     for n in range(count):
         index = (2 * n + 1) * record["num_frames"] // (2 * count)
-        before = _frame_of(source, first + index, rate)
-        yield _preview(f"frame {first + index}", before, _frame_of(target, index, rate), width)
+        before = _read_frame(source, first + index, rate)
+        yield _preview(f"frame {first + index}", before, _read_frame(target, index, rate), width)
 
 
-def _frame_of(path: Path, index: int, rate: Fraction) -> Rgb:
-    """A frame by number from the first, of a film or of numbered pictures."""
+def _read_frame(path: Path, index: int, rate: Fraction) -> Rgb:
+    """Read a frame of a film or sequence by its index; a missing frame gives the nearest one."""
     if path.is_file():
         film = DisplayReader(path)
-        return film.at((index + Fraction(1, 2)) / rate).rgb(film.size)
+        return film.frame_at((index + Fraction(1, 2)) / rate).rgb(film.size)
     sequence = find_sequence(path)
-    wanted = sequence.first_number + index
-    return picture_rgb(sequence.files[min(sequence.files, key=lambda n: abs(n - wanted))])
+    number = sequence.first_number + index
+    return read_image_rgb(sequence.files[min(sequence.files, key=lambda n: abs(n - number))])
 
 
 def _preview(caption: str, before: Rgb, after: Rgb, width: int) -> Preview:
-    size = fitting((before.shape[1], before.shape[0]), width)
-    return Preview(caption, jpeg(scale(before, size)), jpeg(scale(after, size)), size)
+    size = fit_size((before.shape[1], before.shape[0]), width)
+    before_jpeg = encode_jpeg(resize_rgb(before, size))
+    return Preview(caption, before_jpeg, encode_jpeg(resize_rgb(after, size)), size)
 
 
-def fitting(size: tuple[int, int], width: int) -> tuple[int, int]:
-    """Width and height, scaled to a width, or narrower where the picture is very tall."""
-    factor = min(width / size[0], _TALLEST * width / size[1])
+def fit_size(size: tuple[int, int], width: int) -> tuple[int, int]:
+    """Scale a width and height to a given width, or to a smaller one for a very tall image."""
+    factor = min(width / size[0], _MAX_HEIGHT * width / size[1])
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
-def jpeg(rgb: Rgb) -> bytes:
-    """A picture, (H, W, 3) uint8, as a JPEG file."""
+def encode_jpeg(rgb: Rgb) -> bytes:
+    """Encode an (H, W, 3) uint8 image as a JPEG file."""
     from PIL import Image
 
     data = io.BytesIO()
-    Image.fromarray(rgb).save(data, format="JPEG", quality=_QUALITY, optimize=True)
+    Image.fromarray(rgb).save(data, format="JPEG", quality=_JPEG_QUALITY, optimize=True)
     return data.getvalue()

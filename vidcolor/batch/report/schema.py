@@ -1,27 +1,32 @@
-"""What a run did, in plain values: one record a result, for reports and scripts."""
+"""The JSON records of a report: one per result, in plain values."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+import hashlib
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from vidcolor.batch.report.uncertainty import ShotRecord, doubts_of_film, doubts_of_photo
-from vidcolor.digests import sha256_of, versions
+from vidcolor.batch.report.uncertainty import ShotRecord, film_uncertainty, photo_uncertainty
+from vidcolor.environment import library_versions
+from vidcolor.errors import VidcolorError
+from vidcolor.fileio import sha256_file
+from vidcolor.media.sequence import find_sequence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from vidcolor.batch.discover import TaskKind
     from vidcolor.batch.runner import BatchSummary, TaskResult
     from vidcolor.film.pipeline import FilmResult
     from vidcolor.film.plan import FilmPlan
+    from vidcolor.media.streams import StreamDecision
     from vidcolor.options import ColorizeOptions
+    from vidcolor.photo import PhotoResult
     from vidcolor.provenance import Provenance
-
-Kind = Literal["film", "photo", "sequence"]
 
 
 class StreamRecord(TypedDict):
-    """What became of one stream beside the picture."""
+    """A stream of the source other than the video stream, and whether it was copied."""
 
     index: int
     kind: str
@@ -30,10 +35,11 @@ class StreamRecord(TypedDict):
     title: str | None
     kept: bool
     note: str
+    """How the stream was copied, or why it was not."""
 
 
-class PictureRecord(TypedDict):
-    """A film's picture, before and after; see `VideoInfo` and `EncoderPlan`."""
+class VideoRecord(TypedDict):
+    """The video stream of a film before and after; see `VideoInfo` and `EncoderPlan`."""
 
     width: int
     height: int
@@ -47,7 +53,7 @@ class PictureRecord(TypedDict):
 
 
 class ProvenanceRecord(TypedDict):
-    """How the color came about; see `Provenance`."""
+    """How the color was made; see `Provenance`."""
 
     version: str
     model: str
@@ -57,38 +63,42 @@ class ProvenanceRecord(TypedDict):
 
 
 class ResultRecord(TypedDict):
-    """One film, photograph or sequence, and what came of it."""
+    """A film, photo or sequence, and the outcome of its task."""
 
-    kind: Kind
+    kind: TaskKind
     source: str
     target: str
     source_sha256: str | None
-    """Of a sequence: over its files' names and digests. None where it could not be read."""
+    """Digest of the file; for a sequence the digest of the names and digests of its files. None
+    if it cannot be read."""
     target_sha256: str | None
     num_frames: int
     seconds: float
-    """Wall-clock time of the work."""
+    """Wall-clock time of the task."""
     fps: float
-    """Frames that were colored in a second of work."""
+    """Frames per second of wall-clock time."""
     timings: dict[str, float]
-    """Seconds by stage."""
+    """Wall-clock seconds by stage."""
     warnings: list[str]
     damaged: bool
     skipped: bool
-    """True if it was done before, by the same recipe."""
+    """True if an earlier run had made the target by the same recipe."""
     error: str | None
-    """Why it failed; None if it did not."""
-    picture: PictureRecord | None
+    """Why the task failed; None if it did not."""
+    video: VideoRecord | None
+    """None for photos, and for films that failed or were skipped."""
     streams: list[StreamRecord]
-    doubts: list[ShotRecord] | None
-    """Every shot with its least certain regions; None if nothing was colored."""
+    uncertainty: list[ShotRecord] | None
+    """The uncertain regions of every shot; None if the task did not run."""
     options: dict[str, Any]
+    """The options of this task."""
     provenance: ProvenanceRecord | None
     versions: dict[str, str]
+    """Versions of vidcolor, Python and the libraries."""
 
 
-def record(
-    kind: Kind,
+def make_record(
+    kind: TaskKind,
     source: Path,
     target: Path,
     *,
@@ -103,29 +113,29 @@ def record(
     timings: Mapping[str, float] | None = None,
     hashes: bool = True,
 ) -> ResultRecord:
-    """A record from simple values: of a photograph, of work that failed or was skipped.
+    """Return a record without video, streams and uncertainty.
 
     Args:
-        kind: what the source was taken for.
-        source: file, pattern or folder.
-        target: the same.
-        num_frames: how many pictures were written.
-        seconds: how long that took.
-        warnings: what the user was told.
-        damaged: whether the source lost picture.
-        skipped: whether it had been done before.
-        error: why it failed, in one line.
-        options: what was asked for.
-        provenance: what was written into the result.
-        timings: seconds by stage; the total if None.
-        hashes: whether to read both files for their digests.
+        kind: The kind of the source.
+        source: A file, pattern or folder.
+        target: A file or pattern.
+        num_frames: The number of frames in the target.
+        seconds: Wall-clock time of the task.
+        warnings: The warnings of the task.
+        damaged: Whether the source is truncated or partly unreadable.
+        skipped: Whether an earlier run had made the target.
+        error: Why the task failed, on one line.
+        options: The options of the task.
+        provenance: The provenance in the metadata of the target.
+        timings: Seconds by stage; None for the total alone.
+        hashes: Whether to compute the digests of source and target, which reads both.
     """
     return ResultRecord(
         kind=kind,
         source=str(source),
         target=str(target),
-        source_sha256=sha256_of(source) if hashes else None,
-        target_sha256=sha256_of(target) if hashes and error is None else None,
+        source_sha256=hash_media(source) if hashes else None,
+        target_sha256=hash_media(target) if hashes and error is None else None,
         num_frames=num_frames,
         seconds=round(seconds, 3),
         fps=round(num_frames / seconds, 3) if seconds else 0.0,
@@ -134,33 +144,33 @@ def record(
         damaged=damaged,
         skipped=skipped,
         error=error,
-        picture=None,
+        video=None,
         streams=[],
-        doubts=None,
+        uncertainty=None,
         options=options.to_json() if options else {},
-        provenance=_provenance(provenance) if provenance else None,
-        versions=versions(),
+        provenance=_provenance_record(provenance) if provenance else None,
+        versions=library_versions(),
     )
 
 
-def record_of_film(
+def make_film_record(
     result: FilmResult,
     options: ColorizeOptions | None = None,
     *,
-    kind: Kind = "film",
+    kind: TaskKind = "film",
     timings: Mapping[str, float] | None = None,
     hashes: bool = True,
 ) -> ResultRecord:
-    """A record of a film, or of a sequence that was colored as one.
+    """Return the record of a film, or of an image sequence.
 
     Args:
-        result: what `colorize_film` or `colorize_sequence` gave.
-        options: what they were given.
+        result: The result of `colorize_film` or `colorize_sequence`.
+        options: The options of the task.
         kind: ``film`` or ``sequence``.
-        timings: seconds by stage, if they were measured.
-        hashes: whether to read both files for their digests.
+        timings: Seconds by stage, if they were measured.
+        hashes: Whether to compute the digests of source and target, which reads both.
     """
-    plain = record(
+    record = make_record(
         kind,
         result.source,
         result.target,
@@ -173,40 +183,25 @@ def record_of_film(
         timings=timings,
         hashes=hashes,
     )
-    plain["picture"] = _picture(result.plan)
-    plain["streams"] = [_stream(fate) for fate in result.plan.company]
-    trimmed = options is not None and options.start is not None
-    plain["doubts"] = doubts_of_film(result, trimmed)
-    return plain
+    is_trimmed = options is not None and options.start is not None
+    record["video"] = _video_record(result.plan)
+    record["streams"] = [_stream_record(decision) for decision in result.plan.streams]
+    record["uncertainty"] = film_uncertainty(result, is_trimmed)
+    return record
 
 
-def records_of(
-    tally: BatchSummary, options: ColorizeOptions, *, hashes: bool = True
-) -> list[ResultRecord]:
-    """Records of a whole run, in its order."""
-    return [_record_of(outcome, options, hashes) for outcome in tally.outcomes]
+def make_photo_record(
+    result: PhotoResult, options: ColorizeOptions | None = None, *, hashes: bool = True
+) -> ResultRecord:
+    """Return the record of a photo.
 
-
-def _record_of(outcome: TaskResult, options: ColorizeOptions, hashes: bool) -> ResultRecord:
-    item, result = outcome.item, outcome.result
-    if result is None:
-        error = str(outcome.error) if outcome.error is not None else None
-        return record(
-            item.kind,
-            item.source,
-            item.target,
-            skipped=outcome.skipped,
-            error=error,
-            options=options,
-            hashes=hashes,
-        )
-    plan = getattr(result, "plan", None)
-    if plan is not None:
-        film: Any = result
-        return record_of_film(film, options, kind=item.kind, hashes=hashes)
-    photo: Any = result
-    plain = record(
-        item.kind,
+    Args:
+        result: The result of `colorize_photo`.
+        options: The options of the task.
+        hashes: Whether to compute the digests of source and target, which reads both.
+    """
+    record = make_record(
+        "photo",
         result.source,
         result.target,
         num_frames=result.num_frames,
@@ -217,13 +212,36 @@ def _record_of(outcome: TaskResult, options: ColorizeOptions, hashes: bool) -> R
         provenance=result.provenance,
         hashes=hashes,
     )
-    plain["doubts"] = doubts_of_photo(photo)
-    return plain
+    record["uncertainty"] = photo_uncertainty(result)
+    return record
 
 
-def _picture(plan: FilmPlan) -> PictureRecord:
+def make_records(summary: BatchSummary, *, hashes: bool = True) -> list[ResultRecord]:
+    """Return the records of all tasks of a run, in order, each with the options of its task."""
+    return [_task_record(result, hashes) for result in summary.results]
+
+
+def _task_record(outcome: TaskResult, hashes: bool) -> ResultRecord:
+    task, result = outcome.task, outcome.result
+    if result is None:
+        return make_record(
+            task.kind,
+            task.source,
+            task.target,
+            skipped=outcome.skipped,
+            error=None if outcome.error is None else str(outcome.error),
+            options=task.options,
+            hashes=hashes,
+        )
+    if task.kind == "photo":
+        return make_photo_record(cast("PhotoResult", result), task.options, hashes=hashes)
+    film = cast("FilmResult", result)
+    return make_film_record(film, task.options, kind=task.kind, hashes=hashes)
+
+
+def _video_record(plan: FilmPlan) -> VideoRecord:
     video, encoder = plan.video, plan.encoder
-    return PictureRecord(
+    return VideoRecord(
         width=video.width,
         height=video.height,
         duration_s=video.duration_s,
@@ -236,20 +254,20 @@ def _picture(plan: FilmPlan) -> PictureRecord:
     )
 
 
-def _stream(fate: Any) -> StreamRecord:
-    stream = fate.stream
+def _stream_record(decision: StreamDecision) -> StreamRecord:
+    stream = decision.stream
     return StreamRecord(
         index=stream.index,
         kind=stream.kind,
         codec=stream.codec,
         language=stream.language,
         title=stream.title,
-        kept=fate.kept,
-        note=fate.note,
+        kept=decision.kept,
+        note=decision.note,
     )
 
 
-def _provenance(provenance: Provenance) -> ProvenanceRecord:
+def _provenance_record(provenance: Provenance) -> ProvenanceRecord:
     return ProvenanceRecord(
         version=provenance.version,
         model=provenance.model,
@@ -257,3 +275,18 @@ def _provenance(provenance: Provenance) -> ProvenanceRecord:
         recipe=provenance.recipe,
         sentence=provenance.sentence,
     )
+
+
+def hash_media(path: Path) -> str | None:
+    """Return the SHA-256 of a file or of an image sequence; None if it cannot be read.
+
+    The digest of a sequence is what ``sha256sum NAMES... | sha256sum`` prints in its directory.
+    """
+    try:
+        if path.is_file():
+            return sha256_file(path)
+        files = find_sequence(path).files.values()
+        lines = "".join(f"{sha256_file(file)}  {file.name}\n" for file in files)
+    except (OSError, VidcolorError):
+        return None
+    return hashlib.sha256(lines.encode()).hexdigest()

@@ -1,105 +1,109 @@
-"""The doubtful regions of a result in plain values, with rows for a file of hints."""
+"""The uncertain regions of a result as JSON records, with hint rows that lack only the color."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
+from vidcolor.imaging.geometry import displayed_size
+
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from vidcolor.film.pipeline import FilmResult
-    from vidcolor.film.shot_uncertainty import ShotUncertainty
-    from vidcolor.media.probe import VideoInfo
     from vidcolor.photo import PhotoResult
-    from vidcolor.uncertainty import UncertainRegion
+    from vidcolor.uncertainty import ShotUncertainty, UncertainRegion
 
-UNKNOWN_COLOR = "?"
-"""Stands in a row of hints where a person shall write the color."""
-_SURE_SHARE = 0.5
-"""Radius of a hint, as a share of the largest disc that stays inside the region."""
+COLOR_PLACEHOLDER = "?"
+"""The color in a hint row that the user has to fill in."""
+_HINT_RADIUS_SHARE = 0.5
+"""Radius of a hint disc relative to the largest disc inside the region."""
 
 
 class HintRow(TypedDict, total=False):
-    """A row of ``hints.json`` that lacks its color alone."""
+    """A row of a hint file in which only the color is missing."""
 
     file: str
-    """Of a photograph: its name."""
+    """File name of a photo."""
     frame: int
-    """Of a film: the frame's number from 0; left out of a trimmed film."""
+    """Frame number of a film, from 0; absent if the film was trimmed."""
     time: float
-    """Of a trimmed film, instead: seconds into the source, at the middle of the frame."""
+    """Time in the source of a trimmed film, in seconds: the middle of the frame."""
     x: int
-    """Pixels from the left of the displayed picture."""
+    """Pixels from the left edge of the displayed image."""
     y: int
-    """Pixels from its top."""
+    """Pixels from the top edge of the displayed image."""
     radius: int
-    """Pixels."""
+    """Radius in pixels."""
     color: str
-    """``?``, to be replaced."""
+    """``?``, to be replaced by a color."""
 
 
 class RegionRecord(TypedDict):
-    """A region whose color is doubtful; fractions are of the displayed width and height."""
+    """An uncertain region. Fractions are relative to the displayed width and height."""
 
     box: list[float]
-    """Left, top, right, bottom as fractions."""
+    """Left, top, right, bottom, in fractions."""
     box_px: list[int]
-    """The same in pixels; right and bottom are the first column and row outside."""
+    """Left, top, right, bottom, in pixels; right and bottom are exclusive."""
     point: list[float]
-    """x, y well inside the region, as fractions."""
+    """x, y of a point well inside the region, in fractions."""
     outline: list[list[float]]
-    """Corners x, y of the polygon around it, as fractions."""
+    """Corners x, y of the polygon around the region, in fractions."""
     area: float
-    """Share of the picture."""
+    """Area as a fraction of the image."""
     confidence: float
-    """Mean in it, 0 to 1."""
-    need: float
-    """Doubt that can be seen, summed over it: 1 is a whole picture of utter doubt."""
+    """Mean confidence in the region, 0 to 1."""
+    review_priority: float
+    """Visible uncertainty summed over the region, where 1 is a fully uncertain image."""
     hint: HintRow
-    """To be copied into a file of hints."""
+    """A row for a hint file."""
 
 
 class ShotRecord(TypedDict):
-    """A shot, or a photograph, and where a person's knowledge would help it most.
+    """A shot, or a photo, with the regions where a hint would help most.
 
-    Times are seconds since the first frame of the source. Frames are counted from 0 at the first
-    one that was colored (with ``--start``: from there). Of a photograph all are 0.
+    Times are in seconds from the first frame of the source. Frames are counted from 0 at the first
+    colorized frame, so from ``--start``. All of them are 0 for a photo.
     """
 
     shot: int
-    """From 1."""
+    """Number of the shot, from 1."""
     first_frame: int
     last_frame: int
     start_s: float
     end_s: float
     confidence: float | None
-    """Mean over the shot; None of a photograph."""
-    need: float
-    """Visible doubt summed over picture and time: seconds of a whole picture of utter doubt. Of a
-    photograph: of its regions, without time."""
+    """Mean confidence of the shot; None for a photo."""
+    review_priority: float
+    """Visible uncertainty summed over image and time: seconds of a fully uncertain image. For a
+    photo the sum over its regions."""
     frame: int
-    """The frame that the regions lie on: the one with the greatest need."""
+    """The frame with the highest review priority, on which the regions were found."""
     time_s: float
+    """Time of that frame."""
     regions: list[RegionRecord]
-    """Three at most, the greatest need first; empty where the generator is sure."""
+    """At most three regions, by decreasing review priority; empty if no region is uncertain."""
 
 
-def doubts_of_film(result: FilmResult, trimmed: bool) -> list[ShotRecord] | None:
-    """Rows for every shot, in order; None if they were not looked for.
+def film_uncertainty(result: FilmResult, is_trimmed: bool) -> list[ShotRecord] | None:
+    """Return a record of every shot, in order; None if the model has no confidence.
 
     Args:
-        result: what came of the film.
-        trimmed: whether it was begun later than at its first frame.
+        result: The result of the film.
+        is_trimmed: Whether its first frames were left out.
     """
-    size = displayed_size(result.plan.video)
-    return [_shot(n, s, size, trimmed) for n, s in enumerate(result.doubts, start=1)] or None
+    video = result.plan.video
+    aspect = video.sample_aspect_ratio or 1
+    size = displayed_size(video.width, video.height, aspect, video.quarter_turns)
+    shots = enumerate(result.shot_uncertainty, start=1)
+    return [_shot_record(number, shot, size, is_trimmed) for number, shot in shots] or None
 
 
-def doubts_of_photo(result: PhotoResult) -> list[ShotRecord] | None:
-    """The one row of a photograph; None if its regions were not looked for."""
-    if result.size is None or result.doubts is None:
+def photo_uncertainty(result: PhotoResult) -> list[ShotRecord] | None:
+    """Return the only record of a photo; None if the model has no confidence."""
+    if result.size is None or result.uncertain_regions is None:
         return None
-    name, size = HintRow(file=result.source.name), result.size
+    file, size = HintRow(file=result.source.name), result.size
     return [
         ShotRecord(
             shot=1,
@@ -108,46 +112,45 @@ def doubts_of_photo(result: PhotoResult) -> list[ShotRecord] | None:
             start_s=0.0,
             end_s=0.0,
             confidence=None,
-            need=round(sum(r.need for r in result.doubts), 5),
+            review_priority=round(sum(region.priority for region in result.uncertain_regions), 5),
             frame=0,
             time_s=0.0,
-            regions=[_region(r, size, name) for r in result.doubts],
+            regions=[_region_record(region, size, file) for region in result.uncertain_regions],
         )
     ]
 
 
-def displayed_size(video: VideoInfo) -> tuple[int, int]:
-    """Width and height of a film as displayed, with square pixels."""
-    width = round(video.width * (video.sample_aspect_ratio or 1))
-    return (width, video.height) if video.quarter_turns % 2 == 0 else (video.height, width)
-
-
-def _shot(number: int, shot: ShotUncertainty, size: tuple[int, int], trimmed: bool) -> ShotRecord:
+def _shot_record(
+    number: int, shot: ShotUncertainty, size: tuple[int, int], is_trimmed: bool
+) -> ShotRecord:
     middle_s = round(float((shot.time_s + shot.frame_end_s) / 2), 3)
-    when = HintRow(time=middle_s) if trimmed else HintRow(frame=shot.frame)
+    # Frame numbers of a trimmed film would refer to another frame in the whole film.
+    position = HintRow(time=middle_s) if is_trimmed else HintRow(frame=shot.frame)
     return ShotRecord(
         shot=number,
         first_frame=shot.first_frame,
         last_frame=shot.last_frame,
-        start_s=_seconds(shot.start_s),
-        end_s=_seconds(shot.end_s),
+        start_s=_to_seconds(shot.start_s),
+        end_s=_to_seconds(shot.end_s),
         confidence=round(shot.confidence, 4),
-        need=round(shot.need, 5),
+        review_priority=round(shot.priority, 5),
         frame=shot.frame,
-        time_s=_seconds(shot.time_s),
-        regions=[_region(r, size, when) for r in shot.regions],
+        time_s=_to_seconds(shot.time_s),
+        regions=[_region_record(region, size, position) for region in shot.regions],
     )
 
 
-def _region(region: UncertainRegion, size: tuple[int, int], where: HintRow) -> RegionRecord:
+def _region_record(
+    region: UncertainRegion, size: tuple[int, int], position: HintRow
+) -> RegionRecord:
     width, height = size
     left, top, right, bottom = region.box
-    radius = region.radius * min(size) * _SURE_SHARE
-    hint = where | HintRow(
+    radius = region.radius * min(size) * _HINT_RADIUS_SHARE
+    hint = position | HintRow(
         x=min(int(region.point[0] * width), width - 1),
         y=min(int(region.point[1] * height), height - 1),
         radius=max(1, round(radius)),
-        color=UNKNOWN_COLOR,
+        color=COLOR_PLACEHOLDER,
     )
     return RegionRecord(
         box=[round(v, 4) for v in region.box],
@@ -158,10 +161,10 @@ def _region(region: UncertainRegion, size: tuple[int, int], where: HintRow) -> R
         outline=[[round(x, 4), round(y, 4)] for x, y in region.outline],
         area=round(region.area, 4),
         confidence=round(region.confidence, 4),
-        need=round(region.need, 5),
+        review_priority=round(region.priority, 5),
         hint=hint,
     )  # fmt: skip
 
 
-def _seconds(time_s: Fraction) -> float:
+def _to_seconds(time_s: Fraction) -> float:
     return round(float(time_s), 6)

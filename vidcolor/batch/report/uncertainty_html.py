@@ -1,4 +1,4 @@
-"""The doubtful regions of a result on its page: pictures with outlines, and rows of hints."""
+"""The uncertain regions of a result in the HTML report: images with outlines, and hint rows."""
 
 from __future__ import annotations
 
@@ -9,148 +9,159 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.batch.report.gallery import image
-from vidcolor.batch.report.markup import Markup, element, join, table
-from vidcolor.batch.report.previews import fitting, jpeg
+from vidcolor.batch.report.markup import Markup, element, join, jpeg_image, table
+from vidcolor.batch.report.previews import encode_jpeg, fit_size
 from vidcolor.errors import VidcolorError
-from vidcolor.imaging.text import clock, font_for
-from vidcolor.media.preview import DisplayReader, scale
-from vidcolor.media.preview_still import picture_rgb
+from vidcolor.imaging.text import choose_font
+from vidcolor.media.preview import DisplayReader, resize_rgb
+from vidcolor.media.preview_image import read_image_rgb
 from vidcolor.media.sequence import find_sequence
+from vidcolor.timecode import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vidcolor.batch.report.schema import ResultRecord
     from vidcolor.batch.report.uncertainty import HintRow, RegionRecord, ShotRecord
-    from vidcolor.media.preview import Rgb
+    from vidcolor.imaging.types import Rgb
 
-_WIDTH = 420
-_LIGHT, _DARK = (255, 255, 255), (0, 0, 0)
+_IMAGE_WIDTH = 420
+_WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
 
-def doubts_part(record: ResultRecord, num_shots: int) -> Markup | None:
-    """Where a person's knowledge would help most; None if that was not looked for.
+def uncertainty_section(record: ResultRecord, max_shots: int) -> Markup | None:
+    """Return the uncertain regions of a result; None if it has no uncertainty.
 
     Args:
-        record: of one result; the colored picture is read again.
-        num_shots: how many shots are shown, the most worthwhile first.
+        record: The record of the result; its target is read again.
+        max_shots: The number of shots to show, by decreasing review priority.
     """
-    rows = record["doubts"]
-    if rows is None:
+    shots = record["uncertainty"]
+    if shots is None:
         return None
-    heading = element("h3", "Where a person’s knowledge would help most")
-    doubtful = sorted((r for r in rows if r["regions"]), key=lambda r: r["need"], reverse=True)
-    if not doubtful:
-        sure = "The generator is sure of every color that can be seen: no region is doubtful."
-        return join(heading, element("p", sure))
-    shown = doubtful[:num_shots]
+    heading = element("h3", "Where hints would help most")
+    uncertain = [shot for shot in shots if shot["regions"]]
+    uncertain.sort(key=lambda shot: shot["review_priority"], reverse=True)
+    if not uncertain:
+        text = "The model is confident about all visible colors: no region is uncertain."
+        return join(heading, element("p", text))
+    shown = uncertain[:max_shots]
     is_photo = record["kind"] == "photo"
-    heads = ("Picture", "Doubtful regions") if is_photo else ("Picture", "Shot", "Doubtful regions")
-    cells = ([_picture(record, r), *([] if is_photo else [_shot(r)]), _regions(r)] for r in shown)
+    headings = ["Image", *([] if is_photo else ["Shot"]), "Uncertain regions"]
+    rows = (
+        [_outlined_image(record, s), *([] if is_photo else [_shot_cell(s)]), _region_list(s)]
+        for s in shown
+    )
     return join(
         heading,
-        element("p", _lead(is_photo), class_="lead"),
-        element("div", table(heads, cells, "Doubtful regions"), class_="doubts"),
-        _rest(len(rows), len(doubtful), len(shown)),
-        _hints([region for row in shown for region in row["regions"]]),
+        element("p", _introduction(is_photo), class_="lead"),
+        element("div", table(headings, rows, "Uncertain regions"), class_="uncertainty"),
+        _remaining_shots(len(shots), len(uncertain), len(shown)),
+        _hint_file([region for shot in shown for region in shot["regions"]]),
     )
 
 
-def _lead(is_photo: bool) -> str:
-    order = "" if is_photo else "The shots that would gain most come first. "
+def _introduction(is_photo: bool) -> str:
+    order = "" if is_photo else "Shots are sorted by review priority. "
     return (
-        f"Outlined is where the generator is least certain of color that can be seen. {order}"
-        "Who knows a true color writes it for the “?” of that row into a file of hints."
+        f"The outlines show where the model is least certain about visible color. {order}"
+        "If you know the true color of a region, replace the “?” in its row and add the row to a "
+        "hint file."
     )
 
 
-def _rest(total: int, doubtful: int, shown: int) -> Markup | None:
-    said = []
-    if doubtful > shown:
-        said.append(f"{doubtful - shown:,} more shots with doubtful regions are in a .json report.")
-    if total > doubtful:
-        sure = total - doubtful
-        said.append(f"Of {sure:,} {'shots' if sure > 1 else 'shot'} the generator is sure.")
-    return element("p", " ".join(said)) if said else None
+def _remaining_shots(num_shots: int, num_uncertain: int, num_shown: int) -> Markup | None:
+    sentences = []
+    if num_uncertain > num_shown:
+        count = num_uncertain - num_shown
+        sentences.append(f"A .json report contains {count:,} more shots with uncertain regions.")
+    if num_shots > num_uncertain:
+        count = num_shots - num_uncertain
+        noun = "shots have" if count > 1 else "shot has"
+        sentences.append(f"{count:,} {noun} no uncertain region.")
+    return element("p", " ".join(sentences)) if sentences else None
 
 
-def _shot(row: ShotRecord) -> Markup:
+def _shot_cell(shot: ShotRecord) -> Markup:
+    confidence = shot["confidence"]
     return join(
-        element("strong", f"Shot {row['shot']}"),
-        element("p", f"{clock(row['start_s'])} – {clock(row['end_s'])}"),
-        element("p", f"Shown: frame {row['frame']}, {clock(row['time_s'])}"),
-        element("p", f"Confidence {row['confidence']:.0%}") if row["confidence"] else None,
+        element("strong", f"Shot {shot['shot']}"),
+        element("p", f"{format_time(shot['start_s'])} – {format_time(shot['end_s'])}"),
+        element("p", f"Frame {shot['frame']}, {format_time(shot['time_s'])}"),
+        element("p", f"Confidence {confidence:.0%}") if confidence else None,
     )
 
 
-def _regions(row: ShotRecord) -> Markup:
+def _region_list(shot: ShotRecord) -> Markup:
     items = (
         element(
             "li",
-            f"{_place(region).capitalize()}, {_share(region['area'])} of the picture, "
-            f"confidence {region['confidence']:.0%}",
-            element("code", _line(region["hint"])),
+            f"{_describe_position(region).capitalize()}, {_format_area(region['area'])} of the "
+            f"image, confidence {region['confidence']:.0%}",
+            element("code", _format_hint(region["hint"])),
         )
-        for region in row["regions"]
+        for region in shot["regions"]
     )
     return element("ol", *items)
 
 
-def _place(region: RegionRecord) -> str:
-    """Where a region's point lies, in words."""
+def _describe_position(region: RegionRecord) -> str:
+    """Describe in words where the point of a region lies."""
     x, y = region["point"]
-    across = ("left", "", "right")[min(int(3 * x), 2)]
-    down = ("top", "", "bottom")[min(int(3 * y), 2)]
-    return f"{down} {across}".strip() or "middle"
+    horizontal = ("left", "", "right")[min(int(3 * x), 2)]
+    vertical = ("top", "", "bottom")[min(int(3 * y), 2)]
+    return f"{vertical} {horizontal}".strip() or "center"
 
 
-def _share(area: float) -> str:
+def _format_area(area: float) -> str:
     return f"{area:.0%}" if area >= 0.01 else "less than 1%"
 
 
-def _line(hint: HintRow) -> str:
+def _format_hint(hint: HintRow) -> str:
     return json.dumps(hint, ensure_ascii=False)
 
 
-def _hints(regions: Sequence[RegionRecord]) -> Markup:
-    """A file of hints that lacks the colors alone."""
-    lines = ",\n  ".join(_line(region["hint"]) for region in regions)
+def _hint_file(regions: Sequence[RegionRecord]) -> Markup:
+    """Return the text of a hint file in which only the colors are missing."""
+    lines = ",\n  ".join(_format_hint(region["hint"]) for region in regions)
     return element(
         "details",
-        element("summary", "All of them as a hints.json to begin with"),
-        element("p", "Delete the rows of which you know nothing."),
+        element("summary", "Template of a hints.json with all of these regions"),
+        element("p", "Delete the rows whose color you do not know."),
         element("pre", element("code", f"[\n  {lines}\n]")),
     )
 
 
-def _picture(record: ResultRecord, row: ShotRecord) -> Markup:
-    """The colored picture with outlines, or why there is none."""
+def _outlined_image(record: ResultRecord, shot: ShotRecord) -> Markup:
+    """Return the colorized image with outlines, or a message if it cannot be read."""
     try:
-        rgb = _colored(record, row)
+        rgb = _read_result_image(record, shot)
     except (VidcolorError, OSError) as error:
-        return element("p", f"No picture: {error}", class_="note")
-    size = fitting((rgb.shape[1], rgb.shape[0]), _WIDTH)
-    outlined = outline(scale(rgb, size), row["regions"])
-    where = "" if record["kind"] == "photo" else f" of shot {row['shot']}"
-    return image(jpeg(outlined), size, f"Doubtful regions{where}, numbered", "plain")
+        return element("p", f"No image: {error}", class_="note")
+    size = fit_size((rgb.shape[1], rgb.shape[0]), _IMAGE_WIDTH)
+    outlined = draw_outlines(resize_rgb(rgb, size), shot["regions"])
+    suffix = "" if record["kind"] == "photo" else f" of shot {shot['shot']}"
+    return jpeg_image(encode_jpeg(outlined), size, f"Uncertain regions{suffix}, numbered", "plain")
 
 
-def _colored(record: ResultRecord, row: ShotRecord) -> Rgb:
-    """The result's picture that the regions lie on."""
-    target, rows = Path(record["target"]), record["doubts"] or [row]
+def _read_result_image(record: ResultRecord, shot: ShotRecord) -> Rgb:
+    """Read the photo or frame of the result on which the regions of a shot were found."""
+    target, shots = Path(record["target"]), record["uncertainty"] or [shot]
     if record["kind"] == "photo":
-        return picture_rgb(target, (2 * _WIDTH, 2 * _WIDTH))
+        return read_image_rgb(target, (2 * _IMAGE_WIDTH, 2 * _IMAGE_WIDTH))
     if target.is_file():
         film = DisplayReader(target)
-        time_s = Fraction(row["time_s"] - rows[0]["start_s"]).limit_denominator(1_000_000)
-        return film.at(max(Fraction(0), time_s)).rgb(fitting(film.size, 2 * _WIDTH))
+        time_s = Fraction(shot["time_s"] - shots[0]["start_s"]).limit_denominator(1_000_000)
+        return film.frame_at(max(Fraction(0), time_s)).rgb(fit_size(film.size, 2 * _IMAGE_WIDTH))
     sequence = find_sequence(target)
-    return picture_rgb(sequence.files[sequence.first_number + row["frame"]])
+    return read_image_rgb(sequence.files[sequence.first_number + shot["frame"]])
 
 
-def outline(rgb: Rgb, regions: Sequence[RegionRecord]) -> Rgb:
-    """A picture, (H, W, 3), with numbered outlines: white on black, to be seen on any ground."""
+def draw_outlines(rgb: Rgb, regions: Sequence[RegionRecord]) -> Rgb:
+    """Draw numbered outlines into a copy of an (H, W, 3) image.
+
+    The lines are white on black, so that they are visible on any background.
+    """
     import cv2
     from PIL import Image, ImageDraw
 
@@ -158,13 +169,13 @@ def outline(rgb: Rgb, regions: Sequence[RegionRecord]) -> Rgb:
     height, width = drawn.shape[:2]
     for region in regions:
         corners = np.rint(np.array(region["outline"]) * [width - 1, height - 1]).astype(np.int32)
-        for color, thickness in ((_DARK, 4), (_LIGHT, 2)):
+        for color, thickness in ((_BLACK, 4), (_WHITE, 2)):
             cv2.polylines(drawn, [corners], True, color, thickness, cv2.LINE_AA)
-    picture = Image.fromarray(drawn)
-    pen = ImageDraw.Draw(picture)
+    image = Image.fromarray(drawn)
+    draw = ImageDraw.Draw(image)
     for number, region in enumerate(regions, start=1):
         x, y = region["point"][0] * width, region["point"][1] * height
-        pen.ellipse((x - 11, y - 11, x + 11, y + 11), fill=_DARK, outline=_LIGHT, width=2)
-        font, text = font_for(str(number), 14)
-        pen.text((x, y), text, fill=_LIGHT, font=font, anchor="mm")
-    return np.asarray(picture)
+        draw.ellipse((x - 11, y - 11, x + 11, y + 11), fill=_BLACK, outline=_WHITE, width=2)
+        font, text = choose_font(str(number), 14)
+        draw.text((x, y), text, fill=_WHITE, font=font, anchor="mm")
+    return np.asarray(image)

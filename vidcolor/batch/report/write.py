@@ -1,4 +1,4 @@
-"""A run's report: one JSON document for scripts, or one page for people."""
+"""Writing of a report: a JSON document for scripts, or an HTML page for people."""
 
 from __future__ import annotations
 
@@ -9,51 +9,46 @@ from typing import TYPE_CHECKING
 
 from vidcolor import __version__
 from vidcolor.batch.report.html import build_page
-from vidcolor.batch.report.schema import (
-    ResultRecord,
-    record,
-    record_of_film,
-    records_of,
-)
-from vidcolor.digests import sha256_file, sha256_of
 from vidcolor.errors import UsageError
 from vidcolor.fileio import atomic_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = [
-    "ResultRecord",
-    "record",
-    "record_of_film",
-    "records_of",
-    "sha256_file",
-    "sha256_of",
-    "write_report",
-]
+    from vidcolor.batch.report.schema import ResultRecord
+
+REPORT_SUFFIXES = (".json", ".html")
+
+
+def check_report_path(path: Path) -> None:
+    """Check that a report can have this suffix.
+
+    Raises:
+        UsageError: The suffix is not supported.
+    """
+    if path.suffix.lower() not in REPORT_SUFFIXES:
+        raise UsageError(f"{path}: a report must be a .json or .html file")
 
 
 def write_report(path: Path | str, records: Sequence[ResultRecord]) -> None:
-    """Write what a run did; an existing report is replaced.
+    """Write the report of a run and replace an existing one.
 
     Args:
-        path: ``.json`` for ``{"vidcolor", "created", "results"}``; ``.html`` for one page that
-            needs nothing else, with previews read from the sources and results named in it.
-        records: see `record_of_film`, `record` and `records_of`.
+        path: ``.json`` for a document with the keys ``vidcolor``, ``created`` and ``results``;
+            ``.html`` for one self-contained page, with previews read from sources and targets.
+        records: The records of the tasks; see `vidcolor.batch.report.schema`.
 
     Raises:
-        UsageError: another suffix.
-        OutputError: it cannot be written.
+        UsageError: The suffix is not supported.
+        OutputError: The file cannot be written.
     """
     path = Path(path)
+    check_report_path(path)
     created = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
-    suffix = path.suffix.lower()
-    if suffix == ".json":
+    if path.suffix.lower() == ".json":
         document = {"vidcolor": __version__, "created": created, "results": list(records)}
         text = json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n"
-    elif suffix == ".html":
-        text = build_page(records, created)
     else:
-        raise UsageError(f"{path}: a report is a .json or an .html file")
+        text = build_page(records, created)
     with atomic_output(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -1,0 +1,108 @@
+"""Discovery: kinds, targets, patterns, folders and contradictions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from vidcolor.batch.discover import discover
+from vidcolor.errors import InputError, UsageError
+from vidcolor.options import ColorizeOptions, Hint
+
+OPTIONS = ColorizeOptions()
+AT_24_FPS = ColorizeOptions(fps=Fraction(24))
+
+
+@pytest.fixture(autouse=True)
+def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def touch(*names: str) -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+
+
+def describe(*inputs: str, out: str | None = None, options: ColorizeOptions = OPTIONS) -> list[str]:
+    tasks = discover([Path(i) for i in inputs], Path(out) if out else None, None, options)
+    return [f"{task.kind} {task.source} {task.target}" for task in tasks]
+
+
+def test_kind_and_default_target_of_each_input() -> None:
+    touch("reel.mp4", "p.JPG", "s/f_1.png", "s/f_2.png", "a%d.mp4")
+    assert describe("reel.mp4") == ["film reel.mp4 reel.color.mp4"]
+    assert describe("p.JPG") == ["photo p.JPG p.color.JPG"]
+    assert describe("s/f_%d.png") == ["sequence s/f_%d.png s/f.color.mp4"]
+    assert describe("a%d.mp4") == ["film a%d.mp4 a%d.color.mp4"]
+    assert describe("s", options=AT_24_FPS) == ["sequence s s.color.mp4"]
+    assert describe("s", out="film.mkv") == ["sequence s film.mkv"]
+    assert describe("s", out="o_%d.png") == ["sequence s o_%d.png"]
+    assert describe("s", out="elsewhere") == [
+        "photo s/f_1.png elsewhere/f_1.png", "photo s/f_2.png elsewhere/f_2.png"]  # fmt: skip
+
+
+def test_existing_folder_with_a_dot_in_its_name_is_an_output_folder() -> None:
+    touch("s/f_1.png", "out.v2/keep")
+    assert describe("s", out="out.v2") == ["photo s/f_1.png out.v2/f_1.png"]
+
+
+def test_hidden_files_and_results_are_not_sources() -> None:
+    touch("a/x.png", "a/.x.png", "a/.git/x.png", "a/y.color.png", "a/b/x.png", "a/b-color/x.png")
+    touch("a/lone-color/x.png", "a/notes.txt")
+    assert [line.split()[1] for line in describe("a")] == [
+        "a/x.png", "a/b/x.png", "a/lone-color/x.png"]  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", [".", "../{name}", "{absolute}", "./"])
+def test_result_folder_does_not_depend_on_the_spelling_of_the_source(
+    folder: str, tmp_path: Path
+) -> None:
+    touch("x.png")
+    path = Path(folder.format(name=tmp_path.name, absolute=tmp_path))
+    (task,) = discover([path], None, None, OPTIONS)
+    assert task.target.resolve() == tmp_path.parent / f"{tmp_path.name}-color" / "x.png"
+
+
+def test_contradicting_arguments_are_refused() -> None:
+    touch("x.png", "y.png", "a/x.png", "file")
+    with pytest.raises(UsageError, match="cannot be used together"):
+        discover([Path("x.png")], Path("o.png"), Path("d"), OPTIONS)
+    with pytest.raises(UsageError, match="use --out-dir"):
+        describe("x.png", "y.png", out="o.png")
+    with pytest.raises(UsageError, match="have the same output"):
+        discover([Path("x.png"), Path("a/x.png")], None, Path("d"), OPTIONS)
+    with pytest.raises(UsageError, match="--confidence names one file"):
+        describe("x.png", "y.png", options=ColorizeOptions(confidence=Path("c.png")))
+    with pytest.raises(UsageError, match="file: is a file"):
+        discover([Path("x.png")], None, Path("file"), OPTIONS)
+    with pytest.raises(InputError, match=r"none\.png: no such file"):
+        describe("none.png")
+
+
+def test_glob_pattern_is_expanded_and_must_match() -> None:
+    touch("reels/a.png", "reels/deep/b.png")
+    assert [t.split()[1] for t in describe("reels/**/*.png")] == ["reels/a.png", "reels/deep/b.png"]
+    with pytest.raises(InputError, match=r"reels/\*\.avi: no file matches this pattern"):
+        describe("reels/*.avi")
+
+
+def test_only_tasks_of_several_inputs_may_be_skipped() -> None:
+    touch("x.png", "y.png")
+    (single,) = discover([Path("x.png")], None, None, OPTIONS)
+    assert not single.skip_if_done
+    assert all(
+        t.skip_if_done for t in discover([Path("x.png"), Path("y.png")], None, None, OPTIONS)
+    )
+
+
+def test_each_task_has_only_the_hints_for_its_source() -> None:
+    touch("album/a.png", "album/b.png")
+    hint = Hint(x=1, y=2, color="teal", file="a.png")
+    options = ColorizeOptions(hints=(hint,))
+    first, second = discover([Path("album")], None, None, options)
+    assert first.options == options
+    assert second.options == replace(options, hints=None)

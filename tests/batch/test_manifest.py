@@ -1,0 +1,83 @@
+"""Job lists: rows in CSV and JSON, options per row, and error messages."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vidcolor.batch.manifest import read_job_list
+from vidcolor.errors import UsageError
+from vidcolor.options import ColorizeOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def reels(tmp_path: Path) -> Path:
+    """A folder with two files that have the names of films."""
+    for name in ("mill.mkv", "fair.mkv"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def write(reels: Path, text: str) -> Path:
+    path = reels / "jobs.csv"
+    path.write_text(text)
+    return path
+
+
+def test_json_rows_override_the_options_of_the_command_line(reels: Path) -> None:
+    path = reels / "jobs.json"
+    rows = [
+        {"input": "mill.mkv", "vividness": 0.3, "per-frame": True, "encoder-option": {"crf": 20}},
+        {"input": "fair.mkv", "start": "0:00.1", "encoder_options": "crf=9 preset=slow"},
+    ]
+    path.write_text(json.dumps({"jobs": rows}))
+    first, second = read_job_list(path, None, ColorizeOptions(saturation=0.5))
+    assert first.options == ColorizeOptions(
+        saturation=0.5, vividness=0.3, per_frame=True, encoder_options=(("crf", "20"),)
+    )
+    assert second.options == ColorizeOptions(
+        saturation=0.5, start=Fraction(1, 10), encoder_options=(("crf", "9"), ("preset", "slow"))
+    )
+    assert second.target == reels / "fair.color.mkv"
+
+
+@pytest.mark.parametrize("column", ["gray-from", "grey-from", "gray_from", "grey_from"])
+def test_both_spellings_of_gray_from_are_accepted(reels: Path, column: str) -> None:
+    (task,) = read_job_list(
+        write(reels, f"input,{column}\nmill.mkv,red\n"), None, ColorizeOptions()
+    )
+    assert task.options.gray_from == "red"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("output\nx.mp4\n", "row 1: has no input"),
+        ("input,vivid\nmill.mkv,1\n", "row 1: unknown option 'vivid'"),
+        ("input,vividness\nmill.mkv,3\n", "row 1: .*vividness must"),
+        ("input,for\nmill.mkv,fun\n", "row 1: invalid purpose 'fun'"),
+        ("input,end\nfair.mkv,\nmill.mkv,soon\n", "row 2: invalid end 'soon'"),
+        ("input,mark\nmill.mkv,perhaps\n", "row 1: invalid mark 'perhaps'"),
+        ("input,device\nmill.mkv,cpu\n", "unknown option 'device'"),
+        ("input\nmill.mkv,x\n", "more cells than the header has columns"),
+        ("input,output\nmill.mkv,a.mp4\nfair.mkv,a.mp4\n", "have the same output"),
+        ("input\n", "contains no rows"),
+    ],
+)
+def test_invalid_rows_are_refused_with_their_number(reels: Path, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read_job_list(write(reels, text), None, ColorizeOptions())
+
+
+def test_source_that_cannot_be_read_becomes_a_task_with_an_error(reels: Path) -> None:
+    path = write(reels, "input,vividness\nnone.mkv,0.2\nmill.mkv,\n")
+    missing, found = read_job_list(path, None, ColorizeOptions())
+    assert "no such file" in str(missing.error)
+    assert missing.options.vividness == 0.2
+    assert found.error is None

@@ -1,0 +1,81 @@
+"""`vidcolor status`: the progress of one film."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vidcolor.cli import params
+from vidcolor.cli.console import to_single_line
+from vidcolor.errors import InputError
+from vidcolor.timecode import format_duration
+
+if TYPE_CHECKING:
+    from vidcolor.film.workdir import WorkState
+
+
+def status(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="WORKDIR",
+            help="Work directory (NAME.vidcolor), or the result that it belongs to.",
+            show_default=False,
+        ),
+    ],
+    json_lines: params.JsonLines = False,
+) -> None:
+    """Print the progress of one film, from any terminal or machine that sees its work directory.
+
+    [bold]Examples[/bold]
+
+      vidcolor status reel.color.mp4
+      watch -n 10 vidcolor status reel.color.mp4
+    """
+    from vidcolor.film.workdir import WorkDir, is_work_dir, work_path
+
+    directory = path if is_work_dir(path) else work_path(path, None)
+    if not is_work_dir(directory):
+        if path.is_file():
+            raise InputError(f"{path}: is finished and has no unfinished work")
+        raise InputError(f"{path}: no unfinished work; see `vidcolor jobs`")
+    state = WorkDir(directory).read_state()
+    if json_lines:
+        typer.echo(json.dumps(state_values(state)))
+        return
+    rows = {
+        "source": state.source or "unknown",
+        "result": state.target or "unknown",
+        "state": describe_state(state),
+        "segments": f"{state.segments_done} of {state.num_segments or '?'} finished",
+        "size": f"{state.size_bytes / 1e6:.1f} MB in {directory}",
+    }
+    for name, value in rows.items():
+        typer.echo(to_single_line(f"{name:10}{value}"))
+
+
+def state_values(state: WorkState) -> dict[str, object]:
+    """Return the state as JSON values."""
+    values = dataclasses.asdict(state)
+    return {key: str(v) if isinstance(v, Path) else v for key, v in values.items()}
+
+
+def describe_state(state: WorkState) -> str:
+    """Describe the state on one line."""
+    idle_s = max(0.0, time.time() - state.updated_s)
+    if not state.is_running:
+        segments = f"{state.segments_done} of {state.num_segments or '?'} segments finished"
+        size = f"{state.size_bytes / 1e6:.1f} MB"
+        return f"interrupted, {segments}, {size}; last update {format_duration(idle_s)} ago"
+    percent = f" ({100 * state.done / state.total:.0f}%)" if state.total else ""
+    frames = f"{state.stage}: {state.done} of {state.total or '?'} frames{percent}"
+    if state.frames_per_second > 0 and state.total:
+        remaining_s = (state.total - state.done) / state.frames_per_second - idle_s
+        remaining = format_duration(max(0.0, remaining_s))
+        return f"running, {frames}, {state.frames_per_second:.1f} fps, {remaining} left"
+    return f"running, {frames}"
