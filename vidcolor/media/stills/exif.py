@@ -1,7 +1,8 @@
-"""TIFF directories as raw entries: what EXIF is made of, and what a TIFF file says of itself.
+"""TIFF directories as raw entries: the structure of EXIF, and the tags of a TIFF file.
 
-Values are never interpreted, so that what is unknown to us survives. What moves is kept byte for
-byte, but offsets *inside* a MakerNote cannot be known; EXIF that stays EXIF is not taken apart.
+Values are not interpreted, so unknown tags survive. Values that move are copied byte for byte, but
+offsets *inside* a MakerNote cannot be adjusted. Therefore EXIF that stays EXIF is not rebuilt.
+Tag numbers and field types follow TIFF 6.0 and Exif 2.32.
 """
 
 from __future__ import annotations
@@ -14,79 +15,84 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     Reader = Callable[[int, int], bytes]
+    """Returns ``n`` bytes at an offset: ``read(offset, n)``; fewer at the end of the file."""
 
-Order = Literal["<", ">"]
+ByteOrder = Literal["<", ">"]
 
-IMAGE_DESCRIPTION, SOFTWARE, ORIENTATION = 270, 305, 274
+ORIENTATION = 274
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
 XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 34665, 34853, 40965
-_DIRECTORIES = {EXIF_IFD, GPS_IFD, INTEROP_IFD}
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 16: 8, 17: 8}
-_MAX_VALUE = 256 << 20
+_CHILD_TAGS = {EXIF_IFD, GPS_IFD, INTEROP_IFD}
+_TYPE_SIZES = {
+    1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 16: 8, 17: 8
+}  # fmt: skip
+"""Bytes of one value by field type."""
+_MAX_VALUE_BYTES = 256 << 20
+_MAX_ENTRIES = 65536
+_MAX_DEPTH = 2
 
-STRUCTURE = frozenset(
+LAYOUT_TAGS = frozenset(
     {254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284}
     | {288, 289, 290, 291, 292, 293, 300, 301, 317, 320, 321, 322, 323, 324, 325, 326, 327, 328}
     | {330, 332, 333, 334, 336, 338, 339, 340, 341, 342, 343, 344, 345, 346, 347, 351, 434, 435}
     | {512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 559, 34016, 37724, 50341}
 )
-"""Tags that describe how the pixels are stored (or Photoshop's layers): void in a new file."""
+"""Tags that describe how pixels are stored, and Photoshop layers. They do not apply to a new
+file."""
 
 
 class Entry(NamedTuple):
-    """One tag: its value as stored, in the directory's byte order."""
+    """One tag with its value as stored, in the directory's byte order."""
 
     tag: int
     kind: int
-    number: int
+    """TIFF field type."""
+    num_values: int
     value: bytes
 
 
 @dataclass(slots=True)
 class Directory:
-    """A TIFF directory and those that it points to."""
+    """A TIFF directory (IFD) and its child directories."""
 
-    order: Order
+    order: ByteOrder
     """``<`` or ``>``, as in `struct`."""
     entries: dict[int, Entry] = field(default_factory=dict)
     children: dict[int, Directory] = field(default_factory=dict)
 
-    def number(self, tag: int) -> int | None:
-        """The value of a tag that holds one SHORT or LONG."""
+    def get_integer(self, tag: int) -> int | None:
+        """Return the value of a tag with one SHORT or LONG, else None."""
         entry = self.entries.get(tag)
-        if entry is None or entry.kind not in (3, 4) or entry.number != 1:
+        if entry is None or entry.kind not in (3, 4) or entry.num_values != 1:
             return None
         code = "H" if entry.kind == 3 else "I"
         return int(struct.unpack(self.order + code, entry.value)[0])
 
-    def add(self, tag: int, kind: int, *numbers: int) -> None:
+    def get_rational(self, tag: int) -> float | None:
+        """Return the value of a tag with one RATIONAL, else None."""
+        entry = self.entries.get(tag)
+        if entry is None or entry.kind != 5 or entry.num_values != 1:
+            return None
+        numerator, denominator = struct.unpack(self.order + "II", entry.value)
+        return numerator / denominator if denominator else None
+
+    def set_numbers(self, tag: int, kind: int, *numbers: int) -> None:
         """Set a tag of SHORTs (3), LONGs (4) or RATIONALs (5, numerator then denominator)."""
         code = "H" if kind == 3 else "I"
         value = struct.pack(f"{self.order}{len(numbers)}{code}", *numbers)
         count = len(numbers) // 2 if kind == 5 else len(numbers)
         self.entries[tag] = Entry(tag, kind, count, value)
 
-    def add_bytes(self, tag: int, kind: int, value: bytes) -> None:
+    def set_bytes(self, tag: int, kind: int, value: bytes) -> None:
         """Set a tag of BYTEs (1), ASCII (2) or UNDEFINED (7)."""
         self.entries[tag] = Entry(tag, kind, len(value), value)
 
-    def rational(self, tag: int) -> float | None:
-        """The value of a tag that holds one RATIONAL."""
-        entry = self.entries.get(tag)
-        if entry is None or entry.kind != 5 or entry.number != 1:
-            return None
-        above, below = struct.unpack(self.order + "II", entry.value)
-        return above / below if below else None
-
     @property
     def dpi(self) -> tuple[float, float] | None:
-        """Resolution in dots per inch, if it is given with a unit."""
-        x, y, unit = (
-            self.rational(X_RESOLUTION),
-            self.rational(Y_RESOLUTION),
-            self.number(RESOLUTION_UNIT) or 2,
-        )
+        """Horizontal and vertical resolution in dots per inch; None without a unit."""
+        x, y = self.get_rational(X_RESOLUTION), self.get_rational(Y_RESOLUTION)
+        unit = self.get_integer(RESOLUTION_UNIT) or 2
         if not x or not y or unit not in (2, 3):
             return None
         scale = 2.54 if unit == 3 else 1.0
@@ -94,16 +100,16 @@ class Directory:
 
 
 def read_directory(read: Reader) -> Directory:
-    """The first directory of a TIFF, BigTIFF or EXIF block.
+    """Read the first directory of a TIFF, BigTIFF or EXIF block.
 
     Args:
-        read: gives `n` bytes from an offset: ``read(offset, n)``; fewer at the end.
+        read: returns ``n`` bytes at an offset: ``read(offset, n)``; fewer at the end.
 
     Raises:
-        ValueError: it is not a TIFF structure. Single broken entries are left out instead.
+        ValueError: the data is not a TIFF structure. Single broken entries are skipped instead.
     """
     head = read(0, 16)
-    orders: dict[bytes, Order] = {b"II": "<", b"MM": ">"}
+    orders: dict[bytes, ByteOrder] = {b"II": "<", b"MM": ">"}
     order = orders.get(head[:2])
     if order is None or len(head) < 8:
         raise ValueError("not a TIFF structure")
@@ -111,98 +117,104 @@ def read_directory(read: Reader) -> Directory:
     offset = (
         struct.unpack(order + "Q", head[8:16]) if big else struct.unpack(order + "I", head[4:8])
     )
-    return _directory(read, order, big, offset[0], depth=0)
+    return _read_directory_at(read, order, big, offset[0], depth=0)
 
 
-def parse_exif(blob: bytes) -> Directory:
-    """`read_directory` of bytes in memory."""
-    return read_directory(lambda offset, n: blob[offset : offset + n])
+def parse_exif(data: bytes) -> Directory:
+    """Parse an EXIF block without its ``Exif\\0\\0`` prefix.
+
+    Raises:
+        ValueError: the data is not a TIFF structure.
+    """
+    return read_directory(lambda offset, n: data[offset : offset + n])
 
 
-def turns_of_orientation(orientation: int) -> int:
-    """Counter-clockwise quarter turns that bring the top up; mirroring is ignored."""
-    return {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}.get(orientation, 0)
-
-
-def orientation_of(exif: bytes | None) -> int:
-    """EXIF orientation 1-8; 1 where it is missing or nonsense."""
+def read_orientation(exif: bytes | None) -> int:
+    """Return the EXIF orientation, 1-8; 1 if it is missing or invalid."""
     try:
-        value = parse_exif(exif).number(ORIENTATION) if exif else None
+        value = parse_exif(exif).get_integer(ORIENTATION) if exif else None
     except (ValueError, struct.error):
         return 1
     return value if value is not None and 1 <= value <= 8 else 1
 
 
-def _directory(read: Reader, order: Order, big: bool, offset: int, depth: int) -> Directory:
-    found = Directory(order)
-    n_size, size, inline = (8, 20, 8) if big else (2, 12, 4)
-    head = read(offset, n_size)
-    if len(head) < n_size:
+def _read_directory_at(
+    read: Reader, order: ByteOrder, big: bool, offset: int, depth: int
+) -> Directory:
+    directory = Directory(order)
+    count_size, entry_size, inline = (8, 20, 8) if big else (2, 12, 4)
+    head = read(offset, count_size)
+    if len(head) < count_size:
         raise ValueError("the directory lies outside the file")
-    count = int(struct.unpack(order + ("Q" if big else "H"), head)[0])
-    table = read(offset + n_size, min(count, 65536) * size)
-    for i in range(0, len(table) - size + 1, size):
+    num_entries = int(struct.unpack(order + ("Q" if big else "H"), head)[0])
+    table = read(offset + count_size, min(num_entries, _MAX_ENTRIES) * entry_size)
+    word = order + ("Q" if big else "I")
+    for i in range(0, len(table) - entry_size + 1, entry_size):
         tag, kind = struct.unpack(order + "HH", table[i : i + 4])
-        number = int(struct.unpack(order + ("Q" if big else "I"), table[i + 4 : i + 4 + inline])[0])
-        field_ = table[i + 4 + inline : i + size]
-        length = number * _SIZES.get(kind, 0)
-        if not 0 < length <= _MAX_VALUE and tag not in _DIRECTORIES:
+        count = int(struct.unpack(word, table[i + 4 : i + 4 + inline])[0])
+        stored = table[i + 4 + inline : i + entry_size]
+        length = count * _TYPE_SIZES.get(kind, 0)
+        if not 0 < length <= _MAX_VALUE_BYTES and tag not in _CHILD_TAGS:
             continue
-        at = int(struct.unpack(order + ("Q" if big else "I"), field_)[0])
-        if tag in _DIRECTORIES:
-            if depth < 2 and _readable(read, at, n_size):
-                found.children[tag] = _directory(read, order, big, at, depth + 1)
+        at = int(struct.unpack(word, stored)[0])
+        if tag in _CHILD_TAGS:
+            if depth < _MAX_DEPTH and _is_readable(read, at, count_size):
+                directory.children[tag] = _read_directory_at(read, order, big, at, depth + 1)
             continue
-        value = field_[:length] if length <= inline else read(at, length)
+        value = stored[:length] if length <= inline else read(at, length)
         if len(value) == length:
-            found.entries[tag] = Entry(tag, kind, number, value)
-    return found
+            directory.entries[tag] = Entry(tag, kind, count, value)
+    return directory
 
 
-def _readable(read: Reader, offset: int, n: int) -> bool:
+def _is_readable(read: Reader, offset: int, n: int) -> bool:
     return offset > 0 and len(read(offset, n)) == n
 
 
-def directory_bytes(directory: Directory, offset: int) -> bytes:
-    """The directory with its values and children, as it stands at `offset` of a file.
+def encode_directory(directory: Directory, offset: int) -> bytes:
+    """Encode a directory with its values and children for a position in a classic TIFF.
 
-    BigTIFF's 8-byte integers are left out: a classic TIFF has no type for them.
+    8-byte integers of BigTIFF are left out: classic TIFF has no type for them.
+
+    Args:
+        directory: the directory.
+        offset: its position in the file, in bytes.
     """
     rows: list[tuple[int, int, int, bytes]] = [
-        (e.tag, e.kind, e.number, e.value) for e in directory.entries.values() if e.kind < 16
+        (e.tag, e.kind, e.num_values, e.value) for e in directory.entries.values() if e.kind < 16
     ]
-    heap_at = offset + 2 + 12 * (len(rows) + len(directory.children)) + 4
+    heap_offset = offset + 2 + 12 * (len(rows) + len(directory.children)) + 4
     heap = bytearray()
     for tag, child in directory.children.items():
-        at = heap_at + len(heap)
+        at = heap_offset + len(heap)
         rows.append((tag, 4, 1, struct.pack(directory.order + "I", at)))
-        heap += _even(directory_bytes(child, at))
+        heap += _pad_to_even(encode_directory(child, at))
     table = bytearray(struct.pack(directory.order + "H", len(rows)))
     for tag, kind, count, value in sorted(rows):
         if len(value) > 4:
-            pointer = struct.pack(directory.order + "I", heap_at + len(heap))
-            heap += _even(value)
+            pointer = struct.pack(directory.order + "I", heap_offset + len(heap))
+            heap += _pad_to_even(value)
             value = pointer
         table += struct.pack(directory.order + "HHI", tag, kind, count) + value.ljust(4, b"\0")
     return bytes(table) + bytes(4) + bytes(heap)
 
 
-def exif_bytes(directory: Directory) -> bytes:
-    """An EXIF block of its own, without the ``Exif\\0\\0`` in front."""
-    return tiff_header(directory.order, 8) + directory_bytes(directory, 8)
+def encode_exif(directory: Directory) -> bytes:
+    """Encode an EXIF block without the ``Exif\\0\\0`` prefix."""
+    return encode_tiff_header(directory.order, 8) + encode_directory(directory, 8)
 
 
-def tiff_header(order: Order, offset: int) -> bytes:
-    """The first 8 bytes of a TIFF whose directory is at `offset`."""
+def encode_tiff_header(order: ByteOrder, offset: int) -> bytes:
+    """Return the first 8 bytes of a TIFF whose directory is at `offset`."""
     return (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, offset)
 
 
-def without(directory: Directory, tags: Iterable[int]) -> Directory:
-    """A copy that lacks some of the entries."""
-    dropped = frozenset(tags)
-    kept = {t: e for t, e in directory.entries.items() if t not in dropped}
+def remove_tags(directory: Directory, tags: Iterable[int]) -> Directory:
+    """Return a copy without some of the entries."""
+    removed = frozenset(tags)
+    kept = {t: e for t, e in directory.entries.items() if t not in removed}
     return Directory(directory.order, kept, dict(directory.children))
 
 
-def _even(value: bytes) -> bytes:
+def _pad_to_even(value: bytes) -> bytes:
     return value + b"\0" * (len(value) % 2)

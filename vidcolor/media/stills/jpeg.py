@@ -1,270 +1,161 @@
-"""JPEG as segments and scans: metadata without a second decode, and luma without a second loss.
-
-A gray JPEG is one scan of luma. Two more scans beside it make it a color JPEG; its own scan is
-copied as it is, so luma comes out of any decoder bit for bit as before.
-"""
+"""Reading and writing of JPEG."""
 
 from __future__ import annotations
 
+import io
 import re
-import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from vidcolor.media.stills.exif import parse_exif
-from vidcolor.media.stills.types import StillMetadata
+import numpy as np
+
+from vidcolor.errors import InputError
+from vidcolor.media.stills.jpeg_segments import (
+    can_join,
+    find_frame_header,
+    insert_metadata,
+    is_progressive,
+    is_ycbcr,
+    iter_segments,
+    join_scans,
+    read_metadata,
+)
+from vidcolor.media.stills.rgb import convert_chroma_to_jfif, convert_to_8_bits
+from vidcolor.media.stills.types import (
+    DEFAULT_QUALITY,
+    DecodedImage,
+    EncodedStill,
+    StillFormat,
+    check_size,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-SOI, EOI, SOS, DQT, DHT, DRI, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE
-APP0, APP1, APP2, APP11, APP13, APP14 = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE
-_FRAMES = {*range(0xC0, 0xD0)} - {DHT, 0xC8, 0xCC}
-_HUFFMAN_FRAMES = (0xC0, 0xC1, 0xC2)
-_MAX_PAYLOAD = 65533
+    from numpy.typing import NDArray
+    from PIL import Image
 
-_EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
-_PHOTOSHOP, _JFIF, _ADOBE = b"Photoshop 3.0\0", b"JFIF\0", b"Adobe"
-_NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+    from vidcolor.media.stills.types import ColorizedStill, Still
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A marker and its payload; of a scan also the entropy-coded data after it."""
-
-    marker: int
-    payload: bytes
-    scan: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What the frame header says."""
-
-    marker: int
-    precision: int
-    height: int
-    width: int
-    component_ids: tuple[int, ...]
-    luma_table: int
-    """Number of the quantization table of the first component."""
-
-
-def segments(data: bytes) -> Iterator[Segment]:
-    """The segments of a JPEG file, to the end of its (first) picture.
-
-    Raises:
-        ValueError: the file is not built like a JPEG.
-    """
-    if data[:2] != b"\xff\xd8":
-        raise ValueError("not a JPEG file")
-    at = 2
-    while at < len(data):
-        if data[at] != 0xFF:
-            raise ValueError("a JPEG marker is missing")
-        while at < len(data) and data[at] == 0xFF:
-            at += 1
-        marker = data[at] if at < len(data) else EOI
-        at += 1
-        if marker == EOI:
-            return
-        (length,) = struct.unpack(">H", data[at : at + 2].ljust(2, b"\0"))
-        if length < 2:
-            raise ValueError("a JPEG segment is cut off")
-        payload, at = data[at + 2 : at + length], at + length
-        start = at
-        if marker == SOS:
-            found = _NEXT_MARKER.search(data, at)
-            at = found.start() if found else len(data)
-        yield Segment(marker, payload, data[start:at] if marker == SOS else b"")
+def read_jpeg(path: Path, allow_damaged: bool) -> DecodedImage:
+    """Decode a JPEG. Gray and Y'CbCr stay as coded; CMYK and RGB become R'G'B'."""
+    data = path.read_bytes()
+    segments = list(iter_segments(data))
+    frame = find_frame_header(segments)
+    check_size(path, frame.width, frame.height)
+    metadata, warnings = read_metadata(segments)
+    ycbcr = len(frame.component_ids) == 3 and is_ycbcr(segments, frame.component_ids)
+    image = _open_jpeg(data, path, ycbcr)
+    table = image.quantization.get(frame.luma_table)
+    metadata = replace(metadata, jpeg_luma_table=tuple(table) if table else None)
+    is_damaged = False
+    try:
+        image.load()
+    except OSError:
+        if not allow_damaged:
+            raise InputError(
+                f"{path}: truncated JPEG; get a whole copy, or allow damaged images"
+            ) from None
+        is_damaged = True
+        # With an end marker the decoder fills in the missing part instead of failing.
+        image = _open_jpeg(data + b"\xff\xd9", path, ycbcr)
+        image.load()
+        warnings += ("the file is truncated: the missing part is filled in",)
+    if image.mode == "YCbCr":
+        decoded = DecodedImage(np.asarray(image), "ycbcr", 8, "jpeg", metadata=metadata)
+    else:
+        if image.mode == "CMYK":
+            metadata = replace(metadata, icc=None)
+            warnings += ("CMYK is converted to RGB without its ICC profile",)
+        decoded = replace(DecodedImage.from_pillow(image, "jpeg"), metadata=metadata)
+    jpeg_data = data if not is_damaged and can_join(data) else None
+    return replace(decoded, warnings=warnings, lossless=False, jpeg_data=jpeg_data)
 
 
-def frame_of(parts: list[Segment]) -> Frame:
-    """The frame header.
+def _open_jpeg(data: bytes, path: Path, ycbcr: bool) -> Any:
+    """Open a JPEG with Pillow, with Y'CbCr kept as coded."""
+    from PIL.JpegImagePlugin import JpegImageFile
 
-    Raises:
-        ValueError: there is none.
-    """
-    header = next((s for s in parts if s.marker in _FRAMES), None)
-    if header is None or len(header.payload) < 9:
-        raise ValueError("a JPEG without a frame")
-    precision, height, width, n = struct.unpack(">BHHB", header.payload[:6])
-    ids = tuple(header.payload[6 : 6 + 3 * n : 3])
-    return Frame(header.marker, precision, height, width, ids, header.payload[8])
+    image: Image.Image = JpegImageFile(io.BytesIO(data), str(path))
+    if ycbcr:
+        image.draft("YCbCr", image.size)
+    return image
 
 
-def is_ycbcr(parts: list[Segment], ids: tuple[int, ...]) -> bool:
-    """Whether three components are Y'CbCr, by the rules that libjpeg goes by."""
-    app = {s.marker: s.payload for s in parts if s.marker in (APP0, APP14)}
-    if app.get(APP0, b"").startswith(_JFIF):
-        return True
-    adobe = app.get(APP14, b"")
-    if adobe.startswith(_ADOBE) and len(adobe) >= 12:
-        return adobe[11] != 0
-    return ids != tuple(b"RGB")
+def read_jpeg_xmp(path: Path) -> bytes | None:
+    """Return the XMP packet of a JPEG."""
+    return read_metadata(list(iter_segments(path.read_bytes())))[0].xmp
 
 
-def metadata_of(parts: list[Segment]) -> tuple[StillMetadata, tuple[str, ...]]:
-    """What the segments say besides pixels, and what of it will not survive."""
-    exif = xmp = None
-    icc: dict[int, bytes] = {}
-    photoshop, density = b"", None
-    others, lost = [], []
-    for part in parts:
-        body = part.payload
-        if part.marker == APP1 and body.startswith(_EXIF) and exif is None:
-            exif = body[len(_EXIF) :]
-        elif part.marker == APP1 and body.startswith(_XMP) and xmp is None:
-            xmp = body[len(_XMP) :]
-        elif part.marker == APP2 and body.startswith(_ICC) and len(body) > 14:
-            icc[body[12]] = body[14:]
-        elif part.marker == APP13 and body.startswith(_PHOTOSHOP):
-            photoshop += body[len(_PHOTOSHOP) :]
-        elif part.marker == APP0:
-            density = _jfif_dpi(body) or density
-        elif part.marker == APP11 and body.startswith(b"JP"):
-            lost.append("its content credentials (C2PA), which the change of pixels makes void")
-        elif part.marker == APP2 and body.startswith(b"MPF\0"):
-            lost.append("the further pictures in the file")
-        elif (APP1 <= part.marker <= 0xEF and part.marker != APP14) or part.marker == COM:
-            others.append((part.marker, body))
-    metadata = StillMetadata(
-        exif=exif,
-        xmp=xmp,
-        icc=b"".join(icc[k] for k in sorted(icc)) or None,
-        dpi=density or _exif_dpi(exif),
-        photoshop=photoshop or None,
-        jpeg_segments=tuple(others),
+def encode_jpeg(job: ColorizedStill) -> EncodedStill:
+    """Encode a 4:4:4 JPEG; the coded luma of a gray JPEG source is copied if it is unchanged."""
+    still = job.still
+    cb, cr = convert_chroma_to_jfif(still.luma, job.cb, job.cr, still.matrix, still.bits)
+    bare = _join_source_luma(still, cb, cr) if job.quality is None else None
+    if bare is None:
+        tables = _standard_tables(job.quality or DEFAULT_QUALITY)
+        source_table = job.metadata.jpeg_luma_table
+        luma_table = list(source_table) if source_table and job.quality is None else tables[0]
+        luma = convert_to_8_bits(still.luma, still.bits)
+        bare = _encode_planes([luma, cb, cr], [luma_table, tables[1]])
+    return EncodedStill(*insert_metadata(bare, job.metadata))
+
+
+def _join_source_luma(still: Still, cb: NDArray[np.uint8], cr: NDArray[np.uint8]) -> bytes | None:
+    """Join the coded luma of the source with two scans of chroma; None if that is impossible."""
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    if still.jpeg_data is None:
+        return None
+    progressive = is_progressive(still.jpeg_data)
+    table = _standard_tables(DEFAULT_QUALITY)[1]
+    chroma = [_encode_planes([plane], [table], progressive) for plane in (cb, cr)]
+    joined = join_scans(still.jpeg_data, chroma[0], chroma[1])
+    if joined is None:
+        return None
+    image: Any = JpegImageFile(io.BytesIO(joined))
+    image.draft("L", image.size)
+    # The caller may have changed the luma (levels, crop). Then the source's scan is wrong.
+    return joined if np.array_equal(np.asarray(image), still.luma) else None
+
+
+def _encode_planes(
+    planes: list[NDArray[np.uint8]], tables: list[list[int]], progressive: bool = False
+) -> bytes:
+    """Encode one gray plane, or Y'CbCr 4:4:4 without a conversion to RGB."""
+    from PIL import Image
+
+    images = [Image.fromarray(plane) for plane in planes]
+    image = Image.merge("YCbCr", images) if len(images) == 3 else images[0]
+    out = io.BytesIO()
+    # With `optimize`, Pillow encodes into a buffer of estimated size, which colorful images exceed.
+    optimize = len(images) == 1
+    image.save(
+        out, "JPEG", qtables=tables, subsampling=0, optimize=optimize, progressive=progressive
     )
-    return metadata, tuple(f"{what} cannot be kept" for what in dict.fromkeys(lost))
+    return out.getvalue()
 
 
-def with_metadata(jpeg: bytes, metadata: StillMetadata) -> tuple[bytes, tuple[str, ...]]:
-    """An encoder's bare JPEG with metadata put in front, and what had no room there."""
-    dots = metadata.dpi
-    x, y = (max(1, min(65535, round(d))) for d in dots) if dots else (1, 1)
-    out = [_segment(APP0, _JFIF + struct.pack(">HBHHBB", 0x102, 1 if dots else 0, x, y, 0, 0))]
-    warnings = []
-    for name, marker, prefix, body in (
-        ("EXIF", APP1, _EXIF, metadata.exif),
-        ("XMP", APP1, _XMP, metadata.xmp),
-    ):
-        if body and len(prefix) + len(body) > _MAX_PAYLOAD:
-            warnings.append(f"JPEG has no room for {len(body)} bytes of {name}: left out")
-        elif body:
-            out.append(_segment(marker, prefix + body))
-    out += _chunked(APP2, _ICC, metadata.icc, numbered=True)
-    out += _chunked(APP13, _PHOTOSHOP, metadata.photoshop)
-    out += [_segment(marker, body) for marker, body in metadata.jpeg_segments]
-    body_at = next(i for i in _marker_positions(jpeg) if jpeg[i + 1] not in (APP0, APP14))
-    return b"\xff\xd8" + b"".join(out) + jpeg[body_at:], tuple(warnings)
+def _standard_tables(quality: int) -> list[list[int]]:
+    """Return libjpeg's quantization steps of luma and chroma at a quality, in Pillow's order."""
+    from PIL import Image
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    out = io.BytesIO()
+    Image.new("YCbCr", (8, 8)).save(out, "JPEG", quality=quality)
+    tables = JpegImageFile(io.BytesIO(out.getvalue())).quantization
+    return [list(tables[0]), list(tables[1])]
 
 
-def join_scans(luma: bytes, cb: bytes, cr: bytes) -> bytes | None:
-    """A 4:4:4 color JPEG from three gray ones; luma's coded data is copied as it is.
-
-    Args:
-        luma: a gray JPEG, Huffman coded, 8 bits.
-        cb: a gray JPEG of the same size, progressive exactly if `luma` is.
-        cr: the same, with the quantization table of `cb`.
-
-    Returns:
-        The file without metadata, or None if the coding of `luma` cannot be joined with others.
-    """
-    sources = [list(segments(data)) for data in (luma, cb, cr)]
-    frame = frame_of(sources[0])
-    tables = [_quantization(parts) for parts in sources]
-    scans = [n for n, s in enumerate(sources[0]) if s.marker == SOS]
-    late = sources[0][scans[0] if scans else 0 :]
-    if not can_join(luma) or not scans or any(s.marker == DQT for s in late):
-        return None
-    y_slot = frame.luma_table
-    c_slot = 1 if y_slot != 1 else 0
-    chroma_table = tables[1].get(frame_of(sources[1]).luma_table)
-    if y_slot not in tables[0] or chroma_table is None:
-        return None
-    out = [b"\xff\xd8", _table(y_slot, tables[0][y_slot]), _table(c_slot, chroma_table)]
-    spec = b"".join(bytes([i, 0x11, y_slot if i == 1 else c_slot]) for i in (1, 2, 3))
-    size = struct.pack(">BHHB", 8, frame.height, frame.width, 3)
-    out.append(_segment(frame.marker, size + spec))
-    for component, parts in enumerate(sources, start=1):
-        out.append(_segment(DRI, b"\0\0"))
-        for part in parts:
-            if part.marker in (DHT, DRI):
-                out.append(_segment(part.marker, part.payload))
-            elif part.marker == SOS:
-                selected = part.payload[:1] + bytes([component]) + part.payload[2:]
-                out.append(_segment(SOS, selected) + part.scan)
-    return b"".join(out) + b"\xff\xd9"
-
-
-def can_join(luma: bytes) -> bool:
-    """Whether the file is a gray, Huffman-coded 8-bit JPEG, whose scan others can join."""
-    try:
-        frame = frame_of(list(segments(luma)))
-    except ValueError:
-        return False
-    usual = frame.marker in _HUFFMAN_FRAMES and frame.precision == 8 and frame.height > 0
-    return usual and len(frame.component_ids) == 1
-
-
-def is_progressive(jpeg: bytes) -> bool:
-    """Whether the frame is coded in several passes."""
-    return frame_of(list(segments(jpeg))).marker == 0xC2
-
-
-def _segment(marker: int, payload: bytes) -> bytes:
-    return bytes([0xFF, marker]) + struct.pack(">H", len(payload) + 2) + payload
-
-
-def _chunked(marker: int, prefix: bytes, body: bytes | None, numbered: bool = False) -> list[bytes]:
-    """A body of any length, split over segments."""
-    if not body:
-        return []
-    room = _MAX_PAYLOAD - len(prefix) - 2
-    pieces = [body[i : i + room] for i in range(0, len(body), room)]
-    return [
-        _segment(marker, prefix + (bytes([k, len(pieces)]) if numbered else b"") + piece)
-        for k, piece in enumerate(pieces, start=1)
-    ]
-
-
-def _marker_positions(jpeg: bytes) -> Iterator[int]:
-    at = 2
-    while at + 4 <= len(jpeg):
-        yield at
-        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-
-
-def _jfif_dpi(payload: bytes) -> tuple[float, float] | None:
-    if not payload.startswith(_JFIF) or len(payload) < 12:
-        return None
-    unit, x, y = struct.unpack(">BHH", payload[7:12])
-    scale = {1: 1.0, 2: 2.54}.get(unit)
-    return (x * scale, y * scale) if scale and x and y else None
-
-
-def _exif_dpi(exif: bytes | None) -> tuple[float, float] | None:
-    try:
-        return parse_exif(exif).dpi if exif else None
-    except (ValueError, struct.error):
-        return None
-
-
-def _quantization(parts: list[Segment]) -> dict[int, bytes]:
-    """Table number -> precision byte and steps, as stored; in force at the first scan."""
-    tables = {}
-    for part in parts:
-        if part.marker == SOS:
-            break
-        at = 0
-        while part.marker == DQT and at < len(part.payload):
-            wide = part.payload[at] >> 4
-            size = 128 if wide else 64
-            tables[part.payload[at] & 15] = part.payload[at : at + 1 + size]
-            at += 1 + size
-    return tables
-
-
-def _table(slot: int, table: bytes) -> bytes:
-    return _segment(DQT, bytes([table[0] & 0xF0 | slot]) + table[1:])
+JPEG = StillFormat(
+    name="jpeg",
+    suffixes=(".jpg", ".jpeg"),
+    signature=re.compile(rb"\xff\xd8\xff"),
+    read=read_jpeg,
+    read_xmp=read_jpeg_xmp,
+    encode=encode_jpeg,
+    stores=frozenset({"exif", "xmp", "icc", "photoshop", "jpeg_segments", "orientation"}),
+    max_bits=8,
+    max_side=65535,
+)

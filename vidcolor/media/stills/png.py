@@ -1,23 +1,48 @@
-"""PNG as chunks: metadata in and out, a check for damage, and what can be saved of a cut file."""
+"""Reading and writing of PNG: pixels, metadata chunks, and recovery of damaged files.
+
+Chunks are handled here and not by a library so that those that do not depend on the pixels are
+copied byte for byte. Chunk names follow the PNG specification (W3C, third edition).
+"""
 
 from __future__ import annotations
 
+import io
+import re
 import struct
 import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vidcolor.media.stills.types import StillMetadata
+import numpy as np
+
+from vidcolor.errors import InputError, OutputError
+from vidcolor.media.stills.rgb import decode_16_bit_image
+from vidcolor.media.stills.types import (
+    DEFLATE_LEVEL,
+    DecodedImage,
+    EncodedStill,
+    StillFormat,
+    StillMetadata,
+    check_size,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+    from vidcolor.media.stills.types import ColorizedStill
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_MAX_TEXT = 64 << 20
-_INCH = 0.0254
-# Critical, tied to the old pixels or to their old color type, animation, or written anew by us.
+"""Samples per pixel by color type."""
+_GRAY, _GRAY_ALPHA = 0, 4
+_MAX_TEXT_BYTES = 64 << 20
+_INCH_M = 0.0254
+_INFLATE_BYTES = 1 << 12
+"""Compressed bytes per call when a damaged file is inflated."""
+# These are critical, describe the old pixels or the old color type, belong to animation, or are
+# written from `StillMetadata`.
 _NOT_COPIED = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"bKGD", b"sBIT", b"hIST", b"sPLT"} | {
     b"acTL", b"fcTL", b"fdAT", b"iCCP", b"eXIf", b"pHYs", b"caBX"
 }  # fmt: skip
@@ -25,7 +50,7 @@ _NOT_COPIED = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"bKGD", b"sBIT", b"
 
 @dataclass(frozen=True, slots=True)
 class PngHeader:
-    """What IHDR says."""
+    """The fields of the IHDR chunk."""
 
     width: int
     height: int
@@ -35,46 +60,110 @@ class PngHeader:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of a row, without its filter byte."""
+        """Size of a row without its filter byte."""
         return (self.width * self.bits * _CHANNELS.get(self.color_type, 1) + 7) // 8
 
 
 class DamagedPngError(ValueError):
-    """A PNG file that ends early or whose check sums do not hold."""
+    """A PNG file that is truncated or has a wrong checksum."""
 
 
-def header_of(data: bytes) -> PngHeader:
-    """The header.
+def read_png(path: Path, allow_damaged: bool) -> DecodedImage:
+    """Decode a PNG. 16 bits stay 16 bits; fewer than 8 become 8."""
+    from PIL.PngImagePlugin import PngImageFile
 
-    Raises:
-        ValueError: there is none.
-    """
-    if data[:8] != SIGNATURE or data[12:16] != b"IHDR" or len(data) < 33:
-        raise ValueError("not a PNG file, or cut off in its header")
-    width, height, bits, kind, _, _, interlace = struct.unpack(">IIBBBBB", data[16:29])
-    return PngHeader(width, height, bits, kind, interlace != 0)
+    data = path.read_bytes()
+    header = parse_header(data)
+    check_size(path, header.width, header.height)
+    damage: tuple[str, ...] = ()
+    try:
+        chunks = list(iter_chunks(data))
+    except DamagedPngError as error:
+        if not allow_damaged:
+            raise InputError(
+                f"{path}: damaged PNG: {error}; get a whole copy, or allow damaged images"
+            ) from None
+        chunks = list(iter_chunks(data, strict=False))
+        data, share = recover_rows(data)
+        damage = (f"the file is damaged: {share:.0%} of its rows are readable, the rest is black",)
+    metadata, warnings = read_metadata(chunks)
+    if header.bits == 16:
+        decoded = _decode_16_bit(data, header, dict(chunks).get(b"tRNS"))
+    else:
+        decoded = DecodedImage.from_pillow(PngImageFile(io.BytesIO(data), str(path)), "png")
+    return replace(decoded, metadata=metadata, warnings=damage + warnings)
 
 
-def chunks(data: bytes, *, strict: bool = True) -> Iterator[tuple[bytes, bytes]]:
-    """Name and data of every chunk.
+def _decode_16_bit(data: bytes, header: PngHeader, transparent: bytes | None) -> DecodedImage:
+    """Decode a 16-bit PNG. OpenCV keeps the depth, which Pillow does not.
 
     Args:
         data: the file.
-        strict: raise where the file is damaged; else give what there is, broken chunks too.
+        header: its header.
+        transparent: the body of the tRNS chunk.
+    """
+    samples = decode_16_bit_image(np.frombuffer(data, np.uint8))
+    if samples is None:
+        raise ValueError("the pixels cannot be decoded")
+    if header.color_type == _GRAY_ALPHA:  # OpenCV returns gray three times, and alpha
+        samples = samples[..., [2, 3]]
+    decoded = DecodedImage.from_samples(samples, "png", 16)
+    if header.color_type == _GRAY and transparent:
+        is_transparent = decoded.pixels == int.from_bytes(transparent[:2], "big")
+        decoded = replace(decoded, alpha=np.where(is_transparent, 0, 65535).astype(np.uint16))
+    return decoded
+
+
+def read_png_xmp(path: Path) -> bytes | None:
+    """Return the XMP packet of a PNG, also of a damaged one."""
+    return read_metadata(list(iter_chunks(path.read_bytes(), strict=False)))[0].xmp
+
+
+def encode_png(job: ColorizedStill) -> EncodedStill:
+    """Encode an 8-bit or 16-bit PNG."""
+    import cv2
+
+    samples = job.samples(job.file_bits)
+    order = [2, 1, 0, 3][: samples.shape[-1]]
+    options = [cv2.IMWRITE_PNG_COMPRESSION, DEFLATE_LEVEL]
+    done, data = cv2.imencode(".png", samples[..., order], options)
+    if not done:
+        raise OutputError("the PNG encoder failed")
+    return EncodedStill(insert_metadata(data.tobytes(), job.metadata))
+
+
+def parse_header(data: bytes) -> PngHeader:
+    """Return the header.
 
     Raises:
-        DamagedPngError: cut off, or a check sum is wrong.
+        ValueError: the file is not a PNG, or ends in its header.
+    """
+    if data[:8] != _SIGNATURE or data[12:16] != b"IHDR" or len(data) < 33:
+        raise ValueError("not a PNG file, or truncated in its header")
+    width, height, bits, color_type, _, _, interlace = struct.unpack(">IIBBBBB", data[16:29])
+    return PngHeader(width, height, bits, color_type, interlace != 0)
+
+
+def iter_chunks(data: bytes, *, strict: bool = True) -> Iterator[tuple[bytes, bytes]]:
+    """Yield name and data of every chunk.
+
+    Args:
+        data: the file.
+        strict: raise if the file is damaged; otherwise yield what is there, also broken chunks.
+
+    Raises:
+        DamagedPngError: the file is truncated, or a checksum is wrong.
     """
     at = 8
     while True:
         head = data[at : at + 8]
         length = int.from_bytes(head[:4], "big")
         body = data[at + 8 : at + 8 + length]
-        sum_ = data[at + 8 + length : at + 12 + length]
-        if strict and (len(head) < 8 or len(sum_) < 4):
-            raise DamagedPngError("it ends early")
-        if strict and zlib.crc32(head[4:] + body) != int.from_bytes(sum_, "big"):
-            raise DamagedPngError(f"the check sum of a {head[4:].decode('latin-1')} chunk is wrong")
+        checksum = data[at + 8 + length : at + 12 + length]
+        if strict and (len(head) < 8 or len(checksum) < 4):
+            raise DamagedPngError("truncated")
+        if strict and zlib.crc32(head[4:] + body) != int.from_bytes(checksum, "big"):
+            raise DamagedPngError(f"wrong checksum of a {head[4:].decode('latin-1')} chunk")
         if len(head) < 8:
             return
         yield head[4:], body
@@ -83,104 +172,116 @@ def chunks(data: bytes, *, strict: bool = True) -> Iterator[tuple[bytes, bytes]]
         at += 12 + length
 
 
-def metadata_of(parts: list[tuple[bytes, bytes]]) -> tuple[StillMetadata, tuple[str, ...]]:
-    """What the chunks say besides pixels, and what of it will not survive."""
-    found = StillMetadata()
+def read_metadata(chunks: list[tuple[bytes, bytes]]) -> tuple[StillMetadata, tuple[str, ...]]:
+    """Return the metadata in the chunks, and warnings about what cannot be kept."""
+    metadata = StillMetadata()
     others = []
-    for name, body in parts:
+    for name, body in chunks:
         if name == b"eXIf":
-            found = replace(found, exif=body.removeprefix(b"Exif\0\0"))
+            metadata = replace(metadata, exif=body.removeprefix(b"Exif\0\0"))
         elif name == b"iCCP":
-            found = replace(found, icc=_inflate(body.split(b"\0", 1)[-1][1:]))
+            metadata = replace(metadata, icc=_inflate(body.split(b"\0", 1)[-1][1:]))
         elif name == b"pHYs" and len(body) == 9 and body[8] == 1:
             x, y = struct.unpack(">II", body[:8])
-            found = replace(found, dpi=(x * _INCH, y * _INCH) if x and y else None)
+            metadata = replace(metadata, dpi=(x * _INCH_M, y * _INCH_M) if x and y else None)
         elif name == b"iTXt" and body.startswith(_XMP_KEYWORD + b"\0"):
-            found = replace(found, xmp=_international_text(body))
+            metadata = replace(metadata, xmp=_parse_international_text(body))
         elif name not in _NOT_COPIED and name[:1].islower():
             others.append((name, body))
-    names = {name for name, _ in parts}
-    lost = []
+    names = {name for name, _ in chunks}
+    warnings = []
     if b"acTL" in names:
-        lost.append("it is animated: only the first frame is colored")
+        warnings.append("the image is animated: only the first frame is colorized")
     if b"caBX" in names:
-        lost.append(
-            "its content credentials (C2PA), which the change of pixels makes void, cannot be kept"
-        )
-    return replace(found, png_chunks=tuple(others)), tuple(lost)
+        warnings.append("content credentials (C2PA) are not kept: they describe other pixels")
+    return replace(metadata, png_chunks=tuple(others)), tuple(warnings)
 
 
-def with_metadata(png: bytes, metadata: StillMetadata) -> bytes:
-    """An encoder's PNG with metadata put in after its header."""
+def insert_metadata(png: bytes, metadata: StillMetadata) -> bytes:
+    """Insert metadata into a PNG file after its header."""
     added = []
-    described = {name for name, _ in metadata.png_chunks}
     if metadata.icc:
-        added.append(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)))
-        described.add(b"sRGB")
+        added.append(_encode_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)))
     if metadata.dpi:
-        x, y = (round(d / _INCH) for d in metadata.dpi)
-        added.append(_chunk(b"pHYs", struct.pack(">IIB", x, y, 1)))
+        x, y = (round(d / _INCH_M) for d in metadata.dpi)
+        added.append(_encode_chunk(b"pHYs", struct.pack(">IIB", x, y, 1)))
     if metadata.exif:
-        added.append(_chunk(b"eXIf", metadata.exif))
+        added.append(_encode_chunk(b"eXIf", metadata.exif))
     if metadata.xmp:
-        added.append(_chunk(b"iTXt", _XMP_KEYWORD + b"\0\0\0\0\0" + metadata.xmp))
+        added.append(_encode_chunk(b"iTXt", _XMP_KEYWORD + b"\0\0\0\0\0" + metadata.xmp))
     for name, body in metadata.png_chunks:
-        if name != b"sRGB" or not metadata.icc:
-            added.append(_chunk(name, body))
-    head = len(SIGNATURE) + 12 + 13
-    return png[:head] + b"".join(added) + png[head:]
+        if name != b"sRGB" or not metadata.icc:  # a file has either iCCP or sRGB
+            added.append(_encode_chunk(name, body))
+    header_end = len(_SIGNATURE) + 12 + 13
+    return png[:header_end] + b"".join(added) + png[header_end:]
 
 
-def mend(data: bytes) -> tuple[bytes, float]:
-    """A whole PNG from a damaged one, black where nothing was left, and the share that was.
+def recover_rows(data: bytes) -> tuple[bytes, float]:
+    """Rebuild a damaged PNG from its readable rows; the others become black.
+
+    Returns:
+        A valid PNG, and the share of rows that are readable, 0-1.
 
     Raises:
-        ValueError: nothing can be saved (nothing left, or interlaced).
+        ValueError: no row is readable, or the image is interlaced.
     """
-    header = header_of(data)
-    parts = list(chunks(data, strict=False))
-    coded = b"".join(body for name, body in parts if name == b"IDAT")
-    rows = _inflate_what_is_left(coded, (header.row_bytes + 1) * header.height)
-    wanted = (header.row_bytes + 1) * header.height
+    header = parse_header(data)
+    chunks = list(iter_chunks(data, strict=False))
+    compressed = b"".join(body for name, body in chunks if name == b"IDAT")
+    num_bytes = (header.row_bytes + 1) * header.height
+    rows = _inflate_partially(compressed, num_bytes)
     if header.interlaced or not rows:
-        raise ValueError("nothing of the picture can be saved")
+        raise ValueError("no part of the image can be recovered")
     kept = rows[: len(rows) // (header.row_bytes + 1) * (header.row_bytes + 1)]
-    out = [SIGNATURE, _chunk(b"IHDR", data[16:29])]
-    out += [_chunk(name, body) for name, body in parts if name in (b"PLTE", b"tRNS")]
-    out.append(_chunk(b"IDAT", zlib.compress(kept.ljust(wanted, b"\0"), 1)))
-    return b"".join([*out, _chunk(b"IEND", b"")]), len(kept) / wanted
+    out = [_SIGNATURE, _encode_chunk(b"IHDR", data[16:29])]
+    out += [_encode_chunk(name, body) for name, body in chunks if name in (b"PLTE", b"tRNS")]
+    out.append(_encode_chunk(b"IDAT", zlib.compress(kept.ljust(num_bytes, b"\0"), 1)))
+    return b"".join([*out, _encode_chunk(b"IEND", b"")]), len(kept) / num_bytes
 
 
-def _inflate_what_is_left(coded: bytes, wanted: int) -> bytes:
-    stream, out, step = zlib.decompressobj(), bytearray(), 1 << 12
+def _inflate_partially(compressed: bytes, max_bytes: int) -> bytes:
+    """Decompress up to the first error."""
+    stream, out = zlib.decompressobj(), bytearray()
     try:
-        for at in range(0, len(coded), step):
-            out += stream.decompress(coded[at : at + step], wanted - len(out))
-            if len(out) >= wanted:
+        for at in range(0, len(compressed), _INFLATE_BYTES):
+            piece = compressed[at : at + _INFLATE_BYTES]
+            out += stream.decompress(piece, max_bytes - len(out))
+            if len(out) >= max_bytes:
                 break
     except zlib.error:
         pass
-    return bytes(out[:wanted])
+    return bytes(out[:max_bytes])
 
 
-def _chunk(name: bytes, body: bytes) -> bytes:
+def _encode_chunk(name: bytes, body: bytes) -> bytes:
     return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
 
 
 def _inflate(body: bytes) -> bytes | None:
-    """Decompress a small text or profile; None if it is broken or a bomb."""
+    """Decompress a text or profile; None if it is broken or expands beyond the limit."""
     stream = zlib.decompressobj()
     try:
-        text = stream.decompress(body, _MAX_TEXT)
+        text = stream.decompress(body, _MAX_TEXT_BYTES)
     except zlib.error:
         return None
     return text if stream.eof else None
 
 
-def _international_text(body: bytes) -> bytes | None:
-    """The text of an iTXt chunk: keyword, compression flag and method, language, translation."""
+def _parse_international_text(body: bytes) -> bytes | None:
+    """Return the text of an iTXt chunk: keyword, compression, language, translation, text."""
     _, rest = body.split(b"\0", 1)
     fields = rest[2:].split(b"\0", 2)
     if len(fields) < 3:
         return None
     return _inflate(fields[2]) if rest[0] else fields[2]
+
+
+PNG = StillFormat(
+    name="png",
+    suffixes=(".png",),
+    signature=re.compile(re.escape(_SIGNATURE)),
+    read=read_png,
+    read_xmp=read_png_xmp,
+    encode=encode_png,
+    stores=frozenset({"exif", "xmp", "icc", "png_chunks", "alpha", "orientation"}),
+)

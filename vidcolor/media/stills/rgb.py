@@ -1,4 +1,4 @@
-"""From decoded pixels to luma, and from luma and chroma to R'G'B' whose luma is the same again."""
+"""Conversion of decoded samples to luma, and of luma and chroma to R'G'B' with the same luma."""
 
 from __future__ import annotations
 
@@ -8,156 +8,182 @@ import numpy as np
 
 from vidcolor.color.gamut import limit_to_gamut
 from vidcolor.color.tint import Tint, classify_tint
-from vidcolor.color.ycbcr import luma_of_rgb, rgb_of_ycbcr
+from vidcolor.color.ycbcr import (
+    MATRICES,
+    Coding,
+    change_depth,
+    rgb_to_luma_codes,
+    rgb_to_ycbcr,
+    ycbcr_to_rgb,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from vidcolor.color.ycbcr import Matrix, Plane
+    from vidcolor.color.ycbcr import Matrix
+    from vidcolor.imaging.types import FloatArray, Plane
     from vidcolor.options import GrayFrom
 
-    Floats = NDArray[np.float32]
+BT709 = MATRICES["bt709"]
+"""Matrix of luma that is computed from R'G'B' stills."""
+JFIF = MATRICES["bt470bg"]
+"""Matrix of JPEG: JFIF prescribes BT.601 for every image size."""
 
-_BAND = 128
-"""Rows at a time: keeps the float copies of a large scan small."""
+_BAND_ROWS = 128
+"""Rows per band. Processing in bands limits the memory of float copies of large scans."""
 _TINT_SIDE = 64
-# Three roundings weigh at most 0.5 of a code; nearer than this to it, one is turned round.
-_LEAN = 0.48
+"""Side of the square thumbnail for `classify_image_tint`, in pixels."""
+_MAX_LUMA_ERROR = 0.48
+"""Maximum error of luma from rounding three channels, in codes. At 0.5, readers that compute in
+float32 could round luma to another code."""
 
 
-def bands(height: int) -> Iterator[slice]:
-    """Slices of rows that cover a picture."""
-    for top in range(0, height, _BAND):
-        yield slice(top, min(top + _BAND, height))
+def row_bands(height: int) -> Iterator[slice]:
+    """Yield slices of rows that cover an image."""
+    for top in range(0, height, _BAND_ROWS):
+        yield slice(top, min(top + _BAND_ROWS, height))
 
 
-def gray_of_rgb(
-    rgb: NDArray[Any], gray_from: GrayFrom, matrix: Matrix, bits: int, wanted: int
+def rgb_to_gray(
+    rgb: NDArray[Any], gray_from: GrayFrom, matrix: Matrix, bits: int, target_bits: int
 ) -> Plane:
-    """R'G'B' codes of `bits` (H, W, 3) -> the plane to work from, of `wanted`, rounded once."""
+    """Convert R'G'B' to the gray plane to colorize, rounded once.
+
+    Args:
+        rgb: (H, W, 3) code values, full range.
+        gray_from: ``luma``, the name of a channel, or ``lightest`` for the maximum of the three.
+        matrix: matrix of the luma.
+        bits: bit depth of `rgb`.
+        target_bits: bit depth of the result.
+
+    Returns:
+        (H, W) uint8, or uint16 beyond 8 bits.
+    """
     if gray_from == "lightest":
-        return to_depth(rgb.max(axis=-1), bits, wanted)
+        return convert_depth(rgb.max(axis=-1), bits, target_bits)
     if gray_from != "luma":
         channel = rgb[..., ("red", "green", "blue").index(gray_from)]
-        return to_depth(np.ascontiguousarray(channel), bits, wanted)
-    luma: Plane = np.empty(rgb.shape[:2], np.uint8 if wanted <= 8 else np.uint16)
-    for rows in bands(rgb.shape[0]):
-        luma[rows] = luma_of_rgb(rgb[rows], matrix, bits, wanted)
+        return convert_depth(np.ascontiguousarray(channel), bits, target_bits)
+    luma: Plane = np.empty(rgb.shape[:2], np.uint8 if target_bits <= 8 else np.uint16)
+    for rows in row_bands(rgb.shape[0]):
+        luma[rows] = rgb_to_luma_codes(rgb[rows], matrix, bits, target_bits)
     return luma
 
 
-def rgb_of_jpeg(ycc: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
-    """8-bit Y'CbCr of JFIF (H, W, 3) -> 8-bit R'G'B', rounded once."""
-    out = np.empty_like(ycc)
-    for rows in bands(ycc.shape[0]):
-        y, cb, cr = (ycc[rows, :, i].astype(np.float32) for i in range(3))
-        rgb = rgb_of_ycbcr(y, cb - 128, cr - 128, matrix)
+def jfif_to_rgb(ycbcr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Convert 8-bit Y'CbCr of JFIF, (H, W, 3), to 8-bit R'G'B', rounded once."""
+    out = np.empty_like(ycbcr)
+    for rows in row_bands(ycbcr.shape[0]):
+        y, cb, cr = (ycbcr[rows, :, i].astype(np.float32) for i in range(3))
+        rgb = ycbcr_to_rgb(y, cb - 128, cr - 128, JFIF)
         out[rows] = np.clip(np.rint(rgb), 0, 255)
     return out
 
 
-def rgb_with_luma(luma: Plane, cb: Floats, cr: Floats, matrix: Matrix, bits: int) -> NDArray[Any]:
-    """R'G'B' in whose rounded codes luma is still exactly the source's.
+def compose_rgb_with_luma(
+    luma: Plane, cb: FloatArray, cr: FloatArray, matrix: Matrix, bits: int
+) -> NDArray[Any]:
+    """Compose R'G'B' whose rounded codes have exactly the given luma.
 
-    Chroma is first drawn toward gray as far as no channel clips. Then each channel is rounded
-    once; where the three errors together come near half a code of luma, blue, which weighs least,
-    is rounded the other way.
+    Chroma is first scaled toward gray as far as needed so that no channel clips. Then each channel
+    is rounded once. Where the sum of the three rounding errors approaches half a code of luma,
+    blue, which has the smallest weight, is rounded in the other direction.
 
     Args:
         luma: (H, W) code values, full range.
         cb: (H, W) float32 in [-0.5, 0.5].
-        cr: the same.
-        matrix: of all three.
-        bits: significant bits of `luma` and of the result.
+        cr: the same for Cr.
+        matrix: matrix of luma and chroma.
+        bits: bit depth of `luma` and of the result.
 
     Returns:
-        (H, W, 3) of luma's dtype: ``round(kr·R + kg·G + kb·B)`` is `luma` everywhere.
+        (H, W, 3) with the dtype of `luma`; ``round(kr·R + kg·G + kb·B)`` equals `luma`.
     """
     top = (1 << bits) - 1
     weights = np.array([matrix.kr, matrix.kg, matrix.kb])
     out = np.empty((*luma.shape, 3), luma.dtype)
-    for rows in bands(luma.shape[0]):
+    for rows in row_bands(luma.shape[0]):
         unit = luma[rows].astype(np.float32) / np.float32(top)
         blue, red = cb[rows].astype(np.float32), cr[rows].astype(np.float32)
         limit_to_gamut(blue, red, unit, matrix)
-        rgb = np.clip(np.rint(rgb_of_ycbcr(unit, blue, red, matrix) * top), 0, top)
+        rgb = np.clip(np.rint(ycbcr_to_rgb(unit, blue, red, matrix) * top), 0, top)
         error = rgb.astype(np.float64) @ weights - luma[rows]
-        rgb[..., 2] -= np.where(np.abs(error) > _LEAN, np.sign(error), 0)
+        rgb[..., 2] -= np.where(np.abs(error) > _MAX_LUMA_ERROR, np.sign(error), 0)
         out[rows] = rgb.astype(luma.dtype)
     return out
 
 
-def chroma_under_601(
-    luma: Plane, cb: Floats, cr: Floats, still_matrix: Matrix, jfif: Matrix, bits: int
+def convert_chroma_to_jfif(
+    luma: Plane, cb: FloatArray, cr: FloatArray, matrix: Matrix, bits: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """8-bit Cb, Cr of JFIF (BT.601, full range) for the same color differences.
+    """Convert chroma to 8-bit Cb, Cr of JFIF (BT.601, full range).
 
-    Under another matrix the same R', G', B' have another luma; the plane itself stays, so what is
-    kept is the differences between the channels: hue and saturation, not a fraction of lightness.
+    The same R', G', B' have a different luma under another matrix, but the luma plane must stay.
+    Therefore the differences between the channels, which carry hue and saturation, are kept.
 
     Args:
         luma: (H, W) code values.
-        cb: (H, W) float32 in [-0.5, 0.5], relative to `still_matrix`.
-        cr: the same.
-        still_matrix: matrix of the still.
-        jfif: the matrix of the file.
-        bits: significant bits of `luma`.
+        cb: (H, W) float32 in [-0.5, 0.5], relative to `matrix`.
+        cr: the same for Cr.
+        matrix: matrix of the still.
+        bits: bit depth of `luma`.
+
+    Returns:
+        Cb and Cr: (H, W) uint8 each.
     """
     shape = luma.shape
     planes = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
-    for rows in bands(shape[0]):
+    for rows in row_bands(shape[0]):
         unit = luma[rows].astype(np.float32) / np.float32((1 << bits) - 1)
         blue, red = cb[rows].astype(np.float32), cr[rows].astype(np.float32)
-        if still_matrix.kr != jfif.kr:
-            rgb = rgb_of_ycbcr(np.zeros_like(unit), blue, red, still_matrix)
-            y = rgb @ np.array([jfif.kr, jfif.kg, jfif.kb], np.float32)
-            blue = (rgb[..., 2] - y) / np.float32(2 * (1 - jfif.kb))
-            red = (rgb[..., 0] - y) / np.float32(2 * (1 - jfif.kr))
-        limit_to_gamut(blue, red, unit, jfif)
+        if matrix.kr != JFIF.kr:
+            rgb = ycbcr_to_rgb(np.zeros_like(unit), blue, red, matrix)
+            _, blue, red = rgb_to_ycbcr(rgb, JFIF)
+        limit_to_gamut(blue, red, unit, JFIF)
         for plane, chroma in zip(planes, (blue, red), strict=True):
             plane[rows] = np.clip(np.rint(chroma * 255 + 128), 0, 255).astype(np.uint8)
     return planes
 
 
-def tint_of(pixels: NDArray[Any], kind: str, matrix: Matrix, bits: int) -> Tint:
-    """Gray, tinted or in color, judged on a coarse copy, where noise averages out.
+def classify_image_tint(pixels: NDArray[Any], color_model: str, bits: int) -> Tint:
+    """Classify an image as gray, tinted or in color, on a thumbnail that averages out noise.
 
-    See `classify_tint` for the measure.
+    See `classify_tint` for the criteria.
 
     Args:
-        pixels: (H, W) gray, or (H, W, 3) R'G'B' (`kind` ``rgb``) or Y'CbCr (``ycc``).
-        kind: as in `Picture`.
-        matrix: of R'G'B'.
-        bits: significant bits.
+        pixels: (H, W) gray, or (H, W, 3) R'G'B' or Y'CbCr.
+        color_model: see `DecodedImage`.
+        bits: bit depth of `pixels`.
     """
-    if kind == "gray":
+    if color_model == "gray":
         return "gray"
     import cv2
 
-    step = max(1, min(pixels.shape[:2]) // (16 * _TINT_SIDE))
-    thin = np.ascontiguousarray(pixels[::step, ::step])
-    small = cv2.resize(thin, (_TINT_SIDE, _TINT_SIDE), interpolation=cv2.INTER_AREA)
+    stride = max(1, min(pixels.shape[:2]) // (16 * _TINT_SIDE))
+    strided = np.ascontiguousarray(pixels[::stride, ::stride])
+    small = cv2.resize(strided, (_TINT_SIDE, _TINT_SIDE), interpolation=cv2.INTER_AREA)
     unit = small.reshape(-1, 3).astype(np.float32) / ((1 << bits) - 1)
-    if kind == "ycc":
+    if color_model == "ycbcr":
         return classify_tint(unit[:, 0], unit[:, 1:] - np.float32(128 / 255))
-    y = unit @ np.array([matrix.kr, matrix.kg, matrix.kb], np.float32)
-    cb, cr = (unit[:, 2] - y) / (2 * (1 - matrix.kb)), (unit[:, 0] - y) / (2 * (1 - matrix.kr))
+    y, cb, cr = rgb_to_ycbcr(unit, BT709)
     return classify_tint(y, np.stack([cb, cr], axis=-1))
 
 
-def small_rgb(
-    pixels: NDArray[Any], kind: str, jfif: Matrix, bits: int, short_side: int
+def downscale_to_rgb(
+    pixels: NDArray[Any], color_model: str, bits: int, short_side: int
 ) -> NDArray[np.uint8]:
-    """A picture averaged down, as R'G'B' of 8 bits: (h, w, 3).
+    """Downscale an image by averaging and convert it to 8-bit R'G'B'.
 
     Args:
-        pixels: (H, W) gray, or (H, W, 3) R'G'B' (`kind` ``rgb``) or Y'CbCr (``ycc``).
-        kind: as in `Picture`.
-        jfif: matrix of Y'CbCr.
-        bits: significant bits.
-        short_side: of the result at most, in pixels.
+        pixels: (H, W) gray, or (H, W, 3) R'G'B' or Y'CbCr.
+        color_model: see `DecodedImage`.
+        bits: bit depth of `pixels`.
+        short_side: maximum short side of the result, in pixels.
+
+    Returns:
+        (h, w, 3) uint8.
     """
     import cv2
 
@@ -165,23 +191,43 @@ def small_rgb(
     scale = min(1.0, short_side / min(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_AREA)
-    codes = to_8_bits(np.asarray(small).reshape(size[1], size[0], -1), bits)
-    if kind == "gray":
+    codes = convert_to_8_bits(np.asarray(small).reshape(size[1], size[0], -1), bits)
+    if color_model == "gray":
         return np.repeat(codes, 3, axis=-1)
-    return rgb_of_jpeg(codes, jfif) if kind == "ycc" else codes
+    return jfif_to_rgb(codes) if color_model == "ycbcr" else codes
 
 
-def to_8_bits(plane: NDArray[Any], bits: int) -> NDArray[np.uint8]:
-    """Code values of any depth -> the nearest of 256; unchanged where there are 8 bits."""
-    return to_depth(plane, bits, 8).astype(np.uint8)
+def convert_to_8_bits(plane: NDArray[Any], bits: int) -> NDArray[np.uint8]:
+    """Convert full-range code values to the nearest 8-bit codes."""
+    return convert_depth(plane, bits, 8).astype(np.uint8)
 
 
-def to_depth(plane: NDArray[Any], bits: int, wanted: int) -> NDArray[Any]:
-    """Full-range code values at another depth, white to white, rounded once."""
-    if bits == wanted:
+def convert_depth(plane: NDArray[Any], bits: int, target_bits: int) -> NDArray[Any]:
+    """Convert full-range code values to another bit depth, white to white, rounded once."""
+    if bits == target_bits:
         return plane
-    out = np.empty(plane.shape, np.uint8 if wanted <= 8 else np.uint16)
-    scale = np.float64(((1 << wanted) - 1) / ((1 << bits) - 1))
-    for rows in bands(plane.shape[0]):
-        out[rows] = np.rint(plane[rows] * scale)
+    out = np.empty(plane.shape, np.uint8 if target_bits <= 8 else np.uint16)
+    for rows in row_bands(plane.shape[0]):
+        out[rows] = change_depth(plane[rows], Coding(bits, full_range=True), target_bits)
     return out
+
+
+def decode_16_bit_image(data: NDArray[np.uint8]) -> NDArray[np.uint16] | None:
+    """Decode a 16-bit file with OpenCV: gray (H, W), or R'G'B' with or without alpha.
+
+    Args:
+        data: the file, (n,) uint8.
+
+    Returns:
+        (H, W) or (H, W, n); None if OpenCV cannot decode it to 16 bits.
+    """
+    import cv2
+
+    decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16:
+        return None
+    samples = np.asarray(decoded, np.uint16)
+    if samples.ndim == 3 and samples.shape[-1] >= 3:
+        # OpenCV returns B'G'R'.
+        return samples[..., [2, 1, 0, *range(3, samples.shape[-1])]]
+    return samples

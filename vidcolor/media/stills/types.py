@@ -1,174 +1,272 @@
-"""What a still picture is here: its luma, and what has to come out with it again."""
+"""The types of still images: decoded samples, luma with metadata, and a result to encode."""
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass, field
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
 
 from vidcolor.color.tint import Tint
 from vidcolor.color.ycbcr import Coding
 from vidcolor.errors import InputError
+from vidcolor.media.stills.rgb import compose_rgb_with_luma, convert_depth
 
 if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable
+    from fractions import Fraction
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
+    from PIL import Image
 
-    from vidcolor.color.ycbcr import Matrix, Plane
+    from vidcolor.color.ycbcr import Matrix
+    from vidcolor.imaging.types import FloatArray, Plane
 
+ColorModel = Literal["gray", "rgb", "ycbcr"]
 
-_UNDEFINED = 0xFFFFFFFF
-_FINEST_ASPECT = 1000
-
-OWN_COLOR_SIDE = 256
-"""Pixels; generators look at no more."""
+DEFAULT_QUALITY = 95
+"""Quality of JPEG and lossy WebP if the user sets none."""
+DEFLATE_LEVEL = 3
+"""Compression level of PNG and TIFF. Level 6 takes three times as long and saves a tenth."""
+SOURCE_RGB_SHORT_SIDE = 256
+"""Maximum short side of `Still.source_rgb`, in pixels. Generators use no larger input."""
 MAX_PIXELS = 300_000_000
-"""Larger pictures are refused before anything is decoded; a scan of 20000×12000 is within it."""
+"""Images with more pixels are refused before decoding. A scan of 20000×12000 is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class StillMetadata:
-    """What a picture file says besides pixels, as bytes wherever the bytes can be kept."""
+    """Metadata of an image file, kept as raw bytes where possible."""
 
     exif: bytes | None = None
-    """A TIFF structure, without the ``Exif\\0\\0`` that JPEG puts in front of it."""
+    """EXIF as a TIFF structure, without the ``Exif\\0\\0`` prefix of JPEG."""
     icc: bytes | None = None
+    """ICC profile."""
     xmp: bytes | None = None
-    """One packet; without the extension that JPEG may have in further segments."""
+    """One XMP packet. JPEG's extended XMP stays in `jpeg_segments`."""
     dpi: tuple[float, float] | None = None
+    """Horizontal and vertical resolution, in dots per inch."""
     photoshop: bytes | None = None
-    """Photoshop image resources, which hold the IPTC-IIM captions of press pictures."""
+    """Photoshop image resources, which hold the IPTC-IIM captions of press photos."""
     iptc: bytes | None = None
-    """IPTC-IIM on its own, as TIFF has it."""
+    """IPTC-IIM captions in a TIFF tag of their own."""
     jpeg_segments: tuple[tuple[int, bytes], ...] = ()
-    """Marker and payload of other JPEG segments (comments, extended XMP, makers' own)."""
+    """Marker and payload of other JPEG segments: comments, extended XMP, vendor data."""
     jpeg_luma_table: tuple[int, ...] | None = None
-    """The source's quantization steps for luma, 64 in Pillow's order: a second coding with the
-    same steps changes next to nothing."""
+    """Luma quantization steps of a JPEG source, 64 values in Pillow's order. Encoding with the same
+    steps again changes luma only slightly."""
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
-    """Name and data of other PNG chunks (texts, gamma, time)."""
+    """Name and data of other PNG chunks, such as text, gamma and time."""
     dpx_header: bytes | None = None
+    """DPX header, followed by the user-defined data of the source."""
     exr_attributes: tuple[tuple[bytes, bytes, bytes], ...] = ()
-    """Name, type and value of the header's attributes that do not describe the coding."""
+    """Name, type and value of the OpenEXR attributes that do not describe the coding."""
+    pixel_aspect: Fraction | None = None
+    """Width of a pixel divided by its height, from a scan's header; None for square pixels."""
+    timecode: str | None = None
+    """SMPTE timecode of a DPX frame, ``01:00:00:00``. Drop-frame timecode is not distinguished."""
     premultiplied: bool = False
-    """Alpha is associated: the color values are already weighted with it."""
+    """Whether the color values are premultiplied with alpha."""
     compressed: bool = True
-    """The source's TIFF strips were compressed."""
+    """Whether the strips of a TIFF source are compressed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
-    """What a decoder hands over, before luma is taken from it."""
+class DecodedImage:
+    """The samples of an image file before luma is extracted."""
 
     pixels: NDArray[Any]
-    """Code values: (H, W) gray, or (H, W, 3) in the order that `kind` says."""
-    kind: Literal["gray", "rgb", "ycc"]
+    """Code values: (H, W) gray, or (H, W, 3) in the order of `color_model`."""
+    color_model: ColorModel
     bits: int
+    """Bit depth of `pixels`."""
     format: str
+    """Name of the file format."""
     alpha: Plane | None = None
+    """(H, W), with the dtype and depth of `pixels`."""
     metadata: StillMetadata = field(default_factory=StillMetadata)
     warnings: tuple[str, ...] = ()
     lossless: bool = True
-    jpeg: bytes | None = None
+    """Whether the file's coding is lossless."""
+    jpeg_data: bytes | None = None
+    """The file, if it is a gray JPEG whose coded luma can be copied."""
+
+    @classmethod
+    def from_samples(cls, samples: NDArray[Any], format_name: str, bits: int) -> DecodedImage:
+        """Split interleaved samples into color and alpha.
+
+        Args:
+            samples: (H, W) gray, or (H, W, n): gray with alpha, R'G'B', or R'G'B' with alpha.
+            format_name: name of the file format.
+            bits: bit depth of the samples.
+        """
+        samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
+        if samples.ndim == 2:
+            return cls(samples, "gray", bits, format_name)
+        colors = 3 if samples.shape[-1] >= 3 else 1
+        alpha = np.ascontiguousarray(samples[..., colors]) if samples.shape[-1] > colors else None
+        if colors == 1:
+            return cls(np.ascontiguousarray(samples[..., 0]), "gray", bits, format_name, alpha)
+        return cls(np.ascontiguousarray(samples[..., :3]), "rgb", bits, format_name, alpha)
+
+    @classmethod
+    def from_pillow(cls, image: Image.Image, format_name: str) -> DecodedImage:
+        """Convert an 8-bit Pillow image of any mode to gray or R'G'B', with alpha if it has one."""
+        image.load()
+        has_transparency = "transparency" in image.info
+        if image.mode == "1" or (image.mode == "L" and not has_transparency):
+            mode = "L"
+        elif image.mode in ("LA", "L"):
+            mode = "LA"
+        elif has_transparency or image.mode in ("RGBA", "PA", "RGBa"):
+            mode = "RGBA"
+        else:
+            mode = "RGB"
+        return cls.from_samples(np.asarray(image.convert(mode)), format_name, 8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Still:
-    """One picture: luma as recorded, and what must survive. Pixels are never rotated."""
+    """One image: its luma as stored, and everything that the result must preserve."""
 
     path: Path
     luma: Plane
-    """(H, W) uint8 or uint16 code values, full range, `bits` significant bits."""
+    """(H, W) uint8 or uint16 code values, full range, `bits` significant bits, not rotated."""
     bits: int
-    """8 or 16; 10 and 12 from DPX."""
+    """8 or 16; 10 and 12 for DPX."""
     matrix: Matrix
-    """Of `luma`, and of the Cb, Cr that go with it: BT.601 for JPEG, BT.709 for RGB and gray."""
+    """Matrix of `luma` and of the chroma to encode: BT.601 for JPEG, BT.709 for RGB and gray."""
     tint: Tint
-    """Whether the source was gray, of one hue (sepia, toning), or in color already."""
+    """Whether the source is gray, tinted in one hue (sepia, toning), or in color."""
     format: str
     """``jpeg``, ``png``, ``tiff``, ``webp``, ``bmp``, ``dpx`` or ``exr``."""
     orientation: int = 1
-    """EXIF orientation, 1-8: how a viewer turns the pixels."""
+    """EXIF orientation, 1-8."""
     alpha: Plane | None = None
-    """(H, W), of luma's dtype and depth."""
+    """(H, W), with the dtype and depth of `luma`."""
     lossless: bool = True
-    """Whether the source's own coding was lossless."""
+    """Whether the source's coding is lossless."""
     metadata: StillMetadata = field(default_factory=StillMetadata)
     warnings: tuple[str, ...] = ()
-    """What the user should be told about this source."""
-    jpeg: bytes | None = field(default=None, repr=False)
-    """The source file, if it is a gray JPEG: its luma can be copied without decoding."""
-    own_color: NDArray[np.uint8] | None = field(default=None, repr=False)
-    """The source's R'G'B', turned as luma is, averaged down to a short side of at most
-    `OWN_COLOR_SIDE`: (h, w, 3). None unless `read_still` is asked for it."""
+    """Warnings about the source, for the user."""
+    jpeg_data: bytes | None = field(default=None, repr=False)
+    """The source file, if it is a gray JPEG whose coded luma can be copied without decoding."""
+    source_rgb: NDArray[np.uint8] | None = field(default=None, repr=False)
+    """R'G'B' of the source: (h, w, 3), stored orientation, downscaled to a short side of at most
+    `SOURCE_RGB_SHORT_SIDE`. None unless `read_still` is called with `with_source_rgb`."""
 
     def __post_init__(self) -> None:
         if self.luma.ndim != 2:
             raise ValueError(f"luma must be (H, W): {self.luma.shape=}")
         if self.luma.dtype != self.coding.dtype:
-            raise ValueError(f"{self.bits=} does not go with {self.luma.dtype=}")
+            raise ValueError(f"{self.bits=} does not match {self.luma.dtype=}")
         if self.alpha is not None and self.alpha.shape != self.luma.shape:
             raise ValueError(f"{self.alpha.shape=} differs from {self.luma.shape=}")
 
     @property
     def full_range(self) -> bool:
-        """Pictures use every code value."""
+        """Still images always use full range."""
         return True
 
     @property
     def coding(self) -> Coding:
-        """Depth and range, as the color functions want them."""
+        """Bit depth and range of the luma code values."""
         return Coding(self.bits, full_range=True)
 
     @property
     def pixel_aspect(self) -> Fraction | None:
-        """Width of a pixel over its height, where a scan's header says that it is not square."""
-        said = self.metadata
-        aspect = Fraction(0)
-        if said.dpx_header is not None:
-            across, down = struct.unpack(_order(said.dpx_header) + "II", said.dpx_header[1628:1636])
-            if _UNDEFINED not in (across, down) and down:
-                aspect = Fraction(across, down)
-        for name, _, value in said.exr_attributes:
-            if name == b"pixelAspectRatio":
-                aspect = Fraction(struct.unpack("<f", value)[0]).limit_denominator(_FINEST_ASPECT)
-        return aspect if 0 < aspect != 1 else None
+        """Width of a pixel divided by its height; None for square pixels."""
+        return self.metadata.pixel_aspect
 
     @property
     def timecode(self) -> str | None:
-        """SMPTE time code of a DPX frame, ``01:00:00:00``; drop frame is not told apart."""
-        header = self.metadata.dpx_header
-        if header is None:
-            return None
-        (code,) = struct.unpack(_order(header) + "I", header[1920:1924])
-        digits = f"{code:08x}"
-        if code == _UNDEFINED or not digits.isdecimal():
-            return None
-        return ":".join(digits[n : n + 2] for n in range(0, 8, 2))
+        """SMPTE timecode of a DPX frame, ``01:00:00:00``."""
+        return self.metadata.timecode
 
     @property
-    def luma_unit(self) -> NDArray[np.float32]:
+    def luma_unit(self) -> FloatArray:
         """Luma as (H, W) float32 in [0, 1]."""
         return self.coding.luma_to_unit(self.luma)
 
 
-def _order(dpx_header: bytes) -> str:
-    return ">" if dpx_header[:4] == b"SDPX" else "<"
+@dataclass(frozen=True, slots=True)
+class ColorizedStill:
+    """A still with its chroma: the input of the encoders."""
+
+    still: Still
+    cb: FloatArray
+    """(H, W) float32 in [-0.5, 0.5], relative to the matrix of `still`."""
+    cr: FloatArray
+    metadata: StillMetadata
+    """Metadata to write."""
+    quality: int | None
+    """1-100, or None for the defaults; see `write_still`."""
+    comment: str = ""
+    """Provenance of the color, for formats without XMP."""
+
+    def rgb(self, bits: int) -> NDArray[Any]:
+        """Return R'G'B' (H, W, 3) at a bit depth; its luma is exactly that of the still."""
+        luma = convert_depth(self.still.luma, self.still.bits, bits)
+        return compose_rgb_with_luma(luma, self.cb, self.cr, self.still.matrix, bits)
+
+    def samples(self, bits: int) -> NDArray[Any]:
+        """Return R'G'B', with alpha if the still has it: (H, W, 3 or 4)."""
+        rgb, alpha = self.rgb(bits), self.still.alpha
+        if alpha is None:
+            return rgb
+        return np.dstack([rgb, convert_depth(alpha, self.still.bits, bits)])
+
+    @property
+    def file_bits(self) -> int:
+        """Bit depth in a format that stores 8 or 16 bits."""
+        return 8 if self.still.bits == 8 else 16
+
+
+class EncodedStill(NamedTuple):
+    """An image file in memory."""
+
+    data: bytes
+    warnings: tuple[str, ...] = ()
+    """What this encoder could not store."""
+
+
+@dataclass(frozen=True, slots=True)
+class StillFormat:
+    """A file format of still images: how it is recognized, read and written."""
+
+    name: str
+    """Lower-case name, as in `Still.format`."""
+    suffixes: tuple[str, ...]
+    """Lower-case file name extensions, with the dot."""
+    signature: re.Pattern[bytes]
+    """Pattern of a file's first bytes."""
+    read: Callable[[Path, bool], DecodedImage]
+    """Decode a file. The second argument allows damaged files."""
+    read_xmp: Callable[[Path], bytes | None]
+    """Return a file's XMP packet, or the bytes that hold it, without decoding pixels. May raise any
+    error that `read` may raise."""
+    encode: Callable[[ColorizedStill], EncodedStill]
+    """Encode a complete file."""
+    stores: frozenset[str] = frozenset()
+    """Fields of `StillMetadata` that the format stores, also ``alpha`` and ``orientation``."""
+    max_bits: int = 16
+    """Maximum bit depth."""
+    max_side: int | None = None
+    """Maximum width and height, in pixels."""
 
 
 def check_size(path: Path, width: int, height: int) -> None:
-    """Refuse a picture by its declared size, before memory is spent on it.
+    """Refuse an image by its declared size, before memory is allocated for it.
 
     Raises:
-        InputError: it has no pixels, or more than `MAX_PIXELS`.
+        InputError: the image has no pixels, or more than `MAX_PIXELS`.
     """
     if width < 1 or height < 1:
-        raise InputError(f"{path}: declares a size of {width}×{height}; it is damaged")
+        raise InputError(f"{path}: damaged: declared size is {width}×{height}")
     if width * height > MAX_PIXELS:
         raise InputError(
-            f"{path}: declares {width}×{height} pixels, more than {MAX_PIXELS // 10**6} million; "
-            "cut it into parts, or scale it down"
+            f"{path}: declared size {width}×{height} exceeds {MAX_PIXELS // 10**6} million pixels; "
+            "crop or downscale it"
         )

@@ -1,0 +1,74 @@
+"""TIFF must be read in all its usual kinds and keep depth and tags."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from tests.helpers.stills import PROVENANCE, luma_bt709, random_chroma
+from vidcolor.errors import InputError
+from vidcolor.media.stills.registry import read_still, write_still
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"compression": "zlib"}, {"byteorder": ">"}, {"bigtiff": True}]
+)
+def test_16_bit_luma_survives_in_every_container_variant(tmp_path, deep, options):
+    source, target = tmp_path / "a.tif", tmp_path / "b.tif"
+    tifffile.imwrite(source, deep, photometric="minisblack", **options)
+    still = read_still(source)
+    np.testing.assert_array_equal(still.luma, deep)
+    write_still(target, still, *random_chroma(), provenance=PROVENANCE)
+    np.testing.assert_array_equal(luma_bt709(tifffile.imread(target), 16), deep)
+
+
+def test_planar_rgb_is_read(tmp_path, deep):
+    planes = np.stack([deep, deep[::-1], deep])
+    tifffile.imwrite(tmp_path / "p.tif", planes, photometric="rgb", planarconfig="separate")
+    expected = luma_bt709(np.moveaxis(planes, 0, -1), 16)
+    np.testing.assert_array_equal(read_still(tmp_path / "p.tif").luma, expected)
+
+
+def test_white_is_zero_is_inverted(tmp_path, deep, gray):
+    for plane in (deep, gray):
+        tifffile.imwrite(tmp_path / "w.tif", plane, photometric="miniswhite")
+        top = np.iinfo(plane.dtype).max
+        np.testing.assert_array_equal(read_still(tmp_path / "w.tif").luma, top - plane)
+
+
+def test_only_the_first_of_several_pages_is_read_with_a_warning(tmp_path, gray):
+    tifffile.imwrite(tmp_path / "m.tif", np.stack([gray, gray // 2]), photometric="minisblack")
+    still = read_still(tmp_path / "m.tif")
+    np.testing.assert_array_equal(still.luma, gray)
+    assert "2 pages" in still.warnings[0]
+
+
+def test_fax_compression_is_read(tmp_path, gray):
+    Image.fromarray(gray).convert("1").save(tmp_path / "fax.tif", compression="group4")
+    assert set(np.unique(read_still(tmp_path / "fax.tif").luma)) == {0, 255}
+
+
+def test_float_tiff_and_camera_raw_are_refused(tmp_path, gray):
+    tifffile.imwrite(tmp_path / "f.tif", gray.astype(np.float32))
+    with pytest.raises(InputError, match="convert it to 16-bit"):
+        read_still(tmp_path / "f.tif")
+    tifffile.imwrite(tmp_path / "d.tif", gray, subfiletype=1)
+    with pytest.raises(InputError, match="camera raw"):
+        read_still(tmp_path / "d.tif")
+
+
+def test_tiff_descriptions_survive(tmp_path, deep):
+    source, target = tmp_path / "a.tif", tmp_path / "b.tif"
+    tifffile.imwrite(
+        source, deep, photometric="minisblack", metadata=None, description="Pier, 1936",
+        datetime="1936:05:01 12:00:00", software="Scanner", resolution=(1200, 1200),
+        resolutionunit=2, extratags=[(315, 2, 0, "A. P.", True)],
+    )  # fmt: skip
+    write_still(target, read_still(source), *random_chroma(), provenance=PROVENANCE)
+    with tifffile.TiffFile(target) as tiff:
+        tags = {t.name: t.value for t in tiff.pages[0].tags}
+    assert tags["ImageDescription"] == "Pier, 1936" and tags["Artist"] == "A. P."
+    assert tags["Software"] == "Scanner" and tags["DateTime"].startswith("1936")
+    assert tags["XResolution"][0] / tags["XResolution"][1] == 1200

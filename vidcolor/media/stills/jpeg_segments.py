@@ -1,0 +1,290 @@
+"""JPEG at the byte level: segments, scans and metadata, without decoding pixels.
+
+A gray JPEG is one scan of luma. Two more scans next to it make it a color JPEG. The luma scan is
+copied unchanged, so every decoder returns the same luma as before.
+
+No library splices scans, hence this module. Marker names follow ITU-T T.81, table B.1.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vidcolor.media.stills.exif import parse_exif
+from vidcolor.media.stills.types import StillMetadata
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOI, EOI, SOS, DQT, DHT, DRI, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE
+APP0, APP1, APP2, APP11, APP13, APP14 = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE
+_FRAME_MARKERS = {*range(0xC0, 0xD0)} - {DHT, 0xC8, 0xCC}
+_HUFFMAN_FRAME_MARKERS = (0xC0, 0xC1, 0xC2)
+_MAX_PAYLOAD = 65533
+
+_EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
+_PHOTOSHOP, _JFIF, _ADOBE = b"Photoshop 3.0\0", b"JFIF\0", b"Adobe"
+_NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A marker segment."""
+
+    marker: int
+    payload: bytes
+    scan: bytes = b""
+    """The entropy-coded data after a start-of-scan segment."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameHeader:
+    """The fields of a start-of-frame segment."""
+
+    marker: int
+    precision: int
+    """Bits per sample."""
+    height: int
+    width: int
+    component_ids: tuple[int, ...]
+    luma_table: int
+    """Index of the quantization table of the first component."""
+
+
+def iter_segments(data: bytes) -> Iterator[Segment]:
+    """Yield the segments of a JPEG file up to the end of its first image.
+
+    Raises:
+        ValueError: the file does not have the structure of a JPEG.
+    """
+    if data[:2] != b"\xff\xd8":
+        raise ValueError("not a JPEG file")
+    at = 2
+    while at < len(data):
+        if data[at] != 0xFF:
+            raise ValueError("a JPEG marker is missing")
+        while at < len(data) and data[at] == 0xFF:
+            at += 1
+        marker = data[at] if at < len(data) else EOI
+        at += 1
+        if marker == EOI:
+            return
+        (length,) = struct.unpack(">H", data[at : at + 2].ljust(2, b"\0"))
+        if length < 2:
+            raise ValueError("a JPEG segment is truncated")
+        payload, at = data[at + 2 : at + length], at + length
+        start = at
+        if marker == SOS:
+            found = _NEXT_MARKER.search(data, at)
+            at = found.start() if found else len(data)
+        yield Segment(marker, payload, data[start:at] if marker == SOS else b"")
+
+
+def find_frame_header(segments: list[Segment]) -> FrameHeader:
+    """Return the frame header.
+
+    Raises:
+        ValueError: the file has none.
+    """
+    segment = next((s for s in segments if s.marker in _FRAME_MARKERS), None)
+    if segment is None or len(segment.payload) < 9:
+        raise ValueError("a JPEG without a frame header")
+    precision, height, width, n = struct.unpack(">BHHB", segment.payload[:6])
+    ids = tuple(segment.payload[6 : 6 + 3 * n : 3])
+    return FrameHeader(segment.marker, precision, height, width, ids, segment.payload[8])
+
+
+def is_ycbcr(segments: list[Segment], component_ids: tuple[int, ...]) -> bool:
+    """Whether three components are Y'CbCr, by the rules of libjpeg."""
+    app = {s.marker: s.payload for s in segments if s.marker in (APP0, APP14)}
+    if app.get(APP0, b"").startswith(_JFIF):
+        return True
+    adobe = app.get(APP14, b"")
+    if adobe.startswith(_ADOBE) and len(adobe) >= 12:
+        return adobe[11] != 0
+    return component_ids != tuple(b"RGB")
+
+
+def read_metadata(segments: list[Segment]) -> tuple[StillMetadata, tuple[str, ...]]:
+    """Return the metadata in the segments, and warnings about what cannot be kept."""
+    exif = xmp = None
+    icc: dict[int, bytes] = {}
+    photoshop, density = b"", None
+    others, warnings = [], []
+    for segment in segments:
+        marker, body = segment.marker, segment.payload
+        if marker == APP1 and body.startswith(_EXIF) and exif is None:
+            exif = body[len(_EXIF) :]
+        elif marker == APP1 and body.startswith(_XMP) and xmp is None:
+            xmp = body[len(_XMP) :]
+        elif marker == APP2 and body.startswith(_ICC) and len(body) > 14:
+            icc[body[12]] = body[14:]
+        elif marker == APP13 and body.startswith(_PHOTOSHOP):
+            photoshop += body[len(_PHOTOSHOP) :]
+        elif marker == APP0:
+            density = _parse_jfif_dpi(body) or density
+        elif marker == APP11 and body.startswith(b"JP"):
+            warnings.append("content credentials (C2PA) are not kept: they describe other pixels")
+        elif marker == APP2 and body.startswith(b"MPF\0"):
+            warnings.append("the other images in the file are not kept")
+        elif (APP1 <= marker <= 0xEF and marker != APP14) or marker == COM:
+            others.append((marker, body))
+    metadata = StillMetadata(
+        exif=exif,
+        xmp=xmp,
+        icc=b"".join(icc[k] for k in sorted(icc)) or None,
+        dpi=density or _read_exif_dpi(exif),
+        photoshop=photoshop or None,
+        jpeg_segments=tuple(others),
+    )
+    return metadata, tuple(dict.fromkeys(warnings))
+
+
+def insert_metadata(jpeg: bytes, metadata: StillMetadata) -> tuple[bytes, tuple[str, ...]]:
+    """Insert metadata at the start of a JPEG file.
+
+    Returns:
+        The file, and warnings about metadata that exceeds the size of a segment.
+    """
+    dpi = metadata.dpi
+    x, y = (max(1, min(65535, round(d))) for d in dpi) if dpi else (1, 1)
+    out = [
+        _encode_segment(APP0, _JFIF + struct.pack(">HBHHBB", 0x102, 1 if dpi else 0, x, y, 0, 0))
+    ]
+    warnings = []
+    for name, prefix, body in (("EXIF", _EXIF, metadata.exif), ("XMP", _XMP, metadata.xmp)):
+        if body and len(prefix) + len(body) > _MAX_PAYLOAD:
+            warnings.append(f"JPEG cannot store {len(body)} bytes of {name}: left out")
+        elif body:
+            out.append(_encode_segment(APP1, prefix + body))
+    out += _split_into_segments(APP2, _ICC, metadata.icc, numbered=True)
+    out += _split_into_segments(APP13, _PHOTOSHOP, metadata.photoshop)
+    out += [_encode_segment(marker, body) for marker, body in metadata.jpeg_segments]
+    offsets = _iter_marker_offsets(jpeg)
+    body_start = next(i for i in offsets if jpeg[i + 1] not in (APP0, APP14))
+    return b"\xff\xd8" + b"".join(out) + jpeg[body_start:], tuple(warnings)
+
+
+def join_scans(luma: bytes, cb: bytes, cr: bytes) -> bytes | None:
+    """Join three gray JPEGs into a 4:4:4 color JPEG, copying the coded luma unchanged.
+
+    Args:
+        luma: a gray JPEG, Huffman coded, 8 bits.
+        cb: a gray JPEG of the same size, progressive if and only if `luma` is.
+        cr: a gray JPEG like `cb`, with the same quantization table.
+
+    Returns:
+        The file without metadata, or None if the coding of `luma` cannot be joined.
+    """
+    sources = [list(iter_segments(data)) for data in (luma, cb, cr)]
+    frame = find_frame_header(sources[0])
+    tables = [_read_quantization_tables(segments) for segments in sources]
+    scans = [n for n, s in enumerate(sources[0]) if s.marker == SOS]
+    late = sources[0][scans[0] if scans else 0 :]
+    # A table that is redefined between scans would also apply to chroma.
+    if not can_join(luma) or not scans or any(s.marker == DQT for s in late):
+        return None
+    luma_slot = frame.luma_table
+    chroma_slot = 1 if luma_slot != 1 else 0
+    chroma_table = tables[1].get(find_frame_header(sources[1]).luma_table)
+    if luma_slot not in tables[0] or chroma_table is None:
+        return None
+    out = [
+        b"\xff\xd8",
+        _encode_table(luma_slot, tables[0][luma_slot]),
+        _encode_table(chroma_slot, chroma_table),
+    ]
+    components = b"".join(bytes([i, 0x11, luma_slot if i == 1 else chroma_slot]) for i in (1, 2, 3))
+    size = struct.pack(">BHHB", 8, frame.height, frame.width, 3)
+    out.append(_encode_segment(frame.marker, size + components))
+    for component, segments in enumerate(sources, start=1):
+        out += _encode_component(component, segments)
+    return b"".join(out) + b"\xff\xd9"
+
+
+def _encode_component(component: int, segments: list[Segment]) -> Iterator[bytes]:
+    """Yield the tables and scans of a gray JPEG as those of one component of a color JPEG."""
+    yield _encode_segment(DRI, b"\0\0")  # ends the restart interval of the component before
+    for segment in segments:
+        if segment.marker in (DHT, DRI):
+            yield _encode_segment(segment.marker, segment.payload)
+        elif segment.marker == SOS:
+            header = segment.payload[:1] + bytes([component]) + segment.payload[2:]
+            yield _encode_segment(SOS, header) + segment.scan
+
+
+def can_join(jpeg: bytes) -> bool:
+    """Whether the file is a gray, Huffman-coded 8-bit JPEG, as `join_scans` needs it."""
+    try:
+        frame = find_frame_header(list(iter_segments(jpeg)))
+    except ValueError:
+        return False
+    supported = frame.marker in _HUFFMAN_FRAME_MARKERS and frame.precision == 8 and frame.height > 0
+    return supported and len(frame.component_ids) == 1
+
+
+def is_progressive(jpeg: bytes) -> bool:
+    """Whether the file is a progressive JPEG."""
+    return find_frame_header(list(iter_segments(jpeg))).marker == 0xC2
+
+
+def _encode_segment(marker: int, payload: bytes) -> bytes:
+    return bytes([0xFF, marker]) + struct.pack(">H", len(payload) + 2) + payload
+
+
+def _split_into_segments(
+    marker: int, prefix: bytes, body: bytes | None, numbered: bool = False
+) -> list[bytes]:
+    """Split a body of any length over segments."""
+    if not body:
+        return []
+    room = _MAX_PAYLOAD - len(prefix) - 2
+    pieces = [body[i : i + room] for i in range(0, len(body), room)]
+    return [
+        _encode_segment(marker, prefix + (bytes([k, len(pieces)]) if numbered else b"") + piece)
+        for k, piece in enumerate(pieces, start=1)
+    ]
+
+
+def _iter_marker_offsets(jpeg: bytes) -> Iterator[int]:
+    at = 2
+    while at + 4 <= len(jpeg):
+        yield at
+        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+
+
+def _parse_jfif_dpi(payload: bytes) -> tuple[float, float] | None:
+    if not payload.startswith(_JFIF) or len(payload) < 12:
+        return None
+    unit, x, y = struct.unpack(">BHH", payload[7:12])
+    scale = {1: 1.0, 2: 2.54}.get(unit)
+    return (x * scale, y * scale) if scale and x and y else None
+
+
+def _read_exif_dpi(exif: bytes | None) -> tuple[float, float] | None:
+    try:
+        return parse_exif(exif).dpi if exif else None
+    except (ValueError, struct.error):
+        return None
+
+
+def _read_quantization_tables(segments: list[Segment]) -> dict[int, bytes]:
+    """Map table index to precision byte and steps, as stored, for the first scan."""
+    tables = {}
+    for segment in segments:
+        if segment.marker == SOS:
+            break
+        at = 0
+        while segment.marker == DQT and at < len(segment.payload):
+            is_16_bit = segment.payload[at] >> 4
+            size = 128 if is_16_bit else 64
+            tables[segment.payload[at] & 15] = segment.payload[at : at + 1 + size]
+            at += 1 + size
+    return tables
+
+
+def _encode_table(slot: int, table: bytes) -> bytes:
+    return _encode_segment(DQT, bytes([table[0] & 0xF0 | slot]) + table[1:])

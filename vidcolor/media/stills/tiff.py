@@ -1,0 +1,258 @@
+"""Reading and writing of TIFF.
+
+TIFF is written here and not by tifffile because EXIF, a directory of its own, must be written in
+the same file as the pixels.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import struct
+import zlib
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vidcolor.errors import InputError, OutputError
+from vidcolor.media.stills import exif
+from vidcolor.media.stills.rgb import decode_16_bit_image
+from vidcolor.media.stills.types import (
+    DEFLATE_LEVEL,
+    DecodedImage,
+    EncodedStill,
+    StillFormat,
+    StillMetadata,
+    check_size,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import tifffile
+    from numpy.typing import NDArray
+
+    from vidcolor.media.stills.types import ColorizedStill
+
+_DNG_VERSION, _NEW_SUBFILE_TYPE = 50706, 254
+_REDUCED_IMAGE = 1
+"""Bit of NewSubfileType: a thumbnail."""
+_CMYK_AND_LAB = (5, 8, 9, 10)
+"""PhotometricInterpretation of CMYK, CIELAB, ICCLAB, ITULAB."""
+_STRIP_BYTES = 1 << 20
+_DEFLATE, _UNCOMPRESSED = 8, 1
+_MAX_OFFSET = 0xFFFF0000
+
+
+def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
+    """Decode the first page of a TIFF.
+
+    8-bit and 16-bit gray and RGB are exact; other kinds become 8-bit RGB through Pillow.
+    """
+    import tifffile
+
+    with path.open("rb") as file, _muted_logger("tifffile"), tifffile.TiffFile(file) as tiff:
+        page = tiff.pages.first
+        check_size(path, page.imagewidth, page.imagelength)
+        _refuse_camera_raw(path, page)
+        pages = [p for p in tiff.pages if not _is_thumbnail(p)]
+        warnings: tuple[str, ...] = ()
+        if len(pages) > 1:
+            warnings = (f"the file has {len(pages)} pages: only the first is colorized",)
+        metadata = _read_metadata(file, page)
+        is_gray_or_rgb = int(page.photometric) in (0, 1, 2)
+        if page.bitspersample in (8, 16) and page.sampleformat == 1 and is_gray_or_rgb:
+            decoded = _decode_page(path, page)
+        elif page.bitspersample <= 8:
+            decoded = _decode_with_pillow(path)
+            if int(page.photometric) in _CMYK_AND_LAB:
+                warnings += ("CMYK or Lab is converted to RGB without its ICC profile",)
+        else:
+            raise InputError(
+                f"{path}: TIFF with {page.bitspersample}-bit samples of this kind is not "
+                "supported; convert it to 16-bit gray or RGB"
+            )
+    return replace(decoded, metadata=metadata, warnings=warnings)
+
+
+def read_tiff_xmp(path: Path) -> bytes | None:
+    """Return the XMP packet of a TIFF."""
+    with path.open("rb") as file:
+        entry = exif.read_directory(_make_reader(file)).entries.get(exif.XMP)
+    return entry.value if entry else None
+
+
+@contextmanager
+def _muted_logger(name: str) -> Iterator[None]:
+    """Suppress the log messages of a library; what matters is raised or becomes a warning."""
+
+    def reject(_: logging.LogRecord) -> bool:
+        return False
+
+    logging.getLogger(name).addFilter(reject)
+    try:
+        yield
+    finally:
+        logging.getLogger(name).removeFilter(reject)
+
+
+def _refuse_camera_raw(path: Path, page: tifffile.TiffPage) -> None:
+    """Refuse camera raw files: they are TIFF, too, but their first page is a thumbnail."""
+    if _DNG_VERSION in page.tags or _is_thumbnail(page):
+        raise InputError(f"{path}: a camera raw file; develop it to a 16-bit TIFF first")
+
+
+def _is_thumbnail(page: Any) -> bool:
+    tags = getattr(page, "tags", None)
+    tag = tags.get(_NEW_SUBFILE_TYPE) if tags is not None else None
+    return tag is not None and bool(int(tag.value) & _REDUCED_IMAGE)
+
+
+def _decode_page(path: Path, page: tifffile.TiffPage) -> DecodedImage:
+    """Decode a page of 8-bit or 16-bit gray or RGB."""
+    try:
+        samples = page.asarray()
+    except (ValueError, KeyError) as error:
+        if "imagecodecs" not in str(error):
+            raise
+        return _decode_compressed_page(path, page)
+    if int(page.planarconfig) == 2 and page.samplesperpixel > 1:
+        samples = np.moveaxis(samples, 0, -1)
+    if int(page.photometric) == 0:  # WhiteIsZero
+        samples = _invert(samples)
+    return DecodedImage.from_samples(samples, "tiff", page.bitspersample)
+
+
+def _decode_compressed_page(path: Path, page: tifffile.TiffPage) -> DecodedImage:
+    """Decode compression that tifffile does not have (LZW, JPEG): Pillow 8 bits, OpenCV 16."""
+    if page.bitspersample == 8:
+        return _decode_with_pillow(path)
+    samples = decode_16_bit_image(np.fromfile(path, np.uint8))
+    if samples is None:
+        raise InputError(f"{path}: this TIFF compression is not supported; save it uncompressed")
+    return DecodedImage.from_samples(samples, "tiff", 16)
+
+
+def _decode_with_pillow(path: Path) -> DecodedImage:
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    with path.open("rb") as file:
+        return DecodedImage.from_pillow(TiffImageFile(file, str(path)), "tiff")
+
+
+def _invert(samples: NDArray[Any]) -> NDArray[Any]:
+    """Invert gray samples; alpha stays."""
+    top = np.iinfo(samples.dtype).max
+    if samples.ndim == 2:
+        return top - samples
+    return np.concatenate([top - samples[..., :1], samples[..., 1:]], axis=-1)
+
+
+def _read_metadata(file: Any, page: tifffile.TiffPage) -> StillMetadata:
+    tags = exif.read_directory(_make_reader(file))
+    entries = tags.entries
+
+    def value(tag: int) -> bytes | None:
+        return entries[tag].value if tag in entries else None
+
+    separate = {exif.XMP, exif.ICC, exif.PHOTOSHOP, exif.IPTC}
+    kept = exif.remove_tags(tags, exif.LAYOUT_TAGS | separate)
+    is_rgb = int(page.photometric) <= 3
+    return StillMetadata(
+        exif=exif.encode_exif(kept) if kept.entries or kept.children else None,
+        icc=value(exif.ICC) if is_rgb else None,
+        xmp=value(exif.XMP),
+        dpi=tags.dpi,
+        photoshop=value(exif.PHOTOSHOP),
+        iptc=value(exif.IPTC),
+        premultiplied=1 in (page.extrasamples or ()),
+        compressed=int(page.compression) != 1,
+    )
+
+
+def _make_reader(file: Any) -> exif.Reader:
+    def read(offset: int, n: int) -> bytes:
+        file.seek(offset)
+        data: bytes = file.read(n)
+        return data
+
+    return read
+
+
+def encode_tiff(job: ColorizedStill) -> EncodedStill:
+    """Encode an 8-bit or 16-bit TIFF, compressed if the source is."""
+    metadata, samples = job.metadata, job.samples(job.file_bits)
+    directory = _make_directory(metadata)
+    height, width, channels = samples.shape
+    rows = max(1, _STRIP_BYTES // (width * channels * samples.dtype.itemsize))
+    samples = samples.astype(samples.dtype.newbyteorder(directory.order), copy=False)
+    parts = [samples[top : top + rows] for top in range(0, height, rows)]
+    strips = [_deflate_strip(p) if metadata.compressed else p.tobytes() for p in parts]
+    sizes = [len(s) for s in strips]
+    offsets = list(accumulate(sizes, initial=8))[:-1]
+    directory.set_numbers(256, 4, width)  # ImageWidth
+    directory.set_numbers(257, 4, height)  # ImageLength
+    directory.set_numbers(258, 3, *[job.file_bits] * channels)  # BitsPerSample
+    directory.set_numbers(259, 3, _DEFLATE if metadata.compressed else _UNCOMPRESSED)
+    directory.set_numbers(262, 3, 2)  # PhotometricInterpretation: RGB
+    directory.set_numbers(273, 4, *offsets)  # StripOffsets
+    directory.set_numbers(277, 3, channels)  # SamplesPerPixel
+    directory.set_numbers(278, 4, rows)  # RowsPerStrip
+    directory.set_numbers(279, 4, *sizes)  # StripByteCounts
+    directory.set_numbers(284, 3, 1)  # PlanarConfiguration: interleaved
+    if metadata.compressed:
+        directory.set_numbers(317, 3, 2)  # Predictor: horizontal differences
+    if channels == 4:
+        directory.set_numbers(338, 3, 1 if metadata.premultiplied else 2)  # ExtraSamples
+    pixels = b"".join(strips)
+    pixels += b"\0" * (len(pixels) % 2)
+    at = 8 + len(pixels)
+    if at > _MAX_OFFSET:
+        raise OutputError(f"{job.still.path}: too large for TIFF's 4 GiB; write PNG")
+    header = exif.encode_tiff_header(directory.order, at)
+    return EncodedStill(header + pixels + exif.encode_directory(directory, at))
+
+
+def _make_directory(metadata: StillMetadata) -> exif.Directory:
+    """Return the first directory without the tags of the pixel layout."""
+    try:
+        directory = exif.parse_exif(metadata.exif) if metadata.exif else exif.Directory("<")
+    except (ValueError, struct.error):
+        directory = exif.Directory("<")
+    directory = exif.remove_tags(directory, exif.LAYOUT_TAGS)
+    if metadata.dpi and exif.X_RESOLUTION not in directory.entries:
+        x, y = (round(d * 1000) for d in metadata.dpi)
+        directory.set_numbers(exif.X_RESOLUTION, 5, x, 1000)
+        directory.set_numbers(exif.Y_RESOLUTION, 5, y, 1000)
+        directory.set_numbers(exif.RESOLUTION_UNIT, 3, 2)
+    for tag, kind, value in (
+        (exif.XMP, 1, metadata.xmp),
+        (exif.ICC, 7, metadata.icc),
+        (exif.PHOTOSHOP, 7, metadata.photoshop),
+        (exif.IPTC, 7, metadata.iptc),
+    ):
+        if value:
+            directory.set_bytes(tag, kind, value)
+    return directory
+
+
+def _deflate_strip(strip: NDArray[Any]) -> bytes:
+    """Apply horizontal differences (predictor 2), then Deflate."""
+    native = strip.astype(strip.dtype.newbyteorder("="), copy=True)
+    native[:, 1:] = strip[:, 1:].astype(native.dtype) - strip[:, :-1].astype(native.dtype)
+    return zlib.compress(native.astype(strip.dtype, copy=False).tobytes(), DEFLATE_LEVEL)
+
+
+TIFF = StillFormat(
+    name="tiff",
+    suffixes=(".tif", ".tiff"),
+    signature=re.compile(rb"II[*+]\0|MM\0[*+]"),
+    read=read_tiff,
+    read_xmp=read_tiff_xmp,
+    encode=encode_tiff,
+    stores=frozenset({"exif", "xmp", "icc", "photoshop", "iptc", "alpha", "orientation"}),
+)
