@@ -1,4 +1,4 @@
-"""`vidcolor evaluate film` as typed, and that `vidcolor evaluate PATH` is still there."""
+"""`vidcolor evaluate film`, and `vidcolor evaluate PATH` beside it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,9 @@ from tests.helpers.cli_runs import Run
 Vidcolor = Callable[..., Run]
 
 
-def write_film(
-    path: str, red: float = 0.0, count: int = 12, size: tuple[int, int] = (64, 48)
-) -> Path:
-    """Two shots of slow pans in color, with some red added."""
-    places = [
+def write_film(path: str, red: float = 0.0, count: int = 12) -> Path:
+    """Write two shots of slow pans in color, 64x48, with an amount of red added."""
+    landscapes = [
         cv2.resize(
             np.random.default_rng(n).integers(40, 200, (6, 14, 3)).astype(np.float32), (140, 48)
         )
@@ -29,10 +27,10 @@ def write_film(
     ]
     with av.open(path, "w") as film:
         stream = film.add_stream("ffv1", rate=12)
-        stream.width, stream.height, stream.pix_fmt = *size, "bgr0"
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "bgr0"
         for n in range(count):
-            rgb = places[n >= count // 2][:, n : n + 64] + np.float32([red, 0, 0])
-            codes = cv2.resize(np.uint8(np.clip(rgb, 0, 255)), size)
+            rgb = landscapes[n >= count // 2][:, n : n + 64] + np.float32([red, 0, 0])
+            codes = np.uint8(np.clip(rgb, 0, 255))
             frame = av.VideoFrame.from_ndarray(codes, "rgb24").reformat(format="bgr0")
             frame.pts, frame.time_base = n, Fraction(1, 12)
             film.mux(stream.encode(frame))
@@ -42,26 +40,27 @@ def write_film(
 
 @pytest.fixture
 def films(vidcolor: Vidcolor) -> tuple[Path, Path]:
+    """A film with too much red, and its ground truth."""
     return write_film("ours.mkv", red=15), write_film("true.mkv")
 
 
-def test_a_table_and_every_file(vidcolor: Vidcolor, films: tuple[Path, Path]) -> None:
+def test_all_outputs_are_written(vidcolor: Vidcolor, films: tuple[Path, Path]) -> None:
     run = vidcolor("evaluate", "film", *films, "--against", films[1], "-o", "f.json",
                    "--plot", "p.png", "--slices", "s.png")  # fmt: skip
     assert run.code == 0
-    heads = run.out[0].split()
-    assert {"PSNR", "CDC", "flicker", "drift"} <= set(heads)
-    assert [line.split()[0] for line in run.out[1:4]] == ["original", "colored", "against"]
-    said = json.loads(Path("f.json").read_text())
-    assert len(said["shots"]) == 2
-    for picture in ("p.png", "s.png"):
-        assert cv2.imread(picture) is not None
-        assert f"{picture}: written" in run.out
-    slices = cv2.imread("s.png")
-    assert slices.shape[0] >= 12, "a line for every frame"
+    assert {"PSNR", "CDC", "flicker", "drift"} <= set(run.out[0].split())
+    assert [line.split()[0] for line in run.out[1:4]] == ["ground_truth", "colored", "against"]
+    document = json.loads(Path("f.json").read_text())
+    assert len(document["shots"]) == 2
+    assert document["metrics"]["against"]["delta_e_2000"] < 0.1
+    assert document["metrics"]["colored"]["delta_e_2000"] > 1
+    for image in ("p.png", "s.png"):
+        assert cv2.imread(image) is not None
+        assert f"{image}: written" in run.out
+    assert cv2.imread("s.png").shape[0] >= 3 * 300  # three slices
 
 
-def test_shots_of_a_person_count(vidcolor: Vidcolor, films: tuple[Path, Path]) -> None:
+def test_shot_list_replaces_shot_detection(vidcolor: Vidcolor, films: tuple[Path, Path]) -> None:
     Path("s.csv").write_text(
         "first_frame,last_frame,begins,mixed\n0,3,start,0\n4,7,cut,0\n8,11,cut,0\n"
     )
@@ -72,28 +71,32 @@ def test_shots_of_a_person_count(vidcolor: Vidcolor, films: tuple[Path, Path]) -
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (("no.mkv", "true.mkv"), 1, "no.mkv: no such file"),
-        (("ours.mkv", "true.mkv", "-o", "f.txt"), 2, "f.txt: the figures are written as .json"),
+        (("ours.mkv", "true.mkv", "-o", "f.txt"), 2, "f.txt: metrics are written as JSON"),
         (("ours.mkv", "true.mkv", "--plot", "p.gif"), 2, "p.gif"),
-        (("ours.mkv", "true.mkv", "-o", "there.json"), 2, "there.json"),
+        (("ours.mkv", "true.mkv", "-o", "existing.json"), 2, "existing.json"),
         (("ours.mkv", "true.mkv", "--plot", "ours.mkv", "-f"), 2, "ours.mkv"),
         (("ours.mkv", "true.mkv", "--shots", "no.csv"), 1, "no.csv"),
     ],
 )
 def test_errors_are_one_line(
-    words: tuple[str, ...], code: int, said: str, vidcolor: Vidcolor, films: tuple[Path, Path]
+    arguments: tuple[str, ...],
+    code: int,
+    message: str,
+    vidcolor: Vidcolor,
+    films: tuple[Path, Path],
 ) -> None:
-    Path("there.json").write_text("kept")
-    run = vidcolor("evaluate", "film", *words)
+    Path("existing.json").write_text("kept")
+    run = vidcolor("evaluate", "film", *arguments)
     assert run.code == code
     (line,) = [line for line in run.err if line.startswith("vidcolor:")]
-    assert said in line
-    assert Path("there.json").read_text() == "kept"
+    assert message in line
+    assert Path("existing.json").read_text() == "kept"
 
 
-def test_pictures_need_no_name(vidcolor: Vidcolor) -> None:
+def test_evaluate_without_a_subcommand_takes_paths(vidcolor: Vidcolor) -> None:
     assert vidcolor("evaluate", "no-such-folder").code in (1, 2)
     assert vidcolor("evaluate", "--help").code == 0
     assert vidcolor("evaluate", "film", "--help").code == 0

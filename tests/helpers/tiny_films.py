@@ -1,4 +1,4 @@
-"""Tiny films whose color tells the frame's number, made with PyAV."""
+"""Tiny lossless films of flat colors that identify the frame number, made with PyAV."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ import numpy as np
 from av.codec.context import Flags
 
 from vidcolor.color.ycbcr import MATRICES, Coding, Matrix
-from vidcolor.media.frames import plane_array
+from vidcolor.media.frames import view_plane
 
 TICKS = 24000
+"""Ticks per second of the time base; frames are 1000 ticks apart."""
+SAMPLE_RATE = 48000
+"""Audio samples per second."""
+AAC_FRAME = 1024
+"""Audio samples in a packet of AAC."""
 Rgb = tuple[int, int, int]
 
 
-def codes_of(rgb: Rgb, matrix: Matrix, coding: Coding) -> tuple[int, int, int]:
-    """Y', Cb, Cr codes of a color, by the definition."""
+def rgb_to_codes(rgb: Rgb, matrix: Matrix, coding: Coding) -> tuple[int, int, int]:
+    """Return the Y', Cb, Cr codes of a color, computed from the definition in BT.709."""
     red, green, blue = (c / 255 for c in rgb)
     y = matrix.kr * red + matrix.kg * green + matrix.kb * blue
     cb, cr = (blue - y) / (2 * (1 - matrix.kb)), (red - y) / (2 * (1 - matrix.kr))
@@ -29,12 +34,13 @@ def codes_of(rgb: Rgb, matrix: Matrix, coding: Coding) -> tuple[int, int, int]:
     )
 
 
-def flat_frame(
+def make_flat_frame(
     rgb: Rgb, size: tuple[int, int], pix_fmt: str, matrix: Matrix, coding: Coding
 ) -> av.VideoFrame:
+    """Return a frame of one color."""
     frame = av.VideoFrame(*size, pix_fmt)
-    for plane, code in zip(frame.planes, codes_of(rgb, matrix, coding), strict=False):
-        plane_array(plane, coding.bits)[:] = code
+    for plane, code in zip(frame.planes, rgb_to_codes(rgb, matrix, coding), strict=False):
+        view_plane(plane, coding.bits)[:] = code
     return frame
 
 
@@ -42,16 +48,28 @@ def make_film(
     path: Path,
     colors: Sequence[Rgb],
     *,
-    stamps: Sequence[int] | None = None,
+    pts: Sequence[int] | None = None,
     size: tuple[int, int] = (64, 48),
     sar: Fraction | None = None,
     rotation: int = 0,
-    sound: bool = False,
-    origin: int = 0,
+    audio: bool = False,
+    first_pts: int = 0,
     matrix: str = "bt709",
 ) -> Path:
-    """A lossless film of flat colors; stamps in ticks of 1/24000 s, 1000 apart by default."""
-    stamps = stamps or [1000 * n for n in range(len(colors))]
+    """Write a lossless film with one flat color per frame.
+
+    Args:
+        path: The film.
+        colors: R'G'B' of each frame.
+        pts: PTS of each frame in ticks from the first; None for frames 1000 ticks apart.
+        size: Width and height in pixels.
+        sar: Sample aspect ratio; None for no tag.
+        rotation: Display rotation in degrees.
+        audio: Whether the film has an audio stream.
+        first_pts: PTS of the first frame, in ticks.
+        matrix: Name of the matrix.
+    """
+    pts = pts or [1000 * n for n in range(len(colors))]
     coding = Coding(8, full_range=False)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=24)
@@ -65,37 +83,40 @@ def make_film(
             context.sample_aspect_ratio = sar
         if rotation:
             stream.set_display_rotation(rotation)
-        tone = container.add_stream("aac", rate=48000, layout="mono") if sound else None
+        audio_stream = None
+        if audio:
+            audio_stream = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
         container.start_encoding()
         for n, color in enumerate(colors):
-            frame = flat_frame(color, size, "yuv420p", MATRICES[matrix], coding)
-            frame.pts, frame.time_base = origin + stamps[n], Fraction(1, TICKS)
-            frame.duration = (stamps[n + 1] if n + 1 < len(stamps) else stamps[n] + 1000) - (
-                stamps[n]
-            )
+            frame = make_flat_frame(color, size, "yuv420p", MATRICES[matrix], coding)
+            frame.pts, frame.time_base = first_pts + pts[n], Fraction(1, TICKS)
+            following = pts[n + 1] if n + 1 < len(pts) else pts[n] + 1000
+            frame.duration = following - pts[n]
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-        if tone is not None:
-            seconds = (stamps[-1] + 1000) / TICKS
-            add_tone(container, tone, seconds, origin)
+        if audio_stream is not None:
+            _encode_tone(container, audio_stream, (pts[-1] + 1000) / TICKS, first_pts)
     return path
 
 
-def add_tone(container, stream, seconds: float, origin: int) -> None:
-    for n in range(int(seconds * 48000) // 1024):
-        wave = np.sin(np.arange(1024) * (0.02 + 0.001 * n)).astype(np.float32)[None] / 2
-        frame = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
-        frame.sample_rate, frame.time_base = 48000, Fraction(1, 48000)
-        frame.pts = n * 1024 + origin * 2
+def _encode_tone(container, stream, seconds: float, first_pts: int) -> None:
+    """Encode a tone with another pitch in every packet, so that packets can be identified."""
+    for n in range(int(seconds * SAMPLE_RATE) // AAC_FRAME):
+        phase = np.arange(AAC_FRAME) * (0.02 + 0.001 * n)
+        frame = av.AudioFrame.from_ndarray(
+            np.sin(phase).astype(np.float32)[None] / 2, format="fltp", layout="mono"
+        )
+        frame.sample_rate, frame.time_base = SAMPLE_RATE, Fraction(1, SAMPLE_RATE)
+        frame.pts = n * AAC_FRAME + first_pts * SAMPLE_RATE // TICKS
         container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
 
 
-def grays(count: int) -> list[Rgb]:
-    """Grays that rise by 8 a frame."""
+def gray_ramp(count: int) -> list[Rgb]:
+    """Return grays that increase by 8 per frame from 40."""
     return [(40 + 8 * n,) * 3 for n in range(count)]
 
 
-def reds(count: int) -> list[Rgb]:
-    """Reds that rise by 8 a frame."""
+def red_ramp(count: int) -> list[Rgb]:
+    """Return reds that increase by 8 per frame from 100."""
     return [(100 + 8 * n, 60, 50) for n in range(count)]

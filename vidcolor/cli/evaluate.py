@@ -1,4 +1,4 @@
-"""`vidcolor evaluate`: how good colors are where the true ones are known."""
+"""`vidcolor evaluate`: measure the color accuracy of models and of other programs' results."""
 
 from __future__ import annotations
 
@@ -8,142 +8,152 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidcolor.cli.console import Console
-from vidcolor.cli.params import parse_counts
+from vidcolor.cli.params import (
+    COLOR_PANEL,
+    INPUT_PANEL,
+    OUTPUT_PANEL,
+    BatchSize,
+    Device,
+    Force,
+    JsonLines,
+    Precision,
+    Quiet,
+    Saturation,
+    parse_counts,
+)
 from vidcolor.errors import UsageError
-from vidcolor.evaluation.options import LITERATURE_SIZE, EvaluateOptions, Show
+from vidcolor.evaluation.options import DEFAULT_SIZE, EvaluateOptions, Selection
 from vidcolor.fileio import check_target
-from vidcolor.options import MAX_SATURATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vidcolor.evaluation.scores import Evaluation, Summary
-
-WHAT, HOW, OUTPUT, MACHINE = "What", "How", "Output", "Machine"
+    from vidcolor.evaluation.scores import Evaluation, MeanMetrics
 
 
 def evaluate(
-    originals: Annotated[
+    ground_truth: Annotated[
         list[Path],
         typer.Argument(
-            metavar="ORIGINAL",
-            help="In color: pictures, films, .tar files of pictures, and folders of them.",
+            metavar="GROUND_TRUTH",
+            help="Color photos, color films, .tar files of photos, and folders of these.",
             show_default=False,
         ),
     ],
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="Generator: a name or a weights file; repeatable. Default: embedded, unless "
-            "there are --results.",
-            rich_help_panel=WHAT,
+            help="Generator: a name or a weights file; repeatable. Default: embedded, or no "
+            "generator with --results.",
+            rich_help_panel=INPUT_PANEL,
         ),
     ] = None,
     results: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="DIR",
-            help="Pictures and films colored already, by any program, called like their "
-            "originals; repeatable.",
-            rich_help_panel=WHAT,
+            help="Folder of photos and films colorized by any program, named like the ground "
+            "truth; repeatable.",
+            rich_help_panel=INPUT_PANEL,
         ),
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, help="So many originals, evenly spaced.", rich_help_panel=WHAT),
+        typer.Option(
+            min=1, help="Maximum number of images, evenly spaced.", rich_help_panel=INPUT_PANEL
+        ),
     ] = None,
     frames: Annotated[
-        int, typer.Option(min=1, help="Moments of each film.", rich_help_panel=WHAT)
+        int,
+        typer.Option(min=1, help="Number of frames of each film.", rich_help_panel=INPUT_PANEL),
     ] = 8,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="Crop images to a square and resize them to this size. "
+            f"Default: {DEFAULT_SIZE}, as in the literature.",
+            rich_help_panel=INPUT_PANEL,
+        ),
+    ] = None,
+    native: Annotated[
+        bool,
+        typer.Option(
+            "--native", help="Evaluate images at their own size.", rich_help_panel=INPUT_PANEL
+        ),
+    ] = False,
     vividness: Annotated[
         list[float] | None,
         typer.Option(
             min=0,
             max=1,
-            help="0 calm … 1 vivid; repeatable, every model is judged with each.",
-            rich_help_panel=HOW,
+            help="0 for muted colors, 1 for vivid colors; repeatable, each value is evaluated with "
+            "every model. Default: set by the model.",
+            rich_help_panel=COLOR_PANEL,
         ),
     ] = None,
-    saturation: Annotated[
-        float,
-        typer.Option(min=0, max=MAX_SATURATION, help="Gain of all color.", rich_help_panel=HOW),
-    ] = 1.0,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            help="Cut pictures square and scale them to this many pixels, as the literature "
-            f"does. Default: {LITERATURE_SIZE}.",
-            rich_help_panel=HOW,
-        ),
-    ] = None,
-    native: Annotated[
-        bool, typer.Option("--native", help="Judge pictures as stored.", rich_help_panel=HOW)
-    ] = False,
+    saturation: Saturation = 1.0,
     hint_curve: Annotated[
         str | None,
         typer.Option(
             metavar="COUNTS",
-            help="Also color with so many true hints: 1,5,10,50,100,500",
-            rich_help_panel=HOW,
+            help="Also colorize with these numbers of hints in true colors: 1,5,10,50,100,500",
+            rich_help_panel=COLOR_PANEL,
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="All figures, as .json.", rich_help_panel=OUTPUT),
+        typer.Option(
+            "--out",
+            "-o",
+            help="All metrics, of each image too, as .json.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
     ] = None,
     sheet: Annotated[
         Path | None,
         typer.Option(
-            help="Some pictures in every version, .png .jpg .webp.", rich_help_panel=OUTPUT
+            help="Image with some images in the version of every method: .png .jpg .webp.",
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
     count: Annotated[
         int | None,
         typer.Option(
-            min=1, max=40, help="Pictures on the sheet. Default: 8.", rich_help_panel=OUTPUT
+            min=1,
+            max=40,
+            help="Number of images on the sheet. Default: 8.",
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
     show: Annotated[
-        Show | None,
+        Selection | None,
         typer.Option(
-            help="Which: even (default), or those that the first model or result gains least or "
-            "most on.",
-            rich_help_panel=OUTPUT,
+            help="Images on the sheet: evenly spaced (default), or those with the lowest or "
+            "highest PSNR gain of the first method after gray.",
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
     plots: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Diagrams of confidence and, with --hint-curve, of hints.",
-            rich_help_panel=OUTPUT,
+            help="Folder for plots of calibration and, with --hint-curve, of PSNR over hints.",
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", "-f", help="Replace existing files.", rich_help_panel=OUTPUT)
-    ] = False,
-    device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=MACHINE)
-    ] = "auto",
-    precision: Annotated[
-        str, typer.Option(help="auto, fp32, bf16.", rich_help_panel=MACHINE)
-    ] = "auto",
-    batch: Annotated[
-        int,
-        typer.Option(min=1, max=64, help="Pictures colored at once.", rich_help_panel=MACHINE),
-    ] = 8,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Only warnings and errors.", rich_help_panel=MACHINE),
-    ] = False,
-    json_lines: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line.", rich_help_panel=MACHINE)
-    ] = False,
+    force: Force = False,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    batch: BatchSize = 8,
+    quiet: Quiet = False,
+    json_lines: JsonLines = False,
 ) -> None:
-    """Measure colors where the true ones are known; models and results in one table.
+    """Measure the color accuracy of models on images with known colors.
 
-    Originals are made gray, colored, and compared with themselves. PSNR rewards gray: read it
-    beside colorfulness.
+    The luma of each image is colorized, and the result is compared with the image.
+    Results of other programs can be evaluated in the same table. PSNR favors gray
+    results, so compare colorfulness too.
 
     [bold]Examples[/bold]
 
@@ -152,35 +162,35 @@ def evaluate(
       vidcolor evaluate album/ --results deoldify/ --results ddcolor/ --native
       vidcolor evaluate val.tar --hint-curve 1,5,10,50,100,500 --plots plots/
     """
-    from vidcolor.evaluation.run import evaluate as run
+    from vidcolor.evaluation.evaluator import evaluate as run_evaluation
 
     if native and size is not None:
-        raise UsageError("--native and --size contradict each other; say one of them")
+        raise UsageError("--native and --size cannot be used together")
     if sheet is None and (count is not None or show is not None):
-        raise UsageError("--count and --show are about the sheet; name one with --sheet")
+        raise UsageError("--count and --show need --sheet")
     if results and not model:
-        of_models = {"--vividness": vividness, "--hint-curve": hint_curve, "--plots": plots}
-        for name, value in of_models.items():
+        model_options = {"--vividness": vividness, "--hint-curve": hint_curve, "--plots": plots}
+        for name, value in model_options.items():
             if value is not None:
-                raise UsageError(f"{name} is about models, and only --results are judged")
+                raise UsageError(f"{name} needs a --model if --results is given")
     options = EvaluateOptions(
         models=tuple(model or ()), results=tuple(results or ()),
         vividness=tuple(vividness or (None,)), saturation=saturation,
-        size=None if native else LITERATURE_SIZE if size is None else size,
+        size=None if native else DEFAULT_SIZE if size is None else size,
         hint_counts=() if hint_curve is None else parse_counts(hint_curve),
         frames=frames, limit=limit, count=count or 8, show=show or "even",
         device=device, precision=precision, batch=batch,
     )  # fmt: skip
-    _check_outputs(out, sheet, plots, options, originals, force)
+    _check_outputs(out, sheet, plots, options, ground_truth, force)
     console = Console(quiet=quiet, json_lines=json_lines)
     try:
-        done = run(originals, options, progress=console.progress)
+        evaluation = run_evaluation(ground_truth, options, progress=console.progress)
     finally:
         console.end_progress()
-    _tell(done, console)
-    for path in _write(done, out, sheet, plots):
-        console.say(f"written: {path}")
-    raise typer.Exit(1 if done.damaged else 0)
+    _print_results(evaluation, console)
+    for path in _write_outputs(evaluation, out, sheet, plots):
+        console.info(f"{path}: written")
+    raise typer.Exit(1 if evaluation.has_unreadable else 0)
 
 
 def _check_outputs(
@@ -188,111 +198,114 @@ def _check_outputs(
     sheet: Path | None,
     plots: Path | None,
     options: EvaluateOptions,
-    originals: Sequence[Path],
+    sources: Sequence[Path],
     force: bool,
 ) -> None:
-    """Find out before the work, not after it, that something cannot be written."""
-    from vidcolor.evaluation.contact_sheet import picture_format
-    from vidcolor.evaluation.score_plots import plot_names
+    """Check before the evaluation that all outputs can be written after it."""
+    from vidcolor.evaluation.canvas import get_image_format
+    from vidcolor.evaluation.json import check_json_path
+    from vidcolor.evaluation.plots import get_plot_names
 
     if out is not None:
-        if out.suffix.lower() != ".json":
-            raise UsageError(f"{out}: the figures are written as .json; name it so")
-        check_target(out, originals, force)
+        check_json_path(out)
+        check_target(out, sources, force)
     if sheet is not None:
-        picture_format(sheet)
-        _check_picture(sheet, originals, force)
+        get_image_format(sheet)
+        _check_image_target(sheet, sources, force)
     if plots is not None:
-        for name in plot_names(options):
-            _check_picture(plots / name, originals, force)
+        for name in get_plot_names(options):
+            _check_image_target(plots / name, sources, force)
 
 
-def _check_picture(path: Path, originals: Sequence[Path], force: bool) -> None:
-    """`check_target`; a picture in a folder of originals is one of them, whoever made it."""
-    check_target(path, originals, force)
-    folders = [o.resolve() for o in originals if o.is_dir()]
-    if path.exists() and any(path.resolve().is_relative_to(f) for f in folders):
-        raise UsageError(f"{path}: is one of the originals; name another output")
+def _check_image_target(path: Path, sources: Sequence[Path], force: bool) -> None:
+    """Apply `check_target`, and refuse to overwrite an image in a folder of ground truth."""
+    check_target(path, sources, force)
+    folders = [source.resolve() for source in sources if source.is_dir()]
+    if path.exists() and any(path.resolve().is_relative_to(folder) for folder in folders):
+        raise UsageError(f"{path}: is part of the ground truth; choose another output")
 
 
-def _write(
-    done: Evaluation, out: Path | None, sheet: Path | None, plots: Path | None
+def _write_outputs(
+    evaluation: Evaluation, out: Path | None, sheet: Path | None, plots: Path | None
 ) -> list[Path]:
-    from vidcolor.evaluation.json import write_document
-    from vidcolor.evaluation.score_plots import write_plots
+    """Write the requested outputs; return their paths."""
+    from vidcolor.evaluation.json import evaluation_to_json, write_json
+    from vidcolor.evaluation.plots import write_plots
     from vidcolor.evaluation.score_sheet import write_score_sheet
 
     written = [path for path in (out, sheet) if path is not None]
     if out is not None:
-        write_document(done, out)
+        write_json(evaluation_to_json(evaluation), out)
     if sheet is not None:
-        write_score_sheet(done, sheet)
-    return written + (write_plots(done, plots) if plots is not None else [])
+        write_score_sheet(evaluation, sheet)
+    return written + (write_plots(evaluation, plots) if plots is not None else [])
 
 
-def _tell(done: Evaluation, console: Console) -> None:
-    """The tables, the curves, and what was not as it should be."""
-    from vidcolor.evaluation.json import document_of
+def _print_results(evaluation: Evaluation, console: Console) -> None:
+    """Print warnings, the tables of all methods, and the hint curves."""
+    from vidcolor.evaluation.json import evaluation_to_json
 
-    for text in done.left_out:
-        console.warn(f"left out: {text}")
-    for text in done.warnings:
+    for text in evaluation.skipped:
+        console.warn(f"skipped: {text}")
+    for text in evaluation.warnings:
         console.warn(text)
     if console.json_lines:
-        document = document_of(done)
-        del document["pictures"]  # of thousands the line would be megabytes; --out has them
+        document = evaluation_to_json(evaluation)
+        # The metrics of thousands of images would be a line of megabytes; --out has them.
+        del document["images"]
         console.event("done", **document)
         return
-    size = done.options.size
-    shape = f"{size}×{size}" if size else "as stored"
-    title = f"{len(done.originals)} pictures, {shape}"
-    lines = _table(title, [(row.name, done.summary(row)) for row in done.rows])
-    for path, which in done.films().items():
-        title = f"{path.name}, {len(which)} frames"
-        lines += ["", *_table(title, [(row.name, done.summary(row, which)) for row in done.rows])]
-    lines += _curves(done)
+    size = evaluation.options.size
+    title = f"{len(evaluation.images)} images, {f'{size}×{size}' if size else 'native size'}"
+    means = [(m.name, evaluation.compute_means(m)) for m in evaluation.methods]
+    lines = _format_table(title, means)
+    for path, indices in evaluation.frames_by_film().items():
+        means = [(m.name, evaluation.compute_means(m, indices)) for m in evaluation.methods]
+        lines += ["", *_format_table(f"{path.name}, {len(indices)} frames", means)]
+    lines += _format_hint_curves(evaluation)
     for line in lines:
-        console.say(line)
+        console.info(line)
 
 
 _COLUMNS = (
     ("PSNR", "psnr", "{:.2f}"),
-    ("gain", "gain", "{:+.2f}"),
+    ("gain", "psnr_gain", "{:+.2f}"),
     ("SSIM", "ssim", "{:.4f}"),
-    ("ΔE00", "delta_e", "{:.2f}"),
-    ("color", "colorfulness_share", "{:.0%}"),
-    ("Δcolor", "colorfulness_difference", "{:.2f}"),
+    ("ΔE00", "delta_e_2000", "{:.2f}"),
+    ("color", "colorfulness_ratio", "{:.0%}"),
+    ("Δcolor", "delta_colorfulness", "{:.2f}"),
     ("features", "feature_distance", "{:.4f}"),
     ("Fréchet", "frechet_feature_distance", "{:.2f}"),
-    ("Δluma", "luma_error", "{:.1f}"),
+    ("Δluma", "max_luma_error", "{:.1f}"),
     ("ECE", "ece", "{:.3f}"),
-    ("ms", "ms", "{:.0f}"),
+    ("ms", "ms_per_image", "{:.0f}"),
 )
+"""Title, field of `MeanMetrics`, and format of each column."""
 
 
-def _table(title: str, rows: Sequence[tuple[str, Summary]]) -> list[str]:
-    """Names left, figures right; columns that no row has are left out."""
-    shown = [c for c in _COLUMNS if any(getattr(means, c[1]) is not None for _, means in rows)]
-    lines = [[title, *(head for head, _, _ in shown)]]
-    for name, means in rows:
-        values = [getattr(means, field) for _, field, _ in shown]
+def _format_table(title: str, methods: Sequence[tuple[str, MeanMetrics]]) -> list[str]:
+    """Return a table as lines of text, without the columns that are empty for all methods."""
+    columns = [c for c in _COLUMNS if any(getattr(m, c[1]) is not None for _, m in methods)]
+    rows = [[title, *(name for name, _, _ in columns)]]
+    for name, metrics in methods:
+        values = [getattr(metrics, field) for _, field, _ in columns]
         cells = [
-            "" if value is None else form.format(value)
-            for value, (_, _, form) in zip(values, shown, strict=True)
+            "" if value is None else template.format(value)
+            for value, (_, _, template) in zip(values, columns, strict=True)
         ]
-        lines.append([name, *cells])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        rows.append([name, *cells])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
-        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
-        for line in lines
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
+        for row in rows
     ]
 
 
-def _curves(done: Evaluation) -> list[str]:
-    """The hint curves, a line each: PSNR with so many hints."""
+def _format_hint_curves(evaluation: Evaluation) -> list[str]:
+    """Return a line for each method with the PSNR for each number of hints."""
     lines = []
-    for row in done.rows:
-        if row.hinted:
-            points = (f"{count}: {value:.2f}" for count, value in row.hint_curve())
-            lines.append(f"{row.name}, PSNR by hints  {'  '.join(points)}")
+    for method in evaluation.methods:
+        if method.hinted_psnr:
+            points = (f"{count}: {psnr:.2f}" for count, psnr in method.hint_curve())
+            lines.append(f"{method.name}, PSNR by number of hints  {'  '.join(points)}")
     return ["", *lines] if lines else []

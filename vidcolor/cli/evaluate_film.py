@@ -1,14 +1,15 @@
-"""`vidcolor evaluate film`: how right and how steady a film's color is."""
+"""`vidcolor evaluate film`: measure the color accuracy and the stability of a film."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vidcolor.cli.console import Console
-from vidcolor.errors import UsageError
+from vidcolor.cli.params import OUTPUT_PANEL, Force, JsonLines, Quiet, ShotList
 from vidcolor.fileio import check_target
 
 if TYPE_CHECKING:
@@ -20,45 +21,54 @@ if TYPE_CHECKING:
 
 def evaluate_film(
     colored: Annotated[
-        Path, typer.Argument(metavar="COLORED", help="The film to judge.", show_default=False)
+        Path, typer.Argument(metavar="COLORED", help="Colorized film.", show_default=False)
     ],
-    original: Annotated[
+    ground_truth: Annotated[
         Path,
         typer.Argument(
-            metavar="ORIGINAL", help="The same film in its true colors.", show_default=False
+            metavar="GROUND_TRUTH", help="The same film in its true colors.", show_default=False
         ),
     ],
     against: Annotated[
         Path | None,
-        typer.Option(metavar="FILM", help="Another version, judged with it in the same pass."),
+        typer.Option(metavar="FILM", help="Second colorized version, evaluated in the same pass."),
     ] = None,
-    shots: Annotated[
+    shots: ShotList = None,
+    out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="The shots, from `vidcolor shots`. Default: cuts are found."
+            "--out",
+            "-o",
+            help="Metrics of the film and of each shot, as .json.",
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="All figures, by shot, as .json.")
-    ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Curves over time with every shot's mean: .png .jpg .webp.")
+        Path | None,
+        typer.Option(
+            help="Plot of metrics over time, with the mean of each shot: .png .jpg .webp.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
     ] = None,
     slices: Annotated[
         Path | None,
-        typer.Option(help="One row of pixels through time: flicker at a glance. .png .jpg .webp."),
+        typer.Option(
+            help="Image of the center row of all frames over time, which makes flicker visible: "
+            ".png .jpg .webp.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace existing files.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
-    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    json_lines: JsonLines = False,
 ) -> None:
-    """Judge a colored film by its color original.
+    """Compare a colorized film with the same film in its true colors.
 
-    PSNR and ΔE2000 say how right the color is. How steady it is say CDC (color
-    distribution consistency, to be read beside the original's), the warp error of
-    a*b*, the flicker index, and drift: how much things change color over 4 s.
-    Edge F1 says whether colors end where the original's do. Frames are judged at
-    a short side of 256 pixels, along the original's motion, within its shots.
+    Color accuracy: PSNR, CIEDE2000, and F1 of chroma edges. Stability: CDC (color
+    distribution consistency; compare it with that of the ground truth), the warp
+    error of a*b*, the flicker index, and drift, which is the change of color over
+    4 s. Frames are evaluated at a short side of at most 256 pixels. Temporal
+    metrics follow the motion of the ground truth within its shots.
 
     [bold]Examples[/bold]
 
@@ -66,49 +76,50 @@ def evaluate_film(
       vidcolor colorize film.mp4 --for archive -o alone.mkv --per-frame
       vidcolor evaluate film ours.mkv film.mp4 --against alone.mkv --plot plot.png
     """
-    from vidcolor.evaluation.contact_sheet import picture_format
-    from vidcolor.evaluation.film import evaluate_film as judge
-    from vidcolor.evaluation.film import write_document
-    from vidcolor.evaluation.film_plots import write_plot, write_slices
+    from vidcolor.evaluation.canvas import get_image_format
+    from vidcolor.evaluation.film import evaluate_film as evaluate
+    from vidcolor.evaluation.json import check_json_path, film_evaluation_to_json, write_json
+    from vidcolor.evaluation.plots import write_film_plot, write_slices
 
-    films = [colored, original, *([against] if against is not None else [])]
-    if out is not None and out.suffix.lower() != ".json":
-        raise UsageError(f"{out}: the figures are written as .json; name it so")
-    for path in (out, plot, slices):
-        if path is not None:
-            check_target(path, films, force)
-    for path in (plot, slices):
-        if path is not None:
-            picture_format(path)
+    films = [colored, ground_truth, *([against] if against is not None else [])]
+    outputs = [path for path in (out, plot, slices) if path is not None]
+    if out is not None:
+        check_json_path(out)
+    for path in outputs:
+        check_target(path, films, force)
+    for image in (plot, slices):
+        if image is not None:
+            get_image_format(image)
     console = Console(quiet=quiet, json_lines=json_lines)
     try:
-        done = judge(colored, original, against, shots, progress=console.progress)
+        evaluation = evaluate(colored, ground_truth, against, shots, progress=console.progress)
     finally:
         console.end_progress()
     if out is not None:
-        write_document(done, out, force)
+        write_json(film_evaluation_to_json(evaluation), out, force)
     if plot is not None:
-        write_plot(done, plot)
+        write_film_plot(evaluation, plot)
     if slices is not None:
-        write_slices(done, slices)
-    _tell(done, console, [path for path in (out, plot, slices) if path is not None])
+        write_slices(evaluation, slices)
+    _print_results(evaluation, console, outputs)
 
 
-def _tell(done: FilmEvaluation, console: Console, written: Sequence[Path]) -> None:
-    from vidcolor.evaluation.film import document_of
+def _print_results(evaluation: FilmEvaluation, console: Console, outputs: Sequence[Path]) -> None:
+    from vidcolor.evaluation.json import film_evaluation_to_json
 
-    for warning in done.warnings:
+    for warning in evaluation.warnings:
         console.warn(warning)
-    console.event("done", **document_of(done), written=[str(path) for path in written])
-    for line in table(done.scores):
-        console.say(line)
-    for path in written:
-        console.say(f"{path}: written")
+    document = film_evaluation_to_json(evaluation)
+    console.event("done", **document, outputs=[str(path) for path in outputs])
+    for line in format_table(evaluation.scores):
+        console.info(line)
+    for path in outputs:
+        console.info(f"{path}: written")
 
 
 _COLUMNS = (
     ("PSNR", "psnr", "{:.2f}"),
-    ("ΔE00", "delta_e", "{:.2f}"),
+    ("ΔE00", "delta_e_2000", "{:.2f}"),
     ("CDC", "cdc", "{:.5f}"),
     ("warp a*b*", "warp_error", "{:.3f}"),
     ("warp RGB", "warp_error_rgb", "{:.6f}"),
@@ -117,22 +128,22 @@ _COLUMNS = (
     ("edge F1", "edge_f1", "{:.3f}"),
     ("chroma", "chroma", "{:.1f}"),
 )
+"""Title, field of `FilmMetrics`, and format of each column."""
 
 
-def table(scores: FilmScores) -> list[str]:
-    """The film's figures, a line for each version."""
-    shots = len(scores.shots)
-    title = f"{scores.num_frames} frames, {shots} shot{'' if shots == 1 else 's'}"
-    lines = [[title, *(head for head, _, _ in _COLUMNS)]]
-    for name, figures in scores.figures.items():
-        values = (getattr(figures, field) for _, field, _ in _COLUMNS)
+def format_table(scores: FilmScores) -> list[str]:
+    """Return the metrics of the film as lines of text, one for each version."""
+    num_shots = len(scores.shots)
+    title = f"{scores.num_frames} frames, {num_shots} shot{'' if num_shots == 1 else 's'}"
+    rows = [[title, *(name for name, _, _ in _COLUMNS)]]
+    for version, metrics in scores.metrics.items():
+        values = (getattr(metrics, field) for _, field, _ in _COLUMNS)
         cells = [
-            form.format(v) if v == v else "-"
-            for v, (_, _, form) in zip(values, _COLUMNS, strict=True)
+            "-" if math.isnan(value) else template.format(value)
+            for value, (_, _, template) in zip(values, _COLUMNS, strict=True)
         ]
-        lines.append([name, *cells])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        rows.append([version, *cells])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
-        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])])
-        for line in lines
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
     ]

@@ -1,1 +1,1 @@
-"""Looking at results: comparison pictures and films, and reports of a run."""
+"""Evaluation: metrics of images and films against ground truth, and comparisons."""

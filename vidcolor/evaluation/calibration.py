@@ -1,7 +1,8 @@
-"""Whether confidence means what it says: how often color is right where it claims to be.
+"""Calibration of a generator's confidence: how often a cell is correct, by its confidence.
 
-A cell of the generator's grid counts as right if its a*, b* lies within `CONFIDENCE_RADIUS` of the
-mean a*, b* of the same place in the original.
+A cell of the generator's grid is correct if its a*, b* lies within `CONFIDENCE_RADIUS` of the mean
+a*, b* of the same cell in the ground truth. The measures are those of Guo et al., "On Calibration
+of Modern Neural Networks", ICML 2017.
 """
 
 from __future__ import annotations
@@ -17,20 +18,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidcolor.colorizer import ProxyPrediction
-    from vidcolor.media.preview import Rgb
-
-    Floats = NDArray[np.float32]
+    from vidcolor.imaging.types import FloatArray, Rgb
 
 NUM_BINS = 15
-"""Of equal width, as in Guo et al., "On Calibration of Modern Neural Networks", 2017."""
+"""Number of confidence bins of equal width."""
 
 
-def true_ab(rgb: Rgb, shape: tuple[int, ...]) -> Floats:
-    """The mean a*, b* of every cell of a grid laid over a picture.
+def mean_ab(rgb: Rgb, shape: tuple[int, ...]) -> FloatArray:
+    """Return the mean a*, b* of every cell of a grid over an image.
 
     Args:
         rgb: (H, W, 3) uint8 sRGB.
-        shape: rows and columns of the grid.
+        shape: Rows h and columns w of the grid.
 
     Returns:
         (2, h, w) float32.
@@ -44,72 +43,77 @@ def true_ab(rgb: Rgb, shape: tuple[int, ...]) -> Floats:
     return np.asarray(cells, np.float32).transpose(2, 0, 1)
 
 
-class Reliability:
-    """Counts cells by confidence; grows with nothing."""
+class ReliabilityDiagram:
+    """Accuracy over confidence, from the counts of cells in each confidence bin."""
 
     def __init__(self) -> None:
-        self._cells = np.zeros(NUM_BINS)
+        self._num_cells = np.zeros(NUM_BINS)
         self._confidence = np.zeros(NUM_BINS)
-        self._right = np.zeros(NUM_BINS)
+        self._num_correct = np.zeros(NUM_BINS)
 
-    def add(self, color: ProxyPrediction, truth: Rgb) -> None:
-        """Count one picture's cells.
+    def add(self, prediction: ProxyPrediction, ground_truth: Rgb) -> None:
+        """Add the cells of one image.
 
         Args:
-            color: what the generator said of it.
-            truth: the original, (H, W, 3) uint8.
+            prediction: The prediction for the image.
+            ground_truth: The image in its true colors, (H, W, 3) uint8.
         """
-        error = color.ab - true_ab(truth, color.ab.shape[1:])
-        right = np.hypot(error[0], error[1]) <= CONFIDENCE_RADIUS
-        self.count(color.confidence.ravel(), right.ravel())
+        error = prediction.ab - mean_ab(ground_truth, prediction.ab.shape[1:])
+        is_correct = np.hypot(error[0], error[1]) <= CONFIDENCE_RADIUS
+        self.add_cells(prediction.confidence.ravel(), is_correct.ravel())
 
-    def count(self, confidence: Floats, right: NDArray[np.bool_]) -> None:
-        """Count cells.
+    def add_cells(self, confidence: FloatArray, is_correct: NDArray[np.bool_]) -> None:
+        """Add cells.
 
         Args:
             confidence: (n,) in [0, 1].
-            right: (n,).
+            is_correct: (n,).
         """
         index = np.minimum((confidence * NUM_BINS).astype(int), NUM_BINS - 1)
-        self._cells += np.bincount(index, minlength=NUM_BINS)
+        self._num_cells += np.bincount(index, minlength=NUM_BINS)
         self._confidence += np.bincount(index, confidence, NUM_BINS)
-        self._right += np.bincount(index, right, NUM_BINS)
+        self._num_correct += np.bincount(index, is_correct, NUM_BINS)
 
     @property
-    def shares(self) -> list[float]:
-        """Of all cells, those in each bin."""
-        return [float(n) for n in self._cells / max(1.0, self._cells.sum())]
+    def fractions(self) -> list[float]:
+        """Fraction of all cells in each bin."""
+        return [float(n) for n in self._num_cells / max(1.0, self._num_cells.sum())]
 
     @property
-    def claimed(self) -> list[float | None]:
-        """Mean confidence in each bin; None where there is no cell."""
-        return _means(self._confidence, self._cells)
+    def confidences(self) -> list[float | None]:
+        """Mean confidence in each bin; None for an empty bin."""
+        return _divide(self._confidence, self._num_cells)
 
     @property
-    def found(self) -> list[float | None]:
-        """Share of right cells in each bin; None where there is no cell."""
-        return _means(self._right, self._cells)
+    def accuracies(self) -> list[float | None]:
+        """Fraction of correct cells in each bin; None for an empty bin."""
+        return _divide(self._num_correct, self._num_cells)
 
     @property
     def ece(self) -> float:
-        """Expected calibration error: mean |share of right cells - confidence| over all cells."""
-        gap = np.abs(self._right - self._confidence).sum()
-        return float(gap / max(1.0, self._cells.sum()))
+        """Expected calibration error: mean |accuracy - confidence| of the bins, by cells."""
+        gap = np.abs(self._num_correct - self._confidence).sum()
+        return float(gap / max(1.0, self._num_cells.sum()))
 
     def to_json(self) -> dict[str, Any]:
-        """Everything that the diagram shows."""
-        bins = zip(self.shares, self.claimed, self.found, strict=True)
+        """Return the diagram as plain values."""
+        bins = zip(self.fractions, self.confidences, self.accuracies, strict=True)
         return {
             "ece": self.ece,
             "radius_ab": CONFIDENCE_RADIUS,
-            "cells": int(self._cells.sum()),
-            "share_right": float(self._right.sum() / max(1.0, self._cells.sum())),
+            "num_cells": int(self._num_cells.sum()),
+            "accuracy": float(self._num_correct.sum() / max(1.0, self._num_cells.sum())),
             "bins": [
-                {"up_to": (n + 1) / NUM_BINS, "share": s, "claimed": c, "found": f}
-                for n, (s, c, f) in enumerate(bins)
+                {
+                    "upper_bound": (n + 1) / NUM_BINS,
+                    "fraction": fraction,
+                    "confidence": confidence,
+                    "accuracy": accuracy,
+                }
+                for n, (fraction, confidence, accuracy) in enumerate(bins)
             ],
         }
 
 
-def _means(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> list[float | None]:
+def _divide(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> list[float | None]:
     return [float(s / n) if n else None for s, n in zip(sums, counts, strict=True)]

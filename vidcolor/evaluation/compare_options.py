@@ -1,4 +1,4 @@
-"""What may be asked of a comparison, and what comes of it."""
+"""Options and result of a comparison of two films or two photos."""
 
 from __future__ import annotations
 
@@ -10,47 +10,50 @@ from typing import Literal
 from vidcolor.errors import UsageError
 
 Layout = Literal["side", "stack", "wipe"]
-"""A left of B; A above B; or both in one place, A left and B right of a line."""
+"""A left of B, A above B, or A and B in the same place on both sides of a line."""
 
 MAX_COUNT = 60
-WIDTHS = range(160, 16001)
+"""Maximum number of frame pairs on a contact sheet."""
+MIN_WIDTH, MAX_WIDTH = 160, 16000
+"""Range of the width of a result, in pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareOptions:
-    """How two films or pictures are put together; names as on the command line."""
+    """Options of `compare`, named as on the command line."""
 
     layout: Layout | None = None
-    """None for what suits: films and pictures side by side, moments on a sheet stacked."""
+    """Layout of A and B; None for `stack` on contact sheets and `side` otherwise."""
     count: int = 6
-    """Moments on a contact sheet."""
+    """Number of frame pairs on a contact sheet."""
     width: int | None = None
-    """Of the result, in pixels; None for the pictures' own size, or 1600 for a contact sheet."""
+    """Width of the result in pixels; None for the size of the sources, or 1600 for a contact
+    sheet."""
     start: Fraction | None = None
-    """Seconds into A at which to begin."""
+    """Seconds into A at which the comparison starts; None for the first frame."""
     end: Fraction | None = None
-    """Seconds into A at which to stop."""
+    """Seconds into A at which the comparison ends; None for the last frame."""
     offset: Fraction = Fraction(0)
-    """How many seconds into A the first frame of B belongs: the `start` that B was made with."""
+    """Seconds into A at which the first frame of B is shown: the `start` that B was made with."""
     names: tuple[str, str] | None = None
-    """What A and B are called in the result; None for their file names, empty for no label."""
+    """Labels of A and B; None for their file names, an empty string for no label."""
     force: bool = False
     """Replace an existing result."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MAX_COUNT:
-            raise UsageError(f"count must lie between 1 and {MAX_COUNT}, not {self.count}")
-        if self.width is not None and self.width not in WIDTHS:
-            raise UsageError(f"width must lie between {WIDTHS[0]} and {WIDTHS[-1]} pixels")
+            raise UsageError(f"--count must be in [1, {MAX_COUNT}], got {self.count}")
+        if self.width is not None and not MIN_WIDTH <= self.width <= MAX_WIDTH:
+            raise UsageError(f"--width must be in [{MIN_WIDTH}, {MAX_WIDTH}], got {self.width}")
         if self.start is not None and self.start < 0:
-            raise UsageError("start must not be negative")
+            raise UsageError("--start must not be negative")
         if self.end is not None and self.end <= (self.start or 0):
-            raise UsageError("end must come after start")
+            raise UsageError("--end must be after --start")
         if self.offset < 0:
-            raise UsageError("offset must not be negative; swap A and B instead")
+            raise UsageError("--offset must not be negative; swap A and B instead")
 
-    def names_for(self, a: Path, b: Path) -> tuple[str, str]:
-        """The names to write; with their folders where the files are called the same."""
+    def get_names(self, a: Path, b: Path) -> tuple[str, str]:
+        """Return the labels of two files. Equal file names are prefixed with their folders."""
         if self.names is not None:
             return self.names
         if a.name != b.name:
@@ -60,12 +63,15 @@ class CompareOptions:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What came of a comparison."""
+    """The result of a comparison."""
 
     target: Path
-    kind: Literal["film", "sheet", "picture"]
+    """The file that was written."""
+    kind: Literal["film", "sheet", "photo"]
+    """A video of both films, a contact sheet of both films, or an image of both photos."""
     size: tuple[int, int]
-    """Width and height in pixels."""
+    """Width and height of the result in pixels."""
     num_pairs: int
-    """Frames of a film, moments on a sheet; 1 for pictures."""
+    """Number of frame pairs in a film or on a contact sheet; 1 for photos."""
     warnings: tuple[str, ...] = ()
+    """Differences between A and B, and streams that were not copied."""

@@ -1,21 +1,30 @@
-"""Still comparisons: moments of two films on a contact sheet, and two pictures in one."""
+"""Contact sheets of two films, and two photos in one image."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vidcolor.errors import UsageError
+from vidcolor.evaluation.canvas import (
+    BACKGROUND,
+    MAX_IMAGE_SIDE,
+    Canvas,
+    fit_canvas,
+    get_image_format,
+    natural_width,
+    save_image,
+)
 from vidcolor.evaluation.compare_options import CompareOptions, Comparison
-from vidcolor.evaluation.layout import BACKGROUND, Arrangement, arrange, natural_width
-from vidcolor.fileio import atomic_output, check_target
-from vidcolor.imaging.text import Tag, clock, fit, font_for, text_width
-from vidcolor.media.film_pair import FilmPair, same_shape
-from vidcolor.media.preview import scale
-from vidcolor.media.preview_still import picture_rgb
+from vidcolor.fileio import check_target
+from vidcolor.imaging.text import Label, draw_text, shorten_text, text_width
+from vidcolor.media.film_pair import FilmPair, has_same_aspect_ratio
+from vidcolor.media.preview import resize_rgb
+from vidcolor.media.preview_image import read_image_rgb
 from vidcolor.provenance import read_recipe
+from vidcolor.timecode import format_time
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -24,109 +33,126 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
     from vidcolor.evaluation.compare_options import Layout
-    from vidcolor.media.preview import DisplayReader, Rgb
+    from vidcolor.imaging.types import Rgb
+    from vidcolor.media.preview import DisplayReader
 
-SHEET_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-SHEET_WIDTH = 1600
-MAX_PICTURE_WIDTH = 3840
-_MAX_SIDE = {"WEBP": 16383, "JPEG": 65500, "PNG": 65500}
-_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
-    "PNG": {"optimize": True},
-    "JPEG": {"quality": 92, "subsampling": 0},
-    "WEBP": {"quality": 90, "method": 4},
-}
-_WISHED_SHAPE = 1.5
-_BRIGHT, _SOFT, _FAINT = (242, 242, 245), (168, 168, 178), (112, 112, 122)
-_WORDS: dict[Layout, tuple[str, str]] = {
+DEFAULT_SHEET_WIDTH = 1600
+"""Width of a contact sheet in pixels."""
+DEFAULT_MAX_PHOTO_WIDTH = 3840
+"""Maximum width of two photos in one image unless another is requested, in pixels."""
+_TARGET_ASPECT = 1.5
+"""Aspect ratio that the grid of a contact sheet approximates."""
+_EMPTY_CELL_COST = 0.5
+"""Cost of an empty cell, in units of the log of the aspect ratio."""
+_NAME_COLOR, _TIME_COLOR, _DETAIL_COLOR = (242, 242, 245), (168, 168, 178), (112, 112, 122)
+_POSITION_NAMES: dict[Layout, tuple[str, str]] = {
     "side": ("left", "right"),
     "stack": ("above", "below"),
     "wipe": ("left", "right"),
 }
+"""Where A and B are in a cell, as written in the heading."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """How a sheet is divided; lengths in pixels."""
+    """The grid of a contact sheet; all lengths in pixels."""
 
-    cell: Arrangement
+    cell: Canvas
+    """The layout of one frame pair."""
     columns: int
+    """Number of columns."""
     rows: int
-    unit: int
-    """Height of the caption's letters; margins are multiples of it."""
+    """Number of rows."""
+    font_size: int
+    """Font size of the captions; margins are multiples of it."""
     width: int
+    """Width of the sheet."""
 
     @property
     def margin(self) -> int:
-        """Around everything, and between columns."""
-        return round(1.5 * self.unit)
+        """Margin of the sheet and minimum distance between columns."""
+        return round(1.5 * self.font_size)
 
     @property
-    def head(self) -> int:
-        """Height of the heading with the space below it."""
-        return self.margin + round(4.4 * self.unit)
+    def heading_height(self) -> int:
+        """Height of the heading, with the space below it."""
+        return self.margin + round(4.4 * self.font_size)
 
     @property
     def row_height(self) -> int:
-        """A cell with its caption and the space below."""
-        return self.cell.size[1] + round(2.9 * self.unit)
+        """Height of a cell, with its caption and the space below it."""
+        return self.cell.size[1] + round(2.9 * self.font_size)
 
     @property
     def height(self) -> int:
-        """Of the whole sheet."""
-        return self.head + self.rows * self.row_height + round(0.6 * self.unit)
+        """Height of the sheet."""
+        return self.heading_height + self.rows * self.row_height + round(0.6 * self.font_size)
 
-    def place(self, index: int) -> tuple[int, int]:
-        """Left and top of a cell."""
+    def cell_position(self, index: int) -> tuple[int, int]:
+        """Return x and y of the top left corner of a cell."""
         row, column = divmod(index, self.columns)
-        room = self.width - 2 * self.margin - self.cell.size[0]
-        x = self.margin + round(column * room / max(1, self.columns - 1))
-        return x, self.head + row * self.row_height
+        free_width = self.width - 2 * self.margin - self.cell.size[0]
+        x = self.margin + round(column * free_width / max(1, self.columns - 1))
+        return x, self.heading_height + row * self.row_height
 
 
-def contact_sheet(
+def write_contact_sheet(
     a: Path | str, b: Path | str, out: Path | str, options: CompareOptions | None = None
 ) -> Comparison:
-    """Write a picture of evenly spaced moments of two films, A's frame with B's.
+    """Write an image of evenly spaced frames of two films, each frame of A with the one of B.
 
     Args:
-        a: the original.
-        b: what became of it.
-        out: the result, .png, .jpg or .webp.
-        options: layout within a pair, number of moments, width, span and names.
+        a: The first film, usually the source.
+        b: The second film, usually the colorized result.
+        out: The result: .png, .jpg or .webp.
+        options: The options; None for the defaults.
 
     Raises:
-        InputError: a source cannot be read.
-        UsageError: the target exists or has an unknown suffix; the films share no time.
-        OutputError: the result cannot be written.
+        InputError: A source cannot be read.
+        UsageError: The target exists, its extension is unknown, or the films do not overlap in
+            time.
+        OutputError: The result cannot be written.
     """
     a, b, out = Path(a), Path(b), Path(out)
     options = options or CompareOptions()
-    picture_format(out)
-    pair = FilmPair(a, b, options)
+    get_image_format(out)
+    pair = FilmPair(a, b, start=options.start, end=options.end, offset=options.offset)
     check_target(out, [a, b], options.force)
     layout = options.layout or "stack"
-    grid = plan_grid(layout, pair.a.size, options.count, options.width or SHEET_WIDTH)
-    _check_side(out, (grid.width, grid.height))
-    sheet = _draw_sheet(pair, grid, options.names_for(a, b), options.count)
-    save_picture(sheet, out)
+    grid = plan_grid(layout, pair.a.size, options.count, options.width or DEFAULT_SHEET_WIDTH)
+    _check_size(out, (grid.width, grid.height))
+    sheet = _draw_sheet(pair, grid, options.get_names(a, b), options.count)
+    save_image(sheet, out)
     return Comparison(out, "sheet", sheet.size, options.count, pair.warnings)
 
 
-def plan_grid(layout: Layout, picture: tuple[int, int], count: int, width: int) -> Grid:
-    """The division whose shape comes nearest to 3:2 and leaves the fewest holes."""
+def plan_grid(layout: Layout, frame_size: tuple[int, int], count: int, width: int) -> Grid:
+    """Return the grid closest to the aspect ratio 3:2 that has few empty cells.
 
-    def badness(grid: Grid) -> float:
-        shape = abs(math.log(grid.width / grid.height / _WISHED_SHAPE))
-        return shape + 0.5 * (grid.columns * grid.rows - count)
+    Args:
+        layout: The layout of a frame pair.
+        frame_size: Display width and height of the frames.
+        count: Number of frame pairs.
+        width: Width of the sheet in pixels.
+    """
 
-    return min((_grid(layout, picture, count, width, n + 1) for n in range(count)), key=badness)
+    def cost(grid: Grid) -> float:
+        aspect_cost = abs(math.log(grid.width / grid.height / _TARGET_ASPECT))
+        return aspect_cost + _EMPTY_CELL_COST * (grid.columns * grid.rows - count)
+
+    return min(
+        (_make_grid(layout, frame_size, count, width, n + 1) for n in range(count)), key=cost
+    )
 
 
-def _grid(layout: Layout, picture: tuple[int, int], count: int, width: int, columns: int) -> Grid:
-    unit = max(9, round(width / 80))
-    margin = round(1.5 * unit)
-    room = max(8, (width - margin * (columns + 1)) // columns)
-    return Grid(arrange(layout, picture, room), columns, math.ceil(count / columns), unit, width)
+def _make_grid(
+    layout: Layout, frame_size: tuple[int, int], count: int, width: int, columns: int
+) -> Grid:
+    font_size = max(9, round(width / 80))
+    margin = round(1.5 * font_size)
+    cell_width = max(8, (width - margin * (columns + 1)) // columns)
+    cell = fit_canvas(layout, frame_size, cell_width)
+    return Grid(cell, columns, math.ceil(count / columns), font_size, width)
 
 
 def _draw_sheet(pair: FilmPair, grid: Grid, names: tuple[str, str], count: int) -> Image:
@@ -135,128 +161,102 @@ def _draw_sheet(pair: FilmPair, grid: Grid, names: tuple[str, str], count: int) 
     sheet = Image.new("RGB", (grid.width, grid.height), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     _draw_heading(draw, pair, grid, names)
-    for index, moment in enumerate(pair.moments(count)):
-        of_a, of_b = pair.at(moment)
-        panel = grid.cell.panel
-        joined = grid.cell.join(of_a.rgb(panel), of_b.rgb(panel))
-        x, y = grid.place(index)
-        sheet.paste(Image.fromarray(joined), (x, y))
-        _draw_caption(draw, grid, (x, y + grid.cell.size[1]), of_a.time_s)
+    size = grid.cell.panel_size
+    for index, time_s in enumerate(pair.sample_times(count)):
+        frame_a, frame_b = pair.frames_at(time_s)
+        x, y = grid.cell_position(index)
+        cell = grid.cell.compose(frame_a.rgb(size), frame_b.rgb(size))
+        sheet.paste(Image.fromarray(cell), (x, y))
+        _draw_time(draw, grid, (x, y + grid.cell.size[1]), frame_a.time_s)
     return sheet
 
 
 def _draw_heading(draw: ImageDraw, pair: FilmPair, grid: Grid, names: tuple[str, str]) -> None:
-    """Two lines, which film is where; what it is, on the right."""
-    unit, right = grid.unit, grid.width - grid.margin
-    words = _WORDS[grid.cell.layout]
-    indent = grid.margin + max(text_width(w, unit) for w in words) + unit
+    """Draw a line for each film: its position in a cell, its name, and its properties."""
+    font_size, right = grid.font_size, grid.width - grid.margin
+    positions = _POSITION_NAMES[grid.cell.layout]
+    name_x = grid.margin + max(text_width(p, font_size) for p in positions) + font_size
     films = (pair.a, pair.b)
-    for line, (word, name, film) in enumerate(zip(words, names, films, strict=True)):
-        y = grid.margin + round((0.5 + 1.7 * line) * unit)
-        facts = _facts(film)
-        facts_at = right - text_width(facts, unit)
-        _write(draw, (grid.margin, y), word, unit, _FAINT)
-        _write(draw, (facts_at, y), facts, unit, _FAINT)
-        size = round(1.2 * unit)
-        shown = fit(name or film.path.name, size, facts_at - indent - 2 * unit)
-        _write(draw, (indent, y), shown, size, _BRIGHT)
+    for line, (position, name, film) in enumerate(zip(positions, names, films, strict=True)):
+        y = grid.margin + round((0.5 + 1.7 * line) * font_size)
+        details = _describe_film(film)
+        details_x = right - text_width(details, font_size)
+        draw_text(draw, (grid.margin, y), position, font_size, _DETAIL_COLOR)
+        draw_text(draw, (details_x, y), details, font_size, _DETAIL_COLOR)
+        name_size = round(1.2 * font_size)
+        max_width = details_x - name_x - 2 * font_size
+        label = shorten_text(name or film.path.name, name_size, max_width)
+        draw_text(draw, (name_x, y), label, name_size, _NAME_COLOR)
 
 
-def _facts(film: DisplayReader) -> str:
+def _describe_film(film: DisplayReader) -> str:
     rate = f"{float(film.video.rate):.4g} fps" if film.video.rate else ""
-    made = "machine-made color" if _has_mark(film) else ""
-    parts = (made, f"{film.size[0]} x {film.size[1]}", rate, clock(film.duration_s))
+    mark = "machine-made color" if _is_vidcolor_result(film) else ""
+    parts = (mark, f"{film.size[0]} x {film.size[1]}", rate, format_time(film.duration_s))
     return "  ·  ".join(p for p in parts if p)
 
 
-def _has_mark(film: DisplayReader) -> bool:
-    """Whether vidcolor wrote into the film that its color is a guess."""
+def _is_vidcolor_result(film: DisplayReader) -> bool:
+    """Return whether the tags of a film say that vidcolor predicted its colors."""
     return any(read_recipe(text) for text in film.info.tags.values() if "vidcolor" in text)
 
 
-def _draw_caption(draw: ImageDraw, grid: Grid, corner: tuple[int, int], time_s: Fraction) -> None:
+def _draw_time(draw: ImageDraw, grid: Grid, corner: tuple[int, int], time_s: Fraction) -> None:
     x, y = corner
-    _write(draw, (x, y + round(1.05 * grid.unit)), clock(time_s), grid.unit, _SOFT)
+    position = (x, y + round(1.05 * grid.font_size))
+    draw_text(draw, position, format_time(time_s), grid.font_size, _TIME_COLOR)
 
 
-def _write(
-    draw: ImageDraw, place: tuple[float, float], text: str, size: int, color: tuple[int, int, int]
-) -> None:
-    """Text whose middle line begins at `place`."""
-    font, written = font_for(text, size)
-    draw.text(place, written, font=font, fill=color, anchor="lm")
-
-
-def compare_pictures(
+def compare_photos(
     a: Path | str, b: Path | str, out: Path | str, options: CompareOptions | None = None
 ) -> Comparison:
-    """Write two pictures as one: side by side, stacked, or split in the middle.
+    """Write two photos as one image: side by side, stacked, or split at the center.
 
     Args:
-        a: the original.
-        b: what became of it; scaled to A's size.
-        out: the result, .png, .jpg or .webp.
-        options: layout (`wipe` splits), width and names; the rest means nothing here.
+        a: The first photo, usually the source.
+        b: The second photo, usually the colorized result; scaled to the size of A.
+        out: The result: .png, .jpg or .webp.
+        options: `layout` (`wipe` splits at the center), `width`, `names` and `force`; None for
+            the defaults. The other options are ignored.
 
     Raises:
-        InputError: a source cannot be read.
-        UsageError: the target exists or has an unknown suffix.
-        OutputError: the result cannot be written.
+        InputError: A source cannot be read.
+        UsageError: The target exists or its extension is unknown.
+        OutputError: The result cannot be written.
     """
     from PIL import Image
 
     a, b, out = Path(a), Path(b), Path(out)
     options = options or CompareOptions()
-    picture_format(out)
-    picture_a, picture_b = picture_rgb(a), picture_rgb(b)
+    get_image_format(out)
+    rgb_a, rgb_b = read_image_rgb(a), read_image_rgb(b)
     check_target(out, [a, b], options.force)
-    size_a, size_b = _size(picture_a), _size(picture_b)
+    size_a, size_b = _image_size(rgb_a), _image_size(rgb_b)
     layout = options.layout or "side"
-    width = options.width or natural_width(layout, size_a, MAX_PICTURE_WIDTH)
-    arrangement = arrange(layout, size_a, width)
-    _check_side(out, arrangement.size)
-    panels = [scale(p, arrangement.panel) for p in (picture_a, picture_b)]
-    corners = ("left", "right" if layout == "wipe" else "left")
-    for rgb, name, corner in zip(panels, options.names_for(a, b), corners, strict=True):
-        Tag(name, arrangement.panel, corner).put_on(rgb)
-    save_picture(Image.fromarray(arrangement.join(panels[0], panels[1])), out)
-    same = same_shape(size_a, size_b)
-    warnings = () if same else ("A and B have different shapes: B is stretched to A's",)
-    return Comparison(out, "picture", arrangement.size, 1, warnings)
+    width = options.width or natural_width(layout, size_a, DEFAULT_MAX_PHOTO_WIDTH)
+    canvas = fit_canvas(layout, size_a, width)
+    _check_size(out, canvas.size)
+    names = options.get_names(a, b)
+    panel_a, panel_b = (resize_rgb(rgb, canvas.panel_size) for rgb in (rgb_a, rgb_b))
+    Label(names[0], canvas.panel_size, "left").draw_on(panel_a)
+    label_b = Label(names[1], canvas.panel_size, "right" if layout == "wipe" else "left")
+    label_b.draw_on(panel_b)
+    save_image(Image.fromarray(canvas.compose(panel_a, panel_b)), out)
+    warnings = () if has_same_aspect_ratio(size_a, size_b) else (_STRETCH_WARNING,)
+    return Comparison(out, "photo", canvas.size, 1, warnings)
 
 
-def _size(rgb: Rgb) -> tuple[int, int]:
+_STRETCH_WARNING = "A and B have different aspect ratios: B is stretched to the size of A"
+
+
+def _image_size(rgb: Rgb) -> tuple[int, int]:
     return rgb.shape[1], rgb.shape[0]
 
 
-def picture_format(path: Path) -> str:
-    """The format that a file name asks for.
-
-    Raises:
-        UsageError: none that we write.
-    """
-    found = SHEET_FORMATS.get(path.suffix.lower())
-    if found is None:
-        choices = ", ".join(SHEET_FORMATS)
-        raise UsageError(f"{path}: a comparison picture is one of {choices}")
-    return found
-
-
-def _check_side(out: Path, size: tuple[int, int]) -> None:
-    largest = _MAX_SIDE[picture_format(out)]
-    if max(size) > largest:
+def _check_size(out: Path, size: tuple[int, int]) -> None:
+    max_side = MAX_IMAGE_SIDE[get_image_format(out)]
+    if max(size) > max_side:
         raise UsageError(
-            f"{out}: would be {size[0]}×{size[1]} and {out.suffix} holds {largest}; "
-            "ask for a smaller --width or --count"
+            f"{out}: {size[0]}×{size[1]} exceeds the maximum of {max_side} for {out.suffix}; "
+            "use a smaller --width or --count"
         )
-
-
-def save_picture(image: Image, out: Path) -> None:
-    """Write a picture in the format of its name, complete or not at all.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    name = picture_format(out)
-    with atomic_output(out) as partial:
-        image.save(partial, format=name, **_SAVE_OPTIONS[name])

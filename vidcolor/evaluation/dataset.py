@@ -1,12 +1,13 @@
-"""Color originals to judge by: pictures, folders, tar shards and moments of films, one at a time.
+"""The images of an evaluation: ground truth, and the results of other programs for it.
 
-Listing reads names only; pixels are decoded when they are wanted, so a thousand originals take no
-more memory than one.
+Listing reads file names only. Images are decoded one at a time, so memory does not depend on their
+number.
 """
 
 from __future__ import annotations
 
 import tarfile
+from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -15,141 +16,257 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.batch.discover import FILM_SUFFIXES, RESULT_FOLDER, RESULT_SUFFIX, is_photo
 from vidcolor.errors import InputError
-from vidcolor.fileio import is_run_folder
-from vidcolor.imaging.text import clock
-from vidcolor.media.preview import DisplayReader
-from vidcolor.media.preview_still import picture_rgb, picture_rgb_of
-from vidcolor.media.stills import STILL_SUFFIXES
+from vidcolor.fileio import is_training_run
+from vidcolor.media.extensions import (
+    RESULT_FOLDER_SUFFIX,
+    RESULT_SUFFIX,
+    is_photo,
+    is_photo_name,
+    is_video_name,
+)
+from vidcolor.media.preview import DisplayReader, resize_rgb
+from vidcolor.media.preview_image import decode_image_rgb, read_image_rgb
+from vidcolor.timecode import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from vidcolor.media.preview import Rgb
+    from vidcolor.imaging.types import Rgb
 
-TAR_SUFFIX = ".tar"
+TAR_EXTENSION = ".tar"
+"""Extension of uncompressed tar files of photos."""
 MIN_SIDE = 32
-"""Pixels below which a picture says nothing, and SSIM's window would not fit."""
-_GRAY_CODES = 2
-"""Channels that never differ by more are gray, and their difference the decoder's rounding."""
+"""Minimum width and height of ground truth in pixels; SSIM's window does not fit smaller images."""
+_MAX_GRAY_DIFFERENCE = 2
+"""Maximum difference between R', G' and B' of a gray image: the rounding error of decoders."""
 
 
 @dataclass(frozen=True, slots=True)
-class Original:
-    """A picture, or a moment of a film, that has its true colors."""
+class GroundTruth:
+    """A photo, or a frame of a film, in its true colors."""
 
     name: str
-    """What it is called in tables: a path below what was named, and the moment of a film."""
+    """Name in reports: the path relative to the given folder, and the time of a frame."""
     source: Path
-    """The file that holds it: a picture, a tar shard or a film."""
-    place: PurePosixPath
-    """Where the result of it lies in a folder of results."""
+    """The file that contains it: a photo, a tar file or a film."""
+    relative_path: PurePosixPath
+    """The path at which a folder of results has the result for it."""
     offset: int | None = None
-    """Of its bytes in a tar shard."""
+    """Offset of a photo in a tar file, in bytes; None outside of tar files."""
     length: int = 0
+    """Length of a photo in a tar file, in bytes."""
     time_s: Fraction | None = None
-    """Of a film's frame: seconds since the first."""
+    """Seconds from the first frame of the film; None for a photo."""
 
     @property
     def is_frame(self) -> bool:
-        """Whether it is a moment of a film."""
+        """Whether it is a frame of a film."""
         return self.time_s is not None
 
     def read(self) -> Rgb:
-        """Decode it: upright sRGB, (H, W, 3) uint8.
+        """Decode the image: upright sRGB, (H, W, 3) uint8.
 
         Raises:
-            InputError: it cannot be read.
+            InputError: It cannot be read.
         """
         if self.time_s is not None:
-            film = _film(self.source)
-            return film.at(self.time_s).rgb(film.size)
+            return _read_frame(self.source, self.time_s)
         if self.offset is None:
-            return picture_rgb(self.source)
+            return read_image_rgb(self.source)
         with self.source.open("rb") as file:
             file.seek(self.offset)
-            return picture_rgb_of(file.read(self.length), f"{self.source}: {self.name}")
-
-
-def why_unfit(rgb: Rgb) -> str | None:
-    """Why a picture, (H, W, 3) uint8, cannot be judged by; None if it can."""
-    if min(rgb.shape[:2]) < MIN_SIDE:
-        return f"it is smaller than {MIN_SIDE} pixels"
-    if np.ptp(rgb, axis=-1).max() <= _GRAY_CODES:
-        return "it is gray itself"
-    return None
+            return decode_image_rgb(file.read(self.length), f"{self.source}: {self.name}")
 
 
 @lru_cache(maxsize=4)
-def _film(path: Path) -> DisplayReader:
-    """Probed once; frames of one film come one after another."""
+def _open_film(path: Path) -> DisplayReader:
+    """Probe a film once for all of its frames, which are read one after another."""
     return DisplayReader(path)
 
 
-def find_originals(paths: Sequence[Path], frames: int, limit: int | None = None) -> list[Original]:
-    """List what there is to judge by.
+def _read_frame(path: Path, time_s: Fraction) -> Rgb:
+    film = _open_film(path)
+    return film.frame_at(time_s).rgb(film.size)
+
+
+def find_defect(rgb: Rgb) -> str | None:
+    """Return the reason why an image cannot serve as ground truth; None if it can.
 
     Args:
-        paths: pictures, films, tar shards, and folders of all three.
-        frames: moments of each film, the middles of as many equal parts.
-        limit: so many in all, evenly spaced; None for every one.
+        rgb: (H, W, 3) uint8.
+    """
+    if min(rgb.shape[:2]) < MIN_SIDE:
+        return f"smaller than {MIN_SIDE} pixels"
+    if np.ptp(rgb, axis=-1).max() <= _MAX_GRAY_DIFFERENCE:
+        return "has no color"
+    return None
+
+
+def crop_and_resize(rgb: Rgb, size: int | None) -> Rgb:
+    """Crop the largest centered square and reduce it to `size` by area averaging.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        size: Width and height of the result in pixels; None to return the image unchanged.
+    """
+    if size is None:
+        return rgb
+    height, width = rgb.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = np.ascontiguousarray(rgb[top : top + side, left : left + side])
+    return resize_rgb(square, (size, size))
+
+
+def find_ground_truth(
+    paths: Sequence[Path], frames: int, limit: int | None = None
+) -> list[GroundTruth]:
+    """List the ground truth of an evaluation.
+
+    Args:
+        paths: Photos, films, tar files of photos, and folders of these.
+        frames: Number of frames of each film: the centers of equal parts of its duration.
+        limit: Maximum number of images, evenly spaced over all; None for no limit.
 
     Raises:
-        InputError: a path does not exist or cannot be listed, or there is nothing in them.
+        InputError: A path does not exist or cannot be listed, or no image was found.
     """
-    found = [original for path in paths for original in _in(path, frames)]
-    if not found:
-        raise InputError(f"{paths[0]}: holds no picture and no film")
-    if limit is None or limit >= len(found):
-        return found
-    return [found[(2 * n + 1) * len(found) // (2 * limit)] for n in range(limit)]
+    images = [image for path in paths for image in _find_in_path(path, frames)]
+    if not images:
+        raise InputError(f"{paths[0]}: contains no photo and no film")
+    if limit is None or limit >= len(images):
+        return images
+    return [images[(2 * n + 1) * len(images) // (2 * limit)] for n in range(limit)]
 
 
-def _in(path: Path, frames: int) -> Iterator[Original]:
+def _find_in_path(path: Path, frames: int) -> Iterator[GroundTruth]:
     if not path.exists():
         raise InputError(f"{path}: no such file")
     if not path.is_dir():
-        yield from _of_file(path, PurePosixPath(path.name), frames)
+        yield from _find_in_file(path, PurePosixPath(path.name), frames)
         return
-    for inner in sorted(path.rglob("*")):
-        place = inner.relative_to(path)
-        suffix = inner.suffix.lower()
-        known = suffix in STILL_SUFFIXES or suffix in FILM_SUFFIXES or suffix == TAR_SUFFIX
-        if known and inner.is_file() and not _is_passed_over(place, path):
-            yield from _of_file(inner, PurePosixPath(place.as_posix()), frames)
+    for file in sorted(path.rglob("*")):
+        relative = file.relative_to(path)
+        is_tar = file.suffix.lower() == TAR_EXTENSION
+        is_source = is_photo_name(file) or is_video_name(file) or is_tar
+        if is_source and file.is_file() and not _is_excluded(relative, path):
+            yield from _find_in_file(file, PurePosixPath(relative.as_posix()), frames)
 
 
-def _is_passed_over(place: Path, folder: Path) -> bool:
-    """Hidden files, and what vidcolor made beside the originals: results, and training runs."""
-    if any(part.startswith(".") for part in place.parts) or place.stem.endswith(RESULT_SUFFIX):
+def _is_excluded(relative: Path, folder: Path) -> bool:
+    """Return whether a file in a folder is hidden or was made by vidcolor.
+
+    Results (single files and whole folders) and the files of training runs are not ground truth.
+    """
+    if any(part.startswith(".") for part in relative.parts):
         return True
-    inner = [folder / parent for parent in place.parents[:-1] if parent.name]
-    if any(is_run_folder(p) for p in inner):
+    if relative.stem.endswith(RESULT_SUFFIX):
         return True
-    made = (p for p in inner if p.name.endswith(RESULT_FOLDER))
-    return any(p.with_name(p.name.removesuffix(RESULT_FOLDER)).is_dir() for p in made)
+    parents = [folder / parent for parent in relative.parents[:-1]]
+    if any(is_training_run(p) for p in parents):
+        return True
+    return any(
+        p.with_name(p.name.removesuffix(RESULT_FOLDER_SUFFIX)).is_dir()
+        for p in parents
+        if p.name.endswith(RESULT_FOLDER_SUFFIX)
+    )
 
 
-def _of_file(path: Path, place: PurePosixPath, frames: int) -> Iterator[Original]:
-    if path.suffix.lower() == TAR_SUFFIX:
-        yield from _in_tar(path)
+def _find_in_file(path: Path, relative_path: PurePosixPath, frames: int) -> Iterator[GroundTruth]:
+    if path.suffix.lower() == TAR_EXTENSION:
+        yield from _find_in_tar(path)
     elif is_photo(path):
-        yield Original(str(place), path, place)
+        yield GroundTruth(str(relative_path), path, relative_path)
     else:
-        duration = _film(path).duration_s
+        duration = _open_film(path).duration_s
         for n in range(frames):
-            moment = (n + Fraction(1, 2)) * duration / frames
-            yield Original(f"{place} {clock(moment)}", path, place, time_s=moment)
+            time_s = (n + Fraction(1, 2)) * duration / frames
+            name = f"{relative_path} {format_time(time_s)}"
+            yield GroundTruth(name, path, relative_path, time_s=time_s)
 
 
-def _in_tar(path: Path) -> Iterator[Original]:
+def _find_in_tar(path: Path) -> Iterator[GroundTruth]:
     try:
         with tarfile.open(path, "r:") as tar:
             members = [m for m in tar if m.isfile()]
     except (tarfile.TarError, OSError) as error:
-        raise InputError(f"{path}: is no plain tar file ({error}); unpack it") from error
+        raise InputError(
+            f"{path}: not an uncompressed tar file ({error}); unpack it and name the folder"
+        ) from error
     for member in members:
-        place = PurePosixPath(member.name)
-        if place.suffix.lower() in STILL_SUFFIXES and not place.name.startswith("."):
-            yield Original(member.name, path, place, offset=member.offset_data, length=member.size)
+        member_path = PurePosixPath(member.name)
+        if is_photo_name(Path(member.name)) and not member_path.name.startswith("."):
+            yield GroundTruth(
+                member.name, path, member_path, offset=member.offset_data, length=member.size
+            )
+
+
+class ResultFolder:
+    """A folder of results of any program for the ground truth.
+
+    A result has the name of its ground truth with any extension, with or without ``.color``. It has
+    the same path below the folder, or any path if only one file has the name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """List the folder.
+
+        Raises:
+            InputError: The folder does not exist or contains neither a photo nor a film.
+        """
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder of results")
+        self.folder = folder
+        """The path of the folder."""
+        self.num_resized = 0
+        """Number of results that had another size than their ground truth."""
+        self._by_path: dict[tuple[bool, PurePosixPath], list[Path]] = defaultdict(list)
+        self._by_stem: dict[tuple[bool, str], list[Path]] = defaultdict(list)
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not path.name.startswith("."):
+                self._add(path)
+        if not self._by_stem:
+            raise InputError(f"{folder}: contains no photo and no film")
+
+    def _add(self, path: Path) -> None:
+        if is_photo_name(path) or is_video_name(path):
+            is_film = is_video_name(path)
+            relative_path = PurePosixPath(path.relative_to(self.folder).as_posix())
+            stem = relative_path.stem.removesuffix(RESULT_SUFFIX)
+            self._by_path[is_film, relative_path.parent / stem].append(path)
+            self._by_stem[is_film, stem].append(path)
+
+    def find(self, image: GroundTruth) -> Path | None:
+        """Return the result for an image; None if there is none.
+
+        A result with the same extension takes precedence over others at the same path.
+        """
+        path = image.relative_path
+        matches = self._by_path.get((image.is_frame, path.with_suffix("")))
+        if matches:
+            return next((p for p in matches if p.suffix == path.suffix), matches[0])
+        matches = self._by_stem.get((image.is_frame, path.stem), [])
+        return matches[0] if len(matches) == 1 else None
+
+    def read(self, image: GroundTruth, shape: tuple[int, ...], size: int | None) -> Rgb:
+        """Read the result for an image and preprocess it as its ground truth.
+
+        Args:
+            image: The ground truth.
+            shape: The shape of the ground truth as stored, (H, W, …).
+            size: See `crop_and_resize`. A result that already has this size is not cropped.
+
+        Raises:
+            InputError: There is no result, or it cannot be read.
+        """
+        path = self.find(image)
+        if path is None:
+            raise InputError(f"{self.folder}: no result for {image.relative_path}")
+        rgb = read_image_rgb(path) if image.time_s is None else _read_frame(path, image.time_s)
+        if rgb.shape[:2] == (size, size):
+            return rgb
+        if rgb.shape[:2] != shape[:2]:
+            self.num_resized += 1
+            rgb = resize_rgb(rgb, (shape[1], shape[0]))
+        return crop_and_resize(rgb, size)

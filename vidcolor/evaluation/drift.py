@@ -1,4 +1,4 @@
-"""Whether things keep their color: patches that are followed through a shot."""
+"""Color drift: how much the color of tracked patches changes over some seconds of a shot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.evaluation.motion import comes_back
+from vidcolor.evaluation.temporal_metrics import is_consistent
 from vidcolor.motion.flow import sample
 
 if TYPE_CHECKING:
@@ -15,114 +15,122 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vidcolor.evaluation.motion import Motion
+    from vidcolor.evaluation.temporal_metrics import BidirectionalFlow
+    from vidcolor.imaging.types import FloatArray
 
-    Array = NDArray[np.float32]
-
-SPACING = 8
-"""Pixels between the patches that are set out with."""
-PATCH = 5
+PATCH_SPACING = 8
+"""Distance between patches in the first frame, in pixels."""
+PATCH_SIDE = 5
 """Side of a patch in pixels."""
 
 
-class Patches:
-    """Places in a shot, followed from frame to frame along the original's motion.
+class PatchTracker:
+    """Tracks a grid of patches from frame to frame along the flow of the ground truth.
 
-    A patch is given up as soon as it comes too near the picture's border, or is not led back to
-    where it came from (the test of `motion.comes_back`, at every step): those that are left were
-    seen all the time.
+    A patch is dropped when it reaches the border of the frame or fails the forward-backward check
+    (`temporal_metrics.is_consistent`). The remaining patches were visible in every frame.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
-        """Set patches out.
+        """Place the patches.
 
         Args:
-            shape: rows and columns of the pictures.
+            shape: Rows and columns of the frames.
         """
-        self._limits = np.array([shape[1], shape[0]], np.float32) - 1 - PATCH // 2
-        rows, columns = (np.arange(SPACING // 2, n - PATCH // 2, SPACING) for n in shape[:2])
+        self._max_position = np.array([shape[1], shape[0]], np.float32) - 1 - PATCH_SIDE // 2
+        rows, columns = (
+            np.arange(PATCH_SPACING // 2, n - PATCH_SIDE // 2, PATCH_SPACING) for n in shape[:2]
+        )
         x, y = np.meshgrid(columns, rows)
-        self.places: Array = np.stack([x.ravel(), y.ravel()], axis=-1).astype(np.float32)
-        """Where they are: (N, 2) pixels, x first."""
-        self.kept: NDArray[np.intp] = np.arange(len(self.places))
-        """Which of those that were set out they are: (N,)."""
+        self.positions: FloatArray = np.stack([x.ravel(), y.ravel()], axis=-1).astype(np.float32)
+        """Centers of the tracked patches: (N, 2) pixels, x first."""
+        self.indices: NDArray[np.intp] = np.arange(len(self.positions))
+        """Indices of the tracked patches in the first frame: (N,)."""
 
-    def step(self, motion: Motion) -> None:
-        """Go on to the next frame."""
-        flow = _at(motion.ahead, self.places)
-        there = self.places + flow
-        inside = ((there >= PATCH // 2) & (there <= self._limits)).all(axis=-1)
-        kept = inside & comes_back(flow, _at(motion.back, there))
-        self.places, self.kept = there[kept], self.kept[kept]
+    def advance(self, flow: BidirectionalFlow) -> None:
+        """Track the patches to the next frame."""
+        forward = _sample_at(flow.forward, self.positions)
+        positions = self.positions + forward
+        is_inside = (positions >= PATCH_SIDE // 2) & (positions <= self._max_position)
+        is_tracked = is_inside.all(axis=-1) & is_consistent(
+            forward, _sample_at(flow.backward, positions)
+        )
+        self.positions, self.indices = positions[is_tracked], self.indices[is_tracked]
 
-    def colors(self, lab: Array) -> Array:
-        """The mean color of each patch: (H, W, 3) L*a*b* -> (N, 3)."""
+    def sample_colors(self, lab: FloatArray) -> FloatArray:
+        """Return the mean color of each tracked patch: (H, W, 3) L*a*b* -> (N, 3)."""
         import cv2
 
-        return _at(np.asarray(cv2.blur(lab, (PATCH, PATCH)), np.float32), self.places)
+        means = np.asarray(cv2.blur(lab, (PATCH_SIDE, PATCH_SIDE)), np.float32)
+        return _sample_at(means, self.positions)
 
 
-def _at(image: Array, places: Array) -> Array:
-    """Bilinear samples of (H, W, C) at (N, 2) -> (N, C)."""
-    if not len(places):
+def _sample_at(image: FloatArray, positions: FloatArray) -> FloatArray:
+    """Return bilinear samples of (H, W, C) at (N, 2): (N, C)."""
+    if not len(positions):
         return np.zeros((0, image.shape[-1]), np.float32)
-    return sample(image, places[:, None, :]).reshape(len(places), -1)
+    return sample(image, positions[:, None, :]).reshape(len(positions), -1)
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Some seconds of a shot, and how far the colors of things went astray over them."""
+class DriftMeasurement:
+    """The color drift over a range of frames of one shot."""
 
     first: int
-    """Index of its first frame."""
+    """Index of the first frame."""
     last: int
-    """Index of its last frame."""
+    """Index of the last frame."""
     num_patches: int
-    """How many were seen all the time."""
+    """Number of patches that were visible in every frame."""
     drift: dict[str, float]
-    """By version: mean over patches of CIEDE2000 between their colors at both ends."""
+    """By version: mean CIEDE2000 between the colors of a patch in the first and last frame."""
 
 
 class DriftMeter:
-    """Follows patches over one span, and compares their colors at both ends."""
+    """Measures the color drift over one range of frames."""
 
-    def __init__(self, first: int, labs: Mapping[str, Array]) -> None:
-        """Begin.
+    def __init__(self, first: int, labs: Mapping[str, FloatArray]) -> None:
+        """Start at a frame.
 
         Args:
-            first: index of the frame.
-            labs: by version, the original among them: L*a*b*, (H, W, 3) float32.
+            first: Index of the frame.
+            labs: L*a*b* of the frame by version, with the ground truth: (H, W, 3) float32.
         """
         self._first = first
-        self._patches = Patches(next(iter(labs.values())).shape)
-        self._began = {name: self._patches.colors(lab) for name, lab in labs.items()}
+        self._tracker = PatchTracker(next(iter(labs.values())).shape)
+        self._colors = {name: self._tracker.sample_colors(lab) for name, lab in labs.items()}
 
-    def step(self, motion: Motion) -> None:
-        """Go on by a frame."""
-        self._patches.step(motion)
+    def advance(self, flow: BidirectionalFlow) -> None:
+        """Track the patches to the next frame."""
+        self._tracker.advance(flow)
 
-    def end(self, last: int, labs: Mapping[str, Array]) -> Span | None:
-        """Compare; None if no patch was seen all the time.
+    def measure(self, last: int, labs: Mapping[str, FloatArray]) -> DriftMeasurement | None:
+        """Compare the current frame with the first.
 
         Args:
-            last: index of the frame that the steps have led to.
-            labs: its versions, the same as at the beginning.
+            last: Index of the current frame.
+            labs: L*a*b* of the frame, for the same versions as in the first frame.
+
+        Returns:
+            The drift; None if no patch was visible in every frame.
         """
-        kept = self._patches.kept
-        if not len(kept):
+        indices = self._tracker.indices
+        if not len(indices):
             return None
         drift = {
-            name: float(_delta_e(self._began[name][kept], self._patches.colors(lab)).mean())
+            name: float(
+                _delta_e(self._colors[name][indices], self._tracker.sample_colors(lab)).mean()
+            )
             for name, lab in labs.items()
         }
-        return Span(self._first, last, len(kept), drift)
+        return DriftMeasurement(self._first, last, len(indices), drift)
 
 
-def _delta_e(start: Array, end: Array) -> Array:
-    """CIEDE2000 of (N, 3) colors -> (N,)."""
+def _delta_e(first: FloatArray, last: FloatArray) -> FloatArray:
+    """Return CIEDE2000 of (N, 3) colors: (N,)."""
     import torch
 
     from vidcolor.color.metrics import delta_e_2000
 
-    pair = (torch.from_numpy(np.ascontiguousarray(lab)) for lab in (start, end))
+    pair = (torch.from_numpy(np.ascontiguousarray(lab)) for lab in (first, last))
     return np.asarray(delta_e_2000(*pair).numpy())[:, 0]

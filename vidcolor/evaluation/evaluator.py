@@ -1,4 +1,4 @@
-"""The bench on which pictures are judged: every row makes its version, each is measured."""
+"""Evaluation of models and of other programs' results on images with known colors."""
 
 from __future__ import annotations
 
@@ -7,130 +7,261 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vidcolor.colorizer import Colorizer
-from vidcolor.evaluation.calibration import Reliability
-from vidcolor.evaluation.colorize import Colored, Variant, color_grays, proxy_shape
-from vidcolor.evaluation.features import FeatureSpace
-from vidcolor.evaluation.hint_curve import true_hints
-from vidcolor.evaluation.image_metrics import picture_psnr
-from vidcolor.evaluation.preprocessing import as_rgb
-from vidcolor.evaluation.sample_selection import Panel
-from vidcolor.evaluation.scores import FeaturedImage, Row, compare_with
+from vidcolor.errors import InputError
+from vidcolor.evaluation.calibration import ReliabilityDiagram
+from vidcolor.evaluation.dataset import (
+    ResultFolder,
+    crop_and_resize,
+    find_defect,
+    find_ground_truth,
+)
+from vidcolor.evaluation.features import FRECHET_CHANNELS, FeatureExtractor
+from vidcolor.evaluation.hint_curve import sample_hints
+from vidcolor.evaluation.image_metrics import image_psnr
+from vidcolor.evaluation.options import EvaluateOptions
+from vidcolor.evaluation.score_sheet import Column, ColumnSelector, Panel
+from vidcolor.evaluation.scores import (
+    GRAY,
+    GROUND_TRUTH,
+    Evaluation,
+    FeaturedImage,
+    MethodKind,
+    MethodScores,
+    compute_metrics,
+)
+from vidcolor.evaluation.variant import (
+    ColorizedImage,
+    Variant,
+    colorize_images,
+    extract_luma,
+    luma_to_rgb,
+    proxy_shape,
+)
+from vidcolor.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-    from vidcolor.color.ycbcr import Plane
-    from vidcolor.evaluation.dataset import Original
-    from vidcolor.evaluation.results import ResultFolder
-    from vidcolor.evaluation.scores import Evaluation
-    from vidcolor.media.preview import Rgb
+    from vidcolor.evaluation.dataset import GroundTruth
+    from vidcolor.imaging.types import Plane, Rgb
+    from vidcolor.progress import ProgressCallback
 
 
-GRAY, ORIGINALS = "gray", "originals"
-"""Names of the rows that frame the table."""
+def evaluate(
+    paths: Sequence[Path],
+    options: EvaluateOptions | None = None,
+    *,
+    progress: ProgressCallback | None = None,
+) -> Evaluation:
+    """Evaluate models and results on images with known colors.
+
+    The luma of every image is colorized in the same way as a photo or a frame of a film; results of
+    other programs are read. An image that has no result in one of the folders is skipped for all
+    methods, so that all means are over the same images. Apart from a few numbers for each image,
+    memory does not grow with the number of images.
+
+    Args:
+        paths: Color photos, color films, tar files of photos, and folders of these.
+        options: The options; None for the defaults.
+        progress: Called after every image.
+
+    Raises:
+        InputError: No image can be evaluated, or a folder of results does not exist.
+        UsageError: The device does not exist.
+        WeightsError: Weights are missing or damaged.
+    """
+    options = options or EvaluateOptions()
+    folders = [ResultFolder(path) for path in options.results]
+    images = find_ground_truth(paths, options.frames, options.limit)
+    columns = ColumnSelector(options.count, len(images), options.show)
+    evaluation = Evaluation(options, columns=columns)
+    evaluator = Evaluator(evaluation, folders)
+    samples = _read_samples(images, folders, evaluation, paths[0], progress)
+    for batch in _batches_of_one_size(samples, options.batch):
+        evaluator.evaluate(batch)
+    if not evaluation.images:
+        raise InputError(f"{paths[0]}: no image can be evaluated: {evaluation.skipped[0]}")
+    evaluation.warnings += _find_warnings(evaluation, folders)
+    return evaluation
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An original as it is judged, with what others made of it."""
+    """An image as it is evaluated, with the results of other programs for it."""
 
     index: int
-    original: Original
-    truth: Rgb
-    gray: Plane
+    """Index among all images, including skipped ones."""
+    image: GroundTruth
+    """The file of the image."""
+    ground_truth: Rgb
+    """The image in its true colors, (H, W, 3) uint8."""
+    luma: Plane
+    """Its luma, (H, W) uint8."""
     results: tuple[Rgb, ...]
+    """The result in each folder, of the same size."""
+
+
+def _read_samples(
+    images: Sequence[GroundTruth],
+    folders: Sequence[ResultFolder],
+    evaluation: Evaluation,
+    source: Path,
+    progress: ProgressCallback | None,
+) -> Iterator[Sample]:
+    """Read one image after another; note those that cannot be evaluated in `evaluation`."""
+    size = evaluation.options.size
+    for index, image in enumerate(images):
+        try:
+            rgb = image.read()
+            defect = find_defect(rgb)
+            if defect is None:
+                results = tuple(f.read(image, rgb.shape, size) for f in folders)
+                ground_truth = crop_and_resize(rgb, size)
+                yield Sample(index, image, ground_truth, extract_luma(ground_truth), results)
+            else:
+                evaluation.skipped.append(f"{image.name}: {defect}")
+        except (InputError, OSError) as error:
+            evaluation.skipped.append(str(error))
+            evaluation.has_unreadable = True
+        if progress is not None:
+            progress(Progress(source, "images", index + 1, len(images)))
+
+
+def _batches_of_one_size(samples: Iterator[Sample], max_batch: int) -> Iterator[list[Sample]]:
+    """Group consecutive samples of the same size into batches."""
+    for _, group in itertools.groupby(samples, key=lambda sample: sample.ground_truth.shape):
+        while batch := list(itertools.islice(group, max_batch)):
+            yield batch
+
+
+def _find_warnings(evaluation: Evaluation, folders: Sequence[ResultFolder]) -> Iterator[str]:
+    for folder in folders:
+        if folder.num_resized:
+            yield (
+                f"{folder.folder}: {folder.num_resized} results did not have the size of their "
+                "ground truth and were resized"
+            )
+    if len(evaluation.images) <= FRECHET_CHANNELS:
+        yield (
+            f"the Fréchet distance over {len(evaluation.images)} images is unreliable; "
+            f"use more than {FRECHET_CHANNELS}"
+        )
 
 
 class Evaluator:
-    """Everything that pictures are judged with, and the rows that their figures go into."""
+    """Colorizes images with every model and computes the metrics of every method."""
 
-    def __init__(self, done: Evaluation, folders: Sequence[ResultFolder]) -> None:
+    def __init__(self, evaluation: Evaluation, folders: Sequence[ResultFolder]) -> None:
+        """Load the models, and add the methods to an evaluation.
+
+        Args:
+            evaluation: The evaluation that receives methods and metrics.
+            folders: The folders of results.
+        """
         from vidcolor.generators import load_encoder
         from vidcolor.generators.device import choose_device
-        from vidcolor.generators.store.weights import ENCODER
+        from vidcolor.generators.store.weights import ENCODER_WEIGHTS
 
-        options = done.options
-        self._done = done
-        self._space = FeatureSpace(load_encoder(), choose_device(options.device))
-        done.encoder_digest = ENCODER.sha256
-        self._looks: list[Variant] = []
-        loaded: dict[str, Colorizer] = {}
-        done.rows.append(Row(GRAY, "gray"))
-        for name, wanted in options.looks():
-            if wanted.model not in loaded:
-                loaded[wanted.model] = Colorizer.of(wanted)
-            colorizer = loaded[wanted.model]
-            facts = {
-                "model": wanted.model,
-                "sha256": colorizer.digest,
-                "vividness": wanted.vividness,
-                "saturation": wanted.saturation,
-            }
-            self._looks.append(Variant(colorizer, wanted.vividness, wanted.saturation))
-            name = _free_name(name, done.rows)
-            reliability = Reliability() if colorizer.has_confidence else None
-            done.rows.append(Row(name, "model", facts, reliability=reliability))
+        self._evaluation = evaluation
+        device = choose_device(evaluation.options.device)
+        self._extract_features = FeatureExtractor(load_encoder(), device)
+        evaluation.encoder_digest = ENCODER_WEIGHTS.sha256
+        evaluation.methods.append(MethodScores(GRAY, "gray"))
+        self._variants = self._add_models()
         for folder in folders:
-            name = _free_name(folder.folder.resolve().name, done.rows)
-            done.rows.append(Row(name, "results", {"folder": str(folder.folder)}))
-        done.rows.append(Row(ORIGINALS, "originals"))
+            name = _make_unique(folder.folder.resolve().name, evaluation.methods)
+            metadata = {"folder": str(folder.folder)}
+            evaluation.methods.append(MethodScores(name, "results", metadata))
+        evaluation.methods.append(MethodScores(GROUND_TRUTH, "ground_truth"))
 
-    def judge(self, batch: Sequence[Sample]) -> None:
-        """Judge pictures of one size by every row."""
-        grays = [case.gray for case in batch]
-        colored = [color_grays(look, grays) for look in self._looks]
-        for n, case in enumerate(batch):
-            self._judge_case(case, [pictures[n] for pictures in colored])
-        for look, row in zip(self._looks, self._rows("model"), strict=True):
-            self._follow_hints(look, row, batch)
+    def _add_models(self) -> list[Variant]:
+        """Add the methods of all models; return the models with their settings."""
+        variants = []
+        colorizers: dict[str, Colorizer] = {}
+        for name, options in self._evaluation.options.model_variants():
+            if options.model not in colorizers:
+                colorizers[options.model] = Colorizer.from_options(options)
+            colorizer = colorizers[options.model]
+            metadata = {
+                "model": options.model,
+                "sha256": colorizer.digest,
+                "vividness": options.vividness,
+                "saturation": options.saturation,
+            }
+            variants.append(Variant(colorizer, options.vividness, options.saturation))
+            name = _make_unique(name, self._evaluation.methods)
+            reliability = ReliabilityDiagram() if colorizer.has_confidence else None
+            scores = MethodScores(name, "model", metadata, reliability=reliability)
+            self._evaluation.methods.append(scores)
+        return variants
 
-    def _rows(self, kind: str) -> list[Row]:
-        return [row for row in self._done.rows if row.kind == kind]
+    def evaluate(self, batch: Sequence[Sample]) -> None:
+        """Evaluate all methods on images of one size."""
+        lumas = [sample.luma for sample in batch]
+        outputs = [colorize_images(variant, lumas) for variant in self._variants]
+        for n, sample in enumerate(batch):
+            self._evaluate_sample(sample, [images[n] for images in outputs])
+        for variant, method in zip(self._variants, self._methods("model"), strict=True):
+            self._evaluate_hints(variant, method, batch)
 
-    def _judge_case(self, case: Sample, colored: Sequence[Colored]) -> None:
-        truth = self._see(case.truth)
-        pictures = [self._see(as_rgb(case.gray))]
-        pictures += [self._see(rgb) for rgb in (*(c.rgb for c in colored), *case.results)]
-        for row, picture in zip(self._done.rows, (*pictures, truth), strict=True):
-            row.add(picture, compare_with(truth, picture))
-        for row, made in zip(self._rows("model"), colored, strict=True):
-            row.seconds.append(made.seconds)
-            if row.reliability is not None:
-                row.reliability.add(made.color, case.truth)
-        self._done.originals.append(case.original)
-        self._done.sizes.append((case.truth.shape[1], case.truth.shape[0]))
-        self._show(case, [*(p.rgb for p in pictures), case.truth])
+    def _methods(self, kind: MethodKind) -> list[MethodScores]:
+        return [method for method in self._evaluation.methods if method.kind == kind]
 
-    def _see(self, rgb: Rgb) -> FeaturedImage:
-        return FeaturedImage(rgb, self._space(rgb))
+    def _evaluate_sample(self, sample: Sample, outputs: Sequence[ColorizedImage]) -> None:
+        """Compute the metrics of every method for one image."""
+        evaluation = self._evaluation
+        ground_truth = self._featured(sample.ground_truth)
+        images = [self._featured(luma_to_rgb(sample.luma))]
+        images += [self._featured(rgb) for rgb in (*(o.rgb for o in outputs), *sample.results)]
+        images.append(ground_truth)
+        for method, image in zip(evaluation.methods, images, strict=True):
+            method.add(image, compute_metrics(image, ground_truth))
+        for method, output in zip(self._methods("model"), outputs, strict=True):
+            method.seconds.append(output.seconds)
+            if method.reliability is not None:
+                method.reliability.add(output.prediction, sample.ground_truth)
+        evaluation.images.append(sample.image)
+        evaluation.sizes.append((sample.ground_truth.shape[1], sample.ground_truth.shape[0]))
+        if evaluation.columns is not None:
+            evaluation.columns.offer(self._make_column(sample, images))
 
-    def _show(self, case: Sample, pictures: Sequence[Rgb]) -> None:
-        """Keep a picture for the sheet, if it is one of those to be seen."""
-        if self._done.showcase is None:
+    def _featured(self, rgb: Rgb) -> FeaturedImage:
+        return FeaturedImage(rgb, self._extract_features(rgb))
+
+    def _make_column(self, sample: Sample, images: Sequence[FeaturedImage]) -> Column:
+        """Return the column of the image that was evaluated last."""
+        psnrs = [method.metrics[-1].psnr for method in self._evaluation.methods]
+        has_methods = len(psnrs) > 2  # others than gray and the ground truth
+        psnr_gain = (psnrs[1] if has_methods else psnrs[0]) - psnrs[0]
+        panels = tuple(Panel(i.rgb, psnr) for i, psnr in zip(images, psnrs, strict=True))
+        return Column(sample.index, sample.image.name, psnr_gain, panels)
+
+    def _evaluate_hints(
+        self, variant: Variant, method: MethodScores, batch: Sequence[Sample]
+    ) -> None:
+        """Add the PSNR with each number of hints, if the generator accepts hints."""
+        counts = self._evaluation.options.hint_counts
+        if not counts or not variant.colorizer.accepts_hints:
             return
-        values = [row.scores[-1].psnr for row in self._done.rows]
-        judged = values[1] if len(values) > 2 else values[0]
-        panels = [Panel(rgb, value) for rgb, value in zip(pictures, values, strict=True)]
-        self._done.showcase.offer(case.index, case.original.name, judged - values[0], panels)
-
-    def _follow_hints(self, look: Variant, row: Row, batch: Sequence[Sample]) -> None:
-        """PSNR with more and more true hints, of generators that have learned to spread them."""
-        counts = self._done.options.hint_counts
-        if not counts or not look.colorizer.accepts_hints:
-            return
-        row.hinted.setdefault(0, []).extend(s.psnr for s in row.scores[-len(batch) :])
-        truths, names = [c.truth for c in batch], [c.original.name for c in batch]
-        grays = [case.gray for case in batch]
-        shape = proxy_shape(look, grays[0])
+        without_hints = (metrics.psnr for metrics in method.metrics[-len(batch) :])
+        method.hinted_psnr.setdefault(0, []).extend(without_hints)
+        ground_truth = [sample.ground_truth for sample in batch]
+        names = [sample.image.name for sample in batch]
+        lumas = [sample.luma for sample in batch]
+        shape = proxy_shape(variant, lumas[0])
         for count in sorted(set(counts)):
-            hints = true_hints(truths, names, count, shape)
-            made = color_grays(look, grays, hints)
-            values = [picture_psnr(m.rgb, truth) for m, truth in zip(made, truths, strict=True)]
-            row.hinted.setdefault(count, []).extend(values)
+            hints = sample_hints(ground_truth, names, count, shape)
+            outputs = colorize_images(variant, lumas, hints)
+            psnrs = [image_psnr(o.rgb, t) for o, t in zip(outputs, ground_truth, strict=True)]
+            method.hinted_psnr.setdefault(count, []).extend(psnrs)
 
 
-def _free_name(name: str, rows: Sequence[Row]) -> str:
-    """A row's name, with a number if there is such a row; documents tell rows by their names."""
-    taken = {ORIGINALS, *(row.name for row in rows)}
+def _make_unique(name: str, methods: Sequence[MethodScores]) -> str:
+    """Return a name with a number appended if a method already has it.
+
+    Methods are identified by their names in the JSON document.
+    """
+    used = {GROUND_TRUTH, *(method.name for method in methods)}
     numbered = (f"{name} ({n})" for n in itertools.count(2))
-    return next(n for n in itertools.chain([name], numbered) if n not in taken)
+    return next(n for n in itertools.chain([name], numbered) if n not in used)

@@ -1,10 +1,11 @@
-"""Distances between pictures as an image network sees them: the encoder pretrained on ImageNet.
+"""Distances between images in the feature space of an encoder that was pretrained on ImageNet.
 
-Two figures come from here. The *feature distance* of a picture from its original is LPIPS's form
-without LPIPS's learned weights (Zhang et al., "The Unreasonable Effectiveness of Deep Features",
-2018). The *Fréchet feature distance* of a set of pictures from the set of originals is FID's
-formula (Heusel et al., "GANs Trained by a Two Time-Scale Update Rule", 2017) with our encoder's
-features in place of Inception's. Neither may be compared with figures of LPIPS or FID.
+The feature distance of an image from its ground truth has the form of LPIPS without its learned
+weights (Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric",
+CVPR 2018). The Fréchet feature distance between two sets of images is the formula of FID (Heusel
+et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium", NeurIPS
+2017) with the features of this encoder instead of Inception's. Neither is comparable with published
+values of LPIPS or FID.
 """
 
 from __future__ import annotations
@@ -17,45 +18,46 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from vidcolor.generators.efficientnet import FEATURE_CHANNELS, IMAGENET_MEAN, IMAGENET_STD
-from vidcolor.media.preview import scale
+from vidcolor.media.preview import resize_rgb
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
     from vidcolor.generators.efficientnet import EfficientNetLite2
-    from vidcolor.media.preview import Rgb
+    from vidcolor.imaging.types import Rgb
 
     Vector = NDArray[np.float64]
 
-FEATURE_SIDE = 256
-"""Pixels of the short side at which features are taken; larger pictures are averaged down, so that
-figures of large and small pictures can be read together."""
-FRECHET_TAP = 3
-"""Which features the Fréchet distance is computed from: stride 16."""
-FRECHET_CHANNELS = FEATURE_CHANNELS[FRECHET_TAP]
-"""120. Of 352 at stride 32 a set of a few hundred pictures would not fill the covariance."""
+MAX_SHORT_SIDE = 256
+"""Maximum short side of an image at which features are computed, in pixels. Larger images are
+reduced, so that the metrics of large and small images are comparable."""
+FRECHET_LEVEL = 3
+"""Index of the feature map of the Fréchet distance: the one with stride 16."""
+FRECHET_CHANNELS = FEATURE_CHANNELS[FRECHET_LEVEL]
+"""Channels of that feature map: 120. The 352 channels at stride 32 would need more images for a
+covariance of full rank."""
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """One picture as the encoder sees it."""
+    """The features of one image."""
 
-    taps: tuple[Tensor, ...]
-    """(C, h, w) at strides 2 to 32, a unit vector at every place."""
+    maps: tuple[Tensor, ...]
+    """Feature maps (C, h, w) at strides 2 to 32, normalized to unit length at every position."""
     pooled: Vector
-    """(120,): the mean over all places of the features at `FRECHET_TAP`."""
+    """Mean over all positions of the map at `FRECHET_LEVEL`: (120,)."""
 
 
-class FeatureSpace:
-    """The encoder, ready to look at pictures."""
+class FeatureExtractor:
+    """Computes the features of images."""
 
     def __init__(self, encoder: EfficientNetLite2, device: str | torch.device = "cpu") -> None:
-        """Take an encoder into use.
+        """Move the encoder to a device.
 
         Args:
-            encoder: pretrained, as `load_encoder` gives it.
-            device: where it shall compute.
+            encoder: The pretrained encoder from `load_encoder`.
+            device: The torch device.
         """
         self._device = torch.device(device)
         self._encoder = encoder.eval().to(self._device)
@@ -64,63 +66,63 @@ class FeatureSpace:
 
     @torch.inference_mode()
     def __call__(self, rgb: Rgb) -> Features:
-        """Look at a picture, (H, W, 3) uint8 sRGB."""
-        small = np.ascontiguousarray(_reduced(rgb).transpose(2, 0, 1))
-        unit = torch.from_numpy(small)[None].to(self._device).float() / 255
-        taps = self._encoder((unit - self._mean) / self._std)
-        pooled = taps[FRECHET_TAP][0].double().mean((1, 2)).cpu().numpy()
-        return Features(tuple(F.normalize(tap[0].float(), dim=0) for tap in taps), pooled)
+        """Return the features of an image, (H, W, 3) uint8 sRGB."""
+        reduced = np.ascontiguousarray(_reduce(rgb).transpose(2, 0, 1))
+        unit = torch.from_numpy(reduced)[None].to(self._device).float() / 255
+        maps = self._encoder((unit - self._mean) / self._std)
+        pooled = maps[FRECHET_LEVEL][0].double().mean((1, 2)).cpu().numpy()
+        return Features(tuple(F.normalize(m[0].float(), dim=0) for m in maps), pooled)
 
 
-def _reduced(rgb: Rgb) -> Rgb:
+def _reduce(rgb: Rgb) -> Rgb:
     height, width = rgb.shape[:2]
-    factor = FEATURE_SIDE / min(height, width)
+    factor = MAX_SHORT_SIDE / min(height, width)
     if factor >= 1:
         return rgb
-    return scale(rgb, (round(width * factor), round(height * factor)))
+    return resize_rgb(rgb, (round(width * factor), round(height * factor)))
 
 
 def feature_distance(a: Features, b: Features) -> float:
-    """Squared distance of the unit vectors, the mean over places, and over the five strides.
+    """Return the mean squared distance between unit feature vectors of two images of one size.
 
-    0 for equal pictures, 2 for features that have nothing in common.
-
-    Args:
-        a: of one picture.
-        b: of another of the same size.
+    The mean is taken over positions, then over the five feature maps. It is 0 for equal images and
+    2 for orthogonal features.
     """
-    pairs = zip(a.taps, b.taps, strict=True)
+    pairs = zip(a.maps, b.maps, strict=True)
     return float(torch.stack([(x - y).square().sum(0).mean() for x, y in pairs]).mean())
 
 
 def frechet_distance(a: Vector, b: Vector) -> float:
-    """Fréchet distance of the Gaussians fitted to two sets of vectors.
+    """Return the Fréchet distance between Gaussians fitted to two sets of vectors.
 
-    |mean_a - mean_b|² + tr(A + B - 2 (A B)^½), with A and B the sample covariances. With fewer
-    vectors than dimensions the covariances are singular: the distance is then that within the few
-    directions that the sets span, and depends strongly on their number.
+    |mean_a - mean_b|² + tr(A + B - 2 (A B)^½), where A and B are the sample covariances. With fewer
+    vectors than dimensions the covariances are singular, and the distance depends strongly on the
+    number of vectors.
 
     Args:
         a: (N, D).
         b: (M, D).
 
     Raises:
-        ValueError: fewer than two vectors.
+        ValueError: A set has fewer than two vectors.
     """
     if min(len(a), len(b)) < 2:
-        raise ValueError(f"a covariance takes two vectors, not {len(a)} and {len(b)}")
+        raise ValueError(f"a covariance needs at least 2 vectors, got {len(a)} and {len(b)}")
     cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
-    # tr (A B)^½ = tr (A^½ B A^½)^½, and that product is symmetric.
-    root = _square_root(cov_a)
-    middle = np.linalg.eigvalsh(root @ cov_b @ root)
+    # tr (A B)^½ = tr (A^½ B A^½)^½, and the latter product is symmetric.
+    root = _matrix_square_root(cov_a)
+    eigenvalues = np.linalg.eigvalsh(root @ cov_b @ root)
     shift = a.mean(0) - b.mean(0)
-    overlap = np.sqrt(np.clip(middle, 0, None)).sum()
+    overlap = np.sqrt(np.clip(eigenvalues, 0, None)).sum()
     distance = shift @ shift + np.trace(cov_a) + np.trace(cov_b) - 2 * overlap
     return max(0.0, float(distance))
 
 
-def _square_root(matrix: Vector) -> Vector:
-    """Of a symmetric matrix without negative eigenvalues but by rounding."""
+def _matrix_square_root(matrix: Vector) -> Vector:
+    """Return the square root of a symmetric positive semidefinite matrix.
+
+    Negative eigenvalues are rounding errors and taken as 0.
+    """
     values, vectors = np.linalg.eigh(matrix)
     root: Vector = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
     return root

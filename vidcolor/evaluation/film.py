@@ -1,92 +1,85 @@
-"""A colored film beside its color original: read, judge, write down."""
+"""Evaluation of a colorized film against the same film in its true colors."""
 
 from __future__ import annotations
 
-import json
-import math
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.errors import InputError, UsageError
-from vidcolor.evaluation.compare_options import CompareOptions
-from vidcolor.evaluation.film_scores import ORIGINAL, FilmScorer, FilmScores
-from vidcolor.fileio import atomic_output
+from vidcolor.errors import InputError
+from vidcolor.evaluation.film_scores import GROUND_TRUTH, FilmScorer, FilmScores
 from vidcolor.media.film_pair import FilmPair
 from vidcolor.progress import Progress
-from vidcolor.shots.detector import CutDetector
+from vidcolor.shots.cuts import CausalCutDetector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
+    from vidcolor.imaging.types import Rgb
     from vidcolor.media.preview import DisplayFrame
     from vidcolor.progress import ProgressCallback
 
-    Rgb = NDArray[np.uint8]
-
-JUDGED = 256
-"""Short side, in pixels, at which films are judged; smaller ones as they are."""
+MAX_SHORT_SIDE = 256
+"""Maximum short side at which films are evaluated, in pixels; larger films are reduced."""
 COLORED, AGAINST = "colored", "against"
+"""Names of the colorized film and of the second version."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilmEvaluation:
-    """A film, judged."""
+    """The result of the evaluation of a film."""
 
     scores: FilmScores
+    """The metrics of all versions."""
     size: tuple[int, int]
-    """Width and height at which it was judged."""
+    """Width and height at which the film was evaluated."""
     slices: dict[str, Rgb]
-    """By version: the row of pixels through the middle, one line a frame: (frames, width, 3)."""
+    """The center row of every frame, by version: (frames, width, 3) uint8."""
     warnings: tuple[str, ...]
+    """Differences in duration or shape between the films."""
 
 
 def evaluate_film(
     colored: Path,
-    original: Path,
+    ground_truth: Path,
     against: Path | None = None,
     shots: Path | None = None,
     progress: ProgressCallback | None = None,
 ) -> FilmEvaluation:
-    """Judge a film's color by its original.
-
-    Frames are paired by time and judged at a short side of `JUDGED` pixels.
+    """Evaluate a colorized film. Frames are paired by time.
 
     Args:
-        colored: the film.
-        original: the same in its true colors.
-        against: another version, to be judged with it.
-        shots: a list of the original's shots; their cuts are found if None.
-        progress: called after every frame.
+        colored: The colorized film.
+        ground_truth: The same film in its true colors.
+        against: Another colorized version to evaluate at the same time.
+        shots: A shot list of the ground truth; None to detect its cuts.
+        progress: Called after every frame.
 
     Raises:
-        InputError: a film cannot be read.
-        UsageError: films have no time in common, or the list makes no sense.
+        InputError: A film cannot be read, or the films have no frame in common.
+        UsageError: The films do not overlap in time, or the shot list is invalid.
     """
-    pairs = {COLORED: FilmPair(original, colored, CompareOptions())}
+    pairs = {COLORED: FilmPair(ground_truth, colored)}
     if against is not None:
-        pairs[AGAINST] = FilmPair(original, against, CompareOptions())
-    first = pairs[COLORED]
-    size = _judged_size(first.a.size)
-    begins = _beginnings(shots)
-    scorer = FilmScorer(list(pairs), float(first.a.video.rate or 25))
-    slices: dict[str, list[Rgb]] = {name: [] for name in (ORIGINAL, *pairs)}
-    total = first.a.video.estimated_frames
+        pairs[AGAINST] = FilmPair(ground_truth, against)
+    film = pairs[COLORED].a
+    size = _evaluation_size(film.size)
+    starts_shot = _make_shot_test(shots)
+    scorer = FilmScorer(list(pairs), float(film.video.rate or 25))
+    slices: dict[str, list[Rgb]] = {name: [] for name in (GROUND_TRUTH, *pairs)}
+    total = film.video.estimated_num_frames
     count = 0
-    for count, shown in enumerate(_together(pairs), 1):
-        truth = shown[ORIGINAL].rgb(size)
-        versions = {name: shown[name].rgb(size) for name in pairs}
-        for name, rgb in {ORIGINAL: truth, **versions}.items():
+    for count, (time_s, frames) in enumerate(_read_frames(pairs, size), 1):
+        for name, rgb in frames.items():
             slices[name].append(rgb[size[1] // 2].copy())
-        scorer.feed(truth, versions, float(shown[ORIGINAL].time_s), begins(count - 1, truth))
+        reference = frames.pop(GROUND_TRUTH)
+        scorer.add_frame(reference, frames, time_s, starts_shot(count - 1, reference))
         if progress is not None:
-            progress(Progress(colored, "judge", count, total))
+            progress(Progress(colored, "evaluate", count, total))
     if not count:
-        raise InputError(f"{colored}: has no frame in common with {original}")
+        raise InputError(f"{colored}: no frame in common with {ground_truth}")
     warnings = dict.fromkeys(text for pair in pairs.values() for text in pair.warnings)
     return FilmEvaluation(
         scorer.finish(),
@@ -96,64 +89,32 @@ def evaluate_film(
     )
 
 
-def _judged_size(size: tuple[int, int]) -> tuple[int, int]:
-    scale = min(1.0, JUDGED / min(size))
+def _evaluation_size(size: tuple[int, int]) -> tuple[int, int]:
+    scale = min(1.0, MAX_SHORT_SIDE / min(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def _beginnings(path: Path | None) -> Callable[[int, Rgb], bool]:
-    """Tells whether a frame begins a shot, from its number and the original's picture."""
+def _make_shot_test(path: Path | None) -> Callable[[int, Rgb], bool]:
+    """Return a function that decides whether a frame starts a shot.
+
+    Its arguments are the index of the frame and the frame of the ground truth, in order.
+    """
     if path is not None:
         from vidcolor.shots.shot_list import read_shots
 
-        firsts = {shot.first for shot in read_shots(path).shots}
-        return lambda number, _: number in firsts
-    cuts = CutDetector()
-    weights = np.array([0.2126, 0.7152, 0.0722], np.float32) / np.float32(255)
-    return lambda _, rgb: cuts.feed(rgb.astype(np.float32) @ weights)
+        starts = {shot.first for shot in read_shots(path).shots}
+        return lambda index, _: index in starts
+    detector = CausalCutDetector()
+    luma_weights = np.array([0.2126, 0.7152, 0.0722], np.float32) / np.float32(255)
+    return lambda _, rgb: detector.feed(rgb.astype(np.float32) @ luma_weights)
 
 
-def _together(pairs: dict[str, FilmPair]) -> Iterator[dict[str, DisplayFrame]]:
-    """The original's frames, each with those of all versions that are shown when it begins."""
+def _read_frames(
+    pairs: dict[str, FilmPair], size: tuple[int, int]
+) -> Iterator[tuple[float, dict[str, Rgb]]]:
+    """Yield the time of each frame of the ground truth, and the frame of every version."""
     for shown in zip(*(pair.frames() for pair in pairs.values()), strict=False):
-        yield {ORIGINAL: shown[0][0], **{n: s[1] for n, s in zip(pairs, shown, strict=True)}}
-
-
-def document_of(done: FilmEvaluation) -> dict[str, Any]:
-    """All figures in plain values; what could not be measured is null."""
-
-    def plain(figures: dict[str, Any]) -> dict[str, Any]:
-        return {
-            name: {k: v if math.isfinite(v) else None for k, v in asdict(value).items()}
-            for name, value in figures.items()
-        }
-
-    scores = done.scores
-    return {
-        "frames": scores.num_frames,
-        "size": list(done.size),
-        "figures": plain(scores.figures),
-        "shots": [
-            {
-                "first_frame": shot.first,
-                "last_frame": shot.last - 1,
-                "start": round(shot.time_s, 3),
-                "figures": plain(shot.figures),
-            }
-            for shot in scores.shots
-        ],
-        "warnings": list(done.warnings),
-    }
-
-
-def write_document(done: FilmEvaluation, path: Path, force: bool = False) -> None:
-    """Write `document_of` as JSON.
-
-    Raises:
-        UsageError: it is not called .json.
-        OutputError: it cannot be written.
-    """
-    if path.suffix.lower() != ".json":
-        raise UsageError(f"{path}: the figures are written as .json; name it so")
-    with atomic_output(path, force) as partial:
-        partial.write_text(json.dumps(document_of(done), indent=1) + "\n", "utf-8")
+        reference = shown[0][0]
+        frames: dict[str, DisplayFrame] = {GROUND_TRUTH: reference}
+        frames.update({name: frame for name, (_, frame) in zip(pairs, shown, strict=True)})
+        yield float(reference.time_s), {name: frame.rgb(size) for name, frame in frames.items()}

@@ -1,6 +1,6 @@
-"""How right and how steady a film's color is, beside its original: figures a frame, shot and film.
+"""Metrics of a colorized film against its ground truth: for each frame, each shot and the film.
 
-All versions are judged along the original's own motion, within its shots, at one modest size.
+All versions of the film are measured along the optical flow of the ground truth, within its shots.
 """
 
 from __future__ import annotations
@@ -12,272 +12,295 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vidcolor.evaluation.chroma_edges import chroma_edges, edge_agreement
 from vidcolor.evaluation.drift import DriftMeter
-from vidcolor.evaluation.motion import follow
+from vidcolor.evaluation.image_metrics import detect_chroma_edges, score_edges
 from vidcolor.evaluation.temporal_metrics import (
     DILATIONS,
-    DistributionSteps,
-    distribution_consistency,
-    flicker,
-    warp_error,
+    HistogramComparer,
+    compute_cdc,
+    compute_flicker,
+    compute_warp_error,
+    estimate_bidirectional_flow,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
+    from vidcolor.evaluation.drift import DriftMeasurement
+    from vidcolor.evaluation.temporal_metrics import BidirectionalFlow
+    from vidcolor.imaging.types import FloatArray, Rgb, Uint8Array
 
-    from vidcolor.evaluation.drift import Span
-    from vidcolor.evaluation.motion import Motion
-
-    Array = NDArray[np.float32]
-    Rgb = NDArray[np.uint8]
-
-ORIGINAL = "original"
-SPAN_S, LEAST_SPAN_S = 4.0, 2.0
-"""Seconds over which drift is measured, and that a shot must last for it."""
+GROUND_TRUTH = "ground_truth"
+"""Name of the ground truth among the versions of a film."""
+DRIFT_S, MIN_DRIFT_S = 4.0, 2.0
+"""Duration over which drift is measured, and the minimum at the end of a shot, in seconds."""
 
 
-class FrameScores(NamedTuple):
-    """One frame of one version; NaN where there is nothing to be measured."""
+class FrameMetrics(NamedTuple):
+    """Metrics of one frame of one version; NaN where a metric is undefined."""
 
     psnr: float
-    """dB, R'G'B'; of the original infinite."""
-    delta_e: float
+    """PSNR in dB over R', G', B'; infinite for the ground truth."""
+    delta_e_2000: float
     """Mean CIEDE2000."""
     warp_error: float
-    """Of a*, b*, to the frame before: see `steadiness.warp_error`."""
+    """Warp error of a*, b* from the previous frame; see `compute_warp_error`."""
     warp_error_rgb: float
-    """Of R'G'B' in [0, 1], as Lai et al. have it."""
+    """Warp error of R', G', B' in [0, 1], as defined by Lai et al."""
     flicker: float
-    """Of the frame before, which takes its neighbors: see `steadiness.flicker`."""
+    """Flicker index of the previous frame, which is the one with two neighbors; see
+    `compute_flicker`."""
     edge_f1: float
-    """Of chroma edges against the original's: see `chroma_edges.edge_agreement`."""
+    """F1 of chroma edges; see `score_edges`."""
     chroma: float
-    """Mean length of a*, b*."""
-    steps: tuple[float, ...]
-    """See `steadiness.DistributionSteps`."""
+    """Mean chroma (length of a*, b*)."""
+    divergences: tuple[float, ...]
+    """Histogram divergences for CDC; see `HistogramComparer`."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilmMetrics:
-    """A version over a shot or a film; NaN where there is nothing to be measured."""
+    """Metrics of one version over a shot or a film; NaN where a metric is undefined."""
 
     psnr: float
-    """Mean over frames, dB."""
-    delta_e: float
-    """Mean CIEDE2000 to the original."""
+    """Mean PSNR over frames, in dB."""
+    delta_e_2000: float
+    """Mean CIEDE2000."""
     cdc: float
-    """Color distribution consistency: see `steadiness.DistributionSteps`."""
+    """Color distribution consistency; see `HistogramComparer`."""
     warp_error: float
-    """Mean of a*, b*."""
+    """Mean warp error of a*, b*, in squared a*b* units."""
     warp_error_rgb: float
+    """Mean warp error of R', G', B' in [0, 1]."""
     flicker: float
-    """Root mean square over frames, in a*b* units."""
+    """Root mean square of the flicker index over frames, in a*b* units."""
     drift: float
-    """CIEDE2000 by which followed patches change over `SPAN_S`, mean over spans."""
+    """Mean CIEDE2000 by which tracked patches change over `DRIFT_S`."""
     edge_f1: float
-    """Mean over frames."""
+    """Mean F1 of chroma edges over frames."""
     chroma: float
-    """Mean length of a*, b*."""
+    """Mean chroma (length of a*, b*)."""
 
 
 @dataclass(slots=True)
 class ShotScores:
-    """One shot of the original."""
+    """Metrics of one shot of the ground truth."""
 
     first: int
-    """Index of its first pair of frames."""
+    """Index of the first frame."""
     last: int
-    """Index of the pair after its last."""
+    """Index of the frame after the last one."""
     time_s: float
-    """Seconds into the original at which it begins."""
-    figures: dict[str, FilmMetrics]
-    """By version; `ORIGINAL` is one of them."""
+    """Time of the first frame, in seconds."""
+    metrics: dict[str, FilmMetrics]
+    """Metrics by version, with `GROUND_TRUTH`."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilmScores:
-    """A film's versions, judged."""
+    """Metrics of all versions of a film."""
 
     num_frames: int
+    """Number of frames."""
     shots: tuple[ShotScores, ...]
-    figures: dict[str, FilmMetrics]
-    """By version, over the whole film."""
+    """Metrics of each shot."""
+    metrics: dict[str, FilmMetrics]
+    """Metrics of the film, by version."""
     times: tuple[float, ...]
-    """Seconds into the original of each pair of frames."""
-    frames: dict[str, tuple[FrameScores, ...]]
-    """By version, of each pair of frames."""
+    """Time of each frame, in seconds."""
+    frames: dict[str, tuple[FrameMetrics, ...]]
+    """Metrics of each frame, by version."""
 
-    def beside_truth(self, version: str, figure: str) -> float:
-        """A figure of a version over that of the original."""
-        truth = float(getattr(self.figures[ORIGINAL], figure))
-        return float(getattr(self.figures[version], figure)) / truth if truth else math.nan
+    def ratio_to_ground_truth(self, version: str, metric: str) -> float:
+        """Return a metric of a version divided by that of the ground truth; NaN if it is 0."""
+        reference = float(getattr(self.metrics[GROUND_TRUTH], metric))
+        value = float(getattr(self.metrics[version], metric))
+        return value / reference if reference else math.nan
 
 
 @dataclass(slots=True)
-class _Picture:
-    """A frame in the forms that are judged."""
+class _Frame:
+    """A frame in the color spaces of the metrics."""
 
-    rgb: Array
-    lab: Array
-    ab: Array
+    rgb: FloatArray
+    """R'G'B': (H, W, 3) in [0, 1]."""
+    lab: FloatArray
+    """L*a*b*: (H, W, 3)."""
+    ab: FloatArray
+    """a*, b*: (H, W, 2), contiguous."""
 
 
 @dataclass(slots=True)
 class _Version:
-    rows: list[FrameScores] = field(default_factory=list)
-    cdc: DistributionSteps = field(default_factory=DistributionSteps)
-    recent: deque[_Picture] = field(default_factory=lambda: deque(maxlen=2))
+    """The metrics of one version so far, and its latest frames in the current shot."""
+
+    metrics: list[FrameMetrics] = field(default_factory=list)
+    histograms: HistogramComparer = field(default_factory=HistogramComparer)
+    recent: deque[_Frame] = field(default_factory=lambda: deque(maxlen=2))
 
 
 class FilmScorer:
-    """Takes a film's frames one by one; holds two of them and a row of figures for each."""
+    """Computes the metrics of all versions of a film, frame by frame.
 
-    def __init__(self, versions: Sequence[str], rate: float = 25.0) -> None:
-        """Begin.
+    It stores two frames, and the metrics of every frame.
+    """
+
+    def __init__(self, versions: Sequence[str], frame_rate: float = 25.0) -> None:
+        """Prepare.
 
         Args:
-            versions: names of what is judged.
-            rate: frames a second.
+            versions: Names of the colorized versions.
+            frame_rate: Frames per second.
         """
-        self._versions = {name: _Version() for name in (ORIGINAL, *versions)}
-        self._span = round(SPAN_S * rate), round(LEAST_SPAN_S * rate)
+        self._versions = {name: _Version() for name in (GROUND_TRUTH, *versions)}
+        self._drift_frames = round(DRIFT_S * frame_rate)
+        self._min_drift_frames = round(MIN_DRIFT_S * frame_rate)
         self._times: list[float] = []
-        self._firsts: list[int] = []
-        self._motions: deque[Motion] = deque(maxlen=2)
-        self._luma: NDArray[np.uint8] | None = None
-        self._meter: tuple[int, DriftMeter] | None = None
-        self._spans: list[Span] = []
+        self._shot_starts: list[int] = []
+        self._flows: deque[BidirectionalFlow] = deque(maxlen=2)
+        self._luma: Uint8Array | None = None
+        self._drift_meter: tuple[int, DriftMeter] | None = None
+        """The first frame of the current drift measurement, and its meter."""
+        self._drifts: list[DriftMeasurement] = []
 
-    def feed(
-        self, original: Rgb, versions: Mapping[str, Rgb], time_s: float, begins_shot: bool
+    def add_frame(
+        self, ground_truth: Rgb, versions: Mapping[str, Rgb], time_s: float, starts_shot: bool
     ) -> None:
-        """Judge the next frame.
+        """Compute the metrics of the next frame.
 
         Args:
-            original: (H, W, 3) uint8, encoded sRGB.
-            versions: by name, of the same shape.
-            time_s: seconds into the original.
-            begins_shot: whether the original's shot begins with it; earlier frames are forgotten.
+            ground_truth: (H, W, 3) uint8, sRGB.
+            versions: The frame of each version, of the same shape.
+            time_s: Time of the frame in seconds.
+            starts_shot: Whether the frame is the first of a shot; no temporal metric crosses it.
         """
         index = len(self._times)
-        if begins_shot or not index:
+        if starts_shot or not index:
             self._end_shot()
-            self._firsts.append(index)
+            self._shot_starts.append(index)
         self._times.append(time_s)
-        pictures = {ORIGINAL: _picture(original)}
-        pictures.update({name: _picture(rgb) for name, rgb in versions.items()})
-        truth = pictures[ORIGINAL]
-        luma = np.rint(truth.lab[..., 0] * 2.55).astype(np.uint8)
-        motion = None if self._luma is None else follow(self._luma, luma)
-        self._luma = luma
-        if motion is not None:
-            self._motions.append(motion)
-        edges = chroma_edges(truth.ab)
-        for name, picture in pictures.items():
+        frames = {GROUND_TRUTH: _make_frame(ground_truth)}
+        frames.update({name: _make_frame(rgb) for name, rgb in versions.items()})
+        reference = frames[GROUND_TRUTH]
+        flow = self._estimate_flow(reference)
+        edges = detect_chroma_edges(reference.ab)
+        for name, frame in frames.items():
             version = self._versions[name]
-            moved = self._moved(version, picture)
-            version.rows.append(
-                FrameScores(
-                    *_rightness(picture, truth),
-                    *moved,
-                    edge_agreement(chroma_edges(picture.ab), edges).f1,
-                    float(np.hypot(picture.ab[..., 0], picture.ab[..., 1]).mean()),
-                    version.cdc.feed(picture.rgb, index == self._firsts[-1]),
+            temporal = self._temporal_metrics(version, frame)
+            version.metrics.append(
+                FrameMetrics(
+                    *_color_errors(frame, reference),
+                    *temporal,
+                    score_edges(detect_chroma_edges(frame.ab), edges).f1,
+                    float(np.hypot(frame.ab[..., 0], frame.ab[..., 1]).mean()),
+                    version.histograms.add(frame.rgb, index == self._shot_starts[-1]),
                 )
             )
-            version.recent.append(picture)
-        self._follow_patches(index, motion, pictures)
+            version.recent.append(frame)
+        self._measure_drift(index, flow, frames)
 
-    def _moved(self, version: _Version, picture: _Picture) -> tuple[float, float, float]:
-        """Warp errors to the frame before, and the flicker of that one."""
-        if not self._motions or not version.recent:
+    def _estimate_flow(self, ground_truth: _Frame) -> BidirectionalFlow | None:
+        """Return the flow from the previous frame of the shot; None for the first frame."""
+        luma = np.rint(ground_truth.lab[..., 0] * 2.55).astype(np.uint8)
+        previous, self._luma = self._luma, luma
+        if previous is None:
+            return None
+        flow = estimate_bidirectional_flow(previous, luma)
+        self._flows.append(flow)
+        return flow
+
+    def _temporal_metrics(self, version: _Version, frame: _Frame) -> tuple[float, float, float]:
+        """Return both warp errors from the previous frame, and the flicker of that frame."""
+        if not self._flows or not version.recent:
             return math.nan, math.nan, math.nan
-        before, leaving = version.recent[-1], self._motions[-1]
-        jitter = math.nan
-        if len(self._motions) > 1 and len(version.recent) > 1:
-            earlier = version.recent[0].ab
-            jitter = flicker(earlier, before.ab, picture.ab, self._motions[0], leaving)
+        previous, flow = version.recent[-1], self._flows[-1]
+        flicker = math.nan
+        if len(self._flows) > 1 and len(version.recent) > 1:
+            flicker = compute_flicker(
+                version.recent[0].ab, previous.ab, frame.ab, self._flows[0], flow
+            )
         return (
-            warp_error(before.ab, picture.ab, leaving),
-            warp_error(before.rgb, picture.rgb, leaving),
-            jitter,
+            compute_warp_error(previous.ab, frame.ab, flow),
+            compute_warp_error(previous.rgb, frame.rgb, flow),
+            flicker,
         )
 
-    def _follow_patches(
-        self, index: int, motion: Motion | None, pictures: Mapping[str, _Picture]
+    def _measure_drift(
+        self, index: int, flow: BidirectionalFlow | None, frames: Mapping[str, _Frame]
     ) -> None:
-        labs = {name: picture.lab for name, picture in pictures.items()}
-        if self._meter is not None and motion is not None:
-            first, meter = self._meter
-            meter.step(motion)
-            if index - first >= self._span[0]:
-                self._note(meter.end(index, labs))
-                self._meter = None
-        if self._meter is None:
-            self._meter = index, DriftMeter(index, labs)
+        """Track the patches to a frame; start a new measurement every `DRIFT_S`."""
+        labs = {name: frame.lab for name, frame in frames.items()}
+        if self._drift_meter is not None and flow is not None:
+            first, meter = self._drift_meter
+            meter.advance(flow)
+            if index - first >= self._drift_frames:
+                self._add_drift(meter.measure(index, labs))
+                self._drift_meter = None
+        if self._drift_meter is None:
+            self._drift_meter = index, DriftMeter(index, labs)
 
     def _end_shot(self) -> None:
-        """Forget the shot that was running."""
+        """Complete the drift measurement of the current shot and drop its frames."""
         last = len(self._times) - 1
-        if self._meter is not None and last - self._meter[0] >= self._span[1]:
-            labs = {name: v.recent[-1].lab for name, v in self._versions.items()}
-            self._note(self._meter[1].end(last, labs))
-        self._meter, self._luma = None, None
-        self._motions.clear()
+        if self._drift_meter is not None:
+            first, meter = self._drift_meter
+            if last - first >= self._min_drift_frames:
+                labs = {name: v.recent[-1].lab for name, v in self._versions.items()}
+                self._add_drift(meter.measure(last, labs))
+        self._drift_meter, self._luma = None, None
+        self._flows.clear()
         for version in self._versions.values():
             version.recent.clear()
 
-    def _note(self, span: Span | None) -> None:
-        if span is not None:
-            self._spans.append(span)
+    def _add_drift(self, drift: DriftMeasurement | None) -> None:
+        if drift is not None:
+            self._drifts.append(drift)
 
     def finish(self) -> FilmScores:
-        """All figures."""
+        """Return all metrics."""
         self._end_shot()
-        count = len(self._times)
+        num_frames = len(self._times)
+        shot_ends = [*self._shot_starts[1:], num_frames]
         return FilmScores(
-            count,
+            num_frames,
             tuple(
-                ShotScores(first, last, self._times[first], self._figures(first, last))
-                for first, last in zip(self._firsts, [*self._firsts[1:], count], strict=True)
+                ShotScores(first, last, self._times[first], self._mean_metrics(first, last))
+                for first, last in zip(self._shot_starts, shot_ends, strict=True)
             ),
-            self._figures(0, count),
+            self._mean_metrics(0, num_frames),
             tuple(self._times),
-            {name: tuple(version.rows) for name, version in self._versions.items()},
+            {name: tuple(version.metrics) for name, version in self._versions.items()},
         )
 
-    def _figures(self, first: int, last: int) -> dict[str, FilmMetrics]:
-        """Of every version over some frames."""
-        spans = [span for span in self._spans if first <= span.first < last]
+    def _mean_metrics(self, first: int, last: int) -> dict[str, FilmMetrics]:
+        """Return the metrics of every version over the frames in [first, last)."""
+        drifts = [drift for drift in self._drifts if first <= drift.first < last]
         return {
-            name: _summed(version.rows[first:last], [span.drift[name] for span in spans])
+            name: _summarize(version.metrics[first:last], [drift.drift[name] for drift in drifts])
             for name, version in self._versions.items()
         }
 
 
-def _summed(rows: Sequence[FrameScores], drift: Sequence[float]) -> FilmMetrics:
+def _summarize(frames: Sequence[FrameMetrics], drifts: Sequence[float]) -> FilmMetrics:
     def mean(values: Sequence[float]) -> float:
-        known = [value for value in values if not math.isnan(value)]
-        return math.fsum(known) / len(known) if known else math.nan
+        valid = [value for value in values if not math.isnan(value)]
+        return math.fsum(valid) / len(valid) if valid else math.nan
 
-    steps = np.array([row.steps for row in rows]).reshape(-1, len(DILATIONS))
+    divergences = np.array([frame.divergences for frame in frames]).reshape(-1, len(DILATIONS))
     return FilmMetrics(
-        psnr=mean([row.psnr for row in rows]),
-        delta_e=mean([row.delta_e for row in rows]),
-        cdc=distribution_consistency(steps),
-        warp_error=mean([row.warp_error for row in rows]),
-        warp_error_rgb=mean([row.warp_error_rgb for row in rows]),
-        flicker=math.sqrt(mean([row.flicker**2 for row in rows])),
-        drift=mean(drift),
-        edge_f1=mean([row.edge_f1 for row in rows]),
-        chroma=mean([row.chroma for row in rows]),
+        psnr=mean([frame.psnr for frame in frames]),
+        delta_e_2000=mean([frame.delta_e_2000 for frame in frames]),
+        cdc=compute_cdc(divergences),
+        warp_error=mean([frame.warp_error for frame in frames]),
+        warp_error_rgb=mean([frame.warp_error_rgb for frame in frames]),
+        flicker=math.sqrt(mean([frame.flicker**2 for frame in frames])),
+        drift=mean(drifts),
+        edge_f1=mean([frame.edge_f1 for frame in frames]),
+        chroma=mean([frame.chroma for frame in frames]),
     )
 
 
-def _picture(rgb: Rgb) -> _Picture:
+def _make_frame(rgb: Rgb) -> _Frame:
     import torch
 
     from vidcolor.color.lab import rgb_to_lab
@@ -287,12 +310,12 @@ def _picture(rgb: Rgb) -> _Picture:
         planes = torch.from_numpy(np.ascontiguousarray(unit.transpose(2, 0, 1))[None])
         lightness, ab = rgb_to_lab(planes)
         lab = torch.cat([lightness, ab], 1)[0].permute(1, 2, 0).contiguous().numpy()
-    return _Picture(unit, lab, np.ascontiguousarray(lab[..., 1:]))
+    return _Frame(unit, lab, np.ascontiguousarray(lab[..., 1:]))
 
 
-def _rightness(picture: _Picture, truth: _Picture) -> tuple[float, float]:
-    """PSNR and mean CIEDE2000 to the original."""
-    if picture is truth:
+def _color_errors(frame: _Frame, ground_truth: _Frame) -> tuple[float, float]:
+    """Return PSNR and mean CIEDE2000."""
+    if frame is ground_truth:
         return math.inf, 0.0
     import torch
 
@@ -301,6 +324,6 @@ def _rightness(picture: _Picture, truth: _Picture) -> tuple[float, float]:
     with torch.inference_mode():
         rgb, lab = (
             [torch.from_numpy(a.transpose(2, 0, 1)[None]) for a in pair]
-            for pair in ((picture.rgb, truth.rgb), (picture.lab, truth.lab))
+            for pair in ((frame.rgb, ground_truth.rgb), (frame.lab, ground_truth.lab))
         )
         return float(psnr(*rgb)[0]), float(delta_e_2000(*lab).mean())

@@ -1,8 +1,9 @@
-"""How much a person's hints help: true colors at random places, more and more of them.
+"""Hints with true colors, for measuring how much hints improve a prediction.
 
-After Zhang et al., "Real-Time User-Guided Image Colorization with Learned Deep Priors", 2017: a
-hint is a patch of 7x7 pixels at 256, in the mean color of the original there. The first n hints of
-a picture are always the same, so every point of the curve adds to the one before.
+Hints are simulated as by Zhang et al., "Real-Time User-Guided Image Colorization with Learned Deep
+Priors", SIGGRAPH 2017: a hint is a square patch in the mean color of the ground truth, at a random
+position. The first n hints of an image are always the same, so each point of the hint curve extends
+the hints of the previous one.
 """
 
 from __future__ import annotations
@@ -12,45 +13,46 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.evaluation.calibration import true_ab
+from vidcolor.evaluation.calibration import mean_ab
 from vidcolor.generators.predictor import HintArrays
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vidcolor.media.preview import Rgb
+    from vidcolor.imaging.types import Rgb
 
-PATCH = 7
-"""Side of a hint in pixels of a picture whose short side has `PATCH_AT`."""
-PATCH_AT = 256
+PATCH_SIDE = 7
+"""Side of a hint patch in pixels, in an image whose short side is `REFERENCE_SIDE`."""
+REFERENCE_SIDE = 256
+"""Short side for which `PATCH_SIDE` is given; patches scale with the image."""
 
 
-def true_hints(
-    truths: Sequence[Rgb], names: Sequence[str], count: int, shape: tuple[int, ...]
+def sample_hints(
+    ground_truth: Sequence[Rgb], names: Sequence[str], count: int, shape: tuple[int, ...]
 ) -> HintArrays:
-    """Hints for a batch of pictures.
+    """Return hints with true colors for a batch of images.
 
     Args:
-        truths: the originals, each (H, W, 3) uint8.
-        names: of the originals; they decide about the places.
-        count: hints of each.
-        shape: rows and columns of the proxy that the generator sees.
+        ground_truth: The images in their true colors, each (H, W, 3) uint8.
+        names: The names of the images; they seed the positions.
+        count: Number of hints in each image.
+        shape: Rows and columns of the generator's proxy.
     """
     rows, columns = shape
-    side = min(max(1, round(PATCH * min(shape) / PATCH_AT)), *shape)
-    known = np.zeros((len(truths), 2, rows, columns), np.float32)
-    density = np.zeros((len(truths), rows, columns), np.float32)
-    for n, (truth, name) in enumerate(zip(truths, names, strict=True)):
-        ab = true_ab(truth, shape)
-        for top, left in _places(name, count, (rows - side + 1, columns - side + 1)):
+    side = min(max(1, round(PATCH_SIDE * min(shape) / REFERENCE_SIDE)), *shape)
+    hint_ab = np.zeros((len(ground_truth), 2, rows, columns), np.float32)
+    density = np.zeros((len(ground_truth), rows, columns), np.float32)
+    for n, (rgb, name) in enumerate(zip(ground_truth, names, strict=True)):
+        ab = mean_ab(rgb, shape)
+        for top, left in _sample_positions(name, count, (rows - side + 1, columns - side + 1)):
             patch = slice(top, top + side), slice(left, left + side)
-            known[n][:, *patch] = ab[:, *patch].mean((1, 2), keepdims=True)
+            hint_ab[n][:, *patch] = ab[:, *patch].mean((1, 2), keepdims=True)
             density[n][patch] = 1
-    return HintArrays(known, density)
+    return HintArrays(hint_ab, density)
 
 
-def _places(name: str, count: int, room: tuple[int, int]) -> list[tuple[int, int]]:
-    """Top left corners, the same for a name on every machine."""
+def _sample_positions(name: str, count: int, limits: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return y, x of the top left corners of patches; a name has the same ones on any machine."""
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
-    draws = np.random.default_rng(seed).random((count, 2))
-    return [(int(y * room[0]), int(x * room[1])) for y, x in draws]
+    samples = np.random.default_rng(seed).random((count, 2))
+    return [(int(y * limits[0]), int(x * limits[1])) for y, x in samples]

@@ -1,8 +1,9 @@
-"""How like its original a picture is: the figures that need no network."""
+"""Metrics of one image against its ground truth that need no network."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -18,106 +19,214 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from vidcolor.media.preview import Rgb
+    from vidcolor.imaging.types import FloatArray, Mask, Rgb
 
-WINDOW = 11
-"""Side of SSIM's Gaussian window in pixels; its deviation is 1.5."""
-_DEVIATION = 1.5
+SSIM_WINDOW = 11
+"""Side of SSIM's Gaussian window in pixels."""
+_SSIM_SIGMA = 1.5
+"""Standard deviation of SSIM's Gaussian window in pixels."""
 _K1, _K2 = 0.01, 0.03
-_BAND = 1024
-"""Rows at a time: a scan of 100 megapixels must not take 100 bytes a pixel."""
+"""SSIM's stabilizing constants."""
+_BAND_ROWS = 1024
+"""Number of rows processed at a time, so that memory does not grow with large scans."""
 _LUMA_MATRICES = (MATRICES["bt709"], MATRICES["bt470bg"])
-"""A picture's luma is that of one of these: as R'G'B' formats have it, and as JPEG does."""
+"""Matrices of the luma that a program may have preserved: BT.709, or BT.601 as in JPEG."""
+
+EDGE_FRACTION = 0.1
+"""Fraction of an image's pixels with the largest gradients, of which edges are made. It is relative
+because predicted colors are paler than true ones, but should change at the same positions."""
+MIN_EDGE_GRADIENT = 0.5
+"""Minimum gradient of an edge in a*b* units per pixel. A smoothed step of one code of an 8-bit
+chroma plane reaches about 0.4."""
+_EDGE_SIGMA = 1.0
+"""Standard deviation in pixels of the Gaussian that removes noise and 8-bit quantization steps."""
+EDGE_TOLERANCE = 2
+"""Maximum distance between matching edges of two images, in pixels."""
 
 
-def picture_psnr(rgb: Rgb, truth: Rgb) -> float:
-    """PSNR in dB over all three channels; see `color.metrics.psnr`."""
-    return float(psnr(_unit(rgb), _unit(truth)))
+def image_psnr(rgb: Rgb, ground_truth: Rgb) -> float:
+    """Return the PSNR in dB over R', G' and B'; see `color.metrics.psnr`."""
+    return float(psnr(_to_unit(rgb), _to_unit(ground_truth)))
 
 
-def picture_ssim(rgb: Rgb, truth: Rgb) -> float:
-    """Mean SSIM of R', G' and B'; see `ssim`. Luma is kept, so that of luma would say nothing."""
+def image_ssim(rgb: Rgb, ground_truth: Rgb) -> float:
+    """Return the mean SSIM of R', G' and B'; see `ssim`.
+
+    SSIM of luma, which is common elsewhere, would be 1 for any result that preserves luma.
+    """
     total, count = 0.0, 0
-    for rows in _bands(rgb.shape[0], overlap=WINDOW - 1):
-        height = rows.stop - rows.start - WINDOW + 1
-        total += height * float(ssim(_unit(rgb[rows]), _unit(truth[rows])))
+    for rows in _bands(rgb.shape[0], overlap=SSIM_WINDOW - 1):
+        height = rows.stop - rows.start - SSIM_WINDOW + 1
+        total += height * float(ssim(_to_unit(rgb[rows]), _to_unit(ground_truth[rows])))
         count += height
     return total / count
 
 
-def picture_delta_e(rgb: Rgb, truth: Rgb) -> float:
-    """CIEDE2000, the mean over all pixels."""
+def image_delta_e(rgb: Rgb, ground_truth: Rgb) -> float:
+    """Return the mean CIEDE2000 over all pixels."""
     total = 0.0
     for rows in _bands(rgb.shape[0]):
-        labs = (torch.cat(rgb_to_lab(_unit(picture[rows])), dim=1) for picture in (rgb, truth))
+        labs = (torch.cat(rgb_to_lab(_to_unit(i[rows])), dim=1) for i in (rgb, ground_truth))
         total += float(delta_e_2000(*labs).sum(dtype=torch.float64))
     return float(total / (rgb.shape[0] * rgb.shape[1]))
 
 
-def picture_colorfulness(rgb: Rgb) -> float:
-    """After Hasler & Süsstrunk; see `color.metrics.colorfulness`."""
-    return float(colorfulness(_unit(rgb)))
+def image_colorfulness(rgb: Rgb) -> float:
+    """Return the colorfulness (Hasler & Süsstrunk 2003); see `color.metrics.colorfulness`."""
+    return float(colorfulness(_to_unit(rgb)))
 
 
-def luma_error(rgb: Rgb, truth: Rgb) -> float:
-    """How far luma moved at most, in codes of 8 bits.
+def max_luma_error(rgb: Rgb, ground_truth: Rgb) -> float:
+    """Return the maximum change of luma, in 8-bit codes.
 
-    Luma is BT.709's or BT.601's, whichever moved less: a program keeps the one that it knows.
+    The luma is that of BT.709 or BT.601, whichever changes less, because the matrix of the program
+    that made the image is unknown.
     """
-    most = [0.0] * len(_LUMA_MATRICES)
+    errors = [0.0] * len(_LUMA_MATRICES)
     for rows in _bands(rgb.shape[0]):
-        step = rgb[rows].astype(np.float32) - truth[rows].astype(np.float32)
+        difference = rgb[rows].astype(np.float32) - ground_truth[rows].astype(np.float32)
         for n, matrix in enumerate(_LUMA_MATRICES):
             weights = np.array([matrix.kr, matrix.kg, matrix.kb], np.float32)
-            most[n] = max(most[n], float(np.abs(step @ weights).max()))
-    return float(min(most))
+            errors[n] = max(errors[n], float(np.abs(difference @ weights).max()))
+    return float(min(errors))
 
 
-def ssim(picture: Tensor, truth: Tensor) -> Tensor:
-    """Structural similarity (Wang et al., "Image quality assessment", 2004).
+def ssim(image: Tensor, ground_truth: Tensor) -> Tensor:
+    """Return the structural similarity of images.
 
-    Gaussian window of 11x11 pixels and deviation 1.5, K1 = 0.01, K2 = 0.03, range 1, population
-    moments, the mean over channels and over all places where the window fits.
+    Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", IEEE
+    TIP 2004: Gaussian window of 11x11 pixels and standard deviation 1.5, K1 = 0.01, K2 = 0.03,
+    range 1, population moments, the mean over channels and over all positions where the window
+    fits.
 
     Args:
-        picture: (N, C, H, W) in [0, 1]; H and W of at least 11.
-        truth: the same shape.
+        image: (N, C, H, W) in [0, 1]; H and W at least 11.
+        ground_truth: The same shape.
 
     Returns:
         (N,) float32, at most 1.
 
     Raises:
-        ValueError: the shapes differ, or the pictures are smaller than the window.
+        ValueError: The shapes differ, or the images are smaller than the window.
     """
-    if picture.shape != truth.shape or min(picture.shape[-2:]) < WINDOW:
-        raise ValueError(f"{tuple(picture.shape)} and {tuple(truth.shape)}: no window fits both")
-    x, y = picture.float(), truth.float()
+    if image.shape != ground_truth.shape or min(image.shape[-2:]) < SSIM_WINDOW:
+        shapes = f"{tuple(image.shape)} and {tuple(ground_truth.shape)}"
+        raise ValueError(f"images must have one shape of at least 11x11 pixels, got {shapes}")
+    x, y = image.float(), ground_truth.float()
     mean_x, mean_y = _window_mean(x), _window_mean(y)
     var_x = _window_mean(x * x) - mean_x * mean_x
     var_y = _window_mean(y * y) - mean_y * mean_y
     cov = _window_mean(x * y) - mean_x * mean_y
     c1, c2 = _K1**2, _K2**2
-    light = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
     structure = (2 * cov + c2) / (var_x + var_y + c2)
-    return (light * structure).flatten(1).mean(1)
+    return (luminance * structure).flatten(1).mean(1)
 
 
 def _window_mean(planes: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, C, H - 10, W - 10): the Gaussian, across and then down."""
-    at = torch.arange(WINDOW, dtype=torch.float32) - WINDOW // 2
-    line = torch.exp(-at.square() / (2 * _DEVIATION**2))
-    line = line / line.sum()
-    singles = planes.flatten(0, 1)[:, None]
-    mean = F.conv2d(F.conv2d(singles, line.view(1, 1, 1, -1)), line.view(1, 1, -1, 1))
+    """Return Gaussian-weighted means: (N, C, H, W) -> (N, C, H - 10, W - 10)."""
+    offsets = torch.arange(SSIM_WINDOW, dtype=torch.float32) - SSIM_WINDOW // 2
+    kernel = torch.exp(-offsets.square() / (2 * _SSIM_SIGMA**2))
+    kernel = kernel / kernel.sum()
+    single = planes.flatten(0, 1)[:, None]
+    mean = F.conv2d(F.conv2d(single, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))
     return mean.view(*planes.shape[:2], *mean.shape[-2:])
 
 
 def _bands(height: int, overlap: int = 0) -> Iterator[slice]:
-    """Slices of rows that cover a picture; each also has the first `overlap` rows of the next."""
-    for top in range(0, max(1, height - overlap), _BAND):
-        yield slice(top, min(top + _BAND + overlap, height))
+    """Yield slices of rows that cover an image; each includes `overlap` rows of the next."""
+    for top in range(0, max(1, height - overlap), _BAND_ROWS):
+        yield slice(top, min(top + _BAND_ROWS + overlap, height))
 
 
-def _unit(rgb: NDArray[np.uint8]) -> Tensor:
-    """(H, W, 3) uint8 -> (1, 3, H, W) float32 in [0, 1]."""
+def _to_unit(rgb: NDArray[np.uint8]) -> Tensor:
+    """Convert (H, W, 3) uint8 to (1, 3, H, W) float32 in [0, 1]."""
     return torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))[None].float() / 255
+
+
+class EdgeScores(NamedTuple):
+    """Agreement of edges with those of the ground truth, each in [0, 1]."""
+
+    precision: float
+    """Fraction of the edge pixels that match the ground truth; NaN if there are none."""
+    recall: float
+    """Fraction of the ground truth's edge pixels that are matched; NaN if it has none."""
+    f1: float
+    """Harmonic mean of precision and recall; NaN if the ground truth has no edges."""
+
+
+def detect_chroma_edges(ab: FloatArray) -> Mask:
+    """Return thin edges of a*, b*.
+
+    An edge pixel has a gradient (of both channels together, after smoothing) that is a maximum
+    across the edge and among the `EDGE_FRACTION` largest of the image.
+
+    Args:
+        ab: a*, b*, (H, W, 2) float32.
+
+    Returns:
+        (H, W) bool.
+    """
+    import cv2
+
+    smooth = np.asarray(cv2.GaussianBlur(ab, (0, 0), _EDGE_SIGMA), np.float32)
+    gradient_x, gradient_y = (
+        np.asarray(cv2.Sobel(smooth, cv2.CV_32F, *order, scale=1 / 8), np.float32).reshape(ab.shape)
+        for order in ((1, 0), (0, 1))
+    )
+    magnitude: FloatArray = np.sqrt(
+        (gradient_x * gradient_x + gradient_y * gradient_y).sum(axis=-1)
+    )
+    threshold = max(float(np.quantile(magnitude, 1 - EDGE_FRACTION)), MIN_EDGE_GRADIENT)
+    edges: Mask = _suppress_non_maxima(magnitude, gradient_x, gradient_y) & (magnitude > threshold)
+    return edges
+
+
+def _suppress_non_maxima(
+    magnitude: FloatArray, gradient_x: FloatArray, gradient_y: FloatArray
+) -> Mask:
+    """Return the pixels whose gradient is not exceeded by their neighbors across the edge.
+
+    The direction across the edge, one of four, is the main axis of the structure tensor of both
+    channels (Di Zenzo, "A Note on the Gradient of a Multi-Image", 1986).
+    """
+    xx, yy = (gradient_x * gradient_x).sum(axis=-1), (gradient_y * gradient_y).sum(axis=-1)
+    angle = np.arctan2(2 * (gradient_x * gradient_y).sum(axis=-1), xx - yy) / 2
+    direction = np.rint(angle / (math.pi / 4)).astype(int) % 4
+    padded = np.pad(magnitude, 1)
+    is_maximum = np.zeros(magnitude.shape, bool)
+    height, width = magnitude.shape
+    for n, (x, y) in enumerate(((1, 0), (1, 1), (0, 1), (-1, 1))):
+        after = padded[1 + y : 1 + y + height, 1 + x : 1 + x + width]
+        before = padded[1 - y : 1 - y + height, 1 - x : 1 - x + width]
+        # >= on one side only, so that of two equal neighbors one remains.
+        is_maximum |= (direction == n) & (magnitude >= after) & (magnitude > before)
+    return is_maximum
+
+
+def score_edges(edges: Mask, ground_truth: Mask) -> EdgeScores:
+    """Compare edges with those of the ground truth, within `EDGE_TOLERANCE` pixels.
+
+    Args:
+        edges: (H, W) from `detect_chroma_edges`.
+        ground_truth: The edges of the ground truth, of the same shape.
+
+    Returns:
+        The scores; f1 is 0 if only the ground truth has edges.
+    """
+    if not ground_truth.any():
+        return EdgeScores(math.nan, math.nan, math.nan)
+    if not edges.any():
+        return EdgeScores(math.nan, 0.0, 0.0)
+    precision = float(_dilate(ground_truth)[edges].mean())
+    recall = float(_dilate(edges)[ground_truth].mean())
+    total = precision + recall
+    return EdgeScores(precision, recall, 2 * precision * recall / total if total else 0.0)
+
+
+def _dilate(edges: Mask) -> Mask:
+    import cv2
+
+    side = 2 * EDGE_TOLERANCE + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return np.asarray(cv2.dilate(edges.astype(np.uint8), disc)).astype(bool)

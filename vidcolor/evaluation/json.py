@@ -1,84 +1,138 @@
-"""An evaluation as one JSON document for scripts."""
+"""Evaluations as JSON documents."""
 
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from vidcolor import __version__
-from vidcolor.digests import versions
-from vidcolor.evaluation.scores import DEFINITIONS, scores_to_json
+from vidcolor._version import __version__
+from vidcolor.environment import library_versions
+from vidcolor.errors import UsageError
+from vidcolor.evaluation.scores import DEFINITIONS
 from vidcolor.fileio import atomic_output
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from vidcolor.evaluation.scores import Evaluation, Row
+    from vidcolor.evaluation.film import FilmEvaluation
+    from vidcolor.evaluation.film_scores import FilmMetrics
+    from vidcolor.evaluation.scores import Evaluation, MethodScores
 
 SCHEMA = 1
-"""Rises when a reader of the document must change."""
+"""Version of the document's schema; increased when readers must change."""
 
 
-def document_of(done: Evaluation) -> dict[str, Any]:
-    """Options, overall figures of every row, those of each film, and those of each picture."""
+def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the options, and the metrics of every method: overall, by film, and by image."""
     created = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
     return {
         "schema": SCHEMA,
         "vidcolor": __version__,
         "created": created,
-        "versions": versions(),
-        "options": done.options.to_json(),
-        "encoder_sha256": done.encoder_digest,
+        "versions": library_versions(),
+        "options": evaluation.options.to_json(),
+        "encoder_sha256": evaluation.encoder_digest,
         "definitions": DEFINITIONS,
-        "num_pictures": len(done.originals),
-        "left_out": done.left_out,
-        "warnings": done.warnings,
-        "rows": [_row(done, row) for row in done.rows],
+        "num_images": len(evaluation.images),
+        "skipped": evaluation.skipped,
+        "warnings": evaluation.warnings,
+        "methods": [_method_to_json(evaluation, method) for method in evaluation.methods],
         "films": [
             {
                 "source": str(path),
                 "num_frames": len(frames),
-                "rows": {row.name: done.summary(row, frames).to_json() for row in done.rows},
+                "metrics": {
+                    method.name: evaluation.compute_means(method, frames).to_json()
+                    for method in evaluation.methods
+                },
             }
-            for path, frames in done.films().items()
+            for path, frames in evaluation.frames_by_film().items()
         ],
-        "pictures": [_picture(done, index) for index in range(len(done.originals))],
+        "images": [_image_to_json(evaluation, index) for index in range(len(evaluation.images))],
     }
 
 
-def _row(done: Evaluation, row: Row) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": row.name, "kind": row.kind, **row.facts}
-    found["overall"] = done.summary(row).to_json()
-    if row.reliability is not None:
-        found["calibration"] = row.reliability.to_json()
-    if row.hinted:
-        gray = done.summary(done.rows[0]).psnr
-        found["hint_curve"] = [
-            {"hints": count, "psnr": round(value, 4), "gain": round(value - gray, 4)}
-            for count, value in row.hint_curve()
+def _method_to_json(evaluation: Evaluation, method: MethodScores) -> dict[str, Any]:
+    document: dict[str, Any] = {"name": method.name, "kind": method.kind, **method.metadata}
+    document["metrics"] = evaluation.compute_means(method).to_json()
+    if method.reliability is not None:
+        document["calibration"] = method.reliability.to_json()
+    if method.hinted_psnr:
+        gray = evaluation.compute_means(evaluation.methods[0]).psnr
+        document["hint_curve"] = [
+            {"num_hints": count, "psnr": round(psnr, 4), "psnr_gain": round(psnr - gray, 4)}
+            for count, psnr in method.hint_curve()
         ]
-    return found
+    return document
 
 
-def _picture(done: Evaluation, index: int) -> dict[str, Any]:
-    original = done.originals[index]
+def _image_to_json(evaluation: Evaluation, index: int) -> dict[str, Any]:
+    image = evaluation.images[index]
     return {
-        "name": original.name,
-        "source": str(original.source),
-        "kind": "frame" if original.is_frame else "picture",
-        "time_s": None if original.time_s is None else round(float(original.time_s), 6),
-        "size": done.sizes[index],
-        "scores": {row.name: scores_to_json(row.scores[index]) for row in done.rows},
+        "name": image.name,
+        "source": str(image.source),
+        "kind": "frame" if image.is_frame else "photo",
+        "time_s": None if image.time_s is None else round(float(image.time_s), 6),
+        "size": evaluation.sizes[index],
+        "metrics": {method.name: method.metrics[index].to_json() for method in evaluation.methods},
     }
 
 
-def write_document(done: Evaluation, out: Path) -> None:
-    """Write the document; an existing file is replaced.
+def film_evaluation_to_json(evaluation: FilmEvaluation) -> dict[str, Any]:
+    """Return the metrics of every version of a film and its shots; null where undefined."""
+    scores = evaluation.scores
+    return {
+        "num_frames": scores.num_frames,
+        "size": list(evaluation.size),
+        "metrics": _film_metrics_to_json(scores.metrics),
+        "shots": [
+            {
+                "first_frame": shot.first,
+                "last_frame": shot.last - 1,
+                "start_s": round(shot.time_s, 3),
+                "metrics": _film_metrics_to_json(shot.metrics),
+            }
+            for shot in scores.shots
+        ],
+        "warnings": list(evaluation.warnings),
+    }
+
+
+def _film_metrics_to_json(metrics: Mapping[str, FilmMetrics]) -> dict[str, Any]:
+    return {
+        name: {k: v if math.isfinite(v) else None for k, v in asdict(values).items()}
+        for name, values in metrics.items()
+    }
+
+
+def check_json_path(path: Path) -> None:
+    """Check the extension of a JSON document.
 
     Raises:
-        OutputError: it cannot be written.
+        UsageError: It is not .json.
     """
-    text = json.dumps(document_of(done), indent=1, ensure_ascii=False) + "\n"
-    with atomic_output(out) as partial:
+    if path.suffix.lower() != ".json":
+        raise UsageError(f"{path}: metrics are written as JSON; use the extension .json")
+
+
+def write_json(document: dict[str, Any], path: Path, force: bool = True) -> None:
+    """Write a JSON document.
+
+    Args:
+        document: The document.
+        path: The result.
+        force: Replace an existing file.
+
+    Raises:
+        UsageError: The extension is not .json.
+        OutputError: The file exists and `force` is not set, or it cannot be written.
+    """
+    check_json_path(path)
+    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    with atomic_output(path, force) as partial:
+        # File names may contain bytes that are not UTF-8.
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")

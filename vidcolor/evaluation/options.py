@@ -1,4 +1,4 @@
-"""What may be asked of an evaluation."""
+"""Options of an evaluation."""
 
 from __future__ import annotations
 
@@ -14,59 +14,67 @@ from vidcolor.options import ColorizeOptions
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-Show = Literal["even", "worst", "best"]
-"""Spread evenly over all pictures; or those that the first judged row gains least or most on."""
+Selection = Literal["even", "worst", "best"]
+"""Images on the sheet: evenly spaced, or those with the lowest or the highest PSNR gain of the
+first method after gray."""
 
-LITERATURE_SIZE = 256
-"""Side in pixels at which colorisers are compared since Zhang et al., 2016."""
-SIZES = range(64, 2049)
+DEFAULT_SIZE = 256
+"""Width and height in pixels at which colorization is evaluated since Zhang et al., ECCV 2016."""
+MIN_SIZE, MAX_SIZE = 64, 2048
+"""Range of the evaluation size, in pixels."""
 MAX_HINTS = 1000
+"""Maximum number of hints in an image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateOptions:
-    """What is judged, and how; names as on the command line."""
+    """Options of `evaluate`, named as on the command line."""
 
     models: tuple[str, ...] = ()
-    """Names or weights files; ``embedded`` if there is neither a model nor a folder of results."""
+    """Names of generators or weights files; ``embedded`` if `results` is empty too."""
     results: tuple[Path, ...] = ()
-    """Folders of pictures and films that are in color already, called like their originals."""
+    """Folders of colorized photos and films, named like the ground truth."""
     vividness: tuple[float | None, ...] = (None,)
-    """Every model is judged with each of them; None is the model's own."""
+    """Values of vividness, each evaluated with every model; None for the model's default."""
     saturation: float = 1.0
-    size: int | None = LITERATURE_SIZE
-    """Pictures are cut square and scaled to this many pixels; None leaves them as stored."""
+    """Gain of the chroma of every model."""
+    size: int | None = DEFAULT_SIZE
+    """Width and height to which images are cropped and resized; None for their own size."""
     hint_counts: tuple[int, ...] = ()
-    """Points of the hint curve besides 0; none for no curve."""
+    """Numbers of hints on the hint curve, which always includes 0; empty for no curve."""
     frames: int = 8
-    """Moments of each film."""
+    """Number of frames of each film."""
     limit: int | None = None
-    """Originals in all, evenly spaced; None for every one."""
+    """Maximum number of images, evenly spaced; None for no limit."""
     count: int = 8
-    """Pictures on the sheet."""
-    show: Show = "even"
-    """Which pictures the sheet shows."""
+    """Number of images on the sheet."""
+    show: Selection = "even"
+    """Images on the sheet."""
     device: str = "auto"
+    """Device of the generators."""
     precision: str = "auto"
+    """Precision of the generators."""
     batch: int = 8
+    """Number of images in a batch."""
 
     def __post_init__(self) -> None:
-        if self.size is not None and self.size not in SIZES:
-            raise UsageError(f"size must lie between {SIZES[0]} and {SIZES[-1]} pixels")
-        if any(not 0 < n <= MAX_HINTS for n in self.hint_counts):
-            raise UsageError(f"hint counts must lie between 1 and {MAX_HINTS}")
+        if self.size is not None and not MIN_SIZE <= self.size <= MAX_SIZE:
+            raise UsageError(f"--size must be in [{MIN_SIZE}, {MAX_SIZE}], got {self.size}")
+        for count in self.hint_counts:
+            if not 0 < count <= MAX_HINTS:
+                raise UsageError(f"--hint-curve: counts must be in [1, {MAX_HINTS}], got {count}")
         for name in ("frames", "limit", "count", "batch"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise UsageError(f"{name} must be at least 1, not {value}")
+                raise UsageError(f"--{name} must be at least 1, got {value}")
         for path in self.results:
             if self.results.count(path) > 1:
-                raise UsageError(f"{path}: named twice as --results")
+                raise UsageError(f"{path}: given twice as --results; remove one")
 
-    def looks(self) -> Iterator[tuple[str, ColorizeOptions]]:
-        """Every model with every vividness: its name in the table, and how it is loaded."""
+    def model_variants(self) -> Iterator[tuple[str, ColorizeOptions]]:
+        """Yield every model with every vividness: its name in reports, and how to load it."""
         models = self.models or (() if self.results else ("embedded",))
-        names = dict(zip(models, _short_names(models), strict=True))
+        names = dict(zip(models, _shorten_names(models), strict=True))
         for model, vividness in itertools.product(names, dict.fromkeys(self.vividness)):
             options = ColorizeOptions(
                 model=model,
@@ -76,16 +84,16 @@ class EvaluateOptions:
                 precision=self.precision,
                 batch=self.batch,
             )
-            label = "" if vividness is None else f", vividness {vividness:g}"
-            yield names[model] + label, options
+            suffix = "" if vividness is None else f", vividness {vividness:g}"
+            yield names[model] + suffix, options
 
     def to_json(self) -> dict[str, Any]:
-        """All options in plain values."""
+        """Return all options as plain values."""
         return {**asdict(self), "results": [str(path) for path in self.results]}
 
 
-def _short_names(models: Sequence[str]) -> list[str]:
-    """File names without suffix; with their folder where two are called the same."""
+def _shorten_names(models: Sequence[str]) -> list[str]:
+    """Return file names without extension, with their folder if two models have the same name."""
     stems = Counter(Path(model).stem for model in models)
     return [
         Path(m).stem if stems[Path(m).stem] == 1 else f"{Path(m).parent.name}/{Path(m).stem}"

@@ -1,111 +1,229 @@
-"""An evaluation to be looked at: a row for each of gray, models, results and originals."""
+"""Score sheets: some images of an evaluation in the version of every method, with their metrics."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vidcolor.evaluation.contact_sheet import save_picture
-from vidcolor.evaluation.layout import BACKGROUND
-from vidcolor.imaging.text import fit, font_for, text_width
+from vidcolor.evaluation.canvas import BACKGROUND, save_image
+from vidcolor.imaging.text import draw_text, shorten_text, text_width
+from vidcolor.media.preview import resize_rgb
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
-    from vidcolor.evaluation.sample_selection import Column
-    from vidcolor.evaluation.scores import Evaluation, Row
+    from vidcolor.evaluation.options import Selection
+    from vidcolor.evaluation.scores import Evaluation, MethodScores
+    from vidcolor.imaging.types import Rgb
 
-    Place = tuple[float, float]
-    Ink = tuple[int, int, int]
-
-BRIGHT, SOFT, FAINT = (242, 242, 245), (176, 176, 186), (124, 124, 134)
-_UNIT = 17
-"""Height of the letters; distances are multiples of it."""
+MAX_PANEL_SIDE = 256
+"""Maximum width and height of an image on a sheet, in pixels."""
+BRIGHT, MEDIUM, DIM = (242, 242, 245), (176, 176, 186), (124, 124, 134)
+"""R'G'B' of titles, of metrics, and of captions and axes."""
+_FONT_SIZE = 17
+"""Font size in pixels; distances are multiples of it."""
+_CAPTION_SIZE = round(0.8 * _FONT_SIZE)
+"""Font size of the captions below images, in pixels."""
 _GAP = 8
-_LABELS = (150, 320)
-"""Width of the row names in pixels, at least and at most."""
+"""Distance between images in pixels."""
+_MIN_LABEL_WIDTH, _MAX_LABEL_WIDTH = 150, 320
+"""Range of the width of method names in pixels."""
+_SELECTION_NAMES: dict[Selection, str] = {
+    "even": "evenly spaced",
+    "worst": "lowest PSNR gain first",
+    "best": "highest PSNR gain first",
+}
 
 
-def write_score_sheet(done: Evaluation, out: Path) -> None:
-    """Write the pictures that were kept, in every row's version, with their PSNR.
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One method's version of an image."""
+
+    rgb: Rgb
+    """(H, W, 3) uint8."""
+    psnr: float
+    """PSNR in dB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One image in the versions of all methods."""
+
+    index: int
+    """Index of the image among all images."""
+    name: str
+    """Name of the image."""
+    psnr_gain: float
+    """PSNR gain over gray of the first method after gray, in dB."""
+    panels: tuple[Panel, ...]
+    """One panel for each method."""
+
+
+class ColumnSelector:
+    """Selects the images of a score sheet while an evaluation runs.
+
+    Only the selected images are stored, reduced to the size of the sheet.
+    """
+
+    def __init__(self, count: int, total: int, selection: Selection) -> None:
+        """Prepare the selection.
+
+        Args:
+            count: Maximum number of images to select.
+            total: Number of images that will be offered, including skipped ones.
+            selection: Which images to select.
+        """
+        self._count, self._selection = count, selection
+        num_targets = min(count, total)
+        self._targets = [(2 * n + 1) * total // (2 * num_targets) for n in range(num_targets)]
+        """Evenly spaced indices."""
+        self._nearest: dict[int, Column] = {}
+        """The column with the index nearest to each target."""
+        self._ranked: list[Column] = []
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The selected images: in order, or the lowest or highest PSNR gain first."""
+        if self._selection == "even":
+            unique = {column.index: column for column in self._nearest.values()}
+            return tuple(unique[index] for index in sorted(unique))
+        return tuple(self._ranked)
+
+    def offer(self, column: Column) -> None:
+        """Store an image if it belongs to the selection so far."""
+        if self._selection == "even":
+            self._offer_even(column)
+            return
+        sign = 1 if self._selection == "worst" else -1
+        columns = sorted((*self._ranked, column), key=lambda c: sign * c.psnr_gain)[: self._count]
+        self._ranked = [c if c.index != column.index else _reduce_column(c) for c in columns]
+
+    def _offer_even(self, column: Column) -> None:
+        """Store an image for the targets to which no earlier image is nearer.
+
+        The image with the index of a target may be skipped by the evaluation and never offered.
+        """
+        targets = [
+            target
+            for target in self._targets
+            if target not in self._nearest
+            or abs(column.index - target) < abs(self._nearest[target].index - target)
+        ]
+        if targets:
+            self._nearest.update(dict.fromkeys(targets, _reduce_column(column)))
+
+
+def _reduce_column(column: Column) -> Column:
+    panels = tuple(Panel(_reduce(panel.rgb), panel.psnr) for panel in column.panels)
+    return replace(column, panels=panels)
+
+
+def _reduce(rgb: Rgb) -> Rgb:
+    height, width = rgb.shape[:2]
+    factor = MAX_PANEL_SIDE / max(height, width)
+    if factor >= 1:
+        return rgb.copy()
+    return resize_rgb(rgb, (max(1, round(width * factor)), max(1, round(height * factor))))
+
+
+def write_score_sheet(evaluation: Evaluation, path: Path) -> None:
+    """Write an image with a row for each method and a column for each selected image.
 
     Args:
-        done: an evaluation with a showcase.
-        out: the result, .png, .jpg or .webp; an existing one is replaced.
+        evaluation: The evaluation.
+        path: The result: .png, .jpg or .webp. An existing file is replaced.
 
     Raises:
-        UsageError: it has another suffix.
-        OutputError: it cannot be written.
+        UsageError: The extension is unknown.
+        OutputError: The file cannot be written.
     """
-    columns = done.showcase.columns if done.showcase is not None else ()
-    save_picture(_draw(done, columns), out)
+    columns = evaluation.columns.columns if evaluation.columns is not None else ()
+    save_image(_draw_sheet(evaluation, columns), path)
 
 
-def _draw(done: Evaluation, columns: tuple[Column, ...]) -> Image:
+def _draw_sheet(evaluation: Evaluation, columns: Sequence[Column]) -> Image:
     from PIL import Image, ImageDraw
 
     panels = [panel.rgb for column in columns for panel in column.panels]
-    width = max((p.shape[1] for p in panels), default=1)
-    height = max((p.shape[0] for p in panels), default=1)
-    labels = _label_width(done.rows)
-    step = height + round(1.9 * _UNIT)
-    head = 3 * _UNIT
+    cell = (
+        max((p.shape[1] for p in panels), default=1),
+        max((p.shape[0] for p in panels), default=1),
+    )
+    label_width = _label_width(evaluation.methods)
+    row_height = cell[1] + round(1.9 * _FONT_SIZE)
+    heading_height = 3 * _FONT_SIZE
     size = (
-        labels + len(columns) * (width + _GAP) + _UNIT,
-        head + len(done.rows) * step + 2 * _UNIT,
+        label_width + len(columns) * (cell[0] + _GAP) + _FONT_SIZE,
+        heading_height + len(evaluation.methods) * row_height + 2 * _FONT_SIZE,
     )
     sheet = Image.new("RGB", size, BACKGROUND)
     draw = ImageDraw.Draw(sheet)
-    heading = fit(_heading(done), _UNIT, size[0] - 2 * _UNIT)
-    write_text(draw, (_UNIT, 1.5 * _UNIT), heading, _UNIT, SOFT)
-    for line, row in enumerate(done.rows):
-        _write_label(draw, done, row, (_UNIT, head + line * step), labels - 1.5 * _UNIT)
+    heading = shorten_text(_heading(evaluation), _FONT_SIZE, size[0] - 2 * _FONT_SIZE)
+    draw_text(draw, (_FONT_SIZE, 1.5 * _FONT_SIZE), heading, _FONT_SIZE, MEDIUM)
+    for row, method in enumerate(evaluation.methods):
+        y = heading_height + row * row_height
+        _draw_label(draw, evaluation, method, (_FONT_SIZE, y), label_width - 1.5 * _FONT_SIZE)
         for n, column in enumerate(columns):
-            panel = column.panels[line]
-            x, y = labels + n * (width + _GAP), head + line * step
-            inset = (width - panel.rgb.shape[1]) // 2, (height - panel.rgb.shape[0]) // 2
-            sheet.paste(Image.fromarray(panel.rgb), (x + inset[0], y + inset[1]))
-            caption = column.name if row.kind == "originals" else f"{panel.psnr:.1f} dB"
-            ink = FAINT if row.kind == "originals" else SOFT
-            shown = fit(caption, round(0.8 * _UNIT), width)
-            write_text(draw, (x, y + height + 0.8 * _UNIT), shown, round(0.8 * _UNIT), ink)
+            x = label_width + n * (cell[0] + _GAP)
+            _paste_centered(sheet, column.panels[row].rgb, (x, y), cell)
+            _draw_caption(draw, column, row, method, (x, y + cell[1]), cell[0])
     return sheet
 
 
-def _heading(done: Evaluation) -> str:
-    what = {
-        "even": "evenly chosen",
-        "worst": "the worst by PSNR first",
-        "best": "the best by PSNR first",
-    }
-    size = done.options.size
-    shape = f"{size} x {size} pixels" if size else "as stored"
-    return f"{len(done.originals)} pictures, {shape}; shown: {what[done.options.show]}"
+def _paste_centered(sheet: Image, rgb: Rgb, corner: tuple[int, int], cell: tuple[int, int]) -> None:
+    from PIL import Image
+
+    inset = (cell[0] - rgb.shape[1]) // 2, (cell[1] - rgb.shape[0]) // 2
+    sheet.paste(Image.fromarray(rgb), (corner[0] + inset[0], corner[1] + inset[1]))
 
 
-def _label_width(rows: list[Row]) -> int:
-    widest = max(text_width(row.name, _UNIT) for row in rows)
-    return round(min(max(widest, _LABELS[0]), _LABELS[1]) + 2.5 * _UNIT)
-
-
-def _write_label(draw: ImageDraw, done: Evaluation, row: Row, corner: Place, room: float) -> None:
-    """A row's name and what it scored over all pictures."""
-    x, y = corner
-    means = done.summary(row)
-    lines = [f"color {means.colorfulness_share:.0%}"]
-    if row.kind != "originals":
-        lines.insert(0, f"{means.psnr:.2f} dB ({means.gain:+.2f})")
-    write_text(draw, (x, y + _UNIT), fit(row.name, _UNIT, room), _UNIT, BRIGHT)
-    for n, line in enumerate(lines, start=1):
-        place = x, y + (1 + 1.5 * n) * _UNIT
-        write_text(draw, place, line, round(0.85 * _UNIT), SOFT)
-
-
-def write_text(
-    draw: ImageDraw, place: Place, text: str, size: int, ink: Ink, anchor: str = "lm"
+def _draw_caption(
+    draw: ImageDraw,
+    column: Column,
+    row: int,
+    method: MethodScores,
+    corner: tuple[int, int],
+    width: int,
 ) -> None:
-    """Text whose middle line begins at `place`, or as another of Pillow's anchors says."""
-    font, written = font_for(text, size)
-    draw.text(place, written, font=font, fill=ink, anchor=anchor)
+    """Write the PSNR below an image; below the ground truth, the name of the image."""
+    is_ground_truth = method.kind == "ground_truth"
+    caption = column.name if is_ground_truth else f"{column.panels[row].psnr:.1f} dB"
+    caption = shorten_text(caption, _CAPTION_SIZE, width)
+    position = (corner[0], corner[1] + 0.8 * _FONT_SIZE)
+    draw_text(draw, position, caption, _CAPTION_SIZE, DIM if is_ground_truth else MEDIUM)
+
+
+def _heading(evaluation: Evaluation) -> str:
+    size = evaluation.options.size
+    shape = f"{size} x {size} pixels" if size else "native size"
+    selection = _SELECTION_NAMES[evaluation.options.show]
+    return f"{len(evaluation.images)} images, {shape}; shown: {selection}"
+
+
+def _label_width(methods: Sequence[MethodScores]) -> int:
+    widest = max(text_width(method.name, _FONT_SIZE) for method in methods)
+    return round(min(max(widest, _MIN_LABEL_WIDTH), _MAX_LABEL_WIDTH) + 2.5 * _FONT_SIZE)
+
+
+def _draw_label(
+    draw: ImageDraw,
+    evaluation: Evaluation,
+    method: MethodScores,
+    corner: tuple[int, int],
+    max_width: float,
+) -> None:
+    """Write the name of a method and its metrics over all images."""
+    x, y = corner
+    means = evaluation.compute_means(method)
+    lines = [f"color {means.colorfulness_ratio:.0%}"]
+    if method.kind != "ground_truth":
+        lines.insert(0, f"{means.psnr:.2f} dB ({means.psnr_gain:+.2f})")
+    name = shorten_text(method.name, _FONT_SIZE, max_width)
+    draw_text(draw, (x, y + _FONT_SIZE), name, _FONT_SIZE, BRIGHT)
+    for n, line in enumerate(lines, start=1):
+        position = x, y + (1 + 1.5 * n) * _FONT_SIZE
+        draw_text(draw, position, line, round(0.85 * _FONT_SIZE), MEDIUM)

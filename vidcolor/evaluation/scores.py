@@ -1,4 +1,4 @@
-"""The figures of one picture, and their means over all pictures for one row of the table."""
+"""Metrics of every image and every method of an evaluation, and their means."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from vidcolor.evaluation.calibration import Reliability
+from vidcolor.evaluation.calibration import ReliabilityDiagram
 from vidcolor.evaluation.features import Features, feature_distance, frechet_distance
 from vidcolor.evaluation.image_metrics import (
-    luma_error,
-    picture_colorfulness,
-    picture_delta_e,
-    picture_psnr,
-    picture_ssim,
+    image_colorfulness,
+    image_delta_e,
+    image_psnr,
+    image_ssim,
+    max_luma_error,
 )
 
 if TYPE_CHECKING:
@@ -24,189 +24,217 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vidcolor.evaluation.dataset import Original
+    from vidcolor.evaluation.dataset import GroundTruth
     from vidcolor.evaluation.options import EvaluateOptions
-    from vidcolor.evaluation.sample_selection import Showcase
-    from vidcolor.media.preview import Rgb
+    from vidcolor.evaluation.score_sheet import ColumnSelector
+    from vidcolor.imaging.types import Rgb
 
-RowKind = Literal["gray", "model", "results", "originals"]
+MethodKind = Literal["gray", "model", "results", "ground_truth"]
+"""The gray image, a generator, a folder of results, or the ground truth itself."""
+
+GRAY, GROUND_TRUTH = "gray", "ground_truth"
+"""Names of the first and the last method."""
 
 DEFINITIONS = {
-    "psnr": "dB over R', G', B' of 8 bits; the mean over pictures, equal pictures count 100",
-    "gain": "psnr less that of the same pictures in gray",
-    "ssim": "Wang et al. 2004, Gaussian window 11x11 of deviation 1.5, mean of R', G' and B'",
-    "delta_e": "CIEDE2000, mean over pixels, then over pictures",
-    "colorfulness": "Hasler & Suesstrunk 2003, mean over pictures",
-    "colorfulness_share": "colorfulness over that of the originals",
-    "colorfulness_difference": "|colorfulness - that of the originals|",
-    "feature_distance": "unit features of the encoder at strides 2 to 32, squared distance: "
-    "LPIPS's form without its learned weights, not comparable with it",
-    "frechet_feature_distance": "Frechet distance of Gaussians fitted to the encoder's mean "
-    "features at stride 16 (120): FID's formula with other features, not comparable with it",
-    "luma_error": "how far luma moved at most, codes of 8 bits",
-    "ms": "wall-clock milliseconds a picture, from luma to R'G'B'",
-    "ece": "expected calibration error of confidence, 15 bins of equal width, over cells",
+    "psnr": "PSNR in dB over 8-bit R', G', B'; mean over images, where equal images count as 100",
+    "psnr_gain": "psnr minus the psnr of the gray images",
+    "ssim": "SSIM (Wang et al. 2004), Gaussian window 11x11, sigma 1.5; mean of R', G' and B'",
+    "delta_e_2000": "CIEDE2000, mean over pixels, then over images",
+    "colorfulness": "colorfulness (Hasler & Suesstrunk 2003), mean over images",
+    "colorfulness_ratio": "colorfulness divided by that of the ground truth",
+    "delta_colorfulness": "absolute difference between colorfulness and that of the ground truth",
+    "feature_distance": "squared distance of unit features of an ImageNet encoder at strides 2 to "
+    "32: LPIPS without its learned weights, not comparable with LPIPS",
+    "frechet_feature_distance": "Frechet distance of Gaussians fitted to the mean features of the "
+    "encoder at stride 16 (120): FID with other features, not comparable with FID",
+    "max_luma_error": "maximum change of luma in 8-bit codes",
+    "ms_per_image": "wall-clock time per image in milliseconds, from luma to R'G'B'",
+    "ece": "expected calibration error of the confidence over cells, 15 bins of equal width",
 }
-"""What each figure means; goes into the JSON document."""
+"""Definition of each metric, for the JSON document."""
 
 
 @dataclass(frozen=True, slots=True)
-class PictureScores:
-    """One picture against its original; see `DEFINITIONS`."""
+class ImageMetrics:
+    """Metrics of one image against its ground truth; see `DEFINITIONS`."""
 
     psnr: float
     ssim: float
-    delta_e: float
+    delta_e_2000: float
     colorfulness: float
     feature_distance: float
-    luma_error: float
+    max_luma_error: float
+
+    def to_json(self) -> dict[str, float | None]:
+        """Return the metrics with five significant digits; None for infinite ones."""
+        return {name: _round(value) for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)
 class FeaturedImage:
-    """A picture and its features, so that an original is looked at once."""
+    """An image with its features, so that those of the ground truth are computed only once."""
 
     rgb: Rgb
+    """(H, W, 3) uint8."""
     features: Features
+    """The features of the image."""
 
 
-def compare_with(truth: FeaturedImage, picture: FeaturedImage) -> PictureScores:
-    """All figures of one picture.
+def compute_metrics(image: FeaturedImage, ground_truth: FeaturedImage) -> ImageMetrics:
+    """Compute all metrics of an image.
 
     Args:
-        truth: the original.
-        picture: what is judged, of the same size.
+        image: The image to evaluate.
+        ground_truth: The image in its true colors, of the same size.
     """
-    rgb = picture.rgb
-    return PictureScores(
-        psnr=picture_psnr(rgb, truth.rgb),
-        ssim=picture_ssim(rgb, truth.rgb),
-        delta_e=picture_delta_e(rgb, truth.rgb),
-        colorfulness=picture_colorfulness(rgb),
-        feature_distance=feature_distance(picture.features, truth.features),
-        luma_error=luma_error(rgb, truth.rgb),
+    rgb = image.rgb
+    return ImageMetrics(
+        psnr=image_psnr(rgb, ground_truth.rgb),
+        ssim=image_ssim(rgb, ground_truth.rgb),
+        delta_e_2000=image_delta_e(rgb, ground_truth.rgb),
+        colorfulness=image_colorfulness(rgb),
+        feature_distance=feature_distance(image.features, ground_truth.features),
+        max_luma_error=max_luma_error(rgb, ground_truth.rgb),
     )
 
 
 @dataclass(slots=True)
-class Row:
-    """One line of the table: gray, a model, a folder of results, or the originals."""
+class MethodScores:
+    """The metrics of one method: gray, a model, a folder of results, or the ground truth."""
 
     name: str
-    kind: RowKind
-    facts: dict[str, Any] = field(default_factory=dict)
-    """What it is: weights' digest, vividness, folder."""
-    scores: list[PictureScores] = field(default_factory=list)
+    """Unique name in reports."""
+    kind: MethodKind
+    """What the method is."""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    """The settings and the digest of a model; the path of a folder."""
+    metrics: list[ImageMetrics] = field(default_factory=list)
+    """Metrics of every image."""
     pooled: list[NDArray[np.float64]] = field(default_factory=list)
+    """Pooled features of every image, for the Fréchet distance."""
     seconds: list[float] = field(default_factory=list)
-    reliability: Reliability | None = None
-    hinted: dict[int, list[float]] = field(default_factory=dict)
-    """PSNR of every picture, by number of hints."""
+    """Wall-clock time for every image; empty unless the method is a model."""
+    reliability: ReliabilityDiagram | None = None
+    """Calibration of the confidence; None if the method has no confidence."""
+    hinted_psnr: dict[int, list[float]] = field(default_factory=dict)
+    """PSNR of every image, by number of hints."""
 
-    def add(self, picture: FeaturedImage, scores: PictureScores) -> None:
-        """Count a picture."""
-        self.scores.append(scores)
-        self.pooled.append(picture.features.pooled)
+    def add(self, image: FeaturedImage, metrics: ImageMetrics) -> None:
+        """Add an image."""
+        self.metrics.append(metrics)
+        self.pooled.append(image.features.pooled)
 
     def hint_curve(self) -> list[tuple[int, float]]:
-        """Number of hints and mean PSNR in dB."""
-        return [(count, float(np.mean(values))) for count, values in sorted(self.hinted.items())]
+        """Return the numbers of hints and the mean PSNR in dB for each."""
+        return [(n, float(np.mean(values))) for n, values in sorted(self.hinted_psnr.items())]
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """Means over pictures; see `DEFINITIONS`. None: there is no such figure for this row."""
+class MeanMetrics:
+    """Metrics of a method over several images; see `DEFINITIONS`.
+
+    A metric that does not apply to the method is None.
+    """
 
     psnr: float
-    gain: float
+    psnr_gain: float
     ssim: float
-    delta_e: float
+    delta_e_2000: float
     colorfulness: float
-    colorfulness_share: float
-    colorfulness_difference: float
+    colorfulness_ratio: float
+    delta_colorfulness: float
     feature_distance: float
     frechet_feature_distance: float | None
-    luma_error: float
-    ms: float | None
+    max_luma_error: float
+    ms_per_image: float | None
     ece: float | None
 
     def to_json(self) -> dict[str, float | None]:
-        """By name, five digits."""
-        return {name: _short(value) for name, value in asdict(self).items()}
+        """Return the metrics with five significant digits; None for infinite ones."""
+        return {name: _round(value) for name, value in asdict(self).items()}
 
 
-def summarize(row: Row, gray: Row, originals: Row, which: Sequence[int] | None = None) -> Summary:
-    """The means of a row.
+def compute_means(
+    method: MethodScores,
+    gray: MethodScores,
+    ground_truth: MethodScores,
+    indices: Sequence[int] | None = None,
+) -> MeanMetrics:
+    """Return the means of a method's metrics over images.
 
     Args:
-        row: what is judged.
-        gray: the same pictures without color.
-        originals: the same pictures as they should be.
-        which: indices of pictures; None for all. Then there are no figures of confidence.
+        method: The method.
+        gray: The scores of the gray images.
+        ground_truth: The scores of the ground truth itself.
+        indices: Indices of the images; None for all. The calibration error, which is not known by
+            image, is included only for all images.
     """
-    chosen = range(len(row.scores)) if which is None else which
+    selected = range(len(method.metrics)) if indices is None else indices
 
-    def mean(of: Row, name: str) -> float:
-        return float(np.mean([getattr(of.scores[n], name) for n in chosen]))
+    def mean(of: MethodScores, name: str) -> float:
+        return float(np.mean([getattr(of.metrics[n], name) for n in selected]))
 
-    color, true_color = mean(row, "colorfulness"), mean(originals, "colorfulness")
-    far: float | None = None
-    if len(chosen) > 1 and row.kind != "originals":
-        sets = (np.stack([of.pooled[n] for n in chosen]) for of in (row, originals))
-        far = frechet_distance(*sets)
-    judged = row.reliability if which is None else None
-    return Summary(
-        psnr=mean(row, "psnr"),
-        gain=mean(row, "psnr") - mean(gray, "psnr"),
-        ssim=mean(row, "ssim"),
-        delta_e=mean(row, "delta_e"),
-        colorfulness=color,
-        colorfulness_share=color / true_color if true_color else math.nan,
-        colorfulness_difference=abs(color - true_color),
-        feature_distance=mean(row, "feature_distance"),
-        frechet_feature_distance=far,
-        luma_error=max(row.scores[n].luma_error for n in chosen),
-        ms=1000 * float(np.mean([row.seconds[n] for n in chosen])) if row.seconds else None,
-        ece=None if judged is None else judged.ece,
+    colorfulness = mean(method, "colorfulness")
+    true_colorfulness = mean(ground_truth, "colorfulness")
+    frechet: float | None = None
+    if len(selected) > 1 and method.kind != "ground_truth":
+        sets = (np.stack([of.pooled[n] for n in selected]) for of in (method, ground_truth))
+        frechet = frechet_distance(*sets)
+    seconds = [method.seconds[n] for n in selected] if method.seconds else None
+    reliability = method.reliability if indices is None else None
+    return MeanMetrics(
+        psnr=mean(method, "psnr"),
+        psnr_gain=mean(method, "psnr") - mean(gray, "psnr"),
+        ssim=mean(method, "ssim"),
+        delta_e_2000=mean(method, "delta_e_2000"),
+        colorfulness=colorfulness,
+        colorfulness_ratio=colorfulness / true_colorfulness if true_colorfulness else math.nan,
+        delta_colorfulness=abs(colorfulness - true_colorfulness),
+        feature_distance=mean(method, "feature_distance"),
+        frechet_feature_distance=frechet,
+        max_luma_error=max(method.metrics[n].max_luma_error for n in selected),
+        ms_per_image=1000 * float(np.mean(seconds)) if seconds else None,
+        ece=None if reliability is None else reliability.ece,
     )
 
 
 @dataclass(slots=True)
 class Evaluation:
-    """What came of it."""
+    """The result of an evaluation."""
 
     options: EvaluateOptions
-    originals: list[Original] = field(default_factory=list)
-    """Those that were judged by, in order; every row has a score for each."""
+    """The options of the evaluation."""
+    images: list[GroundTruth] = field(default_factory=list)
+    """The images that were evaluated, in order; every method has metrics for each."""
     sizes: list[tuple[int, int]] = field(default_factory=list)
-    """Width and height at which each was judged."""
-    rows: list[Row] = field(default_factory=list)
-    """Gray first, the originals last."""
-    left_out: list[str] = field(default_factory=list)
-    """What could not be judged by, and why."""
-    damaged: bool = False
-    """Whether something that was left out could not be read."""
+    """Width and height at which each image was evaluated."""
+    methods: list[MethodScores] = field(default_factory=list)
+    """The methods: gray first, the ground truth last."""
+    skipped: list[str] = field(default_factory=list)
+    """The images that were not evaluated, each with the reason."""
+    has_unreadable: bool = False
+    """Whether an image was skipped because it or its result could not be read."""
     warnings: list[str] = field(default_factory=list)
+    """Limits of the metrics, and differences between results and ground truth."""
     encoder_digest: str = ""
-    showcase: Showcase | None = None
+    """SHA-256 of the encoder of the feature distances, in hex."""
+    columns: ColumnSelector | None = None
+    """The images of the score sheet."""
 
-    def summary(self, row: Row, which: Sequence[int] | None = None) -> Summary:
-        """The means of a row, over all pictures or some."""
-        return summarize(row, self.rows[0], self.rows[-1], which)
+    def compute_means(
+        self, method: MethodScores, indices: Sequence[int] | None = None
+    ) -> MeanMetrics:
+        """Return the means of a method's metrics over all images or some; see `compute_means`."""
+        return compute_means(method, self.methods[0], self.methods[-1], indices)
 
-    def films(self) -> dict[Path, list[int]]:
-        """The films among the originals, with the indices of their frames."""
-        frames = [(n, o) for n, o in enumerate(self.originals) if o.is_frame]
-        return {
-            path: [n for n, o in frames if o.source == path]
-            for path in dict.fromkeys(o.source for _, o in frames)
-        }
-
-
-def scores_to_json(scores: PictureScores) -> dict[str, float | None]:
-    """By name, five digits."""
-    return {name: _short(value) for name, value in asdict(scores).items()}
+    def frames_by_film(self) -> dict[Path, list[int]]:
+        """Return the films of the evaluation, each with the indices of its frames."""
+        frames: dict[Path, list[int]] = {}
+        for index, image in enumerate(self.images):
+            if image.is_frame:
+                frames.setdefault(image.source, []).append(index)
+        return frames
 
 
-def _short(value: float | None) -> float | None:
+def _round(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(f"{value:.5g}")

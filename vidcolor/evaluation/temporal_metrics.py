@@ -1,161 +1,260 @@
-"""How steady a film's color is: the figures of consecutive frames."""
+"""Temporal consistency metrics of a film: CDC, warp error and flicker.
+
+All versions of a film are measured along the optical flow of the ground truth, so that they can be
+compared. The flow is OpenCV's DIS at full density on the luma of the ground truth. It differs in
+resolution and settings from the flow along which vidcolor propagates chroma.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vidcolor.evaluation.motion import warped
+from vidcolor.motion.flow import DisFlow, pixel_grid, sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vidcolor.evaluation.motion import Motion
+    from vidcolor.imaging.types import FloatArray, Mask, Uint8Array
+    from vidcolor.motion.flow import FlowEstimator
 
-    Array = NDArray[np.float32]
     Histograms = NDArray[np.float64]
 
+CONSISTENCY_RATIO, CONSISTENCY_PX2 = 0.01, 0.5
+"""Forward-backward check (Sundaram, Brox & Keutzer, ECCV 2010): a pixel is occluded if the squared
+length of the sum of both flows exceeds this fraction of the sum of their squared lengths, plus this
+number of squared pixels."""
+BOUNDARY_RATIO, BOUNDARY_PX2 = 0.01, 0.002
+"""Motion boundary (Sundaram et al. 2010): the squared gradient of the flow exceeds this fraction of
+its squared length, plus this number of squared pixels."""
 DILATIONS = (1, 2, 4)
 """Distances in frames at which CDC compares."""
 
+_default_estimator = DisFlow(preset=True)
 
-def histograms(rgb: Array) -> Histograms:
-    """How often each code occurs in each channel.
+
+@dataclass(frozen=True, slots=True)
+class BidirectionalFlow:
+    """Optical flow between two consecutive frames in both directions, with validity masks.
+
+    A pixel is valid if it is neither occluded in the other frame nor at a motion boundary.
+    """
+
+    forward: FloatArray
+    """From pixels of the earlier frame to the later frame: (H, W, 2) pixels, x first."""
+    forward_mask: Mask
+    """Valid pixels of the earlier frame: (H, W)."""
+    backward: FloatArray
+    """From pixels of the later frame to the earlier frame: (H, W, 2) pixels, x first."""
+    backward_mask: Mask
+    """Valid pixels of the later frame: (H, W)."""
+
+
+def estimate_bidirectional_flow(
+    earlier: Uint8Array, later: Uint8Array, estimator: FlowEstimator = _default_estimator
+) -> BidirectionalFlow:
+    """Estimate the flow between two frames in both directions.
+
+    Args:
+        earlier: Luma of the earlier frame, (H, W) uint8.
+        later: Luma of the later frame, (H, W) uint8.
+        estimator: The flow estimator; by default OpenCV's DIS with the preset medium.
+    """
+    forward, backward = estimator(earlier, later), estimator(later, earlier)
+    forward_mask = _find_valid(forward, backward)
+    return BidirectionalFlow(forward, forward_mask, backward, _find_valid(backward, forward))
+
+
+def warp(image: FloatArray, flow: FloatArray) -> FloatArray:
+    """Warp an image backward: bilinear, with repeated borders.
+
+    Args:
+        image: (H, W, C) float32.
+        flow: (H, W, 2) pixels, from the pixels of the result to positions in `image`.
+
+    Returns:
+        (H, W, C) float32.
+    """
+    return sample(image, pixel_grid(flow.shape) + flow)
+
+
+def is_consistent(flow: FloatArray, reverse: FloatArray) -> Mask:
+    """Apply the forward-backward check.
+
+    Args:
+        flow: (..., 2) pixels.
+        reverse: The opposite flow at the positions that `flow` points to, (..., 2) pixels.
+
+    Returns:
+        (...) bool: whether both flows cancel, within `CONSISTENCY_RATIO` and `CONSISTENCY_PX2`.
+    """
+    error = _squared_length(flow + reverse)
+    total = _squared_length(flow) + _squared_length(reverse)
+    return np.asarray(error <= CONSISTENCY_RATIO * total + CONSISTENCY_PX2)
+
+
+def _find_valid(flow: FloatArray, reverse: FloatArray) -> Mask:
+    """Return the pixels that are neither occluded nor at a motion boundary (Lai et al. 2018)."""
+    gradient = np.zeros(flow.shape[:2], np.float32)
+    gradient[:, :-1] += _squared_length(flow[:, 1:] - flow[:, :-1])
+    gradient[:-1] += _squared_length(flow[1:] - flow[:-1])
+    is_inside = gradient <= BOUNDARY_RATIO * _squared_length(flow) + BOUNDARY_PX2
+    return is_consistent(flow, warp(reverse, flow)) & is_inside
+
+
+def _squared_length(vectors: FloatArray) -> FloatArray:
+    return np.asarray(np.square(vectors).sum(axis=-1))
+
+
+def compute_histograms(rgb: FloatArray) -> Histograms:
+    """Return the normalized histogram of each channel.
 
     Args:
         rgb: R'G'B', (H, W, 3) float32 in [0, 1]; rounded to 8 bits.
 
     Returns:
-        (3, 256) float64, every row of sum 1.
+        (3, 256) float64; each row sums to 1.
     """
     codes = np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8).reshape(-1, 3)
     counts = np.stack([np.bincount(codes[:, c], minlength=256) for c in range(3)])
     return counts / len(codes)
 
 
-def jensen_shannon(p: NDArray[Any], q: NDArray[Any]) -> NDArray[np.float64]:
-    """Jensen-Shannon divergence of distributions, by natural logarithms.
+def jensen_shannon_divergence(p: NDArray[Any], q: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the Jensen-Shannon divergence of distributions, with the natural logarithm.
 
     Args:
-        p: (..., bins), each of sum 1.
-        q: the same shape.
+        p: (..., bins); each distribution sums to 1.
+        q: The same shape.
 
     Returns:
-        (...): 0 for equal ones, ln 2 for those that share no bin.
+        (...): 0 for equal distributions, ln 2 for disjoint ones.
     """
-    middle = (p + q) / 2
+    mean = (p + q) / 2
 
-    def toward_middle(of: NDArray[Any]) -> NDArray[Any]:
-        ratio = np.divide(of, middle, out=np.ones_like(middle), where=of > 0)
-        return np.asarray((of * np.log(ratio)).sum(axis=-1))
+    def kl_divergence(distribution: NDArray[Any]) -> NDArray[Any]:
+        ratio = np.divide(distribution, mean, out=np.ones_like(mean), where=distribution > 0)
+        return np.asarray((distribution * np.log(ratio)).sum(axis=-1))
 
-    both: NDArray[np.float64] = (toward_middle(p) + toward_middle(q)) / 2
-    return np.maximum(both, 0.0)
+    divergence: NDArray[np.float64] = (kl_divergence(p) + kl_divergence(q)) / 2
+    return np.maximum(divergence, 0.0)
 
 
-class DistributionSteps:
-    """What CDC, color distribution consistency, is the mean of.
+class HistogramComparer:
+    """Computes the histogram divergences of which CDC is the mean.
 
-    Liu et al., "Temporally Consistent Video Colorization with Deep Feature Propagation and
-    Self-Regularization Learning" (TCVC), arXiv:2110.04562: for every dilation of `DILATIONS` the
-    mean over all pairs of frames so far apart of the Jensen-Shannon divergence of their R', G' and
-    B' histograms; then the mean over dilations and channels. Lower is steadier; a gray or frozen
-    film is steadiest, so it is to be read beside the original's own.
+    Color distribution consistency (CDC): Liu et al., "Temporally Consistent Video Colorization with
+    Deep Feature Propagation and Self-Regularization Learning" (TCVC), arXiv:2110.04562. For each
+    dilation, it is the mean over all pairs of frames at that distance of the Jensen-Shannon
+    divergence of their R', G' and B' histograms, and then the mean over dilations and channels.
+    Lower is more consistent. A gray or frozen film has the lowest values, so CDC must be read next
+    to that of the ground truth.
 
-    Within one shot this is the paper's. Pairs that a cut parts are left out, as they tell of the
-    cut alone.
+    Within one shot this is the definition of the paper. Pairs on both sides of a cut are excluded,
+    because their divergence is that of the shots.
     """
 
     def __init__(self) -> None:
         self._recent: deque[Histograms] = deque(maxlen=max(DILATIONS))
 
-    def feed(self, rgb: Array, begins_shot: bool = False) -> tuple[float, ...]:
-        """Compare the next frame with those before it.
+    def add(self, rgb: FloatArray, starts_shot: bool = False) -> tuple[float, ...]:
+        """Compare the next frame with earlier frames of its shot.
 
         Args:
             rgb: (H, W, 3) float32 in [0, 1].
-            begins_shot: earlier frames are forgotten.
+            starts_shot: Whether the frame is the first of a shot.
 
         Returns:
-            For each of `DILATIONS` the divergence, the mean over channels; NaN where the shot has
-            no frame so far back.
+            For each of `DILATIONS` the divergence, averaged over channels; NaN if the shot has no
+            frame at that distance.
         """
-        if begins_shot:
+        if starts_shot:
             self._recent.clear()
-        here = histograms(rgb)
-        steps = tuple(
-            float(jensen_shannon(here, self._recent[-t]).mean())
+        histograms = compute_histograms(rgb)
+        divergences = tuple(
+            float(jensen_shannon_divergence(histograms, self._recent[-t]).mean())
             if t <= len(self._recent)
             else math.nan
             for t in DILATIONS
         )
-        self._recent.append(here)
-        return steps
+        self._recent.append(histograms)
+        return divergences
 
 
-def distribution_consistency(steps: NDArray[Any]) -> float:
-    """CDC from the steps of a film's frames; see `DistributionSteps`.
+def compute_cdc(divergences: NDArray[Any]) -> float:
+    """Return the CDC of a film; see `HistogramComparer`.
 
     Args:
-        steps: (N, 3), a row for each frame.
+        divergences: (N, 3), a row for each frame.
 
     Returns:
-        The mean over frames, then over dilations; NaN without a pair of frames.
+        The mean over frames, then over dilations; NaN if there is no pair of frames.
     """
-    known = np.isfinite(steps)
-    if not known.any():
+    is_valid = np.isfinite(divergences)
+    if not is_valid.any():
         return math.nan
-    totals, counts = np.where(known, steps, 0).sum(axis=0), known.sum(axis=0)
-    return float((totals[counts > 0] / counts[counts > 0]).mean())
+    sums, counts = np.where(is_valid, divergences, 0).sum(axis=0), is_valid.sum(axis=0)
+    return float((sums[counts > 0] / counts[counts > 0]).mean())
 
 
-def warp_error(earlier: Array, later: Array, motion: Motion) -> float:
-    """How much a picture changes besides moving.
+def compute_warp_error(earlier: FloatArray, later: FloatArray, flow: BidirectionalFlow) -> float:
+    """Return the warp error between two consecutive frames.
 
-    Lai et al., "Learning Blind Video Temporal Consistency", ECCV 2018: the later frame is warped
-    to the earlier by the original's flow; the mean squared difference over channels and over the
-    pixels that are neither occluded nor at motion boundaries. With another flow than the paper's
-    FlowNet2, and so not comparable with figures in the literature.
+    Lai et al., "Learning Blind Video Temporal Consistency", ECCV 2018: the later frame is warped to
+    the earlier one along the flow of the ground truth. The error is the mean squared difference
+    over channels and valid pixels. The paper uses FlowNet2, so its values are not comparable.
 
     Args:
         earlier: (H, W, C) float32: R'G'B' in [0, 1], or a*, b*.
-        later: the same of the next frame.
-        motion: of the original between them.
+        later: The next frame, of the same shape.
+        flow: The flow of the ground truth between them.
 
     Returns:
-        In squared units of the channels; NaN if no pixel can be followed.
+        The error in squared units of the channels; NaN if no pixel is valid.
     """
-    if not motion.ahead_seen.any():
+    mask = flow.forward_mask
+    if not mask.any():
         return math.nan
-    step = warped(later, motion.ahead)[motion.ahead_seen] - earlier[motion.ahead_seen]
-    return float(np.square(step, dtype=np.float64).mean())
+    difference = warp(later, flow.forward)[mask] - earlier[mask]
+    return float(np.square(difference, dtype=np.float64).mean())
 
 
-def flicker(before: Array, here: Array, after: Array, arriving: Motion, leaving: Motion) -> float:
-    """How much colors jitter around the path that they take: the flicker index of a frame.
+def compute_flicker(
+    previous: FloatArray,
+    current: FloatArray,
+    following: FloatArray,
+    flow_from_previous: BidirectionalFlow,
+    flow_to_following: BidirectionalFlow,
+) -> float:
+    """Return the flicker index of a frame: the second temporal difference of a*b* along motion.
 
-    The second difference along the original's motion, d = c(t-1) - 2 c(t) + c(t+1), with both
-    neighbors warped to frame t, over the pixels that both show. Its gain over frequency is
-    16 sin^4(w/2): colors that stay, and those that change evenly, give 0; alternation from frame
-    to frame counts most. The index is sqrt(mean |d|^2 / 6), with |d| the length in a*b*: the 6
-    makes it the RMS distance of colors from their mean where each frame errs by itself.
+    d = c(t-1) - 2 c(t) + c(t+1), where both neighbors are warped to frame t, over the pixels that
+    are valid toward both. The gain of d over frequency w is 16 sin^4(w/2): constant colors and
+    linear changes give 0, and alternation from frame to frame gives the maximum. The index is
+    sqrt(mean |d|^2 / 6), where |d| is the length in a*b*. The divisor makes it the RMS distance of
+    colors from their mean if the errors of frames are independent.
 
     Args:
-        before: a*, b* of frame t-1, (H, W, 2) float32.
-        here: of frame t.
-        after: of frame t+1.
-        arriving: the original's motion from t-1 to t.
-        leaving: the original's motion from t to t+1.
+        previous: a*, b* of frame t-1, (H, W, 2) float32.
+        current: a*, b* of frame t.
+        following: a*, b* of frame t+1.
+        flow_from_previous: The flow of the ground truth between t-1 and t.
+        flow_to_following: The flow of the ground truth between t and t+1.
 
     Returns:
-        In units of a*b*; NaN if no pixel can be followed both ways.
+        The index in a*b* units; NaN if no pixel is valid toward both neighbors.
     """
-    seen = arriving.back_seen & leaving.ahead_seen
-    if not seen.any():
+    mask = flow_from_previous.backward_mask & flow_to_following.forward_mask
+    if not mask.any():
         return math.nan
-    sides = warped(before, arriving.back)[seen] + warped(after, leaving.ahead)[seen]
-    second = sides - 2 * here[seen]
-    return math.sqrt(float(np.square(second, dtype=np.float64).sum(axis=-1).mean()) / 6)
+    neighbors = (
+        warp(previous, flow_from_previous.backward)[mask]
+        + warp(following, flow_to_following.forward)[mask]
+    )
+    difference = neighbors - 2 * current[mask]
+    mean_square = float(np.square(difference, dtype=np.float64).sum(axis=-1).mean())
+    return math.sqrt(mean_square / 6)

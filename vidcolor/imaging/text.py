@@ -1,74 +1,75 @@
-"""Text on pictures: fonts, names that fit, time codes."""
+"""Text on images: fonts, shortening and labels."""
 
 from __future__ import annotations
 
 import unicodedata
-from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont
 
-    Rgb = NDArray[np.uint8]
+    from vidcolor.imaging.types import FloatArray, Rgb
 
-_SYSTEM_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial Unicode.ttf", "arial.ttf")
-"""Asked for names that the packaged font has no letters for."""
+SYSTEM_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial Unicode.ttf", "arial.ttf")
+"""Fonts for text that Pillow's packaged font cannot write, in order of preference."""
 _ELLIPSIS = "…"
+_UNENCODED = "\uffff"
+"""A code point that no font encodes."""
+_SUPERSAMPLING = 3
+"""Factor by which rounded corners are drawn larger and then reduced, for smooth edges."""
 
 
-def clock(time_s: Fraction | float) -> str:
-    """``0:01.250``, ``1:02:03.500``: hours only where there are any."""
-    thousandths = round(time_s * 1000)
-    seconds, thousandths = divmod(thousandths, 1000)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}:{minutes:02d}:{seconds:02d}.{thousandths:03d}"
-    return f"{minutes}:{seconds:02d}.{thousandths:03d}"
+def choose_font(
+    text: str, size: int, system_fonts: tuple[str, ...] = SYSTEM_FONTS
+) -> tuple[FreeTypeFont | Any, str]:
+    """Return a font for a text, and the text as that font can write it.
 
+    Pillow's packaged font is the same on every machine but has few glyphs beyond ASCII. Other text
+    gets a system font. Without one, accents are removed and missing letters become ``?``.
 
-def font_for(text: str, size: int) -> tuple[FreeTypeFont | Any, str]:
-    """A font that has the text's letters, and the text as that font can write it.
-
-    Pillow's own font is the same everywhere but knows little beyond ASCII; other names get a
-    system font, or where there is none lose their accents.
+    Args:
+        text: The text.
+        size: The font size in pixels.
+        system_fonts: File names of the system fonts to try.
     """
-    own = _packaged(size)
-    if all(_has(size, letter) for letter in set(text)):
-        return own, text
-    system = _system(size)
+    packaged = _load_packaged_font(size)
+    if all(_has_glyph(size, letter) for letter in set(text)):
+        return packaged, text
+    system = _load_system_font(size, system_fonts)
     if system is not None:
         return system, text
-    bare = unicodedata.normalize("NFKD", text)
-    kept = (c for c in bare if not unicodedata.combining(c))
-    return own, "".join(c if _has(size, c) else "?" for c in kept)
+    decomposed = unicodedata.normalize("NFKD", text)
+    letters = (c for c in decomposed if not unicodedata.combining(c))
+    return packaged, "".join(c if _has_glyph(size, c) else "?" for c in letters)
 
 
 @lru_cache(maxsize=32)
-def _packaged(size: int) -> FreeTypeFont | Any:
+def _load_packaged_font(size: int) -> FreeTypeFont | Any:
     from PIL import ImageFont
 
     return ImageFont.load_default(size=size)
 
 
 @lru_cache(maxsize=1024)
-def _has(size: int, letter: str) -> bool:
-    """Whether the packaged font draws more than its empty box."""
+def _has_glyph(size: int, letter: str) -> bool:
+    """Return whether the packaged font has a glyph for a letter."""
     if letter.isascii():
         return letter.isprintable()
-    font = _packaged(size)
-    return bytes(font.getmask(letter)) != bytes(font.getmask("\uffff"))
+    # Pillow cannot be asked for glyphs: compare with the box that it draws for missing ones.
+    font = _load_packaged_font(size)
+    return bytes(font.getmask(letter)) != bytes(font.getmask(_UNENCODED))
 
 
 @lru_cache(maxsize=32)
-def _system(size: int) -> FreeTypeFont | None:
+def _load_system_font(size: int, names: tuple[str, ...]) -> FreeTypeFont | None:
     from PIL import ImageFont
 
-    for name in _SYSTEM_FONTS:
+    for name in names:
         try:
             return ImageFont.truetype(name, size)
         except OSError:
@@ -77,71 +78,113 @@ def _system(size: int) -> FreeTypeFont | None:
 
 
 def text_width(text: str, size: int) -> float:
-    """Pixels that a text takes."""
-    font, written = font_for(text, size)
-    return float(font.getlength(written))
+    """Return the width of a text in pixels."""
+    font, text = choose_font(text, size)
+    return float(font.getlength(text))
 
 
-def fit(text: str, size: int, room: float) -> str:
-    """The text, or its beginning and end around an ellipsis, in at most `room` pixels."""
+def shorten_text(text: str, size: int, max_width: float) -> str:
+    """Return a text that fits a width: whole, or its start and end around an ellipsis.
+
+    Args:
+        text: The text. Characters that cannot be printed become spaces.
+        size: The font size in pixels.
+        max_width: The maximum width in pixels.
+    """
     text = "".join(c if c.isprintable() else " " for c in text)
-    if text_width(text, size) <= room:
+    if text_width(text, size) <= max_width:
         return text
-    for kept in range(len(text) - 1, 1, -1):
-        head = (kept + 1) // 2
-        short = text[:head] + _ELLIPSIS + text[len(text) - (kept - head) :]
-        if text_width(short, size) <= room:
-            return short
+    for length in range(len(text) - 1, 1, -1):
+        head = (length + 1) // 2
+        shortened = text[:head] + _ELLIPSIS + text[len(text) - (length - head) :]
+        if text_width(shortened, size) <= max_width:
+            return shortened
     return _ELLIPSIS
 
 
-class Tag:
-    """A name on a picture: light letters on a dark, half transparent ground, in a corner."""
+def draw_text(
+    draw: ImageDraw,
+    position: tuple[float, float],
+    text: str,
+    size: int,
+    color: tuple[int, int, int],
+    anchor: str = "lm",
+) -> None:
+    """Draw a line of text.
 
-    def __init__(self, text: str, panel: tuple[int, int], corner: str) -> None:
-        """Draw it once.
+    Args:
+        draw: The image to draw on.
+        position: x and y of the anchor, in pixels.
+        text: The text.
+        size: The font size in pixels.
+        color: R'G'B', 0 to 255.
+        anchor: A text anchor of Pillow; by default left, at middle height.
+    """
+    font, text = choose_font(text, size)
+    draw.text(position, text, font=font, fill=color, anchor=anchor)
+
+
+class Label:
+    """A name in the top corner of an image: light letters on a dark, translucent background."""
+
+    def __init__(
+        self, text: str, image_size: tuple[int, int], corner: Literal["left", "right"]
+    ) -> None:
+        """Render the label once, to be drawn on many images.
 
         Args:
-            text: what it says; nothing is drawn for an empty one.
-            panel: (W, H) of the picture.
-            corner: ``left`` or ``right``, always at the top.
+            text: The text; nothing is drawn if it is empty.
+            image_size: Width and height of the images, in pixels.
+            corner: The corner at the top of the image.
         """
         self._corner = corner
-        self._margin = max(6, panel[0] // 60)
-        self._ink = _draw_tag(text, panel, self._margin) if text else None
+        self._margin = max(6, image_size[0] // 60)
+        self._layer = _render_label(text, image_size, self._margin) if text else None
 
-    def put_on(self, rgb: Rgb) -> None:
-        """Blend it into a picture, (H, W, 3) uint8, in place."""
-        if self._ink is None:
+    def draw_on(self, rgb: Rgb) -> None:
+        """Blend the label into an image, (H, W, 3) uint8, in place.
+
+        An image that is smaller than the label is left unchanged.
+        """
+        if self._layer is None:
             return
-        color, alpha = self._ink
+        color, alpha = self._layer
         height, width = alpha.shape[:2]
         x = self._margin if self._corner == "left" else rgb.shape[1] - self._margin - width
-        place = rgb[self._margin : self._margin + height, x : x + width]
-        if place.shape[:2] != (height, width):
-            return  # a picture smaller than its label stays without
-        place[:] = np.rint(place * (1 - alpha) + color * alpha).astype(np.uint8)
+        region = rgb[self._margin : self._margin + height, x : x + width]
+        if region.shape[:2] != (height, width):
+            return
+        region[:] = np.rint(region * (1 - alpha) + color * alpha).astype(np.uint8)
 
 
-def _draw_tag(
-    text: str, panel: tuple[int, int], margin: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Color (h, w, 3) and opacity (h, w, 1) of a label."""
+def _render_label(
+    text: str, image_size: tuple[int, int], margin: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return the color (h, w, 3), 0 to 255, and the opacity (h, w, 1), 0 to 1, of a label."""
     from PIL import Image, ImageDraw
 
-    size = min(44, max(12, round(panel[0] / 38)))
-    pad = round(size * 0.55)
-    font, written = font_for(fit(text, size, panel[0] - 2 * margin - 2 * pad), size)
-    width, height = round(font.getlength(written)) + 2 * pad, round(size * 1.75)
-    zoom = 3  # drawn large and reduced, for smooth round corners
-    ground = Image.new("L", (width * zoom, height * zoom), 0)
-    frame = (0, 0, width * zoom - 1, height * zoom - 1)
-    ImageDraw.Draw(ground).rounded_rectangle(frame, radius=height * zoom * 0.28, fill=165)
-    ground = ground.resize((width, height), Image.Resampling.BOX)
-    ink = Image.new("L", (width, height), 0)
-    ImageDraw.Draw(ink).text((pad, height / 2), written, font=font, fill=255, anchor="lm")
-    letters = np.asarray(ink, np.float32)[..., None] / 255
-    dark = np.asarray(ground, np.float32)[..., None] / 255
-    alpha = letters + dark * (1 - letters)
-    color = np.where(alpha > 0, 250 * letters / np.maximum(alpha, 1e-6), 0)
+    size = min(44, max(12, round(image_size[0] / 38)))
+    padding = round(size * 0.55)
+    max_width = image_size[0] - 2 * margin - 2 * padding
+    font, text = choose_font(shorten_text(text, size, max_width), size)
+    width, height = round(font.getlength(text)) + 2 * padding, round(size * 1.75)
+    background = Image.new("L", (width * _SUPERSAMPLING, height * _SUPERSAMPLING), 0)
+    box = (0, 0, width * _SUPERSAMPLING - 1, height * _SUPERSAMPLING - 1)
+    radius = height * _SUPERSAMPLING * 0.28
+    ImageDraw.Draw(background).rounded_rectangle(box, radius=radius, fill=165)
+    background = background.resize((width, height), Image.Resampling.BOX)
+    letters = Image.new("L", (width, height), 0)
+    ImageDraw.Draw(letters).text((padding, height / 2), text, font=font, fill=255, anchor="lm")
+    return _composite(_unit_mask(letters), _unit_mask(background))
+
+
+def _unit_mask(image: Any) -> FloatArray:
+    """Convert an 8-bit gray Pillow image to (h, w, 1) float32 in [0, 1]."""
+    return np.asarray(np.asarray(image, np.float32)[..., None] / 255, np.float32)
+
+
+def _composite(letters: FloatArray, background: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Put letters of code 250 over a black background; return color and opacity."""
+    alpha = letters + background * (1 - letters)
+    color: NDArray[Any] = np.where(alpha > 0, 250 * letters / np.maximum(alpha, 1e-6), 0)
     return np.repeat(color, 3, axis=-1).astype(np.float32), alpha.astype(np.float32)

@@ -1,0 +1,114 @@
+"""Metrics of films respond to the errors that they are meant to measure."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from vidcolor.evaluation.film_scores import GROUND_TRUTH, FilmScorer, FilmScores
+
+Film = list[np.ndarray]
+FRAME_RATE = 6
+NUM_FRAMES = 14
+"""More than `MIN_DRIFT_S` at `FRAME_RATE`, so that drift is defined."""
+
+
+def make_landscape(seed: int, height: int = 72, width: int = 200) -> np.ndarray:
+    """Return a color image with structure at several scales, (h, w, 3) float32 in [40, 210]."""
+    rng = np.random.default_rng(seed)
+    image = np.zeros((height, width, 3), np.float32)
+    for cell, weight in ((32, 0.5), (10, 0.35), (4, 0.15)):
+        coarse = rng.random((height // cell + 2, width // cell + 2, 3), np.float32)
+        image += weight * cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    return 40 + 170 * np.clip(image, 0, 1)
+
+
+def make_pan(seed: int = 1, count: int = NUM_FRAMES, speed: int = 2) -> Film:
+    landscape = make_landscape(seed)
+    return [np.uint8(landscape[:, speed * n : speed * n + 96]) for n in range(count)]
+
+
+def add_tint(film: Film, amounts: list[float]) -> Film:
+    """Add an amount of red and subtract it from blue, frame by frame."""
+    tint = np.float32([1, 0, -1])
+    return [np.uint8(np.clip(f + a * tint, 0, 255)) for f, a in zip(film, amounts, strict=True)]
+
+
+def score(ground_truth: Film, cuts: tuple[int, ...] = (), **versions: Film) -> FilmScores:
+    scorer = FilmScorer(list(versions), frame_rate=FRAME_RATE)
+    for n, frame in enumerate(ground_truth):
+        frames = {name: film[n] for name, film in versions.items()}
+        scorer.add_frame(frame, frames, n / FRAME_RATE, n in cuts)
+    return scorer.finish()
+
+
+def mean_ab(rgb: np.ndarray) -> np.ndarray:
+    lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return lab[..., 1:].mean(axis=(0, 1))
+
+
+def test_ground_truth_has_perfect_metrics() -> None:
+    film = make_pan()
+    scores = score(film, same=film)
+    same, ground_truth = scores.metrics["same"], scores.metrics[GROUND_TRUTH]
+    assert math.isinf(ground_truth.psnr)
+    assert same.delta_e_2000 < 0.1
+    assert same.edge_f1 == 1
+    for metric in ("cdc", "warp_error", "flicker", "drift", "chroma"):
+        assert scores.ratio_to_ground_truth("same", metric) == pytest.approx(1), metric
+
+
+def test_flicker_increases_all_temporal_metrics() -> None:
+    film = make_pan()
+    flickering = add_tint(film, [12.0 * (n % 2) for n in range(NUM_FRAMES)])
+    scores = score(film, stable=add_tint(film, [6.0] * NUM_FRAMES), flickering=flickering)
+    for metric in ("cdc", "warp_error", "flicker"):
+        assert scores.ratio_to_ground_truth("flickering", metric) > 1.5, metric
+        assert scores.ratio_to_ground_truth("stable", metric) < 1.25, metric
+    distance = np.hypot(*(mean_ab(film[0]) - mean_ab(flickering[1])))
+    # Alternating colors deviate from their mean by half their distance. The index assumes
+    # independent errors, and alternation, with gain 16 instead of 6, is its maximum.
+    expected = distance * math.sqrt(4 / 6)
+    assert scores.metrics["flickering"].flicker == pytest.approx(expected, rel=0.4)
+
+
+def test_slow_change_is_drift_and_not_flicker() -> None:
+    film = make_pan()
+    drifting = add_tint(film, [2.2 * n for n in range(NUM_FRAMES)])
+    scores = score(film, drifting=drifting)
+    assert scores.metrics["drifting"].drift > scores.metrics[GROUND_TRUTH].drift + 4
+    assert scores.ratio_to_ground_truth("drifting", "flicker") < 1.5
+
+
+def test_temporal_metrics_do_not_cross_cuts() -> None:
+    film = [*make_pan(1, 7), *make_pan(2, 7)]
+    other = [*add_tint(make_pan(1, 7), [-20.0] * 7), *add_tint(make_pan(2, 7), [20.0] * 7)]
+    split, whole = score(film, (7,), other=other), score(film, (), other=other)
+    assert [(s.first, s.last) for s in split.shots] == [(0, 7), (7, 14)]
+    assert split.shots[1].time_s == pytest.approx(7 / FRAME_RATE)
+    for metric in ("cdc", "warp_error"):
+        assert split.ratio_to_ground_truth("other", metric) == pytest.approx(1, abs=0.25), metric
+        assert getattr(whole.metrics["other"], metric) > getattr(split.metrics["other"], metric)
+    assert math.isnan(split.frames["other"][7].warp_error)
+
+
+def test_smeared_color_has_a_low_edge_f1() -> None:
+    film = make_pan(count=3)
+    smeared = []
+    for rgb in film:
+        lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+        lab[..., 1:] = cv2.GaussianBlur(lab[..., 1:], (0, 0), 8)
+        clipped = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1)
+        smeared.append(np.uint8(255 * clipped))
+    assert score(film, smeared=smeared).metrics["smeared"].edge_f1 < 0.6
+
+
+def test_one_frame_has_no_temporal_metrics() -> None:
+    film = make_pan(count=1)
+    scores = score(film, same=film)
+    assert scores.num_frames == 1
+    assert math.isnan(scores.metrics["same"].warp_error)
+    assert math.isnan(scores.metrics["same"].drift)

@@ -1,0 +1,160 @@
+"""Canvases for comparisons: where images A and B go, and how a finished image is saved."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vidcolor.errors import UsageError
+from vidcolor.fileio import atomic_output
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PIL.Image import Image
+
+    from vidcolor.evaluation.compare_options import Layout
+    from vidcolor.imaging.types import Rgb
+
+BACKGROUND = (18, 18, 21)
+"""R'G'B' of empty areas."""
+MIN_WIPE_PERIOD_S, MAX_WIPE_PERIOD_S = 4.0, 8.0
+"""Duration in which the wipe line moves right, left and back to the center."""
+_WIPE_AMPLITUDE = 0.36
+"""Maximum distance of the wipe line from the center, as a fraction of the width."""
+
+IMAGE_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+"""Pillow's format name for each extension of an image output."""
+MAX_IMAGE_SIDE = {"WEBP": 16383, "JPEG": 65500, "PNG": 65500}
+"""Maximum width and height of an image in each format, in pixels."""
+_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "PNG": {"optimize": True},
+    "JPEG": {"quality": 92, "subsampling": 0},
+    "WEBP": {"quality": 90, "method": 4},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """A canvas for two images of one size. All sizes are even, as encoders for 4:2:0 require."""
+
+    layout: Layout
+    panel_size: tuple[int, int]
+    """Width and height of each image."""
+    gap: int
+    """Distance between the images in pixels; 0 for `wipe`."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the canvas."""
+        width, height = self.panel_size
+        if self.layout == "side":
+            return 2 * width + self.gap, height
+        if self.layout == "stack":
+            return width, 2 * height + self.gap
+        return width, height
+
+    def compose(self, a: Rgb, b: Rgb, wipe_position: float = 0.5) -> Rgb:
+        """Put images A and B on the canvas.
+
+        Args:
+            a: (H, W, 3) uint8 of the panel size.
+            b: (H, W, 3) uint8 of the panel size.
+            wipe_position: Position of the line between A and B, 0 (left) to 1 (right); for the
+                layout `wipe` only.
+
+        Returns:
+            (H, W, 3) uint8 of the canvas size.
+        """
+        if self.layout == "wipe":
+            return _compose_wipe(a, b, wipe_position)
+        width, height = self.size
+        canvas = np.empty((height, width, 3), np.uint8)
+        canvas[:] = BACKGROUND
+        canvas[: a.shape[0], : a.shape[1]] = a
+        canvas[-b.shape[0] :, -b.shape[1] :] = b
+        return canvas
+
+
+def fit_canvas(layout: Layout, image_size: tuple[int, int], max_width: float) -> Canvas:
+    """Return the largest canvas for two images that is at most `max_width` pixels wide.
+
+    Args:
+        layout: The layout of the images.
+        image_size: Display width and height of the images; the panels keep their aspect ratio.
+        max_width: The maximum width of the canvas in pixels.
+    """
+    panel_width = _round_down_to_even(max_width / 2 if layout == "side" else max_width)
+    while layout == "side" and 2 * panel_width + _gap(panel_width) > max_width and panel_width > 2:
+        panel_width -= 2
+    height = max(2, 2 * round(panel_width * image_size[1] / image_size[0] / 2))
+    gap = 0 if layout == "wipe" else _gap(panel_width)
+    return Canvas(layout, (panel_width, height), gap)
+
+
+def natural_width(layout: Layout, image_size: tuple[int, int], max_width: int) -> int:
+    """Return the canvas width at which the images keep their own size, at most `max_width`."""
+    panel_width = _round_down_to_even(image_size[0])
+    width = 2 * panel_width + _gap(panel_width) if layout == "side" else panel_width
+    return min(max_width, width)
+
+
+def _gap(panel_width: int) -> int:
+    return 2 * max(1, round(panel_width / 200))
+
+
+def _round_down_to_even(length: float) -> int:
+    return max(2, 2 * int(length / 2))
+
+
+def wipe_position(time_s: float, duration_s: float) -> float:
+    """Return the position of the wipe line at a time, 0 (left) to 1 (right).
+
+    The line starts at the center and moves right first.
+    """
+    period_s = min(max(duration_s, MIN_WIPE_PERIOD_S), MAX_WIPE_PERIOD_S)
+    return 0.5 + _WIPE_AMPLITUDE * math.sin(2 * math.pi * time_s / period_s)
+
+
+def _compose_wipe(a: Rgb, b: Rgb, position: float) -> Rgb:
+    """Return A left and B right of a white line."""
+    width = a.shape[1]
+    x = round(position * width)
+    composed = b.copy()
+    composed[:, :x] = a[:, :x]
+    half = max(1, round(width / 900))
+    # Dark edges keep the white line visible in bright images.
+    edges = composed[:, max(0, x - 2 * half) : x + 2 * half]
+    edges[:] = (edges * 0.55).astype(np.uint8)
+    composed[:, max(0, x - half) : x + half] = 240
+    return composed
+
+
+def get_image_format(path: Path) -> str:
+    """Return Pillow's name of the image format for the extension of an output file.
+
+    Raises:
+        UsageError: The format cannot be written.
+    """
+    image_format = IMAGE_FORMATS.get(path.suffix.lower())
+    if image_format is None:
+        choices = ", ".join(IMAGE_FORMATS)
+        raise UsageError(f"{path}: unknown image format; use one of {choices}")
+    return image_format
+
+
+def save_image(image: Image, path: Path) -> None:
+    """Write an image in the format of its extension. An existing file is replaced.
+
+    The file appears under its name only when it is complete.
+
+    Raises:
+        UsageError: The format cannot be written.
+        OutputError: The file cannot be written.
+    """
+    image_format = get_image_format(path)
+    with atomic_output(path) as partial:
+        image.save(partial, format=image_format, **_SAVE_OPTIONS[image_format])

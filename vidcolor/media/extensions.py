@@ -1,0 +1,52 @@
+"""File name extensions of videos and images, and the suffixes of vidcolor's own results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vidcolor.media.stills.registry import STILL_SUFFIXES, is_still
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VIDEO_EXTENSIONS = frozenset(
+    (
+        *(".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".divx", ".mxf", ".nut"),
+        *(".mpg", ".mpeg", ".m2v", ".vob", ".ts", ".m2ts", ".mts", ".dv", ".3gp", ".ogv"),
+        *(".wmv", ".asf", ".flv", ".rm", ".y4m", ".h264", ".264", ".hevc", ".mjpg", ".mjpeg"),
+    )
+)
+"""Extensions of the videos that are found in folders. A video given by name may have any other."""
+
+UNSUPPORTED_IMAGE_EXTENSIONS = frozenset(
+    (
+        *(".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".psd", ".tga", ".pcx", ".svg"),
+        *(".ppm", ".pgm", ".pnm", ".pbm", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf"),
+        *(".rw2", ".pdf", ".ico", ".cin", ".sgi"),
+    )
+)
+"""Extensions of image formats that cannot be colorized. FFmpeg reads some of them as videos of one
+frame, which is not what the user wants."""
+
+RESULT_SUFFIX = ".color"
+"""Suffix of the stem of a result that is written beside its source: ``reel.color.mov``."""
+RESULT_FOLDER_SUFFIX = "-color"
+"""Suffix of the name of a folder of results beside the folder of sources: ``reels-color``."""
+
+
+def is_video_name(path: Path) -> bool:
+    """Return whether a file has an extension of a video."""
+    return path.suffix.lower() in VIDEO_EXTENSIONS
+
+
+def is_photo_name(path: Path) -> bool:
+    """Return whether a file has an extension of a supported photo format."""
+    return path.suffix.lower() in STILL_SUFFIXES
+
+
+def is_photo(path: Path) -> bool:
+    """Return whether a file is a photo: by its extension, or else by its first bytes.
+
+    The first bytes decide only if the extension is neither of a photo nor of a video.
+    """
+    return is_photo_name(path) or (not is_video_name(path) and is_still(path))
