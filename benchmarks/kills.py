@@ -1,12 +1,12 @@
-"""Kill the command at random moments, run it again, and compare with a run that nobody disturbed.
+"""Kill the command at random times, resume it, and compare the result with an uninterrupted run.
 
     python benchmarks/kills.py [--kills 40] [--embedded] [--workers 2] [--seed 1]
 
-Each round begins with nothing; the command is killed (SIGKILL, with all its processes or alone)
-once or several times, then run to its end. Decoded frames, sound packets and what is left in the
-folder must be those of the undisturbed run. Half of the kills come at a random time, half as soon
-as the work is in a stage that is soon over. The generator costs nothing, unless --embedded asks for
-the real one; workers always have that.
+Each round starts without earlier work. The command is killed (SIGKILL) one to three times, alone or
+with all its processes, and is then run to its end. The decoded frames, the audio packets and the
+files in the directory must equal those of an uninterrupted run. Half of the kills come at a random
+time, the other half at the start of a random stage, because some stages are short. The generator
+predicts a constant color; --embedded and --workers use the embedded generator.
 """
 
 from __future__ import annotations
@@ -23,33 +23,59 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
 
-from vidcolor.media.ffmpeg_cli import ffmpeg_command
+from vidcolor.media.ffmpeg_cli import find_ffmpeg
 
 HERE = str(Path(__file__).parent)
-SHOTS, SHOT_S, RATE = 4, 21, 2
+NUM_SHOTS, SHOT_S, FPS = 4, 21, 2
+STAGES = ("starting", "planning", "rendering", "joining", "cleaning up")
+CONSTANT_COLOR_MAIN = """
+from long_film import ConstantGenerator
+from vidcolor import cli, colorizer
+cli.main(colorizer_factory=lambda options: colorizer.Colorizer(ConstantGenerator()))
+"""
+
+
+@dataclass(frozen=True)
+class Command:
+    """The command line that is killed and resumed."""
+
+    arguments: list[str]
+    embedded: bool
+    """Use the embedded generator instead of a constant color."""
+
+    def start(self, folder: Path) -> subprocess.Popen[bytes]:
+        """Start the command in a directory, in a process group of its own."""
+        main = ["-m", "vidcolor"] if self.embedded else ["-c", CONSTANT_COLOR_MAIN]
+        python_path = os.pathsep.join((HERE, os.environ.get("PYTHONPATH", "")))
+        return subprocess.Popen(
+            [sys.executable, *main, *self.arguments],
+            cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            env={**os.environ, "PYTHONPATH": python_path},
+        )  # fmt: skip
 
 
 def make_film(folder: Path) -> tuple[Path, Path]:
-    """A film of several segments with sound, and the list of its shots."""
+    """Write a film of several segments with audio, and its shot list; return both paths."""
     film, shots = folder / "film.mkv", folder / "shots.csv"
-    seconds = SHOTS * SHOT_S
-    picture = f"testsrc2=size=96x64:rate={RATE}:duration={seconds},format=gray,format=yuv420p"
-    sound = f"sine=frequency=300:duration={seconds}"
-    command = [ffmpeg_command(), "-v", "error", "-f", "lavfi", "-i", picture]
-    command += ["-f", "lavfi", "-i", sound, "-map", "0", "-map", "1"]
+    seconds = NUM_SHOTS * SHOT_S
+    video = f"testsrc2=size=96x64:rate={FPS}:duration={seconds},format=gray,format=yuv420p"
+    audio = f"sine=frequency=300:duration={seconds}"
+    command = [find_ffmpeg(), "-v", "error", "-f", "lavfi", "-i", video]
+    command += ["-f", "lavfi", "-i", audio, "-map", "0", "-map", "1"]
     command += ["-c:v", "libx264", "-g", "10", "-c:a", "aac", str(film)]
     subprocess.run(command, check=True)
-    rows = [f"{SHOT_S * RATE * n}" for n in range(SHOTS)]
+    rows = [f"{SHOT_S * FPS * n}" for n in range(NUM_SHOTS)]
     shots.write_text("first_frame\n" + "\n".join(rows) + "\n")
     return film, shots
 
 
-def content(path: Path) -> str:
-    """Digest of every decoded frame with its time stamp, and of every other packet."""
+def hash_content(path: Path) -> str:
+    """Return a digest of all decoded frames with their timestamps, and of all other packets."""
     digest = hashlib.sha256()
     with av.open(str(path)) as container:
         for packet in container.demux():
@@ -63,97 +89,96 @@ def content(path: Path) -> str:
     return digest.hexdigest()
 
 
-PLAIN = """
-from long_film import PlainColorizer
-from vidcolor import cli, colorizer
-colorizer.Colorizer.of = lambda _: PlainColorizer()
-cli.main()
-"""
-STAGES = ("starting", "planning", "rendering", "joining", "tidying up")
-
-
-def begin(arguments: list[str], folder: Path, embedded: bool) -> subprocess.Popen[bytes]:
-    words = ["-m", "vidcolor"] if embedded else ["-c", PLAIN]
-    return subprocess.Popen(
-        [sys.executable, *words, *arguments],
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join((HERE, os.environ.get("PYTHONPATH", "")))},
-    )  # fmt: skip
-
-
-def wait_for(
-    stage: str, process: subprocess.Popen[bytes], folder: Path, dice: random.Random
-) -> None:
-    """Return in a stage, or when the process has ended."""
-    while process.poll() is None and not state(folder).startswith(stage):
-        time.sleep(0.001)
-    time.sleep(dice.uniform(0, 0.05))
-
-
-def state(folder: Path) -> str:
-    """Where a killed run was."""
+def find_stage(folder: Path) -> str:
+    """Return the stage that the work in a directory has reached."""
     if (folder / "out.mp4").exists():
-        return "tidying up"
+        return "cleaning up"
     work = folder / "out.mp4.vidcolor"
     if not (work / "plan.json").exists():
         return "planning" if work.exists() else "starting"
     done = len(list(work.glob("segments/*/done.json")))
-    return "joining" if done == SHOTS else f"rendering, {done} of {SHOTS} done"
+    return "joining" if done == NUM_SHOTS else f"rendering, {done} of {NUM_SHOTS} finished"
+
+
+def wait_for_stage(stage: str, process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Return when the process has reached a stage or has ended."""
+    while process.poll() is None and not find_stage(folder).startswith(stage):
+        time.sleep(0.001)
+
+
+def kill_once(command: Command, folder: Path, rng: random.Random, duration_s: float) -> str | None:
+    """Start the command and kill it; return its stage, or None if it ended before."""
+    process = command.start(folder)
+    if rng.random() < 0.5:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(rng.uniform(0.3, duration_s))
+    else:
+        wait_for_stage(rng.choice(STAGES), process, folder)
+        time.sleep(rng.uniform(0, 0.05))
+    if process.poll() is not None:
+        return None
+    if rng.random() < 0.5:
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.communicate()
+    return find_stage(folder)
+
+
+def check_resumed(command: Command, folder: Path, expected: str) -> bool:
+    """Resume the command; return whether the result equals that of the uninterrupted run."""
+    process = command.start(folder)
+    output = process.communicate()[0].decode()
+    succeeded = process.returncode == 0 or "exists" in output
+    files = sorted(p.name for p in folder.iterdir())
+    is_equal = (folder / "out.mp4").exists() and hash_content(folder / "out.mp4") == expected
+    if succeeded and is_equal and files == ["out.mp4"]:
+        return True
+    print("DIFFERENT", folder.name, process.returncode, files, is_equal, output)
+    return False
+
+
+def run_rounds(command: Command, root: Path, num_kills: int, rng: random.Random) -> int:
+    """Kill and resume the command until it was killed often enough; return the failures."""
+    whole = root / "uninterrupted"
+    whole.mkdir()
+    start = time.monotonic()
+    assert command.start(whole).wait() == 0
+    duration_s = time.monotonic() - start
+    expected = hash_content(whole / "out.mp4")
+    stages, failures = Counter[str](), 0
+    while stages.total() < num_kills:
+        folder = root / f"round{stages.total()}"
+        folder.mkdir()
+        for _ in range(rng.choice((1, 1, 2, 3))):
+            stage = kill_once(command, folder, rng, duration_s)
+            if stage is None:
+                break
+            stages[stage] += 1
+        failures += not check_resumed(command, folder, expected)
+        shutil.rmtree(folder)
+    for stage, count in sorted(stages.items()):
+        print(f"{count:4d}  killed while {stage}")
+    print(f"{stages.total()} kills, {failures} results differ from the uninterrupted run")
+    return failures
 
 
 def main() -> int:
+    """Parse the options and run all rounds; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=40)
+    parser.add_argument("--kills", type=int, default=40, help="minimum number of kills")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--embedded", action="store_true")
-    chosen = parser.parse_args()
-    embedded = chosen.embedded or chosen.workers > 1
-    dice = random.Random(chosen.seed)
+    parser.add_argument("--embedded", action="store_true", help="use the embedded generator")
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         film, shots = make_film(root)
-        words = ["colorize", str(film), "-o", "out.mp4", "--shots", str(shots)]
-        words += ["--workers", str(chosen.workers)]
-        undisturbed = root / "undisturbed"
-        undisturbed.mkdir()
-        began = time.monotonic()
-        assert begin(words, undisturbed, embedded).wait() == 0
-        length = time.monotonic() - began
-        wanted = content(undisturbed / "out.mp4")
-        where, kills, bad = Counter[str](), 0, 0
-        while kills < chosen.kills:
-            folder = root / f"round{kills}"
-            folder.mkdir()
-            for _ in range(dice.choice((1, 1, 2, 3))):
-                process = begin(words, folder, embedded)
-                if dice.random() < 0.5:
-                    with contextlib.suppress(subprocess.TimeoutExpired):
-                        process.wait(dice.uniform(0.3, length))
-                else:
-                    wait_for(dice.choice(STAGES), process, folder, dice)
-                if process.poll() is not None:
-                    break
-                if dice.random() < 0.5:
-                    os.killpg(process.pid, signal.SIGKILL)
-                else:
-                    process.kill()
-                process.communicate()
-                kills += 1
-                where[state(folder)] += 1
-            last = begin(words, folder, embedded)
-            said = last.communicate()[0].decode()
-            fine = last.returncode == 0 or "exists already" in said
-            left = sorted(p.name for p in folder.iterdir())
-            same = (folder / "out.mp4").exists() and content(folder / "out.mp4") == wanted
-            if not (fine and same and left == ["out.mp4"]):
-                bad += 1
-                print("BAD", folder.name, last.returncode, left, same, said)
-            shutil.rmtree(folder)
-    for moment, count in sorted(where.items()):
-        print(f"{count:4d}  killed while {moment}")
-    print(f"{kills} kills, {bad} of the films differ from the undisturbed one")
-    return bool(bad)
+        arguments = ["colorize", str(film), "-o", "out.mp4", "--shots", str(shots)]
+        if args.workers > 1:
+            arguments += ["--workers", str(args.workers)]
+        command = Command(arguments, args.embedded or args.workers > 1)
+        return bool(run_rounds(command, root, args.kills, random.Random(args.seed)))
 
 
 if __name__ == "__main__":

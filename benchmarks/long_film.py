@@ -1,10 +1,10 @@
-"""A film of hours: does memory stay flat, does sound stay in step, do planning and joining scale?
+"""Memory, audio sync and speed on films of several hours.
 
     python benchmarks/long_film.py [--hours 3] [--fps 25]
 
 The film is synthetic: moving shapes at 640x480 in shots of 10 s, and a tone that beeps at every
-cut. It is colored by a generator that costs nothing, so that what is measured is everything else;
-the memory of the process is read every second.
+cut. The generator predicts a constant color, so that everything else is measured. The memory of the
+process is read every second.
 """
 
 from __future__ import annotations
@@ -20,97 +20,101 @@ from pathlib import Path
 
 import av
 import numpy as np
+import torch
 
-from vidcolor.colorizer import Colorizer, ProxyPrediction
-from vidcolor.film.pipeline import colorize_film
-from vidcolor.imaging.guided_filter import GuidedUpsampler
-from vidcolor.media.ffmpeg_cli import ffmpeg_command
+from vidcolor.colorizer import Colorizer
+from vidcolor.film.api import colorize_film
+from vidcolor.generators.base import Prediction
+from vidcolor.media.ffmpeg_cli import find_ffmpeg
 from vidcolor.options import ColorizeOptions
 
-
-class PlainColorizer(Colorizer):
-    """Says the same color of everything, at once."""
-
-    def __init__(self) -> None:
-        says = {"name": "plain", "digest": "0" * 64, "native_size": 64, "accepts_hints": False}
-        self._generator = type("Plain", (), says)
-        self._upsample = GuidedUpsampler()
-        self.vividness = None
-
-    def predict(self, proxies, geometry, vividness=None, hints=None):
-        stored = [np.ascontiguousarray(geometry.to_stored(proxy)) for proxy in proxies]
-        sizes = [(max(1, p.shape[0] // 4), max(1, p.shape[1] // 4)) for p in stored]
-        return [
-            ProxyPrediction(
-                np.full((2, *size), 12, np.float32), np.full(size, 0.5, np.float32), proxy
-            )
-            for size, proxy in zip(sizes, stored, strict=True)
-        ]
+STRIDE = 4
 
 
-def make_film(path: Path, seconds: int, fps: int) -> None:
-    """Shots of 10 s: the picture jumps, and a beep begins, every 10 s."""
-    picture = (
-        f"testsrc2=size=640x480:rate={fps}:duration=600,"
-        f"geq=lum='mod(lum(X,Y)+64*floor(N/{10 * fps}),256)':cb=128:cr=128,format=yuv420p"
-    )
-    sound = "aevalsrc='0.5*sin(880*2*PI*t)*lt(mod(t,10),0.1)':s=16000:d=600"
-    ten = path.with_name("ten_minutes.mp4")
-    run = [ffmpeg_command(), "-v", "error", "-y"]
-    made = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound]
-    code = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-c:a", "pcm_s16le"]
-    subprocess.run([*run, *made, *code, str(ten.with_suffix(".mov"))], check=True)
-    loops = -(-seconds // 600) - 1
-    source = ["-stream_loop", str(loops), "-i", str(ten.with_suffix(".mov"))]
-    subprocess.run([*run, *source, "-t", str(seconds), "-c", "copy", str(path)], check=True)
+class ConstantGenerator:
+    """Predicts the same color for every pixel."""
+
+    name, digest, device, native_size = "constant", "0" * 64, "cpu", 64
+    accepts_hints, has_confidence, has_vividness = False, True, False
+
+    def __call__(self, luma, hints=None, vividness=None):
+        count, _, height, width = luma.shape
+        grid = max(1, height // STRIDE), max(1, width // STRIDE)
+        return Prediction(torch.full((count, 2, *grid), 12.0), torch.full((count, 1, *grid), 0.5))
 
 
-def resident_mib() -> float:
+class Monitor:
+    """A progress callback that records time per stage, and memory every second."""
+
+    def __init__(self):
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.memory: dict[str, list[float]] = defaultdict(list)
+        """Resident memory in MiB, by stage."""
+        self._last_time = self._last_sample = time.monotonic()
+
+    def __call__(self, progress):
+        now = time.monotonic()
+        self.seconds[progress.stage] += now - self._last_time
+        self._last_time = now
+        if progress.stage not in self.memory or now - self._last_sample > 1:
+            self._last_sample = now
+            self.memory[progress.stage].append(measure_resident_mib())
+
+
+def measure_resident_mib() -> float:
+    """Return the resident memory of this process in MiB."""
     text = Path("/proc/self/status").read_text()
     return int(text.split("VmRSS:")[1].split()[0]) / 1024
 
 
-def sound_of(path: Path) -> tuple[list[Fraction], int]:
-    """When each packet of sound is heard, and how many there are."""
+def make_film(path: Path, seconds: int, fps: int) -> None:
+    """Write a film with a cut and a beep every 10 s, by repeating ten minutes."""
+    video = (
+        f"testsrc2=size=640x480:rate={fps}:duration=600,"
+        f"geq=lum='mod(lum(X,Y)+64*floor(N/{10 * fps}),256)':cb=128:cr=128,format=yuv420p"
+    )
+    audio = "aevalsrc='0.5*sin(880*2*PI*t)*lt(mod(t,10),0.1)':s=16000:d=600"
+    ten_minutes = path.with_name("ten_minutes.mov")
+    ffmpeg = [find_ffmpeg(), "-v", "error", "-y"]
+    inputs = ["-f", "lavfi", "-i", video, "-f", "lavfi", "-i", audio]
+    codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-c:a", "pcm_s16le"]
+    subprocess.run([*ffmpeg, *inputs, *codecs, str(ten_minutes)], check=True)
+    loops = -(-seconds // 600) - 1
+    repeated = ["-stream_loop", str(loops), "-i", str(ten_minutes)]
+    subprocess.run([*ffmpeg, *repeated, "-t", str(seconds), "-c", "copy", str(path)], check=True)
+
+
+def read_audio_times(path: Path) -> list[Fraction]:
+    """Return the timestamp of each audio packet in seconds."""
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
-        stamps = [p.pts * Fraction(stream.time_base) for p in container.demux(stream) if p.size]
-    return stamps, len(stamps)
+        return [p.pts * Fraction(stream.time_base) for p in container.demux(stream) if p.size]
 
 
 def measure(seconds: int, fps: int, folder: Path) -> None:
+    """Colorize a film of this duration and print one row."""
     film, out = folder / f"{seconds}.mov", folder / f"{seconds}.out.mov"
     make_film(film, seconds, fps)
-    took: dict[str, float] = defaultdict(float)
-    memory: list[tuple[str, int, float]] = []
-    last_stage, last_time, last_look = "", time.monotonic(), 0.0
-
-    def progress(step):
-        nonlocal last_stage, last_time, last_look
-        now = time.monotonic()
-        took[step.stage] += now - last_time
-        last_time = now
-        if step.stage != last_stage or now - last_look > 1:
-            last_stage, last_look = step.stage, now
-            memory.append((step.stage, step.done, resident_mib()))
-
+    monitor = Monitor()
     options = ColorizeOptions(
         encoder_options=(("preset", "ultrafast"), ("crf", "30")), force=True, per_frame=True
     )
-    result = colorize_film(film, out, options, colorizer=PlainColorizer(), progress=progress)
-    before, after = sound_of(film), sound_of(out)
-    drift = max((abs(a - b) for a, b in zip(before[0], after[0], strict=True)), default=0)
-    color = [mib for stage, _, mib in memory if stage == "color"]
-    tenth = max(1, len(color) // 10)
-    rest = {s: max(mib for stage, _, mib in memory if stage == s) for s in ("look", "join")}
+    colorizer = Colorizer(ConstantGenerator())
+    result = colorize_film(film, out, options, colorizer=colorizer, progress=monitor)
+    before, after = read_audio_times(film), read_audio_times(out)
+    drift = max((abs(a - b) for a, b in zip(before, after, strict=True)), default=0)
+    per_frame = {stage: 1e6 * s / result.num_frames for stage, s in monitor.seconds.items()}
+    rendering = monitor.memory["colorize"]
+    tenth = max(1, len(rendering) // 10)
     print(
         f"{seconds / 3600:5.2f} h  {result.num_frames:7d} frames   "
-        f"look {1e6 * took['look'] / result.num_frames:5.0f}   "
-        f"color {1e6 * took['color'] / result.num_frames:6.0f}   "
-        f"join {1e6 * took['join'] / result.num_frames:5.0f} us/frame   "
-        f"MiB: look {rest['look']:.0f}, color {np.mean(color[tenth : 2 * tenth]):.0f} "
-        f"(second tenth) {np.mean(color[-tenth:]):.0f} (last), join {rest['join']:.0f}   "
-        f"sound off by {float(drift) * 1000:.3f} ms in {after[1]} packets",
+        f"us/frame: analyze {per_frame['analyze']:.0f}, colorize {per_frame['colorize']:.0f}, "
+        f"join {per_frame['join']:.0f}   "
+        f"MiB: analyze {max(monitor.memory['analyze']):.0f}, "
+        f"colorize {np.mean(rendering[tenth : 2 * tenth]):.0f} (second tenth) "
+        f"{np.mean(rendering[-tenth:]):.0f} (last tenth), "
+        f"join {max(monitor.memory['join']):.0f}   "
+        f"audio drift {float(drift) * 1000:.3f} ms in {len(after)} packets",
         flush=True,
     )
     film.unlink()
@@ -118,13 +122,14 @@ def measure(seconds: int, fps: int, folder: Path) -> None:
 
 
 def main() -> None:
+    """Measure a ninth, a third and all of the wanted duration."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hours", type=float, default=3.0)
     parser.add_argument("--fps", type=int, default=25)
-    chosen = parser.parse_args()
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         for share in (1 / 9, 1 / 3, 1):
-            measure(round(3600 * chosen.hours * share), chosen.fps, Path(name))
+            measure(round(3600 * args.hours * share), args.fps, Path(name))
 
 
 if __name__ == "__main__":

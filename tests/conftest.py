@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.helpers.checks import Outcome, read_film
+from tests.helpers.checks import ColorizedFilm, read_film
 from tests.helpers.clips import ClipMaker
-from tests.helpers.flat import FlatColorizer
-from vidcolor.film import segments
-from vidcolor.film.pipeline import colorize_film
+from tests.helpers.flat import flat_colorizer
+from vidcolor.film import segment
+from vidcolor.film.api import colorize_film
 from vidcolor.options import ColorizeOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from vidcolor.colorizer import Colorizer
+
 
 @pytest.fixture(scope="session")
-def flat() -> FlatColorizer:
+def flat() -> Colorizer:
     """Colors everything the same sepia, at once."""
-    return FlatColorizer()
+    return flat_colorizer()
 
 
 @pytest.fixture(scope="session")
@@ -33,13 +35,13 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> ClipMaker:
 
 
 @pytest.fixture
-def colored(flat: FlatColorizer, tmp_path: Path) -> Callable[..., Outcome]:
+def colored(flat: Colorizer, tmp_path: Path) -> Callable[..., ColorizedFilm]:
     """Colors a film with `flat`: ``colored(source, suffix, **options)``."""
 
-    def color(source: Path, suffix: str = "mkv", **options: object) -> Outcome:
+    def color(source: Path, suffix: str = "mkv", **options: object) -> ColorizedFilm:
         path = tmp_path / f"{source.stem}-{len(list(tmp_path.iterdir()))}.{suffix}"
         result = colorize_film(source, path, ColorizeOptions(**options), colorizer=flat)
-        return Outcome(result, path, read_film(source), read_film(path))
+        return ColorizedFilm(result, path, read_film(source), read_film(path))
 
     return color
 
@@ -56,4 +58,4 @@ def no_logged_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 @pytest.fixture
 def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every shot is a segment."""
-    monkeypatch.setattr(segments, "LEAST_S", Fraction(0))
+    monkeypatch.setattr(segment, "MIN_SEGMENT_S", Fraction(0))

@@ -7,13 +7,13 @@ import pytest
 
 from vidcolor import ColorizeOptions, Colorizer
 from vidcolor.color.ycbcr import MATRICES, Coding
-from vidcolor.colorizer import Geometry
 from vidcolor.errors import UsageError
+from vidcolor.imaging.geometry import Geometry
 
 
 @pytest.fixture(scope="module")
 def colorizer() -> Colorizer:
-    return Colorizer(device="cpu")
+    return Colorizer.load(device="cpu")
 
 
 def picture(height: int, width: int) -> np.ndarray:
@@ -48,8 +48,8 @@ def test_any_size_and_subsampling(
 ) -> None:
     luma, coding = picture(*size), Coding(8, full_range=False)
     geometry = Geometry(width=size[1], height=size[0])
-    (color,) = colorizer.predict([colorizer.proxy(luma, coding, geometry)], geometry)
-    cb, cr = colorizer.chroma(color, luma, coding, MATRICES["bt709"], subsampling)
+    (color,) = colorizer.predict([colorizer.make_proxy(luma, coding, geometry)], geometry)
+    cb, cr = colorizer.make_chroma(color, luma, coding, MATRICES["bt709"], subsampling)
     across, down = subsampling
     expected = (-(-size[0] // 2**down), -(-size[1] // 2**across))
     assert cb.shape == cr.shape == expected
@@ -65,8 +65,8 @@ def test_a_turned_film_gets_the_colors_of_the_upright_one(colorizer: Colorizer, 
     planes = []
     for luma, k in ((upright, 0), (stored, turns)):
         geometry = Geometry(luma.shape[1], luma.shape[0], quarter_turns=k)
-        (color,) = colorizer.predict([colorizer.proxy(luma, coding, geometry)], geometry)
-        planes.append(colorizer.chroma(color, luma, coding, matrix))
+        (color,) = colorizer.predict([colorizer.make_proxy(luma, coding, geometry)], geometry)
+        planes.append(colorizer.make_chroma(color, luma, coding, matrix))
     for straight, turned in zip(*planes, strict=True):
         apart = np.abs(np.rot90(turned, turns) - straight)
         # Proxies differ in the last bits, and where two colors are as likely that decides.
@@ -82,21 +82,21 @@ def test_pixel_aspect_reaches_the_proxy() -> None:
 def test_vividness_is_honored_and_recorded(colorizer: Colorizer) -> None:
     """A colorizer may be shared: what one job asks for changes that job and its recipe alone."""
     coding, geometry = Coding(8, full_range=True), Geometry(120, 90)
-    proxy = colorizer.proxy(picture(90, 120), coding, geometry)
+    proxy = colorizer.make_proxy(picture(90, 120), coding, geometry)
     calm, own, vivid = (colorizer.predict([proxy], geometry, v)[0].ab for v in (0.0, None, 1.0))
     # Of texture alone the likeliest color may be the paler one, but it is another.
     assert min(np.abs(calm - own).mean(), np.abs(own - vivid).mean()) > 0.5
-    recipes = {colorizer.provenance(ColorizeOptions(vividness=v)).recipe for v in (None, 0.2, 0.9)}
+    recipes = {colorizer.make_provenance(ColorizeOptions(vividness=v)).recipe for v in (None, 0.2, 0.9)}
     assert len(recipes) == 3
-    assert Colorizer(device="cpu", vividness=0.2).provenance(ColorizeOptions()).recipe in recipes
+    assert Colorizer.load(device="cpu", vividness=0.2).make_provenance(ColorizeOptions()).recipe in recipes
 
 
 def test_saturation_is_a_gain_of_chroma(colorizer: Colorizer) -> None:
     luma, coding, matrix = picture(90, 120), Coding(8, full_range=True), MATRICES["bt709"]
     geometry = Geometry(120, 90)
-    (color,) = colorizer.predict([colorizer.proxy(luma, coding, geometry)], geometry)
+    (color,) = colorizer.predict([colorizer.make_proxy(luma, coding, geometry)], geometry)
     none, half, plain, double = (
-        np.stack(colorizer.chroma(color, luma, coding, matrix, saturation=gain))
+        np.stack(colorizer.make_chroma(color, luma, coding, matrix, saturation=gain))
         for gain in (0.0, 0.5, 1.0, 2.0)
     )
     assert not none.any()
@@ -112,14 +112,14 @@ def test_color_lies_where_its_luma_is(colorizer: Colorizer, size: tuple[int, int
     width, height = size
     coding, matrix, geometry = Coding(8, full_range=True), MATRICES["bt709"], Geometry(*size)
     luma = np.full((height, width), 128, np.uint8)
-    (color,) = colorizer.predict([colorizer.proxy(luma, coding, geometry)], geometry)
+    (color,) = colorizer.predict([colorizer.make_proxy(luma, coding, geometry)], geometry)
     columns = color.ab.shape[-1]
     where = (np.arange(columns) + 0.5) / columns
     bar = np.exp(-(((where - 0.85) / 0.03) ** 2))
     ab = np.zeros_like(color.ab)
     ab[1] = -40 * bar
     for subsampling in ((0, 0), (1, 1)):
-        cb, _ = colorizer.chroma(replace(color, ab=ab), luma, coding, matrix, subsampling)
+        cb, _ = colorizer.make_chroma(replace(color, ab=ab), luma, coding, matrix, subsampling)
         weight = np.abs(cb).sum(0)
         at = (weight * (np.arange(len(weight)) + 0.5)).sum() / weight.sum() / len(weight)
         assert abs(at - 0.85) * width < 1.5

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from vidcolor.cli.params import parse_fps, parse_option, parse_time
 from vidcolor.errors import UsageError
 from vidcolor.options import ColorizeOptions
 
@@ -38,7 +37,7 @@ def test_what_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     ],
 )  # fmt: skip
 def test_recipe_names_what_changes_a_result(changed: dict[str, Any]) -> None:
-    assert ColorizeOptions(**changed).recipe() != ColorizeOptions().recipe()
+    assert ColorizeOptions(**changed).fingerprint_values() != ColorizeOptions().fingerprint_values()
 
 
 @pytest.mark.parametrize(
@@ -47,7 +46,7 @@ def test_recipe_names_what_changes_a_result(changed: dict[str, Any]) -> None:
      {"allow_damaged": True}],
 )  # fmt: skip
 def test_recipe_leaves_out_what_does_not(changed: dict[str, Any]) -> None:
-    assert ColorizeOptions(**changed).recipe() == ColorizeOptions().recipe()
+    assert ColorizeOptions(**changed).fingerprint_values() == ColorizeOptions().fingerprint_values()
 
 
 def test_options_are_plain_json() -> None:
@@ -58,47 +57,3 @@ def test_options_are_plain_json() -> None:
     assert plain["fps"] == "24000/1001"
     assert plain["confidence"] == "c.png"
     assert plain["encoder_options"] == [["crf", "18"]]
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("90.5", Fraction(181, 2)), ("1:30.5", Fraction(181, 2)), ("0:01:30.5", Fraction(181, 2)),
-        ("0", Fraction(0)), ("2:00:00", Fraction(7200)),
-    ],
-)  # fmt: skip
-def test_times(text: str, seconds: Fraction) -> None:
-    assert parse_time(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "soon", "-3", "1:-2", "1:2:3:4", "1/0", "nan", "inf", ":"])
-def test_no_times(text: str) -> None:
-    with pytest.raises(Exception, match="is no time"):
-        parse_time(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "rate"),
-    [
-        ("24", Fraction(24)), ("18", Fraction(18)), ("23.976", Fraction(24000, 1001)),
-        ("29.97", Fraction(30000, 1001)), ("59.94", Fraction(60000, 1001)),
-        ("24000/1001", Fraction(24000, 1001)), ("16.67", Fraction(1667, 100)),
-        ("12.5", Fraction(25, 2)),
-    ],
-)  # fmt: skip
-def test_rates(text: str, rate: Fraction) -> None:
-    assert parse_fps(text) == rate
-
-
-@pytest.mark.parametrize("text", ["0", "-24", "fast", "24/0", "inf", ""])
-def test_no_rates(text: str) -> None:
-    with pytest.raises(Exception, match="is no frame rate"):
-        parse_fps(text)
-
-
-def test_encoder_options() -> None:
-    assert parse_option("crf=18") == ("crf", "18")
-    assert parse_option("x265-params=a=1:b=2") == ("x265-params", "a=1:b=2")
-    for text in ("crf", "=18", ""):
-        with pytest.raises(Exception, match="KEY=VALUE"):
-            parse_option(text)

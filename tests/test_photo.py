@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageCms
 
+from tests.helpers.flat import FlatGenerator
 from vidcolor import ColorizeOptions, Colorizer, VidcolorError, colorize_photo
-from vidcolor.colorizer import Geometry
 from vidcolor.errors import InputError, UsageError
-from vidcolor.media.stills import read_still, read_still_recipe
+from vidcolor.generators.base import Prediction
+from vidcolor.media.stills.registry import read_still, read_still_recipe
 from vidcolor.photo import default_target, predict_still
 from vidcolor.watermark import watermark_fields
 
@@ -74,37 +76,29 @@ def test_depth_and_luma_stay(suffix: str, bits: int, flat: Colorizer, tmp_path: 
     assert np.array_equal(colored.luma, grain(bits))
 
 
-class Watching(Colorizer):
-    """Notes how the picture stands that the generator sees."""
+class RecordingGenerator(FlatGenerator):
+    """Keeps the luma of its last call."""
 
-    def __init__(self, flat: Colorizer) -> None:
-        self.__dict__.update(flat.__dict__)
-        self._flat, self.seen = flat, np.zeros(0)
+    luma: torch.Tensor
 
-    def predict(
-        self,
-        proxies: Any,
-        geometry: Geometry,
-        vividness: float | None = None,
-        hints: Any = None,
-    ) -> Any:
-        self.seen = proxies[0]
-        return self._flat.predict(proxies, geometry, vividness)
+    def __call__(self, luma: torch.Tensor, *rest: Any) -> Prediction:
+        self.luma = luma
+        return super().__call__(luma, *rest)
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_the_generator_sees_it_upright(orientation: int, flat: Colorizer, tmp_path: Path) -> None:
+def test_generator_gets_an_upright_proxy(orientation: int, tmp_path: Path) -> None:
     upright = np.zeros((64, 64), np.uint8)
     upright[:16] = 255  # the sky
     turns = {1: 0, 3: 2, 6: 1, 8: 3}[orientation]  # how the camera was held
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     Image.fromarray(np.rot90(upright, turns)).save(tmp_path / "p.png", exif=exif.tobytes())
-    watching = Watching(flat)
-    predict_still(watching, read_still(tmp_path / "p.png"))
-    rows = watching.seen.mean(axis=1)
-    assert rows[0] > 0.9
-    assert rows[-1] < 0.1
+    generator = RecordingGenerator()
+    predict_still(Colorizer(generator), read_still(tmp_path / "p.png"))
+    rows = generator.luma[0, 0].mean(dim=1)
+    assert rows[0] > 95
+    assert rows[-1] < 5
 
 
 @pytest.mark.parametrize(("channel", "index"), [("red", 0), ("green", 1), ("blue", 2)])
@@ -154,7 +148,7 @@ def test_pictures_of_unknown_kinds_are_named(kind: str, flat: Colorizer, tmp_pat
     data = io.BytesIO()
     Image.fromarray(grain()).save(data, kind)
     (tmp_path / "p.jpg").write_bytes(data.getvalue())
-    with pytest.raises(InputError, match=r"p\.jpg: not a picture that can be read"):
+    with pytest.raises(InputError, match=r"p\.jpg: not a supported image"):
         colorize_photo(tmp_path / "p.jpg", colorizer=flat)
     assert [p.name for p in tmp_path.iterdir()] == ["p.jpg"]
 
@@ -191,33 +185,28 @@ def test_confidence_that_cannot_be_written_stops_all(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["p.png", "there.png"]
 
 
-class OneAtATime(Watching):
-    """A generator that notices when two want it at once."""
+class ExclusiveGenerator(FlatGenerator):
+    """Detects concurrent calls."""
 
-    def __init__(self, flat: Colorizer) -> None:
-        super().__init__(flat)
-        self.inside, self.crowded = threading.Lock(), False
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock, self.was_concurrent = threading.Lock(), False
 
-    def predict(
-        self,
-        proxies: Any,
-        geometry: Geometry,
-        vividness: float | None = None,
-        hints: Any = None,
-    ) -> Any:
-        if not self.inside.acquire(blocking=False):
-            self.crowded = True
-            return super().predict(proxies, geometry, vividness)
-        with_it = super().predict(proxies, geometry, vividness)
+    def __call__(self, *args: Any) -> Prediction:
+        if not self.lock.acquire(blocking=False):
+            self.was_concurrent = True
+            return super().__call__(*args)
+        prediction = super().__call__(*args)
         threading.Event().wait(0.02)
-        self.inside.release()
-        return with_it
+        self.lock.release()
+        return prediction
 
 
-def test_photos_may_be_colored_side_by_side(flat: Colorizer, tmp_path: Path) -> None:
+def test_photos_can_be_colorized_in_threads(tmp_path: Path) -> None:
     for n in range(8):
         cv2.imwrite(str(tmp_path / f"{n}.png"), grain())
-    colorizer = OneAtATime(flat)
+    generator = ExclusiveGenerator()
+    colorizer = Colorizer(generator)
 
     def color(n: int) -> bytes:
         result = colorize_photo(tmp_path / f"{n}.png", colorizer=colorizer)
@@ -225,7 +214,7 @@ def test_photos_may_be_colored_side_by_side(flat: Colorizer, tmp_path: Path) -> 
 
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(color, range(8)))) == 1
-    assert not colorizer.crowded
+    assert not generator.was_concurrent
 
 
 def test_any_failure_is_one_that_can_be_caught(flat: Colorizer, tmp_path: Path) -> None:
@@ -247,7 +236,7 @@ def test_the_confidence_picture_is_upright(flat: Colorizer, tmp_path: Path) -> N
     colorize_photo(source, options=ColorizeOptions(confidence=confidence), colorizer=flat)
     with Image.open(confidence) as picture:
         assert picture.size == (HEIGHT, WIDTH)  # the source is turned by a quarter
-    for name, said in (("p.color.jpg", "is the result itself"), ("c.gif", "use one of .png")):
+    for name, said in (("p.color.jpg", "is also the output"), ("c.gif", "use one of .png")):
         options = ColorizeOptions(confidence=tmp_path / name, force=True)
         with pytest.raises(UsageError, match=said):
             colorize_photo(source, options=options, colorizer=flat)

@@ -16,7 +16,7 @@ from tests.helpers.clips import ClipMaker
 
 @pytest.fixture(scope="module")
 def colorizer() -> vidcolor.Colorizer:
-    return vidcolor.Colorizer(device="cpu")
+    return vidcolor.Colorizer.load(device="cpu")
 
 
 def test_a_film_a_photo_and_a_sequence(
@@ -37,7 +37,7 @@ def test_a_film_a_photo_and_a_sequence(
     assert film.target.exists()
     assert film.frames_per_second > 0
     assert [(s.stage, s.done) for s in steps] == [
-        (stage, n) for stage in ("look", "color", "join") for n in range(1, 6)
+        (stage, n) for stage in ("analyze", "colorize", "join") for n in range(1, 6)
     ]
     assert steps[-1].total == 5
 
@@ -57,7 +57,7 @@ def test_a_film_a_photo_and_a_sequence(
     same = cv2.imread(str(tmp_path / "c_2.png")).astype(int) - colored
     assert np.abs(same).max() <= 3, "chroma of frames has the frames' depth"
 
-    in_memory = vidcolor.Colorizer(device="cpu", vividness=0.2).colorize(gray)
+    in_memory = vidcolor.Colorizer.load(device="cpu", vividness=0.2).colorize(gray)
     assert in_memory.shape == (48, 64, 3)
 
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.helpers.checks import read_film
+from tests.helpers.flat import flat_colorizer
 from vidcolor import (
     ColorizeOptions,
     Colorizer,
@@ -21,10 +22,10 @@ from vidcolor import (
 )
 from vidcolor.color.lab import rgb_to_lab
 from vidcolor.color.ycbcr import Coding
-from vidcolor.colorizer import Geometry
 from vidcolor.errors import UsageError
+from vidcolor.imaging.geometry import Geometry
 from vidcolor.media.preview import DisplayReader
-from vidcolor.recolor import NO_COLOR, Recolorer
+from vidcolor.recolor import NO_COLOR_WARNING, Recolorer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,21 +33,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tests.helpers.clips import ClipMaker
-
-    Rgb = NDArray[np.uint8]
+    from vidcolor.imaging.types import Rgb
 
 
 @pytest.fixture(scope="module")
 def colorizer() -> Colorizer:
-    return Colorizer(device="cpu")
+    return Colorizer.load(device="cpu")
 
 
 @pytest.fixture
-def timid(flat: Colorizer) -> Colorizer:
+def timid() -> Colorizer:
     """A generator that expects gray of everything, so that no weights matter."""
-    made: Colorizer = type("Timid", (type(flat),), {"A": 0.0, "B": 0.0})()
-    made._generator.native_size = 128
-    return made
+    return flat_colorizer(ab=(0.0, 0.0), native_size=128)
 
 
 def scene(size: tuple[int, int] = (128, 192)) -> Rgb:
@@ -133,7 +131,7 @@ def test_a_faded_film(clip: ClipMaker, tmp_path: Path, colorizer: Colorizer) -> 
     options = ColorizeOptions(trust=0.7, purpose="archive")  # lossless
     done = colorize_film(film, target, options, colorizer=colorizer)
     assert done.num_frames == 15
-    assert not [w for w in done.warnings if w == NO_COLOR or "color is replaced" in w]
+    assert not [w for w in done.warnings if w == NO_COLOR_WARNING or "color is replaced" in w]
     assert np.array_equal(read_film(target).luma, read_film(film).luma)
     size = (160, 96)
     before, after = (
@@ -156,7 +154,7 @@ def test_frames_of_a_sequence(tmp_path: Path, timid: Colorizer) -> None:
     target = tmp_path / "out_%04d.png"
     options = ColorizeOptions(trust=1.0)
     done = colorize_sequence(tmp_path / "scan_%04d.png", target, options, colorizer=timid)
-    assert not [w for w in done.warnings if w == NO_COLOR or "color is replaced" in w]
+    assert not [w for w in done.warnings if w == NO_COLOR_WARNING or "color is replaced" in w]
     with Image.open(tmp_path / "out_0002.png") as picture:
         made = np.asarray(picture.convert("RGB"))
     assert apart(made, true) < 0.5 * apart(gone_pink(true), true)
@@ -170,7 +168,7 @@ def test_what_is_left_of_a_damaged_photograph(tmp_path: Path, timid: Colorizer) 
     source.write_bytes(source.read_bytes()[:-300])
     done = colorize_photo(source, target, ColorizeOptions(trust=1.0), colorizer=timid)
     assert done.damaged
-    assert NO_COLOR not in done.warnings
+    assert NO_COLOR_WARNING not in done.warnings
     with Image.open(target) as picture:
         made = np.asarray(picture.convert("RGB"))[:64]
     true = scene()[:64]
@@ -181,12 +179,12 @@ def test_gray_is_said(clip: ClipMaker, tmp_path: Path, colorizer: Colorizer) -> 
     film = clip("mkv", "ffv1", "gray", size=(96, 64), frames=3)
     options = ColorizeOptions(trust=1.0)
     done = colorize_film(film, tmp_path / "a.mkv", options, colorizer=colorizer)
-    assert NO_COLOR in done.warnings
+    assert NO_COLOR_WARNING in done.warnings
     Image.fromarray(gray_of(scene())).save(tmp_path / "gray.png")
     photo = colorize_photo(
         tmp_path / "gray.png", tmp_path / "out.png", options, colorizer=colorizer
     )
-    assert NO_COLOR in photo.warnings
+    assert NO_COLOR_WARNING in photo.warnings
 
 
 def test_fading_is_measured_by_shot_and_followed_slowly(colorizer: Colorizer) -> None:
@@ -194,7 +192,7 @@ def test_fading_is_measured_by_shot_and_followed_slowly(colorizer: Colorizer) ->
     coding, geometry = Coding(8, full_range=True), Geometry(192, 128)
     shots = [gone_pink(scene()), scene()[:, ::-1], np.ascontiguousarray(scene()[::-1])]
     frames = [shots[0]] * 15 + [shots[1]] * 3
-    proxies = [colorizer.proxy(gray_of(rgb), coding, geometry) for rgb in frames]
+    proxies = [colorizer.make_proxy(gray_of(rgb), coding, geometry) for rgb in frames]
     size = (proxies[0].shape[1], proxies[0].shape[0])
     originals = [cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) for rgb in frames]
     together = Recolorer(colorizer, 0.8).predict(proxies, originals, geometry)  # type: ignore[arg-type]
@@ -215,7 +213,7 @@ def test_black_film_is_no_look(colorizer: Colorizer) -> None:
     for frames in ([black] * 3 + [rgb], [rgb]):
         recolorer = Recolorer(colorizer, 1.0)
         for frame in frames:
-            proxy = colorizer.proxy(gray_of(frame), coding, geometry)
+            proxy = colorizer.make_proxy(gray_of(frame), coding, geometry)
             (color,) = recolorer.predict([proxy], [frame], geometry)
             assert recolorer.found_color == (frame is rgb)
         results.append(color.ab)

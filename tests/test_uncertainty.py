@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidcolor.uncertainty import find_regions, review_priority, to_grid
+from vidcolor.uncertainty import find_regions, review_priority
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,14 +71,14 @@ def test_what_cannot_show_color_needs_none() -> None:
 def test_regions_never_overlap_nor_leave_the_picture(seed: int, count: int, aspect: float) -> None:
     rng = np.random.default_rng(seed)
     shape = int(rng.integers(4, 50)), int(rng.integers(4, 50))
-    luma = to_grid(rng.random((4, 5)).astype(np.float32), (4, 5))
+    luma = rng.random((4, 5)).astype(np.float32)
     luma = np.kron(luma, np.ones((13, 11)))[: shape[0], : shape[1]].astype(np.float32)
     confidence = rng.random(luma.shape).astype(np.float32)
     need = review_priority(confidence, rng.normal(0, 30, (2, *luma.shape)).astype(np.float32), luma)
     regions = find_regions(need, confidence, luma, aspect, count)
     assert len(regions) <= count
     assert sum(r.area for r in regions) <= 1 + 1e-6
-    needs = [r.need for r in regions]
+    needs = [r.priority for r in regions]
     assert needs == sorted(needs, reverse=True)
     for region in regions:
         left, top, right, bottom = region.box

@@ -1,36 +1,35 @@
-"""vidcolor: a black-and-white film goes in, the same film in color comes out.
+"""vidcolor colorizes black-and-white films, photos and image sequences.
 
-The public interface: `colorize_film`, `colorize_photo`, `colorize_sequence` for files, `Colorizer`
-for pictures in memory, `ColorizeOptions` for what is wanted of either, and `VidcolorError`, which
-every failure that a caller can act on derives from.
+The public interface consists of `colorize_film`, `colorize_photo` and `colorize_sequence` for
+files, `Colorizer` for images in memory, and `ColorizeOptions`. All failures that a caller can act
+on derive from `VidcolorError`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from vidcolor._version import __version__
 
 if TYPE_CHECKING:
     from vidcolor.colorizer import Colorizer
     from vidcolor.errors import VidcolorError
-    from vidcolor.film.pipeline import FilmResult, colorize_film
-    from vidcolor.film.sequence import colorize_sequence
+    from vidcolor.film.api import FilmResult, colorize_film, colorize_sequence
     from vidcolor.options import ColorizeOptions, Hint
     from vidcolor.photo import PhotoResult, colorize_photo
     from vidcolor.progress import Progress
 
-_HOMES = {
+_MODULES = {
     "Colorizer": "vidcolor.colorizer",
     "ColorizeOptions": "vidcolor.options",
-    "FilmResult": "vidcolor.film.pipeline",
+    "FilmResult": "vidcolor.film.api",
     "Hint": "vidcolor.options",
     "PhotoResult": "vidcolor.photo",
     "Progress": "vidcolor.progress",
     "VidcolorError": "vidcolor.errors",
-    "colorize_film": "vidcolor.film.pipeline",
+    "colorize_film": "vidcolor.film.api",
     "colorize_photo": "vidcolor.photo",
-    "colorize_sequence": "vidcolor.film.sequence",
+    "colorize_sequence": "vidcolor.film.api",
 }
 
 __all__ = [
@@ -49,9 +48,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used: `import vidcolor` itself loads no torch."""
+    """Import a public name on first use, so that ``import vidcolor`` does not load torch."""
     import importlib
 
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'vidcolor' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)

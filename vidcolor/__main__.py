@@ -1,4 +1,4 @@
-"""`python -m vidcolor` is the `vidcolor` command."""
+"""Entry point of ``python -m vidcolor``."""
 
 from vidcolor.cli import main
 

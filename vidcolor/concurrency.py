@@ -1,4 +1,4 @@
-"""Stages that run beside each other: iterators joined by short queues."""
+"""Pipeline stages in threads: iterators that are connected by short queues."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-_POLL_S = 0.1
+_POLL_INTERVAL_S = 0.1
+"""Interval at which a full queue is checked for a consumer that has stopped."""
 
 
 class _End:
-    """Closes a stage's queue; carries the error that ended it, if any."""
+    """The end of a stage's output, with the error that caused it, if any."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
 
 
 def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
-    """Run an iterator in a thread of its own, at most `depth` items ahead.
+    """Run an iterator in its own thread, at most `depth` items ahead of the consumer.
 
-    Order is kept. An error in the thread is raised here, after the items that came before it.
-    When the consumer stops early the thread is stopped and awaited, and the iterator is closed
-    in the thread that ran it.
+    The order is preserved. An error in the thread is raised here, after the items that preceded
+    it. If the consumer stops early, the thread stops as well, and it closes the iterator before
+    this generator returns.
 
     Args:
-        items: what to iterate over.
-        depth: how many finished items may wait; memory is bounded by it.
+        items: the iterator.
+        depth: maximum number of finished items in the queue, which bounds memory.
     """
     ready: queue.Queue[T | _End] = queue.Queue(maxsize=depth)
     stop = threading.Event()
@@ -60,85 +61,34 @@ def _fill(items: Iterable[T], ready: queue.Queue[T | _End], stop: threading.Even
         for item in iterator:
             if not _put(ready, item, stop):
                 break
-    except BaseException as error:  # whatever it is, the consumer must hear of it
+    except BaseException as error:  # the consumer must receive every error, even an interrupt
         end = _End(error)
     finally:
         _close(iterator)
     _put(ready, end, stop)
 
 
-class _OpenCvThreads:
-    """How many threads of ours want OpenCV to use one, and what it used before the first did."""
-
-    turn = threading.Lock()
-    wanting = 0
-    before = 0
-
-
-@contextlib.contextmanager
-def single_threaded_opencv() -> Iterator[None]:
-    """Keep OpenCV from spreading each small operation over threads: the stages have their own.
-
-    The setting is the process's; it is restored when the last of those who want it has ended.
-    """
-    import cv2
-
-    shared = _OpenCvThreads
-    with shared.turn:
-        if not shared.wanting:
-            shared.before = cv2.getNumThreads()
-            cv2.setNumThreads(1)
-        shared.wanting += 1
-    try:
-        yield
-    finally:
-        with shared.turn:
-            shared.wanting -= 1
-            if not shared.wanting:
-                cv2.setNumThreads(shared.before)
-
-
-@contextlib.contextmanager
-def closed_after(items: object) -> Iterator[None]:
-    """Close an iterator in the end, whoever still holds it.
-
-    An error that somebody keeps has a traceback which holds the stages that it passed through, and
-    so their threads and frames.
-    """
-    try:
-        yield
-    finally:
-        _close(items)
-
-
-def _close(items: object) -> None:
-    """End a generator now, in this thread, and with it the stages before it."""
-    close = getattr(items, "close", None)
-    if close is not None:
-        close()
-
-
 def _put(ready: queue.Queue[T | _End], item: T | _End, stop: threading.Event) -> bool:
-    """Wait for room, but not longer than the consumer lives."""
+    """Wait until the queue has room; return False if the consumer has stopped."""
     while not stop.is_set():
         try:
-            ready.put(item, timeout=_POLL_S)
+            ready.put(item, timeout=_POLL_INTERVAL_S)
         except queue.Full:
             continue
         return True
     return False
 
 
-def parallel(
+def map_in_threads(
     function: Callable[[T], R], items: Iterable[T], workers: int, depth: int
 ) -> Generator[R, None, None]:
-    """Apply a function in several threads; results come in the order of the items.
+    """Apply a function to items in several threads; results keep the order of the items.
 
     Args:
-        function: thread-safe; releases the GIL for most of its time if this is to help.
-        items: iterated over by the calling thread.
-        workers: how many threads.
-        depth: how many items may be under way or wait as results.
+        function: must be thread-safe, and should release the GIL for most of its time.
+        items: iterated in the calling thread.
+        workers: number of threads.
+        depth: maximum number of items that are in progress or wait as results.
     """
     waiting: deque[Future[R]] = deque()
     with ThreadPoolExecutor(workers) as pool:
@@ -156,7 +106,7 @@ def parallel(
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of `size` items; the last may be shorter."""
+    """Group items into lists of `size`; the last list can be shorter."""
     batch: list[T] = []
     for item in items:
         batch.append(item)
@@ -165,3 +115,53 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
             batch = []
     if batch:
         yield batch
+
+
+@contextlib.contextmanager
+def close_on_exit(items: object) -> Iterator[None]:
+    """Close a generator, and the stages before it, when the block ends.
+
+    Without this, an exception that is kept for a report would keep the generators in its traceback
+    open, and with them their threads and frames. Objects without a ``close`` method are accepted.
+    """
+    try:
+        yield
+    finally:
+        _close(items)
+
+
+def _close(items: object) -> None:
+    close = getattr(items, "close", None)
+    if close is not None:
+        close()
+
+
+class _OpenCvThreads:
+    """The number of blocks that require one OpenCV thread, and the setting to restore."""
+
+    lock = threading.Lock()
+    num_users = 0
+    previous_num_threads = 0
+
+
+@contextlib.contextmanager
+def single_threaded_opencv() -> Iterator[None]:
+    """Make OpenCV use one thread per operation, because the stages run in threads already.
+
+    The setting is global to the process. It is restored when the last of several blocks ends.
+    """
+    import cv2
+
+    state = _OpenCvThreads
+    with state.lock:
+        if not state.num_users:
+            state.previous_num_threads = cv2.getNumThreads()
+            cv2.setNumThreads(1)
+        state.num_users += 1
+    try:
+        yield
+    finally:
+        with state.lock:
+            state.num_users -= 1
+            if not state.num_users:
+                cv2.setNumThreads(state.previous_num_threads)

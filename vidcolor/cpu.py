@@ -1,4 +1,4 @@
-"""What the processor can do."""
+"""Instruction-set features of the processor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @cache
 def cpu_flags() -> frozenset[str]:
-    """The x86 feature flags as Linux lists them; empty on other machines and systems."""
+    """Return the x86 feature flags that Linux reports; empty on other machines and systems."""
     if platform.machine() not in ("x86_64", "AMD64"):
         return frozenset()
     try:

@@ -1,4 +1,4 @@
-"""Arrays that wait on disk: more of them than memory should hold."""
+"""A list of arrays on disk, for more of them than memory should hold."""
 
 from __future__ import annotations
 
@@ -11,26 +11,24 @@ import numpy as np
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float32]
+    from vidcolor.imaging.types import FloatArray
 
 
 class DiskArray:
-    """A list of arrays of one shape, kept as float16 in a file.
+    """A list of float arrays of one shape, stored as float16 in a file.
 
-    Without a name the file is gone when it is closed, or when the process ends in whatever way.
+    A file without a name is deleted when it is closed or when the process ends.
     """
 
     def __init__(self, folder: Path, name: str | None = None) -> None:
-        """Open an empty one.
+        """Create an empty list.
 
         Args:
-            folder: where there is room.
-            name: of the file; None for one without.
+            folder: directory of the file.
+            name: name of the file; None for an anonymous temporary file.
 
         Raises:
-            OSError: the file cannot be made.
+            OSError: the file cannot be created.
         """
         if name is None:
             self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 -- close()
@@ -40,57 +38,56 @@ class DiskArray:
         self._count = 0
 
     @classmethod
-    def of_file(cls, path: Path, shape: tuple[int, ...], count: int) -> DiskArray:
-        """A spool that was kept, to be read.
+    def open(cls, path: Path, shape: tuple[int, ...], count: int) -> DiskArray:
+        """Open an existing file for reading.
 
         Args:
-            path: of its file.
-            shape: of the arrays in it.
-            count: how many there are.
+            path: the file.
+            shape: shape of its arrays.
+            count: number of its arrays.
 
         Raises:
-            OSError: there is none.
+            OSError: the file does not exist or cannot be read.
         """
-        spool = cls.__new__(cls)
-        spool._file, spool._shape, spool._count = path.open("rb"), shape, count
-        return spool
+        array = cls.__new__(cls)
+        array._file, array._shape, array._count = path.open("rb"), shape, count
+        return array
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the arrays; empty as long as there are none."""
+        """Shape of the arrays; empty if there are none."""
         return self._shape
 
     def flush(self) -> None:
-        """Have all of it on the disk."""
+        """Flush all arrays to the disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
 
     def __len__(self) -> int:
         return self._count
 
-    def append(self, array: Array) -> None:
-        """Add one at the end; of the shape of the first."""
+    def append(self, array: FloatArray) -> None:
+        """Append an array; its shape must be that of the first."""
         self._shape = self._shape or array.shape
         self._count += 1
         self[self._count - 1] = array
 
-    def __setitem__(self, number: int, array: Array) -> None:
+    def __setitem__(self, index: int, array: FloatArray) -> None:
         assert array.shape == self._shape
-        self._file.seek(number * self._size)
+        self._file.seek(index * self._item_bytes)
         self._file.write(array.astype(np.float16).tobytes())
 
-    def __getitem__(self, number: int) -> Array:
-        if not 0 <= number < self._count:
-            raise IndexError(number)
-        self._file.seek(number * self._size)
-        data = np.frombuffer(self._file.read(self._size), np.float16)
+    def __getitem__(self, index: int) -> FloatArray:
+        if not 0 <= index < self._count:
+            raise IndexError(index)
+        self._file.seek(index * self._item_bytes)
+        data = np.frombuffer(self._file.read(self._item_bytes), np.float16)
         return data.reshape(self._shape).astype(np.float32)
 
     @property
-    def _size(self) -> int:
-        """Bytes of one array."""
+    def _item_bytes(self) -> int:
         return 2 * int(np.prod(self._shape))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()

@@ -1,39 +1,39 @@
-"""One family of errors: each message names the file, what is wrong and what to do."""
+"""The exceptions of vidcolor. Each message names the file, what is wrong and what to do."""
 
 from __future__ import annotations
 
 
 class VidcolorError(Exception):
-    """Work that failed for a reason the user can act on; the command ends with exit code 1."""
+    """A failure that the user can act on; the command exits with code 1."""
 
     exit_code = 1
 
 
 class UsageError(VidcolorError):
-    """The request itself cannot be carried out as said; exit code 2."""
+    """Invalid options or arguments; the command exits with code 2."""
 
     exit_code = 2
 
 
 class InputError(VidcolorError):
-    """A source that cannot be read: missing, not media, without a picture, damaged."""
+    """A source that cannot be read: missing, unsupported, without a video stream, or damaged."""
 
 
 class OutputError(VidcolorError):
-    """A result that cannot be written: no room, no permission, a failing encoder."""
+    """A result that cannot be written: full disk, missing permission, or an encoder error."""
 
 
 class WeightsError(VidcolorError):
-    """Weights that are missing, unknown, or not what their digest says."""
+    """Weights that are missing, unknown, or do not match their digest."""
 
 
 class BusyError(VidcolorError):
-    """Work that somebody else is at already."""
+    """A work directory that is locked by another process."""
 
 
 class WorkerError(VidcolorError):
-    """A process that does part of the work, and died over it again and again."""
+    """A worker process that crashed repeatedly on the same part of the work."""
 
 
 class DownloadError(VidcolorError):
-    """Weights that no server gave."""
+    """Weights that could not be downloaded from any of their sources."""

@@ -1,4 +1,4 @@
-"""Results appear under their final name only when they are complete and on the disk."""
+"""Safe file output: checks before the work, atomic replacement, durable writes, hashing."""
 
 from __future__ import annotations
 
@@ -17,67 +17,82 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-_LEFTOVER = re.compile(r"^\..*\.vidcolor(\d+)\.partial")
-_LONGEST_NAME = 200
-"""Bytes of a file name that leave room for the marks of a temporary file (255 is usual)."""
+_TEMPORARY_NAME = re.compile(r"^\..*\.vidcolor(\d+)\.partial")
+_MAX_STEM_BYTES = 200
+"""Maximum length of a file name inside a temporary name; file systems usually allow 255 bytes."""
+_HASH_BLOCK_BYTES = 1 << 20
+
+MAX_TEXT_BYTES = 16 << 20
+"""Maximum size of a hint file, job list or shot list."""
+TRAINING_RUN_SUFFIX = ".train"
+"""Suffix of the directory that a training run keeps beside its weights."""
+_TRAINING_RUN_ENTRIES = ("photographs.csv", "log.jsonl", "checkpoint.safetensors", "cache")
 
 
-LARGEST_TEXT = 16 << 20
-"""Bytes of a file that a person has written."""
-RUN_SUFFIX = ".train"
-"""Ends the name of the folder that a training run keeps beside its weights."""
-_OF_A_RUN = ("photographs.csv", "log.jsonl", "checkpoint.safetensors", "cache")
+def is_training_run(path: Path) -> bool:
+    """Whether a directory belongs to a training run; its plots and sheets are not sources."""
+    has_entry = any((path / name).exists() for name in _TRAINING_RUN_ENTRIES)
+    return path.suffix == TRAINING_RUN_SUFFIX and has_entry
 
 
-def is_run_folder(path: Path) -> bool:
-    """Whether a folder is a training run's own, so that its plots and sheets are no sources."""
-    return path.suffix == RUN_SUFFIX and any((path / name).exists() for name in _OF_A_RUN)
+# Checks before the work
 
 
 def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
-    """Refuse a target that would destroy something, or that nobody could write.
+    """Check that an output file can be written and that this destroys nothing.
 
     Raises:
-        UsageError: it is a source (by any name or link), or exists and `force` is not set.
-        OutputError: its directory does not exist and cannot be made, or is not writable.
+        UsageError: the target is a source (by any name or link), a directory, or a file that exists
+            although `force` is not set.
+        OutputError: its directory cannot be created or is not writable.
     """
     for source in sources:
-        if same_file(source, target):
-            raise UsageError(f"{target}: is the source itself; name another output")
+        if is_same_file(source, target):
+            raise UsageError(f"{target}: is the source itself; choose another output")
     if target.is_dir():
-        raise UsageError(f"{target}: is a directory; name a file in it, or use --out-dir")
+        raise UsageError(f"{target}: is a directory; name a file in it or use --out-dir")
     if target.exists() and not force:
-        raise UsageError(f"{target}: exists already; choose another name or say --force")
+        raise UsageError(f"{target}: already exists; choose another name or use --force")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{target.parent}: cannot be made ({error.strerror})") from error
-    if not os.access(target.parent, os.W_OK | os.X_OK) or not _can_create_in(target.parent):
-        raise OutputError(f"{target.parent}: is not writable; choose another place for the output")
+        raise OutputError(f"{target.parent}: cannot be created ({error.strerror})") from error
+    if not os.access(target.parent, os.W_OK | os.X_OK) or not _can_create_file(target.parent):
+        raise OutputError(f"{target.parent}: is not writable; choose another directory")
 
 
-def text_of(path: Path, kind: str) -> str:
-    """What a person has written into a small file.
+def check_confidence_target(path: Path, source: Path, target: Path, force: bool) -> None:
+    """Check a confidence file like `check_target`; it must also differ from the result."""
+    if is_same_file(path, target):
+        raise UsageError(f"{path}: is also the output; choose another name for --confidence")
+    check_target(path, [source], force)
 
-    Args:
-        path: UTF-8, with or without a byte order mark.
-        kind: what it is, for messages: ``a list of hints``.
+
+def check_inputs_kept(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
+    """Check that no output would overwrite an input such as a hint file or a reference.
 
     Raises:
-        InputError: it cannot be read, is larger than `LARGEST_TEXT`, or is no text.
+        UsageError: an input and an output are the same file, by any name or link.
     """
+    outputs = list(outputs)
+    for path in inputs:
+        for target in outputs:
+            if is_same_file(path, target):
+                raise UsageError(
+                    f"{target}: is also an input of this command; choose another output"
+                )
+
+
+def is_same_file(a: Path, b: Path) -> bool:
+    """Whether two paths refer to the same file, or would if they existed."""
     try:
-        if path.stat().st_size > LARGEST_TEXT:
-            raise InputError(f"{path}: is too large for {kind}; is it the right file?")
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is no text; {kind} is JSON or CSV, saved as UTF-8") from None
+        return a.samefile(b)
+    except OSError:
+        return a.absolute() == b.absolute()
 
 
-def file_identity(path: Path) -> tuple[int, int] | None:
-    """What two names of one file have in common; None if there is no such file."""
+def get_file_identity(path: Path) -> tuple[int, int] | None:
+    """Return device and inode, which all names of a file share; None if it does not exist."""
     try:
         status = path.stat()
     except OSError:
@@ -85,76 +100,90 @@ def file_identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def check_companion(path: Path, source: Path, result: Path, force: bool) -> None:
-    """`check_target` for a file that comes with a result and must be another one."""
-    if same_file(path, result):
-        raise UsageError(f"{path}: is the result itself; name another file for --confidence")
-    check_target(path, [source], force)
-
-
-def refuse_overwriting(read: Iterable[Path], written: Iterable[Path]) -> None:
-    """Keep what is read beside the sources, hints and references, from being written.
-
-    Raises:
-        UsageError: a file of the one kind is one of the other, by any name or link.
-    """
-    written = list(written)
-    for path in read:
-        for target in written:
-            if same_file(path, target):
-                raise UsageError(f"{target}: is read by the same command; name another output")
-
-
-def same_file(a: Path, b: Path) -> bool:
-    """Whether two names are of one file, or would be."""
-    try:
-        return a.samefile(b)
-    except OSError:
-        return a.absolute() == b.absolute()
-
-
-def _can_create_in(directory: Path) -> bool:
-    """Whether a file can really be made there: mount options and ACLs know more than mode bits."""
+def _can_create_file(directory: Path) -> bool:
+    """Try to create a file, because mount options and ACLs can forbid what mode bits permit."""
     probe = directory / f".vidcolor-{os.getpid()}.probe"
     try:
         probe.touch()
-        probe.unlink(missing_ok=True)  # another thread of ours may have asked the same
+        probe.unlink(missing_ok=True)  # another thread may have probed the same directory
     except OSError as error:
-        return error.errno == errno.ENOSPC  # said later, with what was lacking
+        # A full disk is reported when the output is written, together with the space it needs.
+        return error.errno == errno.ENOSPC
     return True
+
+
+# Reading
+
+
+def read_text(path: Path, description: str) -> str:
+    """Read a small text file that a person has written.
+
+    Args:
+        path: UTF-8, with or without a byte order mark.
+        description: kind of file for messages, for example ``a hint file``.
+
+    Raises:
+        InputError: the file cannot be read, is larger than `MAX_TEXT_BYTES`, or is not text.
+    """
+    try:
+        if path.stat().st_size > MAX_TEXT_BYTES:
+            raise InputError(f"{path}: too large for {description}; check the file name")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{path}: not a text file; {description} is JSON or CSV, encoded as UTF-8"
+        ) from None
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hex digits, reading it in blocks.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_HASH_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+# Atomic output
 
 
 @contextlib.contextmanager
 def atomic_output(
     target: Path, force: bool = True, before: Callable[[Path], None] | None = None
 ) -> Iterator[Path]:
-    """A temporary path beside `target`; renamed to it when the block ends well, else removed.
+    """Provide a temporary path beside `target` and rename it when the block succeeds.
 
-    What is written is flushed to the disk before the rename, so that even a power cut leaves
-    either the whole result or none. Leftovers of processes that died are cleared away.
+    The data is flushed to the disk before the rename, so that even a power failure leaves either
+    the complete result or none. If the block fails, the temporary file is removed. Temporary files
+    of processes that were killed are removed as well.
 
     Args:
-        target: the final name.
-        force: replace a file that has that name by then; else it stays, and this fails.
-        before: called with the complete file just before it is given its name.
+        target: final path.
+        force: replace a file that exists at that time; otherwise fail.
+        before: called with the complete file just before it is renamed.
 
     Raises:
-        OutputError: the disk is full, the system refuses the write, or somebody else made the
+        OutputError: the disk is full, the system refuses the write, or another process created the
             target meanwhile.
     """
-    partial = leftover_name(target)
-    _clear_once(target.parent)
+    partial = temporary_path(target)
+    _remove_stale_temporaries_once(target.parent)
     try:
         yield partial
-        sync(partial)
+        fsync_path(partial)
         if before is not None:
             before(partial)
         publish(partial, target, force)
-        sync(target.parent)
+        fsync_path(target.parent)
     except FileExistsError as error:
         raise OutputError(
-            f"{target}: was made by somebody else meanwhile and is left as it is; "
-            "choose another name or say --force"
+            f"{target}: was created by another process; choose another name or use --force"
         ) from error
     except OSError as error:
         raise OutputError(f"{target}: {describe_os_error(error)}") from error
@@ -164,19 +193,19 @@ def atomic_output(
 
 
 def publish(partial: Path, target: Path, force: bool) -> None:
-    """Give a finished file its name, in one step.
+    """Rename a finished file to its final name atomically.
 
     Raises:
-        FileExistsError: without `force`, a file has that name.
-        OSError: the system refuses it; with `errno.EXDEV`, the two are on different disks.
+        FileExistsError: the target exists and `force` is not set.
+        OSError: the system refuses; `errno.EXDEV` if the paths are on different file systems.
     """
     if not force:
         try:
-            os.link(partial, target)  # unlike a rename, it fails if there is one
+            os.link(partial, target)  # unlike a rename, this fails if the target exists
         except FileExistsError:
             raise
         except OSError:
-            if target.exists():  # a file system without hard links
+            if target.exists():  # the file system has no hard links
                 raise FileExistsError(errno.EEXIST, "exists", str(target)) from None
         else:
             return
@@ -184,15 +213,15 @@ def publish(partial: Path, target: Path, force: bool) -> None:
 
 
 def describe_os_error(error: OSError) -> str:
-    """A system error as a phrase that says what to do where we know."""
+    """Describe a failed write, and what to do about it if that is known."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "the disk is full; make room and run the same command again"
+        return "the disk is full; free some space and run the same command again"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "cannot be written here (no permission, or a read-only file system)"
     return f"cannot be written ({error.strerror or error})"
 
 
-def sync(path: Path) -> None:
+def fsync_path(path: Path) -> None:
     """Flush a file or directory to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -204,33 +233,23 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def _partial_stem(target: Path) -> str:
-    """How the temporary files of a target begin; shorter than any file system's limit."""
-    name = target.name
-    if len(os.fsencode(name)) > _LONGEST_NAME:
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()
-    return f".{name}"
+# Temporary names
 
 
-def leftover_name(path: Path) -> Path:
-    """What a file or folder is called as long as it must not be found under its name.
+def temporary_path(path: Path) -> Path:
+    """Return the hidden name of a file or directory while it is incomplete.
 
-    If this process dies, another clears it away: see `clear_leftovers`.
+    The name contains the process id. If this process is killed, a later one removes the file; see
+    `remove_stale_temporaries`.
     """
-    return path.with_name(f"{_partial_stem(path)}.vidcolor{os.getpid()}.partial")
+    return path.with_name(f"{_temporary_stem(path)}.vidcolor{os.getpid()}.partial")
 
 
-@lru_cache(maxsize=256)
-def _clear_once(directory: Path) -> None:
-    """`clear_leftovers`, once: a folder may hold 100,000 frames."""
-    clear_leftovers(directory)
-
-
-def clear_leftovers(directory: Path) -> None:
-    """Remove what processes that died left in a directory."""
+def remove_stale_temporaries(directory: Path) -> None:
+    """Remove temporary files and directories of processes that no longer run."""
     with contextlib.suppress(OSError):
         for entry in os.scandir(directory):
-            match = _LEFTOVER.search(entry.name)
+            match = _TEMPORARY_NAME.search(entry.name)
             if not match or _is_running(int(match[1])):
                 continue
             if entry.is_dir(follow_symlinks=False):
@@ -238,6 +257,20 @@ def clear_leftovers(directory: Path) -> None:
             else:
                 with contextlib.suppress(OSError):
                     (directory / entry.name).unlink()
+
+
+@lru_cache(maxsize=256)
+def _remove_stale_temporaries_once(directory: Path) -> None:
+    """Call `remove_stale_temporaries` once per directory, which may hold 100,000 frames."""
+    remove_stale_temporaries(directory)
+
+
+def _temporary_stem(target: Path) -> str:
+    """Return the beginning of a target's temporary name, short enough for every file system."""
+    name = target.name
+    if len(os.fsencode(name)) > _MAX_STEM_BYTES:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return f".{name}"
 
 
 def _is_running(pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""What a user may ask for: one object for the command line and for Python."""
+"""Options of colorizing, for the command line and for Python."""
 
 from __future__ import annotations
 
@@ -20,54 +20,59 @@ EngineName = Literal["local", "ray"]
 
 MAX_SATURATION = 3.0
 MAX_WORKERS = 256
-MACHINE = (
+MAX_BATCH = 64
+EXECUTION_OPTIONS = (
     *("device", "batch", "work_dir", "resume", "workers", "threads", "engine", "ray_address"),
 )
-"""Options that say how the work is done; the result is the same."""
+"""Options that select how the work is executed; they do not change the result."""
+_NOT_IN_FINGERPRINT = (*EXECUTION_OPTIONS, "force", "confidence", "allow_damaged", "model")
+"""Options that are not part of `ColorizeOptions.fingerprint_values`. The digest of the weights
+represents the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """A color that a person knows, at a place in a picture: a row of ``hints.json``."""
+    """The color of one point, given by a person: one row of a hint file."""
 
     x: float
-    """Of the picture as displayed, rightwards: a pixel's number, or a fraction of the width."""
+    """Distance from the left edge of the displayed frame: a pixel index or a fraction of the width.
+    """
     y: float
-    """Downwards: a pixel's number, or a fraction of the height."""
+    """Distance from the top edge: a pixel index or a fraction of the height."""
     color: str
-    """``#rgb``, ``#rrggbb``, a CSS color name, or ``neutral``. Its hue and chroma count (CIELAB
-    a*, b*); its lightness does not, as the picture has its own."""
+    """``#rgb``, ``#rrggbb``, a CSS color name, or ``neutral``. Only its hue and chroma (CIELAB a*,
+    b*) are used, because the lightness is that of the frame."""
     radius: float | None = None
-    """Of the disc that surely has this color, in pixels or as a fraction of the short side; None
-    for 1.2 % of the short side."""
+    """Radius of the disc that certainly has this color, in pixels or as a fraction of the short
+    side; None for 1.2 % of the short side."""
     unit: Unit | None = None
-    """Of `x`, `y` and `radius`. None for fractions where `x` and `y` both lie in 0 to 1 and one of
-    them at least is a float, and for pixels else; so (1, 1) is a pixel and (1.0, 1.0) a corner."""
+    """Unit of `x`, `y` and `radius`. None means fractions if `x` and `y` are both in [0, 1] and at
+    least one of them is a float, otherwise pixels: (1, 1) is a pixel and (1.0, 1.0) a corner."""
     file: str | None = None
-    """Which of several pictures it is for: its name, or the end of its path."""
+    """The photo that the hint is for, if there are several: its name, or the end of its path."""
     time: Fraction | None = None
-    """Seconds into a film."""
+    """Time in the film, in seconds."""
     frame: int | None = None
-    """Number of a film's frame, from 0 at the first that is colored; without a time either it is
-    that one."""
+    """Frame number in the film, counted from the first frame that is colorized. A hint without time
+    and frame belongs to frame 0."""
     name: str = "the hint"
-    """What messages call it."""
+    """Name of the hint in messages."""
 
     def __post_init__(self) -> None:
         if not (isfinite(self.x) and isfinite(self.y)):
-            raise UsageError(f"{self.name}: x and y must be finite, not {self.x}, {self.y}")
+            raise UsageError(f"{self.name}: x and y must be finite, got {self.x}, {self.y}")
         if self.unit not in (None, *get_args(Unit)):
-            raise UsageError(f"{self.name}: unit is pixel or fraction, not {self.unit!r}")
+            raise UsageError(f"{self.name}: unit must be pixel or fraction, got {self.unit!r}")
         if self.radius is not None and not 0 < self.radius < float("inf"):
-            raise UsageError(f"{self.name}: radius must be greater than 0, not {self.radius}")
+            raise UsageError(f"{self.name}: radius must be greater than 0, got {self.radius}")
         if self.time is not None and self.frame is not None:
-            raise UsageError(f"{self.name}: has a time and a frame; say one of them")
+            raise UsageError(f"{self.name}: has a time and a frame; give only one of them")
         if (self.time or 0) < 0 or (self.frame or 0) < 0:
             raise UsageError(f"{self.name}: time and frame must not be negative")
 
     @property
     def in_fractions(self) -> bool:
-        """Whether `x`, `y` and `radius` are fractions of the picture's size."""
+        """Whether `x`, `y` and `radius` are fractions of the frame size."""
         if self.unit is not None:
             return self.unit == "fraction"
         small = 0 <= self.x <= 1 and 0 <= self.y <= 1
@@ -76,151 +81,171 @@ class Hint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColorizeOptions:
-    """Everything that shapes a result, with the defaults of the command line.
+    """All options of a task, with the names and defaults of the command line.
 
-    The names are those of the command's options.
+    The digest in each result's tags covers these names and values, so a renamed field would make
+    finished results look outdated.
     """
 
-    # what
-    start: Fraction | None = None
-    """Seconds into the film at which to begin; earlier frames and sound are left out."""
-    end: Fraction | None = None
-    """Seconds into the film at which to stop."""
-    gray_from: GrayFrom = "luma"
-    """What the luma is taken from: as recorded, one channel, or the lightest of the three."""
-    shots: Path | None = None
-    """A list of the film's shots, as `vidcolor shots` writes it and a person may have corrected it;
-    frames are counted from `start`. None to find them."""
-    fps: Fraction | None = None
-    """Frame rate that an image sequence is played at."""
-    range: Range = "keep"
-    """What the luma codes of a film mean; anything but ``keep`` moves them, rounded once."""
-    allow_damaged: bool = False
-    """Count a source that is cut off or partly unreadable as success."""
+    # Source
 
-    # look
+    start: Fraction | None = None
+    """Start time in seconds. Earlier frames and audio are dropped. None for the beginning."""
+    end: Fraction | None = None
+    """End time in seconds, exclusive; None for the end of the film."""
+    gray_from: GrayFrom = "luma"
+    """Source of the luma: the luma plane, one color channel, or the maximum of the three."""
+    shots: Path | None = None
+    """Shot list as written by `vidcolor shots`, possibly edited; its frames are counted from
+    `start`. None to detect shots."""
+    fps: Fraction | None = None
+    """Frame rate of an image sequence."""
+    range: Range = "keep"
+    """Luma range of the output. ``limited`` and ``full`` convert the luma, with one rounding."""
+    allow_damaged: bool = False
+    """Whether a truncated or partly unreadable source counts as success."""
+
+    # Color
+
     model: str = "embedded"
-    """Name of a generator or a weights file, or several with ``+`` between; see
+    """Generator: a name, a weights file, or several joined with ``+``; see
     `generators.load_generator`."""
     size: int | None = None
-    """Short side in pixels at which the generator looks at pictures; None for its own."""
+    """Short side of the proxies in pixels; None for the generator's own size."""
     vividness: float | None = None
-    """0 (calm) to 1 (vivid); None for the generator's own default."""
+    """0 (muted) to 1 (vivid); None for the generator's default."""
     saturation: float = 1.0
-    """Gain of the chroma, 0 (gray) to 3; what the gamut cannot show is drawn in softly."""
+    """Chroma gain, 0 (gray) to 3. Colors outside the gamut are compressed into it."""
     hints: tuple[Hint, ...] | Path | None = None
-    """Colors that a person knows, or a file of them (see `vidcolor.hints.io`). In a film each
-    colors its object through the shot that it lies in."""
+    """Color hints, or a hint file (see `hints.io`). In a film each hint colors its object
+    throughout the shot."""
     reference: Path | None = None
-    """A picture whose colors are taken over: in place where it shows the same, and as a palette
-    where it shows the like."""
+    """Color image of the same scene or of a similar one. Its colors are copied where it matches,
+    otherwise its palette is used."""
     reference_time: Fraction | None = None
-    """Seconds into a film at which `reference` shows it, for the shot around; None to find the
-    shots that it shows, or to lend its palette to all if it shows none."""
+    """Time at which the film shows the reference; it then applies to that shot. None to search all
+    shots; if none matches, its palette is used for all of them."""
     trust: float | None = None
-    """For color originals: 0 (their color is left aside) to 1 (it is followed as far as it can be
-    believed); None if it is not looked at."""
+    """Weight of the source's own color, 0 to 1 (followed as far as it is plausible). None to ignore
+    it without reading it."""
     per_frame: bool = False
-    """Color every frame of a film by itself, as if there were no other: it flickers."""
+    """Whether every frame of a film is colorized independently; the result flickers."""
     mark: bool = False
-    """Draw a small palette into the bottom left corner; luma changes there and nowhere else."""
+    """Whether a small palette icon is drawn into the bottom left corner, which changes luma there.
+    """
 
-    # output
+    # Output
+
     purpose: Purpose = "delivery"
-    """What the film is for; picks encoder, container and pixel format."""
+    """Intended use of the film; it selects encoder, container and pixel format."""
     encoder: str | None = None
+    """FFmpeg's name of the video encoder; None to select it by purpose."""
     encoder_options: tuple[tuple[str, str], ...] = ()
+    """Options of the encoder as pairs of key and value."""
     pix_fmt: str | None = None
+    """Pixel format of the encoder; None to select it by encoder and source."""
     quality: int | None = None
-    """Of JPEG and lossy WebP pictures, 1 to 100; None codes a JPEG's luma as its source does."""
+    """Quality of JPEG and lossy WebP output, 1 to 100. None keeps the luma coding of a JPEG source.
+    """
     confidence: Path | None = None
-    """Where to write how sure the generator is, as a gray film or picture."""
+    """Additional output file for the confidence, as a gray film or image."""
     force: bool = False
-    """Replace an existing output."""
+    """Whether existing output files are overwritten."""
 
-    # machine
+    # Execution
+
     device: str = "auto"
+    """Device of the generator; see `generators.load_generator`."""
     precision: str = "auto"
+    """``auto``, ``fp32`` or ``bf16``."""
     batch: int = 8
-    """Frames that the network colors at once where each is colored by itself; changes speed and
-    memory, never the result."""
+    """Number of frames per forward pass where frames are colorized independently, 1 to 64. It
+    changes speed and memory, not the result."""
     work_dir: Path | None = None
-    """Where unfinished work on films is kept; None for beside each result."""
+    """Directory for unfinished films; None for a directory beside each result."""
     resume: Resume = "auto"
-    """Whether to go on with unfinished work: where there is some of the same film by the same
-    recipe; ``only`` then, or not at all; or never."""
+    """Whether unfinished work is resumed: if source and options match (``auto``), always, with an
+    error if there is none (``only``), or not (``never``)."""
     workers: int | None = None
-    """Processes that color at the same time, each another segment of a film; None for one, or for
-    one on each GPU. Changes speed and memory, never the result."""
+    """Number of processes that render segments; None for one per GPU, or one. It changes speed and
+    memory, not the result."""
     threads: int | None = None
-    """Cores that each worker uses; None for its share of all."""
+    """CPU cores per worker; None for an equal share of all cores."""
     engine: EngineName = "local"
-    """Where the workers are: on this machine, or in a Ray cluster."""
+    """Where the workers run: on this machine, or in a Ray cluster."""
     ray_address: str | None = None
-    """Of the cluster; None for the one that this machine belongs to, or else a new local one."""
+    """Address of the Ray cluster; None for the cluster of this machine, or a new local one."""
 
     def __post_init__(self) -> None:
+        self._check_color()
+        self._check_execution()
+        if self.quality is not None and not 1 <= self.quality <= 100:
+            raise UsageError(f"--quality must be in [1, 100], got {self.quality}")
+        if self.start is not None and self.start < 0:
+            raise UsageError("--start must not be negative")
+        if self.end is not None and self.end <= (self.start or 0):
+            raise UsageError("--end must be later than --start")
+        if self.fps is not None and self.fps <= 0:
+            raise UsageError("--fps must be greater than 0")
+
+    def _check_color(self) -> None:
         if self.vividness is not None and not 0 <= self.vividness <= 1:
-            raise UsageError(f"vividness must lie between 0 and 1, not {self.vividness}")
+            raise UsageError(f"--vividness must be in [0, 1], got {self.vividness}")
         if not 0 <= self.saturation <= MAX_SATURATION:
             raise UsageError(
-                f"saturation must lie between 0 and {MAX_SATURATION:g}, not {self.saturation}"
+                f"--saturation must be in [0, {MAX_SATURATION:g}], got {self.saturation}"
             )
         if self.trust is not None and not 0 <= self.trust <= 1:
-            raise UsageError(f"trust must lie between 0 and 1, not {self.trust}")
-        if self.per_frame and (self.hints or self.reference is not None):
-            raise UsageError("hints color whole shots; per-frame coloring has no use for them")
-        if self.trust is not None and (self.hints or self.reference is not None):
-            raise UsageError("trust in the original's color and hints do not go together yet")
-        if not 1 <= self.batch <= 64:
-            raise UsageError(f"batch must lie between 1 and 64, not {self.batch}")
+            raise UsageError(f"--trust must be in [0, 1], got {self.trust}")
+        has_hints = bool(self.hints) or self.reference is not None
+        if self.per_frame and has_hints:
+            raise UsageError(
+                "--per-frame cannot be combined with hints, which apply to whole shots"
+            )
+        if self.trust is not None and has_hints:
+            raise UsageError("--trust cannot be combined with hints or a reference")
+
+    def _check_execution(self) -> None:
+        if not 1 <= self.batch <= MAX_BATCH:
+            raise UsageError(f"--batch must be in [1, {MAX_BATCH}], got {self.batch}")
         if self.workers is not None and not 1 <= self.workers <= MAX_WORKERS:
-            raise UsageError(f"workers must lie between 1 and {MAX_WORKERS}, not {self.workers}")
+            raise UsageError(f"--workers must be in [1, {MAX_WORKERS}], got {self.workers}")
         if self.threads is not None and self.threads < 1:
-            raise UsageError(f"threads must be 1 or more, not {self.threads}")
+            raise UsageError(f"--threads must be 1 or more, got {self.threads}")
         if self.ray_address is not None and self.engine != "ray":
-            raise UsageError("a Ray address is of no use without the engine ray")
-        if self.quality is not None and not 1 <= self.quality <= 100:
-            raise UsageError(f"quality must lie between 1 and 100, not {self.quality}")
-        if self.start is not None and self.start < 0:
-            raise UsageError("start must not be negative")
-        if self.end is not None and self.end <= (self.start or 0):
-            raise UsageError("end must come after start")
-        if self.fps is not None and self.fps <= 0:
-            raise UsageError("fps must be greater than 0")
+            raise UsageError("--ray-address requires --engine ray")
 
-    def recipe(self) -> dict[str, Any]:
-        """What the result depends on, in plain values; machine and safety options are left out.
+    def fingerprint_values(self) -> dict[str, Any]:
+        """Return the options that the result depends on, as plain values.
 
-        Of files of hints and references it is the content that counts.
+        Files of hints, references and shots are represented by their SHA-256.
 
         Raises:
             InputError: such a file cannot be read.
         """
-        without = (*MACHINE, "force", "confidence", "allow_damaged", "model")
-        recipe = {k: v for k, v in self.to_json().items() if k not in without}
-        recipe["trust"] = self.trust or None  # none at all is the same as no look at all
+        values = {k: v for k, v in self.to_json().items() if k not in _NOT_IN_FINGERPRINT}
+        values["trust"] = self.trust or None  # 0 gives the same result as None
         if isinstance(self.hints, Path):
-            recipe["hints"] = _digest_of(self.hints)
-        elif self.hints is not None:  # none at all is the same as an empty list of them
-            recipe["hints"] = [_without_names(hint) for hint in recipe["hints"]] or None
+            values["hints"] = _sha256(self.hints)
+        elif self.hints is not None:  # an empty list gives the same result as None
+            values["hints"] = [_without_names(hint) for hint in values["hints"]] or None
         if self.reference is not None:
-            recipe["reference"] = _digest_of(self.reference)
+            values["reference"] = _sha256(self.reference)
         if self.shots is not None:
-            recipe["shots"] = _digest_of(self.shots)
-        return recipe
+            values["shots"] = _sha256(self.shots)
+        return values
 
-    def also_read(self) -> tuple[Path, ...]:
-        """Files of a person's that are read beside the source, and so must not be written."""
-        named = (self.hints if isinstance(self.hints, Path) else None, self.reference, self.shots)
-        return tuple(path for path in named if path is not None)
+    def input_files(self) -> tuple[Path, ...]:
+        """Return the files besides the source that are read and must not be overwritten."""
+        hints = self.hints if isinstance(self.hints, Path) else None
+        return tuple(path for path in (hints, self.reference, self.shots) if path is not None)
 
     def to_json(self) -> dict[str, Any]:
-        """All options in plain values."""
+        """Return all options as plain values."""
         return {name: _plain(value) for name, value in asdict(self).items()}
 
 
-def _digest_of(path: Path) -> str:
+def _sha256(path: Path) -> str:
     try:
         return sha256(path.read_bytes()).hexdigest()
     except OSError as error:

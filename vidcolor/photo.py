@@ -1,4 +1,4 @@
-"""Photographs on the same generator, with the same rule for luma."""
+"""Colorizing of single photos, from file to file."""
 
 from __future__ import annotations
 
@@ -11,62 +11,64 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.colorizer import Colorizer, Geometry
+from vidcolor.colorizer import Colorizer
 from vidcolor.errors import InputError, OutputError, UsageError
-from vidcolor.fileio import atomic_output, check_companion, check_target, refuse_overwriting
+from vidcolor.fileio import atomic_output, check_confidence_target, check_target, check_inputs_kept
 from vidcolor.hints.hint_set import HintSet, enforce_discs
 from vidcolor.hints.io import hints_for_file, load_hints
 from vidcolor.hints.photo import hint_set_for_photo
 from vidcolor.hints.predict import base_prediction, predict_with_hints
-from vidcolor.imaging.orientation import to_displayed
-from vidcolor.media.stills import STILL_SUFFIXES, read_still, write_still
-from vidcolor.media.stills.exif import turns_of_orientation
+from vidcolor.imaging.geometry import (
+    Geometry,
+    displayed_size,
+    orientation_quarter_turns,
+    to_displayed,
+)
+from vidcolor.imaging.resize import resize_area, resize_linear
+from vidcolor.media.stills.registry import STILL_SUFFIXES, read_still, write_still
 from vidcolor.options import ColorizeOptions
 from vidcolor.provenance import Provenance
-from vidcolor.recolor import NO_COLOR, Recolorer, recolorer_of
-from vidcolor.uncertainty import find_regions, review_priority, to_grid
+from vidcolor.recolor import NO_COLOR_WARNING, Recolorer, make_recolorer
+from vidcolor.uncertainty import find_regions, review_priority
 from vidcolor.watermark import draw_watermark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from vidcolor.colorizer import ProxyPrediction
     from vidcolor.generators.predictor import HintArrays
     from vidcolor.hints.color_transfer import BasePrediction
     from vidcolor.hints.discs import HintDisc
-    from vidcolor.media.stills import Still
+    from vidcolor.imaging.types import FloatArray
+    from vidcolor.media.stills.types import Still
     from vidcolor.uncertainty import UncertainRegion
 
-    Array = NDArray[np.float32]
 
-_SILENT_FORMATS = (".bmp",)
-"""Formats that can say nothing of how a picture was made; PNG is as good and can."""
+_FORMATS_WITHOUT_METADATA = (".bmp",)
+"""Formats that cannot hold provenance; results are written as PNG instead."""
 _CONFIDENCE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
-MIRRORED = (2, 4, 5, 7)
-"""EXIF orientations of pictures that a viewer mirrors, left to right, once they are turned."""
-_PREDICTING = threading.Lock()
-"""Photographs may be colored side by side, but a generator serves one at a time."""
+_PREDICTION_LOCK = threading.Lock()
+"""Photos can be colorized in several threads, but only one thread at a time may predict."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoResult:
-    """What came of a photograph."""
+    """The result of `colorize_photo`."""
 
     source: Path
     target: Path
     seconds: float
-    """Wall-clock time that it took."""
+    """Wall-clock time of the task."""
     warnings: tuple[str, ...]
     damaged: bool
-    """True if the source was cut off and only part of it could be read."""
+    """Whether the source was truncated and only a part of it could be decoded."""
     provenance: Provenance
     size: tuple[int, int] | None = None
-    """Width and height as displayed."""
-    doubts: tuple[UncertainRegion, ...] | None = None
-    """Where the color is least certain; None if the generator cannot tell."""
+    """Displayed width and height."""
+    uncertain_regions: tuple[UncertainRegion, ...] | None = None
+    """Regions whose color is least certain; None if the generator does not estimate confidence."""
     num_frames: int = 1
+    """Always 1; films have more."""
 
 
 def colorize_photo(
@@ -76,46 +78,46 @@ def colorize_photo(
     *,
     colorizer: Colorizer | None = None,
 ) -> PhotoResult:
-    """Color a photograph; size, bit depth, EXIF, ICC profile and resolution stay.
+    """Colorize a photo; size, bit depth, EXIF, ICC profile and resolution are preserved.
 
     Args:
-        source: JPEG, PNG, TIFF, WebP, BMP, DPX or OpenEXR; it is only ever read.
-        target: where the result goes; beside the source if None. Its suffix decides the format.
-        options: what is wanted; the defaults of the command line if None.
-        colorizer: a loaded generator, to be used again; loaded from the options if None.
+        source: JPEG, PNG, TIFF, WebP, BMP, DPX or OpenEXR file.
+        target: output file, whose suffix selects the format; None for a file beside the source.
+        options: None for the defaults of the command line.
+        colorizer: a colorizer to reuse; None to load the generator that the options name.
 
     Raises:
         InputError: the source cannot be read.
-        UsageError: the target exists, or its format is unknown.
+        UsageError: the target exists, or its format is not supported.
         OutputError: the result cannot be written.
-        WeightsError: the generator's weights are missing or damaged.
+        WeightsError: the weights of the generator are missing or damaged.
     """
     source, options = Path(source), options or ColorizeOptions()
-    began = time.monotonic()
+    started = time.monotonic()
     if not source.exists():
         raise InputError(f"{source}: no such file")
     path = Path(target) if target else default_target(source)
     written = [p for p in (path, options.confidence) if p is not None]
-    refuse_overwriting(options.also_read(), written)
+    check_inputs_kept(options.input_files(), written)
     options = replace(options, hints=hints_for_file(load_hints(options), source))
     if path.suffix.lower() not in STILL_SUFFIXES:
         choices = ", ".join(sorted(STILL_SUFFIXES))
-        raise UsageError(f"{path}: cannot write a picture called so; use one of {choices}")
+        raise UsageError(f"{path}: image format is not supported; use one of {choices}")
     check_target(path, [source], options.force)
     if options.confidence is not None:
         _check_confidence(options.confidence, source, path, options.force)
     still, damaged = _read(source, options)
-    colorizer = colorizer or Colorizer.of(options)
-    colorizer.check(options)
-    provenance = colorizer.provenance(options)
-    guess = partial(_guess, colorizer=colorizer, vividness=options.vividness)
-    known, about = hint_set_for_photo(still, options, guess)
-    recolorer = recolorer_of(colorizer, options)
+    colorizer = colorizer or Colorizer.from_options(options)
+    colorizer.check_options(options)
+    provenance = colorizer.make_provenance(options)
+    predict = partial(_predict_base, colorizer=colorizer, vividness=options.vividness)
+    known, about = hint_set_for_photo(still, options, predict)
+    recolorer = make_recolorer(colorizer, options)
     if recolorer is None:
         color = predict_still(colorizer, still, options.vividness, known)
     else:
         color, about = _recolor(still, colorizer, recolorer)
-    said = [
+    warnings = [
         *still.warnings,
         *about,
         *_write(path, still, color, colorizer, options, provenance, known.spots),
@@ -123,31 +125,37 @@ def colorize_photo(
     if options.confidence is not None:
         _write_confidence(options.confidence, still, color)
     if still.tint == "color" and recolorer is None:
-        said.append("the source is in color already; its own color is replaced")
+        warnings.append("the source is already in color; its color is replaced")
     return PhotoResult(
         source=source,
         target=path,
-        seconds=time.monotonic() - began,
-        warnings=tuple(said),
+        seconds=time.monotonic() - started,
+        warnings=tuple(warnings),
         damaged=damaged,
         provenance=provenance,
         size=_displayed_size(still),
-        doubts=_find_doubts(still, color) if colorizer.has_confidence else None,
+        uncertain_regions=_find_uncertain_regions(still, color)
+        if colorizer.has_confidence
+        else None,
     )
 
 
 def default_target(source: Path, directory: Path | None = None) -> Path:
-    """Where the result goes if nobody says: beside the source, or into `directory`."""
+    """Return the default output file: ``NAME.color.EXT``, or ``NAME.EXT`` in `directory`."""
     known = source.suffix.lower() in STILL_SUFFIXES
-    suffix = source.suffix if known and source.suffix.lower() not in _SILENT_FORMATS else ".png"
+    suffix = (
+        source.suffix
+        if known and source.suffix.lower() not in _FORMATS_WITHOUT_METADATA
+        else ".png"
+    )
     if directory is not None:
         return directory / (source.stem + suffix)
     return source.with_name(f"{source.stem}.color{suffix}")
 
 
 def _read(source: Path, options: ColorizeOptions) -> tuple[Still, bool]:
-    """The picture, whole or as much as there is of it; whether it is damaged."""
-    read = partial(read_still, source, options.gray_from, own_color=bool(options.trust))
+    """Read the source; return it and whether it is damaged."""
+    read = partial(read_still, source, options.gray_from, with_source_rgb=bool(options.trust))
     try:
         return read(), False
     except InputError:
@@ -160,12 +168,12 @@ def predict_still(
     vividness: float | None = None,
     known: HintSet | None = None,
 ) -> ProxyPrediction:
-    """What the generator says of one picture, led by what is known of it."""
+    """Predict the colors of a photo, with hints if there are any."""
     geometry = _geometry(still)
-    proxy = colorizer.proxy(still.luma, still.coding, geometry)
+    proxy = colorizer.make_proxy(still.luma, still.coding, geometry)
 
     def predict(hints: HintArrays | None) -> ProxyPrediction:
-        with _PREDICTING:
+        with _PREDICTION_LOCK:
             return colorizer.predict([proxy], geometry, vividness, hints)[0]
 
     if known is None or known.is_nothing:
@@ -176,49 +184,51 @@ def predict_still(
 def _recolor(
     still: Still, colorizer: Colorizer, recolorer: Recolorer
 ) -> tuple[ProxyPrediction, tuple[str, ...]]:
-    """What the generator says of a picture, led by its own color; and what is to be said."""
-    assert still.own_color is not None  # for the type checker: it is read with it
+    """Predict the colors of a photo with its own color as a hint; return also warnings."""
+    assert still.source_rgb is not None  # for the type checker: it is read with it
     geometry = _geometry(still)
-    proxy = colorizer.proxy(still.luma, still.coding, geometry)
-    original = np.ascontiguousarray(geometry.to_upright(still.own_color))
-    with _PREDICTING:
+    proxy = colorizer.make_proxy(still.luma, still.coding, geometry)
+    original = np.ascontiguousarray(geometry.to_upright(still.source_rgb))
+    with _PREDICTION_LOCK:
         color = recolorer.predict([proxy], [original], geometry)[0]
-    return color, () if recolorer.found_color else (NO_COLOR,)
+    return color, () if recolorer.found_color else (NO_COLOR_WARNING,)
 
 
 def _geometry(still: Still) -> Geometry:
     return Geometry(
         width=still.luma.shape[1],
         height=still.luma.shape[0],
-        quarter_turns=turns_of_orientation(still.orientation),
+        quarter_turns=orientation_quarter_turns(still.orientation),
     )
 
 
-def _guess(luma: Array, colorizer: Colorizer, vividness: float | None) -> BasePrediction:
-    """What the generator says of an upright picture without hints, from its Y' in [0, 1]."""
-    proxy = colorizer.proxy_of(luma)
+def _predict_base(
+    luma: FloatArray, colorizer: Colorizer, vividness: float | None
+) -> BasePrediction:
+    """Predict the colors of an upright photo without hints, from its Y' in [0, 1]."""
+    proxy = colorizer.make_upright_proxy(luma)
     geometry = Geometry(width=luma.shape[1], height=luma.shape[0])
-    with _PREDICTING:
+    with _PREDICTION_LOCK:
         return base_prediction(colorizer.predict([proxy], geometry, vividness)[0])
 
 
 def _displayed_size(still: Still) -> tuple[int, int]:
-    """Width and height as a viewer shows it."""
+    """Return width and height as displayed."""
     height, width = still.luma.shape
-    return (width, height) if still.orientation < 5 else (height, width)
+    return displayed_size(width, height, quarter_turns=orientation_quarter_turns(still.orientation))
 
 
-def _find_doubts(still: Still, color: ProxyPrediction) -> tuple[UncertainRegion, ...]:
-    """Where a person's word would help most."""
-    luma = to_grid(color.proxy, color.confidence.shape)
-    maps = [review_priority(color.confidence, color.ab, luma), color.confidence, luma]
-    turns = turns_of_orientation(still.orientation)
-    maps = [np.rot90(m, turns) for m in maps]
-    if still.orientation in MIRRORED:
-        maps = [m[:, ::-1] for m in maps]
+def _find_uncertain_regions(
+    still: Still, prediction: ProxyPrediction
+) -> tuple[UncertainRegion, ...]:
+    confidence = prediction.confidence
+    luma = resize_area(prediction.proxy, confidence.shape)
+    maps = (review_priority(confidence, prediction.ab, luma), confidence, luma)
+    priority, confidence, luma = (
+        np.ascontiguousarray(to_displayed(m, still.orientation)) for m in maps
+    )
     width, height = _displayed_size(still)
-    need, confidence, luma = (np.ascontiguousarray(m) for m in maps)
-    return find_regions(need, confidence, luma, width / height)
+    return find_regions(priority, confidence, luma, width / height)
 
 
 def _write(
@@ -230,35 +240,39 @@ def _write(
     provenance: Provenance,
     spots: Sequence[HintDisc] = (),
 ) -> tuple[str, ...]:
-    """Compose and write; what luma did not permit, and what the format could not hold."""
+    """Write the result; return warnings about hints and about the format."""
     coding, matrix, gain = still.coding, still.matrix, options.saturation
-    cb, cr = colorizer.chroma(color, still.luma, coding, matrix, saturation=gain)
-    said = enforce_discs(spots, cb, cr, still.luma, coding, matrix, gain)
-    if options.mark:  # a gray JPEG's own data can then be copied no more
+    cb, cr = colorizer.make_chroma(color, still.luma, coding, matrix, saturation=gain)
+    warnings = enforce_discs(spots, cb, cr, still.luma, coding, matrix, gain)
+    if options.mark:
+        # The mark changes luma, so the luma data of a gray JPEG cannot be copied.
         luma = draw_watermark(still.luma, cb, cr, still.coding, still.matrix)
-        still = replace(still, luma=luma, jpeg=None)
-    return said + write_still(path, still, cb, cr, mark=provenance, quality=options.quality)
+        still = replace(still, luma=luma, jpeg_data=None)
+    return warnings + write_still(
+        path, still, cb, cr, provenance=provenance, quality=options.quality
+    )
 
 
 def _check_confidence(path: Path, source: Path, target: Path, force: bool) -> None:
-    """Find out before the work that it cannot be written."""
-    check_companion(path, source, target, force)
+    """Check before colorizing that the confidence map can be written."""
+    check_confidence_target(path, source, target, force)
     if path.suffix.lower() not in _CONFIDENCE_SUFFIXES:
         choices = ", ".join(_CONFIDENCE_SUFFIXES)
-        raise UsageError(f"{path}: --confidence of a photo is a picture; use one of {choices}")
+        raise UsageError(
+            f"{path}: --confidence of a photo must be an image file; use one of {choices}"
+        )
 
 
 def _write_confidence(path: Path, still: Still, color: ProxyPrediction) -> None:
-    """How sure the generator is, as a gray picture of the source's size as displayed."""
+    """Write the confidence as a gray image of the displayed size."""
     import cv2
 
-    size = (still.luma.shape[1], still.luma.shape[0])
-    full = cv2.resize(color.confidence, size, interpolation=cv2.INTER_LINEAR).reshape(size[::-1])
+    full = resize_linear(color.confidence, still.luma.shape)
     codes = np.rint(np.clip(full, 0, 1) * 255).astype(np.uint8)
-    # It cannot say how it is to be turned, so it is.
+    # The file has no orientation tag, so its pixels are rotated.
     upright = np.ascontiguousarray(to_displayed(codes, still.orientation))
-    done, data = cv2.imencode(path.suffix.lower(), upright)
-    if not done:
-        raise OutputError(f"{path}: the picture could not be encoded; try .png")
+    success, data = cv2.imencode(path.suffix.lower(), upright)
+    if not success:
+        raise OutputError(f"{path}: the image could not be encoded; try .png")
     with atomic_output(path) as partial:
         partial.write_bytes(data.tobytes())

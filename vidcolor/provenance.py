@@ -1,4 +1,4 @@
-"""What tells people that the color is a guess: film tags and XMP, and how to read them back."""
+"""Provenance of results: film tags and XMP that declare the color as machine-made."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ if TYPE_CHECKING:
 DIGITAL_SOURCE_TYPE = (
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 )
-"""IPTC's term for a real picture that a trained network has added to."""
+"""IPTC's term for a real image that a trained model has added to."""
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XMP_META = "adobe:ns:meta/"
 XMP_BASIC = "http://ns.adobe.com/xap/1.0/"
 IPTC_EXTENSION = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 VIDCOLOR = "urn:vidcolor:provenance:1"
-"""Namespace of our own XMP properties."""
+"""Namespace of vidcolor's XMP properties."""
 
 _XMLNS = "http://www.w3.org/2000/xmlns/"
 _MAX_DEPTH = 100
+"""Maximum nesting of an XMP packet that is merged."""
 _MATROSKA = ("matroska", "webm", "mkv", "mka")
 _PACKET_START = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _PACKET_END = '\n<?xpacket end="w"?>'
@@ -37,28 +38,29 @@ _EMPTY_PACKET = (
 _DIGEST = "([0-9a-f]{64})"
 _RECIPE_IN_TEXT = re.compile(f"vidcolor recipe {_DIGEST}")
 _RECIPE_IN_XMP = re.compile(f":Recipe(?:=[\"']|[^>]*>){_DIGEST}")
-# XML would read these back as blanks inside attributes, and minidom does not escape them.
-_BREAKS = {"\n": "\ue00a", "\r": "\ue00d", "\t": "\ue009"}
+# Inside attributes, XML parsers convert these to spaces, and minidom does not escape them.
+# Private-use code points replace them until the packet is serialized.
+_ESCAPED_CHARACTERS = {"\n": "\ue00a", "\r": "\ue00d", "\t": "\ue009"}
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """How a result came about; written into the result itself."""
+    """How a result was made; it is written into the result."""
 
     version: str
-    """Of vidcolor."""
+    """Version of vidcolor."""
     model: str
     """Name of the generator, e.g. ``embedded``."""
     weights_sha256: str
-    """64 hex digits."""
+    """SHA-256 of the weights: 64 hex digits."""
     recipe: str
-    """See `recipe_digest`: equal recipes on equal sources give equal results."""
+    """Digest of all inputs except the source; see `recipe_digest`."""
     created: str | None = None
-    """ISO 8601 date and time; left out by default, so that results can be compared byte by byte."""
+    """ISO 8601 date and time; absent by default, so that results can be compared byte by byte."""
 
     @property
     def sentence(self) -> str:
-        """What a person reads in the comment of a film; holds the recipe for `read_recipe`."""
+        """The declaration in the comment of a film; `read_recipe` finds the recipe in it."""
         return (
             f"Color added by vidcolor {self.version} (model {self.model}): a trained network's "
             f"guess, not a record. [vidcolor recipe {self.recipe}]"
@@ -66,7 +68,7 @@ class Provenance:
 
     @property
     def declaration(self) -> str:
-        """The sentence with all that Matroska says in tags of their own, for other containers."""
+        """The sentence with the values that Matroska has tags for, for other containers."""
         return (
             f"{self.sentence} [weights sha256 {self.weights_sha256}] "
             f"[IPTC digital source type {DIGITAL_SOURCE_TYPE}]"
@@ -74,15 +76,15 @@ class Provenance:
 
 
 def recipe_digest(options: Mapping[str, Any], weights_sha256: str, version: str) -> str:
-    """SHA-256 over what decides a result besides its source.
+    """Return the SHA-256 of everything that determines a result except its source.
 
     Args:
-        options: the render options; values that JSON knows, or that print the same every time.
-        weights_sha256: digest of the weights file.
-        version: of vidcolor.
+        options: render options. Values that JSON does not support are converted by `str`.
+        weights_sha256: SHA-256 of the weights file.
+        version: version of vidcolor.
 
     Returns:
-        64 hex digits, the same whatever the order of `options`.
+        64 hex digits; the order of `options` does not matter.
     """
     recipe = {"options": dict(options), "weights": weights_sha256, "version": version}
     text = json.dumps(recipe, sort_keys=True, separators=(",", ":"), default=str)
@@ -92,23 +94,23 @@ def recipe_digest(options: Mapping[str, Any], weights_sha256: str, version: str)
 def film_tags(
     provenance: Provenance, source_tags: Mapping[str, str], container: str
 ) -> dict[str, str]:
-    """The tags of a colored film: the source's own and the mark.
+    """Return the global tags of a colorized film: those of the source and the provenance.
 
-    MP4 and MOV keep only keys that they know, so there the comment carries all; Matroska and WebM
-    also get tags of their own. What a source's comment said stays in front of ours.
+    MP4 and MOV only store known keys, so the comment contains everything. Matroska and WebM also
+    get separate tags. A comment of the source is kept in front of the declaration.
 
     Args:
         provenance: how the color was made.
-        source_tags: the source's global tags.
-        container: a muxer's name or a file suffix (``mp4``, ``matroska``, ``.mkv``).
+        source_tags: global tags of the source.
+        container: name of a muxer or a file suffix (``mp4``, ``matroska``, ``.mkv``).
     """
     tags = dict(source_tags)
     comment = next((k for k in tags if k.lower() == "comment"), "comment")
-    said = tags.get(comment, "").strip()
+    existing = tags.get(comment, "").strip()
     has_own_tags = container.lower().lstrip(".") in _MATROSKA
-    ours = provenance.sentence if has_own_tags else provenance.declaration
-    if ours not in said:
-        tags[comment] = f"{said}\n{ours}".strip()
+    declaration = provenance.sentence if has_own_tags else provenance.declaration
+    if declaration not in existing:
+        tags[comment] = f"{existing}\n{declaration}".strip()
     if has_own_tags:
         tags |= {
             "DIGITAL_SOURCE_TYPE": DIGITAL_SOURCE_TYPE,
@@ -121,15 +123,16 @@ def film_tags(
 
 
 def xmp_packet(provenance: Provenance, existing: bytes | None = None) -> bytes:
-    """An XMP packet with the mark, merged into the one that the picture had.
+    """Return an XMP packet with the provenance, merged into the packet of the source.
 
-    Every property, prefix and comment of `existing` stays. Where it already names a digital source
-    type, that is kept as ``vidcolor:OriginalDigitalSourceType``; a creator tool that it names
-    stays the creator tool (ours then only stands in ``vidcolor:Version``).
+    All properties, prefixes and comments of `existing` are kept. A digital source type is moved to
+    ``vidcolor:OriginalDigitalSourceType``. A creator tool is kept; vidcolor then only appears in
+    ``vidcolor:Version``.
 
     Args:
         provenance: how the color was made.
-        existing: the source's packet. One that `can_merge` refuses is replaced: warn about it.
+        existing: packet of the source. A packet that `can_merge` rejects is replaced; the caller
+            should warn about it.
 
     Returns:
         The packet in UTF-8, wrapped in ``<?xpacket?>``, without padding.
@@ -137,33 +140,33 @@ def xmp_packet(provenance: Provenance, existing: bytes | None = None) -> bytes:
     document = _parse_packet(existing) if existing else None
     if document is None:
         document = minidom.parseString(_EMPTY_PACKET)
-    description = _description(document)
-    original = _take(document, IPTC_EXTENSION, "DigitalSourceType")
+    description = _find_description(document)
+    original = _pop_property(document, IPTC_EXTENSION, "DigitalSourceType")
     if original and original != DIGITAL_SOURCE_TYPE:
-        _put(description, VIDCOLOR, "vidcolor:OriginalDigitalSourceType", original)
-    _put(description, IPTC_EXTENSION, "Iptc4xmpExt:DigitalSourceType", DIGITAL_SOURCE_TYPE)
-    if _peek(document, XMP_BASIC, "CreatorTool") is None:
-        _put(description, XMP_BASIC, "xmp:CreatorTool", f"vidcolor {provenance.version}")
+        _add_property(description, VIDCOLOR, "vidcolor:OriginalDigitalSourceType", original)
+    _add_property(description, IPTC_EXTENSION, "Iptc4xmpExt:DigitalSourceType", DIGITAL_SOURCE_TYPE)
+    if _get_property(document, XMP_BASIC, "CreatorTool") is None:
+        _add_property(description, XMP_BASIC, "xmp:CreatorTool", f"vidcolor {provenance.version}")
     for name, value in _own_properties(provenance):
-        _take(document, VIDCOLOR, name)
+        _pop_property(document, VIDCOLOR, name)
         if value is not None:
-            _put(description, VIDCOLOR, f"vidcolor:{name}", value)
+            _add_property(description, VIDCOLOR, f"vidcolor:{name}", value)
     return (_PACKET_START + _to_xml(document) + _PACKET_END).encode()
 
 
 def can_merge(existing: bytes) -> bool:
-    """Whether `existing` is an XMP packet that can be added to.
+    """Whether properties can be added to an XMP packet.
 
-    False for what is not well-formed XML, holds no ``rdf:RDF``, or declares entities: XMP has no
-    use for them, and expanding them can fill the memory.
+    The packet must be well-formed XML, contain an ``rdf:RDF``, and declare no entities: XMP does
+    not need them, and their expansion can exhaust memory.
     """
     return _parse_packet(existing) is not None
 
 
 def read_recipe(text_or_xmp: str | bytes | None) -> str | None:
-    """The recipe digest in a film's comment or tag, or in an XMP packet; None if there is none.
+    """Return the recipe digest in a film's comment or tag, or in an XMP packet; None without one.
 
-    Of several (a film colored twice) the last, which is the one that made the file.
+    A film that was colorized twice contains several; the last one belongs to the file.
     """
     if not text_or_xmp:
         return None
@@ -185,23 +188,23 @@ def _own_properties(provenance: Provenance) -> list[tuple[str, str | None]]:
 
 
 def _decode(packet: bytes) -> str:
-    """XMP may be UTF-8, UTF-16 or UTF-32; the zero bytes of ASCII in it tell which."""
+    """Decode UTF-8, UTF-16 or UTF-32, which the zero bytes of ASCII characters distinguish."""
     head = packet[:4]
     if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")) or head.count(0) == 3:
-        wide = "utf-32"
+        encoding = "utf-32"
     elif head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        wide = "utf-16"
+        encoding = "utf-16"
     elif head[:1] == b"\0":
-        wide = "utf-16-be"
+        encoding = "utf-16-be"
     elif head[1:2] == b"\0":
-        wide = "utf-16-le"
+        encoding = "utf-16-le"
     else:
-        wide = "utf-8-sig"
-    return packet.decode(wide, errors="replace").strip("\0 \t\r\n\ufeff")
+        encoding = "utf-8-sig"
+    return packet.decode(encoding, errors="replace").strip("\0 \t\r\n\ufeff")
 
 
 def _parse_packet(packet: bytes) -> minidom.Document | None:
-    """The packet's tree, or None where it cannot be merged (see `can_merge`)."""
+    """Parse a packet; return None if it cannot be merged (see `can_merge`)."""
     text = re.sub(r"<\?xml\b[^>]*\?>", "", _decode(packet))
     if "<!DOCTYPE" in text or "<!ENTITY" in text or "\ufffd" in text:
         return None
@@ -215,7 +218,7 @@ def _parse_packet(packet: bytes) -> minidom.Document | None:
 
 
 def _depth(document: minidom.Document) -> int:
-    """Levels of nesting; minidom walks by recursion, which a hostile packet could exhaust."""
+    """Return the nesting depth; minidom recurses, so a malicious packet could exhaust the stack."""
     level: list[Any] = [document]
     depth = 0
     while level:
@@ -224,8 +227,8 @@ def _depth(document: minidom.Document) -> int:
     return depth
 
 
-def _description(document: minidom.Document) -> minidom.Element:
-    """The top-level ``rdf:Description`` that ours is added to."""
+def _find_description(document: minidom.Document) -> minidom.Element:
+    """Return the first top-level ``rdf:Description``; create it if there is none."""
     root = document.getElementsByTagNameNS(RDF, "RDF")[0]
     for node in root.childNodes:
         if node.nodeType == node.ELEMENT_NODE and node.localName == "Description":
@@ -245,8 +248,8 @@ def _top_descriptions(document: minidom.Document) -> Iterator[minidom.Element]:
             yield node
 
 
-def _peek(document: minidom.Document, namespace: str, name: str) -> str | None:
-    """A simple property's value, written as attribute or as element."""
+def _get_property(document: minidom.Document, namespace: str, name: str) -> str | None:
+    """Return the value of a simple property, which is an attribute or an element."""
     for description in _top_descriptions(document):
         if description.hasAttributeNS(namespace, name):
             return description.getAttributeNS(namespace, name)
@@ -258,9 +261,9 @@ def _peek(document: minidom.Document, namespace: str, name: str) -> str | None:
     return None
 
 
-def _take(document: minidom.Document, namespace: str, name: str) -> str | None:
-    """A simple property's value; the property itself is removed wherever it stands."""
-    value = _peek(document, namespace, name)
+def _pop_property(document: minidom.Document, namespace: str, name: str) -> str | None:
+    """Remove a simple property and return its value."""
+    value = _get_property(document, namespace, name)
     for description in _top_descriptions(document):
         if description.hasAttributeNS(namespace, name):
             description.removeAttributeNS(namespace, name)
@@ -270,8 +273,8 @@ def _take(document: minidom.Document, namespace: str, name: str) -> str | None:
     return value
 
 
-def _put(description: minidom.Element, namespace: str, qualified: str, value: str) -> None:
-    """Add a property as an element, which may declare its prefix whatever stands around it."""
+def _add_property(description: minidom.Element, namespace: str, qualified: str, value: str) -> None:
+    """Add a property as an element, which can declare its own prefix."""
     document: Any = description.ownerDocument
     element = document.createElementNS(namespace, qualified)
     element.setAttributeNS(_XMLNS, f"xmlns:{qualified.split(':')[0]}", namespace)
@@ -282,10 +285,10 @@ def _put(description: minidom.Element, namespace: str, qualified: str, value: st
 def _to_xml(document: minidom.Document) -> str:
     for element in document.getElementsByTagName("*"):
         for attribute in element.attributes.values():
-            for char, stand_in in _BREAKS.items():
-                attribute.value = attribute.value.replace(char, stand_in)
+            for char, placeholder in _ESCAPED_CHARACTERS.items():
+                attribute.value = attribute.value.replace(char, placeholder)
     root: Any = document.documentElement
     text: str = root.toxml()
-    for char, stand_in in _BREAKS.items():
-        text = text.replace(stand_in, f"&#{ord(char)};")
+    for char, placeholder in _ESCAPED_CHARACTERS.items():
+        text = text.replace(placeholder, f"&#{ord(char)};")
     return text

@@ -1,176 +1,329 @@
-"""Where a picture's color is doubtful, and where a person's word would help it most.
+"""Where the color of a photo or a shot is uncertain, and where a person's decision helps most.
 
-Each cell of the generator's grid gets a need: how unsure the generator is there, times how much
-its color would be seen. Regions are grown around the neediest places over luma that hardly
-changes, so that they follow what stands in the picture: a coat, the sky, a wall.
+Each cell of the generator's grid gets a review priority: its uncertainty, weighted by how visible
+its color is. Regions are grown around the cells of highest priority over nearly constant luma, so
+that they follow the objects of the image: a coat, the sky, a wall.
+
+For films, `UncertaintyCollector` keeps one mean and one frame of the current shot, and a few
+numbers of each finished shot.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vidcolor.imaging.resize import resize_area
+
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
-    Array = NDArray[np.float32]
-    Mask = NDArray[np.bool_]
+    from vidcolor.colorizer import ProxyPrediction
+    from vidcolor.imaging.geometry import Geometry
+    from vidcolor.imaging.types import FloatArray, Mask
+    from vidcolor.media.probe import VideoInfo
+    from vidcolor.shots.detector import Shot
 
-DOUBT = 0.5
-"""Confidence below which color is doubtful: it is likelier wrong than right."""
-VISIBLE_FROM = 0.25
-"""Y' above black, or below white, from which on luma leaves chroma its full room."""
-EDGE_WEIGHT = 0.6
-"""What the corners of a picture count for beside its middle."""
-PALE_WEIGHT = 0.5
-"""What a gray expectation counts for beside a colorful one."""
+UNCERTAIN_BELOW = 0.5
+"""Confidence below which color is uncertain: it is more probably wrong than right."""
+FULL_VISIBILITY_LUMA = 0.25
+"""Distance of Y' from black and from white from which chroma has its full range."""
+CORNER_WEIGHT = 0.6
+"""Weight of the corners of an image, relative to its center."""
+GRAY_WEIGHT = 0.5
+"""Weight of a gray prediction, relative to a colorful one."""
 FULL_CHROMA = 30.0
-"""Chroma in a*b* units from which on an expectation counts as colorful."""
-LUMA_STEP = 0.12
-"""Difference in Y' from its middle at which a region ends."""
-FALL = 0.4
-"""Share of the need of a region's neediest place at which it ends."""
+"""Chroma from which a prediction counts as colorful, in a*b* units."""
+MAX_LUMA_DIFFERENCE = 0.12
+"""Difference in Y' from the seed at which a region ends."""
+MIN_RELATIVE_PRIORITY = 0.4
+"""Priority at which a region ends, relative to that of its seed."""
 MIN_AREA = 0.004
-"""Share of the picture below which a region is not worth a word."""
-CANDIDATES = 16
-"""Regions that are grown before the best are chosen."""
-OUTLINE_POINTS = 48
-"""Corners of an outline at most."""
+"""Area below which a region is discarded, as a fraction of the image."""
+MAX_CANDIDATES = 16
+"""Maximum number of regions that are grown before the best are selected."""
+MAX_OUTLINE_POINTS = 48
+"""Maximum number of corners of an outline."""
+MIN_FRAME_DURATION_S = 1e-3
+"""Minimum weight of a frame in the mean of its shot, in seconds."""
+_OUTLINE_ZOOM = 4
+"""Enlargement of masks before their contours are traced. Contours run through pixel centers, which
+would cut half a cell off at each side of a small mask."""
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class UncertainRegion:
-    """A doubtful place, in fractions of the displayed picture's width and height."""
+    """An uncertain region. Coordinates are fractions of the displayed width and height."""
 
     box: tuple[float, float, float, float]
     """Left, top, right, bottom."""
     point: Point
-    """x, y inside the region, as far from its edge as can be."""
+    """x, y of the point inside the region that is farthest from its edge."""
     radius: float
-    """Of the largest disc around `point` that stays inside, as a share of the short side."""
+    """Radius of the largest disc around `point` inside the region, as a fraction of the short
+    side."""
     outline: tuple[Point, ...]
-    """Corners of the polygon around it; holes are left out."""
+    """Corners of the polygon around the region; holes are ignored."""
     area: float
-    """Share of the picture."""
+    """Area as a fraction of the image."""
     confidence: float
-    """The mean in it, 0 to 1."""
-    need: float
-    """Its sum of the need, as a share of the picture: 1 is a whole picture of utter doubt."""
+    """Mean confidence in the region, 0 to 1."""
+    priority: float
+    """Review priority summed over the region; 1 is a whole image at maximum priority."""
 
     @classmethod
-    def from_json(cls, said: dict[str, Any]) -> UncertainRegion:
-        """The region of which `said` are the fields, in plain values."""
-        left, top, right, bottom = said["box"]
-        x, y = said["point"]
-        outline = tuple((float(u), float(v)) for u, v in said["outline"])
+    def from_json(cls, values: dict[str, Any]) -> UncertainRegion:
+        """Restore a region from its fields as plain values."""
+        left, top, right, bottom = values["box"]
+        x, y = values["point"]
+        outline = tuple((float(u), float(v)) for u, v in values["outline"])
         return cls(
-            **{**said, "box": (left, top, right, bottom), "point": (x, y), "outline": outline}
+            **{**values, "box": (left, top, right, bottom), "point": (x, y), "outline": outline}
         )
 
 
-def review_priority(confidence: Array, ab: Array, luma: Array) -> Array:
-    """What a person's word would be worth at each place.
+@dataclass(frozen=True, slots=True)
+class ShotUncertainty:
+    """The uncertain regions of a shot.
 
-    Uncertainty (1 - confidence) counts less where luma leaves chroma little room (a gamut narrows
-    to a point at black and at white), where the expected color is pale, and far from the middle.
+    Times are seconds since the first frame of the source. Frames are counted from the first frame
+    that is colorized, so a start time shifts them.
+    """
+
+    first_frame: int
+    last_frame: int
+    start_s: Fraction
+    end_s: Fraction
+    """Time at which the next shot starts."""
+    confidence: float
+    """Mean confidence over all frames and pixels, 0 to 1."""
+    priority: float
+    """Mean review priority of the frames, multiplied by the duration in seconds."""
+    frame: int
+    """The frame of highest priority; the regions refer to it."""
+    time_s: Fraction
+    """Time of that frame."""
+    frame_end_s: Fraction
+    """Time at which the next frame is displayed."""
+    regions: tuple[UncertainRegion, ...]
+    """Regions by decreasing priority; empty if the generator is confident everywhere."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all fields as plain values."""
+        return {k: str(v) if isinstance(v, Fraction) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> ShotUncertainty:
+        """Restore what `to_json` returned."""
+        times = {k: Fraction(values[k]) for k in ("start_s", "end_s", "time_s", "frame_end_s")}
+        regions = tuple(UncertainRegion.from_json(region) for region in values["regions"])
+        return cls(**{**values, **times, "regions": regions})
+
+
+class UncertaintyCollector:
+    """Collects the uncertainty of every frame of a film and summarizes it for each shot."""
+
+    def __init__(self, video: VideoInfo, shots: Sequence[Shot]) -> None:
+        """Start a film.
+
+        Args:
+            video: gives the time base, the time of the first frame, and the geometry.
+            shots: the shots of the film; only their first frames are used.
+        """
+        self._video = video
+        self._first_frames = frozenset(shot.first for shot in shots)
+        self._current: _ShotStatistics | None = None
+        self._finished: list[ShotUncertainty] = []
+
+    def feed(self, index: int, pts: int, duration: int, prediction: ProxyPrediction) -> None:
+        """Add the next frame.
+
+        Args:
+            index: frame number.
+            pts: presentation time stamp, in the time base of the source.
+            duration: duration in the same unit.
+            prediction: the prediction for this frame.
+        """
+        time_base = self._video.time_base
+        start_s = pts * time_base - self._video.start_s
+        luma = resize_area(prediction.proxy, prediction.confidence.shape)
+        priority = review_priority(prediction.confidence, prediction.ab, luma)
+        frame = _FrameUncertainty(
+            index, start_s, start_s + duration * time_base, priority, prediction.confidence, luma
+        )
+        if index in self._first_frames or self._current is None:
+            self._finish_shot()
+            self._current = _ShotStatistics(frame)
+        self._current.add(frame)
+
+    def finish(self) -> tuple[ShotUncertainty, ...]:
+        """Return all shots, in order."""
+        self._finish_shot()
+        return tuple(self._finished)
+
+    def _finish_shot(self) -> None:
+        if self._current is not None:
+            self._finished.append(self._current.summarize(self._video.geometry))
+            self._current = None
+
+
+@dataclass(slots=True)
+class _FrameUncertainty:
+    """A frame and its maps on the generator's grid, in stored orientation: each (h, w) float32."""
+
+    index: int
+    start_s: Fraction
+    end_s: Fraction
+    priority: FloatArray
+    confidence: FloatArray
+    luma: FloatArray
+
+
+class _ShotStatistics:
+    """Running means of the current shot."""
+
+    def __init__(self, first: _FrameUncertainty) -> None:
+        self._first = self._last = self._worst = first
+        self._max_priority = -1.0
+        self._weight = 0.0
+        self._priority = np.zeros(first.priority.shape, np.float64)
+        self._confidence = 0.0
+
+    def add(self, frame: _FrameUncertainty) -> None:
+        seconds = max(float(frame.end_s - frame.start_s), MIN_FRAME_DURATION_S)
+        self._last = frame
+        self._weight += seconds
+        self._priority += seconds * frame.priority
+        self._confidence += seconds * float(frame.confidence.mean())
+        mean_priority = float(frame.priority.mean())
+        if mean_priority > self._max_priority:
+            self._max_priority, self._worst = mean_priority, frame
+
+    def summarize(self, geometry: Geometry) -> ShotUncertainty:
+        worst = self._worst
+        mean_priority = (self._priority / self._weight).astype(np.float32)
+        # The geometric mean favors what is uncertain in this frame and throughout the shot: an
+        # object that only passes through the frame has a low priority.
+        priority, confidence, luma = (
+            np.ascontiguousarray(geometry.to_upright(m))
+            for m in (np.sqrt(worst.priority * mean_priority), worst.confidence, worst.luma)
+        )
+        return ShotUncertainty(
+            first_frame=self._first.index,
+            last_frame=self._last.index,
+            start_s=self._first.start_s,
+            end_s=self._last.end_s,
+            confidence=self._confidence / self._weight,
+            priority=float(self._priority.mean()),
+            frame=worst.index,
+            time_s=worst.start_s,
+            frame_end_s=worst.end_s,
+            regions=find_regions(priority, confidence, luma, geometry.display_aspect),
+        )
+
+
+def review_priority(confidence: FloatArray, ab: FloatArray, luma: FloatArray) -> FloatArray:
+    """Estimate how useful a person's decision would be at each cell.
+
+    Uncertainty (1 - confidence) has less weight near black and white, where the gamut leaves little
+    room for chroma, where the predicted color is pale, and far from the center.
 
     Args:
         confidence: (h, w) float32 in [0, 1], on the generator's grid.
-        ab: a*, b* expected there: (2, h, w) float32.
-        luma: Y' on the same grid: (h, w) float32 in [0, 1]; see `to_grid`.
+        ab: predicted a*, b*: (2, h, w) float32.
+        luma: Y' on the same grid: (h, w) float32 in [0, 1].
 
     Returns:
         (h, w) float32 in [0, 1].
     """
-    room = np.clip(np.minimum(luma, 1 - luma) / VISIBLE_FROM, 0, 1)
-    vivid = np.minimum(np.hypot(ab[0], ab[1]) / FULL_CHROMA, 1)
-    colorful = PALE_WEIGHT + (1 - PALE_WEIGHT) * vivid
+    room = np.clip(np.minimum(luma, 1 - luma) / FULL_VISIBILITY_LUMA, 0, 1)
+    chroma = np.minimum(np.hypot(ab[0], ab[1]) / FULL_CHROMA, 1)
+    colorful = GRAY_WEIGHT + (1 - GRAY_WEIGHT) * chroma
     rows, columns = (np.linspace(-1, 1, n, dtype=np.float32) for n in confidence.shape)
-    away = (rows[:, None] ** 2 + columns[None] ** 2) / 2
-    need: Array = (1 - confidence) * room * colorful * (1 - (1 - EDGE_WEIGHT) * away)
-    return need.astype(np.float32)
-
-
-def to_grid(proxy: Array, shape: tuple[int, ...]) -> Array:
-    """Y' of a proxy averaged over the cells of a grid: (H, W) -> (h, w) float32."""
-    import cv2
-
-    small = cv2.resize(proxy, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32).reshape(shape)
+    off_center = (rows[:, None] ** 2 + columns[None] ** 2) / 2
+    priority: FloatArray = (
+        (1 - confidence) * room * colorful * (1 - (1 - CORNER_WEIGHT) * off_center)
+    )
+    return priority.astype(np.float32)
 
 
 def find_regions(
-    need: Array, confidence: Array, luma: Array, aspect: float, count: int = 3
+    priority: FloatArray, confidence: FloatArray, luma: FloatArray, aspect: float, count: int = 3
 ) -> tuple[UncertainRegion, ...]:
-    """The doubtful regions with the greatest need, the greatest first.
+    """Find the uncertain regions of highest priority.
 
     Args:
-        need: from `review_priority`, upright: (h, w).
-        confidence: likewise.
-        luma: likewise.
-        aspect: width of the displayed picture over its height.
-        count: how many at most.
+        priority: from `review_priority`, in displayed orientation: (h, w).
+        confidence: same shape and orientation.
+        luma: same shape and orientation.
+        aspect: width of the displayed image divided by its height.
+        count: maximum number of regions.
 
     Returns:
-        Regions that do not overlap; none where the generator is sure of all that is visible.
+        Regions that do not overlap, by decreasing priority; none if the generator is confident
+        wherever color is visible.
     """
-    masks = _grow(need, (confidence < DOUBT) & (need > 0), luma)
-    best = sorted(masks, key=lambda mask: float(need[mask].sum()), reverse=True)[:count]
-    return tuple(_describe(mask, need, confidence, aspect) for mask in best)
+    masks = _grow_regions(priority, (confidence < UNCERTAIN_BELOW) & (priority > 0), luma)
+    best = sorted(masks, key=lambda mask: float(priority[mask].sum()), reverse=True)[:count]
+    return tuple(_describe_region(mask, priority, confidence, aspect) for mask in best)
 
 
-def _grow(need: Array, doubtful: Mask, luma: Array) -> list[Mask]:
-    """Regions around the neediest places that are still free."""
+def _grow_regions(priority: FloatArray, uncertain: Mask, luma: FloatArray) -> list[Mask]:
+    """Grow regions around the cells of highest priority, one after the other."""
     import cv2
 
-    smooth_need = np.asarray(cv2.GaussianBlur(need, (0, 0), 1.5))
+    smooth_priority = np.asarray(cv2.GaussianBlur(priority, (0, 0), 1.5))
     smooth_luma = np.asarray(cv2.GaussianBlur(luma, (0, 0), 1.0))
-    free = doubtful.copy()
+    free = uncertain.copy()
     masks: list[Mask] = []
-    for _ in range(CANDIDATES):
-        masked = np.where(free, smooth_need, 0)
-        peak = np.unravel_index(int(masked.argmax()), masked.shape)
-        if masked[peak] <= 0:
+    for _ in range(MAX_CANDIDATES):
+        candidates = np.where(free, smooth_priority, 0)
+        seed = np.unravel_index(int(candidates.argmax()), candidates.shape)
+        if candidates[seed] <= 0:
             break
-        alike = np.abs(smooth_luma - smooth_luma[peak]) < LUMA_STEP
-        mask = _part_at(free & alike & (smooth_need >= FALL * masked[peak]), peak)
+        similar = np.abs(smooth_luma - smooth_luma[seed]) < MAX_LUMA_DIFFERENCE
+        urgent = smooth_priority >= MIN_RELATIVE_PRIORITY * candidates[seed]
+        mask = _connected_component(free & similar & urgent, seed)
         free &= ~mask
-        opened = _opened(mask)
+        opened = _open_mask(mask)
         if opened.mean() >= MIN_AREA:
             masks.append(opened)
     return masks
 
 
-def _part_at(mask: Mask, place: tuple[Any, ...]) -> Mask:
-    """The connected part of a mask that holds a place."""
+def _connected_component(mask: Mask, cell: tuple[Any, ...]) -> Mask:
+    """Return the 4-connected component of a mask that contains a cell."""
     import cv2
 
     _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
-    part: Mask = labels == labels[place]
-    return part
+    component: Mask = labels == labels[cell]
+    return component
 
 
-def _opened(mask: Mask) -> Mask:
-    """The largest part of a mask once threads that are one cell wide are cut off."""
+def _open_mask(mask: Mask) -> Mask:
+    """Return the largest component after a morphological opening removes one-cell-wide parts."""
     import cv2
 
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    bare = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, cross)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(bare, connectivity=4)
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, cross)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
     if count < 2:
         return np.zeros_like(mask)
     largest: Mask = labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
     return largest
 
 
-def _describe(mask: Mask, need: Array, confidence: Array, aspect: float) -> UncertainRegion:
+def _describe_region(
+    mask: Mask, priority: FloatArray, confidence: FloatArray, aspect: float
+) -> UncertainRegion:
     height, width = mask.shape
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    point, radius = _middle(mask, aspect)
+    point, radius = _find_center(mask, aspect)
     return UncertainRegion(
         box=(
             float(columns[0] / width),
@@ -180,41 +333,44 @@ def _describe(mask: Mask, need: Array, confidence: Array, aspect: float) -> Unce
         ),
         point=point,
         radius=radius,
-        outline=_outline(mask),
+        outline=_trace_outline(mask),
         area=float(mask.mean()),
         confidence=float(confidence[mask].mean()),
-        need=float(need[mask].sum() / mask.size),
+        priority=float(priority[mask].sum() / mask.size),
     )
 
 
-def _middle(mask: Mask, aspect: float) -> tuple[Point, float]:
-    """The place farthest from the mask's edge, and how far that is."""
+def _find_center(mask: Mask, aspect: float) -> tuple[Point, float]:
+    """Return the point farthest from the edge of a mask, and that distance.
+
+    The distance is a fraction of the short side of the displayed image.
+    """
     import cv2
 
-    inside = np.pad(mask.astype(np.uint8), 1)  # the picture's own edge is an edge too
-    depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1]
-    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
+    padded = np.pad(mask.astype(np.uint8), 1)  # the border of the image is an edge as well
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
+    y, x = np.unravel_index(int(distance.argmax()), distance.shape)
     height, width = mask.shape
-    # A cell is 1/h of the height and 1/w of the width; on the displayed picture both in heights:
+    # Cells need not be square on the displayed image; both terms are in units of its height.
     cell = min(1 / height, aspect / width)
-    short = min(1.0, aspect)
-    away = max(float(depth[y, x]) - 0.5, 0.5) * cell / short
-    return ((int(x) + 0.5) / width, (int(y) + 0.5) / height), away
+    short_side = min(1.0, aspect)
+    radius = max(float(distance[y, x]) - 0.5, 0.5) * cell / short_side
+    return ((int(x) + 0.5) / width, (int(y) + 0.5) / height), radius
 
 
-def _outline(mask: Mask) -> tuple[Point, ...]:
-    """A polygon around a mask, with no more corners than needed."""
+def _trace_outline(mask: Mask) -> tuple[Point, ...]:
+    """Return a polygon around a mask with at most `MAX_OUTLINE_POINTS` corners."""
     import cv2
 
     height, width = mask.shape
-    zoom = 4  # contours run through pixel centers; on small ones that would cut half a cell off
+    zoom = _OUTLINE_ZOOM
     large = np.repeat(np.repeat(mask.astype(np.uint8), zoom, axis=0), zoom, axis=1)
     contours, _ = cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     contour = max(contours, key=len)
-    slack = 0.75 * zoom
-    polygon = cv2.approxPolyDP(contour, slack, True)
-    while len(polygon) > OUTLINE_POINTS:
-        slack *= 1.3
-        polygon = cv2.approxPolyDP(contour, slack, True)
+    tolerance = 0.75 * zoom
+    polygon = cv2.approxPolyDP(contour, tolerance, True)
+    while len(polygon) > MAX_OUTLINE_POINTS:
+        tolerance *= 1.3
+        polygon = cv2.approxPolyDP(contour, tolerance, True)
     scale = np.array([zoom * width, zoom * height])
     return tuple((float(x), float(y)) for x, y in (polygon[:, 0] + 0.5) / scale)

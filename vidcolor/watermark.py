@@ -1,4 +1,4 @@
-"""The palette mark: a visible sign in the corner that a picture's color is machine-made."""
+"""A small palette icon in the corner, as a visible sign that the colors are machine-made."""
 
 from __future__ import annotations
 
@@ -6,63 +6,71 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidcolor.color.ycbcr import planes_to_ycbcr
+
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from vidcolor.color.ycbcr import Coding, Matrix
+    from vidcolor.imaging.types import FloatArray, Plane
 
-    from vidcolor.color.ycbcr import Coding, Matrix, Plane
-
-_SWATCHES = ((0.78, 0.22, 0.18), (0.90, 0.68, 0.20), (0.25, 0.58, 0.30), (0.20, 0.38, 0.70))
-"""R'G'B' of the four fields."""
-_SHARE_OF_HEIGHT = 1 / 28
-_ALIGNMENT = 4  # fields begin and end on whole chroma samples in every subsampling
+_FIELD_COLORS = (
+    (0.78, 0.22, 0.18),
+    (0.90, 0.68, 0.20),
+    (0.25, 0.58, 0.30),
+    (0.20, 0.38, 0.70),
+)
+"""R'G'B' of the four fields, from left to right."""
+_RELATIVE_SIZE = 1 / 28
+"""Side of a field as a fraction of the height of the frame."""
+_ALIGNMENT = 4
+"""Fields start and end at multiples of this, so at whole chroma samples in every subsampling."""
 
 
 def watermark_fields(
     width: int, height: int
 ) -> list[tuple[slice, slice, tuple[float, float, float]]]:
-    """Rows, columns and R'G'B' of every field; empty where a picture is too small for it."""
-    side = max(_ALIGNMENT, round(height * _SHARE_OF_HEIGHT) // _ALIGNMENT * _ALIGNMENT)
-    total = side * len(_SWATCHES)
+    """Return rows, columns and R'G'B' of every field; empty if the frame is too small."""
+    side = max(_ALIGNMENT, round(height * _RELATIVE_SIZE) // _ALIGNMENT * _ALIGNMENT)
+    total = side * len(_FIELD_COLORS)
     if total + 2 * side > width or 3 * side > height:
         return []
     bottom = (height - side) // _ALIGNMENT * _ALIGNMENT
     rows = slice(bottom - side, bottom)
     return [
-        (rows, slice(side + n * side, 2 * side + n * side), swatch)
-        for n, swatch in enumerate(_SWATCHES)
+        (rows, slice(side + n * side, 2 * side + n * side), color)
+        for n, color in enumerate(_FIELD_COLORS)
     ]
 
 
 def draw_watermark(
     luma: Plane,
-    cb: NDArray[np.float32],
-    cr: NDArray[np.float32],
+    cb: FloatArray,
+    cr: FloatArray,
     coding: Coding,
     matrix: Matrix,
     subsampling: tuple[int, int] = (0, 0),
 ) -> Plane:
-    """Draw the mark; chroma in place, luma on a copy.
+    """Draw the icon: into the chroma planes in place, and into a copy of the luma plane.
 
     Args:
         luma: (H, W) code values.
-        cb: Cb in [-0.5, 0.5], of the chroma plane's size.
-        cr: Cr, likewise.
-        coding: what the luma codes mean.
-        matrix: the output's matrix.
-        subsampling: log2 of luma samples for a chroma sample, across and down.
+        cb: Cb in [-0.5, 0.5], of the size of a chroma plane.
+        cr: Cr, same size.
+        coding: bit depth and range of the luma code values.
+        matrix: matrix coefficients of the output.
+        subsampling: log2 of luma samples per chroma sample, horizontal and vertical.
 
     Returns:
-        The luma with the mark; everywhere else it is what it was.
+        The luma plane with the icon.
     """
     marked = luma.copy()
     across, down = subsampling
     for rows, columns, (red, green, blue) in watermark_fields(luma.shape[1], luma.shape[0]):
-        y = matrix.kr * red + matrix.kg * green + matrix.kb * blue
+        y, field_cb, field_cr = planes_to_ycbcr(red, green, blue, matrix)
         marked[rows, columns] = coding.unit_to_luma(np.full((1, 1), y, np.float32))
-        place = (
+        field = (
             slice(rows.start >> down, rows.stop >> down),
             slice(columns.start >> across, columns.stop >> across),
         )
-        cb[place] = (blue - y) / (2 * (1 - matrix.kb))
-        cr[place] = (red - y) / (2 * (1 - matrix.kr))
+        cb[field] = field_cb
+        cr[field] = field_cr
     return marked

@@ -6,12 +6,12 @@ from vidcolor.color.bins import (
     CONFIDENCE_SCALE,
     NUM_BINS,
     SPACING,
-    calibrated,
-    color_of,
+    apply_calibration,
+    decode_bins,
     fit_calibration,
     gamut_bins,
-    temperature,
-    uncalibrated,
+    annealing_temperature,
+    identity_calibration,
 )
 from vidcolor.color.lab import rgb_to_lab
 
@@ -33,13 +33,13 @@ def test_bins_keep_their_order():
 
 @pytest.mark.parametrize(("vividness", "expected"), [(None, 0.38), (0, 1), (0.62, 0.38), (1, 0.05)])
 def test_temperature(vividness, expected):
-    assert temperature(vividness) == pytest.approx(expected)
+    assert annealing_temperature(vividness) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("vividness", [-0.1, 1.1, float("nan")])
 def test_vividness_out_of_range(vividness):
     with pytest.raises(ValueError, match="vividness must be 0 to 1"):
-        temperature(vividness)
+        annealing_temperature(vividness)
 
 
 def one_cell(probabilities):
@@ -52,15 +52,15 @@ def one_cell(probabilities):
 
 def test_a_certain_cell_has_its_bins_color_and_full_concentration():
     bins = gamut_bins()
-    ab, concentration = color_of(one_cell({77: 1.0}), bins)
+    ab, concentration = decode_bins(one_cell({77: 1.0}), bins)
     assert ab.flatten().tolist() == bins[77].tolist()
     assert concentration.item() == pytest.approx(1, abs=1e-4)
 
 
 def test_vividness_moves_from_the_mean_to_the_likeliest():
     bins, logits = gamut_bins(), one_cell({10: 0.6, 200: 0.4})
-    mean, _ = color_of(logits, bins, 0)
-    mode, _ = color_of(logits, bins, 1)
+    mean, _ = decode_bins(logits, bins, 0)
+    mode, _ = decode_bins(logits, bins, 1)
     torch.testing.assert_close(mean.flatten(), 0.6 * bins[10] + 0.4 * bins[200])
     assert (mode.flatten() - bins[10]).norm() < 0.1
 
@@ -68,7 +68,7 @@ def test_vividness_moves_from_the_mean_to_the_likeliest():
 def test_concentration_is_the_documented_function_of_the_expected_error():
     bins = gamut_bins()
     logits = torch.randn(2, NUM_BINS, 3, 4, generator=torch.Generator().manual_seed(1)) * 3
-    ab, concentration = color_of(logits, bins)
+    ab, concentration = decode_bins(logits, bins)
     assert ab.shape == (2, 2, 3, 4) and concentration.shape == (2, 1, 3, 4)
     p = logits.softmax(1)[1, :, 2, 3]
     error = (p * (bins - ab[1, :, 2, 3]).square().sum(1)).sum()
@@ -82,7 +82,7 @@ def test_calibration_learns_how_often_concentration_is_right():
     truth = concentration.sqrt()  # a network that is too modest
     table = fit_calibration(concentration, torch.rand(200_000, generator=draw) < truth)
     assert table.shape == (CALIBRATION_POINTS,)
-    said = calibrated(concentration, table)
+    said = apply_calibration(concentration, table)
     assert (said - truth).abs().mean() < 0.01
     assert (said - truth).abs().max() < 0.1
 
@@ -94,9 +94,9 @@ def test_calibration_never_falls_and_needs_evidence():
     assert (table.diff() >= 0).all()
     assert table[CALIBRATION_POINTS // 2] < 0.2
     assert table[-1] == pytest.approx(1, abs=0.01)
-    assert torch.equal(fit_calibration(torch.empty(0), torch.empty(0)), uncalibrated())
+    assert torch.equal(fit_calibration(torch.empty(0), torch.empty(0)), identity_calibration())
 
 
 def test_the_uncalibrated_table_changes_nothing():
     concentration = torch.linspace(0, 1, 1001).view(1, 1, 7, 143)
-    torch.testing.assert_close(calibrated(concentration, uncalibrated()), concentration)
+    torch.testing.assert_close(apply_calibration(concentration, identity_calibration()), concentration)

@@ -8,16 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from vidcolor.color.fading import Fading, believability, measure_fading, restore
-from vidcolor.color.gamut import rgb_to_ab
+from vidcolor.color.fading import Fading, plausibility, measure_fading, restore
+from vidcolor.color.lab import rgb_to_lab_array
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float32]
+    from vidcolor.imaging.types import FloatArray
 
 
-def scene(seed: int = 0) -> Array:
+def scene(seed: int = 0) -> FloatArray:
     """Grays of all tones and some colored things: R'G'B' (3, 40, 60)."""
     rng = np.random.default_rng(seed)
     gray = cv2.resize(
@@ -30,35 +28,35 @@ def scene(seed: int = 0) -> Array:
     return rgb.astype(np.float32)
 
 
-def gone_pink(rgb: Array) -> Array:
+def gone_pink(rgb: FloatArray) -> FloatArray:
     """The cyan dye has faded, and some of the others."""
     gain = np.array([0.5, 0.75, 0.65], np.float32).reshape(3, 1, 1)
     lift = np.array([0.42, 0.08, 0.15], np.float32).reshape(3, 1, 1)
     return np.clip(lift + gain * rgb, 0, 1)
 
 
-def apart(a: Array, b: Array) -> float:
+def apart(a: FloatArray, b: FloatArray) -> float:
     return float(np.hypot(*(a - b)).mean())
 
 
-def measured(rgb: Array, expected: Array) -> Fading:
+def measured(rgb: FloatArray, expected: FloatArray) -> Fading:
     return measure_fading(rgb, expected, np.full(rgb.shape[1:], 0.7, np.float32))
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_cast_is_undone(seed: int) -> None:
     true = scene(seed)
-    _, ab = rgb_to_ab(true)
+    _, ab = rgb_to_lab_array(true)
     faded = gone_pink(true)
     fading = measured(faded, ab * 0.8)  # a generator that is right, and timid
     restored = restore(fading, faded)
-    assert apart(restored, ab) < 0.35 * apart(rgb_to_ab(faded)[1], ab)
-    assert believability(fading, faded, restored).mean() > 0.3
+    assert apart(restored, ab) < 0.35 * apart(rgb_to_lab_array(faded)[1], ab)
+    assert plausibility(fading, faded, restored).mean() > 0.3
 
 
 def test_what_has_no_cast_is_left_alone() -> None:
     true = scene(1)
-    _, ab = rgb_to_ab(true)
+    _, ab = rgb_to_lab_array(true)
     fading = measured(true, np.zeros_like(ab))
     assert apart(restore(fading, true), ab) < 1.0
 
@@ -67,14 +65,14 @@ def test_a_light_of_one_hue_tells_nothing() -> None:
     light = np.array([0.25, 0.1, 1.0], np.float32).reshape(3, 1, 1)
     lit = scene(2).mean(0, keepdims=True) * light
     fading = measured(lit, np.zeros((2, 40, 60), np.float32))
-    assert fading.information < 0.05
-    assert not believability(fading, lit, restore(fading, lit)).any()
+    assert fading.variety < 0.05
+    assert not plausibility(fading, lit, restore(fading, lit)).any()
 
 
 def test_gray_tells_nothing() -> None:
     gray = np.repeat(scene(3).mean(0, keepdims=True), 3, axis=0)
     fading = measured(gray, np.full((2, 40, 60), 10, np.float32))
-    assert not believability(fading, gray, restore(fading, gray)).any()
+    assert not plausibility(fading, gray, restore(fading, gray)).any()
 
 
 def test_noise_in_the_dark_and_clipped_light_are_not_believed() -> None:
@@ -82,7 +80,7 @@ def test_noise_in_the_dark_and_clipped_light_are_not_believed() -> None:
     rgb[:, :10] = 0.02
     rgb[0, 30:] = 1.0
     fading = measured(rgb, np.zeros((2, 40, 60), np.float32))
-    belief = believability(fading, rgb, restore(fading, rgb))
+    belief = plausibility(fading, rgb, restore(fading, rgb))
     assert belief[:10].max() == 0
     assert belief[30:].max() == 0
     assert belief[12:28].mean() > 0.3
@@ -93,4 +91,4 @@ def test_between_two_fadings() -> None:
     b = Fading(np.full((17, 2), 10, np.float32), 1.4, 1.0)
     middle = a.toward(b, 0.25)
     assert middle.cast == pytest.approx(np.full((17, 2), 2.5))
-    assert (middle.gain, middle.information) == pytest.approx((1.1, 0.25))
+    assert (middle.gain, middle.variety) == pytest.approx((1.1, 0.25))

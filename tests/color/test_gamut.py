@@ -12,7 +12,7 @@ from vidcolor.color.gamut import (
     limit_to_gamut,
 )
 from vidcolor.color.lab import rgb_to_lab
-from vidcolor.color.ycbcr import MATRICES, rgb_of_ycbcr
+from vidcolor.color.ycbcr import MATRICES, ycbcr_to_rgb
 
 seeds = st.integers(0, 2**32 - 1)
 matrices = st.sampled_from(list(MATRICES.values()))
@@ -26,7 +26,7 @@ def test_color_comes_back_as_predicted(seed: int, matrix) -> None:
     luma = np.tensordot(np.array([matrix.kr, matrix.kg, matrix.kb], np.float32), rgb, 1)
     _, ab = rgb_to_lab(torch.from_numpy(rgb)[None])
     cb, cr = ab_to_cbcr(ab[0].numpy(), luma, matrix)
-    back = rgb_of_ycbcr(luma, cb, cr, matrix).transpose(2, 0, 1)
+    back = ycbcr_to_rgb(luma, cb, cr, matrix).transpose(2, 0, 1)
     assert np.percentile(np.abs(back - rgb), 95) < 0.02
 
 
@@ -56,7 +56,7 @@ def test_no_channel_clips(seed: int, matrix, gain: float, fit) -> None:
     cb *= gain
     cr *= gain
     fit(cb, cr, luma, matrix)
-    rgb = rgb_of_ycbcr(luma, cb, cr, matrix)
+    rgb = ycbcr_to_rgb(luma, cb, cr, matrix)
     assert rgb.min() > -1e-5
     assert rgb.max() < 1 + 1e-5
     strong = np.hypot(cb, cr) > 1e-3
@@ -86,7 +86,7 @@ def test_more_chroma_stays_more(seed: int, matrix, one: float, other: float) -> 
 def test_colors_below_the_knee_are_left_alone(seed: int, matrix) -> None:
     """Reference: the largest factor that keeps R'G'B' inside [0, 1], found channel by channel."""
     luma, cb, cr = strong_colors(seed)
-    away = rgb_of_ycbcr(np.zeros_like(luma), cb, cr, matrix)
+    away = ycbcr_to_rgb(np.zeros_like(luma), cb, cr, matrix)
     bound = np.where(away > 0, 1 - luma[..., None], luma[..., None])
     room = (bound / np.maximum(np.abs(away), 1e-9)).min(-1)
     for share in (0.3, 0.99 * GAMUT_KNEE, 1.0):

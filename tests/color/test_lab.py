@@ -3,14 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidcolor.color.lab import (
-    gray_to_lightness,
-    lab_to_rgb,
-    lightness_to_gray,
-    linear_to_srgb,
-    rgb_to_lab,
-    srgb_to_linear,
-)
+from vidcolor.color.lab import gray_to_lightness, lab_to_rgb, lightness_to_gray, rgb_to_lab
+from vidcolor.color.srgb import linear_to_srgb, srgb_to_linear
 
 # Published CIELAB (D65, 2 degrees) of sRGB colors, as Lindbloom's calculator and color tables
 # give them to two decimals.

@@ -9,10 +9,10 @@ from vidcolor.color.ycbcr import (
     MATRICES,
     Coding,
     change_depth,
-    guess_matrix,
-    luma_of_rgb,
+    default_matrix,
+    rgb_to_luma_codes,
     matrix_from_code,
-    rgb_of_ycbcr,
+    ycbcr_to_rgb,
 )
 
 codings = st.builds(Coding, st.sampled_from([8, 9, 10, 12, 14, 16]), st.booleans())
@@ -53,12 +53,12 @@ def test_chroma_stays_inside_its_range(coding: Coding) -> None:
 def test_gray_rgb_becomes_its_own_code(bits: int, matrix) -> None:
     codes = np.arange(1 << bits, dtype=np.uint16)
     rgb = np.repeat(codes[:, None, None], 3, axis=-1)
-    assert np.array_equal(luma_of_rgb(rgb, matrix, bits, bits)[:, 0], codes)
+    assert np.array_equal(rgb_to_luma_codes(rgb, matrix, bits, bits)[:, 0], codes)
 
 
 def test_eight_bit_rgb_grays_stay_apart() -> None:
     rgb = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=-1)
-    luma = luma_of_rgb(rgb, MATRICES["bt709"], 8, 10)
+    luma = rgb_to_luma_codes(rgb, MATRICES["bt709"], 8, 10)
     assert len(np.unique(luma)) == 256
     assert luma.max() == 1023
 
@@ -67,13 +67,13 @@ def test_eight_bit_rgb_grays_stay_apart() -> None:
 def test_rgb_has_the_luma_it_was_made_with(matrix, seed: int) -> None:
     rng = np.random.default_rng(seed)
     y, cb, cr = rng.uniform(-0.5, 0.5, (3, 4, 4)).astype(np.float32)
-    rgb = rgb_of_ycbcr(y, cb, cr, matrix)
+    rgb = ycbcr_to_rgb(y, cb, cr, matrix)
     again = rgb @ np.array([matrix.kr, matrix.kg, matrix.kb], np.float32)
     assert np.allclose(again, y, atol=1e-5)
 
 
 def test_untagged_sizes_are_guessed_as_players_do() -> None:
-    assert guess_matrix(720, 576).name == "smpte170m"
-    assert guess_matrix(1920, 1080).name == "bt709"
+    assert default_matrix(720, 576).name == "smpte170m"
+    assert default_matrix(1920, 1080).name == "bt709"
     assert matrix_from_code(1) == MATRICES["bt709"]
     assert matrix_from_code(0) is None

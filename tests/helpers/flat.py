@@ -1,45 +1,42 @@
-"""A colorizer whose generator predicts one color for every pixel."""
+"""A generator that predicts one color for every pixel, without weights."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import torch
 
-import numpy as np
+from vidcolor.colorizer import Colorizer
+from vidcolor.generators.base import Hints, Prediction, check_inputs
 
-from vidcolor.colorizer import Colorizer, Geometry, ProxyPrediction
-from vidcolor.imaging.guided_filter import GuidedUpsampler
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float32]
+STRIDE = 4
 
 
-class FlatColorizer(Colorizer):
-    """A real Colorizer whose generator says the same color of everything."""
+class FlatGenerator:
+    """Predicts the same a*b* and confidence everywhere, on a grid of stride 4."""
 
-    A, B = 12.0, 18.0
+    name = "flat"
+    digest = "0" * 64
+    accepts_hints = False
+    has_confidence = True
+    has_vividness = True
+    device = "cpu"
 
-    def __init__(self) -> None:
-        says = {"name": "flat", "digest": "0" * 64, "native_size": 32, "accepts_hints": False}
-        says |= {"has_confidence": True, "has_vividness": True}
-        self._generator = type("Flat", (), says)
-        self._upsample = GuidedUpsampler()
+    def __init__(
+        self, ab: tuple[float, float] = (12.0, 18.0), confidence: float = 0.5, native_size: int = 32
+    ) -> None:
+        self.ab, self.confidence, self.native_size = ab, confidence, native_size
 
-    def predict(
-        self,
-        proxies: Sequence[Array],
-        geometry: Geometry,
-        vividness: float | None = None,
-        hints: object = None,
-    ) -> list[ProxyPrediction]:
-        colors = []
-        for proxy in proxies:
-            stored = np.ascontiguousarray(geometry.to_stored(proxy))
-            rows, columns = max(1, stored.shape[0] // 4), max(1, stored.shape[1] // 4)
-            ab = np.empty((2, rows, columns), np.float32)
-            ab[0], ab[1] = self.A, self.B
-            colors.append(ProxyPrediction(ab, np.full((rows, columns), 0.5, np.float32), stored))
-        return colors
+    def __call__(
+        self, luma: torch.Tensor, hints: Hints | None = None, vividness: float | None = None
+    ) -> Prediction:
+        check_inputs(luma, hints)
+        count, height, width = len(luma), *luma.shape[-2:]
+        grid = max(1, height // STRIDE), max(1, width // STRIDE)
+        ab = torch.tensor(self.ab).reshape(1, 2, 1, 1).expand(count, 2, *grid).contiguous()
+        return Prediction(ab, torch.full((count, 1, *grid), self.confidence))
+
+
+def flat_colorizer(
+    ab: tuple[float, float] = (12.0, 18.0), confidence: float = 0.5, native_size: int = 32
+) -> Colorizer:
+    """Return a colorizer that runs a `FlatGenerator`."""
+    return Colorizer(FlatGenerator(ab, confidence, native_size))

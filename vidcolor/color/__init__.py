@@ -1,1 +1,1 @@
-"""Color science: Lab, Y′CbCr matrices and ranges, gamut, a*b* bins."""
+"""Color science: transfer function, CIELAB, Y'CbCr, gamut, a*b* bins, fading, metrics."""

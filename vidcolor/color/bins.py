@@ -1,8 +1,9 @@
-"""The a*b* bins over which a generator predicts, and what it makes of such a distribution.
+"""The a*b* bins of the embedded network's output, and their conversion to color and confidence.
 
-The bins are the points of a 10-unit grid that sRGB can show at some lightness (Zhang et al.,
-"Colorful Image Colorization", 2016, counted 313 with another gamut and rounding). The network's
-outputs are in the order of `gamut_bins`, so that order is part of every weights file.
+The bins are the points of a 10-unit grid that sRGB can show at some lightness. (Zhang et al.,
+"Colorful Image Colorization", 2016, use the same grid; they count 313 bins, with a different gamut
+and rounding.) The network's outputs have the order of `gamut_bins`, so every weights file depends
+on that order.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SPACING = 10
-"""Distance of neighboring bins in a*b* units."""
+"""Distance between neighboring bins, in a*b* units."""
 
 _ROWS = (
     (-90, 80, 80), (-80, 40, 80), (-70, 20, 90), (-60, 0, 90), (-50, -20, 90),
@@ -25,126 +26,129 @@ _ROWS = (
 )  # fmt: skip
 """(a*, first b*, last b*), both ends included.
 
-A table rather than a computation: some bins are reached by a single corner of the gamut, and an
-ulp on another machine must not shift the order that weights depend on.
-`tests/color/test_bins.py` derives it from the gamut.
+This is a table and not a computation, because only a corner of the gamut reaches some bins, and a
+rounding error on a different machine must not change the order that weights depend on.
+`tests/color/test_bins.py` derives the table from the gamut.
 """
 
 NUM_BINS = sum((last - first) // SPACING + 1 for _, first, last in _ROWS)
-"""260."""
+"""Number of bins: 260."""
 
 DEFAULT_VIVIDNESS = 0.62
-"""Temperature 0.38: Zhang et al.'s trade between averaged-out and spotty color."""
+"""Temperature 0.38, the compromise of Zhang et al. between muted and blotchy color."""
 MIN_TEMPERATURE = 0.05
-"""What vividness 1 means. Lower gives the same picture: by then one bin holds all the weight."""
+"""Temperature at vividness 1. Lower values change nothing: one bin already has all the weight."""
 
 CONFIDENCE_SCALE = 20.0
-"""Expected error, in a*b* units, at which concentration is one half."""
-UNSURE_GAIN = 0.14
-"""Gain of chroma where nothing is sure, beyond 1; see `enlivened`."""
+"""Expected error at which the concentration is 0.5, in a*b* units."""
+MAX_CHROMA_BOOST = 0.14
+"""Relative increase of chroma where the concentration is 0; see `boost_chroma`."""
 CONFIDENCE_RADIUS = 15.0
-"""A color is right if it is no further from the truth than this, in a*b* units: to an eye, the
-same name of a color, perhaps another shade."""
+"""Maximum error of a color that counts as correct, in a*b* units: observers would usually give it
+the same color name."""
 CALIBRATION_POINTS = 33
-"""Length of the table that turns concentration into confidence."""
+"""Number of entries of the table that maps concentration to confidence."""
 
 
 def gamut_bins() -> Tensor:
-    """The bins' a*, b*: (260, 2) float32, by rising a*, then b*."""
+    """Return a*, b* of all bins: (260, 2) float32, sorted by a*, then by b*."""
     return torch.tensor(
         [(float(a), float(b)) for a, first, last in _ROWS for b in range(first, last + 1, SPACING)]
     )
 
 
-def temperature(vividness: float | None = None) -> float:
-    """Annealing temperature T for a vividness: T = 1 - vividness, at least `MIN_TEMPERATURE`.
+def annealing_temperature(vividness: float | None = None) -> float:
+    """Return the annealing temperature 1 - vividness, at least `MIN_TEMPERATURE`.
 
     Args:
-        vividness: 0 (the mean of what is plausible) to 1 (the likeliest color); None for 0.62.
+        vividness: 0 (the mean of all plausible colors) to 1 (the most probable color); None for
+            `DEFAULT_VIVIDNESS`.
 
     Raises:
-        ValueError: vividness is not in [0, 1].
+        ValueError: the vividness is not in [0, 1].
     """
     vividness = DEFAULT_VIVIDNESS if vividness is None else vividness
     if not 0 <= vividness <= 1:
-        raise ValueError(f"vividness must be 0 to 1, not {vividness}")
+        raise ValueError(f"vividness must be in [0, 1], got {vividness}")
     return max(1 - vividness, MIN_TEMPERATURE)
 
 
-def color_of(logits: Tensor, bins: Tensor, vividness: float | None = None) -> tuple[Tensor, Tensor]:
-    """Turn predicted distributions into color, and how much of them is near it.
+def decode_bins(
+    logits: Tensor, bins: Tensor, vividness: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """Convert predicted distributions to colors and to their concentration.
 
     The color is the annealed mean: the mean of the bins under softmax(logits / T). The
-    concentration is s^2 / (s^2 + D^2), where D^2 is the expected squared a*b* distance between that
-    color and a color drawn from the distribution itself (T = 1), and s is `CONFIDENCE_SCALE`. So
-    it is 1 where the network allows for one color only, 1/2 where it expects to be off by s. It is
-    the network's opinion of itself; `calibrated` says how often such an opinion is right.
+    concentration is s² / (s² + D²), where D² is the expected squared a*b* distance between that
+    color and a color drawn from the distribution itself (T = 1), and s is `CONFIDENCE_SCALE`. It is
+    1 where only one color has any probability, and 0.5 where the expected error is s.
+    `apply_calibration` converts it to a confidence.
 
     Args:
         logits: (N, Q, h, w), any float type.
         bins: (Q, 2), a*, b* of each bin.
-        vividness: see `temperature`.
+        vividness: 0 to 1, or None; see `annealing_temperature`.
 
     Returns:
         a*, b*, (N, 2, h, w) float32; and concentration, (N, 1, h, w) float32 in [0, 1].
     """
-    t = temperature(vividness)
-    # Bins last: one softmax row is then one stretch of memory, which is several times faster,
-    # and a channels-last network hands the logits over in this order anyway.
+    t = annealing_temperature(vividness)
+    # With the bins in the last dimension each softmax row is contiguous, which is several times
+    # faster. The logits of a channels-last network have this order already.
     rows = logits.float().permute(0, 2, 3, 1)
     bins = bins.float()
     moments = torch.cat([bins, bins.square().sum(1, keepdim=True)], dim=1)
     ab = torch.softmax(rows / t, dim=-1) @ bins
     mean_a, mean_b, mean_square = (torch.softmax(rows, dim=-1) @ moments).unbind(-1)
-    # E|q - ab|^2, expanded; rounding can leave it a hair below zero.
+    # E|q - ab|², expanded; rounding can make it slightly negative.
     cross = mean_a * ab[..., 0] + mean_b * ab[..., 1]
     spread = (mean_square - 2 * cross + ab.square().sum(-1)).clamp(min=0)
     concentration = CONFIDENCE_SCALE**2 / (CONFIDENCE_SCALE**2 + spread)
     return ab.permute(0, 3, 1, 2).contiguous(), concentration.unsqueeze(1)
 
 
-def enlivened(ab: Tensor, concentration: Tensor) -> Tensor:
-    """Make up for some of the chroma that averaging loses.
+def boost_chroma(ab: Tensor, concentration: Tensor) -> Tensor:
+    """Compensate for some of the chroma that averaging removes.
 
-    The mean of several colors is paler than each of them, so the less concentrated a distribution
-    is, the more its color is raised: by `UNSURE_GAIN` at most. What is sure, a hint above all,
-    stays as it is; so color that is handed on from frame to frame does not grow.
+    The mean of several colors is paler than each of them. The less concentrated a distribution is,
+    the more its chroma is increased, by at most `MAX_CHROMA_BOOST`. Certain colors, hints above
+    all, do not change, so colors that are propagated from frame to frame do not grow.
 
     Args:
-        ab: a*, b*, (N, 2, h, w), from `color_of`.
-        concentration: (N, 1, h, w) in [0, 1], from `color_of`.
+        ab: a*, b*, (N, 2, h, w), from `decode_bins`.
+        concentration: (N, 1, h, w) in [0, 1], from `decode_bins`.
 
     Returns:
         a*, b*, (N, 2, h, w) float32.
     """
-    return ab * (1 + UNSURE_GAIN * (1 - concentration))
+    return ab * (1 + MAX_CHROMA_BOOST * (1 - concentration))
 
 
-def uncalibrated() -> Tensor:
-    """The table that leaves concentration as it is: (CALIBRATION_POINTS,) float32."""
+def identity_calibration() -> Tensor:
+    """Return the table that maps concentration to itself: (CALIBRATION_POINTS,) float32."""
     return torch.linspace(0, 1, CALIBRATION_POINTS)
 
 
-def fit_calibration(concentration: Tensor, right: Tensor) -> Tensor:
-    """Learn from pictures whose colors are known how often a concentration is right.
+def fit_calibration(concentration: Tensor, correct: Tensor) -> Tensor:
+    """Fit the calibration table on images whose colors are known.
 
     Isotonic regression (pool adjacent violators; Zadrozny and Elkan, "Transforming Classifier
     Scores into Accurate Multiclass Probability Estimates", 2002) on the means of
-    `CALIBRATION_POINTS` equal intervals, toward the uncalibrated where there is little evidence.
+    `CALIBRATION_POINTS` equal intervals, regularized toward the identity.
 
     Args:
-        concentration: of each cell, from `color_of`; any shape.
-        right: bool, same shape: the color was within `CONFIDENCE_RADIUS` of the truth.
+        concentration: one value for each cell, from `decode_bins`; any shape.
+        correct: bool, same shape: the color was within `CONFIDENCE_RADIUS` of the truth.
 
     Returns:
-        The table for `calibrated`: (CALIBRATION_POINTS,) float32 in [0, 1], never falling.
+        The table for `apply_calibration`: (CALIBRATION_POINTS,) float32 in [0, 1], non-decreasing.
     """
     last = CALIBRATION_POINTS - 1
     nearest = (concentration.flatten().double().clamp(0, 1) * last).round().long().cpu()
-    hits = right.flatten().double().cpu()
-    # As good as this many cells that behave as the network believes.
+    hits = correct.flatten().double().cpu()
+    # The regularization counts as much as this many cells that match the identity.
     evidence = torch.full((CALIBRATION_POINTS,), 16.0, dtype=torch.float64)
-    total = evidence * uncalibrated().double()
+    total = evidence * identity_calibration().double()
     evidence.index_add_(0, nearest, torch.ones_like(hits))
     total.index_add_(0, nearest, hits)
     blocks: list[list[float]] = []  # [sum, weight, points]
@@ -157,17 +161,19 @@ def fit_calibration(concentration: Tensor, right: Tensor) -> Tensor:
     return torch.tensor(values, dtype=torch.float32)
 
 
-def calibrated(concentration: Tensor, table: Tensor) -> Tensor:
-    """Confidence: the share of such cells whose color is right (see `CONFIDENCE_RADIUS`).
+def apply_calibration(concentration: Tensor, table: Tensor) -> Tensor:
+    """Convert concentration to confidence: the probability that a color is correct.
+
+    A color is correct within `CONFIDENCE_RADIUS`. The table is interpolated linearly.
 
     Args:
-        concentration: in [0, 1], any shape, from `color_of`.
-        table: (CALIBRATION_POINTS,) float32, from `fit_calibration`; linear in between.
+        concentration: any shape, in [0, 1], from `decode_bins`.
+        table: (CALIBRATION_POINTS,) float32, from `fit_calibration`.
 
     Returns:
-        In [0, 1], of the same shape.
+        Same shape, in [0, 1].
     """
-    place = concentration.clamp(0, 1) * (len(table) - 1)
-    below = place.floor().clamp(max=len(table) - 2)
+    position = concentration.clamp(0, 1) * (len(table) - 1)
+    below = position.floor().clamp(max=len(table) - 2)
     index = below.long()
-    return torch.lerp(table[index], table[index + 1], place - below)
+    return torch.lerp(table[index], table[index + 1], position - below)

@@ -1,27 +1,39 @@
-"""sRGB to CIELAB and back, on torch tensors.
+"""sRGB to CIELAB and back, for NumPy arrays and for torch tensors.
 
-Formulas: the sRGB transfer curve and primaries from IEC 61966-2-1:1999; CIELAB from CIE 15:2018,
-with the exact constants (216/24389 and 24389/27) rather than their rounded forms, so that the two
-branches of each curve meet. White is D65 for the 2 degree observer, as sRGB defines it: no
-chromatic adaptation anywhere. Every function is pure and element-wise over pixels, computes in
-float32 whatever float type it is given, and returns float32.
+Formulas: sRGB primaries from IEC 61966-2-1:1999; CIELAB from CIE 15:2018, with the exact constants
+216/24389 and 24389/27 instead of their rounded forms, so that the two branches of each curve meet.
+The white point is D65 for the 2° observer, as sRGB defines it; nothing adapts it. All functions
+work on each pixel independently.
+
+The array versions (``_array``) serve the rendering path, which must not import torch. They use
+`numpy.cbrt` and matrices with the white point folded in, so they differ from the tensor versions in
+the last bits. Results depend on those bits, so the two are not derived from each other.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
+import numpy as np
+
+from vidcolor.color.srgb import (
+    linear_to_srgb,
+    linear_to_srgb_array,
+    srgb_to_linear,
+    srgb_to_linear_array,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from vidcolor.imaging.types import FloatArray
 
 RGB_TO_XYZ = (
     (0.4124564, 0.3575761, 0.1804375),
     (0.2126729, 0.7151522, 0.0721750),
     (0.0193339, 0.1191920, 0.9503041),
 )
-"""Linear sRGB to CIE XYZ. Seven digits, so that the rows sum to the white: gray stays gray."""
+"""Linear sRGB to CIE XYZ. With seven digits the rows sum to the white point: gray stays gray."""
 XYZ_TO_RGB = (
     (3.2404542, -1.5371385, -0.4985314),
     (-0.9692660, 1.8760108, 0.0415560),
@@ -32,42 +44,20 @@ WHITE = (0.95047, 1.0, 1.08883)
 """D65 in XYZ."""
 
 EPSILON = 216 / 24389
-"""Below this relative luminance (about 0.9 %), L* is linear in luminance (CIE 15, 8.2.1)."""
+"""Relative luminance (about 0.9 %) below which L* is linear in luminance (CIE 15, 8.2.1)."""
 KAPPA = 24389 / 27
 """Slope of that linear part: L* = KAPPA * Y."""
 
+_DELTA = 6 / 29
+"""Cube root of `EPSILON`, where the two branches of the Lab curve meet."""
 
-def srgb_to_linear(srgb: Tensor) -> Tensor:
-    """Undo the sRGB transfer curve (IEC 61966-2-1, 5.2).
-
-    Args:
-        srgb: encoded values in [0, 1], any shape.
-
-    Returns:
-        Linear light in [0, 1], same shape, float32.
-    """
-    srgb = srgb.float()
-    return torch.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055).clamp(min=0) ** 2.4)
-
-
-def linear_to_srgb(linear: Tensor) -> Tensor:
-    """Apply the sRGB transfer curve (IEC 61966-2-1, 5.2).
-
-    Args:
-        linear: linear light, any shape; [0, 1] for colors inside the gamut.
-
-    Returns:
-        Encoded values, same shape, float32; not clipped.
-    """
-    linear = linear.float()
-    # The power branch is evaluated everywhere: without the clamp it is NaN below zero, and so
-    # would be its gradient, even where the other branch is taken.
-    power = 1.055 * linear.clamp(min=1e-8) ** (1 / 2.4) - 0.055
-    return torch.where(linear <= 0.0031308, 12.92 * linear, power)
+_NORMALIZED_XYZ_TO_RGB = np.array(XYZ_TO_RGB) @ np.diag(WHITE)
+_RGB_TO_NORMALIZED_XYZ = np.linalg.inv(_NORMALIZED_XYZ_TO_RGB).astype(np.float32)
+_NORMALIZED_XYZ_TO_RGB = _NORMALIZED_XYZ_TO_RGB.astype(np.float32)
 
 
 def gray_to_lightness(gray: Tensor) -> Tensor:
-    """Lightness of sRGB-encoded gray.
+    """Compute the lightness of sRGB-encoded gray.
 
     Args:
         gray: encoded gray in [0, 1], any shape, e.g. (N, 1, H, W).
@@ -79,7 +69,7 @@ def gray_to_lightness(gray: Tensor) -> Tensor:
 
 
 def lightness_to_gray(lightness: Tensor) -> Tensor:
-    """Inverse of `gray_to_lightness`.
+    """Invert `gray_to_lightness`.
 
     Args:
         lightness: L* in [0, 100], any shape.
@@ -87,11 +77,11 @@ def lightness_to_gray(lightness: Tensor) -> Tensor:
     Returns:
         sRGB-encoded gray in [0, 1], same shape, float32.
     """
-    return linear_to_srgb(_lab_curve_inverse((lightness.float() + 16) / 116))
+    return linear_to_srgb(_inverse_lab_curve((lightness.float() + 16) / 116))
 
 
 def rgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
-    """Convert sRGB pictures to CIELAB.
+    """Convert sRGB images to CIELAB.
 
     Args:
         rgb: (N, 3, H, W), encoded sRGB in [0, 1].
@@ -99,50 +89,102 @@ def rgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         L*, (N, 1, H, W) float32 in [0, 100]; and a*, b*, (N, 2, H, W) float32, about -110 to 110.
     """
-    xyz = _mix(RGB_TO_XYZ, srgb_to_linear(rgb)) / _white(rgb)
+    import torch
+
+    xyz = _multiply(RGB_TO_XYZ, srgb_to_linear(rgb)) / _white(rgb)
     fx, fy, fz = _lab_curve(xyz).chunk(3, dim=1)
     return 116 * fy - 16, torch.cat([500 * (fx - fy), 200 * (fy - fz)], dim=1)
 
 
 def lab_to_rgb(lightness: Tensor, ab: Tensor, clip: bool = True) -> Tensor:
-    """Convert CIELAB to sRGB pictures.
+    """Convert CIELAB to sRGB images.
 
     Args:
         lightness: L*, (N, 1, H, W) in [0, 100].
         ab: a*, b*, (N, 2, H, W).
-        clip: limit each component to [0, 1]; colors outside sRGB's gamut change hue a little.
+        clip: limit each component to [0, 1]; this changes the hue of colors outside the sRGB gamut.
 
     Returns:
         (N, 3, H, W) float32, encoded sRGB.
     """
+    import torch
+
     fy = (lightness.float() + 16) / 116
     fx = fy + ab[:, 0:1].float() / 500
     fz = fy - ab[:, 1:2].float() / 200
-    xyz = _lab_curve_inverse(torch.cat([fx, fy, fz], dim=1)) * _white(lightness)
-    rgb = linear_to_srgb(_mix(XYZ_TO_RGB, xyz))
+    xyz = _inverse_lab_curve(torch.cat([fx, fy, fz], dim=1)) * _white(lightness)
+    rgb = linear_to_srgb(_multiply(XYZ_TO_RGB, xyz))
     return rgb.clamp(0, 1) if clip else rgb
 
 
+def gray_to_lightness_array(gray: FloatArray) -> FloatArray:
+    """Compute L* in [0, 100] of sRGB-encoded gray in [0, 1], any shape."""
+    lightness: FloatArray = 116 * _lab_curve_array(srgb_to_linear_array(gray)) - 16
+    return lightness
+
+
+def rgb_to_lab_array(rgb: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Convert sRGB, (3, ...) float32 in [0, 1], to L*, (...), and a*, b*, (2, ...) float32."""
+    xyz = np.tensordot(_RGB_TO_NORMALIZED_XYZ, srgb_to_linear_array(rgb), axes=1)
+    fx, fy, fz = _lab_curve_array(xyz)
+    ab = np.stack([500 * (fx - fy), 200 * (fy - fz)]).astype(np.float32)
+    return (116 * fy - 16).astype(np.float32), ab
+
+
+def lab_to_rgb_array(lightness: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+    """Convert CIELAB to sRGB without clipping; negative components keep their sign.
+
+    Args:
+        lightness: L* in [0, 100], float32 of any shape.
+        a: a*, same shape.
+        b: b*, same shape.
+
+    Returns:
+        (3, ...) float32.
+    """
+    fy = (lightness + 16) / 116
+    f = np.stack([fy + a / 500, fy, fy - b / 200])
+    xyz = np.where(f > _DELTA, f**3, 3 * _DELTA**2 * (f - 4 / 29))
+    linear = np.tensordot(_NORMALIZED_XYZ_TO_RGB, xyz, axes=1)
+    rgb: FloatArray = np.copysign(linear_to_srgb_array(np.abs(linear)), linear)
+    return rgb
+
+
 def _lab_curve(ratio: Tensor) -> Tensor:
-    """CIE 15's f(t): a cube root with a linear foot. ratio is relative to white."""
-    # Clamped for the same reason as in linear_to_srgb.
+    """The function f(t) of CIE 15: a cube root with a linear part; t is relative to white."""
+    import torch
+
+    # The clamp keeps the gradient finite, as in linear_to_srgb.
     return torch.where(
         ratio > EPSILON, ratio.clamp(min=EPSILON) ** (1 / 3), (KAPPA * ratio + 16) / 116
     )
 
 
-def _lab_curve_inverse(f: Tensor) -> Tensor:
-    """Inverse of `_lab_curve`; its foot ends at f = 6/29."""
+def _inverse_lab_curve(f: Tensor) -> Tensor:
+    """Invert `_lab_curve`."""
+    import torch
+
     return torch.where(f > 6 / 29, f**3, (116 * f - 16) / KAPPA)
 
 
-def _mix(matrix: tuple[tuple[float, ...], ...], planes: Tensor) -> Tensor:
+def _lab_curve_array(ratio: FloatArray) -> FloatArray:
+    """`_lab_curve` for arrays."""
+    curve: FloatArray = np.where(
+        ratio > _DELTA**3, np.cbrt(ratio), ratio / (3 * _DELTA**2) + 4 / 29
+    )
+    return curve
+
+
+def _multiply(matrix: tuple[tuple[float, ...], ...], planes: Tensor) -> Tensor:
     """Multiply each pixel of (N, 3, H, W) planes by a 3x3 matrix."""
-    # Written out rather than as a matmul, which may round to TF32 on a GPU, and may order its
-    # sums by batch size or by thread count.
+    import torch
+
+    # A matmul may round to TF32 on a GPU, and may order its sums by batch size or thread count.
     r, g, b = planes.chunk(3, dim=1)
     return torch.cat([m[0] * r + m[1] * g + m[2] * b for m in matrix], dim=1)
 
 
 def _white(like: Tensor) -> Tensor:
+    import torch
+
     return torch.tensor(WHITE, dtype=torch.float32, device=like.device).view(1, 3, 1, 1)

@@ -1,7 +1,7 @@
-"""Figures of merit for colored pictures, on torch tensors, one number a picture or a pixel.
+"""Image metrics on torch tensors: PSNR, colorfulness and CIEDE2000.
 
-Everything that reports a figure (training, evaluation, benchmarks) takes it from here, so that one
-name has one meaning. All functions compute in float32, on the device of what they are given.
+Training, evaluation and benchmarks all use these functions, so that their numbers can be compared.
+All functions compute in float32, on the device of their input.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PSNR_CEILING = 100.0
-"""dB reported for equal pictures, so that means stay finite."""
+"""PSNR that is reported for identical images, in dB, so that means stay finite."""
 
 
-def psnr(picture: Tensor, truth: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio over all components of a picture.
+def psnr(image: Tensor, truth: Tensor) -> Tensor:
+    """Compute the peak signal-to-noise ratio over all components of each image.
 
     Args:
-        picture: (N, C, H, W) in [0, 1], for color encoded sRGB.
-        truth: the same shape.
+        image: (N, C, H, W) in [0, 1]; color images are encoded sRGB.
+        truth: the reference, same shape.
 
     Returns:
-        dB, (N,) float32; at most `PSNR_CEILING`.
+        PSNR in dB, (N,) float32; at most `PSNR_CEILING`.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: the shapes differ or are not (N, C, H, W).
     """
-    if picture.shape != truth.shape or picture.ndim != 4:
-        raise ValueError(f"{tuple(picture.shape)} and {tuple(truth.shape)} are not (N, C, H, W)")
-    error = (picture.float() - truth.float()).square().flatten(1).mean(1)
+    if image.shape != truth.shape or image.ndim != 4:
+        raise ValueError(f"{tuple(image.shape)} and {tuple(truth.shape)} are not (N, C, H, W)")
+    error = (image.float() - truth.float()).square().flatten(1).mean(1)
     return -10 * torch.log10(error.clamp(min=10 ** (-PSNR_CEILING / 10)))
 
 
 def colorfulness(rgb: Tensor) -> Tensor:
-    """Colorfulness after Hasler & Süsstrunk, "Measuring colorfulness in natural images", 2003.
+    """Compute colorfulness (Hasler & Süsstrunk, "Measuring colorfulness in natural images", 2003).
 
     sqrt(var rg + var yb) + 0.3 sqrt(mean(rg)^2 + mean(yb)^2), with the signed opponent components
     rg = R - G and yb = (R + G) / 2 - B on the 0-255 scale, and population variances.
 
     Args:
-        rgb: (N, 3, H, W), encoded sRGB in [0, 1].
+        rgb: encoded sRGB, (N, 3, H, W) in [0, 1].
 
     Returns:
-        (N,) float32: 0 for gray, about 15 slightly, 45 averagely, 80 highly colorful.
+        (N,) float32: 0 is gray, about 15 slightly, 45 averagely and 80 highly colorful.
     """
     red, green, blue = (255 * rgb.float()).flatten(2).unbind(1)
     rg, yb = red - green, (red + green) / 2 - blue
@@ -57,18 +57,18 @@ def colorfulness(rgb: Tensor) -> Tensor:
 
 
 def delta_e_2000(lab: Tensor, truth: Tensor) -> Tensor:
-    """Color difference CIEDE2000 (CIE 142-2001; Sharma, Wu & Dalal, 2005), kL = kC = kH = 1.
+    """Compute CIEDE2000 (CIE 142-2001; Sharma, Wu & Dalal, 2005) with kL = kC = kH = 1.
 
     Args:
         lab: L*, a*, b*, (N, 3, ...); L* in [0, 100].
-        truth: the same shape.
+        truth: the reference, same shape.
 
     Returns:
         (N, 1, ...) float32; about 1 is a just noticeable difference between patches.
     """
     l1, a1, b1 = lab.float().chunk(3, dim=1)
     l2, a2, b2 = truth.float().chunk(3, dim=1)
-    # G pulls a* apart near the gray axis, where CIELAB is too short in that direction.
+    # G stretches a* near the gray axis, where CIELAB underestimates differences.
     mean_chroma = (torch.hypot(a1, b1) + torch.hypot(a2, b2)) / 2
     gain = 1.5 - 0.5 * _ratio_7(mean_chroma)
     c1, c2 = torch.hypot(a1 * gain, b1), torch.hypot(a2 * gain, b2)
@@ -91,7 +91,7 @@ def delta_e_2000(lab: Tensor, truth: Tensor) -> Tensor:
     scale_l = 1 + 0.015 * square / (20 + square).sqrt()
     scale_c = 1 + 0.045 * chroma
     scale_h = 1 + 0.015 * chroma * _hue_weight(hue)
-    # The blue region's ellipses are tilted: chroma and hue differences interact there.
+    # In the blue region chroma and hue differences interact: the tolerance ellipses are tilted.
     tilt = torch.exp(-((torch.rad2deg(hue) - 275) / 25).square())
     rotation = -2 * _ratio_7(chroma) * torch.sin(torch.deg2rad(60 * tilt))
 
@@ -101,18 +101,18 @@ def delta_e_2000(lab: Tensor, truth: Tensor) -> Tensor:
 
 
 def _ratio_7(chroma: Tensor) -> Tensor:
-    """sqrt(C^7 / (C^7 + 25^7))."""
+    """Return sqrt(C⁷ / (C⁷ + 25⁷))."""
     power = (chroma / 25) ** 7
     return (power / (power + 1)).sqrt()
 
 
 def _hue(a: Tensor, b: Tensor) -> Tensor:
-    """Hue angle in [0, 2 pi); 0 for gray."""
+    """Return the hue angle in [0, 2π); 0 for gray."""
     return torch.atan2(b, a).remainder(2 * math.pi)
 
 
 def _hue_weight(hue: Tensor) -> Tensor:
-    """T, by which the hue tolerance varies around the circle."""
+    """Return T of the standard, the dependence of hue tolerance on the hue."""
     degrees = torch.rad2deg(hue)
     terms = ((-0.17, 1, -30.0), (0.24, 2, 0.0), (0.32, 3, 6.0), (-0.20, 4, -63.0))
     weight = torch.ones_like(hue)

@@ -1,4 +1,4 @@
-"""Whether a picture is gray, toned in one hue, or in color already."""
+"""Classification of images as gray, tinted or in color."""
 
 from __future__ import annotations
 
@@ -12,23 +12,27 @@ if TYPE_CHECKING:
 Tint = Literal["gray", "tinted", "color"]
 
 _GRAY_CHROMA = 0.02
-_ONE_TONE = 0.03
+"""95th percentile of chroma below which an image is gray: about 5 of 255 code values."""
+_TINT_SPREAD = 0.03
+"""95th percentile of the chroma spread at similar luma below which an image is tinted."""
+_LUMA_GROUPS = 16
+"""Number of groups into which samples are divided by luma."""
 
 
 def classify_tint(luma: NDArray[Any], chroma: NDArray[Any]) -> Tint:
-    """Judge a picture by its chroma, at sampled places.
+    """Classify an image by its sampled chroma.
 
-    Gray: 95 % of it has a chroma below 0.02 (about 5 of 255 codes). Tinted: chroma follows luma,
-    as a toner's or an old print's does: within a sixteenth of the picture of like lightness, 95 %
-    lies within 0.03 of the middle. Color: the rest. Of 200 photographs this takes 99 % for
-    color, and of their sepia copies (JPEG at 60) all for tinted.
+    Gray: 95 % of the samples have almost no chroma. Tinted: chroma is a function of luma, as in
+    toned or aged prints; among samples of similar luma 95 % are close to the median chroma. Color:
+    everything else. On 200 color photographs this finds 99 % to be in color, and all of their
+    sepia copies (JPEG, quality 60) to be tinted.
 
     Args:
-        luma: Y', (n,) in [0, 1].
-        chroma: Cb, Cr, (n, 2) in [-0.5, 0.5].
+        luma: Y' of the samples, (n,) in [0, 1].
+        chroma: Cb, Cr of the samples, (n, 2) in [-0.5, 0.5].
     """
     if np.percentile(np.hypot(*chroma.T), 95) < _GRAY_CHROMA:
         return "gray"
-    alike = np.array_split(chroma[np.argsort(luma, kind="stable")], 16)
-    off = np.concatenate([part - np.median(part, axis=0) for part in alike if len(part)])
-    return "tinted" if np.percentile(np.hypot(*off.T), 95) < _ONE_TONE else "color"
+    groups = np.array_split(chroma[np.argsort(luma, kind="stable")], _LUMA_GROUPS)
+    deviation = np.concatenate([group - np.median(group, axis=0) for group in groups if len(group)])
+    return "tinted" if np.percentile(np.hypot(*deviation.T), 95) < _TINT_SPREAD else "color"

@@ -1,36 +1,45 @@
-"""Y'CbCr as video stores it: matrices, ranges and bit depths (ITU-T H.273, ITU-R BT.601/709/2020).
+"""Y'CbCr as video stores it: matrices, ranges and bit depths (ITU-T H.273, BT.601/709/2020).
 
-Luma here is always the recorded code value; nothing in this module rounds it unless a change of
-depth was asked for.
+Luma is always the recorded code value. No function here rounds it unless a different depth or
+range is requested.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Plane = NDArray[np.unsignedinteger[Any]]
-    """Code values: uint8 up to 8 bits, uint16 above."""
+    from vidcolor.imaging.types import FloatArray, Plane
+
+    Float = TypeVar("Float", bound=np.floating[Any])
+    Component = TypeVar("Component", float, NDArray[np.float32])
+
+HD_HEIGHT = 720
+HD_WIDTH = 1280
+"""Frame size from which players assume that untagged video is BT.709."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Luma weights of R', G', B'; H.273 calls this the matrix coefficients."""
+    """The luma weights of R', G', B', called matrix coefficients in H.273."""
 
     name: str
+    """FFmpeg's name."""
     code: int
-    """H.273 `MatrixCoefficients`."""
+    """`MatrixCoefficients` of H.273."""
     kr: float
+    """Weight of R'."""
     kb: float
+    """Weight of B'."""
 
     @property
     def kg(self) -> float:
-        """The weight of G'."""
+        """Weight of G'."""
         return 1.0 - self.kr - self.kb
 
 
@@ -42,72 +51,72 @@ MATRICES = {
     "smpte240m": Matrix("smpte240m", 7, 0.212, 0.087),
     "bt2020nc": Matrix("bt2020nc", 9, 0.2627, 0.0593),
 }
-"""The matrices that video carries, by FFmpeg's names."""
+"""Supported matrices by FFmpeg's name."""
 
-_BY_CODE = {m.code: m for m in MATRICES.values()}
-HD_HEIGHT = 720
-"""Lines from which untagged video is taken for BT.709 by players, and so by us."""
+_MATRICES_BY_CODE = {m.code: m for m in MATRICES.values()}
 
 
 def matrix_from_code(code: int) -> Matrix | None:
-    """The matrix of an H.273 code, or None if it names none that we can compute with."""
-    return _BY_CODE.get(code)
+    """Return the matrix with an H.273 code, or None if it is unspecified or not supported."""
+    return _MATRICES_BY_CODE.get(code)
 
 
-def guess_matrix(width: int, height: int) -> Matrix:
-    """What players assume of an untagged picture of this size: BT.601 for SD, BT.709 above."""
-    hd = height >= HD_HEIGHT or width >= 1280
+def default_matrix(width: int, height: int) -> Matrix:
+    """Return the matrix that players assume for untagged video: BT.601 for SD, BT.709 for HD."""
+    hd = height >= HD_HEIGHT or width >= HD_WIDTH
     return MATRICES["bt709" if hd else "smpte170m"]
 
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """How code values stand for Y' in [0, 1] and Cb, Cr in [-0.5, 0.5]."""
+    """The relation of code values to Y' in [0, 1] and to Cb, Cr in [-0.5, 0.5]."""
 
     bits: int
+    """Bit depth, 8 to 16."""
     full_range: bool
+    """Whether black and white are the lowest and the highest code value."""
 
     @property
     def dtype(self) -> type[np.unsignedinteger[Any]]:
-        """The array type that holds one code value."""
+        """Array type that holds a code value."""
         return np.uint8 if self.bits <= 8 else np.uint16
 
     @property
     def black(self) -> int:
-        """The code value of Y' = 0."""
+        """Code value of Y' = 0."""
         return 0 if self.full_range else 16 << (self.bits - 8)
 
     @property
     def luma_span(self) -> int:
-        """Code values from black to white."""
+        """Difference of the code values of Y' = 1 and Y' = 0."""
         return (1 << self.bits) - 1 if self.full_range else 219 << (self.bits - 8)
 
     @property
     def neutral(self) -> int:
-        """The code value of Cb = Cr = 0."""
+        """Code value of Cb = Cr = 0."""
         return 1 << (self.bits - 1)
 
     @property
     def chroma_span(self) -> int:
-        """Code values from Cb = -0.5 to Cb = 0.5."""
+        """Difference of the code values of Cb = 0.5 and Cb = -0.5."""
         return (1 << self.bits) - 1 if self.full_range else 224 << (self.bits - 8)
 
-    def luma_to_unit(self, luma: NDArray[Any]) -> NDArray[np.float32]:
-        """Code values of any shape -> Y', float32 clipped to [0, 1]."""
+    def luma_to_unit(self, luma: NDArray[Any]) -> FloatArray:
+        """Convert code values of any shape to Y', float32 clipped to [0, 1]."""
         unit = luma.astype(np.float32)
         unit -= np.float32(self.black)
         unit /= np.float32(self.luma_span)
         return np.clip(unit, 0.0, 1.0, out=unit)
 
-    def unit_to_luma(self, unit: NDArray[np.float32]) -> Plane:
-        """Y' in [0, 1] -> the nearest code values."""
+    def unit_to_luma(self, unit: FloatArray) -> Plane:
+        """Convert Y' in [0, 1] to the nearest code values."""
         codes = np.rint(unit * self.luma_span + self.black)
         top = (1 << self.bits) - 1
         plane: Plane = np.clip(codes, 0, top).astype(self.dtype)
         return plane
 
-    def chroma_to_codes(self, chroma: NDArray[np.float32]) -> Plane:
-        """Cb or Cr in [-0.5, 0.5] -> the nearest code values, inside the range's limits."""
+    def chroma_to_codes(self, chroma: FloatArray) -> Plane:
+        """Convert Cb or Cr in [-0.5, 0.5] to the nearest code values inside the range."""
         half = self.chroma_span / 2
         codes = chroma * np.float32(self.chroma_span)
         codes += np.float32(self.neutral)
@@ -119,10 +128,10 @@ class Coding:
 
 
 def change_depth(luma: Plane, source: Coding, bits: int) -> Plane:
-    """Luma at another bit depth of the same range.
+    """Convert luma to a different bit depth of the same range.
 
-    Upwards it is exact and can be undone: limited range shifts (BT.709 defines the deeper codes
-    so), full range maps white to white. Downwards it rounds to the nearest code.
+    A greater depth is exact and reversible: limited range shifts left, as BT.709 defines the deeper
+    codes; full range maps white to white. A smaller depth rounds to the nearest code.
     """
     if bits == source.bits:
         return luma
@@ -141,21 +150,29 @@ def change_depth(luma: Plane, source: Coding, bits: int) -> Plane:
 
 
 def recode(luma: Plane, source: Coding, target: Coding) -> Plane:
-    """Luma in another coding. Of the same range: see `change_depth`.
+    """Convert luma to a different coding; see `change_depth` for codings of the same range.
 
-    From one range to the other black goes to black and white to white, rounded once; from full to
-    limited with more bits every code keeps a code of its own. What limited range holds beyond
-    black and white is lost in full range.
+    Between ranges, black maps to black and white to white, rounded once. From full to limited range
+    with more bits every code keeps a code of its own. Codes of limited range beyond black and white
+    are clipped in full range.
     """
     if source.full_range == target.full_range:
         return change_depth(luma, source, target.bits)
     return target.unit_to_luma(source.luma_to_unit(luma))
 
 
-def luma_of_rgb(rgb: NDArray[Any], matrix: Matrix, bits_in: int, bits_out: int) -> Plane:
-    """R'G'B' code values (H, W, 3), full range -> full-range Y' plane (H, W).
+def rgb_to_luma_codes(rgb: NDArray[Any], matrix: Matrix, bits_in: int, bits_out: int) -> Plane:
+    """Compute the full-range Y' plane of full-range R'G'B' code values.
 
-    Rounded once. Where R' = G' = B' and the depth is kept, the code value itself comes out.
+    Args:
+        rgb: (H, W, 3) code values of `bits_in` bits.
+        matrix: matrix coefficients.
+        bits_in: bit depth of `rgb`.
+        bits_out: bit depth of the result.
+
+    Returns:
+        (H, W) code values, rounded once. Where R' = G' = B' and the depth does not change, the
+        result is that code value.
     """
     weights = np.array([matrix.kr, matrix.kg, matrix.kb], dtype=np.float64)
     scale = ((1 << bits_out) - 1) / ((1 << bits_in) - 1)
@@ -164,10 +181,36 @@ def luma_of_rgb(rgb: NDArray[Any], matrix: Matrix, bits_in: int, bits_out: int) 
     return plane
 
 
-def rgb_of_ycbcr(
-    luma: NDArray[np.float32], cb: NDArray[np.float32], cr: NDArray[np.float32], matrix: Matrix
-) -> NDArray[np.float32]:
-    """Y' in [0, 1], Cb and Cr in [-0.5, 0.5], all (H, W) -> R'G'B' (H, W, 3), unclipped."""
+def rgb_to_luma(rgb: NDArray[Float], matrix: Matrix) -> NDArray[Float]:
+    """Compute Y' of R'G'B', (..., 3) float, without rounding."""
+    return rgb @ np.array([matrix.kr, matrix.kg, matrix.kb], rgb.dtype)
+
+
+def rgb_to_ycbcr(
+    rgb: NDArray[Float], matrix: Matrix
+) -> tuple[NDArray[Float], NDArray[Float], NDArray[Float]]:
+    """Convert R'G'B' in [0, 1], (..., 3) float, to Y' and to Cb, Cr in [-0.5, 0.5], each (...)."""
+    y = rgb_to_luma(rgb, matrix)
+    cb = (rgb[..., 2] - y) / (2 * (1 - matrix.kb))
+    cr = (rgb[..., 0] - y) / (2 * (1 - matrix.kr))
+    # A Python float divisor keeps the dtype, which NumPy's type stubs do not express.
+    return y, cast("NDArray[Float]", cb), cast("NDArray[Float]", cr)
+
+
+def planes_to_ycbcr(
+    red: Component, green: Component, blue: Component, matrix: Matrix
+) -> tuple[Component, Component, Component]:
+    """Convert separate R', G', B' planes, or three numbers, like `rgb_to_ycbcr`.
+
+    The matrix product in `rgb_to_ycbcr` may fuse its multiplications and additions. The sum here
+    does not, so the last bits can differ; each caller depends on the bits of its version.
+    """
+    y = matrix.kr * red + matrix.kg * green + matrix.kb * blue
+    return y, (blue - y) / (2 * (1 - matrix.kb)), (red - y) / (2 * (1 - matrix.kr))
+
+
+def ycbcr_to_rgb(luma: FloatArray, cb: FloatArray, cr: FloatArray, matrix: Matrix) -> FloatArray:
+    """Convert Y' and Cb, Cr, each (H, W), to R'G'B' (H, W, 3); not clipped."""
     red = luma + 2 * (1 - matrix.kr) * cr
     blue = luma + 2 * (1 - matrix.kb) * cb
     green = (luma - matrix.kr * red - matrix.kb * blue) / matrix.kg

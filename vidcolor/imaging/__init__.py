@@ -1,1 +1,1 @@
-"""Geometry, resizing and filtering of arrays."""
+"""Array operations without knowledge of color or files: geometry, resizing, filters, text."""

@@ -1,0 +1,109 @@
+"""Orientation and displayed size of frames and photos.
+
+Films carry a display matrix, which `media.probe` reduces to quarter turns. Photos carry an EXIF
+orientation from 1 to 8 (Exif 2.32, section 4.6.4), which can also mirror.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from numpy.typing import NDArray
+
+CELL = 4
+"""Proxy sides are whole multiples of this many pixels, so that a generator's coarse grid covers the
+proxy exactly. A grid that reaches beyond the right edge would shift all chroma to the left."""
+MAX_ASPECT = 4.0
+"""Maximum aspect ratio of a proxy. The proxy of a longer panorama is squeezed."""
+
+_INVERSE_ORIENTATION = {6: 8, 8: 6}
+_QUARTER_TURNS = {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """The stored size of a frame, its pixel aspect ratio, and how it is rotated for display."""
+
+    width: int
+    height: int
+    pixel_aspect: float = 1.0
+    """Width of a pixel divided by its height."""
+    quarter_turns: int = 0
+    """Counterclockwise turns by 90° for display. Mirroring is ignored: a generator predicts
+    mirrored frames equally well."""
+
+    @property
+    def display_aspect(self) -> float:
+        """Width divided by height of the displayed frame."""
+        aspect = self.width * self.pixel_aspect / self.height
+        return aspect if self.quarter_turns % 2 == 0 else 1 / aspect
+
+    def proxy_size(self, short_side: int) -> tuple[int, int]:
+        """Return height and width of the proxy before rotation."""
+        aspect = self.width * self.pixel_aspect / self.height
+        long_side = short_side * min(max(aspect, 1 / aspect), MAX_ASPECT)
+        cells = round(long_side / CELL) * CELL
+        return (short_side, cells) if aspect >= 1 else (cells, short_side)
+
+    def to_upright(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Rotate a stored (H, W) array for display; returns a view."""
+        return np.rot90(image, self.quarter_turns)
+
+    def to_stored(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Rotate a displayed (..., H, W) array back to the stored orientation; returns a view."""
+        return np.rot90(image, -self.quarter_turns, axes=(-2, -1))
+
+
+def displayed_size(
+    width: int, height: int, pixel_aspect: Fraction | int = 1, quarter_turns: int = 0
+) -> tuple[int, int]:
+    """Return the width and height at which a player shows a stored frame, in square pixels.
+
+    Args:
+        width: stored width.
+        height: stored height.
+        pixel_aspect: exact width of a pixel divided by its height.
+        quarter_turns: rotation by 90° steps for display.
+    """
+    return rotated_size((round(width * pixel_aspect), height), quarter_turns)
+
+
+def rotated_size(size: tuple[int, int], quarter_turns: int) -> tuple[int, int]:
+    """Return a (width, height) or (height, width) pair after rotation; odd turns swap it."""
+    return size if quarter_turns % 2 == 0 else (size[1], size[0])
+
+
+def swaps_axes(orientation: int) -> bool:
+    """Whether an EXIF orientation exchanges width and height."""
+    return orientation >= 5
+
+
+def orientation_quarter_turns(orientation: int) -> int:
+    """Return the counterclockwise quarter turns of an EXIF orientation, without its mirroring."""
+    return _QUARTER_TURNS.get(orientation, 0)
+
+
+def to_displayed(image: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Rotate and mirror a stored (H, W, ...) array as its EXIF orientation demands.
+
+    Returns:
+        A view of `image`. Unknown orientations leave it unchanged.
+    """
+    if orientation in (5, 7):
+        image = image.swapaxes(0, 1)
+    turns = {3: 2, 6: 3, 7: 2, 8: 1}.get(orientation, 0)
+    turned: NDArray[Any] = np.rot90(image, turns)
+    if orientation == 2:
+        return turned[:, ::-1]
+    return turned[::-1] if orientation == 4 else turned
+
+
+def to_stored(image: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Invert `to_displayed`."""
+    return to_displayed(image, _INVERSE_ORIENTATION.get(orientation, orientation))
