@@ -1,4 +1,4 @@
-"""Small albums of color pictures, made on the spot."""
+"""Small directories of synthetic color images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def colorful(seed: int, size: tuple[int, int] = (120, 160)) -> NDArray[np.uint8]:
-    """A picture like no other: soft patches of color under texture; (H, W, 3) uint8."""
+    """Return a distinct image for each seed: smooth color patches with texture, (H, W, 3) uint8."""
     rng = np.random.default_rng(seed)
     patches = rng.integers(0, 256, (6, 8, 3)).astype(np.float32)
     soft = cv2.resize(patches, size[::-1], interpolation=cv2.INTER_CUBIC)
@@ -24,14 +24,14 @@ def colorful(seed: int, size: tuple[int, int] = (120, 160)) -> NDArray[np.uint8]
 
 
 def save(path: Path, rgb: NDArray[np.uint8]) -> Path:
-    """Write a picture, in the format that its name says."""
+    """Write an image in the format of its extension."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(rgb).save(path)
     return path
 
 
 def make_album(folder: Path, count: int = 10, first: int = 0) -> Path:
-    """A folder of so many pictures."""
+    """Write `count` images to a directory."""
     for seed in range(first, first + count):
         save(folder / f"{seed:03d}.png", colorful(seed))
     return folder

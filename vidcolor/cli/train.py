@@ -1,4 +1,4 @@
-"""`vidcolor train`: weights from an archive's own color pictures and films."""
+"""The command `vidcolor train`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vidcolor.cli.console import Console, clock
+from vidcolor.cli.console import Console
 from vidcolor.errors import UsageError
 from vidcolor.progress import Progress
+from vidcolor.timecode import format_duration
 from vidcolor.training.callbacks import Callback
 from vidcolor.training.config import (
     DEFAULT_HOLDOUT,
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from vidcolor.training.callbacks import StepEvent, TrainingResult
     from vidcolor.training.validation import ValidationMetrics
 
-WHAT, LENGTH, RECIPE, MACHINE = "What", "How long", "Recipe", "Machine"
-_SAY_EVERY_S = 30.0
+WHAT, LENGTH, SETTINGS, MACHINE = "Input", "Length", "Training", "Machine"
+_PRINT_INTERVAL_S = 30.0
 
 
 def train(
@@ -35,8 +36,8 @@ def train(
         list[Path],
         typer.Argument(
             metavar="PHOTOS...",
-            help="To learn from: folders, tar shards, films (sampled shot by shot), pictures. "
-            "Gray, toned and damaged ones are left out.",
+            help="Training photographs: directories, tar shards, films (sampled shot by shot) and "
+            "image files. Gray, toned and damaged images are dropped.",
             show_default=False,
         ),
     ],
@@ -45,17 +46,17 @@ def train(
         typer.Option(
             "--out",
             "-o",
-            help="The weights: a .safetensors file. Its card (.md) and a run folder (.train) with "
-            "checkpoint, log, curves and a sheet of pictures come beside it.",
+            help="Weights file to write (.safetensors). The model card (.md) and a run folder "
+            "(.train) with checkpoint, log, plots and images are written beside it.",
             show_default=False,
         ),
     ],
     stage: Annotated[
         Stage,
         typer.Option(
-            help="fine-tune: pull trained weights toward these pictures, the encoder as it is. "
-            "pretrain: learn everything from many pictures. adversarial: sharpen trained weights "
-            "against a discriminator.",
+            help="fine-tune: adapt trained weights to these photographs with a frozen encoder. "
+            "pretrain: train everything on many photographs. adversarial: refine trained weights "
+            "with a discriminator.",
             rich_help_panel=WHAT,
         ),
     ] = "fine-tune",
@@ -63,15 +64,15 @@ def train(
         str,
         typer.Option(
             metavar="MODEL",
-            help="What to start from: embedded, a .safetensors file, or scratch (an encoder that "
-            "knows ImageNet and no color; for pretrain).",
+            help="Initial weights: embedded, a .safetensors file, or scratch (an ImageNet encoder "
+            "and a random decoder, for pretrain).",
             rich_help_panel=WHAT,
         ),
     ] = "embedded",
     validation: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Pictures to measure on, instead of a share of PHOTOS.", rich_help_panel=WHAT
+            help="Validation photographs, instead of a share of PHOTOS.", rich_help_panel=WHAT
         ),
     ] = None,
     holdout: Annotated[
@@ -79,84 +80,87 @@ def train(
         typer.Option(
             min=0,
             max=0.9,
-            help=f"Share of the files kept for measuring. Default: {DEFAULT_HOLDOUT}.",
+            help=f"Share of the files that is held out for validation. Default: {DEFAULT_HOLDOUT}.",
             rich_help_panel=WHAT,
         ),
     ] = None,
-    rehearse: Annotated[
+    replay: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Pictures of other kinds, mixed in so that they are not forgotten.",
+            help="Photographs of other kinds, mixed in to prevent forgetting.",
             rich_help_panel=WHAT,
         ),
     ] = None,
     minutes: Annotated[
         float | None,
         typer.Option(
-            help="Train for about so long; the number of steps is worked out once and kept.",
+            help="Length of the run in minutes; the number of steps is computed from it once.",
             rich_help_panel=LENGTH,
         ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Train for so many steps.", rich_help_panel=LENGTH)
+        int | None, typer.Option(help="Length of the run in steps.", rich_help_panel=LENGTH)
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(help="Side of the training pictures. Default: 192.", rich_help_panel=RECIPE),
+        typer.Option(
+            help="Side of the training images in pixels. Default: 192.", rich_help_panel=SETTINGS
+        ),
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(help="Pictures in a forward pass. Default: 16.", rich_help_panel=RECIPE),
+        typer.Option(help="Images in a forward pass. Default: 16.", rich_help_panel=SETTINGS),
     ] = None,
     accumulate: Annotated[
         int | None,
-        typer.Option(help="Forward passes in a step. Default: 1.", rich_help_panel=RECIPE),
+        typer.Option(help="Forward passes in a step. Default: 1.", rich_help_panel=SETTINGS),
     ] = None,
     learning_rate: Annotated[
         float | None,
         typer.Option(
-            help="Of the decoder at its highest. Default: the stage's own (2e-4, 1e-4, 5e-5).",
-            rich_help_panel=RECIPE,
+            help="Maximum learning rate of the decoder. Default: 2e-4 for pretrain, 1e-4 for "
+            "fine-tune, 5e-5 for adversarial.",
+            rich_help_panel=SETTINGS,
         ),
     ] = None,
     freeze: Annotated[
         int | None,
         typer.Option(
-            help="Encoder stages that stay as they are, 0 to 7. Default: 2; all in fine-tune.",
-            rich_help_panel=RECIPE,
+            help="Number of frozen encoder stages, 0 to 7. Default: 2; 7 for fine-tune.",
+            rich_help_panel=SETTINGS,
         ),
     ] = None,
     rebalance: Annotated[
         float | None,
         typer.Option(
-            help="How much more rare colors count, 0 to 1. Default: 0.65.",
-            rich_help_panel=RECIPE,
+            help="Exponent of the class weights for rare colors, 0 to 1. Default: 0.65.",
+            rich_help_panel=SETTINGS,
         ),
     ] = None,
     colorfulness: Annotated[
         float | None,
         typer.Option(
-            help="Of what is painted while training, relative to the truth. Default: 0.9.",
-            rich_help_panel=RECIPE,
+            help="Target colorfulness relative to the ground truth. Default: 0.9.",
+            rich_help_panel=SETTINGS,
         ),
     ] = None,
     coherence: Annotated[
         float | None,
         typer.Option(
-            help="How much blotches cost: color that changes where the true color does not. "
-            "Default: 0.05; 0 lets them be.",
-            rich_help_panel=RECIPE,
+            help="Weight of the penalty on blotches (color that varies where the true color does "
+            "not). Default: 0.05; 0 disables it.",
+            rich_help_panel=SETTINGS,
         ),
     ] = None,
     keep: Annotated[
         float | None,
         typer.Option(
-            help="Share of the starting weights in the result, 0 to 1. Default: 0.",
-            rich_help_panel=RECIPE,
+            help="Share of the initial weights in the result, 0 to 1. Default: 0.",
+            rich_help_panel=SETTINGS,
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(help="The same seed draws the same batches.", rich_help_panel=RECIPE)
+        int, typer.Option(help="Seed of the random numbers.", rich_help_panel=SETTINGS)
     ] = 0,
     device: Annotated[
         str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=MACHINE)
@@ -174,26 +178,32 @@ def train(
     cache: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for decoded pictures, about 200 kB each. Default: in the run folder.",
+            help="Directory of the decoded images, about 200 kB each. Default: in the run folder.",
             rich_help_panel=MACHINE,
         ),
     ] = None,
     checkpoint_minutes: Annotated[
         float,
-        typer.Option(min=0, help="Time between checkpoints.", rich_help_panel=MACHINE),
+        typer.Option(min=0, help="Minutes between checkpoints.", rich_help_panel=MACHINE),
     ] = 5.0,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Begin anew although there is a checkpoint.")
+        bool, typer.Option("--restart", help="Ignore an existing checkpoint.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace existing weights.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
-    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Overwrite existing weights.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")
+    ] = False,
+    json_lines: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per line.")
+    ] = False,
 ) -> None:
-    """Train weights on an archive's own color pictures and films.
+    """Train weights on color photographs and films.
 
-    Stopped (Ctrl-C, a crash, a power cut), the same command goes on where the last checkpoint was,
-    and ends with the same weights as if it had never stopped. Several GPUs or machines: the same
-    command under torchrun.
+    After an interruption (Ctrl-C, crash, power failure) the same command resumes from the last
+    checkpoint and produces the same weights. On several GPUs or machines, run the same command
+    under torchrun.
 
     [bold]Examples[/bold]
 
@@ -204,8 +214,8 @@ def train(
           --steps 20000
     """
     if validation and holdout:
-        raise UsageError("--validation and --holdout contradict each other; say one of them")
-    recipe = default_config(
+        raise UsageError("use either --validation or --holdout, not both")
+    config = default_config(
         stage, start=start, steps=steps, minutes=minutes, size=size, batch=batch,
         accumulate=accumulate, seed=seed, learning_rate=learning_rate, freeze=freeze,
         rebalance=rebalance, colorfulness=colorfulness, coherence=coherence,
@@ -213,89 +223,88 @@ def train(
     )  # fmt: skip
     options = RunOptions(
         sources=tuple(photos), out=out, validation=tuple(validation or ()),
-        rehearse=tuple(rehearse or ()), cache=cache, device=device,
+        replay=tuple(replay or ()), cache=cache, device=device,
         holdout=DEFAULT_HOLDOUT if holdout is None else holdout,
         precision=precision, workers=workers, checkpoint_minutes=checkpoint_minutes,
         restart=restart, force=force, command=shlex.join(["vidcolor", *sys.argv[1:]]),
     )  # fmt: skip
     console = Console(quiet=quiet, json_lines=json_lines)
-    trained = _run(recipe, options, console)
-    if trained is not None:
-        _tell(trained, console)
+    result = _run(config, options, console)
+    if result is not None:
+        _print_result(result, console)
 
 
-def _run(recipe: TrainingConfig, options: RunOptions, console: Console) -> TrainingResult | None:
-    """Train; None in all processes but the first."""
+def _run(config: TrainingConfig, options: RunOptions, console: Console) -> TrainingResult | None:
+    """Train; return None in all processes except rank 0."""
     from vidcolor.training.distributed import is_first
     from vidcolor.training.run import train as run
 
     try:
-        trained = run(recipe, options, _Watcher(console, options.out))
+        result = run(config, options, _ConsoleCallback(console, options.out))
     finally:
         console.end_progress()
-    return trained if is_first() else None
+    return result if is_first() else None
 
 
-class _Watcher(Callback):
-    """Shows a run on the console."""
+class _ConsoleCallback(Callback):
+    """Prints the events of a run."""
 
     def __init__(self, console: Console, out: Path) -> None:
         self._console, self._out = console, out
-        self._said = time.monotonic()
+        self._print_time = time.monotonic()
 
-    def read(self, progress: Progress) -> None:
+    def on_progress(self, progress: Progress) -> None:
         self._console.progress(progress)
 
-    def said(self, text: str) -> None:
-        self._console.say(text)
-        self._console.event("said", text=text)
+    def on_message(self, text: str) -> None:
+        self._console.info(text)
+        self._console.event("message", text=text)
 
-    def stepped(self, event: StepEvent) -> None:
+    def on_step(self, event: StepEvent) -> None:
         self._console.progress(Progress(self._out, "train", event.step, event.steps))
-        if event.losses is None or time.monotonic() - self._said < _SAY_EVERY_S:
+        if event.losses is None or time.monotonic() - self._print_time < _PRINT_INTERVAL_S:
             return
-        self._said = time.monotonic()
+        self._print_time = time.monotonic()
         self._console.event("losses", step=event.step, **event.losses)
-        left = "" if event.seconds_left is None else f", {clock(event.seconds_left)} left"
-        self._console.say(
+        left = "" if event.seconds_left is None else f", {format_duration(event.seconds_left)} left"
+        self._console.info(
             f"step {event.step:,}: loss {event.losses['loss']:.3f}, "
-            f"{event.pictures_per_s:.1f} pictures/s{left}"
+            f"{event.images_per_s:.1f} images/s{left}"
         )
 
-    def measured(self, step: int, figures: ValidationMetrics) -> None:
-        self._console.event("measured", step=step, **figures.to_dict())
-        self._console.say(f"step {step:,}: {_figures(figures)}")
+    def on_validation(self, step: int, metrics: ValidationMetrics) -> None:
+        self._console.event("validation", step=step, **metrics.to_dict())
+        self._console.info(f"step {step:,}: {_format_metrics(metrics)}")
 
 
-def _tell(trained: TrainingResult, console: Console) -> None:
-    """What came of it."""
+def _print_result(result: TrainingResult, console: Console) -> None:
     console.event(
         "done",
-        target=str(trained.out),
-        folder=str(trained.folder),
-        steps=trained.steps,
-        seconds=round(trained.seconds, 1),
-        before=trained.before.to_dict() if trained.before else None,
-        after=trained.after.to_dict() if trained.after else None,
-        done_before=trained.done_before,
+        target=str(result.out),
+        folder=str(result.folder),
+        steps=result.steps,
+        seconds=round(result.seconds, 1),
+        before=result.before.to_dict() if result.before else None,
+        after=result.after.to_dict() if result.after else None,
+        already_done=result.already_done,
     )
-    if trained.done_before:
-        console.say(f"{trained.out}: done before; --force trains again")
+    if result.already_done:
+        console.info(f"{result.out}: already done; use --force to train again")
         return
-    if trained.before is not None and trained.after is not None:
-        console.say(f"before: {_figures(trained.before)}")
-        console.say(f"after:  {_figures(trained.after)}")
-    console.say(
-        f"{trained.out}: {trained.steps:,} steps in {clock(trained.seconds)}; its card is "
-        f"{trained.out.with_suffix('.md').name}, pictures and curves are in {trained.folder}"
+    if result.before is not None and result.after is not None:
+        console.info(f"before: {_format_metrics(result.before)}")
+        console.info(f"after:  {_format_metrics(result.after)}")
+    console.info(
+        f"{result.out}: {result.steps:,} steps in {format_duration(result.seconds)}; model card "
+        f"{result.out.with_suffix('.md').name}, images and plots in {result.folder}"
     )
 
 
-def _figures(figures: ValidationMetrics) -> str:
-    """Held-out figures on one line."""
-    gain = figures.psnr - figures.gray_psnr
+def _format_metrics(metrics: ValidationMetrics) -> str:
+    """Format validation metrics as one line."""
+    gain = metrics.psnr - metrics.gray_psnr
     return (
-        f"held-out PSNR {figures.psnr:.2f} dB ({gain:+.2f} over gray), "
-        f"{figures.hinted_psnr:.2f} dB with 10 hints, "
-        f"colorfulness {figures.colorfulness:.0%} of the truth's"
+        f"validation PSNR {metrics.psnr:.2f} dB ({gain:+.2f} over gray), "
+        f"{metrics.hinted_psnr:.2f} dB with 10 hints, "
+        f"colorfulness {metrics.colorfulness:.0%} of the ground truth"
     )

@@ -1,1 +1,1 @@
-"""Training: photographs, degradations, hints, batches, losses, the trainer."""
+"""Training: datasets, degradations, simulated hints, losses and the training loop."""

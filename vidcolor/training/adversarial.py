@@ -1,24 +1,33 @@
-"""The discriminator: tells true chroma from painted chroma, patch by patch."""
+"""The discriminator of the adversarial stage, its losses and its training."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from vidcolor.color.lab import rgb_to_lab
+
+if TYPE_CHECKING:
+    from vidcolor.training.batches import Batch
+    from vidcolor.training.config import TrainingConfig
+    from vidcolor.training.distributed import ProcessGroup
+
 STRIDE = 2
-"""Pixels of the picture per cell that it looks at."""
+"""Stride at which the discriminator sees the image, in pixels."""
 _WIDTHS = (48, 96, 192)
 _SLOPE = 0.2
 
 
 class PatchDiscriminator(nn.Module):
-    """Judges overlapping patches (Isola et al., "pix2pix", 2017) of L*, a*, b*.
+    """Classifies overlapping patches of L*, a*, b* as true or predicted (Isola et al., 2017).
 
-    Spectral norm on every layer (Miyato et al., 2018) keeps it gentle enough to be learned against.
-    It sees luma sharp and both chromas equally soft, as true color is handed to it at the
-    generator's own resolution: or it would learn to tell sharp chroma from soft.
+    Spectral norm on every layer (Miyato et al., 2018) limits its gradients. It sees luma at full
+    sharpness and both chromas at the resolution of the generator; otherwise it would learn to
+    separate sharp chroma from soft chroma.
     """
 
     def __init__(self) -> None:
@@ -33,31 +42,93 @@ class PatchDiscriminator(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, lightness: Tensor, ab: Tensor) -> Tensor:
-        """Judge.
+        """Return one logit for each patch.
 
         Args:
             lightness: L*, (N, 1, H, W), H and W multiples of 16.
             ab: a*, b*, (N, 2, H / 4, W / 4).
 
         Returns:
-            (N, 1, H / 16, W / 16): above 0 for what it takes to be true.
+            (N, 1, H / 16, W / 16) float32; positive for patches that are classified as true.
         """
         gray = F.avg_pool2d(lightness.float(), STRIDE) / 50 - 1
         ab = F.interpolate(ab.float(), size=gray.shape[-2:], mode="bilinear", align_corners=False)
-        verdict: Tensor = self.layers(torch.cat([gray, ab / 50], dim=1))
-        return verdict.float()
+        logits: Tensor = self.layers(torch.cat([gray, ab / 50], dim=1))
+        return logits.float()
 
 
-def discriminator_loss(true: Tensor, painted: Tensor) -> Tensor:
-    """Hinge loss of the discriminator (Lim & Ye, 2017): () float32, 0 when it is never unsure.
+def discriminator_hinge_loss(true: Tensor, predicted: Tensor) -> Tensor:
+    """Return the hinge loss of the discriminator (Lim & Ye, 2017), () float32.
 
     Args:
-        true: its verdict on true color.
-        painted: its verdict on painted color.
+        true: its logits for true color.
+        predicted: its logits for predicted color.
     """
-    return F.relu(1 - true).mean() + F.relu(1 + painted).mean()
+    return F.relu(1 - true).mean() + F.relu(1 + predicted).mean()
 
 
-def generator_adversarial_loss(painted: Tensor) -> Tensor:
-    """What the generator minimizes: the negated verdict on what it painted, () float32."""
-    return -painted.mean()
+def generator_hinge_loss(predicted: Tensor) -> Tensor:
+    """Return the adversarial loss of the generator, () float32.
+
+    Args:
+        predicted: the logits of the discriminator for predicted color.
+    """
+    return -predicted.mean()
+
+
+class DiscriminatorTrainer:
+    """A discriminator with its optimizer."""
+
+    def __init__(self, config: TrainingConfig, device: torch.device) -> None:
+        torch.manual_seed(config.seed + 1)
+        self.network = PatchDiscriminator().to(device)
+        self.rate = config.discriminator_rate
+        # No momentum in the mean, as is usual in adversarial training: the generator keeps moving.
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=self.rate, betas=(0.0, 0.99), weight_decay=0.0
+        )
+
+    def generator_loss(self, predicted: Tensor, batch: Batch) -> Tensor:
+        """Return the adversarial loss of the generator, () float32.
+
+        Gradients flow into `predicted` but not into the discriminator.
+        """
+        self.network.requires_grad_(False)
+        lightness, _ = rgb_to_lab(batch.image)
+        return generator_hinge_loss(self.network(lightness, predicted))
+
+    def backward(self, predicted: Tensor, batch: Batch, share: float) -> Tensor:
+        """Accumulate the gradients of the discriminator for one batch.
+
+        Args:
+            predicted: a*, b*, (N, 2, S / 4, S / 4).
+            batch: the batch with the true colors.
+            share: weight of this batch in the optimizer step.
+
+        Returns:
+            The loss of the discriminator, () float32 without gradient.
+        """
+        self.network.requires_grad_(True)
+        lightness, _ = rgb_to_lab(batch.image)
+        # One pass for both halves, so that the estimate of the spectral norm moves once and is
+        # the same for both.
+        logits = self.network(
+            lightness.repeat(2, 1, 1, 1), torch.cat([batch.ab, predicted.detach()])
+        )
+        loss = discriminator_hinge_loss(*logits.chunk(2))
+        (loss * share).backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def step(self, rate: float, group: ProcessGroup) -> None:
+        """Apply the accumulated gradients, averaged over all processes.
+
+        Args:
+            rate: learning rate relative to the maximum.
+            group: the processes that train together.
+        """
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        group.average(gradients)
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = self.rate * rate
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)

@@ -1,8 +1,7 @@
-"""Reduced photographs in one memory-mapped file: read without decoding, shared by all processes.
+"""A memory-mapped file of decoded photographs, shared by all processes.
 
-The file is the pixels of all pictures one after the other (uint8, rows of R, G, B), then an index
-in JSON, then the index's length (8 bytes, little-endian) and `MAGIC`. It appears under its name
-only when it is whole.
+The file contains the pixels of all images (uint8, interleaved R, G, B), a JSON index, the length of
+the index (8 bytes, little-endian) and `MAGIC`. It gets its final name when it is complete.
 """
 
 from __future__ import annotations
@@ -23,43 +22,43 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vidcolor.training.filtering import Rgb
+    from vidcolor.imaging.types import Rgb
 
 MAGIC = b"vcphoto1"
-"""Ends the file; the last digit is the format's version."""
+"""Last bytes of the file; the last digit is the version of the format."""
 _TAIL = 8 + len(MAGIC)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One picture in the file."""
+    """Index entry of one image."""
 
     name: str
     source: int
-    """Which of the named sources it came from."""
+    """Number of the source that the image is from."""
     offset: int
-    """Bytes from the file's beginning."""
+    """Offset of the pixels in the file, in bytes."""
     height: int
     width: int
     digest: str
     """BLAKE2b of the pixels, 16 hex digits."""
     held_out: bool = False
-    """Whether it is for validation."""
+    """Whether the image is for validation."""
 
 
 class CacheWriter:
-    """Appends pictures, then the index."""
+    """Writes the pixels of images, then the index."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._offset = 0
 
     def add(self, name: str, source: int, rgb: Rgb) -> Entry:
-        """Append a picture.
+        """Append an image.
 
         Args:
-            name: what reports call it.
-            source: see `Entry`.
+            name: name of the image in reports.
+            source: number of its source.
             rgb: (h, w, 3) uint8, contiguous.
         """
         pixels = rgb.tobytes()
@@ -69,18 +68,23 @@ class CacheWriter:
         self._offset += len(pixels)
         return entry
 
-    def finish(self, entries: Sequence[Entry], facts: dict[str, Any]) -> None:
-        """Append the index, with whatever else is to be remembered as JSON."""
-        index = json.dumps({"pictures": [list(asdict(e).values()) for e in entries], **facts})
+    def finish(self, entries: Sequence[Entry], state: dict[str, Any]) -> None:
+        """Append the index.
+
+        Args:
+            entries: index entries of the images.
+            state: additional JSON values, stored in the index.
+        """
+        index = json.dumps({"pictures": [list(asdict(e).values()) for e in entries], **state})
         content = index.encode()
         self._file.write(content + len(content).to_bytes(8, "little") + MAGIC)
 
 
 def read_index(path: Path) -> tuple[list[Entry], dict[str, Any]] | None:
-    """The entries and facts of a cache; None if there is none, or not a whole one.
+    """Return the entries and the additional values of a cache; None if it is missing or incomplete.
 
     Raises:
-        InputError: it exists and may not be read.
+        InputError: the file exists but cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -91,23 +95,26 @@ def read_index(path: Path) -> tuple[list[Entry], dict[str, Any]] | None:
             if not tail.endswith(MAGIC) or length > size - _TAIL:
                 return None
             file.seek(size - _TAIL - length)
-            facts: dict[str, Any] = json.loads(file.read(length))
+            state: dict[str, Any] = json.loads(file.read(length))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise InputError(f"{path}: {describe_os_error(error)}") from error
-    return [Entry(*row) for row in facts.pop("pictures")], facts
+    return [Entry(*row) for row in state.pop("pictures")], state
 
 
-class PhotographStore:
-    """Some of the pictures of a cache, by number. Small to pickle: processes share the file."""
+class PhotoStore:
+    """A selection of the images of a cache, by number.
+
+    Pickling it does not copy pixels; all processes map the same file.
+    """
 
     def __init__(self, path: Path, entries: Sequence[Entry]) -> None:
-        """Choose from a cache.
+        """Select images of a cache.
 
         Args:
             path: the cache file.
-            entries: of the wanted pictures, in the wanted order.
+            entries: entries of the selected images, in order.
         """
         self.path = path
         self._entries = tuple(entries)
@@ -117,7 +124,7 @@ class PhotographStore:
         return len(self._entries)
 
     def __getitem__(self, number: int) -> Rgb:
-        """(h, w, 3) uint8 sRGB, read-only: a window on the file."""
+        """Return an image as a read-only view of the file, (h, w, 3) uint8 sRGB."""
         entry = self._entries[number]
         if self._pixels is None:
             self._pixels = np.memmap(self.path, np.uint8, "r")
@@ -125,20 +132,20 @@ class PhotographStore:
         return self._pixels[entry.offset : end].reshape(entry.height, entry.width, 3)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_pixels": None}  # else all of the file would be pickled
+        return {**self.__dict__, "_pixels": None}  # pickling a memmap copies the whole file
 
-    def without(self, other: PhotographStore) -> PhotographStore:
-        """The same, less the pictures that another store holds too, pixel for pixel."""
-        known = {entry.digest for entry in other._entries}
-        return PhotographStore(self.path, [e for e in self._entries if e.digest not in known])
+    def without(self, other: PhotoStore) -> PhotoStore:
+        """Return the store without images whose pixels are also in another store."""
+        excluded = {entry.digest for entry in other._entries}
+        return PhotoStore(self.path, [e for e in self._entries if e.digest not in excluded])
 
     @property
     def names(self) -> list[str]:
-        """What the pictures are called: source, path inside it, time in a film."""
+        """Names of the images: source, path inside the source, time inside a film."""
         return [entry.name for entry in self._entries]
 
     @property
     def digest(self) -> str:
-        """SHA-256 over names and pixels, in order: the same for the same pictures."""
+        """SHA-256 over the names and pixel digests of all images, in order."""
         listed = [(entry.name, entry.digest) for entry in self._entries]
         return hashlib.sha256(json.dumps(listed).encode()).hexdigest()

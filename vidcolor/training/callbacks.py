@@ -1,4 +1,4 @@
-"""What a run tells whoever watches it, and what it ends with."""
+"""Callbacks that follow a training run, and its result."""
 
 from __future__ import annotations
 
@@ -16,52 +16,55 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StepEvent:
-    """An update was made."""
+    """State of the run after an optimizer step."""
 
     step: int
-    """Updates so far."""
+    """Number of steps so far."""
     steps: int | None
-    """Of the whole run; None while it is being worked out."""
-    pictures_per_s: float
+    """Number of steps of the whole run; None until it is computed from ``minutes``."""
+    images_per_s: float
     seconds_left: float | None
     losses: dict[str, float] | None
-    """Means since the last report; only now and then."""
+    """Mean losses since the last log line; None between log lines."""
 
 
 class Callback:
-    """Is told how a run goes; this one ignores it all."""
+    """Base class with empty methods; a subclass overrides those that it needs."""
 
-    def read(self, progress: Progress) -> None:
-        """A picture was read."""
+    def on_progress(self, progress: Progress) -> None:
+        """Handle a source image that was read."""
 
-    def said(self, text: str) -> None:
-        """Something worth knowing."""
+    def on_message(self, text: str) -> None:
+        """Handle a message for the user."""
 
-    def stepped(self, event: StepEvent) -> None:
-        """An update was made."""
+    def on_step(self, event: StepEvent) -> None:
+        """Handle an optimizer step."""
 
-    def measured(self, step: int, figures: ValidationMetrics) -> None:
-        """The held-out photographs were measured."""
+    def on_validation(self, step: int, metrics: ValidationMetrics) -> None:
+        """Handle a measurement on the held-out photographs."""
 
 
 class TrainingStoppedError(VidcolorError):
-    """Asked to stop; the run can go on from its checkpoint."""
+    """The run was stopped by a signal; it can resume from its checkpoint."""
 
     exit_code = 130
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """What a run ended with."""
+    """Result of a training run."""
 
     out: Path
-    """The weights."""
+    """The weights file."""
     folder: Path
-    """Checkpoint, log and pictures."""
+    """Directory of the checkpoint, the log and the plots."""
     steps: int
+    """Number of steps."""
     seconds: float
+    """Training time over all attempts."""
     before: ValidationMetrics | None
-    """Of the starting weights; None without held-out photographs."""
+    """Metrics of the initial weights; None without held-out photographs."""
     after: ValidationMetrics | None
-    done_before: bool = False
-    """Whether there was nothing left to do."""
+    """Metrics of the final weights; None without held-out photographs."""
+    already_done: bool = False
+    """True if an earlier call had finished the run."""

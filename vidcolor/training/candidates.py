@@ -1,4 +1,4 @@
-"""Every picture in the files that were found, looked at: several at a time, in order."""
+"""Loading and checking of all images in the source files, in parallel and in order."""
 
 from __future__ import annotations
 
@@ -12,141 +12,144 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import InputError, OutputError
-from vidcolor.training.film_sampling import GrayFilmError, sample_film
-from vidcolor.training.filtering import find_fault, perceptual_hash
-from vidcolor.training.reading import read_member, read_picture
-from vidcolor.training.sources import pictures_in_shard
+from vidcolor.training.film_sampling import GrayscaleVideoError, sample_film
+from vidcolor.training.filtering import find_rejection_reason, perceptual_hash
+from vidcolor.training.reading import read_image, read_member
+from vidcolor.training.sources import iterate_shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from vidcolor.training.filtering import Reason, Rgb
-    from vidcolor.training.sources import Origin
+    from vidcolor.imaging.types import Rgb
+    from vidcolor.training.filtering import RejectionReason
+    from vidcolor.training.sources import SourceFile
 
-_AHEAD = 8
-"""Pictures for each thread that are looked at before their turn comes."""
+_PREFETCH = 8
+"""Images per thread that are loaded in advance."""
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A picture, and the file that it is from."""
+class LoadedImage:
+    """A decoded image and the digest of its file."""
 
     rgb: Rgb
     file: str
-    """Digest of a picture file's content, or of a film's name and size."""
+    """Digest of the content of an image file, or of the name and size of a film."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A picture that may be taken."""
+    """An image that may become part of the dataset."""
 
     name: str
     source: int
-    load: Callable[[], Loaded | Reason]
-    """The picture, or why there is none."""
+    load: Callable[[], LoadedImage | RejectionReason]
+    """Returns the image, or the reason for its rejection."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a look at a candidate said."""
+class CandidateResult:
+    """A candidate after loading and checking."""
 
     name: str
     source: int
-    loaded: Loaded | None
-    fault: Reason | None
-    """Why it is not fit; None if it is."""
+    loaded: LoadedImage | None
+    reason: RejectionReason | None
+    """Reason for the rejection; None for a suitable image."""
     hash: int
-    """See `perceptual_hash`; 0 if it is not fit."""
+    """See `perceptual_hash`; 0 for a rejected image."""
 
 
-def candidates_in(origins: Iterable[Origin], short_side: int) -> Iterator[Candidate]:
-    """The pictures of all files, one file after the other.
+def iterate_candidates(files: Iterable[SourceFile], short_side: int) -> Iterator[Candidate]:
+    """Yield the images of all files, one file after the other.
 
     Args:
-        origins: the files.
-        short_side: that pictures are reduced to.
+        files: the source files.
+        short_side: maximum short side of the images.
 
     Raises:
-        InputError: a shard is broken. Broken films and pictures become faulty candidates.
+        InputError: a shard is damaged. A damaged film or image becomes a rejected candidate.
     """
-    for origin in origins:
-        if origin.kind == "picture":
-            load = partial(_load_file, origin.path, short_side)
-            yield Candidate(origin.name, origin.source, load)
-        elif origin.kind == "shard":
-            for name, content in pictures_in_shard(origin.path):
+    for file in files:
+        if file.kind == "image":
+            load = partial(_load_file, file.path, short_side)
+            yield Candidate(file.name, file.source, load)
+        elif file.kind == "shard":
+            for name, content in iterate_shard(file.path):
                 load = partial(_load_member, name, content, short_side)
-                yield Candidate(f"{origin.name}/{name}", origin.source, load)
+                yield Candidate(f"{file.name}/{name}", file.source, load)
         else:
-            yield from _frames_of(origin, short_side)
+            yield from _iterate_frames(file, short_side)
 
 
-def _frames_of(origin: Origin, short_side: int) -> Iterator[Candidate]:
-    identity = f"{origin.path.name} {origin.path.stat().st_size}"
-    file = _digest(os.fsencode(identity))
+def _iterate_frames(file: SourceFile, short_side: int) -> Iterator[Candidate]:
+    identity = f"{file.path.name} {file.path.stat().st_size}"
+    digest = _digest(os.fsencode(identity))
 
-    def none(reason: Reason) -> Candidate:
-        return Candidate(origin.name, origin.source, lambda: reason)
+    def rejected(reason: RejectionReason) -> Candidate:
+        return Candidate(file.name, file.source, lambda: reason)
 
     try:
-        for time_s, rgb in sample_film(origin.path, short_side):
-            loaded = Loaded(rgb, file)
-            name = f"{origin.name} at {time_s:.2f} s"
-            yield Candidate(name, origin.source, partial(_already, loaded))
-    except GrayFilmError:
-        yield none("gray")
+        for time_s, rgb in sample_film(file.path, short_side):
+            loaded = LoadedImage(rgb, digest)
+            name = f"{file.name} at {time_s:.2f} s"
+            yield Candidate(name, file.source, partial(_return_loaded, loaded))
+    except GrayscaleVideoError:
+        yield rejected("gray")
     except InputError:
-        yield none("damaged or unreadable")
+        yield rejected("damaged or unreadable")
 
 
-def _already(loaded: Loaded) -> Loaded:
+def _return_loaded(loaded: LoadedImage) -> LoadedImage:
     return loaded
 
 
-def _load_file(path: Path, short_side: int) -> Loaded:
-    return Loaded(read_picture(path, short_side), _digest(path.read_bytes()))
+def _load_file(path: Path, short_side: int) -> LoadedImage:
+    return LoadedImage(read_image(path, short_side), _digest(path.read_bytes()))
 
 
-def _load_member(name: str, content: bytes, short_side: int) -> Loaded:
-    return Loaded(read_member(name, content, short_side), _digest(content))
+def _load_member(name: str, content: bytes, short_side: int) -> LoadedImage:
+    return LoadedImage(read_member(name, content, short_side), _digest(content))
 
 
 def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def look_at(candidates: Iterable[Candidate]) -> Iterator[Verdict]:
-    """Load and judge candidates on all cores; verdicts come in the candidates' order.
+def evaluate_candidates(candidates: Iterable[Candidate]) -> Iterator[CandidateResult]:
+    """Load and check candidates on all cores; yield the results in the order of the candidates.
 
-    No more than a few for each core are held at a time.
+    At most `_PREFETCH` images per core are in memory.
     """
     workers = os.cpu_count() or 1
-    coming = iter(candidates)
+    remaining = iter(candidates)
     with ThreadPoolExecutor(workers, "vidcolor-photographs") as pool:
-        waiting = deque(pool.submit(_judge, c) for c in itertools.islice(coming, workers * _AHEAD))
+        pending = deque(
+            pool.submit(_evaluate, c) for c in itertools.islice(remaining, workers * _PREFETCH)
+        )
         try:
-            while waiting:
-                verdict = waiting.popleft().result()
-                waiting.extend(pool.submit(_judge, c) for c in itertools.islice(coming, 1))
-                yield verdict
+            while pending:
+                result = pending.popleft().result()
+                pending.extend(pool.submit(_evaluate, c) for c in itertools.islice(remaining, 1))
+                yield result
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _judge(candidate: Candidate) -> Verdict:
+def _evaluate(candidate: Candidate) -> CandidateResult:
     loaded = _load(candidate)
     if isinstance(loaded, str):
-        return Verdict(candidate.name, candidate.source, None, loaded, 0)
-    fault = find_fault(loaded.rgb)
-    known = 0 if fault else perceptual_hash(loaded.rgb)
-    return Verdict(candidate.name, candidate.source, loaded, fault, known)
+        return CandidateResult(candidate.name, candidate.source, None, loaded, 0)
+    reason = find_rejection_reason(loaded.rgb)
+    image_hash = 0 if reason else perceptual_hash(loaded.rgb)
+    return CandidateResult(candidate.name, candidate.source, loaded, reason, image_hash)
 
 
-def _load(candidate: Candidate) -> Loaded | Reason:
+def _load(candidate: Candidate) -> LoadedImage | RejectionReason:
     try:
         return candidate.load()
-    except (OutputError, MemoryError):  # our trouble, not the picture's
+    except (OutputError, MemoryError):  # a fault of this machine, not of the image
         raise
-    except Exception:  # decoders raise nearly anything about a damaged file
+    except Exception:  # decoders raise many types of exceptions for damaged files
         return "damaged or unreadable"

@@ -1,9 +1,9 @@
-"""The state of a run on disk: one safetensors file, so it is whole or not there at all.
+"""Checkpoints of a training run.
 
-The tensors are the network, its average, both optimizers' state and the discriminator; the facts
-(step, length of the run, time used, recipe, digests of pictures and starting weights) are JSON in
-the file's metadata. Nothing in it can run code when read. There is no state of random numbers: all
-that is drawn follows from the recipe's seed and the step.
+A checkpoint is one safetensors file that is replaced atomically. Its tensors are the network, its
+moving average, the state of the optimizers and the discriminator. `CheckpointState` is JSON in the
+metadata of the file. Reading a checkpoint never executes code. It has no state of random number
+generators, because all random numbers follow from the seed and the step.
 """
 
 from __future__ import annotations
@@ -25,64 +25,73 @@ if TYPE_CHECKING:
 
     from vidcolor.training.trainer import Trainer
 
-VERSION = 2
+VERSION = 3
 FILE = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """What must be the same for a run to go on as if it had never stopped."""
+class RunIdentity:
+    """Everything that must be equal for a resumed run to produce the same weights."""
 
-    recipe: dict[str, Any]
+    config: dict[str, Any]
+    """The configuration, from `TrainingConfig.to_dict`."""
     photographs: str
-    """Digest of the pictures learned from."""
-    rehearsal: str
-    """Digest of the rehearsal pictures; empty without."""
+    """Digest of the training photographs."""
+    replay: str
+    """Digest of the replay photographs; empty if there are none."""
     validation: str
-    """Digest of the held-out pictures, on which confidence is calibrated; empty without."""
+    """Digest of the validation photographs, which calibrate the confidence; empty if there are
+    none."""
     start: str
-    """Digest of the starting weights."""
+    """Digest of the initial weights."""
     processes: int
     device: str
-    """Kind of device: ``cpu``, ``cuda``, ``mps``."""
+    """Device type: ``cpu``, ``cuda`` or ``mps``."""
     precision: str
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """All of a checkpoint that is not a tensor."""
+class CheckpointState:
+    """All values of a checkpoint that are not tensors."""
 
-    identity: Identity
+    identity: RunIdentity
     steps_done: int
     steps: int | None
-    """Length of the run; None while it is not settled."""
+    """Number of steps of the run; None until it is computed from ``minutes``."""
     seconds: float
-    """Time used, over all attempts."""
+    """Training time over all attempts."""
     threads: int
-    """Of torch on the CPU: sums depend on it in the last digits, so a resumed run takes over."""
+    """Number of CPU threads of torch. It changes the last digits of sums, so a resumed run uses the
+    same number."""
 
 
-def save(path: Path, trainer: Trainer, prior: Tensor, facts: Facts) -> None:
-    """Write a checkpoint, replacing the one before in one step.
+def save(path: Path, trainer: Trainer, prior: Tensor, state: CheckpointState) -> None:
+    """Write a checkpoint and atomically replace the previous one.
+
+    Args:
+        path: the checkpoint file.
+        trainer: the trainer to save.
+        prior: bin prior of the run, (Q,) float32.
+        state: the values that are not tensors.
 
     Raises:
-        OutputError: the disk is full or refuses.
+        OutputError: the file cannot be written.
     """
     from safetensors.torch import save_file
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(trainer)}
-    # Clones: safetensors refuses two names for one piece of memory.
+    # safetensors rejects two names for the same memory.
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
-    metadata = {"version": str(VERSION), "facts": json.dumps(asdict(facts))}
+    metadata = {"version": str(VERSION), "state": json.dumps(asdict(state))}
     with atomic_output(path) as partial:
         save_file({**tensors, "prior": prior}, partial, metadata)
 
 
-def read_facts(path: Path) -> Facts | None:
-    """The facts of a checkpoint; None if there is none.
+def read_state(path: Path) -> CheckpointState | None:
+    """Return the state of a checkpoint, or None if the file does not exist.
 
     Raises:
-        InputError: it is damaged, or another version's.
+        InputError: the file is damaged, or was written by another version.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -93,16 +102,16 @@ def read_facts(path: Path) -> Facts | None:
             metadata = file.metadata() or {}
         if metadata.get("version") != str(VERSION):
             raise ValueError("version")
-        facts = json.loads(metadata["facts"])
-        return Facts(**{**facts, "identity": Identity(**facts["identity"])})
+        state = json.loads(metadata["state"])
+        return CheckpointState(**{**state, "identity": RunIdentity(**state["identity"])})
     except (SafetensorError, ValueError, KeyError, TypeError, OSError):
         raise InputError(
-            f"{path}: not a checkpoint of this version of vidcolor; say --restart to begin anew"
+            f"{path}: not a checkpoint of this version of vidcolor; use --restart to start again"
         ) from None
 
 
 def read_prior(path: Path) -> Tensor:
-    """The bins' prior that a run began with: (Q,) float32."""
+    """Return the bin prior of a checkpoint, (Q,) float32."""
     from safetensors import safe_open
 
     with safe_open(path, "pt") as file:
@@ -110,30 +119,30 @@ def read_prior(path: Path) -> Tensor:
     return prior
 
 
-def load(path: Path, trainer: Trainer, facts: Facts) -> None:
-    """Put a checkpoint's tensors into a trainer that was made as the one it was saved from.
+def load(path: Path, trainer: Trainer, state: CheckpointState) -> None:
+    """Load the tensors of a checkpoint into a trainer with the same configuration.
 
     Raises:
-        InputError: it does not fit.
+        InputError: the tensors do not fit the trainer.
     """
     from safetensors.torch import load_file
 
     try:
         tensors = load_file(path)
-        trainer.network.load_state_dict(_part(tensors, "network."))
-        trainer.average.load_state_dict(_part(tensors, "average."))
+        trainer.network.load_state_dict(_with_prefix(tensors, "network."))
+        trainer.average.load_state_dict(_with_prefix(tensors, "average."))
         trainer.objective.reward.copy_(tensors["reward"])
-        _load_optimizer(trainer.optimizer, _part(tensors, "optimizer."))
+        _load_optimizer(trainer.optimizer, _with_prefix(tensors, "optimizer."))
         if trainer.discriminator is not None:
-            trainer.discriminator.network.load_state_dict(_part(tensors, "discriminator."))
+            trainer.discriminator.network.load_state_dict(_with_prefix(tensors, "discriminator."))
             _load_optimizer(
-                trainer.discriminator.optimizer, _part(tensors, "discriminator_optimizer.")
+                trainer.discriminator.optimizer, _with_prefix(tensors, "discriminator_optimizer.")
             )
     except (RuntimeError, KeyError, ValueError):
         raise InputError(
-            f"{path}: does not fit this network; say --restart to begin anew"
+            f"{path}: does not fit this network; use --restart to start again"
         ) from None
-    trainer.steps_done = facts.steps_done
+    trainer.steps_done = state.steps_done
 
 
 def _tensors(trainer: Trainer) -> Iterator[tuple[str, Tensor]]:
@@ -158,7 +167,7 @@ def _optimizer_tensors(
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Give an optimizer its moments; its rates follow from the step and are not state."""
+    """Load the moments of an optimizer. Its learning rates follow from the step."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         number, _, name = key.partition(".")
@@ -167,5 +176,6 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose name starts with a prefix, without the prefix."""
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,7 +1,7 @@
-"""The recipe: every number that decides which weights come out, and the stages' own choices.
+"""Configuration of a training run, and the defaults of each stage.
 
-Two runs with the same recipe, pictures, starting weights and number of processes make the same
-weights. What only decides where and how fast they run is in `RunOptions`.
+Two runs with equal `TrainingConfig`, photographs, initial weights and number of processes produce
+equal weights. `RunOptions` holds the settings that do not change the weights.
 """
 
 from __future__ import annotations
@@ -11,105 +11,118 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from vidcolor.errors import UsageError
-from vidcolor.fileio import RUN_SUFFIX
+from vidcolor.fileio import TRAINING_RUN_SUFFIX
 
 Stage = Literal["pretrain", "adversarial", "fine-tune"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
 SIZE_STEP = 32
-"""The network's coarsest stride: sizes are multiples of it."""
+"""Largest stride of the network, in pixels; image sizes are multiples of it."""
 ENCODER_STAGES = 7
+"""Number of encoder stages that can be frozen."""
 DEFAULT_HOLDOUT = 0.05
+"""Default share of the source files that is held out for validation."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """What decides the weights; see `default_config` for each stage's defaults."""
+    """Settings that determine the weights. `default_config` has the defaults of each stage."""
 
     stage: Stage = "fine-tune"
     start: str = "embedded"
-    """``embedded``, ``scratch`` (an encoder that knows ImageNet, a decoder that knows nothing), or
-    the path of a .safetensors file that vidcolor trained."""
+    """Initial weights: ``embedded``, ``scratch`` (an ImageNet encoder and a random decoder), or the
+    path of a .safetensors file that vidcolor trained."""
     steps: int | None = None
-    """Updates in all; exactly one of steps and minutes is given."""
+    """Number of optimizer steps. Exactly one of `steps` and `minutes` is set."""
     minutes: float | None = None
-    """Wall-clock time from which the number of steps is worked out, once, and then kept."""
+    """Training time in minutes. The number of steps is computed from it once and then fixed."""
     size: int = 192
-    """Side of the square training pictures in pixels."""
+    """Side of the square training images, in pixels."""
     batch: int = 16
-    """Pictures in each forward pass, of each process."""
+    """Images in each forward pass of each process."""
     accumulate: int = 1
-    """Forward passes in each update."""
+    """Forward passes in each optimizer step."""
     seed: int = 0
+    """Seed of all random numbers."""
 
     learning_rate: float = 2e-4
-    """Of the decoder, at its highest."""
+    """Maximum learning rate of the decoder."""
     encoder_rate: float = 0.25
-    """The encoder's learning rate relative to the decoder's."""
+    """Learning rate of the encoder, relative to the decoder."""
     hint_rate: float = 4.0
-    """The learning rate, relative to the decoder's, of the part that spreads hints."""
+    """Learning rate of the hint attention, relative to the decoder."""
     freeze: int = 2
-    """Stages of the encoder, from the stem on, that stay as they are; 7 is the whole encoder."""
+    """Number of frozen encoder stages, counted from the stem; 7 freezes the whole encoder."""
     freeze_norms: bool = False
-    """Whether the decoder's batch norms keep their statistics too (the encoder's always do)."""
+    """Whether the batch norms of the decoder keep their statistics. Those of the encoder always
+    do."""
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.98)
     warm_up: int = 200
     """Steps over which the learning rate rises; at most a tenth of the run."""
     final_rate: float = 0.02
-    """Where the cosine ends, relative to the highest rate."""
+    """Final value of the cosine schedule, relative to the maximum learning rate."""
     max_gradient: float = 1.0
-    """Gradients are scaled down to this norm."""
+    """Maximum norm of the gradients; larger gradients are scaled down."""
     ema: float = 0.999
-    """Decay of the moving average of the weights, which is the result."""
+    """Decay of the moving average of the weights. The average is the result of the run."""
 
     rebalance: float = 0.65
-    """How strongly rare colors count more: 0 not at all, 1 as Zhang et al. (2016) did."""
-    picture_weight: float = 0.35
-    """Of what the painted pictures are judged by (PSNR against colorfulness), beside the
-    cross-entropy of the distributions."""
+    """Exponent of the class weights for rare colors: 0 disables them, 1 is Zhang et al. (2016)."""
+    image_weight: float = 0.35
+    """Weight of the image losses (PSNR against colorfulness), relative to the cross-entropy."""
     colorfulness: float = 0.9
-    """Of the painted pictures, relative to the true ones', while training; `vidcolor evaluate`
-    finds about a tenth less on others. What color may cost in PSNR follows from it."""
+    """Target colorfulness of the predictions during training, relative to the ground truth.
+    `vidcolor evaluate` measures about a tenth less on other photographs. The reward for color
+    follows from it."""
     coherence: float = 0.05
-    """Of the painted colors' variation beyond the true ones', per a*b* unit."""
-    distil: float = 0.0
-    """Of the divergence from what the starting weights predict for the same picture."""
+    """Weight of the excess variation of the predicted color, per a*b* unit."""
+    distill: float = 0.0
+    """Weight of the KL divergence from the predictions of the initial weights."""
     keep: float = 0.0
-    """Share of the starting weights in the result (Wortsman et al., 2022)."""
-    rehearse_share: float = 0.25
-    """Share of each batch that comes from the rehearsal pictures, where there are any."""
+    """Share of the initial weights in the result (Wortsman et al., 2022)."""
+    replay_share: float = 0.25
+    """Share of the replay photographs in each batch, if there are any."""
 
     perceptual_weight: float = 1.0
-    """Adversarial stage: of the distance in the pretrained encoder's features."""
+    """Adversarial stage: weight of the perceptual distance."""
     adversarial_weight: float = 0.05
-    """Adversarial stage: of the discriminator's opinion."""
+    """Adversarial stage: weight of the adversarial loss."""
     discriminator_rate: float = 2e-4
     """Adversarial stage: learning rate of the discriminator."""
     discriminator_steps: int = 100
-    """Adversarial stage: steps in which the discriminator alone learns, at each round's start."""
+    """Adversarial stage: steps at the start of each round that only train the discriminator."""
     joint_steps: int = 200
-    """Adversarial stage: steps in which both learn, after that."""
+    """Adversarial stage: steps of each round that train both networks."""
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
-            both = "say only one of --steps and --minutes"
-            raise UsageError(both if self.steps else "say how long to train: --steps or --minutes")
+            if self.steps:
+                raise UsageError("use either --steps or --minutes, not both")
+            raise UsageError("the length of the run is missing; use --steps or --minutes")
         if self.size % SIZE_STEP or self.size < SIZE_STEP:
-            raise UsageError(f"size {self.size} is not a multiple of {SIZE_STEP}: say --size 192")
+            raise UsageError(
+                f"--size must be a multiple of {SIZE_STEP}, got {self.size}; use for example 192"
+            )
         for name, low, high in _RANGES:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
-                raise UsageError(f"{name.replace('_', ' ')} must be {low} to {high}, not {value}")
+                raise UsageError(
+                    f"{name.replace('_', ' ')} must be in [{low}, {high}], got {value}"
+                )
         if self.start == "scratch" and self.stage != "pretrain":
-            raise UsageError(f"{self.stage} needs trained weights to start from; scratch has none")
+            raise UsageError(f"stage {self.stage} needs trained weights; --start is scratch")
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as JSON can hold it."""
+        """Return the configuration in JSON types."""
         return {**asdict(self), "betas": list(self.betas)}
 
     def difference(self, other: dict[str, Any]) -> list[str]:
-        """What differs from a recipe as `to_dict` gave it: ``size 160, not 128``."""
+        """Describe each field that differs from `other`, for example ``size 160, not 128``.
+
+        Args:
+            other: a configuration from `to_dict`.
+        """
         own = self.to_dict()
         names = [f.name for f in fields(self) if own[f.name] != other.get(f.name)]
         return [f"{n.replace('_', ' ')} {own[n]}, not {other.get(n)}" for n in names]
@@ -126,79 +139,79 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("freeze", 0, ENCODER_STAGES),
     ("ema", 0, 0.999999),
     ("rebalance", 0, 1),
-    ("picture_weight", 0, 1000),
+    ("image_weight", 0, 1000),
     ("colorfulness", 0, 2),
     ("coherence", 0, 1000),
-    ("distil", 0, 1000),
+    ("distill", 0, 1000),
     ("keep", 0, 1),
-    ("rehearse_share", 0, 1),
+    ("replay_share", 0, 1),
     ("perceptual_weight", 0, 1000),
     ("adversarial_weight", 0, 1000),
     ("discriminator_steps", 0, 10**6),
     ("joint_steps", 1, 10**6),
 )
-"""Field, lowest and highest value."""
+"""Field name, minimum and maximum."""
 
-_OF_STAGE: dict[Stage, dict[str, Any]] = {
+_STAGE_DEFAULTS: dict[Stage, dict[str, Any]] = {
     "pretrain": {},
-    # Both begin from weights that know their trade: small steps, and nothing that the few new
-    # pictures could bend (the encoder, the norms' statistics).
+    # Both stages start from trained weights. They use small steps and freeze the parts that few
+    # images could damage: the norm statistics and, for fine-tuning, the encoder.
     "adversarial": {"learning_rate": 5e-5, "freeze_norms": True, "warm_up": 50},
     "fine-tune": {
         "learning_rate": 1e-4, "freeze": ENCODER_STAGES, "freeze_norms": True, "warm_up": 50,
-        "distil": 0.5,
+        "distill": 0.5,
     },
 }  # fmt: skip
 
 
 def default_config(stage: Stage, **choices: Any) -> TrainingConfig:
-    """A stage's defaults with the caller's choices over them.
+    """Return the defaults of a stage, overridden by the choices of the caller.
 
     Args:
         stage: one of `STAGES`.
-        choices: fields of `TrainingConfig`; those that are None are left to the stage.
+        choices: fields of `TrainingConfig`. None selects the default of the stage.
 
     Raises:
-        UsageError: the choices make no recipe.
+        UsageError: a value is out of range, or values contradict each other.
     """
-    made = {name: value for name, value in choices.items() if value is not None}
-    return TrainingConfig(**{"stage": stage, **_OF_STAGE[stage], **made})
+    chosen = {name: value for name, value in choices.items() if value is not None}
+    return TrainingConfig(**{"stage": stage, **_STAGE_DEFAULTS[stage], **chosen})
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Where a run happens, on which pictures, and what it leaves.
+    """Sources, outputs and hardware of a run.
 
-    The device and the precision do change their last digits, so a run goes on only with the ones
-    it began with.
+    Device and precision change the last digits of the weights, so a run only resumes with the
+    values that it was started with.
     """
 
     sources: tuple[Path, ...]
-    """Folders, tar shards, films and pictures to learn from."""
+    """Training photographs: directories, tar shards, films and image files."""
     out: Path
-    """The weights file to make."""
+    """The weights file to write."""
     validation: tuple[Path, ...] = ()
-    """Pictures to measure on; none: `holdout` of the sources."""
-    rehearse: tuple[Path, ...] = ()
-    """Pictures of other kinds, mixed in so that they are not forgotten."""
+    """Validation photographs; if empty, `holdout` of the sources is held out."""
+    replay: tuple[Path, ...] = ()
+    """Photographs of other kinds. They are mixed in to prevent catastrophic forgetting."""
     holdout: float = DEFAULT_HOLDOUT
-    """Share of the sources that is kept for measuring."""
+    """Share of the source files that is held out for validation."""
     cache: Path | None = None
-    """Where decoded pictures are kept; None: in the run folder."""
+    """Directory of the decoded images; None for a directory in the run folder."""
     device: str = "auto"
     precision: str = "auto"
     workers: int = 1
     """Processes that prepare batches."""
     checkpoint_minutes: float = 5.0
-    """Time between checkpoints; 0: after every step."""
+    """Time between checkpoints in minutes; 0 writes one after every step."""
     validations: int = 8
-    """Measurements on the way, evenly spaced, besides the first and the last."""
-    validation_pictures: int = 128
-    """Most held-out pictures that are measured on."""
+    """Number of evenly spaced validations, in addition to the first and the last."""
+    validation_images: int = 128
+    """Maximum number of held-out images that are measured."""
     validation_size: int = 256
-    """Side in pixels at which they are measured."""
+    """Side of the measured images, in pixels."""
     restart: bool = False
-    """Begin anew although there is a checkpoint."""
+    """Ignore an existing checkpoint."""
     force: bool = False
     """Replace existing results."""
     command: str = field(default="", compare=False)
@@ -206,5 +219,5 @@ class RunOptions:
 
     @property
     def folder(self) -> Path:
-        """Where checkpoint, log and plots go: ``OUT.train`` beside the weights."""
-        return self.out.with_name(f"{self.out.stem}{RUN_SUFFIX}")
+        """Directory of the checkpoint, the log and the plots: ``OUT.train`` beside the weights."""
+        return self.out.with_name(f"{self.out.stem}{TRAINING_RUN_SUFFIX}")

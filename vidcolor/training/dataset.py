@@ -1,4 +1,4 @@
-"""From what the user named to two stores of photographs: to learn from, and to judge by."""
+"""Training and validation photographs: reading, filtering, splitting and caching."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from typing import TYPE_CHECKING, Any
 from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.fileio import atomic_output, describe_os_error
 from vidcolor.progress import Progress
-from vidcolor.training.cache import MAGIC, CacheWriter, Entry, PhotographStore, read_index
-from vidcolor.training.candidates import candidates_in, look_at
+from vidcolor.training.cache import MAGIC, CacheWriter, Entry, PhotoStore, read_index
+from vidcolor.training.candidates import evaluate_candidates, iterate_candidates
 from vidcolor.training.filtering import DuplicateIndex
-from vidcolor.training.sources import count_in_shard, find_origins
+from vidcolor.training.sources import count_shard_images, find_source_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from vidcolor.progress import ProgressCallback
-    from vidcolor.training.filtering import Reason
-    from vidcolor.training.sources import Origin
+    from vidcolor.training.candidates import CandidateResult
+    from vidcolor.training.filtering import RejectionReason
+    from vidcolor.training.sources import SourceFile
 
 
 @dataclass(frozen=True, slots=True)
-class SourceCount:
-    """What came of one named source."""
+class SourceStatistics:
+    """Number of photographs from one source."""
 
     source: str
     training: int
     validation: int
     dropped: dict[str, int]
-    """How many were left out, by reason."""
+    """Number of rejected images by reason."""
 
     def __str__(self) -> str:
         """For example ``album: 300 photographs (15 for validation), 9 dropped (7 gray, …)``."""
@@ -48,20 +49,20 @@ class SourceCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Collection:
-    """Photographs, divided."""
+class PhotoDataset:
+    """Photographs, split into training and validation."""
 
-    train: PhotographStore
-    """To learn from; never empty."""
-    validation: PhotographStore
-    """To judge by; empty if nothing was held out."""
-    dropped: list[tuple[str, Reason]]
-    """Name of each picture (or whole film) that was left out, and why."""
-    counts: list[SourceCount]
-    """In the order in which the sources were named, those for validation last."""
+    train: PhotoStore
+    """Training photographs; never empty."""
+    validation: PhotoStore
+    """Validation photographs; may be empty."""
+    dropped: list[tuple[str, RejectionReason]]
+    """Name and rejection reason of each rejected image or film."""
+    counts: list[SourceStatistics]
+    """Statistics of the training sources, then of the validation sources, in their order."""
 
 
-def gather_photographs(
+def build_dataset(
     sources: Sequence[Path],
     cache: Path,
     *,
@@ -69,96 +70,96 @@ def gather_photographs(
     holdout: float = 0.05,
     short_side: int = 256,
     progress: ProgressCallback | None = None,
-) -> Collection:
-    """Read, sift, divide and keep photographs; what was kept before is used again.
+) -> PhotoDataset:
+    """Read, filter, split and cache photographs. An existing cache is reused.
 
-    Left out are damaged, small, blank, gray and toned pictures, and all but the first of those
-    that look the same (a perceptual hash says so). The same file is always on the same side,
-    whatever else is named: a digest of its content decides, and of a film its name and size. All
-    frames of a film are on one side. If none of two or more files is held out by that rule, the
-    one whose digest is the smallest is.
+    Damaged, small, blank, gray and toned images are rejected, and so are near-duplicates (found by
+    a perceptual hash). A digest of the content of a file decides its side of the split, so that it
+    does not depend on other files; for a film, its name and size decide, and all its frames are on
+    one side. If the rule holds out none of two or more files, the file with the smallest digest is
+    held out.
 
     Args:
-        sources: folders, tar shards, films, pictures.
-        cache: folder of the cache files, made if need be; about 200 kB a picture.
-        validation: sources to judge by; then nothing of `sources` is held out, and what is the
-            same picture in both is not learned from.
-        holdout: share of files that are held out, in [0, 1).
-        short_side: pixels that pictures are reduced to; smaller ones stay as they are.
-        progress: told after every picture; stage ``pictures``.
+        sources: directories, tar shards, films and image files.
+        cache: directory of the cache files, created if necessary; about 200 kB per image.
+        validation: validation sources. If there are any, nothing of `sources` is held out, and
+            images that are in both are only used for validation.
+        holdout: share of the files that is held out, in [0, 1).
+        short_side: maximum short side of the cached images, in pixels.
+        progress: called after every image.
 
     Raises:
-        InputError: a source is missing or a broken shard, or there is nothing to learn from.
+        InputError: a source is missing or a damaged shard, or there are no suitable photographs.
         OutputError: the cache cannot be written.
         UsageError: an option is out of range.
     """
     if not sources:
-        raise UsageError("name photographs to learn from: folders, tar shards or films")
+        raise UsageError("no training photographs given; use directories, tar shards or films")
     if not 0 <= holdout < 1:
-        raise UsageError(f"the share that is held out must be at least 0 and below 1: {holdout}")
+        raise UsageError(f"holdout must be in [0, 1), got {holdout}")
     if short_side < 1:
-        raise UsageError(f"the short side must be at least 1 pixel: {short_side}")
-    origins = find_origins(validation) + find_origins(sources, first=len(validation))
-    division = _Division(origins, (*validation, *sources), len(validation), holdout)
-    path = cache / f"photographs-{division.digest(short_side)[:16]}.cache"
-    found = read_index(path)
-    if found is None:
+        raise UsageError(f"the short side must be at least 1 pixel, got {short_side}")
+    files = find_source_files(validation) + find_source_files(sources, first=len(validation))
+    split = _Split(files, (*validation, *sources), len(validation), holdout)
+    path = cache / f"photographs-{split.digest(short_side)[:16]}.cache"
+    index = read_index(path)
+    if index is None:
         try:
             cache.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{cache}: {describe_os_error(error)}") from error
-        with atomic_output(path) as unfinished:
-            _write(unfinished, division, short_side, progress)
-        found = read_index(path)
-        assert found is not None  # for the type checker: it was just written
-    return division.collection(path, *found)
+        with atomic_output(path) as partial:
+            _write_cache(partial, split, short_side, progress)
+        index = read_index(path)
+        assert index is not None  # for the type checker: it was just written
+    return split.dataset(path, *index)
 
 
 @dataclass(frozen=True, slots=True)
-class _Division:
-    """The files, and which side they are on."""
+class _Split:
+    """The source files and the rule that splits them."""
 
-    origins: list[Origin]
+    files: list[SourceFile]
     """In the order of `sources`."""
     sources: tuple[Path, ...]
     num_validation: int
-    """The first so many sources are for validation."""
+    """Number of validation sources, which come first."""
     holdout: float
 
     def digest(self, short_side: int) -> str:
-        """Of everything that a cache depends on."""
-        facts = [MAGIC.decode(), short_side, self.num_validation, self.holdout]
-        files = [[o.source, o.name, *o.identity()] for o in self.origins]
-        return hashlib.sha256(json.dumps([*facts, files]).encode()).hexdigest()
+        """Return the SHA-256 of everything that the content of a cache depends on."""
+        settings = [MAGIC.decode(), short_side, self.num_validation, self.holdout]
+        files = [[f.source, f.name, *f.identity()] for f in self.files]
+        return hashlib.sha256(json.dumps([*settings, files]).encode()).hexdigest()
 
-    def is_named_for_validation(self, source: int) -> bool:
-        """Whether a source was named as one to judge by."""
+    def is_validation_source(self, source: int) -> bool:
+        """Return whether a source was given for validation."""
         return source < self.num_validation
 
     def held_out(self, files: Sequence[str]) -> list[bool]:
-        """Which of the pictures are held out, given the digests of the files they are from."""
+        """Return which images are held out, given the digests of their files."""
         limit = int(self.holdout * (1 << 32))
         held = {file for file in files if int(file[:8], 16) < limit}
         if not held and limit and len(set(files)) > 1:
             held = {min(files)}
         return [file in held for file in files]
 
-    def collection(self, path: Path, entries: list[Entry], facts: dict[str, Any]) -> Collection:
-        """What a cache holds."""
+    def dataset(self, path: Path, entries: list[Entry], index: dict[str, Any]) -> PhotoDataset:
+        """Return the dataset of a cache file."""
         held: list[Entry] = [e for e in entries if e.held_out]
         taken = [e for e in entries if not e.held_out]
-        training, judging = (Counter(e.source for e in side) for side in (taken, held))
-        dropped: list[tuple[int, str, Reason]] = facts["dropped"]
+        training, validation = (Counter(e.source for e in side) for side in (taken, held))
+        dropped: list[tuple[int, str, RejectionReason]] = index["dropped"]
         order = [*range(self.num_validation, len(self.sources)), *range(self.num_validation)]
-        return Collection(
-            train=PhotographStore(path, taken),
-            validation=PhotographStore(path, held),
+        return PhotoDataset(
+            train=PhotoStore(path, taken),
+            validation=PhotoStore(path, held),
             dropped=[(name, reason) for _, name, reason in dropped],
             counts=[
-                SourceCount(
+                SourceStatistics(
                     source=str(self.sources[n]),
                     training=training[n],
-                    validation=judging[n],
+                    validation=validation[n],
                     dropped=dict(Counter(reason for source, _, reason in dropped if source == n)),
                 )
                 for n in order
@@ -166,80 +167,89 @@ class _Division:
         )
 
 
-def _write(
-    path: Path, division: _Division, short_side: int, progress: ProgressCallback | None
+def _write_cache(
+    path: Path, split: _Split, short_side: int, progress: ProgressCallback | None
 ) -> None:
-    """Fill a cache file."""
     entries: list[Entry] = []
     files: list[str] = []
-    dropped: list[tuple[int, str, Reason]] = []
-    judged_by, learned_from = DuplicateIndex(), DuplicateIndex()
-    total = _count(division.origins) if progress else None
+    dropped: list[tuple[int, str, RejectionReason]] = []
+    duplicates = _Duplicates()
+    total = _count_images(split.files) if progress else None
     with path.open("wb") as file:
         writer = CacheWriter(file)
-        verdicts = look_at(candidates_in(division.origins, short_side))
-        for done, verdict in enumerate(verdicts, 1):
-            fault = verdict.fault
-            named = division.is_named_for_validation(verdict.source)
-            if fault is None and not named and judged_by.has_like(verdict.hash):
-                fault = "also in the validation set"
-            if fault is None and (judged_by if named else learned_from).has_like(verdict.hash):
-                fault = "near-duplicate"
-            if fault is None and verdict.loaded is not None:
-                (judged_by if named else learned_from).add(verdict.hash)
-                entry = writer.add(verdict.name, verdict.source, verdict.loaded.rgb)
-                entries.append(replace(entry, held_out=named))
-                files.append(verdict.loaded.file)
-            elif fault is not None:
-                dropped.append((verdict.source, verdict.name, fault))
+        results = evaluate_candidates(iterate_candidates(split.files, short_side))
+        for done, result in enumerate(results, 1):
+            for_validation = split.is_validation_source(result.source)
+            reason = result.reason or duplicates.find_reason(result, for_validation)
+            if reason is None and result.loaded is not None:
+                duplicates.add(result, for_validation)
+                entry = writer.add(result.name, result.source, result.loaded.rgb)
+                entries.append(replace(entry, held_out=for_validation))
+                files.append(result.loaded.file)
+            elif reason is not None:
+                dropped.append((result.source, result.name, reason))
             if progress:
-                source = division.sources[verdict.source]
-                progress(Progress(source, "pictures", done, total))
-        if not division.num_validation:
-            sides = division.held_out(files)
+                source = split.sources[result.source]
+                progress(Progress(source, "images", done, total))
+        if not split.num_validation:
+            sides = split.held_out(files)
             entries = [replace(e, held_out=h) for e, h in zip(entries, sides, strict=True)]
-        _check_enough(division, entries, dropped)
+        _check_not_empty(split, entries, dropped)
         writer.finish(entries, {"dropped": dropped})
 
 
-def _count(origins: Sequence[Origin]) -> int | None:
-    """How many pictures there are to look at; None if there are films, whose shots nobody knows."""
-    if any(origin.kind == "film" for origin in origins):
+class _Duplicates:
+    """Hashes of the accepted images of each side."""
+
+    def __init__(self) -> None:
+        self._validation, self._training = DuplicateIndex(), DuplicateIndex()
+
+    def find_reason(self, result: CandidateResult, for_validation: bool) -> RejectionReason | None:
+        """Return the reason to reject a duplicate, or None."""
+        if not for_validation and self._validation.contains_similar(result.hash):
+            return "also in the validation set"
+        index = self._validation if for_validation else self._training
+        return "near-duplicate" if index.contains_similar(result.hash) else None
+
+    def add(self, result: CandidateResult, for_validation: bool) -> None:
+        """Add an accepted image."""
+        (self._validation if for_validation else self._training).add(result.hash)
+
+
+def _count_images(files: Sequence[SourceFile]) -> int | None:
+    """Return the number of images; None if there are films, whose shots are not counted yet."""
+    if any(file.kind == "film" for file in files):
         return None
-    return sum(count_in_shard(o.path) if o.kind == "shard" else 1 for o in origins)
+    return sum(count_shard_images(f.path) if f.kind == "shard" else 1 for f in files)
 
 
-def _check_enough(
-    division: _Division, entries: Sequence[Entry], dropped: Sequence[tuple[int, str, Reason]]
+def _check_not_empty(
+    split: _Split, entries: Sequence[Entry], dropped: Sequence[tuple[int, str, RejectionReason]]
 ) -> None:
-    """Refuse a collection with nothing on a side that was asked for.
+    """Check that the training side, and the validation side if requested, have photographs.
 
     Raises:
-        InputError: with what became of the pictures.
+        InputError: a side is empty; the message has the reasons.
     """
     for validation in (False, True):
         numbers = [
-            n
-            for n in range(len(division.sources))
-            if division.is_named_for_validation(n) == validation
+            n for n in range(len(split.sources)) if split.is_validation_source(n) == validation
         ]
         if not numbers or any(e.source in numbers and e.held_out == validation for e in entries):
             continue
-        named = ", ".join(str(division.sources[n]) for n in numbers)
+        named = ", ".join(str(split.sources[n]) for n in numbers)
         if any(e.source in numbers for e in entries):
             raise InputError(
-                f"{named}: every photograph fell into the share that is held out; "
-                "lower it, or name more photographs"
+                f"{named}: all photographs were held out for validation; reduce --holdout or add "
+                "photographs"
             )
         reasons = Counter(reason for source, _, reason in dropped if source in numbers)
         if not reasons:
-            raise InputError(f"{named}: no picture, film or tar shard in it; name photographs")
+            raise InputError(f"{named}: contains no image, film or tar shard")
         if list(reasons) == ["also in the validation set"]:
-            raise InputError(
-                f"{named}: holds nothing but pictures of the validation set; name others"
-            )
-        said = ", ".join(f"{n:,} {reason}" for reason, n in reasons.most_common())
+            raise InputError(f"{named}: contains only images of the validation set; use others")
+        counts = ", ".join(f"{n:,} {reason}" for reason, n in reasons.most_common())
         raise InputError(
-            f"{named}: no picture in it is fit to learn color from ({said}); "
-            "name whole color photographs"
+            f"{named}: contains no suitable color photograph ({counts}); use complete color "
+            "photographs"
         )

@@ -1,10 +1,9 @@
-"""What film, wear and scanning do to a picture: how clean photographs are made to look like stock.
+"""Simulated degradations of film: emulsion, lens, development, grain, wear, dirt and scanning.
 
-Works on the gray that the network sees, never on the color that it learns. In the order in which
-it happens: the emulsion turns color into gray; lens, light and development; grain; an ageing
-print; dirt; the scan. Every step takes and gives Y', (H, W) float32 in [0, 1] before and about
-[0, 1] after, draws its own parameters, and does less at a smaller strength, nothing at 0. Sizes
-are in pixels of what the network sees, where a frame's short side is about 256.
+They apply to the gray input of the network and never to the color targets. The order is that of the
+physical process. Every degradation maps Y', (H, W) float32 in [0, 1], to values of about [0, 1] and
+draws its own parameters; strength 0 has no effect. Sizes are in pixels of the network input, where
+the short side of a frame is about 256.
 """
 
 from __future__ import annotations
@@ -15,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vidcolor.color.srgb import linear_to_srgb_array
 from vidcolor.errors import UsageError
+from vidcolor.imaging.resize import resize_area, resize_cubic, resize_linear
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,48 +24,49 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
+    from vidcolor.imaging.types import Rgb
+
     Array = NDArray[np.floating[Any]]
-    Rgb = NDArray[np.uint8]
     Step = Callable[[Array, Generator, float], Array]
 
 LUMINANCE = (0.2126729, 0.7151522, 0.0721750)
-"""Weights of linear R, G, B in Y: panchromatic film at its best, and L*."""
+"""Weights of linear R, G, B in luminance Y: ideal panchromatic film, and L*."""
 LUMA = (0.2126, 0.7152, 0.0722)
-"""Weights of encoded R', G', B' in Y' (BT.709): gray that was made from video."""
+"""Weights of encoded R', G', B' in luma Y' (BT.709): gray made from color video."""
 DISPLAY_GAMMA = 2.2
-"""Between encoded and linear light, where a power is close enough."""
+"""Exponent between encoded and linear light where a power function is accurate enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class DegradeOptions:
-    """How often, and how badly."""
+    """Frequency and strength of the degradations."""
 
     share: float = 0.6
-    """Of the pictures that are degraded at all, in [0, 1]."""
+    """Share of the images that are degraded, in [0, 1]."""
     strength: float = 1.0
-    """Scales every degradation, in [0, 1]."""
+    """Factor of the strength of every degradation, in [0, 1]."""
 
     def __post_init__(self) -> None:
         for name in ("share", "strength"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
-                raise UsageError(f"the {name} of degradation must be between 0 and 1, not {value}")
+                raise UsageError(f"degradation {name} must be in [0, 1], got {value}")
 
 
-def degraded_gray(rgb: Rgb, rng: Generator, options: DegradeOptions) -> NDArray[np.uint8]:
-    """The gray picture that the network is given of a photograph.
+def degrade(rgb: Rgb, rng: Generator, options: DegradeOptions) -> NDArray[np.uint8]:
+    """Convert a photograph to gray and degrade it at random.
 
     Args:
         rgb: (H, W, 3) uint8 sRGB.
-        rng: decides what happens; equal generators give equal pictures.
-        options: how often and how badly.
+        rng: source of randomness.
+        options: frequency and strength of the degradations.
 
     Returns:
-        (H, W) uint8, sRGB-encoded gray; undegraded, that of the picture's L*.
+        (H, W) uint8, sRGB-encoded gray. Without degradation it has the L* of the photograph.
     """
     if rng.random() >= options.share:
-        return to_codes(clean_gray(rgb))
-    gray = photographed_gray(rgb, rng, options.strength)
+        return to_codes(rgb_to_gray(rgb))
+    gray = film_stock_gray(rgb, rng, options.strength)
     for step, chance in STEPS:
         if rng.random() < chance:
             gray = step(gray, rng, options.strength)
@@ -72,54 +74,53 @@ def degraded_gray(rgb: Rgb, rng: Generator, options: DegradeOptions) -> NDArray[
 
 
 def to_codes(gray: Array) -> NDArray[np.uint8]:
-    """(H, W) float32, clipped to [0, 1], in 8 bits."""
+    """Clip (H, W) float32 to [0, 1] and convert it to uint8."""
     return np.rint(np.clip(gray, 0, 1) * 255).astype(np.uint8)
 
 
-def clean_gray(rgb: Rgb, weights: tuple[float, float, float] = LUMINANCE) -> Array:
-    """What a film of given sensitivity makes of a scene.
+def rgb_to_gray(rgb: Rgb, weights: tuple[float, float, float] = LUMINANCE) -> Array:
+    """Convert to gray with the spectral sensitivity of a film.
 
     Args:
         rgb: (H, W, 3) uint8 sRGB.
-        weights: of linear R, G, B; their sum is 1.
+        weights: weights of linear R, G, B with sum 1.
 
     Returns:
         (H, W) float32 in [0, 1], sRGB-encoded.
     """
     linear: Array = _linear_codes()[rgb] @ np.array(weights, np.float32)
-    low, high = 12.92 * linear, 1.055 * np.maximum(linear, 1e-8) ** np.float32(1 / 2.4) - 0.055
-    return np.where(linear <= 0.0031308, low, high).astype(np.float32)
+    return linear_to_srgb_array(linear).astype(np.float32)
 
 
 @lru_cache(maxsize=1)
 def _linear_codes() -> Array:
-    """Linear light of the 256 sRGB codes."""
+    """Return the linear light of the 256 sRGB codes, (256,) float32."""
     import torch
 
-    from vidcolor.color.lab import srgb_to_linear
+    from vidcolor.color.srgb import srgb_to_linear
 
     linear: Array = srgb_to_linear(torch.arange(256) / 255).numpy()
     return linear
 
 
-def photographed_gray(rgb: Rgb, rng: Generator, strength: float) -> Array:
-    """Gray by one of the ways in which color becomes gray.
+def film_stock_gray(rgb: Rgb, rng: Generator, strength: float) -> Array:
+    """Convert to gray with a random type of film.
 
-    Seven in ten: panchromatic. Two in ten: made from video, where Y' of saturated colors is
-    darker than their L*. One in ten: orthochromatic stock, which is what there was until the
-    1920s. It is blind to red: lips and flags are black, blue skies white.
+    70 % are panchromatic film. 20 % are made from color video, where Y' of saturated colors is
+    darker than their L*. 10 % are orthochromatic film, the standard until the 1920s: it is not
+    sensitive to red, so that lips and flags are black and blue skies white.
 
     Args:
         rgb: (H, W, 3) uint8.
-        rng: chooses.
-        strength: how far from panchromatic, in [0, 1].
+        rng: source of randomness.
+        strength: difference from panchromatic film, in [0, 1].
     """
-    way = rng.random()
-    gray = clean_gray(rgb)
-    if way < 0.1:
+    kind = rng.random()
+    gray = rgb_to_gray(rgb)
+    if kind < 0.1:
         red, blue = rng.uniform(0.0, 0.08), rng.uniform(0.3, 0.6)
-        other = clean_gray(rgb, (red, 1 - red - blue, blue))
-    elif way < 0.3:
+        other = rgb_to_gray(rgb, (red, 1 - red - blue, blue))
+    elif kind < 0.3:
         other = rgb @ np.array(LUMA, np.float32) / np.float32(255)
     else:
         return gray
@@ -127,16 +128,16 @@ def photographed_gray(rgb: Rgb, rng: Generator, strength: float) -> Array:
 
 
 def blur(gray: Array, rng: Generator, strength: float) -> Array:
-    """A lens out of focus, or a copy of a copy; sideways too, as by unsteady transport."""
+    """Blur as by defocus, repeated copying or unsteady transport."""
     across, down = rng.uniform(0.3, 1.3, 2) * strength
     return _smooth(gray, across, down)
 
 
 def vignette(gray: Array, rng: Generator, strength: float) -> Array:
-    """Light that falls off away from the lens's axis, by cos^4 (which a crop may not hold)."""
+    """Darken toward the edge of the lens by the cos^4 law; the axis may lie outside the crop."""
     height, width = gray.shape
     center = rng.uniform(-0.1, 1.1, 2) * (height, width)
-    # Squared tangent of the angle off the axis, of a field of up to 80 degrees.
+    # Squared tangent of the angle to the axis; the field of view is up to 80 degrees.
     reach = (rng.uniform(0.3, 0.9) * strength / (0.5 * max(height, width))) ** 2
     rows = (np.arange(height, dtype=np.float32) - np.float32(center[0])) ** 2
     columns = (np.arange(width, dtype=np.float32) - np.float32(center[1])) ** 2
@@ -145,7 +146,7 @@ def vignette(gray: Array, rng: Generator, strength: float) -> Array:
 
 
 def halation(gray: Array, rng: Generator, strength: float) -> Array:
-    """Highlights that shine back from the film's base and spread around themselves."""
+    """Add a glow around highlights, as light reflected from the film base causes it."""
     linear = np.clip(gray, 0, 1) ** np.float32(DISPLAY_GAMMA)
     glow = _smooth(np.maximum(linear - 0.5, 0), *[rng.uniform(2.0, 7.0)] * 2)
     spread = linear + np.float32(rng.uniform(0.3, 1.2) * strength) * glow
@@ -153,7 +154,7 @@ def halation(gray: Array, rng: Generator, strength: float) -> Array:
 
 
 def develop(gray: Array, rng: Generator, strength: float) -> Array:
-    """Exposure and development: gamma, contrast about a middle tone, and what that crushes."""
+    """Apply exposure and development: gamma, contrast about a middle tone, and clipping."""
     gamma = np.exp(rng.uniform(-0.35, 0.5) * strength)
     contrast = 1 + rng.uniform(-0.3, 0.45) * strength
     middle = rng.uniform(0.3, 0.55)
@@ -163,10 +164,10 @@ def develop(gray: Array, rng: Generator, strength: float) -> Array:
 
 
 def grain(gray: Array, rng: Generator, strength: float) -> Array:
-    """Clumps of silver: spatially correlated, strongest in the middle tones."""
+    """Add film grain: spatially correlated noise that is strongest in the middle tones."""
     noise = rng.standard_normal(gray.shape, np.float32)
     size = rng.uniform(0.0, 1.0)
-    if size > 0.25:  # below, the kernel has one tap
+    if size > 0.25:  # a smaller kernel has one tap
         noise = _smooth(noise, size, size)
         noise /= noise.std() + 1e-6
     tone = np.clip(gray, 0, 1)
@@ -175,13 +176,13 @@ def grain(gray: Array, rng: Generator, strength: float) -> Array:
 
 
 def fade(gray: Array, rng: Generator, strength: float) -> Array:
-    """An old print, or one scanned with care for neither end: gray blacks, dull whites."""
+    """Reduce the contrast range as in a faded print: gray blacks and dull whites."""
     black, white = rng.uniform(0, 0.2) * strength, 1 - rng.uniform(0, 0.35) * strength
     return np.float32(black) + gray * np.float32(white - black)
 
 
 def flicker(gray: Array, rng: Generator, strength: float) -> Array:
-    """Uneven exposure: of the frame as a whole, and in soft bands across or down it."""
+    """Vary the exposure of the whole frame and in soft horizontal or vertical bands."""
     overall = 1 + rng.uniform(-0.15, 0.15) * strength
     gains = overall + strength * rng.uniform(0.03, 0.15) * rng.standard_normal(rng.integers(3, 7))
     down = rng.random() < 0.7
@@ -192,7 +193,7 @@ def flicker(gray: Array, rng: Generator, strength: float) -> Array:
 
 
 def scratches(gray: Array, rng: Generator, strength: float) -> Array:
-    """Thin lines along the film's run: bright on a scratched negative's print, else dark."""
+    """Draw thin vertical lines: bright for a scratched negative, dark for a scratched print."""
     height, width = gray.shape
     rows = np.arange(height, dtype=np.float32)
     columns = np.arange(width, dtype=np.float32)
@@ -201,16 +202,16 @@ def scratches(gray: Array, rng: Generator, strength: float) -> Array:
         middle = rng.uniform(0, width) + rng.uniform(-0.02, 0.02) * rows
         breadth = rng.uniform(0.3, 0.7)
         line = np.exp(-(((columns - middle[:, None]) / breadth) ** 2) / 2)
-        # Most are as long as the frame; the others come and go.
+        # Most scratches are as long as the frame; the others are interrupted.
         breaks = rng.uniform(-1, 1.5, rng.integers(2, 6)) if rng.random() < 0.4 else np.ones(2)
-        there = np.interp(rows, np.linspace(0, height, len(breaks)), np.clip(breaks, 0, 1))
-        opacity = line * there[:, None] * (rng.uniform(0.1, 0.7) * strength)
+        visible = np.interp(rows, np.linspace(0, height, len(breaks)), np.clip(breaks, 0, 1))
+        opacity = line * visible[:, None] * (rng.uniform(0.1, 0.7) * strength)
         out = out + opacity * ((1.0 if rng.random() < 0.6 else 0.0) - out)
     return out.astype(np.float32)
 
 
 def dirt(gray: Array, rng: Generator, strength: float) -> Array:
-    """Dust, blotches and hairs: white where they lay on the negative, black on the print."""
+    """Draw dust, blotches and hairs: white for a dirty negative, black for a dirty print."""
     import cv2
 
     height, width = gray.shape
@@ -232,25 +233,22 @@ def dirt(gray: Array, rng: Generator, strength: float) -> Array:
 
 
 def low_resolution(gray: Array, rng: Generator, strength: float) -> Array:
-    """A small copy, enlarged."""
-    import cv2
-
+    """Downscale and upscale again."""
     height, width = gray.shape
     factor = 1 + rng.uniform(0.3, 2.0) * strength
-    size = (max(8, round(width / factor)), max(8, round(height / factor)))
-    small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
-    how = cv2.INTER_CUBIC if rng.random() < 0.5 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(small, (width, height), interpolation=how), np.float32)
+    small = resize_area(gray, (max(8, round(height / factor)), max(8, round(width / factor))))
+    resize = resize_cubic if rng.random() < 0.5 else resize_linear
+    return resize(small, gray.shape).astype(np.float32, copy=False)
 
 
 def noise(gray: Array, rng: Generator, strength: float) -> Array:
-    """A camera's or scanner's: white, alike in all tones."""
+    """Add white noise of equal strength in all tones, as of a camera or scanner."""
     sigma = np.float32(rng.uniform(0.005, 0.03) * strength)
     return gray + sigma * rng.standard_normal(gray.shape, np.float32)
 
 
 def compression(gray: Array, rng: Generator, strength: float) -> Array:
-    """Blocks and rings of a poor copy from the net."""
+    """Compress as JPEG with low quality."""
     import cv2
 
     quality = round(95 - rng.uniform(20, 75) * strength)
@@ -273,11 +271,11 @@ STEPS: tuple[tuple[Step, float], ...] = (
     (noise, 0.15),
     (compression, 0.2),
 )
-"""In the order in which they happen, with how often each happens to a degraded picture."""
+"""Degradations in their physical order, with the probability of each in a degraded image."""
 
 
 def _smooth(plane: Array, across: float, down: float) -> Array:
-    """Gaussian blur with the given sigmas; less than a tenth of a pixel leaves it as it is."""
+    """Apply a Gaussian blur; sigmas below 0.1 pixel have no effect."""
     import cv2
 
     if max(across, down) < 0.1:

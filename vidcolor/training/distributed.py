@@ -1,9 +1,9 @@
-"""Several processes that train one network, as torchrun starts them; or one, which is the same.
+"""Data-parallel training in the processes that torchrun starts, or in a single process.
 
-Gradients are averaged in one buffer of fixed layout rather than by DistributedDataParallel, which
-regroups them after its first step: with three processes or more that changes the order of sums, so
-that a resumed run would differ in the last digits. The network is small (26 MB of gradients), and
-what overlapping would save is little.
+Gradients are averaged in one buffer of fixed layout instead of by DistributedDataParallel. DDP
+regroups its buckets after the first step. With three or more processes this changes the order of
+sums, so that a resumed run would differ in the last digits. The network is small (26 MB of
+gradients), so overlapping communication with computation would save little.
 """
 
 from __future__ import annotations
@@ -24,49 +24,50 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-_PATIENCE = timedelta(hours=6)
-"""How long to wait for each other: the first process may be reading a large collection."""
+_TIMEOUT = timedelta(hours=6)
+"""Timeout of collective operations. It is long because rank 0 may be reading a large dataset."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessGroup:
-    """This process among those that train together."""
+    """Rank of this process, and collective operations."""
 
     rank: int = 0
-    """Its number; 0 prints and writes."""
+    """Number of this process. Rank 0 prints and writes files."""
     size: int = 1
+    """Number of processes."""
     local_rank: int = 0
-    """Its number on this machine, which is that of its GPU."""
+    """Number of this process on its machine; also the index of its GPU."""
 
     @property
-    def leads(self) -> bool:
-        """Whether this process prints and writes."""
+    def is_leader(self) -> bool:
+        """Whether this process prints and writes files."""
         return self.rank == 0
 
     def average(self, tensors: Sequence[Tensor], flag: bool = False) -> bool:
         """Replace tensors by their mean over all processes, in place.
 
         Args:
-            tensors: float, the same shapes in the same order everywhere.
-            flag: a wish of this process, e.g. to stop.
+            tensors: floating-point tensors with the same shapes and order in all processes.
+            flag: a flag of this process, for example a stop request.
 
         Returns:
-            Whether any process had its flag set; the same everywhere.
+            Whether any process set its flag; the same in all processes.
 
         Raises:
-            VidcolorError: another process is gone.
+            VidcolorError: another process has ended.
         """
         if self.size == 1:
             return flag
         device = tensors[0].device if tensors else torch.device("cpu")
-        wish = torch.tensor([float(flag)], device=device)
-        flat = torch.cat([*(t.detach().reshape(-1).float() for t in tensors), wish])
+        flags = torch.tensor([float(flag)], device=device)
+        flat = torch.cat([*(t.detach().reshape(-1).float() for t in tensors), flags])
         try:
             dist.all_reduce(flat)
         except RuntimeError as error:
             raise VidcolorError(
-                f"process {self.rank} of {self.size}: another one is gone; see what it said, and "
-                "run the same command again"
+                f"process {self.rank} of {self.size}: another process has ended; see its messages "
+                "and run the same command again"
             ) from error
         flat /= self.size
         parts = torch.split(flat[:-1], [t.numel() for t in tensors])
@@ -74,30 +75,30 @@ class ProcessGroup:
             tensor.detach().copy_(part.view_as(tensor))
         return bool(flat[-1] > 0)
 
-    def agree(self, number: int) -> int:
-        """The first process's number, in all of them."""
+    def broadcast(self, number: int) -> int:
+        """Return the number of rank 0 in all processes."""
         if self.size == 1:
             return number
-        said = torch.tensor([number], dtype=torch.int64)
-        dist.broadcast(said, 0)
-        return int(said)
+        value = torch.tensor([number], dtype=torch.int64)
+        dist.broadcast(value, 0)
+        return int(value)
 
-    def wait(self) -> None:
-        """Go on when all processes are here."""
-        self.agree(0)
+    def barrier(self) -> None:
+        """Wait until all processes have called this method."""
+        self.broadcast(0)
 
 
 def is_first() -> bool:
-    """Whether this process prints and writes, known before and after it joins the others."""
+    """Return whether this process is rank 0; also works outside of `process_group`."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
 @contextmanager
 def process_group() -> Iterator[ProcessGroup]:
-    """Join the processes that torchrun started; alone if it did not.
+    """Join the processes of torchrun; without torchrun, yield a group of one process.
 
     Raises:
-        UsageError: torchrun's environment is incomplete.
+        UsageError: the environment of torchrun is incomplete.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield ProcessGroup()
@@ -106,10 +107,12 @@ def process_group() -> Iterator[ProcessGroup]:
         rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
         local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     except (KeyError, ValueError):
-        raise UsageError("WORLD_SIZE is set, but not RANK: start it with torchrun") from None
-    # Numbers and single words go through gloo, even where gradients go through NCCL.
+        raise UsageError(
+            "WORLD_SIZE is set but RANK is not; start the command with torchrun"
+        ) from None
+    # Numbers on the CPU go through gloo even if gradients go through NCCL.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    dist.init_process_group(backend, timeout=_PATIENCE)
+    dist.init_process_group(backend, timeout=_TIMEOUT)
     try:
         yield ProcessGroup(rank, size, local_rank)
     finally:

@@ -1,4 +1,4 @@
-"""Which pictures are fit to learn color from, and which show the same."""
+"""Rejection of images that are unsuitable for training, and of near-duplicates."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from vidcolor.color.ycbcr import MATRICES
+from vidcolor.color.ycbcr import MATRICES, rgb_to_ycbcr
+from vidcolor.imaging.resize import resize_area
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    Rgb = NDArray[np.uint8]
+    from vidcolor.imaging.types import Rgb
 
-Reason = Literal[
+
+RejectionReason = Literal[
     "damaged or unreadable",
     "too small",
     "blank or nearly black",
@@ -24,38 +26,39 @@ Reason = Literal[
     "near-duplicate",
     "also in the validation set",
 ]
-"""Why a picture is left out."""
+"""Reason for the rejection of an image."""
 
 MIN_SHORT_SIDE = 96
-"""Pixels below which a picture is a thumbnail or an icon."""
+"""Minimum short side in pixels; smaller images are thumbnails or icons."""
 MIN_CONTRAST = 6 / 255
-"""Standard deviation of Y' below which a picture shows nothing."""
+"""Minimum standard deviation of Y'."""
 MIN_HIGHLIGHT = 32 / 255
-"""A picture 99 % of which is darker shows nothing whose color could be learned."""
+"""Minimum of the 99th percentile of Y'; darker images have no visible color."""
 GRAY_CHROMA = 0.012
-"""Chroma that 95 % of a gray picture stays below: 3 of 255 codes."""
+"""Maximum 95th percentile of the chroma of a gray image: 3 of 255 code values."""
 ONE_TONE_SHARE = 0.22
-"""How far, in shares of its chroma, 95 % of a toned picture strays from its tone at most."""
+"""Maximum 95th percentile of the distance from the tone curve of a toned image, relative to its
+chroma."""
 ONE_TONE = (0.01, 0.03)
-"""The limits of that, in chroma: rounding always strays a little, and no toner by more."""
+"""Limits of that distance, in chroma: rounding causes some distance, toning never causes more."""
 BAR_LEVEL = 20
-"""Codes that black bars stay below, compression's noise included."""
+"""Maximum code value of black bars, including compression noise."""
 MAX_DISTANCE = 3
-"""Bits of 64 by which the hashes of near-duplicates may differ."""
+"""Maximum Hamming distance between the 64-bit hashes of near-duplicates."""
 
-_LOOK = 64
+_SAMPLE_SIDE = 64
 _HASH_SIDE = 8
 _BLOCKS = MAX_DISTANCE + 1
 
 
-def without_bars(rgb: Rgb) -> Rgb:
-    """The picture without the black bars of a letterbox, pillarbox or scan; a view.
+def crop_black_bars(rgb: Rgb) -> Rgb:
+    """Return a view of an image without the black bars of a letterbox, pillarbox or scan.
 
     Args:
         rgb: (H, W, 3) uint8.
 
     Returns:
-        (H', W', 3); the picture itself if less than half of either side would be left.
+        (H', W', 3); the whole image if less than half of a side would remain.
     """
     bright = rgb.max(axis=2) > BAR_LEVEL
     rows = np.flatnonzero(bright.mean(axis=1) > 0.01)
@@ -71,55 +74,50 @@ def without_bars(rgb: Rgb) -> Rgb:
 
 
 def _inside(lit: NDArray[np.intp], length: int) -> tuple[int, int]:
-    """First and last + 1 lit line; a little further in where there is a bar, whose edge is soft."""
+    """Return the first and last + 1 line of the content without the soft edge of bars."""
     soft = max(1, length // 200)
     first, last = int(lit[0]), int(lit[-1]) + 1
     return first + soft * (first > 0), last - soft * (last < length)
 
 
-def find_fault(rgb: Rgb) -> Reason | None:
-    """Why nothing can be learned from a picture by itself; None if it is fit.
+def find_rejection_reason(rgb: Rgb) -> RejectionReason | None:
+    """Return the reason to reject an image, or None if it is suitable.
 
     Args:
         rgb: (H, W, 3) uint8, sRGB.
     """
-    import cv2
-
     if min(rgb.shape[:2]) < MIN_SHORT_SIDE:
         return "too small"
-    small = cv2.resize(rgb, (_LOOK, _LOOK), interpolation=cv2.INTER_AREA).reshape(-1, 3) / 255
-    matrix = MATRICES["bt709"]
-    luma = small @ np.array([matrix.kr, matrix.kg, matrix.kb])
+    small = resize_area(rgb, (_SAMPLE_SIDE, _SAMPLE_SIDE)).reshape(-1, 3) / 255
+    luma, cb, cr = rgb_to_ycbcr(small, MATRICES["bt709"])
     if luma.std() < MIN_CONTRAST or np.percentile(luma, 99) < MIN_HIGHLIGHT:
         return "blank or nearly black"
-    cb = (small[:, 2] - luma) / (2 * (1 - matrix.kb))
-    cr = (small[:, 0] - luma) / (2 * (1 - matrix.kr))
     return _find_lack_of_color(luma, np.stack([cb, cr], axis=-1))
 
 
-def _find_lack_of_color(luma: NDArray[Any], chroma: NDArray[Any]) -> Reason | None:
-    """Gray, or chroma that follows luma as a toner's does; finer than `classify_tint`.
+def _find_lack_of_color(luma: NDArray[Any], chroma: NDArray[Any]) -> RejectionReason | None:
+    """Detect gray images and images whose chroma is a function of luma, as toning produces it.
 
-    That one takes fog, white cars and cats for toned, which does no harm where it decides a
-    default. Here they are what teaches that much of the world is rather neutral. So how far chroma
-    strays from the tone's curve (its median over 64 pixels of like luma) is held against how much
-    chroma there is. Of 8,000 photographs this drops a few fogs and sunsets; of sepia copies, JPEG
-    at 60, four in five and more.
+    `classify_tint` takes fog, white cars and cats for toned images. That is harmless where it
+    selects a default, but training needs such images, because much of the world is nearly neutral.
+    This test compares the distance of the chroma from the tone curve (the median over 64 pixels of
+    similar luma) with the amount of chroma. Of 8,000 photographs it rejects a few images of fog and
+    sunsets. Of sepia copies at JPEG quality 60 it rejects at least four out of five.
     """
     strength = np.percentile(np.hypot(*chroma.T), 95)
     if strength < GRAY_CHROMA:
         return "gray"
-    alike = np.array_split(chroma[np.argsort(luma, kind="stable")], _LOOK)
-    off = np.concatenate([part - np.median(part, axis=0) for part in alike])
-    allowed = np.clip(ONE_TONE_SHARE * strength, *ONE_TONE)
-    return "toned in one hue" if np.percentile(np.hypot(*off.T), 95) < allowed else None
+    groups = np.array_split(chroma[np.argsort(luma, kind="stable")], _SAMPLE_SIDE)
+    distance = np.concatenate([part - np.median(part, axis=0) for part in groups])
+    limit = np.clip(ONE_TONE_SHARE * strength, *ONE_TONE)
+    return "toned in one hue" if np.percentile(np.hypot(*distance.T), 95) < limit else None
 
 
 def perceptual_hash(rgb: Rgb) -> int:
-    """64 bits that rescaling and recompressing hardly change.
+    """Return a 64-bit hash that is robust to rescaling and recompression.
 
-    The signs of the 8x8 lowest DCT coefficients of a 32x32 gray copy about their median (Zauner,
-    "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010).
+    Its bits are the signs of the 8x8 lowest DCT coefficients of a 32x32 gray copy relative to their
+    median (Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010).
 
     Args:
         rgb: (H, W, 3) uint8.
@@ -127,24 +125,24 @@ def perceptual_hash(rgb: Rgb) -> int:
     import cv2
 
     gray = cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(gray, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = resize_area(np.asarray(gray), (32, 32)).astype(np.float32)
     low: NDArray[Any] = cv2.dct(small)[:_HASH_SIDE, :_HASH_SIDE].ravel()
     bits = low > np.median(low)
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
 class DuplicateIndex:
-    """Hashes of the pictures so far; finds those within `MAX_DISTANCE` bits of a new one.
+    """An index of image hashes that finds hashes within `MAX_DISTANCE` bits.
 
-    Of four blocks of 16 bits, two hashes that differ in three bits have one in common: so only
-    the hashes that share a block are compared.
+    Two hashes that differ in three bits have at least one of four 16-bit blocks in common, so only
+    hashes that share a block are compared.
     """
 
     def __init__(self) -> None:
         self._by_block: dict[tuple[int, int], list[int]] = {}
 
-    def has_like(self, value: int) -> bool:
-        """Whether a picture like the one of this hash was added."""
+    def contains_similar(self, value: int) -> bool:
+        """Return whether the index contains a near-duplicate of a hash."""
         return any(
             (value ^ other).bit_count() <= MAX_DISTANCE
             for key in self._blocks(value)
@@ -152,7 +150,7 @@ class DuplicateIndex:
         )
 
     def add(self, value: int) -> None:
-        """Remember a picture."""
+        """Add a hash to the index."""
         for key in self._blocks(value):
             self._by_block.setdefault(key, []).append(value)
 

@@ -1,10 +1,10 @@
-"""Hints to train with, drawn from the true color: what people, flow and faded originals give.
+"""Simulated hints for training, drawn from the true color.
 
-The distribution follows what a trained network is used for: nothing (automatic color), a few
-small spots (a person; Zhang et al., "Real-Time User-Guided Image Colorization with Learned Deep
-Priors", 2017), a dense region (color that optical flow brought from another frame), and all of a
-picture, distorted (an original that has faded). Density says how far a hint is to be believed:
-the lower it is, the further from the truth the color is drawn.
+The distribution follows the uses of the network: no hints (automatic colorization), a few small
+points (given by a person; Zhang et al., "Real-Time User-Guided Image Colorization with Learned Deep
+Priors", 2017), a dense region (propagated along optical flow from another frame), and the whole
+image with distorted color (a faded original). The density is the reliability of a hint: at a lower
+density the drawn color differs more from the true color.
 """
 
 from __future__ import annotations
@@ -15,112 +15,115 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.errors import UsageError
+from vidcolor.imaging.resize import resize_cubic
 
 if TYPE_CHECKING:
     from numpy.random import Generator
-    from numpy.typing import NDArray
 
-    Array = NDArray[np.float32]
+    from vidcolor.imaging.types import FloatArray
 
-MAX_SPOTS = 60
-MAX_SPOT_SIDE = 4
-"""Cells; at stride 4, spots of 4 to 16 pixels."""
+
+MAX_POINTS = 60
+MAX_POINT_SIDE = 4
+"""Maximum side of a point hint in cells; at stride 4, points have 4 to 16 pixels."""
 NOISE_SIGMA = 2.0
-"""a*b* units by which half of the certain hints are off, as a person's are."""
-DOUBT_SIGMA = 12.0
-"""a*b* units by which a flow's hints of density near 0 would be off; less in proportion above."""
+"""Standard deviation of the error of point hints in a*b* units; half of the hints have an error."""
+UNRELIABLE_SIGMA = 12.0
+"""Additional error of region hints at density 0, in a*b* units; it falls linearly to 0 at
+density 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class HintOptions:
-    """Which share of the pictures gets which hints; the rest gets none."""
+    """Shares of the images with each type of hints; the remaining images have no hints."""
 
-    spots: float = 0.36
+    points: float = 0.36
     regions: float = 0.13
     faded: float = 0.06
-    mean_spots: float = 14.0
-    """Mean number of spots, before the limit of `MAX_SPOTS`."""
+    mean_points: float = 14.0
+    """Mean number of point hints, before the limit `MAX_POINTS`."""
 
     def __post_init__(self) -> None:
-        shares = (self.spots, self.regions, self.faded)
+        shares = (self.points, self.regions, self.faded)
         if min(shares) < 0 or sum(shares) > 1 + 1e-9:
             raise UsageError(
-                f"shares of hints must be at least 0 and add up to at most 1: {shares}"
+                f"shares of hints must be non-negative with a sum of at most 1, got {shares}"
             )
-        if self.mean_spots < 1:
-            raise UsageError(f"the mean number of hints must be at least 1, not {self.mean_spots}")
+        if self.mean_points < 1:
+            raise UsageError(f"mean_points must be at least 1, got {self.mean_points}")
 
 
-def draw_hints(ab: Array, rng: Generator, options: HintOptions) -> tuple[Array, Array]:
-    """Hints for one picture.
+def draw_hints(
+    ab: FloatArray, rng: Generator, options: HintOptions
+) -> tuple[FloatArray, FloatArray]:
+    """Draw the hints of one image.
 
     Args:
-        ab: the truth on the output grid: (2, h, w) float32.
-        rng: decides; equal generators give equal hints.
-        options: shares of the kinds.
+        ab: true a*, b* on the output grid, (2, h, w) float32.
+        rng: source of randomness.
+        options: shares of the types.
 
     Returns:
-        Hinted a*, b*, (2, h, w) float32, 0 where there is no hint; density, (1, h, w) in [0, 1].
+        Hint a*, b*, (2, h, w) float32, 0 where there is no hint; density, (1, h, w) in [0, 1].
     """
     kind = rng.random()
-    if kind < options.spots:
-        hints, density = _spots(ab, rng, options.mean_spots)
-    elif kind < options.spots + options.regions:
-        hints, density = _region(ab, rng)
-    elif kind < options.spots + options.regions + options.faded:
-        hints, density = _faded(ab, rng)
+    if kind < options.points:
+        hints, density = _draw_points(ab, rng, options.mean_points)
+    elif kind < options.points + options.regions:
+        hints, density = _draw_region(ab, rng)
+    elif kind < options.points + options.regions + options.faded:
+        hints, density = _draw_faded(ab, rng)
     else:
         return np.zeros_like(ab), np.zeros_like(ab[:1])
     return np.where(density > 0, hints, 0).astype(np.float32), density.astype(np.float32)
 
 
-def _spots(ab: Array, rng: Generator, mean: float) -> tuple[Array, Array]:
-    """Small squares of the mean true color below them, as a person would place them."""
+def _draw_points(ab: FloatArray, rng: Generator, mean: float) -> tuple[FloatArray, FloatArray]:
+    """Draw small squares with the mean true color, as a person gives them."""
     _, height, width = ab.shape
     hints, density = np.zeros_like(ab), np.zeros_like(ab[:1])
-    for _ in range(min(MAX_SPOTS, int(rng.geometric(1 / mean)))):
-        side = min(int(rng.integers(1, MAX_SPOT_SIDE + 1)), height, width)
+    for _ in range(min(MAX_POINTS, int(rng.geometric(1 / mean)))):
+        side = min(int(rng.integers(1, MAX_POINT_SIDE + 1)), height, width)
         top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
-        place = np.s_[:, top : top + side, left : left + side]
-        hints[place] = ab[place].mean(axis=(1, 2), keepdims=True)
-        density[place] = 1
+        cells = np.s_[:, top : top + side, left : left + side]
+        hints[cells] = ab[cells].mean(axis=(1, 2), keepdims=True)
+        density[cells] = 1
     if rng.random() < 0.5:
-        hints = hints + _white(ab, rng, NOISE_SIGMA)
+        hints = hints + _white_noise(ab, rng, NOISE_SIGMA)
     return hints, density
 
 
-def _region(ab: Array, rng: Generator) -> tuple[Array, Array]:
-    """A fifth to all of the picture, in blobs: where flow finds its way from a colored frame."""
+def _draw_region(ab: FloatArray, rng: Generator) -> tuple[FloatArray, FloatArray]:
+    """Draw a region of blobs that covers 20 % to 100 % of the image, as flow propagates it."""
     _, height, width = ab.shape
-    blobs = _clouds(rng, height, width)
+    blobs = _smooth_noise(rng, height, width)
     inside = blobs <= np.quantile(blobs, rng.uniform(0.2, 1.0))
-    trust = 1.0 if rng.random() < 0.5 else rng.uniform(0.4, 1.0)
+    density = 1.0 if rng.random() < 0.5 else rng.uniform(0.4, 1.0)
     hints = ab
-    if trust < 1 or rng.random() < 0.5:
-        sigma = NOISE_SIGMA + DOUBT_SIGMA * (1 - trust)
-        # Half of it over whole areas: flow that errs, errs coherently.
-        clouds = np.stack([_clouds(rng, height, width) for _ in range(2)])
-        hints = ab + np.float32(sigma * 0.7) * clouds + _white(ab, rng, sigma * 0.7)
-    return hints, (inside * trust)[None].astype(np.float32)
+    if density < 1 or rng.random() < 0.5:
+        sigma = NOISE_SIGMA + UNRELIABLE_SIGMA * (1 - density)
+        # Half of the error is smooth, because errors of flow affect whole areas.
+        smooth = np.stack([_smooth_noise(rng, height, width) for _ in range(2)])
+        hints = ab + np.float32(sigma * 0.7) * smooth + _white_noise(ab, rng, sigma * 0.7)
+    return hints, (inside * density)[None].astype(np.float32)
 
 
-def _faded(ab: Array, rng: Generator) -> tuple[Array, Array]:
-    """All of the picture as an old print shows it: pale, with a cast, uneven and noisy."""
+def _draw_faded(ab: FloatArray, rng: Generator) -> tuple[FloatArray, FloatArray]:
+    """Distort the whole image as in an old print: pale, uneven, with a cast and noise."""
     _, height, width = ab.shape
     cast = rng.normal(0, 8, (2, 1, 1))
-    clouds = np.stack([_clouds(rng, height, width) for _ in range(2)])
-    hints = ab * rng.uniform(0.15, 0.9) + cast + 3 * clouds + _white(ab, rng, rng.uniform(0, 4))
+    smooth = np.stack([_smooth_noise(rng, height, width) for _ in range(2)])
+    hints = (
+        ab * rng.uniform(0.15, 0.9) + cast + 3 * smooth + _white_noise(ab, rng, rng.uniform(0, 4))
+    )
     return hints.astype(np.float32), np.full_like(ab[:1], rng.uniform(0.1, 0.6))
 
 
-def _white(ab: Array, rng: Generator, sigma: float) -> Array:
+def _white_noise(ab: FloatArray, rng: Generator, sigma: float) -> FloatArray:
     return rng.standard_normal(ab.shape, np.float32) * np.float32(sigma)
 
 
-def _clouds(rng: Generator, height: int, width: int) -> Array:
-    """Smooth noise, (height, width), of mean about 0 and standard deviation about 1."""
-    import cv2
-
+def _smooth_noise(rng: Generator, height: int, width: int) -> FloatArray:
+    """Return smooth noise, (height, width), with mean about 0 and standard deviation about 1."""
     coarse = rng.standard_normal(tuple(rng.integers(3, 9, 2)), np.float32)
-    smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(smooth, np.float32).reshape(height, width)
+    return resize_cubic(coarse, (height, width))

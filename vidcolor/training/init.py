@@ -1,4 +1,4 @@
-"""Where training starts from: trained weights, or an encoder that only knows ImageNet."""
+"""Initial weights of a training run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCRATCH = "scratch"
 
 @dataclass(frozen=True, slots=True)
 class InitialWeights:
-    """A network to start from; training changes copies of it."""
+    """A network to start from. Training changes copies of it."""
 
     network: EmbeddedNetwork
     """float32, on the CPU, in evaluation mode, without gradients."""
@@ -30,44 +30,44 @@ class InitialWeights:
     """SHA-256 of the weights file; empty for a network from scratch."""
 
     def copy(self) -> EmbeddedNetwork:
-        """The same network again, to be changed."""
+        """Return a copy of the network."""
         return copy.deepcopy(self.network)
 
 
-def load_initial_weights(recipe: TrainingConfig) -> InitialWeights:
-    """Load or make what a recipe starts from.
+def load_initial_weights(config: TrainingConfig) -> InitialWeights:
+    """Load or create the network that `TrainingConfig.start` names.
 
     Raises:
-        WeightsError: the weights are missing, damaged, or for something else.
+        WeightsError: the weights are missing, damaged, or for another network.
     """
-    if recipe.start != SCRATCH:
-        return network_of(recipe.start)
-    torch.manual_seed(recipe.seed)
+    if config.start != SCRATCH:
+        return load_network(config.start)
+    torch.manual_seed(config.seed)
     network = EmbeddedNetwork(NetworkConfig())
     network.encoder.load_state_dict(load_encoder().state_dict())
     return InitialWeights(network.eval().requires_grad_(False), SCRATCH, "")
 
 
-def network_of(model: str) -> InitialWeights:
-    """The network of trained weights, as training needs it: unfolded, in float32.
+def load_network(model: str) -> InitialWeights:
+    """Load trained weights with separate batch norms, in float32.
 
     Args:
-        model: name of packaged weights, or the path of a .safetensors file.
+        model: name of packaged weights, or path of a .safetensors file.
 
     Raises:
-        WeightsError: the weights are missing, damaged, or for something else.
+        WeightsError: the weights are missing, damaged, or for another network.
     """
     weights = read_weights(model)
     try:
         network = EmbeddedNetwork(NetworkConfig.from_json(weights.metadata["config"]))
         tensors = {name: tensor.float() for name, tensor in weights.tensors.items()}
         missing, unexpected = network.load_state_dict(tensors, strict=False)
-        # Files leave out how many batches the norms have seen, which means nothing now.
+        # Weights files omit `num_batches_tracked`, which training does not use.
         if unexpected or any(not name.endswith("num_batches_tracked") for name in missing):
             raise ValueError("other tensors")
     except (KeyError, ValueError, RuntimeError):
         raise WeightsError(
-            f"{weights.path}: not weights of vidcolor's network; start from embedded, or from "
-            "weights that vidcolor train made"
+            f"{weights.path}: not weights of the embedded network; start from embedded or from "
+            "weights that vidcolor trained"
         ) from None
     return InitialWeights(network.eval().requires_grad_(False), weights.name, weights.digest)

@@ -1,4 +1,4 @@
-"""The loop: steps, and between them the log, measuring, saving, and stopping when asked."""
+"""The training loop: steps, logging, validation, checkpoints and stop requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from vidcolor.errors import VidcolorError
 from vidcolor.training import checkpoint
 from vidcolor.training.callbacks import StepEvent, TrainingStoppedError
-from vidcolor.training.schedule import Pace, fitting_steps, rate
+from vidcolor.training.schedule import StepTimer, learning_rate_factor, steps_in_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vidcolor.generators.network import EmbeddedNetwork
-    from vidcolor.training.batches import Draft
+    from vidcolor.training.batches import PackedBatch
     from vidcolor.training.callbacks import Callback
     from vidcolor.training.config import RunOptions
     from vidcolor.training.metrics_log import MetricsLog
@@ -29,108 +29,109 @@ if TYPE_CHECKING:
     from vidcolor.training.trainer import Trainer
     from vidcolor.training.validation import ValidationMetrics, Validator
 
-LOG_EVERY = 10
-"""Steps whose mean losses make one line of the log."""
+LOG_INTERVAL = 10
+"""Steps between two lines of the log."""
 
 
-class Loop:
-    """A run from its first step, or from where a checkpoint left it, to its last."""
+class TrainingLoop:
+    """Runs a training run from its first step, or from a checkpoint, to its last step."""
 
     def __init__(
         self,
         trainer: Trainer,
-        batches: Iterator[Draft],
+        batches: Iterator[PackedBatch],
         validator: Validator | None,
-        journal: MetricsLog | None,
+        metrics_log: MetricsLog | None,
         options: RunOptions,
-        listener: Callback,
+        callback: Callback,
         prior: Tensor,
-        facts: checkpoint.Facts,
+        state: checkpoint.CheckpointState,
     ) -> None:
-        """Prepare to run.
+        """Prepare the loop.
 
         Args:
-            trainer: at the step that `facts` says.
-            batches: from that step on.
-            validator: None for no measuring.
-            journal: None in all processes but the first, which alone writes.
-            options: when to save and to measure.
-            listener: told how it goes.
-            prior: goes into checkpoints.
-            facts: of the checkpoint gone on from, or of a new run.
+            trainer: at the step of `state`.
+            batches: batches from that step on.
+            validator: measures the network; None disables validation.
+            metrics_log: log of the run; None in all processes except rank 0.
+            options: intervals of checkpoints and validations.
+            callback: receives the events of the run.
+            prior: bin prior, stored in checkpoints.
+            state: state of the checkpoint to resume from, or of a new run.
         """
         self._trainer, self._batches, self._validator = trainer, batches, validator
-        self._journal, self._options, self._listener = journal, options, listener
-        self._prior, self._facts = prior, facts
-        self._recipe, self._company = trainer.recipe, trainer.company
-        self.steps = facts.steps
-        self._pace = Pace(trainer.recipe)
-        self._began = self._saved = time.monotonic()
-        self._measuring_s = 0.0
+        self._metrics_log, self._options, self._callback = metrics_log, options, callback
+        self._prior, self._state = prior, state
+        self._config, self._group = trainer.config, trainer.group
+        self.steps = state.steps
+        self._timer = StepTimer(trainer.config)
+        self._start_time = self._save_time = time.monotonic()
+        self._validation_s = 0.0
         self._losses: list[Losses] = []
 
     @property
     def seconds(self) -> float:
-        """Time used, over all attempts."""
-        return self._facts.seconds + time.monotonic() - self._began
+        """Training time over all attempts."""
+        return self._state.seconds + time.monotonic() - self._start_time
 
     def run(self) -> None:
-        """Train to the end, then save.
+        """Train until the last step, then write a checkpoint.
 
         Raises:
-            TrainingStoppedError: asked to stop; the checkpoint is written.
-            VidcolorError: the loss is no longer a number, or the disk refuses.
+            TrainingStoppedError: a signal requested a stop; the checkpoint is written.
+            VidcolorError: the loss is not finite, or a file cannot be written.
         """
         if self._trainer.steps_done == 0:
-            self.measure()
+            self.validate()
         with StopRequest() as request:
             while self.steps is None or self._trainer.steps_done < self.steps:
-                stopped = self._step(request.made)
+                stopped = self._step(request.is_set)
                 if stopped:
                     self._stop()
-                self._between_steps()
+                self._after_step()
         self.save()
 
     def _step(self, stop: bool) -> bool:
-        began, done = time.monotonic(), self._trainer.steps_done
-        batches = [next(self._batches) for _ in range(self._recipe.accumulate)]
-        losses, stop = self._trainer.step(batches, rate(done, self.steps, self._recipe), stop)
+        start, done = time.monotonic(), self._trainer.steps_done
+        batches = [next(self._batches) for _ in range(self._config.accumulate)]
+        factor = learning_rate_factor(done, self.steps, self._config)
+        losses, stop = self._trainer.step(batches, factor, stop)
         self._losses.append(losses)
-        self._pace.add(done, time.monotonic() - began)
+        self._timer.add(done, time.monotonic() - start)
         return stop
 
-    def _between_steps(self) -> None:
+    def _after_step(self) -> None:
         done = self._trainer.steps_done
-        self._settle()
-        if done % LOG_EVERY == 0 or done == self.steps:
+        self._compute_length()
+        if done % LOG_INTERVAL == 0 or done == self.steps:
             self._log()
         else:
-            self._tell(None)
-        if self.steps is not None and _falls_between(done, self.steps, self._options.validations):
-            self.measure()
-        if time.monotonic() - self._saved >= 60 * self._options.checkpoint_minutes:
+            self._report_step(None)
+        if self.steps is not None and _is_due(done, self.steps, self._options.validations):
+            self.validate()
+        if time.monotonic() - self._save_time >= 60 * self._options.checkpoint_minutes:
             self.save()
 
-    def _settle(self) -> None:
-        """Work out how many steps fit into the minutes, as soon as the pace is known."""
-        if self.steps is not None or self._recipe.minutes is None:
+    def _compute_length(self) -> None:
+        """Compute the number of steps from the time limit as soon as the speed is known."""
+        if self.steps is not None or self._config.minutes is None:
             return
-        # By count, not by clock: all processes come here after the same step.
-        pace = self._pace.seconds_per_step()
-        if pace is None:
+        # The condition counts steps and not time, so all processes reach it after the same step.
+        seconds_per_step = self._timer.seconds_per_step()
+        if seconds_per_step is None:
             return
-        left = 60 * self._recipe.minutes - self.seconds
-        reserved = self._measuring_s * (self._options.validations + 2)
-        more = fitting_steps(left, pace, reserved)
-        self.steps = self._company.agree(self._trainer.steps_done + more)
-        self._listener.said(
-            f"{self._recipe.minutes:g} minutes are about {self.steps:,} steps; "
-            "so many it will be, however long they take"
+        left = 60 * self._config.minutes - self.seconds
+        reserved = self._validation_s * (self._options.validations + 2)
+        more = steps_in_time(left, seconds_per_step, reserved)
+        self.steps = self._group.broadcast(self._trainer.steps_done + more)
+        self._callback.on_message(
+            f"{self._config.minutes:g} minutes correspond to {self.steps:,} steps; the run now has "
+            "this length"
         )
         self.save()
 
     def _log(self) -> None:
-        """Write the mean losses since the last time."""
+        """Log the mean losses since the last log line."""
         names = {name for losses in self._losses for name in losses}
         means = {}
         for name in sorted(names):
@@ -140,95 +141,102 @@ class Loop:
         done = self._trainer.steps_done
         if not all(math.isfinite(value) for value in means.values()):
             raise VidcolorError(
-                f"{self._options.folder}: the loss is no longer a number at step {done}; begin "
-                "anew with --restart and a lower --learning-rate"
+                f"{self._options.folder}: the loss is not finite at step {done}; start again with "
+                "--restart and a lower --learning-rate"
             )
-        if self._journal is not None:
-            pace = rate(done - 1, self.steps, self._recipe)
-            self._journal.add(done, losses=means, rate=round(pace, 6), seconds=round(self.seconds))
-        self._tell(means)
+        if self._metrics_log is not None:
+            factor = learning_rate_factor(done - 1, self.steps, self._config)
+            self._metrics_log.add(
+                done, losses=means, rate=round(factor, 6), seconds=round(self.seconds)
+            )
+        self._report_step(means)
 
-    def _tell(self, losses: dict[str, float] | None) -> None:
-        pace, done = self._mean_pace(), self._trainer.steps_done
-        pictures = self._recipe.batch * self._recipe.accumulate * self._company.size
-        left = None if self.steps is None else (self.steps - done) * pace
-        self._listener.stepped(
-            StepEvent(done, self.steps, pictures / max(pace, 1e-9), left, losses)
+    def _report_step(self, losses: dict[str, float] | None) -> None:
+        seconds, done = self._seconds_per_step(), self._trainer.steps_done
+        images = self._config.batch * self._config.accumulate * self._group.size
+        left = None if self.steps is None else (self.steps - done) * seconds
+        self._callback.on_step(
+            StepEvent(done, self.steps, images / max(seconds, 1e-9), left, losses)
         )
 
-    def _mean_pace(self) -> float:
-        """Seconds a step, measured as well as it can be by now."""
-        known = self._pace.seconds_per_step()
-        if known is not None:
-            return known
-        here = self._trainer.steps_done - self._facts.steps_done
-        return (time.monotonic() - self._began - self._measuring_s) / max(here, 1)
+    def _seconds_per_step(self) -> float:
+        """Return the duration of a step: measured by the timer, or the mean so far."""
+        measured = self._timer.seconds_per_step()
+        if measured is not None:
+            return measured
+        steps = self._trainer.steps_done - self._state.steps_done
+        return (time.monotonic() - self._start_time - self._validation_s) / max(steps, 1)
 
-    def measure(self, network: EmbeddedNetwork | None = None) -> ValidationMetrics | None:
-        """Measure a network, log its figures and draw them.
+    def validate(self, network: EmbeddedNetwork | None = None) -> ValidationMetrics | None:
+        """Measure a network, log its metrics and plot them.
 
         Args:
-            network: None for what training has made so far.
+            network: the network to measure; None for the current result of the training.
+
+        Returns:
+            The metrics; None without a validator or in a process other than rank 0.
         """
-        if self._validator is None or self._journal is None:
+        if self._validator is None or self._metrics_log is None:
             return None
-        began = time.monotonic()
-        figures = self._validator.measure(network or self._trainer.result())
-        self._measuring_s = time.monotonic() - began
-        self._journal.add(self._trainer.steps_done, figures=figures.to_dict())
-        self._journal.draw(self._options.folder / "curves.png")
-        self._listener.measured(self._trainer.steps_done, figures)
-        return figures
+        start = time.monotonic()
+        metrics = self._validator.measure(network or self._trainer.result())
+        self._validation_s = time.monotonic() - start
+        self._metrics_log.add(self._trainer.steps_done, metrics=metrics.to_dict())
+        self._metrics_log.draw(self._options.folder / "curves.png")
+        self._callback.on_validation(self._trainer.steps_done, metrics)
+        return metrics
 
     def save(self) -> None:
-        """Write a checkpoint."""
-        self._saved = time.monotonic()
-        if not self._company.leads:
+        """Write a checkpoint; does nothing in processes other than rank 0."""
+        self._save_time = time.monotonic()
+        if not self._group.is_leader:
             return
         values: dict[str, Any] = {"steps_done": self._trainer.steps_done, "steps": self.steps}
-        facts = checkpoint.Facts(
-            self._facts.identity, **values, seconds=self.seconds, threads=self._facts.threads
+        state = checkpoint.CheckpointState(
+            self._state.identity, **values, seconds=self.seconds, threads=self._state.threads
         )
         path = self._options.folder / checkpoint.FILE
-        checkpoint.save(path, self._trainer, self._prior, facts)
+        checkpoint.save(path, self._trainer, self._prior, state)
 
     def _stop(self) -> None:
-        """Save and leave."""
         self.save()
-        done, of = self._trainer.steps_done, f" of {self.steps:,}" if self.steps else ""
+        done, total = self._trainer.steps_done, f" of {self.steps:,}" if self.steps else ""
         raise TrainingStoppedError(
-            f"stopped after step {done:,}{of}; run the same command again to go on from there"
+            f"stopped after step {done:,}{total}; run the same command again to resume"
         )
 
 
-def _falls_between(step: int, steps: int, count: int) -> bool:
-    """Whether one of `count` evenly spaced moments inside a run falls on this step."""
+def _is_due(step: int, steps: int, count: int) -> bool:
+    """Return whether one of `count` evenly spaced validations inside a run is due at a step."""
     parts = count + 1
     return step < steps and step * parts // steps != (step - 1) * parts // steps
 
 
 class StopRequest:
-    """Ctrl-C or SIGTERM, heard as a wish; the second time it interrupts at once, as usual."""
+    """Context that turns the first SIGINT or SIGTERM into a flag.
+
+    The second signal has its usual effect.
+    """
 
     def __init__(self) -> None:
-        self.made = False
-        self._before: dict[int, Any] = {}
+        self.is_set = False
+        self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._hear)
+                self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._restore()
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
-        self.made = True
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.is_set = True
         self._restore()
 
     def _restore(self) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._previous.items():
             with contextlib.suppress(TypeError):  # a handler that was not set from Python
                 signal.signal(number, handler)
-        self._before = {}
+        self._previous = {}

@@ -1,8 +1,8 @@
-"""What a prediction is measured by: colors as soft targets over bins, and distances in color.
+"""Losses on the distribution over color bins and on the predicted color.
 
-The distribution loss is that of Zhang, Isola & Efros, "Colorful Image Colorization", 2016: the true
-color spread over its nearest bins, and cross-entropy in which rare colors count more, as most of
-any photograph is nearly gray.
+The distribution loss follows Zhang, Isola & Efros, "Colorful Image Colorization", 2016: soft
+targets over the bins nearest to the true color, and cross-entropy with class weights for rare
+colors, because most pixels of photographs are nearly gray.
 """
 
 from __future__ import annotations
@@ -13,39 +13,39 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from vidcolor.color.bins import temperature
+from vidcolor.color.bins import annealing_temperature
 from vidcolor.color.lab import rgb_to_lab
 from vidcolor.color.metrics import colorfulness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-NEIGHBORS = 5
-"""Bins over which a color is spread."""
+NUM_NEIGHBORS = 5
+"""Number of bins with a non-zero target for one color."""
 SIGMA = 5.0
-"""Width of that spread, and of the prior's smoothing, in a*b* units."""
+"""Standard deviation of the soft targets and of the smoothing of the prior, in a*b* units."""
 UNIFORM_SHARE = 0.5
-"""Share of the uniform distribution in the prior that weights are taken from (their lambda)."""
-HEAVIEST = 8.0
-"""Most that a rare color counts, against 1 on average."""
+"""Share of the uniform distribution that is mixed into the prior (lambda of Zhang et al.)."""
+MAX_WEIGHT = 8.0
+"""Maximum class weight; the mean is 1."""
 ERROR_FLOOR = 2e-4
-"""Mean square error (37 dB) below which a picture gains little by being better still."""
-DARKEST, BRIGHT_ENOUGH = 20.0, 60.0
-"""L* up to which rare colors count like any other, and from which they count fully more."""
+"""Mean square error (37 dB) below which the image loss flattens."""
+REBALANCE_MIN_L, REBALANCE_FULL_L = 20.0, 60.0
+"""L* below which class weights have no effect, and above which they have their full effect."""
 MEAN_SHARE = 0.3
-"""Weight of a picture's mean color in its colorfulness (Hasler & Süsstrunk, 2003)."""
-LEAST_COLOR = 0.02
-"""Length of opponent components, in shares of white, below which a true picture says little."""
+"""Weight of the mean color of an image in its colorfulness (Hasler & Süsstrunk, 2003)."""
+MIN_COLOR = 0.02
+"""Minimum length of the opponent components in the denominator, relative to white."""
 VARIATION_STEPS = (2, 4)
-"""Steps, in cells, over which color may vary no more than the truth's."""
+"""Distances, in cells, over which the variation of the color is compared with the truth."""
 LIMIT = 115
-"""Largest |a*| or |b*| in the lookup table; sRGB ends at 108."""
+"""Maximum |a*| or |b*| of the lookup table; sRGB ends at 108."""
 
 
 class BinTargets(nn.Module):
-    """Soft encoding of a*b* over the nearest bins, by a table over whole-numbered a*b*.
+    """Soft encoding of a*b* over the nearest bins with a lookup table over integer a*b*.
 
-    Rounding to whole units moves a color by at most 0.7, a fourteenth of the bins' distance.
+    Rounding to integers moves a color by at most 0.7 units; the spacing of the bins is 10.
     """
 
     bins: Tensor
@@ -53,16 +53,16 @@ class BinTargets(nn.Module):
     weight: Tensor
 
     def __init__(self, bins: Tensor) -> None:
-        """Make the table.
+        """Build the lookup table.
 
         Args:
-            bins: a*, b* of each bin, (Q, 2) float32 with Q of at least `NEIGHBORS`.
+            bins: a*, b* of each bin, (Q, 2) float32 with Q >= `NUM_NEIGHBORS`.
         """
         super().__init__()
         axis = torch.arange(-LIMIT, LIMIT + 1, dtype=torch.float32)
         grid = torch.cartesian_prod(axis, axis)
-        distance, index = torch.cdist(grid, bins.float().cpu()).topk(NEIGHBORS, largest=False)
-        # A Gaussian, scaled to sum to 1; as a softmax it does not underflow outside the gamut.
+        distance, index = torch.cdist(grid, bins.float().cpu()).topk(NUM_NEIGHBORS, largest=False)
+        # A normalized Gaussian; softmax avoids underflow outside the gamut.
         weight = torch.softmax(distance.square() / (-2 * SIGMA**2), dim=1)
         self.register_buffer("bins", bins.float().cpu().clone())
         self.register_buffer("index", index)
@@ -75,28 +75,28 @@ class BinTargets(nn.Module):
             ab: a*, b*, (N, 2, h, w).
 
         Returns:
-            The nearest bins, nearest first, (N, 5, h, w) int64; their weights, which sum to 1, the
-            same shape, float32.
+            The nearest bins in ascending distance, (N, 5, h, w) int64, and their weights with sum
+            1, (N, 5, h, w) float32.
         """
-        place = ab.round().long().clamp(-LIMIT, LIMIT) + LIMIT
-        row = place[:, 0] * (2 * LIMIT + 1) + place[:, 1]
+        cell = ab.round().long().clamp(-LIMIT, LIMIT) + LIMIT
+        row = cell[:, 0] * (2 * LIMIT + 1) + cell[:, 1]
         return self.index[row].movedim(-1, 1), self.weight[row].movedim(-1, 1)
 
 
-def bin_prior(pictures: Iterable[Tensor], targets: BinTargets) -> Tensor:
-    """How often each bin occurs, smoothed over neighboring bins.
+def bin_prior(images: Iterable[Tensor], targets: BinTargets) -> Tensor:
+    """Return the frequency of each bin, smoothed over neighboring bins.
 
     Args:
-        pictures: (N, 3, H, W) sRGB in [0, 1], H and W multiples of 4; colors are counted at
-            stride 4, where the network predicts.
-        targets: of the network's bins.
+        images: (N, 3, H, W) sRGB in [0, 1], H and W multiples of 4. Colors are counted at the
+            output stride of the network, 4.
+        targets: encoding of the bins of the network.
 
     Returns:
-        (Q,) float32, sums to 1.
+        (Q,) float32 with sum 1.
     """
     count = torch.zeros(len(targets.bins), dtype=torch.float64)
-    for picture in pictures:
-        index, weight = targets(F.avg_pool2d(rgb_to_lab(picture)[1], 4))
+    for image in images:
+        index, weight = targets(F.avg_pool2d(rgb_to_lab(image)[1], 4))
         count.index_add_(0, index.flatten(), weight.flatten().double())
     spread = torch.exp(torch.cdist(targets.bins, targets.bins).square() / (-2 * SIGMA**2)).double()
     prior = (spread / spread.sum(0)) @ count
@@ -104,22 +104,22 @@ def bin_prior(pictures: Iterable[Tensor], targets: BinTargets) -> Tensor:
 
 
 def class_weights(prior: Tensor, strength: float = 1.0) -> Tensor:
-    """How much each bin counts: the inverse of its mixed prior, 1 on average over pixels.
+    """Return the class weights: the inverse of the mixed prior, with mean 1 over pixels.
 
     Args:
         prior: from `bin_prior`, (Q,).
-        strength: exponent of the weights: 0 makes all equal, 1 is Zhang et al.'s.
+        strength: exponent of the weights; 0 makes them equal, 1 is the value of Zhang et al.
 
     Returns:
-        (Q,) float32, at most `HEAVIEST`.
+        (Q,) float32, at most `MAX_WEIGHT`.
     """
     mixed = (1 - UNIFORM_SHARE) * prior + UNIFORM_SHARE / len(prior)
     weight = mixed**-strength
-    return (weight / (prior * weight).sum()).clamp(max=HEAVIEST)
+    return (weight / (prior * weight).sum()).clamp(max=MAX_WEIGHT)
 
 
 class DistributionLoss(nn.Module):
-    """Cross-entropy against soft targets, rebalanced and plain."""
+    """Cross-entropy with soft targets, with and without class weights."""
 
     class_weight: Tensor
 
@@ -129,10 +129,10 @@ class DistributionLoss(nn.Module):
         self.register_buffer("class_weight", class_weight)
 
     def forward(self, logits: Tensor, ab: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]:
-        """Measure predictions.
+        """Return the losses of a prediction.
 
-        In the dark rare colors count no more than others: there is little color to see, and a
-        network that is paid for it paints black suits red.
+        Class weights have no effect in dark regions: their color is hardly visible, and the weights
+        would make the network predict red for black suits.
 
         Args:
             logits: (N, Q, h, w), any float type.
@@ -140,123 +140,125 @@ class DistributionLoss(nn.Module):
             lightness: true L*, (N, 1, h, w) in [0, 100].
 
         Returns:
-            Rebalanced and plain cross-entropy in nats, mean over cells, each () float32.
+            Cross-entropy with and without class weights in nats, mean over cells, () float32 each.
         """
         index, weight = self.targets(ab)
-        likely = torch.log_softmax(logits.float(), dim=1).gather(1, index)
-        entropy = -(likely * weight).sum(1)
-        light = ((lightness[:, 0] - DARKEST) / (BRIGHT_ENOUGH - DARKEST)).clamp(0, 1)
-        count = self.class_weight[index[:, 0]] ** light
-        return (entropy * count).mean(), entropy.mean()
+        log_probability = torch.log_softmax(logits.float(), dim=1).gather(1, index)
+        entropy = -(log_probability * weight).sum(1)
+        exponent = (
+            (lightness[:, 0] - REBALANCE_MIN_L) / (REBALANCE_FULL_L - REBALANCE_MIN_L)
+        ).clamp(0, 1)
+        class_weight = self.class_weight[index[:, 0]] ** exponent
+        return (entropy * class_weight).mean(), entropy.mean()
 
 
 def mean_color(logits: Tensor, bins: Tensor, vividness: float | None = None) -> Tensor:
-    """The color that would be painted, as `color.bins.color_of` has it, but differentiable.
+    """Return the predicted color, a differentiable form of `color.bins.decode_bins`.
 
     Args:
         logits: (N, Q, h, w).
-        bins: (Q, 2).
-        vividness: see `color.bins.temperature`.
+        bins: a*, b* of each bin, (Q, 2).
+        vividness: see `color.bins.annealing_temperature`.
 
     Returns:
         a*, b*, (N, 2, h, w) float32.
     """
-    rows = logits.float().permute(0, 2, 3, 1) / temperature(vividness)
+    rows = logits.float().permute(0, 2, 3, 1) / annealing_temperature(vividness)
     return (torch.softmax(rows, dim=-1) @ bins.float()).permute(0, 3, 1, 2)
 
 
-def picture_loss(painted: Tensor, truth: Tensor) -> Tensor:
-    """What a picture loses in PSNR, as a natural logarithm: 1 is 4.3 dB. () float32.
+def log_mse_loss(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Return the mean over images of log(mean square error), () float32; 1 equals 4.3 dB of PSNR.
 
-    The mean over pictures of log(mean square error), so that each counts alike, however gray; it
-    sees what cross-entropy does not: how far off a wrong color is.
+    The logarithm gives all images equal weight, independent of their colorfulness. Unlike
+    cross-entropy, this loss depends on the distance between a wrong color and the true color.
 
     Args:
-        painted: (N, 3, h, w), sRGB in [0, 1].
+        predicted: (N, 3, h, w), sRGB in [0, 1].
         truth: the same shape.
     """
-    error = (painted - truth).square().flatten(1).mean(1)
+    error = (predicted - truth).square().flatten(1).mean(1)
     return (error + ERROR_FLOOR).log().mean()
 
 
-def colorfulness_share(painted: Tensor, truth: Tensor) -> Tensor:
-    """Mean colorfulness over that of the true pictures: () float32.
+def colorfulness_share(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Return the mean colorfulness relative to the ground truth, () float32.
 
     Args:
-        painted: (N, 3, h, w), sRGB in [0, 1]; N may be 0, which gives 0.
+        predicted: (N, 3, h, w), sRGB in [0, 1]; N may be 0, then the result is 0.
         truth: the same shape.
     """
-    if not len(painted):
-        return painted.new_zeros(())
-    return colorfulness(painted).mean() / colorfulness(truth).mean().clamp(min=1)
+    if not len(predicted):
+        return predicted.new_zeros(())
+    return colorfulness(predicted).mean() / colorfulness(truth).mean().clamp(min=1)
 
 
-def agreement(painted: Tensor, truth: Tensor) -> Tensor:
-    """How much of the true colorfulness was painted, where it belongs: () float32.
+def matched_colorfulness(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Return the share of the true colorfulness that the prediction matches, () float32.
 
-    Hasler & Süsstrunk's colorfulness is the length of a picture's opponent components about their
-    mean, and 0.3 times the length of the mean. Here only that part of the painted ones counts that
-    lies along the true ones. As a reward it raises the colors that can be told. Where they cannot,
-    opposite guesses cancel: mere colorfulness, in contrast, is raised best by boldness where a
-    picture is hopeless anyway.
+    The colorfulness of Hasler & Süsstrunk is the length of the opponent components about their mean
+    plus 0.3 times the length of the mean. This function projects the predicted components on the
+    true ones. As a reward it increases colors that are predictable: where they are not, predictions
+    of opposite sign cancel. A reward for plain colorfulness would favor vivid colors in images
+    whose color is unpredictable.
 
     Args:
-        painted: (N, 3, h, w), sRGB in [0, 1]; N may be 0, which gives 0.
+        predicted: (N, 3, h, w), sRGB in [0, 1]; N may be 0, then the result is 0.
         truth: the same shape.
 
     Returns:
-        1 if all is as true, 0 for gray, below 0 for complementary colors.
+        1 for a perfect prediction, 0 for gray, negative for complementary colors.
     """
-    if not len(painted):
-        return painted.new_zeros(())
+    if not len(predicted):
+        return predicted.new_zeros(())
     parts, lengths = [], []
-    (ours, ours_mean), (true, true_mean) = (_opponents(rgb) for rgb in (painted, truth))
-    for share, own, known in ((1.0, ours, true), (MEAN_SHARE, ours_mean, true_mean)):
-        length = known.square().mean(2).sum(1).sqrt().clamp(min=LEAST_COLOR)
-        parts.append(share * (own * known).mean(2).sum(1) / length)
+    (ours, ours_mean), (true, true_mean) = (_opponents(rgb) for rgb in (predicted, truth))
+    for share, own, target in ((1.0, ours, true), (MEAN_SHARE, ours_mean, true_mean)):
+        length = target.square().mean(2).sum(1).sqrt().clamp(min=MIN_COLOR)
+        parts.append(share * (own * target).mean(2).sum(1) / length)
         lengths.append(share * length)
-    painted_share: Tensor = torch.stack(parts).sum() / torch.stack(lengths).sum()
-    return painted_share
+    predicted_share: Tensor = torch.stack(parts).sum() / torch.stack(lengths).sum()
+    return predicted_share
 
 
 def _opponents(rgb: Tensor) -> tuple[Tensor, Tensor]:
-    """R - G and (R + G) / 2 - B about their mean, (N, 2, h * w), and the mean, (N, 2, 1)."""
+    """Return R - G and (R + G) / 2 - B minus their mean, (N, 2, h * w), and the mean, (N, 2, 1)."""
     red, green, blue = rgb.flatten(2).unbind(1)
     both = torch.stack([red - green, (red + green) / 2 - blue], dim=1)
     mean = both.mean(2, keepdim=True)
     return both - mean, mean
 
 
-def excess_variation(painted: Tensor, truth: Tensor) -> Tensor:
-    """How much more color varies from place to place than it should, in a*b* units: () float32.
+def excess_variation(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Return the spatial variation of the color in excess of the truth, a*b* units, () float32.
 
-    Blotches, in other words. That an object has the wrong color costs nothing inside it, that it
-    has two does: so an ambiguous object is better painted in one color than in patches of each.
+    It penalizes blotches: an object with one wrong color has no cost, an object with two colors
+    has. Ambiguous objects are therefore predicted in one color instead of patches.
 
     Args:
-        painted: a*, b*, (N, 2, h, w), h and w at least twice the largest of `VARIATION_STEPS`.
+        predicted: a*, b*, (N, 2, h, w), h and w at least twice the largest of `VARIATION_STEPS`.
         truth: the same shape.
     """
-    total = painted.new_zeros(())
+    total = predicted.new_zeros(())
     for step in VARIATION_STEPS:
-        ours, theirs = F.avg_pool2d(painted, step), F.avg_pool2d(truth, step)
+        ours, theirs = F.avg_pool2d(predicted, step), F.avg_pool2d(truth, step)
         for axis in (-2, -1):
-            # Squared, and a little added: a length has no gradient at 0.
+            # The offset gives the square root a finite gradient at 0.
             change = (ours.diff(dim=axis).square().sum(1) + 1e-2).sqrt()
             total = total + F.relu(change - theirs.diff(dim=axis).norm(dim=1)).mean()
     return total / (2 * len(VARIATION_STEPS))
 
 
-def divergence(logits: Tensor, teacher: Tensor) -> Tensor:
-    """KL divergence of a prediction from a teacher's, in nats, mean over cells: () float32.
+def distillation_loss(logits: Tensor, teacher: Tensor) -> Tensor:
+    """Return the KL divergence from a teacher's prediction, nats, mean over cells, () float32.
 
-    Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", 2015; after Li & Hoiem,
-    "Learning without Forgetting", 2016, on the new pictures themselves.
+    See Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", 2015. It is applied
+    to the new images as in Li & Hoiem, "Learning without Forgetting", 2016.
 
     Args:
         logits: (N, Q, h, w).
-        teacher: the same shape; no gradient flows into it.
+        teacher: logits of the teacher, the same shape; receives no gradient.
     """
     own = torch.log_softmax(logits.float(), dim=1)
-    known = torch.log_softmax(teacher.detach().float(), dim=1)
-    return F.kl_div(own, known, reduction="none", log_target=True).sum(1).mean()
+    target = torch.log_softmax(teacher.detach().float(), dim=1)
+    return F.kl_div(own, target, reduction="none", log_target=True).sum(1).mean()

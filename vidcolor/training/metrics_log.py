@@ -1,4 +1,4 @@
-"""The log of a run: one JSON object a line, so that a killed run loses its last line at most."""
+"""The log of a training run: losses and validation metrics, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -7,85 +7,86 @@ from typing import TYPE_CHECKING, Any
 
 from vidcolor.errors import OutputError
 from vidcolor.fileio import describe_os_error
-from vidcolor.training.plots import Line, Panel, draw_curves
+from vidcolor.training.plots import Curve, Panel, draw_curves
 from vidcolor.training.validation import ValidationMetrics
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "log.jsonl"
-_LOSSES = {
+_DISTRIBUTION_LOSSES = {
     "rebalanced": "rebalanced cross-entropy",
-    "cross_entropy": "plain",
-    "divergence": "from the start",
+    "cross_entropy": "cross-entropy",
+    "distillation": "distillation",
 }
-_PICTURES = {"picture": "log of the mean square error"}
-_COLORS = {
-    "agreement": "true color that was painted (share)",
-    "variation": "blotches (a*b* units)",
+_IMAGE_LOSSES = {"image": "log mean square error"}
+_COLOR_LOSSES = {
+    "matched_colorfulness": "matched colorfulness (share)",
+    "variation": "excess variation (a*b* units)",
 }
-_OPPONENTS = {"discriminator": "discriminator", "deception": "generator"}
+_ADVERSARIAL_LOSSES = {"discriminator": "discriminator", "generator": "generator"}
 
 
 class MetricsLog:
-    """Losses and figures by step, kept on disk and drawn.
+    """Losses and validation metrics by step, in memory and in a file.
+
+    A killed run loses at most the last line of the file.
 
     Attributes:
-        rows: what was logged: ``{"step": 40, "losses": {…}, "rate": …}`` and
-            ``{"step": 40, "figures": {…}}``.
+        rows: ``{"step": 40, "losses": {…}, "rate": …}`` and ``{"step": 40, "metrics": {…}}``.
     """
 
     def __init__(self, path: Path, steps_done: int) -> None:
-        """Open the log, without what was logged after the checkpoint that a run goes on from.
+        """Open the log and drop the rows after the checkpoint that the run resumes from.
 
         Args:
-            path: the file; made if there is none.
-            steps_done: of the checkpoint; 0 begins a new log.
+            path: the file; created if it does not exist.
+            steps_done: step of the checkpoint; 0 starts a new log.
         """
         self._path = path
-        self.rows = [r for r in _read(path) if r["step"] <= steps_done] if steps_done else []
+        self.rows = [r for r in _read_rows(path) if r["step"] <= steps_done] if steps_done else []
         self._write("".join(json.dumps(row) + "\n" for row in self.rows), "w")
 
     def add(self, step: int, **values: Any) -> None:
-        """Log something that was seen after `step` steps."""
+        """Append a row for the state after `step` steps."""
         row = {"step": step, **values}
         self.rows.append(row)
         self._write(json.dumps(row) + "\n", "a")
 
-    def figures(self) -> list[tuple[int, ValidationMetrics]]:
-        """All measurements, by step."""
-        return _figures(self.rows)
+    def metrics(self) -> list[tuple[int, ValidationMetrics]]:
+        """Return all validation metrics with their steps."""
+        return _metrics_of_rows(self.rows)
 
     def draw(self, path: Path) -> None:
-        """Draw the curves; nothing if there is nothing yet."""
-        measured = self.figures()
+        """Plot all curves to a PNG file; does nothing for an empty log."""
+        validations = self.metrics()
         draw_curves(
             path,
             [
-                Panel("Loss while training (nats)", self._lines(_LOSSES)),
-                Panel("Painted pictures while training", self._lines(_PICTURES)),
-                Panel("Color while training", self._lines(_COLORS)),
-                Panel("Discriminator and generator (hinge)", self._lines(_OPPONENTS)),
+                Panel("Training loss (nats)", self._curves(_DISTRIBUTION_LOSSES)),
+                Panel("Image loss", self._curves(_IMAGE_LOSSES)),
+                Panel("Color of the predictions", self._curves(_COLOR_LOSSES)),
+                Panel("Adversarial losses (hinge)", self._curves(_ADVERSARIAL_LOSSES)),
                 Panel(
-                    "Held-out photographs: PSNR (dB)",
+                    "Validation: PSNR (dB)",
                     [
-                        Line("ours", [(s, f.psnr) for s, f in measured], True),
-                        Line("gray", [(s, f.gray_psnr) for s, f in measured]),
-                        Line("with 10 hints", [(s, f.hinted_psnr) for s, f in measured], True),
+                        Curve("ours", [(s, m.psnr) for s, m in validations], True),
+                        Curve("gray", [(s, m.gray_psnr) for s, m in validations]),
+                        Curve("with 10 hints", [(s, m.hinted_psnr) for s, m in validations], True),
                     ],
                 ),
                 Panel(
-                    "Held-out photographs: colorfulness (% of the truth's)",
-                    [Line("ours", [(s, 100 * f.colorfulness) for s, f in measured], True)],
+                    "Validation: colorfulness (% of the ground truth)",
+                    [Curve("ours", [(s, 100 * m.colorfulness) for s, m in validations], True)],
                 ),
             ],
         )
 
-    def _lines(self, names: dict[str, str]) -> list[Line]:
+    def _curves(self, labels: dict[str, str]) -> list[Curve]:
         rows = [row for row in self.rows if "losses" in row]
         return [
-            Line(label, [(r["step"], r["losses"][n]) for r in rows if n in r["losses"]])
-            for n, label in names.items()
+            Curve(label, [(r["step"], r["losses"][n]) for r in rows if n in r["losses"]])
+            for n, label in labels.items()
         ]
 
     def _write(self, text: str, mode: str) -> None:
@@ -96,17 +97,17 @@ class MetricsLog:
             raise OutputError(f"{self._path}: {describe_os_error(error)}") from error
 
 
-def read_figures(path: Path) -> list[tuple[int, ValidationMetrics]]:
-    """All measurements of a log, by step; none if there is no log."""
-    return _figures(_read(path))
+def read_metrics(path: Path) -> list[tuple[int, ValidationMetrics]]:
+    """Return all validation metrics of a log file with their steps; empty without a file."""
+    return _metrics_of_rows(_read_rows(path))
 
 
-def _figures(rows: list[dict[str, Any]]) -> list[tuple[int, ValidationMetrics]]:
-    return [(r["step"], ValidationMetrics(**r["figures"])) for r in rows if "figures" in r]
+def _metrics_of_rows(rows: list[dict[str, Any]]) -> list[tuple[int, ValidationMetrics]]:
+    return [(r["step"], ValidationMetrics(**r["metrics"])) for r in rows if "metrics" in r]
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    """The lines that are whole."""
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the complete lines of a log file."""
     rows = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -115,6 +116,6 @@ def _read(path: Path) -> list[dict[str, Any]]:
     for line in lines:
         try:
             rows.append(json.loads(line))
-        except ValueError:
+        except ValueError:  # the last line of a killed run
             continue
     return rows

@@ -1,4 +1,4 @@
-"""The model card that a run writes beside its weights."""
+"""The model card of a training run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vidcolor import __version__
+from vidcolor._version import __version__
 from vidcolor.fileio import atomic_output
 
 if TYPE_CHECKING:
@@ -15,35 +15,37 @@ if TYPE_CHECKING:
 
     from vidcolor.training.callbacks import TrainingResult
     from vidcolor.training.config import TrainingConfig
-    from vidcolor.training.dataset import Collection
+    from vidcolor.training.dataset import PhotoDataset
     from vidcolor.training.init import InitialWeights
 
 _STAGES = {
-    "pretrain": "Pretraining: rebalanced cross-entropy over a\\*b\\* bins (after Zhang et al., "
-    "2016), the painted picture's PSNR against its true color, and its blotches.",
-    "adversarial": "Adversarial stage: as pretraining, with a distance in the features of an "
-    "ImageNet encoder and a patch discriminator, which learns alone and beside the network by "
-    "turns (after NoGAN).",
-    "fine-tune": "Fine-tuning: rebalanced cross-entropy over a\\*b\\* bins, the painted "
-    "picture's PSNR against its true color, and its blotches; the encoder stays as it is.",
+    "pretrain": "Pretraining: class-weighted cross-entropy over a\\*b\\* bins (after Zhang et al., "
+    "2016), the PSNR of the predicted image, and a penalty on blotches.",
+    "adversarial": "Adversarial stage: the losses of pretraining, a perceptual distance in the "
+    "features of an ImageNet encoder, and a patch discriminator, which trains alone and together "
+    "with the network in turns (after NoGAN).",
+    "fine-tune": "Fine-tuning: class-weighted cross-entropy over a\\*b\\* bins, the PSNR of the "
+    "predicted image, and a penalty on blotches. The encoder is frozen.",
 }
-_EVERYDAY = (
+_COMMON_FIELDS = (
     "stage", "start", "size", "batch", "accumulate", "learning_rate", "encoder_rate", "freeze",
-    "rebalance", "picture_weight", "colorfulness", "coherence", "distil", "keep", "ema", "seed",
+    "rebalance", "image_weight", "colorfulness", "coherence", "distill", "keep", "ema", "seed",
 )  # fmt: skip
-"""Fields of the recipe that are listed in every card."""
-_ADVERSARIAL = ("perceptual_weight", "adversarial_weight", "discriminator_steps", "joint_steps")
+"""Fields of the configuration that every card lists."""
+_ADVERSARIAL_FIELDS = (
+    "perceptual_weight", "adversarial_weight", "discriminator_steps", "joint_steps",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
-    """What a card tells."""
+class CardContent:
+    """Everything that a model card contains."""
 
-    trained: TrainingResult
-    recipe: TrainingConfig
+    result: TrainingResult
+    config: TrainingConfig
     start: InitialWeights
-    photographs: Collection
-    rehearsal: Collection | None
+    dataset: PhotoDataset
+    replay: PhotoDataset | None
     command: str
     processes: int
     device: str
@@ -51,24 +53,24 @@ class Content:
     validation_size: int
 
 
-def write_card(path: Path, content: Content) -> None:
-    """Write the card, in Markdown.
+def write_card(path: Path, content: CardContent) -> None:
+    """Write the model card in Markdown. The weights file must exist.
 
     Args:
-        path: beside the weights, replaced if it exists; the weights are there already.
-        content: of the card.
+        path: the card, beside the weights; replaced if it exists.
+        content: content of the card.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
-    parts = (_head, _warning, _data, _training, _measured, _limits)
+    parts = (_summary, _warning, _data, _training, _metrics, _limits)
     text = "\n\n".join(part(content) for part in parts) + "\n"
     with atomic_output(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
-def _head(content: Content) -> str:
-    out, start = content.trained.out, content.start
+def _summary(content: CardContent) -> str:
+    out, start = content.result.out, content.start
     data = out.read_bytes()
     parameters = sum(p.numel() for p in start.network.parameters())
     origin = f"`{start.name}`, SHA-256 `{start.digest[:16]}…`" if start.digest else "scratch"
@@ -76,59 +78,61 @@ def _head(content: Content) -> str:
         ("File", f"`{out.name}`, {len(data) / 1e6:.1f} MB, float16"),
         ("SHA-256", f"`{hashlib.sha256(data).hexdigest()}`"),
         ("Parameters", f"{parameters / 1e6:.1f} million"),
-        ("Made from", origin),
-        ("Made by", f"vidcolor {__version__}, stage {content.recipe.stage}"),
+        ("Initial weights", origin),
+        ("Trained with", f"vidcolor {__version__}, stage {content.config.stage}"),
         ("Use", f"`vidcolor colorize --model {out.name} …`"),
-        ("License", "*to be stated by whoever passes these weights on; see the sources below*"),
+        ("License", "*to be stated by the distributor of these weights; see the sources below*"),
     ]
     return f"# Model card: `{out.stem}`\n\n" + _table(("", ""), rows)
 
 
-def _warning(content: Content) -> str:
+def _warning(content: CardContent) -> str:
     return (
-        "## Read this first\n"
-        "The colors are **guesses**. The network paints what was common in its training pictures, "
-        "not what was there. Its output is no evidence of what a person, a uniform, a flag or a "
-        "place looked like, and should never be shown without saying that a machine colored it."
+        "## Important\n"
+        "The colors are **guesses**. The network predicts colors that were common in its training "
+        "images, not the colors of the scene. Its output is not evidence of what a person, a "
+        "uniform, a flag or a place looked like. Do not show it without stating that the color is "
+        "machine-made."
     )
 
 
-def _data(content: Content) -> str:
-    text = ["## Photographs", *_counts(content.photographs)]
-    if content.rehearsal is not None:
-        share = content.recipe.rehearse_share
-        text += ["", f"Mixed in, as {share:.0%} of every batch, so that other kinds are kept:", ""]
-        text += _counts(content.rehearsal)
-    folder = content.trained.folder.name
-    text += ["", f"All names, with the reason for each that was dropped: `{folder}/`."]
+def _data(content: CardContent) -> str:
+    text = ["## Photographs", _source_table(content.dataset)]
+    if content.replay is not None:
+        share = content.config.replay_share
+        text += ["", f"Replay photographs of other kinds, {share:.0%} of every batch:", ""]
+        text.append(_source_table(content.replay))
+    folder = content.result.folder.name
+    text += ["", f"All names and rejection reasons: `{folder}/`."]
     return "\n".join(text)
 
 
-def _counts(collection: Collection) -> list[str]:
+def _source_table(dataset: PhotoDataset) -> str:
     rows = []
-    for count in collection.counts:
+    for count in dataset.counts:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(count.dropped.items()))
         row = (f"`{count.source}`", f"{count.training:,}", f"{count.validation:,}", reasons or "–")
         rows.append(row)
-    return [_table(("source", "learned from", "held out", "dropped"), rows)]
+    return _table(("source", "training", "validation", "dropped"), rows)
 
 
-def _training(content: Content) -> str:
-    recipe, trained = content.recipe, content.trained
-    names = _EVERYDAY + (_ADVERSARIAL if recipe.stage == "adversarial" else ())
-    values = recipe.to_dict()
+def _training(content: CardContent) -> str:
+    config, result = content.config, content.result
+    names = _COMMON_FIELDS + (_ADVERSARIAL_FIELDS if config.stage == "adversarial" else ())
+    values = config.to_dict()
     rows = [(name.replace("_", " "), f"{values[name]}") for name in names]
-    place = f"{content.device}, {content.precision}"
-    place += f", {content.processes} processes" if content.processes > 1 else ""
-    rows[1:1] = [("steps", f"{trained.steps:,}"), ("time", f"{trained.seconds / 60:.1f} min")]
-    rows[3:3] = [("computed on", place)]
+    hardware = f"{content.device}, {content.precision}"
+    hardware += f", {content.processes} processes" if content.processes > 1 else ""
+    rows[1:1] = [("steps", f"{result.steps:,}"), ("time", f"{result.seconds / 60:.1f} min")]
+    rows[3:3] = [("hardware", hardware)]
     text = [
         "## Training",
-        _STAGES[recipe.stage],
-        "The input's luma was degraded as old film is (grain, blur, fading, scratches and so on) "
-        "in part of the samples, and part of them had color hints; the target never was degraded. "
-        "AdamW, cosine schedule; the weights are their exponential moving average"
-        + (f", with {recipe.keep:.0%} of the starting weights." if recipe.keep else "."),
+        _STAGES[config.stage],
+        "In part of the samples, the luma input has simulated film degradations (grain, blur, "
+        "fading, scratches and others), and in part of the samples the input has color hints. The "
+        "targets are not degraded. AdamW with a cosine schedule; the weights are the exponential "
+        "moving average"
+        + (f", mixed with {config.keep:.0%} of the initial weights." if config.keep else "."),
         "",
         _table(("", ""), rows),
     ]
@@ -137,46 +141,48 @@ def _training(content: Content) -> str:
     return "\n".join(text)
 
 
-def _measured(content: Content) -> str:
-    trained = content.trained
-    before, after = trained.before, trained.after
+def _metrics(content: CardContent) -> str:
+    result = content.result
+    before, after = result.before, result.after
     if before is None or after is None:
-        return "## Measured\nNothing was held out, so nothing was measured."
+        return "## Metrics\nThe run had no validation photographs."
     size = content.validation_size
     rows = [
         ("PSNR (dB)", f"{before.psnr:.2f}", f"{after.psnr:.2f}"),
-        ("PSNR over gray (dB)", *(f"{f.psnr - f.gray_psnr:+.2f}" for f in (before, after))),
-        ("PSNR with 10 hints (dB)", *(f"{f.hinted_psnr:.2f}" for f in (before, after))),
-        ("colorfulness, of the truth's", *(f"{f.colorfulness:.0%}" for f in (before, after))),
-        ("cross-entropy (nats)", *(f"{f.cross_entropy:.3f}" for f in (before, after))),
+        ("PSNR over gray (dB)", *(f"{m.psnr - m.gray_psnr:+.2f}" for m in (before, after))),
+        ("PSNR with 10 hints (dB)", *(f"{m.hinted_psnr:.2f}" for m in (before, after))),
+        ("colorfulness, of the ground truth", *(f"{m.colorfulness:.0%}" for m in (before, after))),
+        ("cross-entropy (nats)", *(f"{m.cross_entropy:.3f}" for m in (before, after))),
     ]
-    folder = trained.folder.name
+    folder = result.folder.name
     return (
-        f"## Measured\n{after.num_pictures:,} held-out photographs, centerd squares at {size} "
-        f"pixels, default vividness. Gray alone scores {after.gray_psnr:.2f} dB. PSNR rewards gray "
-        "and must be read beside colorfulness.\n\n"
-        + _table(("", "start", "these weights"), rows)
-        + f"\n\n![Curves]({folder}/curves.png)\n\n![Held-out photographs]({folder}/validation.png)"
+        f"## Metrics\n{after.num_images:,} validation photographs, centered squares of {size} "
+        f"pixels, default vividness. Gray images score {after.gray_psnr:.2f} dB. PSNR rewards gray "
+        "results; read it together with colorfulness.\n\n"
+        + _table(("", "initial weights", "these weights"), rows)
+        + f"\n\n![Curves]({folder}/curves.png)\n\n![Validation images]({folder}/validation.png)"
     )
 
 
-def _limits(content: Content) -> str:
-    gentle = (
-        "- Fine-tuning on one kind of picture pulls other kinds toward it a little. The figures "
-        "above are about the held-out photographs of this run only.\n"
+def _limits(content: CardContent) -> str:
+    fine_tuned = (
+        "- Fine-tuning on one kind of images slightly changes the result for other kinds. The "
+        "metrics above only cover the validation photographs of this run.\n"
     )
     return (
         "## Limits and bias\n"
-        + (gentle if content.recipe.stage == "fine-tune" else "")
-        + "- What was rare in the photographs above takes the colors of what was common. Skin "
-        "tones, dyes and uniforms follow their mix, which nobody has balanced or audited.\n"
+        + (fine_tuned if content.config.stage == "fine-tune" else "")
+        + "- Rare objects in the photographs above take the colors of common ones. Skin tones, "
+        "dyes and uniforms follow the mix of the photographs, which is neither balanced nor "
+        "audited.\n"
         + (
-            "- Confidence was calibrated on the held-out photographs; for other kinds it may be "
-            "off.\n"
-            if content.trained.after is not None
-            else "- Confidence was calibrated on the starting weights; it may be off for these.\n"
+            "- The confidence is calibrated on the validation photographs. It may be wrong for "
+            "other kinds of images.\n"
+            if content.result.after is not None
+            else "- The confidence is calibrated for the initial weights. It may be wrong for "
+            "these.\n"
         )
-        + "- It sees single pictures. Steadiness in time is vidcolor's work, not this network's.\n"
+        + "- The network processes single images. vidcolor adds temporal consistency.\n"
         "- Not for identification, forensics, medicine or conservation records."
     )
 

@@ -1,4 +1,4 @@
-"""What a stage minimizes: its losses, weighted, each under the name that logs and plots give it."""
+"""The weighted sum of losses that a stage minimizes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from vidcolor.generators.network import STRIDE
 from vidcolor.training.losses import (
     BinTargets,
     DistributionLoss,
-    agreement,
     class_weights,
     colorfulness_share,
-    divergence,
+    distillation_loss,
     excess_variation,
+    log_mse_loss,
+    matched_colorfulness,
     mean_color,
-    picture_loss,
 )
-from vidcolor.training.perceptual import FeatureDistance, paint
+from vidcolor.training.perceptual import PerceptualDistance, ab_to_rgb
 
 if TYPE_CHECKING:
     from vidcolor.generators.network import EmbeddedNetwork
@@ -29,128 +29,134 @@ if TYPE_CHECKING:
     from vidcolor.training.config import TrainingConfig
 
 Losses = dict[str, Tensor]
-"""Unweighted losses by name, each () float32 without gradient; ``loss`` is their weighted sum."""
+"""Unweighted losses by name, each () float32 without gradient. ``loss`` is the weighted sum."""
 
-FIRST_REWARD = 3.2
-"""About where it ended for the embedded weights, so that nothing swings at first."""
+INITIAL_REWARD = 3.2
+"""Initial reward for color. It is close to the final value of the embedded weights, which avoids
+oscillation at the start."""
 _REWARD_STEP = 0.01
-_MOST_REWARD = 8.0
+_MAX_REWARD = 8.0
 
 
 class LossOutput(NamedTuple):
-    """What an objective says of one batch."""
+    """Losses of one batch."""
 
     total: Tensor
     """The weighted sum, () float32 with gradient."""
     losses: Losses
-    painted: Tensor
-    """a*, b*, (N, 2, S / 4, S / 4), with gradient."""
+    predicted: Tensor
+    """Predicted a*, b*, (N, 2, S / 4, S / 4), with gradient."""
     share: Tensor
-    """Colorfulness of the pictures without hints over the truth's, and 1; (0, 0) if there are no
-    such pictures: (2,) float32 without gradient."""
+    """Colorfulness of the images without hints relative to the ground truth, and 1; (0, 0) if
+    there are no such images. (2,) float32 without gradient."""
 
 
 class Objective(nn.Module):
-    """Everything but the discriminator: distribution, picture, teacher, features.
+    """All losses except the adversarial loss: distribution, image, distillation, perceptual.
 
-    Error alone makes pictures gray, cross-entropy alone makes them blotchy. So the painted picture
-    is judged by its error and its blotches, less a reward for true color; and the
-    reward is moved until pictures without hints are as colorful as the recipe says: a Lagrange
-    multiplier, found by dual ascent.
+    A pure error loss makes predictions gray, and pure cross-entropy makes them blotchy. The image
+    losses therefore combine the error and the excess variation of the predicted color with a reward
+    for true color. The reward is a Lagrange multiplier: dual ascent adjusts it until images without
+    hints reach the colorfulness of the configuration.
 
     Attributes:
-        targets: the soft encoding over the network's bins.
-        reward: what the whole chroma of the truth is worth now, () float32, in the units of
-            `picture_loss`.
+        targets: soft encoding over the bins of the network.
+        reward: current reward for the whole chroma of the ground truth, () float32, in the units of
+            `log_mse_loss`.
     """
 
     reward: Tensor
 
     def __init__(
         self,
-        recipe: TrainingConfig,
+        config: TrainingConfig,
         bins: Tensor,
         prior: Tensor,
         teacher: EmbeddedNetwork | None = None,
-        features: FeatureDistance | None = None,
+        perceptual: PerceptualDistance | None = None,
     ) -> None:
-        """Prepare the losses.
+        """Create the losses.
 
         Args:
-            recipe: with their weights.
-            bins: a*, b* of the network's bins, (Q, 2).
-            prior: how often each occurs, (Q,); see `bin_prior`.
-            teacher: the starting network, in evaluation mode, if the recipe distils.
-            features: the perceptual distance, if the stage has one.
+            config: weights of the losses.
+            bins: a*, b* of the bins of the network, (Q, 2).
+            prior: frequency of each bin, (Q,); see `bin_prior`.
+            teacher: the initial network in evaluation mode, for distillation.
+            perceptual: the perceptual distance, for the adversarial stage.
         """
         super().__init__()
-        self.recipe = recipe
+        self.config = config
         self.targets = BinTargets(bins)
-        weights = class_weights(prior, recipe.rebalance)
+        weights = class_weights(prior, config.rebalance)
         self.distribution = DistributionLoss(self.targets, weights)
-        self.teacher, self.features = teacher, features
-        self.register_buffer("reward", torch.tensor(FIRST_REWARD))
+        self.teacher, self.perceptual = teacher, perceptual
+        self.register_buffer("reward", torch.tensor(INITIAL_REWARD))
 
-    def teach(self, batch: Batch) -> Tensor | None:
-        """What the teacher predicts for a batch; None without one. Call it under autocast."""
+    def teacher_logits(self, batch: Batch) -> Tensor | None:
+        """Return the prediction of the teacher, or None without a teacher.
+
+        Call it under autocast.
+        """
         if self.teacher is None:
             return None
         with torch.no_grad():
             logits: Tensor = self.teacher(batch.luma, batch.hint_ab, batch.density)
         return logits
 
-    def forward(self, logits: Tensor, batch: Batch, taught: Tensor | None = None) -> LossOutput:
-        """Measure a prediction.
+    def forward(
+        self, logits: Tensor, batch: Batch, teacher_logits: Tensor | None = None
+    ) -> LossOutput:
+        """Compute the losses of a prediction.
 
         Args:
             logits: (N, Q, S / 4, S / 4).
-            batch: that they were predicted for.
-            taught: from `teach`.
+            batch: the batch of the prediction.
+            teacher_logits: from `Objective.teacher_logits`.
         """
-        lightness, _ = rgb_to_lab(batch.picture)
+        lightness, _ = rgb_to_lab(batch.image)
         small = F.avg_pool2d(lightness, STRIDE)
-        painted = mean_color(logits, self.targets.bins)
+        predicted = mean_color(logits, self.targets.bins)
         rebalanced, plain = self.distribution(logits, batch.ab, small)
         losses = {"rebalanced": rebalanced, "cross_entropy": plain}
-        alone = _unhinted(batch)
-        share = self._judge(painted, small, batch.ab, alone, losses)
+        unhinted = _is_unhinted(batch)
+        share = self._add_image_losses(predicted, small, batch.ab, unhinted, losses)
         total = rebalanced
-        total = total + self.recipe.picture_weight * (
-            losses["picture"] - self.reward * losses["agreement"] * alone.float().mean()
+        total = total + self.config.image_weight * (
+            losses["image"] - self.reward * losses["matched_colorfulness"] * unhinted.float().mean()
         )
-        losses["variation"] = excess_variation(painted, batch.ab)
-        total = total + self.recipe.coherence * losses["variation"]
-        if taught is not None:
-            losses["divergence"] = divergence(logits, taught)
-            total = total + self.recipe.distil * losses["divergence"]
-        if self.features is not None:
-            losses["perceptual"] = self.features(paint(lightness, painted), batch.picture)
-            total = total + self.recipe.perceptual_weight * losses["perceptual"]
+        losses["variation"] = excess_variation(predicted, batch.ab)
+        total = total + self.config.coherence * losses["variation"]
+        if teacher_logits is not None:
+            losses["distillation"] = distillation_loss(logits, teacher_logits)
+            total = total + self.config.distill * losses["distillation"]
+        if self.perceptual is not None:
+            losses["perceptual"] = self.perceptual(ab_to_rgb(lightness, predicted), batch.image)
+            total = total + self.config.perceptual_weight * losses["perceptual"]
         losses = {name: loss.detach() for name, loss in losses.items()}
-        return LossOutput(total, losses, painted, share.detach())
+        return LossOutput(total, losses, predicted, share.detach())
 
-    def _judge(
-        self, painted: Tensor, small: Tensor, ab: Tensor, alone: Tensor, losses: Losses
+    def _add_image_losses(
+        self, predicted: Tensor, small: Tensor, ab: Tensor, unhinted: Tensor, losses: Losses
     ) -> Tensor:
-        """Add the picture's losses; returns colorfulness of those without hints, and 1: (2,)."""
-        ours, truth = lab_to_rgb(small, painted), lab_to_rgb(small, ab)
-        losses["picture"] = picture_loss(ours, truth)
-        losses["agreement"] = agreement(ours[alone], truth[alone])
-        share = colorfulness_share(ours[alone], truth[alone])
-        return torch.stack([share, alone.any().float()])
+        """Add the losses in R'G'B'; return the value of `LossOutput.share`."""
+        ours, truth = lab_to_rgb(small, predicted), lab_to_rgb(small, ab)
+        losses["image"] = log_mse_loss(ours, truth)
+        losses["matched_colorfulness"] = matched_colorfulness(ours[unhinted], truth[unhinted])
+        share = colorfulness_share(ours[unhinted], truth[unhinted])
+        return torch.stack([share, unhinted.any().float()])
 
     @torch.no_grad()
-    def balance(self, share: Tensor) -> None:
-        """Move the reward, after a step.
+    def update_reward(self, share: Tensor) -> None:
+        """Adjust the reward after an optimizer step.
 
         Args:
             share: sum of `LossOutput.share` over batches and processes, (2,).
         """
         if share[1] > 0:
-            short = self.recipe.colorfulness - share[0] / share[1]
-            self.reward.add_(_REWARD_STEP * short).clamp_(0, _MOST_REWARD)
+            missing = self.config.colorfulness - share[0] / share[1]
+            self.reward.add_(_REWARD_STEP * missing).clamp_(0, _MAX_REWARD)
 
 
-def _unhinted(batch: Batch) -> Tensor:
-    """Which pictures the network colors alone: (N,) bool."""
+def _is_unhinted(batch: Batch) -> Tensor:
+    """Return which images have no hints, (N,) bool."""
     return batch.density.flatten(1).amax(1) == 0

@@ -1,4 +1,4 @@
-"""Pictures from predictions, and how different two pictures look to the pretrained encoder."""
+"""Conversion of predictions to images, and a perceptual distance between images."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from vidcolor.color.lab import lab_to_rgb
 from vidcolor.generators.efficientnet import IMAGENET_MEAN, IMAGENET_STD, EfficientNetLite2
 
 FIRST_LEVEL = 1
-"""Features at stride 2 see little but luma's edges, which both pictures share."""
+"""First feature level that is compared. The features at stride 2 mostly show luma edges, which are
+the same in both images."""
 
 
-def paint(lightness: Tensor, ab: Tensor) -> Tensor:
-    """A picture from full-size lightness and coarser color; differentiable.
+def ab_to_rgb(lightness: Tensor, ab: Tensor) -> Tensor:
+    """Combine full-size lightness and low-resolution color; differentiable.
 
     Args:
         lightness: L*, (N, 1, H, W) in [0, 100].
-        ab: a*, b*, (N, 2, h, w), enlarged bilinearly.
+        ab: a*, b*, (N, 2, h, w); upsampled bilinearly.
 
     Returns:
         (N, 3, H, W) float32, sRGB in [0, 1].
@@ -28,16 +29,16 @@ def paint(lightness: Tensor, ab: Tensor) -> Tensor:
     return lab_to_rgb(lightness, ab)
 
 
-class FeatureDistance(nn.Module):
-    """Distance of two pictures in a frozen encoder's features.
+class PerceptualDistance(nn.Module):
+    """Distance of two images in the features of a frozen encoder.
 
-    At each stride from 4 on, features are scaled to unit length over channels and their squared
-    differences summed, as in Zhang et al., "The Unreasonable Effectiveness of Deep Features as a
-    Perceptual Metric", 2018, but with all channels counting alike: so it is no LPIPS.
+    At each stride from 4 on, the features are normalized to unit length over channels and their
+    squared differences are summed, as in Zhang et al., "The Unreasonable Effectiveness of Deep
+    Features as a Perceptual Metric", 2018. All channels have the same weight, so it is not LPIPS.
     """
 
     def __init__(self, encoder: EfficientNetLite2) -> None:
-        """Take over an encoder.
+        """Wrap an encoder.
 
         Args:
             encoder: pretrained, in evaluation mode, without gradients.
@@ -45,19 +46,19 @@ class FeatureDistance(nn.Module):
         super().__init__()
         self.encoder = encoder
 
-    def forward(self, picture: Tensor, truth: Tensor) -> Tensor:
-        """Compare.
+    def forward(self, image: Tensor, truth: Tensor) -> Tensor:
+        """Return the distance.
 
         Args:
-            picture: (N, 3, H, W) sRGB in [0, 1], H and W multiples of 32; gradients flow into it.
+            image: (N, 3, H, W) sRGB in [0, 1], H and W multiples of 32; receives gradients.
             truth: the same shape.
 
         Returns:
-            () float32, 0 (equal) to 4, mean over positions and strides.
+            () float32 in [0, 4], mean over positions and strides.
         """
         with torch.no_grad():
-            known = self._features(truth)
-        pairs = zip(self._features(picture), known, strict=True)
+            expected = self._features(truth)
+        pairs = zip(self._features(image), expected, strict=True)
         return torch.stack([(a - b).square().sum(1).mean() for a, b in pairs]).mean()
 
     def _features(self, rgb: Tensor) -> list[Tensor]:

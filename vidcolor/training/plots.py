@@ -1,4 +1,4 @@
-"""Pictures of a run, drawn with Pillow: curves over steps, and photographs in rows."""
+"""Plots of a training run, drawn with Pillow: curves over steps and rows of images."""
 
 from __future__ import annotations
 
@@ -18,56 +18,56 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SCALE = 2
-"""Drawn larger and reduced, as Pillow's lines are not smoothed."""
+"""Supersampling factor, because Pillow does not antialias lines."""
 _PANEL = (760, 260)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 20, 34, 40
-_INK, _FAINT, _PAPER = (40, 40, 40), (222, 222, 222), (255, 255, 255)
+_BLACK, _LIGHT_GRAY, _WHITE = (40, 40, 40), (222, 222, 222), (255, 255, 255)
 _COLORS = ((31, 95, 168), (204, 85, 0), (60, 130, 60), (130, 60, 140))
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One curve."""
+class Curve:
+    """One curve of a panel."""
 
     name: str
     points: Sequence[tuple[float, float]]
-    """Step and value, in rising order of steps."""
+    """Steps and values, ordered by step."""
     dotted: bool = False
-    """With a dot at each point: for values that are measured now and then."""
+    """Whether each point has a dot, for values with long intervals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Curves with one scale of values."""
+    """Curves with a common value axis."""
 
     title: str
-    lines: Sequence[Line]
+    curves: Sequence[Curve]
 
 
 def draw_curves(path: Path, panels: Sequence[Panel]) -> None:
-    """Draw panels one below the other, all over the same steps.
+    """Draw panels one below the other with a common step axis.
 
     Args:
-        path: a .png, replaced if it exists.
-        panels: those without any points are left out; all are, nothing is drawn.
+        path: a .png file; replaced if it exists.
+        panels: the panels. Those without points are omitted; if all are, no file is written.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
-    panels = [p for p in panels if any(line.points for line in p.lines)]
+    panels = [p for p in panels if any(curve.points for curve in p.curves)]
     if not panels:
         return
-    last = max(point[0] for p in panels for line in p.lines for point in line.points)
+    last = max(point[0] for p in panels for curve in p.curves for point in curve.points)
     width, height = _PANEL
-    picture = Image.new("RGB", (width * _SCALE, height * len(panels) * _SCALE), _PAPER)
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (width * _SCALE, height * len(panels) * _SCALE), _WHITE)
+    draw = ImageDraw.Draw(image)
     for number, panel in enumerate(panels):
         _draw_panel(draw, panel, number * height, max(last, 1))
-    _save(picture.resize((width, height * len(panels)), Image.Resampling.LANCZOS), path)
+    _save(image.resize((width, height * len(panels)), Image.Resampling.LANCZOS), path)
 
 
 def _draw_panel(draw: ImageDraw.ImageDraw, panel: Panel, top: int, last: float) -> None:
-    values = [value for line in panel.lines for _, value in line.points if math.isfinite(value)]
+    values = [value for curve in panel.curves for _, value in curve.points if math.isfinite(value)]
     if not values:
         return
     ticks = nice_ticks(min(values), max(values))
@@ -75,36 +75,36 @@ def _draw_panel(draw: ImageDraw.ImageDraw, panel: Panel, top: int, last: float) 
     x0, x1 = _LEFT, _PANEL[0] - _RIGHT
     y0, y1 = top + _PANEL[1] - _BOTTOM, top + _TOP
 
-    def place(step: float, value: float) -> tuple[float, float]:
+    def position(step: float, value: float) -> tuple[float, float]:
         x = x0 + (x1 - x0) * step / last
         return x * _SCALE, (y0 + (y1 - y0) * (value - low) / (high - low)) * _SCALE
 
     for tick in ticks:
-        _stroke(draw, [place(0, tick), place(last, tick)], _FAINT, 1)
-        _write(draw, (x0 - 6, place(0, tick)[1] / _SCALE), f"{tick:g}", "rm")
+        _draw_polyline(draw, [position(0, tick), position(last, tick)], _LIGHT_GRAY, 1)
+        _draw_text(draw, (x0 - 6, position(0, tick)[1] / _SCALE), f"{tick:g}", "rm")
     for tick in nice_ticks(0, last):
         if tick <= last:
-            _stroke(draw, [place(tick, low), place(tick, high)], _FAINT, 1)
-            _write(draw, (place(tick, low)[0] / _SCALE, y0 + 6), f"{tick:,.10g}", "mt")
-    _write(draw, (x1, y0 + 22), "step", "rt")
-    _write(draw, (x0, top + 10), panel.title, "lt", size=13)
+            _draw_polyline(draw, [position(tick, low), position(tick, high)], _LIGHT_GRAY, 1)
+            _draw_text(draw, (position(tick, low)[0] / _SCALE, y0 + 6), f"{tick:,.10g}", "mt")
+    _draw_text(draw, (x1, y0 + 22), "step", "rt")
+    _draw_text(draw, (x0, top + 10), panel.title, "lt", size=13)
     right = float(x1)
-    for line, color in reversed(list(zip(panel.lines, _COLORS, strict=False))):
-        spots = [place(*point) for point in line.points if math.isfinite(point[1])]
-        _stroke(draw, spots, color, 1.6)
-        for x, y in spots if line.dotted else ():
+    for curve, color in reversed(list(zip(panel.curves, _COLORS, strict=False))):
+        points = [position(*point) for point in curve.points if math.isfinite(point[1])]
+        _draw_polyline(draw, points, color, 1.6)
+        for x, y in points if curve.dotted else ():
             r = 2.6 * _SCALE
             draw.ellipse((x - r, y - r, x + r, y + r), fill=color)
-        right -= _write(draw, (right, top + 10), line.name, "rt", color) + 16
+        right -= _draw_text(draw, (right, top + 10), curve.name, "rt", color) + 16
 
 
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Round numbers from at most `low` to at least `high`, about `count` of them.
+    """Return about `count` round numbers that cover the range from `low` to `high`.
 
     Args:
-        low: smallest value; may equal `high`.
-        high: largest value.
-        count: how many are wanted.
+        low: minimum; may equal `high`.
+        high: maximum.
+        count: desired number of ticks.
     """
     span = max(high - low, abs(high) * 1e-3, 1e-6)
     unit = 10 ** math.floor(math.log10(span / count))
@@ -113,56 +113,58 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [round(i * step, 10) for i in range(first, max(final, first + 1) + 1)]
 
 
-def draw_sheet(path: Path, rows: Sequence[tuple[str, NDArray[np.uint8]]], side: int = 160) -> None:
-    """Draw photographs in labeled rows, one column a photograph.
+def draw_image_rows(
+    path: Path, rows: Sequence[tuple[str, NDArray[np.uint8]]], side: int = 160
+) -> None:
+    """Draw labeled rows of images with one column for each photograph.
 
     Args:
-        path: a .png, replaced if it exists.
-        rows: label and pictures, (n, S, S, 3) uint8, the same n in each.
-        side: of each picture, in pixels.
+        path: a .png file; replaced if it exists.
+        rows: label and images, (n, S, S, 3) uint8, with the same n in each row.
+        side: side of each image, in pixels.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     gap, margin = 4, 76
     count = len(rows[0][1])
     size = (margin + count * (side + gap), len(rows) * (side + gap) + gap)
-    sheet = Image.new("RGB", size, _PAPER)
+    sheet = Image.new("RGB", size, _WHITE)
     draw = ImageDraw.Draw(sheet)
-    for r, (label, pictures) in enumerate(rows):
+    for r, (label, images) in enumerate(rows):
         top = gap + r * (side + gap)
         font = ImageFont.load_default(14)
-        draw.text((margin - 8, top + side // 2), label, _INK, font, anchor="rm")
-        for c, picture in enumerate(pictures):
-            small = Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS)
+        draw.text((margin - 8, top + side // 2), label, _BLACK, font, anchor="rm")
+        for c, image in enumerate(images):
+            small = Image.fromarray(image).resize((side, side), Image.Resampling.LANCZOS)
             sheet.paste(small, (margin + c * (side + gap), top))
     _save(sheet, path)
 
 
-def _stroke(
+def _draw_polyline(
     draw: ImageDraw.ImageDraw,
-    spots: Sequence[tuple[float, float]],
+    points: Sequence[tuple[float, float]],
     color: tuple[int, int, int],
     width: float,
 ) -> None:
-    if len(spots) > 1:
-        draw.line(list(spots), fill=color, width=round(width * _SCALE), joint="curve")
+    if len(points) > 1:
+        draw.line(list(points), fill=color, width=round(width * _SCALE), joint="curve")
 
 
-def _write(
+def _draw_text(
     draw: ImageDraw.ImageDraw,
-    place: tuple[float, float],
+    position: tuple[float, float],
     text: str,
     anchor: str,
-    color: tuple[int, int, int] = _INK,
+    color: tuple[int, int, int] = _BLACK,
     size: int = 11,
 ) -> float:
-    """Write, and say how wide it became, in pixels of the reduced picture."""
+    """Draw text and return its width in pixels of the final image."""
     font = ImageFont.load_default(size * _SCALE)
-    draw.text((place[0] * _SCALE, place[1] * _SCALE), text, color, font, anchor=anchor)
+    draw.text((position[0] * _SCALE, position[1] * _SCALE), text, color, font, anchor=anchor)
     return float(draw.textlength(text, font)) / _SCALE
 
 
-def _save(picture: Image.Image, path: Path) -> None:
+def _save(image: Image.Image, path: Path) -> None:
     with atomic_output(path) as partial:
-        picture.save(partial, "PNG", optimize=True)
+        image.save(partial, "PNG", optimize=True)

@@ -1,4 +1,4 @@
-"""Pictures as they are kept for training: 8-bit sRGB, upright, without bars, small."""
+"""Decoding of training images: 8-bit sRGB, upright, without black bars, reduced."""
 
 from __future__ import annotations
 
@@ -10,65 +10,63 @@ import numpy as np
 
 from vidcolor.errors import OutputError
 from vidcolor.fileio import describe_os_error
-from vidcolor.media.preview_still import picture_rgb
-from vidcolor.training.filtering import without_bars
+from vidcolor.imaging.resize import resize_area
+from vidcolor.media.preview_image import read_image_rgb
+from vidcolor.training.filtering import crop_black_bars
 
 if TYPE_CHECKING:
-    from vidcolor.training.filtering import Rgb
+    from vidcolor.imaging.types import Rgb
 
 
-def read_picture(path: Path, short_side: int) -> Rgb:
-    """A picture file, reduced.
+def read_image(path: Path, short_side: int) -> Rgb:
+    """Read and reduce an image file.
 
     Args:
-        path: any picture that Pillow or FFmpeg reads.
-        short_side: see `reduced`.
+        path: a file in any format that Pillow or FFmpeg reads.
+        short_side: see `reduce_image`.
 
     Raises:
-        InputError: it cannot be decoded to its end.
+        InputError: the file cannot be decoded completely.
     """
-    return reduced(picture_rgb(path, at_least=(short_side, short_side)), short_side)
+    return reduce_image(read_image_rgb(path, min_size=(short_side, short_side)), short_side)
 
 
 def read_member(name: str, content: bytes, short_side: int) -> Rgb:
-    """A picture out of a shard, reduced.
+    """Read and reduce an image of a tar shard.
 
     Args:
-        name: its name in the shard; the suffix tells some formats.
-        content: the file's bytes.
-        short_side: see `reduced`.
+        name: its name in the shard; some formats are recognized by the extension.
+        content: the bytes of the file.
+        short_side: see `reduce_image`.
 
     Raises:
-        InputError: it cannot be decoded to its end.
-        OutputError: the folder for temporary files is full or missing.
+        InputError: the image cannot be decoded completely.
+        OutputError: the temporary directory is full or missing.
     """
     try:
-        # By way of a file: so it is decoded exactly as the same picture in a folder is.
+        # A temporary file, so that decoding is the same as for a file in a directory.
         with tempfile.NamedTemporaryFile(suffix=Path(name).suffix) as file:
             file.write(content)
             file.flush()
-            return read_picture(Path(file.name), short_side)
+            return read_image(Path(file.name), short_side)
     except OSError as error:
         raise OutputError(f"{tempfile.gettempdir()}: {describe_os_error(error)}") from error
 
 
-def reduced(rgb: Rgb, short_side: int) -> Rgb:
-    """Trim black bars and scale down to a short side; what is smaller stays as it is.
+def reduce_image(rgb: Rgb, short_side: int) -> Rgb:
+    """Crop black bars and downscale to a short side. Smaller images keep their size.
 
     Args:
         rgb: (H, W, 3) uint8.
-        short_side: pixels.
+        short_side: maximum short side in pixels.
 
     Returns:
         (H', W', 3) uint8, contiguous, with min(H', W') <= short_side.
     """
-    import cv2
-
-    rgb = without_bars(rgb)
+    rgb = crop_black_bars(rgb)
     height, width = rgb.shape[:2]
     scale = short_side / min(height, width)
     if scale >= 1:
         return np.ascontiguousarray(rgb)
-    size = (max(short_side, round(width * scale)), max(short_side, round(height * scale)))
-    small = cv2.resize(np.ascontiguousarray(rgb), size, interpolation=cv2.INTER_AREA)
-    return small.astype(np.uint8, copy=False)
+    shape = (max(short_side, round(height * scale)), max(short_side, round(width * scale)))
+    return resize_area(rgb, shape)

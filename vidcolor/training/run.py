@@ -1,4 +1,4 @@
-"""A whole run: photographs in, weights, card and plots out; begun, gone on with, or done before."""
+"""A whole training run: from photographs to weights, model card and plots."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from vidcolor.errors import InputError, UsageError, VidcolorError
 from vidcolor.fileio import atomic_output, check_target
 from vidcolor.generators.device import choose_device, choose_precision
 from vidcolor.training import checkpoint, metrics_log
-from vidcolor.training.batches import BatchStream, DrawOptions
+from vidcolor.training.batches import BatchStream, SamplingOptions
 from vidcolor.training.callbacks import Callback, TrainingResult
-from vidcolor.training.checkpoint import Facts, Identity
-from vidcolor.training.dataset import gather_photographs
+from vidcolor.training.checkpoint import CheckpointState, RunIdentity
+from vidcolor.training.dataset import build_dataset
 from vidcolor.training.distributed import ProcessGroup, process_group
-from vidcolor.training.init import InitialWeights, load_initial_weights, network_of
-from vidcolor.training.loop import Loop
+from vidcolor.training.init import InitialWeights, load_initial_weights, load_network
+from vidcolor.training.loop import TrainingLoop
 from vidcolor.training.losses import BinTargets, bin_prior
 from vidcolor.training.metrics_log import MetricsLog
-from vidcolor.training.model_card import Content, write_card
-from vidcolor.training.plots import draw_sheet
+from vidcolor.training.model_card import CardContent, write_card
+from vidcolor.training.plots import draw_image_rows
 from vidcolor.training.trainer import Trainer
 from vidcolor.training.validation import Validator, center_square
 from vidcolor.training.weights import save_weights
@@ -34,40 +34,41 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from vidcolor.training.cache import PhotographStore
+    from vidcolor.training.cache import PhotoStore
     from vidcolor.training.config import RunOptions, TrainingConfig
-    from vidcolor.training.dataset import Collection
+    from vidcolor.training.dataset import PhotoDataset
 
-PRIOR_PICTURES = 1000
-"""Photographs whose colors are counted, at most."""
+MAX_PRIOR_IMAGES = 1000
+"""Maximum number of photographs from which the bin prior is counted."""
 _PRIOR_SIZE = 128
-LIST, CURVES, SHEET = "photographs.csv", "curves.png", "validation.png"
-"""Files of the run folder, besides log and checkpoint."""
+PHOTO_LIST, SHEET = "photographs.csv", "validation.png"
+"""Files of the run folder, in addition to log, plots and checkpoint."""
 
 
 def train(
-    recipe: TrainingConfig, options: RunOptions, listener: Callback | None = None
+    config: TrainingConfig, options: RunOptions, callback: Callback | None = None
 ) -> TrainingResult:
-    """Train, or go on with what was begun before.
+    """Start a training run, or resume it from its checkpoint.
 
-    Under torchrun every process calls this; the first one reads, writes and reports.
+    Under torchrun every process calls this function. Rank 0 reads the sources, writes the files and
+    calls the callback.
 
     Args:
-        recipe: what decides the weights.
-        options: pictures, output, machine.
-        listener: told how it goes.
+        config: settings that determine the weights.
+        options: sources, outputs and hardware.
+        callback: receives the events of the run.
 
     Returns:
-        What came of it; at once, if the same run was finished before.
+        The result. If an earlier call finished the same run, it is returned immediately.
 
     Raises:
-        UsageError: the output exists, or the run folder holds a run of another kind.
-        TrainingStoppedError: asked to stop; the same call goes on.
-        VidcolorError: pictures, weights or the disk fail.
+        UsageError: the output exists, or the run folder belongs to a different run.
+        TrainingStoppedError: a signal stopped the run; the same call resumes it.
+        VidcolorError: photographs or weights cannot be read, or a file cannot be written.
     """
-    with process_group() as together:
-        mine = listener if listener is not None and together.leads else Callback()
-        return _Run(recipe, options, mine, together).go()
+    with process_group() as group:
+        own_callback = callback if callback is not None and group.is_leader else Callback()
+        return _Run(config, options, own_callback, group).run()
 
 
 class _Run:
@@ -75,267 +76,272 @@ class _Run:
 
     def __init__(
         self,
-        recipe: TrainingConfig,
+        config: TrainingConfig,
         options: RunOptions,
-        listener: Callback,
-        together: ProcessGroup,
+        callback: Callback,
+        group: ProcessGroup,
     ) -> None:
-        self.recipe, self.options, self.listener = recipe, options, listener
-        self.company = together
-        self.device = _device(options.device, together)
+        self.config, self.options, self.callback, self.group = config, options, callback, group
+        self.device = _choose_device(options.device, group)
         self.precision = choose_precision(options.precision, self.device)
         self.checkpoint = options.folder / checkpoint.FILE
 
-    def go(self) -> TrainingResult:
+    def run(self) -> TrainingResult:
         """See `train`."""
-        start = load_initial_weights(self.recipe)
-        self._check_target()
+        start = load_initial_weights(self.config)
+        self._check_targets()
         try:
-            photographs, rehearsal = self._gather()
+            dataset, replay = self._build_datasets()
         except VidcolorError:
-            self._leave_nothing()
+            self._remove_empty_folders()
             raise
-        identity = self._identity(photographs, rehearsal, start)
-        facts = self._earlier(identity)
-        if self._is_done(facts):
-            assert facts is not None  # for the type checker
-            return self._trained(facts.steps_done, facts.seconds, done_before=True)
-        facts = facts or Facts(identity, 0, self.recipe.steps, 0.0, torch.get_num_threads())
-        with _repeatable(facts.threads, self.device):
-            trainer, prior = self._trainer(start, facts, photographs.train)
-            loop = self._train(trainer, prior, facts, photographs, rehearsal)
-            if self.company.leads:
-                self._finish(trainer, loop, photographs, rehearsal)
-        self.company.wait()
-        return self._trained(trainer.steps_done, loop.seconds)
+        identity = self._identity(dataset, replay, start)
+        state = self._read_checkpoint(identity)
+        if self._is_done(state):
+            assert state is not None  # for the type checker
+            return self._result(state.steps_done, state.seconds, already_done=True)
+        state = state or CheckpointState(
+            identity, 0, self.config.steps, 0.0, torch.get_num_threads()
+        )
+        with _deterministic(state.threads, self.device):
+            trainer, prior = self._create_trainer(start, state, dataset.train)
+            loop = self._run_loop(trainer, prior, state, dataset, replay)
+            if self.group.is_leader:
+                self._write_results(trainer, loop, dataset, replay)
+        self.group.barrier()
+        return self._result(trainer.steps_done, loop.seconds)
 
-    def _check_target(self) -> None:
-        """Refuse an output that nobody could write, before hours of work."""
+    def _check_targets(self) -> None:
+        """Reject an output that cannot be written, before hours of training."""
         out = self.options.out
         if out.suffix != ".safetensors":
-            raise UsageError(f"{out}: weights are written as .safetensors; name it so")
-        if self.company.leads:
-            # Whether it may be replaced is asked once it is known what made it.
+            raise UsageError(f"{out}: the name of a weights file must end in .safetensors")
+        if self.group.is_leader:
+            # `_read_checkpoint` decides whether existing files may be replaced.
             check_target(out, self.options.sources, force=True)
             check_target(self.options.folder / metrics_log.FILE, (), force=True)
-        self.company.wait()
+        self.group.barrier()
 
-    def _leave_nothing(self) -> None:
-        """Remove the run folder again if there is nothing in it."""
+    def _remove_empty_folders(self) -> None:
         for folder in (self.options.folder / "cache", self.options.folder):
             with suppress(OSError):
                 folder.rmdir()
 
-    def _gather(self) -> tuple[Collection, Collection | None]:
-        """Read the photographs: the first process fills the cache, the others read it."""
+    def _build_datasets(self) -> tuple[PhotoDataset, PhotoDataset | None]:
+        """Read the photographs. Rank 0 fills the cache, the other processes read it."""
         options = self.options
         cache = options.cache or options.folder / "cache"
-        if not self.company.leads:
-            self.company.wait()
-        tell = self.listener.read
-        photographs = gather_photographs(
+        if not self.group.is_leader:
+            self.group.barrier()
+        report = self.callback.on_progress
+        dataset = build_dataset(
             options.sources, cache, validation=options.validation, holdout=options.holdout,
-            progress=tell,
+            progress=report,
         )  # fmt: skip
-        rehearsal = None
-        if options.rehearse:
-            # Divided by the same rule, so that what is held out there is not rehearsed here.
-            rehearsal = gather_photographs(
-                options.rehearse, cache, validation=options.validation, holdout=options.holdout,
-                progress=tell,
+        replay = None
+        if options.replay:
+            # The same split rule keeps photographs that are held out there out of the replay set.
+            replay = build_dataset(
+                options.replay, cache, validation=options.validation, holdout=options.holdout,
+                progress=report,
             )  # fmt: skip
-            unseen = rehearsal.train.without(photographs.validation)
-            if not len(unseen):
-                named = ", ".join(map(str, options.rehearse))
-                raise InputError(f"{named}: holds nothing but what is measured on; rehearse others")
-            rehearsal = replace(rehearsal, train=unseen)
-        if self.company.leads:
-            self.company.wait()
-        for count in photographs.counts:
-            self.listener.said(str(count))
-        for count in rehearsal.counts[: len(options.rehearse)] if rehearsal else ():
-            self.listener.said(f"to rehearse: {count}")
-        return photographs, rehearsal
+            remaining = replay.train.without(dataset.validation)
+            if not len(remaining):
+                named = ", ".join(map(str, options.replay))
+                raise InputError(
+                    f"{named}: contains only validation photographs; use others for --replay"
+                )
+            replay = replace(replay, train=remaining)
+        if self.group.is_leader:
+            self.group.barrier()
+        for count in dataset.counts:
+            self.callback.on_message(str(count))
+        for count in replay.counts[: len(options.replay)] if replay else ():
+            self.callback.on_message(f"replay: {count}")
+        return dataset, replay
 
     def _identity(
-        self, photographs: Collection, rehearsal: Collection | None, start: InitialWeights
-    ) -> Identity:
-        return Identity(
-            recipe=self.recipe.to_dict(),
-            photographs=photographs.train.digest,
-            rehearsal=rehearsal.train.digest if rehearsal else "",
-            validation=photographs.validation.digest if len(photographs.validation) else "",
+        self, dataset: PhotoDataset, replay: PhotoDataset | None, start: InitialWeights
+    ) -> RunIdentity:
+        return RunIdentity(
+            config=self.config.to_dict(),
+            photographs=dataset.train.digest,
+            replay=replay.train.digest if replay else "",
+            validation=dataset.validation.digest if len(dataset.validation) else "",
             start=start.digest,
-            processes=self.company.size,
+            processes=self.group.size,
             device=self.device.type,
             precision=self.precision,
         )
 
-    def _earlier(self, identity: Identity) -> Facts | None:
-        """The checkpoint to go on from, if there is one.
+    def _read_checkpoint(self, identity: RunIdentity) -> CheckpointState | None:
+        """Return the state of the checkpoint to resume from, or None for a new run.
 
         Raises:
-            UsageError: it is from another run, or not all processes see it.
+            UsageError: the checkpoint belongs to a different run, or not all processes see it.
         """
-        facts = None if self.options.restart else checkpoint.read_facts(self.checkpoint)
-        finished = facts is not None and facts.steps_done == facts.steps
-        if facts is not None and finished and self.options.force:
-            facts = None
-        if facts is not None:
-            _refuse_another(self.options, self.recipe, identity, facts)
+        state = None if self.options.restart else checkpoint.read_state(self.checkpoint)
+        is_finished = state is not None and state.steps_done == state.steps
+        if state is not None and is_finished and self.options.force:
+            state = None
+        if state is not None:
+            _check_same_run(self.options, self.config, identity, state)
         elif not self.options.force:
             for result in (self.options.out, self.options.out.with_suffix(".md")):
                 check_target(result, (), force=False)
-        done = facts.steps_done if facts else 0
-        if self.company.agree(done) != done:  # waits until all have read it
+        done = state.steps_done if state else 0
+        if self.group.broadcast(done) != done:  # also waits until all processes have read it
             raise UsageError(
-                f"{self.options.folder}: not all processes see the same checkpoint in it; put the "
-                "output where every machine can read it"
+                f"{self.options.folder}: not all processes see the same checkpoint; use an output "
+                "directory that every machine can read"
             )
-        if facts is None and self.company.leads:
+        if state is None and self.group.is_leader:
             self.checkpoint.unlink(missing_ok=True)
-        return facts
+        return state
 
-    def _is_done(self, facts: Facts | None) -> bool:
+    def _is_done(self, state: CheckpointState | None) -> bool:
         results = self.options.out, self.options.out.with_suffix(".md")
-        whole = facts is not None and facts.steps_done == facts.steps
-        return whole and all(path.exists() for path in results)
+        is_finished = state is not None and state.steps_done == state.steps
+        return is_finished and all(path.exists() for path in results)
 
-    def _trainer(
-        self, start: InitialWeights, facts: Facts, store: PhotographStore
+    def _create_trainer(
+        self, start: InitialWeights, state: CheckpointState, store: PhotoStore
     ) -> tuple[Trainer, Tensor]:
-        """Make a trainer, and bring it to where the checkpoint is."""
-        if facts.steps_done:
+        """Create a trainer and the bin prior; load the checkpoint of a resumed run."""
+        if state.steps_done:
             prior = checkpoint.read_prior(self.checkpoint)
         else:
-            prior = bin_prior(_sample(store), BinTargets(start.network.bins))
-        trainer = Trainer(start, self.recipe, prior, self.device, self.precision, self.company)
-        if facts.steps_done:
-            checkpoint.load(self.checkpoint, trainer, facts)
-            of = f" of {facts.steps:,}" if facts.steps else ""
-            self.listener.said(f"{self.options.out}: goes on after step {facts.steps_done:,}{of}")
+            prior = bin_prior(_prior_images(store), BinTargets(start.network.bins))
+        trainer = Trainer(start, self.config, prior, self.device, self.precision, self.group)
+        if state.steps_done:
+            checkpoint.load(self.checkpoint, trainer, state)
+            total = f" of {state.steps:,}" if state.steps else ""
+            self.callback.on_message(
+                f"{self.options.out}: resuming after step {state.steps_done:,}{total}"
+            )
         return trainer, prior
 
-    def _train(
+    def _run_loop(
         self,
         trainer: Trainer,
         prior: Tensor,
-        facts: Facts,
-        photographs: Collection,
-        rehearsal: Collection | None,
-    ) -> Loop:
-        """Run the loop to its end."""
-        recipe, log = self.recipe, None
-        if self.company.leads:
-            log = MetricsLog(self.options.folder / metrics_log.FILE, facts.steps_done)
-            self._list(photographs, rehearsal)
+        state: CheckpointState,
+        dataset: PhotoDataset,
+        replay: PhotoDataset | None,
+    ) -> TrainingLoop:
+        config, log = self.config, None
+        if self.group.is_leader:
+            log = MetricsLog(self.options.folder / metrics_log.FILE, state.steps_done)
+            self._write_photo_list(dataset, replay)
         stream = BatchStream(
-            photographs.train,
-            DrawOptions(recipe.size, recipe.batch, recipe.seed, recipe.rehearse_share),
-            rehearsal=rehearsal.train if rehearsal else None,
-            rank=self.company.rank,
-            world_size=self.company.size,
+            dataset.train,
+            SamplingOptions(config.size, config.batch, config.seed, config.replay_share),
+            replay=replay.train if replay else None,
+            rank=self.group.rank,
+            world_size=self.group.size,
         )
-        first = facts.steps_done * recipe.accumulate
+        first = state.steps_done * config.accumulate
         on_gpu = self.device.type == "cuda"
-        validator = self._validator(photographs, trainer) if self.company.leads else None
+        validator = self._create_validator(dataset, trainer) if self.group.is_leader else None
         with stream.from_number(first, self.options.workers, pin=on_gpu) as batches:
-            loop = Loop(trainer, batches, validator, log, self.options, self.listener, prior, facts)
+            loop = TrainingLoop(
+                trainer, batches, validator, log, self.options, self.callback, prior, state
+            )
             loop.run()
         return loop
 
-    def _validator(self, photographs: Collection, trainer: Trainer) -> Validator | None:
-        if not len(photographs.validation):
+    def _create_validator(self, dataset: PhotoDataset, trainer: Trainer) -> Validator | None:
+        if not len(dataset.validation):
             return None
         return Validator(
-            photographs.validation, trainer.network.bins.cpu(), self.device, self.precision,
-            self.options.validation_size, self.options.validation_pictures,
+            dataset.validation, trainer.network.bins.cpu(), self.device, self.precision,
+            self.options.validation_size, self.options.validation_images,
         )  # fmt: skip
 
-    def _finish(
+    def _write_results(
         self,
         trainer: Trainer,
-        loop: Loop,
-        photographs: Collection,
-        rehearsal: Collection | None,
+        loop: TrainingLoop,
+        dataset: PhotoDataset,
+        replay: PhotoDataset | None,
     ) -> None:
-        """Write the weights, then measure and draw what was written, then the card."""
+        """Write the weights, measure the written file, draw its predictions, write the card."""
         options = self.options
         network = trainer.result()
-        validator = self._validator(photographs, trainer)
+        validator = self._create_validator(dataset, trainer)
         if validator is not None:
             network.calibration.copy_(validator.calibrate(network))
-        save_weights(options.out, network, self.recipe, trainer.steps_done)
+        save_weights(options.out, network, self.config, trainer.steps_done)
         if validator is not None:
-            written = network_of(str(options.out)).network.to(self.device)
-            figures = loop.measure(written)
-            assert figures is not None  # for the type checker: the leader has validator and log
-            sheet = validator.show(written)
-            rows = [("gray", sheet.gray), ("ours", sheet.ours), ("truth", sheet.truth)]
-            draw_sheet(options.folder / SHEET, rows)
-        content = Content(
-            trained=self._trained(trainer.steps_done, loop.seconds),
-            recipe=self.recipe,
+            written = load_network(str(options.out)).network.to(self.device)
+            metrics = loop.validate(written)
+            assert metrics is not None  # for the type checker: rank 0 has a validator and a log
+            images = validator.predict_images(written)
+            rows = [("gray", images.gray), ("ours", images.ours), ("truth", images.truth)]
+            draw_image_rows(options.folder / SHEET, rows)
+        content = CardContent(
+            result=self._result(trainer.steps_done, loop.seconds),
+            config=self.config,
             start=trainer.start,
-            photographs=photographs,
-            rehearsal=rehearsal,
+            dataset=dataset,
+            replay=replay,
             command=options.command,
-            processes=self.company.size,
+            processes=self.group.size,
             device=self.device.type,
             precision=self.precision,
             validation_size=options.validation_size,
         )
         write_card(options.out.with_suffix(".md"), content)
 
-    def _trained(self, steps: int, seconds: float, done_before: bool = False) -> TrainingResult:
-        """What the log says of a finished run."""
-        figures = [f for _, f in metrics_log.read_figures(self.options.folder / metrics_log.FILE)]
+    def _result(self, steps: int, seconds: float, already_done: bool = False) -> TrainingResult:
+        """Return the result of a finished run, with the metrics of its log."""
+        metrics = [m for _, m in metrics_log.read_metrics(self.options.folder / metrics_log.FILE)]
         return TrainingResult(
             out=self.options.out,
             folder=self.options.folder,
             steps=steps,
             seconds=seconds,
-            before=figures[0] if figures else None,
-            after=figures[-1] if figures else None,
-            done_before=done_before,
+            before=metrics[0] if metrics else None,
+            after=metrics[-1] if metrics else None,
+            already_done=already_done,
         )
 
-    def _list(self, photographs: Collection, rehearsal: Collection | None) -> None:
-        """Name every photograph, with what became of it."""
-        rows = [(name, "learned from", "") for name in photographs.train.names]
-        rows += [(name, "held out", "") for name in photographs.validation.names]
-        rows += [(name, "dropped", reason) for name, reason in photographs.dropped]
-        if rehearsal is not None:
-            rows += [(name, "rehearsed", "") for name in rehearsal.train.names]
-            rows += [(name, "dropped", reason) for name, reason in rehearsal.dropped]
+    def _write_photo_list(self, dataset: PhotoDataset, replay: PhotoDataset | None) -> None:
+        """List the use of every photograph, or the reason for its rejection."""
+        rows = [(name, "training", "") for name in dataset.train.names]
+        rows += [(name, "validation", "") for name in dataset.validation.names]
+        rows += [(name, "dropped", reason) for name, reason in dataset.dropped]
+        if replay is not None:
+            rows += [(name, "replay", "") for name in replay.train.names]
+            rows += [(name, "dropped", reason) for name, reason in replay.dropped]
         with (
-            atomic_output(self.options.folder / LIST) as partial,
+            atomic_output(self.options.folder / PHOTO_LIST) as partial,
             partial.open("w", encoding="utf-8", newline="") as file,
         ):
             csv.writer(file).writerows([("photograph", "use", "reason"), *rows])
 
 
-def _device(name: str, together: ProcessGroup) -> torch.device:
-    """The device to compute on; of several GPUs each process takes its own."""
+def _choose_device(name: str, group: ProcessGroup) -> torch.device:
+    """Return the device of this process; on a machine with several GPUs each process takes one."""
     device = choose_device(name)
-    if device.type == "cuda" and device.index is None and together.size > 1:
-        device = torch.device("cuda", together.local_rank)
+    if device.type == "cuda" and device.index is None and group.size > 1:
+        device = torch.device("cuda", group.local_rank)
         torch.cuda.set_device(device)
     return device
 
 
 @contextmanager
-def _repeatable(threads: int, device: torch.device) -> Iterator[None]:
-    """Compute so that the same numbers come out the next time; settings are put back after.
+def _deterministic(threads: int, device: torch.device) -> Iterator[None]:
+    """Make torch deterministic, so that a resumed run produces the same weights.
 
     Args:
-        threads: of torch, which decide the order of sums on a CPU.
-        device: on CUDA, the fused kernels of attention add up gradients in any order.
+        threads: number of threads of torch, which determines the order of sums on a CPU.
+        device: on CUDA, the fused attention kernels add gradients in random order and are disabled.
     """
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    # cuBLAS reads this once, when it is first used.
+    # cuBLAS reads this variable once, at its first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -349,46 +355,46 @@ def _repeatable(threads: int, device: torch.device) -> Iterator[None]:
         torch.use_deterministic_algorithms(before[1])
 
 
-def _refuse_another(
-    options: RunOptions, recipe: TrainingConfig, identity: Identity, earlier: Facts
+def _check_same_run(
+    options: RunOptions, config: TrainingConfig, identity: RunIdentity, found: CheckpointState
 ) -> None:
-    """See to it that the run folder holds this run.
+    """Check that a checkpoint belongs to this run.
 
     Raises:
-        UsageError: it holds another one; says in what they differ.
+        UsageError: it belongs to a different run; the message lists the differences.
     """
-    apart = recipe.difference(earlier.identity.recipe)
-    for name, what in _KEPT.items():
-        if getattr(identity, name) != getattr(earlier.identity, name):
-            apart.append(what)
-    if not apart:
+    changes = config.difference(found.identity.config)
+    for name, description in _IDENTITY_FIELDS.items():
+        if getattr(identity, name) != getattr(found.identity, name):
+            changes.append(description)
+    if not changes:
         return
-    differs = "; ".join(apart)
-    if earlier.steps_done == earlier.steps:
+    differences = "; ".join(changes)
+    if found.steps_done == found.steps:
         raise UsageError(
-            f"{options.folder}: holds a finished run of another kind ({differs}); name another "
-            "output, or say --force to replace it"
+            f"{options.folder}: contains a different finished run ({differences}); use another "
+            "output or --force"
         )
     raise UsageError(
-        f"{options.folder}: holds an unfinished run of another kind ({differs}); "
-        "repeat its command to go on with it, or say --restart to begin anew"
+        f"{options.folder}: contains a different unfinished run ({differences}); repeat its "
+        "command to resume it, or use --restart"
     )
 
 
-_KEPT = {
-    "photographs": "other photographs",
-    "rehearsal": "other photographs to rehearse",
-    "validation": "other photographs to measure on",
-    "start": "other starting weights",
-    "processes": "another number of processes",
-    "device": "another device",
-    "precision": "another precision",
+_IDENTITY_FIELDS = {
+    "photographs": "different photographs",
+    "replay": "different replay photographs",
+    "validation": "different validation photographs",
+    "start": "different initial weights",
+    "processes": "different number of processes",
+    "device": "different device",
+    "precision": "different precision",
 }
-"""Fields of `Identity` besides the recipe, as people call a difference."""
+"""Fields of `RunIdentity` other than the configuration, with the text for a difference."""
 
 
-def _sample(store: PhotographStore) -> Iterator[Tensor]:
-    """Photographs to count colors in, evenly spread: each (1, 3, 128, 128)."""
-    count = min(PRIOR_PICTURES, len(store))
+def _prior_images(store: PhotoStore) -> Iterator[Tensor]:
+    """Yield evenly spaced photographs for the bin prior, each (1, 3, 128, 128)."""
+    count = min(MAX_PRIOR_IMAGES, len(store))
     for i in range(count):
         yield center_square(store[i * len(store) // count], _PRIOR_SIZE).unsqueeze(0)

@@ -1,7 +1,8 @@
-"""How long a run is and how fast it learns: both are functions of the step alone.
+"""Schedules of the learning rate, the moving average and the adversarial rounds.
 
-A run that is to last some minutes has its number of steps worked out from its own speed, once,
-after `PROBE_STEPS`; from then on it is a run of that many steps, also after an interruption.
+All schedules are functions of the step. A run with a time limit measures its own speed and computes
+its number of steps once, after `PROBE_STEPS`. From then on it is a run of that many steps, also
+after an interruption.
 """
 
 from __future__ import annotations
@@ -13,61 +14,64 @@ if TYPE_CHECKING:
     from vidcolor.training.config import TrainingConfig
 
 PROBE_STEPS = 20
-"""Steps, of each kind, after which the speed is known."""
+"""Number of steps of each kind that are needed to measure the speed."""
 UNTIMED_STEPS = 4
-"""The first steps are slow (memory is allocated, kernels are chosen) and are not timed."""
+"""First steps that are not timed, because they allocate memory and select kernels."""
 WARM_UP_SHARE = 0.1
-"""Largest share of a run that is warm-up."""
+"""Maximum share of the run that is warm-up."""
 
 
-def rate(step: int, steps: int | None, recipe: TrainingConfig) -> float:
-    """The learning rate of a step relative to the highest: a linear rise, then half a cosine.
+def learning_rate_factor(step: int, steps: int | None, config: TrainingConfig) -> float:
+    """Return the learning rate relative to its maximum: a linear warm-up, then half a cosine.
 
     Args:
-        step: from 0.
-        steps: of the whole run; None while it is not known, which is during the rise.
-        recipe: with warm_up and final_rate.
+        step: number of the step, from 0.
+        steps: number of steps of the run; None while it is unknown, which is during the warm-up.
+        config: `warm_up` and `final_rate` are used.
 
     Returns:
-        Above 0, at most 1.
+        A factor in (0, 1].
     """
-    warm_up = recipe.warm_up
+    warm_up = config.warm_up
     if steps is not None:
         warm_up = min(warm_up, math.ceil(steps * WARM_UP_SHARE))
     rise = min(1.0, (step + 1) / max(warm_up, 1))
     if steps is None:
         return rise
     done = max(0, step - warm_up) / max(steps - warm_up, 1)
-    return rise * (recipe.final_rate + (1 - recipe.final_rate) * (1 + math.cos(math.pi * done)) / 2)
+    return rise * (config.final_rate + (1 - config.final_rate) * (1 + math.cos(math.pi * done)) / 2)
 
 
-def ema_decay(step: int, highest: float) -> float:
-    """Decay of the moving average after a step: short at first, so that the start is forgotten."""
-    return min(highest, (1 + step) / (20 + step))
+def ema_decay(step: int, limit: float) -> float:
+    """Return the decay of the moving average after a step.
+
+    It rises to `limit`, so that the average forgets the first steps quickly.
+    """
+    return min(limit, (1 + step) / (20 + step))
 
 
-class Pace:
-    """How long steps take, from those that were seen in this process."""
+class StepTimer:
+    """Measures the mean duration of a step in this process."""
 
-    def __init__(self, recipe: TrainingConfig) -> None:
-        self._recipe = recipe
+    def __init__(self, config: TrainingConfig) -> None:
+        self._config = config
         self._count = {False: 0, True: 0}
         self._timed_s = {False: 0.0, True: 0.0}
 
     def add(self, step: int, seconds: float) -> None:
-        """Note how long a step took."""
-        kind = _is_short(step, self._recipe)
+        """Record the duration of a step."""
+        kind = _is_short(step, self._config)
         self._count[kind] += 1
         if self._count[kind] > UNTIMED_STEPS:
             self._timed_s[kind] += seconds
 
     def seconds_per_step(self) -> float | None:
-        """The mean over a round of steps; None while one kind of step has been seen too little."""
-        recipe = self._recipe
+        """Return the mean over a round of steps; None before `PROBE_STEPS` of each kind."""
+        config = self._config
         shares = {False: 1.0, True: 0.0}
-        if recipe.stage == "adversarial":
-            shares[True] = recipe.discriminator_steps / (
-                recipe.discriminator_steps + recipe.joint_steps
+        if config.stage == "adversarial":
+            shares[True] = config.discriminator_steps / (
+                config.discriminator_steps + config.joint_steps
             )
             shares[False] = 1 - shares[True]
         mean = 0.0
@@ -79,25 +83,25 @@ class Pace:
         return mean
 
 
-def _is_short(step: int, recipe: TrainingConfig) -> bool:
-    return recipe.stage == "adversarial" and discriminator_alone(step, recipe)
+def _is_short(step: int, config: TrainingConfig) -> bool:
+    return config.stage == "adversarial" and is_discriminator_step(step, config)
 
 
-def fitting_steps(seconds_left: float, seconds_per_step: float, reserved: float) -> int:
-    """Steps that fit into the time, at least one.
+def steps_in_time(seconds_left: float, seconds_per_step: float, reserved: float) -> int:
+    """Return the number of steps that fit into a time, at least 1.
 
     Args:
-        seconds_left: of the whole budget.
-        seconds_per_step: measured.
-        reserved: seconds for measuring and saving.
+        seconds_left: time left of the limit.
+        seconds_per_step: measured duration of a step.
+        reserved: time for validation and checkpoints, in seconds.
     """
     return max(1, int((seconds_left - reserved) / max(seconds_per_step, 1e-6)))
 
 
-def discriminator_alone(step: int, recipe: TrainingConfig) -> bool:
-    """Whether a step of the adversarial stage is one in which only the discriminator learns.
+def is_discriminator_step(step: int, config: TrainingConfig) -> bool:
+    """Return whether a step of the adversarial stage only trains the discriminator.
 
-    NoGAN (Antic, Howard & Manor, 2019): it first catches up with the generator as it is, then both
-    learn for a while, and so on.
+    As in NoGAN (Antic, Howard & Manor, 2019), the discriminator first adapts to the fixed
+    generator, then both train for a while, and the round repeats.
     """
-    return step % (recipe.discriminator_steps + recipe.joint_steps) < recipe.discriminator_steps
+    return step % (config.discriminator_steps + config.joint_steps) < config.discriminator_steps

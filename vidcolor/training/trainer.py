@@ -1,4 +1,4 @@
-"""One step of training, and all that it changes."""
+"""The state of a training run and one optimizer step."""
 
 from __future__ import annotations
 
@@ -8,140 +8,155 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from vidcolor.training.discriminator_training import DiscriminatorTraining
+from vidcolor.training.adversarial import DiscriminatorTrainer
 from vidcolor.training.objective import Losses, LossOutput, Objective
-from vidcolor.training.perceptual import FeatureDistance
-from vidcolor.training.schedule import discriminator_alone, ema_decay
+from vidcolor.training.perceptual import PerceptualDistance
+from vidcolor.training.schedule import ema_decay, is_discriminator_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from vidcolor.generators.device import Precision
     from vidcolor.generators.network import EmbeddedNetwork
-    from vidcolor.training.batches import Batch, Draft
+    from vidcolor.training.batches import Batch, PackedBatch
     from vidcolor.training.config import TrainingConfig
     from vidcolor.training.distributed import ProcessGroup
     from vidcolor.training.init import InitialWeights
 
 
 class Trainer:
-    """The network in training, its average, its optimizer, and the discriminator if there is one.
+    """The network, its moving average, its optimizer and the optional discriminator.
 
-    The moving average takes part in nothing; it is the result. Encoder batch norms always use and
-    keep ImageNet's statistics: a batch of 16 has none worth having.
+    The moving average is the result of the run and does not take part in training. The batch norms
+    of the encoder always keep the statistics of ImageNet, because batches of 16 are too small to
+    estimate better ones.
     """
 
     def __init__(
         self,
         start: InitialWeights,
-        recipe: TrainingConfig,
+        config: TrainingConfig,
         prior: Tensor,
         device: torch.device,
         precision: Precision,
-        company: ProcessGroup,
+        group: ProcessGroup,
     ) -> None:
-        """Prepare the first step.
+        """Create the networks and the optimizers.
 
         Args:
-            start: what to start from; left as it is.
-            recipe: what to do.
-            prior: how often each bin occurs in the pictures, (Q,); see `bin_prior`.
-            device: where to compute.
-            precision: of the networks; losses and weights are float32 regardless.
-            company: the processes that train together.
+            start: initial weights; not modified.
+            config: settings of the run.
+            prior: frequency of each bin in the photographs, (Q,); see `bin_prior`.
+            device: device of the networks.
+            precision: precision of the forward passes; losses and weights are float32.
+            group: the processes that train together.
         """
-        self.recipe, self.device, self.precision, self.company = recipe, device, precision, company
+        self.config, self.device, self.precision, self.group = config, device, precision, group
         self.start = start
         self.network = _place(start.copy(), device)
         self.average = _place(start.copy(), device)
-        self.optimizer = _optimizer(self.network, recipe)
-        adversarial = recipe.stage == "adversarial"
-        self.discriminator = DiscriminatorTraining(recipe, device) if adversarial else None
-        teacher = _place(start.copy(), device) if recipe.distil else None
-        features = _features() if adversarial and recipe.perceptual_weight else None
+        self.optimizer = _create_optimizer(self.network, config)
+        adversarial = config.stage == "adversarial"
+        self.discriminator = DiscriminatorTrainer(config, device) if adversarial else None
+        teacher = _place(start.copy(), device) if config.distill else None
+        perceptual = adversarial and config.perceptual_weight
+        distance = _load_perceptual_distance() if perceptual else None
         bins = self.network.bins
-        self.objective = Objective(recipe, bins, prior, teacher, features).to(device)
+        self.objective = Objective(config, bins, prior, teacher, distance).to(device)
         self.steps_done = 0
 
     def step(
-        self, batches: Sequence[Draft], rate: float, stop: bool = False
+        self, batches: Sequence[PackedBatch], rate: float, stop: bool = False
     ) -> tuple[Losses, bool]:
-        """Make one update.
+        """Run one optimizer step.
 
         Args:
-            batches: `TrainingConfig.accumulate` of them.
-            rate: learning rate relative to the recipe's.
-            stop: whether this process was asked to stop.
+            batches: `TrainingConfig.accumulate` batches.
+            rate: learning rate relative to the maximum.
+            stop: whether this process received a stop signal.
 
         Returns:
-            Mean losses of this process's batches; whether any process was asked to stop.
+            Mean losses of the batches of this process; whether any process received a stop signal.
         """
-        # Nothing here draws random numbers today; if it ever does, they follow from the step, so
-        # that a resumed run draws the same.
-        torch.manual_seed(hash((self.recipe.seed, self.steps_done, self.company.rank)))
-        _set_modes(self.network, self.recipe)
-        alone = self.discriminator is not None and discriminator_alone(self.steps_done, self.recipe)
+        # No operation here draws random numbers today. If one ever does, the numbers follow from
+        # the step, so that a resumed run draws the same ones.
+        torch.manual_seed(hash((self.config.seed, self.steps_done, self.group.rank)))
+        _set_modes(self.network, self.config)
+        discriminator_only = self.discriminator is not None and is_discriminator_step(
+            self.steps_done, self.config
+        )
         share = 1 / len(batches)
         sums: Losses = {}
-        color = torch.zeros(2, device=self.device)
+        colorfulness = torch.zeros(2, device=self.device)
         for batch in batches:
-            losses, judgment = self._learn(batch.to(self.device), share, alone)
-            color += judgment.share
+            losses, output = self._backward(batch.to(self.device), share, discriminator_only)
+            colorfulness += output.share
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0) + loss * share
-        stop = self._update(rate, alone, color, stop)
+        stop = self._apply_gradients(rate, discriminator_only, colorfulness, stop)
         self.steps_done += 1
         return sums, stop
 
-    def _learn(self, batch: Batch, share: float, alone: bool) -> tuple[Losses, LossOutput]:
-        """Add one batch's gradients; `alone`, the discriminator's only."""
-        with torch.set_grad_enabled(not alone):
+    def _backward(
+        self, batch: Batch, share: float, discriminator_only: bool
+    ) -> tuple[Losses, LossOutput]:
+        """Accumulate the gradients of one batch."""
+        with torch.set_grad_enabled(not discriminator_only):
             with self._autocast():
                 logits = self.network(batch.luma, batch.hint_ab, batch.density)
-                taught = None if alone else self.objective.teach(batch)
-            judgment: LossOutput = self.objective(logits, batch, taught)
-            total, losses = judgment.total, judgment.losses
-            if self.discriminator is not None and not alone:
-                losses["deception"] = self.discriminator.opinion(judgment.painted, batch)
-                total = total + self.recipe.adversarial_weight * losses["deception"]
+                teacher_logits = (
+                    None if discriminator_only else self.objective.teacher_logits(batch)
+                )
+            output: LossOutput = self.objective(logits, batch, teacher_logits)
+            total, losses = output.total, output.losses
+            if self.discriminator is not None and not discriminator_only:
+                losses["generator"] = self.discriminator.generator_loss(output.predicted, batch)
+                total = total + self.config.adversarial_weight * losses["generator"]
         losses = {"loss": total.detach(), **{n: loss.detach() for n, loss in losses.items()}}
-        if not alone:
+        if not discriminator_only:
             (total * share).backward()  # type: ignore[no-untyped-call]
         if self.discriminator is not None:
-            losses["discriminator"] = self.discriminator.learn(judgment.painted, batch, share)
-        return losses, judgment
+            losses["discriminator"] = self.discriminator.backward(output.predicted, batch, share)
+        return losses, output
 
-    def _update(self, rate: float, alone: bool, color: Tensor, stop: bool) -> bool:
-        """Let the gathered gradients act; returns whether any process was asked to stop."""
+    def _apply_gradients(
+        self, rate: float, discriminator_only: bool, colorfulness: Tensor, stop: bool
+    ) -> bool:
+        """Average the gradients over all processes and update the weights.
+
+        Returns:
+            Whether any process received a stop signal.
+        """
         if self.discriminator is not None:
-            self.discriminator.update(rate, self.company)
-        learning = [] if alone else [p for p in self.network.parameters() if p.requires_grad]
-        # A batch without any hint leaves the hints' part without a gradient, in this process only.
-        gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in learning]
-        # Norms see each process's own pictures; their statistics are averaged with the gradients.
-        stop = self.company.average([*gradients, *self._statistics(), color], stop)
-        if alone:
+            self.discriminator.step(rate, self.group)
+        trained = (
+            [] if discriminator_only else [p for p in self.network.parameters() if p.requires_grad]
+        )
+        # In a process whose batch has no hints, the parameters of the hints have no gradient.
+        gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in trained]
+        # The norms of each process see its own images, so their statistics are averaged too.
+        stop = self.group.average([*gradients, *self._norm_statistics(), colorfulness], stop)
+        if discriminator_only:
             return stop
-        for parameter, gradient in zip(learning, gradients, strict=True):
+        for parameter, gradient in zip(trained, gradients, strict=True):
             parameter.grad = gradient
-        self.objective.balance(color)
-        nn.utils.clip_grad_norm_(learning, self.recipe.max_gradient)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate * group["factor"] * rate
+        self.objective.update_reward(colorfulness)
+        nn.utils.clip_grad_norm_(trained, self.config.max_gradient)
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = self.config.learning_rate * parameters["factor"] * rate
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self._follow()
+        self._update_average()
         return stop
 
-    def _statistics(self) -> list[Tensor]:
-        if self.recipe.freeze_norms:
+    def _norm_statistics(self) -> list[Tensor]:
+        if self.config.freeze_norms:
             return []
         return [b for n, b in self.network.named_buffers() if n.endswith(("_mean", "_var"))]
 
     @torch.no_grad()
-    def _follow(self) -> None:
-        """Move the average toward the network."""
-        decay = ema_decay(self.steps_done, self.recipe.ema)
+    def _update_average(self) -> None:
+        decay = ema_decay(self.steps_done, self.config.ema)
         pairs = zip(_tensors(self.average), _tensors(self.network), strict=True)
         for mean, new in pairs:
             if mean.is_floating_point():
@@ -151,15 +166,15 @@ class Trainer:
 
     @torch.no_grad()
     def result(self) -> EmbeddedNetwork:
-        """The network that training has made so far: a copy, in evaluation mode, on the device.
+        """Return a copy of the moving average in evaluation mode, on the device.
 
-        It is the moving average, with the recipe's share of the starting weights mixed in.
+        It is mixed with the initial weights by `TrainingConfig.keep`.
         """
         network = copy.deepcopy(self.average).eval()
-        if self.recipe.keep:
+        if self.config.keep:
             for mean, first in zip(_tensors(network), _tensors(self.start.network), strict=True):
                 if mean.is_floating_point():
-                    mean.lerp_(first.to(mean.device), self.recipe.keep)
+                    mean.lerp_(first.to(mean.device), self.config.keep)
         return network
 
     def _autocast(self) -> torch.autocast:
@@ -167,12 +182,12 @@ class Trainer:
 
 
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:
-    """Compute in bfloat16 what may be, if that is the precision."""
+    """Return a context that runs eligible operations in bfloat16 if `precision` is ``bf16``."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
 def _place(network: EmbeddedNetwork, device: torch.device) -> EmbeddedNetwork:
-    # torch's stubs leave out this keyword.
+    # The stubs of torch lack this keyword.
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.eval().requires_grad_(False)
 
@@ -182,45 +197,44 @@ def _tensors(network: nn.Module) -> Iterator[Tensor]:
     yield from network.buffers()
 
 
-def _set_modes(network: EmbeddedNetwork, recipe: TrainingConfig) -> None:
-    """Train everything but the encoder's batch norms, and the decoder's if the recipe says so."""
+def _set_modes(network: EmbeddedNetwork, config: TrainingConfig) -> None:
+    """Set training mode, except for frozen batch norms."""
     network.train()
     network.encoder.eval()
-    if recipe.freeze_norms:
+    if config.freeze_norms:
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
 
 
-def _optimizer(network: EmbeddedNetwork, recipe: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW over what is to learn: the encoder's later stages, slowly, and the decoder."""
+def _create_optimizer(network: EmbeddedNetwork, config: TrainingConfig) -> torch.optim.AdamW:
+    """Create AdamW over the unfrozen encoder stages, the decoder and the hint attention."""
     network.requires_grad_(True)
     encoder = network.encoder
-    if recipe.freeze:
+    if config.freeze:
         encoder.stem.requires_grad_(False)
-        for stage in encoder.stages[: recipe.freeze]:
+        for stage in encoder.stages[: config.freeze]:
             stage.requires_grad_(False)
-    later = [p for p in encoder.parameters() if p.requires_grad]
-    own = {id(p) for p in encoder.parameters()}
-    decoder = [p for p in network.parameters() if id(p) not in own]
+    unfrozen = [p for p in encoder.parameters() if p.requires_grad]
+    encoder_ids = {id(p) for p in encoder.parameters()}
+    decoder = [p for p in network.parameters() if id(p) not in encoder_ids]
     hints = [*network.spread.parameters(), network.hint_gain]
-    theirs = {id(p) for p in hints}
+    hint_ids = {id(p) for p in hints}
     groups = [
-        {"params": later, "factor": recipe.encoder_rate},
-        {"params": [p for p in decoder if id(p) not in theirs], "factor": 1.0},
-        # Few parameters, behind few samples.
-        {"params": hints, "factor": recipe.hint_rate},
+        {"params": unfrozen, "factor": config.encoder_rate},
+        {"params": [p for p in decoder if id(p) not in hint_ids], "factor": 1.0},
+        # The hint attention has few parameters and sees few samples with hints.
+        {"params": hints, "factor": config.hint_rate},
     ]
     return torch.optim.AdamW(
         [group for group in groups if group["params"]],
-        lr=recipe.learning_rate,
-        betas=recipe.betas,
-        weight_decay=recipe.weight_decay,
+        lr=config.learning_rate,
+        betas=config.betas,
+        weight_decay=config.weight_decay,
     )
 
 
-def _features() -> FeatureDistance:
+def _load_perceptual_distance() -> PerceptualDistance:
     from vidcolor.generators import load_encoder
 
-    encoder = load_encoder()
-    return FeatureDistance(encoder)
+    return PerceptualDistance(load_encoder())

@@ -1,4 +1,4 @@
-"""Figures on held-out photographs, always the same ones, seen whole and clean."""
+"""Metrics on a fixed set of held-out photographs, without degradation."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from vidcolor.color.bins import CONFIDENCE_RADIUS, color_of, enlivened, fit_calibration
+from vidcolor.color.bins import CONFIDENCE_RADIUS, boost_chroma, decode_bins, fit_calibration
 from vidcolor.color.lab import rgb_to_lab
 from vidcolor.color.metrics import colorfulness, psnr
 from vidcolor.generators.network import STRIDE
+from vidcolor.imaging.resize import resize_area, resize_cubic
 from vidcolor.training.losses import BinTargets, DistributionLoss
-from vidcolor.training.perceptual import paint
+from vidcolor.training.perceptual import ab_to_rgb
 from vidcolor.training.trainer import autocast
 
 if TYPE_CHECKING:
@@ -25,38 +26,38 @@ if TYPE_CHECKING:
 
     from vidcolor.generators.device import Precision
     from vidcolor.generators.network import EmbeddedNetwork
-    from vidcolor.training.cache import PhotographStore
+    from vidcolor.training.cache import PhotoStore
 
 NUM_HINTS = 10
 HINT_SIZE = 7
-"""Side in pixels of a hinted square."""
+"""Side of a hinted square in pixels."""
 _BATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationMetrics:
-    """Means over the measured photographs, colored at the default vividness."""
+    """Means over the measured photographs at the default vividness."""
 
     psnr: float
-    """Of the colored picture, in dB."""
+    """PSNR of the colorized image in dB."""
     gray_psnr: float
-    """Of the gray picture: what doing nothing scores."""
+    """PSNR of the gray image in dB, the baseline."""
     hinted_psnr: float
-    """With ten true hints of 7 x 7 pixels."""
+    """PSNR with ten true hints of 7 x 7 pixels, in dB."""
     colorfulness: float
-    """Of the colored pictures as a share of the true pictures'."""
+    """Colorfulness of the colorized images relative to the ground truth."""
     cross_entropy: float
-    """In nats, without rebalancing."""
-    num_pictures: int
+    """Cross-entropy without class weights in nats."""
+    num_images: int
 
     def to_dict(self) -> dict[str, float]:
-        """As JSON holds it."""
+        """Return the rounded metrics in JSON types."""
         return {name: round(value, 5) for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
-    """Some of the pictures, for the eye: each (n, S, S, 3) uint8."""
+class ValidationImages:
+    """Images for visual inspection, each (n, S, S, 3) uint8."""
 
     gray: NDArray[np.uint8]
     ours: NDArray[np.uint8]
@@ -64,23 +65,21 @@ class Sheet:
 
 
 def center_square(rgb: NDArray[np.uint8], size: int) -> Tensor:
-    """The largest centerd square, scaled.
+    """Crop the largest centered square and scale it.
 
     Args:
         rgb: (h, w, 3) uint8.
-        size: side in pixels.
+        size: side of the result in pixels.
 
     Returns:
         (3, size, size) float32 sRGB in [0, 1].
     """
-    import cv2
-
     height, width = rgb.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     crop = np.ascontiguousarray(rgb[top : top + side, left : left + side])
-    way = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
-    scaled = cv2.resize(crop, (size, size), interpolation=way)
+    resize = resize_area if side > size else resize_cubic
+    scaled = resize(crop, (size, size))
     return torch.from_numpy(scaled).permute(2, 0, 1).float() / 255
 
 
@@ -89,129 +88,129 @@ class Validator:
 
     def __init__(
         self,
-        store: PhotographStore,
+        store: PhotoStore,
         bins: Tensor,
         device: torch.device,
         precision: Precision,
         size: int = 256,
         limit: int = 128,
     ) -> None:
-        """Choose the photographs.
+        """Select the photographs.
 
         Args:
             store: held-out photographs; not empty.
-            bins: of the networks, (Q, 2).
-            device: where to compute.
-            precision: of the networks.
-            size: side of the centerd squares that are measured; a multiple of 32.
-            limit: most photographs.
+            bins: a*, b* of the bins of the networks, (Q, 2).
+            device: device of the networks.
+            precision: precision of the forward passes.
+            size: side of the centered squares that are measured; a multiple of 32.
+            limit: maximum number of photographs.
         """
         self._store, self._size = store, size
         count = min(limit, len(store))
-        self._chosen = [i * len(store) // count for i in range(count)]
+        self._selected = [i * len(store) // count for i in range(count)]
         self._device, self._precision = device, precision
         targets = BinTargets(bins)
         self._loss = DistributionLoss(targets, torch.ones(len(bins))).to(device)
 
     def __len__(self) -> int:
-        """How many photographs are measured."""
-        return len(self._chosen)
+        """Return the number of measured photographs."""
+        return len(self._selected)
 
     @torch.no_grad()
     def measure(self, network: EmbeddedNetwork) -> ValidationMetrics:
-        """Color and compare.
+        """Colorize the photographs and compare them with the ground truth.
 
         Args:
-            network: in evaluation mode, on the device.
+            network: a network in evaluation mode, on the device.
         """
         rows: list[Tensor] = []
-        for first, truth in self._batches(self._chosen):
+        for first, truth in self._batches(self._selected):
             lightness, ab = rgb_to_lab(truth)
             small = F.avg_pool2d(ab, STRIDE)
             logits = self._predict(network, lightness)
             entropy = self._loss(logits, small, F.avg_pool2d(lightness, STRIDE))[1].expand(
                 len(truth)
             )
-            ours = self._paint(logits, lightness)
-            hints = _hints(ab, first)
-            hinted = self._paint(self._predict(network, lightness, *hints), lightness)
-            gray = paint(lightness, torch.zeros_like(small))
-            figures = [psnr(picture, truth) for picture in (ours, gray, hinted)]
-            colors = [colorfulness(picture) for picture in (ours, truth)]
-            rows.append(torch.stack([*figures, *colors, entropy]).cpu())
+            ours = self._predict_rgb(logits, lightness)
+            hints = _true_hints(ab, first)
+            hinted = self._predict_rgb(self._predict(network, lightness, *hints), lightness)
+            gray = ab_to_rgb(lightness, torch.zeros_like(small))
+            psnrs = [psnr(image, truth) for image in (ours, gray, hinted)]
+            colors = [colorfulness(image) for image in (ours, truth)]
+            rows.append(torch.stack([*psnrs, *colors, entropy]).cpu())
         mean = torch.cat(rows, dim=1).double().mean(1).tolist()
         ratio = mean[3] / max(mean[4], 1e-6)
-        return ValidationMetrics(mean[0], mean[1], mean[2], ratio, mean[5], len(self._chosen))
+        return ValidationMetrics(mean[0], mean[1], mean[2], ratio, mean[5], len(self._selected))
 
     @torch.no_grad()
     def calibrate(self, network: EmbeddedNetwork) -> Tensor:
-        """Learn from the photographs what the network's confidence is worth.
+        """Calibrate the confidence of a network on the photographs.
 
         Args:
-            network: in evaluation mode, on the device.
+            network: a network in evaluation mode, on the device.
 
         Returns:
-            The table for `color.bins.calibrated`, on the CPU.
+            The calibration table; see `vidcolor.color.bins`.
         """
-        said, right = [], []
-        for _, truth in self._batches(self._chosen):
+        concentrations, correct = [], []
+        for _, truth in self._batches(self._selected):
             lightness, ab = rgb_to_lab(truth)
-            painted, concentration = self._color(self._predict(network, lightness))
-            error = (painted - F.avg_pool2d(ab, STRIDE)).square().sum(1).sqrt()
-            said.append(concentration.flatten().cpu())
-            right.append((error <= CONFIDENCE_RADIUS).flatten().cpu())
-        return fit_calibration(torch.cat(said), torch.cat(right))
+            predicted, concentration = self._decode(self._predict(network, lightness))
+            error = (predicted - F.avg_pool2d(ab, STRIDE)).square().sum(1).sqrt()
+            concentrations.append(concentration.flatten().cpu())
+            correct.append((error <= CONFIDENCE_RADIUS).flatten().cpu())
+        return fit_calibration(torch.cat(concentrations), torch.cat(correct))
 
     @torch.no_grad()
-    def show(self, network: EmbeddedNetwork, count: int = 8) -> Sheet:
-        """Color a few photographs for the eye, evenly spread over those that are measured.
+    def predict_images(self, network: EmbeddedNetwork, count: int = 8) -> ValidationImages:
+        """Colorize a few evenly spaced photographs for visual inspection.
 
         Args:
-            network: in evaluation mode, on the device.
-            count: most pictures.
+            network: a network in evaluation mode, on the device.
+            count: maximum number of images.
         """
-        count = min(count, len(self._chosen))
-        chosen = [self._chosen[i * len(self._chosen) // count] for i in range(count)]
+        count = min(count, len(self._selected))
+        selected = [self._selected[i * len(self._selected) // count] for i in range(count)]
         rows: list[list[Tensor]] = [[], [], []]
-        for _, truth in self._batches(chosen):
+        for _, truth in self._batches(selected):
             lightness, ab = rgb_to_lab(truth)
-            ours = self._paint(self._predict(network, lightness), lightness)
-            gray = paint(lightness, torch.zeros_like(ab))
-            for row, pictures in zip(rows, (gray, ours, truth), strict=True):
-                row.append((pictures * 255).round().byte().permute(0, 2, 3, 1).cpu())
-        return Sheet(*(torch.cat(row).numpy() for row in rows))
+            ours = self._predict_rgb(self._predict(network, lightness), lightness)
+            gray = ab_to_rgb(lightness, torch.zeros_like(ab))
+            for row, images in zip(rows, (gray, ours, truth), strict=True):
+                row.append((images * 255).round().byte().permute(0, 2, 3, 1).cpu())
+        return ValidationImages(*(torch.cat(row).numpy() for row in rows))
 
-    def _batches(self, chosen: list[int]) -> Iterator[tuple[int, Tensor]]:
-        """Number of the first picture, and some pictures: (n, 3, S, S)."""
-        for first in range(0, len(chosen), _BATCH):
-            part = chosen[first : first + _BATCH]
-            pictures = [center_square(self._store[i], self._size) for i in part]
-            yield first, torch.stack(pictures).to(self._device)
+    def _batches(self, selected: list[int]) -> Iterator[tuple[int, Tensor]]:
+        """Yield the number of the first image and a batch of images, (n, 3, S, S)."""
+        for first in range(0, len(selected), _BATCH):
+            part = selected[first : first + _BATCH]
+            images = [center_square(self._store[i], self._size) for i in part]
+            yield first, torch.stack(images).to(self._device)
 
     def _predict(self, network: EmbeddedNetwork, lightness: Tensor, *hints: Tensor) -> Tensor:
         with autocast(self._device, self._precision):
             logits: Tensor = network(lightness, *hints)
         return logits.float()
 
-    def _paint(self, logits: Tensor, lightness: Tensor) -> Tensor:
-        return paint(lightness, self._color(logits)[0])
+    def _predict_rgb(self, logits: Tensor, lightness: Tensor) -> Tensor:
+        return ab_to_rgb(lightness, self._decode(logits)[0])
 
-    def _color(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """What the finished generator would paint, and its concentration."""
-        ab, concentration = color_of(logits, self._loss.targets.bins)
-        return enlivened(ab, concentration), concentration
+    def _decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode a*, b* and concentration as the generator does at inference."""
+        ab, concentration = decode_bins(logits, self._loss.targets.bins)
+        return boost_chroma(ab, concentration), concentration
 
 
-def _hints(ab: Tensor, first: int) -> tuple[Tensor, Tensor]:
-    """True colors in a few small squares, the same ones for a picture each time.
+def _true_hints(ab: Tensor, first: int) -> tuple[Tensor, Tensor]:
+    """Return true hints in a few small squares, at fixed positions for each image.
 
     Args:
-        ab: a*, b*, (n, 2, S, S).
-        first: number of the first picture, which decides the places.
+        ab: true a*, b*, (n, 2, S, S).
+        first: number of the first image, which determines the positions.
 
     Returns:
-        Mean color of each cell's hinted pixels, (n, 2, S / 4, S / 4), and its density: 1 where
-        there is any, as `EmbeddedGenerator` has it, (n, 1, S / 4, S / 4).
+        Mean color of the hinted pixels of each cell, (n, 2, S / 4, S / 4), and the density, which
+        is 1 in cells with hinted pixels as in `EmbeddedGenerator`, (n, 1, S / 4, S / 4).
     """
     side = ab.shape[-1]
     mask = torch.zeros(len(ab), 1, side, side)

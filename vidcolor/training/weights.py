@@ -1,4 +1,4 @@
-"""The weights file that a run ends with: what `vidcolor colorize --model` reads."""
+"""The weights file of a finished training run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from vidcolor import __version__
+from vidcolor._version import __version__
 from vidcolor.fileio import atomic_output
 
 if TYPE_CHECKING:
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from vidcolor.generators.network import EmbeddedNetwork
     from vidcolor.training.config import TrainingConfig
 
-_LARGEST_HALF = 65504.0
+_MAX_FLOAT16 = 65504.0
 
 
-def save_weights(path: Path, network: EmbeddedNetwork, recipe: TrainingConfig, steps: int) -> None:
-    """Write a network in half precision, with what it takes to build it.
+def save_weights(path: Path, network: EmbeddedNetwork, config: TrainingConfig, steps: int) -> None:
+    """Write a network in half precision, with the metadata that loading needs.
 
     Args:
-        path: the file, replaced if it exists.
-        network: the trained one.
-        recipe: kept in the metadata.
-        steps: how many were made.
+        path: the file; replaced if it exists.
+        network: the trained network.
+        config: settings of the run, stored in the metadata.
+        steps: number of steps, stored in the metadata.
 
     Raises:
-        OutputError: the disk is full or refuses.
+        OutputError: the file cannot be written.
     """
     from safetensors.torch import save_file
 
-    # How many batches the norms have seen is of no use to anybody: the statistics are there.
+    # `num_batches_tracked` is only used by norms without momentum.
     state = {n: t for n, t in network.state_dict().items() if not n.endswith("batches_tracked")}
-    tensors = {name: _compact(tensor) for name, tensor in state.items()}
-    provenance = {"training": recipe.to_dict(), "steps": steps, "vidcolor": __version__}
+    tensors = {name: _to_half(tensor) for name, tensor in state.items()}
+    provenance = {"training": config.to_dict(), "steps": steps, "vidcolor": __version__}
     metadata = {
         "version": "1",
         "config": network.config.to_json(),
@@ -48,9 +48,9 @@ def save_weights(path: Path, network: EmbeddedNetwork, recipe: TrainingConfig, s
         save_file(tensors, partial, metadata)
 
 
-def _compact(tensor: torch.Tensor) -> torch.Tensor:
-    """float16 where it holds the values (a batch norm's variance can be larger)."""
+def _to_half(tensor: torch.Tensor) -> torch.Tensor:
+    """Convert to float16 unless a value is too large, as the variance of a batch norm can be."""
     tensor = tensor.detach().cpu().contiguous()
-    if tensor.is_floating_point() and tensor.abs().max() <= _LARGEST_HALF:
+    if tensor.is_floating_point() and tensor.abs().max() <= _MAX_FLOAT16:
         tensor = tensor.half()
     return tensor.clone()
