@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tests.helpers.pictures import landscape, make_flow_frames, panned
 from vidcolor.imaging.types import FloatArray
 from vidcolor.motion.flow import DisFlow
-from vidcolor.propagation.hint_mask import HintMask
 from vidcolor.propagation.keyframes import MAX_INTERVAL, split_intervals
 from vidcolor.propagation.propagate import (
     LOOKAHEAD,
+    HintMask,
     KeyframePrediction,
     PropagatedHints,
     Propagator,

@@ -9,6 +9,7 @@ import numpy as np
 
 from vidcolor.errors import InputError
 from vidcolor.fileio import check_target
+from vidcolor.imaging.resize import resize_area
 from vidcolor.media.decode import VideoReader
 from vidcolor.media.probe import probe
 from vidcolor.media.sequence import (
@@ -55,15 +56,13 @@ def detect_shots(
     Returns:
         The shots with their times; empty if there is no frame.
     """
-    import cv2
-
     scale = min(1.0, DETECTION_SIZE / max(video.width, video.height))
-    size = (max(8, round(video.width * scale)), max(8, round(video.height * scale)))
+    shape = (max(8, round(video.height * scale)), max(8, round(video.width * scale)))
     detector, shots = ShotDetector(), list[Shot]()
     pts, end_pts = array("q"), 0  # 8 bytes a frame, because memory grows with the film
     for frame in frames:
-        small = cv2.resize(frame.luma, size, interpolation=cv2.INTER_AREA)
         pts.append(frame.pts)
+        small = resize_area(frame.luma, shape)
         shots += detector.feed(video.coding.luma_to_unit(small))
         end_pts = frame.pts + frame.duration
         if progress is not None:
@@ -152,16 +151,14 @@ def _make_thumbnails(
     Yields:
         (h, w) uint8 gray.
     """
-    import cv2
-
     geometry = video.geometry
     aspect = video.width * geometry.pixel_aspect / video.height
-    size = (round(THUMBNAIL_HEIGHT * aspect), THUMBNAIL_HEIGHT)
-    if geometry.quarter_turns % 2:  # as stored; rotated to THUMBNAIL_HEIGHT below
-        size = (THUMBNAIL_HEIGHT, max(1, round(THUMBNAIL_HEIGHT / aspect)))
+    shape = (THUMBNAIL_HEIGHT, round(THUMBNAIL_HEIGHT * aspect))
+    if geometry.quarter_turns % 2:  # the stored width becomes the displayed height
+        shape = (max(1, round(THUMBNAIL_HEIGHT / aspect)), THUMBNAIL_HEIGHT)
     middles = {(shot.mixed_range.stop + shot.end) // 2 for shot in shots.shots}
     for index, frame in enumerate(frames):
         if index in middles:
-            small = cv2.resize(frame.luma, size, interpolation=cv2.INTER_AREA)
+            small = resize_area(frame.luma, shape)
             codes = np.rint(255 * np.clip(video.coding.luma_to_unit(small), 0, 1))
             yield np.ascontiguousarray(geometry.to_upright(codes.astype(np.uint8)))

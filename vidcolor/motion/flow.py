@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from vidcolor.imaging.resize import resize_area
 from vidcolor.imaging.smoothstep import smoothstep
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def make_flow_input(proxy: FloatArray) -> FlowInput:
 
     scale = min(1.0, MAX_SHORT_SIDE / min(proxy.shape))
     shape = max(8, round(proxy.shape[0] * scale)), max(8, round(proxy.shape[1] * scale))
-    luma = np.asarray(cv2.resize(proxy, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
+    luma = resize_area(proxy, shape)
     window = (NORMALIZATION_WINDOW, NORMALIZATION_WINDOW)
     mean = np.asarray(cv2.blur(luma, window))
     mean_square = np.asarray(cv2.blur(luma * luma, window))

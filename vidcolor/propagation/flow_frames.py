@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from vidcolor.concurrency import parallel
+from vidcolor.concurrency import map_in_threads
 from vidcolor.motion.flow import estimate_flow, make_flow_input, zero_flow
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def attach_flow(
             flow = estimate_flow(previous.flow_input, current.flow_input, estimator)
         return FlowFrame(current, current.flow_input, flow, index in mixed)
 
-    return parallel(estimate, _pair_with_previous(frames), FLOW_WORKERS, FLOW_WORKERS + 1)
+    return map_in_threads(estimate, _pair_with_previous(frames), FLOW_WORKERS, FLOW_WORKERS + 1)
 
 
 def _pair_with_previous(

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from vidcolor.imaging.guided_filter import GuidedUpsampler
+from vidcolor.imaging.resize import resize_linear
 from vidcolor.imaging.smoothstep import smoothstep
 from vidcolor.motion.flow import sample
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray
     from vidcolor.motion.flow_chain import FlowChain
     from vidcolor.propagation.flow_frames import FlowFrame
-    from vidcolor.propagation.hint_mask import HintMask
     from vidcolor.propagation.keyframes import KeyframeInterval
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ have less."""
 MIN_WEIGHT = 1e-4
 """Minimum weight for pixels without a trusted source."""
 MIN_NEW_SHARE = 0.06
-"""Minimum share of new pixels, and of known pixels, for a key frame to be predicted again."""
+"""Minimum share of new pixels, and of covered pixels, for a key frame to be predicted again."""
 HINT_DENSITY = 0.5
 """Density of the hints from propagated color. The embedded generator is trained with 0.1 to 0.6."""
 DETAIL_SIGMA = 3.0
@@ -77,6 +77,28 @@ class PropagatedHints(NamedTuple):
     """a*, b*: (2, h, w) float32; undefined where density is 0."""
     density: FloatArray
     """(h, w) float32 in [0, 1]."""
+
+
+class HintMask(NamedTuple):
+    """The color that hints give to one frame, and where they apply, on the flow grid."""
+
+    ab: FloatArray
+    """a*, b*: (2, h, w) float32; undefined where alpha is 0."""
+    alpha: FloatArray
+    """(h, w) float32 in [0, 1]: 1 where the color is exactly that of the hints."""
+
+
+class HintMaskSource(Protocol):
+    """The hint masks of a film's key frames."""
+
+    @property
+    def required_keyframes(self) -> frozenset[int]:
+        """Indices of the frames that must be key frames."""
+        ...
+
+    def get(self, frame_index: int) -> HintMask | None:
+        """Return the hint mask of a key frame, or None if it has none."""
+        ...
 
 
 class KeyframePredictor(Protocol[T_contra]):
@@ -171,7 +193,7 @@ class Propagator(Generic[T]):
         luma = keyframe.flow_input.luma
         color = np.empty((*luma.shape, 3), np.float32)
         color[..., 0], color[..., 1] = self._upsample(ab, luma, luma)
-        color[..., 2] = _resize(confidence, luma.shape)
+        color[..., 2] = resize_linear(confidence, luma.shape)
         weight = np.maximum(_contrast_weight(keyframe) * color[..., 2], MIN_WEIGHT)
         return _Estimate(color, weight)
 
@@ -197,15 +219,15 @@ class Propagator(Generic[T]):
 
     def _repredict(self, pending: _PendingKeyframe[T], warped: _Estimate) -> _Estimate:
         """Predict the new parts of a key frame again, with the propagated color as hints."""
-        known = warped.weight / (warped.weight + np.float32(0.25))
-        is_new = known < 0.5
+        coverage = warped.weight / (warped.weight + np.float32(0.25))
+        is_new = coverage < 0.5
         new_share = float(is_new.mean())
         if not self._predictor.accepts_hints or not MIN_NEW_SHARE < new_share < 1 - MIN_NEW_SHARE:
             return pending.prediction
         ab = np.ascontiguousarray(warped.color[..., :2].transpose(2, 0, 1))
-        density = (HINT_DENSITY * known * ~is_new).astype(np.float32)
+        density = (HINT_DENSITY * coverage * ~is_new).astype(np.float32)
         hinted = self._predict(pending.interval.keyframe, PropagatedHints(ab, density))
-        share = smoothstep(1 - known, 0.3, 0.7)[..., None]
+        share = smoothstep(1 - coverage, 0.3, 0.7)[..., None]
         color = pending.prediction.color + share * (hinted.color - pending.prediction.color)
         return _Estimate(color, pending.prediction.weight)
 
@@ -306,10 +328,3 @@ def _fill_holes(color: FloatArray, confidence: FloatArray) -> FloatArray:
     fill = (blurred + 1e-3 * color) / (weight + 1e-3)
     filled: FloatArray = fill + valid[..., None] * (color - fill)
     return filled
-
-
-def _resize(image: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    import cv2
-
-    size = (shape[1], shape[0])
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.float32)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.colorizer import ProxyPrediction
-from vidcolor.concurrency import closed_after
+from vidcolor.concurrency import close_on_exit
 from vidcolor.generators.predictor import HintArrays
 from vidcolor.imaging.geometry import Geometry
 from vidcolor.motion.flow import DisFlow
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray
     from vidcolor.media.decode import Frame
     from vidcolor.propagation.flow_frames import AnalysisFrame
-    from vidcolor.propagation.hint_mask import HintMask, HintMaskSource
+    from vidcolor.propagation.propagate import HintMask, HintMaskSource
     from vidcolor.shots.detector import Shot
 
 
@@ -96,7 +96,7 @@ class ShotColorizer:
 
     def colorize(self, frames: Iterator[AnalysisFrame]) -> Iterator[PredictedFrame]:
         """Colorize all frames, in order; about 50 frames are held at a time."""
-        with closed_after(frames):
+        with close_on_exit(frames):
             yield from _cross_fade_dissolves(self._colorize_shots(frames), self._shots)
 
     def _colorize_shots(self, frames: Iterator[AnalysisFrame]) -> Iterator[PredictedFrame]:
@@ -105,7 +105,7 @@ class ShotColorizer:
         required = frozenset[int]()
         if self._hint_masks is not None:
             required = self._hint_masks.required_keyframes
-        with closed_after(flow_frames):
+        with close_on_exit(flow_frames):
             for begin, end in zip(boundaries, [*boundaries[1:], None], strict=True):
                 shot = itertools.islice(flow_frames, None if end is None else end - begin)
                 intervals = split_intervals(

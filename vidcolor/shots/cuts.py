@@ -1,7 +1,7 @@
 """Hard cut detection.
 
 `CausalCutDetector` decides on each frame at once. `CutDetector` compares several frames on both
-sides: after a flash or a damaged frame the old picture returns, so these are not cuts. A splice
+sides: after a flash or a damaged frame the same shot continues, so these are not cuts. A splice
 with lost frames is not a cut either: it keeps static parts, and occurs in shots with much motion.
 """
 
@@ -87,9 +87,9 @@ class CausalCutDetector:
     """Detects cuts frame by frame, without lookahead.
 
     A cut needs a large change, also relative to the recent changes of the shot. Blank frames, such
-    as a flash or black film, do not start a shot, and neither does the return of the same picture
-    after them. A single damaged frame can start a shot, but the return from it does not. Dissolves
-    and fades are not detected.
+    as a flash or black film, do not start a shot, and neither does the frame after them if it still
+    shows the same shot. A single damaged frame can start a shot, but the frame after it does not.
+    Dissolves and fades are not detected.
     """
 
     def __init__(self) -> None:

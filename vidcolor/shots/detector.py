@@ -70,7 +70,7 @@ class ShotDetector:
         self._detectors = _TransitionDetectors(0)
         self._fades: deque[Fade] = deque(maxlen=4)
         self._pending: list[Shot] = []
-        """Shots after the current one; their `end` is not known yet and 0."""
+        """Shots after the current one; their `end` is still 0."""
         self._current = Shot(0, 0, "start")
 
     def feed(self, proxy: FloatArray) -> list[Shot]:

@@ -42,9 +42,9 @@ MAX_UNCHANGED_SHARE = 0.3
 MIN_VARIANCE = 0.02**2
 """Minimum variance of Y' in [0, 1]. A frame with less is blank."""
 MAX_CORRELATION = 0.75
-"""Maximum correlation of A and B without a shift; with more, both show the same picture."""
+"""Maximum correlation of A and B without a shift; with more, both show the same shot."""
 MAX_SHIFTED_CORRELATION = 0.8
-"""Maximum correlation of A and B over small shifts; with more, both show the same picture."""
+"""Maximum correlation of A and B over small shifts; with more, both show the same shot."""
 MIDDLE_SHARE_LIMITS = (0.2, 0.8)
 """Minimum and maximum share of B in the middle frame."""
 MIN_FIT = 0.4
@@ -57,7 +57,7 @@ MIN_LOG_ODDS = 2.9
 """Minimum log odds of a dissolve."""
 MAX_FLASH = 3
 """Maximum length of a flash, in frames, whose low variance is ignored."""
-SETTLING_FRAMES = 4
+DECISION_DELAY = 4
 """Number of frames after the end of the candidates until the best of them is final."""
 
 
@@ -178,7 +178,7 @@ class DissolveDetector:
             self._candidates += self._find_candidates(position, middle)
         if not self._candidates:
             return None
-        if middle + self._first < max(c.end for c in self._candidates) + SETTLING_FRAMES:
+        if middle + self._first < max(c.end for c in self._candidates) + DECISION_DELAY:
             return None
         best = max(self._candidates, key=lambda candidate: candidate.log_odds)
         self._candidates.clear()

@@ -1,4 +1,4 @@
-"""Fade detection: one picture fades to black or white, and another one fades in.
+"""Fade detection: one shot fades to black or white, and the next one fades in.
 
 Frames inside a fade show more dust than content. The detector therefore compares the clear frames
 on both sides of the dip in contrast.
@@ -35,12 +35,12 @@ MAX_SLOPE_FRAMES = 40
 COMPARED_FRAMES = 2
 """Number of clear frames on either side of the dip that are compared."""
 MIN_CHANGE = 0.25
-"""Minimum change between both sides of a fade; with less, the same picture returns."""
+"""Minimum change between both sides of a fade; with less, the same shot continues."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fade:
-    """A fade from one picture to another through black or white."""
+    """A fade from one shot to another through black or white."""
 
     middle: int
     """Index of the frame in the middle of the dip."""

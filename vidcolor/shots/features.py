@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidcolor.imaging.resize import resize_area
+
 if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray
 
@@ -45,20 +47,16 @@ def resize_frame(proxy: FloatArray) -> FloatArray:
     Returns:
         (48, 64) float32, or (64, 48) for a tall frame.
     """
-    import cv2
-
     columns, rows = THUMBNAIL_SIZE if proxy.shape[1] >= proxy.shape[0] else THUMBNAIL_SIZE[::-1]
-    size = (2 * columns, 2 * rows)
-    return np.asarray(cv2.resize(proxy, size, interpolation=cv2.INTER_AREA), np.float32)
+    return resize_area(proxy, (2 * rows, 2 * columns))
 
 
 def make_thumbnail(frame: FloatArray) -> FloatArray:
     """Return the thumbnail of a frame from `resize_frame`, at half its size."""
     import cv2
 
-    smooth = cv2.GaussianBlur(frame, (0, 0), 1.2)
-    size = (frame.shape[1] // 2, frame.shape[0] // 2)
-    return np.asarray(cv2.resize(smooth, size, interpolation=cv2.INTER_AREA), np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(frame, (0, 0), 1.2), np.float32)
+    return resize_area(smooth, (frame.shape[0] // 2, frame.shape[1] // 2))
 
 
 def extract_features(thumbnail: FloatArray) -> FrameFeatures | None:
@@ -107,8 +105,7 @@ def compute_edges(frame: FloatArray) -> FloatArray:
 
     smooth = cv2.GaussianBlur(frame, (0, 0), 1.0)
     across, down = (cv2.Sobel(smooth, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1)))
-    size = (frame.shape[1] // 2, frame.shape[0] // 2)
-    edges = cv2.resize(np.hypot(across, down), size, interpolation=cv2.INTER_AREA)
+    edges = resize_area(np.hypot(across, down), (frame.shape[0] // 2, frame.shape[1] // 2))
     return np.asarray((edges - edges.mean()) / max(float(edges.std()), 1e-6), np.float32)
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidcolor.imaging.resize import resize_linear
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -55,15 +57,12 @@ class LetterboxCropper:
 
         The whole frame is returned until an active area is detected.
         """
-        import cv2
-
         height, width = frame.shape
         top, bottom = self._rows or (0, height)
         left, right = self._columns or (0, width)
         if (bottom - top, right - left) == (height, width):
             return frame
-        area = np.ascontiguousarray(frame[top:bottom, left:right])
-        return np.asarray(cv2.resize(area, (width, height), interpolation=cv2.INTER_LINEAR))
+        return resize_linear(frame[top:bottom, left:right], frame.shape)
 
 
 def _extend(span: tuple[int, int] | None, active: NDArray[np.bool_]) -> tuple[int, int] | None:
