@@ -1,15 +1,15 @@
-"""What computes a generator fastest on this machine: torch in its ways, ONNX Runtime, OpenVINO.
+"""Compares the speed of inference engines on this machine: torch, ONNX Runtime, OpenVINO.
 
     python benchmarks/engines.py [--rounds 3] [--all-onnx] [NAME...]
 
 NAME is ``embedded`` or an architecture (eccv16, siggraph17, deoldify-wide, deoldify-deep,
-ddcolor-tiny, ddcolor-large), by default all. Weights of others are made up: speed does not depend
-on them. Frames are 16:9 at each generator's own size, run as films run them: one frame a thread,
-as many threads as cores. Engines take turns, so that what else the machine does hits all alike;
-the median of the rounds counts.
+ddcolor-tiny, ddcolor-large); the default is all. Architectures have random weights, because the
+speed does not depend on them. Frames are 16:9 at the native size of the generator, and run as in
+films: one frame per thread, as many threads as cores. The engines take turns, so that other load
+affects all of them alike; the result is the median of the rounds.
 
-Exporting takes a minute each, so by default only the embedded one runs on ONNX Runtime (and on
-OpenVINO where it is installed); with --all-onnx all do.
+An export takes about a minute, so by default only the embedded generator runs on ONNX Runtime (and
+on OpenVINO, if it is installed); with --all-onnx all do.
 """
 
 from __future__ import annotations
@@ -28,19 +28,22 @@ import torch
 from vidcolor.generators import load_generator
 from vidcolor.generators.adapter import AdaptedGenerator
 from vidcolor.generators.onnx import load_onnx
-from vidcolor.generators.onnx_export import export
+from vidcolor.generators.onnx_export import export_onnx
 from vidcolor.generators.predictor import Predictor
-from vidcolor.generators.store.architectures import ARCHITECTURES, empty
+from vidcolor.generators.store.architectures import ARCHITECTURES, build_meta_network
 
-ASPECT = 16 / 9
-TORCH = ("torch fp32", "torch bf16", "torch.compile")
+ASPECT_RATIO = 16 / 9
+TORCH_ENGINES = {"torch fp32": "fp32", "torch bf16": "bf16", "torch.compile": "fp32"}
+"""Precision by engine."""
+REFERENCE = "torch fp32"
+"""Engine that speed and results are compared with."""
 
 
-def made_up(name: str, precision: str) -> AdaptedGenerator:
-    """A generator of an architecture, with weights that keep values in range."""
-    kind = ARCHITECTURES[name]
+def make_generator(name: str, precision: str) -> AdaptedGenerator:
+    """Return a generator with random weights that keep values in range."""
+    architecture = ARCHITECTURES[name]
     torch.manual_seed(0)
-    network = empty(kind).to_empty(device="cpu")
+    network = build_meta_network(architecture).to_empty(device="cpu")
     for key, tensor in network.state_dict().items():
         if not tensor.is_floating_point():
             tensor.zero_()
@@ -52,18 +55,20 @@ def made_up(name: str, precision: str) -> AdaptedGenerator:
     if precision == "bf16":
         network.lower_precision(torch.bfloat16)
     network.to(memory_format=torch.channels_last)
-    return AdaptedGenerator(network, kind.convention, name, "0" * 64, "cpu", kind.accepts_hints)
+    return AdaptedGenerator(
+        network, architecture.model_io, name, "0" * 64, "cpu", architecture.accepts_hints
+    )
 
 
-def loaded(name: str, precision: str) -> Any:
-    """A generator as torch computes it."""
+def load_torch(name: str, precision: str) -> Any:
+    """Return a torch generator."""
     if name == "embedded":
         return load_generator(name, "cpu", precision)
-    return made_up(name, precision)
+    return make_generator(name, precision)
 
 
-class OpenVino:
-    """An ONNX file compiled by OpenVINO, called like a network."""
+class OpenVinoNetwork:
+    """An ONNX file compiled by OpenVINO, callable like a torch module."""
 
     def __init__(self, path: Path) -> None:
         import openvino
@@ -72,68 +77,84 @@ class OpenVino:
             str(path), "CPU", {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": "1"}
         )
         self._model = model
-        self._requests = model.create_infer_request
+        self._create_request = model.create_infer_request
 
     def __call__(self, *inputs: torch.Tensor) -> torch.Tensor:
-        request = self._requests()
+        request = self._create_request()
         request.infer([x.numpy() for x in inputs])
         return torch.from_numpy(request.get_output_tensor(0).data.copy())
 
 
-def engines(name: str, folder: Path, with_onnx: bool) -> dict[str, Any]:
-    """All that can compute it here."""
-    found: dict[str, Any] = {}
-    for label, precision in zip(TORCH, ("fp32", "bf16", "fp32"), strict=True):
-        found[label] = loaded(name, precision)
-    compiled = found["torch.compile"]
+def load_engines(name: str, directory: Path, with_onnx: bool) -> dict[str, Any]:
+    """Return the generator on each available engine."""
+    engines: dict[str, Any] = {}
+    for engine, precision in TORCH_ENGINES.items():
+        engines[engine] = load_torch(name, precision)
+    compiled = engines["torch.compile"]
     compiled.network = torch.compile(compiled.network)
     if with_onnx:
-        path = folder / f"{name}.onnx"
-        export(loaded(name, "fp32"), path)
-        found["ONNX Runtime"] = load_onnx(path, "cpu")
+        path = directory / f"{name}.onnx"
+        export_onnx(load_torch(name, "fp32"), path)
+        engines["ONNX Runtime"] = load_onnx(path, "cpu")
         try:
-            network = OpenVino(path)
+            network = OpenVinoNetwork(path)
         except ImportError:
             print("(OpenVINO is not installed)")
         else:
-            found["OpenVINO"] = load_onnx(path, "cpu")
-            found["OpenVINO"].network = network
-    return found
+            engines["OpenVINO"] = load_onnx(path, "cpu")
+            engines["OpenVINO"].network = network
+    return engines
 
 
-def measure(name: str, folder: Path, rounds: int, with_onnx: bool) -> None:
-    """One generator's rows of the table."""
-    found = engines(name, folder, with_onnx)
-    size = next(iter(found.values())).native_size
-    width = round(size * ASPECT / 4) * 4
+def make_frames(size: int) -> np.ndarray:
+    """Return random 16:9 frames, two for each thread."""
+    width = round(size * ASPECT_RATIO / 4) * 4
     frames = np.random.default_rng(0).random((2 * torch.get_num_threads(), size, width))
-    frames = frames.astype(np.float32)
-    answers, spent, first = {}, {label: [] for label in found}, {}
+    return frames.astype(np.float32)
+
+
+def start_predictors(
+    name: str, engines: dict[str, Any], frame: np.ndarray
+) -> tuple[dict[str, Predictor], dict[str, float]]:
+    """Run one frame on each engine; return the engines that work and the time of that frame."""
+    predictors, first_s = {}, {}
+    for engine, generator in engines.items():
+        predictor = Predictor(generator)
+        start = time.perf_counter()
+        try:
+            predictor(frame)
+        except Exception as error:  # e.g. torch.compile without a compiler
+            print(f"{name:14} {engine:14} cannot run: {str(error).splitlines()[0][:60]}")
+            predictor.close()
+            continue
+        first_s[engine] = time.perf_counter() - start
+        predictors[engine] = predictor
+    return predictors, first_s
+
+
+def measure(name: str, directory: Path, rounds: int, with_onnx: bool) -> None:
+    """Print the rows of one generator."""
+    engines = load_engines(name, directory, with_onnx)
+    size = engines[REFERENCE].native_size
+    frames = make_frames(size)
     with torch.inference_mode():
-        runners = {label: Predictor(generator) for label, generator in found.items()}
-        for label in list(runners):
-            began = time.perf_counter()
-            try:
-                runners[label](frames[:1])
-            except Exception as error:  # torch.compile without a compiler, for one
-                print(f"{name:14} {label:14} cannot run here: {str(error).splitlines()[0][:60]}")
-                runners.pop(label).close()
-                continue
-            first[label] = time.perf_counter() - began
+        predictors, first_s = start_predictors(name, engines, frames[:1])
+        results: dict[str, np.ndarray] = {}
+        times: dict[str, list[float]] = {engine: [] for engine in predictors}
         for _ in range(rounds):
-            for label, run in runners.items():
-                began = time.perf_counter()
-                answers[label] = run(frames).ab
-                spent[label].append((time.perf_counter() - began) / len(frames))
-        for run in runners.values():
-            run.close()
-    base, truth = statistics.median(spent["torch fp32"]), answers["torch fp32"]
-    for label in answers:
-        took = statistics.median(spent[label])
-        off = np.abs(answers[label] - truth).max() / max(float(np.ptp(truth)), 1e-9)
+            for engine, predictor in predictors.items():
+                start = time.perf_counter()
+                results[engine] = predictor(frames).ab
+                times[engine].append((time.perf_counter() - start) / len(frames))
+        for predictor in predictors.values():
+            predictor.close()
+    reference_s, reference = statistics.median(times[REFERENCE]), results[REFERENCE]
+    for engine, result in results.items():
+        seconds = statistics.median(times[engine])
+        error = np.abs(result - reference).max() / max(float(np.ptp(reference)), 1e-9)
         print(
-            f"{name:14} {label:14} {size:5} {1000 * took:9.1f} {base / took:8.2f}"
-            f" {first[label]:8.1f} {off:9.1e}",
+            f"{name:14} {engine:14} {size:5} {1000 * seconds:9.1f} {reference_s / seconds:8.2f}"
+            f" {first_s[engine]:8.1f} {error:9.1e}",
             flush=True,
         )
 
@@ -144,15 +165,16 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=["embedded", *ARCHITECTURES])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--all-onnx", action="store_true")
-    wanted = parser.parse_args()
+    options = parser.parse_args()
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
     print(
         f"{'generator':14} {'engine':14} {'size':>5} {'ms/frame':>9} {'speed':>8} {'first s':>8}"
-        f" {'off':>9}"
+        f" {'error':>9}"
     )
-    with tempfile.TemporaryDirectory() as folder:
-        for name in wanted.names:
-            measure(name, Path(folder), wanted.rounds, wanted.all_onnx or name == "embedded")
+    with tempfile.TemporaryDirectory() as directory:
+        for name in options.names:
+            with_onnx = options.all_onnx or name == "embedded"
+            measure(name, Path(directory), options.rounds, with_onnx)
 
 
 if __name__ == "__main__":

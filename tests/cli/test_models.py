@@ -1,143 +1,190 @@
-"""`vidcolor models`: what users see, and pictures and films colored by another's network."""
+"""`vidcolor models`, and colorizing with other models than the embedded one."""
 
 import json
 from pathlib import Path
 
-import av
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from PIL import Image
 
-from tests.helpers.published import state_dict
-from vidcolor.generators.store import download
+from tests.helpers.films import read_planes
+from tests.helpers.onnx_models import save_color_model
+from tests.helpers.published import eccv16_state_dict
+from vidcolor.generators.store import download, registry
+from vidcolor.generators.store.registry import DownloadSource, RegistryEntry
 
 SAMPLES = Path(__file__).parents[2] / "samples"
+PHOTO = SAMPLES / "photo.jpg"
+REEL = SAMPLES / "reel.mkv"
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("VIDCOLOR_HOME", str(tmp_path / "home"))
-    return tmp_path / "home" / "models"
+def cache(tmp_path, monkeypatch):
+    """The directory of installed weights; empty, and created on first use."""
+    monkeypatch.setenv(registry.CACHE_VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache" / "models"
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    path = tmp_path_factory.mktemp("files") / "eccv16.pth"
-    torch.save(state_dict("eccv16"), path)
-    return path
+@pytest.fixture
+def onnx_file(tmp_path):
+    """A small model that does not accept hints."""
+    return save_color_model(tmp_path / "small.onnx", (30, 20))
 
 
-def test_list_and_show(vidcolor):
+def test_list_shows_all_models(vidcolor):
     run = vidcolor("models", "list")
     assert run.code == 0
     text = "\n".join(run.out)
     assert all(name in text for name in ("embedded", "deoldify-video", "ddcolor-tiny", "MIT"))
-    run = vidcolor("models", "show", "deoldify-stable")
-    assert any("ca9cd7f43fb8b222" in line and "as others state it" in line for line in run.out)
+    models = [json.loads(line) for line in vidcolor("models", "list", "--json").out]
+    assert {model["name"] for model in models} >= {"embedded", "eccv16"}
+    assert all(model["style"] for model in models)
+
+
+def test_show_has_license_source_and_digest(vidcolor):
+    text = "\n".join(vidcolor("models", "show", "deoldify-stable").out)
+    assert "published SHA-256: ca9cd7f43fb8b222" in text
+    assert "MIT" in text and "https://www.dropbox.com/" in text
     assert vidcolor("models", "show", "embedded").code == 0
-    rows = [json.loads(line) for line in vidcolor("models", "list", "--json").out]
-    assert {row["name"] for row in rows} >= {"embedded", "eccv16"}
+
+
+def test_show_rejects_an_unknown_model(vidcolor):
     run = vidcolor("models", "show", "nosuch")
-    assert run.code == 1 and "'nosuch' is unknown" in run.err[0]
+    assert run.code == 1 and "unknown model 'nosuch'" in run.err[0]
 
 
-def test_import_verify_path(vidcolor, checkpoint, home):
-    run = vidcolor("models", "import", checkpoint, "--license", "X", "--non-commercial")
-    assert run.code == 0 and "eccv16" in run.out[0]
-    assert any("NON-COMMERCIAL USE ONLY" in line for line in vidcolor("models", "list").out)
-    assert any("NON-COMMERCIAL" in line for line in vidcolor("models", "show", "eccv16").err)
-    assert vidcolor("models", "path", "eccv16").out == [str(home / "eccv16.safetensors")]
-    assert vidcolor("models", "verify").code == 0
-    data = bytearray((home / "eccv16.safetensors").read_bytes())
+def test_imported_model_is_listed_with_its_license(vidcolor, onnx_file, cache):
+    run = vidcolor("models", "import", onnx_file, "--license", "X", "--non-commercial")
+    assert run.code == 0 and str(cache / "small.onnx") in run.out[0]
+    assert any("X, NON-COMMERCIAL USE ONLY" in line for line in vidcolor("models", "list").out)
+    assert any("NON-COMMERCIAL" in line for line in vidcolor("models", "show", "small").err)
+    assert vidcolor("models", "path", "small").out == [str(cache / "small.onnx")]
+
+
+def test_import_accepts_the_british_spelling(vidcolor, onnx_file):
+    assert vidcolor("models", "import", onnx_file, "--licence", "MIT").code == 0
+    (line,) = vidcolor("models", "show", "small", "--json").out
+    assert json.loads(line)["license"] == "MIT"
+
+
+def test_verify_detects_a_damaged_file(vidcolor, onnx_file, cache):
+    vidcolor("models", "import", onnx_file)
+    run = vidcolor("models", "verify")
+    assert run.code == 0
+    assert [line.split(";")[0] for line in run.out] == [
+        "embedded: ok",
+        "small: ok (digest recorded at installation)",
+    ]
+    data = bytearray((cache / "small.onnx").read_bytes())
     data[-9] ^= 64
-    (home / "eccv16.safetensors").write_bytes(data)
+    (cache / "small.onnx").write_bytes(data)
     run = vidcolor("models", "verify")
     assert run.code == 1 and "damaged or replaced" in run.err[0]
 
 
-def test_pull_without_a_network(vidcolor, home, monkeypatch):
-    from vidcolor.generators.store import registry
-    from vidcolor.generators.store.registry import Entry, Source
-
-    source = Source("http://weights.invalid/w.pth", "0" * 64)
-    entry = Entry("far", "eccv16", "Far", "films", "plain", "MIT", "https://x", (source,))
-    monkeypatch.setattr(registry, "registry_entries", lambda: {"far": entry})
+def test_failed_download_has_manual_instructions(vidcolor, cache, monkeypatch):
+    source = DownloadSource("http://weights.invalid/w.pth", "0" * 64)
+    entry = RegistryEntry("far", "eccv16", "Far", "films", "plain", "MIT", "https://x", (source,))
+    monkeypatch.setattr(registry, "load_registry", lambda: {"far": entry})
     run = vidcolor("models", "pull", "far")
     assert run.code == 1
-    assert str(home / "far.pth") in run.err[0] and "0" * 64 in run.err[0]
+    assert str(cache / "far.pth") in run.err[0] and "0" * 64 in run.err[0]
+
+
+def test_pull_rejects_an_unknown_model(vidcolor):
     run = vidcolor("models", "pull", "nosuch")
-    assert run.code == 2 and "no model that can be fetched" in run.err[0]
+    assert run.code == 2 and "unknown model 'nosuch'" in run.err[0]
 
 
-def test_what_is_kept_is_said_when_stopped(vidcolor, monkeypatch):
-    def interrupted(*_, **__):
+def test_interrupted_download_can_be_resumed(vidcolor, monkeypatch):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(download, "pull", interrupted)
+    monkeypatch.setattr(download, "pull_weights", interrupt)
     run = vidcolor("models", "pull", "eccv16")
     assert run.code == 130
-    kept = "what has come is kept, and the same command goes on from there"
-    assert run.err == [f"vidcolor: stopped; {kept}"]
+    assert "the partial download is kept; run the same command again to resume" in run.err[0]
 
 
-def test_a_malicious_file(vidcolor, tmp_path):
-    class Evil:
-        def __reduce__(self):
-            return exec, ("raise SystemExit(99)",)
-
-    torch.save({"model": Evil()}, tmp_path / "evil.pth")
-    for words in (("models", "import"), ("colorize", SAMPLES / "photo.jpg", "--model")):
-        run = vidcolor(*words, tmp_path / "evil.pth")
-        assert run.code == 1 and "wants to run code" in run.err[0] and len(run.err) == 1
-
-
-def test_a_photo_with_hints_by_a_network_that_takes_none(vidcolor, checkpoint, tmp_path):
-    """The person's color is led through its object afterwards; the luma stays what it was."""
-    rows = [{"x": 0.2, "y": 0.8, "color": "#2040ff", "radius": 0.03}]
-    (tmp_path / "h.json").write_text(json.dumps(rows))
-    words = ("colorize", SAMPLES / "photo.jpg", "--model", checkpoint)
-    assert vidcolor(*words, "-o", "plain.png").code == 0
-    assert vidcolor(*words, "-o", "told.png", "--hints", "h.json").code == 0
-    plain, told = (np.asarray(Image.open(f"{name}.png"), float) for name in ("plain", "told"))
-    bluer = (told - plain)[..., 2] - (told - plain)[..., 0]
-    height, width = bluer.shape
-    assert bluer[int(0.8 * height), int(0.2 * width)] > 60
-    assert abs(bluer[: height // 8]).max() < 3
+def test_export_writes_a_file_for_onnx_runtime(vidcolor, tmp_path):
+    run = vidcolor("models", "export", "embedded", "out.onnx", "--size", "64", "--fixed")
+    assert run.code == 0 and "maximum difference from torch" in run.out[-1]
+    session = onnxruntime.InferenceSession(tmp_path / "out.onnx")
+    (image,) = session.get_inputs()
+    luma = np.full((1, 1, 256, 256), 50, np.float32)
+    (output,) = session.run(["color"], {image.name: luma})
+    assert output.shape == (1, 3, 64, 64) and np.isfinite(output).all()
+    content = (tmp_path / "out.onnx").read_bytes()
+    run = vidcolor("models", "export", "embedded", "out.onnx")
+    assert run.code == 2 and "out.onnx" in run.err[0] and "--force" in run.err[0]
+    assert (tmp_path / "out.onnx").read_bytes() == content
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "said"),
+    ("arguments", "message"),
     [
-        ("--vividness", "0.5", "one vividness only"),
-        ("--confidence", "c.png", "does not say how sure it is"),
-        ("--size", "300", "multiple of 8"),
+        (("embedded", "out.pth"), "out.pth: must end in .onnx"),
+        (("small.onnx", "out.onnx"), "only single torch models"),
+        (("small.onnx", "out.onnx", "--vividness", "0.5"), "does not support --vividness"),
     ],
 )
-def test_what_it_cannot_do_is_refused(vidcolor, checkpoint, option, value, said):
-    photo = SAMPLES / "photo.jpg"
-    run = vidcolor("colorize", photo, "-o", "p.png", "--model", checkpoint, option, value)
-    assert run.code == 2 and said in run.err[0]
+@pytest.mark.usefixtures("onnx_file")
+def test_export_rejects_what_it_cannot_write(vidcolor, tmp_path, arguments, message):
+    run = vidcolor("models", "export", *arguments)
+    assert run.code == 2 and message in run.err[0]
+    assert not list(tmp_path.glob("out.*"))
 
 
-def planes(path, first):
-    with av.open(str(path)) as film:
-        frames = [f for f, _ in zip(film.decode(video=0), range(first), strict=False)]
-    return [f.to_ndarray(format=f.format.name) for f in frames]
+@pytest.mark.parametrize("arguments", [("models", "import"), ("colorize", PHOTO, "--model")])
+def test_checkpoint_that_runs_code_is_rejected(vidcolor, tmp_path, arguments):
+    class Malicious:
+        def __reduce__(self):
+            return exec, ("raise SystemExit(99)",)
+
+    torch.save({"model": Malicious()}, tmp_path / "evil.pth")
+    run = vidcolor(*arguments, tmp_path / "evil.pth")
+    assert run.code == 1 and "would run code" in run.err[0] and len(run.err) == 1
 
 
-def test_a_film(vidcolor, checkpoint, tmp_path):
-    """Luma exact, color steady from frame to frame, and no confidence that nobody has."""
-    words = ("colorize", SAMPLES / "reel.mkv", "--model", checkpoint, "--end", "1")
-    run = vidcolor(*words, "--for", "archive", "-o", "out.mkv", "--report", "r.json")
+def test_hint_is_applied_to_a_model_without_hint_input(vidcolor, onnx_file, tmp_path):
+    """The hint colors its object after the prediction, and nothing else."""
+    hints = [{"x": 0.2, "y": 0.8, "color": "#2040ff", "radius": 0.03}]
+    (tmp_path / "h.json").write_text(json.dumps(hints))
+    arguments = ("colorize", PHOTO, "--model", onnx_file)
+    assert vidcolor(*arguments, "-o", "plain.png").code == 0
+    assert vidcolor(*arguments, "-o", "hinted.png", "--hints", "h.json").code == 0
+    plain, hinted = (np.asarray(Image.open(f"{name}.png"), float) for name in ("plain", "hinted"))
+    change = (hinted - plain)[..., 2] - (hinted - plain)[..., 0]
+    height, width = change.shape
+    assert change[int(0.8 * height), int(0.2 * width)] > 60
+    assert abs(change[: height // 8]).max() < 3
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--vividness", "0.5", "does not support --vividness"),
+        ("--confidence", "c.png", "does not estimate confidence"),
+        ("--size", "300", "--size must be a multiple of 32"),
+    ],
+)
+def test_unsupported_option_is_rejected(vidcolor, onnx_file, option, value, message):
+    run = vidcolor("colorize", PHOTO, "-o", "p.png", "--model", onnx_file, option, value)
+    assert run.code == 2 and message in run.err[0]
+
+
+def test_film_with_another_model_has_exact_luma_and_stable_color(vidcolor, tmp_path):
+    torch.save(eccv16_state_dict(), tmp_path / "eccv16.pth")
+    arguments = ("colorize", REEL, "--model", "eccv16.pth", "--size", "128", "--end", "1")
+    run = vidcolor(*arguments, "--for", "archive", "-o", "out.mkv", "--report", "r.json")
     assert run.code == 0
-    source, result = planes(SAMPLES / "reel.mkv", 25), planes(tmp_path / "out.mkv", 25)
+    source, result = read_planes(REEL)[:25], read_planes(tmp_path / "out.mkv")
     assert len(result) == 25
-    with av.open(str(SAMPLES / "reel.mkv")) as film:
-        height = film.streams.video[0].height
     for before, after in zip(source, result, strict=True):
-        assert np.array_equal(before[:height], after[:height])
-    chroma = np.array([frame[height:].mean() for frame in result])
+        assert np.array_equal(before[0], after[0])
+    chroma = np.array([np.mean(frame[1:]) for frame in result])
     assert np.abs(np.diff(chroma)).max() < 0.5
     (record,) = json.loads((tmp_path / "r.json").read_text())["results"]
-    assert record["doubts"] is None
+    assert record["uncertainty"] is None  # the model has no confidence

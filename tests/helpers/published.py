@@ -1,20 +1,21 @@
-"""Checkpoints as others publish them, with weights made by a rule from names and shapes alone.
+"""Checkpoints in the layout of published files, with weights generated from names and shapes.
 
-The real files are large and not ours to ship. What upstream's own classes answer with these weights
-is known, so a few of their numbers prove that a network of ours is theirs.
+The published files are too large to ship. The outputs of the original implementations with these
+generated weights are known, so a few of their values prove that a network is equivalent.
 """
 
+import functools
 import re
 import zlib
 
 import numpy as np
 import torch
 
-from vidcolor.generators.store.architectures import ARCHITECTURES, empty
+from vidcolor.generators.store.architectures import ARCHITECTURES, build_meta_network
 
-GAIN = {"eccv16": 1.6, "deoldify-wide": 0.5, "deoldify-deep": 0.5}
-"""Of 1-D weights; 1 elsewhere."""
-UPSTREAM = {
+VECTOR_GAIN = {"eccv16": 1.6, "deoldify-wide": 0.5, "deoldify-deep": 0.5}
+"""Mean of 1-D weights, by architecture; 1 for all others."""
+SEED_NAMES = {
     "eccv16": "eccv16",
     "siggraph17": "siggraph17",
     "deoldify-wide": "deoldify_wide",
@@ -22,7 +23,7 @@ UPSTREAM = {
     "ddcolor-tiny": "ddcolor_tiny",
     "ddcolor-large": "ddcolor_large",
 }
-"""What the rule calls them when it draws inputs."""
+"""Names of the architectures in the seeds of the input images."""
 NUM_KEYS = {
     "eccv16": 82,
     "siggraph17": 107,
@@ -31,69 +32,74 @@ NUM_KEYS = {
     "ddcolor-tiny": 440,
     "ddcolor-large": 602,
 }
-"""Of the published files."""
-SPECTRAL = {
+"""Number of keys in the published files."""
+SPECTRAL_NORM = {
     "deoldify": r"layers\.([34567]|10|11)(\..*)?\.(0|query|key|value)\.weight",
     "ddcolor": (
         r"(decoder\.(layers\.\d\.(shuf\.)?conv\.0|last_shuf\.conv\.0)|refine_net\.0\.0)\.weight"
     ),
 }
+"""Pattern of the weights with spectral norm, by family."""
 WEIGHT_NORM = {"deoldify": r"layers\.8\.conv\.0\.weight"}
-UNUSED = {
+"""Pattern of the weights with weight norm, by family."""
+TRAINING_ONLY = {
     "siggraph17": {"model_class.0.weight": (529, 256, 1, 1), "model_class.0.bias": (529,)},
     "ddcolor-tiny": {"encoder.arch.norm.weight": (768,), "encoder.arch.norm.bias": (768,)},
     "ddcolor-large": {"encoder.arch.norm.weight": (1536,), "encoder.arch.norm.bias": (1536,)},
 }
+"""Shapes of the tensors that only training uses, by architecture."""
+POWER_ITERATIONS = 20
+"""Number of power iterations for the singular vectors of spectral norm."""
 
 
-def layout(name):
-    """Keys and shapes of the published file; None for the shape of a counter."""
+def published_shapes(name):
+    """Return the keys and shapes of the published file; None for the shape of a counter."""
     family = name.partition("-")[0]
     shapes = {}
-    for key, tensor in empty(ARCHITECTURES[name]).state_dict().items():
+    for key, tensor in build_meta_network(ARCHITECTURES[name]).state_dict().items():
         base = key.removesuffix("weight")
         if key.endswith("num_batches_tracked"):
             shapes[key] = None
-        elif re.fullmatch(SPECTRAL.get(family, "-"), key):
-            out = tensor.shape[0]
-            rest = tensor.numel() // out
+        elif re.fullmatch(SPECTRAL_NORM.get(family, "-"), key):
+            num_outputs = tensor.shape[0]
+            num_inputs = tensor.numel() // num_outputs
             shapes |= {f"{base}weight_orig": tuple(tensor.shape)}
-            shapes |= {f"{base}weight_u": (out,), f"{base}weight_v": (rest,)}
+            shapes |= {f"{base}weight_u": (num_outputs,), f"{base}weight_v": (num_inputs,)}
         elif re.fullmatch(WEIGHT_NORM.get(family, "-"), key):
             shapes |= {f"{base}weight_g": (tensor.shape[0], 1, 1, 1)}
             shapes |= {f"{base}weight_v": tuple(tensor.shape)}
         else:
             shapes[key] = tuple(tensor.shape)
-    return shapes | UNUSED.get(name, {})
+    return shapes | TRAINING_ONLY.get(name, {})
 
 
-def state_dict(name):
-    """The published layout, filled by the rule ("golden-rule v1")."""
-    made = {}
-    for key, shape in layout(name).items():
+def make_state_dict(name):
+    """Return a state dict in the published layout, with generated weights."""
+    arrays = {}
+    for key, shape in published_shapes(name).items():
         if shape is None:
-            made[key] = torch.zeros((), dtype=torch.int64)
+            arrays[key] = np.zeros((), np.int64)
         elif key in ("mean", "std"):
             values = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}[key]
-            made[key] = torch.tensor(values).view(1, 3, 1, 1)
+            arrays[key] = np.array(values, np.float32).reshape(1, 3, 1, 1)
         else:
-            made[key] = _drawn(key, shape, GAIN.get(name, 1.0))
-    for key in [k for k in made if k.endswith("weight_orig")]:
+            arrays[key] = _generate(key, shape, VECTOR_GAIN.get(name, 1.0)).astype(np.float32)
+    for key in [key for key in arrays if key.endswith("weight_orig")]:
         base = key.removesuffix("weight_orig")
-        matrix, v = made[key].reshape(len(made[key]), -1), made[f"{base}weight_v"]
-        for _ in range(20):
-            u = matrix @ v
-            u /= np.linalg.norm(u)
-            v = matrix.T @ u
-            v /= np.linalg.norm(v)
-        made[f"{base}weight_u"], made[f"{base}weight_v"] = u, v
-    for key, value in made.items():
-        if not isinstance(value, torch.Tensor):
-            made[key] = torch.from_numpy(np.asarray(value, np.float32))
-    return made
+        matrix = arrays[key].reshape(len(arrays[key]), -1)
+        u, v = _singular_vectors(matrix, arrays[f"{base}weight_v"])
+        arrays[f"{base}weight_u"], arrays[f"{base}weight_v"] = u, v
+    return {key: torch.from_numpy(array) for key, array in arrays.items()}
 
 
-def _drawn(key, shape, gain):
+@functools.cache
+def eccv16_state_dict():
+    """Return the state dict of ECCV16, the smallest network, generated once per process."""
+    return make_state_dict("eccv16")
+
+
+def _generate(key, shape, gain):
+    """Return float64 values that depend on the key and the shape only."""
     n = np.random.RandomState(zlib.crc32(key.encode())).standard_normal(shape)
     last = key.rpartition(".")[2]
     match last:
@@ -108,13 +114,24 @@ def _drawn(key, shape, gain):
     if last in ("weight_u", "weight_v") and n.ndim == 1:
         return n / np.linalg.norm(n)
     if n.ndim >= 2:
-        return n * np.sqrt(2 / np.prod(n.shape[1:]))
+        n *= np.sqrt(2 / np.prod(n.shape[1:]))  # in place: some tensors have 600 MB
+        return n
     return gain * (1 + 0.1 * n) if last == "weight" else 0.1 * n
 
 
-def picture(name, height, width):
-    """What the upstream network was asked, as it wants it."""
-    rng = np.random.RandomState(zlib.crc32(f"{UPSTREAM[name]}/{height}x{width}".encode()))
+def _singular_vectors(matrix, v):
+    """Return the first left and right singular vectors, by power iteration from v."""
+    for _ in range(POWER_ITERATIONS):
+        u = matrix @ v
+        u /= np.linalg.norm(u)
+        v = matrix.T @ u
+        v /= np.linalg.norm(v)
+    return u, v
+
+
+def make_input(name, height, width):
+    """Return the input image of the reference outputs, preprocessed for the network."""
+    rng = np.random.RandomState(zlib.crc32(f"{SEED_NAMES[name]}/{height}x{width}".encode()))
     if name in ("eccv16", "siggraph17"):
         return torch.from_numpy(rng.uniform(0, 100, (1, 1, height, width)).astype(np.float32))
     gray = rng.uniform(0, 1, (1, 1, height, width)).astype(np.float32)

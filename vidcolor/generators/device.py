@@ -34,13 +34,13 @@ def choose_device(name: str) -> torch.device:
     num_cuda, has_mps = torch.cuda.device_count(), torch.backends.mps.is_available()
     if name == "auto":
         name = "cuda" if num_cuda else "mps" if has_mps else "cpu"
-    kind, _, index = name.partition(":")
-    if kind not in DEVICES or (index and not (kind == "cuda" and index.isdecimal())):
+    device_type, _, index = name.partition(":")
+    if device_type not in DEVICES or (index and not (device_type == "cuda" and index.isdecimal())):
         raise UsageError(f"unknown device {name!r}; choose from {', '.join(DEVICES)}")
-    if kind == "cuda" and int(index or 0) >= num_cuda:
+    if device_type == "cuda" and int(index or 0) >= num_cuda:
         found = f"{num_cuda} CUDA devices" if num_cuda else "no CUDA device"
         raise UsageError(f"device {name!r} not found: torch reports {found}; use auto or cpu")
-    if kind == "mps" and not has_mps:
+    if device_type == "mps" and not has_mps:
         raise UsageError("device 'mps' not found: it requires an Apple GPU; use auto or cpu")
     return torch.device(name)
 

@@ -154,6 +154,7 @@ class HintAttention(nn.Module):
         super().__init__()
         self.num_heads = num_heads
         self.embed = nn.Linear(channels + 2, num_heads * width)
+        # Score of "no hint". The name is a state-dict key.
         self.doubt = nn.Linear(channels, num_heads)
         self.gain = nn.Parameter(torch.zeros(num_heads))
         if not self.embed.weight.is_meta:  # on meta it imports torch's compiler, which takes 1 s
@@ -312,8 +313,10 @@ class EmbeddedNetwork(nn.Module):
         # temperature of the annealed mean would multiply that error.
         cells = x.permute(0, 2, 3, 1).to(self.head.weight.dtype)
         # Autocast is for training only: evaluation and inference need exact logits.
-        kind = cells.device.type
-        with torch.autocast(kind, enabled=self.training and torch.is_autocast_enabled(kind)):
+        device_type = cells.device.type
+        with torch.autocast(
+            device_type, enabled=self.training and torch.is_autocast_enabled(device_type)
+        ):
             logits: Tensor = self.head(cells)
             if hint_ab is not None and density is not None:
                 logits = logits + self._hint_log_likelihood(cells, hint_ab, density)

@@ -165,19 +165,19 @@ def choose_provider(device: str) -> tuple[str, int]:
     import onnxruntime
 
     available = set(onnxruntime.get_available_providers())
-    kind, _, index = device.partition(":")
-    if kind == "auto":
-        kind = next(kind for kind in _AUTO_ORDER if PROVIDERS[kind] in available)
-    if kind not in PROVIDERS or (index and not index.isdecimal()):
+    provider, _, index = device.partition(":")
+    if provider == "auto":
+        provider = next(provider for provider in _AUTO_ORDER if PROVIDERS[provider] in available)
+    if provider not in PROVIDERS or (index and not index.isdecimal()):
         choices = ", ".join(("auto", *PROVIDERS))
         raise UsageError(f"unknown device {device!r} for ONNX files; choose from {choices}")
-    if PROVIDERS[kind] not in available:
+    if PROVIDERS[provider] not in available:
         supported = ", ".join(name for name, p in PROVIDERS.items() if p in available)
         raise UsageError(
             f"device {device!r} is not supported by the installed ONNX Runtime (only {supported});"
             " install e.g. onnxruntime-gpu or onnxruntime-directml"
         )
-    return kind, int(index or 0)
+    return provider, int(index or 0)
 
 
 def _create_session(path: Path, data: bytes, device: str) -> Any:
@@ -189,18 +189,18 @@ def _create_session(path: Path, data: bytes, device: str) -> Any:
         raise VidcolorError(
             f"{path}: ONNX files require ONNX Runtime; pip install 'vidcolor[onnx]'"
         ) from None
-    kind, index = choose_provider(device)
+    provider, index = choose_provider(device)
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3  # errors only
     # Frames run in parallel, each on one thread; see `Predictor`.
     settings.intra_op_num_threads = settings.inter_op_num_threads = 1
     settings.use_deterministic_compute = True
-    settings.enable_mem_pattern = kind != "directml"
-    options = {"device_id": str(index)} if kind in ("cuda", "tensorrt", "directml") else {}
-    providers: list[Any] = [(PROVIDERS[kind], options)]
-    if kind == "tensorrt":
+    settings.enable_mem_pattern = provider != "directml"
+    options = {"device_id": str(index)} if provider in ("cuda", "tensorrt", "directml") else {}
+    providers: list[Any] = [(PROVIDERS[provider], options)]
+    if provider == "tensorrt":
         providers.append((PROVIDERS["cuda"], options))
-    if kind != "cpu":
+    if provider != "cpu":
         providers.append(PROVIDERS["cpu"])
     try:
         return onnxruntime.InferenceSession(data, settings, providers=providers)

@@ -44,15 +44,15 @@ class DeOldify(ZooNetwork):
     with one wide convolution per decoder block. ``deep`` (``artistic``) is ResNet-34 with two.
     """
 
-    def __init__(self, kind: Literal["wide", "deep"]) -> None:
+    def __init__(self, variant: Literal["wide", "deep"]) -> None:
         super().__init__()
-        encoder = resnet101() if kind == "wide" else resnet34()
+        encoder = resnet101() if variant == "wide" else resnet34()
         *skips, top = encoder.channels
         blocks: list[nn.Module] = []
         channels = top
         for level, skip in enumerate(reversed(skips)):
             is_last, attention = level == len(skips) - 1, level == 1
-            if kind == "wide":
+            if variant == "wide":
                 out_channels = 256 if is_last else 512
                 block: nn.Module = WideBlock(channels, skip, out_channels, attention)
             else:
