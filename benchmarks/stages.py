@@ -1,9 +1,9 @@
-"""Where the time goes: each stage of the pipeline by itself, one after another.
+"""The time of each stage of the pipeline, measured one after another.
 
     python benchmarks/stages.py [FILM]
 
-Milliseconds of wall time a frame. In the real pipeline the stages run beside each other. "Tracks,
-filling" is what steady color takes beside flow and the generator; flow runs in two threads.
+Prints milliseconds of wall-clock time per frame. In the real pipeline the stages run in parallel.
+"propagation" excludes flow and the generator; flow runs in two threads.
 """
 
 from __future__ import annotations
@@ -22,93 +22,95 @@ from transcode_ratio import make_film
 
 from vidcolor.color.ycbcr import Coding, recode
 from vidcolor.colorizer import Colorizer, ProxyPrediction
-from vidcolor.film.plan import film_geometry, plan_film
-from vidcolor.media.decode import FilmReader
-from vidcolor.media.frames import picture_with_chroma
-from vidcolor.media.writer import FilmWriter
+from vidcolor.film.plan import plan_film
+from vidcolor.film.shots import detect_shots
+from vidcolor.media.decode import VideoReader
+from vidcolor.media.frames import compose_frame
+from vidcolor.media.writer import VideoWriter
 from vidcolor.motion.flow import DisFlow
 from vidcolor.options import ColorizeOptions
-from vidcolor.propagation.analysis_frame import make_analysis_frame, with_flow
+from vidcolor.propagation.flow_frames import attach_flow, make_analysis_frame
 from vidcolor.propagation.shot_colorizer import ShotColorizer
-from vidcolor.shots.shot_list import find_shots
 
-FRAMES = 96
-spent: dict[str, float] = defaultdict(float)
+NUM_FRAMES = 96
+stage_seconds: dict[str, float] = defaultdict(float)
+"""Time of each stage, in seconds."""
 
 
 class TimedColorizer(Colorizer):
-    """Counts what the network takes."""
+    """Measures the time of the generator."""
 
     def predict(self, *args: Any, **kwargs: Any) -> list[ProxyPrediction]:
-        """See `Colorizer.predict`."""
-        with stage("generator"):
+        """Predict and measure; see `Colorizer.predict`."""
+        with time_stage("generator"):
             return super().predict(*args, **kwargs)
 
 
 @contextmanager
-def stage(name: str) -> Iterator[None]:
-    """Add the block's time to a stage."""
-    began = time.perf_counter()
+def time_stage(name: str) -> Iterator[None]:
+    """Add the time of a block to a stage."""
+    start = time.perf_counter()
     yield
-    spent[name] += time.perf_counter() - began
+    stage_seconds[name] += time.perf_counter() - start
 
 
 def measure(film: Path, folder: Path) -> int:
-    """Run every stage over the film's first frames; how many there were."""
-    options = ColorizeOptions(end=Fraction(FRAMES, 25), force=True)
+    """Run every stage over the first frames of a film; return their number."""
+    options = ColorizeOptions(end=Fraction(NUM_FRAMES, 25), force=True)
     plan = plan_film(film, folder / "out.mp4", options)
     video, layout, matrix = plan.video, plan.encoder.layout, plan.video.matrix
-    geometry, target = film_geometry(video), Coding(layout.bits, video.coding.full_range)
-    with stage("load generator"):
-        colorizer = TimedColorizer()
-    with stage("look: decode"):
-        frames = list(FilmReader(film, video, "luma", None, plan.end_s).frames())
-    with stage("look: shots"):
-        shots = find_shots(frames, video).shots
+    geometry, target = video.geometry, Coding(layout.bits, video.coding.full_range)
+    with time_stage("load generator"):
+        colorizer = TimedColorizer.load()
+    with time_stage("analyze: decode"):
+        frames = list(VideoReader(film, video, "luma", None, plan.end_s).frames())
+    with time_stage("analyze: shots"):
+        shots = detect_shots(frames, video).shots
     frames.clear()
-    with stage("decode"):
-        frames = list(FilmReader(film, video, "luma", None, plan.end_s).frames())
-    with stage("proxy"):
+    with time_stage("decode"):
+        frames = list(VideoReader(film, video, "luma", None, plan.end_s).frames())
+    with time_stage("proxy"):
         analyzed = [
-            make_analysis_frame(f, colorizer.proxy(f.luma, video.coding, geometry)) for f in frames
+            make_analysis_frame(f, colorizer.make_proxy(f.luma, video.coding, geometry))
+            for f in frames
         ]
-    with stage("flow"):
-        deque(with_flow(analyzed, shots, DisFlow()), maxlen=0)
-    colorist = ShotColorizer(colorizer, shots, geometry)
-    with stage("tracks, filling"):
-        predicted = list(colorist.color(iter(analyzed)))
-    spent["tracks, filling"] -= spent["generator"] + spent["flow"]
-    with FilmWriter(folder / "out.mp4", plan.encoder, video) as writer:
+    with time_stage("flow"):
+        deque(attach_flow(analyzed, shots, DisFlow()), maxlen=0)
+    shot_colorizer = ShotColorizer(colorizer, shots, geometry)
+    with time_stage("propagation"):
+        predicted = list(shot_colorizer.colorize(iter(analyzed)))
+    stage_seconds["propagation"] -= stage_seconds["generator"] + stage_seconds["flow"]
+    with VideoWriter(folder / "out.mp4", plan.encoder, video) as writer:
         for item in predicted:
             frame = item.frame
-            with stage("chroma"):
-                cb, cr = colorizer.chroma(
-                    item.color, frame.luma, video.coding, matrix, layout.subsampling
+            with time_stage("chroma"):
+                cb, cr = colorizer.make_chroma(
+                    item.prediction, frame.luma, video.coding, matrix, layout.subsampling
                 )
-            with stage("compose"):
+            with time_stage("compose"):
                 codes = (target.chroma_to_codes(cb), target.chroma_to_codes(cr))
                 luma = recode(frame.luma, video.coding, target)
-                picture = picture_with_chroma(frame.picture, layout.name, luma, codes)
-            with stage("encode"):
-                writer.write(picture, frame.pts, frame.duration)
-        with stage("encode"):
+                av_frame = compose_frame(frame.av_frame, layout.name, luma, codes)
+            with time_stage("encode"):
+                writer.write(av_frame, frame.pts, frame.duration)
+        with time_stage("encode"):
             writer.finish()
     return len(frames)
 
 
 def main() -> None:
-    """Print the table."""
+    """Measure a film and print one row per stage."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if len(sys.argv) > 1:
             film = Path(sys.argv[1])
         else:
             film = folder / "film.mp4"
-            make_film(film, (1920, 1080), FRAMES / 25, 4.0)
+            make_film(film, (1920, 1080), NUM_FRAMES / 25, 4.0)
         count = measure(film, folder)
     print(f"{count} frames")
-    for name, seconds in spent.items():
-        print(f"{name:<16} {1000 * seconds / count:8.1f} ms a frame")
+    for name, seconds in stage_seconds.items():
+        print(f"{name:<16} {1000 * seconds / count:8.1f} ms per frame")
 
 
 if __name__ == "__main__":

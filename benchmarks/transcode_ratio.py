@@ -1,11 +1,11 @@
-"""What coloring costs beside a plain transcode of the same file with the same encoder settings.
+"""The cost of colorizing, relative to a plain transcode with the same encoder settings.
 
     python benchmarks/transcode_ratio.py                  480p, 1080p and 4K, clean and grainy
-    python benchmarks/transcode_ratio.py --long 480p      10 s against 10 min: memory is flat
+    python benchmarks/transcode_ratio.py --long 480p      10 s and 10 min: memory must not grow
 
-Whole processes, started one after another on the same machine: wall time, processor time and peak
-memory as the kernel counts them. The film is made from the sample reel, enlarged; of the long films
-one repeats it, and one is a single shot that goes on and on.
+Whole processes run one after another on the same machine. Wall-clock time, CPU time and peak
+memory are taken from the kernel. The film is the sample reel, enlarged. One of the long films
+repeats it; the other is a single shot.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ import cv2
 import numpy as np
 
 from vidcolor.media.encoders import ENCODER_OPTIONS
-from vidcolor.media.ffmpeg_cli import ffmpeg_command
+from vidcolor.media.ffmpeg_cli import find_ffmpeg
 
 REEL = Path(__file__).parent.parent / "samples" / "reel.mkv"
 SIZES = {"480p": (640, 480), "1080p": (1440, 1080), "1080p wide": (1920, 1080), "4K": (3840, 2160)}
 X264 = ENCODER_OPTIONS["libx264"]
-SHOT = slice(0, 60)
-"""Frames of the reel that are one shot."""
+FIRST_SHOT = slice(0, 60)
+"""Frames of the first shot of the reel."""
 
 
 class Cost(NamedTuple):
-    """What a process took."""
+    """The resources that a process used."""
 
     wall_s: float
     cpu_s: float
@@ -44,9 +44,14 @@ class Cost(NamedTuple):
 def make_film(
     path: Path, size: tuple[int, int], seconds: float, grain: float, one_shot: bool = False
 ) -> None:
-    """The reel, enlarged and repeated; grain of a given deviation in code values.
+    """Write the sample reel, enlarged and repeated.
 
-    With `one_shot` only one of its shots, played forwards and backwards by turns.
+    Args:
+        path: the film.
+        size: width and height in pixels.
+        seconds: duration.
+        grain: standard deviation of added grain, in code values.
+        one_shot: repeat the first shot only, forward and backward in turn.
     """
     rng = np.random.default_rng(7)
     noise = rng.normal(0, grain, (4, size[1], size[0])).astype(np.float32) if grain else None
@@ -57,13 +62,13 @@ def make_film(
         stream.options = {"crf": "12", "preset": "veryfast"}
         luma = [np.asarray(f.to_ndarray())[: f.height] for f in source.decode(video=0)]
         if one_shot:
-            luma = luma[SHOT] + luma[SHOT][-2:0:-1]
+            luma = luma[FIRST_SHOT] + luma[FIRST_SHOT][-2:0:-1]
         for n in range(round(seconds * 25)):
-            picture = cv2.resize(luma[n % len(luma)], size, interpolation=cv2.INTER_CUBIC)
+            enlarged = cv2.resize(luma[n % len(luma)], size, interpolation=cv2.INTER_CUBIC)
             if noise is not None:
-                picture = np.clip(np.roll(noise[n % 4], n * 37, 1) + picture, 16, 235)
+                enlarged = np.clip(np.roll(noise[n % 4], n * 37, 1) + enlarged, 16, 235)
             frame = av.VideoFrame(*size, "yuv420p")
-            for plane, value in zip(frame.planes, (picture, 128, 128), strict=True):
+            for plane, value in zip(frame.planes, (enlarged, 128, 128), strict=True):
                 rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
                 rows[:, : plane.width] = value
             frame.pts, frame.time_base = n, Fraction(1, 25)
@@ -72,8 +77,8 @@ def make_film(
 
 
 def run(*command: str) -> Cost:
-    """Run a process to its end."""
-    began = time.monotonic()
+    """Run a process to its end; return its cost."""
+    start = time.monotonic()
     pid = os.posix_spawnp(
         command[0],
         command,
@@ -83,66 +88,66 @@ def run(*command: str) -> Cost:
     _, status, usage = os.wait4(pid, 0)
     if status:
         raise SystemExit(f"failed: {' '.join(command)}")
-    wall = time.monotonic() - began
+    wall = time.monotonic() - start
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def transcode(source: Path, target: Path) -> Cost:
-    """FFmpeg alone: decode, encode."""
+    """Decode and encode with ffmpeg alone."""
     options = [word for key, value in X264.items() for word in (f"-{key}", value)]
     return run(
-        ffmpeg_command(), "-y", "-v", "error", "-i", str(source), "-c:v", "libx264", *options,
+        find_ffmpeg(), "-y", "-v", "error", "-i", str(source), "-c:v", "libx264", *options,
         str(target),
     )  # fmt: skip
 
 
-def color(source: Path, target: Path) -> Cost:
-    """The whole command."""
+def colorize(source: Path, target: Path) -> Cost:
+    """Run `vidcolor colorize`."""
     return run(
         sys.executable, "-m", "vidcolor", "colorize", str(source), "-o", str(target), "-q", "-f"
     )
 
 
 def compare(name: str, film: Path, seconds: float) -> None:
-    """One row of the table: a film, transcoded and colored."""
+    """Transcode and colorize a film; print one row."""
     plain = transcode(film, film.with_name("plain.mp4"))
-    ours = color(film, film.with_name("ours.mp4"))
+    colorized = colorize(film, film.with_name("colorized.mp4"))
     frames = seconds * 25
     print(
-        f"{name:<26} {frames / plain.wall_s:>9.1f} {frames / ours.wall_s:>9.1f} "
-        f"{ours.wall_s / plain.wall_s:>7.2f} {ours.cpu_s / plain.cpu_s:>7.2f} "
-        f"{plain.peak_mib:>9.0f} {ours.peak_mib:>9.0f}",
+        f"{name:<26} {frames / plain.wall_s:>9.1f} {frames / colorized.wall_s:>9.1f} "
+        f"{colorized.wall_s / plain.wall_s:>7.2f} {colorized.cpu_s / plain.cpu_s:>7.2f} "
+        f"{plain.peak_mib:>9.0f} {colorized.peak_mib:>9.0f}",
         flush=True,
     )
 
 
 def main() -> None:
-    """Print the table."""
+    """Parse the options and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--sizes", nargs="+", default=["480p", "1080p wide", "4K"], choices=SIZES)
-    parser.add_argument("--long", choices=SIZES, help="10 s against 10 min of this size instead")
-    parser.add_argument("--minutes", type=float, default=10, help="how long the long films are")
+    parser.add_argument("--long", choices=SIZES, help="compare 10 s and 10 min of this size")
+    parser.add_argument("--minutes", type=float, default=10, help="duration of the long films")
     args = parser.parse_args()
     print(
-        f"{'':<26} {'plain f/s':>9} {'ours f/s':>9} {'wall':>7} {'cpu':>7} "
-        f"{'plain MiB':>9} {'ours MiB':>9}"
+        f"{'':<26} {'plain f/s':>9} {'color f/s':>9} {'wall':>7} {'cpu':>7} "
+        f"{'plain MiB':>9} {'color MiB':>9}"
     )
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "film.mp4"
         if args.long:
-            for what, seconds, one_shot in (
+            for label, seconds, one_shot in (
                 ("10 s", 10.0, False),
                 (f"{args.minutes:g} min", 60 * args.minutes, False),
                 (f"{args.minutes:g} min, one shot", 60 * args.minutes, True),
             ):
                 make_film(film, SIZES[args.long], seconds, 0.0, one_shot)
-                compare(f"{args.long} {what}", film, seconds)
+                compare(f"{args.long} {label}", film, seconds)
             return
         for name in args.sizes:
-            for look, grain in (("clean", 0.0), ("grainy", 6.0)):
+            for texture, grain in (("clean", 0.0), ("grainy", 6.0)):
                 make_film(film, SIZES[name], args.seconds, grain)
-                compare(f"{name} {look}", film, args.seconds)
+                compare(f"{name} {texture}", film, args.seconds)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What runs on render boxes: parsed here, as no container engine runs where this is tested."""
+"""The files in docker/ are parsed: their commands must be valid and their versions ours."""
 
 from __future__ import annotations
 
@@ -20,36 +20,37 @@ PINNED = dict(
 )
 
 
-def texts(value):
-    """All strings in a document."""
+def iterate_strings(value):
+    """Yield all strings in a YAML document."""
     if isinstance(value, dict):
         for inner in value.values():
-            yield from texts(inner)
+            yield from iterate_strings(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from texts(inner)
+            yield from iterate_strings(inner)
     elif isinstance(value, str):
         yield value
 
 
 @pytest.mark.parametrize("path", sorted(DOCKER.glob("*.yaml")), ids=lambda p: p.name)
-def test_commands_are_understood(path, monkeypatch):
-    """Every `vidcolor colorize …` has options that there are."""
-    seen = []
+def test_commands_have_valid_options(path, monkeypatch):
+    calls = []
     colorize = sys.modules["vidcolor.cli.colorize"]
-    monkeypatch.setattr(colorize, "run_colorize", lambda *args, **more: seen.append(more))
-    commands = [text for text in texts(yaml.safe_load(path.read_text())) if "vidcolor col" in text]
+    monkeypatch.setattr(colorize, "run_batch", lambda request, *_: calls.append(request) or 0)
+    commands = [
+        text for text in iterate_strings(yaml.safe_load(path.read_text())) if "vidcolor col" in text
+    ]
     commands += re.findall(r"^# +(vidcolor colorize .*)$", path.read_text(), re.MULTILINE)
     assert commands
     for command in commands:
         words = re.search(r"vidcolor (colorize[^;]*)", command)[1]
         words = re.sub(r"\$+\{\w+:-(\w+)\}", r"\1", words)
         assert cli.run(shlex.split(words)) == 0
-    assert len(seen) == len(commands)
+    assert len(calls) == len(commands)
 
 
 @pytest.mark.parametrize("path", sorted(DOCKER.iterdir()), ids=lambda p: p.name)
-def test_versions_are_ours(path):
+def test_versions_match_the_constraints(path):
     text = path.read_text()
     for version in re.findall(r"torch==([\d.]+)", text):
         assert version == PINNED["torch"]

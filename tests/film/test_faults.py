@@ -1,4 +1,4 @@
-"""Invariant 7: whatever goes wrong, the source is untouched and nothing half done is left."""
+"""Errors leave the source unchanged and no incomplete file behind (design invariant 7)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import av
 import pytest
 
 from vidcolor.errors import InputError, OutputError, UsageError, VidcolorError
-from vidcolor.film.pipeline import colorize_film
+from vidcolor.film.api import colorize_film
 from vidcolor.media import writer
 from vidcolor.options import ColorizeOptions
 
@@ -26,7 +26,7 @@ def source(clip):
 
 @pytest.fixture
 def expect_failure(flat, tmp_path):
-    """Colors a film, which must fail; checks what is left behind."""
+    """Colorize a film, which must fail; check that no file is left; return the message."""
 
     def run(source, target, kind=VidcolorError, **options):
         directory = target.parent
@@ -46,12 +46,12 @@ def expect_failure(flat, tmp_path):
     return run
 
 
-def test_a_missing_source(tmp_path, expect_failure):
-    said = expect_failure(tmp_path / "nope.mp4", tmp_path / "out.mp4", InputError)
-    assert "nope.mp4: no such file" in said
+def test_missing_source_is_reported(tmp_path, expect_failure):
+    message = expect_failure(tmp_path / "nope.mp4", tmp_path / "out.mp4", InputError)
+    assert "nope.mp4: no such file" in message
 
 
-def test_the_output_exists(tmp_path, source, expect_failure):
+def test_existing_output_is_refused(tmp_path, source, expect_failure):
     target = tmp_path / "out.mp4"
     target.write_text("precious")
     assert "--force" in expect_failure(source, target, UsageError)
@@ -59,7 +59,7 @@ def test_the_output_exists(tmp_path, source, expect_failure):
 
 
 @pytest.mark.parametrize("way", ["itself", "symlink", "hardlink", "relative"])
-def test_the_output_is_the_source(tmp_path, source, expect_failure, monkeypatch, way):
+def test_source_is_refused_as_output(tmp_path, source, expect_failure, monkeypatch, way):
     mine = tmp_path / "film.mkv"
     mine.write_bytes(source.read_bytes())
     target = tmp_path / "other.mkv"
@@ -76,13 +76,13 @@ def test_the_output_is_the_source(tmp_path, source, expect_failure, monkeypatch,
     assert "is the source itself" in expect_failure(mine, target, UsageError, force=True)
 
 
-def test_an_existing_output_is_replaced_only_when_the_new_one_is_complete(
-    tmp_path, source, flat, monkeypatch
-):
+def test_existing_output_is_replaced_only_by_a_complete_one(tmp_path, source, flat, monkeypatch):
     target = tmp_path / "out.mkv"
     target.write_text("old")
     with monkeypatch.context() as patch, pytest.raises(OutputError):
-        patch.setattr(writer.FilmWriter, "finish", _raise(OSError(errno.EIO, "Input/output error")))
+        patch.setattr(
+            writer.VideoWriter, "finish", _raise(OSError(errno.EIO, "Input/output error"))
+        )
         colorize_film(source, target, ColorizeOptions(force=True), colorizer=flat)
     assert target.read_text() == "old"
     colorize_film(source, target, ColorizeOptions(force=True), colorizer=flat)
@@ -99,25 +99,25 @@ def _raise(error):
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
-def test_no_room(tmp_path, source, expect_failure, suffix):
-    """The system's own limit on file sizes: every write past it fails, as on a full disk."""
+def test_file_size_limit_of_the_system(tmp_path, source, expect_failure, suffix):
+    """Every write beyond the limit fails, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))
     try:
-        said = expect_failure(source, tmp_path / f"out.{suffix}", OutputError)
+        message = expect_failure(source, tmp_path / f"out.{suffix}", OutputError)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert f"out.{suffix}: cannot be written" in said
+    assert f"out.{suffix}: cannot be written" in message
 
 
-def test_a_full_disk_is_called_so(tmp_path, source, expect_failure, monkeypatch):
+def test_full_disk_is_reported(tmp_path, source, expect_failure, monkeypatch):
     full = OSError(errno.ENOSPC, "No space left on device")
-    monkeypatch.setattr(writer.FilmWriter, "_mux_one", _raise(full))
-    said = expect_failure(source, tmp_path / "out.mp4", OutputError)
-    assert "the disk is full; make room" in said
+    monkeypatch.setattr(writer.VideoWriter, "_mux", _raise(full))
+    message = expect_failure(source, tmp_path / "out.mp4", OutputError)
+    assert "the disk is full; free some space" in message
 
 
-def test_an_encoder_that_fails_midway(tmp_path, source, expect_failure, monkeypatch):
+def test_encoder_failure_while_rendering(tmp_path, source, expect_failure, monkeypatch):
     class Failing:
         def __init__(self, stream):
             self._stream, self._count = stream, 0
@@ -125,27 +125,27 @@ def test_an_encoder_that_fails_midway(tmp_path, source, expect_failure, monkeypa
         def __getattr__(self, name):
             return getattr(self._stream, name)
 
-        def encode(self, picture):
+        def encode(self, frame):
             self._count += 1
             if self._count == 20:
                 raise av.ExternalError(542398533, "Generic error in an external library")
-            return self._stream.encode(picture)
+            return self._stream.encode(frame)
 
-    real = writer.add_picture_stream
-    monkeypatch.setattr(writer, "add_picture_stream", lambda *args: Failing(real(*args)))
-    said = expect_failure(source, tmp_path / "out.mp4", OutputError)
-    assert "out.mp4: libx264" in said
+    real = writer.add_video_stream
+    monkeypatch.setattr(writer, "add_video_stream", lambda *args: Failing(real(*args)))
+    message = expect_failure(source, tmp_path / "out.mp4", OutputError)
+    assert "out.mp4: libx264" in message
 
 
-def test_a_generator_that_fails_midway(tmp_path, source, flat, monkeypatch):
-    """An error that is none of ours passes through, and still nothing is left."""
-    monkeypatch.setattr(type(flat), "chroma", _raise(RuntimeError("out of memory")))
+def test_fault_in_vidcolor_leaves_no_file(tmp_path, source, flat, monkeypatch):
+    """An exception outside of the VidcolorError family is raised unchanged."""
+    monkeypatch.setattr(type(flat), "make_chroma", _raise(RuntimeError("out of memory")))
     with pytest.raises(RuntimeError, match="out of memory"):
         colorize_film(source, tmp_path / "out.mp4", ColorizeOptions(), colorizer=flat)
     assert not list(tmp_path.iterdir())
 
 
-def test_interrupted(tmp_path, source, flat):
+def test_interrupt_before_the_first_segment_leaves_no_file(tmp_path, source, flat):
     def stop(progress):
         if progress.done == 5:
             raise KeyboardInterrupt
@@ -155,39 +155,43 @@ def test_interrupted(tmp_path, source, flat):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_directory_that_is_not_writable(tmp_path, source, expect_failure, monkeypatch):
+def test_directory_without_write_permission_is_refused(
+    tmp_path, source, expect_failure, monkeypatch
+):
     target = tmp_path / "sealed" / "out.mp4"
     target.parent.mkdir()
     target.parent.chmod(0o555)
-    if os.access(target.parent, os.W_OK):  # the superuser may write anywhere
+    if os.access(target.parent, os.W_OK):  # root may write anywhere
         monkeypatch.setattr(os, "access", lambda *_: False)
     try:
-        said = expect_failure(source, target, OutputError)
+        message = expect_failure(source, target, OutputError)
     finally:
         target.parent.chmod(0o755)
-    assert "sealed: is not writable" in said
+    assert "sealed: is not writable" in message
 
 
-def test_an_impossible_suffix_and_an_impossible_place(tmp_path, source, expect_failure):
-    assert "cannot write a film called .xyz" in expect_failure(
+def test_unknown_suffix_and_impossible_directory_are_refused(tmp_path, source, expect_failure):
+    assert "cannot write video to a .xyz file" in expect_failure(
         source, tmp_path / "out.xyz", UsageError
     )
     blocked = tmp_path / "file"
     blocked.write_text("")
-    assert "cannot be made" in expect_failure(source, blocked / "sub" / "out.mp4", OutputError)
+    assert "cannot be created" in expect_failure(source, blocked / "sub" / "out.mp4", OutputError)
 
 
-def test_nothing_between_start_and_end(tmp_path, source, expect_failure):
-    said = expect_failure(source, tmp_path / "out.mp4", InputError, start=100)
-    assert "--start" in said
+def test_empty_time_range_is_refused(tmp_path, source, expect_failure):
+    message = expect_failure(source, tmp_path / "out.mp4", InputError, start=100)
+    assert "--start" in message
 
 
-def test_a_subtitle_that_ffmpeg_cannot_convert(tmp_path, clip, expect_failure, monkeypatch):
+def test_failed_subtitle_conversion_is_reported_before_rendering(
+    tmp_path, clip, expect_failure, monkeypatch
+):
     lines = tmp_path / "lines.srt"
     lines.write_text("1\n00:00:00,100 --> 00:00:00,600\nHallo\n")
     film = clip("mkv", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:s", "copy",
                 inputs=("-i", str(lines)))  # fmt: skip
-    monkeypatch.setattr("vidcolor.media.ffmpeg_cli.ffmpeg_command", lambda: "/bin/false")
+    monkeypatch.setattr("vidcolor.media.ffmpeg_cli.find_ffmpeg", lambda: "/bin/false")
     out = tmp_path / "out"
     out.mkdir()
     assert "ffmpeg failed" in expect_failure(film, out / "out.mp4", OutputError)

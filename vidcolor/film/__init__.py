@@ -1,1 +1,1 @@
-"""A film as a job: plan it, render it, put it together."""
+"""Films: plan, analyze, render in segments, and join, from file to file."""

@@ -1,4 +1,4 @@
-"""The planning pass: a film is decoded once, and what later passes must know of it is noted."""
+"""The analysis pass: decode a film once to find its shots, timestamps and frame checksums."""
 
 from __future__ import annotations
 
@@ -16,136 +16,167 @@ import numpy as np
 
 from vidcolor.concurrency import prefetch
 from vidcolor.errors import InputError
-from vidcolor.media.decode import Damage
+from vidcolor.film.shots import detect_shots
+from vidcolor.media.decode import DamageReport
 from vidcolor.progress import Progress
 from vidcolor.shots.detector import Shot
-from vidcolor.shots.shot_list import ShotList, find_shots, read_shots
+from vidcolor.shots.shot_list import ShotList, read_shots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from vidcolor.color.ycbcr import Plane
     from vidcolor.film.plan import FilmPlan
-    from vidcolor.media.decode import Frame, Reader
+    from vidcolor.imaging.types import Plane
+    from vidcolor.media.decode import Frame, FrameReader
     from vidcolor.options import ColorizeOptions
     from vidcolor.progress import ProgressCallback
 
-LOOKED_AHEAD = 4
-"""Decoded frames that may wait to be looked at."""
-PRINT_STEP = 8
-"""Rows and columns between the luma samples that a frame's print is made of."""
+READ_AHEAD_FRAMES = 4
+"""Maximum number of decoded frames that wait for the shot detector."""
+CHECKSUM_STRIDE = 8
+"""Distance between the luma samples that a frame checksum covers, in rows and in columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilmAnalysis:
-    """What a film was seen to be: 12 bytes a frame."""
+    """The shots, timestamps and frame checksums of a film. It needs 12 bytes per frame."""
 
-    shots: ShotList
+    shot_list: ShotList
     pts: Sequence[int]
-    """When each frame is shown, in the source's time base; rising."""
+    """Presentation timestamp of each frame, in the source's time base, strictly increasing."""
     end_pts: int
-    """When the last frame ends, likewise."""
-    prints: Sequence[int]
-    """Of each frame: see `frame_checksum`."""
-    damage: Damage
-    """What was wrong with the source."""
-    said: tuple[str, ...] = ()
-    """What is to be said, besides."""
+    """Timestamp at which the last frame ends, in the same time base."""
+    checksums: Sequence[int]
+    """Checksum of each frame; see `compute_frame_checksum`."""
+    damage: DamageReport
+    """The damage that was found in the source."""
+    warnings: tuple[str, ...] = ()
+    """Warnings of the reader and of the shot list."""
+
+    @property
+    def shots(self) -> tuple[Shot, ...]:
+        """All shots, in order."""
+        return self.shot_list.shots
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames."""
+        return len(self.pts)
 
     def to_json(self) -> dict[str, Any]:
-        """In plain values. Time stamps are written as steps between them and how often each comes
-        in a row.
-        """
+        """Return a JSON object. Timestamps are stored as runs of equal steps."""
         steps = itertools.groupby(b - a for a, b in itertools.pairwise(self.pts))
-        prints = np.asarray(self.prints, "<u4").tobytes()
+        checksums = np.asarray(self.checksums, "<u4").tobytes()
         return {
             "shots": [
-                [shot.first, shot.last, shot.begins, shot.mixed] for shot in self.shots.shots
+                [shot.first, shot.end, shot.transition, shot.mixed_frames] for shot in self.shots
             ],
-            "times": [str(time) for time in self.shots.times],
+            "times": [str(time) for time in self.shot_list.times],
             "num_frames": len(self.pts),
             "first_pts": self.pts[0],
-            "steps": [[step, sum(1 for _ in run)] for step, run in steps],
+            "pts_steps": [[step, sum(1 for _ in run)] for step, run in steps],
             "end_pts": self.end_pts,
-            "prints": base64.b64encode(prints).decode(),
+            "checksums": base64.b64encode(checksums).decode(),
             "damage": asdict(self.damage),
-            "said": list(self.said),
+            "warnings": list(self.warnings),
         }
 
     @classmethod
-    def from_json(cls, said: dict[str, Any]) -> FilmAnalysis:
-        """What `to_json` wrote.
+    def from_json(cls, values: dict[str, Any]) -> FilmAnalysis:
+        """Read the object that `to_json` returned.
 
         Raises:
-            ValueError, KeyError, TypeError: it is something else.
+            ValueError, KeyError, TypeError: it is not such an object.
         """
-        shots = tuple(Shot(*row) for row in said["shots"])
-        times = tuple(Fraction(time) for time in said["times"])
-        pts = array("q", [said["first_pts"]])
-        for step, count in said["steps"]:
+        shots = tuple(Shot(*row) for row in values["shots"])
+        times = tuple(Fraction(time) for time in values["times"])
+        pts = array("q", [values["first_pts"]])
+        for step, count in values["pts_steps"]:
             pts.extend(itertools.islice(itertools.count(pts[-1] + step, step), count))
-        prints = array("I", np.frombuffer(base64.b64decode(said["prints"]), "<u4").tolist())
-        if not len(pts) == len(prints) == said["num_frames"]:
-            raise ValueError("frames are missing")
-        damage, notes = Damage(**said["damage"]), tuple(said["said"])
-        return cls(ShotList(shots, len(pts), times), pts, said["end_pts"], prints, damage, notes)
+        stored = np.frombuffer(base64.b64decode(values["checksums"]), "<u4")
+        checksums = array("I", stored.tolist())
+        if not len(pts) == len(checksums) == values["num_frames"]:
+            raise ValueError("the numbers of timestamps and checksums differ")
+        return cls(
+            shot_list=ShotList(shots, len(pts), times),
+            pts=pts,
+            end_pts=values["end_pts"],
+            checksums=checksums,
+            damage=DamageReport(**values["damage"]),
+            warnings=tuple(values["warnings"]),
+        )
+
+    def has_same_frames(self, other: FilmAnalysis) -> bool:
+        """Return whether shots, timestamps and checksums are equal."""
+        return (
+            self.shots == other.shots
+            and list(self.pts) == list(other.pts)
+            and list(self.checksums) == list(other.checksums)
+        )
 
 
-def frame_checksum(luma: Plane) -> int:
-    """What tells a frame from others: CRC-32 of its luma at every eighth row and column.
+def compute_frame_checksum(luma: Plane) -> int:
+    """Return the CRC-32 of the luma samples at every eighth row and column.
 
     Args:
         luma: (H, W) uint8 or uint16.
     """
-    return zlib.crc32(luma[::PRINT_STEP, ::PRINT_STEP].tobytes())
+    return zlib.crc32(luma[::CHECKSUM_STRIDE, ::CHECKSUM_STRIDE].tobytes())
 
 
 def analyze_film(
     plan: FilmPlan,
-    reader: Reader,
+    reader: FrameReader,
     options: ColorizeOptions,
     progress: ProgressCallback | None = None,
 ) -> FilmAnalysis:
-    """Decode a film once: its shots, found or listed by a person, and what identifies each frame.
+    """Decode a film once; find its shots, unless the options name a shot list.
+
+    Args:
+        plan: the plan of the film.
+        reader: reads the frames between the plan's start and end.
+        options: only `shots` is used.
+        progress: called after every frame.
 
     Raises:
-        InputError: the film or the list cannot be read; the film has no frame, or the list is of
-            another film.
+        InputError: the film or the shot list cannot be read, the film has no frame, or the shot
+            list belongs to a longer film.
     """
-    pts, prints, end = array("q"), array("I"), 0
+    source = plan.info.path
+    pts, checksums, end_pts = array("q"), array("I"), 0
 
-    def frames() -> Iterator[Frame]:
-        nonlocal end
-        with contextlib.closing(prefetch(reader.frames(), LOOKED_AHEAD)) as decoded:
+    def record_frames() -> Iterator[Frame]:
+        nonlocal end_pts
+        with contextlib.closing(prefetch(reader.frames(), READ_AHEAD_FRAMES)) as decoded:
             for frame in decoded:
                 pts.append(frame.pts)
-                prints.append(frame_checksum(frame.luma))
-                end = frame.pts + max(frame.duration, 1)
+                checksums.append(compute_frame_checksum(frame.luma))
+                end_pts = frame.pts + max(frame.duration, 1)
                 yield frame
                 if progress is not None:
-                    progress(Progress(plan.info.path, "look", len(pts), plan.expected_frames))
+                    progress(Progress(source, "analyze", len(pts), plan.estimated_num_frames))
 
-    source, said = plan.info.path, tuple[str, ...]()
+    warnings: tuple[str, ...] = ()
     if options.shots is None:
-        shots = find_shots(frames(), plan.video)
+        shot_list = detect_shots(record_frames(), plan.video)
     else:
-        shots = read_shots(options.shots)
-        deque(frames(), maxlen=0)
+        shot_list = read_shots(options.shots)
+        deque(record_frames(), maxlen=0)
     if not pts:
         raise InputError(f"{source}: no frame could be read between --start and --end")
     if options.shots is not None:
-        said = _compared(options.shots, shots, source, len(pts))
-        shots = shots.of_length(len(pts))
-    said = (*reader.warnings, *said)
-    return FilmAnalysis(shots, pts, end, prints, replace(reader.damage), said)
+        warnings = _check_length(options.shots, shot_list, source, len(pts))
+        shot_list = shot_list.with_length(len(pts))
+    warnings = (*reader.warnings, *warnings)
+    return FilmAnalysis(shot_list, pts, end_pts, checksums, replace(reader.damage), warnings)
 
 
-def _compared(path: Path, shots: ShotList, source: Path, num_frames: int) -> tuple[str, ...]:
-    """What is to be said of a list of shots that was made for another length."""
+def _check_length(path: Path, shots: ShotList, source: Path, num_frames: int) -> tuple[str, ...]:
+    """Return a warning if a shot list was made for another number of frames."""
     if shots.num_frames == num_frames:
         return ()
-    said = f"{path} lists {shots.num_frames} frames, and {source} has {num_frames} to color"
+    difference = f"{path}: lists {shots.num_frames} frames, and {source} has {num_frames}"
     if shots.shots[-1].first >= num_frames:
-        raise InputError(f"{said}; make the list with the same --start and --end")
-    return (f"{said}; its last shot ends with the film",)
+        raise InputError(f"{difference}; make the list with the same --start and --end")
+    return (f"{difference}; the last shot is fitted to the end of the film",)

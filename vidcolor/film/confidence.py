@@ -1,71 +1,77 @@
-"""How sure the generator is, as a gray film in step with the colored one."""
+"""The confidence of the generator, written as a gray film with the timing of the colorized one."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vidcolor.color.ycbcr import Coding
+from vidcolor.imaging.resize import resize_linear
 from vidcolor.media.encoders import EncoderRequest, plan_encoder
-from vidcolor.media.frames import gray_picture, pixel_layout
-from vidcolor.media.writer import muxer_of
+from vidcolor.media.frames import get_pixel_layout, make_gray_frame
+from vidcolor.media.writer import get_muxer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from vidcolor.film.plan import FilmPlan
+    from vidcolor.imaging.types import FloatArray
     from vidcolor.media.encoders import EncoderPlan
     from vidcolor.media.probe import VideoInfo
-    from vidcolor.media.writer import FilmWriter
+    from vidcolor.media.writer import VideoWriter
 
 _CODING = Coding(8, full_range=False)
+_PROGRESSIVE = 1
+"""FFmpeg's code for progressive field order."""
 
 
-def confidence_encoding(plan: FilmPlan, target: Path) -> tuple[EncoderPlan, VideoInfo]:
-    """How such a film is written.
+def plan_confidence_encoder(plan: FilmPlan, target: Path) -> tuple[EncoderPlan, VideoInfo]:
+    """Choose the encoder of a confidence film.
 
     Args:
-        plan: the colored film's; size, timing and pixel aspect are the same.
-        target: the confidence film's name, which says which container it is.
+        plan: the plan of the colorized film. Size, timing and pixel aspect ratio stay the same.
+        target: path of the confidence film; its suffix names the container.
 
     Raises:
-        UsageError: no container is called so.
+        UsageError: no container has this suffix.
     """
     video = replace(
         plan.video,
         coding=_CODING,
-        layout=pixel_layout("yuv420p"),
+        layout=get_pixel_layout("yuv420p"),
         interlaced=False,
-        field_order=1,
+        field_order=_PROGRESSIVE,
     )
-    return plan_encoder(video, muxer_of(target), EncoderRequest()), video
+    return plan_encoder(video, get_muxer(target), EncoderRequest()), video
 
 
-class ConfidenceFilm:
-    """Writes confidence as luma: black is a pure guess, white is certain."""
+class ConfidenceWriter:
+    """Writes confidence maps as luma: 0 is black, 1 is white."""
 
-    def __init__(self, writer: FilmWriter, encoder: EncoderPlan, video: VideoInfo) -> None:
-        """Prepare.
+    def __init__(self, writer: VideoWriter, encoder: EncoderPlan, video: VideoInfo) -> None:
+        """Wrap a writer.
 
         Args:
-            writer: made with `encoder` and `video`; closed by whoever opened it.
-            encoder: see `confidence_encoding`.
-            video: likewise.
+            writer: opened with `encoder` and `video`. The caller closes it.
+            encoder: from `plan_confidence_encoder`.
+            video: from `plan_confidence_encoder`.
         """
         self._writer, self._pix_fmt = writer, encoder.layout.name
         self._size = (video.width, video.height)
 
-    def write(self, confidence: NDArray[np.float32], pts: int, duration: int) -> None:
-        """Add one frame: (h, w) float32 in [0, 1] on any grid."""
-        import cv2
+    def write(self, confidence: FloatArray, pts: int, duration: int) -> None:
+        """Write one frame.
 
-        full: NDArray[Any] = cv2.resize(confidence, self._size, interpolation=cv2.INTER_LINEAR)
-        codes = _CODING.unit_to_luma(np.clip(full, 0, 1).reshape(self._size[::-1]))
-        self._writer.write(gray_picture(codes, self._pix_fmt), pts, duration)
+        Args:
+            confidence: (h, w) float32 in [0, 1], on any grid.
+            pts: presentation timestamp, in the source's time base.
+            duration: duration in the same time base.
+        """
+        full = resize_linear(confidence, self._size[::-1])
+        codes = _CODING.unit_to_luma(np.clip(full, 0, 1))
+        self._writer.write(make_gray_frame(codes, self._pix_fmt), pts, duration)
 
     def finish(self) -> None:
         """Complete the file."""

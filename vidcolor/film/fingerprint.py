@@ -1,102 +1,106 @@
-"""What a film's work depends on, to tell whether kept work is of what is wanted now."""
+"""Fingerprints: the values that decide whether finished segments can be reused."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from vidcolor.digests import versions
-from vidcolor.media.sequence import find_sequence, is_pattern
+from vidcolor.environment import library_versions
+from vidcolor.media.sequence import find_sequence, is_sequence_pattern
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vidcolor.film.segment import Encoding
+    from vidcolor.film.segment import OutputEncoding
     from vidcolor.options import ColorizeOptions
     from vidcolor.provenance import Provenance
 
-FORMAT = 1
-"""Of plan files; another is begun anew."""
-_NAMES = {
-    "weights": "the weights are others",
-    "version": "it was begun by another version of vidcolor",
-    "libraries": "torch, FFmpeg or OpenCV are of other versions",
-    "encoding": "the encoder's settings are others",
-    "confidence": "the confidence film's settings are others",
-    "target": "the output is another",
+FORMAT = 2
+"""Version of the files in a work directory. Work in another format is not reused."""
+_DIFFERENCES = {
+    "weights": "the weights differ",
+    "version": "the version of vidcolor differs",
+    "libraries": "the version of torch, FFmpeg or OpenCV differs",
+    "video_encoding": "the encoder settings differ",
+    "confidence_encoding": "the encoder settings of the confidence film differ",
+    "target": "the output differs",
 }
 
 
 def source_fingerprint(source: Path) -> dict[str, Any]:
-    """What tells at a glance that a source has not changed: size and time of change of its files.
+    """Return number, size and modification time of the source's files, for a quick comparison.
 
     Raises:
-        VidcolorError, OSError: it cannot be read.
+        VidcolorError, OSError: the source cannot be read.
     """
-    if source.is_dir() or (is_pattern(source) and not source.exists()):
-        files = list(find_sequence(source).files.values())
-        stats = [path.stat() for path in files]
-        newest = max(stat.st_mtime_ns for stat in stats)
-        return {"files": len(files), "size": sum(s.st_size for s in stats), "changed": newest}
-    stat = source.stat()
-    return {"files": 1, "size": stat.st_size, "changed": stat.st_mtime_ns}
+    if source.is_dir() or (is_sequence_pattern(source) and not source.exists()):
+        stats = [path.stat() for path in find_sequence(source).files.values()]
+    else:
+        stats = [source.stat()]
+    return {
+        "num_files": len(stats),
+        "size_bytes": sum(stat.st_size for stat in stats),
+        "modified_ns": max(stat.st_mtime_ns for stat in stats),
+    }
 
 
 def render_fingerprint(
     target: Path,
     options: ColorizeOptions,
     provenance: Provenance,
-    picture: Encoding | None,
-    confidence: Encoding | None,
+    video: OutputEncoding | None,
+    confidence: OutputEncoding | None,
 ) -> dict[str, Any]:
-    """What a result depends on besides its source, in plain values, by kind."""
-    used = {k: v for k, v in versions().items() if k not in ("vidcolor", "python", "system")}
+    """Return everything that the result depends on besides its source, as a JSON object."""
+    libraries = {
+        k: v for k, v in library_versions().items() if k not in ("vidcolor", "python", "system")
+    }
     return {
         "format": FORMAT,
         "target": str(target.absolute()),
-        "recipe": options.recipe(),
+        "options": options.fingerprint_values(),
         "weights": provenance.weights_sha256,
         "version": provenance.version,
-        "libraries": used,
+        "libraries": libraries,
         "device": options.device if options.device != "auto" else None,
         "precision": options.precision,
-        "encoding": _encoding(picture),
-        "confidence": _encoding(confidence),
+        "video_encoding": _describe_encoding(video),
+        "confidence_encoding": _describe_encoding(confidence),
     }
 
 
-def _encoding(encoding: Encoding | None) -> dict[str, Any] | None:
+def _describe_encoding(encoding: OutputEncoding | None) -> dict[str, Any] | None:
     if encoding is None:
         return None
-    plan = encoding.encoder
+    encoder = encoding.encoder
     return {
-        "muxer": plan.muxer,
-        "part": encoding.part.muxer,
-        "encoder": plan.encoder,
-        "pix_fmt": plan.layout.name,
-        "options": plan.options,
-        "time_base": str(plan.time_base),
+        "muxer": encoder.muxer,
+        "segment_muxer": encoding.segment_encoder.muxer,
+        "encoder": encoder.encoder,
+        "pix_fmt": encoder.layout.name,
+        "options": encoder.options,
+        "time_base": str(encoder.time_base),
         "tags": {k: str(v) for k, v in asdict(encoding.video.tags).items()},
     }
 
 
-def differences(kept: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What has changed, in words; nothing if nothing has.
+def describe_differences(saved: dict[str, Any], current: dict[str, Any]) -> list[str]:
+    """Return what differs between two fingerprints, in words; empty if they are equal.
 
     Args:
-        kept: from `render_fingerprint`, as read back from JSON.
-        now: the same, of what is wanted now.
+        saved: the value of `render_fingerprint` that was read from JSON.
+        current: the value for the current request.
     """
-    if kept.get("format") != now["format"]:
-        return [_NAMES["version"]]
-    said = []
-    for kind, value in now.items():
-        if kept.get(kind) == value:
+    if saved.get("format") != current["format"]:
+        return [_DIFFERENCES["version"]]
+    differences = []
+    for key, value in current.items():
+        if saved.get(key) == value:
             continue
-        if kind == "recipe":
-            before = kept.get(kind) or {}
-            names = [k.replace("_", "-") for k in value if before.get(k) != value[k]]
-            said.append(f"other options: {', '.join(names)}")
+        if key == "options":
+            before = saved.get(key) or {}
+            names = [name.replace("_", "-") for name in value if before.get(name) != value[name]]
+            differences.append(f"other options: {', '.join(names)}")
         else:
-            said.append(_NAMES.get(kind, f"another {kind}"))
-    return said
+            differences.append(_DIFFERENCES.get(key, f"the {key} differs"))
+    return differences

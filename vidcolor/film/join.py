@@ -1,4 +1,4 @@
-"""Finished segments become the result: packets are copied, everything else comes beside them."""
+"""Joining: copy the packets of all segments into the result, and mux all other streams."""
 
 from __future__ import annotations
 
@@ -8,151 +8,172 @@ import shutil
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import OutputError
-from vidcolor.fileio import atomic_output, describe_os_error, leftover_name, publish, sync
-from vidcolor.film.segment import CONFIDENCE, PICTURE
-from vidcolor.media.concat import Part, join_parts, part_suffix
+from vidcolor.fileio import atomic_output, describe_os_error, fsync_path, publish, temporary_path
+from vidcolor.film.segment import CONFIDENCE_NAME, VIDEO_NAME
+from vidcolor.media.concat import EncodedSegment, concat_segments, get_segment_suffix
 from vidcolor.media.streams import StreamCopier
-from vidcolor.media.tags import film_tags
-from vidcolor.media.writer import FilmWriter
+from vidcolor.media.tags import read_content_tags
+from vidcolor.media.writer import VideoWriter
 from vidcolor.progress import Progress
-from vidcolor.provenance import film_tags as provenance_tags
+from vidcolor.provenance import film_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from vidcolor.film.segment import Encoding, Job, Rendered
+    from vidcolor.film.segment import OutputEncoding, RenderJob, SegmentResult
     from vidcolor.film.workdir import WorkDir
     from vidcolor.progress import ProgressCallback
 
 
-def join(
-    job: Job,
+def join_segments(
+    job: RenderJob,
     work: WorkDir,
-    done: Mapping[int, Rendered],
+    results: Mapping[int, SegmentResult],
     progress: ProgressCallback | None = None,
 ) -> None:
-    """Make the result of a film's segments, and give it its name.
+    """Join the segments of a film into the result and publish it under its final name.
 
-    What has been given its name before, by a run that died then, is left as it is.
+    A file that an interrupted run has already published is left unchanged.
 
     Args:
         job: the film.
-        work: where its segments lie.
-        done: what became of each.
-        progress: told after every picture.
+        work: holds the finished segments.
+        results: the result of each segment, by number.
+        progress: called after every frame.
 
     Raises:
-        OutputError: the result cannot be written, or was made by somebody else meanwhile.
+        OutputError: the result cannot be written, or another process has created it meanwhile.
     """
-    plan, options = job.plan, job.options
-    if job.confidence is not None and options.confidence is not None:
-        _join_film(job, work, done, CONFIDENCE, job.confidence, options.confidence)
-    if job.picture is None:
-        _place_pictures(job, work, done)
-    elif not work.placed(plan.target):
+    if job.confidence is not None and job.options.confidence is not None:
+        target = job.options.confidence
+        _join_film(job, work, results, CONFIDENCE_NAME, job.confidence, target)
+    if job.video is None:
+        _publish_images(job, work, results)
+    elif not work.is_published(job.plan.target):
         with contextlib.ExitStack() as stack:
-            company, tags = _company(job, stack)
-            _join_film(job, work, done, PICTURE, job.picture, plan.target, company, tags, progress)
+            others, tags = _open_other_streams(job, stack)
+            _join_film(
+                job, work, results, VIDEO_NAME, job.video, job.plan.target, others, tags, progress
+            )
 
 
-def check_mux(job: Job, work: WorkDir) -> None:
-    """Begin the result and throw it away: what hinders it is found out before the night's work.
+def check_mux(job: RenderJob, work: WorkDir) -> None:
+    """Write the header of the result to a temporary file, to find errors before rendering.
 
     Raises:
         OutputError: the container refuses a stream, or a subtitle cannot be converted.
     """
-    if job.picture is None:
+    if job.video is None:
         return
-    plan = job.plan
+    plan, encoding = job.plan, job.video
     with contextlib.ExitStack() as stack:
-        company, tags = _company(job, stack)
-        scratch = leftover_name(work.path / plan.target.name)
+        others, tags = _open_other_streams(job, stack)
+        scratch = temporary_path(work.path / plan.target.name)
         stack.callback(scratch.unlink, missing_ok=True)
-        encoder, video = job.picture.encoder, job.picture.video
-        FilmWriter(scratch, encoder, video, company, tags, plan.shift_pts, plan.target).abandon()
+        writer = VideoWriter(
+            scratch, encoding.encoder, encoding.video, others, tags, plan.shift_pts, plan.target
+        )
+        writer.abort()
 
 
-def _company(job: Job, stack: contextlib.ExitStack) -> tuple[StreamCopier | None, dict[str, str]]:
-    """What comes beside the picture, and the tags of the result."""
-    plan, tags, company = job.plan, dict[str, str](), None
+def _open_other_streams(
+    job: RenderJob, stack: contextlib.ExitStack
+) -> tuple[StreamCopier | None, dict[str, str]]:
+    """Open the streams besides the video; return them with the tags of the result."""
+    plan, tags, copier = job.plan, dict[str, str](), None
     if job.sequence is None:
         shift_s = plan.shift_pts * plan.video.time_base
-        others = StreamCopier(plan.info.path, plan.company, shift_s, plan.start_s, plan.end_s)
-        company, tags = stack.enter_context(others), film_tags(plan.info.path)
-    return company, provenance_tags(job.provenance, tags, plan.encoder.muxer)
+        copier = stack.enter_context(
+            StreamCopier(plan.info.path, plan.streams, shift_s, plan.start_s, plan.end_s)
+        )
+        tags = read_content_tags(plan.info.path)
+    return copier, film_tags(job.provenance, tags, plan.encoder.muxer)
 
 
 def _join_film(
-    job: Job,
+    job: RenderJob,
     work: WorkDir,
-    done: Mapping[int, Rendered],
+    results: Mapping[int, SegmentResult],
     name: str,
-    encoding: Encoding,
+    encoding: OutputEncoding,
     target: Path,
-    company: StreamCopier | None = None,
+    others: StreamCopier | None = None,
     tags: dict[str, str] | None = None,
     progress: ProgressCallback | None = None,
 ) -> None:
-    """Join what is called `name` in every segment."""
-    if work.placed(target):
-        return  # by a run that died then
-    plan, file = job.plan, f"{name}{part_suffix(encoding.part)}"
-    parts = [
-        Part(work.folder(s.number) / file, s.first, s.last, done[s.number].depth[name])
+    """Join the films called `name` of all segments."""
+    if work.is_published(target):
+        return
+    plan, pts = job.plan, job.analysis.pts
+    file_name = f"{name}{get_segment_suffix(encoding.segment_encoder)}"
+    segments = [
+        EncodedSegment(
+            work.segment_dir(s.number) / file_name,
+            s.first,
+            s.end,
+            results[s.number].reorder_depths[name],
+        )
         for s in job.segments
     ]
 
-    def about_to_place(made: Path) -> None:
-        work.write_placed(made, target)
+    def mark_published(partial: Path) -> None:
+        work.mark_published(partial, target)
 
     with contextlib.ExitStack() as stack:
-        partial = stack.enter_context(atomic_output(target, job.options.force, about_to_place))
-        writer = FilmWriter(
-            partial, encoding.encoder, encoding.video, company, tags, plan.shift_pts, target
+        partial = stack.enter_context(atomic_output(target, job.options.force, mark_published))
+        writer = VideoWriter(
+            partial, encoding.encoder, encoding.video, others, tags, plan.shift_pts, target
         )
         stack.enter_context(writer)
-        total = len(plan.pts)
-        for count in join_parts(writer, parts, plan.pts, plan.seen.end_pts):
+        for count in concat_segments(writer, segments, pts, job.analysis.end_pts):
             if progress is not None:
-                progress(Progress(plan.info.path, "join", count, total))
+                progress(Progress(plan.info.path, "join", count, len(pts)))
         writer.finish()
 
 
-def _place_pictures(job: Job, work: WorkDir, done: Mapping[int, Rendered]) -> None:
-    """Move numbered pictures to where they are wanted; those that are gone have been moved."""
+def _publish_images(job: RenderJob, work: WorkDir, results: Mapping[int, SegmentResult]) -> None:
+    """Move the images of all segments to their final names.
+
+    Images that are missing were moved by an interrupted run.
+    """
     target = job.plan.target
-    work.write_placing(target)
+    work.mark_publishing(target)
     for segment in job.segments:
-        folder = work.folder(segment.number)
-        rendered = done[segment.number]
-        for name in rendered.files:
-            made, final = folder / name, target.with_name(name)
-            if made.stem not in rendered.depth and made.exists():
-                _move(made, final, job.options.force)
-    sync(target.parent)
+        folder, result = work.segment_dir(segment.number), results[segment.number]
+        for name in result.files:
+            image, final = folder / name, target.with_name(name)
+            is_film = image.stem in result.reorder_depths
+            if not is_film and image.exists():
+                move_image(image, final, job.options.force)
+    fsync_path(target.parent)
 
 
-def _move(made: Path, final: Path, force: bool) -> None:
+def move_image(image: Path, final: Path, force: bool) -> None:
+    """Move a finished image to its final name, which may be on another disk.
+
+    Raises:
+        OutputError: the image cannot be written, or another process has created it meanwhile.
+    """
     try:
-        if final.exists() and made.samefile(final):  # whoever linked it there died then
-            made.unlink()
+        if final.exists() and image.samefile(final):  # a run was interrupted after the link
+            image.unlink()
             return
         try:
-            publish(made, final, force)
+            publish(image, final, force)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            copied = leftover_name(final)
-            shutil.copyfile(made, copied)
-            sync(copied)
-            publish(copied, final, force)
-            copied.unlink(missing_ok=True)
-        made.unlink(missing_ok=True)
+            copy = temporary_path(final)
+            shutil.copyfile(image, copy)
+            fsync_path(copy)
+            publish(copy, final, force)
+            copy.unlink(missing_ok=True)
+        image.unlink(missing_ok=True)
     except FileExistsError as error:
         raise OutputError(
-            f"{final}: was made by somebody else meanwhile and is left as it is; "
-            "choose another name or say --force"
+            f"{final}: was created by another process and is left unchanged; "
+            "choose another output or use --force"
         ) from error
     except OSError as error:
         raise OutputError(f"{final}: {describe_os_error(error)}") from error

@@ -1,7 +1,7 @@
-"""One film, from source to result: plan, render what is not rendered yet, join, tidy up.
+"""The pipeline of one film: plan → analyze → render → join.
 
-All of it happens in a work directory (`film.workdir`), so that whatever ends the work costs no
-finished segment: the same request goes on from there.
+All intermediate files are in a work directory (`film.workdir`). If the process is interrupted, the
+next run of the same request reuses the analysis and every finished segment.
 """
 
 from __future__ import annotations
@@ -10,403 +10,383 @@ import contextlib
 import json
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidcolor.colorizer import Colorizer
-from vidcolor.concurrency import single_threaded_opencv
-from vidcolor.errors import InputError, OutputError, UsageError
-from vidcolor.fileio import check_companion, describe_os_error
+from vidcolor.errors import OutputError, UsageError
+from vidcolor.fileio import check_confidence_target, describe_os_error
 from vidcolor.film.analysis import FilmAnalysis, analyze_film
-from vidcolor.film.confidence import confidence_encoding
-from vidcolor.film.engines.local import Engine, LocalEngine
-from vidcolor.film.fingerprint import differences, render_fingerprint, source_fingerprint
-from vidcolor.film.join import check_mux, join
-from vidcolor.film.plan import FilmPlan, default_target, plan_film, refuse_existing
-from vidcolor.film.segment import Encoding, Job, Rendered
-from vidcolor.film.segment_reader import SegmentReader
-from vidcolor.film.segments import split_segments
-from vidcolor.film.shot_uncertainty import ShotUncertainty
-from vidcolor.film.sources import FilmSource
-from vidcolor.film.workdir import WorkDir, remove_stale, work_path
-from vidcolor.hints.tracking import HINT_TRACKS_FILE, HintTrackIndex, track_hints
-from vidcolor.media.concat import part_encoder
-from vidcolor.media.sequence import SEQUENCE_MUXER, ImageSequence
-from vidcolor.media.writer import check_rate
-from vidcolor.options import ColorizeOptions
-from vidcolor.progress import Progress, ProgressCallback
-from vidcolor.provenance import Provenance
-from vidcolor.recolor import NO_COLOR
+from vidcolor.film.confidence import plan_confidence_encoder
+from vidcolor.film.fingerprint import render_fingerprint, source_fingerprint
+from vidcolor.film.join import check_mux, join_segments
+from vidcolor.film.plan import FilmPlan, check_film_target
+from vidcolor.film.resume import SavedPlan, find_saved_plan
+from vidcolor.film.segment import OutputEncoding, RenderJob, SegmentResult, split_segments
+from vidcolor.film.sources import SegmentReader
+from vidcolor.film.workdir import WorkDir, remove_stale_files, work_path
+from vidcolor.hints.timeline import Timeline
+from vidcolor.hints.tracking import track_hints
+from vidcolor.hints.tracks import HINT_TRACKS_FILE, HintTrackIndex
+from vidcolor.media.concat import plan_segment_encoder
+from vidcolor.media.sequence import SEQUENCE_MUXER
+from vidcolor.media.writer import check_constant_rate
+from vidcolor.progress import Progress
+from vidcolor.recolor import NO_COLOR_WARNING
+from vidcolor.uncertainty import ShotUncertainty
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
+    from vidcolor.colorizer import Colorizer
+    from vidcolor.film.engines.base import Engine
     from vidcolor.film.sources import FrameSource
+    from vidcolor.media.sequence import ImageSequence
+    from vidcolor.options import ColorizeOptions
+    from vidcolor.progress import ProgressCallback
+    from vidcolor.provenance import Provenance
 
-_TOLD_EVERY_S = 1.0
-_planning = threading.Lock()
-"""Encoders are tried out one at a time: what FFmpeg says of them goes through one log."""
+_PROGRESS_INTERVAL_S = 1.0
+"""Minimum time between two writes of the progress file, in seconds."""
+_encoder_lock = threading.Lock()
+"""Encoders are opened one at a time, because FFmpeg has one log for the whole process."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilmResult:
-    """What came of a film."""
+    """A finished film and how it was made."""
 
     source: Path
     target: Path
     num_frames: int
     seconds: float
-    """Wall-clock time that it took."""
+    """Wall-clock time of the run."""
     warnings: tuple[str, ...]
     damaged: bool
-    """True if the source lost frames, or is cut off: the result holds what could be read."""
+    """True if the source is damaged or truncated; the result holds every frame that could be
+    read."""
     provenance: Provenance
     plan: FilmPlan
-    doubts: tuple[ShotUncertainty, ...] = ()
-    """Every shot, with the regions in it whose color is least certain."""
+    shot_uncertainty: tuple[ShotUncertainty, ...] = ()
+    """Uncertainty of each shot; empty if the generator has no confidence."""
     resumed_frames: int = 0
-    """Frames that an earlier run, which did not come to its end, had colored."""
+    """Number of frames that an earlier, interrupted run had colorized."""
 
     @property
     def frames_per_second(self) -> float:
-        """Speed at which the frames of this run were colored."""
+        """Speed of this run; resumed frames are not counted."""
         return (self.num_frames - self.resumed_frames) / self.seconds if self.seconds else 0.0
 
 
 @dataclass(frozen=True)
 class FilmRequest:
-    """A film, or a sequence, that is to be colored."""
+    """A film or an image sequence to colorize."""
 
     source: Path
     target: Path
-    files: Sequence[Path]
-    """What the source consists of; never written to."""
+    source_files: Sequence[Path]
+    """All files of the source; they are never written."""
     options: ColorizeOptions
-    colorizer: Colorizer
     make_plan: Callable[[], FilmPlan]
-    opener: Callable[[FilmPlan], FrameSource]
-    engine: Engine
+    make_source: Callable[[FilmPlan], FrameSource]
     sequence: ImageSequence | None = None
-    """The source, if it is one."""
+    """The source if it is an image sequence."""
     progress: ProgressCallback | None = None
 
 
-@single_threaded_opencv()
-def colorize_film(
-    source: Path | str,
-    target: Path | str | None = None,
-    options: ColorizeOptions | None = None,
-    *,
-    colorizer: Colorizer | None = None,
-    engine: Engine | None = None,
-    progress: ProgressCallback | None = None,
-) -> FilmResult:
-    """Color a film: same luma, same time stamps, same sound, subtitles, chapters and tags.
-
-    Where an earlier call with the same arguments did not come to its end, this one goes on from
-    what it had finished.
+def run_pipeline(request: FilmRequest, colorizer: Colorizer, engine: Engine) -> FilmResult:
+    """Colorize a film; reuse what an interrupted run has finished.
 
     Args:
-        source: any film that FFmpeg reads; it is only ever read.
-        target: where the result goes (.mp4, .mov, .mkv, .webm, .mxf, or ``out_%06d.png`` for
-            single pictures); beside the source if None.
-        options: what is wanted; the defaults of the command line if None.
-        colorizer: a loaded generator, to be used again; loaded from the options if None.
-        engine: what renders the film's segments; `colorizer`, in this process, if None. The
-            options' `workers`, `threads` and `engine` are for whoever makes one: see
-            `vidcolor.film.engines.select.engine_of`.
-        progress: called after every frame; with an engine, from any thread.
+        request: the film.
+        colorizer: tracks the hints of the film.
+        engine: renders its segments, with the same weights.
 
     Raises:
-        InputError: the source cannot be read, or has no frame in the wanted time.
-        UsageError: the target exists, or the request contradicts itself.
-        OutputError: the result cannot be written.
-        WeightsError: the generator's weights are missing or damaged.
-        BusyError: the same film is being colored by somebody else.
-    """
-    source, options = Path(source), options or ColorizeOptions()
-    if not source.exists():
-        raise InputError(f"{source}: no such file")
-    path = Path(target) if target else default_target(source, options)
-    colorizer = colorizer or Colorizer.of(options)
-    colorizer.check(options)
-
-    def opener(plan: FilmPlan) -> FrameSource:
-        return FilmSource(source, plan.video, options.gray_from)
-
-    return run(
-        FilmRequest(
-            source=source,
-            target=path,
-            files=[source],
-            options=options,
-            colorizer=colorizer,
-            make_plan=lambda: plan_film(source, path, options),
-            opener=opener,
-            engine=engine or LocalEngine(colorizer),
-            progress=progress,
-        )
-    )
-
-
-def run(request: FilmRequest) -> FilmResult:
-    """Do what is wanted, or what of it has not been done before.
-
-    Raises:
-        VidcolorError: as `colorize_film` does.
+        VidcolorError: see `vidcolor.film.api.colorize_film`.
     """
     work = WorkDir(work_path(request.target, request.options.work_dir))
-    remove_stale({request.target.parent, work.path.parent})
-    _refuse_existing(request, work)
-    with work.claimed():
+    remove_stale_files({request.target.parent, work.path.parent})
+    _check_target(request, work)
+    with work.locked():
         try:
-            _refuse_existing(request, work)  # somebody may have been quicker
-            return _Film(request, work).color()
+            _check_target(request, work)  # another process may have written it meanwhile
+            return _Pipeline(request, colorizer, engine, work).run()
         except BaseException as error:
-            kept = len(work.recorded())
-            work.clear_unfinished()
-            if not kept:  # nothing is lost with the plan but the time of one look
-                work.begin_anew()
+            num_finished = len(work.finished_segments())
+            work.remove_incomplete()
+            if not num_finished:
+                work.reset()
             if isinstance(error, OSError):
-                place = error.filename or work.path
-                raise OutputError(f"{place}: {describe_os_error(error)}") from error
-            if kept and isinstance(error, KeyboardInterrupt):
-                many = "segment of it is" if kept == 1 else "segments of it are"
+                path = error.filename or work.path
+                raise OutputError(f"{path}: {describe_os_error(error)}") from error
+            if num_finished and isinstance(error, KeyboardInterrupt):
                 error.add_note(
-                    f"{request.source}: {kept} {many} finished; the same command goes on from there"
+                    f"{request.source}: {_count(num_finished, 'segment')} finished; "
+                    "run the same command to resume"
                 )
             raise
 
 
-def _refuse_existing(request: FilmRequest, work: WorkDir) -> None:
+def _check_target(request: FilmRequest, work: WorkDir) -> None:
+    """Refuse to overwrite the target, unless an interrupted run has published it."""
     target = request.target
-    if not work.placed(target) and not work.placing(target):
-        refuse_existing(target, request.files, request.options.force)
+    if not work.is_published(target) and not work.is_publishing(target):
+        check_film_target(target, request.source_files, request.options.force)
 
 
-class _Film:
-    """A request that is being carried out."""
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
-    def __init__(self, request: FilmRequest, work: WorkDir) -> None:
+
+class _Pipeline:
+    """One run of a request in its locked work directory."""
+
+    def __init__(
+        self, request: FilmRequest, colorizer: Colorizer, engine: Engine, work: WorkDir
+    ) -> None:
         self._request, self._work = request, work
-        self._options, self._progress = request.options, request.progress
-        self._began = time.monotonic()
-        self._said: list[str] = []
+        self._colorizer, self._engine = colorizer, engine
+        self._options, self._target = request.options, request.target
+        self._start_time = time.monotonic()
+        self._warnings: list[str] = []
 
-    def color(self) -> FilmResult:
+    def run(self) -> FilmResult:
         request, options, work = self._request, self._options, self._work
-        with _planning:
-            plan = request.make_plan()
-            picture = confidence = None
-            if plan.encoder.muxer != SEQUENCE_MUXER:
-                part = part_encoder(plan.encoder, plan.output)
-                picture = Encoding(plan.encoder, plan.output, part)
-            confidence = self._confidence(plan)
-        provenance = request.colorizer.provenance(options)
-        settings = render_fingerprint(plan.target, options, provenance, picture, confidence)
-        plan, pins = self._planned(plan, json.loads(json.dumps(settings)))
-        check_rate(plan.encoder, plan.video, plan.pts, plan.target)
-        if confidence is not None and options.confidence is not None:
-            check_rate(confidence.encoder, plan.video, plan.pts, options.confidence)
-        read = request.opener(plan)
-        job = Job(plan, read, options, provenance, picture, confidence, request.sequence, pins)
-        check_mux(job, self._work)
-        done = self._finished(job)
-        resumed = sum(s.num_frames for s in job.segments if s.number in done)
-        done |= self._render(job, done)
-        with self._watched("join", len(plan.pts)) as tell:
-            join(job, work, done, tell)
+        plan, video, confidence = self._plan()
+        provenance = self._colorizer.make_provenance(options)
+        fingerprint = render_fingerprint(plan.target, options, provenance, video, confidence)
+        analysis, hint_tracks = self._analyze(plan, json.loads(json.dumps(fingerprint)))
+        job = RenderJob(
+            plan=plan,
+            analysis=analysis,
+            source=request.make_source(plan),
+            options=options,
+            provenance=provenance,
+            video=video,
+            confidence=confidence,
+            sequence=request.sequence,
+            hint_tracks=hint_tracks,
+        )
+        self._check_outputs(job)
+        finished = self._load_finished(job)
+        results = finished | self._render(job, finished)
+        join_segments(job, work, results, self._start_stage("join", analysis.num_frames))
         work.remove()
-        return self._result(job, done, resumed)
+        resumed_frames = sum(s.num_frames for s in job.segments if s.number in finished)
+        return self._make_result(job, results, resumed_frames)
 
-    def _confidence(self, plan: FilmPlan) -> Encoding | None:
+    # Plan
+
+    def _plan(self) -> tuple[FilmPlan, OutputEncoding | None, OutputEncoding | None]:
+        """Return the plan, the encoding of the result and the encoding of the confidence film."""
+        with _encoder_lock:
+            plan = self._request.make_plan()
+            video = None
+            if plan.encoder.muxer != SEQUENCE_MUXER:
+                segment_encoder = plan_segment_encoder(plan.encoder, plan.output_video)
+                video = OutputEncoding(plan.encoder, plan.output_video, segment_encoder)
+            return plan, video, self._plan_confidence(plan)
+
+    def _plan_confidence(self, plan: FilmPlan) -> OutputEncoding | None:
         path = self._options.confidence
         if path is None:
             return None
-        if not self._work.placed(path):
-            check_companion(path, plan.info.path, plan.target, self._options.force)
-        encoder, video = confidence_encoding(plan, path)
-        return Encoding(encoder, video, part_encoder(encoder, video))
+        if not self._work.is_published(path):
+            check_confidence_target(path, plan.info.path, plan.target, self._options.force)
+        encoder, video = plan_confidence_encoder(plan, path)
+        return OutputEncoding(encoder, video, plan_segment_encoder(encoder, video))
 
-    # plan
+    # Analyze
 
-    def _planned(
-        self, plan: FilmPlan, settings: dict[str, Any]
-    ) -> tuple[FilmPlan, HintTrackIndex | None]:
-        """The plan of a film that has been looked through, and its hints; kept, or made now."""
+    def _analyze(
+        self, plan: FilmPlan, fingerprint: dict[str, Any]
+    ) -> tuple[FilmAnalysis, HintTrackIndex | None]:
+        """Analyze the film and track its hints, or load both from the work directory."""
         work, source = self._work, self._request.source
-        kept = self._kept(settings)
-        facts = source_fingerprint(source)
-        if kept is not None and kept["facts"] == facts:
-            plan = replace(plan, looked=FilmAnalysis.from_json(kept["looked"]))
+        saved = self._load_saved_plan(fingerprint)
+        current_source = source_fingerprint(source)
+        if saved is not None and saved.source_fingerprint == current_source:
+            analysis = saved.analysis
         else:
-            plan = replace(plan, looked=self._look(plan))
-            if kept is not None and not _same_pictures(kept, plan.seen):
-                self._begin_anew([f"{source} has changed"])
-                kept = None
-        if kept is not None:
-            self._said += kept["said"]
-            work.clear_unfinished()
-            pins = kept["pins"]
-            return plan, None if pins is None else HintTrackIndex.from_json(pins)
-        index, said = self._pinned(plan)
-        self._said += said
-        segments = split_segments(plan.shots, plan.pts, plan.video.time_base)
-        work.write_plan(
-            {
-                "source": str(source.absolute()),
-                "num_segments": len(segments),
-                "settings": settings,
-                "facts": facts,
-                "looked": plan.seen.to_json(),
-                "pins": None if index is None else index.to_json(),
-                "said": list(said),
-            }
+            analysis = self._decode(plan)
+            # A file that was copied has another date, but may have the same frames.
+            if saved is not None and not saved.analysis.has_same_frames(analysis):
+                self._discard_work([f"{source} has changed"])
+                saved = None
+        if saved is not None:
+            self._warnings += saved.hint_warnings
+            work.remove_incomplete()
+            return analysis, saved.hint_tracks
+        hint_tracks, hint_warnings = self._track_hints(plan, analysis)
+        self._warnings += hint_warnings
+        segments = split_segments(analysis.shots, analysis.pts, plan.video.time_base)
+        new_plan = SavedPlan(
+            source=str(source.absolute()),
+            num_segments=len(segments),
+            fingerprint=fingerprint,
+            source_fingerprint=current_source,
+            analysis=analysis,
+            hint_tracks=hint_tracks,
+            hint_warnings=hint_warnings,
         )
-        return plan, index
+        work.write_plan(new_plan.to_json())
+        return analysis, hint_tracks
 
-    def _kept(self, settings: dict[str, Any]) -> dict[str, Any] | None:
-        """The plan of unfinished work that can be gone on with."""
-        work, options, target = self._work, self._options, self._request.target
-        kept = work.read_plan()
-        if kept is None:
-            if options.resume == "only":
-                raise UsageError(
-                    f"{target}: there is no unfinished work to go on with; leave --resume out"
-                )
-            work.begin_anew()
-            return None
-        if options.resume == "never":
-            self._begin_anew(["--resume never"])
-            return None
-        try:
-            changed = differences(kept["settings"], settings)
-            FilmAnalysis.from_json(kept["looked"])
-            if kept["pins"] is not None:
-                HintTrackIndex.from_json(kept["pins"]).open(work.path).close()
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError, OSError):
-            changed = [f"{work.path} is damaged"]
-        if changed:
-            self._begin_anew(changed)
-            return None
-        return kept
+    def _load_saved_plan(self, fingerprint: dict[str, Any]) -> SavedPlan | None:
+        """Load the plan of an interrupted run; clear the work directory if it does not match."""
+        saved, reasons = find_saved_plan(self._work, fingerprint, self._options.resume)
+        if saved is not None:
+            return saved
+        if reasons:
+            self._discard_work(reasons)
+        elif self._options.resume == "only":
+            raise UsageError(
+                f"{self._target}: no unfinished work to resume; leave out --resume only"
+            )
+        else:
+            self._work.reset()
+        return None
 
-    def _begin_anew(self, reasons: Sequence[str]) -> None:
-        why, target = "; ".join(reasons), self._request.target
-        finished = len(self._work.recorded())
+    def _discard_work(self, reasons: Sequence[str]) -> None:
+        """Clear the work directory, unless `resume` forbids it."""
+        why, num_finished = "; ".join(reasons), len(self._work.finished_segments())
         if self._options.resume == "only":
             raise UsageError(
-                f"{target}: the unfinished work is not of what is wanted now ({why}); leave "
-                "--resume out to begin anew"
+                f"{self._target}: the unfinished work does not match this command ({why}); "
+                "leave out --resume only to start again"
             )
-        self._work.begin_anew()
-        _refuse_existing(self._request, self._work)
-        if finished:
-            many = "segment is" if finished == 1 else "segments are"
-            self._said.append(f"begun anew, {finished} finished {many} not used: {why}")
+        self._work.reset()
+        _check_target(self._request, self._work)
+        if num_finished:
+            self._warnings.append(f"{_count(num_finished, 'finished segment')} not reused: {why}")
 
-    def _look(self, plan: FilmPlan) -> FilmAnalysis:
-        reader = self._request.opener(plan)(plan.start_s, plan.end_s)
-        with self._watched("look", plan.expected_frames) as tell:
-            return analyze_film(plan, reader, self._options, tell)
+    def _decode(self, plan: FilmPlan) -> FilmAnalysis:
+        """Run the analysis pass; see `analyze_film`."""
+        reader = self._request.make_source(plan).open(plan.start_s, plan.end_s)
+        report = self._start_stage("analyze", plan.estimated_num_frames)
+        return analyze_film(plan, reader, self._options, report)
 
-    def _pinned(self, plan: FilmPlan) -> tuple[HintTrackIndex | None, tuple[str, ...]]:
-        """What hints and reference make of key frames; see `track_hints`."""
-        request, work = self._request, self._work
+    def _track_hints(
+        self, plan: FilmPlan, analysis: FilmAnalysis
+    ) -> tuple[HintTrackIndex | None, tuple[str, ...]]:
+        """Carry hints and reference to the key frames; see `track_hints`."""
+        request, work, video = self._request, self._work, plan.video
 
-        def tell(done: int, total: int) -> None:
-            if self._progress is not None:
-                self._progress(Progress(request.source, "hints", done, total))
+        def report(done: int, total: int) -> None:
+            if request.progress is not None:
+                request.progress(Progress(request.source, "hints", done, total))
 
         (work.path / HINT_TRACKS_FILE).unlink(missing_ok=True)
-        with contextlib.closing(SegmentReader(plan, request.opener(plan))) as source:
-            return track_hints(plan, source, request.colorizer, self._options, work.path, tell)
+        times = [pts * video.time_base - video.start_s for pts in analysis.pts]
+        start_s = (plan.start_s or video.start_s) - video.start_s
+        timeline = Timeline(plan.info.path, times, analysis.shots, start_s)
+        reader = SegmentReader(plan, analysis, request.make_source(plan))
+        with contextlib.closing(reader):
+            return track_hints(
+                timeline, video, reader, self._colorizer, self._options, work.path, report
+            )
 
-    # segments
+    # Render
 
-    def _finished(self, job: Job) -> dict[int, Rendered]:
-        """Segments that an earlier run finished, and that are what they were."""
-        work, target = self._work, job.plan.target
-        verify = not work.placed(target) and not work.placing(target)
-        recorded, done = work.recorded(), dict[int, Rendered]()
-        for number in sorted(recorded & {s.number for s in job.segments}):
-            rendered = work.record(number, verify)
-            if rendered is None:
-                self._said.append(f"segment {number} was damaged on the disk and is made anew")
+    def _check_outputs(self, job: RenderJob) -> None:
+        """Find out before rendering whether the containers can hold the outputs.
+
+        Raises:
+            UsageError: a container needs a constant frame rate, and the source has none.
+            OutputError: a container refuses a stream.
+        """
+        plan, pts = job.plan, job.analysis.pts
+        check_constant_rate(plan.encoder, plan.video, pts, plan.target)
+        if job.confidence is not None and self._options.confidence is not None:
+            target = self._options.confidence
+            check_constant_rate(job.confidence.encoder, plan.video, pts, target)
+        check_mux(job, self._work)
+
+    def _load_finished(self, job: RenderJob) -> dict[int, SegmentResult]:
+        """Load the segments that an interrupted run has finished, and verify their files."""
+        work = self._work
+        # Files of a published result may have been moved out of the work directory.
+        verify = not work.is_published(self._target) and not work.is_publishing(self._target)
+        results: dict[int, SegmentResult] = {}
+        for number in sorted(work.finished_segments() & {s.number for s in job.segments}):
+            result = work.read_result(number, verify)
+            if result is None:
+                self._warnings.append(f"segment {number} was damaged on the disk; rendered again")
             else:
-                done[number] = rendered
-        return done
+                results[number] = result
+        return results
 
-    def _render(self, job: Job, done: dict[int, Rendered]) -> dict[int, Rendered]:
-        missing = [s for s in job.segments if s.number not in done]
-        frames = {s.number: s.num_frames for s in job.segments if s.number in done}
-        turn = threading.Lock()
-        with self._watched("color", len(job.plan.pts)) as tell:
+    def _render(
+        self, job: RenderJob, finished: dict[int, SegmentResult]
+    ) -> dict[int, SegmentResult]:
+        """Render all segments that are not finished; return their results by number."""
+        missing = [s for s in job.segments if s.number not in finished]
+        done = {s.number: s.num_frames for s in job.segments if s.number in finished}
+        num_frames, lock = job.analysis.num_frames, threading.Lock()
+        report = self._start_stage("colorize", num_frames)
 
-            def told(number: int, count: int) -> None:
-                with turn:
-                    frames[number] = count
-                    total = sum(frames.values())
-                tell(Progress(self._request.source, "color", total, len(job.plan.pts)))
+        def report_segment(number: int, count: int) -> None:
+            with lock:
+                done[number] = count
+                total_done = sum(done.values())
+            report(Progress(self._request.source, "colorize", total_done, num_frames))
 
-            if missing:
-                self._request.engine.render(job, missing, self._work, told)
-        made = {}
+        if missing:
+            self._engine.render(job, missing, self._work, report_segment)
+        results = {}
         for segment in missing:
-            rendered = self._work.record(segment.number, verify=False)
-            assert rendered is not None  # the engine adopted it
-            made[segment.number] = rendered
-        return made
+            result = self._work.read_result(segment.number, verify=False)
+            assert result is not None, "the engine did not commit a segment"
+            results[segment.number] = result
+        return results
 
-    @contextlib.contextmanager
-    def _watched(self, stage: str, total: int | None) -> Iterator[Callable[[Progress], None]]:
-        """Have progress told to whoever wants to know, and to the work directory now and then."""
-        last, began, first = 0.0, time.time(), None
-        about = {"source": str(self._request.source.absolute()), "stage": stage, "began": began}
-        self._work.tell({**about, "done": 0, "total": total, "at": began})
+    # Progress and result
 
-        def tell(step: Progress) -> None:
-            nonlocal last, first
-            if self._progress is not None:
-                self._progress(step)
-            first = step.done if first is None else first
+    def _start_stage(self, stage: str, total: int | None) -> ProgressCallback:
+        """Return a callback that passes progress on, and records it in the work directory."""
+        start, last_write, first = time.time(), 0.0, None
+        source = str(self._request.source.absolute())
+        stage_facts = {"source": source, "stage": stage, "started_s": start}
+        self._work.write_progress({**stage_facts, "done": 0, "total": total, "updated_s": start})
+
+        def report(progress: Progress) -> None:
+            nonlocal last_write, first
+            if self._request.progress is not None:
+                self._request.progress(progress)
+            first = progress.done if first is None else first
             now = time.time()
-            if now - last >= _TOLD_EVERY_S:
-                last = now
-                numbers = {"first": first, "done": step.done, "total": step.total, "at": now}
-                self._work.tell({**about, **numbers})
+            if now - last_write >= _PROGRESS_INTERVAL_S:
+                last_write = now
+                counts = {"first": first, "done": progress.done, "total": progress.total}
+                self._work.write_progress({**stage_facts, **counts, "updated_s": now})
 
-        yield tell
+        return report
 
-    def _result(self, job: Job, done: dict[int, Rendered], resumed: int) -> FilmResult:
-        request, plan = self._request, job.plan
-        rendered = [done[s.number] for s in job.segments]
-        about = dict.fromkeys(text for r in rendered for text in r.warnings)
-        believed = [r.found_color for r in rendered if r.found_color is not None]
-        if believed and not any(believed):
-            about[NO_COLOR] = None
-        seen = plan.seen
-        warnings = (*plan.warnings, *seen.said, *self._said, *about, *seen.damage.describe())
+    def _make_result(
+        self, job: RenderJob, results: dict[int, SegmentResult], resumed_frames: int
+    ) -> FilmResult:
+        plan, analysis = job.plan, job.analysis
+        segments = [results[s.number] for s in job.segments]
+        segment_warnings = dict.fromkeys(text for s in segments for text in s.warnings)
+        uses_color = [s.uses_source_color for s in segments if s.uses_source_color is not None]
+        if uses_color and not any(uses_color):
+            segment_warnings[NO_COLOR_WARNING] = None
         return FilmResult(
-            source=request.source,
+            source=self._request.source,
             target=plan.target,
-            num_frames=len(plan.pts),
-            seconds=time.monotonic() - self._began,
-            warnings=warnings,
-            damaged=seen.damage.is_damaged,
+            num_frames=analysis.num_frames,
+            seconds=time.monotonic() - self._start_time,
+            warnings=(
+                *plan.warnings,
+                *analysis.warnings,
+                *self._warnings,
+                *segment_warnings,
+                *analysis.damage.describe(),
+            ),
+            damaged=analysis.damage.is_damaged,
             provenance=job.provenance,
             plan=plan,
-            doubts=tuple(d for r in rendered for d in r.doubts),
-            resumed_frames=resumed,
+            shot_uncertainty=tuple(u for s in segments for u in s.shot_uncertainty),
+            resumed_frames=resumed_frames,
         )
-
-
-def _same_pictures(kept: dict[str, Any], seen: FilmAnalysis) -> bool:
-    """Whether a film whose file has another date shows what it showed."""
-    before = FilmAnalysis.from_json(kept["looked"])
-    return (
-        before.shots.shots == seen.shots.shots
-        and list(before.pts) == list(seen.pts)
-        and list(before.prints) == list(seen.prints)
-    )

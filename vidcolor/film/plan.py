@@ -1,4 +1,4 @@
-"""Everything that is decided about a film before the first frame is colored."""
+"""The plan of a film: every decision that is taken before the first frame is decoded."""
 
 from __future__ import annotations
 
@@ -8,85 +8,75 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.color.ycbcr import Coding
-from vidcolor.colorizer import Geometry
 from vidcolor.errors import InputError, UsageError
-from vidcolor.fileio import check_target, file_identity
+from vidcolor.fileio import check_target, get_file_identity
 from vidcolor.media.encoders import EncoderPlan, EncoderRequest, plan_encoder
-from vidcolor.media.frames import pixel_layout
+from vidcolor.media.frames import get_pixel_layout
 from vidcolor.media.probe import MediaInfo, VideoInfo, probe
-from vidcolor.media.sequence import SEQUENCE_MUXER, find_sequence, frame_path, is_pattern
-from vidcolor.media.stills import STILL_SUFFIXES
+from vidcolor.media.sequence import (
+    DEFAULT_FPS,
+    SEQUENCE_MUXER,
+    ImageSequence,
+    find_sequence,
+    format_frame_path,
+    is_sequence_pattern,
+    probe_sequence,
+)
 from vidcolor.media.streams import StreamDecision, plan_streams
-from vidcolor.media.tags import content_tags, lost_tags
-from vidcolor.media.writer import muxer_of
+from vidcolor.media.tags import filter_content_tags, find_unsupported_tags
+from vidcolor.media.writer import get_muxer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vidcolor.film.analysis import FilmAnalysis
     from vidcolor.options import ColorizeOptions, Purpose
-    from vidcolor.shots.detector import Shot
 
-_SUFFIX_FOR: dict[Purpose, str] = {"delivery": "", "editing": ".mov", "archive": ".mkv"}
 HDR_TRANSFERS = (16, 18)
-"""H.273 codes of PQ and HLG."""
-_KEEPS_SUFFIX = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+"""Codes of the transfer characteristics PQ and HLG in ITU-T H.273."""
+_PURPOSE_SUFFIXES: dict[Purpose, str] = {"delivery": "", "editing": ".mov", "archive": ".mkv"}
+"""Suffix of a colorized film. For delivery it depends on the source."""
+_SEQUENCE_PURPOSE_SUFFIXES: dict[Purpose, str] = {**_PURPOSE_SUFFIXES, "delivery": ".mp4"}
+"""Suffix of the film that is made of an image sequence."""
+_DELIVERY_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+"""Suffixes that a result for delivery takes over from its source."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilmPlan:
-    """How one film becomes one colored film."""
+    """The streams, the encoder, the time range and the target of one film."""
 
     info: MediaInfo
     target: Path
     encoder: EncoderPlan
-    company: tuple[StreamDecision, ...]
+    streams: tuple[StreamDecision, ...]
+    """One decision for each stream except the video."""
     start_s: Fraction | None
-    """On the source's own clock, which need not begin at 0."""
+    """Time of the first frame, in seconds on the source's own clock; None for the whole film."""
     end_s: Fraction | None
+    """Time at which colorizing stops, exclusive, on the same clock."""
     full_range: bool
-    """Of the result's luma; the source's, unless the user asks for another."""
+    """True if the luma of the result is full range."""
     shift_pts: int
-    """Ticks taken off every time stamp, so that a trimmed film begins where the whole one did."""
+    """Ticks subtracted from all timestamps, so that a trimmed film starts where its source does."""
     warnings: tuple[str, ...]
-    looked: FilmAnalysis | None = None
-    """None until the film has been looked through."""
 
     @property
     def video(self) -> VideoInfo:
-        """The picture that is colored."""
+        """The video stream of the source."""
         return self.info.video
 
     @property
-    def output(self) -> VideoInfo:
-        """The picture as the encoder gets it."""
-        return with_range(self.video, self.full_range)
+    def output_video(self) -> VideoInfo:
+        """The video stream as the encoder receives it."""
+        return with_luma_range(self.video, self.full_range)
 
     @property
-    def seen(self) -> FilmAnalysis:
-        """What the film was seen to be, of a film that has been looked through."""
-        assert self.looked is not None  # nothing is colored before
-        return self.looked
-
-    @property
-    def shots(self) -> tuple[Shot, ...]:
-        """Its shots, likewise."""
-        return self.seen.shots.shots
-
-    @property
-    def pts(self) -> Sequence[int]:
-        """When each frame is shown, in the source's time base; likewise."""
-        return self.seen.pts
-
-    @property
-    def expected_frames(self) -> int | None:
-        """Frames to come: as many as were seen, or what the source tells; None if it does not."""
-        if self.looked is not None:
-            return len(self.looked.pts)
-        total, duration = self.video.estimated_frames, self.video.duration_s
+    def estimated_num_frames(self) -> int | None:
+        """Number of frames between start and end according to the container; None if unknown."""
+        total, duration = self.video.estimated_num_frames, self.video.duration_s
         if total is None or not duration or (self.start_s is None and self.end_s is None):
             return total
-        origin = stream_origin(self.video)
+        origin = self.video.start_s
         start = self.start_s if self.start_s is not None else origin
         end = origin + Fraction(duration)
         if self.end_s is not None:
@@ -95,185 +85,226 @@ class FilmPlan:
 
 
 def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
-    """Look at a source and decide what happens to each of its streams.
+    """Probe a film and decide what happens to each of its streams.
 
     Raises:
-        InputError: the source cannot be read or has no picture.
-        UsageError: the target or the encoder cannot hold it.
+        InputError: the source cannot be read or has no video stream.
+        UsageError: the target container or the encoder cannot hold the video.
     """
     info = probe(source)
-    full_range = wanted_range(info.video, options)
-    encoder = plan_encoding(with_range(info.video, full_range), target, options)
-    muxer = encoder.muxer
-    company = plan_streams(source, muxer)
-    origin = stream_origin(info.video)
-    start = None if options.start is None else origin + options.start
-    end = None if options.end is None else origin + options.end
-    shift = 0 if options.start is None else int(options.start / info.video.time_base)
+    full_range = is_full_range_wanted(info.video, options)
+    encoder = plan_video_encoder(with_luma_range(info.video, full_range), target, options)
+    streams = plan_streams(source, encoder.muxer)
+    origin = info.video.start_s
     return FilmPlan(
         info=info,
         target=target,
         encoder=encoder,
-        company=company,
-        start_s=start,
-        end_s=end,
+        streams=streams,
+        start_s=None if options.start is None else origin + options.start,
+        end_s=None if options.end is None else origin + options.end,
         full_range=full_range,
-        shift_pts=shift,
-        warnings=tuple(_warnings(info, muxer, encoder, company, options)),
+        shift_pts=_count_trimmed_ticks(info.video, options),
+        warnings=tuple(_collect_warnings(info, encoder, streams, options)),
     )
 
 
-def wanted_range(video: VideoInfo, options: ColorizeOptions) -> bool:
-    """Whether the result's luma is full range."""
-    return video.coding.full_range if options.range == "keep" else options.range == "full"
-
-
-def with_range(video: VideoInfo, full_range: bool) -> VideoInfo:
-    """The same picture with luma codes of this range."""
-    return replace(video, coding=Coding(video.coding.bits, full_range))
-
-
-def plan_encoding(video: VideoInfo, target: Path, options: ColorizeOptions) -> EncoderPlan:
-    """How the picture is written: by an encoder, or as numbered pictures.
+def plan_sequence(sequence: ImageSequence, target: Path, options: ColorizeOptions) -> FilmPlan:
+    """Probe an image sequence and decide how the result is written.
 
     Raises:
-        UsageError: the target or the encoder cannot hold it.
+        InputError: no image of the sequence can be read.
+        UsageError: the target container or the encoder cannot hold the video.
     """
-    if not is_pattern(target):
+    info = probe_sequence(sequence, options.fps or DEFAULT_FPS, options.gray_from)
+    full_range = is_full_range_wanted(info.video, options)
+    encoder = plan_video_encoder(with_luma_range(info.video, full_range), target, options)
+    warnings = list(encoder.warnings)
+    if options.fps is None and encoder.muxer != SEQUENCE_MUXER:
+        warnings.append(f"no --fps given: assuming {DEFAULT_FPS} frames per second")
+    if info.video.tint == "color" and not options.trust:
+        warnings.append("the source is already in color; its color is replaced")
+    return FilmPlan(
+        info=info,
+        target=target,
+        encoder=encoder,
+        streams=(),
+        start_s=options.start,
+        end_s=options.end,
+        full_range=full_range,
+        shift_pts=_count_trimmed_ticks(info.video, options),
+        warnings=tuple(warnings),
+    )
+
+
+def plan_video_encoder(video: VideoInfo, target: Path, options: ColorizeOptions) -> EncoderPlan:
+    """Choose the encoder of a film, or the image format of an image sequence.
+
+    Raises:
+        UsageError: the target container or the encoder cannot hold the video.
+    """
+    if not is_sequence_pattern(target):
         request = EncoderRequest(
             options.purpose, options.encoder, options.encoder_options, options.pix_fmt
         )
-        return plan_encoder(video, muxer_of(target), request)
+        return plan_encoder(video, get_muxer(target), request)
     if options.encoder or options.encoder_options or options.pix_fmt or options.range != "keep":
-        raise UsageError("--encoder, --pix-fmt and --range are for films, not for pictures")
-    if target.suffix.lower() not in STILL_SUFFIXES:
-        choices = ", ".join(sorted(STILL_SUFFIXES))
-        raise UsageError(f"{target}: cannot write pictures called so; use one of {choices}")
+        raise UsageError("--encoder, --pix-fmt and --range apply to films, not to image sequences")
     bits = video.coding.bits
-    layout = pixel_layout("yuv444p" if bits == 8 else f"yuv444p{bits}le")
+    layout = get_pixel_layout("yuv444p" if bits == 8 else f"yuv444p{bits}le")
     return EncoderPlan(SEQUENCE_MUXER, target.suffix[1:], layout, {}, video.time_base, True)
 
 
-def refuse_existing(target: Path, sources: Sequence[Path], force: bool) -> None:
-    """`check_target`, for numbered pictures too.
+def is_full_range_wanted(video: VideoInfo, options: ColorizeOptions) -> bool:
+    """Return whether the luma of the result is full range."""
+    return video.coding.full_range if options.range == "keep" else options.range == "full"
+
+
+def with_luma_range(video: VideoInfo, full_range: bool) -> VideoInfo:
+    """Return the same video stream with full-range or limited-range luma."""
+    return replace(video, coding=Coding(video.coding.bits, full_range))
+
+
+def _count_trimmed_ticks(video: VideoInfo, options: ColorizeOptions) -> int:
+    return 0 if options.start is None else int(options.start / video.time_base)
+
+
+def check_film_target(target: Path, sources: Sequence[Path], force: bool) -> None:
+    """Refuse a target that would overwrite a file; checks every frame of an image sequence.
 
     Raises:
         UsageError: the target is a source, or exists and `force` is not set.
-        OutputError: its directory cannot be written.
+        OutputError: the directory of the target is not writable.
     """
-    if not is_pattern(target):
+    if not is_sequence_pattern(target):
         check_target(target, sources, force)
         return
-    there = list(find_sequence(target).files.values()) if _any_frame(target) else []
-    taken = {file_identity(source) for source in sources}
-    for frame in there:
-        if file_identity(frame) in taken:
-            raise UsageError(f"{frame}: is the source itself; name another output")
-    check_target(there[0] if there else frame_path(target, 0), (), force)
+    existing = _find_existing_frames(target)
+    source_identities = {get_file_identity(source) for source in sources}
+    for frame in existing:
+        if get_file_identity(frame) in source_identities:
+            raise UsageError(f"{frame}: is the source itself; choose another output")
+    check_target(existing[0] if existing else format_frame_path(target, 0), (), force)
 
 
-def _any_frame(pattern: Path) -> bool:
+def _find_existing_frames(pattern: Path) -> list[Path]:
     try:
-        return bool(find_sequence(pattern).files)
+        return list(find_sequence(pattern).files.values())
     except InputError:
-        return False
+        return []
 
 
-def stream_origin(video: VideoInfo) -> Fraction:
-    """When the picture begins on the source's clock, in seconds."""
-    return (video.start_pts or 0) * video.time_base
+def default_film_target(
+    source: Path, options: ColorizeOptions, directory: Path | None = None
+) -> Path:
+    """Return the default path of a colorized film: beside the source, or in `directory`.
 
-
-def film_geometry(video: VideoInfo) -> Geometry:
-    """How the film is displayed."""
-    return Geometry(
-        width=video.width,
-        height=video.height,
-        pixel_aspect=float(video.sample_aspect_ratio or 1),
-        quarter_turns=video.quarter_turns,
-    )
-
-
-def default_target(source: Path, options: ColorizeOptions, directory: Path | None = None) -> Path:
-    """Where the result goes if nobody says: beside the source, or into `directory`.
-
-    Delivery keeps the source's container where it is one that editors take; sources in others
-    become the first of MP4, MOV and Matroska that holds all their streams.
+    For delivery the result keeps a container that players commonly open. Any other container is
+    replaced by the first of MP4, MOV and Matroska that holds all streams of the source.
     """
-    suffix = _SUFFIX_FOR[options.purpose]
-    if not suffix and source.suffix.lower() in _KEEPS_SUFFIX:
+    suffix = _PURPOSE_SUFFIXES[options.purpose]
+    if not suffix and source.suffix.lower() in _DELIVERY_SUFFIXES:
         suffix = source.suffix
     if not suffix:
-        suffix = _roomiest_suffix(source)
+        suffix = _choose_delivery_suffix(source)
     name = source.stem + suffix if directory else f"{source.stem}.color{suffix}"
     return (directory or source.parent) / name
 
 
-def _roomiest_suffix(source: Path) -> str:
+def _choose_delivery_suffix(source: Path) -> str:
     for suffix, muxer in ((".mp4", "mp4"), (".mov", "mov"), (".mkv", "matroska")):
-        fates = plan_streams(source, muxer)
-        pcm = any(f.stream.codec.startswith("pcm") for f in fates)
-        if all(f.kept for f in fates) and not (pcm and muxer == "mp4"):  # few players take it there
+        streams = plan_streams(source, muxer)
+        has_pcm = any(s.stream.codec.startswith("pcm") for s in streams)
+        # MP4 can hold PCM audio, but few players decode it there.
+        if all(s.kept for s in streams) and not (has_pcm and muxer == "mp4"):
             return suffix
     return ".mkv"
 
 
-def _warnings(
+def default_sequence_target(
+    source: Path, options: ColorizeOptions, directory: Path | None = None
+) -> Path:
+    """Return the default film of an image sequence: beside the sequence, or in `directory`.
+
+    It is named after the prefix of the pattern, or after the folder if there is none.
+    """
+    is_pattern = is_sequence_pattern(source)
+    sequence_dir = source.parent.resolve() if is_pattern else source.resolve()
+    prefix = source.name.split("%")[0].rstrip("_-. ") if is_pattern else ""
+    parent = directory or (source.parent if is_pattern or source.name else Path(".."))
+    suffix = _SEQUENCE_PURPOSE_SUFFIXES[options.purpose]
+    return parent / f"{prefix or sequence_dir.name}.color{suffix}"
+
+
+def _collect_warnings(
     info: MediaInfo,
-    muxer: str,
     encoder: EncoderPlan,
-    company: tuple[StreamDecision, ...],
+    streams: tuple[StreamDecision, ...],
     options: ColorizeOptions,
 ) -> list[str]:
-    video = info.video
-    said = list(encoder.warnings)
-    if video.tint == "color" and not options.trust:
-        said.append("the source is in color already; its own color is replaced")
-    if not encoder.lossless_luma:
-        said.append(
-            f"luma is rounded from {video.coding.bits} to {encoder.layout.bits} bits, "
-            f"as --pix-fmt {encoder.layout.name} asks"
-        )
-    if wanted_range(video, options) != video.coding.full_range:
-        said.append(f"luma is moved to {options.range} range, as --range asks")
-    if video.layout.alpha:
-        said.append("the picture's alpha plane is not kept")
-    if video.tags.transfer in HDR_TRANSFERS:
-        said.append("the film is HDR; it is colored as if it were not, and its tags are kept")
-    if muxer in ("matroska", "webm") and not _falls_on_milliseconds(video):
-        said.append("Matroska rounds time stamps to 1 ms; mp4 and mov keep them exactly")
+    """List what the result loses or changes, and what the colorizer ignores."""
+    video, muxer = info.video, encoder.muxer
+    warnings = [*encoder.warnings, *_warn_about_video(video, encoder, options)]
     if muxer == SEQUENCE_MUXER:
-        return [*said, *_lost_by_pictures(info, company)]
-    for fate in company:
-        if not fate.kept:
-            said.append(f"not kept: {fate.stream.kind} stream {fate.stream.index}: {fate.note}")
-    lost = lost_tags(content_tags(info.tags), muxer)
+        return [*warnings, *_warn_about_sequence_target(info, streams)]
+    for decision in streams:
+        if not decision.kept:
+            stream = decision.stream
+            warnings.append(f"not kept: {stream.kind} stream {stream.index}: {decision.note}")
+    lost = find_unsupported_tags(filter_content_tags(info.tags), muxer)
     if lost:
-        said.append(f"not kept: tags that {muxer} has no place for: {', '.join(lost)}")
+        warnings.append(f"not kept: tags that {muxer} cannot hold: {', '.join(lost)}")
     if muxer == "mxf" and info.num_chapters:
-        said.append("not kept: chapters, which mxf has no place for")
+        warnings.append("not kept: chapters, which mxf cannot hold")
     if options.start is not None and video.timecode:
-        said.append("time code is left out of a film that is trimmed at its start")
-    return said
+        warnings.append("not kept: timecode, because the film is trimmed at its start")
+    return warnings
 
 
-def _falls_on_milliseconds(video: VideoInfo) -> bool:
-    """Whether every time stamp is a whole number of milliseconds, as Matroska wants it."""
+def _warn_about_video(
+    video: VideoInfo, encoder: EncoderPlan, options: ColorizeOptions
+) -> list[str]:
+    warnings = []
+    if video.tint == "color" and not options.trust:
+        warnings.append("the source is already in color; its color is replaced")
+    if not encoder.lossless_luma:
+        warnings.append(
+            f"luma is rounded from {video.coding.bits} to {encoder.layout.bits} bits "
+            f"(--pix-fmt {encoder.layout.name})"
+        )
+    if is_full_range_wanted(video, options) != video.coding.full_range:
+        warnings.append(f"luma is converted to {options.range} range (--range)")
+    if video.layout.alpha:
+        warnings.append("not kept: the alpha plane")
+    if video.tags.transfer in HDR_TRANSFERS:
+        warnings.append("the film is HDR; it is colorized as SDR, and its HDR tags are kept")
+    if encoder.muxer in ("matroska", "webm") and not _has_millisecond_timestamps(video):
+        warnings.append("Matroska rounds timestamps to 1 ms; mp4 and mov keep them exactly")
+    return warnings
+
+
+def _has_millisecond_timestamps(video: VideoInfo) -> bool:
+    """Return whether every timestamp is a whole number of milliseconds, the unit of Matroska."""
     if 1000 % video.time_base.denominator == 0:
         return True
-    even = bool(video.rate) and (1000 / Fraction(video.rate or 1)).denominator == 1
-    whole_start = (stream_origin(video) * 1000).denominator == 1
-    return even and whole_start and not video.variable_rate
+    whole_step = bool(video.rate) and (1000 / Fraction(video.rate or 1)).denominator == 1
+    whole_start = (video.start_s * 1000).denominator == 1
+    return whole_step and whole_start and not video.variable_rate
 
 
-def _lost_by_pictures(info: MediaInfo, company: tuple[StreamDecision, ...]) -> list[str]:
-    """What a film loses when it becomes numbered pictures."""
-    said, video = [], info.video
-    if company or info.num_chapters:
-        said.append("single pictures hold no sound, subtitles or chapters")
+def _warn_about_sequence_target(info: MediaInfo, streams: tuple[StreamDecision, ...]) -> list[str]:
+    """List what a film loses when it becomes an image sequence."""
+    warnings, video = [], info.video
+    if streams or info.num_chapters:
+        warnings.append("not kept: an image sequence holds no audio, subtitles or chapters")
     if video.rotation_degrees:
-        said.append(f"the pictures lie as stored: turn them by {video.rotation_degrees}° to view")
+        warnings.append(
+            f"the images are not rotated; rotate them by {video.rotation_degrees}° for display"
+        )
     if video.sample_aspect_ratio:
         sar = video.sample_aspect_ratio
-        said.append(f"the film's pixels are {sar.numerator}:{sar.denominator}, theirs square")
-    return said
+        warnings.append(
+            f"the film has a pixel aspect ratio of {sar.numerator}:{sar.denominator}; "
+            "the images are written with square pixels"
+        )
+    return warnings

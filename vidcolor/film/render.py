@@ -1,4 +1,12 @@
-"""The picture's way through the pipeline: decode, proxy, flow, generate, propagate, compose."""
+"""Rendering: decoded frames → proxies → predictions → frames for the encoder.
+
+::
+
+    decode → analysis frames → generator and propagation → upsample → watermark → encode
+
+Every stage is an iterator that runs in a thread of its own. Short queues between the stages bound
+the memory.
+"""
 
 from __future__ import annotations
 
@@ -9,141 +17,149 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.color.ycbcr import Coding, recode
-from vidcolor.concurrency import batched, closed_after, parallel, prefetch
-from vidcolor.film.plan import FilmPlan, film_geometry
-from vidcolor.media.frames import picture_with_chroma
-from vidcolor.media.original import original_rgb
-from vidcolor.propagation.analysis_frame import AnalysisFrame, make_analysis_frame
+from vidcolor.concurrency import batched, close_on_exit, map_in_threads, prefetch
+from vidcolor.film.plan import FilmPlan
+from vidcolor.media.frames import compose_frame
+from vidcolor.media.preview import render_source_rgb
+from vidcolor.propagation.flow_frames import AnalysisFrame, make_analysis_frame
 from vidcolor.propagation.shot_colorizer import PredictedFrame, ShotColorizer
 from vidcolor.watermark import draw_watermark
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
-    from vidcolor.color.ycbcr import Plane
     from vidcolor.colorizer import Colorizer, ProxyPrediction
-    from vidcolor.hints.tracking import HintTracks
+    from vidcolor.hints.tracks import HintTracks
+    from vidcolor.imaging.types import Plane
     from vidcolor.media.decode import Frame
     from vidcolor.media.frames import VideoFrame
     from vidcolor.options import ColorizeOptions
     from vidcolor.recolor import Recolorer
     from vidcolor.shots.detector import Shot
 
-    Array = NDArray[np.float32]
-
 READ_AHEAD_BYTES = 192 * 2**20
-"""Decoded frames that may wait before the generator where each is colored by itself; about half as
-many wait behind it."""
-MAX_READ_AHEAD = 16
-SHORT_QUEUE = 4
-"""Frames that wait between two stages where those under way are many already."""
-MAX_COMPOSERS = 4
-"""Threads that compose pictures; each holds one frame."""
+"""Maximum size of the decoded frames that wait for the generator, where each frame is colorized by
+itself. About half as many frames wait behind it."""
+MAX_READ_AHEAD_FRAMES = 16
+SHORT_QUEUE_FRAMES = 4
+"""Queue length where the stages themselves already hold many frames."""
+MAX_COMPOSE_THREADS = 4
+"""Maximum number of threads that compose frames. Each holds one frame."""
 
 
 @dataclass(slots=True)
 class RenderedFrame:
-    """A frame that is ready for the encoder."""
+    """A colorized frame for the encoder."""
 
     index: int
+    """Number of the frame in the film."""
     pts: int
+    """Presentation timestamp, in the source's time base."""
     duration: int
-    picture: VideoFrame
-    color: ProxyPrediction
-    """What the generator said of it."""
+    """Duration in the same time base."""
+    av_frame: VideoFrame
+    """The frame with the recorded luma and the predicted chroma."""
+    prediction: ProxyPrediction
+    """The prediction of the generator, carried to this frame."""
 
 
-def render(
+def render_frames(
     plan: FilmPlan,
     frames: Iterator[Frame],
     colorizer: Colorizer,
     options: ColorizeOptions,
     shots: Sequence[Shot],
     recolorer: Recolorer | None = None,
-    pins: HintTracks | None = None,
+    hint_tracks: HintTracks | None = None,
 ) -> Generator[RenderedFrame, None, None]:
-    """Color frames, in order, each exactly once.
+    """Colorize frames, in order, each exactly once.
 
-    Shot by shot along `shots`, which begin with the first frame; each frame by itself where
-    `options` say so, or where a recolorer leads them by their own color.
+    Color is propagated within each shot. With `per_frame`, or with a recolorer, each frame is
+    colorized by itself.
 
-    Decoding and analysis, flow, the generator, composing, and the caller (the encoder) run in
-    threads of their own; short queues between them bound the memory.
+    Args:
+        plan: the plan of the film.
+        frames: decoded frames of whole shots.
+        colorizer: runs the generator.
+        options: `per_frame`, `batch`, `vividness`, `saturation` and `mark` are used.
+        shots: the shots of these frames; the first starts with the first frame.
+        recolorer: follows the color of the source; None to ignore it.
+        hint_tracks: hints carried to the key frames; None if there are none.
     """
-    depth = _read_ahead(plan)
+    depth = _choose_queue_depth(plan)
     if options.per_frame or recolorer is not None:
-        batch = min(options.batch, depth)
         analyzed = prefetch(_analyze(plan, frames, colorizer), depth)
-        predict = _predict(plan, analyzed, colorizer, options, batch, recolorer)
-        predicted = prefetch(predict, max(1, depth // 2))
+        predictions = _predict_per_frame(
+            plan, analyzed, colorizer, options, min(options.batch, depth), recolorer
+        )
+        predicted = prefetch(predictions, max(1, depth // 2))
     else:
-        geometry = film_geometry(plan.video)
-        colorist = ShotColorizer(colorizer, shots, geometry, options.vividness, pins)
-        analyzed = prefetch(_analyze(plan, frames, colorizer), SHORT_QUEUE)
-        predicted = prefetch(colorist.color(analyzed), SHORT_QUEUE)
+        shot_colorizer = ShotColorizer(
+            colorizer, shots, plan.video.geometry, options.vividness, hint_tracks
+        )
+        analyzed = prefetch(_analyze(plan, frames, colorizer), SHORT_QUEUE_FRAMES)
+        predicted = prefetch(shot_colorizer.colorize(analyzed), SHORT_QUEUE_FRAMES)
 
-    def finish(item: PredictedFrame) -> RenderedFrame:
+    def compose(item: PredictedFrame) -> RenderedFrame:
         frame = item.frame
-        picture = compose(plan, frame, item.color, colorizer, options)
-        return RenderedFrame(frame.index, frame.pts, frame.duration, picture, item.color)
+        av_frame = compose_output(plan, frame, item.prediction, colorizer, options)
+        return RenderedFrame(frame.index, frame.pts, frame.duration, av_frame, item.prediction)
 
-    workers = min(MAX_COMPOSERS, os.cpu_count() or 1, depth)
-    return prefetch(parallel(finish, predicted, workers, workers + 1), 1)
+    threads = min(MAX_COMPOSE_THREADS, os.cpu_count() or 1, depth)
+    return prefetch(map_in_threads(compose, predicted, threads, threads + 1), 1)
 
 
-def _read_ahead(plan: FilmPlan) -> int:
-    """Frames that fit into the memory set aside for waiting ones."""
+def _choose_queue_depth(plan: FilmPlan) -> int:
+    """Return how many decoded frames fit into `READ_AHEAD_BYTES`."""
     video = plan.video
-    size = video.width * video.height * (1 if video.coding.bits <= 8 else 2) * 2
-    return int(np.clip(READ_AHEAD_BYTES // max(1, size), 1, MAX_READ_AHEAD))
+    frame_bytes = video.width * video.height * (1 if video.coding.bits <= 8 else 2) * 2
+    return int(np.clip(READ_AHEAD_BYTES // max(1, frame_bytes), 1, MAX_READ_AHEAD_FRAMES))
 
 
 def _analyze(
     plan: FilmPlan, frames: Iterator[Frame], colorizer: Colorizer
 ) -> Iterator[AnalysisFrame]:
-    geometry = film_geometry(plan.video)
-    with closed_after(frames):
+    geometry = plan.video.geometry
+    with close_on_exit(frames):
         for frame in frames:
             yield make_analysis_frame(
-                frame, colorizer.proxy(frame.luma, plan.video.coding, geometry)
+                frame, colorizer.make_proxy(frame.luma, plan.video.coding, geometry)
             )
 
 
-def _predict(
+def _predict_per_frame(
     plan: FilmPlan,
     analyzed: Iterator[AnalysisFrame],
     colorizer: Colorizer,
     options: ColorizeOptions,
-    batch: int,
+    batch_size: int,
     recolorer: Recolorer | None,
 ) -> Iterator[PredictedFrame]:
-    geometry = film_geometry(plan.video)
-    with closed_after(analyzed):
-        for group in batched(analyzed, batch):
-            proxies = [a.proxy for a in group]
+    geometry = plan.video.geometry
+    with close_on_exit(analyzed):
+        for batch in batched(analyzed, batch_size):
+            proxies = [item.proxy for item in batch]
             if recolorer is None:
-                colors = colorizer.predict(proxies, geometry, options.vividness)
+                predictions = colorizer.predict(proxies, geometry, options.vividness)
             else:
                 size = (proxies[0].shape[1], proxies[0].shape[0])
-                originals = [original_rgb(a.frame, plan.video, size) for a in group]
-                colors = recolorer.predict(proxies, originals, geometry)
-            for a, color in zip(group, colors, strict=True):
-                yield PredictedFrame(a.frame, color)
+                originals = [render_source_rgb(item.frame, plan.video, size) for item in batch]
+                predictions = recolorer.predict(proxies, originals, geometry)
+            for item, prediction in zip(batch, predictions, strict=True):
+                yield PredictedFrame(item.frame, prediction)
 
 
-def compose(
+def compose_output(
     plan: FilmPlan,
     frame: Frame,
-    color: ProxyPrediction,
+    prediction: ProxyPrediction,
     colorizer: Colorizer,
     options: ColorizeOptions,
 ) -> VideoFrame:
-    """The frame with chroma: recorded luma, predicted color, the encoder's pixel format."""
+    """Return the frame with its recorded luma and predicted chroma, in the encoder's format."""
     source, layout, matrix = plan.video.coding, plan.encoder.layout, plan.video.matrix
-    cb, cr = colorizer.chroma(
-        color, frame.luma, source, matrix, layout.subsampling, options.saturation
+    cb, cr = colorizer.make_chroma(
+        prediction, frame.luma, source, matrix, layout.subsampling, options.saturation
     )
     luma: Plane = frame.luma
     if options.mark:
@@ -151,4 +167,4 @@ def compose(
     target = Coding(layout.bits, plan.full_range)
     luma = recode(luma, source, target)
     codes = (target.chroma_to_codes(cb), target.chroma_to_codes(cr))
-    return picture_with_chroma(frame.picture, layout.name, luma, codes)
+    return compose_frame(frame.av_frame, layout.name, luma, codes)

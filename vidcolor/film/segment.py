@@ -1,255 +1,327 @@
-"""One segment, from the source's frames to files: a pure function of plan, options and weights."""
+"""Segments: runs of whole shots. Each is rendered by itself, on any machine, in any order.
+
+A segment's files depend on nothing but its `RenderJob` and the weights.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from vidcolor.digests import sha256_file
 from vidcolor.errors import OutputError
-from vidcolor.fileio import sync
-from vidcolor.film.confidence import ConfidenceFilm
-from vidcolor.film.render import RenderedFrame, render
-from vidcolor.film.segments import shots_in, split_segments
-from vidcolor.film.shot_uncertainty import ShotUncertainty, UncertaintyCollector
-from vidcolor.media.concat import part_suffix, reordering
+from vidcolor.fileio import fsync_path, sha256_file
+from vidcolor.film.confidence import ConfidenceWriter
+from vidcolor.film.render import render_frames
+from vidcolor.film.sources import relocate_sequence
+from vidcolor.media.concat import get_segment_suffix, measure_reordering
 from vidcolor.media.sequence import SEQUENCE_MUXER, SequenceWriter
-from vidcolor.media.writer import FilmWriter
-from vidcolor.recolor import recolorer_of
+from vidcolor.media.writer import VideoWriter
+from vidcolor.recolor import make_recolorer
+from vidcolor.uncertainty import ShotUncertainty, UncertaintyCollector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
     from vidcolor.colorizer import Colorizer
+    from vidcolor.film.analysis import FilmAnalysis
     from vidcolor.film.plan import FilmPlan
-    from vidcolor.film.segment_reader import SegmentReader
-    from vidcolor.film.segments import Segment
-    from vidcolor.film.sources import FrameSource
-    from vidcolor.hints.tracking import HintTrackIndex, HintTracks
+    from vidcolor.film.render import RenderedFrame
+    from vidcolor.film.sources import FrameSource, SegmentReader
+    from vidcolor.hints.tracks import HintTrackIndex, HintTracks
     from vidcolor.media.encoders import EncoderPlan
     from vidcolor.media.frames import VideoFrame
     from vidcolor.media.probe import VideoInfo
     from vidcolor.media.sequence import ImageSequence
     from vidcolor.options import ColorizeOptions
     from vidcolor.provenance import Provenance
+    from vidcolor.shots.detector import Shot
 
-PICTURE, CONFIDENCE = "picture", "confidence"
-"""How the films of a segment are called, without suffix."""
+MIN_SEGMENT_S = Fraction(20)
+"""Minimum duration of a segment in seconds: the most that a crash costs. Only the last segment of a
+film may be shorter."""
+VIDEO_NAME, CONFIDENCE_NAME = "video", "confidence"
+"""Names of the films in a segment's directory, without suffix."""
 
 
 @dataclass(frozen=True, slots=True)
-class Encoding:
-    """How a film is written: as a whole, and in parts."""
+class Segment:
+    """A run of whole shots."""
+
+    number: int
+    """Index of the segment in the film, from 0."""
+    first: int
+    """Index of its first frame."""
+    end: int
+    """Index of the frame after its last one."""
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames."""
+        return self.end - self.first
+
+
+def split_segments(
+    shots: Sequence[Shot],
+    pts: Sequence[int],
+    time_base: Fraction,
+    min_duration_s: Fraction | None = None,
+) -> tuple[Segment, ...]:
+    """Split a film into segments. They start at cuts and fades, never inside a dissolve.
+
+    Args:
+        shots: all shots of the film.
+        pts: timestamp of every frame.
+        time_base: unit of `pts`, in seconds.
+        min_duration_s: minimum duration in seconds; `MIN_SEGMENT_S` if None. A segment is longer
+            than that if a shot is, because no shot is split.
+
+    Returns:
+        At least one segment. The segments cover all frames without overlap.
+    """
+    min_duration_s = MIN_SEGMENT_S if min_duration_s is None else min_duration_s
+    firsts = [0]
+    for shot in shots[1:]:
+        elapsed_s = (pts[shot.first] - pts[firsts[-1]]) * time_base
+        if not shot.mixed_frames and elapsed_s >= min_duration_s:
+            firsts.append(shot.first)
+    ends = [*firsts[1:], len(pts)]
+    return tuple(Segment(n, *span) for n, span in enumerate(zip(firsts, ends, strict=True)))
+
+
+def select_shots(segment: Segment, shots: Sequence[Shot]) -> tuple[Shot, ...]:
+    """Return the shots of a segment."""
+    return tuple(shot for shot in shots if segment.first <= shot.first < segment.end)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputEncoding:
+    """The encoder of a whole film and of its segments."""
 
     encoder: EncoderPlan
+    """The encoder of the result."""
     video: VideoInfo
-    """The picture that the encoder gets."""
-    part: EncoderPlan
+    """The video stream as the encoder receives it."""
+    segment_encoder: EncoderPlan
+    """The same encoder in the container of the segments."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """All that rendering a film's segments depends on; any process can be sent it."""
+class RenderJob:
+    """Everything that rendering a film's segments depends on. It can be sent to any process."""
 
     plan: FilmPlan
-    read: FrameSource
+    analysis: FilmAnalysis
+    source: FrameSource
     options: ColorizeOptions
     provenance: Provenance
-    picture: Encoding | None
-    """None where numbered pictures are written."""
-    confidence: Encoding | None = None
+    video: OutputEncoding | None
+    """Encoding of the result; None if it is an image sequence."""
+    confidence: OutputEncoding | None = None
+    """Encoding of the confidence film; None if there is none."""
     sequence: ImageSequence | None = None
-    """The source, if it is one."""
-    pins: HintTrackIndex | None = None
+    """The source if it is an image sequence."""
+    hint_tracks: HintTrackIndex | None = None
+    """Hints carried to the key frames; None if there are none."""
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
-        """What the film is cut into, in order."""
-        plan = self.plan
-        return split_segments(plan.shots, plan.pts, plan.video.time_base)
+        """All segments of the film, in order."""
+        analysis = self.analysis
+        return split_segments(analysis.shots, analysis.pts, self.plan.video.time_base)
 
-    def moved(self, place: Callable[[Path], Path]) -> Job:
-        """The same where the source's files lie elsewhere: each where `place` says."""
+    def relocate(self, locate: Callable[[Path], Path]) -> RenderJob:
+        """Return the same job with the path of every source file replaced by `locate(path)`."""
         sequence = self.sequence
         if sequence is not None:
-            files = {number: place(path) for number, path in sequence.files.items()}
-            sequence = replace(sequence, files=files)
-        return replace(self, read=self.read.moved(place), sequence=sequence)
+            sequence = relocate_sequence(sequence, locate)
+        return replace(self, source=self.source.relocate(locate), sequence=sequence)
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
-    """What became of a segment: written beside its files, so that they can be trusted later."""
+class SegmentResult:
+    """The files of a finished segment and what rendering found. It is stored beside the files."""
 
-    depth: dict[str, int]
-    """Of each film in it: see `media.parts.reordering`."""
+    reorder_depths: dict[str, int]
+    """Depth of frame reordering in each film, by name; see `media.concat.measure_reordering`."""
     files: dict[str, tuple[int, str]]
-    """Bytes and SHA-256 of each file, by name."""
+    """Size in bytes and SHA-256 of each file, by name."""
     warnings: tuple[str, ...] = ()
-    found_color: bool | None = None
-    """Whether the source's own color was believed anywhere; None if it was not looked at."""
-    doubts: tuple[ShotUncertainty, ...] = ()
+    uses_source_color: bool | None = None
+    """Whether any color of the source was kept; None if the source's color was ignored."""
+    shot_uncertainty: tuple[ShotUncertainty, ...] = ()
+    """Uncertainty of each shot; empty if the generator has no confidence."""
 
     def to_json(self) -> dict[str, Any]:
-        """In plain values."""
+        """Return a JSON object."""
         return {
-            "depth": self.depth,
-            "files": {name: list(facts) for name, facts in self.files.items()},
+            "reorder_depths": self.reorder_depths,
+            "files": {name: list(file) for name, file in self.files.items()},
             "warnings": list(self.warnings),
-            "found_color": self.found_color,
-            "doubts": [doubts.to_json() for doubts in self.doubts],
+            "uses_source_color": self.uses_source_color,
+            "shot_uncertainty": [shot.to_json() for shot in self.shot_uncertainty],
         }
 
     @classmethod
-    def from_json(cls, said: dict[str, Any]) -> Rendered:
-        """What `to_json` wrote.
+    def from_json(cls, values: dict[str, Any]) -> SegmentResult:
+        """Read the object that `to_json` returned.
 
         Raises:
-            ValueError, KeyError, TypeError: it is something else.
+            ValueError, KeyError, TypeError: it is not such an object.
         """
-        files = {name: (int(size), str(digest)) for name, (size, digest) in said["files"].items()}
-        doubts = tuple(ShotUncertainty.from_json(row) for row in said["doubts"])
-        warnings = tuple(said["warnings"])
-        return cls(dict(said["depth"]), files, warnings, said["found_color"], doubts)
+        files = {name: (int(size), str(sha)) for name, (size, sha) in values["files"].items()}
+        return cls(
+            reorder_depths=dict(values["reorder_depths"]),
+            files=files,
+            warnings=tuple(values["warnings"]),
+            uses_source_color=values["uses_source_color"],
+            shot_uncertainty=tuple(map(ShotUncertainty.from_json, values["shot_uncertainty"])),
+        )
 
 
-class _Writer(Protocol):
-    """Where pictures go: into a film or into numbered files."""
+class _FrameWriter(Protocol):
+    """Writes frames to a film or to numbered image files."""
 
-    def write(self, picture: VideoFrame, pts: int, duration: int) -> None: ...
+    def write(self, frame: VideoFrame, pts: int, duration: int) -> None: ...
 
     def finish(self) -> None: ...
 
 
 @dataclass(slots=True)
-class _Outputs:
-    """The files of a segment while they are written."""
+class _SegmentWriters:
+    """The open writers of a segment."""
 
-    writer: _Writer
-    films: dict[str, Path] = field(default_factory=dict)
-    confidence: ConfidenceFilm | None = None
-    pictures: SequenceWriter | None = None
+    video: _FrameWriter
+    confidence: ConfidenceWriter | None
+    films: dict[str, Path]
+    """Path of each film, by name."""
+    images: SequenceWriter | None
+    """The same writer as `video` if it writes an image sequence."""
 
 
 def render_segment(
-    job: Job,
+    job: RenderJob,
     segment: Segment,
     folder: Path,
     colorizer: Colorizer,
-    source: SegmentReader,
-    pins: HintTracks | None = None,
+    reader: SegmentReader,
+    hint_tracks: HintTracks | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Rendered:
-    """Color a segment's frames and write them.
+) -> SegmentResult:
+    """Colorize the frames of a segment and write them to files.
 
     Args:
         job: the film.
         segment: one of its segments.
-        folder: an empty one, for the segment's files.
-        colorizer: with the job's weights.
-        source: reads the job's film.
-        pins: the job's, opened.
-        progress: told how many of its frames are done, after each.
+        folder: an empty directory for the segment's files.
+        colorizer: uses the weights of the job.
+        reader: reads the film.
+        hint_tracks: the opened hint tracks of the job.
+        progress: called after each frame with the number of finished frames.
 
     Returns:
-        What was written; all of it is on the disk.
+        The result; all files are flushed to the disk.
 
     Raises:
-        VidcolorError: what reading and writing raise.
+        VidcolorError: the source cannot be read, or a file cannot be written.
     """
     plan, options = job.plan, job.options
-    shots = shots_in(segment, plan.shots)
-    recolorer = recolorer_of(colorizer, options)
-    doubts = UncertaintyCollector(plan) if colorizer.has_confidence else None
+    shots = select_shots(segment, job.analysis.shots)
+    recolorer = make_recolorer(colorizer, options)
+    collector = None
+    if colorizer.has_confidence:
+        collector = UncertaintyCollector(plan.video, job.analysis.shots)
     with contextlib.ExitStack() as stack:
-        outputs = _open(job, segment, folder, stack)
-        frames = source.frames(segment.first, segment.last)
-        rendered = render(plan, frames, colorizer, options, shots, recolorer, pins)
-        _pump(rendered, outputs, doubts, progress)
-    depth = {name: _checked(path, segment) for name, path in outputs.films.items()}
-    warnings = () if outputs.pictures is None else tuple(outputs.pictures.warnings)
-    return Rendered(
-        depth=depth,
-        files=_kept(folder),
-        warnings=warnings,
-        found_color=None if recolorer is None else recolorer.found_color,
-        doubts=doubts.finish() if doubts is not None else (),
+        writers = _open_writers(job, segment, folder, stack)
+        frames = reader.frames(segment.first, segment.end)
+        rendered = render_frames(plan, frames, colorizer, options, shots, recolorer, hint_tracks)
+        _write_frames(rendered, writers, collector, progress)
+    depths = {name: _check_film(path, segment) for name, path in writers.films.items()}
+    return SegmentResult(
+        reorder_depths=depths,
+        files=_sync_files(folder),
+        warnings=() if writers.images is None else tuple(writers.images.warnings),
+        uses_source_color=None if recolorer is None else recolorer.found_color,
+        shot_uncertainty=collector.finish() if collector is not None else (),
     )
 
 
-def _open(job: Job, segment: Segment, folder: Path, stack: contextlib.ExitStack) -> _Outputs:
+def _open_writers(
+    job: RenderJob, segment: Segment, folder: Path, stack: contextlib.ExitStack
+) -> _SegmentWriters:
     films: dict[str, Path] = {}
-    begins = job.plan.pts[segment.first]
+    start_pts = job.analysis.pts[segment.first]
 
-    def film(name: str, encoding: Encoding, target: Path) -> FilmWriter:
-        films[name] = path = folder / f"{name}{part_suffix(encoding.part)}"
-        part = FilmWriter(
-            path, encoding.part, encoding.video, shift_pts=begins, target=target, is_part=True
+    def open_film(name: str, encoding: OutputEncoding, target: Path) -> VideoWriter:
+        encoder = encoding.segment_encoder
+        films[name] = path = folder / f"{name}{get_segment_suffix(encoder)}"
+        writer = VideoWriter(
+            path, encoder, encoding.video, shift_pts=start_pts, target=target, is_segment=True
         )
-        return stack.enter_context(part)
+        return stack.enter_context(writer)
 
     plan, options = job.plan, job.options
-    confidence = pictures = None
+    confidence = images = None
     if job.confidence is not None and options.confidence is not None:
-        written = film(CONFIDENCE, job.confidence, options.confidence)
-        confidence = ConfidenceFilm(written, job.confidence.part, job.confidence.video)
-    if job.picture is not None:
-        writer: _Writer = film(PICTURE, job.picture, plan.target)
+        film = open_film(CONFIDENCE_NAME, job.confidence, options.confidence)
+        encoding = job.confidence
+        confidence = ConfidenceWriter(film, encoding.segment_encoder, encoding.video)
+    if job.video is not None:
+        video: _FrameWriter = open_film(VIDEO_NAME, job.video, plan.target)
     else:
         assert plan.encoder.muxer == SEQUENCE_MUXER
-        writer = pictures = SequenceWriter(
+        video = images = SequenceWriter(
             folder / plan.target.name,
             plan.encoder,
-            plan.output,
+            plan.output_video,
             job.provenance,
             job.sequence,
             options,
             segment.first,
         )
-    return _Outputs(writer, films, confidence, pictures)
+    return _SegmentWriters(video, confidence, films, images)
 
 
-def _pump(
+def _write_frames(
     rendered: Generator[RenderedFrame, None, None],
-    outputs: _Outputs,
-    doubts: UncertaintyCollector | None,
+    writers: _SegmentWriters,
+    collector: UncertaintyCollector | None,
     progress: Callable[[int], None] | None,
 ) -> None:
-    """Move every frame from the renderer to the writers."""
     with contextlib.closing(rendered) as frames:
         for count, frame in enumerate(frames, start=1):
-            outputs.writer.write(frame.picture, frame.pts, frame.duration)
-            if doubts is not None:
-                doubts.feed(frame.index, frame.pts, frame.duration, frame.color)
-            if outputs.confidence is not None:
-                confidence = frame.color.confidence
-                outputs.confidence.write(confidence, frame.pts, frame.duration)
+            writers.video.write(frame.av_frame, frame.pts, frame.duration)
+            if collector is not None:
+                collector.feed(frame.index, frame.pts, frame.duration, frame.prediction)
+            if writers.confidence is not None:
+                confidence = frame.prediction.confidence
+                writers.confidence.write(confidence, frame.pts, frame.duration)
             if progress is not None:
                 progress(count)
-    outputs.writer.finish()
-    if outputs.confidence is not None:
-        outputs.confidence.finish()
+    writers.video.finish()
+    if writers.confidence is not None:
+        writers.confidence.finish()
 
 
-def _checked(path: Path, segment: Segment) -> int:
-    """The depth of a part that holds all its pictures."""
-    count, depth = reordering(path)
+def _check_film(path: Path, segment: Segment) -> int:
+    """Check that a film holds all frames of its segment; return its reorder depth."""
+    count, depth = measure_reordering(path)
     if count != segment.num_frames:
         raise OutputError(
-            f"{path}: holds {count} pictures instead of {segment.num_frames}: the encoder lost "
-            "some; try another --encoder"
+            f"{path}: holds {count} frames instead of {segment.num_frames}, because the encoder "
+            "dropped some; try another --encoder"
         )
     return depth
 
 
-def _kept(folder: Path) -> dict[str, tuple[int, str]]:
-    """Every file in a folder, flushed to the disk, with its size and digest."""
+def _sync_files(folder: Path) -> dict[str, tuple[int, str]]:
+    """Flush every file of a directory to the disk; return their sizes and SHA-256 digests."""
     files = {}
     for path in sorted(folder.iterdir()):
-        sync(path)
+        fsync_path(path)
         files[path.name] = path.stat().st_size, sha256_file(path)
-    sync(folder)
+    fsync_path(folder)
     return files

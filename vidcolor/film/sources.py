@@ -1,82 +1,177 @@
-"""How a film's frames are opened: by any process, wherever the source's files lie."""
+"""Sources of frames: how any process opens a film or an image sequence and reads parts of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from vidcolor.media.decode import FilmReader, Reader
+from vidcolor.errors import InputError
+from vidcolor.film.analysis import compute_frame_checksum
+from vidcolor.media.decode import FrameReader, VideoReader
 from vidcolor.media.sequence import ImageSequence, SequenceReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Iterator
     from fractions import Fraction
     from pathlib import Path
 
+    from vidcolor.film.analysis import FilmAnalysis
+    from vidcolor.film.plan import FilmPlan
+    from vidcolor.media.decode import Frame
     from vidcolor.media.probe import VideoInfo
     from vidcolor.options import GrayFrom
 
 
 class FrameSource(Protocol):
-    """Opens a source; picklable."""
+    """A picklable description of a source that any process can open."""
 
-    def __call__(self, start_s: Fraction | None, end_s: Fraction | None) -> Reader:
-        """A reader of the frames between two times, in seconds on the source's clock."""
+    def open(self, start_s: Fraction | None, end_s: Fraction | None) -> FrameReader:
+        """Return a reader of the frames between two times, in seconds on the source's clock."""
         ...
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What is read."""
+        """All files of the source."""
         ...
 
-    def moved(self, place: Callable[[Path], Path]) -> FrameSource:
-        """The same for files that lie elsewhere: each where `place` says."""
+    def relocate(self, locate: Callable[[Path], Path]) -> FrameSource:
+        """Return the same source with every file path replaced by `locate(path)`."""
         ...
 
 
 @dataclass(frozen=True)
 class FilmSource:
-    """Opens a film; see `FilmReader`."""
+    """A film file; see `FrameSource`."""
 
     path: Path
     video: VideoInfo
     gray_from: GrayFrom
 
-    def __call__(self, start_s: Fraction | None, end_s: Fraction | None) -> Reader:
-        """See `FrameSource`, as all that follows."""
-        return FilmReader(self.path, self.video, self.gray_from, start_s, end_s)
+    def open(self, start_s: Fraction | None, end_s: Fraction | None) -> FrameReader:
+        """Open the film; see `FrameSource.open`."""
+        return VideoReader(self.path, self.video, self.gray_from, start_s, end_s)
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The film."""
+        """The film file."""
         return (self.path,)
 
-    def moved(self, place: Callable[[Path], Path]) -> FilmSource:
-        """See `FrameSource`."""
-        return replace(self, path=place(self.path))
+    def relocate(self, locate: Callable[[Path], Path]) -> FilmSource:
+        """Replace the path of the film; see `FrameSource.relocate`."""
+        return replace(self, path=locate(self.path))
 
 
 @dataclass(frozen=True)
 class SequenceSource:
-    """Opens numbered pictures; see `SequenceReader`."""
+    """A sequence of numbered image files; see `FrameSource`."""
 
     sequence: ImageSequence
     video: VideoInfo
     gray_from: GrayFrom
-    own_color: bool
+    keeps_color: bool
+    """True if frames carry the color of the source, for recoloring."""
 
-    def __call__(self, start_s: Fraction | None, end_s: Fraction | None) -> Reader:
-        """See `FrameSource`, as all that follows."""
+    def open(self, start_s: Fraction | None, end_s: Fraction | None) -> FrameReader:
+        """Open the sequence; see `FrameSource.open`."""
         return SequenceReader(
-            self.sequence, self.video, self.gray_from, start_s, end_s, self.own_color
+            self.sequence, self.video, self.gray_from, start_s, end_s, self.keeps_color
         )
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The pictures."""
+        """The image files."""
         return tuple(self.sequence.files.values())
 
-    def moved(self, place: Callable[[Path], Path]) -> SequenceSource:
-        """See `FrameSource`."""
-        files = {number: place(path) for number, path in self.sequence.files.items()}
-        return replace(self, sequence=replace(self.sequence, files=files))
+    def relocate(self, locate: Callable[[Path], Path]) -> SequenceSource:
+        """Replace the paths of all images; see `FrameSource.relocate`."""
+        return replace(self, sequence=relocate_sequence(self.sequence, locate))
+
+
+def relocate_sequence(sequence: ImageSequence, locate: Callable[[Path], Path]) -> ImageSequence:
+    """Return a sequence with every file path replaced by `locate(path)`."""
+    files = {number: locate(path) for number, path in sequence.files.items()}
+    return replace(sequence, files=files)
+
+
+class SegmentReader:
+    """Reads any range of a film's frames, and checks them against the analysis.
+
+    A range that starts where the last one ended continues the same stream. Any other range starts
+    with a seek. Some formats seek to the wrong frame or restart their timestamps after a seek. If
+    the frames after a seek differ from the analyzed ones, the film is read from its beginning
+    instead, which is slower but exact.
+    """
+
+    def __init__(self, plan: FilmPlan, analysis: FilmAnalysis, source: FrameSource) -> None:
+        """Prepare; the source is opened by the first call of `frames`.
+
+        Args:
+            plan: the plan of the film.
+            analysis: the frames that are expected.
+            source: opens the film.
+        """
+        self._plan, self._analysis, self._source = plan, analysis, source
+        self._stream: Iterator[Frame] | None = None
+        self._next = 0
+        self._can_seek, self._has_sought = True, False
+
+    def frames(self, first: int, last: int) -> Generator[Frame, None, None]:
+        """Yield the frames numbered `first` to `last - 1`, with exact durations.
+
+        Raises:
+            InputError: the film has changed since the analysis.
+        """
+        if self._stream is None or self._next != first:
+            self._open_at(first)
+        pts, end_pts = self._analysis.pts, self._analysis.end_pts
+        for number in range(first, last):
+            frame = self._read_frame(number)
+            frame.index = number
+            frame.duration = (pts[number + 1] if number + 1 < len(pts) else end_pts) - frame.pts
+            yield frame
+
+    def close(self) -> None:
+        """Close the film."""
+        close = getattr(self._stream, "close", None)
+        if close is not None:
+            close()
+        self._stream = None
+
+    def _open_at(self, number: int) -> None:
+        """Open the film so that the next frame is this one."""
+        self.close()
+        plan = self._plan
+        self._has_sought = number > 0 and self._can_seek
+        start_s = plan.start_s
+        if self._has_sought:
+            start_s = self._analysis.pts[number] * plan.video.time_base
+        self._stream = self._source.open(start_s, plan.end_s).frames()
+        self._next = number if self._has_sought else 0
+        while self._next < number:
+            self._read_frame(self._next)
+
+    def _read_frame(self, number: int) -> Frame:
+        """Return the next frame, which must have this number."""
+        assert self._stream is not None, "_open_at was not called"
+        frame = next(self._stream, None)
+        if self._has_sought and not self._is_expected(frame, number):
+            self._can_seek = False
+            self._open_at(number)
+            return self._read_frame(number)
+        if frame is None or frame.pts != self._analysis.pts[number]:
+            raise InputError(
+                f"{self._plan.info.path}: frame {number} differs from the analyzed one; "
+                "the file may have changed, run the command again"
+            )
+        self._next = number + 1
+        return frame
+
+    def _is_expected(self, frame: Frame | None, number: int) -> bool:
+        """Return whether a frame that follows a seek is the analyzed frame of this number.
+
+        Checksums are compared after a seek only: a damaged frame may decode differently each time.
+        """
+        analysis = self._analysis
+        if frame is None or frame.pts != analysis.pts[number]:
+            return False
+        return compute_frame_checksum(frame.luma) == analysis.checksums[number]

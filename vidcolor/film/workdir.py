@@ -1,15 +1,15 @@
-"""The work directory of a film: its plan and its finished segments, kept until the film is joined.
+"""The work directory of a film: its analysis and its finished segments until they are joined.
 
 ::
 
     reel.color.mp4.vidcolor/     beside the result, or below --work-dir
-        lock                      held by whoever is at work
-        plan.json                 what was wanted, what was seen, what was decided
-        pins.f16                  a person's hints, led through the film
-        segments/00000/           picture.mp4, confidence.mp4 or numbered pictures
+        lock                      locked by the process that renders
+        plan.json                 fingerprints, analysis and hint tracks; see `film.resume`
+        hint_tracks.f16           color hints carried to the key frames
+        segments/00000/           video.mp4, confidence.mp4 or numbered images
         segments/00000/done.json  written last: sizes and digests of the files beside it
         progress.json             for `vidcolor status`
-        placed.json               which files have been given their final names
+        published.json            the files that have their final names
 """
 
 from __future__ import annotations
@@ -24,126 +24,142 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from vidcolor.digests import sha256_file
 from vidcolor.errors import BusyError, OutputError
-from vidcolor.fileio import atomic_output, clear_leftovers, describe_os_error, leftover_name, sync
-from vidcolor.film.segment import Rendered
+from vidcolor.fileio import (
+    atomic_output,
+    describe_os_error,
+    fsync_path,
+    remove_stale_temporaries,
+    sha256_file,
+    temporary_path,
+)
+from vidcolor.film.segment import SegmentResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 SUFFIX = ".vidcolor"
-"""Ends the name of a work directory."""
-_PLAN, _LOCK, _PROGRESS, _PLACED, _DONE = (
-    "plan.json", "lock", "progress.json", "placed.json", "done.json",
-)  # fmt: skip
-_SEGMENTS = "segments"
-_PATIENCE_S = 0.5
-"""Seconds to wait for a claim: somebody may only have looked whether there is one."""
-_BEING_MADE = ".partial"
+"""Suffix of work directories."""
+PLAN_FILE = "plan.json"
+"""Name of the file that `WorkDir.write_plan` writes."""
+_LOCK, _PROGRESS, _PUBLISHED = "lock", "progress.json", "published.json"
+_SEGMENTS, _DONE, _PARTIAL = "segments", "done.json", ".partial"
+_LOCK_TIMEOUT_S = 0.5
+"""Time to wait for the lock, in seconds. `is_locked` holds it for an instant, too."""
 
 
 def work_path(target: Path, root: Path | None) -> Path:
-    """Where a result's work directory is.
+    """Return the path of a result's work directory.
 
     Args:
         target: the result.
-        root: the directory of all work directories; None for beside the result.
+        root: the parent of all work directories; None to place it beside the result.
     """
     if root is None:
         return target.with_name(f"{target.name}{SUFFIX}")
-    whole = os.fsencode(target.parent.resolve() / target.name)
-    return root / f"{target.name}-{hashlib.sha256(whole).hexdigest()[:8]}{SUFFIX}"
+    absolute = os.fsencode(target.parent.resolve() / target.name)
+    return root / f"{target.name}-{hashlib.sha256(absolute).hexdigest()[:8]}{SUFFIX}"
 
 
 def is_work_dir(path: Path) -> bool:
-    """Whether a directory is a work directory."""
+    """Return whether a path is a work directory."""
     return path.name.endswith(SUFFIX) and path.is_dir() and (path / _LOCK).exists()
 
 
 def find_work_dirs(folder: Path) -> list[Path]:
-    """All work directories at and below a folder, in order of their names."""
+    """Return all work directories at and below a folder, sorted by path."""
     if is_work_dir(folder):
         return [folder]
     found = []
-    for place, folders, _ in os.walk(folder):
-        here = folder.__class__(place)
-        found += [here / name for name in folders if is_work_dir(here / name)]
-        folders[:] = [name for name in folders if not name.endswith(SUFFIX)]
+    for parent, names, _ in os.walk(folder):
+        base = folder.__class__(parent)
+        found += [base / name for name in names if is_work_dir(base / name)]
+        names[:] = [name for name in names if not name.endswith(SUFFIX)]
     return sorted(found)
+
+
+def remove_stale_files(folders: Iterable[Path]) -> None:
+    """Remove temporary files that dead processes left in folders of results and work dirs."""
+    for folder in folders:
+        if folder.is_dir():
+            remove_stale_temporaries(folder)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkState:
-    """How far the work in a directory is."""
+    """The progress of the work in a directory."""
 
     path: Path
     source: str | None
-    """None, like what follows, where it died before that was written."""
+    """Path of the source; None if the process died before it was recorded."""
     target: str | None
+    """Path of the result; None if the process died before it was recorded."""
     is_running: bool
+    """True if a process holds the lock."""
     stage: str
-    """Of `Progress`: what is being done, or was when it ended."""
+    """Current or last stage; see `Progress.stage`."""
     done: int
-    """Frames of that stage."""
+    """Number of finished frames in this stage."""
     total: int | None
-    speed: float
-    """Frames a second."""
+    """Number of frames in this stage; None if unknown."""
+    frames_per_second: float
     segments_done: int
     num_segments: int | None
-    bytes: int
-    """On the disk."""
-    changed_s: float
-    """When it last moved, in seconds since 1970."""
+    """Number of segments; None before the analysis is finished."""
+    size_bytes: int
+    """Size of all files in the directory."""
+    updated_s: float
+    """Time of the last progress, in seconds since 1970."""
 
 
 @dataclass(slots=True)
 class WorkDir:
-    """One work directory; what changes it needs `claimed`."""
+    """One work directory. Every method that changes it requires `locked`."""
 
     path: Path
     _is_removed: bool = False
 
     @contextlib.contextmanager
-    def claimed(self) -> Iterator[None]:
-        """Be the only one at work in it. The system lets go of the claim of whoever dies.
+    def locked(self) -> Iterator[None]:
+        """Create and lock the directory. The system releases the lock when the process exits.
 
         Raises:
-            BusyError: somebody else is.
-            OutputError: it cannot be made.
+            BusyError: another process holds the lock.
+            OutputError: the directory cannot be created.
         """
-        lock = self._lock()
+        lock = self._acquire_lock()
         self._is_removed = False
         try:
             yield
         finally:
-            if not self._is_removed:  # or what is called so now is somebody else's
-                with contextlib.suppress(FileNotFoundError):  # a person may have deleted it
+            # After a removal, another process may already have created a directory of this name.
+            if not self._is_removed:
+                with contextlib.suppress(FileNotFoundError):  # deleted by the user meanwhile
                     if {entry.name for entry in self.path.iterdir()} <= {_LOCK}:
                         self.remove()
             lock.release()
 
-    def _lock(self) -> FileLock:
+    def _acquire_lock(self) -> FileLock:
         while True:
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
-                lock = FileLock(self.path / _LOCK, timeout=_PATIENCE_S)
+                lock = FileLock(self.path / _LOCK, timeout=_LOCK_TIMEOUT_S)
                 lock.acquire()
             except Timeout:
                 raise BusyError(
-                    f"{self.path}: another vidcolor is at work there; wait until it is done"
+                    f"{self.path}: in use by another process; wait until it is finished"
                 ) from None
             except FileNotFoundError:
-                continue  # its owner has just removed it
+                continue  # another process has just removed the directory
             except OSError as error:
                 raise OutputError(f"{self.path}: {describe_os_error(error)}") from error
             if (self.path / _LOCK).exists():
                 return lock
-            lock.release()  # what was locked is the lock of a directory that has been removed
+            lock.release()  # the lock file belongs to a directory that was removed meanwhile
 
-    def is_claimed(self) -> bool:
-        """Whether somebody is at work in it now."""
+    def is_locked(self) -> bool:
+        """Return whether a process holds the lock."""
         lock = FileLock(self.path / _LOCK, timeout=0)
         try:
             lock.acquire()
@@ -152,149 +168,154 @@ class WorkDir:
         lock.release()
         return False
 
-    # the plan
+    # Plan
 
     def read_plan(self) -> dict[str, Any] | None:
-        """What was written as plan; None if there is none, or none that can be read."""
-        return self._read(_PLAN)
+        """Return the saved plan; None if there is none or it is damaged."""
+        return self._read(PLAN_FILE)
 
     def write_plan(self, plan: dict[str, Any]) -> None:
-        """Keep a plan; what there is of segments is thought to be of it from now on."""
-        self._write(_PLAN, plan)
+        """Save the plan that all segments in the directory belong to."""
+        self._write(PLAN_FILE, plan)
 
-    def begin_anew(self) -> None:
-        """Forget the plan and all that was made by it."""
+    def reset(self) -> None:
+        """Remove the plan and all segments."""
         if self._is_removed or not self.path.exists():
             return
         for entry in list(self.path.iterdir()):
             if entry.name != _LOCK:
                 _delete(entry)
 
-    # segments
+    # Segments
 
-    def folder(self, number: int) -> Path:
-        """Where a finished segment lies."""
+    def segment_dir(self, number: int) -> Path:
+        """Return the directory of a finished segment."""
         return self.path / _SEGMENTS / f"{number:05d}"
 
-    def place_to_render(self, number: int) -> Path:
-        """An empty folder in which a segment is made; see `adopt`."""
-        folder = self.folder(number).with_suffix(_BEING_MADE)
+    def create_segment_dir(self, number: int) -> Path:
+        """Create an empty directory for a segment's files; `commit` renames it when it is done."""
+        folder = self.segment_dir(number).with_suffix(_PARTIAL)
         _delete(folder)
         folder.mkdir(parents=True)
         return folder
 
-    def adopt(self, number: int, rendered: Rendered) -> None:
-        """Count what was made in `place_to_render` as done."""
-        made, final = self.folder(number).with_suffix(_BEING_MADE), self.folder(number)
-        _write_json(made / _DONE, rendered.to_json())
-        sync(made)
+    def commit(self, number: int, result: SegmentResult) -> None:
+        """Mark the files in the directory from `create_segment_dir` as a finished segment."""
+        partial, final = self.segment_dir(number).with_suffix(_PARTIAL), self.segment_dir(number)
+        _write_json(partial / _DONE, result.to_json())
+        fsync_path(partial)
         _delete(final)
-        made.replace(final)
-        sync(final.parent)
+        partial.replace(final)
+        fsync_path(final.parent)
 
-    def record(self, number: int, verify: bool = True) -> Rendered | None:
-        """What became of a segment; None if it is not done, or not what it was any more.
+    def read_result(self, number: int, verify: bool = True) -> SegmentResult | None:
+        """Return the result of a segment; None if it is unfinished or damaged.
 
         Args:
-            number: of the segment.
-            verify: whether to compare its files with sizes and digests; else they may be gone.
+            number: the number of the segment.
+            verify: compare sizes and digests of its files; otherwise they may be missing.
         """
-        folder = self.folder(number)
-        said = _read_json(folder / _DONE)
+        folder = self.segment_dir(number)
+        values = _read_json(folder / _DONE)
         try:
-            rendered = Rendered.from_json(said or {})
-            for name, (size, digest) in rendered.files.items() if verify else ():
+            result = SegmentResult.from_json(values or {})
+            for name, (size, digest) in result.files.items() if verify else ():
                 path = folder / name
                 if path.stat().st_size != size or sha256_file(path) != digest:
                     return None
         except (ValueError, KeyError, TypeError, OSError):
             return None
-        return rendered
+        return result
 
-    def recorded(self) -> set[int]:
-        """Numbers of the segments that say that they are done."""
+    def finished_segments(self) -> set[int]:
+        """Return the numbers of all committed segments, without verifying their files."""
         with contextlib.suppress(OSError):
             names = [p.name for p in (self.path / _SEGMENTS).iterdir()]
             return {int(n) for n in names if n.isdigit()}
         return set()
 
-    def clear_unfinished(self) -> None:
-        """Remove segments that somebody died over."""
+    def remove_incomplete(self) -> None:
+        """Remove segments that were not committed."""
         with contextlib.suppress(OSError):
             for entry in list((self.path / _SEGMENTS).iterdir()):
-                if entry.suffix == _BEING_MADE:
+                if entry.suffix == _PARTIAL:
                     _delete(entry)
 
-    # the end
+    # Publication of the result
 
-    def write_placed(self, made: Path, final: Path) -> None:
-        """Note that a finished file is about to be given its name, as that cannot be undone.
+    def mark_published(self, partial: Path, target: Path) -> None:
+        """Record that a finished file is about to be renamed, which cannot be undone.
 
         Args:
-            made: the file as it is called now.
-            final: as it will be called.
+            partial: the file under its temporary name.
+            target: its final name.
         """
-        marks = self._read(_PLACED) or {}
-        self._write(_PLACED, {**marks, str(final.absolute()): _mark(made)})
+        published = self._read(_PUBLISHED) or {}
+        self._write(_PUBLISHED, {**published, str(target.absolute()): _stat_file(partial)})
 
-    def placed(self, final: Path) -> bool:
-        """Whether a file is the one that was noted so."""
-        mark = (self._read(_PLACED) or {}).get(str(final.absolute()))
+    def is_published(self, target: Path) -> bool:
+        """Return whether the file at `target` is the one that `mark_published` recorded."""
+        recorded = (self._read(_PUBLISHED) or {}).get(str(target.absolute()))
         try:
-            return mark is not None and _mark(final) == mark
+            return recorded is not None and _stat_file(target) == recorded
         except OSError:
             return False
 
-    def write_placing(self, pattern: Path) -> None:
-        """Note that numbered pictures are about to be moved to their places."""
-        marks = self._read(_PLACED) or {}
-        self._write(_PLACED, {**marks, str(pattern.absolute()): []})
+    def mark_publishing(self, pattern: Path) -> None:
+        """Record that the images of a sequence are about to be moved to their final names."""
+        published = self._read(_PUBLISHED) or {}
+        self._write(_PUBLISHED, {**published, str(pattern.absolute()): []})
 
-    def placing(self, pattern: Path) -> bool:
-        """Whether that was noted."""
-        return (self._read(_PLACED) or {}).get(str(pattern.absolute())) == []
+    def is_publishing(self, pattern: Path) -> bool:
+        """Return whether `mark_publishing` was called for this sequence."""
+        return (self._read(_PUBLISHED) or {}).get(str(pattern.absolute())) == []
 
     def remove(self) -> None:
-        """Remove it, in one step as far as others can see."""
-        grave = leftover_name(self.path)
-        _delete(grave)
+        """Remove the directory. For other processes it disappears in one step."""
+        trash = temporary_path(self.path)
+        _delete(trash)
         self._is_removed = True
         with contextlib.suppress(FileNotFoundError):
-            self.path.replace(grave)
-            _delete(grave)
+            self.path.replace(trash)
+            _delete(trash)
 
-    # for those who watch
+    # Progress
 
-    def tell(self, progress: dict[str, Any]) -> None:
-        """Write how far the work is; whatever hinders that does not hinder the work."""
+    def write_progress(self, progress: dict[str, Any]) -> None:
+        """Save the progress for `vidcolor status`. Errors are ignored: rendering does not need it.
+
+        Args:
+            progress: ``source``, ``stage``, ``started_s``, ``updated_s``, ``first``, ``done``,
+                ``total``; ``first`` is the value of ``done`` when the stage started.
+        """
         with contextlib.suppress(OSError):
             partial = self.path / f".{_PROGRESS}"
             partial.write_text(json.dumps(progress), "utf-8")
             partial.replace(self.path / _PROGRESS)
 
-    def state(self) -> WorkState:
-        """What is known of it, whoever is at work in it."""
-        plan, told = self.read_plan() or {}, self._read(_PROGRESS) or {}
-        settings = plan.get("settings") or {}
+    def read_state(self) -> WorkState:
+        """Return the progress; works without the lock."""
+        plan, progress = self.read_plan() or {}, self._read(_PROGRESS) or {}
+        fingerprint = plan.get("fingerprint") or {}
         return WorkState(
             path=self.path,
-            source=plan.get("source") or told.get("source"),
-            target=settings.get("target"),
-            is_running=self.is_claimed(),
-            stage=str(told.get("stage", "look")),
-            done=int(told.get("done", 0)),
-            total=told.get("total"),
-            speed=_speed(told),
-            segments_done=len(self.recorded()),
+            source=plan.get("source") or progress.get("source"),
+            target=fingerprint.get("target"),
+            is_running=self.is_locked(),
+            stage=str(progress.get("stage", "analyze")),
+            done=int(progress.get("done", 0)),
+            total=progress.get("total"),
+            frames_per_second=_compute_speed(progress),
+            segments_done=len(self.finished_segments()),
             num_segments=plan.get("num_segments"),
-            bytes=self.size(),
-            changed_s=float(told.get("at", self.path.stat().st_mtime)),
+            size_bytes=self.measure_size(),
+            updated_s=float(progress.get("updated_s", self.path.stat().st_mtime)),
         )
 
-    def size(self) -> int:
-        """Bytes of all its files."""
+    def measure_size(self) -> int:
+        """Return the size of all files in bytes."""
         total = 0
-        with contextlib.suppress(FileNotFoundError):  # it goes on while we look
+        with contextlib.suppress(FileNotFoundError):  # another process may be renaming files
             for path in self.path.rglob("*"):
                 if path.is_file():
                     total += path.stat().st_size
@@ -303,43 +324,37 @@ class WorkDir:
     def _read(self, name: str) -> dict[str, Any] | None:
         return _read_json(self.path / name)
 
-    def _write(self, name: str, said: dict[str, Any]) -> None:
+    def _write(self, name: str, values: dict[str, Any]) -> None:
         with atomic_output(self.path / name) as partial:
-            _write_json(partial, said)
+            _write_json(partial, values)
 
 
-def remove_stale(folders: Iterable[Path]) -> None:
-    """Remove what processes that died left in folders where results and work directories lie."""
-    for folder in folders:
-        if folder.is_dir():
-            clear_leftovers(folder)
+def _compute_speed(progress: dict[str, Any]) -> float:
+    """Return the frames per second since the current stage started."""
+    seconds = float(progress.get("updated_s", 0)) - float(progress.get("started_s", 0))
+    frames = int(progress.get("done", 0)) - int(progress.get("first") or 0)
+    return frames / seconds if seconds > 0 else 0.0
 
 
-def _speed(told: dict[str, Any]) -> float:
-    """Frames a second, of what `tell` wrote."""
-    took = float(told.get("at", 0)) - float(told.get("began", 0))
-    return (int(told.get("done", 0)) - int(told.get("first") or 0)) / took if took > 0 else 0.0
-
-
-def _mark(path: Path) -> list[int]:
-    """What a file keeps when it is given another name."""
+def _stat_file(path: Path) -> list[int]:
+    """Return what identifies a file after a rename: inode, size and modification time."""
     status = path.stat()
     return [status.st_ino, status.st_size, status.st_mtime_ns]
 
 
-def _write_json(path: Path, said: dict[str, Any]) -> None:
+def _write_json(path: Path, values: dict[str, Any]) -> None:
     with path.open("w", encoding="utf-8") as file:
-        json.dump(said, file)
+        json.dump(values, file)
         file.flush()
         os.fsync(file.fileno())
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
-        said = json.loads(path.read_text("utf-8"))
+        values = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return said if isinstance(said, dict) else None
+    return values if isinstance(values, dict) else None
 
 
 def _delete(path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Engines that render the segments of a film."""
+"""Engines: what renders the segments of films, in this process, in workers or in a Ray cluster."""

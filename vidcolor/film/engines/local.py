@@ -1,81 +1,122 @@
-"""Who renders a film's segments: the contract, and the engine that does it in this process."""
+"""Rendering in the current process: the default engine, and what every worker runs."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from vidcolor.concurrency import single_threaded_opencv
+from vidcolor.errors import WeightsError
 from vidcolor.film.segment import render_segment
-from vidcolor.film.segment_reader import SegmentReader
+from vidcolor.film.sources import SegmentReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from vidcolor.colorizer import Colorizer
-    from vidcolor.film.segment import Job
-    from vidcolor.film.segments import Segment
+    from vidcolor.film.segment import RenderJob, Segment, SegmentResult
     from vidcolor.film.workdir import WorkDir
+    from vidcolor.hints.tracks import HintTracks
+    from vidcolor.options import ColorizeOptions
 
 
-class Engine(Protocol):
-    """Renders segments, here or elsewhere, one after another or side by side."""
+class SegmentRenderer:
+    """Renders segments of one film after another; keeps the generator and the source open."""
 
-    def render(
-        self,
-        job: Job,
-        segments: Sequence[Segment],
-        work: WorkDir,
-        progress: Callable[[int, int], None],
-    ) -> None:
-        """Render segments into their places in a work directory, each as soon as it can be.
+    def __init__(self, colorizer: Colorizer | None = None) -> None:
+        """Prepare.
 
-        Films may be rendered from several threads at a time; those that were begun first have
-        first call on whatever does the work.
+        Args:
+            colorizer: renders every film; None to load the generator that each film's options name.
+        """
+        self._fixed_colorizer = colorizer
+        self._loaded: Colorizer | None = None
+        self._loaded_settings: tuple[object, ...] = ()
+        self._stack = contextlib.ExitStack()
+
+    def open(self, job: RenderJob, work: Path) -> None:
+        """Open a film, and close the one before.
 
         Args:
             job: the film.
-            segments: those of its segments that are wanted.
-            work: claimed by the caller; every finished segment is adopted by it.
-            progress: told a segment's number and how many of its frames are done; from any thread.
+            work: the directory that holds the hint tracks of the film.
 
         Raises:
-            VidcolorError: what `render_segment` raises.
-            WorkerError: what does the work died over a segment again and again.
+            VidcolorError: the generator cannot be loaded.
+            WeightsError: the weights are not those that the film was planned with.
         """
-        ...
+        self.close()
+        colorizer = self._fixed_colorizer or self._load_colorizer(job)
+        reader = SegmentReader(job.plan, job.analysis, job.source)
+        self._stack.callback(reader.close)
+        hint_tracks: HintTracks | None = None
+        if job.hint_tracks is not None:
+            hint_tracks = self._stack.enter_context(contextlib.closing(job.hint_tracks.open(work)))
+        self._film = job, colorizer, reader, hint_tracks
 
-    def stop(self) -> None:
-        """Render nothing any more; who waits for segments is told by KeyboardInterrupt."""
-        ...
+    def _load_colorizer(self, job: RenderJob) -> Colorizer:
+        options = job.options
+        settings = _generator_settings(options)
+        if self._loaded is None or self._loaded_settings != settings:
+            from vidcolor.colorizer import Colorizer
+
+            self._loaded = Colorizer.from_options(options)
+            self._loaded_settings = settings
+        if self._loaded.digest != job.provenance.weights_sha256:
+            raise WeightsError(
+                f"{options.model}: the weights of a worker differ; "
+                "install the same weights for all workers"
+            )
+        return self._loaded
+
+    def render(
+        self, segment: Segment, folder: Path, progress: Callable[[int], None]
+    ) -> SegmentResult:
+        """Render a segment of the opened film into an empty folder; see `render_segment`."""
+        job, colorizer, reader, hint_tracks = self._film
+        with single_threaded_opencv():
+            return render_segment(job, segment, folder, colorizer, reader, hint_tracks, progress)
+
+    def close(self) -> None:
+        """Close the film."""
+        self._stack.close()
+
+
+def _generator_settings(options: ColorizeOptions) -> tuple[object, ...]:
+    """Return the options that decide which generator is loaded and how."""
+    return (options.model, options.device, options.precision, options.vividness, options.size)
 
 
 class LocalEngine:
-    """Renders in this process, one segment after another, with a generator that is loaded."""
+    """Renders one segment after another in the current process; see `Engine`."""
 
     def __init__(self, colorizer: Colorizer) -> None:
+        """Prepare.
+
+        Args:
+            colorizer: renders every film.
+        """
         self._colorizer = colorizer
 
     def render(
         self,
-        job: Job,
+        job: RenderJob,
         segments: Sequence[Segment],
         work: WorkDir,
         progress: Callable[[int, int], None],
     ) -> None:
-        """See `Engine`."""
-        with contextlib.ExitStack() as stack:
-            source = stack.enter_context(contextlib.closing(SegmentReader(job.plan, job.read)))
-            pins = None
-            if job.pins is not None:
-                pins = stack.enter_context(contextlib.closing(job.pins.open(work.path)))
+        """Render segments; see `Engine.render`."""
+        with contextlib.closing(SegmentRenderer(self._colorizer)) as renderer:
+            renderer.open(job, work.path)
             for segment in segments:
 
-                def tell(done: int, number: int = segment.number) -> None:
+                def report(done: int, number: int = segment.number) -> None:
                     progress(number, done)
 
-                folder = work.place_to_render(segment.number)
-                rendered = render_segment(job, segment, folder, self._colorizer, source, pins, tell)
-                work.adopt(segment.number, rendered)
+                folder = work.create_segment_dir(segment.number)
+                result = renderer.render(segment, folder, report)
+                work.commit(segment.number, result)
 
     def stop(self) -> None:
-        """See `Engine`; who renders in this process is stopped as anything in it."""
+        """Do nothing: KeyboardInterrupt reaches the current process by itself."""

@@ -1,8 +1,8 @@
-"""Segments spread over workers: what any kind of worker has in common.
+"""The worker pool: an engine that distributes segments to any kind of worker.
 
-Each worker has a thread here that hands it one segment after another. A worker that dies is
-replaced and its segment tried again; a segment that workers die over again and again is given up,
-and the others are rendered all the same.
+Each worker has a thread that hands it one segment after another. A worker that dies is replaced,
+and its segment is rendered again. A segment over which workers die repeatedly is given up; all
+other segments are still rendered.
 """
 
 from __future__ import annotations
@@ -12,121 +12,72 @@ import heapq
 import itertools
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from vidcolor.errors import VidcolorError, WorkerError
+from vidcolor.film.engines.base import CancelledError, WorkerDiedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-    from vidcolor.film.segment import Job, Rendered
-    from vidcolor.film.segments import Segment
+    from vidcolor.film.engines.base import Worker
+    from vidcolor.film.segment import RenderJob, Segment
     from vidcolor.film.workdir import WorkDir
 
-MOST_KILLED, MOST_CRASHED = 8, 3
-"""Deaths over one segment after which it is given up: of workers that somebody ended (a system out
-of memory, an administrator, a node that went away), and of workers that ended by themselves."""
+MAX_KILLS = 8
+"""Maximum number of workers that may die over one segment for any reason. More kills than crashes
+are allowed, because a kill from outside (no memory, a lost node) is rarely due to the segment."""
+MAX_CRASHES = 3
+"""Maximum number of workers that may crash over one segment."""
 _POLL_S = 0.2
 
 
-class DiedError(Exception):
-    """A worker is gone; the message says how."""
-
-    def __init__(self, how: str, killed: bool) -> None:
-        super().__init__(how)
-        self.killed = killed
-        """Whether somebody ended it, rather than its own fault."""
-
-
-class CancelledError(Exception):
-    """Nobody wants the segment any more."""
-
-
-class Worker(Protocol):
-    """Renders one segment at a time, somewhere else."""
-
-    def prepare(self, is_cancelled: Callable[[], bool]) -> None:
-        """Be there: called before each segment, with as long to wait as it takes.
-
-        Args:
-            is_cancelled: asked now and then.
-
-        Raises:
-            VidcolorError: it will never be.
-            DiedError: it could not begin this time.
-            CancelledError: it was asked to stop.
-        """
-        ...
-
-    def render(
-        self,
-        job: Job,
-        segment: Segment,
-        work: WorkDir,
-        progress: Callable[[int], None],
-        is_cancelled: Callable[[], bool],
-    ) -> Rendered:
-        """Render a segment into the work directory's place for it.
-
-        Args:
-            job: the film.
-            segment: one of its segments.
-            work: where it goes; the caller adopts it.
-            progress: told how many frames are done.
-            is_cancelled: asked now and then.
-
-        Raises:
-            VidcolorError: what `render_segment` raises.
-            DiedError: the worker is gone; the next call begins another.
-            CancelledError: it was asked to stop.
-        """
-        ...
-
-    def close(self) -> None:
-        """End it."""
-        ...
-
-
 @dataclass(slots=True)
-class _Batch:
-    """Segments of one film that are wanted."""
+class _FilmTask:
+    """The segments of one film that are being rendered."""
 
     order: int
-    job: Job
+    """Number of the film in the order of the `render` calls; lower numbers have priority."""
+    job: RenderJob
     work: WorkDir
     progress: Callable[[int, int], None]
-    waiting: int
-    """Segments that are not finished, nor given up."""
+    remaining: int
+    """Number of segments that are neither finished nor given up."""
     running: int = 0
+    """Number of segments that workers render now."""
     error: BaseException | None = None
-    given_up: list[str] = field(default_factory=list)
-    deaths: dict[int, list[DiedError]] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    """Messages about the segments that were given up."""
+    deaths: dict[int, list[WorkerDiedError]] = field(default_factory=dict)
+    """Deaths of workers, by segment number."""
 
 
-class Pool:
-    """An engine (see `Engine`) of several workers."""
+class WorkerPool:
+    """An engine (see `Engine`) with several workers."""
 
     def __init__(self, workers: Sequence[Worker]) -> None:
-        """Start.
+        """Start one thread for each worker.
 
         Args:
-            workers: closed by `close`.
+            workers: the workers; `close` closes them.
         """
         self._workers = list(workers)
         self._changed = threading.Condition()
-        self._tasks: list[tuple[int, int, Segment, _Batch]] = []
-        self._orders = itertools.count()
+        self._queue: list[tuple[int, int, Segment, _FilmTask]] = []
+        """Heap of (order of the film, number of the segment, ...)."""
+        self._film_orders = itertools.count()
         self._closing = False
-        self._hopeless: list[BaseException] = []
-        """Why workers cannot be begun at all; if there is one for each, nothing can be done."""
+        self._start_errors: list[BaseException] = []
+        """One error for each worker that cannot start. Rendering fails when none is left."""
         self._threads = [
-            threading.Thread(target=self._serve, args=(worker,), daemon=True) for worker in workers
+            threading.Thread(target=self._run_worker, args=(worker,), daemon=True)
+            for worker in workers
         ]
         for thread in self._threads:
             thread.start()
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> WorkerPool:
         return self
 
     def __exit__(
@@ -135,13 +86,13 @@ class Pool:
         self.close()
 
     def stop(self) -> None:
-        """See `Engine`."""
+        """Stop rendering; see `Engine.stop`."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Stop, and end all workers."""
+        """Stop rendering and end all workers."""
         self.stop()
         for thread in self._threads:
             thread.join()
@@ -150,76 +101,82 @@ class Pool:
 
     def render(
         self,
-        job: Job,
+        job: RenderJob,
         segments: Sequence[Segment],
         work: WorkDir,
         progress: Callable[[int, int], None],
     ) -> None:
-        """See `Engine`."""
-        batch = _Batch(next(self._orders), job, work, progress, len(segments))
+        """Render segments; see `Engine.render`."""
+        task = _FilmTask(next(self._film_orders), job, work, progress, len(segments))
         with self._changed:
             for segment in segments:
-                heapq.heappush(self._tasks, (batch.order, segment.number, segment, batch))
+                heapq.heappush(self._queue, (task.order, segment.number, segment, task))
             self._changed.notify_all()
             try:
-                while batch.waiting and batch.error is None and not self._closing:
-                    if len(self._hopeless) == len(self._threads):
-                        raise self._hopeless[-1]
+                while task.remaining and task.error is None and not self._closing:
+                    if len(self._start_errors) == len(self._threads):
+                        raise self._start_errors[-1]
                     self._changed.wait(_POLL_S)
             except BaseException as error:
-                batch.error = error
+                task.error = error
                 raise
             finally:
-                self._tasks = [task for task in self._tasks if task[3] is not batch]
-                heapq.heapify(self._tasks)
-                if batch.waiting and batch.error is None:
-                    batch.error = KeyboardInterrupt()
-                while batch.running:  # or they would write into a directory that is tidied up
-                    self._changed.wait(_POLL_S)
-        if batch.error is not None:
-            raise batch.error
-        if batch.given_up:
-            raise WorkerError("; ".join(batch.given_up))
+                self._withdraw(task)
+        if task.error is not None:
+            raise task.error
+        if task.failures:
+            raise WorkerError("; ".join(task.failures))
 
-    def _serve(self, worker: Worker) -> None:
+    def _withdraw(self, task: _FilmTask) -> None:
+        """Remove a film from the queue and wait for its workers; requires the lock."""
+        self._queue = [entry for entry in self._queue if entry[3] is not task]
+        heapq.heapify(self._queue)
+        if task.remaining and task.error is None:
+            task.error = KeyboardInterrupt()
+        # The caller cleans up the work directory, which no worker may write to any more.
+        while task.running:
+            self._changed.wait(_POLL_S)
+
+    def _run_worker(self, worker: Worker) -> None:
+        """Hand segments to a worker until the pool is closed; runs in the worker's thread."""
         while True:
             with self._changed:
-                while not self._tasks and not self._closing:
+                while not self._queue and not self._closing:
                     self._changed.wait()
-            if self._closing or not self._prepared(worker):
+            if self._closing or not self._start_worker(worker):
                 return
             with self._changed:
-                if not self._tasks:
-                    continue  # another was quicker
-                _, _, segment, batch = heapq.heappop(self._tasks)
-                if batch.error is not None:
-                    continue  # nobody wants it any more
-                batch.running += 1
-            again = False
+                if not self._queue:
+                    continue  # another worker has taken the segment
+                _, _, segment, task = heapq.heappop(self._queue)
+                if task.error is not None:
+                    continue
+                task.running += 1
+            retry = False
             try:
-                again = not self._render_one(worker, segment, batch)
+                retry = not self._render_segment(worker, segment, task)
             except BaseException as error:
-                if batch.error is None:
-                    batch.error = error
+                if task.error is None:
+                    task.error = error
             finally:
                 with self._changed:
-                    batch.running -= 1
-                    if again and batch.error is None:
-                        heapq.heappush(self._tasks, (batch.order, segment.number, segment, batch))
+                    task.running -= 1
+                    if retry and task.error is None:
+                        heapq.heappush(self._queue, (task.order, segment.number, segment, task))
                     else:
-                        batch.waiting -= 1
+                        task.remaining -= 1
                     self._changed.notify_all()
 
-    def _prepared(self, worker: Worker) -> bool:
-        """Whether a worker is there; once it is not, it never will be."""
+    def _start_worker(self, worker: Worker) -> bool:
+        """Start a worker if it is not running; return whether it runs."""
         problem: BaseException | None = None
-        for _ in range(MOST_CRASHED):
+        for _ in range(MAX_CRASHES):
             try:
                 worker.prepare(lambda: self._closing)
             except CancelledError:
                 return False
-            except DiedError as death:
-                problem = WorkerError(f"a worker cannot be begun: it died {death}")
+            except WorkerDiedError as death:
+                problem = WorkerError(f"a worker cannot start: it died {death}")
             except Exception as error:
                 problem = error
                 break
@@ -227,42 +184,42 @@ class Pool:
                 return True
         assert problem is not None
         with self._changed:
-            self._hopeless.append(problem)
+            self._start_errors.append(problem)
             self._changed.notify_all()
         return False
 
-    def _render_one(self, worker: Worker, segment: Segment, batch: _Batch) -> bool:
-        """Have a segment rendered; whether that is settled, one way or the other."""
+    def _render_segment(self, worker: Worker, segment: Segment, task: _FilmTask) -> bool:
+        """Render a segment; return False if it must be rendered again."""
 
         def progress(done: int) -> None:
-            batch.progress(segment.number, done)
+            task.progress(segment.number, done)
 
         def is_cancelled() -> bool:
-            return self._closing or batch.error is not None
+            return self._closing or task.error is not None
 
         try:
-            rendered = worker.render(batch.job, segment, batch.work, progress, is_cancelled)
-            batch.work.adopt(segment.number, rendered)
+            result = worker.render(task.job, segment, task.work, progress, is_cancelled)
+            task.work.commit(segment.number, result)
             progress(segment.num_frames)
         except CancelledError:
             return True
-        except DiedError as death:
+        except WorkerDiedError as death:
             with contextlib.suppress(VidcolorError):
                 progress(0)
-            deaths = batch.deaths.setdefault(segment.number, [])
+            deaths = task.deaths.setdefault(segment.number, [])
             deaths.append(death)
-            crashed = sum(not d.killed for d in deaths)
-            if len(deaths) < MOST_KILLED and crashed < MOST_CRASHED:
+            num_crashes = sum(not d.killed for d in deaths)
+            if len(deaths) < MAX_KILLS and num_crashes < MAX_CRASHES:
                 return False
-            batch.given_up.append(_epitaph(batch.job, segment, deaths))
+            task.failures.append(_describe_failure(task.job, segment, deaths))
         return True
 
 
-def _epitaph(job: Job, segment: Segment, deaths: Sequence[DiedError]) -> str:
-    base, pts = job.plan.video.time_base, job.plan.pts
-    since = float((pts[segment.first] - pts[0]) * base)
+def _describe_failure(job: RenderJob, segment: Segment, deaths: Sequence[WorkerDiedError]) -> str:
+    pts = job.analysis.pts
+    start_s = float((pts[segment.first] - pts[0]) * job.plan.video.time_base)
     return (
         f"{job.plan.info.path}: segment {segment.number} (frames {segment.first} to "
-        f"{segment.last - 1}, from {since:.1f} s on) was given up: {len(deaths)} workers died over "
-        f"it, the last one {deaths[-1]}"
+        f"{segment.end - 1}, from {start_s:.1f} s) failed: {len(deaths)} workers died, "
+        f"the last one {deaths[-1]}; run the same command to try again"
     )

@@ -1,170 +1,194 @@
-"""Workers that are actors in a Ray cluster: on this machine, or on any number of others.
+"""Workers that are actors in a Ray cluster, on this machine or on any number of others.
 
-Each actor loads the generator once and renders one segment at a time, so that no more segments are
-under way than there are actors. What an actor needs is the source (all its files, if it is a
-sequence): read where it lies if the node sees it under the same name, with the same size and date;
-else sent to the node once, piece by piece. Likewise the work directory: where the node sees it the
-segment is written into it, else it is fetched from there, piece by piece.
+Each actor loads the generator once and renders one segment at a time.
+
+An actor reads the source (all files, for an image sequence) under its own path if its node has a
+file of the same path, size and modification time there. Otherwise the source is sent to the node
+once, in chunks. The same holds for the work directory: if the node has it, segments are written to
+it; otherwise their files are fetched from the node, in chunks.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import os
-import shutil
-import tempfile
 import threading
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidcolor import __version__
-from vidcolor.digests import sha256_file
+from vidcolor._version import __version__
 from vidcolor.errors import OutputError, UsageError, WorkerError
-from vidcolor.film.engines.pool import CancelledError, DiedError, Pool
-from vidcolor.film.engines.process import SegmentRenderer, WorkerResources, sendable
-from vidcolor.hints.tracking import HINT_TRACKS_FILE
+from vidcolor.fileio import sha256_file
+from vidcolor.film.engines.base import CancelledError, WorkerDiedError, WorkerResources
+from vidcolor.film.engines.pool import WorkerPool
+from vidcolor.film.engines.ray_actor import RenderActor, stamp_file
+from vidcolor.film.workdir import PLAN_FILE
+from vidcolor.hints.tracks import HINT_TRACKS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from vidcolor.film.segment import Job, Rendered
-    from vidcolor.film.segments import Segment
+    from vidcolor.film.engines.ray_actor import FileStamp
+    from vidcolor.film.segment import RenderJob, Segment, SegmentResult
     from vidcolor.film.workdir import WorkDir
     from vidcolor.options import ColorizeOptions
 
-CHUNK = 32 << 20
-"""Bytes that are sent at a time."""
-CORES = 2
-"""Of a worker without a GPU, where nobody says how many."""
-_POLL_S, _PATIENCE_S = 0.5, 30.0
+CHUNK_BYTES = 32 << 20
+"""Size of the chunks in which files are sent."""
+DEFAULT_CORES = 2
+"""CPU cores of a worker without a GPU if the options name no number."""
+_POLL_S = 0.5
+_CALL_TIMEOUT_S = 30.0
+"""Time to wait for calls that an actor answers at once, in seconds."""
 
 
 @contextlib.contextmanager
-def ray_pool(options: ColorizeOptions, sees_files: bool = True) -> Iterator[Pool]:
-    """A pool of actors; Ray is left as it was found.
+def open_ray_pool(options: ColorizeOptions, shared_storage: bool = True) -> Iterator[WorkerPool]:
+    """Open a pool of Ray actors. A running Ray is used and left running.
 
     Args:
-        options: `ray_address`, `workers`, `threads` and `device` are used. Without a number of
-            workers there are as many as the cluster has GPUs, or room for on its CPUs, now.
-        sees_files: whether to look for the source on the nodes before it is sent.
+        options: `ray_address`, `workers`, `threads` and `device` are used. Without `workers`, there
+            is one for each GPU of the cluster, or as many as fit on its CPUs.
+        shared_storage: use files that the nodes have under the same path; otherwise every file is
+            sent.
 
     Raises:
-        UsageError: Ray is not installed, or there is no such cluster.
+        UsageError: Ray is not installed, or the cluster cannot be reached.
     """
     try:
         import ray
     except ImportError:
-        raise UsageError("--engine ray needs Ray: pip install 'vidcolor[ray]'") from None
-    began = not ray.is_initialized()
-    if began:
-        try:
-            ray.init(
-                address=options.ray_address,
-                logging_level="ERROR",
-                log_to_driver=False,
-                include_dashboard=None if options.ray_address else False,
-            )
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            where = options.ray_address or "here"
-            what = " ".join(str(error).split())
-            raise UsageError(f"no Ray cluster can be reached at {where}: {what}") from None
+        raise UsageError(
+            "--engine ray needs Ray; install it with: pip install 'vidcolor[ray]'"
+        ) from None
+    owns_ray = not ray.is_initialized()
+    if owns_ray:
+        _connect(options)
     try:
         locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        workers = [RayWorker(needs, locks, sees_files) for needs in _needs(options)]
-        with Pool(workers) as pool:
+        workers = [RayWorker(request, locks, shared_storage) for request in _plan_actors(options)]
+        with WorkerPool(workers) as pool:
             yield pool
     finally:
-        if began:
+        if owns_ray:
             ray.shutdown()
 
 
+def _connect(options: ColorizeOptions) -> None:
+    import ray
+
+    try:
+        ray.init(
+            address=options.ray_address,
+            logging_level="ERROR",
+            log_to_driver=False,
+            include_dashboard=None if options.ray_address else False,
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        address = options.ray_address or "this machine"
+        reason = " ".join(str(error).split())
+        raise UsageError(f"cannot reach a Ray cluster at {address}: {reason}") from None
+
+
 @dataclass(frozen=True, slots=True)
-class _Needs:
-    """What an actor asks of its node."""
+class _ActorRequest:
+    """The resources that an actor requests from its node."""
 
     cpus: int
     gpus: float
-    place: WorkerResources
+    resources: WorkerResources
 
 
-def _needs(options: ColorizeOptions) -> list[_Needs]:
+def _plan_actors(options: ColorizeOptions) -> list[_ActorRequest]:
     import ray
 
-    there = ray.cluster_resources()
-    gpus = int(there.get("GPU", 0))
-    cores = options.threads or (1 if gpus else CORES)
+    available = ray.cluster_resources()
+    gpus = int(available.get("GPU", 0))
+    cores = options.threads or (1 if gpus else DEFAULT_CORES)
     if options.device in ("auto", "cuda") and (gpus or options.device == "cuda"):
         count = options.workers or gpus
         if not count:
-            raise UsageError("the Ray cluster has no GPU; say --workers N if it grows, or use cpu")
-        return [_Needs(cores, 1, WorkerResources("cuda", cores))] * count
-    count = options.workers or max(1, int(there.get("CPU", 1)) // cores)
-    return [_Needs(cores, 0, WorkerResources(options.device, cores))] * count
+            raise UsageError(
+                "the Ray cluster has no GPU; use --workers N if nodes join later, or --device cpu"
+            )
+        return [_ActorRequest(cores, 1, WorkerResources("cuda", cores))] * count
+    count = options.workers or max(1, int(available.get("CPU", 1)) // cores)
+    return [_ActorRequest(cores, 0, WorkerResources(options.device, cores))] * count
 
 
 class RayWorker:
-    """An actor; begun when it is first needed, on whatever node has room for it."""
+    """An actor that renders segments; see `Worker`. It starts when it is first needed."""
 
     def __init__(
-        self, needs: _Needs, locks: defaultdict[str, threading.Lock], sees_files: bool
+        self,
+        request: _ActorRequest,
+        locks: defaultdict[str, threading.Lock],
+        shared_storage: bool,
     ) -> None:
-        self._needs, self._locks, self._sees_files = needs, locks, sees_files
+        """Prepare.
+
+        Args:
+            request: the resources of the actor.
+            locks: one lock for each node, so that a source is sent to it once.
+            shared_storage: see `open_ray_pool`.
+        """
+        self._request, self._locks, self._shared_storage = request, locks, shared_storage
         self._actor: Any = None
-        self._told: Path | None = None
-        self._shares = False
-        """Whether its node sees the work directory."""
+        self._opened: Path | None = None
+        """Work directory of the film that the actor has open."""
+        self._has_work_dir = False
+        """True if the actor writes to the work directory."""
 
     def prepare(self, is_cancelled: Callable[[], bool]) -> None:
-        """See `Worker`, as all that follows; waits for a node that has room."""
+        """Start the actor once a node has the resources for it; see `Worker.prepare`."""
         import ray
 
         if self._actor is not None:
             return
         options = {
-            "num_cpus": self._needs.cpus,
-            "num_gpus": self._needs.gpus,
-            "max_concurrency": 2,  # or nobody could ask how far it is
+            "num_cpus": self._request.cpus,
+            "num_gpus": self._request.gpus,
+            "max_concurrency": 2,  # the second call asks for the progress
         }
-        with self._death_told():
-            self._actor = ray.remote(_Renderer).options(**options).remote(self._needs.place)
-            version = self._ask(self._actor.version.remote(), is_cancelled)
+        with self._translate_ray_errors():
+            self._actor = ray.remote(RenderActor).options(**options).remote(self._request.resources)
+            version = self._wait_for(self._actor.get_version.remote(), is_cancelled)
         if version != __version__:
             raise UsageError(
-                f"a Ray node has vidcolor {version}, and this is {__version__}; install the same "
-                "on all"
+                f"a Ray node has vidcolor {version}, but this machine has {__version__}; "
+                "install the same version on all nodes"
             )
 
     def render(
         self,
-        job: Job,
+        job: RenderJob,
         segment: Segment,
         work: WorkDir,
         progress: Callable[[int], None],
         is_cancelled: Callable[[], bool],
-    ) -> Rendered:
-        """Have the actor render a segment."""
+    ) -> SegmentResult:
+        """Render a segment in the actor; see `Worker.render`."""
         import ray
 
-        folder = work.place_to_render(segment.number)
-        with self._death_told():
-            self._tell(job, work, is_cancelled)
-            reference = self._actor.render.remote(segment, folder if self._shares else None)
+        folder = work.create_segment_dir(segment.number).absolute()
+        with self._translate_ray_errors():
+            self._open(job, work, is_cancelled)
+            reference = self._actor.render.remote(segment, folder if self._has_work_dir else None)
             while not ray.wait([reference], timeout=_POLL_S)[0]:
-                self._stop_if(is_cancelled)
+                self._check_cancelled(is_cancelled)
                 with contextlib.suppress(ray.exceptions.GetTimeoutError):
-                    progress(ray.get(self._actor.progress.remote(), timeout=_PATIENCE_S))
-            rendered: Rendered = self._ask(reference, is_cancelled)
-            if not self._shares:
-                self._fetch(rendered, folder, is_cancelled)
-            return rendered
+                    progress(ray.get(self._actor.get_progress.remote(), timeout=_CALL_TIMEOUT_S))
+            result: SegmentResult = self._wait_for(reference, is_cancelled)
+            if not self._has_work_dir:
+                self._fetch_files(result, folder, is_cancelled)
+            return result
 
     @contextlib.contextmanager
-    def _death_told(self) -> Iterator[None]:
-        """What Ray raises, as what a pool understands."""
+    def _translate_ray_errors(self) -> Iterator[None]:
+        """Turn exceptions of Ray into those of the `Worker` interface."""
         import ray
 
         try:
@@ -176,71 +200,74 @@ class RayWorker:
             raise WorkerError(f"a Ray worker failed: {_last_line(error)}") from error
         except ray.exceptions.RayError as error:
             self._kill()
-            raise DiedError(f"({_last_line(error)})", killed=True) from None
+            raise WorkerDiedError(f"({_last_line(error)})", killed=True) from None
 
-    def _stop_if(self, is_cancelled: Callable[[], bool]) -> None:
+    def _check_cancelled(self, is_cancelled: Callable[[], bool]) -> None:
         if is_cancelled():
             self._kill()
             raise CancelledError
 
-    def _ask(self, reference: Any, is_cancelled: Callable[[], bool]) -> Any:
-        """What an actor answers, once it does."""
+    def _wait_for(self, reference: Any, is_cancelled: Callable[[], bool]) -> Any:
+        """Wait for an answer of the actor; return its value or raise its error."""
         import ray
 
         while not ray.wait([reference], timeout=_POLL_S)[0]:
-            self._stop_if(is_cancelled)
-        kind, said = ray.get(reference)
-        if kind == "failed":
-            raise said
-        return said
+            self._check_cancelled(is_cancelled)
+        status, value = ray.get(reference)
+        if status == "failed":
+            raise value
+        return value
 
-    def _tell(self, job: Job, work: WorkDir, is_cancelled: Callable[[], bool]) -> None:
-        """Have the actor know of a film, and its node have the source."""
+    def _open(self, job: RenderJob, work: WorkDir, is_cancelled: Callable[[], bool]) -> None:
+        """Send the source to the node if it lacks it, and open the film in the actor."""
         import ray
 
-        if self._told == work.path:
+        if self._opened == work.path:
             return
-        files = [path.absolute() for path in job.read.files]
-        if job.pins is not None:
-            files.append((work.path / HINT_TRACKS_FILE).absolute())
-        marks = {path: _mark(path) for path in files}
-        if not self._sees_files:
-            marks = {path: ("unseen", *mark) for path, mark in marks.items()}
-        node, missing = self._ask(self._actor.missing.remote(marks), is_cancelled)
+        # The current directory of an actor may differ, so that it needs absolute paths.
+        job, work_dir = job.relocate(Path.absolute), work.path.absolute()
+        files = list(job.source.files)
+        if job.hint_tracks is not None:
+            files.append(work_dir / HINT_TRACKS_FILE)
+        stamps = {path: stamp_file(path) for path in files}
+        if not self._shared_storage:  # no file on the node has such a stamp
+            stamps = {path: ("not shared", *stamp) for path, stamp in stamps.items()}
+        node, missing = self._wait_for(self._actor.find_missing.remote(stamps), is_cancelled)
         if missing:
-            with self._locks[node]:  # one of the node's actors is sent them, the others wait
-                _, missing = self._ask(self._actor.missing.remote(marks), is_cancelled)
+            with self._locks[node]:
+                # Another actor of the node may have received the files meanwhile.
+                _, missing = self._wait_for(self._actor.find_missing.remote(stamps), is_cancelled)
                 for path in missing:
-                    self._send(path, marks[path], is_cancelled)
-        shared = (work.path / "plan.json").absolute()
-        self._shares = self._ask(
-            self._actor.take.remote(ray.put(job), work.path, marks, (shared, _mark(shared))),
-            is_cancelled,
-        )
-        self._shares = self._shares and self._sees_files
-        self._told = work.path
+                    self._send_file(path, stamps[path], is_cancelled)
+        plan_stamp = stamp_file(work_dir / PLAN_FILE)
+        reference = self._actor.open.remote(ray.put(job), work_dir, stamps, plan_stamp)
+        has_work_dir = self._wait_for(reference, is_cancelled)
+        self._has_work_dir = has_work_dir and self._shared_storage
+        self._opened = work.path
 
-    def _send(self, path: Path, mark: tuple[object, ...], is_cancelled: Callable[[], bool]) -> None:
+    def _send_file(self, path: Path, stamp: FileStamp, is_cancelled: Callable[[], bool]) -> None:
         with path.open("rb") as file:
-            for begin in itertools.count(0, CHUNK):
-                chunk = file.read(CHUNK)
-                is_last = len(chunk) < CHUNK
-                sent = self._actor.receive.remote(path, mark, begin, chunk, is_last)
-                self._ask(sent, is_cancelled)
+            for offset in itertools.count(0, CHUNK_BYTES):
+                chunk = file.read(CHUNK_BYTES)
+                is_last = len(chunk) < CHUNK_BYTES
+                reference = self._actor.write_chunk.remote(path, stamp, offset, chunk, is_last)
+                self._wait_for(reference, is_cancelled)
                 if is_last:
                     return
 
-    def _fetch(self, rendered: Rendered, folder: Path, is_cancelled: Callable[[], bool]) -> None:
-        for name, (size, digest) in rendered.files.items():
+    def _fetch_files(
+        self, result: SegmentResult, folder: Path, is_cancelled: Callable[[], bool]
+    ) -> None:
+        for name, (size, digest) in result.files.items():
             path = folder / name
             with path.open("wb") as file:
-                for begin in range(0, size, CHUNK):
-                    chunk = self._ask(self._actor.give.remote(name, begin, CHUNK), is_cancelled)
-                    file.write(chunk)
+                for offset in range(0, size, CHUNK_BYTES):
+                    reference = self._actor.read_chunk.remote(name, offset, CHUNK_BYTES)
+                    file.write(self._wait_for(reference, is_cancelled))
                 file.flush()
                 os.fsync(file.fileno())
             if sha256_file(path) != digest:
-                raise OutputError(f"{path}: did not arrive from its Ray node as it was sent")
+                raise OutputError(f"{path}: was damaged on its way from a Ray node")
 
     def _kill(self) -> None:
         import ray
@@ -248,132 +275,16 @@ class RayWorker:
         if self._actor is not None and ray.is_initialized():
             with contextlib.suppress(ray.exceptions.RayError, ValueError):
                 ray.kill(self._actor)
-        self._actor = self._told = None
+        self._actor = self._opened = None
 
     def close(self) -> None:
-        """End the actor, and have it remove what it keeps on its node."""
+        """End the actor and remove the files that it keeps on its node."""
         import ray
 
-        if self._told is not None and ray.is_initialized():
+        if self._opened is not None and ray.is_initialized():
             with contextlib.suppress(ray.exceptions.RayError, ValueError):
-                ray.get(self._actor.clear.remote(), timeout=_PATIENCE_S)
+                ray.get(self._actor.remove_files.remote(), timeout=_CALL_TIMEOUT_S)
         self._kill()
-
-
-class _Renderer:
-    """The actor."""
-
-    def __init__(self, place: WorkerResources) -> None:
-        import torch
-
-        torch.set_num_threads(place.threads)
-        self._place, self._renderer = place, SegmentRenderer()
-        self._done = 0
-        self._folder = Path(tempfile.mkdtemp(prefix="vidcolor-ray-"))
-        self._sent = Path(tempfile.gettempdir()) / f"vidcolor-sources-{os.getuid()}"
-
-    def version(self) -> tuple[str, str]:
-        return "done", __version__
-
-    def missing(self, marks: dict[Path, tuple[object, ...]]) -> tuple[str, object]:
-        """This node, and which of some files it neither sees nor was sent."""
-        import ray
-
-        node = ray.get_runtime_context().get_node_id()
-        missing = [path for path, mark in marks.items() if self._where(path, mark) is None]
-        return "done", (node, missing)
-
-    def _where(self, path: Path, mark: tuple[object, ...]) -> Path | None:
-        sent = self._place_of(path, mark)
-        for place in (path, sent):
-            with contextlib.suppress(OSError):
-                if _mark(place) == mark or (place == sent and place.exists()):
-                    return place
-        return None
-
-    def _place_of(self, path: Path, mark: tuple[object, ...]) -> Path:
-        whole = hashlib.sha256(f"{path} {mark}".encode()).hexdigest()[:16]
-        return self._sent / whole / path.name
-
-    def receive(
-        self, path: Path, mark: tuple[object, ...], begin: int, chunk: bytes, is_last: bool
-    ) -> tuple[str, object]:
-        """Take a piece of a file; it has its name when it is complete."""
-        try:
-            final = self._place_of(path, mark)
-            final.parent.mkdir(parents=True, exist_ok=True)
-            partial = final.with_name(f"{final.name}.partial")
-            with partial.open("r+b" if begin else "wb") as file:
-                file.seek(begin)
-                file.write(chunk)
-            if is_last:
-                partial.replace(final)
-        except Exception as error:
-            return "failed", sendable(error)
-        return "done", None
-
-    def take(
-        self,
-        job: Job,
-        work: Path,
-        marks: dict[Path, tuple[object, ...]],
-        shared: tuple[Path, tuple[object, ...]],
-    ) -> tuple[str, object]:
-        """Turn to a film; whether its work directory is seen here."""
-        try:
-            places = {path: self._where(path, mark) for path, mark in marks.items()}
-            pins = places.get((work / HINT_TRACKS_FILE).absolute())
-
-            def place(path: Path) -> Path:
-                return places.get(path.absolute()) or path
-
-            options = replace(job.options, device=self._place.device)
-            self._renderer.take(
-                replace(job.moved(place), options=options), work if pins is None else pins.parent
-            )
-            path, mark = shared
-            return "done", path.exists() and _mark(path) == mark
-        except Exception as error:
-            return "failed", sendable(error)
-
-    def render(self, segment: Segment, folder: Path | None) -> tuple[str, object]:
-        """Render a segment into a folder that both sides see, or into one of this node."""
-        self._done = 0
-        try:
-            if folder is None:
-                folder = self._folder
-                for entry in list(folder.iterdir()):
-                    entry.unlink()
-            return "done", self._renderer.render(segment, folder, self._note)
-        except Exception as error:
-            return "failed", sendable(error)
-
-    def _note(self, done: int) -> None:
-        self._done = done
-
-    def progress(self) -> int:
-        """Frames of the running segment that are done."""
-        return self._done
-
-    def give(self, name: str, begin: int, size: int) -> tuple[str, object]:
-        """A piece of a file that was rendered here."""
-        try:
-            with (self._folder / name).open("rb") as file:
-                file.seek(begin)
-                return "done", file.read(size)
-        except OSError as error:
-            return "failed", error
-
-    def clear(self) -> None:
-        """Remove what was kept on this node."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        shutil.rmtree(self._sent, ignore_errors=True)
-
-
-def _mark(path: Path) -> tuple[object, ...]:
-    """What tells that a file is the same, seen from another machine."""
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
 
 
 def _last_line(error: Exception) -> str:

@@ -1,84 +1,90 @@
-"""Which engine renders: what the options ask for, on what there is."""
+"""The choice of an engine: which one the options name, and what each worker gets of the machine."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
-from vidcolor.film.engines.local import Engine, LocalEngine
+from vidcolor.errors import UsageError
+from vidcolor.film.engines.base import Engine, WorkerResources
+from vidcolor.film.engines.local import LocalEngine
+from vidcolor.options import EngineName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vidcolor.colorizer import Colorizer
-    from vidcolor.film.engines.process import WorkerResources
     from vidcolor.options import ColorizeOptions
 
-FILMS_AT_ONCE = 4
-"""Films that are looked through at a time while the workers are busy with earlier ones."""
+MAX_CONCURRENT_FILMS = 4
+"""Maximum number of films in progress. Some are analyzed while workers render the others."""
 
 
 @contextlib.contextmanager
 def open_engine(options: ColorizeOptions, colorizer: Colorizer) -> Iterator[Engine]:
-    """The engine that the options name; its workers are ended in the end.
+    """Open the engine that the options name; its workers end with the block.
 
     Args:
         options: `engine`, `ray_address`, `workers`, `threads` and `device` are used.
-        colorizer: used where one worker is enough.
+        colorizer: renders in the current process if one worker without a thread limit is enough.
 
     Raises:
-        UsageError: there is no such device, or no such cluster.
-        VidcolorError: Ray is not installed.
+        UsageError: there is no such engine, device or cluster, or Ray is not installed.
     """
+    if options.engine not in get_args(EngineName):
+        choices = ", ".join(get_args(EngineName))
+        raise UsageError(f"unknown engine {options.engine!r}; use one of {choices}")
     if options.engine == "ray":
-        from vidcolor.film.engines.ray import ray_pool
+        from vidcolor.film.engines.ray import open_ray_pool
 
-        with ray_pool(options) as pool:
+        with open_ray_pool(options) as pool:
             yield pool
         return
-    places = worker_resources(options)
-    if len(places) == 1 and options.threads is None:
+    resources = list_worker_resources(options)
+    if len(resources) == 1 and options.threads is None:
         yield LocalEngine(colorizer)
         return
-    from vidcolor.film.engines.pool import Pool
+    from vidcolor.film.engines.pool import WorkerPool
     from vidcolor.film.engines.process import ProcessWorker
 
-    with Pool([ProcessWorker(place) for place in places]) as pool:
+    with WorkerPool([ProcessWorker(share) for share in resources]) as pool:
         yield pool
 
 
-def films_at_once(options: ColorizeOptions) -> int:
-    """How many films are worked on at a time: one where there is one worker."""
+def max_concurrent_films(options: ColorizeOptions) -> int:
+    """Return how many films should be in progress at the same time: one per worker, up to 4."""
     if options.engine == "ray":
-        return FILMS_AT_ONCE
-    return min(FILMS_AT_ONCE, len(worker_resources(options)))
+        return MAX_CONCURRENT_FILMS
+    return min(MAX_CONCURRENT_FILMS, len(list_worker_resources(options)))
 
 
-def worker_resources(options: ColorizeOptions) -> list[WorkerResources]:
-    """What each worker on this machine gets of it.
+def list_worker_resources(options: ColorizeOptions) -> list[WorkerResources]:
+    """Divide this machine among the workers that the options ask for.
 
-    Without a number of workers there is one for each GPU that `device` means (``auto`` and
-    ``cuda`` mean all that are visible), and else one.
+    Without `workers`, there is one worker for each GPU that `device` selects (``auto`` and ``cuda``
+    select all visible ones), or a single worker on the CPU.
     """
-    from vidcolor.film.engines.process import WorkerResources
-    from vidcolor.generators import devices_of
+    from vidcolor.generators import resolve_devices
 
-    devices = devices_of(options.model, options.device)
+    devices = resolve_devices(options.model, options.device)
     count = options.workers or len(devices)
-    cores = _cores()
-    share = options.threads or max(1, len(cores) // count)
-    places = []
+    cores = _list_cores()
+    threads = options.threads or max(1, len(cores) // count)
+    resources = []
     for number in range(count):
-        own: tuple[int, ...] = ()
+        worker_cores: tuple[int, ...] = ()
         if options.threads is not None:
-            begin = number * share
-            own = tuple(cores[(begin + n) % len(cores)] for n in range(min(share, len(cores))))
-        places.append(WorkerResources(devices[number % len(devices)], share, own))
-    return places
+            start = number * threads
+            num_cores = min(threads, len(cores))
+            worker_cores = tuple(cores[(start + n) % len(cores)] for n in range(num_cores))
+        device = devices[number % len(devices)]
+        resources.append(WorkerResources(device, threads, worker_cores))
+    return resources
 
 
-def _cores() -> list[int]:
+def _list_cores() -> list[int]:
+    """Return the CPU cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))

@@ -1,4 +1,4 @@
-"""Numbered pictures as films and films as numbered pictures: codes, numbers, times, damage."""
+"""Image sequences become films, and films become image sequences."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 from tests.helpers.checks import read_film
 from vidcolor import ColorizeOptions, VidcolorError, colorize_film, colorize_sequence
 from vidcolor.errors import InputError, UsageError
-from vidcolor.film.sequence import default_target
-from vidcolor.media.stills import read_still, read_still_recipe
-from vidcolor.media.stills.dpx_exr import dpx_bytes, exr_bytes, srgb_decode
+from vidcolor.media.stills.dpx import encode_dpx_file
+from vidcolor.media.stills.exr import encode_exr_file, srgb_decode
+from vidcolor.media.stills.registry import read_still, read_still_recipe
 from vidcolor.watermark import watermark_fields
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ ARCHIVE = ColorizeOptions(fps=Fraction(24), purpose="archive")
 
 
 def codes(bits: int, seed: int = 0, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Codes:
-    """Grain over all code values."""
+    """Return noise over all code values."""
     kind = np.uint8 if bits == 8 else np.uint16
     return np.random.default_rng(seed).integers(0, 1 << bits, size, kind)
 
@@ -43,20 +43,20 @@ def rgb(gray: Codes) -> Codes:
     return np.repeat(gray[..., None], 3, axis=-1)
 
 
-def put(path: Path, gray: Codes, bits: int) -> None:
-    """A gray picture in the format of its suffix."""
+def write_image(path: Path, gray: Codes, bits: int) -> None:
+    """Write a gray image in the format of its suffix."""
     if path.suffix == ".dpx":
-        path.write_bytes(dpx_bytes(rgb(gray), None, bits))
+        path.write_bytes(encode_dpx_file(rgb(gray), None, bits))
     elif path.suffix == ".exr":
-        path.write_bytes(exr_bytes(rgb(gray), None))
+        path.write_bytes(encode_exr_file(rgb(gray), None))
     else:
         assert cv2.imwrite(str(path), gray)
 
 
-def scan(folder: Path, suffix: str, bits: int, numbers: tuple[int, ...] = (7, 8, 9)) -> Path:
+def write_scan(folder: Path, suffix: str, bits: int, numbers: tuple[int, ...] = (7, 8, 9)) -> Path:
     folder.mkdir(exist_ok=True)
     for number in numbers:
-        put(folder / f"scan_{number:06d}{suffix}", codes(bits, number), bits)
+        write_image(folder / f"scan_{number:06d}{suffix}", codes(bits, number), bits)
     return folder / f"scan_%06d{suffix}"
 
 
@@ -67,14 +67,14 @@ KINDS = [
 
 
 @pytest.mark.parametrize(("suffix", "bits"), KINDS)
-def test_film_has_the_codes_of_the_scan(
+def test_film_has_the_luma_codes_of_the_scan(
     suffix: str, bits: int, flat: Colorizer, tmp_path: Path
 ) -> None:
-    source = scan(tmp_path / "scan", suffix, bits)
+    source = write_scan(tmp_path / "scan", suffix, bits)
     result = colorize_sequence(source, tmp_path / "film.mkv", ARCHIVE, colorizer=flat)
     film = read_film(result.target)
     wanted = np.stack([codes(bits, n) for n in (7, 8, 9)])
-    if bits == 8 and suffix == ".dpx":  # R'G'B' of 8 bits has luma of 10
+    if bits == 8 and suffix == ".dpx":  # luma of 8-bit R'G'B' has 10 bits
         wanted = np.rint(wanted * (1023 / 255)).astype(np.uint16)
     assert np.array_equal(film.luma, wanted)
     assert film.color["range"] == 2
@@ -84,10 +84,10 @@ def test_film_has_the_codes_of_the_scan(
 
 
 @pytest.mark.parametrize(("suffix", "bits"), KINDS)
-def test_frames_have_the_codes_and_the_numbers_of_the_scan(
+def test_images_have_the_luma_codes_and_the_numbers_of_the_scan(
     suffix: str, bits: int, flat: Colorizer, tmp_path: Path
 ) -> None:
-    source = scan(tmp_path / "scan", suffix, bits)
+    source = write_scan(tmp_path / "scan", suffix, bits)
     result = colorize_sequence(source, tmp_path / f"out/c_%04d{suffix}", colorizer=flat)
     names = [f"c_{n:04d}{suffix}" for n in (7, 8, 9)]
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == names
@@ -100,20 +100,20 @@ def test_frames_have_the_codes_and_the_numbers_of_the_scan(
             assert read_still_recipe(colored.path) == result.provenance.recipe
 
 
-def test_jpeg_frames_keep_the_decoders_luma(flat: Colorizer, tmp_path: Path) -> None:
-    source = scan(tmp_path / "scan", ".jpg", 8)
+def test_jpeg_images_keep_the_decoded_luma(flat: Colorizer, tmp_path: Path) -> None:
+    source = write_scan(tmp_path / "scan", ".jpg", 8)
     result = colorize_sequence(source, tmp_path / "film.mkv", ARCHIVE, colorizer=flat)
     film = read_film(result.target)
     files = sorted((tmp_path / "scan").iterdir())
     assert np.array_equal(film.luma, np.stack([read_still(f).luma for f in files]))
-    assert film.color["matrix"] == 5, "JPEG is BT.601, also of a size that players take for more"
+    assert film.color["matrix"] == 5, "JPEG is BT.601 at any size"
     again = colorize_sequence(source, tmp_path / "out_%d.jpg", colorizer=flat)
     for n, file in zip((7, 8, 9), files, strict=True):
         assert np.array_equal(read_still(tmp_path / f"out_{n}.jpg").luma, read_still(file).luma)
     assert again.num_frames == 3
 
 
-def test_color_of_8_bits_becomes_luma_of_10(flat: Colorizer, tmp_path: Path) -> None:
+def test_luma_of_8_bit_color_has_10_bits(flat: Colorizer, tmp_path: Path) -> None:
     tinted = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     for n in (1, 2):
         cv2.imwrite(str(tmp_path / f"a_{n}.png"), tinted[..., ::-1])
@@ -123,10 +123,12 @@ def test_color_of_8_bits_becomes_luma_of_10(flat: Colorizer, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("channel", "index"), [("red", 0), ("green", 1), ("blue", 2)])
-def test_the_cleanest_channel(channel: Any, index: int, flat: Colorizer, tmp_path: Path) -> None:
+def test_luma_is_read_from_the_chosen_channel(
+    channel: Any, index: int, flat: Colorizer, tmp_path: Path
+) -> None:
     pixels = np.random.default_rng(2).integers(0, 1024, (HEIGHT, WIDTH, 3), np.uint16)
     for n in (1, 2):
-        (tmp_path / f"a_{n}.dpx").write_bytes(dpx_bytes(pixels, None, 10))
+        (tmp_path / f"a_{n}.dpx").write_bytes(encode_dpx_file(pixels, None, 10))
     options = ColorizeOptions(fps=Fraction(24), purpose="archive", gray_from=channel)
     colorize_sequence(tmp_path / "a_%d.dpx", tmp_path / "a.mkv", options, colorizer=flat)
     assert np.array_equal(read_film(tmp_path / "a.mkv").luma[1], pixels[..., index])
@@ -134,8 +136,8 @@ def test_the_cleanest_channel(channel: Any, index: int, flat: Colorizer, tmp_pat
     assert np.array_equal(read_still(tmp_path / "c_2.dpx").luma, pixels[..., index])
 
 
-def test_a_gap_stays_a_gap(flat: Colorizer, tmp_path: Path) -> None:
-    source = scan(tmp_path / "scan", ".png", 8, (1, 2, 5, 6))
+def test_gap_in_the_numbers_stays_a_gap(flat: Colorizer, tmp_path: Path) -> None:
+    source = write_scan(tmp_path / "scan", ".png", 8, (1, 2, 5, 6))
     options = ColorizeOptions(fps=Fraction(25))
     result = colorize_sequence(source, tmp_path / "film.mp4", options, colorizer=flat)
     assert result.damaged
@@ -147,8 +149,10 @@ def test_a_gap_stays_a_gap(flat: Colorizer, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", [1, 3, 4])
-def test_a_frame_that_cannot_be_read_is_named(bad: int, flat: Colorizer, tmp_path: Path) -> None:
-    source = scan(tmp_path / "scan", ".dpx", 10, (1, 2, 3, 4))
+def test_unreadable_image_is_skipped_with_a_warning(
+    bad: int, flat: Colorizer, tmp_path: Path
+) -> None:
+    source = write_scan(tmp_path / "scan", ".dpx", 10, (1, 2, 3, 4))
     lost = tmp_path / f"scan/scan_{bad:06d}.dpx"
     lost.write_bytes(lost.read_bytes()[:3000])
     result = colorize_sequence(source, tmp_path / "film.mkv", ARCHIVE, colorizer=flat)
@@ -162,9 +166,11 @@ def test_a_frame_that_cannot_be_read_is_named(bad: int, flat: Colorizer, tmp_pat
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_half_a_frame_is_better_than_none(suffix: str, flat: Colorizer, tmp_path: Path) -> None:
-    """FFmpeg's JPEG decoder would not even say that half of it is missing."""
-    source = scan(tmp_path / "scan", suffix, 8)
+def test_truncated_image_is_kept_with_a_warning(
+    suffix: str, flat: Colorizer, tmp_path: Path
+) -> None:
+    """FFmpeg's own JPEG decoder does not report that half of the image is missing."""
+    source = write_scan(tmp_path / "scan", suffix, 8)
     half = tmp_path / f"scan/scan_000008{suffix}"
     half.write_bytes(half.read_bytes()[: half.stat().st_size // 2])
     for target in ("film.mp4", f"out_%d{suffix}"):
@@ -174,16 +180,16 @@ def test_half_a_frame_is_better_than_none(suffix: str, flat: Colorizer, tmp_path
         assert any(w.startswith(f"{half.name}: the file") for w in result.warnings)
 
 
-def test_frames_of_another_size_end_it(flat: Colorizer, tmp_path: Path) -> None:
-    source = scan(tmp_path / "scan", ".png", 8)
-    put(tmp_path / "scan/scan_000009.png", codes(8, size=(10, 20)), 8)
-    with pytest.raises(InputError, match=r"scan_000009\.png: is 20x10 with 8 bits"):
+def test_image_of_another_size_is_refused(flat: Colorizer, tmp_path: Path) -> None:
+    source = write_scan(tmp_path / "scan", ".png", 8)
+    write_image(tmp_path / "scan/scan_000009.png", codes(8, size=(10, 20)), 8)
+    with pytest.raises(InputError, match=r"scan_000009\.png: has 20x10 pixels with 8 bits"):
         colorize_sequence(source, tmp_path / "film.mp4", colorizer=flat)
     assert [p.name for p in tmp_path.iterdir()] == ["scan"]
 
 
-def test_sources_are_never_written_over(flat: Colorizer, tmp_path: Path) -> None:
-    source = scan(tmp_path / "scan", ".png", 8)
+def test_sources_are_never_overwritten(flat: Colorizer, tmp_path: Path) -> None:
+    source = write_scan(tmp_path / "scan", ".png", 8)
     before = {p: p.read_bytes() for p in source.parent.iterdir()}
     forced = ColorizeOptions(force=True)
     with pytest.raises(UsageError, match="is the source itself"):
@@ -194,14 +200,14 @@ def test_sources_are_never_written_over(flat: Colorizer, tmp_path: Path) -> None
         colorize_sequence(source, alias / source.name, forced, colorizer=flat)
     beside = source.with_name("color_%06d.png")
     colorize_sequence(source, beside, colorizer=flat)
-    with pytest.raises(UsageError, match=r"color_000007\.png: exists already"):
+    with pytest.raises(UsageError, match=r"color_000007\.png: already exists"):
         colorize_sequence(source, beside, colorizer=flat)
     colorize_sequence(source, beside, forced, colorizer=flat)
     assert {p: p.read_bytes() for p in before} == before
 
 
-def test_a_part_keeps_its_numbers(flat: Colorizer, tmp_path: Path) -> None:
-    source = scan(tmp_path / "scan", ".png", 8, tuple(range(100, 112)))
+def test_trimmed_sequence_keeps_its_numbers(flat: Colorizer, tmp_path: Path) -> None:
+    source = write_scan(tmp_path / "scan", ".png", 8, tuple(range(100, 112)))
     part = ColorizeOptions(fps=Fraction(4), start=Fraction(1), end=Fraction(2))
     film = colorize_sequence(source, tmp_path / "part.mp4", part, colorizer=flat)
     assert read_film(film.target).times == [Fraction(n, 4) for n in range(4)]
@@ -212,9 +218,11 @@ def test_a_part_keeps_its_numbers(flat: Colorizer, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".dpx", ".png"])
-def test_mark_changes_luma_where_it_stands(suffix: str, flat: Colorizer, tmp_path: Path) -> None:
+def test_watermark_changes_luma_in_its_fields_only(
+    suffix: str, flat: Colorizer, tmp_path: Path
+) -> None:
     bits = 10 if suffix == ".dpx" else 8
-    source = scan(tmp_path / "scan", suffix, bits)
+    source = write_scan(tmp_path / "scan", suffix, bits)
     marked = ColorizeOptions(mark=True)
     colorize_sequence(source, tmp_path / f"out_%d{suffix}", marked, colorizer=flat)
     changed = read_still(tmp_path / f"out_7{suffix}").luma != codes(bits, 7)
@@ -226,52 +234,56 @@ def test_mark_changes_luma_where_it_stands(suffix: str, flat: Colorizer, tmp_pat
     assert not changed.any()
 
 
-def test_confidence_comes_beside(flat: Colorizer, tmp_path: Path) -> None:
-    source = scan(tmp_path / "scan", ".png", 8)
+def test_confidence_film_of_an_image_sequence(flat: Colorizer, tmp_path: Path) -> None:
+    source = write_scan(tmp_path / "scan", ".png", 8)
     sure = tmp_path / "sure.mkv"
     options = ColorizeOptions(confidence=sure, fps=Fraction(24))
     colorize_sequence(source, tmp_path / "out_%d.png", options, colorizer=flat)
     film = read_film(sure)
     assert len(film.frames) == 3
-    assert np.abs(film.luma.astype(int) - 126).max() <= 2  # half-sure, in limited range
+    assert np.abs(film.luma.astype(int) - 126).max() <= 2  # confidence 0.5 in limited range
 
 
-def test_film_into_frames(flat: Colorizer, clip: ClipMaker, tmp_path: Path) -> None:
+def test_film_becomes_an_image_sequence(flat: Colorizer, clip: ClipMaker, tmp_path: Path) -> None:
     inputs = ("-f", "lavfi", "-t", "0.5", "-i", "sine")
     source = clip("mkv", "ffv1", "yuv420p10le", "-c:a", "aac", inputs=inputs)
     result = colorize_film(source, tmp_path / "out_%03d.png", colorizer=flat)
-    assert result.warnings == ("single pictures hold no sound, subtitles or chapters",)
+    assert result.warnings == ("not kept: an image sequence holds no audio, subtitles or chapters",)
     luma = read_film(source).luma.astype(np.float64)
     assert len(list(tmp_path.iterdir())) == len(luma) == 12
     for n, plane in enumerate(luma, start=1):
         wanted = np.rint(np.clip((plane - 64) / 876, 0, 1) * 1023)
         pixels = cv2.imread(str(tmp_path / f"out_{n:03d}.png"), cv2.IMREAD_UNCHANGED)
         assert pixels.dtype == np.uint16
-        found = pixels @ [0.114, 0.587, 0.299] * (1023 / 65535)  # what so small a film's luma is
+        found = (
+            pixels @ [0.114, 0.587, 0.299] * (1023 / 65535)
+        )  # BT.601, the default matrix of small films
         assert np.abs(found - wanted).max() < 0.02
 
 
-def test_what_a_scans_header_says_reaches_the_film(flat: Colorizer, tmp_path: Path) -> None:
-    header = bytearray(dpx_bytes(rgb(codes(10)), None, 10))
+def test_dpx_header_sets_aspect_ratio_and_timecode_of_the_film(
+    flat: Colorizer, tmp_path: Path
+) -> None:
+    header = bytearray(encode_dpx_file(rgb(codes(10)), None, 10))
     struct.pack_into("<II", header, 1628, 2, 1)
     struct.pack_into("<I", header, 1920, 0x01020304)
     for n in (1, 2):
         (tmp_path / f"a_{n}.dpx").write_bytes(header)
     options = ColorizeOptions(fps=Fraction(24), purpose="editing")
     colorize_sequence(tmp_path / "a_%d.dpx", tmp_path / "a.mov", options, colorizer=flat)
-    shape = read_film(tmp_path / "a.mov").shape
-    assert shape["sar"] == 2
-    assert shape["timecode"] == "01:02:03:04"
+    properties = read_film(tmp_path / "a.mov").properties
+    assert properties["sar"] == 2
+    assert properties["timecode"] == "01:02:03:04"
 
 
-def test_openexr_says_how_it_was_made(flat: Colorizer, tmp_path: Path) -> None:
-    said = (
+def test_openexr_keeps_attributes_and_names_its_recipe(flat: Colorizer, tmp_path: Path) -> None:
+    attributes = (
         (b"owner", b"string", b"the archive"),
         (b"comments", b"string", b"reel 7"),
         (b"pixelAspectRatio", b"float", struct.pack("<f", 2)),
     )
     for n in (1, 2):
-        (tmp_path / f"a_{n}.exr").write_bytes(exr_bytes(rgb(codes(16, n)), None, said))
+        (tmp_path / f"a_{n}.exr").write_bytes(encode_exr_file(rgb(codes(16, n)), None, attributes))
     result = colorize_sequence(tmp_path / "a_%d.exr", tmp_path / "c_%d.exr", colorizer=flat)
     assert not result.warnings
     colored = read_still(tmp_path / "c_2.exr")
@@ -281,13 +293,13 @@ def test_openexr_says_how_it_was_made(flat: Colorizer, tmp_path: Path) -> None:
     assert colored.pixel_aspect == 2
     assert read_still_recipe(colored.path) == result.provenance.recipe
     theirs = cv2_exr(colored.path)
-    if theirs is not None:  # another reader finds the blocks where the table says they are
+    if theirs is not None:  # an independent reader finds the blocks
         mine = srgb_decode(colored.luma)
         assert np.abs(theirs @ [0.2126, 0.7152, 0.0722] - mine).max() < 0.3
 
 
 def cv2_exr(path: Path) -> Codes | None:
-    """R, G, B by OpenEXR itself, where OpenCV may use it."""
+    """Return R, G, B as OpenCV's OpenEXR reads them; None if OpenCV is built without it."""
     try:
         pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -295,42 +307,34 @@ def cv2_exr(path: Path) -> Codes | None:
     return None if pixels is None else pixels[..., ::-1]
 
 
-def test_two_files_of_one_number_are_refused(flat: Colorizer, tmp_path: Path) -> None:
-    put(tmp_path / "a_1.png", codes(8), 8)
-    put(tmp_path / "a_001.png", codes(8), 8)
+def test_two_images_of_the_same_number_are_refused(flat: Colorizer, tmp_path: Path) -> None:
+    write_image(tmp_path / "a_1.png", codes(8), 8)
+    write_image(tmp_path / "a_001.png", codes(8), 8)
     with pytest.raises(InputError, match="has the same frame number as"):
         colorize_sequence(tmp_path / "a_%d.png", tmp_path / "a.mp4", colorizer=flat)
 
 
-def test_all_frames_unreadable(flat: Colorizer, tmp_path: Path) -> None:
+def test_sequence_without_readable_images_is_refused(flat: Colorizer, tmp_path: Path) -> None:
     for n in (1, 2):
         (tmp_path / f"a_{n}.png").write_bytes(b"?")
-    with pytest.raises(VidcolorError, match=r"a_1\.png: not a picture"):
+    with pytest.raises(VidcolorError, match=r"a_1\.png: not a supported image"):
         colorize_sequence(tmp_path / "a_%d.png", tmp_path / "a.mp4", colorizer=flat)
 
 
-@pytest.mark.parametrize(
-    ("source", "name"),
-    [
-        ("scan/reel_%06d.dpx", "scan/reel.color.mp4"),
-        ("scan/%06d.dpx", "scan/scan.color.mp4"),
-        ("scan", "scan.color.mp4"),
-    ],
-)
-def test_default_names(source: str, name: str) -> None:
-    assert default_target(Path(source), ColorizeOptions()) == Path(name)
-
-
-def test_default_names_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "reel").mkdir()
-    monkeypatch.chdir(tmp_path / "reel")
-    assert default_target(Path("%d.png"), ColorizeOptions()) == Path("reel.color.mp4")
-    assert default_target(Path(), ColorizeOptions()) == Path("../reel.color.mp4")
-
-
-def test_progress_is_told_for_every_frame(flat: Colorizer, tmp_path: Path) -> None:
-    source = scan(tmp_path / "scan", ".png", 8)
+def test_progress_is_reported_for_every_frame(flat: Colorizer, tmp_path: Path) -> None:
+    source = write_scan(tmp_path / "scan", ".png", 8)
     seen: list[tuple[str, int, int | None]] = []
     note: Callable[[Any], None] = lambda s: seen.append((s.stage, s.done, s.total))  # noqa: E731
     colorize_sequence(source, tmp_path / "a.mp4", ARCHIVE, colorizer=flat, progress=note)
-    assert seen == [(stage, n, 3) for stage in ("look", "color", "join") for n in (1, 2, 3)]
+    assert seen == [(stage, n, 3) for stage in ("analyze", "colorize", "join") for n in (1, 2, 3)]
+
+
+def test_quality_option_sets_the_size_of_jpeg_images(flat: Colorizer, tmp_path: Path) -> None:
+    source = write_scan(tmp_path / "scan", ".png", 8)
+    sizes = []
+    for quality in (20, 95):
+        options = ColorizeOptions(quality=quality)
+        target = tmp_path / f"q{quality}_%d.jpg"
+        colorize_sequence(source, target, options, colorizer=flat)
+        sizes.append((tmp_path / f"q{quality}_7.jpg").stat().st_size)
+    assert sizes[0] < sizes[1]

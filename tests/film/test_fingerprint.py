@@ -1,0 +1,74 @@
+"""Fingerprints: what makes finished segments useless, and how it is described."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from vidcolor.film.fingerprint import (
+    describe_differences,
+    render_fingerprint,
+    source_fingerprint,
+)
+from vidcolor.options import ColorizeOptions
+
+
+def fingerprint(colorizer, **options):
+    options = ColorizeOptions(**options)
+    provenance = colorizer.make_provenance(options)
+    values = render_fingerprint(Path("out.mp4"), options, provenance, None, None)
+    return json.loads(json.dumps(values))
+
+
+def test_equal_requests_have_equal_fingerprints(flat):
+    assert describe_differences(fingerprint(flat), fingerprint(flat)) == []
+
+
+@pytest.mark.parametrize(
+    "options", [{"workers": 3}, {"batch": 2}, {"force": True}, {"work_dir": Path("/scratch")}]
+)
+def test_options_that_do_not_change_the_result_are_ignored(flat, options):
+    assert describe_differences(fingerprint(flat), fingerprint(flat, **options)) == []
+
+
+def test_changed_options_are_named(flat):
+    changed = fingerprint(flat, saturation=0.5, gray_from="red")
+    assert describe_differences(fingerprint(flat), changed) == [
+        "other options: gray-from, saturation"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("weights", "the weights differ"),
+        ("version", "the version of vidcolor differs"),
+        ("libraries", "the version of torch, FFmpeg or OpenCV differs"),
+        ("video_encoding", "the encoder settings differ"),
+        ("target", "the output differs"),
+        ("precision", "the precision differs"),
+    ],
+)
+def test_other_differences_are_described(flat, key, message):
+    saved = fingerprint(flat)
+    assert describe_differences({**saved, key: "other"}, saved) == [message]
+
+
+def test_other_format_is_another_version(flat):
+    current = fingerprint(flat)
+    saved = {**current, "format": 0, "weights": "other"}
+    assert describe_differences(saved, current) == ["the version of vidcolor differs"]
+
+
+def test_source_fingerprint_covers_size_date_and_number_of_files(tmp_path):
+    for number in (1, 2):
+        (tmp_path / f"{number}.png").write_bytes(b"12345")
+    film, sequence = tmp_path / "1.png", tmp_path / "%d.png"
+    os.utime(film, ns=(7, 7))
+    assert source_fingerprint(film) == {"num_files": 1, "size_bytes": 5, "modified_ns": 7}
+    values = source_fingerprint(sequence)
+    assert (values["num_files"], values["size_bytes"]) == (2, 10)
+    assert values == source_fingerprint(tmp_path)

@@ -1,0 +1,114 @@
+"""The interfaces of engines and workers, and the exceptions that pass between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from vidcolor.film.segment import RenderJob, Segment, SegmentResult
+    from vidcolor.film.workdir import WorkDir
+
+
+class Engine(Protocol):
+    """Renders the segments of films, one after another or in parallel."""
+
+    def render(
+        self,
+        job: RenderJob,
+        segments: Sequence[Segment],
+        work: WorkDir,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        """Render segments and commit each to the work directory as soon as it is finished.
+
+        Several threads may render films at the same time. The film that was started first has
+        priority.
+
+        Args:
+            job: the film.
+            segments: the segments to render.
+            work: the work directory, locked by the caller.
+            progress: called from any thread with a segment's number and its finished frames.
+
+        Raises:
+            VidcolorError: a segment failed; see `render_segment`.
+            WorkerError: workers died repeatedly while rendering a segment.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Stop rendering; every `render` call in progress raises KeyboardInterrupt."""
+        ...
+
+
+class Worker(Protocol):
+    """Renders one segment at a time in another process."""
+
+    def prepare(self, is_cancelled: Callable[[], bool]) -> None:
+        """Start the worker if it is not running; called before each segment.
+
+        Args:
+            is_cancelled: polled while waiting.
+
+        Raises:
+            VidcolorError: the worker can never start.
+            WorkerDiedError: the worker died during its start.
+            CancelledError: `is_cancelled` returned True.
+        """
+        ...
+
+    def render(
+        self,
+        job: RenderJob,
+        segment: Segment,
+        work: WorkDir,
+        progress: Callable[[int], None],
+        is_cancelled: Callable[[], bool],
+    ) -> SegmentResult:
+        """Render a segment into a new segment directory; the caller commits it.
+
+        Args:
+            job: the film.
+            segment: one of its segments.
+            work: the work directory.
+            progress: called with the number of finished frames.
+            is_cancelled: polled while waiting.
+
+        Raises:
+            VidcolorError: the segment failed; see `render_segment`.
+            WorkerDiedError: the worker died. The next `prepare` starts another.
+            CancelledError: `is_cancelled` returned True.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the worker."""
+        ...
+
+
+class WorkerDiedError(Exception):
+    """A worker died. The message completes the phrase "it died ..."."""
+
+    def __init__(self, how: str, killed: bool) -> None:
+        super().__init__(how)
+        self.killed = killed
+        """True if the worker was ended from outside, e.g. by the system when memory ran out."""
+
+
+class CancelledError(Exception):
+    """The segment is no longer needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerResources:
+    """The part of a machine that one worker uses."""
+
+    device: str
+    """Device of the generator; see `ColorizeOptions.device`."""
+    threads: int
+    """Number of torch threads."""
+    cores: tuple[int, ...] = ()
+    """CPU cores that the process is bound to; empty for no restriction."""
