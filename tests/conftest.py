@@ -1,4 +1,4 @@
-"""Fixtures that all tests share: films made on the spot and a generator that needs no network."""
+"""Fixtures of all tests: generated films and a generator without weights."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def flat() -> Colorizer:
-    """Colors everything the same sepia, at once."""
+    """A colorizer that predicts the same sepia for every pixel."""
     return flat_colorizer()
 
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> ClipMaker:
-    """Makes small films; see `ClipMaker`."""
+    """A factory of small films; see `ClipMaker`."""
     return ClipMaker(tmp_path_factory.mktemp("clips"))
 
 
 @pytest.fixture
 def colored(flat: Colorizer, tmp_path: Path) -> Callable[..., ColorizedFilm]:
-    """Colors a film with `flat`: ``colored(source, suffix, **options)``."""
+    """Colorize a film with `flat`: ``colored(source, suffix, **options)``."""
 
-    def color(source: Path, suffix: str = "mkv", **options: object) -> ColorizedFilm:
+    def colorize(source: Path, suffix: str = "mkv", **options: object) -> ColorizedFilm:
         path = tmp_path / f"{source.stem}-{len(list(tmp_path.iterdir()))}.{suffix}"
         result = colorize_film(source, path, ColorizeOptions(**options), colorizer=flat)
         return ColorizedFilm(result, path, read_film(source), read_film(path))
 
-    return color
+    return colorize
 
 
 @pytest.fixture(autouse=True)
 def no_logged_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """A test in which anything logs an error has failed, whatever it asserts."""
+    """Fail every test that logs an error."""
     with caplog.at_level(logging.INFO):
         yield
     errors = [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]
@@ -57,5 +57,5 @@ def no_logged_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 @pytest.fixture
 def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every shot is a segment."""
+    """Make every shot a segment."""
     monkeypatch.setattr(segment, "MIN_SEGMENT_S", Fraction(0))

@@ -1,13 +1,17 @@
-"""From luma planes to chroma planes, with the embedded generator."""
+"""Luma planes to chroma planes, with the embedded generator."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from vidcolor import ColorizeOptions, Colorizer
 from vidcolor.color.ycbcr import MATRICES, Coding
 from vidcolor.errors import UsageError
+from vidcolor.generators.base import Prediction
+from vidcolor.generators.predictor import HintArrays
 from vidcolor.imaging.geometry import Geometry
 
 
@@ -16,14 +20,14 @@ def colorizer() -> Colorizer:
     return Colorizer.load(device="cpu")
 
 
-def picture(height: int, width: int) -> np.ndarray:
+def image(height: int, width: int) -> np.ndarray:
     rows, columns = np.mgrid[0:height, 0:width] / max(height, width)
     return (255 * np.clip(0.5 + 0.4 * np.sin(9 * rows + 5 * columns**2), 0, 1)).astype(np.uint8)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_array_in_array_out(colorizer: Colorizer, dtype: type) -> None:
-    gray = picture(90, 120)
+def test_colorize_keeps_size_dtype_and_luma(colorizer: Colorizer, dtype: type) -> None:
+    gray = image(90, 120)
     scale = {np.uint8: 1, np.uint16: 257, np.float32: 1 / 255}[dtype]
     rgb = colorizer.colorize((gray.astype(np.float64) * scale).astype(dtype))
     assert rgb.shape == (90, 120, 3)
@@ -31,11 +35,11 @@ def test_array_in_array_out(colorizer: Colorizer, dtype: type) -> None:
     luma = rgb.astype(np.float64) @ [0.2126, 0.7152, 0.0722]
     step = {np.uint8: 1, np.uint16: 1, np.float32: 1 / 65535}[dtype]
     assert np.abs(luma - gray.astype(np.float64) * scale).max() <= 0.51 * step
-    assert np.ptp(rgb.astype(np.float64), axis=-1).max() > 3 * scale  # it is in color
+    assert np.ptp(rgb.astype(np.float64), axis=-1).max() > 3 * scale  # not gray
 
 
-def test_of_a_color_picture_only_the_luma_counts(colorizer: Colorizer) -> None:
-    gray = picture(64, 64)
+def test_colorize_uses_only_the_luma_of_color_images(colorizer: Colorizer) -> None:
+    gray = image(64, 64)
     assert np.array_equal(
         colorizer.colorize(np.repeat(gray[..., None], 3, -1)), colorizer.colorize(gray)
     )
@@ -43,10 +47,10 @@ def test_of_a_color_picture_only_the_luma_counts(colorizer: Colorizer) -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 500), (777, 5), (101, 77)])
 @pytest.mark.parametrize("subsampling", [(0, 0), (1, 0), (1, 1), (2, 2)])
-def test_any_size_and_subsampling(
+def test_every_size_and_subsampling_is_supported(
     colorizer: Colorizer, size: tuple[int, int], subsampling: tuple[int, int]
 ) -> None:
-    luma, coding = picture(*size), Coding(8, full_range=False)
+    luma, coding = image(*size), Coding(8, full_range=False)
     geometry = Geometry(width=size[1], height=size[0])
     (color,) = colorizer.predict([colorizer.make_proxy(luma, coding, geometry)], geometry)
     cb, cr = colorizer.make_chroma(color, luma, coding, MATRICES["bt709"], subsampling)
@@ -57,10 +61,11 @@ def test_any_size_and_subsampling(
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
-def test_a_turned_film_gets_the_colors_of_the_upright_one(colorizer: Colorizer, turns: int) -> None:
-    """Stored sideways and displayed upright: the generator must see it as people do."""
+def test_rotated_frame_gets_the_colors_of_the_upright_frame(
+    colorizer: Colorizer, turns: int
+) -> None:
     coding, matrix = Coding(8, full_range=True), MATRICES["bt709"]
-    upright = picture(96, 160)
+    upright = image(96, 160)
     stored = np.ascontiguousarray(np.rot90(upright, -turns))
     planes = []
     for luma, k in ((upright, 0), (stored, turns)):
@@ -68,31 +73,36 @@ def test_a_turned_film_gets_the_colors_of_the_upright_one(colorizer: Colorizer, 
         (color,) = colorizer.predict([colorizer.make_proxy(luma, coding, geometry)], geometry)
         planes.append(colorizer.make_chroma(color, luma, coding, matrix))
     for straight, turned in zip(*planes, strict=True):
-        apart = np.abs(np.rot90(turned, turns) - straight)
-        # Proxies differ in the last bits, and where two colors are as likely that decides.
-        assert apart.mean() < 0.003 and np.quantile(apart, 0.99) < 0.02
+        difference = np.abs(np.rot90(turned, turns) - straight)
+        # Proxies differ in the last bits, which decide between equally probable colors.
+        assert difference.mean() < 0.003 and np.quantile(difference, 0.99) < 0.02
 
 
-def test_pixel_aspect_reaches_the_proxy() -> None:
+def test_proxy_size_respects_the_pixel_aspect() -> None:
     assert Geometry(720, 576).proxy_size(256) == (256, 320)
     assert Geometry(720, 576, pixel_aspect=64 / 45).proxy_size(256) == (256, 456)
     assert Geometry(100, 4000).proxy_size(256) == (1024, 256)
 
 
-def test_vividness_is_honored_and_recorded(colorizer: Colorizer) -> None:
-    """A colorizer may be shared: what one job asks for changes that job and its recipe alone."""
+def test_vividness_changes_the_prediction_and_the_recipe(colorizer: Colorizer) -> None:
+    """A shared colorizer applies the vividness of each call separately."""
     coding, geometry = Coding(8, full_range=True), Geometry(120, 90)
-    proxy = colorizer.make_proxy(picture(90, 120), coding, geometry)
+    proxy = colorizer.make_proxy(image(90, 120), coding, geometry)
     calm, own, vivid = (colorizer.predict([proxy], geometry, v)[0].ab for v in (0.0, None, 1.0))
-    # Of texture alone the likeliest color may be the paler one, but it is another.
+    # For pure texture the most probable color can be the paler one, but it must differ.
     assert min(np.abs(calm - own).mean(), np.abs(own - vivid).mean()) > 0.5
-    recipes = {colorizer.make_provenance(ColorizeOptions(vividness=v)).recipe for v in (None, 0.2, 0.9)}
+    recipes = {
+        colorizer.make_provenance(ColorizeOptions(vividness=v)).recipe for v in (None, 0.2, 0.9)
+    }
     assert len(recipes) == 3
-    assert Colorizer.load(device="cpu", vividness=0.2).make_provenance(ColorizeOptions()).recipe in recipes
+    assert (
+        Colorizer.load(device="cpu", vividness=0.2).make_provenance(ColorizeOptions()).recipe
+        in recipes
+    )
 
 
 def test_saturation_is_a_gain_of_chroma(colorizer: Colorizer) -> None:
-    luma, coding, matrix = picture(90, 120), Coding(8, full_range=True), MATRICES["bt709"]
+    luma, coding, matrix = image(90, 120), Coding(8, full_range=True), MATRICES["bt709"]
     geometry = Geometry(120, 90)
     (color,) = colorizer.predict([colorizer.make_proxy(luma, coding, geometry)], geometry)
     none, half, plain, double = (
@@ -100,15 +110,15 @@ def test_saturation_is_a_gain_of_chroma(colorizer: Colorizer) -> None:
         for gain in (0.0, 0.5, 1.0, 2.0)
     )
     assert not none.any()
-    calm = (luma > 60) & (luma < 200) & (np.hypot(*plain) < 0.05)  # far inside the gamut
+    calm = (luma > 60) & (luma < 200) & (np.hypot(*plain) < 0.05)  # well inside the gamut
     assert calm.any()
     assert np.allclose(half[:, calm], plain[:, calm] / 2, atol=1e-5)
     assert (np.hypot(*double) >= np.hypot(*plain)).all()
 
 
 @pytest.mark.parametrize("size", [(640, 480), (1920, 1080), (1998, 1080), (720, 576), (480, 640)])
-def test_color_lies_where_its_luma_is(colorizer: Colorizer, size: tuple[int, int]) -> None:
-    """The grid covers the proxy exactly: a bar of color far to the right is not drawn left."""
+def test_chroma_is_not_shifted(colorizer: Colorizer, size: tuple[int, int]) -> None:
+    """The grid covers the proxy exactly, so a color bar near the right edge keeps its position."""
     width, height = size
     coding, matrix, geometry = Coding(8, full_range=True), MATRICES["bt709"], Geometry(*size)
     luma = np.full((height, width), 128, np.uint8)
@@ -126,7 +136,7 @@ def test_color_lies_where_its_luma_is(colorizer: Colorizer, size: tuple[int, int
 
 
 @pytest.mark.parametrize(
-    "picture",
+    "array",
     [
         np.zeros((4, 4), np.int64),
         np.zeros((4, 4, 4), np.uint8),
@@ -135,6 +145,44 @@ def test_color_lies_where_its_luma_is(colorizer: Colorizer, size: tuple[int, int
     ],
     ids=lambda p: f"{p.dtype}{p.shape}",
 )
-def test_other_arrays_are_refused_in_words(colorizer: Colorizer, picture: np.ndarray) -> None:
-    with pytest.raises(UsageError, match="picture must be"):
-        colorizer.colorize(picture)
+def test_unsupported_arrays_are_rejected(colorizer: Colorizer, array: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="image must be"):
+        colorizer.colorize(array)
+
+
+class MinimalGenerator:
+    """The smallest object that satisfies the protocol; its grid has a stride of 8."""
+
+    name, digest, device, native_size = "minimal", "f" * 64, "cpu", 64
+    accepts_hints, has_confidence, has_vividness = False, False, False
+
+    def __call__(self, luma, hints=None, vividness=None) -> Prediction:
+        assert hints is None and vividness is None
+        grid = luma.shape[-2] // 8, luma.shape[-1] // 8
+        ab = torch.stack([torch.full(grid, 20.0), torch.full(grid, -30.0)]).expand(
+            len(luma), 2, *grid
+        )
+        return Prediction(ab.contiguous(), torch.ones(len(luma), 1, *grid))
+
+
+def test_any_object_that_satisfies_the_protocol_is_a_generator() -> None:
+    colorizer = Colorizer(MinimalGenerator())
+    assert (colorizer.name, colorizer.digest) == ("minimal", "f" * 64)
+    assert not (colorizer.accepts_hints or colorizer.has_confidence)
+    rgb = colorizer.colorize(np.full((40, 60), 128, np.uint8)).astype(int)
+    assert (rgb[..., 2] > rgb[..., 1] + 10).all(), "b* = -30 is blue"
+    hints = HintArrays(np.zeros((1, 2, 4, 4), np.float32), np.ones((1, 4, 4), np.float32))
+    geometry = Geometry(60, 40)
+    proxy = colorizer.make_upright_proxy(np.full((40, 60), 0.5, np.float32))
+    (prediction,) = colorizer.predict([proxy], geometry, hints=hints)
+    assert prediction.ab.shape == (2, proxy.shape[0] // 8, proxy.shape[1] // 8)
+
+
+def test_unsupported_options_are_rejected() -> None:
+    colorizer = Colorizer(MinimalGenerator())
+    with pytest.raises(UsageError, match="does not support --vividness"):
+        colorizer.check_options(ColorizeOptions(vividness=0.5))
+    with pytest.raises(UsageError, match="does not estimate confidence"):
+        colorizer.check_options(ColorizeOptions(confidence=Path("c.png")))
+    with pytest.raises(UsageError, match="does not support --vividness"):
+        Colorizer(MinimalGenerator(), vividness=0.5)

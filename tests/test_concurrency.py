@@ -1,4 +1,4 @@
-"""Stages beside each other: order, bounds, errors, early ends."""
+"""Order, bounds, errors and early termination of threaded stages."""
 
 import threading
 import time
@@ -6,14 +6,14 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from vidcolor.concurrency import batched, closed_after, parallel, prefetch
+from vidcolor.concurrency import batched, close_on_exit, map_in_threads, prefetch
 
 
-def test_order_is_kept() -> None:
+def test_prefetch_keeps_the_order() -> None:
     assert list(prefetch(iter(range(100)), 3)) == list(range(100))
 
 
-def test_it_runs_ahead_but_not_far() -> None:
+def test_prefetch_runs_ahead_within_its_bound() -> None:
     made: list[int] = []
     items = prefetch((made.append(n) or n for n in range(100)), 4)
     assert next(items) == 0
@@ -23,7 +23,7 @@ def test_it_runs_ahead_but_not_far() -> None:
     assert len(made) <= 7
 
 
-def test_errors_arrive_after_what_came_before() -> None:
+def test_prefetch_raises_errors_after_the_preceding_items() -> None:
     def failing() -> Iterator[int]:
         yield 1
         yield 2
@@ -36,7 +36,7 @@ def test_errors_arrive_after_what_came_before() -> None:
     assert seen == [1, 2]
 
 
-def test_an_early_end_closes_the_source_in_its_own_thread() -> None:
+def test_closing_prefetch_closes_the_source_in_its_own_thread() -> None:
     closed_by: list[str] = []
 
     def source() -> Iterator[int]:
@@ -54,36 +54,38 @@ def test_an_early_end_closes_the_source_in_its_own_thread() -> None:
     assert threading.active_count() == before
 
 
-def test_batches() -> None:
+def test_batched_groups_items() -> None:
     assert list(batched(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
     assert list(batched([], 3)) == []
 
 
-def test_parallel_results_keep_the_order_of_the_items() -> None:
+def test_map_in_threads_keeps_the_order() -> None:
     def slow_first(n: int) -> int:
         time.sleep(0.02 if n % 4 == 0 else 0)
         return n * n
 
-    assert list(parallel(slow_first, range(40), workers=4, depth=5)) == [n * n for n in range(40)]
+    assert list(map_in_threads(slow_first, range(40), workers=4, depth=5)) == [
+        n * n for n in range(40)
+    ]
 
 
-def test_parallel_is_bounded_and_ends_early() -> None:
+def test_map_in_threads_is_bounded_and_can_be_closed() -> None:
     taken: list[int] = []
-    results = parallel(lambda n: n, (taken.append(n) or n for n in range(1000)), 2, 3)
+    results = map_in_threads(lambda n: n, (taken.append(n) or n for n in range(1000)), 2, 3)
     assert next(results) == 0
     assert len(taken) == 3
     results.close()
     assert len(taken) == 3
 
 
-def test_parallel_raises_what_the_function_raises() -> None:
+def test_map_in_threads_raises_errors_of_the_function() -> None:
     with pytest.raises(ZeroDivisionError):
-        list(parallel(lambda n: 1 // n, [1, 0, 1], workers=2, depth=2))
+        list(map_in_threads(lambda n: 1 // n, [1, 0, 1], workers=2, depth=2))
 
 
-def test_an_error_that_is_kept_holds_no_thread() -> None:
+def test_stored_exception_does_not_keep_threads_alive() -> None:
     def stage(items: Generator[int, None, None]) -> Iterator[int]:
-        with closed_after(items):
+        with close_on_exit(items):
             for item in items:
                 yield 1 // (item - 3)
 

@@ -1,4 +1,4 @@
-"""Nothing unfinished under a final name; nothing of the user's destroyed."""
+"""Atomic output, and checks that protect existing files."""
 
 import errno
 from pathlib import Path
@@ -9,7 +9,7 @@ from vidcolor.errors import OutputError, UsageError
 from vidcolor.fileio import atomic_output, check_target
 
 
-def test_result_appears_only_when_complete(tmp_path: Path) -> None:
+def test_target_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     target = tmp_path / "film.mp4"
     with atomic_output(target) as partial:
         partial.write_bytes(b"half")
@@ -20,7 +20,7 @@ def test_result_appears_only_when_complete(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, MemoryError])
-def test_earlier_result_survives_a_failure(tmp_path: Path, error: type[BaseException]) -> None:
+def test_failure_keeps_the_previous_file(tmp_path: Path, error: type[BaseException]) -> None:
     target = tmp_path / "film.mp4"
     target.write_bytes(b"earlier")
     with pytest.raises(error), atomic_output(target) as partial:
@@ -30,18 +30,18 @@ def test_earlier_result_survives_a_failure(tmp_path: Path, error: type[BaseExcep
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_full_disk_is_said_in_one_line(tmp_path: Path) -> None:
-    said = pytest.raises(OutputError, match=r"film\.mp4: the disk is full")
-    with said, atomic_output(tmp_path / "film.mp4") as partial:
+def test_full_disk_is_reported_in_one_line(tmp_path: Path) -> None:
+    reported = pytest.raises(OutputError, match=r"film\.mp4: the disk is full")
+    with reported, atomic_output(tmp_path / "film.mp4") as partial:
         partial.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
     assert not list(tmp_path.iterdir())
 
 
-def test_leftovers_of_the_dead_are_cleared(tmp_path: Path) -> None:
+def test_temporary_files_of_dead_processes_are_removed(tmp_path: Path) -> None:
     stale = tmp_path / ".film.mp4.vidcolor999999999.partial"
     alive = tmp_path / ".film.mp4.vidcolor1.partial"
-    others = tmp_path / ".film.mp4.999999999.partial"  # some other program's
+    others = tmp_path / ".film.mp4.999999999.partial"  # of another program
     for path in (stale, alive, others):
         path.touch()
     with atomic_output(tmp_path / "film.mp4") as partial:
@@ -51,10 +51,10 @@ def test_leftovers_of_the_dead_are_cleared(tmp_path: Path) -> None:
     assert others.exists()
 
 
-def test_what_others_made_meanwhile_stays(tmp_path: Path) -> None:
+def test_target_of_another_process_is_not_overwritten(tmp_path: Path) -> None:
     target = tmp_path / "film.mp4"
     with (
-        pytest.raises(OutputError, match="meanwhile"),
+        pytest.raises(OutputError, match="was created by another process"),
         atomic_output(target, force=False) as partial,
     ):
         partial.write_bytes(b"ours")
@@ -67,7 +67,7 @@ def test_what_others_made_meanwhile_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("link", ["symlink_to", "hardlink_to", None])
-def test_source_is_never_the_target(tmp_path: Path, link: str | None) -> None:
+def test_source_is_never_overwritten_through_any_name(tmp_path: Path, link: str | None) -> None:
     source = tmp_path / "film.mp4"
     source.write_bytes(b"source")
     target = source
@@ -88,7 +88,7 @@ def test_existing_target_needs_force(tmp_path: Path) -> None:
         check_target(tmp_path, [], force=True)
 
 
-def test_names_of_any_length_and_alphabet(tmp_path: Path) -> None:
+def test_long_and_undecodable_names_are_supported(tmp_path: Path) -> None:
     for name in ("ü" * 120 + ".mp4", "x" * 251 + ".mp4", "b\udcff.mp4"):
         with atomic_output(tmp_path / name) as partial:
             partial.touch()

@@ -1,4 +1,4 @@
-"""What may be asked for, and what a result depends on."""
+"""Validation of options, and the values that a result depends on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vidcolor.options import ColorizeOptions
         {"end": Fraction(0)}, {"start": Fraction(2), "end": Fraction(2)}, {"fps": Fraction(0)},
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_options_are_rejected(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=list(wrong)[-1]):
         ColorizeOptions(**wrong)
 
@@ -36,7 +36,7 @@ def test_what_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
         {"precision": "bf16"},
     ],
 )  # fmt: skip
-def test_recipe_names_what_changes_a_result(changed: dict[str, Any]) -> None:
+def test_fingerprint_contains_options_that_change_the_result(changed: dict[str, Any]) -> None:
     assert ColorizeOptions(**changed).fingerprint_values() != ColorizeOptions().fingerprint_values()
 
 
@@ -45,11 +45,11 @@ def test_recipe_names_what_changes_a_result(changed: dict[str, Any]) -> None:
     [{"device": "cpu"}, {"batch": 1}, {"force": True}, {"confidence": Path("c.png")},
      {"allow_damaged": True}],
 )  # fmt: skip
-def test_recipe_leaves_out_what_does_not(changed: dict[str, Any]) -> None:
+def test_fingerprint_omits_options_that_do_not(changed: dict[str, Any]) -> None:
     assert ColorizeOptions(**changed).fingerprint_values() == ColorizeOptions().fingerprint_values()
 
 
-def test_options_are_plain_json() -> None:
+def test_to_json_returns_plain_values() -> None:
     options = ColorizeOptions(
         fps=Fraction(24000, 1001), confidence=Path("c.png"), encoder_options=(("crf", "18"),)
     )

@@ -1,4 +1,4 @@
-"""The wheel carries everything that the program needs at run time."""
+"""The wheel contains everything that is needed at run time."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """Names of the files in a freshly built wheel."""
+    """Return the file names in a new wheel."""
     folder = tmp_path_factory.mktemp("wheel")
     build = f"import hatchling.build as b; b.build_wheel({str(folder)!r})"
     subprocess.run([sys.executable, "-c", build], cwd=ROOT, check=True, capture_output=True)
@@ -20,24 +20,24 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     return set(zipfile.ZipFile(built).namelist())
 
 
-def test_weights_and_card_are_inside(wheel: set[str]) -> None:
+def test_wheel_contains_weights_and_model_cards(wheel: set[str]) -> None:
     names = [
         f"{name}.{suffix}" for name in ("embedded", "encoder") for suffix in ("safetensors", "md")
     ]
     assert {f"vidcolor/models/{name}" for name in names} <= wheel
 
 
-def test_package_data_is_inside(wheel: set[str]) -> None:
+def test_wheel_contains_all_package_data(wheel: set[str]) -> None:
     package = ROOT / "vidcolor"
-    kept = [p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
-    assert {str(p.relative_to(ROOT)) for p in kept} <= wheel
+    files = [p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    assert {str(p.relative_to(ROOT)) for p in files} <= wheel
 
 
-def test_nothing_else_is_inside(wheel: set[str]) -> None:
+def test_wheel_contains_nothing_else(wheel: set[str]) -> None:
     assert not [n for n in wheel if not n.startswith(("vidcolor/", "vidcolor-"))]
 
 
-def test_repository_stays_lean() -> None:
+def test_weights_and_samples_stay_small() -> None:
     weights = sum(p.stat().st_size for p in (ROOT / "models").glob("*.safetensors"))
     samples = sum(p.stat().st_size for p in (ROOT / "samples").rglob("*") if p.is_file())
     assert weights <= 40e6

@@ -1,4 +1,4 @@
-"""Photographs: everything that a file says comes out again, in color."""
+"""Photos keep luma, size, depth and metadata."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ WIDTH, HEIGHT = 60, 40
 DESCRIPTION, ORIENTATION, ARTIST, COPYRIGHT = 270, 274, 315, 33432
 
 
-def grain(bits: int = 8, size: tuple[int, int] = (HEIGHT, WIDTH)) -> NDArray[Any]:
+def noise(bits: int = 8, size: tuple[int, int] = (HEIGHT, WIDTH)) -> NDArray[Any]:
     kind = np.uint8 if bits == 8 else np.uint16
     return np.random.default_rng(bits).integers(0, 1 << bits, size, kind)
 
 
-def described(path: Path) -> Path:
-    """A gray picture with EXIF, profile and resolution."""
-    image, exif = Image.fromarray(grain()), Image.Exif()
+def write_with_metadata(path: Path) -> Path:
+    """Write a gray image with EXIF, ICC profile and resolution."""
+    image, exif = Image.fromarray(noise()), Image.Exif()
     exif[DESCRIPTION], exif[ARTIST], exif[COPYRIGHT] = "the mill", "A. Nobody", "public domain"
     exif[ORIENTATION] = 6
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -45,8 +45,8 @@ def described(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
-def test_what_the_file_says_stays(suffix: str, flat: Colorizer, tmp_path: Path) -> None:
-    source = described(tmp_path / f"p{suffix}")
+def test_metadata_is_preserved(suffix: str, flat: Colorizer, tmp_path: Path) -> None:
+    source = write_with_metadata(tmp_path / f"p{suffix}")
     result = colorize_photo(source, colorizer=flat)
     assert result.target == tmp_path / f"p.color{suffix}"
     with Image.open(source) as before, Image.open(result.target) as after:
@@ -66,14 +66,16 @@ def test_what_the_file_says_stays(suffix: str, flat: Colorizer, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("suffix", "bits"), [(".png", 8), (".png", 16), (".tif", 8), (".tif", 16)])
-def test_depth_and_luma_stay(suffix: str, bits: int, flat: Colorizer, tmp_path: Path) -> None:
+def test_depth_and_luma_are_preserved(
+    suffix: str, bits: int, flat: Colorizer, tmp_path: Path
+) -> None:
     source = tmp_path / f"p{suffix}"
-    cv2.imwrite(str(source), grain(bits))
+    cv2.imwrite(str(source), noise(bits))
     result = colorize_photo(source, colorizer=flat)
     colored = read_still(result.target)
     assert colored.bits == bits
     assert colored.tint != "gray"
-    assert np.array_equal(colored.luma, grain(bits))
+    assert np.array_equal(colored.luma, noise(bits))
 
 
 class RecordingGenerator(FlatGenerator):
@@ -90,7 +92,7 @@ class RecordingGenerator(FlatGenerator):
 def test_generator_gets_an_upright_proxy(orientation: int, tmp_path: Path) -> None:
     upright = np.zeros((64, 64), np.uint8)
     upright[:16] = 255  # the sky
-    turns = {1: 0, 3: 2, 6: 1, 8: 3}[orientation]  # how the camera was held
+    turns = {1: 0, 3: 2, 6: 1, 8: 3}[orientation]  # rotation of the camera
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     Image.fromarray(np.rot90(upright, turns)).save(tmp_path / "p.png", exif=exif.tobytes())
@@ -102,7 +104,9 @@ def test_generator_gets_an_upright_proxy(orientation: int, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("channel", "index"), [("red", 0), ("green", 1), ("blue", 2)])
-def test_the_cleanest_channel(channel: Any, index: int, flat: Colorizer, tmp_path: Path) -> None:
+def test_gray_from_selects_one_channel(
+    channel: Any, index: int, flat: Colorizer, tmp_path: Path
+) -> None:
     pixels = np.random.default_rng(3).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "p.png")
     options = ColorizeOptions(gray_from=channel)
@@ -110,21 +114,23 @@ def test_the_cleanest_channel(channel: Any, index: int, flat: Colorizer, tmp_pat
     assert np.array_equal(read_still(result.target).luma, pixels[..., index])
 
 
-def test_color_is_noticed_and_sepia_is_not_called_color(flat: Colorizer, tmp_path: Path) -> None:
+def test_color_source_has_a_warning_and_sepia_has_none(flat: Colorizer, tmp_path: Path) -> None:
     ramp = np.linspace(0.2, 0.8, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH, 1)
     sepia = (255 * ramp * [1.0, 0.8, 0.6]).astype(np.uint8)
     rainbow = np.random.default_rng(4).integers(0, 256, (4, 6, 3), np.uint8).repeat(10, 0)
     for name, pixels in (("sepia", sepia), ("rainbow", rainbow.repeat(10, 1))):
         Image.fromarray(pixels).save(tmp_path / f"{name}.png")
     assert colorize_photo(tmp_path / "sepia.png", colorizer=flat).warnings == ()
-    (said,) = colorize_photo(tmp_path / "rainbow.png", colorizer=flat).warnings
-    assert said == "the source is in color already; its own color is replaced"
+    (warning,) = colorize_photo(tmp_path / "rainbow.png", colorizer=flat).warnings
+    assert warning == "the source is already in color; its color is replaced"
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_a_photo_that_is_cut_off(suffix: str, flat: Colorizer, tmp_path: Path) -> None:
+def test_truncated_photo_is_colorized_as_far_as_it_decodes(
+    suffix: str, flat: Colorizer, tmp_path: Path
+) -> None:
     source = tmp_path / f"p{suffix}"
-    cv2.imwrite(str(source), grain(8, (400, 300)))
+    cv2.imwrite(str(source), noise(8, (400, 300)))
     whole = read_still(source).luma
     source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
     result = colorize_photo(source, colorizer=flat)
@@ -132,11 +138,11 @@ def test_a_photo_that_is_cut_off(suffix: str, flat: Colorizer, tmp_path: Path) -
     assert len(result.warnings) == 1
     colored = read_still(result.target)
     same = np.abs(colored.luma[:100].astype(int) - whole[:100]) <= 1
-    assert same.mean() > 0.99, "what was there is still there"
+    assert same.mean() > 0.99
 
 
-def test_cmyk_is_taken_with_a_warning(flat: Colorizer, tmp_path: Path) -> None:
-    Image.fromarray(grain()).convert("CMYK").save(tmp_path / "p.jpg")
+def test_cmyk_is_converted_with_a_warning(flat: Colorizer, tmp_path: Path) -> None:
+    Image.fromarray(noise()).convert("CMYK").save(tmp_path / "p.jpg")
     result = colorize_photo(tmp_path / "p.jpg", colorizer=flat)
     assert "CMYK is converted" in result.warnings[0]
     with Image.open(result.target) as image:
@@ -144,28 +150,28 @@ def test_cmyk_is_taken_with_a_warning(flat: Colorizer, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["GIF", "ICO", "PPM"])
-def test_pictures_of_unknown_kinds_are_named(kind: str, flat: Colorizer, tmp_path: Path) -> None:
+def test_unsupported_formats_are_rejected(kind: str, flat: Colorizer, tmp_path: Path) -> None:
     data = io.BytesIO()
-    Image.fromarray(grain()).save(data, kind)
+    Image.fromarray(noise()).save(data, kind)
     (tmp_path / "p.jpg").write_bytes(data.getvalue())
     with pytest.raises(InputError, match=r"p\.jpg: not a supported image"):
         colorize_photo(tmp_path / "p.jpg", colorizer=flat)
     assert [p.name for p in tmp_path.iterdir()] == ["p.jpg"]
 
 
-def test_mark_changes_luma_where_it_stands(flat: Colorizer, tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "p.png"), grain())
+def test_mark_changes_luma_only_in_its_fields(flat: Colorizer, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "p.png"), noise())
     options = ColorizeOptions(mark=True)
     result = colorize_photo(tmp_path / "p.png", None, options, colorizer=flat)
-    changed = read_still(result.target).luma != grain()
+    changed = read_still(result.target).luma != noise()
     for rows, columns, _ in watermark_fields(WIDTH, HEIGHT):
         assert changed[rows, columns].mean() > 0.5
         changed[rows, columns] = False
     assert not changed.any()
 
 
-def test_confidence_comes_beside(flat: Colorizer, tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "p.png"), grain())
+def test_confidence_map_is_written(flat: Colorizer, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "p.png"), noise())
     options = ColorizeOptions(confidence=tmp_path / "sure.png")
     colorize_photo(tmp_path / "p.png", None, options, colorizer=flat)
     sure = cv2.imread(str(tmp_path / "sure.png"), cv2.IMREAD_UNCHANGED)
@@ -174,10 +180,10 @@ def test_confidence_comes_beside(flat: Colorizer, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["p.png", "p.color.png", "there.png", "sure.mp4"])
-def test_confidence_that_cannot_be_written_stops_all(
+def test_invalid_confidence_file_is_rejected_before_the_work(
     name: str, flat: Colorizer, tmp_path: Path
 ) -> None:
-    cv2.imwrite(str(tmp_path / "p.png"), grain())
+    cv2.imwrite(str(tmp_path / "p.png"), noise())
     (tmp_path / "there.png").touch()
     with pytest.raises(UsageError, match=name):
         options = ColorizeOptions(confidence=tmp_path / name)
@@ -204,7 +210,7 @@ class ExclusiveGenerator(FlatGenerator):
 
 def test_photos_can_be_colorized_in_threads(tmp_path: Path) -> None:
     for n in range(8):
-        cv2.imwrite(str(tmp_path / f"{n}.png"), grain())
+        cv2.imwrite(str(tmp_path / f"{n}.png"), noise())
     generator = ExclusiveGenerator()
     colorizer = Colorizer(generator)
 
@@ -217,26 +223,28 @@ def test_photos_can_be_colorized_in_threads(tmp_path: Path) -> None:
     assert not generator.was_concurrent
 
 
-def test_any_failure_is_one_that_can_be_caught(flat: Colorizer, tmp_path: Path) -> None:
+def test_failures_derive_from_vidcolor_error(flat: Colorizer, tmp_path: Path) -> None:
     with pytest.raises(VidcolorError, match="no such file"):
         colorize_photo(tmp_path / "none.jpg", colorizer=flat)
     with pytest.raises(VidcolorError, match="folder"):
         colorize_photo(tmp_path, tmp_path / "p.png", colorizer=flat)
 
 
-def test_default_names() -> None:
+def test_default_target_names() -> None:
     assert default_target(Path("a/b.JPG")) == Path("a/b.color.JPG")
     assert default_target(Path("a/b.jpg"), Path("out")) == Path("out/b.jpg")
-    assert default_target(Path("a/b.bmp"), Path("out")) == Path("out/b.png"), "BMP says nothing"
+    assert default_target(Path("a/b.bmp"), Path("out")) == Path("out/b.png"), (
+        "BMP holds no metadata"
+    )
     assert default_target(Path("a/scan")) == Path("a/scan.color.png")
 
 
-def test_the_confidence_picture_is_upright(flat: Colorizer, tmp_path: Path) -> None:
-    source, confidence = described(tmp_path / "p.jpg"), tmp_path / "c.png"
+def test_confidence_map_is_upright(flat: Colorizer, tmp_path: Path) -> None:
+    source, confidence = write_with_metadata(tmp_path / "p.jpg"), tmp_path / "c.png"
     colorize_photo(source, options=ColorizeOptions(confidence=confidence), colorizer=flat)
-    with Image.open(confidence) as picture:
-        assert picture.size == (HEIGHT, WIDTH)  # the source is turned by a quarter
-    for name, said in (("p.color.jpg", "is also the output"), ("c.gif", "use one of .png")):
+    with Image.open(confidence) as image:
+        assert image.size == (HEIGHT, WIDTH)  # the source is rotated by 90°
+    for name, message in (("p.color.jpg", "is also the output"), ("c.gif", "use one of .png")):
         options = ColorizeOptions(confidence=tmp_path / name, force=True)
-        with pytest.raises(UsageError, match=said):
+        with pytest.raises(UsageError, match=message):
             colorize_photo(source, options=options, colorizer=flat)

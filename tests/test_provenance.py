@@ -1,4 +1,4 @@
-"""The mark in film tags and in XMP: nothing that was there is lost, and it can be read back."""
+"""Provenance in film tags and XMP can be read back, and existing metadata is kept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vidcolor.provenance import (
     xmp_packet,
 )
 
-MARK = Provenance("0.1.0", "embedded", "ab" * 32, "cd" * 32)
+PROVENANCE = Provenance("0.1.0", "embedded", "ab" * 32, "cd" * 32)
 PHOTOSHOP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="Adobe XMP Core 5.6">
  <!-- scanned at the archive -->
@@ -42,7 +42,7 @@ PHOTOSHOP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 
 def values(packet, namespace, name):
-    """All values of a simple property, as attribute or element."""
+    """Return all values of a simple property, from attributes and elements."""
     document = minidom.parseString(packet.split(b"?>", 1)[1])
     found = [e.firstChild.data for e in document.getElementsByTagNameNS(namespace, name)]
     for element in document.getElementsByTagNameNS(RDF, "Description"):
@@ -51,23 +51,23 @@ def values(packet, namespace, name):
     return found
 
 
-def test_new_packet_carries_the_whole_mark():
-    packet = xmp_packet(MARK)
+def test_new_packet_contains_the_whole_provenance():
+    packet = xmp_packet(PROVENANCE)
     assert packet.startswith(b"<?xpacket begin=") and packet.endswith(b'<?xpacket end="w"?>')
     assert values(packet, IPTC_EXTENSION, "DigitalSourceType") == [DIGITAL_SOURCE_TYPE]
     assert values(packet, XMP_BASIC, "CreatorTool") == ["vidcolor 0.1.0"]
     assert values(packet, VIDCOLOR, "Model") == ["embedded"]
     assert values(packet, VIDCOLOR, "WeightsSHA256") == ["ab" * 32]
     assert values(packet, VIDCOLOR, "Created") == []
-    assert read_recipe(packet) == MARK.recipe
+    assert read_recipe(packet) == PROVENANCE.recipe
 
 
-def test_the_term_is_spelled_as_iptc_spells_it():
+def test_digital_source_type_is_the_iptc_term():
     assert DIGITAL_SOURCE_TYPE.endswith("/compositeWithTrainedAlgorithmicMedia")
 
 
-def test_merging_loses_nothing():
-    packet = xmp_packet(MARK, PHOTOSHOP)
+def test_merging_keeps_existing_properties():
+    packet = xmp_packet(PROVENANCE, PHOTOSHOP)
     text = packet.decode()
     for kept in ("Hafen", "Ünïcode ☂", "Hull", "scanned at the archive", "q:note=", "dc:subject"):
         assert kept in text
@@ -77,9 +77,9 @@ def test_merging_loses_nothing():
     assert values(packet, VIDCOLOR, "OriginalDigitalSourceType")[0].endswith("/negativeFilm")
 
 
-def test_marking_twice_leaves_one_mark_and_the_last_recipe():
+def test_second_merge_replaces_the_first_provenance():
     later = Provenance("0.2.0", "embedded", "ab" * 32, "ef" * 32, created="2026-01-01T00:00:00Z")
-    packet = xmp_packet(later, xmp_packet(MARK, PHOTOSHOP))
+    packet = xmp_packet(later, xmp_packet(PROVENANCE, PHOTOSHOP))
     assert values(packet, VIDCOLOR, "Recipe") == ["ef" * 32]
     assert values(packet, VIDCOLOR, "Created") == ["2026-01-01T00:00:00Z"]
     assert values(packet, VIDCOLOR, "OriginalDigitalSourceType")[0].endswith("/negativeFilm")
@@ -87,8 +87,8 @@ def test_marking_twice_leaves_one_mark_and_the_last_recipe():
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le", "utf-32", "utf-8-sig"])
-def test_packets_in_other_encodings(encoding):
-    packet = xmp_packet(MARK, PHOTOSHOP.decode().lstrip("\ufeff").encode(encoding))
+def test_packets_in_other_encodings_are_merged(encoding):
+    packet = xmp_packet(PROVENANCE, PHOTOSHOP.decode().lstrip("\ufeff").encode(encoding))
     assert "Ünïcode ☂" in packet.decode()
 
 
@@ -107,56 +107,53 @@ def test_packets_in_other_encodings(encoding):
         PHOTOSHOP.replace(b"Hafen", b"\xff\xfe"),
     ],
 )
-def test_broken_packets_are_replaced_not_a_crash(broken):
+def test_invalid_packets_are_replaced(broken):
     assert not can_merge(broken)
-    assert read_recipe(xmp_packet(MARK, broken)) == MARK.recipe
+    assert read_recipe(xmp_packet(PROVENANCE, broken)) == PROVENANCE.recipe
 
 
-def test_packet_without_a_description_gets_one():
+def test_description_is_added_to_a_packet_without_one():
     bare = b'<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>'
     assert can_merge(bare)
-    packet = xmp_packet(MARK, bare)
+    packet = xmp_packet(PROVENANCE, bare)
     assert values(packet, IPTC_EXTENSION, "DigitalSourceType") == [DIGITAL_SOURCE_TYPE]
 
 
-def test_mark_values_are_escaped():
+def test_values_are_escaped():
     odd = Provenance("0.1.0", "a<b>&\"c'", "ab" * 32, "cd" * 32)
     assert values(xmp_packet(odd), VIDCOLOR, "Model") == ["a<b>&\"c'"]
 
 
-# --- films --------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("container", ["mp4", ".mov", "matroska"])
-def test_comment_is_added_to_never_replaced(container):
-    tags = film_tags(MARK, {"title": "Pier", "COMMENT": "Reel 2 of 3"}, container)
+def test_comment_of_the_source_is_kept(container):
+    tags = film_tags(PROVENANCE, {"title": "Pier", "COMMENT": "Reel 2 of 3"}, container)
     assert tags["title"] == "Pier"
-    assert tags["COMMENT"].startswith("Reel 2 of 3\n") and MARK.sentence in tags["COMMENT"]
+    assert tags["COMMENT"].startswith("Reel 2 of 3\n") and PROVENANCE.sentence in tags["COMMENT"]
     assert "comment" not in tags
-    assert film_tags(MARK, tags, container) == tags
-    assert read_recipe(tags["COMMENT"]) == MARK.recipe
+    assert film_tags(PROVENANCE, tags, container) == tags
+    assert read_recipe(tags["COMMENT"]) == PROVENANCE.recipe
 
 
-def test_own_tags_only_where_the_container_keeps_them():
+def test_separate_tags_are_written_only_to_matroska_and_webm():
     for container in ("matroska", "webm", ".mkv"):
-        tags = film_tags(MARK, {}, container)
+        tags = film_tags(PROVENANCE, {}, container)
         assert tags["DIGITAL_SOURCE_TYPE"] == DIGITAL_SOURCE_TYPE
-        assert read_recipe(tags["VIDCOLOR_RECIPE"]) == MARK.recipe
-    assert set(film_tags(MARK, {}, "mp4")) == {"comment"}
+        assert read_recipe(tags["VIDCOLOR_RECIPE"]) == PROVENANCE.recipe
+    assert set(film_tags(PROVENANCE, {}, "mp4")) == {"comment"}
 
 
-def test_recipe_of_a_film_colored_twice_is_the_last():
+def test_recipe_of_a_film_colorized_twice_is_the_last_one():
     later = Provenance("0.2.0", "embedded", "ab" * 32, "ef" * 32)
-    tags = film_tags(later, film_tags(MARK, {}, "mp4"), "mp4")
+    tags = film_tags(later, film_tags(PROVENANCE, {}, "mp4"), "mp4")
     assert read_recipe(tags["comment"]) == "ef" * 32
 
 
 @pytest.mark.parametrize("text", [None, "", b"", "Reel 2", "vidcolor recipe 1234", b"\xff" * 70])
-def test_no_recipe(text):
+def test_text_without_recipe_gives_none(text):
     assert read_recipe(text) is None
 
 
-def test_recipe_digest_depends_on_content_alone():
+def test_recipe_digest_depends_only_on_the_values():
     one = recipe_digest({"a": 1, "b": (2, 3)}, "ab" * 32, "0.1.0")
     assert one == recipe_digest({"b": [2, 3], "a": 1}, "ab" * 32, "0.1.0")
     assert len(one) == 64

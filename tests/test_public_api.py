@@ -1,7 +1,9 @@
-"""The Python interface, by its public names alone."""
+"""The public Python interface, and the Python examples of the documentation."""
 
 from __future__ import annotations
 
+import re
+import shutil
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,13 +15,15 @@ import pytest
 import vidcolor
 from tests.helpers.clips import ClipMaker
 
+ROOT = Path(__file__).parent.parent
+
 
 @pytest.fixture(scope="module")
 def colorizer() -> vidcolor.Colorizer:
     return vidcolor.Colorizer.load(device="cpu")
 
 
-def test_a_film_a_photo_and_a_sequence(
+def test_film_photo_sequence_and_array_are_colorized(
     colorizer: vidcolor.Colorizer, clip: ClipMaker, tmp_path: Path
 ) -> None:
     gray = np.random.default_rng(0).integers(0, 255, (48, 64), np.uint8)
@@ -54,21 +58,56 @@ def test_a_film_a_photo_and_a_sequence(
         colorizer=colorizer,
     )
     assert frames.num_frames == 2
-    same = cv2.imread(str(tmp_path / "c_2.png")).astype(int) - colored
-    assert np.abs(same).max() <= 3, "chroma of frames has the frames' depth"
+    difference = cv2.imread(str(tmp_path / "c_2.png")).astype(int) - colored
+    assert np.abs(difference).max() <= 3, "a sequence and a photo get the same color"
 
     in_memory = vidcolor.Colorizer.load(device="cpu", vividness=0.2).colorize(gray)
     assert in_memory.shape == (48, 64, 3)
 
 
-def test_every_failure_is_a_vidcolor_error(tmp_path: Path) -> None:
+def test_failures_derive_from_vidcolor_error(tmp_path: Path) -> None:
     with pytest.raises(vidcolor.VidcolorError):
         vidcolor.colorize_film(tmp_path / "nowhere.mp4")
     with pytest.raises(vidcolor.VidcolorError):
         vidcolor.ColorizeOptions(vividness=2)
 
 
-def test_every_public_name_is_there() -> None:
+def test_every_public_name_can_be_imported() -> None:
     assert all(getattr(vidcolor, name) is not None for name in vidcolor.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = vidcolor.nonsense
+
+
+def python_examples() -> list[object]:
+    """Return the Python code blocks of README.md and the guide."""
+    return [
+        pytest.param(code, id=f"{path.name}-{number}")
+        for path in (ROOT / "README.md", ROOT / "docs" / "guide.md")
+        for number, code in enumerate(re.findall(r"```python\n(.*?)```", path.read_text(), re.S))
+    ]
+
+
+@pytest.mark.parametrize("code", python_examples())
+def test_documented_examples_run(
+    code: str,
+    flat: vidcolor.Colorizer,
+    clip: ClipMaker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gray = np.random.default_rng(0).integers(0, 255, (48, 64), np.uint8)
+    shutil.copy(clip("mov", "libx264", "yuv420p", frames=5), tmp_path / "reel.mov")
+    (tmp_path / "album").mkdir()
+    cv2.imwrite(str(tmp_path / "album" / "1931.tif"), gray)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(vidcolor.Colorizer, "load", lambda *_, **__: flat)
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    names = {"gray": gray}
+    exec(compile(code, "<example>", "exec"), names)
+    created = {path for path in tmp_path.rglob("*") if path.is_file()} - before
+    assert created, "every example writes a result"
+    assert all(path.stat().st_size for path in created)
+
+
+def test_readme_has_a_python_example() -> None:
+    assert python_examples()

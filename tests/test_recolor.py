@@ -1,4 +1,4 @@
-"""Faded color originals: luma kept, believable color followed, the rest guessed; steadily."""
+"""Recoloring of faded originals: luma is kept and plausible color is followed."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def colorizer() -> Colorizer:
 
 
 @pytest.fixture
-def timid() -> Colorizer:
-    """A generator that expects gray of everything, so that no weights matter."""
+def gray_colorizer() -> Colorizer:
+    """A generator that predicts gray, so that results do not depend on weights."""
     return flat_colorizer(ab=(0.0, 0.0), native_size=128)
 
 
 def scene(size: tuple[int, int] = (128, 192)) -> Rgb:
-    """Grays of all tones with colored things in it."""
+    """Return an image of grays with three colored squares."""
     rng = np.random.default_rng(4)
     gray = cv2.resize(
         rng.random((5, 7)).astype(np.float32), size[::-1], interpolation=cv2.INTER_CUBIC
@@ -60,7 +60,7 @@ def scene(size: tuple[int, int] = (128, 192)) -> Rgb:
     return np.rint(rgb * 255).astype(np.uint8)
 
 
-def gone_pink(rgb: Rgb) -> Rgb:
+def fade_to_pink(rgb: Rgb) -> Rgb:
     faded = np.array([0.42, 0.08, 0.15]) + np.array([0.5, 0.75, 0.65]) * (rgb / 255)
     return np.rint(np.clip(faded, 0, 1) * 255).astype(np.uint8)
 
@@ -72,7 +72,7 @@ def ab_of(rgb: Rgb) -> NDArray[np.float32]:
     return np.asarray(rgb_to_lab(planes)[1][0])
 
 
-def apart(a: Rgb, b: Rgb) -> float:
+def mean_distance(a: Rgb, b: Rgb) -> float:
     return float(np.hypot(*(ab_of(a) - ab_of(b))).mean())
 
 
@@ -80,45 +80,49 @@ def gray_of(rgb: Rgb) -> NDArray[np.uint8]:
     return np.rint(rgb @ np.array([0.2126, 0.7152, 0.0722])).astype(np.uint8)
 
 
-def test_a_faded_photograph(tmp_path: Path, timid: Colorizer) -> None:
+def test_faded_photo_is_restored(tmp_path: Path, gray_colorizer: Colorizer) -> None:
     true, source = scene(), tmp_path / "faded.png"
-    faded = gone_pink(true)
+    faded = fade_to_pink(true)
     Image.fromarray(faded).save(source)
     results = {}
     for trust in (0.0, 0.7, 1.0, None):
         target = tmp_path / f"{trust}.png"
-        done = colorize_photo(source, target, ColorizeOptions(trust=trust), colorizer=timid)
-        with Image.open(target) as picture:
-            results[trust] = np.asarray(picture.convert("RGB"))
-        replaced = [w for w in done.warnings if "its own color is replaced" in w]
+        done = colorize_photo(
+            source, target, ColorizeOptions(trust=trust), colorizer=gray_colorizer
+        )
+        with Image.open(target) as image:
+            results[trust] = np.asarray(image.convert("RGB"))
+        replaced = [w for w in done.warnings if "its color is replaced" in w]
         assert bool(replaced) == (not trust)
-    off = {trust: apart(made, true) for trust, made in results.items()}
-    assert max(off[0.7], off[1.0]) < min(0.5 * apart(faded, true), off[0.0])
-    followed = [apart(results[trust], results[0.0]) for trust in (0.7, 1.0)]
+    off = {trust: mean_distance(made, true) for trust, made in results.items()}
+    assert max(off[0.7], off[1.0]) < min(0.5 * mean_distance(faded, true), off[0.0])
+    followed = [mean_distance(results[trust], results[0.0]) for trust in (0.7, 1.0)]
     assert 2 < followed[0] < followed[1], "more trust follows the original further"
-    np.testing.assert_array_equal(results[0.0], results[None])  # it is what colorize makes
-    # Luma is the faded original's, to the rounding of 8 bits R'G'B'.
+    np.testing.assert_array_equal(results[0.0], results[None])  # trust 0 equals colorize
+    # The luma of the faded original is kept within the rounding of 8-bit R'G'B'.
     assert np.abs(gray_of(results[1.0]).astype(int) - gray_of(faded).astype(int)).max() <= 1
 
 
 @pytest.mark.parametrize("orientation", [6, 5])
-def test_the_original_is_turned_as_it_is_shown(
+def test_original_color_is_rotated_with_the_photo(
     tmp_path: Path, colorizer: Colorizer, orientation: int
 ) -> None:
-    faded, exif = gone_pink(scene()), Image.Exif()
+    faded, exif = fade_to_pink(scene()), Image.Exif()
     exif[274] = orientation
     results = []
     for name, more in (("plain.png", {}), ("turned.png", {"exif": exif})):
         Image.fromarray(faded).save(tmp_path / name, **more)  # type: ignore[arg-type]
         target = tmp_path / f"out-{name}"
         colorize_photo(tmp_path / name, target, ColorizeOptions(trust=1.0), colorizer=colorizer)
-        with Image.open(target) as picture:
-            results.append(np.asarray(picture.convert("RGB")))
-    # The pixels are stored alike; had the original been laid over sideways, colors would be too.
-    assert apart(*results) < 0.5 * apart(faded, results[0])
+        with Image.open(target) as image:
+            results.append(np.asarray(image.convert("RGB")))
+    # Both files store the same pixels, so a color map with wrong orientation would show here.
+    assert mean_distance(*results) < 0.5 * mean_distance(faded, results[0])
 
 
-def test_a_faded_film(clip: ClipMaker, tmp_path: Path, colorizer: Colorizer) -> None:
+def test_faded_film_keeps_luma_and_steadiness(
+    clip: ClipMaker, tmp_path: Path, colorizer: Colorizer
+) -> None:
     film = clip(
         "mkv", "ffv1", "yuv444p", "-map", "1:v",
         inputs=(
@@ -138,44 +142,46 @@ def test_a_faded_film(clip: ClipMaker, tmp_path: Path, colorizer: Colorizer) -> 
         [ab_of(shown.rgb(size)) for shown in DisplayReader(path).frames()]
         for path in (film, target)
     )
-    # Steady: the color moves no more than the original's does.
-    moves = [
+    # The color changes from frame to frame no more than that of the original.
+    changes = [
         np.mean([np.hypot(*(b - a)).mean() for a, b in itertools.pairwise(f)])
         for f in (before, after)
     ]
-    assert moves[1] < 1.5 * moves[0] + 1
+    assert changes[1] < 1.5 * changes[0] + 1
 
 
-def test_frames_of_a_sequence(tmp_path: Path, timid: Colorizer) -> None:
+def test_faded_sequence_is_restored(tmp_path: Path, gray_colorizer: Colorizer) -> None:
     true, exif = scene(), Image.Exif()
-    exif[274] = 6  # pixels lie on their side, and stay so
+    exif[274] = 6  # pixels are stored sideways
     for n in (1, 2):
-        Image.fromarray(gone_pink(true)).save(tmp_path / f"scan_{n:04d}.png", exif=exif)
+        Image.fromarray(fade_to_pink(true)).save(tmp_path / f"scan_{n:04d}.png", exif=exif)
     target = tmp_path / "out_%04d.png"
     options = ColorizeOptions(trust=1.0)
-    done = colorize_sequence(tmp_path / "scan_%04d.png", target, options, colorizer=timid)
+    done = colorize_sequence(tmp_path / "scan_%04d.png", target, options, colorizer=gray_colorizer)
     assert not [w for w in done.warnings if w == NO_COLOR_WARNING or "color is replaced" in w]
-    with Image.open(tmp_path / "out_0002.png") as picture:
-        made = np.asarray(picture.convert("RGB"))
-    assert apart(made, true) < 0.5 * apart(gone_pink(true), true)
+    with Image.open(tmp_path / "out_0002.png") as image:
+        made = np.asarray(image.convert("RGB"))
+    assert mean_distance(made, true) < 0.5 * mean_distance(fade_to_pink(true), true)
     neutral = np.repeat(gray_of(made)[..., None], 3, axis=-1)
-    assert apart(made, neutral) > 2, "and it is no gray"
+    assert mean_distance(made, neutral) > 2, "the result is not gray"
 
 
-def test_what_is_left_of_a_damaged_photograph(tmp_path: Path, timid: Colorizer) -> None:
+def test_truncated_photo_is_restored_as_far_as_it_decodes(
+    tmp_path: Path, gray_colorizer: Colorizer
+) -> None:
     source, target = tmp_path / "cut.jpg", tmp_path / "out.png"
-    Image.fromarray(gone_pink(scene())).save(source, quality=95)
+    Image.fromarray(fade_to_pink(scene())).save(source, quality=95)
     source.write_bytes(source.read_bytes()[:-300])
-    done = colorize_photo(source, target, ColorizeOptions(trust=1.0), colorizer=timid)
+    done = colorize_photo(source, target, ColorizeOptions(trust=1.0), colorizer=gray_colorizer)
     assert done.damaged
     assert NO_COLOR_WARNING not in done.warnings
-    with Image.open(target) as picture:
-        made = np.asarray(picture.convert("RGB"))[:64]
+    with Image.open(target) as image:
+        made = np.asarray(image.convert("RGB"))[:64]
     true = scene()[:64]
-    assert apart(made, true) < 0.5 * apart(gone_pink(true), true)
+    assert mean_distance(made, true) < 0.5 * mean_distance(fade_to_pink(true), true)
 
 
-def test_gray_is_said(clip: ClipMaker, tmp_path: Path, colorizer: Colorizer) -> None:
+def test_gray_source_has_a_warning(clip: ClipMaker, tmp_path: Path, colorizer: Colorizer) -> None:
     film = clip("mkv", "ffv1", "gray", size=(96, 64), frames=3)
     options = ColorizeOptions(trust=1.0)
     done = colorize_film(film, tmp_path / "a.mkv", options, colorizer=colorizer)
@@ -187,10 +193,9 @@ def test_gray_is_said(clip: ClipMaker, tmp_path: Path, colorizer: Colorizer) -> 
     assert NO_COLOR_WARNING in photo.warnings
 
 
-def test_fading_is_measured_by_shot_and_followed_slowly(colorizer: Colorizer) -> None:
-    """Frames in one batch or in several: the same color; a cut starts anew."""
+def test_fading_does_not_depend_on_batches_and_restarts_at_a_cut(colorizer: Colorizer) -> None:
     coding, geometry = Coding(8, full_range=True), Geometry(192, 128)
-    shots = [gone_pink(scene()), scene()[:, ::-1], np.ascontiguousarray(scene()[::-1])]
+    shots = [fade_to_pink(scene()), scene()[:, ::-1], np.ascontiguousarray(scene()[::-1])]
     frames = [shots[0]] * 15 + [shots[1]] * 3
     proxies = [colorizer.make_proxy(gray_of(rgb), coding, geometry) for rgb in frames]
     size = (proxies[0].shape[1], proxies[0].shape[0])
@@ -204,10 +209,9 @@ def test_fading_is_measured_by_shot_and_followed_slowly(colorizer: Colorizer) ->
     assert not np.array_equal(together[14].ab, together[15].ab)
 
 
-def test_black_film_is_no_look(colorizer: Colorizer) -> None:
-    """A film that begins in black: its fading is measured when there is something to be seen."""
+def test_black_frames_are_not_measured(colorizer: Colorizer) -> None:
     coding, geometry = Coding(8, full_range=True), Geometry(192, 128)
-    rgb = gone_pink(scene())
+    rgb = fade_to_pink(scene())
     black = np.zeros_like(rgb)
     results = []
     for frames in ([black] * 3 + [rgb], [rgb]):
@@ -220,8 +224,8 @@ def test_black_film_is_no_look(colorizer: Colorizer) -> None:
     assert np.array_equal(*results)
 
 
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Image.fromarray(gone_pink(scene())).save(tmp_path / "faded.png")
+def test_recolor_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(fade_to_pink(scene())).save(tmp_path / "faded.png")
     words = ["recolor", str(tmp_path / "faded.png"), "--trust", "0.9", "--json"]
     assert cli.run(words) == 0
     assert '"event": "done"' in capsys.readouterr().out

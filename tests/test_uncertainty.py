@@ -1,4 +1,4 @@
-"""Where a person's word would help: regions follow what is doubtful, visible and of a piece."""
+"""Uncertain regions: confidence, visibility, and boundaries along luma edges."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def color(chroma: float = 40.0) -> NDArray[np.float32]:
     return np.stack([flat(chroma), flat(0)])
 
 
-def test_a_doubtful_patch_is_found_and_described() -> None:
+def test_uncertain_patch_is_found_and_described() -> None:
     confidence, luma = flat(0.9), flat(0.5)
     confidence[10:20, 30:50] = 0.1
     luma[10:20, 30:50] = 0.7
-    need = review_priority(confidence, color(), luma)
-    (region,) = find_regions(need, confidence, luma, 1.5)
+    priority = review_priority(confidence, color(), luma)
+    (region,) = find_regions(priority, confidence, luma, 1.5)
     left, top, right, bottom = region.box
     assert (left, top, right, bottom) == pytest.approx((0.5, 0.25, 50 / 60, 0.5), abs=0.04)
     assert left < region.point[0] < right and top < region.point[1] < bottom
@@ -43,21 +43,21 @@ def test_a_doubtful_patch_is_found_and_described() -> None:
     assert top - 0.03 <= min(ys) and max(ys) <= bottom + 0.03
 
 
-def test_where_the_generator_is_sure_nothing_is_doubtful() -> None:
-    need = review_priority(flat(0.9), color(), flat(0.5))
-    assert find_regions(need, flat(0.9), flat(0.5), 1.0) == ()
+def test_confident_prediction_has_no_uncertain_region() -> None:
+    priority = review_priority(flat(0.9), color(), flat(0.5))
+    assert find_regions(priority, flat(0.9), flat(0.5), 1.0) == ()
 
 
-def test_regions_end_where_luma_changes() -> None:
+def test_regions_end_at_luma_edges() -> None:
     confidence, luma = flat(0.2), flat(0.3)
     luma[:, 30:] = 0.7
     found = find_regions(review_priority(confidence, color(), luma), confidence, luma, 1.5)
     assert [r.area > 0.4 for r in found[:2]] == [True, True]
     assert sorted(r.box[0] > 0.4 for r in found[:2]) == [False, True]
-    assert sum(r.area for r in found[2:]) < 0.1  # the seam at most
+    assert sum(r.area for r in found[2:]) < 0.1  # at most the cells along the edge
 
 
-def test_what_cannot_show_color_needs_none() -> None:
+def test_dark_and_pale_regions_have_low_priority() -> None:
     gray, dark, pale = (
         float(review_priority(flat(0.2), ab, luma).mean())
         for ab, luma in ((color(), flat(0.5)), (color(), flat(0.02)), (color(0), flat(0.5)))
@@ -68,18 +68,20 @@ def test_what_cannot_show_color_needs_none() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 5), aspect=st.floats(0.3, 3))
-def test_regions_never_overlap_nor_leave_the_picture(seed: int, count: int, aspect: float) -> None:
+def test_regions_neither_overlap_nor_leave_the_image(seed: int, count: int, aspect: float) -> None:
     rng = np.random.default_rng(seed)
     shape = int(rng.integers(4, 50)), int(rng.integers(4, 50))
     luma = rng.random((4, 5)).astype(np.float32)
     luma = np.kron(luma, np.ones((13, 11)))[: shape[0], : shape[1]].astype(np.float32)
     confidence = rng.random(luma.shape).astype(np.float32)
-    need = review_priority(confidence, rng.normal(0, 30, (2, *luma.shape)).astype(np.float32), luma)
-    regions = find_regions(need, confidence, luma, aspect, count)
+    priority = review_priority(
+        confidence, rng.normal(0, 30, (2, *luma.shape)).astype(np.float32), luma
+    )
+    regions = find_regions(priority, confidence, luma, aspect, count)
     assert len(regions) <= count
     assert sum(r.area for r in regions) <= 1 + 1e-6
-    needs = [r.priority for r in regions]
-    assert needs == sorted(needs, reverse=True)
+    priorities = [r.priority for r in regions]
+    assert priorities == sorted(priorities, reverse=True)
     for region in regions:
         left, top, right, bottom = region.box
         assert 0 <= left < right <= 1 and 0 <= top < bottom <= 1

@@ -13,11 +13,14 @@ import numpy as np
 
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import InputError, OutputError, UsageError
-from vidcolor.fileio import atomic_output, check_confidence_target, check_target, check_inputs_kept
+from vidcolor.fileio import atomic_output, check_confidence_target, check_inputs_kept, check_target
 from vidcolor.hints.hint_set import HintSet, enforce_discs
-from vidcolor.hints.io import hints_for_file, load_hints
-from vidcolor.hints.photo import hint_set_for_photo
-from vidcolor.hints.predict import base_prediction, predict_with_hints
+from vidcolor.hints.io import load_hints, select_hints
+from vidcolor.hints.predict import (
+    load_photo_hints,
+    make_base_prediction,
+    predict_with_hints,
+)
 from vidcolor.imaging.geometry import (
     Geometry,
     displayed_size,
@@ -96,61 +99,67 @@ def colorize_photo(
     started = time.monotonic()
     if not source.exists():
         raise InputError(f"{source}: no such file")
-    path = Path(target) if target else default_target(source)
-    written = [p for p in (path, options.confidence) if p is not None]
-    check_inputs_kept(options.input_files(), written)
-    options = replace(options, hints=hints_for_file(load_hints(options), source))
-    if path.suffix.lower() not in STILL_SUFFIXES:
-        choices = ", ".join(sorted(STILL_SUFFIXES))
-        raise UsageError(f"{path}: image format is not supported; use one of {choices}")
-    check_target(path, [source], options.force)
-    if options.confidence is not None:
-        _check_confidence(options.confidence, source, path, options.force)
+    target = Path(target) if target else default_target(source)
+    check_inputs_kept(options.input_files(), [p for p in (target, options.confidence) if p])
+    options = replace(options, hints=select_hints(load_hints(options), source))
+    _check_outputs(source, target, options)
     still, damaged = _read(source, options)
     colorizer = colorizer or Colorizer.from_options(options)
     colorizer.check_options(options)
     provenance = colorizer.make_provenance(options)
     predict = partial(_predict_base, colorizer=colorizer, vividness=options.vividness)
-    known, about = hint_set_for_photo(still, options, predict)
+    hints, hint_warnings = load_photo_hints(still, options, predict)
     recolorer = make_recolorer(colorizer, options)
     if recolorer is None:
-        color = predict_still(colorizer, still, options.vividness, known)
+        prediction = predict_still(colorizer, still, options.vividness, hints)
     else:
-        color, about = _recolor(still, colorizer, recolorer)
+        prediction, hint_warnings = _recolor(still, colorizer, recolorer)
     warnings = [
         *still.warnings,
-        *about,
-        *_write(path, still, color, colorizer, options, provenance, known.spots),
+        *hint_warnings,
+        *_write(target, still, prediction, colorizer, options, provenance, hints.discs),
     ]
     if options.confidence is not None:
-        _write_confidence(options.confidence, still, color)
+        _write_confidence(options.confidence, still, prediction)
     if still.tint == "color" and recolorer is None:
         warnings.append("the source is already in color; its color is replaced")
     return PhotoResult(
         source=source,
-        target=path,
+        target=target,
         seconds=time.monotonic() - started,
         warnings=tuple(warnings),
         damaged=damaged,
         provenance=provenance,
         size=_displayed_size(still),
-        uncertain_regions=_find_uncertain_regions(still, color)
-        if colorizer.has_confidence
-        else None,
+        uncertain_regions=(
+            _find_uncertain_regions(still, prediction) if colorizer.has_confidence else None
+        ),
     )
 
 
 def default_target(source: Path, directory: Path | None = None) -> Path:
     """Return the default output file: ``NAME.color.EXT``, or ``NAME.EXT`` in `directory`."""
-    known = source.suffix.lower() in STILL_SUFFIXES
-    suffix = (
-        source.suffix
-        if known and source.suffix.lower() not in _FORMATS_WITHOUT_METADATA
-        else ".png"
-    )
+    suffix = source.suffix
+    if suffix.lower() not in STILL_SUFFIXES or suffix.lower() in _FORMATS_WITHOUT_METADATA:
+        suffix = ".png"
     if directory is not None:
         return directory / (source.stem + suffix)
     return source.with_name(f"{source.stem}.color{suffix}")
+
+
+def _check_outputs(source: Path, target: Path, options: ColorizeOptions) -> None:
+    """Check before the work that the result and the confidence map can be written."""
+    if target.suffix.lower() not in STILL_SUFFIXES:
+        choices = ", ".join(sorted(STILL_SUFFIXES))
+        raise UsageError(f"{target}: image format is not supported; use one of {choices}")
+    check_target(target, [source], options.force)
+    path = options.confidence
+    if path is None:
+        return
+    check_confidence_target(path, source, target, options.force)
+    if path.suffix.lower() not in _CONFIDENCE_SUFFIXES:
+        choices = ", ".join(_CONFIDENCE_SUFFIXES)
+        raise UsageError(f"{path}: --confidence of a photo must be an image; use one of {choices}")
 
 
 def _read(source: Path, options: ColorizeOptions) -> tuple[Still, bool]:
@@ -166,32 +175,34 @@ def predict_still(
     colorizer: Colorizer,
     still: Still,
     vividness: float | None = None,
-    known: HintSet | None = None,
+    hints: HintSet | None = None,
 ) -> ProxyPrediction:
     """Predict the colors of a photo, with hints if there are any."""
     geometry = _geometry(still)
     proxy = colorizer.make_proxy(still.luma, still.coding, geometry)
 
-    def predict(hints: HintArrays | None) -> ProxyPrediction:
+    def predict(arrays: HintArrays | None) -> ProxyPrediction:
         with _PREDICTION_LOCK:
-            return colorizer.predict([proxy], geometry, vividness, hints)[0]
+            return colorizer.predict([proxy], geometry, vividness, arrays)[0]
 
-    if known is None or known.is_nothing:
+    if hints is None or hints.is_empty:
         return predict(None)
-    return predict_with_hints(predict, known, colorizer.accepts_hints, geometry.quarter_turns).color
+    return predict_with_hints(
+        predict, hints, colorizer.accepts_hints, geometry.quarter_turns
+    ).hinted
 
 
 def _recolor(
     still: Still, colorizer: Colorizer, recolorer: Recolorer
 ) -> tuple[ProxyPrediction, tuple[str, ...]]:
     """Predict the colors of a photo with its own color as a hint; return also warnings."""
-    assert still.source_rgb is not None  # for the type checker: it is read with it
+    assert still.source_rgb is not None  # for the type checker: --trust reads it
     geometry = _geometry(still)
     proxy = colorizer.make_proxy(still.luma, still.coding, geometry)
     original = np.ascontiguousarray(geometry.to_upright(still.source_rgb))
     with _PREDICTION_LOCK:
-        color = recolorer.predict([proxy], [original], geometry)[0]
-    return color, () if recolorer.found_color else (NO_COLOR_WARNING,)
+        (prediction,) = recolorer.predict([proxy], [original], geometry)
+    return prediction, () if recolorer.found_color else (NO_COLOR_WARNING,)
 
 
 def _geometry(still: Still) -> Geometry:
@@ -209,7 +220,7 @@ def _predict_base(
     proxy = colorizer.make_upright_proxy(luma)
     geometry = Geometry(width=luma.shape[1], height=luma.shape[0])
     with _PREDICTION_LOCK:
-        return base_prediction(colorizer.predict([proxy], geometry, vividness)[0])
+        return make_base_prediction(colorizer.predict([proxy], geometry, vividness)[0])
 
 
 def _displayed_size(still: Still) -> tuple[int, int]:
@@ -232,42 +243,32 @@ def _find_uncertain_regions(
 
 
 def _write(
-    path: Path,
+    target: Path,
     still: Still,
-    color: ProxyPrediction,
+    prediction: ProxyPrediction,
     colorizer: Colorizer,
     options: ColorizeOptions,
     provenance: Provenance,
-    spots: Sequence[HintDisc] = (),
+    discs: Sequence[HintDisc] = (),
 ) -> tuple[str, ...]:
     """Write the result; return warnings about hints and about the format."""
     coding, matrix, gain = still.coding, still.matrix, options.saturation
-    cb, cr = colorizer.make_chroma(color, still.luma, coding, matrix, saturation=gain)
-    warnings = enforce_discs(spots, cb, cr, still.luma, coding, matrix, gain)
+    cb, cr = colorizer.make_chroma(prediction, still.luma, coding, matrix, saturation=gain)
+    warnings = enforce_discs(discs, cb, cr, still.luma, coding, matrix, gain)
     if options.mark:
         # The mark changes luma, so the luma data of a gray JPEG cannot be copied.
         luma = draw_watermark(still.luma, cb, cr, still.coding, still.matrix)
         still = replace(still, luma=luma, jpeg_data=None)
     return warnings + write_still(
-        path, still, cb, cr, provenance=provenance, quality=options.quality
+        target, still, cb, cr, provenance=provenance, quality=options.quality
     )
 
 
-def _check_confidence(path: Path, source: Path, target: Path, force: bool) -> None:
-    """Check before colorizing that the confidence map can be written."""
-    check_confidence_target(path, source, target, force)
-    if path.suffix.lower() not in _CONFIDENCE_SUFFIXES:
-        choices = ", ".join(_CONFIDENCE_SUFFIXES)
-        raise UsageError(
-            f"{path}: --confidence of a photo must be an image file; use one of {choices}"
-        )
-
-
-def _write_confidence(path: Path, still: Still, color: ProxyPrediction) -> None:
+def _write_confidence(path: Path, still: Still, prediction: ProxyPrediction) -> None:
     """Write the confidence as a gray image of the displayed size."""
     import cv2
 
-    full = resize_linear(color.confidence, still.luma.shape)
+    full = resize_linear(prediction.confidence, still.luma.shape)
     codes = np.rint(np.clip(full, 0, 1) * 255).astype(np.uint8)
     # The file has no orientation tag, so its pixels are rotated.
     upright = np.ascontiguousarray(to_displayed(codes, still.orientation))

@@ -6,18 +6,18 @@ from vidcolor.color.bins import (
     CONFIDENCE_SCALE,
     NUM_BINS,
     SPACING,
+    annealing_temperature,
     apply_calibration,
     decode_bins,
     fit_calibration,
     gamut_bins,
-    annealing_temperature,
     identity_calibration,
 )
 from vidcolor.color.lab import rgb_to_lab
 
 
-def test_bins_are_the_gamut_on_a_grid():
-    # 52 levels a component: the sampling that the shipped weights' bins were found with.
+def test_bins_cover_the_srgb_gamut():
+    # The bins of the shipped weights were derived with 52 levels per component.
     level = torch.linspace(0, 1, 52)
     rgb = torch.stack(torch.meshgrid(level, level, level, indexing="ij")).reshape(1, 3, 1, -1)
     _, ab = rgb_to_lab(rgb)
@@ -25,39 +25,39 @@ def test_bins_are_the_gamut_on_a_grid():
     assert torch.equal(gamut_bins(), cells.float() * SPACING)
 
 
-def test_bins_keep_their_order():
+def test_bins_are_sorted():
     bins = gamut_bins()
     assert bins.shape == (NUM_BINS, 2) == (260, 2)
     assert bins.tolist() == sorted(bins.tolist())
 
 
 @pytest.mark.parametrize(("vividness", "expected"), [(None, 0.38), (0, 1), (0.62, 0.38), (1, 0.05)])
-def test_temperature(vividness, expected):
+def test_vividness_sets_the_annealing_temperature(vividness, expected):
     assert annealing_temperature(vividness) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("vividness", [-0.1, 1.1, float("nan")])
-def test_vividness_out_of_range(vividness):
-    with pytest.raises(ValueError, match="vividness must be 0 to 1"):
+def test_vividness_outside_its_range_is_rejected(vividness):
+    with pytest.raises(ValueError, match="vividness must be in"):
         annealing_temperature(vividness)
 
 
 def one_cell(probabilities):
-    """Logits of one cell with the given probabilities, and zero elsewhere."""
+    """Return logits of one cell with the given probabilities; all others are 0."""
     logits = torch.full((1, NUM_BINS, 1, 1), -1e4)
     for index, probability in probabilities.items():
         logits[0, index] = torch.tensor(probability).log()
     return logits
 
 
-def test_a_certain_cell_has_its_bins_color_and_full_concentration():
+def test_single_bin_gives_its_color_and_full_concentration():
     bins = gamut_bins()
     ab, concentration = decode_bins(one_cell({77: 1.0}), bins)
     assert ab.flatten().tolist() == bins[77].tolist()
     assert concentration.item() == pytest.approx(1, abs=1e-4)
 
 
-def test_vividness_moves_from_the_mean_to_the_likeliest():
+def test_vividness_moves_color_from_the_mean_to_the_mode():
     bins, logits = gamut_bins(), one_cell({10: 0.6, 200: 0.4})
     mean, _ = decode_bins(logits, bins, 0)
     mode, _ = decode_bins(logits, bins, 1)
@@ -65,7 +65,7 @@ def test_vividness_moves_from_the_mean_to_the_likeliest():
     assert (mode.flatten() - bins[10]).norm() < 0.1
 
 
-def test_concentration_is_the_documented_function_of_the_expected_error():
+def test_concentration_is_a_function_of_the_expected_error():
     bins = gamut_bins()
     logits = torch.randn(2, NUM_BINS, 3, 4, generator=torch.Generator().manual_seed(1)) * 3
     ab, concentration = decode_bins(logits, bins)
@@ -76,19 +76,19 @@ def test_concentration_is_the_documented_function_of_the_expected_error():
     assert concentration[1, 0, 2, 3].item() == pytest.approx(expected.item(), rel=1e-4)
 
 
-def test_calibration_learns_how_often_concentration_is_right():
+def test_calibration_estimates_the_probability_of_correctness():
     draw = torch.Generator().manual_seed(0)
     concentration = torch.rand(200_000, generator=draw)
-    truth = concentration.sqrt()  # a network that is too modest
+    truth = concentration.sqrt()  # an underconfident network
     table = fit_calibration(concentration, torch.rand(200_000, generator=draw) < truth)
     assert table.shape == (CALIBRATION_POINTS,)
-    said = apply_calibration(concentration, table)
-    assert (said - truth).abs().mean() < 0.01
-    assert (said - truth).abs().max() < 0.1
+    confidence = apply_calibration(concentration, table)
+    assert (confidence - truth).abs().mean() < 0.01
+    assert (confidence - truth).abs().max() < 0.1
 
 
-def test_calibration_never_falls_and_needs_evidence():
-    # Nothing was seen above 0.5, and what was seen there is all wrong.
+def test_calibration_is_monotonic_and_regularized():
+    # No sample is above 0.5, and all samples are wrong.
     concentration = torch.full((1000,), 0.5)
     table = fit_calibration(concentration, torch.zeros(1000, dtype=torch.bool))
     assert (table.diff() >= 0).all()
@@ -97,6 +97,8 @@ def test_calibration_never_falls_and_needs_evidence():
     assert torch.equal(fit_calibration(torch.empty(0), torch.empty(0)), identity_calibration())
 
 
-def test_the_uncalibrated_table_changes_nothing():
+def test_identity_calibration_changes_nothing():
     concentration = torch.linspace(0, 1, 1001).view(1, 1, 7, 143)
-    torch.testing.assert_close(apply_calibration(concentration, identity_calibration()), concentration)
+    torch.testing.assert_close(
+        apply_calibration(concentration, identity_calibration()), concentration
+    )

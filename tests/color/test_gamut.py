@@ -1,4 +1,4 @@
-"""From a*, b* to Cb, Cr under a luma that stays."""
+"""Conversion of a*, b* to Cb, Cr for a fixed luma, and gamut compression."""
 
 import numpy as np
 import torch
@@ -20,8 +20,7 @@ matrices = st.sampled_from(list(MATRICES.values()))
 
 @settings(max_examples=25, deadline=None)
 @given(seeds, matrices)
-def test_color_comes_back_as_predicted(seed: int, matrix) -> None:
-    """Colors of real pixels, seen through luma alone and their own a*, b*, are found again."""
+def test_ab_to_cbcr_recovers_real_colors(seed: int, matrix) -> None:
     rgb = np.random.default_rng(seed).uniform(0.05, 0.95, (3, 12, 12)).astype(np.float32)
     luma = np.tensordot(np.array([matrix.kr, matrix.kg, matrix.kb], np.float32), rgb, 1)
     _, ab = rgb_to_lab(torch.from_numpy(rgb)[None])
@@ -30,7 +29,7 @@ def test_color_comes_back_as_predicted(seed: int, matrix) -> None:
     assert np.percentile(np.abs(back - rgb), 95) < 0.02
 
 
-def test_no_color_is_no_chroma() -> None:
+def test_zero_ab_gives_zero_chroma() -> None:
     luma = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
     cb, cr = ab_to_cbcr(np.zeros((2, 8, 8), np.float32), luma, MATRICES["bt709"])
     assert np.abs(np.stack([cb, cr])).max() < 1e-3
@@ -40,9 +39,9 @@ gains = st.floats(0, 3)
 
 
 def strong_colors(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Luma and chroma anywhere, far outside the gamut too; black and white among them."""
+    """Return random luma and chroma, including out-of-gamut colors, black and white."""
     rng = np.random.default_rng(seed)
-    luma = rng.uniform(0, 1, (70, 16)).astype(np.float32)  # more rows than are done at once
+    luma = rng.uniform(0, 1, (70, 16)).astype(np.float32)  # more rows than one band
     luma[0, 0], luma[0, 1] = 0, 1
     cb, cr = rng.uniform(-0.5, 0.5, (2, 70, 16)).astype(np.float32)
     return luma, cb, cr
@@ -50,7 +49,9 @@ def strong_colors(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @settings(max_examples=50, deadline=None)
 @given(seeds, matrices, gains, st.sampled_from([compress_to_gamut, limit_to_gamut]))
-def test_no_channel_clips(seed: int, matrix, gain: float, fit) -> None:
+def test_compressed_colors_stay_inside_the_gamut_and_keep_their_hue(
+    seed: int, matrix, gain: float, fit
+) -> None:
     luma, cb, cr = strong_colors(seed)
     hue = np.arctan2(cr, cb)
     cb *= gain
@@ -61,14 +62,13 @@ def test_no_channel_clips(seed: int, matrix, gain: float, fit) -> None:
     assert rgb.max() < 1 + 1e-5
     strong = np.hypot(cb, cr) > 1e-3
     assert np.allclose(np.arctan2(cr, cb)[strong], hue[strong], atol=1e-3)
-    assert abs(cb[0, 0]) < 1e-5  # black and white have no color
+    assert abs(cb[0, 0]) < 1e-5  # black and white are neutral
     assert abs(cr[0, 1]) < 1e-5
 
 
 @settings(max_examples=50, deadline=None)
 @given(seeds, matrices, gains, gains)
-def test_more_chroma_stays_more(seed: int, matrix, one: float, other: float) -> None:
-    """Of two chromas of one hue and luma the larger one stays the larger."""
+def test_compression_is_monotonic(seed: int, matrix, one: float, other: float) -> None:
     luma, cb, cr = strong_colors(seed)
     chroma = []
     for gain in sorted((one, other)):
@@ -78,19 +78,19 @@ def test_more_chroma_stays_more(seed: int, matrix, one: float, other: float) -> 
     assert (chroma[1] >= chroma[0] * (1 - 1e-5)).all()
     if max(one, other) > 1.05 * min(one, other) > 0.05:
         inside = (luma > 0.05) & (luma < 0.95) & (np.hypot(cb, cr) > 0.05)
-        assert (chroma[1][inside] > chroma[0][inside]).all(), "strong colors have become one"
+        assert (chroma[1][inside] > chroma[0][inside]).all(), "different colors became equal"
 
 
 @settings(max_examples=25, deadline=None)
 @given(seeds, matrices)
-def test_colors_below_the_knee_are_left_alone(seed: int, matrix) -> None:
-    """Reference: the largest factor that keeps R'G'B' inside [0, 1], found channel by channel."""
+def test_colors_below_the_knee_do_not_change(seed: int, matrix) -> None:
+    """The reference is the largest factor that keeps every channel inside [0, 1]."""
     luma, cb, cr = strong_colors(seed)
-    away = ycbcr_to_rgb(np.zeros_like(luma), cb, cr, matrix)
-    bound = np.where(away > 0, 1 - luma[..., None], luma[..., None])
-    room = (bound / np.maximum(np.abs(away), 1e-9)).min(-1)
+    difference = ycbcr_to_rgb(np.zeros_like(luma), cb, cr, matrix)
+    bound = np.where(difference > 0, 1 - luma[..., None], luma[..., None])
+    headroom = (bound / np.maximum(np.abs(difference), 1e-9)).min(-1)
     for share in (0.3, 0.99 * GAMUT_KNEE, 1.0):
-        before = np.stack([cb, cr]) * (share * room).astype(np.float32)
+        before = np.stack([cb, cr]) * (share * headroom).astype(np.float32)
         after, limited = before.copy(), before.copy()
         compress_to_gamut(after[0], after[1], luma, matrix)
         limit_to_gamut(limited[0], limited[1], luma, matrix)

@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 from vidcolor.color.lab import gray_to_lightness, lab_to_rgb, lightness_to_gray, rgb_to_lab
 from vidcolor.color.srgb import linear_to_srgb, srgb_to_linear
 
-# Published CIELAB (D65, 2 degrees) of sRGB colors, as Lindbloom's calculator and color tables
-# give them to two decimals.
+# CIELAB (D65, 2°) of sRGB colors as published by Lindbloom, to two decimals.
 REFERENCE = {
     (255, 255, 255): (100.00, 0.00, 0.00),
     (0, 0, 0): (0.00, 0.00, 0.00),
@@ -26,16 +25,16 @@ def pixel(rgb):
 
 
 @pytest.mark.parametrize(("rgb", "lab"), REFERENCE.items())
-def test_published_values(rgb, lab):
+def test_lab_matches_published_values(rgb, lab):
     lightness, ab = rgb_to_lab(pixel(rgb))
     assert lightness.item() == pytest.approx(lab[0], abs=0.01)
-    # 0.02: the tables' own matrices differ in the last digit.
+    # The matrices behind published tables differ in the last digit.
     assert ab.flatten().tolist() == pytest.approx(lab[1:], abs=0.02)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(*[st.floats(0, 1, width=32)] * 3), min_size=1, max_size=20))
-def test_round_trip(colors):
+def test_lab_to_rgb_inverts_rgb_to_lab(colors):
     rgb = torch.tensor(colors).T.reshape(1, 3, 1, -1)
     back = lab_to_rgb(*rgb_to_lab(rgb))
     assert (back - rgb).abs().max() < 2e-4
@@ -43,7 +42,7 @@ def test_round_trip(colors):
 
 @settings(max_examples=50, deadline=None)
 @given(st.floats(0, 1, width=32))
-def test_gray_is_lightness_and_back(value):
+def test_lightness_to_gray_inverts_gray_to_lightness(value):
     gray = torch.full((1, 1, 1, 1), value)
     lightness, ab = rgb_to_lab(gray.expand(1, 3, 1, 1))
     assert gray_to_lightness(gray).item() == pytest.approx(lightness.item(), abs=1e-4)
@@ -51,34 +50,34 @@ def test_gray_is_lightness_and_back(value):
     assert lightness_to_gray(gray_to_lightness(gray)).item() == pytest.approx(value, abs=1e-5)
 
 
-def test_curves_are_continuous_and_increasing():
+def test_transfer_functions_are_continuous_and_increasing():
     x = torch.linspace(0, 1, 100_001)
     for curve in (srgb_to_linear, linear_to_srgb, gray_to_lightness):
         step = curve(x).diff()
         assert (step > -1e-5).all() and step.max() < 0.01
 
 
-def test_clipping_is_optional():
+def test_out_of_gamut_colors_are_clipped_on_request():
     lightness, ab = torch.full((1, 1, 1, 1), 50.0), torch.tensor([110.0, -110.0]).view(1, 2, 1, 1)
     assert lab_to_rgb(lightness, ab, clip=False).min() < 0
     assert lab_to_rgb(lightness, ab).min() == 0
 
 
-def test_a_picture_does_not_depend_on_its_batch():
+def test_image_does_not_depend_on_its_batch():
     rgb = torch.rand(5, 3, 37, 41, generator=torch.Generator().manual_seed(0))
     original = rgb.clone()
     for together, alone in zip(rgb_to_lab(rgb), rgb_to_lab(rgb[2:3]), strict=True):
-        # Not bit for bit: torch takes powers in vectors, and those left over one by one.
+        # Last bits differ, because torch computes powers in vectors and the remainder one by one.
         torch.testing.assert_close(together[2:3], alone, atol=1e-4, rtol=0)
     assert torch.equal(rgb, original)
 
 
-def test_half_precision_gives_float32():
+def test_half_precision_input_gives_float32():
     lightness, ab = rgb_to_lab(torch.rand(1, 3, 4, 4).half())
     assert lightness.dtype == ab.dtype == torch.float32
 
 
-def test_no_gradient_is_nan_at_black():
+def test_gradient_is_finite_at_black():
     lightness, ab = torch.zeros(1, 1, 1, 1), torch.zeros(1, 2, 1, 1, requires_grad=True)
     lab_to_rgb(lightness, ab, clip=False).sum().backward()
     assert torch.isfinite(ab.grad).all()

@@ -1,4 +1,4 @@
-"""Metrics against published values and against their own definitions."""
+"""Metrics match published values and their definitions."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 from vidcolor.color.metrics import PSNR_CEILING, colorfulness, delta_e_2000, psnr
 
 # From the test data of Sharma, Wu & Dalal, "The CIEDE2000 Color-Difference Formula", 2005: the
-# pairs that tell right implementations from wrong ones (hue wrap, gray, the blue tilt).
+# pairs that expose implementation errors (hue wrap, gray, blue rotation).
 SHARMA = (
     ((50.0000, 2.6772, -79.7751), (50.0000, 0.0000, -82.7485), 2.0425),
     ((50.0000, -1.3802, -84.2814), (50.0000, 0.0000, -82.7485), 1.0000),
@@ -29,16 +29,16 @@ def test_delta_e_matches_the_published_pairs(one, other, expected):
     assert delta_e_2000(b, a).item() == pytest.approx(expected, abs=2e-3)
 
 
-def test_psnr_is_per_picture_and_bounded():
+def test_psnr_is_computed_per_image_and_bounded():
     truth = torch.zeros(2, 3, 4, 4)
-    picture = truth.clone()
-    picture[1] += 0.1
-    assert psnr(picture, truth).tolist() == pytest.approx([PSNR_CEILING, 20.0], abs=1e-3)
+    image = truth.clone()
+    image[1] += 0.1
+    assert psnr(image, truth).tolist() == pytest.approx([PSNR_CEILING, 20.0], abs=1e-3)
     with pytest.raises(ValueError, match="N, C, H, W"):
-        psnr(picture, truth[:1])
+        psnr(image, truth[:1])
 
 
-def test_colorfulness_is_signed_and_on_the_255_scale():
+def test_colorfulness_uses_signed_components_on_the_255_scale():
     gray = torch.full((1, 3, 8, 8), 0.4)
     assert colorfulness(gray).item() == pytest.approx(0, abs=1e-4)
     # Half red, half green: rg is +-255, yb 127.5 throughout. An unsigned rg would have no variance.

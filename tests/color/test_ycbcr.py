@@ -1,4 +1,4 @@
-"""Code values, ranges and depths."""
+"""Code values, ranges and bit depths."""
 
 import numpy as np
 import pytest
@@ -8,10 +8,14 @@ from hypothesis import strategies as st
 from vidcolor.color.ycbcr import (
     MATRICES,
     Coding,
+    Matrix,
     change_depth,
     default_matrix,
-    rgb_to_luma_codes,
     matrix_from_code,
+    planes_to_ycbcr,
+    recode,
+    rgb_to_luma_codes,
+    rgb_to_ycbcr,
     ycbcr_to_rgb,
 )
 
@@ -19,7 +23,7 @@ codings = st.builds(Coding, st.sampled_from([8, 9, 10, 12, 14, 16]), st.booleans
 
 
 @given(codings, st.sampled_from([8, 9, 10, 12, 14, 16]))
-def test_deeper_luma_keeps_every_code(source: Coding, bits: int) -> None:
+def test_greater_depth_is_reversible(source: Coding, bits: int) -> None:
     codes = np.arange(1 << source.bits).astype(source.dtype)
     deeper = change_depth(codes, source, max(bits, source.bits))
     back = change_depth(deeper, Coding(max(bits, source.bits), source.full_range), source.bits)
@@ -30,7 +34,7 @@ def test_deeper_luma_keeps_every_code(source: Coding, bits: int) -> None:
     ("bits", "full", "black", "white"),
     [(8, False, 16, 235), (10, False, 64, 940), (12, False, 256, 3760), (10, True, 0, 1023)],
 )
-def test_black_and_white_are_those_of_the_standard(
+def test_black_and_white_have_their_standard_codes(
     bits: int, full: bool, black: int, white: int
 ) -> None:
     coding = Coding(bits, full)
@@ -38,8 +42,57 @@ def test_black_and_white_are_those_of_the_standard(
     assert coding.unit_to_luma(np.array([0, 1], np.float32)).tolist() == [black, white]
 
 
+@pytest.mark.parametrize(
+    ("full", "bits_in", "bits_out", "code", "expected"),
+    [
+        (False, 8, 10, 16, 64), (False, 8, 10, 235, 940), (False, 8, 10, 128, 512),
+        (False, 8, 10, 0, 0), (False, 8, 10, 255, 1020), (False, 8, 16, 235, 60160),
+        (False, 10, 12, 940, 3760), (False, 10, 8, 64, 16), (False, 10, 8, 940, 235),
+        (False, 10, 8, 66, 17), (False, 10, 8, 65, 16), (False, 10, 8, 1023, 255),
+        (True, 8, 10, 0, 0), (True, 8, 10, 255, 1023), (True, 8, 10, 128, 514),
+        (True, 8, 16, 1, 257), (True, 8, 16, 255, 65535), (True, 8, 16, 128, 32896),
+        (True, 10, 16, 1023, 65535), (True, 10, 16, 512, 32800), (True, 10, 8, 512, 128),
+        (True, 16, 8, 65535, 255), (True, 16, 10, 32800, 512),
+    ],
+)  # fmt: skip
+def test_change_depth_gives_the_codes_of_the_standards(
+    full: bool, bits_in: int, bits_out: int, code: int, expected: int
+) -> None:
+    """BT.709 and BT.2020 define the codes of limited range at each depth as multiples."""
+    source = Coding(bits_in, full)
+    luma = np.array([[code]], source.dtype)
+    changed = change_depth(luma, source, bits_out)
+    assert changed.dtype == Coding(bits_out, full).dtype
+    assert changed.tolist() == [[expected]]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "code", "expected"),
+    [
+        (Coding(8, True), Coding(8, False), 0, 16), (Coding(8, True), Coding(8, False), 255, 235),
+        (Coding(8, True), Coding(10, False), 255, 940), (Coding(8, False), Coding(8, True), 16, 0),
+        (Coding(8, False), Coding(8, True), 235, 255), (Coding(8, False), Coding(8, True), 4, 0),
+        (Coding(8, False), Coding(10, True), 235, 1023),
+        (Coding(10, True), Coding(10, False), 1023, 940),
+    ],
+)  # fmt: skip
+def test_recode_maps_black_and_white(
+    source: Coding, target: Coding, code: int, expected: int
+) -> None:
+    assert recode(np.array([[code]], source.dtype), source, target).tolist() == [[expected]]
+
+
+@pytest.mark.parametrize("matrix", MATRICES.values(), ids=lambda m: m.name)
+def test_rgb_to_ycbcr_inverts_ycbcr_to_rgb(matrix: Matrix) -> None:
+    rng = np.random.default_rng(0)
+    planes = rng.uniform(-0.4, 0.4, (3, 5, 7)).astype(np.float32)
+    rgb = ycbcr_to_rgb(*planes, matrix)
+    for result in (rgb_to_ycbcr(rgb, matrix), planes_to_ycbcr(*np.moveaxis(rgb, -1, 0), matrix)):
+        assert np.allclose(np.stack(result), planes, atol=1e-6)
+
+
 @given(codings)
-def test_chroma_stays_inside_its_range(coding: Coding) -> None:
+def test_chroma_codes_stay_inside_the_range(coding: Coding) -> None:
     codes = coding.chroma_to_codes(np.array([-2, -0.5, 0, 0.5, 2], np.float32)).astype(int)
     assert codes[2] == coding.neutral
     assert codes.min() >= 0
@@ -50,13 +103,13 @@ def test_chroma_stays_inside_its_range(coding: Coding) -> None:
 
 @pytest.mark.parametrize("bits", [10, 12, 16])
 @pytest.mark.parametrize("matrix", MATRICES.values(), ids=lambda m: m.name)
-def test_gray_rgb_becomes_its_own_code(bits: int, matrix) -> None:
+def test_gray_rgb_keeps_its_code(bits: int, matrix) -> None:
     codes = np.arange(1 << bits, dtype=np.uint16)
     rgb = np.repeat(codes[:, None, None], 3, axis=-1)
     assert np.array_equal(rgb_to_luma_codes(rgb, matrix, bits, bits)[:, 0], codes)
 
 
-def test_eight_bit_rgb_grays_stay_apart() -> None:
+def test_8_bit_grays_stay_distinct_at_10_bits() -> None:
     rgb = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=-1)
     luma = rgb_to_luma_codes(rgb, MATRICES["bt709"], 8, 10)
     assert len(np.unique(luma)) == 256
@@ -64,7 +117,7 @@ def test_eight_bit_rgb_grays_stay_apart() -> None:
 
 
 @given(st.sampled_from(list(MATRICES.values())), st.integers(0, 2**32 - 1))
-def test_rgb_has_the_luma_it_was_made_with(matrix, seed: int) -> None:
+def test_ycbcr_to_rgb_keeps_luma(matrix, seed: int) -> None:
     rng = np.random.default_rng(seed)
     y, cb, cr = rng.uniform(-0.5, 0.5, (3, 4, 4)).astype(np.float32)
     rgb = ycbcr_to_rgb(y, cb, cr, matrix)
@@ -72,7 +125,7 @@ def test_rgb_has_the_luma_it_was_made_with(matrix, seed: int) -> None:
     assert np.allclose(again, y, atol=1e-5)
 
 
-def test_untagged_sizes_are_guessed_as_players_do() -> None:
+def test_untagged_video_gets_the_matrix_that_players_assume() -> None:
     assert default_matrix(720, 576).name == "smpte170m"
     assert default_matrix(1920, 1080).name == "bt709"
     assert matrix_from_code(1) == MATRICES["bt709"]

@@ -1,4 +1,4 @@
-"""Chroma follows luma edges."""
+"""Chroma is upsampled along luma edges."""
 
 import numpy as np
 import pytest
@@ -7,34 +7,34 @@ from vidcolor.imaging.guided_filter import GuidedUpsampler
 
 
 @pytest.mark.parametrize("size", [(240, 320), (64, 64), (17, 31), (1, 1), (3, 200)])
-def test_any_size(size: tuple[int, int]) -> None:
+def test_upsampler_accepts_any_size(size: tuple[int, int]) -> None:
     rng = np.random.default_rng(1)
     proxy = rng.uniform(0, 1, (64, 80)).astype(np.float32)
     guide = rng.uniform(0, 1, size).astype(np.float32)
-    raised = GuidedUpsampler()(np.full((2, 16, 20), 0.2, np.float32), proxy, guide)
-    assert raised.shape == (2, *size)
-    assert np.allclose(raised, 0.2, atol=1e-4)  # one color stays one color, whatever the luma
+    upsampled = GuidedUpsampler()(np.full((2, 16, 20), 0.2, np.float32), proxy, guide)
+    assert upsampled.shape == (2, *size)
+    assert np.allclose(upsampled, 0.2, atol=1e-4)  # constant chroma does not depend on luma
 
 
-def test_color_changes_where_luma_does() -> None:
-    """Coarse chroma is blurred over an edge; the guide puts it back where the edge is."""
+def test_chroma_edge_follows_the_luma_edge() -> None:
+    """Coarse chroma is blurred across an edge; the guide restores the edge's position."""
     proxy = np.where(np.arange(128) < 66, 0.2, 0.8).astype(np.float32)[None].repeat(128, 0)
     guide = np.where(np.arange(512) < 264, 0.2, 0.8).astype(np.float32)[None].repeat(512, 0)
     coarse = np.zeros((2, 32, 32), np.float32)
     coarse[0] = np.where(np.arange(32) < 16, -0.1, 0.1)
-    coarse[0, :, 16] = -0.02  # the cell that the edge runs through
-    raised = GuidedUpsampler()(coarse, proxy, guide)[0, 256]
-    step = np.abs(np.diff(raised))
+    coarse[0, :, 16] = -0.02  # the cell that contains the edge
+    upsampled = GuidedUpsampler()(coarse, proxy, guide)[0, 256]
+    step = np.abs(np.diff(upsampled))
     assert int(step.argmax()) == 263
     assert step[263] > 0.1
     assert np.delete(step, 263).max() < 0.02
 
 
-def test_samples_that_lie_left_of_the_middle() -> None:
-    """4:2:0 chroma lies on even luma columns: a ramp is read where the samples are."""
+def test_left_sited_chroma_is_sampled_further_left() -> None:
+    """4:2:0 chroma samples lie on even luma columns."""
     ramp = np.linspace(0, 1, 64, dtype=np.float32)[None].repeat(64, 0)
     chroma = np.stack([ramp[::4, ::4], -ramp[::4, ::4]]) * np.float32(0.2)
-    flat = np.full((64, 64), 0.5, np.float32)  # so that luma tells nothing of where things are
+    flat = np.full((64, 64), 0.5, np.float32)  # without edges
     guide = np.full((256, 256), 0.5, np.float32)
     middle = GuidedUpsampler()(chroma, flat, guide)[0, :, 60:200]
     left = GuidedUpsampler()(chroma, flat, guide, left=0.25)[0, :, 60:200]
@@ -43,13 +43,12 @@ def test_samples_that_lie_left_of_the_middle() -> None:
     assert np.allclose(middle - left, 0.25 * slope, rtol=0.02)
 
 
-def test_no_ringing() -> None:
-    """Next to an edge chroma does not overshoot what it is on either side."""
+def test_chroma_does_not_overshoot_at_edges() -> None:
     proxy = np.where(np.arange(128) < 66, 0.2, 0.8).astype(np.float32)[None].repeat(128, 0)
     guide = np.where(np.arange(512) < 264, 0.2, 0.8).astype(np.float32)[None].repeat(512, 0)
     coarse = np.zeros((2, 32, 32), np.float32)
     coarse[0] = np.where(np.arange(32) < 16, -0.1, 0.1)
     coarse[0, :, 16] = -0.02
-    raised = GuidedUpsampler()(coarse, proxy, guide)[0]
-    assert raised.min() >= -0.105
-    assert raised.max() <= 0.105
+    upsampled = GuidedUpsampler()(coarse, proxy, guide)[0]
+    assert upsampled.min() >= -0.105
+    assert upsampled.max() <= 0.105

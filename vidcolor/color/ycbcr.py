@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray, Plane
 
     Float = TypeVar("Float", bound=np.floating[Any])
-    Component = TypeVar("Component", float, NDArray[np.float32])
+    Component = TypeVar("Component", float, FloatArray)
 
 HD_HEIGHT = 720
 HD_WIDTH = 1280

@@ -47,6 +47,13 @@ def resize_for_scale(image: NDArray[Scalar], shape: tuple[int, ...]) -> NDArray[
     return resize_area(image, shape) if smaller else resize_linear(image, shape)
 
 
+def limit_short_side(shape: tuple[int, ...], short_side: int) -> tuple[int, int]:
+    """Scale height and width so that the shorter is at most `short_side`; both are at least 1."""
+    height, width = shape[:2]
+    scale = min(1.0, short_side / min(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
 def _resize(image: NDArray[Any], shape: tuple[int, ...], method: int) -> NDArray[Any]:
     import cv2
 

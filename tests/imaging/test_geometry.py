@@ -1,0 +1,60 @@
+"""Displayed size and orientation."""
+
+from __future__ import annotations
+
+import io
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from vidcolor.imaging.geometry import (
+    Geometry,
+    displayed_size,
+    orientation_quarter_turns,
+    rotated_size,
+    swaps_axes,
+    to_displayed,
+    to_stored,
+)
+
+IMAGE = np.arange(6, dtype=np.uint8).reshape(2, 3)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_to_displayed_matches_pillow(orientation: int) -> None:
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[274] = orientation
+    Image.fromarray(IMAGE).save(file, "png", exif=exif.tobytes())
+    with Image.open(file) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    assert np.array_equal(to_displayed(IMAGE, orientation), expected)
+    assert (expected.shape != IMAGE.shape) == swaps_axes(orientation)
+
+
+@pytest.mark.parametrize("orientation", range(9))
+def test_to_stored_inverts_to_displayed(orientation: int) -> None:
+    assert np.array_equal(to_stored(to_displayed(IMAGE, orientation), orientation), IMAGE)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_quarter_turns_equal_the_orientation_up_to_mirroring(orientation: int) -> None:
+    turned = np.rot90(IMAGE, orientation_quarter_turns(orientation))
+    displayed = to_displayed(IMAGE, orientation)
+    assert any(np.array_equal(displayed, image) for image in (turned, turned[:, ::-1]))
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_geometry_rotates_there_and_back(turns: int) -> None:
+    geometry = Geometry(3, 2, quarter_turns=turns)
+    assert np.array_equal(geometry.to_stored(geometry.to_upright(IMAGE)), IMAGE)
+    width, height = displayed_size(3, 2, quarter_turns=turns)
+    assert geometry.to_upright(IMAGE).shape == (height, width)
+    assert geometry.display_aspect == pytest.approx(width / height)
+
+
+def test_displayed_size_uses_square_pixels() -> None:
+    assert displayed_size(720, 576, Fraction(64, 45)) == (1024, 576)
+    assert displayed_size(720, 576, Fraction(64, 45), quarter_turns=1) == (576, 1024)
+    assert rotated_size((4, 3), 2) == (4, 3)

@@ -1,0 +1,29 @@
+"""Versions of the software that results depend on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import vidcolor
+from vidcolor.environment import library_versions
+
+
+def test_all_versions_are_known() -> None:
+    versions = library_versions()
+    assert versions["vidcolor"] == vidcolor.__version__
+    assert {"python", "torch", "av", "numpy", "opencv", "libavcodec", "system"} <= set(versions)
+    assert "unknown" not in versions.values()
+
+
+def test_returned_versions_are_a_copy() -> None:
+    library_versions().clear()
+    assert library_versions()
+
+
+def test_torch_is_not_imported() -> None:
+    code = (
+        "import sys; from vidcolor.environment import library_versions; library_versions(); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
