@@ -1,4 +1,4 @@
-"""Small films of every kind, made on the spot."""
+"""Small films in any container, codec and pixel format, made by ffmpeg."""
 
 from __future__ import annotations
 
@@ -9,34 +9,35 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.media.ffmpeg_cli import ffmpeg_command
+from vidcolor.media.ffmpeg_cli import find_ffmpeg
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 RATE = Fraction(24000, 1001)
+"""Default frame rate of clips."""
 
 
 @lru_cache(maxsize=64)
-def noise(width: int, height: int, frames: int) -> bytes:
-    """Gray, 16 bits: a bright disc wandering over a ramp, under grain that uses every code."""
+def make_noise(width: int, height: int, frames: int) -> bytes:
+    """Return 16-bit gray frames: a bright disc moves over a ramp, with grain on every code."""
     rng = np.random.default_rng(width * height + frames)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    pictures = []
+    images = []
     for n in range(frames):
         ramp = (x + y + 3 * n) % (width + height) / (width + height)
         disc = (x - width * (n + 1) / (frames + 1)) ** 2 + (y - height / 2) ** 2 < (height / 4) ** 2
         grain = rng.normal(0, 0.08, (height, width))
-        pictures.append(np.clip(np.where(disc, 0.9, ramp) + grain, 0, 1) * 65535)
-    return np.stack(pictures).astype("<u2").tobytes()
+        images.append(np.clip(np.where(disc, 0.9, ramp) + grain, 0, 1) * 65535)
+    return np.stack(images).astype("<u2").tobytes()
 
 
 class ClipMaker:
-    """Makes films with ffmpeg and keeps them for the session: equal requests give one file."""
+    """Makes clips with ffmpeg and caches them: equal arguments return the same file."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._made: dict[tuple[object, ...], Path] = {}
+        self._cache: dict[tuple[object, ...], Path] = {}
 
     def __call__(
         self,
@@ -50,36 +51,36 @@ class ClipMaker:
         inputs: tuple[str, ...] = (),
         vf: str = "null",
     ) -> Path:
-        """A film of wandering noise.
+        """Return the path of a clip of moving noise.
 
         Args:
-            suffix: what the file is called, and so which container it is.
+            suffix: File extension, which sets the container.
             codec: FFmpeg's name of the encoder.
-            pix_fmt: what it is encoded from.
-            more: further output options of ffmpeg.
-            size: width and height.
-            frames: how many.
-            rate: frames a second.
-            inputs: further input options of ffmpeg; the picture is input 0.
-            vf: filters between the noise (tagged as limited range) and the encoder.
+            pix_fmt: Pixel format of the encoder's input.
+            more: Further output options of ffmpeg.
+            size: Width and height in pixels.
+            frames: Number of frames.
+            rate: Frames per second.
+            inputs: Further input options of ffmpeg. The noise is input 0.
+            vf: Filters between the noise, which is tagged as limited range, and the encoder.
         """
         key = (suffix, codec, pix_fmt, more, size, frames, rate, inputs, vf)
-        if key not in self._made:
-            path = self._directory / f"clip{len(self._made)}.{suffix}"
+        if key not in self._cache:
+            path = self._directory / f"clip{len(self._cache)}.{suffix}"
             width, height = size
             raw = ["-f", "rawvideo", "-pix_fmt", "gray16le"]
             raw += ["-s", f"{width}x{height}", "-r", str(rate), "-i", "-"]
             filters = f"setparams=range=limited,{vf},format={pix_fmt}"
             ffmpeg(
                 *raw, *inputs, "-filter:v:0", filters, "-c:v", codec, *more, str(path),
-                stdin=noise(width, height, frames),
+                stdin=make_noise(width, height, frames),
             )  # fmt: skip
-            self._made[key] = path
-        return self._made[key]
+            self._cache[key] = path
+        return self._cache[key]
 
 
 def ffmpeg(*arguments: str, stdin: bytes = b"") -> None:
-    """Run the ffmpeg command; whatever it says is an error."""
-    command = [ffmpeg_command(), "-v", "error", "-nostats", "-y", *arguments]
-    done = subprocess.run(command, input=stdin, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    """Run the ffmpeg command and assert that it succeeds."""
+    command = [find_ffmpeg(), "-v", "error", "-nostats", "-y", *arguments]
+    process = subprocess.run(command, input=stdin, capture_output=True, check=False)
+    assert process.returncode == 0, process.stderr.decode()[-2000:]

@@ -1,4 +1,4 @@
-"""What people see: colors, size and orientation as the source means them."""
+"""Display of films and images: colors, size, orientation and the frame at a time."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.tiny_films import codes_of, flat_frame, grays, make_film, reds
+from tests.helpers.tiny_films import gray_ramp, make_film, make_flat_frame, red_ramp, rgb_to_codes
 from vidcolor.color.ycbcr import MATRICES, Coding
 from vidcolor.errors import InputError
-from vidcolor.media.frames import pixel_layout, plane_array
-from vidcolor.media.preview import DisplayReader, frame_of_rgb, frame_rgb
-from vidcolor.media.preview_still import picture_rgb
+from vidcolor.media.frames import get_pixel_layout, view_plane
+from vidcolor.media.preview import DisplayReader, make_yuv_frame, render_rgb
+from vidcolor.media.preview_image import read_image_rgb
 
 COLORS = [(200, 60, 50), (40, 180, 90), (50, 70, 210), (128, 128, 128), (235, 220, 40)]
 
@@ -22,95 +22,95 @@ COLORS = [(200, 60, 50), (40, 180, 90), (50, 70, 210), (128, 128, 128), (235, 22
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
     path = tmp_path_factory.mktemp("view") / "film.mp4"
-    return DisplayReader(make_film(path, grays(2))).video
+    return DisplayReader(make_film(path, gray_ramp(2))).video
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le", "yuv444p12le"])
 @pytest.mark.parametrize("name", ["bt709", "smpte170m", "bt2020nc"])
 @pytest.mark.parametrize("full", [False, True])
-def test_known_colors_come_out_of_every_matrix_and_range(video, pix_fmt, name, full):
-    matrix, layout = MATRICES[name], pixel_layout(pix_fmt)
+def test_colors_are_right_for_every_matrix_and_range(video, pix_fmt, name, full):
+    matrix, layout = MATRICES[name], get_pixel_layout(pix_fmt)
     coding = Coding(layout.bits, full)
     video = replace(video, matrix=matrix, coding=coding, layout=layout)
     for color in COLORS:
-        frame = flat_frame(color, (64, 48), pix_fmt, matrix, coding)
+        frame = make_flat_frame(color, (64, 48), pix_fmt, matrix, coding)
         for size in ((64, 48), (30, 22), (100, 80)):
-            seen = frame_rgb(frame, video, size)
-            assert seen.shape == (size[1], size[0], 3) and seen.dtype == np.uint8
-            assert np.abs(seen[4:-4, 4:-4].astype(int) - color).max() <= 2
+            rgb = render_rgb(frame, video, size)
+            assert rgb.shape == (size[1], size[0], 3) and rgb.dtype == np.uint8
+            assert np.abs(rgb[4:-4, 4:-4].astype(int) - color).max() <= 2
 
 
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("pix_fmt", ["gray", "gray10le"])
-def test_gray_respects_its_range(video, pix_fmt, full):
-    layout = pixel_layout(pix_fmt)
+def test_gray_is_right_for_both_ranges(video, pix_fmt, full):
+    layout = get_pixel_layout(pix_fmt)
     coding = Coding(layout.bits, full)
     video = replace(video, coding=coding, layout=layout)
-    frame = flat_frame((90, 90, 90), (64, 48), pix_fmt, MATRICES["bt709"], coding)
-    assert np.abs(frame_rgb(frame, video, (32, 24)).astype(int) - 90).max() <= 1
+    frame = make_flat_frame((90, 90, 90), (64, 48), pix_fmt, MATRICES["bt709"], coding)
+    assert np.abs(render_rgb(frame, video, (32, 24)).astype(int) - 90).max() <= 1
 
 
-def test_colors_survive_the_way_back_into_a_film():
+def test_rgb_is_converted_to_the_right_codes():
     for matrix in (MATRICES["bt709"], MATRICES["smpte170m"]):
         for color in COLORS:
             rgb = np.empty((48, 64, 3), np.uint8)
             rgb[:] = color
-            frame = frame_of_rgb(rgb, "yuv420p", matrix)
-            wanted = codes_of(color, matrix, Coding(8, full_range=False))
-            for plane, code in zip(frame.planes, wanted, strict=True):
-                assert np.abs(plane_array(plane, 8).astype(int) - code).max() <= 1
+            frame = make_yuv_frame(rgb, "yuv420p", matrix)
+            expected = rgb_to_codes(color, matrix, Coding(8, full_range=False))
+            for plane, code in zip(frame.planes, expected, strict=True):
+                assert np.abs(view_plane(plane, 8).astype(int) - code).max() <= 1
 
 
-def test_size_is_the_displayed_one(tmp_path):
-    wide = DisplayReader(make_film(tmp_path / "w.mp4", grays(2), sar=Fraction(4, 3)))
+def test_size_is_the_displayed_size(tmp_path):
+    wide = DisplayReader(make_film(tmp_path / "w.mp4", gray_ramp(2), sar=Fraction(4, 3)))
     assert wide.size == (85, 48)
-    turned = DisplayReader(make_film(tmp_path / "t.mp4", grays(2), sar=Fraction(4, 3), rotation=90))
+    turned = DisplayReader(
+        make_film(tmp_path / "t.mp4", gray_ramp(2), sar=Fraction(4, 3), rotation=90)
+    )
     assert turned.size == (48, 85)
-    assert turned.at(Fraction(0)).rgb(turned.size).shape == (85, 48, 3)
+    assert turned.frame_at(Fraction(0)).rgb(turned.size).shape == (85, 48, 3)
 
 
 def test_rotation_brings_the_right_edge_up(video):
-    frame = flat_frame((20, 20, 20), (64, 48), "yuv444p", MATRICES["bt709"], Coding(8, False))
-    plane_array(frame.planes[0], 8)[:, 48:] = 230
+    frame = make_flat_frame((20, 20, 20), (64, 48), "yuv444p", MATRICES["bt709"], Coding(8, False))
+    view_plane(frame.planes[0], 8)[:, 48:] = 230
     turned = replace(video, rotation_degrees=90, display_matrix=None)
-    seen = frame_rgb(frame, turned, (48, 64))
-    assert seen[:10].min() > 200 and seen[30:].max() < 60
+    rgb = render_rgb(frame, turned, (48, 64))
+    assert rgb[:10].min() > 200 and rgb[30:].max() < 60
 
 
-def test_the_frame_at_a_moment_is_the_one_on_the_screen(tmp_path):
-    film = DisplayReader(make_film(tmp_path / "vfr.mp4", reds(4), stamps=[0, 1000, 7000, 8000]))
-    for asked, number in ((0, 0), (999, 0), (1000, 1), (6900, 1), (7000, 2), (8500, 3), (9999, 3)):
-        if abs(asked - 999) < 2:  # within the slack of Matroska's clock
-            number = 1
-        red = film.at(Fraction(asked, 24000)).rgb((16, 16))[8, 8, 0]
-        assert abs(int(red) - (100 + 8 * number)) <= 2, asked
+def test_frame_at_a_time_is_the_displayed_frame(tmp_path):
+    film = DisplayReader(make_film(tmp_path / "vfr.mp4", red_ramp(4), pts=[0, 1000, 7000, 8000]))
+    for ticks, number in ((0, 0), (999, 1), (1000, 1), (6900, 1), (7000, 2), (8500, 3), (9999, 3)):
+        red = film.frame_at(Fraction(ticks, 24000)).rgb((16, 16))[8, 8, 0]
+        assert abs(int(red) - (100 + 8 * number)) <= 2, ticks
 
 
-def test_length_is_measured_where_the_file_does_not_state_it(tmp_path, monkeypatch):
-    film = DisplayReader(make_film(tmp_path / "film.mp4", grays(5), origin=12000))
+def test_duration_is_measured_if_the_header_has_none(tmp_path):
+    film = DisplayReader(make_film(tmp_path / "film.mp4", gray_ramp(5), first_pts=12000))
     film.video = replace(film.video, duration_s=None)
     assert film.duration_s == Fraction(5000, 24000)
     assert next(film.frames()).time_s == 0
 
 
-def test_pictures_are_upright_opaque_and_eight_bit(tmp_path):
+def test_images_are_upright_opaque_and_8_bit(tmp_path):
     turned = Image.new("RGB", (30, 20), (10, 20, 30))
     exif = Image.Exif()
     exif[0x0112] = 6
     turned.save(tmp_path / "turned.png", exif=exif)
-    assert picture_rgb(tmp_path / "turned.png").shape == (30, 20, 3)
+    assert read_image_rgb(tmp_path / "turned.png").shape == (30, 20, 3)
     Image.fromarray(np.full((8, 9), 200 * 257, np.uint16)).save(tmp_path / "deep.png")
-    assert np.all(picture_rgb(tmp_path / "deep.png") == 200)
+    assert np.all(read_image_rgb(tmp_path / "deep.png") == 200)
     Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(tmp_path / "clear.png")
-    assert np.all(picture_rgb(tmp_path / "clear.png") == 255)
+    assert np.all(read_image_rgb(tmp_path / "clear.png") == 255)
     Image.new("P", (8, 8)).save(tmp_path / "palette.png")
-    assert picture_rgb(tmp_path / "palette.png").shape == (8, 8, 3)
+    assert read_image_rgb(tmp_path / "palette.png").shape == (8, 8, 3)
 
 
-def test_unreadable_pictures_are_said_in_one_line(tmp_path):
+def test_unreadable_image_is_rejected_with_one_line(tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n but no more")
     for path in (broken, tmp_path / "missing.png", tmp_path):
         with pytest.raises(InputError) as error:
-            picture_rgb(path)
+            read_image_rgb(path)
         assert str(path) in str(error.value) and "\n" not in str(error.value)

@@ -1,4 +1,4 @@
-"""Invariant 3: what goes along with the picture is copied, converted, or named as lost."""
+"""Streams other than the video: copied, converted, or named in a warning."""
 
 from __future__ import annotations
 
@@ -40,10 +40,8 @@ ASS = """[Script Info]
 ScriptType: v4.00+
 
 [V4+ Styles]
-Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, \
-Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, \
-Shadow, Alignment, MarginL, MarginR, MarginV, Encoding
-Style: Default,Serif,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,0
+Format: Name, Fontname, Fontsize
+Style: Default,Serif,16
 
 [Events]
 Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
@@ -52,7 +50,7 @@ Dialogue: 0,0:00:00.70,0:00:00.90,Default,,0,0,0,,zwei\\NZeilen
 """
 TAGS = """;FFMETADATA1
 title=Film
-artist=Nobody
+artist=Anonymous
 comment=seen at the pier
 date=1931
 genre=Drama
@@ -79,7 +77,7 @@ SUBTITLE_TIMES = [0.1, 0.7, 1.0]
 
 @pytest.fixture(scope="session")
 def extras(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Subtitles, tags, a picture and what passes for a font, as files."""
+    """Return files by extension: subtitles, tags, an image and a fake font."""
     directory = tmp_path_factory.mktemp("extras")
     files = {"srt": SRT, "ass": ASS, "txt": TAGS}
     for suffix, text in files.items():
@@ -91,7 +89,7 @@ def extras(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def rich(clip, extras):
-    """Two sounds, two subtitles, chapters, tags; an attachment in Matroska, time code elsewhere."""
+    """Make clips with audio, subtitles, chapters, tags, and an attachment (MKV) or timecode."""
 
     def make(suffix: str, vf: str = "null") -> Path:
         inputs = (*TWO_TONES, "-i", str(extras["srt"]), "-i", str(extras["ass"]),
@@ -99,12 +97,12 @@ def rich(clip, extras):
         maps = [word for n in range(5) for word in ("-map", str(n))]
         maps += ["-map_metadata", "5", "-map_chapters", "5", *TRACKS]
         if suffix == "mkv":
-            own = ("-c:a", "flac", "-c:s", "copy", "-attach", str(extras["ttf"]),
+            codecs = ("-c:a", "flac", "-c:s", "copy", "-attach", str(extras["ttf"]),
                    "-metadata:s:t:0", "mimetype=application/x-truetype-font",
                    "-metadata:s:t:0", "filename=Pier.ttf")  # fmt: skip
         else:
-            own = ("-c:a", "aac", "-c:s", "mov_text", "-timecode", "01:00:00:00")
-        return clip(suffix, "libx264", "yuv420p", *maps, *own, inputs=inputs, frames=40, vf=vf)
+            codecs = ("-c:a", "aac", "-c:s", "mov_text", "-timecode", "01:00:00:00")
+        return clip(suffix, "libx264", "yuv420p", *maps, *codecs, inputs=inputs, frames=40, vf=vf)
 
     return make
 
@@ -115,29 +113,29 @@ def rich(clip, extras):
         ("mkv", {}),
         ("mp4", {}),
         ("mov", {}),
-        ("mkv", {"purpose": "archive"}),  # its pixel aspect is added by a second copy
+        ("mkv", {"purpose": "archive"}),  # The ffmpeg command adds the pixel aspect.
     ],
 )
-def test_everything_is_copied_into_the_same_container(rich, colored, suffix, options):
+def test_all_streams_are_copied_into_the_same_container(rich, colored, suffix, options):
     film = colored(rich(suffix, vf="setsar=16/15"), suffix, **options)
-    film.expect_same_times()
+    film.assert_same_times()
     for kind in ("audio", "subtitle", "attachment"):
-        film.expect_same_streams(kind)
-    assert len(film.after.of("data")) == len(film.before.of("data"))
+        film.assert_same_streams(kind)
+    assert len(film.after.streams_of("data")) == len(film.before.streams_of("data"))
     assert film.after.chapters == film.before.chapters
-    assert film.after.shape["language"] == "ger"
-    assert film.after.shape["timecode"] == film.before.shape["timecode"]
-    assert [c.disposition for c in film.after.company] == [
-        c.disposition for c in film.before.company
+    assert film.after.properties["language"] == "ger"
+    assert film.after.properties["timecode"] == film.before.properties["timecode"]
+    assert [c.disposition for c in film.after.streams] == [
+        c.disposition for c in film.before.streams
     ]
-    expect_same_tags(film)
+    assert_same_tags(film)
     assert not [w for w in film.result.warnings if "not kept" in w]
 
 
-def expect_same_tags(film):
-    ours = {"encoder", "comment", "major_brand", "minor_version", "compatible_brands"}
+def assert_same_tags(film):
+    replaced = {"encoder", "comment", "major_brand", "minor_version", "compatible_brands"}
     for name, value in film.before.tags.items():
-        if name not in ours:
+        if name not in replaced:
             assert film.after.tags.get(name) == value, name
     assert film.after.tags["comment"].startswith("seen at the pier\n")
 
@@ -153,41 +151,42 @@ def expect_same_tags(film):
         ("mp4", "webm", "webvtt"),
     ],
 )
-def test_text_subtitles_are_converted_in_step(rich, colored, tmp_path, source, suffix, codec):
+def test_text_subtitles_are_converted_with_their_times(
+    rich, colored, tmp_path, source, suffix, codec
+):
     film = colored(rich(source), suffix)
-    first, second = film.after.of("subtitle")
+    first, second = film.after.streams_of("subtitle")
     assert (first.codec, second.codec) == (codec, codec)
     assert first.title == "Voll"
-    spelled = {"mov": "ger"}.get(suffix, "deu")  # QuickTime's own spelling of German
-    assert first.language == (None if source == "mov" else spelled), (
-        "ffmpeg's MOV lost it before us"
-    )
-    assert spoken(film.path, 0) == SUBTITLE_TIMES
-    assert spoken(film.path, 1) == SUBTITLE_TIMES[:2]
-    notes = [f.note for f in film.result.plan.company if f.stream.kind == "subtitle"]
+    code = {"mov": "ger"}.get(suffix, "deu")  # QuickTime's code of German.
+    # ffmpeg does not store this language in the MOV source.
+    assert first.language == (None if source == "mov" else code)
+    assert read_cue_times(film.path, 0) == SUBTITLE_TIMES
+    assert read_cue_times(film.path, 1) == SUBTITLE_TIMES[:2]
+    notes = [f.note for f in film.result.plan.streams if f.stream.kind == "subtitle"]
     assert all("converted" in note and codec in note for note in notes)
-    assert [p.name for p in tmp_path.iterdir()] == [film.path.name], "no temporary file is left"
+    assert [p.name for p in tmp_path.iterdir()] == [film.path.name], "temporary files are deleted"
 
 
-def spoken(path, number):
-    """When the lines of a subtitle stream begin, in seconds; MP4 fills the gaps with nothing."""
+def read_cue_times(path, number):
+    """Return the start times of a subtitle stream in seconds, without MP4's empty packets."""
     with av.open(str(path)) as container:
         stream = container.streams.subtitles[number]
         return [round(float(p.pts * p.time_base), 3) for p in container.demux(stream) if p.size > 2]
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
-def test_a_trim_moves_chapters_and_subtitles(rich, colored, suffix):
-    """One line reaches over the cut: it is shown for the rest of its time."""
+def test_trim_shifts_chapters_and_subtitles(rich, colored, suffix):
+    """A cue that crosses the start of the trim is shortened."""
     film = colored(rich("mkv"), suffix, start=Fraction(1, 2), end=Fraction(12, 10))
-    assert spoken(film.path, 0) == [0.0, 0.2, 0.5]
+    assert read_cue_times(film.path, 0) == [0.0, 0.2, 0.5]
     assert [(round(a, 3), round(b, 3), t) for a, b, t in film.after.chapters] == [
         (0.0, 0.5, "Zwei ä"),
         (0.5, 0.7, "Drei"),
     ]
 
 
-def test_what_cannot_be_held_is_named_before_work_starts(rich, colored):
+def test_unsupported_streams_chapters_and_tags_are_named_in_warnings(rich, colored):
     warnings = colored(rich("mkv"), "mov").result.warnings
     assert any("audio stream 1" in w and "flac" in w for w in warnings)
     assert any("attachment stream 5" in w for w in warnings)
@@ -200,21 +199,21 @@ def test_what_cannot_be_held_is_named_before_work_starts(rich, colored):
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov", "webm"])
 @pytest.mark.parametrize("source", ["mp4", "mkv"])
-def test_cover_art(clip, colored, extras, source, suffix):
+def test_cover_art_is_kept_or_named_in_a_warning(clip, colored, extras, source, suffix):
     if source == "mp4":
-        made = clip("mp4", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:v:1", "copy",
+        path = clip("mp4", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:v:1", "copy",
                     "-disposition:v:1", "attached_pic",
                     inputs=("-i", str(extras["png"])))  # fmt: skip
     else:
-        made = clip("mkv", "libx264", "yuv420p", "-attach", str(extras["png"]),
+        path = clip("mkv", "libx264", "yuv420p", "-attach", str(extras["png"]),
                     "-metadata:s:t:0", "mimetype=image/png",
                     "-metadata:s:t:0", "filename=cover.png")  # fmt: skip
-    film = colored(made, suffix)
-    film.expect_same_times(0.0005)
-    picture = hashlib.sha256(extras["png"].read_bytes()).hexdigest()[:16]
-    covers = [c for c in film.after.of("video") if c.disposition & 1024]
+    film = colored(path, suffix)
+    film.assert_same_times(0.0005)
+    sha = hashlib.sha256(extras["png"].read_bytes()).hexdigest()[:16]
+    covers = [c for c in film.after.streams_of("video") if c.disposition & 1024]
     if suffix in ("mp4", "mkv"):
-        assert [sha for c in covers for _, sha in c.packets] == [picture]
+        assert [packet_sha for c in covers for _, packet_sha in c.packets] == [sha]
     else:
         assert not covers
         assert any("cover art" in w for w in film.result.warnings)
@@ -222,18 +221,18 @@ def test_cover_art(clip, colored, extras, source, suffix):
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4", "mov", "mxf"])
 @pytest.mark.parametrize("source", ["mov", "mxf"])
-def test_time_code(clip, colored, source, suffix):
+def test_timecode_is_kept(clip, colored, source, suffix):
     rate = Fraction(30000, 1001)
     codec, code = ("prores_ks", "00:59:58;12") if source == "mov" else ("mpeg2video", "10:00:00;02")
-    made = clip(source, codec, "yuv422p10le" if source == "mov" else "yuv422p", "-timecode", code,
+    path = clip(source, codec, "yuv422p10le" if source == "mov" else "yuv422p", "-timecode", code,
                 rate=rate, frames=24)  # fmt: skip
-    film = colored(made, suffix, purpose="editing")
-    found = film.after.shape["timecode"] or film.after.tags.get("timecode")
-    assert found == code
+    film = colored(path, suffix, purpose="editing")
+    timecode = film.after.properties["timecode"] or film.after.tags.get("timecode")
+    assert timecode == code
 
 
 @pytest.mark.parametrize(
-    ("suffix", "codec", "sound"),
+    ("suffix", "codec", "audio_codec"),
     [
         ("avi", "mpeg4", "libmp3lame"),
         ("avi", "utvideo", "pcm_s16le"),
@@ -248,40 +247,42 @@ def test_time_code(clip, colored, source, suffix):
         ("mkv", "libx264", "libopus"),
     ],
 )
-def test_old_sound_goes_into_matroska(clip, colored, suffix, codec, sound):
-    """Also what PyAV refuses to put there (WMA, ADPCM) although the format holds it."""
+def test_audio_of_every_source_container_is_copied_into_matroska(
+    clip, colored, suffix, codec, audio_codec
+):
+    """PyAV rejects WMA and ADPCM in Matroska, although the format supports them."""
     pix_fmt = "yuv422p10le" if codec == "prores_ks" else "yuv420p"
-    made = clip(suffix, codec, pix_fmt, "-map", "0", "-map", "1", "-c:a", sound,
+    path = clip(suffix, codec, pix_fmt, "-map", "0", "-map", "1", "-c:a", audio_codec,
                 inputs=TWO_TONES[:6], frames=40, rate=Fraction(25))  # fmt: skip
-    film = colored(made, "mkv", purpose="archive")
-    film.expect_same_times(0.0005)
-    film.expect_same_streams("audio", 0.001)
+    film = colored(path, "mkv", purpose="archive")
+    film.assert_same_times(0.0005)
+    film.assert_same_streams("audio", 0.001)
 
 
-def test_wma_is_cut_with_the_film(clip, colored):
-    made = clip("wmv", "wmv2", "yuv420p", "-map", "0", "-map", "1", "-c:a", "wmav2",
+def test_wma_audio_is_trimmed_like_the_video(clip, colored):
+    path = clip("wmv", "wmv2", "yuv420p", "-map", "0", "-map", "1", "-c:a", "wmav2",
                 inputs=TWO_TONES[:6], frames=40, rate=Fraction(25))  # fmt: skip
-    film = colored(made, "mkv", start=Fraction(1, 2), end=Fraction(1))
-    sound = [float(t) for t, _ in film.after.of("audio")[0].packets]
+    film = colored(path, "mkv", start=Fraction(1, 2), end=Fraction(1))
+    audio = [float(t) for t, _ in film.after.streams_of("audio")[0].packets]
     first = float(film.after.times[0])
-    assert sound and sound[0] == pytest.approx(first, abs=0.06)
-    assert sound[-1] < first + 0.55
+    assert audio and audio[0] == pytest.approx(first, abs=0.06)
+    assert audio[-1] < first + 0.55
 
 
-def test_sound_off_the_picture_is_left_out_of_mxf(clip, colored):
-    """MXF cannot say that sound begins later, and sound out of step is worse than none."""
+def test_audio_with_an_offset_is_dropped_in_mxf(clip, colored):
+    """MXF cannot signal the offset. Without it, the audio would be out of sync."""
     inputs = ("-itsoffset", "0.25", *TWO_TONES[:6])
-    made = clip("mov", "prores_ks", "yuv422p10le", "-map", "0", "-map", "1", "-c:a", "pcm_s16le",
+    path = clip("mov", "prores_ks", "yuv422p10le", "-map", "0", "-map", "1", "-c:a", "pcm_s16le",
                 inputs=inputs, frames=30, rate=Fraction(25))  # fmt: skip
-    film = colored(made, "mxf", encoder="prores_ks")
-    assert not film.after.of("audio")
-    assert any("0.25 s from the picture" in w for w in film.result.warnings)
+    film = colored(path, "mxf", encoder="prores_ks")
+    assert not film.after.streams_of("audio")
+    assert any("0.25 s from the video" in w for w in film.result.warnings)
 
 
-def test_sound_behind_damage_is_still_copied(clip, colored, tmp_path):
-    made = clip("mpg", "mpeg2video", "yuv420p", "-map", "0", "-map", "1", "-c:a", "mp2",
+def test_audio_after_damage_is_copied(clip, colored, tmp_path):
+    path = clip("mpg", "mpeg2video", "yuv420p", "-map", "0", "-map", "1", "-c:a", "mp2",
                 inputs=TWO_TONES[:6], frames=40, rate=Fraction(25))  # fmt: skip
-    data = bytearray(made.read_bytes())
+    data = bytearray(path.read_bytes())
     middle = len(data) // 2
     for n in range(middle, middle + 5000, 5):
         data[n] ^= 0xFF
@@ -289,7 +290,7 @@ def test_sound_behind_damage_is_still_copied(clip, colored, tmp_path):
     damaged.write_bytes(data)
     film = colored(damaged, "mkv")
     assert film.result.damaged
-    whole = [float(t) for t, _ in film.before.of("audio")[0].packets]
-    kept = [float(t) for t, _ in film.after.of("audio")[0].packets]
+    whole = [float(t) for t, _ in film.before.streams_of("audio")[0].packets]
+    kept = [float(t) for t, _ in film.after.streams_of("audio")[0].packets]
     assert len(kept) == len(whole)
     assert kept == sorted(kept)

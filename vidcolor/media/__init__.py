@@ -1,1 +1,1 @@
-"""Everything that touches FFmpeg and picture files: the only package that imports `av`."""
+"""Video and image files: the only package that imports `av` or runs ffmpeg."""

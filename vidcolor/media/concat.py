@@ -1,7 +1,7 @@
-"""Parts of a film's picture: each encoded by itself, then put one behind another as packets.
+"""Segments of a film's video: each is encoded separately, then all are concatenated by packet copy.
 
-A part is a small film with nothing but pictures. Only the order of its pictures counts: what they
-are stamped with in the end is what the source says, tick by tick.
+A segment file contains video only. Only the order of its frames matters: concatenation replaces
+their timestamps by those of the source.
 """
 
 from __future__ import annotations
@@ -14,146 +14,157 @@ import av
 from av.bitstream import BitStreamFilterContext
 
 from vidcolor.errors import OutputError, UsageError
-from vidcolor.media.encode import EncoderPlan
-from vidcolor.media.encoder_probe import EncoderRefusedError, probe_encoder
+from vidcolor.media.encode import EncoderPlan, EncoderRejectedError, probe_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from vidcolor.media.probe import VideoInfo
-    from vidcolor.media.writer import FilmWriter
+    from vidcolor.media.writer import VideoWriter
 
-_PART_MUXERS = ("mp4", "mov", "matroska")
-"""The first that holds an encoder's pictures is taken: FFV1 goes in MP4 alone, ProRes in MOV. NUT
-would hold all, but its packets come back with other time stamps."""
-_AS_ENCODED = {
+_SEGMENT_MUXERS = ("mp4", "mov", "matroska")
+"""Muxers for segments. The first that supports the encoder is used.
+
+Of MP4 and MOV, only MP4 supports FFV1 and only MOV supports ProRes. NUT supports all encoders, but
+changes the timestamps of packets.
+"""
+_BITSTREAM_FILTERS = {
     "h264": "h264_mp4toannexb,filter_units=remove_types=7|8",
     "hevc": "hevc_mp4toannexb,filter_units=remove_types=32-34",
 }
-"""Bit stream filters that undo what MP4 makes of packets: start codes became lengths; the first
-filter also puts the parameter sets, which stand in the header, into the stream."""
-_LENGTHS = b"\x01"
-"""How a header begins (ISO/IEC 14496-15) whose packets have lengths instead of start codes."""
+"""Bitstream filters that restore the encoder's packets from MP4, by codec.
+
+The first filter converts length prefixes to start codes and inserts the parameter sets of the
+header. The second removes the parameter sets again.
+"""
+_LENGTH_PREFIXED = b"\x01"
+"""First byte of extradata if packets have length prefixes (ISO/IEC 14496-15)."""
 _SUFFIXES = {"mp4": ".mp4", "mov": ".mov", "matroska": ".mkv", "mxf": ".mxf"}
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Some of a film's pictures, in a file of their own."""
+class EncodedSegment:
+    """A file with consecutive frames of a film."""
 
     path: Path
-    first: int
-    """Number of the first picture."""
-    last: int
-    """Number of the picture after the last one."""
-    depth: int
-    """See `reordering`."""
+    start: int
+    """Number of the first frame."""
+    end: int
+    """Number of the last frame plus 1."""
+    reorder_depth: int
+    """See `measure_reordering`."""
 
 
-def part_encoder(plan: EncoderPlan, video: VideoInfo) -> EncoderPlan:
-    """How parts are written, so that their packets can go into the container that `plan` names.
+def plan_segment_encoder(plan: EncoderPlan, video: VideoInfo) -> EncoderPlan:
+    """Choose the container of segments whose packets are copied into the container of `plan`.
+
+    Args:
+        plan: The encoder plan of the film.
+        video: The source's video stream.
 
     Raises:
-        UsageError: no container that parts can be kept in takes the encoder's pictures.
+        UsageError: No segment container supports the encoder.
     """
-    muxers = ("mxf",) if plan.muxer == "mxf" else _PART_MUXERS
-    refusals = []
+    muxers = ("mxf",) if plan.muxer == "mxf" else _SEGMENT_MUXERS
+    rejections = []
     for muxer in muxers:
-        part = replace(plan, muxer=muxer, warnings=())
+        segment_plan = replace(plan, muxer=muxer, warnings=())
         try:
-            probe_encoder(part, video)
-        except EncoderRefusedError as refusal:
-            refusals.append(str(refusal))
+            probe_encoder(segment_plan, video)
+        except EncoderRejectedError as rejection:
+            rejections.append(str(rejection))
         else:
-            return part
-    raise UsageError(refusals[0])
+            return segment_plan
+    raise UsageError(rejections[0])
 
 
-def part_suffix(plan: EncoderPlan) -> str:
-    """What the names of parts end with."""
+def get_segment_suffix(plan: EncoderPlan) -> str:
+    """Return the file extension of segments."""
     return _SUFFIXES[plan.muxer]
 
 
-def reordering(path: Path) -> tuple[int, int]:
-    """How a part's pictures lie in their file.
+def measure_reordering(path: Path) -> tuple[int, int]:
+    """Count the frames of a segment and measure how far B-frames delay them.
 
     Returns:
-        How many there are; and by how many places the most delayed one lies behind where it would
-        lie if pictures were stored in the order of display.
+        The number of frames, and the reorder depth: the maximum number of positions by which a
+        frame is stored after its position in presentation order.
 
     Raises:
-        OutputError: the part cannot be read back.
+        OutputError: The segment cannot be read.
     """
-    ranks = _ranks(path)
-    depth = max((place - rank for place, rank in enumerate(ranks)), default=0)
+    ranks = _rank_frames(path)
+    depth = max((position - rank for position, rank in enumerate(ranks)), default=0)
     return len(ranks), max(0, depth)
 
 
-def _ranks(path: Path) -> Sequence[int]:
-    """For each picture, in the order of the file, how many are shown before it."""
-    stamps = array("q", (int(packet.pts or 0) for packet in _packets(path)))
-    order = sorted(range(len(stamps)), key=stamps.__getitem__)
-    ranks = array("q", bytes(8 * len(stamps)))
-    for rank, place in enumerate(order):
-        ranks[place] = rank
+def _rank_frames(path: Path) -> Sequence[int]:
+    """Return for each packet in file order the number of frames that are presented before it."""
+    timestamps = array("q", (int(packet.pts or 0) for packet in _demux_segment(path)))
+    order = sorted(range(len(timestamps)), key=timestamps.__getitem__)
+    ranks = array("q", bytes(8 * len(timestamps)))
+    for rank, position in enumerate(order):
+        ranks[position] = rank
     return ranks
 
 
-def _packets(path: Path) -> Iterator[av.Packet[Any]]:
-    """The pictures of a part, as its encoder made them."""
+def _demux_segment(path: Path) -> Iterator[av.Packet[Any]]:
+    """Yield the video packets of a segment, as the encoder returned them."""
     try:
         with av.open(str(path.absolute())) as container:
             stream = container.streams.video[0]
-            filters = _AS_ENCODED.get(stream.codec_context.name)
+            filters = _BITSTREAM_FILTERS.get(stream.codec_context.name)
             extradata = stream.codec_context.extradata or b""
-            as_encoded = None
-            if filters is not None and extradata[:1] == _LENGTHS:
-                as_encoded = BitStreamFilterContext(filters, stream)
+            bitstream_filter = None
+            if filters is not None and extradata[:1] == _LENGTH_PREFIXED:
+                bitstream_filter = BitStreamFilterContext(filters, stream)
             for packet in container.demux(stream):
                 if packet.size:
-                    yield from as_encoded.filter(packet) if as_encoded else (packet,)
+                    yield from bitstream_filter.filter(packet) if bitstream_filter else (packet,)
     except av.FFmpegError as error:
-        raise OutputError(f"{path}: cannot be read back ({error.strerror})") from error
+        raise OutputError(
+            f"{path}: cannot read segment ({error.strerror}); delete the file and try again"
+        ) from error
 
 
-def join_parts(
-    writer: FilmWriter, parts: Sequence[Part], pts: Sequence[int], end_pts: int
+def concat_segments(
+    writer: VideoWriter, segments: Sequence[EncodedSegment], pts: Sequence[int], end_pts: int
 ) -> Iterator[int]:
-    """Copy the pictures of all parts into a film.
+    """Copy the packets of all segments into a film.
 
-    Each is stamped as its number says. Pictures are decoded in the order in which they lie; their
-    decoding times are the film's time stamps in order, late by as many pictures as the most
-    reordered part needs.
+    Every packet gets the PTS of its frame number. Packets are copied in decoding order. Their DTS
+    are the sorted PTS of the film, delayed by the maximum reorder depth of the segments.
 
     Args:
-        writer: of the film; the caller finishes it.
-        parts: in order, from the film's first picture to its last.
-        pts: of every picture, rising, in the source's time base.
-        end_pts: when the last picture ends, likewise.
+        writer: The writer of the film. The caller finishes it.
+        segments: All segments in order, from the first frame of the film to the last.
+        pts: PTS of every frame, rising, in the source's time base.
+        end_pts: End of the last frame, in the source's time base.
 
     Yields:
-        How many pictures have been copied, after each.
+        The number of frames copied so far, after each frame.
 
     Raises:
-        OutputError: a part holds another number of pictures than it should, or the film cannot be
-            written.
+        OutputError: A segment has a wrong number of frames, or the film cannot be written.
     """
-    depth = max((part.depth for part in parts), default=0)
+    depth = max((segment.reorder_depth for segment in segments), default=0)
     step = pts[1] - pts[0] if len(pts) > 1 else max(1, end_pts - pts[0])
-    place = 0
-    for part in parts:
-        ranks = _ranks(part.path)
-        if len(ranks) != part.last - part.first or place != part.first:
+    position = 0
+    for segment in segments:
+        ranks = _rank_frames(segment.path)
+        if len(ranks) != segment.end - segment.start or position != segment.start:
             raise OutputError(
-                f"{part.path}: holds {len(ranks)} pictures instead of {part.last - part.first}"
+                f"{segment.path}: expected {segment.end - segment.start} frames, got {len(ranks)}; "
+                "delete the file and try again"
             )
-        for rank, packet in zip(ranks, _packets(part.path), strict=True):
-            number = part.first + rank
-            decoded = pts[place - depth] if place >= depth else pts[0] - (depth - place) * step
-            after = pts[number + 1] if number + 1 < len(pts) else end_pts
-            writer.copy(packet, pts[number], decoded, after - pts[number])
-            place += 1
-            yield place
-    if place != len(pts):
-        raise OutputError(f"the parts hold {place} pictures, and the film has {len(pts)}")
+        for rank, packet in zip(ranks, _demux_segment(segment.path), strict=True):
+            number = segment.start + rank
+            # The first DTS are extrapolated to before the first PTS.
+            dts = pts[position - depth] if position >= depth else pts[0] - (depth - position) * step
+            next_pts = pts[number + 1] if number + 1 < len(pts) else end_pts
+            writer.write_packet(packet, pts[number], dts, next_pts - pts[number])
+            position += 1
+            yield position
+    if position != len(pts):
+        raise OutputError(f"the segments contain {position} frames, and the film has {len(pts)}")

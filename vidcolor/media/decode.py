@@ -1,4 +1,4 @@
-"""A film's frames, in order, each with its luma and its own time stamp."""
+"""Decoding: the frames of a film in presentation order, each with its luma and its PTS."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import av
 
 from vidcolor.errors import InputError
-from vidcolor.media.frames import gray_from_channel, luma_plane, pixel_layout
-from vidcolor.media.packets import MAX_ERRORS_IN_A_ROW, may_jump, read_past_damage
-from vidcolor.media.probe import FULL_RANGE, VideoInfo, open_source
+from vidcolor.media.demux import (
+    MAX_CONSECUTIVE_ERRORS,
+    allows_discontinuities,
+    demux_packets,
+    open_input,
+)
+from vidcolor.media.frames import get_pixel_layout, read_channel_as_luma, read_luma
+from vidcolor.media.probe import FULL_RANGE, VideoInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,83 +27,101 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vidcolor.color.ycbcr import Plane
+    from vidcolor.imaging.types import Plane
     from vidcolor.media.frames import PixelLayout
     from vidcolor.options import GrayFrom
 
 SEEK_MARGIN_S = 3
-"""How much earlier than asked to seek: MPEG program and transport streams land late."""
+"""How far before the start of a trim to seek, in seconds. MPEG streams seek too late."""
 END_TOLERANCE_S = 0.2
-"""How much too early a film may end before it counts as cut off; two frames at least."""
+"""How much earlier than declared a film may end before it counts as truncated, in seconds.
 
-_layout = lru_cache(maxsize=32)(pixel_layout)
+The tolerance is at least two frames.
+"""
+
+_get_pixel_layout = lru_cache(maxsize=32)(get_pixel_layout)
 
 
 @dataclass(slots=True)
 class Frame:
-    """One picture of the film on its way through the pipeline."""
+    """A decoded frame and its luma."""
 
     index: int
+    """Position in presentation order, from 0."""
     pts: int
-    """In the source's time base."""
+    """Presentation timestamp in the source's time base."""
     duration: int
-    """Until the next frame is shown, in the source's time base; 0 if unknown (the last frame)."""
+    """Time until the next frame, in the source's time base; 0 if unknown (the last frame)."""
     luma: Plane
-    """(H, W) uint8 or uint16 code values at the source's depth."""
-    picture: av.VideoFrame
-    """The decoded frame: carries field flags, captions and side data to the encoder."""
-    own_color: NDArray[np.uint8] | None = None
-    """In a sequence, whose `picture` is blank: see `Still.own_color`."""
+    """(H, W) uint8 or uint16 code values at the source's bit depth."""
+    av_frame: av.VideoFrame
+    """The decoded frame. It carries field flags, captions and side data to the encoder."""
+    source_rgb: NDArray[np.uint8] | None = None
+    """The color of an image sequence's file, whose `av_frame` is blank: see `Still.source_rgb`."""
 
 
 @dataclass(slots=True)
-class Damage:
-    """What was wrong with a source, as found while reading it."""
+class DamageReport:
+    """Errors found in a source while reading it."""
 
     bad_packets: int = 0
+    """Number of packets that could not be demuxed or decoded."""
     corrupt_frames: int = 0
-    repaired_stamps: int = 0
-    splices: int = 0
-    """How often the clock starts again: recordings that were put one behind the other."""
+    """Number of frames that the decoder flagged as corrupt."""
+    repaired_timestamps: int = 0
+    """Number of frames whose PTS was missing or did not rise."""
+    discontinuities: int = 0
+    """Number of backward jumps of the timestamps, as in concatenated recordings."""
     missing_s: float = 0.0
-    """How much earlier the film ends than it says."""
-    notes: list[str] = field(default_factory=list)
+    """How much earlier than declared the film ends, in seconds."""
+    messages: list[str] = field(default_factory=list)
+    """Descriptions of further damage."""
 
     @property
     def is_damaged(self) -> bool:
-        """Whether picture was lost (repaired time stamps alone are no loss)."""
-        return bool(self.bad_packets or self.corrupt_frames or self.missing_s or self.notes)
+        """Whether frames were lost or corrupted. Repaired timestamps alone do not count."""
+        return bool(self.bad_packets or self.corrupt_frames or self.missing_s or self.messages)
 
     def describe(self) -> list[str]:
-        """One sentence for each kind of damage."""
-        said = list(self.notes)
+        """Return one message for each kind of damage."""
+        messages = list(self.messages)
         if self.bad_packets:
-            said.append(f"{self.bad_packets} packets could not be decoded; their frames are lost")
+            messages.append(
+                f"{self.bad_packets} packet(s) could not be decoded; frames are missing"
+            )
         if self.corrupt_frames:
-            said.append(f"{self.corrupt_frames} frames are damaged in the source")
+            messages.append(f"{self.corrupt_frames} frame(s) are corrupt in the source")
         if self.missing_s:
-            said.append(f"the film ends {self.missing_s:.1f} s too early; is it cut off?")
-        if self.repaired_stamps:
-            said.append(f"{self.repaired_stamps} time stamps were missing or repeated; mended")
-        if self.splices:
-            said.append(f"the clock falls back {self.splices} times; the parts were lined up")
-        return said
+            messages.append(
+                f"the video ends {self.missing_s:.1f} s before its declared end; "
+                "check whether the file is truncated"
+            )
+        if self.repaired_timestamps:
+            messages.append(
+                f"{self.repaired_timestamps} timestamp(s) were missing or repeated; repaired"
+            )
+        if self.discontinuities:
+            messages.append(
+                f"the timestamps restart {self.discontinuities} time(s); "
+                "the recordings were joined into one timeline"
+            )
+        return messages
 
 
-class Reader(Protocol):
-    """Where frames come from: a film or an image sequence."""
+class FrameReader(Protocol):
+    """A source of frames: a film or an image sequence."""
 
-    damage: Damage
+    damage: DamageReport
     warnings: dict[str, None]
-    """What else there is to be said, each sentence once."""
+    """Further warnings in order, each once: a dict that serves as an ordered set."""
 
     def frames(self) -> Iterator[Frame]:
-        """Every frame, in order."""
+        """Yield every frame in presentation order."""
         ...
 
 
-class FilmReader:
-    """Decodes the picture of one film, once through."""
+class VideoReader:
+    """Decodes the video stream of one film, once from start to end."""
 
     def __init__(
         self,
@@ -108,183 +131,192 @@ class FilmReader:
         start_s: Fraction | None = None,
         end_s: Fraction | None = None,
     ) -> None:
-        """Prepare to read.
+        """Prepare to decode.
 
         Args:
-            path: the film.
-            video: what `probe` saw of it.
-            gray_from: what the luma is made from.
-            start_s: seconds of the source's clock before which frames are left out.
-            end_s: seconds of the source's clock from which on frames are left out.
+            path: The film.
+            video: Its video stream, as `probe` returned it.
+            gray_from: The channel that luma is read from.
+            start_s: Time of the first frame to keep, in seconds of the source's timestamps.
+            end_s: Time of the first frame to drop again, in seconds of the source's timestamps.
         """
-        self.damage = Damage()
+        self.damage = DamageReport()
         self.warnings: dict[str, None] = {}
         self._path, self._video, self._gray_from = path, video, gray_from
         self._start, self._end = start_s, end_s
 
     def frames(self) -> Iterator[Frame]:
-        """Yield every frame in the order of display.
+        """Yield every frame in presentation order.
 
         Raises:
-            InputError: the picture's size changes on the way.
+            InputError: Frame size, bit depth or range changes within the film.
         """
-        waiting: Frame | None = None
-        for frame in self._stamped(self._decode()):
-            if waiting is not None:
-                waiting.duration = frame.pts - waiting.pts
-                yield waiting
-            waiting = frame
-        if waiting is not None:
-            waiting.duration = self._last_step(waiting)
-            self._note_early_end(waiting)
-            yield waiting
+        # The duration of a frame is known when the next one is decoded.
+        pending: Frame | None = None
+        for frame in self._assign_timestamps(self._decode()):
+            if pending is not None:
+                pending.duration = frame.pts - pending.pts
+                yield pending
+            pending = frame
+        if pending is not None:
+            pending.duration = self._last_frame_duration(pending)
+            self._detect_truncation(pending)
+            yield pending
 
     def _decode(self) -> Iterator[av.VideoFrame]:
-        """Decoded pictures, past whatever does not decode."""
-        with open_source(self._path) as container:
+        """Yield the decoded frames and skip packets that do not decode."""
+        with open_input(self._path) as container:
             stream = next(s for s in container.streams.video if s.index == self._video.index)
             stream.thread_type = "AUTO"
             self._seek(container, stream)
             errors = 0
-            packets = self._worth_decoding(
-                read_past_damage(container, [stream], self._note_bad_packet, self._note_splice),
+            packets = self._skip_to_start(
+                demux_packets(
+                    container, [stream], self._count_bad_packet, self._count_discontinuity
+                ),
                 stream,
             )
-            while errors < MAX_ERRORS_IN_A_ROW:
+            while errors < MAX_CONSECUTIVE_ERRORS:
                 try:
                     packet = next(packets, None)
                     if packet is None:
                         return
-                    pictures = stream.decode(packet)
+                    av_frames = stream.decode(packet)
                 except av.EOFError:
                     return
                 except av.FFmpegError:
-                    self._note_bad_packet()
+                    self._count_bad_packet()
                     errors += 1
                     continue
                 errors = 0
-                yield from pictures
-            self.damage.notes.append("the rest of the film could not be read")
+                yield from av_frames
+            self.damage.messages.append("the rest of the video could not be decoded")
 
-    def _worth_decoding(
+    def _skip_to_start(
         self, packets: Iterator[av.Packet[Any]], stream: av.VideoStream
     ) -> Iterator[av.Packet[Any]]:
-        """The picture's packets, from the last key frame before a trim on."""
-        held: list[av.Packet[Any]] = []
+        """Yield the packets of the stream from the last keyframe before the start of the trim."""
+        gop: list[av.Packet[Any]] = []
         for packet in packets:
             if packet.stream is not stream:
                 continue
-            if self._is_before(packet):
+            if self._is_before_start(packet):
                 if packet.is_keyframe:
-                    held.clear()
-                held.append(packet)
+                    gop.clear()
+                gop.append(packet)
                 continue
-            yield from held
-            held.clear()
+            yield from gop
+            gop.clear()
             yield packet
 
     def _seek(self, container: av.container.InputContainer, stream: av.VideoStream) -> None:
-        """Near the start of a trim, where the format has one clock from beginning to end."""
-        if self._start is not None and not may_jump(container):
+        """Seek near the start of the trim, if the format has continuous timestamps."""
+        if self._start is not None and not allows_discontinuities(container):
             pts = int((self._start - SEEK_MARGIN_S) / self._video.time_base)
             if pts > (self._video.start_pts or 0):
-                with contextlib.suppress(av.FFmpegError):  # raw streams: read from the start
+                with contextlib.suppress(av.FFmpegError):  # Raw streams are not seekable.
                     container.seek(pts, stream=stream, backward=True)
 
-    def _is_before(self, packet: av.Packet[Any]) -> bool:
-        """Whether a trim begins so much later that another key frame may come before it."""
+    def _is_before_start(self, packet: av.Packet[Any]) -> bool:
+        """Return whether another keyframe may come between a packet and the start of the trim."""
         if self._start is None or not packet.size or packet.dts is None:
             return False
         return packet.dts * self._video.time_base < self._start - SEEK_MARGIN_S
 
-    def _note_splice(self) -> None:
-        self.damage.splices += 1
+    def _count_discontinuity(self) -> None:
+        self.damage.discontinuities += 1
 
-    def _note_bad_packet(self) -> None:
+    def _count_bad_packet(self) -> None:
         self.damage.bad_packets += 1
 
-    def _stamped(self, pictures: Iterator[av.VideoFrame]) -> Iterator[Frame]:
-        """Frames with strictly rising time stamps, inside the wanted time."""
-        last: int | None = None
+    def _assign_timestamps(self, av_frames: Iterator[av.VideoFrame]) -> Iterator[Frame]:
+        """Yield the frames inside the trim with strictly rising PTS."""
+        last_pts: int | None = None
         index = 0
-        for picture in pictures:
-            pts = self._next_stamp(picture, last)
-            last = pts
+        for av_frame in av_frames:
+            pts = self._repair_pts(av_frame, last_pts)
+            last_pts = pts
             time = pts * self._video.time_base
             if self._start is not None and time < self._start:
                 continue
             if self._end is not None and time >= self._end:
                 return
-            self._check_size(picture, time)
-            self.damage.corrupt_frames += bool(picture.is_corrupt)
-            yield Frame(index, pts, 0, self._luma(picture), picture)
+            self._check_size(av_frame, time)
+            self.damage.corrupt_frames += bool(av_frame.is_corrupt)
+            yield Frame(index, pts, 0, self._read_luma(av_frame), av_frame)
             index += 1
 
-    def _next_stamp(self, picture: av.VideoFrame, last: int | None) -> int:
-        if picture.pts is not None and (last is None or picture.pts > last):
-            return int(picture.pts)
-        self.damage.repaired_stamps += 1
-        if last is None:
+    def _repair_pts(self, av_frame: av.VideoFrame, last_pts: int | None) -> int:
+        """Return the PTS of a frame, replaced if it is missing or does not rise."""
+        if av_frame.pts is not None and (last_pts is None or av_frame.pts > last_pts):
+            return int(av_frame.pts)
+        self.damage.repaired_timestamps += 1
+        if last_pts is None:
             return self._video.start_pts or 0
-        return last + (1 if picture.pts is not None else self._nominal_step(picture))
+        return last_pts + (1 if av_frame.pts is not None else self._nominal_duration(av_frame))
 
-    def _nominal_step(self, picture: av.VideoFrame) -> int:
+    def _nominal_duration(self, av_frame: av.VideoFrame) -> int:
+        """Return the duration of a frame at the average frame rate, in the source's time base."""
         if self._video.rate:
             return max(1, round(1 / (self._video.rate * self._video.time_base)))
-        return int(picture.duration or 1)
+        return int(av_frame.duration or 1)
 
-    def _last_step(self, last: Frame) -> int:
-        """How long the last frame stands: as it says, if the film's stated end says so too."""
-        step, stated = self._nominal_step(last.picture), self._video.stated_end_s
-        own = int(last.picture.duration or 0)
-        if own <= step or stated is None or self._end is not None:
-            return step
-        ends_s = float((last.pts + own) * self._video.time_base)
-        agreed = abs(ends_s - stated) <= 2 * float(step * self._video.time_base)
-        return own if agreed else step
+    def _last_frame_duration(self, last: Frame) -> int:
+        """Return the duration of the last frame.
 
-    def _check_size(self, picture: av.VideoFrame, time: Fraction) -> None:
+        A duration above the nominal one is believed only if the declared end agrees with it.
+        """
+        nominal, declared_end = self._nominal_duration(last.av_frame), self._video.declared_end_s
+        stored = int(last.av_frame.duration or 0)
+        if stored <= nominal or declared_end is None or self._end is not None:
+            return nominal
+        end_s = float((last.pts + stored) * self._video.time_base)
+        agrees = abs(end_s - declared_end) <= 2 * float(nominal * self._video.time_base)
+        return stored if agrees else nominal
+
+    def _check_size(self, av_frame: av.VideoFrame, time: Fraction) -> None:
         video = self._video
-        if (picture.width, picture.height) == (video.width, video.height):
+        if (av_frame.width, av_frame.height) == (video.width, video.height):
             return
-        since = float(time - (video.start_pts or 0) * video.time_base)
+        elapsed = float(time - (video.start_pts or 0) * video.time_base)
         raise InputError(
-            f"{self._path}: the picture changes from {video.width}x{video.height} to "
-            f"{picture.width}x{picture.height} at {since:.3f} s; "
-            f"cut it there first (ffmpeg -ss {since:.3f} -i … -c copy …), then color the parts"
+            f"{self._path}: the frame size changes from {video.width}x{video.height} to "
+            f"{av_frame.width}x{av_frame.height} at {elapsed:.3f} s; split the file there "
+            f"(ffmpeg -ss {elapsed:.3f} -i … -c copy …) and colorize the parts separately"
         )
 
-    def _luma(self, picture: av.VideoFrame) -> Plane:
-        layout, video = _layout(picture.format.name), self._video
+    def _read_luma(self, av_frame: av.VideoFrame) -> Plane:
+        layout, video = _get_pixel_layout(av_frame.format.name), self._video
         if layout.luma_bits != video.coding.bits:
             raise InputError(
                 f"{self._path}: the pixel format changes from {video.layout.name} to "
-                f"{layout.name} on the way; color the parts by themselves"
+                f"{layout.name}; split the file there and colorize the parts separately"
             )
-        if _states_other_range(picture, layout, video):
+        if _contradicts_range(av_frame, layout, video):
             raise InputError(
-                f"{self._path}: the luma changes between limited and full range on the way; "
-                "color the parts by themselves"
+                f"{self._path}: luma changes between limited and full range; "
+                "split the file there and colorize the parts separately"
             )
         if self._gray_from == "luma":
-            return luma_plane(picture, layout, video.matrix)
-        return gray_from_channel(picture, layout, video.coding, video.matrix, self._gray_from)
+            return read_luma(av_frame, layout, video.matrix)
+        return read_channel_as_luma(av_frame, layout, video.coding, video.matrix, self._gray_from)
 
-    def _note_early_end(self, last: Frame) -> None:
-        stated = self._video.stated_end_s
-        if stated is None or self._end is not None:
+    def _detect_truncation(self, last: Frame) -> None:
+        """Record how much earlier than declared the film ends."""
+        declared_end = self._video.declared_end_s
+        if declared_end is None or self._end is not None:
             return
         end = float(
-            (last.pts + max(last.duration, last.picture.duration or 0)) * self._video.time_base
+            (last.pts + max(last.duration, last.av_frame.duration or 0)) * self._video.time_base
         )
         tolerance = max(END_TOLERANCE_S, 2 / float(self._video.rate or 25))
-        if end < stated - tolerance:
-            self.damage.missing_s = stated - end
+        if end < declared_end - tolerance:
+            self.damage.missing_s = declared_end - end
 
 
-def _states_other_range(picture: av.VideoFrame, layout: PixelLayout, video: VideoInfo) -> bool:
-    """Whether a picture says of itself that its codes mean something else than the film's."""
+def _contradicts_range(av_frame: av.VideoFrame, layout: PixelLayout, video: VideoInfo) -> bool:
+    """Return whether a frame is tagged with another range than the video."""
     if layout.kind == "rgb":
         return False
-    stated = FULL_RANGE if layout.full_range else int(picture.color_range or 0)
-    return stated != 0 and (stated == FULL_RANGE) != video.coding.full_range
+    tagged = FULL_RANGE if layout.full_range else int(av_frame.color_range or 0)
+    return tagged != 0 and (tagged == FULL_RANGE) != video.coding.full_range

@@ -1,21 +1,30 @@
-"""The picture stream of an output, as planned."""
+"""Encoding: the video stream of an output, and the in-memory probe of an encoder plan."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import re
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
 from av.codec.context import Flags
 
+from vidcolor.errors import UsageError
+from vidcolor.media.ffmpeg_log import ERROR, LogLine, capture_ffmpeg_log, silence_stderr
+from vidcolor.media.frames import view_plane
+from vidcolor.media.probe import FULL_RANGE, LIMITED_RANGE, UNSPECIFIED
+
 if TYPE_CHECKING:
-    from fractions import Fraction
+    from collections.abc import Iterator
 
     from vidcolor.media.frames import PixelLayout
     from vidcolor.media.probe import VideoInfo
 
 MOVFLAGS = {"mp4": "+write_colr", "mov": "+write_colr"}
-"""Without it these say range and matrix only where primaries and transfer are known too."""
+"""Muxer options that store range and matrix even if primaries and transfer are unspecified."""
 
 MUXERS = {
     ".mp4": "mp4",
@@ -25,60 +34,80 @@ MUXERS = {
     ".webm": "webm",
     ".mxf": "mxf",
 }
-"""Containers that a film can be written to, by suffix."""
+"""FFmpeg muxer of each file extension that a film can be written to."""
 
-MAX_REORDER_S = 3600
-"""No picture is decoded so much earlier than it is shown."""
+MAX_REORDER_DELAY_S = 3600
+"""Maximum plausible time from the DTS to the PTS of a packet, in seconds."""
 
 CONSTANT_RATE_MUXERS = ("mxf",)
-_INTERLACING_ENCODERS = ("libx264", "mpeg2video", "mpeg4", "prores_ks", "dnxhd", "h264_nvenc")
-_FIELD_FLAG_ENCODERS = (*_INTERLACING_ENCODERS, "ffv1")
+"""Muxers that store a frame rate instead of timestamps."""
+_INTERLACED_ENCODERS = ("libx264", "mpeg2video", "mpeg4", "prores_ks", "dnxhd", "h264_nvenc")
+"""Encoders with an interlaced coding mode."""
+_FIELD_FLAG_ENCODERS = (*_INTERLACED_ENCODERS, "ffv1")
+"""Encoders that signal interlaced frames in the bitstream or the container."""
 _PROGRESSIVE = (0, 1)
-FEWEST_THREADS, MOST_THREADS = 2, 16
+"""FFmpeg's `AVFieldOrder` codes of unknown and progressive."""
+MIN_THREADS, MAX_THREADS = 2, 16
+"""Bounds of an encoder's thread count."""
 PIXELS_PER_THREAD = 1_000_000
+"""Pixels of a frame that add one encoder thread."""
+
+
+class EncoderRejectedError(Exception):
+    """An encoder or a muxer rejects a plan. Another plan may work."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderPlan:
-    """How the picture is written."""
+    """The container, encoder and pixel format of an output video stream."""
 
     muxer: str
+    """FFmpeg's name of the muxer."""
     encoder: str
+    """FFmpeg's name of the encoder."""
     layout: PixelLayout
     options: dict[str, str]
+    """Encoder options."""
     time_base: Fraction
+    """Time base of the encoder, in seconds."""
     lossless_luma: bool
-    """False if the user's pixel format has fewer bits than the source's luma."""
+    """Whether the pixel format holds every bit of the source's luma."""
     warnings: tuple[str, ...] = field(default=())
 
     @property
     def constant_rate(self) -> bool:
-        """Whether the container itself counts frames and knows no time stamps."""
+        """Whether the container stores a frame rate instead of timestamps."""
         return self.muxer in CONSTANT_RATE_MUXERS
 
 
-def add_picture_stream(
+def add_video_stream(
     container: av.container.OutputContainer, plan: EncoderPlan, video: VideoInfo
 ) -> av.VideoStream:
-    """Add the picture to an output, with every tag that must be known before the header."""
+    """Add the video stream to an output, with every tag that the header must contain.
+
+    Args:
+        container: An output whose header is not yet written.
+        plan: The encoder plan.
+        video: Size, timing, color and orientation of the stream.
+    """
     stream = container.add_stream(plan.encoder, rate=video.rate)
     if not isinstance(stream, av.VideoStream):
-        raise TypeError(f"{plan.encoder} makes no pictures")
+        raise TypeError(f"{plan.encoder} is not a video encoder")
     context = stream.codec_context
     context.width, context.height = video.width, video.height
     context.pix_fmt = plan.layout.name
     context.time_base = plan.time_base
     context.options = dict(plan.options)
     context.flags |= Flags.frame_duration
-    context.thread_type = "AUTO"  # PyAV's own default cuts pictures into slices
-    context.thread_count = encoder_threads(video)
+    context.thread_type = "AUTO"  # PyAV's default, SLICE, splits frames into slices.
+    context.thread_count = choose_thread_count(video)
     if video.sample_aspect_ratio:
         context.sample_aspect_ratio = video.sample_aspect_ratio
-    context.color_range = 2 if video.coding.full_range else 1
+    context.color_range = FULL_RANGE if video.coding.full_range else LIMITED_RANGE
     context.colorspace = video.matrix.code
     context.color_primaries = video.tags.primaries
     context.color_trc = video.tags.transfer
-    _mark_fields(context, plan, video)
+    _set_field_order(context, plan, video)
     if video.display_matrix:
         stream.set_display_matrix(list(video.display_matrix))
     elif video.rotation_degrees:
@@ -86,40 +115,168 @@ def add_picture_stream(
     return stream
 
 
-def encoder_threads(video: VideoInfo) -> int:
-    """Threads of an encoder; by the picture's size alone, as their number changes the last bits."""
-    more = round(video.width * video.height / PIXELS_PER_THREAD)
-    return min(MOST_THREADS, FEWEST_THREADS + more)
+def choose_thread_count(video: VideoInfo) -> int:
+    """Return the number of encoder threads for a frame size.
+
+    It depends on nothing else, because the thread count changes the output of some encoders.
+    """
+    extra = round(video.width * video.height / PIXELS_PER_THREAD)
+    return min(MAX_THREADS, MIN_THREADS + extra)
 
 
-def tag_picture(picture: av.VideoFrame, video: VideoInfo) -> None:
-    """Say of a picture what the stream says: ProRes writes its header from the picture."""
-    picture.color_range = 2 if video.coding.full_range else 1
-    picture.colorspace = video.matrix.code
-    picture.color_primaries = video.tags.primaries
-    picture.color_trc = video.tags.transfer
+def set_color_tags(frame: av.VideoFrame, video: VideoInfo) -> None:
+    """Tag a frame like its stream. ProRes writes its header from the tags of the frame."""
+    frame.color_range = FULL_RANGE if video.coding.full_range else LIMITED_RANGE
+    frame.colorspace = video.matrix.code
+    frame.color_primaries = video.tags.primaries
+    frame.color_trc = video.tags.transfer
 
 
-def mend_decode_time(packet: av.Packet[Any]) -> None:
-    """Set a decoding time right that an encoder made up.
+def fix_dts(packet: av.Packet[Any]) -> None:
+    """Set an implausible DTS to the PTS.
 
-    In a film of one or two pictures x265 takes it from memory that it never wrote to.
+    With one or two frames, x265 returns a DTS from uninitialized memory.
     """
     if packet.dts is None or packet.pts is None:
         return
-    ahead = (packet.pts - packet.dts) * (packet.time_base or 0)
-    if not 0 <= ahead < MAX_REORDER_S:
+    delay = (packet.pts - packet.dts) * (packet.time_base or 0)
+    if not 0 <= delay < MAX_REORDER_DELAY_S:
         packet.dts = packet.pts
 
 
-def _mark_fields(context: av.VideoCodecContext, plan: EncoderPlan, video: VideoInfo) -> None:
+def _set_field_order(context: av.VideoCodecContext, plan: EncoderPlan, video: VideoInfo) -> None:
     if video.field_order not in _PROGRESSIVE:
         context.field_order = video.field_order
-    if video.interlaced and plan.encoder in _INTERLACING_ENCODERS and marks_fields(plan):
+    if video.interlaced and plan.encoder in _INTERLACED_ENCODERS and signals_interlacing(plan):
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
 
 
-def marks_fields(plan: EncoderPlan) -> bool:
-    """Whether the encoded pictures say that they are interlaced; DNxHR knows whole frames only."""
-    frames_only = plan.encoder == "dnxhd" and plan.options.get("profile", "").startswith("dnxhr")
-    return plan.encoder in _FIELD_FLAG_ENCODERS and not frames_only
+def signals_interlacing(plan: EncoderPlan) -> bool:
+    """Return whether the encoded frames are flagged as interlaced. DNxHR is progressive only."""
+    is_dnxhr = plan.encoder == "dnxhd" and plan.options.get("profile", "").startswith("dnxhr")
+    return plan.encoder in _FIELD_FLAG_ENCODERS and not is_dnxhr
+
+
+def probe_encoder(plan: EncoderPlan, video: VideoInfo) -> tuple[str, ...]:
+    """Encode one gray frame into a container in memory and decode it again.
+
+    Args:
+        plan: The plan to test.
+        video: The source's video stream.
+
+    Returns:
+        Warnings about properties of the video that the output cannot signal.
+
+    Raises:
+        EncoderRejectedError: The frame cannot be encoded, muxed or decoded.
+        UsageError: The encoder does not have one of the options.
+    """
+    memory = io.BytesIO()
+    with silence_stderr(), capture_ffmpeg_log() as log:
+        options = {"movflags": MOVFLAGS[plan.muxer]} if plan.muxer in MOVFLAGS else {}
+        output = av.open(memory, "w", format=plan.muxer, container_options=options)
+        try:
+            stream = add_video_stream(output, plan, video)
+            output.start_encoding()
+        except (av.FFmpegError, ValueError) as error:
+            _close(output)
+            raise EncoderRejectedError(_describe_rejection(plan, video, error, log)) from error
+    # The encoder removes the options that it knows.
+    unknown = sorted(stream.codec_context.options) + _find_unknown_parameters(log)
+    if unknown:
+        _close(output)
+        raise UsageError(
+            f"{plan.encoder} has no option {', '.join(unknown)}; "
+            f"see `ffmpeg -h encoder={plan.encoder}`"
+        )
+    try:
+        for packet in (*stream.encode(_make_probe_frame(plan, video)), *stream.encode(None)):
+            fix_dts(packet)
+            output.mux(packet)
+        output.close()
+        memory.seek(0)
+        with av.open(memory, "r") as written:
+            frame = next(written.decode(video=0))
+            sar = Fraction(written.streams.video[0].sample_aspect_ratio or 0)
+    except (av.FFmpegError, StopIteration) as error:
+        _close(output)
+        raise EncoderRejectedError(_describe_rejection(plan, video, error, [])) from error
+    return tuple(_find_missing_signaling(plan, video, frame, sar))
+
+
+def _close(output: av.container.OutputContainer) -> None:
+    with contextlib.suppress(av.FFmpegError):  # MXF without a frame fails at its footer.
+        output.close()
+
+
+def _make_probe_frame(plan: EncoderPlan, video: VideoInfo) -> av.VideoFrame:
+    frame = av.VideoFrame(video.width, video.height, plan.layout.name)
+    for plane in frame.planes:
+        view_plane(plane, plan.layout.bits)[:] = 1 << (plan.layout.bits - 1)
+    set_color_tags(frame, video)
+    frame.pts = 0
+    frame.time_base = plan.time_base
+    return frame
+
+
+def _find_missing_signaling(
+    plan: EncoderPlan, video: VideoInfo, frame: av.VideoFrame, sar: Fraction
+) -> Iterator[str]:
+    """Yield a warning for each property of the video that the written file does not have.
+
+    Args:
+        plan: The plan that was tested.
+        video: The source's video stream.
+        frame: The frame as decoded from the written file.
+        sar: The sample aspect ratio of the written stream, 0 if unknown.
+    """
+    where = f"{plan.encoder} in {plan.muxer}"
+    full_range = frame.format.name.startswith("yuvj") or frame.color_range == FULL_RANGE
+    if full_range != video.coding.full_range:
+        kind, other = ("full", "limited") if video.coding.full_range else ("limited", "full")
+        yield (
+            f"{where} cannot signal {kind} range luma; set the range in the player or editor, "
+            f"or convert it with --range {other}"
+        )
+    expected = video.sample_aspect_ratio
+    # Matroska gets its aspect ratio later, from the ffmpeg command.
+    if expected and plan.muxer == "mxf" and sar != expected:
+        yield (
+            f"{where} cannot signal a pixel aspect ratio of "
+            f"{expected.numerator}:{expected.denominator}; set it in the player or editor"
+        )
+    if int(frame.colorspace) not in (video.matrix.code, UNSPECIFIED):
+        yield f"{where} cannot signal matrix {video.matrix.name}; players will show wrong colors"
+
+
+def _find_unknown_parameters(log: list[LogLine]) -> list[str]:
+    """Return the names in x264-params and x265-params that the encoder logged as unknown."""
+    matches = (re.search(r"option:? '?([\w-]+)", text) for _, _, text in log)
+    return [match[1] for match in matches if match]
+
+
+def _describe_rejection(
+    plan: EncoderPlan, video: VideoInfo, error: Exception, log: list[LogLine]
+) -> str:
+    """Return an error message for a rejected plan, with the reason that FFmpeg logged."""
+    if "format does not support" in str(error):
+        suffixes = _find_suffixes(plan.encoder)
+        advice = f"use an output ending in {suffixes}" if suffixes else "choose another --encoder"
+        return f"{plan.encoder} is not supported in {plan.muxer}; {advice}"
+    reasons = [text.strip().rstrip(".") for level, _, text in log if level <= ERROR]
+    options = ", ".join(f"{k}={v}" for k, v in plan.options.items()) or "no options"
+    reason = reasons[0] if reasons else getattr(error, "strerror", None) or str(error)
+    return (
+        f"{plan.encoder} in {plan.muxer} rejects {video.width}x{video.height} "
+        f"{plan.layout.name} ({options}): {reason}; choose another --encoder or --pix-fmt"
+    )
+
+
+def _find_suffixes(encoder: str) -> str:
+    """Return the file extensions whose containers support an encoder, joined by "or"."""
+    suffixes = []
+    for suffix, muxer in MUXERS.items():
+        with av.open(io.BytesIO(), "w", format=muxer) as output:
+            if encoder in output.supported_codecs:
+                suffixes.append(suffix)
+    return " or ".join(suffixes)

@@ -1,7 +1,7 @@
-"""Which encoder writes the picture, in which pixel format, and proof that it will.
+"""Choice of encoder, pixel format and encoder options for an output.
 
-Every plan is tried out on a scratch container in memory before work starts, so that an unknown
-option or a size that the encoder refuses is said at once and not after the first minute.
+Every plan is tested on a container in memory before work starts. An unknown option or an
+unsupported frame size is therefore reported immediately.
 """
 
 from __future__ import annotations
@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING
 
 import av
 
-from vidcolor.cpu import cpu_flags
+from vidcolor.cpu import get_cpu_flags
 from vidcolor.errors import UsageError
-from vidcolor.media.encode import CONSTANT_RATE_MUXERS, MUXERS, EncoderPlan, marks_fields
-from vidcolor.media.encoder_probe import EncoderRefusedError, probe_encoder
-from vidcolor.media.frames import PixelLayout, pixel_layout
+from vidcolor.media.encode import (
+    CONSTANT_RATE_MUXERS,
+    MUXERS,
+    EncoderPlan,
+    EncoderRejectedError,
+    probe_encoder,
+    signals_interlacing,
+)
+from vidcolor.media.frames import PixelLayout, get_pixel_layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from vidcolor.media.probe import VideoInfo
     from vidcolor.options import Purpose
@@ -31,13 +37,13 @@ PURPOSE_ENCODERS: dict[Purpose, tuple[str, ...]] = {
     "editing": ("prores_ks", "ffv1"),
     "archive": ("ffv1",),
 }
-"""The first that holds the source's bit depth without rounding is taken."""
+"""Encoders by purpose. The first that supports the source's bit depth without rounding is used."""
 
 MUXER_ENCODERS = {
     "webm": ("libsvtav1", "libvpx-vp9"),
     "mxf": ("dnxhd", "prores_ks", "ffv1"),
 }
-"""Containers with their own ideas of what they hold; these go before the purpose's."""
+"""Encoders of containers that support few. They take precedence over `PURPOSE_ENCODERS`."""
 
 ENCODER_OPTIONS: dict[str, dict[str, str]] = {
     "libx264": {"crf": "16", "preset": "medium"},
@@ -50,204 +56,233 @@ ENCODER_OPTIONS: dict[str, dict[str, str]] = {
     "h264_nvenc": {"preset": "p5", "cq": "18"},
     "hevc_nvenc": {"preset": "p5", "cq": "20"},
     "av1_nvenc": {"preset": "p5", "cq": "24"},
-    # FFmpeg's own lossy encoders default to 200 kbit/s: constant quality 2 instead (118 units each)
+    # FFmpeg's own lossy encoders default to 200 kbit/s. 236 is quality 2 in units of 1/118.
     "mpeg2video": {"flags": "+qscale", "global_quality": "236"},
     "mpeg4": {"flags": "+qscale", "global_quality": "236"},
     "mjpeg": {"flags": "+qscale", "global_quality": "236"},
 }
 
 MIN_SIZE = {"libx265": 64}
-"""Smallest side in pixels; below it x265 corrupts memory instead of refusing."""
-NARROW = 16
-"""Side in pixels below which FFV1 may find no way to cut a picture into slices by itself."""
+"""Minimum side in pixels. Below it, x265 corrupts memory instead of returning an error."""
+MIN_MULTI_SLICE_SIDE = 16
+"""Minimum side in pixels from which FFV1 always finds a way to split a frame into slices."""
 
-_AMOUNT_OPTIONS = {"crf", "qp", "cq", "b", "q", "global_quality", "lossless"}
-"""Each says how many bits to spend; where the user does, our own answer is withdrawn."""
+_RATE_CONTROL_OPTIONS = {"crf", "qp", "cq", "b", "q", "global_quality", "lossless"}
+"""Encoder options that set the bit rate. If the user sets one, all of our defaults are dropped."""
 _PARAMETER_LISTS = {"x264-params", "x265-params"}
+"""Encoder options that are lists of parameters. The user's list is appended to ours."""
 _JPEG_ENCODERS = ("mjpeg",)
-"""Full range by definition; limited range is FFmpeg's own extension, and read back as such."""
+"""Encoders whose format is full range by definition. Limited range is an extension of FFmpeg."""
 
 _SUBSAMPLING_ORDER: dict[Purpose, tuple[tuple[int, int], ...]] = {
     "delivery": ((1, 1), (1, 0), (0, 0)),
     "editing": ((1, 0), (0, 0), (1, 1)),
     "archive": ((1, 1), (1, 0), (0, 0)),
 }
+"""Chroma subsampling (log2, horizontal and vertical) in order of preference, by purpose."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderRequest:
-    """What the user asked of the encoder."""
+    """The user's options for the encoder."""
 
     purpose: Purpose = "delivery"
     encoder: str | None = None
+    """FFmpeg's name of the encoder; None for the default of purpose and container."""
     options: tuple[tuple[str, str], ...] = ()
+    """Encoder options that override the defaults."""
     pix_fmt: str | None = None
+    """FFmpeg's name of the pixel format; None to choose it."""
 
 
 def plan_encoder(video: VideoInfo, muxer: str, request: EncoderRequest) -> EncoderPlan:
-    """Choose encoder and pixel format for a source, and try them out.
+    """Choose encoder and pixel format for a source, and test them.
 
-    Luma keeps its bit depth or gains bits (which is exact); it loses some only if the user's
-    `pix_fmt` says so. What may change freely is chroma subsampling: all chroma is ours.
+    Luma keeps its bit depth or gains bits, which is lossless. It loses bits only if the user's
+    `pix_fmt` has fewer. Chroma subsampling may change, because all chroma is replaced.
+
+    Args:
+        video: The source's video stream.
+        muxer: FFmpeg's name of the output's muxer.
+        request: The user's options.
 
     Raises:
-        UsageError: no such encoder or option, or one that cannot hold the source.
+        UsageError: Encoder or option do not exist, or do not support the source.
     """
     encoders = (request.encoder,) if request.encoder else _default_encoders(muxer, request.purpose)
-    reasons: list[str] = []
-    hushed: EncoderPlan | None = None
+    errors: list[str] = []
+    fallback: EncoderPlan | None = None
     for encoder in encoders:
         try:
-            layouts = _candidate_layouts(video, encoder, request)
+            layouts = _list_candidates(video, encoder, request)
         except UsageError as error:
-            reasons.append(str(error))
+            errors.append(str(error))
             continue
         try:
-            plan = _first_that_opens(video, muxer, encoder, layouts, request)
+            plan = _plan_first_accepted(video, muxer, encoder, layouts, request)
         except UsageError as error:
-            if request.options and not reasons:
-                raise  # they were meant for this encoder
-            reasons.append(str(error))
+            if request.options and not errors:
+                raise  # The user's options were meant for this encoder.
+            errors.append(str(error))
             continue
         if plan.warnings and encoder != encoders[-1] and muxer in MUXER_ENCODERS:
-            hushed = hushed or plan  # another may say all that there is to say
+            fallback = fallback or plan  # Another encoder may signal all properties of the video.
             continue
-        if plan.warnings and hushed is not None:
-            plan, encoder = hushed, hushed.encoder
-        if reasons:
-            note = f"{reasons[0]}; {encoder} is used instead"
-            plan = replace(plan, warnings=(*plan.warnings, note))
-        if video.interlaced and not marks_fields(plan):
-            note = f"{encoder} does not mark pictures as interlaced; players will not know"
-            plan = replace(plan, warnings=(*plan.warnings, note))
-        return plan
-    raise UsageError("; ".join(dict.fromkeys((reasons[0], reasons[-1]))))
+        if plan.warnings and fallback is not None:
+            plan = fallback
+        return _add_warnings(plan, video, errors)
+    raise UsageError("; ".join(dict.fromkeys((errors[0], errors[-1]))))
+
+
+def _add_warnings(plan: EncoderPlan, video: VideoInfo, errors: Sequence[str]) -> EncoderPlan:
+    """Add warnings about a replaced encoder and about lost interlacing flags to a plan."""
+    warnings = list(plan.warnings)
+    if errors:
+        warnings.append(f"{errors[0]}; using {plan.encoder} instead")
+    if video.interlaced and not signals_interlacing(plan):
+        warnings.append(
+            f"{plan.encoder} does not signal interlaced frames; players will not deinterlace them"
+        )
+    return replace(plan, warnings=tuple(warnings))
 
 
 def _default_encoders(muxer: str, purpose: Purpose) -> tuple[str, ...]:
-    own = MUXER_ENCODERS.get(muxer)
-    if own and purpose == "delivery":
-        return own
+    muxer_encoders = MUXER_ENCODERS.get(muxer)
+    if muxer_encoders and purpose == "delivery":
+        return muxer_encoders
     return PURPOSE_ENCODERS[purpose]
 
 
-def encoder_formats(encoder: str) -> list[PixelLayout]:
-    """The planar Y'CbCr formats an encoder takes, as layouts.
+def list_pixel_layouts(encoder: str) -> list[PixelLayout]:
+    """Return the layouts of the planar Y'CbCr formats that an encoder supports.
 
     Raises:
-        UsageError: PyAV has no such video encoder.
+        UsageError: PyAV has no video encoder of this name.
     """
     try:
         codec = av.Codec(encoder, "w")
     except ValueError as error:
         raise UsageError(
-            f"no encoder called {encoder!r}; try libx264, libx265, libsvtav1, ffv1, prores_ks "
+            f"unknown encoder {encoder!r}; try libx264, libx265, libsvtav1, ffv1, prores_ks "
             "or dnxhd"
         ) from error
     if codec.type != "video":
-        raise UsageError(f"{encoder} encodes {codec.type}, not pictures")
+        raise UsageError(f"{encoder} encodes {codec.type}, not video; choose another --encoder")
     names = [f.name for f in codec.video_formats or ()]
     planar = (n for n in names if n.startswith(("yuv4", "yuvj4")) and not n.endswith("be"))
-    return [pixel_layout(n) for n in planar if "msb" not in n]
+    return [get_pixel_layout(n) for n in planar if "msb" not in n]
 
 
-def _candidate_layouts(
-    video: VideoInfo, encoder: str, request: EncoderRequest
-) -> list[PixelLayout]:
-    """Pixel formats worth trying, best first."""
-    offered = encoder_formats(encoder)
-    smallest = MIN_SIZE.get(encoder, 1)
-    if min(video.width, video.height) < smallest:
-        raise UsageError(f"{encoder} cannot write pictures smaller than {smallest} pixels")
-    if request.pix_fmt:
-        chosen = [f for f in offered if f.name == request.pix_fmt]
-        if not chosen:
-            choices = ", ".join(f.name for f in offered)
-            raise UsageError(f"{encoder} cannot write {request.pix_fmt}; it takes: {choices}")
-        return chosen
-    wants_full = encoder in _JPEG_ENCODERS and video.coding.full_range
-    plain = [f for f in offered if f.full_range == wants_full] or offered
-    if not plain:
-        raise UsageError(f"{encoder} takes no planar pixel format, and we write no other")
-    deep = [f for f in plain if f.bits >= video.coding.bits]
-    if not deep:
-        most = max(plain, key=lambda f: (f.bits, sum(f.subsampling)))
+def _list_candidates(video: VideoInfo, encoder: str, request: EncoderRequest) -> list[PixelLayout]:
+    """Return the pixel formats to test, best first."""
+    supported = list_pixel_layouts(encoder)
+    min_size = MIN_SIZE.get(encoder, 1)
+    if min(video.width, video.height) < min_size:
         raise UsageError(
-            f"{encoder} holds {most.bits} bits and this luma has {video.coding.bits}: choose "
-            f"another encoder (ffv1 holds all), or accept rounding with --pix-fmt {most.name}"
+            f"{encoder} cannot encode frames smaller than {min_size} pixels; "
+            "choose another --encoder"
+        )
+    if request.pix_fmt:
+        requested = [f for f in supported if f.name == request.pix_fmt]
+        if not requested:
+            choices = ", ".join(f.name for f in supported)
+            raise UsageError(
+                f"{encoder} does not support pixel format {request.pix_fmt}; use one of: {choices}"
+            )
+        return requested
+    full_range = encoder in _JPEG_ENCODERS and video.coding.full_range
+    in_range = [f for f in supported if f.full_range == full_range] or supported
+    if not in_range:
+        raise UsageError(
+            f"{encoder} supports no planar Y'CbCr pixel format; choose another --encoder"
+        )
+    deep = [f for f in in_range if f.bits >= video.coding.bits]
+    if not deep:
+        deepest = max(in_range, key=lambda f: (f.bits, sum(f.subsampling)))
+        raise UsageError(
+            f"{encoder} supports {deepest.bits}-bit luma and the source has {video.coding.bits} "
+            "bits; choose another --encoder (ffv1 supports all), or round luma with "
+            f"--pix-fmt {deepest.name}"
         )
     bits = min(f.bits for f in deep)
-    order = _subsampling_order(video, request.purpose)
-    fitting = [f for f in deep if f.bits == bits and f.subsampling in order]
-    return sorted(fitting, key=lambda f: order.index(f.subsampling))
+    order = _order_subsampling(video, request.purpose)
+    candidates = [f for f in deep if f.bits == bits and f.subsampling in order]
+    return sorted(candidates, key=lambda f: order.index(f.subsampling))
 
 
-def _subsampling_order(video: VideoInfo, purpose: Purpose) -> list[tuple[int, int]]:
+def _order_subsampling(video: VideoInfo, purpose: Purpose) -> list[tuple[int, int]]:
+    """Return chroma subsampling modes in order of preference for a source."""
     order = list(_SUBSAMPLING_ORDER[purpose])
-    own = video.layout.subsampling
-    keep_own = purpose == "archive" or video.interlaced  # fields hold chroma lines of their own
-    if video.layout.kind == "yuv" and keep_own and own in order:
-        order.insert(0, order.pop(order.index(own)))
+    subsampling = video.layout.subsampling
+    # Each field of an interlaced frame has its own chroma lines.
+    keep = purpose == "archive" or video.interlaced
+    if video.layout.kind == "yuv" and keep and subsampling in order:
+        order.insert(0, order.pop(order.index(subsampling)))
     odd = (video.width % 2, video.height % 2)
     return sorted(order, key=lambda s: bool((s[0] and odd[0]) or (s[1] and odd[1])))
 
 
-def _first_that_opens(
+def _plan_first_accepted(
     video: VideoInfo,
     muxer: str,
     encoder: str,
     layouts: Iterable[PixelLayout],
     request: EncoderRequest,
 ) -> EncoderPlan:
-    refusals = []
+    """Return the plan with the first pixel format and time base that pass `probe_encoder`."""
+    rejections = []
     for layout in layouts:
-        for time_base in _time_bases(video, muxer):
+        for time_base in _list_time_bases(video, muxer):
             plan = EncoderPlan(
                 muxer=muxer,
                 encoder=encoder,
                 layout=layout,
-                options=_options(video, muxer, encoder, layout, request),
+                options=_merge_options(video, muxer, encoder, layout, request),
                 time_base=time_base,
                 lossless_luma=layout.bits >= video.coding.bits,
             )
             try:
                 return replace(plan, warnings=probe_encoder(plan, video))
-            except EncoderRefusedError as refusal:
-                refusals.append(str(refusal))
-    raise UsageError((refusals or [f"{encoder} has no pixel format for this source"])[0])
+            except EncoderRejectedError as rejection:
+                rejections.append(str(rejection))
+    unsupported = f"{encoder} supports no pixel format for this source; choose another --encoder"
+    raise UsageError((rejections or [unsupported])[0])
 
 
-def _options(
+def _merge_options(
     video: VideoInfo, muxer: str, encoder: str, layout: PixelLayout, request: EncoderRequest
 ) -> dict[str, str]:
-    """Our defaults for this encoder and source, under what the user asked for."""
+    """Return the default encoder options for a source, overridden by the user's."""
     options = dict(ENCODER_OPTIONS.get(encoder, {}))
-    asked = dict(request.options)
-    if encoder == "libx264" and "avx512f" in cpu_flags():
-        # its macroblock tree reads past its rows there: each run gives another film (core 165)
+    requested = dict(request.options)
+    if encoder == "libx264" and "avx512f" in get_cpu_flags():
+        # x264's macroblock tree (core 165) reads past its rows with AVX-512. The output of each
+        # run would differ.
         options["x264-params"] = "asm=avx2"
     if encoder == "dnxhd" and layout.bits > 8:
         options["profile"] = "dnxhr_hqx" if layout.subsampling == (1, 0) else "dnxhr_444"
     if muxer in CONSTANT_RATE_MUXERS and encoder in ("libx264", "libx265"):
-        options["bf"] = "0"  # FFmpeg's MXF gives reordered pictures the wrong time stamps
-    if encoder == "ffv1" and min(video.width, video.height) < NARROW:
+        options["bf"] = "0"  # FFmpeg's MXF muxer writes wrong timestamps for B-frames.
+    if encoder == "ffv1" and min(video.width, video.height) < MIN_MULTI_SLICE_SIDE:
         options["slices"] = "1"
     if encoder in _JPEG_ENCODERS and not video.coding.full_range:
         options["strict"] = "unofficial"
-    if _AMOUNT_OPTIONS & asked.keys():
-        options = {k: v for k, v in options.items() if k not in _AMOUNT_OPTIONS | {"flags"}}
-    for params in _PARAMETER_LISTS & asked.keys() & options.keys():
-        asked[params] = f"{options[params]}:{asked[params]}"
-    return {**options, **asked}
+    if _RATE_CONTROL_OPTIONS & requested.keys():
+        dropped = _RATE_CONTROL_OPTIONS | {"flags"}
+        options = {k: v for k, v in options.items() if k not in dropped}
+    for name in _PARAMETER_LISTS & requested.keys() & options.keys():
+        requested[name] = f"{options[name]}:{requested[name]}"
+    return {**options, **requested}
 
 
-def _time_bases(video: VideoInfo, muxer: str) -> list[Fraction]:
-    """The source's own; for encoders that count frames, one frame, for picky ones a common one.
+def _list_time_bases(video: VideoInfo, muxer: str) -> list[Fraction]:
+    """Return the encoder time bases to test, best first.
 
-    A frame that is not a tick of the source is only what the encoder believes: the packets get
-    their true time stamps back (see `FilmWriter`).
+    The source's time base is best. Encoders that count frames need the frame duration, and some
+    accept common frame rates only. The time base of the encoder does not limit the output:
+    `VideoWriter` restores the source's timestamps in the encoded packets.
     """
-    frame = 1 / (video.rate or Fraction(25)).limit_denominator(1001)
+    frame_duration = 1 / (video.rate or Fraction(25)).limit_denominator(1001)
     if muxer in CONSTANT_RATE_MUXERS:
-        return [frame]
-    return [video.time_base, frame, Fraction(1, 25)]
+        return [frame_duration]
+    return [video.time_base, frame_duration, Fraction(1, 25)]

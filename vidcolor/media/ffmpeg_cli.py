@@ -1,4 +1,4 @@
-"""The few things that PyAV cannot do and the ffmpeg command can."""
+"""Operations of the ffmpeg command that PyAV does not support."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=1)
-def ffmpeg_command() -> str:
-    """The system's ffmpeg, or the one inside imageio-ffmpeg."""
-    found = shutil.which("ffmpeg")
-    if found:
-        return found
+def find_ffmpeg() -> str:
+    """Return the path of the system's ffmpeg, or else of the one in imageio-ffmpeg."""
+    system_ffmpeg = shutil.which("ffmpeg")
+    if system_ffmpeg:
+        return system_ffmpeg
     import imageio_ffmpeg
 
     return str(imageio_ffmpeg.get_ffmpeg_exe())
@@ -29,19 +29,21 @@ def ffmpeg_command() -> str:
 
 @dataclass(frozen=True, slots=True)
 class ExtraStreams:
-    """Streams that PyAV refuses to mux though the format holds them."""
+    """Streams that PyAV cannot mux although the container supports them."""
 
     source: Path
+    """The file that contains the streams."""
     indices: tuple[int, ...]
+    """Their stream indices."""
     shift: Fraction
-    """Seconds that are taken off every time stamp."""
+    """Seconds to subtract from every timestamp."""
     start: Fraction | None
-    """Seconds (source time) before which packets are left out."""
+    """Source time in seconds of the first packets to keep."""
     end: Fraction | None
-    """Seconds (source time) from which on packets are left out."""
+    """Source time in seconds of the first packets to drop again."""
 
-    def outside(self) -> str:
-        """FFmpeg's expression for the packets that are left out; empty if none are."""
+    def drop_expression(self) -> str:
+        """Return FFmpeg's expression for packets outside the trim, or "" without a trim."""
         conditions = []
         if self.start is not None:
             conditions.append(f"lt(pts*tb,{float(self.start - self.shift)})")
@@ -50,37 +52,47 @@ class ExtraStreams:
         return "+".join(conditions)
 
 
-def can_copy(source: Path, index: int, muxer: str) -> bool:
-    """Whether the ffmpeg command copies a stream into a container."""
+def can_copy_stream(source: Path, index: int, muxer: str) -> bool:
+    """Return whether the ffmpeg command can copy a stream into a container.
+
+    Args:
+        source: The file that contains the stream.
+        index: Its stream index.
+        muxer: FFmpeg's name of the container's muxer.
+    """
     import ffmpeg
 
-    job = ffmpeg.input(str(source.absolute())).output(
+    command = ffmpeg.input(str(source.absolute())).output(
         os.devnull, map=f"0:{index}", codec="copy", t=1, format=muxer
     )
     try:
-        _run(job, source)
+        _run(command, source)
     except OutputError:
         return False
     return True
 
 
-def complete_matroska(
+def remux_matroska(
     source: Path,
     target: Path,
     muxer: str,
     display_aspect: Fraction | None = None,
-    appendix: ExtraStreams | None = None,
+    extra_streams: ExtraStreams | None = None,
 ) -> None:
-    """Copy a Matroska file packet for packet, with what PyAV could not put into it.
+    """Copy a Matroska file packet by packet and add what PyAV could not write.
 
-    PyAV never sets a stream's sample aspect ratio, and FFV1, ProRes, VP9 and AV1 do not carry one.
+    PyAV never sets the sample aspect ratio of a stream. The bitstreams of FFV1, ProRes, VP9 and
+    AV1 do not contain one.
 
     Args:
-        source: the file.
-        target: where the copy goes.
+        source: The Matroska file.
+        target: The copy to write.
         muxer: ``matroska`` or ``webm``.
-        display_aspect: width of the displayed picture over its height.
-        appendix: streams of another file to put behind its own.
+        display_aspect: Width over height of the displayed frame.
+        extra_streams: Streams of another file to append.
+
+    Raises:
+        OutputError: The ffmpeg command failed.
     """
     import ffmpeg
 
@@ -93,48 +105,60 @@ def complete_matroska(
         "map_chapters": 0,
         "avoid_negative_ts": "disabled",
         "default_mode": "passthrough",
-        "disposition:v:0": "default",  # said for one stream, ffmpeg invents none for the others
+        # With one explicit disposition, ffmpeg does not set the others by its own rules.
+        "disposition:v:0": "default",
     }
     if display_aspect is not None:
         options["aspect:v:0"] = f"{display_aspect.numerator}:{display_aspect.denominator}"
-    if appendix is None:
-        options["map"] = "0"  # of one input ffmpeg would take one stream a kind
+    if extra_streams is None:
+        options["map"] = "0"  # By default ffmpeg maps one stream of each type.
     else:
-        more = ffmpeg.input(str(appendix.source.absolute()), itsoffset=str(float(-appendix.shift)))
-        streams += [more[str(index)] for index in appendix.indices]
-        outside = appendix.outside()
-        if outside:  # -ss would start at the picture's key frame; other sound is inside already
-            options["bsf:a"] = f"noise=drop='{outside}'"
+        offset = str(float(-extra_streams.shift))
+        extra_input = ffmpeg.input(str(extra_streams.source.absolute()), itsoffset=offset)
+        streams += [extra_input[str(index)] for index in extra_streams.indices]
+        drop = extra_streams.drop_expression()
+        # The option -ss would start at the keyframe of the video. The audio of `source` is
+        # trimmed already, so the filter does not change it.
+        if drop:
+            options["bsf:a"] = f"noise=drop='{drop}'"
     _run(ffmpeg.output(*streams, str(target.absolute()), **options), target)
 
 
 def convert_subtitle(source: Path, index: int, target: Path, codec: str, muxer: str) -> None:
-    """Write one text subtitle stream into a file of its own, in another codec.
+    """Convert a text subtitle stream to another codec, in a file of its own.
 
     Args:
-        source: the film.
-        index: of the stream in it.
-        target: where the subtitles go.
-        codec: FFmpeg's name of the encoder.
-        muxer: the container of `target`.
+        source: The film.
+        index: The index of the subtitle stream.
+        target: The file to write.
+        codec: FFmpeg's name of the subtitle encoder.
+        muxer: FFmpeg's name of the target's muxer.
+
+    Raises:
+        OutputError: The ffmpeg command failed.
     """
     import ffmpeg
 
-    job = ffmpeg.input(str(source.absolute())).output(
+    command = ffmpeg.input(str(source.absolute())).output(
         str(target.absolute()), map=f"0:{index}", codec=codec, format=muxer, copyts=None
     )
-    _run(job, target)
+    _run(command, target)
 
 
-def _run(job: object, target: Path) -> None:
-    command = job.global_args("-nostdin", "-v", "error").overwrite_output()  # type: ignore[attr-defined]
-    done = subprocess.run(
-        command.compile(cmd=ffmpeg_command()),
+def _run(command: Any, target: Path) -> None:
+    """Run a command of ffmpeg-python, which has no type annotations.
+
+    Raises:
+        OutputError: ffmpeg returned an error. The message is the last line of its log.
+    """
+    command = command.global_args("-nostdin", "-v", "error").overwrite_output()
+    process = subprocess.run(
+        command.compile(cmd=find_ffmpeg()),
         capture_output=True,
         text=True,
         errors="replace",
         check=False,
     )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise OutputError(f"{target}: ffmpeg failed: {last}")
+    if process.returncode:
+        last_line = (process.stderr.strip().splitlines() or ["no error message"])[-1]
+        raise OutputError(f"{target}: ffmpeg failed: {last_line}")

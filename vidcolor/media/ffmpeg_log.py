@@ -1,4 +1,4 @@
-"""What FFmpeg and the encoders in it say: listened to for a moment, silent otherwise."""
+"""Capture of FFmpeg's log messages and of what encoders print to stderr."""
 
 from __future__ import annotations
 
@@ -13,37 +13,49 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LogLine = tuple[int, str, str]
-"""Level (`ERROR` and worse are smaller), who, text."""
+"""Level (lower is more severe), name of the component, and text of a log message."""
 ERROR = av.logging.ERROR
+"""FFmpeg's log level of errors."""
 
 
 @contextlib.contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """x264 prints some refusals past FFmpeg's log; they are told by the exception anyway."""
+def silence_stderr() -> Iterator[None]:
+    """Redirect file descriptor 2 to the null device.
+
+    x264 prints some errors to stderr directly, past FFmpeg's log. The same errors are raised as
+    exceptions.
+    """
     try:
-        kept = os.dup(2)
-    except OSError:  # a service without stderr
+        saved = os.dup(2)
+    except OSError:  # A service may run without stderr.
         yield
         return
     try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+        with Path(os.devnull).open("wb") as null:
+            os.dup2(null.fileno(), 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
 @contextlib.contextmanager
-def ffmpeg_says() -> Iterator[list[LogLine]]:
-    """What FFmpeg logs meanwhile. For the calling thread's own short work only: listening while
-    decoder threads run can lock up the interpreter (PyAV issues 751 and 909)."""
+def capture_ffmpeg_log() -> Iterator[list[LogLine]]:
+    """Capture FFmpeg's log messages of level WARNING and worse.
+
+    Use it for short work of the calling thread only. Capturing while decoder threads run can
+    deadlock the interpreter (PyAV issues 751 and 909).
+
+    Yields:
+        The list that the messages are appended to.
+    """
     level = av.logging.get_level()
     av.logging.set_level(av.logging.WARNING)
-    av.logging.set_skip_repeated(False)  # or only the first of two equal refusals says why
+    # Otherwise the second of two equal errors is not logged and has no reason.
+    av.logging.set_skip_repeated(False)
     try:
-        with av.logging.Capture(local=False) as said:
-            yield said
+        with av.logging.Capture(local=False) as log:
+            yield log
     finally:
         av.logging.set_skip_repeated(True)
         av.logging.set_level(level)

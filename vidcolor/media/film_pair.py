@@ -1,4 +1,4 @@
-"""Two films on one clock."""
+"""Two films on one timeline, for comparison."""
 
 from __future__ import annotations
 
@@ -6,92 +6,108 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import UsageError
-from vidcolor.imaging.text import clock
 from vidcolor.media.preview import SAME_TIME_S, DisplayReader
+from vidcolor.timecode import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from vidcolor.evaluation.compare_options import CompareOptions
     from vidcolor.media.preview import DisplayFrame
 
-_LENGTH_SLACK_S = 0.15
-_ASPECT_SLACK = 0.03
+_DURATION_TOLERANCE_S = 0.15
+"""Maximum difference between equal durations, in seconds; at least two frames."""
+_ASPECT_TOLERANCE = 0.03
+"""Maximum relative difference between equal aspect ratios."""
 
 
 class FilmPair:
-    """Films A and B, and the span of A's time that both of them cover."""
+    """Films A and B, and the range of A's timeline that both of them cover."""
 
-    def __init__(self, a: Path, b: Path, options: CompareOptions) -> None:
-        """Probe both.
+    def __init__(
+        self,
+        a: Path,
+        b: Path,
+        *,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        offset: Fraction = Fraction(0),
+    ) -> None:
+        """Probe both films.
+
+        Args:
+            a: Film A.
+            b: Film B.
+            start: Seconds into A at which the range starts; None for the first common frame.
+            end: Seconds into A at which the range ends; None for the last common frame.
+            offset: Seconds into A at which the first frame of B is displayed.
 
         Raises:
-            InputError: one of them cannot be read.
-            UsageError: they have no time in common.
+            InputError: One of the films cannot be read.
+            UsageError: The films do not overlap in time.
         """
         self.a, self.b = DisplayReader(a), DisplayReader(b)
-        self.offset_s = options.offset
+        self.offset_s = offset
         end_a, end_b = self.a.duration_s, self.offset_s + self.b.duration_s
-        self.start_s = max(options.start or Fraction(0), self.offset_s)
-        self.end_s = min(end_a, end_b, *([options.end] if options.end is not None else []))
+        self.start_s = max(start or Fraction(0), self.offset_s)
+        self.end_s = min(end_a, end_b, *([end] if end is not None else []))
         if self.start_s >= self.end_s:
             raise UsageError(
-                f"{a} and {b} have no time in common: A lasts {clock(end_a)} and B goes from "
-                f"{clock(self.offset_s)} to {clock(end_b)}; check --start, --end and --offset"
+                f"{a} and {b} have no time in common: A lasts {format_time(end_a)}, B lasts from "
+                f"{format_time(self.offset_s)} to {format_time(end_b)}; "
+                "check --start, --end and --offset"
             )
-        self.cut_s = (self.start_s, None if self._reaches_end(options) else self.end_s)
-        """From where to where A is read; None for its last frame, whatever the header states."""
-        self.warnings = tuple(self._warnings(options))
+        reads_to_end = end is None and self._have_equal_duration()
+        self.trim_s = (self.start_s, None if reads_to_end else self.end_s)
+        """Start and end of the frames of A; end None for its last frame, whatever its header."""
+        self.warnings = tuple(self._list_warnings())
 
-    def _reaches_end(self, options: CompareOptions) -> bool:
-        return options.end is None and self._lengths_agree()
+    def _have_equal_duration(self) -> bool:
+        difference = abs(self.a.duration_s - self.b.duration_s)
+        frame_durations = (1 / f.video.rate for f in (self.a, self.b) if f.video.rate)
+        return difference <= max(_DURATION_TOLERANCE_S, *(2 * float(d) for d in frame_durations))
 
-    def _lengths_agree(self) -> bool:
-        differ = abs(self.a.duration_s - self.b.duration_s)
-        steps = (1 / f.video.rate for f in (self.a, self.b) if f.video.rate)
-        return differ <= max(_LENGTH_SLACK_S, *(2 * float(s) for s in steps))
-
-    def _warnings(self, options: CompareOptions) -> Iterator[str]:
+    def _list_warnings(self) -> Iterator[str]:
         a, b = self.a, self.b
-        if not self._lengths_agree() and not self.offset_s:
-            hint = "; if B is a part of A, say --offset" if b.duration_s < a.duration_s else ""
+        if not self._have_equal_duration() and not self.offset_s:
+            hint = "; if B is a part of A, set --offset" if b.duration_s < a.duration_s else ""
             yield (
-                f"A lasts {clock(a.duration_s)} and B {clock(b.duration_s)}: "
-                f"only what both cover is compared{hint}"
+                f"A lasts {format_time(a.duration_s)} and B {format_time(b.duration_s)}: "
+                f"only their common time is compared{hint}"
             )
-        if not same_shape(a.size, b.size):
+        if not has_same_aspect_ratio(a.size, b.size):
             yield (
-                f"B is {b.size[0]}×{b.size[1]} and A {a.size[0]}×{a.size[1]}, "
-                "another shape: B is stretched to A's"
+                f"B is {b.size[0]}×{b.size[1]} and A {a.size[0]}×{a.size[1]}: "
+                "B is stretched to the aspect ratio of A"
             )
 
     def frames(self) -> Iterator[tuple[DisplayFrame, DisplayFrame]]:
-        """Every frame of A with the frame of B that is shown when it begins."""
-        start, end = self.cut_s
-        look_back = start - self.offset_s - 1
-        later = self.b.frames(look_back if look_back > 0 else None)
-        current: DisplayFrame | None = None
-        coming = next(later, None)
-        for shown in self.a.frames(start if start > 0 else None, end):
-            due = shown.time_s - self.offset_s + SAME_TIME_S
-            while coming is not None and (current is None or coming.time_s <= due):
-                current, coming = coming, next(later, None)
-            if current is None:
+        """Yield every frame of A with the frame of B that is displayed at its start."""
+        start, end = self.trim_s
+        # The frame of B at `start` may have started up to a second earlier.
+        start_b = start - self.offset_s - 1
+        frames_b = self.b.frames(start_b if start_b > 0 else None)
+        current_b: DisplayFrame | None = None
+        next_b = next(frames_b, None)
+        for frame_a in self.a.frames(start if start > 0 else None, end):
+            time_b = frame_a.time_s - self.offset_s + SAME_TIME_S
+            while next_b is not None and (current_b is None or next_b.time_s <= time_b):
+                current_b, next_b = next_b, next(frames_b, None)
+            if current_b is None:
                 return
-            yield shown, current
+            yield frame_a, current_b
 
-    def moments(self, count: int) -> list[Fraction]:
-        """The middles of `count` equal parts, on A's clock."""
+    def sample_times(self, count: int) -> list[Fraction]:
+        """Return the middles of `count` equal parts of the range, in seconds into A."""
         part = (self.end_s - self.start_s) / count
         return [self.start_s + (n + Fraction(1, 2)) * part for n in range(count)]
 
-    def at(self, time_s: Fraction) -> tuple[DisplayFrame, DisplayFrame]:
-        """A's frame at a moment, and the frame of B that is shown when it begins."""
-        of_a = self.a.at(time_s)
-        return of_a, self.b.at(max(Fraction(0), of_a.time_s - self.offset_s))
+    def frames_at(self, time_s: Fraction) -> tuple[DisplayFrame, DisplayFrame]:
+        """Return the frame of A at a time, and the frame of B that is displayed at its start."""
+        frame_a = self.a.frame_at(time_s)
+        return frame_a, self.b.frame_at(max(Fraction(0), frame_a.time_s - self.offset_s))
 
 
-def same_shape(a: tuple[int, int], b: tuple[int, int]) -> bool:
-    """Whether two sizes have one aspect ratio, but for rounding."""
-    return abs(a[0] * b[1] / (a[1] * b[0]) - 1) <= _ASPECT_SLACK
+def has_same_aspect_ratio(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    """Return whether two sizes have the same aspect ratio, apart from rounding."""
+    return abs(a[0] * b[1] / (a[1] * b[0]) - 1) <= _ASPECT_TOLERANCE

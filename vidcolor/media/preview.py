@@ -1,7 +1,6 @@
-"""Films for people to look at: R'G'B', upright, square pixels.
+"""Display: upright R'G'B' frames with square pixels, for previews and comparisons.
 
-For previews and comparisons only. What comes from here went through swscale, which rounds; no
-result's luma may.
+These frames pass through swscale, which rounds. They are never used as the luma of a result.
 """
 
 from __future__ import annotations
@@ -15,12 +14,14 @@ import av
 import numpy as np
 from av.video.reformatter import Interpolation
 
-from vidcolor.color.ycbcr import Coding, Matrix, guess_matrix
+from vidcolor.color.ycbcr import Coding, Matrix, get_default_matrix
 from vidcolor.errors import InputError
-from vidcolor.media.decode import FilmReader
+from vidcolor.imaging.geometry import compute_displayed_size, rotate_size
+from vidcolor.imaging.resize import resize_area, resize_cubic
+from vidcolor.media.decode import VideoReader
 from vidcolor.media.encoders import EncoderPlan, EncoderRequest, plan_encoder
-from vidcolor.media.frames import luma_plane, pixel_layout, rgb_array
-from vidcolor.media.probe import LIMITED_RANGE, ColorTags, VideoInfo, probe
+from vidcolor.media.frames import get_pixel_layout, read_luma, read_rgb
+from vidcolor.media.probe import FULL_RANGE, LIMITED_RANGE, ColorTags, VideoInfo, probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,72 +29,78 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Rgb = NDArray[np.uint8]
+    from vidcolor.imaging.types import Rgb
+    from vidcolor.media.decode import Frame
 
 SAME_TIME_S = Fraction(1, 500)
-"""Frames that begin this close to each other are taken for simultaneous: Matroska rounds to 1 ms,
-and so does its start."""
-_LOOK_BACK_S = (2, 30)
-"""How far before a wanted moment to look for the frame that is shown then."""
-_EXACT = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+"""Maximum difference between start times of simultaneous frames, in seconds.
+
+Matroska rounds timestamps to 1 ms, and also the start time that they are relative to.
+"""
+_SEARCH_BACK_S = (2, 30)
+"""How far before a time to search for the frame that is displayed then, in seconds."""
+_PROGRESSIVE = 1
+"""FFmpeg's `AVFieldOrder` code of progressive."""
+_ACCURATE = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
 @dataclass(frozen=True, slots=True)
 class DisplayFrame:
-    """A frame on its film's own clock."""
+    """A decoded frame and its time since the first frame."""
 
     time_s: Fraction
-    """Since the film's first frame."""
+    """Start in seconds since the film's first frame."""
     pts: int
     duration: int
-    picture: av.VideoFrame
+    """Duration in the source's time base."""
+    av_frame: av.VideoFrame
     video: VideoInfo
 
     def rgb(self, size: tuple[int, int]) -> Rgb:
-        """The frame upright: (H, W, 3) uint8 for `size` = (W, H)."""
-        return frame_rgb(self.picture, self.video, size)
+        """Return the upright frame, (H, W, 3) uint8, for `size` = (W, H)."""
+        return render_rgb(self.av_frame, self.video, size)
 
 
 class DisplayReader:
-    """A film to be looked at. Opens the file anew for every pass; holds nothing open."""
+    """Reads frames of a film for display. Every pass opens the file again."""
 
     def __init__(self, path: Path) -> None:
         """Probe the film.
 
         Raises:
-            InputError: it cannot be read.
+            InputError: The film cannot be read.
         """
         self.path = path
         self.info = probe(path)
         self.video = self.info.video
         self.origin_s = (self.video.start_pts or 0) * self.video.time_base
-        self._measured: Fraction | None = None
+        """Source time of the first frame, in seconds."""
+        self._measured_duration: Fraction | None = None
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height as displayed."""
+        """Displayed width and height."""
         video = self.video
-        width = round(video.width * (video.sample_aspect_ratio or 1))
-        upright = video.quarter_turns % 2 == 0
-        return (width, video.height) if upright else (video.height, width)
+        aspect = video.sample_aspect_ratio or 1
+        return compute_displayed_size(video.width, video.height, aspect, video.quarter_turns)
 
     @property
     def duration_s(self) -> Fraction:
-        """Seconds from the first frame to the end; found by reading where the file is silent."""
+        """Duration in seconds. If the file does not state it, the film is decoded once."""
         if self.video.duration_s:
             return Fraction(self.video.duration_s).limit_denominator(1_000_000)
-        if self._measured is None:
+        if self._measured_duration is None:
             end = Fraction(0)
-            for shown in self.frames():
-                end = shown.time_s + shown.duration * self.video.time_base
-            self._measured = end
-        return self._measured
+            for frame in self.frames():
+                end = frame.time_s + frame.duration * self.video.time_base
+            self._measured_duration = end
+        return self._measured_duration
 
     def frames(
         self, start_s: Fraction | None = None, end_s: Fraction | None = None
     ) -> Iterator[DisplayFrame]:
-        """Frames that begin in [start, end), seconds since the first frame."""
-        reader = FilmReader(
+        """Yield the frames that start in [start_s, end_s), in seconds since the first frame."""
+        reader = VideoReader(
             self.path,
             self.video,
             start_s=None if start_s is None else self.origin_s + start_s,
@@ -101,116 +108,132 @@ class DisplayReader:
         )
         for frame in reader.frames():
             time = frame.pts * self.video.time_base - self.origin_s
-            yield DisplayFrame(time, frame.pts, frame.duration, frame.picture, self.video)
+            yield DisplayFrame(time, frame.pts, frame.duration, frame.av_frame, self.video)
 
-    def at(self, time_s: Fraction) -> DisplayFrame:
-        """The frame that is shown at a moment: the last that began before it.
+    def frame_at(self, time_s: Fraction) -> DisplayFrame:
+        """Return the frame that is displayed at a time: the last that started before it.
+
+        Args:
+            time_s: Seconds since the first frame.
 
         Raises:
-            InputError: nothing can be decoded near it.
+            InputError: No frame near this time can be decoded.
         """
-        just_after = time_s + SAME_TIME_S
-        for back in _LOOK_BACK_S:
-            earlier = self.frames(max(Fraction(0), time_s - back), just_after)
-            found = deque(earlier, maxlen=1)
-            if found:
-                return found[0]
-        first = next(self.frames(max(Fraction(0), time_s)), None)
-        if first is None:
-            raise InputError(f"{self.path}: has no picture at {float(time_s):.3f} s")
-        return first
+        end = time_s + SAME_TIME_S
+        for seconds in _SEARCH_BACK_S:
+            earlier = self.frames(max(Fraction(0), time_s - seconds), end)
+            last = deque(earlier, maxlen=1)
+            if last:
+                return last[0]
+        later = next(self.frames(max(Fraction(0), time_s)), None)
+        if later is None:
+            raise InputError(f"{self.path}: no frame at {float(time_s):.3f} s; check the time")
+        return later
 
 
-def frame_rgb(frame: av.VideoFrame, video: VideoInfo, size: tuple[int, int]) -> Rgb:
-    """A decoded frame as people see it, within 2 of 255 codes.
+def render_rgb(frame: av.VideoFrame, video: VideoInfo, size: tuple[int, int]) -> Rgb:
+    """Convert a decoded frame for display, with an error of at most 2 of 255 codes.
 
     Args:
-        frame: as decoded.
-        video: says matrix, range and orientation.
-        size: (W, H) upright.
+        frame: A decoded frame.
+        video: Its matrix, range and orientation.
+        size: Upright width and height of the result.
 
     Returns:
         (H, W, 3) uint8, contiguous.
     """
-    stored = size if video.quarter_turns % 2 == 0 else size[::-1]
-    layout = pixel_layout(frame.format.name)
+    stored_size = rotate_size(size, video.quarter_turns)
+    layout = get_pixel_layout(frame.format.name)
     if layout.kind == "rgb":
-        pixels = _resized(_eight_bits(*rgb_array(frame)), stored)
+        pixels = resize_rgb(_reduce_to_8_bits(*read_rgb(frame)), stored_size)
     elif layout.kind == "gray":
-        unit = video.coding.luma_to_unit(luma_plane(frame, layout, video.matrix))
-        gray = _resized(Coding(8, full_range=True).unit_to_luma(unit), stored)
+        unit = video.coding.luma_to_unit(read_luma(frame, layout, video.matrix))
+        gray = resize_rgb(Coding(8, full_range=True).unit_to_luma(unit), stored_size)
         pixels = np.repeat(gray[..., None], 3, axis=-1)
     else:
-        viewed = frame.reformat(
-            width=stored[0],
-            height=stored[1],
+        converted = frame.reformat(
+            width=stored_size[0],
+            height=stored_size[1],
             format="rgb24",
             src_colorspace=video.matrix.code,
-            src_color_range=2 if video.coding.full_range else 1,
-            dst_color_range=2,
-            interpolation=_filter(frame.width, stored[0]),
+            src_color_range=FULL_RANGE if video.coding.full_range else LIMITED_RANGE,
+            dst_color_range=FULL_RANGE,
+            interpolation=_choose_interpolation(frame.width, stored_size[0]),
         )
-        pixels = viewed.to_ndarray().astype(np.uint8, copy=False)
+        pixels = converted.to_ndarray().astype(np.uint8, copy=False)
     return np.ascontiguousarray(np.rot90(pixels, video.quarter_turns))
 
 
-def _filter(width: int, wanted: int) -> Interpolation:
-    return _EXACT | (Interpolation.AREA if wanted * 2 <= width else Interpolation.BICUBIC)
+def render_source_rgb(frame: Frame, video: VideoInfo, size: tuple[int, int]) -> Rgb:
+    """Convert a frame with its source's color for display.
+
+    Args:
+        frame: A frame of a film, or of a sequence with `source_rgb`.
+        video: The video that the frame belongs to.
+        size: Upright width and height. A frame of a sequence keeps the size of `source_rgb`.
+
+    Returns:
+        (H, W, 3) uint8, contiguous.
+    """
+    if frame.source_rgb is None:
+        return render_rgb(frame.av_frame, video, size)
+    return np.ascontiguousarray(np.rot90(frame.source_rgb, video.quarter_turns))
 
 
-def _eight_bits(codes: NDArray[Any], bits: int) -> Rgb:
+def _choose_interpolation(width: int, new_width: int) -> Interpolation:
+    return _ACCURATE | (Interpolation.AREA if new_width * 2 <= width else Interpolation.BICUBIC)
+
+
+def _reduce_to_8_bits(codes: NDArray[Any], bits: int) -> Rgb:
     if bits == 8:
         return codes.astype(np.uint8)
     return np.rint(codes * np.float32(255 / ((1 << bits) - 1))).astype(np.uint8)
 
 
-def _resized(pixels: NDArray[Any], size: tuple[int, int]) -> Rgb:
-    import cv2
+def resize_rgb(pixels: NDArray[Any], size: tuple[int, int]) -> Rgb:
+    """Resize 8-bit code values, (H, W) or (H, W, 3), to `size` = (W, H).
 
+    Reduction averages the area of a pixel. Enlargement is bicubic.
+    """
     height, width = pixels.shape[:2]
     if (width, height) == size:
         return pixels.astype(np.uint8)
-    smaller = size[0] <= width and size[1] <= height
-    how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    return cv2.resize(pixels.astype(np.uint8), size, interpolation=how).astype(np.uint8)
+    reduces = size[0] <= width and size[1] <= height
+    resize = resize_area if reduces else resize_cubic
+    return resize(pixels.astype(np.uint8), size[::-1])
 
 
-def scale(rgb: Rgb, size: tuple[int, int]) -> Rgb:
-    """(H, W, 3) to another (W, H)."""
-    return _resized(rgb, size)
-
-
-def viewing_video(like: VideoInfo, size: tuple[int, int], tags: ColorTags) -> VideoInfo:
-    """The description of an 8-bit film of what `frame_rgb` gives, on the clock of `like`.
+def describe_preview(source: VideoInfo, size: tuple[int, int], tags: ColorTags) -> VideoInfo:
+    """Describe an 8-bit video of frames that `render_rgb` returns.
 
     Args:
-        like: says time base, rate and language.
-        size: (W, H) of the film.
-        tags: primaries and transfer are taken from it.
+        source: Its time base, frame rate and language are kept.
+        size: Width and height of the video.
+        tags: Its primaries and transfer are kept.
     """
-    matrix = guess_matrix(*size)
+    matrix = get_default_matrix(*size)
     return replace(
-        like,
+        source,
         width=size[0],
         height=size[1],
-        layout=pixel_layout("yuv420p"),
+        layout=get_pixel_layout("yuv420p"),
         coding=Coding(8, full_range=False),
         matrix=matrix,
         tags=ColorTags(LIMITED_RANGE, tags.primaries, tags.transfer, matrix.code),
         sample_aspect_ratio=None,
         rotation_degrees=0,
         display_matrix=None,
-        field_order=1,
+        field_order=_PROGRESSIVE,
         interlaced=False,
         timecode=None,
     )
 
 
-def plan_viewing(video: VideoInfo, muxer: str) -> EncoderPlan:
-    """A quick, good-looking encode that every player shows: H.264, or AV1 in WebM.
+def plan_preview_encoder(video: VideoInfo, muxer: str) -> EncoderPlan:
+    """Plan a fast encoder that every player supports: H.264, or AV1 in WebM.
 
     Raises:
-        UsageError: the container takes neither.
+        UsageError: The container supports neither.
     """
     if muxer == "webm":
         return plan_encoder(video, muxer, EncoderRequest())
@@ -220,18 +243,18 @@ def plan_viewing(video: VideoInfo, muxer: str) -> EncoderPlan:
     return plan_encoder(video, muxer, request)
 
 
-def frame_of_rgb(rgb: Rgb, pix_fmt: str, matrix: Matrix) -> av.VideoFrame:
-    """(H, W, 3) uint8 as a limited-range Y'CbCr frame."""
+def make_yuv_frame(rgb: Rgb, pix_fmt: str, matrix: Matrix) -> av.VideoFrame:
+    """Convert (H, W, 3) uint8 R'G'B' to a limited-range Y'CbCr frame."""
     source = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
     return source.reformat(
         format=pix_fmt,
         dst_colorspace=matrix.code,
-        src_color_range=2,
-        dst_color_range=1,
-        interpolation=_EXACT | Interpolation.BICUBIC,
+        src_color_range=FULL_RANGE,
+        dst_color_range=LIMITED_RANGE,
+        interpolation=_ACCURATE | Interpolation.BICUBIC,
     )
 
 
-def ffmpeg_libraries() -> dict[str, str]:
-    """The versions of the FFmpeg libraries at work: ``{"libavcodec": "62.28.102", …}``."""
+def get_ffmpeg_versions() -> dict[str, str]:
+    """Return the versions of the FFmpeg libraries, such as ``{"libavcodec": "62.28.102"}``."""
     return {name: ".".join(map(str, v)) for name, v in sorted(av.library_versions.items())}

@@ -1,4 +1,4 @@
-"""What is in a film: read once, before anything is decided."""
+"""Probing: the streams of a film and the properties of its video, before any frame is colorized."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 
 from vidcolor.color.tint import Tint
-from vidcolor.color.ycbcr import Coding, Matrix, guess_matrix, matrix_from_code
+from vidcolor.color.ycbcr import Coding, Matrix, get_default_matrix, get_matrix
 from vidcolor.errors import InputError
-from vidcolor.media.frames import PixelLayout, pixel_layout
+from vidcolor.imaging.geometry import Geometry
+from vidcolor.media.demux import find_video_stream, is_cover_art, open_input
+from vidcolor.media.frames import PixelLayout, get_pixel_layout
 from vidcolor.media.tint import measure_tint
 
 UNSPECIFIED = 2
-"""H.273 code of a primaries, transfer or matrix tag that says nothing."""
+"""H.273 code "unspecified" of primaries, transfer characteristics and matrix coefficients."""
 FULL_RANGE = 2
+"""FFmpeg's `AVCOL_RANGE_JPEG`."""
 LIMITED_RANGE = 1
-PLAUSIBLE_RATE = 240
-"""Frames a second above which a container's average is doubted."""
-
-_TEXT_DEMUXERS = ("tty", "bin", "xbin", "adf", "idf")
-"""FFmpeg's renderers of text and text art, which take nearly any file for a film."""
+"""FFmpeg's `AVCOL_RANGE_MPEG`."""
+MAX_PLAUSIBLE_RATE = 240
+"""Maximum average frame rate to believe, in frames per second."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColorTags:
-    """H.273 codes as found in the source; 2 (range: 0) where it says nothing."""
+    """Color tags of the source: H.273 codes, 2 where unspecified."""
 
     range: int
+    """FFmpeg's `AVColorRange`: 0 unspecified, 1 limited, 2 full."""
     primaries: int
     transfer: int
     matrix: int
@@ -48,51 +50,59 @@ class StreamInfo:
     codec: str
     language: str | None
     title: str | None
-    cover: bool = False
-    """A picture attached to the film (cover art), not its moving picture."""
+    is_cover_art: bool = False
+    """Whether this is an attached picture (cover art) and not a video."""
     detail: str = ""
+    """Audio: sample rate and channel layout. Data: timecode or handler name."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """The picture stream that is colored."""
+    """The video stream that is colorized."""
 
     index: int
     codec: str
     width: int
+    """Stored width in pixels, before rotation and pixel aspect."""
     height: int
+    """Stored height in pixels."""
     layout: PixelLayout
     coding: Coding
-    """Depth and range of the luma that is taken from it."""
+    """Bit depth and range of the luma that is read from it."""
     matrix: Matrix
-    """The source's matrix, or the one that players assume of its size."""
+    """The tagged matrix, or the matrix that players assume for an untagged video of this size."""
     tags: ColorTags
     time_base: Fraction
     rate: Fraction | None
-    """Average frame rate; only for display and for tags, never for timing."""
+    """Average frame rate. It serves display and tags, never timing."""
     start_pts: int | None
     duration_s: float | None
-    stated_end_s: float | None
-    """Where this stream itself, not only the container, says that it ends; to notice cut files."""
+    declared_end_s: float | None
+    """End time in the header of this stream, not of the container. It reveals truncated files."""
     variable_rate: bool
     num_frames: int
-    """As the container states; 0 if it does not."""
+    """Number of frames in the header; 0 if the header has none."""
     sample_aspect_ratio: Fraction | None
+    """Width over height of a pixel; None for square pixels."""
     rotation_degrees: int
-    """Counter-clockwise turn for display, 0-359."""
+    """Counter-clockwise rotation for display, 0-359."""
     display_matrix: tuple[int, ...] | None
+    """FFmpeg's 3x3 display matrix, row by row; None if the stream has none."""
     field_order: int
+    """FFmpeg's `AVFieldOrder`: 0 unknown, 1 progressive, above 1 interlaced."""
     interlaced: bool
+    """Whether the first frame is flagged as interlaced."""
     timecode: str | None
+    """SMPTE timecode of the first frame."""
     tint: Tint
     language: str | None = None
 
     @property
     def quarter_turns(self) -> int:
-        """Counter-clockwise quarter turns that bring the right edge up; mirroring is ignored.
+        """Counter-clockwise quarter turns that display the frame upright. Mirroring is ignored.
 
-        FFmpeg's display matrix maps stored (p, q) to q' = b p + d q, so the signs of b and d tell
-        which stored edge is shown on top.
+        FFmpeg's display matrix maps stored (p, q) to q' = b p + d q. The signs of b and d therefore
+        show which stored edge is displayed on top.
         """
         if self.display_matrix is None:
             return round(self.rotation_degrees / 90) % 4
@@ -102,8 +112,23 @@ class VideoInfo:
         return 3 if b > 0 else 1
 
     @property
-    def estimated_frames(self) -> int | None:
-        """Frames to expect, for progress alone."""
+    def geometry(self) -> Geometry:
+        """The stored size, the pixel aspect ratio and the rotation for display."""
+        return Geometry(
+            width=self.width,
+            height=self.height,
+            pixel_aspect=float(self.sample_aspect_ratio or 1),
+            quarter_turns=self.quarter_turns,
+        )
+
+    @property
+    def start_s(self) -> Fraction:
+        """Time of the first frame, in seconds on the source's own clock."""
+        return (self.start_pts or 0) * self.time_base
+
+    @property
+    def estimated_num_frames(self) -> int | None:
+        """Expected number of frames, for progress display only."""
         if self.num_frames:
             return self.num_frames
         if self.duration_s and self.rate:
@@ -113,7 +138,7 @@ class VideoInfo:
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What probing saw of a film."""
+    """The result of probing a film."""
 
     path: Path
     container: str
@@ -123,77 +148,31 @@ class MediaInfo:
     streams: tuple[StreamInfo, ...]
     num_chapters: int
     tags: dict[str, str] = field(default_factory=dict)
-
-
-def open_source(path: Path, **options: Any) -> av.container.InputContainer:
-    """Open a film for reading, or raise InputError in one line that says why not."""
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
-    if path.is_dir():
-        raise InputError(f"{path}: is a directory; name a film, or give the directory by itself")
-    try:
-        container = _open(path, **options)
-    except av.FFmpegError as error:
-        raise InputError(
-            f"{path}: not a film that FFmpeg can read ({error.strerror}); "
-            "check that it is complete and really a video file"
-        ) from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be opened ({error.strerror or error})") from error
-    if container.format.name in _TEXT_DEMUXERS:
-        container.close()
-        raise InputError(f"{path}: is text, which FFmpeg would film; name a real film")
-    return container
-
-
-def _open(path: Path, **options: Any) -> av.container.InputContainer:
-    opening: Any = av.open
-    name = str(path.absolute())  # FFmpeg takes what stands before a colon for a protocol
-    try:
-        container = opening(name, metadata_errors="replace", **options)
-    except TypeError:  # PyAV 19 has no metadata_errors any more
-        container = opening(name, **options)
-    opened: av.container.InputContainer = container
-    return opened
+    """Metadata of the container."""
 
 
 def probe(path: Path) -> MediaInfo:
-    """Read a film's description and its first frame.
+    """Read the header and the first frame of a film.
 
     Raises:
-        InputError: not readable, no video stream, or no frame that decodes.
+        InputError: The file cannot be read, or has no video stream or no decodable frame.
     """
-    with open_source(path) as container:
-        stream = picture_stream(container, path)
-        first = _first_frame(container, stream, path)
-        tint = measure_tint(container, stream, first)
+    with open_input(path) as container:
+        stream = find_video_stream(container, path)
+        first_frame = _decode_first_frame(container, stream, path)
+        tint = measure_tint(container, stream, first_frame)
         return MediaInfo(
             path=path,
             container=container.format.name,
             duration_s=container.duration / av.time_base if container.duration else None,
-            video=_video_info(stream, first, tint),
+            video=_describe_video(stream, first_frame, tint),
             streams=tuple(describe_stream(s) for s in container.streams),
             num_chapters=len(container.chapters()),
             tags=dict(container.metadata),
         )
 
 
-def picture_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    """The moving picture: the largest video stream that is no cover art."""
-    films = [s for s in container.streams.video if not is_cover(s)]
-    if not films:
-        kinds = sorted({"cover art" if s.type == "video" else s.type for s in container.streams})
-        kinds = kinds or ["nothing"]
-        raise InputError(f"{path}: has no video stream to color (found: {', '.join(kinds)})")
-    return max(films, key=lambda s: (s.codec_context.width or 0) * (s.codec_context.height or 0))
-
-
-def is_cover(stream: av.stream.Stream) -> bool:
-    """Whether a video stream is an attached picture."""
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
-
-
-def _first_frame(
+def _decode_first_frame(
     container: av.container.InputContainer, stream: av.VideoStream, path: Path
 ) -> av.VideoFrame:
     try:
@@ -204,59 +183,62 @@ def _first_frame(
             except av.InvalidDataError:
                 continue
     except av.FFmpegError as error:
-        raise InputError(f"{path}: cannot be decoded ({error.strerror})") from error
-    raise InputError(f"{path}: holds no frame that decodes; the file may be empty or cut off")
+        raise InputError(f"{path}: cannot decode video ({error.strerror})") from error
+    raise InputError(f"{path}: no frame can be decoded; the file may be empty or truncated")
 
 
-def _video_info(stream: av.VideoStream, first: av.VideoFrame, tint: Tint) -> VideoInfo:
+def _describe_video(stream: av.VideoStream, first_frame: av.VideoFrame, tint: Tint) -> VideoInfo:
+    """Combine what the stream header and the first decoded frame state."""
     context = stream.codec_context
-    layout = pixel_layout(first.format.name)
-    tags = _color_tags(context, first)
+    layout = get_pixel_layout(first_frame.format.name)
+    tags = _read_color_tags(context, first_frame)
     time_base = Fraction(stream.time_base) if stream.time_base else Fraction(1, 1000)
     sar = Fraction(stream.sample_aspect_ratio or context.sample_aspect_ratio or 0)
-    known = matrix_from_code(tags.matrix) if layout.kind != "rgb" else None
-    own_duration = _own_duration(stream, time_base)
-    whole = _whole_duration(stream)
+    tagged_matrix = get_matrix(tags.matrix) if layout.kind != "rgb" else None
+    stream_duration = _stream_duration_s(stream, time_base)
+    container_duration = _container_duration(stream)
     start = (stream.start_time or 0) * time_base
     return VideoInfo(
         index=stream.index,
         codec=context.codec.canonical_name,
-        width=first.width,
-        height=first.height,
+        width=first_frame.width,
+        height=first_frame.height,
         layout=layout,
         coding=Coding(layout.luma_bits, _is_full_range(layout, tags)),
-        matrix=known or guess_matrix(first.width, first.height),
+        matrix=tagged_matrix or get_default_matrix(first_frame.width, first_frame.height),
         tags=tags,
         time_base=time_base,
         rate=_frame_rate(stream),
         start_pts=stream.start_time,
-        duration_s=own_duration or (whole / av.time_base if whole else None),
-        stated_end_s=own_duration if own_duration is None else own_duration + float(start),
-        variable_rate=_has_variable_rate(stream),
+        duration_s=stream_duration
+        or (container_duration / av.time_base if container_duration else None),
+        declared_end_s=None if stream_duration is None else stream_duration + float(start),
+        variable_rate=_has_variable_frame_rate(stream),
         num_frames=stream.frames,
         sample_aspect_ratio=sar if sar not in (0, 1) else None,
-        rotation_degrees=first.rotation % 360,
-        display_matrix=_display_matrix(first),
+        rotation_degrees=first_frame.rotation % 360,
+        display_matrix=_read_display_matrix(first_frame),
         field_order=int(context.field_order),
-        interlaced=bool(first.interlaced_frame),
-        timecode=_timecode(stream),
+        interlaced=bool(first_frame.interlaced_frame),
+        timecode=_read_timecode(stream),
         tint=tint,
         language=stream.metadata.get("language"),
     )
 
 
-def _color_tags(context: av.VideoCodecContext, frame: av.VideoFrame) -> ColorTags:
-    """What the frame says, and where it says nothing what the container says."""
+def _read_color_tags(context: av.VideoCodecContext, frame: av.VideoFrame) -> ColorTags:
+    """Return the tags of the frame; where unspecified, those of the container."""
     return ColorTags(
         range=int(frame.color_range) or int(context.color_range or 0),
-        primaries=_tag(frame.color_primaries, context.color_primaries),
-        transfer=_tag(frame.color_trc, context.color_trc),
-        matrix=_tag(frame.colorspace, context.colorspace),
+        primaries=_first_specified(frame.color_primaries, context.color_primaries),
+        transfer=_first_specified(frame.color_trc, context.color_trc),
+        matrix=_first_specified(frame.colorspace, context.colorspace),
     )
 
 
-def _tag(of_frame: object, of_stream: object) -> int:
-    for value in (of_frame, of_stream):
+def _first_specified(*tags: object) -> int:
+    """Return the first H.273 code that is neither None nor "unspecified"."""
+    for value in tags:
         code = UNSPECIFIED if value is None else int(value)  # type: ignore[call-overload]
         if code != UNSPECIFIED:
             return int(code)
@@ -264,7 +246,10 @@ def _tag(of_frame: object, of_stream: object) -> int:
 
 
 def _is_full_range(layout: PixelLayout, tags: ColorTags) -> bool:
-    """Untagged gray and everything made from RGB is full range; untagged Y'CbCr is limited."""
+    """Return whether luma is full range.
+
+    R'G'B' sources and untagged gray are full range. Untagged Y'CbCr is limited range.
+    """
     if layout.kind == "rgb" or layout.full_range:
         return True
     if tags.range == 0:
@@ -273,15 +258,21 @@ def _is_full_range(layout: PixelLayout, tags: ColorTags) -> bool:
 
 
 def _frame_rate(stream: av.VideoStream) -> Fraction | None:
-    """The average rate; raw DV states its clock's instead, and then the guessed one is right."""
+    """Return the average frame rate, or the guessed rate if the average is implausible.
+
+    The raw DV demuxer reports its clock rate as the average frame rate.
+    """
     average, guessed = Fraction(stream.average_rate or 0), Fraction(stream.guessed_rate or 0)
-    if average > PLAUSIBLE_RATE >= guessed:
+    if average > MAX_PLAUSIBLE_RATE >= guessed:
         average = guessed
     return average or guessed or None
 
 
-def _timecode(stream: av.VideoStream) -> str | None:
-    """Of the first frame: MOV states it for the picture, MXF and DV for the file."""
+def _read_timecode(stream: av.VideoStream) -> str | None:
+    """Return the timecode of the first frame from the metadata of the stream or the container.
+
+    MOV stores it in the video stream, MXF and DV store it in the container.
+    """
     for tags in (stream.metadata, stream.container.metadata):
         for key, value in tags.items():
             if key.lower() == "timecode":
@@ -289,36 +280,36 @@ def _timecode(stream: av.VideoStream) -> str | None:
     return None
 
 
-def _own_duration(stream: av.VideoStream, time_base: Fraction) -> float | None:
-    """Seconds that the stream itself claims to last."""
+def _stream_duration_s(stream: av.VideoStream, time_base: Fraction) -> float | None:
+    """Return the duration in the stream's own header, in seconds."""
     if stream.duration:
         return float(stream.duration * time_base)
-    stated = _parse_clock(stream.metadata.get("DURATION", ""))
-    whole = _whole_duration(stream)
-    if stated is None and whole and len(stream.container.streams) == 1:
-        return whole / av.time_base
-    return stated
+    tagged = _parse_duration_tag(stream.metadata.get("DURATION", ""))
+    container_duration = _container_duration(stream)
+    if tagged is None and container_duration and len(stream.container.streams) == 1:
+        return container_duration / av.time_base
+    return tagged
 
 
-def _whole_duration(stream: av.VideoStream) -> int | None:
-    """Of the container, in `av.time_base`."""
+def _container_duration(stream: av.VideoStream) -> int | None:
+    """Return the duration of the stream's container, in units of `av.time_base`."""
     container: Any = stream.container
     duration: int | None = container.duration
     return duration
 
 
-def _has_variable_rate(stream: av.VideoStream) -> bool:
-    """Whether frames last differently long: by the index where there is one, else by the rates."""
-    stamps = sorted(e.timestamp for e in stream.index_entries)
-    if len(stamps) > 2:
-        steps = np.diff(stamps)
+def _has_variable_frame_rate(stream: av.VideoStream) -> bool:
+    """Return whether frame durations differ, from the index or else from the frame rates."""
+    timestamps = sorted(e.timestamp for e in stream.index_entries)
+    if len(timestamps) > 2:
+        steps = np.diff(timestamps)
         return bool(steps.max() - steps.min() > max(1, 0.1 * float(np.median(steps))))
     average, guessed = float(_frame_rate(stream) or 0), float(stream.guessed_rate or 0)
     return bool(average and guessed and abs(average - guessed) > 0.01 * guessed)
 
 
-def _parse_clock(text: str) -> float | None:
-    """Matroska's DURATION tag, ``00:01:02.345000000``, in seconds."""
+def _parse_duration_tag(text: str) -> float | None:
+    """Return Matroska's DURATION tag, such as ``00:01:02.345000000``, in seconds."""
     parts = text.split(":")
     try:
         hours, minutes, seconds = (float(p) for p in parts)
@@ -327,40 +318,40 @@ def _parse_clock(text: str) -> float | None:
     return hours * 3600 + minutes * 60 + seconds
 
 
-def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
-    riding: Any = frame.side_data
+def _read_display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    side_data: Any = frame.side_data
     try:
-        side = riding.get(SideDataType.DISPLAYMATRIX)
-    except ValueError:  # a kind of side data that PyAV has no name for, such as EXIF
+        matrix = side_data.get(SideDataType.DISPLAYMATRIX)
+    except ValueError:  # The frame has side data of a type unknown to PyAV, such as EXIF.
         return None
-    if side is None:
+    if matrix is None:
         return None
-    return tuple(int(v) for v in np.frombuffer(bytes(side), np.int32))
+    return tuple(int(v) for v in np.frombuffer(bytes(matrix), np.int32))
 
 
 def describe_stream(stream: av.stream.Stream) -> StreamInfo:
-    """One stream in words, for plans, warnings and `vidcolor probe`."""
-    meta = stream.metadata
-    handler = meta.get("handler_name", "")
-    title = meta.get("title") or meta.get("name") or meta.get("filename")
-    codec = stream.codec_context.name if stream.codec_context else stream_codec(stream)
+    """Summarize a stream for plans, warnings and `vidcolor probe`."""
+    metadata = stream.metadata
+    handler = metadata.get("handler_name", "")
+    title = metadata.get("title") or metadata.get("name") or metadata.get("filename")
+    codec = stream.codec_context.name if stream.codec_context else _codec_name(stream)
     detail = ""
     if stream.type == "audio":
         context: Any = stream.codec_context
         detail = f"{context.sample_rate} Hz, {context.layout.name}"
     elif stream.type == "data":
-        detail = meta.get("timecode", handler)
+        detail = metadata.get("timecode", handler)
     return StreamInfo(
         index=stream.index,
         kind=stream.type or "data",
         codec=codec,
-        language=meta.get("language"),
+        language=metadata.get("language"),
         title=title,
-        cover=stream.type == "video" and is_cover(stream),
+        is_cover_art=stream.type == "video" and is_cover_art(stream),
         detail=detail,
     )
 
 
-def stream_codec(stream: av.stream.Stream) -> str:
-    """The codec's name where PyAV has no decoder for it (data, attachments)."""
+def _codec_name(stream: av.stream.Stream) -> str:
+    """Return the codec name of a stream without a decoder in PyAV (data, attachments)."""
     return str(getattr(stream, "name", None) or stream.metadata.get("mimetype") or "unknown")

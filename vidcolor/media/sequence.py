@@ -1,4 +1,4 @@
-"""Image sequences: a film as numbered pictures, read and written one file a frame."""
+"""Image sequences: films stored as numbered image files, one file per frame."""
 
 from __future__ import annotations
 
@@ -13,49 +13,54 @@ import numpy as np
 
 from vidcolor.color.ycbcr import Coding
 from vidcolor.errors import InputError
-from vidcolor.media.decode import Damage, Frame
-from vidcolor.media.frames import MIN_RGB_BITS, chroma_arrays, luma_plane, pixel_layout
+from vidcolor.imaging.geometry import get_quarter_turns
+from vidcolor.media.decode import DamageReport, Frame
+from vidcolor.media.frames import MIN_RGB_BITS, get_pixel_layout, read_chroma, read_luma
 from vidcolor.media.probe import FULL_RANGE, UNSPECIFIED, ColorTags, MediaInfo, VideoInfo
-from vidcolor.media.stills import STILL_SUFFIXES, Still, read_still, write_still
-from vidcolor.media.stills.exif import turns_of_orientation
+from vidcolor.media.stills.registry import STILL_SUFFIXES, read_still, write_still
+from vidcolor.media.stills.types import Still
 from vidcolor.watermark import draw_watermark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
-    from vidcolor.color.ycbcr import Plane
+    from vidcolor.imaging.types import FloatArray, Plane
     from vidcolor.media.encoders import EncoderPlan
     from vidcolor.options import ColorizeOptions, GrayFrom
     from vidcolor.provenance import Provenance
 
 _NUMBER_FIELD = re.compile(r"%(0?)(\d*)d")
-_NUMBERED = re.compile(r"^(.*?)(\d+)(\.[^.]+)$")
-_FEWEST_FRAMES = 2
-_SHOWN_GAPS = 8
-_TRIED = 100
-"""Pictures at the beginning of which one must be readable."""
+"""A number field of a pattern: ``%d`` or ``%06d``."""
+_NUMBERED_NAME = re.compile(r"^(.*?)(\d+)(\.[^.]+)$")
+"""Prefix, frame number and extension of a numbered file."""
+_MIN_FRAMES = 2
+"""Minimum number of files of one name in a folder that form a sequence beside single images."""
+_MAX_LISTED_GAPS = 8
+"""Maximum number of missing frames that a warning lists."""
+_MAX_PROBED_FILES = 100
+"""Number of files from the start of which one must be readable."""
 _PROGRESSIVE = 1
-"""FFmpeg's code of a field order."""
+"""FFmpeg's `AVFieldOrder` code of progressive."""
+DEFAULT_FPS = Fraction(24)
+"""Frame rate of an image sequence if the user gives none."""
 SEQUENCE_MUXER = "image2"
-"""What an `EncoderPlan` names as its container when single pictures are written."""
+"""The muxer in an `EncoderPlan` for image sequences."""
 
 
-def is_pattern(path: Path) -> bool:
-    """Whether a path names numbered pictures, as ``scan_%06d.dpx``; a film may be called so."""
+def is_sequence_pattern(path: Path) -> bool:
+    """Return whether a path is a pattern of numbered images, such as ``scan_%06d.dpx``."""
     return bool(_NUMBER_FIELD.search(path.name)) and path.suffix.lower() in STILL_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSequence:
-    """Numbered pictures of one film."""
+    """The numbered image files of one film."""
 
     path: Path
-    """As the user named it: a pattern or a folder."""
+    """The pattern or folder that the user gave."""
     files: dict[int, Path]
-    """By frame number, in order."""
+    """Files by frame number, in order."""
 
     @property
     def first_number(self) -> int:
@@ -64,80 +69,89 @@ class ImageSequence:
 
     @property
     def missing(self) -> list[int]:
-        """Frame numbers that are skipped between the first and the last."""
+        """The frame numbers without a file between the first and the last."""
         numbers = list(self.files)
         return sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
 
 
 def find_sequence(path: Path) -> ImageSequence:
-    """The files that a pattern (``scan_%06d.dpx``) or a folder names, gaps and all.
+    """Find the files of a pattern (``scan_%06d.dpx``) or a folder, with gaps in the numbers.
 
-    FFmpeg's own reader ends a sequence at the first missing number without a word; this does not.
+    FFmpeg's image2 demuxer ends a sequence at the first missing number without a warning.
 
     Raises:
-        InputError: there are none, or a folder holds more than one sequence.
+        InputError: There are no files, or the folder contains more than one sequence.
     """
-    files = _only_sequence_in(path) if path.is_dir() else _files_of_pattern(path)
+    files = _find_in_folder(path) if path.is_dir() else _find_by_pattern(path)
     if not files:
         if path.is_dir():
-            raise InputError(f"{path}: holds no numbered pictures, such as scan_000001.dpx")
-        raise InputError(f"{path}: no such frames; %06d stands for six digits or more, %d for any")
+            raise InputError(f"{path}: no images with numbered names such as scan_000001.dpx")
+        raise InputError(
+            f"{path}: no file matches this pattern; %06d stands for six or more digits, "
+            "%d for any number"
+        )
     return ImageSequence(path, dict(sorted(files.items())))
 
 
-def _files_of_pattern(pattern: Path) -> dict[int, Path]:
+def _find_by_pattern(pattern: Path) -> dict[int, Path]:
     match = _NUMBER_FIELD.search(pattern.name)
     if match is None or not pattern.parent.is_dir():
         return {}
     digits = rf"\d{{{int(match[2])},}}" if match[1] and match[2] else r"\d+"
-    before, after = pattern.name[: match.start()], pattern.name[match.end() :]
-    named = re.compile(f"^{re.escape(before)}({digits}){re.escape(after)}$")
+    prefix, suffix = pattern.name[: match.start()], pattern.name[match.end() :]
+    file_name = re.compile(f"^{re.escape(prefix)}({digits}){re.escape(suffix)}$")
     files: dict[int, Path] = {}
     for path in sorted(pattern.parent.iterdir()):
-        if found := named.match(path.name):
-            _add(files, int(found[1]), path)
+        if found := file_name.match(path.name):
+            _add_file(files, int(found[1]), path)
     return files
 
 
-def _add(files: dict[int, Path], number: int, path: Path) -> None:
-    """Note a frame; ``scan_1`` and ``scan_01`` cannot both be frame 1."""
+def _add_file(files: dict[int, Path], number: int, path: Path) -> None:
+    """Add the file of a frame. ``scan_1`` and ``scan_01`` cannot both be frame 1."""
     other = files.setdefault(number, path)
     if other != path:
         raise InputError(f"{path}: has the same frame number as {other.name}; remove one of them")
 
 
-def _only_sequence_in(folder: Path) -> dict[int, Path]:
+def _find_in_folder(folder: Path) -> dict[int, Path]:
     groups: dict[tuple[str, str], dict[int, Path]] = {}
     for path in sorted(folder.iterdir()):
-        match = _NUMBERED.match(path.name)
+        match = _NUMBERED_NAME.match(path.name)
         if match and path.suffix.lower() in STILL_SUFFIXES and not path.name.startswith("."):
-            _add(groups.setdefault((match[1], match[3].lower()), {}), int(match[2]), path)
-    long = {k: v for k, v in groups.items() if len(v) >= _FEWEST_FRAMES} or groups
-    if len(long) > 1:
-        names = ", ".join(sorted(f"{before}%d{after}" for before, after in long))
-        raise InputError(f"{folder}: holds several sequences ({names}); name one of them")
-    return next(iter(long.values()), {})
+            group = groups.setdefault((match[1], match[3].lower()), {})
+            _add_file(group, int(match[2]), path)
+    sequences = {k: v for k, v in groups.items() if len(v) >= _MIN_FRAMES} or groups
+    if len(sequences) > 1:
+        names = ", ".join(sorted(f"{prefix}%d{suffix}" for prefix, suffix in sequences))
+        raise InputError(f"{folder}: contains several sequences ({names}); give one of these names")
+    return next(iter(sequences.values()), {})
 
 
 def probe_sequence(
     sequence: ImageSequence, fps: Fraction, gray_from: GrayFrom = "luma"
 ) -> MediaInfo:
-    """Describe a sequence by its first picture that can be read.
+    """Describe a sequence by its first readable image.
+
+    Args:
+        sequence: The sequence.
+        fps: Its frame rate.
+        gray_from: The channel that luma is read from.
 
     Raises:
-        InputError: none can.
+        InputError: None of the first images is readable.
     """
-    still = _first_readable(sequence, gray_from)
+    still = _read_first_still(sequence, gray_from)
     numbers = list(sequence.files)
     duration_s = float((numbers[-1] - numbers[0] + 1) / fps)
     height, width = still.luma.shape
-    turns = turns_of_orientation(still.orientation)
+    quarter_turns = get_quarter_turns(still.orientation)
     video = VideoInfo(
         index=0,
         codec=still.format,
         width=width,
         height=height,
-        layout=pixel_layout("gray" if still.bits == 8 else f"gray{still.bits}le"),
+        layout=get_pixel_layout("gray" if still.bits == 8 else f"gray{still.bits}le"),
         coding=still.coding,
         matrix=still.matrix,
         tags=ColorTags(FULL_RANGE, UNSPECIFIED, UNSPECIFIED, still.matrix.code),
@@ -145,11 +159,11 @@ def probe_sequence(
         rate=fps,
         start_pts=0,
         duration_s=duration_s,
-        stated_end_s=None,
+        declared_end_s=None,
         variable_rate=False,
         num_frames=len(numbers),
         sample_aspect_ratio=still.pixel_aspect,
-        rotation_degrees=90 * turns,
+        rotation_degrees=90 * quarter_turns,
         display_matrix=None,
         field_order=_PROGRESSIVE,
         interlaced=False,
@@ -159,23 +173,30 @@ def probe_sequence(
     return MediaInfo(sequence.path, SEQUENCE_MUXER, duration_s, video, (), num_chapters=0)
 
 
-def _first_readable(sequence: ImageSequence, gray_from: GrayFrom) -> Still:
-    refusal: InputError | None = None
-    for path in list(sequence.files.values())[:_TRIED]:
+def _read_first_still(sequence: ImageSequence, gray_from: GrayFrom) -> Still:
+    first_error: InputError | None = None
+    for path in list(sequence.files.values())[:_MAX_PROBED_FILES]:
         try:
-            return _read(path, gray_from)[0]
+            return _read_still(path, gray_from)[0]
         except InputError as error:
-            refusal = refusal or error
-    raise refusal or InputError(f"{sequence.path}: holds no pictures")
+            first_error = first_error or error
+    raise first_error or InputError(f"{sequence.path}: no images; give another pattern or folder")
 
 
-def _read(path: Path, gray_from: GrayFrom, own_color: bool = False) -> tuple[Still, str | None]:
-    """A picture, whole or as much as there is of it, and what is wrong with it.
+def _read_still(
+    path: Path, gray_from: GrayFrom, keep_color: bool = False
+) -> tuple[Still, str | None]:
+    """Read an image, or the intact part of a damaged one.
+
+    Returns:
+        The image, and a description of its damage or None.
 
     Raises:
-        InputError: nothing of it can be read.
+        InputError: No part of the image is readable.
     """
-    read = partial(read_still, path, gray_from, least_rgb_bits=MIN_RGB_BITS, own_color=own_color)
+    read = partial(
+        read_still, path, gray_from, min_rgb_bits=MIN_RGB_BITS, with_source_rgb=keep_color
+    )
     try:
         return read(), None
     except InputError as error:
@@ -183,11 +204,11 @@ def _read(path: Path, gray_from: GrayFrom, own_color: bool = False) -> tuple[Sti
             still = read(allow_damaged=True)
         except InputError:
             raise error from None
-        return still, still.warnings[0] if still.warnings else "it is damaged"
+        return still, still.warnings[0] if still.warnings else "damaged"
 
 
 class SequenceReader:
-    """Reads the pictures of a sequence, each as a frame at its number's time."""
+    """Reads the images of a sequence as frames. The frame number gives the PTS."""
 
     def __init__(
         self,
@@ -196,83 +217,90 @@ class SequenceReader:
         gray_from: GrayFrom = "luma",
         start_s: Fraction | None = None,
         end_s: Fraction | None = None,
-        own_color: bool = False,
+        keep_color: bool = False,
     ) -> None:
-        """Prepare to read; the arguments are those of `FilmReader`.
+        """Prepare to read.
 
-        With `own_color` frames also carry the color that their pictures came with.
+        Args:
+            sequence: The sequence.
+            video: Its description by `probe_sequence`.
+            gray_from: The channel that luma is read from.
+            start_s: Time of the first frame to keep, in seconds.
+            end_s: Time of the first frame to drop again, in seconds.
+            keep_color: Whether to fill `Frame.source_rgb`.
         """
-        self.damage = Damage()
+        self.damage = DamageReport()
         self.warnings: dict[str, None] = {}
-        """What pictures' own reader had to say, each sentence once."""
+        """Warnings about single images, each once."""
         self._sequence, self._video, self._gray_from = sequence, video, gray_from
         self._start, self._end = start_s or Fraction(0), end_s
-        self._own_color = own_color
-        missing = [n for n in sequence.missing if self._is_wanted(n)]
+        self._keep_color = keep_color
+        missing = [n for n in sequence.missing if self._is_in_trim(n)]
         if missing:
-            shown = ", ".join(map(str, missing[:_SHOWN_GAPS]))
-            more = "…" if len(missing) > _SHOWN_GAPS else ""
+            listed = ", ".join(map(str, missing[:_MAX_LISTED_GAPS]))
+            more = "…" if len(missing) > _MAX_LISTED_GAPS else ""
             are = "frame is" if len(missing) == 1 else "frames are"
-            self.damage.notes.append(f"{len(missing)} {are} missing: {shown}{more}")
+            self.damage.messages.append(f"{len(missing)} {are} missing: {listed}{more}")
 
     def frames(self) -> Iterator[Frame]:
-        """Yield every picture, in the order of the numbers; a gap leaves its time empty.
+        """Yield a frame per image in the order of their numbers. A missing number leaves a gap.
 
         Raises:
-            InputError: a picture has another size than the first.
+            InputError: Size or bit depth of an image differ from the first image's.
         """
-        waiting: Frame | None = None
-        wanted = ((n, path) for n, path in self._sequence.files.items() if self._is_wanted(n))
+        pending: Frame | None = None
+        files = ((n, path) for n, path in self._sequence.files.items() if self._is_in_trim(n))
         index = -1
-        for number, path in wanted:
-            still = self._still(path)
+        for number, path in files:
+            still = self._read(path)
             if still is None:
                 continue
             index += 1
             pts = number - self._sequence.first_number
-            picture = _blank(still.luma, self._video.coding.bits)
-            frame = Frame(index, pts, 1, still.luma, picture, still.own_color)
-            if waiting is not None:
-                waiting.duration = frame.pts - waiting.pts
-                yield waiting
-            waiting = frame
-        if waiting is not None:
-            yield waiting
+            av_frame = _make_blank_frame(still.luma, self._video.coding.bits)
+            frame = Frame(index, pts, 1, still.luma, av_frame, still.source_rgb)
+            if pending is not None:
+                pending.duration = frame.pts - pending.pts
+                yield pending
+            pending = frame
+        if pending is not None:
+            yield pending
 
-    def _is_wanted(self, number: int) -> bool:
+    def _is_in_trim(self, number: int) -> bool:
         time = (number - self._sequence.first_number) * self._video.time_base
         return time >= self._start and (self._end is None or time < self._end)
 
-    def _still(self, path: Path) -> Still | None:
-        """A picture, or None where nothing of it can be read."""
+    def _read(self, path: Path) -> Still | None:
+        """Read an image and record its damage. Return None if no part of it is readable."""
         try:
-            still, fault = _read(path, self._gray_from, self._own_color)
+            still, damage = _read_still(path, self._gray_from, self._keep_color)
         except InputError as error:
             reason = str(error).removeprefix(f"{path}: ")
-            self.damage.notes.append(f"{path.name} cannot be read ({reason})")
+            self.damage.messages.append(f"{path.name} cannot be read ({reason})")
             return None
-        if fault:
-            self.damage.notes.append(f"{path.name}: {fault}")
+        if damage:
+            self.damage.messages.append(f"{path.name}: {damage}")
         else:
             self.warnings.update(dict.fromkeys(still.warnings))
         video, height, width = self._video, *still.luma.shape
         if (width, height) != (video.width, video.height) or still.bits != video.coding.bits:
             raise InputError(
-                f"{path}: is {width}x{height} with {still.bits} bits, while the sequence began "
-                f"with {video.width}x{video.height} and {video.coding.bits}; sort the frames first"
+                f"{path}: has {width}x{height} pixels with {still.bits} bits, but the sequence "
+                f"starts with {video.width}x{video.height} and {video.coding.bits} bits; "
+                "move it to a sequence of its own"
             )
         return still
 
 
-def _blank(luma: Plane, bits: int) -> av.VideoFrame:
-    """A frame of that size for the color to be put on; it carries nothing else."""
+def _make_blank_frame(luma: Plane, bits: int) -> av.VideoFrame:
+    """Return a gray frame of the same size as `luma`, with undefined samples."""
     frame = av.VideoFrame(luma.shape[1], luma.shape[0], "gray" if bits == 8 else "gray16le")
     frame.color_range = FULL_RANGE
     return frame
 
 
 class SequenceWriter:
-    """Writes frames as numbered pictures; each appears under its name only when complete."""
+    """Writes frames as numbered image files. Each file is published when it is complete."""
 
     def __init__(
         self,
@@ -287,53 +315,59 @@ class SequenceWriter:
         """Prepare to write.
 
         Args:
-            pattern: ``out_%06d.png``: its suffix decides the format.
-            plan: with a 4:4:4 pixel format.
-            video: the source's picture.
-            provenance: written into every picture that can hold it.
-            source: where numbers, luma and metadata come from; None for a film, numbered from 1.
-            options: `gray_from`, `mark` and `quality` are used.
-            first: how many of a film's frames come before the first that is written here.
+            pattern: The output pattern, such as ``out_%06d.png``. Its extension sets the format.
+            plan: An encoder plan with a 4:4:4 pixel format.
+            video: The source's video.
+            provenance: Written into every image whose format supports it.
+            source: The source of numbers, luma and metadata; None if the source is a film, whose
+                frames are numbered from 1.
+            options: The options `gray_from`, `mark` and `quality` are used.
+            first: Index of the first frame to write, if the source is a film.
         """
         self._pattern, self._plan, self._video = pattern, plan, video
         self._provenance, self._source, self._options = provenance, source, options
         self._count = first
         self.warnings: dict[str, None] = {}
+        """Warnings about single images, each once."""
 
-    def write(self, picture: av.VideoFrame, pts: int, duration: int) -> None:
-        """Write one picture; the `pts` of a sequence counts its frames."""
+    def write(self, frame: av.VideoFrame, pts: int, duration: int) -> None:
+        """Write one frame as an image.
+
+        Args:
+            frame: The colorized frame in the plan's pixel format.
+            pts: Its offset from the first frame number, if the source is a sequence.
+            duration: Not used.
+        """
         self._count += 1
-        cb, cr = chroma_arrays(picture, self._plan.layout, self._video.coding.full_range)
+        cb, cr = read_chroma(frame, self._plan.layout, self._video.coding.full_range)
         if self._source is None:
-            path = frame_path(self._pattern, self._count)
-            still = self._still_of_film(picture, path)
+            path = format_frame_path(self._pattern, self._count)
+            still = self._make_still(frame, path)
         else:
             number = self._source.first_number + pts
-            path = frame_path(self._pattern, number)
-            still = self._still_of_source(self._source.files[number], cb, cr)
-        said = write_still(
-            path, still, cb, cr, mark=self._provenance, quality=self._options.quality
+            path = format_frame_path(self._pattern, number)
+            still = self._read_source_still(self._source.files[number], cb, cr)
+        warnings = write_still(
+            path, still, cb, cr, provenance=self._provenance, quality=self._options.quality
         )
-        self.warnings.update(dict.fromkeys(said))
+        self.warnings.update(dict.fromkeys(warnings))
 
     def finish(self) -> None:
-        """Nothing is left to do: every picture is on the disk."""
+        """Do nothing: `write` has published every image."""
 
-    def _still_of_source(
-        self, source: Path, cb: NDArray[np.float32], cr: NDArray[np.float32]
-    ) -> Still:
-        """The source's picture, read again with all its metadata."""
+    def _read_source_still(self, source: Path, cb: FloatArray, cr: FloatArray) -> Still:
+        """Read the source's image again with its metadata, and draw the watermark on request."""
         still = read_still(source, self._options.gray_from, allow_damaged=True)
         if not self._options.mark:
             return still
         luma = draw_watermark(still.luma, cb, cr, still.coding, still.matrix)
-        return replace(still, luma=luma, jpeg=None)
+        return replace(still, luma=luma, jpeg_data=None)
 
-    def _still_of_film(self, picture: av.VideoFrame, path: Path) -> Still:
-        """A film's frame as a picture: full range, the film's depth."""
-        layout, full = self._plan.layout, self._video.coding.full_range
-        luma = luma_plane(picture, layout, self._video.matrix)
-        if not full:
+    def _make_still(self, frame: av.VideoFrame, path: Path) -> Still:
+        """Convert a frame of a film to a full-range image of the same bit depth."""
+        layout, full_range = self._plan.layout, self._video.coding.full_range
+        luma = read_luma(frame, layout, self._video.matrix)
+        if not full_range:
             unit = Coding(layout.bits, full_range=False).luma_to_unit(luma)
             luma = Coding(layout.bits, full_range=True).unit_to_luma(unit)
         return Still(
@@ -346,11 +380,15 @@ class SequenceWriter:
         )
 
 
-def frame_path(pattern: Path, number: int) -> Path:
-    """``out_%06d.png`` and 12 -> ``out_000012.png``."""
+def format_frame_path(pattern: Path, number: int) -> Path:
+    """Insert a frame number into a pattern: ``out_%06d.png`` and 12 give ``out_000012.png``.
+
+    Raises:
+        InputError: The pattern has no number field.
+    """
     match = _NUMBER_FIELD.search(pattern.name)
     if match is None:
-        raise InputError(f"{pattern}: has no number field such as %06d")
+        raise InputError(f"{pattern}: no number field in the file name; add one such as %06d")
     width = int(match[2] or 0) if match[1] else 0
     name = f"{pattern.name[: match.start()]}{number:0{width}d}{pattern.name[match.end() :]}"
     return pattern.with_name(name)

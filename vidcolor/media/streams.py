@@ -1,8 +1,7 @@
-"""The picture's company: sound, subtitles, chapters, attachments, time code and tags.
+"""Copy of the other streams: audio, subtitles, chapters, attachments, timecode and cover art.
 
-They are copied packet for packet. What the target container cannot hold is found out by asking
-its muxer, on a scratch file in memory, before any work starts. Subtitles that are text are
-converted where that is what it takes.
+Streams are copied packet by packet. Which of them a container supports is found by adding them to
+an output in memory, before work starts. Text subtitles are converted if necessary.
 """
 
 from __future__ import annotations
@@ -18,204 +17,230 @@ from typing import TYPE_CHECKING, Any, Literal
 import av
 
 from vidcolor.errors import InputError
-from vidcolor.media.ffmpeg_cli import ExtraStreams, can_copy, convert_subtitle
-from vidcolor.media.languages import language_for
-from vidcolor.media.packets import PacketSource, decode_time
-from vidcolor.media.probe import StreamInfo, describe_stream, open_source, picture_stream
+from vidcolor.media.demux import PacketReader, find_video_stream, get_dts_s, open_input
+from vidcolor.media.ffmpeg_cli import ExtraStreams, can_copy_stream, convert_subtitle
+from vidcolor.media.probe import StreamInfo, describe_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_STREAM_OWN_TAGS = {"duration", "encoder", "bps", "number_of_frames", "number_of_bytes"}
-_NAMES_TRACKS_BY_TITLE = ("mp4", "mov", "matroska", "webm")
-_ATTACHMENT_MUXERS = ("matroska",)
-_COVER_TYPES = {"png": "image/png", "mjpeg": "image/jpeg", "bmp": "image/bmp", "gif": "image/gif"}
-_COVER_MUXERS = ("mp4", "matroska")
 MXF_OFFSET_S = 0.02
-"""By how much sound may begin off the picture where the container cannot say so."""
+"""Maximum offset of audio from the video in MXF, which cannot signal one, in seconds."""
+_ENCODING_TAGS = {"duration", "encoder", "bps", "number_of_frames", "number_of_bytes"}
+"""Stream metadata that describes the source's encoding and is not copied."""
+_TITLE_MUXERS = ("mp4", "mov", "matroska", "webm")
+"""Muxers that write the name of a track from the metadata key `title`."""
+_ATTACHMENT_MUXERS = ("matroska",)
+_TIMECODE_MUXERS = ("mp4", "mov", "matroska", "mxf")
+_COVER_TYPES = {"png": "image/png", "mjpeg": "image/jpeg", "bmp": "image/bmp", "gif": "image/gif"}
+"""MIME type of cover art, by codec."""
+_COVER_MUXERS = ("mp4", "matroska")
 _TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
-_SUBTITLE_FOR = {
+_SUBTITLE_CODECS = {
     "mp4": ("mov_text", "mp4"),
     "mov": ("mov_text", "mp4"),
     "matroska": ("subrip", "matroska"),
     "webm": ("webvtt", "webm"),
 }
-"""The text subtitles that a container holds, and the container of a file with these alone."""
+"""Text subtitle codec of a container, and the muxer for a file with subtitles only."""
+_QUICKTIME_LANGUAGES = {
+    "bod": "tib", "cym": "wel", "cze": "ces", "deu": "ger", "ell": "gre", "eus": "baq",
+    "fre": "fra", "hrv": "hr ", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac",
+    "msa": "may", "mya": "bur", "nld": "dut", "ron": "rum", "slo": "slk", "sqi": "alb",
+    "swe": "sve", "zho": "chi",
+}  # fmt: skip
+"""The code in FFmpeg's table of QuickTime languages, by ISO 639-2 code that the table lacks."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamDecision:
-    """What becomes of one stream."""
+    """The decision whether and how a stream is kept."""
 
     stream: StreamInfo
     kept: bool
     note: str
-    """How it is kept, or why it cannot be."""
-    way: Literal["copy", "convert", "append"] = "copy"
-    """How: packet for packet beside the picture; converted (text subtitles); or packet for packet
-    by the ffmpeg command in the end, because PyAV is stricter than the format."""
+    """How the stream is kept, or why it is not."""
+    method: Literal["copy", "convert", "append"] = "copy"
+    """How the stream is kept.
+
+    - copy: packet by packet, together with the video.
+    - convert: text subtitles in another codec.
+    - append: packet by packet, by the ffmpeg command afterwards. PyAV rejects some codecs that
+      the format supports.
+    """
 
 
 def plan_streams(path: Path, muxer: str) -> tuple[StreamDecision, ...]:
-    """Decide for every stream but the picture whether `muxer` can hold it."""
-    with open_source(path) as source:
-        picture = picture_stream(source, path)
-        others = [s for s in source.streams if s.index != picture.index]
-        return tuple(_fate(path, s, describe_stream(s), muxer, picture) for s in others)
+    """Decide for every stream of a film except its video whether `muxer` supports it.
+
+    Raises:
+        InputError: The film cannot be read or has no video stream.
+    """
+    with open_input(path) as source:
+        video = find_video_stream(source, path)
+        others = [s for s in source.streams if s.index != video.index]
+        return tuple(_decide(path, s, describe_stream(s), muxer, video) for s in others)
 
 
-def _fate(
-    path: Path, stream: av.stream.Stream, info: StreamInfo, muxer: str, picture: av.VideoStream
+def _decide(
+    path: Path, stream: av.stream.Stream, info: StreamInfo, muxer: str, video: av.VideoStream
 ) -> StreamDecision:
     if info.kind == "attachment":
-        held = muxer in _ATTACHMENT_MUXERS
-        return StreamDecision(info, held, "copied" if held else f"{muxer} holds no attachments")
+        if muxer in _ATTACHMENT_MUXERS:
+            return StreamDecision(info, True, "copied")
+        return StreamDecision(info, False, f"{muxer} does not support attachments")
     if info.kind == "data":
-        return _data_fate(stream, info, muxer)
-    if info.cover:
-        return _cover_fate(info, muxer)
+        return _decide_data(stream, info, muxer)
+    if info.is_cover_art:
+        return _decide_cover_art(info, muxer)
     if info.kind == "video":
-        return StreamDecision(info, False, "a second picture; only the largest is colored and kept")
-    late = _seconds_after(stream, picture)
-    if muxer == "mxf" and abs(late) > MXF_OFFSET_S:
         return StreamDecision(
-            info, False, f"begins {late:+.2f} s from the picture; mxf cannot say so"
+            info, False, "second video stream; only the largest is colorized and kept"
         )
-    refusal = _refusal(stream, muxer)
-    if refusal is None:
+    offset_s = _start_offset_s(stream, video)
+    if muxer == "mxf" and abs(offset_s) > MXF_OFFSET_S:
+        note = f"starts {offset_s:+.2f} s from the video; mxf cannot signal the offset"
+        return StreamDecision(info, False, note)
+    error = _try_copy(stream, muxer)
+    if error is None:
         return StreamDecision(info, True, "copied")
-    if info.kind == "audio" and muxer == "matroska" and can_copy(path, stream.index, muxer):
-        return StreamDecision(info, True, "copied", way="append")
-    if info.kind == "subtitle" and info.codec in _TEXT_SUBTITLES and muxer in _SUBTITLE_FOR:
-        codec = _SUBTITLE_FOR[muxer][0]
-        return StreamDecision(info, True, f"converted from {info.codec} to {codec}", way="convert")
-    return StreamDecision(info, False, refusal)
+    if info.kind == "audio" and muxer == "matroska" and can_copy_stream(path, stream.index, muxer):
+        return StreamDecision(info, True, "copied", method="append")
+    if info.kind == "subtitle" and info.codec in _TEXT_SUBTITLES and muxer in _SUBTITLE_CODECS:
+        codec = _SUBTITLE_CODECS[muxer][0]
+        note = f"converted from {info.codec} to {codec}"
+        return StreamDecision(info, True, note, method="convert")
+    return StreamDecision(info, False, error)
 
 
-def _seconds_after(stream: av.stream.Stream, picture: av.VideoStream) -> float:
-    """How much later than the picture a stream begins."""
-    if stream.start_time is None or picture.start_time is None:
+def _start_offset_s(stream: av.stream.Stream, video: av.VideoStream) -> float:
+    """Return the start time of a stream relative to the video, in seconds."""
+    if stream.start_time is None or video.start_time is None:
         return 0.0
-    begins = stream.start_time * Fraction(stream.time_base or 0)
-    return float(begins - picture.start_time * Fraction(picture.time_base or 0))
+    start_s = stream.start_time * Fraction(stream.time_base or 0)
+    return float(start_s - video.start_time * Fraction(video.time_base or 0))
 
 
-def _cover_fate(info: StreamInfo, muxer: str) -> StreamDecision:
-    """Cover art is a stream of its own in MP4 and an attachment in Matroska."""
+def _decide_cover_art(info: StreamInfo, muxer: str) -> StreamDecision:
+    """Decide about cover art, which is a stream in MP4 and an attachment in Matroska."""
     if muxer not in _COVER_MUXERS or info.codec not in _COVER_TYPES:
-        return StreamDecision(info, False, f"{muxer} holds no cover art of type {info.codec}")
+        return StreamDecision(info, False, f"{muxer} does not support {info.codec} cover art")
     return StreamDecision(info, True, "cover art, copied")
 
 
-def _data_fate(stream: av.stream.Stream, info: StreamInfo, muxer: str) -> StreamDecision:
-    """Time code is written anew from its value; chapter tracks come back with the chapters."""
+def _decide_data(stream: av.stream.Stream, info: StreamInfo, muxer: str) -> StreamDecision:
+    """Decide about a data stream: timecode or chapter titles, which the muxer writes itself."""
     handler = stream.metadata.get("handler_name", "")
     if "timecode" in stream.metadata:
-        held = muxer in ("mp4", "mov", "matroska", "mxf")
-        return StreamDecision(
-            info, held, "time code, written anew" if held else "no time code track"
-        )
-    titles = handler == "SubtitleHandler" or info.codec in ("bin_data", "text")
-    if titles and stream.container.chapters():
-        return StreamDecision(info, True, "chapter titles, written anew")
+        if muxer in _TIMECODE_MUXERS:
+            return StreamDecision(info, True, "timecode, rewritten")
+        return StreamDecision(info, False, f"{muxer} does not support timecode")
+    is_chapter_track = handler == "SubtitleHandler" or info.codec in ("bin_data", "text")
+    if is_chapter_track and stream.container.chapters():
+        return StreamDecision(info, True, "chapter titles, rewritten")
     return StreamDecision(info, False, f"{info.codec} data cannot be copied")
 
 
-def _refusal(stream: av.stream.Stream, muxer: str) -> str | None:
-    """Why the muxer will not have a stream, or None if it will."""
+def _try_copy(stream: av.stream.Stream, muxer: str) -> str | None:
+    """Add a stream to an output in memory. Return the error message, or None on success."""
     codec = stream.codec_context.name if stream.codec_context else stream.type
     if muxer == "mxf" and stream.type == "subtitle":
-        return f"mxf cannot hold {codec}"
+        return f"mxf does not support {codec}"
     try:
-        scratch = av.open(io.BytesIO(), "w", format=muxer)
+        output = av.open(io.BytesIO(), "w", format=muxer)
     except ValueError:
-        return f"{muxer} holds pictures alone"
+        return f"{muxer} supports video only"
     try:
-        if muxer == "mxf":  # MXF wants a picture first
-            first = scratch.add_stream("mpeg2video", rate=Fraction(25))
-            first.width, first.height, first.pix_fmt = 64, 64, "yuv422p"
-        copy_stream(scratch, stream, muxer)
-        scratch.start_encoding()
+        if muxer == "mxf":  # MXF requires that the first stream is video.
+            video = output.add_stream("mpeg2video", rate=Fraction(25))
+            video.width, video.height, video.pix_fmt = 64, 64, "yuv422p"
+        add_stream_copy(output, stream, muxer)
+        output.start_encoding()
     except (av.FFmpegError, ValueError) as error:
         if "format does not support" in str(error):
-            return f"{muxer} cannot hold {codec}"
-        return f"{muxer} cannot hold {codec} here; .mkv holds nearly everything"
+            return f"{muxer} does not support {codec}"
+        return f"{muxer} rejects this {codec} stream; use .mkv, which supports most codecs"
     finally:
-        with contextlib.suppress(av.FFmpegError):  # an MXF without a picture has no footer
-            scratch.close()
+        with contextlib.suppress(av.FFmpegError):  # MXF without a frame fails at its footer.
+            output.close()
     return None
 
 
-def copy_stream(
+def add_stream_copy(
     target: av.container.OutputContainer,
     stream: av.stream.Stream,
     muxer: str,
-    described: av.stream.Stream | None = None,
+    metadata_from: av.stream.Stream | None = None,
 ) -> av.stream.Stream:
-    """Add a stream that takes the source stream's packets, with its disposition and tags.
+    """Add a stream to an output that takes the packets of a source stream.
 
     Args:
-        target: an output whose header is not yet written.
-        stream: whose packets it will take.
-        muxer: the output's format.
-        described: the stream that disposition and tags come from, if another.
+        target: An output whose header is not yet written.
+        stream: The source stream of the packets.
+        muxer: FFmpeg's name of the output's muxer.
+        metadata_from: The source stream of disposition and metadata; None for `stream`.
     """
     try:
         copy: Any = target.add_stream_from_template(stream)
     except av.codec.codec.UnknownCodecError:
         copy = target.add_stream_from_template(stream, opaque=True)
-    stream = described or stream
+    stream = metadata_from or stream
     copy.disposition = stream.disposition
-    tags = {k: v for k, v in stream.metadata.items() if k.lower() not in _STREAM_OWN_TAGS}
+    tags = {k: v for k, v in stream.metadata.items() if k.lower() not in _ENCODING_TAGS}
     tags = {k: v for k, v in tags.items() if not k.upper().startswith("_STATISTICS")}
-    if muxer in _NAMES_TRACKS_BY_TITLE and "name" in tags:
-        tags.setdefault("title", tags["name"])  # MOV reads `name` and writes `title`
+    if muxer in _TITLE_MUXERS and "name" in tags:
+        tags.setdefault("title", tags["name"])  # FFmpeg reads MOV titles as `name`.
     if "language" in tags:
-        tags["language"] = language_for(tags["language"], muxer)
+        tags["language"] = convert_language_code(tags["language"], muxer)
     copy.metadata.update(tags)
     added: av.stream.Stream = copy
     return added
 
 
-class StreamCopier:
-    """Copies the other streams into an output, in step with the picture.
+def convert_language_code(code: str, muxer: str) -> str:
+    """Return the equivalent of an ISO 639-2 language code that the muxer stores."""
+    return _QUICKTIME_LANGUAGES.get(code, code) if muxer == "mov" else code
 
-    It reads the source a second time, on its own, so that neither reader ever waits for the other
-    and nothing piles up in memory. Converted subtitles come from files of their own, which are
-    made when the output is opened and removed when this is closed.
+
+class StreamCopier:
+    """Copies the other streams of a film into an output, interleaved with the video.
+
+    It opens the source a second time. Video decoding and stream copy therefore never wait for each
+    other, and no packets accumulate in memory. Converted subtitles are written to temporary files
+    by `add_streams`; the files are deleted on exit. Use it as a context manager.
     """
 
     def __init__(
         self,
         path: Path,
-        fates: tuple[StreamDecision, ...],
+        decisions: tuple[StreamDecision, ...],
         shift: Fraction = Fraction(0),
         start: Fraction | None = None,
         end: Fraction | None = None,
     ) -> None:
-        """Prepare to copy.
+        """Open the source.
 
         Args:
-            path: the source.
-            fates: what `plan_streams` decided.
-            shift: seconds that are taken off every time stamp.
-            start: seconds (source time) before which packets are left out.
-            end: seconds (source time) from which on packets are left out.
+            path: The source.
+            decisions: The result of `plan_streams`.
+            shift: Seconds to subtract from every timestamp.
+            start: Source time in seconds of the first packets to keep.
+            end: Source time in seconds of the first packets to drop again.
         """
-        self._path, self._fates = path, fates
+        self._path, self._decisions = path, decisions
         self._shift, self._start, self._end = shift, start, end
         self._cleanup = contextlib.ExitStack()
-        self._main = self._open(path)
-        self._source = self._main.container
+        self._reader = self._open(path)
+        self._source = self._reader.container
         self._copies: dict[av.stream.Stream, av.stream.Stream] = {}
         self._packets: Iterator[av.Packet[Any]] = iter(())
-        self._waiting: av.Packet[Any] | None = None
+        self._pending: av.Packet[Any] | None = None
 
-    def _open(self, path: Path) -> PacketSource:
-        source = PacketSource(path, self._shift, self._start, self._end)
-        self._cleanup.callback(source.close)
-        return source
+    def _open(self, path: Path) -> PacketReader:
+        reader = PacketReader(path, self._shift, self._start, self._end)
+        self._cleanup.callback(reader.close)
+        return reader
 
     def __enter__(self) -> StreamCopier:
         return self
@@ -223,118 +248,133 @@ class StreamCopier:
     def __exit__(self, *exc: object) -> None:
         self._cleanup.close()
 
-    def appendix(self) -> ExtraStreams | None:
-        """What the ffmpeg command must add when the output is complete."""
-        indices = tuple(f.stream.index for f in self._fates if f.kept and f.way == "append")
+    def extra_streams(self) -> ExtraStreams | None:
+        """Return the streams that the ffmpeg command must append to the finished output."""
+        indices = tuple(d.stream.index for d in self._decisions if d.kept and d.method == "append")
         if not indices:
             return None
         return ExtraStreams(self._path, indices, self._shift, self._start, self._end)
 
-    def clocks_off_the_millisecond(self) -> set[int]:
-        """Ticks a second of the kept streams that do not start on a whole millisecond."""
-        clocks = set()
-        for fate in self._fates:
-            stream = self._source.streams[fate.stream.index]
-            if not fate.kept or stream.type not in ("audio", "subtitle") or not stream.time_base:
+    def list_required_timescales(self) -> set[int]:
+        """Return the timescales (ticks per second) of streams that do not start on a millisecond.
+
+        The edit lists of MP4 and MOV need these timescales to store the exact start.
+        """
+        timescales = set()
+        for decision in self._decisions:
+            stream = self._source.streams[decision.stream.index]
+            if not decision.kept or stream.type not in ("audio", "subtitle"):
                 continue
-            base = Fraction(stream.time_base)
-            begins = (stream.start_time or 0) * base
-            if self._shift or begins * 1000 % 1:
-                clocks.add(base.denominator)
-        return clocks
+            if not stream.time_base:
+                continue
+            time_base = Fraction(stream.time_base)
+            start_s = (stream.start_time or 0) * time_base
+            if self._shift or start_s * 1000 % 1:
+                timescales.add(time_base.denominator)
+        return timescales
 
     def add_streams(
-        self, target: av.container.OutputContainer, muxer: str, beside: Path | None = None
+        self, target: av.container.OutputContainer, muxer: str, output_path: Path | None = None
     ) -> None:
         """Add the kept streams and chapters to an output whose header is not yet written.
 
         Args:
-            target: the output.
-            muxer: its format.
-            beside: the file that is written; temporary files go beside it.
+            target: The output.
+            muxer: FFmpeg's name of its muxer.
+            output_path: The file that is written. Temporary files are created in its directory.
         """
-        from_main = []
-        readers = []
-        for fate in self._fates:
-            stream = self._source.streams[fate.stream.index]
-            if not fate.kept or stream.type == "data" or fate.way == "append":
+        copied = []
+        converted = []
+        for decision in self._decisions:
+            stream = self._source.streams[decision.stream.index]
+            if not decision.kept or stream.type == "data" or decision.method == "append":
                 continue
-            if fate.way == "convert":
-                readers.append(self._add_converted(target, stream, muxer, beside or self._path))
-            elif fate.stream.cover and muxer in _ATTACHMENT_MUXERS:
-                self._attach_cover(target, stream, fate.stream.codec)
+            if decision.method == "convert":
+                packets = self._add_converted(target, stream, muxer, output_path or self._path)
+                converted.append(packets)
+            elif decision.stream.is_cover_art and muxer in _ATTACHMENT_MUXERS:
+                self._attach_cover_art(target, stream, decision.stream.codec)
             else:
-                self._copies[stream] = copy_stream(target, stream, muxer)
+                self._copies[stream] = add_stream_copy(target, stream, muxer)
                 if stream.type != "attachment":
-                    from_main.append(stream)
-        chapters = self._moved_chapters()
+                    copied.append(stream)
+        chapters = self._shift_chapters()
         if chapters:
             target.set_chapters(chapters)
-        self._packets = heapq.merge(self._main.packets(from_main), *readers, key=decode_time)
+        self._packets = heapq.merge(self._reader.packets(copied), *converted, key=get_dts_s)
 
     def _add_converted(
         self,
         target: av.container.OutputContainer,
         stream: av.stream.Stream,
         muxer: str,
-        beside: Path,
+        output_path: Path,
     ) -> Iterator[av.Packet[Any]]:
-        """Convert one subtitle stream; its packets, to be copied like the others."""
-        codec, container = _SUBTITLE_FOR[muxer]
-        made = temporary_beside(beside, f"subtitle{stream.index}")
-        self._cleanup.callback(made.unlink, missing_ok=True)
-        convert_subtitle(self._path, stream.index, made, codec, container)
+        """Convert a subtitle stream, add it to the output and return its packets."""
+        codec, container = _SUBTITLE_CODECS[muxer]
+        converted_path = make_temporary_path(output_path, f"subtitle{stream.index}")
+        self._cleanup.callback(converted_path.unlink, missing_ok=True)
+        convert_subtitle(self._path, stream.index, converted_path, codec, container)
         try:
-            source = self._open(made)
-        except InputError:  # nobody speaks: some containers cannot be read back without a packet
+            reader = self._open(converted_path)
+        except InputError:  # Some containers cannot be read back if the stream has no packets.
             return iter(())
-        converted = source.container.streams[0]
-        self._copies[converted] = copy_stream(target, converted, muxer, described=stream)
-        return source.packets([converted])
+        converted = reader.container.streams[0]
+        self._copies[converted] = add_stream_copy(target, converted, muxer, metadata_from=stream)
+        return reader.packets([converted])
 
-    def _attach_cover(
+    def _attach_cover_art(
         self, target: av.container.OutputContainer, stream: av.stream.Stream, codec: str
     ) -> None:
-        with open_source(self._path) as container:
-            picture = next(p for p in container.demux(stream.index) if p.size)
-        kind = _COVER_TYPES[codec]
+        with open_input(self._path) as container:
+            packet = next(p for p in container.demux(stream.index) if p.size)
         suffix = "jpg" if codec == "mjpeg" else codec
         name = stream.metadata.get("filename", f"cover.{suffix}")
-        target.add_attachment(name, kind, bytes(picture))
+        target.add_attachment(name, _COVER_TYPES[codec], bytes(packet))
 
-    def _moved_chapters(self) -> list[Any]:
-        moved = []
+    def _shift_chapters(self) -> list[Any]:
+        """Return the source's chapters, trimmed and shifted like the packets."""
+        chapters = []
         for chapter in self._source.chapters():
-            base = Fraction(chapter["time_base"] or 0)
-            begin, end = chapter["start"] * base, chapter["end"] * base
+            time_base = Fraction(chapter["time_base"] or 0)
+            start_s, end_s = chapter["start"] * time_base, chapter["end"] * time_base
             if self._start is not None:
-                begin = max(begin, self._start)
+                start_s = max(start_s, self._start)
             if self._end is not None:
-                end = min(end, self._end)
-            if begin >= end:
+                end_s = min(end_s, self._end)
+            if start_s >= end_s:
                 continue
-            start, stop = int((begin - self._shift) / base), int((end - self._shift) / base)
-            moved.append({**chapter, "start": start, "end": stop})
-        return moved
+            start = int((start_s - self._shift) / time_base)
+            end = int((end_s - self._shift) / time_base)
+            chapters.append({**chapter, "start": start, "end": end})
+        return chapters
 
     def copy_until(self, target: av.container.OutputContainer, time_s: Fraction | None) -> None:
-        """Write the packets up to a time of the output, in seconds; None for all that is left."""
+        """Mux the packets with a DTS up to a time of the output.
+
+        Args:
+            target: The output that `add_streams` was called with.
+            time_s: The time in seconds; None for all remaining packets.
+        """
         while True:
-            packet = self._waiting or next(self._packets, None)
-            self._waiting = None
+            packet = self._pending or next(self._packets, None)
+            self._pending = None
             if packet is None:
                 return
-            if time_s is not None and decode_time(packet) > time_s:
-                self._waiting = packet
+            if time_s is not None and get_dts_s(packet) > time_s:
+                self._pending = packet
                 return
             packet.stream = self._copies[packet.stream]
             target.mux(packet)
 
 
-def temporary_beside(partial: Path, purpose: str) -> Path:
-    """A further temporary file beside `partial`, named so that `published` clears it away too."""
+def make_temporary_path(partial: Path, purpose: str) -> Path:
+    """Return the path of another temporary file beside `partial`.
+
+    Its name follows the pattern of `fileio.atomic_output`, which also deletes leftover files.
+    """
     name = partial.name.removesuffix(".partial")
-    stem, _, owner = name.rpartition(".")
-    if not owner.isdigit():
-        stem, owner = f".{name}", str(os.getpid())
-    return partial.with_name(f"{stem}.{purpose}.{owner}.partial")
+    stem, _, pid = name.rpartition(".")
+    if not pid.isdigit():
+        stem, pid = f".{name}", str(os.getpid())
+    return partial.with_name(f"{stem}.{purpose}.{pid}.partial")

@@ -1,4 +1,4 @@
-"""A film's tags: which of them belong to the film, and which a container cannot hold."""
+"""Container tags: selection of those that describe the film, and support of a muxer for them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import av
 
-from vidcolor.media.probe import open_source
+from vidcolor.media.demux import open_input
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_CONTAINER_OWN_TAGS = {
+_FILE_TAGS = {
     "major_brand",
     "minor_version",
     "compatible_brands",
     "encoder",
-    "software",  # AVI's word for the encoder
+    "software",  # The encoder in AVI.
     "duration",
-    "timecode",  # goes with the picture
-    # MXF's identity of one very file
+    "timecode",  # Written by the video stream.
+    # MXF: identity of the file.
     "uid",
     "generation_uid",
     "operational_pattern_ul",
@@ -37,37 +37,44 @@ _CONTAINER_OWN_TAGS = {
     "material_package_umid",
     "file_package_umid",
 }
-"""Tags that describe the source's file, not its content."""
-_SCRATCH_ENCODERS = {"mp4": "mpeg4", "mov": "mpeg4", "mxf": "mpeg2video"}
-"""Containers that hold some tags only, and an encoder to try them with."""
+"""Tags that describe the source's file and not its content."""
+_PROBE_ENCODERS = {"mp4": "mpeg4", "mov": "mpeg4", "mxf": "mpeg2video"}
+"""Muxers that support a fixed set of tags, and the encoder for their test file."""
 
 
-def film_tags(path: Path) -> dict[str, str]:
-    """The container's tags that belong to the film."""
-    with open_source(path) as source:
-        return content_tags(source.metadata)
+def read_content_tags(path: Path) -> dict[str, str]:
+    """Return the tags of a film's container that describe the film.
+
+    Raises:
+        InputError: The file cannot be opened.
+    """
+    with open_input(path) as source:
+        return filter_content_tags(source.metadata)
 
 
-def content_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Those of a container's tags that say something of the film and not of the file."""
-    return {k: v for k, v in tags.items() if k.lower() not in _CONTAINER_OWN_TAGS}
+def filter_content_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that describe the film and not the file."""
+    return {k: v for k, v in tags.items() if k.lower() not in _FILE_TAGS}
 
 
-def lost_tags(tags: Mapping[str, str], muxer: str) -> list[str]:
-    """The names of the tags that a container has no place for; found out by writing them."""
-    if not tags or muxer not in _SCRATCH_ENCODERS:
+def find_unsupported_tags(tags: Mapping[str, str], muxer: str) -> list[str]:
+    """Return the sorted names of the tags that a container cannot store.
+
+    The tags are written to a file in memory and read back.
+    """
+    if not tags or muxer not in _PROBE_ENCODERS:
         return []
     memory = io.BytesIO()
-    with av.open(memory, "w", format=muxer) as scratch:
-        stream: Any = scratch.add_stream(_SCRATCH_ENCODERS[muxer], rate=Fraction(25))
+    with av.open(memory, "w", format=muxer) as output:
+        stream: Any = output.add_stream(_PROBE_ENCODERS[muxer], rate=Fraction(25))
         stream.width = stream.height = 64
         stream.pix_fmt = "yuv420p"
-        scratch.metadata.update(tags)
-        picture = av.VideoFrame(64, 64, "yuv420p")
-        picture.pts = 0
-        scratch.mux(stream.encode(picture))
-        scratch.mux(stream.encode(None))
+        output.metadata.update(tags)
+        frame = av.VideoFrame(64, 64, "yuv420p")
+        frame.pts = 0
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
     memory.seek(0)
     with av.open(memory) as written:
-        held = {key.lower() for key in written.metadata}
-    return sorted(key for key in tags if key.lower() not in held)
+        stored = {key.lower() for key in written.metadata}
+    return sorted(key for key in tags if key.lower() not in stored)

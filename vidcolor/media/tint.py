@@ -1,49 +1,62 @@
-"""Whether a source is gray, tinted in one color, or in color already."""
+"""Tint of a film: gray, tinted in one hue, or color, from frames across its duration."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
 
 from vidcolor.color.tint import Tint, classify_tint
-from vidcolor.color.ycbcr import MATRICES, Coding
-from vidcolor.media.frames import chroma_arrays, luma_plane, pixel_layout, rgb_array
+from vidcolor.color.ycbcr import MATRICES, Coding, rgb_to_ycbcr
+from vidcolor.imaging.resize import resize_area
+from vidcolor.media.frames import get_pixel_layout, read_chroma, read_luma, read_rgb
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-TINT_SAMPLES = 5
-_SIZE = (64, 64)
+    from vidcolor.imaging.types import FloatArray
+
+NUM_TINT_SAMPLES = 5
+"""Number of frames that are sampled over the duration of a film."""
+_SAMPLE_SIZE = (64, 64)
+"""Width and height of a sampled frame, in pixels."""
 _BT709 = MATRICES["bt709"]
 
 
 def measure_tint(
-    container: av.container.InputContainer, stream: av.VideoStream, first: av.VideoFrame
+    container: av.container.InputContainer, stream: av.VideoStream, first_frame: av.VideoFrame
 ) -> Tint:
-    """Gray, one tint over everything (sepia, toning), or color, from frames over the film."""
-    frames = [first]
+    """Classify a film as gray, tinted in one hue (sepia, toning) or color.
+
+    Args:
+        container: The opened film. Its read position changes.
+        stream: The video stream.
+        first_frame: The first decoded frame of the stream.
+    """
+    frames = [first_frame]
     duration, start = stream.duration, stream.start_time or 0
-    if not duration and container.duration and stream.time_base:  # Matroska: only of the whole
+    if not duration and container.duration and stream.time_base:
+        # Matroska states the duration of the container only.
         duration = int(Fraction(container.duration, av.time_base) / Fraction(stream.time_base))
     if duration and stream.frames != 1:
-        for k in range(1, TINT_SAMPLES):
-            frame = _frame_near(container, stream, start + duration * k // TINT_SAMPLES)
+        for k in range(1, NUM_TINT_SAMPLES):
+            pts = start + duration * k // NUM_TINT_SAMPLES
+            frame = _decode_keyframe_before(container, stream, pts)
             if frame is not None:
                 frames.append(frame)
-    samples = [c for c in map(_small_picture, frames) if c is not None]
+    samples = [s for s in map(_sample_ycbcr, frames) if s is not None]
     if not samples:
         return "gray"
     luma, cb, cr = np.concatenate(samples, axis=1)
     return classify_tint(luma, np.stack([cb, cr], axis=-1))
 
 
-def _frame_near(
+def _decode_keyframe_before(
     container: av.container.InputContainer, stream: av.VideoStream, pts: int
 ) -> av.VideoFrame | None:
-    """A frame at the key frame before `pts`; None where the film cannot be searched."""
+    """Return the keyframe before `pts`, or None if the film is not seekable there."""
     try:
         container.seek(pts, stream=stream, backward=True)
         return next(container.decode(stream), None)
@@ -51,26 +64,21 @@ def _frame_near(
         return None
 
 
-def _small_picture(frame: av.VideoFrame) -> NDArray[np.float32] | None:
-    """Y', Cb, Cr of a coarse copy, (3, n), or None for gray formats."""
-    import cv2
-
-    layout = pixel_layout(frame.format.name)
+def _sample_ycbcr(frame: av.VideoFrame) -> FloatArray | None:
+    """Return Y', Cb and Cr of a reduced frame, (3, n) float32, or None for gray formats."""
+    layout = get_pixel_layout(frame.format.name)
     if layout.kind == "gray":
         return None
     if layout.kind == "rgb":
-        rgb, bits = rgb_array(frame)
-        small = cv2.resize(rgb, _SIZE, interpolation=cv2.INTER_AREA) / ((1 << bits) - 1)
-        luma = small @ np.array([_BT709.kr, _BT709.kg, _BT709.kb])
-        cb = (small[..., 2] - luma) / (2 * (1 - _BT709.kb))
-        cr = (small[..., 0] - luma) / (2 * (1 - _BT709.kr))
-        planes = [luma, cb, cr]
+        rgb, bits = read_rgb(frame)
+        small = resize_area(rgb, _SAMPLE_SIZE[::-1]) / ((1 << bits) - 1)
+        planes: list[NDArray[Any]] = list(rgb_to_ycbcr(small, _BT709))
     else:
-        full = layout.full_range
-        codes = np.ascontiguousarray(luma_plane(frame, layout, _BT709))
-        luma = Coding(layout.bits, full).luma_to_unit(codes)
+        full_range = layout.full_range
+        codes = np.ascontiguousarray(read_luma(frame, layout, _BT709))
+        luma = Coding(layout.bits, full_range).luma_to_unit(codes)
         planes = [
-            cv2.resize(plane, _SIZE, interpolation=cv2.INTER_AREA)
-            for plane in (luma, *chroma_arrays(frame, layout, full))
+            resize_area(plane, _SAMPLE_SIZE[::-1])
+            for plane in (luma, *read_chroma(frame, layout, full_range))
         ]
     return np.stack(planes).reshape(3, -1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The colored film: picture encoded, everything else copied beside it, tags as they were."""
+"""Writing a film: encoded video, muxed with the copies of all other streams."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from vidcolor.media.encode import (
     MOVFLAGS,
     MUXERS,
     EncoderPlan,
-    add_picture_stream,
-    mend_decode_time,
-    tag_picture,
+    add_video_stream,
+    fix_dts,
+    set_color_tags,
 )
-from vidcolor.media.ffmpeg_cli import complete_matroska
-from vidcolor.media.languages import language_for
-from vidcolor.media.streams import temporary_beside
+from vidcolor.media.ffmpeg_cli import remux_matroska
+from vidcolor.media.streams import convert_language_code, make_temporary_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,21 +30,25 @@ if TYPE_CHECKING:
     from vidcolor.media.probe import VideoInfo
     from vidcolor.media.streams import StreamCopier
 
-os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its banner past every log setting
+# SVT-AV1 prints a banner that no log level of FFmpeg suppresses.
+os.environ.setdefault("SVT_LOG", "1")
 
 _MATROSKA = ("matroska", "webm")
-_STATE_ASPECT_IN_BITSTREAM = {
+_SAR_ENCODERS = {
     "libx264", "libx265", "mpeg2video", "mpeg4", "h264_nvenc", "hevc_nvenc",
 }  # fmt: skip
-_MEANINGLESS_PICT_TYPE = 0
+"""Encoders that store the sample aspect ratio in the bitstream."""
+_PICT_TYPE_NONE = 0
+"""FFmpeg's `AV_PICTURE_TYPE_NONE`: the encoder chooses between I, P and B."""
 _MAX_TIMESCALE = 2**31 - 1
+"""Maximum timescale of MP4 and MOV, in ticks per second."""
 
 
-class FilmWriter:
-    """Encodes pictures and muxes them with the film's other streams.
+class VideoWriter:
+    """Encodes frames and muxes them with the other streams of a film.
 
-    Use as a context manager. Leaving it by an exception closes the file without complaint; what
-    was written is then of no use and the caller removes it.
+    Use it as a context manager. If the body raises, the file is closed incomplete and the caller
+    must delete it.
     """
 
     def __init__(
@@ -53,34 +56,34 @@ class FilmWriter:
         path: Path,
         plan: EncoderPlan,
         video: VideoInfo,
-        company: StreamCopier | None = None,
+        streams: StreamCopier | None = None,
         tags: dict[str, str] | None = None,
         shift_pts: int = 0,
         target: Path | None = None,
-        is_part: bool = False,
+        is_segment: bool = False,
     ) -> None:
         """Open the output and write its header.
 
         Args:
-            path: where to write; the container is the plan's, whatever the suffix.
-            plan: what `plan_encoder` decided.
-            video: the source's picture.
-            company: copies the other streams; None for a silent film.
-            tags: the container's tags.
-            shift_pts: ticks of the source's time base that are taken off every time stamp.
-            target: the final name, for messages.
-            is_part: see `media.parts`; nobody but us reads it.
+            path: The file to write. The plan sets its container, not its file extension.
+            plan: The result of `plan_encoder`.
+            video: Size, timing, color and orientation of the video.
+            streams: Copies the other streams; None for video only.
+            tags: Metadata of the container.
+            shift_pts: Ticks of the video's time base to subtract from every timestamp.
+            target: The final name of the file, for error messages.
+            is_segment: Whether the file is a temporary segment for `concat_segments`.
 
         Raises:
-            OutputError: the file cannot be written, here or in any method.
+            OutputError: The file cannot be written. Every method raises this, too.
         """
         self._path, self._name = path, target or path
-        self._plan, self._video, self._company = plan, video, company
-        self._shift, self._is_part, self._encodes = shift_pts, is_part, False
-        counts = plan.constant_rate or plan.time_base != video.time_base
-        self._counter = _FrameCounter(plan, video) if counts else None
-        self._ending = _Ending() if plan.muxer in MOVFLAGS else None
-        with self._explained():
+        self._plan, self._video, self._streams = plan, video, streams
+        self._shift, self._is_segment, self._has_encoded = shift_pts, is_segment, False
+        needs_counter = plan.constant_rate or plan.time_base != video.time_base
+        self._counter = _FrameCounter(plan, video) if needs_counter else None
+        self._duration_fixer = _DurationFixer() if plan.muxer in MOVFLAGS else None
+        with self._convert_errors():
             self._container = av.open(
                 str(path.absolute()),
                 "w",
@@ -90,44 +93,50 @@ class FilmWriter:
         try:
             self._write_header(tags or {})
         except BaseException:
-            self._close_quietly()
+            self.abort()
             raise
 
     def _container_options(self) -> dict[str, str]:
+        """Return the options of the muxer."""
         if self._plan.muxer in _MATROSKA:
-            # or all streams would move until sound that begins before 0 (AAC, Vorbis) does not
+            # Otherwise audio that starts before 0 (AAC, Vorbis) would delay all streams.
             return {"avoid_negative_ts": "disabled"}
         if self._plan.muxer not in MOVFLAGS:
             return {}
-        start = "" if self._is_part else "+faststart"  # it costs a second writing of all
-        options = {"movflags": start + MOVFLAGS[self._plan.muxer]}
-        if self._counter is not None:  # the encoder's own time base is no measure for the track's
+        # Faststart writes the file twice, which a temporary segment does not need.
+        faststart = "" if self._is_segment else "+faststart"
+        options = {"movflags": faststart + MOVFLAGS[self._plan.muxer]}
+        if self._counter is not None:
+            # The timescale would otherwise come from the encoder's time base.
             options["video_track_timescale"] = str(self._video.time_base.denominator)
-        scales = self._company.clocks_off_the_millisecond() if self._company else set()
-        base = self._video.time_base
-        if ((self._video.start_pts or 0) - self._shift) * base * 1000 % 1:
-            scales.add(base.denominator)
-        if scales:  # the edit list that delays a stream counts in the movie's own time scale
-            scale = math.lcm(1000, *scales)
-            options["movie_timescale"] = str(scale if scale <= _MAX_TIMESCALE else max(scales))
+        timescales = self._streams.list_required_timescales() if self._streams else set()
+        time_base = self._video.time_base
+        if ((self._video.start_pts or 0) - self._shift) * time_base * 1000 % 1:
+            timescales.add(time_base.denominator)
+        if timescales:
+            # Edit lists store the start of a stream in units of the movie timescale.
+            timescale = math.lcm(1000, *timescales)
+            options["movie_timescale"] = str(
+                timescale if timescale <= _MAX_TIMESCALE else max(timescales)
+            )
         return options
 
     def _write_header(self, tags: dict[str, str]) -> None:
-        with self._explained():
-            self._stream = add_picture_stream(self._container, self._plan, self._video)
+        with self._convert_errors():
+            self._stream = add_video_stream(self._container, self._plan, self._video)
             if self._video.timecode and not self._shift:
                 self._stream.metadata["timecode"] = self._video.timecode
             if self._video.language:
-                language = language_for(self._video.language, self._plan.muxer)
+                language = convert_language_code(self._video.language, self._plan.muxer)
                 self._stream.metadata["language"] = language
             self._container.metadata.update(tags)
-            if self._company is not None:
-                self._company.add_streams(self._container, self._plan.muxer, beside=self._path)
+            if self._streams is not None:
+                self._streams.add_streams(self._container, self._plan.muxer, output_path=self._path)
             self._container.start_encoding()
 
     @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """FFmpeg's errors as ours, with the name that the user knows."""
+    def _convert_errors(self) -> Iterator[None]:
+        """Raise errors of FFmpeg and of the file system as OutputError with the final name."""
         try:
             yield
         except OSError as error:
@@ -138,216 +147,218 @@ class FilmWriter:
                 f"({error.strerror}); try another --encoder or container"
             ) from error
 
-    def __enter__(self) -> FilmWriter:
+    def __enter__(self) -> VideoWriter:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is not None:
-            self._close_quietly()
+            self.abort()
 
-    def abandon(self) -> None:
-        """Close the file as it is; it is of no use."""
-        self._close_quietly()
+    def abort(self) -> None:
+        """Close the incomplete file and ignore errors."""
+        # An earlier error is the one to report.
+        with contextlib.suppress(av.FFmpegError, OSError, ValueError):
+            self._container.close()
 
-    def write(self, picture: av.VideoFrame, pts: int, duration: int) -> None:
-        """Encode one picture.
+    def write(self, frame: av.VideoFrame, pts: int, duration: int) -> None:
+        """Encode and mux one frame.
 
         Args:
-            picture: in the plan's pixel format; belongs to the writer from now on.
-            pts: in the source's time base.
-            duration: in the source's time base; 0 if unknown.
+            frame: A frame in the plan's pixel format. The writer modifies it.
+            pts: Its presentation timestamp in the video's time base.
+            duration: Its duration in the video's time base; 0 if unknown.
         """
-        self._encodes = True
+        self._has_encoded = True
         pts -= self._shift
-        tag_picture(picture, self._video)
-        picture.pict_type = _MEANINGLESS_PICT_TYPE  # or the source's I, P, B would be forced
-        picture.pts, picture.duration = pts, max(0, duration)
-        picture.time_base = self._plan.time_base
-        if self._ending is not None:
-            self._ending.note_picture(pts, duration)
+        set_color_tags(frame, self._video)
+        # A decoded frame has its source's type, which the encoder would be forced to use.
+        frame.pict_type = _PICT_TYPE_NONE
+        frame.pts, frame.duration = pts, max(0, duration)
+        frame.time_base = self._plan.time_base
+        if self._duration_fixer is not None:
+            self._duration_fixer.add_frame(pts, duration)
         if self._counter is not None:
-            picture.pts, picture.duration = self._counter.count(pts, duration), 1
-        with self._explained():
-            self._mux(self._stream.encode(picture))
+            frame.pts, frame.duration = self._counter.add_frame(pts, duration), 1
+        with self._convert_errors():
+            self._mux_encoded(self._stream.encode(frame))
 
-    def copy(self, packet: av.Packet[Any], pts: int, dts: int, duration: int) -> None:
-        """Take a picture that is encoded already, by the same plan, instead of one to encode.
+    def write_packet(self, packet: av.Packet[Any], pts: int, dts: int, duration: int) -> None:
+        """Mux one frame that is already encoded with the same plan.
 
         Args:
-            packet: in the order of decoding; belongs to the writer from now on.
-            pts: in the source's time base, like the two that follow.
-            dts: when it is decoded; rising from packet to packet.
-            duration: for how long it is shown.
+            packet: The encoded frame, in decoding order. The writer modifies it.
+            pts: Its presentation timestamp in the video's time base.
+            dts: Its decoding timestamp in the video's time base, rising from packet to packet.
+            duration: Its duration in the video's time base.
         """
         packet.stream = self._stream
         packet.time_base = self._video.time_base
         packet.pts, packet.dts = pts - self._shift, dts - self._shift
         packet.duration = max(1, duration)
-        if self._ending is not None:
-            self._ending.note_picture(pts - self._shift, duration)
-        with self._explained():
-            self._mux_one(packet if self._ending is None else self._ending.delay(packet))
+        if self._duration_fixer is not None:
+            self._duration_fixer.add_frame(pts - self._shift, duration)
+        with self._convert_errors():
+            self._mux(self._delay(packet))
 
     def finish(self) -> None:
-        """Flush the encoder, copy what is left of the other streams and write the trailer."""
-        with self._explained():
-            if self._encodes:
-                self._mux(self._stream.encode(None))
-            if self._ending is not None:
-                self._mux_one(self._ending.last())
-            if self._company is not None:
-                self._company.copy_until(self._container, None)
+        """Flush the encoder, copy the rest of the other streams and write the trailer."""
+        with self._convert_errors():
+            if self._has_encoded:
+                self._mux_encoded(self._stream.encode(None))
+            if self._duration_fixer is not None:
+                self._mux(self._duration_fixer.flush())
+            if self._streams is not None:
+                self._streams.copy_until(self._container, None)
             self._container.close()
-            self._complete()
+            self._complete_matroska()
 
-    def _complete(self) -> None:
-        """Have ffmpeg add to a finished Matroska file what PyAV cannot put there."""
+    def _complete_matroska(self) -> None:
+        """Add the aspect ratio and extra streams to a Matroska file with the ffmpeg command."""
         plan, video = self._plan, self._video
-        if plan.muxer not in _MATROSKA or self._is_part:
+        if plan.muxer not in _MATROSKA or self._is_segment:
             return
-        aspect = None
-        if video.sample_aspect_ratio and plan.encoder not in _STATE_ASPECT_IN_BITSTREAM:
-            aspect = Fraction(video.width, video.height) * video.sample_aspect_ratio
-        appendix = None if self._company is None else self._company.appendix()
-        if aspect is None and appendix is None:
+        display_aspect = None
+        if video.sample_aspect_ratio and plan.encoder not in _SAR_ENCODERS:
+            display_aspect = Fraction(video.width, video.height) * video.sample_aspect_ratio
+        extra_streams = None if self._streams is None else self._streams.extra_streams()
+        if display_aspect is None and extra_streams is None:
             return
-        completed = temporary_beside(self._path, "complete")
+        completed = make_temporary_path(self._path, "complete")
         try:
-            complete_matroska(self._path, completed, plan.muxer, aspect, appendix)
+            remux_matroska(self._path, completed, plan.muxer, display_aspect, extra_streams)
             completed.replace(self._path)
         finally:
             completed.unlink(missing_ok=True)
 
-    def _mux(self, packets: list[av.Packet[Any]]) -> None:
+    def _mux_encoded(self, packets: list[av.Packet[Any]]) -> None:
+        """Mux packets of the encoder."""
         for packet in packets:
-            mend_decode_time(packet)
+            fix_dts(packet)
             if self._counter is not None:
-                self._counter.restamp(packet)
-            ready = packet if self._ending is None else self._ending.delay(packet)
-            self._mux_one(ready)
+                self._counter.restore_timestamps(packet)
+            self._mux(self._delay(packet))
 
-    def _mux_one(self, packet: av.Packet[Any] | None) -> None:
+    def _delay(self, packet: av.Packet[Any]) -> av.Packet[Any] | None:
+        return packet if self._duration_fixer is None else self._duration_fixer.delay(packet)
+
+    def _mux(self, packet: av.Packet[Any] | None) -> None:
+        """Mux a video packet after the packets of other streams that precede it."""
         if packet is None:
             return
-        if self._company is not None and packet.dts is not None:
-            self._company.copy_until(self._container, packet.dts * Fraction(packet.time_base or 0))
+        if self._streams is not None and packet.dts is not None:
+            self._streams.copy_until(self._container, packet.dts * Fraction(packet.time_base or 0))
         self._container.mux(packet)
-
-    def _close_quietly(self) -> None:
-        try:
-            self._container.close()
-        except (av.FFmpegError, OSError, ValueError):
-            return  # the error that brought us here is the one to report
 
 
 class _FrameCounter:
-    """Gives an encoder frame numbers for time stamps, and its packets the true stamps again.
+    """Replaces the timestamps of frames by frame numbers for the encoder, and restores them.
 
-    MPEG-2 and MPEG-4 encoders count in frames; MP4 and Matroska hold any time stamp all the same.
+    MPEG-2 and MPEG-4 encoders accept frame numbers only. MP4 and Matroska store any timestamp.
     """
 
     def __init__(self, plan: EncoderPlan, video: VideoInfo) -> None:
-        self._plan, self._time_base = plan, video.time_base
-        self._step = max(1, round(plan.time_base / video.time_base))
-        self._stamps: dict[int, tuple[int, int]] = {}
-        self._first: int | None = None
-        self._next = 0
+        self._time_base = video.time_base
+        self._frame_duration = max(1, round(plan.time_base / video.time_base))
+        self._timestamps: dict[int, tuple[int, int]] = {}
+        """PTS and duration by frame number, until the frame's packet is muxed."""
+        self._first_pts: int | None = None
+        self._next_number = 0
 
-    def count(self, pts: int, duration: int) -> int:
-        """The number of a picture that is shown at `pts`."""
-        if self._first is None:
-            self._first = pts
-        number = self._next
-        self._stamps[number] = (pts, max(duration, 1))
-        self._next += 1
+    def add_frame(self, pts: int, duration: int) -> int:
+        """Return the number of the next frame and remember its timestamps."""
+        if self._first_pts is None:
+            self._first_pts = pts
+        number = self._next_number
+        self._timestamps[number] = (pts, max(duration, 1))
+        self._next_number += 1
         return number
 
-    def restamp(self, packet: av.Packet[Any]) -> None:
-        """Turn a packet's frame numbers into the source's time stamps."""
+    def restore_timestamps(self, packet: av.Packet[Any]) -> None:
+        """Convert the frame numbers of a packet to timestamps in the video's time base."""
         if packet.pts is None or packet.dts is None:
             return
-        shown, decoded = int(packet.pts), int(packet.dts)
-        packet.pts, packet.duration = self._stamps[shown]
-        if decoded in self._stamps:
-            packet.dts = self._stamps[decoded][0]
-        else:  # before the first picture
-            packet.dts = (self._first or 0) + decoded * self._step
+        pts_number, dts_number = int(packet.pts), int(packet.dts)
+        packet.pts, packet.duration = self._timestamps[pts_number]
+        if dts_number in self._timestamps:
+            packet.dts = self._timestamps[dts_number][0]
+        else:  # Before the first frame.
+            packet.dts = (self._first_pts or 0) + dts_number * self._frame_duration
         packet.time_base = self._time_base
-        for number in [n for n in self._stamps if n < decoded]:
-            del self._stamps[number]
+        for number in [n for n in self._timestamps if n < dts_number]:
+            del self._timestamps[number]
 
 
-class _Ending:
-    """Holds the last packet back until the film's duration is known, and makes it fit.
+class _DurationFixer:
+    """Delays packets by one and corrects the duration of the last.
 
-    MP4 and MOV add up the time between decodings. With B-frames and a variable rate that is not
-    the time between pictures, unless the last packet makes up the difference.
+    MP4 and MOV compute the duration of a track from DTS. With B-frames and a variable frame rate
+    the result differs from the sum of frame durations, unless the last packet compensates.
     """
 
     def __init__(self) -> None:
-        self._held: av.Packet[Any] | None = None
+        self._pending: av.Packet[Any] | None = None
         self._first_pts: int | None = None
         self._end_pts: int | None = None
         self._first_dts: int | None = None
 
-    def note_picture(self, pts: int, duration: int) -> None:
-        """Learn when a picture is shown, in the source's time base; in any order."""
+    def add_frame(self, pts: int, duration: int) -> None:
+        """Record a frame's timestamps in the video's time base. The order does not matter."""
         self._first_pts = pts if self._first_pts is None else min(self._first_pts, pts)
         end = pts + max(duration, 1)
         self._end_pts = end if self._end_pts is None else max(self._end_pts, end)
 
     def delay(self, packet: av.Packet[Any]) -> av.Packet[Any] | None:
-        """Take a packet, give the one before it."""
+        """Store a packet and return the one before it."""
         if self._first_dts is None:
             self._first_dts = packet.dts
-        ready, self._held = self._held, packet
-        return ready
+        previous, self._pending = self._pending, packet
+        return previous
 
-    def last(self) -> av.Packet[Any] | None:
-        """The last packet, with the duration that makes the sum right."""
-        packet = self._held
+    def flush(self) -> av.Packet[Any] | None:
+        """Return the last packet, with a duration that corrects the duration of the track."""
+        packet = self._pending
         if packet is None or packet.dts is None or self._first_dts is None:
             return packet
-        shown = (self._end_pts or 0) - (self._first_pts or 0)
-        packet.duration = max(1, shown - (packet.dts - self._first_dts))
+        track_duration = (self._end_pts or 0) - (self._first_pts or 0)
+        packet.duration = max(1, track_duration - (packet.dts - self._first_dts))
         return packet
 
 
-def check_rate(plan: EncoderPlan, video: VideoInfo, pts: Sequence[int], target: Path) -> None:
-    """Refuse time stamps that a container which counts in frames cannot hold.
+def check_constant_rate(
+    plan: EncoderPlan, video: VideoInfo, pts: Sequence[int], target: Path
+) -> None:
+    """Check that a container without timestamps can store a film.
 
     Args:
-        plan: what `plan_encoder` decided.
-        video: the source's picture.
-        pts: of every picture, in the source's time base.
-        target: the final name, for messages.
+        plan: The result of `plan_encoder`.
+        video: The source's video stream.
+        pts: PTS of every frame in the source's time base.
+        target: The final name of the file, for the error message.
 
     Raises:
-        OutputError: the film has no constant frame rate.
+        OutputError: The container stores a frame rate only, and the film's is not constant.
     """
     if not plan.constant_rate:
         return
-    # a Matroska source rounds to 1 ms, an AVI counts in whole frames
-    slack = min(max(video.time_base, Fraction(1, 1000)), plan.time_base / 4)
-    for number, stamp in enumerate(pts):
-        since = (stamp - pts[0]) * video.time_base
-        if abs(number * plan.time_base - since) > slack:
+    # A Matroska source rounds to 1 ms. An AVI source counts in whole frames.
+    tolerance = min(max(video.time_base, Fraction(1, 1000)), plan.time_base / 4)
+    for number, timestamp in enumerate(pts):
+        elapsed = (timestamp - pts[0]) * video.time_base
+        if abs(number * plan.time_base - elapsed) > tolerance:
             raise OutputError(
-                f"{target}: {plan.muxer} needs one constant frame rate, and the source departs "
-                f"from it at {float(stamp * video.time_base):.3f} s; choose another container"
+                f"{target}: {plan.muxer} requires a constant frame rate, and the source deviates "
+                f"from it at {float(timestamp * video.time_base):.3f} s; choose another container"
             )
 
 
-def muxer_of(path: Path) -> str:
-    """The container that a file name asks for.
+def get_muxer(path: Path) -> str:
+    """Return FFmpeg's muxer for a file name.
 
     Raises:
-        UsageError: no container we write ends so.
+        UsageError: No supported container has this file extension.
     """
     muxer = MUXERS.get(path.suffix.lower())
     if muxer is None:
-        raise UsageError(
-            f"{path}: cannot write a film called {path.suffix or 'without suffix'}; "
-            f"use one of {', '.join(MUXERS)}"
-        )
+        kind = f"a {path.suffix} file" if path.suffix else "a file without extension"
+        raise UsageError(f"{path}: cannot write video to {kind}; use one of {', '.join(MUXERS)}")
     return muxer

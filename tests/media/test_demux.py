@@ -1,0 +1,94 @@
+"""Demuxing past errors, and correction of timestamp discontinuities."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import pytest
+
+from tests.helpers.checks import read_film
+from vidcolor.media.demux import MAX_CONSECUTIVE_ERRORS, DiscontinuityCorrector, demux_packets
+
+TONE = ("-f", "lavfi", "-t", "1.6", "-i", "sine=440:r=48000")
+ERROR = "error"
+
+
+class FaultyContainer:
+    """A container whose demuxer raises at some packets, as PyAV does."""
+
+    def __init__(self, packets):
+        self.format = type("Format", (), {"flags": 0})
+        self.streams = ()
+        self._packets = iter(packets)
+
+    def demux(self, _streams):
+        for packet in self._packets:
+            if packet == ERROR:
+                raise av.InvalidDataError(1094995529, "Invalid data found")
+            yield packet
+
+
+def test_demuxing_continues_after_errors():
+    errors = []
+    container = FaultyContainer([1, ERROR, 2, ERROR, ERROR, 3])
+    assert list(demux_packets(container, [], lambda: errors.append(1))) == [1, 2, 3]
+    assert len(errors) == 3
+
+
+def test_demuxing_ends_after_too_many_consecutive_errors():
+    container = FaultyContainer([1, *[ERROR] * (MAX_CONSECUTIVE_ERRORS + 1), 2])
+    assert list(demux_packets(container, [])) == [1]
+
+
+class FakePacket:
+    """The attributes of a packet that the corrector uses. Times are in seconds."""
+
+    time_base = Fraction(1)
+    duration = 1
+
+    def __init__(self, dts, index=0):
+        self.pts = self.dts = dts
+        self.stream = type("Stream", (), {"index": index, "type": "video"})
+
+
+def correct_dts(*dts):
+    starts = []
+    corrector = DiscontinuityCorrector(lambda: starts.append(1))
+    packets = [FakePacket(d) for d in dts]
+    for packet in packets:
+        corrector.correct(packet)
+    return [p.dts for p in packets], len(starts)
+
+
+def test_backward_jump_starts_after_the_end_of_the_first_recording():
+    assert correct_dts(5, 6, 7, 0, 1, 2) == ([5, 6, 7, 8, 9, 10], 1)
+
+
+def test_forward_jump_is_kept():
+    assert correct_dts(0, 1, 7, 8) == ([0, 1, 7, 8], 0)
+
+
+def test_single_bad_dts_starts_no_new_timeline():
+    corrected, _ = correct_dts(5, 6, 0, 7, 8, 9)
+    assert corrected[3:] == [7, 8, 9]
+
+
+def test_concatenated_recordings_become_one_timeline(clip, colored, tmp_path):
+    """In a DVD's or a recorder's file, timestamps may restart. Audio and video stay in sync."""
+    part = clip("ts", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:a", "aac", inputs=TONE,
+                frames=36)  # fmt: skip
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(part.read_bytes() * 2)
+    film = colored(joined, "mp4")
+    assert len(film.after.times) == 72
+    steps = [float(b - a) for a, b in zip(film.after.times, film.after.times[1:], strict=False)]
+    assert min(steps) > 0.03 and max(steps) < 0.2
+    audio = [float(t) for t, _ in film.after.streams_of("audio")[0].packets]
+    part_audio = [float(t) for t, _ in read_film(part).streams_of("audio")[0].packets]
+    assert len(audio) == 2 * len(part_audio)
+    second_video = float(film.after.times[36] - film.after.times[0])
+    second_audio = audio[len(part_audio)] - audio[0]
+    assert second_audio == pytest.approx(second_video, abs=0.15)
+    assert any("timestamps restart 1 time(s)" in w for w in film.result.warnings)
+    assert not film.result.damaged

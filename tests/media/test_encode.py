@@ -1,0 +1,120 @@
+"""Properties of the encoded video: pixel aspect, rotation, field order, tags and side data."""
+
+from __future__ import annotations
+
+import subprocess
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from tests.helpers.clips import ffmpeg
+from vidcolor.color.ycbcr import MATRICES
+from vidcolor.media.ffmpeg_cli import find_ffmpeg
+from vidcolor.media.frames import compose_frame, get_pixel_layout, read_luma, view_plane
+
+OUTPUTS = [
+    ("mkv", {"purpose": "archive"}),
+    ("mp4", {}),
+    ("mov", {"purpose": "editing"}),
+    ("mkv", {}),
+    ("mp4", {"encoder": "libsvtav1"}),
+    ("mkv", {"encoder": "libvpx-vp9"}),
+]
+IDS = [f"{s}-{'-'.join(o.values()) or 'delivery'}" for s, o in OUTPUTS]
+
+
+@pytest.mark.parametrize(("suffix", "options"), OUTPUTS, ids=IDS)
+@pytest.mark.parametrize("sar", ["16/15", "64/45"])
+def test_pixel_aspect_is_kept(clip, colored, suffix, options, sar):
+    film = colored(clip("mp4", "libx264", "yuv420p", vf=f"setsar={sar}"), suffix, **options)
+    assert film.before.properties["sar"] == film.after.properties["sar"] == Fraction(sar)
+    film.assert_same_times(0.0005)
+
+
+def test_pixel_aspect_in_webm_is_rounded_to_a_whole_display_width(clip, colored):
+    """WebM stores the display width in pixels: 96 * 16/15 = 102.4 becomes 102."""
+    film = colored(clip("mp4", "libx264", "yuv420p", vf="setsar=16/15"), "webm")
+    assert film.after.properties["sar"] == Fraction(102, 96)
+
+
+@pytest.mark.parametrize("rotation", ["90", "180", "270", "mirrored"])
+def test_display_matrix_is_kept(clip, colored, tmp_path, rotation):
+    flip = ["-display_hflip"] if rotation == "mirrored" else []
+    rotated = tmp_path / "rotated.mp4"
+    source = clip("mp4", "libx264", "yuv420p")
+    degrees = "90" if rotation == "mirrored" else rotation
+    ffmpeg("-display_rotation", degrees, *flip, "-i", str(source), "-c", "copy", str(rotated))
+    for suffix, options in OUTPUTS[:4]:
+        film = colored(rotated, suffix, **options)
+        assert film.before.properties["matrix"] is not None
+        assert film.after.properties["matrix"] == film.before.properties["matrix"]
+        assert film.after.properties["size"] == (96, 64), "stored frames are not rotated"
+
+
+@pytest.mark.parametrize("order", ["tff", "bff"])
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        ("mkv", {"purpose": "archive"}),
+        ("mp4", {}),
+        ("mov", {"purpose": "editing"}),  # Not the pixel format of the source.
+        ("mkv", {"pix_fmt": "yuv444p"}),
+        ("mp4", {"encoder": "mpeg2video"}),
+    ],
+)
+def test_field_order_is_kept(clip, colored, order, suffix, options):
+    source = clip("mkv", "ffv1", "yuv420p", vf=f"setfield={order}")
+    film = colored(source, suffix, **options)
+    assert all(f.interlaced_frame for f in film.after.frames)
+    assert read_field_orders(film.path) == read_field_orders(source) == {order[0].upper()}
+    film.assert_same_times()
+    assert not any("interlaced" in w for w in film.result.warnings)
+
+
+def read_field_orders(path):
+    """Return the set of T, B or P in ffmpeg's frame log. PyAV lacks the field order of a frame."""
+    command = [
+        find_ffmpeg(),
+        "-v",
+        "info",
+        "-i",
+        str(path),
+        "-vf",
+        "showinfo",
+        "-f",
+        "null",
+        "-",
+    ]
+    log = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    return {line.split(" i:")[1][0] for line in log.splitlines() if " i:" in line}
+
+
+@pytest.mark.parametrize("encoder", ["libx265", "libsvtav1"])
+def test_encoder_without_interlacing_flags_is_named_in_a_warning(clip, colored, encoder):
+    source = clip("mkv", "ffv1", "yuv420p", vf="setfield=tff")
+    film = colored(source, "mp4", encoder=encoder)
+    assert any(encoder in w and "interlaced" in w for w in film.result.warnings)
+
+
+def test_side_data_survives_a_change_of_pixel_format(clip):
+    """Captions and timecodes are side data. The clip has x264's user data instead."""
+    with av.open(str(clip("mp4", "libx264", "yuv420p"))) as container:
+        frame = next(container.decode(video=0))
+    luma = read_luma(frame, get_pixel_layout("yuv420p"), MATRICES["bt709"])
+    chroma = np.full((64, 48), 512, np.uint16)
+    raised = luma.astype(np.uint16) << 2
+    composed = compose_frame(frame, "yuv422p10le", raised, (chroma, chroma))
+    assert [d.type for d in composed.side_data] == [d.type for d in frame.side_data] != []
+    np.testing.assert_array_equal(view_plane(composed.planes[0], 10), raised)
+    np.testing.assert_array_equal(view_plane(composed.planes[2], 10), chroma)
+
+
+def test_frame_rate_of_raw_dv_is_not_its_clock_rate(clip, colored):
+    source = clip("dv", "dvvideo", "yuv420p", size=(720, 576), frames=4, rate=Fraction(25))
+    film = colored(source, "mov", purpose="editing")
+    assert film.after.properties["rate"] == 25
+    assert film.after.properties["sar"] == Fraction(16, 15)
+    assert film.result.plan.video.interlaced
+    film.assert_same_times()

@@ -1,0 +1,317 @@
+"""Demuxing: opening media files and reading their packets, past errors and discontinuities."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import av
+
+from vidcolor.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+MAX_CONSECUTIVE_ERRORS = 200
+"""Number of packets in a row that may fail before the rest of a file is given up."""
+MIN_BACKWARD_JUMP_S = Fraction(1, 10)
+"""Minimum backward jump of a stream's DTS that counts as a discontinuity, in seconds."""
+SAME_CLOCK_TOLERANCE_S = 1
+"""Maximum distance from the expected DTS at which a packet continues a clock, in seconds."""
+_SEEK_MARGIN_S = 5
+"""How far before the start of a trim to seek, in seconds."""
+
+_TEXT_DEMUXERS = ("tty", "bin", "xbin", "adf", "idf")
+"""FFmpeg's demuxers for ANSI text and text art. They accept nearly any file."""
+
+
+def open_input(path: Path, **options: Any) -> av.container.InputContainer:
+    """Open a media file for reading.
+
+    Args:
+        path: The file.
+        options: Further arguments of `av.open`.
+
+    Raises:
+        InputError: FFmpeg cannot open the file, or takes it for text.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    if path.is_dir():
+        raise InputError(f"{path}: is a directory; name a video file in it")
+    try:
+        container = _open(path, **options)
+    except av.FFmpegError as error:
+        raise InputError(
+            f"{path}: not a video that FFmpeg can read ({error.strerror}); "
+            "check that the file is complete"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot open file ({error.strerror or error})") from error
+    if container.format.name in _TEXT_DEMUXERS:
+        container.close()
+        raise InputError(f"{path}: not a video but a text file; name a video file")
+    return container
+
+
+def _open(path: Path, **options: Any) -> av.container.InputContainer:
+    """Open a file with the arguments that this PyAV version accepts."""
+    av_open: Any = av.open
+    # FFmpeg would read the relative name "a:b.mkv" as a URL of protocol "a".
+    name = str(path.absolute())
+    try:
+        container = av_open(name, metadata_errors="replace", **options)
+    except TypeError:  # PyAV 19 removed metadata_errors.
+        container = av_open(name, **options)
+    opened: av.container.InputContainer = container
+    return opened
+
+
+def find_video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    """Return the largest video stream that is not cover art.
+
+    Args:
+        container: An opened media file.
+        path: Its path, for the error message.
+
+    Raises:
+        InputError: The file has no video stream.
+    """
+    candidates = [s for s in container.streams.video if not is_cover_art(s)]
+    if not candidates:
+        kinds = sorted({"cover art" if s.type == "video" else s.type for s in container.streams})
+        kinds = kinds or ["no streams"]
+        raise InputError(f"{path}: no video stream to colorize (found: {', '.join(kinds)})")
+    return max(
+        candidates, key=lambda s: (s.codec_context.width or 0) * (s.codec_context.height or 0)
+    )
+
+
+def is_cover_art(stream: av.stream.Stream) -> bool:
+    """Return whether a video stream is an attached picture."""
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+class PacketReader:
+    """Reads packets of one file, trimmed and shifted in time. It decodes nothing."""
+
+    def __init__(
+        self, path: Path, shift: Fraction, start: Fraction | None, end: Fraction | None
+    ) -> None:
+        """Open a file.
+
+        Args:
+            path: The file.
+            shift: Seconds to subtract from every timestamp.
+            start: Time in seconds, before the shift, of the first packets to keep.
+            end: Time in seconds, before the shift, of the first packets to drop again.
+
+        Raises:
+            InputError: The file cannot be opened.
+        """
+        self.container = open_input(path)
+        self._shift, self._start, self._end = shift, start, end
+
+    def close(self) -> None:
+        """Close the file."""
+        self.container.close()
+
+    def packets(self, streams: Sequence[av.stream.Stream]) -> Iterator[av.Packet[Any]]:
+        """Yield the packets of some streams in file order, with rising DTS per stream."""
+        if not streams:
+            return
+        self._seek(streams[0])
+        indices = {s.index for s in streams}
+        last_dts: dict[int, int] = {}
+        for packet in demux_packets(self.container, streams):
+            index = packet.stream.index
+            if packet.size and index in indices and self._trim(packet):
+                self._shift_timestamps(packet)
+                _make_dts_monotonic(packet, last_dts.get(index))
+                if packet.dts is not None:
+                    last_dts[index] = packet.dts
+                yield packet
+
+    def _seek(self, stream: av.stream.Stream) -> None:
+        """Seek near the start of the trim. Without it, reading is slower but gives the same."""
+        if self._start is None or not stream.time_base or allows_discontinuities(self.container):
+            return
+        pts = int((self._start - _SEEK_MARGIN_S) / Fraction(stream.time_base))
+        if pts > (stream.start_time or 0):
+            with contextlib.suppress(av.FFmpegError):  # Raw streams are not seekable.
+                self.container.seek(pts, stream=stream, backward=True)
+
+    def _trim(self, packet: av.Packet[Any]) -> bool:
+        """Return whether a packet is inside the trim. Shorten a subtitle that crosses its edge."""
+        timestamp = packet.pts if packet.pts is not None else packet.dts
+        if timestamp is None or packet.time_base is None:
+            return True
+        time_base = Fraction(packet.time_base)
+        if self._end is not None and timestamp * time_base >= self._end:
+            return False
+        if packet.stream.type == "subtitle":
+            return self._trim_subtitle(packet, time_base)
+        return self._start is None or timestamp * time_base >= self._start
+
+    def _trim_subtitle(self, packet: av.Packet[Any], time_base: Fraction) -> bool:
+        begin = int(packet.pts if packet.pts is not None else packet.dts or 0)
+        end = begin + int(packet.duration or 0)
+        new_begin = begin if self._start is None else max(begin, math.ceil(self._start / time_base))
+        new_end = end if self._end is None else min(end, int(self._end / time_base))
+        if new_begin != begin and new_end <= new_begin:
+            return False
+        if (new_begin, new_end) != (begin, end):
+            packet.pts = packet.dts = new_begin
+            packet.duration = max(0, new_end - new_begin)
+        return True
+
+    def _shift_timestamps(self, packet: av.Packet[Any]) -> None:
+        if not self._shift or packet.time_base is None:
+            return
+        ticks = round(self._shift / Fraction(packet.time_base))
+        packet.pts = None if packet.pts is None else packet.pts - ticks
+        packet.dts = None if packet.dts is None else packet.dts - ticks
+
+
+def _make_dts_monotonic(packet: av.Packet[Any], last_dts: int | None) -> None:
+    """Raise a DTS that does not rise, as in damaged files. Muxers reject such a stream."""
+    if last_dts is not None and packet.dts is not None and packet.dts <= last_dts:
+        packet.dts = last_dts + 1
+        if packet.pts is not None:
+            packet.pts = max(packet.pts, packet.dts)
+
+
+def allows_discontinuities(container: av.container.InputContainer) -> bool:
+    """Return whether timestamps may jump within the format (FFmpeg's `AVFMT_TS_DISCONT`).
+
+    This is true of MPEG program and transport streams, as on DVDs.
+    """
+    flag: Any = av.format.Flags.ts_discont.value
+    return bool(container.format.flags & flag)
+
+
+def demux_packets(
+    container: av.container.InputContainer,
+    streams: Sequence[av.stream.Stream],
+    on_error: Callable[[], None] | None = None,
+    on_discontinuity: Callable[[], None] | None = None,
+) -> Iterator[av.Packet[Any]]:
+    """Demux a file, skip errors and correct timestamp discontinuities.
+
+    Where discontinuities are possible, all video and audio is demuxed whatever `streams` contains,
+    so that every reader of the file finds the same discontinuities. The result then includes
+    packets of other streams.
+
+    Args:
+        container: An opened file.
+        streams: The streams to demux.
+        on_error: Called after every packet that cannot be demuxed.
+        on_discontinuity: Called at every discontinuity.
+
+    Yields:
+        Packets in file order. The end comes after `MAX_CONSECUTIVE_ERRORS` errors in a row, too.
+    """
+    corrector = None
+    if allows_discontinuities(container):
+        corrector = DiscontinuityCorrector(on_discontinuity)
+        streams = [s for s in container.streams if s.type in ("video", "audio") or s in streams]
+    errors = 0
+    packets = container.demux(list(streams))
+    while errors < MAX_CONSECUTIVE_ERRORS:
+        try:
+            packet = next(packets)
+        except (StopIteration, av.EOFError):
+            return
+        except av.FFmpegError:
+            errors += 1
+            if on_error is not None:
+                on_error()
+            packets = container.demux(list(streams))  # An error ends PyAV's iterator.
+            continue
+        errors = 0
+        if corrector is not None:
+            corrector.correct(packet)
+        yield packet
+
+
+def get_dts_s(packet: av.Packet[Any]) -> Fraction:
+    """Return the DTS of a packet (else its PTS, else 0) in seconds."""
+    timestamp = packet.dts if packet.dts is not None else packet.pts
+    return Fraction(0) if timestamp is None else timestamp * Fraction(packet.time_base or 0)
+
+
+@dataclass(slots=True)
+class _StreamClock:
+    """The clock of one stream between two discontinuities."""
+
+    timeline: int
+    """Index of the timeline, which is the number of discontinuities before it."""
+    next_dts_s: Fraction
+    """Expected DTS of the next packet as stored in the file, in seconds."""
+    previous: _StreamClock | None = None
+    """The clock before the last backward jump, until that jump is confirmed."""
+
+
+class DiscontinuityCorrector:
+    """Maps the timestamps of concatenated MPEG recordings to one continuous timeline.
+
+    The first stream whose DTS jumps backward starts a new timeline, after the end of all streams.
+    The other streams switch to it when their own DTS jumps backward. This keeps audio and video in
+    sync. A jump that the next packet reverts was a single bad timestamp and starts no timeline.
+    """
+
+    def __init__(self, on_discontinuity: Callable[[], None] | None = None) -> None:
+        """Start with the first timeline.
+
+        Args:
+            on_discontinuity: Called at the start of every further timeline.
+        """
+        self._on_discontinuity = on_discontinuity
+        self._offsets = [Fraction(0)]
+        """Seconds to add to the timestamps of each timeline."""
+        self._clocks: dict[int, _StreamClock] = {}
+        """The current clock of each stream, by stream index."""
+        self._end = Fraction(0)
+        """Latest end of a packet so far, in corrected seconds."""
+
+    def correct(self, packet: av.Packet[Any]) -> None:
+        """Move the timestamps of a packet to the continuous timeline."""
+        if packet.dts is None or packet.time_base is None:
+            return
+        time_base = Fraction(packet.time_base)
+        dts_s = packet.dts * time_base
+        pts_s = (packet.dts if packet.pts is None else packet.pts) * time_base
+        duration_s = (packet.duration or 0) * time_base
+        if packet.stream.type in ("video", "audio"):
+            clock = self._update_clock(packet.stream.index, dts_s, pts_s)
+            clock.next_dts_s = dts_s + duration_s
+            offset = self._offsets[clock.timeline]
+            self._end = max(self._end, pts_s + duration_s + offset)
+        else:
+            offset = self._offsets[-1]
+        ticks = round(offset / time_base)
+        packet.dts += ticks
+        packet.pts = None if packet.pts is None else packet.pts + ticks
+
+    def _update_clock(self, index: int, dts_s: Fraction, pts_s: Fraction) -> _StreamClock:
+        """Return the clock that a packet of stream `index` belongs to."""
+        newest = len(self._offsets) - 1
+        clock = self._clocks.setdefault(index, _StreamClock(newest, dts_s))
+        previous = clock.previous
+        if previous is not None and abs(dts_s - previous.next_dts_s) < SAME_CLOCK_TOLERANCE_S:
+            self._clocks[index] = previous  # The last jump was a single bad timestamp.
+            if all(c.timeline < newest for c in self._clocks.values()):
+                self._offsets.pop()
+        elif dts_s < clock.next_dts_s - MIN_BACKWARD_JUMP_S:
+            if clock.timeline == newest:
+                self._offsets.append(self._end - pts_s)
+                if self._on_discontinuity is not None:
+                    self._on_discontinuity()
+            self._clocks[index] = _StreamClock(len(self._offsets) - 1, dts_s, previous=clock)
+        elif previous is not None and dts_s - clock.next_dts_s < SAME_CLOCK_TOLERANCE_S:
+            clock.previous = None  # The new clock continues, which confirms the jump.
+        return self._clocks[index]

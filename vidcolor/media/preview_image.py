@@ -1,0 +1,141 @@
+"""Display of image files: upright, 8-bit sRGB."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidcolor.errors import InputError
+from vidcolor.media.preview import DisplayReader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PIL import Image
+
+    from vidcolor.imaging.types import Rgb
+
+_FFMPEG_SUFFIXES = (".dpx", ".exr")
+"""File extensions that FFmpeg reads instead of Pillow."""
+
+
+def read_image_rgb(path: Path, min_size: tuple[int, int] | None = None) -> Rgb:
+    """Read an image file for display: upright, in sRGB, on a white background.
+
+    Args:
+        path: An image that Pillow or FFmpeg can read. 16 bits are reduced to 8.
+        min_size: Minimum width and height. Larger JPEG files are decoded at reduced size.
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        InputError: The image cannot be read.
+    """
+    from PIL import UnidentifiedImageError
+
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    if path.is_dir():
+        raise InputError(f"{path}: is a directory; name an image file in it")
+    if path.suffix.lower() in _FFMPEG_SUFFIXES:
+        return _decode_with_ffmpeg(path)
+    try:
+        return _decode_with_pillow(path, str(path), min_size)
+    except UnidentifiedImageError:
+        return _decode_with_ffmpeg(path)
+
+
+def decode_image_rgb(data: bytes, name: str) -> Rgb:
+    """Decode an image in memory, such as an archive member, for display.
+
+    DPX and OpenEXR are not supported.
+
+    Args:
+        data: An image file that Pillow can read.
+        name: The name of the image in error messages.
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        InputError: The image cannot be read.
+    """
+    from PIL import UnidentifiedImageError
+
+    try:
+        return _decode_with_pillow(io.BytesIO(data), name, None)
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"{name}: not an image in a supported format; extract and convert it"
+        ) from error
+
+
+def _decode_with_pillow(
+    file: Path | io.BytesIO, name: str, min_size: tuple[int, int] | None
+) -> Rgb:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(file) as image:
+                if min_size is not None:
+                    image.draft(None, min_size)
+                return np.array(_convert_to_srgb(image))
+    except UnidentifiedImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{name}: image is too large; reduce its size first") from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InputError(
+            f"{name}: cannot decode image ({error}); check that the file is complete"
+        ) from error
+
+
+def _decode_with_ffmpeg(path: Path) -> Rgb:
+    reader = DisplayReader(path)
+    return next(reader.frames()).rgb(reader.size)
+
+
+def _convert_to_srgb(image: Image.Image) -> Image.Image:
+    """Return the upright image in 8-bit sRGB without alpha."""
+    from PIL import ImageOps
+
+    profile = image.info.get("icc_profile")
+    upright = _reduce_to_8_bits(ImageOps.exif_transpose(image))
+    if "A" in upright.getbands() or "transparency" in upright.info:
+        rgba = upright.convert("RGBA")
+        white = rgba.copy()
+        white.paste((255, 255, 255, 255), (0, 0, *rgba.size))
+        white.alpha_composite(rgba)
+        upright = white.convert("RGB")
+    return _apply_profile(upright, profile)
+
+
+def _reduce_to_8_bits(image: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    if not image.mode.startswith("I"):
+        return image
+    codes = np.asarray(image).astype(np.float32)
+    return Image.fromarray(np.clip(np.rint(codes / 257), 0, 255).astype(np.uint8))
+
+
+def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert the colors of an ICC profile to sRGB. Ignore an invalid or unsuitable profile."""
+    from PIL import ImageCms
+
+    if profile and image.mode in ("L", "RGB", "CMYK"):
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            srgb = ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            converted = None
+        if converted is not None:
+            return converted
+    return image.convert("RGB")
