@@ -6,24 +6,24 @@ import subprocess
 import sys
 
 import vidcolor
-from vidcolor.environment import library_versions
+from vidcolor.environment import get_library_versions
 
 
 def test_all_versions_are_known() -> None:
-    versions = library_versions()
+    versions = get_library_versions()
     assert versions["vidcolor"] == vidcolor.__version__
     assert {"python", "torch", "av", "numpy", "opencv", "libavcodec", "system"} <= set(versions)
     assert "unknown" not in versions.values()
 
 
 def test_returned_versions_are_a_copy() -> None:
-    library_versions().clear()
-    assert library_versions()
+    get_library_versions().clear()
+    assert get_library_versions()
 
 
 def test_torch_is_not_imported() -> None:
     code = (
-        "import sys; from vidcolor.environment import library_versions; library_versions(); "
+        "import sys; from vidcolor.environment import get_library_versions; get_library_versions(); "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -20,7 +20,7 @@ from vidcolor.errors import InputError, UsageError
 from vidcolor.generators.base import Prediction
 from vidcolor.media.stills.registry import read_still, read_still_recipe
 from vidcolor.photo import default_target, predict_still
-from vidcolor.watermark import watermark_fields
+from vidcolor.watermark import get_watermark_fields
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -164,7 +164,7 @@ def test_mark_changes_luma_only_in_its_fields(flat: Colorizer, tmp_path: Path) -
     options = ColorizeOptions(mark=True)
     result = colorize_photo(tmp_path / "p.png", None, options, colorizer=flat)
     changed = read_still(result.target).luma != noise()
-    for rows, columns, _ in watermark_fields(WIDTH, HEIGHT):
+    for rows, columns, _ in get_watermark_fields(WIDTH, HEIGHT):
         assert changed[rows, columns].mean() > 0.5
         changed[rows, columns] = False
     assert not changed.any()

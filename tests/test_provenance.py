@@ -14,10 +14,10 @@ from vidcolor.provenance import (
     XMP_BASIC,
     Provenance,
     can_merge,
-    film_tags,
+    compute_recipe_digest,
+    make_film_tags,
+    make_xmp_packet,
     read_recipe,
-    recipe_digest,
-    xmp_packet,
 )
 
 PROVENANCE = Provenance("0.1.0", "embedded", "ab" * 32, "cd" * 32)
@@ -52,7 +52,7 @@ def values(packet, namespace, name):
 
 
 def test_new_packet_contains_the_whole_provenance():
-    packet = xmp_packet(PROVENANCE)
+    packet = make_xmp_packet(PROVENANCE)
     assert packet.startswith(b"<?xpacket begin=") and packet.endswith(b'<?xpacket end="w"?>')
     assert values(packet, IPTC_EXTENSION, "DigitalSourceType") == [DIGITAL_SOURCE_TYPE]
     assert values(packet, XMP_BASIC, "CreatorTool") == ["vidcolor 0.1.0"]
@@ -67,7 +67,7 @@ def test_digital_source_type_is_the_iptc_term():
 
 
 def test_merging_keeps_existing_properties():
-    packet = xmp_packet(PROVENANCE, PHOTOSHOP)
+    packet = make_xmp_packet(PROVENANCE, PHOTOSHOP)
     text = packet.decode()
     for kept in ("Hafen", "Ünïcode ☂", "Hull", "scanned at the archive", "q:note=", "dc:subject"):
         assert kept in text
@@ -79,7 +79,7 @@ def test_merging_keeps_existing_properties():
 
 def test_second_merge_replaces_the_first_provenance():
     later = Provenance("0.2.0", "embedded", "ab" * 32, "ef" * 32, created="2026-01-01T00:00:00Z")
-    packet = xmp_packet(later, xmp_packet(PROVENANCE, PHOTOSHOP))
+    packet = make_xmp_packet(later, make_xmp_packet(PROVENANCE, PHOTOSHOP))
     assert values(packet, VIDCOLOR, "Recipe") == ["ef" * 32]
     assert values(packet, VIDCOLOR, "Created") == ["2026-01-01T00:00:00Z"]
     assert values(packet, VIDCOLOR, "OriginalDigitalSourceType")[0].endswith("/negativeFilm")
@@ -88,7 +88,7 @@ def test_second_merge_replaces_the_first_provenance():
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le", "utf-32", "utf-8-sig"])
 def test_packets_in_other_encodings_are_merged(encoding):
-    packet = xmp_packet(PROVENANCE, PHOTOSHOP.decode().lstrip("\ufeff").encode(encoding))
+    packet = make_xmp_packet(PROVENANCE, PHOTOSHOP.decode().lstrip("\ufeff").encode(encoding))
     assert "Ünïcode ☂" in packet.decode()
 
 
@@ -109,42 +109,42 @@ def test_packets_in_other_encodings_are_merged(encoding):
 )
 def test_invalid_packets_are_replaced(broken):
     assert not can_merge(broken)
-    assert read_recipe(xmp_packet(PROVENANCE, broken)) == PROVENANCE.recipe
+    assert read_recipe(make_xmp_packet(PROVENANCE, broken)) == PROVENANCE.recipe
 
 
 def test_description_is_added_to_a_packet_without_one():
     bare = b'<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>'
     assert can_merge(bare)
-    packet = xmp_packet(PROVENANCE, bare)
+    packet = make_xmp_packet(PROVENANCE, bare)
     assert values(packet, IPTC_EXTENSION, "DigitalSourceType") == [DIGITAL_SOURCE_TYPE]
 
 
 def test_values_are_escaped():
     odd = Provenance("0.1.0", "a<b>&\"c'", "ab" * 32, "cd" * 32)
-    assert values(xmp_packet(odd), VIDCOLOR, "Model") == ["a<b>&\"c'"]
+    assert values(make_xmp_packet(odd), VIDCOLOR, "Model") == ["a<b>&\"c'"]
 
 
 @pytest.mark.parametrize("container", ["mp4", ".mov", "matroska"])
 def test_comment_of_the_source_is_kept(container):
-    tags = film_tags(PROVENANCE, {"title": "Pier", "COMMENT": "Reel 2 of 3"}, container)
+    tags = make_film_tags(PROVENANCE, {"title": "Pier", "COMMENT": "Reel 2 of 3"}, container)
     assert tags["title"] == "Pier"
     assert tags["COMMENT"].startswith("Reel 2 of 3\n") and PROVENANCE.sentence in tags["COMMENT"]
     assert "comment" not in tags
-    assert film_tags(PROVENANCE, tags, container) == tags
+    assert make_film_tags(PROVENANCE, tags, container) == tags
     assert read_recipe(tags["COMMENT"]) == PROVENANCE.recipe
 
 
 def test_separate_tags_are_written_only_to_matroska_and_webm():
     for container in ("matroska", "webm", ".mkv"):
-        tags = film_tags(PROVENANCE, {}, container)
+        tags = make_film_tags(PROVENANCE, {}, container)
         assert tags["DIGITAL_SOURCE_TYPE"] == DIGITAL_SOURCE_TYPE
         assert read_recipe(tags["VIDCOLOR_RECIPE"]) == PROVENANCE.recipe
-    assert set(film_tags(PROVENANCE, {}, "mp4")) == {"comment"}
+    assert set(make_film_tags(PROVENANCE, {}, "mp4")) == {"comment"}
 
 
 def test_recipe_of_a_film_colorized_twice_is_the_last_one():
     later = Provenance("0.2.0", "embedded", "ab" * 32, "ef" * 32)
-    tags = film_tags(later, film_tags(PROVENANCE, {}, "mp4"), "mp4")
+    tags = make_film_tags(later, make_film_tags(PROVENANCE, {}, "mp4"), "mp4")
     assert read_recipe(tags["comment"]) == "ef" * 32
 
 
@@ -154,12 +154,12 @@ def test_text_without_recipe_gives_none(text):
 
 
 def test_recipe_digest_depends_only_on_the_values():
-    one = recipe_digest({"a": 1, "b": (2, 3)}, "ab" * 32, "0.1.0")
-    assert one == recipe_digest({"b": [2, 3], "a": 1}, "ab" * 32, "0.1.0")
+    one = compute_recipe_digest({"a": 1, "b": (2, 3)}, "ab" * 32, "0.1.0")
+    assert one == compute_recipe_digest({"b": [2, 3], "a": 1}, "ab" * 32, "0.1.0")
     assert len(one) == 64
     others = [
-        recipe_digest({"a": 2, "b": (2, 3)}, "ab" * 32, "0.1.0"),
-        recipe_digest({"a": 1, "b": (2, 3)}, "ef" * 32, "0.1.0"),
-        recipe_digest({"a": 1, "b": (2, 3)}, "ab" * 32, "0.1.1"),
+        compute_recipe_digest({"a": 2, "b": (2, 3)}, "ab" * 32, "0.1.0"),
+        compute_recipe_digest({"a": 1, "b": (2, 3)}, "ef" * 32, "0.1.0"),
+        compute_recipe_digest({"a": 1, "b": (2, 3)}, "ab" * 32, "0.1.1"),
     ]
     assert len({one, *others}) == 4

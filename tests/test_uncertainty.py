@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidcolor.uncertainty import find_regions, review_priority
+from vidcolor.uncertainty import compute_review_priority, find_regions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ def test_uncertain_patch_is_found_and_described() -> None:
     confidence, luma = flat(0.9), flat(0.5)
     confidence[10:20, 30:50] = 0.1
     luma[10:20, 30:50] = 0.7
-    priority = review_priority(confidence, color(), luma)
+    priority = compute_review_priority(confidence, color(), luma)
     (region,) = find_regions(priority, confidence, luma, 1.5)
     left, top, right, bottom = region.box
     assert (left, top, right, bottom) == pytest.approx((0.5, 0.25, 50 / 60, 0.5), abs=0.04)
@@ -44,14 +44,14 @@ def test_uncertain_patch_is_found_and_described() -> None:
 
 
 def test_confident_prediction_has_no_uncertain_region() -> None:
-    priority = review_priority(flat(0.9), color(), flat(0.5))
+    priority = compute_review_priority(flat(0.9), color(), flat(0.5))
     assert find_regions(priority, flat(0.9), flat(0.5), 1.0) == ()
 
 
 def test_regions_end_at_luma_edges() -> None:
     confidence, luma = flat(0.2), flat(0.3)
     luma[:, 30:] = 0.7
-    found = find_regions(review_priority(confidence, color(), luma), confidence, luma, 1.5)
+    found = find_regions(compute_review_priority(confidence, color(), luma), confidence, luma, 1.5)
     assert [r.area > 0.4 for r in found[:2]] == [True, True]
     assert sorted(r.box[0] > 0.4 for r in found[:2]) == [False, True]
     assert sum(r.area for r in found[2:]) < 0.1  # at most the cells along the edge
@@ -59,7 +59,7 @@ def test_regions_end_at_luma_edges() -> None:
 
 def test_dark_and_pale_regions_have_low_priority() -> None:
     gray, dark, pale = (
-        float(review_priority(flat(0.2), ab, luma).mean())
+        float(compute_review_priority(flat(0.2), ab, luma).mean())
         for ab, luma in ((color(), flat(0.5)), (color(), flat(0.02)), (color(0), flat(0.5)))
     )
     assert dark < 0.2 * gray
@@ -74,7 +74,7 @@ def test_regions_neither_overlap_nor_leave_the_image(seed: int, count: int, aspe
     luma = rng.random((4, 5)).astype(np.float32)
     luma = np.kron(luma, np.ones((13, 11)))[: shape[0], : shape[1]].astype(np.float32)
     confidence = rng.random(luma.shape).astype(np.float32)
-    priority = review_priority(
+    priority = compute_review_priority(
         confidence, rng.normal(0, 30, (2, *luma.shape)).astype(np.float32), luma
     )
     regions = find_regions(priority, confidence, luma, aspect, count)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vidcolor.color.ycbcr import MATRICES, Coding, ycbcr_to_rgb
-from vidcolor.watermark import draw_watermark, watermark_fields
+from vidcolor.watermark import draw_watermark, get_watermark_fields
 
 
 @pytest.mark.parametrize("subsampling", [(0, 0), (1, 0), (1, 1)])
@@ -32,9 +32,9 @@ def test_watermark_fields_have_their_colors() -> None:
     cb, cr = np.zeros((2, 240, 320), np.float32)
     marked = draw_watermark(luma, cb, cr, coding, matrix)
     rgb = ycbcr_to_rgb(coding.luma_to_unit(marked), cb, cr, matrix)
-    for rows, columns, color in watermark_fields(320, 240):
+    for rows, columns, color in get_watermark_fields(320, 240):
         assert np.abs(rgb[rows, columns] - color).max() < 0.01
 
 
 def test_tiny_frames_have_no_watermark() -> None:
-    assert watermark_fields(16, 8) == []
+    assert get_watermark_fields(16, 8) == []

@@ -18,7 +18,7 @@ from vidcolor.errors import UsageError
 from vidcolor.imaging.geometry import Geometry
 from vidcolor.imaging.guided_filter import GuidedUpsampler
 from vidcolor.imaging.resize import resize_area, resize_for_scale
-from vidcolor.provenance import Provenance, recipe_digest
+from vidcolor.provenance import Provenance, compute_recipe_digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,7 +149,7 @@ class Colorizer:
         values = options.fingerprint_values()
         if options.vividness is None:
             values["vividness"] = self.vividness
-        digest = recipe_digest(values, self.digest, __version__)
+        digest = compute_recipe_digest(values, self.digest, __version__)
         return Provenance(__version__, self.name, self.digest, digest)
 
     def make_proxy(self, luma: Plane, coding: Coding, geometry: Geometry) -> FloatArray:

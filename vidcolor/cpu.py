@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @cache
-def cpu_flags() -> frozenset[str]:
+def get_cpu_flags() -> frozenset[str]:
     """Return the x86 feature flags that Linux reports; empty on other machines and systems."""
     if platform.machine() not in ("x86_64", "AMD64"):
         return frozenset()

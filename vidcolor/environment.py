@@ -16,7 +16,7 @@ _OPENCV_PACKAGES = (
 )
 
 
-def library_versions() -> dict[str, str]:
+def get_library_versions() -> dict[str, str]:
     """Return the versions of vidcolor, Python, its libraries, FFmpeg and the operating system.
 
     Versions of Python packages come from their metadata, so torch is not imported.

@@ -23,8 +23,8 @@ from vidcolor.hints.predict import (
 )
 from vidcolor.imaging.geometry import (
     Geometry,
-    displayed_size,
-    orientation_quarter_turns,
+    compute_displayed_size,
+    get_quarter_turns,
     to_displayed,
 )
 from vidcolor.imaging.resize import resize_area, resize_linear
@@ -32,7 +32,7 @@ from vidcolor.media.stills.registry import STILL_SUFFIXES, read_still, write_sti
 from vidcolor.options import ColorizeOptions
 from vidcolor.provenance import Provenance
 from vidcolor.recolor import NO_COLOR_WARNING, Recolorer, make_recolorer
-from vidcolor.uncertainty import find_regions, review_priority
+from vidcolor.uncertainty import compute_review_priority, find_regions
 from vidcolor.watermark import draw_watermark
 
 if TYPE_CHECKING:
@@ -114,11 +114,8 @@ def colorize_photo(
         prediction = predict_still(colorizer, still, options.vividness, hints)
     else:
         prediction, hint_warnings = _recolor(still, colorizer, recolorer)
-    warnings = [
-        *still.warnings,
-        *hint_warnings,
-        *_write(target, still, prediction, colorizer, options, provenance, hints.discs),
-    ]
+    warnings = [*still.warnings, *hint_warnings]
+    warnings += _write(target, still, prediction, colorizer, options, provenance, hints.discs)
     if options.confidence is not None:
         _write_confidence(options.confidence, still, prediction)
     if still.tint == "color" and recolorer is None:
@@ -209,7 +206,7 @@ def _geometry(still: Still) -> Geometry:
     return Geometry(
         width=still.luma.shape[1],
         height=still.luma.shape[0],
-        quarter_turns=orientation_quarter_turns(still.orientation),
+        quarter_turns=get_quarter_turns(still.orientation),
     )
 
 
@@ -226,7 +223,7 @@ def _predict_base(
 def _displayed_size(still: Still) -> tuple[int, int]:
     """Return width and height as displayed."""
     height, width = still.luma.shape
-    return displayed_size(width, height, quarter_turns=orientation_quarter_turns(still.orientation))
+    return compute_displayed_size(width, height, quarter_turns=get_quarter_turns(still.orientation))
 
 
 def _find_uncertain_regions(
@@ -234,7 +231,7 @@ def _find_uncertain_regions(
 ) -> tuple[UncertainRegion, ...]:
     confidence = prediction.confidence
     luma = resize_area(prediction.proxy, confidence.shape)
-    maps = (review_priority(confidence, prediction.ab, luma), confidence, luma)
+    maps = (compute_review_priority(confidence, prediction.ab, luma), confidence, luma)
     priority, confidence, luma = (
         np.ascontiguousarray(to_displayed(m, still.orientation)) for m in maps
     )

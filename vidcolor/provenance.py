@@ -54,7 +54,7 @@ class Provenance:
     weights_sha256: str
     """SHA-256 of the weights: 64 hex digits."""
     recipe: str
-    """Digest of all inputs except the source; see `recipe_digest`."""
+    """Digest of all inputs except the source; see `compute_recipe_digest`."""
     created: str | None = None
     """ISO 8601 date and time; absent by default, so that results can be compared byte by byte."""
 
@@ -75,7 +75,7 @@ class Provenance:
         )
 
 
-def recipe_digest(options: Mapping[str, Any], weights_sha256: str, version: str) -> str:
+def compute_recipe_digest(options: Mapping[str, Any], weights_sha256: str, version: str) -> str:
     """Return the SHA-256 of everything that determines a result except its source.
 
     Args:
@@ -91,7 +91,7 @@ def recipe_digest(options: Mapping[str, Any], weights_sha256: str, version: str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def film_tags(
+def make_film_tags(
     provenance: Provenance, source_tags: Mapping[str, str], container: str
 ) -> dict[str, str]:
     """Return the global tags of a colorized film: those of the source and the provenance.
@@ -122,7 +122,7 @@ def film_tags(
     return tags
 
 
-def xmp_packet(provenance: Provenance, existing: bytes | None = None) -> bytes:
+def make_xmp_packet(provenance: Provenance, existing: bytes | None = None) -> bytes:
     """Return an XMP packet with the provenance, merged into the packet of the source.
 
     All properties, prefixes and comments of `existing` are kept. A digital source type is moved to

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.color.fading import Fading, measure_fading, plausibility, restore
+from vidcolor.color.fading import Fading, estimate_plausibility, measure_fading, restore
 from vidcolor.generators.predictor import HintArrays
 from vidcolor.imaging.geometry import CELL, Geometry
 from vidcolor.imaging.resize import resize_area
@@ -96,7 +96,7 @@ class Recolorer:
             current = self._shot.next_frame()
             if current is not None:
                 hints.ab[n] = restore(current, rgb)
-                hints.density[n] = self._trust * plausibility(current, rgb, hints.ab[n])
+                hints.density[n] = self._trust * estimate_plausibility(current, rgb, hints.ab[n])
         self.found_color = self.found_color or bool(hints.density.any())
         scaled = HintArrays(hints.ab, HINT_DENSITY * hints.density)
         results = self._colorizer.predict(proxies, geometry, self._vividness, scaled)

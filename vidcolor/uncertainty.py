@@ -152,7 +152,7 @@ class UncertaintyCollector:
         time_base = self._video.time_base
         start_s = pts * time_base - self._video.start_s
         luma = resize_area(prediction.proxy, prediction.confidence.shape)
-        priority = review_priority(prediction.confidence, prediction.ab, luma)
+        priority = compute_review_priority(prediction.confidence, prediction.ab, luma)
         frame = _FrameUncertainty(
             index, start_s, start_s + duration * time_base, priority, prediction.confidence, luma
         )
@@ -227,7 +227,7 @@ class _ShotStatistics:
         )
 
 
-def review_priority(confidence: FloatArray, ab: FloatArray, luma: FloatArray) -> FloatArray:
+def compute_review_priority(confidence: FloatArray, ab: FloatArray, luma: FloatArray) -> FloatArray:
     """Estimate how useful a person's decision would be at each cell.
 
     Uncertainty (1 - confidence) has less weight near black and white, where the gamut leaves little
@@ -258,7 +258,7 @@ def find_regions(
     """Find the uncertain regions of highest priority.
 
     Args:
-        priority: from `review_priority`, in displayed orientation: (h, w).
+        priority: from `compute_review_priority`, in displayed orientation: (h, w).
         confidence: same shape and orientation.
         luma: same shape and orientation.
         aspect: width of the displayed image divided by its height.

@@ -25,7 +25,7 @@ _ALIGNMENT = 4
 """Fields start and end at multiples of this, so at whole chroma samples in every subsampling."""
 
 
-def watermark_fields(
+def get_watermark_fields(
     width: int, height: int
 ) -> list[tuple[slice, slice, tuple[float, float, float]]]:
     """Return rows, columns and R'G'B' of every field; empty if the frame is too small."""
@@ -64,7 +64,7 @@ def draw_watermark(
     """
     marked = luma.copy()
     across, down = subsampling
-    for rows, columns, (red, green, blue) in watermark_fields(luma.shape[1], luma.shape[0]):
+    for rows, columns, (red, green, blue) in get_watermark_fields(luma.shape[1], luma.shape[0]):
         y, field_cb, field_cr = planes_to_ycbcr(red, green, blue, matrix)
         marked[rows, columns] = coding.unit_to_luma(np.full((1, 1), y, np.float32))
         field = (

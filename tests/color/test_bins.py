@@ -6,8 +6,8 @@ from vidcolor.color.bins import (
     CONFIDENCE_SCALE,
     NUM_BINS,
     SPACING,
-    annealing_temperature,
     apply_calibration,
+    compute_temperature,
     decode_bins,
     fit_calibration,
     gamut_bins,
@@ -33,13 +33,13 @@ def test_bins_are_sorted():
 
 @pytest.mark.parametrize(("vividness", "expected"), [(None, 0.38), (0, 1), (0.62, 0.38), (1, 0.05)])
 def test_vividness_sets_the_annealing_temperature(vividness, expected):
-    assert annealing_temperature(vividness) == pytest.approx(expected)
+    assert compute_temperature(vividness) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("vividness", [-0.1, 1.1, float("nan")])
 def test_vividness_outside_its_range_is_rejected(vividness):
     with pytest.raises(ValueError, match="vividness must be in"):
-        annealing_temperature(vividness)
+        compute_temperature(vividness)
 
 
 def one_cell(probabilities):

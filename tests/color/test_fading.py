@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vidcolor.color.fading import Fading, measure_fading, plausibility, restore
+from vidcolor.color.fading import Fading, estimate_plausibility, measure_fading, restore
 from vidcolor.color.lab import rgb_to_lab_array
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def test_cast_is_removed(seed: int) -> None:
     fading = measure(faded, ab * 0.8)  # a correct but muted prediction
     restored = restore(fading, faded)
     assert mean_distance(restored, ab) < 0.35 * mean_distance(rgb_to_lab_array(faded)[1], ab)
-    assert plausibility(fading, faded, restored).mean() > 0.3
+    assert estimate_plausibility(fading, faded, restored).mean() > 0.3
 
 
 def test_image_without_cast_does_not_change() -> None:
@@ -66,13 +66,13 @@ def test_light_of_one_hue_is_not_plausible() -> None:
     lit = scene(2).mean(0, keepdims=True) * light
     fading = measure(lit, np.zeros((2, 40, 60), np.float32))
     assert fading.variety < 0.05
-    assert not plausibility(fading, lit, restore(fading, lit)).any()
+    assert not estimate_plausibility(fading, lit, restore(fading, lit)).any()
 
 
 def test_gray_is_not_plausible() -> None:
     gray = np.repeat(scene(3).mean(0, keepdims=True), 3, axis=0)
     fading = measure(gray, np.full((2, 40, 60), 10, np.float32))
-    assert not plausibility(fading, gray, restore(fading, gray)).any()
+    assert not estimate_plausibility(fading, gray, restore(fading, gray)).any()
 
 
 def test_dark_noise_and_clipped_channels_are_not_plausible() -> None:
@@ -80,7 +80,7 @@ def test_dark_noise_and_clipped_channels_are_not_plausible() -> None:
     rgb[:, :10] = 0.02
     rgb[0, 30:] = 1.0
     fading = measure(rgb, np.zeros((2, 40, 60), np.float32))
-    result = plausibility(fading, rgb, restore(fading, rgb))
+    result = estimate_plausibility(fading, rgb, restore(fading, rgb))
     assert result[:10].max() == 0
     assert result[30:].max() == 0
     assert result[12:28].mean() > 0.3

@@ -10,8 +10,8 @@ from vidcolor.color.ycbcr import (
     Coding,
     Matrix,
     change_depth,
-    default_matrix,
-    matrix_from_code,
+    get_default_matrix,
+    get_matrix,
     planes_to_ycbcr,
     recode,
     rgb_to_luma_codes,
@@ -126,7 +126,7 @@ def test_ycbcr_to_rgb_keeps_luma(matrix, seed: int) -> None:
 
 
 def test_untagged_video_gets_the_matrix_that_players_assume() -> None:
-    assert default_matrix(720, 576).name == "smpte170m"
-    assert default_matrix(1920, 1080).name == "bt709"
-    assert matrix_from_code(1) == MATRICES["bt709"]
-    assert matrix_from_code(0) is None
+    assert get_default_matrix(720, 576).name == "smpte170m"
+    assert get_default_matrix(1920, 1080).name == "bt709"
+    assert get_matrix(1) == MATRICES["bt709"]
+    assert get_matrix(0) is None

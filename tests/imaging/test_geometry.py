@@ -11,9 +11,9 @@ from PIL import Image, ImageOps
 
 from vidcolor.imaging.geometry import (
     Geometry,
-    displayed_size,
-    orientation_quarter_turns,
-    rotated_size,
+    compute_displayed_size,
+    get_quarter_turns,
+    rotate_size,
     swaps_axes,
     to_displayed,
     to_stored,
@@ -40,7 +40,7 @@ def test_to_stored_inverts_to_displayed(orientation: int) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_quarter_turns_equal_the_orientation_up_to_mirroring(orientation: int) -> None:
-    turned = np.rot90(IMAGE, orientation_quarter_turns(orientation))
+    turned = np.rot90(IMAGE, get_quarter_turns(orientation))
     displayed = to_displayed(IMAGE, orientation)
     assert any(np.array_equal(displayed, image) for image in (turned, turned[:, ::-1]))
 
@@ -49,12 +49,12 @@ def test_quarter_turns_equal_the_orientation_up_to_mirroring(orientation: int) -
 def test_geometry_rotates_there_and_back(turns: int) -> None:
     geometry = Geometry(3, 2, quarter_turns=turns)
     assert np.array_equal(geometry.to_stored(geometry.to_upright(IMAGE)), IMAGE)
-    width, height = displayed_size(3, 2, quarter_turns=turns)
+    width, height = compute_displayed_size(3, 2, quarter_turns=turns)
     assert geometry.to_upright(IMAGE).shape == (height, width)
     assert geometry.display_aspect == pytest.approx(width / height)
 
 
 def test_displayed_size_uses_square_pixels() -> None:
-    assert displayed_size(720, 576, Fraction(64, 45)) == (1024, 576)
-    assert displayed_size(720, 576, Fraction(64, 45), quarter_turns=1) == (576, 1024)
-    assert rotated_size((4, 3), 2) == (4, 3)
+    assert compute_displayed_size(720, 576, Fraction(64, 45)) == (1024, 576)
+    assert compute_displayed_size(720, 576, Fraction(64, 45), quarter_turns=1) == (576, 1024)
+    assert rotate_size((4, 3), 2) == (4, 3)

@@ -57,7 +57,7 @@ def gamut_bins() -> Tensor:
     )
 
 
-def annealing_temperature(vividness: float | None = None) -> float:
+def compute_temperature(vividness: float | None = None) -> float:
     """Return the annealing temperature 1 - vividness, at least `MIN_TEMPERATURE`.
 
     Args:
@@ -87,12 +87,12 @@ def decode_bins(
     Args:
         logits: (N, Q, h, w), any float type.
         bins: (Q, 2), a*, b* of each bin.
-        vividness: 0 to 1, or None; see `annealing_temperature`.
+        vividness: 0 to 1, or None; see `compute_temperature`.
 
     Returns:
         a*, b*, (N, 2, h, w) float32; and concentration, (N, 1, h, w) float32 in [0, 1].
     """
-    t = annealing_temperature(vividness)
+    t = compute_temperature(vividness)
     # With the bins in the last dimension each softmax row is contiguous, which is several times
     # faster. The logits of a channels-last network have this order already.
     rows = logits.float().permute(0, 2, 3, 1)

@@ -126,7 +126,7 @@ def restore(fading: Fading, rgb: FloatArray) -> FloatArray:
     return (ab * np.float32(fading.gain)).astype(np.float32)
 
 
-def plausibility(fading: Fading, rgb: FloatArray, restored: FloatArray) -> FloatArray:
+def estimate_plausibility(fading: Fading, rgb: FloatArray, restored: FloatArray) -> FloatArray:
     """Estimate how plausible the restored color of each cell is.
 
     Args:

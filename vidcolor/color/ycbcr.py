@@ -56,12 +56,12 @@ MATRICES = {
 _MATRICES_BY_CODE = {m.code: m for m in MATRICES.values()}
 
 
-def matrix_from_code(code: int) -> Matrix | None:
+def get_matrix(code: int) -> Matrix | None:
     """Return the matrix with an H.273 code, or None if it is unspecified or not supported."""
     return _MATRICES_BY_CODE.get(code)
 
 
-def default_matrix(width: int, height: int) -> Matrix:
+def get_default_matrix(width: int, height: int) -> Matrix:
     """Return the matrix that players assume for untagged video: BT.601 for SD, BT.709 for HD."""
     hd = height >= HD_HEIGHT or width >= HD_WIDTH
     return MATRICES["bt709" if hd else "smpte170m"]

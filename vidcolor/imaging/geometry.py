@@ -60,7 +60,7 @@ class Geometry:
         return np.rot90(image, -self.quarter_turns, axes=(-2, -1))
 
 
-def displayed_size(
+def compute_displayed_size(
     width: int, height: int, pixel_aspect: Fraction | int = 1, quarter_turns: int = 0
 ) -> tuple[int, int]:
     """Return the width and height at which a player shows a stored frame, in square pixels.
@@ -71,10 +71,10 @@ def displayed_size(
         pixel_aspect: exact width of a pixel divided by its height.
         quarter_turns: rotation by 90° steps for display.
     """
-    return rotated_size((round(width * pixel_aspect), height), quarter_turns)
+    return rotate_size((round(width * pixel_aspect), height), quarter_turns)
 
 
-def rotated_size(size: tuple[int, int], quarter_turns: int) -> tuple[int, int]:
+def rotate_size(size: tuple[int, int], quarter_turns: int) -> tuple[int, int]:
     """Return a (width, height) or (height, width) pair after rotation; odd turns swap it."""
     return size if quarter_turns % 2 == 0 else (size[1], size[0])
 
@@ -84,7 +84,7 @@ def swaps_axes(orientation: int) -> bool:
     return orientation >= 5
 
 
-def orientation_quarter_turns(orientation: int) -> int:
+def get_quarter_turns(orientation: int) -> int:
     """Return the counterclockwise quarter turns of an EXIF orientation, without its mirroring."""
     return _QUARTER_TURNS.get(orientation, 0)
 
@@ -107,3 +107,27 @@ def to_displayed(image: NDArray[Any], orientation: int) -> NDArray[Any]:
 def to_stored(image: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Invert `to_displayed`."""
     return to_displayed(image, _INVERSE_ORIENTATION.get(orientation, orientation))
+
+
+def to_stored_position(
+    x: float, y: float, displayed_shape: tuple[int, int], orientation: int
+) -> tuple[float, float]:
+    """Convert a position in a displayed image to the stored one.
+
+    Args:
+        x: distance from the left edge; pixel centers are at 0.5, 1.5, ...
+        y: distance from the top edge.
+        displayed_shape: height and width as displayed.
+        orientation: EXIF orientation, 1-8.
+    """
+    height, width = displayed_shape
+    right, bottom = width - x, height - y
+    return {
+        2: (right, y),
+        3: (right, bottom),
+        4: (x, bottom),
+        5: (y, x),
+        6: (y, right),
+        7: (bottom, right),
+        8: (bottom, x),
+    }.get(orientation, (x, y))
