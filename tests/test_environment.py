@@ -23,7 +23,7 @@ def test_returned_versions_are_a_copy() -> None:
 
 def test_torch_is_not_imported() -> None:
     code = (
-        "import sys; from vidcolor.environment import get_library_versions; get_library_versions(); "
+        "import sys; from vidcolor import environment; environment.get_library_versions(); "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -17,7 +17,7 @@ from vidcolor.errors import InputError, UsageError
 from vidcolor.media.stills.dpx import encode_dpx_file
 from vidcolor.media.stills.exr import encode_exr_file, srgb_decode
 from vidcolor.media.stills.registry import read_still, read_still_recipe
-from vidcolor.watermark import watermark_fields
+from vidcolor.watermark import get_watermark_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -226,7 +226,7 @@ def test_watermark_changes_luma_in_its_fields_only(
     marked = ColorizeOptions(mark=True)
     colorize_sequence(source, tmp_path / f"out_%d{suffix}", marked, colorizer=flat)
     changed = read_still(tmp_path / f"out_7{suffix}").luma != codes(bits, 7)
-    fields = watermark_fields(WIDTH, HEIGHT)
+    fields = get_watermark_fields(WIDTH, HEIGHT)
     assert fields
     for rows, columns, _ in fields:
         assert changed[rows, columns].mean() > 0.5

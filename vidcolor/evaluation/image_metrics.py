@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812
 
 from vidcolor.color.lab import rgb_to_lab
 from vidcolor.color.metrics import colorfulness, delta_e_2000, psnr
-from vidcolor.color.ycbcr import MATRICES
+from vidcolor.color.ycbcr import MATRICES, rgb_to_luma
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,8 +86,7 @@ def max_luma_error(rgb: Rgb, ground_truth: Rgb) -> float:
     for rows in _bands(rgb.shape[0]):
         difference = rgb[rows].astype(np.float32) - ground_truth[rows].astype(np.float32)
         for n, matrix in enumerate(_LUMA_MATRICES):
-            weights = np.array([matrix.kr, matrix.kg, matrix.kb], np.float32)
-            errors[n] = max(errors[n], float(np.abs(difference @ weights).max()))
+            errors[n] = max(errors[n], float(np.abs(rgb_to_luma(difference, matrix)).max()))
     return float(min(errors))
 
 

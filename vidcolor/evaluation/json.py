@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from vidcolor._version import __version__
-from vidcolor.environment import library_versions
+from vidcolor.environment import get_library_versions
 from vidcolor.errors import UsageError
 from vidcolor.evaluation.scores import DEFINITIONS
 from vidcolor.fileio import atomic_output
@@ -33,7 +33,7 @@ def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
         "schema": SCHEMA,
         "vidcolor": __version__,
         "created": created,
-        "versions": library_versions(),
+        "versions": get_library_versions(),
         "options": evaluation.options.to_json(),
         "encoder_sha256": evaluation.encoder_digest,
         "definitions": DEFINITIONS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from vidcolor.environment import library_versions
+from vidcolor.environment import get_library_versions
 from vidcolor.media.sequence import find_sequence, is_sequence_pattern
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def render_fingerprint(
 ) -> dict[str, Any]:
     """Return everything that the result depends on besides its source, as a JSON object."""
     libraries = {
-        k: v for k, v in library_versions().items() if k not in ("vidcolor", "python", "system")
+        k: v for k, v in get_library_versions().items() if k not in ("vidcolor", "python", "system")
     }
     return {
         "format": FORMAT,

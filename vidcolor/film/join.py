@@ -15,7 +15,7 @@ from vidcolor.media.streams import StreamCopier
 from vidcolor.media.tags import read_content_tags
 from vidcolor.media.writer import VideoWriter
 from vidcolor.progress import Progress
-from vidcolor.provenance import film_tags
+from vidcolor.provenance import make_film_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +88,7 @@ def _open_other_streams(
             StreamCopier(plan.info.path, plan.streams, shift_s, plan.start_s, plan.end_s)
         )
         tags = read_content_tags(plan.info.path)
-    return copier, film_tags(job.provenance, tags, plan.encoder.muxer)
+    return copier, make_film_tags(job.provenance, tags, plan.encoder.muxer)
 
 
 def _join_film(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from vidcolor.cpu import cpu_flags
+from vidcolor.cpu import get_cpu_flags
 from vidcolor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def has_native_bf16(device: torch.device, flags: frozenset[str] | None = None) -
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu":
         return False
-    return bool(_BF16_FLAGS & (cpu_flags() if flags is None else flags))
+    return bool(_BF16_FLAGS & (get_cpu_flags() if flags is None else flags))
 
 
 def torch_dtype(precision: Precision) -> torch.dtype:

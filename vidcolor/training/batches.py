@@ -25,10 +25,9 @@ from vidcolor.training.hints import HintOptions, draw_hints
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
     from torch import Tensor
 
-    from vidcolor.imaging.types import Rgb
+    from vidcolor.imaging.types import FloatArray, Rgb
     from vidcolor.training.cache import PhotoStore
 
 
@@ -172,7 +171,7 @@ class BatchStream:
 
     def _draw(
         self, store: PhotoStore, number: int, index: int, count: int, kind: int
-    ) -> tuple[Rgb, Rgb, NDArray[np.float32], NDArray[np.float32]]:
+    ) -> tuple[Rgb, Rgb, FloatArray, FloatArray]:
         """Draw one image of a batch: crop, gray, hints and density."""
         seed = self._options.seed
         # The serial number counts the images of all processes and batches.
@@ -236,7 +235,7 @@ def random_crop(rgb: Rgb, size: int, rng: np.random.Generator) -> Rgb:
     return np.ascontiguousarray(scaled, np.uint8)
 
 
-def downsample_ab(rgb: Rgb) -> NDArray[np.float32]:
+def downsample_ab(rgb: Rgb) -> FloatArray:
     """Return the a*, b* of an image on the output grid.
 
     Args:
@@ -250,5 +249,5 @@ def downsample_ab(rgb: Rgb) -> NDArray[np.float32]:
     side = rgb.shape[0] // STRIDE
     small = resize_area(rgb, (side, side))
     planes = torch.from_numpy(small).permute(2, 0, 1).unsqueeze(0).float() / 255
-    ab: NDArray[np.float32] = rgb_to_lab(planes)[1][0].numpy()
+    ab: FloatArray = rgb_to_lab(planes)[1][0].numpy()
     return ab

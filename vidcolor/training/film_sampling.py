@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from vidcolor.errors import InputError
 from vidcolor.imaging.resize import limit_short_side, resize_area
 from vidcolor.media.decode import VideoReader
@@ -17,9 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
-    from vidcolor.imaging.types import Rgb
+    from vidcolor.imaging.types import FloatArray, Rgb
     from vidcolor.media.decode import Frame
 
 MAX_FRAMES = 200
@@ -94,7 +90,7 @@ def _frames_per_shot(view: DisplayReader) -> Iterator[Frame]:
     yield from (f for f in (early, late) if f is not None)
 
 
-def _proxy(view: DisplayReader, frame: Frame) -> NDArray[np.float32]:
+def _proxy(view: DisplayReader, frame: Frame) -> FloatArray:
     """Return Y' of a small copy, (h, w) float32 in [0, 1]."""
     small = resize_area(frame.luma, limit_short_side(frame.luma.shape, _PROXY_SIDE))
     return view.video.coding.luma_to_unit(small)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from vidcolor.color.bins import annealing_temperature
+from vidcolor.color.bins import compute_temperature
 from vidcolor.color.lab import rgb_to_lab
 from vidcolor.color.metrics import colorfulness
 
@@ -163,7 +163,7 @@ def mean_color(logits: Tensor, bins: Tensor, vividness: float | None = None) -> 
     Returns:
         a*, b*, (N, 2, h, w) float32.
     """
-    rows = logits.float().permute(0, 2, 3, 1) / annealing_temperature(vividness)
+    rows = logits.float().permute(0, 2, 3, 1) / compute_temperature(vividness)
     return (torch.softmax(rows, dim=-1) @ bins.float()).permute(0, 3, 1, 2)
 
 

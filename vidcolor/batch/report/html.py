@@ -12,7 +12,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from vidcolor import __version__
+from vidcolor._version import __version__
 from vidcolor.batch.report.markup import (
     Markup,
     element,

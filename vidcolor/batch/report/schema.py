@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from vidcolor.batch.report.uncertainty import ShotRecord, film_uncertainty, photo_uncertainty
-from vidcolor.environment import library_versions
+from vidcolor.environment import get_library_versions
 from vidcolor.errors import VidcolorError
 from vidcolor.fileio import sha256_file
 from vidcolor.media.sequence import find_sequence
@@ -149,7 +149,7 @@ def make_record(
         uncertainty=None,
         options=options.to_json() if options else {},
         provenance=_provenance_record(provenance) if provenance else None,
-        versions=library_versions(),
+        versions=get_library_versions(),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
-from vidcolor.imaging.geometry import displayed_size
+from vidcolor.imaging.geometry import compute_displayed_size
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -94,7 +94,7 @@ def film_uncertainty(result: FilmResult, is_trimmed: bool) -> list[ShotRecord] |
     """
     video = result.plan.video
     aspect = video.sample_aspect_ratio or 1
-    size = displayed_size(video.width, video.height, aspect, video.quarter_turns)
+    size = compute_displayed_size(video.width, video.height, aspect, video.quarter_turns)
     shots = enumerate(result.shot_uncertainty, start=1)
     return [_shot_record(number, shot, size, is_trimmed) for number, shot in shots] or None
 

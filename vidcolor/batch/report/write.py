@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidcolor import __version__
+from vidcolor._version import __version__
 from vidcolor.batch.report.html import build_page
 from vidcolor.errors import UsageError
 from vidcolor.fileio import atomic_output
