@@ -12,13 +12,11 @@ from vidcolor.cli.console import Console
 from vidcolor.cli.params import (
     OUTPUT_PANEL,
     TIME_PANEL,
-    EndTime,
     Force,
     JsonLines,
     Quiet,
-    StartTime,
-    parse_time,
 )
+from vidcolor.cli.parsers import parse_time
 from vidcolor.evaluation.compare_options import (
     MAX_COUNT,
     MAX_WIDTH,
@@ -81,8 +79,24 @@ def compare(
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
-    start: StartTime = None,
-    end: EndTime = None,
+    start: Annotated[
+        Fraction | None,
+        typer.Option(
+            parser=parse_time,
+            metavar="TIME",
+            help="Start time in A: 90.5 (seconds) or 1:30.5.",
+            rich_help_panel=TIME_PANEL,
+        ),
+    ] = None,
+    end: Annotated[
+        Fraction | None,
+        typer.Option(
+            parser=parse_time,
+            metavar="TIME",
+            help="End time in A.",
+            rich_help_panel=TIME_PANEL,
+        ),
+    ] = None,
     offset: Annotated[
         Fraction | None,
         typer.Option(
@@ -106,8 +120,8 @@ def compare(
 ) -> None:
     """Show two films or two photos in one file.
 
-    Frames are paired by time. B is scaled to the size of A. The video has the audio
-    of B.
+    Frames are paired by time. B is scaled to the size of A. A video has the audio of
+    B, or of A if B has none. --start, --end and --offset are times in A.
 
     [bold]Examples[/bold]
 

@@ -19,8 +19,8 @@ from vidcolor.cli.params import (
     Precision,
     Quiet,
     Saturation,
-    parse_counts,
 )
+from vidcolor.cli.parsers import parse_counts
 from vidcolor.errors import UsageError
 from vidcolor.evaluation.options import DEFAULT_SIZE, EvaluateOptions, Selection
 from vidcolor.fileio import check_target
@@ -106,14 +106,14 @@ def evaluate(
         typer.Option(
             "--out",
             "-o",
-            help="All metrics, of each image too, as .json.",
+            help="Metrics of every method, film and image, as .json.",
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
     sheet: Annotated[
         Path | None,
         typer.Option(
-            help="Image with some images in the version of every method: .png .jpg .webp.",
+            help="Sheet of some images in the version of each method: .png .jpg .webp.",
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,

@@ -73,8 +73,8 @@ def evaluate_film(
     [bold]Examples[/bold]
 
       vidcolor colorize film.mp4 --for archive -o ours.mkv
-      vidcolor colorize film.mp4 --for archive -o alone.mkv --per-frame
-      vidcolor evaluate film ours.mkv film.mp4 --against alone.mkv --plot plot.png
+      vidcolor colorize film.mp4 --for archive -o per-frame.mkv --per-frame
+      vidcolor evaluate film ours.mkv film.mp4 --against per-frame.mkv --plot plot.png
     """
     from vidcolor.evaluation.canvas import get_image_format
     from vidcolor.evaluation.film import evaluate_film as evaluate

@@ -13,6 +13,7 @@ import numpy as np
 
 from vidcolor.color.bins import CONFIDENCE_RADIUS
 from vidcolor.color.lab import rgb_to_lab
+from vidcolor.imaging.resize import resize_area
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,13 +35,12 @@ def mean_ab(rgb: Rgb, shape: tuple[int, ...]) -> FloatArray:
     Returns:
         (2, h, w) float32.
     """
-    import cv2
     import torch
 
+    # Averaged in a*b*, the space in which cells are compared.
     unit = torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))[None].float() / 255
     ab = np.ascontiguousarray(rgb_to_lab(unit)[1][0].numpy().transpose(1, 2, 0))
-    cells = cv2.resize(ab, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
-    return np.asarray(cells, np.float32).transpose(2, 0, 1)
+    return resize_area(ab, shape).transpose(2, 0, 1)
 
 
 class ReliabilityDiagram:

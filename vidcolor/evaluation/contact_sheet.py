@@ -191,7 +191,7 @@ def _draw_heading(draw: ImageDraw, pair: FilmPair, grid: Grid, names: tuple[str,
 
 def _describe_film(film: DisplayReader) -> str:
     rate = f"{float(film.video.rate):.4g} fps" if film.video.rate else ""
-    mark = "machine-made color" if _is_vidcolor_result(film) else ""
+    mark = "colorized by vidcolor" if _is_vidcolor_result(film) else ""
     parts = (mark, f"{film.size[0]} x {film.size[1]}", rate, format_time(film.duration_s))
     return "  ·  ".join(p for p in parts if p)
 

@@ -234,6 +234,7 @@ class ResultFolder:
             is_film = is_video_name(path)
             relative_path = PurePosixPath(path.relative_to(self.folder).as_posix())
             stem = relative_path.stem.removesuffix(RESULT_SUFFIX)
+            # Keyed by kind too: reel.mp4 is not the result for the photo reel.png.
             self._by_path[is_film, relative_path.parent / stem].append(path)
             self._by_stem[is_film, stem].append(path)
 

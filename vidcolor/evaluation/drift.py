@@ -61,6 +61,7 @@ class PatchTracker:
         """Return the mean color of each tracked patch: (H, W, 3) L*a*b* -> (N, 3)."""
         import cv2
 
+        # Means of all positions first, so that patches can be sampled between pixels.
         means = np.asarray(cv2.blur(lab, (PATCH_SIDE, PATCH_SIDE)), np.float32)
         return _sample_at(means, self.positions)
 
@@ -78,10 +79,6 @@ class DriftMeasurement:
 
     first: int
     """Index of the first frame."""
-    last: int
-    """Index of the last frame."""
-    num_patches: int
-    """Number of patches that were visible in every frame."""
     drift: dict[str, float]
     """By version: mean CIEDE2000 between the colors of a patch in the first and last frame."""
 
@@ -104,12 +101,11 @@ class DriftMeter:
         """Track the patches to the next frame."""
         self._tracker.advance(flow)
 
-    def measure(self, last: int, labs: Mapping[str, FloatArray]) -> DriftMeasurement | None:
+    def measure(self, labs: Mapping[str, FloatArray]) -> DriftMeasurement | None:
         """Compare the current frame with the first.
 
         Args:
-            last: Index of the current frame.
-            labs: L*a*b* of the frame, for the same versions as in the first frame.
+            labs: L*a*b* of the current frame, for the same versions as in the first frame.
 
         Returns:
             The drift; None if no patch was visible in every frame.
@@ -123,7 +119,7 @@ class DriftMeter:
             )
             for name, lab in labs.items()
         }
-        return DriftMeasurement(self._first, last, len(indices), drift)
+        return DriftMeasurement(self._first, drift)
 
 
 def _delta_e(first: FloatArray, last: FloatArray) -> FloatArray:

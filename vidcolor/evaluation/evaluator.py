@@ -130,6 +130,7 @@ def _read_samples(
 
 def _batches_of_one_size(samples: Iterator[Sample], max_batch: int) -> Iterator[list[Sample]]:
     """Group consecutive samples of the same size into batches."""
+    # Sorting by size would make larger batches but hold all images in memory.
     for _, group in itertools.groupby(samples, key=lambda sample: sample.ground_truth.shape):
         while batch := list(itertools.islice(group, max_batch)):
             yield batch

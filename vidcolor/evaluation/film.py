@@ -113,8 +113,9 @@ def _read_frames(
     pairs: dict[str, FilmPair], size: tuple[int, int]
 ) -> Iterator[tuple[float, dict[str, Rgb]]]:
     """Yield the time of each frame of the ground truth, and the frame of every version."""
-    for shown in zip(*(pair.frames() for pair in pairs.values()), strict=False):
-        reference = shown[0][0]
+    # The versions may differ in length by a few frames; the shortest one ends the evaluation.
+    for frame_pairs in zip(*(pair.frames() for pair in pairs.values()), strict=False):
+        reference = frame_pairs[0][0]
         frames: dict[str, DisplayFrame] = {GROUND_TRUTH: reference}
-        frames.update({name: frame for name, (_, frame) in zip(pairs, shown, strict=True)})
+        frames.update({name: frame for name, (_, frame) in zip(pairs, frame_pairs, strict=True)})
         yield float(reference.time_s), {name: frame.rgb(size) for name, frame in frames.items()}

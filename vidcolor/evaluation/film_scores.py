@@ -201,6 +201,7 @@ class FilmScorer:
 
     def _estimate_flow(self, ground_truth: _Frame) -> BidirectionalFlow | None:
         """Return the flow from the previous frame of the shot; None for the first frame."""
+        # L* in [0, 100] as the 8-bit codes that OpenCV's DIS requires.
         luma = np.rint(ground_truth.lab[..., 0] * 2.55).astype(np.uint8)
         previous, self._luma = self._luma, luma
         if previous is None:
@@ -234,7 +235,7 @@ class FilmScorer:
             first, meter = self._drift_meter
             meter.advance(flow)
             if index - first >= self._drift_frames:
-                self._add_drift(meter.measure(index, labs))
+                self._add_drift(meter.measure(labs))
                 self._drift_meter = None
         if self._drift_meter is None:
             self._drift_meter = index, DriftMeter(index, labs)
@@ -246,7 +247,7 @@ class FilmScorer:
             first, meter = self._drift_meter
             if last - first >= self._min_drift_frames:
                 labs = {name: v.recent[-1].lab for name, v in self._versions.items()}
-                self._add_drift(meter.measure(last, labs))
+                self._add_drift(meter.measure(labs))
         self._drift_meter, self._luma = None, None
         self._flows.clear()
         for version in self._versions.values():

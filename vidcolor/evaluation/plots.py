@@ -9,14 +9,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from vidcolor.color.bins import CONFIDENCE_RADIUS
 from vidcolor.evaluation.calibration import NUM_BINS
 from vidcolor.evaluation.canvas import BACKGROUND, save_image
 from vidcolor.evaluation.film import AGAINST, COLORED
 from vidcolor.evaluation.film_scores import GROUND_TRUTH
 from vidcolor.evaluation.score_sheet import BRIGHT, DIM, MEDIUM
+from vidcolor.imaging.resize import resize_area
 from vidcolor.imaging.text import draw_text, shorten_text
 
 if TYPE_CHECKING:
@@ -289,6 +288,7 @@ def _draw_film_panel(draw: ImageDraw, scores: FilmScores, metric: str, top: int)
         ]
         if len(points) > 1:
             draw.line(points, _VERSION_COLORS[name], 1)
+    # Means last, so that the thick lines are above the curves.
     for shot in scores.shots:
         times = scores.times[shot.first], scores.times[shot.last - 1]
         for name, means in shot.metrics.items():
@@ -329,12 +329,8 @@ def write_slices(evaluation: FilmEvaluation, path: Path) -> None:
 
 def _render_slice(rows: Rgb) -> Rgb:
     """Resize (frames, width, 3) to an image with time from left to right."""
-    import cv2
-
     image = rows.transpose(1, 0, 2)
     step = max(1, -(-image.shape[1] // _MAX_SLICE_FRAMES))
     image = image[:, ::step]
     scale = _SLICE_HEIGHT / image.shape[0]
-    size = (max(240, image.shape[1]), round(image.shape[0] * scale))
-    resized = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA)
-    return np.asarray(resized, np.uint8)
+    return resize_area(image, (round(image.shape[0] * scale), max(240, image.shape[1])))

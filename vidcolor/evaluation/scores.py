@@ -177,6 +177,7 @@ def compute_means(
     colorfulness = mean(method, "colorfulness")
     true_colorfulness = mean(ground_truth, "colorfulness")
     frechet: float | None = None
+    # A covariance needs two vectors; the distance of the ground truth to itself is trivial.
     if len(selected) > 1 and method.kind != "ground_truth":
         sets = (np.stack([of.pooled[n] for n in selected]) for of in (method, ground_truth))
         frechet = frechet_distance(*sets)

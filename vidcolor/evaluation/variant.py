@@ -85,6 +85,7 @@ def colorize_images(
         _render(variant, luma, prediction)
         for luma, prediction in zip(lumas, predictions, strict=True)
     ]
+    # Images of a batch are computed together, so each gets an equal share of the time.
     seconds = (time.perf_counter() - start) / len(lumas)
     return [
         ColorizedImage(rgb, prediction, seconds)

@@ -1,0 +1,37 @@
+"""Photos and videos by extension and by first bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from vidcolor.media.extensions import (
+    UNSUPPORTED_IMAGE_EXTENSIONS,
+    VIDEO_EXTENSIONS,
+    is_photo,
+    is_photo_name,
+    is_video_name,
+)
+
+
+def test_extensions_are_case_insensitive() -> None:
+    assert is_photo_name(Path("a.PNG"))
+    assert is_video_name(Path("a.MkV"))
+    assert not is_photo_name(Path("a.mkv"))
+    assert not is_video_name(Path("a"))
+
+
+def test_tables_are_disjoint() -> None:
+    assert not VIDEO_EXTENSIONS & UNSUPPORTED_IMAGE_EXTENSIONS
+    for extension in VIDEO_EXTENSIONS | UNSUPPORTED_IMAGE_EXTENSIONS:
+        assert not is_photo_name(Path(f"a{extension}"))
+
+
+@pytest.mark.parametrize(("name", "expected"), [("scan", True), ("a.dat", True), ("a.mov", False)])
+def test_first_bytes_decide_unless_the_extension_is_known(
+    tmp_path: Path, name: str, expected: bool
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / name, format="PNG")
+    assert is_photo(tmp_path / name) is expected
