@@ -37,7 +37,7 @@ def noise(bits: int = 8, size: tuple[int, int] = (HEIGHT, WIDTH)) -> NDArray[Any
 def write_with_metadata(path: Path) -> Path:
     """Write a gray image with EXIF, ICC profile and resolution."""
     image, exif = Image.fromarray(noise()), Image.Exif()
-    exif[DESCRIPTION], exif[ARTIST], exif[COPYRIGHT] = "the mill", "A. Nobody", "public domain"
+    exif[DESCRIPTION], exif[ARTIST], exif[COPYRIGHT] = "the mill", "A. Author", "public domain"
     exif[ORIENTATION] = 6
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     image.convert("RGB").save(path, exif=exif.tobytes(), icc_profile=profile, dpi=(300, 300))
@@ -54,7 +54,7 @@ def test_metadata_is_preserved(suffix: str, flat: Colorizer, tmp_path: Path) -> 
         assert after.mode == "RGB"
         exif = after.getexif()
         assert exif[DESCRIPTION] == "the mill"
-        assert exif[ARTIST] == "A. Nobody"
+        assert exif[ARTIST] == "A. Author"
         assert exif[COPYRIGHT] == "public domain"
         assert exif[ORIENTATION] == 6
         assert after.info["icc_profile"] == before.info["icc_profile"]
