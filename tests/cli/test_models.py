@@ -12,12 +12,20 @@ from PIL import Image
 from tests.helpers.films import read_planes
 from tests.helpers.onnx_models import save_color_model
 from tests.helpers.published import eccv16_state_dict
+from tests.helpers.torch_threads import torch_threads
+from vidcolor.generators import load_generator
 from vidcolor.generators.store import download, registry
 from vidcolor.generators.store.registry import DownloadSource, RegistryEntry
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 PHOTO = SAMPLES / "photo.jpg"
 REEL = SAMPLES / "reel.mkv"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def single_torch_thread():
+    with torch_threads(1):
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -108,18 +116,30 @@ def test_interrupted_download_can_be_resumed(vidcolor, monkeypatch):
     assert "the partial download is kept; run the same command again to resume" in run.err[0]
 
 
-def test_export_writes_a_file_for_onnx_runtime(vidcolor, tmp_path):
-    run = vidcolor("models", "export", "embedded", "out.onnx", "--size", "64", "--fixed")
+def test_exported_file_gives_the_same_color_in_onnx_runtime(vidcolor, tmp_path):
+    options = ("--size", "64", "--fixed", "--vividness", "0.2")
+    run = vidcolor("models", "export", "embedded", "out.onnx", *options)
     assert run.code == 0 and "maximum difference from torch" in run.out[-1]
+    exported, original = (
+        load_generator(model, "cpu", "fp32", 64) for model in ("out.onnx", "embedded")
+    )
+    assert exported.has_confidence and not exported.has_vividness
+    luma = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(3)) * 100
+    expected, actual = original(luma, vividness=0.2), exported(luma)
+    assert float((expected.ab - actual.ab).abs().max()) < 0.05
+    assert float((expected.confidence - actual.confidence).abs().max()) < 1e-3
+
     session = onnxruntime.InferenceSession(tmp_path / "out.onnx")
-    (image,) = session.get_inputs()
-    luma = np.full((1, 1, 256, 256), 50, np.float32)
-    (output,) = session.run(["color"], {image.name: luma})
-    assert output.shape == (1, 3, 64, 64) and np.isfinite(output).all()
-    content = (tmp_path / "out.onnx").read_bytes()
+    assert [image.shape for image in session.get_inputs()] == [[1, 1, 64, 64]]
+    (output,) = session.run(["color"], {"image": luma.numpy()})
+    assert output.shape == (1, 3, 16, 16)
+
+
+def test_export_does_not_overwrite_a_file(vidcolor, tmp_path):
+    (tmp_path / "out.onnx").write_bytes(b"content")
     run = vidcolor("models", "export", "embedded", "out.onnx")
     assert run.code == 2 and "out.onnx" in run.err[0] and "--force" in run.err[0]
-    assert (tmp_path / "out.onnx").read_bytes() == content
+    assert (tmp_path / "out.onnx").read_bytes() == b"content"
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,15 @@ import pytest
 import torch
 
 from tests.helpers.published import eccv16_state_dict
+from tests.helpers.torch_threads import torch_threads
 from vidcolor.generators import load_generator
 from vidcolor.generators.store.registry import CACHE_VARIABLE
+
+
+@pytest.fixture(scope="package", autouse=True)
+def single_torch_thread():
+    with torch_threads(1):
+        yield
 
 
 @pytest.fixture(scope="session")

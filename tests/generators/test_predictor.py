@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 import torch
 
+from tests.helpers.torch_threads import torch_threads
 from vidcolor.generators import Prediction, load_generator
 from vidcolor.generators.predictor import HintArrays, Predictor, single_threaded_pool
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+@pytest.fixture
+def two_torch_threads():
+    with torch_threads(2):
+        yield
 
 
 @pytest.fixture(scope="module", params=[(d, p) for d in DEVICES for p in ("fp32", "bf16")], ids=str)
@@ -25,15 +32,11 @@ def test_frame_does_not_depend_on_its_batch(predictor, frames):
             assert np.array_equal(batch.confidence[position], single[i].confidence[0])
 
 
-def test_frame_does_not_depend_on_the_number_of_threads(predictor, frames):
-    before = torch.get_num_threads()
-    try:
-        for torch_threads, threads in ((1, 1), (2, 3)):
-            torch.set_num_threads(torch_threads)
-            with Predictor(predictor.generator, threads=threads) as other:
-                assert np.array_equal(other(frames).ab, predictor(frames).ab)
-    finally:
-        torch.set_num_threads(before)
+@pytest.mark.usefixtures("two_torch_threads")
+@pytest.mark.parametrize("threads", [1, 3])
+def test_frame_does_not_depend_on_the_number_of_threads(predictor, frames, threads):
+    with Predictor(predictor.generator, threads=threads) as other:
+        assert np.array_equal(other(frames).ab, predictor(frames).ab)
 
 
 def test_frames_with_and_without_hints_share_a_batch(predictor, frames):
@@ -108,12 +111,12 @@ def test_cpu_runs_each_frame_on_a_single_thread():
     assert color.ab[:, 0, 0, 0] == pytest.approx([0, 27.1, 53.4, 77.4, 100], abs=0.4)
 
 
+@pytest.mark.usefixtures("two_torch_threads")
 def test_pool_does_not_change_the_number_of_torch_threads():
-    before = torch.get_num_threads()
     with single_threaded_pool(2) as pool:
         assert list(pool.map(lambda _: torch.get_num_threads(), range(4))) == [1] * 4
     counts = []
     thread = threading.Thread(target=lambda: counts.append(torch.get_num_threads()))
     thread.start()
     thread.join()
-    assert [torch.get_num_threads(), *counts] == [before, before]
+    assert [torch.get_num_threads(), *counts] == [2, 2]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vidcolor.cli.console import Console
-from vidcolor.cli.params import Force, JsonLines, ModelSize, Quiet
+from vidcolor.cli.params import COLOR_PANEL, OUTPUT_PANEL, Force, JsonLines, ModelSize, Quiet
 from vidcolor.errors import UsageError, VidcolorError
 from vidcolor.progress import Progress
 
@@ -67,7 +67,9 @@ def list_models(json_lines: JsonLines = False) -> None:
     for row in rows:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
         console.info("  ".join(cells).rstrip())
-    console.info(f"cache directory: {registry.cache_dir()} (set {registry.CACHE_VARIABLE} to move)")
+    console.info(
+        f"cache directory: {registry.cache_dir()}; set {registry.CACHE_VARIABLE} to change it"
+    )
 
 
 @models.command()
@@ -106,8 +108,8 @@ def pull(
 ) -> None:
     """Download the weights of models from their authors or from mirrors.
 
-    An interrupted download is resumed. Size and digest are verified before the file
-    gets its name. HTTPS_PROXY and NO_PROXY set a proxy.
+    An interrupted download is resumed by the same command. The file is installed
+    after its size and digest are verified. HTTPS_PROXY and NO_PROXY set a proxy.
 
     [bold]Examples[/bold]
 
@@ -193,9 +195,9 @@ def import_model(
 ) -> None:
     """Import a weights file: detect its architecture, validate it, make it safe.
 
-    Checkpoints of ECCV16, SIGGRAPH17, DeOldify and DDColor, published or fine-tuned,
-    are converted to safetensors. No code in them is run. ONNX files are copied,
-    with their sidecar file NAME.onnx.toml if there is one.
+    Checkpoints of ECCV16, SIGGRAPH17, DeOldify and DDColor, published or
+    fine-tuned, are converted to safetensors. No code in them is run. ONNX files
+    are copied, with their sidecar file NAME.onnx.toml if there is one.
 
     [bold]Examples[/bold]
 
@@ -230,13 +232,20 @@ def export(
     vividness: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="Vividness, fixed in the file; for models that support it."
+            min=0,
+            max=1,
+            help="Vividness, fixed in the file; for models that support it.",
+            rich_help_panel=COLOR_PANEL,
         ),
     ] = None,
     size: ModelSize = None,
     fixed: Annotated[
         bool,
-        typer.Option("--fixed", help="Export for square images of the model input size only."),
+        typer.Option(
+            "--fixed",
+            help="Export for square images of the model input size only.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
     ] = False,
     force: Force = False,
     json_lines: JsonLines = False,

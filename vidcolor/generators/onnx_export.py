@@ -137,7 +137,8 @@ def _traceable_module(
 ) -> tuple[nn.Module, ModelIO, bool]:
     """Return the module to trace, its format, and whether it takes hints."""
     if isinstance(generator, EmbeddedGenerator):
-        return _EmbeddedWithColor(generator.network, vividness).eval(), EMBEDDED_IO, False
+        module = _EmbeddedWithColor(generator.network, vividness)
+        return module.eval(), replace(EMBEDDED_IO, size=generator.native_size), False
     if isinstance(generator, AdaptedGenerator) and isinstance(generator.network, nn.Module):
         network, model_io = generator.network, generator.model_io
         if isinstance(network, DeOldify):
