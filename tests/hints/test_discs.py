@@ -1,4 +1,4 @@
-"""Places in the displayed picture, found again in the pixels as stored."""
+"""Hints must be placed at the stored pixels that the viewer shows at their position."""
 
 from __future__ import annotations
 
@@ -7,54 +7,42 @@ import pytest
 
 from vidcolor.errors import UsageError
 from vidcolor.hints.discs import disc_distance, place_hints
-from vidcolor.imaging.orientation import to_displayed, to_stored
+from vidcolor.imaging.geometry import to_displayed
 from vidcolor.options import Hint
 
 HEIGHT, WIDTH = 40, 60
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_place_is_where_the_viewer_shows_it(orientation: int) -> None:
+def test_positions_are_those_of_the_displayed_image(orientation: int) -> None:
     pixels = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
-    seen = to_displayed(pixels, orientation)
-    assert np.array_equal(to_stored(seen, orientation), pixels)
+    displayed = to_displayed(pixels, orientation)
     hint = Hint(x=7, y=31, color="teal")
-    (spot,) = place_hints([hint], pixels.shape, orientation)
-    assert pixels[int(spot.y), int(spot.x)] == seen[31, 7]
-    share = Hint(x=7.5 / seen.shape[1], y=31.5 / seen.shape[0], color="teal")
-    (again,) = place_hints([share], pixels.shape, orientation)
-    assert (again.x, again.y) == pytest.approx((spot.x, spot.y))
-
-
-def test_orientation_against_pillow() -> None:
-    from PIL import Image, ImageOps
-
-    pixels = np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH), np.uint8)
-    for orientation in range(1, 9):
-        image = Image.fromarray(pixels)
-        image.getexif()[274] = orientation
-        assert np.array_equal(
-            np.asarray(ImageOps.exif_transpose(image)), to_displayed(pixels, orientation)
-        )
+    (disc,) = place_hints([hint], pixels.shape, orientation)
+    assert pixels[int(disc.y), int(disc.x)] == displayed[31, 7]
+    fractions = Hint(x=7.5 / displayed.shape[1], y=31.5 / displayed.shape[0], color="teal")
+    (same,) = place_hints([fractions], pixels.shape, orientation)
+    assert (same.x, same.y) == pytest.approx((disc.x, disc.y))
 
 
 @pytest.mark.parametrize(
-    ("hint", "said"),
+    ("hint", "message"),
     [
-        (Hint(x=WIDTH, y=1, color="teal", name="h: hint 1"), "h: hint 1: x=60, y=1 lies outside"),
-        (Hint(x=-1, y=1, color="teal"), r"outside the picture \(60×40\)"),
-        (Hint(x=1.2, y=0.5, color="teal", unit="fraction"), r"outside the picture \(0 to 1\)"),
-        (Hint(x=0.5, y=0.5, radius=70, color="teal"), "larger than the picture; it is a share"),
-        (Hint(x=1, y=1, frame=3, color="teal"), "names a moment of a film, and this is a picture"),
+        (Hint(x=WIDTH, y=1, color="teal", name="h: hint 1"), "h: hint 1: x=60, y=1 is outside"),
+        (Hint(x=-1, y=1, color="teal"), r"outside the image \(60×40\)"),
+        (Hint(x=1.2, y=0.5, color="teal", unit="fraction"), r"outside the image \(0 to 1\)"),
+        (Hint(x=0.5, y=0.5, radius=70, color="teal"), "larger than the image; it is a fraction"),
+        (Hint(x=1, y=1, frame=3, color="teal"), "time and frame apply to films only"),
+        (Hint(x=1, y=1, color="?"), "is not a color"),
     ],
 )
-def test_what_lies_outside_is_refused(hint: Hint, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_invalid_hints_are_refused(hint: Hint, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         place_hints([hint], (HEIGHT, WIDTH))
 
 
-def test_a_disc_holds_a_cell_of_any_grid() -> None:
-    (spot,) = place_hints([Hint(x=59, y=39, radius=1, color="teal")], (HEIGHT, WIDTH))
-    assert (disc_distance(spot, (HEIGHT, WIDTH)) <= 1).sum() == 5 - 2
-    coarse = disc_distance(spot, (4, 6), (0.1, 0.1)) <= 1
+def test_a_disc_covers_at_least_one_pixel_of_any_grid() -> None:
+    (disc,) = place_hints([Hint(x=59, y=39, radius=1, color="teal")], (HEIGHT, WIDTH))
+    assert (disc_distance(disc, (HEIGHT, WIDTH)) <= 1).sum() == 3, "two of five pixels lie outside"
+    coarse = disc_distance(disc, (4, 6), (0.1, 0.1)) <= 1
     assert np.argwhere(coarse).tolist() == [[3, 5]]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tests.helpers.pictures import landscape, panned
+from tests.helpers.frames import make_pan, make_texture
 from vidcolor.imaging.types import FloatArray
 from vidcolor.motion.flow import (
     MAX_SHORT_SIDE,
@@ -34,7 +34,7 @@ CENTER = np.s_[16:-16, 24:-24]
 def test_flow_of_a_pan_is_independent_of_lighting(
     relight: Callable[[FloatArray], FloatArray],
 ) -> None:
-    earlier, later = panned(landscape(1), 2, 4)
+    earlier, later = make_pan(make_texture(1), 2, 4)
     later = relight(later).astype(np.float32)
     flow = estimate_flow(make_flow_input(earlier), make_flow_input(later), DisFlow())
     error = np.abs(flow.backward[CENTER] - (4, 0)).max(axis=-1)
@@ -45,7 +45,7 @@ def test_flow_of_a_pan_is_independent_of_lighting(
 
 def test_occluded_pixels_have_low_confidence() -> None:
     """A square moves to the right: it uncovers background, and occludes other background."""
-    background, square = landscape(2)[:96, :128], landscape(3)[:40, :40]
+    background, square = make_texture(2)[:96, :128], make_texture(3)[:40, :40]
     frames = []
     for left in (30, 42):
         frames.append(background.copy())
@@ -57,7 +57,7 @@ def test_occluded_pixels_have_low_confidence() -> None:
 
 
 def test_flow_input_is_small_and_independent_of_contrast() -> None:
-    frame = landscape(1, 300, 400)
+    frame = make_texture(1, 300, 400)
     normal, dim = make_flow_input(frame), make_flow_input(0.02 + 0.05 * frame)
     assert min(normal.luma.shape) == MAX_SHORT_SIDE
     assert not normal.is_blank

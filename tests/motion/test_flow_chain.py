@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers.pictures import landscape
+from tests.helpers.frames import make_texture
 from vidcolor.motion.flow import FlowPair, make_flow_input, pixel_grid
 from vidcolor.motion.flow_chain import (
     FlowChain,
@@ -63,7 +63,7 @@ def test_forward_backward_check_rejects_pixels_that_do_not_return() -> None:
 
 
 def test_photometric_check_rejects_pixels_that_differ() -> None:
-    source = landscape(1)[:96, :128]
+    source = make_texture(1)[:96, :128]
     target = source.copy()
     target[:, 64:] = 1 - target[:, 64:]
     checked = photometric_check(

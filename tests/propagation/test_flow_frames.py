@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tests.helpers.pictures import landscape, make_flow_frames, panned, stills
+from tests.helpers.frames import make_flow_frames, make_pan, make_texture, read_reel_frames
 from vidcolor.imaging.types import FloatArray
 from vidcolor.motion.flow import DisFlow, zero_flow
 from vidcolor.propagation.flow_frames import (
@@ -21,12 +21,12 @@ from vidcolor.shots.detector import Shot
 
 @pytest.fixture(scope="module")
 def outliers() -> dict[str, FloatArray]:
-    return {"flash": np.full((96, 128), 1.0, np.float32), "damaged": 1 - stills()[3]}
+    return {"flash": np.full((96, 128), 1.0, np.float32), "damaged": 1 - read_reel_frames()[3]}
 
 
 def test_first_frame_of_a_shot_has_no_flow() -> None:
     frames = [
-        make_analysis_frame(SimpleNamespace(index=n), landscape(1)[:24, :32])  # type: ignore[arg-type]
+        make_analysis_frame(SimpleNamespace(index=n), make_texture(1)[:24, :32])  # type: ignore[arg-type]
         for n in range(12)
     ]
     shots = [Shot(0, 4, "start"), Shot(4, 12, "dissolve", 4)]
@@ -41,7 +41,7 @@ def test_first_frame_of_a_shot_has_no_flow() -> None:
 def test_flow_bridges_flashes_and_damaged_frames(
     length: int, kind: str, outliers: dict[str, FloatArray]
 ) -> None:
-    frames = panned(landscape(1), 14, 2)
+    frames = make_pan(make_texture(1), 14, 2)
     frames[6 : 6 + length] = [outliers[kind]] * length
     found = list(bridge_outliers(make_flow_frames(frames), DisFlow()))
     assert [f.item for f in found] == list(range(14))
@@ -53,7 +53,7 @@ def test_flow_bridges_flashes_and_damaged_frames(
 
 def test_long_black_film_is_bridged() -> None:
     black = [np.zeros((96, 128), np.float32)] * (3 * MAX_OUTLIERS)
-    frames = panned(landscape(1), 8, 1)
+    frames = make_pan(make_texture(1), 8, 1)
     film = [*black, *frames[:4], *black, *frames[4:]]
     found = list(bridge_outliers(make_flow_frames(film), DisFlow()))
     assert [f.item for f in found if f.is_outlier] == [*range(9), *range(13, 22)]
@@ -63,7 +63,7 @@ def test_long_black_film_is_bridged() -> None:
 
 
 def test_shot_may_start_with_black_film() -> None:
-    film = [np.zeros((24, 32), np.float32)] * 3 + [landscape(1)[:24, :32]] * 2
+    film = [np.zeros((24, 32), np.float32)] * 3 + [make_texture(1)[:24, :32]] * 2
     found = list(bridge_outliers(make_flow_frames(film), DisFlow()))
     assert [f.is_outlier for f in found] == [True, True, True, False, False]
     first = found[3].flow
@@ -72,5 +72,5 @@ def test_shot_may_start_with_black_film() -> None:
 
 
 def test_untrackable_motion_is_not_an_outlier() -> None:
-    frames = [landscape(n)[:96, :128] for n in range(5)]
+    frames = [make_texture(n)[:96, :128] for n in range(5)]
     assert not any(f.is_outlier for f in bridge_outliers(make_flow_frames(frames), DisFlow()))

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers.pictures import landscape, make_flow_frames, panned
+from tests.helpers.frames import make_flow_frames, make_pan, make_texture
 from vidcolor.imaging.types import FloatArray
 from vidcolor.motion.flow import DisFlow, make_flow_input, zero_flow
 from vidcolor.propagation.flow_frames import FlowFrame
@@ -31,7 +31,7 @@ def keyframes(intervals: Intervals) -> list[int]:
 
 
 def test_static_shot_has_key_frames_at_the_maximum_interval() -> None:
-    intervals = split([landscape(1)[:96, :128]] * 40)
+    intervals = split([make_texture(1)[:96, :128]] * 40)
     assert keyframes(intervals) == [0, MAX_INTERVAL, 2 * MAX_INTERVAL, 39]
     for interval in intervals[1:]:
         assert len(interval.to_previous) == len(interval.to_keyframe) == len(interval.frames)
@@ -40,17 +40,17 @@ def test_static_shot_has_key_frames_at_the_maximum_interval() -> None:
 
 
 def test_fast_pan_has_more_key_frames() -> None:
-    slow, fast = (len(split(panned(landscape(1, 160, 900), 33, speed))) for speed in (1, 12))
+    slow, fast = (len(split(make_pan(make_texture(1, 160, 900), 33, speed))) for speed in (1, 12))
     assert fast >= 2 * slow
 
 
 def test_required_frames_are_key_frames() -> None:
-    found = keyframes(split([landscape(1)[:96, :128]] * 30, frozenset({5, 21})))
+    found = keyframes(split([make_texture(1)[:96, :128]] * 30, frozenset({5, 21})))
     assert {5, 21} <= set(found)
 
 
 def test_outliers_are_not_key_frames_and_chains_pass_over_them() -> None:
-    frames = panned(landscape(1), 20, 2)
+    frames = make_pan(make_texture(1), 20, 2)
     frames[6:8] = [np.full((96, 128), 1.0, np.float32)] * 2
     intervals = split(frames)
     assert not any(interval.keyframe.is_outlier for interval in intervals)
@@ -73,7 +73,7 @@ def test_intervals_hold_every_frame_once_in_order(
     runs: list[tuple[int, int]], required: set[int]
 ) -> None:
     """The shot has pictures that change without a cut, black film and required key frames."""
-    pictures = [np.zeros((24, 32), np.float32), *(landscape(n)[:24, :32] for n in range(3))]
+    pictures = [np.zeros((24, 32), np.float32), *(make_texture(n)[:24, :32] for n in range(3))]
     inputs = [make_flow_input(picture) for picture in pictures]
     order = [picture for picture, count in runs for _ in range(count)]
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers.pictures import landscape, make_flow_frames, panned
+from tests.helpers.frames import make_flow_frames, make_pan, make_texture
 from vidcolor.imaging.types import FloatArray
 from vidcolor.motion.flow import DisFlow
 from vidcolor.propagation.keyframes import MAX_INTERVAL, split_intervals
@@ -66,9 +66,9 @@ def mean_errors(colors: list[FloatArray], truth: Truth) -> FloatArray:
 @pytest.fixture(scope="module")
 def pan() -> tuple[list[FloatArray], Truth]:
     """Return luma and true a*, b* of a pan."""
-    scenes = [landscape(seed, 160, 700) for seed in (1, 8, 9)]
-    frames = panned(scenes[0], 60, 3)
-    a, b = (panned(cv2.GaussianBlur(p, (0, 0), 8) * 80 - 40, 60, 3) for p in scenes[1:])
+    scenes = [make_texture(seed, 160, 700) for seed in (1, 8, 9)]
+    frames = make_pan(scenes[0], 60, 3)
+    a, b = (make_pan(cv2.GaussianBlur(p, (0, 0), 8) * 80 - 40, 60, 3) for p in scenes[1:])
     return frames, [np.dstack(pair) for pair in zip(a, b, strict=True)]
 
 
@@ -97,7 +97,7 @@ def test_true_predictions_stay_true_between_key_frames(
 
 
 def test_moving_object_keeps_its_color_and_does_not_bleed() -> None:
-    background, square = 0.7 * landscape(2)[:96, :128], 0.5 + 0.5 * landscape(3)[:32, :32]
+    background, square = 0.7 * make_texture(2)[:96, :128], 0.5 + 0.5 * make_texture(3)[:32, :32]
     frames, truth = [], []
     for n in range(34):
         left = 8 + 2 * n
@@ -115,13 +115,13 @@ def test_moving_object_keeps_its_color_and_does_not_bleed() -> None:
 def test_averaging_does_not_blur_detail() -> None:
     stripes = np.where(np.arange(128) % 16 < 8, 20, -20).astype(np.float32)
     truth = [np.broadcast_to(stripes[None, :, None], (96, 128, 2)).copy()] * 40
-    colors = propagate([landscape(1)[:96, :128]] * 40, NoisyPredictor(truth))
+    colors = propagate([make_texture(1)[:96, :128]] * 40, NoisyPredictor(truth))
     contrast = [float(color[..., 0].std()) for color in colors]
     assert min(contrast) > 0.75 * contrast[0]
 
 
 def test_hint_mask_is_applied_but_not_propagated() -> None:
-    frames = [landscape(4)[:96, :128]] * 40
+    frames = [make_texture(4)[:96, :128]] * 40
     truth = [np.zeros((96, 128, 2), np.float32)] * 40
     alpha = np.zeros((96, 128), np.float32)
     alpha[20:60, 20:60] = 1
@@ -134,7 +134,7 @@ def test_hint_mask_is_applied_but_not_propagated() -> None:
 
 
 def test_uncovered_background_is_predicted_with_propagated_hints() -> None:
-    frames = panned(landscape(1, 160, 900), 33, 12)
+    frames = make_pan(make_texture(1, 160, 900), 33, 12)
     predictor = NoisyPredictor([np.full((96, 128, 2), 10, np.float32)] * 33)
     propagate(frames, predictor)
     shares = [float((hints.density > 0).mean()) for hints in predictor.hints]
@@ -146,7 +146,7 @@ def test_uncovered_background_is_predicted_with_propagated_hints() -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 25)), min_size=1, max_size=4))
 def test_constant_predictions_give_constant_color(runs: list[tuple[int, int]]) -> None:
-    pictures = [np.zeros((24, 32), np.float32), *(landscape(n)[:24, :32] for n in range(2))]
+    pictures = [np.zeros((24, 32), np.float32), *(make_texture(n)[:24, :32] for n in range(2))]
     frames = [pictures[picture] for picture, count in runs for _ in range(count)]
     truth = [np.full((24, 32, 2), 20, np.float32)] * len(frames)
     for color in propagate(frames, NoisyPredictor(truth)):
@@ -155,7 +155,7 @@ def test_constant_predictions_give_constant_color(runs: list[tuple[int, int]]) -
 
 
 def test_lookahead_is_bounded() -> None:
-    picture = landscape(1)[:24, :32]
+    picture = make_texture(1)[:24, :32]
     num_read = 0
 
     def read_frames() -> Iterator[FloatArray]:

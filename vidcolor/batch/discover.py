@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vidcolor.errors import InputError, UsageError, VidcolorError
-from vidcolor.hints.io import check_hint_files, hints_for_file, load_hints
+from vidcolor.hints.io import check_hint_files, load_hints, select_hints
 from vidcolor.media.extensions import (
     RESULT_FOLDER_SUFFIX,
     RESULT_SUFFIX,
@@ -108,7 +108,7 @@ def _assign_hints(tasks: Sequence[Task], options: ColorizeOptions) -> list[Task]
     if options.hints is None:
         return list(tasks)
     return [
-        replace(task, options=replace(options, hints=hints_for_file(hints, task.source) or None))
+        replace(task, options=replace(options, hints=select_hints(hints, task.source) or None))
         for task in tasks
     ]
 

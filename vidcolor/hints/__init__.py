@@ -1,8 +1,9 @@
-"""What a person knows of a picture's colors: rows of places and colors, or a colored picture.
+"""Hints: colors that the user gives at points, or with a reference image.
 
-rows (`rows`) → places in the stored pixels (`spots`) → known color for the generator, spread along
-objects (`spread`) → settled in what the generator said, and exactly in the finished chroma
-(`known`). A colored picture is laid over the gray one where both show the same (`align`), and
-lends its palette where they show the like (`reference`, `palette`). `find` gathers all of it for
-a photograph.
+Hint files (`io`) become discs in stored pixels (`discs`). The discs of one photo or frame form a
+hint set (`hint_set`), which is given to the generator, blended into its prediction (`spread`,
+`region`) and enforced in the finished chroma. A reference is aligned with the image where both show
+the same scene (`registration`), otherwise its palette is used (`color_transfer`). In films, hints
+belong to frames (`timeline`) and are carried to all key frames of their shots (`tracking`,
+`tracks`).
 """

@@ -1,11 +1,13 @@
-"""Colors of a picture that shows something like it, for lack of one that shows the same.
+"""Color transfer from a reference image.
 
-Each place of the picture looks for the places of the reference that are most like it: as light, as
-busy, as high up, and of a like color in the generator's eyes, which tells sky from wall and skin
-from stone although both are colored here. What those have for colors is lent, the
-more they are alike and agree with each other; for the rest the generator's own guess stands, said
-aloud, or the color of grass would spread to a sky that nothing is like. All of it is a suggestion,
-a low density, which the generator weighs against what it sees.
+Where the reference shows the same scene, its color is copied after registration. Elsewhere its
+palette is transferred: each position takes the colors of the most similar positions of the
+reference, by luma, local contrast, height in the image, and predicted color. The predicted color of
+both images separates sky from buildings and skin from stone. The weight of the transferred color
+increases with the similarity of the positions and with their agreement. Otherwise the prediction
+stays as an explicit hint; without it, the color of grass could spread to a sky that resembles
+no part of the reference. The palette has a low hint density, which the generator weighs against the
+content of the image.
 """
 
 from __future__ import annotations
@@ -14,115 +16,196 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vidcolor.hints.reference import TransferredColor, register_reference, resized, scaled
+from vidcolor.color.tint import classify_tint
+from vidcolor.color.ycbcr import MATRICES, rgb_to_ycbcr
+from vidcolor.errors import InputError
+from vidcolor.hints.discs import srgb_to_ab
+from vidcolor.hints.registration import SHORT_SIDE, downscale, register
+from vidcolor.imaging.resize import resize_area, resize_linear
+from vidcolor.motion.flow import sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from numpy.typing import NDArray
+    from vidcolor.imaging.types import FloatArray
 
-    from vidcolor.hints.reference import Reference
+MIN_REFERENCE_COVERAGE = 0.02
+"""Minimum fraction of an image that the reference must show to be a match."""
+PALETTE_DENSITY = 0.3
+"""Hint density of transferred palette colors. Generators are trained with densities of 0.1 to 0.6.
+"""
+PALETTE_SIDE = 24
+"""Maximum number of rows or columns, whichever are fewer, of the reference's grid."""
+FEATURE_SCALE = 2.0
+"""Feature distance at which the weight of a transferred color is 1/e."""
+COLOR_SPREAD = 25.0
+"""Standard deviation of the transferred colors, in a*b* units, at which their weight is halved."""
+_LUMA_UNIT, _AB_UNIT, _CONTRAST_UNIT, _HEIGHT_UNIT = 0.12, 9.0, 0.03, 0.6
+"""Differences of Y', a*b*, local contrast and height that are a feature distance of 1."""
+_CONTRAST_WINDOW = 5
+_FULL_COVERAGE = 0.97
+"""Coverage from which no palette is needed."""
 
-    Array = NDArray[np.float32]
 
-DENSITY = 0.3
-"""Of the suggestion; the generator has learned to weigh 0.1 to 0.6."""
-PLACES = 24
-"""Rows or columns of the reference, whichever are fewer, that are looked through."""
-UNLIKE = 2.0
-"""Distance of features at which a place is believed by 1/e."""
-DISCORD = 25.0
-"""Spread of the lent colors, in a*b* units, at which they are believed by half."""
-_LUMA, _GUESS, _BUSY, _HEIGHT = 0.12, 9.0, 0.03, 0.6
-"""Differences that make a distance of 1: of Y', of a*b*, of local contrast, of height."""
-_WINDOW = 5
-_COVERED = 0.97
-"""Mean trust in an alignment from which on there is nothing left to suggest."""
+class Reference(NamedTuple):
+    """A reference image as displayed, with a short side of at most `SHORT_SIDE`."""
+
+    luma: FloatArray
+    """Y' (BT.709): (h, w) float32 in [0, 1]."""
+    ab: FloatArray
+    """a*, b*: (2, h, w) float32."""
+
+
+class TransferredColor(NamedTuple):
+    """The color that a reference gives to each pixel of an image, on any grid."""
+
+    ab: FloatArray
+    """a*, b*: (2, h, w) float32; undefined where weight is 0."""
+    weight: FloatArray
+    """(h, w) float32 in [0, 1]; 1 where the color is certain."""
 
 
 class BasePrediction(NamedTuple):
-    """What the generator says of a picture without hints."""
+    """The generator's prediction without hints."""
 
-    luma: Array
-    """Y': (h, w) float32 in [0, 1]."""
-    ab: Array
+    luma: FloatArray
+    """Y' on the grid of the prediction: (h, w) float32 in [0, 1]."""
+    ab: FloatArray
     """a*, b*: (2, h, w) float32."""
-    confidence: Array
+    confidence: FloatArray
     """(h, w) float32 in [0, 1]."""
 
 
-def transfer_color(
-    reference: Reference, luma: Array, guess: Callable[[Array], BasePrediction]
-) -> tuple[TransferredColor, float]:
-    """What a reference says of a picture: its color where it shows the same, else its palette.
+def read_reference(path: Path) -> Reference:
+    """Read a reference image.
+
+    Raises:
+        InputError: the file cannot be read, or the image is gray.
+    """
+    from vidcolor.media.preview_image import read_image_rgb
+
+    rgb = read_image_rgb(path, (2 * SHORT_SIDE, 2 * SHORT_SIDE))
+    small = np.clip(downscale(rgb.astype(np.float32) / 255), 0, 1)
+    luma, cb, cr = rgb_to_ycbcr(small, MATRICES["bt709"])
+    if classify_tint(luma.ravel(), np.stack([cb.ravel(), cr.ravel()], axis=-1)) == "gray":
+        raise InputError(f"{path}: has no color; --reference needs a color image")
+    return Reference(luma, srgb_to_ab(np.rint(small * 255).astype(np.uint8)))
+
+
+def register_reference(reference: Reference, luma: FloatArray) -> TransferredColor:
+    """Copy the color of a reference where it shows the same scene.
 
     Args:
         reference: from `read_reference`.
-        luma: Y' of the picture as displayed: (H, W) float32 in [0, 1], of any size.
-        guess: what the generator makes of Y' alone.
+        luma: Y' of the image as displayed, (H, W) float32 in [0, 1], of any size.
 
     Returns:
-        On a grid of the displayed picture; and the share of it that the reference shows.
+        The color on a grid of the displayed image with a short side of at most `SHORT_SIDE`.
     """
-    laid = register_reference(reference, luma)
-    shown = float(laid.trust.mean())
-    if shown >= _COVERED:
-        return laid, shown
-    picture, other = guess(luma), guess(reference.luma)
-    colors = np.stack([scaled(plane, other.luma.shape) for plane in reference.ab])
-    suggested = transfer_palette(picture, other, colors)
-    laid = resized(laid, picture.luma.shape)
-    ab = suggested.ab + laid.trust * (laid.ab - suggested.ab)
-    return TransferredColor(ab, np.maximum(laid.trust, suggested.trust)), shown
+    coords, confidence = register(luma, reference.luma)
+    ab = sample(reference.ab.transpose(1, 2, 0), coords).transpose(2, 0, 1)
+    return TransferredColor(np.ascontiguousarray(ab), confidence)
+
+
+def transfer_color(
+    reference: Reference, luma: FloatArray, predict: Callable[[FloatArray], BasePrediction]
+) -> tuple[TransferredColor, float]:
+    """Copy the color of a reference where it shows the same scene, else transfer its palette.
+
+    Args:
+        reference: from `read_reference`.
+        luma: Y' of the image as displayed: (H, W) float32 in [0, 1], of any size.
+        predict: predicts color from Y' without hints.
+
+    Returns:
+        The color on a grid of the displayed image; and the fraction of the image that the reference
+        shows.
+    """
+    registered = register_reference(reference, luma)
+    coverage = float(registered.weight.mean())
+    if coverage >= _FULL_COVERAGE:
+        return registered, coverage
+    prediction, other = predict(luma), predict(reference.luma)
+    colors = np.stack([resize_map(plane, other.luma.shape) for plane in reference.ab])
+    palette = transfer_palette(prediction, other, colors)
+    registered = resize_transferred(registered, prediction.luma.shape)
+    ab = palette.ab + registered.weight * (registered.ab - palette.ab)
+    return TransferredColor(ab, np.maximum(registered.weight, palette.weight)), coverage
 
 
 def transfer_palette(
-    picture: BasePrediction, reference: BasePrediction, colors: Array
+    image: BasePrediction, reference: BasePrediction, colors: FloatArray
 ) -> TransferredColor:
-    """Suggest colors by likeness.
+    """Transfer colors by similarity.
 
     Args:
-        picture: what is to be colored, upright.
-        reference: the colored picture, upright, judged by its luma alone.
-        colors: what a*, b* it truly has: (2, h, w) float32, on the grid of `reference`.
+        image: prediction for the image, upright.
+        reference: prediction for the luma of the reference, upright.
+        colors: actual a*, b* of the reference: (2, h, w) float32, on the grid of `reference`.
 
     Returns:
-        On the grid of `picture`; trust is `DENSITY` throughout.
+        The color on the grid of `image`, with a constant weight of `PALETTE_DENSITY`.
     """
-    here = _features(picture)
-    there = _thinned(_features(reference))
-    ab = _thinned(colors).reshape(2, -1).T
-    here, there = here.reshape(len(here), -1).T, there.reshape(len(there), -1).T
-    away = (here**2).sum(1)[:, None] + (there**2).sum(1) - 2 * here @ there.T
-    away = np.maximum(away, 0)
-    nearest = away.min(1)
-    weights = np.exp((nearest[:, None] - away) * 2)
+    features = _compute_features(image)
+    ref_features = _reduce_to_palette_grid(_compute_features(reference))
+    ab = _reduce_to_palette_grid(colors).reshape(2, -1).T
+    x = features.reshape(len(features), -1).T
+    y = ref_features.reshape(len(ref_features), -1).T
+    distance = (x**2).sum(1)[:, None] + (y**2).sum(1) - 2 * x @ y.T
+    distance = np.maximum(distance, 0)
+    nearest = distance.min(1)
+    weights = np.exp((nearest[:, None] - distance) * 2)
     weights /= weights.sum(1, keepdims=True)
     mean = weights @ ab
-    discord = np.maximum(weights @ (ab**2).sum(1) - (mean**2).sum(1), 0)
-    alike = np.exp(-nearest / UNLIKE**2) / (1 + discord / DISCORD**2)
-    shape = picture.luma.shape
-    guess, lent = picture.ab, mean.T.reshape(2, *shape)
-    ab = guess + alike.reshape(shape) * (lent - guess)
-    return TransferredColor(ab.astype(np.float32), np.full(shape, DENSITY, np.float32))
+    variance = np.maximum(weights @ (ab**2).sum(1) - (mean**2).sum(1), 0)
+    share = np.exp(-nearest / FEATURE_SCALE**2) / (1 + variance / COLOR_SPREAD**2)
+    shape = image.luma.shape
+    transferred = mean.T.reshape(2, *shape)
+    ab = image.ab + share.reshape(shape) * (transferred - image.ab)
+    return TransferredColor(ab.astype(np.float32), np.full(shape, PALETTE_DENSITY, np.float32))
 
 
-def _features(guess: BasePrediction) -> Array:
-    """(5, h, w), in units in which 1 is a difference that matters."""
+def palette_only_warning(reference: Path) -> str:
+    """Return the warning that a reference matches nothing."""
+    return f"{reference}: does not show the same scene; only its palette is used"
+
+
+def resize_transferred(color: TransferredColor, shape: tuple[int, ...]) -> TransferredColor:
+    """Resize transferred color to another grid, averaging it by weight."""
+    weight = resize_map(color.weight, shape)
+    ab = [resize_map(plane * color.weight, shape) / (weight + 1e-6) for plane in color.ab]
+    return TransferredColor(np.stack(ab), weight)
+
+
+def resize_map(image: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Resize (H, W): average if the grid has fewer rows, else interpolate bilinearly."""
+    resize = resize_area if shape[0] < image.shape[0] else resize_linear
+    return resize(image, shape)
+
+
+def _compute_features(prediction: BasePrediction) -> FloatArray:
+    """Return Y', a*, b*, local contrast and height: (5, h, w), in the units of a distance of 1."""
     import cv2
 
-    luma = guess.luma
-    mean = np.asarray(cv2.blur(luma, (_WINDOW, _WINDOW)))
-    square = np.asarray(cv2.blur(luma * luma, (_WINDOW, _WINDOW)))
-    busy = np.sqrt(np.maximum(square - mean * mean, 0))
+    luma = prediction.luma
+    window = (_CONTRAST_WINDOW, _CONTRAST_WINDOW)
+    mean = np.asarray(cv2.blur(luma, window))
+    square = np.asarray(cv2.blur(luma * luma, window))
+    contrast = np.sqrt(np.maximum(square - mean * mean, 0))
     height = np.broadcast_to(np.linspace(0, 1, len(luma), dtype=np.float32)[:, None], luma.shape)
-    planes = (luma / _LUMA, *(guess.ab / _GUESS), busy / _BUSY, height / _HEIGHT)
+    planes = (
+        luma / _LUMA_UNIT,
+        *(prediction.ab / _AB_UNIT),
+        contrast / _CONTRAST_UNIT,
+        height / _HEIGHT_UNIT,
+    )
     return np.stack([np.asarray(plane, np.float32).reshape(luma.shape) for plane in planes])
 
 
-def _thinned(planes: Array) -> Array:
-    """(C, h, w) averaged down to a short side of at most `PLACES`."""
+def _reduce_to_palette_grid(planes: FloatArray) -> FloatArray:
+    """Downscale (C, h, w) to a short side of at most `PALETTE_SIDE`."""
     _, rows, columns = planes.shape
-    scale = min(1.0, PLACES / min(rows, columns))
+    scale = min(1.0, PALETTE_SIDE / min(rows, columns))
     shape = max(1, round(rows * scale)), max(1, round(columns * scale))
-    return np.stack([scaled(plane, shape) for plane in planes])
+    return np.stack([resize_map(plane, shape) for plane in planes])

@@ -1,4 +1,4 @@
-"""Where hints lie in the pixels as stored, and what color they are."""
+"""Hint discs: the positions and colors of hints in stored pixels."""
 
 from __future__ import annotations
 
@@ -8,129 +8,117 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.errors import UsageError
-from vidcolor.hints.io import rgb_of_name
+from vidcolor.hints.io import parse_color
+from vidcolor.imaging.geometry import swaps_axes, to_stored_position
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from vidcolor.imaging.types import FloatArray
     from vidcolor.options import Hint
 
-    Array = NDArray[np.float32]
-
 DEFAULT_RADIUS = 0.012
-"""Of a hint that says none, as a share of the short side: 13 pixels of 1080."""
+"""Radius of a hint without one, as a fraction of the short side: 13 pixels of 1080."""
+MIN_RADIUS = 0.5
+"""Minimum radius, in pixels: the disc contains at least one pixel."""
 
 
 @dataclass(frozen=True, slots=True)
 class HintDisc:
-    """A disc of known color."""
+    """A disc whose pixels have a given color."""
 
     x: float
-    """In stored pixels from the left edge; the first pixel's center is at 0.5."""
+    """Distance of the center from the left edge, in stored pixels. The center of the first pixel is
+    at 0.5."""
     y: float
+    """Distance of the center from the top edge, in stored pixels."""
     radius: float
-    """In stored pixels."""
+    """Radius, in stored pixels."""
     ab: tuple[float, float]
     """CIELAB a*, b*."""
     color: str
-    """As the person wrote it."""
+    """The color as the user wrote it."""
     name: str
-    """What messages call it."""
+    """Name of the hint in messages."""
 
 
 def place_hints(
     hints: Sequence[Hint], size: tuple[int, int], orientation: int = 1
 ) -> tuple[HintDisc, ...]:
-    """Place hints in a picture.
+    """Convert hints to discs in stored pixels.
 
     Args:
-        hints: places in the picture as displayed.
+        hints: hints with positions in the displayed image.
         size: (H, W) of the stored pixels.
-        orientation: EXIF's, 1-8: how a viewer turns and mirrors them.
+        orientation: EXIF orientation, 1-8.
 
     Raises:
-        UsageError: a hint lies outside, is of a film, or names no color.
+        UsageError: a hint lies outside the image, has a time or frame, or names no color.
     """
-    height, width = size if orientation < 5 else size[::-1]
-    return tuple(_spot(hint, height, width, orientation) for hint in hints)
+    height, width = size[::-1] if swaps_axes(orientation) else size
+    return tuple(_place_hint(hint, height, width, orientation) for hint in hints)
 
 
-def _spot(hint: Hint, height: int, width: int, orientation: int) -> HintDisc:
+def _place_hint(hint: Hint, height: int, width: int, orientation: int) -> HintDisc:
+    """Convert a hint in a displayed image of `height` × `width` pixels."""
     if hint.time is not None or hint.frame is not None:
-        raise UsageError(f"{hint.name}: names a moment of a film, and this is a picture")
-    short = min(height, width)
+        raise UsageError(f"{hint.name}: time and frame apply to films only, and this is a photo")
+    short_side = min(height, width)
     if hint.in_fractions:
         x, y = hint.x * width, hint.y * height
-        radius = (hint.radius or DEFAULT_RADIUS) * short
-        inside = 0 <= hint.x <= 1 and 0 <= hint.y <= 1
+        radius = (hint.radius or DEFAULT_RADIUS) * short_side
+        is_inside = 0 <= hint.x <= 1 and 0 <= hint.y <= 1
     else:
         x, y = hint.x + 0.5, hint.y + 0.5
-        radius = hint.radius or DEFAULT_RADIUS * short
-        inside = 0 <= hint.x < width and 0 <= hint.y < height
-    if not inside:
-        where = f"x={hint.x:g}, y={hint.y:g}"
-        if hint.in_fractions:
-            raise UsageError(f"{hint.name}: {where} lies outside the picture (0 to 1)")
-        raise UsageError(f"{hint.name}: {where} lies outside the picture ({width}×{height})")
+        radius = hint.radius or DEFAULT_RADIUS * short_side
+        is_inside = 0 <= hint.x < width and 0 <= hint.y < height
+    if not is_inside:
+        limits = "0 to 1" if hint.in_fractions else f"{width}×{height}"
+        raise UsageError(f"{hint.name}: x={hint.x:g}, y={hint.y:g} is outside the image ({limits})")
     if radius > max(height, width):
         raise UsageError(
-            f"{hint.name}: radius {hint.radius:g} is larger than the picture"
-            + ("; it is a share of the short side here" if hint.in_fractions else "")
+            f"{hint.name}: radius {hint.radius:g} is larger than the image"
+            + ("; it is a fraction of the short side" if hint.in_fractions else "")
         )
-    rgb = rgb_of_name(hint.color)
+    rgb = parse_color(hint.color)
     if rgb is None:
-        raise UsageError(f"{hint.name}: {hint.color!r} is no color; write #3b5f8a or steelblue")
-    u, v = _stored(x, y, height, width, orientation)
-    a, b = ab_of_rgb(np.array([[rgb]], np.uint8))[:, 0, 0]
-    radius = max(radius, 0.5)  # the pixel itself at least
-    return HintDisc(u, v, radius, (float(a), float(b)), hint.color, hint.name)
+        raise UsageError(f"{hint.name}: {hint.color!r} is not a color; write #3b5f8a or steelblue")
+    x, y = to_stored_position(x, y, (height, width), orientation)
+    a, b = srgb_to_ab(np.array([[rgb]], np.uint8))[:, 0, 0]
+    radius = max(radius, MIN_RADIUS)
+    return HintDisc(x, y, radius, (float(a), float(b)), hint.color, hint.name)
 
 
-def _stored(x: float, y: float, height: int, width: int, orientation: int) -> tuple[float, float]:
-    """Displayed position -> stored position; height and width are the displayed picture's."""
-    left, top = width - x, height - y
-    return {
-        2: (left, y),
-        3: (left, top),
-        4: (x, top),
-        5: (y, x),
-        6: (y, left),
-        7: (top, left),
-        8: (top, x),
-    }.get(orientation, (x, y))
-
-
-def ab_of_rgb(rgb: NDArray[np.uint8]) -> Array:
-    """a*, b* of sRGB codes: (H, W, 3) uint8 -> (2, H, W) float32."""
+def srgb_to_ab(rgb: NDArray[np.uint8]) -> FloatArray:
+    """Convert 8-bit sRGB codes, (H, W, 3), to a*, b*: (2, H, W) float32."""
     import torch
 
     from vidcolor.color.lab import rgb_to_lab
 
     planes = torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1))[None])
     with torch.inference_mode():
-        ab: Array = rgb_to_lab(planes.float() / 255)[1][0].numpy()
+        ab: FloatArray = rgb_to_lab(planes.float() / 255)[1][0].numpy()
     return ab
 
 
 def disc_distance(
-    spot: HintDisc, shape: tuple[int, ...], scale: tuple[float, float] = (1.0, 1.0)
-) -> Array:
-    """How far each pixel lies from a spot's center, in radii, on any grid.
+    disc: HintDisc, shape: tuple[int, ...], scale: tuple[float, float] = (1.0, 1.0)
+) -> FloatArray:
+    """Return the distance of each pixel from the center of a disc, in radii, on any grid.
 
     Args:
-        spot: where.
+        disc: disc in stored pixels.
         shape: (h, w) of the grid.
-        scale: the grid's pixels to a stored pixel, down and across.
+        scale: grid pixels per stored pixel, vertical and horizontal.
 
     Returns:
-        (h, w) float32; at most 1 inside the disc. At least one pixel of the grid, the nearest,
-        counts as inside.
+        (h, w) float32, at most 1 inside the disc. The nearest pixel always counts as inside.
     """
-    rows = (np.arange(shape[0], dtype=np.float32) + 0.5) / scale[0] - spot.y
-    columns = (np.arange(shape[1], dtype=np.float32) + 0.5) / scale[1] - spot.x
-    away: Array = np.hypot(rows[:, None], columns[None]) / np.float32(spot.radius)
-    if away.min() > 1:
-        away[np.unravel_index(away.argmin(), away.shape)] = 1
-    return away
+    rows = (np.arange(shape[0], dtype=np.float32) + 0.5) / scale[0] - disc.y
+    columns = (np.arange(shape[1], dtype=np.float32) + 0.5) / scale[1] - disc.x
+    distance: FloatArray = np.hypot(rows[:, None], columns[None]) / np.float32(disc.radius)
+    if distance.min() > 1:
+        distance[np.unravel_index(distance.argmin(), distance.shape)] = 1
+    return distance

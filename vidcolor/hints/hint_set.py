@@ -1,8 +1,8 @@
-"""What is known of one picture's colors: told to the generator, and kept in what comes of it.
+"""The hints of one image: input for the generator, blending into its prediction, exact discs.
 
-The generator spreads hints over the objects that they lie on, but answers on a coarse grid and in
-steps of its bins. So its answer is settled near each disc, and in the finished chroma the discs get
-exactly their color, as far as luma permits.
+The generator spreads hints over the objects that they lie on, but its output has a coarse grid and
+quantized colors. Therefore the prediction is corrected near each disc, and in the finished chroma
+the discs get exactly their color, as far as it is in gamut.
 """
 
 from __future__ import annotations
@@ -14,217 +14,239 @@ import numpy as np
 
 from vidcolor.color.gamut import ab_to_cbcr, limit_to_gamut
 from vidcolor.generators.predictor import HintArrays
+from vidcolor.hints.color_transfer import resize_map, resize_transferred
 from vidcolor.hints.discs import disc_distance
-from vidcolor.hints.reference import resized, scaled
-from vidcolor.hints.spread import REACH, spread
+from vidcolor.hints.spread import REACH, spread_colors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from vidcolor.color.ycbcr import Coding, Matrix, Plane
-    from vidcolor.hints.color_transfer import BasePrediction
+    from vidcolor.color.ycbcr import Coding, Matrix
+    from vidcolor.hints.color_transfer import BasePrediction, TransferredColor
     from vidcolor.hints.discs import HintDisc
-    from vidcolor.hints.reference import TransferredColor
+    from vidcolor.imaging.types import FloatArray, Plane
 
-    Array = NDArray[np.float32]
-
-NEAR = 0.3
-"""The reach where the generator has spread the hints itself; longer, color would leave objects."""
-_FINER = {4: 20, 2: 80}
-"""How much finer than the generator's grid color is spread, for how many hints at most."""
-_FINEST = 256
-"""Short side beyond which nothing is gained by that."""
-ANCHOR_STEP = 0.25
-"""Between anchors, in short sides."""
+HINTED_REACH = 0.3
+"""Reach of discs in a prediction with hints. The generator has already spread them over objects,
+and a longer reach would color their surroundings."""
+ANCHOR_SPACING = 0.25
+"""Distance between anchors, as a fraction of the short side."""
 ANCHOR_DENSITY = 0.1
-"""Of an anchor that the generator is sure of; see `HintSet.for_generator`."""
+"""Hint density of an anchor with full confidence; see `HintSet.make_hint_arrays`."""
 FEATHER = 2.0
-"""Radii over which the exact color of a disc passes into the color around it."""
-_TONE = 0.08
-"""Difference of Y' from the disc's at which that passage ends."""
-_IMPOSSIBLE = 0.9
-"""Share of a color's chroma; less than that under the given luma is worth a word."""
-_FAINT = 1e-3
-"""Of Cb, Cr: a neutral color."""
+"""Width of the transition around a disc in the finished chroma, in radii."""
+_SUPERSAMPLING = {4: 20, 2: 80}
+"""Scale factors of the grid on which discs are spread, with the maximum number of discs."""
+_MAX_SIDE = 256
+"""Maximum short side of that grid. A finer grid does not improve the result."""
+_MAX_TONE_DIFFERENCE = 0.08
+"""Difference of Y' from the mean of the disc at which the transition ends."""
+_MIN_CHROMA_RATIO = 0.9
+"""Minimum ratio between possible and requested chroma; a lower one is reported."""
+_NEUTRAL_CHROMA = 1e-3
+"""Length of Cb, Cr below which a color counts as neutral."""
 
 
 @dataclass(frozen=True, slots=True)
 class HintSet:
-    """Known color of one picture, in its stored pixels."""
+    """All hints of one image, in stored pixels."""
 
     size: tuple[int, int]
     """H, W of the stored pixels."""
-    spots: tuple[HintDisc, ...] = ()
-    """From a person. Where discs overlap, the later one holds."""
-    lent: TransferredColor | None = None
-    """From a reference picture, on any grid."""
+    discs: tuple[HintDisc, ...] = ()
+    """Discs given by the user. Where discs overlap, the later one applies."""
+    transferred: TransferredColor | None = None
+    """Color from a reference image, on any grid."""
 
     @property
-    def is_nothing(self) -> bool:
-        """Whether nothing is known."""
-        return not self.spots and self.lent is None
+    def is_empty(self) -> bool:
+        """Whether there are no hints."""
+        return not self.discs and self.transferred is None
 
-    def for_generator(self, guess: BasePrediction, quarter_turns: int = 0) -> HintArrays:
-        """As a generator takes it, with anchors in its own guess far from what is known.
+    def make_hint_arrays(self, base: BasePrediction, quarter_turns: int = 0) -> HintArrays:
+        """Return the input of the generator: hints, and anchors away from them.
+
+        Anchors are hints with the generator's own prediction. Without them, hints also change
+        unrelated objects, such as the house behind a bus that is set to blue.
 
         Args:
-            guess: what it says on its own, in the orientation of the stored pixels.
-            quarter_turns: counter-clockwise, by which the picture is turned for the generator.
+            base: prediction without hints, in the orientation of the stored pixels.
+            quarter_turns: counterclockwise rotation of the image for the generator.
 
         Returns:
-            ab (1, 2, h, w) and density (1, h, w), turned.
+            ab (1, 2, h, w) and density (1, h, w), rotated.
         """
-        shape = guess.luma.shape
+        shape = base.luma.shape
         ab, density = np.zeros((2, *shape), np.float32), np.zeros(shape, np.float32)
-        if self.lent is not None:
-            ab, density = resized(self.lent, shape)
-        for spot, inside in zip(self.spots, self._discs(shape), strict=True):
-            ab[:, inside], density[inside] = np.array(spot.ab, np.float32)[:, None], 1
-        if self.spots and self.lent is None:
-            anchors = self._anchors(guess)
-            ab = np.where(anchors > 0, guess.ab, ab)
+        if self.transferred is not None:
+            ab, density = resize_transferred(self.transferred, shape)
+        for disc, inside in zip(self.discs, self._disc_masks(shape), strict=True):
+            ab[:, inside], density[inside] = np.array(disc.ab, np.float32)[:, None], 1
+        if self.discs and self.transferred is None:
+            anchors = self._make_anchors(base)
+            ab = np.where(anchors > 0, base.ab, ab)
             density = np.maximum(density, anchors)
-        turned = [np.rot90(array, quarter_turns, axes=(-2, -1)) for array in (ab, density)]
-        return HintArrays(*(np.ascontiguousarray(array[None]) for array in turned))
+        rotated = [np.rot90(array, quarter_turns, axes=(-2, -1)) for array in (ab, density)]
+        return HintArrays(*(np.ascontiguousarray(array[None]) for array in rotated))
 
-    def _anchors(self, guess: BasePrediction) -> Array:
-        """Density of hints in the generator's own guess: (h, w).
+    def _make_anchors(self, base: BasePrediction) -> FloatArray:
+        """Return the hint density of the anchors: (h, w).
 
-        Without them a hint reaches all that nobody spoke of: the house behind a bus that was said
-        to be blue. Their number and density were chosen by looking: more of them would hold the
-        object itself back.
+        Spacing and density were chosen by eye. More anchors would also hold back the objects that
+        the hints lie on.
         """
-        _, share = spread(self.spots, guess.ab, guess.luma, self._scale(guess.luma.shape))
-        step = max(1, round(min(share.shape) * ANCHOR_STEP))
-        lattice = np.zeros_like(share)
-        lattice[step // 2 :: step, step // 2 :: step] = ANCHOR_DENSITY
-        return lattice * guess.confidence * np.clip(1 - 2 * share, 0, 1)
+        _, weight = spread_colors(self.discs, base.ab, base.luma, self._scale(base.luma.shape))
+        spacing = max(1, round(min(weight.shape) * ANCHOR_SPACING))
+        lattice = np.zeros_like(weight)
+        lattice[spacing // 2 :: spacing, spacing // 2 :: spacing] = ANCHOR_DENSITY
+        return lattice * base.confidence * np.clip(1 - 2 * weight, 0, 1)
 
-    def settle(self, ab: Array, proxy: Array, seen: bool) -> tuple[Array, Array]:
-        """Blend what is known into what a generator says.
+    def blend(
+        self, ab: FloatArray, proxy: FloatArray, is_hinted: bool
+    ) -> tuple[FloatArray, FloatArray]:
+        """Blend the hints into a prediction.
 
         Args:
-            ab: a*, b* on its grid, in the orientation of the stored pixels: (2, h, w) float32.
-            proxy: Y' of the picture, finer than that: (H, W) float32 in [0, 1].
-            seen: whether it was given the hints, and so has spread them over objects itself.
+            ab: predicted a*, b*, in the orientation of the stored pixels: (2, h, w) float32.
+            proxy: Y' of the image on a finer grid: (H, W) float32 in [0, 1].
+            is_hinted: whether the generator was given the hints.
 
         Returns:
-            a*, b*: (2, h, w) float32; and how far they are known: (h, w) float32 in [0, 1].
+            a*, b*: (2, h, w) float32; and the weight of the hints: (h, w) float32 in [0, 1].
         """
         shape = ab.shape[1:]
-        known = np.zeros(shape, np.float32)
-        if self.lent is not None:
-            lent = resized(self.lent, shape)
-            # What is merely suggested is the generator's to weigh, if it can.
-            known = _sure(lent.trust) if seen else lent.trust
-            ab = ab + known * (lent.ab - ab)
-        if self.spots:
-            # On a finer grid, as edges lie between cells; of many hints each has less ground.
-            side, count = min(shape), len(self.spots)
-            finer = (t for t, most in _FINER.items() if count <= most and t * side <= _FINEST)
-            times = next(finer, 1)
-            fine = shape[0] * times, shape[1] * times
-            raised = np.stack([scaled(plane, fine) for plane in ab])
-            luma, reach = scaled(proxy, fine), NEAR if seen else REACH
-            blended, share = spread(self.spots, raised, luma, self._scale(fine), reach)
-            ab = ab + np.stack([scaled(plane, shape) for plane in blended - raised])
-            known = np.maximum(known, scaled(share, shape))
-        return ab.astype(np.float32), known
+        alpha = np.zeros(shape, np.float32)
+        if self.transferred is not None:
+            transferred = resize_transferred(self.transferred, shape)
+            # A generator that was given the palette has weighed it against the image itself.
+            weight = transferred.weight
+            alpha = _certain_part(weight) if is_hinted else weight
+            ab = ab + alpha * (transferred.ab - ab)
+        if self.discs:
+            change, weight = self._spread_discs(ab, proxy, HINTED_REACH if is_hinted else REACH)
+            ab = ab + change
+            alpha = np.maximum(alpha, weight)
+        return ab.astype(np.float32), alpha
+
+    def _spread_discs(
+        self, ab: FloatArray, proxy: FloatArray, reach: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the change of a*, b* by the discs, and their weight, on the grid of `ab`.
+
+        The discs are spread on a finer grid, because luma edges lie between cells. With many discs
+        the grid is less fine: each covers less area, and each takes time.
+        """
+        shape = ab.shape[1:]
+        side, count = min(shape), len(self.discs)
+        factors = (
+            factor
+            for factor, max_count in _SUPERSAMPLING.items()
+            if count <= max_count and factor * side <= _MAX_SIDE
+        )
+        factor = next(factors, 1)
+        fine = shape[0] * factor, shape[1] * factor
+        upscaled = np.stack([resize_map(plane, fine) for plane in ab])
+        luma = resize_map(proxy, fine)
+        blended, weight = spread_colors(self.discs, upscaled, luma, self._scale(fine), reach)
+        change = np.stack([resize_map(plane, shape) for plane in blended - upscaled])
+        return change, resize_map(weight, shape)
 
     def _scale(self, shape: tuple[int, ...]) -> tuple[float, float]:
         return shape[0] / self.size[0], shape[1] / self.size[1]
 
-    def _discs(self, shape: tuple[int, ...]) -> list[NDArray[np.bool_]]:
-        return [disc_distance(spot, shape, self._scale(shape)) <= 1 for spot in self.spots]
+    def _disc_masks(self, shape: tuple[int, ...]) -> list[NDArray[np.bool_]]:
+        scale = self._scale(shape)
+        return [disc_distance(disc, shape, scale) <= 1 for disc in self.discs]
 
 
 def enforce_discs(
-    spots: Sequence[HintDisc],
-    cb: Array,
-    cr: Array,
+    discs: Sequence[HintDisc],
+    cb: FloatArray,
+    cr: FloatArray,
     luma: Plane,
     coding: Coding,
     matrix: Matrix,
     saturation: float = 1.0,
 ) -> tuple[str, ...]:
-    """Give discs exactly their color in finished chroma, in place.
+    """Set discs to exactly their color in finished chroma, in place.
 
     Args:
-        spots: in the pixels of the planes; of discs that overlap the later one holds.
+        discs: discs in pixels of the planes; where they overlap, the later one applies.
         cb: (H, W) float32.
         cr: (H, W) float32.
         luma: (H, W) code values.
-        coding: what they mean.
-        matrix: of all three.
-        saturation: gain of the chroma, which hints share with all else.
+        coding: bit depth and range of `luma`.
+        matrix: matrix of all three planes.
+        saturation: chroma gain, which applies to hints as well.
 
     Returns:
-        What is to be said: colors that their luma does not permit, which are drawn toward gray
-        as far as it takes.
+        Warnings about colors that are out of gamut at their luma. They are scaled toward gray.
     """
-    said: list[str] = []
-    for exactly in (False, True):  # so that no disc's passage reaches into another disc
-        for spot in spots:
-            table = _table(spot, coding, matrix, saturation)
-            rows, columns = _window(spot, luma.shape)
+    warnings: list[str] = []
+    # All transitions are drawn before all discs, so that none reaches into another disc.
+    for draws_disc in (False, True):
+        for disc in discs:
+            chroma = _tabulate_chroma(disc, coding, matrix, saturation)
+            rows, columns = _bounding_box(disc, luma.shape)
             codes = luma[rows, columns]
-            away = disc_distance(_moved(spot, -columns.start, -rows.start), codes.shape)
-            share = away <= 1 if exactly else _passage(away, coding.luma_to_unit(codes))
-            for plane, colors in zip((cb, cr), table.possible, strict=True):
-                plane[rows, columns] += share * (colors[codes] - plane[rows, columns])
-            if exactly and (text := table.says(codes[away <= 1])):
-                said.append(f"{spot.name}: {spot.color} {text}")
-    return tuple(said)
+            moved = replace(disc, x=disc.x - columns.start, y=disc.y - rows.start)
+            distance = disc_distance(moved, codes.shape)
+            inside = distance <= 1
+            alpha = inside if draws_disc else _transition_mask(distance, coding.luma_to_unit(codes))
+            for plane, table in zip((cb, cr), chroma.possible, strict=True):
+                plane[rows, columns] += alpha * (table[codes] - plane[rows, columns])
+            if draws_disc and (warning := chroma.gamut_warning(codes[inside])):
+                warnings.append(f"{disc.name}: {disc.color} {warning}")
+    return tuple(warnings)
 
 
-class _Table(NamedTuple):
-    """Cb, Cr of one color under every code of luma: (2, n) each."""
+class _ChromaTable(NamedTuple):
+    """Cb, Cr of one color at every luma code: (2, n) each."""
 
-    wanted: Array
-    possible: Array
+    requested: FloatArray
+    possible: FloatArray
+    """Limited to the gamut."""
 
-    def says(self, codes: Plane) -> str | None:
-        """What is to be said if the color cannot be had under these codes of luma: (n,)."""
-        wanted, possible = (float(np.hypot(*t[:, codes]).mean()) for t in self)
-        if wanted < _FAINT or possible >= _IMPOSSIBLE * wanted:
+    def gamut_warning(self, codes: Plane) -> str | None:
+        """Return a warning if the color is out of gamut at these luma codes, (n,)."""
+        requested, possible = (float(np.hypot(*t[:, codes]).mean()) for t in self)
+        if requested < _NEUTRAL_CHROMA or possible >= _MIN_CHROMA_RATIO * requested:
             return None
-        share = possible / wanted
-        return f"is not possible under this luma; clamped to {share:.0%} of its chroma"
+        return f"is out of gamut at this luma; reduced to {possible / requested:.0%} of its chroma"
 
 
-def _table(spot: HintDisc, coding: Coding, matrix: Matrix, saturation: float) -> _Table:
+def _tabulate_chroma(
+    disc: HintDisc, coding: Coding, matrix: Matrix, saturation: float
+) -> _ChromaTable:
     unit = coding.luma_to_unit(np.arange(1 << coding.bits, dtype=np.uint16))[None]
-    ab = np.broadcast_to(np.array(spot.ab, np.float32).reshape(2, 1, 1), (2, *unit.shape))
-    wanted = ab_to_cbcr(ab, unit, matrix) * np.float32(saturation)
-    possible = wanted.copy()
+    ab = np.broadcast_to(np.array(disc.ab, np.float32).reshape(2, 1, 1), (2, *unit.shape))
+    requested = ab_to_cbcr(ab, unit, matrix) * np.float32(saturation)
+    possible = requested.copy()
     limit_to_gamut(possible[0], possible[1], unit, matrix)
-    return _Table(wanted[:, 0], possible[:, 0])
+    return _ChromaTable(requested[:, 0], possible[:, 0])
 
 
-def _passage(away: Array, luma: Array) -> Array:
-    """1 in the disc, falling to 0 around it, and nowhere over an edge."""
-    inside = away <= 1
-    near = np.clip((1 + FEATHER - away) / FEATHER, 0, 1)
-    alike = np.clip(1 - np.abs(luma - luma[inside].mean()) / _TONE, 0, 1)
-    return np.where(inside, np.float32(1), (near * near * alike).astype(np.float32))
+def _transition_mask(distance: FloatArray, luma: FloatArray) -> FloatArray:
+    """Return 1 in the disc, falling to 0 around it and at luma edges."""
+    inside = distance <= 1
+    near = np.clip((1 + FEATHER - distance) / FEATHER, 0, 1)
+    difference = np.abs(luma - luma[inside].mean())
+    similar = np.clip(1 - difference / _MAX_TONE_DIFFERENCE, 0, 1)
+    return np.where(inside, np.float32(1), (near * near * similar).astype(np.float32))
 
 
-def _sure(trust: Array) -> Array:
-    """Trust above one half, stretched to begin at 0."""
-    return np.maximum(2 * trust - 1, 0)
+def _certain_part(weight: FloatArray) -> FloatArray:
+    """Map weights from [0.5, 1] to [0, 1], and lower ones to 0."""
+    return np.maximum(2 * weight - 1, 0)
 
 
-def _window(spot: HintDisc, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Rows and columns that a disc and its passage may touch; never empty."""
-    reach = (1 + FEATHER) * spot.radius + 1
-    spans = []
-    for middle, length in ((spot.y, shape[0]), (spot.x, shape[1])):
-        first = min(max(int(middle - reach), 0), length - 1)
-        spans.append(slice(first, max(min(int(middle + reach) + 1, length), first + 1)))
-    return spans[0], spans[1]
-
-
-def _moved(spot: HintDisc, x: float, y: float) -> HintDisc:
-    return replace(spot, x=spot.x + x, y=spot.y + y)
+def _bounding_box(disc: HintDisc, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Return the rows and columns of a disc and its transition; never empty."""
+    reach = (1 + FEATHER) * disc.radius + 1
+    slices = []
+    for center, length in ((disc.y, shape[0]), (disc.x, shape[1])):
+        first = min(max(int(center - reach), 0), length - 1)
+        slices.append(slice(first, max(min(int(center + reach) + 1, length), first + 1)))
+    return slices[0], slices[1]

@@ -1,4 +1,4 @@
-"""Rows of known colors, as people and programs write them: JSON or CSV.
+"""Hint files in JSON or CSV.
 
     [
       {"x": 812, "y": 430, "color": "#3b5f8a", "radius": 12},
@@ -6,8 +6,8 @@
       {"x": 0.25, "y": 0.8, "color": "neutral", "file": "1931/mill.jpg"}
     ]
 
-or the same list under ``hints`` in an object that says ``"version": 1``; in CSV the keys are the
-column names. What x, y and radius are measured in is said at `Hint.unit`; per cent are fractions.
+The same list can stand under ``hints`` in an object with ``"version": 1``. In CSV the keys are the
+column names. `Hint.unit` describes the unit of x, y and radius; percentages are fractions.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidcolor.errors import InputError, UsageError
-from vidcolor.fileio import text_of
+from vidcolor.fileio import read_text
 from vidcolor.options import Hint
+from vidcolor.timecode import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,93 +31,88 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions
 
 KEYS = tuple(field.name for field in fields(Hint) if field.name != "name")
-"""What a row may say; ``color`` is understood as well."""
+"""The keys of a row; `COLOR_ALIAS` is accepted for ``color``."""
+COLOR_ALIAS = "colour"  # codespell:ignore colour
+"""British spelling of the key ``color``."""
 NEUTRAL = "neutral"
+"""Color name of any gray."""
+_LENGTH_KEYS = ("x", "y", "radius")
 
 
 def read_hints(path: Path) -> tuple[Hint, ...]:
-    """Read a file of hints.
+    """Read a hint file.
 
     Args:
-        path: ``.csv``, or JSON under any other name.
+        path: ``.csv``, or JSON with any other suffix.
 
     Raises:
-        InputError: it cannot be read, or is no JSON.
-        UsageError: a row makes no sense; the message names file and row.
+        InputError: the file cannot be read, or is not valid JSON or CSV.
+        UsageError: a row is invalid; the message names file and row.
     """
-    rows = _csv_rows(path) if path.suffix.lower() == ".csv" else _json_rows(path)
-    hints = tuple(_hint(row, f"{path}: hint {n}") for n, row in enumerate(rows, 1))
+    rows = _read_csv_rows(path) if path.suffix.lower() == ".csv" else _read_json_rows(path)
+    hints = tuple(_parse_hint(row, f"{path}: hint {n}") for n, row in enumerate(rows, 1))
     if not hints:
-        raise UsageError(f'{path}: holds no hints; write [{{"x": 812, "y": 430, "color": "teal"}}]')
+        raise UsageError(
+            f'{path}: contains no hints; write [{{"x": 812, "y": 430, "color": "teal"}}]'
+        )
     return hints
 
 
 def load_hints(options: ColorizeOptions) -> tuple[Hint, ...]:
-    """The hints themselves, whether they were given as such or as a file.
+    """Return the hints of the options, which hold them or name a hint file.
 
     Raises:
-        InputError, UsageError: as `read_hints`.
+        InputError, UsageError: see `read_hints`.
     """
     if isinstance(options.hints, Path):
         return read_hints(options.hints)
     return options.hints or ()
 
 
-def hints_for_file(hints: Sequence[Hint], picture: Path) -> tuple[Hint, ...]:
-    """Those that are for one picture: named for it, or for no picture in particular."""
-    return tuple(h for h in hints if h.file is None or _ends_with(picture, h.file))
+def select_hints(hints: Sequence[Hint], photo: Path) -> tuple[Hint, ...]:
+    """Return the hints of one photo: those with its name, and those without a file name."""
+    return tuple(h for h in hints if h.file is None or _path_ends_with(photo, h.file))
 
 
-def check_hint_files(hints: Sequence[Hint], pictures: Sequence[Path]) -> None:
-    """See to it that every hint has its picture.
+def check_hint_files(hints: Sequence[Hint], photos: Sequence[Path]) -> None:
+    """Check that every hint belongs to exactly one photo.
 
     Raises:
-        UsageError: a hint names a picture that is not there, or several, or none of several.
+        UsageError: a hint names a photo that is missing or ambiguous, or names none of several.
     """
     for hint in hints:
         if hint.file is None:
-            if len(pictures) > 1:
+            if len(photos) > 1:
                 raise UsageError(
-                    f"{hint.name}: does not say which of {len(pictures)} pictures it is for; "
-                    f'add "file": "{pictures[0].name}"'
+                    f"{hint.name}: no file is given for {len(photos)} photos; "
+                    f'add "file": "{photos[0].name}"'
                 )
             continue
-        meant = [picture for picture in pictures if _ends_with(picture, hint.file)]
-        if not meant:
-            raise UsageError(f"{hint.name}: there is no picture {hint.file} to color")
-        if len(meant) > 1:
+        matches = [photo for photo in photos if _path_ends_with(photo, hint.file)]
+        if not matches:
+            raise UsageError(f"{hint.name}: file {hint.file} is not among the photos to colorize")
+        if len(matches) > 1:
             raise UsageError(
-                f"{hint.name}: {meant[0]} and {meant[1]} are both called {hint.file}; "
-                "name the folder too"
+                f"{hint.name}: file {hint.file} matches {matches[0]} and {matches[1]}; "
+                "add the folder"
             )
 
 
-def parse_seconds(text: str) -> Fraction:
-    """Seconds from ``90.5``, ``1:30.5`` or ``0:01:30.5``.
+def parse_color(text: str) -> tuple[int, int, int] | None:
+    """Parse ``#rgb``, ``#rrggbb``, a CSS color name or ``neutral`` (gray).
 
-    Raises:
-        ValueError: it is no such time.
+    Returns:
+        8-bit sRGB codes, or None if the text is not a color.
     """
-    numbers = [Fraction(part) for part in text.split(":")]
-    if not 1 <= len(numbers) <= 3 or any(n < 0 for n in numbers):
-        raise ValueError(f"{text!r} is no time")
-    seconds = Fraction(0)
-    for number in numbers:
-        seconds = seconds * 60 + number
-    return seconds
-
-
-def rgb_of_name(name: str) -> tuple[int, int, int] | None:
-    """sRGB codes of ``#rgb``, ``#rrggbb``, a CSS name or ``neutral`` (a gray); None for others."""
     from PIL import ImageColor
 
-    text = name.strip().lower()
+    text = text.strip().lower()
     if text == NEUTRAL:
         return 128, 128, 128
     if text.startswith("#") and len(text) not in (4, 7):
         return None
     if not text.startswith("#") and not text.isalpha():
-        return None  # Pillow knows rgb(…) and the like as well, and lets 999 pass
+        return None  # Pillow also parses rgb(…) and similar, and accepts 999 there
     try:
         codes = ImageColor.getrgb(text)
     except ValueError:
@@ -124,44 +120,45 @@ def rgb_of_name(name: str) -> tuple[int, int, int] | None:
     return codes[0], codes[1], codes[2]
 
 
-def _ends_with(path: Path, name: str) -> bool:
+def _path_ends_with(path: Path, name: str) -> bool:
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     return bool(parts) and list(path.absolute().parts[-len(parts) :]) == parts
 
 
-def _json_rows(path: Path) -> Iterable[Any]:
+def _read_json_rows(path: Path) -> Iterable[Any]:
     try:
-        said = json.loads(text_of(path, "a list of hints"))
+        document = json.loads(read_text(path, "a hint file"))
     except ValueError as error:
-        raise InputError(f"{path}: is no JSON ({error}); correct it there") from None
+        raise InputError(f"{path}: not valid JSON: {error}") from None
     except RecursionError:
-        raise InputError(f"{path}: is nested too deeply to be a list of hints") from None
-    if isinstance(said, dict) and "hints" in said:
-        version = said.get("version", 1)
+        raise InputError(f"{path}: not a hint file: the JSON is nested too deeply") from None
+    if isinstance(document, dict) and "hints" in document:
+        version = document.get("version", 1)
         if version != 1:
-            raise UsageError(f"{path}: is of version {version!r}; this vidcolor reads version 1")
-        said = said["hints"]
-    if not isinstance(said, list):
+            raise UsageError(f"{path}: version {version!r} is not supported; use version 1")
+        document = document["hints"]
+    if not isinstance(document, list):
         raise UsageError(f'{path}: must be a list of hints, or {{"version": 1, "hints": [...]}}')
-    return said
+    return document
 
 
-def _csv_rows(path: Path) -> Iterable[dict[str, Any]]:
+def _read_csv_rows(path: Path) -> Iterable[dict[str, Any]]:
+    lines = read_text(path, "a hint file").splitlines()
     try:
-        rows = list(
-            csv.DictReader(text_of(path, "a list of hints").splitlines(), skipinitialspace=True)
-        )
+        rows = list(csv.DictReader(lines, skipinitialspace=True))
     except csv.Error as error:
-        raise InputError(f"{path}: is no CSV ({error}); correct it there") from None
+        raise InputError(f"{path}: not valid CSV: {error}") from None
     for row in rows:
-        # A row with more fields than the header has them under None.
+        # The surplus fields of a row that is longer than the header have the key None.
         yield {
-            str(key or "?").strip(): _csv_value(v) for key, v in row.items() if v not in ("", None)
+            str(key or "?").strip(): _parse_csv_value(value)
+            for key, value in row.items()
+            if value not in ("", None)
         }
 
 
-def _csv_value(text: Any) -> Any:
-    """Numbers as JSON would have them: with a decimal point a float, else an int."""
+def _parse_csv_value(text: Any) -> Any:
+    """Parse numbers as JSON does: an int, or a float if there is a decimal point."""
     for kind in (int, float):
         try:
             return kind(text)
@@ -170,62 +167,70 @@ def _csv_value(text: Any) -> Any:
     return text
 
 
-def _hint(row: Any, name: str) -> Hint:
-    """One row; `name` is what errors call it."""
-    if not isinstance(row, dict):
-        raise UsageError(f'{name}: is no row; write {{"x": 812, "y": 430, "color": "teal"}}')
-    if "color" in row and "colour" in row:
-        raise UsageError(f"{name}: says both color and color; leave one out")
-    row = {("color" if key == "colour" else key): value for key, value in row.items()}
-    unknown = [key for key in row if key not in KEYS]
-    if unknown:
-        raise UsageError(f"{name}: {unknown[0]!r} is unknown; a hint has {', '.join(KEYS)}")
-    missing = [key for key in ("x", "y", "color") if row.get(key) is None]
-    if missing:
-        raise UsageError(f"{name}: has no {missing[0]}")
-    said: dict[str, Any] = {key: value for key, value in row.items() if value is not None}
-    percent = {key for key in ("x", "y", "radius") if str(said.get(key, "")).strip().endswith("%")}
-    if percent:
-        if said.get("unit") == "pixel" or percent != {"x", "y", "radius"} & said.keys():
-            raise UsageError(f"{name}: per cent and other numbers are mixed; write all one way")
-        said["unit"] = "fraction"
-    for key in {"x", "y", "radius"} & said.keys():
-        said[key] = _number(said[key], f"{name}: {key}")
-    if not isinstance(said["color"], str) or rgb_of_name(said["color"]) is None:
+def _parse_hint(row: Any, name: str) -> Hint:
+    """Parse one row; `name` identifies it in errors."""
+    values = _check_keys(row, name)
+    percentages = {k for k in _LENGTH_KEYS if str(values.get(k, "")).strip().endswith("%")}
+    if percentages:
+        if values.get("unit") == "pixel" or percentages != {*_LENGTH_KEYS} & values.keys():
+            raise UsageError(
+                f"{name}: percentages and other numbers are mixed; use one unit for x, y and radius"
+            )
+        values["unit"] = "fraction"
+    for key in {*_LENGTH_KEYS} & values.keys():
+        values[key] = _parse_length(values[key], f"{name}: {key}")
+    if not isinstance(values["color"], str) or parse_color(values["color"]) is None:
         raise UsageError(
-            f"{name}: {said['color']!r} is no color; write #3b5f8a, a CSS name such as "
+            f"{name}: {values['color']!r} is not a color; write #3b5f8a, a CSS name such as "
             "steelblue, or neutral"
         )
-    if "file" in said and not isinstance(said["file"], str):
-        raise UsageError(f"{name}: file must be the name of a picture, not {said['file']!r}")
-    if "frame" in said and (isinstance(said["frame"], bool) or not isinstance(said["frame"], int)):
-        raise UsageError(f"{name}: frame must be a whole number, not {said['frame']!r}")
-    if "time" in said:
-        said["time"] = _time(said["time"], name)
-    return Hint(**said, name=name)
+    if "file" in values and not isinstance(values["file"], str):
+        raise UsageError(f"{name}: file must be a file name, got {values['file']!r}")
+    frame = values.get("frame", 0)
+    if isinstance(frame, bool) or not isinstance(frame, int):
+        raise UsageError(f"{name}: frame must be an integer, got {frame!r}")
+    if "time" in values:
+        values["time"] = _parse_time(values["time"], name)
+    return Hint(**values, name=name)
 
 
-def _number(value: Any, name: str) -> float:
-    """A number as written (an int stays one), or per cent as a fraction."""
+def _check_keys(row: Any, name: str) -> dict[str, Any]:
+    """Return the values of a row that are not null, with the American key ``color``."""
+    if not isinstance(row, dict):
+        raise UsageError(f'{name}: not an object; write {{"x": 812, "y": 430, "color": "teal"}}')
+    if "color" in row and COLOR_ALIAS in row:
+        raise UsageError(f"{name}: has both color and {COLOR_ALIAS}; remove one")
+    row = {("color" if key == COLOR_ALIAS else key): value for key, value in row.items()}
+    unknown = [key for key in row if key not in KEYS]
+    if unknown:
+        raise UsageError(f"{name}: unknown key {unknown[0]!r}; the keys are {', '.join(KEYS)}")
+    missing = [key for key in ("x", "y", "color") if row.get(key) is None]
+    if missing:
+        raise UsageError(f"{name}: {missing[0]} is missing")
+    return {key: value for key, value in row.items() if value is not None}
+
+
+def _parse_length(value: Any, name: str) -> float:
+    """Return a number unchanged (an int stays an int), or a percentage as a fraction."""
     if isinstance(value, str) and value.strip().endswith("%"):
         try:
             return float(value.strip().removesuffix("%")) / 100
         except ValueError:
-            raise UsageError(f"{name} is no number: {value!r}") from None
+            raise UsageError(f"{name}: {value!r} is not a number") from None
     try:
-        finite = isinstance(value, int | float) and math.isfinite(value)
-    except OverflowError:  # a whole number that no float can hold
-        finite = False
-    if isinstance(value, bool) or not finite:
-        raise UsageError(f'{name} must be a number or "50%", not {value!r}')
+        is_finite = isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:  # an integer beyond the range of float
+        is_finite = False
+    if isinstance(value, bool) or not is_finite:
+        raise UsageError(f'{name} must be a number or "50%", got {value!r}')
     number: float = value
     return number
 
 
-def _time(value: Any, name: str) -> Fraction:
+def _parse_time(value: Any, name: str) -> Fraction:
     try:
         if isinstance(value, bool):
             raise ValueError
-        return parse_seconds(str(value))
+        return parse_time(str(value))
     except (ValueError, ZeroDivisionError):
-        raise UsageError(f"{name}: {value!r} is no time; write 90.5 or 0:01:30.5") from None
+        raise UsageError(f"{name}: {value!r} is not a time; write 90.5 or 0:01:30.5") from None

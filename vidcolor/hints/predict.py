@@ -1,4 +1,4 @@
-"""Pictures colored with what a person knows of them: the generator is told, then held to it."""
+"""Prediction with hints: the generator is given the hints, then they are enforced."""
 
 from __future__ import annotations
 
@@ -7,55 +7,114 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vidcolor.hints.color_transfer import BasePrediction
-from vidcolor.uncertainty import to_grid
+from vidcolor.errors import UsageError
+from vidcolor.hints.color_transfer import (
+    MIN_REFERENCE_COVERAGE,
+    BasePrediction,
+    TransferredColor,
+    palette_only_warning,
+    read_reference,
+    transfer_color,
+)
+from vidcolor.hints.discs import place_hints
+from vidcolor.hints.hint_set import HintSet
+from vidcolor.hints.io import load_hints
+from vidcolor.hints.registration import downscale
+from vidcolor.imaging.geometry import to_displayed, to_stored
+from vidcolor.imaging.resize import resize_area
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from numpy.typing import NDArray
+    from pathlib import Path
 
     from vidcolor.colorizer import ProxyPrediction
     from vidcolor.generators.predictor import HintArrays
-    from vidcolor.hints.hint_set import HintSet
-
-    Array = NDArray[np.float32]
+    from vidcolor.imaging.types import FloatArray
+    from vidcolor.media.stills.types import Still
+    from vidcolor.options import ColorizeOptions
 
 
 class HintedPrediction(NamedTuple):
-    """A picture's color before and after a person's word, in the orientation of stored pixels."""
+    """A prediction before and after hints, in the orientation of the stored pixels."""
 
-    guess: ProxyPrediction
-    """What the generator says by itself."""
-    color: ProxyPrediction
-    """What became of it; confidence is raised where something is known."""
-    share: Array
-    """How far it is known: (h, w) float32 in [0, 1]."""
+    base: ProxyPrediction
+    """Prediction without hints."""
+    hinted: ProxyPrediction
+    """Prediction with hints. The confidence is raised where hints apply."""
+    alpha: FloatArray
+    """Weight of the hints: (h, w) float32 in [0, 1]."""
 
 
 def predict_with_hints(
     predict: Callable[[HintArrays | None], ProxyPrediction],
-    known: HintSet,
+    hints: HintSet,
     accepts_hints: bool,
     quarter_turns: int = 0,
 ) -> HintedPrediction:
-    """Color a picture of which something is known.
+    """Predict the color of an image with hints.
 
     Args:
-        predict: what the generator says of it, with or without hints.
-        known: what is known.
-        accepts_hints: whether the generator has a use for hints; without, they are spread by luma
-            alone.
-        quarter_turns: counter-clockwise, by which the picture is turned for the generator.
+        predict: predicts the color of the image, with or without hints.
+        hints: hints of the image.
+        accepts_hints: whether the generator uses hints. Otherwise they are spread by luma alone.
+        quarter_turns: counterclockwise rotation of the image for the generator.
     """
-    guess = told = predict(None)
+    base = prediction = predict(None)
     if accepts_hints:
-        told = predict(known.for_generator(base_prediction(guess), quarter_turns))
-    ab, share = known.settle(told.ab, told.proxy, accepts_hints)
-    confidence = np.maximum(told.confidence, share)
-    return HintedPrediction(guess, replace(told, ab=ab, confidence=confidence), share)
+        arrays = hints.make_hint_arrays(make_base_prediction(base), quarter_turns)
+        prediction = predict(arrays)
+    ab, alpha = hints.blend(prediction.ab, prediction.proxy, accepts_hints)
+    confidence = np.maximum(prediction.confidence, alpha)
+    return HintedPrediction(base, replace(prediction, ab=ab, confidence=confidence), alpha)
 
 
-def base_prediction(color: ProxyPrediction) -> BasePrediction:
-    """What the generator said, as hints take it."""
-    return BasePrediction(to_grid(color.proxy, color.confidence.shape), color.ab, color.confidence)
+def make_base_prediction(prediction: ProxyPrediction) -> BasePrediction:
+    """Convert a prediction without hints for use by hints."""
+    luma = resize_area(prediction.proxy, prediction.confidence.shape)
+    return BasePrediction(luma, prediction.ab, prediction.confidence)
+
+
+def load_photo_hints(
+    still: Still, options: ColorizeOptions, predict: Callable[[FloatArray], BasePrediction]
+) -> tuple[HintSet, tuple[str, ...]]:
+    """Load the hints and the reference of a photo.
+
+    Args:
+        still: the photo.
+        options: options whose hints are all for this photo.
+        predict: predicts color without hints, from Y' of an upright image, (h, w) float32 in
+            [0, 1].
+
+    Returns:
+        The hint set, and warnings.
+
+    Raises:
+        InputError: hint file or reference cannot be read.
+        UsageError: hints or reference are for a film, or a hint lies outside the photo.
+    """
+    discs = place_hints(load_hints(options), still.luma.shape, still.orientation)
+    if options.reference is None:
+        return HintSet(still.luma.shape, discs), ()
+    if options.reference_time is not None:
+        raise UsageError(
+            f"{options.reference}: @TIME applies to films only; leave it out for {still.path}"
+        )
+    transferred, coverage = _transfer_to_stored(still, options.reference, predict)
+    hints = HintSet(still.luma.shape, discs, transferred)
+    if coverage >= MIN_REFERENCE_COVERAGE:
+        return hints, ()
+    return hints, (palette_only_warning(options.reference),)
+
+
+def _transfer_to_stored(
+    still: Still, reference: Path, predict: Callable[[FloatArray], BasePrediction]
+) -> tuple[TransferredColor, float]:
+    """Transfer color in the displayed orientation, and rotate it to the stored one.
+
+    Returns:
+        The color, and the fraction of the photo that the reference shows.
+    """
+    luma = to_displayed(still.coding.luma_to_unit(downscale(still.luma)), still.orientation)
+    color, coverage = transfer_color(read_reference(reference), luma, predict)
+    ab = to_stored(color.ab.transpose(1, 2, 0), still.orientation).transpose(2, 0, 1)
+    return TransferredColor(ab, to_stored(color.weight, still.orientation)), coverage

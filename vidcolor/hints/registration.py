@@ -1,10 +1,10 @@
-"""Laying a reference picture over the one to be colored: where each pixel lies, and how surely.
+"""Registration of a reference image: where it shows the pixels of another image, and how surely.
 
-Two guesses are tried: that both show the same frame (only scaled), and that features of both
-(SIFT: Lowe, "Distinctive image features from scale-invariant keypoints", IJCV 2004) agree on a
-homography. The better is refined by dense flow (DIS: Kroeger et al., "Fast optical flow using dense
-inverse search", ECCV 2016). Trust is what the two lumas say of each other afterwards: local
-correlation whatever their contrast, flow that leads back, and matching detail near by.
+Two hypotheses are tried: both images show the same frame (only scaled), or their features (SIFT:
+Lowe, "Distinctive image features from scale-invariant keypoints", IJCV 2004) agree on a homography.
+The better one is refined by dense flow (DIS: Kroeger et al., "Fast optical flow using dense inverse
+search", ECCV 2016). The confidence compares the two lumas after alignment: local correlation at any
+contrast, consistent flow, and matching detail in the neighborhood.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vidcolor.color.smoothstep import smoothstep
+from vidcolor.imaging.resize import resize_area
+from vidcolor.imaging.smoothstep import smoothstep
 from vidcolor.motion.flow import DisFlow, pixel_grid, sample
 
 if TYPE_CHECKING:
@@ -21,179 +22,198 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Array = NDArray[np.float32]
-    Codes = NDArray[np.uint8]
+    from vidcolor.imaging.types import FloatArray, Uint8Array
+
+    Homography = NDArray[np.float64]
 
 SHORT_SIDE = 400
-"""Of the copies that are compared, in pixels."""
-SAME_ASPECT = 0.02
-"""Relative difference of aspect below which two pictures may be the same frame."""
-LEAST_MATCHES = 16
-"""Features that must agree on a homography; unrelated pictures reach 10 now and then."""
-LONGEST_FLOW = 0.05
-"""Beyond this share of the short side, flow is contortion and no refinement."""
+"""Maximum short side of the copies that are compared, in pixels."""
+MAX_ASPECT_DIFFERENCE = 0.02
+"""Maximum relative difference of aspect ratio between two copies of the same frame."""
+MIN_MATCHES = 16
+"""Minimum number of features that agree on a homography. Unrelated images reach 10 at times."""
+MAX_FLOW = 0.05
+"""Maximum length of the refining flow, as a fraction of the short side. Longer flow is an error."""
+_MATCH_RATIO = 0.75
+"""Maximum ratio between the distances of the best and the second-best match (Lowe's ratio test)."""
+_INLIER_DISTANCE = 3.0
+"""Maximum reprojection error of an inlier, in pixels."""
+_SAME_FRAME_MATCH = 0.9
+"""Mean confidence above which flow is not estimated: it would only add noise."""
 _DETAIL = 0.03
-"""Standard deviation of Y' that counts as detail, by which pictures can be told apart."""
+"""Minimum local standard deviation of Y' of detail that distinguishes images."""
 _NOISE = 0.012
-_LIGHT = 0.15
+"""Standard deviation of Y' that is attributed to noise."""
+_MAX_LIGHT_DIFFERENCE = 0.15
+"""Difference of local mean Y' at which two pixels do not match."""
 
 
 class Registration(NamedTuple):
-    """Where a picture's pixels lie in a reference, on a grid of the picture's shape."""
+    """The positions of an image's pixels in a reference, on a grid of the image's shape."""
 
-    places: Array
-    """x, y in the reference, in its pixels (centers at whole numbers): (h, w, 2) float32."""
-    trust: Array
+    coords: FloatArray
+    """x, y in reference pixels, with pixel centers at whole numbers: (h, w, 2) float32."""
+    confidence: FloatArray
     """(h, w) float32 in [0, 1]; 0 where the reference shows something else."""
 
 
-def register(picture: Array, reference: Array) -> Registration:
-    """Find what a reference shows of a picture.
+def register(image: FloatArray, reference: FloatArray) -> Registration:
+    """Align a reference with an image.
 
     Args:
-        picture: Y' as displayed, (H, W) float32 in [0, 1], of any size.
-        reference: Y' of the colored picture, the same.
+        image: Y' as displayed, (H, W) float32 in [0, 1], of any size.
+        reference: Y' of the color image, likewise.
 
     Returns:
-        On a grid with a short side of at most `SHORT_SIDE`.
+        The registration on a grid with a short side of at most `SHORT_SIDE`.
     """
-    small, other = shrunk(picture), shrunk(reference)
+    small, other = downscale(image), downscale(reference)
     best: Registration | None = None
-    for homography in _guesses(small, other):
-        found = _judge(small, other, homography)
-        if best is None or found.trust.mean() > best.trust.mean():
-            best = found
+    for homography in _find_homographies(small, other):
+        candidate = _refine(small, other, homography)
+        if best is None or candidate.confidence.mean() > best.confidence.mean():
+            best = candidate
     if best is None:
         return Registration(np.zeros((*small.shape, 2), np.float32), np.zeros_like(small))
     scale = np.divide(reference.shape[::-1], other.shape[::-1])
-    places = (best.places + 0.5) * scale - 0.5
-    return Registration(places.astype(np.float32), best.trust)
+    coords = (best.coords + 0.5) * scale - 0.5
+    return Registration(coords.astype(np.float32), best.confidence)
 
 
-def shrunk(image: NDArray[Any]) -> Array:
-    """A copy with a short side of at most `SHORT_SIDE`: (H, W[, C]) -> (h, w[, C]) float32."""
-    import cv2
-
+def downscale(image: NDArray[Any]) -> FloatArray:
+    """Downscale to a short side of at most `SHORT_SIDE`: (H, W[, C]) to (h, w[, C]) float32."""
     height, width = image.shape[:2]
     scale = min(1.0, SHORT_SIDE / min(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA)
-    return _image(small, (*size[::-1], *image.shape[2:]))
+    shape = (max(1, round(height * scale)), max(1, round(width * scale)))
+    return np.asarray(resize_area(image, shape), np.float32)
 
 
-def _guesses(picture: Array, reference: Array) -> Iterator[NDArray[np.float64]]:
-    """Homographies from the picture's pixels to the reference's."""
-    (height, width), (rows, columns) = picture.shape, reference.shape
-    if abs(width * rows / (height * columns) - 1) < SAME_ASPECT:
+def _find_homographies(image: FloatArray, reference: FloatArray) -> Iterator[Homography]:
+    """Yield candidate homographies from image pixels to reference pixels."""
+    (height, width), (rows, columns) = image.shape, reference.shape
+    if abs(width * rows / (height * columns) - 1) < MAX_ASPECT_DIFFERENCE:
         x, y = columns / width, rows / height
         yield np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
-    found = _homography(_codes(picture), _codes(reference))
+    found = _match_features(_to_8_bits(image), _to_8_bits(reference))
     if found is not None:
         yield found
 
 
-def _homography(picture: Codes, reference: Codes) -> NDArray[np.float64] | None:
-    """What the features of both agree on, or None."""
+def _match_features(image: Uint8Array, reference: Uint8Array) -> Homography | None:
+    """Return the homography that the SIFT features of both images agree on, or None."""
     import cv2
 
     sift = cv2.SIFT_create(nfeatures=2000)  # type: ignore[attr-defined]
-    points, marks = sift.detectAndCompute(picture, None)
-    others, other_marks = sift.detectAndCompute(reference, None)
-    if min(len(points), len(others)) < LEAST_MATCHES:
+    keypoints, descriptors = sift.detectAndCompute(image, None)
+    ref_keypoints, ref_descriptors = sift.detectAndCompute(reference, None)
+    if min(len(keypoints), len(ref_keypoints)) < MIN_MATCHES:
         return None
-    pairs = cv2.BFMatcher().knnMatch(marks, other_marks, k=2)
-    good = [p[0] for p in pairs if len(p) == 2 and p[0].distance < 0.75 * p[1].distance]
-    if len(good) < LEAST_MATCHES:
+    pairs = cv2.BFMatcher().knnMatch(descriptors, ref_descriptors, k=2)
+    matches = [p[0] for p in pairs if len(p) == 2 and p[0].distance < _MATCH_RATIO * p[1].distance]
+    if len(matches) < MIN_MATCHES:
         return None
-    here = np.array([points[m.queryIdx].pt for m in good], np.float32)
-    there = np.array([others[m.trainIdx].pt for m in good], np.float32)
-    found, inliers = cv2.findHomography(here, there, cv2.USAC_MAGSAC, 3.0, None, 5000, 0.999)
-    if found is None or int(inliers.sum()) < LEAST_MATCHES:
+    points = np.array([keypoints[m.queryIdx].pt for m in matches], np.float32)
+    ref_points = np.array([ref_keypoints[m.trainIdx].pt for m in matches], np.float32)
+    found, inliers = cv2.findHomography(
+        points, ref_points, cv2.USAC_MAGSAC, _INLIER_DISTANCE, None, 5000, 0.999
+    )
+    if found is None or int(inliers.sum()) < MIN_MATCHES:
         return None
-    homography: NDArray[np.float64] = np.asarray(found, np.float64)
-    return homography if _is_plausible(homography, picture.shape) else None
+    homography: Homography = np.asarray(found, np.float64)
+    return homography if _is_plausible(homography, image.shape) else None
 
 
-def _is_plausible(homography: NDArray[np.float64], shape: tuple[int, ...]) -> bool:
-    """Whether the picture's frame stays a convex quadrangle, of a like size and not mirrored."""
+def _is_plausible(homography: Homography, shape: tuple[int, ...]) -> bool:
+    """Whether the image border stays a convex quadrilateral of similar size, not mirrored."""
     height, width = shape
     corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]], float)
     moved = corners @ homography.T
     if (moved[:, 2] <= 0.1).any():
         return False
-    at = moved[:, :2] / moved[:, 2:]
-    sides = np.roll(at, -1, axis=0) - at
-    ahead = np.roll(sides, -1, axis=0)
-    turns = sides[:, 0] * ahead[:, 1] - sides[:, 1] * ahead[:, 0]
+    points = moved[:, :2] / moved[:, 2:]
+    sides = np.roll(points, -1, axis=0) - points
+    following = np.roll(sides, -1, axis=0)
+    turns = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
     return bool((turns > 0.01 * height * width).all() and (turns < 100 * height * width).all())
 
 
-def _judge(picture: Array, reference: Array, homography: NDArray[np.float64]) -> Registration:
-    """Refine a guess by flow, and say where it can be believed."""
-    own = pixel_grid(picture.shape)
-    flat = np.concatenate([own, np.ones_like(own[..., :1])], axis=-1) @ homography.T
-    places = (flat[..., :2] / np.maximum(flat[..., 2:], 1e-6)).astype(np.float32)
-    plain = _trust(picture, sample(reference, places), _inside(places, reference.shape))
-    if plain.mean() > 0.9:  # the same frame: flow could only add its noise
-        return Registration(places, plain)
-    laid = sample(reference, places)
-    flow, here, there = DisFlow(preset=True), _codes(picture), _codes(laid)
-    ahead, back = flow(here, there), flow(there, here)
-    round_trip = np.hypot(*np.moveaxis(ahead + sample(back, own + ahead), -1, 0))
-    longest = LONGEST_FLOW * min(picture.shape)
-    length = np.hypot(*np.moveaxis(ahead, -1, 0))
-    steady = (1 - smoothstep(round_trip, 1.0, 3.0)) * (1 - smoothstep(length, longest / 2, longest))
-    refined = sample(places, own + ahead)
-    trust = _trust(picture, sample(reference, refined), _inside(refined, reference.shape) * steady)
-    return (
-        Registration(refined, trust) if trust.mean() > plain.mean() else Registration(places, plain)
+def _refine(image: FloatArray, reference: FloatArray, homography: Homography) -> Registration:
+    """Refine a homography by optical flow, and measure the confidence."""
+    grid = pixel_grid(image.shape)
+    projected = np.concatenate([grid, np.ones_like(grid[..., :1])], axis=-1) @ homography.T
+    coords = (projected[..., :2] / np.maximum(projected[..., 2:], 1e-6)).astype(np.float32)
+    warped = sample(reference, coords)
+    confidence = _measure_match(image, warped, _inside_mask(coords, reference.shape))
+    unrefined = Registration(coords, confidence)
+    if confidence.mean() > _SAME_FRAME_MATCH:
+        return unrefined
+    estimate, source, target = DisFlow(preset=True), _to_8_bits(image), _to_8_bits(warped)
+    forward, backward = estimate(source, target), estimate(target, source)
+    error = np.hypot(*np.moveaxis(forward + sample(backward, grid + forward), -1, 0))
+    max_length = MAX_FLOW * min(image.shape)
+    length = np.hypot(*np.moveaxis(forward, -1, 0))
+    allowed = (1 - smoothstep(error, 1.0, 3.0)) * (
+        1 - smoothstep(length, max_length / 2, max_length)
     )
+    coords = sample(coords, grid + forward)
+    allowed = _inside_mask(coords, reference.shape) * allowed
+    confidence = _measure_match(image, sample(reference, coords), allowed)
+    refined = Registration(coords, confidence)
+    return refined if confidence.mean() > unrefined.confidence.mean() else unrefined
 
 
-def _trust(picture: Array, laid: Array, allowed: Array) -> Array:
-    """How far two lumas show the same, everywhere: (h, w) in [0, 1]."""
+def _measure_match(image: FloatArray, warped: FloatArray, allowed: FloatArray) -> FloatArray:
+    """Return how far two lumas show the same at each pixel: (h, w) in [0, 1].
+
+    Args:
+        image: Y', (h, w).
+        warped: Y' of the aligned reference, (h, w).
+        allowed: upper limit of the result, (h, w) in [0, 1].
+    """
+    x, y = _blur(image), _blur(warped)
+    variance_x = np.maximum(_blur(image * image) - x * x, 0)
+    variance_y = np.maximum(_blur(warped * warped) - y * y, 0)
+    covariance = _blur(image * warped) - x * y
+    noise = np.float32(_NOISE**2)
+    correlation = (covariance + noise) / (np.sqrt(variance_x * variance_y) + noise)
+    # Detail in only one image is not a match, even if the other has too little to correlate with.
+    balance = (2 * np.sqrt(variance_x * variance_y) + 4 * noise) / (
+        variance_x + variance_y + 4 * noise
+    )
+    match = smoothstep(correlation, 0.45, 0.8) * smoothstep(balance, 0.15, 0.4) * allowed
+    difference = np.abs(x - _adjust_light(y, x, match))
+    match *= 1 - smoothstep(difference, _MAX_LIGHT_DIFFERENCE / 2, _MAX_LIGHT_DIFFERENCE)
+    # A blank area resembles any other. It matches as far as the detail around it does.
+    detail = (np.maximum(variance_x, variance_y) > _DETAIL**2).astype(np.float32)
+    sigma = min(image.shape) / 12
+    support = (_blur(match * detail, sigma) + 1e-3 * match) / (_blur(detail, sigma) + 1e-3)
+    overall = float((match * detail).sum() / max(detail.sum(), 1))
+    match *= smoothstep(support, 0.3, 0.6) * smoothstep(np.float32(overall), 0.15, 0.35)
+    return _blur(match, 1.5)
+
+
+def _blur(image: FloatArray, sigma: float = 3.5) -> FloatArray:
     import cv2
 
-    def mean(image: Array, sigma: float = 3.5) -> Array:
-        return _image(cv2.GaussianBlur(image, (0, 0), sigma), image.shape)
-
-    x, y = mean(picture), mean(laid)
-    detail_x = np.maximum(mean(picture * picture) - x * x, 0)
-    detail_y = np.maximum(mean(laid * laid) - y * y, 0)
-    together = mean(picture * laid) - x * y
-    noise = np.float32(_NOISE**2)
-    alike = (together + noise) / (np.sqrt(detail_x * detail_y) + noise)
-    # Detail in one of them alone is no match, however little the other has to correlate with.
-    balance = (2 * np.sqrt(detail_x * detail_y) + 4 * noise) / (detail_x + detail_y + 4 * noise)
-    match = smoothstep(alike, 0.45, 0.8) * smoothstep(balance, 0.15, 0.4) * allowed
-    match *= 1 - smoothstep(np.abs(x - _relit(y, x, match)), _LIGHT / 2, _LIGHT)
-    # A blank wall resembles any other: it is believed as far as the detail around it is.
-    detailed = (np.maximum(detail_x, detail_y) > _DETAIL**2).astype(np.float32)
-    wide = min(picture.shape) / 12
-    support = (mean(match * detailed, wide) + 1e-3 * match) / (mean(detailed, wide) + 1e-3)
-    overall = float((match * detailed).sum() / max(detailed.sum(), 1))
-    match *= smoothstep(support, 0.3, 0.6) * smoothstep(np.float32(overall), 0.15, 0.35)
-    return mean(match, 1.5)
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32).reshape(image.shape)
 
 
-def _relit(luma: Array, like: Array, weight: Array) -> Array:
-    """Luma with the gain and offset that bring it nearest to another where both match."""
+def _adjust_light(luma: FloatArray, target: FloatArray, weight: FloatArray) -> FloatArray:
+    """Apply the gain and offset that bring luma nearest to a target, by weighted least squares."""
     w = weight / max(float(weight.sum()), 1e-6)
-    mean, target = float((w * luma).sum()), float((w * like).sum())
-    spread = float((w * (luma - mean) ** 2).sum())
-    gain = float((w * (luma - mean) * (like - target)).sum()) / max(spread, 1e-4)
-    return np.asarray(target + np.clip(gain, 0.3, 3) * (luma - mean), np.float32)
+    mean, target_mean = float((w * luma).sum()), float((w * target).sum())
+    variance = float((w * (luma - mean) ** 2).sum())
+    covariance = float((w * (luma - mean) * (target - target_mean)).sum())
+    gain = covariance / max(variance, 1e-4)
+    return np.asarray(target_mean + np.clip(gain, 0.3, 3) * (luma - mean), np.float32)
 
 
-def _inside(places: Array, shape: tuple[int, ...]) -> Array:
-    x, y = places[..., 0], places[..., 1]
+def _inside_mask(coords: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Return 1 where coordinates lie inside an image of a shape, else 0."""
+    x, y = coords[..., 0], coords[..., 1]
     inside = (x > -0.6) & (y > -0.6) & (x < shape[1] - 0.4) & (y < shape[0] - 0.4)
     return inside.astype(np.float32)
 
 
-def _codes(luma: Array) -> Codes:
+def _to_8_bits(luma: FloatArray) -> Uint8Array:
     return np.rint(luma * 255).astype(np.uint8)
-
-
-def _image(image: Any, shape: tuple[int, ...]) -> Array:
-    return np.asarray(image, np.float32).reshape(shape)

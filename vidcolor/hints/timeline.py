@@ -1,4 +1,4 @@
-"""Which frames of a film a person has spoken of: hints and a reference, put into their shots."""
+"""The frames of a film that hints and a reference belong to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import UsageError
-from vidcolor.propagation.analysis_frame import boundary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,123 +17,126 @@ if TYPE_CHECKING:
     from vidcolor.options import Hint
     from vidcolor.shots.detector import Shot
 
-EVERY = 48
-"""Frames between two looks at a reference that shows none of the film, and lends its palette."""
+SAMPLE_INTERVAL = 48
+"""Distance between the frames that get the palette of a reference that matches no frame, in frames.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class HintedFrame:
-    """A frame that something is known of."""
+    """A frame with hints."""
 
     frame: int
-    """Its number, from the first that is colored."""
+    """Index of the frame, counted from the first frame that is colorized."""
     hints: tuple[Hint, ...] = ()
-    reference: bool = False
-    """Whether the reference is of it."""
+    has_reference: bool = False
+    """Whether the reference applies to the frame."""
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class FrameRange:
-    """The frames that are colored as one shot: half open."""
-
-    begin: int
-    end: int
-
-
-def shot_ranges(shots: Sequence[Shot], num_frames: int) -> tuple[FrameRange, ...]:
-    """Where each shot is colored: from its wall to the next."""
-    walls = [0, *(boundary(shot) for shot in shots[1:]), num_frames]
-    return tuple(FrameRange(a, b) for a, b in itertools.pairwise(walls))
+def shot_ranges(shots: Sequence[Shot], num_frames: int) -> tuple[range, ...]:
+    """Return the frames of each shot, from its boundary to the next boundary."""
+    boundaries = [0, *(shot.boundary for shot in shots[1:]), num_frames]
+    return tuple(range(first, end) for first, end in itertools.pairwise(boundaries))
 
 
 class Timeline:
-    """Finds frames by number or time."""
+    """The times and shots of a film."""
 
     def __init__(
-        self, path: Path, times: Sequence[Fraction], shots: Sequence[Shot], start: Fraction
+        self, path: Path, times: Sequence[Fraction], shots: Sequence[Shot], start_s: Fraction
     ) -> None:
-        """Prepare.
+        """Initialize the timeline.
 
         Args:
-            path: of the film, for messages.
-            times: when each frame is shown, in seconds into the film.
-            shots: of the film.
-            start: seconds into the film from which on it is colored.
+            path: path of the film, for messages.
+            times: presentation time of each frame, in seconds from the start of the film.
+            shots: shots of the film.
+            start_s: start of the colorized part, in seconds from the start of the film.
         """
-        self._path, self._times, self._shots, self._start = path, times, shots, start
+        self._path, self.times, self.shots, self._start_s = path, times, shots, start_s
 
-    def frame_of(self, name: str, time: Fraction | None, frame: int | None) -> int:
-        """The frame that is shown at a time, or has a number.
+    def find_frame(self, name: str, time_s: Fraction | None, frame: int | None) -> int:
+        """Return the index of the frame that is shown at a time or has an index.
+
+        Args:
+            name: name of the hint or reference, for messages.
+            time_s: seconds from the start of the film, or None.
+            frame: index of the frame, if there is no time; None for the first.
 
         Raises:
-            UsageError: there is no such frame, or two shots are seen in it.
+            UsageError: the frame does not exist, or is in a dissolve between two shots.
         """
-        if time is not None:
-            if not self._times or time >= self._end or time < self._start:
+        if time_s is not None:
+            if not self.times or time_s >= self._end_s or time_s < self._start_s:
                 raise UsageError(
-                    f"{name}: {float(time):g} s lies outside of what is colored of {self._path} "
-                    f"({float(self._start):g} to {float(self._end):.3f} s)"
+                    f"{name}: time {float(time_s):g} s is outside the colorized part of "
+                    f"{self._path} ({float(self._start_s):g} to {float(self._end_s):.3f} s)"
                 )
-            frame = max(0, bisect_right(self._times, time) - 1)
+            frame = max(0, bisect_right(self.times, time_s) - 1)
         frame = frame or 0
-        if frame >= len(self._times):
+        if frame >= len(self.times):
             raise UsageError(
-                f"{name}: there is no frame {frame}; {self._path} has {len(self._times)}"
+                f"{name}: frame {frame} does not exist; {self._path} has {len(self.times)} frames"
             )
-        self._check_shot(name, frame)
+        self._check_dissolves(name, frame)
         return frame
 
     @property
-    def _end(self) -> Fraction:
-        """When the last frame is over; it is taken to last as long as the one before."""
-        last = self._times[-1]
-        return last + (last - self._times[-2] if len(self._times) > 1 else 1)
+    def _end_s(self) -> Fraction:
+        """End of the last frame, which is assumed to last as long as the one before."""
+        last = self.times[-1]
+        return last + (last - self.times[-2] if len(self.times) > 1 else 1)
 
-    def _check_shot(self, name: str, frame: int) -> None:
-        for shot in self._shots:
-            if shot.first <= frame < shot.first + shot.mixed:
+    def _check_dissolves(self, name: str, frame: int) -> None:
+        for shot in self.shots:
+            if frame in shot.mixed_range:
                 raise UsageError(
-                    f"{name}: two shots are seen in frame {frame}, where one dissolves into the "
-                    f"other; use frame {shot.first - 1} or {shot.first + shot.mixed}"
+                    f"{name}: frame {frame} is in a dissolve between two shots; use frame "
+                    f"{shot.mixed_range.start - 1} or {shot.mixed_range.stop}"
                 )
 
 
 def find_hinted_frames(
-    hints: Sequence[Hint], reference_time: Fraction | None, clock: Timeline, name: str
+    hints: Sequence[Hint], reference_time: Fraction | None, timeline: Timeline, reference_name: str
 ) -> tuple[HintedFrame, ...]:
-    """Frames with hints, or shown by a reference at a known time; in order.
+    """Return the frames of hints, and of a reference with a time, in order.
 
     Args:
-        hints: the film's; those that name no moment are of its first frame.
-        reference_time: seconds into the film; None if there is no reference, or it names no time.
-        clock: finds the frames.
-        name: what messages call the reference.
+        hints: hints of the film. Those without time and frame belong to the first frame.
+        reference_time: seconds from the start of the film; None for no reference, or one without a
+            time.
+        timeline: times and shots of the film.
+        reference_name: name of the reference in messages.
 
     Raises:
-        UsageError: there is no such frame, or two shots are seen in it.
+        UsageError: a frame does not exist, or is in a dissolve between two shots.
     """
-    spoken = [
-        HintedFrame(clock.frame_of(hint.name, hint.time, hint.frame), (hint,)) for hint in hints
+    frames = [
+        HintedFrame(timeline.find_frame(hint.name, hint.time, hint.frame), (hint,))
+        for hint in hints
     ]
     if reference_time is not None:
-        spoken.append(HintedFrame(clock.frame_of(name, reference_time, None), reference=True))
-    return merge_hinted_frames(spoken)
+        frame = timeline.find_frame(reference_name, reference_time, None)
+        frames.append(HintedFrame(frame, has_reference=True))
+    return merge_hinted_frames(frames)
 
 
-def merge_hinted_frames(spoken: Iterable[HintedFrame]) -> tuple[HintedFrame, ...]:
-    """One for each frame, in order."""
-    frames: dict[int, HintedFrame] = {}
-    for one in spoken:
-        known = frames.get(one.frame, HintedFrame(one.frame))
-        frames[one.frame] = replace(
-            known, hints=known.hints + one.hints, reference=known.reference or one.reference
+def merge_hinted_frames(frames: Iterable[HintedFrame]) -> tuple[HintedFrame, ...]:
+    """Merge entries for the same frame, in order of frames."""
+    merged: dict[int, HintedFrame] = {}
+    for entry in frames:
+        other = merged.get(entry.frame, HintedFrame(entry.frame))
+        merged[entry.frame] = replace(
+            other,
+            hints=other.hints + entry.hints,
+            has_reference=other.has_reference or entry.has_reference,
         )
-    return tuple(frames[number] for number in sorted(frames))
+    return tuple(merged[frame] for frame in sorted(merged))
 
 
-def sample_range(span: FrameRange, every: int = EVERY) -> Iterator[int]:
-    """Frames of a shot, evenly spaced and one at least, each in the middle of its share."""
-    length = span.end - span.begin
-    count = max(1, round(length / every))
+def sample_frames(frames: range, interval: int = SAMPLE_INTERVAL) -> Iterator[int]:
+    """Yield evenly spaced frames of a shot, at least one, each in the middle of its part."""
+    length = len(frames)
+    count = max(1, round(length / interval))
     for n in range(count):
-        yield span.begin + (2 * n + 1) * length // (2 * count)
+        yield frames.start + (2 * n + 1) * length // (2 * count)

@@ -232,7 +232,7 @@ def test_truncated_files_are_refused(tmp_path, suffix):
         with pytest.raises(InputError) as caught:
             read_still(path)
         assert str(path) in str(caught.value) and "\n" not in str(caught.value)
-        assert "whole copy" in str(caught.value)
+        assert "complete copy" in str(caught.value)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])

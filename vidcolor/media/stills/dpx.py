@@ -56,7 +56,7 @@ def read_dpx(path: Path, allow_damaged: bool) -> DecodedImage:
     """Decode a DPX of 8, 10, 12 or 16 bits to its code values; the transfer curve is ignored."""
     data = path.read_bytes()
     if len(data) < _HEADER_BYTES:
-        raise InputError(f"{path}: truncated DPX header; get a whole copy")
+        raise InputError(f"{path}: truncated DPX header; get a complete copy")
     width, height = struct.unpack(_byte_order(data) + "II", data[772:780])
     check_size(path, width, height)
     pixels, alpha, bits = _read_codes(decode_frame("dpx", data))

@@ -64,11 +64,11 @@ def read_exr(path: Path, allow_damaged: bool) -> DecodedImage:
     at = data.find(_DATA_WINDOW, 0, _MAX_HEADER_BYTES)
     box = data[at + len(_DATA_WINDOW) + 4 :][:16] if at >= 0 else b""
     if len(box) < 16:
-        raise InputError(f"{path}: OpenEXR without a data window; get a whole copy")
+        raise InputError(f"{path}: OpenEXR without a data window; get a complete copy")
     left, top, right, bottom = struct.unpack("<4i", box)
     check_size(path, right - left + 1, bottom - top + 1)
     if not _has_all_blocks(data):
-        raise InputError(f"{path}: truncated OpenEXR; get a whole copy")
+        raise InputError(f"{path}: truncated OpenEXR; get a complete copy")
     frame = decode_frame("exr", data)
     dtype = np.dtype(np.float16 if "f16" in frame.format.name else np.float32)
     planes = [view_rows(p, dtype)[:, : p.width] for p in frame.planes]

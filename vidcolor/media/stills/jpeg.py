@@ -55,7 +55,7 @@ def read_jpeg(path: Path, allow_damaged: bool) -> DecodedImage:
     except OSError:
         if not allow_damaged:
             raise InputError(
-                f"{path}: truncated JPEG; get a whole copy, or allow damaged images"
+                f"{path}: truncated JPEG; get a complete copy, or allow damaged images"
             ) from None
         is_damaged = True
         # With an end marker the decoder fills in the missing part instead of failing.

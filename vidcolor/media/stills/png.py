@@ -81,7 +81,7 @@ def read_png(path: Path, allow_damaged: bool) -> DecodedImage:
     except DamagedPngError as error:
         if not allow_damaged:
             raise InputError(
-                f"{path}: damaged PNG: {error}; get a whole copy, or allow damaged images"
+                f"{path}: damaged PNG: {error}; get a complete copy, or allow damaged images"
             ) from None
         chunks = list(iter_chunks(data, strict=False))
         data, share = recover_rows(data)

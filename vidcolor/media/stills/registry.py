@@ -36,7 +36,7 @@ from vidcolor.media.stills.rgb import (
 )
 from vidcolor.media.stills.tiff import TIFF
 from vidcolor.media.stills.types import SOURCE_RGB_SHORT_SIDE, ColorizedStill, Still
-from vidcolor.provenance import can_merge, read_recipe, xmp_packet
+from vidcolor.provenance import can_merge, make_xmp_packet, read_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,12 +122,12 @@ def read_still(
     except VidcolorError:
         raise
     except OSError as error:
-        advice = "" if error.errno else "; damaged: get a whole copy"
+        advice = "" if error.errno else "; damaged: get a complete copy"
         raise InputError(f"{path}: {_describe_os_error(error)}{advice}") from error
     except _decoding_errors() as error:
         raise InputError(
-            f"{path}: damaged or unsupported ({_to_one_line(error)}); get a whole copy, or save it "
-            "again with the program that made it"
+            f"{path}: damaged or unsupported ({_to_one_line(error)}); get a complete copy, or save "
+            "it again with the program that made it"
         ) from error
     still = _make_still(path, image, gray_from, min_rgb_bits)
     if not with_source_rgb:
@@ -179,7 +179,7 @@ def write_still(
     metadata, warnings = _replace_gray_profile(still.metadata)
     if metadata.xmp and not can_merge(metadata.xmp):
         warnings += ("the source's XMP is broken and is replaced",)
-    metadata = replace(metadata, xmp=xmp_packet(provenance, metadata.xmp))
+    metadata = replace(metadata, xmp=make_xmp_packet(provenance, metadata.xmp))
     job = ColorizedStill(still, cb, cr, metadata, quality, provenance.sentence)
     errors: ExceptionTypes = (*_decoding_errors(), OSError)
     try:

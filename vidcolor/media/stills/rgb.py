@@ -16,6 +16,7 @@ from vidcolor.color.ycbcr import (
     rgb_to_ycbcr,
     ycbcr_to_rgb,
 )
+from vidcolor.imaging.resize import limit_short_side, resize_area
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,11 +160,9 @@ def classify_image_tint(pixels: NDArray[Any], color_model: str, bits: int) -> Ti
     """
     if color_model == "gray":
         return "gray"
-    import cv2
-
     stride = max(1, min(pixels.shape[:2]) // (16 * _TINT_SIDE))
     strided = np.ascontiguousarray(pixels[::stride, ::stride])
-    small = cv2.resize(strided, (_TINT_SIDE, _TINT_SIDE), interpolation=cv2.INTER_AREA)
+    small = resize_area(strided, (_TINT_SIDE, _TINT_SIDE))
     unit = small.reshape(-1, 3).astype(np.float32) / ((1 << bits) - 1)
     if color_model == "ycbcr":
         return classify_tint(unit[:, 0], unit[:, 1:] - np.float32(128 / 255))
@@ -185,13 +184,8 @@ def downscale_to_rgb(
     Returns:
         (h, w, 3) uint8.
     """
-    import cv2
-
-    height, width = pixels.shape[:2]
-    scale = min(1.0, short_side / min(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_AREA)
-    codes = convert_to_8_bits(np.asarray(small).reshape(size[1], size[0], -1), bits)
+    shape = limit_short_side(pixels.shape, short_side)
+    codes = convert_to_8_bits(resize_area(pixels, shape).reshape(*shape, -1), bits)
     if color_model == "gray":
         return np.repeat(codes, 3, axis=-1)
     return jfif_to_rgb(codes) if color_model == "ycbcr" else codes
