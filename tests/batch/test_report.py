@@ -144,12 +144,12 @@ def test_every_text_is_escaped(result, tmp_path):
 def test_page_shows_failed_skipped_and_missing_results(photo, tmp_path):
     failed = make_record("film", tmp_path / "f.mp4", tmp_path / "f.c.mp4", error="f.mp4: broken")
     skipped = make_record("photo", tmp_path / "p.png", tmp_path / "p.color.png", skipped=True)
-    gone = dict(photo, target=str(tmp_path / "gone.png"))
+    missing = dict(photo, target=str(tmp_path / "none.png"))
     assert failed["source_sha256"] is None and failed["target_sha256"] is None
-    write_report(tmp_path / "r.html", [failed, skipped, gone])
+    write_report(tmp_path / "r.html", [failed, skipped, missing])
     page = Page((tmp_path / "r.html").read_text())
     assert "f.mp4: broken" in page.text and "skipped" in page.text
-    assert "No preview:" in page.text and "gone.png: no such file" in page.text
+    assert "No preview:" in page.text and "none.png: no such file" in page.text
     assert len(page.all("img")) == 2  # those of the skipped result
 
 

@@ -90,8 +90,8 @@ FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
     # sources that cannot be read
     "missing": (lambda f: ["nowhere.mp4"], 1, "nowhere.mp4: no such file"),
     "empty folder": (lambda f: [f.folder("album")], 1, "album: contains no film and no photo"),
-    "sound alone": (lambda f: [f.sound("song.m4a")], 1, "song.m4a: no video stream"),
-    "text": (lambda f: [f.file("notes.md", b"hello\n" * 99)], 1, "notes.md: not a video"),
+    "audio file": (lambda f: [f.sound("song.m4a")], 1, "song.m4a: no video stream"),
+    "text file": (lambda f: [f.file("notes.md", b"hello\n" * 99)], 1, "notes.md: not a video"),
     "empty film": (lambda f: [f.file("reel.mp4")], 1, "reel.mp4: not a video"),
     "empty photo": (lambda f: [f.file("photo.jpg")], 1, "photo.jpg: not a supported image"),
     "zip as film": (lambda f: [f.zip("reel.mp4")], 1, "reel.mp4: not a video"),
@@ -99,7 +99,7 @@ FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
     "MP4 without its end": (lambda f: [f.film("reel.mp4", 0.4)], 1, "reel.mp4: not a video"),
     "Matroska without a frame": (lambda f: [f.film("reel.mkv", 0.01)], 1, "reel.mkv: "),
     "photo without pixels": (lambda f: [f.photo("photo.jpg", 0.01)], 1, "photo.jpg: "),
-    "other kind of picture": (
+    "unsupported image format": (
         lambda f: [f.file("a.HEIC", b"?" * 99)],
         1,
         "a.HEIC: .HEIC images are not supported",
@@ -109,7 +109,7 @@ FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
         1,
         "photo.png: declared size 100000×100000 exceeds",
     ),
-    "no such frames": (
+    "no matching frames": (
         lambda f: ["scan_%06d.dpx"],
         1,
         "scan_%06d.dpx: no file matches this pattern",
@@ -169,8 +169,12 @@ FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
         "f_07.png: already exists",
     ),
     "onto a folder": (lambda f: [f.film(), "-o", f.folder("out")], 2, "out: is a directory"),
-    "unwritable place": (lambda f: [f.film(), "-o", "/proc/vidcolor/out.mp4"], 1, "/proc/vidcolor"),
-    "unwritable place, photo": (lambda f: [f.photo(), "-o", "/sys/out.jpg"], 1, "/sys"),
+    "unwritable folder": (
+        lambda f: [f.film(), "-o", "/proc/vidcolor/out.mp4"],
+        1,
+        "/proc/vidcolor",
+    ),
+    "unwritable folder, photo": (lambda f: [f.photo(), "-o", "/sys/out.jpg"], 1, "/sys"),
     "--out-dir is a file": (
         lambda f: [f.film(), "--out-dir", f.file("out")],
         2,
@@ -187,19 +191,27 @@ FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
         2,
         "cannot be used together",
     ),
-    "one name for two": (
+    "two results with one name": (
         lambda f: [f.film("a/x.mp4"), f.film("b/x.mp4"), "--out-dir", "out"],
         2,
         "out/x.mp4",
     ),
-    "odd report": (lambda f: [f.film(), "--report", "r.pdf"], 2, "r.pdf: a report must"),
+    "unsupported report format": (
+        lambda f: [f.film(), "--report", "r.pdf"],
+        2,
+        "r.pdf: a report must",
+    ),
     "unwritable report": (lambda f: [f.film(), "--report", "/proc/no/r.json"], 1, "/proc/no"),
     "report onto the source": (
         lambda f: [f.link("r.json", f.film().absolute()), "--report", "r.json", "--force"],
         2,
         "r.json: is the source",
     ),
-    "odd confidence": (lambda f: [f.film(), "--confidence", "c.txt"], 2, "c.txt: cannot write"),
+    "unsupported confidence format": (
+        lambda f: [f.film(), "--confidence", "c.txt"],
+        2,
+        "c.txt: cannot write",
+    ),
     "confidence onto a photo": (
         lambda f: [f.photo(), "--confidence", "photo.jpg", "--force"],
         2,
@@ -207,7 +219,7 @@ FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
     ),
     # encoders that cannot be used
     "unknown encoder": (lambda f: [f.film(), "--encoder", "h265"], 2, "unknown encoder 'h265'"),
-    "sound encoder": (lambda f: [f.film(), "--encoder", "aac"], 2, "aac encodes audio"),
+    "audio encoder": (lambda f: [f.film(), "--encoder", "aac"], 2, "aac encodes audio"),
     "unknown option": (
         lambda f: [f.film(), "--encoder-option", "crv=18"],
         2,
@@ -221,25 +233,29 @@ FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
         "prores_ks is not supported in mp4",
     ),
     # invalid option values
-    "odd time": (lambda f: [f.film(), "--start", "soon"], 2, "'--start': 'soon' is not a time"),
+    "invalid time": (lambda f: [f.film(), "--start", "soon"], 2, "'--start': 'soon' is not a time"),
     "negative time": (lambda f: [f.film(), "--end=-3"], 2, "'--end': '-3' is not a time"),
-    "start behind the end": (lambda f: [f.film(), "--start", "1:00"], 1, "reel.mp4: no frame"),
+    "start after the end of the film": (
+        lambda f: [f.film(), "--start", "1:00"],
+        1,
+        "reel.mp4: no frame",
+    ),
     "end before start": (lambda f: [f.film(), "--start", "5", "--end", "3"], 2, "after start"),
-    "start behind the frames": (
+    "start after the last frame": (
         lambda f: [f.frames("a_%03d.png", 1, 2), "--start", 9],
         1,
         "a_%03d.png: no frame could be read between --start and --end",
     ),
-    "no rate": (
+    "frame rate of zero": (
         lambda f: [f.frames("a_%03d.png", 1), "--fps", 0],
         2,
         "'--fps': '0' is not a frame",
     ),
-    "too vivid": (lambda f: [f.film(), "--vividness", 2], 2, "'--vividness'"),
-    "no batch": (lambda f: [f.film(), "--batch", 0], 2, "'--batch'"),
+    "vividness above 1": (lambda f: [f.film(), "--vividness", 2], 2, "'--vividness'"),
+    "batch of zero": (lambda f: [f.film(), "--batch", 0], 2, "'--batch'"),
     "unknown purpose": (lambda f: [f.film(), "--for", "fun"], 2, "'--for'"),
-    "unknown word": (lambda f: [f.film(), "--fast"], 2, "--fast"),
-    "nothing named": (lambda f: [], 2, "INPUT"),
+    "unknown option name": (lambda f: [f.film(), "--fast"], 2, "--fast"),
+    "no input": (lambda f: [], 2, "INPUT"),
     "unknown device": (lambda f: [f.photo(), "--device", "tpu"], 2, "tpu"),
     "unknown precision": (lambda f: [f.photo(), "--device", "cpu", "--precision", "fp8"], 2, "fp8"),
     "unknown model": (lambda f: [f.photo(), "--model", "nosuch"], 1, "nosuch"),
@@ -259,7 +275,7 @@ LOSSES: dict[str, tuple[Callable[[FaultyFiles], Arguments], str]] = {
         lambda f: [f.photo("a_3.jpg", 0.6) and f.frames("a_%d.jpg", 1, 2, 4), "--fps", 24],
         "a.color.mp4",
     ),
-    "frame lost": (
+    "frame unreadable": (
         lambda f: [f.file("a_3.png", b"?") and f.frames("a_%d.png", 1, 2, 4), "--fps", 24],
         "a.color.mp4",
     ),

@@ -107,7 +107,6 @@ def _load_colorizer(options: ColorizeOptions, factory: ColorizerFactory | None) 
 
 def _find_tasks(request: BatchRequest) -> list[Task]:
     from vidcolor.batch.discover import check_collisions, discover
-    from vidcolor.batch.manifest import read_job_list
 
     inputs, job_list = request.inputs, request.job_list
     if not inputs and job_list is None:
@@ -123,6 +122,8 @@ def _find_tasks(request: BatchRequest) -> list[Task]:
             raise UsageError(
                 "--out names one file; with --job-list use its output column or --out-dir"
             )
+        from vidcolor.batch.manifest import read_job_list
+
         tasks += read_job_list(job_list, request.out_dir, request.options)
         check_collisions(tasks)
     return tasks

@@ -9,6 +9,7 @@ import typer
 from vidcolor.cli import params
 from vidcolor.cli.batch import BatchRequest, run_batch
 from vidcolor.cli.console import Console
+from vidcolor.cli.parsers import parse_encoder_options, parse_reference_options
 from vidcolor.hints.io import load_hints
 from vidcolor.options import ColorizeOptions
 
@@ -88,10 +89,10 @@ def colorize(
         encoder=encoder, pix_fmt=pix_fmt, quality=quality, confidence=confidence, force=force,
         device=device, precision=precision, batch=batch, work_dir=work_dir, resume=resume,
         workers=workers, threads=threads, engine=engine, ray_address=ray_address,
-        encoder_options=params.parse_encoder_options(encoder_option),
-        **params.parse_reference_options(reference),
+        encoder_options=parse_encoder_options(encoder_option),
+        **parse_reference_options(reference),
     )  # fmt: skip
-    read_files = options.also_read()
+    read_files = options.input_files()
     options = replace(options, hints=load_hints(options) or None)  # a pipe can be read only once
     request = BatchRequest(inputs or [], job_list, out, out_dir, options, report or [], read_files)
     console = Console(quiet=quiet, json_lines=json_lines)

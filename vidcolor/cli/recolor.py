@@ -7,6 +7,7 @@ import typer
 from vidcolor.cli import params
 from vidcolor.cli.batch import BatchRequest, run_batch
 from vidcolor.cli.console import Console
+from vidcolor.cli.parsers import parse_encoder_options
 from vidcolor.options import ColorizeOptions
 
 
@@ -66,13 +67,13 @@ def recolor(
         start=start, end=end, shots=shots, fps=fps, range=luma_range, allow_damaged=allow_damaged,
         model=model, size=size, trust=trust, vividness=vividness, saturation=saturation,
         per_frame=per_frame, mark=mark, purpose=purpose, encoder=encoder, pix_fmt=pix_fmt,
-        encoder_options=params.parse_encoder_options(encoder_option), quality=quality,
+        encoder_options=parse_encoder_options(encoder_option), quality=quality,
         confidence=confidence, force=force, device=device, precision=precision, batch=batch,
         work_dir=work_dir, resume=resume, workers=workers, threads=threads, engine=engine,
         ray_address=ray_address,
     )  # fmt: skip
     request = BatchRequest(
-        inputs or [], job_list, out, out_dir, options, report or [], options.also_read()
+        inputs or [], job_list, out, out_dir, options, report or [], options.input_files()
     )
     console = Console(quiet=quiet, json_lines=json_lines)
     raise typer.Exit(run_batch(request, console, context.obj))

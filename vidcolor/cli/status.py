@@ -30,7 +30,9 @@ def status(
     ],
     json_lines: params.JsonLines = False,
 ) -> None:
-    """Print the progress of one film, from any terminal or machine that sees its work directory.
+    """Print the progress of one film.
+
+    It works from any terminal, and on any machine that can read the work directory.
 
     [bold]Examples[/bold]
 
@@ -42,7 +44,7 @@ def status(
     directory = path if is_work_dir(path) else work_path(path, None)
     if not is_work_dir(directory):
         if path.is_file():
-            raise InputError(f"{path}: is finished and has no unfinished work")
+            raise InputError(f"{path}: no unfinished work; the file is complete")
         raise InputError(f"{path}: no unfinished work; see `vidcolor jobs`")
     state = WorkDir(directory).read_state()
     if json_lines:

@@ -11,6 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidcolor.cli.console import Console
+from vidcolor.cli.params import (
+    EXECUTION_PANEL,
+    INPUT_PANEL,
+    OUTPUT_PANEL,
+    Force,
+    JsonLines,
+    Precision,
+    Quiet,
+)
 from vidcolor.errors import UsageError
 from vidcolor.progress import Progress
 from vidcolor.timecode import format_duration
@@ -27,7 +36,8 @@ if TYPE_CHECKING:
     from vidcolor.training.callbacks import StepEvent, TrainingResult
     from vidcolor.training.validation import ValidationMetrics
 
-WHAT, LENGTH, SETTINGS, MACHINE = "Input", "Length", "Training", "Machine"
+LENGTH_PANEL = "Length"
+TRAINING_PANEL = "Training"
 _PRINT_INTERVAL_S = 30.0
 
 
@@ -48,6 +58,7 @@ def train(
             "-o",
             help="Weights file to write (.safetensors). The model card (.md) and a run folder "
             "(.train) with checkpoint, log, plots and images are written beside it.",
+            rich_help_panel=OUTPUT_PANEL,
             show_default=False,
         ),
     ],
@@ -57,7 +68,7 @@ def train(
             help="fine-tune: adapt trained weights to these photographs with a frozen encoder. "
             "pretrain: train everything on many photographs. adversarial: refine trained weights "
             "with a discriminator.",
-            rich_help_panel=WHAT,
+            rich_help_panel=INPUT_PANEL,
         ),
     ] = "fine-tune",
     start: Annotated[
@@ -66,13 +77,14 @@ def train(
             metavar="MODEL",
             help="Initial weights: embedded, a .safetensors file, or scratch (an ImageNet encoder "
             "and a random decoder, for pretrain).",
-            rich_help_panel=WHAT,
+            rich_help_panel=INPUT_PANEL,
         ),
     ] = "embedded",
     validation: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Validation photographs, instead of a share of PHOTOS.", rich_help_panel=WHAT
+            help="Validation photographs, instead of a share of PHOTOS.",
+            rich_help_panel=INPUT_PANEL,
         ),
     ] = None,
     holdout: Annotated[
@@ -81,67 +93,68 @@ def train(
             min=0,
             max=0.9,
             help=f"Share of the files that is held out for validation. Default: {DEFAULT_HOLDOUT}.",
-            rich_help_panel=WHAT,
+            rich_help_panel=INPUT_PANEL,
         ),
     ] = None,
     replay: Annotated[
         list[Path] | None,
         typer.Option(
             help="Photographs of other kinds, mixed in to prevent forgetting.",
-            rich_help_panel=WHAT,
+            rich_help_panel=INPUT_PANEL,
         ),
     ] = None,
     minutes: Annotated[
         float | None,
         typer.Option(
             help="Length of the run in minutes; the number of steps is computed from it once.",
-            rich_help_panel=LENGTH,
+            rich_help_panel=LENGTH_PANEL,
         ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Length of the run in steps.", rich_help_panel=LENGTH)
+        int | None, typer.Option(help="Length of the run in steps.", rich_help_panel=LENGTH_PANEL)
     ] = None,
     size: Annotated[
         int | None,
         typer.Option(
-            help="Side of the training images in pixels. Default: 192.", rich_help_panel=SETTINGS
+            help="Side of the training images in pixels. Default: 192.",
+            rich_help_panel=TRAINING_PANEL,
         ),
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(help="Images in a forward pass. Default: 16.", rich_help_panel=SETTINGS),
+        typer.Option(help="Images in a forward pass. Default: 16.", rich_help_panel=TRAINING_PANEL),
     ] = None,
     accumulate: Annotated[
         int | None,
-        typer.Option(help="Forward passes in a step. Default: 1.", rich_help_panel=SETTINGS),
+        typer.Option(help="Forward passes in a step. Default: 1.", rich_help_panel=TRAINING_PANEL),
     ] = None,
     learning_rate: Annotated[
         float | None,
         typer.Option(
             help="Maximum learning rate of the decoder. Default: 2e-4 for pretrain, 1e-4 for "
             "fine-tune, 5e-5 for adversarial.",
-            rich_help_panel=SETTINGS,
+            rich_help_panel=TRAINING_PANEL,
         ),
     ] = None,
     freeze: Annotated[
         int | None,
         typer.Option(
             help="Number of frozen encoder stages, 0 to 7. Default: 2; 7 for fine-tune.",
-            rich_help_panel=SETTINGS,
+            rich_help_panel=TRAINING_PANEL,
         ),
     ] = None,
     rebalance: Annotated[
         float | None,
         typer.Option(
             help="Exponent of the class weights for rare colors, 0 to 1. Default: 0.65.",
-            rich_help_panel=SETTINGS,
+            rich_help_panel=TRAINING_PANEL,
         ),
     ] = None,
     colorfulness: Annotated[
         float | None,
         typer.Option(
             help="Target colorfulness relative to the ground truth. Default: 0.9.",
-            rich_help_panel=SETTINGS,
+            rich_help_panel=TRAINING_PANEL,
         ),
     ] = None,
     coherence: Annotated[
@@ -149,55 +162,49 @@ def train(
         typer.Option(
             help="Weight of the penalty on blotches (color that varies where the true color does "
             "not). Default: 0.05; 0 disables it.",
-            rich_help_panel=SETTINGS,
+            rich_help_panel=TRAINING_PANEL,
         ),
     ] = None,
     keep: Annotated[
         float | None,
         typer.Option(
             help="Share of the initial weights in the result, 0 to 1. Default: 0.",
-            rich_help_panel=SETTINGS,
+            rich_help_panel=TRAINING_PANEL,
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(help="Seed of the random numbers.", rich_help_panel=SETTINGS)
+        int, typer.Option(help="Seed of the random numbers.", rich_help_panel=TRAINING_PANEL)
     ] = 0,
     device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=MACHINE)
+        str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=EXECUTION_PANEL)
     ] = "auto",
-    precision: Annotated[
-        str,
-        typer.Option(help="auto, fp32 or bf16 (autocast).", rich_help_panel=MACHINE),
-    ] = "auto",
+    precision: Precision = "auto",
     workers: Annotated[
         int,
         typer.Option(
-            min=0, max=64, help="Processes that prepare batches.", rich_help_panel=MACHINE
+            min=0, max=64, help="Processes that prepare batches.", rich_help_panel=EXECUTION_PANEL
         ),
     ] = 1,
     cache: Annotated[
         Path | None,
         typer.Option(
             help="Directory of the decoded images, about 200 kB each. Default: in the run folder.",
-            rich_help_panel=MACHINE,
+            rich_help_panel=EXECUTION_PANEL,
         ),
     ] = None,
     checkpoint_minutes: Annotated[
         float,
-        typer.Option(min=0, help="Minutes between checkpoints.", rich_help_panel=MACHINE),
+        typer.Option(min=0, help="Minutes between checkpoints.", rich_help_panel=EXECUTION_PANEL),
     ] = 5.0,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Ignore an existing checkpoint.")
+        bool,
+        typer.Option(
+            "--restart", help="Ignore an existing checkpoint.", rich_help_panel=EXECUTION_PANEL
+        ),
     ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", "-f", help="Overwrite existing weights.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")
-    ] = False,
-    json_lines: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per line.")
-    ] = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    json_lines: JsonLines = False,
 ) -> None:
     """Train weights on color photographs and films.
 

@@ -68,4 +68,4 @@ def test_user_errors_are_sent_unchanged_and_faults_become_worker_errors():
     for error in (ValueError("b"), LocalError("b")):
         fault = make_picklable(error)
         assert isinstance(fault, WorkerError)
-        assert str(fault) == f"a fault in vidcolor ({type(error).__name__}: b); please report it"
+        assert str(fault) == f"internal error ({type(error).__name__}: b); please report it"

@@ -209,7 +209,7 @@ def make_picklable(error: Exception) -> Exception:
         copy = None
     if isinstance(copy, VidcolorError | OSError | MemoryError):
         return error
-    return WorkerError(f"a fault in vidcolor ({type(error).__name__}: {error}); please report it")
+    return WorkerError(f"internal error ({type(error).__name__}: {error}); please report it")
 
 
 def _exit_with_parent() -> None:
