@@ -152,6 +152,7 @@ class _Pipeline:
         self._warnings: list[str] = []
 
     def run(self) -> FilmResult:
+        """Plan, analyze, render and join; remove the work directory at the end."""
         request, options, work = self._request, self._options, self._work
         plan, video, confidence = self._plan()
         provenance = self._colorizer.make_provenance(options)
