@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.helpers.films import REEL, write_gray
-from tests.helpers.scenes import make_static_shot
+from tests.helpers.synthetic_shots import make_static_shot
 from vidcolor.media.stills.dpx import encode_dpx_file
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.films import REEL_CUTS, read_reel
-from tests.helpers.scenes import FrameArray, add_wear, make_pan, make_static_shot
+from tests.helpers.synthetic_shots import FrameArray, add_wear, make_pan, make_static_shot
 from vidcolor.shots.cuts import CausalCutDetector
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers.scenes import (
+from tests.helpers.synthetic_shots import (
     FrameArray,
     add_wear,
     fade_in,

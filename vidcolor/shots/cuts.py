@@ -1,6 +1,6 @@
 """Hard cut detection.
 
-`CausalCutDetector` decides on each frame at once. `CutDetector` compares several frames on both
+`CausalCutDetector` decides without lookahead. `CutDetector` compares several frames on both
 sides: after a flash or a damaged frame the same shot continues, so these are not cuts. A splice
 with lost frames is not a cut either: it keeps static parts, and occurs in shots with much motion.
 """

@@ -1,0 +1,63 @@
+"""Synthetic shots as lists of frames, (144, 192) float in [0, 1], for shot detection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+FrameArray = NDArray[np.floating[Any]]
+
+HEIGHT, WIDTH = 144, 192
+
+
+def make_scene(seed: int) -> FrameArray:
+    """Return a landscape of soft shapes, larger than a frame: (256, 512) float32."""
+    rng = np.random.default_rng(seed)
+    scene = cv2.resize(rng.random((9, 17), np.float32), (512, 256), interpolation=cv2.INTER_CUBIC)
+    return np.clip(scene, 0, 1)
+
+
+def make_static_shot(seed: int, count: int) -> list[FrameArray]:
+    """Return a shot in which nothing moves."""
+    return [make_scene(seed)[:HEIGHT, :WIDTH]] * count
+
+
+def make_pan(seed: int, count: int, speed: int) -> list[FrameArray]:
+    """Return a pan to the right, at `speed` pixels per frame."""
+    scene = make_scene(seed)
+    return [scene[40 : 40 + HEIGHT, speed * n : speed * n + WIDTH] for n in range(count)]
+
+
+def make_dissolve(
+    outgoing: Sequence[FrameArray], incoming: Sequence[FrameArray]
+) -> list[FrameArray]:
+    """Mix two shots of equal length, with a rising share of the second one."""
+    shares = np.linspace(0, 1, len(outgoing) + 2)[1:-1]
+    return [(1 - s) * a + s * b for s, a, b in zip(shares, outgoing, incoming, strict=True)]
+
+
+def fade_out(frames: Sequence[FrameArray], level: float) -> list[FrameArray]:
+    """Fade frames to a constant level: 0 for black, 1 for white."""
+    shares = np.linspace(0, 1, len(frames) + 2)[1:-1]
+    return [(1 - s) * frame + s * level for s, frame in zip(shares, frames, strict=True)]
+
+
+def fade_in(frames: Sequence[FrameArray], level: float) -> list[FrameArray]:
+    """Fade frames in from a constant level: 0 for black, 1 for white."""
+    shares = np.linspace(0, 1, len(frames) + 2)[1:-1][::-1]
+    return [(1 - s) * frame + s * level for s, frame in zip(shares, frames, strict=True)]
+
+
+def add_wear(frames: Iterable[FrameArray], seed: int = 0) -> Iterator[FrameArray]:
+    """Add flicker (gain, offset and gamma), grain and gate weave."""
+    rng = np.random.default_rng(seed)
+    for n, frame in enumerate(frames):
+        gain = 1 + 0.25 * np.sin(1.7 * n) + rng.normal(0, 0.05)
+        lit = gain * frame ** np.exp(rng.normal(0, 0.1)) + rng.normal(0, 0.02)
+        shift = np.float32([[1, 0, rng.normal(0, 1)], [0, 1, rng.normal(0, 1)]])
+        moved = cv2.warpAffine(lit, shift, lit.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+        yield np.clip(moved + rng.normal(0, 0.1, frame.shape), 0, 1)
