@@ -181,7 +181,7 @@ def import_model(
     license: Annotated[
         str, typer.Option("--license", help="License of the weights, for `models show`.")
     ] = "",
-    licence: Annotated[str, typer.Option("--licence", hidden=True)] = "",
+    license_alias: Annotated[str, typer.Option("--licence", hidden=True)] = "",
     non_commercial: Annotated[
         bool,
         typer.Option(
@@ -208,7 +208,7 @@ def import_model(
     from vidcolor.generators.store.registry import read_record
 
     console = Console(json_lines=json_lines)
-    path = import_weights(file, name, license or licence, not non_commercial, force)
+    path = import_weights(file, name, license or license_alias, not non_commercial, force)
     record = read_record(path)
     assert record is not None
     console.event("imported", name=path.stem, path=str(path), architecture=record.architecture)
