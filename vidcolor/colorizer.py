@@ -1,4 +1,4 @@
-"""From a luma plane to chroma planes: the steps that are the same for every generator.
+"""Prediction of chroma planes from a luma plane: the steps that all generators share.
 
 luma → proxy (small, upright, square pixels) → generator → a*, b* on its coarse grid → Cb, Cr for
 the proxy's luma → guided upsampling → gamut compression → Cb, Cr for the frame's luma.
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions
 
 LEFT_SITED = 0.25
-"""Distance from the center of two luma columns to a left-sited chroma sample, in chroma columns."""
+"""Offset of a left-sited chroma sample from the center of its two luma columns, to the left, in
+chroma columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,11 @@ class ProxyPrediction:
     confidence: FloatArray
     """Confidence on the same grid: (h, w) float32 in [0, 1]."""
     proxy: FloatArray
-    """Y' that the generator was given: (H', W') float32 in [0, 1]."""
+    """Y' from which the generator predicted: (H', W') float32 in [0, 1]."""
 
 
 class Colorizer:
-    """A generator together with the preprocessing and postprocessing that frames need.
+    """A generator with its preprocessing and postprocessing.
 
     Thread-safe after construction, except for `predict`: only one thread at a time may call it.
     """
@@ -147,7 +148,7 @@ class Colorizer:
     def make_provenance(self, options: ColorizeOptions) -> Provenance:
         """Describe how a result with these options is made; results carry it in their tags."""
         values = options.fingerprint_values()
-        if options.vividness is None:
+        if options.vividness is None:  # None stands for the default of this colorizer
             values["vividness"] = self.vividness
         digest = compute_recipe_digest(values, self.digest, __version__)
         return Provenance(__version__, self.name, self.digest, digest)
@@ -168,7 +169,14 @@ class Colorizer:
         return upright
 
     def make_upright_proxy(self, luma: FloatArray) -> FloatArray:
-        """Return the proxy of an upright frame with square pixels: Y' (H, W) float in [0, 1]."""
+        """Return the proxy of an upright frame with square pixels.
+
+        Args:
+            luma: Y', (H, W) float32 in [0, 1]. It is rounded to 8 bits.
+
+        Returns:
+            As `make_proxy` returns it.
+        """
         codes, coding = np.rint(luma * 255).astype(np.uint8), Coding(8, full_range=True)
         return self.make_proxy(codes, coding, Geometry(width=luma.shape[1], height=luma.shape[0]))
 
@@ -227,11 +235,13 @@ class Colorizer:
         Returns:
             Cb, Cr: float32 in [-0.5, 0.5], of the size of the chroma planes (rounded up).
         """
-        gray = resize_area(prediction.proxy, prediction.ab.shape[1:])
-        chroma = ab_to_cbcr(prediction.ab, gray, matrix) * np.float32(saturation)
+        # The conversion needs luma, and at the coarse grid it is cheapest. The guided filter then
+        # adapts chroma to the luma of every pixel.
+        coarse_luma = resize_area(prediction.proxy, prediction.ab.shape[1:])
+        chroma = ab_to_cbcr(prediction.ab, coarse_luma, matrix) * np.float32(saturation)
         guide = coding.luma_to_unit(_subsample_luma(luma, subsampling))
-        left = LEFT_SITED if subsampling[0] == 1 else 0.0
-        cb, cr = self._upsample(chroma, prediction.proxy, guide, left)
+        left_offset = LEFT_SITED if subsampling[0] == 1 else 0.0
+        cb, cr = self._upsample(chroma, prediction.proxy, guide, left_offset)
         compress_to_gamut(cb, cr, guide, matrix)
         return cb, cr
 
@@ -243,7 +253,7 @@ class Colorizer:
                 BT.709 luma of a color image is used.
 
         Returns:
-            R'G'B' (H, W, 3) of the same dtype. Its luma is that of the input.
+            R'G'B' (H, W, 3) of the same dtype, with the luma of the input within rounding.
 
         Raises:
             UsageError: the dtype or the shape is not supported.
@@ -255,7 +265,7 @@ class Colorizer:
         matrix = MATRICES["bt709"]
         bits = {"uint8": 8, "uint16": 16}.get(str(image.dtype), 16)
         codes = image
-        if image.dtype.kind == "f":
+        if image.dtype.kind == "f":  # all steps below take integer code values
             codes = np.rint(np.clip(image, 0, 1) * 65535).astype(np.uint16)
         if codes.ndim == 3:
             codes = rgb_to_luma_codes(codes, matrix, bits, bits)
@@ -279,6 +289,7 @@ def _subsample_luma(luma: Plane, subsampling: tuple[int, int]) -> Plane:
 
     across, down = subsampling
     if across == 1:
+        # A sample on a column averages that column and half of each neighbor.
         kernel = np.array([[0.25, 0.5, 0.25]], np.float32)
         smooth = cv2.filter2D(luma, -1, kernel, borderType=cv2.BORDER_REPLICATE)
         luma = np.asarray(smooth, luma.dtype)[:, ::2]

@@ -1,4 +1,4 @@
-"""A list of arrays on disk, for more of them than memory should hold."""
+"""A disk-backed list of arrays, for data that does not fit into memory."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 class DiskArray:
     """A list of float arrays of one shape, stored as float16 in a file.
 
-    A file without a name is deleted when it is closed or when the process ends.
+    An anonymous file is deleted when it is closed or when the process ends.
     """
 
-    def __init__(self, folder: Path, name: str | None = None) -> None:
+    def __init__(self, directory: Path, name: str | None = None) -> None:
         """Create an empty list.
 
         Args:
-            folder: directory of the file.
+            directory: directory of the file.
             name: name of the file; None for an anonymous temporary file.
 
         Raises:
             OSError: the file cannot be created.
         """
         if name is None:
-            self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 -- close()
+            self._file: IO[bytes] = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 -- close()
         else:
-            self._file = (folder / name).open("w+b")
+            self._file = (directory / name).open("w+b")
         self._shape: tuple[int, ...] = ()
         self._count = 0
 
@@ -59,7 +59,7 @@ class DiskArray:
         return self._shape
 
     def flush(self) -> None:
-        """Flush all arrays to the disk."""
+        """Write all arrays to the disk, so that they survive a power failure."""
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -67,7 +67,11 @@ class DiskArray:
         return self._count
 
     def append(self, array: FloatArray) -> None:
-        """Append an array; its shape must be that of the first."""
+        """Append an array.
+
+        Args:
+            array: float32 of the same shape as all others. It is rounded to float16.
+        """
         self._shape = self._shape or array.shape
         self._count += 1
         self[self._count - 1] = array

@@ -28,12 +28,13 @@ def get_library_versions() -> dict[str, str]:
 def _library_versions() -> tuple[tuple[str, str], ...]:
     from vidcolor.media.preview import get_ffmpeg_versions
 
-    found = {"vidcolor": __version__, "python": platform.python_version()}
+    versions = {"vidcolor": __version__, "python": platform.python_version()}
     for name in ("torch", "av", "numpy"):
-        found[name] = _package_version(name)
+        versions[name] = _package_version(name)
     opencv = (v for v in map(_package_version, _OPENCV_PACKAGES) if v != "unknown")
-    found["opencv"] = next(opencv, "unknown")
-    return tuple({**found, **get_ffmpeg_versions(), "system": platform.platform()}.items())
+    # OpenCV is packaged under several names, and any of them provides cv2.
+    versions["opencv"] = next(opencv, "unknown")
+    return tuple({**versions, **get_ffmpeg_versions(), "system": platform.platform()}.items())
 
 
 def _package_version(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Safe file output: checks before the work, atomic replacement, durable writes, hashing."""
+"""File input and output: checks of targets, atomic output, durable writes, text and hashes."""
 
 from __future__ import annotations
 
@@ -25,21 +25,26 @@ _HASH_BLOCK_BYTES = 1 << 20
 MAX_TEXT_BYTES = 16 << 20
 """Maximum size of a hint file, job list or shot list."""
 TRAINING_RUN_SUFFIX = ".train"
-"""Suffix of the directory that a training run keeps beside its weights."""
+"""Suffix of a training run's directory, which lies beside its weights."""
 _TRAINING_RUN_ENTRIES = ("photographs.csv", "log.jsonl", "checkpoint.safetensors", "cache")
 
 
 def is_training_run(path: Path) -> bool:
-    """Whether a directory belongs to a training run; its plots and sheets are not sources."""
+    """Return whether a directory belongs to a training run.
+
+    The images in such a directory are plots and sheets, which are not to be colorized.
+    """
     has_entry = any((path / name).exists() for name in _TRAINING_RUN_ENTRIES)
     return path.suffix == TRAINING_RUN_SUFFIX and has_entry
 
 
-# Checks before the work
+# Checks of inputs and outputs
 
 
 def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
-    """Check that an output file can be written and that this destroys nothing.
+    """Check that an output file can be written without loss of a source or an existing file.
+
+    Missing parent directories are created.
 
     Raises:
         UsageError: the target is a source (by any name or link), a directory, or a file that exists
@@ -62,13 +67,18 @@ def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
 
 
 def check_confidence_target(path: Path, source: Path, target: Path, force: bool) -> None:
-    """Check a confidence file like `check_target`; it must also differ from the result."""
+    """Check the target of a confidence map.
+
+    Raises:
+        UsageError: the path is the target of the result, or `check_target` rejects it.
+        OutputError: see `check_target`.
+    """
     if is_same_file(path, target):
         raise UsageError(f"{path}: is also the output; choose another name for --confidence")
     check_target(path, [source], force)
 
 
-def check_inputs_kept(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
+def check_inputs_not_overwritten(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
     """Check that no output would overwrite an input such as a hint file or a reference.
 
     Raises:
@@ -84,7 +94,7 @@ def check_inputs_kept(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
 
 
 def is_same_file(a: Path, b: Path) -> bool:
-    """Whether two paths refer to the same file, or would if they existed."""
+    """Return whether two paths refer to the same file, or are equal if one does not exist."""
     try:
         return a.samefile(b)
     except OSError:
@@ -92,7 +102,7 @@ def is_same_file(a: Path, b: Path) -> bool:
 
 
 def get_file_identity(path: Path) -> tuple[int, int] | None:
-    """Return device and inode, which all names of a file share; None if it does not exist."""
+    """Return device and inode number, which identify a file; None if it does not exist."""
     try:
         status = path.stat()
     except OSError:
@@ -155,18 +165,18 @@ def sha256_file(path: Path) -> str:
 
 @contextlib.contextmanager
 def atomic_output(
-    target: Path, force: bool = True, before: Callable[[Path], None] | None = None
+    target: Path, force: bool = True, before_rename: Callable[[Path], None] | None = None
 ) -> Iterator[Path]:
     """Provide a temporary path beside `target` and rename it when the block succeeds.
 
-    The data is flushed to the disk before the rename, so that even a power failure leaves either
-    the complete result or none. If the block fails, the temporary file is removed. Temporary files
-    of processes that were killed are removed as well.
+    The data is flushed to the disk before the rename. After a power failure, the result is
+    therefore either complete or missing. If the block fails, the temporary file is removed.
+    Temporary files of killed processes are removed as well.
 
     Args:
         target: final path.
         force: replace a file that exists at that time; otherwise fail.
-        before: called with the complete file just before it is renamed.
+        before_rename: called with the temporary path when the file is complete.
 
     Raises:
         OutputError: the disk is full, the system refuses the write, or another process created the
@@ -177,8 +187,8 @@ def atomic_output(
     try:
         yield partial
         fsync_path(partial)
-        if before is not None:
-            before(partial)
+        if before_rename is not None:
+            before_rename(partial)
         publish(partial, target, force)
         fsync_path(target.parent)
     except FileExistsError as error:
@@ -213,7 +223,7 @@ def publish(partial: Path, target: Path, force: bool) -> None:
 
 
 def describe_os_error(error: OSError) -> str:
-    """Describe a failed write, and what to do about it if that is known."""
+    """Return a message about a failed write, with advice if the cause is known."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full; free some space and run the same command again"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -237,7 +247,7 @@ def fsync_path(path: Path) -> None:
 
 
 def temporary_path(path: Path) -> Path:
-    """Return the hidden name of a file or directory while it is incomplete.
+    """Return the hidden path of a file or directory until it is complete.
 
     The name contains the process id. If this process is killed, a later one removes the file; see
     `remove_stale_temporaries`.
@@ -261,7 +271,7 @@ def remove_stale_temporaries(directory: Path) -> None:
 
 @lru_cache(maxsize=256)
 def _remove_stale_temporaries_once(directory: Path) -> None:
-    """Call `remove_stale_temporaries` once per directory, which may hold 100,000 frames."""
+    """Call `remove_stale_temporaries` once per directory: listing 100,000 frames is slow."""
     remove_stale_temporaries(directory)
 
 
@@ -278,6 +288,6 @@ def _is_running(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:
+    except OSError:  # the process exists, but belongs to another user
         return True
     return True

@@ -1,4 +1,4 @@
-"""Options of colorizing, for the command line and for Python."""
+"""Options of all tasks that colorize, for the command line and for Python."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ Resume = Literal["auto", "only", "never"]
 EngineName = Literal["local", "ray"]
 
 MAX_SATURATION = 3.0
+"""Maximum gain of chroma."""
 MAX_WORKERS = 256
+"""Maximum number of worker processes."""
 MAX_BATCH = 64
+"""Maximum number of frames per forward pass."""
 EXECUTION_OPTIONS = (
     *("device", "batch", "work_dir", "resume", "workers", "threads", "engine", "ray_address"),
 )
 """Options that select how the work is executed; they do not change the result."""
 _NOT_IN_FINGERPRINT = (*EXECUTION_OPTIONS, "force", "confidence", "allow_damaged", "model")
-"""Options that are not part of `ColorizeOptions.fingerprint_values`. The digest of the weights
-represents the model."""
+"""Options that `ColorizeOptions.fingerprint_values` omits. The name of the model is among them,
+because the fingerprint contains the digest of its weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +102,7 @@ class ColorizeOptions:
     """Shot list as written by `vidcolor shots`, possibly edited; its frames are counted from
     `start`. None to detect shots."""
     fps: Fraction | None = None
-    """Frame rate of an image sequence."""
+    """Frame rate of an image sequence, in frames per second; None for the default."""
     range: Range = "keep"
     """Luma range of the output. ``limited`` and ``full`` convert the luma, with one rounding."""
     allow_damaged: bool = False
@@ -164,8 +167,8 @@ class ColorizeOptions:
     work_dir: Path | None = None
     """Directory for unfinished films; None for a directory beside each result."""
     resume: Resume = "auto"
-    """Whether unfinished work is resumed: if source and options match (``auto``), always, with an
-    error if there is none (``only``), or not (``never``)."""
+    """How to treat unfinished work. ``auto``: resume it if source and options match. ``only``: fail
+    if there is none to resume. ``never``: start over."""
     workers: int | None = None
     """Number of processes that render segments; None for one per GPU, or one. It changes speed and
     memory, not the result."""

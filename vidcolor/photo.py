@@ -1,4 +1,4 @@
-"""Colorizing of single photos, from file to file."""
+"""Colorization of single photos, from file to file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ import numpy as np
 
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import InputError, OutputError, UsageError
-from vidcolor.fileio import atomic_output, check_confidence_target, check_inputs_kept, check_target
+from vidcolor.fileio import (
+    atomic_output,
+    check_confidence_target,
+    check_inputs_not_overwritten,
+    check_target,
+)
 from vidcolor.hints.hint_set import HintSet, enforce_discs
 from vidcolor.hints.io import load_hints, select_hints
 from vidcolor.hints.predict import (
@@ -71,7 +76,7 @@ class PhotoResult:
     uncertain_regions: tuple[UncertainRegion, ...] | None = None
     """Regions whose color is least certain; None if the generator does not estimate confidence."""
     num_frames: int = 1
-    """Always 1; films have more."""
+    """Always 1. The field exists because `FilmResult` has it."""
 
 
 def colorize_photo(
@@ -86,8 +91,11 @@ def colorize_photo(
     Args:
         source: JPEG, PNG, TIFF, WebP, BMP, DPX or OpenEXR file.
         target: output file, whose suffix selects the format; None for a file beside the source.
-        options: None for the defaults of the command line.
+        options: none for the defaults of the command line.
         colorizer: a colorizer to reuse; None to load the generator that the options name.
+
+    Returns:
+        The paths of source and target, the warnings, and how the result was made.
 
     Raises:
         InputError: the source cannot be read.
@@ -100,7 +108,9 @@ def colorize_photo(
     if not source.exists():
         raise InputError(f"{source}: no such file")
     target = Path(target) if target else default_target(source)
-    check_inputs_kept(options.input_files(), [p for p in (target, options.confidence) if p])
+    check_inputs_not_overwritten(
+        options.input_files(), [p for p in (target, options.confidence) if p]
+    )
     options = replace(options, hints=select_hints(load_hints(options), source))
     _check_outputs(source, target, options)
     still, damaged = _read(source, options)
@@ -160,7 +170,7 @@ def _check_outputs(source: Path, target: Path, options: ColorizeOptions) -> None
 
 
 def _read(source: Path, options: ColorizeOptions) -> tuple[Still, bool]:
-    """Read the source; return it and whether it is damaged."""
+    """Return the decoded source, and whether it is damaged."""
     read = partial(read_still, source, options.gray_from, with_source_rgb=bool(options.trust))
     try:
         return read(), False
@@ -192,7 +202,7 @@ def predict_still(
 def _recolor(
     still: Still, colorizer: Colorizer, recolorer: Recolorer
 ) -> tuple[ProxyPrediction, tuple[str, ...]]:
-    """Predict the colors of a photo with its own color as a hint; return also warnings."""
+    """Return the prediction for a photo with its own color as a hint, and warnings."""
     assert still.source_rgb is not None  # for the type checker: --trust reads it
     geometry = _geometry(still)
     proxy = colorizer.make_proxy(still.luma, still.coding, geometry)

@@ -155,7 +155,7 @@ def make_xmp_packet(provenance: Provenance, existing: bytes | None = None) -> by
 
 
 def can_merge(existing: bytes) -> bool:
-    """Whether properties can be added to an XMP packet.
+    """Return whether properties can be added to an XMP packet.
 
     The packet must be well-formed XML, contain an ``rdf:RDF``, and declare no entities: XMP does
     not need them, and their expansion can exhaust memory.

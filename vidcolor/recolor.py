@@ -1,4 +1,4 @@
-"""Colorizing of color originals that have faded or were lit by colored light.
+"""Colorization of color originals that have faded or were lit by colored light.
 
 original R'G'B' + prediction → fading of the shot → restored color and its plausibility → soft
 hints → final prediction. Luma does not change.
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions
 
 MEASUREMENT_INTERVAL = 12
-"""Frames of a shot between two measurements of its fading, which changes slowly if at all."""
+"""Interval between two measurements of the fading of a shot, in frames. Fading changes slowly."""
 ADAPTATION_RATE = 1 / 12
-"""Fraction of the distance to the measured fading by which each frame adapts; slow enough to be
-invisible."""
+"""Fraction of the difference to the measured fading by which each frame adapts. The change is slow
+enough to be invisible."""
 MAX_MEASUREMENTS = 6.0
-"""Number of measurements that the running mean of a shot remembers. Fading of a print is constant,
-but lighting can change."""
+"""Maximum number of measurements in the running mean of a shot. It is limited because the lighting
+of a shot can change, although the fading of a print cannot."""
 BLANK_CONTRAST = 0.02
-"""Standard deviation of Y' below which a frame shows nothing, for example black film or a flash."""
+"""Standard deviation of Y' below which a frame is blank, for example black film or a flash."""
 FULL_CONTRAST = 0.15
 """Standard deviation of Y' from which a measurement has full weight."""
 HINT_DENSITY = 0.6
@@ -46,11 +46,11 @@ NO_COLOR_WARNING = "has no plausible color of its own; colorized as by `vidcolor
 class Recolorer:
     """Colorizes the frames of one film, or one photo, with their own color as soft hints.
 
-    It keeps the fading of the current shot, so frames must come in order.
+    It is stateful: it tracks the fading of the current shot, so frames must come in order.
     """
 
     def __init__(self, colorizer: Colorizer, trust: float, vividness: float | None = None) -> None:
-        """Start a film or photo.
+        """Prepare for the first frame of a film, or for a photo.
 
         Args:
             colorizer: should accept hints; otherwise plausible color is only blended into its
@@ -74,6 +74,9 @@ class Recolorer:
             proxies: upright arrays from `Colorizer.make_proxy`.
             originals: the frames in color, upright and of the same size: (h, w, 3) uint8 sRGB.
             geometry: the geometry that the proxies were made with.
+
+        Returns:
+            One prediction for each proxy, rotated to the stored orientation.
         """
         is_first = [self._cuts.feed(proxy) for proxy in proxies]
         contrast = [float(proxy.std()) for proxy in proxies]
@@ -108,7 +111,7 @@ class Recolorer:
     def _select_measurements(
         self, is_first: Sequence[bool], contrast: Sequence[float]
     ) -> list[int]:
-        """Return the indices of frames to measure: regularly from the first that is not blank."""
+        """Return the indices of the frames to measure: not blank, and at regular intervals."""
         selected = []
         for n, first in enumerate(is_first):
             self._frames_since_measurement = (
@@ -132,7 +135,7 @@ class Recolorer:
 
 
 class _ShotFading:
-    """The fading of one shot: a running mean of all measurements, which is approached slowly."""
+    """The fading of one shot, which slowly approaches the running mean of all measurements."""
 
     def __init__(self) -> None:
         self._mean: Fading | None = None
@@ -140,7 +143,7 @@ class _ShotFading:
         self._weight = 0.0
 
     def add_measurement(self, fading: Fading, weight: float) -> None:
-        """Add a measurement; its weight is limited to 1."""
+        """Add a measurement to the running mean, with a weight of at most 1."""
         weight = min(weight, 1.0)
         self._weight = min(self._weight, MAX_MEASUREMENTS - weight) + weight
         mean = self._mean or fading
@@ -154,7 +157,7 @@ class _ShotFading:
 
 
 def make_recolorer(colorizer: Colorizer, options: ColorizeOptions) -> Recolorer | None:
-    """Return a recolorer for one film or photo; None if the options ignore its color."""
+    """Return a recolorer for one film or photo; None if the options ignore the source's color."""
     if not options.trust:
         return None
     return Recolorer(colorizer, options.trust, options.vividness)

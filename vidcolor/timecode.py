@@ -1,7 +1,7 @@
 """Parse and format times, durations and timecodes.
 
-Times are exact fractions of a second, because film time stamps are; floats are accepted where a
-time is only displayed.
+Times are exact fractions of a second, like the timestamps of a film. Functions that only format a
+time for display also accept floats.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def parse_time(text: str) -> Fraction:
 
 
 def format_time(time_s: Fraction | float) -> str:
-    """Format a time as ``0:01.250`` or ``1:02:03.500``; hours appear only if there are any."""
+    """Format a time as ``0:01.250``, or from one hour as ``1:02:03.500``."""
     milliseconds = round(time_s * 1000)
     seconds, milliseconds = divmod(milliseconds, 1000)
     minutes, seconds = divmod(seconds, 60)

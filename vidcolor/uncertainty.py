@@ -1,11 +1,11 @@
-"""Where the color of a photo or a shot is uncertain, and where a person's decision helps most.
+"""Regions of uncertain color in photos and shots, ranked by how much a person's decision helps.
 
 Each cell of the generator's grid gets a review priority: its uncertainty, weighted by how visible
 its color is. Regions are grown around the cells of highest priority over nearly constant luma, so
 that they follow the objects of the image: a coat, the sky, a wall.
 
-For films, `UncertaintyCollector` keeps one mean and one frame of the current shot, and a few
-numbers of each finished shot.
+For films, `UncertaintyCollector` stores only the mean and the worst frame of the current shot, and
+a summary of each finished shot, so memory does not grow with the length of a film.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vidcolor.shots.detector import Shot
 
 UNCERTAIN_BELOW = 0.5
-"""Confidence below which color is uncertain: it is more probably wrong than right."""
+"""Confidence below which a color is uncertain: it is more likely wrong than right."""
 FULL_VISIBILITY_LUMA = 0.25
 """Distance of Y' from black and from white from which chroma has its full range."""
 CORNER_WEIGHT = 0.6
@@ -42,7 +42,7 @@ MAX_LUMA_DIFFERENCE = 0.12
 MIN_RELATIVE_PRIORITY = 0.4
 """Priority at which a region ends, relative to that of its seed."""
 MIN_AREA = 0.004
-"""Area below which a region is discarded, as a fraction of the image."""
+"""Minimum area of a region, as a fraction of the image."""
 MAX_CANDIDATES = 16
 """Maximum number of regions that are grown before the best are selected."""
 MAX_OUTLINE_POINTS = 48
@@ -50,8 +50,8 @@ MAX_OUTLINE_POINTS = 48
 MIN_FRAME_DURATION_S = 1e-3
 """Minimum weight of a frame in the mean of its shot, in seconds."""
 _OUTLINE_ZOOM = 4
-"""Enlargement of masks before their contours are traced. Contours run through pixel centers, which
-would cut half a cell off at each side of a small mask."""
+"""Factor by which masks are enlarged before their contours are traced. Contours run through pixel
+centers, so the contour of a mask at its own size would omit half a cell on each side."""
 
 Point = tuple[float, float]
 
@@ -129,10 +129,10 @@ class UncertaintyCollector:
     """Collects the uncertainty of every frame of a film and summarizes it for each shot."""
 
     def __init__(self, video: VideoInfo, shots: Sequence[Shot]) -> None:
-        """Start a film.
+        """Prepare for the first frame of a film.
 
         Args:
-            video: gives the time base, the time of the first frame, and the geometry.
+            video: the source of time base, start time and geometry.
             shots: the shots of the film; only their first frames are used.
         """
         self._video = video
@@ -146,7 +146,7 @@ class UncertaintyCollector:
         Args:
             index: frame number.
             pts: presentation time stamp, in the time base of the source.
-            duration: duration in the same unit.
+            duration: duration of the frame, in the time base of the source.
             prediction: the prediction for this frame.
         """
         time_base = self._video.time_base
@@ -228,7 +228,7 @@ class _ShotStatistics:
 
 
 def compute_review_priority(confidence: FloatArray, ab: FloatArray, luma: FloatArray) -> FloatArray:
-    """Estimate how useful a person's decision would be at each cell.
+    """Estimate how useful a person's decision would be for each cell of the grid.
 
     Uncertainty (1 - confidence) has less weight near black and white, where the gamut leaves little
     room for chroma, where the predicted color is pale, and far from the center.
@@ -259,14 +259,14 @@ def find_regions(
 
     Args:
         priority: from `compute_review_priority`, in displayed orientation: (h, w).
-        confidence: same shape and orientation.
-        luma: same shape and orientation.
+        confidence: (h, w) in [0, 1], same orientation.
+        luma: Y', (h, w) in [0, 1], same orientation.
         aspect: width of the displayed image divided by its height.
         count: maximum number of regions.
 
     Returns:
-        Regions that do not overlap, by decreasing priority; none if the generator is confident
-        wherever color is visible.
+        Regions that do not overlap, by decreasing priority. The result is empty if the generator
+        is confident wherever color is visible.
     """
     masks = _grow_regions(priority, (confidence < UNCERTAIN_BELOW) & (priority > 0), luma)
     best = sorted(masks, key=lambda mask: float(priority[mask].sum()), reverse=True)[:count]

@@ -1,4 +1,4 @@
-"""A small palette icon in the corner, as a visible sign that the colors are machine-made."""
+"""A watermark: a small palette icon, which shows that the colors were predicted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _FIELD_COLORS = (
 _RELATIVE_SIZE = 1 / 28
 """Side of a field as a fraction of the height of the frame."""
 _ALIGNMENT = 4
-"""Fields start and end at multiples of this, so at whole chroma samples in every subsampling."""
+"""Unit of the position and size of a field, in pixels. It makes fields consist of whole chroma
+samples at every supported subsampling."""
 
 
 def get_watermark_fields(
@@ -49,7 +50,7 @@ def draw_watermark(
     matrix: Matrix,
     subsampling: tuple[int, int] = (0, 0),
 ) -> Plane:
-    """Draw the icon: into the chroma planes in place, and into a copy of the luma plane.
+    """Draw the icon into a copy of the luma plane, and into the chroma planes in place.
 
     Args:
         luma: (H, W) code values.

@@ -37,7 +37,7 @@ def test_left_sited_chroma_is_sampled_further_left() -> None:
     flat = np.full((64, 64), 0.5, np.float32)  # without edges
     guide = np.full((256, 256), 0.5, np.float32)
     middle = GuidedUpsampler()(chroma, flat, guide)[0, :, 60:200]
-    left = GuidedUpsampler()(chroma, flat, guide, left=0.25)[0, :, 60:200]
+    left = GuidedUpsampler()(chroma, flat, guide, left_offset=0.25)[0, :, 60:200]
     slope = float(np.diff(middle, axis=1).mean())
     assert slope > 0
     assert np.allclose(middle - left, 0.25 * slope, rtol=0.02)

@@ -26,11 +26,11 @@ def corrupt(source, target, position, length, step=5):
     """Copy a file and invert every `step`th byte of a part.
 
     Args:
-        source: The file.
-        target: The copy.
-        position: Start of the part as a fraction of the file.
-        length: Length of the part in bytes.
-        step: Distance between inverted bytes.
+        source: the file.
+        target: the copy.
+        position: start of the part as a fraction of the file.
+        length: length of the part in bytes.
+        step: distance between inverted bytes.
     """
     data = bytearray(source.read_bytes())
     first = int(len(data) * position)

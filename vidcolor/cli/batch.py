@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidcolor.errors import UsageError
-from vidcolor.fileio import check_inputs_kept, check_target
+from vidcolor.fileio import check_inputs_not_overwritten, check_target
 from vidcolor.progress import Progress
 from vidcolor.timecode import format_duration
 
@@ -72,7 +72,7 @@ def run_batch(
     targets = [task.target for task in tasks]
     if options.confidence is not None:
         targets.append(options.confidence)
-    check_inputs_kept(request.read_files, (*targets, *request.reports))
+    check_inputs_not_overwritten(request.read_files, (*targets, *request.reports))
     _print_folders(request.inputs, tasks, console)
     colorizer = _load_colorizer(options, colorizer_factory)
     summary, start_time = BatchSummary(), time.monotonic()

@@ -1,9 +1,9 @@
-"""The a*b* bins of the embedded network's output, and their conversion to color and confidence.
+"""The a*b* bins that the embedded network predicts, and their conversion to color and confidence.
 
-The bins are the points of a 10-unit grid that sRGB can show at some lightness. (Zhang et al.,
-"Colorful Image Colorization", 2016, use the same grid; they count 313 bins, with a different gamut
-and rounding.) The network's outputs have the order of `gamut_bins`, so every weights file depends
-on that order.
+The bins are the points of a 10-unit grid that are inside the sRGB gamut at some lightness. Zhang
+et al., "Colorful Image Colorization", 2016, use the same grid; with a different gamut and rounding
+they count 313 bins. The network's outputs have the order of `gamut_bins`, so every weights file
+depends on that order.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ NUM_BINS = sum((last - first) // SPACING + 1 for _, first, last in _ROWS)
 """Number of bins: 260."""
 
 DEFAULT_VIVIDNESS = 0.62
-"""Temperature 0.38, the compromise of Zhang et al. between muted and blotchy color."""
+"""Default vividness. Its temperature, 0.38, is a compromise of Zhang et al. between muted and
+blotchy color."""
 MIN_TEMPERATURE = 0.05
-"""Temperature at vividness 1. Lower values change nothing: one bin already has all the weight."""
+"""Temperature at vividness 1. Lower values have no effect, because one bin has all the weight."""
 
 CONFIDENCE_SCALE = 20.0
 """Expected error at which the concentration is 0.5, in a*b* units."""
@@ -111,8 +112,8 @@ def boost_chroma(ab: Tensor, concentration: Tensor) -> Tensor:
     """Compensate for some of the chroma that averaging removes.
 
     The mean of several colors is paler than each of them. The less concentrated a distribution is,
-    the more its chroma is increased, by at most `MAX_CHROMA_BOOST`. Certain colors, hints above
-    all, do not change, so colors that are propagated from frame to frame do not grow.
+    the more its chroma is increased, by at most `MAX_CHROMA_BOOST`. Certain colors, such as hints,
+    do not change. Colors that are propagated from frame to frame therefore do not become stronger.
 
     Args:
         ab: a*, b*, (N, 2, h, w), from `decode_bins`.
@@ -132,9 +133,9 @@ def identity_calibration() -> Tensor:
 def fit_calibration(concentration: Tensor, correct: Tensor) -> Tensor:
     """Fit the calibration table on images whose colors are known.
 
-    Isotonic regression (pool adjacent violators; Zadrozny and Elkan, "Transforming Classifier
-    Scores into Accurate Multiclass Probability Estimates", 2002) on the means of
-    `CALIBRATION_POINTS` equal intervals, regularized toward the identity.
+    The method is isotonic regression by pooling adjacent violators (Zadrozny and Elkan,
+    "Transforming Classifier Scores into Accurate Multiclass Probability Estimates", 2002). It
+    operates on the means of `CALIBRATION_POINTS` equal intervals, regularized toward the identity.
 
     Args:
         concentration: one value for each cell, from `decode_bins`; any shape.
@@ -162,9 +163,10 @@ def fit_calibration(concentration: Tensor, correct: Tensor) -> Tensor:
 
 
 def apply_calibration(concentration: Tensor, table: Tensor) -> Tensor:
-    """Convert concentration to confidence: the probability that a color is correct.
+    """Convert concentration to confidence, the probability that a color is correct.
 
-    A color is correct within `CONFIDENCE_RADIUS`. The table is interpolated linearly.
+    A color is correct if its error is at most `CONFIDENCE_RADIUS`. The table is interpolated
+    linearly.
 
     Args:
         concentration: any shape, in [0, 1], from `decode_bins`.

@@ -1,14 +1,14 @@
-"""Measure and undo the fading of color originals, and estimate how plausible the result is.
+"""Measurement and removal of the fading of color originals, and plausibility of the result.
 
-The dyes of a print fade at different speeds, and colored light filters everything that it falls
-on. Both change R', G' and B' by one curve each, so gray gets a cast that depends on lightness. If
-the three curves of gray are known, their inverses remove the cast and restore the lost contrast,
-while color differences within a scene remain those of the original. The curves are found by
+The dyes of a print fade at different rates, and colored light tints a scene. Both change each of
+R', G' and B' by one curve, so gray gets a cast that depends on lightness. The inverses of the three
+curves of gray remove the cast and restore the lost contrast. The color differences within a scene
+remain those of the original. The curves are found by
 comparison with a generator's prediction for the same frame. The prediction is often wrong locally,
 but its error is small on average, and smaller where its confidence is high.
 
-Uninformative colors are not plausible: channels that are clipped or nearly so, noise in the dark,
-and light of a single hue, under which everything of one lightness has one color.
+Colors without information are not plausible: clipped channels, noise in dark areas, and scenes
+under light of a single hue, where all objects of one lightness have the same color.
 """
 
 from __future__ import annotations
@@ -28,41 +28,41 @@ if TYPE_CHECKING:
 
 
 KNOTS = np.linspace(0, 1, 17, dtype=np.float32)
-"""Y' of the grays for which a `Fading` stores a cast."""
+"""Y' of the 17 grays for which a `Fading` stores the cast."""
 _DEGREE = 2
 """Degree of the polynomial that describes the cast as a function of L*."""
 _HUBER = 5.0
-"""Residual from which the weight of a cell decreases (Huber's estimator), in a*b* units."""
+"""Residual above which the weight of a cell decreases (Huber's estimator), in a*b* units."""
 _ITERATIONS = 5
 """Iterations of the reweighted least-squares fit."""
 _RIDGE = 0.03
-"""Ridge regularization of the polynomial's higher coefficients."""
+"""Ridge regularization of the polynomial's coefficients, except the constant."""
 _CONFIDENCE_POWER = 4
 """Exponent of the confidence in the weight of a cell in the fit."""
 _MIN_WEIGHT = 0.02
-"""Weight of a cell without confidence."""
+"""Weight of a cell with confidence 0 in the fit."""
 _PREDICTION_WEIGHT = 0.8
 """Weight of the prediction in the expected mean color; the remainder is gray."""
 _CONFIDENCE_RANGE = 0.1, 0.35
-"""Confidence at which a prediction begins to count, and at which it counts fully."""
+"""Confidence at and below which a prediction has no weight, and from which it has full weight."""
 _CAST_FLOOR = 2.0
-"""Magnitude of a cast that is attributed half to prediction errors, in a*b* units."""
+"""Magnitude of a cast of which half is attributed to prediction errors, in a*b* units."""
 _RESIDUAL_WEIGHT = 0.8
 """Fraction of the mean residual of the fit that is added to `_CAST_FLOOR`."""
 _MAX_GAIN = 1.6
 """Maximum increase of chroma by `restore`."""
 _MIN_SLOPE = 0.3
-"""Minimum slope of a channel's curve. Its inverse limits the amplification of grain and errors."""
+"""Minimum slope of a channel's curve. It limits how much the inverse curve amplifies grain and
+errors."""
 _LIGHTNESS_GROUPS = 24
-"""Number of groups into which cells are divided by lightness, to compare their colors."""
+"""Number of lightness groups among whose cells colors are compared."""
 MIN_PLAUSIBILITY = 0.2
-"""Plausibility below which a color is not used at all, because a generator follows even weak hints.
-"""
+"""Plausibility below which a color is ignored, because a generator follows even weak hints."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fading:
-    """The change of the colors of a photo or a shot."""
+    """The parameters of the fading of a photo or a shot."""
 
     cast: FloatArray
     """a*, b* of each gray of `KNOTS` after fading: (17, 2) float32."""
@@ -73,7 +73,7 @@ class Fading:
     """
 
     def interpolate(self, other: Fading, weight: float) -> Fading:
-        """Interpolate between this fading (weight 0) and another one (weight 1)."""
+        """Return a fading between this one (weight 0) and another (weight 1)."""
         return Fading(
             (self.cast + np.float32(weight) * (other.cast - self.cast)).astype(np.float32),
             self.gain + weight * (other.gain - self.gain),
@@ -88,17 +88,21 @@ def measure_fading(rgb: FloatArray, predicted: FloatArray, confidence: FloatArra
         rgb: the original on a coarse grid: R'G'B' (3, h, w) float32 in [0, 1].
         predicted: a*, b* that the generator predicts from its luma: (2, h, w) float32.
         confidence: confidence of the prediction: (h, w) float32 in [0, 1].
+
+    Returns:
+        The parameters for `restore` and `estimate_plausibility`.
     """
     lightness, ab = rgb_to_lab_array(rgb)
     weights = confidence.ravel().astype(np.float64) ** _CONFIDENCE_POWER + _MIN_WEIGHT
-    # At low confidence gray is a better estimate than the prediction.
+    # Where confidence is low, gray is a better estimate of the true mean than the prediction.
     expected = (
         np.float32(_PREDICTION_WEIGHT) * smoothstep(confidence, *_CONFIDENCE_RANGE) * predicted
     )
     cast, residual = _fit_cast(lightness, ab - expected, weights)
-    size = np.hypot(*cast.T)[:, None] ** 2
+    # A small cast can be an error of the prediction, so it is shrunk like in a Wiener filter.
+    squared = np.hypot(*cast.T)[:, None] ** 2
     floor = _CAST_FLOOR + _RESIDUAL_WEIGHT * residual
-    cast = (cast * size / (size + floor**2)).astype(np.float32)
+    cast = (cast * squared / (squared + floor**2)).astype(np.float32)
     fading = Fading(cast, 1.0, _color_variety(lightness, ab))
     restored = float(np.square(restore(fading, rgb)).mean())
     ratio = float(np.square(predicted).mean()) / max(restored, 1e-6)
@@ -171,15 +175,18 @@ def _fit_cast(
         coefficients = np.linalg.solve(normal, (powers * weights) @ values.T)
         residual = np.hypot(*(values - coefficients.T @ powers))
         weights = prior * np.minimum(1, _HUBER / np.maximum(residual, 1e-6))
-    # A parabola must not extrapolate beyond the lightnesses that occur.
+    # The polynomial is not valid beyond the lightnesses that occur, so it continues as a constant.
     low, high = np.percentile(position, [2, 98])
-    at = np.clip((gray_to_lightness_array(KNOTS) - 50) / 50, low, high)
-    fitted = np.stack([at**n for n in range(_DEGREE + 1)]).T @ coefficients
+    knots = np.clip((gray_to_lightness_array(KNOTS) - 50) / 50, low, high)
+    fitted = np.stack([knots**n for n in range(_DEGREE + 1)]).T @ coefficients
     return fitted, float(prior @ residual)
 
 
 def _color_variety(lightness: FloatArray, ab: FloatArray) -> float:
-    """Return 0 to 1: how much colors of similar lightness differ, absolutely and per cast."""
+    """Return how much colors of similar lightness differ, 0 to 1.
+
+    The difference must be large both absolutely and in relation to the mean color.
+    """
     by_lightness = np.argsort(lightness, axis=None, kind="stable")
     values = ab.reshape(2, -1)[:, by_lightness]
     half = max(1, values.shape[1] // _LIGHTNESS_GROUPS // 2)
@@ -195,7 +202,7 @@ def _color_variety(lightness: FloatArray, ab: FloatArray) -> float:
 
 
 def _make_monotonic(curve: FloatArray) -> FloatArray:
-    """Return a curve over the knots whose slope is at least `_MIN_SLOPE`; its middle is kept."""
+    """Return a curve over `KNOTS` with a slope of at least `_MIN_SLOPE` and the same middle."""
     middle = len(KNOTS) // 2
     steps = np.maximum(np.diff(curve), np.float32(_MIN_SLOPE) * np.diff(KNOTS))
     rising: FloatArray = np.concatenate([[0], np.cumsum(steps)]).astype(np.float32)

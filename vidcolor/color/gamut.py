@@ -1,4 +1,4 @@
-"""Predicted a*, b* to Cb, Cr for the recorded luma, and chroma that fits into the R'G'B' cube."""
+"""Conversion of a*, b* to Cb, Cr for a fixed luma, and compression of chroma into the gamut."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ if TYPE_CHECKING:
 GAMUT_KNEE = 0.8
 """Fraction of the maximum chroma of a pixel up to which chroma is not compressed."""
 _NEWTON_STEPS = 3
+"""Number of steps of Newton's method in `ab_to_cbcr`."""
 _MAX_LIGHTNESS = 110
 """Highest L* that Newton's method may try: saturated yellow needs more than 100."""
 _BAND_ROWS = 64
-"""Rows that are processed together, so that a dozen planes of them fit into the cache."""
+"""Number of rows that are processed together. The intermediate planes of a band fit into the CPU
+cache."""
 _TINY = np.float32(1e-6)
+"""Offset of a divisor that is 0 for gray."""
 
 
 def ab_to_cbcr(ab: FloatArray, luma: FloatArray, matrix: Matrix) -> FloatArray:
     """Compute the Cb, Cr that have the given a*, b* together with the given luma.
 
     The Y' of a gray pixel determines its L*, but a colored pixel of the same L* has a different Y'.
-    Since the recorded Y' must stay, this solves for L* by Newton's method. Hue and chroma then come
-    out as predicted.
+    The recorded Y' must not change, so this function solves for L* by Newton's method. The result
+    has the predicted hue and chroma.
 
     Args:
         ab: a*, b*: (2, h, w) float32.
@@ -59,11 +62,11 @@ def compress_to_gamut(cb: FloatArray, cr: FloatArray, luma: FloatArray, matrix: 
     (`GAMUT_KNEE`) nothing changes. Above it, r becomes (r - k²) / (r + 1 - 2k), which continues
     with the same slope, keeps rising and never reaches 1 (Reinhard et al., "Photographic Tone
     Reproduction for Digital Images", 2002, shifted to k). Differences between strong colors
-    therefore survive, which clipping would remove. One factor per pixel scales both planes, so hue
-    is preserved. Black and white become neutral.
+    are therefore preserved, whereas clipping would remove them. One factor per pixel scales both
+    planes, so hue is preserved. Black and white become neutral.
 
     Args:
-        cb: (h, w) float32, of any size.
+        cb: (h, w) float32, in [-0.5, 0.5] or beyond.
         cr: (h, w) float32.
         luma: Y' of the same pixels: (h, w) float32 in [0, 1].
         matrix: matrix coefficients of the film.
@@ -86,8 +89,8 @@ def compress_to_gamut(cb: FloatArray, cr: FloatArray, luma: FloatArray, matrix: 
 def limit_to_gamut(cb: FloatArray, cr: FloatArray, luma: FloatArray, matrix: Matrix) -> None:
     """Clip Cb, Cr toward gray, in place, so that R', G', B' stay inside [0, 1].
 
-    Chroma inside the gamut does not change. Chroma outside is scaled to the gamut's surface, with
-    its hue preserved. After `compress_to_gamut` this only removes rounding errors.
+    Chroma inside the gamut does not change. Chroma outside is scaled to the gamut's surface, and
+    its hue is preserved. After `compress_to_gamut` this only removes rounding errors.
 
     Args:
         cb: (h, w) float32.
@@ -103,7 +106,7 @@ def limit_to_gamut(cb: FloatArray, cr: FloatArray, luma: FloatArray, matrix: Mat
 def _chroma_headroom(
     cb: FloatArray, cr: FloatArray, luma: FloatArray, matrix: Matrix
 ) -> FloatArray:
-    """Return the factor by which each pixel's chroma can grow before a channel clips: (h, w)."""
+    """Return the maximum factor of each pixel's chroma that clips no channel: (h, w) float32."""
     import cv2
 
     red = cr * np.float32(2 * (1 - matrix.kr))

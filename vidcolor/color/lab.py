@@ -1,9 +1,9 @@
-"""sRGB to CIELAB and back, for NumPy arrays and for torch tensors.
+"""Conversion between sRGB and CIELAB, for NumPy arrays and for torch tensors.
 
-Formulas: sRGB primaries from IEC 61966-2-1:1999; CIELAB from CIE 15:2018, with the exact constants
-216/24389 and 24389/27 instead of their rounded forms, so that the two branches of each curve meet.
-The white point is D65 for the 2° observer, as sRGB defines it; nothing adapts it. All functions
-work on each pixel independently.
+The sRGB primaries are those of IEC 61966-2-1:1999. CIELAB follows CIE 15:2018, with the exact
+constants 216/24389 and 24389/27 instead of their rounded forms, so that the two branches of each
+curve meet. The white point is D65 for the 2° observer, as in sRGB, without chromatic adaptation.
+All functions process each pixel independently.
 
 The array versions (``_array``) serve the rendering path, which must not import torch. They use
 `numpy.cbrt` and matrices with the white point folded in, so they differ from the tensor versions in
@@ -44,7 +44,7 @@ WHITE = (0.95047, 1.0, 1.08883)
 """D65 in XYZ."""
 
 EPSILON = 216 / 24389
-"""Relative luminance (about 0.9 %) below which L* is linear in luminance (CIE 15, 8.2.1)."""
+"""Relative luminance below which L* is linear in luminance, about 0.9 % (CIE 15, 8.2.1)."""
 KAPPA = 24389 / 27
 """Slope of that linear part: L* = KAPPA * Y."""
 
@@ -69,7 +69,7 @@ def gray_to_lightness(gray: Tensor) -> Tensor:
 
 
 def lightness_to_gray(lightness: Tensor) -> Tensor:
-    """Invert `gray_to_lightness`.
+    """Compute the sRGB-encoded gray of a lightness, the inverse of `gray_to_lightness`.
 
     Args:
         lightness: L* in [0, 100], any shape.
@@ -118,7 +118,7 @@ def lab_to_rgb(lightness: Tensor, ab: Tensor, clip: bool = True) -> Tensor:
 
 
 def gray_to_lightness_array(gray: FloatArray) -> FloatArray:
-    """Compute L* in [0, 100] of sRGB-encoded gray in [0, 1], any shape."""
+    """Compute L* in [0, 100] of sRGB-encoded gray in [0, 1], float32 of any shape."""
     lightness: FloatArray = 116 * _lab_curve_array(srgb_to_linear_array(gray)) - 16
     return lightness
 
@@ -132,7 +132,10 @@ def rgb_to_lab_array(rgb: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def lab_to_rgb_array(lightness: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
-    """Convert CIELAB to sRGB without clipping; negative components keep their sign.
+    """Convert CIELAB to sRGB without clipping.
+
+    The transfer function is odd: a negative component is encoded as its absolute value and keeps
+    its sign.
 
     Args:
         lightness: L* in [0, 100], float32 of any shape.
@@ -140,7 +143,7 @@ def lab_to_rgb_array(lightness: FloatArray, a: FloatArray, b: FloatArray) -> Flo
         b: b*, same shape.
 
     Returns:
-        (3, ...) float32.
+        Encoded sRGB, (3, ...) float32; outside [0, 1] for colors outside the gamut.
     """
     fy = (lightness + 16) / 116
     f = np.stack([fy + a / 500, fy, fy - b / 200])
@@ -151,7 +154,7 @@ def lab_to_rgb_array(lightness: FloatArray, a: FloatArray, b: FloatArray) -> Flo
 
 
 def _lab_curve(ratio: Tensor) -> Tensor:
-    """The function f(t) of CIE 15: a cube root with a linear part; t is relative to white."""
+    """Compute f(t) of CIE 15: a cube root with a linear part. t is relative to the white point."""
     import torch
 
     # The clamp keeps the gradient finite, as in linear_to_srgb.
@@ -168,7 +171,7 @@ def _inverse_lab_curve(f: Tensor) -> Tensor:
 
 
 def _lab_curve_array(ratio: FloatArray) -> FloatArray:
-    """`_lab_curve` for arrays."""
+    """Compute `_lab_curve` for an array."""
     curve: FloatArray = np.where(
         ratio > _DELTA**3, np.cbrt(ratio), ratio / (3 * _DELTA**2) + 4 / 29
     )
@@ -179,12 +182,14 @@ def _multiply(matrix: tuple[tuple[float, ...], ...], planes: Tensor) -> Tensor:
     """Multiply each pixel of (N, 3, H, W) planes by a 3x3 matrix."""
     import torch
 
-    # A matmul may round to TF32 on a GPU, and may order its sums by batch size or thread count.
+    # A matmul may round to TF32 on a GPU, and the order of its sums may depend on batch size and
+    # thread count. Results must not depend on either.
     r, g, b = planes.chunk(3, dim=1)
     return torch.cat([m[0] * r + m[1] * g + m[2] * b for m in matrix], dim=1)
 
 
 def _white(like: Tensor) -> Tensor:
+    """Return `WHITE` as (1, 3, 1, 1) float32 on the device of a tensor."""
     import torch
 
     return torch.tensor(WHITE, dtype=torch.float32, device=like.device).view(1, 3, 1, 1)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PSNR_CEILING = 100.0
-"""PSNR that is reported for identical images, in dB, so that means stay finite."""
+"""Maximum reported PSNR, in dB. It keeps means finite if images are identical."""
 
 
 def psnr(image: Tensor, truth: Tensor) -> Tensor:
@@ -40,14 +40,14 @@ def psnr(image: Tensor, truth: Tensor) -> Tensor:
 def colorfulness(rgb: Tensor) -> Tensor:
     """Compute colorfulness (Hasler & Süsstrunk, "Measuring colorfulness in natural images", 2003).
 
-    sqrt(var rg + var yb) + 0.3 sqrt(mean(rg)^2 + mean(yb)^2), with the signed opponent components
-    rg = R - G and yb = (R + G) / 2 - B on the 0-255 scale, and population variances.
+    The metric is sqrt(var rg + var yb) + 0.3 sqrt(mean(rg)² + mean(yb)²), with the signed opponent
+    components rg = R - G and yb = (R + G) / 2 - B on the 0-255 scale, and population variances.
 
     Args:
         rgb: encoded sRGB, (N, 3, H, W) in [0, 1].
 
     Returns:
-        (N,) float32: 0 is gray, about 15 slightly, 45 averagely and 80 highly colorful.
+        (N,) float32. 0 is gray; about 15 is slightly, 45 averagely and 80 highly colorful.
     """
     red, green, blue = (255 * rgb.float()).flatten(2).unbind(1)
     rg, yb = red - green, (red + green) / 2 - blue
@@ -76,10 +76,10 @@ def delta_e_2000(lab: Tensor, truth: Tensor) -> Tensor:
     gray = c1 * c2 == 0
 
     turn = 2 * math.pi
-    apart = h2 - h1
-    apart = torch.where(apart > math.pi, apart - turn, apart)
-    apart = torch.where(apart < -math.pi, apart + turn, apart)
-    hue_step = torch.where(gray, 0.0, 2 * (c1 * c2).sqrt() * torch.sin(apart / 2))
+    angle = h2 - h1
+    angle = torch.where(angle > math.pi, angle - turn, angle)
+    angle = torch.where(angle < -math.pi, angle + turn, angle)
+    delta_h = torch.where(gray, 0.0, 2 * (c1 * c2).sqrt() * torch.sin(angle / 2))
 
     lightness, chroma = (l1 + l2) / 2, (c1 + c2) / 2
     total = h1 + h2
@@ -95,8 +95,8 @@ def delta_e_2000(lab: Tensor, truth: Tensor) -> Tensor:
     tilt = torch.exp(-((torch.rad2deg(hue) - 275) / 25).square())
     rotation = -2 * _ratio_7(chroma) * torch.sin(torch.deg2rad(60 * tilt))
 
-    light, color, turned = (l2 - l1) / scale_l, (c2 - c1) / scale_c, hue_step / scale_h
-    squared = light.square() + color.square() + turned.square() + rotation * color * turned
+    term_l, term_c, term_h = (l2 - l1) / scale_l, (c2 - c1) / scale_c, delta_h / scale_h
+    squared = term_l.square() + term_c.square() + term_h.square() + rotation * term_c * term_h
     return squared.clamp(min=0).sqrt()
 
 

@@ -1,7 +1,7 @@
 """The sRGB transfer function (IEC 61966-2-1:1999), for NumPy arrays and for torch tensors.
 
-The tensor versions compute in float32 and are differentiable everywhere. The array versions keep
-the dtype that they are given.
+The tensor versions compute in float32 and are differentiable everywhere. The array versions
+(``_array``) keep the dtype of their argument.
 """
 
 from __future__ import annotations
@@ -25,12 +25,15 @@ ENCODING_THRESHOLD = 0.0031308
 SLOPE = 12.92
 """Slope of the linear part."""
 OFFSET = 0.055
+"""Offset of the power part: encoded = SCALE * linear ** (1 / GAMMA) - OFFSET."""
 SCALE = 1.055
+"""Factor of the power part."""
 GAMMA = 2.4
+"""Exponent of the power part."""
 
 
 def srgb_to_linear_array(encoded: NDArray[Float]) -> NDArray[Float]:
-    """Decode sRGB values in [0, 1] into linear light, element by element."""
+    """Decode sRGB values in [0, 1], any shape, to linear light of the same shape and dtype."""
     linear: NDArray[Float] = np.where(
         encoded <= DECODING_THRESHOLD, encoded / SLOPE, ((encoded + OFFSET) / SCALE) ** GAMMA
     )
@@ -38,7 +41,10 @@ def srgb_to_linear_array(encoded: NDArray[Float]) -> NDArray[Float]:
 
 
 def linear_to_srgb_array(linear: NDArray[Float]) -> NDArray[Float]:
-    """Encode linear light, 0 or greater, as sRGB, element by element; not clipped."""
+    """Encode linear light, 0 or greater, any shape, as sRGB of the same shape and dtype.
+
+    Values above 1 are not clipped.
+    """
     # The power is evaluated everywhere. Without the floor NumPy would warn at zero.
     power = SCALE * np.maximum(linear, 1e-9) ** (1 / GAMMA) - OFFSET
     encoded: NDArray[Float] = np.where(linear <= ENCODING_THRESHOLD, SLOPE * linear, power)

@@ -1,7 +1,7 @@
-"""Y'CbCr as video stores it: matrices, ranges and bit depths (ITU-T H.273, BT.601/709/2020).
+"""Y'CbCr code values of video: matrices, ranges and bit depths (ITU-T H.273, BT.601/709/2020).
 
-Luma is always the recorded code value. No function here rounds it unless a different depth or
-range is requested.
+Luma stays the recorded code value. It is rounded only by functions that convert it to another bit
+depth or range.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 HD_HEIGHT = 720
 HD_WIDTH = 1280
-"""Frame size from which players assume that untagged video is BT.709."""
+"""Minimum height or width, in pixels, from which players assume that untagged video is BT.709."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """The luma weights of R', G', B', called matrix coefficients in H.273."""
+    """Luma weights of R', G' and B', which H.273 calls matrix coefficients."""
 
     name: str
     """FFmpeg's name."""
@@ -109,14 +109,14 @@ class Coding:
         return np.clip(unit, 0.0, 1.0, out=unit)
 
     def unit_to_luma(self, unit: FloatArray) -> Plane:
-        """Convert Y' in [0, 1] to the nearest code values."""
+        """Convert Y' in [0, 1], any shape, to the nearest code values."""
         codes = np.rint(unit * self.luma_span + self.black)
         top = (1 << self.bits) - 1
         plane: Plane = np.clip(codes, 0, top).astype(self.dtype)
         return plane
 
     def chroma_to_codes(self, chroma: FloatArray) -> Plane:
-        """Convert Cb or Cr in [-0.5, 0.5] to the nearest code values inside the range."""
+        """Convert Cb or Cr in [-0.5, 0.5], any shape, to the nearest valid code values."""
         half = self.chroma_span / 2
         codes = chroma * np.float32(self.chroma_span)
         codes += np.float32(self.neutral)
@@ -130,8 +130,17 @@ class Coding:
 def change_depth(luma: Plane, source: Coding, bits: int) -> Plane:
     """Convert luma to a different bit depth of the same range.
 
-    A greater depth is exact and reversible: limited range shifts left, as BT.709 defines the deeper
-    codes; full range maps white to white. A smaller depth rounds to the nearest code.
+    A greater depth is reversible. In limited range, BT.709 defines the deeper codes as multiples,
+    so the conversion is a shift. In full range, white maps to white. A smaller depth rounds to the
+    nearest code.
+
+    Args:
+        luma: code values of any shape.
+        source: bit depth and range of `luma`.
+        bits: bit depth of the result, 8 to 16.
+
+    Returns:
+        Code values of the same shape, in the dtype of `Coding.dtype`.
     """
     if bits == source.bits:
         return luma
@@ -150,11 +159,16 @@ def change_depth(luma: Plane, source: Coding, bits: int) -> Plane:
 
 
 def recode(luma: Plane, source: Coding, target: Coding) -> Plane:
-    """Convert luma to a different coding; see `change_depth` for codings of the same range.
+    """Convert luma to a different coding.
 
-    Between ranges, black maps to black and white to white, rounded once. From full to limited range
-    with more bits every code keeps a code of its own. Codes of limited range beyond black and white
-    are clipped in full range.
+    If the range does not change, this is `change_depth`. Otherwise black maps to black and white to
+    white, with one rounding. From full to limited range with more bits, distinct codes stay
+    distinct. From limited to full range, codes beyond black and white are clipped.
+
+    Args:
+        luma: code values of any shape.
+        source: bit depth and range of `luma`.
+        target: bit depth and range of the result.
     """
     if source.full_range == target.full_range:
         return change_depth(luma, source, target.bits)

@@ -1,1 +1,1 @@
-"""Array operations without knowledge of color or files: geometry, resizing, filters, text."""
+"""Array operations that are independent of color spaces and files: geometry, resizing, filters."""

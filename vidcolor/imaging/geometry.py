@@ -17,21 +17,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CELL = 4
-"""Proxy sides are whole multiples of this many pixels, so that a generator's coarse grid covers the
-proxy exactly. A grid that reaches beyond the right edge would shift all chroma to the left."""
+"""Unit of the sides of a proxy, in pixels. With whole multiples, the coarse grid of a generator
+covers the proxy exactly. A grid that reached beyond the right edge would shift all chroma to the
+left."""
 MAX_ASPECT = 4.0
 """Maximum aspect ratio of a proxy. The proxy of a longer panorama is squeezed."""
 
 _INVERSE_ORIENTATION = {6: 8, 8: 6}
+"""EXIF orientations that are not their own inverse."""
 _QUARTER_TURNS = {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}
+"""Counterclockwise quarter turns by EXIF orientation; the others have none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """The stored size of a frame, its pixel aspect ratio, and how it is rotated for display."""
+    """The stored size of a frame, its pixel aspect ratio, and its rotation for display."""
 
     width: int
+    """Stored width in pixels."""
     height: int
+    """Stored height in pixels."""
     pixel_aspect: float = 1.0
     """Width of a pixel divided by its height."""
     quarter_turns: int = 0
@@ -45,7 +50,11 @@ class Geometry:
         return aspect if self.quarter_turns % 2 == 0 else 1 / aspect
 
     def proxy_size(self, short_side: int) -> tuple[int, int]:
-        """Return height and width of the proxy before rotation."""
+        """Return height and width of the proxy in stored orientation, with square pixels.
+
+        Args:
+            short_side: its short side in pixels.
+        """
         aspect = self.width * self.pixel_aspect / self.height
         long_side = short_side * min(max(aspect, 1 / aspect), MAX_ASPECT)
         cells = round(long_side / CELL) * CELL
@@ -66,8 +75,8 @@ def compute_displayed_size(
     """Return the width and height at which a player shows a stored frame, in square pixels.
 
     Args:
-        width: stored width.
-        height: stored height.
+        width: stored width in pixels.
+        height: stored height in pixels.
         pixel_aspect: exact width of a pixel divided by its height.
         quarter_turns: rotation by 90° steps for display.
     """
@@ -80,7 +89,7 @@ def rotate_size(size: tuple[int, int], quarter_turns: int) -> tuple[int, int]:
 
 
 def swaps_axes(orientation: int) -> bool:
-    """Whether an EXIF orientation exchanges width and height."""
+    """Return whether an EXIF orientation exchanges width and height."""
     return orientation >= 5
 
 
@@ -90,7 +99,7 @@ def get_quarter_turns(orientation: int) -> int:
 
 
 def to_displayed(image: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Rotate and mirror a stored (H, W, ...) array as its EXIF orientation demands.
+    """Rotate and mirror a stored (H, W, ...) array according to its EXIF orientation.
 
     Returns:
         A view of `image`. Unknown orientations leave it unchanged.
@@ -105,14 +114,14 @@ def to_displayed(image: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def to_stored(image: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Invert `to_displayed`."""
+    """Rotate and mirror a displayed (H, W, ...) array back to the stored orientation; a view."""
     return to_displayed(image, _INVERSE_ORIENTATION.get(orientation, orientation))
 
 
 def to_stored_position(
     x: float, y: float, displayed_shape: tuple[int, int], orientation: int
 ) -> tuple[float, float]:
-    """Convert a position in a displayed image to the stored one.
+    """Convert a position in a displayed image to a position in the stored image.
 
     Args:
         x: distance from the left edge; pixel centers are at 0.5, 1.5, ...

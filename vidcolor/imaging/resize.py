@@ -28,27 +28,30 @@ def resize_area(image: NDArray[Scalar], shape: tuple[int, ...]) -> NDArray[Scala
 
 
 def resize_linear(image: NDArray[Scalar], shape: tuple[int, ...]) -> NDArray[Scalar]:
-    """Interpolate bilinearly; see `resize_area` for arguments and result."""
+    """Resize by bilinear interpolation; arguments and result are those of `resize_area`."""
     import cv2
 
     return _resize(image, shape, cv2.INTER_LINEAR)
 
 
 def resize_cubic(image: NDArray[Scalar], shape: tuple[int, ...]) -> NDArray[Scalar]:
-    """Interpolate bicubically, which can overshoot; see `resize_area`."""
+    """Resize by bicubic interpolation, which can overshoot; otherwise like `resize_area`."""
     import cv2
 
     return _resize(image, shape, cv2.INTER_CUBIC)
 
 
 def resize_for_scale(image: NDArray[Scalar], shape: tuple[int, ...]) -> NDArray[Scalar]:
-    """Average where a side becomes smaller, interpolate bilinearly otherwise; see `resize_area`."""
+    """Resize by averaging if one side becomes smaller, otherwise by bilinear interpolation."""
     smaller = image.shape[0] > shape[0] or image.shape[1] > shape[1]
     return resize_area(image, shape) if smaller else resize_linear(image, shape)
 
 
 def limit_short_side(shape: tuple[int, ...], short_side: int) -> tuple[int, int]:
-    """Scale height and width so that the shorter is at most `short_side`; both are at least 1."""
+    """Return height and width, reduced so that the short side is at most `short_side` pixels.
+
+    The aspect ratio is kept, and both sides are at least 1.
+    """
     height, width = shape[:2]
     scale = min(1.0, short_side / min(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))

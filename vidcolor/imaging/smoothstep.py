@@ -1,4 +1,4 @@
-"""A smooth threshold, for weights that must change continuously."""
+"""The smoothstep function: a smooth threshold for weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text on images: fonts, shortening and labels."""
+"""Text on images: choice of fonts, shortening of text, and labels."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray, Rgb
 
 SYSTEM_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial Unicode.ttf", "arial.ttf")
-"""Fonts for text that Pillow's packaged font cannot write, in order of preference."""
+"""Fonts for text that Pillow's packaged font cannot render, in order of preference."""
 _ELLIPSIS = "…"
 _UNENCODED = "\uffff"
-"""A code point that no font encodes."""
+"""A noncharacter, which fonts have no glyph for."""
 _SUPERSAMPLING = 3
-"""Factor by which rounded corners are drawn larger and then reduced, for smooth edges."""
+"""Factor of supersampling, which makes the edges of rounded corners smooth."""
 
 
 def choose_font(
     text: str, size: int, system_fonts: tuple[str, ...] = SYSTEM_FONTS
 ) -> tuple[FreeTypeFont | Any, str]:
-    """Return a font for a text, and the text as that font can write it.
+    """Return a font for a text, and the text with characters that the font supports.
 
-    Pillow's packaged font is the same on every machine but has few glyphs beyond ASCII. Other text
-    gets a system font. Without one, accents are removed and missing letters become ``?``.
+    Pillow's packaged font is the same on every machine, but has few glyphs beyond ASCII. Other text
+    is rendered in a system font. If there is none, accents are removed and missing letters become
+    ``?``.
 
     Args:
-        text: The text.
-        size: The font size in pixels.
-        system_fonts: File names of the system fonts to try.
+        text: the text.
+        size: the font size in pixels.
+        system_fonts: file names of the system fonts to try.
     """
     packaged = _load_packaged_font(size)
     if all(_has_glyph(size, letter) for letter in set(text)):
@@ -60,7 +61,7 @@ def _has_glyph(size: int, letter: str) -> bool:
     """Return whether the packaged font has a glyph for a letter."""
     if letter.isascii():
         return letter.isprintable()
-    # Pillow cannot be asked for glyphs: compare with the box that it draws for missing ones.
+    # Pillow has no query for glyphs, but it draws the same box for every missing one.
     font = _load_packaged_font(size)
     return bytes(font.getmask(letter)) != bytes(font.getmask(_UNENCODED))
 
@@ -84,12 +85,12 @@ def text_width(text: str, size: int) -> float:
 
 
 def shorten_text(text: str, size: int, max_width: float) -> str:
-    """Return a text that fits a width: whole, or its start and end around an ellipsis.
+    """Shorten a text to a width by replacing its middle with an ellipsis, if necessary.
 
     Args:
-        text: The text. Characters that cannot be printed become spaces.
-        size: The font size in pixels.
-        max_width: The maximum width in pixels.
+        text: the text. Characters that cannot be printed become spaces.
+        size: the font size in pixels.
+        max_width: the maximum width in pixels.
     """
     text = "".join(c if c.isprintable() else " " for c in text)
     if text_width(text, size) <= max_width:
@@ -113,29 +114,29 @@ def draw_text(
     """Draw a line of text.
 
     Args:
-        draw: The image to draw on.
+        draw: the image to draw on.
         position: x and y of the anchor, in pixels.
-        text: The text.
-        size: The font size in pixels.
+        text: the text.
+        size: the font size in pixels.
         color: R'G'B', 0 to 255.
-        anchor: A text anchor of Pillow; by default left, at middle height.
+        anchor: a text anchor of Pillow; by default left, at middle height.
     """
     font, text = choose_font(text, size)
     draw.text(position, text, font=font, fill=color, anchor=anchor)
 
 
 class Label:
-    """A name in the top corner of an image: light letters on a dark, translucent background."""
+    """A label in a top corner of an image: light text on a dark, translucent background."""
 
     def __init__(
         self, text: str, image_size: tuple[int, int], corner: Literal["left", "right"]
     ) -> None:
-        """Render the label once, to be drawn on many images.
+        """Render the label once, so that it can be drawn on many images.
 
         Args:
-            text: The text; nothing is drawn if it is empty.
-            image_size: Width and height of the images, in pixels.
-            corner: The corner at the top of the image.
+            text: the text; nothing is drawn if it is empty.
+            image_size: width and height of the images, in pixels.
+            corner: the corner at the top of the image.
         """
         self._corner = corner
         self._margin = max(6, image_size[0] // 60)

@@ -1,1 +1,1 @@
-"""Video and image files: the only package that imports `av` or runs ffmpeg."""
+"""Reading and writing of video and image files; no other package imports `av` or runs ffmpeg."""

@@ -1,7 +1,7 @@
-"""Segments of a film's video: each is encoded separately, then all are concatenated by packet copy.
+"""Concatenation of separately encoded segments of a film's video by packet copy.
 
-A segment file contains video only. Only the order of its frames matters: concatenation replaces
-their timestamps by those of the source.
+A segment file contains video only. Its timestamps define only the order of its frames, because
+concatenation replaces them by those of the source.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ header. The second removes the parameter sets again.
 _LENGTH_PREFIXED = b"\x01"
 """First byte of extradata if packets have length prefixes (ISO/IEC 14496-15)."""
 _SUFFIXES = {"mp4": ".mp4", "mov": ".mov", "matroska": ".mkv", "mxf": ".mxf"}
+"""File extension of segments, by muxer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +54,18 @@ class EncodedSegment:
     end: int
     """Number of the last frame plus 1."""
     reorder_depth: int
-    """See `measure_reordering`."""
+    """Maximum delay of a frame by B-frames, in frames; see `measure_reordering`."""
 
 
 def plan_segment_encoder(plan: EncoderPlan, video: VideoInfo) -> EncoderPlan:
-    """Choose the container of segments whose packets are copied into the container of `plan`.
+    """Choose a container for segments whose packets will be copied into the container of `plan`.
 
     Args:
-        plan: The encoder plan of the film.
-        video: The source's video stream.
+        plan: the encoder plan of the film.
+        video: the source's video stream.
 
     Raises:
-        UsageError: No segment container supports the encoder.
+        UsageError: no segment container supports the encoder.
     """
     muxers = ("mxf",) if plan.muxer == "mxf" else _SEGMENT_MUXERS
     rejections = []
@@ -92,7 +93,7 @@ def measure_reordering(path: Path) -> tuple[int, int]:
         frame is stored after its position in presentation order.
 
     Raises:
-        OutputError: The segment cannot be read.
+        OutputError: the segment cannot be read.
     """
     ranks = _rank_frames(path)
     depth = max((position - rank for position, rank in enumerate(ranks)), default=0)
@@ -110,7 +111,7 @@ def _rank_frames(path: Path) -> Sequence[int]:
 
 
 def _demux_segment(path: Path) -> Iterator[av.Packet[Any]]:
-    """Yield the video packets of a segment, as the encoder returned them."""
+    """Yield the video packets of a segment in the form in which the encoder returned them."""
     try:
         with av.open(str(path.absolute())) as container:
             stream = container.streams.video[0]
@@ -137,16 +138,16 @@ def concat_segments(
     are the sorted PTS of the film, delayed by the maximum reorder depth of the segments.
 
     Args:
-        writer: The writer of the film. The caller finishes it.
-        segments: All segments in order, from the first frame of the film to the last.
+        writer: the writer of the film. The caller finishes it.
+        segments: all segments in order, from the first frame of the film to the last.
         pts: PTS of every frame, rising, in the source's time base.
-        end_pts: End of the last frame, in the source's time base.
+        end_pts: end of the last frame, in the source's time base.
 
     Yields:
         The number of frames copied so far, after each frame.
 
     Raises:
-        OutputError: A segment has a wrong number of frames, or the film cannot be written.
+        OutputError: a segment has a wrong number of frames, or the film cannot be written.
     """
     depth = max((segment.reorder_depth for segment in segments), default=0)
     step = pts[1] - pts[0] if len(pts) > 1 else max(1, end_pts - pts[0])
@@ -160,7 +161,7 @@ def concat_segments(
             )
         for rank, packet in zip(ranks, _demux_segment(segment.path), strict=True):
             number = segment.start + rank
-            # The first DTS are extrapolated to before the first PTS.
+            # The first packets need DTS before the first PTS, which are extrapolated.
             dts = pts[position - depth] if position >= depth else pts[0] - (depth - position) * step
             next_pts = pts[number + 1] if number + 1 < len(pts) else end_pts
             writer.write_packet(packet, pts[number], dts, next_pts - pts[number])

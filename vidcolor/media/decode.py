@@ -1,4 +1,4 @@
-"""Decoding: the frames of a film in presentation order, each with its luma and its PTS."""
+"""Decoding of a film into frames in presentation order, each with its luma and its PTS."""
 
 from __future__ import annotations
 
@@ -32,13 +32,17 @@ if TYPE_CHECKING:
     from vidcolor.options import GrayFrom
 
 SEEK_MARGIN_S = 3
-"""How far before the start of a trim to seek, in seconds. MPEG streams seek too late."""
+"""Distance from the seek target to the start of a trim, in seconds.
+
+Seeking in MPEG streams often ends after the target.
+"""
 END_TOLERANCE_S = 0.2
-"""How much earlier than declared a film may end before it counts as truncated, in seconds.
+"""Maximum time between the last frame and the declared end of an intact film, in seconds.
 
 The tolerance is at least two frames.
 """
 
+# The layout is needed for every frame, and only few pixel formats occur.
 _get_pixel_layout = lru_cache(maxsize=32)(get_pixel_layout)
 
 
@@ -57,12 +61,12 @@ class Frame:
     av_frame: av.VideoFrame
     """The decoded frame. It carries field flags, captions and side data to the encoder."""
     source_rgb: NDArray[np.uint8] | None = None
-    """The color of an image sequence's file, whose `av_frame` is blank: see `Still.source_rgb`."""
+    """The color of an image in a sequence, whose `av_frame` is blank; see `Still.source_rgb`."""
 
 
 @dataclass(slots=True)
 class DamageReport:
-    """Errors found in a source while reading it."""
+    """Errors that were found in a source while it was read."""
 
     bad_packets: int = 0
     """Number of packets that could not be demuxed or decoded."""
@@ -73,7 +77,7 @@ class DamageReport:
     discontinuities: int = 0
     """Number of backward jumps of the timestamps, as in concatenated recordings."""
     missing_s: float = 0.0
-    """How much earlier than declared the film ends, in seconds."""
+    """Time between the actual and the declared end of the film, in seconds."""
     messages: list[str] = field(default_factory=list)
     """Descriptions of further damage."""
 
@@ -113,7 +117,7 @@ class FrameReader(Protocol):
 
     damage: DamageReport
     warnings: dict[str, None]
-    """Further warnings in order, each once: a dict that serves as an ordered set."""
+    """Further warnings without duplicates: a dict that serves as an ordered set."""
 
     def frames(self) -> Iterator[Frame]:
         """Yield every frame in presentation order."""
@@ -134,11 +138,11 @@ class VideoReader:
         """Prepare to decode.
 
         Args:
-            path: The film.
-            video: Its video stream, as `probe` returned it.
-            gray_from: The channel that luma is read from.
-            start_s: Time of the first frame to keep, in seconds of the source's timestamps.
-            end_s: Time of the first frame to drop again, in seconds of the source's timestamps.
+            path: the film.
+            video: its video stream, as `probe` returned it.
+            gray_from: the channel that luma is read from.
+            start_s: time of the first frame to keep, in seconds of the source's timestamps.
+            end_s: time of the first frame to drop again, in seconds of the source's timestamps.
         """
         self.damage = DamageReport()
         self.warnings: dict[str, None] = {}
@@ -149,7 +153,7 @@ class VideoReader:
         """Yield every frame in presentation order.
 
         Raises:
-            InputError: Frame size, bit depth or range changes within the film.
+            InputError: frame size, bit depth or range changes within the film.
         """
         # The duration of a frame is known when the next one is decoded.
         pending: Frame | None = None
@@ -164,7 +168,7 @@ class VideoReader:
             yield pending
 
     def _decode(self) -> Iterator[av.VideoFrame]:
-        """Yield the decoded frames and skip packets that do not decode."""
+        """Yield the decoded frames, and skip packets that cannot be decoded."""
         with open_input(self._path) as container:
             stream = next(s for s in container.streams.video if s.index == self._video.index)
             stream.thread_type = "AUTO"
@@ -196,6 +200,7 @@ class VideoReader:
         self, packets: Iterator[av.Packet[Any]], stream: av.VideoStream
     ) -> Iterator[av.Packet[Any]]:
         """Yield the packets of the stream from the last keyframe before the start of the trim."""
+        # The frames after the start depend on all packets since the last keyframe.
         gop: list[av.Packet[Any]] = []
         for packet in packets:
             if packet.stream is not stream:
@@ -264,7 +269,7 @@ class VideoReader:
     def _last_frame_duration(self, last: Frame) -> int:
         """Return the duration of the last frame.
 
-        A duration above the nominal one is believed only if the declared end agrees with it.
+        A duration above the nominal one is used only if it matches the declared end of the stream.
         """
         nominal, declared_end = self._nominal_duration(last.av_frame), self._video.declared_end_s
         stored = int(last.av_frame.duration or 0)
@@ -302,7 +307,7 @@ class VideoReader:
         return read_channel_as_luma(av_frame, layout, video.coding, video.matrix, self._gray_from)
 
     def _detect_truncation(self, last: Frame) -> None:
-        """Record how much earlier than declared the film ends."""
+        """Record the missing time if the film ends before its declared end."""
         declared_end = self._video.declared_end_s
         if declared_end is None or self._end is not None:
             return

@@ -1,4 +1,4 @@
-"""Demuxing: opening media files and reading their packets, past errors and discontinuities."""
+"""Demuxing: opening of media files, and reading of packets despite errors and discontinuities."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_CONSECUTIVE_ERRORS = 200
-"""Number of packets in a row that may fail before the rest of a file is given up."""
+"""Number of consecutive errors after which reading of a file ends."""
 MIN_BACKWARD_JUMP_S = Fraction(1, 10)
 """Minimum backward jump of a stream's DTS that counts as a discontinuity, in seconds."""
 SAME_CLOCK_TOLERANCE_S = 1
-"""Maximum distance from the expected DTS at which a packet continues a clock, in seconds."""
+"""Maximum difference from the expected DTS of a packet that continues a clock, in seconds."""
 _SEEK_MARGIN_S = 5
-"""How far before the start of a trim to seek, in seconds."""
+"""Distance from the seek target to the start of a trim, in seconds."""
 
 _TEXT_DEMUXERS = ("tty", "bin", "xbin", "adf", "idf")
 """FFmpeg's demuxers for ANSI text and text art. They accept nearly any file."""
@@ -33,8 +33,8 @@ def open_input(path: Path, **options: Any) -> av.container.InputContainer:
     """Open a media file for reading.
 
     Args:
-        path: The file.
-        options: Further arguments of `av.open`.
+        path: the file.
+        options: further arguments of `av.open`.
 
     Raises:
         InputError: FFmpeg cannot open the file, or takes it for text.
@@ -75,11 +75,11 @@ def find_video_stream(container: av.container.InputContainer, path: Path) -> av.
     """Return the largest video stream that is not cover art.
 
     Args:
-        container: An opened media file.
-        path: Its path, for the error message.
+        container: an opened media file.
+        path: its path, for the error message.
 
     Raises:
-        InputError: The file has no video stream.
+        InputError: the file has no video stream.
     """
     candidates = [s for s in container.streams.video if not is_cover_art(s)]
     if not candidates:
@@ -92,12 +92,12 @@ def find_video_stream(container: av.container.InputContainer, path: Path) -> av.
 
 
 def is_cover_art(stream: av.stream.Stream) -> bool:
-    """Return whether a video stream is an attached picture."""
+    """Return whether a video stream is cover art (FFmpeg's "attached picture")."""
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
 class PacketReader:
-    """Reads packets of one file, trimmed and shifted in time. It decodes nothing."""
+    """Reads packets of one file, trimmed and shifted in time, without decoding them."""
 
     def __init__(
         self, path: Path, shift: Fraction, start: Fraction | None, end: Fraction | None
@@ -105,13 +105,13 @@ class PacketReader:
         """Open a file.
 
         Args:
-            path: The file.
-            shift: Seconds to subtract from every timestamp.
-            start: Time in seconds, before the shift, of the first packets to keep.
-            end: Time in seconds, before the shift, of the first packets to drop again.
+            path: the file.
+            shift: seconds to subtract from every timestamp.
+            start: time in seconds, before the shift, of the first packets to keep.
+            end: time in seconds, before the shift, of the first packets to drop again.
 
         Raises:
-            InputError: The file cannot be opened.
+            InputError: the file cannot be opened.
         """
         self.container = open_input(path)
         self._shift, self._start, self._end = shift, start, end
@@ -137,7 +137,7 @@ class PacketReader:
                 yield packet
 
     def _seek(self, stream: av.stream.Stream) -> None:
-        """Seek near the start of the trim. Without it, reading is slower but gives the same."""
+        """Seek near the start of the trim. This saves time and does not change the result."""
         if self._start is None or not stream.time_base or allows_discontinuities(self.container):
             return
         pts = int((self._start - _SEEK_MARGIN_S) / Fraction(stream.time_base))
@@ -178,7 +178,7 @@ class PacketReader:
 
 
 def _make_dts_monotonic(packet: av.Packet[Any], last_dts: int | None) -> None:
-    """Raise a DTS that does not rise, as in damaged files. Muxers reject such a stream."""
+    """Increase a DTS that does not rise, as in damaged files, because muxers reject it."""
     if last_dts is not None and packet.dts is not None and packet.dts <= last_dts:
         packet.dts = last_dts + 1
         if packet.pts is not None:
@@ -207,13 +207,13 @@ def demux_packets(
     packets of other streams.
 
     Args:
-        container: An opened file.
-        streams: The streams to demux.
-        on_error: Called after every packet that cannot be demuxed.
-        on_discontinuity: Called at every discontinuity.
+        container: an opened file.
+        streams: the streams to demux.
+        on_error: called after every packet that cannot be demuxed.
+        on_discontinuity: called at every discontinuity.
 
     Yields:
-        Packets in file order. The end comes after `MAX_CONSECUTIVE_ERRORS` errors in a row, too.
+        Packets in file order, until the end or until `MAX_CONSECUTIVE_ERRORS` errors in a row.
     """
     corrector = None
     if allows_discontinuities(container):
@@ -239,7 +239,7 @@ def demux_packets(
 
 
 def get_dts_s(packet: av.Packet[Any]) -> Fraction:
-    """Return the DTS of a packet (else its PTS, else 0) in seconds."""
+    """Return the DTS of a packet in seconds, or its PTS without a DTS, or 0 without both."""
     timestamp = packet.dts if packet.dts is not None else packet.pts
     return Fraction(0) if timestamp is None else timestamp * Fraction(packet.time_base or 0)
 
@@ -253,7 +253,7 @@ class _StreamClock:
     next_dts_s: Fraction
     """Expected DTS of the next packet as stored in the file, in seconds."""
     previous: _StreamClock | None = None
-    """The clock before the last backward jump, until that jump is confirmed."""
+    """The clock before the last backward jump; None once that jump is confirmed."""
 
 
 class DiscontinuityCorrector:
@@ -265,10 +265,10 @@ class DiscontinuityCorrector:
     """
 
     def __init__(self, on_discontinuity: Callable[[], None] | None = None) -> None:
-        """Start with the first timeline.
+        """Prepare for the first packet of a file.
 
         Args:
-            on_discontinuity: Called at the start of every further timeline.
+            on_discontinuity: called at the start of every further timeline.
         """
         self._on_discontinuity = on_discontinuity
         self._offsets = [Fraction(0)]

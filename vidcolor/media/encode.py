@@ -1,4 +1,4 @@
-"""Encoding: the video stream of an output, and the in-memory probe of an encoder plan."""
+"""Encoding: setup of the video stream of an output, and in-memory tests of encoder plans."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from vidcolor.media.probe import VideoInfo
 
 MOVFLAGS = {"mp4": "+write_colr", "mov": "+write_colr"}
-"""Muxer options that store range and matrix even if primaries and transfer are unspecified."""
+"""Value of the muxer option `movflags`, by muxer.
+
+It stores range and matrix even if primaries and transfer are unspecified.
+"""
 
 MUXERS = {
     ".mp4": "mp4",
@@ -45,12 +48,12 @@ _INTERLACED_ENCODERS = ("libx264", "mpeg2video", "mpeg4", "prores_ks", "dnxhd", 
 """Encoders with an interlaced coding mode."""
 _FIELD_FLAG_ENCODERS = (*_INTERLACED_ENCODERS, "ffv1")
 """Encoders that signal interlaced frames in the bitstream or the container."""
-_PROGRESSIVE = (0, 1)
+_NOT_INTERLACED = (0, 1)
 """FFmpeg's `AVFieldOrder` codes of unknown and progressive."""
 MIN_THREADS, MAX_THREADS = 2, 16
 """Bounds of an encoder's thread count."""
 PIXELS_PER_THREAD = 1_000_000
-"""Pixels of a frame that add one encoder thread."""
+"""Number of pixels in a frame for each additional encoder thread."""
 
 
 class EncoderRejectedError(Exception):
@@ -66,13 +69,15 @@ class EncoderPlan:
     encoder: str
     """FFmpeg's name of the encoder."""
     layout: PixelLayout
+    """Layout of the pixel format that is encoded."""
     options: dict[str, str]
     """Encoder options."""
     time_base: Fraction
     """Time base of the encoder, in seconds."""
     lossless_luma: bool
-    """Whether the pixel format holds every bit of the source's luma."""
+    """Whether the pixel format has at least the bit depth of the source's luma."""
     warnings: tuple[str, ...] = field(default=())
+    """Warnings about properties of the source that the output loses."""
 
     @property
     def constant_rate(self) -> bool:
@@ -86,9 +91,9 @@ def add_video_stream(
     """Add the video stream to an output, with every tag that the header must contain.
 
     Args:
-        container: An output whose header is not yet written.
-        plan: The encoder plan.
-        video: Size, timing, color and orientation of the stream.
+        container: an output whose header is not yet written.
+        plan: the encoder plan.
+        video: size, timing, color and orientation of the stream.
     """
     stream = container.add_stream(plan.encoder, rate=video.rate)
     if not isinstance(stream, av.VideoStream):
@@ -125,7 +130,10 @@ def choose_thread_count(video: VideoInfo) -> int:
 
 
 def set_color_tags(frame: av.VideoFrame, video: VideoInfo) -> None:
-    """Tag a frame like its stream. ProRes writes its header from the tags of the frame."""
+    """Set the color tags of a frame to those of its stream.
+
+    The ProRes encoder writes its header from the tags of the frame.
+    """
     frame.color_range = FULL_RANGE if video.coding.full_range else LIMITED_RANGE
     frame.colorspace = video.matrix.code
     frame.color_primaries = video.tags.primaries
@@ -145,14 +153,14 @@ def fix_dts(packet: av.Packet[Any]) -> None:
 
 
 def _set_field_order(context: av.VideoCodecContext, plan: EncoderPlan, video: VideoInfo) -> None:
-    if video.field_order not in _PROGRESSIVE:
+    if video.field_order not in _NOT_INTERLACED:
         context.field_order = video.field_order
     if video.interlaced and plan.encoder in _INTERLACED_ENCODERS and signals_interlacing(plan):
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
 
 
 def signals_interlacing(plan: EncoderPlan) -> bool:
-    """Return whether the encoded frames are flagged as interlaced. DNxHR is progressive only."""
+    """Return whether a plan can flag encoded frames as interlaced. DNxHR is progressive only."""
     is_dnxhr = plan.encoder == "dnxhd" and plan.options.get("profile", "").startswith("dnxhr")
     return plan.encoder in _FIELD_FLAG_ENCODERS and not is_dnxhr
 
@@ -161,15 +169,15 @@ def probe_encoder(plan: EncoderPlan, video: VideoInfo) -> tuple[str, ...]:
     """Encode one gray frame into a container in memory and decode it again.
 
     Args:
-        plan: The plan to test.
-        video: The source's video stream.
+        plan: the plan to test.
+        video: the source's video stream.
 
     Returns:
         Warnings about properties of the video that the output cannot signal.
 
     Raises:
-        EncoderRejectedError: The frame cannot be encoded, muxed or decoded.
-        UsageError: The encoder does not have one of the options.
+        EncoderRejectedError: the frame cannot be encoded, muxed or decoded.
+        UsageError: the encoder does not have one of the options.
     """
     memory = io.BytesIO()
     with silence_stderr(), capture_ffmpeg_log() as log:
@@ -181,7 +189,7 @@ def probe_encoder(plan: EncoderPlan, video: VideoInfo) -> tuple[str, ...]:
         except (av.FFmpegError, ValueError) as error:
             _close(output)
             raise EncoderRejectedError(_describe_rejection(plan, video, error, log)) from error
-    # The encoder removes the options that it knows.
+    # The encoder removes the options that it uses from the dictionary.
     unknown = sorted(stream.codec_context.options) + _find_unknown_parameters(log)
     if unknown:
         _close(output)
@@ -225,28 +233,28 @@ def _find_missing_signaling(
     """Yield a warning for each property of the video that the written file does not have.
 
     Args:
-        plan: The plan that was tested.
-        video: The source's video stream.
-        frame: The frame as decoded from the written file.
-        sar: The sample aspect ratio of the written stream, 0 if unknown.
+        plan: the plan that was tested.
+        video: the source's video stream.
+        frame: the frame as decoded from the written file.
+        sar: the sample aspect ratio of the written stream, 0 if unknown.
     """
-    where = f"{plan.encoder} in {plan.muxer}"
+    output = f"{plan.encoder} in {plan.muxer}"
     full_range = frame.format.name.startswith("yuvj") or frame.color_range == FULL_RANGE
     if full_range != video.coding.full_range:
         kind, other = ("full", "limited") if video.coding.full_range else ("limited", "full")
         yield (
-            f"{where} cannot signal {kind} range luma; set the range in the player or editor, "
+            f"{output} cannot signal {kind} range luma; set the range in the player or editor, "
             f"or convert it with --range {other}"
         )
     expected = video.sample_aspect_ratio
     # Matroska gets its aspect ratio later, from the ffmpeg command.
     if expected and plan.muxer == "mxf" and sar != expected:
         yield (
-            f"{where} cannot signal a pixel aspect ratio of "
+            f"{output} cannot signal a pixel aspect ratio of "
             f"{expected.numerator}:{expected.denominator}; set it in the player or editor"
         )
     if int(frame.colorspace) not in (video.matrix.code, UNSPECIFIED):
-        yield f"{where} cannot signal matrix {video.matrix.name}; players will show wrong colors"
+        yield f"{output} cannot signal matrix {video.matrix.name}; players will show wrong colors"
 
 
 def _find_unknown_parameters(log: list[LogLine]) -> list[str]:

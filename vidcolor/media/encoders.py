@@ -37,13 +37,19 @@ PURPOSE_ENCODERS: dict[Purpose, tuple[str, ...]] = {
     "editing": ("prores_ks", "ffv1"),
     "archive": ("ffv1",),
 }
-"""Encoders by purpose. The first that supports the source's bit depth without rounding is used."""
+"""Encoders by purpose, in order of preference.
+
+The first that supports the source's bit depth without rounding is used.
+"""
 
 MUXER_ENCODERS = {
     "webm": ("libsvtav1", "libvpx-vp9"),
     "mxf": ("dnxhd", "prores_ks", "ffv1"),
 }
-"""Encoders of containers that support few. They take precedence over `PURPOSE_ENCODERS`."""
+"""Encoders for containers that support only few, in order of preference.
+
+For delivery they take precedence over `PURPOSE_ENCODERS`.
+"""
 
 ENCODER_OPTIONS: dict[str, dict[str, str]] = {
     "libx264": {"crf": "16", "preset": "medium"},
@@ -61,16 +67,18 @@ ENCODER_OPTIONS: dict[str, dict[str, str]] = {
     "mpeg4": {"flags": "+qscale", "global_quality": "236"},
     "mjpeg": {"flags": "+qscale", "global_quality": "236"},
 }
+"""Default options by encoder."""
 
 MIN_SIZE = {"libx265": 64}
-"""Minimum side in pixels. Below it, x265 corrupts memory instead of returning an error."""
+"""Minimum side in pixels, by encoder. Below it, x265 corrupts memory instead of failing."""
 MIN_MULTI_SLICE_SIDE = 16
-"""Minimum side in pixels from which FFV1 always finds a way to split a frame into slices."""
+"""Minimum side in pixels from which FFV1 can always split a frame into several slices."""
 
 _RATE_CONTROL_OPTIONS = {"crf", "qp", "cq", "b", "q", "global_quality", "lossless"}
-"""Encoder options that set the bit rate. If the user sets one, all of our defaults are dropped."""
+"""Encoder options that control the bit rate. If the user sets one, all defaults among them are
+dropped."""
 _PARAMETER_LISTS = {"x264-params", "x265-params"}
-"""Encoder options that are lists of parameters. The user's list is appended to ours."""
+"""Encoder options that are lists of parameters. The user's list is appended to the default."""
 _JPEG_ENCODERS = ("mjpeg",)
 """Encoders whose format is full range by definition. Limited range is an extension of FFmpeg."""
 
@@ -102,12 +110,12 @@ def plan_encoder(video: VideoInfo, muxer: str, request: EncoderRequest) -> Encod
     `pix_fmt` has fewer. Chroma subsampling may change, because all chroma is replaced.
 
     Args:
-        video: The source's video stream.
+        video: the source's video stream.
         muxer: FFmpeg's name of the output's muxer.
-        request: The user's options.
+        request: the user's options.
 
     Raises:
-        UsageError: Encoder or option do not exist, or do not support the source.
+        UsageError: the encoder or an option does not exist, or does not support the source.
     """
     encoders = (request.encoder,) if request.encoder else _default_encoders(muxer, request.purpose)
     errors: list[str] = []
@@ -174,7 +182,7 @@ def list_pixel_layouts(encoder: str) -> list[PixelLayout]:
 
 
 def _list_candidates(video: VideoInfo, encoder: str, request: EncoderRequest) -> list[PixelLayout]:
-    """Return the pixel formats to test, best first."""
+    """Return the layouts of the pixel formats to test, best first."""
     supported = list_pixel_layouts(encoder)
     min_size = MIN_SIZE.get(encoder, 1)
     if min(video.width, video.height) < min_size:

@@ -16,7 +16,7 @@ VIDEO_EXTENSIONS = frozenset(
         *(".wmv", ".asf", ".flv", ".rm", ".y4m", ".h264", ".264", ".hevc", ".mjpg", ".mjpeg"),
     )
 )
-"""Extensions of the videos that are found in folders. A video given by name may have any other."""
+"""Extensions of videos that are found in folders. A video that is named may have any extension."""
 
 UNSUPPORTED_IMAGE_EXTENSIONS = frozenset(
     (
@@ -26,7 +26,7 @@ UNSUPPORTED_IMAGE_EXTENSIONS = frozenset(
     )
 )
 """Extensions of image formats that cannot be colorized. FFmpeg reads some of them as videos of one
-frame, which is not what the user wants."""
+frame, but the user expects an image as the result."""
 
 RESULT_SUFFIX = ".color"
 """Suffix of the stem of a result that is written beside its source: ``reel.color.mov``."""
@@ -35,18 +35,18 @@ RESULT_FOLDER_SUFFIX = "-color"
 
 
 def is_video_name(path: Path) -> bool:
-    """Return whether a file has an extension of a video."""
+    """Return whether a file name has the extension of a video format."""
     return path.suffix.lower() in VIDEO_EXTENSIONS
 
 
 def is_photo_name(path: Path) -> bool:
-    """Return whether a file has an extension of a supported photo format."""
+    """Return whether a file name has the extension of a supported photo format."""
     return path.suffix.lower() in STILL_SUFFIXES
 
 
 def is_photo(path: Path) -> bool:
-    """Return whether a file is a photo: by its extension, or else by its first bytes.
+    """Return whether a file is a photo.
 
-    The first bytes decide only if the extension is neither of a photo nor of a video.
+    The extension decides if it is that of a photo or a video. Otherwise the first bytes decide.
     """
     return is_photo_name(path) or (not is_video_name(path) and is_still(path))

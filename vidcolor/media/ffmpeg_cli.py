@@ -1,4 +1,4 @@
-"""Operations of the ffmpeg command that PyAV does not support."""
+"""Operations that PyAV does not support, by the ffmpeg command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=1)
 def find_ffmpeg() -> str:
-    """Return the path of the system's ffmpeg, or else of the one in imageio-ffmpeg."""
+    """Return the path of the system's ffmpeg. If there is none, return that of imageio-ffmpeg."""
     system_ffmpeg = shutil.which("ffmpeg")
     if system_ffmpeg:
         return system_ffmpeg
@@ -40,10 +40,10 @@ class ExtraStreams:
     start: Fraction | None
     """Source time in seconds of the first packets to keep."""
     end: Fraction | None
-    """Source time in seconds of the first packets to drop again."""
+    """Source time in seconds of the first packets after the trim."""
 
     def drop_expression(self) -> str:
-        """Return FFmpeg's expression for packets outside the trim, or "" without a trim."""
+        """Return FFmpeg's expression for packets outside the trim; empty without a trim."""
         conditions = []
         if self.start is not None:
             conditions.append(f"lt(pts*tb,{float(self.start - self.shift)})")
@@ -56,8 +56,8 @@ def can_copy_stream(source: Path, index: int, muxer: str) -> bool:
     """Return whether the ffmpeg command can copy a stream into a container.
 
     Args:
-        source: The file that contains the stream.
-        index: Its stream index.
+        source: the file that contains the stream.
+        index: its stream index.
         muxer: FFmpeg's name of the container's muxer.
     """
     import ffmpeg
@@ -85,14 +85,14 @@ def remux_matroska(
     AV1 do not contain one.
 
     Args:
-        source: The Matroska file.
-        target: The copy to write.
+        source: the Matroska file.
+        target: the copy to write.
         muxer: ``matroska`` or ``webm``.
-        display_aspect: Width over height of the displayed frame.
-        extra_streams: Streams of another file to append.
+        display_aspect: width over height of the displayed frame.
+        extra_streams: streams of another file to append.
 
     Raises:
-        OutputError: The ffmpeg command failed.
+        OutputError: the ffmpeg command failed.
     """
     import ffmpeg
 
@@ -128,14 +128,14 @@ def convert_subtitle(source: Path, index: int, target: Path, codec: str, muxer: 
     """Convert a text subtitle stream to another codec, in a file of its own.
 
     Args:
-        source: The film.
-        index: The index of the subtitle stream.
-        target: The file to write.
+        source: the film.
+        index: the index of the subtitle stream.
+        target: the file to write.
         codec: FFmpeg's name of the subtitle encoder.
         muxer: FFmpeg's name of the target's muxer.
 
     Raises:
-        OutputError: The ffmpeg command failed.
+        OutputError: the ffmpeg command failed.
     """
     import ffmpeg
 

@@ -1,4 +1,4 @@
-"""Capture of FFmpeg's log messages and of what encoders print to stderr."""
+"""Capture of FFmpeg's log, and suppression of encoder output to stderr."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ERROR = av.logging.ERROR
 def silence_stderr() -> Iterator[None]:
     """Redirect file descriptor 2 to the null device.
 
-    x264 prints some errors to stderr directly, past FFmpeg's log. The same errors are raised as
+    x264 prints some errors directly to stderr instead of FFmpeg's log. They are also raised as
     exceptions.
     """
     try:

@@ -1,4 +1,4 @@
-"""Two films on one timeline, for comparison."""
+"""Synchronized reading of two films for comparison."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from vidcolor.media.preview import DisplayFrame
 
 _DURATION_TOLERANCE_S = 0.15
-"""Maximum difference between equal durations, in seconds; at least two frames."""
+"""Maximum difference between durations that count as equal, in seconds; at least two frames."""
 _ASPECT_TOLERANCE = 0.03
-"""Maximum relative difference between equal aspect ratios."""
+"""Maximum relative difference between aspect ratios that count as equal."""
 
 
 class FilmPair:
-    """Films A and B, and the range of A's timeline that both of them cover."""
+    """Films A and B, and their common range on the timeline of A."""
 
     def __init__(
         self,
@@ -36,15 +36,15 @@ class FilmPair:
         """Probe both films.
 
         Args:
-            a: Film A.
-            b: Film B.
-            start: Seconds into A at which the range starts; None for the first common frame.
-            end: Seconds into A at which the range ends; None for the last common frame.
-            offset: Seconds into A at which the first frame of B is displayed.
+            a: film A.
+            b: film B.
+            start: seconds into A at which the range starts; None for the first common frame.
+            end: seconds into A at which the range ends; None for the last common frame.
+            offset: seconds into A at which the first frame of B is displayed.
 
         Raises:
-            InputError: One of the films cannot be read.
-            UsageError: The films do not overlap in time.
+            InputError: one of the films cannot be read.
+            UsageError: the films do not overlap in time.
         """
         self.a, self.b = DisplayReader(a), DisplayReader(b)
         self.offset_s = offset
@@ -59,7 +59,10 @@ class FilmPair:
             )
         reads_to_end = end is None and self._have_equal_duration()
         self.trim_s = (self.start_s, None if reads_to_end else self.end_s)
-        """Start and end of the frames of A; end None for its last frame, whatever its header."""
+        """Start and end of the frames of A in seconds; end None to read A to its last frame.
+
+        Durations in headers are not exact, so an end from a header could drop the last frame.
+        """
         self.warnings = tuple(self._list_warnings())
 
     def _have_equal_duration(self) -> bool:

@@ -1,7 +1,7 @@
 """Planes of decoded frames as NumPy arrays.
 
-swscale converts luma between limited and full range without notice. It is therefore used only to
-unpack pixel formats that have no luma plane of their own.
+swscale may convert luma between limited and full range implicitly. It is therefore used only to
+unpack pixel formats without a luma plane.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FLOAT_BITS = 32
 """Bit depth that FFmpeg reports for float samples."""
 MIN_RGB_BITS = 10
-"""Minimum bit depth of luma that is computed from R'G'B'. With it, distinct grays stay distinct."""
+"""Minimum bit depth of luma that is computed from R'G'B'. It keeps all 8-bit grays distinct."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class PixelLayout:
     name: str
     """FFmpeg's name of the pixel format, such as ``yuv420p10le``."""
     kind: Literal["gray", "yuv", "rgb"]
-    """Color model. `rgb` includes every format without a luma plane: palettes and 1-bit formats."""
+    """Color model. `rgb` includes palettes and 1-bit formats, which have no luma plane either."""
     bits: int
     """Significant bits of a luma (or R, G, B) sample: 1 to 16, or 32 for float."""
     subsampling: tuple[int, int]
     """Horizontal and vertical chroma subsampling as log2: (1, 1) is 4:2:0."""
     full_range: bool
-    """Whether the format itself implies full range (`yuvj420p`)."""
+    """Whether the pixel format implies full range, such as `yuvj420p`."""
     alpha: bool
     """Whether the format has an alpha plane or component."""
 
@@ -80,7 +80,11 @@ def get_pixel_layout(pix_fmt: str) -> PixelLayout:
 
 
 def _log2_ratio(chroma_size: Any) -> int:
-    """Return log2 of luma size over chroma size; `chroma_size` maps one to the other."""
+    """Return log2 of luma size divided by chroma size.
+
+    Args:
+        chroma_size: function that maps a luma size in samples to the chroma size.
+    """
     return {64: 0, 32: 1, 16: 2, 8: 3}.get(int(chroma_size(64)), 0)
 
 
@@ -88,9 +92,9 @@ def view_plane(plane: av.video.plane.VideoPlane, bits: int, samples: int = 1) ->
     """Return a writable view of a plane, without the padding of its lines.
 
     Args:
-        plane: A plane of a frame.
-        bits: Bit depth of a sample. Up to 8 bits the view is uint8, above it is uint16.
-        samples: Interleaved samples per pixel.
+        plane: a plane of a frame.
+        bits: bit depth of a sample. Up to 8 bits the view is uint8, above it is uint16.
+        samples: interleaved samples per pixel.
 
     Returns:
         (H, W * samples) code values.
@@ -110,13 +114,13 @@ def _view_lines(plane: Any, dtype: type[np.generic]) -> NDArray[Any]:
 def read_luma(frame: VideoFrame, layout: PixelLayout, matrix: Matrix) -> Plane:
     """Return the luma of a frame at the bit depth `layout.luma_bits`.
 
-    If the pixel format has a luma plane, the result is a view of it: do not write to it. R'G'B' is
-    converted with one rounding, in full range.
+    If the pixel format has a luma plane, the result is usually a view of it, so the caller must not
+    modify it. R'G'B' is converted with one rounding, in full range.
 
     Args:
-        frame: A decoded frame.
-        layout: The layout of the frame's pixel format.
-        matrix: Luma weights for pixel formats without a luma plane.
+        frame: a decoded frame.
+        layout: the layout of the frame's pixel format.
+        matrix: luma weights for pixel formats without a luma plane.
 
     Returns:
         (H, W) uint8 or uint16 code values.
@@ -208,13 +212,13 @@ def read_channel_as_luma(
 ) -> Plane:
     """Return one color channel of a frame as luma.
 
-    The cleanest channel of a tinted or faded print can serve better than the stored luma.
+    One channel of a tinted or faded print can have less damage than the stored luma.
 
     Args:
-        frame: A decoded frame.
-        layout: The layout of the frame's pixel format.
-        coding: Bit depth and range of the result.
-        matrix: The matrix of the source.
+        frame: a decoded frame.
+        layout: the layout of the frame's pixel format.
+        coding: bit depth and range of the result.
+        matrix: the matrix of the source.
         channel: ``red``, ``green`` or ``blue``, or ``lightest`` for the maximum of the three.
 
     Returns:
@@ -242,9 +246,9 @@ def read_chroma(
     """Return Cb and Cr of a Y'CbCr frame, resized to luma resolution.
 
     Args:
-        frame: A decoded Y'CbCr frame.
-        layout: The layout of the frame's pixel format.
-        full_range: Whether the code values are full range.
+        frame: a decoded Y'CbCr frame.
+        layout: the layout of the frame's pixel format.
+        full_range: whether the code values are full range.
 
     Returns:
         Cb and Cr, each (H, W) float32, nominally in [-0.5, 0.5].
@@ -266,11 +270,11 @@ def read_chroma(
 
 
 def make_gray_frame(luma: NDArray[np.uint8], pix_fmt: str) -> VideoFrame:
-    """Return a new 8-bit frame with neutral chroma.
+    """Return an 8-bit frame with the given luma and neutral chroma.
 
     Args:
-        luma: (H, W) code values.
-        pix_fmt: A planar 8-bit Y'CbCr or gray format.
+        luma: (H, W) uint8 code values.
+        pix_fmt: a planar 8-bit Y'CbCr or gray format.
     """
     frame = VideoFrame(luma.shape[1], luma.shape[0], pix_fmt)
     for plane in frame.planes:
@@ -288,8 +292,8 @@ def compose_frame(
     frame is made. Field flags and side data such as captions are kept either way.
 
     Args:
-        frame: The decoded frame. It must not be used afterwards.
-        pix_fmt: A planar Y'CbCr format in native byte order.
+        frame: the decoded frame. It must not be used afterwards.
+        pix_fmt: a planar Y'CbCr format in native byte order.
         luma: (H, W) code values. No copy is made if this is a view of the frame's own plane.
         chroma: Cb and Cr code values, in the chroma size of `pix_fmt`.
     """
@@ -308,7 +312,7 @@ def compose_frame(
         view_plane(planes[0], layout.bits)[:] = new_luma
     for plane, codes in zip(planes[1:3], chroma, strict=True):
         view_plane(plane, layout.bits)[:] = codes
-    if len(planes) > 3:  # Opaque alpha.
+    if len(planes) > 3:  # The alpha plane must be opaque.
         view_plane(planes[3], layout.bits)[:] = (1 << layout.bits) - 1
     return composed
 

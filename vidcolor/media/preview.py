@@ -1,6 +1,6 @@
-"""Display: upright R'G'B' frames with square pixels, for previews and comparisons.
+"""Previews of films: upright R'G'B' frames with square pixels.
 
-These frames pass through swscale, which rounds. They are never used as the luma of a result.
+These frames pass through swscale, which rounds, so they are not used for the luma of results.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from vidcolor.media.decode import Frame
 
 SAME_TIME_S = Fraction(1, 500)
-"""Maximum difference between start times of simultaneous frames, in seconds.
+"""Maximum difference between times that count as equal, in seconds.
 
-Matroska rounds timestamps to 1 ms, and also the start time that they are relative to.
+Matroska rounds timestamps to 1 ms. A time since the first frame contains two roundings.
 """
 _SEARCH_BACK_S = (2, 30)
-"""How far before a time to search for the frame that is displayed then, in seconds."""
+"""Ranges before a time in which its frame is searched, in seconds. The short one is tried first."""
 _PROGRESSIVE = 1
 """FFmpeg's `AVFieldOrder` code of progressive."""
 _ACCURATE = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -49,12 +49,15 @@ class DisplayFrame:
     """A decoded frame and its time since the first frame."""
 
     time_s: Fraction
-    """Start in seconds since the film's first frame."""
+    """Start of the frame in seconds since the film's first frame."""
     pts: int
+    """Presentation timestamp in the source's time base."""
     duration: int
     """Duration in the source's time base."""
     av_frame: av.VideoFrame
+    """The decoded frame."""
     video: VideoInfo
+    """The video stream of the frame."""
 
     def rgb(self, size: tuple[int, int]) -> Rgb:
         """Return the upright frame, (H, W, 3) uint8, for `size` = (W, H)."""
@@ -68,7 +71,7 @@ class DisplayReader:
         """Probe the film.
 
         Raises:
-            InputError: The film cannot be read.
+            InputError: the film cannot be read.
         """
         self.path = path
         self.info = probe(path)
@@ -86,7 +89,7 @@ class DisplayReader:
 
     @property
     def duration_s(self) -> Fraction:
-        """Duration in seconds. If the file does not state it, the film is decoded once."""
+        """Duration in seconds. If the header does not contain it, the film is decoded once."""
         if self.video.duration_s:
             return Fraction(self.video.duration_s).limit_denominator(1_000_000)
         if self._measured_duration is None:
@@ -111,13 +114,13 @@ class DisplayReader:
             yield DisplayFrame(time, frame.pts, frame.duration, frame.av_frame, self.video)
 
     def frame_at(self, time_s: Fraction) -> DisplayFrame:
-        """Return the frame that is displayed at a time: the last that started before it.
+        """Return the frame that is displayed at a time, which is the last that starts before it.
 
         Args:
-            time_s: Seconds since the first frame.
+            time_s: seconds since the first frame.
 
         Raises:
-            InputError: No frame near this time can be decoded.
+            InputError: no frame near this time can be decoded.
         """
         end = time_s + SAME_TIME_S
         for seconds in _SEARCH_BACK_S:
@@ -132,12 +135,12 @@ class DisplayReader:
 
 
 def render_rgb(frame: av.VideoFrame, video: VideoInfo, size: tuple[int, int]) -> Rgb:
-    """Convert a decoded frame for display, with an error of at most 2 of 255 codes.
+    """Convert a decoded frame for display, with a maximum error of 2 code values.
 
     Args:
-        frame: A decoded frame.
-        video: Its matrix, range and orientation.
-        size: Upright width and height of the result.
+        frame: a decoded frame.
+        video: its matrix, range and orientation.
+        size: upright width and height of the result.
 
     Returns:
         (H, W, 3) uint8, contiguous.
@@ -168,9 +171,9 @@ def render_source_rgb(frame: Frame, video: VideoInfo, size: tuple[int, int]) -> 
     """Convert a frame with its source's color for display.
 
     Args:
-        frame: A frame of a film, or of a sequence with `source_rgb`.
-        video: The video that the frame belongs to.
-        size: Upright width and height. A frame of a sequence keeps the size of `source_rgb`.
+        frame: a frame of a film, or of a sequence with `source_rgb`.
+        video: the video that the frame belongs to.
+        size: upright width and height. A frame of a sequence keeps the size of `source_rgb`.
 
     Returns:
         (H, W, 3) uint8, contiguous.
@@ -193,7 +196,7 @@ def _reduce_to_8_bits(codes: NDArray[Any], bits: int) -> Rgb:
 def resize_rgb(pixels: NDArray[Any], size: tuple[int, int]) -> Rgb:
     """Resize 8-bit code values, (H, W) or (H, W, 3), to `size` = (W, H).
 
-    Reduction averages the area of a pixel. Enlargement is bicubic.
+    Reduction averages the area of each new pixel. Enlargement is bicubic.
     """
     height, width = pixels.shape[:2]
     if (width, height) == size:
@@ -207,9 +210,9 @@ def describe_preview(source: VideoInfo, size: tuple[int, int], tags: ColorTags) 
     """Describe an 8-bit video of frames that `render_rgb` returns.
 
     Args:
-        source: Its time base, frame rate and language are kept.
-        size: Width and height of the video.
-        tags: Its primaries and transfer are kept.
+        source: the video whose time base, frame rate and language are used.
+        size: width and height of the video.
+        tags: the color tags whose primaries and transfer are used.
     """
     matrix = get_default_matrix(*size)
     return replace(
@@ -233,7 +236,7 @@ def plan_preview_encoder(video: VideoInfo, muxer: str) -> EncoderPlan:
     """Plan a fast encoder that every player supports: H.264, or AV1 in WebM.
 
     Raises:
-        UsageError: The container supports neither.
+        UsageError: the container supports neither.
     """
     if muxer == "webm":
         return plan_encoder(video, muxer, EncoderRequest())

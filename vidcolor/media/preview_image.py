@@ -1,4 +1,4 @@
-"""Display of image files: upright, 8-bit sRGB."""
+"""Previews of image files: upright 8-bit sRGB."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def read_image_rgb(path: Path, min_size: tuple[int, int] | None = None) -> Rgb:
     """Read an image file for display: upright, in sRGB, on a white background.
 
     Args:
-        path: An image that Pillow or FFmpeg can read. 16 bits are reduced to 8.
-        min_size: Minimum width and height. Larger JPEG files are decoded at reduced size.
+        path: an image that Pillow or FFmpeg can read. 16 bits are reduced to 8.
+        min_size: minimum width and height. Larger JPEG files are decoded at reduced size.
 
     Returns:
         (H, W, 3) uint8.
 
     Raises:
-        InputError: The image cannot be read.
+        InputError: the image cannot be read.
     """
     from PIL import UnidentifiedImageError
 
@@ -55,14 +55,14 @@ def decode_image_rgb(data: bytes, name: str) -> Rgb:
     DPX and OpenEXR are not supported.
 
     Args:
-        data: An image file that Pillow can read.
-        name: The name of the image in error messages.
+        data: an image file that Pillow can read.
+        name: the name of the image in error messages.
 
     Returns:
         (H, W, 3) uint8.
 
     Raises:
-        InputError: The image cannot be read.
+        InputError: the image cannot be read.
     """
     from PIL import UnidentifiedImageError
 

@@ -1,4 +1,4 @@
-"""Probing: the streams of a film and the properties of its video, before any frame is colorized."""
+"""Probing: the streams of a film, and the properties of its video."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FULL_RANGE = 2
 LIMITED_RANGE = 1
 """FFmpeg's `AVCOL_RANGE_MPEG`."""
 MAX_PLAUSIBLE_RATE = 240
-"""Maximum average frame rate to believe, in frames per second."""
+"""Maximum plausible average frame rate, in frames per second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,11 @@ class ColorTags:
     range: int
     """FFmpeg's `AVColorRange`: 0 unspecified, 1 limited, 2 full."""
     primaries: int
+    """H.273 `ColourPrimaries`."""
     transfer: int
+    """H.273 `TransferCharacteristics`."""
     matrix: int
+    """H.273 `MatrixCoefficients`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,15 @@ class StreamInfo:
     """One stream of the source."""
 
     index: int
+    """Index of the stream in the file."""
     kind: str
-    """video, audio, subtitle, data or attachment."""
+    """``video``, ``audio``, ``subtitle``, ``data`` or ``attachment``."""
     codec: str
+    """FFmpeg's name of the codec."""
     language: str | None
+    """Language code in the metadata of the stream."""
     title: str | None
+    """Name of the track, or file name of an attachment."""
     is_cover_art: bool = False
     """Whether this is an attached picture (cover art) and not a video."""
     detail: str = ""
@@ -61,31 +68,39 @@ class VideoInfo:
     """The video stream that is colorized."""
 
     index: int
+    """Index of the stream in the file."""
     codec: str
+    """FFmpeg's name of the codec."""
     width: int
     """Stored width in pixels, before rotation and pixel aspect."""
     height: int
     """Stored height in pixels."""
     layout: PixelLayout
+    """Layout of the decoded frames."""
     coding: Coding
-    """Bit depth and range of the luma that is read from it."""
+    """Bit depth and range of the luma that is read from the frames."""
     matrix: Matrix
     """The tagged matrix, or the matrix that players assume for an untagged video of this size."""
     tags: ColorTags
+    """Color tags of the first frame, completed by those of the container."""
     time_base: Fraction
+    """Unit of timestamps, in seconds."""
     rate: Fraction | None
-    """Average frame rate. It serves display and tags, never timing."""
+    """Average frame rate in frames per second. It is used for display and tags, not for timing."""
     start_pts: int | None
+    """PTS of the first frame in the header; None if the header has none."""
     duration_s: float | None
+    """Duration in the header, in seconds; None if the header has none."""
     declared_end_s: float | None
-    """End time in the header of this stream, not of the container. It reveals truncated files."""
+    """End time in the header of this stream, in seconds. It is used to detect truncated files."""
     variable_rate: bool
+    """Whether the durations of frames differ."""
     num_frames: int
     """Number of frames in the header; 0 if the header has none."""
     sample_aspect_ratio: Fraction | None
     """Width over height of a pixel; None for square pixels."""
     rotation_degrees: int
-    """Counter-clockwise rotation for display, 0-359."""
+    """Counterclockwise rotation for display, 0 to 359."""
     display_matrix: tuple[int, ...] | None
     """FFmpeg's 3x3 display matrix, row by row; None if the stream has none."""
     field_order: int
@@ -95,11 +110,13 @@ class VideoInfo:
     timecode: str | None
     """SMPTE timecode of the first frame."""
     tint: Tint
+    """Whether the film is gray, tinted or in color; see `measure_tint`."""
     language: str | None = None
+    """Language code in the metadata of the stream."""
 
     @property
     def quarter_turns(self) -> int:
-        """Counter-clockwise quarter turns that display the frame upright. Mirroring is ignored.
+        """Counterclockwise quarter turns that display the frame upright. Mirroring is ignored.
 
         FFmpeg's display matrix maps stored (p, q) to q' = b p + d q. The signs of b and d therefore
         show which stored edge is displayed on top.
@@ -123,7 +140,7 @@ class VideoInfo:
 
     @property
     def start_s(self) -> Fraction:
-        """Time of the first frame, in seconds on the source's own clock."""
+        """Timestamp of the first frame, in seconds."""
         return (self.start_pts or 0) * self.time_base
 
     @property
@@ -144,9 +161,13 @@ class MediaInfo:
     container: str
     """FFmpeg's name of the demuxer, e.g. ``matroska,webm``."""
     duration_s: float | None
+    """Duration of the container in seconds; None if unknown."""
     video: VideoInfo
+    """The video stream that is colorized."""
     streams: tuple[StreamInfo, ...]
+    """All streams, including the video."""
     num_chapters: int
+    """Number of chapters."""
     tags: dict[str, str] = field(default_factory=dict)
     """Metadata of the container."""
 
@@ -155,7 +176,7 @@ def probe(path: Path) -> MediaInfo:
     """Read the header and the first frame of a film.
 
     Raises:
-        InputError: The file cannot be read, or has no video stream or no decodable frame.
+        InputError: the file cannot be read, or has no video stream or no decodable frame.
     """
     with open_input(path) as container:
         stream = find_video_stream(container, path)
@@ -188,7 +209,7 @@ def _decode_first_frame(
 
 
 def _describe_video(stream: av.VideoStream, first_frame: av.VideoFrame, tint: Tint) -> VideoInfo:
-    """Combine what the stream header and the first decoded frame state."""
+    """Combine the properties in the stream header and in the first decoded frame."""
     context = stream.codec_context
     layout = get_pixel_layout(first_frame.format.name)
     tags = _read_color_tags(context, first_frame)
@@ -227,7 +248,7 @@ def _describe_video(stream: av.VideoStream, first_frame: av.VideoFrame, tint: Ti
 
 
 def _read_color_tags(context: av.VideoCodecContext, frame: av.VideoFrame) -> ColorTags:
-    """Return the tags of the frame; where unspecified, those of the container."""
+    """Return the color tags of the frame, with unspecified ones taken from the container."""
     return ColorTags(
         range=int(frame.color_range) or int(context.color_range or 0),
         primaries=_first_specified(frame.color_primaries, context.color_primaries),
@@ -281,7 +302,10 @@ def _read_timecode(stream: av.VideoStream) -> str | None:
 
 
 def _stream_duration_s(stream: av.VideoStream, time_base: Fraction) -> float | None:
-    """Return the duration in the stream's own header, in seconds."""
+    """Return the duration of the stream in seconds, from its header.
+
+    Matroska stores it as a tag. The duration of the container is that of a single stream.
+    """
     if stream.duration:
         return float(stream.duration * time_base)
     tagged = _parse_duration_tag(stream.metadata.get("DURATION", ""))
@@ -299,7 +323,10 @@ def _container_duration(stream: av.VideoStream) -> int | None:
 
 
 def _has_variable_frame_rate(stream: av.VideoStream) -> bool:
-    """Return whether frame durations differ, from the index or else from the frame rates."""
+    """Return whether frame durations differ.
+
+    The index of the container is used if it has one, otherwise the frame rates in the header.
+    """
     timestamps = sorted(e.timestamp for e in stream.index_entries)
     if len(timestamps) > 2:
         steps = np.diff(timestamps)

@@ -35,17 +35,17 @@ _NUMBER_FIELD = re.compile(r"%(0?)(\d*)d")
 _NUMBERED_NAME = re.compile(r"^(.*?)(\d+)(\.[^.]+)$")
 """Prefix, frame number and extension of a numbered file."""
 _MIN_FRAMES = 2
-"""Minimum number of files of one name in a folder that form a sequence beside single images."""
+"""Minimum number of files of one name that form a sequence in a folder with other images."""
 _MAX_LISTED_GAPS = 8
 """Maximum number of missing frames that a warning lists."""
 _MAX_PROBED_FILES = 100
-"""Number of files from the start of which one must be readable."""
+"""Number of files at the start of a sequence of which at least one must be readable."""
 _PROGRESSIVE = 1
 """FFmpeg's `AVFieldOrder` code of progressive."""
 DEFAULT_FPS = Fraction(24)
-"""Frame rate of an image sequence if the user gives none."""
+"""Default frame rate of an image sequence, in frames per second."""
 SEQUENCE_MUXER = "image2"
-"""The muxer in an `EncoderPlan` for image sequences."""
+"""Name of the muxer in an `EncoderPlan` for image sequences."""
 
 
 def is_sequence_pattern(path: Path) -> bool:
@@ -58,9 +58,9 @@ class ImageSequence:
     """The numbered image files of one film."""
 
     path: Path
-    """The pattern or folder that the user gave."""
+    """Pattern or folder of the files."""
     files: dict[int, Path]
-    """Files by frame number, in order."""
+    """Files by frame number, in rising order."""
 
     @property
     def first_number(self) -> int:
@@ -75,12 +75,12 @@ class ImageSequence:
 
 
 def find_sequence(path: Path) -> ImageSequence:
-    """Find the files of a pattern (``scan_%06d.dpx``) or a folder, with gaps in the numbers.
+    """Find the files of a pattern (``scan_%06d.dpx``) or a folder. Numbers may be missing.
 
-    FFmpeg's image2 demuxer ends a sequence at the first missing number without a warning.
+    FFmpeg's image2 demuxer is not used, because it ends a sequence at a gap without a warning.
 
     Raises:
-        InputError: There are no files, or the folder contains more than one sequence.
+        InputError: there are no files, or the folder contains more than one sequence.
     """
     files = _find_in_folder(path) if path.is_dir() else _find_by_pattern(path)
     if not files:
@@ -134,12 +134,12 @@ def probe_sequence(
     """Describe a sequence by its first readable image.
 
     Args:
-        sequence: The sequence.
-        fps: Its frame rate.
-        gray_from: The channel that luma is read from.
+        sequence: the sequence.
+        fps: its frame rate.
+        gray_from: the channel that luma is read from.
 
     Raises:
-        InputError: None of the first images is readable.
+        InputError: none of the first images is readable.
     """
     still = _read_first_still(sequence, gray_from)
     numbers = list(sequence.files)
@@ -192,7 +192,7 @@ def _read_still(
         The image, and a description of its damage or None.
 
     Raises:
-        InputError: No part of the image is readable.
+        InputError: no part of the image is readable.
     """
     read = partial(
         read_still, path, gray_from, min_rgb_bits=MIN_RGB_BITS, with_source_rgb=keep_color
@@ -222,12 +222,12 @@ class SequenceReader:
         """Prepare to read.
 
         Args:
-            sequence: The sequence.
-            video: Its description by `probe_sequence`.
-            gray_from: The channel that luma is read from.
-            start_s: Time of the first frame to keep, in seconds.
-            end_s: Time of the first frame to drop again, in seconds.
-            keep_color: Whether to fill `Frame.source_rgb`.
+            sequence: the sequence.
+            video: its description by `probe_sequence`.
+            gray_from: the channel that luma is read from.
+            start_s: time of the first frame to keep, in seconds.
+            end_s: time of the first frame to drop again, in seconds.
+            keep_color: whether to fill `Frame.source_rgb`.
         """
         self.damage = DamageReport()
         self.warnings: dict[str, None] = {}
@@ -243,10 +243,10 @@ class SequenceReader:
             self.damage.messages.append(f"{len(missing)} {are} missing: {listed}{more}")
 
     def frames(self) -> Iterator[Frame]:
-        """Yield a frame per image in the order of their numbers. A missing number leaves a gap.
+        """Yield a frame for each image in the order of numbers. A missing number leaves a time gap.
 
         Raises:
-            InputError: Size or bit depth of an image differ from the first image's.
+            InputError: size or bit depth of an image differ from the first image's.
         """
         pending: Frame | None = None
         files = ((n, path) for n, path in self._sequence.files.items() if self._is_in_trim(n))
@@ -315,14 +315,14 @@ class SequenceWriter:
         """Prepare to write.
 
         Args:
-            pattern: The output pattern, such as ``out_%06d.png``. Its extension sets the format.
-            plan: An encoder plan with a 4:4:4 pixel format.
-            video: The source's video.
-            provenance: Written into every image whose format supports it.
-            source: The source of numbers, luma and metadata; None if the source is a film, whose
+            pattern: the output pattern, such as ``out_%06d.png``. Its extension sets the format.
+            plan: an encoder plan with a 4:4:4 pixel format.
+            video: the source's video.
+            provenance: the provenance that is written into images, if their format supports it.
+            source: the source of numbers, luma and metadata; None if the source is a film, whose
                 frames are numbered from 1.
-            options: The options `gray_from`, `mark` and `quality` are used.
-            first: Index of the first frame to write, if the source is a film.
+            options: the options of the task. `gray_from`, `mark` and `quality` are used.
+            first: index of the first frame to write, if the source is a film.
         """
         self._pattern, self._plan, self._video = pattern, plan, video
         self._provenance, self._source, self._options = provenance, source, options
@@ -334,9 +334,9 @@ class SequenceWriter:
         """Write one frame as an image.
 
         Args:
-            frame: The colorized frame in the plan's pixel format.
-            pts: Its offset from the first frame number, if the source is a sequence.
-            duration: Not used.
+            frame: the colorized frame in the plan's pixel format.
+            pts: its offset from the first frame number, if the source is a sequence.
+            duration: unused; images have no duration.
         """
         self._count += 1
         cb, cr = read_chroma(frame, self._plan.layout, self._video.coding.full_range)
@@ -384,7 +384,7 @@ def format_frame_path(pattern: Path, number: int) -> Path:
     """Insert a frame number into a pattern: ``out_%06d.png`` and 12 give ``out_000012.png``.
 
     Raises:
-        InputError: The pattern has no number field.
+        InputError: the pattern has no number field.
     """
     match = _NUMBER_FIELD.search(pattern.name)
     if match is None:

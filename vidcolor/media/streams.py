@@ -1,7 +1,7 @@
-"""Copy of the other streams: audio, subtitles, chapters, attachments, timecode and cover art.
+"""Copy of audio, subtitles, chapters, attachments, timecode and cover art to an output.
 
-Streams are copied packet by packet. Which of them a container supports is found by adding them to
-an output in memory, before work starts. Text subtitles are converted if necessary.
+Streams are copied packet by packet. To find out which of them a container supports, they are added
+to an output in memory before work starts. Text subtitles are converted if necessary.
 """
 
 from __future__ import annotations
@@ -26,24 +26,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MXF_OFFSET_S = 0.02
-"""Maximum offset of audio from the video in MXF, which cannot signal one, in seconds."""
+"""Maximum offset between audio and video in MXF, which cannot signal an offset, in seconds."""
 _ENCODING_TAGS = {"duration", "encoder", "bps", "number_of_frames", "number_of_bytes"}
 """Stream metadata that describes the source's encoding and is not copied."""
 _TITLE_MUXERS = ("mp4", "mov", "matroska", "webm")
 """Muxers that write the name of a track from the metadata key `title`."""
 _ATTACHMENT_MUXERS = ("matroska",)
+"""Muxers that support attachments."""
 _TIMECODE_MUXERS = ("mp4", "mov", "matroska", "mxf")
+"""Muxers that write a timecode from the metadata of the video stream."""
 _COVER_TYPES = {"png": "image/png", "mjpeg": "image/jpeg", "bmp": "image/bmp", "gif": "image/gif"}
 """MIME type of cover art, by codec."""
 _COVER_MUXERS = ("mp4", "matroska")
+"""Muxers that support cover art."""
 _TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
+"""Codecs of text subtitles."""
 _SUBTITLE_CODECS = {
     "mp4": ("mov_text", "mp4"),
     "mov": ("mov_text", "mp4"),
     "matroska": ("subrip", "matroska"),
     "webm": ("webvtt", "webm"),
 }
-"""Text subtitle codec of a container, and the muxer for a file with subtitles only."""
+"""Codec of text subtitles by muxer, and the muxer for a file that contains only subtitles."""
 _QUICKTIME_LANGUAGES = {
     "bod": "tib", "cym": "wel", "cze": "ces", "deu": "ger", "ell": "gre", "eus": "baq",
     "fre": "fra", "hrv": "hr ", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac",
@@ -58,7 +62,9 @@ class StreamDecision:
     """The decision whether and how a stream is kept."""
 
     stream: StreamInfo
+    """The stream of the source."""
     kept: bool
+    """Whether the output contains the stream."""
     note: str
     """How the stream is kept, or why it is not."""
     method: Literal["copy", "convert", "append"] = "copy"
@@ -75,7 +81,7 @@ def plan_streams(path: Path, muxer: str) -> tuple[StreamDecision, ...]:
     """Decide for every stream of a film except its video whether `muxer` supports it.
 
     Raises:
-        InputError: The film cannot be read or has no video stream.
+        InputError: the film cannot be read or has no video stream.
     """
     with open_input(path) as source:
         video = find_video_stream(source, path)
@@ -123,14 +129,14 @@ def _start_offset_s(stream: av.stream.Stream, video: av.VideoStream) -> float:
 
 
 def _decide_cover_art(info: StreamInfo, muxer: str) -> StreamDecision:
-    """Decide about cover art, which is a stream in MP4 and an attachment in Matroska."""
+    """Decide about cover art, which MP4 stores as a stream and Matroska as an attachment."""
     if muxer not in _COVER_MUXERS or info.codec not in _COVER_TYPES:
         return StreamDecision(info, False, f"{muxer} does not support {info.codec} cover art")
     return StreamDecision(info, True, "cover art, copied")
 
 
 def _decide_data(stream: av.stream.Stream, info: StreamInfo, muxer: str) -> StreamDecision:
-    """Decide about a data stream: timecode or chapter titles, which the muxer writes itself."""
+    """Decide about a data stream. Muxers write timecode and chapter titles without its packets."""
     handler = stream.metadata.get("handler_name", "")
     if "timecode" in stream.metadata:
         if muxer in _TIMECODE_MUXERS:
@@ -176,10 +182,10 @@ def add_stream_copy(
     """Add a stream to an output that takes the packets of a source stream.
 
     Args:
-        target: An output whose header is not yet written.
-        stream: The source stream of the packets.
+        target: an output whose header is not yet written.
+        stream: the source stream of the packets.
         muxer: FFmpeg's name of the output's muxer.
-        metadata_from: The source stream of disposition and metadata; None for `stream`.
+        metadata_from: the source stream of disposition and metadata; None for `stream`.
     """
     try:
         copy: Any = target.add_stream_from_template(stream)
@@ -199,16 +205,16 @@ def add_stream_copy(
 
 
 def convert_language_code(code: str, muxer: str) -> str:
-    """Return the equivalent of an ISO 639-2 language code that the muxer stores."""
+    """Convert an ISO 639-2 language code to an equivalent code that the muxer supports."""
     return _QUICKTIME_LANGUAGES.get(code, code) if muxer == "mov" else code
 
 
 class StreamCopier:
     """Copies the other streams of a film into an output, interleaved with the video.
 
-    It opens the source a second time. Video decoding and stream copy therefore never wait for each
-    other, and no packets accumulate in memory. Converted subtitles are written to temporary files
-    by `add_streams`; the files are deleted on exit. Use it as a context manager.
+    It opens the source a second time, independently of the decoder. Otherwise packets of one would
+    accumulate in memory while the other reads ahead. Converted subtitles are written to
+    temporary files by `add_streams`; the files are deleted on exit. Use it as a context manager.
     """
 
     def __init__(
@@ -222,11 +228,11 @@ class StreamCopier:
         """Open the source.
 
         Args:
-            path: The source.
-            decisions: The result of `plan_streams`.
-            shift: Seconds to subtract from every timestamp.
-            start: Source time in seconds of the first packets to keep.
-            end: Source time in seconds of the first packets to drop again.
+            path: the source.
+            decisions: the result of `plan_streams`.
+            shift: seconds to subtract from every timestamp.
+            start: source time in seconds of the first packets to keep.
+            end: source time in seconds of the first packets to drop again.
         """
         self._path, self._decisions = path, decisions
         self._shift, self._start, self._end = shift, start, end
@@ -258,7 +264,7 @@ class StreamCopier:
     def list_required_timescales(self) -> set[int]:
         """Return the timescales (ticks per second) of streams that do not start on a millisecond.
 
-        The edit lists of MP4 and MOV need these timescales to store the exact start.
+        The edit lists of MP4 and MOV store the exact start only in these timescales.
         """
         timescales = set()
         for decision in self._decisions:
@@ -279,9 +285,9 @@ class StreamCopier:
         """Add the kept streams and chapters to an output whose header is not yet written.
 
         Args:
-            target: The output.
+            target: the output.
             muxer: FFmpeg's name of its muxer.
-            output_path: The file that is written. Temporary files are created in its directory.
+            output_path: the file that is written. Temporary files are created in its directory.
         """
         copied = []
         converted = []
@@ -350,11 +356,11 @@ class StreamCopier:
         return chapters
 
     def copy_until(self, target: av.container.OutputContainer, time_s: Fraction | None) -> None:
-        """Mux the packets with a DTS up to a time of the output.
+        """Mux all packets of other streams with a DTS up to a time.
 
         Args:
-            target: The output that `add_streams` was called with.
-            time_s: The time in seconds; None for all remaining packets.
+            target: the output that `add_streams` was called with.
+            time_s: the time in seconds; None for all remaining packets.
         """
         while True:
             packet = self._pending or next(self._packets, None)

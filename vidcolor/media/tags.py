@@ -1,4 +1,4 @@
-"""Container tags: selection of those that describe the film, and support of a muxer for them."""
+"""Tags of a container: which of them describe the film, and which of them a muxer supports."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ _FILE_TAGS = {
 }
 """Tags that describe the source's file and not its content."""
 _PROBE_ENCODERS = {"mp4": "mpeg4", "mov": "mpeg4", "mxf": "mpeg2video"}
-"""Muxers that support a fixed set of tags, and the encoder for their test file."""
+"""Muxers that support only a fixed set of tags, with the encoder of their test file."""
 
 
 def read_content_tags(path: Path) -> dict[str, str]:
     """Return the tags of a film's container that describe the film.
 
     Raises:
-        InputError: The file cannot be opened.
+        InputError: the file cannot be opened.
     """
     with open_input(path) as source:
         return filter_content_tags(source.metadata)

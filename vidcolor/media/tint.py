@@ -1,4 +1,4 @@
-"""Tint of a film: gray, tinted in one hue, or color, from frames across its duration."""
+"""Classification of a film as gray, tinted or in color, from frames across its duration."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def measure_tint(
     """Classify a film as gray, tinted in one hue (sepia, toning) or color.
 
     Args:
-        container: The opened film. Its read position changes.
-        stream: The video stream.
-        first_frame: The first decoded frame of the stream.
+        container: the opened film. Its read position changes.
+        stream: the video stream.
+        first_frame: the first decoded frame of the stream.
     """
     frames = [first_frame]
     duration, start = stream.duration, stream.start_time or 0
@@ -56,7 +56,7 @@ def measure_tint(
 def _decode_keyframe_before(
     container: av.container.InputContainer, stream: av.VideoStream, pts: int
 ) -> av.VideoFrame | None:
-    """Return the keyframe before `pts`, or None if the film is not seekable there."""
+    """Return the last keyframe up to `pts`, or None if the file is not seekable."""
     try:
         container.seek(pts, stream=stream, backward=True)
         return next(container.decode(stream), None)
@@ -65,7 +65,11 @@ def _decode_keyframe_before(
 
 
 def _sample_ycbcr(frame: av.VideoFrame) -> FloatArray | None:
-    """Return Y', Cb and Cr of a reduced frame, (3, n) float32, or None for gray formats."""
+    """Return Y', Cb and Cr of a frame, reduced to `_SAMPLE_SIZE`; None for gray formats.
+
+    Returns:
+        (3, n) float32; Y' in [0, 1], Cb and Cr in [-0.5, 0.5].
+    """
     layout = get_pixel_layout(frame.format.name)
     if layout.kind == "gray":
         return None

@@ -1,4 +1,4 @@
-"""Writing a film: encoded video, muxed with the copies of all other streams."""
+"""Writing of a film: encoding of the video, and muxing with copies of the other streams."""
 
 from __future__ import annotations
 
@@ -65,17 +65,17 @@ class VideoWriter:
         """Open the output and write its header.
 
         Args:
-            path: The file to write. The plan sets its container, not its file extension.
-            plan: The result of `plan_encoder`.
-            video: Size, timing, color and orientation of the video.
-            streams: Copies the other streams; None for video only.
-            tags: Metadata of the container.
-            shift_pts: Ticks of the video's time base to subtract from every timestamp.
-            target: The final name of the file, for error messages.
-            is_segment: Whether the file is a temporary segment for `concat_segments`.
+            path: the file to write. The plan sets its container, not its file extension.
+            plan: the result of `plan_encoder`.
+            video: size, timing, color and orientation of the video.
+            streams: copies the other streams; None for video only.
+            tags: metadata of the container.
+            shift_pts: ticks of the video's time base to subtract from every timestamp.
+            target: the final name of the file, for error messages.
+            is_segment: whether the file is a temporary segment for `concat_segments`.
 
         Raises:
-            OutputError: The file cannot be written. Every method raises this, too.
+            OutputError: the file cannot be written. All methods except `abort` raise this as well.
         """
         self._path, self._name = path, target or path
         self._plan, self._video, self._streams = plan, video, streams
@@ -156,7 +156,7 @@ class VideoWriter:
 
     def abort(self) -> None:
         """Close the incomplete file and ignore errors."""
-        # An earlier error is the one to report.
+        # The error that led to the abort is reported, so errors while closing are ignored.
         with contextlib.suppress(av.FFmpegError, OSError, ValueError):
             self._container.close()
 
@@ -164,14 +164,14 @@ class VideoWriter:
         """Encode and mux one frame.
 
         Args:
-            frame: A frame in the plan's pixel format. The writer modifies it.
-            pts: Its presentation timestamp in the video's time base.
-            duration: Its duration in the video's time base; 0 if unknown.
+            frame: a frame in the plan's pixel format. The writer modifies it.
+            pts: its presentation timestamp in the video's time base.
+            duration: its duration in the video's time base; 0 if unknown.
         """
         self._has_encoded = True
         pts -= self._shift
         set_color_tags(frame, self._video)
-        # A decoded frame has its source's type, which the encoder would be forced to use.
+        # A decoded frame has the picture type of its source, which would force that of the encoder.
         frame.pict_type = _PICT_TYPE_NONE
         frame.pts, frame.duration = pts, max(0, duration)
         frame.time_base = self._plan.time_base
@@ -186,10 +186,10 @@ class VideoWriter:
         """Mux one frame that is already encoded with the same plan.
 
         Args:
-            packet: The encoded frame, in decoding order. The writer modifies it.
-            pts: Its presentation timestamp in the video's time base.
-            dts: Its decoding timestamp in the video's time base, rising from packet to packet.
-            duration: Its duration in the video's time base.
+            packet: the encoded frame, in decoding order. The writer modifies it.
+            pts: its presentation timestamp in the video's time base.
+            dts: its decoding timestamp in the video's time base, rising from packet to packet.
+            duration: its duration in the video's time base.
         """
         packet.stream = self._stream
         packet.time_base = self._video.time_base
@@ -265,7 +265,7 @@ class _FrameCounter:
         self._next_number = 0
 
     def add_frame(self, pts: int, duration: int) -> int:
-        """Return the number of the next frame and remember its timestamps."""
+        """Assign a number to the next frame, store its timestamps and return the number."""
         if self._first_pts is None:
             self._first_pts = pts
         number = self._next_number
@@ -302,13 +302,13 @@ class _DurationFixer:
         self._first_dts: int | None = None
 
     def add_frame(self, pts: int, duration: int) -> None:
-        """Record a frame's timestamps in the video's time base. The order does not matter."""
+        """Record PTS and duration of a frame in the video's time base. The order is arbitrary."""
         self._first_pts = pts if self._first_pts is None else min(self._first_pts, pts)
         end = pts + max(duration, 1)
         self._end_pts = end if self._end_pts is None else max(self._end_pts, end)
 
     def delay(self, packet: av.Packet[Any]) -> av.Packet[Any] | None:
-        """Store a packet and return the one before it."""
+        """Store a packet and return the previous one; None for the first."""
         if self._first_dts is None:
             self._first_dts = packet.dts
         previous, self._pending = self._pending, packet
@@ -327,16 +327,16 @@ class _DurationFixer:
 def check_constant_rate(
     plan: EncoderPlan, video: VideoInfo, pts: Sequence[int], target: Path
 ) -> None:
-    """Check that a container without timestamps can store a film.
+    """Check that the frame rate of a film is constant if its container requires that.
 
     Args:
-        plan: The result of `plan_encoder`.
-        video: The source's video stream.
+        plan: the result of `plan_encoder`.
+        video: the source's video stream.
         pts: PTS of every frame in the source's time base.
-        target: The final name of the file, for the error message.
+        target: the final name of the file, for the error message.
 
     Raises:
-        OutputError: The container stores a frame rate only, and the film's is not constant.
+        OutputError: the container stores a frame rate only, and the film's is not constant.
     """
     if not plan.constant_rate:
         return
@@ -355,7 +355,7 @@ def get_muxer(path: Path) -> str:
     """Return FFmpeg's muxer for a file name.
 
     Raises:
-        UsageError: No supported container has this file extension.
+        UsageError: no supported container has this file extension.
     """
     muxer = MUXERS.get(path.suffix.lower())
     if muxer is None:
