@@ -11,7 +11,7 @@ from vidcolor.motion.flow import FlowPair, make_flow_input, pixel_grid
 from vidcolor.motion.flow_chain import (
     FlowChain,
     append_flow,
-    compose,
+    compose_chains,
     forward_backward_check,
     identity_chain,
     photometric_check,
@@ -40,7 +40,7 @@ def test_prepended_and_appended_flow_add_up(moves: list[tuple[int, int]]) -> Non
         (last_to_first, total),
         (first_to_last, -total),
         (first_to_last_appended, -total),
-        (compose(last_to_first, first_to_last), 0 * total),
+        (compose_chains(last_to_first, first_to_last), 0 * total),
     ):
         displacement = (chain.coords - pixel_grid(shape))[center]
         assert np.allclose(displacement, expected, atol=1e-3)

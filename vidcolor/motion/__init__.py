@@ -1,1 +1,1 @@
-"""Optical flow, and flow chains over many frames."""
+"""Optical flow between two frames, and flow chains over many frames; works on arrays."""

@@ -1,9 +1,11 @@
 """Optical flow between two frames, estimated on small copies of their luma.
 
-Flow is estimated in both directions, and its confidence comes from the forward-backward check of
-Sundaram, Brox & Keutzer, "Dense point trajectories by GPU-accelerated large displacement optical
-flow", ECCV 2010. Luma is standardized by its local mean and deviation first, so that flicker,
-uneven light and fades do not look like motion.
+A flow field holds one vector per pixel of the source frame: pixel p of the source corresponds to
+p + flow(p) in the target. Flow is estimated in both directions, and its confidence comes from the
+forward-backward check of Sundaram, Brox & Keutzer, "Dense point trajectories by GPU-accelerated
+large displacement optical flow", ECCV 2010. Luma is first standardized by its local mean and
+standard deviation (local contrast normalization). Brightness constancy then holds in spite of
+flicker, uneven light and fades, which would otherwise be mistaken for motion.
 """
 
 from __future__ import annotations
@@ -21,18 +23,22 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray, Uint8Array
 
 MAX_SHORT_SIDE = 96
-"""Maximum short side of the flow grid, in pixels. The embedded generator's grid has 64. At 128 the
-pipeline takes 1.3 times as long, and better tracking is offset by more false matches
+"""Maximum short side of the flow grid, in pixels; larger frames are reduced to it. With 128 the
+pipeline takes 1.3 times as long, and more false matches offset the better tracking
 (benchmarks/README.md)."""
+MIN_SIDE = 8
+"""Minimum side of the flow grid, in pixels: the patch size of DIS, which rejects smaller images."""
 NORMALIZATION_WINDOW = 25
-"""Side of the window for the local mean and deviation, in pixels of the flow grid."""
+"""Side of the window for the local mean and standard deviation, in pixels of the flow grid."""
 DEVIATION_FLOOR = 0.2
-"""Share of the frame's deviation that is added to the local deviation. Without it, noise in a blank
-sky would be amplified into structure."""
+"""Fraction of the frame's standard deviation that is added to the local standard deviation. Without
+it, noise in a flat sky would be amplified into structure."""
 MIN_CONTRAST = 0.006
-"""Minimum standard deviation of Y' in [0, 1]. A frame with less is blank and has no flow."""
+"""Minimum standard deviation of Y' in [0, 1]. A frame with less is blank: it has no structure to
+track."""
 CONSISTENCY_LIMITS = (1.0, 3.0)
-"""Forward-backward errors, in pixels, of full confidence and of none, for a single flow pair."""
+"""Forward-backward errors of one flow pair, in pixels of the flow grid. Confidence is 1 up to the
+first and 0 from the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +48,33 @@ class FlowInput:
     luma: FloatArray
     """Y': (h, w) float32 in [0, 1], short side at most `MAX_SHORT_SIDE`."""
     normalized: FloatArray
-    """Y' minus its local mean, divided by its local deviation: (h, w) float32."""
+    """Y' minus its local mean, divided by its local standard deviation: (h, w) float32."""
     codes: Uint8Array
-    """`normalized` as 8-bit codes: (h, w)."""
+    """`normalized` as 8-bit codes, the input of DIS: (h, w) uint8, 128 for the local mean."""
     is_blank: bool
     """Whether the frame has no structure to track, such as black film or a white flash."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowPair:
-    """Backward and forward flow between two frames, each with its confidence."""
+    """Backward and forward flow between two frames, each with its confidence.
+
+    Confidence is 0 where the forward-backward check fails: the pixel is occluded in the target, or
+    leaves it, or its flow is wrong.
+    """
 
     backward: FloatArray
     """Flow from the later frame to the earlier frame: (h, w, 2) float32 pixels, x first."""
     backward_confidence: FloatArray
-    """(h, w) float32 in [0, 1]: 0 where the pixel is occluded in the earlier frame."""
+    """Confidence of `backward`: (h, w) float32 in [0, 1]."""
     forward: FloatArray
     """Flow from the earlier frame to the later frame: (h, w, 2) float32 pixels, x first."""
     forward_confidence: FloatArray
-    """(h, w) float32 in [0, 1]: 0 where the pixel is occluded in the later frame."""
+    """Confidence of `forward`: (h, w) float32 in [0, 1]."""
 
 
 class FlowEstimator(Protocol):
-    """An optical flow algorithm. Other implementations may run on a GPU."""
+    """An optical flow algorithm; a seam for other implementations, such as one on a GPU."""
 
     def __call__(self, source: Uint8Array, target: Uint8Array) -> FloatArray:
         """Estimate the flow from `source` to `target`.
@@ -72,28 +82,30 @@ class FlowEstimator(Protocol):
         Implementations are thread-safe and deterministic.
 
         Args:
-            source: (h, w) uint8, see `FlowInput.codes`.
-            target: (h, w) uint8.
+            source: `FlowInput.codes` of one frame, (h, w) uint8.
+            target: `FlowInput.codes` of another frame, (h, w) uint8.
 
         Returns:
-            (h, w, 2) float32 pixels, x first.
+            Flow from each pixel of `source` to its position in `target`: (h, w, 2) float32 pixels,
+            x first.
         """
         ...
 
 
 class DisFlow:
-    """Dense inverse search flow from OpenCV, at full resolution by default.
+    """Dense inverse search (DIS) flow from OpenCV.
 
-    Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016. OpenCV's presets stop
-    at half the resolution or earlier, and move about ten pixels of background along with each
-    object. Here the finest scale is 0, with fewer variational refinement iterations in return.
+    The method is described by Kroeger, Timofte, Dai & Van Gool, "Fast Optical Flow using Dense
+    Inverse Search", ECCV 2016. By default the flow is refined down to full resolution: OpenCV's
+    presets stop at half the resolution or earlier, and move about ten pixels of background along
+    with each object. Fewer variational refinement iterations limit the cost.
     """
 
     def __init__(self, preset: bool = False) -> None:
         """Create the estimator.
 
         Args:
-            preset: use OpenCV's preset "medium" without changes.
+            preset: use OpenCV's preset "medium" without changes, which is faster.
         """
         self._local, self._preset = threading.local(), preset
 
@@ -111,7 +123,7 @@ def _create_dis(preset: bool) -> Any:
     medium = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
     dis: Any = cv2.DISOpticalFlow_create(medium)  # type: ignore[attr-defined]
     if not preset:
-        dis.setFinestScale(0)
+        dis.setFinestScale(0)  # 0 is full resolution, n is 1 / 2^n
         dis.setPatchStride(4)
         dis.setGradientDescentIterations(12)
         dis.setVariationalRefinementIterations(2)
@@ -123,25 +135,38 @@ def make_flow_input(proxy: FloatArray) -> FlowInput:
 
     Args:
         proxy: Y' of the frame as displayed: (H, W) float32 in [0, 1].
+
+    Returns:
+        The frame on the flow grid, at most as large as the proxy, except that no side is below
+        `MIN_SIDE`.
     """
     import cv2
 
     scale = min(1.0, MAX_SHORT_SIDE / min(proxy.shape))
-    shape = max(8, round(proxy.shape[0] * scale)), max(8, round(proxy.shape[1] * scale))
+    height, width = proxy.shape
+    shape = max(MIN_SIDE, round(height * scale)), max(MIN_SIDE, round(width * scale))
     luma = resize_area(proxy, shape)
     window = (NORMALIZATION_WINDOW, NORMALIZATION_WINDOW)
     mean = np.asarray(cv2.blur(luma, window))
     mean_square = np.asarray(cv2.blur(luma * luma, window))
     contrast = float(luma.std())
     floor = max(DEVIATION_FLOOR * contrast, MIN_CONTRAST)
+    # E[x²] - E[x]² can be slightly negative in float32.
     deviation = np.sqrt(np.maximum(mean_square - mean * mean, 0)) + floor
     normalized = ((luma - mean) / deviation).astype(np.float32)
+    # DIS takes 8 bits. This gain keeps three local deviations on either side of the mean.
     codes = np.clip(128 + 40 * normalized, 0, 255).astype(np.uint8)
     return FlowInput(luma, normalized, codes, contrast < MIN_CONTRAST)
 
 
 def estimate_flow(earlier: FlowInput, later: FlowInput, estimator: FlowEstimator) -> FlowPair:
-    """Estimate the flow between two frames of the same size in both directions."""
+    """Estimate the flow between two frames in both directions.
+
+    Args:
+        earlier: frame on a flow grid of (h, w).
+        later: frame on a flow grid of the same size.
+        estimator: flow estimator; it is called once for each direction.
+    """
     backward = estimator(later.codes, earlier.codes)
     forward = estimator(earlier.codes, later.codes)
     return FlowPair(
@@ -153,17 +178,30 @@ def estimate_flow(earlier: FlowInput, later: FlowInput, estimator: FlowEstimator
 
 
 def zero_flow(shape: tuple[int, ...]) -> FlowPair:
-    """Return a flow pair without motion and with full confidence, of shape (h, w)."""
+    """Return a flow pair without motion and with full confidence.
+
+    Args:
+        shape: (h, w) of the flow grid; further dimensions are ignored.
+    """
     flow, confidence = np.zeros((*shape[:2], 2), np.float32), np.ones(shape[:2], np.float32)
     return FlowPair(flow, confidence, flow, confidence)
 
 
 def _measure_consistency(flow: FloatArray, reverse: FloatArray) -> FloatArray:
-    """Return the confidence of `flow` from the forward-backward check: (h, w) in [0, 1]."""
+    """Return the confidence of `flow` from the forward-backward check.
+
+    Args:
+        flow: flow A → B, (h, w, 2) float32 pixels.
+        reverse: flow B → A, (h, w, 2) float32 pixels.
+
+    Returns:
+        (h, w) float32 in [0, 1].
+    """
     coords = pixel_grid(flow.shape) + flow
     error = flow + sample(reverse, coords)
     height, width = flow.shape[:2]
     x, y = coords[..., 0], coords[..., 1]
+    # The border is replicated in `sample`, so pixels that leave the frame need their own test.
     inside = (x > -0.5) & (y > -0.5) & (x < width - 0.5) & (y < height - 0.5)
     distance = np.hypot(error[..., 0], error[..., 1])
     confidence: FloatArray = (1 - smoothstep(distance, *CONSISTENCY_LIMITS)) * inside
@@ -171,7 +209,14 @@ def _measure_consistency(flow: FloatArray, reverse: FloatArray) -> FloatArray:
 
 
 def pixel_grid(shape: tuple[int, ...]) -> FloatArray:
-    """Return the coordinates of every pixel: (h, w, 2) float32, x first."""
+    """Return the coordinates of every pixel.
+
+    Args:
+        shape: (h, w); further dimensions are ignored.
+
+    Returns:
+        (h, w, 2) float32 pixels, x first; the center of the top left pixel is (0, 0).
+    """
     columns, rows = np.meshgrid(
         np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32)
     )
@@ -183,7 +228,7 @@ def sample(image: FloatArray, coords: FloatArray) -> FloatArray:
 
     Args:
         image: (h, w) or (h, w, C) float32.
-        coords: (h', w', 2) float32 pixels, x first.
+        coords: coordinates in the image, (h', w', 2) float32 pixels, x first.
 
     Returns:
         (h', w') or (h', w', C) float32.

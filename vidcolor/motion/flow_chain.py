@@ -1,4 +1,10 @@
-"""Flow chains: the coordinates of a frame's pixels in another frame, many frames away."""
+"""Flow chains: the coordinates of a frame's pixels in another frame, many frames away.
+
+A chain is the composition of the optical flow between consecutive frames. Each flow pair has passed
+a forward-backward check (see `vidcolor.motion.flow`), but errors below its limits accumulate along
+a chain. Two checks of the whole chain therefore lower its confidence: a forward-backward check and
+a comparison of luma (brightness constancy).
+"""
 
 from __future__ import annotations
 
@@ -14,29 +20,39 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray
 
 FORWARD_BACKWARD_LIMITS = (1.5, 4.0)
-"""Forward-backward errors of a chain, in pixels, of full confidence and of none."""
+"""Forward-backward errors of a chain, in pixels of the flow grid. The confidence is kept up to the
+first and is 0 from the second."""
 PHOTOMETRIC_LIMITS = (0.8, 1.8)
-"""Differences of `FlowInput.normalized`, in local deviations, of full confidence and of none."""
+"""Differences of `FlowInput.normalized`, in local standard deviations of luma. The confidence is
+kept up to the first and is 0 from the second."""
 PHOTOMETRIC_SIGMA = 2.0
-"""Standard deviation of the Gaussian that smooths photometric differences, in flow grid pixels."""
+"""Standard deviation of the Gaussian that smooths photometric differences, in pixels of the flow
+grid. It prevents grain from lowering the confidence of single pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowChain:
-    """The coordinates of each pixel of a source frame in a target frame, with confidence."""
+    """The coordinates of each pixel of a source frame in a target frame, with confidence.
+
+    Both frames have the flow grid of (h, w) pixels.
+    """
 
     coords: FloatArray
     """Coordinates in the target frame: (h, w, 2) float32 pixels, x first."""
     confidence: FloatArray
-    """(h, w) float32 in [0, 1]: 0 where the pixel is occluded in the target frame."""
+    """(h, w) float32 in [0, 1]: 0 where the pixel is occluded in the target frame or was lost."""
 
 
 def identity_chain(shape: tuple[int, ...]) -> FlowChain:
-    """Return the chain from a frame of shape (h, w) to itself."""
+    """Return the chain from a frame to itself, with full confidence.
+
+    Args:
+        shape: (h, w) of the flow grid; further dimensions are ignored.
+    """
     return FlowChain(pixel_grid(shape), np.ones(shape[:2], np.float32))
 
 
-def compose(first: FlowChain, second: FlowChain) -> FlowChain:
+def compose_chains(first: FlowChain, second: FlowChain) -> FlowChain:
     """Return the chain A → C from the chains A → B (`first`) and B → C (`second`)."""
     return FlowChain(
         sample(second.coords, first.coords),
@@ -48,22 +64,23 @@ def prepend_flow(flow: FloatArray, confidence: FloatArray, chain: FlowChain) -> 
     """Return the chain A → C from the flow A → B and the chain B → C.
 
     Args:
-        flow: (h, w, 2) float32 pixels.
+        flow: flow A → B, (h, w, 2) float32 pixels, x first.
         confidence: confidence of the flow, (h, w) float32 in [0, 1].
-        chain: chain from the frame where the flow ends.
+        chain: chain B → C.
     """
-    return compose(FlowChain(pixel_grid(flow.shape) + flow, confidence), chain)
+    return compose_chains(FlowChain(pixel_grid(flow.shape) + flow, confidence), chain)
 
 
 def append_flow(chain: FlowChain, flow: FloatArray, confidence: FloatArray) -> FlowChain:
     """Return the chain A → C from the chain A → B and the flow B → C.
 
     Args:
-        chain: chain to the frame where the flow starts.
-        flow: (h, w, 2) float32 pixels.
+        chain: chain A → B.
+        flow: flow B → C, (h, w, 2) float32 pixels, x first.
         confidence: confidence of the flow, (h, w) float32 in [0, 1].
     """
-    # Samples displacements, not coordinates: the last bits differ from `compose`.
+    # Unlike `compose_chains`, this samples displacements and not coordinates. The results differ in
+    # the last bits, and outside the frame, where `sample` replicates the border.
     return FlowChain(
         chain.coords + sample(flow, chain.coords),
         chain.confidence * sample(confidence, chain.coords),
@@ -75,13 +92,16 @@ def forward_backward_check(
 ) -> FlowChain:
     """Lower the confidence where the chain and its reverse do not return to the same pixel.
 
-    The check of each flow pair is not enough: errors below its limits accumulate along a chain, and
-    slow objects would drag along the background that they uncover.
+    Without this check, slow objects would drag along the background that they uncover: the error of
+    each flow pair is too small to be rejected.
 
     Args:
         chain: chain A → B.
         reverse: chain B → A.
-        limits: errors in pixels of full confidence and of none.
+        limits: forward-backward errors in pixels; see `FORWARD_BACKWARD_LIMITS`.
+
+    Returns:
+        The chain A → B with the lower confidence.
     """
     error = sample(reverse.coords, chain.coords) - pixel_grid(chain.coords.shape)
     distance = np.hypot(error[..., 0], error[..., 1])
@@ -94,15 +114,18 @@ def photometric_check(
     target: FloatArray,
     limits: tuple[float, float] = PHOTOMETRIC_LIMITS,
 ) -> FlowChain:
-    """Lower the confidence where the two frames differ in luma.
+    """Lower the confidence where corresponding pixels differ in luma.
 
-    Flow errors can accumulate along a chain although each flow pair is consistent.
+    A chain can be consistent in both directions and still follow the wrong object.
 
     Args:
-        chain: chain from one frame to another.
-        source: `FlowInput.normalized` of the frame where the chain starts, (h, w) float32.
-        target: `FlowInput.normalized` of the frame where it ends, (h, w) float32.
-        limits: differences of full confidence and of none.
+        chain: chain A → B.
+        source: `FlowInput.normalized` of A, (h, w) float32.
+        target: `FlowInput.normalized` of B, (h, w) float32.
+        limits: luma differences in local standard deviations; see `PHOTOMETRIC_LIMITS`.
+
+    Returns:
+        The chain A → B with the lower confidence.
     """
     import cv2
 

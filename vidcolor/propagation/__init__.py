@@ -1,1 +1,1 @@
-"""Propagation of color from key frames to all frames of a shot; works on arrays, not files."""
+"""Propagation of color from key frames to all frames of a shot; works on arrays."""

@@ -1,8 +1,8 @@
 """Analysis frames with optical flow, and flow that bridges outlier frames.
 
-An outlier is a frame that shows neither the frame before it nor the frame after it, such as a
-flash, a damaged frame or black film. The flow past it is estimated directly between the frames
-around it.
+An outlier is a frame that matches neither the previous frame nor the next one, such as a flash, a
+damaged frame or black film. Its flow is meaningless, so the flow past it is estimated directly from
+the last frame before it to the first frame after it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FLOW_WORKERS = 2
-"""Number of threads that estimate flow. One thread is slower than a fast video encoder."""
+"""Number of threads that estimate flow. With one, flow estimation would be slower than a fast video
+encoder, and would limit the speed of the pipeline."""
 OUTLIER_CONFIDENCE = 0.35
-"""Mean flow confidence below which a frame may be an outlier."""
+"""Minimum mean confidence, 0 to 1, of the backward flow of a regular frame. A frame with less
+may be an outlier."""
 BRIDGE_CONFIDENCE = 0.6
-"""Minimum mean confidence of the flow past a frame that confirms it as an outlier."""
+"""Mean confidence, 0 to 1, of the backward flow past a frame that may be an outlier. Above it, the
+frame is an outlier; otherwise the motion of the shot is hard to track."""
 MAX_OUTLIERS = 3
-"""Maximum number of consecutive outliers that are bridged, unless they are blank."""
+"""Maximum number of consecutive outliers with content. The frames of a longer run are
+regular. Runs of blank frames may have any length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class AnalysisFrame:
     proxy: FloatArray
     """Generator input: Y', (h, w) float32 in [0, 1]."""
     flow_input: FlowInput
+    """Input of the flow estimator, on the flow grid."""
 
 
 @dataclass(slots=True)
@@ -51,11 +56,12 @@ class FlowFrame(Generic[T]):
     item: T
     """Caller's object for the frame, passed through unchanged."""
     flow_input: FlowInput
+    """Input of the flow estimator, on the flow grid."""
     flow: FlowPair | None
     """Flow between the previous frame (earlier) and this one (later); None for the first frame of a
     shot."""
     is_outlier: bool = False
-    """Whether the frame shows neither the frame before it nor the frame after it."""
+    """Whether the frame matches neither the previous frame nor the next one, or shows two shots."""
 
 
 def make_analysis_frame(frame: Frame, proxy: FloatArray) -> AnalysisFrame:
@@ -71,14 +77,18 @@ def make_analysis_frame(frame: Frame, proxy: FloatArray) -> AnalysisFrame:
 def attach_flow(
     frames: Iterable[AnalysisFrame], shots: Sequence[Shot], estimator: FlowEstimator
 ) -> Iterator[FlowFrame[AnalysisFrame]]:
-    """Attach the flow to the previous frame of the same shot to each frame.
+    """Yield each frame with the flow between the previous frame of its shot and itself.
 
-    Frames of a dissolve are marked as outliers, because flow cannot describe two shots at a time.
+    Frames of a dissolve are marked as outliers, because a flow field cannot describe the motion of
+    two superimposed shots.
 
     Args:
         frames: consecutive frames, in order.
         shots: shots of the film.
-        estimator: flow estimator, called from several threads.
+        estimator: flow estimator, called from `FLOW_WORKERS` threads.
+
+    Yields:
+        One `FlowFrame` per frame, in order. Its `item` is the analysis frame.
     """
     boundaries = frozenset(shot.boundary for shot in shots)
     mixed = frozenset(index for shot in shots for index in shot.mixed_range)
@@ -111,8 +121,11 @@ def bridge_outliers(
     frame before them.
 
     Args:
-        frames: frames of one shot, in order; modified in place.
+        frames: frames of one shot, in order; their `flow` and `is_outlier` are modified in place.
         estimator: flow estimator.
+
+    Yields:
+        The same frames, in order, at most `MAX_OUTLIERS` behind `frames`.
     """
     pending: deque[FlowFrame[T]] = deque()
     reference: FlowFrame[T] | None = None  # the last regular frame
@@ -122,7 +135,7 @@ def bridge_outliers(
             return
         frame = pending.popleft()
         is_blank = frame.flow_input.is_blank
-        if reference is None:
+        if reference is None:  # only blank frames so far: there is nothing to track yet
             reference = None if is_blank else frame
             frame.is_outlier |= is_blank
             if frame.flow is not None:  # the shot starts with blank frames
@@ -140,7 +153,7 @@ def bridge_outliers(
             yield frame
             continue
         yield _mark_outlier(frame)
-        if bridge is None:  # a longer run of blank frames
+        if bridge is None:  # the run of blank frames is longer than the frames read ahead
             if pending and not pending[0].flow_input.is_blank:
                 pending[0].flow = estimate_flow(
                     reference.flow_input, pending[0].flow_input, estimator
@@ -163,7 +176,17 @@ def _read_ahead(frames: Iterator[FlowFrame[T]], pending: deque[FlowFrame[T]], co
 def _find_bridge(
     reference: FlowFrame[T], pending: Iterable[FlowFrame[T]], estimator: FlowEstimator
 ) -> tuple[int, FlowPair] | None:
-    """Return the number of further outliers and the flow past them, or None if there is none."""
+    """Find the first pending frame that matches a reference frame.
+
+    Args:
+        reference: last regular frame before a frame that may be an outlier.
+        pending: frames after that frame.
+        estimator: flow estimator.
+
+    Returns:
+        The number of pending frames before the matching frame, and the flow between `reference` and
+        the matching frame; None if no frame matches.
+    """
     for count, frame in enumerate(pending):
         if frame.flow_input.is_blank:
             continue
@@ -174,10 +197,12 @@ def _find_bridge(
 
 
 def _mark_outlier(frame: FlowFrame[T]) -> FlowFrame[T]:
+    """Mark a frame as an outlier, with zero flow: chains pass through it without a change."""
     frame.is_outlier = True
     frame.flow = zero_flow(frame.flow_input.luma.shape)
     return frame
 
 
 def _mean_confidence(flow: FlowPair | None) -> float:
+    """Return the mean confidence of the backward flow; 0 without flow."""
     return 0.0 if flow is None else float(flow.backward_confidence.mean())

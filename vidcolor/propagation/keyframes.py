@@ -1,8 +1,9 @@
 """Key frame selection: splits a shot into keyframe intervals with flow chains to both ends.
 
-The next key frame is placed where the last one no longer covers most of the frame. A frame that is
-not covered by either end of its interval becomes a key frame too. Outliers are bridged and never
-become key frames, except where the maximum interval or the caller requires it.
+A key frame covers a pixel of another frame if the flow chain between them is confident there. The
+next key frame is placed where the last key frame no longer covers most of the frame. A frame that
+neither end of its interval covers well becomes a key frame too. Outliers are bridged; they become
+key frames only where the maximum interval or the caller requires it.
 """
 
 from __future__ import annotations
@@ -31,18 +32,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_INTERVAL = 16
-"""Maximum distance between two key frames, in frames, where frames are not outliers."""
+"""Distance from the last key frame, in frames, at which a regular frame becomes a key frame."""
 MAX_OUTLIER_INTERVAL = 3 * MAX_INTERVAL
-"""Maximum distance between two key frames, in frames, including outliers such as black film."""
+"""Distance from the last key frame, in frames, at which even an outlier, such as black film, becomes
+a key frame. It bounds memory."""
 MIN_COVERAGE = 0.5
-"""Minimum mean confidence of the chain to the last key frame. A frame with less becomes a key
-frame."""
+"""Minimum mean confidence, 0 to 1, of the chain to the last key frame. A regular frame with less
+becomes a key frame."""
 MIN_CONFIDENCE = 0.3
-"""Minimum chain confidence of a covered pixel."""
+"""Minimum chain confidence, 0 to 1, of a covered pixel."""
 MAX_UNCOVERED = 0.04
-"""Maximum share of pixels that neither key frame of a `MAX_INTERVAL` covers. A frame with more
-becomes a key frame. Shorter intervals allow proportionally more: content that appears so briefly is
-hardly visible, and a separate prediction for each frame would flicker."""
+"""Maximum fraction of a frame's pixels that neither end of an interval of `MAX_INTERVAL` covers. A
+frame with more becomes a key frame. Shorter intervals allow proportionally more: content that
+appears so briefly is hardly visible, and a separate prediction for each frame would flicker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class KeyframeInterval(Generic[T]):
     to_keyframe: list[FlowChain]
     """Chain from each frame to the key frame of this interval."""
     previous_to_keyframe: FlowChain | None
-    """Chain from the previous key frame to the key frame of this interval; None for the first."""
+    """Chain from the previous key frame to the key frame of this interval; None for the first
+    interval of a shot."""
 
     @property
     def keyframe(self) -> FlowFrame[T]:
@@ -75,7 +78,10 @@ def split_intervals(
     Args:
         frames: frames of the shot, in order.
         estimator: flow estimator for the flow past outliers.
-        required: frames that must be key frames, counted from the first frame of the shot.
+        required: indices of frames that must be key frames; 0 is the first frame of the shot.
+
+    Yields:
+        Intervals in order, which hold every frame once; none if there is no frame.
     """
     frames = bridge_outliers(frames, estimator)
     keyframe = next(frames, None)
@@ -89,7 +95,7 @@ def split_intervals(
         assert frame.flow is not None  # only the first frame of a shot has none
         chain = prepend_flow(frame.flow.backward, frame.flow.backward_confidence, chain)
         covered = chain
-        if not frame.is_outlier:
+        if not frame.is_outlier:  # the luma of an outlier is not comparable
             covered = photometric_check(
                 chain, frame.flow_input.normalized, keyframe.flow_input.normalized
             )
@@ -106,18 +112,22 @@ def split_intervals(
 def _build_intervals(
     previous: FlowFrame[T], frames: list[FlowFrame[T]]
 ) -> Iterator[KeyframeInterval[T]]:
-    """Yield one interval, or several where its key frames cover a frame too little.
+    """Yield one interval, or several if its key frames do not cover every frame well.
 
     Args:
         previous: key frame before the interval.
-        frames: frames after it; the last one is a key frame.
+        frames: frames after `previous`; the last one is a key frame.
     """
     keyframe = frames[-1]
     to_previous, to_keyframe = _chain_to_ends(previous, frames)
-    to_previous = [_check_luma(c, f, previous) for c, f in zip(to_previous, frames, strict=True)]
-    previous_to_keyframe = _check_luma(to_keyframe[0], previous, keyframe)
+    to_previous = [
+        _apply_photometric_check(chain, frame, previous)
+        for chain, frame in zip(to_previous, frames, strict=True)
+    ]
+    previous_to_keyframe = _apply_photometric_check(to_keyframe[0], previous, keyframe)
     to_keyframe = [
-        _check_luma(c, f, keyframe) for c, f in zip(to_keyframe[1:], frames, strict=True)
+        _apply_photometric_check(chain, frame, keyframe)
+        for chain, frame in zip(to_keyframe[1:], frames, strict=True)
     ]
     split = _find_uncovered(frames, to_previous, to_keyframe)
     if split is None:
@@ -162,7 +172,9 @@ def _chain_to_ends(
     return checked_to_previous, checked_to_keyframe[::-1]
 
 
-def _check_luma(chain: FlowChain, source: FlowFrame[T], target: FlowFrame[T]) -> FlowChain:
+def _apply_photometric_check(
+    chain: FlowChain, source: FlowFrame[T], target: FlowFrame[T]
+) -> FlowChain:
     """Apply the photometric check, except to outliers, whose luma is not comparable."""
     if source.is_outlier or target.is_outlier:
         return chain
@@ -172,7 +184,13 @@ def _check_luma(chain: FlowChain, source: FlowFrame[T], target: FlowFrame[T]) ->
 def _find_uncovered(
     frames: list[FlowFrame[T]], to_previous: list[FlowChain], to_keyframe: list[FlowChain]
 ) -> int | None:
-    """Return the position of the least covered frame if it must become a key frame."""
+    """Return the position of the least covered frame if it must become a key frame, else None.
+
+    Args:
+        frames: frames of an interval; the last one is a key frame.
+        to_previous: chain from each frame to the previous key frame.
+        to_keyframe: chain from each frame to the last frame.
+    """
     uncovered = [
         0.0
         if frame.is_outlier

@@ -1,13 +1,14 @@
 """Color propagation through one shot, from predictions of its key frames.
 
 The generator predicts each key frame separately, and its predictions vary. The color of a key frame
-is the confidence-weighted mean of all predictions so far, warped along flow chains, and of the next
-`LOOKAHEAD` predictions (fixed-lag smoothing). Detail finer than `DETAIL_SIGMA` comes from the key
-frame's own prediction, because the mean of slightly misaligned predictions is blurred, and because
-detail does not vary. Parts that no earlier key frame shows are predicted again, with the propagated
-color of the rest as hints. Frames between two key frames interpolate the colors of both.
+is the confidence-weighted mean of all predictions so far and of the next `LOOKAHEAD` predictions,
+warped along flow chains (fixed-lag smoothing; see Moore, "Discrete-time fixed-lag smoothing
+algorithms", Automatica 9, 1973). Detail finer than `DETAIL_SIGMA` comes from the key frame's own
+prediction: the mean of slightly misaligned predictions is blurred, and predictions hardly vary in
+fine detail. Parts that no earlier key frame shows are predicted again, with the propagated color of
+the rest as hints. The color of a frame between two key frames is interpolated from both.
 
-No state crosses a shot boundary, and at most `LOOKAHEAD` + 1 keyframe intervals are held.
+No state crosses a shot boundary, and at most `LOOKAHEAD` + 1 keyframe intervals are in memory.
 
 Hint masks are applied to key frames last and are not part of the propagated state: they have their
 own tracks through the shot, and the generator would otherwise extend their colors to other objects.
@@ -41,31 +42,42 @@ T_contra = TypeVar("T_contra", contravariant=True)
 LOOKAHEAD = 2
 """Number of later key frames whose predictions contribute to a key frame's color."""
 MAX_WEIGHT = 8.0
-"""Maximum weight of the propagated color, in predictions. It lets the color adapt slowly when the
-lighting of the scene changes."""
+"""Maximum weight of the propagated color, counted in predictions of confidence 1. With this limit
+the color adapts slowly when the lighting of the scene changes."""
 SMOOTHING_FRAMES = 6.0
 """Time constant, in frames, of the exponential smoothing between key frames. It hides the
 differences between predictions where key frames are close together."""
 FULL_CONTRAST = 0.08
-"""Standard deviation of Y' in [0, 1] from which a prediction has its full weight. Frames of a fade
-have less."""
+"""Standard deviation of Y' in [0, 1] from which a prediction has its full weight. The weight of a
+frame with less, such as a frame of a fade, is proportional to its contrast."""
 MIN_WEIGHT = 1e-4
-"""Minimum weight for pixels without a trusted source."""
+"""Minimum weight of a color. It defines the weighted mean where no color has any confidence."""
+HALF_COVERAGE_WEIGHT = 0.25
+"""Weight of the propagated color, counted in predictions of confidence 1, at which a pixel is half
+covered. A pixel with less is new."""
+NEW_COVERAGE_LIMITS = (0.3, 0.7)
+"""Values of 1 - coverage up to which the first prediction is kept, and from which the prediction
+with hints replaces it. Between them, both are blended."""
 MIN_NEW_SHARE = 0.06
-"""Minimum share of new pixels, and of covered pixels, for a key frame to be predicted again."""
+"""Minimum fraction of new pixels, and also of other pixels, for a key frame to be predicted again.
+With fewer new pixels the color would change little; with fewer others there are hardly any hints."""
 HINT_DENSITY = 0.5
 """Density of the hints from propagated color. The embedded generator is trained with 0.1 to 0.6."""
 DETAIL_SIGMA = 3.0
-"""Standard deviation of the Gaussian that separates detail, in flow grid pixels."""
+"""Standard deviation of the Gaussian that separates detail, in pixels of the flow grid."""
+HOLE_CONFIDENCE_LIMITS = (0.1, 0.4)
+"""Confidences of an interpolated pixel up to which its color is replaced, and from which it is
+kept. Between them, its own color and that of its neighbors are blended."""
 HOLE_SIGMA = 4.0
-"""Standard deviation of the Gaussian that fills small holes, in flow grid pixels."""
+"""Standard deviation of the Gaussian that fills holes from their neighbors, in pixels of the flow
+grid."""
 
 
 class KeyframePrediction(NamedTuple):
     """The generator's prediction for one upright frame, on the generator's grid."""
 
     ab: FloatArray
-    """a*, b*: (2, h, w) float32."""
+    """a*, b*: (2, h, w) float32, about ±110."""
     confidence: FloatArray
     """(h, w) float32 in [0, 1]."""
 
@@ -93,11 +105,15 @@ class HintMaskSource(Protocol):
 
     @property
     def required_keyframes(self) -> frozenset[int]:
-        """Indices of the frames that must be key frames."""
+        """Indices of the frames, from the start of the film, that must be key frames."""
         ...
 
     def get(self, frame_index: int) -> HintMask | None:
-        """Return the hint mask of a key frame, or None if it has none."""
+        """Return the hint mask of a key frame, or None if it has none.
+
+        Args:
+            frame_index: index of the frame in the film, from 0.
+        """
         ...
 
 
@@ -110,7 +126,7 @@ class KeyframePredictor(Protocol[T_contra]):
         ...
 
     def predict(self, item: T_contra, hints: PropagatedHints | None = None) -> KeyframePrediction:
-        """Predict the color of a frame; the same arguments always give the same result.
+        """Predict the color of a frame. The same arguments always give the same result.
 
         Args:
             item: `FlowFrame.item` of the frame.
@@ -125,14 +141,14 @@ class _Estimate(NamedTuple):
     color: FloatArray
     """a*, b*, confidence: (h, w, 3) float32."""
     weight: FloatArray
-    """Number of predictions behind the color: (h, w) float32."""
+    """Sum of the confidences of the averaged predictions: (h, w) float32, at least 0."""
 
 
 class _FinishedKeyframe(NamedTuple):
-    """A key frame whose color is final."""
+    """The final color of a key frame, on the flow grid."""
 
     estimate: _Estimate
-    """State that is propagated to later key frames."""
+    """Mean of the predictions so far, which is propagated to later key frames."""
     color: FloatArray
     """a*, b*, confidence without the hint mask: (h, w, 3) float32."""
     output: FloatArray
@@ -144,7 +160,9 @@ class _PendingKeyframe(Generic[T]):
     """A key frame that waits for the predictions of later key frames."""
 
     interval: KeyframeInterval[T]
+    """Interval that ends with the key frame."""
     prediction: _Estimate
+    """Prediction without hints."""
 
 
 class Propagator(Generic[T]):
@@ -158,7 +176,7 @@ class Propagator(Generic[T]):
         """Create a propagator.
 
         Args:
-            predictor: predicts key frames. Key frames are not predicted again if it ignores hints.
+            predictor: predicts key frames. If it ignores hints, no key frame is predicted again.
             get_mask: returns the hint mask of a key frame from its `FlowFrame.item`, or None.
         """
         self._predictor, self._get_mask = predictor, get_mask
@@ -200,7 +218,12 @@ class Propagator(Generic[T]):
     def _finish_first(
         self, previous: _FinishedKeyframe | None, pending: deque[_PendingKeyframe[T]]
     ) -> _FinishedKeyframe:
-        """Compute the final color of the first pending key frame."""
+        """Return the final color of the first pending key frame.
+
+        Args:
+            previous: key frame before it; None for the first key frame of a shot.
+            pending: the key frame, and the key frames that follow it.
+        """
         first = pending[0]
         keyframe = first.interval.keyframe
         estimate = first.prediction
@@ -218,8 +241,19 @@ class Propagator(Generic[T]):
         return _FinishedKeyframe(estimate, color, output)
 
     def _repredict(self, pending: _PendingKeyframe[T], warped: _Estimate) -> _Estimate:
-        """Predict the new parts of a key frame again, with the propagated color as hints."""
-        coverage = warped.weight / (warped.weight + np.float32(0.25))
+        """Predict the new parts of a key frame again, with the propagated color as hints.
+
+        The rest keeps the first prediction, because a prediction with hints follows the
+        hints, and the propagated color would count twice in the mean.
+
+        Args:
+            pending: key frame with its prediction without hints.
+            warped: color propagated to the key frame.
+
+        Returns:
+            The combined prediction, with the weight of the prediction without hints.
+        """
+        coverage = warped.weight / (warped.weight + np.float32(HALF_COVERAGE_WEIGHT))
         is_new = coverage < 0.5
         new_share = float(is_new.mean())
         if not self._predictor.accepts_hints or not MIN_NEW_SHARE < new_share < 1 - MIN_NEW_SHARE:
@@ -227,20 +261,24 @@ class Propagator(Generic[T]):
         ab = np.ascontiguousarray(warped.color[..., :2].transpose(2, 0, 1))
         density = (HINT_DENSITY * coverage * ~is_new).astype(np.float32)
         hinted = self._predict(pending.interval.keyframe, PropagatedHints(ab, density))
-        share = smoothstep(1 - coverage, 0.3, 0.7)[..., None]
+        share = smoothstep(1 - coverage, *NEW_COVERAGE_LIMITS)[..., None]
         color = pending.prediction.color + share * (hinted.color - pending.prediction.color)
         return _Estimate(color, pending.prediction.weight)
 
 
 def _contrast_weight(frame: FlowFrame[T]) -> float:
-    """Return the weight of a frame's prediction: 1 at full contrast, 0 for an outlier."""
+    """Return the weight of a frame's prediction, 0 to 1: 1 at full contrast, 0 for an outlier."""
     if frame.is_outlier:
         return 0.0
     return min(float(frame.flow_input.luma.std()) / FULL_CONTRAST, 1.0)
 
 
 def _collect_future(pending: deque[_PendingKeyframe[T]]) -> _Estimate | None:
-    """Return the mean prediction of the later key frames, warped to the first pending one."""
+    """Return the mean prediction of the later key frames, warped to the first pending one.
+
+    Returns:
+        The mean, or None if no later key frame is pending.
+    """
     future: _Estimate | None = None
     for later in reversed(list(pending)[1:]):
         future = later.prediction if future is None else _average(later.prediction, future)
@@ -250,6 +288,7 @@ def _collect_future(pending: deque[_PendingKeyframe[T]]) -> _Estimate | None:
 
 
 def _warp(estimate: _Estimate, chain: FlowChain) -> _Estimate:
+    """Warp an estimate from the target of a flow chain to its source."""
     return _Estimate(
         sample(estimate.color, chain.coords),
         sample(estimate.weight, chain.coords) * chain.confidence,
@@ -257,7 +296,7 @@ def _warp(estimate: _Estimate, chain: FlowChain) -> _Estimate:
 
 
 def _average(a: _Estimate, b: _Estimate) -> _Estimate:
-    """Return the weighted mean of two estimates."""
+    """Return the weighted mean of two estimates, with the sum of their weights."""
     weight = a.weight + b.weight
     share = (b.weight / np.maximum(weight, 1e-9))[..., None]
     return _Estimate(a.color + share * (b.color - a.color), weight)
@@ -269,7 +308,7 @@ def _restore_detail(color: FloatArray, prediction: FloatArray, share: float) -> 
     Args:
         color: a*, b*, confidence: (h, w, 3) float32.
         prediction: a*, b*, confidence of the key frame's own prediction: (h, w, 3) float32.
-        share: share of the detail that is added, 0 to 1.
+        share: fraction of the detail that is added, 0 to 1.
     """
     import cv2
 
@@ -287,7 +326,13 @@ def _apply_mask(color: FloatArray, mask: HintMask) -> FloatArray:
 
 
 def _smooth(color: FloatArray, previous: FloatArray, interval: KeyframeInterval[T]) -> FloatArray:
-    """Smooth a key frame's color over time, with the time constant `SMOOTHING_FRAMES`."""
+    """Smooth a key frame's color over time, with the time constant `SMOOTHING_FRAMES`.
+
+    Args:
+        color: a*, b*, confidence of the key frame: (h, w, 3) float32.
+        previous: a*, b*, confidence of the previous key frame: (h, w, 3) float32.
+        interval: interval between both.
+    """
     chain = interval.to_previous[-1]
     decay = np.float32(math.exp(-len(interval.frames) / SMOOTHING_FRAMES))
     share = chain.confidence[..., None] * decay
@@ -298,7 +343,13 @@ def _smooth(color: FloatArray, previous: FloatArray, interval: KeyframeInterval[
 def _interpolate(
     interval: KeyframeInterval[T], previous: _FinishedKeyframe | None, keyframe_color: FloatArray
 ) -> Iterator[tuple[T, FloatArray]]:
-    """Yield the frames of an interval with colors interpolated between its key frames."""
+    """Yield the frames of an interval with colors interpolated between its key frames.
+
+    Args:
+        interval: keyframe interval.
+        previous: key frame before the interval; None for the first interval of a shot.
+        keyframe_color: a*, b*, confidence of the last frame: (h, w, 3) float32.
+    """
     if previous is None:
         yield interval.keyframe.item, keyframe_color
         return
@@ -317,14 +368,22 @@ def _interpolate(
 
 
 def _fill_holes(color: FloatArray, confidence: FloatArray) -> FloatArray:
-    """Fill pixels of low confidence from confident pixels nearby."""
+    """Fill pixels of low confidence from confident pixels nearby (normalized convolution).
+
+    Knutsson & Westin, "Normalized and differential convolution", CVPR 1993.
+
+    Args:
+        color: a*, b*, confidence: (h, w, 3) float32.
+        confidence: confidence of the interpolation, (h, w) float32 in [0, 1].
+    """
     import cv2
 
-    valid = smoothstep(confidence, 0.1, 0.4)
-    if float(valid.min()) > 0.99:
+    valid = smoothstep(confidence, *HOLE_CONFIDENCE_LIMITS)
+    if float(valid.min()) > 0.99:  # no hole, so the blurs can be skipped
         return color
     weight = np.asarray(cv2.GaussianBlur(valid, (0, 0), HOLE_SIGMA), np.float32)[..., None]
     blurred = np.asarray(cv2.GaussianBlur(color * valid[..., None], (0, 0), HOLE_SIGMA), np.float32)
+    # Far from any confident pixel, the small term keeps the pixel's own color.
     fill = (blurred + 1e-3 * color) / (weight + 1e-3)
     filled: FloatArray = fill + valid[..., None] * (color - fill)
     return filled

@@ -39,6 +39,7 @@ class PredictedFrame:
 
     frame: Frame
     prediction: ProxyPrediction
+    """Color on the flow grid, in the orientation of the stored pixels."""
 
 
 class ProxyPredictor:
@@ -49,7 +50,7 @@ class ProxyPredictor:
 
         Args:
             colorizer: colorizer whose generator predicts the key frames.
-            vividness: 0 to 1, or None for the colorizer's own; see `Colorizer.predict`.
+            vividness: 0 to 1, or None for the colorizer's default; see `Colorizer.predict`.
         """
         self._colorizer, self._vividness = colorizer, vividness
 
@@ -61,7 +62,7 @@ class ProxyPredictor:
     def predict(
         self, item: AnalysisFrame, hints: PropagatedHints | None = None
     ) -> KeyframePrediction:
-        """Predict the color of a frame, upright."""
+        """Predict the color of a frame, upright; see `KeyframePredictor.predict`."""
         upright = Geometry(width=item.proxy.shape[1], height=item.proxy.shape[0])
         arrays = None if hints is None else HintArrays(hints.ab[None], hints.density[None])
         prediction = self._colorizer.predict([item.proxy], upright, self._vividness, arrays)[0]
@@ -87,7 +88,7 @@ class ShotColorizer:
             shots: consecutive shots. The first one starts at the first frame; the last one takes
                 all remaining frames.
             geometry: geometry of the film's frames.
-            vividness: 0 to 1, or None for the colorizer's own; see `Colorizer.predict`.
+            vividness: 0 to 1, or None for the colorizer's default; see `Colorizer.predict`.
             hint_masks: hint masks of key frames, or None.
         """
         self._shots, self._geometry, self._hint_masks = shots, geometry, hint_masks
@@ -95,7 +96,17 @@ class ShotColorizer:
         self._estimator = DisFlow()
 
     def colorize(self, frames: Iterator[AnalysisFrame]) -> Iterator[PredictedFrame]:
-        """Colorize all frames, in order; about 50 frames are held at a time."""
+        """Colorize all frames of the film.
+
+        `frames` is closed at the end, also if the caller stops early.
+
+        Args:
+            frames: frames of all shots, in order.
+
+        Yields:
+            The same frames, in order, about 50 behind `frames`; further behind in long runs of
+            outliers.
+        """
         with close_on_exit(frames):
             yield from _cross_fade_dissolves(self._colorize_shots(frames), self._shots)
 
@@ -135,7 +146,11 @@ def _cross_fade_dissolves(
     """Cross-fade the colors of two shots over each dissolve.
 
     Frames before the shot boundary wait for the color of the boundary frame. Frames from the
-    boundary on are mixed with the last color before it.
+    boundary on are mixed with the last color of the outgoing shot.
+
+    Args:
+        frames: frames of all shots, in order, each with the color of the shot that it belongs to.
+        shots: shots of the film, in order.
     """
     dissolves = deque(shot for shot in shots if shot.mixed_frames)
     waiting: list[PredictedFrame] = []
@@ -150,7 +165,7 @@ def _cross_fade_dissolves(
         if index < shot.boundary:
             waiting.append(item)
             continue
-        for early in waiting:
+        for early in waiting:  # frames of the dissolve before the boundary
             share = _incoming_share(early.frame.index, shot)
             yield replace(early, prediction=_mix(early.prediction, item.prediction, share))
         last = waiting[-1].prediction if waiting else last
@@ -167,12 +182,23 @@ def _cross_fade_dissolves(
 
 
 def _incoming_share(index: int, shot: Shot) -> float:
-    """Return the share of the new shot in a frame of the dissolve that starts it."""
+    """Return the mixing ratio, 0 to 1, of the incoming shot in a frame of its dissolve.
+
+    Args:
+        index: index of the frame.
+        shot: incoming shot, which starts with the dissolve.
+    """
     return (index - shot.first + 1) / (shot.mixed_frames + 1)
 
 
 def _mix(a: ProxyPrediction, b: ProxyPrediction, share: float) -> ProxyPrediction:
-    """Mix the color of `b` into `a`, with a share of 0 to 1."""
+    """Mix the color of `b` into `a`.
+
+    Args:
+        a: prediction of the frame.
+        b: prediction of a frame of the other shot, on the same grid.
+        share: mixing ratio of `b`, 0 to 1.
+    """
     return replace(
         a,
         ab=a.ab + np.float32(share) * (b.ab - a.ab),
