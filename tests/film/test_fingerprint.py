@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from vidcolor.film.fingerprint import (
+    compute_render_fingerprint,
+    compute_source_fingerprint,
     describe_differences,
-    render_fingerprint,
-    source_fingerprint,
 )
 from vidcolor.options import ColorizeOptions
 
@@ -19,7 +19,7 @@ from vidcolor.options import ColorizeOptions
 def fingerprint(colorizer, **options):
     options = ColorizeOptions(**options)
     provenance = colorizer.make_provenance(options)
-    values = render_fingerprint(Path("out.mp4"), options, provenance, None, None)
+    values = compute_render_fingerprint(Path("out.mp4"), options, provenance, None, None)
     return json.loads(json.dumps(values))
 
 
@@ -68,7 +68,7 @@ def test_source_fingerprint_covers_size_date_and_number_of_files(tmp_path):
         (tmp_path / f"{number}.png").write_bytes(b"12345")
     film, sequence = tmp_path / "1.png", tmp_path / "%d.png"
     os.utime(film, ns=(7, 7))
-    assert source_fingerprint(film) == {"num_files": 1, "size_bytes": 5, "modified_ns": 7}
-    values = source_fingerprint(sequence)
+    assert compute_source_fingerprint(film) == {"num_files": 1, "size_bytes": 5, "modified_ns": 7}
+    values = compute_source_fingerprint(sequence)
     assert (values["num_files"], values["size_bytes"]) == (2, 10)
-    assert values == source_fingerprint(tmp_path)
+    assert values == compute_source_fingerprint(tmp_path)

@@ -1,1 +1,1 @@
-"""Films: plan, analyze, render in segments, and join, from file to file."""
+"""Colorizing films from file to file: plan, analyze, render in segments, and join."""

@@ -40,7 +40,7 @@ CHECKSUM_STRIDE = 8
 
 @dataclass(frozen=True, slots=True)
 class FilmAnalysis:
-    """The shots, timestamps and frame checksums of a film. It needs 12 bytes per frame."""
+    """The shots, timestamps and frame checksums of a film; about 12 bytes per frame."""
 
     shot_list: ShotList
     pts: Sequence[int]
@@ -48,11 +48,11 @@ class FilmAnalysis:
     end_pts: int
     """Timestamp at which the last frame ends, in the same time base."""
     checksums: Sequence[int]
-    """Checksum of each frame; see `compute_frame_checksum`."""
+    """CRC-32 of each frame; see `compute_frame_checksum`."""
     damage: DamageReport
-    """The damage that was found in the source."""
+    """Damage that was found while decoding the source."""
     warnings: tuple[str, ...] = ()
-    """Warnings of the reader and of the shot list."""
+    """Warnings about the source and about the shot list."""
 
     @property
     def shots(self) -> tuple[Shot, ...]:
@@ -65,7 +65,7 @@ class FilmAnalysis:
         return len(self.pts)
 
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON object. Timestamps are stored as runs of equal steps."""
+        """Return a JSON object. Timestamps are run-length encoded as runs of equal steps."""
         steps = itertools.groupby(b - a for a, b in itertools.pairwise(self.pts))
         checksums = np.asarray(self.checksums, "<u4").tobytes()
         return {
@@ -87,7 +87,7 @@ class FilmAnalysis:
         """Read the object that `to_json` returned.
 
         Raises:
-            ValueError, KeyError, TypeError: it is not such an object.
+            ValueError, KeyError, TypeError: the object is malformed.
         """
         shots = tuple(Shot(*row) for row in values["shots"])
         times = tuple(Fraction(time) for time in values["times"])
@@ -119,8 +119,13 @@ class FilmAnalysis:
 def compute_frame_checksum(luma: Plane) -> int:
     """Return the CRC-32 of the luma samples at every eighth row and column.
 
+    One sample in 64 is enough to tell frames apart, and costs almost nothing beside decoding.
+
     Args:
         luma: (H, W) uint8 or uint16.
+
+    Returns:
+        An unsigned 32-bit integer.
     """
     return zlib.crc32(luma[::CHECKSUM_STRIDE, ::CHECKSUM_STRIDE].tobytes())
 
@@ -152,6 +157,7 @@ def analyze_film(
             for frame in decoded:
                 pts.append(frame.pts)
                 checksums.append(compute_frame_checksum(frame.luma))
+                # A frame of unknown duration has duration 0, but must end after it starts.
                 end_pts = frame.pts + max(frame.duration, 1)
                 yield frame
                 if progress is not None:
@@ -162,7 +168,7 @@ def analyze_film(
         shot_list = detect_shots(record_frames(), plan.video)
     else:
         shot_list = read_shots(options.shots)
-        deque(record_frames(), maxlen=0)
+        deque(record_frames(), maxlen=0)  # decode all frames for their timestamps and checksums
     if not pts:
         raise InputError(f"{source}: no frame could be read between --start and --end")
     if options.shots is not None:
@@ -172,11 +178,17 @@ def analyze_film(
     return FilmAnalysis(shot_list, pts, end_pts, checksums, replace(reader.damage), warnings)
 
 
-def _check_length(path: Path, shots: ShotList, source: Path, num_frames: int) -> tuple[str, ...]:
-    """Return a warning if a shot list was made for another number of frames."""
-    if shots.num_frames == num_frames:
+def _check_length(
+    path: Path, shot_list: ShotList, source: Path, num_frames: int
+) -> tuple[str, ...]:
+    """Return a warning if a shot list was made for another number of frames.
+
+    Raises:
+        InputError: a shot of the list starts after the end of the film.
+    """
+    if shot_list.num_frames == num_frames:
         return ()
-    difference = f"{path}: lists {shots.num_frames} frames, and {source} has {num_frames}"
-    if shots.shots[-1].first >= num_frames:
+    difference = f"{path}: lists {shot_list.num_frames} frames, and {source} has {num_frames}"
+    if shot_list.shots[-1].first >= num_frames:
         raise InputError(f"{difference}; make the list with the same --start and --end")
     return (f"{difference}; the last shot is fitted to the end of the film",)

@@ -48,14 +48,17 @@ def colorize_film(
 
     Args:
         source: a film in any format that FFmpeg reads; it is opened read-only.
-        target: the result (.mp4, .mov, .mkv, .webm, .mxf, or ``out_%06d.png`` for an image
-            sequence); a film beside the source if None.
-        options: the defaults of the command line if None.
-        colorizer: a loaded generator, to be reused between calls; loaded from the options if None.
-        engine: renders the segments, and is left open. If None, the engine that the options name
-            (`workers`, `threads`, `engine`, `ray_address`) is opened for this call. A `colorizer`
-            that is passed without any of these options renders in the current process.
+        target: path of the result (.mp4, .mov, .mkv, .webm, .mxf, or ``out_%06d.png`` for an image
+            sequence); if None, a film beside the source.
+        options: settings; if None, the defaults of the command line.
+        colorizer: colorizer to reuse between calls; if None, it is created from the options.
+        engine: engine that renders the segments; it is left open. If None, the engine that the
+            options select (`workers`, `threads`, `engine`, `ray_address`) is opened for this call.
+            With a `colorizer` and none of these options, the current process renders.
         progress: called after every frame; with several workers, from any thread.
+
+    Returns:
+        The finished film with its warnings.
 
     Raises:
         InputError: the source cannot be read, or has no frame between start and end.
@@ -68,17 +71,17 @@ def colorize_film(
     source, options = Path(source), options or ColorizeOptions()
     if not source.exists():
         raise InputError(f"{source}: no such file")
-    path = Path(target) if target else default_film_target(source, options)
+    target_path = Path(target) if target else default_film_target(source, options)
 
     def make_plan() -> FilmPlan:
-        return plan_film(source, path, options)
+        return plan_film(source, target_path, options)
 
     def make_source(plan: FilmPlan) -> FilmSource:
         return FilmSource(source, plan.video, options.gray_from)
 
     request = FilmRequest(
         source=source,
-        target=path,
+        target=target_path,
         source_files=[source],
         options=options,
         make_plan=make_plan,
@@ -102,11 +105,15 @@ def colorize_sequence(
 
     Args:
         source: a pattern (``scan_%06d.dpx``), or a folder that holds one sequence.
-        target: a film, or a pattern (``color_%06d.dpx``); a film beside the source if None.
+        target: path of a film, or a pattern (``color_%06d.dpx``); if None, a film beside the
+            source.
         options: as in `colorize_film`; `fps` is the frame rate, 24 if None.
         colorizer: as in `colorize_film`.
         engine: as in `colorize_film`.
         progress: as in `colorize_film`.
+
+    Returns:
+        The finished film or image sequence with its warnings.
 
     Raises:
         InputError: there are no such images, or their sizes differ.
@@ -117,18 +124,18 @@ def colorize_sequence(
         WorkerError: workers died repeatedly while rendering a segment.
     """
     source, options = Path(source), options or ColorizeOptions()
-    path = Path(target) if target else default_sequence_target(source, options)
+    target_path = Path(target) if target else default_sequence_target(source, options)
     sequence = find_sequence(source)
 
     def make_plan() -> FilmPlan:
-        return plan_sequence(sequence, path, options)
+        return plan_sequence(sequence, target_path, options)
 
     def make_source(plan: FilmPlan) -> SequenceSource:
         return SequenceSource(sequence, plan.video, options.gray_from, bool(options.trust))
 
     request = FilmRequest(
         source=source,
-        target=path,
+        target=target_path,
         source_files=list(sequence.files.values()),
         options=options,
         make_plan=make_plan,
@@ -140,21 +147,22 @@ def colorize_sequence(
 
 
 def _run(request: FilmRequest, colorizer: Colorizer | None, engine: Engine | None) -> FilmResult:
-    """Run a request; load the generator and open the engine unless the caller has passed them."""
+    """Run a request; create the colorizer and open the engine unless the caller passed them."""
     options = request.options
-    used_colorizer = colorizer or Colorizer.from_options(options)
-    used_colorizer.check_options(options)
-    opened: AbstractContextManager[Engine]
+    loaded = colorizer or Colorizer.from_options(options)
+    loaded.check_options(options)
+    context: AbstractContextManager[Engine]
     if engine is not None:
-        opened = nullcontext(engine)
-    elif colorizer is not None and not _names_workers(options):
-        opened = nullcontext(LocalEngine(colorizer))
+        context = nullcontext(engine)  # the caller closes it
+    elif colorizer is not None and not _selects_engine(options):
+        # Workers load the generator by its name, which a colorizer of the caller may not have.
+        context = nullcontext(LocalEngine(colorizer))
     else:
-        opened = open_engine(options, used_colorizer)
-    with opened as used_engine:
-        return run_pipeline(request, used_colorizer, used_engine)
+        context = open_engine(options, loaded)
+    with context as opened:
+        return run_pipeline(request, loaded, opened)
 
 
-def _names_workers(options: ColorizeOptions) -> bool:
-    """Return whether the options ask for particular workers."""
+def _selects_engine(options: ColorizeOptions) -> bool:
+    """Return whether the options select an engine or its workers explicitly."""
     return options.engine != "local" or options.workers is not None or options.threads is not None

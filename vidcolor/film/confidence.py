@@ -1,4 +1,4 @@
-"""The confidence of the generator, written as a gray film with the timing of the colorized one."""
+"""The confidence film: the confidence of the generator as luma, with the timing of the result."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vidcolor.media.writer import VideoWriter
 
 _CODING = Coding(8, full_range=False)
+"""Luma coding of a confidence film, which every player supports."""
 _PROGRESSIVE = 1
 """FFmpeg's code for progressive field order."""
 
@@ -31,8 +32,11 @@ def plan_confidence_encoder(plan: FilmPlan, target: Path) -> tuple[EncoderPlan, 
     """Choose the encoder of a confidence film.
 
     Args:
-        plan: the plan of the colorized film. Size, timing and pixel aspect ratio stay the same.
-        target: path of the confidence film; its suffix names the container.
+        plan: plan of the colorized film. Size, timing and pixel aspect ratio stay the same.
+        target: path of the confidence film; its suffix selects the container.
+
+    Returns:
+        The encoder, and the video stream as the encoder receives it.
 
     Raises:
         UsageError: no container has this suffix.
@@ -51,28 +55,28 @@ class ConfidenceWriter:
     """Writes confidence maps as luma: 0 is black, 1 is white."""
 
     def __init__(self, writer: VideoWriter, encoder: EncoderPlan, video: VideoInfo) -> None:
-        """Wrap a writer.
+        """Wrap an open writer.
 
         Args:
-            writer: opened with `encoder` and `video`. The caller closes it.
+            writer: writer that was opened with `encoder` and `video`. The caller closes it.
             encoder: from `plan_confidence_encoder`.
             video: from `plan_confidence_encoder`.
         """
         self._writer, self._pix_fmt = writer, encoder.layout.name
-        self._size = (video.width, video.height)
+        self._shape = (video.height, video.width)
 
     def write(self, confidence: FloatArray, pts: int, duration: int) -> None:
         """Write one frame.
 
         Args:
-            confidence: (h, w) float32 in [0, 1], on any grid.
+            confidence: (h, w) float32 in [0, 1], at any resolution.
             pts: presentation timestamp, in the source's time base.
             duration: duration in the same time base.
         """
-        full = resize_linear(confidence, self._size[::-1])
-        codes = _CODING.unit_to_luma(np.clip(full, 0, 1))
+        resized = resize_linear(confidence, self._shape)
+        codes = _CODING.unit_to_luma(np.clip(resized, 0, 1))
         self._writer.write(make_gray_frame(codes, self._pix_fmt), pts, duration)
 
     def finish(self) -> None:
-        """Complete the file."""
+        """Encode the remaining frames and complete the file."""
         self._writer.finish()

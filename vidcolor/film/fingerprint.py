@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions
     from vidcolor.provenance import Provenance
 
-FORMAT = 2
-"""Version of the files in a work directory. Work in another format is not reused."""
+FORMAT_VERSION = 2
+"""Version of the file formats in a work directory. Files of another version are not reused."""
 _DIFFERENCES = {
     "weights": "the weights differ",
     "version": "the version of vidcolor differs",
@@ -25,10 +25,19 @@ _DIFFERENCES = {
     "confidence_encoding": "the encoder settings of the confidence film differ",
     "target": "the output differs",
 }
+"""Description of a difference by key of the fingerprint; other keys are named themselves."""
 
 
-def source_fingerprint(source: Path) -> dict[str, Any]:
-    """Return number, size and modification time of the source's files, for a quick comparison.
+def compute_source_fingerprint(source: Path) -> dict[str, Any]:
+    """Return number, total size and latest modification time of the source's files.
+
+    Reading these values is fast. The frames are compared by their checksums if the values differ.
+
+    Args:
+        source: a film, a pattern of an image sequence, or its folder.
+
+    Returns:
+        A JSON object with the keys ``num_files``, ``size_bytes`` and ``modified_ns``.
 
     Raises:
         VidcolorError, OSError: the source cannot be read.
@@ -44,24 +53,34 @@ def source_fingerprint(source: Path) -> dict[str, Any]:
     }
 
 
-def render_fingerprint(
+def compute_render_fingerprint(
     target: Path,
     options: ColorizeOptions,
     provenance: Provenance,
     video: OutputEncoding | None,
     confidence: OutputEncoding | None,
 ) -> dict[str, Any]:
-    """Return everything that the result depends on besides its source, as a JSON object."""
+    """Return everything that the result depends on besides its source, as a JSON object.
+
+    Args:
+        target: path of the result.
+        options: all options of the run; those that do not change the result are ignored.
+        provenance: identifies the weights and the version of vidcolor.
+        video: encoding of the result; None for an image sequence.
+        confidence: encoding of the confidence film; None if there is none.
+    """
+    # "vidcolor" has its own key; "python" and "system" do not change pixels.
     libraries = {
         k: v for k, v in get_library_versions().items() if k not in ("vidcolor", "python", "system")
     }
     return {
-        "format": FORMAT,
+        "format": FORMAT_VERSION,
         "target": str(target.absolute()),
         "options": options.fingerprint_values(),
         "weights": provenance.weights_sha256,
         "version": provenance.version,
         "libraries": libraries,
+        # "auto" stands for different devices on different machines. A run may move between them.
         "device": options.device if options.device != "auto" else None,
         "precision": options.precision,
         "video_encoding": _describe_encoding(video),
@@ -85,11 +104,11 @@ def _describe_encoding(encoding: OutputEncoding | None) -> dict[str, Any] | None
 
 
 def describe_differences(saved: dict[str, Any], current: dict[str, Any]) -> list[str]:
-    """Return what differs between two fingerprints, in words; empty if they are equal.
+    """Describe the differences between two fingerprints; return [] if they are equal.
 
     Args:
-        saved: the value of `render_fingerprint` that was read from JSON.
-        current: the value for the current request.
+        saved: value of `compute_render_fingerprint`, as read from JSON.
+        current: value for the current request, as JSON values.
     """
     if saved.get("format") != current["format"]:
         return [_DIFFERENCES["version"]]
@@ -98,8 +117,9 @@ def describe_differences(saved: dict[str, Any], current: dict[str, Any]) -> list
         if saved.get(key) == value:
             continue
         if key == "options":
-            before = saved.get(key) or {}
-            names = [name.replace("_", "-") for name in value if before.get(name) != value[name]]
+            saved_options = saved.get(key) or {}
+            changed = [name for name in value if saved_options.get(name) != value[name]]
+            names = [name.replace("_", "-") for name in changed]
             differences.append(f"other options: {', '.join(names)}")
         else:
             differences.append(_DIFFERENCES.get(key, f"the {key} differs"))

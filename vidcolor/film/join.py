@@ -1,4 +1,4 @@
-"""Joining: copy the packets of all segments into the result, and mux all other streams."""
+"""Joining of segments: copies their packets into the result and muxes all other streams."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def join_segments(
 
     Args:
         job: the film.
-        work: holds the finished segments.
-        results: the result of each segment, by number.
+        work: work directory with the finished segments.
+        results: result of each segment, by number.
         progress: called after every frame.
 
     Raises:
@@ -52,9 +52,9 @@ def join_segments(
         _publish_images(job, work, results)
     elif not work.is_published(job.plan.target):
         with contextlib.ExitStack() as stack:
-            others, tags = _open_other_streams(job, stack)
+            copier, tags = _open_other_streams(job, stack)
             _join_film(
-                job, work, results, VIDEO_NAME, job.video, job.plan.target, others, tags, progress
+                job, work, results, VIDEO_NAME, job.video, job.plan.target, copier, tags, progress
             )
 
 
@@ -68,19 +68,22 @@ def check_mux(job: RenderJob, work: WorkDir) -> None:
         return
     plan, encoding = job.plan, job.video
     with contextlib.ExitStack() as stack:
-        others, tags = _open_other_streams(job, stack)
-        scratch = temporary_path(work.path / plan.target.name)
-        stack.callback(scratch.unlink, missing_ok=True)
+        copier, tags = _open_other_streams(job, stack)
+        trial = temporary_path(work.path / plan.target.name)
+        stack.callback(trial.unlink, missing_ok=True)
         writer = VideoWriter(
-            scratch, encoding.encoder, encoding.video, others, tags, plan.shift_pts, plan.target
+            trial, encoding.encoder, encoding.video, copier, tags, plan.shift_pts, plan.target
         )
-        writer.abort()
+        writer.abort()  # the constructor has written the header
 
 
 def _open_other_streams(
     job: RenderJob, stack: contextlib.ExitStack
 ) -> tuple[StreamCopier | None, dict[str, str]]:
-    """Open the streams besides the video; return them with the tags of the result."""
+    """Open all streams except the video; return their copier and the tags of the result.
+
+    The copier is None for an image sequence, which has no other streams.
+    """
     plan, tags, copier = job.plan, dict[str, str](), None
     if job.sequence is None:
         shift_s = plan.shift_pts * plan.video.time_base
@@ -98,11 +101,11 @@ def _join_film(
     name: str,
     encoding: OutputEncoding,
     target: Path,
-    others: StreamCopier | None = None,
+    copier: StreamCopier | None = None,
     tags: dict[str, str] | None = None,
     progress: ProgressCallback | None = None,
 ) -> None:
-    """Join the films called `name` of all segments."""
+    """Join the films with a name (`VIDEO_NAME` or `CONFIDENCE_NAME`) of all segments."""
     if work.is_published(target):
         return
     plan, pts = job.plan, job.analysis.pts
@@ -123,7 +126,7 @@ def _join_film(
     with contextlib.ExitStack() as stack:
         partial = stack.enter_context(atomic_output(target, job.options.force, mark_published))
         writer = VideoWriter(
-            partial, encoding.encoder, encoding.video, others, tags, plan.shift_pts, target
+            partial, encoding.encoder, encoding.video, copier, tags, plan.shift_pts, target
         )
         stack.enter_context(writer)
         for count in concat_segments(writer, segments, pts, job.analysis.end_pts):
@@ -143,6 +146,7 @@ def _publish_images(job: RenderJob, work: WorkDir, results: Mapping[int, Segment
         folder, result = work.segment_dir(segment.number), results[segment.number]
         for name in result.files:
             image, final = folder / name, target.with_name(name)
+            # The files of a segment include its confidence film, which is joined instead.
             is_film = image.stem in result.reorder_depths
             if not is_film and image.exists():
                 move_image(image, final, job.options.force)
@@ -151,6 +155,11 @@ def _publish_images(job: RenderJob, work: WorkDir, results: Mapping[int, Segment
 
 def move_image(image: Path, final: Path, force: bool) -> None:
     """Move a finished image to its final name, which may be on another disk.
+
+    Args:
+        image: the image in the work directory.
+        final: its final name.
+        force: replace an existing file.
 
     Raises:
         OutputError: the image cannot be written, or another process has created it meanwhile.
@@ -164,6 +173,7 @@ def move_image(image: Path, final: Path, force: bool) -> None:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
+            # A rename cannot cross file systems: copy to the target's one, then rename there.
             copy = temporary_path(final)
             shutil.copyfile(image, copy)
             fsync_path(copy)

@@ -18,7 +18,7 @@ from vidcolor.errors import OutputError, UsageError
 from vidcolor.fileio import check_confidence_target, describe_os_error
 from vidcolor.film.analysis import FilmAnalysis, analyze_film
 from vidcolor.film.confidence import plan_confidence_encoder
-from vidcolor.film.fingerprint import render_fingerprint, source_fingerprint
+from vidcolor.film.fingerprint import compute_render_fingerprint, compute_source_fingerprint
 from vidcolor.film.join import check_mux, join_segments
 from vidcolor.film.plan import FilmPlan, check_film_target
 from vidcolor.film.resume import SavedPlan, find_saved_plan
@@ -59,6 +59,7 @@ class FilmResult:
     source: Path
     target: Path
     num_frames: int
+    """Number of frames of the result."""
     seconds: float
     """Wall-clock time of the run."""
     warnings: tuple[str, ...]
@@ -83,12 +84,15 @@ class FilmRequest:
     """A film or an image sequence to colorize."""
 
     source: Path
+    """The film, or the pattern or folder of the image sequence."""
     target: Path
     source_files: Sequence[Path]
-    """All files of the source; they are never written."""
+    """All files of the source. A target that would overwrite one of them is refused."""
     options: ColorizeOptions
     make_plan: Callable[[], FilmPlan]
+    """Probes the source and plans the result."""
     make_source: Callable[[FilmPlan], FrameSource]
+    """Returns the description of the source that workers open."""
     sequence: ImageSequence | None = None
     """The source if it is an image sequence."""
     progress: ProgressCallback | None = None
@@ -99,8 +103,8 @@ def run_pipeline(request: FilmRequest, colorizer: Colorizer, engine: Engine) -> 
 
     Args:
         request: the film.
-        colorizer: tracks the hints of the film.
-        engine: renders its segments, with the same weights.
+        colorizer: colorizer that tracks the hints.
+        engine: engine that renders the segments, with the same weights.
 
     Raises:
         VidcolorError: see `vidcolor.film.api.colorize_film`.
@@ -113,6 +117,7 @@ def run_pipeline(request: FilmRequest, colorizer: Colorizer, engine: Engine) -> 
             _check_target(request, work)  # another process may have written it meanwhile
             return _Pipeline(request, colorizer, engine, work).run()
         except BaseException as error:
+            # Finished segments stay for the next run. Without any, the directory is removed.
             num_finished = len(work.finished_segments())
             work.remove_incomplete()
             if not num_finished:
@@ -122,7 +127,7 @@ def run_pipeline(request: FilmRequest, colorizer: Colorizer, engine: Engine) -> 
                 raise OutputError(f"{path}: {describe_os_error(error)}") from error
             if num_finished and isinstance(error, KeyboardInterrupt):
                 error.add_note(
-                    f"{request.source}: {_count(num_finished, 'segment')} finished; "
+                    f"{request.source}: {_format_count(num_finished, 'segment')} finished; "
                     "run the same command to resume"
                 )
             raise
@@ -135,7 +140,8 @@ def _check_target(request: FilmRequest, work: WorkDir) -> None:
         check_film_target(target, request.source_files, request.options.force)
 
 
-def _count(number: int, noun: str) -> str:
+def _format_count(number: int, noun: str) -> str:
+    """Return for example "1 segment" or "2 segments"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
@@ -156,7 +162,10 @@ class _Pipeline:
         request, options, work = self._request, self._options, self._work
         plan, video, confidence = self._plan()
         provenance = self._colorizer.make_provenance(options)
-        fingerprint = render_fingerprint(plan.target, options, provenance, video, confidence)
+        fingerprint = compute_render_fingerprint(
+            plan.target, options, provenance, video, confidence
+        )
+        # A saved fingerprint has passed through JSON, which turns tuples into lists.
         analysis, hint_tracks = self._analyze(plan, json.loads(json.dumps(fingerprint)))
         job = RenderJob(
             plan=plan,
@@ -190,6 +199,7 @@ class _Pipeline:
             return plan, video, self._plan_confidence(plan)
 
     def _plan_confidence(self, plan: FilmPlan) -> OutputEncoding | None:
+        """Return the encoding of the confidence film; None if the options name none."""
         path = self._options.confidence
         if path is None:
             return None
@@ -206,11 +216,11 @@ class _Pipeline:
         """Analyze the film and track its hints, or load both from the work directory."""
         work, source = self._work, self._request.source
         saved = self._load_saved_plan(fingerprint)
-        current_source = source_fingerprint(source)
+        current_source = compute_source_fingerprint(source)
         if saved is not None and saved.source_fingerprint == current_source:
             analysis = saved.analysis
         else:
-            analysis = self._decode(plan)
+            analysis = self._run_analysis(plan)
             # A file that was copied has another date, but may have the same frames.
             if saved is not None and not saved.analysis.has_same_frames(analysis):
                 self._discard_work([f"{source} has changed"])
@@ -250,28 +260,33 @@ class _Pipeline:
         return None
 
     def _discard_work(self, reasons: Sequence[str]) -> None:
-        """Clear the work directory, unless `resume` forbids it."""
-        why, num_finished = "; ".join(reasons), len(self._work.finished_segments())
+        """Clear the work directory, unless `resume` forbids it.
+
+        Raises:
+            UsageError: the option `resume` is ``only``.
+        """
+        reason, num_finished = "; ".join(reasons), len(self._work.finished_segments())
         if self._options.resume == "only":
             raise UsageError(
-                f"{self._target}: the unfinished work does not match this command ({why}); "
+                f"{self._target}: the unfinished work does not match this command ({reason}); "
                 "leave out --resume only to start again"
             )
         self._work.reset()
         _check_target(self._request, self._work)
         if num_finished:
-            self._warnings.append(f"{_count(num_finished, 'finished segment')} not reused: {why}")
+            segments = _format_count(num_finished, "finished segment")
+            self._warnings.append(f"{segments} not reused: {reason}")
 
-    def _decode(self, plan: FilmPlan) -> FilmAnalysis:
+    def _run_analysis(self, plan: FilmPlan) -> FilmAnalysis:
         """Run the analysis pass; see `analyze_film`."""
         reader = self._request.make_source(plan).open(plan.start_s, plan.end_s)
-        report = self._start_stage("analyze", plan.estimated_num_frames)
-        return analyze_film(plan, reader, self._options, report)
+        progress = self._start_stage("analyze", plan.estimated_num_frames)
+        return analyze_film(plan, reader, self._options, progress)
 
     def _track_hints(
         self, plan: FilmPlan, analysis: FilmAnalysis
     ) -> tuple[HintTrackIndex | None, tuple[str, ...]]:
-        """Carry hints and reference to the key frames; see `track_hints`."""
+        """Track the hints and the reference to the key frames; see `track_hints`."""
         request, work, video = self._request, self._work, plan.video
 
         def report(done: int, total: int) -> None:
@@ -345,22 +360,23 @@ class _Pipeline:
     # Progress and result
 
     def _start_stage(self, stage: str, total: int | None) -> ProgressCallback:
-        """Return a callback that passes progress on, and records it in the work directory."""
+        """Start a stage; return a callback that reports its progress and saves it for `status`."""
         start, last_write, first = time.time(), 0.0, None
         source = str(self._request.source.absolute())
-        stage_facts = {"source": source, "stage": stage, "started_s": start}
-        self._work.write_progress({**stage_facts, "done": 0, "total": total, "updated_s": start})
+        fields = {"source": source, "stage": stage, "started_s": start}
+        self._work.write_progress({**fields, "done": 0, "total": total, "updated_s": start})
 
         def report(progress: Progress) -> None:
             nonlocal last_write, first
             if self._request.progress is not None:
                 self._request.progress(progress)
+            # Frames of a resumed run must not count as the speed of this run.
             first = progress.done if first is None else first
             now = time.time()
             if now - last_write >= _PROGRESS_INTERVAL_S:
                 last_write = now
                 counts = {"first": first, "done": progress.done, "total": progress.total}
-                self._work.write_progress({**stage_facts, **counts, "updated_s": now})
+                self._work.write_progress({**fields, **counts, "updated_s": now})
 
         return report
 
@@ -369,6 +385,7 @@ class _Pipeline:
     ) -> FilmResult:
         plan, analysis = job.plan, job.analysis
         segments = [results[s.number] for s in job.segments]
+        # A dict removes duplicates and keeps the order.
         segment_warnings = dict.fromkeys(text for s in segments for text in s.warnings)
         uses_color = [s.uses_source_color for s in segments if s.uses_source_color is not None]
         if uses_color and not any(uses_color):

@@ -36,9 +36,9 @@ HDR_TRANSFERS = (16, 18)
 _PURPOSE_SUFFIXES: dict[Purpose, str] = {"delivery": "", "editing": ".mov", "archive": ".mkv"}
 """Suffix of a colorized film. For delivery it depends on the source."""
 _SEQUENCE_PURPOSE_SUFFIXES: dict[Purpose, str] = {**_PURPOSE_SUFFIXES, "delivery": ".mp4"}
-"""Suffix of the film that is made of an image sequence."""
+"""Suffix of a film that is made from an image sequence."""
 _DELIVERY_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
-"""Suffixes that a result for delivery takes over from its source."""
+"""Suffixes of sources whose container a result for delivery keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,14 @@ class FilmPlan:
     streams: tuple[StreamDecision, ...]
     """One decision for each stream except the video."""
     start_s: Fraction | None
-    """Time of the first frame, in seconds on the source's own clock; None for the whole film."""
+    """Time of the first frame, in seconds on the source's clock; None for the start of the film."""
     end_s: Fraction | None
-    """Time at which colorizing stops, exclusive, on the same clock."""
+    """End of the time range, exclusive, on the same clock; None for the end of the film."""
     full_range: bool
     """True if the luma of the result is full range."""
     shift_pts: int
-    """Ticks subtracted from all timestamps, so that a trimmed film starts where its source does."""
+    """Ticks that are subtracted from all timestamps, so that a trimmed film has the start time of
+    its source."""
     warnings: tuple[str, ...]
 
     @property
@@ -87,12 +88,17 @@ class FilmPlan:
 def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
     """Probe a film and decide what happens to each of its streams.
 
+    Args:
+        source: the film.
+        target: path of the result; its suffix selects the container.
+        options: encoder, time range and luma range are used.
+
     Raises:
         InputError: the source cannot be read or has no video stream.
         UsageError: the target container or the encoder cannot hold the video.
     """
     info = probe(source)
-    full_range = is_full_range_wanted(info.video, options)
+    full_range = is_output_full_range(info.video, options)
     encoder = plan_video_encoder(with_luma_range(info.video, full_range), target, options)
     streams = plan_streams(source, encoder.muxer)
     origin = info.video.start_s
@@ -112,12 +118,17 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
 def plan_sequence(sequence: ImageSequence, target: Path, options: ColorizeOptions) -> FilmPlan:
     """Probe an image sequence and decide how the result is written.
 
+    Args:
+        sequence: the image files.
+        target: path of a film, or pattern of an image sequence.
+        options: frame rate, encoder, time range and luma range are used.
+
     Raises:
         InputError: no image of the sequence can be read.
         UsageError: the target container or the encoder cannot hold the video.
     """
     info = probe_sequence(sequence, options.fps or DEFAULT_FPS, options.gray_from)
-    full_range = is_full_range_wanted(info.video, options)
+    full_range = is_output_full_range(info.video, options)
     encoder = plan_video_encoder(with_luma_range(info.video, full_range), target, options)
     warnings = list(encoder.warnings)
     if options.fps is None and encoder.muxer != SEQUENCE_MUXER:
@@ -150,12 +161,13 @@ def plan_video_encoder(video: VideoInfo, target: Path, options: ColorizeOptions)
         return plan_encoder(video, get_muxer(target), request)
     if options.encoder or options.encoder_options or options.pix_fmt or options.range != "keep":
         raise UsageError("--encoder, --pix-fmt and --range apply to films, not to image sequences")
+    # Images hold R'G'B', so chroma is needed at full resolution.
     bits = video.coding.bits
     layout = get_pixel_layout("yuv444p" if bits == 8 else f"yuv444p{bits}le")
     return EncoderPlan(SEQUENCE_MUXER, target.suffix[1:], layout, {}, video.time_base, True)
 
 
-def is_full_range_wanted(video: VideoInfo, options: ColorizeOptions) -> bool:
+def is_output_full_range(video: VideoInfo, options: ColorizeOptions) -> bool:
     """Return whether the luma of the result is full range."""
     return video.coding.full_range if options.range == "keep" else options.range == "full"
 
@@ -166,11 +178,17 @@ def with_luma_range(video: VideoInfo, full_range: bool) -> VideoInfo:
 
 
 def _count_trimmed_ticks(video: VideoInfo, options: ColorizeOptions) -> int:
+    """Return the duration that is trimmed at the start, in ticks of the time base."""
     return 0 if options.start is None else int(options.start / video.time_base)
 
 
 def check_film_target(target: Path, sources: Sequence[Path], force: bool) -> None:
-    """Refuse a target that would overwrite a file; checks every frame of an image sequence.
+    """Refuse a target that would overwrite a file, including any frame of an image sequence.
+
+    Args:
+        target: path of a film, or pattern of an image sequence.
+        sources: all files of the source.
+        force: allow existing files to be replaced, except the source.
 
     Raises:
         UsageError: the target is a source, or exists and `force` is not set.
@@ -188,6 +206,7 @@ def check_film_target(target: Path, sources: Sequence[Path], force: bool) -> Non
 
 
 def _find_existing_frames(pattern: Path) -> list[Path]:
+    """Return the existing files that match a pattern."""
     try:
         return list(find_sequence(pattern).files.values())
     except InputError:
@@ -199,8 +218,8 @@ def default_film_target(
 ) -> Path:
     """Return the default path of a colorized film: beside the source, or in `directory`.
 
-    For delivery the result keeps a container that players commonly open. Any other container is
-    replaced by the first of MP4, MOV and Matroska that holds all streams of the source.
+    A result for delivery keeps the container of its source if most players open it. Any other
+    container is replaced by the first of MP4, MOV and Matroska that holds all streams.
     """
     suffix = _PURPOSE_SUFFIXES[options.purpose]
     if not suffix and source.suffix.lower() in _DELIVERY_SUFFIXES:
@@ -212,6 +231,7 @@ def default_film_target(
 
 
 def _choose_delivery_suffix(source: Path) -> str:
+    """Return the suffix of the first common container that holds all streams of a film."""
     for suffix, muxer in ((".mp4", "mp4"), (".mov", "mov"), (".mkv", "matroska")):
         streams = plan_streams(source, muxer)
         has_pcm = any(s.stream.codec.startswith("pcm") for s in streams)
@@ -224,9 +244,9 @@ def _choose_delivery_suffix(source: Path) -> str:
 def default_sequence_target(
     source: Path, options: ColorizeOptions, directory: Path | None = None
 ) -> Path:
-    """Return the default film of an image sequence: beside the sequence, or in `directory`.
+    """Return the default path of a colorized sequence: beside it, or in `directory`.
 
-    It is named after the prefix of the pattern, or after the folder if there is none.
+    The film is named after the prefix of the pattern, or after the folder if there is none.
     """
     is_pattern = is_sequence_pattern(source)
     sequence_dir = source.parent.resolve() if is_pattern else source.resolve()
@@ -264,6 +284,7 @@ def _collect_warnings(
 def _warn_about_video(
     video: VideoInfo, encoder: EncoderPlan, options: ColorizeOptions
 ) -> list[str]:
+    """List what happens to the video stream apart from its new color."""
     warnings = []
     if video.tint == "color" and not options.trust:
         warnings.append("the source is already in color; its color is replaced")
@@ -272,7 +293,7 @@ def _warn_about_video(
             f"luma is rounded from {video.coding.bits} to {encoder.layout.bits} bits "
             f"(--pix-fmt {encoder.layout.name})"
         )
-    if is_full_range_wanted(video, options) != video.coding.full_range:
+    if is_output_full_range(video, options) != video.coding.full_range:
         warnings.append(f"luma is converted to {options.range} range (--range)")
     if video.layout.alpha:
         warnings.append("not kept: the alpha plane")
@@ -287,9 +308,9 @@ def _has_millisecond_timestamps(video: VideoInfo) -> bool:
     """Return whether every timestamp is a whole number of milliseconds, the unit of Matroska."""
     if 1000 % video.time_base.denominator == 0:
         return True
-    whole_step = bool(video.rate) and (1000 / Fraction(video.rate or 1)).denominator == 1
-    whole_start = (video.start_s * 1000).denominator == 1
-    return whole_step and whole_start and not video.variable_rate
+    is_step_exact = bool(video.rate) and (1000 / Fraction(video.rate or 1)).denominator == 1
+    is_start_exact = (video.start_s * 1000).denominator == 1
+    return is_step_exact and is_start_exact and not video.variable_rate
 
 
 def _warn_about_sequence_target(info: MediaInfo, streams: tuple[StreamDecision, ...]) -> list[str]:

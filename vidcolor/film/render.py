@@ -38,13 +38,14 @@ if TYPE_CHECKING:
     from vidcolor.shots.detector import Shot
 
 READ_AHEAD_BYTES = 192 * 2**20
-"""Maximum size of the decoded frames that wait for the generator, where each frame is colorized by
-itself. About half as many frames wait behind it."""
+"""Maximum size of the decoded frames that wait for the generator, in bytes, without propagation.
+About half as many predicted frames wait for composition."""
 MAX_READ_AHEAD_FRAMES = 16
+"""Maximum number of these frames, which limits the queue at small frame sizes."""
 SHORT_QUEUE_FRAMES = 4
-"""Queue length where the stages themselves already hold many frames."""
+"""Queue length with propagation, which itself holds the frames of several keyframe intervals."""
 MAX_COMPOSE_THREADS = 4
-"""Maximum number of threads that compose frames. Each holds one frame."""
+"""Maximum number of threads that compose frames. Each thread holds one frame in memory."""
 
 
 @dataclass(slots=True)
@@ -58,9 +59,9 @@ class RenderedFrame:
     duration: int
     """Duration in the same time base."""
     av_frame: VideoFrame
-    """The frame with the recorded luma and the predicted chroma."""
+    """The frame with the luma of the source and the predicted chroma."""
     prediction: ProxyPrediction
-    """The prediction of the generator, carried to this frame."""
+    """The prediction for this frame: of the generator, or propagated from key frames."""
 
 
 def render_frames(
@@ -78,13 +79,16 @@ def render_frames(
     colorized by itself.
 
     Args:
-        plan: the plan of the film.
-        frames: decoded frames of whole shots.
+        plan: plan of the film.
+        frames: decoded frames of complete shots; closed at the end.
         colorizer: runs the generator.
         options: `per_frame`, `batch`, `vividness`, `saturation` and `mark` are used.
-        shots: the shots of these frames; the first starts with the first frame.
-        recolorer: follows the color of the source; None to ignore it.
-        hint_tracks: hints carried to the key frames; None if there are none.
+        shots: shots of these frames; the first starts with the first frame.
+        recolorer: uses the color of the source as hints; None to ignore it.
+        hint_tracks: hints tracked to the key frames; None if there are none.
+
+    Returns:
+        A generator of the frames. Closing it ends all threads.
     """
     depth = _choose_queue_depth(plan)
     if options.per_frame or recolorer is not None:
@@ -105,6 +109,7 @@ def render_frames(
         av_frame = compose_output(plan, frame, item.prediction, colorizer, options)
         return RenderedFrame(frame.index, frame.pts, frame.duration, av_frame, item.prediction)
 
+    # Composition upsamples chroma at full size, so several threads share it.
     threads = min(MAX_COMPOSE_THREADS, os.cpu_count() or 1, depth)
     return prefetch(map_in_threads(compose, predicted, threads, threads + 1), 1)
 
@@ -112,6 +117,7 @@ def render_frames(
 def _choose_queue_depth(plan: FilmPlan) -> int:
     """Return how many decoded frames fit into `READ_AHEAD_BYTES`."""
     video = plan.video
+    # Twice the luma: in 4:2:2 there are as many chroma samples as luma samples.
     frame_bytes = video.width * video.height * (1 if video.coding.bits <= 8 else 2) * 2
     return int(np.clip(READ_AHEAD_BYTES // max(1, frame_bytes), 1, MAX_READ_AHEAD_FRAMES))
 
@@ -156,7 +162,15 @@ def compose_output(
     colorizer: Colorizer,
     options: ColorizeOptions,
 ) -> VideoFrame:
-    """Return the frame with its recorded luma and predicted chroma, in the encoder's format."""
+    """Return a frame in the format of the encoder: luma of the source, predicted chroma.
+
+    Args:
+        plan: plan of the film.
+        frame: the decoded frame. Its flags and side data are kept.
+        prediction: a*b* of the frame at proxy size.
+        colorizer: upsamples chroma and compresses it to the gamut.
+        options: `saturation` and `mark` are used.
+    """
     source, layout, matrix = plan.video.coding, plan.encoder.layout, plan.video.matrix
     cb, cr = colorizer.make_chroma(
         prediction, frame.luma, source, matrix, layout.subsampling, options.saturation

@@ -1,4 +1,4 @@
-"""Resuming: the saved plan of an interrupted run, and whether the current request matches it."""
+"""The saved plan of an interrupted run, and its comparison with the current request."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """What a work directory records before rendering; all finished segments belong to it."""
+    """The plan that a work directory stores before rendering. Its segments follow this plan."""
 
     source: str
     """Absolute path of the source, for `vidcolor status`."""
     num_segments: int
     fingerprint: dict[str, Any]
-    """See `render_fingerprint`."""
+    """See `film.fingerprint.compute_render_fingerprint`."""
     source_fingerprint: dict[str, Any]
-    """See `film.fingerprint.source_fingerprint`."""
+    """See `film.fingerprint.compute_source_fingerprint`."""
     analysis: FilmAnalysis
     hint_tracks: HintTrackIndex | None
-    """Hints carried to the key frames; None if there are none."""
+    """Hints tracked to the key frames; None if there are none."""
     hint_warnings: tuple[str, ...]
     """Warnings of hint tracking."""
 
@@ -48,7 +48,7 @@ class SavedPlan:
         """Read the object that `to_json` returned.
 
         Raises:
-            ValueError, KeyError, TypeError, IndexError, AttributeError: it is not such an object.
+            ValueError, KeyError, TypeError, IndexError, AttributeError: the object is malformed.
         """
         hint_tracks = values["hint_tracks"]
         return cls(
@@ -69,12 +69,12 @@ def find_saved_plan(
 
     Args:
         work: the locked work directory.
-        fingerprint: the fingerprint of the current request, as JSON values.
+        fingerprint: fingerprint of the current request, as JSON values.
         resume: see `ColorizeOptions.resume`.
 
     Returns:
-        The plan if the request can use it; else the reasons why it cannot. Both are empty if there
-        is no saved plan.
+        (plan, []) if the request can use the saved plan; (None, reasons) if it cannot;
+        (None, []) if there is no saved plan.
     """
     values = work.read_plan()
     if values is None:

@@ -1,6 +1,7 @@
-"""Segments: runs of whole shots. Each is rendered by itself, on any machine, in any order.
+"""Segments: runs of complete shots that are rendered independently, in any order.
 
-A segment's files depend on nothing but its `RenderJob` and the weights.
+The files of a segment depend on its `RenderJob` and on the weights only, so that any process on any
+machine can render it.
 """
 
 from __future__ import annotations
@@ -41,15 +42,15 @@ if TYPE_CHECKING:
     from vidcolor.shots.detector import Shot
 
 MIN_SEGMENT_S = Fraction(20)
-"""Minimum duration of a segment in seconds: the most that a crash costs. Only the last segment of a
-film may be shorter."""
+"""Minimum duration of a segment, in seconds. Only the last segment of a film may be shorter. Short
+segments lose less work in a crash, but each starts an encoder and seeks in the source."""
 VIDEO_NAME, CONFIDENCE_NAME = "video", "confidence"
 """Names of the films in a segment's directory, without suffix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A run of whole shots."""
+    """A run of complete shots: the unit of rendering, resuming and distribution."""
 
     number: int
     """Index of the segment in the film, from 0."""
@@ -76,30 +77,31 @@ def split_segments(
         shots: all shots of the film.
         pts: timestamp of every frame.
         time_base: unit of `pts`, in seconds.
-        min_duration_s: minimum duration in seconds; `MIN_SEGMENT_S` if None. A segment is longer
-            than that if a shot is, because no shot is split.
+        min_duration_s: minimum duration in seconds; `MIN_SEGMENT_S` if None. Segments may be much
+            longer, because no shot is split.
 
     Returns:
         At least one segment. The segments cover all frames without overlap.
     """
     min_duration_s = MIN_SEGMENT_S if min_duration_s is None else min_duration_s
-    firsts = [0]
+    starts = [0]
     for shot in shots[1:]:
-        elapsed_s = (pts[shot.first] - pts[firsts[-1]]) * time_base
+        elapsed_s = (pts[shot.first] - pts[starts[-1]]) * time_base
+        # Frames of a dissolve depend on the shot before, which must be in the same segment.
         if not shot.mixed_frames and elapsed_s >= min_duration_s:
-            firsts.append(shot.first)
-    ends = [*firsts[1:], len(pts)]
-    return tuple(Segment(n, *span) for n, span in enumerate(zip(firsts, ends, strict=True)))
+            starts.append(shot.first)
+    ends = [*starts[1:], len(pts)]
+    return tuple(Segment(n, *span) for n, span in enumerate(zip(starts, ends, strict=True)))
 
 
 def select_shots(segment: Segment, shots: Sequence[Shot]) -> tuple[Shot, ...]:
-    """Return the shots of a segment."""
+    """Return the shots of a segment, given all shots of the film."""
     return tuple(shot for shot in shots if segment.first <= shot.first < segment.end)
 
 
 @dataclass(frozen=True, slots=True)
 class OutputEncoding:
-    """The encoder of a whole film and of its segments."""
+    """The encoder of a film and of its segments."""
 
     encoder: EncoderPlan
     """The encoder of the result."""
@@ -111,13 +113,14 @@ class OutputEncoding:
 
 @dataclass(frozen=True)
 class RenderJob:
-    """Everything that rendering a film's segments depends on. It can be sent to any process."""
+    """Everything that the segments of a film depend on, except the weights. Picklable."""
 
     plan: FilmPlan
     analysis: FilmAnalysis
     source: FrameSource
     options: ColorizeOptions
     provenance: Provenance
+    """Identifies the weights that every worker must use."""
     video: OutputEncoding | None
     """Encoding of the result; None if it is an image sequence."""
     confidence: OutputEncoding | None = None
@@ -125,7 +128,7 @@ class RenderJob:
     sequence: ImageSequence | None = None
     """The source if it is an image sequence."""
     hint_tracks: HintTrackIndex | None = None
-    """Hints carried to the key frames; None if there are none."""
+    """Hints tracked to the key frames; None if there are none."""
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
@@ -143,7 +146,7 @@ class RenderJob:
 
 @dataclass(frozen=True, slots=True)
 class SegmentResult:
-    """The files of a finished segment and what rendering found. It is stored beside the files."""
+    """The files of a finished segment, and the warnings and statistics of its frames."""
 
     reorder_depths: dict[str, int]
     """Depth of frame reordering in each film, by name; see `media.concat.measure_reordering`."""
@@ -170,7 +173,7 @@ class SegmentResult:
         """Read the object that `to_json` returned.
 
         Raises:
-            ValueError, KeyError, TypeError: it is not such an object.
+            ValueError, KeyError, TypeError: the object is malformed.
         """
         files = {name: (int(size), str(sha)) for name, (size, sha) in values["files"].items()}
         return cls(
@@ -192,7 +195,7 @@ class _FrameWriter(Protocol):
 
 @dataclass(slots=True)
 class _SegmentWriters:
-    """The open writers of a segment."""
+    """The open writers of one segment."""
 
     video: _FrameWriter
     confidence: ConfidenceWriter | None
@@ -216,14 +219,14 @@ def render_segment(
     Args:
         job: the film.
         segment: one of its segments.
-        folder: an empty directory for the segment's files.
-        colorizer: uses the weights of the job.
-        reader: reads the film.
-        hint_tracks: the opened hint tracks of the job.
+        folder: an empty directory for the files of the segment.
+        colorizer: colorizer with the weights of the job.
+        reader: reader of the film.
+        hint_tracks: the opened hint tracks of the job; None if there are none.
         progress: called after each frame with the number of finished frames.
 
     Returns:
-        The result; all files are flushed to the disk.
+        The result. All files are flushed to the disk.
 
     Raises:
         VidcolorError: the source cannot be read, or a file cannot be written.
@@ -252,6 +255,7 @@ def render_segment(
 def _open_writers(
     job: RenderJob, segment: Segment, folder: Path, stack: contextlib.ExitStack
 ) -> _SegmentWriters:
+    """Open the writers of a segment; `stack` closes them."""
     films: dict[str, Path] = {}
     start_pts = job.analysis.pts[segment.first]
 
@@ -291,6 +295,7 @@ def _write_frames(
     collector: UncertaintyCollector | None,
     progress: Callable[[int], None] | None,
 ) -> None:
+    """Write all frames of a segment and complete its files."""
     with contextlib.closing(rendered) as frames:
         for count, frame in enumerate(frames, start=1):
             writers.video.write(frame.av_frame, frame.pts, frame.duration)

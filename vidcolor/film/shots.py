@@ -1,4 +1,4 @@
-"""Shot detection for a film file or a sequence of numbered frames."""
+"""Shot detection in films and image sequences, and the command `vidcolor shots`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from vidcolor.progress import ProgressCallback
 
 DETECTION_SIZE = 128
-"""Long side of the luma copies that shots are detected on, in pixels."""
+"""Long side of the luma copies on which shots are detected, in pixels."""
 
 
 def detect_shots(
@@ -80,14 +80,17 @@ def detect_film_shots(
     sheet: Path | None = None,
     progress: ProgressCallback | None = None,
 ) -> ShotList:
-    """Detect the shots of a film, and write the shot list and the sheet.
+    """Detect the shots of a film, and write the shot list and the contact sheet.
 
     Args:
-        source: film, or a pattern or directory of numbered frames.
+        source: a film, or the pattern or directory of an image sequence.
         options: `start`, `end`, `fps` and `force` are used.
-        out: shot list file, or None.
-        sheet: image file with one thumbnail of each shot, or None.
+        out: path of the shot list; None to write none.
+        sheet: path of an image with one thumbnail of each shot; None to write none.
         progress: called after each frame.
+
+    Returns:
+        The shots with their times.
 
     Raises:
         InputError: the source cannot be read, or has no frame between `start` and `end`.
@@ -97,7 +100,8 @@ def detect_film_shots(
     if not is_sequence_pattern(source) and not source.exists():
         raise InputError(f"{source}: no such file")
     _check_targets(source, out, sheet, options.force)
-    video, reader = _open(source, options)
+    video, reader = _open_source(source, options)
+    # The container gives the length of the complete film only.
     total = video.estimated_num_frames if options.start is None and options.end is None else None
 
     def report(done: int) -> None:
@@ -111,13 +115,14 @@ def detect_film_shots(
         write_shots(out, shots, source.name, video.rate, options.force)
     if sheet is not None:
         check_sheet_length(sheet, shots)
-        _, reader = _open(source, options)
+        _, reader = _open_source(source, options)
         thumbnails = list(_make_thumbnails(reader.frames(), shots, video))
         write_sheet(sheet, thumbnails, shots, options.force)
     return shots
 
 
 def _check_targets(source: Path, out: Path | None, sheet: Path | None, force: bool) -> None:
+    """Check both targets before the film is decoded, which may take minutes."""
     if out is not None:
         check_suffix(out)
         check_target(out, [source], force)
@@ -126,7 +131,7 @@ def _check_targets(source: Path, out: Path | None, sheet: Path | None, force: bo
         check_target(sheet, [source], force)
 
 
-def _open(source: Path, options: ColorizeOptions) -> tuple[VideoInfo, FrameReader]:
+def _open_source(source: Path, options: ColorizeOptions) -> tuple[VideoInfo, FrameReader]:
     """Open the source from `options.start` to `options.end`, which count from its first frame."""
     if is_sequence_pattern(source) or source.is_dir():
         sequence = find_sequence(source)
@@ -141,7 +146,7 @@ def _open(source: Path, options: ColorizeOptions) -> tuple[VideoInfo, FrameReade
 def _make_thumbnails(
     frames: Iterable[Frame], shots: ShotList, video: VideoInfo
 ) -> Iterator[Uint8Array]:
-    """Yield a thumbnail of the middle frame of each shot, after its dissolve, as displayed.
+    """Yield a thumbnail of the middle frame of each shot; frames of a dissolve do not count.
 
     Args:
         frames: all frames of the film, in order.
@@ -149,7 +154,7 @@ def _make_thumbnails(
         video: the film's video stream.
 
     Yields:
-        (h, w) uint8 gray.
+        (h, w) uint8 gray, upright and with square pixels.
     """
     geometry = video.geometry
     aspect = video.width * geometry.pixel_aspect / video.height

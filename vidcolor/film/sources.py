@@ -1,4 +1,4 @@
-"""Sources of frames: how any process opens a film or an image sequence and reads parts of it."""
+"""Frame sources: films and image sequences that any process can open and read in part."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def relocate_sequence(sequence: ImageSequence, locate: Callable[[Path], Path]) -
 
 
 class SegmentReader:
-    """Reads any range of a film's frames, and checks them against the analysis.
+    """Reads any range of the frames of a film, and checks them against the analysis.
 
     A range that starts where the last one ended continues the same stream. Any other range starts
     with a seek. Some formats seek to the wrong frame or restart their timestamps after a seek. If
@@ -103,20 +103,21 @@ class SegmentReader:
     """
 
     def __init__(self, plan: FilmPlan, analysis: FilmAnalysis, source: FrameSource) -> None:
-        """Prepare; the source is opened by the first call of `frames`.
+        """Prepare to read; the first call of `frames` opens the source.
 
         Args:
-            plan: the plan of the film.
-            analysis: the frames that are expected.
-            source: opens the film.
+            plan: plan of the film.
+            analysis: timestamps and checksums of the expected frames.
+            source: the film.
         """
         self._plan, self._analysis, self._source = plan, analysis, source
         self._stream: Iterator[Frame] | None = None
         self._next = 0
+        """Number of the next frame of the stream."""
         self._can_seek, self._has_sought = True, False
 
-    def frames(self, first: int, last: int) -> Generator[Frame, None, None]:
-        """Yield the frames numbered `first` to `last - 1`, with exact durations.
+    def frames(self, first: int, end: int) -> Generator[Frame, None, None]:
+        """Yield the frames numbered `first` to `end - 1`, each lasting until the next one starts.
 
         Raises:
             InputError: the film has changed since the analysis.
@@ -124,7 +125,7 @@ class SegmentReader:
         if self._stream is None or self._next != first:
             self._open_at(first)
         pts, end_pts = self._analysis.pts, self._analysis.end_pts
-        for number in range(first, last):
+        for number in range(first, end):
             frame = self._read_frame(number)
             frame.index = number
             frame.duration = (pts[number + 1] if number + 1 < len(pts) else end_pts) - frame.pts
@@ -138,9 +139,10 @@ class SegmentReader:
         self._stream = None
 
     def _open_at(self, number: int) -> None:
-        """Open the film so that the next frame is this one."""
+        """Open the film and position it before a frame."""
         self.close()
         plan = self._plan
+        # Reading from the start needs no seek, which some formats do not support.
         self._has_sought = number > 0 and self._can_seek
         start_s = plan.start_s
         if self._has_sought:
@@ -151,7 +153,7 @@ class SegmentReader:
             self._read_frame(self._next)
 
     def _read_frame(self, number: int) -> Frame:
-        """Return the next frame, which must have this number."""
+        """Return the next frame, which must be the analyzed frame of this number."""
         assert self._stream is not None, "_open_at was not called"
         frame = next(self._stream, None)
         if self._has_sought and not self._is_expected(frame, number):
@@ -167,7 +169,7 @@ class SegmentReader:
         return frame
 
     def _is_expected(self, frame: Frame | None, number: int) -> bool:
-        """Return whether a frame that follows a seek is the analyzed frame of this number.
+        """Return whether a frame after a seek is the analyzed frame of this number.
 
         Checksums are compared after a seek only: a damaged frame may decode differently each time.
         """

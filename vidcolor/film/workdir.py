@@ -20,6 +20,7 @@ import json
 import os
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
@@ -37,7 +38,6 @@ from vidcolor.film.segment import SegmentResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 SUFFIX = ".vidcolor"
 """Suffix of work directories."""
@@ -46,7 +46,7 @@ PLAN_FILE = "plan.json"
 _LOCK, _PROGRESS, _PUBLISHED = "lock", "progress.json", "published.json"
 _SEGMENTS, _DONE, _PARTIAL = "segments", "done.json", ".partial"
 _LOCK_TIMEOUT_S = 0.5
-"""Time to wait for the lock, in seconds. `is_locked` holds it for an instant, too."""
+"""Time to wait for the lock, in seconds. It is not 0, because `is_locked` also takes the lock."""
 
 
 def work_path(target: Path, root: Path | None) -> Path:
@@ -54,10 +54,11 @@ def work_path(target: Path, root: Path | None) -> Path:
 
     Args:
         target: the result.
-        root: the parent of all work directories; None to place it beside the result.
+        root: parent of all work directories; None for a directory beside the result.
     """
     if root is None:
         return target.with_name(f"{target.name}{SUFFIX}")
+    # The digest distinguishes results of the same name in different directories.
     absolute = os.fsencode(target.parent.resolve() / target.name)
     return root / f"{target.name}-{hashlib.sha256(absolute).hexdigest()[:8]}{SUFFIX}"
 
@@ -73,14 +74,14 @@ def find_work_dirs(folder: Path) -> list[Path]:
         return [folder]
     found = []
     for parent, names, _ in os.walk(folder):
-        base = folder.__class__(parent)
-        found += [base / name for name in names if is_work_dir(base / name)]
+        found += [path for name in names if is_work_dir(path := Path(parent, name))]
+        # os.walk does not descend into directories that are removed from `names`.
         names[:] = [name for name in names if not name.endswith(SUFFIX)]
     return sorted(found)
 
 
 def remove_stale_files(folders: Iterable[Path]) -> None:
-    """Remove temporary files that dead processes left in folders of results and work dirs."""
+    """Remove temporary files of killed processes from folders of results or work directories."""
     for folder in folders:
         if folder.is_dir():
             remove_stale_temporaries(folder)
@@ -88,7 +89,7 @@ def remove_stale_files(folders: Iterable[Path]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class WorkState:
-    """The progress of the work in a directory."""
+    """The progress of the work in a work directory, for `vidcolor status`."""
 
     path: Path
     source: str | None
@@ -104,13 +105,15 @@ class WorkState:
     total: int | None
     """Number of frames in this stage; None if unknown."""
     frames_per_second: float
+    """Mean speed in this stage."""
     segments_done: int
+    """Number of finished segments."""
     num_segments: int | None
     """Number of segments; None before the analysis is finished."""
     size_bytes: int
-    """Size of all files in the directory."""
+    """Size of all files in the directory, in bytes."""
     updated_s: float
-    """Time of the last progress, in seconds since 1970."""
+    """Time of the last progress report, in seconds since 1970."""
 
 
 @dataclass(slots=True)
@@ -119,6 +122,7 @@ class WorkDir:
 
     path: Path
     _is_removed: bool = False
+    """True after `remove`. The path may then belong to another process."""
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -141,6 +145,7 @@ class WorkDir:
             lock.release()
 
     def _acquire_lock(self) -> FileLock:
+        """Create the directory and lock it, even if another process removes it meanwhile."""
         while True:
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
@@ -200,7 +205,7 @@ class WorkDir:
         return folder
 
     def commit(self, number: int, result: SegmentResult) -> None:
-        """Mark the files in the directory from `create_segment_dir` as a finished segment."""
+        """Turn the directory from `create_segment_dir` into a finished segment, atomically."""
         partial, final = self.segment_dir(number).with_suffix(_PARTIAL), self.segment_dir(number)
         _write_json(partial / _DONE, result.to_json())
         fsync_path(partial)
@@ -271,7 +276,7 @@ class WorkDir:
         return (self._read(_PUBLISHED) or {}).get(str(pattern.absolute())) == []
 
     def remove(self) -> None:
-        """Remove the directory. For other processes it disappears in one step."""
+        """Remove the directory. It is renamed first, so that it disappears atomically."""
         trash = temporary_path(self.path)
         _delete(trash)
         self._is_removed = True
@@ -282,7 +287,7 @@ class WorkDir:
     # Progress
 
     def write_progress(self, progress: dict[str, Any]) -> None:
-        """Save the progress for `vidcolor status`. Errors are ignored: rendering does not need it.
+        """Save the progress for `vidcolor status`. Errors are ignored, as rendering can continue.
 
         Args:
             progress: ``source``, ``stage``, ``started_s``, ``updated_s``, ``first``, ``done``,
@@ -337,12 +342,13 @@ def _compute_speed(progress: dict[str, Any]) -> float:
 
 
 def _stat_file(path: Path) -> list[int]:
-    """Return what identifies a file after a rename: inode, size and modification time."""
+    """Return values that a rename does not change: inode, size and modification time."""
     status = path.stat()
     return [status.st_ino, status.st_size, status.st_mtime_ns]
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write a JSON file and flush it to the disk."""
     with path.open("w", encoding="utf-8") as file:
         json.dump(values, file)
         file.flush()
@@ -350,6 +356,7 @@ def _write_json(path: Path, values: dict[str, Any]) -> None:
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
+    """Return the object in a JSON file; None if it is missing or damaged."""
     try:
         values = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
@@ -358,6 +365,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 
 
 def _delete(path: Path) -> None:
+    """Delete a file or a directory if it exists; errors are ignored."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -15,7 +15,7 @@ from vidcolor.errors import OutputError, WorkerError
 from vidcolor.film.api import colorize_film
 from vidcolor.film.engines.base import CancelledError, WorkerDiedError
 from vidcolor.film.engines.local import SegmentRenderer
-from vidcolor.film.engines.pool import MAX_CRASHES, MAX_KILLS, WorkerPool
+from vidcolor.film.engines.pool import MAX_CRASHES, MAX_DEATHS, WorkerPool
 from vidcolor.film.workdir import WorkDir, work_path
 from vidcolor.options import ColorizeOptions
 
@@ -70,7 +70,7 @@ def colorize(film, target, shots, colorizer, engine=None):
 
 
 def test_segments_of_dead_workers_are_rendered_again(film, shots, flat, tmp_path):
-    deaths = {1: MAX_KILLS - 1, 4: 2}
+    deaths = {1: MAX_DEATHS - 1, 4: 2}
     workers = [InProcessWorker(flat, deaths) for _ in range(2)]
     colorize(film, tmp_path / "one.mp4", shots, flat)
     with WorkerPool(workers) as pool:
@@ -80,7 +80,7 @@ def test_segments_of_dead_workers_are_rendered_again(film, shots, flat, tmp_path
     assert all(worker.is_closed for worker in workers)
 
 
-@pytest.mark.parametrize(("killed", "deaths"), [(True, MAX_KILLS), (False, MAX_CRASHES)])
+@pytest.mark.parametrize(("killed", "deaths"), [(True, MAX_DEATHS), (False, MAX_CRASHES)])
 def test_segment_that_kills_workers_is_given_up_and_all_others_are_rendered(
     film, shots, flat, tmp_path, killed, deaths
 ):

@@ -1,1 +1,1 @@
-"""Engines: what renders the segments of films, in this process, in workers or in a Ray cluster."""
+"""Engines that render segments: in this process, in worker processes or in a Ray cluster."""

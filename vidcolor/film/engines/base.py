@@ -31,7 +31,8 @@ class Engine(Protocol):
             job: the film.
             segments: the segments to render.
             work: the work directory, locked by the caller.
-            progress: called from any thread with a segment's number and its finished frames.
+            progress: called from any thread with the number of a segment and the number of its
+                finished frames.
 
         Raises:
             VidcolorError: a segment failed; see `render_segment`.
@@ -51,10 +52,10 @@ class Worker(Protocol):
         """Start the worker if it is not running; called before each segment.
 
         Args:
-            is_cancelled: polled while waiting.
+            is_cancelled: polled while waiting for the start.
 
         Raises:
-            VidcolorError: the worker can never start.
+            VidcolorError: the worker cannot start, and another attempt would not help.
             WorkerDiedError: the worker died during its start.
             CancelledError: `is_cancelled` returned True.
         """
@@ -74,12 +75,12 @@ class Worker(Protocol):
             job: the film.
             segment: one of its segments.
             work: the work directory.
-            progress: called with the number of finished frames.
-            is_cancelled: polled while waiting.
+            progress: called with the number of finished frames of the segment.
+            is_cancelled: polled while the worker renders.
 
         Raises:
             VidcolorError: the segment failed; see `render_segment`.
-            WorkerDiedError: the worker died. The next `prepare` starts another.
+            WorkerDiedError: the worker died. The next `prepare` starts a new one.
             CancelledError: `is_cancelled` returned True.
         """
         ...
@@ -90,16 +91,17 @@ class Worker(Protocol):
 
 
 class WorkerDiedError(Exception):
-    """A worker died. The message completes the phrase "it died ..."."""
+    """A worker died. The message completes the phrase "it died ...", for example "by SIGKILL"."""
 
-    def __init__(self, how: str, killed: bool) -> None:
-        super().__init__(how)
+    def __init__(self, cause: str, killed: bool) -> None:
+        super().__init__(cause)
         self.killed = killed
-        """True if the worker was ended from outside, e.g. by the system when memory ran out."""
+        """True if the worker was killed from outside, for example when memory ran out; False if it
+        crashed."""
 
 
 class CancelledError(Exception):
-    """The segment is no longer needed."""
+    """Rendering was cancelled, because the segment is no longer needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,6 @@ class WorkerResources:
     device: str
     """Device of the generator; see `ColorizeOptions.device`."""
     threads: int
-    """Number of torch threads."""
+    """Number of CPU threads of torch."""
     cores: tuple[int, ...] = ()
     """CPU cores that the process is bound to; empty for no restriction."""

@@ -1,4 +1,4 @@
-"""Rendering in the current process: the default engine, and what every worker runs."""
+"""The default engine, which renders in the current process, and the renderer of all workers."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
 
 class SegmentRenderer:
-    """Renders segments of one film after another; keeps the generator and the source open."""
+    """Renders segments; keeps the generator and the source open between them."""
 
     def __init__(self, colorizer: Colorizer | None = None) -> None:
-        """Prepare.
+        """Create a renderer without an open film.
 
         Args:
-            colorizer: renders every film; None to load the generator that each film's options name.
+            colorizer: colorizer for all films; None to load the generator that the options of each
+                film name.
         """
         self._fixed_colorizer = colorizer
         self._loaded: Colorizer | None = None
@@ -36,11 +37,11 @@ class SegmentRenderer:
         self._stack = contextlib.ExitStack()
 
     def open(self, job: RenderJob, work: Path) -> None:
-        """Open a film, and close the one before.
+        """Open a film; the previous one is closed.
 
         Args:
             job: the film.
-            work: the directory that holds the hint tracks of the film.
+            work: the directory with the hint tracks of the film.
 
         Raises:
             VidcolorError: the generator cannot be loaded.
@@ -56,6 +57,7 @@ class SegmentRenderer:
         self._film = job, colorizer, reader, hint_tracks
 
     def _load_colorizer(self, job: RenderJob) -> Colorizer:
+        """Load the generator of a film, unless the previous film used the same one."""
         options = job.options
         settings = _generator_settings(options)
         if self._loaded is None or self._loaded_settings != settings:
@@ -84,7 +86,7 @@ class SegmentRenderer:
 
 
 def _generator_settings(options: ColorizeOptions) -> tuple[object, ...]:
-    """Return the options that decide which generator is loaded and how."""
+    """Return the options that affect how a generator is loaded."""
     return (options.model, options.device, options.precision, options.vividness, options.size)
 
 
@@ -92,10 +94,10 @@ class LocalEngine:
     """Renders one segment after another in the current process; see `Engine`."""
 
     def __init__(self, colorizer: Colorizer) -> None:
-        """Prepare.
+        """Create the engine.
 
         Args:
-            colorizer: renders every film.
+            colorizer: colorizer for all films.
         """
         self._colorizer = colorizer
 
@@ -110,7 +112,7 @@ class LocalEngine:
         with contextlib.closing(SegmentRenderer(self._colorizer)) as renderer:
             renderer.open(job, work.path)
             for segment in segments:
-
+                # The default value binds the number of this segment, not of the last one.
                 def report(done: int, number: int = segment.number) -> None:
                     progress(number, done)
 
@@ -119,4 +121,4 @@ class LocalEngine:
                 work.commit(segment.number, result)
 
     def stop(self) -> None:
-        """Do nothing: KeyboardInterrupt reaches the current process by itself."""
+        """Do nothing: Ctrl-C raises KeyboardInterrupt in this process without an engine's help."""

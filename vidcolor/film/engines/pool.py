@@ -1,8 +1,8 @@
 """The worker pool: an engine that distributes segments to any kind of worker.
 
-Each worker has a thread that hands it one segment after another. A worker that dies is replaced,
-and its segment is rendered again. A segment over which workers die repeatedly is given up; all
-other segments are still rendered.
+Each worker has a thread that passes it one segment after another. A worker that dies is replaced,
+and its segment is rendered again. A segment whose workers die repeatedly is given up; all other
+segments are still rendered.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from vidcolor.film.segment import RenderJob, Segment
     from vidcolor.film.workdir import WorkDir
 
-MAX_KILLS = 8
-"""Maximum number of workers that may die over one segment for any reason. More kills than crashes
-are allowed, because a kill from outside (no memory, a lost node) is rarely due to the segment."""
+MAX_DEATHS = 8
+"""Number of worker deaths after which a segment is given up. It is greater than `MAX_CRASHES`,
+because a kill from outside (out of memory, a lost node) is rarely due to the segment."""
 MAX_CRASHES = 3
-"""Maximum number of workers that may crash over one segment."""
+"""Number of worker crashes after which a segment is given up."""
 _POLL_S = 0.2
+"""Interval in which waiting threads handle KeyboardInterrupt, in seconds."""
 
 
 @dataclass(slots=True)
@@ -47,6 +48,7 @@ class _FilmTask:
     running: int = 0
     """Number of segments that workers render now."""
     error: BaseException | None = None
+    """First error that ends the film; its remaining segments are cancelled."""
     failures: list[str] = field(default_factory=list)
     """Messages about the segments that were given up."""
     deaths: dict[int, list[WorkerDiedError]] = field(default_factory=dict)
@@ -60,12 +62,12 @@ class WorkerPool:
         """Start one thread for each worker.
 
         Args:
-            workers: the workers; `close` closes them.
+            workers: workers that are not started yet; `close` closes them.
         """
         self._workers = list(workers)
         self._changed = threading.Condition()
         self._queue: list[tuple[int, int, Segment, _FilmTask]] = []
-        """Heap of (order of the film, number of the segment, ...)."""
+        """Heap of (order of the film, number of the segment, segment, film)."""
         self._film_orders = itertools.count()
         self._closing = False
         self._start_errors: list[BaseException] = []
@@ -133,12 +135,12 @@ class WorkerPool:
         heapq.heapify(self._queue)
         if task.remaining and task.error is None:
             task.error = KeyboardInterrupt()
-        # The caller cleans up the work directory, which no worker may write to any more.
+        # The caller will clean up the work directory, so no worker may still write to it.
         while task.running:
             self._changed.wait(_POLL_S)
 
     def _run_worker(self, worker: Worker) -> None:
-        """Hand segments to a worker until the pool is closed; runs in the worker's thread."""
+        """Pass segments to a worker until the pool is closed; runs in the thread of the worker."""
         while True:
             with self._changed:
                 while not self._queue and not self._closing:
@@ -169,22 +171,22 @@ class WorkerPool:
 
     def _start_worker(self, worker: Worker) -> bool:
         """Start a worker if it is not running; return whether it runs."""
-        problem: BaseException | None = None
+        error: BaseException | None = None
         for _ in range(MAX_CRASHES):
             try:
                 worker.prepare(lambda: self._closing)
             except CancelledError:
                 return False
             except WorkerDiedError as death:
-                problem = WorkerError(f"a worker cannot start: it died {death}")
-            except Exception as error:
-                problem = error
+                error = WorkerError(f"a worker cannot start: it died {death}")
+            except Exception as failure:
+                error = failure
                 break
             else:
                 return True
-        assert problem is not None
+        assert error is not None
         with self._changed:
-            self._start_errors.append(problem)
+            self._start_errors.append(error)
             self._changed.notify_all()
         return False
 
@@ -205,11 +207,11 @@ class WorkerPool:
             return True
         except WorkerDiedError as death:
             with contextlib.suppress(VidcolorError):
-                progress(0)
+                progress(0)  # its frames are no longer finished
             deaths = task.deaths.setdefault(segment.number, [])
             deaths.append(death)
             num_crashes = sum(not d.killed for d in deaths)
-            if len(deaths) < MAX_KILLS and num_crashes < MAX_CRASHES:
+            if len(deaths) < MAX_DEATHS and num_crashes < MAX_CRASHES:
                 return False
             task.failures.append(_describe_failure(task.job, segment, deaths))
         return True

@@ -27,24 +27,26 @@ if TYPE_CHECKING:
     from vidcolor.film.workdir import WorkDir
 
 STALL_S = 1800.0
-"""Time without a finished frame, in seconds, after which a worker is ended: a driver or a codec is
+"""Time without a finished frame after which a worker is killed, in seconds. A driver or a codec is
 assumed to hang."""
 PROCESS_NAME = "vidcolor worker"
 """Name of the worker processes."""
 _POLL_S = 0.2
+"""Interval of the checks for cancellation, in seconds."""
 _PROGRESS_INTERVAL_S = 0.2
+"""Minimum time between two progress messages of a worker, in seconds."""
 _EXTERNAL_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
-"""Signals that are sent from outside, rather than raised by a fault of the process itself."""
+"""Signals that other processes or the system send. A crash raises others, such as SIGSEGV."""
 
 
 class ProcessWorker:
-    """A process that renders segments; see `Worker`. It starts when it is first needed."""
+    """A process that renders segments; see `Worker`. `prepare` starts it."""
 
     def __init__(self, resources: WorkerResources) -> None:
-        """Prepare.
+        """Create a worker whose process is not running yet.
 
         Args:
-            resources: what the process uses of the machine.
+            resources: device, threads and cores of the process.
         """
         self._resources = resources
         self._process: SpawnProcess | None = None
@@ -54,7 +56,7 @@ class ProcessWorker:
 
     @property
     def pid(self) -> int | None:
-        """Process ID; None if the process is not running."""
+        """Process ID; None if no process was started."""
         return None if self._process is None else self._process.pid
 
     def prepare(self, is_cancelled: Callable[[], bool]) -> None:
@@ -91,7 +93,7 @@ class ProcessWorker:
                 raise
             raise self._describe_death() from None
         finally:
-            # Otherwise the process would go on, and its answer would be read as the next segment's.
+            # Otherwise the process would continue, and the next call would receive its result.
             if not is_finished:
                 self.close()
 
@@ -108,19 +110,20 @@ class ProcessWorker:
                 raise CancelledError
             if time.monotonic() - start > STALL_S:
                 self.close()
-                how = f"after {STALL_S / 60:.0f} minutes without progress"
-                raise WorkerDiedError(how, killed=False)
+                cause = f"after {STALL_S / 60:.0f} minutes without progress"
+                raise WorkerDiedError(cause, killed=False)
         message: tuple[str, Any] = self._connection.recv()
         return message
 
     def _open(self, job: RenderJob, work: WorkDir) -> None:
-        """Send a film to the process unless it has it open."""
+        """Send a film to the process, unless the film is already open there."""
         if self._opened != work.path:
             options = replace(job.options, device=self._resources.device)
             self._send("open", replace(job, options=options), work.path)
             self._opened = work.path
 
     def _start(self) -> None:
+        # A fork would copy the locks of running threads, and CUDA does not support it.
         context = multiprocessing.get_context("spawn")
         self._connection, remote = context.Pipe()
         self._process = context.Process(
@@ -130,21 +133,21 @@ class ProcessWorker:
         remote.close()
 
     def _describe_death(self) -> WorkerDiedError:
-        """Return an error that says how the process ended."""
+        """Return an error with the exit code or the signal that ended the process."""
         process = self._process
         assert process is not None
-        process.join(_POLL_S * 10)
+        process.join(_POLL_S * 10)  # the connection breaks shortly before the process ends
         code = process.exitcode
         self.close()
         if code is None or code >= 0:
             return WorkerDiedError(f"with exit code {code}", killed=False)
-        how = f"by {signal.Signals(-code).name}"
+        cause = f"by {signal.Signals(-code).name}"
         if -code == signal.SIGKILL:
-            how += " (too little memory for this number of workers?)"
-        return WorkerDiedError(how, killed=-code in _EXTERNAL_SIGNALS)
+            cause += " (too little memory for this number of workers?)"
+        return WorkerDiedError(cause, killed=-code in _EXTERNAL_SIGNALS)
 
     def close(self) -> None:
-        """End the process."""
+        """Kill the process. The unfinished segment directory is not committed."""
         connection, process = self._connection, self._process
         self._process = self._connection = self._opened = None
         if connection is not None:
@@ -213,6 +216,7 @@ def make_picklable(error: Exception) -> Exception:
 
 
 def _exit_with_parent() -> None:
+    """End this process when its parent dies, even by SIGKILL."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -2,10 +2,10 @@
 
 Each actor loads the generator once and renders one segment at a time.
 
-An actor reads the source (all files, for an image sequence) under its own path if its node has a
-file of the same path, size and modification time there. Otherwise the source is sent to the node
-once, in chunks. The same holds for the work directory: if the node has it, segments are written to
-it; otherwise their files are fetched from the node, in chunks.
+An actor opens the files of the source directly if its node has files with the same path, size and
+modification time. Otherwise the source is sent to the node once, in chunks. If the node has the
+work directory under the same path, the actor writes segments into it. Otherwise their files are
+fetched from the node, in chunks.
 """
 
 from __future__ import annotations
@@ -39,15 +39,16 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 32 << 20
 """Size of the chunks in which files are sent."""
 DEFAULT_CORES = 2
-"""CPU cores of a worker without a GPU if the options name no number."""
+"""CPU cores of a worker without a GPU if `threads` is not set."""
 _POLL_S = 0.5
+"""Interval of progress reports and of checks for cancellation, in seconds."""
 _CALL_TIMEOUT_S = 30.0
-"""Time to wait for calls that an actor answers at once, in seconds."""
+"""Timeout of calls to which an actor responds immediately, in seconds."""
 
 
 @contextlib.contextmanager
 def open_ray_pool(options: ColorizeOptions, shared_storage: bool = True) -> Iterator[WorkerPool]:
-    """Open a pool of Ray actors. A running Ray is used and left running.
+    """Open a pool of Ray actors. If Ray is already initialized, it is used and left running.
 
     Args:
         options: `ray_address`, `workers`, `threads` and `device` are used. Without `workers`, there
@@ -78,6 +79,7 @@ def open_ray_pool(options: ColorizeOptions, shared_storage: bool = True) -> Iter
 
 
 def _connect(options: ColorizeOptions) -> None:
+    """Connect to the cluster at `ray_address`, or start Ray on this machine."""
     import ray
 
     try:
@@ -103,6 +105,11 @@ class _ActorRequest:
 
 
 def _plan_actors(options: ColorizeOptions) -> list[_ActorRequest]:
+    """Return the request of each actor; the cluster must be connected.
+
+    Raises:
+        UsageError: the options need a GPU, the cluster has none, and `workers` is not set.
+    """
     import ray
 
     available = ray.cluster_resources()
@@ -120,7 +127,7 @@ def _plan_actors(options: ColorizeOptions) -> list[_ActorRequest]:
 
 
 class RayWorker:
-    """An actor that renders segments; see `Worker`. It starts when it is first needed."""
+    """An actor that renders segments; see `Worker`. `prepare` starts it."""
 
     def __init__(
         self,
@@ -128,11 +135,11 @@ class RayWorker:
         locks: defaultdict[str, threading.Lock],
         shared_storage: bool,
     ) -> None:
-        """Prepare.
+        """Create a worker whose actor is not running yet.
 
         Args:
             request: the resources of the actor.
-            locks: one lock for each node, so that a source is sent to it once.
+            locks: one lock per node, shared by all workers, so that a source is sent only once.
             shared_storage: see `open_ray_pool`.
         """
         self._request, self._locks, self._shared_storage = request, locks, shared_storage
@@ -151,7 +158,7 @@ class RayWorker:
         options = {
             "num_cpus": self._request.cpus,
             "num_gpus": self._request.gpus,
-            "max_concurrency": 2,  # the second call asks for the progress
+            "max_concurrency": 2,  # `get_progress` is called during `render`
         }
         with self._translate_ray_errors():
             self._actor = ray.remote(RenderActor).options(**options).remote(self._request.resources)
@@ -208,7 +215,7 @@ class RayWorker:
             raise CancelledError
 
     def _wait_for(self, reference: Any, is_cancelled: Callable[[], bool]) -> Any:
-        """Wait for an answer of the actor; return its value or raise its error."""
+        """Wait for the result of a call to the actor; return its value or raise its error."""
         import ray
 
         while not ray.wait([reference], timeout=_POLL_S)[0]:
@@ -219,12 +226,12 @@ class RayWorker:
         return value
 
     def _open(self, job: RenderJob, work: WorkDir, is_cancelled: Callable[[], bool]) -> None:
-        """Send the source to the node if it lacks it, and open the film in the actor."""
+        """Send the source to the node if it is missing there, and open the film in the actor."""
         import ray
 
         if self._opened == work.path:
             return
-        # The current directory of an actor may differ, so that it needs absolute paths.
+        # Relative paths would be wrong in the working directory of the actor.
         job, work_dir = job.relocate(Path.absolute), work.path.absolute()
         files = list(job.source.files)
         if job.hint_tracks is not None:
@@ -267,9 +274,10 @@ class RayWorker:
                 file.flush()
                 os.fsync(file.fileno())
             if sha256_file(path) != digest:
-                raise OutputError(f"{path}: was damaged on its way from a Ray node")
+                raise OutputError(f"{path}: was damaged in the transfer from a Ray node")
 
     def _kill(self) -> None:
+        """End the actor; the next `prepare` starts a new one."""
         import ray
 
         if self._actor is not None and ray.is_initialized():
@@ -278,7 +286,7 @@ class RayWorker:
         self._actor = self._opened = None
 
     def close(self) -> None:
-        """End the actor and remove the files that it keeps on its node."""
+        """End the actor and remove its files from the node."""
         import ray
 
         if self._opened is not None and ray.is_initialized():
@@ -288,5 +296,6 @@ class RayWorker:
 
 
 def _last_line(error: Exception) -> str:
+    """Return the last line of a message: Ray puts a traceback of the actor before it."""
     lines: Sequence[str] = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

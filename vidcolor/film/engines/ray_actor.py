@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from vidcolor.film.segment import RenderJob, Segment
 
 FileStamp = tuple[object, ...]
-"""Identifies a version of a file on any machine: size and modification time."""
+"""Size and modification time of a file, which identify its version on every machine."""
 
 
 def stamp_file(path: Path) -> FileStamp:
     """Return the stamp of a file.
 
     Raises:
-        OSError: there is no such file.
+        OSError: the file does not exist or cannot be read.
     """
     status = path.stat()
     return status.st_size, status.st_mtime_ns
@@ -38,14 +38,15 @@ def stamp_file(path: Path) -> FileStamp:
 class RenderActor:
     """Renders segments, and exchanges files with the driver in chunks.
 
-    Most methods answer ("done", value) or ("failed", exception).
+    Most methods return ("done", value) or ("failed", exception), because Ray would wrap a raised
+    exception and lose its type.
     """
 
     def __init__(self, resources: WorkerResources) -> None:
-        """Start on a node.
+        """Prepare the actor on its node.
 
         Args:
-            resources: what the actor uses of the node.
+            resources: device and threads of the actor.
         """
         import torch
 
@@ -60,7 +61,7 @@ class RenderActor:
         return "done", __version__
 
     def find_missing(self, stamps: dict[Path, FileStamp]) -> tuple[str, object]:
-        """Return the ID of this node, and the files that it neither has nor received."""
+        """Return the ID of this node, and the files that it neither has nor has received."""
         import ray
 
         node = ray.get_runtime_context().get_node_id()
@@ -69,6 +70,7 @@ class RenderActor:
 
     def _locate(self, path: Path, stamp: FileStamp) -> Path | None:
         """Return the path of a file on this node; None if there is no such file."""
+        # A received file has another modification time; its path contains the stamp instead.
         received = self._received_path(path, stamp)
         for candidate in (path, received):
             with contextlib.suppress(OSError):
@@ -77,13 +79,22 @@ class RenderActor:
         return None
 
     def _received_path(self, path: Path, stamp: FileStamp) -> Path:
+        """Return the path on this node for a file that is sent by the driver."""
         key = hashlib.sha256(f"{path} {stamp}".encode()).hexdigest()[:16]
         return self._received_dir / key / path.name
 
     def write_chunk(
         self, path: Path, stamp: FileStamp, offset: int, chunk: bytes, is_last: bool
     ) -> tuple[str, object]:
-        """Write a chunk of a received file; the last chunk gives it its name."""
+        """Write a chunk of a received file; the last chunk completes it.
+
+        Args:
+            path: path of the file on the driver.
+            stamp: its stamp there.
+            offset: offset of the chunk, in bytes.
+            chunk: content of the chunk.
+            is_last: whether the chunk ends the file.
+        """
         try:
             final = self._received_path(path, stamp)
             final.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +111,7 @@ class RenderActor:
     def open(
         self, job: RenderJob, work: Path, stamps: dict[Path, FileStamp], plan_stamp: FileStamp
     ) -> tuple[str, object]:
-        """Open a film; return whether this node has its work directory.
+        """Open a film; return whether this node has the work directory of the driver.
 
         Args:
             job: the film.

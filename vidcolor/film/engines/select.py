@@ -1,4 +1,4 @@
-"""The choice of an engine: which one the options name, and what each worker gets of the machine."""
+"""Opens the engine that the options name, and divides the machine among its workers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions
 
 MAX_CONCURRENT_FILMS = 4
-"""Maximum number of films in progress. Some are analyzed while workers render the others."""
+"""Maximum number of films in progress. Workers render some while others are analyzed."""
 
 
 @contextlib.contextmanager
@@ -27,10 +27,10 @@ def open_engine(options: ColorizeOptions, colorizer: Colorizer) -> Iterator[Engi
 
     Args:
         options: `engine`, `ray_address`, `workers`, `threads` and `device` are used.
-        colorizer: renders in the current process if one worker without a thread limit is enough.
+        colorizer: used if the current process renders: one worker without a thread limit.
 
     Raises:
-        UsageError: there is no such engine, device or cluster, or Ray is not installed.
+        UsageError: the engine, the device or the cluster does not exist, or Ray is not installed.
     """
     if options.engine not in get_args(EngineName):
         choices = ", ".join(get_args(EngineName))
@@ -53,7 +53,7 @@ def open_engine(options: ColorizeOptions, colorizer: Colorizer) -> Iterator[Engi
 
 
 def max_concurrent_films(options: ColorizeOptions) -> int:
-    """Return how many films should be in progress at the same time: one per worker, up to 4."""
+    """Return how many films should be in progress: one per worker, at most 4."""
     if options.engine == "ray":
         return MAX_CONCURRENT_FILMS
     return min(MAX_CONCURRENT_FILMS, len(list_worker_resources(options)))
@@ -64,6 +64,10 @@ def list_worker_resources(options: ColorizeOptions) -> list[WorkerResources]:
 
     Without `workers`, there is one worker for each GPU that `device` selects (``auto`` and ``cuda``
     select all visible ones), or a single worker on the CPU.
+
+    Returns:
+        The resources of each worker. Workers take the GPUs in turn. With `threads`, each worker is
+        bound to that many cores.
     """
     from vidcolor.generators import resolve_devices
 
