@@ -23,7 +23,9 @@ def album(vidcolor: Vidcolor) -> Path:
     return Path("album")
 
 
-def test_all_outputs_are_written_and_existing_ones_kept(vidcolor: Vidcolor, album: Path) -> None:
+def test_all_outputs_are_written_and_existing_files_are_kept(
+    vidcolor: Vidcolor, album: Path
+) -> None:
     (album / "cut.png").write_bytes((album / "0.png").read_bytes()[:2000])
     save(album / "gray.png", np.full((64, 64, 3), 128, np.uint8))
     arguments = ["evaluate", album, "-o", "scores.json", "--sheet", "sheet.png", "--size", 64]
@@ -49,7 +51,9 @@ def test_all_outputs_are_written_and_existing_ones_kept(vidcolor: Vidcolor, albu
     assert "--force" in again.err[-1]
 
 
-def test_json_event_has_the_metrics_without_images(vidcolor: Vidcolor, album: Path) -> None:
+def test_json_event_has_the_metrics_of_methods_but_not_of_images(
+    vidcolor: Vidcolor, album: Path
+) -> None:
     make_album(Path("results"), count=0)
     for path in album.iterdir():
         save(Path("results") / path.name, colorful(7, (64, 64)))

@@ -1,4 +1,4 @@
-"""`vidcolor evaluate film`, and `vidcolor evaluate PATH` beside it."""
+"""`vidcolor evaluate film`: tables, output files and errors."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_all_outputs_are_written(vidcolor: Vidcolor, films: tuple[Path, Path]) -
 
 def test_shot_list_replaces_shot_detection(vidcolor: Vidcolor, films: tuple[Path, Path]) -> None:
     Path("s.csv").write_text(
-        "first_frame,last_frame,begins,mixed\n0,3,start,0\n4,7,cut,0\n8,11,cut,0\n"
+        "first_frame,last_frame,transition,mixed_frames\n0,3,start,0\n4,7,cut,0\n8,11,cut,0\n"
     )
     run = vidcolor("evaluate", "film", *films, "--shots", "s.csv", "--json")
     assert run.code == 0
@@ -96,7 +96,7 @@ def test_errors_are_one_line(
     assert Path("existing.json").read_text() == "kept"
 
 
-def test_evaluate_without_a_subcommand_takes_paths(vidcolor: Vidcolor) -> None:
+def test_evaluate_accepts_paths_or_the_subcommand_film(vidcolor: Vidcolor) -> None:
     assert vidcolor("evaluate", "no-such-folder").code in (1, 2)
     assert vidcolor("evaluate", "--help").code == 0
     assert vidcolor("evaluate", "film", "--help").code == 0

@@ -1,4 +1,4 @@
-"""Films and albums that several tests of comparisons and evaluations read."""
+"""Films and albums that the tests of comparisons and evaluations share."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import pytest
 from vidcolor.evaluation.calibration import ReliabilityDiagram, mean_ab
 
 
-def test_calibration_error_of_known_confidences() -> None:
+def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     rng = np.random.default_rng(0)
     confidence = rng.random(20000).astype(np.float32)
     calibrated, overconfident = ReliabilityDiagram(), ReliabilityDiagram()
@@ -27,7 +27,7 @@ def test_empty_bins_have_no_accuracy() -> None:
     assert [c for c in diagram.confidences if c is not None] == [0.5]
 
 
-def test_mean_ab_averages_over_cells() -> None:
+def test_mean_ab_is_the_mean_over_each_cell() -> None:
     rgb = np.full((8, 8, 3), 128, np.uint8)
     rgb[:, 4:] = (200, 40, 40)
     ab = mean_ab(rgb, (1, 2))

@@ -1,4 +1,4 @@
-"""Layouts of two images on a canvas, and saved formats."""
+"""Layouts of two images on a canvas, and image formats."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_panels_are_the_largest_that_fit_the_width(layout):
             assert size[0] % 2 == size[1] % 2 == 0
 
 
-def test_natural_width_is_limited():
+def test_natural_width_is_at_most_the_maximum_width():
     assert natural_width("side", (4000, 3000), 3840) == 3840
 
 

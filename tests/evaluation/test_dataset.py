@@ -1,4 +1,4 @@
-"""Ground truth in folders, tar files and films, and the results for it."""
+"""Ground truth in folders, tar files and films, and results for the ground truth."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_results_are_found_by_path_then_by_unique_name(album: Path, tmp_path: Pa
     folder = ResultFolder(tmp_path)
     assert folder.find(images[0]) == tmp_path / "0.png"
     assert folder.find(images[1]) == tmp_path / "other/1.color.png"
-    assert folder.find(images[2]) is None  # two files have the name, at other paths
+    assert folder.find(images[2]) is None  # two files at other paths have the name
 
 
 def test_results_of_another_size_are_resized_and_counted(album: Path, tmp_path: Path) -> None:

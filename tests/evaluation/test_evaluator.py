@@ -43,7 +43,7 @@ def test_first_and_last_methods_are_gray_and_ground_truth(evaluation: Evaluation
     assert means["gray"].psnr_gain == 0
 
 
-def test_model_has_all_metrics_and_preserves_luma(evaluation: Evaluation) -> None:
+def test_model_gets_all_metrics_and_preserves_luma(evaluation: Evaluation) -> None:
     means = means_by_name(evaluation)[MUTED]
     assert means.colorfulness > 1
     assert means.max_luma_error <= 1.5  # rounding to 8 bits

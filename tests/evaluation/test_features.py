@@ -17,7 +17,7 @@ def test_feature_distance_is_0_only_for_equal_images() -> None:
     assert feature_distance(a, b) > 0.05
 
 
-def test_frechet_distance_of_known_gaussians() -> None:
+def test_frechet_distance_of_gaussians_matches_the_formula() -> None:
     rng = np.random.default_rng(0)
     a = rng.normal(0, 1, (4000, 3))
     b = rng.normal(0, 2, (4000, 3)) + np.array([3.0, 0, 0])
@@ -26,6 +26,6 @@ def test_frechet_distance_of_known_gaussians() -> None:
     assert frechet_distance(a, b) == pytest.approx(12, rel=0.08)
 
 
-def test_frechet_distance_needs_two_vectors() -> None:
+def test_frechet_distance_of_one_vector_is_an_error() -> None:
     with pytest.raises(ValueError, match="at least 2 vectors"):
         frechet_distance(np.zeros((1, 3)), np.zeros((2, 3)))

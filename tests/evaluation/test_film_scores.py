@@ -1,4 +1,4 @@
-"""Metrics of films respond to the errors that they are meant to measure."""
+"""Metrics of films respond to the errors that they measure."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_temporal_metrics_do_not_cross_cuts() -> None:
     film = [*make_pan(1, 7), *make_pan(2, 7)]
     other = [*add_tint(make_pan(1, 7), [-20.0] * 7), *add_tint(make_pan(2, 7), [20.0] * 7)]
     split, whole = score(film, (7,), other=other), score(film, (), other=other)
-    assert [(s.first, s.last) for s in split.shots] == [(0, 7), (7, 14)]
+    assert [(s.first, s.end) for s in split.shots] == [(0, 7), (7, 14)]
     assert split.shots[1].time_s == pytest.approx(7 / FRAME_RATE)
     for metric in ("cdc", "warp_error"):
         assert split.ratio_to_ground_truth("other", metric) == pytest.approx(1, abs=0.25), metric

@@ -1,4 +1,4 @@
-"""Simulated hints in true colors."""
+"""Simulated hints with true colors."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from tests.helpers.albums import colorful
 from vidcolor.evaluation.hint_curve import sample_hints
 
 
-def test_more_hints_extend_fewer_hints() -> None:
+def test_first_hints_of_an_image_are_the_same_for_any_count() -> None:
     rgb = colorful(5, (64, 64))
     few, more = (sample_hints([rgb], ["a"], n, (64, 64)) for n in (3, 8))
     assert (more.density[0][few.density[0] > 0] == 1).all()
     assert more.density.sum() > few.density.sum()
 
 
-def test_positions_depend_on_the_name() -> None:
+def test_hint_positions_depend_on_the_image_name() -> None:
     rgb = colorful(5, (64, 64))
     a, b = (sample_hints([rgb], [name], 3, (64, 64)) for name in ("a", "b"))
     assert not np.array_equal(a.density, b.density)

@@ -33,7 +33,7 @@ def test_different_images_have_low_ssim() -> None:
     assert image_ssim(colorful(1, (96, 128)), colorful(2, (96, 128))) < 0.5
 
 
-def test_psnr_of_a_constant_difference() -> None:
+def test_psnr_of_a_constant_difference_matches_the_formula() -> None:
     rgb = np.clip(colorful(1, (40, 50)), 10, 245)
     assert image_psnr(rgb + 10, rgb) == pytest.approx(20 * math.log10(25.5), abs=0.01)
 
@@ -45,7 +45,7 @@ def test_luma_error_is_that_of_the_matrix_that_changes_less() -> None:
     assert max_luma_error(shifted, rgb) == pytest.approx(2.126, abs=1e-3)  # BT.601 gives 2.99
 
 
-def test_ssim_needs_images_of_at_least_the_window() -> None:
+def test_ssim_of_images_smaller_than_the_window_is_an_error() -> None:
     with pytest.raises(ValueError, match="at least 11x11"):
         ssim(torch.zeros(1, 3, 10, 20), torch.zeros(1, 3, 10, 20))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
+from vidcolor.evaluation.options import Selection
 from vidcolor.evaluation.score_sheet import MAX_PANEL_SIDE, Column, ColumnSelector, Panel
 
 
@@ -34,7 +35,7 @@ def test_worst_and_best_are_ranked_by_psnr_gain() -> None:
 
 
 @pytest.mark.parametrize("selection", ["even", "worst"])
-def test_selected_images_are_reduced(selection) -> None:
+def test_selected_images_are_reduced_to_the_panel_size(selection: Selection) -> None:
     selector = ColumnSelector(1, 1, selection)
     offer(selector, [0])
     assert selector.columns[0].panels[0].rgb.shape == (MAX_PANEL_SIDE // 2, MAX_PANEL_SIDE, 3)

@@ -1,8 +1,8 @@
-"""Calibration of a generator's confidence: how often a cell is correct, by its confidence.
+"""Calibration of a generator's confidence: how often cells of a given confidence are correct.
 
 A cell of the generator's grid is correct if its a*, b* lies within `CONFIDENCE_RADIUS` of the mean
-a*, b* of the same cell in the ground truth. The measures are those of Guo et al., "On Calibration
-of Modern Neural Networks", ICML 2017.
+a*, b* of the same cell in the ground truth. Reliability diagram and expected calibration error are
+defined by Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ def mean_ab(rgb: Rgb, shape: tuple[int, ...]) -> FloatArray:
 
     Args:
         rgb: (H, W, 3) uint8 sRGB.
-        shape: Rows h and columns w of the grid.
+        shape: rows h and columns w of the grid.
 
     Returns:
         (2, h, w) float32.
     """
     import torch
 
-    # Averaged in a*b*, the space in which cells are compared.
+    # The mean is taken in a*b*, because cells are compared in that space.
     unit = torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))[None].float() / 255
     ab = np.ascontiguousarray(rgb_to_lab(unit)[1][0].numpy().transpose(1, 2, 0))
     return resize_area(ab, shape).transpose(2, 0, 1)
 
 
 class ReliabilityDiagram:
-    """Accuracy over confidence, from the counts of cells in each confidence bin."""
+    """A reliability diagram: the accuracy of cells over their confidence, in bins of confidence."""
 
     def __init__(self) -> None:
         self._num_cells = np.zeros(NUM_BINS)
@@ -55,8 +55,8 @@ class ReliabilityDiagram:
         """Add the cells of one image.
 
         Args:
-            prediction: The prediction for the image.
-            ground_truth: The image in its true colors, (H, W, 3) uint8.
+            prediction: the prediction for the image.
+            ground_truth: the image in its true colors, (H, W, 3) uint8.
         """
         error = prediction.ab - mean_ab(ground_truth, prediction.ab.shape[1:])
         is_correct = np.hypot(error[0], error[1]) <= CONFIDENCE_RADIUS
@@ -66,8 +66,8 @@ class ReliabilityDiagram:
         """Add cells.
 
         Args:
-            confidence: (n,) in [0, 1].
-            is_correct: (n,).
+            confidence: (n,) float32 in [0, 1].
+            is_correct: (n,) bool.
         """
         index = np.minimum((confidence * NUM_BINS).astype(int), NUM_BINS - 1)
         self._num_cells += np.bincount(index, minlength=NUM_BINS)
@@ -91,12 +91,12 @@ class ReliabilityDiagram:
 
     @property
     def ece(self) -> float:
-        """Expected calibration error: mean |accuracy - confidence| of the bins, by cells."""
+        """Expected calibration error: the mean |accuracy - confidence| over cells, in [0, 1]."""
         gap = np.abs(self._num_correct - self._confidence).sum()
         return float(gap / max(1.0, self._num_cells.sum()))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the diagram as plain values."""
+        """Return the diagram as JSON values."""
         bins = zip(self.fractions, self.confidences, self.accuracies, strict=True)
         return {
             "ece": self.ece,
@@ -116,4 +116,5 @@ class ReliabilityDiagram:
 
 
 def _divide(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> list[float | None]:
+    """Return sums divided by counts; None where the count is 0."""
     return [float(s / n) if n else None for s, n in zip(sums, counts, strict=True)]

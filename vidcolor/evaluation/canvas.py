@@ -1,4 +1,4 @@
-"""Canvases for comparisons: where images A and B go, and how a finished image is saved."""
+"""The canvas of a comparison: the placement of images A and B, and the formats of saved images."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import Rgb
 
 BACKGROUND = (18, 18, 21)
-"""R'G'B' of empty areas."""
+"""R'G'B' code values of empty areas, 0 to 255."""
 MIN_WIPE_PERIOD_S, MAX_WIPE_PERIOD_S = 4.0, 8.0
-"""Duration in which the wipe line moves right, left and back to the center."""
+"""Range of the wipe period in seconds. In one period the line moves from the center to the right,
+to the left, and back to the center."""
 _WIPE_AMPLITUDE = 0.36
 """Maximum distance of the wipe line from the center, as a fraction of the width."""
 
@@ -42,14 +43,15 @@ class Canvas:
     """A canvas for two images of one size. All sizes are even, as encoders for 4:2:0 require."""
 
     layout: Layout
+    """Arrangement of the images."""
     panel_size: tuple[int, int]
-    """Width and height of each image."""
+    """Width and height of each image in pixels."""
     gap: int
     """Distance between the images in pixels; 0 for `wipe`."""
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the canvas."""
+        """Width and height of the canvas in pixels."""
         width, height = self.panel_size
         if self.layout == "side":
             return 2 * width + self.gap, height
@@ -63,7 +65,7 @@ class Canvas:
         Args:
             a: (H, W, 3) uint8 of the panel size.
             b: (H, W, 3) uint8 of the panel size.
-            wipe_position: Position of the line between A and B, 0 (left) to 1 (right); for the
+            wipe_position: position of the line between A and B, 0 (left) to 1 (right); for the
                 layout `wipe` only.
 
         Returns:
@@ -83,9 +85,10 @@ def fit_canvas(layout: Layout, image_size: tuple[int, int], max_width: float) ->
     """Return the largest canvas for two images that is at most `max_width` pixels wide.
 
     Args:
-        layout: The layout of the images.
-        image_size: Display width and height of the images; the panels keep their aspect ratio.
-        max_width: The maximum width of the canvas in pixels.
+        layout: the arrangement of the images.
+        image_size: display width and height of the images in pixels. The panels keep their aspect
+            ratio.
+        max_width: the maximum width of the canvas in pixels.
     """
     panel_width = _round_down_to_even(max_width / 2 if layout == "side" else max_width)
     while layout == "side" and 2 * panel_width + _gap(panel_width) > max_width and panel_width > 2:
@@ -96,13 +99,20 @@ def fit_canvas(layout: Layout, image_size: tuple[int, int], max_width: float) ->
 
 
 def natural_width(layout: Layout, image_size: tuple[int, int], max_width: int) -> int:
-    """Return the canvas width at which the images keep their own size, at most `max_width`."""
+    """Return the canvas width at which the images keep their own size, at most `max_width`.
+
+    Args:
+        layout: the arrangement of the images.
+        image_size: display width and height of the images in pixels.
+        max_width: the maximum width of the canvas in pixels.
+    """
     panel_width = _round_down_to_even(image_size[0])
     width = 2 * panel_width + _gap(panel_width) if layout == "side" else panel_width
     return min(max_width, width)
 
 
 def _gap(panel_width: int) -> int:
+    """Return the distance between two panels in pixels."""
     return 2 * max(1, round(panel_width / 200))
 
 
@@ -113,14 +123,18 @@ def _round_down_to_even(length: float) -> int:
 def wipe_position(time_s: float, duration_s: float) -> float:
     """Return the position of the wipe line at a time, 0 (left) to 1 (right).
 
-    The line starts at the center and moves right first.
+    The line starts at the center and moves to the right first.
+
+    Args:
+        time_s: seconds from the start of the video.
+        duration_s: duration of the video in seconds.
     """
     period_s = min(max(duration_s, MIN_WIPE_PERIOD_S), MAX_WIPE_PERIOD_S)
     return 0.5 + _WIPE_AMPLITUDE * math.sin(2 * math.pi * time_s / period_s)
 
 
 def _compose_wipe(a: Rgb, b: Rgb, position: float) -> Rgb:
-    """Return A left and B right of a white line."""
+    """Return an image that shows A on the left and B on the right of a white line."""
     width = a.shape[1]
     x = round(position * width)
     composed = b.copy()
@@ -137,7 +151,7 @@ def get_image_format(path: Path) -> str:
     """Return Pillow's name of the image format for the extension of an output file.
 
     Raises:
-        UsageError: The format cannot be written.
+        UsageError: the format cannot be written.
     """
     image_format = IMAGE_FORMATS.get(path.suffix.lower())
     if image_format is None:
@@ -149,11 +163,11 @@ def get_image_format(path: Path) -> str:
 def save_image(image: Image, path: Path) -> None:
     """Write an image in the format of its extension. An existing file is replaced.
 
-    The file appears under its name only when it is complete.
+    The file gets its name only when it is complete.
 
     Raises:
-        UsageError: The format cannot be written.
-        OutputError: The file cannot be written.
+        UsageError: the format cannot be written.
+        OutputError: the file cannot be written.
     """
     image_format = get_image_format(path)
     with atomic_output(path) as partial:

@@ -1,7 +1,7 @@
 """Comparison of two films or two photos in one file: side by side, stacked or as a wipe.
 
-Two films become a video (`compare_films`) or a contact sheet, two photos an image
-(`vidcolor.evaluation.contact_sheet`).
+Two films become a video (`compare_films`) or a contact sheet. Two photos become an image. Contact
+sheets and images are made in `vidcolor.evaluation.contact_sheet`.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from vidcolor.progress import ProgressCallback
 
 FILM_EXTENSIONS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
-"""Extensions of video results."""
+"""File extensions of videos that can be written."""
 DEFAULT_MAX_WIDTH = 3840
-"""Maximum width of a video result unless another is requested. Many players fail beyond it."""
+"""Default maximum width of a video in pixels. Many players cannot decode wider ones."""
 
 
 def compare(
@@ -50,18 +50,18 @@ def compare(
     """Compare two films or two photos. The extension of the result selects the kind of comparison.
 
     Args:
-        a: The first film or photo, usually the source.
-        b: The second film or photo, usually the colorized result.
-        out: The result: a video (see `compare_films`), or an image (see `write_contact_sheet` for
+        a: the first film or photo, usually the source.
+        b: the second film or photo, usually the colorized result.
+        out: the result: a video (see `compare_films`), or an image (see `write_contact_sheet` for
             films and `compare_photos` for photos).
-        options: The options; None for the defaults.
-        progress: Called after every frame of a video.
+        options: the options; None for the defaults.
+        progress: called after every frame of a video.
 
     Raises:
-        InputError: A source does not exist or cannot be read.
-        UsageError: One source is a film and the other a photo; the target exists; or its extension
-            is unknown, or that of a video for two photos.
-        OutputError: The result cannot be written.
+        InputError: a source does not exist or cannot be read.
+        UsageError: one source is a film and the other a photo, the target exists, its extension is
+            unknown, or it is that of a video although the sources are photos.
+        OutputError: the result cannot be written.
     """
     a, b, out = Path(a), Path(b), Path(out)
     extension = out.suffix.lower()
@@ -78,7 +78,7 @@ def compare(
 
 
 def _are_photos(a: Path, b: Path) -> bool:
-    """Return True for two photos and False for two films, by their extensions."""
+    """Return whether two files are photos, by their extensions; both must be of the same kind."""
     for path in (a, b):
         if not path.exists():
             raise InputError(f"{path}: no such file")
@@ -105,17 +105,17 @@ def compare_films(
     if B has none.
 
     Args:
-        a: The first film, usually the source.
-        b: The second film, usually the colorized result.
-        out: The result: .mp4, .m4v, .mov, .mkv or .webm.
-        options: The options, without `count`; None for the defaults.
-        progress: Called after every frame.
+        a: the first film, usually the source.
+        b: the second film, usually the colorized result.
+        out: the result: .mp4, .m4v, .mov, .mkv or .webm.
+        options: the options, without `count`; None for the defaults.
+        progress: called after every frame.
 
     Raises:
-        InputError: A source cannot be read.
-        UsageError: The target exists, its extension is unknown, or the films do not overlap in
+        InputError: a source cannot be read.
+        UsageError: the target exists, its extension is unknown, or the films do not overlap in
             time.
-        OutputError: The result cannot be written.
+        OutputError: the result cannot be written.
     """
     a, b, out = Path(a), Path(b), Path(out)
     options = options or CompareOptions()
@@ -170,6 +170,7 @@ def _compose_frames(
 
 
 def _estimate_frames(pair: FilmPair) -> int | None:
+    """Return the approximate number of frames of the video; None if the frame rate is unknown."""
     rate = pair.a.video.rate
     return max(1, round((pair.end_s - pair.start_s) * rate)) if rate else None
 

@@ -10,7 +10,8 @@ from typing import Literal
 from vidcolor.errors import UsageError
 
 Layout = Literal["side", "stack", "wipe"]
-"""A left of B, A above B, or A and B in the same place on both sides of a line."""
+"""Arrangement of A and B: A left of B, A above B, or both in the same place on two sides of a
+line."""
 
 MAX_COUNT = 60
 """Maximum number of frame pairs on a contact sheet."""
@@ -23,7 +24,7 @@ class CompareOptions:
     """Options of `compare`, named as on the command line."""
 
     layout: Layout | None = None
-    """Layout of A and B; None for `stack` on contact sheets and `side` otherwise."""
+    """Arrangement of A and B; None for `stack` on contact sheets and `side` otherwise."""
     count: int = 6
     """Number of frame pairs on a contact sheet."""
     width: int | None = None
@@ -34,11 +35,12 @@ class CompareOptions:
     end: Fraction | None = None
     """Seconds into A at which the comparison ends; None for the last frame."""
     offset: Fraction = Fraction(0)
-    """Seconds into A at which the first frame of B is shown: the `start` that B was made with."""
+    """Seconds into A at which the first frame of B is shown. If B is a colorized part of A, this is
+    the `start` with which it was colorized."""
     names: tuple[str, str] | None = None
     """Labels of A and B; None for their file names, an empty string for no label."""
     force: bool = False
-    """Replace an existing result."""
+    """Whether an existing result is replaced."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MAX_COUNT:
@@ -68,10 +70,11 @@ class Comparison:
     target: Path
     """The file that was written."""
     kind: Literal["film", "sheet", "photo"]
-    """A video of both films, a contact sheet of both films, or an image of both photos."""
+    """``film`` for a video of two films, ``sheet`` for a contact sheet of two films, ``photo`` for
+    an image of two photos."""
     size: tuple[int, int]
     """Width and height of the result in pixels."""
     num_pairs: int
-    """Number of frame pairs in a film or on a contact sheet; 1 for photos."""
+    """Number of frame pairs in a video or on a contact sheet; 1 for photos."""
     warnings: tuple[str, ...] = ()
     """Differences between A and B, and streams that were not copied."""

@@ -1,4 +1,4 @@
-"""Contact sheets of two films, and two photos in one image."""
+"""Images that compare two sources: contact sheets of films, and two photos in one image."""
 
 from __future__ import annotations
 
@@ -37,25 +37,27 @@ if TYPE_CHECKING:
     from vidcolor.media.preview import DisplayReader
 
 DEFAULT_SHEET_WIDTH = 1600
-"""Width of a contact sheet in pixels."""
+"""Default width of a contact sheet in pixels."""
 DEFAULT_MAX_PHOTO_WIDTH = 3840
-"""Maximum width of two photos in one image unless another is requested, in pixels."""
+"""Default maximum width of an image of two photos, in pixels."""
 _TARGET_ASPECT = 1.5
 """Aspect ratio that the grid of a contact sheet approximates."""
 _EMPTY_CELL_COST = 0.5
 """Cost of an empty cell, in units of the log of the aspect ratio."""
 _NAME_COLOR, _TIME_COLOR, _DETAIL_COLOR = (242, 242, 245), (168, 168, 178), (112, 112, 122)
+"""R'G'B' of film names, of times, and of film properties."""
 _POSITION_NAMES: dict[Layout, tuple[str, str]] = {
     "side": ("left", "right"),
     "stack": ("above", "below"),
     "wipe": ("left", "right"),
 }
-"""Where A and B are in a cell, as written in the heading."""
+"""Names of the positions of A and B in a cell, for the heading."""
+_STRETCH_WARNING = "A and B have different aspect ratios: B is stretched to the size of A"
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The grid of a contact sheet; all lengths in pixels."""
+    """The grid of a contact sheet. All lengths are in pixels."""
 
     cell: Canvas
     """The layout of one frame pair."""
@@ -89,7 +91,7 @@ class Grid:
         return self.heading_height + self.rows * self.row_height + round(0.6 * self.font_size)
 
     def cell_position(self, index: int) -> tuple[int, int]:
-        """Return x and y of the top left corner of a cell."""
+        """Return x and y of the top left corner of a cell, in pixels."""
         row, column = divmod(index, self.columns)
         free_width = self.width - 2 * self.margin - self.cell.size[0]
         x = self.margin + round(column * free_width / max(1, self.columns - 1))
@@ -99,19 +101,19 @@ class Grid:
 def write_contact_sheet(
     a: Path | str, b: Path | str, out: Path | str, options: CompareOptions | None = None
 ) -> Comparison:
-    """Write an image of evenly spaced frames of two films, each frame of A with the one of B.
+    """Write an image of evenly spaced frames of A, each with the frame of B at the same time.
 
     Args:
-        a: The first film, usually the source.
-        b: The second film, usually the colorized result.
-        out: The result: .png, .jpg or .webp.
-        options: The options; None for the defaults.
+        a: the first film, usually the source.
+        b: the second film, usually the colorized result.
+        out: the result: .png, .jpg or .webp.
+        options: the options; None for the defaults.
 
     Raises:
-        InputError: A source cannot be read.
-        UsageError: The target exists, its extension is unknown, or the films do not overlap in
+        InputError: a source cannot be read.
+        UsageError: the target exists, its extension is unknown, or the films do not overlap in
             time.
-        OutputError: The result cannot be written.
+        OutputError: the result cannot be written.
     """
     a, b, out = Path(a), Path(b), Path(out)
     options = options or CompareOptions()
@@ -127,13 +129,13 @@ def write_contact_sheet(
 
 
 def plan_grid(layout: Layout, frame_size: tuple[int, int], count: int, width: int) -> Grid:
-    """Return the grid closest to the aspect ratio 3:2 that has few empty cells.
+    """Return the grid with the best balance of few empty cells and an aspect ratio near 3:2.
 
     Args:
-        layout: The layout of a frame pair.
-        frame_size: Display width and height of the frames.
-        count: Number of frame pairs.
-        width: Width of the sheet in pixels.
+        layout: the arrangement of a frame pair.
+        frame_size: display width and height of the frames in pixels.
+        count: number of frame pairs.
+        width: width of the sheet in pixels.
     """
 
     def cost(grid: Grid) -> float:
@@ -197,7 +199,7 @@ def _describe_film(film: DisplayReader) -> str:
 
 
 def _is_vidcolor_result(film: DisplayReader) -> bool:
-    """Return whether the tags of a film say that vidcolor predicted its colors."""
+    """Return whether the metadata of a film records that vidcolor predicted its colors."""
     return any(read_recipe(text) for text in film.info.tags.values() if "vidcolor" in text)
 
 
@@ -213,16 +215,16 @@ def compare_photos(
     """Write two photos as one image: side by side, stacked, or split at the center.
 
     Args:
-        a: The first photo, usually the source.
-        b: The second photo, usually the colorized result; scaled to the size of A.
-        out: The result: .png, .jpg or .webp.
+        a: the first photo, usually the source.
+        b: the second photo, usually the colorized result; scaled to the size of A.
+        out: the result: .png, .jpg or .webp.
         options: `layout` (`wipe` splits at the center), `width`, `names` and `force`; None for
             the defaults. The other options are ignored.
 
     Raises:
-        InputError: A source cannot be read.
-        UsageError: The target exists or its extension is unknown.
-        OutputError: The result cannot be written.
+        InputError: a source cannot be read.
+        UsageError: the target exists or its extension is unknown.
+        OutputError: the result cannot be written.
     """
     from PIL import Image
 
@@ -244,9 +246,6 @@ def compare_photos(
     save_image(Image.fromarray(canvas.compose(panel_a, panel_b)), out)
     warnings = () if has_same_aspect_ratio(size_a, size_b) else (_STRETCH_WARNING,)
     return Comparison(out, "photo", canvas.size, 1, warnings)
-
-
-_STRETCH_WARNING = "A and B have different aspect ratios: B is stretched to the size of A"
 
 
 def _image_size(rgb: Rgb) -> tuple[int, int]:

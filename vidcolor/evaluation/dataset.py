@@ -1,6 +1,6 @@
-"""The images of an evaluation: ground truth, and the results of other programs for it.
+"""The images of an evaluation: the ground truth, and the results of other programs.
 
-Listing reads file names only. Images are decoded one at a time, so memory does not depend on their
+Listing decodes no pixels. Images are decoded one at a time, so memory does not depend on their
 number.
 """
 
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 TAR_EXTENSION = ".tar"
 """Extension of uncompressed tar files of photos."""
 MIN_SIDE = 32
-"""Minimum width and height of ground truth in pixels; SSIM's window does not fit smaller images."""
+"""Minimum width and height of ground truth, in pixels."""
 _MAX_GRAY_DIFFERENCE = 2
-"""Maximum difference between R', G' and B' of a gray image: the rounding error of decoders."""
+"""Maximum difference between R', G' and B' of a gray image, in 8-bit codes. Decoders round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ class GroundTruth:
     name: str
     """Name in reports: the path relative to the given folder, and the time of a frame."""
     source: Path
-    """The file that contains it: a photo, a tar file or a film."""
+    """The file that contains the image: a photo, a tar file or a film."""
     relative_path: PurePosixPath
-    """The path at which a folder of results has the result for it."""
+    """The path at which a folder of results is expected to have the result for this image."""
     offset: int | None = None
     """Offset of a photo in a tar file, in bytes; None outside of tar files."""
     length: int = 0
@@ -61,14 +61,14 @@ class GroundTruth:
 
     @property
     def is_frame(self) -> bool:
-        """Whether it is a frame of a film."""
+        """Whether the image is a frame of a film."""
         return self.time_s is not None
 
     def read(self) -> Rgb:
-        """Decode the image: upright sRGB, (H, W, 3) uint8.
+        """Return the decoded image: upright sRGB, (H, W, 3) uint8.
 
         Raises:
-            InputError: It cannot be read.
+            InputError: the image cannot be read.
         """
         if self.time_s is not None:
             return _read_frame(self.source, self.time_s)
@@ -108,7 +108,7 @@ def crop_and_resize(rgb: Rgb, size: int | None) -> Rgb:
 
     Args:
         rgb: (H, W, 3) uint8.
-        size: Width and height of the result in pixels; None to return the image unchanged.
+        size: width and height of the result in pixels; None to return the image unchanged.
     """
     if size is None:
         return rgb
@@ -125,12 +125,12 @@ def find_ground_truth(
     """List the ground truth of an evaluation.
 
     Args:
-        paths: Photos, films, tar files of photos, and folders of these.
-        frames: Number of frames of each film: the centers of equal parts of its duration.
-        limit: Maximum number of images, evenly spaced over all; None for no limit.
+        paths: photos, films, tar files of photos, and folders of these.
+        frames: number of frames of each film: the centers of equal parts of its duration.
+        limit: maximum number of images, evenly spaced over all; None for no limit.
 
     Raises:
-        InputError: A path does not exist or cannot be listed, or no image was found.
+        InputError: a path does not exist or cannot be listed, or no image was found.
     """
     images = [image for path in paths for image in _find_in_path(path, frames)]
     if not images:
@@ -203,24 +203,25 @@ def _find_in_tar(path: Path) -> Iterator[GroundTruth]:
 
 
 class ResultFolder:
-    """A folder of results of any program for the ground truth.
+    """A folder with results for the ground truth, from any program.
 
-    A result has the name of its ground truth with any extension, with or without ``.color``. It has
-    the same path below the folder, or any path if only one file has the name.
+    A result has the name of its ground truth, with or without the suffix ``.color``, and any
+    extension. Its path below the folder is that of the ground truth, or any path if the folder has
+    only one file of that name.
     """
 
     def __init__(self, folder: Path) -> None:
         """List the folder.
 
         Raises:
-            InputError: The folder does not exist or contains neither a photo nor a film.
+            InputError: the folder does not exist or contains neither a photo nor a film.
         """
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder of results")
         self.folder = folder
         """The path of the folder."""
         self.num_resized = 0
-        """Number of results that had another size than their ground truth."""
+        """Number of results that differed in size from their ground truth."""
         self._by_path: dict[tuple[bool, PurePosixPath], list[Path]] = defaultdict(list)
         self._by_stem: dict[tuple[bool, str], list[Path]] = defaultdict(list)
         for path in sorted(folder.rglob("*")):
@@ -239,7 +240,7 @@ class ResultFolder:
             self._by_stem[is_film, stem].append(path)
 
     def find(self, image: GroundTruth) -> Path | None:
-        """Return the result for an image; None if there is none.
+        """Return the path of the result for an image; None if there is none.
 
         A result with the same extension takes precedence over others at the same path.
         """
@@ -251,15 +252,19 @@ class ResultFolder:
         return matches[0] if len(matches) == 1 else None
 
     def read(self, image: GroundTruth, shape: tuple[int, ...], size: int | None) -> Rgb:
-        """Read the result for an image and preprocess it as its ground truth.
+        """Read the result for an image; crop and resize it like the ground truth.
 
         Args:
-            image: The ground truth.
-            shape: The shape of the ground truth as stored, (H, W, …).
-            size: See `crop_and_resize`. A result that already has this size is not cropped.
+            image: the ground truth.
+            shape: (H, W, …) of the ground truth before it is cropped and resized.
+            size: width and height of the result in pixels; see `crop_and_resize`. A result that
+                already has this size is not cropped.
+
+        Returns:
+            sRGB, (H, W, 3) uint8.
 
         Raises:
-            InputError: There is no result, or it cannot be read.
+            InputError: there is no result, or it cannot be read.
         """
         path = self.find(image)
         if path is None:

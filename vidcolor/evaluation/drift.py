@@ -35,7 +35,7 @@ class PatchTracker:
         """Place the patches.
 
         Args:
-            shape: Rows and columns of the frames.
+            shape: (H, W, …) of the frames.
         """
         self._max_position = np.array([shape[1], shape[0]], np.float32) - 1 - PATCH_SIDE // 2
         rows, columns = (
@@ -48,7 +48,11 @@ class PatchTracker:
         """Indices of the tracked patches in the first frame: (N,)."""
 
     def advance(self, flow: BidirectionalFlow) -> None:
-        """Track the patches to the next frame."""
+        """Track the patches to the next frame.
+
+        Args:
+            flow: flow of the ground truth from the current frame to the next one.
+        """
         forward = _sample_at(flow.forward, self.positions)
         positions = self.positions + forward
         is_inside = (positions >= PATCH_SIDE // 2) & (positions <= self._max_position)
@@ -61,7 +65,7 @@ class PatchTracker:
         """Return the mean color of each tracked patch: (H, W, 3) L*a*b* -> (N, 3)."""
         import cv2
 
-        # Means of all positions first, so that patches can be sampled between pixels.
+        # All means are computed first, so that patches can be sampled between pixels.
         means = np.asarray(cv2.blur(lab, (PATCH_SIDE, PATCH_SIDE)), np.float32)
         return _sample_at(means, self.positions)
 
@@ -80,17 +84,17 @@ class DriftMeasurement:
     first: int
     """Index of the first frame."""
     drift: dict[str, float]
-    """By version: mean CIEDE2000 between the colors of a patch in the first and last frame."""
+    """Mean CIEDE2000 between the colors of a patch in the first and the last frame, by version."""
 
 
 class DriftMeter:
     """Measures the color drift over one range of frames."""
 
     def __init__(self, first: int, labs: Mapping[str, FloatArray]) -> None:
-        """Start at a frame.
+        """Place patches in the first frame and record their colors.
 
         Args:
-            first: Index of the frame.
+            first: index of the frame in the film.
             labs: L*a*b* of the frame by version, with the ground truth: (H, W, 3) float32.
         """
         self._first = first
@@ -102,7 +106,7 @@ class DriftMeter:
         self._tracker.advance(flow)
 
     def measure(self, labs: Mapping[str, FloatArray]) -> DriftMeasurement | None:
-        """Compare the current frame with the first.
+        """Compare the current frame with the first one.
 
         Args:
             labs: L*a*b* of the current frame, for the same versions as in the first frame.

@@ -56,20 +56,20 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate models and results on images with known colors.
 
-    The luma of every image is colorized in the same way as a photo or a frame of a film; results of
-    other programs are read. An image that has no result in one of the folders is skipped for all
-    methods, so that all means are over the same images. Apart from a few numbers for each image,
-    memory does not grow with the number of images.
+    The luma of every image is colorized in the same way as a photo or a frame of a film. Results of
+    other programs are read from folders. An image that has no result in one of the folders is
+    skipped for all methods, so that all means are over the same images. Only metrics, pooled
+    features and the images of the sheet are kept in memory.
 
     Args:
-        paths: Color photos, color films, tar files of photos, and folders of these.
-        options: The options; None for the defaults.
-        progress: Called after every image.
+        paths: color photos, color films, tar files of photos, and folders of these.
+        options: the options; None for the defaults.
+        progress: called after every image.
 
     Raises:
-        InputError: No image can be evaluated, or a folder of results does not exist.
-        UsageError: The device does not exist.
-        WeightsError: Weights are missing or damaged.
+        InputError: no image can be evaluated, or a folder of results does not exist.
+        UsageError: the device does not exist.
+        WeightsError: weights are missing or damaged.
     """
     options = options or EvaluateOptions()
     folders = [ResultFolder(path) for path in options.results]
@@ -88,7 +88,7 @@ def evaluate(
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An image as it is evaluated, with the results of other programs for it."""
+    """An image at its evaluation size, with its luma and the results of other programs."""
 
     index: int
     """Index among all images, including skipped ones."""
@@ -97,9 +97,9 @@ class Sample:
     ground_truth: Rgb
     """The image in its true colors, (H, W, 3) uint8."""
     luma: Plane
-    """Its luma, (H, W) uint8."""
+    """The luma of the image, (H, W) uint8."""
     results: tuple[Rgb, ...]
-    """The result in each folder, of the same size."""
+    """The result in each folder, each (H, W, 3) uint8."""
 
 
 def _read_samples(
@@ -109,7 +109,7 @@ def _read_samples(
     source: Path,
     progress: ProgressCallback | None,
 ) -> Iterator[Sample]:
-    """Read one image after another; note those that cannot be evaluated in `evaluation`."""
+    """Yield one image after another; add those that cannot be evaluated to `evaluation.skipped`."""
     size = evaluation.options.size
     for index, image in enumerate(images):
         try:
@@ -157,8 +157,8 @@ class Evaluator:
         """Load the models, and add the methods to an evaluation.
 
         Args:
-            evaluation: The evaluation that receives methods and metrics.
-            folders: The folders of results.
+            evaluation: the evaluation that receives methods and metrics.
+            folders: the folders of results.
         """
         from vidcolor.generators import load_encoder
         from vidcolor.generators.device import choose_device
@@ -177,7 +177,7 @@ class Evaluator:
         evaluation.methods.append(MethodScores(GROUND_TRUTH, "ground_truth"))
 
     def _add_models(self) -> list[Variant]:
-        """Add the methods of all models; return the models with their settings."""
+        """Add a method for each model and vividness; return the models with their settings."""
         variants = []
         colorizers: dict[str, Colorizer] = {}
         for name, options in self._evaluation.options.model_variants():
@@ -198,7 +198,7 @@ class Evaluator:
         return variants
 
     def evaluate(self, batch: Sequence[Sample]) -> None:
-        """Evaluate all methods on images of one size."""
+        """Evaluate all methods on a batch of images of one size."""
         lumas = [sample.luma for sample in batch]
         outputs = [colorize_images(variant, lumas) for variant in self._variants]
         for n, sample in enumerate(batch):
@@ -231,9 +231,9 @@ class Evaluator:
         return FeaturedImage(rgb, self._extract_features(rgb))
 
     def _make_column(self, sample: Sample, images: Sequence[FeaturedImage]) -> Column:
-        """Return the column of the image that was evaluated last."""
+        """Return the score sheet column of the image that was evaluated last."""
         psnrs = [method.metrics[-1].psnr for method in self._evaluation.methods]
-        has_methods = len(psnrs) > 2  # others than gray and the ground truth
+        has_methods = len(psnrs) > 2  # besides gray and the ground truth
         psnr_gain = (psnrs[1] if has_methods else psnrs[0]) - psnrs[0]
         panels = tuple(Panel(i.rgb, psnr) for i, psnr in zip(images, psnrs, strict=True))
         return Column(sample.index, sample.image.name, psnr_gain, panels)
@@ -259,9 +259,9 @@ class Evaluator:
 
 
 def _make_unique(name: str, methods: Sequence[MethodScores]) -> str:
-    """Return a name with a number appended if a method already has it.
+    """Return a name, with a number appended if another method already has the name.
 
-    Methods are identified by their names in the JSON document.
+    The JSON document identifies methods by their names.
     """
     used = {GROUND_TRUTH, *(method.name for method in methods)}
     numbered = (f"{name} ({n})" for n in itertools.count(2))

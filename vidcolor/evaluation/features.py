@@ -4,8 +4,8 @@ The feature distance of an image from its ground truth has the form of LPIPS wit
 weights (Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric",
 CVPR 2018). The Fréchet feature distance between two sets of images is the formula of FID (Heusel
 et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium", NeurIPS
-2017) with the features of this encoder instead of Inception's. Neither is comparable with published
-values of LPIPS or FID.
+2017) with the features of this encoder instead of Inception's. Neither distance is comparable with
+published values of LPIPS or FID.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     Vector = NDArray[np.float64]
 
 MAX_SHORT_SIDE = 256
-"""Maximum short side of an image at which features are computed, in pixels. Larger images are
+"""Maximum short side of the images from which features are computed, in pixels. Larger images are
 reduced, so that the metrics of large and small images are comparable."""
 FRECHET_LEVEL = 3
-"""Index of the feature map of the Fréchet distance: the one with stride 16."""
+"""Index of the feature map that the Fréchet distance uses. Its stride is 16 pixels."""
 FRECHET_CHANNELS = FEATURE_CHANNELS[FRECHET_LEVEL]
-"""Channels of that feature map: 120. The 352 channels at stride 32 would need more images for a
-covariance of full rank."""
+"""Number of channels of that feature map: 120. The 352 channels at stride 32 would need more images
+for a covariance of full rank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,11 @@ class Features:
     """The features of one image."""
 
     maps: tuple[Tensor, ...]
-    """Feature maps (C, h, w) at strides 2 to 32, normalized to unit length at every position."""
+    """Feature maps at strides 2 to 32, each (C, h, w) float32 with unit length at every
+    position."""
     pooled: Vector
-    """Mean over all positions of the map at `FRECHET_LEVEL`: (120,)."""
+    """Mean of the map at `FRECHET_LEVEL` over all positions, before normalization: (120,)
+    float64."""
 
 
 class FeatureExtractor:
@@ -56,8 +58,8 @@ class FeatureExtractor:
         """Move the encoder to a device.
 
         Args:
-            encoder: The pretrained encoder from `load_encoder`.
-            device: The torch device.
+            encoder: the pretrained encoder from `load_encoder`.
+            device: the torch device.
         """
         self._device = torch.device(device)
         self._encoder = encoder.eval().to(self._device)
@@ -66,7 +68,11 @@ class FeatureExtractor:
 
     @torch.inference_mode()
     def __call__(self, rgb: Rgb) -> Features:
-        """Return the features of an image, (H, W, 3) uint8 sRGB."""
+        """Compute the features of an image.
+
+        Args:
+            rgb: sRGB, (H, W, 3) uint8.
+        """
         reduced = np.ascontiguousarray(_reduce(rgb).transpose(2, 0, 1))
         unit = torch.from_numpy(reduced)[None].to(self._device).float() / 255
         maps = self._encoder((unit - self._mean) / self._std)
@@ -95,16 +101,16 @@ def feature_distance(a: Features, b: Features) -> float:
 def frechet_distance(a: Vector, b: Vector) -> float:
     """Return the Fréchet distance between Gaussians fitted to two sets of vectors.
 
-    |mean_a - mean_b|² + tr(A + B - 2 (A B)^½), where A and B are the sample covariances. With fewer
-    vectors than dimensions the covariances are singular, and the distance depends strongly on the
-    number of vectors.
+    The distance is |mean_a - mean_b|² + tr(A + B - 2 (A B)^½), where A and B are the sample
+    covariances. With fewer vectors than dimensions the covariances are singular, and the distance
+    depends strongly on the number of vectors.
 
     Args:
-        a: (N, D).
-        b: (M, D).
+        a: (N, D) float64.
+        b: (M, D) float64.
 
     Raises:
-        ValueError: A set has fewer than two vectors.
+        ValueError: a set has fewer than two vectors.
     """
     if min(len(a), len(b)) < 2:
         raise ValueError(f"a covariance needs at least 2 vectors, got {len(a)} and {len(b)}")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAX_SHORT_SIDE = 256
 """Maximum short side at which films are evaluated, in pixels; larger films are reduced."""
 COLORED, AGAINST = "colored", "against"
-"""Names of the colorized film and of the second version."""
+"""Names of the colorized film and of the second colorized version in reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class FilmEvaluation:
     scores: FilmScores
     """The metrics of all versions."""
     size: tuple[int, int]
-    """Width and height at which the film was evaluated."""
+    """Width and height at which the film was evaluated, in pixels."""
     slices: dict[str, Rgb]
     """The center row of every frame, by version: (frames, width, 3) uint8."""
     warnings: tuple[str, ...]
-    """Differences in duration or shape between the films."""
+    """Differences in duration or aspect ratio between the films."""
 
 
 def evaluate_film(
@@ -51,15 +51,15 @@ def evaluate_film(
     """Evaluate a colorized film. Frames are paired by time.
 
     Args:
-        colored: The colorized film.
-        ground_truth: The same film in its true colors.
-        against: Another colorized version to evaluate at the same time.
-        shots: A shot list of the ground truth; None to detect its cuts.
-        progress: Called after every frame.
+        colored: the colorized film.
+        ground_truth: the same film in its true colors.
+        against: a second colorized version, evaluated in the same pass; None for none.
+        shots: a shot list of the ground truth; None to detect its cuts.
+        progress: called after every frame.
 
     Raises:
-        InputError: A film cannot be read, or the films have no frame in common.
-        UsageError: The films do not overlap in time, or the shot list is invalid.
+        InputError: a film cannot be read, or the films have no frame in common.
+        UsageError: the films do not overlap in time, or the shot list is invalid.
     """
     pairs = {COLORED: FilmPair(ground_truth, colored)}
     if against is not None:
@@ -97,7 +97,8 @@ def _evaluation_size(size: tuple[int, int]) -> tuple[int, int]:
 def _make_shot_test(path: Path | None) -> Callable[[int, Rgb], bool]:
     """Return a function that decides whether a frame starts a shot.
 
-    Its arguments are the index of the frame and the frame of the ground truth, in order.
+    The function takes the index of a frame and the frame of the ground truth, (H, W, 3) uint8. It
+    must be called for every frame, in order.
     """
     if path is not None:
         from vidcolor.shots.shot_list import read_shots
@@ -113,7 +114,7 @@ def _read_frames(
     pairs: dict[str, FilmPair], size: tuple[int, int]
 ) -> Iterator[tuple[float, dict[str, Rgb]]]:
     """Yield the time of each frame of the ground truth, and the frame of every version."""
-    # The versions may differ in length by a few frames; the shortest one ends the evaluation.
+    # The versions may differ in length by a few frames. The evaluation ends with the shortest one.
     for frame_pairs in zip(*(pair.frames() for pair in pairs.values()), strict=False):
         reference = frame_pairs[0][0]
         frames: dict[str, DisplayFrame] = {GROUND_TRUTH: reference}

@@ -1,4 +1,4 @@
-"""Metrics of a colorized film against its ground truth: for each frame, each shot and the film.
+"""Metrics of a colorized film against its ground truth: by frame, by shot and for the whole film.
 
 All versions of the film are measured along the optical flow of the ground truth, within its shots.
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 GROUND_TRUTH = "ground_truth"
 """Name of the ground truth among the versions of a film."""
 DRIFT_S, MIN_DRIFT_S = 4.0, 2.0
-"""Duration over which drift is measured, and the minimum at the end of a shot, in seconds."""
+"""Duration of a drift measurement, and its minimum duration at the end of a shot, in seconds."""
 
 
 class FrameMetrics(NamedTuple):
@@ -46,16 +46,16 @@ class FrameMetrics(NamedTuple):
     warp_error: float
     """Warp error of a*, b* from the previous frame; see `compute_warp_error`."""
     warp_error_rgb: float
-    """Warp error of R', G', B' in [0, 1], as defined by Lai et al."""
+    """Warp error of R', G', B' in [0, 1] from the previous frame; see `compute_warp_error`."""
     flicker: float
-    """Flicker index of the previous frame, which is the one with two neighbors; see
+    """Flicker index of the previous frame, for which both neighbors are known; see
     `compute_flicker`."""
     edge_f1: float
     """F1 of chroma edges; see `score_edges`."""
     chroma: float
-    """Mean chroma (length of a*, b*)."""
+    """Mean chroma: the length of (a*, b*)."""
     divergences: tuple[float, ...]
-    """Histogram divergences for CDC; see `HistogramComparer`."""
+    """Histogram divergences for CDC, one for each of `DILATIONS`; see `HistogramComparer`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class FilmMetrics:
     edge_f1: float
     """Mean F1 of chroma edges over frames."""
     chroma: float
-    """Mean chroma (length of a*, b*)."""
+    """Mean chroma: the length of (a*, b*)."""
 
 
 @dataclass(slots=True)
@@ -87,13 +87,13 @@ class ShotScores:
     """Metrics of one shot of the ground truth."""
 
     first: int
-    """Index of the first frame."""
-    last: int
-    """Index of the frame after the last one."""
+    """Index of its first frame."""
+    end: int
+    """Index of the frame after its last one."""
     time_s: float
-    """Time of the first frame, in seconds."""
+    """Time of its first frame, in seconds."""
     metrics: dict[str, FilmMetrics]
-    """Metrics by version, with `GROUND_TRUTH`."""
+    """Metrics by version, including `GROUND_TRUTH`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +105,22 @@ class FilmScores:
     shots: tuple[ShotScores, ...]
     """Metrics of each shot."""
     metrics: dict[str, FilmMetrics]
-    """Metrics of the film, by version."""
+    """Metrics of the whole film, by version."""
     times: tuple[float, ...]
     """Time of each frame, in seconds."""
     frames: dict[str, tuple[FrameMetrics, ...]]
     """Metrics of each frame, by version."""
 
     def ratio_to_ground_truth(self, version: str, metric: str) -> float:
-        """Return a metric of a version divided by that of the ground truth; NaN if it is 0."""
+        """Return a metric of a version divided by the value of the ground truth.
+
+        Args:
+            version: name of the version.
+            metric: name of a field of `FilmMetrics`.
+
+        Returns:
+            The ratio; NaN if the value of the ground truth is 0.
+        """
         reference = float(getattr(self.metrics[GROUND_TRUTH], metric))
         value = float(getattr(self.metrics[version], metric))
         return value / reference if reference else math.nan
@@ -123,11 +131,11 @@ class _Frame:
     """A frame in the color spaces of the metrics."""
 
     rgb: FloatArray
-    """R'G'B': (H, W, 3) in [0, 1]."""
+    """R'G'B': (H, W, 3) float32 in [0, 1]."""
     lab: FloatArray
-    """L*a*b*: (H, W, 3)."""
+    """L*a*b*: (H, W, 3) float32."""
     ab: FloatArray
-    """a*, b*: (H, W, 2), contiguous."""
+    """a*, b*: (H, W, 2) float32, contiguous."""
 
 
 @dataclass(slots=True)
@@ -142,15 +150,15 @@ class _Version:
 class FilmScorer:
     """Computes the metrics of all versions of a film, frame by frame.
 
-    It stores two frames, and the metrics of every frame.
+    It keeps the last two frames of every version, and the metrics of all frames.
     """
 
     def __init__(self, versions: Sequence[str], frame_rate: float = 25.0) -> None:
-        """Prepare.
+        """Prepare for the first frame of a film.
 
         Args:
-            versions: Names of the colorized versions.
-            frame_rate: Frames per second.
+            versions: names of the colorized versions.
+            frame_rate: frame rate of the film in frames per second.
         """
         self._versions = {name: _Version() for name in (GROUND_TRUTH, *versions)}
         self._drift_frames = round(DRIFT_S * frame_rate)
@@ -169,10 +177,11 @@ class FilmScorer:
         """Compute the metrics of the next frame.
 
         Args:
-            ground_truth: (H, W, 3) uint8, sRGB.
-            versions: The frame of each version, of the same shape.
-            time_s: Time of the frame in seconds.
-            starts_shot: Whether the frame is the first of a shot; no temporal metric crosses it.
+            ground_truth: sRGB, (H, W, 3) uint8.
+            versions: the frame of each colorized version, by name, of the same shape.
+            time_s: time of the frame in seconds.
+            starts_shot: whether the frame is the first of a shot. Temporal metrics do not compare
+                it with earlier frames.
         """
         index = len(self._times)
         if starts_shot or not index:
@@ -241,7 +250,7 @@ class FilmScorer:
             self._drift_meter = index, DriftMeter(index, labs)
 
     def _end_shot(self) -> None:
-        """Complete the drift measurement of the current shot and drop its frames."""
+        """Complete the drift measurement of the current shot, and discard its frames."""
         last = len(self._times) - 1
         if self._drift_meter is not None:
             first, meter = self._drift_meter
@@ -258,7 +267,7 @@ class FilmScorer:
             self._drifts.append(drift)
 
     def finish(self) -> FilmScores:
-        """Return all metrics."""
+        """Return the metrics of all frames."""
         self._end_shot()
         num_frames = len(self._times)
         shot_ends = [*self._shot_starts[1:], num_frames]
@@ -283,6 +292,8 @@ class FilmScorer:
 
 
 def _summarize(frames: Sequence[FrameMetrics], drifts: Sequence[float]) -> FilmMetrics:
+    """Return the metrics over frames, given those of each frame and the drifts among them."""
+
     def mean(values: Sequence[float]) -> float:
         valid = [value for value in values if not math.isnan(value)]
         return math.fsum(valid) / len(valid) if valid else math.nan
@@ -315,7 +326,7 @@ def _make_frame(rgb: Rgb) -> _Frame:
 
 
 def _color_errors(frame: _Frame, ground_truth: _Frame) -> tuple[float, float]:
-    """Return PSNR and mean CIEDE2000."""
+    """Return the PSNR in dB and the mean CIEDE2000."""
     if frame is ground_truth:
         return math.inf, 0.0
     import torch

@@ -1,9 +1,9 @@
 """Hints with true colors, for measuring how much hints improve a prediction.
 
 Hints are simulated as by Zhang et al., "Real-Time User-Guided Image Colorization with Learned Deep
-Priors", SIGGRAPH 2017: a hint is a square patch in the mean color of the ground truth, at a random
-position. The first n hints of an image are always the same, so each point of the hint curve extends
-the hints of the previous one.
+Priors", SIGGRAPH 2017: a hint is a square patch at a random position, with the mean color of the
+ground truth there. The first n hints of an image are always the same, so that each point of the
+hint curve extends the hints of the previous one.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import Rgb
 
 PATCH_SIDE = 7
-"""Side of a hint patch in pixels, in an image whose short side is `REFERENCE_SIDE`."""
+"""Side of a hint patch in pixels, for a proxy whose short side is `REFERENCE_SIDE`."""
 REFERENCE_SIDE = 256
-"""Short side for which `PATCH_SIDE` is given; patches scale with the image."""
+"""Short side of the proxy for which `PATCH_SIDE` is given, in pixels. Patches scale with the
+proxy."""
 
 
 def sample_hints(
@@ -33,10 +34,14 @@ def sample_hints(
     """Return hints with true colors for a batch of images.
 
     Args:
-        ground_truth: The images in their true colors, each (H, W, 3) uint8.
-        names: The names of the images; they seed the positions.
-        count: Number of hints in each image.
-        shape: Rows and columns of the generator's proxy.
+        ground_truth: the images in their true colors, each (H, W, 3) uint8.
+        names: the names of the images. A name determines the positions of the hints.
+        count: number of hints in each image.
+        shape: rows H' and columns W' of the generator's proxy.
+
+    Returns:
+        a*, b*: (N, 2, H', W') float32; density: (N, H', W') float32, 1 in the patches and 0
+        elsewhere.
     """
     rows, columns = shape
     side = min(max(1, round(PATCH_SIDE * min(shape) / REFERENCE_SIDE)), *shape)
@@ -52,7 +57,7 @@ def sample_hints(
 
 
 def _sample_positions(name: str, count: int, limits: tuple[int, int]) -> list[tuple[int, int]]:
-    """Return y, x of the top left corners of patches; a name has the same ones on any machine."""
+    """Return y, x of the top left corners of patches; they depend on the name only."""
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
     samples = np.random.default_rng(seed).random((count, 2))
     return [(int(y * limits[0]), int(x * limits[1])) for y, x in samples]

@@ -1,4 +1,4 @@
-"""Metrics of one image against its ground truth that need no network."""
+"""Metrics of one image against its ground truth, computed from pixels."""
 
 from __future__ import annotations
 
@@ -33,24 +33,25 @@ _LUMA_MATRICES = (MATRICES["bt709"], MATRICES["bt470bg"])
 """Matrices of the luma that a program may have preserved: BT.709, or BT.601 as in JPEG."""
 
 EDGE_FRACTION = 0.1
-"""Fraction of an image's pixels with the largest gradients, of which edges are made. It is relative
-because predicted colors are paler than true ones, but should change at the same positions."""
+"""Maximum fraction of an image's pixels that are edge pixels: those with the largest gradients. The
+limit is relative, because predicted colors are paler than true ones but should change at the same
+positions."""
 MIN_EDGE_GRADIENT = 0.5
 """Minimum gradient of an edge in a*b* units per pixel. A smoothed step of one code of an 8-bit
 chroma plane reaches about 0.4."""
 _EDGE_SIGMA = 1.0
 """Standard deviation in pixels of the Gaussian that removes noise and 8-bit quantization steps."""
 EDGE_TOLERANCE = 2
-"""Maximum distance between matching edges of two images, in pixels."""
+"""Maximum distance between matching edge pixels of two images, in pixels."""
 
 
 def image_psnr(rgb: Rgb, ground_truth: Rgb) -> float:
-    """Return the PSNR in dB over R', G' and B'; see `color.metrics.psnr`."""
+    """Return the PSNR in dB over R', G' and B' of (H, W, 3) uint8; see `color.metrics.psnr`."""
     return float(psnr(_to_unit(rgb), _to_unit(ground_truth)))
 
 
 def image_ssim(rgb: Rgb, ground_truth: Rgb) -> float:
-    """Return the mean SSIM of R', G' and B'; see `ssim`.
+    """Return the mean SSIM of R', G' and B' of (H, W, 3) uint8; see `ssim`.
 
     SSIM of luma, which is common elsewhere, would be 1 for any result that preserves luma.
     """
@@ -63,7 +64,7 @@ def image_ssim(rgb: Rgb, ground_truth: Rgb) -> float:
 
 
 def image_delta_e(rgb: Rgb, ground_truth: Rgb) -> float:
-    """Return the mean CIEDE2000 over all pixels."""
+    """Return the mean CIEDE2000 over all pixels of two images, (H, W, 3) uint8 sRGB."""
     total = 0.0
     for rows in _bands(rgb.shape[0]):
         labs = (torch.cat(rgb_to_lab(_to_unit(i[rows])), dim=1) for i in (rgb, ground_truth))
@@ -72,15 +73,15 @@ def image_delta_e(rgb: Rgb, ground_truth: Rgb) -> float:
 
 
 def image_colorfulness(rgb: Rgb) -> float:
-    """Return the colorfulness (Hasler & Süsstrunk 2003); see `color.metrics.colorfulness`."""
+    """Return the colorfulness of (H, W, 3) uint8 sRGB; see `color.metrics.colorfulness`."""
     return float(colorfulness(_to_unit(rgb)))
 
 
 def max_luma_error(rgb: Rgb, ground_truth: Rgb) -> float:
-    """Return the maximum change of luma, in 8-bit codes.
+    """Return the maximum change of luma between two images, (H, W, 3) uint8, in 8-bit codes.
 
-    The luma is that of BT.709 or BT.601, whichever changes less, because the matrix of the program
-    that made the image is unknown.
+    Luma is computed with BT.709 and with BT.601, and the smaller change is returned, because the
+    matrix of the program that made the image is unknown.
     """
     errors = [0.0] * len(_LUMA_MATRICES)
     for rows in _bands(rgb.shape[0]):
@@ -94,19 +95,19 @@ def ssim(image: Tensor, ground_truth: Tensor) -> Tensor:
     """Return the structural similarity of images.
 
     Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", IEEE
-    TIP 2004: Gaussian window of 11x11 pixels and standard deviation 1.5, K1 = 0.01, K2 = 0.03,
-    range 1, population moments, the mean over channels and over all positions where the window
-    fits.
+    TIP 2004, with a Gaussian window of 11x11 pixels and standard deviation 1.5, K1 = 0.01,
+    K2 = 0.03, a value range of 1, and population moments. The result is the mean over channels and
+    over all positions where the window fits.
 
     Args:
-        image: (N, C, H, W) in [0, 1]; H and W at least 11.
-        ground_truth: The same shape.
+        image: (N, C, H, W) float in [0, 1]; H and W at least 11.
+        ground_truth: a tensor of the same shape.
 
     Returns:
         (N,) float32, at most 1.
 
     Raises:
-        ValueError: The shapes differ, or the images are smaller than the window.
+        ValueError: the shapes differ, or the images are smaller than the window.
     """
     if image.shape != ground_truth.shape or min(image.shape[-2:]) < SSIM_WINDOW:
         shapes = f"{tuple(image.shape)} and {tuple(ground_truth.shape)}"
@@ -133,7 +134,7 @@ def _window_mean(planes: Tensor) -> Tensor:
 
 
 def _bands(height: int, overlap: int = 0) -> Iterator[slice]:
-    """Yield slices of rows that cover an image; each includes `overlap` rows of the next."""
+    """Yield slices of rows that cover an image. Each includes `overlap` rows of the next one."""
     for top in range(0, max(1, height - overlap), _BAND_ROWS):
         yield slice(top, min(top + _BAND_ROWS + overlap, height))
 
@@ -157,8 +158,9 @@ class EdgeScores(NamedTuple):
 def detect_chroma_edges(ab: FloatArray) -> Mask:
     """Return thin edges of a*, b*.
 
-    An edge pixel has a gradient (of both channels together, after smoothing) that is a maximum
-    across the edge and among the `EDGE_FRACTION` largest of the image.
+    The gradient of both channels together is computed after smoothing. At an edge pixel its
+    magnitude is a maximum across the edge, belongs to the largest `EDGE_FRACTION` of the image, and
+    exceeds `MIN_EDGE_GRADIENT`.
 
     Args:
         ab: a*, b*, (H, W, 2) float32.
@@ -184,10 +186,10 @@ def detect_chroma_edges(ab: FloatArray) -> Mask:
 def _suppress_non_maxima(
     magnitude: FloatArray, gradient_x: FloatArray, gradient_y: FloatArray
 ) -> Mask:
-    """Return the pixels whose gradient is not exceeded by their neighbors across the edge.
+    """Return the pixels whose gradient is a maximum across the edge: (H, W) bool.
 
-    The direction across the edge, one of four, is the main axis of the structure tensor of both
-    channels (Di Zenzo, "A Note on the Gradient of a Multi-Image", 1986).
+    The direction across the edge is rounded to a multiple of 45°. It is the main axis of the
+    structure tensor of both channels (Di Zenzo, "A Note on the Gradient of a Multi-Image", 1986).
     """
     xx, yy = (gradient_x * gradient_x).sum(axis=-1), (gradient_y * gradient_y).sum(axis=-1)
     angle = np.arctan2(2 * (gradient_x * gradient_y).sum(axis=-1), xx - yy) / 2
@@ -198,7 +200,7 @@ def _suppress_non_maxima(
     for n, (x, y) in enumerate(((1, 0), (1, 1), (0, 1), (-1, 1))):
         after = padded[1 + y : 1 + y + height, 1 + x : 1 + x + width]
         before = padded[1 - y : 1 - y + height, 1 - x : 1 - x + width]
-        # >= on one side only, so that of two equal neighbors one remains.
+        # >= on one side only, so that one of two equal neighbors remains.
         is_maximum |= (direction == n) & (magnitude >= after) & (magnitude > before)
     return is_maximum
 
@@ -207,8 +209,8 @@ def score_edges(edges: Mask, ground_truth: Mask) -> EdgeScores:
     """Compare edges with those of the ground truth, within `EDGE_TOLERANCE` pixels.
 
     Args:
-        edges: (H, W) from `detect_chroma_edges`.
-        ground_truth: The edges of the ground truth, of the same shape.
+        edges: (H, W) bool from `detect_chroma_edges`.
+        ground_truth: the edges of the ground truth, of the same shape.
 
     Returns:
         The scores; f1 is 0 if only the ground truth has edges.

@@ -1,4 +1,4 @@
-"""Evaluations as JSON documents."""
+"""JSON documents of evaluations."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from vidcolor.evaluation.scores import Evaluation, MethodScores
 
 SCHEMA = 1
-"""Version of the document's schema; increased when readers must change."""
+"""Version of the document's schema. It is increased with every incompatible change."""
 
 
 def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
-    """Return the options, and the metrics of every method: overall, by film, and by image."""
+    """Return the options and the metrics of every method: over all images, by film and by image."""
     created = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
     return {
         "schema": SCHEMA,
@@ -83,7 +83,7 @@ def _image_to_json(evaluation: Evaluation, index: int) -> dict[str, Any]:
 
 
 def film_evaluation_to_json(evaluation: FilmEvaluation) -> dict[str, Any]:
-    """Return the metrics of every version of a film and its shots; null where undefined."""
+    """Return the metrics of every version, for the film and for each shot; None where undefined."""
     scores = evaluation.scores
     return {
         "num_frames": scores.num_frames,
@@ -92,7 +92,7 @@ def film_evaluation_to_json(evaluation: FilmEvaluation) -> dict[str, Any]:
         "shots": [
             {
                 "first_frame": shot.first,
-                "last_frame": shot.last - 1,
+                "last_frame": shot.end - 1,
                 "start_s": round(shot.time_s, 3),
                 "metrics": _film_metrics_to_json(shot.metrics),
             }
@@ -110,10 +110,10 @@ def _film_metrics_to_json(metrics: Mapping[str, FilmMetrics]) -> dict[str, Any]:
 
 
 def check_json_path(path: Path) -> None:
-    """Check the extension of a JSON document.
+    """Check that a file has the extension of a JSON document.
 
     Raises:
-        UsageError: It is not .json.
+        UsageError: the extension is not .json.
     """
     if path.suffix.lower() != ".json":
         raise UsageError(f"{path}: metrics are written as JSON; use the extension .json")
@@ -123,13 +123,14 @@ def write_json(document: dict[str, Any], path: Path, force: bool = True) -> None
     """Write a JSON document.
 
     Args:
-        document: The document.
-        path: The result.
-        force: Replace an existing file.
+        document: JSON values.
+        path: the file to write, with the extension .json.
+        force: whether an existing file is replaced.
 
     Raises:
-        UsageError: The extension is not .json.
-        OutputError: The file exists and `force` is not set, or it cannot be written.
+        UsageError: the extension is not .json.
+        OutputError: the file exists and `force` is not set, or the file cannot be
+            written.
     """
     check_json_path(path)
     text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"

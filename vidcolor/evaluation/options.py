@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 Selection = Literal["even", "worst", "best"]
-"""Images on the sheet: evenly spaced, or those with the lowest or the highest PSNR gain of the
-first method after gray."""
+"""Images on the score sheet: evenly spaced, or those with the lowest or the highest PSNR gain of
+the first method after gray."""
 
 DEFAULT_SIZE = 256
-"""Width and height in pixels at which colorization is evaluated since Zhang et al., ECCV 2016."""
+"""Default width and height of evaluated images, in pixels: those of Zhang et al., ECCV 2016."""
 MIN_SIZE, MAX_SIZE = 64, 2048
 """Range of the evaluation size, in pixels."""
 MAX_HINTS = 1000
@@ -31,29 +31,31 @@ class EvaluateOptions:
     """Options of `evaluate`, named as on the command line."""
 
     models: tuple[str, ...] = ()
-    """Names of generators or weights files; ``embedded`` if `results` is empty too."""
+    """Names of generators, or weights files. If both this and `results` are empty, ``embedded``."""
     results: tuple[Path, ...] = ()
     """Folders of colorized photos and films, named like the ground truth."""
     vividness: tuple[float | None, ...] = (None,)
-    """Values of vividness, each evaluated with every model; None for the model's default."""
+    """Values of vividness in [0, 1], each evaluated with every model; None for the model's
+    default."""
     saturation: float = 1.0
     """Gain of the chroma of every model."""
     size: int | None = DEFAULT_SIZE
-    """Width and height to which images are cropped and resized; None for their own size."""
+    """Width and height to which images are cropped and resized, in pixels; None for their own
+    size."""
     hint_counts: tuple[int, ...] = ()
-    """Numbers of hints on the hint curve, which always includes 0; empty for no curve."""
+    """Numbers of hints at which the hint curve is computed, besides 0; empty for no curve."""
     frames: int = 8
     """Number of frames of each film."""
     limit: int | None = None
     """Maximum number of images, evenly spaced; None for no limit."""
     count: int = 8
-    """Number of images on the sheet."""
+    """Maximum number of images on the score sheet."""
     show: Selection = "even"
-    """Images on the sheet."""
+    """Which images are on the score sheet."""
     device: str = "auto"
-    """Device of the generators."""
+    """Device of the generators; see `generators.load_generator`."""
     precision: str = "auto"
-    """Precision of the generators."""
+    """Precision of the generators: ``auto``, ``fp32`` or ``bf16``."""
     batch: int = 8
     """Number of images in a batch."""
 
@@ -72,7 +74,7 @@ class EvaluateOptions:
                 raise UsageError(f"{path}: given twice as --results; remove one")
 
     def model_variants(self) -> Iterator[tuple[str, ColorizeOptions]]:
-        """Yield every model with every vividness: its name in reports, and how to load it."""
+        """Yield a name for reports and the options for each combination of model and vividness."""
         models = self.models or (() if self.results else ("embedded",))
         names = dict(zip(models, _shorten_names(models), strict=True))
         for model, vividness in itertools.product(names, dict.fromkeys(self.vividness)):
@@ -88,12 +90,12 @@ class EvaluateOptions:
             yield names[model] + suffix, options
 
     def to_json(self) -> dict[str, Any]:
-        """Return all options as plain values."""
+        """Return all options as JSON values."""
         return {**asdict(self), "results": [str(path) for path in self.results]}
 
 
 def _shorten_names(models: Sequence[str]) -> list[str]:
-    """Return file names without extension, with their folder if two models have the same name."""
+    """Return file names without extension; the folder is added if two models have the same name."""
     stems = Counter(Path(model).stem for model in models)
     return [
         Path(m).stem if stems[Path(m).stem] == 1 else f"{Path(m).parent.name}/{Path(m).stem}"

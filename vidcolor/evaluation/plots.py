@@ -1,6 +1,6 @@
 """Plots of evaluations: calibration, hint curves, metrics over time, and slices of a film.
 
-They are drawn with Pillow like the sheets, whose colors and fonts they share.
+They are drawn with Pillow and use the colors and fonts of the score sheet.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 RELIABILITY_PLOT, HINT_CURVE_PLOT = "reliability.png", "hint-curve.png"
 """File names of the plots of an evaluation."""
 _SUPERSAMPLING = 2
-"""Factor by which these plots are drawn larger and then reduced, for smooth lines."""
+"""Factor by which calibration and hint curve plots are drawn larger and then reduced, for smooth
+lines."""
 _BLUE, _ORANGE = (96, 165, 250), (251, 146, 60)
 _LINE_COLORS = (
     _BLUE, _ORANGE, (74, 222, 128), (232, 121, 249),
@@ -54,13 +55,14 @@ _FILM_CURVES = (
 _VERSION_COLORS = {GROUND_TRUTH: (150, 150, 158), COLORED: _BLUE, AGAINST: _ORANGE}
 _FILM_WIDTH, _FILM_PANEL_HEIGHT, _FILM_MARGIN, _FILM_TITLE_HEIGHT = 1200, 220, 64, 44
 _SLICE_HEIGHT = 300
-"""Height of a slice in pixels: the center row of the frames from left to right."""
+"""Height of a slice in pixels. A slice shows the center row of all frames; time runs from left to
+right."""
 _MAX_SLICE_FRAMES = 4000
 """Maximum number of frames in a slice; a longer film is subsampled."""
 
 
 def get_plot_names(options: EvaluateOptions) -> list[str]:
-    """Return the file names of the plots of an evaluation; there are none without a model."""
+    """Return the file names of the plots of an evaluation; empty if it has no model."""
     has_model = any(True for _ in options.model_variants())
     return [RELIABILITY_PLOT] * has_model + [HINT_CURVE_PLOT] * (
         has_model and bool(options.hint_counts)
@@ -71,14 +73,14 @@ def write_plots(evaluation: Evaluation, folder: Path) -> list[Path]:
     """Write the plots of an evaluation. Existing files are replaced.
 
     Args:
-        evaluation: The evaluation.
-        folder: An existing folder.
+        evaluation: the evaluation.
+        folder: an existing folder for the plots.
 
     Returns:
         The files that were written: those for which the evaluation has data.
 
     Raises:
-        OutputError: A file cannot be written.
+        OutputError: a file cannot be written.
     """
     calibrated = [method for method in evaluation.methods if method.reliability is not None]
     hinted = [method for method in evaluation.methods if method.hinted_psnr]
@@ -102,7 +104,7 @@ def _reduce(image: Image) -> Image:
 
 @dataclass(frozen=True, slots=True)
 class _Axes:
-    """A rectangle of a canvas with axes; positions and sizes in canvas pixels."""
+    """A rectangle with axes on a canvas. Positions and sizes are in canvas pixels."""
 
     draw: ImageDraw
     left: float
@@ -110,9 +112,9 @@ class _Axes:
     width: float
     height: float
     x_range: tuple[float, float]
-    """Values at the left and right edge."""
+    """x values at the left and right edge."""
     y_range: tuple[float, float]
-    """Values at the bottom and top edge."""
+    """y values at the bottom and top edge."""
 
     def to_canvas(self, x: float, y: float) -> tuple[float, float]:
         """Convert values to a position on the canvas."""
@@ -123,7 +125,7 @@ class _Axes:
     def draw_grid(
         self, y_ticks: Sequence[tuple[float, str]], x_ticks: Sequence[tuple[float, str]]
     ) -> None:
-        """Draw ticks with their labels: lines for y, marks for x."""
+        """Draw grid lines at the y ticks, marks at the x ticks, and the labels of both."""
         size = 12 * _SUPERSAMPLING
         for value, text in y_ticks:
             x, y = self.to_canvas(self.x_range[0], value)
@@ -199,7 +201,7 @@ def _draw_reliability(
 
 
 def _plot_hint_curves(methods: Sequence[MethodScores], gray_psnr: float) -> Image:
-    """Plot PSNR over the number of hints, with equal distances between the numbers."""
+    """Plot PSNR over the number of hints; the numbers are equally spaced on the axis."""
     s = _SUPERSAMPLING
     image, draw = _make_canvas(680, 440)
     curves = [method.hint_curve() for method in methods]
@@ -231,12 +233,12 @@ def write_film_plot(evaluation: FilmEvaluation, path: Path) -> None:
     """Plot metrics of a film over time, with shot boundaries and the mean of each shot.
 
     Args:
-        evaluation: The evaluation.
-        path: The result: .png, .jpg or .webp. An existing file is replaced.
+        evaluation: the evaluation.
+        path: the result: .png, .jpg or .webp. An existing file is replaced.
 
     Raises:
-        UsageError: The extension is unknown.
-        OutputError: The file cannot be written.
+        UsageError: the extension is unknown.
+        OutputError: the file cannot be written.
     """
     from PIL import Image, ImageDraw
 
@@ -290,7 +292,7 @@ def _draw_film_panel(draw: ImageDraw, scores: FilmScores, metric: str, top: int)
             draw.line(points, _VERSION_COLORS[name], 1)
     # Means last, so that the thick lines are above the curves.
     for shot in scores.shots:
-        times = scores.times[shot.first], scores.times[shot.last - 1]
+        times = scores.times[shot.first], scores.times[shot.end - 1]
         for name, means in shot.metrics.items():
             value = float(getattr(means, metric))
             if math.isfinite(value):
@@ -299,17 +301,17 @@ def _draw_film_panel(draw: ImageDraw, scores: FilmScores, metric: str, top: int)
 
 
 def write_slices(evaluation: FilmEvaluation, path: Path) -> None:
-    """Write the center row of all frames over time, for every version.
+    """Write an image of the center row of all frames over time, one slice for each version.
 
     Constant colors appear as even lines, and flicker as stripes across them.
 
     Args:
-        evaluation: The evaluation.
-        path: The result: .png, .jpg or .webp. An existing file is replaced.
+        evaluation: the evaluation.
+        path: the result: .png, .jpg or .webp. An existing file is replaced.
 
     Raises:
-        UsageError: The extension is unknown.
-        OutputError: The file cannot be written.
+        UsageError: the extension is unknown.
+        OutputError: the file cannot be written.
     """
     from PIL import Image, ImageDraw
 
@@ -328,7 +330,7 @@ def write_slices(evaluation: FilmEvaluation, path: Path) -> None:
 
 
 def _render_slice(rows: Rgb) -> Rgb:
-    """Resize (frames, width, 3) to an image with time from left to right."""
+    """Return a slice from (frames, width, 3) uint8; time runs from left to right."""
     image = rows.transpose(1, 0, 2)
     step = max(1, -(-image.shape[1] // _MAX_SLICE_FRAMES))
     image = image[:, ::step]

@@ -1,4 +1,4 @@
-"""Score sheets: some images of an evaluation in the version of every method, with their metrics."""
+"""Score sheets: selected images of an evaluation, colorized by every method, with their metrics."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _SELECTION_NAMES: dict[Selection, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One method's version of an image."""
+    """An image as one method colorized it."""
 
     rgb: Rgb
     """(H, W, 3) uint8."""
@@ -51,10 +51,10 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One image in the versions of all methods."""
+    """An image as all methods colorized it."""
 
     index: int
-    """Index of the image among all images."""
+    """Index of the image among all images, including skipped ones."""
     name: str
     """Name of the image."""
     psnr_gain: float
@@ -73,28 +73,28 @@ class ColumnSelector:
         """Prepare the selection.
 
         Args:
-            count: Maximum number of images to select.
-            total: Number of images that will be offered, including skipped ones.
-            selection: Which images to select.
+            count: maximum number of images to select.
+            total: number of images of the evaluation, including skipped ones.
+            selection: which images to select.
         """
         self._count, self._selection = count, selection
         num_targets = min(count, total)
         self._targets = [(2 * n + 1) * total // (2 * num_targets) for n in range(num_targets)]
-        """Evenly spaced indices."""
+        """Evenly spaced indices of images."""
         self._nearest: dict[int, Column] = {}
         """The column with the index nearest to each target."""
         self._ranked: list[Column] = []
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The selected images: in order, or the lowest or highest PSNR gain first."""
+        """The selected images, ordered by index for ``even`` and by PSNR gain otherwise."""
         if self._selection == "even":
             unique = {column.index: column for column in self._nearest.values()}
             return tuple(unique[index] for index in sorted(unique))
         return tuple(self._ranked)
 
     def offer(self, column: Column) -> None:
-        """Store an image if it belongs to the selection so far."""
+        """Add an image if it belongs to the selection of the images so far."""
         if self._selection == "even":
             self._offer_even(column)
             return
@@ -103,9 +103,9 @@ class ColumnSelector:
         self._ranked = [c if c.index != column.index else _reduce_column(c) for c in columns]
 
     def _offer_even(self, column: Column) -> None:
-        """Store an image for the targets to which no earlier image is nearer.
+        """Assign an image to each target to which its index is nearer than that of earlier images.
 
-        The image with the index of a target may be skipped by the evaluation and never offered.
+        The nearest image is used, because the image at a target may have been skipped.
         """
         targets = [
             target
@@ -134,12 +134,12 @@ def write_score_sheet(evaluation: Evaluation, path: Path) -> None:
     """Write an image with a row for each method and a column for each selected image.
 
     Args:
-        evaluation: The evaluation.
-        path: The result: .png, .jpg or .webp. An existing file is replaced.
+        evaluation: the evaluation.
+        path: the result: .png, .jpg or .webp. An existing file is replaced.
 
     Raises:
-        UsageError: The extension is unknown.
-        OutputError: The file cannot be written.
+        UsageError: the extension is unknown.
+        OutputError: the file cannot be written.
     """
     columns = evaluation.columns.columns if evaluation.columns is not None else ()
     save_image(_draw_sheet(evaluation, columns), path)
@@ -189,7 +189,7 @@ def _draw_caption(
     corner: tuple[int, int],
     width: int,
 ) -> None:
-    """Write the PSNR below an image; below the ground truth, the name of the image."""
+    """Write the PSNR below an image, or the name of the image below the ground truth."""
     is_ground_truth = method.kind == "ground_truth"
     caption = column.name if is_ground_truth else f"{column.panels[row].psnr:.1f} dB"
     caption = shorten_text(caption, _CAPTION_SIZE, width)

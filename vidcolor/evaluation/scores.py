@@ -1,4 +1,4 @@
-"""Metrics of every image and every method of an evaluation, and their means."""
+"""Metrics of an evaluation: of every image for every method, and their means."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import Rgb
 
 MethodKind = Literal["gray", "model", "results", "ground_truth"]
-"""The gray image, a generator, a folder of results, or the ground truth itself."""
+"""Source of a method's images: the luma without color, a generator, a folder of results, or the
+ground truth itself."""
 
 GRAY, GROUND_TRUTH = "gray", "ground_truth"
 """Names of the first and the last method."""
@@ -72,7 +73,7 @@ class ImageMetrics:
 
 @dataclass(frozen=True, slots=True)
 class FeaturedImage:
-    """An image with its features, so that those of the ground truth are computed only once."""
+    """An image with its features. Features are stored, so that they are computed only once."""
 
     rgb: Rgb
     """(H, W, 3) uint8."""
@@ -84,8 +85,8 @@ def compute_metrics(image: FeaturedImage, ground_truth: FeaturedImage) -> ImageM
     """Compute all metrics of an image.
 
     Args:
-        image: The image to evaluate.
-        ground_truth: The image in its true colors, of the same size.
+        image: the image to evaluate.
+        ground_truth: the image in its true colors, of the same size.
     """
     rgb = image.rgb
     return ImageMetrics(
@@ -105,22 +106,22 @@ class MethodScores:
     name: str
     """Unique name in reports."""
     kind: MethodKind
-    """What the method is."""
+    """Source of the method's images."""
     metadata: dict[str, Any] = field(default_factory=dict)
-    """The settings and the digest of a model; the path of a folder."""
+    """Settings and digest of a model, or path of a folder, as JSON values."""
     metrics: list[ImageMetrics] = field(default_factory=list)
     """Metrics of every image."""
     pooled: list[NDArray[np.float64]] = field(default_factory=list)
-    """Pooled features of every image, for the Fréchet distance."""
+    """Pooled features of every image, each (120,), for the Fréchet distance."""
     seconds: list[float] = field(default_factory=list)
-    """Wall-clock time for every image; empty unless the method is a model."""
+    """Wall-clock time of every image in seconds; empty unless the method is a model."""
     reliability: ReliabilityDiagram | None = None
-    """Calibration of the confidence; None if the method has no confidence."""
+    """Calibration of the confidence; None if the method does not estimate confidence."""
     hinted_psnr: dict[int, list[float]] = field(default_factory=dict)
-    """PSNR of every image, by number of hints."""
+    """PSNR of every image in dB, by number of hints."""
 
     def add(self, image: FeaturedImage, metrics: ImageMetrics) -> None:
-        """Add an image."""
+        """Add the metrics of one image."""
         self.metrics.append(metrics)
         self.pooled.append(image.features.pooled)
 
@@ -163,23 +164,23 @@ def compute_means(
     """Return the means of a method's metrics over images.
 
     Args:
-        method: The method.
-        gray: The scores of the gray images.
-        ground_truth: The scores of the ground truth itself.
-        indices: Indices of the images; None for all. The calibration error, which is not known by
-            image, is included only for all images.
+        method: the method.
+        gray: the scores of the gray images.
+        ground_truth: the scores of the ground truth itself.
+        indices: indices of the images; None for all. The calibration error is only computed over
+            all images.
     """
     selected = range(len(method.metrics)) if indices is None else indices
 
-    def mean(of: MethodScores, name: str) -> float:
-        return float(np.mean([getattr(of.metrics[n], name) for n in selected]))
+    def mean(scores: MethodScores, name: str) -> float:
+        return float(np.mean([getattr(scores.metrics[n], name) for n in selected]))
 
     colorfulness = mean(method, "colorfulness")
     true_colorfulness = mean(ground_truth, "colorfulness")
     frechet: float | None = None
     # A covariance needs two vectors; the distance of the ground truth to itself is trivial.
     if len(selected) > 1 and method.kind != "ground_truth":
-        sets = (np.stack([of.pooled[n] for n in selected]) for of in (method, ground_truth))
+        sets = (np.stack([m.pooled[n] for n in selected]) for m in (method, ground_truth))
         frechet = frechet_distance(*sets)
     seconds = [method.seconds[n] for n in selected] if method.seconds else None
     reliability = method.reliability if indices is None else None
@@ -206,11 +207,11 @@ class Evaluation:
     options: EvaluateOptions
     """The options of the evaluation."""
     images: list[GroundTruth] = field(default_factory=list)
-    """The images that were evaluated, in order; every method has metrics for each."""
+    """The images that were evaluated, in order. Every method has metrics for each of them."""
     sizes: list[tuple[int, int]] = field(default_factory=list)
-    """Width and height at which each image was evaluated."""
+    """Width and height at which each image was evaluated, in pixels."""
     methods: list[MethodScores] = field(default_factory=list)
-    """The methods: gray first, the ground truth last."""
+    """The methods. The first one is gray and the last one is the ground truth."""
     skipped: list[str] = field(default_factory=list)
     """The images that were not evaluated, each with the reason."""
     has_unreadable: bool = False
@@ -218,18 +219,18 @@ class Evaluation:
     warnings: list[str] = field(default_factory=list)
     """Limits of the metrics, and differences between results and ground truth."""
     encoder_digest: str = ""
-    """SHA-256 of the encoder of the feature distances, in hex."""
+    """SHA-256 of the encoder that computes the features, in hex."""
     columns: ColumnSelector | None = None
     """The images of the score sheet."""
 
     def compute_means(
         self, method: MethodScores, indices: Sequence[int] | None = None
     ) -> MeanMetrics:
-        """Return the means of a method's metrics over all images or some; see `compute_means`."""
+        """Return the means of a method's metrics over images; see the function `compute_means`."""
         return compute_means(method, self.methods[0], self.methods[-1], indices)
 
     def frames_by_film(self) -> dict[Path, list[int]]:
-        """Return the films of the evaluation, each with the indices of its frames."""
+        """Return the indices of the frames of each film among the evaluated images."""
         frames: dict[Path, list[int]] = {}
         for index, image in enumerate(self.images):
             if image.is_frame:

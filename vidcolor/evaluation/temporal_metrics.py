@@ -1,8 +1,8 @@
 """Temporal consistency metrics of a film: CDC, warp error and flicker.
 
 All versions of a film are measured along the optical flow of the ground truth, so that they can be
-compared. The flow is OpenCV's DIS at full density on the luma of the ground truth. It differs in
-resolution and settings from the flow along which vidcolor propagates chroma.
+compared. The flow is that of OpenCV's DIS with its preset medium, on the luma of the ground truth.
+It differs in resolution and settings from the flow along which vidcolor propagates chroma.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BOUNDARY_RATIO, BOUNDARY_PX2 = 0.01, 0.002
 """Motion boundary (Sundaram et al. 2010): the squared gradient of the flow exceeds this fraction of
 its squared length, plus this number of squared pixels."""
 DILATIONS = (1, 2, 4)
-"""Distances in frames at which CDC compares."""
+"""Distances between the frames that CDC compares, in frames."""
 
 _default_estimator = DisFlow(preset=True)
 
@@ -45,13 +45,13 @@ class BidirectionalFlow:
     """
 
     forward: FloatArray
-    """From pixels of the earlier frame to the later frame: (H, W, 2) pixels, x first."""
+    """Flow from the earlier frame to the later one: (H, W, 2) float32 pixels, x first."""
     forward_mask: Mask
-    """Valid pixels of the earlier frame: (H, W)."""
+    """Valid pixels of the earlier frame: (H, W) bool."""
     backward: FloatArray
-    """From pixels of the later frame to the earlier frame: (H, W, 2) pixels, x first."""
+    """Flow from the later frame to the earlier one: (H, W, 2) float32 pixels, x first."""
     backward_mask: Mask
-    """Valid pixels of the later frame: (H, W)."""
+    """Valid pixels of the later frame: (H, W) bool."""
 
 
 def estimate_bidirectional_flow(
@@ -60,9 +60,9 @@ def estimate_bidirectional_flow(
     """Estimate the flow between two frames in both directions.
 
     Args:
-        earlier: Luma of the earlier frame, (H, W) uint8.
-        later: Luma of the later frame, (H, W) uint8.
-        estimator: The flow estimator; by default OpenCV's DIS with the preset medium.
+        earlier: luma of the earlier frame, (H, W) uint8.
+        later: luma of the later frame, (H, W) uint8.
+        estimator: the flow estimator; by default OpenCV's DIS with the preset medium.
     """
     forward, backward = estimator(earlier, later), estimator(later, earlier)
     forward_mask = _find_valid(forward, backward)
@@ -70,11 +70,11 @@ def estimate_bidirectional_flow(
 
 
 def warp(image: FloatArray, flow: FloatArray) -> FloatArray:
-    """Warp an image backward: bilinear, with repeated borders.
+    """Warp an image backward with bilinear interpolation and a replicated border.
 
     Args:
         image: (H, W, C) float32.
-        flow: (H, W, 2) pixels, from the pixels of the result to positions in `image`.
+        flow: flow from the pixels of the result to positions in `image`, (H, W, 2) float32 pixels.
 
     Returns:
         (H, W, C) float32.
@@ -86,11 +86,13 @@ def is_consistent(flow: FloatArray, reverse: FloatArray) -> Mask:
     """Apply the forward-backward check.
 
     Args:
-        flow: (..., 2) pixels.
-        reverse: The opposite flow at the positions that `flow` points to, (..., 2) pixels.
+        flow: (..., 2) float32 pixels.
+        reverse: flow in the opposite direction at the positions to which `flow` points, (..., 2)
+            float32 pixels.
 
     Returns:
-        (...) bool: whether both flows cancel, within `CONSISTENCY_RATIO` and `CONSISTENCY_PX2`.
+        (...) bool: whether the two flows cancel each other within `CONSISTENCY_RATIO` and
+        `CONSISTENCY_PX2`.
     """
     error = _squared_length(flow + reverse)
     total = _squared_length(flow) + _squared_length(reverse)
@@ -128,11 +130,11 @@ def jensen_shannon_divergence(p: NDArray[Any], q: NDArray[Any]) -> NDArray[np.fl
     """Return the Jensen-Shannon divergence of distributions, with the natural logarithm.
 
     Args:
-        p: (..., bins); each distribution sums to 1.
-        q: The same shape.
+        p: (..., bins) float; each distribution sums to 1.
+        q: an array of the same shape.
 
     Returns:
-        (...): 0 for equal distributions, ln 2 for disjoint ones.
+        (...) float64: 0 for equal distributions, ln 2 for disjoint ones.
     """
     mean = (p + q) / 2
 
@@ -145,17 +147,17 @@ def jensen_shannon_divergence(p: NDArray[Any], q: NDArray[Any]) -> NDArray[np.fl
 
 
 class HistogramComparer:
-    """Computes the histogram divergences of which CDC is the mean.
+    """Computes the histogram divergences that CDC averages.
 
     Color distribution consistency (CDC): Liu et al., "Temporally Consistent Video Colorization with
     Deep Feature Propagation and Self-Regularization Learning" (TCVC), arXiv:2110.04562. For each
     dilation, it is the mean over all pairs of frames at that distance of the Jensen-Shannon
     divergence of their R', G' and B' histograms, and then the mean over dilations and channels.
-    Lower is more consistent. A gray or frozen film has the lowest values, so CDC must be read next
-    to that of the ground truth.
+    Lower values are more consistent. A gray or frozen film has the lowest values, so CDC must be
+    read next to that of the ground truth.
 
     Within one shot this is the definition of the paper. Pairs on both sides of a cut are excluded,
-    because their divergence is that of the shots.
+    because they measure the difference between two shots.
     """
 
     def __init__(self) -> None:
@@ -165,12 +167,12 @@ class HistogramComparer:
         """Compare the next frame with earlier frames of its shot.
 
         Args:
-            rgb: (H, W, 3) float32 in [0, 1].
-            starts_shot: Whether the frame is the first of a shot.
+            rgb: R'G'B', (H, W, 3) float32 in [0, 1].
+            starts_shot: whether the frame is the first of a shot.
 
         Returns:
-            For each of `DILATIONS` the divergence, averaged over channels; NaN if the shot has no
-            frame at that distance.
+            The mean divergence over channels for each of `DILATIONS`; NaN if the shot has no frame
+            at that distance.
         """
         if starts_shot:
             self._recent.clear()
@@ -189,7 +191,7 @@ def compute_cdc(divergences: NDArray[Any]) -> float:
     """Return the CDC of a film; see `HistogramComparer`.
 
     Args:
-        divergences: (N, 3), a row for each frame.
+        divergences: (N, 3) float, a row from `HistogramComparer.add` for each frame.
 
     Returns:
         The mean over frames, then over dilations; NaN if there is no pair of frames.
@@ -210,8 +212,8 @@ def compute_warp_error(earlier: FloatArray, later: FloatArray, flow: Bidirection
 
     Args:
         earlier: (H, W, C) float32: R'G'B' in [0, 1], or a*, b*.
-        later: The next frame, of the same shape.
-        flow: The flow of the ground truth between them.
+        later: the next frame, of the same shape.
+        flow: the flow of the ground truth between them.
 
     Returns:
         The error in squared units of the channels; NaN if no pixel is valid.
@@ -232,18 +234,18 @@ def compute_flicker(
 ) -> float:
     """Return the flicker index of a frame: the second temporal difference of a*b* along motion.
 
-    d = c(t-1) - 2 c(t) + c(t+1), where both neighbors are warped to frame t, over the pixels that
-    are valid toward both. The gain of d over frequency w is 16 sin^4(w/2): constant colors and
-    linear changes give 0, and alternation from frame to frame gives the maximum. The index is
-    sqrt(mean |d|^2 / 6), where |d| is the length in a*b*. The divisor makes it the RMS distance of
-    colors from their mean if the errors of frames are independent.
+    The difference is d = c(t-1) - 2 c(t) + c(t+1), where both neighbors are warped to frame t. It
+    is computed for the pixels that are valid toward both. The power gain of d at frequency w is 16
+    sin^4(w/2): constant colors and linear changes give 0, and alternation from frame to frame gives
+    the maximum. The index is sqrt(mean |d|^2 / 6), where |d| is the length in a*b*. The divisor
+    makes it the RMS distance of colors from their mean if the errors of frames are independent.
 
     Args:
         previous: a*, b* of frame t-1, (H, W, 2) float32.
-        current: a*, b* of frame t.
-        following: a*, b* of frame t+1.
-        flow_from_previous: The flow of the ground truth between t-1 and t.
-        flow_to_following: The flow of the ground truth between t and t+1.
+        current: a*, b* of frame t, of the same shape.
+        following: a*, b* of frame t+1, of the same shape.
+        flow_from_previous: the flow of the ground truth between t-1 and t.
+        flow_to_following: the flow of the ground truth between t and t+1.
 
     Returns:
         The index in a*b* units; NaN if no pixel is valid toward both neighbors.

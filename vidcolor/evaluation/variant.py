@@ -1,7 +1,7 @@
-"""A generator with fixed settings, and the images that it colorizes for an evaluation.
+"""Colorization of evaluation images with a generator and fixed settings.
 
-Images take the same path as photos and frames of films: luma, proxy, prediction, guided
-upsampling, gamut compression, and 8-bit R'G'B'.
+The steps are those for photos and frames of films: luma, proxy, prediction, guided upsampling,
+gamut compression, and conversion to 8-bit R'G'B'.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import Plane, Rgb
 
 _MATRIX = MATRICES["bt709"]
-"""Matrix of the luma that is colorized."""
+"""Matrix with which luma is computed from images."""
 _CODING = Coding(8, full_range=True)
-"""Coding of the luma that is colorized: that of an 8-bit gray file."""
+"""Coding of the luma: 8 bits, full range, as in a gray image file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A generator with fixed settings, to be compared with others."""
+    """A generator with fixed settings, which is compared with others."""
 
     colorizer: Colorizer
-    """The generator."""
+    """The colorizer that runs the generator."""
     vividness: float | None = None
     """Vividness in [0, 1]; None for the generator's default."""
     saturation: float = 1.0
-    """Gain of the chroma."""
+    """Chroma gain, 0 (gray) to 3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class ColorizedImage:
     prediction: ProxyPrediction
     """The prediction of the generator."""
     seconds: float
-    """Wall-clock time: that of the batch, divided by its size."""
+    """Wall-clock time of the batch in seconds, divided by its size."""
 
 
 def extract_luma(rgb: Rgb) -> Plane:
@@ -63,7 +63,7 @@ def luma_to_rgb(luma: Plane) -> Rgb:
 
 
 def proxy_shape(variant: Variant, luma: Plane) -> tuple[int, ...]:
-    """Return the shape of the proxy that the generator receives for a luma plane."""
+    """Return (H', W') of the proxy that the generator receives for a luma plane."""
     return variant.colorizer.make_proxy(luma, _CODING, _geometry(luma)).shape
 
 
@@ -73,9 +73,9 @@ def colorize_images(
     """Colorize a batch of images from their luma.
 
     Args:
-        variant: The generator and its settings.
-        lumas: Luma planes of one size, each (H, W) uint8 from `extract_luma`.
-        hints: Hints for all images of the batch; None for no hints.
+        variant: the generator and its settings.
+        lumas: luma planes of one size, each (H, W) uint8 from `extract_luma`.
+        hints: hints for all images of the batch, on the grid of `proxy_shape`; None for no hints.
     """
     start = time.perf_counter()
     colorizer, geometry = variant.colorizer, _geometry(lumas[0])

@@ -37,6 +37,9 @@ def choose_font(
         text: the text.
         size: the font size in pixels.
         system_fonts: file names of the system fonts to try.
+
+    Returns:
+        The Pillow font, and the text with the letters that the font can draw.
     """
     packaged = _load_packaged_font(size)
     if all(_has_glyph(size, letter) for letter in set(text)):
@@ -118,7 +121,7 @@ def draw_text(
         position: x and y of the anchor, in pixels.
         text: the text.
         size: the font size in pixels.
-        color: R'G'B', 0 to 255.
+        color: R'G'B' code values, 0 to 255.
         anchor: a text anchor of Pillow; by default left, at middle height.
     """
     font, text = choose_font(text, size)
@@ -134,9 +137,9 @@ class Label:
         """Render the label once, so that it can be drawn on many images.
 
         Args:
-            text: the text; nothing is drawn if it is empty.
+            text: the text of the label; nothing is drawn if it is empty.
             image_size: width and height of the images, in pixels.
-            corner: the corner at the top of the image.
+            corner: the top corner in which the label is drawn.
         """
         self._corner = corner
         self._margin = max(6, image_size[0] // 60)
@@ -161,7 +164,7 @@ class Label:
 def _render_label(
     text: str, image_size: tuple[int, int], margin: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the color (h, w, 3), 0 to 255, and the opacity (h, w, 1), 0 to 1, of a label."""
+    """Return a label: R'G'B' (h, w, 3) float32 in [0, 255], opacity (h, w, 1) float32 in [0, 1]."""
     from PIL import Image, ImageDraw
 
     size = min(44, max(12, round(image_size[0] / 38)))
@@ -185,7 +188,7 @@ def _unit_mask(image: Any) -> FloatArray:
 
 
 def _composite(letters: FloatArray, background: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Put letters of code 250 over a black background; return color and opacity."""
+    """Composite letters of code value 250 over a black background; return color and opacity."""
     alpha = letters + background * (1 - letters)
     color: NDArray[Any] = np.where(alpha > 0, 250 * letters / np.maximum(alpha, 1e-6), 0)
     return np.repeat(color, 3, axis=-1).astype(np.float32), alpha.astype(np.float32)
