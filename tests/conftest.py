@@ -1,4 +1,4 @@
-"""Fixtures of all tests: generated films and a generator without weights."""
+"""Fixtures for all tests: generated films, and a generator without weights."""
 
 from __future__ import annotations
 

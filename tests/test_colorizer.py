@@ -1,4 +1,4 @@
-"""Luma planes to chroma planes, with the embedded generator."""
+"""Prediction of chroma planes from luma planes, with the embedded generator."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,14 +20,15 @@ def colorizer() -> Colorizer:
     return Colorizer.load(device="cpu")
 
 
-def image(height: int, width: int) -> np.ndarray:
+def make_image(height: int, width: int) -> np.ndarray:
+    """Return a smooth gray pattern, (height, width) uint8."""
     rows, columns = np.mgrid[0:height, 0:width] / max(height, width)
     return (255 * np.clip(0.5 + 0.4 * np.sin(9 * rows + 5 * columns**2), 0, 1)).astype(np.uint8)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_colorize_keeps_size_dtype_and_luma(colorizer: Colorizer, dtype: type) -> None:
-    gray = image(90, 120)
+    gray = make_image(90, 120)
     scale = {np.uint8: 1, np.uint16: 257, np.float32: 1 / 255}[dtype]
     rgb = colorizer.colorize((gray.astype(np.float64) * scale).astype(dtype))
     assert rgb.shape == (90, 120, 3)
@@ -39,7 +40,7 @@ def test_colorize_keeps_size_dtype_and_luma(colorizer: Colorizer, dtype: type) -
 
 
 def test_colorize_uses_only_the_luma_of_color_images(colorizer: Colorizer) -> None:
-    gray = image(64, 64)
+    gray = make_image(64, 64)
     assert np.array_equal(
         colorizer.colorize(np.repeat(gray[..., None], 3, -1)), colorizer.colorize(gray)
     )
@@ -50,7 +51,7 @@ def test_colorize_uses_only_the_luma_of_color_images(colorizer: Colorizer) -> No
 def test_every_size_and_subsampling_is_supported(
     colorizer: Colorizer, size: tuple[int, int], subsampling: tuple[int, int]
 ) -> None:
-    luma, coding = image(*size), Coding(8, full_range=False)
+    luma, coding = make_image(*size), Coding(8, full_range=False)
     geometry = Geometry(width=size[1], height=size[0])
     (color,) = colorizer.predict([colorizer.make_proxy(luma, coding, geometry)], geometry)
     cb, cr = colorizer.make_chroma(color, luma, coding, MATRICES["bt709"], subsampling)
@@ -65,20 +66,20 @@ def test_rotated_frame_gets_the_colors_of_the_upright_frame(
     colorizer: Colorizer, turns: int
 ) -> None:
     coding, matrix = Coding(8, full_range=True), MATRICES["bt709"]
-    upright = image(96, 160)
+    upright = make_image(96, 160)
     stored = np.ascontiguousarray(np.rot90(upright, -turns))
     planes = []
-    for luma, k in ((upright, 0), (stored, turns)):
-        geometry = Geometry(luma.shape[1], luma.shape[0], quarter_turns=k)
+    for luma, quarter_turns in ((upright, 0), (stored, turns)):
+        geometry = Geometry(luma.shape[1], luma.shape[0], quarter_turns=quarter_turns)
         (color,) = colorizer.predict([colorizer.make_proxy(luma, coding, geometry)], geometry)
         planes.append(colorizer.make_chroma(color, luma, coding, matrix))
-    for straight, turned in zip(*planes, strict=True):
-        difference = np.abs(np.rot90(turned, turns) - straight)
+    for expected, rotated in zip(*planes, strict=True):
+        difference = np.abs(np.rot90(rotated, turns) - expected)
         # Proxies differ in the last bits, which decide between equally probable colors.
         assert difference.mean() < 0.003 and np.quantile(difference, 0.99) < 0.02
 
 
-def test_proxy_size_respects_the_pixel_aspect() -> None:
+def test_proxy_has_square_pixels_and_a_limited_aspect_ratio() -> None:
     assert Geometry(720, 576).proxy_size(256) == (256, 320)
     assert Geometry(720, 576, pixel_aspect=64 / 45).proxy_size(256) == (256, 456)
     assert Geometry(100, 4000).proxy_size(256) == (1024, 256)
@@ -87,10 +88,12 @@ def test_proxy_size_respects_the_pixel_aspect() -> None:
 def test_vividness_changes_the_prediction_and_the_recipe(colorizer: Colorizer) -> None:
     """A shared colorizer applies the vividness of each call separately."""
     coding, geometry = Coding(8, full_range=True), Geometry(120, 90)
-    proxy = colorizer.make_proxy(image(90, 120), coding, geometry)
-    calm, own, vivid = (colorizer.predict([proxy], geometry, v)[0].ab for v in (0.0, None, 1.0))
-    # For pure texture the most probable color can be the paler one, but it must differ.
-    assert min(np.abs(calm - own).mean(), np.abs(own - vivid).mean()) > 0.5
+    proxy = colorizer.make_proxy(make_image(90, 120), coding, geometry)
+    muted, default, vivid = (
+        colorizer.predict([proxy], geometry, v)[0].ab for v in (0.0, None, 1.0)
+    )
+    # For a texture the most probable color can be paler than the mean, but it must differ.
+    assert min(np.abs(muted - default).mean(), np.abs(default - vivid).mean()) > 0.5
     recipes = {
         colorizer.make_provenance(ColorizeOptions(vividness=v)).recipe for v in (None, 0.2, 0.9)
     }
@@ -101,38 +104,39 @@ def test_vividness_changes_the_prediction_and_the_recipe(colorizer: Colorizer) -
     )
 
 
-def test_saturation_is_a_gain_of_chroma(colorizer: Colorizer) -> None:
-    luma, coding, matrix = image(90, 120), Coding(8, full_range=True), MATRICES["bt709"]
+def test_saturation_scales_chroma(colorizer: Colorizer) -> None:
+    luma, coding, matrix = make_image(90, 120), Coding(8, full_range=True), MATRICES["bt709"]
     geometry = Geometry(120, 90)
     (color,) = colorizer.predict([colorizer.make_proxy(luma, coding, geometry)], geometry)
-    none, half, plain, double = (
+    zero, half, unchanged, double = (
         np.stack(colorizer.make_chroma(color, luma, coding, matrix, saturation=gain))
         for gain in (0.0, 0.5, 1.0, 2.0)
     )
-    assert not none.any()
-    calm = (luma > 60) & (luma < 200) & (np.hypot(*plain) < 0.05)  # well inside the gamut
-    assert calm.any()
-    assert np.allclose(half[:, calm], plain[:, calm] / 2, atol=1e-5)
-    assert (np.hypot(*double) >= np.hypot(*plain)).all()
+    assert not zero.any()
+    # The gain is exact only where the gamut compression has no effect.
+    inside = (luma > 60) & (luma < 200) & (np.hypot(*unchanged) < 0.05)
+    assert inside.any()
+    assert np.allclose(half[:, inside], unchanged[:, inside] / 2, atol=1e-5)
+    assert (np.hypot(*double) >= np.hypot(*unchanged)).all()
 
 
 @pytest.mark.parametrize("size", [(640, 480), (1920, 1080), (1998, 1080), (720, 576), (480, 640)])
-def test_chroma_is_not_shifted(colorizer: Colorizer, size: tuple[int, int]) -> None:
-    """The grid covers the proxy exactly, so a color bar near the right edge keeps its position."""
+def test_chroma_keeps_its_horizontal_position(colorizer: Colorizer, size: tuple[int, int]) -> None:
+    """The coarse grid covers the proxy exactly, so a bar near the right edge is not shifted."""
     width, height = size
     coding, matrix, geometry = Coding(8, full_range=True), MATRICES["bt709"], Geometry(*size)
     luma = np.full((height, width), 128, np.uint8)
     (color,) = colorizer.predict([colorizer.make_proxy(luma, coding, geometry)], geometry)
     columns = color.ab.shape[-1]
-    where = (np.arange(columns) + 0.5) / columns
-    bar = np.exp(-(((where - 0.85) / 0.03) ** 2))
+    position = (np.arange(columns) + 0.5) / columns
+    bar = np.exp(-(((position - 0.85) / 0.03) ** 2))
     ab = np.zeros_like(color.ab)
     ab[1] = -40 * bar
     for subsampling in ((0, 0), (1, 1)):
         cb, _ = colorizer.make_chroma(replace(color, ab=ab), luma, coding, matrix, subsampling)
         weight = np.abs(cb).sum(0)
-        at = (weight * (np.arange(len(weight)) + 0.5)).sum() / weight.sum() / len(weight)
-        assert abs(at - 0.85) * width < 1.5
+        center = (weight * (np.arange(len(weight)) + 0.5)).sum() / weight.sum() / len(weight)
+        assert abs(center - 0.85) * width < 1.5
 
 
 @pytest.mark.parametrize(

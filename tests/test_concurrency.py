@@ -1,4 +1,4 @@
-"""Order, bounds, errors and early termination of threaded stages."""
+"""Order, memory bounds, errors and early termination of threaded stages."""
 
 import threading
 import time
@@ -13,27 +13,27 @@ def test_prefetch_keeps_the_order() -> None:
     assert list(prefetch(iter(range(100)), 3)) == list(range(100))
 
 
-def test_prefetch_runs_ahead_within_its_bound() -> None:
-    made: list[int] = []
-    items = prefetch((made.append(n) or n for n in range(100)), 4)
+def test_prefetch_runs_at_most_its_depth_ahead() -> None:
+    produced: list[int] = []
+    items = prefetch((produced.append(n) or n for n in range(100)), 4)
     assert next(items) == 0
     time.sleep(0.2)
-    assert 4 <= len(made) <= 6
+    assert 4 <= len(produced) <= 6
     items.close()
-    assert len(made) <= 7
+    assert len(produced) <= 7
 
 
 def test_prefetch_raises_errors_after_the_preceding_items() -> None:
     def failing() -> Iterator[int]:
         yield 1
         yield 2
-        raise OSError("the disk is gone")
+        raise OSError("cannot read")
 
-    seen = []
-    with pytest.raises(OSError, match="gone"):
+    received = []
+    with pytest.raises(OSError, match="cannot read"):
         for item in prefetch(failing(), 8):
-            seen.append(item)
-    assert seen == [1, 2]
+            received.append(item)
+    assert received == [1, 2]
 
 
 def test_closing_prefetch_closes_the_source_in_its_own_thread() -> None:
@@ -69,7 +69,7 @@ def test_map_in_threads_keeps_the_order() -> None:
     ]
 
 
-def test_map_in_threads_is_bounded_and_can_be_closed() -> None:
+def test_map_in_threads_takes_no_more_items_than_its_depth() -> None:
     taken: list[int] = []
     results = map_in_threads(lambda n: n, (taken.append(n) or n for n in range(1000)), 2, 3)
     assert next(results) == 0
@@ -90,7 +90,7 @@ def test_stored_exception_does_not_keep_threads_alive() -> None:
                 yield 1 // (item - 3)
 
     before = threading.active_count()
-    with pytest.raises(ZeroDivisionError) as kept:
+    with pytest.raises(ZeroDivisionError) as error:
         list(prefetch(stage(prefetch(iter(range(1000)), 2)), 2))
-    assert kept.value.__traceback__ is not None
+    assert error.value.__traceback__ is not None
     assert threading.active_count() == before

@@ -1,4 +1,4 @@
-"""Arrays on disk."""
+"""Disk-backed arrays: precision and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files in docker/ are parsed: their commands must be valid and their versions ours."""
+"""The files in docker/ contain valid commands and the versions of constraints.txt."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ PINNED = dict(
 def iterate_strings(value):
     """Yield all strings in a YAML document."""
     if isinstance(value, dict):
-        for inner in value.values():
-            yield from iterate_strings(inner)
+        for child in value.values():
+            yield from iterate_strings(child)
     elif isinstance(value, list):
-        for inner in value:
-            yield from iterate_strings(inner)
+        for child in value:
+            yield from iterate_strings(child)
     elif isinstance(value, str):
         yield value
 

@@ -40,34 +40,34 @@ def test_full_disk_is_reported_in_one_line(tmp_path: Path) -> None:
 
 def test_temporary_files_of_dead_processes_are_removed(tmp_path: Path) -> None:
     stale = tmp_path / ".film.mp4.vidcolor999999999.partial"
-    alive = tmp_path / ".film.mp4.vidcolor1.partial"
-    others = tmp_path / ".film.mp4.999999999.partial"  # of another program
-    for path in (stale, alive, others):
+    active = tmp_path / ".film.mp4.vidcolor1.partial"  # process 1 always runs
+    foreign = tmp_path / ".film.mp4.999999999.partial"  # of another program
+    for path in (stale, active, foreign):
         path.touch()
     with atomic_output(tmp_path / "film.mp4") as partial:
         partial.touch()
     assert not stale.exists()
-    assert alive.exists()
-    assert others.exists()
+    assert active.exists()
+    assert foreign.exists()
 
 
-def test_target_of_another_process_is_not_overwritten(tmp_path: Path) -> None:
+def test_target_that_another_process_creates_is_not_overwritten(tmp_path: Path) -> None:
     target = tmp_path / "film.mp4"
     with (
         pytest.raises(OutputError, match="was created by another process"),
         atomic_output(target, force=False) as partial,
     ):
-        partial.write_bytes(b"ours")
-        target.write_bytes(b"precious")
-    assert target.read_bytes() == b"precious"
+        partial.write_bytes(b"new")
+        target.write_bytes(b"existing")
+    assert target.read_bytes() == b"existing"
     assert len(list(tmp_path.iterdir())) == 1
     with atomic_output(tmp_path / "other.mp4", force=False) as partial:
-        partial.write_bytes(b"ours")
+        partial.write_bytes(b"new")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["film.mp4", "other.mp4"]
 
 
 @pytest.mark.parametrize("link", ["symlink_to", "hardlink_to", None])
-def test_source_is_never_overwritten_through_any_name(tmp_path: Path, link: str | None) -> None:
+def test_source_is_not_overwritten_through_a_link(tmp_path: Path, link: str | None) -> None:
     source = tmp_path / "film.mp4"
     source.write_bytes(b"source")
     target = source

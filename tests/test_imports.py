@@ -40,14 +40,15 @@ ONLY_IN = {
     "onnxruntime": "generators",
     "platformdirs": "generators",
 }
+"""The only package that may import a library."""
 
 
-def part_of(path: Path) -> str:
+def get_part(path: Path) -> str:
     """Return the top-level package or module that a file belongs to."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports_of(path: Path) -> set[str]:
+def find_imports(path: Path) -> set[str]:
     """Return the names of all imported modules, including those for type checking."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -61,23 +62,24 @@ def imports_of(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_point_to_lower_layers(path: Path) -> None:
-    own = part_of(path)
-    for name in imports_of(path):
+    importer = get_part(path)
+    for name in find_imports(path):
         parts = name.split(".")
         if parts[0] != "vidcolor" or len(parts) < 2 or parts[1] not in LEVELS:
             continue
-        assert parts[1] == own or LEVELS[parts[1]] < LEVELS[own], f"{own} -> {name}"
+        is_lower = LEVELS[parts[1]] < LEVELS[importer]
+        assert parts[1] == importer or is_lower, f"{importer} imports {name}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_libraries_are_imported_by_one_package_only(path: Path) -> None:
-    for name in imports_of(path):
-        home = ONLY_IN.get(name.split(".")[0])
-        assert home is None or part_of(path) == home, f"{path} imports {name}"
+    for name in find_imports(path):
+        package = ONLY_IN.get(name.split(".")[0])
+        assert package is None or get_part(path) == package, f"{path} imports {name}"
 
 
 def test_every_module_has_a_layer() -> None:
-    assert {part_of(p) for p in MODULES} <= set(LEVELS)
+    assert {get_part(p) for p in MODULES} <= set(LEVELS)
 
 
 @pytest.mark.parametrize("library", ["torch", "cv2", "av"])

@@ -1,4 +1,4 @@
-"""Validation of options, and the values that a result depends on."""
+"""Validation of options, and the fingerprint of the options that a result depends on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vidcolor.options import ColorizeOptions
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         {"vividness": -0.1}, {"vividness": 1.1}, {"vividness": float("nan")}, {"batch": 0},
         {"saturation": -0.1}, {"saturation": 3.1}, {"saturation": float("nan")},
@@ -22,9 +22,9 @@ from vidcolor.options import ColorizeOptions
         {"end": Fraction(0)}, {"start": Fraction(2), "end": Fraction(2)}, {"fps": Fraction(0)},
     ],
 )  # fmt: skip
-def test_invalid_options_are_rejected(wrong: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match=list(wrong)[-1]):
-        ColorizeOptions(**wrong)
+def test_invalid_options_are_rejected(invalid: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=list(invalid)[-1]):
+        ColorizeOptions(**invalid)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_fingerprint_contains_options_that_change_the_result(changed: dict[str, 
     [{"device": "cpu"}, {"batch": 1}, {"force": True}, {"confidence": Path("c.png")},
      {"allow_damaged": True}],
 )  # fmt: skip
-def test_fingerprint_omits_options_that_do_not(changed: dict[str, Any]) -> None:
+def test_fingerprint_omits_options_that_do_not_change_the_result(changed: dict[str, Any]) -> None:
     assert ColorizeOptions(**changed).fingerprint_values() == ColorizeOptions().fingerprint_values()
 
 

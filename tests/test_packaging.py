@@ -1,4 +1,4 @@
-"""The wheel contains everything that is needed at run time."""
+"""The wheel contains all files that are needed at run time, and no others."""
 
 import subprocess
 import sys
@@ -12,12 +12,12 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """Return the file names in a new wheel."""
+    """The names of the files in a newly built wheel."""
     folder = tmp_path_factory.mktemp("wheel")
     build = f"import hatchling.build as b; b.build_wheel({str(folder)!r})"
     subprocess.run([sys.executable, "-c", build], cwd=ROOT, check=True, capture_output=True)
-    (built,) = folder.glob("*.whl")
-    return set(zipfile.ZipFile(built).namelist())
+    (path,) = folder.glob("*.whl")
+    return set(zipfile.ZipFile(path).namelist())
 
 
 def test_wheel_contains_weights_and_model_cards(wheel: set[str]) -> None:
@@ -33,7 +33,7 @@ def test_wheel_contains_all_package_data(wheel: set[str]) -> None:
     assert {str(p.relative_to(ROOT)) for p in files} <= wheel
 
 
-def test_wheel_contains_nothing_else(wheel: set[str]) -> None:
+def test_wheel_contains_no_files_outside_the_package(wheel: set[str]) -> None:
     assert not [n for n in wheel if not n.startswith(("vidcolor/", "vidcolor-"))]
 
 

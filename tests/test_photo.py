@@ -1,4 +1,4 @@
-"""Photos keep luma, size, depth and metadata."""
+"""Colorized photos keep luma, size, bit depth and metadata."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ WIDTH, HEIGHT = 60, 40
 DESCRIPTION, ORIENTATION, ARTIST, COPYRIGHT = 270, 274, 315, 33432
 
 
-def noise(bits: int = 8, size: tuple[int, int] = (HEIGHT, WIDTH)) -> NDArray[Any]:
+def make_noise(bits: int = 8, size: tuple[int, int] = (HEIGHT, WIDTH)) -> NDArray[Any]:
     kind = np.uint8 if bits == 8 else np.uint16
     return np.random.default_rng(bits).integers(0, 1 << bits, size, kind)
 
 
 def write_with_metadata(path: Path) -> Path:
     """Write a gray image with EXIF, ICC profile and resolution."""
-    image, exif = Image.fromarray(noise()), Image.Exif()
+    image, exif = Image.fromarray(make_noise()), Image.Exif()
     exif[DESCRIPTION], exif[ARTIST], exif[COPYRIGHT] = "the mill", "A. Author", "public domain"
     exif[ORIENTATION] = 6
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -70,16 +70,16 @@ def test_depth_and_luma_are_preserved(
     suffix: str, bits: int, flat: Colorizer, tmp_path: Path
 ) -> None:
     source = tmp_path / f"p{suffix}"
-    cv2.imwrite(str(source), noise(bits))
+    cv2.imwrite(str(source), make_noise(bits))
     result = colorize_photo(source, colorizer=flat)
     colored = read_still(result.target)
     assert colored.bits == bits
     assert colored.tint != "gray"
-    assert np.array_equal(colored.luma, noise(bits))
+    assert np.array_equal(colored.luma, make_noise(bits))
 
 
 class RecordingGenerator(FlatGenerator):
-    """Keeps the luma of its last call."""
+    """Records the luma of its last call."""
 
     luma: torch.Tensor
 
@@ -91,7 +91,7 @@ class RecordingGenerator(FlatGenerator):
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_generator_gets_an_upright_proxy(orientation: int, tmp_path: Path) -> None:
     upright = np.zeros((64, 64), np.uint8)
-    upright[:16] = 255  # the sky
+    upright[:16] = 255  # the top edge is white
     turns = {1: 0, 3: 2, 6: 1, 8: 3}[orientation]  # rotation of the camera
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
@@ -114,7 +114,7 @@ def test_gray_from_selects_one_channel(
     assert np.array_equal(read_still(result.target).luma, pixels[..., index])
 
 
-def test_color_source_has_a_warning_and_sepia_has_none(flat: Colorizer, tmp_path: Path) -> None:
+def test_color_source_causes_a_warning_and_sepia_does_not(flat: Colorizer, tmp_path: Path) -> None:
     ramp = np.linspace(0.2, 0.8, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH, 1)
     sepia = (255 * ramp * [1.0, 0.8, 0.6]).astype(np.uint8)
     rainbow = np.random.default_rng(4).integers(0, 256, (4, 6, 3), np.uint8).repeat(10, 0)
@@ -130,19 +130,19 @@ def test_truncated_photo_is_colorized_as_far_as_it_decodes(
     suffix: str, flat: Colorizer, tmp_path: Path
 ) -> None:
     source = tmp_path / f"p{suffix}"
-    cv2.imwrite(str(source), noise(8, (400, 300)))
-    whole = read_still(source).luma
+    cv2.imwrite(str(source), make_noise(8, (400, 300)))
+    intact = read_still(source).luma
     source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
     result = colorize_photo(source, colorizer=flat)
     assert result.damaged
     assert len(result.warnings) == 1
     colored = read_still(result.target)
-    same = np.abs(colored.luma[:100].astype(int) - whole[:100]) <= 1
-    assert same.mean() > 0.99
+    equal = np.abs(colored.luma[:100].astype(int) - intact[:100]) <= 1
+    assert equal.mean() > 0.99
 
 
 def test_cmyk_is_converted_with_a_warning(flat: Colorizer, tmp_path: Path) -> None:
-    Image.fromarray(noise()).convert("CMYK").save(tmp_path / "p.jpg")
+    Image.fromarray(make_noise()).convert("CMYK").save(tmp_path / "p.jpg")
     result = colorize_photo(tmp_path / "p.jpg", colorizer=flat)
     assert "CMYK is converted" in result.warnings[0]
     with Image.open(result.target) as image:
@@ -152,18 +152,18 @@ def test_cmyk_is_converted_with_a_warning(flat: Colorizer, tmp_path: Path) -> No
 @pytest.mark.parametrize("kind", ["GIF", "ICO", "PPM"])
 def test_unsupported_formats_are_rejected(kind: str, flat: Colorizer, tmp_path: Path) -> None:
     data = io.BytesIO()
-    Image.fromarray(noise()).save(data, kind)
+    Image.fromarray(make_noise()).save(data, kind)
     (tmp_path / "p.jpg").write_bytes(data.getvalue())
     with pytest.raises(InputError, match=r"p\.jpg: not a supported image"):
         colorize_photo(tmp_path / "p.jpg", colorizer=flat)
     assert [p.name for p in tmp_path.iterdir()] == ["p.jpg"]
 
 
-def test_mark_changes_luma_only_in_its_fields(flat: Colorizer, tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "p.png"), noise())
+def test_mark_changes_luma_only_in_the_watermark_fields(flat: Colorizer, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "p.png"), make_noise())
     options = ColorizeOptions(mark=True)
     result = colorize_photo(tmp_path / "p.png", None, options, colorizer=flat)
-    changed = read_still(result.target).luma != noise()
+    changed = read_still(result.target).luma != make_noise()
     for rows, columns, _ in get_watermark_fields(WIDTH, HEIGHT):
         assert changed[rows, columns].mean() > 0.5
         changed[rows, columns] = False
@@ -171,24 +171,24 @@ def test_mark_changes_luma_only_in_its_fields(flat: Colorizer, tmp_path: Path) -
 
 
 def test_confidence_map_is_written(flat: Colorizer, tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "p.png"), noise())
-    options = ColorizeOptions(confidence=tmp_path / "sure.png")
+    cv2.imwrite(str(tmp_path / "p.png"), make_noise())
+    options = ColorizeOptions(confidence=tmp_path / "c.png")
     colorize_photo(tmp_path / "p.png", None, options, colorizer=flat)
-    sure = cv2.imread(str(tmp_path / "sure.png"), cv2.IMREAD_UNCHANGED)
-    assert sure.shape == (HEIGHT, WIDTH)
-    assert set(np.unique(sure)) <= {127, 128}
+    confidence = cv2.imread(str(tmp_path / "c.png"), cv2.IMREAD_UNCHANGED)
+    assert confidence.shape == (HEIGHT, WIDTH)
+    assert set(np.unique(confidence)) <= {127, 128}, "the generator returns 0.5"
 
 
-@pytest.mark.parametrize("name", ["p.png", "p.color.png", "there.png", "sure.mp4"])
+@pytest.mark.parametrize("name", ["p.png", "p.color.png", "existing.png", "c.mp4"])
 def test_invalid_confidence_file_is_rejected_before_the_work(
     name: str, flat: Colorizer, tmp_path: Path
 ) -> None:
-    cv2.imwrite(str(tmp_path / "p.png"), noise())
-    (tmp_path / "there.png").touch()
+    cv2.imwrite(str(tmp_path / "p.png"), make_noise())
+    (tmp_path / "existing.png").touch()
     with pytest.raises(UsageError, match=name):
         options = ColorizeOptions(confidence=tmp_path / name)
         colorize_photo(tmp_path / "p.png", None, options, colorizer=flat)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["p.png", "there.png"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["existing.png", "p.png"]
 
 
 class ExclusiveGenerator(FlatGenerator):
@@ -210,16 +210,16 @@ class ExclusiveGenerator(FlatGenerator):
 
 def test_photos_can_be_colorized_in_threads(tmp_path: Path) -> None:
     for n in range(8):
-        cv2.imwrite(str(tmp_path / f"{n}.png"), noise())
+        cv2.imwrite(str(tmp_path / f"{n}.png"), make_noise())
     generator = ExclusiveGenerator()
     colorizer = Colorizer(generator)
 
-    def color(n: int) -> bytes:
+    def colorize(n: int) -> bytes:
         result = colorize_photo(tmp_path / f"{n}.png", colorizer=colorizer)
         return result.target.read_bytes()
 
     with ThreadPoolExecutor(4) as pool:
-        assert len(set(pool.map(color, range(8)))) == 1
+        assert len(set(pool.map(colorize, range(8)))) == 1
     assert not generator.was_concurrent
 
 
@@ -230,7 +230,7 @@ def test_failures_derive_from_vidcolor_error(flat: Colorizer, tmp_path: Path) ->
         colorize_photo(tmp_path, tmp_path / "p.png", colorizer=flat)
 
 
-def test_default_target_names() -> None:
+def test_default_target_has_the_name_of_the_source() -> None:
     assert default_target(Path("a/b.JPG")) == Path("a/b.color.JPG")
     assert default_target(Path("a/b.jpg"), Path("out")) == Path("out/b.jpg")
     assert default_target(Path("a/b.bmp"), Path("out")) == Path("out/b.png"), (

@@ -41,7 +41,7 @@ PHOTOSHOP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <?xpacket end="w"?>""".encode()
 
 
-def values(packet, namespace, name):
+def get_values(packet, namespace, name):
     """Return all values of a simple property, from attributes and elements."""
     document = minidom.parseString(packet.split(b"?>", 1)[1])
     found = [e.firstChild.data for e in document.getElementsByTagNameNS(namespace, name)]
@@ -51,14 +51,14 @@ def values(packet, namespace, name):
     return found
 
 
-def test_new_packet_contains_the_whole_provenance():
+def test_new_packet_contains_all_fields_of_the_provenance():
     packet = make_xmp_packet(PROVENANCE)
     assert packet.startswith(b"<?xpacket begin=") and packet.endswith(b'<?xpacket end="w"?>')
-    assert values(packet, IPTC_EXTENSION, "DigitalSourceType") == [DIGITAL_SOURCE_TYPE]
-    assert values(packet, XMP_BASIC, "CreatorTool") == ["vidcolor 0.1.0"]
-    assert values(packet, VIDCOLOR, "Model") == ["embedded"]
-    assert values(packet, VIDCOLOR, "WeightsSHA256") == ["ab" * 32]
-    assert values(packet, VIDCOLOR, "Created") == []
+    assert get_values(packet, IPTC_EXTENSION, "DigitalSourceType") == [DIGITAL_SOURCE_TYPE]
+    assert get_values(packet, XMP_BASIC, "CreatorTool") == ["vidcolor 0.1.0"]
+    assert get_values(packet, VIDCOLOR, "Model") == ["embedded"]
+    assert get_values(packet, VIDCOLOR, "WeightsSHA256") == ["ab" * 32]
+    assert get_values(packet, VIDCOLOR, "Created") == []
     assert read_recipe(packet) == PROVENANCE.recipe
 
 
@@ -69,20 +69,27 @@ def test_digital_source_type_is_the_iptc_term():
 def test_merging_keeps_existing_properties():
     packet = make_xmp_packet(PROVENANCE, PHOTOSHOP)
     text = packet.decode()
-    for kept in ("Hafen", "Ünïcode ☂", "Hull", "scanned at the archive", "q:note=", "dc:subject"):
-        assert kept in text
-    assert values(packet, "http://example.org/own/", "note") == ['two\nlines & "quotes"']
-    assert values(packet, XMP_BASIC, "CreatorTool") == ["Adobe Photoshop"]
-    assert values(packet, IPTC_EXTENSION, "DigitalSourceType") == [DIGITAL_SOURCE_TYPE]
-    assert values(packet, VIDCOLOR, "OriginalDigitalSourceType")[0].endswith("/negativeFilm")
+    for text_part in (
+        "Hafen",
+        "Ünïcode ☂",
+        "Hull",
+        "scanned at the archive",
+        "q:note=",
+        "dc:subject",
+    ):
+        assert text_part in text
+    assert get_values(packet, "http://example.org/own/", "note") == ['two\nlines & "quotes"']
+    assert get_values(packet, XMP_BASIC, "CreatorTool") == ["Adobe Photoshop"]
+    assert get_values(packet, IPTC_EXTENSION, "DigitalSourceType") == [DIGITAL_SOURCE_TYPE]
+    assert get_values(packet, VIDCOLOR, "OriginalDigitalSourceType")[0].endswith("/negativeFilm")
 
 
 def test_second_merge_replaces_the_first_provenance():
     later = Provenance("0.2.0", "embedded", "ab" * 32, "ef" * 32, created="2026-01-01T00:00:00Z")
     packet = make_xmp_packet(later, make_xmp_packet(PROVENANCE, PHOTOSHOP))
-    assert values(packet, VIDCOLOR, "Recipe") == ["ef" * 32]
-    assert values(packet, VIDCOLOR, "Created") == ["2026-01-01T00:00:00Z"]
-    assert values(packet, VIDCOLOR, "OriginalDigitalSourceType")[0].endswith("/negativeFilm")
+    assert get_values(packet, VIDCOLOR, "Recipe") == ["ef" * 32]
+    assert get_values(packet, VIDCOLOR, "Created") == ["2026-01-01T00:00:00Z"]
+    assert get_values(packet, VIDCOLOR, "OriginalDigitalSourceType")[0].endswith("/negativeFilm")
     assert read_recipe(packet) == "ef" * 32
 
 
@@ -113,15 +120,15 @@ def test_invalid_packets_are_replaced(broken):
 
 
 def test_description_is_added_to_a_packet_without_one():
-    bare = b'<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>'
-    assert can_merge(bare)
-    packet = make_xmp_packet(PROVENANCE, bare)
-    assert values(packet, IPTC_EXTENSION, "DigitalSourceType") == [DIGITAL_SOURCE_TYPE]
+    empty = b'<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>'
+    assert can_merge(empty)
+    packet = make_xmp_packet(PROVENANCE, empty)
+    assert get_values(packet, IPTC_EXTENSION, "DigitalSourceType") == [DIGITAL_SOURCE_TYPE]
 
 
-def test_values_are_escaped():
-    odd = Provenance("0.1.0", "a<b>&\"c'", "ab" * 32, "cd" * 32)
-    assert values(make_xmp_packet(odd), VIDCOLOR, "Model") == ["a<b>&\"c'"]
+def test_special_characters_are_escaped():
+    special = Provenance("0.1.0", "a<b>&\"c'", "ab" * 32, "cd" * 32)
+    assert get_values(make_xmp_packet(special), VIDCOLOR, "Model") == ["a<b>&\"c'"]
 
 
 @pytest.mark.parametrize("container", ["mp4", ".mov", "matroska"])
@@ -154,12 +161,12 @@ def test_text_without_recipe_gives_none(text):
 
 
 def test_recipe_digest_depends_only_on_the_values():
-    one = compute_recipe_digest({"a": 1, "b": (2, 3)}, "ab" * 32, "0.1.0")
-    assert one == compute_recipe_digest({"b": [2, 3], "a": 1}, "ab" * 32, "0.1.0")
-    assert len(one) == 64
+    digest = compute_recipe_digest({"a": 1, "b": (2, 3)}, "ab" * 32, "0.1.0")
+    assert digest == compute_recipe_digest({"b": [2, 3], "a": 1}, "ab" * 32, "0.1.0")
+    assert len(digest) == 64
     others = [
         compute_recipe_digest({"a": 2, "b": (2, 3)}, "ab" * 32, "0.1.0"),
         compute_recipe_digest({"a": 1, "b": (2, 3)}, "ef" * 32, "0.1.0"),
         compute_recipe_digest({"a": 1, "b": (2, 3)}, "ab" * 32, "0.1.1"),
     ]
-    assert len({one, *others}) == 4
+    assert len({digest, *others}) == 4

@@ -67,18 +67,18 @@ def test_film_photo_sequence_and_array_are_colorized(
 
 def test_failures_derive_from_vidcolor_error(tmp_path: Path) -> None:
     with pytest.raises(vidcolor.VidcolorError):
-        vidcolor.colorize_film(tmp_path / "nowhere.mp4")
+        vidcolor.colorize_film(tmp_path / "missing.mp4")
     with pytest.raises(vidcolor.VidcolorError):
         vidcolor.ColorizeOptions(vividness=2)
 
 
 def test_every_public_name_can_be_imported() -> None:
     assert all(getattr(vidcolor, name) is not None for name in vidcolor.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        _ = vidcolor.nonsense
+    with pytest.raises(AttributeError, match="no attribute 'unknown'"):
+        _ = vidcolor.unknown
 
 
-def python_examples() -> list[object]:
+def find_python_examples() -> list[object]:
     """Return the Python code blocks of README.md and the guide."""
     return [
         pytest.param(code, id=f"{path.name}-{number}")
@@ -87,7 +87,7 @@ def python_examples() -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("code", python_examples())
+@pytest.mark.parametrize("code", find_python_examples())
 def test_documented_examples_run(
     code: str,
     flat: vidcolor.Colorizer,
@@ -110,4 +110,4 @@ def test_documented_examples_run(
 
 
 def test_readme_has_a_python_example() -> None:
-    assert python_examples()
+    assert find_python_examples()

@@ -1,4 +1,4 @@
-"""Recoloring of faded originals: luma is kept and plausible color is followed."""
+"""Recoloring of faded originals: luma does not change, and plausible color is used."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def colorizer() -> Colorizer:
 
 @pytest.fixture
 def gray_colorizer() -> Colorizer:
-    """A generator that predicts gray, so that results do not depend on weights."""
+    """A colorizer that predicts gray, so that results do not depend on weights."""
     return flat_colorizer(ab=(0.0, 0.0), native_size=128)
 
 
-def scene(size: tuple[int, int] = (128, 192)) -> Rgb:
+def make_scene(size: tuple[int, int] = (128, 192)) -> Rgb:
     """Return an image of grays with three colored squares."""
     rng = np.random.default_rng(4)
     gray = cv2.resize(
@@ -65,23 +65,23 @@ def fade_to_pink(rgb: Rgb) -> Rgb:
     return np.rint(np.clip(faded, 0, 1) * 255).astype(np.uint8)
 
 
-def ab_of(rgb: Rgb) -> NDArray[np.float32]:
+def compute_ab(rgb: Rgb) -> NDArray[np.float32]:
     import torch
 
     planes = torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))[None].float() / 255
     return np.asarray(rgb_to_lab(planes)[1][0])
 
 
-def mean_distance(a: Rgb, b: Rgb) -> float:
-    return float(np.hypot(*(ab_of(a) - ab_of(b))).mean())
+def compute_mean_distance(a: Rgb, b: Rgb) -> float:
+    return float(np.hypot(*(compute_ab(a) - compute_ab(b))).mean())
 
 
-def gray_of(rgb: Rgb) -> NDArray[np.uint8]:
+def compute_luma(rgb: Rgb) -> NDArray[np.uint8]:
     return np.rint(rgb @ np.array([0.2126, 0.7152, 0.0722])).astype(np.uint8)
 
 
 def test_faded_photo_is_restored(tmp_path: Path, gray_colorizer: Colorizer) -> None:
-    true, source = scene(), tmp_path / "faded.png"
+    true, source = make_scene(), tmp_path / "faded.png"
     faded = fade_to_pink(true)
     Image.fromarray(faded).save(source)
     results = {}
@@ -94,20 +94,22 @@ def test_faded_photo_is_restored(tmp_path: Path, gray_colorizer: Colorizer) -> N
             results[trust] = np.asarray(image.convert("RGB"))
         replaced = [w for w in done.warnings if "its color is replaced" in w]
         assert bool(replaced) == (not trust)
-    off = {trust: mean_distance(made, true) for trust, made in results.items()}
-    assert max(off[0.7], off[1.0]) < min(0.5 * mean_distance(faded, true), off[0.0])
-    followed = [mean_distance(results[trust], results[0.0]) for trust in (0.7, 1.0)]
-    assert 2 < followed[0] < followed[1], "more trust follows the original further"
-    np.testing.assert_array_equal(results[0.0], results[None])  # trust 0 equals colorize
+    error = {trust: compute_mean_distance(rgb, true) for trust, rgb in results.items()}
+    assert max(error[0.7], error[1.0]) < min(0.5 * compute_mean_distance(faded, true), error[0.0])
+    changes = [compute_mean_distance(results[trust], results[0.0]) for trust in (0.7, 1.0)]
+    assert 2 < changes[0] < changes[1], "more trust gives more of the original color"
+    np.testing.assert_array_equal(results[0.0], results[None])  # --trust 0 equals `colorize`
     # The luma of the faded original is kept within the rounding of 8-bit R'G'B'.
-    assert np.abs(gray_of(results[1.0]).astype(int) - gray_of(faded).astype(int)).max() <= 1
+    assert (
+        np.abs(compute_luma(results[1.0]).astype(int) - compute_luma(faded).astype(int)).max() <= 1
+    )
 
 
 @pytest.mark.parametrize("orientation", [6, 5])
 def test_original_color_is_rotated_with_the_photo(
     tmp_path: Path, colorizer: Colorizer, orientation: int
 ) -> None:
-    faded, exif = fade_to_pink(scene()), Image.Exif()
+    faded, exif = fade_to_pink(make_scene()), Image.Exif()
     exif[274] = orientation
     results = []
     for name, more in (("plain.png", {}), ("turned.png", {"exif": exif})):
@@ -116,11 +118,11 @@ def test_original_color_is_rotated_with_the_photo(
         colorize_photo(tmp_path / name, target, ColorizeOptions(trust=1.0), colorizer=colorizer)
         with Image.open(target) as image:
             results.append(np.asarray(image.convert("RGB")))
-    # Both files store the same pixels, so a color map with wrong orientation would show here.
-    assert mean_distance(*results) < 0.5 * mean_distance(faded, results[0])
+    # Both files store the same pixels, so color with a wrong orientation would differ.
+    assert compute_mean_distance(*results) < 0.5 * compute_mean_distance(faded, results[0])
 
 
-def test_faded_film_keeps_luma_and_steadiness(
+def test_faded_film_keeps_luma_and_does_not_flicker(
     clip: ClipMaker, tmp_path: Path, colorizer: Colorizer
 ) -> None:
     film = clip(
@@ -139,10 +141,10 @@ def test_faded_film_keeps_luma_and_steadiness(
     assert np.array_equal(read_film(target).luma, read_film(film).luma)
     size = (160, 96)
     before, after = (
-        [ab_of(shown.rgb(size)) for shown in DisplayReader(path).frames()]
+        [compute_ab(shown.rgb(size)) for shown in DisplayReader(path).frames()]
         for path in (film, target)
     )
-    # The color changes from frame to frame no more than that of the original.
+    # The change of color from frame to frame is about that of the original.
     changes = [
         np.mean([np.hypot(*(b - a)).mean() for a, b in itertools.pairwise(f)])
         for f in (before, after)
@@ -151,7 +153,7 @@ def test_faded_film_keeps_luma_and_steadiness(
 
 
 def test_faded_sequence_is_restored(tmp_path: Path, gray_colorizer: Colorizer) -> None:
-    true, exif = scene(), Image.Exif()
+    true, exif = make_scene(), Image.Exif()
     exif[274] = 6  # pixels are stored sideways
     for n in (1, 2):
         Image.fromarray(fade_to_pink(true)).save(tmp_path / f"scan_{n:04d}.png", exif=exif)
@@ -161,32 +163,34 @@ def test_faded_sequence_is_restored(tmp_path: Path, gray_colorizer: Colorizer) -
     assert not [w for w in done.warnings if w == NO_COLOR_WARNING or "color is replaced" in w]
     with Image.open(tmp_path / "out_0002.png") as image:
         made = np.asarray(image.convert("RGB"))
-    assert mean_distance(made, true) < 0.5 * mean_distance(fade_to_pink(true), true)
-    neutral = np.repeat(gray_of(made)[..., None], 3, axis=-1)
-    assert mean_distance(made, neutral) > 2, "the result is not gray"
+    assert compute_mean_distance(made, true) < 0.5 * compute_mean_distance(fade_to_pink(true), true)
+    neutral = np.repeat(compute_luma(made)[..., None], 3, axis=-1)
+    assert compute_mean_distance(made, neutral) > 2, "the result is not gray"
 
 
 def test_truncated_photo_is_restored_as_far_as_it_decodes(
     tmp_path: Path, gray_colorizer: Colorizer
 ) -> None:
     source, target = tmp_path / "cut.jpg", tmp_path / "out.png"
-    Image.fromarray(fade_to_pink(scene())).save(source, quality=95)
+    Image.fromarray(fade_to_pink(make_scene())).save(source, quality=95)
     source.write_bytes(source.read_bytes()[:-300])
     done = colorize_photo(source, target, ColorizeOptions(trust=1.0), colorizer=gray_colorizer)
     assert done.damaged
     assert NO_COLOR_WARNING not in done.warnings
     with Image.open(target) as image:
         made = np.asarray(image.convert("RGB"))[:64]
-    true = scene()[:64]
-    assert mean_distance(made, true) < 0.5 * mean_distance(fade_to_pink(true), true)
+    true = make_scene()[:64]
+    assert compute_mean_distance(made, true) < 0.5 * compute_mean_distance(fade_to_pink(true), true)
 
 
-def test_gray_source_has_a_warning(clip: ClipMaker, tmp_path: Path, colorizer: Colorizer) -> None:
+def test_gray_source_causes_a_warning(
+    clip: ClipMaker, tmp_path: Path, colorizer: Colorizer
+) -> None:
     film = clip("mkv", "ffv1", "gray", size=(96, 64), frames=3)
     options = ColorizeOptions(trust=1.0)
     done = colorize_film(film, tmp_path / "a.mkv", options, colorizer=colorizer)
     assert NO_COLOR_WARNING in done.warnings
-    Image.fromarray(gray_of(scene())).save(tmp_path / "gray.png")
+    Image.fromarray(compute_luma(make_scene())).save(tmp_path / "gray.png")
     photo = colorize_photo(
         tmp_path / "gray.png", tmp_path / "out.png", options, colorizer=colorizer
     )
@@ -195,37 +199,43 @@ def test_gray_source_has_a_warning(clip: ClipMaker, tmp_path: Path, colorizer: C
 
 def test_fading_does_not_depend_on_batches_and_restarts_at_a_cut(colorizer: Colorizer) -> None:
     coding, geometry = Coding(8, full_range=True), Geometry(192, 128)
-    shots = [fade_to_pink(scene()), scene()[:, ::-1], np.ascontiguousarray(scene()[::-1])]
+    shots = [
+        fade_to_pink(make_scene()),
+        make_scene()[:, ::-1],
+        np.ascontiguousarray(make_scene()[::-1]),
+    ]
     frames = [shots[0]] * 15 + [shots[1]] * 3
-    proxies = [colorizer.make_proxy(gray_of(rgb), coding, geometry) for rgb in frames]
+    proxies = [colorizer.make_proxy(compute_luma(rgb), coding, geometry) for rgb in frames]
     size = (proxies[0].shape[1], proxies[0].shape[0])
     originals = [cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) for rgb in frames]
-    together = Recolorer(colorizer, 0.8).predict(proxies, originals, geometry)  # type: ignore[arg-type]
-    single = Recolorer(colorizer, 0.8)
-    for n, color in enumerate(together):
-        (alone,) = single.predict([proxies[n]], [originals[n]], geometry)  # type: ignore[list-item]
-        assert np.array_equal(alone.ab, color.ab)
-    assert np.array_equal(together[0].ab, together[11].ab)
-    assert not np.array_equal(together[14].ab, together[15].ab)
+    batch = Recolorer(colorizer, 0.8).predict(proxies, originals, geometry)  # type: ignore[arg-type]
+    recolorer = Recolorer(colorizer, 0.8)
+    for n, expected in enumerate(batch):
+        (single,) = recolorer.predict([proxies[n]], [originals[n]], geometry)  # type: ignore[list-item]
+        assert np.array_equal(single.ab, expected.ab)
+    assert np.array_equal(batch[0].ab, batch[11].ab), "the fading of a shot is constant"
+    assert not np.array_equal(batch[14].ab, batch[15].ab), "frame 15 starts a shot"
 
 
-def test_black_frames_are_not_measured(colorizer: Colorizer) -> None:
+def test_black_frames_do_not_affect_the_measured_fading(colorizer: Colorizer) -> None:
     coding, geometry = Coding(8, full_range=True), Geometry(192, 128)
-    rgb = fade_to_pink(scene())
+    rgb = fade_to_pink(make_scene())
     black = np.zeros_like(rgb)
     results = []
     for frames in ([black] * 3 + [rgb], [rgb]):
         recolorer = Recolorer(colorizer, 1.0)
         for frame in frames:
-            proxy = colorizer.make_proxy(gray_of(frame), coding, geometry)
+            proxy = colorizer.make_proxy(compute_luma(frame), coding, geometry)
             (color,) = recolorer.predict([proxy], [frame], geometry)
             assert recolorer.found_color == (frame is rgb)
         results.append(color.ab)
     assert np.array_equal(*results)
 
 
-def test_recolor_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Image.fromarray(fade_to_pink(scene())).save(tmp_path / "faded.png")
+def test_recolor_command_writes_a_result_and_rejects_invalid_options(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(fade_to_pink(make_scene())).save(tmp_path / "faded.png")
     words = ["recolor", str(tmp_path / "faded.png"), "--trust", "0.9", "--json"]
     assert cli.run(words) == 0
     assert '"event": "done"' in capsys.readouterr().out

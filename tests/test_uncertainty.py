@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 SHAPE = (40, 60)
 
 
-def flat(value: float) -> NDArray[np.float32]:
+def make_map(value: float) -> NDArray[np.float32]:
     return np.full(SHAPE, value, np.float32)
 
 
-def color(chroma: float = 40.0) -> NDArray[np.float32]:
-    return np.stack([flat(chroma), flat(0)])
+def make_ab(chroma: float = 40.0) -> NDArray[np.float32]:
+    return np.stack([make_map(chroma), make_map(0)])
 
 
 def test_uncertain_patch_is_found_and_described() -> None:
-    confidence, luma = flat(0.9), flat(0.5)
+    confidence, luma = make_map(0.9), make_map(0.5)
     confidence[10:20, 30:50] = 0.1
     luma[10:20, 30:50] = 0.7
-    priority = compute_review_priority(confidence, color(), luma)
+    priority = compute_review_priority(confidence, make_ab(), luma)
     (region,) = find_regions(priority, confidence, luma, 1.5)
     left, top, right, bottom = region.box
     assert (left, top, right, bottom) == pytest.approx((0.5, 0.25, 50 / 60, 0.5), abs=0.04)
@@ -44,26 +44,32 @@ def test_uncertain_patch_is_found_and_described() -> None:
 
 
 def test_confident_prediction_has_no_uncertain_region() -> None:
-    priority = compute_review_priority(flat(0.9), color(), flat(0.5))
-    assert find_regions(priority, flat(0.9), flat(0.5), 1.0) == ()
+    priority = compute_review_priority(make_map(0.9), make_ab(), make_map(0.5))
+    assert find_regions(priority, make_map(0.9), make_map(0.5), 1.0) == ()
 
 
 def test_regions_end_at_luma_edges() -> None:
-    confidence, luma = flat(0.2), flat(0.3)
+    confidence, luma = make_map(0.2), make_map(0.3)
     luma[:, 30:] = 0.7
-    found = find_regions(compute_review_priority(confidence, color(), luma), confidence, luma, 1.5)
+    found = find_regions(
+        compute_review_priority(confidence, make_ab(), luma), confidence, luma, 1.5
+    )
     assert [r.area > 0.4 for r in found[:2]] == [True, True]
     assert sorted(r.box[0] > 0.4 for r in found[:2]) == [False, True]
     assert sum(r.area for r in found[2:]) < 0.1  # at most the cells along the edge
 
 
 def test_dark_and_pale_regions_have_low_priority() -> None:
-    gray, dark, pale = (
-        float(compute_review_priority(flat(0.2), ab, luma).mean())
-        for ab, luma in ((color(), flat(0.5)), (color(), flat(0.02)), (color(0), flat(0.5)))
+    visible, dark, pale = (
+        float(compute_review_priority(make_map(0.2), ab, luma).mean())
+        for ab, luma in (
+            (make_ab(), make_map(0.5)),
+            (make_ab(), make_map(0.02)),
+            (make_ab(0), make_map(0.5)),
+        )
     )
-    assert dark < 0.2 * gray
-    assert 0.3 * gray < pale < 0.7 * gray
+    assert dark < 0.2 * visible
+    assert 0.3 * visible < pale < 0.7 * visible
 
 
 @settings(max_examples=40, deadline=None)

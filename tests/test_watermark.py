@@ -1,4 +1,4 @@
-"""The palette icon changes only its corner."""
+"""The watermark: position, colors and minimum frame size."""
 
 import numpy as np
 import pytest
@@ -36,5 +36,5 @@ def test_watermark_fields_have_their_colors() -> None:
         assert np.abs(rgb[rows, columns] - color).max() < 0.01
 
 
-def test_tiny_frames_have_no_watermark() -> None:
+def test_small_frames_have_no_watermark() -> None:
     assert get_watermark_fields(16, 8) == []

@@ -1,3 +1,5 @@
+"""The a*b* bins: gamut, decoding to color and concentration, and calibration."""
+
 import pytest
 import torch
 
@@ -16,7 +18,7 @@ from vidcolor.color.bins import (
 from vidcolor.color.lab import rgb_to_lab
 
 
-def test_bins_cover_the_srgb_gamut():
+def test_bins_are_the_grid_points_of_the_srgb_gamut():
     # The bins of the shipped weights were derived with 52 levels per component.
     level = torch.linspace(0, 1, 52)
     rgb = torch.stack(torch.meshgrid(level, level, level, indexing="ij")).reshape(1, 3, 1, -1)
@@ -42,8 +44,11 @@ def test_vividness_outside_its_range_is_rejected(vividness):
         compute_temperature(vividness)
 
 
-def one_cell(probabilities):
-    """Return logits of one cell with the given probabilities; all others are 0."""
+def make_logits(probabilities):
+    """Return logits of one cell, (1, 260, 1, 1), from the probabilities of some bins.
+
+    The other bins have probability 0.
+    """
     logits = torch.full((1, NUM_BINS, 1, 1), -1e4)
     for index, probability in probabilities.items():
         logits[0, index] = torch.tensor(probability).log()
@@ -52,13 +57,13 @@ def one_cell(probabilities):
 
 def test_single_bin_gives_its_color_and_full_concentration():
     bins = gamut_bins()
-    ab, concentration = decode_bins(one_cell({77: 1.0}), bins)
+    ab, concentration = decode_bins(make_logits({77: 1.0}), bins)
     assert ab.flatten().tolist() == bins[77].tolist()
     assert concentration.item() == pytest.approx(1, abs=1e-4)
 
 
 def test_vividness_moves_color_from_the_mean_to_the_mode():
-    bins, logits = gamut_bins(), one_cell({10: 0.6, 200: 0.4})
+    bins, logits = gamut_bins(), make_logits({10: 0.6, 200: 0.4})
     mean, _ = decode_bins(logits, bins, 0)
     mode, _ = decode_bins(logits, bins, 1)
     torch.testing.assert_close(mean.flatten(), 0.6 * bins[10] + 0.4 * bins[200])

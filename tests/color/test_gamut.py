@@ -38,7 +38,7 @@ def test_zero_ab_gives_zero_chroma() -> None:
 gains = st.floats(0, 3)
 
 
-def strong_colors(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def make_strong_colors(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return random luma and chroma, including out-of-gamut colors, black and white."""
     rng = np.random.default_rng(seed)
     luma = rng.uniform(0, 1, (70, 16)).astype(np.float32)  # more rows than one band
@@ -50,13 +50,13 @@ def strong_colors(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @settings(max_examples=50, deadline=None)
 @given(seeds, matrices, gains, st.sampled_from([compress_to_gamut, limit_to_gamut]))
 def test_compressed_colors_stay_inside_the_gamut_and_keep_their_hue(
-    seed: int, matrix, gain: float, fit
+    seed: int, matrix, gain: float, compress
 ) -> None:
-    luma, cb, cr = strong_colors(seed)
+    luma, cb, cr = make_strong_colors(seed)
     hue = np.arctan2(cr, cb)
     cb *= gain
     cr *= gain
-    fit(cb, cr, luma, matrix)
+    compress(cb, cr, luma, matrix)
     rgb = ycbcr_to_rgb(luma, cb, cr, matrix)
     assert rgb.min() > -1e-5
     assert rgb.max() < 1 + 1e-5
@@ -68,34 +68,35 @@ def test_compressed_colors_stay_inside_the_gamut_and_keep_their_hue(
 
 @settings(max_examples=50, deadline=None)
 @given(seeds, matrices, gains, gains)
-def test_compression_is_monotonic(seed: int, matrix, one: float, other: float) -> None:
-    luma, cb, cr = strong_colors(seed)
+def test_compression_is_monotonic(seed: int, matrix, gain_a: float, gain_b: float) -> None:
+    luma, cb, cr = make_strong_colors(seed)
     chroma = []
-    for gain in sorted((one, other)):
+    for gain in sorted((gain_a, gain_b)):
         planes = np.stack([cb, cr]) * np.float32(gain)
         compress_to_gamut(planes[0], planes[1], luma, matrix)
         chroma.append(np.hypot(*planes))
     assert (chroma[1] >= chroma[0] * (1 - 1e-5)).all()
-    if max(one, other) > 1.05 * min(one, other) > 0.05:
+    if max(gain_a, gain_b) > 1.05 * min(gain_a, gain_b) > 0.05:
         inside = (luma > 0.05) & (luma < 0.95) & (np.hypot(cb, cr) > 0.05)
-        assert (chroma[1][inside] > chroma[0][inside]).all(), "different colors became equal"
+        assert (chroma[1][inside] > chroma[0][inside]).all(), "distinct colors stay distinct"
 
 
 @settings(max_examples=25, deadline=None)
 @given(seeds, matrices)
 def test_colors_below_the_knee_do_not_change(seed: int, matrix) -> None:
-    """The reference is the largest factor that keeps every channel inside [0, 1]."""
-    luma, cb, cr = strong_colors(seed)
+    """The expected headroom is the largest factor that keeps every channel inside [0, 1]."""
+    luma, cb, cr = make_strong_colors(seed)
     difference = ycbcr_to_rgb(np.zeros_like(luma), cb, cr, matrix)
     bound = np.where(difference > 0, 1 - luma[..., None], luma[..., None])
     headroom = (bound / np.maximum(np.abs(difference), 1e-9)).min(-1)
-    for share in (0.3, 0.99 * GAMUT_KNEE, 1.0):
-        before = np.stack([cb, cr]) * (share * headroom).astype(np.float32)
+    for ratio in (0.3, 0.99 * GAMUT_KNEE, 1.0):
+        before = np.stack([cb, cr]) * (ratio * headroom).astype(np.float32)
         after, limited = before.copy(), before.copy()
         compress_to_gamut(after[0], after[1], luma, matrix)
         limit_to_gamut(limited[0], limited[1], luma, matrix)
         assert np.allclose(limited, before, atol=2e-4)
-        if share < GAMUT_KNEE:
+        if ratio < GAMUT_KNEE:
             assert np.allclose(after, before, atol=2e-5)
         else:
+            # At the surface of the gamut r = 1, and (r - k²) / (r + 1 - 2k) = 0.9 for k = 0.8.
             assert np.allclose(after, before * 0.9, atol=2e-4)

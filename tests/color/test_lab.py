@@ -1,3 +1,5 @@
+"""CIELAB conversion: published values, inverses and numerical properties."""
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -20,15 +22,15 @@ REFERENCE = {
 }
 
 
-def pixel(rgb):
+def make_pixel(rgb):
     return torch.tensor(rgb, dtype=torch.float32).view(1, 3, 1, 1) / 255
 
 
 @pytest.mark.parametrize(("rgb", "lab"), REFERENCE.items())
 def test_lab_matches_published_values(rgb, lab):
-    lightness, ab = rgb_to_lab(pixel(rgb))
+    lightness, ab = rgb_to_lab(make_pixel(rgb))
     assert lightness.item() == pytest.approx(lab[0], abs=0.01)
-    # The matrices behind published tables differ in the last digit.
+    # Published tables were computed with matrices that differ in the last digit.
     assert ab.flatten().tolist() == pytest.approx(lab[1:], abs=0.02)
 
 
@@ -66,9 +68,9 @@ def test_out_of_gamut_colors_are_clipped_on_request():
 def test_image_does_not_depend_on_its_batch():
     rgb = torch.rand(5, 3, 37, 41, generator=torch.Generator().manual_seed(0))
     original = rgb.clone()
-    for together, alone in zip(rgb_to_lab(rgb), rgb_to_lab(rgb[2:3]), strict=True):
-        # Last bits differ, because torch computes powers in vectors and the remainder one by one.
-        torch.testing.assert_close(together[2:3], alone, atol=1e-4, rtol=0)
+    for batch, single in zip(rgb_to_lab(rgb), rgb_to_lab(rgb[2:3]), strict=True):
+        # The last bits differ: torch computes powers in SIMD vectors, and the remainder by scalars.
+        torch.testing.assert_close(batch[2:3], single, atol=1e-4, rtol=0)
     assert torch.equal(rgb, original)
 
 

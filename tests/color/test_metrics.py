@@ -22,9 +22,9 @@ SHARMA = (
 )
 
 
-@pytest.mark.parametrize(("one", "other", "expected"), SHARMA)
-def test_delta_e_matches_the_published_pairs(one, other, expected):
-    a, b = (torch.tensor(x).view(1, 3, 1, 1) for x in (one, other))
+@pytest.mark.parametrize(("lab_a", "lab_b", "expected"), SHARMA)
+def test_delta_e_matches_the_published_pairs(lab_a, lab_b, expected):
+    a, b = (torch.tensor(lab).view(1, 3, 1, 1) for lab in (lab_a, lab_b))
     assert delta_e_2000(a, b).item() == pytest.approx(expected, abs=2e-3)
     assert delta_e_2000(b, a).item() == pytest.approx(expected, abs=2e-3)
 
@@ -41,8 +41,8 @@ def test_psnr_is_computed_per_image_and_bounded():
 def test_colorfulness_uses_signed_components_on_the_255_scale():
     gray = torch.full((1, 3, 8, 8), 0.4)
     assert colorfulness(gray).item() == pytest.approx(0, abs=1e-4)
-    # Half red, half green: rg is +-255, yb 127.5 throughout. An unsigned rg would have no variance.
-    both = torch.zeros(1, 3, 2, 8)
-    both[0, 0, 0] = 1
-    both[0, 1, 1] = 1
-    assert colorfulness(both).item() == pytest.approx(255 + 0.3 * 127.5, rel=1e-4)
+    # One row is red and one green: rg is ±255, and yb is 127.5. An unsigned rg has no variance.
+    image = torch.zeros(1, 3, 2, 8)
+    image[0, 0, 0] = 1
+    image[0, 1, 1] = 1
+    assert colorfulness(image).item() == pytest.approx(255 + 0.3 * 127.5, rel=1e-4)

@@ -1,4 +1,4 @@
-"""Code values, ranges and bit depths."""
+"""Y'CbCr: code values, ranges, bit depths and matrices."""
 
 import numpy as np
 import pytest
@@ -121,8 +121,8 @@ def test_ycbcr_to_rgb_keeps_luma(matrix, seed: int) -> None:
     rng = np.random.default_rng(seed)
     y, cb, cr = rng.uniform(-0.5, 0.5, (3, 4, 4)).astype(np.float32)
     rgb = ycbcr_to_rgb(y, cb, cr, matrix)
-    again = rgb @ np.array([matrix.kr, matrix.kg, matrix.kb], np.float32)
-    assert np.allclose(again, y, atol=1e-5)
+    luma = rgb @ np.array([matrix.kr, matrix.kg, matrix.kb], np.float32)
+    assert np.allclose(luma, y, atol=1e-5)
 
 
 def test_untagged_video_gets_the_matrix_that_players_assume() -> None:

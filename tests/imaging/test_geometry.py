@@ -1,4 +1,4 @@
-"""Displayed size and orientation."""
+"""Displayed size and orientation of frames and photos."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_quarter_turns_equal_the_orientation_up_to_mirroring(orientation: int) -
 
 
 @pytest.mark.parametrize("turns", range(4))
-def test_geometry_rotates_there_and_back(turns: int) -> None:
+def test_to_stored_inverts_to_upright(turns: int) -> None:
     geometry = Geometry(3, 2, quarter_turns=turns)
     assert np.array_equal(geometry.to_stored(geometry.to_upright(IMAGE)), IMAGE)
     width, height = compute_displayed_size(3, 2, quarter_turns=turns)
@@ -54,7 +54,7 @@ def test_geometry_rotates_there_and_back(turns: int) -> None:
     assert geometry.display_aspect == pytest.approx(width / height)
 
 
-def test_displayed_size_uses_square_pixels() -> None:
+def test_displayed_size_is_in_square_pixels() -> None:
     assert compute_displayed_size(720, 576, Fraction(64, 45)) == (1024, 576)
     assert compute_displayed_size(720, 576, Fraction(64, 45), quarter_turns=1) == (576, 1024)
     assert rotate_size((4, 3), 2) == (4, 3)

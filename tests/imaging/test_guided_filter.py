@@ -1,4 +1,4 @@
-"""Chroma is upsampled along luma edges."""
+"""Guided upsampling: sizes, luma edges and chroma location."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_upsampler_accepts_any_size(size: tuple[int, int]) -> None:
 
 
 def test_chroma_edge_follows_the_luma_edge() -> None:
-    """Coarse chroma is blurred across an edge; the guide restores the edge's position."""
+    """Coarse chroma does not contain the exact position of an edge. The guide restores it."""
     proxy = np.where(np.arange(128) < 66, 0.2, 0.8).astype(np.float32)[None].repeat(128, 0)
     guide = np.where(np.arange(512) < 264, 0.2, 0.8).astype(np.float32)[None].repeat(512, 0)
     coarse = np.zeros((2, 32, 32), np.float32)
@@ -36,11 +36,11 @@ def test_left_sited_chroma_is_sampled_further_left() -> None:
     chroma = np.stack([ramp[::4, ::4], -ramp[::4, ::4]]) * np.float32(0.2)
     flat = np.full((64, 64), 0.5, np.float32)  # without edges
     guide = np.full((256, 256), 0.5, np.float32)
-    middle = GuidedUpsampler()(chroma, flat, guide)[0, :, 60:200]
+    centered = GuidedUpsampler()(chroma, flat, guide)[0, :, 60:200]
     left = GuidedUpsampler()(chroma, flat, guide, left_offset=0.25)[0, :, 60:200]
-    slope = float(np.diff(middle, axis=1).mean())
+    slope = float(np.diff(centered, axis=1).mean())
     assert slope > 0
-    assert np.allclose(middle - left, 0.25 * slope, rtol=0.02)
+    assert np.allclose(centered - left, 0.25 * slope, rtol=0.02)
 
 
 def test_chroma_does_not_overshoot_at_edges() -> None:

@@ -1,4 +1,4 @@
-"""Resizing keeps dtypes and dimensions."""
+"""Resizing: dtypes, dimensions and interpolation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The smooth threshold."""
+"""The smoothstep function."""
 
 import numpy as np
 

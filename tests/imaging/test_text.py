@@ -21,18 +21,18 @@ def test_line_breaks_become_spaces():
     assert shorten_text("line\nbreak", 20, 900) == "line break"
 
 
-def test_packaged_font_is_used_where_it_has_all_letters():
+def test_packaged_font_is_used_if_it_has_all_glyphs():
     font, text = choose_font("plain.mp4", 20)
     assert text == "plain.mp4"
     assert font is choose_font("other.mp4", 20)[0]
 
 
-def test_without_a_system_font_letters_are_replaced():
+def test_missing_glyphs_are_replaced_if_there_is_no_system_font():
     assert choose_font("Müller Жук.mp4", 20, system_fonts=())[1] == "Muller ???.mp4"
 
 
 @pytest.mark.parametrize("corner", ["left", "right"])
-def test_label_is_in_its_corner(corner):
+def test_label_changes_only_its_corner(corner):
     rgb = np.full((160, 320, 3), 40, np.uint8)
     Label("Before", (320, 160), corner).draw_on(rgb)
     columns = np.flatnonzero((rgb > 180).any(axis=(0, 2)))
@@ -40,7 +40,7 @@ def test_label_is_in_its_corner(corner):
     assert (rgb[60:] == 40).all()
 
 
-def test_empty_label_and_small_image_are_left_unchanged():
+def test_empty_label_or_small_image_leaves_pixels_unchanged():
     rgb = np.full((10, 20, 3), 40, np.uint8)
     Label("", (320, 160), "left").draw_on(rgb)
     Label("Before", (320, 160), "left").draw_on(rgb)

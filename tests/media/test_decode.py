@@ -1,4 +1,4 @@
-"""Decoding of damaged and changing films, and rejection of unreadable files."""
+"""Decoding of damaged films, changes within a film, trims, and unreadable files."""
 
 from __future__ import annotations
 
@@ -42,11 +42,12 @@ def corrupt(source, target, position, length, step=5):
 
 @pytest.fixture(scope="session")
 def unreadable(tmp_path_factory, clip):
+    """Files that cannot be colorized, by the kind of their defect."""
     directory = tmp_path_factory.mktemp("unreadable")
     names = ("missing", "empty", "text", "zip", "truncated")
     files = {name: directory / f"{name}.mp4" for name in names}
     files["empty"].write_bytes(b"")
-    files["text"].write_text("no film, only words\n" * 500)
+    files["text"].write_text("a line of text\n" * 500)
     with zipfile.ZipFile(files["zip"], "w") as archive:
         archive.writestr("a.txt", "hello" * 1000)
     files["truncated"].write_bytes(clip("mp4", "libx264", "yuv420p").read_bytes()[:4000])
@@ -99,9 +100,9 @@ def test_intact_film_is_not_reported_as_damaged(clip):
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_truncated_film_reports_the_missing_time(clip, tmp_path, suffix):
     faststart = ("-movflags", "+faststart") if suffix == "mp4" else ()
-    whole = clip(suffix, "libx264", "yuv420p", "-g", "12", *faststart, frames=48)
+    intact = clip(suffix, "libx264", "yuv420p", "-g", "12", *faststart, frames=48)
     truncated = tmp_path / f"truncated.{suffix}"
-    truncated.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    truncated.write_bytes(intact.read_bytes()[: intact.stat().st_size * 6 // 10])
     frames, damage = read_frames(truncated)
     assert 10 < len(frames) < 40
     assert damage.is_damaged
@@ -112,9 +113,9 @@ def test_truncated_film_reports_the_missing_time(clip, tmp_path, suffix):
 @pytest.mark.parametrize(
     ("suffix", "codec"), [("mp4", "libx264"), ("avi", "mpeg4"), ("mpg", "mpeg2video")]
 )
-def test_damage_in_the_middle_loses_few_frames(clip, tmp_path, suffix, codec):
-    whole = clip(suffix, codec, "yuv420p", "-g", "8", rate=25, frames=40)
-    frames, damage = read_frames(corrupt(whole, tmp_path / f"bad.{suffix}", 0.5, 3000))
+def test_damage_in_the_middle_keeps_the_frames_around_it(clip, tmp_path, suffix, codec):
+    intact = clip(suffix, codec, "yuv420p", "-g", "8", rate=25, frames=40)
+    frames, damage = read_frames(corrupt(intact, tmp_path / f"bad.{suffix}", 0.5, 3000))
     assert 25 <= len(frames) <= 40
     assert damage.is_damaged
     pts = [f.pts for f in frames]
@@ -122,8 +123,8 @@ def test_damage_in_the_middle_loses_few_frames(clip, tmp_path, suffix, codec):
 
 
 def test_reading_ends_when_the_rest_does_not_decode(clip, tmp_path):
-    whole = clip("mkv", "ffv1", "yuv420p", frames=40)
-    data = bytearray(whole.read_bytes())
+    intact = clip("mkv", "ffv1", "yuv420p", frames=40)
+    data = bytearray(intact.read_bytes())
     data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)
     zeros = tmp_path / "zeros.mkv"
     zeros.write_bytes(data)
@@ -203,16 +204,16 @@ def find_pes_pts(data, number):
     ],
 )
 def test_trim_far_after_its_keyframe_is_exact(clip, suffix, codec, more):
-    """The frames between the keyframe and the trim are decoded, even over many seconds."""
+    """All frames between the last keyframe and the start of the trim must be decoded."""
     source = clip(suffix, codec, "yuv420p", *more, rate=Fraction(4), frames=160)
     video = probe(source).video
     start_s = (video.start_pts or 0) * video.time_base + 30
-    whole = list(VideoReader(source, video).frames())
-    part = list(VideoReader(source, video, start_s=start_s).frames())
-    assert len(part) == 40
-    for a, b in zip(whole[-40:], part, strict=True):
-        assert a.pts == b.pts
-        np.testing.assert_array_equal(a.luma, b.luma)
+    all_frames = list(VideoReader(source, video).frames())
+    trimmed = list(VideoReader(source, video, start_s=start_s).frames())
+    assert len(trimmed) == 40
+    for expected, frame in zip(all_frames[-40:], trimmed, strict=True):
+        assert frame.pts == expected.pts
+        np.testing.assert_array_equal(frame.luma, expected.luma)
 
 
 def test_raw_stream_is_trimmed_without_seeking(clip):

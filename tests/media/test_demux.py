@@ -1,4 +1,4 @@
-"""Demuxing past errors, and correction of timestamp discontinuities."""
+"""Demuxing despite errors, and correction of timestamp discontinuities."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ class FakePacket:
 
 
 def correct_dts(*dts):
+    """Return the corrected DTS of packets, and the number of discontinuities."""
     starts = []
     corrector = DiscontinuityCorrector(lambda: starts.append(1))
     packets = [FakePacket(d) for d in dts]
@@ -61,7 +62,7 @@ def correct_dts(*dts):
     return [p.dts for p in packets], len(starts)
 
 
-def test_backward_jump_starts_after_the_end_of_the_first_recording():
+def test_backward_jump_continues_at_the_end_of_the_first_recording():
     assert correct_dts(5, 6, 7, 0, 1, 2) == ([5, 6, 7, 8, 9, 10], 1)
 
 
@@ -75,7 +76,7 @@ def test_single_bad_dts_starts_no_new_timeline():
 
 
 def test_concatenated_recordings_become_one_timeline(clip, colored, tmp_path):
-    """In a DVD's or a recorder's file, timestamps may restart. Audio and video stay in sync."""
+    """Timestamps may restart within a DVD or a recording. Audio and video stay in sync."""
     part = clip("ts", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:a", "aac", inputs=TONE,
                 frames=36)  # fmt: skip
     joined = tmp_path / "joined.ts"

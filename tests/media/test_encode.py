@@ -74,7 +74,10 @@ def test_field_order_is_kept(clip, colored, order, suffix, options):
 
 
 def read_field_orders(path):
-    """Return the set of T, B or P in ffmpeg's frame log. PyAV lacks the field order of a frame."""
+    """Return the field orders of all frames as a set of T, B and P.
+
+    They come from the log of the ffmpeg command, because PyAV does not return them.
+    """
     command = [
         find_ffmpeg(),
         "-v",

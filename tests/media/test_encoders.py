@@ -27,7 +27,7 @@ SUFFIX = {"matroska": "mkv"}
 
 @pytest.fixture(scope="session")
 def small(clip):
-    """Return an 8-bit limited-range BT.709 clip that is large enough for every encoder."""
+    """An 8-bit limited-range BT.709 clip that is large enough for every encoder."""
     vf = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709"
     return clip("mp4", "libx264", "yuv420p", size=(256, 128), rate=Fraction(25), frames=6, vf=vf)
 
@@ -55,7 +55,7 @@ def test_every_encoder_works_in_every_container_or_is_rejected(small, colored, e
 
 
 REJECTED = [
-    ({"encoder": "nonsense"}, "unknown encoder 'nonsense'"),
+    ({"encoder": "unknown"}, "unknown encoder 'unknown'"),
     ({"encoder": "aac"}, "encodes audio"),
     ({"encoder": "libx264", "options": (("presett", "fast"),)}, "no option presett"),
     ({"options": (("presett", "fast"),)}, "no option presett"),
@@ -136,7 +136,7 @@ def test_frame_too_small_for_x265_is_rejected(clip):
 
 
 def test_frame_types_of_the_source_are_not_forced(clip, colored):
-    """FFV1 has keyframes only, and the delivery encoder chooses its own."""
+    """All frames of FFV1 are keyframes. The delivery encoder must choose its own frame types."""
     film = colored(clip("mkv", "ffv1", "yuv420p"), "mp4")
     with av.open(str(film.path)) as container:
         keys = [p.is_keyframe for p in container.demux(video=0) if p.size]

@@ -1,4 +1,4 @@
-"""Photos and videos by extension and by first bytes."""
+"""Recognition of photos and videos by extension and by first bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_extensions_are_case_insensitive() -> None:
     assert not is_video_name(Path("a"))
 
 
-def test_tables_are_disjoint() -> None:
+def test_extension_tables_are_disjoint() -> None:
     assert not VIDEO_EXTENSIONS & UNSUPPORTED_IMAGE_EXTENSIONS
     for extension in VIDEO_EXTENSIONS | UNSUPPORTED_IMAGE_EXTENSIONS:
         assert not is_photo_name(Path(f"a{extension}"))

@@ -23,34 +23,34 @@ def film_a(tmp_path):
     return make_gray_film(tmp_path / "a.mp4", 12)
 
 
-def frame_numbers(pair):
+def list_frame_numbers(pair):
     return [tuple(round(f.time_s / FRAME_S) for f in frames) for frames in pair.frames()]
 
 
 def test_frames_of_equal_films_match_by_time_since_the_first_frame(film_a, tmp_path):
     film_b = make_gray_film(tmp_path / "b.mp4", 12, first_pts=48000)
     pair = FilmPair(film_a, film_b)
-    assert frame_numbers(pair) == [(n, n) for n in range(12)]
+    assert list_frame_numbers(pair) == [(n, n) for n in range(12)]
     assert pair.warnings == ()
 
 
-def test_offset_matches_a_part_with_its_whole(film_a, tmp_path):
+def test_offset_aligns_an_excerpt_with_its_film(film_a, tmp_path):
     part = make_gray_film(tmp_path / "b.mp4", 4)
     pair = FilmPair(film_a, part, offset=5 * FRAME_S)
     assert (pair.start_s, pair.end_s) == (5 * FRAME_S, 9 * FRAME_S)
-    assert frame_numbers(pair) == [(5, 0), (6, 1), (7, 2), (8, 3)]
+    assert list_frame_numbers(pair) == [(5, 0), (6, 1), (7, 2), (8, 3)]
 
 
 def test_frame_at_a_lower_frame_rate_is_repeated(film_a, tmp_path):
     film_b = make_gray_film(tmp_path / "b.mp4", 4, pts=[0, 3000, 6000, 9000])
-    assert frame_numbers(FilmPair(film_a, film_b))[:6] == [
+    assert list_frame_numbers(FilmPair(film_a, film_b))[:6] == [
         (0, 0), (1, 0), (2, 0), (3, 3), (4, 3), (5, 3),
     ]  # fmt: skip
 
 
 def test_start_and_end_limit_the_range(film_a, tmp_path):
     pair = FilmPair(film_a, film_a, start=2 * FRAME_S, end=6 * FRAME_S)
-    assert frame_numbers(pair) == [(n, n) for n in range(2, 6)]
+    assert list_frame_numbers(pair) == [(n, n) for n in range(2, 6)]
     assert pair.sample_times(2) == [3 * FRAME_S, 5 * FRAME_S]
     frame_a, frame_b = pair.frames_at(3 * FRAME_S)
     assert frame_a.time_s == frame_b.time_s == 3 * FRAME_S

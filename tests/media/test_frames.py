@@ -1,4 +1,4 @@
-"""Luma of the result: the source's, bit for bit, for every pixel format and codec."""
+"""Luma of the result equals that of the source bit for bit, for every pixel format and codec."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from vidcolor.film import segment
 from vidcolor.media.frames import compose_frame, get_pixel_layout, read_luma, view_plane
 
 PAL = Fraction(25)
-SHAPES = ("420", "422", "444")
-PLANAR = [f"yuv{shape}p{depth}" for shape in SHAPES for depth in ("", "10le", "12le", "16le")]
+SUBSAMPLINGS = ("420", "422", "444")
+PLANAR = [f"yuv{mode}p{depth}" for mode in SUBSAMPLINGS for depth in ("", "10le", "12le", "16le")]
 PLANAR += ["yuv410p", "yuv411p", "yuv440p", "yuva420p", "yuva444p10le"]
 PLANAR += ["gray", "gray10le", "gray12le", "gray16le"]
 CODECS = [

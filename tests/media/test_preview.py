@@ -1,4 +1,4 @@
-"""Display of films and images: colors, size, orientation and the frame at a time."""
+"""Previews of films and images: colors, size, orientation, and the frame at a given time."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ COLORS = [(200, 60, 50), (40, 180, 90), (50, 70, 210), (128, 128, 128), (235, 22
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
-    path = tmp_path_factory.mktemp("view") / "film.mp4"
+    path = tmp_path_factory.mktemp("preview") / "film.mp4"
     return DisplayReader(make_film(path, gray_ramp(2))).video
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le", "yuv444p12le"])
 @pytest.mark.parametrize("name", ["bt709", "smpte170m", "bt2020nc"])
 @pytest.mark.parametrize("full", [False, True])
-def test_colors_are_right_for_every_matrix_and_range(video, pix_fmt, name, full):
+def test_colors_are_exact_within_2_codes_for_every_matrix_and_range(video, pix_fmt, name, full):
     matrix, layout = MATRICES[name], get_pixel_layout(pix_fmt)
     coding = Coding(layout.bits, full)
     video = replace(video, matrix=matrix, coding=coding, layout=layout)
@@ -42,7 +42,7 @@ def test_colors_are_right_for_every_matrix_and_range(video, pix_fmt, name, full)
 
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("pix_fmt", ["gray", "gray10le"])
-def test_gray_is_right_for_both_ranges(video, pix_fmt, full):
+def test_gray_is_exact_within_1_code_for_both_ranges(video, pix_fmt, full):
     layout = get_pixel_layout(pix_fmt)
     coding = Coding(layout.bits, full)
     video = replace(video, coding=coding, layout=layout)
@@ -50,7 +50,7 @@ def test_gray_is_right_for_both_ranges(video, pix_fmt, full):
     assert np.abs(render_rgb(frame, video, (32, 24)).astype(int) - 90).max() <= 1
 
 
-def test_rgb_is_converted_to_the_right_codes():
+def test_rgb_is_converted_to_the_codes_of_the_matrix():
     for matrix in (MATRICES["bt709"], MATRICES["smpte170m"]):
         for color in COLORS:
             rgb = np.empty((48, 64, 3), np.uint8)
@@ -71,7 +71,7 @@ def test_size_is_the_displayed_size(tmp_path):
     assert turned.frame_at(Fraction(0)).rgb(turned.size).shape == (85, 48, 3)
 
 
-def test_rotation_brings_the_right_edge_up(video):
+def test_rotation_by_90_degrees_displays_the_right_edge_on_top(video):
     frame = make_flat_frame((20, 20, 20), (64, 48), "yuv444p", MATRICES["bt709"], Coding(8, False))
     view_plane(frame.planes[0], 8)[:, 48:] = 230
     turned = replace(video, rotation_degrees=90, display_matrix=None)
@@ -109,7 +109,7 @@ def test_images_are_upright_opaque_and_8_bit(tmp_path):
 
 def test_unreadable_image_is_rejected_with_one_line(tmp_path):
     broken = tmp_path / "broken.png"
-    broken.write_bytes(b"\x89PNG\r\n\x1a\n but no more")
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n but no image data")
     for path in (broken, tmp_path / "missing.png", tmp_path):
         with pytest.raises(InputError) as error:
             read_image_rgb(path)

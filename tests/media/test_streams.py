@@ -1,4 +1,4 @@
-"""Streams other than the video: copied, converted, or named in a warning."""
+"""Streams other than the video are copied, converted, or named in a warning."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ SUBTITLE_TIMES = [0.1, 0.7, 1.0]
 
 @pytest.fixture(scope="session")
 def extras(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Return files by extension: subtitles, tags, an image and a fake font."""
+    """Files by extension: subtitles, tags, an image, and random bytes in place of a font."""
     directory = tmp_path_factory.mktemp("extras")
     files = {"srt": SRT, "ass": ASS, "txt": TAGS}
     for suffix, text in files.items():
@@ -89,7 +89,10 @@ def extras(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def rich(clip, extras):
-    """Make clips with audio, subtitles, chapters, tags, and an attachment (MKV) or timecode."""
+    """A factory of clips with audio, subtitles, chapters and tags.
+
+    Matroska clips also have an attachment; others have a timecode.
+    """
 
     def make(suffix: str, vf: str = "null") -> Path:
         inputs = (*TWO_TONES, "-i", str(extras["srt"]), "-i", str(extras["ass"]),
@@ -290,7 +293,7 @@ def test_audio_after_damage_is_copied(clip, colored, tmp_path):
     damaged.write_bytes(data)
     film = colored(damaged, "mkv")
     assert film.result.damaged
-    whole = [float(t) for t, _ in film.before.streams_of("audio")[0].packets]
-    kept = [float(t) for t, _ in film.after.streams_of("audio")[0].packets]
-    assert len(kept) == len(whole)
-    assert kept == sorted(kept)
+    expected = [float(t) for t, _ in film.before.streams_of("audio")[0].packets]
+    audio = [float(t) for t, _ in film.after.streams_of("audio")[0].packets]
+    assert len(audio) == len(expected)
+    assert audio == sorted(audio)

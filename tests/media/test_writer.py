@@ -1,4 +1,4 @@
-"""Timestamps of the result: every frame once, in order, with the PTS of the source."""
+"""Timestamps: the result contains every frame once, in order, with the PTS of the source."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_constant_frame_rate_is_kept(clip, colored, rate, suffix):
 )
 @pytest.mark.parametrize("timing", [VARIABLE, SLOW_THEN_FAST], ids=["variable", "slow then fast"])
 def test_variable_frame_rate_is_kept(clip, colored, suffix, options, timing):
-    """Also with B-frames, and with encoders that accept frame numbers only."""
+    """This includes outputs with B-frames, and encoders that accept frame numbers only."""
     film = colored(
         clip("mp4", "libx264", "yuv420p", *PASSTHROUGH, vf=timing, frames=30), suffix, **options
     )
@@ -125,8 +125,8 @@ def test_start_of_video_and_audio_is_kept(clip, colored, suffix, kind):
         film.after.streams_of("audio")[0].packets,
     )
     assert len(after) == len(before)
-    worst = max(abs(a - b) for (a, _), (b, _) in zip(after, before, strict=True))
-    assert worst <= rounding + Fraction(1, 40000), "one tick of the audio time base"
+    max_error = max(abs(a - b) for (a, _), (b, _) in zip(after, before, strict=True))
+    assert max_error <= rounding + Fraction(1, 40000), "one tick of the audio time base"
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
@@ -162,11 +162,11 @@ def test_trim_keeps_its_frames_and_the_audio_in_sync(clip, colored, suffix, sour
     start, end = Fraction(7, 10), Fraction(13, 10)
     film = colored(source, suffix, start=start, end=end)
     origin = film.before.times[0]
-    kept = [n for n, t in enumerate(film.before.times) if start <= t - origin < end]
-    assert film.result.num_frames == len(film.after.frames) == len(kept)
-    shift = film.before.times[kept[0]] - film.after.times[0]
+    numbers = [n for n, t in enumerate(film.before.times) if start <= t - origin < end]
+    assert film.result.num_frames == len(film.after.frames) == len(numbers)
+    shift = film.before.times[numbers[0]] - film.after.times[0]
     assert float(shift) == pytest.approx(float(start), abs=0.001)
-    for n, time in zip(kept, film.after.times, strict=True):
+    for n, time in zip(numbers, film.after.times, strict=True):
         assert abs(film.before.times[n] - shift - time) <= Fraction(1, 1000)
     pts_by_sha = {sha: time for time, sha in film.before.streams_of("audio")[0].packets}
     audio = film.after.streams_of("audio")[0].packets
