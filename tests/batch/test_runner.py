@@ -88,6 +88,7 @@ def test_films_share_one_engine_that_is_closed_at_the_end(flat: Colorizer, clip:
     assert (factory.num_opened, factory.num_closed) == (1, 1)
 
 
+@pytest.mark.slow
 def test_colorizing_a_photo_imports_no_film_module() -> None:
     write_photo("a.png")
     code = f"""

@@ -177,18 +177,19 @@ def test_work_dir_does_not_change_the_result(vidcolor, reels, tmp_path):
     assert not (tmp_path / "b.mp4.vidcolor").exists()
 
 
+@pytest.mark.slow
 def test_threads_limits_the_cores_of_a_worker(reels, tmp_path):
     process = spawn(
-        "colorize", "reels/mill.mkv", "--threads", 1, "--end", 0.2, "-o", "out.mkv", cwd=tmp_path
+        "colorize", "reels/mill.mkv", "--threads", 1, "--end", 0.1, "-o", "out.mkv", cwd=tmp_path
     )
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    num_cores = []
+    num_cores = set()
     while process.poll() is None:
-        with contextlib.suppress(OSError):
-            num_cores += [len(os.sched_getaffinity(int(pid)))
-                          for pid in children.read_text().split()]  # fmt: skip
+        with contextlib.suppress(OSError):  # a process may exit at any time
+            for children in Path(f"/proc/{process.pid}/task").glob("*/children"):
+                for pid in children.read_text().split():
+                    num_cores.add(len(os.sched_getaffinity(int(pid))))
         time.sleep(0.02)
     _, err = process.communicate()
     assert (process.returncode, err) == (0, "")
     assert 1 in num_cores, "the worker process runs on one core"
-    assert len(read_film(tmp_path / "out.mkv").frames) == 5
+    assert len(read_film(tmp_path / "out.mkv").frames) == 3

@@ -79,6 +79,7 @@ def test_quiet_mode_prints_no_progress(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [0, 100])
 def test_terminal_shows_a_bar_that_is_removed_at_the_end(
     clip: ClipMaker, tmp_path: Path, columns: int
@@ -99,6 +100,7 @@ def test_terminal_shows_a_bar_that_is_removed_at_the_end(
     assert bar.rsplit("\r", 2)[-2].strip() == "", "the bar is removed at the end"
 
 
+@pytest.mark.slow
 def test_redirected_output_has_no_control_characters(clip: ClipMaker, tmp_path: Path) -> None:
     reel = clip("mp4", "libx264", "yuv420p", "-preset", "ultrafast", frames=40)
     process = spawn_flat("colorize", reel, "-o", "out.mp4", cwd=tmp_path)
@@ -108,6 +110,7 @@ def test_redirected_output_has_no_control_characters(clip: ClipMaker, tmp_path: 
     assert (out.replace("\n", "")).isprintable()
 
 
+@pytest.mark.slow
 def test_closed_pipe_does_not_stop_the_film(clip: ClipMaker, tmp_path: Path) -> None:
     """In `vidcolor ... | head -1` the film is written without an error message."""
     reel = clip("mp4", "libx264", "yuv420p", "-preset", "ultrafast", frames=40)

@@ -240,7 +240,11 @@ FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
         1,
         "reel.mp4: no frame",
     ),
-    "end before start": (lambda f: [f.film(), "--start", "5", "--end", "3"], 2, "after start"),
+    "end before start": (
+        lambda f: [f.film(), "--start", "5", "--end", "3"],
+        2,
+        "later than --start",
+    ),
     "start after the last frame": (
         lambda f: [f.frames("a_%03d.png", 1, 2), "--start", 9],
         1,
@@ -331,6 +335,7 @@ def test_smallest_photos_and_frames_are_colorized(
     assert run.code == 0, run
 
 
+@pytest.mark.slow
 def test_8k_frame_is_colorized(files: FaultyFiles, vidcolor: Callable[..., Run]) -> None:
     still = "color=gray:size=7680x4320,format=yuv420p"
     quick = ("-c:v", "libx264", "-preset", "ultrafast")

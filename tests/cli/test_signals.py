@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("long") / "long.mp4"
-    source = "testsrc2=size=640x480:rate=25:duration=40,format=gray,format=yuv420p"
+    source = "testsrc2=size=320x240:rate=25:duration=40,format=gray,format=yuv420p"
     ffmpeg("-f", "lavfi", "-i", source, "-c:v", "libx264", "-preset", "ultrafast", str(path))
     return path
 

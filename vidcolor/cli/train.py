@@ -243,14 +243,14 @@ def train(
 
 def _run(config: TrainingConfig, options: RunOptions, console: Console) -> TrainingResult | None:
     """Train; return None in all processes except rank 0."""
-    from vidcolor.training.distributed import is_first
+    from vidcolor.training.distributed import is_rank_zero
     from vidcolor.training.run import train as run
 
     try:
         result = run(config, options, _ConsoleCallback(console, options.out))
     finally:
         console.end_progress()
-    return result if is_first() else None
+    return result if is_rank_zero() else None
 
 
 class _ConsoleCallback(Callback):
