@@ -1,9 +1,9 @@
 """Hints: colors that the user gives at points, or with a reference image.
 
-Hint files (`io`) become discs in stored pixels (`discs`). The discs of one photo or frame form a
-hint set (`hint_set`), which is given to the generator, blended into its prediction (`spread`,
-`region`) and enforced in the finished chroma. A reference is aligned with the image where both show
-the same scene (`registration`), otherwise its palette is used (`color_transfer`). In films, hints
-belong to frames (`timeline`) and are carried to all key frames of their shots (`tracking`,
-`tracks`).
+`io` reads hint files, and `discs` converts hints to discs in stored pixels. The discs of one photo
+or frame form a hint set (`hint_set`). It is given to the generator (`predict`), blended into the
+prediction (`spread`), and enforced in the finished chroma. A reference is aligned with the image
+where both show the same scene (`registration`). Elsewhere its palette is used (`color_transfer`).
+In films, hints belong to frames (`timeline`). The object that a hint lies on (`region`) is carried
+to all key frames of the shot (`tracking`, `tracks`).
 """

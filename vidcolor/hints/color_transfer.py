@@ -1,13 +1,15 @@
 """Color transfer from a reference image.
 
 Where the reference shows the same scene, its color is copied after registration. Elsewhere its
-palette is transferred: each position takes the colors of the most similar positions of the
-reference, by luma, local contrast, height in the image, and predicted color. The predicted color of
-both images separates sky from buildings and skin from stone. The weight of the transferred color
-increases with the similarity of the positions and with their agreement. Otherwise the prediction
-stays as an explicit hint; without it, the color of grass could spread to a sky that resembles
-no part of the reference. The palette has a low hint density, which the generator weighs against the
-content of the image.
+palette is transferred: each position takes the mean color of the most similar positions of the
+reference. Luma and local contrast measure the similarity (after Welsh, Ashikhmin & Mueller,
+SIGGRAPH 2002), and also the height in the image and the predicted color. The predicted color of
+both images separates sky from buildings and skin from stone.
+
+The weight of the transferred color increases with the similarity of the positions and with the
+agreement of their colors. Where the weight is low, the prediction itself is the hint. Without it,
+the generator could spread the color of grass to a sky that resembles no part of the reference.
+Palette hints have a low density, so the generator weighs them against the content of the image.
 """
 
 from __future__ import annotations
@@ -31,21 +33,25 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray
 
 MIN_REFERENCE_COVERAGE = 0.02
-"""Minimum fraction of an image that the reference must show to be a match."""
+"""Minimum mean weight of registered color for a match, 0-1. Below it, a warning says that only the
+palette is used."""
 PALETTE_DENSITY = 0.3
-"""Hint density of transferred palette colors. Generators are trained with densities of 0.1 to 0.6.
-"""
+"""Hint density of palette colors, 0-1. Generators are trained with densities of 0.1 to 0.6."""
 PALETTE_SIDE = 24
-"""Maximum number of rows or columns, whichever are fewer, of the reference's grid."""
+"""Maximum short side of the grid to which the reference is reduced for palette transfer, in cells.
+It limits the size of the distance matrix."""
 FEATURE_SCALE = 2.0
-"""Feature distance at which the weight of a transferred color is 1/e."""
+"""Distance in feature space at which the weight of a palette color has fallen to 1/e."""
 COLOR_SPREAD = 25.0
-"""Standard deviation of the transferred colors, in a*b* units, at which their weight is halved."""
+"""Standard deviation of the colors of similar positions, in a*b* units, at which the weight of
+their mean is halved."""
 _LUMA_UNIT, _AB_UNIT, _CONTRAST_UNIT, _HEIGHT_UNIT = 0.12, 9.0, 0.03, 0.6
-"""Differences of Y', a*b*, local contrast and height that are a feature distance of 1."""
+"""Scales of the features: each of these differences is a feature distance of 1. Y' and local
+contrast are in [0, 1], a*b* in CIELAB units, and height in image heights."""
 _CONTRAST_WINDOW = 5
+"""Side of the window in which local contrast is measured, in pixels of the prediction grid."""
 _FULL_COVERAGE = 0.97
-"""Coverage from which no palette is needed."""
+"""Coverage from which the palette is not computed, 0-1."""
 
 
 class Reference(NamedTuple):
@@ -97,11 +103,11 @@ def register_reference(reference: Reference, luma: FloatArray) -> TransferredCol
     """Copy the color of a reference where it shows the same scene.
 
     Args:
-        reference: from `read_reference`.
-        luma: Y' of the image as displayed, (H, W) float32 in [0, 1], of any size.
+        reference: result of `read_reference`.
+        luma: Y' of the image as displayed: (H, W) float32 in [0, 1], of any size.
 
     Returns:
-        The color on a grid of the displayed image with a short side of at most `SHORT_SIDE`.
+        The color of the displayed image, on a grid with a short side of at most `SHORT_SIDE`.
     """
     coords, confidence = register(luma, reference.luma)
     ab = sample(reference.ab.transpose(1, 2, 0), coords).transpose(2, 0, 1)
@@ -114,13 +120,13 @@ def transfer_color(
     """Copy the color of a reference where it shows the same scene, else transfer its palette.
 
     Args:
-        reference: from `read_reference`.
+        reference: result of `read_reference`.
         luma: Y' of the image as displayed: (H, W) float32 in [0, 1], of any size.
-        predict: predicts color from Y' without hints.
+        predict: predicts color without hints from Y' of an upright image, (h, w) float32 in [0, 1].
 
     Returns:
-        The color on a grid of the displayed image; and the fraction of the image that the reference
-        shows.
+        The color of the displayed image, on the grid of the registration or of the prediction; and
+        the coverage: the mean weight of registered color, 0-1.
     """
     registered = register_reference(reference, luma)
     coverage = float(registered.weight.mean())
@@ -137,7 +143,7 @@ def transfer_color(
 def transfer_palette(
     image: BasePrediction, reference: BasePrediction, colors: FloatArray
 ) -> TransferredColor:
-    """Transfer colors by similarity.
+    """Transfer the palette of a reference by similarity of positions.
 
     Args:
         image: prediction for the image, upright.
@@ -152,9 +158,11 @@ def transfer_palette(
     ab = _reduce_to_palette_grid(colors).reshape(2, -1).T
     x = features.reshape(len(features), -1).T
     y = ref_features.reshape(len(ref_features), -1).T
+    # Squared distances as |x|² + |y|² - 2xy: differences of all pairs would need too much memory.
     distance = (x**2).sum(1)[:, None] + (y**2).sum(1) - 2 * x @ y.T
-    distance = np.maximum(distance, 0)
+    distance = np.maximum(distance, 0)  # rounding can make it negative
     nearest = distance.min(1)
+    # Relative to the nearest position, because exp() of large distances alone would underflow to 0.
     weights = np.exp((nearest[:, None] - distance) * 2)
     weights /= weights.sum(1, keepdims=True)
     mean = weights @ ab
@@ -167,25 +175,40 @@ def transfer_palette(
 
 
 def palette_only_warning(reference: Path) -> str:
-    """Return the warning that a reference matches nothing."""
+    """Return the warning that a reference does not show the same scene."""
     return f"{reference}: does not show the same scene; only its palette is used"
 
 
 def resize_transferred(color: TransferredColor, shape: tuple[int, ...]) -> TransferredColor:
-    """Resize transferred color to another grid, averaging it by weight."""
+    """Resize transferred color to another grid.
+
+    Color is averaged by weight, so that undefined color with weight 0 has no influence.
+
+    Args:
+        color: color on any grid.
+        shape: (h, w) of the new grid.
+    """
     weight = resize_map(color.weight, shape)
     ab = [resize_map(plane * color.weight, shape) / (weight + 1e-6) for plane in color.ab]
     return TransferredColor(np.stack(ab), weight)
 
 
 def resize_map(image: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    """Resize (H, W): average if the grid has fewer rows, else interpolate bilinearly."""
+    """Resize a plane: average if the new grid has fewer rows, else interpolate bilinearly.
+
+    Args:
+        image: (H, W) float32.
+        shape: (h, w) of the new grid.
+
+    Returns:
+        (h, w) float32.
+    """
     resize = resize_area if shape[0] < image.shape[0] else resize_linear
     return resize(image, shape)
 
 
 def _compute_features(prediction: BasePrediction) -> FloatArray:
-    """Return Y', a*, b*, local contrast and height: (5, h, w), in the units of a distance of 1."""
+    """Return Y', a*, b*, local contrast and height, scaled to feature distance: (5, h, w)."""
     import cv2
 
     luma = prediction.luma

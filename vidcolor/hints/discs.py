@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from vidcolor.options import Hint
 
 DEFAULT_RADIUS = 0.012
-"""Radius of a hint without one, as a fraction of the short side: 13 pixels of 1080."""
+"""Radius of a hint that does not specify one, as a fraction of the short side. For 1920×1080 it is
+13 pixels."""
 MIN_RADIUS = 0.5
-"""Minimum radius, in pixels: the disc contains at least one pixel."""
+"""Minimum radius of a disc, in stored pixels. Smaller radii are raised to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class HintDisc:
-    """A disc whose pixels have a given color."""
+    """A disc whose pixels get a given color."""
 
     x: float
     """Distance of the center from the left edge, in stored pixels. The center of the first pixel is
@@ -37,7 +38,7 @@ class HintDisc:
     radius: float
     """Radius, in stored pixels."""
     ab: tuple[float, float]
-    """CIELAB a*, b*."""
+    """CIELAB a*, b*. The lightness of the color is not used."""
     color: str
     """The color as the user wrote it."""
     name: str
@@ -55,14 +56,14 @@ def place_hints(
         orientation: EXIF orientation, 1-8.
 
     Raises:
-        UsageError: a hint lies outside the image, has a time or frame, or names no color.
+        UsageError: a hint lies outside the image, has a time or frame, or has an invalid color.
     """
     height, width = size[::-1] if swaps_axes(orientation) else size
     return tuple(_place_hint(hint, height, width, orientation) for hint in hints)
 
 
 def _place_hint(hint: Hint, height: int, width: int, orientation: int) -> HintDisc:
-    """Convert a hint in a displayed image of `height` × `width` pixels."""
+    """Convert one hint to a disc; `height` and `width` are those of the displayed image."""
     if hint.time is not None or hint.frame is not None:
         raise UsageError(f"{hint.name}: time and frame apply to films only, and this is a photo")
     short_side = min(height, width)
@@ -71,6 +72,7 @@ def _place_hint(hint: Hint, height: int, width: int, orientation: int) -> HintDi
         radius = (hint.radius or DEFAULT_RADIUS) * short_side
         is_inside = 0 <= hint.x <= 1 and 0 <= hint.y <= 1
     else:
+        # A pixel index denotes the center of the pixel.
         x, y = hint.x + 0.5, hint.y + 0.5
         radius = hint.radius or DEFAULT_RADIUS * short_side
         is_inside = 0 <= hint.x < width and 0 <= hint.y < height
@@ -92,7 +94,7 @@ def _place_hint(hint: Hint, height: int, width: int, orientation: int) -> HintDi
 
 
 def srgb_to_ab(rgb: NDArray[np.uint8]) -> FloatArray:
-    """Convert 8-bit sRGB codes, (H, W, 3), to a*, b*: (2, H, W) float32."""
+    """Convert sRGB codes, (H, W, 3) uint8, to CIELAB a*, b*: (2, H, W) float32."""
     import torch
 
     from vidcolor.color.lab import rgb_to_lab
@@ -106,11 +108,11 @@ def srgb_to_ab(rgb: NDArray[np.uint8]) -> FloatArray:
 def disc_distance(
     disc: HintDisc, shape: tuple[int, ...], scale: tuple[float, float] = (1.0, 1.0)
 ) -> FloatArray:
-    """Return the distance of each pixel from the center of a disc, in radii, on any grid.
+    """Return the distance of each pixel from the center of a disc, in radii of the disc.
 
     Args:
         disc: disc in stored pixels.
-        shape: (h, w) of the grid.
+        shape: (h, w) of the grid, of any size.
         scale: grid pixels per stored pixel, vertical and horizontal.
 
     Returns:
@@ -119,6 +121,7 @@ def disc_distance(
     rows = (np.arange(shape[0], dtype=np.float32) + 0.5) / scale[0] - disc.y
     columns = (np.arange(shape[1], dtype=np.float32) + 0.5) / scale[1] - disc.x
     distance: FloatArray = np.hypot(rows[:, None], columns[None]) / np.float32(disc.radius)
+    # On a coarse grid a disc can lie between the pixel centers.
     if distance.min() > 1:
         distance[np.unravel_index(distance.argmin(), distance.shape)] = 1
     return distance

@@ -1,8 +1,8 @@
 """The hints of one image: input for the generator, blending into its prediction, exact discs.
 
 The generator spreads hints over the objects that they lie on, but its output has a coarse grid and
-quantized colors. Therefore the prediction is corrected near each disc, and in the finished chroma
-the discs get exactly their color, as far as it is in gamut.
+quantized colors. Therefore the prediction is corrected near each disc. In the finished chroma each
+disc gets exactly its color, limited to the gamut.
 """
 
 from __future__ import annotations
@@ -29,24 +29,30 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray, Plane
 
 HINTED_REACH = 0.3
-"""Reach of discs in a prediction with hints. The generator has already spread them over objects,
-and a longer reach would color their surroundings."""
+"""Reach of `spread_colors` in a prediction with hints, as a fraction of the short side. The
+generator has already spread the hints over objects, and a longer reach would color the
+surroundings."""
 ANCHOR_SPACING = 0.25
-"""Distance between anchors, as a fraction of the short side."""
+"""Distance between neighboring anchors, as a fraction of the short side."""
 ANCHOR_DENSITY = 0.1
-"""Hint density of an anchor with full confidence; see `HintSet.make_hint_arrays`."""
+"""Hint density of an anchor where the confidence of the prediction is 1; see
+`HintSet.make_hint_arrays`."""
 FEATHER = 2.0
-"""Width of the transition around a disc in the finished chroma, in radii."""
+"""Width of the transition around a disc in the finished chroma, in radii of the disc."""
 _SUPERSAMPLING = {4: 20, 2: 80}
-"""Scale factors of the grid on which discs are spread, with the maximum number of discs."""
+"""Maximum number of discs for each scale factor of the grid on which discs are spread. With more
+discs the factor is 1."""
 _MAX_SIDE = 256
-"""Maximum short side of that grid. A finer grid does not improve the result."""
+"""Maximum short side of the grid on which discs are spread, in pixels. A finer grid does not
+improve the result."""
 _MAX_TONE_DIFFERENCE = 0.08
-"""Difference of Y' from the mean of the disc at which the transition ends."""
+"""Difference of Y', in [0, 1], from the mean of the disc at which the transition has ended."""
 _MIN_CHROMA_RATIO = 0.9
-"""Minimum ratio between possible and requested chroma; a lower one is reported."""
+"""Minimum ratio between the chroma that the gamut allows and the requested chroma. A lower ratio
+gives a warning."""
 _NEUTRAL_CHROMA = 1e-3
-"""Length of Cb, Cr below which a color counts as neutral."""
+"""Length of the vector (Cb, Cr), each in [-0.5, 0.5], below which a color counts as neutral and
+gives no gamut warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +75,14 @@ class HintSet:
         """Return the input of the generator: hints, and anchors away from them.
 
         Anchors are hints with the generator's own prediction. Without them, hints also change
-        unrelated objects, such as the house behind a bus that is set to blue.
+        unrelated objects, such as the house behind a bus with a blue hint.
 
         Args:
             base: prediction without hints, in the orientation of the stored pixels.
             quarter_turns: counterclockwise rotation of the image for the generator.
 
         Returns:
-            ab (1, 2, h, w) and density (1, h, w), rotated.
+            ab (1, 2, h, w) and density (1, h, w), float32, rotated.
         """
         shape = base.luma.shape
         ab, density = np.zeros((2, *shape), np.float32), np.zeros(shape, np.float32)
@@ -92,15 +98,16 @@ class HintSet:
         return HintArrays(*(np.ascontiguousarray(array[None]) for array in rotated))
 
     def _make_anchors(self, base: BasePrediction) -> FloatArray:
-        """Return the hint density of the anchors: (h, w).
+        """Return the hint density of the anchors: (h, w) float32, 0 between them.
 
-        Spacing and density were chosen by eye. More anchors would also hold back the objects that
-        the hints lie on.
+        Spacing and density were chosen by eye. With more anchors, the objects that the hints lie on
+        would also change less.
         """
         _, weight = spread_colors(self.discs, base.ab, base.luma, self._scale(base.luma.shape))
         spacing = max(1, round(min(weight.shape) * ANCHOR_SPACING))
         lattice = np.zeros_like(weight)
         lattice[spacing // 2 :: spacing, spacing // 2 :: spacing] = ANCHOR_DENSITY
+        # No anchors where hints have half of the weight or more.
         return lattice * base.confidence * np.clip(1 - 2 * weight, 0, 1)
 
     def blend(
@@ -120,7 +127,8 @@ class HintSet:
         alpha = np.zeros(shape, np.float32)
         if self.transferred is not None:
             transferred = resize_transferred(self.transferred, shape)
-            # A generator that was given the palette has weighed it against the image itself.
+            # A generator that was given the palette has already weighed it against the image. Then
+            # only registered color, which has a high weight, is enforced.
             weight = transferred.weight
             alpha = _certain_part(weight) if is_hinted else weight
             ab = ab + alpha * (transferred.ab - ab)
@@ -135,8 +143,8 @@ class HintSet:
     ) -> tuple[FloatArray, FloatArray]:
         """Return the change of a*, b* by the discs, and their weight, on the grid of `ab`.
 
-        The discs are spread on a finer grid, because luma edges lie between cells. With many discs
-        the grid is less fine: each covers less area, and each takes time.
+        The discs are spread on a finer grid, because luma edges lie between the cells of `ab`. With
+        many discs the grid is coarser to limit the time, and each disc covers less area.
         """
         shape = ab.shape[1:]
         side, count = min(shape), len(self.discs)
@@ -154,9 +162,11 @@ class HintSet:
         return change, resize_map(weight, shape)
 
     def _scale(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        """Return the grid pixels per stored pixel, vertical and horizontal."""
         return shape[0] / self.size[0], shape[1] / self.size[1]
 
     def _disc_masks(self, shape: tuple[int, ...]) -> list[NDArray[np.bool_]]:
+        """Return the pixels of each disc on a grid: (h, w) bool."""
         scale = self._scale(shape)
         return [disc_distance(disc, shape, scale) <= 1 for disc in self.discs]
 
@@ -174,18 +184,18 @@ def enforce_discs(
 
     Args:
         discs: discs in pixels of the planes; where they overlap, the later one applies.
-        cb: (H, W) float32.
-        cr: (H, W) float32.
-        luma: (H, W) code values.
+        cb: (H, W) float32 in [-0.5, 0.5].
+        cr: (H, W) float32 in [-0.5, 0.5].
+        luma: (H, W) uint8 or uint16 code values.
         coding: bit depth and range of `luma`.
         matrix: matrix of all three planes.
         saturation: chroma gain, which applies to hints as well.
 
     Returns:
-        Warnings about colors that are out of gamut at their luma. They are scaled toward gray.
+        Warnings about colors that are out of gamut at their luma and are scaled toward gray.
     """
     warnings: list[str] = []
-    # All transitions are drawn before all discs, so that none reaches into another disc.
+    # All transitions are drawn before the first disc, so that none changes another disc.
     for draws_disc in (False, True):
         for disc in discs:
             chroma = _tabulate_chroma(disc, coding, matrix, saturation)
@@ -195,6 +205,7 @@ def enforce_discs(
             distance = disc_distance(moved, codes.shape)
             inside = distance <= 1
             alpha = inside if draws_disc else _transition_mask(distance, coding.luma_to_unit(codes))
+            # Chroma depends on luma, because a*b* are fixed: there is one table entry per code.
             for plane, table in zip((cb, cr), chroma.possible, strict=True):
                 plane[rows, columns] += alpha * (table[codes] - plane[rows, columns])
             if draws_disc and (warning := chroma.gamut_warning(codes[inside])):
@@ -203,14 +214,15 @@ def enforce_discs(
 
 
 class _ChromaTable(NamedTuple):
-    """Cb, Cr of one color at every luma code: (2, n) each."""
+    """Cb, Cr of one color at every luma code: (2, n) float32 each, for n luma codes."""
 
     requested: FloatArray
+    """Chroma that gives exactly the a*, b* of the color."""
     possible: FloatArray
-    """Limited to the gamut."""
+    """`requested`, limited to the gamut."""
 
     def gamut_warning(self, codes: Plane) -> str | None:
-        """Return a warning if the color is out of gamut at these luma codes, (n,)."""
+        """Return the end of a warning if the color is out of gamut at these luma codes, (n,)."""
         requested, possible = (float(np.hypot(*t[:, codes]).mean()) for t in self)
         if requested < _NEUTRAL_CHROMA or possible >= _MIN_CHROMA_RATIO * requested:
             return None
@@ -220,6 +232,7 @@ class _ChromaTable(NamedTuple):
 def _tabulate_chroma(
     disc: HintDisc, coding: Coding, matrix: Matrix, saturation: float
 ) -> _ChromaTable:
+    """Return the chroma of a disc's color at every luma code."""
     unit = coding.luma_to_unit(np.arange(1 << coding.bits, dtype=np.uint16))[None]
     ab = np.broadcast_to(np.array(disc.ab, np.float32).reshape(2, 1, 1), (2, *unit.shape))
     requested = ab_to_cbcr(ab, unit, matrix) * np.float32(saturation)
@@ -229,7 +242,12 @@ def _tabulate_chroma(
 
 
 def _transition_mask(distance: FloatArray, luma: FloatArray) -> FloatArray:
-    """Return 1 in the disc, falling to 0 around it and at luma edges."""
+    """Return the weight of the disc's color: 1 inside, falling to 0 around it and at luma edges.
+
+    Args:
+        distance: result of `disc_distance`: (h, w) float32.
+        luma: Y' of the same pixels: (h, w) float32 in [0, 1].
+    """
     inside = distance <= 1
     near = np.clip((1 + FEATHER - distance) / FEATHER, 0, 1)
     difference = np.abs(luma - luma[inside].mean())
@@ -238,7 +256,7 @@ def _transition_mask(distance: FloatArray, luma: FloatArray) -> FloatArray:
 
 
 def _certain_part(weight: FloatArray) -> FloatArray:
-    """Map weights from [0.5, 1] to [0, 1], and lower ones to 0."""
+    """Map weights from [0.5, 1] to [0, 1], and lower weights to 0, such as those of a palette."""
     return np.maximum(2 * weight - 1, 0)
 
 

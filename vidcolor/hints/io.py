@@ -1,4 +1,6 @@
-"""Hint files in JSON or CSV.
+"""Reading of hint files in JSON or CSV.
+
+A JSON file is a list of hints:
 
     [
       {"x": 812, "y": 430, "color": "#3b5f8a", "radius": 12},
@@ -6,8 +8,8 @@
       {"x": 0.25, "y": 0.8, "color": "neutral", "file": "1931/mill.jpg"}
     ]
 
-The same list can stand under ``hints`` in an object with ``"version": 1``. In CSV the keys are the
-column names. `Hint.unit` describes the unit of x, y and radius; percentages are fractions.
+An object with ``"version": 1`` and this list as ``"hints"`` is also accepted. In CSV the keys are
+the column names. `Hint.unit` describes the unit of x, y and radius. Percentages are fractions.
 """
 
 from __future__ import annotations
@@ -31,12 +33,13 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions
 
 KEYS = tuple(field.name for field in fields(Hint) if field.name != "name")
-"""The keys of a row; `COLOR_ALIAS` is accepted for ``color``."""
+"""The keys of a hint; `COLOR_ALIAS` is also accepted for ``color``."""
 COLOR_ALIAS = "colour"  # codespell:ignore colour
 """British spelling of the key ``color``."""
 NEUTRAL = "neutral"
-"""Color name of any gray."""
+"""Color name that stands for gray of any lightness."""
 _LENGTH_KEYS = ("x", "y", "radius")
+"""Keys whose values are pixels, fractions or percentages."""
 
 
 def read_hints(path: Path) -> tuple[Hint, ...]:
@@ -59,10 +62,11 @@ def read_hints(path: Path) -> tuple[Hint, ...]:
 
 
 def load_hints(options: ColorizeOptions) -> tuple[Hint, ...]:
-    """Return the hints of the options, which hold them or name a hint file.
+    """Return the hints of the options, and read them first if the options name a hint file.
 
     Raises:
-        InputError, UsageError: see `read_hints`.
+        InputError: the hint file cannot be read.
+        UsageError: a hint is invalid.
     """
     if isinstance(options.hints, Path):
         return read_hints(options.hints)
@@ -70,7 +74,7 @@ def load_hints(options: ColorizeOptions) -> tuple[Hint, ...]:
 
 
 def select_hints(hints: Sequence[Hint], photo: Path) -> tuple[Hint, ...]:
-    """Return the hints of one photo: those with its name, and those without a file name."""
+    """Return the hints that name a photo, and those that name no file."""
     return tuple(h for h in hints if h.file is None or _path_ends_with(photo, h.file))
 
 
@@ -78,7 +82,8 @@ def check_hint_files(hints: Sequence[Hint], photos: Sequence[Path]) -> None:
     """Check that every hint belongs to exactly one photo.
 
     Raises:
-        UsageError: a hint names a photo that is missing or ambiguous, or names none of several.
+        UsageError: a hint names a photo that is missing or ambiguous, or it names no photo although
+            there are several.
     """
     for hint in hints:
         if hint.file is None:
@@ -121,11 +126,13 @@ def parse_color(text: str) -> tuple[int, int, int] | None:
 
 
 def _path_ends_with(path: Path, name: str) -> bool:
+    """Whether a path ends with the file name or relative path `name`, with ``/`` or ``\\``."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     return bool(parts) and list(path.absolute().parts[-len(parts) :]) == parts
 
 
 def _read_json_rows(path: Path) -> Iterable[Any]:
+    """Return the rows of a JSON hint file, not yet validated."""
     try:
         document = json.loads(read_text(path, "a hint file"))
     except ValueError as error:
@@ -143,13 +150,15 @@ def _read_json_rows(path: Path) -> Iterable[Any]:
 
 
 def _read_csv_rows(path: Path) -> Iterable[dict[str, Any]]:
+    """Yield the rows of a CSV hint file, without empty fields and not yet validated."""
     lines = read_text(path, "a hint file").splitlines()
     try:
         rows = list(csv.DictReader(lines, skipinitialspace=True))
     except csv.Error as error:
         raise InputError(f"{path}: not valid CSV: {error}") from None
     for row in rows:
-        # The surplus fields of a row that is longer than the header have the key None.
+        # DictReader stores the surplus fields of a row that is too long under the key None. The
+        # key "?" is then reported as unknown.
         yield {
             str(key or "?").strip(): _parse_csv_value(value)
             for key, value in row.items()
@@ -158,7 +167,8 @@ def _read_csv_rows(path: Path) -> Iterable[dict[str, Any]]:
 
 
 def _parse_csv_value(text: Any) -> Any:
-    """Parse numbers as JSON does: an int, or a float if there is a decimal point."""
+    """Parse a number as JSON does, or return the text unchanged."""
+    # An int stays an int, because `Hint.unit` distinguishes 1 from 1.0.
     for kind in (int, float):
         try:
             return kind(text)
@@ -211,7 +221,12 @@ def _check_keys(row: Any, name: str) -> dict[str, Any]:
 
 
 def _parse_length(value: Any, name: str) -> float:
-    """Return a number unchanged (an int stays an int), or a percentage as a fraction."""
+    """Return a number unchanged, or a percentage as a fraction.
+
+    Args:
+        value: value of the row. An int stays an int; see `Hint.unit`.
+        name: name of the value in errors.
+    """
     if isinstance(value, str) and value.strip().endswith("%"):
         try:
             return float(value.strip().removesuffix("%")) / 100
@@ -228,6 +243,7 @@ def _parse_length(value: Any, name: str) -> float:
 
 
 def _parse_time(value: Any, name: str) -> Fraction:
+    """Return a time in seconds; `name` identifies the row in errors."""
     try:
         if isinstance(value, bool):
             raise ValueError

@@ -1,4 +1,4 @@
-"""Prediction with hints: the generator is given the hints, then they are enforced."""
+"""Prediction with hints: the generator is given the hints, and they are blended into its result."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def predict_with_hints(
     """Predict the color of an image with hints.
 
     Args:
-        predict: predicts the color of the image, with or without hints.
+        predict: predicts the color of the image; None means without hints.
         hints: hints of the image.
-        accepts_hints: whether the generator uses hints. Otherwise they are spread by luma alone.
+        accepts_hints: whether the generator accepts hints. Otherwise they are spread by luma alone.
         quarter_turns: counterclockwise rotation of the image for the generator.
     """
     base = prediction = predict(None)
@@ -69,7 +69,7 @@ def predict_with_hints(
 
 
 def make_base_prediction(prediction: ProxyPrediction) -> BasePrediction:
-    """Convert a prediction without hints for use by hints."""
+    """Downscale the proxy of a prediction without hints to the grid of the prediction."""
     luma = resize_area(prediction.proxy, prediction.confidence.shape)
     return BasePrediction(luma, prediction.ab, prediction.confidence)
 
@@ -81,16 +81,15 @@ def load_photo_hints(
 
     Args:
         still: the photo.
-        options: options whose hints are all for this photo.
-        predict: predicts color without hints, from Y' of an upright image, (h, w) float32 in
-            [0, 1].
+        options: options whose hints all belong to this photo.
+        predict: predicts color without hints from Y' of an upright image, (h, w) float32 in [0, 1].
 
     Returns:
         The hint set, and warnings.
 
     Raises:
-        InputError: hint file or reference cannot be read.
-        UsageError: hints or reference are for a film, or a hint lies outside the photo.
+        InputError: the hint file or the reference cannot be read.
+        UsageError: a hint or the reference has a time or frame, or a hint lies outside the photo.
     """
     discs = place_hints(load_hints(options), still.luma.shape, still.orientation)
     if options.reference is None:
@@ -112,7 +111,7 @@ def _transfer_to_stored(
     """Transfer color in the displayed orientation, and rotate it to the stored one.
 
     Returns:
-        The color, and the fraction of the photo that the reference shows.
+        The color in the stored orientation, and the coverage; see `transfer_color`.
     """
     luma = to_displayed(still.coding.luma_to_unit(downscale(still.luma)), still.orientation)
     color, coverage = transfer_color(read_reference(reference), luma, predict)

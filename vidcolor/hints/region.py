@@ -1,8 +1,10 @@
 """Detection of the objects that hints lie on.
 
-The generator knows what belongs together, such as a coat and its sleeves, but it also changes the
-surroundings and similar objects. Luma edges bound an object, but also its folds. The object is the
-intersection of both masks.
+Two masks are computed for each hint. The first marks the pixels whose prediction the hint changes.
+The generator recognizes connected parts, such as a coat and its sleeves, but the hint also changes
+its predictions for the surroundings and for similar objects. The second mask ends at luma edges,
+but these also lie inside an object, such as the folds of a coat. The object is the intersection of
+both masks.
 """
 
 from __future__ import annotations
@@ -24,22 +26,22 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray
 
 CHANGE_LIMITS = (0.35, 0.7)
-"""Change of the prediction toward the hint color, as a fraction of the distance from the base
-prediction: the object does not include pixels below the first limit and includes those above the
-second."""
+"""Change of the prediction toward the hint color, as a fraction of the distance between base
+prediction and hint color. The mask is 0 up to the first limit and 1 from the second."""
 MIN_COLOR_DISTANCE = 4.0
-"""Minimum distance between hint and base prediction in the ratio above, in a*b* units. Hints that
-are nearer cannot separate objects."""
+"""Minimum distance between base prediction and hint color by which the change is divided, in a*b*
+units. Smaller distances are raised to it, because such hints cannot separate objects."""
 REGION_REACH = 2 * REACH
-"""Reach of `spread_colors` inside an object. It is longer than for hints alone, because the change
-of the prediction bounds the object as well."""
+"""Reach of `spread_colors` inside an object, as a fraction of the short side. It is longer than
+`REACH`, because the change of the prediction also limits the mask."""
 WEIGHT_LIMITS = (0.12, 0.4)
-"""Weight of the hint in `spread_colors`: outside the object below the first limit, inside above the
+"""Weight of the hint in `spread_colors`, 0-1. The mask is 0 up to the first limit and 1 from the
 second."""
 COMPONENT_THRESHOLD = 0.3
-"""Mask value from which pixels connect the parts of an object."""
+"""Mask value, 0-1, above which neighboring pixels belong to one connected component."""
 COLOR_WEIGHT = 0.5
-"""Weight of the hint color in the color of the object; the rest is the hinted prediction."""
+"""Weight of the hint color in the color of the object, 0-1. The hinted prediction has the remaining
+weight, so that its variations within the object are kept."""
 
 
 def find_hint_regions(
@@ -59,12 +61,15 @@ def find_hint_regions(
         scale: grid pixels per stored pixel, vertical and horizontal.
 
     Returns:
-        a*, b* of the objects: (2, h, w) float32; and their mask: (h, w) float32 in [0, 1].
+        a*, b*: (2, h, w) float32, `hinted_ab` with the hint colors blended into the objects; and
+        the mask of the objects: (h, w) float32 in [0, 1].
     """
     ab, mask = hinted_ab.copy(), np.zeros(luma.shape, np.float32)
     for disc in discs:
         color = np.array(disc.ab, np.float32)[:, None, None]
         difference = color - base_ab
+        # The projection onto the line from the base prediction to the hint color, relative to the
+        # length of that line.
         length = np.maximum((difference * difference).sum(0), MIN_COLOR_DISTANCE**2)
         change = ((hinted_ab - base_ab) * difference).sum(0) / length
         _, weight = spread_colors([disc], hinted_ab, luma, scale, REGION_REACH)
@@ -76,13 +81,21 @@ def find_hint_regions(
 
 
 def _select_component(mask: FloatArray, inside: NDArray[np.bool_]) -> FloatArray:
-    """Return 1 in the connected parts of a mask that a disc touches and at their edges, else 0."""
+    """Return the connected components of a mask that a disc touches.
+
+    Args:
+        mask: (h, w) float32 in [0, 1].
+        inside: pixels of the disc: (h, w) bool.
+
+    Returns:
+        (h, w) float32: 1 in the components and beside their edges, else 0.
+    """
     import cv2
 
     binary = ((mask > COMPONENT_THRESHOLD) | inside).astype(np.uint8)
     _, labels = cv2.connectedComponents(binary, connectivity=4)
     touched = np.unique(labels[inside])
     component = np.isin(labels, touched[touched > 0]).astype(np.uint8)
-    # The mask is soft at its edges, which lie below the threshold.
+    # The soft edges of the mask lie below the threshold and must not be cut off.
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
     return np.asarray(cv2.dilate(component, kernel), np.float32)

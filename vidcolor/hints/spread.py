@@ -1,9 +1,13 @@
 """Spreading of hint colors over objects.
 
-After Yatziv & Sapiro, "Fast image and video colorization using chrominance blending" (IEEE TIP,
-2006): every pixel blends the hint colors by geodesic distance, along which luma edges are long. The
-prediction takes part as one more color at a constant distance, so it stays wherever no hint is
-nearer than that.
+The method follows Yatziv & Sapiro, "Fast image and video colorization using chrominance blending"
+(IEEE TIP, 2006). Every pixel gets the mean of the hint colors, weighted by inverse geodesic
+distance, in which crossing a luma edge is expensive. The prediction is one more color at a constant
+distance of 1, so it prevails where no hint is nearer.
+
+OpenCV and NumPy have no geodesic distance transform. Here it is computed by alternating sweeps, as
+in Toivanen, "New geodesic distance transforms for gray-scale images" (Pattern Recognition Letters,
+1996).
 """
 
 from __future__ import annotations
@@ -23,26 +27,33 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray
 
 REACH = 0.6
-"""Unit of geodesic distance: this fraction of the short side of an image without edges."""
+"""Unit of geodesic distance, called a reach. In an image without edges it is this fraction of the
+short side. At a distance of one reach, hint and prediction have the same weight."""
 EDGE_STEP = 0.05
-"""Luma difference between neighbors, on a grid of 128 rows, that is as long as `REACH`."""
+"""Difference of Y', in [0, 1], between neighboring pixels without texture that costs one reach. The
+cost is quadratic. The value was chosen on a grid of 128 rows."""
 TONE_DIFFERENCE = 0.3
-"""Difference between the smoothed luma of pixel and disc that is as long as `REACH`."""
+"""Difference between the smoothed Y', in [0, 1], of a pixel and of a disc that adds one reach to
+their distance. The addition is quadratic."""
 TEXTURE_WEIGHT = 0.7
-"""Weight of the mean luma difference in the neighborhood, which is added to `EDGE_STEP`."""
+"""Factor of the mean luma difference in the neighborhood, which is added to `EDGE_STEP`. A higher
+value makes edges in texture cheaper."""
 WEIGHT_EXPONENT = 4
-"""Exponent of the inverse distance weights. A high value makes whole objects change."""
+"""Exponent of the inverse distance in the weights. A high value gives an object one color up to its
+edges."""
 MIN_DISTANCE = 0.12
-"""Lower limit of the distance in the weights, in reaches."""
+"""Minimum distance in the weights, in reaches. It limits the weight of a hint near its disc."""
 MAX_SWEEPS = 24
-"""Maximum number of sweeps. Paths with more turns are overestimated."""
+"""Maximum number of sweeps along rows and columns. Beyond it, the cost of paths with more turns is
+overestimated."""
 _TEXTURE_WINDOW = 11
 """Side of the averaging window for texture, in pixels."""
 _TONE_WINDOW = 5
+"""Side of the averaging window for smoothed luma, in pixels."""
 _DISCS_PER_SWEEP = 16
-"""Number of discs that are swept together; limits memory."""
+"""Maximum number of discs whose costs are computed together. It limits memory."""
 _FAR = 1e6
-"""Initial cost of pixels outside a disc."""
+"""Initial cost of the pixels outside a disc, in reaches. It is far above the cost of any usual path."""
 
 
 def spread_colors(
@@ -59,11 +70,11 @@ def spread_colors(
         ab: predicted a*, b*: (2, h, w) float32.
         luma: Y' of the same pixels: (h, w) float32 in [0, 1].
         scale: grid pixels per stored pixel, vertical and horizontal.
-        reach: distance at which hint and prediction have the same weight, as a fraction of the
-            short side of an image without edges.
+        reach: distance in an image without edges at which hint and prediction have the same weight,
+            as a fraction of the short side.
 
     Returns:
-        a*, b*: (2, h, w) float32; and the weight of the hints in it: (h, w) float32 in [0, 1].
+        a*, b*: (2, h, w) float32; and the weight of the hints: (h, w) float32 in [0, 1].
     """
     distances = geodesic_distances(discs, luma, scale) * np.float32(REACH / reach)
     weights = np.maximum(distances, MIN_DISTANCE) ** -WEIGHT_EXPONENT
@@ -79,13 +90,16 @@ def geodesic_distances(
 ) -> FloatArray:
     """Return the geodesic distance of every pixel from every disc, in reaches.
 
+    It is the sum of the straight distance from the edge of the disc, the squared difference of
+    tone, and the cost of the luma edges along the cheapest path.
+
     Args:
         discs: K hint discs.
         luma: Y': (h, w) float32 in [0, 1].
         scale: grid pixels per stored pixel, vertical and horizontal.
 
     Returns:
-        (K, h, w) float32; 0 in the disc.
+        (K, h, w) float32. In the disc, only the difference of tone is not 0.
     """
     import cv2
 
@@ -106,9 +120,15 @@ def geodesic_distances(
 
 
 def _step_costs(luma: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the cost of the luma edge between neighbors: horizontal, vertical.
+    """Return the cost of the luma edge between neighboring pixels, in reaches.
 
     In texture (grass, lace, grain) a difference costs less, because it is not an object boundary.
+
+    Args:
+        luma: Y': (h, w) float32 in [0, 1].
+
+    Returns:
+        Between horizontal neighbors: (h, w - 1) float32; between vertical ones: (h - 1, w) float32.
     """
     import cv2
 
@@ -126,7 +146,16 @@ def _step_costs(luma: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _path_costs(
     inside: NDArray[np.bool_], horizontal: FloatArray, vertical: FloatArray
 ) -> FloatArray:
-    """Return the cost of the cheapest path from each disc to every pixel: (K, h, w)."""
+    """Return the cost of the cheapest path from each disc to every pixel, in reaches.
+
+    Args:
+        inside: pixels of each disc: (K, h, w) bool.
+        horizontal: cost between horizontal neighbors: (h, w - 1) float32.
+        vertical: cost between vertical neighbors: (h - 1, w) float32.
+
+    Returns:
+        (K, h, w) float32.
+    """
     cost = np.where(inside, np.float32(0), np.float32(_FAR))
     along_rows, along_columns = _accumulate(horizontal, 1), _accumulate(vertical, 0)
     for _ in range(MAX_SWEEPS):
@@ -139,7 +168,7 @@ def _path_costs(
 
 
 def _accumulate(costs: FloatArray, axis: int) -> NDArray[np.float64]:
-    """Return the cost of the straight path from the first pixel along an axis."""
+    """Return the cost of the straight path from the first pixel along an axis: (h, w) float64."""
     padding = [(1, 0) if n == axis else (0, 0) for n in range(2)]
     return np.pad(np.cumsum(costs, axis=axis, dtype=np.float64), padding)
 
@@ -147,8 +176,8 @@ def _accumulate(costs: FloatArray, axis: int) -> NDArray[np.float64]:
 def _sweep(cost: FloatArray, path: NDArray[np.float64], axis: int) -> None:
     """Relax the cost of every pixel along its row or column, in both directions, in place.
 
-    The cheapest path to j from any i before it costs min(cost[i] - path[i]) + path[j], which is a
-    running minimum.
+    The cheapest path to j from any i before it costs min(cost[i] - path[i]) + path[j]. This is a
+    running minimum, so NumPy computes it for all rows or columns together.
     """
     forward = np.minimum.accumulate(cost - path, axis=axis) + path
     backward = np.flip(np.minimum.accumulate(np.flip(cost + path, axis), axis=axis), axis) - path

@@ -1,4 +1,4 @@
-"""The frames of a film that hints and a reference belong to."""
+"""Assignment of hints and a reference to the frames of a film."""
 
 from __future__ import annotations
 
@@ -18,23 +18,29 @@ if TYPE_CHECKING:
     from vidcolor.shots.detector import Shot
 
 SAMPLE_INTERVAL = 48
-"""Distance between the frames that get the palette of a reference that matches no frame, in frames.
-"""
+"""Distance between the sampled frames of a shot, in frames. If a reference matches no shot, the
+sampled frames get its palette."""
 
 
 @dataclass(frozen=True, slots=True)
 class HintedFrame:
-    """A frame with hints."""
+    """A frame with hints or a reference."""
 
     frame: int
     """Index of the frame, counted from the first frame that is colorized."""
     hints: tuple[Hint, ...] = ()
+    """Hints of the frame, in the order of the hint file."""
     has_reference: bool = False
     """Whether the reference applies to the frame."""
 
 
 def shot_ranges(shots: Sequence[Shot], num_frames: int) -> tuple[range, ...]:
-    """Return the frames of each shot, from its boundary to the next boundary."""
+    """Return the frame indices of each shot, from its boundary to the next one.
+
+    Args:
+        shots: shots of the film, in order.
+        num_frames: number of frames of the film.
+    """
     boundaries = [0, *(shot.boundary for shot in shots[1:]), num_frames]
     return tuple(range(first, end) for first, end in itertools.pairwise(boundaries))
 
@@ -56,12 +62,12 @@ class Timeline:
         self._path, self.times, self.shots, self._start_s = path, times, shots, start_s
 
     def find_frame(self, name: str, time_s: Fraction | None, frame: int | None) -> int:
-        """Return the index of the frame that is shown at a time or has an index.
+        """Return the index of a frame that is given by a time or an index.
 
         Args:
             name: name of the hint or reference, for messages.
             time_s: seconds from the start of the film, or None.
-            frame: index of the frame, if there is no time; None for the first.
+            frame: index of the frame, used if there is no time; None for the first frame.
 
         Raises:
             UsageError: the frame does not exist, or is in a dissolve between two shots.
@@ -83,11 +89,16 @@ class Timeline:
 
     @property
     def _end_s(self) -> Fraction:
-        """End of the last frame, which is assumed to last as long as the one before."""
+        """End of the last frame, in seconds; it is assumed to last as long as the one before."""
         last = self.times[-1]
         return last + (last - self.times[-2] if len(self.times) > 1 else 1)
 
     def _check_dissolves(self, name: str, frame: int) -> None:
+        """Refuse a frame that mixes two shots, because a hint cannot belong to both of them.
+
+        Raises:
+            UsageError: the frame is in a dissolve.
+        """
         for shot in self.shots:
             if frame in shot.mixed_range:
                 raise UsageError(
@@ -99,12 +110,12 @@ class Timeline:
 def find_hinted_frames(
     hints: Sequence[Hint], reference_time: Fraction | None, timeline: Timeline, reference_name: str
 ) -> tuple[HintedFrame, ...]:
-    """Return the frames of hints, and of a reference with a time, in order.
+    """Return the frames that hints, and a reference with a time, belong to, in order.
 
     Args:
         hints: hints of the film. Those without time and frame belong to the first frame.
-        reference_time: seconds from the start of the film; None for no reference, or one without a
-            time.
+        reference_time: seconds from the start of the film; None if there is no reference, or if it
+            has no time.
         timeline: times and shots of the film.
         reference_name: name of the reference in messages.
 
@@ -122,7 +133,7 @@ def find_hinted_frames(
 
 
 def merge_hinted_frames(frames: Iterable[HintedFrame]) -> tuple[HintedFrame, ...]:
-    """Merge entries for the same frame, in order of frames."""
+    """Merge the entries of each frame, and return them in order of frames."""
     merged: dict[int, HintedFrame] = {}
     for entry in frames:
         other = merged.get(entry.frame, HintedFrame(entry.frame))
@@ -135,7 +146,12 @@ def merge_hinted_frames(frames: Iterable[HintedFrame]) -> tuple[HintedFrame, ...
 
 
 def sample_frames(frames: range, interval: int = SAMPLE_INTERVAL) -> Iterator[int]:
-    """Yield evenly spaced frames of a shot, at least one, each in the middle of its part."""
+    """Yield evenly spaced frames of a shot: the middle frames of parts of equal length.
+
+    Args:
+        frames: frame indices of the shot.
+        interval: approximate length of a part, in frames. There is at least one part.
+    """
     length = len(frames)
     count = max(1, round(length / interval))
     for n in range(count):

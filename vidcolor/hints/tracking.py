@@ -1,8 +1,8 @@
 """Tracking of a film's hints through their shots, before rendering.
 
-Only shots with hints are decoded. The flow between their key frames goes to an anonymous file in
-the work directory, because a shot can be long. Then the hint masks are carried along it, forward
-and backward, to all key frames (see `tracks`).
+Only shots with hints are decoded. The flow between their key frames is stored in an anonymous file
+in the work directory, because a shot can be long. Then the hint masks are carried along the flow,
+forward and backward, to all key frames (see `tracks`).
 """
 
 from __future__ import annotations
@@ -69,20 +69,24 @@ if TYPE_CHECKING:
     from vidcolor.shots.detector import Shot
 
 REFERENCE_CHANGE_LIMITS = (1.0, 4.0)
-"""Change of color by a reference, in a*b* units, that has no influence on a frame's mask, and that
-which has full influence."""
-FORWARD_BACKWARD_LIMITS, PHOTOMETRIC_LIMITS = (1.0, 3.0), (0.4, 1.0)
-"""Limits of `forward_backward_check` and `photometric_check` for flow between key frames. They are
-stricter than usual, because a color given by the user is conspicuous on uncovered background."""
+"""Change of color by a reference, in a*b* units. Pixels with a change up to the first limit are not
+part of the mask, and pixels from the second limit are fully part of it."""
+FORWARD_BACKWARD_LIMITS = (1.0, 3.0)
+"""Limits of `forward_backward_check` for flow between key frames, in pixels. They are stricter than
+the default, because a color given by the user is conspicuous on uncovered background."""
+PHOTOMETRIC_LIMITS = (0.4, 1.0)
+"""Limits of `photometric_check` for flow between key frames, in local standard deviations of Y'.
+They are stricter than the default for the same reason as `FORWARD_BACKWARD_LIMITS`."""
 _MASK_FILTER_RADIUS = 4
-"""Radius of the guided filter that upsamples predictions to the flow grid."""
+"""Radius of the guided filter that upsamples predictions to the flow grid, in pixels of that
+grid."""
 
 
 class FrameRangeReader(Protocol):
     """Reads any range of a film's frames."""
 
     def frames(self, first: int, last: int) -> Generator[Frame, None, None]:
-        """Yield the frames numbered `first` to `last - 1`."""
+        """Yield the frames with indices `first` to `last - 1`."""
         ...
 
 
@@ -104,14 +108,14 @@ def track_hints(
         colorizer: predicts with and without hints.
         options: options with the hints and the reference of this film.
         folder: directory of `HINT_TRACKS_FILE`, and of temporary files.
-        progress: called with the number of frames that are done, and their total.
+        progress: called with the number of decoded frames and the total number.
 
     Returns:
         The index of the tracks, or None if there are no hints; and warnings.
 
     Raises:
-        InputError: hint file or reference cannot be read.
-        UsageError: hints or reference do not fit the film.
+        InputError: the hint file or the reference cannot be read.
+        UsageError: a hint is invalid, or its frame or the reference's frame is not in the film.
     """
     hints = load_hints(options)
     if not (hints or options.reference):
@@ -152,7 +156,7 @@ def _report_progress(
 
 
 class HintTracker:
-    """Tracks hints through one shot after another."""
+    """Makes the hint masks of hinted frames, and carries them through their shots."""
 
     def __init__(
         self,
@@ -179,7 +183,7 @@ class HintTracker:
         self._estimator = DisFlow()
         self._upsample = GuidedUpsampler(radius=_MASK_FILTER_RADIUS)
         self.max_coverage = 0.0
-        """Maximum fraction of a frame that the reference shows, over all frames."""
+        """Maximum coverage of the reference over all frames, 0-1; see `transfer_color`."""
 
     def find_reference(
         self, reference: Reference, shots: Sequence[range], reader: FrameRangeReader
@@ -220,7 +224,7 @@ class HintTracker:
             tracks: the masks are appended here.
 
         Raises:
-            UsageError: a hint lies outside the frame, or names no color.
+            UsageError: a hint lies outside the frame, or has an invalid color.
         """
         by_index = {hinted.frame: hinted for hinted in hinted_frames}
         links, keyframes = self._link_keyframes(frames, shot, by_index)
@@ -231,7 +235,11 @@ class HintTracker:
     def _link_keyframes(
         self, frames: Iterator[Frame], shot: range, hinted_frames: dict[int, HintedFrame]
     ) -> tuple[KeyframeLinks, list[HintKeyframe]]:
-        """Split a shot into keyframe intervals, and make the masks of its hinted frames."""
+        """Split a shot into keyframe intervals, and make the masks of its hinted frames.
+
+        Returns:
+            The flow between the key frames, and the hinted key frames with their masks.
+        """
         coding, geometry = self._video.coding, self._geometry
         analyzed = (
             make_analysis_frame(frame, self._colorizer.make_proxy(frame.luma, coding, geometry))
@@ -252,7 +260,7 @@ class HintTracker:
         return links, keyframes
 
     def _make_mask(self, item: AnalysisFrame, hinted: HintedFrame) -> HintMask:
-        """Predict a frame with its hints, and find the objects that they lie on."""
+        """Predict a frame with its hints, and find the objects that the hints lie on."""
         stored_size = self._video.height, self._video.width
         size = rotate_size(stored_size, self._geometry.quarter_turns)
         hints = [replace(hint, time=None, frame=None) for hint in hinted.hints]
@@ -282,7 +290,7 @@ class HintTracker:
         return color
 
     def _displayed_luma(self, frame: Frame) -> FloatArray:
-        """Return downscaled Y' as displayed: (h, w) float32 in [0, 1]."""
+        """Return the downscaled Y' of a frame as displayed: (h, w) float32 in [0, 1]."""
         unit = self._video.coding.luma_to_unit(downscale(frame.luma))
         return np.ascontiguousarray(self._geometry.to_upright(unit))
 
@@ -292,6 +300,7 @@ class HintTracker:
         return make_base_prediction(self._predict(proxy, None))
 
     def _predict(self, proxy: FloatArray, hints: HintArrays | None) -> ProxyPrediction:
+        """Predict from an upright proxy, (h, w) float32 in [0, 1]."""
         upright = Geometry(width=proxy.shape[1], height=proxy.shape[0])
         return self._colorizer.predict([proxy], upright, self._vividness, hints)[0]
 
@@ -302,7 +311,7 @@ def _check_chains(
     """Return the chains from a key frame to the previous one and back, with strict checks.
 
     Args:
-        interval: interval that the key frame ends.
+        interval: interval that ends with the key frame.
         previous: flow input of the previous key frame; None for the first.
     """
     current, forward = interval.keyframe.flow_input, interval.previous_to_keyframe
@@ -318,5 +327,6 @@ def _check_chains(
 def _check_chain(
     chain: FlowChain, reverse: FlowChain, source: FloatArray, target: FloatArray
 ) -> FlowChain:
+    """Apply both checks to a chain; `source` and `target` are `FlowInput.normalized`, (h, w)."""
     chain = forward_backward_check(chain, reverse, FORWARD_BACKWARD_LIMITS)
     return photometric_check(chain, source, target, PHOTOMETRIC_LIMITS)

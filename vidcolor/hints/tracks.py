@@ -1,10 +1,10 @@
 """Hint tracks: hint masks that are carried from hinted frames to all key frames of a shot.
 
-A track follows the mask of one hinted frame from key frame to key frame, in both directions. At
-each key frame the pixels vote in luma-bilateral neighborhoods. The vote removes background that
-incorrect flow carries along at object edges, and newly visible pixels take the mask of neighbors
-with similar luma. Of several hinted frames on one side, the nearest one that shows the object
-applies. The two sides are blended by temporal distance.
+A track carries the mask of one hinted frame from key frame to key frame, in both directions. At
+each key frame the mask is averaged over neighbors with similar luma. This vote removes background
+that incorrect flow carries along at object edges, and gives newly visible pixels the mask of
+similar neighbors. If there are several hinted frames on one side in time, the nearest one that
+shows the object applies. The two sides are blended by temporal distance.
 """
 
 from __future__ import annotations
@@ -28,31 +28,34 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray
 
 HINT_TRACKS_FILE = "hint_tracks.f16"
-"""Name of the file with the hint masks of a film."""
+"""Name of the file with the hint masks of a film, as float16 (see `DiskArray`)."""
 MAX_TRACKS = 4
-"""Maximum number of tracks that are carried in one direction at a time; the nearest are kept."""
+"""Maximum number of tracks that are carried in one direction at a time. Beyond it, the tracks of
+the farthest hinted frames end."""
 MIN_ALPHA = 0.02
-"""Maximum alpha of a mask below which a track ends."""
+"""Minimum peak alpha of a mask, 0-1. Below it, a track ends, and a key frame has no mask."""
 LINK_CONFIDENCE_LIMITS = (0.5, 0.95)
-"""Flow confidence between key frames that ends a track, and that from which it is not weakened. A
-shot has many key frames, so the second limit is high."""
+"""Flow confidence between key frames, 0-1. The mask is lost up to the first limit, and kept fully
+from the second. The second limit is high, because errors accumulate over the key frames of a
+shot."""
 LUMA_BINS = 16
-"""Number of luma bins of the vote (a bilateral grid: Chen, Paris & Durand, "Real-time edge-aware
-image processing with the bilateral grid", 2007)."""
+"""Number of luma bins of the vote, which is computed on a bilateral grid (Chen, Paris & Durand,
+"Real-time edge-aware image processing with the bilateral grid", SIGGRAPH 2007)."""
 LUMA_SIGMA = 1.5
-"""Standard deviation of the blur before luma is binned, in pixels of the flow grid. Without it,
-textured ground would fall into all bins."""
+"""Standard deviation of the blur before luma is binned, in pixels of the flow grid. Without the
+blur, a textured surface would fall into all bins."""
 VOTE_SIGMA = 8.0
 """Standard deviation of the voting neighborhood, in pixels of the flow grid."""
 TRACK_WEIGHT = 0.35
-"""Weight of the carried mask relative to the vote, at full flow confidence."""
+"""Weight of the carried mask where flow confidence is 1; the vote has a weight of 1."""
 ALPHA_LIMITS = (0.3, 0.7)
-"""Alpha after the vote that becomes 0, and that which becomes 1. Otherwise edges would blur at each
-key frame."""
+"""Alpha after the vote, 0-1. It becomes 0 up to the first limit and 1 from the second. Otherwise
+the edges of the mask would blur more at each key frame."""
 NEW_PIXEL_PENALTY = 0.35
-"""Reduction of alpha for pixels that the previous key frame does not show. Most pixels that become
-visible beside an object are background."""
+"""Reduction of alpha where flow confidence is 0, because the previous key frame does not show the
+pixel. Most pixels that become visible beside an object are background."""
 _LINK_PLANES = 7
+"""Number of planes in each record of `KeyframeLinks.planes`."""
 
 
 @dataclass(slots=True)
@@ -60,8 +63,10 @@ class HintTracks:
     """The hint masks of a film's key frames: a `HintMaskSource` on disk."""
 
     masks: DiskArray
+    """(4, h, w) for each key frame with a mask: a*, b*, alpha, and the distance to the earlier
+    hinted frame, which is used only in `carry_hints`."""
     required_keyframes: frozenset[int]
-    """Frames that must be key frames."""
+    """Indices of the frames that must be key frames, because hints belong to them."""
     records: dict[int, int] = field(default_factory=dict)
     """Index in `masks` of each key frame, by frame index."""
 
@@ -80,30 +85,37 @@ class HintTracks:
 
 @dataclass(frozen=True, slots=True)
 class HintTrackIndex:
-    """Everything about hint tracks except the masks, which are in `HINT_TRACKS_FILE`."""
+    """The index of the masks in `HINT_TRACKS_FILE`."""
 
     shape: tuple[int, ...]
+    """Shape of a record of the file."""
     count: int
+    """Number of records."""
     required_keyframes: frozenset[int]
+    """Indices of the frames that must be key frames."""
     records: dict[int, int]
+    """Record of each key frame with a mask, by frame index."""
 
     @classmethod
     def from_tracks(cls, tracks: HintTracks) -> HintTrackIndex:
-        """Return the index of tracks."""
+        """Make the index of tracks that are written completely."""
         masks = tracks.masks
         return cls(masks.shape, len(masks), tracks.required_keyframes, tracks.records)
 
     def open(self, folder: Path) -> HintTracks:
-        """Open the tracks; the caller closes them.
+        """Open the tracks for reading. The caller closes them.
+
+        Args:
+            folder: directory of `HINT_TRACKS_FILE`.
 
         Raises:
-            OSError: the file is not in `folder`.
+            OSError: the file is missing.
         """
         masks = DiskArray.open(folder / HINT_TRACKS_FILE, self.shape, self.count)
         return HintTracks(masks, self.required_keyframes, self.records)
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON values."""
+        """Return the index as JSON values."""
         return {
             "shape": self.shape,
             "count": self.count,
@@ -128,16 +140,17 @@ class HintKeyframe:
     frame: int
     """Frame index in the film."""
     mask: HintMask
+    """Mask of the hints that the user gave for this frame."""
 
 
 class KeyframeLinks(NamedTuple):
     """The key frames of a shot, with the flow between neighbors."""
 
     frames: list[int]
-    """Frame indices."""
+    """Index of each key frame in the film."""
     planes: DiskArray
-    """(7, h, w) for each key frame: flow to the previous key frame and its confidence, flow from
-    the previous key frame and its confidence, Y'."""
+    """(7, h, w) for each key frame: flow to the previous key frame in pixels (x, y) and its
+    confidence; flow from the previous key frame and its confidence; Y'."""
 
     def backward(self, number: int) -> FlowChain:
         """Return the chain from a key frame to the previous one."""
@@ -160,12 +173,14 @@ class KeyframeLinks(NamedTuple):
         Args:
             frame: frame index.
             luma: Y': (h, w) float32 in [0, 1].
-            chains: chain to the previous key frame, and from there to this one; None for the first.
+            chains: chain from this key frame to the previous one, and chain from the previous one
+                to this one; None for the first key frame.
         """
         self.frames.append(frame)
         if chains is None:
             planes = np.stack([*[np.zeros_like(luma)] * (_LINK_PLANES - 1), luma])
         else:
+            # Differences from the grid are stored, because float16 is too coarse for coordinates.
             grid = pixel_grid(luma.shape)
             links = [
                 [*(chain.coords - grid).transpose(2, 0, 1), chain.confidence] for chain in chains
@@ -175,14 +190,15 @@ class KeyframeLinks(NamedTuple):
 
 
 def _decode_chain(planes: FloatArray) -> FlowChain:
+    """Return the flow chain of three planes of a link: x, y, confidence."""
     return FlowChain(pixel_grid(planes.shape[1:]) + planes[:2].transpose(1, 2, 0), planes[2])
 
 
 class HintTrack:
-    """Carries the mask of one hinted key frame from key frame to key frame."""
+    """The mask of one hinted key frame, carried from key frame to key frame."""
 
     def __init__(self, keyframe: HintKeyframe) -> None:
-        """Start at the hinted key frame."""
+        """Initialize the track with the mask of the hinted key frame."""
         self.keyframe = keyframe
         self.mask = keyframe.mask
 
@@ -190,11 +206,12 @@ class HintTrack:
         """Carry the mask to the next key frame in the direction of the track.
 
         Args:
-            link: chain from that key frame to the current one.
-            luma: Y' of that key frame, (h, w) float32 in [0, 1].
+            link: chain from the next key frame to the current one.
+            luma: Y' of the next key frame: (h, w) float32 in [0, 1].
         """
         ab, alpha = self.mask
         confidence = smoothstep(link.confidence, *LINK_CONFIDENCE_LIMITS)
+        # Premultiplied, so that undefined color with alpha 0 has no influence on its neighbors.
         premultiplied = np.dstack([*(ab * alpha), alpha])
         carried = sample(np.ascontiguousarray(premultiplied), link.coords) * confidence[..., None]
         combined = np.float32(TRACK_WEIGHT) * carried + _vote(carried, confidence, luma)
@@ -210,9 +227,12 @@ def _vote(carried: FloatArray, confidence: FloatArray, luma: FloatArray) -> Floa
     """Return the confidence-weighted mean of carried values over neighbors with similar luma.
 
     Args:
-        carried: (h, w, 3) float32, multiplied by confidence.
-        confidence: (h, w) float32.
-        luma: (h, w) float32.
+        carried: premultiplied a*, b*, and alpha, all multiplied by confidence: (h, w, 3) float32.
+        confidence: (h, w) float32 in [0, 1].
+        luma: Y': (h, w) float32 in [0, 1].
+
+    Returns:
+        (h, w, 3) float32, premultiplied a*, b*, and alpha.
     """
     import cv2
 
@@ -224,6 +244,7 @@ def _vote(carried: FloatArray, confidence: FloatArray, luma: FloatArray) -> Floa
     total = np.zeros_like(votes)
     for luma_bin in range(LUMA_BINS):
         similarity = np.maximum(1 - np.abs(position - luma_bin), 0)[..., None]
+        # Half resolution saves time, and the blur removes finer detail anyway.
         small = cv2.resize(similarity * votes, half_size, interpolation=cv2.INTER_AREA)
         spread = cv2.GaussianBlur(small, (0, 0), VOTE_SIGMA / 2)
         total += similarity * cv2.resize(spread, luma.shape[::-1], interpolation=cv2.INTER_LINEAR)
@@ -244,16 +265,16 @@ class DirectionalHints(NamedTuple):
 def overlay_masks(
     masks: Iterable[tuple[float, HintMask]], shape: Sequence[int]
 ) -> DirectionalHints:
-    """Composite the masks of several tracks of one direction.
+    """Composite the masks of all tracks in one direction.
 
     Args:
-        masks: distance to the hinted frame, in frames, and the mask; the farthest first.
+        masks: distance to the hinted frame, in frames, and mask of each track; the farthest first.
         shape: (h, w) of the masks.
     """
     ab, alpha = np.zeros((2, *shape), np.float32), np.zeros(tuple(shape), np.float32)
     distance = np.ones(tuple(shape), np.float32)
     for frames_away, mask in masks:
-        # The "over" operator: a nearer mask covers the farther ones.
+        # The "over" operator (Porter & Duff, 1984): a nearer mask covers the farther ones.
         total = mask.alpha + alpha * (1 - mask.alpha)
         share = mask.alpha / np.maximum(total, 1e-6)
         ab += share * (mask.ab - ab)
@@ -263,7 +284,14 @@ def overlay_masks(
 
 
 def blend_directions(earlier: DirectionalHints, later: DirectionalHints) -> HintMask:
-    """Blend the hints from both sides in time, linearly from one hinted frame to the next."""
+    """Blend the hints from both sides in time.
+
+    The weight of each side decreases linearly from its hinted frame to that of the other side.
+
+    Args:
+        earlier: hints from earlier hinted frames.
+        later: hints from later hinted frames, on the same grid.
+    """
     weight, other = earlier.alpha * later.distance, later.alpha * earlier.distance
     share = other / np.maximum(weight + other, 1e-6)
     ab = earlier.ab + share * (later.ab - earlier.ab)
@@ -277,9 +305,11 @@ def carry_hints(
 
     Args:
         links: all key frames of the shot.
-        keyframes: the hinted ones.
+        keyframes: key frames of the shot that have hints.
         tracks: the masks are appended here.
     """
+    # The first pass stores the hints from earlier frames, and the second blends the later ones into
+    # them. So memory does not depend on the length of the shot.
     first = len(tracks.masks)
     for number, hints in enumerate(_carry_in_direction(links, keyframes, forward=True)):
         tracks.masks.append(np.stack([*hints.ab, hints.alpha, hints.distance]))
@@ -298,7 +328,13 @@ def carry_hints(
 def _carry_in_direction(
     links: KeyframeLinks, keyframes: Sequence[HintKeyframe], forward: bool
 ) -> Iterator[DirectionalHints]:
-    """Yield the hints from earlier (or later) hinted frames for each key frame, in order."""
+    """Yield the hints that each key frame gets from hinted frames on one side in time.
+
+    Args:
+        links: all key frames of the shot.
+        keyframes: key frames of the shot that have hints.
+        forward: carry hints forward, first key frame first; else backward, last key frame first.
+    """
     hinted = {keyframe.number: keyframe for keyframe in keyframes}
     numbers = range(len(links.frames))
     tracks: list[HintTrack] = []
