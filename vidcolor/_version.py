@@ -1,3 +1,3 @@
-"""The version of vidcolor; a module of its own, so that every other module can import it."""
+"""The version of vidcolor. This module imports nothing, so every other module can import it."""
 
 __version__ = "0.1.0"

@@ -222,7 +222,7 @@ class Colorizer:
         subsampling: tuple[int, int] = (0, 0),
         saturation: float = 1.0,
     ) -> tuple[FloatArray, FloatArray]:
-        """Compute Cb and Cr for a frame's own luma.
+        """Compute Cb and Cr for the luma of a frame.
 
         Args:
             prediction: the prediction for this frame.

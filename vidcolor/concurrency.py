@@ -29,9 +29,9 @@ class _End:
 def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
     """Run an iterator in its own thread, at most `depth` items ahead of the consumer.
 
-    The order is preserved. An error in the thread is raised here, after the items that preceded
-    it. If the consumer stops early, the thread stops as well, and it closes the iterator before
-    this generator returns.
+    The order is preserved. An error in the thread is raised in the consumer, after the items that
+    preceded it. If the consumer stops early, the thread stops as well, and it closes the iterator
+    before this generator returns.
 
     Args:
         items: the iterator.
@@ -70,6 +70,7 @@ def _fill(items: Iterable[T], ready: queue.Queue[T | _End], stop: threading.Even
 
 def _put(ready: queue.Queue[T | _End], item: T | _End, stop: threading.Event) -> bool:
     """Wait until the queue has room; return False if the consumer has stopped."""
+    # Without a timeout, this thread would wait forever for a consumer that has stopped.
     while not stop.is_set():
         try:
             ready.put(item, timeout=_POLL_INTERVAL_S)
@@ -100,7 +101,7 @@ def map_in_threads(
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            for future in waiting:
+            for future in waiting:  # otherwise the pool would compute them before it closes
                 future.cancel()
             _close(items)
 
@@ -121,8 +122,8 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
 def close_on_exit(items: object) -> Iterator[None]:
     """Close a generator, and the stages before it, when the block ends.
 
-    Without this, an exception that is kept for a report would keep the generators in its traceback
-    open, and with them their threads and frames. Objects without a ``close`` method are accepted.
+    A stored exception references the generators in its traceback. Without this function it would
+    therefore keep their threads and frames alive. Objects without a ``close`` method are accepted.
     """
     try:
         yield

@@ -52,7 +52,7 @@ class Hint:
     """Unit of `x`, `y` and `radius`. None means fractions if `x` and `y` are both in [0, 1] and at
     least one of them is a float, otherwise pixels: (1, 1) is a pixel and (1.0, 1.0) a corner."""
     file: str | None = None
-    """The photo that the hint is for, if there are several: its name, or the end of its path."""
+    """Name, or end of the path, of the photo to which the hint applies; None for any photo."""
     time: Fraction | None = None
     """Time in the film, in seconds."""
     frame: int | None = None
@@ -129,8 +129,8 @@ class ColorizeOptions:
     """Time at which the film shows the reference; it then applies to that shot. None to search all
     shots; if none matches, its palette is used for all of them."""
     trust: float | None = None
-    """Weight of the source's own color, 0 to 1 (followed as far as it is plausible). None to ignore
-    it without reading it."""
+    """Weight of the source's color: 0 (ignored) to 1 (used as far as it is plausible). None to not
+    read it at all."""
     per_frame: bool = False
     """Whether every frame of a film is colorized independently; the result flickers."""
     mark: bool = False

@@ -172,6 +172,7 @@ def _check_outputs(source: Path, target: Path, options: ColorizeOptions) -> None
 def _read(source: Path, options: ColorizeOptions) -> tuple[Still, bool]:
     """Return the decoded source, and whether it is damaged."""
     read = partial(read_still, source, options.gray_from, with_source_rgb=bool(options.trust))
+    # Only strict decoding detects damage, so it is tried first.
     try:
         return read(), False
     except InputError:
@@ -184,7 +185,7 @@ def predict_still(
     vividness: float | None = None,
     hints: HintSet | None = None,
 ) -> ProxyPrediction:
-    """Predict the colors of a photo, with hints if there are any."""
+    """Predict the colors of a photo, optionally with hints."""
     geometry = _geometry(still)
     proxy = colorizer.make_proxy(still.luma, still.coding, geometry)
 

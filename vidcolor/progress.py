@@ -20,9 +20,14 @@ Stage = Literal[
     "photos",
     "images",
 ]
-"""What is being processed. The unit of `Progress.done` is frames for ``analyze``, ``hints``,
-``colorize``, ``join``, ``compare`` and ``evaluate``; steps for ``train``; bytes for ``download``;
-and files for ``films``, ``photos`` and ``images``."""
+"""Name of a stage, which determines the unit of `Progress.done` and `Progress.total`:
+
+- frames: ``analyze`` (shot detection and analysis pass), ``hints`` (tracking), ``colorize``,
+  ``join``, ``compare``, ``evaluate`` (a film)
+- files: ``films`` and ``photos`` (a batch), ``images`` (evaluation or training data)
+- optimizer steps: ``train``
+- bytes: ``download``
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +35,16 @@ class Progress:
     """The progress of one stage of one task."""
 
     source: Path
-    """The file that is being processed."""
+    """What the progress belongs to, for display: a source file or directory, the output of
+    ``compare`` and ``train``, or the model name of a ``download``."""
     stage: Stage
+    """Stage of the work."""
     done: int
-    """Number of processed frames, steps, bytes or files."""
+    """Amount that is done, in the unit of the stage."""
     total: int | None
-    """Number at completion; None if it is unknown."""
+    """Amount at completion; an estimate in ``analyze`` and ``evaluate``; None if unknown."""
 
 
 ProgressCallback = Callable[[Progress], None]
-"""Called after every frame or file. The call comes from the thread that started the work, or from a
-thread of the engine if worker processes do it."""
+"""Called after each frame, file, step or block of bytes. The calling thread is the one that started
+the work, or a thread of the engine if worker processes do the work."""

@@ -105,11 +105,12 @@ def make_film_tags(
         container: name of a muxer or a file suffix (``mp4``, ``matroska``, ``.mkv``).
     """
     tags = dict(source_tags)
+    # Containers differ in the case of keys.
     comment = next((k for k in tags if k.lower() == "comment"), "comment")
     existing = tags.get(comment, "").strip()
     has_own_tags = container.lower().lstrip(".") in _MATROSKA
     declaration = provenance.sentence if has_own_tags else provenance.declaration
-    if declaration not in existing:
+    if declaration not in existing:  # the source may be a result of the same task
         tags[comment] = f"{existing}\n{declaration}".strip()
     if has_own_tags:
         tags |= {
@@ -205,6 +206,7 @@ def _decode(packet: bytes) -> str:
 
 def _parse_packet(packet: bytes) -> minidom.Document | None:
     """Parse a packet; return None if it cannot be merged (see `can_merge`)."""
+    # The declaration may name an encoding, which is wrong after the conversion to UTF-8.
     text = re.sub(r"<\?xml\b[^>]*\?>", "", _decode(packet))
     if "<!DOCTYPE" in text or "<!ENTITY" in text or "\ufffd" in text:
         return None

@@ -40,7 +40,7 @@ HINT_DENSITY = 0.6
 """Density of the hints at full trust: the maximum with which generators were trained."""
 BLEND_WEIGHT = 0.85
 """Weight of plausible original color in the result at full trust."""
-NO_COLOR_WARNING = "has no plausible color of its own; colorized as by `vidcolor colorize`"
+NO_COLOR_WARNING = "the source has no plausible color; colorized without it"
 
 
 class Recolorer:
@@ -80,6 +80,7 @@ class Recolorer:
         """
         is_first = [self._cuts.feed(proxy) for proxy in proxies]
         contrast = [float(proxy.std()) for proxy in proxies]
+        # A prediction with hints would contain the fading that it serves to measure.
         measured = self._select_measurements(is_first, contrast)
         predictions = dict(
             zip(measured, self._predict_without_hints([proxies[n] for n in measured]), strict=True)
@@ -91,7 +92,7 @@ class Recolorer:
         )
         for n, original in enumerate(originals):
             rgb = _average_cells(original, shape)
-            if is_first[n]:
+            if is_first[n]:  # shots differ in lighting
                 self._shot = _ShotFading()
             if n in predictions:
                 fading = measure_fading(rgb, *predictions[n])
@@ -118,6 +119,7 @@ class Recolorer:
                 MEASUREMENT_INTERVAL if first else self._frames_since_measurement + 1
             )
             due = self._frames_since_measurement >= MEASUREMENT_INTERVAL
+            # A blank frame has no color, so its measurement is postponed.
             if due and contrast[n] >= BLANK_CONTRAST:
                 selected.append(n)
                 self._frames_since_measurement = 0
@@ -145,6 +147,7 @@ class _ShotFading:
     def add_measurement(self, fading: Fading, weight: float) -> None:
         """Add a measurement to the running mean, with a weight of at most 1."""
         weight = min(weight, 1.0)
+        # With a limited total weight, old measurements decay exponentially.
         self._weight = min(self._weight, MAX_MEASUREMENTS - weight) + weight
         mean = self._mean or fading
         self._mean = mean.interpolate(fading, weight / self._weight)

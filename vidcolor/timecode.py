@@ -55,10 +55,10 @@ def format_timecode(frame: int, rate: Fraction) -> str:
 
 def format_duration(seconds: float) -> str:
     """Format a duration as ``4.2 s``, ``42 s``, ``3:07 min`` or ``2:03:04 h``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
-    minutes, rest = divmod(whole, 60)
+    total = round(seconds)
+    if total < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{total} s"
+    minutes, rest = divmod(total, 60)
     if minutes < 60:
         return f"{minutes}:{rest:02d} min"
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d} h"
@@ -67,6 +67,7 @@ def format_duration(seconds: float) -> str:
 def format_duration_in_words(seconds: float) -> str:
     """Format a duration as ``4.2 s``, ``42 s``, ``3 min 7 s`` or ``2 h 3 min``."""
     if seconds < 60:
+        # From 9.95 s, one decimal would give "10.0 s".
         return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:

@@ -51,7 +51,7 @@ MIN_FRAME_DURATION_S = 1e-3
 """Minimum weight of a frame in the mean of its shot, in seconds."""
 _OUTLINE_ZOOM = 4
 """Factor by which masks are enlarged before their contours are traced. Contours run through pixel
-centers, so the contour of a mask at its own size would omit half a cell on each side."""
+centers, so the contour of a mask at its original size would omit half a cell on each side."""
 
 Point = tuple[float, float]
 
@@ -195,6 +195,7 @@ class _ShotStatistics:
         self._confidence = 0.0
 
     def add(self, frame: _FrameUncertainty) -> None:
+        # Weighting by duration makes the means independent of a variable frame rate.
         seconds = max(float(frame.end_s - frame.start_s), MIN_FRAME_DURATION_S)
         self._last = frame
         self._weight += seconds
@@ -277,6 +278,7 @@ def _grow_regions(priority: FloatArray, uncertain: Mask, luma: FloatArray) -> li
     """Grow regions around the cells of highest priority, one after the other."""
     import cv2
 
+    # Single cells and film grain must not split a region.
     smooth_priority = np.asarray(cv2.GaussianBlur(priority, (0, 0), 1.5))
     smooth_luma = np.asarray(cv2.GaussianBlur(luma, (0, 0), 1.0))
     free = uncertain.copy()
@@ -289,6 +291,7 @@ def _grow_regions(priority: FloatArray, uncertain: Mask, luma: FloatArray) -> li
         similar = np.abs(smooth_luma - smooth_luma[seed]) < MAX_LUMA_DIFFERENCE
         urgent = smooth_priority >= MIN_RELATIVE_PRIORITY * candidates[seed]
         mask = _connected_component(free & similar & urgent, seed)
+        # Cells that the opening removes are excluded too, or the same seed would be found again.
         free &= ~mask
         opened = _open_mask(mask)
         if opened.mean() >= MIN_AREA:

@@ -32,7 +32,7 @@ def get_watermark_fields(
     """Return rows, columns and R'G'B' of every field; empty if the frame is too small."""
     side = max(_ALIGNMENT, round(height * _RELATIVE_SIZE) // _ALIGNMENT * _ALIGNMENT)
     total = side * len(_FIELD_COLORS)
-    if total + 2 * side > width or 3 * side > height:
+    if total + 2 * side > width or 3 * side > height:  # margins of one field on each side
         return []
     bottom = (height - side) // _ALIGNMENT * _ALIGNMENT
     rows = slice(bottom - side, bottom)

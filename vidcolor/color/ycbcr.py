@@ -118,6 +118,7 @@ class Coding:
     def chroma_to_codes(self, chroma: FloatArray) -> Plane:
         """Convert Cb or Cr in [-0.5, 0.5], any shape, to the nearest valid code values."""
         half = self.chroma_span / 2
+        # Operations in place avoid temporary planes, which are large in 4K.
         codes = chroma * np.float32(self.chroma_span)
         codes += np.float32(self.neutral)
         low, high = max(0, int(self.neutral - half)), int(self.neutral + half)
@@ -154,6 +155,7 @@ def change_depth(luma: Plane, source: Coding, bits: int) -> Plane:
         return raised
     shift = source.bits - bits
     rounded = (luma.astype(np.uint32) + (1 << (shift - 1))) >> shift
+    # Rounding can carry beyond the highest code.
     lowered: Plane = np.minimum(rounded, (1 << bits) - 1).astype(target.dtype)
     return lowered
 

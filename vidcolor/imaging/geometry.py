@@ -57,6 +57,7 @@ class Geometry:
         """
         aspect = self.width * self.pixel_aspect / self.height
         long_side = short_side * min(max(aspect, 1 / aspect), MAX_ASPECT)
+        # Rounding to whole cells squeezes the proxy by at most CELL / 2 pixels.
         cells = round(long_side / CELL) * CELL
         return (short_side, cells) if aspect >= 1 else (cells, short_side)
 
@@ -104,7 +105,7 @@ def to_displayed(image: NDArray[Any], orientation: int) -> NDArray[Any]:
     Returns:
         A view of `image`. Unknown orientations leave it unchanged.
     """
-    if orientation in (5, 7):
+    if orientation in (5, 7):  # mirrored along a diagonal
         image = image.swapaxes(0, 1)
     turns = {3: 2, 6: 3, 7: 2, 8: 1}.get(orientation, 0)
     turned: NDArray[Any] = np.rot90(image, turns)

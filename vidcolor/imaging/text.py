@@ -98,6 +98,7 @@ def shorten_text(text: str, size: int, max_width: float) -> str:
     text = "".join(c if c.isprintable() else " " for c in text)
     if text_width(text, size) <= max_width:
         return text
+    # The end of a file name is kept, because it has the number and the extension.
     for length in range(len(text) - 1, 1, -1):
         head = (length + 1) // 2
         shortened = text[:head] + _ELLIPSIS + text[len(text) - (length - head) :]

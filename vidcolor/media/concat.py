@@ -77,7 +77,7 @@ def plan_segment_encoder(plan: EncoderPlan, video: VideoInfo) -> EncoderPlan:
             rejections.append(str(rejection))
         else:
             return segment_plan
-    raise UsageError(rejections[0])
+    raise UsageError(rejections[0])  # that of the preferred container
 
 
 def get_segment_suffix(plan: EncoderPlan) -> str:
@@ -102,6 +102,7 @@ def measure_reordering(path: Path) -> tuple[int, int]:
 
 def _rank_frames(path: Path) -> Sequence[int]:
     """Return for each packet in file order the number of frames that are presented before it."""
+    # A film can have millions of frames, and a list would need several times the memory.
     timestamps = array("q", (int(packet.pts or 0) for packet in _demux_segment(path)))
     order = sorted(range(len(timestamps)), key=timestamps.__getitem__)
     ranks = array("q", bytes(8 * len(timestamps)))

@@ -171,7 +171,7 @@ class VideoReader:
         """Yield the decoded frames, and skip packets that cannot be decoded."""
         with open_input(self._path) as container:
             stream = next(s for s in container.streams.video if s.index == self._video.index)
-            stream.thread_type = "AUTO"
+            stream.thread_type = "AUTO"  # PyAV's default, SLICE, rarely uses several threads
             self._seek(container, stream)
             errors = 0
             packets = self._skip_to_start(
@@ -244,7 +244,7 @@ class VideoReader:
             time = pts * self._video.time_base
             if self._start is not None and time < self._start:
                 continue
-            if self._end is not None and time >= self._end:
+            if self._end is not None and time >= self._end:  # PTS rise, so no frame follows
                 return
             self._check_size(av_frame, time)
             self.damage.corrupt_frames += bool(av_frame.is_corrupt)
@@ -258,6 +258,7 @@ class VideoReader:
         self.damage.repaired_timestamps += 1
         if last_pts is None:
             return self._video.start_pts or 0
+        # A repeated PTS increases by one tick only, so that the next frame can keep its PTS.
         return last_pts + (1 if av_frame.pts is not None else self._nominal_duration(av_frame))
 
     def _nominal_duration(self, av_frame: av.VideoFrame) -> int:

@@ -153,6 +153,7 @@ class PacketReader:
         time_base = Fraction(packet.time_base)
         if self._end is not None and timestamp * time_base >= self._end:
             return False
+        # A subtitle is displayed for seconds, so it may start before the trim and end in it.
         if packet.stream.type == "subtitle":
             return self._trim_subtitle(packet, time_base)
         return self._start is None or timestamp * time_base >= self._start

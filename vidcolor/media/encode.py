@@ -197,6 +197,7 @@ def probe_encoder(plan: EncoderPlan, video: VideoInfo) -> tuple[str, ...]:
             f"{plan.encoder} has no option {', '.join(unknown)}; "
             f"see `ffmpeg -h encoder={plan.encoder}`"
         )
+    # Decoding shows which tags the file really has.
     try:
         for packet in (*stream.encode(_make_probe_frame(plan, video)), *stream.encode(None)):
             fix_dts(packet)

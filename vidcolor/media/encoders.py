@@ -212,6 +212,7 @@ def _list_candidates(video: VideoInfo, encoder: str, request: EncoderRequest) ->
             "bits; choose another --encoder (ffv1 supports all), or round luma with "
             f"--pix-fmt {deepest.name}"
         )
+    # More bits than necessary make files larger and are supported by fewer players.
     bits = min(f.bits for f in deep)
     order = _order_subsampling(video, request.purpose)
     candidates = [f for f in deep if f.bits == bits and f.subsampling in order]
@@ -226,6 +227,7 @@ def _order_subsampling(video: VideoInfo, purpose: Purpose) -> list[tuple[int, in
     keep = purpose == "archive" or video.interlaced
     if video.layout.kind == "yuv" and keep and subsampling in order:
         order.insert(0, order.pop(order.index(subsampling)))
+    # Some encoders reject subsampled chroma if the size is odd, so such formats are tested last.
     odd = (video.width % 2, video.height % 2)
     return sorted(order, key=lambda s: bool((s[0] and odd[0]) or (s[1] and odd[1])))
 

@@ -63,6 +63,7 @@ def get_pixel_layout(pix_fmt: str) -> PixelLayout:
     """
     fmt = av.VideoFormat(pix_fmt)
     bits = max((c.bits for c in fmt.components), default=8)
+    # FFmpeg does not flag most of these formats as RGB, but they have no luma plane.
     needs_unpacking = fmt.has_palette or fmt.is_bit_stream or fmt.name.startswith(("xyz", "bayer"))
     rgb = fmt.is_rgb or needs_unpacking or bits == FLOAT_BITS or "f16" in fmt.name
     gray = not rgb and fmt.name.startswith(("gray", "ya8", "ya16"))
@@ -139,7 +140,7 @@ def read_luma(frame: VideoFrame, layout: PixelLayout, matrix: Matrix) -> Plane:
             high_depth = layout.bits > 8
             frame = frame.reformat(format=f"yuv444p{layout.bits}le" if high_depth else "yuv444p")
         luma = view_plane(frame.planes[0], layout.bits)
-    if frame.format.is_big_endian and layout.bits > 8:
+    if frame.format.is_big_endian and layout.bits > 8:  # the view is in native byte order
         luma = luma.byteswap()
     shift = _count_padding_bits(frame.format.name, layout.bits)
     return np.right_shift(luma, luma.dtype.type(shift)) if shift else luma
@@ -200,9 +201,10 @@ def _encode_linear(frame: VideoFrame) -> NDArray[np.uint16]:
     name = frame.format.name
     dtype = np.float16 if "f16" in name else np.float32
     planes = [_view_lines(p, dtype)[:, : p.width] for p in frame.planes]
+    # FFmpeg stores planar RGB in the order G, B, R.
     order = planes if len(planes) < 3 else [planes[2], planes[0], planes[1]]
     linear = np.stack([np.clip(np.nan_to_num(p.astype(np.float32)), 0, 1) for p in order], axis=-1)
-    if linear.shape[-1] < 3:
+    if linear.shape[-1] < 3:  # gray
         linear = np.repeat(linear[..., :1], 3, axis=-1)
     return np.rint(linear_to_srgb_array(linear) * 65535).astype(np.uint16)
 

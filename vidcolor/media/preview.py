@@ -91,6 +91,7 @@ class DisplayReader:
     def duration_s(self) -> Fraction:
         """Duration in seconds. If the header does not contain it, the film is decoded once."""
         if self.video.duration_s:
+            # FFmpeg counts durations in microseconds. The float is not exact.
             return Fraction(self.video.duration_s).limit_denominator(1_000_000)
         if self._measured_duration is None:
             end = Fraction(0)
@@ -154,6 +155,7 @@ def render_rgb(frame: av.VideoFrame, video: VideoInfo, size: tuple[int, int]) ->
         gray = resize_rgb(Coding(8, full_range=True).unit_to_luma(unit), stored_size)
         pixels = np.repeat(gray[..., None], 3, axis=-1)
     else:
+        # Without these arguments, swscale assumes BT.601 for untagged frames of every size.
         converted = frame.reformat(
             width=stored_size[0],
             height=stored_size[1],

@@ -81,12 +81,13 @@ def _decode_with_pillow(
 
     try:
         with warnings.catch_warnings():
+            # Scans of photos can exceed the size from which Pillow warns.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(file) as image:
                 if min_size is not None:
                     image.draft(None, min_size)
                 return np.array(_convert_to_srgb(image))
-    except UnidentifiedImageError:
+    except UnidentifiedImageError:  # an OSError, but callers try another decoder then
         raise
     except Image.DecompressionBombError as error:
         raise InputError(f"{name}: image is too large; reduce its size first") from error
@@ -121,7 +122,7 @@ def _reduce_to_8_bits(image: Image.Image) -> Image.Image:
 
     if not image.mode.startswith("I"):
         return image
-    codes = np.asarray(image).astype(np.float32)
+    codes = np.asarray(image).astype(np.float32)  # 16 bits; 257 is 65535 / 255
     return Image.fromarray(np.clip(np.rint(codes / 257), 0, 255).astype(np.uint8))
 
 

@@ -201,7 +201,7 @@ def _decode_first_frame(
             try:
                 for frame in packet.decode():
                     return frame
-            except av.InvalidDataError:
+            except av.InvalidDataError:  # The film may be readable after a damaged start.
                 continue
     except av.FFmpegError as error:
         raise InputError(f"{path}: cannot decode video ({error.strerror})") from error
@@ -215,6 +215,7 @@ def _describe_video(stream: av.VideoStream, first_frame: av.VideoFrame, tint: Ti
     tags = _read_color_tags(context, first_frame)
     time_base = Fraction(stream.time_base) if stream.time_base else Fraction(1, 1000)
     sar = Fraction(stream.sample_aspect_ratio or context.sample_aspect_ratio or 0)
+    # The matrix tag of R'G'B' is the identity, which the Y'CbCr output cannot have.
     tagged_matrix = get_matrix(tags.matrix) if layout.kind != "rgb" else None
     stream_duration = _stream_duration_s(stream, time_base)
     container_duration = _container_duration(stream)
@@ -329,6 +330,7 @@ def _has_variable_frame_rate(stream: av.VideoStream) -> bool:
     """
     timestamps = sorted(e.timestamp for e in stream.index_entries)
     if len(timestamps) > 2:
+        # Rounding changes the timestamps of a constant rate, for example to 33 and 34 ms.
         steps = np.diff(timestamps)
         return bool(steps.max() - steps.min() > max(1, 0.1 * float(np.median(steps))))
     average, guessed = float(_frame_rate(stream) or 0), float(stream.guessed_rate or 0)

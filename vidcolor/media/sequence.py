@@ -97,6 +97,7 @@ def _find_by_pattern(pattern: Path) -> dict[int, Path]:
     match = _NUMBER_FIELD.search(pattern.name)
     if match is None or not pattern.parent.is_dir():
         return {}
+    # Like in printf, %06d is a minimum width: number 1000000 has seven digits.
     digits = rf"\d{{{int(match[2])},}}" if match[1] and match[2] else r"\d+"
     prefix, suffix = pattern.name[: match.start()], pattern.name[match.end() :]
     file_name = re.compile(f"^{re.escape(prefix)}({digits}){re.escape(suffix)}$")
@@ -121,6 +122,7 @@ def _find_in_folder(folder: Path) -> dict[int, Path]:
         if match and path.suffix.lower() in STILL_SUFFIXES and not path.name.startswith("."):
             group = groups.setdefault((match[1], match[3].lower()), {})
             _add_file(group, int(match[2]), path)
+    # A single numbered image is a sequence only if the folder has no longer one.
     sequences = {k: v for k, v in groups.items() if len(v) >= _MIN_FRAMES} or groups
     if len(sequences) > 1:
         names = ", ".join(sorted(f"{prefix}%d{suffix}" for prefix, suffix in sequences))
@@ -248,6 +250,7 @@ class SequenceReader:
         Raises:
             InputError: size or bit depth of an image differ from the first image's.
         """
+        # The duration of a frame is known when the number of the next one is known.
         pending: Frame | None = None
         files = ((n, path) for n, path in self._sequence.files.items() if self._is_in_trim(n))
         index = -1
@@ -287,13 +290,16 @@ class SequenceReader:
             raise InputError(
                 f"{path}: has {width}x{height} pixels with {still.bits} bits, but the sequence "
                 f"starts with {video.width}x{video.height} and {video.coding.bits} bits; "
-                "move it to a sequence of its own"
+                "move it to a separate sequence"
             )
         return still
 
 
 def _make_blank_frame(luma: Plane, bits: int) -> av.VideoFrame:
-    """Return a gray frame of the same size as `luma`, with undefined samples."""
+    """Return a gray frame of the same size as `luma`, with undefined samples.
+
+    The pipeline uses its size and metadata, and replaces its samples.
+    """
     frame = av.VideoFrame(luma.shape[1], luma.shape[0], "gray" if bits == 8 else "gray16le")
     frame.color_range = FULL_RANGE
     return frame
@@ -361,6 +367,7 @@ class SequenceWriter:
         if not self._options.mark:
             return still
         luma = draw_watermark(still.luma, cb, cr, still.coding, still.matrix)
+        # The watermark changes luma, so the compressed luma of a JPEG cannot be copied.
         return replace(still, luma=luma, jpeg_data=None)
 
     def _make_still(self, frame: av.VideoFrame, path: Path) -> Still:

@@ -111,6 +111,7 @@ def _decide(
     error = _try_copy(stream, muxer)
     if error is None:
         return StreamDecision(info, True, "copied")
+    # PyAV rejects some codecs that FFmpeg's muxer supports, such as WMA.
     if info.kind == "audio" and muxer == "matroska" and can_copy_stream(path, stream.index, muxer):
         return StreamDecision(info, True, "copied", method="append")
     if info.kind == "subtitle" and info.codec in _TEXT_SUBTITLES and muxer in _SUBTITLE_CODECS:
@@ -189,11 +190,12 @@ def add_stream_copy(
     """
     try:
         copy: Any = target.add_stream_from_template(stream)
-    except av.codec.codec.UnknownCodecError:
+    except av.codec.codec.UnknownCodecError:  # PyAV has no encoder, but a copy needs none.
         copy = target.add_stream_from_template(stream, opaque=True)
     stream = metadata_from or stream
     copy.disposition = stream.disposition
     tags = {k: v for k, v in stream.metadata.items() if k.lower() not in _ENCODING_TAGS}
+    # Matroska's statistics describe the packets of the source, too.
     tags = {k: v for k, v in tags.items() if not k.upper().startswith("_STATISTICS")}
     if muxer in _TITLE_MUXERS and "name" in tags:
         tags.setdefault("title", tags["name"])  # FFmpeg reads MOV titles as `name`.
@@ -275,7 +277,7 @@ class StreamCopier:
                 continue
             time_base = Fraction(stream.time_base)
             start_s = (stream.start_time or 0) * time_base
-            if self._shift or start_s * 1000 % 1:
+            if self._shift or start_s * 1000 % 1:  # The default timescale is 1000.
                 timescales.add(time_base.denominator)
         return timescales
 
@@ -302,7 +304,7 @@ class StreamCopier:
                 self._attach_cover_art(target, stream, decision.stream.codec)
             else:
                 self._copies[stream] = add_stream_copy(target, stream, muxer)
-                if stream.type != "attachment":
+                if stream.type != "attachment":  # The header contains attachments.
                     copied.append(stream)
         chapters = self._shift_chapters()
         if chapters:
@@ -368,7 +370,7 @@ class StreamCopier:
             if packet is None:
                 return
             if time_s is not None and get_dts_s(packet) > time_s:
-                self._pending = packet
+                self._pending = packet  # for the next call
                 return
             packet.stream = self._copies[packet.stream]
             target.mux(packet)

@@ -40,6 +40,7 @@ def measure_tint(
     if not duration and container.duration and stream.time_base:
         # Matroska states the duration of the container only.
         duration = int(Fraction(container.duration, av.time_base) / Fraction(stream.time_base))
+    # Title cards and leaders can be gray in a color film, so one frame is not enough.
     if duration and stream.frames != 1:
         for k in range(1, NUM_TINT_SAMPLES):
             pts = start + duration * k // NUM_TINT_SAMPLES
