@@ -28,7 +28,7 @@ def write_two_shots(path: Path) -> Path:
     return write_gray(path, [np.uint8(16 + 219 * frame) for frame in frames])
 
 
-def test_lists_shots_and_writes_list_and_sheet(vidcolor: Vidcolor) -> None:
+def test_shots_are_printed_and_list_and_sheet_are_written(vidcolor: Vidcolor) -> None:
     run = vidcolor("shots", REEL, "--end", 6, "-o", "shots.csv", "--sheet", "shots.png")
     assert (run.code, run.err) == (0, [])
     assert [int(line.split()[3]) for line in run.out[:3]] == [0, 60, 120]
@@ -73,7 +73,7 @@ def test_quiet_prints_nothing(vidcolor: Vidcolor) -> None:
     assert (run.code, run.out, run.err) == (0, [], [])
 
 
-def test_numbered_frames(vidcolor: Vidcolor) -> None:
+def test_shots_of_numbered_frames_are_written(vidcolor: Vidcolor) -> None:
     Path("scan").mkdir()
     patterns = np.random.default_rng(0).integers(0, 1024, (2, 6, 8, 1))
     for n in range(24):

@@ -1,4 +1,4 @@
-"""Shot detection on decoded films."""
+"""Tests of shot detection on decoded films."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Synthetic shots as lists of frames, (144, 192) float in [0, 1], for shot detection."""
+"""Synthetic shots for tests of shot detection; each frame is Y', (144, 192) float in [0, 1]."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 FrameArray = NDArray[np.floating[Any]]
 
 HEIGHT, WIDTH = 144, 192
+"""Size of a frame, in pixels."""
 
 
 def make_scene(seed: int) -> FrameArray:
@@ -35,25 +36,25 @@ def make_pan(seed: int, count: int, speed: int) -> list[FrameArray]:
 def make_dissolve(
     outgoing: Sequence[FrameArray], incoming: Sequence[FrameArray]
 ) -> list[FrameArray]:
-    """Mix two shots of equal length, with a rising share of the second one."""
+    """Return the mixture of two shots of equal length, with a rising share of the second one."""
     shares = np.linspace(0, 1, len(outgoing) + 2)[1:-1]
     return [(1 - s) * a + s * b for s, a, b in zip(shares, outgoing, incoming, strict=True)]
 
 
 def fade_out(frames: Sequence[FrameArray], level: float) -> list[FrameArray]:
-    """Fade frames to a constant level: 0 for black, 1 for white."""
+    """Return frames that fade to a constant level: 0 for black, 1 for white."""
     shares = np.linspace(0, 1, len(frames) + 2)[1:-1]
     return [(1 - s) * frame + s * level for s, frame in zip(shares, frames, strict=True)]
 
 
 def fade_in(frames: Sequence[FrameArray], level: float) -> list[FrameArray]:
-    """Fade frames in from a constant level: 0 for black, 1 for white."""
+    """Return frames that fade in from a constant level: 0 for black, 1 for white."""
     shares = np.linspace(0, 1, len(frames) + 2)[1:-1][::-1]
     return [(1 - s) * frame + s * level for s, frame in zip(shares, frames, strict=True)]
 
 
 def add_wear(frames: Iterable[FrameArray], seed: int = 0) -> Iterator[FrameArray]:
-    """Add flicker (gain, offset and gamma), grain and gate weave."""
+    """Yield the frames with flicker (gain, offset and gamma), grain and gate weave."""
     rng = np.random.default_rng(seed)
     for n, frame in enumerate(frames):
         gain = 1 + 0.25 * np.sin(1.7 * n) + rng.normal(0, 0.05)

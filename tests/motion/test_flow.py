@@ -20,6 +20,7 @@ from vidcolor.motion.flow import (
 )
 
 CENTER = np.s_[16:-16, 24:-24]
+"""Pixels that stay inside the frame during the pan."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Flow between analysis frames, and flow past outliers."""
+"""Tests of the flow between analysis frames, and of the flow past outliers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def outliers() -> dict[str, FloatArray]:
     return {"flash": np.full((96, 128), 1.0, np.float32), "damaged": 1 - read_reel_frames()[3]}
 
 
-def test_first_frame_of_a_shot_has_no_flow() -> None:
+def test_first_frame_of_a_shot_has_no_flow_and_mixed_frames_are_outliers() -> None:
     frames = [
         make_analysis_frame(SimpleNamespace(index=n), make_texture(1)[:24, :32])  # type: ignore[arg-type]
         for n in range(12)
@@ -51,7 +51,7 @@ def test_flow_bridges_flashes_and_damaged_frames(
     assert np.allclose(after.backward[30:-30, 30:-40].mean((0, 1)), (2 * (length + 1), 0), atol=0.5)
 
 
-def test_long_black_film_is_bridged() -> None:
+def test_long_run_of_black_frames_is_bridged() -> None:
     black = [np.zeros((96, 128), np.float32)] * (3 * MAX_OUTLIERS)
     frames = make_pan(make_texture(1), 8, 1)
     film = [*black, *frames[:4], *black, *frames[4:]]
@@ -62,7 +62,7 @@ def test_long_black_film_is_bridged() -> None:
     assert float(after.backward_confidence.mean()) > 0.8
 
 
-def test_shot_may_start_with_black_film() -> None:
+def test_first_regular_frame_after_leading_black_frames_has_zero_flow() -> None:
     film = [np.zeros((24, 32), np.float32)] * 3 + [make_texture(1)[:24, :32]] * 2
     found = list(bridge_outliers(make_flow_frames(film), DisFlow()))
     assert [f.is_outlier for f in found] == [True, True, True, False, False]

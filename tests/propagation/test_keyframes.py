@@ -1,4 +1,4 @@
-"""Keyframe intervals: every frame once, and key frames where they are needed."""
+"""Tests of key frame selection and of the flow chains of keyframe intervals."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_required_frames_are_key_frames() -> None:
     assert {5, 21} <= set(found)
 
 
-def test_outliers_are_not_key_frames_and_chains_pass_over_them() -> None:
+def test_outliers_are_not_key_frames_and_chains_bridge_them() -> None:
     frames = make_pan(make_texture(1), 20, 2)
     frames[6:8] = [np.full((96, 128), 1.0, np.float32)] * 2
     intervals = split(frames)
@@ -59,7 +59,7 @@ def test_outliers_are_not_key_frames_and_chains_pass_over_them() -> None:
     assert float(chain.confidence[20:-20, 20:-40].mean()) > 0.9
 
 
-def test_black_film_has_few_key_frames() -> None:
+def test_black_film_has_key_frames_at_the_maximum_outlier_interval() -> None:
     frames = [np.zeros((32, 48), np.float32)] * (2 * MAX_OUTLIER_INTERVAL + 1)
     assert keyframes(split(frames)) == [0, MAX_OUTLIER_INTERVAL, 2 * MAX_OUTLIER_INTERVAL]
 
@@ -72,17 +72,17 @@ def test_black_film_has_few_key_frames() -> None:
 def test_intervals_hold_every_frame_once_in_order(
     runs: list[tuple[int, int]], required: set[int]
 ) -> None:
-    """The shot has pictures that change without a cut, black film and required key frames."""
-    pictures = [np.zeros((24, 32), np.float32), *(make_texture(n)[:24, :32] for n in range(3))]
-    inputs = [make_flow_input(picture) for picture in pictures]
-    order = [picture for picture, count in runs for _ in range(count)]
+    """The shot has content that changes without a cut, black frames and required key frames."""
+    scenes = [np.zeros((24, 32), np.float32), *(make_texture(n)[:24, :32] for n in range(3))]
+    inputs = [make_flow_input(scene) for scene in scenes]
+    order = [scene for scene, count in runs for _ in range(count)]
 
     def make_frames() -> Iterator[FlowFrame[int]]:
-        for number, picture in enumerate(order):
+        for number, scene in enumerate(order):
             flow = zero_flow((24, 32)) if number else None
-            if flow is not None and order[number - 1] != picture:
+            if flow is not None and order[number - 1] != scene:
                 flow.backward_confidence[:] = 0
-            yield FlowFrame(number, inputs[picture], flow)
+            yield FlowFrame(number, inputs[scene], flow)
 
     intervals = list(split_intervals(make_frames(), DisFlow(), required))
     frames = [[frame.item for frame in interval.frames] for interval in intervals]

@@ -1,4 +1,4 @@
-"""Color propagation: stable color that follows the motion of objects."""
+"""Tests of color propagation: color is stable and follows the motion of objects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vidcolor.propagation.propagate import (
 )
 
 Truth = list[FloatArray]
-"""True a*, b* of each frame: (h, w, 2)."""
+"""True a*, b* of each frame: (h, w, 2) float32."""
 
 
 class NoisyPredictor:
@@ -43,7 +43,7 @@ class NoisyPredictor:
         return KeyframePrediction(ab, np.full((24, 32), 0.8, np.float32))
 
     def offset(self, frame: int) -> FloatArray:
-        """Offset of a*, b*: (2, 1, 1)."""
+        """Return the offset of a*, b* in the prediction of a frame: (2, 1, 1)."""
         return np.random.default_rng(frame).normal(0, self.sigma, (2, 1, 1))
 
 
@@ -73,7 +73,7 @@ def pan() -> tuple[list[FloatArray], Truth]:
 
 
 @pytest.mark.parametrize("accepts_hints", [True, False])
-def test_varying_predictions_give_stable_color(
+def test_color_is_stable_although_predictions_vary(
     pan: tuple[list[FloatArray], Truth], accepts_hints: bool
 ) -> None:
     frames, truth = pan
@@ -85,7 +85,7 @@ def test_varying_predictions_give_stable_color(
     assert bool(predictor.hints) == accepts_hints
 
 
-def test_true_predictions_stay_true_between_key_frames(
+def test_color_between_key_frames_is_true_if_predictions_are_true(
     pan: tuple[list[FloatArray], Truth],
 ) -> None:
     frames, truth = pan
@@ -146,23 +146,23 @@ def test_uncovered_background_is_predicted_with_propagated_hints() -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 25)), min_size=1, max_size=4))
 def test_constant_predictions_give_constant_color(runs: list[tuple[int, int]]) -> None:
-    pictures = [np.zeros((24, 32), np.float32), *(make_texture(n)[:24, :32] for n in range(2))]
-    frames = [pictures[picture] for picture, count in runs for _ in range(count)]
+    scenes = [np.zeros((24, 32), np.float32), *(make_texture(n)[:24, :32] for n in range(2))]
+    frames = [scenes[scene] for scene, count in runs for _ in range(count)]
     truth = [np.full((24, 32, 2), 20, np.float32)] * len(frames)
     for color in propagate(frames, NoisyPredictor(truth)):
         assert color.shape == (24, 32, 3)
         assert np.abs(color[..., :2] - 20).max() < 1e-2
 
 
-def test_lookahead_is_bounded() -> None:
-    picture = make_texture(1)[:24, :32]
+def test_number_of_frames_read_ahead_is_bounded() -> None:
+    frame = make_texture(1)[:24, :32]
     num_read = 0
 
     def read_frames() -> Iterator[FloatArray]:
         nonlocal num_read
         for _ in range(200):
             num_read += 1
-            yield picture
+            yield frame
 
     predictor = NoisyPredictor([np.zeros((24, 32, 2), np.float32)] * 200)
     frames: Iterable[FloatArray] = read_frames()

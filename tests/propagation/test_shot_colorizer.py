@@ -1,4 +1,4 @@
-"""Colorization shot by shot: independent shots, cross-faded dissolves, and edited shot lists."""
+"""Tests of colorization shot by shot: independent shots, dissolves, and edited shot lists."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_luma_is_unchanged_and_chroma_is_added(two_shots: Path, colorized: Path)
 def test_propagated_color_is_more_stable_than_color_per_frame(
     two_shots: Path, embedded: Colorizer
 ) -> None:
-    """In a static shot only the grain changes, so the chroma should not change."""
+    """Only the grain changes in this static shot, so a stable chroma changes little."""
     rng = np.random.default_rng(1)
     static = read_reel(70, 1)[0].astype(float)
     grainy = [np.clip(static + rng.normal(0, 6, static.shape), 0, 255) for _ in range(30)]
@@ -145,7 +145,7 @@ def test_shot_list_of_a_longer_film_is_an_error(
     assert not two_shots.with_name("no.mkv").exists()
 
 
-def test_shots_of_a_sequence_with_a_gap_count_existing_frames(
+def test_shot_list_of_a_sequence_with_a_gap_counts_existing_frames(
     by_brightness: Colorizer, tmp_path: Path
 ) -> None:
     for number in (1, 2, 3, 4, 9, 10, 11, 12):
@@ -166,7 +166,7 @@ def test_shots_of_a_sequence_with_a_gap_count_existing_frames(
 
 @pytest.mark.parametrize("size", [(2, 2), (8, 8), (300, 8), (17, 31)])
 @pytest.mark.parametrize("count", [1, 2, 20])
-def test_films_of_any_size_and_length(
+def test_luma_is_unchanged_in_films_of_any_size_and_length(
     size: tuple[int, int], count: int, embedded: Colorizer, tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(0)

@@ -17,7 +17,7 @@ def detect_cuts(frames: Iterable[FrameArray]) -> list[int]:
     return [n for n, frame in enumerate(frames) if detector.feed(frame.astype(np.float32))]
 
 
-def test_cuts_between_static_shots_and_pans() -> None:
+def test_cuts_between_static_shots_and_pans_are_detected() -> None:
     film = [
         *make_static_shot(1, 5),
         *make_pan(2, 20, 6),
@@ -52,7 +52,7 @@ def test_gain_change_is_not_a_cut() -> None:
     assert detect_cuts(gain * frame for gain, frame in frames) == [0]
 
 
-def test_cut_between_tall_frames() -> None:
+def test_cut_between_tall_frames_is_detected() -> None:
     film = [*make_static_shot(1, 4), *make_static_shot(2, 4)]
     assert detect_cuts(np.ascontiguousarray(frame.T) for frame in film) == [0, 4]
 
@@ -63,7 +63,7 @@ def reel_frames() -> list[FrameArray]:
 
 
 @pytest.mark.parametrize("wear", [list, add_wear])
-def test_cuts_of_the_sample_reel(
+def test_all_cuts_of_the_sample_reel_are_detected(
     wear: Callable[[list[FrameArray]], Iterable[FrameArray]], reel_frames: list[FrameArray]
 ) -> None:
     assert detect_cuts(wear(reel_frames)) == list(REEL_CUTS)

@@ -55,7 +55,7 @@ def test_boundary_of_a_shot_is_the_middle_of_its_dissolve() -> None:
 
 
 @pytest.mark.parametrize("wear", [list, add_wear])
-def test_cuts(wear: Wear) -> None:
+def test_cuts_start_at_the_first_frame_of_the_next_shot(wear: Wear) -> None:
     film = [
         *make_static_shot(1, 20),
         *make_pan(2, 20, 5),
@@ -67,7 +67,7 @@ def test_cuts(wear: Wear) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])
-@pytest.mark.parametrize("kind", ["black", "white", "brighter", "another picture"])
+@pytest.mark.parametrize("kind", ["black", "white", "brighter", "another scene"])
 def test_flash_of_up_to_three_frames_is_not_a_cut(length: int, kind: str) -> None:
     film = make_pan(2, 40, 2)
     for n in range(20, 20 + length):
@@ -75,7 +75,7 @@ def test_flash_of_up_to_three_frames_is_not_a_cut(length: int, kind: str) -> Non
             "black": np.zeros_like(film[n]),
             "white": np.ones_like(film[n]),
             "brighter": np.clip(0.5 + film[n], 0, 1),
-            "another picture": make_static_shot(9, 1)[0],
+            "another scene": make_static_shot(9, 1)[0],
         }[kind]
     assert detect_starts(film) == [FILM_START]
 
@@ -98,7 +98,7 @@ def test_large_object_in_front_of_the_camera_is_not_a_cut() -> None:
 
 @pytest.mark.parametrize("wear", [list, add_wear])
 @pytest.mark.parametrize("length", [8, 16, 30, 60])
-def test_dissolve(length: int, wear: Wear) -> None:
+def test_dissolve_covers_the_mixed_frames(length: int, wear: Wear) -> None:
     a, b = make_static_shot(1, 30 + length), make_pan(2, 40 + length, 1)
     film = [*a[:30], *make_dissolve(a[30:], b[:length]), *b[length:]]
     before, after = detect(wear(film))
@@ -128,13 +128,13 @@ def test_fade_starts_in_the_middle_of_the_blank_frames(
     assert abs(after.first - (30 + length + num_blank / 2)) <= 3
 
 
-def test_fade_out_and_in_of_the_same_picture_is_one_shot() -> None:
+def test_fade_out_and_in_of_the_same_shot_is_not_a_transition() -> None:
     shot = make_static_shot(1, 80)
     film = [*shot[:30], *fade_out(shot[30:40], 0), *fade_in(shot[40:50], 0), *shot[50:]]
     assert detect_starts(film) == [FILM_START]
 
 
-def test_film_may_fade_in_and_out() -> None:
+def test_fades_at_start_and_end_of_the_film_are_not_transitions() -> None:
     shot, black = make_static_shot(1, 60), [np.zeros((144, 192))] * 10
     film = [*black, *fade_in(shot[:10], 0), *shot[10:50], *fade_out(shot[50:], 0), *black]
     assert detect_starts(film) == [FILM_START]
@@ -168,7 +168,7 @@ def test_bars_that_disappear_late_do_not_repeat_shots() -> None:
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 300), (200, 8), (97, 131)])
-def test_frames_of_any_size(size: tuple[int, int]) -> None:
+def test_cut_between_frames_of_any_size_is_detected(size: tuple[int, int]) -> None:
     film = [
         cv2.resize(frame, size) for frame in [*make_static_shot(1, 20), *make_static_shot(2, 20)]
     ]

@@ -12,7 +12,7 @@ from vidcolor.shots.dissolves import (
     MIN_LOG_ODDS,
     Dissolve,
     DissolveDetector,
-    unchanged_share,
+    measure_unchanged_share,
 )
 from vidcolor.shots.features import make_thumbnail, resize_frame
 
@@ -51,5 +51,5 @@ def test_unchanged_share_counts_equal_blocks() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.random((2, 24, 32), np.float32)
     b[:, :16] = a[:, :16]
-    assert unchanged_share(a, a) == 1
-    assert unchanged_share(a, b) == 0.5
+    assert measure_unchanged_share(a, a) == 1
+    assert measure_unchanged_share(a, b) == 0.5

@@ -28,7 +28,7 @@ def test_fade_lies_between_clear_frames(first: int) -> None:
     assert abs(fade.middle - (first + 40)) <= 2
 
 
-def test_fade_at_the_end_of_the_film_is_found() -> None:
+def test_fade_shortly_before_the_end_of_the_film_is_detected() -> None:
     a, b = make_static_shot(1, 40), make_static_shot(2, 15)
     assert len(detect_fades([*a[:28], *fade_out(a[28:], 0), *fade_in(b[:12], 0), *b[12:]])) == 1
 

@@ -1,4 +1,4 @@
-"""Appearance features and the change between two frames."""
+"""Tests of the features of a frame and of the change between two frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vidcolor.shots.features import (
 )
 
 
-def features_of(frame: np.ndarray) -> FrameFeatures:
+def compute_features(frame: np.ndarray) -> FrameFeatures:
     found = extract_features(make_thumbnail(resize_frame(frame.astype(np.float32))))
     assert found is not None
     return found
@@ -31,7 +31,7 @@ def test_thumbnails_of_wide_and_tall_frames_have_a_fixed_size() -> None:
 
 
 def test_features_are_standardized() -> None:
-    features = features_of(make_scene(1))
+    features = compute_features(make_scene(1))
     assert float(features.thumbnail.mean()) == pytest.approx(0, abs=1e-5)
     assert float(features.thumbnail.std()) == pytest.approx(1, abs=1e-5)
     np.testing.assert_allclose(features.histograms.sum(axis=1), 1, rtol=1e-5)
@@ -42,7 +42,7 @@ def test_blank_frame_has_no_features() -> None:
 
 
 def test_change_is_0_for_identical_and_large_for_unrelated_frames() -> None:
-    a, b = (features_of(make_static_shot(seed, 1)[0]) for seed in (1, 2))
+    a, b = (compute_features(make_static_shot(seed, 1)[0]) for seed in (1, 2))
     assert measure_change(a, a) == pytest.approx(0, abs=1e-5)
     assert measure_change(a, b) > 0.4
     assert measure_change(a, b) == pytest.approx(measure_change(b, a))
@@ -50,12 +50,12 @@ def test_change_is_0_for_identical_and_large_for_unrelated_frames() -> None:
 
 def test_change_ignores_gain_and_offset() -> None:
     frame = make_static_shot(1, 1)[0]
-    assert measure_change(features_of(frame), features_of(0.5 * frame + 0.2)) < 1e-3
+    assert measure_change(compute_features(frame), compute_features(0.5 * frame + 0.2)) < 1e-3
 
 
 def test_correlation_allows_for_small_shifts() -> None:
     frames = make_pan(1, 2, 6)  # one thumbnail pixel
-    a, b = (features_of(frame).thumbnail for frame in frames)
+    a, b = (compute_features(frame).thumbnail for frame in frames)
     assert max_correlation(a, b) > 0.98
     assert max_correlation(a, b) >= float((a * b).mean())
 

@@ -1,4 +1,4 @@
-"""Detection and removal of black bars."""
+"""`LetterboxCropper` removes bars and keeps the active picture area."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from vidcolor.imaging.types import FloatArray
 from vidcolor.shots.letterbox import MEDIAN_FRAMES, LetterboxCropper
 
 TEXTURE = np.random.default_rng(0).random((48, 64), np.float32)
+"""Y' of a frame without bars."""
 
 
 def add_bars(rows: int, columns: int) -> FloatArray:
+    """Return the texture with bars of this many rows and columns on each side."""
     frame = np.full((48, 64), 0.03, np.float32)
     area = np.s_[rows : 48 - rows, columns : 64 - columns]
     frame[area] = TEXTURE[area]

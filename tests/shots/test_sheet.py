@@ -1,4 +1,4 @@
-"""The shot sheet."""
+"""Tests of the shot sheet."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_existing_sheet_is_kept_unless_forced(tmp_path: Path) -> None:
     assert path.read_text() == "existing"
 
 
-def test_unknown_suffix_is_an_error() -> None:
+def test_unknown_image_format_is_an_error() -> None:
     check_sheet_suffix(Path("sheet.PNG"))
     with pytest.raises(UsageError, match=r"use \.png"):
         check_sheet_suffix(Path("sheet.gif"))

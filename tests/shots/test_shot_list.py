@@ -1,4 +1,4 @@
-"""Shot list files: written lists are read back, edits are kept, and errors are explained."""
+"""Tests of shot list files: round trips, edits by a person, and error messages."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_old_column_names_are_accepted(tmp_path: Path, suffix: str) -> None:
     assert read_shots(path).shots == SHOTS
 
 
-def test_last_shot_is_fitted_to_the_length_of_the_film() -> None:
+def test_last_shot_ends_at_the_end_of_the_film() -> None:
     longer, shorter = LIST.with_length(300), LIST.with_length(160)
     assert (longer.num_frames, longer.shots[-1]) == (300, Shot(150, 300, "fade"))
     assert shorter.shots[-1].end == 160
@@ -212,7 +212,7 @@ def test_existing_list_is_kept_unless_forced(tmp_path: Path) -> None:
     assert path.read_text() == "edited"
 
 
-def test_unknown_suffix_is_an_error(tmp_path: Path) -> None:
+def test_unknown_format_is_an_error_and_no_file_is_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"use \.csv, \.json, \.edl"):
         write_shots(tmp_path / "shots.txt", LIST, "reel.mkv")
     assert not list(tmp_path.iterdir())

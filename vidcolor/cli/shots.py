@@ -1,4 +1,4 @@
-"""`vidcolor shots`: detect the shots of a film and write them as an editable list."""
+"""The command `vidcolor shots`: detects the shots of a film and writes an editable shot list."""
 
 from __future__ import annotations
 
@@ -87,6 +87,7 @@ def shots(
 
 
 def _print_shots(console: Console, film: Path, shot_list: ShotList) -> None:
+    """Print one line or JSON event per shot, and a summary."""
     from vidcolor.shots.shot_list import format_rows
 
     for row in format_rows(shot_list):

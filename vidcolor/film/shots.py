@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from vidcolor.progress import ProgressCallback
 
 DETECTION_SIZE = 128
-"""Long side of the luma copies on which shots are detected, in pixels."""
+"""Maximum long side of the luma copies for shot detection, in pixels."""
 
 
 def detect_shots(
@@ -50,11 +50,11 @@ def detect_shots(
 
     Args:
         frames: all frames of the film, in order.
-        video: the film's video stream.
+        video: video stream of the film.
         progress: called after each frame with the number of processed frames.
 
     Returns:
-        The shots with their times; empty if there is no frame.
+        The shots with their times relative to the start of the stream; empty if there is no frame.
     """
     scale = min(1.0, DETECTION_SIZE / max(video.width, video.height))
     shape = (max(8, round(video.height * scale)), max(8, round(video.width * scale)))
@@ -84,17 +84,18 @@ def detect_film_shots(
 
     Args:
         source: a film, or the pattern or directory of an image sequence.
-        options: `start`, `end`, `fps` and `force` are used.
+        options: only `start`, `end`, `fps` and `force` are used.
         out: path of the shot list; None to write none.
         sheet: path of an image with one thumbnail of each shot; None to write none.
-        progress: called after each frame.
+        progress: called after each analyzed frame.
 
     Returns:
         The shots with their times.
 
     Raises:
         InputError: the source cannot be read, or has no frame between `start` and `end`.
-        UsageError: a target exists, or its suffix is not supported.
+        UsageError: a target exists and `options.force` is False, its suffix is not supported, or
+            there are too many shots for a sheet.
         OutputError: a target cannot be written.
     """
     if not is_sequence_pattern(source) and not source.exists():
@@ -114,6 +115,7 @@ def detect_film_shots(
     if out is not None:
         write_shots(out, shots, source.name, video.rate, options.force)
     if sheet is not None:
+        # The middle of a shot is known only after detection, so the film is decoded again.
         check_sheet_length(sheet, shots)
         _, reader = _open_source(source, options)
         thumbnails = list(_make_thumbnails(reader.frames(), shots, video))
@@ -132,13 +134,17 @@ def _check_targets(source: Path, out: Path | None, sheet: Path | None, force: bo
 
 
 def _open_source(source: Path, options: ColorizeOptions) -> tuple[VideoInfo, FrameReader]:
-    """Open the source from `options.start` to `options.end`, which count from its first frame."""
+    """Open a film or a sequence from `options.start` to `options.end`.
+
+    Returns:
+        The video stream, and a reader of the luma of its frames.
+    """
     if is_sequence_pattern(source) or source.is_dir():
         sequence = find_sequence(source)
         video = probe_sequence(sequence, options.fps or DEFAULT_FPS).video
         return video, SequenceReader(sequence, video, "luma", options.start, options.end)
     video = probe(source).video
-    origin = video.start_s
+    origin = video.start_s  # the options count from the first frame, which may not be at 0
     start, end = (None if t is None else origin + t for t in (options.start, options.end))
     return video, VideoReader(source, video, "luma", start, end)
 
@@ -146,12 +152,12 @@ def _open_source(source: Path, options: ColorizeOptions) -> tuple[VideoInfo, Fra
 def _make_thumbnails(
     frames: Iterable[Frame], shots: ShotList, video: VideoInfo
 ) -> Iterator[Uint8Array]:
-    """Yield a thumbnail of the middle frame of each shot; frames of a dissolve do not count.
+    """Yield a thumbnail of the middle frame of each shot, not counting its mixed frames.
 
     Args:
         frames: all frames of the film, in order.
         shots: shots of the film.
-        video: the film's video stream.
+        video: video stream of the film.
 
     Yields:
         (h, w) uint8 gray, upright and with square pixels.

@@ -34,8 +34,8 @@ T = TypeVar("T")
 MAX_INTERVAL = 16
 """Distance from the last key frame, in frames, at which a regular frame becomes a key frame."""
 MAX_OUTLIER_INTERVAL = 3 * MAX_INTERVAL
-"""Distance from the last key frame, in frames, at which even an outlier, such as black film, becomes
-a key frame. It bounds memory."""
+"""Distance from the last key frame, in frames, at which even an outlier, such as black film,
+becomes a key frame. This bounds memory."""
 MIN_COVERAGE = 0.5
 """Minimum mean confidence, 0 to 1, of the chain to the last key frame. A regular frame with less
 becomes a key frame."""

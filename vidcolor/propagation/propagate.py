@@ -60,7 +60,8 @@ NEW_COVERAGE_LIMITS = (0.3, 0.7)
 with hints replaces it. Between them, both are blended."""
 MIN_NEW_SHARE = 0.06
 """Minimum fraction of new pixels, and also of other pixels, for a key frame to be predicted again.
-With fewer new pixels the color would change little; with fewer others there are hardly any hints."""
+With fewer new pixels the color would change little; with fewer others there would be hardly any
+hints."""
 HINT_DENSITY = 0.5
 """Density of the hints from propagated color. The embedded generator is trained with 0.1 to 0.6."""
 DETAIL_SIGMA = 3.0

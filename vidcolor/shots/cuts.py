@@ -1,8 +1,10 @@
 """Hard cut detection.
 
-`CausalCutDetector` decides without lookahead. `CutDetector` compares several frames on both
-sides: after a flash or a damaged frame the same shot continues, so these are not cuts. A splice
-with lost frames is not a cut either: it keeps static parts, and occurs in shots with much motion.
+`CausalCutDetector` decides about each frame without lookahead. `CutDetector` compares several
+frames on both sides of a possible cut, and is more accurate:
+
+- After a flash or a damaged frame the same shot continues, so some frames on both sides match.
+- At a splice with lost frames, static parts match, or the shot has much motion before and after.
 """
 
 from __future__ import annotations
@@ -29,58 +31,68 @@ if TYPE_CHECKING:
     from vidcolor.shots.features import FrameFeatures
 
 MIN_CAUSAL_CHANGE = 0.31
-"""Minimum change at a cut for `CausalCutDetector`: 0 for identical, 1 for unrelated frames."""
+"""Minimum `measure_change` at a cut for `CausalCutDetector`. A frame with less continues the
+shot."""
 MIN_CHANGE_RATIO = 2.0
-"""Minimum change at a cut for `CausalCutDetector`, relative to the second largest recent change."""
+"""Minimum ratio of the change at a cut to the second largest recent change, for
+`CausalCutDetector`. The largest one is ignored, so that a single outlier does not count."""
 FRAMES_BEFORE = 4
-"""Number of frames before a cut. None may resemble a frame after it; a flash lasts up to three."""
+"""Number of frames before a cut that are compared with the frames after it. It is greater than
+`MAX_FLASH`, so that at least one of them is not damaged."""
 FRAMES_AFTER = 5
-"""Number of frames after a cut. None may resemble a frame before it."""
+"""Number of frames after the first frame of a new shot that are compared too; the delay of
+`CutDetector`, in frames."""
 EDGE_FRAMES_BEFORE = 3
-"""Number of frames before a cut whose edges are compared."""
+"""Number of frames before a cut whose edge maps are compared."""
 EDGE_FRAMES_AFTER = 4
-"""Number of frames after a cut whose edges are compared."""
+"""Number of frames from a cut on whose edge maps are compared."""
 CHANGE_HISTORY = 8
-"""Number of changes of the current shot that are kept."""
+"""Number of the latest frame-to-frame changes of the current shot that define its usual change."""
 MIN_CANDIDATE_CHANGE = 0.12
-"""Minimum change from one frame to the next for a cut candidate."""
+"""`measure_change` from one frame to the next above which a cut is considered."""
 MIN_CHANGE = 0.2
-"""Minimum change between any frame before a cut and any frame after it."""
+"""Minimum `measure_change` between any frame before a cut and any frame after it. If one pair has
+less, the same shot continues."""
 STATIC_CHANGE = 0.05
-"""Change that grain and gate weave cause in a static shot."""
+"""Minimum usual `measure_change` between neighboring frames: grain and gate weave cause as much in
+a static shot."""
 BLOCK_SIZE = 8
-"""Side of a block, in thumbnail pixels."""
+"""Side of the blocks for `CutEvidence.static_correlation`, in thumbnail pixels."""
 BLOCK_STRIDE = 4
-"""Distance between two blocks, in thumbnail pixels."""
+"""Distance between neighboring blocks, in thumbnail pixels."""
 STATIC_BLOCK_SHARE = 0.1
-"""Share of the least changed blocks, whose correlation is `CutEvidence.static_correlation`."""
+"""Fraction of blocks that count as static: those with the highest correlation."""
 MIN_BLOCK_NORM = 0.8
-"""Minimum norm of a block after its mean is subtracted. The correlation of flatter blocks is
-reduced."""
+"""Norm of a block of a standardized thumbnail, after its mean is subtracted, below which its
+correlation is reduced. Correlations of flat blocks would otherwise measure grain."""
 MAX_FLASH = 3
-"""Maximum number of blank frames between two compared frames; more are a fade, see `fades`."""
+"""Maximum number of blank frames at a cut. More blank frames are left to `FadeDetector`."""
 
 
 class CutEvidence(NamedTuple):
-    """Features of the logistic regression for cuts."""
+    """Features of the logistic regression that decides about a cut.
+
+    All of them compare frames before the cut with frames after it.
+    """
 
     change: float
-    """Minimum `measure_change` between any frame before and any frame after."""
+    """Minimum `measure_change` of all pairs of frames."""
     difference: float
-    """1 minus the maximum correlation of thumbnails without a shift."""
+    """1 minus the maximum correlation of two thumbnails at the same position, 0 to 2."""
     edge_difference: float
-    """1 minus the maximum correlation of edge maps."""
+    """1 minus the maximum correlation of two edge maps over small shifts, 0 to 2."""
     log_change_ratio: float
-    """Natural logarithm of `change` relative to the changes inside both shots."""
+    """Natural logarithm of the ratio of `change` to the usual change inside both shots."""
     static_correlation: float
-    """Correlation of the least changed blocks, which a large object in front leaves visible."""
+    """Correlation of the least changed blocks, -1 to 1. It stays high if a large object passes in
+    front of the camera, because it leaves a part of the background visible."""
 
 
 WEIGHTS = CutEvidence(5.79, 3.58, 5.24, 0.55, -10.22)
-"""Weights of the logistic regression, fitted on aged reels that were joined from clips; see
-benchmarks/README.md."""
+"""Weights of the logistic regression. They were fitted on aged reels that were joined from clips;
+benchmarks/README.md lists the accuracy on other clips."""
 BIAS = 1.10
-"""Bias of the logistic regression."""
+"""Bias of the logistic regression: the log odds of a cut if all features are 0."""
 
 
 class CausalCutDetector:
@@ -101,7 +113,7 @@ class CausalCutDetector:
         """Process the next frame.
 
         Args:
-            proxy: Y' of the frame, (h, w) float32 in [0, 1], always of one size.
+            proxy: Y' of the frame, (h, w) float32 in [0, 1]. All frames have the same size.
 
         Returns:
             Whether the frame starts a new shot; True for the first frame.
@@ -110,6 +122,7 @@ class CausalCutDetector:
         features = extract_features(make_thumbnail(resize_frame(proxy)))
         if features is None:
             return is_first
+        # The second last frame also counts, so that the return from a damaged frame is not a cut.
         change = min((measure_change(features, other) for other in self._recent), default=0.0)
         self._recent.append(features)
         usual = sorted(self._changes)[-2] if len(self._changes) > 1 else 0.0
@@ -123,12 +136,13 @@ class CausalCutDetector:
 
 @dataclass(frozen=True, slots=True)
 class FrameSample:
-    """A frame that is not blank."""
+    """A frame that is not blank, with its features."""
 
     index: int
+    """Index of the frame in the film, from 0."""
     features: FrameFeatures
     frame: FloatArray
-    """Frame from `resize_frame`."""
+    """Y' from `resize_frame`: (48, 64) or (64, 48) float32 in [0, 1]."""
 
 
 class CutDetector:
@@ -142,22 +156,25 @@ class CutDetector:
     def feed(self, sample: FrameSample) -> tuple[int, int] | None:
         """Process the next frame.
 
+        Args:
+            sample: frame with an index greater than that of the previous one.
+
         Returns:
-            The indices of the last frame of one shot and of the first frame of the next, if there
-            is a cut between two earlier frames; else None.
+            If an earlier frame, `FRAMES_AFTER` samples ago, is the first of a new shot: the index
+            of the last sample of the previous shot, and the index of that frame. Otherwise None.
         """
         self._after.append(sample)
         return self._advance() if len(self._after) > FRAMES_AFTER else None
 
     def finish(self) -> list[tuple[int, int]]:
-        """Return the cuts that are still open at the end of the film."""
+        """Return the cuts among the last frames of the film, in the format of `feed`."""
         found = []
         while self._after:
             found.append(self._advance())
         return [cut for cut in found if cut is not None]
 
     def _advance(self) -> tuple[int, int] | None:
-        """Return the cut before the first frame of `_after`, if any, and move on to the next."""
+        """Return the cut before the first frame of `_after`, if any, and advance by one frame."""
         current, cut = self._after[0], None
         if self._before:
             last = self._before[-1]
@@ -178,10 +195,10 @@ class CutDetector:
         self._changes.clear()
 
     def _log_odds(self, num_blank: int) -> float:
-        """Return the log odds of a cut.
+        """Return the log odds of a cut between `_before` and `_after`.
 
         Args:
-            num_blank: number of blank frames between both sides.
+            num_blank: number of blank frames between both.
         """
         pairs = [(a.features, b.features) for a, b in itertools.product(self._before, self._after)]
         change = math.inf
@@ -201,7 +218,8 @@ class CutDetector:
         return BIAS + sum(w * e for w, e in zip(WEIGHTS, evidence, strict=True))
 
     def _usual_change(self) -> float:
-        """Return the usual change between neighboring frames, of the more restless side."""
+        """Return the usual change between neighboring frames, of the side with more motion."""
+        # The largest change before the cut is ignored, so that a single outlier does not count.
         largest = sorted(self._changes)[-2:]
         after = [
             measure_change(a.features, b.features) for a, b in itertools.pairwise(self._after)
@@ -209,6 +227,7 @@ class CutDetector:
         return max(largest[0] if largest else 0.0, float(np.median(after)) if after else 0.0)
 
     def _static_correlation(self) -> float:
+        """Return `CutEvidence.static_correlation`."""
         before = [_extract_blocks(sample.features.thumbnail) for sample in self._before]
         after = [_extract_blocks(sample.features.thumbnail) for sample in self._after]
         correlations = [_correlate_blocks(a, b) for a, b in itertools.product(before, after)]
@@ -216,16 +235,20 @@ class CutDetector:
         return float(np.percentile(best, 100 * (1 - STATIC_BLOCK_SHARE)))
 
     def _edge_difference(self) -> float:
+        """Return `CutEvidence.edge_difference`."""
         before = [compute_edges(s.frame) for s in list(self._before)[-EDGE_FRAMES_BEFORE:]]
         after = [compute_edges(s.frame) for s in list(self._after)[:EDGE_FRAMES_AFTER]]
         return 1 - max(max_correlation(a, b) for a, b in itertools.product(before, after))
 
 
 def _extract_blocks(thumbnail: FloatArray) -> FloatArray:
-    """Return overlapping blocks with mean 0 and norm at most 1; flat blocks have a smaller norm.
+    """Return overlapping blocks with mean 0 and norm 1; blocks below `MIN_BLOCK_NORM` have less.
+
+    Args:
+        thumbnail: standardized thumbnail, (h, w) float32.
 
     Returns:
-        (N, `BLOCK_SIZE`²) float32.
+        One block per row: (N, `BLOCK_SIZE`²) float32.
     """
     windows = np.lib.stride_tricks.sliding_window_view(thumbnail, (BLOCK_SIZE, BLOCK_SIZE))
     blocks = windows[::BLOCK_STRIDE, ::BLOCK_STRIDE].reshape(-1, BLOCK_SIZE * BLOCK_SIZE)

@@ -1,7 +1,7 @@
 """Streaming shot detection on luma: combines cuts, dissolves and fades into shots.
 
-The detectors of `cuts`, `fades` and `dissolves` reject film damage and motion inside a shot. Where
-they report overlapping transitions, this module keeps the most reliable one.
+The detectors in `cuts`, `fades` and `dissolves` reject film damage and motion inside a shot. Where
+they report overlapping transitions, a fade replaces all others, and a cut replaces a dissolve.
 """
 
 from __future__ import annotations
@@ -22,27 +22,32 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray
 
 MERGE_DISTANCE = 3
-"""Maximum distance, in frames, at which two transitions are the same one."""
+"""Maximum distance, in frames, between two reports of one transition. A dissolve closer to another
+transition is discarded."""
 LOOKAHEAD = 120
-"""Number of frames after which no transition can be detected any more."""
+"""Delay, in frames, after which a shot boundary is final. It exceeds the delay of all detectors."""
 LOOKBACK = 96
-"""Number of frames that are analyzed again when the active picture area grows; less than
-`LOOKAHEAD`."""
+"""Number of frames that are analyzed again when the active picture area grows. It is less than
+`LOOKAHEAD`, so that shots that were already returned do not change."""
 
 Transition = Literal["start", "cut", "dissolve", "fade"]
-"""The start of the film, or the transition from the previous shot."""
+"""How a shot starts: at the start of the film, or by a transition from the previous shot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A run of frames from one camera; the shots of a film are consecutive and cover all frames."""
+    """A run of frames from one camera take.
+
+    The shots of a film are consecutive and cover all frames. Indices count frames from 0.
+    """
 
     first: int
-    """Index of its first frame. In a dissolve, it is the first frame with a trace of the shot."""
+    """Index of the first frame. After a dissolve, it is the first frame with a trace of the shot;
+    after a fade, the middle of the black or white frames."""
     end: int
-    """Index of the frame after its last frame, which is the next shot's `first`."""
+    """Index of the frame after the last one, which is the next shot's `first`."""
     transition: Transition = "cut"
-    """Transition at its first frame. The `first` of a fade is in the middle of black or white."""
+    """Transition from the previous shot."""
     mixed_frames: int = 0
     """Number of frames from `first` on that also show the previous shot; 0 without a dissolve."""
 
@@ -50,7 +55,7 @@ class Shot:
     def boundary(self) -> int:
         """Index of the first frame that is colorized as part of this shot.
 
-        In a dissolve, it is the middle frame; else, it is `first`.
+        After a dissolve, it is the middle of the mixed frames; otherwise, it is `first`.
         """
         return self.first + self.mixed_frames // 2
 
@@ -61,31 +66,32 @@ class Shot:
 
 
 class ShotDetector:
-    """Detects shots with a lookahead of `LOOKAHEAD` frames and with bounded memory."""
+    """Detects shots with a delay of `LOOKAHEAD` frames and with bounded memory."""
 
     def __init__(self) -> None:
         self._count = 0
         self._cropper = LetterboxCropper()
         self._recent: deque[FloatArray] = deque(maxlen=LOOKBACK)
         self._detectors = _TransitionDetectors(0)
+        # Dissolves are reported late and must not overlap a fade that was reported before.
         self._fades: deque[Fade] = deque(maxlen=4)
         self._pending: list[Shot] = []
-        """Shots after the current one; their `end` is still 0."""
+        """Shots after the current one, in order; their `end` is not known yet and is 0."""
         self._current = Shot(0, 0, "start")
 
     def feed(self, proxy: FloatArray) -> list[Shot]:
         """Process the next frame.
 
         Args:
-            proxy: Y' of the frame, (h, w) float32 in [0, 1], always of one size.
+            proxy: Y' of the frame, (h, w) float32 in [0, 1]. All frames have the same size.
 
         Returns:
-            Shots that are now complete, in order.
+            Shots that became final with this frame, in order.
         """
         frame = resize_frame(proxy)
         self._recent.append(frame)
         self._count += 1
-        if self._cropper.update(frame):  # earlier features still include the bars
+        if self._cropper.update(frame):  # earlier features were computed on another area
             self._detectors = _TransitionDetectors(self._count - len(self._recent))
             for recent in self._recent:
                 self._add(*self._detectors.feed(self._cropper.crop(recent)))
@@ -103,6 +109,7 @@ class ShotDetector:
     def _add(
         self, cut: tuple[int, int] | None, fade: Fade | None, dissolve: Dissolve | None
     ) -> None:
+        """Add the transitions that were reported after one frame."""
         if cut is not None:
             self._add_cut(*cut)
         if fade is not None:
@@ -115,7 +122,8 @@ class ShotDetector:
 
         Args:
             last: index of the last frame before the cut.
-            first: index of the first frame after it. Blank frames between them make it a fade.
+            first: index of the first frame after the cut. If there are blank frames between
+                `last` and `first`, a fade is added instead.
         """
         has_blank = first - last > 1
         middle = (last + first + 1) // 2
@@ -141,6 +149,7 @@ class ShotDetector:
             self._insert(shot)
 
     def _insert(self, shot: Shot) -> None:
+        """Insert a shot in order. A cut or a fade replaces the dissolves near it."""
         first, end = shot.first - MERGE_DISTANCE, shot.first + MERGE_DISTANCE + 1
         if not shot.mixed_frames:
             self._pending = [
@@ -151,7 +160,7 @@ class ShotDetector:
             self._pending.sort(key=lambda other: other.first)
 
     def _complete(self, before: int) -> list[Shot]:
-        """Return the shots that end before a frame, and remove them."""
+        """Return the shots that end before the frame with index `before`, and remove them."""
         complete = []
         while self._pending and self._pending[0].first < before:
             following = self._pending.pop(0)
@@ -168,16 +177,25 @@ _Transitions = tuple[tuple[int, int] | None, Fade | None, Dissolve | None]
 
 
 class _TransitionDetectors:
-    """Runs the detectors of all transitions on the same frames."""
+    """The detectors of cuts, fades and dissolves, which process the same frames."""
 
     def __init__(self, first: int) -> None:
+        """Create the detectors.
+
+        Args:
+            first: index of the first frame that is fed.
+        """
         self._count = first
         self._cuts = CutDetector()
         self._fades = FadeDetector(first)
         self._dissolves = DissolveDetector(first)
 
     def feed(self, frame: FloatArray) -> _Transitions:
-        """Process the next frame from `resize_frame`."""
+        """Process the next frame.
+
+        Args:
+            frame: Y' from `resize_frame`, (48, 64) or (64, 48) float32 in [0, 1].
+        """
         thumbnail = make_thumbnail(frame)
         features = extract_features(thumbnail)
         fade = self._fades.feed(float(thumbnail.std()), features)
@@ -195,5 +213,5 @@ class _TransitionDetectors:
 
 
 def _overlaps(shot: Shot, first: int, end: int) -> bool:
-    """Return whether the transition of a shot overlaps the frames from `first` to before `end`."""
+    """Return whether the transition of a shot overlaps the frames in ``range(first, end)``."""
     return first < shot.first + max(shot.mixed_frames, 1) and shot.first < end

@@ -1,9 +1,14 @@
 """Dissolve detection: frames that are a mixture of the shot before and the shot after.
 
 A frame M of a dissolve is g ((1 - s) A + s B) + o, where A is a frame before the dissolve, B is a
-frame after it, and g and o are the gain and offset of flicker and the film printer. The share s
-rises from 0 to 1. Pans and passing objects do not fit this model. The least-squares fit needs only
-inner products of frames, which are kept, so all lengths around every frame are cheap to evaluate.
+frame after it, and g and o are the gain and offset of flicker and the film printer. The share s of
+B rises from 0 to 1. Pans and passing objects do not fit this model. The least-squares fit needs
+only inner products of frames. They are computed once and kept, so that it is cheap to evaluate
+many lengths around every frame.
+
+Frames are thumbnails from `make_thumbnail`. Without its mean, a frame does not depend on o. The
+drop of variance in the middle of a dissolve is described by Alattar, "Detecting and compressing
+dissolve regions in video sequences with a DVI multimedia image compression algorithm", ISCAS 1993.
 """
 
 from __future__ import annotations
@@ -26,81 +31,100 @@ if TYPE_CHECKING:
 HALF_LENGTHS = (3, 5, 7, 10, 14, 19, 25, 32)
 """Evaluated distances, in frames, from the middle of a dissolve to the frames A and B."""
 MAX_CONTEXT = 16
-"""Maximum number of frames before A and after B that are compared with them."""
+"""Maximum distance, in frames, from A to an earlier frame, and from B to a later frame, for
+`DissolveEvidence.max_stability`."""
 DEFAULT_STABILITY = 0.7
-"""Stability where the film starts or ends too early to measure it."""
-REACH = HALF_LENGTHS[-1] + MAX_CONTEXT
-"""Number of frames that the detector looks ahead."""
+"""Correlation that is used for `DissolveEvidence.max_stability` and `min_stability` where the film
+starts or ends too close to A or B."""
+WINDOW_RADIUS = HALF_LENGTHS[-1] + MAX_CONTEXT
+"""Number of frames before and after a middle frame that are evaluated with it."""
 SMOOTHING_SIGMA = 1.0
-"""Standard deviation of the Gaussian that suppresses motion inside A and B, in thumbnail pixels."""
+"""Standard deviation of the Gaussian that suppresses motion of A and B during the dissolve, in
+thumbnail pixels."""
 BLOCK_SIZE = 8
-"""Side of a block, in thumbnail pixels."""
+"""Side of the blocks for `measure_unchanged_share`, in thumbnail pixels."""
 UNCHANGED_CORRELATION = 0.85
-"""Minimum correlation of an unchanged block."""
+"""Correlation of two blocks above which the block is unchanged."""
 MAX_UNCHANGED_SHARE = 0.3
-"""Maximum share of unchanged blocks in a dissolve. With more, an object moves in a steady shot."""
+"""Maximum fraction of blocks that are unchanged from A to B. With more, A and B are one shot in
+which an object moves."""
 MIN_VARIANCE = 0.02**2
-"""Minimum variance of Y' in [0, 1]. A frame with less is blank."""
+"""Minimum variance of a smoothed thumbnail, Y' in [0, 1]. A frame with less is blank and is neither
+the middle nor an end of a dissolve."""
 MAX_CORRELATION = 0.75
-"""Maximum correlation of A and B without a shift; with more, both show the same shot."""
+"""Maximum correlation of A and B at the same position. With more, both show the same shot."""
 MAX_SHIFTED_CORRELATION = 0.8
-"""Maximum correlation of A and B over small shifts; with more, both show the same shot."""
+"""Maximum correlation of A and B over small shifts. With more, both show the same shot."""
+MIN_CONTRAST_GAIN = 0.05
+"""Minimum gain g of the mixture model in all frames from A to B. With less, the frame is dark, as
+in a fade, or does not fit the model."""
+SHARE_RANGE = (-0.2, 1.2)
+"""Range to which the fitted share of B is clipped. It exceeds 0 to 1, because noise moves
+the shares near A and B beyond these values."""
 MIDDLE_SHARE_LIMITS = (0.2, 0.8)
-"""Minimum and maximum share of B in the middle frame."""
+"""Minimum and maximum share of B in the middle frame. Outside, the candidate is not centered on a
+dissolve."""
 MIN_FIT = 0.4
-"""Minimum `DissolveEvidence.fit` of a candidate."""
+"""Minimum `DissolveEvidence.fit`. A candidate with less is discarded."""
 MIN_GAIN = 0.04
-"""Minimum `DissolveEvidence.gain` of a candidate."""
+"""Minimum `DissolveEvidence.gain`. A candidate with less is discarded."""
 MIN_TIME_CORRELATION = 0.7
-"""Minimum `DissolveEvidence.time_correlation` of a candidate."""
+"""Minimum `DissolveEvidence.time_correlation`. A candidate with less is discarded."""
 MIN_LOG_ODDS = 2.9
-"""Minimum log odds of a dissolve."""
+"""Log odds above which a candidate is a dissolve."""
 MAX_FLASH = 3
 """Maximum length of a flash, in frames, whose low variance is ignored."""
 DECISION_DELAY = 4
-"""Number of frames after the end of the candidates until the best of them is final."""
+"""Number of frames from the latest end of all candidates until the best of them is final."""
+MIXED_SHARE_LIMITS = (0.12, 0.88)
+"""Shares of B between which a frame is certainly mixed. Outside, noise dominates the fitted
+share, so the ends of the dissolve are extrapolated."""
+END_SHARES = (0.02, 0.98)
+"""Shares of B, of its first and of its last mixed frame, to which the rise is extrapolated."""
 
 
 class DissolveEvidence(NamedTuple):
-    """Features of the logistic regression for dissolves."""
+    """Features of the logistic regression that decides about a dissolve."""
 
     log_half_length: float
     """Natural logarithm of the distance from the middle to A and B, in frames."""
     fit: float
-    """Share of the middle frame's variance that the mixture explains."""
+    """Fraction of the middle frame's variance that the mixture explains (R²), at most 1."""
     gain: float
-    """`fit`, minus the share that A or B alone explains."""
+    """`fit`, minus the fraction that A or B alone explains."""
     mean_fit: float
-    """Mean `fit` of all frames between A and B."""
+    """Mean R² of all frames between A and B."""
     time_correlation: float
-    """Correlation of the share of B with time."""
+    """Correlation of the share of B with time, -1 to 1."""
     max_step: float
-    """Maximum rise of the share of B between two frames; 1 for a cut."""
+    """Maximum rise of the share of B from one frame to the next, at most 1; 1 for a cut."""
     shifted_correlation: float
-    """Maximum correlation of A and B over small shifts."""
+    """Maximum correlation of A and B over small shifts, -1 to 1."""
     max_stability: float
-    """Maximum correlation of A with a frame before it, or of B with a frame after it.
+    """Correlation of A with an earlier frame, or of B with a later frame, whichever is greater.
 
-    The distance is that from the middle to A and B, because a pan changes all of them equally.
+    The distance of both frames equals the distance from the middle to A and B, up to `MAX_CONTEXT`.
+    In a pan, frames at this distance differ too, so that both correlations are low.
     """
     min_stability: float
-    """The same, of the less stable side."""
+    """The smaller one of both correlations."""
     variance_ratio: float
-    """Variance of the middle frame relative to A and B; a mixture has a low variance."""
+    """Ratio of the middle frame's variance to the interpolated variance of A and B, at most 2. It
+    is low for a mixture of two different shots."""
     correlation: float
-    """Correlation of A and B without a shift."""
+    """Correlation of A and B at the same position, -1 to 1."""
 
 
 WEIGHTS = DissolveEvidence(1.30, 7.02, 1.80, -1.90, 10.34, -7.33, -5.21, 2.73, 2.00, -8.00, -2.99)
 """Weights of the logistic regression. They were fitted on aged reels that were joined from clips;
-benchmarks/README.md lists the accuracy on held-out clips."""
+benchmarks/README.md lists the accuracy on other clips."""
 BIAS = -8.73
-"""Bias of the logistic regression."""
+"""Bias of the logistic regression: the log odds of a dissolve if all features are 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dissolve:
-    """Frames that show two shots."""
+    """A dissolve from one shot to the next: a run of frames that show a mixture of both."""
 
     first: int
     """Index of the first mixed frame."""
@@ -114,26 +138,26 @@ class _MixtureFit(NamedTuple):
     """Least-squares fit of the mixture model to the frames from A to B."""
 
     share: NDArray[np.float64]
-    """Share of B in each frame, clipped to [-0.2, 1.2]."""
+    """Share of B in each of the N frames, clipped to `SHARE_RANGE`: (N,)."""
     fit: NDArray[np.float64]
-    """Share of each frame's variance that the mixture explains."""
+    """Fraction of each frame's variance that the mixture explains (R²): (N,)."""
     gain: float
-    """Share of the middle frame's variance that the mixture explains beyond A or B alone."""
+    """See `DissolveEvidence.gain`."""
     correlation: float
-    """Correlation of A and B without a shift."""
+    """See `DissolveEvidence.correlation`."""
 
 
 class DissolveDetector:
-    """Detects dissolves, up to 2 `REACH` frames late."""
+    """Detects dissolves, with a delay of up to 2 `WINDOW_RADIUS` frames."""
 
     def __init__(self, first: int = 0) -> None:
         """Create a detector.
 
         Args:
-            first: index of the first frame.
+            first: index of the first frame that is fed.
         """
         self._first = first
-        self._frames: deque[FloatArray] = deque(maxlen=2 * REACH + 1)
+        self._frames: deque[FloatArray] = deque(maxlen=2 * WINDOW_RADIUS + 1)
         self._variances: list[float] = []
         self._products = np.zeros((0, 0))
         self._count = 0
@@ -143,34 +167,40 @@ class DissolveDetector:
         """Process the next frame.
 
         Args:
-            thumbnail: thumbnail from `make_thumbnail`: Y', float32 in [0, 1], always of one size.
+            thumbnail: Y' from `make_thumbnail`, (24, 32) or (32, 24) float32 in [0, 1]. All
+                thumbnails have the same size.
 
         Returns:
-            A dissolve, once no better candidate can follow, or None.
+            The dissolve that became final with this frame, or None.
         """
         import cv2
 
-        self._variances = [*self._variances[-2 * REACH :], float(thumbnail.var())]
+        self._variances = [*self._variances[-2 * WINDOW_RADIUS :], float(thumbnail.var())]
         smooth = np.asarray(cv2.GaussianBlur(thumbnail, (0, 0), SMOOTHING_SIGMA), np.float32)
         centered = smooth - smooth.mean()
         self._frames.append(centered)
         self._count += 1
         stack = np.stack(self._frames)
+        # Each frame adds one row and one column to the kept matrix of inner products.
         row = np.tensordot(stack, centered, 2) / centered.size
         keep = len(stack) - 1
         products = np.empty((keep + 1, keep + 1))
         products[:keep, :keep] = self._products[-keep:, -keep:] if keep else 0
         products[keep] = products[:, keep] = row
         self._products = products
-        return self._advance(self._count - 1 - REACH)
+        return self._advance(self._count - 1 - WINDOW_RADIUS)
 
     def finish(self) -> list[Dissolve]:
-        """Return the dissolves that are still open at the end of the film."""
-        middles = range(max(0, self._count - REACH), self._count + 2 * REACH)
+        """Return the dissolves among the last frames of the film."""
+        middles = range(max(0, self._count - WINDOW_RADIUS), self._count + 2 * WINDOW_RADIUS)
         return [found for middle in middles if (found := self._advance(middle)) is not None]
 
     def _advance(self, middle: int) -> Dissolve | None:
-        """Add the candidates around a middle frame, and return the best one once it is final."""
+        """Add the candidates around a middle frame, and return the best candidate if it is final.
+
+        Args:
+            middle: number of the middle frame, counted from the first frame that was fed.
+        """
         if middle < 0:
             return None
         position = middle - (self._count - len(self._frames))
@@ -189,7 +219,7 @@ class DissolveDetector:
 
         Args:
             position: position of the middle frame among the kept frames.
-            middle: number of the middle frame since the first frame.
+            middle: number of the middle frame, counted from the first frame that was fed.
         """
         if self._products[position, position] < MIN_VARIANCE:
             return
@@ -202,7 +232,15 @@ class DissolveDetector:
                 yield Dissolve(offset + found.first, offset + found.end, found.log_odds)
 
     def _evaluate(self, position: int, half: int) -> Dissolve | None:
-        """Evaluate one candidate; frames are counted by their position among the kept frames."""
+        """Evaluate one candidate.
+
+        Args:
+            position: position of the middle frame among the kept frames.
+            half: distance from the middle frame to A and B, in frames.
+
+        Returns:
+            The dissolve, in positions among the kept frames, or None if the frames do not fit.
+        """
         a, b = position - half, position + half
         mixture = self._fit_mixture(a, b)
         if mixture is None:
@@ -215,7 +253,7 @@ class DissolveDetector:
         shifted_correlation = max_correlation(frame_a, frame_b)
         if (
             shifted_correlation > MAX_SHIFTED_CORRELATION
-            or unchanged_share(frame_a, frame_b) > MAX_UNCHANGED_SHARE
+            or measure_unchanged_share(frame_a, frame_b) > MAX_UNCHANGED_SHARE
         ):
             return None
         distance = min(half, MAX_CONTEXT)
@@ -242,7 +280,15 @@ class DissolveDetector:
         return Dissolve(a + first, a + end, log_odds)
 
     def _fit_mixture(self, a: int, b: int) -> _MixtureFit | None:
-        """Fit the frames from `a` to `b` as mixtures of both, or return None if they do not fit."""
+        """Fit all frames from A to B as mixtures of A and B by least squares.
+
+        Args:
+            a: position of A among the kept frames.
+            b: position of B among the kept frames.
+
+        Returns:
+            The fit, or None if A and B are too similar or the frames do not fit.
+        """
         products = self._products
         aa, bb, ab = products[a, a], products[b, b], products[a, b]
         correlation = ab / np.sqrt(max(aa * bb, 1e-12))
@@ -250,12 +296,14 @@ class DissolveDetector:
             return None
         span = slice(a, b + 1)
         with_a, with_b, own = products[a, span], products[b, span], products.diagonal()[span]
+        # Normal equations by Cramer's rule. Both weights still contain the factor `determinant`:
+        # weight_a = g (1 - s) determinant, weight_b = g s determinant.
         weight_a, weight_b = bb * with_a - ab * with_b, aa * with_b - ab * with_a
         determinant = aa * bb - ab * ab
         total = weight_a + weight_b
-        if total.min() <= 0.05 * determinant:
+        if total.min() <= MIN_CONTRAST_GAIN * determinant:
             return None
-        share = np.clip(weight_b / total, -0.2, 1.2)
+        share = np.clip(weight_b / total, *SHARE_RANGE)
         own = np.maximum(own, 1e-9)
         fit = (weight_a * with_a + weight_b * with_b) / determinant / own
         half = (b - a) // 2
@@ -267,20 +315,38 @@ class DissolveDetector:
         return _MixtureFit(share, fit, float(gain), float(correlation))
 
     def _stability(self, end: int, distance: int) -> float:
-        """Return the correlation of the frame at one end with the frame at a signed distance."""
+        """Return the correlation of a frame with the frame at a distance.
+
+        Args:
+            end: position of A or B among the kept frames.
+            distance: distance in frames, negative for an earlier frame.
+        """
         other = min(max(end + distance, 0), len(self._frames) - 1)
         if abs(other - end) < abs(distance) / 2:
             return DEFAULT_STABILITY
         return max_correlation(self._frames[end], self._frames[other])
 
     def _variance(self, position: int, radius: int) -> float:
-        """Return the median variance around a frame, so that a flash does not count."""
+        """Return the median variance of the frames around a position, so that a flash is ignored.
+
+        Args:
+            position: position among the kept frames.
+            radius: number of frames on either side.
+        """
         variances = self._variances[max(0, position - radius) : position + radius + 1]
         return float(np.median(variances))
 
 
-def unchanged_share(a: FloatArray, b: FloatArray) -> float:
-    """Return the share of blocks that are equal in two thumbnails, 0 to 1."""
+def measure_unchanged_share(a: FloatArray, b: FloatArray) -> float:
+    """Return the fraction of blocks that are unchanged between two thumbnails.
+
+    Args:
+        a: thumbnail, (h, w) float32.
+        b: thumbnail of the same size.
+
+    Returns:
+        0 to 1; see `UNCHANGED_CORRELATION`.
+    """
     rows, columns = (BLOCK_SIZE * (n // BLOCK_SIZE) for n in a.shape)
     blocks_a, blocks_b = (
         image[:rows, :columns]
@@ -298,8 +364,17 @@ def unchanged_share(a: FloatArray, b: FloatArray) -> float:
 
 
 def _mixed_span(share: NDArray[np.float64], middle: int) -> tuple[int, int]:
-    """Return the first mixed frame and the one after the last, from the rise of the share of B."""
-    low, high = 0.12, 0.88
+    """Return the span of the mixed frames from the rise of the share of B.
+
+    Args:
+        share: share of B in each frame from A to B.
+        middle: position of the middle frame in `share`.
+
+    Returns:
+        Positions in `share` of the first mixed frame and of the frame after the last one.
+    """
+    low, high = MIXED_SHARE_LIMITS
+    first_share, last_share = END_SHARES
     first = middle
     while first > 0 and share[first - 1] > low:
         first -= 1
@@ -307,7 +382,7 @@ def _mixed_span(share: NDArray[np.float64], middle: int) -> tuple[int, int]:
     while last < len(share) - 1 and share[last + 1] < high:
         last += 1
     rise = (share[last] - share[first]) / max(last - first, 1)
-    if rise > 0:  # extrapolate to the shares 0 and 1
-        first -= min(round((share[first] - 0.02) / rise), first)
-        last += min(round((0.98 - share[last]) / rise), len(share) - 1 - last)
+    if rise > 0:
+        first -= min(round((share[first] - first_share) / rise), first)
+        last += min(round((last_share - share[last]) / rise), len(share) - 1 - last)
     return max(first, 1), max(last + 1, first + 1)

@@ -1,7 +1,9 @@
 """Fade detection: one shot fades to black or white, and the next one fades in.
 
-Frames inside a fade show more dust than content. The detector therefore compares the clear frames
-on both sides of the dip in contrast.
+The contrast of a frame is the standard deviation of its Y', which dips in a fade; see Lienhart,
+"Comparison of automatic shot boundary detection algorithms", SPIE 3656, 1999. Frames inside a fade
+show more dust than content. The detector therefore compares the clear frames on both sides of the
+dip, and reports a fade only if they show different shots.
 """
 
 from __future__ import annotations
@@ -17,25 +19,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_FLASH = 3
-"""Maximum length of a flash, in frames. A shorter dip in contrast is not a fade."""
+"""Maximum length of a flash, in frames. A dip in contrast of at most this length is not a fade."""
 DIM_RATIO = 0.3
-"""Contrast, relative to the usual contrast, below which a frame is dim."""
+"""Ratio of a frame's contrast to the usual contrast below which the frame is dim."""
 RECOVERED_RATIO = 0.5
-"""Contrast, relative to the usual contrast, from which a frame is no longer dim."""
+"""Ratio of a frame's contrast to the usual contrast at which a run of dim frames ends. It is higher
+than `DIM_RATIO`, so that flicker does not split a dip."""
 STEADY_RATIO = 0.7
-"""Relative contrast of the previous frame from which a sudden drop is a cut to a dark shot."""
+"""Ratio of the previous frame's contrast to the usual contrast. Above it, a sudden drop of contrast
+is a cut to a dark shot, because a fade lowers the contrast gradually."""
 USUAL_CONTRAST_DECAY = 0.97
-"""Decay of the usual contrast per frame, so that a dark shot is accepted after about a second."""
+"""Factor by which the usual contrast decays per frame. It ends a run of dim frames after about a
+second if a dark shot follows."""
 CLEAR_RATIO = 0.6
-"""Minimum contrast of a clear frame, relative to the maximum on its side of the dip."""
+"""Minimum ratio of the contrast of a clear frame to the maximum contrast on its side of the dip."""
 PLATEAU_FRAMES = 10
-"""Number of frames without a higher contrast after which contrast has reached its plateau."""
+"""Number of frames without a higher contrast after which the contrast has reached its plateau."""
 MAX_SLOPE_FRAMES = 40
-"""Maximum number of frames between a dip and the plateau."""
+"""Maximum number of frames on either side of a dip among which the clear frames are searched."""
 COMPARED_FRAMES = 2
 """Number of clear frames on either side of the dip that are compared."""
 MIN_CHANGE = 0.25
-"""Minimum change between both sides of a fade; with less, the same shot continues."""
+"""Minimum `measure_change` between the clear frames on both sides of a dip. With less, the same
+shot continues, and the dip is not reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ class Fade:
     """A fade from one shot to another through black or white."""
 
     middle: int
-    """Index of the frame in the middle of the dip."""
+    """Index of the frame in the middle of the dip, where the next shot starts."""
     before: int
     """Index of the last clear frame before the dip."""
     after: int
@@ -52,19 +58,21 @@ class Fade:
 
 @dataclass(frozen=True, slots=True)
 class _FadeSample:
+    """A frame that is neither dim nor blank."""
+
     index: int
     contrast: float
     features: FrameFeatures
 
 
 class FadeDetector:
-    """Detects fades, up to `MAX_SLOPE_FRAMES` after the dip."""
+    """Detects fades, with a delay of up to `MAX_SLOPE_FRAMES` after the dip."""
 
     def __init__(self, first: int = 0) -> None:
         """Create a detector.
 
         Args:
-            first: index of the first frame.
+            first: index of the first frame that is fed.
         """
         self.is_dim = False
         """Whether the last frame is dim: close to black or white, or inside a fade."""
@@ -80,11 +88,11 @@ class FadeDetector:
         """Process the next frame.
 
         Args:
-            contrast: standard deviation of its Y'.
-            features: its features, or None if it is blank.
+            contrast: standard deviation of the frame's Y', 0 to 0.5.
+            features: features of the frame, or None if it is blank.
 
         Returns:
-            A fade that is now complete, or None.
+            The fade that became final with this frame, or None.
         """
         index, was_dim = self._count, self.is_dim
         self._count += 1
@@ -105,19 +113,21 @@ class FadeDetector:
         return None
 
     def finish(self) -> Fade | None:
-        """Return the fade that is still open at the end of the film, or None."""
+        """Return the fade at the end of the film that `feed` has not returned, or None."""
         return self._evaluate()
 
     def _add_sample(self, index: int, contrast: float, features: FrameFeatures | None) -> None:
+        """Keep a frame that is not dim, for the side before the next dip and after the last one."""
         if features is not None:
             self._clear.append(_FadeSample(index, contrast, features))
             if self._dip:
                 self._after.append(self._clear[-1])
 
     def _update_dim(self, contrast: float) -> bool:
-        """Return whether a frame is dim, and update the usual contrast.
+        """Return whether the next frame is dim, and update the usual contrast.
 
-        A cut to a dark shot, and a shot that stays dark, are not dim.
+        Frames of a dark shot are not dim: after a cut they set the usual contrast, and otherwise
+        the usual contrast decays to theirs.
         """
         previous, self._contrast = self._contrast, contrast
         usual = self._usual_contrast = max(contrast, USUAL_CONTRAST_DECAY * self._usual_contrast)
@@ -133,7 +143,11 @@ class FadeDetector:
         return True
 
     def _evaluate(self) -> Fade | None:
-        """Compare both sides of the current dip, and reset it."""
+        """Compare both sides of the current dip, and forget the dip.
+
+        Returns:
+            The fade, or None if there is no dip or if both sides show the same shot.
+        """
         dip, self._dip = self._dip, None
         before, after = self._before, _select_clear(self._after)
         self._before, self._after = [], []
@@ -150,6 +164,9 @@ def _select_clear(samples: Iterable[_FadeSample]) -> list[_FadeSample]:
 
     Args:
         samples: frames of that side, nearest to the dip first.
+
+    Returns:
+        The clear frames up to the plateau, nearest to the dip first.
     """
     slope: list[_FadeSample] = []
     for sample in samples:
@@ -161,7 +178,11 @@ def _select_clear(samples: Iterable[_FadeSample]) -> list[_FadeSample]:
 
 
 def _has_plateau(slope: list[_FadeSample]) -> bool:
-    """Return whether the contrast has not risen for `PLATEAU_FRAMES`."""
+    """Return whether the contrast has not risen for `PLATEAU_FRAMES`, or the slope is too long.
+
+    Args:
+        slope: frames of one side of a dip, nearest to the dip first.
+    """
     if len(slope) >= MAX_SLOPE_FRAMES:
         return True
     earlier = slope[:-PLATEAU_FRAMES]

@@ -1,7 +1,8 @@
 """Appearance features of a frame, and the change between two frames.
 
-Thumbnails are small enough to suppress grain. Standardizing them removes gain and offset, which
-flicker changes. Correlation is maximized over small shifts, which allows for pans and gate weave.
+Thumbnails are small enough to suppress grain. They are standardized, because flicker changes gain
+and offset. Correlation means zero-mean normalized cross-correlation, -1 to 1. Its maximum over
+small shifts is used, because pans and gate weave shift the image.
 """
 
 from __future__ import annotations
@@ -19,13 +20,22 @@ if TYPE_CHECKING:
 THUMBNAIL_SIZE = (32, 24)
 """Long and short side of a thumbnail, in pixels."""
 MAX_SHIFT = 3
-"""Maximum shift between two thumbnails, in pixels: about a tenth of the frame."""
+"""Maximum shift between two thumbnails, in thumbnail pixels: about a tenth of the frame."""
 HISTOGRAM_BLOCKS = 3
-"""Number of rows and of columns of the blocks with one histogram each."""
+"""Number of rows, and of columns, of the blocks into which a thumbnail is divided. Each block has
+its own histogram."""
 HISTOGRAM_BINS = 8
-"""Number of bins of a histogram, over two standard deviations on either side of the mean."""
+"""Number of bins of a histogram. They cover two standard deviations on either side of the mean;
+values beyond belong to the outer bins."""
+THUMBNAIL_SIGMA = 1.2
+"""Standard deviation of the Gaussian that suppresses grain and aliasing before a frame from
+`resize_frame` is halved, in pixels of that frame."""
+EDGE_SIGMA = 1.0
+"""Standard deviation of the Gaussian that suppresses grain before edges are computed, in pixels of
+a frame from `resize_frame`."""
 MIN_CONTRAST = 0.02
-"""Minimum standard deviation of Y' in [0, 1]. A frame with less is blank, such as a flash."""
+"""Minimum standard deviation of Y' in [0, 1]. A frame with less is blank, such as black film or a
+white flash, and has no features."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,34 +43,46 @@ class FrameFeatures:
     """Appearance features of one frame."""
 
     thumbnail: FloatArray
-    """(24, 32) float32, or (32, 24) for a tall frame; mean 0 and standard deviation 1."""
+    """Standardized Y', mean 0 and standard deviation 1: (24, 32) float32, or (32, 24) for a tall
+    frame."""
     histograms: FloatArray
-    """(9, 8) float32; each row sums to 1."""
+    """Histogram of each block of the thumbnail: (9, 8) float32; each row sums to 1."""
 
 
 def resize_frame(proxy: FloatArray) -> FloatArray:
     """Resize a frame to twice the size of a thumbnail.
 
     Args:
-        proxy: Y' of the frame, (h, w) float32.
+        proxy: Y' of the frame, (h, w) float32 in [0, 1].
 
     Returns:
-        (48, 64) float32, or (64, 48) for a tall frame.
+        Y', (48, 64) float32 in [0, 1], or (64, 48) for a tall frame.
     """
     columns, rows = THUMBNAIL_SIZE if proxy.shape[1] >= proxy.shape[0] else THUMBNAIL_SIZE[::-1]
     return resize_area(proxy, (2 * rows, 2 * columns))
 
 
 def make_thumbnail(frame: FloatArray) -> FloatArray:
-    """Return the thumbnail of a frame from `resize_frame`, at half its size."""
+    """Return the thumbnail of a frame.
+
+    Args:
+        frame: Y' from `resize_frame`, (48, 64) or (64, 48) float32 in [0, 1].
+
+    Returns:
+        Y' at half the size, (24, 32) or (32, 24) float32 in [0, 1].
+    """
     import cv2
 
-    smooth = np.asarray(cv2.GaussianBlur(frame, (0, 0), 1.2), np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(frame, (0, 0), THUMBNAIL_SIGMA), np.float32)
     return resize_area(smooth, (frame.shape[0] // 2, frame.shape[1] // 2))
 
 
 def extract_features(thumbnail: FloatArray) -> FrameFeatures | None:
-    """Return the features of a thumbnail, or None if it is blank."""
+    """Return the features of a frame, or None if the frame is blank.
+
+    Args:
+        thumbnail: Y' from `make_thumbnail`, (24, 32) or (32, 24) float32 in [0, 1].
+    """
     contrast = float(thumbnail.std())
     if contrast < MIN_CONTRAST:
         return None
@@ -69,10 +91,13 @@ def extract_features(thumbnail: FloatArray) -> FrameFeatures | None:
 
 
 def measure_change(a: FrameFeatures, b: FrameFeatures) -> float:
-    """Return the change between two frames, from their structure and their histograms.
+    """Return the change between two frames of one size.
+
+    It is the mean of a structural difference (1 minus the correlation of the thumbnails) and of the
+    total variation distance between the histograms.
 
     Returns:
-        0 for identical frames, about 1 for unrelated frames.
+        0 for identical frames, usually 0.4 to 1 for frames of different shots.
     """
     structure = 1 - max_correlation(a.thumbnail, b.thumbnail)
     histograms = float(np.abs(a.histograms - b.histograms).sum(axis=1).mean()) / 2
@@ -80,12 +105,20 @@ def measure_change(a: FrameFeatures, b: FrameFeatures) -> float:
 
 
 def max_correlation(a: FloatArray, b: FloatArray) -> float:
-    """Return the maximum correlation of two thumbnails over shifts up to `MAX_SHIFT`, -1 to 1."""
+    """Return the maximum correlation of two thumbnails over shifts up to `MAX_SHIFT`.
+
+    Args:
+        a: thumbnail or edge map, (h, w) float32.
+        b: thumbnail or edge map of the same size.
+
+    Returns:
+        -1 to 1. The result is symmetric in `a` and `b`.
+    """
     return max(_match_center(a, b), _match_center(b, a))
 
 
 def _match_center(template: FloatArray, image: FloatArray) -> float:
-    """Return the maximum correlation of the center of one thumbnail with the other."""
+    """Return the maximum correlation of the template's center with any part of the image."""
     import cv2
 
     center = np.ascontiguousarray(template[MAX_SHIFT:-MAX_SHIFT, MAX_SHIFT:-MAX_SHIFT])
@@ -93,24 +126,32 @@ def _match_center(template: FloatArray, image: FloatArray) -> float:
 
 
 def compute_edges(frame: FloatArray) -> FloatArray:
-    """Return the standardized edge map of a frame, which lighting hardly affects.
+    """Return the edge map of a frame, which lighting hardly affects.
 
     Args:
-        frame: frame from `resize_frame`, (h, w) float32.
+        frame: Y' from `resize_frame`, (48, 64) or (64, 48) float32 in [0, 1].
 
     Returns:
-        Gradient magnitude at the size of a thumbnail, (h / 2, w / 2) float32.
+        Standardized gradient magnitude at half the size, (24, 32) or (32, 24) float32 with mean 0
+        and standard deviation 1.
     """
     import cv2
 
-    smooth = cv2.GaussianBlur(frame, (0, 0), 1.0)
+    smooth = cv2.GaussianBlur(frame, (0, 0), EDGE_SIGMA)
     across, down = (cv2.Sobel(smooth, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1)))
     edges = resize_area(np.hypot(across, down), (frame.shape[0] // 2, frame.shape[1] // 2))
     return np.asarray((edges - edges.mean()) / max(float(edges.std()), 1e-6), np.float32)
 
 
 def _compute_histograms(thumbnail: FloatArray) -> FloatArray:
-    """Return a histogram for each block; each pixel is shared between the two nearest bins."""
+    """Return a histogram of each block of a standardized thumbnail.
+
+    Each pixel is divided between the two nearest bins in inverse proportion to their distance, so
+    that grain changes the histograms only slightly.
+
+    Returns:
+        (`HISTOGRAM_BLOCKS`², `HISTOGRAM_BINS`) float32.
+    """
     position = np.clip((thumbnail + 2) * (HISTOGRAM_BINS / 4) - 0.5, 0, HISTOGRAM_BINS - 1)
     weights = np.maximum(1 - np.abs(position[..., None] - np.arange(HISTOGRAM_BINS)), 0)
     blocks = [

@@ -1,6 +1,7 @@
-"""Detection and removal of letterbox bars, pillarbox bars and the edge of the gate.
+"""Detection and removal of letterbox bars, pillarbox bars and the edges of the film gate.
 
-Constant borders would raise the correlation between unrelated frames.
+These borders are the same in all frames. Without their removal, they would raise the correlation
+between unrelated frames.
 """
 
 from __future__ import annotations
@@ -18,16 +19,21 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray
 
 MIN_DEVIATION = 0.03
-"""Minimum standard deviation of Y' along a row or column of the active area."""
+"""Standard deviation of Y' in [0, 1] along a row or column. Above it, the row or column is active;
+otherwise it is part of a bar."""
 MEDIAN_FRAMES = 5
-"""Number of frames for the median deviation, which rejects dust on the bars."""
+"""Number of frames whose median deviation is compared with `MIN_DEVIATION`. The median ignores dust
+on the bars in one or two frames."""
 MIN_ACTIVE_SHARE = 1 / 3
-"""Minimum share of rows, or columns, of the active area. A smaller area is an object on a dark
-background."""
+"""Minimum size of the active area, as a fraction of the frame's rows or columns. A smaller area is
+ignored, because it is an object on a dark background."""
 
 
 class LetterboxCropper:
-    """Crops frames to the active picture area, which can only grow over time."""
+    """Crops frames to the active picture area, which is the frame without its bars.
+
+    The area only grows over time, because a dark scene can make it look too small.
+    """
 
     def __init__(self) -> None:
         self._deviations: deque[tuple[FloatArray, FloatArray]] = deque(maxlen=MEDIAN_FRAMES)
@@ -38,7 +44,7 @@ class LetterboxCropper:
         """Extend the active area by the next frame.
 
         Args:
-            frame: frame from `resize_frame`: Y', (h, w) float32 in [0, 1], always of one size.
+            frame: Y' from `resize_frame`, (h, w) float32 in [0, 1]. All frames have the same size.
 
         Returns:
             Whether the active area has changed.
@@ -53,9 +59,12 @@ class LetterboxCropper:
         return (self._rows, self._columns) != before
 
     def crop(self, frame: FloatArray) -> FloatArray:
-        """Return the active area resized to the size of the frame.
+        """Return the active area of a frame, resized to the size of the frame.
 
         The whole frame is returned until an active area is detected.
+
+        Args:
+            frame: Y' from `resize_frame`, (h, w) float32 in [0, 1].
         """
         height, width = frame.shape
         top, bottom = self._rows or (0, height)
@@ -66,7 +75,12 @@ class LetterboxCropper:
 
 
 def _extend(span: tuple[int, int] | None, active: NDArray[np.bool_]) -> tuple[int, int] | None:
-    """Extend a half-open span of rows or columns to all active ones."""
+    """Extend a half-open span to all active rows or columns.
+
+    Args:
+        span: first active position and the position after the last one; None if there is none yet.
+        active: whether each row or column is active, (N,).
+    """
     positions = np.flatnonzero(active)
     if len(positions) == 0 or positions[-1] + 1 - positions[0] < MIN_ACTIVE_SHARE * len(active):
         return span

@@ -17,18 +17,21 @@ if TYPE_CHECKING:
     from vidcolor.shots.shot_list import ShotList
 
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-"""File name suffixes of shot sheets."""
+"""File name suffixes of the image formats of shot sheets."""
 THUMBNAIL_HEIGHT = 144
 """Height of a thumbnail, in pixels."""
 MAX_THUMBNAILS = 2000
 """Maximum number of thumbnails on a sheet. Few programs open larger images."""
 SHEET_ASPECT = 1.5
-"""Approximate width of a sheet relative to its height."""
-_LABEL_HEIGHT, _GAP, _BACKGROUND, _TEXT_COLOR = 22, 8, 18, 200
+"""Approximate ratio of the width of a sheet to its height."""
+_LABEL_HEIGHT, _GAP = 22, 8
+"""Height of a label below a thumbnail, and distance between neighboring cells, in pixels."""
+_BACKGROUND, _TEXT_COLOR = 18, 200
+"""Gray levels, 0 to 255."""
 
 
 def check_sheet_suffix(path: Path) -> None:
-    """Check that a sheet can be written to a file.
+    """Check that the suffix of an image file is one of `SHEET_SUFFIXES`.
 
     Raises:
         UsageError: the suffix is not supported.
@@ -39,6 +42,10 @@ def check_sheet_suffix(path: Path) -> None:
 
 def check_sheet_length(path: Path, shots: ShotList) -> None:
     """Check that the thumbnails of all shots fit on one sheet.
+
+    Args:
+        path: image file, for the error message.
+        shots: shot list.
 
     Raises:
         UsageError: there are more than `MAX_THUMBNAILS` shots.
@@ -62,7 +69,7 @@ def write_sheet(
         force: replace an existing file.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: the file exists and `force` is False, or it cannot be written.
     """
     from PIL import Image, ImageDraw, ImageFont
 

@@ -1,8 +1,9 @@
 """Shot list files.
 
-CSV is for spreadsheets, JSON for scripts, and EDL (CMX 3600, written only) for editing programs.
-Only ``first_frame``, ``transition`` and ``mixed_frames`` of a row are read. A shot ends where the
-next one starts, so a person joins two shots by deleting a row.
+CSV is for spreadsheets, JSON for scripts, and EDL (CMX 3600) for editing programs; EDL files are
+only written. A shot ends where the next one starts, so that a person joins two shots by deleting a
+row. Therefore only ``first_frame``, ``transition`` and ``mixed_frames`` of a row are read, and
+``last_frame`` of the last row.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ SUFFIXES = (".csv", ".json", ".edl")
 VERSION = 1
 """Version of the JSON format."""
 DEFAULT_EDL_RATE = Fraction(25)
-"""Frame rate of an EDL for a film without a constant frame rate."""
+"""Frame rate of the timecodes of an EDL if the film has no constant frame rate, in frames per
+second."""
 COLUMNS = ("shot", "first_frame", "last_frame", "start", "end", "transition", "mixed_frames")
 """Columns of a CSV file, and keys of a shot in a JSON file."""
 _OLD_COLUMNS = {"transition": "begins", "mixed_frames": "mixed"}
-"""Earlier names of columns, accepted when a list is read."""
+"""Earlier names of columns, by current name; accepted when a list is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,17 @@ class ShotList:
 
     shots: tuple[Shot, ...]
     num_frames: int
+    """Number of frames of the film, which is the last shot's `end`."""
     times: tuple[Fraction, ...] = ()
     """Start time of each shot and end time of the last one, in seconds from the start of the film;
     empty if the list was read from a file."""
 
     def with_length(self, num_frames: int) -> ShotList:
-        """Return the list for a film of another length, with the last shot extended or cut."""
+        """Return the list, without times, with the last shot extended or shortened.
+
+        Args:
+            num_frames: number of frames of the film, greater than the last shot's `first`.
+        """
         last = self.shots[-1]
         mixed_frames = min(last.mixed_frames, num_frames - last.first)
         last = replace(last, end=num_frames, mixed_frames=mixed_frames)
@@ -63,7 +70,8 @@ def read_shots(path: Path) -> ShotList:
 
     Raises:
         InputError: the file cannot be read, or is not valid CSV or JSON.
-        UsageError: a row is invalid; the message names the file and the row.
+        UsageError: the file is not a shot list, or a row is invalid; the message names the file
+            and the row.
     """
     is_csv = path.suffix.lower() == ".csv"
     if path.suffix.lower() == ".edl":
@@ -84,7 +92,16 @@ def read_shots(path: Path) -> ShotList:
 
 
 def _set_ends(path: Path, starts: list[Shot], num_frames: int) -> tuple[Shot, ...]:
-    """Set the end of each shot to the start of the next one, and check that shots are in order."""
+    """Set the end of each shot to the start of the next one.
+
+    Args:
+        path: file name for error messages.
+        starts: shots without their ends.
+        num_frames: number of frames of the film.
+
+    Raises:
+        UsageError: the shots are not in order, or a shot is shorter than its dissolve.
+    """
     shots = []
     ends = [*(shot.first for shot in starts[1:]), num_frames]
     for number, (shot, end) in enumerate(zip(starts, ends, strict=True), 1):
@@ -112,12 +129,13 @@ def write_shots(
         path: ``.csv``, ``.json`` or ``.edl`` file.
         shots: shot list with times.
         film: name of the film.
-        rate: frame rate for the time codes of an EDL, or None for `DEFAULT_EDL_RATE`.
+        rate: frame rate for the timecodes of an EDL, in frames per second, or None for
+            `DEFAULT_EDL_RATE`.
         force: replace an existing file.
 
     Raises:
         UsageError: the suffix is not supported.
-        OutputError: the file cannot be written.
+        OutputError: the file exists and `force` is False, or it cannot be written.
     """
     check_suffix(path)
     format_list = {".csv": _format_csv, ".json": _format_json, ".edl": _format_edl}[
@@ -129,7 +147,7 @@ def write_shots(
 
 
 def check_suffix(path: Path) -> None:
-    """Check that a shot list can be written to a file.
+    """Check that the suffix of a shot list is one of `SUFFIXES`.
 
     Raises:
         UsageError: the suffix is not supported.
@@ -141,7 +159,8 @@ def check_suffix(path: Path) -> None:
 def format_rows(shots: ShotList) -> list[dict[str, Any]]:
     """Return one row per shot with the keys `COLUMNS`.
 
-    Frames are counted from 0; ``last_frame`` is inclusive; times are seconds.
+    Frames are counted from 0; ``last_frame`` is inclusive. Times are in seconds from the start of
+    the film, and 0 if the list has no times.
     """
     times = shots.times or (Fraction(0),) * (len(shots.shots) + 1)
     return [
@@ -179,8 +198,11 @@ def _format_json(shots: ShotList, film: str, rate: Fraction) -> str:
 
 
 def _format_edl(shots: ShotList, film: str, rate: Fraction) -> str:
-    """Return a CMX 3600 list with one video event per shot and source frames as time codes."""
-    film = " ".join(film.split())
+    """Return a CMX 3600 edit decision list with one video event per shot.
+
+    Source and record timecodes are equal; they count the frames of the film from 0.
+    """
+    film = " ".join(film.split())  # a line break in the name would end the line of the title
     lines = [f"TITLE: {film}", "FCM: NON-DROP FRAME", ""]
     for number, shot in enumerate(shots.shots, 1):
         event = f"{number:03d}  AX       V     "
@@ -206,10 +228,10 @@ def _read_csv_rows(path: Path, text: str) -> list[dict[str, Any]]:
         raise InputError(f"{path}: not a valid CSV file ({error})") from None
     if rows and "first_frame" not in rows[0]:
         raise UsageError(f"{path}: no column first_frame; the columns are {','.join(COLUMNS)}")
-    return [row for row in rows if any(value.strip() for value in _text_values(row))]
+    return [row for row in rows if any(value.strip() for value in _get_text_values(row))]
 
 
-def _text_values(row: dict[str, Any]) -> Iterable[str]:
+def _get_text_values(row: dict[str, Any]) -> Iterable[str]:
     return (value for value in row.values() if isinstance(value, str))
 
 
@@ -235,11 +257,14 @@ def _parse_row(row: dict[str, Any], name: str) -> Shot:
 
     Args:
         row: values by column.
-        name: name of the row for error messages.
+        name: name of the file and of the row for error messages.
+
+    Raises:
+        UsageError: a value is missing or invalid.
     """
     first = _parse_count(row, "first_frame", name)
     mixed_frames = _parse_count(row, "mixed_frames", name, 0)
-    transition: Any = _get(row, "transition") or ("cut" if first else "start")
+    transition: Any = _get_value(row, "transition") or ("cut" if first else "start")
     if isinstance(transition, str):
         transition = transition.strip().lower()
     choices = get_args(Transition)
@@ -251,8 +276,14 @@ def _parse_row(row: dict[str, Any], name: str) -> Shot:
 
 
 def _parse_count(row: dict[str, Any], column: str, name: str, default: int | None = None) -> int:
-    """Return a value as an integer, or `default` if it is missing."""
-    value = _get(row, column)
+    """Return a value as an integer, or `default` if it is missing.
+
+    Spreadsheets may write integers as ``40.0``, which is accepted.
+
+    Raises:
+        UsageError: the value is missing without a default, or is not an integer of at least 0.
+    """
+    value = _get_value(row, column)
     if value in (None, "") and default is not None:
         return default
     try:
@@ -264,7 +295,7 @@ def _parse_count(row: dict[str, Any], column: str, name: str, default: int | Non
     return int(number)
 
 
-def _get(row: dict[str, Any], column: str) -> Any:
+def _get_value(row: dict[str, Any], column: str) -> Any:
     """Return the value of a column under its current or its earlier name, or None."""
     value = row.get(column)
     return row.get(_OLD_COLUMNS.get(column, "")) if value in (None, "") else value
