@@ -1,4 +1,4 @@
-"""`vidcolor models`, and colorizing with other models than the embedded one."""
+"""`vidcolor models`, and `vidcolor colorize` with other models than the embedded one."""
 
 import json
 from pathlib import Path
@@ -41,7 +41,7 @@ def onnx_file(tmp_path):
     return save_color_model(tmp_path / "small.onnx", (30, 20))
 
 
-def test_list_shows_all_models(vidcolor):
+def test_list_prints_all_models(vidcolor):
     run = vidcolor("models", "list")
     assert run.code == 0
     text = "\n".join(run.out)
@@ -51,7 +51,7 @@ def test_list_shows_all_models(vidcolor):
     assert all(model["style"] for model in models)
 
 
-def test_show_has_license_source_and_digest(vidcolor):
+def test_show_prints_license_source_and_digest(vidcolor):
     text = "\n".join(vidcolor("models", "show", "deoldify-stable").out)
     assert "published SHA-256: ca9cd7f43fb8b222" in text
     assert "MIT" in text and "https://www.dropbox.com/" in text
@@ -71,7 +71,7 @@ def test_imported_model_is_listed_with_its_license(vidcolor, onnx_file, cache):
     assert vidcolor("models", "path", "small").out == [str(cache / "small.onnx")]
 
 
-def test_import_accepts_the_british_spelling(vidcolor, onnx_file):
+def test_import_accepts_the_british_spelling_of_license(vidcolor, onnx_file):
     assert vidcolor("models", "import", onnx_file, "--licence", "MIT").code == 0
     (line,) = vidcolor("models", "show", "small", "--json").out
     assert json.loads(line)["license"] == "MIT"
@@ -92,7 +92,7 @@ def test_verify_detects_a_damaged_file(vidcolor, onnx_file, cache):
     assert run.code == 1 and "damaged or replaced" in run.err[0]
 
 
-def test_failed_download_has_manual_instructions(vidcolor, cache, monkeypatch):
+def test_error_of_a_failed_download_has_manual_instructions(vidcolor, cache, monkeypatch):
     source = DownloadSource("http://weights.invalid/w.pth", "0" * 64)
     entry = RegistryEntry("far", "eccv16", "Far", "films", "plain", "MIT", "https://x", (source,))
     monkeypatch.setattr(registry, "load_registry", lambda: {"far": entry})
@@ -151,7 +151,7 @@ def test_export_does_not_overwrite_a_file(vidcolor, tmp_path):
     ],
 )
 @pytest.mark.usefixtures("onnx_file")
-def test_export_rejects_what_it_cannot_write(vidcolor, tmp_path, arguments, message):
+def test_unsupported_export_is_rejected(vidcolor, tmp_path, arguments, message):
     run = vidcolor("models", "export", *arguments)
     assert run.code == 2 and message in run.err[0]
     assert not list(tmp_path.glob("out.*"))
@@ -169,7 +169,7 @@ def test_checkpoint_that_runs_code_is_rejected(vidcolor, tmp_path, arguments):
 
 
 def test_hint_is_applied_to_a_model_without_hint_input(vidcolor, onnx_file, tmp_path):
-    """The hint colors its object after the prediction, and nothing else."""
+    """The hint is applied after the prediction, and affects its object only."""
     hints = [{"x": 0.2, "y": 0.8, "color": "#2040ff", "radius": 0.03}]
     (tmp_path / "h.json").write_text(json.dumps(hints))
     arguments = ("colorize", PHOTO, "--model", onnx_file)

@@ -20,7 +20,7 @@ def siggraph17(tmp_path_factory):
     return load_generator(str(path), "cpu", "fp32", 128)
 
 
-def test_published_checkpoint_is_a_generator(eccv16_file):
+def test_published_checkpoint_is_loaded_as_a_generator(eccv16_file):
     generator = load_generator(str(eccv16_file), "cpu", "fp32")
     assert (generator.name, generator.native_size) == ("eccv16", 256)
     assert not (generator.accepts_hints or generator.has_confidence or generator.has_vividness)
@@ -59,7 +59,7 @@ def test_unsupported_size_is_rejected(eccv16_file):
 
 
 @pytest.mark.parametrize("density", [0.0, 0.25, 0.5, 1.0])
-def test_dithered_mask_has_the_density(density):
+def test_dithered_mask_has_the_mean_of_the_density(density):
     mask = dither(torch.full((1, 1, 8, 12), density))
     assert mask.unique().tolist() in ([0.0], [1.0], [0.0, 1.0])
     assert float(mask.mean()) == density

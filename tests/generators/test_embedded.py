@@ -13,8 +13,8 @@ from vidcolor.generators.embedded import EmbeddedGenerator
 from vidcolor.generators.network import EmbeddedNetwork, NetworkConfig
 from vidcolor.generators.store.weights import read_weights
 
-# Made with the reference implementation that trained the shipped weights, without folding and in
-# float32; logits at every second cell.
+# Outputs of the reference implementation that trained the shipped weights, in float32 and without
+# folding. Logits are stored for every second cell.
 GOLDEN = {k: torch.from_numpy(v) for k, v in np.load(Path(__file__).parent / "golden.npz").items()}
 
 
@@ -33,12 +33,12 @@ def test_logits_match_the_reference(generator):
 def test_color_matches_the_reference(generator):
     hints = Hints(GOLDEN["hint_ab"], GOLDEN["density"])
     plain, hinted = generator(GOLDEN["luma"]), generator(GOLDEN["luma"], hints)
-    # 1e-3 of a logit, divided by the temperature, times a range of about 100 units.
+    # Tolerance: 1e-3 of a logit, divided by the temperature, times a range of about 100 units.
     torch.testing.assert_close(plain.ab, GOLDEN["ab"], atol=0.05, rtol=0)
     torch.testing.assert_close(hinted.ab, GOLDEN["ab_hinted"], atol=0.05, rtol=0)
 
 
-def test_attributes_of_the_shipped_generator(generator):
+def test_shipped_generator_has_the_documented_attributes(generator):
     assert generator.name == "embedded" and len(generator.digest) == 64
     assert generator.accepts_hints and generator.has_confidence and generator.native_size == 256
     assert (generator.device, generator.precision) == ("cpu", "fp32")
@@ -87,7 +87,7 @@ def plain(generator):
 
 @pytest.mark.parametrize("scale", [1, 4], ids=["output size", "image size"])
 @pytest.mark.parametrize("color", [(60.0, 40.0), (-40.0, 30.0), (10.0, -50.0)])
-def test_hint_colors_its_cells(generator, plain, color, scale):
+def test_hint_determines_the_color_of_its_cells(generator, plain, color, scale):
     expected = torch.tensor(color).view(1, 2, 1, 1)
     density = torch.zeros(1, 1, 16 * scale, 24 * scale)
     density[..., 6 * scale : 10 * scale, 8 * scale : 12 * scale] = 1
@@ -109,7 +109,7 @@ def test_single_hinted_pixel_changes_its_cell(generator, plain):
 
 
 def test_hint_spreads_over_its_object(generator):
-    """The image has two flat halves of different lightness."""
+    """The image has two uniform halves of different lightness."""
     luma = torch.full((1, 1, 128, 192), 35.0)
     luma[..., 96:] = 75.0
     density = torch.zeros(1, 1, 32, 48)
@@ -147,7 +147,7 @@ def small_weights(tmp_path):
     return tmp_path / "small.safetensors"
 
 
-def test_number_of_channels_comes_from_the_metadata(small_weights):
+def test_number_of_channels_is_read_from_the_metadata(small_weights):
     generator = load_generator(str(small_weights), "cpu", "fp32")
     assert generator.name == "small"
     assert generator(torch.rand(1, 1, 32, 32) * 100).ab.shape == (1, 2, 8, 8)

@@ -10,7 +10,7 @@ from vidcolor.generators.ensemble import Ensemble
 
 
 class ConstantGenerator:
-    """A generator that predicts one a* and records its inputs."""
+    """A generator that predicts a constant color and records its inputs."""
 
     digest, device = "0" * 64, "cpu"
 
@@ -40,11 +40,11 @@ def test_color_is_the_mean_at_the_finest_resolution():
     prediction = Ensemble([small, large])(torch.full((1, 1, 128, 192), 50.0))
     assert prediction.ab.shape == (1, 2, 64, 96)
     assert torch.allclose(prediction.ab, torch.tensor(20.0))
-    # Each generator gets its native size.
+    # Each generator receives luma of its native size.
     assert (small.call.size, large.call.size) == ((64, 96), (128, 192))
 
 
-def test_confidence_is_the_mean_of_generators_that_have_one():
+def test_confidence_is_the_mean_over_generators_that_estimate_one():
     generators = [
         ConstantGenerator(1, confidence=0.4),
         ConstantGenerator(2),
@@ -84,6 +84,6 @@ def test_ensemble_is_loaded_by_name():
 
 
 @pytest.mark.parametrize("model", ["embedded+", "+", "embedded++embedded"])
-def test_missing_name_is_rejected(model):
+def test_missing_member_name_is_rejected(model):
     with pytest.raises(UsageError, match="a name is missing"):
         load_generator(model, "cpu")

@@ -10,8 +10,8 @@ from vidcolor.generators import load_encoder, load_generator, resolve_devices
 from vidcolor.generators.store import weights
 
 
-def test_packaged_weights_load_by_path(generator):
-    path = weights.packaged_file("embedded.safetensors")
+def test_packaged_weights_can_be_loaded_by_path(generator):
+    path = weights.find_packaged_file("embedded.safetensors")
     by_path = load_generator(str(path), "cpu", "fp32")
     assert by_path.digest == weights.PACKAGED_WEIGHTS["embedded"].sha256 == generator.digest
     assert by_path.name == "embedded"
@@ -29,17 +29,17 @@ def test_model_that_is_not_installed_is_rejected():
         load_generator("ddcolor")
 
 
-def test_device_is_checked():
+def test_unknown_device_is_rejected():
     with pytest.raises(UsageError, match="unknown device"):
         load_generator("embedded", "tpu")
 
 
-def test_precision_is_checked():
+def test_unknown_precision_is_rejected():
     with pytest.raises(UsageError, match="fp16"):
         load_generator("embedded", "cpu", "fp16")
 
 
-def test_onnx_models_have_their_own_devices(tmp_path):
+def test_devices_of_onnx_models_are_not_torch_devices(tmp_path):
     path = str(save_color_model(tmp_path / "p.onnx", (1, 1)))
     assert resolve_devices(path, "directml") == ("directml",)
     assert resolve_devices(f"embedded+{path}", "directml") == ("directml",)
@@ -50,7 +50,7 @@ def test_encoder_extracts_features_at_five_strides():
     features = encoder(torch.rand(1, 3, 64, 96) - 0.5)
     assert [f.shape[-2:] for f in features] == [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3)]
     assert not any(p.requires_grad for p in encoder.parameters())
-    # Without the weights, all channels would be alike.
+    # With random weights, all channels would be similar.
     assert features[-1].std() > 0.1
 
 

@@ -17,7 +17,7 @@ from vidcolor.generators.model_io import (
 
 @pytest.fixture
 def imagenet():
-    """Mean and standard deviation, as (1, 3, 1, 1)."""
+    """Mean and standard deviation of R'G'B' over ImageNet, each (1, 3, 1, 1)."""
     return tuple(
         torch.tensor(v).view(1, 3, 1, 1) for v in (DEOLDIFY_IO.input_mean, DEOLDIFY_IO.input_std)
     )
@@ -95,10 +95,10 @@ def test_ddcolor_and_zhang_color_matches_upstream(lightness, ab, expected):
     assert np.abs(rgb.flatten().numpy() * 255 - expected).max() < 0.6
 
 
-def test_chroma_of_an_image_is_combined_with_the_recorded_luma(imagenet):
-    """The BT.601 chroma of DeOldify's output is preserved where the luma leaves room for it.
+def test_chroma_of_an_image_output_is_preserved(imagenet):
+    """The BT.601 chroma of DeOldify's output is preserved if it is inside the gamut at the gray.
 
-    Elsewhere the original clips R'G'B', which changes the luma; here the chroma is reduced.
+    Outside, the original clips R'G'B', which changes the luma; vidcolor reduces the chroma.
     """
     rng = np.random.default_rng(4)
     image = torch.from_numpy(rng.uniform(0.3, 0.7, (1, 3, 24, 24)).astype(np.float32))
@@ -112,7 +112,7 @@ def test_chroma_of_an_image_is_combined_with_the_recorded_luma(imagenet):
     assert np.abs(cr - (red - luma) / 1.402).max() < 2e-3
 
 
-def test_unbounded_output_is_clipped():
+def test_unbounded_output_is_clipped_to_finite_values():
     output = torch.tensor([float("nan"), float("inf"), -1e9, 40.0]).view(1, 1, 2, 2)
     ab = DDCOLOR_IO.postprocess(output.expand(1, 2, 2, 2), torch.zeros(1, 1, 2, 2))
     assert ab[0, 0].flatten().tolist() == [0.0, 128.0, -128.0, 40.0]

@@ -12,7 +12,7 @@ from vidcolor.generators.network import (
 
 
 def make_features():
-    """Features of an image whose left half differs from its right half: (1, 16, 24, 8)."""
+    """Return decoder features, (1, 16, 24, 8), of an image with two different halves."""
     cells = torch.zeros(1, 16, 24, 8)
     cells[:, :, :12, 0] = 12.0
     cells[:, :, 12:, 0] = -12.0
@@ -26,13 +26,14 @@ def attention():
 
 
 def make_hint(row, column, ab=(40.0, -20.0)):
+    """Return a*, b* and density of one hinted cell in a grid of 16 x 24 cells."""
     color, density = torch.zeros(1, 2, 16, 24), torch.zeros(1, 1, 16, 24)
     color[0, :, row, column] = torch.tensor(ab)
     density[0, 0, row, column] = 1
     return color, density
 
 
-def test_hint_reaches_similar_cells(attention):
+def test_hint_spreads_to_similar_cells(attention):
     output = attention(make_features(), *make_hint(8, 4))
     precision = output[0, ..., 2]
     assert precision[:, :12].min() > 4 * precision[:, 12:].max()

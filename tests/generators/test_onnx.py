@@ -10,7 +10,7 @@ from vidcolor.generators import load_generator
 
 
 def uniform_luma(gray, height=32, width=48):
-    """L* of a uniform gray image."""
+    """Return L* of a uniform image; gray is in [0, 1]."""
     lightness, _ = rgb_to_lab(torch.full((1, 3, height, width), gray))
     return lightness
 
@@ -40,8 +40,8 @@ def test_image_output_in_another_range_needs_a_sidecar(tmp_path):
         load_generator(str(path), "cpu")
 
 
-def test_sidecar_describes_the_format(tmp_path):
-    """BGR in -1 to 1, with the aspect ratio preserved."""
+def test_sidecar_determines_the_format(tmp_path):
+    """The sidecar file describes BGR output in [-1, 1], and inputs that keep the aspect ratio."""
     path = save_gain_model(tmp_path / "odd.onnx", (1.0, 1.0, 0.5))
     text = 'size = 64\nmultiple = 8\nsquare = false\ninput = "rgb"\ninput_range = [-1, 1]\n'
     text += 'output = "bgr"\noutput_range = [-1, 1]\n'
@@ -73,7 +73,7 @@ def test_invalid_sidecar_is_rejected(tmp_path, text, message):
     assert message in str(caught.value) and "p.onnx.toml" in str(caught.value)
 
 
-def test_half_precision_inputs_are_supported(tmp_path):
+def test_float16_inputs_are_supported(tmp_path):
     path = save_color_model(tmp_path / "half.onnx", (40, -20), dtype=TensorProto.FLOAT16)
     ab = load_generator(str(path), "cpu")(uniform_luma(0.5)).ab
     assert ab[0, :, 4, 4].tolist() == pytest.approx([20, -10], abs=0.1)
@@ -135,7 +135,7 @@ def test_truncated_file_is_rejected(tmp_path):
         load_generator(str(path), "cpu")
 
 
-def test_network_without_image_input_is_rejected(tmp_path):
+def test_network_without_an_image_input_is_rejected(tmp_path):
     node = helper.make_node("Relu", ["x"], ["y"])
     path = save_model(tmp_path / "text.onnx", [node], ("n", 12), ("n", 12))
     with pytest.raises(WeightsError, match="not a colorizer"):

@@ -1,4 +1,4 @@
-"""Exports; `tests/cli/test_models.py` exports the embedded generator."""
+"""Export of an adapted generator; `tests/cli/test_models.py` exports the embedded generator."""
 
 import pytest
 import torch
@@ -13,11 +13,13 @@ from vidcolor.generators.onnx_export import export_onnx
 
 
 class BlurNetwork(torch.nn.Module):
-    """A network with hints: blurs them and adds the gray."""
+    """A network that accepts hints: it blurs them and adds the luma."""
 
     def forward(self, luma, ab, mask):
-        gray = torch.nn.functional.avg_pool2d(luma, 3, 1, 1) / 10
-        return torch.cat([gray, -gray], 1) + torch.nn.functional.avg_pool2d(ab * mask, 5, 1, 2)
+        blurred = torch.nn.functional.avg_pool2d(luma, 3, 1, 1) / 10
+        return torch.cat([blurred, -blurred], 1) + torch.nn.functional.avg_pool2d(
+            ab * mask, 5, 1, 2
+        )
 
 
 def test_exported_network_takes_hints_and_any_size(tmp_path):

@@ -39,7 +39,7 @@ def test_frame_does_not_depend_on_the_number_of_threads(predictor, frames, threa
         assert np.array_equal(other(frames).ab, predictor(frames).ab)
 
 
-def test_frames_with_and_without_hints_share_a_batch(predictor, frames):
+def test_hints_of_one_frame_do_not_affect_others_of_the_batch(predictor, frames):
     ab = np.full((2, 2, 13, 18), 30, np.float32)
     density = np.zeros((2, 13, 18), np.float32)
     density[1, 4:8, 4:8] = 1
@@ -48,13 +48,13 @@ def test_frames_with_and_without_hints_share_a_batch(predictor, frames):
     assert not np.array_equal(color.ab[1], predictor(frames[1:2]).ab[0])
 
 
-def test_output_shapes_and_dtypes(predictor, frames):
+def test_prediction_is_float32_at_the_output_stride(predictor, frames):
     color = predictor(list(frames))
     assert color.ab.shape == (5, 2, 13, 18) and color.ab.dtype == np.float32
     assert color.confidence.shape == (5, 13, 18) and color.confidence.dtype == np.float32
 
 
-def test_integers_are_full_range(predictor, frames):
+def test_integer_frames_are_full_range(predictor, frames):
     eight_bit = (frames[:1] * 255).round().astype(np.uint8)
     sixteen_bit = eight_bit.astype(np.uint16) * 257
     expected = predictor(eight_bit / np.float32(255)).ab
@@ -107,7 +107,7 @@ def test_cpu_runs_each_frame_on_a_single_thread():
     assert {call[:2] for call in recorder.calls} == {((1, 1, 4, 6), 1)}
     assert {call[3] for call in recorder.calls} == {0.3}
     assert threading.current_thread().name not in {call[2] for call in recorder.calls}
-    # In order, and L* instead of encoded gray: L* of middle gray is above 50.
+    # The results are in order. The input is L* instead of encoded gray: L* of 0.5 is above 50.
     assert color.ab[:, 0, 0, 0] == pytest.approx([0, 27.1, 53.4, 77.4, 100], abs=0.4)
 
 

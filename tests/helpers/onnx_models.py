@@ -1,4 +1,4 @@
-"""Small ONNX files with the input and output formats of published exports."""
+"""Generation of small ONNX files with the input and output formats of published exports."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 Shape = tuple[int | str, ...]
-"""Dimensions; a string is the name of a dynamic one."""
+"""Shape of a tensor; a string is the name of a dynamic dimension."""
 IMAGE: Shape = ("n", 3, "h", "w")
-"""Three channels of any size."""
+"""Shape of images with three channels and any size."""
 
 
 def save_model(
@@ -28,7 +28,16 @@ def save_model(
     constants: dict[str, ArrayLike] | None = None,
     dtype: Any = TensorProto.FLOAT,
 ) -> Path:
-    """Write a model from ``x`` to ``y``; integer constants become int64 tensors."""
+    """Write a model with the input ``x`` and the output ``y``, and return its path.
+
+    Args:
+        path: file to write.
+        nodes: nodes of the graph.
+        input_shape: shape of ``x``.
+        output_shape: shape of ``y``.
+        constants: constants by name; integers become int64 tensors, others have `dtype`.
+        dtype: ONNX type of input, output and constants.
+    """
     initializers = []
     for name, value in (constants or {}).items():
         array = np.asarray(value)
@@ -50,14 +59,14 @@ def save_model(
 def save_gain_model(
     path: Path, gain: tuple[float, float, float], shape: Shape = IMAGE, **options: Any
 ) -> Path:
-    """Write a model like DeOldify's exports: R'G'B' times a gain per channel."""
+    """Write a model with the format of DeOldify's exports: R'G'B' times a gain per channel."""
     node = helper.make_node("Mul", ["x", "gain"], ["y"])
     constants = {"gain": np.reshape(gain, (1, 3, 1, 1)).astype(float)}
     return save_model(path, [node], shape, shape, constants, **options)
 
 
 def save_color_model(path: Path, ab: tuple[float, float], **options: Any) -> Path:
-    """Write a model like DDColor's exports: gray R'G'B' in 0 to 1 to one a*, b* times the gray."""
+    """Write a model with the format of DDColor's exports: one a*, b* times the gray in [0, 1]."""
     nodes = [
         helper.make_node("ReduceMean", ["x", "axes"], ["gray"], keepdims=1),
         helper.make_node("Mul", ["gray", "color"], ["y"]),

@@ -1,7 +1,7 @@
-"""Checkpoints in the layout of published files, with weights generated from names and shapes.
+"""State dicts with the keys of published files, and values generated from keys and shapes.
 
-The published files are too large to ship. The outputs of the original implementations with these
-generated weights are known, so a few of their values prove that a network is equivalent.
+The published files are too large for the repository. The original implementations were run once
+with the generated values. A network is equivalent if it reproduces some of their output values.
 """
 
 import functools
@@ -14,16 +14,7 @@ import torch
 from vidcolor.generators.store.architectures import ARCHITECTURES, build_meta_network
 
 VECTOR_GAIN = {"eccv16": 1.6, "deoldify-wide": 0.5, "deoldify-deep": 0.5}
-"""Mean of 1-D weights, by architecture; 1 for all others."""
-SEED_NAMES = {
-    "eccv16": "eccv16",
-    "siggraph17": "siggraph17",
-    "deoldify-wide": "deoldify_wide",
-    "deoldify-deep": "deoldify_deep",
-    "ddcolor-tiny": "ddcolor_tiny",
-    "ddcolor-large": "ddcolor_large",
-}
-"""Names of the architectures in the seeds of the input images."""
+"""Mean of 1-D weights by architecture; 1 if not listed."""
 NUM_KEYS = {
     "eccv16": 82,
     "siggraph17": 107,
@@ -32,16 +23,16 @@ NUM_KEYS = {
     "ddcolor-tiny": 440,
     "ddcolor-large": 602,
 }
-"""Number of keys in the published files."""
+"""Number of keys in the published files, by architecture."""
 SPECTRAL_NORM = {
     "deoldify": r"layers\.([34567]|10|11)(\..*)?\.(0|query|key|value)\.weight",
     "ddcolor": (
         r"(decoder\.(layers\.\d\.(shuf\.)?conv\.0|last_shuf\.conv\.0)|refine_net\.0\.0)\.weight"
     ),
 }
-"""Pattern of the weights with spectral norm, by family."""
+"""Pattern of the keys of weights with spectral norm, by family of architectures."""
 WEIGHT_NORM = {"deoldify": r"layers\.8\.conv\.0\.weight"}
-"""Pattern of the weights with weight norm, by family."""
+"""Pattern of the keys of weights with weight norm, by family of architectures."""
 TRAINING_ONLY = {
     "siggraph17": {"model_class.0.weight": (529, 256, 1, 1), "model_class.0.bias": (529,)},
     "ddcolor-tiny": {"encoder.arch.norm.weight": (768,), "encoder.arch.norm.bias": (768,)},
@@ -53,7 +44,7 @@ POWER_ITERATIONS = 20
 
 
 def published_shapes(name):
-    """Return the keys and shapes of the published file; None for the shape of a counter."""
+    """Return shapes by key of the published file; the shape of a training counter is None."""
     family = name.partition("-")[0]
     shapes = {}
     for key, tensor in build_meta_network(ARCHITECTURES[name]).state_dict().items():
@@ -74,7 +65,7 @@ def published_shapes(name):
 
 
 def make_state_dict(name):
-    """Return a state dict in the published layout, with generated weights."""
+    """Return a state dict with the published keys and shapes, and generated weights."""
     arrays = {}
     for key, shape in published_shapes(name).items():
         if shape is None:
@@ -99,7 +90,7 @@ def eccv16_state_dict():
 
 
 def _generate(key, shape, gain):
-    """Return float64 values that depend on the key and the shape only."""
+    """Return float64 values that depend only on the key, the shape and the gain."""
     n = np.random.RandomState(zlib.crc32(key.encode())).standard_normal(shape)
     last = key.rpartition(".")[2]
     match last:
@@ -120,7 +111,7 @@ def _generate(key, shape, gain):
 
 
 def _singular_vectors(matrix, v):
-    """Return the first left and right singular vectors, by power iteration from v."""
+    """Return the first left and right singular vectors, by power iteration from `v`."""
     for _ in range(POWER_ITERATIONS):
         u = matrix @ v
         u /= np.linalg.norm(u)
@@ -131,7 +122,8 @@ def _singular_vectors(matrix, v):
 
 def make_input(name, height, width):
     """Return the input image of the reference outputs, preprocessed for the network."""
-    rng = np.random.RandomState(zlib.crc32(f"{SEED_NAMES[name]}/{height}x{width}".encode()))
+    seed = f"{name.replace('-', '_')}/{height}x{width}"
+    rng = np.random.RandomState(zlib.crc32(seed.encode()))
     if name in ("eccv16", "siggraph17"):
         return torch.from_numpy(rng.uniform(0, 100, (1, 1, height, width)).astype(np.float32))
     gray = rng.uniform(0, 1, (1, 1, height, width)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The number of threads that torch uses for one operation."""
+"""A context manager for the number of threads that torch uses for one operation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """Set torch's number of threads.
+    """Set torch's number of threads, and restore it afterwards.
 
     One thread is the fastest for small tensors when several test processes share the cores.
     """

@@ -32,6 +32,7 @@ ModelName = Annotated[
 ]
 
 _NON_COMMERCIAL = "NON-COMMERCIAL USE ONLY"
+"""Warning for models whose license forbids commercial use."""
 _KEY_WIDTH = 16
 """Width of the first column of `vidcolor models show`, in characters."""
 
@@ -133,7 +134,13 @@ def pull(
 
 
 def _pull_model(console: Console, entry: RegistryEntry, force: bool) -> None:
-    """Download the weights of one model and print the result."""
+    """Download the weights of one model and print the result.
+
+    Raises:
+        DownloadError: no source provides the file.
+        OutputError: the file cannot be written.
+        BusyError: another process is downloading the model.
+    """
     from vidcolor.generators.store import download
     from vidcolor.generators.store.registry import read_record
 
@@ -142,7 +149,7 @@ def _pull_model(console: Console, entry: RegistryEntry, force: bool) -> None:
         console.warn(f"{_NON_COMMERCIAL} ({entry.license})", name)
     label = Path(name)
     try:
-        path = download.pull_weights(entry, partial(_report, console, label), force=force)
+        path = download.pull_weights(entry, partial(_report_download, console, label), force=force)
     except KeyboardInterrupt as interrupt:
         interrupt.add_note("the partial download is kept; run the same command again to resume")
         raise
@@ -160,7 +167,8 @@ def _pull_model(console: Console, entry: RegistryEntry, force: bool) -> None:
         )
 
 
-def _report(console: Console, label: Path, done: int, total: int | None) -> None:
+def _report_download(console: Console, label: Path, done: int, total: int | None) -> None:
+    """Print the progress of a download, in bytes; a `DownloadProgressCallback`."""
     console.progress(Progress(label, "download", done, total))
 
 
@@ -179,9 +187,9 @@ def import_model(
         typer.Option(help="Model name. Default: name of the architecture, or of the file."),
     ] = None,
     license: Annotated[
-        str, typer.Option("--license", help="License of the weights, for `models show`.")
+        str,
+        typer.Option("--license", "--licence", help="License of the weights, for `models show`."),
     ] = "",
-    license_alias: Annotated[str, typer.Option("--licence", hidden=True)] = "",
     non_commercial: Annotated[
         bool,
         typer.Option(
@@ -196,7 +204,7 @@ def import_model(
     """Import a weights file: detect its architecture, validate it, make it safe.
 
     Checkpoints of ECCV16, SIGGRAPH17, DeOldify and DDColor, published or
-    fine-tuned, are converted to safetensors. No code in them is run. ONNX files
+    fine-tuned, are converted to safetensors. Code in them is never run. ONNX files
     are copied, with their sidecar file NAME.onnx.toml if there is one.
 
     [bold]Examples[/bold]
@@ -208,7 +216,7 @@ def import_model(
     from vidcolor.generators.store.registry import read_record
 
     console = Console(json_lines=json_lines)
-    path = import_weights(file, name, license or license_alias, not non_commercial, force)
+    path = import_weights(file, name, license, not non_commercial, force)
     record = read_record(path)
     assert record is not None
     console.event("imported", name=path.stem, path=str(path), architecture=record.architecture)
@@ -309,7 +317,11 @@ def verify(
 
 
 def _verify_model(console: Console, name: str) -> None:
-    """Verify one model and print the result; raises an error if it cannot be used."""
+    """Verify one model and print the result.
+
+    Raises:
+        VidcolorError: the weights are missing, damaged, or cannot be loaded.
+    """
     from vidcolor.fileio import sha256_file
     from vidcolor.generators.onnx import load_onnx
     from vidcolor.generators.store.registry import EMBEDDED_MODEL, read_record
@@ -333,20 +345,21 @@ def _verify_model(console: Console, name: str) -> None:
 
 @models.command("path")
 def print_path(name: ModelName) -> None:
-    """Print the path of a model's weights file, for scripts."""
+    """Print the path of a model's weights file, for use in scripts."""
     from vidcolor.generators.store.weights import resolve_path
 
     typer.echo(resolve_path(name))
 
 
 def _format_size(size: int | None) -> str:
+    """Format a number of bytes in megabytes of 10^6 bytes; ``?`` if it is unknown."""
     return "?" if size is None else f"{size / 1e6:.0f} MB"
 
 
 def _describe_embedded() -> dict[str, Any]:
-    """Return the details of the embedded model."""
+    """Return the details of the embedded model, for JSON and `vidcolor models show`."""
     from vidcolor.generators.store.registry import EMBEDDED_MODEL
-    from vidcolor.generators.store.weights import PACKAGED_WEIGHTS, packaged_file
+    from vidcolor.generators.store.weights import PACKAGED_WEIGHTS, find_packaged_file
 
     embedded = PACKAGED_WEIGHTS[EMBEDDED_MODEL]
     return {
@@ -356,14 +369,14 @@ def _describe_embedded() -> dict[str, Any]:
         "style": "vivid but calm; made for films",
         "license": embedded.license,
         "commercial": True,
-        "path": str(packaged_file(embedded.file)),
+        "path": str(find_packaged_file(embedded.file)),
         "sha256": embedded.sha256,
-        "card": str(packaged_file(embedded.card)),
+        "card": str(find_packaged_file(embedded.card)),
     }
 
 
 def _describe_model(model: ModelInfo) -> dict[str, Any]:
-    """Return the details of a model of the registry or of the cache."""
+    """Return the details of a registry or cache model, for JSON and `vidcolor models show`."""
     entry, record = model.entry, model.record
     details: dict[str, Any] = {"name": model.name}
     if entry is not None:

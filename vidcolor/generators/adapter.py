@@ -1,4 +1,4 @@
-"""Wraps a network with any input and output format to the generator contract."""
+"""An adapter that implements the generator contract for networks of any input and output format."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ if TYPE_CHECKING:
     from vidcolor.generators.store.weights import Weights
 
 MIN_STRIDE = 2
-"""Minimum output stride. Finer color is invisible after chroma subsampling and the guided filter,
-and would make every following stage slower."""
+"""Minimum output stride, in pixels. Finer color is invisible after chroma subsampling and the
+guided filter, and would make every following stage slower."""
 _BAYER = ((0, 8, 2, 10), (12, 4, 14, 6), (3, 11, 1, 9), (15, 7, 13, 5))
-"""Threshold matrix of the ordered dither, in sixteenths."""
+"""Bayer's threshold matrix of order 4, in sixteenths."""
 
 
 class AdaptedGenerator:
-    """Colorizes images of any size with a network that has its own input and output format.
+    """A generator that runs a network with its own input and output format.
 
-    (H, W) luma gives (ceil(H / 2), ceil(W / 2)) color, or less if the network's output is coarser.
+    It accepts images of any size. Luma of (H, W) gives a prediction of (ceil(H / 2), ceil(W / 2)),
+    or less if the output of the network is coarser.
     """
 
     has_vividness = False
@@ -50,11 +51,12 @@ class AdaptedGenerator:
         """Wrap a network.
 
         Args:
-            network: takes the result of `ModelIO.preprocess` and, if it accepts hints, their
-                a*, b*, (N, 2, H, W), and a binary mask, (N, 1, H, W). Thread-safe.
+            network: thread-safe function of the result of `ModelIO.preprocess` and, if
+                `accepts_hints` is set, of the a*, b* of hints, (N, 2, H, W), and their binary mask,
+                (N, 1, H, W). It returns the input of `ModelIO.postprocess`.
             model_io: input and output format of the network.
             name: name of the model.
-            digest: SHA-256 of the weights file.
+            digest: SHA-256 that identifies the weights, in hex.
             device: device of the network's inputs.
             accepts_hints: whether the network takes hints.
         """
@@ -71,8 +73,8 @@ class AdaptedGenerator:
         """Predict color; see `Generator`. Hints are ignored if the network does not accept them.
 
         Raises:
-            ValueError: luma is not (N, 1, H, W) with H and W of at least 1, or the batch size of
-                the hints differs.
+            ValueError: luma is not (N, 1, H, W) with N, H and W of at least 1, or the hints have
+                another batch size.
         """
         check_inputs(luma, hints)
         height, width = luma.shape[-2:]
@@ -87,7 +89,7 @@ class AdaptedGenerator:
             [self.model_io.postprocess(output, gray), self.model_io.extract_confidence(output)],
             dim=1,
         )
-        # Crop the padding. Rounded up, because the last output cell may reach into the padding.
+        # Crop the padding. The size is rounded up, because the last cell may overlap the padding.
         rows, columns = (
             ceil(size[axis] * planes.shape[axis - 2] / gray.shape[axis - 2]) for axis in (0, 1)
         )
@@ -102,7 +104,16 @@ class AdaptedGenerator:
     def _hint_planes(
         self, hints: Hints | None, gray: Tensor, size: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
-        """Return a*, b* and mask at the size of the gray input; the padding has no hints."""
+        """Return the hint inputs of the network; the padding has no hints.
+
+        Args:
+            hints: hints at any resolution, or None.
+            gray: padded gray input, (N, 1, H, W).
+            size: input height and width without the padding, in pixels.
+
+        Returns:
+            a*, b*, (N, 2, H, W), and the binary mask, (N, 1, H, W).
+        """
         planes = gray.new_zeros(len(gray), 3, *gray.shape[-2:])
         if hints is not None:
             ab, density = resample_hints(hints, size, self.device)
@@ -114,14 +125,15 @@ class AdaptedGenerator:
 def dither(density: Tensor) -> Tensor:
     """Convert density to a binary mask by ordered dithering.
 
-    In an area of density d, a fraction d of the pixels becomes 1, evenly spaced. See Bayer, "An
-    optimum method for two-level rendition of continuous-tone pictures", 1973.
+    In an area of density d, a fraction d of the pixels becomes 1, evenly spaced. Networks that were
+    trained with binary masks understand it as many point hints. See Bayer, "An optimum method for
+    two-level rendition of continuous-tone pictures", 1973.
 
     Args:
-        density: (N, 1, H, W) in [0, 1].
+        density: density of hints, (N, 1, H, W) in [0, 1].
 
     Returns:
-        The mask, 0 or 1: (N, 1, H, W).
+        The mask, (N, 1, H, W) of 0 and 1, in the dtype of `density`.
     """
     height, width = density.shape[-2:]
     levels = torch.tensor(_BAYER, device=density.device, dtype=density.dtype)
@@ -139,22 +151,23 @@ def load_adapted(
     """Build a generator from the weights of one of `ARCHITECTURES`.
 
     Args:
-        weights: with reparametrizations folded.
+        weights: weights with folded reparametrizations. The tensors are removed from them.
         architecture_name: key of `ARCHITECTURES`.
         device: device of the network.
         precision: precision of the network, except for its last layers.
-        size: model input size, in pixels; None for the network's own.
+        size: model input size, in pixels; None for the native size of the network.
 
     Raises:
         WeightsError: the weights do not match the architecture.
         UsageError: the network does not support the size.
     """
     architecture = ARCHITECTURES[architecture_name]
-    model_io = with_size(architecture.model_io, size, weights.name)
+    model_io = replace_input_size(architecture.model_io, size, weights.name)
     network = build_network(
         architecture, select_tensors(architecture, weights.tensors, weights.path)
     )
-    weights.tensors.clear()  # frees the tensors that the lower precision replaces
+    # Free the float32 tensors that the lower precision replaces: up to 0.9 GB.
+    weights.tensors.clear()
     if precision != "fp32":
         network.lower_precision(torch_dtype(precision))
     # torch's stubs lack this keyword.
@@ -164,8 +177,13 @@ def load_adapted(
     )
 
 
-def with_size(model_io: ModelIO, size: int | None, name: str) -> ModelIO:
-    """Return a format with another input size; None keeps its own.
+def replace_input_size(model_io: ModelIO, size: int | None, name: str) -> ModelIO:
+    """Return a format with another input size.
+
+    Args:
+        model_io: format of a network.
+        size: model input size, in pixels; None for the size of `model_io`.
+        name: name of the model, for error messages.
 
     Raises:
         UsageError: the network does not support the size.

@@ -1,4 +1,4 @@
-"""The generator contract: the types that pass between generators and the rest of vidcolor."""
+"""The generator contract: the protocol `Generator` and the types of its inputs and outputs."""
 
 from __future__ import annotations
 
@@ -28,12 +28,15 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """Given colors at given places, at any resolution; see `resample_hints`."""
+    """Colors that are known at some places of a batch of images, as planes of any resolution.
+
+    A cell of the planes covers the same area of the image at any resolution; see `resample_hints`.
+    """
 
     ab: Tensor
     """CIELAB a*, b*: (N, 2, h, w) float32; ignored where density is 0."""
     density: Tensor
-    """Fraction of each cell that has a given color: (N, 1, h, w) float32 in [0, 1]."""
+    """Fraction of each cell that is hinted: (N, 1, h, w) float32 in [0, 1]."""
 
     def __post_init__(self) -> None:
         a, d = self.ab.shape, self.density.shape
@@ -44,11 +47,11 @@ class Hints:
 
 
 def check_inputs(luma: Tensor, hints: Hints | None) -> None:
-    """Check the inputs of a generator.
+    """Check the shapes of the inputs of a generator.
 
     Raises:
-        ValueError: luma is not (N, 1, H, W) with H and W of at least 1, or the batch size of the
-            hints differs.
+        ValueError: luma is not (N, 1, H, W) with N, H and W of at least 1, or the hints have
+            another batch size.
     """
     if luma.ndim != 4 or luma.shape[1] != 1 or 0 in luma.shape:
         raise ValueError(f"luma must be (N, 1, H, W), got {tuple(luma.shape)}")
@@ -63,19 +66,20 @@ def resample_hints(hints: Hints, size: tuple[int, int], device: str) -> tuple[Te
     the maximum in it, so that a single hinted pixel still colors its surroundings.
 
     Args:
-        hints: at any resolution.
-        size: target height and width.
-        device: device of the result.
+        hints: hints at any resolution.
+        size: target height and width (h, w), in cells.
+        device: torch device of the result.
 
     Returns:
-        a*, b*: (N, 2, h, w), 0 where there is no hint; density: (N, 1, h, w) in [0, 1]; float32.
+        A pair of float32 tensors: a*, b*, (N, 2, h, w), 0 where there is no hint; and density,
+        (N, 1, h, w) in [0, 1].
     """
     import torch
     import torch.nn.functional as F  # noqa: N812
 
     density = hints.density.to(device, torch.float32).clamp(0, 1)
     ab = hints.ab.to(device, torch.float32)
-    # Without a hint, ab may hold any value, even NaN, which a product would keep.
+    # Where density is 0, ab may hold any value. `where` removes NaN, which a product would keep.
     ab = torch.where(density > 0, ab, 0.0) * density
     weight = F.adaptive_avg_pool2d(density, size)
     ab = F.adaptive_avg_pool2d(ab, size) / weight.clamp(min=1e-8)
@@ -83,7 +87,7 @@ def resample_hints(hints: Hints, size: tuple[int, int], device: str) -> tuple[Te
 
 
 class Generator(Protocol):
-    """Predicts a*, b* from L*. All colorization networks implement this protocol.
+    """A model that predicts a*, b* from L*.
 
     Resizing to `native_size`, batching, device selection, upsampling and the conversion to Cb, Cr
     happen outside, once for all generators.
@@ -92,15 +96,15 @@ class Generator(Protocol):
     name: str
     """Name of the model, e.g. ``embedded``."""
     native_size: int
-    """Input size that gives the best results: short side, in pixels."""
+    """Recommended length of the short side of the input, in pixels."""
     accepts_hints: bool
-    """Whether the network takes hints. If not, hints are applied to its prediction afterwards."""
+    """Whether the network takes hints. If not, the caller applies hints to the prediction."""
     has_confidence: bool
     """Whether the network estimates its confidence."""
     has_vividness: bool
     """Whether the network has a vividness parameter."""
     digest: str
-    """SHA-256 of the weights file, in hex."""
+    """SHA-256 in hex that identifies the weights; for a torch model, of the weights file."""
     device: str
     """Torch device of the computation and of the prediction, e.g. ``cpu`` or ``cuda:0``. Luma on
     another device is copied."""
@@ -112,8 +116,11 @@ class Generator(Protocol):
 
         Args:
             luma: L*, (N, 1, H, W) float32 in [0, 100]; any H and W of at least 1.
-            hints: given colors, or None.
+            hints: hints for the batch; None if there are none.
             vividness: from 0 (mean of the plausible colors) to 1 (the most likely color); None for
                 the generator's default. Ignored without `has_vividness`.
+
+        Returns:
+            The prediction at the generator's output stride, on `device`.
         """
         ...

@@ -1,4 +1,4 @@
-"""Selects the device and the precision of a generator, in the same way on every machine."""
+"""Selection of the torch device and the precision of a generator."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     import torch
 
 Precision = Literal["fp32", "bf16"]
+"""Precision of the convolutions of a network: float32 or bfloat16."""
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+"""Device names of torch models; ``cuda`` may have an index."""
 PRECISIONS = ("auto", "fp32", "bf16")
+"""Precision names."""
 
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
-"""x86 features that multiply bfloat16 in hardware; without them it is emulated, and slower."""
+"""x86 CPU flags of bfloat16 multiplication in hardware. Without it, bfloat16 is emulated and slower
+than float32."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -46,10 +50,14 @@ def choose_device(name: str) -> torch.device:
 
 
 def list_devices(name: str) -> tuple[str, ...]:
-    """Return all devices that a name stands for: ``auto`` and ``cuda`` stand for all GPUs.
+    """Return the device names for several workers: all GPUs for ``auto`` and ``cuda``.
 
     Args:
-        name: see `choose_device`.
+        name: device name, as for `choose_device`.
+
+    Returns:
+        One name per GPU, e.g. ``("cuda:0", "cuda:1")``, if the name stands for CUDA without an
+        index; else only `name`.
 
     Raises:
         UsageError: the device is unknown or not available on this machine.
@@ -86,16 +94,16 @@ def choose_precision(name: str, device: torch.device) -> Precision:
 
 
 def has_native_bf16(device: torch.device, flags: frozenset[str] | None = None) -> bool:
-    """Return whether a device multiplies bfloat16 in hardware.
+    """Return whether a device multiplies bfloat16 in hardware. MPS counts as not.
 
     Args:
-        device: CPU, CUDA or MPS.
+        device: CPU, CUDA or MPS device.
         flags: x86 feature flags of the CPU; None to detect them.
     """
     import torch
 
     if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
+        return torch.cuda.get_device_capability(device) >= (8, 0)  # Ampere
     if device.type != "cpu":
         return False
     return bool(_BF16_FLAGS & (get_cpu_flags() if flags is None else flags))

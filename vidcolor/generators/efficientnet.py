@@ -1,9 +1,9 @@
 """EfficientNet-Lite2 as an encoder: feature maps at strides 2, 4, 8, 16 and 32.
 
-Tan & Le, "EfficientNet", arXiv:1905.11946, in the Lite variant that TensorFlow published in 2020:
-without squeeze-and-excitation, and with ReLU6 instead of swish. The pretrained weights are under
-Apache-2.0. They were trained with TensorFlow's SAME padding, which at stride 2 pads more on the
-right and at the bottom; so this module uses it as well.
+EfficientNet is defined by Tan & Le, arXiv:1905.11946. The Lite variant, which TensorFlow published
+in 2020, has no squeeze-and-excitation, and ReLU6 instead of swish. The pretrained weights are under
+Apache-2.0. They were trained with TensorFlow's SAME padding, which pads more on the right and at
+the bottom at stride 2, so this module uses it as well.
 """
 
 from __future__ import annotations
@@ -47,8 +47,10 @@ LITE2_STAGES = (
     Stage(5, 5, 2, 6, 208),
     Stage(1, 3, 1, 6, 352),
 )
+"""Stages of EfficientNet-B0 with width factor 1.1 and depth factor 1.2. The Lite variant does not
+scale the stem, nor the number of blocks of the first and the last stage."""
 FEATURE_STAGES = (0, 1, 2, 4, 6)
-"""Indices of the stages that end the strides 2, 4, 8, 16 and 32."""
+"""Index of the last stage at each of the strides 2, 4, 8, 16 and 32."""
 FEATURE_CHANNELS = tuple(LITE2_STAGES[i].channels for i in FEATURE_STAGES)
 """Number of channels of the feature maps: 16, 24, 48, 120, 352."""
 
@@ -73,7 +75,7 @@ class SameConv(nn.Conv2d):
 
 
 def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Return the padding before and after an axis."""
+    """Return the padding before and after an axis, in pixels: TensorFlow's SAME."""
     total = max(kernel - stride + -size % stride, 0)
     return total // 2, total - total // 2
 
@@ -92,13 +94,14 @@ class ConvNorm(nn.Module):
     ) -> None:
         super().__init__()
         self.conv = SameConv(in_channels, out_channels, kernel, stride, groups=groups, bias=False)
+        # TensorFlow's values. Its momentum of 0.99 is 1 - 0.99 in torch's convention.
         self.norm: nn.Module = nn.BatchNorm2d(out_channels, eps=1e-3, momentum=0.01)
         self.activate = activate
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', ceil(H / stride), ceil(W / stride))."""
         x = self.norm(self._convolve(x))
-        # In place is safe: nothing else refers to the result of the convolution or the norm.
+        # In place is safe, because nothing else refers to the result of the norm.
         return F.relu6(x, inplace=True) if self.activate else x
 
     def _convolve(self, x: Tensor) -> Tensor:
@@ -119,7 +122,11 @@ class ConvNorm(nn.Module):
 
 
 class Block(nn.Module):
-    """An inverted residual block: expansion, depthwise convolution, projection."""
+    """An inverted residual block (Sandler et al., MobileNetV2, arXiv:1801.04381).
+
+    A 1x1 convolution expands the channels, a depthwise convolution mixes positions, and a linear
+    1x1 convolution projects to the output channels.
+    """
 
     def __init__(self, in_channels: int, stage: Stage, stride: int) -> None:
         super().__init__()
@@ -158,7 +165,8 @@ class EfficientNetLite2(nn.Module):
             x: (N, 3, H, W), RGB in [0, 1] normalized by `IMAGENET_MEAN` and `IMAGENET_STD`.
 
         Returns:
-            Feature maps at strides 2, 4, 8, 16, 32 with `FEATURE_CHANNELS` channels.
+            Five feature maps, (N, FEATURE_CHANNELS[i], ceil(H / s), ceil(W / s)), at strides
+            s = 2, 4, 8, 16 and 32.
         """
         x = self.stem(x)
         features = []

@@ -1,4 +1,4 @@
-"""The embedded generator: its network, loaded and wrapped to the generator contract."""
+"""The embedded generator: an `EmbeddedNetwork` that implements the generator contract."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ NATIVE_SIZE = 256
 
 
 class EmbeddedGenerator:
-    """Colorizes images of any size, with or without hints.
+    """The generator that is part of vidcolor. It accepts images of any size, and hints.
 
-    The output stride is 4: (H, W) luma gives (ceil(H / 4), ceil(W / 4)) color. The generator has
-    no mutable state, so several threads may call it. The last bits of a result may depend on the
-    other images of its batch; `Predictor` prevents that.
+    The output stride is 4: luma of (H, W) gives a prediction of (ceil(H / 4), ceil(W / 4)). The
+    generator has no mutable state, so several threads may call it. The last bits of a result may
+    depend on the other images of its batch; `Predictor` prevents that.
     """
 
     accepts_hints = True
@@ -49,12 +49,13 @@ class EmbeddedGenerator:
         """Wrap a network. The network is modified for inference: batch norms are folded.
 
         Args:
-            network: with trained weights.
-            digest: SHA-256 of the weights file.
+            network: network with trained weights.
+            digest: SHA-256 of the weights file, in hex.
             name: name of the model.
             device: device of the computation.
-            precision: of the convolutions; the head and everything after it are always float32.
-            native_size: model input size: short side, in pixels.
+            precision: precision of encoder and decoder; the head and all following operations are
+                always float32.
+            native_size: length of the short side of the input, in pixels.
         """
         self.native_size = native_size
         self.name, self.digest = name, digest
@@ -73,13 +74,13 @@ class EmbeddedGenerator:
         """Predict color; see `Generator`.
 
         Raises:
-            ValueError: luma is not (N, 1, H, W) with H and W of at least 1, the batch size of the
-                hints differs, or vividness is not in [0, 1].
+            ValueError: luma is not (N, 1, H, W) with N, H and W of at least 1, the hints have
+                another batch size, or vividness is not in [0, 1].
         """
         check_inputs(luma, hints)
         height, width = luma.shape[-2:]
         size = ceil(height / STRIDE), ceil(width / STRIDE)
-        # Replicate, not reflect: reflection needs more pixels than a tiny image has.
+        # The padding repeats the edge, because reflection needs more pixels than a tiny image has.
         padding = 0, -width % ALIGNMENT, 0, -height % ALIGNMENT
         luma = F.pad(luma.to(self.device, torch.float32), padding, mode="replicate")
         if hints is None:
@@ -97,9 +98,12 @@ class EmbeddedGenerator:
         """Resample hints to the output resolution and pad them with density 0.
 
         Args:
-            hints: at any resolution.
-            size: output height and width, in cells, without the padding.
-            padded_size: input height and width, in pixels, with the padding.
+            hints: hints at any resolution.
+            size: height and width of the output without the padding, in cells.
+            padded_size: height and width of the input with the padding, in pixels.
+
+        Returns:
+            a*, b*, (N, 2, h, w), and density, (N, 1, h, w), at the padded size divided by 4.
         """
         ab, density = resample_hints(hints, size, self.device)
         margin = 0, padded_size[1] // STRIDE - size[1], 0, padded_size[0] // STRIDE - size[0]
@@ -112,13 +116,14 @@ def load_embedded(
     """Build the generator from its weights.
 
     Args:
-        weights: of an `EmbeddedNetwork`, with its `NetworkConfig` as ``config`` in the metadata.
+        weights: weights of an `EmbeddedNetwork`; the key ``config`` of the metadata holds its
+            `NetworkConfig`.
         device: device of the computation.
-        precision: precision of the convolutions.
-        size: model input size: short side, in pixels; None for `NATIVE_SIZE`.
+        precision: precision of encoder and decoder.
+        size: length of the short side of the input, in pixels; None for `NATIVE_SIZE`.
 
     Raises:
-        WeightsError: the weights belong to another network.
+        WeightsError: the metadata has no configuration, or the tensors do not match it.
         UsageError: the size is not supported.
     """
     try:
@@ -135,6 +140,7 @@ def load_embedded(
     try:
         network.load_state_dict(tensors, strict=True, assign=True)
     except RuntimeError as error:
+        # torch lists the mismatches one per line, after a line with the class name.
         problem = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise WeightsError(
             f"{weights.path}: does not match its own configuration ({problem}); fetch it again"

@@ -1,4 +1,4 @@
-"""Ensembles: several generators as one, which returns their mean color."""
+"""Ensembles: generators that return the mean color of several generators."""
 
 from __future__ import annotations
 
@@ -22,13 +22,17 @@ if TYPE_CHECKING:
     from vidcolor.generators.base import Generator
 
 SEPARATOR = "+"
-"""Separates the model names of an ensemble."""
+"""Separator of the model names of an ensemble."""
 SIZE_MULTIPLE = 4
-"""Input sizes are multiples of this, so that the output cells of all members cover the image."""
+"""Divisor of the input sizes of members, in pixels. It is the output stride of the embedded
+generator, so that whole output cells cover the image."""
 
 
 def split_names(model: str) -> list[str]:
-    """Split the name of an ensemble; return an empty list if it is the path of a file.
+    """Split the name of an ensemble, e.g. ``embedded+ddcolor``, into the names of its members.
+
+    Returns:
+        The names; empty if `model` is the path of an existing file, which may contain a ``+``.
 
     Raises:
         UsageError: a member has no name.
@@ -44,15 +48,16 @@ def split_names(model: str) -> list[str]:
 class Ensemble:
     """The mean color of several generators.
 
-    The confidence is the mean over the generators that have one. Hints are used only if all
-    generators accept them. Vividness is passed to the generators that have it.
+    The confidence is the mean over the generators that estimate one. Hints are used only if all
+    generators accept them. Vividness is passed to the generators that support it. The output has
+    the finest resolution among the generators.
     """
 
     def __init__(self, generators: Sequence[Generator]) -> None:
         """Combine generators.
 
         Args:
-            generators: two or more, on one device.
+            generators: two or more generators on one device.
 
         Raises:
             UsageError: the generators are on different devices.
@@ -95,7 +100,11 @@ class Ensemble:
 
 
 def _resize_luma(luma: Tensor, native_size: int) -> Tensor:
-    """Downsample luma to the native size of a member; other members may need it larger."""
+    """Downsample luma (N, 1, H, W) to the native size of a member, if the luma is larger.
+
+    The luma has the native size of the largest member. The resize happens in encoded gray, as in
+    `AdaptedGenerator`.
+    """
     height, width = luma.shape[-2:]
     scale = native_size / min(height, width)
     if scale >= 1:
@@ -107,6 +116,7 @@ def _resize_luma(luma: Tensor, native_size: int) -> Tensor:
 
 
 def _upsample(planes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Upsample (N, C, h, w) to a height and width: bilinear."""
     if tuple(planes.shape[-2:]) == size:
         return planes
     return F.interpolate(planes, size, mode="bilinear", align_corners=False)

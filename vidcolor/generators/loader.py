@@ -23,15 +23,18 @@ def load_generator(
     Args:
         model: ``embedded``; the name of installed weights (see `store.registry`); the path of a
             .safetensors, .pth or .onnx file; or several of these joined by ``+``, for an ensemble.
-        device: ``auto`` (CUDA, else MPS, else CPU), ``cpu``, ``cuda`` or e.g. ``cuda:1``,
-            ``mps``; for ONNX files also one of `onnx.PROVIDERS`.
+        device: ``auto`` (CUDA, else MPS, else CPU), ``cpu``, ``cuda``, e.g. ``cuda:1``, or
+            ``mps``; for ONNX files ``auto`` or one of `onnx.PROVIDERS`.
         precision: ``auto`` (see `device.choose_precision`), ``fp32`` or ``bf16``; ignored for ONNX
             files.
-        size: model input size: short side, in pixels; None for the model's native size.
+        size: model input size, in pixels: the short side, or the side of a square for networks
+            that take squares; None for the model's native size.
 
     Raises:
-        UsageError: device, precision or size is unknown or not available on this machine.
+        UsageError: the device or precision is unknown, the device is not available, or the model
+            does not support the size.
         WeightsError: the weights are missing, damaged, or of an unknown architecture.
+        VidcolorError: an ONNX file is given, and ONNX Runtime is not installed.
     """
     from vidcolor.generators.ensemble import SEPARATOR, Ensemble, split_names
 
@@ -48,12 +51,12 @@ def load_generator(
 
 
 def resolve_devices(model: str, device: str) -> tuple[str, ...]:
-    """Return all devices that a device name stands for, one for each worker.
+    """Return the devices that the workers of a run use, e.g. ``("cuda:0", "cuda:1")``.
 
     Args:
-        model: see `load_generator`.
-        device: see `load_generator`; ``auto`` and ``cuda`` stand for all GPUs, except for ONNX
-            files.
+        model: model, as for `load_generator`.
+        device: device name, as for `load_generator`. ``auto`` and ``cuda`` select all GPUs, except
+            for ONNX files.
 
     Raises:
         UsageError: the device is unknown or not available on this machine.
@@ -70,11 +73,11 @@ def resolve_devices(model: str, device: str) -> tuple[str, ...]:
 
 
 def load_encoder() -> EfficientNetLite2:
-    """Load the ImageNet encoder: training starts from it, and feature distances use it.
+    """Load the ImageNet encoder, from which training starts and which feature distances use.
 
     Returns:
-        float32, on the CPU, in evaluation mode, without gradients. Its input is (N, 3, H, W) sRGB,
-        normalized by `efficientnet.IMAGENET_MEAN` and `efficientnet.IMAGENET_STD`.
+        The encoder: float32, on the CPU, in evaluation mode, without gradients. Its input is sRGB,
+        (N, 3, H, W), normalized by `efficientnet.IMAGENET_MEAN` and `efficientnet.IMAGENET_STD`.
 
     Raises:
         WeightsError: the packaged weights are missing or damaged.
@@ -91,7 +94,7 @@ def load_encoder() -> EfficientNetLite2:
 
 
 def _load_torch(model: str, device: str, precision: str, size: int | None) -> Generator:
-    """Load a generator that torch computes; see `load_generator`."""
+    """Load a generator that runs on torch; see `load_generator`."""
     from vidcolor.generators.device import choose_device, choose_precision
     from vidcolor.generators.predictor import single_threaded_pool
     from vidcolor.generators.store.weights import read_weights

@@ -1,8 +1,8 @@
 """The input and output format of a network: preprocessing and postprocessing.
 
-Projects differ in the input (L* or R'G'B', 0 to 1 or 0 to 255, normalized or not), in the input
-size, and in the output. A `ModelIO` describes these differences, so that any network becomes a
-generator, whether torch or ONNX Runtime computes it.
+Published networks differ in the input (L* or R'G'B', 0 to 1 or 0 to 255, normalized or not), in the
+input size, and in the output. A `ModelIO` describes these differences, so that `AdaptedGenerator`
+can run any network, in torch or in ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 InputFormat = Literal["lightness", "gray", "rgb"]
+"""Input channels; see `ModelIO.input`."""
 OutputFormat = Literal["ab", "abc", "lab", "rgb", "bgr"]
+"""Output channels; see `ModelIO.output`."""
 Layout = Literal["nchw", "nhwc"]
+"""Memory layout: channels after the batch dimension, or last."""
 
 MAX_SIZE = 4096
 """Maximum model input size, in pixels."""
 _KR, _KG, _KB = 0.299, 0.587, 0.114
-"""Luma coefficients of BT.601, which DeOldify uses."""
+"""Luma coefficients of BT.601, which DeOldify uses (through OpenCV's YUV conversion)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,32 +43,35 @@ class ModelIO:
     size: int
     """Input size, in pixels: side of the square if `square` is set, else the short side."""
     multiple: int = 1
-    """Input height and width must be multiples of this; non-square inputs are padded."""
+    """Divisor of the input height and width, in pixels; non-square inputs are padded to it."""
     square: bool = True
-    """Whether images are resized to squares, ignoring their aspect ratio, as in training."""
+    """Whether images are resized to squares, which ignores their aspect ratio. Most published
+    networks were trained this way."""
     fixed: bool = False
-    """Whether no other input size is possible."""
+    """Whether `size` is the only possible input size."""
     input: InputFormat = "rgb"
-    """Input: L*, one channel of sRGB-encoded gray, or the same gray in three channels."""
+    """Input channels: ``lightness`` is L*; ``gray`` is sRGB-encoded gray; ``rgb`` is the same gray
+    in three channels."""
     input_range: tuple[float, float] = (0.0, 1.0)
     """Input values of black (L* 0) and white (L* 100)."""
     input_mean: tuple[float, ...] = ()
-    """Value subtracted from each input channel, after `input_range`."""
+    """Values that are subtracted from the input channels, after scaling to `input_range`."""
     input_std: tuple[float, ...] = ()
-    """Divisor of each input channel, after `input_mean`."""
+    """Divisors of the input channels, after the subtraction of `input_mean`."""
     output: OutputFormat = "ab"
-    """Output: CIELAB a*, b*; a*, b* and confidence; L*, a*, b*, of which L* is ignored; or an sRGB
-    image, of which only the chroma is used."""
+    """Output channels: ``ab`` is CIELAB a*, b*; ``abc`` is a*, b* and confidence; ``lab`` is L*,
+    a*, b*, of which L* is ignored; ``rgb`` and ``bgr`` are an sRGB image, of which only the chroma
+    is used."""
     output_range: tuple[float, float] = (0.0, 1.0)
-    """Output values of R'G'B' 0 and 1, after `output_std` and `output_mean` are undone."""
+    """Output values of R'G'B' 0 and 1, after `output_std` and `output_mean` are applied."""
     output_mean: tuple[float, ...] = ()
-    """Value added to each output channel of an image, after `output_std`."""
+    """Values that are added to the output channels of an image, after `output_std`."""
     output_std: tuple[float, ...] = ()
-    """Factor of each output channel of an image."""
+    """Factors of the output channels of an image."""
     output_unit: float = 1.0
-    """Factor from output values to a*, b*."""
+    """Value of a*, b* at an output of 1, for outputs in CIELAB."""
     layout: Layout = "nchw"
-    """Order of the dimensions of input and output."""
+    """Order of the dimensions of the input and of the output."""
 
     def __post_init__(self) -> None:
         choices = {"input": InputFormat, "output": OutputFormat, "layout": Layout}
@@ -103,7 +109,7 @@ class ModelIO:
 
     @classmethod
     def from_dict(cls, values: Any) -> ModelIO:
-        """Build from plain values by field name.
+        """Build from a dict of field names and plain values, e.g. of a parsed TOML file.
 
         Raises:
             ValueError: unknown fields, missing fields, or values of the wrong type.
@@ -128,14 +134,17 @@ class ModelIO:
         return self.output == "abc"
 
     def input_size(self, height: int, width: int) -> tuple[int, int]:
-        """Return the input height and width for an image of the given size, without padding."""
+        """Return the input size, without padding, for an image of a height and width, in pixels."""
         if self.square:
             return self.size, self.size
         scale = self.size / min(height, width)
         return max(round(height * scale), 1), max(round(width * scale), 1)
 
     def pad(self, gray: Tensor) -> Tensor:
-        """Pad to a multiple of `multiple` on the right and at the bottom, repeating the edge."""
+        """Pad (N, C, H, W) on the right and at the bottom to multiples of `multiple`.
+
+        The padding repeats the edge.
+        """
         height, width = gray.shape[-2:]
         padding = 0, -width % self.multiple, 0, -height % self.multiple
         return F.pad(gray, padding, mode="replicate") if any(padding) else gray
@@ -144,10 +153,10 @@ class ModelIO:
         """Convert gray of the input size to the input of the network.
 
         Args:
-            gray: sRGB-encoded, (N, 1, H, W) in [0, 1].
+            gray: sRGB-encoded gray, (N, 1, H, W) float32 in [0, 1].
 
         Returns:
-            float32, (N, C, H, W) or (N, H, W, C).
+            The input, float32: (N, C, H, W) or (N, H, W, C), depending on `layout`.
         """
         unit = gray_to_lightness(gray) / 100 if self.input == "lightness" else gray
         if self.input == "rgb":
@@ -163,11 +172,12 @@ class ModelIO:
     def postprocess(self, output: Tensor, gray: Tensor) -> Tensor:
         """Convert the output of the network to a*, b*.
 
-        Of an image only the chroma (BT.601 Cb, Cr, as in DeOldify) is combined with the gray.
+        If the output is an image, its BT.601 luma is replaced by the gray, as in DeOldify. Only its
+        chroma has an effect.
 
         Args:
-            output: output of the network for `gray`.
-            gray: sRGB-encoded, (N, 1, H, W) in [0, 1].
+            output: output of the network for `gray`, in the layout and dtype of the network.
+            gray: sRGB-encoded gray, (N, 1, H, W) float32 in [0, 1].
 
         Returns:
             a*, b*: (N, 2, h, w) float32 within ±128, at the output resolution of the network.
@@ -184,11 +194,11 @@ class ModelIO:
             black, white = self.output_range
             image = ((y - black) / (white - black)).clamp(0, 1)
             ab = _replace_luma(image if self.output == "rgb" else image.flip(1), gray)
-        # The output of some networks is unbounded; NaN and infinity would spread downstream.
+        # Some networks have unbounded outputs, and NaN or infinity would spread along the flow.
         return torch.nan_to_num(ab, 0.0, 128.0, -128.0).clamp(-128, 128)
 
     def extract_confidence(self, output: Tensor) -> Tensor:
-        """Return the confidence, (N, 1, h, w) float32 in [0, 1]; all ones if there is none."""
+        """Return the confidence, (N, 1, h, w) float32 in [0, 1]; ones if the output has none."""
         y = self._to_nchw(output)
         return y[:, 2:3].clamp(0, 1) if self.has_confidence else torch.ones_like(y[:, :1])
 
@@ -198,27 +208,40 @@ class ModelIO:
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize (N, C, H, W) to a height and width: bilinear, antialiased."""
+    """Resize (N, C, H, W) to a height and width in pixels: bilinear, antialiased."""
     if tuple(image.shape[-2:]) == tuple(size):
         return image
     return F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
 
 
 def luma_to_gray(luma: Tensor, size: tuple[int, int]) -> Tensor:
-    """Convert L* (N, 1, H, W) to sRGB-encoded gray in [0, 1], resized to a height and width."""
+    """Convert L* to sRGB-encoded gray and resize it.
+
+    The resize comes after the encoding, because published networks were trained on images that were
+    resized in encoded values.
+
+    Args:
+        luma: L*, (N, 1, H, W) float32 in [0, 100].
+        size: target height and width (h, w), in pixels.
+
+    Returns:
+        Gray, (N, 1, h, w) float32 in [0, 1].
+    """
     return resize(lightness_to_gray(luma).clamp(0, 1), size)
 
 
 def _replace_luma(image: Tensor, gray: Tensor) -> Tensor:
-    """Return a*, b* of an image (N, 3, h, w) whose luma is replaced by gray (N, 1, H, W)."""
+    """Return a*, b* of an image (N, 3, h, w) after its luma is replaced by gray (N, 1, H, W)."""
     gray = resize(gray, (image.shape[-2], image.shape[-1]))
     red, green, blue = image.chunk(3, dim=1)
+    # The same shift of R', G' and B' changes Y' by that amount and leaves Cb and Cr unchanged.
     shift = gray - (_KR * red + _KG * green + _KB * blue)
     _, ab = rgb_to_lab((image + shift).clamp(0, 1))
     return ab
 
 
 def _channel_values(values: tuple[float, ...], like: Tensor) -> Tensor:
+    """Return one value per channel as (1, C, 1, 1) float32 on the device of `like`."""
     return torch.tensor(values, dtype=torch.float32, device=like.device).view(1, -1, 1, 1)
 
 
@@ -247,7 +270,7 @@ def _is_number(value: Any) -> bool:
 
 
 ZHANG_IO = ModelIO(size=256, multiple=8, input="lightness", input_range=(0.0, 100.0))
-"""ECCV16 and SIGGRAPH17."""
+"""Format of ECCV16 and SIGGRAPH17."""
 DEOLDIFY_IO = ModelIO(
     size=336,
     multiple=16,
@@ -257,7 +280,7 @@ DEOLDIFY_IO = ModelIO(
     output_mean=IMAGENET_MEAN,
     output_std=IMAGENET_STD,
 )
-"""DeOldify. The size is its render factor for video, 21, times 16."""
+"""Format of DeOldify. The size is its default render factor for video, 21, times 16."""
 DEOLDIFY_ONNX_IO = ModelIO(
     size=352,
     multiple=32,
@@ -265,6 +288,6 @@ DEOLDIFY_ONNX_IO = ModelIO(
     output="rgb",
     output_range=(0.0, 255.0),
 )
-"""ONNX exports of DeOldify, which include the normalization."""
+"""Format of the usual ONNX exports of DeOldify, which include the normalization."""
 DDCOLOR_IO = ModelIO(size=512, multiple=32)
-"""DDColor and its ONNX exports, which include the normalization."""
+"""Format of DDColor and its ONNX exports, which include the normalization."""

@@ -1,11 +1,13 @@
-"""The network of the embedded generator: from L* and hints to a distribution over a*b* bins.
+"""The network of the embedded generator, which predicts a distribution over a*b* bins.
 
-A U-Net: EfficientNet-Lite2 as the encoder, down to stride 32, and a decoder up to stride 4, with
-self-attention at strides 32 and 16, where it is cheap and gives the image a consistent palette.
-Hints enter the decoder at every stride. Training and inference share this module. Files, devices
-and padding are handled elsewhere.
+The network is a U-Net (Ronneberger et al., arXiv:1505.04597) with EfficientNet-Lite2 as the
+encoder. The encoder ends at stride 32 and the decoder at stride 4. Self-attention at strides 32 and
+16, where it is cheap, gives the image a consistent palette. The predicted distribution per cell
+follows Zhang et al., "Colorful Image Colorization", arXiv:1603.08511. Hints enter the decoder at
+every stride, and their likelihood multiplies the predicted distribution.
 
-The attribute names of all modules are state-dict keys of published weights files.
+Training and inference share this module. `EmbeddedGenerator` handles devices and padding. The
+attribute names of all modules are state-dict keys of published weights files.
 """
 
 from __future__ import annotations
@@ -29,16 +31,17 @@ from vidcolor.generators.efficientnet import (
 )
 
 STRIDE = 4
-"""Pixels of luma per cell of the output grid."""
+"""Output stride, in pixels: side of an output cell."""
 ALIGNMENT = 32
-"""Input height and width must be multiples of this: the coarsest stride."""
+"""Divisor of the input height and width, in pixels; the coarsest stride of the encoder."""
 
 HINT_UNIT = 20.0
-"""Divisor of hint a*, b*. With 110, which maps the range to [-1, 1], training ignored the hints."""
+"""Divisor of the a*, b* of hints in decoder inputs. With 110, which maps a*, b* to [-1, 1], the
+network learned to ignore hints."""
 HINT_SIGMA = 8.0
 """Standard deviation of the color of a hint with a precision of 1, in a*b* units."""
 MAX_HINTS = 256
-"""Maximum number of hint tokens; if there are more hints, neighboring cells are averaged."""
+"""Maximum number of hint tokens per image; neighboring hinted cells are averaged beyond it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,11 @@ class NetworkConfig:
     widths: tuple[int, int, int, int] = (256, 192, 128, 96)
     """Number of decoder channels at strides 32, 16, 8 and 4."""
     num_heads: int = 4
-    """Number of attention heads."""
+    """Number of heads of each attention module."""
     num_bins: int = NUM_BINS
-    """Number of a*b* bins: logits per output cell."""
+    """Number of a*b* bins, which is the number of logits per output cell."""
     encoder: str = "efficientnet-lite2"
-    """Name of the encoder."""
+    """Name of the encoder; ``efficientnet-lite2`` is the only one."""
 
     def __post_init__(self) -> None:
         if self.encoder != "efficientnet-lite2":
@@ -79,21 +82,21 @@ class NetworkConfig:
 
 
 class DecoderConv(nn.Module):
-    """A convolution of features and hints, batch norm, and ReLU."""
+    """A convolution of features and hints, followed by batch norm and ReLU."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, hinted: bool) -> None:
         super().__init__()
         padding = kernel // 2
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, padding=padding, bias=False)
-        # A separate convolution, not three more input channels: it is skipped without hints,
-        # and the channel count of the other one stays a multiple of the vector width.
+        # Hints have their own convolution instead of three more input channels. It is skipped
+        # without hints, and the other channel count stays a multiple of the vector width.
         self.hint_conv = (
             nn.Conv2d(3, out_channels, kernel, padding=padding, bias=False) if hinted else None
         )
         self.norm: nn.Module = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: Tensor, hint: Tensor | None = None) -> Tensor:
-        """Map x (N, C, H, W) and hint (N, 3, H, W) to (N, C', H, W)."""
+        """Map features (N, C, H, W) and hints (N, 3, H, W), if any, to (N, C', H, W)."""
         x = self.conv(x)
         if self.hint_conv is not None and hint is not None:
             x = x + self.hint_conv(hint)
@@ -104,7 +107,7 @@ class DecoderConv(nn.Module):
         if not isinstance(self.norm, nn.BatchNorm2d):
             return
         if self.hint_conv is not None:
-            # Both convolutions take the scale of the norm, but only one may take its shift.
+            # The scale of the norm applies to both convolutions, its shift to their sum only once.
             self.hint_conv = fuse_conv_bn_eval(self.hint_conv, self.norm)
             self.hint_conv.bias = None
         self.conv = fuse_conv_bn_eval(self.conv, self.norm)
@@ -112,12 +115,16 @@ class DecoderConv(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention over all cells and a two-layer perceptron, both with residual connections."""
+    """A transformer block (Vaswani et al., arXiv:1706.03762).
+
+    It consists of self-attention over all cells and an MLP, both with residual connections.
+    """
 
     def __init__(self, channels: int, num_heads: int) -> None:
         super().__init__()
         self.num_heads = num_heads
-        # A depthwise convolution instead of a position embedding: it works at any input size.
+        # Conditional position encoding (Chu et al., arXiv:2102.10882): unlike a position embedding,
+        # a depthwise convolution works at any input size.
         self.position = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
         self.attention_norm = nn.GroupNorm(1, channels)
         self.qkv = nn.Conv2d(channels, 3 * channels, 1)
@@ -125,7 +132,7 @@ class Attention(nn.Module):
         self.mlp_norm = nn.GroupNorm(1, channels)
         self.expand = nn.Conv2d(channels, 2 * channels, 1)
         self.contract = nn.Conv2d(2 * channels, channels, 1)
-        # Initialized to zero, so that training starts from a plain convolutional decoder.
+        # With zero weights, training starts from a plain convolutional decoder.
         nn.init.zeros_(self.project.weight)
         nn.init.zeros_(self.contract.weight)
 
@@ -142,26 +149,27 @@ class Attention(nn.Module):
 
 
 class HintAttention(nn.Module):
-    """Attention from all cells to all hints, which spreads hints to similar cells.
+    """Cross-attention from all cells to all hints, which spreads hints to similar cells.
 
-    This is a bilateral filter in learned features: the weight of a hint falls with the distance in
-    an embedding of decoder features and position. One more choice stands for "no hint". The result
-    is a Gaussian over a*b* for each cell, given by its precision and by precision times mean, so
-    that the product with the predicted distribution is a sum of logits.
+    This is a joint bilateral filter in learned features: the weight of a hint falls with the
+    distance in an embedding of decoder features and position. A null key takes the attention of
+    cells to which no hint applies. The result is a Gaussian over a*b* for each cell, given by its
+    precision and by precision times mean, so that the product with the predicted distribution is
+    a sum of logits.
     """
 
     def __init__(self, channels: int, num_heads: int, width: int = 16) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.embed = nn.Linear(channels + 2, num_heads * width)
-        # Score of "no hint". The name is a state-dict key.
+        # Score of the null key. The name is a state-dict key.
         self.doubt = nn.Linear(channels, num_heads)
         self.gain = nn.Parameter(torch.zeros(num_heads))
         if not self.embed.weight.is_meta:  # on meta it imports torch's compiler, which takes 1 s
             self._initialize(channels, width)
 
     def _initialize(self, channels: int, width: int) -> None:
-        """Give features and position similar weight, and make "no hint" the usual choice."""
+        """Give features and position similar weight, and most attention to the null key."""
         nn.init.normal_(self.embed.weight, std=0.5 / channels**0.5)
         nn.init.normal_(self.embed.weight[:, channels:], std=3.0 / width**0.5)
         nn.init.zeros_(self.doubt.weight)
@@ -173,19 +181,19 @@ class HintAttention(nn.Module):
         Args:
             cells: decoder features, (N, h, w, C).
             ab: a*, b* of the hints, (N, 2, h, w); ignored where density is 0.
-            density: (N, 1, h, w) in [0, 1].
+            density: density of the hints, (N, 1, h, w) in [0, 1].
 
         Returns:
-            Precision times a*, precision times b*, precision: (N, h, w, 3), in units of
-            1 / HINT_SIGMA^2.
+            Precision times a*, precision times b*, and precision, (N, h, w, 3); the unit of
+            precision is 1 / HINT_SIGMA^2.
         """
         n, h, w, _ = cells.shape
         features = self._add_position(cells)
         queries = self._split_heads(self.embed(features))
         null_bias = self.doubt(cells.flatten(1, 2)).transpose(1, 2).unsqueeze(-1)
-        # All scores of a cell are -|q - k|^2 without the common term |q|^2.
+        # The score of a hint is -|q - k|^2 without its term -|q|^2; the null key has this term.
         null_scores = null_bias - queries.square().sum(-1, keepdim=True)
-        # A loop over the batch: the number of hints varies from none to hundreds, so padding would
+        # Loop over the batch: the number of hints varies from none to hundreds, so padding would
         # dominate the cost, and the tokens of an image must not depend on the rest of the batch.
         values = torch.cat([features.transpose(1, 2).reshape(n, -1, h, w), ab], dim=1)
         weighted = torch.cat([values * density, density], dim=1)
@@ -195,12 +203,15 @@ class HintAttention(nn.Module):
         return torch.stack(spread).reshape(n, h, w, 3)
 
     def _attend(self, queries: Tensor, null_scores: Tensor, weighted: Tensor) -> Tensor:
-        """Return the attention output of one image: (h * w, 3).
+        """Compute the attention output of one image.
 
         Args:
             queries: embedded cells, (heads, h * w, width).
-            null_scores: scores of "no hint", (heads, h * w, 1).
-            weighted: features, position, color and 1, times density: (C + 5, h, w).
+            null_scores: scores of the null key, (heads, h * w, 1).
+            weighted: features, position, a*, b* and 1, multiplied by density: (C + 5, h, w).
+
+        Returns:
+            Precision times a*, precision times b*, and precision, (h * w, 3).
         """
         tokens = _hint_tokens(weighted)
         if not len(tokens):
@@ -218,7 +229,14 @@ class HintAttention(nn.Module):
         return split.transpose(-3, -2)
 
     def _add_position(self, cells: Tensor) -> Tensor:
-        """Append the position, in units of the short side, to features: (N, h * w, C + 2)."""
+        """Append the position, in units of the short side, to the features of cells.
+
+        Args:
+            cells: decoder features, (N, h, w, C).
+
+        Returns:
+            Features, y and x: (N, h * w, C + 2).
+        """
         n, h, w, _ = cells.shape
         unit = min(h, w)
         y = torch.arange(h, device=cells.device, dtype=cells.dtype) / unit
@@ -231,11 +249,11 @@ def _hint_tokens(weighted: Tensor) -> Tensor:
     """Return at most `MAX_HINTS` tokens for the hints of one image.
 
     Args:
-        weighted: (C, h, w): values of each cell times density; the last channel is density.
+        weighted: values of each cell multiplied by density, (C, h, w); the last channel is density.
 
     Returns:
-        (K, C): mean values, except that the last three stay multiplied by density; K is 0 without
-        hints.
+        One row per token, (K, C): mean values, except that the last three (a*, b* and 1) are
+        multiplied by the mean density; K is 0 without hints.
     """
     area = 1
     while int((weighted[-1] > 0).sum()) > MAX_HINTS:
@@ -248,12 +266,13 @@ def _hint_tokens(weighted: Tensor) -> Tensor:
 
 
 class EmbeddedNetwork(nn.Module):
-    """The network: L* and hints to logits over the bins, at stride 4."""
+    """The network, which maps L* and hints to logits over the a*b* bins at stride 4."""
 
     bins: Tensor
-    """a*, b* of each bin: (Q, 2). Stored in the weights file, because it defines the outputs."""
+    """a*, b* of each bin, (Q, 2) float32. The weights file contains it, because it defines the
+    meaning of the outputs."""
     calibration: Tensor
-    """Table from concentration to confidence; see `color.bins.apply_calibration`."""
+    """Table from concentration to confidence, float32; see `color.bins.apply_calibration`."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -269,13 +288,14 @@ class EmbeddedNetwork(nn.Module):
         self.refine8 = DecoderConv(w8, w8, 3, hinted=False)
         self.join4 = DecoderConv(w8 + c4, w4, 3, hinted=True)
         self.refine4 = DecoderConv(w4, w4, 3, hinted=False)
-        # A linear layer instead of a 1x1 convolution: with a bfloat16 decoder, a float32
-        # convolution misses the fast path on CPUs, which costs 15 ms per frame.
+        # The head is a linear layer instead of a 1x1 convolution, because a float32 convolution
+        # after a bfloat16 decoder misses the fast path on CPUs, which costs 15 ms per frame.
         self.head = nn.Linear(w4, config.num_bins)
         self.spread = HintAttention(w4, config.num_heads)
         self.hint_gain = nn.Parameter(torch.ones(()))
         self.register_buffer("bins", gamut_bins())
-        # Not used here, but part of the weights: the generator needs it.
+        # The network does not use the calibration, but the weights file must contain it for
+        # the generator.
         self.register_buffer("calibration", identity_calibration())
 
     def fold(self) -> None:
@@ -285,7 +305,7 @@ class EmbeddedNetwork(nn.Module):
                 module.fold()
 
     def lower_precision(self, dtype: torch.dtype) -> None:
-        """Convert encoder and decoder to a dtype; the head and the hint attention stay float32."""
+        """Convert encoder and decoder to a dtype; the head and the hint attention keep theirs."""
         for part in self.children():
             if part not in (self.head, self.spread):
                 part.to(dtype)
@@ -296,12 +316,12 @@ class EmbeddedNetwork(nn.Module):
         """Predict the distribution over the bins for each cell.
 
         Args:
-            luma: L*, (N, 1, H, W) in [0, 100]; H and W multiples of `ALIGNMENT`.
-            hint_ab: a*, b*, (N, 2, H / 4, W / 4), or None for no hints.
-            density: (N, 1, H / 4, W / 4) in [0, 1], or None for no hints.
+            luma: L*, (N, 1, H, W) float32 in [0, 100]; H and W are multiples of `ALIGNMENT`.
+            hint_ab: a*, b* of hints, (N, 2, H / 4, W / 4) float32; None without hints.
+            density: density of hints, (N, 1, H / 4, W / 4) float32 in [0, 1]; None without hints.
 
         Returns:
-            Logits, (N, Q, H / 4, W / 4) float32 outside autocast.
+            Logits, (N, Q, H / 4, W / 4); float32, except in training under autocast.
         """
         _, f4, f8, f16, f32 = self.encoder(self._normalize(luma))
         h4, h8, h16, h32 = self._hint_pyramid(hint_ab, density)
@@ -309,8 +329,8 @@ class EmbeddedNetwork(nn.Module):
         x = self.attention16(self.join16(_upsample_and_concat(x, f16), h16))
         x = self.refine8(self.join8(_upsample_and_concat(x, f8), h8))
         x = self.refine4(self.join4(_upsample_and_concat(x, f4), h4))
-        # In the precision of the head: bfloat16 would round logits by up to 0.06, and the
-        # temperature of the annealed mean would multiply that error.
+        # The logits are computed in the precision of the head: bfloat16 would round them by up to
+        # 0.06, and the temperature of the annealed mean would multiply that error.
         cells = x.permute(0, 2, 3, 1).to(self.head.weight.dtype)
         # Autocast is for training only: evaluation and inference need exact logits.
         device_type = cells.device.type
@@ -323,7 +343,7 @@ class EmbeddedNetwork(nn.Module):
         return logits.permute(0, 3, 1, 2)
 
     def _normalize(self, luma: Tensor) -> Tensor:
-        """Convert L* to sRGB gray in three channels with ImageNet normalization."""
+        """Convert L* (N, 1, H, W) to sRGB gray (N, 3, H, W) with ImageNet normalization."""
         gray = lightness_to_gray(luma)
         mean = torch.tensor(IMAGENET_MEAN, device=gray.device).view(1, 3, 1, 1)
         std = torch.tensor(IMAGENET_STD, device=gray.device).view(1, 3, 1, 1)
@@ -331,7 +351,10 @@ class EmbeddedNetwork(nn.Module):
         return image.contiguous(memory_format=torch.channels_last)
 
     def _hint_pyramid(self, ab: Tensor | None, density: Tensor | None) -> list[Tensor | None]:
-        """Return mean color and density at strides 4, 8, 16, 32: each (N, 3, h, w) or None."""
+        """Return the mean color and the density of hints at strides 4, 8, 16 and 32.
+
+        Each level is (N, 3, h, w), in the dtype of the decoder; None without hints.
+        """
         if ab is None or density is None:
             return [None] * 4
         pooled = torch.cat([ab * (density / HINT_UNIT), density], dim=1)
@@ -346,20 +369,28 @@ class EmbeddedNetwork(nn.Module):
         return levels
 
     def _hint_log_likelihood(self, cells: Tensor, ab: Tensor, density: Tensor) -> Tensor:
-        """Return the log-likelihood of each bin given the hints: (N, h, w, Q).
+        """Return the log-likelihood of the hints for each bin, up to a constant per cell.
 
-        A constant per cell is left out, because softmax ignores it. The hint of the cell and the
-        hints that spread to it are Gaussians; the precision of their product is the sum of their
-        precisions.
+        Softmax ignores the constant. The hint of the cell and the hints that spread to it are
+        Gaussians; the precision of their product is the sum of their precisions.
+
+        Args:
+            cells: decoder features, (N, h, w, C).
+            ab: a*, b* of hints, (N, 2, h, w).
+            density: density of hints, (N, 1, h, w) in [0, 1].
+
+        Returns:
+            Log-likelihoods, (N, h, w, Q) float32.
         """
         own = torch.cat([ab * density, density], dim=1).permute(0, 2, 3, 1)
-        # -precision / 2 * |bin - mean|^2, expanded. Not in bfloat16, which would round the squares.
+        # This expands -precision / 2 * |bin - mean|^2. Autocast would round the squares.
         terms = torch.cat([self.bins, -self.bins.square().sum(1, keepdim=True) / 2], dim=1)
         with torch.autocast(cells.device.type, enabled=False):
             gaussian = self.spread(cells.float(), ab, density) + F.softplus(self.hint_gain) * own
-            preference: Tensor = gaussian @ terms.T / HINT_SIGMA**2
-        return preference
+            log_likelihood: Tensor = gaussian @ terms.T / HINT_SIGMA**2
+        return log_likelihood
 
 
 def _upsample_and_concat(x: Tensor, skip: Tensor) -> Tensor:
+    """Map (N, C, h, w) and (N, S, 2h, 2w) to (N, C + S, 2h, 2w)."""
     return torch.cat([F.interpolate(x, size=skip.shape[-2:], mode="nearest"), skip], dim=1)

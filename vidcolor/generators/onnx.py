@@ -1,8 +1,8 @@
-"""Runs ONNX files as generators, with ONNX Runtime.
+"""Loads ONNX files as generators that run on ONNX Runtime.
 
-The input and output format of a file comes from a sidecar file (``NAME.onnx.toml``) written by a
-person, from the metadata that vidcolor writes on export, or from the tensor shapes and one test
-run.
+The input and output format of a file comes from the first available source: a sidecar file of the
+user (``NAME.onnx.toml``), the metadata that vidcolor writes on export, or the tensor shapes and one
+test run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from vidcolor.errors import UsageError, VidcolorError, WeightsError
-from vidcolor.generators.adapter import AdaptedGenerator, with_size
+from vidcolor.generators.adapter import AdaptedGenerator, replace_input_size
 from vidcolor.generators.model_io import DDCOLOR_IO, DEOLDIFY_ONNX_IO, MAX_SIZE, ModelIO
 from vidcolor.generators.store.weights import (
     ContentType,
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SIDECAR_SUFFIX = ".toml"
-"""Suffix that the sidecar file adds to the file name."""
+"""Suffix that is added to the name of an ONNX file for the name of its sidecar file."""
 MODEL_IO_KEY = "vidcolor"
-"""Metadata key of the `ModelIO`, as JSON."""
+"""Metadata key of the `ModelIO` in JSON."""
 HINTS_KEY = "vidcolor.hints"
-"""Metadata key that is "1" if the network takes hints."""
+"""Metadata key with the value "1" if the network takes hints."""
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
@@ -48,8 +48,9 @@ PROVIDERS = {
 }
 """Execution providers by ``--device`` name."""
 _AUTO_ORDER = ("cuda", "directml", "coreml", "cpu")
-"""Preference of ``--device auto``. TensorRT is left out because it compiles for minutes."""
+"""Preference of ``--device auto``. It lacks TensorRT, which compiles for minutes."""
 _DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+"""NumPy dtypes of inputs by their type in ONNX Runtime."""
 _DEFAULT_RAMP_SIZE = 64
 """Height and width of the test image where the file does not fix them, in pixels."""
 _NOT_ONNX = (
@@ -58,7 +59,7 @@ _NOT_ONNX = (
     ContentType.LFS_POINTER,
     ContentType.EMPTY,
 )
-"""Contents that get an error of their own; ONNX Runtime judges all others."""
+"""Content types that have a specific error message; ONNX Runtime checks all others."""
 _MAX_REASON_LENGTH = 200
 """Maximum length of an ONNX Runtime message in an error, in characters."""
 
@@ -84,10 +85,7 @@ class _Signature(NamedTuple):
 
 
 class OnnxNetwork:
-    """An inference session, callable like a torch module; returns the first output.
-
-    Thread-safe.
-    """
+    """An inference session that can be called like a torch module. Thread-safe."""
 
     def __init__(self, path: Path, session: Any, signature: _Signature) -> None:
         self.path, self.session, self.signature = path, session, signature
@@ -96,15 +94,20 @@ class OnnxNetwork:
         self._lock: AbstractContextManager[Any] = nullcontext() if on_cpu else threading.Lock()
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """Run the network; inputs in the order of the file.
+        """Run the network.
+
+        Args:
+            inputs: CPU tensors, (N, ...), in the order of the file.
+
+        Returns:
+            The first output, float32 on the CPU.
 
         Raises:
             WeightsError: ONNX Runtime reports an error.
         """
         if self.signature.batch_size == 1 and len(inputs[0]) > 1:
-            return torch.cat(
-                [self(*one) for one in zip(*(torch.split(x, 1) for x in inputs), strict=True)]
-            )
+            images = zip(*(torch.split(x, 1) for x in inputs), strict=True)
+            return torch.cat([self(*image) for image in images])
         arrays = {
             name: np.ascontiguousarray(x.numpy(), dtype=self.signature.dtype)
             for name, x in zip(self.signature.inputs, inputs, strict=True)
@@ -125,9 +128,9 @@ def load_onnx(path: Path, device: str = "auto", size: int | None = None) -> Adap
     """Load an ONNX file.
 
     Args:
-        path: the file; a sidecar file takes precedence over the file's metadata.
+        path: path of the file; a sidecar file takes precedence over the metadata of the file.
         device: ``auto``, or one of `PROVIDERS`; GPUs may have an index, e.g. ``cuda:1``.
-        size: model input size, in pixels; None for the network's own.
+        size: model input size, in pixels; None for the native size of the network.
 
     Raises:
         WeightsError: the file is missing or damaged, or needs a sidecar file.
@@ -142,22 +145,26 @@ def load_onnx(path: Path, device: str = "auto", size: int | None = None) -> Adap
     network = OnnxNetwork(path, session, signature)
     metadata = session.get_modelmeta().custom_metadata_map
     described = _read_description(path, metadata)
-    model_io = described or _recognize(path, network)
+    model_io = described or _recognize_format(path, network)
     if described is not None and MODEL_IO_KEY not in metadata:
         # The sidecar file affects the result, so it is part of the digest.
         digest = hashlib.sha256(f"{digest} {described.to_json()}".encode()).hexdigest()
-    model_io = with_size(_apply_fixed_size(path, model_io, signature), size, path.stem)
+    model_io = replace_input_size(_apply_fixed_size(path, model_io, signature), size, path.stem)
     accepts_hints = metadata.get(HINTS_KEY) == "1"
     _check_num_inputs(path, signature, accepts_hints)
     _check_channels(path, signature, model_io)
+    # Inputs and outputs are on the CPU; ONNX Runtime copies them to its device.
     return AdaptedGenerator(network, model_io, path.stem, digest, "cpu", accepts_hints)
 
 
 def choose_provider(device: str) -> tuple[str, int]:
     """Select the execution provider and the device index for a device name.
 
+    Args:
+        device: ``auto``, or one of `PROVIDERS`, with or without an index, e.g. ``cuda:1``.
+
     Returns:
-        A key of `PROVIDERS` and the index.
+        A key of `PROVIDERS`, and the device index, which is 0 by default.
 
     Raises:
         UsageError: the device is unknown, or the installed ONNX Runtime does not support it.
@@ -181,6 +188,7 @@ def choose_provider(device: str) -> tuple[str, int]:
 
 
 def _create_session(path: Path, data: bytes, device: str) -> Any:
+    """Create an inference session from the content of a file; see `load_onnx`."""
     if detect_content_type(data) in _NOT_ONNX:
         raise WeightsError(f"{path}: {describe_content(data)}")
     try:
@@ -198,6 +206,7 @@ def _create_session(path: Path, data: bytes, device: str) -> Any:
     settings.enable_mem_pattern = provider != "directml"
     options = {"device_id": str(index)} if provider in ("cuda", "tensorrt", "directml") else {}
     providers: list[Any] = [(PROVIDERS[provider], options)]
+    # The further providers run the operators that the first one does not support.
     if provider == "tensorrt":
         providers.append((PROVIDERS["cuda"], options))
     if provider != "cpu":
@@ -212,19 +221,23 @@ def _create_session(path: Path, data: bytes, device: str) -> Any:
 
 
 def _read_signature(path: Path, session: Any) -> _Signature:
+    """Return the inputs and outputs of a session, if they can be those of a colorizer."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     first = inputs[0] if inputs else None
     if first is None or not outputs or len(first.shape) != 4 or len(outputs[0].shape or ()) != 4:
         raise WeightsError(f"{path}: not a colorizer: input and output must be 4-D images")
-    if any(one.type not in _DTYPES for one in inputs):
-        types = ", ".join(one.type for one in inputs)
+    if any(node.type not in _DTYPES for node in inputs):
+        types = ", ".join(node.type for node in inputs)
         raise WeightsError(f"{path}: input types {types}: only float32 and float16 are supported")
-    shapes = [[n if isinstance(n, int) else None for n in o.shape] for o in (first, outputs[0])]
+    # Dynamic dimensions have a name instead of a number.
+    shapes = [
+        [n if isinstance(n, int) else None for n in node.shape] for node in (first, outputs[0])
+    ]
     return _Signature(
-        [one.name for one in inputs],
+        [node.name for node in inputs],
         _DTYPES[first.type],
         shapes[0],
-        [one.name for one in outputs],
+        [node.name for node in outputs],
         shapes[1],
     )
 
@@ -251,13 +264,13 @@ def _check_channels(path: Path, signature: _Signature, model_io: ModelIO) -> Non
 
 
 def _last_line(error: Exception) -> str:
-    """Return the last line of an ONNX Runtime message, which names the cause."""
+    """Return the last line of an ONNX Runtime message, which contains the cause."""
     lines = str(error).strip().splitlines()
     return lines[-1][:_MAX_REASON_LENGTH] if lines else type(error).__name__
 
 
 def _read_description(path: Path, metadata: dict[str, str]) -> ModelIO | None:
-    """Read the `ModelIO` from the sidecar file or from the metadata; None without both."""
+    """Read the `ModelIO` from the sidecar file or the metadata; None if there is neither."""
     sidecar = path.with_name(path.name + SIDECAR_SUFFIX)
     try:
         if sidecar.is_file():
@@ -270,12 +283,12 @@ def _read_description(path: Path, metadata: dict[str, str]) -> ModelIO | None:
     return None
 
 
-def _recognize(path: Path, network: OnnxNetwork) -> ModelIO:
+def _recognize_format(path: Path, network: OnnxNetwork) -> ModelIO:
     """Return the `ModelIO` of the usual exports of DDColor and DeOldify.
 
-    DDColor's exports take gray R'G'B' in 0 to 1 and return a*, b*. DeOldify's take and return
-    R'G'B' in 0 to 255. The shapes distinguish them; a test run on a gray ramp confirms the range
-    of the latter.
+    DDColor's exports take gray R'G'B' in [0, 1] and return a*, b*. DeOldify's exports take and
+    return R'G'B' in [0, 255]. The shapes distinguish them; a test run on a gray ramp confirms the
+    range of DeOldify's.
 
     Raises:
         WeightsError: the format is ambiguous.
@@ -294,7 +307,11 @@ def _recognize(path: Path, network: OnnxNetwork) -> ModelIO:
 
 
 def _has_byte_range(network: OnnxNetwork) -> bool:
-    """Return whether the output for a ramp from 0 to 255 spans about 0 to 255."""
+    """Return whether the output for a gray ramp from 0 to 255 has a range of about [0, 255].
+
+    The limits are loose: they only distinguish bytes from outputs in [0, 1], [-1, 1] or with
+    ImageNet normalization, and networks may exceed the range on a ramp.
+    """
     height, width = (n or _DEFAULT_RAMP_SIZE for n in network.signature.input_shape[2:])
     ramp = torch.linspace(0, 255, width).expand(1, 3, height, width)
     try:
@@ -305,7 +322,7 @@ def _has_byte_range(network: OnnxNetwork) -> bool:
 
 
 def _apply_fixed_size(path: Path, model_io: ModelIO, signature: _Signature) -> ModelIO:
-    """Return the format with the input size of the file, if the file has a fixed one."""
+    """Return the format with the input size of the file, if the file has a fixed size."""
     shape = signature.input_shape
     height, width = shape[1:3] if model_io.layout == "nhwc" else shape[2:4]
     if height is None and width is None:

@@ -35,11 +35,14 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-3
 """Maximum difference between ONNX Runtime and torch, relative to the range of the output."""
 OPSET_VERSION = 18
+"""Version of the ONNX operator set. torch's exporter writes this version without a conversion."""
 INPUT_NAMES = ("image", "hint_ab", "mask")
-"""Names of the inputs in the file; without hints only the first."""
+"""Names of the inputs in the file; networks without hints have only the first."""
 OUTPUT_NAME = "color"
+"""Name of the output in the file."""
 _TEST_SIZE = 64, 96
-"""Height and width of the comparison with torch, in pixels; different from the traced size."""
+"""Height and width of the test image, in pixels. They differ from the traced size, so that the
+comparison with torch covers dynamic sizes."""
 
 EMBEDDED_IO = ModelIO(
     size=NATIVE_SIZE,
@@ -49,33 +52,34 @@ EMBEDDED_IO = ModelIO(
     input_range=(0.0, 100.0),
     output="abc",
 )
-"""The embedded network, including the conversion of logits to color and confidence."""
+"""Format of the embedded network with the conversion of its logits to color and confidence."""
 
 
 class ExportResult(NamedTuple):
     """The result of an export."""
 
     path: Path
-    """The ONNX file."""
+    """Path of the ONNX file."""
     difference: float
     """Maximum difference from torch, relative to the range of the output."""
 
 
 class _EmbeddedWithColor(nn.Module):
-    """The embedded network, from L* to a*, b*, confidence."""
+    """The embedded network with the conversion of its logits to color and confidence."""
 
     def __init__(self, network: EmbeddedNetwork, vividness: float | None) -> None:
         super().__init__()
         self.network, self.vividness = network, vividness
 
     def forward(self, luma: Tensor) -> Tensor:
+        """Map L* (N, 1, H, W) to a*, b* and confidence (N, 3, H / 4, W / 4)."""
         ab, concentration = decode_bins(self.network(luma), self.network.bins, self.vividness)
         confidence = apply_calibration(concentration, self.network.calibration)
         return torch.cat([boost_chroma(ab, concentration), confidence], dim=1)
 
 
 class _DeOldifyInBytes(nn.Module):
-    """DeOldify from R'G'B' in 0 to 255 to R'G'B' in 0 to 255, as in its usual ONNX exports."""
+    """DeOldify with inputs and outputs in [0, 255], as in its usual ONNX exports."""
 
     mean: Tensor
     std: Tensor
@@ -87,6 +91,7 @@ class _DeOldifyInBytes(nn.Module):
         self.register_buffer("std", torch.tensor(DEOLDIFY_IO.input_std).view(1, 3, 1, 1))
 
     def forward(self, image: Tensor) -> Tensor:
+        """Map R'G'B' (N, 3, H, W) in [0, 255] to the same."""
         output: Tensor = self.network((image / 255 - self.mean) / self.std)
         image = (output * self.std + self.mean).clamp(0, 1) * 255
         return image
@@ -102,11 +107,14 @@ def export_onnx(
     the input and output format of their usual ONNX exports.
 
     Args:
-        generator: in float32 on the CPU.
-        path: the file; an existing file is replaced.
-        vividness: fixed in the file; None for the generator's default.
-        fixed: export for single square images of the generator's input size only, as some
-            runtimes require.
+        generator: embedded or adapted generator, in float32 on the CPU.
+        path: path of the file to write; an existing file is replaced.
+        vividness: vividness that is fixed in the file; None for the generator's default.
+        fixed: whether the file accepts only single square images of the generator's input size,
+            which some runtimes require.
+
+    Returns:
+        The path, and the maximum difference from torch.
 
     Raises:
         UsageError: the generator is an ensemble or an ONNX file.
@@ -124,7 +132,7 @@ def export_onnx(
         _write(module, model_io, accepts_hints, partial)
         actual = _run_onnx(partial, inputs)
         difference = float(np.abs(actual - expected).max() / np.ptp(expected))
-        if not difference <= TOLERANCE:
+        if not difference <= TOLERANCE:  # also if it is NaN
             raise VidcolorError(
                 f"{path}: not written: the results of ONNX Runtime differ from torch (by"
                 f" {difference:.1e} of the range)"
@@ -151,7 +159,7 @@ def _traceable_module(
 def _example_inputs(
     model_io: ModelIO, accepts_hints: bool, height: int, width: int
 ) -> list[Tensor]:
-    """Return a random image, and hints if the network takes them."""
+    """Return a random image of one height and width, and hints if the network takes them."""
     rng = np.random.default_rng(0)
     gray = torch.from_numpy(rng.random((1, 1, height, width), dtype=np.float32))
     inputs = [model_io.preprocess(gray)]
@@ -162,12 +170,13 @@ def _example_inputs(
 
 
 def _tracing_inputs(model_io: ModelIO, accepts_hints: bool) -> tuple[list[Tensor], dict[int, Any]]:
-    """Return the inputs to trace with, and their dynamic dimensions."""
+    """Return the inputs for tracing, and their dynamic dimensions by axis."""
     if model_io.fixed:
         return _example_inputs(model_io, accepts_hints, model_io.size, model_io.size), {}
     multiple = model_io.multiple
     side = 2 * multiple * max(1, 64 // multiple)
-    # Two images and two different sides: torch.export treats a dimension of 1 as a constant.
+    # The batch has two images, because torch.export treats a dimension of 1 as a constant. Height
+    # and width differ, so that it cannot infer that they are equal.
     single = _example_inputs(model_io, accepts_hints, side, side + multiple)
     dynamic = {
         0: torch.export.Dim("batch", min=1, max=MAX_SIZE),
@@ -178,6 +187,7 @@ def _tracing_inputs(model_io: ModelIO, accepts_hints: bool) -> tuple[list[Tensor
 
 
 def _write(module: nn.Module, model_io: ModelIO, accepts_hints: bool, partial: Path) -> None:
+    """Trace a module and write it with its format as an ONNX file."""
     try:
         import onnx
         import onnxscript  # noqa: F401  required by torch's exporter
@@ -222,7 +232,7 @@ def _run_onnx(path: Path, inputs: list[Tensor]) -> np.ndarray:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    names = [one.name for one in session.get_inputs()]
+    names = [node.name for node in session.get_inputs()]
     arrays = {name: x.numpy() for name, x in zip(names, inputs, strict=True)}
     output: np.ndarray = session.run(None, arrays)[0]
     return output

@@ -1,13 +1,15 @@
 """Runs any generator on NumPy arrays: batching, devices and threads.
 
-Invariant: the color of a frame does not depend on the other frames of its batch. Libraries choose
-their kernels, and so the order of their sums, by batch size and by thread count (measured on a
-two-core CPU in float32: the last bits differ between 1 frame and 2, and between 1 thread and 2).
-So every forward pass has a fixed shape and a fixed number of threads:
+The color of a frame must not depend on the other frames of its batch. Libraries select kernels,
+and so the order of sums, by batch size and thread count: on a CPU in float32, the last bits differ
+between 1 frame and 2, and between 1 thread and 2. So every forward pass has a fixed batch size and
+a fixed number of threads:
 
-- CPU: one frame and one thread; frames run in parallel instead. This is also faster than batches
-  across all threads (256x256, two cores, bfloat16: 23 ms per frame instead of 30 to 45).
-- CUDA: `MICRO_BATCH` frames, the last batch padded with repeats, deterministic kernels.
+- On a CPU, each frame runs on one thread, and several frames run in parallel. This is also faster
+  than batches across all threads (256x256, two cores, bfloat16: 23 ms per frame instead of 30 to
+  45).
+- On CUDA, a forward pass has `MICRO_BATCH` frames and uses deterministic kernels. The last batch is
+  padded with copies of the last frame.
 """
 
 from __future__ import annotations
@@ -31,38 +33,38 @@ MICRO_BATCH = {"cpu": 1, "cuda": 8, "mps": 1}
 
 
 class HintArrays(NamedTuple):
-    """`Hints` as arrays, at any resolution; density is 0 throughout for frames without hints."""
+    """`Hints` as NumPy arrays, at any resolution. Frames without hints have density 0."""
 
     ab: FloatArray
     """a*, b*: (N, 2, h, w) float32; ignored where density is 0."""
     density: FloatArray
-    """Fraction of each cell that has a given color: (N, h, w) float32 in [0, 1]."""
+    """Fraction of each cell that is hinted: (N, h, w) float32 in [0, 1]."""
 
 
 class PredictionArrays(NamedTuple):
-    """`Prediction` as arrays, at the generator's output resolution."""
+    """`Prediction` as NumPy arrays, at the output resolution of the generator."""
 
     ab: FloatArray
-    """a*, b*: (N, 2, h', w') float32."""
+    """CIELAB a*, b*: (N, 2, h', w') float32."""
     confidence: FloatArray
     """Confidence: (N, h', w') float32 in [0, 1]."""
 
 
 class Predictor:
-    """Runs a generator on batches of any size; the result for a frame is the same in all of them.
+    """Runs a generator on batches of any size, with the same result for a frame in any batch.
 
-    On a CPU it owns a thread pool: close it, or use it in a with statement. On a CPU several
-    threads may call it; on other devices only one at a time, because the kernel selection is a
-    global setting.
+    On a CPU it owns a thread pool, so it must be closed or used in a with statement. Several
+    threads may call it on a CPU; only one at a time on other devices, because the kernel selection
+    is a global setting.
     """
 
     def __init__(self, generator: Generator, threads: int | None = None) -> None:
         """Start the thread pool if the generator runs on a CPU.
 
         Args:
-            generator: a loaded generator; thread-safe if it runs on a CPU.
-            threads: number of frames computed in parallel on a CPU; None for torch's number of
-                threads. Affects speed only.
+            generator: loaded generator; it must be thread-safe if it runs on a CPU.
+            threads: number of frames that a CPU computes in parallel; None for torch's number of
+                threads. It affects speed only.
         """
         self.generator = generator
         self._device = torch.device(generator.device)
@@ -91,11 +93,15 @@ class Predictor:
         Args:
             gray: sRGB-encoded gray, (N, h, w) or N arrays of (h, w), at the input size of the
                 generator; uint8, uint16 (full range) or float in [0, 1].
-            hints: given colors, or None.
-            vividness: see `Generator`.
+            hints: hints for the N frames; None if there are none.
+            vividness: vividness in [0, 1], as for `Generator`; None for the generator's default.
+
+        Returns:
+            The prediction for the N frames, on the CPU.
 
         Raises:
-            ValueError: no frames, frames of different sizes, or arrays of other shapes or dtypes.
+            ValueError: there are no frames, the frames differ in size, an array has another shape
+                or dtype, or the hints have another batch size.
         """
         frames = _to_float_gray(gray)
         if hints is not None and not len(hints.ab) == len(hints.density) == len(frames):
@@ -106,7 +112,8 @@ class Predictor:
             outputs = list(self._pool.map(lambda batch: self._forward(batch, vividness), batches))
         else:
             outputs = [self._forward(batch, vividness) for batch in batches]
-        # Downloaded only now: on CUDA the loop above just queues, so uploads overlap computation.
+        # Copying to the CPU waits for CUDA. After the loop, which only queues work, uploads and
+        # computation have overlapped.
         ab = torch.cat([p.ab.cpu() for p in outputs])[: len(frames)]
         confidence = torch.cat([p.confidence.cpu() for p in outputs])[: len(frames), 0]
         return PredictionArrays(ab.numpy(), confidence.numpy())
@@ -114,7 +121,7 @@ class Predictor:
     def _forward(
         self, batch: tuple[FloatArray, HintArrays | None], vividness: float | None
     ) -> Prediction:
-        """Run one forward pass."""
+        """Run one forward pass on a micro-batch."""
         frames, hints = batch
         with torch.inference_mode(), _deterministic_kernels(self._device):
             luma = gray_to_lightness(self._upload(frames[:, None]))
@@ -124,9 +131,11 @@ class Predictor:
             return self.generator(luma, uploaded, vividness)
 
     def _upload(self, array: FloatArray) -> torch.Tensor:
+        """Copy an array to the device, as float32."""
         tensor = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
         if self._device.type != "cuda":
             return tensor.to(self._device)
+        # Only copies from pinned memory are asynchronous.
         return tensor.pin_memory().to(self._device, non_blocking=True)
 
 
@@ -134,10 +143,10 @@ def single_threaded_pool(threads: int | None = None) -> ThreadPoolExecutor:
     """Create a thread pool in which torch runs each operation on a single thread.
 
     Args:
-        threads: number of threads; None for torch's own number.
+        threads: number of threads in the pool; None for torch's number of threads.
 
     Returns:
-        The pool, with all threads started; the caller shuts it down.
+        The pool, with all threads started. The caller must shut it down.
     """
     num_torch_threads = torch.get_num_threads()
     threads = threads or num_torch_threads
@@ -145,7 +154,9 @@ def single_threaded_pool(threads: int | None = None) -> ThreadPoolExecutor:
     all_started = threading.Barrier(threads + 1)
 
     def initialize() -> None:
-        torch.get_num_threads()  # else torch initializes this thread later and resets the next line
+        # The first call initializes torch's setting for this thread. It would reset the number of
+        # threads if it came later.
+        torch.get_num_threads()
         torch.set_num_threads(1)
 
     pool = ThreadPoolExecutor(threads, "predictor", initialize)
@@ -158,7 +169,7 @@ def single_threaded_pool(threads: int | None = None) -> ThreadPoolExecutor:
 
 
 def _to_float_gray(gray: NDArray[Any] | Sequence[NDArray[Any]]) -> FloatArray:
-    """Convert frames to (N, h, w) float32 in [0, 1]."""
+    """Convert frames to (N, h, w) float32 in [0, 1]; see `Predictor.__call__`."""
     sizes = {frame.shape for frame in gray}
     if len(sizes) != 1 or len(next(iter(sizes))) != 2 or 0 in next(iter(sizes)):
         raise ValueError(f"frames must be (h, w) and all of one size, got {sorted(sizes)}")
@@ -173,7 +184,7 @@ def _to_float_gray(gray: NDArray[Any] | Sequence[NDArray[Any]]) -> FloatArray:
 def _select_batch(
     frames: FloatArray, hints: HintArrays | None, start: int, size: int
 ) -> tuple[FloatArray, HintArrays | None]:
-    """Return the micro-batch that begins at `start`, padded with repeats of the last frame."""
+    """Return the `size` frames and hints from `start`, padded with copies of the last frame."""
     index = np.minimum(np.arange(start, start + size), len(frames) - 1)
     if hints is None:
         return frames[index], None

@@ -24,7 +24,7 @@ def test_architecture_is_detected_by_its_signature(tensors):
     assert detect_architecture({"conv_first.weight": torch.zeros(64, 3, 3, 3)}) is None
 
 
-def test_signatures_are_unique():
+def test_signatures_of_architectures_are_unique():
     signatures = {architecture.signature for architecture in ARCHITECTURES.values()}
     assert len(signatures) == len(ARCHITECTURES)
 
@@ -50,7 +50,7 @@ def test_tensors_that_only_training_uses_are_dropped():
     ],
     ids=["missing", "unexpected", "shape", "nan"],
 )
-def test_mismatch_is_reported(tensors, replacement, message):
+def test_state_dict_that_does_not_match_is_rejected(tensors, replacement, message):
     changed = {k: t for k, t in {**tensors, **replacement}.items() if t is not None}
     with pytest.raises(WeightsError, match=r"odd\.pth: .*ECCV16") as caught:
         select_tensors(ARCHITECTURES["eccv16"], changed, Path("odd.pth"))

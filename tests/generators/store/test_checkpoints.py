@@ -7,16 +7,13 @@ import pytest
 import torch
 
 from vidcolor.errors import WeightsError
-from vidcolor.generators.store.checkpoints import (
-    fold_reparametrizations,
-    load_checkpoint,
-)
+from vidcolor.generators.store.checkpoints import fold_reparametrizations, load_checkpoint
 
 STATE_DICT = {"conv.weight": torch.arange(1000.0), "conv.bias": torch.ones(3)}
 FILE = Path("file.pth")
 
 
-def save(content, **options):
+def serialize(content, **options):
     """Return the bytes of a checkpoint."""
     buffer = io.BytesIO()
     torch.save(content, buffer, **options)
@@ -34,17 +31,19 @@ def save(content, **options):
     ids=["none", "params", "model", "state_dict"],
 )
 def test_wrappers_and_prefixes_are_removed(wrap):
-    tensors = load_checkpoint(FILE, save(wrap(STATE_DICT)))
+    tensors = load_checkpoint(FILE, serialize(wrap(STATE_DICT)))
     assert tensors.keys() == STATE_DICT.keys()
     assert all(torch.equal(tensors[key], STATE_DICT[key]) for key in tensors)
 
 
 def test_checkpoint_without_a_state_dict_is_rejected():
     with pytest.raises(WeightsError, match="without a state dict"):
-        load_checkpoint(FILE, save({"epoch": 3}))
+        load_checkpoint(FILE, serialize({"epoch": 3}))
 
 
 class Malicious:
+    """An object that creates a file when it is unpickled."""
+
     def __init__(self, marker):
         self.marker = marker
 
@@ -53,9 +52,9 @@ class Malicious:
 
 
 @pytest.mark.parametrize("is_zip", [True, False], ids=["zip", "legacy"])
-def test_code_is_not_run(tmp_path, is_zip):
+def test_checkpoint_that_runs_code_is_rejected(tmp_path, is_zip):
     marker = tmp_path / "marker"
-    data = save({"model": Malicious(marker)}, _use_new_zipfile_serialization=is_zip)
+    data = serialize({"model": Malicious(marker)}, _use_new_zipfile_serialization=is_zip)
     with pytest.raises(WeightsError, match="would run code"):
         load_checkpoint(FILE, data)
     assert not marker.exists()
@@ -65,28 +64,28 @@ def test_partial_objects_of_an_optimizer_are_inert():
     betas = slice(0.9, 0.99)
     forbidden = {"betas": betas, "lr": functools.partial(dict, lr=1)}
     with pytest.raises(WeightsError, match="dict"):  # the wrapped function is not allowed
-        load_checkpoint(FILE, save({"model": STATE_DICT, "opt": forbidden}))
+        load_checkpoint(FILE, serialize({"model": STATE_DICT, "opt": forbidden}))
     allowed = {"betas": betas, "lr": functools.partial(slice, 1)}
-    tensors = load_checkpoint(FILE, save({"model": STATE_DICT, "opt": allowed}))
+    tensors = load_checkpoint(FILE, serialize({"model": STATE_DICT, "opt": allowed}))
     assert tensors.keys() == STATE_DICT.keys()
 
 
 @pytest.mark.parametrize("fraction", [0.3, 0.8, 0.99])
 def test_truncated_file_is_rejected(fraction):
-    data = save(STATE_DICT)
+    data = serialize(STATE_DICT)
     with pytest.raises(WeightsError, match=r"file\.pth: damaged"):
         load_checkpoint(FILE, data[: int(len(data) * fraction)])
 
 
 def test_flipped_bit_is_detected():
-    data = bytearray(save(STATE_DICT))
+    data = bytearray(serialize(STATE_DICT))
     data[data.index(STATE_DICT["conv.weight"].numpy().tobytes()) + 100] ^= 1
     with pytest.raises(WeightsError, match="checksum mismatch"):
         load_checkpoint(FILE, bytes(data))
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # published files have the deprecated keys
-def test_reparametrizations_are_folded():
+def test_reparametrizations_are_folded_into_plain_weights():
     weight = torch.randn(4, 3, 2, 2)
     u, v = torch.randn(4), torch.randn(12)
     plain = fold_reparametrizations({"a.weight_orig": weight, "a.weight_u": u, "a.weight_v": v})

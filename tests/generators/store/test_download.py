@@ -1,4 +1,4 @@
-"""Downloads from an HTTP server with many kinds of faults."""
+"""Downloads from a local HTTP server that simulates faults."""
 
 import hashlib
 import http.server
@@ -26,7 +26,7 @@ def no_proxy(cache, monkeypatch):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """A server whose behavior depends on the path; records its requests."""
+    """A server that records its requests, and whose behavior depends on the path."""
 
     daemon_threads = True
 
@@ -43,7 +43,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """One method for each path; `range_header` is the Range header or None."""
+    """A handler with one method for each path; `range_header` is the Range header or None."""
 
     def log_message(self, *_):
         pass
@@ -73,20 +73,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.send(CONTENT[start:], 206, Content_Range=content_range)
 
     def interrupted(self, range_header):
-        """The first response ends after half of the file."""
+        """Send only half of the file in the first response."""
         if range_header is None:
             self.send(CONTENT[: len(CONTENT) // 2], length=len(CONTENT), ETag='"one"')
         else:
             self.good(range_header)
 
     def changed(self, range_header):
-        """The file changes after the first response, so that the second has the whole file."""
+        """Change the file after the first response, so that the second has the whole file."""
         if range_header is None:
             self.send(CONTENT[:1000], length=len(CONTENT), ETag='"one"')
         else:
             self.send(CONTENT, ETag='"two"')
 
     def always_interrupted(self, range_header):
+        """Send only 100 bytes in each response."""
         start = 0 if range_header is None else int(re.match(r"bytes=(\d+)-", range_header)[1])
         content_range = f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}"
         status = 200 if range_header is None else 206
@@ -94,7 +95,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send(body, status, length=length, Content_Range=content_range)
 
     def no_ranges(self, range_header):
-        """Ignores the Range header; the first response is interrupted."""
+        """Ignore the Range header, and interrupt the first response."""
         is_first = self.server.count("no-ranges.pth") == 1
         self.send(CONTENT[:5000] if is_first else CONTENT, length=len(CONTENT))
 
@@ -111,7 +112,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_error(404)
 
     def busy(self, range_header):
-        """Status 503 twice, then the file."""
+        """Send status 503 twice, and then the file."""
         if self.server.count("busy.pth") < 3:
             self.send_error(503)
         else:
@@ -121,9 +122,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send(b"", 302, Location=self.server.url("good.pth"))
 
     def huge(self, _):
+        """Announce more bytes than any disk has."""
         self.send(b"x", length=1 << 60)
 
     def silent(self, _):
+        """Send 100 bytes, and then nothing for 10 s."""
         self.send(CONTENT[:100], length=len(CONTENT))
         self.server.stopped.wait(10)
 
@@ -188,7 +191,7 @@ def test_next_call_resumes_an_interrupted_download(server, cache):
     assert (cache / "some.pth").read_bytes() == CONTENT
 
 
-def test_wrong_partial_file_is_detected_and_deleted(server, cache):
+def test_partial_file_of_other_content_is_deleted(server, cache):
     cache.mkdir(parents=True)
     (cache / ".some.0.part").write_bytes(b"x" * 1000)
     with pytest.raises(DownloadError, match="another file"):
@@ -211,12 +214,12 @@ def test_wrong_content_is_not_installed(server, cache, path, message):
         pull(make_source(server, path))
     error = str(caught.value)
     assert "\n" not in error
-    # The message says how to install the file by hand: URL, digest and target.
+    # The message has what a manual installation needs: URL, digest and target.
     assert all(part in error for part in (server.url(path), DIGEST, str(cache / "some.pth")))
     assert [p.name for p in cache.iterdir()] in ([], [".some.lock"])
 
 
-def test_wrong_size_is_rejected(server):
+def test_file_of_another_size_is_rejected(server):
     with pytest.raises(DownloadError, match="expected 1048577"):
         pull(make_source(server, "good.pth", sha256=None, bytes=len(CONTENT) + 1))
 
@@ -247,7 +250,7 @@ def test_unknown_host_is_not_retried():
     assert time.monotonic() - start < 30
 
 
-def test_proxy_of_the_environment_is_used(server, monkeypatch):
+def test_proxy_variables_of_the_environment_are_used(server, monkeypatch):
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("no_proxy", "")
     pull(DownloadSource("http://weights.invalid/good.pth", DIGEST))

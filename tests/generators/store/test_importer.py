@@ -12,12 +12,12 @@ from vidcolor.generators import load_generator
 from vidcolor.generators.model_io import ZHANG_IO
 from vidcolor.generators.store import registry
 from vidcolor.generators.store.importer import import_weights
-from vidcolor.generators.store.weights import packaged_file
+from vidcolor.generators.store.weights import find_packaged_file
 
 
 @pytest.fixture
 def onnx_file(tmp_path):
-    """A small weights file."""
+    """A small ONNX file."""
     return save_color_model(tmp_path / "small.onnx", (1, 1))
 
 
@@ -51,7 +51,7 @@ def test_installed_model_is_replaced_only_with_force(onnx_file):
 
 
 @pytest.mark.usefixtures("cache")
-def test_model_gets_the_given_name(onnx_file):
+def test_imported_model_has_the_given_name(onnx_file):
     import_weights(onnx_file, name="mine", commercial=False)
     model = registry.find_model("mine")
     assert (model.entry, model.license, model.commercial) == (None, "unknown", False)
@@ -75,7 +75,7 @@ def test_file_of_another_type_is_not_imported(tmp_path, cache):
 
 @pytest.mark.usefixtures("cache")
 def test_weights_of_the_embedded_network_are_copied():
-    packaged = packaged_file("embedded.safetensors")
+    packaged = find_packaged_file("embedded.safetensors")
     path = import_weights(packaged, name="copy")
     assert path.read_bytes() == packaged.read_bytes()
     assert registry.read_record(path).architecture == "vidcolor"
@@ -94,7 +94,7 @@ def test_sidecar_of_an_onnx_file_is_copied(tmp_path):
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("suffix", [".safetensors", ".onnx"])
 def test_imported_file_that_changed_is_rejected(onnx_file, suffix):
-    source = onnx_file if suffix == ".onnx" else packaged_file("embedded.safetensors")
+    source = onnx_file if suffix == ".onnx" else find_packaged_file("embedded.safetensors")
     path = import_weights(source, name="changed")
     assert path.suffix == suffix
     data = bytearray(path.read_bytes())

@@ -10,7 +10,7 @@ from vidcolor.generators.store.architectures import ARCHITECTURES
 
 
 @pytest.mark.parametrize("entry", registry.load_registry().values(), ids=lambda entry: entry.name)
-def test_entry_is_complete(entry):
+def test_registry_entry_is_complete(entry):
     assert registry.validate_name(entry.name) == entry.name
     assert entry.architecture in (*ARCHITECTURES, "onnx")
     assert entry.license and entry.task and entry.style
@@ -38,7 +38,7 @@ def test_unknown_model_is_rejected_with_a_list_of_models():
 
 
 @pytest.mark.usefixtures("cache")
-def test_model_that_is_not_installed_has_a_hint_how_to_install_it():
+def test_error_for_a_model_that_is_not_installed_contains_the_pull_command():
     with pytest.raises(WeightsError, match="not installed; run `vidcolor models pull ddcolor`"):
         registry.find_weights("ddcolor")
 
@@ -58,7 +58,7 @@ def test_record_survives_a_round_trip(cache):
     assert registry.read_record(cache / "x.pth") is None
 
 
-def test_other_formats_of_a_model_are_deleted(cache):
+def test_files_of_the_same_model_with_other_suffixes_are_deleted(cache):
     cache.mkdir(parents=True)
     for name in ("a.pth", "a.onnx", "b.pth"):
         (cache / name).touch()
@@ -66,7 +66,7 @@ def test_other_formats_of_a_model_are_deleted(cache):
     assert sorted(path.name for path in cache.iterdir()) == ["a.onnx", "b.pth"]
 
 
-def test_default_cache_is_the_platforms(monkeypatch):
+def test_default_cache_is_in_the_cache_directory_of_the_platform(monkeypatch):
     monkeypatch.delenv(registry.CACHE_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
     assert registry.cache_dir().name == "models" and "vidcolor" in str(registry.cache_dir())

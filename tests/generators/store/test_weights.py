@@ -10,7 +10,7 @@ from vidcolor.generators.store import weights
 from vidcolor.generators.store.weights import (
     ENCODER_WEIGHTS,
     PACKAGED_WEIGHTS,
-    packaged_file,
+    find_packaged_file,
     read_packaged_weights,
     read_weights,
 )
@@ -19,7 +19,7 @@ EMBEDDED = PACKAGED_WEIGHTS["embedded"]
 
 
 def read_error(path):
-    """Return the error message for a file that cannot be read; a single line."""
+    """Return the error message for a file that must be rejected, which is a single line."""
     with pytest.raises(WeightsError) as caught:
         read_weights(str(path))
     message = str(caught.value)
@@ -32,11 +32,11 @@ def read_error(path):
 )
 def test_packaged_file_has_its_digest_and_model_card(packaged):
     assert read_packaged_weights(packaged).digest == packaged.sha256
-    assert packaged.license in packaged_file(packaged.card).read_text(encoding="utf-8")
+    assert packaged.license in find_packaged_file(packaged.card).read_text(encoding="utf-8")
 
 
 def test_changed_packaged_weights_are_rejected(tmp_path):
-    data = bytearray(packaged_file(EMBEDDED.file).read_bytes())
+    data = bytearray(find_packaged_file(EMBEDDED.file).read_bytes())
     data[-1] ^= 1
     path = tmp_path / EMBEDDED.file
     path.write_bytes(data)
@@ -50,9 +50,9 @@ def test_missing_packaged_weights_are_rejected(tmp_path):
         read_packaged_weights(EMBEDDED, [tmp_path])
 
 
-def test_packaged_file_is_found_in_any_directory(tmp_path):
+def test_packaged_file_is_found_in_any_of_the_directories(tmp_path):
     (tmp_path / "card.md").write_text("x")
-    assert packaged_file("card.md", [tmp_path / "none", tmp_path]) == tmp_path / "card.md"
+    assert find_packaged_file("card.md", [tmp_path / "none", tmp_path]) == tmp_path / "card.md"
 
 
 def test_missing_file_is_rejected(tmp_path):
@@ -66,7 +66,7 @@ def test_directory_is_rejected(tmp_path):
 @pytest.mark.parametrize("size", [9, 1000, -1000])
 def test_truncated_file_is_rejected(tmp_path, size):
     path = tmp_path / "cut.safetensors"
-    path.write_bytes(packaged_file(EMBEDDED.file).read_bytes()[:size])
+    path.write_bytes(find_packaged_file(EMBEDDED.file).read_bytes()[:size])
     assert "damaged or truncated" in read_error(path)
 
 
@@ -96,7 +96,7 @@ def test_file_of_another_type_is_rejected(tmp_path, content, message):
         assert message in read_error(tmp_path / name)
 
 
-def test_content_decides_instead_of_the_suffix(eccv16_file, tmp_path):
+def test_type_is_detected_by_content_instead_of_suffix(eccv16_file, tmp_path):
     (tmp_path / "a.safetensors").symlink_to(eccv16_file)
     assert read_weights(str(tmp_path / "a.safetensors")).metadata == {"architecture": "eccv16"}
     (tmp_path / "a.onnx").symlink_to(eccv16_file)
@@ -116,7 +116,7 @@ def test_unknown_architecture_in_the_metadata_is_rejected(tmp_path):
     assert "unknown architecture eccv36" in read_error(path)
 
 
-def test_weights_of_another_network_are_not_the_embedded_ones(tmp_path):
+def test_config_of_another_network_is_rejected(tmp_path):
     path = tmp_path / "x.safetensors"
     save_file({"w": torch.zeros(1)}, path, {"config": "{}"})
     with pytest.raises(WeightsError, match="not weights of vidcolor's network"):
@@ -124,6 +124,6 @@ def test_weights_of_another_network_are_not_the_embedded_ones(tmp_path):
 
 
 @pytest.mark.parametrize("model", ["embedded", "nested/embedded", "embedded.safetensors"])
-def test_only_the_plain_name_means_the_packaged_weights(model):
+def test_packaged_weights_have_precedence_by_name_but_not_by_path(model):
     is_name = model == "embedded"
-    assert (weights.resolve_path(model) == packaged_file(EMBEDDED.file)) is is_name
+    assert (weights.resolve_path(model) == find_packaged_file(EMBEDDED.file)) is is_name

@@ -1,4 +1,4 @@
-"""The networks match the original implementations; see `tests.helpers.published`."""
+"""Comparison of networks with the original implementations; see `tests.helpers.published`."""
 
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from vidcolor.generators.store.architectures import (
 )
 from vidcolor.generators.store.checkpoints import fold_reparametrizations
 
-# Outputs of the original implementations for inputs of two sizes: values at six positions, and the
-# range. 80 is not a multiple of 32, which is a special case of DeOldify's U-Net.
+# Outputs of the original implementations by architecture and input size: the values at six
+# positions, and maximum minus minimum. 80 is not a multiple of 32, which is a special case in
+# DeOldify's U-Net.
 REFERENCE_OUTPUTS = {
     "eccv16": {
         (64, 64): ([0.575047, 1.310653, 1.259128, 0.204033, 3.790987, 1.088884], 12.589),
@@ -45,7 +46,7 @@ REFERENCE_OUTPUTS = {
 REFERENCE_WITH_HINTS = [-29.646772, 35.852066, -27.546099, 35.865677, 21.485191, -50.139805]
 """SIGGRAPH17 at 64x64 with five hints: values at six positions."""
 RANGE_WITH_HINTS = 187.0
-"""Range of that output."""
+"""Maximum minus minimum of SIGGRAPH17's output at 64x64 with five hints."""
 HINTS = {
     (8, 25): (-68.47181701660156, -37.04976272583008),
     (23, 39): (76.47832489013672, 6.159339427947998),
@@ -59,7 +60,7 @@ TOLERANCE = 1e-4
 
 
 def sample_six(output):
-    """Return the values at the positions of `REFERENCE_OUTPUTS`."""
+    """Return the values at the six positions of `REFERENCE_OUTPUTS`."""
     _, channels, height, width = output.shape
     positions = [
         (0, 0, 0),
@@ -73,6 +74,7 @@ def sample_six(output):
 
 
 def empty_hints(x):
+    """Return a*, b* and mask without hints, for an input (N, 1, H, W)."""
     return x.new_zeros(len(x), 2, *x.shape[2:]), torch.zeros_like(x)
 
 
@@ -96,6 +98,7 @@ def test_outputs_match_upstream(name):
 
 
 def check_hints(network):
+    """Compare the output of SIGGRAPH17 for five hints with the reference."""
     x = make_input("siggraph17", 64, 64)
     ab, mask = empty_hints(x)
     for (top, left), color in HINTS.items():

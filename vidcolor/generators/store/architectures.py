@@ -24,25 +24,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """One architecture of a published network."""
+    """An architecture of a published network."""
 
     name: str
     """Name in the metadata of weights files, e.g. ``deoldify-wide``."""
     title: str
-    """Name in messages."""
+    """Name for messages, e.g. ``ECCV16 (Zhang et al. 2016)``."""
     build: Callable[[], ZooNetwork] = field(repr=False)
-    """Builds the network, with random weights."""
+    """Function that builds the network with random weights."""
     model_io: ModelIO
-    """Input and output format."""
+    """Input and output format of the network."""
     signature: tuple[str, tuple[int, ...]]
-    """A state-dict key and its shape that no other architecture has."""
+    """State-dict key and shape of a tensor that no other architecture has."""
     ignored_prefixes: tuple[str, ...] = ()
-    """Prefixes of state-dict keys that only training uses."""
+    """Prefixes of the state-dict keys of tensors that only training uses."""
     accepts_hints: bool = False
     """Whether the network takes hints."""
 
     def matches(self, tensors: dict[str, Tensor]) -> bool:
-        """Return whether a state dict with folded reparametrizations has the signature."""
+        """Return whether a state dict has the signature.
+
+        Args:
+            tensors: state dict with folded reparametrizations.
+        """
         key, shape = self.signature
         return key in tensors and tuple(tensors[key].shape) == shape
 
@@ -102,14 +106,21 @@ ARCHITECTURES = {
 
 
 def detect_architecture(tensors: dict[str, Tensor]) -> Architecture | None:
-    """Return the architecture of a state dict with folded reparametrizations; None if unknown."""
+    """Return the architecture of a state dict.
+
+    Args:
+        tensors: state dict with folded reparametrizations.
+
+    Returns:
+        The architecture; None if it is none of `ARCHITECTURES`.
+    """
     return next((a for a in ARCHITECTURES.values() if a.matches(tensors)), None)
 
 
 def select_tensors(
     architecture: Architecture, tensors: dict[str, Tensor], path: Path
 ) -> dict[str, Tensor]:
-    """Return the tensors that the network loads, after validation.
+    """Validate a state dict, and return the tensors that the network loads.
 
     Args:
         architecture: architecture of the state dict.
@@ -117,7 +128,7 @@ def select_tensors(
         path: file of the state dict, for error messages.
 
     Returns:
-        Exactly the state dict of the network, without tensors that only training uses.
+        The state dict of the network, without the tensors that only training uses.
 
     Raises:
         WeightsError: a key is missing or unexpected, or a tensor has a wrong shape or is not
@@ -138,7 +149,7 @@ def select_tensors(
 
 
 def _find_mismatch(expected: dict[str, tuple[int, ...]], selected: dict[str, Tensor]) -> str | None:
-    """Describe the first mismatch with the expected shapes; None if the state dict fits."""
+    """Describe the first mismatch with the expected shapes; None if there is no mismatch."""
     if missing := [key for key in expected if key not in selected]:
         return f"{missing[0]} is missing{_count_others(missing)}"
     if extra := [key for key in selected if key not in expected]:
@@ -152,7 +163,15 @@ def _find_mismatch(expected: dict[str, tuple[int, ...]], selected: dict[str, Ten
 
 
 def build_network(architecture: Architecture, tensors: dict[str, Tensor]) -> ZooNetwork:
-    """Build a network with the result of `select_tensors`, for inference: float32, on the CPU."""
+    """Build a network for inference.
+
+    Args:
+        architecture: architecture of the network.
+        tensors: result of `select_tensors`; the network uses these tensors without a copy.
+
+    Returns:
+        The network in evaluation mode, without gradients; float32, on the CPU.
+    """
     network = build_meta_network(architecture)
     network.load_state_dict(tensors, strict=True, assign=True)
     return network.eval().requires_grad_(False)
@@ -165,4 +184,5 @@ def build_meta_network(architecture: Architecture) -> ZooNetwork:
 
 
 def _count_others(keys: list[str]) -> str:
+    """Return a remark on the number of keys after the first one; empty if there are none."""
     return f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""

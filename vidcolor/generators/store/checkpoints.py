@@ -24,11 +24,11 @@ _PREFIXES = ("module.", "_orig_mod.")
 """Prefixes that data-parallel training and torch.compile add to every key."""
 
 _BLOCKED_GLOBAL = re.compile(r"(?:GLOBAL|class|function|instantiate) ([\w.<>]+)", re.IGNORECASE)
-"""Finds the name of a blocked global in torch's message."""
+"""Pattern of the name of a blocked global in torch's error message."""
 
 
 class _InertPartial:
-    """Replaces `functools.partial` objects of an optimizer state; ignores its arguments."""
+    """A replacement of `functools.partial` in an optimizer state, which ignores its arguments."""
 
     def __init__(self, *_: object) -> None: ...
 
@@ -38,9 +38,9 @@ class _InertPartial:
 def load_checkpoint(path: Path, data: bytes) -> dict[str, Tensor]:
     """Read a PyTorch checkpoint with torch's restricted unpickler.
 
-    Only tensors and plain containers are created. DeOldify's files contain two other globals, in
-    the optimizer state: ``slice``, which is harmless, and ``functools.partial``, which is replaced
-    by a class without behavior.
+    The unpickler creates only tensors and plain containers. The optimizer state in DeOldify's files
+    contains two other globals: ``slice``, which is harmless, and ``functools.partial``, which is
+    replaced by a class without behavior.
 
     Args:
         path: path of the file, for error messages.
@@ -59,7 +59,7 @@ def load_checkpoint(path: Path, data: bytes) -> dict[str, Tensor]:
     allowed: list[Any] = [slice, (_InertPartial, "functools.partial")]
     try:
         with torch.serialization.safe_globals(allowed), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pickle protocol versions
+            warnings.simplefilter("ignore")  # torch warns about old pickle protocols
             content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(f"{path}: {_describe_unpickling_error(str(error))}") from None
@@ -75,9 +75,10 @@ def load_checkpoint(path: Path, data: bytes) -> dict[str, Tensor]:
 
 
 def _has_corrupt_records(data: bytes) -> bool:
-    """Return whether some records of a zip file have a wrong checksum; torch does not check them.
+    """Return whether records of a zip file have a wrong CRC-32, which torch does not check.
 
-    If all checksums are wrong, they were never computed: torch has an option to skip them.
+    If all checksums are wrong, the file is accepted: torch has an option to save without computing
+    checksums.
     """
     num_corrupt = 0
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -93,6 +94,7 @@ def _has_corrupt_records(data: bytes) -> bool:
 
 
 def _describe_unpickling_error(message: str) -> str:
+    """Return the problem and the advice for an error message, from torch's message."""
     if blocked := _BLOCKED_GLOBAL.search(message):
         return (
             f"refused, because reading it would run code ({blocked[1].strip('.<>')}); get weights"
@@ -102,7 +104,7 @@ def _describe_unpickling_error(message: str) -> str:
 
 
 def _extract_state_dict(path: Path, content: Any) -> dict[str, Tensor]:
-    """Return the state dict inside the wrappers of a checkpoint."""
+    """Return the state dict in a checkpoint, without the dicts that wrap it."""
     import torch
 
     for _ in range(_MAX_WRAPPERS):
@@ -135,8 +137,11 @@ def fold_reparametrizations(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     direction v and the length g. Both are expected in the key format of ``torch.nn.utils``
     (``weight_orig``, ``weight_u``, ``weight_v``; ``weight_g``, ``weight_v``).
 
+    Args:
+        tensors: state dict, in any precision. It is not modified.
+
     Returns:
-        A new state dict: float32, except for integers.
+        A new state dict with floating-point tensors in float32.
     """
     plain: dict[str, Tensor] = {}
     for key, tensor in tensors.items():

@@ -1,4 +1,4 @@
-"""Downloads weights into the cache: resumable, verified, and published atomically."""
+"""Downloads weights into the cache. Downloads are resumable, verified, and published atomically."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,19 +35,16 @@ from vidcolor.generators.store.registry import (
 if TYPE_CHECKING:
     from vidcolor.generators.store.registry import RegistryEntry
 
-ProgressCallback = Callable[[int, int | None], None]
+DownloadProgressCallback = Callable[[int, int | None], None]
 """Called with the number of received bytes and the total; the total is None if it is unknown."""
 
 _BLOCK_SIZE = 1 << 18
 """Bytes per read. An attempt that receives at least one block counts as progress."""
-_HTTP_PARTIAL_CONTENT = 206
-_HTTP_RANGE_NOT_SATISFIABLE = 416
-_HTTP_TOO_MANY_REQUESTS = 429
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """When a download from one URL is retried, and when it fails."""
+    """The rules for retrying a download from one URL."""
 
     timeout_s: float = 30.0
     """Maximum time without data from the server, in seconds."""
@@ -57,6 +55,7 @@ class RetryPolicy:
 
 
 DEFAULT_RETRY_POLICY = RetryPolicy()
+"""Retry policy of `vidcolor models pull`."""
 
 
 class _TransientError(Exception):
@@ -69,7 +68,7 @@ class _SourceError(Exception):
 
 def pull_weights(
     entry: RegistryEntry,
-    report: ProgressCallback = lambda *_: None,
+    report: DownloadProgressCallback = lambda *_: None,
     force: bool = False,
     policy: RetryPolicy = DEFAULT_RETRY_POLICY,
 ) -> Path:
@@ -80,9 +79,9 @@ def pull_weights(
     gets its name only after its size and its published digest, if any, are verified.
 
     Args:
-        entry: the model.
+        entry: registry entry of the model.
         report: called after each received block.
-        force: download installed weights again; they stay until the new file is verified.
+        force: download installed weights again; the old file stays until the new one is verified.
         policy: timeouts and retries.
 
     Returns:
@@ -114,8 +113,9 @@ def pull_weights(
 
 
 def _pull_locked(
-    entry: RegistryEntry, directory: Path, report: ProgressCallback, policy: RetryPolicy
+    entry: RegistryEntry, directory: Path, report: DownloadProgressCallback, policy: RetryPolicy
 ) -> Path:
+    """Download weights while holding the lock of the model; see `pull_weights`."""
     failures = []
     for number, source in enumerate(entry.sources):
         target = directory / f"{entry.name}{source.suffix}"
@@ -135,26 +135,32 @@ def _pull_locked(
             commercial=entry.commercial,
         )
         fsync_path(partial)
-        delete_record(target)  # if this process dies now, no record is better than a wrong one
+        # If this process dies before `write_record`, no record is better than a wrong one.
+        delete_record(target)
         publish(partial, target, force=True)
         write_record(target, record)
         delete_other_formats(target)
-        for leftover in directory.glob(f".{entry.name}.*.part*"):  # of other sources as well
+        # Partial files of other sources are useless now.
+        for leftover in directory.glob(f".{entry.name}.*.part*"):
             leftover.unlink()
         return target
     raise DownloadError(_manual_instructions(entry, directory, failures))
 
 
 class _Download:
-    """The download of one file from one source."""
+    """A download of one file from one source."""
 
     def __init__(
-        self, source: DownloadSource, partial: Path, report: ProgressCallback, policy: RetryPolicy
+        self,
+        source: DownloadSource,
+        partial: Path,
+        report: DownloadProgressCallback,
+        policy: RetryPolicy,
     ) -> None:
         self.source, self.partial = source, partial
         self.report, self.policy = report, policy
         self.validator_file = partial.with_name(partial.name + ".json")
-        """Stores the HTTP validator of the partial file, for resuming."""
+        """File that stores the HTTP validator of the partial file, for resuming."""
 
     def run(self) -> str:
         """Download and verify the file; return its SHA-256.
@@ -165,12 +171,12 @@ class _Download:
         """
         num_failures = 0
         while True:
-            before = self._received()
+            before = self._count_received()
             try:
                 self._attempt()
                 break
             except _TransientError as error:
-                received = self._received()
+                received = self._count_received()
                 num_failures = 1 if received - before >= _BLOCK_SIZE else num_failures + 1
                 if num_failures == self.policy.max_attempts:
                     kept = f"; {received} bytes are kept, run the same command again to resume"
@@ -178,31 +184,32 @@ class _Download:
             time.sleep(self.policy.pause_s * 2 ** (num_failures - 1))
         return self._verify()
 
-    def _received(self) -> int:
+    def _count_received(self) -> int:
         """Return the size of the partial file, in bytes."""
         return self.partial.stat().st_size if self.partial.exists() else 0
 
     def _attempt(self) -> None:
         """Request the missing part of the file and append it to the partial file."""
-        received = self._received()
+        received = self._count_received()
         if self.source.bytes is not None and received == self.source.bytes:
             return
         try:
-            # Not `urlopen`: it caches the proxy settings of its first use.
+            # `urlopen` would cache the proxy settings of its first use.
             opener = urllib.request.build_opener()
-            response = opener.open(self._request(received), timeout=self.policy.timeout_s)
+            response = opener.open(self._build_request(received), timeout=self.policy.timeout_s)
         except urllib.error.HTTPError as error:
             with error:
-                raise self._classify(error, received) from None
+                raise self._classify_http_error(error, received) from None
         except (OSError, HTTPException, ValueError) as error:
             unknown_host = isinstance(getattr(error, "reason", None), socket.gaierror)
             raise (_SourceError if unknown_host else _TransientError)(
-                self._describe(error)
+                self._describe_error(error)
             ) from None
         with response:
             self._append(response, received)
 
-    def _request(self, received: int) -> urllib.request.Request:
+    def _build_request(self, received: int) -> urllib.request.Request:
+        """Return a request for the bytes that are missing after the first `received` bytes."""
         headers = {"User-Agent": f"vidcolor/{__version__}", "Accept-Encoding": "identity"}
         request = urllib.request.Request(self.source.url, headers=headers)
         if received:
@@ -211,20 +218,21 @@ class _Download:
                 request.add_header("If-Range", validator)
         return request
 
-    def _classify(self, error: urllib.error.HTTPError, received: int) -> Exception:
-        if error.code == _HTTP_RANGE_NOT_SATISFIABLE and received:
+    def _classify_http_error(self, error: urllib.error.HTTPError, received: int) -> Exception:
+        """Return the exception for an HTTP error: transient if a retry may help."""
+        if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and received:
             self.partial.unlink()
             return _TransientError("the partial file is larger than the file on the server")
-        permanent = error.code < 500 and error.code != _HTTP_TOO_MANY_REQUESTS
+        permanent = error.code < 500 and error.code != HTTPStatus.TOO_MANY_REQUESTS
         kind = _SourceError if permanent else _TransientError
         return kind(f"HTTP {error.code} {error.reason}")
 
     def _append(self, response: Any, received: int) -> None:
-        """Write the body of a response to the partial file, from where the response begins."""
+        """Write the body of a response to the partial file, at the offset of the response."""
         if response.headers.get_content_type() == "text/html":
             raise _SourceError("the server sent a web page instead of the file")
-        start = 0
-        if response.status == _HTTP_PARTIAL_CONTENT:
+        start = 0  # a server that ignores the Range header sends the whole file again
+        if response.status == HTTPStatus.PARTIAL_CONTENT:
             content_range = response.headers.get("Content-Range", "bytes 0-")
             start = int(content_range.split()[1].split("-")[0])
             if start != received:
@@ -245,7 +253,7 @@ class _Download:
             try:
                 block = response.read(_BLOCK_SIZE)
             except (OSError, HTTPException) as error:
-                raise _TransientError(self._describe(error)) from None
+                raise _TransientError(self._describe_error(error)) from None
             if not block:
                 return received
             file.write(block)
@@ -253,6 +261,7 @@ class _Download:
             self.report(received, total)
 
     def _check_free_space(self, start: int, total: int | None) -> None:
+        """Raise an OutputError if the rest of the file, from `start`, does not fit on the disk."""
         directory = self.partial.parent
         free = shutil.disk_usage(directory).free
         if total is not None and free < total - start:
@@ -269,7 +278,7 @@ class _Download:
     def _read_validator(self) -> str:
         """Return the validator of the partial file (RFC 9110, section 8.8); empty if it is weak.
 
-        A weak validator does not guarantee equal bytes. Then only the digest does.
+        A weak validator does not guarantee equal bytes; then the digest detects a changed file.
         """
         with contextlib.suppress(OSError, ValueError):
             content = json.loads(self.validator_file.read_text("utf-8"))
@@ -285,7 +294,7 @@ class _Download:
                 head = file.read(512)
                 file.seek(0)
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-            size = self._received()
+            size = self._count_received()
             problem = ""
             if head.lstrip()[:1] == b"<":
                 problem = "the server sent a web page instead of the file"
@@ -304,7 +313,8 @@ class _Download:
         except OSError as error:
             raise OutputError(f"{self.partial}: {describe_os_error(error)}") from error
 
-    def _describe(self, error: Exception) -> str:
+    def _describe_error(self, error: Exception) -> str:
+        """Return the cause of a network error, for the error message."""
         reason = getattr(error, "reason", error)
         if isinstance(reason, TimeoutError):
             return f"no data for {self.policy.timeout_s:g} s"
@@ -312,7 +322,7 @@ class _Download:
 
 
 def _manual_instructions(entry: RegistryEntry, directory: Path, failures: list[str]) -> str:
-    """Return the error message, which says how to install the file by hand."""
+    """Return the error message with instructions for a manual installation."""
     source = entry.sources[0]
     host = urlsplit(source.url).hostname
     check = f", check that its SHA-256 is {source.sha256}" if source.sha256 else ""

@@ -1,4 +1,4 @@
-"""Imports weights files into the cache: detected, validated, and converted to safetensors."""
+"""Imports weights files into the cache, after validation and conversion to safetensors."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from vidcolor.generators.store.weights import Weights
 
 EMBEDDED_ARCHITECTURE = "vidcolor"
-"""Architecture of vidcolor's own network in cache records."""
+"""Architecture of the embedded network in cache records."""
 ONNX_ARCHITECTURE = "onnx"
 """Architecture of ONNX files in cache records."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Import:
-    """A validated weights file, ready to be written into the cache."""
+    """A validated weights file that can be written into the cache."""
 
     architecture: str
-    """Architecture in the cache record."""
+    """Name of the architecture, for the cache record."""
     write: Callable[[Path], object]
-    """Writes the file."""
+    """Function that writes the file to a path."""
     suffix: str
-    """Suffix of the file in the cache."""
+    """Suffix of the file in the cache, e.g. ``.safetensors``."""
 
 
 def import_weights(
@@ -47,22 +47,23 @@ def import_weights(
 
     Published checkpoints become safetensors files: reparametrizations are folded, tensors that
     only training uses are dropped, and the metadata holds the architecture, its `ModelIO` and the
-    digest of the original. vidcolor's own weights and ONNX files are copied after a test load, the
-    latter with their sidecar file.
+    digest of the original. Weights of the embedded network and ONNX files are copied after a test
+    load, ONNX files with their sidecar file.
 
     Args:
-        file: .safetensors, .pth, .pt, .bin, .ckpt or .onnx.
-        name: name of the model; None for the name of its architecture, or of the file.
-        license: license of the weights.
+        file: .safetensors, .pth, .pt, .bin, .ckpt or .onnx file.
+        name: name of the model; None for the name of its architecture, or for the file name if
+            the weights are copied.
+        license: license of the weights, e.g. an SPDX identifier; may be empty.
         commercial: whether the license permits commercial use.
         force: replace an installed model of the same name.
 
     Returns:
-        The file in the cache.
+        Path of the file in the cache.
 
     Raises:
         WeightsError: the file is missing, damaged, malicious, or of an unknown architecture.
-        UsageError: the name is invalid, or it is in use.
+        UsageError: the name is invalid, or a model of this name is installed.
         OutputError: the file cannot be written.
     """
     prepared = _prepare(file)
@@ -76,6 +77,7 @@ def import_weights(
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{target.parent}: {describe_os_error(error)}") from error
+    # If this process dies before `write_record`, no record is better than that of another file.
     registry.delete_record(target)
     with atomic_output(target) as partial:
         prepared.write(partial)
@@ -126,7 +128,7 @@ def _prepare(file: Path) -> _Import:
 
 
 def _safetensors_writer(weights: Weights, architecture: Architecture) -> Callable[[Path], object]:
-    """Return a function that writes published weights as safetensors."""
+    """Return a function that writes published weights to a path as safetensors."""
     from safetensors.torch import save_file
 
     from vidcolor.generators.store.architectures import select_tensors
@@ -143,10 +145,11 @@ def _safetensors_writer(weights: Weights, architecture: Architecture) -> Callabl
     }
 
     def write(partial: Path) -> None:
+        # safetensors makes the file unreadable for other users, so restore the default mode.
         partial.touch()
         mode = partial.stat().st_mode
         save_file(tensors, partial, metadata)
-        partial.chmod(mode)  # safetensors makes the file unreadable for other users
+        partial.chmod(mode)
 
     return write
 

@@ -1,4 +1,4 @@
-"""Models by name: the registry of downloadable weights, and the cache of installed weights."""
+"""The registry of downloadable models, and the cache of installed weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EMBEDDED_MODEL = "embedded"
 
 @dataclass(frozen=True, slots=True)
 class DownloadSource:
-    """One URL of a weights file."""
+    """A URL of a weights file."""
 
     url: str
     """HTTPS URL of the file."""
@@ -41,7 +41,7 @@ class DownloadSource:
 
 @dataclass(frozen=True, slots=True)
 class RegistryEntry:
-    """One model of registry.toml."""
+    """A model of registry.toml."""
 
     name: str
     """Name of the model, e.g. ``ddcolor-tiny``."""
@@ -50,15 +50,15 @@ class RegistryEntry:
     title: str
     """Name of the model in its project."""
     task: str
-    """What the model is made for, e.g. ``photos``."""
+    """Material that the model is made for, e.g. ``photos``."""
     style: str
-    """What its colors are like, according to its users."""
+    """Description of its colors, according to its users."""
     license: str
     """SPDX identifier of the license of the weights."""
     project: str
     """URL of the project."""
     sources: tuple[DownloadSource, ...]
-    """Mirrors, in order of preference."""
+    """URLs of the weights, in order of preference."""
     note: str = ""
     """Remark about the license."""
     commercial: bool = True
@@ -67,7 +67,7 @@ class RegistryEntry:
 
 @dataclass(frozen=True, slots=True)
 class CacheRecord:
-    """Facts about an installed weights file, stored beside it as ``FILE.json``."""
+    """A record of an installed weights file, stored beside it as ``FILE.json``."""
 
     sha256: str
     """SHA-256 of the file, in hex."""
@@ -78,7 +78,7 @@ class CacheRecord:
     digest_verified: bool = False
     """Whether the file had the published SHA-256 when it was downloaded."""
     architecture: str = ""
-    """Key of `architectures.ARCHITECTURES`, ``onnx``, or ``vidcolor`` for its own network."""
+    """Key of `architectures.ARCHITECTURES`, ``onnx``, or ``vidcolor`` for the embedded network."""
     license: str = ""
     """License of the weights."""
     commercial: bool = True
@@ -100,7 +100,7 @@ class ModelInfo:
 
     @property
     def license(self) -> str:
-        """License of the weights; ``unknown`` if none is recorded."""
+        """License of the weights; ``unknown`` if neither registry nor record has one."""
         if self.entry is not None:
             return self.entry.license
         return (self.record.license if self.record else "") or "unknown"
@@ -108,12 +108,12 @@ class ModelInfo:
     @property
     def commercial(self) -> bool:
         """Whether the license permits commercial use, according to registry and record."""
-        facts: tuple[RegistryEntry | CacheRecord | None, ...] = (self.entry, self.record)
-        return all(one.commercial for one in facts if one is not None)
+        sources: tuple[RegistryEntry | CacheRecord | None, ...] = (self.entry, self.record)
+        return all(source.commercial for source in sources if source is not None)
 
     @property
     def bytes(self) -> int | None:
-        """Size of the installed file, else of the download; None if it is not published."""
+        """Size of the installed file, else of the download, in bytes; None if not published."""
         if self.path is not None:
             return self.path.stat().st_size
         sizes = (source.bytes for source in self.entry.sources) if self.entry else iter(())
@@ -133,7 +133,11 @@ def _parse_entry(name: str, values: dict[str, Any]) -> RegistryEntry:
 
 
 def cache_dir() -> Path:
-    """Return the directory of installed weights: in `CACHE_VARIABLE`, else the platform's cache."""
+    """Return the directory of installed weights.
+
+    It is the directory ``models`` in the directory that `CACHE_VARIABLE` specifies, or else in the
+    platform's cache directory of vidcolor.
+    """
     if directory := os.environ.get(CACHE_VARIABLE):
         return Path(directory).expanduser() / "models"
     import platformdirs
@@ -142,7 +146,7 @@ def cache_dir() -> Path:
 
 
 def list_installed() -> dict[str, Path]:
-    """Return the installed weights files by model name, in alphabetical order."""
+    """Return the paths of installed weights files by model name, in alphabetical order."""
     try:
         paths = sorted(cache_dir().iterdir())
     except OSError:
@@ -156,7 +160,7 @@ def list_installed() -> dict[str, Path]:
 
 
 def find_weights(name: str) -> Path:
-    """Return the weights file of an installed model.
+    """Return the path of the weights file of an installed model.
 
     Raises:
         WeightsError: the model is not installed, or its name is unknown.
@@ -197,11 +201,12 @@ def _model_info(name: str, installed: dict[str, Path]) -> ModelInfo:
 
 
 def validate_name(name: str) -> str:
-    """Return a model name if it can be used in the cache.
+    """Return the name of an imported model unchanged, if it is valid.
 
     Raises:
-        UsageError: the name has other characters than letters, digits, ``-``, ``_`` and ``.``, ends
-            in a suffix of weights, or is that of the embedded model.
+        UsageError: the name contains other characters than ASCII letters, digits, ``-``, ``_`` and
+            ``.``; contains no letter or digit; starts with ``-`` or ``.``; ends in one of
+            `WEIGHTS_SUFFIXES`; or is the name of the embedded model.
     """
     alphanumeric = name.replace("-", "").replace("_", "").replace(".", "")
     if (
@@ -217,7 +222,11 @@ def validate_name(name: str) -> str:
 
 
 def read_record(path: Path) -> CacheRecord | None:
-    """Read the record of a file; None if there is none (a file copied by hand) or it is invalid."""
+    """Read the record of a weights file.
+
+    Returns:
+        The record; None if it is invalid or missing, e.g. for a file that was copied by hand.
+    """
     try:
         return CacheRecord(**json.loads(_record_path(path).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
@@ -240,7 +249,10 @@ def delete_record(path: Path) -> None:
 
 
 def delete_other_formats(path: Path) -> None:
-    """Delete files of the same model with other suffixes, with their records."""
+    """Delete the files of the same model that have other suffixes, and their records.
+
+    A model name would be ambiguous with several files.
+    """
     for suffix in WEIGHTS_SUFFIXES:
         other = path.with_name(path.stem + suffix)
         if other != path and other.is_file():

@@ -37,22 +37,22 @@ class PackagedWeights:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The content of one weights file, verified."""
+    """The content of a weights file, after verification."""
 
     name: str
     """Name of the model."""
     path: Path
-    """The file."""
+    """Path of the file."""
     digest: str
     """SHA-256 of the file, in hex."""
     metadata: dict[str, str]
     """Metadata of the file, and the detected ``architecture`` of a published checkpoint."""
     tensors: dict[str, Tensor]
-    """State dict: on the CPU, in the precision of the file."""
+    """State dict on the CPU, in the precision of the file."""
 
 
 class ContentType(enum.Enum):
-    """What a file contains, judged by its first bytes."""
+    """The type of a file, detected from its first bytes; values are parts of error messages."""
 
     SAFETENSORS = "safetensors"
     CHECKPOINT = "a PyTorch checkpoint; rename it to .pth"
@@ -90,11 +90,11 @@ _CHECKPOINT_MAGIC = (b"PK\x03\x04", b"\x80")
 """First bytes of PyTorch checkpoints: zip files, or pickles in the legacy format."""
 _PACKAGE = Path(__file__).parents[2]
 MODEL_DIRS = (_PACKAGE / "models", _PACKAGE.parent / "models")
-"""Directories of packaged weights: in a wheel, and in a checkout. The wheel comes first, because
-beside an installed package a directory named models may belong to another package."""
+"""Directories of packaged weights in an installed wheel and in a checkout. The wheel comes first,
+because a directory named ``models`` beside an installed package may belong to another package."""
 
 
-def packaged_file(name: str, directories: Sequence[Path] = MODEL_DIRS) -> Path:
+def find_packaged_file(name: str, directories: Sequence[Path] = MODEL_DIRS) -> Path:
     """Return the path of a file of models/, e.g. a model card.
 
     Raises:
@@ -107,13 +107,17 @@ def packaged_file(name: str, directories: Sequence[Path] = MODEL_DIRS) -> Path:
 
 
 def resolve_path(model: str) -> Path:
-    """Return the file of a model given by name or path.
+    """Return the path of the weights file of a model.
+
+    Args:
+        model: key of `PACKAGED_WEIGHTS`, name of installed weights, or path of a file. A path need
+            not exist if it contains a separator or has one of the suffixes of weights files.
 
     Raises:
         WeightsError: the name is unknown, or the weights are not installed.
     """
     if model in PACKAGED_WEIGHTS:
-        return packaged_file(PACKAGED_WEIGHTS[model].file)
+        return find_packaged_file(PACKAGED_WEIGHTS[model].file)
     is_path = "/" in model or os.sep in model or Path(model).suffix in registry.WEIGHTS_SUFFIXES
     if is_path or Path(model).is_file():
         return Path(model)
@@ -123,23 +127,23 @@ def resolve_path(model: str) -> Path:
 def read_weights(model: str) -> Weights:
     """Read and verify weights.
 
-    Packaged weights must have the digest of this release, cached weights the digest in their
-    record. For a file given by path, the digest is computed and reported in results. Only tensors
-    are read from safetensors files and PyTorch checkpoints, so no weights file can run code.
-    Published checkpoints are returned with folded reparametrizations and with their detected
-    ``architecture`` in the metadata.
+    Packaged weights must have the digest of this release, and cached weights the digest in their
+    record. The digest of a file given by path is only computed. Only tensors are read from
+    safetensors files and PyTorch checkpoints, so no weights file can run code. Published
+    checkpoints are returned with folded reparametrizations, and with the detected ``architecture``
+    in the metadata.
 
     Args:
         model: key of `PACKAGED_WEIGHTS`, name of installed weights, or path of a file.
 
     Raises:
-        WeightsError: the weights are unknown, missing, unreadable, damaged, not what the digest
-            says, or of an unknown architecture.
+        WeightsError: the weights are unknown, missing, unreadable, damaged, or of an unknown
+            architecture, or they do not match their digest.
     """
     if model in PACKAGED_WEIGHTS:
         return read_packaged_weights(PACKAGED_WEIGHTS[model])
     path = resolve_path(model)
-    # Read once: the bytes that are hashed are the bytes that are used, even if the file changes.
+    # Read the file once, so that the hashed bytes are the used bytes even if the file changes.
     data = read_weights_file(path)
     digest = hashlib.sha256(data).hexdigest()
     verify_cached_digest(path, digest)
@@ -156,10 +160,14 @@ def read_packaged_weights(
 ) -> Weights:
     """Read weights that are part of vidcolor; see `read_weights`.
 
+    Args:
+        packaged: an entry of `PACKAGED_WEIGHTS`, or `ENCODER_WEIGHTS`.
+        directories: directories in which the file is searched, in order.
+
     Raises:
-        WeightsError: the file is missing, unreadable, or not what the digest says.
+        WeightsError: the file is missing or unreadable, or does not match its digest.
     """
-    path = packaged_file(packaged.file, directories)
+    path = find_packaged_file(packaged.file, directories)
     data = read_weights_file(path)
     digest = hashlib.sha256(data).hexdigest()
     advice = "reinstall vidcolor, or pass the path of the file to use it anyway"
@@ -169,7 +177,11 @@ def read_packaged_weights(
 
 
 def verify_cached_digest(path: Path, digest: str) -> None:
-    """Compare the digest of a cached file with its record, if there is one.
+    """Compare the digest of a file with its record, if it is in the cache and has a record.
+
+    Args:
+        path: path of the file.
+        digest: SHA-256 of the file, in hex.
 
     Raises:
         WeightsError: the digests differ.
@@ -202,7 +214,11 @@ def _check_architecture(path: Path, name: str) -> None:
 def _convert_published(
     path: Path, metadata: dict[str, str], tensors: dict[str, Tensor]
 ) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Fold the reparametrizations of a published state dict and detect its architecture."""
+    """Fold the reparametrizations of a published state dict, and detect its architecture.
+
+    Returns:
+        The metadata with the ``architecture``, and the state dict.
+    """
     from vidcolor.generators.store.architectures import ARCHITECTURES, detect_architecture
     from vidcolor.generators.store.checkpoints import fold_reparametrizations, strip_prefixes
 
@@ -210,7 +226,7 @@ def _convert_published(
     architecture = detect_architecture(tensors)
     if architecture is None:
         first_key = next(iter(tensors), "none")
-        supported = "; ".join(known.title for known in ARCHITECTURES.values())
+        supported = "; ".join(other.title for other in ARCHITECTURES.values())
         raise WeightsError(
             f"{path}: unknown architecture (first key: {first_key}); supported are vidcolor's own;"
             f" {supported}; and ONNX files"
@@ -272,5 +288,5 @@ def detect_content_type(data: bytes) -> ContentType:
 
 
 def describe_content(data: bytes) -> str:
-    """Describe, for an error message, a file that is not what its suffix says."""
+    """Describe a file of an unexpected type, with advice, for an error message."""
     return detect_content_type(data).value

@@ -1,4 +1,4 @@
-"""ConvNeXt (Liu et al., "A ConvNet for the 2020s", arXiv:2201.03545), the encoder of DDColor."""
+"""ConvNeXt, the encoder of DDColor (Liu et al., "A ConvNet for the 2020s", arXiv:2201.03545)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _EPSILON = 1e-6
+"""Term that layer norms add to the variance, as in the original."""
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -27,7 +28,10 @@ class ChannelNorm(nn.LayerNorm):
 
 
 class Block(nn.Module):
-    """A residual block: a depthwise 7x7 convolution and a two-layer perceptron, scaled."""
+    """A residual block: a depthwise 7x7 convolution, an MLP, and a scale per channel.
+
+    The scale `gamma` is LayerScale (Touvron et al., arXiv:2103.17239).
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -46,9 +50,15 @@ class Block(nn.Module):
 
 
 class ConvNeXt(nn.Module):
-    """The encoder: an image to normalized features at strides 4, 8, 16 and 32."""
+    """ConvNeXt as an encoder, with layer norm on the features at strides 4, 8, 16 and 32."""
 
     def __init__(self, depths: tuple[int, ...], widths: tuple[int, ...]) -> None:
+        """Build the encoder.
+
+        Args:
+            depths: number of blocks of each stage.
+            widths: number of channels of each stage.
+        """
         super().__init__()
         stem = nn.Sequential(nn.Conv2d(3, widths[0], 4, stride=4), ChannelNorm(widths[0]))
         downsamplers = [
@@ -69,10 +79,10 @@ class ConvNeXt(nn.Module):
         """Extract features.
 
         Args:
-            x: (N, 3, H, W); H and W multiples of 32.
+            x: sRGB with ImageNet normalization, (N, 3, H, W); H and W are multiples of 32.
 
         Returns:
-            Features of stage i: (N, widths[i], H / 4 / 2^i, W / 4 / 2^i).
+            One tensor per stage i, (N, widths[i], H / s, W / s), at stride s = 4 * 2^i.
         """
         features = []
         stages = zip(self.downsample_layers, self.stages, strict=True)

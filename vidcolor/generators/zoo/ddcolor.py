@@ -1,8 +1,11 @@
-"""DDColor (Kang et al., "Toward Photo-Realistic Image Colorization via Dual Decoders", ICCV 2023).
+"""DDColor, a network with two decoders.
 
-The pixel decoder upsamples the features of the encoder. The color decoder refines 100 color
-queries by attention to these features. The product of a query with the features is a map, and
-a*, b* are two linear combinations of the maps.
+Kang et al., "DDColor: Towards Photo-Realistic Image Colorization via Dual Decoders", ICCV 2023,
+arXiv:2212.11613.
+
+The pixel decoder upsamples the features of the encoder. The color decoder refines 100 color queries
+by attention to these features. The product of a query with the features is a map, and a*, b* are
+two linear combinations of the maps.
 """
 
 from __future__ import annotations
@@ -23,18 +26,24 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ALIGNMENT = 32
-"""Input height and width must be multiples of this."""
+"""Divisor of the input height and width, in pixels."""
 SIZES = {
     "tiny": ((3, 3, 9, 3), (96, 192, 384, 768)),
     "large": ((3, 3, 27, 3), (192, 384, 768, 1536)),
 }
-"""Number of blocks and of channels of the encoder stages."""
+"""Number of blocks and number of channels of the encoder stages, by size of the network."""
 _WIDTH, _NUM_QUERIES, _NUM_HEADS, _NUM_LAYERS, _NUM_SCALES = 256, 100, 8, 9, 3
+"""Hyperparameters of the color decoder: number of channels, color queries, attention heads, layers
+of each kind, and scales of features."""
 _MLP_WIDTH = 2048
+"""Number of hidden channels of the feed-forward layers."""
 
 
 class _Attention(nn.Module):
-    """Multi-head attention (Vaswani et al., arXiv:1706.03762) with torch.nn's state-dict keys."""
+    """Multi-head attention (Vaswani et al., arXiv:1706.03762).
+
+    The state-dict keys are those of `torch.nn.MultiheadAttention`, which the original uses.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,6 +97,8 @@ class _CrossAttention(nn.Module):
 
 
 class _FeedForward(nn.Module):
+    """A two-layer MLP with a residual connection and a layer norm at the end."""
+
     def __init__(self) -> None:
         super().__init__()
         self.linear1 = nn.Linear(_WIDTH, _MLP_WIDTH)
@@ -99,7 +110,9 @@ class _FeedForward(nn.Module):
         return y
 
 
-class _Perceptron(nn.Module):
+class _MLP(nn.Module):
+    """A three-layer MLP, which converts color queries to factors of the features."""
+
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.ModuleList(nn.Linear(_WIDTH, _WIDTH) for _ in range(3))
@@ -115,10 +128,10 @@ def _position_encoding(like: Tensor) -> Tensor:
     """Return the sine position encoding of DETR (Carion et al., arXiv:2005.12872).
 
     Args:
-        like: (N, C, h, w); gives the size, device and dtype of the result.
+        like: feature map, (N, C, h, w), of the same size, device and dtype.
 
     Returns:
-        (h * w, 256).
+        The encoding, (h * w, 256): 128 channels for y, then 128 channels for x.
     """
     steps = torch.arange(_WIDTH // 2, device=like.device, dtype=torch.float32)
     wavelengths = 10000 ** (2 * torch.div(steps, 2, rounding_mode="floor") / (_WIDTH // 2))
@@ -135,9 +148,14 @@ def _position_encoding(like: Tensor) -> Tensor:
 
 
 class _ColorDecoder(nn.Module):
-    """The color decoder: refines color queries by attention to features at three scales."""
+    """A decoder that refines color queries by attention to features at three scales."""
 
     def __init__(self, channels: tuple[int, ...]) -> None:
+        """Build the decoder.
+
+        Args:
+            channels: number of channels of the features at each scale, coarsest first.
+        """
         super().__init__()
         self.query_feat = nn.Embedding(_NUM_QUERIES, _WIDTH)
         self.query_embed = nn.Embedding(_NUM_QUERIES, _WIDTH)
@@ -151,17 +169,17 @@ class _ColorDecoder(nn.Module):
         )
         self.transformer_ffn_layers = nn.ModuleList(_FeedForward() for _ in range(_NUM_LAYERS))
         self.decoder_norm = nn.LayerNorm(_WIDTH)
-        self.color_embed = _Perceptron()
+        self.color_embed = _MLP()
 
     def forward(self, scales: list[Tensor], features: Tensor) -> Tensor:
         """Return the map of each query.
 
         Args:
-            scales: features at three scales, coarsest first.
+            scales: features at three scales, (N, channels[i], h, w), coarsest first.
             features: finest features, (N, 256, H, W).
 
         Returns:
-            (N, 100, H, W).
+            The products of queries and finest features, (N, 100, H, W).
         """
         tokens = [
             project(x).flatten(2).transpose(1, 2) + level
@@ -188,12 +206,16 @@ class _ColorDecoder(nn.Module):
 
 
 class _Encoder(nn.Module):
+    """The encoder; the attribute `arch` is part of the state-dict keys."""
+
     def __init__(self, size: Literal["tiny", "large"]) -> None:
         super().__init__()
         self.arch = ConvNeXt(*SIZES[size])
 
 
 class _Decoder(nn.Module):
+    """The pixel decoder and the color decoder."""
+
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
         first, second, third, top = widths
@@ -208,6 +230,7 @@ class _Decoder(nn.Module):
         self.color_decoder = _ColorDecoder((512, 512, 256))
 
     def forward(self, encoder_features: list[Tensor]) -> Tensor:
+        """Map features at strides 4, 8, 16 and 32 to the maps of the queries, (N, 100, H, W)."""
         *skips, x = encoder_features
         scales = []
         for block, skip in zip(self.layers, reversed(skips), strict=True):
@@ -218,11 +241,11 @@ class _Decoder(nn.Module):
 
 
 class DDColor(ZooNetwork):
-    """The network: gray in three channels to a*, b*.
+    """DDColor, which maps gray in three channels to a*, b*.
 
-    ``tiny`` has a ConvNeXt-T encoder, ``large`` a ConvNeXt-L encoder. Some published files also
-    have a norm and a classifier of the encoder (``encoder.arch.norm``, ``encoder.arch.head_cls``).
-    Only training uses them, so they are left out.
+    ``tiny`` has a ConvNeXt-T encoder, and ``large`` has a ConvNeXt-L encoder. Some published files
+    also contain a norm and a classifier of the encoder (``encoder.arch.norm``,
+    ``encoder.arch.head_cls``). Only training uses them, so this class lacks them.
     """
 
     mean: Tensor
@@ -240,11 +263,11 @@ class DDColor(ZooNetwork):
         """Predict color.
 
         Args:
-            image: (N, 3, H, W) in [0, 1], sRGB gray in three channels; H and W multiples of
-                `ALIGNMENT`.
+            image: sRGB-encoded gray in three channels, (N, 3, H, W) float32 in [0, 1]; H and W are
+                multiples of `ALIGNMENT`.
 
         Returns:
-            a*, b*: (N, 2, H, W); unbounded.
+            a*, b*: (N, 2, H, W) float32, unbounded.
         """
         normalized = (image - self.mean) / self.std
         features = self.encoder.arch(normalized.to(parameter_dtype(self.encoder)))

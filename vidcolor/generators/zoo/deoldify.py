@@ -1,4 +1,4 @@
-"""The generators of DeOldify (Antic, github.com/jantic/DeOldify): wide for video, deep for art."""
+"""The generator networks of DeOldify (Antic, https://github.com/jantic/DeOldify)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ALIGNMENT = 16
-"""Input height and width must be multiples of this; multiples of 32 give slightly cleaner edges."""
+"""Divisor of the input height and width, in pixels; 32 gives slightly cleaner edges."""
 _LIMIT = 3.0
 """Maximum distance of outputs from the ImageNet mean, in standard deviations."""
 
@@ -38,10 +38,11 @@ class _Residual(nn.Module):
 
 
 class DeOldify(ZooNetwork):
-    """The network: gray in three channels to R'G'B', both with ImageNet normalization.
+    """DeOldify, which maps gray in three channels to R'G'B', both with ImageNet normalization.
 
-    A U-Net with a ResNet encoder. ``wide`` (the published ``video`` and ``stable``) is ResNet-101
-    with one wide convolution per decoder block. ``deep`` (``artistic``) is ResNet-34 with two.
+    The network is a U-Net with a ResNet encoder. The variant ``wide`` (published as ``video`` and
+    ``stable``) has ResNet-101 and one wide convolution per decoder block. The variant ``deep``
+    (published as ``artistic``) has ResNet-34 and two convolutions per decoder block.
     """
 
     def __init__(self, variant: Literal["wide", "deep"]) -> None:
@@ -79,11 +80,11 @@ class DeOldify(ZooNetwork):
         """Predict color.
 
         Args:
-            image: (N, 3, H, W), gray in three channels, with ImageNet normalization; H and W
-                multiples of `ALIGNMENT`.
+            image: sRGB-encoded gray in three channels with ImageNet normalization, (N, 3, H, W);
+                H and W are multiples of `ALIGNMENT`.
 
         Returns:
-            R'G'B' with ImageNet normalization, (N, 3, H, W) within ±3.
+            R'G'B' with ImageNet normalization, (N, 3, H, W) float32 within ±3.
         """
         encoder, norm, relu, middle, *blocks, shuffle, _, residual, out = self.layers
         assert isinstance(encoder, ResNetEncoder)

@@ -1,4 +1,4 @@
-"""ResNet encoders (He et al., arXiv:1512.03385) of DeOldify."""
+"""ResNet, the encoder of DeOldify (He et al., arXiv:1512.03385)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class BasicBlock(nn.Module):
     """The block of ResNet-34: two 3x3 convolutions and a shortcut."""
 
     expansion = 1
+    """Factor from `width` to the number of output channels."""
 
     def __init__(self, in_channels: int, width: int, stride: int) -> None:
         super().__init__()
@@ -25,7 +26,7 @@ class BasicBlock(nn.Module):
         self.downsample = _shortcut(in_channels, width, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, in_channels, H, W) to (N, width, H / stride, W / stride)."""
+        """Map (N, in_channels, H, W) to (N, width, ceil(H / stride), ceil(W / stride))."""
         y = F.relu(self.bn1(self.conv1(x)))
         return F.relu(self.bn2(self.conv2(y)) + self.downsample(x))
 
@@ -34,6 +35,7 @@ class Bottleneck(nn.Module):
     """The block of ResNet-101: a 3x3 convolution between two 1x1 convolutions, and a shortcut."""
 
     expansion = 4
+    """Factor from `width` to the number of output channels."""
 
     def __init__(self, in_channels: int, width: int, stride: int) -> None:
         super().__init__()
@@ -47,13 +49,14 @@ class Bottleneck(nn.Module):
         self.downsample = _shortcut(in_channels, out_channels, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, in_channels, H, W) to (N, 4 * width, H / stride, W / stride)."""
+        """Map (N, in_channels, H, W) to (N, 4 * width, ceil(H / stride), ceil(W / stride))."""
         y = F.relu(self.bn1(self.conv1(x)))
         y = F.relu(self.bn2(self.conv2(y)))
         return F.relu(self.bn3(self.conv3(y)) + self.downsample(x))
 
 
 def _shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
+    """Build the shortcut of a block: an identity, or a projection if the shape changes."""
     if in_channels == out_channels and stride == 1:
         return nn.Identity()
     return nn.Sequential(
@@ -62,12 +65,18 @@ def _shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
 
 
 class ResNetEncoder(nn.Sequential):
-    """A ResNet without its classifier: stem, pooling, four stages."""
+    """A ResNet without its classifier: a stem, a pooling layer and four stages."""
 
     STEM_INDEX, POOL_INDEX = 2, 3
-    """Indices of the layer that ends stride 2, and of the pooling before the stages."""
+    """Indices of the last layer of the stem, and of the pooling layer before the stages."""
 
     def __init__(self, block: type[BasicBlock | Bottleneck], depths: tuple[int, ...]) -> None:
+        """Build the encoder.
+
+        Args:
+            block: class of the blocks.
+            depths: number of blocks of each stage.
+        """
         stages: list[nn.Module] = []
         in_channels = 64
         for i, depth in enumerate(depths):
@@ -83,10 +92,18 @@ class ResNetEncoder(nn.Sequential):
             nn.MaxPool2d(3, stride=2, padding=1),
             *stages,
         )
+        # Number of channels of the features, for the stem and for each stage.
         self.channels = (64, *(64 * block.expansion << i for i in range(len(depths))))
 
     def extract_features(self, x: Tensor) -> list[Tensor]:
-        """Return features of (N, 3, H, W) at strides 2, 4, 8, 16, 32, with `channels` channels."""
+        """Extract features at strides 2, 4, 8, 16 and 32.
+
+        Args:
+            x: sRGB with ImageNet normalization, (N, 3, H, W).
+
+        Returns:
+            Five tensors, (N, channels[i], ceil(H / s), ceil(W / s)), for each stride s.
+        """
         features = []
         for i, layer in enumerate(self):
             x = layer(x)
@@ -96,10 +113,10 @@ class ResNetEncoder(nn.Sequential):
 
 
 def resnet34() -> ResNetEncoder:
-    """Build the encoder of ResNet-34: up to 512 channels."""
+    """Build the encoder of ResNet-34, which ends with 512 channels."""
     return ResNetEncoder(BasicBlock, (3, 4, 6, 3))
 
 
 def resnet101() -> ResNetEncoder:
-    """Build the encoder of ResNet-101: up to 2048 channels."""
+    """Build the encoder of ResNet-101, which ends with 2048 channels."""
     return ResNetEncoder(Bottleneck, (3, 4, 23, 3))

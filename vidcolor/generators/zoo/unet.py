@@ -1,4 +1,7 @@
-"""Decoder blocks of DeOldify and DDColor, as in the dynamic U-Net of fast.ai."""
+"""Decoder blocks of DeOldify and DDColor, as in the dynamic U-Net of fast.ai.
+
+The U-Net is defined by Ronneberger et al., arXiv:1505.04597.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ if TYPE_CHECKING:
 class SelfAttention(nn.Module):
     """Self-attention over all positions (Zhang et al., "Self-Attention GANs", arXiv:1805.08318).
 
-    The softmax is over the queries instead of the keys. This is an error in fast.ai that the
-    published weights were trained with.
+    The softmax is over the queries instead of the keys. This is an error in fast.ai, but the
+    published weights were trained with it.
     """
 
     def __init__(self, channels: int) -> None:
@@ -38,7 +41,7 @@ class SelfAttention(nn.Module):
 def conv_layer(
     in_channels: int, out_channels: int, kernel: int = 3, attention: bool = False
 ) -> nn.Sequential:
-    """Build a convolution, ReLU, batch norm, and optionally self-attention."""
+    """Build a convolution, ReLU, batch norm, and optionally self-attention, in this order."""
     layers: list[nn.Module] = [
         nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=False),
         nn.ReLU(),
@@ -50,7 +53,7 @@ def conv_layer(
 
 
 class PixelShuffle(nn.Module):
-    """Sub-pixel upsampling (Shi et al., arXiv:1609.05158) with a blur.
+    """Sub-pixel upsampling (Shi et al., arXiv:1609.05158), followed by a blur.
 
     The blur removes checkerboard artifacts (Sugawara et al., arXiv:1806.02658).
     """
@@ -71,9 +74,16 @@ class PixelShuffle(nn.Module):
 
 
 class UnetBlock(nn.Module):
-    """A decoder block: upsampled features, concatenated with those of the encoder."""
+    """The common part of decoder blocks: upsampling, and concatenation with encoder features."""
 
     def __init__(self, in_channels: int, upsampled: int, skip: int) -> None:
+        """Build the block.
+
+        Args:
+            in_channels: number of channels of the coarser features.
+            upsampled: number of channels of these features after upsampling.
+            skip: number of channels of the encoder features.
+        """
         super().__init__()
         self.shuf = PixelShuffle(in_channels, upsampled)
         self.bn = nn.BatchNorm2d(skip)

@@ -1,4 +1,4 @@
-"""The networks of Zhang et al.: ECCV16 without hints, SIGGRAPH17 with hints."""
+"""The networks of Zhang et al.: ECCV16, and SIGGRAPH17, which accepts hints."""
 
 from __future__ import annotations
 
@@ -14,15 +14,22 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 AB_UNIT = 110.0
-"""Factor from network outputs to a*, b*."""
+"""Value of a*, b* at 1 in the inputs and outputs of the networks."""
 ALIGNMENT = 8
-"""Input height and width must be multiples of this."""
+"""Divisor of the input height and width, in pixels."""
 
 
-def _convs(
+def _conv_layers(
     channels: tuple[int, ...], last_stride: int = 1, dilation: int = 1, norm: bool = True
 ) -> list[nn.Module]:
-    """Build 3x3 convolutions, each with ReLU, and a batch norm at the end."""
+    """Build a chain of 3x3 convolutions, each with ReLU, and a batch norm at the end.
+
+    Args:
+        channels: number of channels before the first convolution and after each.
+        last_stride: stride of the last convolution; that of the others is 1.
+        dilation: dilation of all convolutions.
+        norm: whether there is a batch norm.
+    """
     layers: list[nn.Module] = []
     pairs = list(itertools.pairwise(channels))
     for i, (in_channels, out_channels) in enumerate(pairs):
@@ -33,28 +40,30 @@ def _convs(
 
 
 def _upsample(in_channels: int, out_channels: int) -> nn.ConvTranspose2d:
+    """Build a transposed convolution that doubles height and width."""
     return nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1)
 
 
 class Eccv16(ZooNetwork):
-    """L* to a*, b*: Zhang, Isola & Efros, "Colorful Image Colorization", ECCV 2016.
+    """ECCV16, which maps L* to a*, b*.
 
-    Predicts a distribution over 313 a*b* bins at stride 4; the color is its mean.
+    Zhang, Isola & Efros, "Colorful Image Colorization", ECCV 2016, arXiv:1603.08511. The network
+    predicts a distribution over 313 a*b* bins at stride 4, and returns the upsampled mean color.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.model1 = nn.Sequential(*_convs((1, 64, 64), last_stride=2))
-        self.model2 = nn.Sequential(*_convs((64, 128, 128), last_stride=2))
-        self.model3 = nn.Sequential(*_convs((128, 256, 256, 256), last_stride=2))
-        self.model4 = nn.Sequential(*_convs((256, 512, 512, 512)))
-        self.model5 = nn.Sequential(*_convs((512, 512, 512, 512), dilation=2))
-        self.model6 = nn.Sequential(*_convs((512, 512, 512, 512), dilation=2))
-        self.model7 = nn.Sequential(*_convs((512, 512, 512, 512)))
+        self.model1 = nn.Sequential(*_conv_layers((1, 64, 64), last_stride=2))
+        self.model2 = nn.Sequential(*_conv_layers((64, 128, 128), last_stride=2))
+        self.model3 = nn.Sequential(*_conv_layers((128, 256, 256, 256), last_stride=2))
+        self.model4 = nn.Sequential(*_conv_layers((256, 512, 512, 512)))
+        self.model5 = nn.Sequential(*_conv_layers((512, 512, 512, 512), dilation=2))
+        self.model6 = nn.Sequential(*_conv_layers((512, 512, 512, 512), dilation=2))
+        self.model7 = nn.Sequential(*_conv_layers((512, 512, 512, 512)))
         self.model8 = nn.Sequential(
             _upsample(512, 256),
             nn.ReLU(),
-            *_convs((256, 256, 256), norm=False),
+            *_conv_layers((256, 256, 256), norm=False),
             nn.Conv2d(256, 313, 1),
         )
         self.model_out = nn.Conv2d(313, 2, 1, bias=False)
@@ -64,15 +73,16 @@ class Eccv16(ZooNetwork):
         """Predict color.
 
         Args:
-            luma: L*, (N, 1, H, W) in [0, 100]; H and W multiples of `ALIGNMENT`.
+            luma: L*, (N, 1, H, W) float32 in [0, 100]; H and W are multiples of `ALIGNMENT`.
 
         Returns:
-            a*, b*: (N, 2, H, W).
+            a*, b*: (N, 2, H, W) float32.
         """
         x = self.model1(((luma - 50) / 100).to(parameter_dtype(self.model1)))
         for stage in (self.model2, self.model3, self.model4, self.model5, self.model6, self.model7):
             x = stage(x)
-        # Always in float32: rounding the mean over the bins to bfloat16 causes the largest errors.
+        # The mean over the bins is always float32, because its rounding to bfloat16 would cause the
+        # largest errors.
         probabilities = torch.softmax(self.model8(x).to(parameter_dtype(self.model_out)), dim=1)
         ab: Tensor = self.upsample4(self.model_out(probabilities)) * AB_UNIT
         return ab
@@ -84,26 +94,26 @@ class Eccv16(ZooNetwork):
 
 
 class Siggraph17(ZooNetwork):
-    """L* and hints to a*, b*.
+    """SIGGRAPH17, which maps L* and hints to a*, b*.
 
     Zhang et al., "Real-Time User-Guided Image Colorization with Learned Deep Priors", SIGGRAPH
-    2017. The published file also has a head that classifies pixels into 529 colors
-    (``model_class``). Only training uses it, so it is left out.
+    2017, arXiv:1705.02999. The published file also contains a head that classifies pixels into 529
+    colors (``model_class``). Only training uses it, so this class lacks it.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.model1 = nn.Sequential(*_convs((4, 64, 64)))
-        self.model2 = nn.Sequential(*_convs((64, 128, 128)))
-        self.model3 = nn.Sequential(*_convs((128, 256, 256, 256)))
-        self.model4 = nn.Sequential(*_convs((256, 512, 512, 512)))
-        self.model5 = nn.Sequential(*_convs((512, 512, 512, 512), dilation=2))
-        self.model6 = nn.Sequential(*_convs((512, 512, 512, 512), dilation=2))
-        self.model7 = nn.Sequential(*_convs((512, 512, 512, 512)))
+        self.model1 = nn.Sequential(*_conv_layers((4, 64, 64)))
+        self.model2 = nn.Sequential(*_conv_layers((64, 128, 128)))
+        self.model3 = nn.Sequential(*_conv_layers((128, 256, 256, 256)))
+        self.model4 = nn.Sequential(*_conv_layers((256, 512, 512, 512)))
+        self.model5 = nn.Sequential(*_conv_layers((512, 512, 512, 512), dilation=2))
+        self.model6 = nn.Sequential(*_conv_layers((512, 512, 512, 512), dilation=2))
+        self.model7 = nn.Sequential(*_conv_layers((512, 512, 512, 512)))
         self.model8up = nn.Sequential(_upsample(512, 256))
-        self.model8 = nn.Sequential(nn.ReLU(), *_convs((256, 256, 256)))
+        self.model8 = nn.Sequential(nn.ReLU(), *_conv_layers((256, 256, 256)))
         self.model9up = nn.Sequential(_upsample(256, 128))
-        self.model9 = nn.Sequential(nn.ReLU(), *_convs((128, 128)))
+        self.model9 = nn.Sequential(nn.ReLU(), *_conv_layers((128, 128)))
         self.model10up = nn.Sequential(_upsample(128, 128))
         self.model10 = nn.Sequential(
             nn.ReLU(), nn.Conv2d(128, 128, 3, padding=1), nn.LeakyReLU(0.2)
@@ -117,12 +127,12 @@ class Siggraph17(ZooNetwork):
         """Predict color.
 
         Args:
-            luma: L*, (N, 1, H, W) in [0, 100]; H and W multiples of `ALIGNMENT`.
-            hint_ab: a*, b* of the hints, (N, 2, H, W); 0 without a hint.
-            mask: (N, 1, H, W): 1 with a hint, else 0.
+            luma: L*, (N, 1, H, W) float32 in [0, 100]; H and W are multiples of `ALIGNMENT`.
+            hint_ab: a*, b* of hints, (N, 2, H, W) float32; 0 where there is no hint.
+            mask: hint mask, (N, 1, H, W) float32: 1 where there is a hint, else 0.
 
         Returns:
-            a*, b*: (N, 2, H, W), within ±110.
+            a*, b*: (N, 2, H, W) float32, within ±110.
         """
         inputs = torch.cat([(luma - 50) / 100, hint_ab / AB_UNIT, mask], dim=1)
         full = self.model1(inputs.to(parameter_dtype(self.model1)))
