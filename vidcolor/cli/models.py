@@ -204,8 +204,8 @@ def import_model(
     """Import a weights file: detect its architecture, validate it, make it safe.
 
     Checkpoints of ECCV16, SIGGRAPH17, DeOldify and DDColor, published or
-    fine-tuned, are converted to safetensors. Code in them is never run. ONNX files
-    are copied, with their sidecar file NAME.onnx.toml if there is one.
+    fine-tuned, are converted to safetensors. Code in them is never run. ONNX
+    files are copied, with their sidecar file NAME.onnx.toml if there is one.
 
     [bold]Examples[/bold]
 
