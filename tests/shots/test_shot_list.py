@@ -87,14 +87,6 @@ def test_only_first_frame_is_required(tmp_path: Path) -> None:
     assert [shot.first for shot in read_shots(path).shots] == [0, 40]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".json"])
-def test_old_column_names_are_accepted(tmp_path: Path, suffix: str) -> None:
-    path = write(tmp_path, f"old{suffix}")
-    text = path.read_text().replace("transition", "begins").replace("mixed_frames", "mixed")
-    path.write_text(text)
-    assert read_shots(path).shots == SHOTS
-
-
 def test_last_shot_ends_at_the_end_of_the_film() -> None:
     longer, shorter = LIST.with_length(300), LIST.with_length(160)
     assert (longer.num_frames, longer.shots[-1]) == (300, Shot(150, 300, "fade"))

@@ -35,8 +35,6 @@ DEFAULT_EDL_RATE = Fraction(25)
 second."""
 COLUMNS = ("shot", "first_frame", "last_frame", "start", "end", "transition", "mixed_frames")
 """Columns of a CSV file, and keys of a shot in a JSON file."""
-_OLD_COLUMNS = {"transition": "begins", "mixed_frames": "mixed"}
-"""Earlier names of columns, by current name; accepted when a list is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +262,7 @@ def _parse_row(row: dict[str, Any], name: str) -> Shot:
     """
     first = _parse_count(row, "first_frame", name)
     mixed_frames = _parse_count(row, "mixed_frames", name, 0)
-    transition: Any = _get_value(row, "transition") or ("cut" if first else "start")
+    transition: Any = row.get("transition") or ("cut" if first else "start")
     if isinstance(transition, str):
         transition = transition.strip().lower()
     choices = get_args(Transition)
@@ -283,7 +281,7 @@ def _parse_count(row: dict[str, Any], column: str, name: str, default: int | Non
     Raises:
         UsageError: the value is missing without a default, or is not an integer of at least 0.
     """
-    value = _get_value(row, column)
+    value = row.get(column)
     if value in (None, "") and default is not None:
         return default
     try:
@@ -293,9 +291,3 @@ def _parse_count(row: dict[str, Any], column: str, name: str, default: int | Non
     if not 0 <= number <= 2**53 or number != int(number):
         raise UsageError(f"{name}: {column} must be an integer of at least 0, got {value!r}")
     return int(number)
-
-
-def _get_value(row: dict[str, Any], column: str) -> Any:
-    """Return the value of a column under its current or its earlier name, or None."""
-    value = row.get(column)
-    return row.get(_OLD_COLUMNS.get(column, "")) if value in (None, "") else value
