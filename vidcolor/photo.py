@@ -126,8 +126,6 @@ def colorize_photo(
         prediction, hint_warnings = _recolor(still, colorizer, recolorer)
     warnings = [*still.warnings, *hint_warnings]
     warnings += _write(target, still, prediction, colorizer, options, provenance, hints.discs)
-    if options.confidence is not None:
-        _write_confidence(options.confidence, still, prediction)
     if still.tint == "color" and recolorer is None:
         warnings.append("the source is already in color; its color is replaced")
     return PhotoResult(
@@ -138,9 +136,7 @@ def colorize_photo(
         damaged=damaged,
         provenance=provenance,
         size=_displayed_size(still),
-        uncertain_regions=(
-            _find_uncertain_regions(still, prediction) if colorizer.has_confidence else None
-        ),
+        uncertain_regions=_find_uncertain_regions(colorizer, still, prediction),
     )
 
 
@@ -238,8 +234,11 @@ def _displayed_size(still: Still) -> tuple[int, int]:
 
 
 def _find_uncertain_regions(
-    still: Still, prediction: ProxyPrediction
-) -> tuple[UncertainRegion, ...]:
+    colorizer: Colorizer, still: Still, prediction: ProxyPrediction
+) -> tuple[UncertainRegion, ...] | None:
+    """Return the uncertain regions as displayed; None if the generator estimates no confidence."""
+    if not colorizer.has_confidence:
+        return None
     confidence = prediction.confidence
     luma = resize_area(prediction.proxy, confidence.shape)
     maps = (compute_review_priority(confidence, prediction.ab, luma), confidence, luma)
@@ -259,7 +258,7 @@ def _write(
     provenance: Provenance,
     discs: Sequence[HintDisc] = (),
 ) -> tuple[str, ...]:
-    """Write the result; return warnings about hints and about the format."""
+    """Write the result and the confidence map; return warnings about hints and the format."""
     coding, matrix, gain = still.coding, still.matrix, options.saturation
     cb, cr = colorizer.make_chroma(prediction, still.luma, coding, matrix, saturation=gain)
     warnings = enforce_discs(discs, cb, cr, still.luma, coding, matrix, gain)
@@ -267,9 +266,10 @@ def _write(
         # The mark changes luma, so the luma data of a gray JPEG cannot be copied.
         luma = draw_watermark(still.luma, cb, cr, still.coding, still.matrix)
         still = replace(still, luma=luma, jpeg_data=None)
-    return warnings + write_still(
-        target, still, cb, cr, provenance=provenance, quality=options.quality
-    )
+    warnings += write_still(target, still, cb, cr, provenance=provenance, quality=options.quality)
+    if options.confidence is not None:
+        _write_confidence(options.confidence, still, prediction)
+    return warnings
 
 
 def _write_confidence(path: Path, still: Still, prediction: ProxyPrediction) -> None:

@@ -242,13 +242,13 @@ def compute_review_priority(confidence: FloatArray, ab: FloatArray, luma: FloatA
     Returns:
         (h, w) float32 in [0, 1].
     """
-    room = np.clip(np.minimum(luma, 1 - luma) / FULL_VISIBILITY_LUMA, 0, 1)
+    chroma_range = np.clip(np.minimum(luma, 1 - luma) / FULL_VISIBILITY_LUMA, 0, 1)
     chroma = np.minimum(np.hypot(ab[0], ab[1]) / FULL_CHROMA, 1)
     colorful = GRAY_WEIGHT + (1 - GRAY_WEIGHT) * chroma
     rows, columns = (np.linspace(-1, 1, n, dtype=np.float32) for n in confidence.shape)
     off_center = (rows[:, None] ** 2 + columns[None] ** 2) / 2
     priority: FloatArray = (
-        (1 - confidence) * room * colorful * (1 - (1 - CORNER_WEIGHT) * off_center)
+        (1 - confidence) * chroma_range * colorful * (1 - (1 - CORNER_WEIGHT) * off_center)
     )
     return priority.astype(np.float32)
 
@@ -281,18 +281,18 @@ def _grow_regions(priority: FloatArray, uncertain: Mask, luma: FloatArray) -> li
     # Single cells and film grain must not split a region.
     smooth_priority = np.asarray(cv2.GaussianBlur(priority, (0, 0), 1.5))
     smooth_luma = np.asarray(cv2.GaussianBlur(luma, (0, 0), 1.0))
-    free = uncertain.copy()
+    unassigned = uncertain.copy()
     masks: list[Mask] = []
     for _ in range(MAX_CANDIDATES):
-        candidates = np.where(free, smooth_priority, 0)
+        candidates = np.where(unassigned, smooth_priority, 0)
         seed = np.unravel_index(int(candidates.argmax()), candidates.shape)
         if candidates[seed] <= 0:
             break
         similar = np.abs(smooth_luma - smooth_luma[seed]) < MAX_LUMA_DIFFERENCE
-        urgent = smooth_priority >= MIN_RELATIVE_PRIORITY * candidates[seed]
-        mask = _connected_component(free & similar & urgent, seed)
+        is_important = smooth_priority >= MIN_RELATIVE_PRIORITY * candidates[seed]
+        mask = _connected_component(unassigned & similar & is_important, seed)
         # Cells that the opening removes are excluded too, or the same seed would be found again.
-        free &= ~mask
+        unassigned &= ~mask
         opened = _open_mask(mask)
         if opened.mean() >= MIN_AREA:
             masks.append(opened)

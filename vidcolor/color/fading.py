@@ -206,5 +206,5 @@ def _make_monotonic(curve: FloatArray) -> FloatArray:
     middle = len(KNOTS) // 2
     steps = np.maximum(np.diff(curve), np.float32(_MIN_SLOPE) * np.diff(KNOTS))
     rising: FloatArray = np.concatenate([[0], np.cumsum(steps)]).astype(np.float32)
-    moved: FloatArray = rising + (curve[middle] - rising[middle])
-    return moved
+    shifted: FloatArray = rising + (curve[middle] - rising[middle])
+    return shifted

@@ -81,7 +81,7 @@ def _load_system_font(size: int, names: tuple[str, ...]) -> FreeTypeFont | None:
     return None
 
 
-def text_width(text: str, size: int) -> float:
+def measure_text_width(text: str, size: int) -> float:
     """Return the width of a text in pixels."""
     font, text = choose_font(text, size)
     return float(font.getlength(text))
@@ -96,13 +96,13 @@ def shorten_text(text: str, size: int, max_width: float) -> str:
         max_width: the maximum width in pixels.
     """
     text = "".join(c if c.isprintable() else " " for c in text)
-    if text_width(text, size) <= max_width:
+    if measure_text_width(text, size) <= max_width:
         return text
     # The end of a file name is kept, because it has the number and the extension.
     for length in range(len(text) - 1, 1, -1):
         head = (length + 1) // 2
         shortened = text[:head] + _ELLIPSIS + text[len(text) - (length - head) :]
-        if text_width(shortened, size) <= max_width:
+        if measure_text_width(shortened, size) <= max_width:
             return shortened
     return _ELLIPSIS
 
@@ -180,10 +180,10 @@ def _render_label(
     background = background.resize((width, height), Image.Resampling.BOX)
     letters = Image.new("L", (width, height), 0)
     ImageDraw.Draw(letters).text((padding, height / 2), text, font=font, fill=255, anchor="lm")
-    return _composite(_unit_mask(letters), _unit_mask(background))
+    return _composite(_to_unit_mask(letters), _to_unit_mask(background))
 
 
-def _unit_mask(image: Any) -> FloatArray:
+def _to_unit_mask(image: Any) -> FloatArray:
     """Convert an 8-bit gray Pillow image to (h, w, 1) float32 in [0, 1]."""
     return np.asarray(np.asarray(image, np.float32)[..., None] / 255, np.float32)
 

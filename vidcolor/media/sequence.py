@@ -241,8 +241,8 @@ class SequenceReader:
         if missing:
             listed = ", ".join(map(str, missing[:_MAX_LISTED_GAPS]))
             more = "…" if len(missing) > _MAX_LISTED_GAPS else ""
-            are = "frame is" if len(missing) == 1 else "frames are"
-            self.damage.messages.append(f"{len(missing)} {are} missing: {listed}{more}")
+            subject = "frame is" if len(missing) == 1 else "frames are"
+            self.damage.messages.append(f"{len(missing)} {subject} missing: {listed}{more}")
 
     def frames(self) -> Iterator[Frame]:
         """Yield a frame for each image in the order of numbers. A missing number leaves a time gap.
