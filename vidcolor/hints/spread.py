@@ -53,7 +53,8 @@ _TONE_WINDOW = 5
 _DISCS_PER_SWEEP = 16
 """Maximum number of discs whose costs are computed together. It limits memory."""
 _FAR = 1e6
-"""Initial cost of the pixels outside a disc, in reaches. It is far above the cost of any usual path."""
+"""Initial cost of the pixels outside a disc, in reaches. It is far above the cost of any usual
+path."""
 
 
 def spread_colors(

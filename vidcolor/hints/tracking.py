@@ -150,6 +150,13 @@ def track_hints(
 def _report_progress(
     frames: Iterator[Frame], done: int, progress: Callable[[int], None]
 ) -> Iterator[Frame]:
+    """Yield the frames, and report each one when it has been used.
+
+    Args:
+        frames: frames of one shot.
+        done: number of frames of earlier shots.
+        progress: called with the number of frames that are done.
+    """
     for count, frame in enumerate(frames, done + 1):
         yield frame
         progress(count)
@@ -283,7 +290,8 @@ class HintTracker:
         return HintMask(ab, np.clip(np.maximum(mask, alpha), 0, 1))
 
     def _transfer_reference(self, item: AnalysisFrame) -> TransferredColor:
-        assert self._reference is not None  # no frame has a reference otherwise
+        """Transfer the color of the reference to a frame, and update `max_coverage`."""
+        assert self._reference is not None  # otherwise no frame has a reference
         luma = self._displayed_luma(item.frame)
         color, coverage = transfer_color(self._reference, luma, self._predict_base)
         self.max_coverage = max(self.max_coverage, coverage)

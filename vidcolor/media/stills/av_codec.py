@@ -1,4 +1,7 @@
-"""Decoding and encoding of single frames with FFmpeg's codecs, for DPX and OpenEXR."""
+"""Decoding and encoding of single frames with FFmpeg's codecs, for DPX and OpenEXR.
+
+The codecs are called without a demuxer or muxer, because a DPX or OpenEXR file is one packet.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,10 @@ _PACKED_SAMPLES = {"rgb24": 3, "rgb48": 3, "rgba": 4, "rgba64": 4}
 def decode_frame(codec: str, data: bytes) -> av.VideoFrame:
     """Decode a file that is one packet.
 
+    Args:
+        codec: name of an FFmpeg decoder.
+        data: contents of the file.
+
     Raises:
         ValueError: the decoder returns no frame.
         av.FFmpegError: the decoder fails.
@@ -40,10 +47,14 @@ def encode_frame(codec: str, pix_fmt: str, planes: list[NDArray[Any]]) -> bytes:
     Args:
         codec: name of an FFmpeg encoder.
         pix_fmt: FFmpeg pixel format.
-        planes: (H, samples) each, in the plane order of `pix_fmt`.
+        planes: (H, samples per row) each, in the plane order of `pix_fmt`. The dtype has the size
+            of its samples; the byte order is converted.
+
+    Returns:
+        The contents of the file.
 
     Raises:
-        OutputError: the encoder returns nothing.
+        OutputError: the encoder returns no data.
     """
     import av
 
@@ -51,7 +62,7 @@ def encode_frame(codec: str, pix_fmt: str, planes: list[NDArray[Any]]) -> bytes:
     width //= _PACKED_SAMPLES.get(pix_fmt.removesuffix("le").removesuffix("be"), 1)
     context: Any = av.CodecContext.create(codec, "w")
     context.width, context.height, context.pix_fmt = width, height, pix_fmt
-    context.time_base = Fraction(1, 25)
+    context.time_base = Fraction(1, 25)  # required by FFmpeg; its value has no meaning here
     frame = av.VideoFrame(width, height, pix_fmt)
     for plane, codes in zip(frame.planes, planes, strict=True):
         dtype = codes.dtype.newbyteorder(">" if pix_fmt.endswith("be") else "<")
@@ -63,6 +74,14 @@ def encode_frame(codec: str, pix_fmt: str, planes: list[NDArray[Any]]) -> bytes:
 
 
 def view_rows(plane: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return a writable view of a plane with its padding: (H, samples)."""
+    """Return a writable view of a plane of an `av.VideoFrame`.
+
+    Args:
+        plane: the plane.
+        dtype: dtype of its samples, with byte order.
+
+    Returns:
+        (H, samples per row with padding).
+    """
     rows: NDArray[Any] = np.frombuffer(plane, dtype)
     return rows.reshape(plane.height, plane.line_size // dtype.itemsize)

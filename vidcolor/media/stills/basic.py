@@ -1,4 +1,7 @@
-"""Reading and writing of WebP and BMP, through Pillow."""
+"""Reading and writing of WebP (RFC 9649) and BMP.
+
+Pillow codes both formats completely, including their metadata.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,20 @@ if TYPE_CHECKING:
     from vidcolor.media.stills.types import ColorizedStill
 
 _LOSSLESS_EFFORT = 25
-"""libwebp's compression effort for lossless files, 0-100."""
+"""Compression effort of libwebp for lossless files, 0-100. It does not change the pixels."""
 
 
 def read_webp(path: Path, allow_damaged: bool) -> DecodedImage:
-    """Decode a WebP to R'G'B': libwebp's API does not return its Y'CbCr planes."""
+    """Decode a WebP to 8-bit gray or R'G'B', because Pillow does not return its Y'CbCr planes.
+
+    Args:
+        path: the file.
+        allow_damaged: ignored; a damaged WebP is always refused.
+
+    Raises:
+        InputError: the image exceeds `MAX_PIXELS` or Pillow's limit.
+        OSError: the file cannot be read or is damaged.
+    """
     from PIL.Image import DecompressionBombError
     from PIL.WebPImagePlugin import WebPImageFile
 
@@ -51,16 +63,19 @@ def read_webp(path: Path, allow_damaged: bool) -> DecodedImage:
 
 
 def _find_image_chunk(data: bytes) -> bytes:
-    """Return the name of the chunk with the pixels: ``VP8L`` (lossless), ``VP8 `` or ``ANMF``."""
-    at = 12
+    """Return the name of the first chunk with pixels.
+
+    It is ``VP8L`` (lossless), ``VP8 `` (lossy), or ``ANMF`` (animation frame).
+    """
+    at = 12  # after the RIFF header
     while at + 8 <= len(data) and data[at : at + 4] not in (b"VP8L", b"VP8 ", b"ANMF"):
         size = int.from_bytes(data[at + 4 : at + 8], "little")
-        at += 8 + size + size % 2
+        at += 8 + size + size % 2  # chunks are padded to even sizes
     return data[at : at + 4]
 
 
 def read_webp_xmp(path: Path) -> bytes | None:
-    """Return the XMP packet of a WebP."""
+    """Return the XMP packet of a WebP, or None."""
     from PIL.WebPImagePlugin import WebPImageFile
 
     with path.open("rb") as file:
@@ -75,6 +90,7 @@ def encode_webp(job: ColorizedStill) -> EncodedStill:
     metadata, out = job.metadata, io.BytesIO()
     lossy = job.still.format == "webp" and not job.still.lossless
     options = {"exif": metadata.exif, "icc_profile": metadata.icc, "xmp": metadata.xmp}
+    # `exact` keeps the color of transparent pixels, and with it their luma.
     Image.fromarray(job.samples(8)).save(
         out,
         "WEBP",
@@ -87,7 +103,16 @@ def encode_webp(job: ColorizedStill) -> EncodedStill:
 
 
 def read_bmp(path: Path, allow_damaged: bool) -> DecodedImage:
-    """Decode a BMP of any depth to 8-bit gray or R'G'B'."""
+    """Decode a BMP of any depth to 8-bit gray or R'G'B'.
+
+    Args:
+        path: the file.
+        allow_damaged: ignored; a damaged BMP is always refused.
+
+    Raises:
+        InputError: the image exceeds `MAX_PIXELS`.
+        OSError: the file cannot be read or is damaged.
+    """
     from PIL.BmpImagePlugin import BmpImageFile
 
     image = BmpImageFile(io.BytesIO(path.read_bytes()), str(path))
@@ -98,7 +123,7 @@ def read_bmp(path: Path, allow_damaged: bool) -> DecodedImage:
 
 
 def read_bmp_xmp(path: Path) -> None:
-    """Return None: BMP stores no metadata."""
+    """Return None, because BMP stores no XMP."""
     return
 
 

@@ -1,8 +1,12 @@
 """TIFF directories as raw entries: the structure of EXIF, and the tags of a TIFF file.
 
-Values are not interpreted, so unknown tags survive. Values that move are copied byte for byte, but
-offsets *inside* a MakerNote cannot be adjusted. Therefore EXIF that stays EXIF is not rebuilt.
-Tag numbers and field types follow TIFF 6.0 and Exif 2.32.
+EXIF must survive byte for byte, and libraries decode and rewrite it. Therefore directories are
+parsed and encoded here. Values are not interpreted, so unknown tags survive. Values that move are
+copied byte for byte, but offsets inside a MakerNote cannot be adjusted. Therefore an EXIF block is
+rebuilt only if it is read from or written to a TIFF file, whose directory it shares.
+
+Tag numbers and field types follow TIFF 6.0 (Adobe, 1992), the BigTIFF extension, and Exif 2.32
+(CIPA DC-008).
 """
 
 from __future__ import annotations
@@ -18,19 +22,27 @@ if TYPE_CHECKING:
     """Returns ``n`` bytes at an offset: ``read(offset, n)``; fewer at the end of the file."""
 
 ByteOrder = Literal["<", ">"]
+"""Little-endian or big-endian, as in `struct`."""
 
 ORIENTATION = 274
+"""Tag of the orientation, 1-8."""
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
+"""Tags of the resolution and of its unit: 2 for inches, 3 for centimeters."""
 XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
+"""Tags of metadata blocks in a TIFF file."""
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 34665, 34853, 40965
+"""Tags whose value is the offset of a child directory."""
 _CHILD_TAGS = {EXIF_IFD, GPS_IFD, INTEROP_IFD}
 _TYPE_SIZES = {
     1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 16: 8, 17: 8
 }  # fmt: skip
-"""Bytes of one value by field type."""
+"""Size of one value in bytes, by field type."""
 _MAX_VALUE_BYTES = 256 << 20
+"""Maximum size of the value of an entry, in bytes. Entries with larger values are skipped."""
 _MAX_ENTRIES = 65536
+"""Maximum number of entries that are read from a directory. Further entries are ignored."""
 _MAX_DEPTH = 2
+"""Maximum depth of child directories. Deeper ones are ignored, so reading ends even in a cycle."""
 
 LAYOUT_TAGS = frozenset(
     {254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284}
@@ -38,8 +50,8 @@ LAYOUT_TAGS = frozenset(
     | {330, 332, 333, 334, 336, 338, 339, 340, 341, 342, 343, 344, 345, 346, 347, 351, 434, 435}
     | {512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 559, 34016, 37724, 50341}
 )
-"""Tags that describe how pixels are stored, and Photoshop layers. They do not apply to a new
-file."""
+"""Tags that describe how pixels are stored, and Photoshop layers. They are not copied, because they
+do not apply to a new file."""
 
 
 class Entry(NamedTuple):
@@ -47,9 +59,10 @@ class Entry(NamedTuple):
 
     tag: int
     kind: int
-    """TIFF field type."""
+    """TIFF field type, such as 2 for ASCII and 3 for SHORT."""
     num_values: int
     value: bytes
+    """All values, also those that the file stores outside the directory."""
 
 
 @dataclass(slots=True)
@@ -59,10 +72,12 @@ class Directory:
     order: ByteOrder
     """``<`` or ``>``, as in `struct`."""
     entries: dict[int, Entry] = field(default_factory=dict)
+    """Entries by tag."""
     children: dict[int, Directory] = field(default_factory=dict)
+    """Child directories by the tag that refers to them."""
 
     def get_integer(self, tag: int) -> int | None:
-        """Return the value of a tag with one SHORT or LONG, else None."""
+        """Return the value of a tag that holds one SHORT or LONG; else None."""
         entry = self.entries.get(tag)
         if entry is None or entry.kind not in (3, 4) or entry.num_values != 1:
             return None
@@ -70,7 +85,7 @@ class Directory:
         return int(struct.unpack(self.order + code, entry.value)[0])
 
     def get_rational(self, tag: int) -> float | None:
-        """Return the value of a tag with one RATIONAL, else None."""
+        """Return the value of a tag that holds one RATIONAL; None if missing or divided by 0."""
         entry = self.entries.get(tag)
         if entry is None or entry.kind != 5 or entry.num_values != 1:
             return None
@@ -78,21 +93,27 @@ class Directory:
         return numerator / denominator if denominator else None
 
     def set_numbers(self, tag: int, kind: int, *numbers: int) -> None:
-        """Set a tag of SHORTs (3), LONGs (4) or RATIONALs (5, numerator then denominator)."""
+        """Set a tag to numbers.
+
+        Args:
+            tag: number of the tag.
+            kind: field type: 3 (SHORT), 4 (LONG) or 5 (RATIONAL).
+            numbers: the values; for RATIONAL, numerator and denominator of each.
+        """
         code = "H" if kind == 3 else "I"
         value = struct.pack(f"{self.order}{len(numbers)}{code}", *numbers)
         count = len(numbers) // 2 if kind == 5 else len(numbers)
         self.entries[tag] = Entry(tag, kind, count, value)
 
     def set_bytes(self, tag: int, kind: int, value: bytes) -> None:
-        """Set a tag of BYTEs (1), ASCII (2) or UNDEFINED (7)."""
+        """Set a tag to bytes; `kind` is 1 (BYTE), 2 (ASCII) or 7 (UNDEFINED)."""
         self.entries[tag] = Entry(tag, kind, len(value), value)
 
     @property
     def dpi(self) -> tuple[float, float] | None:
-        """Horizontal and vertical resolution in dots per inch; None without a unit."""
+        """Horizontal and vertical resolution in dots per inch; None without a valid unit."""
         x, y = self.get_rational(X_RESOLUTION), self.get_rational(Y_RESOLUTION)
-        unit = self.get_integer(RESOLUTION_UNIT) or 2
+        unit = self.get_integer(RESOLUTION_UNIT) or 2  # TIFF 6.0: the default is inches
         if not x or not y or unit not in (2, 3):
             return None
         scale = 2.54 if unit == 3 else 1.0
@@ -106,14 +127,14 @@ def read_directory(read: Reader) -> Directory:
         read: returns ``n`` bytes at an offset: ``read(offset, n)``; fewer at the end.
 
     Raises:
-        ValueError: the data is not a TIFF structure. Single broken entries are skipped instead.
+        ValueError: the data is not a TIFF structure. Single broken entries are skipped.
     """
     head = read(0, 16)
     orders: dict[bytes, ByteOrder] = {b"II": "<", b"MM": ">"}
     order = orders.get(head[:2])
     if order is None or len(head) < 8:
         raise ValueError("not a TIFF structure")
-    big = struct.unpack(order + "H", head[2:4])[0] == 43
+    big = struct.unpack(order + "H", head[2:4])[0] == 43  # BigTIFF; 42 is TIFF
     offset = (
         struct.unpack(order + "Q", head[8:16]) if big else struct.unpack(order + "I", head[4:8])
     )
@@ -141,6 +162,7 @@ def read_orientation(exif: bytes | None) -> int:
 def _read_directory_at(
     read: Reader, order: ByteOrder, big: bool, offset: int, depth: int
 ) -> Directory:
+    """Read the directory at an offset; `big` means BigTIFF, with 64-bit counts and offsets."""
     directory = Directory(order)
     count_size, entry_size, inline = (8, 20, 8) if big else (2, 12, 4)
     head = read(offset, count_size)
@@ -161,6 +183,7 @@ def _read_directory_at(
             if depth < _MAX_DEPTH and _is_readable(read, at, count_size):
                 directory.children[tag] = _read_directory_at(read, order, big, at, depth + 1)
             continue
+        # Values that fit into the entry are stored there instead of an offset.
         value = stored[:length] if length <= inline else read(at, length)
         if len(value) == length:
             directory.entries[tag] = Entry(tag, kind, count, value)
@@ -168,21 +191,23 @@ def _read_directory_at(
 
 
 def _is_readable(read: Reader, offset: int, n: int) -> bool:
+    """Whether the file has `n` bytes at an offset."""
     return offset > 0 and len(read(offset, n)) == n
 
 
 def encode_directory(directory: Directory, offset: int) -> bytes:
     """Encode a directory with its values and children for a position in a classic TIFF.
 
-    8-byte integers of BigTIFF are left out: classic TIFF has no type for them.
+    The 8-byte integers of BigTIFF are left out, because classic TIFF has no type for them.
 
     Args:
-        directory: the directory.
-        offset: its position in the file, in bytes.
+        directory: directory to encode.
+        offset: position of the directory in the file, in bytes.
     """
     rows: list[tuple[int, int, int, bytes]] = [
         (e.tag, e.kind, e.num_values, e.value) for e in directory.entries.values() if e.kind < 16
     ]
+    # The values that do not fit into an entry follow the directory.
     heap_offset = offset + 2 + 12 * (len(rows) + len(directory.children)) + 4
     heap = bytearray()
     for tag, child in directory.children.items():
@@ -205,16 +230,17 @@ def encode_exif(directory: Directory) -> bytes:
 
 
 def encode_tiff_header(order: ByteOrder, offset: int) -> bytes:
-    """Return the first 8 bytes of a TIFF whose directory is at `offset`."""
+    """Return the first 8 bytes of a TIFF file whose directory is at `offset`, in bytes."""
     return (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, offset)
 
 
 def remove_tags(directory: Directory, tags: Iterable[int]) -> Directory:
-    """Return a copy without some of the entries."""
+    """Return a copy of a directory without the entries with these tags."""
     removed = frozenset(tags)
     kept = {t: e for t, e in directory.entries.items() if t not in removed}
     return Directory(directory.order, kept, dict(directory.children))
 
 
 def _pad_to_even(value: bytes) -> bytes:
+    """Append a null byte to a value of odd size: TIFF 6.0 requires even offsets."""
     return value + b"\0" * (len(value) % 2)

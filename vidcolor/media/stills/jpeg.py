@@ -1,4 +1,8 @@
-"""Reading and writing of JPEG."""
+"""Reading and writing of JPEG (ITU-T T.81) in JFIF (ITU-T T.871).
+
+Pillow codes the pixels; `jpeg_segments` handles metadata and scans. The coded luma of a gray JPEG
+is copied into the result without decoding, because encoding it again would change it.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +43,16 @@ if TYPE_CHECKING:
 
 
 def read_jpeg(path: Path, allow_damaged: bool) -> DecodedImage:
-    """Decode a JPEG. Gray and Y'CbCr stay as coded; CMYK and RGB become R'G'B'."""
+    """Decode a JPEG. Gray and Y'CbCr stay as coded; CMYK and RGB become R'G'B'.
+
+    Args:
+        path: the file.
+        allow_damaged: accept a truncated file, with a warning.
+
+    Raises:
+        InputError: the file is truncated, or the image exceeds `MAX_PIXELS`.
+        ValueError: the file does not have the structure of a JPEG.
+    """
     data = path.read_bytes()
     segments = list(iter_segments(data))
     frame = find_frame_header(segments)
@@ -74,7 +87,7 @@ def read_jpeg(path: Path, allow_damaged: bool) -> DecodedImage:
 
 
 def _open_jpeg(data: bytes, path: Path, ycbcr: bool) -> Any:
-    """Open a JPEG with Pillow, with Y'CbCr kept as coded."""
+    """Open a JPEG with Pillow; if `ycbcr`, without conversion to RGB."""
     from PIL.JpegImagePlugin import JpegImageFile
 
     image: Image.Image = JpegImageFile(io.BytesIO(data), str(path))
@@ -84,12 +97,12 @@ def _open_jpeg(data: bytes, path: Path, ycbcr: bool) -> Any:
 
 
 def read_jpeg_xmp(path: Path) -> bytes | None:
-    """Return the XMP packet of a JPEG."""
+    """Return the XMP packet of a JPEG, or None."""
     return read_metadata(list(iter_segments(path.read_bytes())))[0].xmp
 
 
 def encode_jpeg(job: ColorizedStill) -> EncodedStill:
-    """Encode a 4:4:4 JPEG; the coded luma of a gray JPEG source is copied if it is unchanged."""
+    """Encode a 4:4:4 JPEG; the coded luma of a gray JPEG source is copied if luma is unchanged."""
     still = job.still
     cb, cr = convert_chroma_to_jfif(still.luma, job.cb, job.cr, still.matrix, still.bits)
     bare = _join_source_luma(still, cb, cr) if job.quality is None else None
@@ -103,7 +116,16 @@ def encode_jpeg(job: ColorizedStill) -> EncodedStill:
 
 
 def _join_source_luma(still: Still, cb: NDArray[np.uint8], cr: NDArray[np.uint8]) -> bytes | None:
-    """Join the coded luma of the source with two scans of chroma; None if that is impossible."""
+    """Join the coded luma of the source with scans of Cb and Cr.
+
+    Args:
+        still: the still.
+        cb: (H, W) uint8.
+        cr: (H, W) uint8.
+
+    Returns:
+        The file without metadata, or None if luma must be encoded again.
+    """
     from PIL.JpegImagePlugin import JpegImageFile
 
     if still.jpeg_data is None:
@@ -123,13 +145,20 @@ def _join_source_luma(still: Still, cb: NDArray[np.uint8], cr: NDArray[np.uint8]
 def _encode_planes(
     planes: list[NDArray[np.uint8]], tables: list[list[int]], progressive: bool = False
 ) -> bytes:
-    """Encode one gray plane, or Y'CbCr 4:4:4 without a conversion to RGB."""
+    """Encode one gray plane, or Y'CbCr 4:4:4 without conversion from RGB.
+
+    Args:
+        planes: 1 or 3 planes: (H, W) uint8.
+        tables: quantization tables: 64 steps each, in Pillow's order.
+        progressive: whether to write a progressive JPEG.
+    """
     from PIL import Image
 
     images = [Image.fromarray(plane) for plane in planes]
     image = Image.merge("YCbCr", images) if len(images) == 3 else images[0]
     out = io.BytesIO()
-    # With `optimize`, Pillow encodes into a buffer of estimated size, which colorful images exceed.
+    # With `optimize`, Pillow encodes into a buffer of estimated size, which is too small for
+    # colorful images.
     optimize = len(images) == 1
     image.save(
         out, "JPEG", qtables=tables, subsampling=0, optimize=optimize, progressive=progressive
@@ -138,7 +167,7 @@ def _encode_planes(
 
 
 def _standard_tables(quality: int) -> list[list[int]]:
-    """Return libjpeg's quantization steps of luma and chroma at a quality, in Pillow's order."""
+    """Return libjpeg's tables of 64 quantization steps for luma and chroma at a quality."""
     from PIL import Image
     from PIL.JpegImagePlugin import JpegImageFile
 

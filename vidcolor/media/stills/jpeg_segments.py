@@ -1,9 +1,11 @@
 """JPEG at the byte level: segments, scans and metadata, without decoding pixels.
 
-A gray JPEG is one scan of luma. Two more scans next to it make it a color JPEG. The luma scan is
-copied unchanged, so every decoder returns the same luma as before.
+A gray JPEG contains only scans of luma. Scans of Cb and Cr make it a color JPEG. The luma scans are
+copied unchanged, so every decoder returns the same luma as before. No library joins scans of
+several files, so it is done here. Metadata segments are copied byte for byte for the same reason.
 
-No library splices scans, hence this module. Marker names follow ITU-T T.81, table B.1.
+Markers and scans follow ITU-T T.81 (table B.1), JFIF follows ITU-T T.871, EXIF follows CIPA DC-008,
+and XMP, ICC and Photoshop segments follow the XMP specification, part 3, and ICC.1.
 """
 
 from __future__ import annotations
@@ -22,12 +24,16 @@ if TYPE_CHECKING:
 SOI, EOI, SOS, DQT, DHT, DRI, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE
 APP0, APP1, APP2, APP11, APP13, APP14 = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE
 _FRAME_MARKERS = {*range(0xC0, 0xD0)} - {DHT, 0xC8, 0xCC}
+"""Start-of-frame markers of all coding processes."""
 _HUFFMAN_FRAME_MARKERS = (0xC0, 0xC1, 0xC2)
+"""Start-of-frame markers of Huffman coding: baseline, extended sequential, progressive."""
 _MAX_PAYLOAD = 65533
+"""Maximum size of the payload of a segment, in bytes: 65535 minus the length field."""
 
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 _PHOTOSHOP, _JFIF, _ADOBE = b"Photoshop 3.0\0", b"JFIF\0", b"Adobe"
 _NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+"""The marker that ends the data of a scan. Stuffed zeros and restart markers belong to the scan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +41,11 @@ class Segment:
     """A marker segment."""
 
     marker: int
+    """Second byte of the marker."""
     payload: bytes
+    """Contents without marker and length."""
     scan: bytes = b""
-    """The entropy-coded data after a start-of-scan segment."""
+    """Entropy-coded data after a start-of-scan segment; else empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,7 @@ class FrameHeader:
     """The fields of a start-of-frame segment."""
 
     marker: int
+    """Second byte of the marker, which identifies the coding process."""
     precision: int
     """Bits per sample."""
     height: int
@@ -87,7 +96,7 @@ def find_frame_header(segments: list[Segment]) -> FrameHeader:
     """Return the frame header.
 
     Raises:
-        ValueError: the file has none.
+        ValueError: the file has no frame header.
     """
     segment = next((s for s in segments if s.marker in _FRAME_MARKERS), None)
     if segment is None or len(segment.payload) < 9:
@@ -98,7 +107,7 @@ def find_frame_header(segments: list[Segment]) -> FrameHeader:
 
 
 def is_ycbcr(segments: list[Segment], component_ids: tuple[int, ...]) -> bool:
-    """Whether three components are Y'CbCr, by the rules of libjpeg."""
+    """Whether three components are Y'CbCr and not RGB, by the rules of libjpeg."""
     app = {s.marker: s.payload for s in segments if s.marker in (APP0, APP14)}
     if app.get(APP0, b"").startswith(_JFIF):
         return True
@@ -109,7 +118,7 @@ def is_ycbcr(segments: list[Segment], component_ids: tuple[int, ...]) -> bool:
 
 
 def read_metadata(segments: list[Segment]) -> tuple[StillMetadata, tuple[str, ...]]:
-    """Return the metadata in the segments, and warnings about what cannot be kept."""
+    """Return the metadata of a file, and warnings about parts that cannot be kept."""
     exif = xmp = None
     icc: dict[int, bytes] = {}
     photoshop, density = b"", None
@@ -121,7 +130,7 @@ def read_metadata(segments: list[Segment]) -> tuple[StillMetadata, tuple[str, ..
         elif marker == APP1 and body.startswith(_XMP) and xmp is None:
             xmp = body[len(_XMP) :]
         elif marker == APP2 and body.startswith(_ICC) and len(body) > 14:
-            icc[body[12]] = body[14:]
+            icc[body[12]] = body[14:]  # number of the part, from 1
         elif marker == APP13 and body.startswith(_PHOTOSHOP):
             photoshop += body[len(_PHOTOSHOP) :]
         elif marker == APP0:
@@ -144,7 +153,11 @@ def read_metadata(segments: list[Segment]) -> tuple[StillMetadata, tuple[str, ..
 
 
 def insert_metadata(jpeg: bytes, metadata: StillMetadata) -> tuple[bytes, tuple[str, ...]]:
-    """Insert metadata at the start of a JPEG file.
+    """Replace the JFIF and Adobe segments at the start of a JPEG file by metadata.
+
+    Args:
+        jpeg: file as the encoder wrote it.
+        metadata: metadata to insert.
 
     Returns:
         The file, and warnings about metadata that exceeds the size of a segment.
@@ -172,9 +185,9 @@ def join_scans(luma: bytes, cb: bytes, cr: bytes) -> bytes | None:
     """Join three gray JPEGs into a 4:4:4 color JPEG, copying the coded luma unchanged.
 
     Args:
-        luma: a gray JPEG, Huffman coded, 8 bits.
+        luma: a gray, Huffman-coded 8-bit JPEG.
         cb: a gray JPEG of the same size, progressive if and only if `luma` is.
-        cr: a gray JPEG like `cb`, with the same quantization table.
+        cr: a gray JPEG of the same coding and quantization table as `cb`.
 
     Returns:
         The file without metadata, or None if the coding of `luma` cannot be joined.
@@ -184,7 +197,7 @@ def join_scans(luma: bytes, cb: bytes, cr: bytes) -> bytes | None:
     tables = [_read_quantization_tables(segments) for segments in sources]
     scans = [n for n, s in enumerate(sources[0]) if s.marker == SOS]
     late = sources[0][scans[0] if scans else 0 :]
-    # A table that is redefined between scans would also apply to chroma.
+    # A quantization table that is redefined between scans could also apply to chroma.
     if not can_join(luma) or not scans or any(s.marker == DQT for s in late):
         return None
     luma_slot = frame.luma_table
@@ -207,7 +220,7 @@ def join_scans(luma: bytes, cb: bytes, cr: bytes) -> bytes | None:
 
 def _encode_component(component: int, segments: list[Segment]) -> Iterator[bytes]:
     """Yield the tables and scans of a gray JPEG as those of one component of a color JPEG."""
-    yield _encode_segment(DRI, b"\0\0")  # ends the restart interval of the component before
+    yield _encode_segment(DRI, b"\0\0")  # ends the restart interval of the previous component
     for segment in segments:
         if segment.marker in (DHT, DRI):
             yield _encode_segment(segment.marker, segment.payload)
@@ -217,7 +230,7 @@ def _encode_component(component: int, segments: list[Segment]) -> Iterator[bytes
 
 
 def can_join(jpeg: bytes) -> bool:
-    """Whether the file is a gray, Huffman-coded 8-bit JPEG, as `join_scans` needs it."""
+    """Whether a file is a gray, Huffman-coded 8-bit JPEG, as `join_scans` requires."""
     try:
         frame = find_frame_header(list(iter_segments(jpeg)))
     except ValueError:
@@ -227,18 +240,30 @@ def can_join(jpeg: bytes) -> bool:
 
 
 def is_progressive(jpeg: bytes) -> bool:
-    """Whether the file is a progressive JPEG."""
+    """Whether a JPEG file is progressive.
+
+    Raises:
+        ValueError: the file does not have the structure of a JPEG.
+    """
     return find_frame_header(list(iter_segments(jpeg))).marker == 0xC2
 
 
 def _encode_segment(marker: int, payload: bytes) -> bytes:
+    """Return a segment with its marker and length."""
     return bytes([0xFF, marker]) + struct.pack(">H", len(payload) + 2) + payload
 
 
 def _split_into_segments(
     marker: int, prefix: bytes, body: bytes | None, numbered: bool = False
 ) -> list[bytes]:
-    """Split a body of any length over segments."""
+    """Split data of any size into segments.
+
+    Args:
+        marker: second byte of the marker.
+        prefix: identifier at the start of each segment.
+        body: the data, or None.
+        numbered: whether number and count of the segments follow the prefix, as for ICC profiles.
+    """
     if not body:
         return []
     room = _MAX_PAYLOAD - len(prefix) - 2
@@ -250,6 +275,7 @@ def _split_into_segments(
 
 
 def _iter_marker_offsets(jpeg: bytes) -> Iterator[int]:
+    """Yield the offsets of the segments, up to the first scan."""
     at = 2
     while at + 4 <= len(jpeg):
         yield at
@@ -257,14 +283,16 @@ def _iter_marker_offsets(jpeg: bytes) -> Iterator[int]:
 
 
 def _parse_jfif_dpi(payload: bytes) -> tuple[float, float] | None:
+    """Return the resolution of a JFIF segment in dots per inch; None if it has no unit."""
     if not payload.startswith(_JFIF) or len(payload) < 12:
         return None
     unit, x, y = struct.unpack(">BHH", payload[7:12])
-    scale = {1: 1.0, 2: 2.54}.get(unit)
+    scale = {1: 1.0, 2: 2.54}.get(unit)  # dots per inch, dots per centimeter
     return (x * scale, y * scale) if scale and x and y else None
 
 
 def _read_exif_dpi(exif: bytes | None) -> tuple[float, float] | None:
+    """Return the resolution of an EXIF block in dots per inch; None if missing or invalid."""
     try:
         return parse_exif(exif).dpi if exif else None
     except (ValueError, struct.error):
@@ -272,7 +300,11 @@ def _read_exif_dpi(exif: bytes | None) -> tuple[float, float] | None:
 
 
 def _read_quantization_tables(segments: list[Segment]) -> dict[int, bytes]:
-    """Map table index to precision byte and steps, as stored, for the first scan."""
+    """Return the quantization tables of the first scan.
+
+    Returns:
+        By table index: the byte with precision and index, and the steps, as stored.
+    """
     tables = {}
     for segment in segments:
         if segment.marker == SOS:
@@ -287,4 +319,5 @@ def _read_quantization_tables(segments: list[Segment]) -> dict[int, bytes]:
 
 
 def _encode_table(slot: int, table: bytes) -> bytes:
+    """Return a segment that defines a quantization table with the index `slot`."""
     return _encode_segment(DQT, bytes([table[0] & 0xF0 | slot]) + table[1:])

@@ -1,7 +1,8 @@
 """Reading and writing of PNG: pixels, metadata chunks, and recovery of damaged files.
 
-Chunks are handled here and not by a library so that those that do not depend on the pixels are
-copied byte for byte. Chunk names follow the PNG specification (W3C, third edition).
+Pillow and OpenCV code the pixels. Chunks are handled here, because libraries decode and rewrite
+them, and chunks that do not depend on the pixels must be copied byte for byte. Chunk names follow
+"Portable Network Graphics (PNG) Specification", third edition (W3C, 2025).
 """
 
 from __future__ import annotations
@@ -34,18 +35,24 @@ if TYPE_CHECKING:
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
+"""Keyword of the iTXt chunk with the XMP packet."""
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Samples per pixel by color type."""
 _GRAY, _GRAY_ALPHA = 0, 4
+"""Color types of gray without and with alpha."""
 _MAX_TEXT_BYTES = 64 << 20
+"""Maximum size of a decompressed text or profile, in bytes. Larger ones are dropped, because they
+may be decompression bombs."""
 _INCH_M = 0.0254
+"""Length of an inch in meters, the unit of pHYs."""
 _INFLATE_BYTES = 1 << 12
-"""Compressed bytes per call when a damaged file is inflated."""
-# These are critical, describe the old pixels or the old color type, belong to animation, or are
-# written from `StillMetadata`.
+"""Number of compressed bytes per call when a damaged file is decompressed. The output of the call
+that fails is lost."""
 _NOT_COPIED = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"bKGD", b"sBIT", b"hIST", b"sPLT"} | {
     b"acTL", b"fcTL", b"fdAT", b"iCCP", b"eXIf", b"pHYs", b"caBX"
 }  # fmt: skip
+"""Chunks that are not copied: they are critical, describe the old pixels or the old color type,
+belong to animation, or are written from `StillMetadata`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +62,14 @@ class PngHeader:
     width: int
     height: int
     bits: int
+    """Bits per sample, or per palette index."""
     color_type: int
+    """0 gray, 2 R'G'B', 3 palette, 4 gray with alpha, 6 R'G'B' with alpha."""
     interlaced: bool
 
     @property
     def row_bytes(self) -> int:
-        """Size of a row without its filter byte."""
+        """Size of a decompressed row without its filter byte, in bytes."""
         return (self.width * self.bits * _CHANNELS.get(self.color_type, 1) + 7) // 8
 
 
@@ -69,7 +78,17 @@ class DamagedPngError(ValueError):
 
 
 def read_png(path: Path, allow_damaged: bool) -> DecodedImage:
-    """Decode a PNG. 16 bits stay 16 bits; fewer than 8 become 8."""
+    """Decode a PNG. 16 bits stay 16 bits, and fewer than 8 become 8.
+
+    Args:
+        path: the file.
+        allow_damaged: accept a truncated file or wrong checksums, with a warning. Rows that cannot
+            be read are black.
+
+    Raises:
+        InputError: the file is damaged, or the image exceeds `MAX_PIXELS`.
+        ValueError: the file is not a PNG, or no row can be read.
+    """
     from PIL.PngImagePlugin import PngImageFile
 
     data = path.read_bytes()
@@ -98,9 +117,9 @@ def _decode_16_bit(data: bytes, header: PngHeader, transparent: bytes | None) ->
     """Decode a 16-bit PNG. OpenCV keeps the depth, which Pillow does not.
 
     Args:
-        data: the file.
-        header: its header.
-        transparent: the body of the tRNS chunk.
+        data: contents of the file.
+        header: header of the file.
+        transparent: data of the tRNS chunk, which names a transparent gray; None if there is none.
     """
     samples = decode_16_bit_image(np.frombuffer(data, np.uint8))
     if samples is None:
@@ -115,7 +134,7 @@ def _decode_16_bit(data: bytes, header: PngHeader, transparent: bytes | None) ->
 
 
 def read_png_xmp(path: Path) -> bytes | None:
-    """Return the XMP packet of a PNG, also of a damaged one."""
+    """Return the XMP packet of a PNG, which may be damaged, or None."""
     return read_metadata(list(iter_chunks(path.read_bytes(), strict=False)))[0].xmp
 
 
@@ -136,7 +155,7 @@ def parse_header(data: bytes) -> PngHeader:
     """Return the header.
 
     Raises:
-        ValueError: the file is not a PNG, or ends in its header.
+        ValueError: the file is not a PNG, or its header is truncated.
     """
     if data[:8] != _SIGNATURE or data[12:16] != b"IHDR" or len(data) < 33:
         raise ValueError("not a PNG file, or truncated in its header")
@@ -148,11 +167,11 @@ def iter_chunks(data: bytes, *, strict: bool = True) -> Iterator[tuple[bytes, by
     """Yield name and data of every chunk.
 
     Args:
-        data: the file.
-        strict: raise if the file is damaged; otherwise yield what is there, also broken chunks.
+        data: contents of the file.
+        strict: whether to raise if the file is damaged. Otherwise broken chunks are yielded too.
 
     Raises:
-        DamagedPngError: the file is truncated, or a checksum is wrong.
+        DamagedPngError: the file is truncated, or a checksum is wrong, and `strict` is set.
     """
     at = 8
     while True:
@@ -173,16 +192,17 @@ def iter_chunks(data: bytes, *, strict: bool = True) -> Iterator[tuple[bytes, by
 
 
 def read_metadata(chunks: list[tuple[bytes, bytes]]) -> tuple[StillMetadata, tuple[str, ...]]:
-    """Return the metadata in the chunks, and warnings about what cannot be kept."""
+    """Return the metadata of a file, and warnings about parts that cannot be kept."""
     metadata = StillMetadata()
     others = []
     for name, body in chunks:
         if name == b"eXIf":
             metadata = replace(metadata, exif=body.removeprefix(b"Exif\0\0"))
         elif name == b"iCCP":
+            # Profile name, null byte, compression method, compressed profile.
             metadata = replace(metadata, icc=_inflate(body.split(b"\0", 1)[-1][1:]))
         elif name == b"pHYs" and len(body) == 9 and body[8] == 1:
-            x, y = struct.unpack(">II", body[:8])
+            x, y = struct.unpack(">II", body[:8])  # pixels per meter
             metadata = replace(metadata, dpi=(x * _INCH_M, y * _INCH_M) if x and y else None)
         elif name == b"iTXt" and body.startswith(_XMP_KEYWORD + b"\0"):
             metadata = replace(metadata, xmp=_parse_international_text(body))
@@ -217,10 +237,13 @@ def insert_metadata(png: bytes, metadata: StillMetadata) -> bytes:
 
 
 def recover_rows(data: bytes) -> tuple[bytes, float]:
-    """Rebuild a damaged PNG from its readable rows; the others become black.
+    """Rebuild a damaged PNG from its readable rows; the other rows become black.
+
+    Args:
+        data: contents of the damaged file.
 
     Returns:
-        A valid PNG, and the share of rows that are readable, 0-1.
+        A valid PNG file, and the fraction of rows that are readable, 0-1.
 
     Raises:
         ValueError: no row is readable, or the image is interlaced.
@@ -240,7 +263,7 @@ def recover_rows(data: bytes) -> tuple[bytes, float]:
 
 
 def _inflate_partially(compressed: bytes, max_bytes: int) -> bytes:
-    """Decompress up to the first error."""
+    """Decompress up to the first error or to `max_bytes`."""
     stream, out = zlib.decompressobj(), bytearray()
     try:
         for at in range(0, len(compressed), _INFLATE_BYTES):
@@ -254,11 +277,12 @@ def _inflate_partially(compressed: bytes, max_bytes: int) -> bytes:
 
 
 def _encode_chunk(name: bytes, body: bytes) -> bytes:
+    """Return a chunk with its length and checksum."""
     return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
 
 
 def _inflate(body: bytes) -> bytes | None:
-    """Decompress a text or profile; None if it is broken or expands beyond the limit."""
+    """Decompress a text or profile; None if it is damaged or exceeds `_MAX_TEXT_BYTES`."""
     stream = zlib.decompressobj()
     try:
         text = stream.decompress(body, _MAX_TEXT_BYTES)
@@ -268,7 +292,10 @@ def _inflate(body: bytes) -> bytes | None:
 
 
 def _parse_international_text(body: bytes) -> bytes | None:
-    """Return the text of an iTXt chunk: keyword, compression, language, translation, text."""
+    """Return the text of an iTXt chunk, or None if the chunk is damaged.
+
+    The chunk contains keyword, compression flag and method, language, translated keyword and text.
+    """
     _, rest = body.split(b"\0", 1)
     fields = rest[2:].split(b"\0", 2)
     if len(fields) < 3:

@@ -1,9 +1,10 @@
-"""Still images of any format: recognize, read as luma, and write in color with all metadata.
+"""Still images of any format: detection, reading as luma, and writing in color with all metadata.
 
-The luma of JPEG is the coded plane. R'G'B' has no luma plane; there it is computed with BT.709 and
-rounded once. The result has exactly that luma: as a plane if the format has one, otherwise in the
-sense that its R'G'B' rounds back to it (see `rgb.compose_rgb_with_luma`). Pixels are never rotated
-or scaled.
+The luma of a JPEG is the coded plane. R'G'B' files have no luma plane, so luma is computed with the
+BT.709 matrix and rounded once. The result has exactly the same luma in lossless formats, whose
+R'G'B' rounds back to it (see `rgb.compose_rgb_with_luma`), and in a JPEG that is made from a gray
+JPEG, whose coded luma is copied. Other lossy results differ by their quantization. Pixels are never
+rotated or scaled.
 """
 
 from __future__ import annotations
@@ -49,12 +50,15 @@ if TYPE_CHECKING:
     ExceptionTypes = tuple[type[Exception], ...]
 
 FORMATS: tuple[StillFormat, ...] = (JPEG, PNG, TIFF, WEBP, BMP, DPX, EXR)
+"""All supported formats. A file belongs to the first one whose signature matches."""
 STILL_SUFFIXES = {suffix: fmt.name for fmt in FORMATS for suffix in fmt.suffixes}
-"""The extensions of the formats, in lower case, with the name of the format."""
+"""Name of the format by lower-case file name extension, with the dot."""
 
 _BY_NAME = {fmt.name: fmt for fmt in FORMATS}
 _SIGNATURE_BYTES = 16
+"""Number of bytes that are read to detect the format."""
 _ICC_DATE = slice(24, 36)
+"""Position of the creation date in an ICC profile (ICC.1, header)."""
 _OS_ERRORS = {
     errno.ENOENT: "no such file",
     errno.EACCES: "permission denied",
@@ -62,6 +66,7 @@ _OS_ERRORS = {
     errno.EISDIR: "is a folder",
     errno.ENOTDIR: "part of the path is not a folder",
 }
+"""Messages for errors of the operating system."""
 _FIELD_NAMES = {
     "exif": "EXIF",
     "icc": "the ICC profile",
@@ -72,7 +77,7 @@ _FIELD_NAMES = {
     "dpx_header": "the film fields of the DPX header",
     "exr_attributes": "the OpenEXR attributes",
 }
-"""Fields of `StillMetadata` that are reported if a format cannot store them."""
+"""Names in warnings of the fields of `StillMetadata` that a format may not store."""
 
 
 def is_still(path: Path) -> bool:
@@ -95,16 +100,17 @@ def read_still(
 
     Args:
         path: file to read.
-        gray_from: source of the luma: ``luma``, one channel (the cleanest of a stained or toned
-            print), or ``lightest``, the maximum of R', G', B' at each pixel. JPEG is converted to
-            R'G'B' for all but ``luma``.
+        gray_from: source of the luma. ``luma`` is the luma of the image. ``red``, ``green`` or
+            ``blue`` is one channel, such as the cleanest one of a stained or toned print.
+            ``lightest`` is the maximum of R', G', B' at each pixel. For all but ``luma``, JPEG is
+            converted to R'G'B'.
         allow_damaged: accept a truncated JPEG or PNG, with a warning in `Still.warnings`.
-        min_rgb_bits: minimum depth of luma that is computed from R'G'B'. A higher depth than the
-            source's keeps differences that three channels of 8 bits can express.
-        with_source_rgb: set `Still.source_rgb`.
+        min_rgb_bits: minimum bit depth of luma that is computed from R'G'B'. If it exceeds the
+            depth of the source, luma is rounded more finely than a single channel.
+        with_source_rgb: whether to set `Still.source_rgb`.
 
     Returns:
-        The still with pixels as stored, at the source's depth or at `min_rgb_bits`.
+        The still in the stored orientation, at the bit depth of the source or at `min_rgb_bits`.
 
     Raises:
         InputError: the file is missing, not an image, damaged, or larger than `MAX_PIXELS`.
@@ -152,20 +158,22 @@ def write_still(
 
     Args:
         path: target; see `STILL_SUFFIXES`.
-        still: from `read_still`.
+        still: result of `read_still`.
         cb: (H, W) float32 in [-0.5, 0.5], relative to `still.matrix`. Colors outside the R'G'B'
             gamut are scaled toward gray.
-        cr: the same for Cr.
-        provenance: how the color was made; written as XMP if the format stores it.
-        quality: quality of JPEG and lossy WebP, 1 to 100. None: luma of a JPEG source keeps its
-            quantization (the coded luma of a gray JPEG is copied without loss), and the rest is
-            coded with quality 95.
+        cr: (H, W) float32 in [-0.5, 0.5], like `cb`.
+        provenance: describes how the color was made; written as XMP if the format stores it.
+        quality: quality of JPEG and lossy WebP, 1 to 100. With None, luma of a JPEG source keeps
+            its quantization table, the coded luma of a gray JPEG is copied without loss, and
+            everything else is coded with `DEFAULT_QUALITY`.
 
     Returns:
-        Warnings about what the format could not store.
+        Warnings about data that the format cannot store.
 
     Raises:
-        UsageError: unknown suffix, the path of the source, or an image too large for the format.
+        UsageError: the suffix is unknown, `path` is the source, or the image is too large for the
+            format.
+        ValueError: the shape of `cb` or `cr` differs from that of the luma.
         OutputError: the disk is full, permission is denied, or the encoder fails.
     """
     name = STILL_SUFFIXES.get(path.suffix.lower())
@@ -196,7 +204,7 @@ def write_still(
 def read_still_recipe(path: Path) -> str | None:
     """Return the recipe digest of an image that vidcolor wrote, else None.
 
-    Reads metadata as far as the file is whole, and decodes no pixels.
+    Only metadata is read. A damaged file may still have a recipe digest.
     """
     errors: ExceptionTypes = (*_decoding_errors(), OSError)
     try:
@@ -208,7 +216,7 @@ def read_still_recipe(path: Path) -> str | None:
 
 
 def _detect_format(path: Path) -> StillFormat | None:
-    """Return the format of a file by its signature.
+    """Return the format of a file by its signature, or None if no format matches.
 
     Raises:
         OSError: the file cannot be read.
@@ -219,6 +227,7 @@ def _detect_format(path: Path) -> StillFormat | None:
 
 
 def _make_still(path: Path, image: DecodedImage, gray_from: GrayFrom, min_rgb_bits: int) -> Still:
+    """Convert decoded samples to a still; see `read_still` for the arguments."""
     bits = max(image.bits, min_rgb_bits) if image.color_model == "rgb" else image.bits
     alpha = None if image.alpha is None else convert_depth(image.alpha, image.bits, bits)
     is_jfif = image.format == "jpeg" and image.color_model != "rgb"
@@ -239,7 +248,16 @@ def _make_still(path: Path, image: DecodedImage, gray_from: GrayFrom, min_rgb_bi
 
 
 def _extract_luma(image: DecodedImage, gray_from: GrayFrom, bits: int) -> Plane:
-    """Return the plane to colorize at a bit depth; gray and Y'CbCr keep their own depth."""
+    """Return the plane to colorize.
+
+    Args:
+        image: decoded samples.
+        gray_from: see `read_still`.
+        bits: bit depth of the result; for gray and Y'CbCr it is always `image.bits`.
+
+    Returns:
+        (H, W) uint8 or uint16.
+    """
     pixels = image.pixels
     if image.color_model == "gray":
         luma: Plane = np.ascontiguousarray(pixels)
@@ -253,19 +271,19 @@ def _extract_luma(image: DecodedImage, gray_from: GrayFrom, bits: int) -> Plane:
 
 
 def _replace_gray_profile(metadata: StillMetadata) -> tuple[StillMetadata, tuple[str, ...]]:
-    """Replace an ICC profile for gray, which cannot describe color, by sRGB."""
+    """Replace an ICC profile for gray, which cannot describe color, by sRGB, with a warning."""
     if not metadata.icc or metadata.icc[16:20] != b"GRAY":
         return metadata, ()
     from PIL import ImageCms
 
     srgb = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    srgb[_ICC_DATE] = bytes(12)  # otherwise the same request would give other bytes a second later
+    srgb[_ICC_DATE] = bytes(12)  # the current time would make each result different
     warning = "the source's ICC profile is for gray: the result has an sRGB profile instead"
     return replace(metadata, icc=bytes(srgb)), (warning,)
 
 
 def _encode(job: ColorizedStill, fmt: StillFormat) -> tuple[bytes, tuple[str, ...]]:
-    """Encode a file; returns its bytes and warnings about what the format cannot store.
+    """Return the contents of a file, and warnings about data that the format cannot store.
 
     Raises:
         UsageError: the format cannot store an image of this size.
@@ -282,6 +300,7 @@ def _encode(job: ColorizedStill, fmt: StillFormat) -> tuple[bytes, tuple[str, ..
 
 
 def _list_losses(job: ColorizedStill, fmt: StillFormat) -> tuple[str, ...]:
+    """Return warnings about data that the format cannot store."""
     still, stores, name = job.still, fmt.stores, fmt.name.upper()
     lost = [
         label
@@ -303,19 +322,22 @@ def _list_losses(job: ColorizedStill, fmt: StillFormat) -> tuple[str, ...]:
 
 
 def _describe_os_error(error: OSError) -> str:
+    """Return a short message without path and error number."""
     return _OS_ERRORS.get(error.errno or 0) or error.strerror or _to_one_line(error)
 
 
 def _to_one_line(error: BaseException) -> str:
+    """Return the message of an error in one line of at most 200 characters, or its type."""
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _decoding_errors() -> ExceptionTypes:
-    """Return what decoders and encoders raise for damaged files; other errors are bugs."""
+    """Return the exceptions that decoders and encoders raise for damaged files."""
     import av
     import cv2
     from PIL.Image import DecompressionBombError
 
-    of_libraries = (struct.error, zlib.error, cv2.error, av.FFmpegError, DecompressionBombError)
-    of_python = (ValueError, SyntaxError, KeyError, IndexError, TypeError, EOFError, OverflowError)
-    return (*of_libraries, *of_python)
+    library = (struct.error, zlib.error, cv2.error, av.FFmpegError, DecompressionBombError)
+    # Pillow, tifffile and the parsers here raise these for unexpected values in a file.
+    builtin = (ValueError, SyntaxError, KeyError, IndexError, TypeError, EOFError, OverflowError)
+    return (*library, *builtin)

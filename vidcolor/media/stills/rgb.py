@@ -1,4 +1,8 @@
-"""Conversion of decoded samples to luma, and of luma and chroma to R'G'B' with the same luma."""
+"""Conversion of decoded samples to luma, and of luma and chroma to R'G'B' with the same luma.
+
+All code values are full range. The matrices are those of ITU-R BT.709 and, for JPEG, BT.601 as
+prescribed by JFIF (ITU-T T.871).
+"""
 
 from __future__ import annotations
 
@@ -28,21 +32,22 @@ if TYPE_CHECKING:
     from vidcolor.options import GrayFrom
 
 BT709 = MATRICES["bt709"]
-"""Matrix of luma that is computed from R'G'B' stills."""
+"""Matrix of luma that is computed from R'G'B'."""
 JFIF = MATRICES["bt470bg"]
-"""Matrix of JPEG: JFIF prescribes BT.601 for every image size."""
+"""Matrix of JPEG. JFIF prescribes BT.601 for every image size."""
 
 _BAND_ROWS = 128
-"""Rows per band. Processing in bands limits the memory of float copies of large scans."""
+"""Maximum number of rows per band. Bands limit the memory of float copies of large scans."""
 _TINT_SIDE = 64
 """Side of the square thumbnail for `classify_image_tint`, in pixels."""
 _MAX_LUMA_ERROR = 0.48
-"""Maximum error of luma from rounding three channels, in codes. At 0.5, readers that compute in
-float32 could round luma to another code."""
+"""Maximum error of luma from rounding three channels, in codes. Beyond it, blue is changed by one
+code. With errors of almost 0.5, programs that compute in float32 could round luma to another
+code."""
 
 
 def row_bands(height: int) -> Iterator[slice]:
-    """Yield slices of rows that cover an image."""
+    """Yield slices of at most `_BAND_ROWS` rows that cover an image of `height` rows."""
     for top in range(0, height, _BAND_ROWS):
         yield slice(top, min(top + _BAND_ROWS, height))
 
@@ -50,7 +55,7 @@ def row_bands(height: int) -> Iterator[slice]:
 def rgb_to_gray(
     rgb: NDArray[Any], gray_from: GrayFrom, matrix: Matrix, bits: int, target_bits: int
 ) -> Plane:
-    """Convert R'G'B' to the gray plane to colorize, rounded once.
+    """Convert R'G'B' to the gray plane that is colorized, rounded once.
 
     Args:
         rgb: (H, W, 3) code values, full range.
@@ -60,7 +65,7 @@ def rgb_to_gray(
         target_bits: bit depth of the result.
 
     Returns:
-        (H, W) uint8, or uint16 beyond 8 bits.
+        (H, W) uint8 for up to 8 bits, else uint16.
     """
     if gray_from == "lightest":
         return convert_depth(rgb.max(axis=-1), bits, target_bits)
@@ -74,7 +79,7 @@ def rgb_to_gray(
 
 
 def jfif_to_rgb(ycbcr: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Convert 8-bit Y'CbCr of JFIF, (H, W, 3), to 8-bit R'G'B', rounded once."""
+    """Convert Y'CbCr of JFIF to R'G'B', rounded once: (H, W, 3) uint8 to (H, W, 3) uint8."""
     out = np.empty_like(ycbcr)
     for rows in row_bands(ycbcr.shape[0]):
         y, cb, cr = (ycbcr[rows, :, i].astype(np.float32) for i in range(3))
@@ -93,9 +98,9 @@ def compose_rgb_with_luma(
     blue, which has the smallest weight, is rounded in the other direction.
 
     Args:
-        luma: (H, W) code values, full range.
+        luma: (H, W) uint8 or uint16 code values.
         cb: (H, W) float32 in [-0.5, 0.5].
-        cr: the same for Cr.
+        cr: (H, W) float32 in [-0.5, 0.5].
         matrix: matrix of luma and chroma.
         bits: bit depth of `luma` and of the result.
 
@@ -121,13 +126,14 @@ def convert_chroma_to_jfif(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Convert chroma to 8-bit Cb, Cr of JFIF (BT.601, full range).
 
-    The same R', G', B' have a different luma under another matrix, but the luma plane must stay.
-    Therefore the differences between the channels, which carry hue and saturation, are kept.
+    With another matrix the same R', G', B' have a different luma, but the luma plane must not
+    change. Therefore the differences between the channels, which carry hue and saturation, are
+    kept, and R', G', B' themselves are not.
 
     Args:
-        luma: (H, W) code values.
+        luma: (H, W) uint8 or uint16 code values.
         cb: (H, W) float32 in [-0.5, 0.5], relative to `matrix`.
-        cr: the same for Cr.
+        cr: (H, W) float32 in [-0.5, 0.5], relative to `matrix`.
         matrix: matrix of the still.
         bits: bit depth of `luma`.
 
@@ -149,9 +155,10 @@ def convert_chroma_to_jfif(
 
 
 def classify_image_tint(pixels: NDArray[Any], color_model: str, bits: int) -> Tint:
-    """Classify an image as gray, tinted or in color, on a thumbnail that averages out noise.
+    """Classify an image as gray, tinted or in color.
 
-    See `classify_tint` for the criteria.
+    A thumbnail is classified, because averaging removes noise. See `classify_tint` for the
+    criteria.
 
     Args:
         pixels: (H, W) gray, or (H, W, 3) R'G'B' or Y'CbCr.
@@ -160,6 +167,7 @@ def classify_image_tint(pixels: NDArray[Any], color_model: str, bits: int) -> Ti
     """
     if color_model == "gray":
         return "gray"
+    # Skipping pixels first saves most of the time for large scans.
     stride = max(1, min(pixels.shape[:2]) // (16 * _TINT_SIDE))
     strided = np.ascontiguousarray(pixels[::stride, ::stride])
     small = resize_area(strided, (_TINT_SIDE, _TINT_SIDE))
@@ -192,12 +200,21 @@ def downscale_to_rgb(
 
 
 def convert_to_8_bits(plane: NDArray[Any], bits: int) -> NDArray[np.uint8]:
-    """Convert full-range code values to the nearest 8-bit codes."""
+    """Convert full-range code values of `bits` bits to the nearest 8-bit codes, in any shape."""
     return convert_depth(plane, bits, 8).astype(np.uint8)
 
 
 def convert_depth(plane: NDArray[Any], bits: int, target_bits: int) -> NDArray[Any]:
-    """Convert full-range code values to another bit depth, white to white, rounded once."""
+    """Convert full-range code values to another bit depth, white to white, rounded once.
+
+    Args:
+        plane: code values, in any shape.
+        bits: bit depth of `plane`.
+        target_bits: bit depth of the result.
+
+    Returns:
+        uint8 for up to 8 bits, else uint16, in the same shape; `plane` itself if nothing changes.
+    """
     if bits == target_bits:
         return plane
     out = np.empty(plane.shape, np.uint8 if target_bits <= 8 else np.uint16)
@@ -207,13 +224,14 @@ def convert_depth(plane: NDArray[Any], bits: int, target_bits: int) -> NDArray[A
 
 
 def decode_16_bit_image(data: NDArray[np.uint8]) -> NDArray[np.uint16] | None:
-    """Decode a 16-bit file with OpenCV: gray (H, W), or R'G'B' with or without alpha.
+    """Decode a 16-bit PNG or TIFF with OpenCV to gray or R'G'B', with alpha if it has one.
 
     Args:
-        data: the file, (n,) uint8.
+        data: contents of the file: (n,) uint8.
 
     Returns:
-        (H, W) or (H, W, n); None if OpenCV cannot decode it to 16 bits.
+        (H, W) gray, (H, W, 3) R'G'B' or (H, W, 4) with alpha, uint16; None if OpenCV cannot decode
+        the file to 16 bits.
     """
     import cv2
 

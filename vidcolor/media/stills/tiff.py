@@ -1,7 +1,8 @@
-"""Reading and writing of TIFF.
+"""Reading and writing of TIFF (TIFF 6.0, Adobe, 1992).
 
-TIFF is written here and not by tifffile because EXIF, a directory of its own, must be written in
-the same file as the pixels.
+tifffile decodes the pixels, and Pillow or OpenCV those that it cannot decode. Files are encoded
+here, because tifffile cannot write the EXIF directory and the raw entries of the source into the
+same file as the pixels. The numbers in `encode_tiff` are tags and field types of the specification.
 """
 
 from __future__ import annotations
@@ -39,19 +40,33 @@ if TYPE_CHECKING:
     from vidcolor.media.stills.types import ColorizedStill
 
 _DNG_VERSION, _NEW_SUBFILE_TYPE = 50706, 254
+"""Tags that identify camera raw files and thumbnails."""
 _REDUCED_IMAGE = 1
-"""Bit of NewSubfileType: a thumbnail."""
+"""Bit of NewSubfileType that marks a thumbnail."""
 _CMYK_AND_LAB = (5, 8, 9, 10)
-"""PhotometricInterpretation of CMYK, CIELAB, ICCLAB, ITULAB."""
+"""Values of PhotometricInterpretation for CMYK, CIELAB, ICCLAB, ITULAB."""
 _STRIP_BYTES = 1 << 20
+"""Maximum size of a strip before compression, in bytes, unless one row is larger."""
 _DEFLATE, _UNCOMPRESSED = 8, 1
+"""Values of Compression."""
 _MAX_OFFSET = 0xFFFF0000
+"""Maximum offset of the directory, in bytes. TIFF has 32-bit offsets, and the directory follows."""
 
 
 def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
     """Decode the first page of a TIFF.
 
-    8-bit and 16-bit gray and RGB are exact; other kinds become 8-bit RGB through Pillow.
+    8-bit and 16-bit gray and RGB are exact. Pillow converts palettes, bilevel images, CMYK and Lab
+    to 8-bit gray or RGB.
+
+    Args:
+        path: the file.
+        allow_damaged: ignored; a damaged TIFF is always refused.
+
+    Raises:
+        InputError: the image exceeds `MAX_PIXELS`, is a camera raw file, or has samples or a
+            compression that are not supported.
+        ValueError: the file is damaged.
     """
     import tifffile
 
@@ -80,7 +95,7 @@ def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
 
 
 def read_tiff_xmp(path: Path) -> bytes | None:
-    """Return the XMP packet of a TIFF."""
+    """Return the XMP packet of a TIFF, or None."""
     with path.open("rb") as file:
         entry = exif.read_directory(_make_reader(file)).entries.get(exif.XMP)
     return entry.value if entry else None
@@ -88,7 +103,7 @@ def read_tiff_xmp(path: Path) -> bytes | None:
 
 @contextmanager
 def _muted_logger(name: str) -> Iterator[None]:
-    """Suppress the log messages of a library; what matters is raised or becomes a warning."""
+    """Suppress the log messages of a library. Relevant faults raise an error or become warnings."""
 
     def reject(_: logging.LogRecord) -> bool:
         return False
@@ -101,12 +116,17 @@ def _muted_logger(name: str) -> Iterator[None]:
 
 
 def _refuse_camera_raw(path: Path, page: tifffile.TiffPage) -> None:
-    """Refuse camera raw files: they are TIFF, too, but their first page is a thumbnail."""
+    """Refuse camera raw files, which are TIFF files whose first page is a thumbnail.
+
+    Raises:
+        InputError: the file is a camera raw file.
+    """
     if _DNG_VERSION in page.tags or _is_thumbnail(page):
         raise InputError(f"{path}: a camera raw file; develop it to a 16-bit TIFF first")
 
 
 def _is_thumbnail(page: Any) -> bool:
+    """Whether NewSubfileType marks a page as a reduced copy of another page."""
     tags = getattr(page, "tags", None)
     tag = tags.get(_NEW_SUBFILE_TYPE) if tags is not None else None
     return tag is not None and bool(int(tag.value) & _REDUCED_IMAGE)
@@ -117,9 +137,11 @@ def _decode_page(path: Path, page: tifffile.TiffPage) -> DecodedImage:
     try:
         samples = page.asarray()
     except (ValueError, KeyError) as error:
+        # tifffile needs the optional package imagecodecs for some compressions.
         if "imagecodecs" not in str(error):
             raise
         return _decode_compressed_page(path, page)
+    # Separate planes come first; they are moved to the last axis.
     if int(page.planarconfig) == 2 and page.samplesperpixel > 1:
         samples = np.moveaxis(samples, 0, -1)
     if int(page.photometric) == 0:  # WhiteIsZero
@@ -128,7 +150,13 @@ def _decode_page(path: Path, page: tifffile.TiffPage) -> DecodedImage:
 
 
 def _decode_compressed_page(path: Path, page: tifffile.TiffPage) -> DecodedImage:
-    """Decode compression that tifffile does not have (LZW, JPEG): Pillow 8 bits, OpenCV 16."""
+    """Decode a compression that tifffile does not support, such as LZW or JPEG.
+
+    Pillow decodes 8 bits and OpenCV 16, because Pillow has no 16-bit RGB.
+
+    Raises:
+        InputError: OpenCV does not support the compression either.
+    """
     if page.bitspersample == 8:
         return _decode_with_pillow(path)
     samples = decode_16_bit_image(np.fromfile(path, np.uint8))
@@ -138,6 +166,7 @@ def _decode_compressed_page(path: Path, page: tifffile.TiffPage) -> DecodedImage
 
 
 def _decode_with_pillow(path: Path) -> DecodedImage:
+    """Decode the first page to 8-bit gray or RGB, with alpha if it has one."""
     from PIL.TiffImagePlugin import TiffImageFile
 
     with path.open("rb") as file:
@@ -145,7 +174,7 @@ def _decode_with_pillow(path: Path) -> DecodedImage:
 
 
 def _invert(samples: NDArray[Any]) -> NDArray[Any]:
-    """Invert gray samples; alpha stays."""
+    """Invert gray samples but not alpha: (H, W) or (H, W, 2)."""
     top = np.iinfo(samples.dtype).max
     if samples.ndim == 2:
         return top - samples
@@ -153,6 +182,7 @@ def _invert(samples: NDArray[Any]) -> NDArray[Any]:
 
 
 def _read_metadata(file: Any, page: tifffile.TiffPage) -> StillMetadata:
+    """Return the metadata of the first page; `file` is open for reading."""
     tags = exif.read_directory(_make_reader(file))
     entries = tags.entries
 
@@ -161,7 +191,7 @@ def _read_metadata(file: Any, page: tifffile.TiffPage) -> StillMetadata:
 
     separate = {exif.XMP, exif.ICC, exif.PHOTOSHOP, exif.IPTC}
     kept = exif.remove_tags(tags, exif.LAYOUT_TAGS | separate)
-    is_rgb = int(page.photometric) <= 3
+    is_rgb = int(page.photometric) <= 3  # gray, RGB or palette: the profile stays valid
     return StillMetadata(
         exif=exif.encode_exif(kept) if kept.entries or kept.children else None,
         icc=value(exif.ICC) if is_rgb else None,
@@ -175,6 +205,8 @@ def _read_metadata(file: Any, page: tifffile.TiffPage) -> StillMetadata:
 
 
 def _make_reader(file: Any) -> exif.Reader:
+    """Return a function that reads bytes at an offset of an open file."""
+
     def read(offset: int, n: int) -> bytes:
         file.seek(offset)
         data: bytes = file.read(n)
@@ -184,7 +216,11 @@ def _make_reader(file: Any) -> exif.Reader:
 
 
 def encode_tiff(job: ColorizedStill) -> EncodedStill:
-    """Encode an 8-bit or 16-bit TIFF, compressed if the source is."""
+    """Encode an 8-bit or 16-bit TIFF, uncompressed if the source is an uncompressed TIFF.
+
+    Raises:
+        OutputError: the file exceeds 4 GiB.
+    """
     metadata, samples = job.metadata, job.samples(job.file_bits)
     directory = _make_directory(metadata)
     height, width, channels = samples.shape
@@ -218,14 +254,14 @@ def encode_tiff(job: ColorizedStill) -> EncodedStill:
 
 
 def _make_directory(metadata: StillMetadata) -> exif.Directory:
-    """Return the first directory without the tags of the pixel layout."""
+    """Return the first directory with all metadata, but without the tags of the pixel layout."""
     try:
         directory = exif.parse_exif(metadata.exif) if metadata.exif else exif.Directory("<")
     except (ValueError, struct.error):
         directory = exif.Directory("<")
     directory = exif.remove_tags(directory, exif.LAYOUT_TAGS)
     if metadata.dpi and exif.X_RESOLUTION not in directory.entries:
-        x, y = (round(d * 1000) for d in metadata.dpi)
+        x, y = (round(d * 1000) for d in metadata.dpi)  # numerators over 1000
         directory.set_numbers(exif.X_RESOLUTION, 5, x, 1000)
         directory.set_numbers(exif.Y_RESOLUTION, 5, y, 1000)
         directory.set_numbers(exif.RESOLUTION_UNIT, 3, 2)
@@ -241,7 +277,12 @@ def _make_directory(metadata: StillMetadata) -> exif.Directory:
 
 
 def _deflate_strip(strip: NDArray[Any]) -> bytes:
-    """Apply horizontal differences (predictor 2), then Deflate."""
+    """Compress a strip with horizontal differencing (predictor 2) and Deflate.
+
+    Args:
+        strip: (rows, W, channels) uint8 or uint16, in the byte order of the file.
+    """
+    # Differences wrap around, as the specification requires.
     native = strip.astype(strip.dtype.newbyteorder("="), copy=True)
     native[:, 1:] = strip[:, 1:].astype(native.dtype) - strip[:, :-1].astype(native.dtype)
     return zlib.compress(native.astype(strip.dtype, copy=False).tobytes(), DEFLATE_LEVEL)

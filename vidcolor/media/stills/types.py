@@ -1,4 +1,4 @@
-"""The types of still images: decoded samples, luma with metadata, and a result to encode."""
+"""Types of still images: decoded samples, a still with luma and metadata, and a file format."""
 
 from __future__ import annotations
 
@@ -25,15 +25,17 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray, Plane
 
 ColorModel = Literal["gray", "rgb", "ycbcr"]
+"""Meaning of decoded samples: gray, R'G'B', or Y'CbCr as coded in a JPEG."""
 
 DEFAULT_QUALITY = 95
-"""Quality of JPEG and lossy WebP if the user sets none."""
+"""Quality of JPEG and lossy WebP, 1-100, if none is given."""
 DEFLATE_LEVEL = 3
-"""Compression level of PNG and TIFF. Level 6 takes three times as long and saves a tenth."""
+"""Deflate level of PNG and TIFF, 0-9. Level 6 takes three times as long and saves 10 %."""
 SOURCE_RGB_SHORT_SIDE = 256
-"""Maximum short side of `Still.source_rgb`, in pixels. Generators use no larger input."""
+"""Maximum short side of `Still.source_rgb`, in pixels. Generators do not use larger input."""
 MAX_PIXELS = 300_000_000
-"""Images with more pixels are refused before decoding. A scan of 20000×12000 is accepted."""
+"""Maximum number of pixels of an image. Larger images are refused before they are decoded. A scan
+of 20000×12000 is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class StillMetadata:
     exif: bytes | None = None
     """EXIF as a TIFF structure, without the ``Exif\\0\\0`` prefix of JPEG."""
     icc: bytes | None = None
-    """ICC profile."""
+    """ICC profile, without the chunk or segment headers of the file."""
     xmp: bytes | None = None
     """One XMP packet. JPEG's extended XMP stays in `jpeg_segments`."""
     dpi: tuple[float, float] | None = None
@@ -51,12 +53,12 @@ class StillMetadata:
     photoshop: bytes | None = None
     """Photoshop image resources, which hold the IPTC-IIM captions of press photos."""
     iptc: bytes | None = None
-    """IPTC-IIM captions in a TIFF tag of their own."""
+    """IPTC-IIM captions that a TIFF stores under a separate tag."""
     jpeg_segments: tuple[tuple[int, bytes], ...] = ()
     """Marker and payload of other JPEG segments: comments, extended XMP, vendor data."""
     jpeg_luma_table: tuple[int, ...] | None = None
-    """Luma quantization steps of a JPEG source, 64 values in Pillow's order. Encoding with the same
-    steps again changes luma only slightly."""
+    """Luma quantization steps of a JPEG source: 64 values in Pillow's order. If luma is encoded
+    with the same steps again, it changes only slightly."""
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
     """Name and data of other PNG chunks, such as text, gamma and time."""
     dpx_header: bytes | None = None
@@ -64,9 +66,9 @@ class StillMetadata:
     exr_attributes: tuple[tuple[bytes, bytes, bytes], ...] = ()
     """Name, type and value of the OpenEXR attributes that do not describe the coding."""
     pixel_aspect: Fraction | None = None
-    """Width of a pixel divided by its height, from a scan's header; None for square pixels."""
+    """Width of a pixel divided by its height, from a DPX or OpenEXR header; None if square."""
     timecode: str | None = None
-    """SMPTE timecode of a DPX frame, ``01:00:00:00``. Drop-frame timecode is not distinguished."""
+    """SMPTE timecode of a DPX frame, such as ``01:00:00:00``. A drop-frame flag is not kept."""
     premultiplied: bool = False
     """Whether the color values are premultiplied with alpha."""
     compressed: bool = True
@@ -81,24 +83,27 @@ class DecodedImage:
     """Code values: (H, W) gray, or (H, W, 3) in the order of `color_model`."""
     color_model: ColorModel
     bits: int
-    """Bit depth of `pixels`."""
+    """Bit depth of `pixels`: uint8 for 8 bits, else uint16."""
     format: str
-    """Name of the file format."""
+    """Name of the file format, as in `StillFormat.name`."""
     alpha: Plane | None = None
-    """(H, W), with the dtype and depth of `pixels`."""
+    """(H, W), with the dtype and bit depth of `pixels`."""
     metadata: StillMetadata = field(default_factory=StillMetadata)
+    """Metadata of the file."""
     warnings: tuple[str, ...] = ()
+    """Warnings about the file, for the user."""
     lossless: bool = True
     """Whether the file's coding is lossless."""
     jpeg_data: bytes | None = None
-    """The file, if it is a gray JPEG whose coded luma can be copied."""
+    """Contents of the file, if it is a gray JPEG whose coded luma can be copied."""
 
     @classmethod
     def from_samples(cls, samples: NDArray[Any], format_name: str, bits: int) -> DecodedImage:
         """Split interleaved samples into color and alpha.
 
         Args:
-            samples: (H, W) gray, or (H, W, n): gray with alpha, R'G'B', or R'G'B' with alpha.
+            samples: (H, W) gray, or (H, W, n): gray with alpha (2), R'G'B' (3), or R'G'B' with
+                alpha (4); uint8 or uint16 in any byte order.
             format_name: name of the file format.
             bits: bit depth of the samples.
         """
@@ -113,7 +118,7 @@ class DecodedImage:
 
     @classmethod
     def from_pillow(cls, image: Image.Image, format_name: str) -> DecodedImage:
-        """Convert an 8-bit Pillow image of any mode to gray or R'G'B', with alpha if it has one."""
+        """Convert a Pillow image of any 8-bit mode to gray or R'G'B', with alpha if it has one."""
         image.load()
         has_transparency = "transparency" in image.info
         if image.mode == "1" or (image.mode == "L" and not has_transparency):
@@ -129,13 +134,13 @@ class DecodedImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Still:
-    """One image: its luma as stored, and everything that the result must preserve."""
+    """A still image: its luma as stored, and all data that the result must preserve."""
 
     path: Path
     luma: Plane
-    """(H, W) uint8 or uint16 code values, full range, `bits` significant bits, not rotated."""
+    """(H, W) uint8 or uint16 full-range code values of `bits` bits, in the stored orientation."""
     bits: int
-    """8 or 16; 10 and 12 for DPX."""
+    """Bit depth of the code values: 8 or 16; also 10 or 12 for DPX."""
     matrix: Matrix
     """Matrix of `luma` and of the chroma to encode: BT.601 for JPEG, BT.709 for RGB and gray."""
     tint: Tint
@@ -145,16 +150,17 @@ class Still:
     orientation: int = 1
     """EXIF orientation, 1-8."""
     alpha: Plane | None = None
-    """(H, W), with the dtype and depth of `luma`."""
+    """(H, W), with the dtype and bit depth of `luma`."""
     lossless: bool = True
     """Whether the source's coding is lossless."""
     metadata: StillMetadata = field(default_factory=StillMetadata)
+    """Metadata of the source."""
     warnings: tuple[str, ...] = ()
     """Warnings about the source, for the user."""
     jpeg_data: bytes | None = field(default=None, repr=False)
-    """The source file, if it is a gray JPEG whose coded luma can be copied without decoding."""
+    """Contents of the source, if it is a gray JPEG whose coded luma can be copied."""
     source_rgb: NDArray[np.uint8] | None = field(default=None, repr=False)
-    """R'G'B' of the source: (h, w, 3), stored orientation, downscaled to a short side of at most
+    """R'G'B' of the source: (h, w, 3), in the stored orientation, with a short side of at most
     `SOURCE_RGB_SHORT_SIDE`. None unless `read_still` is called with `with_source_rgb`."""
 
     def __post_init__(self) -> None:
@@ -167,7 +173,7 @@ class Still:
 
     @property
     def full_range(self) -> bool:
-        """Still images always use full range."""
+        """Whether `luma` is full range; always True for still images."""
         return True
 
     @property
@@ -182,7 +188,7 @@ class Still:
 
     @property
     def timecode(self) -> str | None:
-        """SMPTE timecode of a DPX frame, ``01:00:00:00``."""
+        """SMPTE timecode of a DPX frame, such as ``01:00:00:00``; None if it has none."""
         return self.metadata.timecode
 
     @property
@@ -196,23 +202,32 @@ class ColorizedStill:
     """A still with its chroma: the input of the encoders."""
 
     still: Still
+    """The still whose luma is written."""
     cb: FloatArray
     """(H, W) float32 in [-0.5, 0.5], relative to the matrix of `still`."""
     cr: FloatArray
+    """(H, W) float32 in [-0.5, 0.5], relative to the matrix of `still`."""
     metadata: StillMetadata
     """Metadata to write."""
     quality: int | None
-    """1-100, or None for the defaults; see `write_still`."""
+    """Quality of lossy formats, 1-100; None for the default, see `write_still`."""
     comment: str = ""
-    """Provenance of the color, for formats without XMP."""
+    """Sentence about the provenance of the color, for formats without XMP."""
 
     def rgb(self, bits: int) -> NDArray[Any]:
-        """Return R'G'B' (H, W, 3) at a bit depth; its luma is exactly that of the still."""
+        """Return R'G'B' whose luma is exactly that of the still.
+
+        Args:
+            bits: bit depth of the result.
+
+        Returns:
+            (H, W, 3) uint8 for 8 bits, else uint16.
+        """
         luma = convert_depth(self.still.luma, self.still.bits, bits)
         return compose_rgb_with_luma(luma, self.cb, self.cr, self.still.matrix, bits)
 
     def samples(self, bits: int) -> NDArray[Any]:
-        """Return R'G'B', with alpha if the still has it: (H, W, 3 or 4)."""
+        """Return R'G'B' of `bits` bits, with alpha if the still has one: (H, W, 3) or (H, W, 4)."""
         rgb, alpha = self.rgb(bits), self.still.alpha
         if alpha is None:
             return rgb
@@ -220,7 +235,7 @@ class ColorizedStill:
 
     @property
     def file_bits(self) -> int:
-        """Bit depth in a format that stores 8 or 16 bits."""
+        """Bit depth of the result in a format that stores 8 or 16 bits."""
         return 8 if self.still.bits == 8 else 16
 
 
@@ -228,13 +243,14 @@ class EncodedStill(NamedTuple):
     """An image file in memory."""
 
     data: bytes
+    """Contents of the file."""
     warnings: tuple[str, ...] = ()
-    """What this encoder could not store."""
+    """Warnings about data that the encoder could not store."""
 
 
 @dataclass(frozen=True, slots=True)
 class StillFormat:
-    """A file format of still images: how it is recognized, read and written."""
+    """A file format of still images, with the functions that detect, read and write it."""
 
     name: str
     """Lower-case name, as in `Still.format`."""
@@ -245,16 +261,16 @@ class StillFormat:
     read: Callable[[Path, bool], DecodedImage]
     """Decode a file. The second argument allows damaged files."""
     read_xmp: Callable[[Path], bytes | None]
-    """Return a file's XMP packet, or the bytes that hold it, without decoding pixels. May raise any
-    error that `read` may raise."""
+    """Return a file's XMP packet, or data that contains it, without decoding pixels. It may raise
+    the same errors as `read`."""
     encode: Callable[[ColorizedStill], EncodedStill]
     """Encode a complete file."""
     stores: frozenset[str] = frozenset()
-    """Fields of `StillMetadata` that the format stores, also ``alpha`` and ``orientation``."""
+    """Names of the fields of `StillMetadata` that it stores; also ``alpha`` and ``orientation``."""
     max_bits: int = 16
-    """Maximum bit depth."""
+    """Maximum bit depth. Deeper stills are rounded to it, with a warning."""
     max_side: int | None = None
-    """Maximum width and height, in pixels."""
+    """Maximum width and height, in pixels. Larger stills are refused. None for no limit."""
 
 
 def check_size(path: Path, width: int, height: int) -> None:
