@@ -1,13 +1,13 @@
-"""Temporal consistency and accuracy of the color: clips are turned gray, colorized and compared.
+"""Measure temporal consistency and accuracy of color: clips are turned gray and colorized.
 
     python benchmarks/temporal.py DIR                   all .mp4 files of a directory
     python benchmarks/temporal.py DIR --limit 48        the first 48 frames of each
     python benchmarks/temporal.py DIR --aged            with added flicker, grain and scratches
 
 Each clip is colorized twice: with propagation, and each frame by itself. The metrics are those of
-`vidcolor evaluate film`. A column named "/truth" is a ratio to the ground truth; a column named
-"/frames" is a ratio to the colorization of single frames; "(frames)" is the column before it for
-single frames.
+`vidcolor evaluate film`. "/truth" in the name of a column means a ratio to the ground truth, and
+"/frames" or "/fr." a ratio to the colorization of single frames. A column "(frames)" has the metric
+of the column before it for single frames.
 """
 
 from __future__ import annotations
@@ -86,13 +86,13 @@ def make_row(scores: FilmScores) -> list[float]:
     """Return the metrics of a clip, without the speed."""
     propagated, single = scores.metrics[COLORED], scores.metrics[AGAINST]
     return [
-        scores.ratio_to_ground_truth(COLORED, "cdc"),
-        scores.ratio_to_ground_truth(AGAINST, "cdc"),
+        scores.compute_ratio_to_ground_truth(COLORED, "cdc"),
+        scores.compute_ratio_to_ground_truth(AGAINST, "cdc"),
         propagated.warp_error / single.warp_error,
         propagated.flicker / single.flicker,
         propagated.psnr - single.psnr,
-        scores.ratio_to_ground_truth(COLORED, "drift"),
-        scores.ratio_to_ground_truth(AGAINST, "drift"),
+        scores.compute_ratio_to_ground_truth(COLORED, "drift"),
+        scores.compute_ratio_to_ground_truth(AGAINST, "drift"),
         propagated.edge_f1,
         single.edge_f1,
         propagated.chroma / single.chroma,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vidcolor.evaluation.calibration import ReliabilityDiagram, mean_ab
+from vidcolor.evaluation.calibration import ReliabilityDiagram, compute_mean_ab
 
 
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
@@ -30,7 +30,7 @@ def test_empty_bins_have_no_accuracy() -> None:
 def test_mean_ab_is_the_mean_over_each_cell() -> None:
     rgb = np.full((8, 8, 3), 128, np.uint8)
     rgb[:, 4:] = (200, 40, 40)
-    ab = mean_ab(rgb, (1, 2))
+    ab = compute_mean_ab(rgb, (1, 2))
     assert ab.shape == (2, 1, 2)
     assert np.abs(ab[:, 0, 0]).max() < 0.1
     assert ab[0, 0, 1] > 40

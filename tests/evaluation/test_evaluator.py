@@ -61,7 +61,7 @@ def test_vividness_changes_colorfulness(evaluation: Evaluation) -> None:
 
 
 def test_hints_increase_psnr(evaluation: Evaluation) -> None:
-    curve = dict(evaluation.methods[1].hint_curve())
+    curve = dict(evaluation.methods[1].compute_hint_curve())
     assert list(curve) == [0, 1, 30]
     assert curve[30] > curve[0] + 1
 
@@ -127,7 +127,7 @@ def test_films_are_evaluated_frame_by_frame(films: tuple[Path, Path], tmp_path: 
     shutil.copy(films[1], tmp_path)
     options = EvaluateOptions(size=64, frames=3, results=(tmp_path,))
     evaluation = evaluate([films[1]], options)
-    assert list(evaluation.frames_by_film().values()) == [[0, 1, 2]]
+    assert list(evaluation.group_frames_by_film().values()) == [[0, 1, 2]]
     assert evaluation.compute_means(evaluation.methods[1], [0, 1]).psnr == PSNR_CEILING
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vidcolor.imaging.text import Label, choose_font, shorten_text, text_width
+from vidcolor.imaging.text import Label, choose_font, measure_text_width, shorten_text
 
 
 def test_long_text_keeps_its_start_and_end():
@@ -14,7 +14,7 @@ def test_long_text_keeps_its_start_and_end():
     assert shortened.startswith("a_very")
     assert shortened.endswith(".mp4")
     assert "…" in shortened
-    assert text_width(shortened, 20) <= 200
+    assert measure_text_width(shortened, 20) <= 200
 
 
 def test_line_breaks_become_spaces():

@@ -259,7 +259,7 @@ def _print_results(evaluation: Evaluation, console: Console) -> None:
     title = f"{len(evaluation.images)} images, {f'{size}×{size}' if size else 'native size'}"
     means = [(m.name, evaluation.compute_means(m)) for m in evaluation.methods]
     lines = _format_table(title, means)
-    for path, indices in evaluation.frames_by_film().items():
+    for path, indices in evaluation.group_frames_by_film().items():
         means = [(m.name, evaluation.compute_means(m, indices)) for m in evaluation.methods]
         lines += ["", *_format_table(f"{path.name}, {len(indices)} frames", means)]
     lines += _format_hint_curves(evaluation)
@@ -306,6 +306,6 @@ def _format_hint_curves(evaluation: Evaluation) -> list[str]:
     lines = []
     for method in evaluation.methods:
         if method.hinted_psnr:
-            points = (f"{count}: {psnr:.2f}" for count, psnr in method.hint_curve())
+            points = (f"{count}: {psnr:.2f}" for count, psnr in method.compute_hint_curve())
             lines.append(f"{method.name}, PSNR by number of hints  {'  '.join(points)}")
     return ["", *lines] if lines else []

@@ -25,7 +25,7 @@ NUM_BINS = 15
 """Number of confidence bins of equal width."""
 
 
-def mean_ab(rgb: Rgb, shape: tuple[int, ...]) -> FloatArray:
+def compute_mean_ab(rgb: Rgb, shape: tuple[int, ...]) -> FloatArray:
     """Return the mean a*, b* of every cell of a grid over an image.
 
     Args:
@@ -58,7 +58,7 @@ class ReliabilityDiagram:
             prediction: the prediction for the image.
             ground_truth: the image in its true colors, (H, W, 3) uint8.
         """
-        error = prediction.ab - mean_ab(ground_truth, prediction.ab.shape[1:])
+        error = prediction.ab - compute_mean_ab(ground_truth, prediction.ab.shape[1:])
         is_correct = np.hypot(error[0], error[1]) <= CONFIDENCE_RADIUS
         self.add_cells(prediction.confidence.ravel(), is_correct.ravel())
 

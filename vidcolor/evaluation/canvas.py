@@ -91,14 +91,18 @@ def fit_canvas(layout: Layout, image_size: tuple[int, int], max_width: float) ->
         max_width: the maximum width of the canvas in pixels.
     """
     panel_width = _round_down_to_even(max_width / 2 if layout == "side" else max_width)
-    while layout == "side" and 2 * panel_width + _gap(panel_width) > max_width and panel_width > 2:
+    while (
+        layout == "side"
+        and 2 * panel_width + _compute_gap(panel_width) > max_width
+        and panel_width > 2
+    ):
         panel_width -= 2
     height = max(2, 2 * round(panel_width * image_size[1] / image_size[0] / 2))
-    gap = 0 if layout == "wipe" else _gap(panel_width)
+    gap = 0 if layout == "wipe" else _compute_gap(panel_width)
     return Canvas(layout, (panel_width, height), gap)
 
 
-def natural_width(layout: Layout, image_size: tuple[int, int], max_width: int) -> int:
+def compute_natural_width(layout: Layout, image_size: tuple[int, int], max_width: int) -> int:
     """Return the canvas width at which the images keep their own size, at most `max_width`.
 
     Args:
@@ -107,11 +111,11 @@ def natural_width(layout: Layout, image_size: tuple[int, int], max_width: int) -
         max_width: the maximum width of the canvas in pixels.
     """
     panel_width = _round_down_to_even(image_size[0])
-    width = 2 * panel_width + _gap(panel_width) if layout == "side" else panel_width
+    width = 2 * panel_width + _compute_gap(panel_width) if layout == "side" else panel_width
     return min(max_width, width)
 
 
-def _gap(panel_width: int) -> int:
+def _compute_gap(panel_width: int) -> int:
     """Return the distance between two panels in pixels."""
     return 2 * max(1, round(panel_width / 200))
 
@@ -120,7 +124,7 @@ def _round_down_to_even(length: float) -> int:
     return max(2, 2 * int(length / 2))
 
 
-def wipe_position(time_s: float, duration_s: float) -> float:
+def compute_wipe_position(time_s: float, duration_s: float) -> float:
     """Return the position of the wipe line at a time, 0 (left) to 1 (right).
 
     The line starts at the center and moves to the right first.

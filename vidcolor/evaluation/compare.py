@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import InputError, UsageError
-from vidcolor.evaluation.canvas import IMAGE_FORMATS, fit_canvas, natural_width, wipe_position
+from vidcolor.evaluation.canvas import (
+    IMAGE_FORMATS,
+    compute_natural_width,
+    compute_wipe_position,
+    fit_canvas,
+)
 from vidcolor.evaluation.compare_options import CompareOptions, Comparison
 from vidcolor.evaluation.contact_sheet import compare_photos, write_contact_sheet
 from vidcolor.fileio import atomic_output, check_target
@@ -123,7 +128,7 @@ def compare_films(
     pair = FilmPair(a, b, start=options.start, end=options.end, offset=options.offset)
     check_target(out, [a, b], options.force)
     layout = options.layout or "side"
-    width = options.width or natural_width(layout, pair.a.size, DEFAULT_MAX_WIDTH)
+    width = options.width or compute_natural_width(layout, pair.a.size, DEFAULT_MAX_WIDTH)
     canvas = fit_canvas(layout, pair.a.size, width)
     video = describe_preview(pair.a.video, canvas.size, pair.b.video.tags)
     plan = plan_preview_encoder(video, muxer)
@@ -165,7 +170,7 @@ def _compose_frames(
         if frame_b is not converted_b or rgb_b is None:
             converted_b, rgb_b = frame_b, frame_b.rgb(size)
             label_b.draw_on(rgb_b)
-        position = wipe_position(float(frame_a.time_s - pair.start_s), duration_s)
+        position = compute_wipe_position(float(frame_a.time_s - pair.start_s), duration_s)
         yield canvas.compose(rgb_a, rgb_b, position), frame_a.pts, frame_a.duration
 
 

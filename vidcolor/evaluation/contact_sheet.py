@@ -12,14 +12,14 @@ from vidcolor.evaluation.canvas import (
     BACKGROUND,
     MAX_IMAGE_SIDE,
     Canvas,
+    compute_natural_width,
     fit_canvas,
     get_image_format,
-    natural_width,
     save_image,
 )
 from vidcolor.evaluation.compare_options import CompareOptions, Comparison
 from vidcolor.fileio import check_target
-from vidcolor.imaging.text import Label, draw_text, shorten_text, text_width
+from vidcolor.imaging.text import Label, draw_text, measure_text_width, shorten_text
 from vidcolor.media.film_pair import FilmPair, has_same_aspect_ratio
 from vidcolor.media.preview import resize_rgb
 from vidcolor.media.preview_image import read_image_rgb
@@ -177,12 +177,12 @@ def _draw_heading(draw: ImageDraw, pair: FilmPair, grid: Grid, names: tuple[str,
     """Draw a line for each film: its position in a cell, its name, and its properties."""
     font_size, right = grid.font_size, grid.width - grid.margin
     positions = _POSITION_NAMES[grid.cell.layout]
-    name_x = grid.margin + max(text_width(p, font_size) for p in positions) + font_size
+    name_x = grid.margin + max(measure_text_width(p, font_size) for p in positions) + font_size
     films = (pair.a, pair.b)
     for line, (position, name, film) in enumerate(zip(positions, names, films, strict=True)):
         y = grid.margin + round((0.5 + 1.7 * line) * font_size)
         details = _describe_film(film)
-        details_x = right - text_width(details, font_size)
+        details_x = right - measure_text_width(details, font_size)
         draw_text(draw, (grid.margin, y), position, font_size, _DETAIL_COLOR)
         draw_text(draw, (details_x, y), details, font_size, _DETAIL_COLOR)
         name_size = round(1.2 * font_size)
@@ -233,9 +233,9 @@ def compare_photos(
     get_image_format(out)
     rgb_a, rgb_b = read_image_rgb(a), read_image_rgb(b)
     check_target(out, [a, b], options.force)
-    size_a, size_b = _image_size(rgb_a), _image_size(rgb_b)
+    size_a, size_b = _get_image_size(rgb_a), _get_image_size(rgb_b)
     layout = options.layout or "side"
-    width = options.width or natural_width(layout, size_a, DEFAULT_MAX_PHOTO_WIDTH)
+    width = options.width or compute_natural_width(layout, size_a, DEFAULT_MAX_PHOTO_WIDTH)
     canvas = fit_canvas(layout, size_a, width)
     _check_size(out, canvas.size)
     names = options.get_names(a, b)
@@ -248,7 +248,7 @@ def compare_photos(
     return Comparison(out, "photo", canvas.size, 1, warnings)
 
 
-def _image_size(rgb: Rgb) -> tuple[int, int]:
+def _get_image_size(rgb: Rgb) -> tuple[int, int]:
     return rgb.shape[1], rgb.shape[0]
 
 

@@ -119,14 +119,16 @@ class DriftMeter:
             return None
         drift = {
             name: float(
-                _delta_e(self._colors[name][indices], self._tracker.sample_colors(lab)).mean()
+                _compute_delta_e(
+                    self._colors[name][indices], self._tracker.sample_colors(lab)
+                ).mean()
             )
             for name, lab in labs.items()
         }
         return DriftMeasurement(self._first, drift)
 
 
-def _delta_e(first: FloatArray, last: FloatArray) -> FloatArray:
+def _compute_delta_e(first: FloatArray, last: FloatArray) -> FloatArray:
     """Return CIEDE2000 of (N, 3) colors: (N,)."""
     import torch
 

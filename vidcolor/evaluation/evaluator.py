@@ -34,8 +34,8 @@ from vidcolor.evaluation.variant import (
     Variant,
     colorize_images,
     extract_luma,
+    get_proxy_shape,
     luma_to_rgb,
-    proxy_shape,
 )
 from vidcolor.progress import Progress
 
@@ -78,7 +78,7 @@ def evaluate(
     evaluation = Evaluation(options, columns=columns)
     evaluator = Evaluator(evaluation, folders)
     samples = _read_samples(images, folders, evaluation, paths[0], progress)
-    for batch in _batches_of_one_size(samples, options.batch):
+    for batch in _group_by_size(samples, options.batch):
         evaluator.evaluate(batch)
     if not evaluation.images:
         raise InputError(f"{paths[0]}: no image can be evaluated: {evaluation.skipped[0]}")
@@ -128,7 +128,7 @@ def _read_samples(
             progress(Progress(source, "images", index + 1, len(images)))
 
 
-def _batches_of_one_size(samples: Iterator[Sample], max_batch: int) -> Iterator[list[Sample]]:
+def _group_by_size(samples: Iterator[Sample], max_batch: int) -> Iterator[list[Sample]]:
     """Group consecutive samples of the same size into batches."""
     # Sorting by size would make larger batches but hold all images in memory.
     for _, group in itertools.groupby(samples, key=lambda sample: sample.ground_truth.shape):
@@ -180,7 +180,7 @@ class Evaluator:
         """Add a method for each model and vividness; return the models with their settings."""
         variants = []
         colorizers: dict[str, Colorizer] = {}
-        for name, options in self._evaluation.options.model_variants():
+        for name, options in self._evaluation.options.iterate_variants():
             if options.model not in colorizers:
                 colorizers[options.model] = Colorizer.from_options(options)
             colorizer = colorizers[options.model]
@@ -203,22 +203,25 @@ class Evaluator:
         outputs = [colorize_images(variant, lumas) for variant in self._variants]
         for n, sample in enumerate(batch):
             self._evaluate_sample(sample, [images[n] for images in outputs])
-        for variant, method in zip(self._variants, self._methods("model"), strict=True):
+        for variant, method in zip(self._variants, self._find_methods("model"), strict=True):
             self._evaluate_hints(variant, method, batch)
 
-    def _methods(self, kind: MethodKind) -> list[MethodScores]:
+    def _find_methods(self, kind: MethodKind) -> list[MethodScores]:
         return [method for method in self._evaluation.methods if method.kind == kind]
 
     def _evaluate_sample(self, sample: Sample, outputs: Sequence[ColorizedImage]) -> None:
         """Compute the metrics of every method for one image."""
         evaluation = self._evaluation
-        ground_truth = self._featured(sample.ground_truth)
-        images = [self._featured(luma_to_rgb(sample.luma))]
-        images += [self._featured(rgb) for rgb in (*(o.rgb for o in outputs), *sample.results)]
+        ground_truth = self._extract_featured_image(sample.ground_truth)
+        images = [self._extract_featured_image(luma_to_rgb(sample.luma))]
+        images += [
+            self._extract_featured_image(rgb)
+            for rgb in (*(o.rgb for o in outputs), *sample.results)
+        ]
         images.append(ground_truth)
         for method, image in zip(evaluation.methods, images, strict=True):
             method.add(image, compute_metrics(image, ground_truth))
-        for method, output in zip(self._methods("model"), outputs, strict=True):
+        for method, output in zip(self._find_methods("model"), outputs, strict=True):
             method.seconds.append(output.seconds)
             if method.reliability is not None:
                 method.reliability.add(output.prediction, sample.ground_truth)
@@ -227,7 +230,7 @@ class Evaluator:
         if evaluation.columns is not None:
             evaluation.columns.offer(self._make_column(sample, images))
 
-    def _featured(self, rgb: Rgb) -> FeaturedImage:
+    def _extract_featured_image(self, rgb: Rgb) -> FeaturedImage:
         return FeaturedImage(rgb, self._extract_features(rgb))
 
     def _make_column(self, sample: Sample, images: Sequence[FeaturedImage]) -> Column:
@@ -250,7 +253,7 @@ class Evaluator:
         ground_truth = [sample.ground_truth for sample in batch]
         names = [sample.image.name for sample in batch]
         lumas = [sample.luma for sample in batch]
-        shape = proxy_shape(variant, lumas[0])
+        shape = get_proxy_shape(variant, lumas[0])
         for count in sorted(set(counts)):
             hints = sample_hints(ground_truth, names, count, shape)
             outputs = colorize_images(variant, lumas, hints)

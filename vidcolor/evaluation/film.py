@@ -65,8 +65,8 @@ def evaluate_film(
     if against is not None:
         pairs[AGAINST] = FilmPair(ground_truth, against)
     film = pairs[COLORED].a
-    size = _evaluation_size(film.size)
-    starts_shot = _make_shot_test(shots)
+    size = _compute_evaluation_size(film.size)
+    starts_shot = _make_shot_detector(shots)
     scorer = FilmScorer(list(pairs), float(film.video.rate or 25))
     slices: dict[str, list[Rgb]] = {name: [] for name in (GROUND_TRUTH, *pairs)}
     total = film.video.estimated_num_frames
@@ -89,12 +89,12 @@ def evaluate_film(
     )
 
 
-def _evaluation_size(size: tuple[int, int]) -> tuple[int, int]:
+def _compute_evaluation_size(size: tuple[int, int]) -> tuple[int, int]:
     scale = min(1.0, MAX_SHORT_SIDE / min(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def _make_shot_test(path: Path | None) -> Callable[[int, Rgb], bool]:
+def _make_shot_detector(path: Path | None) -> Callable[[int, Rgb], bool]:
     """Return a function that decides whether a frame starts a shot.
 
     The function takes the index of a frame and the frame of the ground truth, (H, W, 3) uint8. It

@@ -111,7 +111,7 @@ class FilmScores:
     frames: dict[str, tuple[FrameMetrics, ...]]
     """Metrics of each frame, by version."""
 
-    def ratio_to_ground_truth(self, version: str, metric: str) -> float:
+    def compute_ratio_to_ground_truth(self, version: str, metric: str) -> float:
         """Return a metric of a version divided by the value of the ground truth.
 
         Args:
@@ -195,10 +195,10 @@ class FilmScorer:
         edges = detect_chroma_edges(reference.ab)
         for name, frame in frames.items():
             version = self._versions[name]
-            temporal = self._temporal_metrics(version, frame)
+            temporal = self._compute_temporal_metrics(version, frame)
             version.metrics.append(
                 FrameMetrics(
-                    *_color_errors(frame, reference),
+                    *_measure_color_errors(frame, reference),
                     *temporal,
                     score_edges(detect_chroma_edges(frame.ab), edges).f1,
                     float(np.hypot(frame.ab[..., 0], frame.ab[..., 1]).mean()),
@@ -219,7 +219,9 @@ class FilmScorer:
         self._flows.append(flow)
         return flow
 
-    def _temporal_metrics(self, version: _Version, frame: _Frame) -> tuple[float, float, float]:
+    def _compute_temporal_metrics(
+        self, version: _Version, frame: _Frame
+    ) -> tuple[float, float, float]:
         """Return both warp errors from the previous frame, and the flicker of that frame."""
         if not self._flows or not version.recent:
             return math.nan, math.nan, math.nan
@@ -274,15 +276,15 @@ class FilmScorer:
         return FilmScores(
             num_frames,
             tuple(
-                ShotScores(first, last, self._times[first], self._mean_metrics(first, last))
+                ShotScores(first, last, self._times[first], self._compute_mean_metrics(first, last))
                 for first, last in zip(self._shot_starts, shot_ends, strict=True)
             ),
-            self._mean_metrics(0, num_frames),
+            self._compute_mean_metrics(0, num_frames),
             tuple(self._times),
             {name: tuple(version.metrics) for name, version in self._versions.items()},
         )
 
-    def _mean_metrics(self, first: int, last: int) -> dict[str, FilmMetrics]:
+    def _compute_mean_metrics(self, first: int, last: int) -> dict[str, FilmMetrics]:
         """Return the metrics of every version over the frames in [first, last)."""
         drifts = [drift for drift in self._drifts if first <= drift.first < last]
         return {
@@ -325,7 +327,7 @@ def _make_frame(rgb: Rgb) -> _Frame:
     return _Frame(unit, lab, np.ascontiguousarray(lab[..., 1:]))
 
 
-def _color_errors(frame: _Frame, ground_truth: _Frame) -> tuple[float, float]:
+def _measure_color_errors(frame: _Frame, ground_truth: _Frame) -> tuple[float, float]:
     """Return the PSNR in dB and the mean CIEDE2000."""
     if frame is ground_truth:
         return math.inf, 0.0

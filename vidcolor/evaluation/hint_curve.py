@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.evaluation.calibration import mean_ab
+from vidcolor.evaluation.calibration import compute_mean_ab
 from vidcolor.generators.predictor import HintArrays
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def sample_hints(
     hint_ab = np.zeros((len(ground_truth), 2, rows, columns), np.float32)
     density = np.zeros((len(ground_truth), rows, columns), np.float32)
     for n, (rgb, name) in enumerate(zip(ground_truth, names, strict=True)):
-        ab = mean_ab(rgb, shape)
+        ab = compute_mean_ab(rgb, shape)
         for top, left in _sample_positions(name, count, (rows - side + 1, columns - side + 1)):
             patch = slice(top, top + side), slice(left, left + side)
             hint_ab[n][:, *patch] = ab[:, *patch].mean((1, 2), keepdims=True)

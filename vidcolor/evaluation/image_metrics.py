@@ -56,7 +56,7 @@ def image_ssim(rgb: Rgb, ground_truth: Rgb) -> float:
     SSIM of luma, which is common elsewhere, would be 1 for any result that preserves luma.
     """
     total, count = 0.0, 0
-    for rows in _bands(rgb.shape[0], overlap=SSIM_WINDOW - 1):
+    for rows in _split_into_bands(rgb.shape[0], overlap=SSIM_WINDOW - 1):
         height = rows.stop - rows.start - SSIM_WINDOW + 1
         total += height * float(ssim(_to_unit(rgb[rows]), _to_unit(ground_truth[rows])))
         count += height
@@ -66,7 +66,7 @@ def image_ssim(rgb: Rgb, ground_truth: Rgb) -> float:
 def image_delta_e(rgb: Rgb, ground_truth: Rgb) -> float:
     """Return the mean CIEDE2000 over all pixels of two images, (H, W, 3) uint8 sRGB."""
     total = 0.0
-    for rows in _bands(rgb.shape[0]):
+    for rows in _split_into_bands(rgb.shape[0]):
         labs = (torch.cat(rgb_to_lab(_to_unit(i[rows])), dim=1) for i in (rgb, ground_truth))
         total += float(delta_e_2000(*labs).sum(dtype=torch.float64))
     return float(total / (rgb.shape[0] * rgb.shape[1]))
@@ -84,7 +84,7 @@ def max_luma_error(rgb: Rgb, ground_truth: Rgb) -> float:
     matrix of the program that made the image is unknown.
     """
     errors = [0.0] * len(_LUMA_MATRICES)
-    for rows in _bands(rgb.shape[0]):
+    for rows in _split_into_bands(rgb.shape[0]):
         difference = rgb[rows].astype(np.float32) - ground_truth[rows].astype(np.float32)
         for n, matrix in enumerate(_LUMA_MATRICES):
             errors[n] = max(errors[n], float(np.abs(rgb_to_luma(difference, matrix)).max()))
@@ -133,7 +133,7 @@ def _window_mean(planes: Tensor) -> Tensor:
     return mean.view(*planes.shape[:2], *mean.shape[-2:])
 
 
-def _bands(height: int, overlap: int = 0) -> Iterator[slice]:
+def _split_into_bands(height: int, overlap: int = 0) -> Iterator[slice]:
     """Yield slices of rows that cover an image. Each includes `overlap` rows of the next one."""
     for top in range(0, max(1, height - overlap), _BAND_ROWS):
         yield slice(top, min(top + _BAND_ROWS + overlap, height))

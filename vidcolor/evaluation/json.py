@@ -50,7 +50,7 @@ def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
                     for method in evaluation.methods
                 },
             }
-            for path, frames in evaluation.frames_by_film().items()
+            for path, frames in evaluation.group_frames_by_film().items()
         ],
         "images": [_image_to_json(evaluation, index) for index in range(len(evaluation.images))],
     }
@@ -65,7 +65,7 @@ def _method_to_json(evaluation: Evaluation, method: MethodScores) -> dict[str, A
         gray = evaluation.compute_means(evaluation.methods[0]).psnr
         document["hint_curve"] = [
             {"num_hints": count, "psnr": round(psnr, 4), "psnr_gain": round(psnr - gray, 4)}
-            for count, psnr in method.hint_curve()
+            for count, psnr in method.compute_hint_curve()
         ]
     return document
 
@@ -129,8 +129,7 @@ def write_json(document: dict[str, Any], path: Path, force: bool = True) -> None
 
     Raises:
         UsageError: the extension is not .json.
-        OutputError: the file exists and `force` is not set, or the file cannot be
-            written.
+        OutputError: the file exists and `force` is not set, or it cannot be written.
     """
     check_json_path(path)
     text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"

@@ -73,7 +73,7 @@ class EvaluateOptions:
             if self.results.count(path) > 1:
                 raise UsageError(f"{path}: given twice as --results; remove one")
 
-    def model_variants(self) -> Iterator[tuple[str, ColorizeOptions]]:
+    def iterate_variants(self) -> Iterator[tuple[str, ColorizeOptions]]:
         """Yield a name for reports and the options for each combination of model and vividness."""
         models = self.models or (() if self.results else ("embedded",))
         names = dict(zip(models, _shorten_names(models), strict=True))

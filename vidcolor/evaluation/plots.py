@@ -63,7 +63,7 @@ _MAX_SLICE_FRAMES = 4000
 
 def get_plot_names(options: EvaluateOptions) -> list[str]:
     """Return the file names of the plots of an evaluation; empty if it has no model."""
-    has_model = any(True for _ in options.model_variants())
+    has_model = any(True for _ in options.iterate_variants())
     return [RELIABILITY_PLOT] * has_model + [HINT_CURVE_PLOT] * (
         has_model and bool(options.hint_counts)
     )
@@ -204,7 +204,7 @@ def _plot_hint_curves(methods: Sequence[MethodScores], gray_psnr: float) -> Imag
     """Plot PSNR over the number of hints; the numbers are equally spaced on the axis."""
     s = _SUPERSAMPLING
     image, draw = _make_canvas(680, 440)
-    curves = [method.hint_curve() for method in methods]
+    curves = [method.compute_hint_curve() for method in methods]
     counts = [count for count, _ in curves[0]]
     values = [gray_psnr, *(psnr for curve in curves for _, psnr in curve)]
     low, high = math.floor(min(values)), math.ceil(max(values) + 0.2)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vidcolor.evaluation.canvas import BACKGROUND, save_image
-from vidcolor.imaging.text import draw_text, shorten_text, text_width
+from vidcolor.imaging.text import draw_text, measure_text_width, shorten_text
 from vidcolor.media.preview import resize_rgb
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _draw_sheet(evaluation: Evaluation, columns: Sequence[Column]) -> Image:
         max((p.shape[1] for p in panels), default=1),
         max((p.shape[0] for p in panels), default=1),
     )
-    label_width = _label_width(evaluation.methods)
+    label_width = _compute_label_width(evaluation.methods)
     row_height = cell[1] + round(1.9 * _FONT_SIZE)
     heading_height = 3 * _FONT_SIZE
     size = (
@@ -162,7 +162,7 @@ def _draw_sheet(evaluation: Evaluation, columns: Sequence[Column]) -> Image:
     )
     sheet = Image.new("RGB", size, BACKGROUND)
     draw = ImageDraw.Draw(sheet)
-    heading = shorten_text(_heading(evaluation), _FONT_SIZE, size[0] - 2 * _FONT_SIZE)
+    heading = shorten_text(_format_heading(evaluation), _FONT_SIZE, size[0] - 2 * _FONT_SIZE)
     draw_text(draw, (_FONT_SIZE, 1.5 * _FONT_SIZE), heading, _FONT_SIZE, MEDIUM)
     for row, method in enumerate(evaluation.methods):
         y = heading_height + row * row_height
@@ -197,15 +197,15 @@ def _draw_caption(
     draw_text(draw, position, caption, _CAPTION_SIZE, DIM if is_ground_truth else MEDIUM)
 
 
-def _heading(evaluation: Evaluation) -> str:
+def _format_heading(evaluation: Evaluation) -> str:
     size = evaluation.options.size
     shape = f"{size} x {size} pixels" if size else "native size"
     selection = _SELECTION_NAMES[evaluation.options.show]
     return f"{len(evaluation.images)} images, {shape}; shown: {selection}"
 
 
-def _label_width(methods: Sequence[MethodScores]) -> int:
-    widest = max(text_width(method.name, _FONT_SIZE) for method in methods)
+def _compute_label_width(methods: Sequence[MethodScores]) -> int:
+    widest = max(measure_text_width(method.name, _FONT_SIZE) for method in methods)
     return round(min(max(widest, _MIN_LABEL_WIDTH), _MAX_LABEL_WIDTH) + 2.5 * _FONT_SIZE)
 
 

@@ -125,7 +125,7 @@ class MethodScores:
         self.metrics.append(metrics)
         self.pooled.append(image.features.pooled)
 
-    def hint_curve(self) -> list[tuple[int, float]]:
+    def compute_hint_curve(self) -> list[tuple[int, float]]:
         """Return the numbers of hints and the mean PSNR in dB for each."""
         return [(n, float(np.mean(values))) for n, values in sorted(self.hinted_psnr.items())]
 
@@ -229,7 +229,7 @@ class Evaluation:
         """Return the means of a method's metrics over images; see the function `compute_means`."""
         return compute_means(method, self.methods[0], self.methods[-1], indices)
 
-    def frames_by_film(self) -> dict[Path, list[int]]:
+    def group_frames_by_film(self) -> dict[Path, list[int]]:
         """Return the indices of the frames of each film among the evaluated images."""
         frames: dict[Path, list[int]] = {}
         for index, image in enumerate(self.images):

@@ -94,21 +94,21 @@ def is_consistent(flow: FloatArray, reverse: FloatArray) -> Mask:
         (...) bool: whether the two flows cancel each other within `CONSISTENCY_RATIO` and
         `CONSISTENCY_PX2`.
     """
-    error = _squared_length(flow + reverse)
-    total = _squared_length(flow) + _squared_length(reverse)
+    error = _compute_squared_length(flow + reverse)
+    total = _compute_squared_length(flow) + _compute_squared_length(reverse)
     return np.asarray(error <= CONSISTENCY_RATIO * total + CONSISTENCY_PX2)
 
 
 def _find_valid(flow: FloatArray, reverse: FloatArray) -> Mask:
     """Return the pixels that are neither occluded nor at a motion boundary (Lai et al. 2018)."""
     gradient = np.zeros(flow.shape[:2], np.float32)
-    gradient[:, :-1] += _squared_length(flow[:, 1:] - flow[:, :-1])
-    gradient[:-1] += _squared_length(flow[1:] - flow[:-1])
-    is_inside = gradient <= BOUNDARY_RATIO * _squared_length(flow) + BOUNDARY_PX2
+    gradient[:, :-1] += _compute_squared_length(flow[:, 1:] - flow[:, :-1])
+    gradient[:-1] += _compute_squared_length(flow[1:] - flow[:-1])
+    is_inside = gradient <= BOUNDARY_RATIO * _compute_squared_length(flow) + BOUNDARY_PX2
     return is_consistent(flow, warp(reverse, flow)) & is_inside
 
 
-def _squared_length(vectors: FloatArray) -> FloatArray:
+def _compute_squared_length(vectors: FloatArray) -> FloatArray:
     return np.asarray(np.square(vectors).sum(axis=-1))
 
 

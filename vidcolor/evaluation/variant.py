@@ -62,9 +62,9 @@ def luma_to_rgb(luma: Plane) -> Rgb:
     return np.repeat(luma.astype(np.uint8)[..., None], 3, axis=-1)
 
 
-def proxy_shape(variant: Variant, luma: Plane) -> tuple[int, ...]:
+def get_proxy_shape(variant: Variant, luma: Plane) -> tuple[int, ...]:
     """Return (H', W') of the proxy that the generator receives for a luma plane."""
-    return variant.colorizer.make_proxy(luma, _CODING, _geometry(luma)).shape
+    return variant.colorizer.make_proxy(luma, _CODING, _make_geometry(luma)).shape
 
 
 def colorize_images(
@@ -75,10 +75,11 @@ def colorize_images(
     Args:
         variant: the generator and its settings.
         lumas: luma planes of one size, each (H, W) uint8 from `extract_luma`.
-        hints: hints for all images of the batch, on the grid of `proxy_shape`; None for no hints.
+        hints: hints for all images of the batch, on the grid of `get_proxy_shape`; None for no
+            hints.
     """
     start = time.perf_counter()
-    colorizer, geometry = variant.colorizer, _geometry(lumas[0])
+    colorizer, geometry = variant.colorizer, _make_geometry(lumas[0])
     proxies = [colorizer.make_proxy(luma, _CODING, geometry) for luma in lumas]
     predictions = colorizer.predict(proxies, geometry, variant.vividness, hints=hints)
     images = [
@@ -101,5 +102,5 @@ def _render(variant: Variant, luma: Plane, prediction: ProxyPrediction) -> Rgb:
     return np.rint(rgb * 255).astype(np.uint8)
 
 
-def _geometry(luma: Plane) -> Geometry:
+def _make_geometry(luma: Plane) -> Geometry:
     return Geometry(width=luma.shape[1], height=luma.shape[0])
