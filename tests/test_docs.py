@@ -16,22 +16,22 @@ _CODE = re.compile(r"`([\w./-]+)`")
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
-def named_paths(text: str) -> set[str]:
+def find_named_paths(text: str) -> set[str]:
     """Return the paths in backticks that look like files or directories of the package."""
     return {name for name in _CODE.findall(text) if re.search(r"\.(py|toml)$|/$", name)}
 
 
-def exists(name: str, directory: Path) -> bool:
+def path_exists(name: str, directory: Path) -> bool:
     return any((base / name).exists() for base in (ROOT, ROOT / "vidcolor", directory))
 
 
 @pytest.mark.parametrize("name", ["docs/architecture.md", "CONTRIBUTING.md"])
 def test_named_modules_exist(name: str) -> None:
     document = ROOT / name
-    paths = named_paths(document.read_text())
+    paths = find_named_paths(document.read_text())
     assert len(paths) > 10
     stills = ROOT / "vidcolor" / "media" / "stills"
-    assert not {path for path in paths if not exists(path, stills)}
+    assert not {path for path in paths if not path_exists(path, stills)}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -42,7 +42,7 @@ class ProxyPrediction:
     ab: FloatArray
     """a*, b* on the generator's grid: (2, h, w) float32."""
     confidence: FloatArray
-    """Confidence on the same grid: (h, w) float32 in [0, 1]."""
+    """Confidence on the generator's grid: (h, w) float32 in [0, 1]."""
     proxy: FloatArray
     """Y' from which the generator predicted: (H', W') float32 in [0, 1]."""
 
@@ -101,7 +101,12 @@ class Colorizer:
 
     @classmethod
     def from_options(cls, options: ColorizeOptions) -> Self:
-        """Load the generator that the options name; raises like `load`."""
+        """Load the generator that the options name.
+
+        Raises:
+            WeightsError: see `load`.
+            UsageError: see `load`.
+        """
         return cls.load(
             options.model, options.device, options.precision, options.vividness, options.size
         )

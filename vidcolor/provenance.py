@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 DIGITAL_SOURCE_TYPE = (
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 )
-"""IPTC's term for a real image that a trained model has added to."""
+"""IPTC's term for a real image with additions by a trained model."""
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XMP_META = "adobe:ns:meta/"

@@ -38,9 +38,9 @@ GRAY_WEIGHT = 0.5
 FULL_CHROMA = 30.0
 """Chroma from which a prediction counts as colorful, in a*b* units."""
 MAX_LUMA_DIFFERENCE = 0.12
-"""Difference in Y' from the seed at which a region ends."""
+"""Maximum difference in Y' between a cell of a region and its seed."""
 MIN_RELATIVE_PRIORITY = 0.4
-"""Priority at which a region ends, relative to that of its seed."""
+"""Minimum priority of a cell of a region, relative to that of its seed."""
 MIN_AREA = 0.004
 """Minimum area of a region, as a fraction of the image."""
 MAX_CANDIDATES = 16
@@ -107,7 +107,7 @@ class ShotUncertainty:
     frame: int
     """The frame of highest priority; the regions refer to it."""
     time_s: Fraction
-    """Time of that frame."""
+    """Time at which `frame` starts, in seconds."""
     frame_end_s: Fraction
     """Time at which the next frame is displayed."""
     regions: tuple[UncertainRegion, ...]
@@ -119,7 +119,7 @@ class ShotUncertainty:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ShotUncertainty:
-        """Restore what `to_json` returned."""
+        """Restore a shot from the result of `to_json`."""
         times = {k: Fraction(values[k]) for k in ("start_s", "end_s", "time_s", "frame_end_s")}
         regions = tuple(UncertainRegion.from_json(region) for region in values["regions"])
         return cls(**{**values, **times, "regions": regions})

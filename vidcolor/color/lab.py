@@ -46,7 +46,7 @@ WHITE = (0.95047, 1.0, 1.08883)
 EPSILON = 216 / 24389
 """Relative luminance below which L* is linear in luminance, about 0.9 % (CIE 15, 8.2.1)."""
 KAPPA = 24389 / 27
-"""Slope of that linear part: L* = KAPPA * Y."""
+"""Slope of the linear part of L*: L* = KAPPA * Y."""
 
 _DELTA = 6 / 29
 """Cube root of `EPSILON`, where the two branches of the Lab curve meet."""

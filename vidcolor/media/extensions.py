@@ -1,4 +1,4 @@
-"""File name extensions of videos and images, and the suffixes of vidcolor's own results."""
+"""File name extensions of videos and images, and name suffixes of results."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class ExtraStreams:
     source: Path
     """The file that contains the streams."""
     indices: tuple[int, ...]
-    """Their stream indices."""
+    """Indices of the streams in `source`."""
     shift: Fraction
     """Seconds to subtract from every timestamp."""
     start: Fraction | None
@@ -125,7 +125,7 @@ def remux_matroska(
 
 
 def convert_subtitle(source: Path, index: int, target: Path, codec: str, muxer: str) -> None:
-    """Convert a text subtitle stream to another codec, in a file of its own.
+    """Convert a text subtitle stream to another codec, in a separate file.
 
     Args:
         source: the film.

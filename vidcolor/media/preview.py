@@ -38,7 +38,7 @@ SAME_TIME_S = Fraction(1, 500)
 Matroska rounds timestamps to 1 ms. A time since the first frame contains two roundings.
 """
 _SEARCH_BACK_S = (2, 30)
-"""Ranges before a time in which its frame is searched, in seconds. The short one is tried first."""
+"""Ranges before a time to search for the displayed frame, in seconds. The short one is first."""
 _PROGRESSIVE = 1
 """FFmpeg's `AVFieldOrder` code of progressive."""
 _ACCURATE = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT

@@ -221,7 +221,7 @@ class SequenceReader:
         end_s: Fraction | None = None,
         keep_color: bool = False,
     ) -> None:
-        """Prepare to read.
+        """Prepare to read the images.
 
         Args:
             sequence: the sequence.
@@ -318,7 +318,7 @@ class SequenceWriter:
         options: ColorizeOptions,
         first: int = 0,
     ) -> None:
-        """Prepare to write.
+        """Prepare to write the images.
 
         Args:
             pattern: the output pattern, such as ``out_%06d.png``. Its extension sets the format.

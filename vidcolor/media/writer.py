@@ -231,7 +231,7 @@ class VideoWriter:
             completed.unlink(missing_ok=True)
 
     def _mux_encoded(self, packets: list[av.Packet[Any]]) -> None:
-        """Mux packets of the encoder."""
+        """Mux packets that the encoder returned, with corrected timestamps."""
         for packet in packets:
             fix_dts(packet)
             if self._counter is not None:
