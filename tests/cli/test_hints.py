@@ -1,4 +1,4 @@
-"""The options --hints and --reference: results, messages and exit codes."""
+"""The options --hints and --reference must give the right results, messages and exit codes."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ TEAL = {"x": 20, "y": 10, "color": "teal"}
 
 @pytest.fixture
 def photo() -> Path:
-    """A gray photo."""
+    """A gray photo in the current directory."""
     cv2.imwrite("p.png", np.full((40, 60), 120, np.uint8))
     return Path("p.png")
 
 
 @pytest.fixture
 def reference() -> Path:
-    """A color image of another scene."""
+    """A color image of another scene, in the current directory."""
     pixels = np.random.default_rng(0).integers(0, 255, (4, 6, 3), np.uint8)
     cv2.imwrite("r.png", pixels.repeat(10, 0).repeat(10, 1))
     return Path("r.png")
 
 
 def write_hints(*rows: dict[str, Any]) -> Path:
+    """Write a hint file in the current directory."""
     Path("h.json").write_text(json.dumps(rows))
     return Path("h.json")
 
@@ -89,7 +90,7 @@ def test_input_files_are_never_overwritten(
     assert (hints.read_bytes(), reference.read_bytes()) == before
 
 
-def test_unusable_references_are_reported(vidcolor: Vidcolor, photo: Path) -> None:
+def test_references_that_cannot_be_used_are_reported(vidcolor: Vidcolor, photo: Path) -> None:
     assert vidcolor("colorize", photo, "--reference", "none.png").code == 1
     run = vidcolor("colorize", photo, "--reference", photo)
     assert run.code == 1

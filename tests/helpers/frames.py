@@ -17,7 +17,7 @@ from vidcolor.propagation.flow_frames import FlowFrame
 REEL = Path(__file__).parents[2] / "samples" / "reel.mkv"
 """The sample reel in the repository."""
 REEL_FRAMES = (10, 70, 130, 220, 280, 340, 400)
-"""A frame of each shot of the sample reel."""
+"""The index of a frame in each shot of the sample reel."""
 
 
 def make_texture(seed: int, height: int = 160, width: int = 480) -> FloatArray:
@@ -36,7 +36,7 @@ def make_pan(
     """Return the frames of a pan to the right.
 
     Args:
-        image: the scene, wide enough for all frames.
+        image: scene that is wide enough for all frames: (H, W) float32 in [0, 1].
         num_frames: number of frames.
         speed: pixels per frame.
         size: height and width of the frames.
@@ -49,7 +49,7 @@ def make_pan(
 
 
 def make_flow_frames(frames: Iterable[FloatArray]) -> Iterator[FlowFrame[int]]:
-    """Yield the frames of one shot with their flow; `FlowFrame.item` is the frame number."""
+    """Yield the frames of one shot with their flow; `FlowFrame.item` is the frame index."""
     estimator, previous = DisFlow(), None
     for number, frame in enumerate(frames):
         current = make_flow_input(frame)
@@ -59,7 +59,7 @@ def make_flow_frames(frames: Iterable[FloatArray]) -> Iterator[FlowFrame[int]]:
 
 
 def read_reel_frames() -> list[FloatArray]:
-    """Return a frame of each shot of the sample reel: (96, 128) float32 in [0, 1]."""
+    """Return a frame of each shot of the sample reel: (96, 128) float32 in [0, 1] each."""
     video = probe(REEL).video
     frames = {f.index: f.luma for f in VideoReader(REEL, video).frames() if f.index in REEL_FRAMES}
     small = (cv2.resize(f, (128, 96), interpolation=cv2.INTER_AREA) for f in frames.values())

@@ -18,26 +18,31 @@ from vidcolor.provenance import Provenance
 
 PROVENANCE = Provenance("0.1.0", "embedded", "ab" * 32, "cd" * 32)
 HEIGHT, WIDTH = SHAPE = (50, 66)
+"""Size of the sample images. It is not a multiple of the 8×8 blocks of JPEG."""
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
     b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
     b'xmlns:dc="http://purl.org/dc/elements/1.1/" dc:title="Harbor"/></rdf:RDF></x:xmpmeta>'
 )
+"""An XMP packet with a title."""
 MAKER_NOTE = b"ACME\0" + bytes(range(200))
+"""Vendor data, as in the EXIF of cameras."""
 WRITABLE_SUFFIXES = [".jpg", ".png", ".tif", ".webp", ".bmp", ".dpx", ".exr"]
+"""One suffix of each format."""
 
 Chroma = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Cb and Cr: (H, W) each, in [-0.5, 0.5]."""
 
 
 def random_chroma(shape: tuple[int, int] = SHAPE, seed: int = 2) -> Chroma:
-    """Return Cb, Cr of random pixels over the whole range."""
+    """Return random Cb, Cr over the whole range."""
     rng = np.random.default_rng(seed)
     cb, cr = (rng.uniform(-0.5, 0.5, shape).astype(np.float32) for _ in range(2))
     return cb, cr
 
 
 def smooth_chroma(shape: tuple[int, int] = SHAPE) -> Chroma:
-    """Return Cb, Cr of weak, slowly changing color."""
+    """Return Cb, Cr that are weak and change slowly, so that JPEG keeps them."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     return 0.1 * np.sin(x / 20), 0.1 * np.cos(y / 15)
 
@@ -74,7 +79,7 @@ def read_jpeg_luma(path: Path) -> NDArray[np.uint8]:
 
 
 def luma_bt709(rgb: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Return BT.709 luma of R'G'B' at the same depth."""
+    """Return the BT.709 luma of R'G'B' at the same bit depth: (H, W, 3) to (H, W)."""
     return rgb_to_luma_codes(rgb, MATRICES["bt709"], bits, bits)
 
 

@@ -1,4 +1,4 @@
-"""A reference gives its colors where it shows the same scene, and its palette elsewhere."""
+"""A reference must give its colors where it shows the same scene, and its palette elsewhere."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def fine() -> Colorizer:
 def colorize_after(
     colorizer: Colorizer, truth: NDArray[np.uint8], reference: NDArray[np.uint8], folder: Path
 ) -> tuple[float, tuple[str, ...]]:
-    """Colorize a gray image with a reference; return its mean ΔE2000 to the truth, and warnings."""
+    """Colorize a gray image with a reference; return the mean ΔE2000 to the truth, and the
+    warnings."""
     Image.fromarray(to_gray(truth)).save(folder / "p.png")
     Image.fromarray(reference).save(folder / "r.png")
     options = ColorizeOptions(reference=folder / "r.png", force=True)
@@ -77,7 +78,7 @@ def test_palette_colors_go_to_similar_positions() -> None:
     assert np.abs(palette.ab).max() < 0.5, "without similar positions the prediction stays"
 
 
-def test_unusable_references_are_refused(fine: Colorizer, tmp_path: Path) -> None:
+def test_references_that_cannot_be_used_are_refused(fine: Colorizer, tmp_path: Path) -> None:
     Image.fromarray(to_gray(draw_scene(1))).save(tmp_path / "p.png")
     with pytest.raises(InputError, match=r"p\.png: has no color"):
         read_reference(tmp_path / "p.png")
@@ -91,7 +92,7 @@ def test_unusable_references_are_refused(fine: Colorizer, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("orientation", [3, 6])
-def test_a_rotated_photo_takes_an_upright_reference(
+def test_an_upright_reference_matches_a_photo_that_is_stored_rotated(
     orientation: int, fine: Colorizer, tmp_path: Path
 ) -> None:
     truth = draw_scene(6)

@@ -23,6 +23,7 @@ from vidcolor.options import Hint
 
 HEIGHT, WIDTH = 120, 180
 ORIENTATION = 274
+"""EXIF tag of the orientation."""
 
 
 def draw_two_regions() -> NDArray[np.uint8]:
@@ -103,7 +104,7 @@ def test_saturation_applies_to_hints(flat: Colorizer, tmp_path: Path) -> None:
     assert np.ptp(result.astype(int), axis=-1).max() <= 1
 
 
-def test_of_overlapping_discs_the_later_one_applies(flat: Colorizer, tmp_path: Path) -> None:
+def test_the_later_of_two_overlapping_discs_applies(flat: Colorizer, tmp_path: Path) -> None:
     wide = Hint(x=40, y=60, radius=30, color="rosybrown")
     small = Hint(x=45, y=60, radius=5, color="steelblue")
     result, _ = colorize_regions(tmp_path, flat, [wide, small])
@@ -128,7 +129,7 @@ def test_positions_are_those_of_the_displayed_photo(
     assert measure_error(np.ascontiguousarray(displayed), hint) < 2
 
 
-def test_the_generator_gets_upright_hints_and_distant_anchors() -> None:
+def test_the_generator_gets_upright_hints_and_anchors_away_from_them() -> None:
     discs = place_hints([Hint(x=3, y=100, radius=2, color="teal")], (HEIGHT, WIDTH), 6)
     luma = np.full((32, 48), 0.5, np.float32)
     luma[:, 24:] = 0.9

@@ -1,4 +1,4 @@
-"""Hint files: valid rows are read, and every fault is reported with file and row."""
+"""Valid rows of hint files must be read, and every fault must be reported with file and row."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from vidcolor.hints.io import COLOR_ALIAS, check_hint_files, parse_color, read_h
 from vidcolor.options import Hint
 
 
-def test_the_british_spelling_of_color_is_accepted() -> None:
-    assert COLOR_ALIAS == "colour"  # codespell:ignore colour
-
-
 def write_hints(tmp_path: Path, content: Any, name: str = "hints.json") -> Path:
+    """Write a hint file: a string unchanged, and other content as JSON."""
     path = tmp_path / name
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return path
+
+
+def test_the_british_spelling_of_color_is_accepted(tmp_path: Path) -> None:
+    assert COLOR_ALIAS == "colour"  # codespell:ignore colour
+    (hint,) = read_hints(write_hints(tmp_path, [{"x": 1, "y": 2, COLOR_ALIAS: "teal"}]))
+    assert hint.color == "teal"
 
 
 def test_json_rows_of_every_kind_are_read(tmp_path: Path) -> None:

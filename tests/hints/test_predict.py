@@ -1,90 +1,56 @@
-"""Hints in batches: each photo gets its own, and they are part of its recipe."""
+"""Hints must reach a generator that accepts them, and apply to the result of any generator."""
 
 from __future__ import annotations
 
-import json
-from fractions import Fraction
-from pathlib import Path
-from typing import Any
-
-import cv2
 import numpy as np
-import pytest
 
-from vidcolor import Colorizer
-from vidcolor.batch.discover import discover
-from vidcolor.batch.runner import TaskResult, run_tasks
-from vidcolor.errors import InputError, UsageError
-from vidcolor.media.stills.registry import read_still
-from vidcolor.options import ColorizeOptions, Hint
+from vidcolor.colorizer import ProxyPrediction
+from vidcolor.generators.predictor import HintArrays
+from vidcolor.hints.discs import place_hints
+from vidcolor.hints.hint_set import HintSet
+from vidcolor.hints.predict import predict_with_hints
+from vidcolor.options import Hint
 
-
-@pytest.fixture(autouse=True)
-def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder with two gray photos, in the current directory."""
-    monkeypatch.chdir(tmp_path)
-    Path("album").mkdir()
-    for name in ("a", "b"):
-        cv2.imwrite(f"album/{name}.png", np.full((40, 60), 120, np.uint8))
+SIZE = (24, 32)
+GRID = (12, 16)
+CENTER = (6, 8)
+"""The cell of the prediction grid in the center of the hint."""
 
 
-def write_hints(*rows: dict[str, Any]) -> ColorizeOptions:
-    Path("hints.json").write_text(json.dumps(rows))
-    return ColorizeOptions(hints=Path("hints.json"))
+class RecordingGenerator:
+    """Predicts one color, and records the hints of each call."""
+
+    def __init__(self) -> None:
+        self.calls: list[HintArrays | None] = []
+
+    def predict(self, hints: HintArrays | None) -> ProxyPrediction:
+        self.calls.append(hints)
+        ab = np.full((2, *GRID), 7, np.float32)
+        confidence = np.full(GRID, 0.25, np.float32)
+        return ProxyPrediction(ab, confidence, np.full(SIZE, 0.5, np.float32))
 
 
-def colorize_album(options: ColorizeOptions, colorizer: Colorizer) -> dict[str, TaskResult]:
-    tasks = discover([Path("album")], None, Path("out"), options)
-    return {result.task.source.name: result for result in run_tasks(tasks, options, colorizer)}
+def make_hints() -> HintSet:
+    hint = Hint(x=16, y=12, radius=4, color="teal")
+    return HintSet(SIZE, place_hints([hint], SIZE))
 
 
-def test_each_photo_gets_only_its_own_hints(flat: Colorizer) -> None:
-    colorize_album(ColorizeOptions(), flat)
-    without_hints = Path("out/b.png").read_bytes()
-    Path("out/a.png").unlink()
-    hint = {"x": 5, "y": 5, "color": "teal", "file": "a.png"}
-    results = colorize_album(write_hints(hint), flat)
-    assert results["b.png"].skipped, "its recipe is the same as without hints"
-    assert results["a.png"].error is None
-    assert Path("out/b.png").read_bytes() == without_hints
-    assert Path("out/a.png").read_bytes() != without_hints
-    luma = [read_still(Path(f"out/{name}.png")).luma for name in "ab"]
-    assert np.array_equal(*luma)
-    moved = write_hints({**hint, "x": 6})
-    error = str(colorize_album(moved, flat)["a.png"].error)
-    assert "already exists" in error, "a moved hint changes the recipe"
+def test_a_generator_that_accepts_hints_predicts_without_and_with_them() -> None:
+    generator, hints = RecordingGenerator(), make_hints()
+    predict_with_hints(generator.predict, hints, accepts_hints=True)
+    without, arrays = generator.calls
+    assert without is None
+    assert arrays is not None
+    assert arrays.density[0][CENTER] == 1
+    assert np.allclose(arrays.ab[0][:, *CENTER], hints.discs[0].ab)
 
 
-def test_a_hint_without_a_photo_is_refused_before_any_work() -> None:
-    hint = {"x": 5, "y": 5, "color": "teal"}
-    with pytest.raises(UsageError, match="no file is given for 2 photos"):
-        discover([Path("album")], None, None, write_hints(hint))
-    with pytest.raises(UsageError, match=r"file c\.png is not among the photos"):
-        discover([Path("album")], None, None, write_hints({**hint, "file": "c.png"}))
-    with pytest.raises(InputError, match=r"none\.png: no such file"):
-        discover([Path("album")], None, None, ColorizeOptions(reference=Path("none.png")))
-
-
-def test_hints_for_a_film_are_accepted_in_a_mixed_batch() -> None:
-    Path("reel.mp4").touch()
-    sources = [Path("album/a.png"), Path("reel.mp4")]
-    options = write_hints({"x": 5, "y": 5, "color": "teal", "file": "reel.mp4", "time": 3})
-    assert len(discover(sources, None, Path("out"), options)) == 2
-
-
-def test_the_recipe_covers_contents_and_not_names() -> None:
-    def recipe(**options: Any) -> dict[str, Any]:
-        return ColorizeOptions(**options).fingerprint_values()
-
-    hint = {"x": 5, "y": 5, "color": "teal"}
-    assert recipe(hints=()) == recipe()
-    assert recipe(hints=(Hint(**hint),)) != recipe()
-    assert recipe(hints=(Hint(**hint),)) == recipe(hints=(Hint(**hint, name="n", file="a.png"),))
-    assert recipe(hints=(Hint(**hint),)) != recipe(hints=(Hint(**{**hint, "color": "red"}),))
-    Path("r.png").write_bytes(b"1")
-    before = recipe(reference=Path("r.png"))
-    Path("same.png").write_bytes(b"1")
-    assert recipe(reference=Path("same.png")) == before
-    Path("r.png").write_bytes(b"2")
-    assert recipe(reference=Path("r.png")) != before
-    json.dumps(ColorizeOptions(hints=(Hint(**hint, time=Fraction(1, 3)),)).to_json())
+def test_a_generator_that_ignores_hints_predicts_once_and_its_result_is_changed() -> None:
+    generator, hints = RecordingGenerator(), make_hints()
+    base, hinted, alpha = predict_with_hints(generator.predict, hints, accepts_hints=False)
+    assert generator.calls == [None]
+    assert (base.ab == 7).all()
+    assert np.allclose(hinted.ab[:, *CENTER], hints.discs[0].ab, atol=0.5)
+    assert alpha[CENTER] > 0.95
+    assert hinted.confidence[CENTER] == alpha[CENTER]
+    assert (hinted.confidence >= base.confidence).all()

@@ -10,12 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.helpers.films import (
-    read_lab,
-    read_planes,
-    read_reel,
-    write_gray,
-)
+from tests.helpers.films import read_lab, read_planes, read_reel, write_gray
 from vidcolor.color.metrics import delta_e_2000
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import UsageError
@@ -24,17 +19,19 @@ from vidcolor.options import ColorizeOptions, Hint
 
 SIZE = (240, 180)
 FRAMES = 100
-"""Frames of the first shot: four seconds."""
+"""Number of frames of the first shot: four seconds."""
 NEXT_SHOT = 20
-"""Frames of the second shot."""
+"""Number of frames of the second shot."""
 
 
 @pytest.fixture(scope="module")
 def embedded() -> Colorizer:
+    """The embedded generator on the CPU."""
     return Colorizer.load(device="cpu")
 
 
 def ball_center(n: int) -> tuple[int, int]:
+    """Return x, y of the ball in frame `n`, in pixels."""
     return 40 + round(1.5 * n), 90 + round(20 * np.sin(n / 12))
 
 
@@ -55,17 +52,20 @@ def ball_film(tmp_path_factory) -> Path:
 
 
 def ball_mask(n: int, radius: float) -> np.ndarray:
+    """Return the pixels of frame `n` within a radius of the ball's center: (H, W) bool."""
     left, top = ball_center(n)
     y, x = np.mgrid[: SIZE[1], : SIZE[0]]
     return np.hypot(x - left, y - top) < radius
 
 
 def ball_hint(n: int, color: str, **position: object) -> Hint:
+    """Return a hint on the ball at its place in frame `n`."""
     left, top = ball_center(n)
     return Hint(x=left, y=top, radius=14, color=color, **position)
 
 
 def colorize(source: Path, colorizer: Colorizer, name: str, *hints: Hint, **more: object) -> Path:
+    """Colorize a film with hints to a file beside it, and return the path."""
     target = source.with_name(name)
     options = ColorizeOptions(purpose="archive", force=True, hints=hints, **more)
     colorize_film(source, target, options, colorizer=colorizer)
@@ -139,7 +139,7 @@ def test_a_reference_of_one_frame_colors_its_shot(ball_film, embedded, base_lab)
     np.testing.assert_array_equal(lab[FRAMES + 5], base_lab[FRAMES + 5])
 
 
-def test_a_hint_outside_the_film_stops_before_rendering(ball_film, flat) -> None:
+def test_a_hint_outside_the_film_is_refused_before_rendering(ball_film, flat) -> None:
     with pytest.raises(UsageError, match=r"time 9 s is outside .* \(0 to 4\.800 s\)"):
         colorize(ball_film, flat, "no.mkv", ball_hint(0, "teal", time=Fraction(9)))
     assert not ball_film.with_name("no.mkv").exists()

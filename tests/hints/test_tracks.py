@@ -24,6 +24,7 @@ SHAPE = (8, 8)
 
 
 def make_mask(color: float, alpha: float = 1.0) -> HintMask:
+    """Return a uniform mask whose a* and b* are both `color`."""
     ab = np.full((2, *SHAPE), color, np.float32)
     return HintMask(ab, np.full(SHAPE, alpha, np.float32))
 
@@ -58,7 +59,7 @@ def test_hints_on_one_side_apply_unchanged() -> None:
     assert blend_directions(none, none).alpha.max() == 0
 
 
-def test_a_moving_object_keeps_its_mask_and_leaves_none_behind() -> None:
+def test_a_mask_moves_with_its_object_and_leaves_no_trail() -> None:
     background, textured = 0.5 * make_texture(2)[:96, :128], 0.5 + 0.5 * make_texture(3)[:32, :32]
     frames = []
     for n in range(65):
@@ -82,6 +83,6 @@ def test_a_moving_object_keeps_its_mask_and_leaves_none_behind() -> None:
     assert float(around.mean()) < 0.01
 
 
-def test_an_index_survives_json() -> None:
+def test_an_index_survives_conversion_to_json() -> None:
     index = HintTrackIndex((4, 9, 16), 2, frozenset({0, 50}), {0: 0, 50: 1})
     assert HintTrackIndex.from_json(json.loads(json.dumps(index.to_json()))) == index

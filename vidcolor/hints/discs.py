@@ -65,7 +65,9 @@ def place_hints(
 def _place_hint(hint: Hint, height: int, width: int, orientation: int) -> HintDisc:
     """Convert one hint to a disc; `height` and `width` are those of the displayed image."""
     if hint.time is not None or hint.frame is not None:
-        raise UsageError(f"{hint.name}: time and frame apply to films only, and this is a photo")
+        raise UsageError(
+            f"{hint.name}: time and frame apply to films only; remove them for a photo"
+        )
     short_side = min(height, width)
     if hint.in_fractions:
         x, y = hint.x * width, hint.y * height

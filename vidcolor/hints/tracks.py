@@ -136,7 +136,7 @@ class HintKeyframe:
     """A key frame with hints."""
 
     number: int
-    """Number among the key frames of the shot."""
+    """Position among the key frames of the shot, from 0."""
     frame: int
     """Frame index in the film."""
     mask: HintMask

@@ -58,7 +58,7 @@ def test_joined_jpeg_decodes_the_same_in_pillow_opencv_and_ffmpeg(tmp_path, gray
 
 
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
-def test_luma_of_a_color_jpeg_is_the_decoded_plane(tmp_path, gray, subsampling):
+def test_luma_of_a_color_jpeg_is_the_coded_plane(tmp_path, gray, subsampling):
     source = tmp_path / "a.jpg"
     color = np.stack([gray, gray // 2, 255 - gray], -1)
     Image.fromarray(color).save(source, quality=80, subsampling=subsampling)
@@ -67,7 +67,7 @@ def test_luma_of_a_color_jpeg_is_the_decoded_plane(tmp_path, gray, subsampling):
     assert still.tint == "color"
 
 
-def test_gray_jpeg_coded_in_color_nearly_keeps_its_luma(tmp_path, gray):
+def test_luma_of_a_gray_jpeg_with_chroma_scans_changes_only_slightly(tmp_path, gray):
     source, target = tmp_path / "a.jpg", tmp_path / "b.jpg"
     Image.fromarray(np.dstack([gray] * 3)).save(source, quality=85)
     still = read_still(source)
@@ -77,7 +77,7 @@ def test_gray_jpeg_coded_in_color_nearly_keeps_its_luma(tmp_path, gray):
     assert (error > 0).mean() < 0.1 and error.mean() < 0.15
 
 
-def test_an_explicit_quality_encodes_luma_again(tmp_path, gray):
+def test_luma_is_encoded_again_if_a_quality_is_given(tmp_path, gray):
     source = tmp_path / "a.jpg"
     Image.fromarray(gray).save(source, quality=100)
     still = read_still(source)

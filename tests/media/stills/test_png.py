@@ -1,4 +1,4 @@
-"""PNG must keep depth, alpha and metadata chunks, and detect damage."""
+"""PNG must keep bit depth, alpha and metadata chunks, and damage must be detected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Still images of every format: luma, depth and metadata must survive, and faults are reported."""
+"""Luma, bit depth and metadata of every format must survive, and faults must be reported."""
 
 from __future__ import annotations
 
@@ -42,8 +42,6 @@ from vidcolor.media.stills.registry import (
 )
 from vidcolor.media.stills.types import check_size
 
-# --- luma and depth -----------------------------------------------------------------------------
-
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".bmp"])
 @pytest.mark.parametrize("mode", ["L", "RGB", "P", "1"])
@@ -80,7 +78,7 @@ def test_16_bit_luma_survives(tmp_path, deep, suffix, color):
     np.testing.assert_array_equal(read_still(target).luma, expected)
 
 
-def test_gray_from_reads_another_channel(tmp_path, gray):
+def test_gray_from_selects_a_channel_or_the_lightest(tmp_path, gray):
     color = np.stack([gray, gray // 2, 255 - gray], -1)
     Image.fromarray(color).save(tmp_path / "a.png")
     np.testing.assert_array_equal(read_still(tmp_path / "a.png", "green").luma, gray // 2)
@@ -91,7 +89,7 @@ def test_gray_from_reads_another_channel(tmp_path, gray):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".bmp"])
-def test_a_16_bit_source_in_an_8_bit_format_warns(tmp_path, deep, suffix):
+def test_writing_a_16_bit_source_in_an_8_bit_format_gives_a_warning(tmp_path, deep, suffix):
     cv2.imwrite(str(tmp_path / "a.png"), deep)
     target, still = tmp_path / f"b{suffix}", read_still(tmp_path / "a.png")
     warnings = write_still(target, still, *smooth_chroma(), provenance=PROVENANCE)
@@ -125,7 +123,7 @@ def test_alpha_that_jpeg_cannot_store_is_reported(tmp_path, gray):
     assert warnings == ("JPEG cannot store alpha",)
 
 
-def test_sepia_is_distinguished_from_color(tmp_path, gray):
+def test_sepia_is_classified_as_tinted_and_not_as_color(tmp_path, gray):
     sepia = np.clip(gray[..., None] * np.array([1.0, 0.85, 0.65]), 0, 255).astype(np.uint8)
     Image.fromarray(sepia).save(tmp_path / "s.png")
     Image.fromarray(sepia).save(tmp_path / "s.jpg", quality=70)
@@ -134,9 +132,6 @@ def test_sepia_is_distinguished_from_color(tmp_path, gray):
     color = np.stack([gray, gray[::-1], np.roll(gray, 20, 1)], -1)
     Image.fromarray(color).save(tmp_path / "c.png")
     assert read_still(tmp_path / "c.png").tint == "color"
-
-
-# --- metadata -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("target_suffix", [".tif", ".png", ".jpg", ".webp"])
@@ -181,14 +176,12 @@ def test_broken_xmp_is_replaced_with_a_warning(tmp_path, still):
     assert read_still_recipe(target) == PROVENANCE.recipe
 
 
-# --- faults of the source -----------------------------------------------------------------------
-
-
 def png_chunk(name, body):
+    """Return an encoded PNG chunk."""
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
-def test_decompression_bombs_are_refused_by_their_declared_size(tmp_path, gray):
+def test_images_are_refused_if_their_declared_size_exceeds_the_limit(tmp_path, gray):
     header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 0, 0, 0, 0)
     packed = png_chunk(b"IDAT", zlib.compress(bytes(1 << 20)))
     bomb = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + packed + png_chunk(b"IEND", b"")
@@ -215,7 +208,7 @@ def test_decompression_bombs_are_refused_by_their_declared_size(tmp_path, gray):
         assert "\n" not in str(caught.value)
 
 
-def test_large_scans_pass_the_size_check():
+def test_a_scan_of_240_million_pixels_passes_the_size_check():
     check_size(Path("scan.tif"), 20_000, 12_000)
 
 
@@ -301,9 +294,6 @@ def test_the_content_and_not_the_suffix_decides_the_format(tmp_path, gray):
     assert is_still(tmp_path / "a.jpg")
 
 
-# --- the output file ----------------------------------------------------------------------------
-
-
 def test_an_unknown_suffix_lists_the_supported_ones(tmp_path, still):
     with pytest.raises(UsageError, match=r"\.png.*\.dpx"):
         write_still(tmp_path / "a.gif", still, *random_chroma(), provenance=PROVENANCE)
@@ -324,7 +314,9 @@ def test_an_image_beyond_the_maximum_size_of_webp_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS])
-def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path, still, monkeypatch, code):
+def test_a_failed_write_keeps_the_old_file_and_leaves_no_temporary_file(
+    tmp_path, still, monkeypatch, code
+):
     target = tmp_path / "b.png"
     target.write_bytes(b"older")
 
@@ -340,7 +332,7 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path, still, m
     assert not [p for p in tmp_path.iterdir() if ".partial" in p.name]
 
 
-def test_an_interrupted_write_leaves_nothing(tmp_path, still, monkeypatch):
+def test_an_interrupted_write_leaves_no_file(tmp_path, still, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         write_still(tmp_path / "b.png", still, *random_chroma(), provenance=PROVENANCE)
@@ -351,7 +343,7 @@ def test_a_missing_or_read_only_folder_is_reported(tmp_path, still):
     target = tmp_path / "missing" / "a.png"
     with pytest.raises(OutputError, match=r"(?i)no such"):
         write_still(target, still, *random_chroma(), provenance=PROVENANCE)
-    read_only = Path("/sys")  # read-only even for root, whom permission bits do not stop
+    read_only = Path("/sys")  # read-only even for root, who may ignore permission bits
     with pytest.raises(OutputError, match=r"/sys/a\.png"):
         write_still(read_only / "a.png", still, *random_chroma(), provenance=PROVENANCE)
 
@@ -363,7 +355,7 @@ def test_long_and_non_ascii_names_are_written(tmp_path, still):
         assert target.exists()
 
 
-def test_equal_input_gives_equal_bytes(tmp_path, still):
+def test_equal_input_gives_equal_files(tmp_path, still):
     for suffix in STILL_SUFFIXES:
         for name in ("one", "two"):
             target = tmp_path / f"{name}{suffix}"

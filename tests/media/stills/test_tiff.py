@@ -1,4 +1,4 @@
-"""TIFF must be read in all its usual kinds and keep depth and tags."""
+"""TIFF must be read in its usual variants, and keep its bit depth and tags."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_planar_rgb_is_read(tmp_path, deep):
     np.testing.assert_array_equal(read_still(tmp_path / "p.tif").luma, expected)
 
 
-def test_white_is_zero_is_inverted(tmp_path, deep, gray):
+def test_gray_with_white_as_zero_is_inverted(tmp_path, deep, gray):
     for plane in (deep, gray):
         tifffile.imwrite(tmp_path / "w.tif", plane, photometric="miniswhite")
         top = np.iinfo(plane.dtype).max

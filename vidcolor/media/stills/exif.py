@@ -61,6 +61,7 @@ class Entry(NamedTuple):
     kind: int
     """TIFF field type, such as 2 for ASCII and 3 for SHORT."""
     num_values: int
+    """Number of values of this type, not of bytes."""
     value: bytes
     """All values, also those that the file stores outside the directory."""
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SOI, EOI, SOS, DQT, DHT, DRI, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE
 APP0, APP1, APP2, APP11, APP13, APP14 = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE
+"""Second bytes of markers, named as in ITU-T T.81, table B.1."""
 _FRAME_MARKERS = {*range(0xC0, 0xD0)} - {DHT, 0xC8, 0xCC}
 """Start-of-frame markers of all coding processes."""
 _HUFFMAN_FRAME_MARKERS = (0xC0, 0xC1, 0xC2)
@@ -32,6 +33,7 @@ _MAX_PAYLOAD = 65533
 
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 _PHOTOSHOP, _JFIF, _ADOBE = b"Photoshop 3.0\0", b"JFIF\0", b"Adobe"
+"""Identifiers at the start of APPn payloads."""
 _NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
 """The marker that ends the data of a scan. Stuffed zeros and restart markers belong to the scan."""
 
@@ -57,8 +59,11 @@ class FrameHeader:
     precision: int
     """Bits per sample."""
     height: int
+    """Height in pixels; 0 if it is defined after the first scan."""
     width: int
+    """Width in pixels."""
     component_ids: tuple[int, ...]
+    """Identifier of each component, such as (1, 2, 3) for Y'CbCr."""
     luma_table: int
     """Index of the quantization table of the first component."""
 

@@ -82,6 +82,7 @@ class DecodedImage:
     pixels: NDArray[Any]
     """Code values: (H, W) gray, or (H, W, 3) in the order of `color_model`."""
     color_model: ColorModel
+    """Meaning of the last axis of `pixels`."""
     bits: int
     """Bit depth of `pixels`: uint8 for 8 bits, else uint16."""
     format: str
@@ -137,6 +138,7 @@ class Still:
     """A still image: its luma as stored, and all data that the result must preserve."""
 
     path: Path
+    """Path of the source, which must not be overwritten."""
     luma: Plane
     """(H, W) uint8 or uint16 full-range code values of `bits` bits, in the stored orientation."""
     bits: int

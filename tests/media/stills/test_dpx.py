@@ -1,16 +1,14 @@
-"""DPX and OpenEXR must keep their code values and header fields."""
+"""DPX must keep its code values and header fields."""
 
 from __future__ import annotations
 
 import struct
-from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from tests.helpers.stills import PROVENANCE, SHAPE, random_chroma
 from vidcolor.media.stills.dpx import encode_dpx_file
-from vidcolor.media.stills.exr import encode_exr_file
 from vidcolor.media.stills.registry import read_still, read_still_recipe, write_still
 
 
@@ -38,35 +36,10 @@ def test_dpx_keeps_code_values_header_fields_and_recipe(tmp_path, bits):
     assert read_still(tmp_path / "b.tif").bits == (8 if bits == 8 else 16)
 
 
-def test_dpx_header_sets_pixel_aspect_and_timecode(tmp_path):
+def test_pixel_aspect_and_timecode_are_read_from_the_dpx_header(tmp_path):
     data = bytearray(encode_dpx_file(np.zeros((*SHAPE, 3), np.uint16), None, 10))
     data[1628:1636] = struct.pack("<II", 2000, 1000)
     data[1920:1924] = struct.pack("<I", 0x01020304)
     (tmp_path / "a.dpx").write_bytes(data)
     still = read_still(tmp_path / "a.dpx")
     assert (still.pixel_aspect, still.timecode) == (2, "01:02:03:04")
-
-
-@pytest.mark.parametrize(
-    ("value", "aspect"),
-    [
-        (struct.pack("<f", 1.5), Fraction(3, 2)),
-        (struct.pack("<f", float("nan")), None),
-        (struct.pack("<d", 1.5), None),
-    ],
-)
-def test_exr_pixel_aspect_is_read_and_nonsense_is_ignored(tmp_path, value, aspect):
-    attribute = (b"pixelAspectRatio", b"float", value)
-    data = encode_exr_file(np.zeros((*SHAPE, 3), np.uint16), None, (attribute,))
-    (tmp_path / "a.exr").write_bytes(data)
-    assert read_still(tmp_path / "a.exr").pixel_aspect == aspect
-
-
-def test_exr_keeps_16_bit_code_values(tmp_path, deep):
-    source = tmp_path / "a.exr"
-    source.write_bytes(encode_exr_file(np.dstack([deep] * 3), None))
-    still = read_still(source)
-    np.testing.assert_array_equal(still.luma, deep)
-    for target in (tmp_path / "b.exr", tmp_path / "b.png"):
-        write_still(target, still, *random_chroma(), provenance=PROVENANCE)
-        np.testing.assert_array_equal(read_still(target).luma, deep)
