@@ -112,6 +112,7 @@ def geodesic_distances(
     distances: FloatArray = (
         np.maximum(radii_away - 1, 0) * (radii / np.float32(reach))[:, None, None]
     )
+    # A slow gradient has no edges, so the tone must separate what it connects.
     for n, away in enumerate(radii_away):
         distances[n] += ((tone - tone[away <= 1].mean()) / TONE_DIFFERENCE) ** 2
     for i in range(0, len(discs), _DISCS_PER_SWEEP):
@@ -133,6 +134,7 @@ def _step_costs(luma: FloatArray) -> tuple[FloatArray, FloatArray]:
     """
     import cv2
 
+    # The median removes grain and keeps edges.
     smooth = cv2.medianBlur(luma, 3).reshape(luma.shape)
     differences = np.diff(smooth, axis=1), np.diff(smooth, axis=0)
     texture = np.zeros_like(luma)
@@ -170,6 +172,7 @@ def _path_costs(
 
 def _accumulate(costs: FloatArray, axis: int) -> NDArray[np.float64]:
     """Return the cost of the straight path from the first pixel along an axis: (h, w) float64."""
+    # float64, because `_sweep` subtracts and adds these sums again.
     padding = [(1, 0) if n == axis else (0, 0) for n in range(2)]
     return np.pad(np.cumsum(costs, axis=axis, dtype=np.float64), padding)
 

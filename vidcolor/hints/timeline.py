@@ -78,6 +78,7 @@ class Timeline:
                     f"{name}: time {float(time_s):g} s is outside the colorized part of "
                     f"{self._path} ({float(self._start_s):g} to {float(self._end_s):.3f} s)"
                 )
+            # The last frame that starts at or before the time.
             frame = max(0, bisect_right(self.times, time_s) - 1)
         frame = frame or 0
         if frame >= len(self.times):

@@ -202,6 +202,7 @@ class HintTracker:
         """
         found = []
         for shot in shots:
+            # One frame of each shot is compared, because decoding all frames takes long.
             middle = (shot.start + shot.stop) // 2
             frames = reader.frames(middle, shot.stop)
             with close_on_exit(frames):
@@ -270,6 +271,7 @@ class HintTracker:
         """Predict a frame with its hints, and find the objects that the hints lie on."""
         stored_size = self._video.height, self._video.width
         size = rotate_size(stored_size, self._geometry.quarter_turns)
+        # `place_hints` refuses hints with a time or frame, as for photos.
         hints = [replace(hint, time=None, frame=None) for hint in hinted.hints]
         transferred = self._transfer_reference(item) if hinted.has_reference else None
         hint_set = HintSet(size, place_hints(hints, size), transferred)
@@ -281,6 +283,7 @@ class HintTracker:
         luma = item.flow_input.luma
         base_ab = self._upsample(prediction.base.ab, luma, luma)
         hinted_ab = self._upsample(prediction.hinted.ab, luma, luma)
+        # The upsampler takes two planes.
         alpha = self._upsample(np.stack([prediction.alpha, prediction.alpha]), luma, luma)[0]
         scale = luma.shape[0] / size[0], luma.shape[1] / size[1]
         ab, mask = find_hint_regions(hint_set.discs, base_ab, hinted_ab, luma, scale)

@@ -80,6 +80,7 @@ def iter_segments(data: bytes) -> Iterator[Segment]:
     while at < len(data):
         if data[at] != 0xFF:
             raise ValueError("a JPEG marker is missing")
+        # Fill bytes may precede a marker (T.81, B.1.1.2).
         while at < len(data) and data[at] == 0xFF:
             at += 1
         marker = data[at] if at < len(data) else EOI
@@ -181,6 +182,7 @@ def insert_metadata(jpeg: bytes, metadata: StillMetadata) -> tuple[bytes, tuple[
     out += _split_into_segments(APP2, _ICC, metadata.icc, numbered=True)
     out += _split_into_segments(APP13, _PHOTOSHOP, metadata.photoshop)
     out += [_encode_segment(marker, body) for marker, body in metadata.jpeg_segments]
+    # The encoder's own JFIF and Adobe segments are left out.
     offsets = _iter_marker_offsets(jpeg)
     body_start = next(i for i in offsets if jpeg[i + 1] not in (APP0, APP14))
     return b"\xff\xd8" + b"".join(out) + jpeg[body_start:], tuple(warnings)
@@ -205,6 +207,7 @@ def join_scans(luma: bytes, cb: bytes, cr: bytes) -> bytes | None:
     # A quantization table that is redefined between scans could also apply to chroma.
     if not can_join(luma) or not scans or any(s.marker == DQT for s in late):
         return None
+    # The scans refer to the luma table by its index, so chroma gets another index.
     luma_slot = frame.luma_table
     chroma_slot = 1 if luma_slot != 1 else 0
     chroma_table = tables[1].get(find_frame_header(sources[1]).luma_table)
@@ -215,6 +218,7 @@ def join_scans(luma: bytes, cb: bytes, cr: bytes) -> bytes | None:
         _encode_table(luma_slot, tables[0][luma_slot]),
         _encode_table(chroma_slot, chroma_table),
     ]
+    # 0x11: no subsampling.
     components = b"".join(bytes([i, 0x11, luma_slot if i == 1 else chroma_slot]) for i in (1, 2, 3))
     size = struct.pack(">BHHB", 8, frame.height, frame.width, 3)
     out.append(_encode_segment(frame.marker, size + components))

@@ -111,6 +111,7 @@ def compose_rgb_with_luma(
     weights = np.array([matrix.kr, matrix.kg, matrix.kb])
     out = np.empty((*luma.shape, 3), luma.dtype)
     for rows in row_bands(luma.shape[0]):
+        # `limit_to_gamut` works in place, so chroma is copied here.
         unit = luma[rows].astype(np.float32) / np.float32(top)
         blue, red = cb[rows].astype(np.float32), cr[rows].astype(np.float32)
         limit_to_gamut(blue, red, unit, matrix)

@@ -133,6 +133,7 @@ class DecodedImage:
         return cls.from_samples(np.asarray(image.convert(mode)), format_name, 8)
 
 
+# eq=False, because the comparison of arrays has no single truth value.
 @dataclass(frozen=True, slots=True, eq=False)
 class Still:
     """A still image: its luma as stored, and all data that the result must preserve."""
