@@ -207,7 +207,7 @@ def join_scans(luma: bytes, cb: bytes, cr: bytes) -> bytes | None:
     # A quantization table that is redefined between scans could also apply to chroma.
     if not can_join(luma) or not scans or any(s.marker == DQT for s in late):
         return None
-    # The scans refer to the luma table by its index, so chroma gets another index.
+    # The luma table keeps its index, and the table of chroma gets another one.
     luma_slot = frame.luma_table
     chroma_slot = 1 if luma_slot != 1 else 0
     chroma_table = tables[1].get(find_frame_header(sources[1]).luma_table)
