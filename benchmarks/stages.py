@@ -1,9 +1,9 @@
-"""The time of each stage of the pipeline, measured one after another.
+"""Measure the time of each stage of the pipeline, one after another.
 
     python benchmarks/stages.py [FILM]
 
 Prints milliseconds of wall-clock time per frame. In the real pipeline the stages run in parallel.
-"propagation" excludes flow and the generator; flow runs in two threads.
+The time of "propagation" excludes flow and the generator. Flow runs in two threads.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ stage_seconds: dict[str, float] = defaultdict(float)
 
 
 class TimedColorizer(Colorizer):
-    """Measures the time of the generator."""
+    """A colorizer that measures the time of the generator."""
 
     def predict(self, *args: Any, **kwargs: Any) -> list[ProxyPrediction]:
         """Predict and measure; see `Colorizer.predict`."""

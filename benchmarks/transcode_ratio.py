@@ -1,11 +1,11 @@
-"""The cost of colorizing, relative to a plain transcode with the same encoder settings.
+"""Measure the cost of colorizing, relative to a transcode with the same encoder settings.
 
     python benchmarks/transcode_ratio.py                  480p, 1080p and 4K, clean and grainy
     python benchmarks/transcode_ratio.py --long 480p      10 s and 10 min: memory must not grow
 
-Whole processes run one after another on the same machine. Wall-clock time, CPU time and peak
-memory are taken from the kernel. The film is the sample reel, enlarged. One of the long films
-repeats it; the other is a single shot.
+Processes run one after another on the same machine. The kernel reports their CPU time and peak
+memory. The film is the enlarged sample reel. One of the long films repeats it; the other is a
+single shot.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def make_film(
         size: width and height in pixels.
         seconds: duration.
         grain: standard deviation of added grain, in code values.
-        one_shot: repeat the first shot only, forward and backward in turn.
+        one_shot: repeat the first shot only, alternately forward and backward.
     """
     rng = np.random.default_rng(7)
     noise = rng.normal(0, grain, (4, size[1], size[0])).astype(np.float32) if grain else None

@@ -1,9 +1,9 @@
-"""The speedup of two workers over one, each bound to one core.
+"""Measure the speedup of two workers over one, each bound to one core.
 
     python benchmarks/workers.py [FILM] [--rounds 2]
 
-Each round times the whole command with one worker, then with two. Without FILM, 72 s of the sample
-reel at 640x480 are used, which are four segments.
+Each round times the command with one worker, then with two. Without FILM, 72 s of the sample reel
+at 640x480 are used, which are four segments.
 """
 
 from __future__ import annotations

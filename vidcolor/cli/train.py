@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 LENGTH_PANEL = "Length"
 TRAINING_PANEL = "Training"
 _PRINT_INTERVAL_S = 30.0
+"""Minimum time between two lines with losses, in seconds."""
 
 
 def train(
@@ -242,7 +243,7 @@ def train(
 
 
 def _run(config: TrainingConfig, options: RunOptions, console: Console) -> TrainingResult | None:
-    """Train; return None in all processes except rank 0."""
+    """Run the training; return its result, or None in processes other than rank 0."""
     from vidcolor.training.distributed import is_rank_zero
     from vidcolor.training.run import train as run
 
@@ -254,7 +255,7 @@ def _run(config: TrainingConfig, options: RunOptions, console: Console) -> Train
 
 
 class _ConsoleCallback(Callback):
-    """Prints the events of a run."""
+    """Prints the events of a training run."""
 
     def __init__(self, console: Console, out: Path) -> None:
         self._console, self._out = console, out
@@ -273,10 +274,12 @@ class _ConsoleCallback(Callback):
             return
         self._print_time = time.monotonic()
         self._console.event("losses", step=event.step, **event.losses)
-        left = "" if event.seconds_left is None else f", {format_duration(event.seconds_left)} left"
+        remaining = ""
+        if event.seconds_left is not None:
+            remaining = f", {format_duration(event.seconds_left)} left"
         self._console.info(
             f"step {event.step:,}: loss {event.losses['loss']:.3f}, "
-            f"{event.images_per_s:.1f} images/s{left}"
+            f"{event.images_per_s:.1f} images/s{remaining}"
         )
 
     def on_validation(self, step: int, metrics: ValidationMetrics) -> None:
@@ -285,6 +288,7 @@ class _ConsoleCallback(Callback):
 
 
 def _print_result(result: TrainingResult, console: Console) -> None:
+    """Print the metrics before and after the training, and the names of the written files."""
     console.event(
         "done",
         target=str(result.out),

@@ -1,1 +1,1 @@
-"""Training: datasets, degradations, simulated hints, losses and the training loop."""
+"""Training of the embedded network: datasets, degradations, hints, losses and the loop."""

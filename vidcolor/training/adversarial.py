@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from vidcolor.training.distributed import ProcessGroup
 
 STRIDE = 2
-"""Stride at which the discriminator sees the image, in pixels."""
+"""Stride of the input of the discriminator, in pixels."""
 _WIDTHS = (48, 96, 192)
+"""Channels of the hidden layers."""
 _SLOPE = 0.2
+"""Negative slope of the leaky ReLU."""
 
 
 class PatchDiscriminator(nn.Module):
-    """Classifies overlapping patches of L*, a*, b* as true or predicted (Isola et al., 2017).
+    """Classifies overlapping patches of L*, a*, b* as real or predicted (Isola et al., 2017).
 
-    Spectral norm on every layer (Miyato et al., 2018) limits its gradients. It sees luma at full
-    sharpness and both chromas at the resolution of the generator; otherwise it would learn to
+    Spectral norm on every layer (Miyato et al., 2018) limits its gradients. Real and predicted
+    chroma both have the resolution of the generator. Otherwise the discriminator would learn to
     separate sharp chroma from soft chroma.
     """
 
@@ -49,8 +51,9 @@ class PatchDiscriminator(nn.Module):
             ab: a*, b*, (N, 2, H / 4, W / 4).
 
         Returns:
-            (N, 1, H / 16, W / 16) float32; positive for patches that are classified as true.
+            (N, 1, H / 16, W / 16) float32; positive for patches that are classified as real.
         """
+        # Scale all three channels to about [-1, 1].
         gray = F.avg_pool2d(lightness.float(), STRIDE) / 50 - 1
         ab = F.interpolate(ab.float(), size=gray.shape[-2:], mode="bilinear", align_corners=False)
         logits: Tensor = self.layers(torch.cat([gray, ab / 50], dim=1))
@@ -61,8 +64,8 @@ def discriminator_hinge_loss(true: Tensor, predicted: Tensor) -> Tensor:
     """Return the hinge loss of the discriminator (Lim & Ye, 2017), () float32.
 
     Args:
-        true: its logits for true color.
-        predicted: its logits for predicted color.
+        true: logits of the discriminator for true color, any shape.
+        predicted: logits of the discriminator for predicted color, any shape.
     """
     return F.relu(1 - true).mean() + F.relu(1 + predicted).mean()
 
@@ -71,7 +74,7 @@ def generator_hinge_loss(predicted: Tensor) -> Tensor:
     """Return the adversarial loss of the generator, () float32.
 
     Args:
-        predicted: the logits of the discriminator for predicted color.
+        predicted: logits of the discriminator for predicted color, any shape.
     """
     return -predicted.mean()
 
@@ -80,10 +83,17 @@ class DiscriminatorTrainer:
     """A discriminator with its optimizer."""
 
     def __init__(self, config: TrainingConfig, device: torch.device) -> None:
-        torch.manual_seed(config.seed + 1)
+        """Create a discriminator with random weights.
+
+        Args:
+            config: `seed` and `discriminator_rate` are used.
+            device: device of the network.
+        """
+        torch.manual_seed(config.seed + 1)  # every process must start with the same weights
         self.network = PatchDiscriminator().to(device)
         self.rate = config.discriminator_rate
-        # No momentum in the mean, as is usual in adversarial training: the generator keeps moving.
+        # beta1 = 0, as is usual in adversarial training: old gradients are misleading, because the
+        # generator changes at every step.
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=self.rate, betas=(0.0, 0.99), weight_decay=0.0
         )
@@ -92,6 +102,10 @@ class DiscriminatorTrainer:
         """Return the adversarial loss of the generator, () float32.
 
         Gradients flow into `predicted` but not into the discriminator.
+
+        Args:
+            predicted: a*, b*, (N, 2, S / 4, S / 4).
+            batch: the batch of the prediction.
         """
         self.network.requires_grad_(False)
         lightness, _ = rgb_to_lab(batch.image)

@@ -36,7 +36,7 @@ MIN_CROP = 0.6
 MAX_CROP_ASPECT = 1.15
 """Maximum aspect ratio of a crop, which is then scaled to a square."""
 _PREFETCH = 3
-"""Number of batches that each worker prepares in advance."""
+"""Number of batches that each worker process prepares in advance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +86,24 @@ class PackedBatch:
 
 @dataclass(frozen=True, slots=True)
 class SamplingOptions:
-    """Settings of the batches."""
+    """Settings of a batch stream."""
 
     size: int
     """Side of the images in pixels; a multiple of 32."""
     batch: int
-    """Images in a batch of one process."""
+    """Number of images in a batch of one process."""
     seed: int = 0
+    """Seed of all random numbers."""
     replay_share: float = 0.0
     """Share of the replay photographs in each batch."""
     degrade: DegradeOptions = field(default_factory=DegradeOptions)
+    """Degradations of the luma input."""
     hints: HintOptions = field(default_factory=HintOptions)
+    """Simulated hints."""
 
 
 class BatchStream:
-    """An endless stream of numbered batches that contains every photograph once per epoch."""
+    """An endless stream of numbered batches with every photograph once per epoch."""
 
     def __init__(
         self,
@@ -117,37 +120,39 @@ class BatchStream:
             store: training photographs; not empty.
             options: settings of the batches.
             replay: replay photographs, mixed into each batch.
-            rank: number of this process.
-            world_size: number of processes. Each process draws different photographs.
+            rank: rank of this process. Each process draws different photographs.
+            world_size: number of processes.
         """
         self._store, self._replay, self._options = store, replay, options
         self._rank, self._world_size = rank, world_size
 
-    def batch(self, number: int) -> PackedBatch:
+    def make_batch(self, number: int) -> PackedBatch:
         """Return the batch with a number, from 0."""
         options = self._options
-        replayed = 0
+        num_replay = 0
         if self._replay and options.replay_share:
             # Even a small batch contains at least one image of each store.
-            share = round(options.batch * options.replay_share)
-            replayed = min(max(share, 1), options.batch - 1)
-        new = options.batch - replayed
-        drawn = [self._draw(self._store, number, i, new, 0) for i in range(new)]
+            count = round(options.batch * options.replay_share)
+            num_replay = min(max(count, 1), options.batch - 1)
+        num_new = options.batch - num_replay
+        samples = [self._draw(self._store, number, i, num_new, 0) for i in range(num_new)]
         if self._replay:
-            drawn += [self._draw(self._replay, number, i, replayed, 1) for i in range(replayed)]
-        images, grays, hints, densities = (np.stack(part) for part in zip(*drawn, strict=True))
+            samples += [
+                self._draw(self._replay, number, i, num_replay, 1) for i in range(num_replay)
+            ]
+        images, grays, hints, densities = (np.stack(part) for part in zip(*samples, strict=True))
         tensors = [torch.from_numpy(part) for part in (images, grays, hints, densities)]
         return PackedBatch(*tensors)
 
     @contextmanager
-    def from_number(
+    def iterate_from(
         self, first: int, workers: int, pin: bool = False
     ) -> Iterator[Iterator[PackedBatch]]:
-        """Iterate over all batches from a number on; worker processes prepare them in advance.
+        """Open an iterator over all batches from a number on; the context ends its workers.
 
         Args:
             first: number of the first batch.
-            workers: number of worker processes; 0 prepares batches in this process.
+            workers: number of processes that prepare batches in advance; 0 uses this process.
             pin: whether to use page-locked memory, for a GPU.
         """
         loader = DataLoader(
@@ -165,20 +170,29 @@ class BatchStream:
         try:
             yield iterator
         finally:
+            # DataLoader has no public way to end its workers before the iterator is exhausted.
             shut_down = getattr(iterator, "_shutdown_workers", None)
             if shut_down is not None:
                 shut_down()
 
     def _draw(
-        self, store: PhotoStore, number: int, index: int, count: int, kind: int
+        self, store: PhotoStore, number: int, index: int, count: int, stream: int
     ) -> tuple[Rgb, Rgb, FloatArray, FloatArray]:
-        """Draw one image of a batch: crop, gray, hints and density."""
+        """Draw one image of a batch: crop, gray, hints and density.
+
+        Args:
+            store: the photographs.
+            number: number of the batch.
+            index: index of the image among those from `store` in the batch.
+            count: number of images from `store` in each batch.
+            stream: distinguishes the random numbers of training (0) and replay (1) photographs.
+        """
         seed = self._options.seed
         # The serial number counts the images of all processes and batches.
         serial = (number * self._world_size + self._rank) * count + index
         epoch, position = divmod(serial, len(store))
-        order = np.random.default_rng((seed, kind, epoch)).permutation(len(store))
-        rng = np.random.default_rng((seed, kind, 1 + serial))
+        order = np.random.default_rng((seed, stream, epoch)).permutation(len(store))
+        rng = np.random.default_rng((seed, stream, 1 + serial))
         rgb = random_crop(store[int(order[position])], self._options.size, rng)
         gray = degrade(rgb, rng, self._options.degrade)
         hints, density = draw_hints(downsample_ab(rgb), rng, self._options.hints)
@@ -207,7 +221,7 @@ class _BatchDataset(Dataset[PackedBatch]):
         self._stream = stream
 
     def __getitem__(self, number: int) -> PackedBatch:
-        return self._stream.batch(number)
+        return self._stream.make_batch(number)
 
 
 def random_crop(rgb: Rgb, size: int, rng: np.random.Generator) -> Rgb:
@@ -216,7 +230,7 @@ def random_crop(rgb: Rgb, size: int, rng: np.random.Generator) -> Rgb:
     Args:
         rgb: (h, w, 3) uint8.
         size: side of the result in pixels.
-        rng: source of randomness.
+        rng: random number generator.
 
     Returns:
         (size, size, 3) uint8, contiguous.
@@ -224,19 +238,20 @@ def random_crop(rgb: Rgb, size: int, rng: np.random.Generator) -> Rgb:
     height, width = rgb.shape[:2]
     side = min(height, width) * rng.uniform(MIN_CROP, 1.0)
     aspect = MAX_CROP_ASPECT ** rng.uniform(-0.5, 0.5)
-    high = min(height, max(1, round(side * aspect)))
-    wide = min(width, max(1, round(side / aspect)))
-    top, left = rng.integers(height - high + 1), rng.integers(width - wide + 1)
-    part = np.ascontiguousarray(rgb[top : top + high, left : left + wide])
-    resize = resize_area if min(high, wide) >= size else resize_linear
-    scaled = resize(part, (size, size))
+    crop_height = min(height, max(1, round(side * aspect)))
+    crop_width = min(width, max(1, round(side / aspect)))
+    top = rng.integers(height - crop_height + 1)
+    left = rng.integers(width - crop_width + 1)
+    crop = np.ascontiguousarray(rgb[top : top + crop_height, left : left + crop_width])
+    resize = resize_area if min(crop_height, crop_width) >= size else resize_linear
+    scaled = resize(crop, (size, size))
     if rng.random() < 0.5:
         scaled = scaled[:, ::-1]
     return np.ascontiguousarray(scaled, np.uint8)
 
 
 def downsample_ab(rgb: Rgb) -> FloatArray:
-    """Return the a*, b* of an image on the output grid.
+    """Return the a*, b* of an image at the output stride of the network, 4.
 
     Args:
         rgb: (S, S, 3) uint8, S a multiple of 4.

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     from vidcolor.imaging.types import Rgb
 
-MAGIC = b"vcphoto1"
+MAGIC = b"vcphoto2"
 """Last bytes of the file; the last digit is the version of the format."""
 _TAIL = 8 + len(MAGIC)
+"""Size of the length of the index and of `MAGIC`, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,13 @@ class Entry:
 
     name: str
     source: int
-    """Number of the source that the image is from."""
+    """Number of the source that contains the image."""
     offset: int
     """Offset of the pixels in the file, in bytes."""
     height: int
     width: int
     digest: str
-    """BLAKE2b of the pixels, 16 hex digits."""
+    """64-bit BLAKE2b of the pixels in hexadecimal."""
     held_out: bool = False
     """Whether the image is for validation."""
 
@@ -50,6 +51,7 @@ class CacheWriter:
     """Writes the pixels of images, then the index."""
 
     def __init__(self, file: BinaryIO) -> None:
+        """Write to an empty file, which the caller closes."""
         self._file = file
         self._offset = 0
 
@@ -59,7 +61,10 @@ class CacheWriter:
         Args:
             name: name of the image in reports.
             source: number of its source.
-            rgb: (h, w, 3) uint8, contiguous.
+            rgb: (h, w, 3) uint8 sRGB, contiguous.
+
+        Returns:
+            Its index entry, for `finish`.
         """
         pixels = rgb.tobytes()
         self._file.write(pixels)
@@ -68,20 +73,20 @@ class CacheWriter:
         self._offset += len(pixels)
         return entry
 
-    def finish(self, entries: Sequence[Entry], state: dict[str, Any]) -> None:
-        """Append the index.
+    def finish(self, entries: Sequence[Entry], metadata: dict[str, Any]) -> None:
+        """Append the index, which completes the file.
 
         Args:
             entries: index entries of the images.
-            state: additional JSON values, stored in the index.
+            metadata: additional JSON values, stored in the index.
         """
-        index = json.dumps({"pictures": [list(asdict(e).values()) for e in entries], **state})
+        index = json.dumps({"images": [list(asdict(e).values()) for e in entries], **metadata})
         content = index.encode()
         self._file.write(content + len(content).to_bytes(8, "little") + MAGIC)
 
 
 def read_index(path: Path) -> tuple[list[Entry], dict[str, Any]] | None:
-    """Return the entries and the additional values of a cache; None if it is missing or incomplete.
+    """Return the entries and the metadata of a cache; None if it is missing or incomplete.
 
     Raises:
         InputError: the file exists but cannot be read.
@@ -95,12 +100,12 @@ def read_index(path: Path) -> tuple[list[Entry], dict[str, Any]] | None:
             if not tail.endswith(MAGIC) or length > size - _TAIL:
                 return None
             file.seek(size - _TAIL - length)
-            state: dict[str, Any] = json.loads(file.read(length))
+            index: dict[str, Any] = json.loads(file.read(length))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise InputError(f"{path}: {describe_os_error(error)}") from error
-    return [Entry(*row) for row in state.pop("pictures")], state
+    return [Entry(*row) for row in index.pop("images")], index
 
 
 class PhotoStore:
@@ -141,7 +146,7 @@ class PhotoStore:
 
     @property
     def names(self) -> list[str]:
-        """Names of the images: source, path inside the source, time inside a film."""
+        """Names of the images, for example ``album/3.jpg`` or ``reel.mp4 at 12.50 s``."""
         return [entry.name for entry in self._entries]
 
     @property

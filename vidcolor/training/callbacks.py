@@ -1,4 +1,4 @@
-"""Callbacks that follow a training run, and its result."""
+"""The callback interface of a training run, and the result of the run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ class StepEvent:
     steps: int | None
     """Number of steps of the whole run; None until it is computed from ``minutes``."""
     images_per_s: float
+    """Speed of all processes together."""
     seconds_left: float | None
+    """Estimated time until the last step; None while `steps` is None."""
     losses: dict[str, float] | None
     """Mean losses since the last log line; None between log lines."""
 
@@ -32,16 +34,16 @@ class Callback:
     """Base class with empty methods; a subclass overrides those that it needs."""
 
     def on_progress(self, progress: Progress) -> None:
-        """Handle a source image that was read."""
+        """Handle the progress of reading the source images."""
 
     def on_message(self, text: str) -> None:
         """Handle a message for the user."""
 
     def on_step(self, event: StepEvent) -> None:
-        """Handle an optimizer step."""
+        """Handle the end of an optimizer step."""
 
     def on_validation(self, step: int, metrics: ValidationMetrics) -> None:
-        """Handle a measurement on the held-out photographs."""
+        """Handle the metrics of a validation."""
 
 
 class TrainingStoppedError(VidcolorError):
@@ -59,7 +61,7 @@ class TrainingResult:
     folder: Path
     """Directory of the checkpoint, the log and the plots."""
     steps: int
-    """Number of steps."""
+    """Number of optimizer steps."""
     seconds: float
     """Training time over all attempts."""
     before: ValidationMetrics | None

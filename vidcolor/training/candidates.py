@@ -1,4 +1,4 @@
-"""Loading and checking of all images in the source files, in parallel and in order."""
+"""Loads and checks all images of the source files, in parallel and in order."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class LoadedImage:
     """A decoded image and the digest of its file."""
 
     rgb: Rgb
-    file: str
+    """(h, w, 3) uint8 sRGB."""
+    file_digest: str
     """Digest of the content of an image file, or of the name and size of a film."""
 
 
@@ -45,7 +46,7 @@ class Candidate:
     name: str
     source: int
     load: Callable[[], LoadedImage | RejectionReason]
-    """Returns the image, or the reason for its rejection."""
+    """Loads the image, or returns the reason for its rejection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,10 @@ def iterate_candidates(files: Iterable[SourceFile], short_side: int) -> Iterator
 
 
 def _iterate_frames(file: SourceFile, short_side: int) -> Iterator[Candidate]:
+    """Yield the sampled frames of a film; a damaged or gray film ends with a rejected candidate."""
+    # The content of a film is too large to hash.
     identity = f"{file.path.name} {file.path.stat().st_size}"
-    digest = _digest(os.fsencode(identity))
+    digest = _hash_content(os.fsencode(identity))
 
     def rejected(reason: RejectionReason) -> Candidate:
         return Candidate(file.name, file.source, lambda: reason)
@@ -106,21 +109,21 @@ def _return_loaded(loaded: LoadedImage) -> LoadedImage:
 
 
 def _load_file(path: Path, short_side: int) -> LoadedImage:
-    return LoadedImage(read_image(path, short_side), _digest(path.read_bytes()))
+    return LoadedImage(read_image(path, short_side), _hash_content(path.read_bytes()))
 
 
 def _load_member(name: str, content: bytes, short_side: int) -> LoadedImage:
-    return LoadedImage(read_member(name, content, short_side), _digest(content))
+    return LoadedImage(read_member(name, content, short_side), _hash_content(content))
 
 
-def _digest(content: bytes) -> str:
+def _hash_content(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def evaluate_candidates(candidates: Iterable[Candidate]) -> Iterator[CandidateResult]:
     """Load and check candidates on all cores; yield the results in the order of the candidates.
 
-    At most `_PREFETCH` images per core are in memory.
+    At most `_PREFETCH` images per core are in memory. Decoders release the GIL, so threads suffice.
     """
     workers = os.cpu_count() or 1
     remaining = iter(candidates)
@@ -149,7 +152,7 @@ def _evaluate(candidate: Candidate) -> CandidateResult:
 def _load(candidate: Candidate) -> LoadedImage | RejectionReason:
     try:
         return candidate.load()
-    except (OutputError, MemoryError):  # a fault of this machine, not of the image
+    except (OutputError, MemoryError):  # the machine is the cause, not the image
         raise
     except Exception:  # decoders raise many types of exceptions for damaged files
         return "damaged or unreadable"

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from vidcolor.training.trainer import Trainer
 
 VERSION = 3
+"""Version of the file format. Other versions are rejected."""
 FILE = "checkpoint.safetensors"
+"""Name of the checkpoint in the run folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,30 @@ class RunIdentity:
     """Digest of the validation photographs, which calibrate the confidence; empty if there are
     none."""
     start: str
-    """Digest of the initial weights."""
+    """Digest of the initial weights; empty for a network from scratch."""
     processes: int
+    """Number of processes, each of which draws its own batches."""
     device: str
     """Device type: ``cpu``, ``cuda`` or ``mps``."""
     precision: str
+    """Precision of the forward passes: ``fp32`` or ``bf16``."""
+
+    def describe_differences(self, other: RunIdentity) -> list[str]:
+        """Describe each field other than `config` that differs from `other`."""
+        descriptions = {
+            "photographs": "different photographs",
+            "replay": "different replay photographs",
+            "validation": "different validation photographs",
+            "start": "different initial weights",
+            "processes": "different number of processes",
+            "device": "different device",
+            "precision": "different precision",
+        }
+        return [
+            description
+            for name, description in descriptions.items()
+            if getattr(self, name) != getattr(other, name)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +77,7 @@ class CheckpointState:
 
     identity: RunIdentity
     steps_done: int
+    """Number of optimizer steps so far."""
     steps: int | None
     """Number of steps of the run; None until it is computed from ``minutes``."""
     seconds: float
@@ -111,7 +133,7 @@ def read_state(path: Path) -> CheckpointState | None:
 
 
 def read_prior(path: Path) -> Tensor:
-    """Return the bin prior of a checkpoint, (Q,) float32."""
+    """Return the bin prior of a checkpoint that `read_state` accepted, (Q,) float32."""
     from safetensors import safe_open
 
     with safe_open(path, "pt") as file:
@@ -121,6 +143,11 @@ def read_prior(path: Path) -> Tensor:
 
 def load(path: Path, trainer: Trainer, state: CheckpointState) -> None:
     """Load the tensors of a checkpoint into a trainer with the same configuration.
+
+    Args:
+        path: the checkpoint file.
+        trainer: the trainer to change.
+        state: value of `read_state`.
 
     Raises:
         InputError: the tensors do not fit the trainer.
@@ -146,6 +173,7 @@ def load(path: Path, trainer: Trainer, state: CheckpointState) -> None:
 
 
 def _tensors(trainer: Trainer) -> Iterator[tuple[str, Tensor]]:
+    """Yield all tensors of a trainer except the prior, with their names in the file."""
     for name, tensor in trainer.network.state_dict().items():
         yield f"network.{name}", tensor
     for name, tensor in trainer.average.state_dict().items():

@@ -39,9 +39,9 @@ class TrainingConfig:
     size: int = 192
     """Side of the square training images, in pixels."""
     batch: int = 16
-    """Images in each forward pass of each process."""
+    """Number of images in each forward pass of each process."""
     accumulate: int = 1
-    """Forward passes in each optimizer step."""
+    """Number of forward passes in each optimizer step."""
     seed: int = 0
     """Seed of all random numbers."""
 
@@ -57,7 +57,9 @@ class TrainingConfig:
     """Whether the batch norms of the decoder keep their statistics. Those of the encoder always
     do."""
     weight_decay: float = 0.01
+    """Weight decay of AdamW."""
     betas: tuple[float, float] = (0.9, 0.98)
+    """Decay rates of the moments of AdamW."""
     warm_up: int = 200
     """Steps over which the learning rate rises; at most a tenth of the run."""
     final_rate: float = 0.02
@@ -70,13 +72,13 @@ class TrainingConfig:
     rebalance: float = 0.65
     """Exponent of the class weights for rare colors: 0 disables them, 1 is Zhang et al. (2016)."""
     image_weight: float = 0.35
-    """Weight of the image losses (PSNR against colorfulness), relative to the cross-entropy."""
+    """Weight of the image losses (PSNR and the reward for color), relative to the cross-entropy."""
     colorfulness: float = 0.9
     """Target colorfulness of the predictions during training, relative to the ground truth.
-    `vidcolor evaluate` measures about a tenth less on other photographs. The reward for color
-    follows from it."""
+    `vidcolor evaluate` measures about a tenth less on other photographs. `Objective` adjusts the
+    reward for color until this target is reached."""
     coherence: float = 0.05
-    """Weight of the excess variation of the predicted color, per a*b* unit."""
+    """Weight of the excess variation of the predicted color, per a*b* unit; it reduces blotches."""
     distill: float = 0.0
     """Weight of the KL divergence from the predictions of the initial weights."""
     keep: float = 0.0
@@ -117,7 +119,7 @@ class TrainingConfig:
         """Return the configuration in JSON types."""
         return {**asdict(self), "betas": list(self.betas)}
 
-    def difference(self, other: dict[str, Any]) -> list[str]:
+    def describe_differences(self, other: dict[str, Any]) -> list[str]:
         """Describe each field that differs from `other`, for example ``size 160, not 128``.
 
         Args:
@@ -154,8 +156,8 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
 
 _STAGE_DEFAULTS: dict[Stage, dict[str, Any]] = {
     "pretrain": {},
-    # Both stages start from trained weights. They use small steps and freeze the parts that few
-    # images could damage: the norm statistics and, for fine-tuning, the encoder.
+    # Both stages start from trained weights. They use low learning rates and freeze the parts that
+    # a few images could damage: the norm statistics and, for fine-tuning, the encoder.
     "adversarial": {"learning_rate": 5e-5, "freeze_norms": True, "warm_up": 50},
     "fine-tune": {
         "learning_rate": 1e-4, "freeze": ENCODER_STAGES, "freeze_norms": True, "warm_up": 50,
@@ -165,7 +167,7 @@ _STAGE_DEFAULTS: dict[Stage, dict[str, Any]] = {
 
 
 def default_config(stage: Stage, **choices: Any) -> TrainingConfig:
-    """Return the defaults of a stage, overridden by the choices of the caller.
+    """Return the configuration of a stage: its defaults, overridden by `choices`.
 
     Args:
         stage: one of `STAGES`.
@@ -199,9 +201,11 @@ class RunOptions:
     cache: Path | None = None
     """Directory of the decoded images; None for a directory in the run folder."""
     device: str = "auto"
+    """``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``."""
     precision: str = "auto"
+    """``auto``, ``fp32`` or ``bf16``."""
     workers: int = 1
-    """Processes that prepare batches."""
+    """Number of processes that prepare batches; 0 prepares them in the training process."""
     checkpoint_minutes: float = 5.0
     """Time between checkpoints in minutes; 0 writes one after every step."""
     validations: int = 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from collections import Counter
@@ -28,16 +29,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatistics:
-    """Number of photographs from one source."""
+    """Number of photographs from one source, by use."""
 
     source: str
+    """Path of the source."""
     training: int
     validation: int
     dropped: dict[str, int]
-    """Number of rejected images by reason."""
+    """Number of rejected images by reason; see `RejectionReason`."""
 
     def __str__(self) -> str:
-        """For example ``album: 300 photographs (15 for validation), 9 dropped (7 gray, …)``."""
+        """Return e.g. ``album: 300 photographs (15 for validation), 9 dropped (7 gray, …)``."""
         total = self.training + self.validation
         text = f"{self.source}: {total:,} photographs"
         if self.validation:
@@ -58,7 +60,7 @@ class PhotoDataset:
     """Validation photographs; may be empty."""
     dropped: list[tuple[str, RejectionReason]]
     """Name and rejection reason of each rejected image or film."""
-    counts: list[SourceStatistics]
+    statistics: list[SourceStatistics]
     """Statistics of the training sources, then of the validation sources, in their order."""
 
 
@@ -74,19 +76,22 @@ def build_dataset(
     """Read, filter, split and cache photographs. An existing cache is reused.
 
     Damaged, small, blank, gray and toned images are rejected, and so are near-duplicates (found by
-    a perceptual hash). A digest of the content of a file decides its side of the split, so that it
-    does not depend on other files; for a film, its name and size decide, and all its frames are on
-    one side. If the rule holds out none of two or more files, the file with the smallest digest is
-    held out.
+    a perceptual hash). The split is stable: a digest of the content of a file decides whether the
+    file is held out, independent of all other files. For a film, its name and size decide, and all
+    its frames have the same use. If the rule holds out none of two or more files, the file with the
+    smallest digest is held out.
 
     Args:
         sources: directories, tar shards, films and image files.
         cache: directory of the cache files, created if necessary; about 200 kB per image.
         validation: validation sources. If there are any, nothing of `sources` is held out, and
-            images that are in both are only used for validation.
+            images that are in both are used for validation only.
         holdout: share of the files that is held out, in [0, 1).
         short_side: maximum short side of the cached images, in pixels.
         progress: called after every image.
+
+    Returns:
+        The dataset. Its pixels stay in the cache file, which must not be removed.
 
     Raises:
         InputError: a source is missing or a damaged shard, or there are no suitable photographs.
@@ -112,7 +117,31 @@ def build_dataset(
             _write_cache(partial, split, short_side, progress)
         index = read_index(path)
         assert index is not None  # for the type checker: it was just written
-    return split.dataset(path, *index)
+    return split.make_dataset(path, *index)
+
+
+def write_photo_list(path: Path, dataset: PhotoDataset, replay: PhotoDataset | None) -> None:
+    """List the use of every photograph, or the reason for its rejection, in a CSV file.
+
+    Args:
+        path: the file; replaced if it exists.
+        dataset: training and validation photographs.
+        replay: replay photographs, of which only the training part is used; or None.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    rows = [(name, "training", "") for name in dataset.train.names]
+    rows += [(name, "validation", "") for name in dataset.validation.names]
+    rows += [(name, "dropped", reason) for name, reason in dataset.dropped]
+    if replay is not None:
+        rows += [(name, "replay", "") for name in replay.train.names]
+        rows += [(name, "dropped", reason) for name, reason in replay.dropped]
+    with (
+        atomic_output(path) as partial,
+        partial.open("w", encoding="utf-8", newline="") as file,
+    ):
+        csv.writer(file).writerows([("photograph", "use", "reason"), *rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +149,13 @@ class _Split:
     """The source files and the rule that splits them."""
 
     files: list[SourceFile]
-    """In the order of `sources`."""
+    """All files, in the order of `sources`."""
     sources: tuple[Path, ...]
+    """Validation sources, then training sources."""
     num_validation: int
-    """Number of validation sources, which come first."""
+    """Number of validation sources."""
     holdout: float
+    """Share of the files that is held out if there are no validation sources."""
 
     def digest(self, short_side: int) -> str:
         """Return the SHA-256 of everything that the content of a cache depends on."""
@@ -136,26 +167,28 @@ class _Split:
         """Return whether a source was given for validation."""
         return source < self.num_validation
 
-    def held_out(self, files: Sequence[str]) -> list[bool]:
-        """Return which images are held out, given the digests of their files."""
+    def select_held_out(self, file_digests: Sequence[str]) -> list[bool]:
+        """Return which images are held out, given the digest of the file of each image."""
         limit = int(self.holdout * (1 << 32))
-        held = {file for file in files if int(file[:8], 16) < limit}
-        if not held and limit and len(set(files)) > 1:
-            held = {min(files)}
-        return [file in held for file in files]
+        held_out = {digest for digest in file_digests if int(digest[:8], 16) < limit}
+        if not held_out and limit and len(set(file_digests)) > 1:
+            held_out = {min(file_digests)}
+        return [digest in held_out for digest in file_digests]
 
-    def dataset(self, path: Path, entries: list[Entry], index: dict[str, Any]) -> PhotoDataset:
-        """Return the dataset of a cache file."""
-        held: list[Entry] = [e for e in entries if e.held_out]
-        taken = [e for e in entries if not e.held_out]
-        training, validation = (Counter(e.source for e in side) for side in (taken, held))
-        dropped: list[tuple[int, str, RejectionReason]] = index["dropped"]
+    def make_dataset(
+        self, path: Path, entries: list[Entry], metadata: dict[str, Any]
+    ) -> PhotoDataset:
+        """Return the dataset of a cache file, given the value of `read_index`."""
+        held_out = [e for e in entries if e.held_out]
+        used = [e for e in entries if not e.held_out]
+        training, validation = (Counter(e.source for e in part) for part in (used, held_out))
+        dropped: list[tuple[int, str, RejectionReason]] = metadata["dropped"]
         order = [*range(self.num_validation, len(self.sources)), *range(self.num_validation)]
         return PhotoDataset(
-            train=PhotoStore(path, taken),
-            validation=PhotoStore(path, held),
+            train=PhotoStore(path, used),
+            validation=PhotoStore(path, held_out),
             dropped=[(name, reason) for _, name, reason in dropped],
-            counts=[
+            statistics=[
                 SourceStatistics(
                     source=str(self.sources[n]),
                     training=training[n],
@@ -170,8 +203,13 @@ class _Split:
 def _write_cache(
     path: Path, split: _Split, short_side: int, progress: ProgressCallback | None
 ) -> None:
+    """Load and check all images, and write the suitable ones to the cache.
+
+    Raises:
+        InputError: a shard is damaged, or there are no suitable photographs.
+    """
     entries: list[Entry] = []
-    files: list[str] = []
+    file_digests: list[str] = []
     dropped: list[tuple[int, str, RejectionReason]] = []
     duplicates = _Duplicates()
     total = _count_images(split.files) if progress else None
@@ -185,21 +223,22 @@ def _write_cache(
                 duplicates.add(result, for_validation)
                 entry = writer.add(result.name, result.source, result.loaded.rgb)
                 entries.append(replace(entry, held_out=for_validation))
-                files.append(result.loaded.file)
+                file_digests.append(result.loaded.file_digest)
             elif reason is not None:
                 dropped.append((result.source, result.name, reason))
             if progress:
                 source = split.sources[result.source]
                 progress(Progress(source, "images", done, total))
         if not split.num_validation:
-            sides = split.held_out(files)
-            entries = [replace(e, held_out=h) for e, h in zip(entries, sides, strict=True)]
+            # Only now are all files known, of which at least one must be held out.
+            held_out = split.select_held_out(file_digests)
+            entries = [replace(e, held_out=h) for e, h in zip(entries, held_out, strict=True)]
         _check_not_empty(split, entries, dropped)
         writer.finish(entries, {"dropped": dropped})
 
 
 class _Duplicates:
-    """Hashes of the accepted images of each side."""
+    """Perceptual hashes of the accepted images, separately for validation and training."""
 
     def __init__(self) -> None:
         self._validation, self._training = DuplicateIndex(), DuplicateIndex()
@@ -226,30 +265,32 @@ def _count_images(files: Sequence[SourceFile]) -> int | None:
 def _check_not_empty(
     split: _Split, entries: Sequence[Entry], dropped: Sequence[tuple[int, str, RejectionReason]]
 ) -> None:
-    """Check that the training side, and the validation side if requested, have photographs.
+    """Check that there are photographs for training and, if requested, for validation.
 
     Raises:
-        InputError: a side is empty; the message has the reasons.
+        InputError: there are none; the message contains the reasons.
     """
-    for validation in (False, True):
+    for for_validation in (False, True):
         numbers = [
-            n for n in range(len(split.sources)) if split.is_validation_source(n) == validation
+            n for n in range(len(split.sources)) if split.is_validation_source(n) == for_validation
         ]
-        if not numbers or any(e.source in numbers and e.held_out == validation for e in entries):
+        if not numbers or any(
+            e.source in numbers and e.held_out == for_validation for e in entries
+        ):
             continue
-        named = ", ".join(str(split.sources[n]) for n in numbers)
+        names = ", ".join(str(split.sources[n]) for n in numbers)
         if any(e.source in numbers for e in entries):
             raise InputError(
-                f"{named}: all photographs were held out for validation; reduce --holdout or add "
+                f"{names}: all photographs were held out for validation; reduce --holdout or add "
                 "photographs"
             )
         reasons = Counter(reason for source, _, reason in dropped if source in numbers)
         if not reasons:
-            raise InputError(f"{named}: contains no image, film or tar shard")
+            raise InputError(f"{names}: contains no image, film or tar shard")
         if list(reasons) == ["also in the validation set"]:
-            raise InputError(f"{named}: contains only images of the validation set; use others")
+            raise InputError(f"{names}: contains only images of the validation set; use others")
         counts = ", ".join(f"{n:,} {reason}" for reason, n in reasons.most_common())
         raise InputError(
-            f"{named}: contains no suitable color photograph ({counts}); use complete color "
+            f"{names}: contains no suitable color photograph ({counts}); use complete color "
             "photographs"
         )

@@ -58,7 +58,7 @@ def degrade(rgb: Rgb, rng: Generator, options: DegradeOptions) -> NDArray[np.uin
 
     Args:
         rgb: (H, W, 3) uint8 sRGB.
-        rng: source of randomness.
+        rng: random number generator.
         options: frequency and strength of the degradations.
 
     Returns:
@@ -106,14 +106,17 @@ def _linear_codes() -> Array:
 def film_stock_gray(rgb: Rgb, rng: Generator, strength: float) -> Array:
     """Convert to gray with a random type of film.
 
-    70 % are panchromatic film. 20 % are made from color video, where Y' of saturated colors is
-    darker than their L*. 10 % are orthochromatic film, the standard until the 1920s: it is not
-    sensitive to red, so that lips and flags are black and blue skies white.
+    70 % of the results are panchromatic film. 20 % are gray made from color video, where Y' of
+    saturated colors is darker than their L*. 10 % are orthochromatic film, the standard until the
+    1920s: it is not sensitive to red, so that lips are dark and blue skies are white.
 
     Args:
-        rgb: (H, W, 3) uint8.
-        rng: source of randomness.
+        rgb: (H, W, 3) uint8 sRGB.
+        rng: random number generator.
         strength: difference from panchromatic film, in [0, 1].
+
+    Returns:
+        (H, W) float32 of about [0, 1], sRGB-encoded.
     """
     kind = rng.random()
     gray = rgb_to_gray(rgb)

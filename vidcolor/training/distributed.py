@@ -30,18 +30,18 @@ _TIMEOUT = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class ProcessGroup:
-    """Rank of this process, and collective operations."""
+    """The rank of this process, and collective operations of all processes."""
 
     rank: int = 0
-    """Number of this process. Rank 0 prints and writes files."""
+    """Rank of this process, from 0."""
     size: int = 1
     """Number of processes."""
     local_rank: int = 0
-    """Number of this process on its machine; also the index of its GPU."""
+    """Rank of this process on its machine; also the index of its GPU."""
 
     @property
     def is_leader(self) -> bool:
-        """Whether this process prints and writes files."""
+        """True for rank 0, the only process that prints and writes files."""
         return self.rank == 0
 
     def average(self, tensors: Sequence[Tensor], flag: bool = False) -> bool:
@@ -49,10 +49,11 @@ class ProcessGroup:
 
         Args:
             tensors: floating-point tensors with the same shapes and order in all processes.
-            flag: a flag of this process, for example a stop request.
+            flag: a flag of this process, for example a stop request. It is part of the same buffer,
+                so that it costs no further operation.
 
         Returns:
-            Whether any process set its flag; the same in all processes.
+            Whether any process set its flag; the value is the same in all processes.
 
         Raises:
             VidcolorError: another process has ended.
@@ -76,7 +77,7 @@ class ProcessGroup:
         return bool(flat[-1] > 0)
 
     def broadcast(self, number: int) -> int:
-        """Return the number of rank 0 in all processes."""
+        """Return in every process the number that rank 0 passes."""
         if self.size == 1:
             return number
         value = torch.tensor([number], dtype=torch.int64)
@@ -88,8 +89,8 @@ class ProcessGroup:
         self.broadcast(0)
 
 
-def is_first() -> bool:
-    """Return whether this process is rank 0; also works outside of `process_group`."""
+def is_rank_zero() -> bool:
+    """Return whether this process is rank 0, also outside of `process_group`."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
@@ -110,7 +111,7 @@ def process_group() -> Iterator[ProcessGroup]:
         raise UsageError(
             "WORLD_SIZE is set but RANK is not; start the command with torchrun"
         ) from None
-    # Numbers on the CPU go through gloo even if gradients go through NCCL.
+    # `broadcast` uses CPU tensors, which NCCL does not support.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, timeout=_TIMEOUT)
     try:

@@ -23,6 +23,7 @@ MAX_FRAMES = 200
 CUT_MARGIN_S = 0.25
 """Time between a cut and the first sampled frame; it avoids splices and the end of dissolves."""
 _PROXY_SIDE = 96
+"""Short side of the luma copies on which cuts are detected, in pixels."""
 
 
 class GrayscaleVideoError(Exception):
@@ -32,8 +33,8 @@ class GrayscaleVideoError(Exception):
 def sample_film(path: Path, short_side: int) -> Iterator[tuple[float, Rgb]]:
     """Yield at most `MAX_FRAMES` frames of a film, upright and with square pixels.
 
-    Every frame is decoded once. The number of shots is only known at the end, so all frames are
-    yielded then; memory does not grow with the length of the film.
+    Every frame is decoded once. The selection is complete at the end of the film only, so all
+    frames are yielded then. Memory is limited by `MAX_FRAMES`, not by the length of the film.
 
     Args:
         path: the film.
@@ -46,29 +47,29 @@ def sample_film(path: Path, short_side: int) -> Iterator[tuple[float, Rgb]]:
         InputError: the film cannot be read; if it is damaged, after the frames before the damage.
         GrayscaleVideoError: the film is gray.
     """
-    view = DisplayReader(path)
-    if view.video.tint == "gray":
+    reader = DisplayReader(path)
+    if reader.video.tint == "gray":
         raise GrayscaleVideoError
     sampler = _EvenSampler(MAX_FRAMES)
     damage: InputError | None = None
-    shots = _frames_per_shot(view)
+    selected = _select_frames(reader)
     while damage is None:
         try:
-            frame = next(shots, None)
+            frame = next(selected, None)
         except InputError as error:
             damage = error
             continue
         if frame is None:
             break
-        if sampler.wants_next():
-            rgb = reduce_image(render_rgb(frame.av_frame, view.video, view.size), short_side)
-            sampler.add(float(frame.pts * view.video.time_base - view.origin_s), rgb)
+        if sampler.advance():
+            rgb = reduce_image(render_rgb(frame.av_frame, reader.video, reader.size), short_side)
+            sampler.add(float(frame.pts * reader.video.time_base - reader.origin_s), rgb)
     yield from sampler.frames
     if damage is not None:
         raise damage
 
 
-def _frames_per_shot(view: DisplayReader) -> Iterator[Frame]:
+def _select_frames(reader: DisplayReader) -> Iterator[Frame]:
     """Yield a frame near the start of each shot and, for long shots, one in the second half.
 
     The second frame is the last one at 2, 4, 8, ... times `CUT_MARGIN_S` after the cut. It lies in
@@ -78,9 +79,9 @@ def _frames_per_shot(view: DisplayReader) -> Iterator[Frame]:
     early: Frame | None = None
     late: Frame | None = None
     start, due = 0.0, 0.0
-    for frame in VideoReader(view.path, view.video).frames():
-        time = float(frame.pts * view.video.time_base)
-        if detector.feed(_proxy(view, frame)):
+    for frame in VideoReader(reader.path, reader.video).frames():
+        time = float(frame.pts * reader.video.time_base)
+        if detector.feed(_make_proxy(reader, frame)):
             yield from (f for f in (early, late) if f is not None)
             early, late = frame, None
             start, due = time, CUT_MARGIN_S
@@ -90,10 +91,10 @@ def _frames_per_shot(view: DisplayReader) -> Iterator[Frame]:
     yield from (f for f in (early, late) if f is not None)
 
 
-def _proxy(view: DisplayReader, frame: Frame) -> FloatArray:
-    """Return Y' of a small copy, (h, w) float32 in [0, 1]."""
+def _make_proxy(reader: DisplayReader, frame: Frame) -> FloatArray:
+    """Return Y' of a reduced copy of a frame, (h, w) float32 in [0, 1]."""
     small = resize_area(frame.luma, limit_short_side(frame.luma.shape, _PROXY_SIDE))
-    return view.video.coding.luma_to_unit(small)
+    return reader.video.coding.luma_to_unit(small)
 
 
 class _EvenSampler:
@@ -103,11 +104,11 @@ class _EvenSampler:
         self.frames: list[tuple[float, Rgb]] = []
         self._limit, self._step, self._count = limit, 1, 0
 
-    def wants_next(self) -> bool:
-        """Advance by one item and return whether it must be added."""
-        wanted = self._count % self._step == 0
+    def advance(self) -> bool:
+        """Advance to the next item of the sequence; return whether to `add` it."""
+        is_selected = self._count % self._step == 0
         self._count += 1
-        return wanted
+        return is_selected
 
     def add(self, time_s: float, rgb: Rgb) -> None:
         """Add an item. If the selection exceeds its limit, drop every second item."""

@@ -26,7 +26,7 @@ RejectionReason = Literal[
     "near-duplicate",
     "also in the validation set",
 ]
-"""Reason for the rejection of an image."""
+"""Reason for the rejection of an image, as it is shown to the user."""
 
 MIN_SHORT_SIDE = 96
 """Minimum short side in pixels; smaller images are thumbnails or icons."""
@@ -36,19 +36,23 @@ MIN_HIGHLIGHT = 32 / 255
 """Minimum of the 99th percentile of Y'; darker images have no visible color."""
 GRAY_CHROMA = 0.012
 """Maximum 95th percentile of the chroma of a gray image: 3 of 255 code values."""
-ONE_TONE_SHARE = 0.22
+TONED_DISTANCE_SHARE = 0.22
 """Maximum 95th percentile of the distance from the tone curve of a toned image, relative to its
 chroma."""
-ONE_TONE = (0.01, 0.03)
-"""Limits of that distance, in chroma: rounding causes some distance, toning never causes more."""
+TONED_DISTANCE_LIMITS = (0.01, 0.03)
+"""Minimum and maximum of this threshold, in Cb and Cr in [-0.5, 0.5]. Rounding alone causes the
+minimum; toning never causes more than the maximum."""
 BAR_LEVEL = 20
 """Maximum code value of black bars, including compression noise."""
-MAX_DISTANCE = 3
+MAX_HASH_DISTANCE = 3
 """Maximum Hamming distance between the 64-bit hashes of near-duplicates."""
 
 _SAMPLE_SIDE = 64
+"""Side of the reduced copy on which color is measured, in pixels."""
 _HASH_SIDE = 8
-_BLOCKS = MAX_DISTANCE + 1
+"""Side of the square of DCT coefficients in a hash."""
+_BLOCKS = MAX_HASH_DISTANCE + 1
+"""Number of blocks of a hash; see `DuplicateIndex`."""
 
 
 def crop_black_bars(rgb: Rgb) -> Rgb:
@@ -58,7 +62,7 @@ def crop_black_bars(rgb: Rgb) -> Rgb:
         rgb: (H, W, 3) uint8.
 
     Returns:
-        (H', W', 3); the whole image if less than half of a side would remain.
+        (H', W', 3) uint8; the unchanged image if less than half of a side would remain.
     """
     bright = rgb.max(axis=2) > BAR_LEVEL
     rows = np.flatnonzero(bright.mean(axis=1) > 0.01)
@@ -66,18 +70,23 @@ def crop_black_bars(rgb: Rgb) -> Rgb:
     height, width = bright.shape
     if not len(rows) or not len(columns):
         return rgb
-    top, bottom = _inside(rows, height)
-    left, right = _inside(columns, width)
+    top, bottom = _trim_edges(rows, height)
+    left, right = _trim_edges(columns, width)
     if 2 * (bottom - top) < height or 2 * (right - left) < width:
         return rgb
     return rgb[top:bottom, left:right]
 
 
-def _inside(lit: NDArray[np.intp], length: int) -> tuple[int, int]:
-    """Return the first and last + 1 line of the content without the soft edge of bars."""
-    soft = max(1, length // 200)
-    first, last = int(lit[0]), int(lit[-1]) + 1
-    return first + soft * (first > 0), last - soft * (last < length)
+def _trim_edges(bright_lines: NDArray[np.intp], length: int) -> tuple[int, int]:
+    """Return the range of the content, end exclusive, without the soft edges of bars.
+
+    Args:
+        bright_lines: indices of the rows or columns with content, ascending.
+        length: number of all rows or columns.
+    """
+    margin = max(1, length // 200)
+    first, end = int(bright_lines[0]), int(bright_lines[-1]) + 1
+    return first + margin * (first > 0), end - margin * (end < length)
 
 
 def find_rejection_reason(rgb: Rgb) -> RejectionReason | None:
@@ -98,18 +107,23 @@ def find_rejection_reason(rgb: Rgb) -> RejectionReason | None:
 def _find_lack_of_color(luma: NDArray[Any], chroma: NDArray[Any]) -> RejectionReason | None:
     """Detect gray images and images whose chroma is a function of luma, as toning produces it.
 
-    `classify_tint` takes fog, white cars and cats for toned images. That is harmless where it
-    selects a default, but training needs such images, because much of the world is nearly neutral.
-    This test compares the distance of the chroma from the tone curve (the median over 64 pixels of
-    similar luma) with the amount of chroma. Of 8,000 photographs it rejects a few images of fog and
-    sunsets. Of sepia copies at JPEG quality 60 it rejects at least four out of five.
+    `classify_tint` reports many images of fog, white cars and cats as tinted. That is harmless
+    where it selects a default only, but training needs such images, because much of the world is
+    nearly neutral. This test compares the distance of the chroma from the tone curve (the median
+    over 64 pixels of similar luma) with the amount of chroma. Of 8,000 photographs it rejects a few
+    images of fog and sunsets. Of sepia copies at JPEG quality 60 it rejects at least four out of
+    five.
+
+    Args:
+        luma: Y' of the pixels, (N,) in [0, 1].
+        chroma: Cb, Cr of the pixels, (N, 2) in [-0.5, 0.5].
     """
     strength = np.percentile(np.hypot(*chroma.T), 95)
     if strength < GRAY_CHROMA:
         return "gray"
     groups = np.array_split(chroma[np.argsort(luma, kind="stable")], _SAMPLE_SIDE)
     distance = np.concatenate([part - np.median(part, axis=0) for part in groups])
-    limit = np.clip(ONE_TONE_SHARE * strength, *ONE_TONE)
+    limit = np.clip(TONED_DISTANCE_SHARE * strength, *TONED_DISTANCE_LIMITS)
     return "toned in one hue" if np.percentile(np.hypot(*distance.T), 95) < limit else None
 
 
@@ -132,7 +146,7 @@ def perceptual_hash(rgb: Rgb) -> int:
 
 
 class DuplicateIndex:
-    """An index of image hashes that finds hashes within `MAX_DISTANCE` bits.
+    """An index of image hashes that finds hashes within `MAX_HASH_DISTANCE` bits.
 
     Two hashes that differ in three bits have at least one of four 16-bit blocks in common, so only
     hashes that share a block are compared.
@@ -144,7 +158,7 @@ class DuplicateIndex:
     def contains_similar(self, value: int) -> bool:
         """Return whether the index contains a near-duplicate of a hash."""
         return any(
-            (value ^ other).bit_count() <= MAX_DISTANCE
+            (value ^ other).bit_count() <= MAX_HASH_DISTANCE
             for key in self._blocks(value)
             for other in self._by_block.get(key, ())
         )

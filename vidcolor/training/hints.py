@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 
 MAX_POINTS = 60
+"""Maximum number of point hints in an image."""
 MAX_POINT_SIDE = 4
-"""Maximum side of a point hint in cells; at stride 4, points have 4 to 16 pixels."""
+"""Maximum side of a point hint in cells. A cell has 4 x 4 pixels."""
 NOISE_SIGMA = 2.0
 """Standard deviation of the error of point hints in a*b* units; half of the hints have an error."""
 UNRELIABLE_SIGMA = 12.0
@@ -35,11 +36,14 @@ density 1."""
 
 @dataclass(frozen=True, slots=True)
 class HintOptions:
-    """Shares of the images with each type of hints; the remaining images have no hints."""
+    """Share of the images with each type of hints; all other images have none."""
 
     points: float = 0.36
+    """Share of the images with point hints."""
     regions: float = 0.13
+    """Share of the images with a hinted region."""
     faded: float = 0.06
+    """Share of the images that are hinted everywhere with distorted color."""
     mean_points: float = 14.0
     """Mean number of point hints, before the limit `MAX_POINTS`."""
 
@@ -59,12 +63,13 @@ def draw_hints(
     """Draw the hints of one image.
 
     Args:
-        ab: true a*, b* on the output grid, (2, h, w) float32.
-        rng: source of randomness.
-        options: shares of the types.
+        ab: true a*, b* at the output stride of the network, (2, h, w) float32.
+        rng: random number generator.
+        options: share of each type.
 
     Returns:
-        Hint a*, b*, (2, h, w) float32, 0 where there is no hint; density, (1, h, w) in [0, 1].
+        Hint a*, b*, (2, h, w) float32, 0 where there is no hint; density, (1, h, w) float32 in
+        [0, 1].
     """
     kind = rng.random()
     if kind < options.points:

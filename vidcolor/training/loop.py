@@ -34,7 +34,7 @@ LOG_INTERVAL = 10
 
 
 class TrainingLoop:
-    """Runs a training run from its first step, or from a checkpoint, to its last step."""
+    """Executes a training run from its first step, or from a checkpoint, to its last step."""
 
     def __init__(
         self,
@@ -50,12 +50,12 @@ class TrainingLoop:
         """Prepare the loop.
 
         Args:
-            trainer: at the step of `state`.
+            trainer: trainer at the step of `state`.
             batches: batches from that step on.
-            validator: measures the network; None disables validation.
+            validator: validator of the run; None disables validation.
             metrics_log: log of the run; None in all processes except rank 0.
             options: intervals of checkpoints and validations.
-            callback: receives the events of the run.
+            callback: callback for the events of the run.
             prior: bin prior, stored in checkpoints.
             state: state of the checkpoint to resume from, or of a new run.
         """
@@ -64,6 +64,7 @@ class TrainingLoop:
         self._prior, self._state = prior, state
         self._config, self._group = trainer.config, trainer.group
         self.steps = state.steps
+        """Number of steps of the run; None until it is computed from ``minutes``."""
         self._timer = StepTimer(trainer.config)
         self._start_time = self._save_time = time.monotonic()
         self._validation_s = 0.0
@@ -71,7 +72,7 @@ class TrainingLoop:
 
     @property
     def seconds(self) -> float:
-        """Training time over all attempts."""
+        """Training time over all attempts, in seconds."""
         return self._state.seconds + time.monotonic() - self._start_time
 
     def run(self) -> None:
@@ -85,13 +86,13 @@ class TrainingLoop:
             self.validate()
         with StopRequest() as request:
             while self.steps is None or self._trainer.steps_done < self.steps:
-                stopped = self._step(request.is_set)
-                if stopped:
+                if self._step(request.is_set):
                     self._stop()
                 self._after_step()
         self.save()
 
     def _step(self, stop: bool) -> bool:
+        """Run one optimizer step; return whether any process received a stop signal."""
         start, done = time.monotonic(), self._trainer.steps_done
         batches = [next(self._batches) for _ in range(self._config.accumulate)]
         factor = learning_rate_factor(done, self.steps, self._config)
@@ -101,6 +102,7 @@ class TrainingLoop:
         return stop
 
     def _after_step(self) -> None:
+        """Report the step; validate and write a checkpoint if they are due."""
         done = self._trainer.steps_done
         self._compute_length()
         if done % LOG_INTERVAL == 0 or done == self.steps:
@@ -116,14 +118,16 @@ class TrainingLoop:
         """Compute the number of steps from the time limit as soon as the speed is known."""
         if self.steps is not None or self._config.minutes is None:
             return
-        # The condition counts steps and not time, so all processes reach it after the same step.
+        # The timer counts steps and not time, so all processes continue here after the same step.
         seconds_per_step = self._timer.seconds_per_step()
         if seconds_per_step is None:
             return
-        left = 60 * self._config.minutes - self.seconds
-        reserved = self._validation_s * (self._options.validations + 2)
-        more = steps_in_time(left, seconds_per_step, reserved)
-        self.steps = self._group.broadcast(self._trainer.steps_done + more)
+        remaining_s = 60 * self._config.minutes - self.seconds
+        # All validations of the run: the intermediate ones, the first and the last.
+        reserved_s = self._validation_s * (self._options.validations + 2)
+        remaining_steps = steps_in_time(remaining_s, seconds_per_step, reserved_s)
+        # The processes measure different speeds, but must stop after the same step.
+        self.steps = self._group.broadcast(self._trainer.steps_done + remaining_steps)
         self._callback.on_message(
             f"{self._config.minutes:g} minutes correspond to {self.steps:,} steps; the run now has "
             "this length"
@@ -154,9 +158,9 @@ class TrainingLoop:
     def _report_step(self, losses: dict[str, float] | None) -> None:
         seconds, done = self._seconds_per_step(), self._trainer.steps_done
         images = self._config.batch * self._config.accumulate * self._group.size
-        left = None if self.steps is None else (self.steps - done) * seconds
+        remaining_s = None if self.steps is None else (self.steps - done) * seconds
         self._callback.on_step(
-            StepEvent(done, self.steps, images / max(seconds, 1e-9), left, losses)
+            StepEvent(done, self.steps, images / max(seconds, 1e-9), remaining_s, losses)
         )
 
     def _seconds_per_step(self) -> float:
@@ -199,6 +203,11 @@ class TrainingLoop:
         checkpoint.save(path, self._trainer, self._prior, state)
 
     def _stop(self) -> None:
+        """Write a checkpoint and end the run.
+
+        Raises:
+            TrainingStoppedError: always.
+        """
         self.save()
         done, total = self._trainer.steps_done, f" of {self.steps:,}" if self.steps else ""
         raise TrainingStoppedError(
@@ -207,7 +216,7 @@ class TrainingLoop:
 
 
 def _is_due(step: int, steps: int, count: int) -> bool:
-    """Return whether one of `count` evenly spaced validations inside a run is due at a step."""
+    """Return whether one of `count` evenly spaced intermediate validations is due after a step."""
     parts = count + 1
     return step < steps and step * parts // steps != (step - 1) * parts // steps
 
@@ -215,7 +224,8 @@ def _is_due(step: int, steps: int, count: int) -> bool:
 class StopRequest:
     """Context that turns the first SIGINT or SIGTERM into a flag.
 
-    The second signal has its usual effect.
+    The second signal has its usual effect, so that a run that hangs can be ended. Outside of the
+    main thread, where Python cannot handle signals, the context has no effect.
     """
 
     def __init__(self) -> None:

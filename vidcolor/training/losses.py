@@ -34,12 +34,12 @@ REBALANCE_MIN_L, REBALANCE_FULL_L = 20.0, 60.0
 """L* below which class weights have no effect, and above which they have their full effect."""
 MEAN_SHARE = 0.3
 """Weight of the mean color of an image in its colorfulness (Hasler & Süsstrunk, 2003)."""
-MIN_COLOR = 0.02
-"""Minimum length of the opponent components in the denominator, relative to white."""
+MIN_OPPONENT_LENGTH = 0.02
+"""Minimum length of the opponent components in the denominator, for R'G'B' in [0, 1]."""
 VARIATION_STEPS = (2, 4)
-"""Distances, in cells, over which the variation of the color is compared with the truth."""
-LIMIT = 115
-"""Maximum |a*| or |b*| of the lookup table; sRGB ends at 108."""
+"""Sizes of the blocks of cells whose mean colors are compared with their neighbors."""
+MAX_TABLE_AB = 115
+"""Maximum |a*| or |b*| in the lookup table; the maximum in sRGB is 108."""
 
 
 class BinTargets(nn.Module):
@@ -49,8 +49,11 @@ class BinTargets(nn.Module):
     """
 
     bins: Tensor
+    """a*, b* of each bin, (Q, 2) float32."""
     index: Tensor
+    """Nearest bins of each integer a*, b*, (231 * 231, 5) int64."""
     weight: Tensor
+    """Weights of these bins, (231 * 231, 5) float32."""
 
     def __init__(self, bins: Tensor) -> None:
         """Build the lookup table.
@@ -59,7 +62,7 @@ class BinTargets(nn.Module):
             bins: a*, b* of each bin, (Q, 2) float32 with Q >= `NUM_NEIGHBORS`.
         """
         super().__init__()
-        axis = torch.arange(-LIMIT, LIMIT + 1, dtype=torch.float32)
+        axis = torch.arange(-MAX_TABLE_AB, MAX_TABLE_AB + 1, dtype=torch.float32)
         grid = torch.cartesian_prod(axis, axis)
         distance, index = torch.cdist(grid, bins.float().cpu()).topk(NUM_NEIGHBORS, largest=False)
         # A normalized Gaussian; softmax avoids underflow outside the gamut.
@@ -78,8 +81,8 @@ class BinTargets(nn.Module):
             The nearest bins in ascending distance, (N, 5, h, w) int64, and their weights with sum
             1, (N, 5, h, w) float32.
         """
-        cell = ab.round().long().clamp(-LIMIT, LIMIT) + LIMIT
-        row = cell[:, 0] * (2 * LIMIT + 1) + cell[:, 1]
+        cell = ab.round().long().clamp(-MAX_TABLE_AB, MAX_TABLE_AB) + MAX_TABLE_AB
+        row = cell[:, 0] * (2 * MAX_TABLE_AB + 1) + cell[:, 1]
         return self.index[row].movedim(-1, 1), self.weight[row].movedim(-1, 1)
 
 
@@ -124,6 +127,12 @@ class DistributionLoss(nn.Module):
     class_weight: Tensor
 
     def __init__(self, targets: BinTargets, class_weight: Tensor) -> None:
+        """Create the loss.
+
+        Args:
+            targets: encoding of the bins of the network.
+            class_weight: weight of each bin, (Q,) float32; see `class_weights`.
+        """
         super().__init__()
         self.targets = targets
         self.register_buffer("class_weight", class_weight)
@@ -131,8 +140,8 @@ class DistributionLoss(nn.Module):
     def forward(self, logits: Tensor, ab: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]:
         """Return the losses of a prediction.
 
-        Class weights have no effect in dark regions: their color is hardly visible, and the weights
-        would make the network predict red for black suits.
+        Class weights have no effect in dark regions. Their color is hardly visible, and with class
+        weights the network would predict red for black suits.
 
         Args:
             logits: (N, Q, h, w), any float type.
@@ -196,11 +205,11 @@ def colorfulness_share(predicted: Tensor, truth: Tensor) -> Tensor:
 def matched_colorfulness(predicted: Tensor, truth: Tensor) -> Tensor:
     """Return the share of the true colorfulness that the prediction matches, () float32.
 
-    The colorfulness of Hasler & Süsstrunk is the length of the opponent components about their mean
-    plus 0.3 times the length of the mean. This function projects the predicted components on the
-    true ones. As a reward it increases colors that are predictable: where they are not, predictions
-    of opposite sign cancel. A reward for plain colorfulness would favor vivid colors in images
-    whose color is unpredictable.
+    The colorfulness of Hasler & Süsstrunk (2003) is the length of the standard deviations of the
+    opponent components plus 0.3 times the length of their means. This function projects the
+    predicted components on the true ones. As a reward, it favors vivid colors where the color is
+    predictable. Elsewhere, predictions of opposite sign cancel. A reward for plain colorfulness
+    would also favor vivid colors where the color is unpredictable.
 
     Args:
         predicted: (N, 3, h, w), sRGB in [0, 1]; N may be 0, then the result is 0.
@@ -212,40 +221,42 @@ def matched_colorfulness(predicted: Tensor, truth: Tensor) -> Tensor:
     if not len(predicted):
         return predicted.new_zeros(())
     parts, lengths = [], []
-    (ours, ours_mean), (true, true_mean) = (_opponents(rgb) for rgb in (predicted, truth))
-    for share, own, target in ((1.0, ours, true), (MEAN_SHARE, ours_mean, true_mean)):
-        length = target.square().mean(2).sum(1).sqrt().clamp(min=MIN_COLOR)
+    deviation, mean = _opponents(predicted)
+    true_deviation, true_mean = _opponents(truth)
+    for share, own, target in ((1.0, deviation, true_deviation), (MEAN_SHARE, mean, true_mean)):
+        length = target.square().mean(2).sum(1).sqrt().clamp(min=MIN_OPPONENT_LENGTH)
         parts.append(share * (own * target).mean(2).sum(1) / length)
         lengths.append(share * length)
-    predicted_share: Tensor = torch.stack(parts).sum() / torch.stack(lengths).sum()
-    return predicted_share
+    matched: Tensor = torch.stack(parts).sum() / torch.stack(lengths).sum()
+    return matched
 
 
 def _opponents(rgb: Tensor) -> tuple[Tensor, Tensor]:
     """Return R - G and (R + G) / 2 - B minus their mean, (N, 2, h * w), and the mean, (N, 2, 1)."""
     red, green, blue = rgb.flatten(2).unbind(1)
-    both = torch.stack([red - green, (red + green) / 2 - blue], dim=1)
-    mean = both.mean(2, keepdim=True)
-    return both - mean, mean
+    opponents = torch.stack([red - green, (red + green) / 2 - blue], dim=1)
+    mean = opponents.mean(2, keepdim=True)
+    return opponents - mean, mean
 
 
 def excess_variation(predicted: Tensor, truth: Tensor) -> Tensor:
     """Return the spatial variation of the color in excess of the truth, a*b* units, () float32.
 
-    It penalizes blotches: an object with one wrong color has no cost, an object with two colors
-    has. Ambiguous objects are therefore predicted in one color instead of patches.
+    It penalizes blotches. An object that is predicted in one wrong color costs nothing; an object
+    of one color that is predicted in two colors does. The network therefore predicts ambiguous
+    objects in one color instead of in patches.
 
     Args:
-        predicted: a*, b*, (N, 2, h, w), h and w at least twice the largest of `VARIATION_STEPS`.
+        predicted: a*, b*, (N, 2, h, w), h and w at least twice the maximum of `VARIATION_STEPS`.
         truth: the same shape.
     """
     total = predicted.new_zeros(())
     for step in VARIATION_STEPS:
-        ours, theirs = F.avg_pool2d(predicted, step), F.avg_pool2d(truth, step)
+        blocks, true_blocks = F.avg_pool2d(predicted, step), F.avg_pool2d(truth, step)
         for axis in (-2, -1):
             # The offset gives the square root a finite gradient at 0.
-            change = (ours.diff(dim=axis).square().sum(1) + 1e-2).sqrt()
-            total = total + F.relu(change - theirs.diff(dim=axis).norm(dim=1)).mean()
+            change = (blocks.diff(dim=axis).square().sum(1) + 1e-2).sqrt()
+            total = total + F.relu(change - true_blocks.diff(dim=axis).norm(dim=1)).mean()
     return total / (2 * len(VARIATION_STEPS))
 
 

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "log.jsonl"
+"""Name of the log in the run folder."""
 _DISTRIBUTION_LOSSES = {
     "rebalanced": "rebalanced cross-entropy",
     "cross_entropy": "cross-entropy",
     "distillation": "distillation",
 }
+"""Losses of the first panel by name, with their labels; the next three are the other panels."""
 _IMAGE_LOSSES = {"image": "log mean square error"}
 _COLOR_LOSSES = {
     "matched_colorfulness": "matched colorfulness (share)",
@@ -48,7 +50,12 @@ class MetricsLog:
         self._write("".join(json.dumps(row) + "\n" for row in self.rows), "w")
 
     def add(self, step: int, **values: Any) -> None:
-        """Append a row for the state after `step` steps."""
+        """Append a row.
+
+        Args:
+            step: number of steps so far.
+            values: JSON values, either ``losses`` with ``rate`` and ``seconds``, or ``metrics``.
+        """
         row = {"step": step, **values}
         self.rows.append(row)
         self._write(json.dumps(row) + "\n", "a")
@@ -70,14 +77,14 @@ class MetricsLog:
                 Panel(
                     "Validation: PSNR (dB)",
                     [
-                        Curve("ours", [(s, m.psnr) for s, m in validations], True),
+                        Curve("colorized", [(s, m.psnr) for s, m in validations], True),
                         Curve("gray", [(s, m.gray_psnr) for s, m in validations]),
                         Curve("with 10 hints", [(s, m.hinted_psnr) for s, m in validations], True),
                     ],
                 ),
                 Panel(
                     "Validation: colorfulness (% of the ground truth)",
-                    [Curve("ours", [(s, 100 * m.colorfulness) for s, m in validations], True)],
+                    [Curve("colorized", [(s, 100 * m.colorfulness) for s, m in validations], True)],
                 ),
             ],
         )
@@ -98,7 +105,7 @@ class MetricsLog:
 
 
 def read_metrics(path: Path) -> list[tuple[int, ValidationMetrics]]:
-    """Return all validation metrics of a log file with their steps; empty without a file."""
+    """Return all validation metrics of a log file with their steps; [] if there is no file."""
     return _metrics_of_rows(_read_rows(path))
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vidcolor.training.callbacks import TrainingResult
     from vidcolor.training.config import TrainingConfig
     from vidcolor.training.dataset import PhotoDataset
-    from vidcolor.training.init import InitialWeights
+    from vidcolor.training.initial_weights import InitialWeights
 
 _STAGES = {
     "pretrain": "Pretraining: class-weighted cross-entropy over a\\*b\\* bins (after Zhang et al., "
@@ -27,6 +27,7 @@ _STAGES = {
     "fine-tune": "Fine-tuning: class-weighted cross-entropy over a\\*b\\* bins, the PSNR of the "
     "predicted image, and a penalty on blotches. The encoder is frozen.",
 }
+"""Description of each stage."""
 _COMMON_FIELDS = (
     "stage", "start", "size", "batch", "accumulate", "learning_rate", "encoder_rate", "freeze",
     "rebalance", "image_weight", "colorfulness", "coherence", "distill", "keep", "ema", "seed",
@@ -35,6 +36,7 @@ _COMMON_FIELDS = (
 _ADVERSARIAL_FIELDS = (
     "perceptual_weight", "adversarial_weight", "discriminator_steps", "joint_steps",
 )  # fmt: skip
+"""Additional fields for the adversarial stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,15 @@ class CardContent:
     start: InitialWeights
     dataset: PhotoDataset
     replay: PhotoDataset | None
+    """Replay photographs; None if there are none."""
     command: str
+    """The command line; empty if the run was not started from one."""
     processes: int
+    """Number of training processes."""
     device: str
     precision: str
     validation_size: int
+    """Side of the validation images, in pixels."""
 
 
 def write_card(path: Path, content: CardContent) -> None:
@@ -109,9 +115,14 @@ def _data(content: CardContent) -> str:
 
 def _source_table(dataset: PhotoDataset) -> str:
     rows = []
-    for count in dataset.counts:
-        reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(count.dropped.items()))
-        row = (f"`{count.source}`", f"{count.training:,}", f"{count.validation:,}", reasons or "–")
+    for source in dataset.statistics:
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(source.dropped.items()))
+        row = (
+            f"`{source.source}`",
+            f"{source.training:,}",
+            f"{source.validation:,}",
+            reasons or "–",
+        )
         rows.append(row)
     return _table(("source", "training", "validation", "dropped"), rows)
 
@@ -167,7 +178,7 @@ def _metrics(content: CardContent) -> str:
 def _limits(content: CardContent) -> str:
     fine_tuned = (
         "- Fine-tuning on one kind of images slightly changes the result for other kinds. The "
-        "metrics above only cover the validation photographs of this run.\n"
+        "metrics above cover the validation photographs of this run only.\n"
     )
     return (
         "## Limits and bias\n"
@@ -187,6 +198,7 @@ def _limits(content: CardContent) -> str:
     )
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -35,6 +35,7 @@ INITIAL_REWARD = 3.2
 """Initial reward for color. It is close to the final value of the embedded weights, which avoids
 oscillation at the start."""
 _REWARD_STEP = 0.01
+"""Change of the reward in a step, per unit of missing relative colorfulness."""
 _MAX_REWARD = 8.0
 
 
@@ -44,11 +45,12 @@ class LossOutput(NamedTuple):
     total: Tensor
     """The weighted sum, () float32 with gradient."""
     losses: Losses
+    """The unweighted losses."""
     predicted: Tensor
-    """Predicted a*, b*, (N, 2, S / 4, S / 4), with gradient."""
-    share: Tensor
-    """Colorfulness of the images without hints relative to the ground truth, and 1; (0, 0) if
-    there are no such images. (2,) float32 without gradient."""
+    """Predicted a*, b*, (N, 2, S / 4, S / 4) float32 with gradient."""
+    colorfulness: Tensor
+    """Relative colorfulness of the images without hints, and their weight: 1, or 0 if there are no
+    such images. Its sum over batches gives the mean. (2,) float32 without gradient."""
 
 
 class Objective(nn.Module):
@@ -61,8 +63,8 @@ class Objective(nn.Module):
 
     Attributes:
         targets: soft encoding over the bins of the network.
-        reward: current reward for the whole chroma of the ground truth, () float32, in the units of
-            `log_mse_loss`.
+        reward: current reward for predictions with the full chroma of the ground truth, () float32,
+            in the units of `log_mse_loss`.
     """
 
     reward: Tensor
@@ -78,7 +80,7 @@ class Objective(nn.Module):
         """Create the losses.
 
         Args:
-            config: weights of the losses.
+            config: weights of the losses, and the target colorfulness.
             bins: a*, b* of the bins of the network, (Q, 2).
             prior: frequency of each bin, (Q,); see `bin_prior`.
             teacher: the initial network in evaluation mode, for distillation.
@@ -93,9 +95,9 @@ class Objective(nn.Module):
         self.register_buffer("reward", torch.tensor(INITIAL_REWARD))
 
     def teacher_logits(self, batch: Batch) -> Tensor | None:
-        """Return the prediction of the teacher, or None without a teacher.
+        """Return the logits of the teacher, (N, Q, S / 4, S / 4), or None without a teacher.
 
-        Call it under autocast.
+        Call it under autocast, like the network itself.
         """
         if self.teacher is None:
             return None
@@ -113,13 +115,14 @@ class Objective(nn.Module):
             batch: the batch of the prediction.
             teacher_logits: from `Objective.teacher_logits`.
         """
+        # The losses use the lightness of the photograph, not the degraded input.
         lightness, _ = rgb_to_lab(batch.image)
         small = F.avg_pool2d(lightness, STRIDE)
         predicted = mean_color(logits, self.targets.bins)
         rebalanced, plain = self.distribution(logits, batch.ab, small)
         losses = {"rebalanced": rebalanced, "cross_entropy": plain}
         unhinted = _is_unhinted(batch)
-        share = self._add_image_losses(predicted, small, batch.ab, unhinted, losses)
+        colorfulness = self._add_image_losses(predicted, small, batch.ab, unhinted, losses)
         total = rebalanced
         total = total + self.config.image_weight * (
             losses["image"] - self.reward * losses["matched_colorfulness"] * unhinted.float().mean()
@@ -133,28 +136,28 @@ class Objective(nn.Module):
             losses["perceptual"] = self.perceptual(ab_to_rgb(lightness, predicted), batch.image)
             total = total + self.config.perceptual_weight * losses["perceptual"]
         losses = {name: loss.detach() for name, loss in losses.items()}
-        return LossOutput(total, losses, predicted, share.detach())
+        return LossOutput(total, losses, predicted, colorfulness.detach())
 
     def _add_image_losses(
         self, predicted: Tensor, small: Tensor, ab: Tensor, unhinted: Tensor, losses: Losses
     ) -> Tensor:
-        """Add the losses in R'G'B'; return the value of `LossOutput.share`."""
-        ours, truth = lab_to_rgb(small, predicted), lab_to_rgb(small, ab)
-        losses["image"] = log_mse_loss(ours, truth)
-        losses["matched_colorfulness"] = matched_colorfulness(ours[unhinted], truth[unhinted])
-        share = colorfulness_share(ours[unhinted], truth[unhinted])
+        """Add the losses in R'G'B' to `losses`; return the value of `LossOutput.colorfulness`."""
+        rgb, truth = lab_to_rgb(small, predicted), lab_to_rgb(small, ab)
+        losses["image"] = log_mse_loss(rgb, truth)
+        losses["matched_colorfulness"] = matched_colorfulness(rgb[unhinted], truth[unhinted])
+        share = colorfulness_share(rgb[unhinted], truth[unhinted])
         return torch.stack([share, unhinted.any().float()])
 
     @torch.no_grad()
-    def update_reward(self, share: Tensor) -> None:
+    def update_reward(self, colorfulness: Tensor) -> None:
         """Adjust the reward after an optimizer step.
 
         Args:
-            share: sum of `LossOutput.share` over batches and processes, (2,).
+            colorfulness: sum or mean of `LossOutput.colorfulness` over batches and processes, (2,).
         """
-        if share[1] > 0:
-            missing = self.config.colorfulness - share[0] / share[1]
-            self.reward.add_(_REWARD_STEP * missing).clamp_(0, _MAX_REWARD)
+        if colorfulness[1] > 0:
+            deficit = self.config.colorfulness - colorfulness[0] / colorfulness[1]
+            self.reward.add_(_REWARD_STEP * deficit).clamp_(0, _MAX_REWARD)
 
 
 def _is_unhinted(batch: Batch) -> Tensor:

@@ -10,8 +10,8 @@ from vidcolor.color.lab import lab_to_rgb
 from vidcolor.generators.efficientnet import IMAGENET_MEAN, IMAGENET_STD, EfficientNetLite2
 
 FIRST_LEVEL = 1
-"""First feature level that is compared. The features at stride 2 mostly show luma edges, which are
-the same in both images."""
+"""First feature level that is compared, at stride 4. The features at stride 2 mostly represent luma
+edges, which are the same in both images."""
 
 
 def ab_to_rgb(lightness: Tensor, ab: Tensor) -> Tensor:
@@ -33,15 +33,16 @@ class PerceptualDistance(nn.Module):
     """Distance of two images in the features of a frozen encoder.
 
     At each stride from 4 on, the features are normalized to unit length over channels and their
-    squared differences are summed, as in Zhang et al., "The Unreasonable Effectiveness of Deep
-    Features as a Perceptual Metric", 2018. All channels have the same weight, so it is not LPIPS.
+    squared differences are summed over channels, as in Zhang et al., "The Unreasonable
+    Effectiveness of Deep Features as a Perceptual Metric", 2018. All channels have the same weight,
+    so it is not LPIPS.
     """
 
     def __init__(self, encoder: EfficientNetLite2) -> None:
         """Wrap an encoder.
 
         Args:
-            encoder: pretrained, in evaluation mode, without gradients.
+            encoder: a pretrained encoder in evaluation mode, without gradients.
         """
         super().__init__()
         self.encoder = encoder
@@ -62,6 +63,7 @@ class PerceptualDistance(nn.Module):
         return torch.stack([(a - b).square().sum(1).mean() for a, b in pairs]).mean()
 
     def _features(self, rgb: Tensor) -> list[Tensor]:
+        """Return the normalized features at each stride from 4 on."""
         mean = torch.tensor(IMAGENET_MEAN, device=rgb.device).view(1, 3, 1, 1)
         std = torch.tensor(IMAGENET_STD, device=rgb.device).view(1, 3, 1, 1)
         x = ((rgb - mean) / std).contiguous(memory_format=torch.channels_last)

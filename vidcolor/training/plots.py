@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 _SCALE = 2
 """Supersampling factor, because Pillow does not antialias lines."""
 _PANEL = (760, 260)
+"""Width and height of a panel, in pixels."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 20, 34, 40
+"""Margins of a panel, in pixels."""
 _BLACK, _LIGHT_GRAY, _WHITE = (40, 40, 40), (222, 222, 222), (255, 255, 255)
 _COLORS = ((31, 95, 168), (204, 85, 0), (60, 130, 60), (130, 60, 140))
 
@@ -30,10 +32,11 @@ class Curve:
     """One curve of a panel."""
 
     name: str
+    """Label of the curve."""
     points: Sequence[tuple[float, float]]
     """Steps and values, ordered by step."""
-    dotted: bool = False
-    """Whether each point has a dot, for values with long intervals."""
+    has_markers: bool = False
+    """Whether each point has a marker, for curves with few points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,11 @@ def draw_curves(path: Path, panels: Sequence[Panel]) -> None:
 
 
 def _draw_panel(draw: ImageDraw.ImageDraw, panel: Panel, top: int, last: float) -> None:
+    """Draw a panel whose upper edge is at `top`, with a step axis from 0 to `last`."""
     values = [value for curve in panel.curves for _, value in curve.points if math.isfinite(value)]
     if not values:
         return
-    ticks = nice_ticks(min(values), max(values))
+    ticks = choose_ticks(min(values), max(values))
     low, high = min(ticks[0], *values), max(ticks[-1], *values)
     x0, x1 = _LEFT, _PANEL[0] - _RIGHT
     y0, y1 = top + _PANEL[1] - _BOTTOM, top + _TOP
@@ -82,7 +86,7 @@ def _draw_panel(draw: ImageDraw.ImageDraw, panel: Panel, top: int, last: float) 
     for tick in ticks:
         _draw_polyline(draw, [position(0, tick), position(last, tick)], _LIGHT_GRAY, 1)
         _draw_text(draw, (x0 - 6, position(0, tick)[1] / _SCALE), f"{tick:g}", "rm")
-    for tick in nice_ticks(0, last):
+    for tick in choose_ticks(0, last):
         if tick <= last:
             _draw_polyline(draw, [position(tick, low), position(tick, high)], _LIGHT_GRAY, 1)
             _draw_text(draw, (position(tick, low)[0] / _SCALE, y0 + 6), f"{tick:,.10g}", "mt")
@@ -92,19 +96,19 @@ def _draw_panel(draw: ImageDraw.ImageDraw, panel: Panel, top: int, last: float) 
     for curve, color in reversed(list(zip(panel.curves, _COLORS, strict=False))):
         points = [position(*point) for point in curve.points if math.isfinite(point[1])]
         _draw_polyline(draw, points, color, 1.6)
-        for x, y in points if curve.dotted else ():
+        for x, y in points if curve.has_markers else ():
             r = 2.6 * _SCALE
             draw.ellipse((x - r, y - r, x + r, y + r), fill=color)
         right -= _draw_text(draw, (right, top + 10), curve.name, "rt", color) + 16
 
 
-def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
+def choose_ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Return about `count` round numbers that cover the range from `low` to `high`.
 
     Args:
-        low: minimum; may equal `high`.
-        high: maximum.
-        count: desired number of ticks.
+        low: minimum of the range; may equal `high`.
+        high: maximum of the range.
+        count: approximate number of ticks.
     """
     span = max(high - low, abs(high) * 1e-3, 1e-6)
     unit = 10 ** math.floor(math.log10(span / count))
@@ -120,7 +124,7 @@ def draw_image_rows(
 
     Args:
         path: a .png file; replaced if it exists.
-        rows: label and images, (n, S, S, 3) uint8, with the same n in each row.
+        rows: label and images, (n, S, S, 3) uint8, of each row, with the same n in all rows.
         side: side of each image, in pixels.
 
     Raises:

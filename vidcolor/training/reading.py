@@ -25,6 +25,9 @@ def read_image(path: Path, short_side: int) -> Rgb:
         path: a file in any format that Pillow or FFmpeg reads.
         short_side: see `reduce_image`.
 
+    Returns:
+        (h, w, 3) uint8 sRGB.
+
     Raises:
         InputError: the file cannot be decoded completely.
     """
@@ -35,16 +38,19 @@ def read_member(name: str, content: bytes, short_side: int) -> Rgb:
     """Read and reduce an image of a tar shard.
 
     Args:
-        name: its name in the shard; some formats are recognized by the extension.
-        content: the bytes of the file.
+        name: name of the image in the shard; some formats are recognized by the extension.
+        content: content of the file.
         short_side: see `reduce_image`.
+
+    Returns:
+        (h, w, 3) uint8 sRGB.
 
     Raises:
         InputError: the image cannot be decoded completely.
         OutputError: the temporary directory is full or missing.
     """
     try:
-        # A temporary file, so that decoding is the same as for a file in a directory.
+        # A shard and a directory must give the same dataset, so both decode from a file.
         with tempfile.NamedTemporaryFile(suffix=Path(name).suffix) as file:
             file.write(content)
             file.flush()

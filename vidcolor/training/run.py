@@ -1,8 +1,7 @@
-"""A whole training run: from photographs to weights, model card and plots."""
+"""A complete training run: from photographs to weights, model card and plots."""
 
 from __future__ import annotations
 
-import csv
 import os
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -11,15 +10,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from vidcolor.errors import InputError, UsageError, VidcolorError
-from vidcolor.fileio import atomic_output, check_target
+from vidcolor.fileio import check_target
 from vidcolor.generators.device import choose_device, choose_precision
 from vidcolor.training import checkpoint, metrics_log
 from vidcolor.training.batches import BatchStream, SamplingOptions
 from vidcolor.training.callbacks import Callback, TrainingResult
 from vidcolor.training.checkpoint import CheckpointState, RunIdentity
-from vidcolor.training.dataset import build_dataset
+from vidcolor.training.dataset import build_dataset, write_photo_list
 from vidcolor.training.distributed import ProcessGroup, process_group
-from vidcolor.training.init import InitialWeights, load_initial_weights, load_network
+from vidcolor.training.initial_weights import InitialWeights, load_initial_weights, load_network
 from vidcolor.training.loop import TrainingLoop
 from vidcolor.training.losses import BinTargets, bin_prior
 from vidcolor.training.metrics_log import MetricsLog
@@ -41,8 +40,9 @@ if TYPE_CHECKING:
 MAX_PRIOR_IMAGES = 1000
 """Maximum number of photographs from which the bin prior is counted."""
 _PRIOR_SIZE = 128
-PHOTO_LIST, SHEET = "photographs.csv", "validation.png"
-"""Files of the run folder, in addition to log, plots and checkpoint."""
+"""Side of these photographs, in pixels."""
+PHOTO_LIST, IMAGE_ROWS = "photographs.csv", "validation.png"
+"""Names of files in the run folder: the use of each photograph, and examples of predictions."""
 
 
 def train(
@@ -56,10 +56,10 @@ def train(
     Args:
         config: settings that determine the weights.
         options: sources, outputs and hardware.
-        callback: receives the events of the run.
+        callback: callback for the events of the run.
 
     Returns:
-        The result. If an earlier call finished the same run, it is returned immediately.
+        The result. If an earlier call has finished the same run, this call does not train.
 
     Raises:
         UsageError: the output exists, or the run folder belongs to a different run.
@@ -67,8 +67,9 @@ def train(
         VidcolorError: photographs or weights cannot be read, or a file cannot be written.
     """
     with process_group() as group:
-        own_callback = callback if callback is not None and group.is_leader else Callback()
-        return _Run(config, options, own_callback, group).run()
+        if callback is None or not group.is_leader:
+            callback = Callback()  # without effect
+        return _Run(config, options, callback, group).run()
 
 
 class _Run:
@@ -87,7 +88,7 @@ class _Run:
         self.checkpoint = options.folder / checkpoint.FILE
 
     def run(self) -> TrainingResult:
-        """See `train`."""
+        """Start or resume the run; see `train`."""
         start = load_initial_weights(self.config)
         self._check_targets()
         try:
@@ -95,11 +96,11 @@ class _Run:
         except VidcolorError:
             self._remove_empty_folders()
             raise
-        identity = self._identity(dataset, replay, start)
+        identity = self._make_identity(dataset, replay, start)
         state = self._read_checkpoint(identity)
         if self._is_done(state):
             assert state is not None  # for the type checker
-            return self._result(state.steps_done, state.seconds, already_done=True)
+            return self._make_result(state.steps_done, state.seconds, already_done=True)
         state = state or CheckpointState(
             identity, 0, self.config.steps, 0.0, torch.get_num_threads()
         )
@@ -109,10 +110,15 @@ class _Run:
             if self.group.is_leader:
                 self._write_results(trainer, loop, dataset, replay)
         self.group.barrier()
-        return self._result(trainer.steps_done, loop.seconds)
+        return self._make_result(trainer.steps_done, loop.seconds)
 
     def _check_targets(self) -> None:
-        """Reject an output that cannot be written, before hours of training."""
+        """Check the output before the training, which may take hours.
+
+        Raises:
+            UsageError: the output is not a .safetensors file or is a source.
+            OutputError: its directory is not writable.
+        """
         out = self.options.out
         if out.suffix != ".safetensors":
             raise UsageError(f"{out}: the name of a weights file must end in .safetensors")
@@ -123,6 +129,7 @@ class _Run:
         self.group.barrier()
 
     def _remove_empty_folders(self) -> None:
+        """Remove the run folder of a run that failed before it wrote a file."""
         for folder in (self.options.folder / "cache", self.options.folder):
             with suppress(OSError):
                 folder.rmdir()
@@ -133,34 +140,35 @@ class _Run:
         cache = options.cache or options.folder / "cache"
         if not self.group.is_leader:
             self.group.barrier()
-        report = self.callback.on_progress
+        progress = self.callback.on_progress
         dataset = build_dataset(
             options.sources, cache, validation=options.validation, holdout=options.holdout,
-            progress=report,
+            progress=progress,
         )  # fmt: skip
         replay = None
         if options.replay:
-            # The same split rule keeps photographs that are held out there out of the replay set.
+            # The split depends on the content of files only, so a photograph that is held out of
+            # the sources is also held out of the replay photographs.
             replay = build_dataset(
                 options.replay, cache, validation=options.validation, holdout=options.holdout,
-                progress=report,
+                progress=progress,
             )  # fmt: skip
             remaining = replay.train.without(dataset.validation)
             if not len(remaining):
-                named = ", ".join(map(str, options.replay))
+                names = ", ".join(map(str, options.replay))
                 raise InputError(
-                    f"{named}: contains only validation photographs; use others for --replay"
+                    f"{names}: contains only validation photographs; use others for --replay"
                 )
             replay = replace(replay, train=remaining)
         if self.group.is_leader:
             self.group.barrier()
-        for count in dataset.counts:
-            self.callback.on_message(str(count))
-        for count in replay.counts[: len(options.replay)] if replay else ():
-            self.callback.on_message(f"replay: {count}")
+        for source in dataset.statistics:
+            self.callback.on_message(str(source))
+        for source in replay.statistics[: len(options.replay)] if replay else ():
+            self.callback.on_message(f"replay: {source}")
         return dataset, replay
 
-    def _identity(
+    def _make_identity(
         self, dataset: PhotoDataset, replay: PhotoDataset | None, start: InitialWeights
     ) -> RunIdentity:
         return RunIdentity(
@@ -200,6 +208,7 @@ class _Run:
         return state
 
     def _is_done(self, state: CheckpointState | None) -> bool:
+        """Return whether the run is finished and its results exist."""
         results = self.options.out, self.options.out.with_suffix(".md")
         is_finished = state is not None and state.steps_done == state.steps
         return is_finished and all(path.exists() for path in results)
@@ -211,7 +220,7 @@ class _Run:
         if state.steps_done:
             prior = checkpoint.read_prior(self.checkpoint)
         else:
-            prior = bin_prior(_prior_images(store), BinTargets(start.network.bins))
+            prior = bin_prior(_select_prior_images(store), BinTargets(start.network.bins))
         trainer = Trainer(start, self.config, prior, self.device, self.precision, self.group)
         if state.steps_done:
             checkpoint.load(self.checkpoint, trainer, state)
@@ -229,10 +238,11 @@ class _Run:
         dataset: PhotoDataset,
         replay: PhotoDataset | None,
     ) -> TrainingLoop:
+        """Train to the last step; return the loop for a final validation."""
         config, log = self.config, None
         if self.group.is_leader:
             log = MetricsLog(self.options.folder / metrics_log.FILE, state.steps_done)
-            self._write_photo_list(dataset, replay)
+            write_photo_list(self.options.folder / PHOTO_LIST, dataset, replay)
         stream = BatchStream(
             dataset.train,
             SamplingOptions(config.size, config.batch, config.seed, config.replay_share),
@@ -243,7 +253,7 @@ class _Run:
         first = state.steps_done * config.accumulate
         on_gpu = self.device.type == "cuda"
         validator = self._create_validator(dataset, trainer) if self.group.is_leader else None
-        with stream.from_number(first, self.options.workers, pin=on_gpu) as batches:
+        with stream.iterate_from(first, self.options.workers, pin=on_gpu) as batches:
             loop = TrainingLoop(
                 trainer, batches, validator, log, self.options, self.callback, prior, state
             )
@@ -265,7 +275,10 @@ class _Run:
         dataset: PhotoDataset,
         replay: PhotoDataset | None,
     ) -> None:
-        """Write the weights, measure the written file, draw its predictions, write the card."""
+        """Write the weights, the metrics and predictions of the written file, and the card.
+
+        The written file is measured, and not the network, because it has float16 weights.
+        """
         options = self.options
         network = trainer.result()
         validator = self._create_validator(dataset, trainer)
@@ -277,10 +290,12 @@ class _Run:
             metrics = loop.validate(written)
             assert metrics is not None  # for the type checker: rank 0 has a validator and a log
             images = validator.predict_images(written)
-            rows = [("gray", images.gray), ("ours", images.ours), ("truth", images.truth)]
-            draw_image_rows(options.folder / SHEET, rows)
+            rows = [
+                ("gray", images.gray), ("colorized", images.colorized), ("truth", images.truth)
+            ]  # fmt: skip
+            draw_image_rows(options.folder / IMAGE_ROWS, rows)
         content = CardContent(
-            result=self._result(trainer.steps_done, loop.seconds),
+            result=self._make_result(trainer.steps_done, loop.seconds),
             config=self.config,
             start=trainer.start,
             dataset=dataset,
@@ -293,7 +308,9 @@ class _Run:
         )
         write_card(options.out.with_suffix(".md"), content)
 
-    def _result(self, steps: int, seconds: float, already_done: bool = False) -> TrainingResult:
+    def _make_result(
+        self, steps: int, seconds: float, already_done: bool = False
+    ) -> TrainingResult:
         """Return the result of a finished run, with the metrics of its log."""
         metrics = [m for _, m in metrics_log.read_metrics(self.options.folder / metrics_log.FILE)]
         return TrainingResult(
@@ -306,23 +323,9 @@ class _Run:
             already_done=already_done,
         )
 
-    def _write_photo_list(self, dataset: PhotoDataset, replay: PhotoDataset | None) -> None:
-        """List the use of every photograph, or the reason for its rejection."""
-        rows = [(name, "training", "") for name in dataset.train.names]
-        rows += [(name, "validation", "") for name in dataset.validation.names]
-        rows += [(name, "dropped", reason) for name, reason in dataset.dropped]
-        if replay is not None:
-            rows += [(name, "replay", "") for name in replay.train.names]
-            rows += [(name, "dropped", reason) for name, reason in replay.dropped]
-        with (
-            atomic_output(self.options.folder / PHOTO_LIST) as partial,
-            partial.open("w", encoding="utf-8", newline="") as file,
-        ):
-            csv.writer(file).writerows([("photograph", "use", "reason"), *rows])
-
 
 def _choose_device(name: str, group: ProcessGroup) -> torch.device:
-    """Return the device of this process; on a machine with several GPUs each process takes one."""
+    """Return the device of this process. Each process of a machine has a GPU of its own."""
     device = choose_device(name)
     if device.type == "cuda" and device.index is None and group.size > 1:
         device = torch.device("cuda", group.local_rank)
@@ -356,21 +359,20 @@ def _deterministic(threads: int, device: torch.device) -> Iterator[None]:
 
 
 def _check_same_run(
-    options: RunOptions, config: TrainingConfig, identity: RunIdentity, found: CheckpointState
+    options: RunOptions, config: TrainingConfig, identity: RunIdentity, saved: CheckpointState
 ) -> None:
     """Check that a checkpoint belongs to this run.
 
     Raises:
         UsageError: it belongs to a different run; the message lists the differences.
     """
-    changes = config.difference(found.identity.config)
-    for name, description in _IDENTITY_FIELDS.items():
-        if getattr(identity, name) != getattr(found.identity, name):
-            changes.append(description)
-    if not changes:
+    differences = "; ".join(
+        config.describe_differences(saved.identity.config)
+        + identity.describe_differences(saved.identity)
+    )
+    if not differences:
         return
-    differences = "; ".join(changes)
-    if found.steps_done == found.steps:
+    if saved.steps_done == saved.steps:
         raise UsageError(
             f"{options.folder}: contains a different finished run ({differences}); use another "
             "output or --force"
@@ -381,20 +383,8 @@ def _check_same_run(
     )
 
 
-_IDENTITY_FIELDS = {
-    "photographs": "different photographs",
-    "replay": "different replay photographs",
-    "validation": "different validation photographs",
-    "start": "different initial weights",
-    "processes": "different number of processes",
-    "device": "different device",
-    "precision": "different precision",
-}
-"""Fields of `RunIdentity` other than the configuration, with the text for a difference."""
-
-
-def _prior_images(store: PhotoStore) -> Iterator[Tensor]:
-    """Yield evenly spaced photographs for the bin prior, each (1, 3, 128, 128)."""
+def _select_prior_images(store: PhotoStore) -> Iterator[Tensor]:
+    """Yield evenly spaced photographs for the prior, each (1, 3, 128, 128) float32 in [0, 1]."""
     count = min(MAX_PRIOR_IMAGES, len(store))
     for i in range(count):
         yield center_square(store[i * len(store) // count], _PRIOR_SIZE).unsqueeze(0)

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 PROBE_STEPS = 20
 """Number of steps of each kind that are needed to measure the speed."""
 UNTIMED_STEPS = 4
-"""First steps that are not timed, because they allocate memory and select kernels."""
+"""Number of first steps of each kind that are not timed, as they allocate memory and select
+kernels."""
 WARM_UP_SHARE = 0.1
-"""Maximum share of the run that is warm-up."""
+"""Maximum length of the warm-up, as a share of the run."""
 
 
 def learning_rate_factor(step: int, steps: int | None, config: TrainingConfig) -> float:
@@ -35,17 +36,21 @@ def learning_rate_factor(step: int, steps: int | None, config: TrainingConfig) -
     warm_up = config.warm_up
     if steps is not None:
         warm_up = min(warm_up, math.ceil(steps * WARM_UP_SHARE))
-    rise = min(1.0, (step + 1) / max(warm_up, 1))
+    ramp = min(1.0, (step + 1) / max(warm_up, 1))
     if steps is None:
-        return rise
+        return ramp
     done = max(0, step - warm_up) / max(steps - warm_up, 1)
-    return rise * (config.final_rate + (1 - config.final_rate) * (1 + math.cos(math.pi * done)) / 2)
+    return ramp * (config.final_rate + (1 - config.final_rate) * (1 + math.cos(math.pi * done)) / 2)
 
 
 def ema_decay(step: int, limit: float) -> float:
     """Return the decay of the moving average after a step.
 
     It rises to `limit`, so that the average forgets the first steps quickly.
+
+    Args:
+        step: number of steps so far.
+        limit: final value, in [0, 1).
     """
     return min(limit, (1 + step) / (20 + step))
 
@@ -54,19 +59,29 @@ class StepTimer:
     """Measures the mean duration of a step in this process."""
 
     def __init__(self, config: TrainingConfig) -> None:
+        """Start without measurements.
+
+        Args:
+            config: the schedule of the adversarial stage is used.
+        """
         self._config = config
+        # Steps that train the discriminator only are short, so they are measured separately.
         self._count = {False: 0, True: 0}
         self._timed_s = {False: 0.0, True: 0.0}
 
     def add(self, step: int, seconds: float) -> None:
         """Record the duration of a step."""
-        kind = _is_short(step, self._config)
-        self._count[kind] += 1
-        if self._count[kind] > UNTIMED_STEPS:
-            self._timed_s[kind] += seconds
+        is_short = _is_short(step, self._config)
+        self._count[is_short] += 1
+        if self._count[is_short] > UNTIMED_STEPS:
+            self._timed_s[is_short] += seconds
 
     def seconds_per_step(self) -> float | None:
-        """Return the mean over a round of steps; None before `PROBE_STEPS` of each kind."""
+        """Return the mean duration of a step, weighted as in a round of the adversarial stage.
+
+        Returns:
+            Seconds; None before `PROBE_STEPS` steps of each kind.
+        """
         config = self._config
         shares = {False: 1.0, True: 0.0}
         if config.stage == "adversarial":
@@ -75,33 +90,34 @@ class StepTimer:
             )
             shares[False] = 1 - shares[True]
         mean = 0.0
-        for kind, share in shares.items():
-            count = self._count[kind]
+        for is_short, share in shares.items():
+            count = self._count[is_short]
             if share and count < PROBE_STEPS:
                 return None
-            mean += share * self._timed_s[kind] / (count - UNTIMED_STEPS) if share else 0.0
+            mean += share * self._timed_s[is_short] / (count - UNTIMED_STEPS) if share else 0.0
         return mean
 
 
 def _is_short(step: int, config: TrainingConfig) -> bool:
+    """Return whether a step has no backward pass of the generator."""
     return config.stage == "adversarial" and is_discriminator_step(step, config)
 
 
-def steps_in_time(seconds_left: float, seconds_per_step: float, reserved: float) -> int:
+def steps_in_time(remaining_s: float, seconds_per_step: float, reserved_s: float) -> int:
     """Return the number of steps that fit into a time, at least 1.
 
     Args:
-        seconds_left: time left of the limit.
+        remaining_s: time until the limit, in seconds.
         seconds_per_step: measured duration of a step.
-        reserved: time for validation and checkpoints, in seconds.
+        reserved_s: part of this time that validation needs, in seconds.
     """
-    return max(1, int((seconds_left - reserved) / max(seconds_per_step, 1e-6)))
+    return max(1, int((remaining_s - reserved_s) / max(seconds_per_step, 1e-6)))
 
 
 def is_discriminator_step(step: int, config: TrainingConfig) -> bool:
     """Return whether a step of the adversarial stage only trains the discriminator.
 
-    As in NoGAN (Antic, Howard & Manor, 2019), the discriminator first adapts to the fixed
-    generator, then both train for a while, and the round repeats.
+    As in NoGAN (Antic, Howard & Manor, 2019), each round first trains the discriminator against the
+    fixed generator, and then both networks.
     """
     return step % (config.discriminator_steps + config.joint_steps) < config.discriminator_steps

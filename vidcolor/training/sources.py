@@ -21,6 +21,7 @@ Kind = Literal["image", "shard", "film"]
 IMAGE_EXTENSIONS = frozenset(STILL_SUFFIXES) | {".jpe", ".jfif", ".jp2", ".avif", ".gif", ".ppm"}
 """Extensions of image files in directories and shards."""
 SHARD_EXTENSIONS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
+"""Extensions of tar shards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +29,20 @@ class SourceFile:
     """A file that contains training images."""
 
     source: int
-    """Number of the source that the file belongs to."""
+    """Number of the source that contains the file."""
     path: Path
     kind: Kind
     name: str
     """Name in reports: the name of the source and the path inside it."""
 
     def identity(self) -> list[object]:
-        """Return values that change when the file changes, without reading it."""
+        """Return JSON values that change when the file changes, without reading it."""
         status = self.path.stat()
         return [self.kind, str(self.path.absolute()), status.st_size, status.st_mtime_ns]
 
 
 def find_source_files(sources: Sequence[Path], first: int = 0) -> list[SourceFile]:
-    """Return all files of the sources, in an order that only depends on names.
+    """Return all files of the sources, in an order that depends on names only.
 
     Args:
         sources: directories, tar shards, films and image files. Directories are searched
@@ -55,7 +56,7 @@ def find_source_files(sources: Sequence[Path], first: int = 0) -> list[SourceFil
     files: list[SourceFile] = []
     for number, source in enumerate(sources, first):
         if source.is_dir():
-            files += _files_in_directory(source, number)
+            files += _find_in_directory(source, number)
         elif source.exists():
             kind = _kind_from_name(source) or ("image" if is_still(source) else "film")
             files.append(SourceFile(number, source, kind, source.name))
@@ -64,7 +65,9 @@ def find_source_files(sources: Sequence[Path], first: int = 0) -> list[SourceFil
     return files
 
 
-def _files_in_directory(folder: Path, number: int) -> Iterator[SourceFile]:
+def _find_in_directory(folder: Path, number: int) -> Iterator[SourceFile]:
+    """Yield the files with training images below a directory, sorted by name."""
+
     def fail(error: OSError) -> None:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror})") from error
 
@@ -94,8 +97,12 @@ def _kind_from_name(path: Path) -> Kind | None:
 
 
 def count_shard_images(shard: Path) -> int:
-    """Return the number of images in a tar shard; raises the errors of `iterate_shard`."""
-    return sum(1 for _ in _members(shard))
+    """Return the number of images in a tar shard.
+
+    Raises:
+        InputError: the file is not a tar file, or is truncated.
+    """
+    return sum(1 for _ in _iterate_members(shard))
 
 
 def iterate_shard(shard: Path) -> Iterator[tuple[str, bytes]]:
@@ -104,13 +111,14 @@ def iterate_shard(shard: Path) -> Iterator[tuple[str, bytes]]:
     Raises:
         InputError: the file is not a tar file, or is truncated.
     """
-    for tar, member in _members(shard):
+    for tar, member in _iterate_members(shard):
         file = tar.extractfile(member)
         if file is not None:
             yield member.name, file.read()
 
 
-def _members(shard: Path) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+def _iterate_members(shard: Path) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """Yield the open shard with each of its image files."""
     try:
         with tarfile.open(shard) as tar:
             for member in tar:

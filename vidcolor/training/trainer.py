@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vidcolor.training.batches import Batch, PackedBatch
     from vidcolor.training.config import TrainingConfig
     from vidcolor.training.distributed import ProcessGroup
-    from vidcolor.training.init import InitialWeights
+    from vidcolor.training.initial_weights import InitialWeights
 
 
 class Trainer:
@@ -44,21 +44,21 @@ class Trainer:
         """Create the networks and the optimizers.
 
         Args:
-            start: initial weights; not modified.
+            start: initial weights, which are not modified.
             config: settings of the run.
             prior: frequency of each bin in the photographs, (Q,); see `bin_prior`.
             device: device of the networks.
-            precision: precision of the forward passes; losses and weights are float32.
+            precision: precision of the forward passes; losses and weights are always float32.
             group: the processes that train together.
         """
         self.config, self.device, self.precision, self.group = config, device, precision, group
         self.start = start
-        self.network = _place(start.copy(), device)
-        self.average = _place(start.copy(), device)
+        self.network = _move_to_device(start.copy(), device)
+        self.average = _move_to_device(start.copy(), device)
         self.optimizer = _create_optimizer(self.network, config)
         adversarial = config.stage == "adversarial"
         self.discriminator = DiscriminatorTrainer(config, device) if adversarial else None
-        teacher = _place(start.copy(), device) if config.distill else None
+        teacher = _move_to_device(start.copy(), device) if config.distill else None
         perceptual = adversarial and config.perceptual_weight
         distance = _load_perceptual_distance() if perceptual else None
         bins = self.network.bins
@@ -76,7 +76,8 @@ class Trainer:
             stop: whether this process received a stop signal.
 
         Returns:
-            Mean losses of the batches of this process; whether any process received a stop signal.
+            Mean losses of the batches of this process, and whether any process received a stop
+            signal.
         """
         # No operation here draws random numbers today. If one ever does, the numbers follow from
         # the step, so that a resumed run draws the same ones.
@@ -85,22 +86,31 @@ class Trainer:
         discriminator_only = self.discriminator is not None and is_discriminator_step(
             self.steps_done, self.config
         )
-        share = 1 / len(batches)
-        sums: Losses = {}
+        weight = 1 / len(batches)
+        means: Losses = {}
         colorfulness = torch.zeros(2, device=self.device)
         for batch in batches:
-            losses, output = self._backward(batch.to(self.device), share, discriminator_only)
-            colorfulness += output.share
+            losses, output = self._backward(batch.to(self.device), weight, discriminator_only)
+            colorfulness += output.colorfulness
             for name, loss in losses.items():
-                sums[name] = sums.get(name, 0) + loss * share
+                means[name] = means.get(name, 0) + loss * weight
         stop = self._apply_gradients(rate, discriminator_only, colorfulness, stop)
         self.steps_done += 1
-        return sums, stop
+        return means, stop
 
     def _backward(
-        self, batch: Batch, share: float, discriminator_only: bool
+        self, batch: Batch, weight: float, discriminator_only: bool
     ) -> tuple[Losses, LossOutput]:
-        """Accumulate the gradients of one batch."""
+        """Accumulate the gradients of one batch.
+
+        Args:
+            batch: the batch on the device.
+            weight: weight of the batch in the optimizer step.
+            discriminator_only: whether the generator gets no gradients in this step.
+
+        Returns:
+            All losses without gradient, and the output of the objective.
+        """
         with torch.set_grad_enabled(not discriminator_only):
             with self._autocast():
                 logits = self.network(batch.luma, batch.hint_ab, batch.density)
@@ -114,9 +124,9 @@ class Trainer:
                 total = total + self.config.adversarial_weight * losses["generator"]
         losses = {"loss": total.detach(), **{n: loss.detach() for n, loss in losses.items()}}
         if not discriminator_only:
-            (total * share).backward()  # type: ignore[no-untyped-call]
+            (total * weight).backward()  # type: ignore[no-untyped-call]
         if self.discriminator is not None:
-            losses["discriminator"] = self.discriminator.backward(output.predicted, batch, share)
+            losses["discriminator"] = self.discriminator.backward(output.predicted, batch, weight)
         return losses, output
 
     def _apply_gradients(
@@ -132,9 +142,11 @@ class Trainer:
         trained = (
             [] if discriminator_only else [p for p in self.network.parameters() if p.requires_grad]
         )
-        # In a process whose batch has no hints, the parameters of the hints have no gradient.
+        # Without hints in a batch, the parameters of the hint attention have no gradient. All
+        # processes must average the same tensors.
         gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in trained]
-        # The norms of each process see its own images, so their statistics are averaged too.
+        # The batch norms of each process process different images, so their running statistics are
+        # averaged, too.
         stop = self.group.average([*gradients, *self._norm_statistics(), colorfulness], stop)
         if discriminator_only:
             return stop
@@ -150,12 +162,14 @@ class Trainer:
         return stop
 
     def _norm_statistics(self) -> list[Tensor]:
+        """Return the running statistics of the batch norms; [] if they are frozen."""
         if self.config.freeze_norms:
             return []
         return [b for n, b in self.network.named_buffers() if n.endswith(("_mean", "_var"))]
 
     @torch.no_grad()
     def _update_average(self) -> None:
+        """Move the average toward the current weights; counters are copied."""
         decay = ema_decay(self.steps_done, self.config.ema)
         pairs = zip(_tensors(self.average), _tensors(self.network), strict=True)
         for mean, new in pairs:
@@ -168,7 +182,7 @@ class Trainer:
     def result(self) -> EmbeddedNetwork:
         """Return a copy of the moving average in evaluation mode, on the device.
 
-        It is mixed with the initial weights by `TrainingConfig.keep`.
+        `TrainingConfig.keep` is the share of the initial weights that is mixed in.
         """
         network = copy.deepcopy(self.average).eval()
         if self.config.keep:
@@ -186,19 +200,21 @@ def autocast(device: torch.device, precision: Precision) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def _place(network: EmbeddedNetwork, device: torch.device) -> EmbeddedNetwork:
+def _move_to_device(network: EmbeddedNetwork, device: torch.device) -> EmbeddedNetwork:
+    """Move a network to a device, in evaluation mode, without gradients."""
     # The stubs of torch lack this keyword.
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.eval().requires_grad_(False)
 
 
 def _tensors(network: nn.Module) -> Iterator[Tensor]:
+    """Yield all parameters and buffers, in a fixed order."""
     yield from network.parameters()
     yield from network.buffers()
 
 
 def _set_modes(network: EmbeddedNetwork, config: TrainingConfig) -> None:
-    """Set training mode, except for frozen batch norms."""
+    """Set training mode, except for the encoder and for frozen batch norms."""
     network.train()
     network.encoder.eval()
     if config.freeze_norms:

@@ -1,4 +1,4 @@
-"""Metrics on a fixed set of held-out photographs, without degradation."""
+"""Validation: metrics on a fixed set of held-out photographs, without degradation."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from vidcolor.training.cache import PhotoStore
 
 NUM_HINTS = 10
-HINT_SIZE = 7
-"""Side of a hinted square in pixels."""
-_BATCH = 8
+"""Number of hinted squares in each image for `ValidationMetrics.hinted_psnr`."""
+HINT_SIDE = 7
+"""Side of a hinted square, in pixels."""
+_BATCH_SIZE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,13 @@ class ValidationMetrics:
     gray_psnr: float
     """PSNR of the gray image in dB, the baseline."""
     hinted_psnr: float
-    """PSNR with ten true hints of 7 x 7 pixels, in dB."""
+    """PSNR of the image that is colorized with `NUM_HINTS` hints of the true color, in dB."""
     colorfulness: float
     """Colorfulness of the colorized images relative to the ground truth."""
     cross_entropy: float
     """Cross-entropy without class weights in nats."""
     num_images: int
+    """Number of measured photographs."""
 
     def to_dict(self) -> dict[str, float]:
         """Return the rounded metrics in JSON types."""
@@ -60,7 +62,7 @@ class ValidationImages:
     """Images for visual inspection, each (n, S, S, 3) uint8."""
 
     gray: NDArray[np.uint8]
-    ours: NDArray[np.uint8]
+    colorized: NDArray[np.uint8]
     truth: NDArray[np.uint8]
 
 
@@ -131,12 +133,12 @@ class Validator:
             entropy = self._loss(logits, small, F.avg_pool2d(lightness, STRIDE))[1].expand(
                 len(truth)
             )
-            ours = self._predict_rgb(logits, lightness)
-            hints = _true_hints(ab, first)
-            hinted = self._predict_rgb(self._predict(network, lightness, *hints), lightness)
+            colorized = self._decode_rgb(logits, lightness)
+            hints = _make_true_hints(ab, first)
+            hinted = self._decode_rgb(self._predict(network, lightness, *hints), lightness)
             gray = ab_to_rgb(lightness, torch.zeros_like(small))
-            psnrs = [psnr(image, truth) for image in (ours, gray, hinted)]
-            colors = [colorfulness(image) for image in (ours, truth)]
+            psnrs = [psnr(image, truth) for image in (colorized, gray, hinted)]
+            colors = [colorfulness(image) for image in (colorized, truth)]
             rows.append(torch.stack([*psnrs, *colors, entropy]).cpu())
         mean = torch.cat(rows, dim=1).double().mean(1).tolist()
         ratio = mean[3] / max(mean[4], 1e-6)
@@ -174,25 +176,27 @@ class Validator:
         rows: list[list[Tensor]] = [[], [], []]
         for _, truth in self._batches(selected):
             lightness, ab = rgb_to_lab(truth)
-            ours = self._predict_rgb(self._predict(network, lightness), lightness)
+            colorized = self._decode_rgb(self._predict(network, lightness), lightness)
             gray = ab_to_rgb(lightness, torch.zeros_like(ab))
-            for row, images in zip(rows, (gray, ours, truth), strict=True):
+            for row, images in zip(rows, (gray, colorized, truth), strict=True):
                 row.append((images * 255).round().byte().permute(0, 2, 3, 1).cpu())
         return ValidationImages(*(torch.cat(row).numpy() for row in rows))
 
     def _batches(self, selected: list[int]) -> Iterator[tuple[int, Tensor]]:
-        """Yield the number of the first image and a batch of images, (n, 3, S, S)."""
-        for first in range(0, len(selected), _BATCH):
-            part = selected[first : first + _BATCH]
+        """Yield the position of the first image, and the images, (n, 3, S, S) float32 in [0, 1]."""
+        for first in range(0, len(selected), _BATCH_SIZE):
+            part = selected[first : first + _BATCH_SIZE]
             images = [center_square(self._store[i], self._size) for i in part]
             yield first, torch.stack(images).to(self._device)
 
     def _predict(self, network: EmbeddedNetwork, lightness: Tensor, *hints: Tensor) -> Tensor:
+        """Return the logits of the network, (n, Q, S / 4, S / 4) float32."""
         with autocast(self._device, self._precision):
             logits: Tensor = network(lightness, *hints)
         return logits.float()
 
-    def _predict_rgb(self, logits: Tensor, lightness: Tensor) -> Tensor:
+    def _decode_rgb(self, logits: Tensor, lightness: Tensor) -> Tensor:
+        """Return the colorized images, (n, 3, S, S) float32 in [0, 1]."""
         return ab_to_rgb(lightness, self._decode(logits)[0])
 
     def _decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -201,12 +205,13 @@ class Validator:
         return boost_chroma(ab, concentration), concentration
 
 
-def _true_hints(ab: Tensor, first: int) -> tuple[Tensor, Tensor]:
-    """Return true hints in a few small squares, at fixed positions for each image.
+def _make_true_hints(ab: Tensor, first: int) -> tuple[Tensor, Tensor]:
+    """Return hints of the true color in small squares, at fixed positions in each image.
 
     Args:
         ab: true a*, b*, (n, 2, S, S).
-        first: number of the first image, which determines the positions.
+        first: position of the first image in the validation set. It seeds the positions, so that
+            every validation uses the same hints.
 
     Returns:
         Mean color of the hinted pixels of each cell, (n, 2, S / 4, S / 4), and the density, which
@@ -215,9 +220,9 @@ def _true_hints(ab: Tensor, first: int) -> tuple[Tensor, Tensor]:
     side = ab.shape[-1]
     mask = torch.zeros(len(ab), 1, side, side)
     for i in range(len(ab)):
-        draw = np.random.default_rng((NUM_HINTS, first + i))
-        for top, left in draw.integers(0, side - HINT_SIZE + 1, (NUM_HINTS, 2)):
-            mask[i, :, top : top + HINT_SIZE, left : left + HINT_SIZE] = 1
+        rng = np.random.default_rng((NUM_HINTS, first + i))
+        for top, left in rng.integers(0, side - HINT_SIDE + 1, (NUM_HINTS, 2)):
+            mask[i, :, top : top + HINT_SIDE, left : left + HINT_SIDE] = 1
     mask = mask.to(ab.device)
     share = F.avg_pool2d(mask, STRIDE)
     color = F.avg_pool2d(ab * mask, STRIDE) / share.clamp(min=1e-6)

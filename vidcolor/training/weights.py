@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from vidcolor.training.config import TrainingConfig
 
 _MAX_FLOAT16 = 65504.0
+"""Maximum finite float16 number."""
 
 
 def save_weights(path: Path, network: EmbeddedNetwork, config: TrainingConfig, steps: int) -> None:
-    """Write a network in half precision, with the metadata that loading needs.
+    """Write a network in float16, with the metadata that loading needs.
 
     Args:
         path: the file; replaced if it exists.
@@ -33,7 +34,7 @@ def save_weights(path: Path, network: EmbeddedNetwork, config: TrainingConfig, s
     """
     from safetensors.torch import save_file
 
-    # `num_batches_tracked` is only used by norms without momentum.
+    # `num_batches_tracked` is used by batch norms without momentum only.
     state = {n: t for n, t in network.state_dict().items() if not n.endswith("batches_tracked")}
     tensors = {name: _to_half(tensor) for name, tensor in state.items()}
     provenance = {"training": config.to_dict(), "steps": steps, "vidcolor": __version__}
@@ -49,7 +50,7 @@ def save_weights(path: Path, network: EmbeddedNetwork, config: TrainingConfig, s
 
 
 def _to_half(tensor: torch.Tensor) -> torch.Tensor:
-    """Convert to float16 unless a value is too large, as the variance of a batch norm can be."""
+    """Convert to float16, unless a value is too large, such as the variance of a batch norm."""
     tensor = tensor.detach().cpu().contiguous()
     if tensor.is_floating_point() and tensor.abs().max() <= _MAX_FLOAT16:
         tensor = tensor.half()

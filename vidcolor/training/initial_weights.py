@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from vidcolor.training.config import TrainingConfig
 
 SCRATCH = "scratch"
+"""Value of `TrainingConfig.start` for an ImageNet encoder and a random decoder."""
 
 
 @dataclass(frozen=True, slots=True)
 class InitialWeights:
-    """A network to start from. Training changes copies of it."""
+    """The network at the start of a run. Training changes copies of it only."""
 
     network: EmbeddedNetwork
     """float32, on the CPU, in evaluation mode, without gradients."""
     name: str
+    """Name of the weights in reports."""
     digest: str
     """SHA-256 of the weights file; empty for a network from scratch."""
 
@@ -64,7 +66,7 @@ def load_network(model: str) -> InitialWeights:
         missing, unexpected = network.load_state_dict(tensors, strict=False)
         # Weights files omit `num_batches_tracked`, which training does not use.
         if unexpected or any(not name.endswith("num_batches_tracked") for name in missing):
-            raise ValueError("other tensors")
+            raise ValueError("tensors of another network")
     except (KeyError, ValueError, RuntimeError):
         raise WeightsError(
             f"{weights.path}: not weights of the embedded network; start from embedded or from "
