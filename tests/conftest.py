@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from fractions import Fraction
 from typing import TYPE_CHECKING
+
+# The suite runs in two processes on two cores. Idle threads of torch spin, so that more threads
+# are slower. The variable must be set before torch is imported; subprocesses inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -58,3 +60,11 @@ def test_versions_match_the_constraints(path):
         assert version == PINNED["ray"]
     for version in re.findall(r"vidcolor(?:\[ray\]==|:)(\d[\d.]+)", text):
         assert version == vidcolor.__version__
+
+
+@pytest.mark.slow
+def test_health_check_succeeds():
+    text = (DOCKER / "Dockerfile").read_text()
+    command = json.loads(re.search(r"^HEALTHCHECK .*\\\n\s*CMD (\[.*\])$", text, re.MULTILINE)[1])
+    assert command[0] == "python"
+    subprocess.run([sys.executable, *command[1:]], check=True)

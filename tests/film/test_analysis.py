@@ -24,7 +24,7 @@ from vidcolor.shots.shot_list import ShotList
 
 @settings(max_examples=50)
 @given(films(), st.booleans())
-def test_analysis_survives_json(film, is_damaged):
+def test_analysis_is_restored_from_json(film, is_damaged):
     shots, pts = film
     checksums = array("I", (stamp % 2**32 for stamp in pts))
     damage = DamageReport(bad_packets=3, messages=["x"]) if is_damaged else DamageReport()

@@ -1,4 +1,7 @@
-"""Colorizing whole films; with the embedded generator where its prediction matters."""
+"""The public functions: films and image sequences from file to file, and the choice of an engine.
+
+Tests use the embedded generator where the prediction matters.
+"""
 
 from __future__ import annotations
 
@@ -44,13 +47,13 @@ def test_film_gets_color_and_keeps_timestamps_and_audio(clip, embedded, tmp_path
     source = clip("mp4", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:a", "aac",
                   frames=6, inputs=TONE)  # fmt: skip
     target = tmp_path / "out.mp4"
-    steps = []
-    result = colorize_film(source, target, colorizer=embedded, progress=steps.append)
+    progress = []
+    result = colorize_film(source, target, colorizer=embedded, progress=progress.append)
     before, after = read_film(source), read_film(target)
     assert result.num_frames == len(after.frames) == 6
     expected = [(stage, n) for stage in ("analyze", "colorize", "join") for n in range(1, 7)]
-    assert [(step.stage, step.done) for step in steps] == expected
-    assert {step.total for step in steps} == {6}
+    assert [(p.stage, p.done) for p in progress] == expected
+    assert {p.total for p in progress} == {6}
     assert after.times == before.times
     assert after.streams_of("audio")[0].packets == before.streams_of("audio")[0].packets
     assert result.provenance.recipe in after.tags["comment"]
@@ -86,7 +89,8 @@ def test_confidence_film_must_not_overwrite_the_source(clip, flat, tmp_path):
 
 
 def test_watermark_changes_luma_in_its_corner_only(clip, colored):
-    # Predicted frames reveal a watermark that gets into the reference frames of the decoder.
+    # With one key frame, a watermark that changed the reference frames of the decoder would show in
+    # all other frames.
     source = clip("mp4", "libx264", "yuv420p", "-g", "99", size=(160, 120))
     film = colored(source, purpose="archive", mark=True)
     changed = (film.before.luma != film.after.luma).any(axis=0)
@@ -97,20 +101,22 @@ def test_watermark_changes_luma_in_its_corner_only(clip, colored):
 
 def test_number_of_waiting_frames_is_bounded(clip, flat, tmp_path, monkeypatch):
     source = clip("mkv", "ffv1", "yuv420p", frames=120, size=(32, 32))
-    waiting, most = [0], [0]
+    num_waiting = max_waiting = 0
     make_chroma = flat.make_chroma
 
-    def count(*args, **kwargs):
-        waiting[0] += 1
-        most[0] = max(most[0], waiting[0])
+    def count_frame(*args, **kwargs):
+        nonlocal num_waiting, max_waiting
+        num_waiting += 1
+        max_waiting = max(max_waiting, num_waiting)
         return make_chroma(*args, **kwargs)
 
     def progress(_):
-        waiting[0] -= 1
+        nonlocal num_waiting
+        num_waiting -= 1
 
-    monkeypatch.setattr(flat, "make_chroma", count)
+    monkeypatch.setattr(flat, "make_chroma", count_frame)
     colorize_film(source, tmp_path / "out.mkv", colorizer=flat, progress=progress)
-    assert most[0] < 40
+    assert max_waiting < 40
 
 
 @pytest.mark.parametrize("luma_range", ["keep", "limited", "full"])
@@ -133,8 +139,8 @@ def test_prores_frames_are_tagged_with_the_assumed_matrix(clip, colored):
 
 
 @pytest.mark.parametrize("name", ["Tape1:A.mp4", "Rolle 50% %02d.mp4", "-o ü'\".mp4"])
-def test_file_names_that_ffmpeg_would_interpret(clip, flat, tmp_path, monkeypatch, name):
-    """A colon is not a protocol, and a percent sign is not a pattern, if such a file exists."""
+def test_file_names_with_ffmpeg_syntax_are_read_literally(clip, flat, tmp_path, monkeypatch, name):
+    """A colon is not a protocol, and a percent sign is not a pattern, if the file exists."""
     monkeypatch.chdir(tmp_path)
     Path(name).write_bytes(clip("mp4", "libx264", "yuv420p").read_bytes())
     result = colorize_film(name, options=ColorizeOptions(), colorizer=flat)
@@ -176,9 +182,9 @@ def image_sequence(tmp_path):
     return tmp_path / "scan" / "%d.png"
 
 
-@pytest.mark.parametrize("named", [{"workers": 2}, {"threads": 1}, {"engine": "ray"}])
-def test_options_name_the_engine(clip, image_sequence, flat, tmp_path, opened_engines, named):
-    options = ColorizeOptions(**named)
+@pytest.mark.parametrize("selected", [{"workers": 2}, {"threads": 1}, {"engine": "ray"}])
+def test_options_select_the_engine(clip, image_sequence, flat, tmp_path, opened_engines, selected):
+    options = ColorizeOptions(**selected)
     colorize_film(clip(frames=2), tmp_path / "a.mkv", options, colorizer=flat)
     colorize_sequence(image_sequence, tmp_path / "b.mkv", options, colorizer=flat)
     assert opened_engines == [options, options]
@@ -198,7 +204,7 @@ def test_passed_engine_is_used_and_left_open(clip, flat, tmp_path, opened_engine
 
 
 def test_workers_option_starts_processes(clip, flat, tmp_path):
-    """The processes load the embedded generator, whose weights are not those of `flat`."""
+    """The processes load the embedded generator, whose weights differ from those of `flat`."""
     with pytest.raises(WeightsError, match="embedded: the weights of a worker differ"):
         colorize_film(
             clip(frames=2), tmp_path / "out.mp4", ColorizeOptions(workers=2), colorizer=flat

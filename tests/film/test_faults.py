@@ -28,13 +28,13 @@ def source(clip):
 def expect_failure(flat, tmp_path):
     """Colorize a film, which must fail; check that no file is left; return the message."""
 
-    def run(source, target, kind=VidcolorError, **options):
+    def run(source, target, error_type=VidcolorError, **options):
         directory = target.parent
         before = {p.name for p in directory.iterdir()} if directory.is_dir() else set()
         digest = hashlib.sha256(source.read_bytes()).digest() if source.is_file() else None
-        with pytest.raises(kind) as failure:
+        with pytest.raises(error_type) as failure:
             colorize_film(source, target, ColorizeOptions(**options), colorizer=flat)
-        assert type(failure.value) is kind
+        assert type(failure.value) is error_type
         if digest is not None:
             assert hashlib.sha256(source.read_bytes()).digest() == digest
         if directory.is_dir():
@@ -58,22 +58,22 @@ def test_existing_output_is_refused(tmp_path, source, expect_failure):
     assert target.read_text() == "precious"
 
 
-@pytest.mark.parametrize("way", ["itself", "symlink", "hardlink", "relative"])
-def test_source_is_refused_as_output(tmp_path, source, expect_failure, monkeypatch, way):
-    mine = tmp_path / "film.mkv"
-    mine.write_bytes(source.read_bytes())
+@pytest.mark.parametrize("alias", ["itself", "symlink", "hardlink", "relative"])
+def test_source_is_refused_as_output(tmp_path, source, expect_failure, monkeypatch, alias):
+    film = tmp_path / "film.mkv"
+    film.write_bytes(source.read_bytes())
     target = tmp_path / "other.mkv"
-    if way == "symlink":
-        target.symlink_to(mine)
-    elif way == "hardlink":
-        os.link(mine, target)
-    elif way == "relative":
+    if alias == "symlink":
+        target.symlink_to(film)
+    elif alias == "hardlink":
+        os.link(film, target)
+    elif alias == "relative":
         monkeypatch.chdir(tmp_path)
         target = tmp_path / "." / "sub" / ".." / "film.mkv"
         (tmp_path / "sub").mkdir()
     else:
-        target = mine
-    assert "is the source itself" in expect_failure(mine, target, UsageError, force=True)
+        target = film
+    assert "is the source itself" in expect_failure(film, target, UsageError, force=True)
 
 
 def test_existing_output_is_replaced_only_by_a_complete_one(tmp_path, source, flat, monkeypatch):
@@ -99,8 +99,8 @@ def _raise(error):
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
-def test_file_size_limit_of_the_system(tmp_path, source, expect_failure, suffix):
-    """Every write beyond the limit fails, as on a full disk."""
+def test_write_beyond_the_file_size_limit_is_reported(tmp_path, source, expect_failure, suffix):
+    """A limit of the system makes writes fail, as a full disk does."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))
     try:
@@ -117,8 +117,8 @@ def test_full_disk_is_reported(tmp_path, source, expect_failure, monkeypatch):
     assert "the disk is full; free some space" in message
 
 
-def test_encoder_failure_while_rendering(tmp_path, source, expect_failure, monkeypatch):
-    class Failing:
+def test_encoder_failure_is_reported(tmp_path, source, expect_failure, monkeypatch):
+    class FailingStream:
         def __init__(self, stream):
             self._stream, self._count = stream, 0
 
@@ -132,13 +132,13 @@ def test_encoder_failure_while_rendering(tmp_path, source, expect_failure, monke
             return self._stream.encode(frame)
 
     real = writer.add_video_stream
-    monkeypatch.setattr(writer, "add_video_stream", lambda *args: Failing(real(*args)))
+    monkeypatch.setattr(writer, "add_video_stream", lambda *args: FailingStream(real(*args)))
     message = expect_failure(source, tmp_path / "out.mp4", OutputError)
     assert "out.mp4: libx264" in message
 
 
-def test_fault_in_vidcolor_leaves_no_file(tmp_path, source, flat, monkeypatch):
-    """An exception outside of the VidcolorError family is raised unchanged."""
+def test_unexpected_exception_leaves_no_file(tmp_path, source, flat, monkeypatch):
+    """An exception that is not a VidcolorError is raised unchanged."""
     monkeypatch.setattr(type(flat), "make_chroma", _raise(RuntimeError("out of memory")))
     with pytest.raises(RuntimeError, match="out of memory"):
         colorize_film(source, tmp_path / "out.mp4", ColorizeOptions(), colorizer=flat)
@@ -170,13 +170,13 @@ def test_directory_without_write_permission_is_refused(
     assert "sealed: is not writable" in message
 
 
-def test_unknown_suffix_and_impossible_directory_are_refused(tmp_path, source, expect_failure):
+def test_unknown_suffix_and_file_as_directory_are_refused(tmp_path, source, expect_failure):
     assert "cannot write video to a .xyz file" in expect_failure(
         source, tmp_path / "out.xyz", UsageError
     )
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    assert "cannot be created" in expect_failure(source, blocked / "sub" / "out.mp4", OutputError)
+    file = tmp_path / "file"
+    file.write_text("")
+    assert "cannot be created" in expect_failure(source, file / "sub" / "out.mp4", OutputError)
 
 
 def test_empty_time_range_is_refused(tmp_path, source, expect_failure):

@@ -1,4 +1,4 @@
-"""Fingerprints: what makes finished segments useless, and how it is described."""
+"""Fingerprints: which changes prevent the reuse of finished segments, and their descriptions."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_other_differences_are_described(flat, key, message):
     assert describe_differences({**saved, key: "other"}, saved) == [message]
 
 
-def test_other_format_is_another_version(flat):
+def test_other_format_version_is_described_as_another_version(flat):
     current = fingerprint(flat)
     saved = {**current, "format": 0, "weights": "other"}
     assert describe_differences(saved, current) == ["the version of vidcolor differs"]

@@ -20,12 +20,11 @@ from vidcolor.media.stills.registry import read_still, read_still_recipe
 from vidcolor.watermark import get_watermark_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from tests.helpers.clips import ClipMaker
     from vidcolor import Colorizer
+    from vidcolor.progress import Progress
 
     Codes = NDArray[Any]
 
@@ -35,8 +34,8 @@ ARCHIVE = ColorizeOptions(fps=Fraction(24), purpose="archive")
 
 def codes(bits: int, seed: int = 0, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Codes:
     """Return noise over all code values."""
-    kind = np.uint8 if bits == 8 else np.uint16
-    return np.random.default_rng(seed).integers(0, 1 << bits, size, kind)
+    dtype = np.uint8 if bits == 8 else np.uint16
+    return np.random.default_rng(seed).integers(0, 1 << bits, size, dtype)
 
 
 def rgb(gray: Codes) -> Codes:
@@ -73,10 +72,10 @@ def test_film_has_the_luma_codes_of_the_scan(
     source = write_scan(tmp_path / "scan", suffix, bits)
     result = colorize_sequence(source, tmp_path / "film.mkv", ARCHIVE, colorizer=flat)
     film = read_film(result.target)
-    wanted = np.stack([codes(bits, n) for n in (7, 8, 9)])
+    expected = np.stack([codes(bits, n) for n in (7, 8, 9)])
     if bits == 8 and suffix == ".dpx":  # luma of 8-bit R'G'B' has 10 bits
-        wanted = np.rint(wanted * (1023 / 255)).astype(np.uint16)
-    assert np.array_equal(film.luma, wanted)
+        expected = np.rint(expected * (1023 / 255)).astype(np.uint16)
+    assert np.array_equal(film.luma, expected)
     assert film.color["range"] == 2
     assert film.times == [Fraction(0), Fraction(42, 1000), Fraction(83, 1000)]  # Matroska's 1 ms
     assert not result.damaged
@@ -136,7 +135,7 @@ def test_luma_is_read_from_the_chosen_channel(
     assert np.array_equal(read_still(tmp_path / "c_2.dpx").luma, pixels[..., index])
 
 
-def test_gap_in_the_numbers_stays_a_gap(flat: Colorizer, tmp_path: Path) -> None:
+def test_gap_in_the_numbers_is_kept(flat: Colorizer, tmp_path: Path) -> None:
     source = write_scan(tmp_path / "scan", ".png", 8, (1, 2, 5, 6))
     options = ColorizeOptions(fps=Fraction(25))
     result = colorize_sequence(source, tmp_path / "film.mp4", options, colorizer=flat)
@@ -153,13 +152,13 @@ def test_unreadable_image_is_skipped_with_a_warning(
     bad: int, flat: Colorizer, tmp_path: Path
 ) -> None:
     source = write_scan(tmp_path / "scan", ".dpx", 10, (1, 2, 3, 4))
-    lost = tmp_path / f"scan/scan_{bad:06d}.dpx"
-    lost.write_bytes(lost.read_bytes()[:3000])
+    damaged = tmp_path / f"scan/scan_{bad:06d}.dpx"
+    damaged.write_bytes(damaged.read_bytes()[:3000])
     result = colorize_sequence(source, tmp_path / "film.mkv", ARCHIVE, colorizer=flat)
     assert result.damaged
-    assert any(w.startswith(f"{lost.name} cannot be read (") for w in result.warnings)
-    kept = [n for n in (1, 2, 3, 4) if n != bad]
-    assert np.array_equal(read_film(result.target).luma, [codes(10, n) for n in kept])
+    assert any(w.startswith(f"{damaged.name} cannot be read (") for w in result.warnings)
+    readable = [n for n in (1, 2, 3, 4) if n != bad]
+    assert np.array_equal(read_film(result.target).luma, [codes(10, n) for n in readable])
     frames = colorize_sequence(source, tmp_path / "out_%d.dpx", colorizer=flat)
     assert frames.num_frames == 3
     assert not (tmp_path / f"out_{bad}.dpx").exists()
@@ -169,15 +168,15 @@ def test_unreadable_image_is_skipped_with_a_warning(
 def test_truncated_image_is_kept_with_a_warning(
     suffix: str, flat: Colorizer, tmp_path: Path
 ) -> None:
-    """FFmpeg's own JPEG decoder does not report that half of the image is missing."""
+    """The JPEG decoder of FFmpeg does not report that half of the image is missing."""
     source = write_scan(tmp_path / "scan", suffix, 8)
-    half = tmp_path / f"scan/scan_000008{suffix}"
-    half.write_bytes(half.read_bytes()[: half.stat().st_size // 2])
+    truncated = tmp_path / f"scan/scan_000008{suffix}"
+    truncated.write_bytes(truncated.read_bytes()[: truncated.stat().st_size // 2])
     for target in ("film.mp4", f"out_%d{suffix}"):
         result = colorize_sequence(source, tmp_path / target, colorizer=flat)
         assert result.num_frames == 3
         assert result.damaged
-        assert any(w.startswith(f"{half.name}: the file") for w in result.warnings)
+        assert any(w.startswith(f"{truncated.name}: the file") for w in result.warnings)
 
 
 def test_image_of_another_size_is_refused(flat: Colorizer, tmp_path: Path) -> None:
@@ -234,12 +233,12 @@ def test_watermark_changes_luma_in_its_fields_only(
     assert not changed.any()
 
 
-def test_confidence_film_of_an_image_sequence(flat: Colorizer, tmp_path: Path) -> None:
+def test_image_sequence_can_have_a_confidence_film(flat: Colorizer, tmp_path: Path) -> None:
     source = write_scan(tmp_path / "scan", ".png", 8)
-    sure = tmp_path / "sure.mkv"
-    options = ColorizeOptions(confidence=sure, fps=Fraction(24))
+    confidence = tmp_path / "confidence.mkv"
+    options = ColorizeOptions(confidence=confidence, fps=Fraction(24))
     colorize_sequence(source, tmp_path / "out_%d.png", options, colorizer=flat)
-    film = read_film(sure)
+    film = read_film(confidence)
     assert len(film.frames) == 3
     assert np.abs(film.luma.astype(int) - 126).max() <= 2  # confidence 0.5 in limited range
 
@@ -252,13 +251,12 @@ def test_film_becomes_an_image_sequence(flat: Colorizer, clip: ClipMaker, tmp_pa
     luma = read_film(source).luma.astype(np.float64)
     assert len(list(tmp_path.iterdir())) == len(luma) == 12
     for n, plane in enumerate(luma, start=1):
-        wanted = np.rint(np.clip((plane - 64) / 876, 0, 1) * 1023)
+        expected = np.rint(np.clip((plane - 64) / 876, 0, 1) * 1023)
         pixels = cv2.imread(str(tmp_path / f"out_{n:03d}.png"), cv2.IMREAD_UNCHANGED)
         assert pixels.dtype == np.uint16
-        found = (
-            pixels @ [0.114, 0.587, 0.299] * (1023 / 65535)
-        )  # BT.601, the default matrix of small films
-        assert np.abs(found - wanted).max() < 0.02
+        # BT.601 is the default matrix of small films.
+        found = pixels @ [0.114, 0.587, 0.299] * (1023 / 65535)
+        assert np.abs(found - expected).max() < 0.02
 
 
 def test_dpx_header_sets_aspect_ratio_and_timecode_of_the_film(
@@ -287,19 +285,19 @@ def test_openexr_keeps_attributes_and_names_its_recipe(flat: Colorizer, tmp_path
     result = colorize_sequence(tmp_path / "a_%d.exr", tmp_path / "c_%d.exr", colorizer=flat)
     assert not result.warnings
     colored = read_still(tmp_path / "c_2.exr")
-    kept = {name: value for name, _, value in colored.metadata.exr_attributes}
-    assert kept[b"owner"] == b"the archive"
-    assert kept[b"comments"].decode() == f"reel 7\n{result.provenance.sentence}"
+    attributes_after = {name: value for name, _, value in colored.metadata.exr_attributes}
+    assert attributes_after[b"owner"] == b"the archive"
+    assert attributes_after[b"comments"].decode() == f"reel 7\n{result.provenance.sentence}"
     assert colored.pixel_aspect == 2
     assert read_still_recipe(colored.path) == result.provenance.recipe
-    theirs = cv2_exr(colored.path)
-    if theirs is not None:  # an independent reader finds the blocks
-        mine = srgb_decode(colored.luma)
-        assert np.abs(theirs @ [0.2126, 0.7152, 0.0722] - mine).max() < 0.3
+    pixels = read_exr_with_opencv(colored.path)
+    if pixels is not None:  # an independent reader accepts the file
+        luminance = srgb_decode(colored.luma)
+        assert np.abs(pixels @ [0.2126, 0.7152, 0.0722] - luminance).max() < 0.3
 
 
-def cv2_exr(path: Path) -> Codes | None:
-    """Return R, G, B as OpenCV's OpenEXR reads them; None if OpenCV is built without it."""
+def read_exr_with_opencv(path: Path) -> Codes | None:
+    """Return R, G, B of an OpenEXR file; None if OpenCV is built without OpenEXR."""
     try:
         pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -323,10 +321,12 @@ def test_sequence_without_readable_images_is_refused(flat: Colorizer, tmp_path: 
 
 def test_progress_is_reported_for_every_frame(flat: Colorizer, tmp_path: Path) -> None:
     source = write_scan(tmp_path / "scan", ".png", 8)
-    seen: list[tuple[str, int, int | None]] = []
-    note: Callable[[Any], None] = lambda s: seen.append((s.stage, s.done, s.total))  # noqa: E731
-    colorize_sequence(source, tmp_path / "a.mp4", ARCHIVE, colorizer=flat, progress=note)
-    assert seen == [(stage, n, 3) for stage in ("analyze", "colorize", "join") for n in (1, 2, 3)]
+    progress: list[Progress] = []
+    colorize_sequence(source, tmp_path / "a.mp4", ARCHIVE, colorizer=flat, progress=progress.append)
+    reported = [(p.stage, p.done, p.total) for p in progress]
+    assert reported == [
+        (stage, n, 3) for stage in ("analyze", "colorize", "join") for n in (1, 2, 3)
+    ]
 
 
 def test_quality_option_sets_the_size_of_jpeg_images(flat: Colorizer, tmp_path: Path) -> None:

@@ -25,7 +25,9 @@ TONE = ("-f", "lavfi", "-t", "0.5", "-i", "sine=440:r=48000")
         ("mp4", "libx264", "aac", "archive", ".color.mkv"),
     ],
 )
-def test_default_target_of_a_film(clip, suffix, codec, audio_codec, purpose, expected):
+def test_default_target_depends_on_streams_and_purpose(
+    clip, suffix, codec, audio_codec, purpose, expected
+):
     source = clip(
         suffix, codec, "yuv420p", "-map", "0", "-map", "1", "-c:a", audio_codec, inputs=TONE
     )
@@ -41,11 +43,11 @@ def test_default_target_of_a_film(clip, suffix, codec, audio_codec, purpose, exp
         ("scan", "scan.color.mp4"),
     ],
 )
-def test_default_target_of_a_sequence(source, expected):
+def test_default_target_has_the_name_of_the_sequence_or_its_folder(source, expected):
     assert default_sequence_target(Path(source), ColorizeOptions()) == Path(expected)
 
 
-def test_default_target_of_a_sequence_in_the_current_directory(tmp_path, monkeypatch):
+def test_default_target_has_the_name_of_the_current_directory(tmp_path, monkeypatch):
     (tmp_path / "reel").mkdir()
     monkeypatch.chdir(tmp_path / "reel")
     options = ColorizeOptions()
@@ -76,7 +78,7 @@ def test_second_video_stream_is_not_kept(clip):
     assert [w for w in warnings if w.startswith("not kept: video stream 1: ")]
 
 
-def test_matroska_rounds_timestamps(clip):
+def test_rounded_timestamps_in_matroska_are_announced(clip):
     warning = "Matroska rounds timestamps to 1 ms; mp4 and mov keep them exactly"
     assert warning in plan_warnings(clip("mp4", "libx264", "yuv420p"), "out.mkv")
     assert warning not in plan_warnings(clip("mp4", "libx264", "yuv420p"), "out.mp4")
@@ -90,7 +92,7 @@ def test_rounded_luma_is_announced(clip):
     assert "luma is rounded from 10 to 8 bits (--pix-fmt yuv420p)" in warnings
 
 
-def test_sequence_target_holds_video_only(clip):
+def test_losses_of_an_image_sequence_are_announced(clip):
     source = clip(
         "mkv", "ffv1", "yuv420p", "-map", "0", "-map", "1", "-c:a", "aac", vf="setsar=2/1",
         inputs=TONE,
@@ -109,7 +111,7 @@ def test_encoder_options_do_not_apply_to_sequences(clip, options):
         plan_warnings(clip(frames=2), "out_%03d.png", **options)
 
 
-def test_expected_number_of_frames_counts_the_trimmed_range(clip):
+def test_estimated_number_of_frames_covers_the_trimmed_range(clip):
     source = clip("mp4", "libx264", "yuv420p", rate=Fraction(25), frames=25)
     options = ColorizeOptions(start=Fraction(1, 5), end=Fraction(3, 5))
     assert plan_film(source, Path("out.mp4"), options).estimated_num_frames == 10

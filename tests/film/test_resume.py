@@ -1,6 +1,6 @@
-"""Interrupted films: finished segments are reused, and the result is the same.
+"""Interrupted films: finished segments are reused, and the result does not change.
 
-Every shot of the film is a segment.
+In these tests, every shot is a segment.
 """
 
 from __future__ import annotations
@@ -55,15 +55,15 @@ def content(path: Path) -> tuple[object, ...]:
 def interrupt_at(frame: int, stage: str = "colorize"):
     """Return a progress callback that raises KeyboardInterrupt at a frame."""
 
-    def progress(step):
-        if (step.stage, step.done) == (stage, frame):
+    def stop(progress):
+        if (progress.stage, progress.done) == (stage, frame):
             raise KeyboardInterrupt
 
-    return progress
+    return stop
 
 
 def interrupt(film, target, options, flat, frame=20, stage="colorize"):
-    """Colorize up to a frame: by default, two of four segments are finished."""
+    """Colorize up to a frame, by default until two of four segments are finished."""
     with pytest.raises(KeyboardInterrupt) as interrupted:
         colorize_film(film, target, options, colorizer=flat, progress=interrupt_at(frame, stage))
     return interrupted.value
@@ -104,12 +104,12 @@ def test_segments_of_variable_frame_rate_keep_their_timestamps(colored, clip, sh
 
 
 @pytest.mark.parametrize("frame", [3, 9, 20, 32])
-def test_interrupted_film_is_resumed_at_its_last_finished_segment(
+def test_interrupted_film_is_resumed_after_its_finished_segments(
     film, shots, flat, tmp_path, frame
 ):
     options = ColorizeOptions(shots=shots)
-    whole = tmp_path / "whole.mp4"
-    colorize_film(film, whole, options, colorizer=flat)
+    uninterrupted = tmp_path / "uninterrupted.mp4"
+    colorize_film(film, uninterrupted, options, colorizer=flat)
     target = tmp_path / "out" / "out.mp4"
     interrupted = interrupt(film, target, options, flat, frame)
     work = WorkDir(work_path(target, None))
@@ -119,7 +119,7 @@ def test_interrupted_film_is_resumed_at_its_last_finished_segment(
     assert ("finished; run the same command to resume" in notes) == bool(num_finished)
     result = colorize_film(film, target, options, colorizer=flat)
     assert result.resumed_frames == STARTS[num_finished]
-    assert content(target) == content(whole)
+    assert content(target) == content(uninterrupted)
     assert [p.name for p in target.parent.iterdir()] == ["out.mp4"]
 
 
@@ -129,18 +129,18 @@ def test_image_sequence_and_confidence_film_are_resumed(film, shots, flat, tmp_p
         target = folder / "f_%04d.png"
         return colorize_film(film, target, options, colorizer=flat, progress=progress)
 
-    whole, out = tmp_path / "whole", tmp_path / "out"
-    whole.mkdir()
+    uninterrupted, out = tmp_path / "uninterrupted", tmp_path / "out"
+    uninterrupted.mkdir()
     out.mkdir()
-    colorize(whole)
+    colorize(uninterrupted)
     with pytest.raises(KeyboardInterrupt):
         colorize(out, interrupt_at(20))
     assert colorize(out).resumed_frames == 16
     names = sorted(p.name for p in out.iterdir())
     assert names == ["confidence.mkv", *(f"f_{n:04d}.png" for n in range(1, FRAMES + 1))]
-    assert content(out / "confidence.mkv") == content(whole / "confidence.mkv")
+    assert content(out / "confidence.mkv") == content(uninterrupted / "confidence.mkv")
     for name in names[1:]:
-        assert (out / name).read_bytes() == (whole / name).read_bytes()
+        assert (out / name).read_bytes() == (uninterrupted / name).read_bytes()
 
 
 def test_interrupted_move_of_images_is_completed(film, shots, flat, tmp_path, monkeypatch):
@@ -185,7 +185,7 @@ def test_published_result_is_left_unchanged_if_only_cleanup_is_missing(
     assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
 
 
-def test_interrupted_between_confidence_film_and_result(film, shots, flat, tmp_path):
+def test_film_interrupted_after_its_confidence_film_is_resumed(film, shots, flat, tmp_path):
     confidence, target = tmp_path / "confidence.mkv", tmp_path / "out.mp4"
     options = ColorizeOptions(shots=shots, confidence=confidence)
     interrupt(film, target, options, flat, 5, "join")
@@ -199,13 +199,14 @@ def test_interrupted_between_confidence_film_and_result(film, shots, flat, tmp_p
 def test_interrupted_sequence_is_resumed(film, shots, flat, tmp_path):
     colorize_film(film, tmp_path / "scan" / "s_%03d.png", ColorizeOptions(), colorizer=flat)
     options = ColorizeOptions(shots=shots, fps=Fraction(25), trust=0.5)
-    scan, whole, target = tmp_path / "scan", tmp_path / "whole.mp4", tmp_path / "out.mp4"
-    colorize_sequence(scan, whole, options, colorizer=flat)
+    scan, target = tmp_path / "scan", tmp_path / "out.mp4"
+    uninterrupted = tmp_path / "uninterrupted.mp4"
+    colorize_sequence(scan, uninterrupted, options, colorizer=flat)
     with pytest.raises(KeyboardInterrupt):
         colorize_sequence(scan, target, options, colorizer=flat, progress=interrupt_at(20))
     result = colorize_sequence(scan, target, options, colorizer=flat)
     assert result.resumed_frames == 16
-    assert content(target) == content(whole)
+    assert content(target) == content(uninterrupted)
 
 
 def test_work_of_other_options_is_not_reused(film, shots, flat, tmp_path):
@@ -221,7 +222,9 @@ def test_work_of_other_options_is_not_reused(film, shots, flat, tmp_path):
     assert "2 finished segments not reused: other options: saturation" in result.warnings
 
 
-def test_resume_never_and_only(film, shots, flat, tmp_path):
+def test_resume_never_ignores_finished_work_and_resume_only_requires_it(
+    film, shots, flat, tmp_path
+):
     target = tmp_path / "out.mp4"
     only = ColorizeOptions(shots=shots, resume="only")
     with pytest.raises(UsageError, match="no unfinished work to resume"):
@@ -255,7 +258,7 @@ def test_source_with_other_frames_is_not_resumed(film, clip, shots, flat, tmp_pa
 
 def test_damaged_segment_is_rendered_again(film, shots, flat, tmp_path):
     options, target = ColorizeOptions(shots=shots), tmp_path / "out.mp4"
-    colorize_film(film, tmp_path / "whole.mp4", options, colorizer=flat)
+    colorize_film(film, tmp_path / "uninterrupted.mp4", options, colorizer=flat)
     interrupt(film, target, options, flat)
     video = work_path(target, None) / "segments" / "00001" / "video.mp4"
     data = bytearray(video.read_bytes())
@@ -264,7 +267,7 @@ def test_damaged_segment_is_rendered_again(film, shots, flat, tmp_path):
     result = colorize_film(film, target, options, colorizer=flat)
     assert result.resumed_frames == 8
     assert "segment 1 was damaged on the disk; rendered again" in result.warnings
-    assert content(target) == content(tmp_path / "whole.mp4")
+    assert content(target) == content(tmp_path / "uninterrupted.mp4")
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"fingerprint": {}}', ""])
@@ -349,13 +352,13 @@ def test_work_dir_option_holds_the_work_of_all_films(film, shots, flat, tmp_path
 
 @pytest.mark.parametrize("num_finished", [2, 4])
 def test_killed_process_is_resumed(clip, flat, tmp_path, num_finished):
-    """The command is killed (SIGKILL) while it renders, or about when it joins."""
+    """SIGKILL ends the command while it renders, or about when it joins."""
     film = clip("mp4", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:a", "aac",
                 rate=Fraction(2), frames=168, inputs=("-f", "lavfi", "-t", "84", "-i",
                 "sine=440:r=8000"))  # fmt: skip
     shots = write_shot_list(tmp_path / "shots.csv", (0, 42, 84, 126), 168)
-    options, whole = ColorizeOptions(shots=shots), tmp_path / "whole.mp4"
-    colorize_film(film, whole, options, colorizer=flat)
+    options, uninterrupted = ColorizeOptions(shots=shots), tmp_path / "uninterrupted.mp4"
+    colorize_film(film, uninterrupted, options, colorizer=flat)
     target = tmp_path / "out" / "out.mp4"
     target.parent.mkdir()
     command = ("colorize", film, "-o", target, "--shots", shots)
@@ -371,5 +374,5 @@ def test_killed_process_is_resumed(clip, flat, tmp_path, num_finished):
         assert "exists" in str(error)
     else:
         assert resumed_frames >= 42 * num_finished
-    assert content(target) == content(whole)
+    assert content(target) == content(uninterrupted)
     assert [p.name for p in target.parent.iterdir()] == ["out.mp4"]

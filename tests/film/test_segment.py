@@ -1,4 +1,4 @@
-"""Segments cover the film and split no shot."""
+"""Segments: their boundaries and their results."""
 
 from __future__ import annotations
 
@@ -48,6 +48,6 @@ def test_segments_cover_the_film_and_split_no_shot(film, min_duration_s):
     assert tuple(shot for s in segments for shot in select_shots(s, shots)) == shots
 
 
-def test_segment_result_survives_json():
+def test_segment_result_is_restored_from_json():
     result = SegmentResult({"video": 2}, {"video.mp4": (9, "ab" * 32)}, ("a warning",), True)
     assert SegmentResult.from_json(result.to_json()) == result

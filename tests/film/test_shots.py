@@ -29,7 +29,7 @@ def test_sample_reel_has_seven_shots() -> None:
 
 
 def test_shot_times_are_frame_times_relative_to_the_start_of_the_film(clip: ClipMaker) -> None:
-    """The frame rate is variable, and the first timestamp is not 0."""
+    """The frame rate of the film is variable, and its first timestamp is not 0."""
     video = replace(probe(clip()).video, start_pts=90, time_base=Fraction(1, 100))
     stamps = [90 + 7 * n + n % 2 for n in range(60)]
     luma = np.random.default_rng(0).integers(16, 235, (2, video.height, video.width), np.uint8)

@@ -1,4 +1,4 @@
-"""Reading ranges of frames: any range has the frames that the analysis has seen."""
+"""Reading ranges of frames: every range has the analyzed frames."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_durations_last_until_the_next_frame(clip):
 
 
 def test_wrong_seek_falls_back_to_reading_from_the_start(clip):
-    """A source that ignores the start time stands for a format that cannot seek."""
+    """A source that ignores the start time simulates a format that cannot seek."""
     plan, analysis, source = open_film(clip("mkv", "libx264", "yuv420p"))
     opened = []
 

@@ -28,25 +28,28 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> PhotoStore:
     return build_dataset([make_album(folder / "a", 6)], folder / "cache", holdout=0).train
 
 
-def tensors(packed: PackedBatch) -> list[torch.Tensor]:
+def list_tensors(packed: PackedBatch) -> list[torch.Tensor]:
     return [packed.image, packed.gray, packed.hint_ab, packed.density]
 
 
-def same(a: PackedBatch, b: PackedBatch) -> bool:
-    return all(torch.equal(x, y) for x, y in zip(tensors(a), tensors(b), strict=True))
+def are_equal(a: PackedBatch, b: PackedBatch) -> bool:
+    pairs = zip(list_tensors(a), list_tensors(b), strict=True)
+    return all(torch.equal(x, y) for x, y in pairs)
 
 
 def test_batch_depends_only_on_its_number(store: PhotoStore) -> None:
     options = SamplingOptions(32, 2, seed=5)
-    batches = [BatchStream(store, options).batch(n) for n in range(4)]
-    with BatchStream(store, options).from_number(2, workers=2) as stream:
-        prefetched = [next(stream), next(stream)]
-    assert all(same(a, b) for a, b in zip(batches[2:], prefetched, strict=True))
-    assert not same(batches[0], batches[1])
-    assert not same(batches[0], BatchStream(store, SamplingOptions(32, 2, seed=6)).batch(0))
+    batches = [BatchStream(store, options).make_batch(n) for n in range(3)]
+    with BatchStream(store, options).iterate_from(1, workers=2) as stream:
+        prefetched = [next(stream), next(stream)]  # one from each worker
+    assert all(are_equal(a, b) for a, b in zip(batches[1:], prefetched, strict=True))
+    assert not are_equal(batches[0], batches[1])
+    assert not are_equal(
+        batches[0], BatchStream(store, SamplingOptions(32, 2, seed=6)).make_batch(0)
+    )
 
 
-def test_processes_share_each_epoch(store: PhotoStore) -> None:
+def test_processes_draw_every_photograph_once_per_epoch(store: PhotoStore) -> None:
     # The test records the indices, because crops and flips change the pixels.
     requested: list[int] = []
 
@@ -61,30 +64,32 @@ def test_processes_share_each_epoch(store: PhotoStore) -> None:
     for rank in range(3):
         stream = BatchStream(RecordingStore(), SamplingOptions(32, 2), rank=rank, world_size=3)  # type: ignore[arg-type]
         for number in range(2):
-            stream.batch(number)
+            stream.make_batch(number)
     assert sorted(requested) == sorted([*range(6)] * 2)  # two epochs
 
 
 def test_replay_photographs_have_their_share(store: PhotoStore) -> None:
     gray = np.full((64, 64, 3), 128, np.uint8)
 
-    class Gray:
+    class GrayStore:
         def __len__(self) -> int:
             return 3
 
         def __getitem__(self, number: int) -> np.ndarray:
             return gray
 
-    for size, replayed in ((8, 2), (2, 1)):  # at least one image of a small batch
+    for size, num_replay in ((8, 2), (2, 1)):  # at least one image of a small batch
         options = SamplingOptions(32, size, replay_share=0.25)
-        plain = BatchStream(store, SamplingOptions(32, size - replayed)).batch(3)
-        mixed = BatchStream(store, options, replay=Gray()).batch(3)  # type: ignore[arg-type]
-        assert torch.equal(mixed.image[:-replayed], plain.image)
-        assert bool((mixed.image[-replayed:] == 128).all())
+        plain = BatchStream(store, SamplingOptions(32, size - num_replay)).make_batch(3)
+        mixed = BatchStream(store, options, replay=GrayStore()).make_batch(3)  # type: ignore[arg-type]
+        assert torch.equal(mixed.image[:-num_replay], plain.image)
+        assert bool((mixed.image[-num_replay:] == 128).all())
 
 
 def test_packed_batch_decodes_to_network_inputs(store: PhotoStore) -> None:
-    packed = BatchStream(store, SamplingOptions(64, 3, degrade=DegradeOptions(share=0))).batch(0)
+    packed = BatchStream(store, SamplingOptions(64, 3, degrade=DegradeOptions(share=0))).make_batch(
+        0
+    )
     batch = packed.to(torch.device("cpu"))
     lightness, ab = rgb_to_lab(batch.image)
     assert batch.image.shape == (3, 3, 64, 64)
@@ -119,7 +124,7 @@ def test_every_degradation_changes_the_image(step: object) -> None:
     assert max(changes) > 0.002
 
 
-def test_undegraded_gray_is_lightness() -> None:
+def test_gray_of_panchromatic_film_has_the_lightness_of_the_photograph() -> None:
     rgb = colorful(2, (32, 32))
     planes = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255
     lightness = gray_to_lightness(torch.from_numpy(np.asarray(rgb_to_gray(rgb), np.float32)))
@@ -141,7 +146,7 @@ def test_hints_have_valid_density(seed: int) -> None:
 
 
 def test_hints_correlate_with_the_true_color() -> None:
-    # Many draws, because a single hint with low density may have a large error.
+    # Many samples, because a single hint with low density may have a large error.
     pairs = []
     for seed in range(80):
         ab = downsample_ab(colorful(seed % 5, (64, 64)))
@@ -155,7 +160,10 @@ def test_hint_types_have_the_requested_shares() -> None:
     ab = downsample_ab(colorful(3, (64, 64)))
     rng = np.random.default_rng(0)
     drawn = [draw_hints(ab, rng, HintOptions(0.3, 0.2, 0.1))[1] for _ in range(600)]
-    none = sum(not d.any() for d in drawn) / len(drawn)
-    assert none == pytest.approx(0.4, abs=0.07)
+    share_without_hints = sum(not d.any() for d in drawn) / len(drawn)
+    assert share_without_hints == pytest.approx(0.4, abs=0.07)
+
+
+def test_shares_of_hint_types_must_not_exceed_1() -> None:
     with pytest.raises(UsageError, match="sum of at most 1"):
         HintOptions(0.6, 0.6, 0.0)

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from tests.helpers.clips import ClipMaker
 
 
-def pixels(dataset: PhotoDataset) -> set[bytes]:
+def collect_pixels(dataset: PhotoDataset) -> set[bytes]:
     stores = (dataset.train, dataset.validation)
     return {store[i].tobytes() for store in stores for i in range(len(store))}
 
 
-def reasons(dataset: PhotoDataset) -> dict[str, str]:
+def collect_reasons(dataset: PhotoDataset) -> dict[str, str]:
     return {name.rsplit("/", 1)[-1]: reason for name, reason in dataset.dropped}
 
 
@@ -36,20 +36,20 @@ def test_unsuitable_images_are_rejected(tmp_path: Path) -> None:
     save(album / "again.jpg", colorful(3))
     save(album / "icon.png", image[:40, :40])
     save(album / "black.png", image // 64)
-    whole = save(album / "cut.jpg", colorful(51)).read_bytes()
-    (album / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    content = save(album / "truncated.jpg", colorful(51)).read_bytes()
+    (album / "truncated.jpg").write_bytes(content[: len(content) // 2])
     (album / "notes.txt").write_text("not an image")
     dataset = build_dataset([album], tmp_path / "cache", holdout=0)
     assert len(dataset.train) == 6
-    assert reasons(dataset) == {
+    assert collect_reasons(dataset) == {
         "gray.png": "gray",
         "sepia.png": "toned in one hue",
         "again.jpg": "near-duplicate",
         "icon.png": "too small",
         "black.png": "blank or nearly black",
-        "cut.jpg": "damaged or unreadable",
+        "truncated.jpg": "damaged or unreadable",
     }
-    assert "album: 6 photographs" in "\n".join(map(str, dataset.counts))
+    assert "album: 6 photographs" in "\n".join(map(str, dataset.statistics))
 
 
 def test_directory_and_shard_give_the_same_dataset(tmp_path: Path) -> None:
@@ -60,11 +60,12 @@ def test_directory_and_shard_give_the_same_dataset(tmp_path: Path) -> None:
             tar.add(path, path.name)
     from_directory = build_dataset([album], tmp_path / "a", holdout=0.3)
     from_shard = build_dataset([shard], tmp_path / "b", holdout=0.3)
-    assert pixels(from_directory) == pixels(from_shard)
-    held = [
-        {n.rsplit("/", 1)[-1] for n in c.validation.names} for c in (from_directory, from_shard)
+    assert collect_pixels(from_directory) == collect_pixels(from_shard)
+    held_out = [
+        {name.rsplit("/", 1)[-1] for name in dataset.validation.names}
+        for dataset in (from_directory, from_shard)
     ]
-    assert held[0] == held[1] != set()
+    assert held_out[0] == held_out[1] != set()
 
 
 def test_split_does_not_depend_on_other_files(tmp_path: Path) -> None:
@@ -83,18 +84,18 @@ def test_validation_images_are_not_used_for_training(tmp_path: Path) -> None:
     dataset = build_dataset([album], tmp_path / "cache", validation=[validation])
     assert len(dataset.validation) == 3
     assert len(dataset.train) == 3
-    assert sorted(reasons(dataset).values()) == ["also in the validation set"] * 2
+    assert sorted(collect_reasons(dataset).values()) == ["also in the validation set"] * 2
 
 
-def test_cache_is_reused(tmp_path: Path) -> None:
+def test_cache_is_reused_until_the_files_change(tmp_path: Path) -> None:
     album = make_album(tmp_path / "album", 3)
-    seen: list[int] = []
+    read: list[int] = []
     for _ in range(2):
-        build_dataset([album], tmp_path / "cache", progress=lambda p: seen.append(p.done))
-    assert seen == [1, 2, 3]
+        build_dataset([album], tmp_path / "cache", progress=lambda p: read.append(p.done))
+    assert read == [1, 2, 3]
     save(album / "more.png", colorful(77))
-    build_dataset([album], tmp_path / "cache", progress=lambda p: seen.append(p.done))
-    assert seen[3:] == [1, 2, 3, 4]
+    build_dataset([album], tmp_path / "cache", progress=lambda p: read.append(p.done))
+    assert read[3:] == [1, 2, 3, 4]
 
 
 def test_film_is_sampled_by_shots(tmp_path: Path, clip: ClipMaker) -> None:
@@ -109,7 +110,7 @@ def test_film_is_sampled_by_shots(tmp_path: Path, clip: ClipMaker) -> None:
     assert all(film.name in name for name in dataset.train.names)
 
 
-def test_empty_source_is_an_error(tmp_path: Path) -> None:
+def test_source_without_suitable_photographs_is_an_error(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(InputError, match="empty: contains no image"):

@@ -1,4 +1,4 @@
-"""Losses: soft targets, image losses and the reward for color."""
+"""Losses: soft targets, class weights, image losses and the reward for color."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_matched_colorfulness_depends_on_hue_and_position() -> None:
     assert float(matched_colorfulness(truth.flip(-1), truth)) < 0.7
 
 
-def test_excess_variation_penalizes_patches_only() -> None:
+def test_excess_variation_penalizes_only_patches_without_true_variation() -> None:
     truth = torch.full((1, 2, 16, 16), 5.0)
     patches = truth.clone()
     patches[..., 4:12] = -30.0
@@ -116,14 +116,14 @@ def test_reward_rises_while_predictions_are_too_gray() -> None:
     batch = make_batch(torch.full((2, 2, 8, 8), 30.0))
     output = objective(torch.zeros(2, 260, 8, 8), batch)
     before = float(objective.reward)
-    objective.update_reward(output.share)
-    assert float(output.share[0]) < 0.9 and float(output.share[1]) == 1
+    objective.update_reward(output.colorfulness)
+    assert float(output.colorfulness[0]) < 0.9 and float(output.colorfulness[1]) == 1
     assert float(objective.reward) > before
     # Images with hints do not change the reward.
     hinted = objective(torch.zeros(2, 260, 8, 8), make_batch(torch.full((2, 2, 8, 8), 30.0), True))
     before = float(objective.reward)
-    objective.update_reward(hinted.share)
-    assert hinted.share.tolist() == [0, 0]
+    objective.update_reward(hinted.colorfulness)
+    assert hinted.colorfulness.tolist() == [0, 0]
     assert float(objective.reward) == before
 
 
@@ -137,13 +137,13 @@ def test_every_loss_has_a_gradient() -> None:
         own = logits.clone().requires_grad_()
         return torch.autograd.grad(objective(own, batch).total, own)[0]
 
-    whole = gradient()
-    for less in (
+    complete = gradient()
+    for reduced in (
         gradient(reward=0.0),
         gradient(image_weight=0.0),
         gradient(coherence=0.0),
     ):
-        assert float((whole - less).norm()) > 1e-3 * float(whole.norm()) > 0
+        assert float((complete - reduced).norm()) > 1e-3 * float(complete.norm()) > 0
     objective = Objective(
         default_config("pretrain", steps=1), TARGETS.bins, torch.full((260,), 1 / 260)
     )

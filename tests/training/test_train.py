@@ -1,4 +1,8 @@
-"""Whole training runs: interruption and resumption, two processes, all stages, rejected options."""
+"""Complete training runs: results, interruption and resumption, two processes, rejected options.
+
+A run starts in a process of its own only where the test needs one: to kill it, to signal it or to
+train with two processes. All other runs are calls in this process.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +23,21 @@ import torch
 from safetensors.torch import load_file
 
 from tests.helpers.albums import make_album
+from vidcolor import cli
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import InputError, UsageError
 from vidcolor.training.callbacks import Callback, StepEvent
-from vidcolor.training.config import RunOptions, Stage, default_config
+from vidcolor.training.config import RunOptions, Stage, TrainingConfig, default_config
 from vidcolor.training.loop import StopRequest
 from vidcolor.training.run import train
 from vidcolor.training.schedule import is_discriminator_step, learning_rate_factor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from typing import Any
 
-TINY = ("--size", "32", "--batch", "2", "--holdout", "0.3", "--precision", "fp32")
+    from vidcolor.training.callbacks import TrainingResult
+
+SMALL_RUN = ("--size", "32", "--batch", "2", "--holdout", "0.1", "--precision", "fp32")
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +45,30 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_album(tmp_path_factory.mktemp("train") / "album", 10)
 
 
-def command(album: Path, out: Path, *more: str) -> list[str]:
-    words = [sys.executable, "-m", "vidcolor", "train", str(album), "-o", str(out)]
-    return [*words, *TINY, "--workers", "0", *more]
+def make_arguments(album: Path, out: Path, *more: str) -> list[str]:
+    """Return the arguments of a small run after ``vidcolor``."""
+    return ["train", str(album), "-o", str(out), *SMALL_RUN, "--workers", "0", *more]
 
 
-def run(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+def spawn(arguments: list[str], **options: Any) -> subprocess.Popen[str]:
+    """Start the command in a process of its own."""
+    command = [sys.executable, "-m", "vidcolor", *arguments]
+    return subprocess.Popen(command, text=True, **options)
 
 
-def read_log(out: Path) -> list[dict[str, object]]:
+def small_config(**choices: Any) -> TrainingConfig:
+    """Return the configuration of a run with tiny images and batches."""
+    return default_config(**{"stage": "fine-tune", "size": 32, "batch": 2, **choices})
+
+
+def small_options(album: Path, out: Path, **choices: Any) -> RunOptions:
+    """Return the options of a run that validates at its start and end only."""
+    defaults = {"holdout": 0, "workers": 0, "validations": 0, "validation_size": 64}
+    return RunOptions((album,), out, **{**defaults, **choices})
+
+
+def read_log(out: Path) -> list[dict[str, Any]]:
+    """Return the rows of the log of a run."""
     text = (out.with_suffix(".train") / "log.jsonl").read_text()
     return [json.loads(line) for line in text.splitlines()]
 
@@ -56,8 +77,9 @@ def read_log(out: Path) -> list[dict[str, object]]:
 def uninterrupted(album: Path) -> Path:
     """Weights of an uninterrupted run."""
     out = album.parent / "uninterrupted.safetensors"
-    done = run(command(album, out, "--steps", "5"))
-    assert done.returncode == 0, done.stderr
+    process = spawn(make_arguments(album, out, "--steps", "5"), stderr=subprocess.PIPE)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
     return out
 
 
@@ -69,11 +91,11 @@ def test_run_writes_weights_card_and_run_folder(uninterrupted: Path) -> None:
     assert "fine-tune" in card and "PSNR" in card and "--steps 5" in card
     metrics = [row["metrics"] for row in read_log(uninterrupted) if "metrics" in row]
     assert len(metrics) >= 2
-    start, made = (load_file(p) for p in (Path("models/embedded.safetensors"), uninterrupted))
-    assert set(start) == set(made)
-    assert not torch.equal(start["head.weight"], made["head.weight"])
+    start, trained = (load_file(p) for p in (Path("models/embedded.safetensors"), uninterrupted))
+    assert set(start) == set(trained)
+    assert not torch.equal(start["head.weight"], trained["head.weight"])
     encoder = [name for name in start if name.startswith("encoder.")]
-    assert all(torch.equal(start[name].float(), made[name].float()) for name in encoder)
+    assert all(torch.equal(start[name].float(), trained[name].float()) for name in encoder)
 
 
 def test_trained_weights_colorize(uninterrupted: Path) -> None:
@@ -83,24 +105,32 @@ def test_trained_weights_colorize(uninterrupted: Path) -> None:
 
 @pytest.mark.parametrize(("signal_number", "workers"), [(signal.SIGKILL, 0), (signal.SIGINT, 1)])
 def test_interrupted_run_resumes_to_the_same_weights(
-    album: Path, uninterrupted: Path, signal_number: signal.Signals, workers: int
+    album: Path,
+    uninterrupted: Path,
+    capsys: pytest.CaptureFixture[str],
+    signal_number: signal.Signals,
+    workers: int,
 ) -> None:
-    out = album.parent / f"killed-{signal_number.name}.safetensors"
-    words = command(album, out, "--steps", "5", "--checkpoint-minutes", "0")
-    words += ["--workers", str(workers)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(words, start_new_session=True, **quiet)
+    out = album.parent / f"{signal_number.name}.safetensors"
+    arguments = make_arguments(album, out, "--steps", "5", "--checkpoint-minutes", "0")
+    arguments += ["--workers", str(workers)]
+    # A session of its own, so that the signal reaches the workers but not this process.
+    process = spawn(
+        arguments,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     checkpoint = out.with_suffix(".train") / "checkpoint.safetensors"
     deadline = time.monotonic() + 120
     while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
-    os.killpg(process.pid, signal_number)  # Ctrl-C in a terminal also reaches the workers
+    os.killpg(process.pid, signal_number)  # as Ctrl-C in a terminal does
     code = process.wait(timeout=120)
     assert code == (-signal.SIGKILL if signal_number is signal.SIGKILL else 130)
     assert not out.exists()
-    again = run(words)
-    assert again.returncode == 0, again.stderr
-    assert "resuming after step" in again.stdout
+    assert cli.run(arguments) == 0
+    assert "resuming after step" in capsys.readouterr().out
     assert have_equal_tensors(out, uninterrupted)
 
 
@@ -127,23 +157,27 @@ def have_equal_tensors(a: Path, b: Path) -> bool:
     return set(first) == set(second) and all(torch.equal(first[k], second[k]) for k in first)
 
 
-def test_finished_run_is_not_repeated(album: Path, uninterrupted: Path) -> None:
+def test_finished_run_is_not_repeated(
+    album: Path, uninterrupted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = uninterrupted.stat().st_mtime_ns
-    done = run(command(album, uninterrupted, "--steps", "5"))
-    assert done.returncode == 0
-    assert "already done" in done.stdout
+    assert cli.run(make_arguments(album, uninterrupted, "--steps", "5")) == 0
+    assert "already done" in capsys.readouterr().out
     assert uninterrupted.stat().st_mtime_ns == before
 
 
-def test_run_folder_of_a_different_run_is_rejected(album: Path, uninterrupted: Path) -> None:
-    done = run(command(album, uninterrupted, "--steps", "5", "--learning-rate", "1e-3"))
-    assert done.returncode == 2
-    assert "a different finished run (learning rate 0.001, not 0.0001)" in done.stderr
-    assert "--force" in done.stderr
+def test_run_folder_of_a_different_run_is_rejected(
+    album: Path, uninterrupted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = make_arguments(album, uninterrupted, "--steps", "5", "--learning-rate", "1e-3")
+    assert cli.run(changed) == 2
+    message = capsys.readouterr().err
+    assert "a different finished run (learning rate 0.001, not 0.0001)" in message
+    assert "--force" in message
 
 
-class Stop(Callback):
-    """Raises after a step, as a crash would."""
+class CrashingCallback(Callback):
+    """Raises an exception after a step, before its checkpoint is written."""
 
     def __init__(self, after: int) -> None:
         self.after = after
@@ -153,62 +187,86 @@ class Stop(Callback):
             raise InterruptedError
 
 
-@pytest.mark.parametrize("stage", ["pretrain", "adversarial"])
-def test_every_stage_resumes_to_the_same_weights(album: Path, tmp_path: Path, stage: Stage) -> None:
-    choices = {"discriminator_steps": 1, "joint_steps": 1} if stage == "adversarial" else {}
-    config = default_config(stage, steps=4, size=32, batch=2, accumulate=2, **choices)
-    paths = [tmp_path / f"{name}.safetensors" for name in ("uninterrupted", "interrupted")]
-    whole, interrupted = (
-        RunOptions((album,), p, holdout=0, workers=0, precision="fp32", checkpoint_minutes=0)
-        for p in paths
+ADVERSARIAL_ROUND = {"discriminator_steps": 1, "joint_steps": 1}
+
+
+@pytest.mark.parametrize(
+    ("stage", "choices", "loss_names"),
+    [
+        ("pretrain", {"start": "scratch", "steps": 3}, {"image", "variation"}),
+        # Two rounds, so that the optimizers of both networks have moments to restore.
+        (
+            "adversarial",
+            {"steps": 4, **ADVERSARIAL_ROUND},
+            {"discriminator", "generator", "perceptual"},
+        ),
+    ],
+)
+def test_every_stage_resumes_to_the_same_weights(
+    album: Path, tmp_path: Path, stage: Stage, choices: dict[str, Any], loss_names: set[str]
+) -> None:
+    config = small_config(stage=stage, accumulate=2, **choices)
+    uninterrupted, resumed = (
+        small_options(
+            album,
+            tmp_path / f"{name}.safetensors",
+            holdout=0.1,
+            precision="bf16",
+            checkpoint_minutes=0,
+        )
+        for name in ("uninterrupted", "resumed")
     )
-    train(config, whole)
+    finished = train(config, uninterrupted)
+    assert finished.steps == config.steps
+    assert finished.after is not None
+    (row,) = [row for row in read_log(uninterrupted.out) if "losses" in row]
+    assert loss_names <= set(row["losses"])
     with pytest.raises(InterruptedError):
-        train(config, interrupted, Stop(after=2))
-    assert not interrupted.out.exists()
-    train(config, interrupted)
-    assert have_equal_tensors(*paths)
+        train(config, resumed, CrashingCallback(after=config.steps - 2))
+    assert not resumed.out.exists()
+    train(config, resumed)
+    assert have_equal_tensors(resumed.out, uninterrupted.out)
 
 
 def test_validation_photographs_are_not_replayed(album: Path, tmp_path: Path) -> None:
     out = tmp_path / "w.safetensors"
-    everything = tmp_path / "everything"
-    shutil.copytree(album, everything)
-    make_album(everything, 4, first=50)
-    config = default_config("fine-tune", steps=1, size=32, batch=2)
-    train(config, RunOptions((album,), out, replay=(everything,), holdout=0.3, workers=0))
+    larger_album = tmp_path / "larger_album"
+    shutil.copytree(album, larger_album)
+    make_album(larger_album, 4, first=50)
+    options = small_options(album, out, replay=(larger_album,), holdout=0.3)
+    train(small_config(steps=1), options)
     with (out.with_suffix(".train") / "photographs.csv").open() as file:
         uses = [(row["use"], Path(row["photograph"]).name) for row in csv.DictReader(file)]
-    held = {name for use, name in uses if use == "validation"}
+    held_out = {name for use, name in uses if use == "validation"}
     replayed = {name for use, name in uses if use == "replay"}
-    assert held and replayed and not held & replayed
+    assert held_out and replayed and not held_out & replayed
 
 
 def test_existing_model_card_is_not_overwritten(album: Path, tmp_path: Path) -> None:
-    (tmp_path / "README.md").write_text("mine")
-    options = RunOptions((album,), tmp_path / "README.safetensors", workers=0)
+    (tmp_path / "README.md").write_text("text of the user")
+    options = small_options(album, tmp_path / "README.safetensors")
     with pytest.raises(UsageError, match=r"README.md: already exists"):
-        train(default_config("fine-tune", steps=1, size=32, batch=2), options)
-    assert (tmp_path / "README.md").read_text() == "mine"
+        train(small_config(steps=1), options)
+    assert (tmp_path / "README.md").read_text() == "text of the user"
 
 
 def test_missing_source_writes_no_files(tmp_path: Path) -> None:
-    options = RunOptions((tmp_path / "none",), tmp_path / "w.safetensors", workers=0)
+    options = small_options(tmp_path / "none", tmp_path / "w.safetensors")
     with pytest.raises(InputError, match="no such file or directory"):
-        train(default_config("fine-tune", steps=1), options)
+        train(small_config(steps=1), options)
     assert not list(tmp_path.iterdir())
 
 
 def test_two_processes_match_gradient_accumulation(album: Path) -> None:
-    out = album.parent / "two.safetensors"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    words = command(album, out, "--steps", "3", "--learning-rate", "0.01")
+    out = album.parent / "two_processes.safetensors"
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port = str(server.getsockname()[1])
+    arguments = make_arguments(album, out, "--steps", "3", "--learning-rate", "0.01")
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
     processes = [
-        subprocess.Popen(
-            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        spawn(
+            arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env={**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank, "OMP_NUM_THREADS": "1"},
         )
         for rank in ("0", "1")
@@ -218,28 +276,15 @@ def test_two_processes_match_gradient_accumulation(album: Path) -> None:
     assert "hardware | cpu, fp32, 2 processes" in out.with_suffix(".md").read_text()
     assert outputs[1][0] == ""  # only rank 0 prints
     # Two batches in two processes equal two accumulated batches.
-    both, alone = (album.parent / f"{name}.safetensors" for name in ("both", "alone"))
-    same = [*words[: words.index("-o")], "-o", str(both), *words[words.index("-o") + 2 :]]
-    assert run([*same, "--accumulate", "2"]).returncode == 0
-    assert run([str(alone) if word == str(both) else word for word in same]).returncode == 0
-    assert distance(out, both) < 0.1 * distance(out, alone)
 
+    def train_alone(name: str, accumulate: int) -> TrainingResult:
+        path = album.parent / f"{name}.safetensors"
+        config = small_config(steps=3, learning_rate=0.01, accumulate=accumulate)
+        return train(config, small_options(album, path, holdout=0.1, precision="fp32"))
 
-@pytest.mark.parametrize("stage", ["pretrain", "adversarial"])
-def test_stage_runs(album: Path, tmp_path: Path, stage: str) -> None:
-    choices = {"discriminator_steps": 1, "joint_steps": 1} if stage == "adversarial" else {}
-    config = default_config(
-        stage,  # type: ignore[arg-type]
-        start="scratch" if stage == "pretrain" else "embedded",
-        steps=2, size=32, batch=2, accumulate=2, **choices,
-    )  # fmt: skip
-    out = tmp_path / "w.safetensors"
-    options = RunOptions((album,), out, holdout=0.3, workers=0, precision="bf16")
-    trained = train(config, options)
-    assert trained.steps == 2
-    assert trained.after is not None
-    (row,) = [row for row in read_log(out) if "losses" in row]
-    assert {"discriminator", "generator", "perceptual"} <= set(row["losses"]) or stage == "pretrain"  # type: ignore[call-overload]
+    accumulated = train_alone("accumulated", 2).out
+    single = train_alone("single", 1).out
+    assert distance(out, accumulated) < 0.1 * distance(out, single)
 
 
 def test_minutes_are_converted_to_steps(
@@ -248,11 +293,10 @@ def test_minutes_are_converted_to_steps(
     monkeypatch.setattr("vidcolor.training.schedule.PROBE_STEPS", 2)
     monkeypatch.setattr("vidcolor.training.schedule.UNTIMED_STEPS", 1)
     out = tmp_path / "w.safetensors"
-    options = RunOptions((album,), out, holdout=0, workers=0, precision="fp32")
-    trained = train(default_config("fine-tune", minutes=0.1, size=32, batch=2), options)
-    assert trained.steps > 2
-    assert 3 < trained.seconds < 30  # the limit is 6 s; the machine may be busy
-    assert trained.after is None  # no validation photographs
+    finished = train(small_config(minutes=0.1), small_options(album, out, precision="fp32"))
+    assert finished.steps > 2
+    assert 3 < finished.seconds < 30  # the limit is 6 s; the machine may be busy
+    assert finished.after is None  # no validation photographs
 
 
 def test_contradictory_settings_are_rejected() -> None:
@@ -271,10 +315,14 @@ def test_contradictory_settings_are_rejected() -> None:
 def test_learning_rate_warms_up_and_decays() -> None:
     config = default_config("pretrain", steps=1000)
     rates = [learning_rate_factor(step, 1000, config) for step in range(1000)]
-    top = rates.index(max(rates))
+    peak = rates.index(max(rates))
     assert rates[0] < 0.02 and max(rates) > 0.99 and rates[-1] < 0.03
-    assert 90 <= top <= 110  # the warm-up is limited to a tenth of the run
-    assert rates[:top] == sorted(rates[:top]) and rates[top:] == sorted(rates[top:], reverse=True)
+    assert 90 <= peak <= 110  # the warm-up is limited to a tenth of the run
+    assert rates[:peak] == sorted(rates[:peak])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+
+
+def test_adversarial_rounds_start_with_discriminator_steps() -> None:
     adversarial = default_config("adversarial", steps=600)
     assert [is_discriminator_step(s, adversarial) for s in (0, 99, 100, 299, 300)] == [
         True, True, False, False, True,

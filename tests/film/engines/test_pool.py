@@ -1,6 +1,6 @@
-"""The worker pool: dying workers, failing segments and cancellation, with workers in this process.
+"""The worker pool: dying workers, failing segments and cancellation.
 
-Every shot of the film is a segment.
+The workers render in this process, and every shot is a segment.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class InProcessWorker:
 
     Args:
         colorizer: renders the segments.
-        deaths: how often workers still die over each segment, by segment number; may be shared.
+        deaths: number of workers that will die at each segment, by segment number. Workers may
+            share it.
         killed: see `WorkerDiedError.killed`.
     """
 
@@ -105,7 +106,7 @@ def test_failed_segment_is_not_rendered_again(film, shots, flat, tmp_path):
     assert worker.rendered == [0, 1, 2]
 
 
-def test_workers_that_cannot_start(film, shots, flat, tmp_path):
+def test_workers_that_cannot_start_are_an_error(film, shots, flat, tmp_path):
     class DeadWorker(InProcessWorker):
         def prepare(self, is_cancelled):
             raise WorkerDiedError("with exit code 1", killed=False)

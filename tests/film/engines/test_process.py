@@ -24,7 +24,7 @@ NUM_KILLS = 2
 
 @pytest.mark.usefixtures("short_segments")
 def test_killed_processes_do_not_change_the_result(clip, tmp_path):
-    """Two workers are killed in the middle of segments; both use the same hint tracks."""
+    """Two workers are killed while they render segments. Both use the same hint tracks."""
     film = clip("mkv", "libx264", "yuv420p", "-g", "6", frames=FRAMES)
     options = ColorizeOptions(
         shots=write_shot_list(tmp_path / "shots.csv", STARTS, FRAMES),
@@ -58,7 +58,7 @@ def test_killed_processes_do_not_change_the_result(clip, tmp_path):
     assert all(worker.pid is None for worker in workers)
 
 
-def test_user_errors_are_sent_unchanged_and_faults_become_worker_errors():
+def test_user_errors_are_sent_unchanged_and_others_become_worker_errors():
     for error in (UsageError("a"), OSError(28, "No space left on device"), MemoryError()):
         assert make_picklable(error) is error
 
@@ -66,6 +66,6 @@ def test_user_errors_are_sent_unchanged_and_faults_become_worker_errors():
         """Cannot be pickled, because it is defined in a function."""
 
     for error in (ValueError("b"), LocalError("b")):
-        fault = make_picklable(error)
-        assert isinstance(fault, WorkerError)
-        assert str(fault) == f"internal error ({type(error).__name__}: b); please report it"
+        sent = make_picklable(error)
+        assert isinstance(sent, WorkerError)
+        assert str(sent) == f"internal error ({type(error).__name__}: b); please report it"

@@ -33,7 +33,7 @@ def cluster():
 
 @pytest.mark.timeout(240)
 def test_lost_node_does_not_change_the_result(clip, tmp_path, short_segments, cluster):
-    """The source is sent to the nodes and segments are fetched, as without shared storage."""
+    """Without shared storage, the source is sent to the nodes and segments are fetched."""
     film = clip("mkv", "libx264", "yuv420p", "-g", "6", frames=FRAMES)
     shots = write_shot_list(tmp_path / "shots.csv", STARTS, FRAMES)
     local = ColorizeOptions(

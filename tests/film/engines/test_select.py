@@ -1,4 +1,4 @@
-"""The choice of an engine and of the resources of its workers."""
+"""The selection of an engine, and the resources of its workers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_one_worker_without_thread_limit_renders_in_this_process(flat):
 
 
 @pytest.mark.parametrize("options", [{"workers": 2}, {"threads": 1}])
-def test_several_workers_or_a_thread_limit_need_processes(flat, options):
+def test_several_workers_or_a_thread_limit_use_processes(flat, options):
     with open_engine(ColorizeOptions(**options), flat) as engine:
         assert isinstance(engine, WorkerPool)
 
