@@ -119,7 +119,7 @@ class FilmAnalysis:
 def compute_frame_checksum(luma: Plane) -> int:
     """Return the CRC-32 of the luma samples at every eighth row and column.
 
-    One sample in 64 is enough to tell frames apart, and costs almost nothing beside decoding.
+    One sample in 64 suffices to distinguish frames, and takes little time compared with decoding.
 
     Args:
         luma: (H, W) uint8 or uint16.

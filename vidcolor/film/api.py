@@ -11,7 +11,7 @@ from vidcolor.concurrency import single_threaded_opencv
 from vidcolor.errors import InputError
 from vidcolor.film.engines.local import LocalEngine
 from vidcolor.film.engines.select import open_engine
-from vidcolor.film.pipeline import FilmRequest, FilmResult, run_pipeline
+from vidcolor.film.pipeline import run_pipeline
 from vidcolor.film.plan import (
     FilmPlan,
     default_film_target,
@@ -19,6 +19,7 @@ from vidcolor.film.plan import (
     plan_film,
     plan_sequence,
 )
+from vidcolor.film.request import FilmRequest, FilmResult
 from vidcolor.film.sources import FilmSource, SequenceSource
 from vidcolor.media.sequence import find_sequence
 from vidcolor.options import ColorizeOptions

@@ -10,8 +10,6 @@ import contextlib
 import json
 import threading
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidcolor.errors import OutputError, UsageError
@@ -20,7 +18,8 @@ from vidcolor.film.analysis import FilmAnalysis, analyze_film
 from vidcolor.film.confidence import plan_confidence_encoder
 from vidcolor.film.fingerprint import compute_render_fingerprint, compute_source_fingerprint
 from vidcolor.film.join import check_mux, join_segments
-from vidcolor.film.plan import FilmPlan, check_film_target
+from vidcolor.film.plan import check_film_target
+from vidcolor.film.request import FilmResult
 from vidcolor.film.resume import SavedPlan, find_saved_plan
 from vidcolor.film.segment import OutputEncoding, RenderJob, SegmentResult, split_segments
 from vidcolor.film.sources import SegmentReader
@@ -33,69 +32,20 @@ from vidcolor.media.sequence import SEQUENCE_MUXER
 from vidcolor.media.writer import check_constant_rate
 from vidcolor.progress import Progress
 from vidcolor.recolor import NO_COLOR_WARNING
-from vidcolor.uncertainty import ShotUncertainty
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from vidcolor.colorizer import Colorizer
     from vidcolor.film.engines.base import Engine
-    from vidcolor.film.sources import FrameSource
-    from vidcolor.media.sequence import ImageSequence
-    from vidcolor.options import ColorizeOptions
+    from vidcolor.film.plan import FilmPlan
+    from vidcolor.film.request import FilmRequest
     from vidcolor.progress import ProgressCallback
-    from vidcolor.provenance import Provenance
 
 _PROGRESS_INTERVAL_S = 1.0
 """Minimum time between two writes of the progress file, in seconds."""
 _encoder_lock = threading.Lock()
 """Encoders are opened one at a time, because FFmpeg has one log for the whole process."""
-
-
-@dataclass(frozen=True, slots=True)
-class FilmResult:
-    """A finished film and how it was made."""
-
-    source: Path
-    target: Path
-    num_frames: int
-    """Number of frames of the result."""
-    seconds: float
-    """Wall-clock time of the run."""
-    warnings: tuple[str, ...]
-    damaged: bool
-    """True if the source is damaged or truncated; the result holds every frame that could be
-    read."""
-    provenance: Provenance
-    plan: FilmPlan
-    shot_uncertainty: tuple[ShotUncertainty, ...] = ()
-    """Uncertainty of each shot; empty if the generator has no confidence."""
-    resumed_frames: int = 0
-    """Number of frames that an earlier, interrupted run had colorized."""
-
-    @property
-    def frames_per_second(self) -> float:
-        """Speed of this run; resumed frames are not counted."""
-        return (self.num_frames - self.resumed_frames) / self.seconds if self.seconds else 0.0
-
-
-@dataclass(frozen=True)
-class FilmRequest:
-    """A film or an image sequence to colorize."""
-
-    source: Path
-    """The film, or the pattern or folder of the image sequence."""
-    target: Path
-    source_files: Sequence[Path]
-    """All files of the source. A target that would overwrite one of them is refused."""
-    options: ColorizeOptions
-    make_plan: Callable[[], FilmPlan]
-    """Probes the source and plans the result."""
-    make_source: Callable[[FilmPlan], FrameSource]
-    """Returns the description of the source that workers open."""
-    sequence: ImageSequence | None = None
-    """The source if it is an image sequence."""
-    progress: ProgressCallback | None = None
 
 
 def run_pipeline(request: FilmRequest, colorizer: Colorizer, engine: Engine) -> FilmResult:

@@ -1,4 +1,4 @@
-"""The plan of a film: every decision that is taken before the first frame is decoded."""
+"""The plan of a film: all decisions that are made before the first frame is decoded."""
 
 from __future__ import annotations
 

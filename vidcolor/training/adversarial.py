@@ -124,7 +124,7 @@ class DiscriminatorTrainer:
         """
         self.network.requires_grad_(True)
         lightness, _ = rgb_to_lab(batch.image)
-        # One pass for both halves, so that the estimate of the spectral norm moves once and is
+        # One pass for both halves, so that the estimate of the spectral norm is updated once and is
         # the same for both.
         logits = self.network(
             lightness.repeat(2, 1, 1, 1), torch.cat([batch.ab, predicted.detach()])

@@ -1,7 +1,7 @@
 """A memory-mapped file of decoded photographs, shared by all processes.
 
 The file contains the pixels of all images (uint8, interleaved R, G, B), a JSON index, the length of
-the index (8 bytes, little-endian) and `MAGIC`. It gets its final name when it is complete.
+the index (8 bytes, little-endian) and `MAGIC`. It is renamed to its final name when it is complete.
 """
 
 from __future__ import annotations

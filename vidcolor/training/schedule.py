@@ -1,8 +1,8 @@
 """Schedules of the learning rate, the moving average and the adversarial rounds.
 
-All schedules are functions of the step. A run with a time limit measures its own speed and computes
-its number of steps once, after `PROBE_STEPS`. From then on it is a run of that many steps, also
-after an interruption.
+All schedules are functions of the step. A run with a time limit measures its speed and computes its
+number of steps once, after `PROBE_STEPS`. This number no longer changes, even if the run is
+interrupted and resumed.
 """
 
 from __future__ import annotations

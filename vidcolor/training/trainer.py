@@ -239,7 +239,7 @@ def _create_optimizer(network: EmbeddedNetwork, config: TrainingConfig) -> torch
     groups = [
         {"params": unfrozen, "factor": config.encoder_rate},
         {"params": [p for p in decoder if id(p) not in hint_ids], "factor": 1.0},
-        # The hint attention has few parameters and sees few samples with hints.
+        # The hint attention has few parameters, and few samples have hints.
         {"params": hints, "factor": config.hint_rate},
     ]
     return torch.optim.AdamW(
