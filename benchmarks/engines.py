@@ -88,6 +88,7 @@ class OpenVinoNetwork:
 
 def load_engines(name: str, directory: Path, with_onnx: bool) -> dict[str, Any]:
     """Return the generator on each available engine, by name of the engine."""
+    # Each engine needs a generator of its own, because compiling replaces the network.
     engines: dict[str, Any] = {}
     for engine, precision in TORCH_ENGINES.items():
         engines[engine] = load_torch(name, precision)

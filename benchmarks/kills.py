@@ -118,6 +118,7 @@ def kill_once(command: Command, folder: Path, rng: random.Random, duration_s: fl
         time.sleep(rng.uniform(0, 0.05))
     if process.poll() is not None:
         return None
+    # A crash of the system ends all processes; the out-of-memory killer ends one.
     if rng.random() < 0.5:
         os.killpg(process.pid, signal.SIGKILL)
     else:

@@ -80,6 +80,7 @@ def make_film(path: Path, seconds: int, fps: int) -> None:
     inputs = ["-f", "lavfi", "-i", video, "-f", "lavfi", "-i", audio]
     codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-c:a", "pcm_s16le"]
     subprocess.run([*ffmpeg, *inputs, *codecs, str(ten_minutes)], check=True)
+    # Encoding three hours would take longer than the measurement.
     loops = -(-seconds // 600) - 1
     repeated = ["-stream_loop", str(loops), "-i", str(ten_minutes)]
     subprocess.run([*ffmpeg, *repeated, "-t", str(seconds), "-c", "copy", str(path)], check=True)
@@ -106,6 +107,7 @@ def measure(seconds: int, fps: int, folder: Path) -> None:
     drift = max((abs(a - b) for a, b in zip(before, after, strict=True)), default=0)
     per_frame = {stage: 1e6 * s / result.num_frames for stage, s in monitor.seconds.items()}
     rendering = monitor.memory["colorize"]
+    # The first tenth contains the start of the encoder and the threads.
     tenth = max(1, len(rendering) // 10)
     print(
         f"{seconds / 3600:5.2f} h  {result.num_frames:7d} frames   "

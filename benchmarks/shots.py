@@ -177,6 +177,7 @@ def main() -> None:
     args = parser.parse_args()
     half = args.half == "held-out"
     shots = read_shots([clip for folder in args.folders for clip in split_clips(folder)[half]])
+    # Threads would make the speeds incomparable.
     cv2.setNumThreads(1)
     print(f"{len(shots)} shots, {args.reels} reels per wear")
     print(f"{'':<24} wear    F1  precision  cuts  dissolves  fades (recall)     f/s", flush=True)

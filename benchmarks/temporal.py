@@ -56,6 +56,7 @@ def make_gray(source: Path, target: Path, limit: int | None, aged: bool) -> Path
                 unit = unit * np.float32(math.exp(flicker))
                 unit = scratches(unit, np.random.default_rng(lines + number % 2), 0.6)
                 unit = grain(unit, rng, 0.6)
+            # FFV1 is lossless, so the encoder adds no error to the metrics.
             codes = np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
             gray_frame = av.VideoFrame.from_ndarray(codes, "gray")
             gray_frame.pts, gray_frame.time_base = (

@@ -85,6 +85,7 @@ def run(*command: str) -> Cost:
         os.environ,
         file_actions=[(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)],
     )
+    # Unlike `resource.getrusage`, wait4 reports the usage of this process only.
     _, status, usage = os.wait4(pid, 0)
     if status:
         raise SystemExit(f"failed: {' '.join(command)}")

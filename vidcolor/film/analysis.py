@@ -66,7 +66,9 @@ class FilmAnalysis:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object. Timestamps are run-length encoded as runs of equal steps."""
+        # At a constant frame rate there is one step for the complete film.
         steps = itertools.groupby(b - a for a, b in itertools.pairwise(self.pts))
+        # Little-endian, so that a work directory can move between machines.
         checksums = np.asarray(self.checksums, "<u4").tobytes()
         return {
             "shots": [
@@ -175,6 +177,7 @@ def analyze_film(
         warnings = _check_length(options.shots, shot_list, source, len(pts))
         shot_list = shot_list.with_length(len(pts))
     warnings = (*reader.warnings, *warnings)
+    # The reader owns its damage report, so the analysis gets a copy.
     return FilmAnalysis(shot_list, pts, end_pts, checksums, replace(reader.damage), warnings)
 
 

@@ -41,6 +41,7 @@ def plan_confidence_encoder(plan: FilmPlan, target: Path) -> tuple[EncoderPlan, 
     Raises:
         UsageError: no container has this suffix.
     """
+    # The confidence is computed per frame, so an interlaced source gets a progressive film.
     video = replace(
         plan.video,
         coding=_CODING,

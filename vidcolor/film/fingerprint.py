@@ -110,6 +110,7 @@ def describe_differences(saved: dict[str, Any], current: dict[str, Any]) -> list
         saved: value of `compute_render_fingerprint`, as read from JSON.
         current: value for the current request, as JSON values.
     """
+    # The other keys of another format are not comparable.
     if saved.get("format") != current["format"]:
         return [_DIFFERENCES["version"]]
     differences = []

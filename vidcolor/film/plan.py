@@ -100,6 +100,7 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
     info = probe(source)
     full_range = is_output_full_range(info.video, options)
     encoder = plan_video_encoder(with_luma_range(info.video, full_range), target, options)
+    # The streams that are kept depend on the container, which the encoder plan has chosen.
     streams = plan_streams(source, encoder.muxer)
     origin = info.video.start_s
     return FilmPlan(
@@ -197,6 +198,8 @@ def check_film_target(target: Path, sources: Sequence[Path], force: bool) -> Non
     if not is_sequence_pattern(target):
         check_target(target, sources, force)
         return
+    # The frames of the result have the numbers of the source, which may be any, so all existing
+    # files of the pattern count.
     existing = _find_existing_frames(target)
     source_identities = {get_file_identity(source) for source in sources}
     for frame in existing:
@@ -299,6 +302,7 @@ def _warn_about_video(
         warnings.append("not kept: the alpha plane")
     if video.tags.transfer in HDR_TRANSFERS:
         warnings.append("the film is HDR; it is colorized as SDR, and its HDR tags are kept")
+    # Matroska stores timestamps in milliseconds. MP4 and MOV have a time base of their own.
     if encoder.muxer in ("matroska", "webm") and not _has_millisecond_timestamps(video):
         warnings.append("Matroska rounds timestamps to 1 ms; mp4 and mov keep them exactly")
     return warnings

@@ -91,6 +91,7 @@ def render_frames(
         A generator of the frames. Closing it ends all threads.
     """
     depth = _choose_queue_depth(plan)
+    # The color of the source differs from frame to frame, so a recolorer does not propagate.
     if options.per_frame or recolorer is not None:
         analyzed = prefetch(_analyze(plan, frames, colorizer), depth)
         predictions = _predict_per_frame(
@@ -179,6 +180,7 @@ def compose_output(
     if options.mark:
         luma = draw_watermark(luma, cb, cr, source, matrix, layout.subsampling)
     target = Coding(layout.bits, plan.full_range)
+    # A no-op unless --range or --pix-fmt asks for another coding.
     luma = recode(luma, source, target)
     codes = (target.chroma_to_codes(cb), target.chroma_to_codes(cr))
     return compose_frame(frame.av_frame, layout.name, luma, codes)

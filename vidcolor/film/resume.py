@@ -85,6 +85,7 @@ def find_saved_plan(
         differences = describe_differences(values["fingerprint"], fingerprint)
         saved = SavedPlan.from_json(values)
         if saved.hint_tracks is not None:
+            # Opening the hint tracks checks that their file exists.
             saved.hint_tracks.open(work.path).close()
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, OSError):
         return None, [f"{work.path} is damaged"]

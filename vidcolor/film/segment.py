@@ -233,6 +233,7 @@ def render_segment(
     """
     plan, options = job.plan, job.options
     shots = select_shots(segment, job.analysis.shots)
+    # A recolorer has state, which must not depend on the segments that were rendered before.
     recolorer = make_recolorer(colorizer, options)
     collector = None
     if colorizer.has_confidence:
@@ -242,6 +243,7 @@ def render_segment(
         frames = reader.frames(segment.first, segment.end)
         rendered = render_frames(plan, frames, colorizer, options, shots, recolorer, hint_tracks)
         _write_frames(rendered, writers, collector, progress)
+    # The files are read back after the writers have closed them.
     depths = {name: _check_film(path, segment) for name, path in writers.films.items()}
     return SegmentResult(
         reorder_depths=depths,
@@ -276,6 +278,7 @@ def _open_writers(
     if job.video is not None:
         video: _FrameWriter = open_film(VIDEO_NAME, job.video, plan.target)
     else:
+        # `RenderJob.video` is None for image sequences only.
         assert plan.encoder.muxer == SEQUENCE_MUXER
         video = images = SequenceWriter(
             folder / plan.target.name,

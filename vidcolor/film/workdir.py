@@ -209,6 +209,7 @@ class WorkDir:
         partial, final = self.segment_dir(number).with_suffix(_PARTIAL), self.segment_dir(number)
         _write_json(partial / _DONE, result.to_json())
         fsync_path(partial)
+        # A directory can be renamed to the name of an empty directory only.
         _delete(final)
         partial.replace(final)
         fsync_path(final.parent)
@@ -294,6 +295,8 @@ class WorkDir:
                 ``total``; ``first`` is the value of ``done`` when the stage started.
         """
         with contextlib.suppress(OSError):
+            # A rename, so that `vidcolor status` never reads half a file. It is not synced, because
+            # it need not survive a crash.
             partial = self.path / f".{_PROGRESS}"
             partial.write_text(json.dumps(progress), "utf-8")
             partial.replace(self.path / _PROGRESS)

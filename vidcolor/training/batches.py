@@ -75,6 +75,7 @@ class PackedBatch:
     def to(self, device: torch.device) -> Batch:
         """Move to a device and convert to floating point."""
         image, gray, hint_ab, density = (t.to(device, non_blocking=True) for t in self._tensors())
+        # Color conversion is fast on a GPU, and 8-bit images are cheap to send.
         rgb = image.permute(0, 3, 1, 2).float() / 255
         luma = gray_to_lightness(gray.unsqueeze(1).float() / 255)
         ab = F.avg_pool2d(rgb_to_lab(rgb)[1], STRIDE)
@@ -243,6 +244,7 @@ def random_crop(rgb: Rgb, size: int, rng: np.random.Generator) -> Rgb:
     top = rng.integers(height - crop_height + 1)
     left = rng.integers(width - crop_width + 1)
     crop = np.ascontiguousarray(rgb[top : top + crop_height, left : left + crop_width])
+    # Area averaging when reducing avoids aliasing; it cannot enlarge smoothly.
     resize = resize_area if min(crop_height, crop_width) >= size else resize_linear
     scaled = resize(crop, (size, size))
     if rng.random() < 0.5:

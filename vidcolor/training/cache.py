@@ -97,6 +97,7 @@ def read_index(path: Path) -> tuple[list[Entry], dict[str, Any]] | None:
             file.seek(max(0, size - _TAIL))
             tail = file.read()
             length = int.from_bytes(tail[:8], "little")
+            # The tail is written last, so a file without it is incomplete.
             if not tail.endswith(MAGIC) or length > size - _TAIL:
                 return None
             file.seek(size - _TAIL - length)
@@ -131,6 +132,7 @@ class PhotoStore:
     def __getitem__(self, number: int) -> Rgb:
         """Return an image as a read-only view of the file, (h, w, 3) uint8 sRGB."""
         entry = self._entries[number]
+        # Each process opens its own map, also after unpickling.
         if self._pixels is None:
             self._pixels = np.memmap(self.path, np.uint8, "r")
         end = entry.offset + entry.height * entry.width * 3

@@ -134,6 +134,7 @@ def evaluate_candidates(candidates: Iterable[Candidate]) -> Iterator[CandidateRe
         try:
             while pending:
                 result = pending.popleft().result()
+                # One new image for each finished one, so that the number in memory stays constant.
                 pending.extend(pool.submit(_evaluate, c) for c in itertools.islice(remaining, 1))
                 yield result
         finally:

@@ -102,6 +102,7 @@ class TrainingConfig:
             if self.steps:
                 raise UsageError("use either --steps or --minutes, not both")
             raise UsageError("the length of the run is missing; use --steps or --minutes")
+        # Other sizes would need padding at every stride of the network.
         if self.size % SIZE_STEP or self.size < SIZE_STEP:
             raise UsageError(
                 f"--size must be a multiple of {SIZE_STEP}, got {self.size}; use for example 192"

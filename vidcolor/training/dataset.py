@@ -106,6 +106,7 @@ def build_dataset(
         raise UsageError(f"the short side must be at least 1 pixel, got {short_side}")
     files = find_source_files(validation) + find_source_files(sources, first=len(validation))
     split = _Split(files, (*validation, *sources), len(validation), holdout)
+    # A cache belongs to one set of files and settings. A change leads to another file name.
     path = cache / f"photographs-{split.digest(short_side)[:16]}.cache"
     index = read_index(path)
     if index is None:
@@ -169,6 +170,7 @@ class _Split:
 
     def select_held_out(self, file_digests: Sequence[str]) -> list[bool]:
         """Return which images are held out, given the digest of the file of each image."""
+        # The first 32 bits of a digest are a uniform random number that depends on the file only.
         limit = int(self.holdout * (1 << 32))
         held_out = {digest for digest in file_digests if int(digest[:8], 16) < limit}
         if not held_out and limit and len(set(file_digests)) > 1:

@@ -139,6 +139,7 @@ def blur(gray: Array, rng: Generator, strength: float) -> Array:
 def vignette(gray: Array, rng: Generator, strength: float) -> Array:
     """Darken toward the edge of the lens by the cos^4 law; the axis may lie outside the crop."""
     height, width = gray.shape
+    # Training images are crops, so the optical axis is rarely in the middle.
     center = rng.uniform(-0.1, 1.1, 2) * (height, width)
     # Squared tangent of the angle to the axis; the field of view is up to 80 degrees.
     reach = (rng.uniform(0.3, 0.9) * strength / (0.5 * max(height, width))) ** 2
@@ -150,6 +151,7 @@ def vignette(gray: Array, rng: Generator, strength: float) -> Array:
 
 def halation(gray: Array, rng: Generator, strength: float) -> Array:
     """Add a glow around highlights, as light reflected from the film base causes it."""
+    # Light adds up in linear light.
     linear = np.clip(gray, 0, 1) ** np.float32(DISPLAY_GAMMA)
     glow = _smooth(np.maximum(linear - 0.5, 0), *[rng.uniform(2.0, 7.0)] * 2)
     spread = linear + np.float32(rng.uniform(0.3, 1.2) * strength) * glow

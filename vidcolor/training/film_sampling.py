@@ -83,6 +83,7 @@ def _select_frames(reader: DisplayReader) -> Iterator[Frame]:
         time = float(frame.pts * reader.video.time_base)
         if detector.feed(_make_proxy(reader, frame)):
             yield from (f for f in (early, late) if f is not None)
+            # The first frame stands for a shot that is shorter than the margin.
             early, late = frame, None
             start, due = time, CUT_MARGIN_S
         elif time - start >= due:

@@ -65,6 +65,7 @@ def crop_black_bars(rgb: Rgb) -> Rgb:
         (H', W', 3) uint8; the unchanged image if less than half of a side would remain.
     """
     bright = rgb.max(axis=2) > BAR_LEVEL
+    # A few bright pixels, such as dust or a logo, do not make a line part of the content.
     rows = np.flatnonzero(bright.mean(axis=1) > 0.01)
     columns = np.flatnonzero(bright.mean(axis=0) > 0.01)
     height, width = bright.shape
@@ -72,6 +73,7 @@ def crop_black_bars(rgb: Rgb) -> Rgb:
         return rgb
     top, bottom = _trim_edges(rows, height)
     left, right = _trim_edges(columns, width)
+    # A dark image with a small bright part has no bars.
     if 2 * (bottom - top) < height or 2 * (right - left) < width:
         return rgb
     return rgb[top:bottom, left:right]

@@ -61,6 +61,7 @@ def load_network(model: str) -> InitialWeights:
     """
     weights = read_weights(model)
     try:
+        # A file for inference may have float16 tensors; training needs float32.
         network = EmbeddedNetwork(NetworkConfig.from_json(weights.metadata["config"]))
         tensors = {name: tensor.float() for name, tensor in weights.tensors.items()}
         missing, unexpected = network.load_state_dict(tensors, strict=False)

@@ -143,6 +143,7 @@ class TrainingLoop:
             means[name] = round(sum(values) / len(values), 5)
         self._losses.clear()
         done = self._trainer.steps_done
+        # Checked at log lines only, because reading a loss waits for the GPU.
         if not all(math.isfinite(value) for value in means.values()):
             raise VidcolorError(
                 f"{self._options.folder}: the loss is not finite at step {done}; start again with "

@@ -116,6 +116,7 @@ def class_weights(prior: Tensor, strength: float = 1.0) -> Tensor:
     Returns:
         (Q,) float32, at most `MAX_WEIGHT`.
     """
+    # Without the uniform part, bins that never occur would have infinite weights.
     mixed = (1 - UNIFORM_SHARE) * prior + UNIFORM_SHARE / len(prior)
     weight = mixed**-strength
     return (weight / (prior * weight).sum()).clamp(max=MAX_WEIGHT)
@@ -157,6 +158,7 @@ class DistributionLoss(nn.Module):
         exponent = (
             (lightness[:, 0] - REBALANCE_MIN_L) / (REBALANCE_FULL_L - REBALANCE_MIN_L)
         ).clamp(0, 1)
+        # The weight of the nearest bin, as in Zhang et al.
         class_weight = self.class_weight[index[:, 0]] ** exponent
         return (entropy * class_weight).mean(), entropy.mean()
 

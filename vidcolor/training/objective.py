@@ -121,6 +121,7 @@ class Objective(nn.Module):
         predicted = mean_color(logits, self.targets.bins)
         rebalanced, plain = self.distribution(logits, batch.ab, small)
         losses = {"rebalanced": rebalanced, "cross_entropy": plain}
+        # Hints determine the color, so only images without hints need a reward for color.
         unhinted = _is_unhinted(batch)
         colorfulness = self._add_image_losses(predicted, small, batch.ab, unhinted, losses)
         total = rebalanced

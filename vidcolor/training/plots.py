@@ -93,6 +93,7 @@ def _draw_panel(draw: ImageDraw.ImageDraw, panel: Panel, top: int, last: float) 
     _draw_text(draw, (x1, y0 + 22), "step", "rt")
     _draw_text(draw, (x0, top + 10), panel.title, "lt", size=13)
     right = float(x1)
+    # The legend is right-aligned, so it is drawn from its last entry.
     for curve, color in reversed(list(zip(panel.curves, _COLORS, strict=False))):
         points = [position(*point) for point in curve.points if math.isfinite(point[1])]
         _draw_polyline(draw, points, color, 1.6)

@@ -37,6 +37,7 @@ def learning_rate_factor(step: int, steps: int | None, config: TrainingConfig) -
     if steps is not None:
         warm_up = min(warm_up, math.ceil(steps * WARM_UP_SHARE))
     ramp = min(1.0, (step + 1) / max(warm_up, 1))
+    # The length is computed after `PROBE_STEPS`, early in the warm-up of all but short runs.
     if steps is None:
         return ramp
     done = max(0, step - warm_up) / max(steps - warm_up, 1)

@@ -73,6 +73,7 @@ def _find_in_directory(folder: Path, number: int) -> Iterator[SourceFile]:
 
     root = folder.name or folder.resolve().name
     for directory, subdirectories, files in os.walk(folder, onerror=fail):
+        # `os.walk` visits the remaining subdirectories in this order.
         subdirectories[:] = sorted(
             name
             for name in subdirectories

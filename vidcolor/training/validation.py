@@ -111,6 +111,7 @@ class Validator:
         count = min(limit, len(store))
         self._selected = [i * len(store) // count for i in range(count)]
         self._device, self._precision = device, precision
+        # Only the cross-entropy without class weights is used, so these weights have no effect.
         targets = BinTargets(bins)
         self._loss = DistributionLoss(targets, torch.ones(len(bins))).to(device)
 
@@ -141,6 +142,7 @@ class Validator:
             colors = [colorfulness(image) for image in (colorized, truth)]
             rows.append(torch.stack([*psnrs, *colors, entropy]).cpu())
         mean = torch.cat(rows, dim=1).double().mean(1).tolist()
+        # A ratio of means is stable; a mean of ratios would be dominated by nearly gray images.
         ratio = mean[3] / max(mean[4], 1e-6)
         return ValidationMetrics(mean[0], mean[1], mean[2], ratio, mean[5], len(self._selected))
 

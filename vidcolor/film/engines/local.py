@@ -77,6 +77,7 @@ class SegmentRenderer:
     ) -> SegmentResult:
         """Render a segment of the opened film into an empty folder; see `render_segment`."""
         job, colorizer, reader, hint_tracks = self._film
+        # The stages of rendering run in parallel, so OpenCV must not start threads in each.
         with single_threaded_opencv():
             return render_segment(job, segment, folder, colorizer, reader, hint_tracks, progress)
 

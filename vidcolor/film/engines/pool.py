@@ -145,6 +145,7 @@ class WorkerPool:
             with self._changed:
                 while not self._queue and not self._closing:
                     self._changed.wait()
+            # The segment stays in the queue for other workers until this worker has started.
             if self._closing or not self._start_worker(worker):
                 return
             with self._changed:

@@ -118,6 +118,7 @@ class ProcessWorker:
     def _open(self, job: RenderJob, work: WorkDir) -> None:
         """Send a film to the process, unless the film is already open there."""
         if self._opened != work.path:
+            # The options of the user may select several devices; each worker uses one.
             options = replace(job.options, device=self._resources.device)
             self._send("open", replace(job, options=options), work.path)
             self._opened = work.path
@@ -206,6 +207,7 @@ def make_picklable(error: Exception) -> Exception:
 
     Errors that a user can act on are sent unchanged. Any other becomes a `WorkerError`.
     """
+    # Some exceptions can be pickled but not restored, so both directions are tried.
     try:
         copy = pickle.loads(pickle.dumps(error))
     except Exception:

@@ -163,6 +163,7 @@ class RayWorker:
         with self._translate_ray_errors():
             self._actor = ray.remote(RenderActor).options(**options).remote(self._request.resources)
             version = self._wait_for(self._actor.get_version.remote(), is_cancelled)
+        # Another version may render different pixels.
         if version != __version__:
             raise UsageError(
                 f"a Ray node has vidcolor {version}, but this machine has {__version__}; "
@@ -273,6 +274,7 @@ class RayWorker:
                     file.write(self._wait_for(reference, is_cancelled))
                 file.flush()
                 os.fsync(file.fileno())
+            # Segments are joined without decoding, so an error would stay unnoticed.
             if sha256_file(path) != digest:
                 raise OutputError(f"{path}: was damaged in the transfer from a Ray node")
 

@@ -50,6 +50,7 @@ class RenderActor:
         """
         import torch
 
+        # Ray reserves CPUs for an actor, but does not limit its threads.
         torch.set_num_threads(resources.threads)
         self._resources, self._renderer = resources, SegmentRenderer()
         self._done = 0

@@ -78,6 +78,7 @@ def list_worker_resources(options: ColorizeOptions) -> list[WorkerResources]:
     resources = []
     for number in range(count):
         worker_cores: tuple[int, ...] = ()
+        # Bound processes do not disturb each other. With more workers than cores, they share.
         if options.threads is not None:
             start = number * threads
             num_cores = min(threads, len(cores))
