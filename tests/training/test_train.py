@@ -125,7 +125,8 @@ def test_interrupted_run_resumes_to_the_same_weights(
     deadline = time.monotonic() + 120
     while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
-    os.killpg(process.pid, signal_number)  # as Ctrl-C in a terminal does
+    # All processes of the run get the signal, as after Ctrl-C in a terminal.
+    os.killpg(process.pid, signal_number)
     code = process.wait(timeout=120)
     assert code == (-signal.SIGKILL if signal_number is signal.SIGKILL else 130)
     assert not out.exists()
