@@ -1,4 +1,4 @@
-"""Discovery: kinds, targets, patterns, folders and contradictions."""
+"""Discovery of tasks: kinds, targets, patterns, folders and contradictory arguments."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def describe(*inputs: str, out: str | None = None, options: ColorizeOptions = OP
     return [f"{task.kind} {task.source} {task.target}" for task in tasks]
 
 
-def test_kind_and_default_target_of_each_input() -> None:
+def test_each_input_has_its_kind_and_default_target() -> None:
     touch("reel.mp4", "p.JPG", "s/f_1.png", "s/f_2.png", "a%d.mp4")
     assert describe("reel.mp4") == ["film reel.mp4 reel.color.mp4"]
     assert describe("p.JPG") == ["photo p.JPG p.color.JPG"]
@@ -67,13 +67,13 @@ def test_result_folder_does_not_depend_on_the_spelling_of_the_source(
     assert task.target.resolve() == tmp_path.parent / f"{tmp_path.name}-color" / "x.png"
 
 
-def test_contradicting_arguments_are_refused() -> None:
+def test_contradictory_arguments_are_refused() -> None:
     touch("x.png", "y.png", "a/x.png", "file")
     with pytest.raises(UsageError, match="cannot be used together"):
         discover([Path("x.png")], Path("o.png"), Path("d"), OPTIONS)
     with pytest.raises(UsageError, match="use --out-dir"):
         describe("x.png", "y.png", out="o.png")
-    with pytest.raises(UsageError, match="have the same output"):
+    with pytest.raises(UsageError, match="is the output of both"):
         discover([Path("x.png"), Path("a/x.png")], None, Path("d"), OPTIONS)
     with pytest.raises(UsageError, match="--confidence names one file"):
         describe("x.png", "y.png", options=ColorizeOptions(confidence=Path("c.png")))

@@ -1,4 +1,4 @@
-"""Job lists: rows in CSV and JSON, options per row, and error messages."""
+"""Job lists: CSV and JSON rows, options of rows, and error messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def reels(tmp_path: Path) -> Path:
-    """A folder with two files that have the names of films."""
+    """A folder with two empty files that have names of films."""
     for name in ("mill.mkv", "fair.mkv"):
         (tmp_path / name).touch()
     return tmp_path
@@ -59,14 +59,20 @@ def test_both_spellings_of_gray_from_are_accepted(reels: Path, column: str) -> N
     ("text", "message"),
     [
         ("output\nx.mp4\n", "row 1: has no input"),
-        ("input,vivid\nmill.mkv,1\n", "row 1: unknown option 'vivid'"),
+        ("input,vivid\nmill.mkv,1\n", "row 1: unknown column 'vivid'"),
         ("input,vividness\nmill.mkv,3\n", "row 1: .*vividness must"),
-        ("input,for\nmill.mkv,fun\n", "row 1: invalid purpose 'fun'"),
-        ("input,end\nfair.mkv,\nmill.mkv,soon\n", "row 2: invalid end 'soon'"),
-        ("input,mark\nmill.mkv,perhaps\n", "row 1: invalid mark 'perhaps'"),
-        ("input,device\nmill.mkv,cpu\n", "unknown option 'device'"),
-        ("input\nmill.mkv,x\n", "more cells than the header has columns"),
-        ("input,output\nmill.mkv,a.mp4\nfair.mkv,a.mp4\n", "have the same output"),
+        ("input,vividness\nmill.mkv,high\n", "invalid vividness 'high'; write a number"),
+        ("input,fps\nmill.mkv,fast\n", "row 1: invalid fps 'fast'; write 24"),
+        ("input,size\nmill.mkv,big\n", "row 1: invalid size 'big'; write a whole number"),
+        (
+            "input,for\nmill.mkv,fun\n",
+            "row 1: invalid for 'fun'; write one of delivery, editing, archive",
+        ),
+        ("input,end\nfair.mkv,\nmill.mkv,soon\n", "row 2: invalid end 'soon'; write 90.5"),
+        ("input,mark\nmill.mkv,perhaps\n", "row 1: invalid mark 'perhaps'; write true or false"),
+        ("input,device\nmill.mkv,cpu\n", "unknown column 'device'"),
+        ("input\nmill.mkv,x\n", "more cells than the header"),
+        ("input,output\nmill.mkv,a.mp4\nfair.mkv,a.mp4\n", "is the output of both"),
         ("input\n", "contains no rows"),
     ],
 )

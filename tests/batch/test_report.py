@@ -1,4 +1,4 @@
-"""Reports: their records, and the escaping and self-containedness of the HTML page."""
+"""Reports: records, and an HTML page that escapes all text and loads nothing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VOID = {"meta", "img", "input", "br"}
 
 
 class Page(HTMLParser):
-    """An HTML page: checks the nesting and collects elements and text."""
+    """Parses an HTML page: checks its nesting and collects its elements and text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -153,7 +153,7 @@ def test_page_shows_failed_skipped_and_missing_results(photo, tmp_path):
     assert len(page.all("img")) == 2  # those of the skipped result
 
 
-def test_run_has_one_record_per_task(result, tmp_path):
+def test_report_has_one_record_per_task(result, tmp_path):
     path, options = tmp_path / "p.png", ColorizeOptions()
     Image.new("L", (8, 8)).save(path)
     photo_result = PhotoResult(path, path, 0.5, ("odd",), False, PROVENANCE)
@@ -195,7 +195,7 @@ def test_page_shows_the_frames_of_a_sequence(result, tmp_path):
     assert sequence["source_sha256"] == lines.stdout.decode().split()[0]
 
 
-def test_trimmed_film_is_shown_beside_the_same_part_of_its_source(tmp_path):
+def test_previews_of_a_trimmed_film_show_the_same_frames_of_the_source(tmp_path):
     source = make_film(tmp_path / "whole.mp4", gray_ramp(12))
     target = make_film(tmp_path / "part.mp4", red_ramp(12)[6:9])
     options = ColorizeOptions(start=Fraction(6, 24), end=Fraction(9, 24))
@@ -214,8 +214,8 @@ def test_missing_source_has_no_digest(tmp_path):
     assert hash_media(tmp_path) is None
 
 
-def test_report_path_must_be_writable_and_have_a_known_suffix(photo, tmp_path):
-    with pytest.raises(UsageError, match=r"\.json or \.html"):
+def test_report_must_be_writable_and_have_a_supported_suffix(photo, tmp_path):
+    with pytest.raises(UsageError, match=r"use \.json or \.html"):
         write_report(tmp_path / "r.txt", [photo])
     with pytest.raises(OutputError):
         write_report(tmp_path / "none" / "r.json", [photo])

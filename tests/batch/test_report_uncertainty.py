@@ -64,9 +64,9 @@ def test_regions_refer_to_the_displayed_photo(
     )
     assert ours.size == plain.size
     assert plain.uncertain_regions, "an image without objects must be uncertain"
-    # A mirrored photo is predicted as it is stored, so its regions differ slightly.
+    # The generator gets a mirrored photo as stored, so its regions differ slightly.
     if orientation != 2:
-        # Only the two first regions, to one grid cell: rounding decides whether regions touch.
+        # Rounding decides whether small regions touch, so only the first two are compared.
         boxes = [np.array([r.box for r in done.uncertain_regions[:2]]) for done in (ours, plain)]
         np.testing.assert_allclose(*boxes, atol=0.05)
     else:

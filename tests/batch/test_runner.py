@@ -1,4 +1,4 @@
-"""Execution of tasks: order, skipping, errors, and the film engine."""
+"""Execution of tasks: order, skipped tasks, errors, and the film engine."""
 
 from __future__ import annotations
 

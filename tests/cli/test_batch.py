@@ -53,7 +53,7 @@ def unfinished(reels, flat, tmp_path, short_segments):
     return target
 
 
-def test_job_list_with_options_per_row_and_failures(vidcolor, reels, tmp_path):
+def test_job_list_rows_have_their_own_options_and_failures(vidcolor, reels, tmp_path):
     (reels / "broken.mov").write_text("x")
     job_list = reels / "jobs.csv"
     job_list.write_text(
@@ -155,7 +155,7 @@ def test_resumed_frames_are_printed(vidcolor, unfinished, tmp_path):
     assert "no unfinished work" in run.err[0]
 
 
-def test_work_dir_is_where_a_film_is_resumed_from(vidcolor, reels, flat, short_segments, tmp_path):
+def test_film_is_resumed_from_its_work_dir(vidcolor, reels, flat, short_segments, tmp_path):
     target, scratch = tmp_path / "mill.mp4", tmp_path / "scratch"
     interrupt_film(reels, target, flat, work_dir=scratch)
     assert [p.name for p in scratch.iterdir()] == [work_path(target, scratch).name]

@@ -122,7 +122,7 @@ def test_source_that_is_newer_than_its_result_is_not_skipped(vidcolor: Vidcolor)
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif", "a.webp", "a.bmp"])
-def test_result_of_every_photo_format_is_recognized(vidcolor: Vidcolor, name: str) -> None:
+def test_result_of_every_photo_format_is_skipped(vidcolor: Vidcolor, name: str) -> None:
     photo(f"album/{name}")
     assert vidcolor("colorize", "album").code == 0
     assert (
@@ -262,14 +262,14 @@ def test_interruption_gives_exit_code_130(
     assert run.err == ["vidcolor: interrupted; no partial file was left behind"]
 
 
-def test_default_target_of_a_photo() -> None:
+def test_default_photo_target_is_png_if_the_source_format_has_no_metadata() -> None:
     assert photo_module.default_target(Path("a/b.JPG")) == Path("a/b.color.JPG")
     assert photo_module.default_target(Path("a/b.bmp"), Path("out")) == Path("out/b.png")
     assert photo_module.default_target(Path("a/scan")) == Path("a/scan.color.png")
 
 
 def test_results_among_several_inputs_are_not_sources(vidcolor: Vidcolor) -> None:
-    """The shell expands `*.png` in the repeated command."""
+    # In the repeated command the shell expands `*.png` to sources and results.
     for name in ("a.png", "b.png", "c.color.png"):  # the last one is a source, not a result
         photo(name)
     assert vidcolor("colorize", "a.png", "b.png", "c.color.png").code == 0

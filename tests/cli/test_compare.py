@@ -1,4 +1,4 @@
-"""`vidcolor compare`: contact sheet, side-by-side film, photos, and refusal to overwrite."""
+"""`vidcolor compare`: contact sheets, side-by-side films, photos, and existing outputs."""
 
 from __future__ import annotations
 

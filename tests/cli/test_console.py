@@ -1,4 +1,4 @@
-"""The console: a progress bar on a terminal, lines in a log, JSON lines for scripts."""
+"""The console: a progress bar on a terminal, plain lines in a log, JSON lines for scripts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time of a monotonic clock that the test sets."""
+    """A list with the time of the monotonic clock, which the test sets."""
     now = [100.0]
     monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
     return now
@@ -47,7 +47,9 @@ def test_log_gets_a_line_every_ten_seconds(
     ]
 
 
-def test_progress_without_a_total(clock: list[float], capfd: pytest.CaptureFixture[str]) -> None:
+def test_progress_without_a_total_has_no_remaining_time(
+    clock: list[float], capfd: pytest.CaptureFixture[str]
+) -> None:
     console_ = Console()
     for done in (0, 30):
         console_.progress(progress(done, None))
@@ -112,7 +114,7 @@ def test_redirected_output_has_no_control_characters(clip: ClipMaker, tmp_path: 
 
 @pytest.mark.slow
 def test_closed_pipe_does_not_stop_the_film(clip: ClipMaker, tmp_path: Path) -> None:
-    """In `vidcolor ... | head -1` the film is written without an error message."""
+    # As in `vidcolor ... | head -1`: the film is written without an error message.
     reel = clip("mp4", "libx264", "yuv420p", "-preset", "ultrafast", frames=40)
     end, start = os.pipe()
     process = spawn_flat("colorize", reel, "-o", "out.mp4", cwd=tmp_path, stdout=start)

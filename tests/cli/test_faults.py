@@ -1,4 +1,4 @@
-"""Faulty input: one error line with the file, the exit code, and no file left behind."""
+"""Faulty input: one error line that names the file, the exit code, and no file left behind."""
 
 from __future__ import annotations
 
@@ -137,18 +137,22 @@ FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
         2,
         "out.mp4: image format is not supported",
     ),
-    "onto the source": (lambda f: [f.film(), "-o", "reel.mp4"], 2, "reel.mp4: is the source"),
-    "onto the source, forced": (
+    "output onto the source": (
+        lambda f: [f.film(), "-o", "reel.mp4"],
+        2,
+        "reel.mp4: is the source",
+    ),
+    "output onto the source, forced": (
         lambda f: [f.photo(), "-o", "photo.jpg", "--force"],
         2,
         "photo.jpg: is the source",
     ),
-    "onto a link to the source": (
+    "output onto a link to the source": (
         lambda f: [f.film(), "-o", f.link("alias.mp4", Path("reel.mp4")), "--force"],
         2,
         "alias.mp4: is the source",
     ),
-    "frames onto themselves": (
+    "output frames onto the source frames": (
         lambda f: [f.frames("a_%03d.png", 1, 2), "-o", "a_%03d.png", "--force"],
         2,
         "a_001.png: is the source",
@@ -168,7 +172,7 @@ FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
         2,
         "f_07.png: already exists",
     ),
-    "onto a folder": (lambda f: [f.film(), "-o", f.folder("out")], 2, "out: is a directory"),
+    "output onto a folder": (lambda f: [f.film(), "-o", f.folder("out")], 2, "out: is a directory"),
     "unwritable folder": (
         lambda f: [f.film(), "-o", "/proc/vidcolor/out.mp4"],
         1,
@@ -180,7 +184,7 @@ FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
         2,
         "out: is a file",
     ),
-    "--out-dir is the folder": (
+    "--out-dir is the source folder": (
         lambda f: [f.photo("album/a.jpg").parent, "--out-dir", "album"],
         2,
         "album: is the folder of the sources",
@@ -196,10 +200,10 @@ FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
         2,
         "out/x.mp4",
     ),
-    "unsupported report format": (
+    "unknown report format": (
         lambda f: [f.film(), "--report", "r.pdf"],
         2,
-        "r.pdf: a report must",
+        "r.pdf: unknown report format",
     ),
     "unwritable report": (lambda f: [f.film(), "--report", "/proc/no/r.json"], 1, "/proc/no"),
     "report onto the source": (
@@ -319,7 +323,7 @@ def test_readable_part_of_a_damaged_source_is_colorized(
     assert run.code == 1
     assert "damaged" in run.err[-1]
     assert target in run.err[-1]
-    assert len(run.err) == 2, run.err  # what was lost, and the exit code
+    assert len(run.err) == 2, run.err  # one warning about the loss, one about the exit code
     assert read_tree(tmp_path).keys() == {*before, target}
     assert vidcolor("colorize", *arguments, "--allow-damaged", "--force").code == 0
 

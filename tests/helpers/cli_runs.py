@@ -1,4 +1,4 @@
-"""Runs of the command line: in this process, and in a process of their own."""
+"""Runs of the command line, in this process or in a new process."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Run:
 
 
 def spawn(*arguments: object, cwd: Path, **options: Any) -> subprocess.Popen[str]:
-    """Start the installed command in a process of its own."""
+    """Start the installed command in a new process."""
     return _start([sys.executable, "-m", "vidcolor", *map(str, arguments)], cwd, options)
 
 
 def spawn_flat(*arguments: object, cwd: Path, **options: Any) -> subprocess.Popen[str]:
-    """Start the command with the flat generator in a process of its own."""
+    """Start the command with the flat generator in a new process."""
     command = [sys.executable, "-c", _FLAT_MAIN, *map(str, arguments)]
     options = {"env": {**os.environ, "PYTHONPATH": str(_REPOSITORY)}, **options}
     return _start(command, cwd, options)

@@ -1,4 +1,4 @@
-"""Discovery of the tasks of a run: films, photos and image sequences, and where results go."""
+"""Discovery of the tasks of a run: films, photos and image sequences, and their targets."""
 
 from __future__ import annotations
 
@@ -37,36 +37,36 @@ class Task:
 
     kind: TaskKind
     source: Path
-    """A file; for a sequence its pattern (``scan_%06d.dpx``) or folder."""
+    """Path of a file. For a sequence it is the pattern (``scan_%06d.dpx``) or the folder."""
     target: Path
-    """The result."""
+    """Path of the result."""
     options: ColorizeOptions
-    """The options of this task; its hints are only those for this source."""
+    """Options of this task. They contain only the hints for this source."""
     skip_if_done: bool = False
-    """Skip the task if the same recipe has already made the target from the source."""
+    """Whether to skip the task if the target is already a result of the same source and recipe."""
     error: VidcolorError | None = None
-    """The reason why the task cannot run."""
+    """Reason why the task cannot run; None if it can."""
 
 
 def discover(
     inputs: Sequence[Path], out: Path | None, out_dir: Path | None, options: ColorizeOptions
 ) -> list[Task]:
-    """Find the tasks of the inputs: their kinds and targets.
+    """Find the tasks of the inputs, with their kinds and targets.
 
-    If there are several inputs, one that cannot be read becomes a task with an `error`.
+    If there are several inputs, an input that cannot be read becomes a task with an `error`.
 
     Args:
-        inputs: Files, folders, glob patterns (``reels/**/*.mov``) and sequence patterns.
-        out: The target of a single input; None for a default name.
-        out_dir: The directory of the targets; None for beside the sources.
-        options: The options of every task.
+        inputs: files, folders, glob patterns (``reels/**/*.mov``) and sequence patterns.
+        out: target of a single input; None for a default name.
+        out_dir: directory of the targets; None for the directory of each source.
+        options: options of every task.
 
     Raises:
-        InputError: The only input does not exist, or is a folder without a film or photo.
-        UsageError: The request contradicts itself.
+        InputError: the only input does not exist, or is a folder without a film or photo.
+        UsageError: the arguments contradict each other.
     """
     if out is not None and out_dir is not None:
-        raise UsageError("--out and --out-dir cannot be used together")
+        raise UsageError("--out and --out-dir cannot be used together; remove one of them")
     if out_dir is not None and out_dir.exists() and not out_dir.is_dir():
         raise UsageError(f"{out_dir}: is a file; --out-dir must be a directory")
     inputs = [path for argument in inputs for path in _expand_glob(argument)]
@@ -120,7 +120,7 @@ def _tasks_of(
     options: ColorizeOptions,
     skip_if_done: bool,
 ) -> Iterator[Task]:
-    """Yield the tasks of one input: one, or those of all files in a folder."""
+    """Yield the task of one input, or the tasks of all files in a folder."""
     if is_sequence_pattern(path) and not path.exists():
         yield Task("sequence", path, _sequence_target(path, out, out_dir, options), options)
     elif path.is_dir():
@@ -135,7 +135,7 @@ def _tasks_of(
         yield Task("photo", path, target, options, skip_if_done=skip_if_done)
     elif path.suffix.lower() in UNSUPPORTED_IMAGE_EXTENSIONS:
         raise InputError(
-            f"{path}: {path.suffix} images are not supported; convert it to TIFF or PNG"
+            f"{path}: {path.suffix} images are not supported; convert the file to TIFF or PNG"
         )
     else:
         target = out or _film_target(path, out_dir, options)
@@ -143,9 +143,9 @@ def _tasks_of(
 
 
 def _is_film_target(out: Path | None) -> bool:
-    """Return whether a target is a file or numbered frames, so that a source folder is a sequence.
+    """Return whether a target is a film or numbered frames.
 
-    Otherwise the target is a folder and each image of the source folder is a photo.
+    A source folder is then an image sequence. Otherwise each image in it is a photo.
     """
     return out is not None and not out.is_dir() and (is_sequence_pattern(out) or bool(out.suffix))
 
@@ -177,16 +177,17 @@ def _tasks_in_folder(folder: Path, mirror: Path | None, options: ColorizeOptions
     """Return the tasks of all films and photos below a folder.
 
     Args:
-        folder: The folder of the sources.
-        mirror: The folder of the targets, with the same structure; None for one beside `folder`.
-        options: The options of every task.
+        folder: folder of the sources.
+        mirror: folder of the targets, with the same structure; None for the default folder beside
+            `folder`.
+        options: options of every task.
     """
     resolved = folder.resolve()
     root = mirror or resolved.with_name(f"{resolved.name}{RESULT_FOLDER_SUFFIX}")
     if mirror is None and not folder.is_absolute():
         root = Path(os.path.relpath(root))
     if root.resolve() == resolved:
-        raise UsageError(f"{root}: is the folder of the sources; choose another --out-dir")
+        raise UsageError(f"{root}: is the folder of the sources; use another --out-dir")
     tasks: list[Task] = []
     used_targets: set[Path] = set()
     for path in _find_sources(folder, root):
@@ -233,7 +234,7 @@ def _find_sources(folder: Path, results: Path) -> Iterator[Path]:
 
 
 def _is_result_folder(name: str, siblings: Sequence[str]) -> bool:
-    """Return whether a folder has the name of the results of another folder beside it."""
+    """Return whether the name is that of the result folder of a sibling folder."""
     source = name.removesuffix(RESULT_FOLDER_SUFFIX)
     return source != name and source in siblings
 
@@ -242,20 +243,20 @@ def check_collisions(tasks: Sequence[Task]) -> None:
     """Check that no two tasks have the same target.
 
     Raises:
-        UsageError: Two tasks have the same target.
+        UsageError: two tasks have the same target.
     """
     sources: dict[Path, Path] = {}
     for task in tasks:
         other = sources.setdefault(task.target.absolute(), task.source)
         if other != task.source:
             raise UsageError(
-                f"{other} and {task.source} have the same output {task.target}; "
-                "colorize them into different directories"
+                f"{task.target}: is the output of both {other} and {task.source}; write them to "
+                "different directories"
             )
 
 
 def _is_result(path: Path) -> bool:
-    """Return whether a file is a result of an earlier run that lies beside its source."""
+    """Return whether a file has the name and the metadata of a result beside its source."""
     if not path.stem.endswith(RESULT_SUFFIX) or not path.is_file():
         return False
     return read_result_recipe(path, is_still=is_photo_name(path)) is not None

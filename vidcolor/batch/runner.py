@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from vidcolor.colorizer import Colorizer
     from vidcolor.film.engines.base import Engine
-    from vidcolor.film.pipeline import FilmResult
+    from vidcolor.film.request import FilmResult
     from vidcolor.options import ColorizeOptions
     from vidcolor.photo import PhotoResult
     from vidcolor.progress import Progress, ProgressCallback
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
     EngineFactory = Callable[[], contextlib.AbstractContextManager[Engine]]
 
 PARALLEL_PHOTOS = 2
-"""Photos that are processed at a time. The generator uses all cores, but reading and writing a
-photo uses one."""
+"""Number of photos that run at a time. The generator uses all cores, but reading and writing a
+photo uses only one."""
 
 
 @dataclass(slots=True)
 class TaskResult:
-    """The outcome of a task: a result, an error, or neither if it was skipped."""
+    """The outcome of a task: a result or an error, or neither if the task was skipped."""
 
     task: Task
     result: FilmResult | PhotoResult | None = None
     error: VidcolorError | None = None
     skipped: bool = False
-    """True if an earlier run has already made the target by the same recipe."""
+    """Whether the target is already a result of the same source and recipe."""
 
     @property
     def is_damaged(self) -> bool:
@@ -68,7 +68,12 @@ class BatchSummary:
 
 
 def is_done(task: Task, recipe: str) -> bool:
-    """Return whether an earlier run has made the target from this source by the same recipe."""
+    """Return whether the target is already a result of this source and recipe.
+
+    Args:
+        task: task to check.
+        recipe: recipe digest of the task; see `Provenance`.
+    """
     if not task.skip_if_done or not task.target.exists():
         return False
     if task.target.stat().st_mtime < task.source.stat().st_mtime:
@@ -102,19 +107,19 @@ def run_tasks(
     with photos alone starts no worker.
 
     Args:
-        tasks: The tasks, each with its own options.
-        options: The options of the run, which select the engine.
-        colorizer: The colorizer of all tasks.
-        engine_factory: Opens the engine that renders films; None for the one of the options.
-        parallel_films: The number of films that run at a time; None to derive it from the options.
-        on_start: Called before a task that is not skipped, possibly from another thread.
-        on_progress: Called after every frame of a film, possibly from another thread.
+        tasks: tasks, each with its own options.
+        options: options of the run, which select the engine.
+        colorizer: colorizer of all tasks.
+        engine_factory: opens the engine that renders films; None for the engine of the options.
+        parallel_films: number of films that run at a time; None for a number from the options.
+        on_start: called before each task that is not skipped, possibly from another thread.
+        on_progress: called after every frame of a film, possibly from another thread.
 
     Yields:
         The outcome of each task, in the order of the tasks.
 
     Raises:
-        VidcolorError: The engine cannot be opened.
+        VidcolorError: the engine cannot be opened.
     """
     interrupted = threading.Event()
     engine: Engine | None = None
@@ -123,7 +128,7 @@ def run_tasks(
         return _run_safely(task, colorizer, engine, on_start, forward_progress)
 
     def forward_progress(progress: Progress) -> None:
-        if interrupted.is_set():  # the only way to stop a film in another thread
+        if interrupted.is_set():  # this is the only way to stop a film in another thread
             raise KeyboardInterrupt
         if on_progress is not None:
             on_progress(progress)
@@ -182,7 +187,10 @@ def _run_films(
 
 
 def _run_photos(run: Callable[[Task], TaskResult], tasks: list[Task]) -> Iterator[TaskResult]:
-    """Run photos in parallel; an interruption completes those that have started, and no others."""
+    """Run photos in parallel.
+
+    After an interruption, photos that have started are completed and no others are started.
+    """
     if len(tasks) == 1:
         yield run(tasks[0])
         return
@@ -219,7 +227,7 @@ def _run_safely(
 
 
 def wrap_error(error: Exception, source: Path) -> VidcolorError:
-    """Return an unexpected error as a `VidcolorError` with the original as its cause."""
+    """Return a `VidcolorError` for an unexpected error, which becomes its cause."""
     if isinstance(error, MemoryError):
         text = "out of memory; use a smaller --batch or a machine with more memory"
     elif isinstance(error, OSError) and error.errno:
@@ -243,13 +251,13 @@ def run_task(
     """Colorize one source.
 
     Args:
-        task: The task.
-        colorizer: The colorizer.
-        engine: The engine that renders films; None to render in this process.
-        on_progress: Called after every frame of a film.
+        task: task to run.
+        colorizer: predicts the color.
+        engine: engine that renders films; None to render in this process.
+        on_progress: called after every frame of a film.
 
     Raises:
-        VidcolorError: As raised by `colorize_film`, `colorize_photo` or `colorize_sequence`.
+        VidcolorError: as raised by `colorize_film`, `colorize_photo` or `colorize_sequence`.
     """
     source, target, options = task.source, task.target, task.options
     if task.kind == "photo":

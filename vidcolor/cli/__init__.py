@@ -1,4 +1,4 @@
-"""The command line: one module per command. Commands parse options and print results."""
+"""The command line, with one module per command. Commands parse options and print results."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 TRACEBACK_VARIABLE = "VIDCOLOR_TRACEBACK"
-"""Environment variable; the value 1 prints the traceback of an error."""
+"""Environment variable: if its value is 1, the command prints the traceback of an error."""
 
 app = typer.Typer(
     name="vidcolor",
@@ -50,10 +50,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help=(
-        "Colorizes black-and-white film. Luma, audio, subtitles, chapters and time stamps are "
+        "Colorize black-and-white films. Luma, audio, subtitles, chapters and time stamps are "
         "unchanged; only chroma is added.\n\n"
         "Example: [bold]vidcolor colorize reel.mov[/bold] writes reel.color.mov. Photos, folders "
-        "and image sequences (scan_%06d.dpx) work as well."
+        "and image sequences (scan_%06d.dpx) are supported too."
     ),
 )
 app.command()(colorize)
@@ -97,14 +97,14 @@ def _declare_global_options(
 
 
 def main(colorizer_factory: ColorizerFactory | None = None) -> None:
-    """Run the command line of this process and exit.
+    """Run the command with the arguments of this process, and exit.
 
     Args:
-        colorizer_factory: Loads the colorizer; None for `Colorizer.from_options`.
+        colorizer_factory: loads the colorizer; None for `Colorizer.from_options`.
     """
     signal.signal(signal.SIGTERM, _raise_interrupt)
     if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # warnings of libraries are for programmers
+        warnings.simplefilter("ignore")  # warnings of libraries are not meant for users
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # file names may contain invalid UTF-8
             stream.reconfigure(errors="backslashreplace")
@@ -117,11 +117,13 @@ def main(colorizer_factory: ColorizerFactory | None = None) -> None:
 
 
 def run(arguments: Sequence[str], colorizer_factory: ColorizerFactory | None = None) -> int:
-    """Run one command. This is the only place that turns exceptions into messages and exit codes.
+    """Run one command.
+
+    This is the only function that converts exceptions to messages and exit codes.
 
     Args:
-        arguments: The arguments after ``vidcolor``.
-        colorizer_factory: Loads the colorizer; None for `Colorizer.from_options`.
+        arguments: arguments after ``vidcolor``.
+        colorizer_factory: loads the colorizer; None for `Colorizer.from_options`.
 
     Returns:
         0 for success, 1 for failure, 2 for wrong usage, 130 for an interruption.
@@ -136,7 +138,7 @@ def run(arguments: Sequence[str], colorizer_factory: ColorizerFactory | None = N
         return _print_error(console, "; ".join(["interrupted", *notes]), EXIT_INTERRUPTED)
     except VidcolorError as error:
         return _print_error(console, str(error), error.exit_code, error.__cause__)
-    except BrokenPipeError:  # the reader of the output has exited, as in `vidcolor probe x | head`
+    except BrokenPipeError:  # the reader of the pipe has exited, as in `vidcolor probe x | head`
         discard_output(sys.stdout)
         return EXIT_FAILURE
     except MemoryError:
@@ -164,7 +166,9 @@ def _print_unexpected_error(console: Console, error: Exception) -> int:
         return code
     context = getattr(error, "ctx", None)
     command = context.command_path.rstrip() if context is not None else "vidcolor"
-    return _print_error(console, f"{text.rstrip('.')}; see {command} --help", code)
+    # Typer validates values with pydantic, whose wording is meant for programmers.
+    text = text.replace("Value error, ", "").replace("Input should be", "must be").rstrip(".?")
+    return _print_error(console, f"{text}; see {command} --help", code)
 
 
 def _print_error(console: Console, text: str, code: int, cause: BaseException | None = None) -> int:

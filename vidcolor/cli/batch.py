@@ -1,4 +1,4 @@
-"""Console output of a run of `vidcolor colorize` or `vidcolor recolor`."""
+"""The run of `vidcolor colorize` or `vidcolor recolor`: tasks, console output and reports."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
     ColorizerFactory = Callable[[ColorizeOptions], Colorizer]
 
 _FRAME_SUFFIXES = (".dpx", ".exr")
-"""Formats of film scans: a folder of such files is probably one film."""
+"""Suffixes of film scans. A folder of such files is probably one film."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRequest:
-    """The arguments of one run."""
+    """Arguments of one run."""
 
     inputs: Sequence[Path]
     job_list: Path | None
     out: Path | None
     out_dir: Path | None
     options: ColorizeOptions
-    """The options of the run; its hints are already read from their file."""
+    """Options of the run. Hints are already read from their file."""
     reports: Sequence[Path]
-    """The reports to write."""
+    """Paths of the reports to write."""
     read_files: Sequence[Path]
-    """Files that the run reads besides the inputs, such as hints. They must not be overwritten."""
+    """Other files that the run reads, such as hints. They must not be overwritten."""
 
 
 def run_batch(
@@ -54,15 +54,15 @@ def run_batch(
     """Colorize all inputs, print the outcomes and write the reports.
 
     Args:
-        request: The arguments of the run.
-        console: The console.
-        colorizer_factory: Loads the colorizer; None for `Colorizer.from_options`.
+        request: arguments of the run.
+        console: prints progress, results, warnings and errors.
+        colorizer_factory: loads the colorizer; None for `Colorizer.from_options`.
 
     Returns:
         The exit code.
 
     Raises:
-        VidcolorError: The run cannot start.
+        VidcolorError: the run cannot start.
     """
     from vidcolor.batch.runner import BatchSummary, run_tasks
 
@@ -111,8 +111,7 @@ def _find_tasks(request: BatchRequest) -> list[Task]:
     inputs, job_list = request.inputs, request.job_list
     if not inputs and job_list is None:
         raise UsageError(
-            "missing INPUT; name films, photos or folders, or use --job-list; see vidcolor "
-            "colorize --help"
+            "INPUT is missing; give a film, photo, folder or pattern, or use --job-list"
         )
     tasks: list[Task] = []
     if inputs:
@@ -120,7 +119,7 @@ def _find_tasks(request: BatchRequest) -> list[Task]:
     if job_list is not None:
         if request.out is not None:
             raise UsageError(
-                "--out names one file; with --job-list use its output column or --out-dir"
+                "--out and --job-list cannot be used together; use the output column or --out-dir"
             )
         from vidcolor.batch.manifest import read_job_list
 
@@ -138,7 +137,7 @@ def _exit_code(summary: BatchSummary) -> int:
 
 
 def _print_folders(inputs: Sequence[Path], tasks: Sequence[Task], console: Console) -> None:
-    """Print what was found in each input folder."""
+    """Print the number of films and photos in each input folder."""
     for path in inputs:
         found = [task for task in tasks if path in task.source.parents]
         if not found:
@@ -149,8 +148,8 @@ def _print_folders(inputs: Sequence[Path], tasks: Sequence[Task], console: Conso
         console.info(f"{path} -> {target} ({counts})")
         if len(found) > 1 and all(t.source.suffix.lower() in _FRAME_SUFFIXES for t in found):
             console.warn(
-                "the images are colorized as independent photos; if they are the frames of a "
-                "film, use --fps 24",
+                "the images are colorized as independent photos; if they are frames of a film, use "
+                "--fps 24",
                 path,
             )
 
@@ -174,8 +173,8 @@ def _print_result(result: TaskResult, console: Console) -> None:
     console.info(f"{task.target}: {_describe_speed(task, colorized)}")
     if colorized.damaged and not task.options.allow_damaged:
         console.warn(
-            f"damaged source; {task.target} contains what could be read; use --allow-damaged to "
-            "exit with code 0",
+            f"the source is damaged; {task.target} contains only the readable part; use "
+            "--allow-damaged to exit with code 0",
             task.source,
         )
 
@@ -262,7 +261,7 @@ def _table_row(result: TaskResult) -> tuple[str, str, str, str, str]:
 
 
 def _frames_per_second(result: FilmResult | PhotoResult) -> float:
-    """Return the speed of this run, without the frames of an earlier one."""
+    """Return the speed of this run, without the frames of an earlier run."""
     num_frames = result.num_frames - getattr(result, "resumed_frames", 0)
     return num_frames / max(result.seconds, 1e-9)
 

@@ -1,4 +1,4 @@
-"""`vidcolor colorize`: films, photos, folders and image sequences."""
+"""`vidcolor colorize`: add color to films, photos, folders and image sequences."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def colorize(
 ) -> None:
     """Colorize black-and-white films, photos, folders and film scans.
 
-    The luma is unchanged bit for bit. Audio, subtitles, chapters and time stamps are copied.
-    The color is predicted by a neural network, and the metadata of the result says so.
-    Existing files are not overwritten without --force.
+    The luma is unchanged bit for bit. Audio, subtitles, chapters and time
+    stamps are copied. A neural network predicts the color, which is recorded
+    in the metadata of the result. --force overwrites existing files.
 
     [bold]Examples[/bold]
 
@@ -73,11 +73,11 @@ def colorize(
       vidcolor colorize reel.mov --shots shots.csv --hints hints.json
       vidcolor colorize --job-list jobs.csv --out-dir graded/ --workers 2
 
-    To resume an interrupted run, repeat the command. [bold]vidcolor jobs[/bold] lists unfinished
-    films.
+    To resume an interrupted run, repeat the command. [bold]vidcolor jobs[/bold]
+    lists unfinished films.
 
-    [bold]hints.json[/bold]: the color is #rrggbb, a CSS name or neutral; positions are in pixels
-    or percent.
+    [bold]hints.json[/bold]: the color is #rrggbb, a CSS name or neutral;
+    positions are in pixels or percent.
 
       \\[{"x": 812, "y": 430, "color": "#3b5f8a", "radius": 12},
        {"x": "50%", "y": "12%", "color": "skyblue", "time": 72.5}]

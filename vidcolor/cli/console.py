@@ -23,13 +23,13 @@ _LOG_INTERVAL_S = 10.0
 _JSON_INTERVAL_S = 1.0
 _DEFAULT_COLUMNS = 80
 _UNITS = {"films": "film", "photos": "photo", "images": "image", "train": "step"}
-"""Units of the stages that do not count frames."""
+"""Unit of each stage that does not count frames."""
 _BYTE_STAGES = ("download",)
 
 
 @dataclass
 class _StageDisplay:
-    """The progress display of one source in one stage."""
+    """The progress display of one stage of one source."""
 
     stage: str
     start_time: float
@@ -50,7 +50,7 @@ class Console:
     json_lines: bool = False
     """Print JSON objects on standard output instead of text."""
     _displays: dict[object, _StageDisplay] = field(default_factory=dict)
-    """The display of each source that is being processed."""
+    """Display of each source that is being processed."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def progress(self, progress: Progress) -> None:
@@ -143,11 +143,11 @@ class Console:
             self._print(text)
 
     def warn(self, text: str, source: object = None) -> None:
-        """Print a warning, in quiet mode too; in JSON mode it is an event.
+        """Print a warning on standard error, also in quiet mode; in JSON mode print an event.
 
         Args:
-            text: The warning.
-            source: The file that it is about, if any.
+            text: warning message.
+            source: file with the problem, if any.
         """
         prefix = "" if source is None else f"{source}: "
         self.event("warning", source=None if source is None else str(source), text=text)
@@ -155,11 +155,11 @@ class Console:
             self._print(f"warning: {prefix}{text}", err=True)
 
     def error(self, text: str, **values: Any) -> None:
-        """Print an error on standard error; in JSON mode also a "failed" event.
+        """Print an error on standard error; in JSON mode also print a "failed" event.
 
         Args:
-            text: The error message.
-            values: Further values of the event.
+            text: error message.
+            values: further values of the event.
         """
         self.event("failed", error=to_single_line(text), **values)
         self._print(f"vidcolor: {text}", err=True)
@@ -184,7 +184,7 @@ def _terminal_columns() -> int:
 
 
 def _echo(text: str, err: bool = False) -> None:
-    """Print a line; a closed pipe (`| head`) does not stop the program."""
+    """Print a line; ignore a closed pipe, as in `| head`."""
     try:
         typer.echo(text, err=err)
     except BrokenPipeError:
@@ -192,14 +192,14 @@ def _echo(text: str, err: bool = False) -> None:
 
 
 def discard_output(stream: TextIO) -> None:
-    """Redirect a stream to the null device, after its reader has closed the pipe."""
+    """Redirect a stream whose reader has closed the pipe to the null device."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)
 
 
 def to_single_line(text: str) -> str:
-    """Replace line breaks by spaces and escape control characters.
+    """Replace line breaks and tabs by spaces, and escape control characters.
 
     File names may contain anything, including terminal escape sequences.
     """

@@ -1,4 +1,4 @@
-"""Command groups with behavior that Typer does not offer."""
+"""Command groups that extend those of Typer."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 from typer.core import TyperGroup
 
 DEFAULT_COMMAND = "images"
-"""Name of the hidden subcommand that `DefaultCommandGroup` runs if none is named."""
+"""Name of the hidden subcommand that `DefaultCommandGroup` runs if no subcommand is given."""
 
 
 class UserInterruptError(BaseException):
     """An interruption by the user that keeps the notes of its KeyboardInterrupt.
 
-    Typer replaces a KeyboardInterrupt and drops its notes, which say what can be resumed.
+    Typer replaces a KeyboardInterrupt and drops its notes, which describe the work that can be
+    resumed.
     """
 
 
@@ -21,7 +22,7 @@ class InterruptibleGroup(TyperGroup):
     """A command group that raises `UserInterruptError` for a KeyboardInterrupt."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
+        """Run the command and replace its KeyboardInterrupt."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as interrupt:
@@ -32,9 +33,9 @@ class InterruptibleGroup(TyperGroup):
 
 
 class DefaultCommandGroup(TyperGroup):
-    """A command group that runs `DEFAULT_COMMAND` if its arguments name no subcommand.
+    """A command group that runs `DEFAULT_COMMAND` if the first argument is not a subcommand.
 
-    It allows ``vidcolor evaluate PATH`` next to ``vidcolor evaluate film ...``.
+    It allows both ``vidcolor evaluate PATH`` and ``vidcolor evaluate film ...``.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -42,7 +43,7 @@ class DefaultCommandGroup(TyperGroup):
         return super().parse_args(ctx, args or [DEFAULT_COMMAND])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Return the named subcommand, or the default one with all arguments.
+        """Return the given subcommand, or the default subcommand with all arguments.
 
         The default command has an empty name, so that it does not appear in usage messages.
         """

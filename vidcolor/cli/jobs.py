@@ -1,4 +1,4 @@
-"""`vidcolor jobs`: the work directories of unfinished films."""
+"""`vidcolor jobs`: list or remove the work directories of unfinished films."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ def jobs(
         list[Path] | None,
         typer.Argument(
             metavar="FOLDER",
-            help="Folders to search, with their subfolders: those of the results, or the "
-            "--work-dir. Default: the current folder.",
+            help="Folders of results, or directories of --work-dir, to search with their "
+            "subfolders. Default: the current folder.",
             show_default=False,
         ),
     ] = None,
     remove: Annotated[
         bool,
         typer.Option(
-            "--remove", help="Remove the unfinished work, except where a process is using it."
+            "--remove",
+            help="Remove the unfinished work, except work that a process is using.",
         ),
     ] = False,
     json_lines: params.JsonLines = False,
 ) -> None:
-    """List unfinished films: interrupted, or still running.
+    """List unfinished films, interrupted or still running.
 
     To resume an interrupted film, repeat the command that started it.
 
@@ -47,7 +48,8 @@ def jobs(
     roots = folders or [Path()]
     for root in roots:
         if not root.is_dir():
-            raise InputError(f"{root}: is not a folder")
+            problem = "not a folder" if root.exists() else "no such folder"
+            raise InputError(f"{root}: {problem}")
     paths = [path for root in roots for path in find_work_dirs(root)]
     num_busy = 0
     for path in paths:

@@ -1,7 +1,7 @@
 """Option types that several commands share.
 
-Each alias is a Typer ``Annotated`` type, so that an option has the same name, type, help text and
-help panel in every command. The function signature gives the default value.
+Each alias is an ``Annotated`` type with a Typer option, so that the option has the same name, type,
+help text and help panel in every command. The command function sets the default value.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ JobList = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="CSV or JSON file with one row per film: input, output and any options of that film.",
+        help="CSV or JSON file with one row per film, photo or folder: input, output and options.",
         rich_help_panel=INPUT_PANEL,
     ),
 ]
@@ -73,8 +73,8 @@ AllowDamaged = Annotated[
 Model = Annotated[
     str,
     typer.Option(
-        help="Generator: a name from `vidcolor models list`, a weights file (.safetensors .pth "
-        ".onnx), or several joined with + to average them.",
+        help="Model: a name from `vidcolor models list`, a weights file (.safetensors .pth .onnx), "
+        "or several joined with + to average their predictions.",
         rich_help_panel=COLOR_PANEL,
     ),
 ]
@@ -84,7 +84,7 @@ ModelSize = Annotated[
         "--size",
         min=1,
         metavar="PIXELS",
-        help="Model input size: short side, in pixels. Default: set by the model.",
+        help="Short side of the model input in pixels. Default: set by the model.",
         rich_help_panel=COLOR_PANEL,
     ),
 ]
@@ -93,7 +93,8 @@ Vividness = Annotated[
     typer.Option(
         min=0,
         max=1,
-        help="0 for muted colors, 1 for vivid colors. Default: set by the model.",
+        help="Vividness of the predicted colors: 0 is muted, 1 is vivid. Default: set by the "
+        "model.",
         rich_help_panel=COLOR_PANEL,
     ),
 ]
@@ -111,7 +112,7 @@ Trust = Annotated[
     typer.Option(
         min=0,
         max=1,
-        help="Weight of the original color: 0 ignores it, 1 follows it where it is plausible.",
+        help="Weight of the original color: 0 ignores it, 1 keeps it where it is plausible.",
         rich_help_panel=COLOR_PANEL,
     ),
 ]
@@ -127,8 +128,8 @@ Reference = Annotated[
     str | None,
     typer.Option(
         metavar="PATH[@TIME]",
-        help="Color image whose colors are copied where it matches the source, at TIME if "
-        "given; without a match only its palette is used.",
+        help="Image whose colors are copied where it matches the source; elsewhere its palette is "
+        "used. In a film it applies to the shot at TIME. Default: to every shot that it matches.",
         rich_help_panel=COLOR_PANEL,
     ),
 ]
@@ -136,7 +137,7 @@ Mark = Annotated[
     bool,
     typer.Option(
         "--mark",
-        help="Draw a small palette icon into the bottom left corner; this changes the luma there.",
+        help="Draw a small palette icon in the bottom left corner; this changes the luma there.",
         rich_help_panel=COLOR_PANEL,
     ),
 ]
@@ -182,8 +183,8 @@ FrameRate = Annotated[
     typer.Option(
         parser=parse_frame_rate,
         metavar="RATE",
-        help="Frame rate of numbered frames (24, 23.976, 24000/1001); a folder is then read as "
-        "one sequence.",
+        help="Frame rate of numbered frames: 24, 23.976 or 24000/1001. A folder is then read as "
+        "one image sequence.",
         rich_help_panel=TIME_PANEL,
     ),
 ]
@@ -230,7 +231,7 @@ EncoderOptions = Annotated[
     typer.Option(
         "--encoder-option",
         metavar="KEY=VALUE",
-        help="Option passed to the encoder, for example crf=18; repeatable.",
+        help="Option of the encoder, for example crf=18; repeatable.",
         rich_help_panel=OUTPUT_PANEL,
     ),
 ]
@@ -238,8 +239,8 @@ PixelFormat = Annotated[
     str | None,
     typer.Option(
         "--pix-fmt",
-        help="Pixel format of the encoder, for example yuv420p10le; fewer bits than the source "
-        "round its luma.",
+        help="Pixel format of the encoder, for example yuv420p10le; fewer bits than in the "
+        "source round the luma.",
         rich_help_panel=OUTPUT_PANEL,
     ),
 ]
@@ -247,7 +248,7 @@ LumaRange = Annotated[
     Range,
     typer.Option(
         "--range",
-        help="Luma range of the output film: keep that of the source, or convert to limited or "
+        help="Luma range of the output film: keep that of the source, or convert it to limited or "
         "full range.",
         rich_help_panel=OUTPUT_PANEL,
     ),
@@ -290,14 +291,16 @@ Force = Annotated[
 Device = Annotated[
     str,
     typer.Option(
-        help="auto, cpu, cuda, cuda:1 or mps; ONNX models also accept tensorrt, directml and "
-        "coreml.",
+        help="Compute device: auto, cpu, cuda, cuda:1 or mps. ONNX models also accept tensorrt, "
+        "directml and coreml.",
         rich_help_panel=EXECUTION_PANEL,
     ),
 ]
 Precision = Annotated[
     str,
-    typer.Option(help="auto, fp32 or bf16.", rich_help_panel=EXECUTION_PANEL),
+    typer.Option(
+        help="Floating-point precision: auto, fp32 or bf16.", rich_help_panel=EXECUTION_PANEL
+    ),
 ]
 BatchSize = Annotated[
     int,
@@ -314,7 +317,8 @@ Workers = Annotated[
     typer.Option(
         min=1,
         max=MAX_WORKERS,
-        help="Processes that render film segments in parallel. Default: one per GPU, else 1.",
+        help="Processes that render film segments in parallel. Default: one per GPU, or 1 "
+        "without a GPU.",
         rich_help_panel=EXECUTION_PANEL,
     ),
 ]
@@ -329,8 +333,8 @@ Threads = Annotated[
 Engine = Annotated[
     EngineName,
     typer.Option(
-        help="local: worker processes on this machine. ray: workers in a Ray cluster (pip install "
-        "vidcolor\\[ray]).",
+        help="Where film segments are rendered: local is this machine, ray is a Ray cluster (pip "
+        "install vidcolor\\[ray]).",
         rich_help_panel=EXECUTION_PANEL,
     ),
 ]
@@ -356,8 +360,8 @@ ResumeMode = Annotated[
     Resume,
     typer.Option(
         "--resume",
-        help="auto: resume if source and options match. only: fail if there is nothing to resume. "
-        "never: start over.",
+        help="Use of unfinished work: auto resumes it if source and options match, only fails "
+        "without it, never starts over.",
         rich_help_panel=EXECUTION_PANEL,
     ),
 ]

@@ -1,6 +1,6 @@
 """Parsers of option values.
 
-Typer prints the name of the option in front of the message of a `typer.BadParameter`.
+Typer prints the name of the option before the message of a `typer.BadParameter`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def parse_time(text: str) -> Fraction:
     """Parse a time such as ``90.5``, ``1:30.5`` or ``0:01:30.5`` into seconds.
 
     Raises:
-        typer.BadParameter: The text is not a time.
+        typer.BadParameter: the text is not a time.
     """
     try:
         return timecode.parse_time(str(text))
@@ -34,7 +34,7 @@ def parse_frame_rate(text: str) -> Fraction:
     Decimal NTSC rates become exact: 23.976 is 24000/1001.
 
     Raises:
-        typer.BadParameter: The text is not a frame rate.
+        typer.BadParameter: the text is not a frame rate.
     """
     try:
         rate = Fraction(str(text))
@@ -51,7 +51,7 @@ def parse_encoder_option(text: str) -> tuple[str, str]:
     """Parse ``KEY=VALUE``, for example ``crf=18``.
 
     Raises:
-        typer.BadParameter: The text does not have this form.
+        typer.BadParameter: the text does not have this form.
     """
     key, separator, value = text.partition("=")
     if not separator or not key:
@@ -65,7 +65,7 @@ def parse_counts(text: str) -> tuple[int, ...]:
     """Parse whole numbers separated by commas, for example ``1,5,10``.
 
     Raises:
-        typer.BadParameter: One of them is not a whole number.
+        typer.BadParameter: one of them is not a whole number.
     """
     try:
         return tuple(int(part) for part in text.split(","))
@@ -81,7 +81,7 @@ def parse_reference(text: str) -> tuple[Path, Fraction | None]:
     A file whose name contains ``@`` is found by its full name.
 
     Raises:
-        typer.BadParameter: The file does not exist and the text after ``@`` is not a time.
+        typer.BadParameter: the file does not exist and the text after ``@`` is not a time.
     """
     name, separator, time = text.rpartition("@")
     if not separator or not name or Path(text).exists():

@@ -1,4 +1,4 @@
-"""`vidcolor probe`: the contents of a film, photo or sequence, and what colorize would write."""
+"""`vidcolor probe`: show the contents of a source and the output that colorize would write."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vidcolor.media.stills.types import Still
 
     ProbeResult = tuple[dict[str, Any], list[str]]
-    """The JSON values and the text lines."""
+    """JSON values and lines of text."""
 
 _TINTS = {
     "gray": "black and white",
@@ -31,7 +31,7 @@ def probe(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="Film, photo, folder of frames, or pattern of numbered frames (scan_%06d.dpx).",
+            help="Film, photo, folder of numbered frames, or pattern (scan_%06d.dpx).",
             show_default=False,
         ),
     ],
@@ -41,7 +41,7 @@ def probe(
     encoder: params.Encoder = None,
     json_lines: params.JsonLines = False,
 ) -> None:
-    """Show what a film or photo contains, and what `vidcolor colorize` would write.
+    """Show the contents of a film or photo, and the output that colorize would write.
 
     Streams and metadata that would be lost are listed. No file is written.
 

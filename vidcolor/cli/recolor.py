@@ -1,4 +1,4 @@
-"""`vidcolor recolor`: color films and photos whose color has faded or is wrong."""
+"""`vidcolor recolor`: restore the color of films and photos that have faded or have a cast."""
 
 from __future__ import annotations
 
@@ -52,9 +52,10 @@ def recolor(
 ) -> None:
     """Restore the color of faded or badly lit color films and photos.
 
-    Use it for prints that have turned pink, tapes with weak color, and scenes with a color cast.
-    The luma is unchanged bit for bit. The color cast is removed shot by shot. The plausible part
-    of the original color then guides the prediction of the model. All other options work as in
+    Use it for prints that have turned pink, tapes with weak color, and scenes
+    with a color cast. The luma is unchanged bit for bit. The color cast is
+    removed shot by shot. The plausible part of the original color then guides
+    the prediction of the model. Options other than --trust work as in
     [bold]vidcolor colorize[/bold].
 
     [bold]Examples[/bold]

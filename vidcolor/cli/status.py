@@ -1,4 +1,4 @@
-"""`vidcolor status`: the progress of one film."""
+"""`vidcolor status`: print the progress of one film."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def status(
         Path,
         typer.Argument(
             metavar="WORKDIR",
-            help="Work directory (NAME.vidcolor), or the result that it belongs to.",
+            help="Work directory (NAME.vidcolor) or output file of the film.",
             show_default=False,
         ),
     ],
@@ -32,7 +32,8 @@ def status(
 ) -> None:
     """Print the progress of one film.
 
-    It works from any terminal, and on any machine that can read the work directory.
+    The command works in any terminal, and on any machine that can read the
+    work directory.
 
     [bold]Examples[/bold]
 
@@ -45,7 +46,9 @@ def status(
     if not is_work_dir(directory):
         if path.is_file():
             raise InputError(f"{path}: no unfinished work; the file is complete")
-        raise InputError(f"{path}: no unfinished work; see `vidcolor jobs`")
+        raise InputError(
+            f"{path}: no unfinished work; run `vidcolor jobs` to list unfinished films"
+        )
     state = WorkDir(directory).read_state()
     if json_lines:
         typer.echo(json.dumps(state_values(state)))
@@ -62,13 +65,13 @@ def status(
 
 
 def state_values(state: WorkState) -> dict[str, object]:
-    """Return the state as JSON values."""
+    """Return the state of a film as JSON values."""
     values = dataclasses.asdict(state)
     return {key: str(v) if isinstance(v, Path) else v for key, v in values.items()}
 
 
 def describe_state(state: WorkState) -> str:
-    """Describe the state on one line."""
+    """Describe the state of a film on one line."""
     idle_s = max(0.0, time.time() - state.updated_s)
     if not state.is_running:
         segments = f"{state.segments_done} of {state.num_segments or '?'} segments finished"

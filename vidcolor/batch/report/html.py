@@ -41,7 +41,7 @@ _KIND_NAMES = {"film": "Film", "photo": "Photo", "sequence": "Image sequence"}
 
 @dataclass(frozen=True, slots=True)
 class _DetailLevel:
-    """How much of each result a page shows, so that the page of a large run stays small."""
+    """Limits of what a page shows of each result, so that the page of a large run stays small."""
 
     max_results: int
     num_previews: int
@@ -60,8 +60,8 @@ def build_page(records: Sequence[ResultRecord], created: str) -> str:
     """Return the HTML page of a report.
 
     Args:
-        records: The records of the tasks.
-        created: Date and time in ISO 8601.
+        records: records of the tasks.
+        created: date and time in ISO 8601.
     """
     style, script = _read_asset("report.css"), _read_asset("report.js")
     return Template(_read_asset("report.html")).substitute(
@@ -79,7 +79,7 @@ def _read_asset(name: str) -> str:
 
 
 def _csp_hash(text: str) -> str:
-    """Return the Content-Security-Policy hash that allows this inline style or script only."""
+    """Return the Content-Security-Policy hash of an inline style or script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
@@ -195,7 +195,12 @@ def _result_section(number: int, record: ResultRecord, level: _DetailLevel) -> M
 
 
 def _gallery(previews: list[Preview], name: str) -> Markup:
-    """Return the previews of a result; `name` is the name of the source."""
+    """Return the previews of a result.
+
+    Args:
+        previews: previews of the result; not empty.
+        name: file name of the source.
+    """
     is_tall = all(preview.size[1] > preview.size[0] for preview in previews)
     class_ = "gallery single" if len(previews) == 1 else "gallery"
     sliders = (_slider(preview, name) for preview in previews)
@@ -203,7 +208,7 @@ def _gallery(previews: list[Preview], name: str) -> Markup:
 
 
 def _slider(preview: Preview, name: str) -> Markup:
-    """Return a slider between before and after; without JavaScript each shows one half."""
+    """Return a slider between source and result; without JavaScript each covers one half."""
     label = f"{name} at {preview.caption}" if preview.caption else name
     stage = element(
         "div",
@@ -218,7 +223,7 @@ def _slider(preview: Preview, name: str) -> Markup:
             min=0,
             max=100,
             value=50,
-            aria_label=f"Share of the original that is shown, {label}",
+            aria_label=f"Visible share of the original, {label}",
         ),
         class_="stage",
     )
@@ -293,7 +298,7 @@ def _provenance(record: ResultRecord) -> Markup | None:
 
 
 def _details(record: ResultRecord) -> Markup:
-    """Return everything that is needed to reproduce the result."""
+    """Return the digests, options and versions that are needed to reproduce the result."""
     provenance = record["provenance"]
     digests = [
         ("SHA-256 of the source", record["source_sha256"]),
@@ -322,7 +327,7 @@ def _definitions(title: str, pairs: list[tuple[str, str]]) -> Markup | None:
 
 
 def _format_option(value: object) -> str:
-    """Format the value of an option; encoder options as on the command line."""
+    """Format the value of an option; encoder options become ``KEY=VALUE`` pairs."""
     if isinstance(value, list) and all(isinstance(v, list | tuple) for v in value):
         return " ".join("=".join(map(str, v)) for v in value)
     return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -1,4 +1,4 @@
-"""HTML elements built from Python; all text is escaped."""
+"""Functions that build HTML elements and escape all text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Markup(str):
-    """Text that is HTML already."""
+    """A string of HTML, which is not escaped again."""
 
     __slots__ = ()
 
@@ -24,7 +24,7 @@ def escape(content: object) -> Markup:
 
 
 def join(*content: object) -> Markup:
-    """Concatenate texts and markup; None is left out."""
+    """Escape and concatenate texts and markup; None is omitted."""
     return Markup("".join(escape(c) for c in content if c is not None))
 
 
@@ -32,10 +32,10 @@ def element(tag: str, *content: object, **attributes: object) -> Markup:
     """Return ``<tag ...>content</tag>``.
 
     Args:
-        tag: The name of the element.
-        content: Texts, which are escaped, and markup.
-        attributes: The attributes by name. Underscores become hyphens and a trailing underscore
-            is dropped, as in ``class_`` and ``aria_label``. None leaves an attribute out.
+        tag: name of the element.
+        content: texts, which are escaped, and markup.
+        attributes: attributes by name. Underscores become hyphens and a trailing underscore
+            is dropped, as in ``class_`` and ``aria_label``. None omits an attribute.
     """
     return Markup(f"{_start_tag(tag, attributes)}{join(*content)}</{tag}>")
 
@@ -49,10 +49,10 @@ def jpeg_image(data: bytes, size: tuple[int, int], alt: str, class_: str) -> Mar
     """Return an ``img`` element that contains its JPEG file.
 
     Args:
-        data: The JPEG file.
-        size: Width and height in pixels.
-        alt: A description of the image for people who cannot see it.
-        class_: The class in the style sheet.
+        data: JPEG file.
+        size: width and height in pixels.
+        alt: alternative text for people who cannot see the image.
+        class_: class in the style sheet.
     """
     uri = "data:image/jpeg;base64," + base64.b64encode(data).decode()
     return void_element("img", src=uri, width=size[0], height=size[1], alt=alt, class_=class_)
@@ -67,10 +67,10 @@ def table(
     """Return a table that scrolls horizontally on narrow screens.
 
     Args:
-        headings: The headings of the columns.
-        rows: The cells: texts and markup.
-        caption: The caption, for screen readers only.
-        numeric_columns: Indices of the columns that are aligned to the right.
+        headings: headings of the columns.
+        rows: rows of cells, which are texts or markup.
+        caption: caption, for screen readers only.
+        numeric_columns: indices of the columns that are aligned to the right.
     """
 
     def class_of(column: int) -> str | None:

@@ -29,7 +29,7 @@ _DEFAULT_FPS = 24
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One frame or photo before and after."""
+    """A frame or photo of the source and of the result."""
 
     caption: str
     before: bytes
@@ -41,12 +41,12 @@ class Preview:
 
 
 def make_previews(record: ResultRecord, count: int, width: int) -> tuple[list[Preview], str | None]:
-    """Return previews of a result, and a message if there are none.
+    """Return previews of a result, and a message if they cannot be made.
 
     Args:
-        record: The record of the result; its source and target are read again.
-        count: The number of previews of a film or sequence.
-        width: The width of each preview in pixels.
+        record: record of the result; its source and target are read again.
+        count: number of previews of a film or sequence.
+        width: width of each preview in pixels.
     """
     if record["error"] is not None:
         return [], None
@@ -75,7 +75,7 @@ def _generate_previews(record: ResultRecord, count: int, width: int) -> Iterator
 def _generate_sequence_previews(
     record: ResultRecord, source: Path, target: Path, count: int, width: int
 ) -> Iterator[Preview]:
-    """Yield previews where the source or the target is an image sequence."""
+    """Yield previews of a result whose source or target is an image sequence."""
     video = record["video"]
     rate = Fraction((video["frame_rate"] if video else None) or _DEFAULT_FPS)
     first = int(Fraction(record["options"].get("start") or 0) * rate)
@@ -86,7 +86,7 @@ def _generate_sequence_previews(
 
 
 def _read_frame(path: Path, index: int, rate: Fraction) -> Rgb:
-    """Read a frame of a film or sequence by its index; a missing frame gives the nearest one."""
+    """Read a frame of a film or sequence by its index, or the nearest frame if it is missing."""
     if path.is_file():
         film = DisplayReader(path)
         return film.frame_at((index + Fraction(1, 2)) / rate).rgb(film.size)
@@ -102,7 +102,7 @@ def _preview(caption: str, before: Rgb, after: Rgb, width: int) -> Preview:
 
 
 def fit_size(size: tuple[int, int], width: int) -> tuple[int, int]:
-    """Scale a width and height to a given width, or to a smaller one for a very tall image."""
+    """Scale a size to a width in pixels, or to a smaller width if the image is very tall."""
     factor = min(width / size[0], _MAX_HEIGHT * width / size[1])
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 

@@ -1,4 +1,4 @@
-"""The JSON records of a report: one per result, in plain values."""
+"""The JSON records of a report, one per task."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from vidcolor.batch.discover import TaskKind
     from vidcolor.batch.runner import BatchSummary, TaskResult
-    from vidcolor.film.pipeline import FilmResult
     from vidcolor.film.plan import FilmPlan
+    from vidcolor.film.request import FilmResult
     from vidcolor.media.streams import StreamDecision
     from vidcolor.options import ColorizeOptions
     from vidcolor.photo import PhotoResult
@@ -39,7 +39,7 @@ class StreamRecord(TypedDict):
 
 
 class VideoRecord(TypedDict):
-    """The video stream of a film before and after; see `VideoInfo` and `EncoderPlan`."""
+    """The video streams of the source and of the result; see `VideoInfo` and `EncoderPlan`."""
 
     width: int
     height: int
@@ -53,7 +53,7 @@ class VideoRecord(TypedDict):
 
 
 class ProvenanceRecord(TypedDict):
-    """How the color was made; see `Provenance`."""
+    """The provenance of the color; see `Provenance`."""
 
     version: str
     model: str
@@ -69,9 +69,9 @@ class ResultRecord(TypedDict):
     source: str
     target: str
     source_sha256: str | None
-    """Digest of the file; for a sequence the digest of the names and digests of its files. None
-    if it cannot be read."""
+    """SHA-256 of the source; None if it cannot be read. See `hash_media` for sequences."""
     target_sha256: str | None
+    """SHA-256 of the result; None if the task failed."""
     num_frames: int
     seconds: float
     """Wall-clock time of the task."""
@@ -82,16 +82,18 @@ class ResultRecord(TypedDict):
     warnings: list[str]
     damaged: bool
     skipped: bool
-    """True if an earlier run had made the target by the same recipe."""
+    """Whether the target was already a result of the same source and recipe."""
     error: str | None
-    """Why the task failed; None if it did not."""
+    """Error message of the task; None if the task did not fail."""
     video: VideoRecord | None
-    """None for photos, and for films that failed or were skipped."""
+    """Video properties; None for photos, and for films that failed or were skipped."""
     streams: list[StreamRecord]
+    """Streams of the source other than the video stream; empty for photos."""
     uncertainty: list[ShotRecord] | None
-    """The uncertain regions of every shot; None if the task did not run."""
+    """Uncertain regions of every shot; None if the task did not run, or if the model has no
+    confidence."""
     options: dict[str, Any]
-    """The options of this task."""
+    """Options of this task."""
     provenance: ProvenanceRecord | None
     versions: dict[str, str]
     """Versions of vidcolor, Python and the libraries."""
@@ -116,19 +118,19 @@ def make_record(
     """Return a record without video, streams and uncertainty.
 
     Args:
-        kind: The kind of the source.
-        source: A file, pattern or folder.
-        target: A file or pattern.
-        num_frames: The number of frames in the target.
-        seconds: Wall-clock time of the task.
-        warnings: The warnings of the task.
-        damaged: Whether the source is truncated or partly unreadable.
-        skipped: Whether an earlier run had made the target.
-        error: Why the task failed, on one line.
-        options: The options of the task.
-        provenance: The provenance in the metadata of the target.
-        timings: Seconds by stage; None for the total alone.
-        hashes: Whether to compute the digests of source and target, which reads both.
+        kind: kind of the source.
+        source: path of a file, pattern or folder.
+        target: path of a file or pattern.
+        num_frames: number of frames in the target.
+        seconds: wall-clock time of the task.
+        warnings: warnings of the task.
+        damaged: whether the source is truncated or partly unreadable.
+        skipped: whether the target was already a result of the same source and recipe.
+        error: error message on one line; None if the task did not fail.
+        options: options of the task.
+        provenance: provenance in the metadata of the target.
+        timings: seconds by stage; None to record only the total.
+        hashes: whether to compute the digests of source and target, which reads both.
     """
     return ResultRecord(
         kind=kind,
@@ -164,11 +166,11 @@ def make_film_record(
     """Return the record of a film, or of an image sequence.
 
     Args:
-        result: The result of `colorize_film` or `colorize_sequence`.
-        options: The options of the task.
+        result: result of `colorize_film` or `colorize_sequence`.
+        options: options of the task.
         kind: ``film`` or ``sequence``.
-        timings: Seconds by stage, if they were measured.
-        hashes: Whether to compute the digests of source and target, which reads both.
+        timings: seconds by stage; None to record only the total.
+        hashes: whether to compute the digests of source and target, which reads both.
     """
     record = make_record(
         kind,
@@ -196,9 +198,9 @@ def make_photo_record(
     """Return the record of a photo.
 
     Args:
-        result: The result of `colorize_photo`.
-        options: The options of the task.
-        hashes: Whether to compute the digests of source and target, which reads both.
+        result: result of `colorize_photo`.
+        options: options of the task.
+        hashes: whether to compute the digests of source and target, which reads both.
     """
     record = make_record(
         "photo",
@@ -217,7 +219,7 @@ def make_photo_record(
 
 
 def make_records(summary: BatchSummary, *, hashes: bool = True) -> list[ResultRecord]:
-    """Return the records of all tasks of a run, in order, each with the options of its task."""
+    """Return one record per task of a run, in order, with the options of the task."""
     return [_task_record(result, hashes) for result in summary.results]
 
 

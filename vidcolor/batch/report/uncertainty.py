@@ -1,4 +1,4 @@
-"""The uncertain regions of a result as JSON records, with hint rows that lack only the color."""
+"""JSON records of the uncertain regions of a result, with hint rows without a color."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from vidcolor.imaging.geometry import compute_displayed_size
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from vidcolor.film.pipeline import FilmResult
+    from vidcolor.film.request import FilmResult
     from vidcolor.photo import PhotoResult
     from vidcolor.uncertainty import ShotUncertainty, UncertainRegion
 
 COLOR_PLACEHOLDER = "?"
-"""The color in a hint row that the user has to fill in."""
+"""Value of the color in a hint row, to be replaced by the user."""
 _HINT_RADIUS_SHARE = 0.5
 """Radius of a hint disc relative to the largest disc inside the region."""
 
 
 class HintRow(TypedDict, total=False):
-    """A row of a hint file in which only the color is missing."""
+    """A row of a hint file in which the color is missing."""
 
     file: str
     """File name of a photo."""
     frame: int
     """Frame number of a film, from 0; absent if the film was trimmed."""
     time: float
-    """Time in the source of a trimmed film, in seconds: the middle of the frame."""
+    """Time of the middle of the frame in the source, in seconds; only if the film was trimmed."""
     x: int
     """Pixels from the left edge of the displayed image."""
     y: int
@@ -35,7 +35,7 @@ class HintRow(TypedDict, total=False):
     radius: int
     """Radius in pixels."""
     color: str
-    """``?``, to be replaced by a color."""
+    """`COLOR_PLACEHOLDER`, to be replaced by a color."""
 
 
 class RegionRecord(TypedDict):
@@ -46,7 +46,7 @@ class RegionRecord(TypedDict):
     box_px: list[int]
     """Left, top, right, bottom, in pixels; right and bottom are exclusive."""
     point: list[float]
-    """x, y of a point well inside the region, in fractions."""
+    """x, y of a point inside the region, away from its edge, in fractions."""
     outline: list[list[float]]
     """Corners x, y of the polygon around the region, in fractions."""
     area: float
@@ -54,7 +54,7 @@ class RegionRecord(TypedDict):
     confidence: float
     """Mean confidence in the region, 0 to 1."""
     review_priority: float
-    """Visible uncertainty summed over the region, where 1 is a fully uncertain image."""
+    """Visible uncertainty summed over the region; 1 for a fully uncertain image."""
     hint: HintRow
     """A row for a hint file."""
 
@@ -62,23 +62,27 @@ class RegionRecord(TypedDict):
 class ShotRecord(TypedDict):
     """A shot, or a photo, with the regions where a hint would help most.
 
-    Times are in seconds from the first frame of the source. Frames are counted from 0 at the first
-    colorized frame, so from ``--start``. All of them are 0 for a photo.
+    Times are in seconds from the first frame of the source. Frame 0 is the first colorized frame,
+    at ``--start``. All times and frame numbers of a photo are 0.
     """
 
     shot: int
     """Number of the shot, from 1."""
     first_frame: int
+    """First frame of the shot."""
     last_frame: int
+    """Last frame of the shot, inclusive."""
     start_s: float
+    """Time of the first frame."""
     end_s: float
+    """End of the last frame."""
     confidence: float | None
     """Mean confidence of the shot; None for a photo."""
     review_priority: float
-    """Visible uncertainty summed over image and time: seconds of a fully uncertain image. For a
-    photo the sum over its regions."""
+    """Visible uncertainty summed over image and time, in seconds of a fully uncertain image. For a
+    photo it is the sum over its regions."""
     frame: int
-    """The frame with the highest review priority, on which the regions were found."""
+    """Frame with the highest review priority, in which the regions were found."""
     time_s: float
     """Time of that frame."""
     regions: list[RegionRecord]
@@ -89,8 +93,8 @@ def film_uncertainty(result: FilmResult, is_trimmed: bool) -> list[ShotRecord] |
     """Return a record of every shot, in order; None if the model has no confidence.
 
     Args:
-        result: The result of the film.
-        is_trimmed: Whether its first frames were left out.
+        result: result of the film.
+        is_trimmed: whether the film starts at ``--start`` instead of its first frame.
     """
     video = result.plan.video
     aspect = video.sample_aspect_ratio or 1

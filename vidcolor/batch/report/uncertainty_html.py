@@ -1,4 +1,4 @@
-"""The uncertain regions of a result in the HTML report: images with outlines, and hint rows."""
+"""The HTML section of the uncertain regions of a result: images with outlines, and hint rows."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
 
 def uncertainty_section(record: ResultRecord, max_shots: int) -> Markup | None:
-    """Return the uncertain regions of a result; None if it has no uncertainty.
+    """Return the section of the uncertain regions; None if the record has no uncertainty.
 
     Args:
-        record: The record of the result; its target is read again.
-        max_shots: The number of shots to show, by decreasing review priority.
+        record: record of the result; its target is read again.
+        max_shots: maximum number of shots; those with the highest review priority are shown.
     """
     shots = record["uncertainty"]
     if shots is None:
@@ -106,7 +106,7 @@ def _region_list(shot: ShotRecord) -> Markup:
 
 
 def _describe_position(region: RegionRecord) -> str:
-    """Describe in words where the point of a region lies."""
+    """Describe the position of a region in words, such as ``top left``."""
     x, y = region["point"]
     horizontal = ("left", "", "right")[min(int(3 * x), 2)]
     vertical = ("top", "", "bottom")[min(int(3 * y), 2)]
@@ -122,7 +122,7 @@ def _format_hint(hint: HintRow) -> str:
 
 
 def _hint_file(regions: Sequence[RegionRecord]) -> Markup:
-    """Return the text of a hint file in which only the colors are missing."""
+    """Return the text of a hint file in which the colors are missing."""
     lines = ",\n  ".join(_format_hint(region["hint"]) for region in regions)
     return element(
         "details",
@@ -133,7 +133,7 @@ def _hint_file(regions: Sequence[RegionRecord]) -> Markup:
 
 
 def _outlined_image(record: ResultRecord, shot: ShotRecord) -> Markup:
-    """Return the colorized image with outlines, or a message if it cannot be read."""
+    """Return the colorized image with outlined regions, or a message if it cannot be read."""
     try:
         rgb = _read_result_image(record, shot)
     except (VidcolorError, OSError) as error:
@@ -145,7 +145,7 @@ def _outlined_image(record: ResultRecord, shot: ShotRecord) -> Markup:
 
 
 def _read_result_image(record: ResultRecord, shot: ShotRecord) -> Rgb:
-    """Read the photo or frame of the result on which the regions of a shot were found."""
+    """Read the photo or frame of the result in which the regions of a shot were found."""
     target, shots = Path(record["target"]), record["uncertainty"] or [shot]
     if record["kind"] == "photo":
         return read_image_rgb(target, (2 * _IMAGE_WIDTH, 2 * _IMAGE_WIDTH))
@@ -160,7 +160,7 @@ def _read_result_image(record: ResultRecord, shot: ShotRecord) -> Rgb:
 def draw_outlines(rgb: Rgb, regions: Sequence[RegionRecord]) -> Rgb:
     """Draw numbered outlines into a copy of an (H, W, 3) image.
 
-    The lines are white on black, so that they are visible on any background.
+    White lines have a black border, so that they are visible on any background.
     """
     import cv2
     from PIL import Image, ImageDraw

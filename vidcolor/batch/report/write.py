@@ -1,4 +1,4 @@
-"""Writing of a report: a JSON document for scripts, or an HTML page for people."""
+"""Output of a report as a JSON document for scripts or an HTML page for people."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ REPORT_SUFFIXES = (".json", ".html")
 
 
 def check_report_path(path: Path) -> None:
-    """Check that a report can have this suffix.
+    """Check that the suffix of a report is supported.
 
     Raises:
-        UsageError: The suffix is not supported.
+        UsageError: the suffix is not supported.
     """
     if path.suffix.lower() not in REPORT_SUFFIXES:
-        raise UsageError(f"{path}: a report must be a .json or .html file")
+        raise UsageError(f"{path}: unknown report format; use .json or .html")
 
 
 def write_report(path: Path | str, records: Sequence[ResultRecord]) -> None:
     """Write the report of a run and replace an existing one.
 
     Args:
-        path: ``.json`` for a document with the keys ``vidcolor``, ``created`` and ``results``;
-            ``.html`` for one self-contained page, with previews read from sources and targets.
-        records: The records of the tasks; see `vidcolor.batch.report.schema`.
+        path: path of the report. ``.json`` is a document with the keys ``vidcolor``, ``created``
+            and ``results``; ``.html`` is one self-contained page with previews of the results.
+        records: records of the tasks; see `vidcolor.batch.report.schema`.
 
     Raises:
-        UsageError: The suffix is not supported.
-        OutputError: The file cannot be written.
+        UsageError: the suffix is not supported.
+        OutputError: the file cannot be written.
     """
     path = Path(path)
     check_report_path(path)
