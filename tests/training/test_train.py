@@ -207,16 +207,9 @@ def test_every_stage_resumes_to_the_same_weights(
     album: Path, tmp_path: Path, stage: Stage, choices: dict[str, Any], loss_names: set[str]
 ) -> None:
     config = small_config(stage=stage, accumulate=2, **choices)
-    uninterrupted, resumed = (
-        small_options(
-            album,
-            tmp_path / f"{name}.safetensors",
-            holdout=0.1,
-            precision="bf16",
-            checkpoint_minutes=0,
-        )
-        for name in ("uninterrupted", "resumed")
-    )
+    common = {"holdout": 0.1, "precision": "bf16"}
+    uninterrupted = small_options(album, tmp_path / "uninterrupted.safetensors", **common)
+    resumed = small_options(album, tmp_path / "resumed.safetensors", checkpoint_minutes=0, **common)
     finished = train(config, uninterrupted)
     assert finished.steps == config.steps
     assert finished.after is not None

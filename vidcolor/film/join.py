@@ -61,6 +61,10 @@ def join_segments(
 def check_mux(job: RenderJob, work: WorkDir) -> None:
     """Write the header of the result to a temporary file, to find errors before rendering.
 
+    Args:
+        job: the film.
+        work: its work directory, which holds the temporary file.
+
     Raises:
         OutputError: the container refuses a stream, or a subtitle cannot be converted.
     """

@@ -152,6 +152,11 @@ def plan_sequence(sequence: ImageSequence, target: Path, options: ColorizeOption
 def plan_video_encoder(video: VideoInfo, target: Path, options: ColorizeOptions) -> EncoderPlan:
     """Choose the encoder of a film, or the image format of an image sequence.
 
+    Args:
+        video: the video stream as the encoder receives it.
+        target: path of a film, or pattern of an image sequence.
+        options: purpose, encoder, encoder options and pixel format are used.
+
     Raises:
         UsageError: the target container or the encoder cannot hold the video.
     """
@@ -223,6 +228,11 @@ def default_film_target(
 
     A result for delivery keeps the container of its source if most players open it. Any other
     container is replaced by the first of MP4, MOV and Matroska that holds all streams.
+
+    Args:
+        source: the film.
+        options: `purpose` is used.
+        directory: directory of the result; if None, the directory of the source.
     """
     suffix = _PURPOSE_SUFFIXES[options.purpose]
     if not suffix and source.suffix.lower() in _DELIVERY_SUFFIXES:
@@ -250,6 +260,11 @@ def default_sequence_target(
     """Return the default path of a colorized sequence: beside it, or in `directory`.
 
     The film is named after the prefix of the pattern, or after the folder if there is none.
+
+    Args:
+        source: a pattern, or the folder of one sequence.
+        options: `purpose` is used.
+        directory: directory of the result; if None, the parent of the images or of the folder.
     """
     is_pattern = is_sequence_pattern(source)
     sequence_dir = source.parent.resolve() if is_pattern else source.resolve()

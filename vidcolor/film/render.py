@@ -180,7 +180,7 @@ def compose_output(
     if options.mark:
         luma = draw_watermark(luma, cb, cr, source, matrix, layout.subsampling)
     target = Coding(layout.bits, plan.full_range)
-    # A no-op unless --range or --pix-fmt asks for another coding.
+    # This has no effect if the encoder has the bit depth and the range of the source.
     luma = recode(luma, source, target)
     codes = (target.chroma_to_codes(cb), target.chroma_to_codes(cr))
     return compose_frame(frame.av_frame, layout.name, luma, codes)

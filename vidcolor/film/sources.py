@@ -119,6 +119,10 @@ class SegmentReader:
     def frames(self, first: int, end: int) -> Generator[Frame, None, None]:
         """Yield the frames numbered `first` to `end - 1`, each lasting until the next one starts.
 
+        Args:
+            first: number of the first frame.
+            end: number of the frame after the last one.
+
         Raises:
             InputError: the film has changed since the analysis.
         """

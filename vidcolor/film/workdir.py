@@ -205,7 +205,12 @@ class WorkDir:
         return folder
 
     def commit(self, number: int, result: SegmentResult) -> None:
-        """Turn the directory from `create_segment_dir` into a finished segment, atomically."""
+        """Turn the directory from `create_segment_dir` into a finished segment, atomically.
+
+        Args:
+            number: number of the segment.
+            result: its result, which is stored beside its files.
+        """
         partial, final = self.segment_dir(number).with_suffix(_PARTIAL), self.segment_dir(number)
         _write_json(partial / _DONE, result.to_json())
         fsync_path(partial)

@@ -43,7 +43,7 @@ class Callback:
         """Handle the end of an optimizer step."""
 
     def on_validation(self, step: int, metrics: ValidationMetrics) -> None:
-        """Handle the metrics of a validation."""
+        """Handle the metrics of a validation after a number of steps."""
 
 
 class TrainingStoppedError(VidcolorError):

@@ -71,7 +71,7 @@ class StepTimer:
         self._timed_s = {False: 0.0, True: 0.0}
 
     def add(self, step: int, seconds: float) -> None:
-        """Record the duration of a step."""
+        """Record the duration of the step with this number."""
         is_short = _is_short(step, self._config)
         self._count[is_short] += 1
         if self._count[is_short] > UNTIMED_STEPS:

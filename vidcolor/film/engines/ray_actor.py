@@ -136,7 +136,13 @@ class RenderActor:
             return "failed", make_picklable(error)
 
     def render(self, segment: Segment, folder: Path | None) -> tuple[str, object]:
-        """Render a segment into a folder of the work directory, or on this node if it is None."""
+        """Render a segment of the opened film.
+
+        Args:
+            segment: the segment.
+            folder: an empty segment directory in the work directory; None to write to a temporary
+                directory of this node, for `read_chunk`.
+        """
         self._done = 0
         try:
             if folder is None:
