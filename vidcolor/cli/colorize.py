@@ -58,8 +58,8 @@ def colorize(
     """Colorize black-and-white films, photos, folders and film scans.
 
     The luma is unchanged bit for bit. Audio, subtitles, chapters and time
-    stamps are copied. A neural network predicts the color, which is recorded
-    in the metadata of the result. --force overwrites existing files.
+    stamps are copied. A neural network predicts the color; the metadata of
+    the result states this. Existing files are kept unless --force is given.
 
     [bold]Examples[/bold]
 

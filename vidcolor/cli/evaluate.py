@@ -43,8 +43,8 @@ def evaluate(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="Generator: a name or a weights file; repeatable. Default: embedded, or no "
-            "generator with --results.",
+            help="Model: a name from `vidcolor models list` or a weights file; repeatable. "
+            "Default: embedded, or no model with --results.",
             rich_help_panel=INPUT_PANEL,
         ),
     ] = None,
@@ -52,7 +52,7 @@ def evaluate(
         list[Path] | None,
         typer.Option(
             metavar="DIR",
-            help="Folder of photos and films colorized by any program, named like the ground "
+            help="Directory of photos and films colorized by any program, named like the ground "
             "truth; repeatable.",
             rich_help_panel=INPUT_PANEL,
         ),
@@ -87,8 +87,8 @@ def evaluate(
         typer.Option(
             min=0,
             max=1,
-            help="0 for muted colors, 1 for vivid colors; repeatable, each value is evaluated with "
-            "every model. Default: set by the model.",
+            help="Vividness of the predicted colors: 0 is muted, 1 is vivid; repeatable, each "
+            "value is evaluated with every model. Default: set by the model.",
             rich_help_panel=COLOR_PANEL,
         ),
     ] = None,
@@ -97,7 +97,7 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="COUNTS",
-            help="Also colorize with these numbers of hints in true colors: 1,5,10,50,100,500",
+            help="Also colorize with these numbers of hints in true colors: 1,5,10,50,100,500.",
             rich_help_panel=COLOR_PANEL,
         ),
     ] = None,
@@ -113,7 +113,7 @@ def evaluate(
     sheet: Annotated[
         Path | None,
         typer.Option(
-            help="Sheet of some images in the version of each method: .png .jpg .webp.",
+            help="Contact sheet of some images in the version of each method: .png .jpg .webp.",
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
@@ -138,7 +138,7 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder for plots of calibration and, with --hint-curve, of PSNR over hints.",
+            help="Directory for plots of calibration and, with --hint-curve, of PSNR over hints.",
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
@@ -153,7 +153,8 @@ def evaluate(
 
     The luma of each image is colorized, and the result is compared with the image.
     Results of other programs can be evaluated in the same table. PSNR favors gray
-    results, so compare colorfulness too.
+    results, so compare colorfulness too. [bold]vidcolor evaluate film[/bold]
+    evaluates one film and its temporal stability.
 
     [bold]Examples[/bold]
 

@@ -123,11 +123,11 @@ def train(
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(help="Images in a forward pass. Default: 16.", rich_help_panel=TRAINING_PANEL),
+        typer.Option(help="Images per forward pass. Default: 16.", rich_help_panel=TRAINING_PANEL),
     ] = None,
     accumulate: Annotated[
         int | None,
-        typer.Option(help="Forward passes in a step. Default: 1.", rich_help_panel=TRAINING_PANEL),
+        typer.Option(help="Forward passes per step. Default: 1.", rich_help_panel=TRAINING_PANEL),
     ] = None,
     learning_rate: Annotated[
         float | None,
@@ -177,7 +177,10 @@ def train(
         int, typer.Option(help="Seed of the random numbers.", rich_help_panel=TRAINING_PANEL)
     ] = 0,
     device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=EXECUTION_PANEL)
+        str,
+        typer.Option(
+            help="Compute device: auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=EXECUTION_PANEL
+        ),
     ] = "auto",
     precision: Precision = "auto",
     workers: Annotated[
@@ -209,9 +212,9 @@ def train(
 ) -> None:
     """Train weights on color photographs and films.
 
-    After an interruption (Ctrl-C, crash, power failure) the same command resumes from the last
-    checkpoint and produces the same weights. On several GPUs or machines, run the same command
-    under torchrun.
+    After an interruption (Ctrl-C, crash, power failure) the same command
+    resumes from the last checkpoint and produces the same weights. On several
+    GPUs or machines, run the same command under torchrun.
 
     [bold]Examples[/bold]
 

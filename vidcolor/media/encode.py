@@ -277,7 +277,8 @@ def _describe_rejection(
     reason = reasons[0] if reasons else getattr(error, "strerror", None) or str(error)
     return (
         f"{plan.encoder} in {plan.muxer} rejects {video.width}x{video.height} "
-        f"{plan.layout.name} ({options}): {reason}; choose another --encoder or --pix-fmt"
+        f"{plan.layout.name} ({options}): {reason}; "
+        "choose another --encoder, --pix-fmt or --encoder-option"
     )
 
 

@@ -278,7 +278,7 @@ def _replace_gray_profile(metadata: StillMetadata) -> tuple[StillMetadata, tuple
 
     srgb = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     srgb[_ICC_DATE] = bytes(12)  # the current time would make each result different
-    warning = "the source's ICC profile is for gray: the result has an sRGB profile instead"
+    warning = "the source's ICC profile is for gray; the result has an sRGB profile instead"
     return replace(metadata, icc=bytes(srgb)), (warning,)
 
 
