@@ -151,10 +151,10 @@ def evaluate(
 ) -> None:
     """Measure the color accuracy of models on images with known colors.
 
-    The luma of each image is colorized, and the result is compared with the image.
-    Results of other programs can be evaluated in the same table. PSNR favors gray
-    results, so compare colorfulness too. [bold]vidcolor evaluate film[/bold]
-    evaluates one film and its temporal stability.
+    The luma of each image is colorized, and the result is compared with the
+    image. Results of other programs can be evaluated in the same table. PSNR
+    favors gray results, so compare colorfulness too.
+    [bold]vidcolor evaluate film[/bold] evaluates one film and its stability.
 
     [bold]Examples[/bold]
 
