@@ -8,12 +8,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from tests.helpers.clips import ClipMaker
 from tests.helpers.films import REEL, REEL_CUTS
-from vidcolor.film.shots import detect_shots
+from vidcolor.errors import InputError
+from vidcolor.film.shots import detect_film_shots, detect_shots
 from vidcolor.media.decode import VideoReader
 from vidcolor.media.probe import probe
+from vidcolor.options import ColorizeOptions
 from vidcolor.shots.shot_list import ShotList
 
 
@@ -43,3 +46,9 @@ def test_shot_times_are_frame_times_relative_to_the_start_of_the_film(clip: Clip
 
 def test_film_without_frames_has_no_shots(clip: ClipMaker) -> None:
     assert detect_shots([], probe(clip()).video) == ShotList((), 0)
+
+
+def test_photo_is_rejected() -> None:
+    photo = REEL.parent / "photo.jpg"
+    with pytest.raises(InputError, match=r"photo\.jpg: a photo has no shots"):
+        detect_film_shots(photo, ColorizeOptions())

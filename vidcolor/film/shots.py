@@ -11,6 +11,7 @@ from vidcolor.errors import InputError
 from vidcolor.fileio import check_target
 from vidcolor.imaging.resize import resize_area
 from vidcolor.media.decode import VideoReader
+from vidcolor.media.extensions import is_photo
 from vidcolor.media.probe import probe
 from vidcolor.media.sequence import (
     DEFAULT_FPS,
@@ -101,6 +102,8 @@ def detect_film_shots(
     """
     if not is_sequence_pattern(source) and not source.exists():
         raise InputError(f"{source}: no such file")
+    if source.is_file() and is_photo(source):
+        raise InputError(f"{source}: a photo has no shots; give a film or an image sequence")
     _check_targets(source, out, sheet, options.force)
     video, reader = _open_source(source, options)
     # The container gives the length of the complete film only.
