@@ -54,15 +54,15 @@ class ClipMaker:
         """Return the path of a clip of moving noise.
 
         Args:
-            suffix: File extension, which sets the container.
+            suffix: file extension, which sets the container.
             codec: FFmpeg's name of the encoder.
-            pix_fmt: Pixel format of the encoder's input.
-            more: Further output options of ffmpeg.
-            size: Width and height in pixels.
-            frames: Number of frames.
-            rate: Frames per second.
-            inputs: Further input options of ffmpeg. The noise is input 0.
-            vf: Filters between the noise, which is tagged as limited range, and the encoder.
+            pix_fmt: pixel format of the encoder's input.
+            more: further output options of ffmpeg.
+            size: width and height in pixels.
+            frames: number of frames.
+            rate: frames per second.
+            inputs: further input options of ffmpeg. The noise is input 0.
+            vf: filters between the noise, which is tagged as limited range, and the encoder.
         """
         key = (suffix, codec, pix_fmt, more, size, frames, rate, inputs, vf)
         if key not in self._cache:

@@ -59,15 +59,15 @@ def make_film(
     """Write a lossless film with one flat color per frame.
 
     Args:
-        path: The film.
+        path: the film.
         colors: R'G'B' of each frame.
         pts: PTS of each frame in ticks from the first; None for frames 1000 ticks apart.
-        size: Width and height in pixels.
-        sar: Sample aspect ratio; None for no tag.
-        rotation: Display rotation in degrees.
-        audio: Whether the film has an audio stream.
+        size: width and height in pixels.
+        sar: sample aspect ratio; None for no tag.
+        rotation: display rotation in degrees.
+        audio: whether the film has an audio stream.
         first_pts: PTS of the first frame, in ticks.
-        matrix: Name of the matrix.
+        matrix: name of the matrix.
     """
     pts = pts or [1000 * n for n in range(len(colors))]
     coding = Coding(8, full_range=False)
