@@ -26,6 +26,7 @@ def make_image(height: int, width: int) -> np.ndarray:
     return (255 * np.clip(0.5 + 0.4 * np.sin(9 * rows + 5 * columns**2), 0, 1)).astype(np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_colorize_keeps_size_dtype_and_luma(colorizer: Colorizer, dtype: type) -> None:
     gray = make_image(90, 120)
@@ -46,6 +47,7 @@ def test_colorize_uses_only_the_luma_of_color_images(colorizer: Colorizer) -> No
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 500), (777, 5), (101, 77)])
 @pytest.mark.parametrize("subsampling", [(0, 0), (1, 0), (1, 1), (2, 2)])
 def test_every_size_and_subsampling_is_supported(

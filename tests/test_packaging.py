@@ -20,6 +20,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     return set(zipfile.ZipFile(path).namelist())
 
 
+@pytest.mark.slow
 def test_wheel_contains_weights_and_model_cards(wheel: set[str]) -> None:
     names = [
         f"{name}.{suffix}" for name in ("embedded", "encoder") for suffix in ("safetensors", "md")

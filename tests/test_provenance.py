@@ -99,6 +99,7 @@ def test_packets_in_other_encodings_are_merged(encoding):
     assert "Ünïcode ☂" in packet.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "broken",
     [

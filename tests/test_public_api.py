@@ -23,6 +23,7 @@ def colorizer() -> vidcolor.Colorizer:
     return vidcolor.Colorizer.load(device="cpu")
 
 
+@pytest.mark.slow
 def test_film_photo_sequence_and_array_are_colorized(
     colorizer: vidcolor.Colorizer, clip: ClipMaker, tmp_path: Path
 ) -> None:

@@ -105,6 +105,7 @@ def test_faded_photo_is_restored(tmp_path: Path, gray_colorizer: Colorizer) -> N
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orientation", [6, 5])
 def test_original_color_is_rotated_with_the_photo(
     tmp_path: Path, colorizer: Colorizer, orientation: int
@@ -122,6 +123,7 @@ def test_original_color_is_rotated_with_the_photo(
     assert compute_mean_distance(*results) < 0.5 * compute_mean_distance(faded, results[0])
 
 
+@pytest.mark.slow
 def test_faded_film_keeps_luma_and_does_not_flicker(
     clip: ClipMaker, tmp_path: Path, colorizer: Colorizer
 ) -> None:
@@ -152,6 +154,7 @@ def test_faded_film_keeps_luma_and_does_not_flicker(
     assert changes[1] < 1.5 * changes[0] + 1
 
 
+@pytest.mark.slow
 def test_faded_sequence_is_restored(tmp_path: Path, gray_colorizer: Colorizer) -> None:
     true, exif = make_scene(), Image.Exif()
     exif[274] = 6  # pixels are stored sideways
@@ -183,6 +186,7 @@ def test_truncated_photo_is_restored_as_far_as_it_decodes(
     assert compute_mean_distance(made, true) < 0.5 * compute_mean_distance(fade_to_pink(true), true)
 
 
+@pytest.mark.slow
 def test_gray_source_causes_a_warning(
     clip: ClipMaker, tmp_path: Path, colorizer: Colorizer
 ) -> None:
@@ -197,6 +201,7 @@ def test_gray_source_causes_a_warning(
     assert NO_COLOR_WARNING in photo.warnings
 
 
+@pytest.mark.slow
 def test_fading_does_not_depend_on_batches_and_restarts_at_a_cut(colorizer: Colorizer) -> None:
     coding, geometry = Coding(8, full_range=True), Geometry(192, 128)
     shots = [
@@ -217,6 +222,7 @@ def test_fading_does_not_depend_on_batches_and_restarts_at_a_cut(colorizer: Colo
     assert not np.array_equal(batch[14].ab, batch[15].ab), "frame 15 starts a shot"
 
 
+@pytest.mark.slow
 def test_black_frames_do_not_affect_the_measured_fading(colorizer: Colorizer) -> None:
     coding, geometry = Coding(8, full_range=True), Geometry(192, 128)
     rgb = fade_to_pink(make_scene())
@@ -232,6 +238,7 @@ def test_black_frames_do_not_affect_the_measured_fading(colorizer: Colorizer) ->
     assert np.array_equal(*results)
 
 
+@pytest.mark.slow
 def test_recolor_command_writes_a_result_and_rejects_invalid_options(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

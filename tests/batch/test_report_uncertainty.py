@@ -26,6 +26,7 @@ def colorizer() -> Colorizer:
     return Colorizer.load(device="cpu")
 
 
+@pytest.mark.slow
 def test_film_result_has_the_uncertainty_of_every_shot(
     clip: ClipMaker, tmp_path: Path, colorizer: Colorizer
 ) -> None:

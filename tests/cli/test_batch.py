@@ -53,6 +53,7 @@ def unfinished(reels, flat, tmp_path, short_segments):
     return target
 
 
+@pytest.mark.slow
 def test_job_list_rows_have_their_own_options_and_failures(vidcolor, reels, tmp_path):
     (reels / "broken.mov").write_text("x")
     job_list = reels / "jobs.csv"
@@ -86,6 +87,7 @@ def test_job_list_rows_have_their_own_options_and_failures(vidcolor, reels, tmp_
     assert again.out[-1].startswith("0 done, 3 skipped, 2 failed in ")
 
 
+@pytest.mark.slow
 def test_glob_patterns_are_expanded(vidcolor, reels, tmp_path):
     (reels / "deep").mkdir()
     (reels / "fair.mkv").rename(reels / "deep" / "fair.mkv")
@@ -104,6 +106,7 @@ def test_missing_input_is_a_usage_error(vidcolor):
     assert "--job-list" in run.err[0]
 
 
+@pytest.mark.slow
 def test_results_of_parallel_films_are_printed_in_order(vidcolor, reels, tmp_path, monkeypatch):
     from vidcolor.film.engines import select
 
@@ -116,6 +119,7 @@ def test_results_of_parallel_films_are_printed_in_order(vidcolor, reels, tmp_pat
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == done
 
 
+@pytest.mark.slow
 def test_jobs_and_status_show_and_remove_unfinished_work(vidcolor, unfinished, tmp_path):
     directory = work_path(unfinished, None)
     run = vidcolor("jobs", "out")

@@ -78,6 +78,7 @@ def test_image_without_suffix_is_a_photo(vidcolor: Vidcolor) -> None:
     assert vidcolor("colorize", "scan").out[0].startswith("scan.color.png: done")
 
 
+@pytest.mark.slow
 def test_folder_structure_is_kept_and_bad_files_do_not_stop_the_run(
     vidcolor: Vidcolor, film: Callable[[str], Path]
 ) -> None:
@@ -279,6 +280,7 @@ def test_results_among_several_inputs_are_not_sources(vidcolor: Vidcolor) -> Non
     assert len(list(Path().glob("*.color.color.png"))) == 1
 
 
+@pytest.mark.slow
 def test_damaged_source_is_reported_again_by_a_repeated_run(vidcolor: Vidcolor) -> None:
     photo("album/whole.png")
     photo("album/cut.jpg")

@@ -23,6 +23,7 @@ def album(vidcolor: Vidcolor) -> Path:
     return Path("album")
 
 
+@pytest.mark.slow
 def test_all_outputs_are_written_and_existing_files_are_kept(
     vidcolor: Vidcolor, album: Path
 ) -> None:

@@ -96,6 +96,7 @@ def test_errors_are_one_line(
     assert Path("existing.json").read_text() == "kept"
 
 
+@pytest.mark.slow
 def test_evaluate_accepts_paths_or_the_subcommand_film(vidcolor: Vidcolor) -> None:
     assert vidcolor("evaluate", "no-such-folder").code in (1, 2)
     assert vidcolor("evaluate", "--help").code == 0

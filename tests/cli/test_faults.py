@@ -312,6 +312,7 @@ def test_fault_prints_one_line_and_leaves_no_file(
     assert read_tree(tmp_path) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LOSSES)
 def test_readable_part_of_a_damaged_source_is_colorized(
     name: str, files: FaultyFiles, vidcolor: Callable[..., Run], tmp_path: Path
@@ -362,6 +363,7 @@ def test_missing_cuda_is_an_error_of_one_line(
     assert "cuda" in run.err[0]
 
 
+@pytest.mark.slow
 def test_internal_error_is_one_line_and_does_not_stop_other_tasks(
     files: FaultyFiles, vidcolor: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -379,6 +381,7 @@ def test_internal_error_is_one_line_and_does_not_stop_other_tasks(
     assert Path("reel.color.mp4").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [["nowhere.mp4"], ["--start", "soon", "x.mp4"], ["--report", "r.pdf", "x.mp4"], []]
 )

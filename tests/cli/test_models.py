@@ -116,6 +116,7 @@ def test_interrupted_download_can_be_resumed(vidcolor, monkeypatch):
     assert "the partial download is kept; run the same command again to resume" in run.err[0]
 
 
+@pytest.mark.slow
 def test_exported_file_gives_the_same_color_in_onnx_runtime(vidcolor, tmp_path):
     options = ("--size", "64", "--fixed", "--vividness", "0.2")
     run = vidcolor("models", "export", "embedded", "out.onnx", *options)
@@ -168,6 +169,7 @@ def test_checkpoint_that_runs_code_is_rejected(vidcolor, tmp_path, arguments):
     assert run.code == 1 and "would run code" in run.err[0] and len(run.err) == 1
 
 
+@pytest.mark.slow
 def test_hint_is_applied_to_a_model_without_hint_input(vidcolor, onnx_file, tmp_path):
     """The hint is applied after the prediction, and affects its object only."""
     hints = [{"x": 0.2, "y": 0.8, "color": "#2040ff", "radius": 0.03}]
@@ -195,6 +197,7 @@ def test_unsupported_option_is_rejected(vidcolor, onnx_file, option, value, mess
     assert run.code == 2 and message in run.err[0]
 
 
+@pytest.mark.slow
 def test_film_with_another_model_has_exact_luma_and_stable_color(vidcolor, tmp_path):
     torch.save(eccv16_state_dict(), tmp_path / "eccv16.pth")
     arguments = ("colorize", REEL, "--model", "eccv16.pth", "--size", "128", "--end", "1")

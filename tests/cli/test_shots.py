@@ -28,6 +28,7 @@ def write_two_shots(path: Path) -> Path:
     return write_gray(path, [np.uint8(16 + 219 * frame) for frame in frames])
 
 
+@pytest.mark.slow
 def test_shots_are_printed_and_list_and_sheet_are_written(vidcolor: Vidcolor) -> None:
     run = vidcolor("shots", REEL, "--end", 6, "-o", "shots.csv", "--sheet", "shots.png")
     assert (run.code, run.err) == (0, [])
@@ -40,6 +41,7 @@ def test_shots_are_printed_and_list_and_sheet_are_written(vidcolor: Vidcolor) ->
         assert len(np.unique(np.asarray(sheet))) > 50
 
 
+@pytest.mark.slow
 def test_edited_list_is_used_by_colorize(vidcolor: Vidcolor) -> None:
     film = write_two_shots(Path("film.mkv"))
     assert vidcolor("shots", film, "-o", "shots.csv", "-q").code == 0

@@ -34,6 +34,7 @@ def means_by_name(evaluation: Evaluation) -> dict[str, MeanMetrics]:
     return {method.name: evaluation.compute_means(method) for method in evaluation.methods}
 
 
+@pytest.mark.slow
 def test_first_and_last_methods_are_gray_and_ground_truth(evaluation: Evaluation) -> None:
     means = means_by_name(evaluation)
     assert list(means) == ["gray", MUTED, VIVID, "ground_truth"]
@@ -43,6 +44,7 @@ def test_first_and_last_methods_are_gray_and_ground_truth(evaluation: Evaluation
     assert means["gray"].psnr_gain == 0
 
 
+@pytest.mark.slow
 def test_model_gets_all_metrics_and_preserves_luma(evaluation: Evaluation) -> None:
     means = means_by_name(evaluation)[MUTED]
     assert means.colorfulness > 1

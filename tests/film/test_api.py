@@ -32,6 +32,7 @@ def embedded():
     return Colorizer.load(device="cpu")
 
 
+@pytest.mark.slow
 def test_result_does_not_depend_on_batch_size(clip, embedded, tmp_path):
     source = clip("mkv", "ffv1", "gray10le", frames=5)
     results = []
@@ -43,6 +44,7 @@ def test_result_does_not_depend_on_batch_size(clip, embedded, tmp_path):
     assert results[0] == results[1] == results[2]
 
 
+@pytest.mark.slow
 def test_film_gets_color_and_keeps_timestamps_and_audio(clip, embedded, tmp_path):
     source = clip("mp4", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:a", "aac",
                   frames=6, inputs=TONE)  # fmt: skip
@@ -88,6 +90,7 @@ def test_confidence_film_must_not_overwrite_the_source(clip, flat, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_watermark_changes_luma_in_its_corner_only(clip, colored):
     # With one key frame, a watermark that changed the reference frames of the decoder would show in
     # all other frames.
@@ -99,6 +102,7 @@ def test_watermark_changes_luma_in_its_corner_only(clip, colored):
     assert rows.min() > 90 and columns.max() < 60
 
 
+@pytest.mark.slow
 def test_number_of_waiting_frames_is_bounded(clip, flat, tmp_path, monkeypatch):
     source = clip("mkv", "ffv1", "yuv420p", frames=120, size=(32, 32))
     num_waiting = max_waiting = 0
@@ -119,6 +123,7 @@ def test_number_of_waiting_frames_is_bounded(clip, flat, tmp_path, monkeypatch):
     assert max_waiting < 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("luma_range", ["keep", "limited", "full"])
 @pytest.mark.parametrize("pix_fmt", ["gray", "yuv420p10le"])
 def test_luma_range_changes_only_on_request(clip, colored, pix_fmt, luma_range):
@@ -203,6 +208,7 @@ def test_passed_engine_is_used_and_left_open(clip, flat, tmp_path, opened_engine
     assert not opened_engines
 
 
+@pytest.mark.slow
 def test_workers_option_starts_processes(clip, flat, tmp_path):
     """The processes load the embedded generator, whose weights differ from those of `flat`."""
     with pytest.raises(WeightsError, match="embedded: the weights of a worker differ"):

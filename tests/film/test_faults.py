@@ -76,6 +76,7 @@ def test_source_is_refused_as_output(tmp_path, source, expect_failure, monkeypat
     assert "is the source itself" in expect_failure(film, target, UsageError, force=True)
 
 
+@pytest.mark.slow
 def test_existing_output_is_replaced_only_by_a_complete_one(tmp_path, source, flat, monkeypatch):
     target = tmp_path / "out.mkv"
     target.write_text("old")
@@ -98,6 +99,7 @@ def _raise(error):
     return fail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
 def test_write_beyond_the_file_size_limit_is_reported(tmp_path, source, expect_failure, suffix):
     """A limit of the system makes writes fail, as a full disk does."""

@@ -69,6 +69,7 @@ def interrupt(film, target, options, flat, frame=20, stage="colorize"):
     return interrupted.value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("suffix", "more"),
     [
@@ -97,12 +98,14 @@ def test_segments_of_any_encoder_are_joined_without_loss(colored, film, shots, s
         assert [data for _, data in after.packets] == [data for _, data in before.packets]
 
 
+@pytest.mark.slow
 def test_segments_of_variable_frame_rate_keep_their_timestamps(colored, clip, shots):
     source = clip("mp4", "libx264", "yuv420p", vf="setpts=PTS+0.013*mod(N\\,3)/TB", frames=FRAMES)
     for suffix in ("mp4", "mov"):
         colored(source, suffix, shots=shots).assert_same_times()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frame", [3, 9, 20, 32])
 def test_interrupted_film_is_resumed_after_its_finished_segments(
     film, shots, flat, tmp_path, frame
@@ -123,6 +126,7 @@ def test_interrupted_film_is_resumed_after_its_finished_segments(
     assert [p.name for p in target.parent.iterdir()] == ["out.mp4"]
 
 
+@pytest.mark.slow
 def test_image_sequence_and_confidence_film_are_resumed(film, shots, flat, tmp_path):
     def colorize(folder, progress=None):
         options = ColorizeOptions(shots=shots, confidence=folder / "confidence.mkv")
@@ -160,6 +164,7 @@ def test_interrupted_move_of_images_is_completed(film, shots, flat, tmp_path, mo
     assert len(list(tmp_path.iterdir())) == FRAMES
 
 
+@pytest.mark.slow
 def test_published_result_is_left_unchanged_if_only_cleanup_is_missing(
     film, shots, flat, tmp_path, monkeypatch
 ):
@@ -196,6 +201,7 @@ def test_film_interrupted_after_its_confidence_film_is_resumed(film, shots, flat
     assert sorted(p.name for p in tmp_path.iterdir()) == ["confidence.mkv", "out.mp4"]
 
 
+@pytest.mark.slow
 def test_interrupted_sequence_is_resumed(film, shots, flat, tmp_path):
     colorize_film(film, tmp_path / "scan" / "s_%03d.png", ColorizeOptions(), colorizer=flat)
     options = ColorizeOptions(shots=shots, fps=Fraction(25), trust=0.5)
@@ -209,6 +215,7 @@ def test_interrupted_sequence_is_resumed(film, shots, flat, tmp_path):
     assert content(target) == content(uninterrupted)
 
 
+@pytest.mark.slow
 def test_work_of_other_options_is_not_reused(film, shots, flat, tmp_path):
     target = tmp_path / "out.mp4"
     interrupt(film, target, ColorizeOptions(shots=shots), flat)
@@ -222,6 +229,7 @@ def test_work_of_other_options_is_not_reused(film, shots, flat, tmp_path):
     assert "2 finished segments not reused: other options: saturation" in result.warnings
 
 
+@pytest.mark.slow
 def test_resume_never_ignores_finished_work_and_resume_only_requires_it(
     film, shots, flat, tmp_path
 ):
@@ -245,6 +253,7 @@ def test_source_with_new_date_and_same_frames_is_resumed(film, shots, flat, tmp_
     assert result.resumed_frames == 16
 
 
+@pytest.mark.slow
 def test_source_with_other_frames_is_not_resumed(film, clip, shots, flat, tmp_path):
     source, target = tmp_path / "film.mkv", tmp_path / "out.mp4"
     source.write_bytes(film.read_bytes())
@@ -256,6 +265,7 @@ def test_source_with_other_frames_is_not_resumed(film, clip, shots, flat, tmp_pa
     assert any("has changed" in w for w in result.warnings)
 
 
+@pytest.mark.slow
 def test_damaged_segment_is_rendered_again(film, shots, flat, tmp_path):
     options, target = ColorizeOptions(shots=shots), tmp_path / "out.mp4"
     colorize_film(film, tmp_path / "uninterrupted.mp4", options, colorizer=flat)
@@ -270,6 +280,7 @@ def test_damaged_segment_is_rendered_again(film, shots, flat, tmp_path):
     assert content(target) == content(tmp_path / "uninterrupted.mp4")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["{", "[]", '{"fingerprint": {}}', ""])
 def test_work_with_a_damaged_plan_is_not_reused(film, shots, flat, tmp_path, damage):
     options, target = ColorizeOptions(shots=shots), tmp_path / "out.mp4"
@@ -279,6 +290,7 @@ def test_work_with_a_damaged_plan_is_not_reused(film, shots, flat, tmp_path, dam
     assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
 
 
+@pytest.mark.slow
 def test_locked_work_directory_is_refused(film, shots, flat, tmp_path):
     target = tmp_path / "out.mp4"
     work = WorkDir(work_path(target, None))
@@ -287,6 +299,7 @@ def test_locked_work_directory_is_refused(film, shots, flat, tmp_path):
     assert not work.path.exists()
 
 
+@pytest.mark.slow
 def test_only_one_of_many_concurrent_runs_renders(film, shots, flat, tmp_path):
     target, errors = tmp_path / "out.mp4", []
 
@@ -306,6 +319,7 @@ def test_only_one_of_many_concurrent_runs_renders(film, shots, flat, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
 
 
+@pytest.mark.slow
 def test_finished_segments_survive_a_full_disk(film, shots, flat, tmp_path, monkeypatch):
     options, target, count = ColorizeOptions(shots=shots), tmp_path / "out.mp4", 0
     write = VideoWriter.write
@@ -338,6 +352,7 @@ def test_all_segments_survive_a_full_disk_while_joining(film, shots, flat, tmp_p
     assert colorize_film(film, target, options, colorizer=flat).resumed_frames == FRAMES
 
 
+@pytest.mark.slow
 def test_work_dir_option_holds_the_work_of_all_films(film, shots, flat, tmp_path):
     root = tmp_path / "scratch"
     options = ColorizeOptions(shots=shots, work_dir=root)
@@ -350,6 +365,7 @@ def test_work_dir_option_holds_the_work_of_all_films(film, shots, flat, tmp_path
     assert len(find_work_dirs(root)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_finished", [2, 4])
 def test_killed_process_is_resumed(clip, flat, tmp_path, num_finished):
     """SIGKILL ends the command while it renders, or about when it joins."""

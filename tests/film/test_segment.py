@@ -6,6 +6,7 @@ import itertools
 from array import array
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,7 @@ def films(draw: st.DrawFn) -> tuple[tuple[Shot, ...], array[int]]:
     return tuple(shots), pts
 
 
+@pytest.mark.slow
 @given(films(), st.sampled_from([Fraction(0), Fraction(1, 10), Fraction(3)]))
 def test_segments_cover_the_film_and_split_no_shot(film, min_duration_s):
     shots, pts = film

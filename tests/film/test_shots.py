@@ -20,6 +20,7 @@ from vidcolor.options import ColorizeOptions
 from vidcolor.shots.shot_list import ShotList
 
 
+@pytest.mark.slow
 def test_sample_reel_has_seven_shots() -> None:
     video = probe(REEL).video
     progress: list[int] = []

@@ -34,6 +34,7 @@ def test_work_directory_is_beside_the_result_or_below_the_root(tmp_path):
     assert below != work_path(tmp_path / "b" / "out.mp4", tmp_path / "root")
 
 
+@pytest.mark.slow
 def test_lock_is_exclusive_and_released(work):
     assert work.is_locked()
     assert is_work_dir(work.path)

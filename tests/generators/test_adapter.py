@@ -20,12 +20,14 @@ def siggraph17(tmp_path_factory):
     return load_generator(str(path), "cpu", "fp32", 128)
 
 
+@pytest.mark.slow
 def test_published_checkpoint_is_loaded_as_a_generator(eccv16_file):
     generator = load_generator(str(eccv16_file), "cpu", "fp32")
     assert (generator.name, generator.native_size) == ("eccv16", 256)
     assert not (generator.accepts_hints or generator.has_confidence or generator.has_vividness)
 
 
+@pytest.mark.slow
 def test_output_has_stride_2_and_full_confidence(eccv16):
     prediction = eccv16(torch.rand(2, 1, 50, 71) * 100)
     assert prediction.ab.shape == (2, 2, 25, 36)
@@ -36,6 +38,7 @@ def test_single_pixel_is_accepted(eccv16):
     assert eccv16(torch.full((1, 1, 1, 1), 50.0)).ab.shape == (1, 2, 1, 1)
 
 
+@pytest.mark.slow
 def test_bfloat16_is_close_to_float32(eccv16, eccv16_file):
     luma = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(1)) * 100
     fp32 = eccv16(luma).ab
@@ -43,6 +46,7 @@ def test_bfloat16_is_close_to_float32(eccv16, eccv16_file):
     assert float((fp32 - bf16).abs().max()) < 0.05 * float(fp32.max() - fp32.min())
 
 
+@pytest.mark.slow
 def test_hints_reach_a_network_that_accepts_them(siggraph17):
     assert siggraph17.accepts_hints
     luma = torch.full((1, 1, 128, 128), 50.0)

@@ -18,6 +18,7 @@ from vidcolor.generators.store.weights import read_weights
 GOLDEN = {k: torch.from_numpy(v) for k, v in np.load(Path(__file__).parent / "golden.npz").items()}
 
 
+@pytest.mark.slow
 def test_logits_match_the_reference(generator):
     network = generator.network
     with torch.inference_mode():

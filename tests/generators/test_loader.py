@@ -45,6 +45,7 @@ def test_devices_of_onnx_models_are_not_torch_devices(tmp_path):
     assert resolve_devices(f"embedded+{path}", "directml") == ("directml",)
 
 
+@pytest.mark.slow
 def test_encoder_extracts_features_at_five_strides():
     encoder = load_encoder()
     features = encoder(torch.rand(1, 3, 64, 96) - 0.5)

@@ -22,6 +22,7 @@ class BlurNetwork(torch.nn.Module):
         )
 
 
+@pytest.mark.slow
 def test_exported_network_takes_hints_and_any_size(tmp_path):
     original = AdaptedGenerator(BlurNetwork(), ZHANG_IO, "blur", "0" * 64, accepts_hints=True)
     result = export_onnx(original, tmp_path / "blur.onnx")

@@ -42,6 +42,7 @@ def colorize_after(
     return float(delta_e_2000(to_lab(out), to_lab(truth)).mean()), result.warnings
 
 
+@pytest.mark.slow
 def test_a_matching_reference_restores_the_colors(fine: Colorizer, tmp_path: Path) -> None:
     truth = draw_scene(1)
     Image.fromarray(to_gray(truth)).save(tmp_path / "p.png")

@@ -70,6 +70,7 @@ def test_color_spreads_over_the_object_and_stops_at_its_edge(
     assert change[:, WIDTH // 2 + 15 :].max() < 0.1
 
 
+@pytest.mark.slow
 def test_the_embedded_generator_follows_hints(tmp_path: Path) -> None:
     hints = [
         Hint(x=30, y=40, radius=3, color="#3b5f8a"),

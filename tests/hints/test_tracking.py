@@ -89,6 +89,7 @@ def base_lab(ball_film, embedded) -> list[np.ndarray]:
     return read_lab(colorize(ball_film, embedded, "base.mkv"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hinted", [0, FRAMES - 1])
 def test_a_hint_colors_its_object_through_the_shot_and_nothing_else(
     hinted, ball_film, embedded, base_lab
@@ -114,6 +115,7 @@ def test_a_hint_colors_its_object_through_the_shot_and_nothing_else(
     assert not list(ball_film.parent.glob(".*")), "no temporary file is left beside the result"
 
 
+@pytest.mark.slow
 def test_two_hints_in_one_shot_blend_over_time(ball_film, embedded) -> None:
     red = ball_hint(0, "#c05050", frame=0)
     blue = ball_hint(99, "#5060c0", time=Fraction(99, 25))
@@ -125,6 +127,7 @@ def test_two_hints_in_one_shot_blend_over_time(ball_film, embedded) -> None:
     assert abs(b[len(b) // 2] - (b[0] + b[-1]) / 2) < 12
 
 
+@pytest.mark.slow
 def test_a_reference_of_one_frame_colors_its_shot(ball_film, embedded, base_lab) -> None:
     """Frame 50 is given in violet; its shot becomes violet, and the next shot does not change."""
     violet = base_lab[50].copy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,6 +60,7 @@ def test_hints_on_one_side_apply_unchanged() -> None:
     assert blend_directions(none, none).alpha.max() == 0
 
 
+@pytest.mark.slow
 def test_a_mask_moves_with_its_object_and_leaves_no_trail() -> None:
     background, textured = 0.5 * make_texture(2)[:96, :128], 0.5 + 0.5 * make_texture(3)[:32, :32]
     frames = []

@@ -195,6 +195,7 @@ def find_pes_pts(data, number):
     return start + 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("suffix", "codec", "more"),
     [

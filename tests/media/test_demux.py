@@ -75,6 +75,7 @@ def test_single_bad_dts_starts_no_new_timeline():
     assert corrected[3:] == [7, 8, 9]
 
 
+@pytest.mark.slow
 def test_concatenated_recordings_become_one_timeline(clip, colored, tmp_path):
     """Timestamps may restart within a DVD or a recording. Audio and video stay in sync."""
     part = clip("ts", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:a", "aac", inputs=TONE,

@@ -25,6 +25,7 @@ OUTPUTS = [
 IDS = [f"{s}-{'-'.join(o.values()) or 'delivery'}" for s, o in OUTPUTS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "options"), OUTPUTS, ids=IDS)
 @pytest.mark.parametrize("sar", ["16/15", "64/45"])
 def test_pixel_aspect_is_kept(clip, colored, suffix, options, sar):
@@ -33,12 +34,14 @@ def test_pixel_aspect_is_kept(clip, colored, suffix, options, sar):
     film.assert_same_times(0.0005)
 
 
+@pytest.mark.slow
 def test_pixel_aspect_in_webm_is_rounded_to_a_whole_display_width(clip, colored):
     """WebM stores the display width in pixels: 96 * 16/15 = 102.4 becomes 102."""
     film = colored(clip("mp4", "libx264", "yuv420p", vf="setsar=16/15"), "webm")
     assert film.after.properties["sar"] == Fraction(102, 96)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rotation", ["90", "180", "270", "mirrored"])
 def test_display_matrix_is_kept(clip, colored, tmp_path, rotation):
     flip = ["-display_hflip"] if rotation == "mirrored" else []
@@ -114,6 +117,7 @@ def test_side_data_survives_a_change_of_pixel_format(clip):
     np.testing.assert_array_equal(view_plane(composed.planes[2], 10), chroma)
 
 
+@pytest.mark.slow
 def test_frame_rate_of_raw_dv_is_not_its_clock_rate(clip, colored):
     source = clip("dv", "dvvideo", "yuv420p", size=(720, 576), frames=4, rate=Fraction(25))
     film = colored(source, "mov", purpose="editing")

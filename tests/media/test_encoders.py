@@ -32,6 +32,7 @@ def small(clip):
     return clip("mp4", "libx264", "yuv420p", size=(256, 128), rate=Fraction(25), frames=6, vf=vf)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("muxer", SUPPORTED)
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_every_encoder_works_in_every_container_or_is_rejected(small, colored, encoder, muxer):
@@ -83,6 +84,7 @@ def test_bad_encoder_request_is_rejected_with_one_line(small, request_args, mess
     assert printed.out == printed.err == "", "encoders print to stderr directly"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["libx264", "libx265", "libsvtav1", "libvpx-vp9"])
 def test_encoders_print_nothing(small, colored, encoder, capfd):
     colored(small, "mp4", encoder=encoder)
@@ -143,6 +145,7 @@ def test_frame_types_of_the_source_are_not_forced(clip, colored):
     assert keys == [True] + [False] * 11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["libx264", "libx265"])
 def test_encoder_output_is_reproducible(clip, tmp_path, encoder):
     """x264 with AVX-512 returned different output in each run at this frame size."""

@@ -57,6 +57,7 @@ OPTIONS = {
 SIZES = {"dnxhd": (256, 128)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pix_fmt", PLANAR)
 def test_archive_keeps_luma_of_every_planar_format(clip, colored, pix_fmt):
     film = colored(clip("mkv", "ffv1", pix_fmt), purpose="archive")
@@ -66,6 +67,7 @@ def test_archive_keeps_luma_of_every_planar_format(clip, colored, pix_fmt):
     assert film.result.plan.encoder.encoder == "ffv1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "codec", "pix_fmt"), CODECS)
 def test_archive_keeps_luma_of_every_codec(clip, colored, suffix, codec, pix_fmt):
     source = clip(suffix, codec, pix_fmt, *OPTIONS.get(codec, ()), size=SIZES.get(codec, (96, 64)),
@@ -159,6 +161,7 @@ COLOR_TAGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tags", COLOR_TAGS)
 @pytest.mark.parametrize("full", [False, True], ids=["limited", "full"])
 @pytest.mark.parametrize(("suffix", "purpose"), [("mkv", "archive"), ("mp4", "delivery")])
@@ -174,6 +177,7 @@ def test_range_and_color_tags_are_kept(clip, colored, tags, full, suffix, purpos
         film.assert_same_luma()
 
 
+@pytest.mark.slow
 def test_range_that_cannot_be_signaled_is_named_in_a_warning(clip, colored):
     """ProRes in MOV cannot signal full range."""
     for full in (False, True):
@@ -189,6 +193,7 @@ def make_tagged_clip(clip, tags, full):
     return clip("mkv", "ffv1", "yuv422p10le", "-color_range", "pc" if full else "tv", vf=vf)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(101, 77), (2, 2), (1, 1), (3, 1), (1, 64), (350, 2), (16, 16)])
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "gray10le"])
 def test_luma_of_odd_and_tiny_sizes_is_exact(clip, colored, size, pix_fmt):
@@ -208,6 +213,7 @@ LOSSLESS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("encoder", "options"), LOSSLESS, ids=[e for e, _ in LOSSLESS])
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuvj420p"])
 def test_lossless_encoders_keep_luma(clip, colored, encoder, options, pix_fmt):
@@ -215,6 +221,7 @@ def test_lossless_encoders_keep_luma(clip, colored, encoder, options, pix_fmt):
     colored(source, "mp4", encoder=encoder, **options).assert_same_luma()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "suffix", "options", "bits"),
     [

@@ -110,6 +110,7 @@ def rich(clip, extras):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("suffix", "options"),
     [
@@ -143,6 +144,7 @@ def assert_same_tags(film):
     assert film.after.tags["comment"].startswith("seen at the pier\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "suffix", "codec"),
     [
@@ -178,6 +180,7 @@ def read_cue_times(path, number):
         return [round(float(p.pts * p.time_base), 3) for p in container.demux(stream) if p.size > 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
 def test_trim_shifts_chapters_and_subtitles(rich, colored, suffix):
     """A cue that crosses the start of the trim is shortened."""
@@ -189,6 +192,7 @@ def test_trim_shifts_chapters_and_subtitles(rich, colored, suffix):
     ]
 
 
+@pytest.mark.slow
 def test_unsupported_streams_chapters_and_tags_are_named_in_warnings(rich, colored):
     warnings = colored(rich("mkv"), "mov").result.warnings
     assert any("audio stream 1" in w and "flac" in w for w in warnings)
@@ -222,6 +226,7 @@ def test_cover_art_is_kept_or_named_in_a_warning(clip, colored, extras, source, 
         assert any("cover art" in w for w in film.result.warnings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mkv", "mp4", "mov", "mxf"])
 @pytest.mark.parametrize("source", ["mov", "mxf"])
 def test_timecode_is_kept(clip, colored, source, suffix):
@@ -234,6 +239,7 @@ def test_timecode_is_kept(clip, colored, source, suffix):
     assert timecode == code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("suffix", "codec", "audio_codec"),
     [

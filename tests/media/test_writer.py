@@ -25,6 +25,7 @@ TONE = ("-f", "lavfi", "-t", "1.6", "-i", "sine=440:r=48000")
 WITH_TONE = ("-map", "0", "-map", "1", "-c:a", "aac")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", ["24000/1001", "25", "30000/1001", "18", "50", "1000/1001"])
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
 def test_constant_frame_rate_is_kept(clip, colored, rate, suffix):
@@ -91,6 +92,7 @@ def test_variable_frame_rate_is_rejected_by_mxf(clip, colored):
         colored(source, "mxf", encoder="mpeg2video")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["mpeg2video", "prores_ks", "ffv1", "libx264", "dnxhd"])
 def test_mxf_keeps_timestamps_and_audio(clip, colored, encoder):
     source = clip("mov", "prores_ks", "yuv422p10le", *WITH_TONE[:-1], "pcm_s24le", inputs=TONE,
@@ -103,6 +105,7 @@ def test_mxf_keeps_timestamps_and_audio(clip, colored, encoder):
     assert film.after.streams_of("audio")[0].codec == "pcm_s24le"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
 @pytest.mark.parametrize("kind", ["late start", "late audio", "transport stream", "program stream"])
 def test_start_of_video_and_audio_is_kept(clip, colored, suffix, kind):
@@ -145,6 +148,7 @@ def test_implausible_dts_is_set_to_the_pts():
         assert packet.dts == 0
 
 
+@pytest.mark.slow
 def test_audio_before_zero_does_not_delay_the_video(clip, colored):
     """AAC priming has negative timestamps, which FFmpeg's Matroska muxer shifts by default."""
     source = clip("mp4", "libx264", "yuv420p", *WITH_TONE, inputs=TONE, frames=36)
@@ -154,6 +158,7 @@ def test_audio_before_zero_does_not_delay_the_video(clip, colored):
     film.assert_same_streams("audio", 0.001)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
 @pytest.mark.parametrize("source_suffix", ["mp4", "ts", "mkv"])
 def test_trim_keeps_its_frames_and_the_audio_in_sync(clip, colored, suffix, source_suffix):

@@ -36,6 +36,7 @@ def test_first_frame_of_a_shot_has_no_flow_and_mixed_frames_are_outliers() -> No
     assert [n for n, f in enumerate(found) if f.is_outlier] == [4, 5, 6, 7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", range(1, MAX_OUTLIERS + 1))
 @pytest.mark.parametrize("kind", ["flash", "damaged"])
 def test_flow_bridges_flashes_and_damaged_frames(

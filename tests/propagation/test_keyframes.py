@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,7 @@ def test_static_shot_has_key_frames_at_the_maximum_interval() -> None:
         assert min(float(chain.confidence.min()) for chain in chains) > 0.9
 
 
+@pytest.mark.slow
 def test_fast_pan_has_more_key_frames() -> None:
     slow, fast = (len(split(make_pan(make_texture(1, 160, 900), 33, speed))) for speed in (1, 12))
     assert fast >= 2 * slow
@@ -64,6 +66,7 @@ def test_black_film_has_key_frames_at_the_maximum_outlier_interval() -> None:
     assert keyframes(split(frames)) == [0, MAX_OUTLIER_INTERVAL, 2 * MAX_OUTLIER_INTERVAL]
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(1, 20)), min_size=1, max_size=5),

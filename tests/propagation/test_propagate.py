@@ -72,6 +72,7 @@ def pan() -> tuple[list[FloatArray], Truth]:
     return frames, [np.dstack(pair) for pair in zip(a, b, strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accepts_hints", [True, False])
 def test_color_is_stable_although_predictions_vary(
     pan: tuple[list[FloatArray], Truth], accepts_hints: bool
@@ -85,6 +86,7 @@ def test_color_is_stable_although_predictions_vary(
     assert bool(predictor.hints) == accepts_hints
 
 
+@pytest.mark.slow
 def test_color_between_key_frames_is_true_if_predictions_are_true(
     pan: tuple[list[FloatArray], Truth],
 ) -> None:
@@ -143,6 +145,7 @@ def test_uncovered_background_is_predicted_with_propagated_hints() -> None:
         assert float(np.abs(hints.ab[:, hints.density > 0] - 10).max()) < 1
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 25)), min_size=1, max_size=4))
 def test_constant_predictions_give_constant_color(runs: list[tuple[int, int]]) -> None:

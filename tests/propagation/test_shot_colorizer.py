@@ -66,6 +66,7 @@ def mean_a(path: Path) -> list[float]:
     return [float(lab[..., 1].mean()) for lab in read_lab(path)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "count"), [(0, 27), (27, 33)])
 def test_color_of_a_shot_does_not_depend_on_other_shots(
     first: int, count: int, two_shots: Path, colorized: Path, embedded: Colorizer
@@ -78,12 +79,14 @@ def test_color_of_a_shot_does_not_depend_on_other_shots(
             np.testing.assert_array_equal(plane, expected)
 
 
+@pytest.mark.slow
 def test_luma_is_unchanged_and_chroma_is_added(two_shots: Path, colorized: Path) -> None:
     for (luma,), (same, cb, cr) in zip(read_planes(two_shots), read_planes(colorized), strict=True):
         np.testing.assert_array_equal(luma, same)
         assert np.stack([cb, cr]).std() > 1
 
 
+@pytest.mark.slow
 def test_propagated_color_is_more_stable_than_color_per_frame(
     two_shots: Path, embedded: Colorizer
 ) -> None:
@@ -120,6 +123,7 @@ def by_brightness() -> Colorizer:
     return Colorizer(BrightnessGenerator())
 
 
+@pytest.mark.slow
 def test_color_is_cross_faded_in_a_dissolve(by_brightness: Colorizer, tmp_path: Path) -> None:
     dark, bright = (np.tile(np.linspace(*ends, 64), (48, 1)) for ends in ((70, 100), (150, 180)))
     share = np.clip((np.arange(30) - 9) / 11, 0, 1)
@@ -164,6 +168,7 @@ def test_shot_list_of_a_sequence_with_a_gap_counts_existing_frames(
     assert min(a[4:]) > 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(2, 2), (8, 8), (300, 8), (17, 31)])
 @pytest.mark.parametrize("count", [1, 2, 20])
 def test_luma_is_unchanged_in_films_of_any_size_and_length(

@@ -62,6 +62,7 @@ def reel_frames() -> list[FrameArray]:
     return [codes / np.float32(255) for codes in read_reel(0, 450, (192, 144))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wear", [list, add_wear])
 def test_all_cuts_of_the_sample_reel_are_detected(
     wear: Callable[[list[FrameArray]], Iterable[FrameArray]], reel_frames: list[FrameArray]

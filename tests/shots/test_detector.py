@@ -96,6 +96,7 @@ def test_large_object_in_front_of_the_camera_is_not_a_cut() -> None:
     assert detect_starts(film) == [FILM_START]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wear", [list, add_wear])
 @pytest.mark.parametrize("length", [8, 16, 30, 60])
 def test_dissolve_covers_the_mixed_frames(length: int, wear: Wear) -> None:
@@ -147,6 +148,7 @@ ACTIVE_AREAS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bars", ACTIVE_AREAS)
 def test_bars_do_not_hide_transitions(bars: str) -> None:
     a, b, c = make_static_shot(1, 40), make_pan(2, 80, 1), make_static_shot(3, 30)
@@ -175,6 +177,7 @@ def test_cut_between_frames_of_any_size_is_detected(size: tuple[int, int]) -> No
     assert detect_starts(film) == [FILM_START, Start("cut", 20)]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 40), st.floats(0, 1)), max_size=6))
 def test_shots_cover_all_frames_once(runs: list[tuple[int, int, float]]) -> None:
@@ -194,6 +197,7 @@ def test_shots_cover_all_frames_once(runs: list[tuple[int, int, float]]) -> None
         assert shot.transition == "dissolve" or shot.mixed_frames == 0
 
 
+@pytest.mark.slow
 def test_latency_and_memory_are_bounded() -> None:
     detector, sizes = ShotDetector(), []
     shots = [make_static_shot(n, 1)[0][::4, ::4].astype(np.float32) for n in range(6)]

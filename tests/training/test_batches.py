@@ -37,6 +37,7 @@ def are_equal(a: PackedBatch, b: PackedBatch) -> bool:
     return all(torch.equal(x, y) for x, y in pairs)
 
 
+@pytest.mark.slow
 def test_batch_depends_only_on_its_number(store: PhotoStore) -> None:
     options = SamplingOptions(32, 2, seed=5)
     batches = [BatchStream(store, options).make_batch(n) for n in range(3)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
 from vidcolor.color.bins import gamut_bins
@@ -127,6 +128,7 @@ def test_reward_rises_while_predictions_are_too_gray() -> None:
     assert float(objective.reward) == before
 
 
+@pytest.mark.slow
 def test_every_loss_has_a_gradient() -> None:
     logits, batch = torch.randn(2, 260, 8, 8), make_batch(torch.rand(2, 2, 8, 8) * 40)
 

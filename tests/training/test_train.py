@@ -83,6 +83,7 @@ def uninterrupted(album: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_run_writes_weights_card_and_run_folder(uninterrupted: Path) -> None:
     folder = uninterrupted.with_suffix(".train")
     for name in ("checkpoint.safetensors", "curves.png", "validation.png", "photographs.csv"):
@@ -98,11 +99,13 @@ def test_run_writes_weights_card_and_run_folder(uninterrupted: Path) -> None:
     assert all(torch.equal(start[name].float(), trained[name].float()) for name in encoder)
 
 
+@pytest.mark.slow
 def test_trained_weights_colorize(uninterrupted: Path) -> None:
     image = torch.rand(64, 64).mul(255).byte().numpy()
     assert Colorizer.load(str(uninterrupted)).colorize(image).shape == (64, 64, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("signal_number", "workers"), [(signal.SIGKILL, 0), (signal.SIGINT, 1)])
 def test_interrupted_run_resumes_to_the_same_weights(
     album: Path,
@@ -158,6 +161,7 @@ def have_equal_tensors(a: Path, b: Path) -> bool:
     return set(first) == set(second) and all(torch.equal(first[k], second[k]) for k in first)
 
 
+@pytest.mark.slow
 def test_finished_run_is_not_repeated(
     album: Path, uninterrupted: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -167,6 +171,7 @@ def test_finished_run_is_not_repeated(
     assert uninterrupted.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_run_folder_of_a_different_run_is_rejected(
     album: Path, uninterrupted: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -191,6 +196,7 @@ class CrashingCallback(Callback):
 ADVERSARIAL_ROUND = {"discriminator_steps": 1, "joint_steps": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "choices", "loss_names"),
     [
@@ -222,6 +228,7 @@ def test_every_stage_resumes_to_the_same_weights(
     assert have_equal_tensors(resumed.out, uninterrupted.out)
 
 
+@pytest.mark.slow
 def test_validation_photographs_are_not_replayed(album: Path, tmp_path: Path) -> None:
     out = tmp_path / "w.safetensors"
     larger_album = tmp_path / "larger_album"
@@ -251,6 +258,7 @@ def test_missing_source_writes_no_files(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_two_processes_match_gradient_accumulation(album: Path) -> None:
     out = album.parent / "two_processes.safetensors"
     with socket.socket() as server:
@@ -281,6 +289,7 @@ def test_two_processes_match_gradient_accumulation(album: Path) -> None:
     assert distance(out, accumulated) < 0.1 * distance(out, single)
 
 
+@pytest.mark.slow
 def test_minutes_are_converted_to_steps(
     album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

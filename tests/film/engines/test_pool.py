@@ -70,6 +70,7 @@ def colorize(film, target, shots, colorizer, engine=None):
     return colorize_film(film, target, options, colorizer=colorizer, engine=engine)
 
 
+@pytest.mark.slow
 def test_segments_of_dead_workers_are_rendered_again(film, shots, flat, tmp_path):
     deaths = {1: MAX_DEATHS - 1, 4: 2}
     workers = [InProcessWorker(flat, deaths) for _ in range(2)]
@@ -81,6 +82,7 @@ def test_segments_of_dead_workers_are_rendered_again(film, shots, flat, tmp_path
     assert all(worker.is_closed for worker in workers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("killed", "deaths"), [(True, MAX_DEATHS), (False, MAX_CRASHES)])
 def test_segment_that_kills_workers_is_given_up_and_all_others_are_rendered(
     film, shots, flat, tmp_path, killed, deaths

@@ -22,6 +22,7 @@ STARTS, FRAMES = (0, 4, 8, 12), 16
 NUM_KILLS = 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_segments")
 def test_killed_processes_do_not_change_the_result(clip, tmp_path):
     """Two workers are killed while they render segments. Both use the same hint tracks."""

@@ -31,6 +31,7 @@ def cluster():
     cluster.shutdown()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_lost_node_does_not_change_the_result(clip, tmp_path, short_segments, cluster):
     """Without shared storage, the source is sent to the nodes and segments are fetched."""
@@ -67,6 +68,7 @@ def test_lost_node_does_not_change_the_result(clip, tmp_path, short_segments, cl
     assert sorted(p.name for p in tmp_path.iterdir()) == ["one.mkv", "shots.csv", "two.mkv"]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_unreachable_cluster_is_reported():
     options = ColorizeOptions(engine="ray", ray_address="ray://127.0.0.1:1")

@@ -224,6 +224,7 @@ def test_file_of_another_size_is_rejected(server):
         pull(make_source(server, "good.pth", sha256=None, bytes=len(CONTENT) + 1))
 
 
+@pytest.mark.slow
 def test_silent_server_times_out(server):
     start = time.monotonic()
     with pytest.raises(DownloadError, match=r"no data for 0\.2 s"):

@@ -21,6 +21,7 @@ def onnx_file(tmp_path):
     return save_color_model(tmp_path / "small.onnx", (1, 1))
 
 
+@pytest.mark.slow
 def test_published_checkpoint_is_converted_to_safetensors(eccv16_file, cache):
     path = import_weights(eccv16_file, license="BSD-2-Clause")
     assert path == cache / "eccv16.safetensors"

@@ -96,6 +96,7 @@ def test_file_of_another_type_is_rejected(tmp_path, content, message):
         assert message in read_error(tmp_path / name)
 
 
+@pytest.mark.slow
 def test_type_is_detected_by_content_instead_of_suffix(eccv16_file, tmp_path):
     (tmp_path / "a.safetensors").symlink_to(eccv16_file)
     assert read_weights(str(tmp_path / "a.safetensors")).metadata == {"architecture": "eccv16"}

@@ -78,6 +78,7 @@ def empty_hints(x):
     return x.new_zeros(len(x), 2, *x.shape[2:]), torch.zeros_like(x)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 @pytest.mark.parametrize("name", REFERENCE_OUTPUTS)
 def test_outputs_match_upstream(name):
