@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from vidcolor.film.engines.base import Engine
     from vidcolor.film.plan import FilmPlan
     from vidcolor.film.request import FilmRequest
-    from vidcolor.progress import ProgressCallback
+    from vidcolor.progress import ProgressCallback, Stage
 
 _PROGRESS_INTERVAL_S = 1.0
 """Minimum time between two writes of the progress file, in seconds."""
@@ -309,7 +309,7 @@ class _Pipeline:
 
     # Progress and result
 
-    def _start_stage(self, stage: str, total: int | None) -> ProgressCallback:
+    def _start_stage(self, stage: Stage, total: int | None) -> ProgressCallback:
         """Start a stage; return a callback that reports its progress and saves it for `status`."""
         start, last_write, first = time.time(), 0.0, None
         source = str(self._request.source.absolute())
