@@ -212,7 +212,7 @@ def import_model(
       vidcolor models import ColorizeVideo_gen.pth --name my-deoldify
       vidcolor models import facefusion/ddcolor.onnx --license Apache-2.0
     """
-    from vidcolor.generators.store.importer import import_weights
+    from vidcolor.generators.importer import import_weights
     from vidcolor.generators.store.registry import read_record
 
     console = Console(json_lines=json_lines)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import InputError
 from vidcolor.evaluation.calibration import ReliabilityDiagram
+from vidcolor.evaluation.column_selector import Column, ColumnSelector, Panel
 from vidcolor.evaluation.dataset import (
     ResultFolder,
     crop_and_resize,
@@ -19,7 +20,6 @@ from vidcolor.evaluation.features import FRECHET_CHANNELS, FeatureExtractor
 from vidcolor.evaluation.hint_curve import sample_hints
 from vidcolor.evaluation.image_metrics import image_psnr
 from vidcolor.evaluation.options import EvaluateOptions
-from vidcolor.evaluation.score_sheet import Column, ColumnSelector, Panel
 from vidcolor.evaluation.scores import (
     GRAY,
     GROUND_TRUTH,

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from vidcolor.evaluation.column_selector import ColumnSelector
     from vidcolor.evaluation.dataset import GroundTruth
     from vidcolor.evaluation.options import EvaluateOptions
-    from vidcolor.evaluation.score_sheet import ColumnSelector
     from vidcolor.imaging.types import Rgb
 
 MethodKind = Literal["gray", "model", "results", "ground_truth"]

@@ -9,9 +9,9 @@ from safetensors import safe_open
 from tests.helpers.onnx_models import save_color_model, save_gain_model
 from vidcolor.errors import UsageError, WeightsError
 from vidcolor.generators import load_generator
+from vidcolor.generators.importer import import_weights
 from vidcolor.generators.model_io import ZHANG_IO
 from vidcolor.generators.store import registry
-from vidcolor.generators.store.importer import import_weights
 from vidcolor.generators.store.weights import find_packaged_file
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
+from vidcolor.evaluation.column_selector import MAX_PANEL_SIDE, Column, ColumnSelector, Panel
 from vidcolor.evaluation.options import Selection
-from vidcolor.evaluation.score_sheet import MAX_PANEL_SIDE, Column, ColumnSelector, Panel
 
 
 def offer(selector: ColumnSelector, indices: Iterable[int]) -> list[int]:
