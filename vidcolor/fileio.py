@@ -139,6 +139,8 @@ def read_text(path: Path, description: str) -> str:
         if path.stat().st_size > MAX_TEXT_BYTES:
             raise InputError(f"{path}: too large for {description}; check the file name")
         return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:

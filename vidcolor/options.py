@@ -251,6 +251,8 @@ class ColorizeOptions:
 def _sha256(path: Path) -> str:
     try:
         return sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
