@@ -172,19 +172,7 @@ def make_film_record(
         timings: seconds by stage; None to record only the total.
         hashes: whether to compute the digests of source and target, which reads both.
     """
-    record = make_record(
-        kind,
-        result.source,
-        result.target,
-        num_frames=result.num_frames,
-        seconds=result.seconds,
-        warnings=result.warnings,
-        damaged=result.damaged,
-        options=options,
-        provenance=result.provenance,
-        timings=timings,
-        hashes=hashes,
-    )
+    record = _make_result_record(kind, result, options, timings, hashes)
     is_trimmed = options is not None and options.start is not None
     record["video"] = _video_record(result.plan)
     record["streams"] = [_stream_record(decision) for decision in result.plan.streams]
@@ -202,8 +190,21 @@ def make_photo_record(
         options: options of the task.
         hashes: whether to compute the digests of source and target, which reads both.
     """
-    record = make_record(
-        "photo",
+    record = _make_result_record("photo", result, options, None, hashes)
+    record["uncertainty"] = photo_uncertainty(result)
+    return record
+
+
+def _make_result_record(
+    kind: TaskKind,
+    result: FilmResult | PhotoResult,
+    options: ColorizeOptions | None,
+    timings: Mapping[str, float] | None,
+    hashes: bool,
+) -> ResultRecord:
+    """Return the part of a record that films and photos have in common."""
+    return make_record(
+        kind,
         result.source,
         result.target,
         num_frames=result.num_frames,
@@ -212,10 +213,9 @@ def make_photo_record(
         damaged=result.damaged,
         options=options,
         provenance=result.provenance,
+        timings=timings,
         hashes=hashes,
     )
-    record["uncertainty"] = photo_uncertainty(result)
-    return record
 
 
 def make_records(summary: BatchSummary, *, hashes: bool = True) -> list[ResultRecord]:
