@@ -99,7 +99,8 @@ class RenderActor:
         try:
             final = self._received_path(path, stamp)
             final.parent.mkdir(parents=True, exist_ok=True)
-            partial = final.with_name(f"{final.name}.partial")
+            # Each actor has its own partial file, because several can receive the same file.
+            partial = final.with_name(f"{self._rendered_dir.name}.partial")
             with partial.open("r+b" if offset else "wb") as file:
                 file.seek(offset)
                 file.write(chunk)
