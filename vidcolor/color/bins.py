@@ -127,7 +127,8 @@ def boost_chroma(ab: Tensor, concentration: Tensor) -> Tensor:
 
 def identity_calibration() -> Tensor:
     """Return the table that maps concentration to itself: (CALIBRATION_POINTS,) float32."""
-    return torch.linspace(0, 1, CALIBRATION_POINTS)
+    # On the meta device, `linspace` imports SymPy, which takes as long as half of torch.
+    return torch.linspace(0, 1, CALIBRATION_POINTS, device="cpu")
 
 
 def fit_calibration(concentration: Tensor, correct: Tensor) -> Tensor:
