@@ -1,0 +1,194 @@
+"""Validation of files and options with pydantic, and one-line messages for what it rejects."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from vidcolor.errors import InputError, UsageError
+from vidcolor.fileio import read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from pydantic_core import ErrorDetails
+
+T = TypeVar("T")
+
+_EXPECTED = {
+    "int": "a whole number",
+    "float": "a number",
+    "finite": "a finite number",
+    "fraction": "a number or a fraction such as 24000/1001",
+    "bool": "true or false",
+    "string": "text",
+    "path": "a path",
+    "list": "a list",
+    "tuple": "a list",
+    "too": "a list of another length",
+    "dict": "an object",
+    "model": "an object",
+    "dataclass": "an object",
+}
+"""What a value must be, by the first word of pydantic's error type."""
+_LIMITS = {
+    "ge": "{:g} or more",
+    "gt": "greater than {:g}",
+    "le": "{:g} or less",
+    "lt": "less than {:g}",
+}
+"""Description of a limit, by pydantic's name."""
+
+
+class Record(BaseModel):
+    """Base of the models of files. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@lru_cache
+def get_adapter(model: Any) -> TypeAdapter[Any]:
+    """Return the validator and serializer of a type: a model, a dataclass or an annotation."""
+    return TypeAdapter(model)
+
+
+def parse(model: type[T], values: object, name: str) -> T:
+    """Validate values.
+
+    Args:
+        model: a pydantic model, a dataclass or another type.
+        values: plain values, for example from JSON.
+        name: file, and row if there are several, for messages.
+
+    Raises:
+        UsageError: the values are invalid; the message is ``NAME: fault``.
+    """
+    try:
+        result: T = get_adapter(model).validate_python(values)
+    except ValidationError as error:
+        raise UsageError(f"{name}: {describe_error(error, model)}") from None
+    return result
+
+
+def describe_error(
+    error: ValidationError, model: Any = None, label: Callable[[str], str] = str
+) -> str:
+    """Return the most helpful fault on one line, such as ``size must be a number, got 'big'``.
+
+    The message of a `ValueError` or `PydanticCustomError` of a validator is used unchanged, except
+    that ``must …`` is preceded by the name of the field.
+
+    Args:
+        error: error of pydantic.
+        model: model or pydantic dataclass, for the names and limits of its fields; None if unknown.
+        label: returns how a message writes a field, for example ``--size`` for ``size``.
+    """
+    # A misspelled key also makes a key missing, but only the first fault tells what to correct.
+    fault = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+    fields: dict[str, Any] = getattr(model, "__pydantic_fields__", {})
+    *parents, key = fault["loc"] or ("",)
+    name = label(str(key)) if isinstance(key, str) else f"[{key}]"
+    if parents:
+        name = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in fault["loc"])
+        name = name.removeprefix(".")
+    if fault["type"] == "extra_forbidden":
+        names = [label(f.alias or n) for n, f in fields.items()] if not parents else []
+        return f"unknown key {name!r}{suggest(name, names)}"
+    if fault["type"] == "missing":
+        return f"{name} is missing"
+    text = _describe_fault(fault, None if parents else fields.get(str(key)))
+    return f"{name} {text}".strip() if text.startswith("must ") else text
+
+
+def _describe_fault(fault: ErrorDetails, field: Any) -> str:
+    kind, context = fault["type"], fault.get("ctx", {})
+    word = kind.partition("_")[0]
+    if kind in ("value_error", "assertion_error"):
+        return str(context["error"])
+    if kind == "literal_error":
+        expected = context["expected"].replace("'", "").replace(" or ", ", ")
+        return f"must be one of {expected}, got {fault['input']!r}"
+    if word in ("greater", "less"):
+        return f"must be {_describe_limits(field, context)}, got {fault['input']}"
+    if word in _EXPECTED:
+        return f"must be {_EXPECTED[word]}, got {fault['input']!r}"
+    return fault["msg"]  # a PydanticCustomError
+
+
+def _describe_limits(field: Any, context: dict[str, Any]) -> str:
+    """Describe all limits of a field; without a field, only the one that the value exceeds."""
+    limits = dict(context)
+    for item in getattr(field, "metadata", ()):
+        limits |= {
+            k: v for k in ("ge", "gt", "le", "lt") if (v := getattr(item, k, None)) is not None
+        }
+    if {"ge", "le"} <= limits.keys():
+        return f"in [{limits['ge']:g}, {limits['le']:g}]"
+    return " and ".join(_LIMITS[key].format(value) for key, value in limits.items())
+
+
+def suggest(name: str, choices: Sequence[str]) -> str:
+    """Return the end of a message about an unknown name, such as ``; did you mean 'size'?``."""
+    if close := get_close_matches(name, choices, n=1):
+        return f"; did you mean {close[0]!r}?"
+    return f"; use one of {', '.join(choices)}" if choices else ""
+
+
+def read_rows(path: Path, description: str, key: str, example: str) -> list[dict[str, Any]]:
+    """Read the rows of a table that a person has written, not yet validated.
+
+    Args:
+        path: CSV with a header if the suffix is ``.csv``; otherwise a JSON list of objects, or an
+            object with ``"version": 1`` and this list. CSV cells are texts; empty ones are omitted.
+        description: kind of file for messages, for example ``a hint file``.
+        key: key of the list in a JSON object, for example ``hints``.
+        example: a valid row as JSON, for messages.
+
+    Raises:
+        InputError: the file cannot be read, or is not valid CSV or JSON.
+        UsageError: the file contains something else.
+    """
+    text = read_text(path, description)
+    if path.suffix.lower() == ".csv":
+        return list(_read_csv_rows(path, text))
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not valid JSON: {error}") from None
+    if isinstance(document, dict):
+        if (version := document.get("version", 1)) != 1:
+            raise UsageError(f"{path}: version {version!r} is not supported; use version 1")
+        document = document.get(key)
+    if not isinstance(document, list):
+        raise UsageError(f'{path}: not {description}; write {{"{key}": [{example}]}}')
+    for number, row in enumerate(document, 1):
+        if not isinstance(row, dict):
+            raise UsageError(f"{path}: {key[:-1]} {number}: not an object; write {example}")
+    return document
+
+
+def _read_csv_rows(path: Path, text: str) -> Iterable[dict[str, str]]:
+    header = text.partition("\n")[0]
+    # Spreadsheets of locales with a decimal comma write semicolons.
+    delimiter = ";" if header.count(";") > header.count(",") else ","
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
+    try:
+        columns = [column.strip() for column in next(reader, [])]
+        for cells in reader:
+            values = [cell.strip() for cell in cells]
+            if any(values[len(columns) :]):
+                raise UsageError(
+                    f"{path}: line {reader.line_num} has more cells than the header; quote values "
+                    f"that contain {delimiter!r}"
+                )
+            if any(values):
+                yield {k: v for k, v in zip(columns, values, strict=False) if v}
+    except csv.Error as error:
+        raise InputError(f"{path}: not valid CSV: {error}") from None
