@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _EXPECTED = {
-    "int": "a whole number",
+    "int": "an integer",
     "float": "a number",
     "finite": "a finite number",
     "fraction": "a number or a fraction such as 24000/1001",
@@ -71,7 +71,7 @@ def parse(model: type[T], values: object, name: str) -> T:
         UsageError: the values are invalid; the message is ``NAME: fault``.
     """
     try:
-        result: T = get_adapter(model).validate_python(values)
+        result: T = get_adapter(model).validate_python(values)  # type: ignore[arg-type]
     except ValidationError as error:
         raise UsageError(f"{name}: {describe_error(error, model)}") from None
     return result
@@ -146,7 +146,7 @@ def read_rows(path: Path, description: str, key: str, example: str) -> list[dict
 
     Args:
         path: CSV with a header if the suffix is ``.csv``; otherwise a JSON list of objects, or an
-            object with ``"version": 1`` and this list. CSV cells are texts; empty ones are omitted.
+            object with ``"version": 1`` and this list. Empty cells and null are omitted.
         description: kind of file for messages, for example ``a hint file``.
         key: key of the list in a JSON object, for example ``hints``.
         example: a valid row as JSON, for messages.
@@ -171,7 +171,7 @@ def read_rows(path: Path, description: str, key: str, example: str) -> list[dict
     for number, row in enumerate(document, 1):
         if not isinstance(row, dict):
             raise UsageError(f"{path}: {key[:-1]} {number}: not an object; write {example}")
-    return document
+    return [{k: v for k, v in row.items() if v not in (None, "")} for row in document]
 
 
 def _read_csv_rows(path: Path, text: str) -> Iterable[dict[str, str]]:
