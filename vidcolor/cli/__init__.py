@@ -15,6 +15,7 @@ from vidcolor._version import __version__
 from vidcolor.cli.colorize import colorize
 from vidcolor.cli.compare import compare
 from vidcolor.cli.console import Console, discard_output
+from vidcolor.cli.doctor import doctor
 from vidcolor.cli.evaluate import evaluate
 from vidcolor.cli.evaluate_film import evaluate_film
 from vidcolor.cli.groups import (
@@ -30,7 +31,8 @@ from vidcolor.cli.recolor import recolor
 from vidcolor.cli.shots import shots
 from vidcolor.cli.status import status
 from vidcolor.cli.train import train
-from vidcolor.errors import VidcolorError
+from vidcolor.cli.versions import print_versions
+from vidcolor.errors import UsageError, VidcolorError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +48,7 @@ app = typer.Typer(
     name="vidcolor",
     cls=InterruptibleGroup,
     no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help=(
@@ -75,25 +77,25 @@ app.command()(train)
 app.add_typer(models, name="models")
 app.command()(jobs)
 app.command()(status)
-
-
-def _print_version(is_requested: bool) -> None:
-    if is_requested:
-        typer.echo(f"vidcolor {__version__}")
-        raise typer.Exit
+app.command()(doctor)
 
 
 @app.callback()
-def _declare_global_options(
-    version: bool = typer.Option(
-        False,
-        "--version",
-        callback=_print_version,
-        is_eager=True,
-        help="Print the version and exit.",
+def _handle_global_options(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    verbose: bool = typer.Option(
+        False, "--verbose", help="With --version: print libraries, devices and weights too."
     ),
 ) -> None:
-    pass
+    if version and verbose:
+        print_versions()
+    elif version:
+        typer.echo(f"vidcolor {__version__}")
+    elif context.invoked_subcommand is None:
+        raise UsageError("no command; see vidcolor --help")
+    if version:
+        raise typer.Exit
 
 
 def main(colorizer_factory: ColorizerFactory | None = None) -> None:

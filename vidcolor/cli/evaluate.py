@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vidcolor.cli.completion import complete_model
 from vidcolor.cli.console import Console
 from vidcolor.cli.params import (
     COLOR_PANEL,
@@ -43,6 +44,7 @@ def evaluate(
     model: Annotated[
         list[str] | None,
         typer.Option(
+            autocompletion=complete_model,
             help="Model: a name from `vidcolor models list` or a weights file; repeatable. "
             "Default: embedded, or no model with --results.",
             rich_help_panel=INPUT_PANEL,

@@ -40,7 +40,15 @@ class DefaultCommandGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Insert the default command if there are no arguments at all."""
+        if ctx.resilient_parsing:  # the shell completes the first argument
+            return super().parse_args(ctx, args)
         return super().parse_args(ctx, args or [DEFAULT_COMMAND])
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Complete the subcommands and the arguments of the default command."""
+        default = self.commands[DEFAULT_COMMAND]
+        context = default.make_context(None, [], parent=ctx, resilient_parsing=True)
+        return super().shell_complete(ctx, incomplete) + default.shell_complete(context, incomplete)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Return the given subcommand, or the default subcommand with all arguments.

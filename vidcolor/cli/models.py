@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vidcolor.cli.completion import complete_model
 from vidcolor.cli.console import Console
 from vidcolor.cli.params import COLOR_PANEL, OUTPUT_PANEL, Force, JsonLines, ModelSize, Quiet
 from vidcolor.errors import UsageError, VidcolorError
@@ -27,7 +28,10 @@ models = typer.Typer(
 ModelName = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="Model name, as in `vidcolor models list`.", show_default=False
+        metavar="NAME",
+        autocompletion=complete_model,
+        help="Model name, as in `vidcolor models list`.",
+        show_default=False,
     ),
 ]
 
@@ -98,7 +102,10 @@ def pull(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="NAME…", help="Model names, as in `vidcolor models list`.", show_default=False
+            metavar="NAME…",
+            autocompletion=complete_model,
+            help="Model names, as in `vidcolor models list`.",
+            show_default=False,
         ),
     ],
     force: Annotated[
@@ -230,6 +237,7 @@ def export(
         str,
         typer.Argument(
             metavar="MODEL",
+            autocompletion=complete_model,
             help="Model, as for --model of `vidcolor colorize`.",
             show_default=False,
         ),
@@ -293,7 +301,10 @@ def verify(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME…]", help="Model names. Default: all installed.", show_default=False
+            metavar="[NAME…]",
+            autocompletion=complete_model,
+            help="Model names. Default: all installed.",
+            show_default=False,
         ),
     ] = None,
     json_lines: JsonLines = False,

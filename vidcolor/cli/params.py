@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from vidcolor.cli.completion import complete_device, complete_model, complete_precision
 from vidcolor.cli.parsers import parse_frame_rate, parse_time
 from vidcolor.options import (
     MAX_SATURATION,
@@ -73,6 +74,7 @@ AllowDamaged = Annotated[
 Model = Annotated[
     str,
     typer.Option(
+        autocompletion=complete_model,
         help="Model: a name from `vidcolor models list`, a weights file (.safetensors .pth .onnx), "
         "or several joined with + to average their predictions.",
         rich_help_panel=COLOR_PANEL,
@@ -291,6 +293,7 @@ Force = Annotated[
 Device = Annotated[
     str,
     typer.Option(
+        autocompletion=complete_device,
         help="Compute device: auto, cpu, cuda, cuda:1 or mps. ONNX models also accept tensorrt, "
         "directml and coreml.",
         rich_help_panel=EXECUTION_PANEL,
@@ -299,7 +302,9 @@ Device = Annotated[
 Precision = Annotated[
     str,
     typer.Option(
-        help="Floating-point precision: auto, fp32 or bf16.", rich_help_panel=EXECUTION_PANEL
+        autocompletion=complete_precision,
+        help="Floating-point precision: auto, fp32 or bf16.",
+        rich_help_panel=EXECUTION_PANEL,
     ),
 ]
 BatchSize = Annotated[

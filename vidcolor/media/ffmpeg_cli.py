@@ -27,6 +27,21 @@ def find_ffmpeg() -> str:
     return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
+def read_ffmpeg_version() -> tuple[str, str]:
+    """Return the version and the license of the ffmpeg command, such as ``("7.1", "GPL")``.
+
+    Raises:
+        OSError: it cannot be run.
+        subprocess.SubprocessError: it fails or hangs.
+    """
+    text = subprocess.run(
+        [find_ffmpeg(), "-version"], capture_output=True, text=True, check=True, timeout=20
+    ).stdout
+    flags = {"nonfree": "not redistributable", "gpl": "GPL"}
+    licenses = (name for flag, name in flags.items() if f"--enable-{flag} " in f"{text} ")
+    return text.split()[2], next(licenses, "LGPL")
+
+
 @dataclass(frozen=True, slots=True)
 class ExtraStreams:
     """Streams that PyAV cannot mux although the container supports them."""
