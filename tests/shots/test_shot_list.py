@@ -83,6 +83,8 @@ def test_only_first_frame_is_required(tmp_path: Path) -> None:
         Shot(40, 70, "cut"),
         Shot(70, 100, "fade"),
     )
+    path.write_text("first_frame,note\n0,\n40,the mill\n")
+    assert [shot.first for shot in read_shots(path).shots] == [0, 40]
     path.write_text("\ufefffirst_frame\n0\n40\n", "utf-8")
     assert [shot.first for shot in read_shots(path).shots] == [0, 40]
 
@@ -104,7 +106,7 @@ INVALID_ROWS = {
     START + "nan,cut,0": "shot 2: first_frame must be an integer",
     START + "1e999,cut,0": "shot 2: first_frame must be an integer",
     START + "4.5,cut,0": "shot 2: first_frame must be an integer",
-    START + ",cut,0": "shot 2: first_frame must be an integer",
+    START + ",cut,0": "shot 2: first_frame is missing",
     START + "5,wipe,0": "shot 2: transition must be one of start, cut, dissolve, fade, got 'wipe'",
     START + "5,dissolve,few": "shot 2: mixed_frames must be an integer",
     START + "5,dissolve,30\n20,cut,0": "shot 2 has 30 mixed frames but only 15 frames",
@@ -133,6 +135,8 @@ def test_error_names_file_and_row(tmp_path: Path, rows: str, suffix: str) -> Non
 INVALID_FILES: dict[str, tuple[bytes, type[Exception]]] = {
     "empty.csv": (b"", UsageError),
     "columns.csv": (b"scene,start\n1,0\n", UsageError),
+    "typo.csv": (b"first_frame,transitoin\n0,start\n", UsageError),
+    "typo.json": (b'[{"first_frame": 0, "mixed_frame": 3}]', UsageError),
     "binary.csv": (b"\xff\xfe\x00\x81" * 9, InputError),
     "broken.json": (b'{"shots": [', InputError),
     "deep.json": (b"[" * 100_000, InputError),

@@ -12,28 +12,68 @@ import csv
 import io
 import itertools
 import json
-import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
-from vidcolor.errors import InputError, UsageError
-from vidcolor.fileio import atomic_output, read_text
+from pydantic import BeforeValidator, Field
+
+from vidcolor.errors import UsageError
+from vidcolor.fileio import atomic_output
+from vidcolor.schema import Record, parse, read_rows
 from vidcolor.shots.detector import Shot, Transition
 from vidcolor.timecode import format_timecode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 SUFFIXES = (".csv", ".json", ".edl")
 """File name suffixes of shot lists that can be written."""
-VERSION = 1
-"""Version of the JSON format."""
 DEFAULT_EDL_RATE = Fraction(25)
 """Frame rate of the timecodes of an EDL if the film has no constant frame rate, in frames per
 second."""
-COLUMNS = ("shot", "first_frame", "last_frame", "start", "end", "transition", "mixed_frames")
+
+
+def _parse_count(value: Any) -> int:
+    """Return an integer; spreadsheets may write ``40.0``."""
+    try:
+        number = float(str(value))
+        if 0 <= number <= 2**53 and number == int(number):
+            return int(number)
+    except ValueError:
+        pass
+    raise ValueError(f"must be an integer of at least 0, got {value!r}")
+
+
+def _parse_transition(value: Any) -> Any:
+    transition = value.strip().lower() if isinstance(value, str) else value
+    if transition not in get_args(Transition):
+        choices = ", ".join(get_args(Transition))
+        raise ValueError(f"must be one of {choices}, got {transition!r}")
+    return transition
+
+
+Count = Annotated[int, BeforeValidator(_parse_count, json_schema_input_type=int)]
+
+
+class ShotRow(Record):
+    """One shot of a shot list."""
+
+    shot: Any = Field(None, description="Number of the shot, from 1; not read.")
+    first_frame: Count = Field(description="First frame of the shot, from 0.", ge=0)
+    last_frame: Count | None = Field(
+        None, description="Last frame of the shot; read only for the last shot.", ge=0
+    )
+    start: Any = Field(None, description="Start in seconds; not read.")
+    end: Any = Field(None, description="End in seconds; not read.")
+    transition: Annotated[Transition, BeforeValidator(_parse_transition)] | None = Field(
+        None, description="How the shot starts: start for the first shot, otherwise cut."
+    )
+    mixed_frames: Count = Field(0, description="Number of frames of the dissolve.", ge=0)
+    note: Any = Field(None, description="Any text; not read.")
+
+
+COLUMNS = tuple(name for name in ShotRow.model_fields if name != "note")
 """Columns of a CSV file, and keys of a shot in a JSON file."""
 
 
@@ -71,21 +111,24 @@ def read_shots(path: Path) -> ShotList:
         UsageError: the file is not a shot list, or a row is invalid; the message names the file
             and the row.
     """
-    is_csv = path.suffix.lower() == ".csv"
     if path.suffix.lower() == ".edl":
         raise UsageError(f"{path}: EDL files cannot be read; use the .csv or .json list")
-    text = read_text(path, "a list of shots")
-    rows = _read_csv_rows(path, text) if is_csv else _read_json_rows(path, text)
+    rows = read_rows(path, "a shot list", "shots", '{"first_frame": 0}')
     if not rows:
         raise UsageError(
             f"{path}: contains no shots; create a list with `vidcolor shots FILM -o {path.name}`"
         )
-    starts = [_parse_row(row, f"{path}: shot {number}") for number, row in enumerate(rows, 1)]
-    if starts[0].first != 0:
-        raise UsageError(f"{path}: shot 1 must start at frame 0, not at frame {starts[0].first}")
-    starts[0] = Shot(0, 0, "start")
+    parsed = [parse(ShotRow, row, f"{path}: shot {n}") for n, row in enumerate(rows, 1)]
+    if parsed[0].first_frame != 0:
+        raise UsageError(
+            f"{path}: shot 1 must start at frame 0, not at frame {parsed[0].first_frame}"
+        )
+    starts = [Shot(0, 0, "start")]
+    for row in parsed[1:]:
+        mixed_frames = row.mixed_frames if row.transition == "dissolve" else 0
+        starts.append(Shot(row.first_frame, 0, row.transition or "cut", mixed_frames))
     min_frames = starts[-1].first + max(starts[-1].mixed_frames, 1)
-    num_frames = max(min_frames, _parse_count(rows[-1], "last_frame", str(path), -1) + 1)
+    num_frames = max(min_frames, (parsed[-1].last_frame or 0) + 1)
     return ShotList(_set_ends(path, starts, num_frames), num_frames)
 
 
@@ -187,7 +230,7 @@ def _format_csv(shots: ShotList, film: str, rate: Fraction) -> str:
 
 def _format_json(shots: ShotList, film: str, rate: Fraction) -> str:
     document = {
-        "version": VERSION,
+        "version": 1,
         "film": film,
         "frame_rate": str(rate),
         "shots": format_rows(shots),
@@ -214,80 +257,3 @@ def _format_edl(shots: ShotList, film: str, rate: Fraction) -> str:
         if shot.transition == "fade":
             lines.append("* FADES IN")
     return "\n".join(lines) + "\n"
-
-
-def _read_csv_rows(path: Path, text: str) -> list[dict[str, Any]]:
-    try:
-        header = text.splitlines()[0] if text else ""
-        # Spreadsheets of locales with a decimal comma write semicolons.
-        delimiter = ";" if header.count(";") > header.count(",") else ","
-        rows = list(csv.DictReader(io.StringIO(text), delimiter=delimiter))
-    except csv.Error as error:
-        raise InputError(f"{path}: not a valid CSV file ({error})") from None
-    if rows and "first_frame" not in rows[0]:
-        raise UsageError(f"{path}: no column first_frame; the columns are {','.join(COLUMNS)}")
-    return [row for row in rows if any(value.strip() for value in _get_text_values(row))]
-
-
-def _get_text_values(row: dict[str, Any]) -> Iterable[str]:
-    return (value for value in row.values() if isinstance(value, str))
-
-
-def _read_json_rows(path: Path, text: str) -> list[dict[str, Any]]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not a valid JSON file ({error})") from None
-    if isinstance(document, dict):
-        version = document.get("version", VERSION)
-        if version != VERSION:
-            raise UsageError(f"{path}: unsupported version {version}; expected {VERSION}")
-        document = document.get("shots")
-    if not isinstance(document, list) or not all(isinstance(row, dict) for row in document):
-        raise UsageError(
-            f"{path}: not a shot list; create one with `vidcolor shots FILM -o {path.name}`"
-        )
-    return document
-
-
-def _parse_row(row: dict[str, Any], name: str) -> Shot:
-    """Return the shot of a row, with an `end` of 0.
-
-    Args:
-        row: values by column.
-        name: name of the file and of the row for error messages.
-
-    Raises:
-        UsageError: a value is missing or invalid.
-    """
-    first = _parse_count(row, "first_frame", name)
-    mixed_frames = _parse_count(row, "mixed_frames", name, 0)
-    transition: Any = row.get("transition") or ("cut" if first else "start")
-    if isinstance(transition, str):
-        transition = transition.strip().lower()
-    choices = get_args(Transition)
-    if transition not in choices:
-        raise UsageError(
-            f"{name}: transition must be one of {', '.join(choices)}, got {transition!r}"
-        )
-    return Shot(first, 0, transition, mixed_frames if transition == "dissolve" else 0)
-
-
-def _parse_count(row: dict[str, Any], column: str, name: str, default: int | None = None) -> int:
-    """Return a value as an integer, or `default` if it is missing.
-
-    Spreadsheets may write integers as ``40.0``, which is accepted.
-
-    Raises:
-        UsageError: the value is missing without a default, or is not an integer of at least 0.
-    """
-    value = row.get(column)
-    if value in (None, "") and default is not None:
-        return default
-    try:
-        number = float(str(value))
-    except ValueError:
-        number = math.nan
-    if not 0 <= number <= 2**53 or number != int(number):
-        raise UsageError(f"{name}: {column} must be an integer of at least 0, got {value!r}")
-    return int(number)
