@@ -23,12 +23,12 @@ import av
 import cv2
 import numpy as np
 
-from vidcolor.media.encoders import ENCODER_OPTIONS
+from vidcolor.media.encoders import get_encoder
 from vidcolor.media.ffmpeg_cli import find_ffmpeg
 
 REEL = Path(__file__).parent.parent / "samples" / "reel.mkv"
 SIZES = {"480p": (640, 480), "1080p": (1440, 1080), "1080p wide": (1920, 1080), "4K": (3840, 2160)}
-X264 = ENCODER_OPTIONS["libx264"]
+X264 = get_encoder("libx264").options
 FIRST_SHOT = slice(0, 60)
 """Frames of the first shot of the reel."""
 

@@ -132,27 +132,26 @@ def test_special_characters_are_escaped():
     assert get_values(make_xmp_packet(special), VIDCOLOR, "Model") == ["a<b>&\"c'"]
 
 
-@pytest.mark.parametrize("container", ["mp4", ".mov", "matroska"])
-def test_comment_of_the_source_is_kept(container):
-    tags = make_film_tags(PROVENANCE, {"title": "Pier", "COMMENT": "Reel 2 of 3"}, container)
+@pytest.mark.parametrize("separate", [False, True])
+def test_comment_of_the_source_is_kept(separate):
+    tags = make_film_tags(PROVENANCE, {"title": "Pier", "COMMENT": "Reel 2 of 3"}, separate)
     assert tags["title"] == "Pier"
     assert tags["COMMENT"].startswith("Reel 2 of 3\n") and PROVENANCE.sentence in tags["COMMENT"]
     assert "comment" not in tags
-    assert make_film_tags(PROVENANCE, tags, container) == tags
+    assert make_film_tags(PROVENANCE, tags, separate) == tags
     assert read_recipe(tags["COMMENT"]) == PROVENANCE.recipe
 
 
-def test_separate_tags_are_written_only_to_matroska_and_webm():
-    for container in ("matroska", "webm", ".mkv"):
-        tags = make_film_tags(PROVENANCE, {}, container)
-        assert tags["DIGITAL_SOURCE_TYPE"] == DIGITAL_SOURCE_TYPE
-        assert read_recipe(tags["VIDCOLOR_RECIPE"]) == PROVENANCE.recipe
-    assert set(make_film_tags(PROVENANCE, {}, "mp4")) == {"comment"}
+def test_separate_tags_are_optional():
+    tags = make_film_tags(PROVENANCE, {}, separate_tags=True)
+    assert tags["DIGITAL_SOURCE_TYPE"] == DIGITAL_SOURCE_TYPE
+    assert read_recipe(tags["VIDCOLOR_RECIPE"]) == PROVENANCE.recipe
+    assert set(make_film_tags(PROVENANCE, {}, separate_tags=False)) == {"comment"}
 
 
 def test_recipe_of_a_film_colorized_twice_is_the_last_one():
     later = Provenance("0.2.0", "embedded", "ab" * 32, "ef" * 32)
-    tags = make_film_tags(later, make_film_tags(PROVENANCE, {}, "mp4"), "mp4")
+    tags = make_film_tags(later, make_film_tags(PROVENANCE, {}, False), False)
     assert read_recipe(tags["comment"]) == "ef" * 32
 
 

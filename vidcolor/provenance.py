@@ -28,7 +28,6 @@ VIDCOLOR = "urn:vidcolor:provenance:1"
 _XMLNS = "http://www.w3.org/2000/xmlns/"
 _MAX_DEPTH = 100
 """Maximum nesting of an XMP packet that is merged."""
-_MATROSKA = ("matroska", "webm", "mkv", "mka")
 _PACKET_START = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _PACKET_END = '\n<?xpacket end="w"?>'
 _EMPTY_PACKET = (
@@ -92,7 +91,7 @@ def compute_recipe_digest(options: Mapping[str, Any], weights_sha256: str, versi
 
 
 def make_film_tags(
-    provenance: Provenance, source_tags: Mapping[str, str], container: str
+    provenance: Provenance, source_tags: Mapping[str, str], separate_tags: bool
 ) -> dict[str, str]:
     """Return the global tags of a colorized film: those of the source and the provenance.
 
@@ -102,17 +101,16 @@ def make_film_tags(
     Args:
         provenance: how the color was made.
         source_tags: global tags of the source.
-        container: name of a muxer or a file suffix (``mp4``, ``matroska``, ``.mkv``).
+        separate_tags: whether the container stores any tag.
     """
     tags = dict(source_tags)
     # Containers differ in the case of keys.
     comment = next((k for k in tags if k.lower() == "comment"), "comment")
     existing = tags.get(comment, "").strip()
-    has_own_tags = container.lower().lstrip(".") in _MATROSKA
-    declaration = provenance.sentence if has_own_tags else provenance.declaration
+    declaration = provenance.sentence if separate_tags else provenance.declaration
     if declaration not in existing:  # the source may be a result of the same task
         tags[comment] = f"{existing}\n{declaration}".strip()
-    if has_own_tags:
+    if separate_tags:
         tags |= {
             "DIGITAL_SOURCE_TYPE": DIGITAL_SOURCE_TYPE,
             "VIDCOLOR_VERSION": provenance.version,

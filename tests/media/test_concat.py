@@ -17,7 +17,8 @@ from vidcolor.media.concat import (
     measure_reordering,
     plan_segment_encoder,
 )
-from vidcolor.media.encoders import EncoderRequest, plan_encoder
+from vidcolor.media.containers import CONTAINERS
+from vidcolor.media.encoder_plan import EncoderRequest, plan_encoder
 from vidcolor.media.probe import probe
 from vidcolor.media.writer import VideoWriter
 
@@ -56,7 +57,7 @@ def encode_segments(source, directory, plan, video):
 )
 def test_concatenation_keeps_every_frame_and_pts(source, tmp_path, muxer, encoder):
     video = probe(source).video
-    plan = plan_encoder(video, muxer, EncoderRequest(encoder=encoder))
+    plan = plan_encoder(video, CONTAINERS[muxer], EncoderRequest(encoder=encoder))
     segments, pts = encode_segments(source, tmp_path, plan_segment_encoder(plan, video), video)
     path = tmp_path / "film.out"
     with VideoWriter(path, plan, video) as writer:
@@ -73,7 +74,7 @@ def test_concatenation_keeps_every_frame_and_pts(source, tmp_path, muxer, encode
 
 def test_segment_with_missing_frames_is_rejected(source, tmp_path):
     video = probe(source).video
-    plan = plan_encoder(video, "mp4", EncoderRequest())
+    plan = plan_encoder(video, CONTAINERS["mp4"], EncoderRequest())
     segments, pts = encode_segments(source, tmp_path, plan_segment_encoder(plan, video), video)
     broken = [EncodedSegment(segments[1].path, 0, 7, 0), *segments[1:]]
     with VideoWriter(tmp_path / "film.mp4", plan, video) as writer:

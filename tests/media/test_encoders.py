@@ -8,7 +8,8 @@ import av
 import pytest
 
 from vidcolor.errors import UsageError
-from vidcolor.media.encoders import EncoderRequest, plan_encoder
+from vidcolor.media.containers import CONTAINERS
+from vidcolor.media.encoder_plan import EncoderRequest, plan_encoder
 from vidcolor.media.probe import probe
 from vidcolor.media.writer import VideoWriter
 
@@ -77,7 +78,7 @@ REJECTED = [
 @pytest.mark.parametrize(("request_args", "message"), REJECTED)
 def test_bad_encoder_request_is_rejected_with_one_line(small, request_args, message, capfd):
     with pytest.raises(UsageError) as error:
-        plan_encoder(probe(small).video, "mp4", EncoderRequest(**request_args))
+        plan_encoder(probe(small).video, CONTAINERS["mp4"], EncoderRequest(**request_args))
     assert message in str(error.value)
     assert "\n" not in str(error.value)
     printed = capfd.readouterr()
@@ -108,7 +109,7 @@ def test_encoders_print_nothing(small, colored, encoder, capfd):
 def test_default_encoder_supports_the_bit_depth(clip, bits, muxer, purpose, encoder):
     pix_fmt = "yuv420p" if bits == 8 else f"yuv420p{bits}le"
     video = probe(clip("mkv", "ffv1", pix_fmt)).video
-    plan = plan_encoder(video, muxer, EncoderRequest(purpose=purpose))
+    plan = plan_encoder(video, CONTAINERS[muxer], EncoderRequest(purpose=purpose))
     assert plan.encoder == encoder
     assert plan.lossless_luma
     replaced = encoder not in ("libx264", "prores_ks", "libsvtav1") and purpose != "archive"
@@ -118,23 +119,23 @@ def test_default_encoder_supports_the_bit_depth(clip, bits, muxer, purpose, enco
 def test_source_deeper_than_every_default_encoder_is_rejected(clip):
     video = probe(clip("mkv", "ffv1", "yuv420p12le")).video
     with pytest.raises(UsageError, match=r"--pix-fmt yuv422p10le.*output ending in .*\.mkv"):
-        plan_encoder(video, "mov", EncoderRequest(purpose="editing"))
+        plan_encoder(video, CONTAINERS["mov"], EncoderRequest(purpose="editing"))
 
 
 def test_rate_control_of_the_user_replaces_the_default(small):
     """The default `crf` does not override the user's `qp` or bit rate."""
     video = probe(small).video
-    plan = plan_encoder(video, "mp4", EncoderRequest(options=(("qp", "0"),)))
+    plan = plan_encoder(video, CONTAINERS["mp4"], EncoderRequest(options=(("qp", "0"),)))
     assert "crf" not in plan.options
     assert plan.options["qp"] == "0"
     request = EncoderRequest(encoder="mpeg2video", options=(("b", "5000000"),))
-    assert plan_encoder(video, "mp4", request).options == {"b": "5000000"}
+    assert plan_encoder(video, CONTAINERS["mp4"], request).options == {"b": "5000000"}
 
 
 def test_frame_too_small_for_x265_is_rejected(clip):
     video = probe(clip("mkv", "ffv1", "yuv420p", size=(96, 48))).video
     with pytest.raises(UsageError, match="smaller than 64"):
-        plan_encoder(video, "mp4", EncoderRequest(encoder="libx265"))
+        plan_encoder(video, CONTAINERS["mp4"], EncoderRequest(encoder="libx265"))
 
 
 def test_frame_types_of_the_source_are_not_forced(clip, colored):
@@ -151,7 +152,7 @@ def test_encoder_output_is_reproducible(clip, tmp_path, encoder):
     """x264 with AVX-512 returned different output in each run at this frame size."""
     source = clip("mkv", "ffv1", "yuv420p", size=(320, 240), frames=30)
     video = probe(source).video
-    plan = plan_encoder(video, "mp4", EncoderRequest(encoder=encoder))
+    plan = plan_encoder(video, CONTAINERS["mp4"], EncoderRequest(encoder=encoder))
     films = set()
     for _ in range(4):
         path = tmp_path / "film.mp4"

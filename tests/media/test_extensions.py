@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from vidcolor.media.containers import CONTAINERS, is_video_name
 from vidcolor.media.extensions import (
     UNSUPPORTED_IMAGE_EXTENSIONS,
-    VIDEO_EXTENSIONS,
     is_photo,
     is_photo_name,
-    is_video_name,
 )
 
 
@@ -24,8 +23,10 @@ def test_extensions_are_case_insensitive() -> None:
 
 
 def test_extension_tables_are_disjoint() -> None:
-    assert not VIDEO_EXTENSIONS & UNSUPPORTED_IMAGE_EXTENSIONS
-    for extension in VIDEO_EXTENSIONS | UNSUPPORTED_IMAGE_EXTENSIONS:
+    extensions = [e for c in CONTAINERS.values() for e in (*c.extensions, *c.read_extensions)]
+    assert len(extensions) == len(set(extensions))
+    assert not UNSUPPORTED_IMAGE_EXTENSIONS.intersection(extensions)
+    for extension in (*extensions, *UNSUPPORTED_IMAGE_EXTENSIONS):
         assert not is_photo_name(Path(f"a{extension}"))
 
 

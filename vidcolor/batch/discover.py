@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Literal
 
 from vidcolor.errors import InputError, UsageError, VidcolorError
 from vidcolor.hints.io import check_hint_files, load_hints, select_hints
+from vidcolor.media.containers import is_video_name
 from vidcolor.media.extensions import (
     RESULT_FOLDER_SUFFIX,
     RESULT_SUFFIX,
     UNSUPPORTED_IMAGE_EXTENSIONS,
     is_photo,
     is_photo_name,
-    is_video_name,
 )
 from vidcolor.media.sequence import is_sequence_pattern
 from vidcolor.media.stills.registry import read_still_recipe

@@ -23,11 +23,12 @@ from vidcolor.evaluation.compare_options import CompareOptions, Comparison
 from vidcolor.evaluation.contact_sheet import compare_photos, write_contact_sheet
 from vidcolor.fileio import atomic_output, check_target
 from vidcolor.imaging.text import Label
+from vidcolor.media.containers import find_container, list_extensions
 from vidcolor.media.extensions import is_photo_name
 from vidcolor.media.film_pair import FilmPair
 from vidcolor.media.preview import describe_preview, make_yuv_frame, plan_preview_encoder
 from vidcolor.media.streams import StreamCopier, StreamDecision, plan_streams
-from vidcolor.media.writer import VideoWriter, get_muxer
+from vidcolor.media.writer import VideoWriter
 from vidcolor.progress import Progress
 
 if TYPE_CHECKING:
@@ -35,11 +36,10 @@ if TYPE_CHECKING:
 
     from vidcolor.evaluation.canvas import Canvas
     from vidcolor.imaging.types import Rgb
+    from vidcolor.media.containers import Container
     from vidcolor.media.preview import DisplayReader
     from vidcolor.progress import ProgressCallback
 
-FILM_EXTENSIONS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
-"""File extensions of videos that can be written."""
 DEFAULT_MAX_WIDTH = 3840
 """Default maximum width of a video in pixels. Many players cannot decode wider ones."""
 
@@ -69,15 +69,15 @@ def compare(
         OutputError: the result cannot be written.
     """
     a, b, out = Path(a), Path(b), Path(out)
-    extension = out.suffix.lower()
-    if extension not in IMAGE_FORMATS and extension not in FILM_EXTENSIONS:
-        choices = ", ".join((*IMAGE_FORMATS, *FILM_EXTENSIONS))
+    extension, film_extensions = out.suffix.lower(), list_extensions("delivery")
+    if extension not in IMAGE_FORMATS and extension not in film_extensions:
+        choices = ", ".join((*IMAGE_FORMATS, *film_extensions))
         raise UsageError(f"{out}: unknown output format; use one of {choices}")
     if _are_photos(a, b):
-        if extension in FILM_EXTENSIONS:
+        if extension in film_extensions:
             raise UsageError(f"{out}: two photos do not make a video; use .png, .jpg or .webp")
         return compare_photos(a, b, out, options)
-    if extension in FILM_EXTENSIONS:
+    if extension in film_extensions:
         return compare_films(a, b, out, options, progress=progress)
     return write_contact_sheet(a, b, out, options)
 
@@ -124,15 +124,15 @@ def compare_films(
     """
     a, b, out = Path(a), Path(b), Path(out)
     options = options or CompareOptions()
-    muxer = get_muxer(out)
+    container = find_container(out)
     pair = FilmPair(a, b, start=options.start, end=options.end, offset=options.offset)
     check_target(out, [a, b], options.force)
     layout = options.layout or "side"
     width = options.width or compute_natural_width(layout, pair.a.size, DEFAULT_MAX_WIDTH)
     canvas = fit_canvas(layout, pair.a.size, width)
     video = describe_preview(pair.a.video, canvas.size, pair.b.video.tags)
-    plan = plan_preview_encoder(video, muxer)
-    audio = _plan_audio(pair, muxer)
+    plan = plan_preview_encoder(video, container)
+    audio = _plan_audio(pair, container)
     with contextlib.ExitStack() as stack:
         partial = stack.enter_context(atomic_output(out))
         copier = stack.enter_context(_open_copier(pair, audio))
@@ -190,10 +190,10 @@ class _AudioPlan:
     """The streams that the container cannot hold."""
 
 
-def _plan_audio(pair: FilmPair, muxer: str) -> _AudioPlan:
+def _plan_audio(pair: FilmPair, container: Container) -> _AudioPlan:
     """Choose the audio of B, or that of A if B has none."""
     for film in (pair.b, pair.a):
-        decisions = [d for d in plan_streams(film.path, muxer) if d.stream.kind == "audio"]
+        decisions = [d for d in plan_streams(film.path, container) if d.stream.kind == "audio"]
         if decisions:
             warnings = tuple(f"audio not copied: {d.note}" for d in decisions if not d.kept)
             return _AudioPlan(film, tuple(d for d in decisions if d.kept), warnings)

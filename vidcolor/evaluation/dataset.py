@@ -18,12 +18,12 @@ import numpy as np
 
 from vidcolor.errors import InputError
 from vidcolor.fileio import is_training_run
+from vidcolor.media.containers import is_video_name
 from vidcolor.media.extensions import (
     RESULT_FOLDER_SUFFIX,
     RESULT_SUFFIX,
     is_photo,
     is_photo_name,
-    is_video_name,
 )
 from vidcolor.media.preview import DisplayReader, resize_rgb
 from vidcolor.media.preview_image import decode_image_rgb, read_image_rgb

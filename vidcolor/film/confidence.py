@@ -9,16 +9,16 @@ import numpy as np
 
 from vidcolor.color.ycbcr import Coding
 from vidcolor.imaging.resize import resize_linear
-from vidcolor.media.encoders import EncoderRequest, plan_encoder
+from vidcolor.media.containers import find_container
+from vidcolor.media.encoder_plan import EncoderRequest, plan_encoder
 from vidcolor.media.frames import get_pixel_layout, make_gray_frame
-from vidcolor.media.writer import get_muxer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.film.plan import FilmPlan
     from vidcolor.imaging.types import FloatArray
-    from vidcolor.media.encoders import EncoderPlan
+    from vidcolor.media.encode import EncoderPlan
     from vidcolor.media.probe import VideoInfo
     from vidcolor.media.writer import VideoWriter
 
@@ -49,7 +49,7 @@ def plan_confidence_encoder(plan: FilmPlan, target: Path) -> tuple[EncoderPlan, 
         interlaced=False,
         field_order=_PROGRESSIVE,
     )
-    return plan_encoder(video, get_muxer(target), EncoderRequest()), video
+    return plan_encoder(video, find_container(target), EncoderRequest()), video
 
 
 class ConfidenceWriter:

@@ -95,7 +95,8 @@ def _open_other_streams(
             StreamCopier(plan.info.path, plan.streams, shift_s, plan.start_s, plan.end_s)
         )
         tags = read_content_tags(plan.info.path)
-    return copier, make_film_tags(job.provenance, tags, plan.encoder.muxer)
+    separate = not plan.encoder.container.fixed_tags
+    return copier, make_film_tags(job.provenance, tags, separate_tags=separate)
 
 
 def _join_film(

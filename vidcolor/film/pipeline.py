@@ -28,7 +28,7 @@ from vidcolor.hints.timeline import Timeline
 from vidcolor.hints.tracking import track_hints
 from vidcolor.hints.tracks import HINT_TRACKS_FILE, HintTrackIndex
 from vidcolor.media.concat import plan_segment_encoder
-from vidcolor.media.sequence import SEQUENCE_MUXER
+from vidcolor.media.containers import SEQUENCE_MUXER
 from vidcolor.media.writer import check_constant_rate
 from vidcolor.progress import Progress
 from vidcolor.recolor import NO_COLOR_WARNING

@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING
 from vidcolor.color.ycbcr import Coding
 from vidcolor.errors import InputError, UsageError
 from vidcolor.fileio import check_target, get_file_identity
-from vidcolor.media.encoders import EncoderPlan, EncoderRequest, plan_encoder
+from vidcolor.media.containers import (
+    CONTAINERS,
+    SEQUENCE_MUXER,
+    find_container,
+    list_extensions,
+)
+from vidcolor.media.encoder_plan import EncoderPlan, EncoderRequest, plan_encoder
 from vidcolor.media.frames import get_pixel_layout
 from vidcolor.media.probe import MediaInfo, VideoInfo, probe
 from vidcolor.media.sequence import (
     DEFAULT_FPS,
-    SEQUENCE_MUXER,
     ImageSequence,
     find_sequence,
     format_frame_path,
@@ -24,21 +29,14 @@ from vidcolor.media.sequence import (
 )
 from vidcolor.media.streams import StreamDecision, plan_streams
 from vidcolor.media.tags import filter_content_tags, find_unsupported_tags
-from vidcolor.media.writer import get_muxer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vidcolor.options import ColorizeOptions, Purpose
+    from vidcolor.options import ColorizeOptions
 
 HDR_TRANSFERS = (16, 18)
 """Codes of the transfer characteristics PQ and HLG in ITU-T H.273."""
-_PURPOSE_SUFFIXES: dict[Purpose, str] = {"delivery": "", "editing": ".mov", "archive": ".mkv"}
-"""Suffix of a colorized film. For delivery it depends on the source."""
-_SEQUENCE_PURPOSE_SUFFIXES: dict[Purpose, str] = {**_PURPOSE_SUFFIXES, "delivery": ".mp4"}
-"""Suffix of a film that is made from an image sequence."""
-_DELIVERY_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
-"""Suffixes of sources whose container a result for delivery keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
     full_range = is_output_full_range(info.video, options)
     encoder = plan_video_encoder(with_luma_range(info.video, full_range), target, options)
     # The streams that are kept depend on the container, which the encoder plan has chosen.
-    streams = plan_streams(source, encoder.muxer)
+    streams = plan_streams(source, encoder.container)
     origin = info.video.start_s
     return FilmPlan(
         info=info,
@@ -164,7 +162,7 @@ def plan_video_encoder(video: VideoInfo, target: Path, options: ColorizeOptions)
         request = EncoderRequest(
             options.purpose, options.encoder, options.encoder_options, options.pix_fmt
         )
-        return plan_encoder(video, get_muxer(target), request)
+        return plan_encoder(video, find_container(target), request)
     if options.encoder or options.encoder_options or options.pix_fmt or options.range != "keep":
         raise UsageError("--encoder, --pix-fmt and --range apply to films, not to image sequences")
     # Images hold R'G'B', so chroma is needed at full resolution.
@@ -234,10 +232,11 @@ def default_film_target(
         options: `purpose` is used.
         directory: directory of the result; if None, the directory of the source.
     """
-    suffix = _PURPOSE_SUFFIXES[options.purpose]
-    if not suffix and source.suffix.lower() in _DELIVERY_SUFFIXES:
+    if options.purpose != "delivery":
+        suffix = list_extensions(options.purpose)[0]
+    elif source.suffix.lower() in list_extensions("delivery"):
         suffix = source.suffix
-    if not suffix:
+    else:
         suffix = _choose_delivery_suffix(source)
     name = source.stem + suffix if directory else f"{source.stem}.color{suffix}"
     return (directory or source.parent) / name
@@ -245,13 +244,13 @@ def default_film_target(
 
 def _choose_delivery_suffix(source: Path) -> str:
     """Return the suffix of the first common container that holds all streams of a film."""
-    for suffix, muxer in ((".mp4", "mp4"), (".mov", "mov"), (".mkv", "matroska")):
-        streams = plan_streams(source, muxer)
-        has_pcm = any(s.stream.codec.startswith("pcm") for s in streams)
-        # MP4 can hold PCM audio, but few players decode it there.
-        if all(s.kept for s in streams) and not (has_pcm and muxer == "mp4"):
-            return suffix
-    return ".mkv"
+    for container in CONTAINERS.values():
+        if "delivery" in container.purposes:
+            streams = plan_streams(source, container)
+            is_poor = any(s.stream.codec.startswith(container.poor_audio) for s in streams)
+            if all(s.kept for s in streams) and not is_poor:
+                return container.extensions[0]
+    return list_extensions("archive")[0]
 
 
 def default_sequence_target(
@@ -270,7 +269,7 @@ def default_sequence_target(
     sequence_dir = source.parent.resolve() if is_pattern else source.resolve()
     prefix = source.name.split("%")[0].rstrip("_-. ") if is_pattern else ""
     parent = directory or (source.parent if is_pattern or source.name else Path(".."))
-    suffix = _SEQUENCE_PURPOSE_SUFFIXES[options.purpose]
+    suffix = list_extensions(options.purpose)[0]
     return parent / f"{prefix or sequence_dir.name}.color{suffix}"
 
 
@@ -281,19 +280,19 @@ def _collect_warnings(
     options: ColorizeOptions,
 ) -> list[str]:
     """List what the result loses or changes, and what the colorizer ignores."""
-    video, muxer = info.video, encoder.muxer
+    video, container = info.video, encoder.container
     warnings = [*encoder.warnings, *_warn_about_video(video, encoder, options)]
-    if muxer == SEQUENCE_MUXER:
+    if container.muxer == SEQUENCE_MUXER:
         return [*warnings, *_warn_about_sequence_target(info, streams)]
     for decision in streams:
         if not decision.kept:
             stream = decision.stream
             warnings.append(f"not kept: {stream.kind} stream {stream.index}: {decision.note}")
-    lost = find_unsupported_tags(filter_content_tags(info.tags), muxer)
+    lost = find_unsupported_tags(filter_content_tags(info.tags), container)
     if lost:
-        warnings.append(f"not kept: tags that {muxer} cannot hold: {', '.join(lost)}")
-    if muxer == "mxf" and info.num_chapters:
-        warnings.append("not kept: chapters, which mxf cannot hold")
+        warnings.append(f"not kept: tags that {container.muxer} cannot hold: {', '.join(lost)}")
+    if info.num_chapters and not container.chapters:
+        warnings.append(f"not kept: chapters, which {container.muxer} cannot hold")
     if options.start is not None and video.timecode:
         warnings.append("not kept: timecode, because the film is trimmed at its start")
     return warnings
@@ -317,8 +316,7 @@ def _warn_about_video(
         warnings.append("not kept: the alpha plane")
     if video.tags.transfer in HDR_TRANSFERS:
         warnings.append("the film is HDR; it is colorized as SDR, and its HDR tags are kept")
-    # Matroska stores timestamps in milliseconds. MP4 and MOV have a time base of their own.
-    if encoder.muxer in ("matroska", "webm") and not _has_millisecond_timestamps(video):
+    if encoder.container.time_base and not _has_millisecond_timestamps(video):
         warnings.append("Matroska rounds timestamps to 1 ms; mp4 and mov keep them exactly")
     return warnings
 

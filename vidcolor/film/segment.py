@@ -18,7 +18,8 @@ from vidcolor.film.confidence import ConfidenceWriter
 from vidcolor.film.render import render_frames
 from vidcolor.film.sources import relocate_sequence
 from vidcolor.media.concat import get_segment_suffix, measure_reordering
-from vidcolor.media.sequence import SEQUENCE_MUXER, SequenceWriter
+from vidcolor.media.containers import SEQUENCE_MUXER
+from vidcolor.media.sequence import SequenceWriter
 from vidcolor.media.writer import VideoWriter
 from vidcolor.recolor import make_recolorer
 from vidcolor.uncertainty import ShotUncertainty, UncertaintyCollector
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from vidcolor.film.render import RenderedFrame
     from vidcolor.film.sources import FrameSource, SegmentReader
     from vidcolor.hints.tracks import HintTrackIndex, HintTracks
-    from vidcolor.media.encoders import EncoderPlan
+    from vidcolor.media.encode import EncoderPlan
     from vidcolor.media.frames import VideoFrame
     from vidcolor.media.probe import VideoInfo
     from vidcolor.media.sequence import ImageSequence

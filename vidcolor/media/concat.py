@@ -15,6 +15,7 @@ from av.bitstream import BitStreamFilterContext
 
 from vidcolor.errors import OutputError, UsageError
 from vidcolor.media.encode import EncoderPlan, EncoderRejectedError, probe_encoder
+from vidcolor.media.encoders import find_restoring_filter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,25 +24,8 @@ if TYPE_CHECKING:
     from vidcolor.media.probe import VideoInfo
     from vidcolor.media.writer import VideoWriter
 
-_SEGMENT_MUXERS = ("mp4", "mov", "matroska")
-"""Muxers for segments. The first that supports the encoder is used.
-
-Of MP4 and MOV, only MP4 supports FFV1 and only MOV supports ProRes. NUT supports all encoders, but
-changes the timestamps of packets.
-"""
-_BITSTREAM_FILTERS = {
-    "h264": "h264_mp4toannexb,filter_units=remove_types=7|8",
-    "hevc": "hevc_mp4toannexb,filter_units=remove_types=32-34",
-}
-"""Bitstream filters that restore the encoder's packets from MP4, by codec.
-
-The first filter converts length prefixes to start codes and inserts the parameter sets of the
-header. The second removes the parameter sets again.
-"""
 _LENGTH_PREFIXED = b"\x01"
 """First byte of extradata if packets have length prefixes (ISO/IEC 14496-15)."""
-_SUFFIXES = {"mp4": ".mp4", "mov": ".mov", "matroska": ".mkv", "mxf": ".mxf"}
-"""File extension of segments, by muxer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +51,8 @@ def plan_segment_encoder(plan: EncoderPlan, video: VideoInfo) -> EncoderPlan:
     Raises:
         UsageError: no segment container supports the encoder.
     """
-    muxers = ("mxf",) if plan.muxer == "mxf" else _SEGMENT_MUXERS
     rejections = []
-    for muxer in muxers:
+    for muxer in plan.container.segment_muxers:
         segment_plan = replace(plan, muxer=muxer, warnings=())
         try:
             probe_encoder(segment_plan, video)
@@ -82,7 +65,7 @@ def plan_segment_encoder(plan: EncoderPlan, video: VideoInfo) -> EncoderPlan:
 
 def get_segment_suffix(plan: EncoderPlan) -> str:
     """Return the file extension of segments."""
-    return _SUFFIXES[plan.muxer]
+    return plan.container.extensions[0]
 
 
 def measure_reordering(path: Path) -> tuple[int, int]:
@@ -116,10 +99,10 @@ def _demux_segment(path: Path) -> Iterator[av.Packet[Any]]:
     try:
         with av.open(str(path.absolute())) as container:
             stream = container.streams.video[0]
-            filters = _BITSTREAM_FILTERS.get(stream.codec_context.name)
+            filters = find_restoring_filter(stream.codec_context.name)
             extradata = stream.codec_context.extradata or b""
             bitstream_filter = None
-            if filters is not None and extradata[:1] == _LENGTH_PREFIXED:
+            if filters and extradata[:1] == _LENGTH_PREFIXED:
                 bitstream_filter = BitStreamFilterContext(filters, stream)
             for packet in container.demux(stream):
                 if packet.size:

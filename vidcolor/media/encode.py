@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ import av
 from av.codec.context import Flags
 
 from vidcolor.errors import UsageError
+from vidcolor.media.containers import CONTAINERS, Container
+from vidcolor.media.encoders import get_encoder
 from vidcolor.media.ffmpeg_log import ERROR, LogLine, capture_ffmpeg_log, silence_stderr
 from vidcolor.media.frames import view_plane
 from vidcolor.media.probe import FULL_RANGE, LIMITED_RANGE, UNSPECIFIED
@@ -23,37 +25,12 @@ if TYPE_CHECKING:
     from vidcolor.media.frames import PixelLayout
     from vidcolor.media.probe import VideoInfo
 
-MOVFLAGS = {"mp4": "+write_colr", "mov": "+write_colr"}
-"""Value of the muxer option `movflags`, by muxer.
-
-It stores range and matrix even if primaries and transfer are unspecified.
-"""
-
-MUXERS = {
-    ".mp4": "mp4",
-    ".m4v": "mp4",
-    ".mov": "mov",
-    ".mkv": "matroska",
-    ".webm": "webm",
-    ".mxf": "mxf",
-}
-"""FFmpeg muxer of each file extension that a film can be written to."""
-
 MAX_REORDER_DELAY_S = 3600
 """Maximum plausible time from the DTS to the PTS of a packet, in seconds."""
-
-CONSTANT_RATE_MUXERS = ("mxf",)
-"""Muxers that store a frame rate instead of timestamps."""
-_INTERLACED_ENCODERS = ("libx264", "mpeg2video", "mpeg4", "prores_ks", "dnxhd", "h264_nvenc")
-"""Encoders with an interlaced coding mode."""
-_FIELD_FLAG_ENCODERS = (*_INTERLACED_ENCODERS, "ffv1")
-"""Encoders that signal interlaced frames in the bitstream or the container."""
 _NOT_INTERLACED = (0, 1)
 """FFmpeg's `AVFieldOrder` codes of unknown and progressive."""
-MIN_THREADS, MAX_THREADS = 2, 16
-"""Bounds of an encoder's thread count."""
-PIXELS_PER_THREAD = 1_000_000
-"""Number of pixels in a frame for each additional encoder thread."""
+MIN_THREADS, MAX_THREADS, PIXELS_PER_THREAD = 2, 16, 1_000_000
+"""Bounds of an encoder's thread count, and the pixels of a frame for each additional thread."""
 
 
 class EncoderRejectedError(Exception):
@@ -76,13 +53,13 @@ class EncoderPlan:
     """Time base of the encoder, in seconds."""
     lossless_luma: bool
     """Whether the pixel format has at least the bit depth of the source's luma."""
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
     """Warnings about properties of the source that the output loses."""
 
     @property
-    def constant_rate(self) -> bool:
-        """Whether the container stores a frame rate instead of timestamps."""
-        return self.muxer in CONSTANT_RATE_MUXERS
+    def container(self) -> Container:
+        """The row of the muxer."""
+        return CONTAINERS[self.muxer]
 
 
 def add_video_stream(
@@ -105,14 +82,17 @@ def add_video_stream(
     context.options = dict(plan.options)
     context.flags |= Flags.frame_duration
     context.thread_type = "AUTO"  # PyAV's default, SLICE, splits frames into slices.
-    context.thread_count = choose_thread_count(video)
+    # The count depends on the size alone, because it changes the output of some encoders.
+    extra_threads = round(video.width * video.height / PIXELS_PER_THREAD)
+    context.thread_count = min(MAX_THREADS, MIN_THREADS + extra_threads)
     if video.sample_aspect_ratio:
         context.sample_aspect_ratio = video.sample_aspect_ratio
-    context.color_range = FULL_RANGE if video.coding.full_range else LIMITED_RANGE
-    context.colorspace = video.matrix.code
-    context.color_primaries = video.tags.primaries
-    context.color_trc = video.tags.transfer
-    _set_field_order(context, plan, video)
+    set_color_tags(context, video)
+    if video.field_order not in _NOT_INTERLACED:
+        context.field_order = video.field_order
+    is_coded = get_encoder(plan.encoder).interlacing == "coded"
+    if video.interlaced and is_coded and signals_interlacing(plan):
+        context.flags |= Flags.interlaced_dct | Flags.interlaced_me
     if video.display_matrix:
         stream.set_display_matrix(list(video.display_matrix))
     elif video.rotation_degrees:
@@ -120,24 +100,12 @@ def add_video_stream(
     return stream
 
 
-def choose_thread_count(video: VideoInfo) -> int:
-    """Return the number of encoder threads for a frame size.
-
-    It depends on nothing else, because the thread count changes the output of some encoders.
-    """
-    extra = round(video.width * video.height / PIXELS_PER_THREAD)
-    return min(MAX_THREADS, MIN_THREADS + extra)
-
-
-def set_color_tags(frame: av.VideoFrame, video: VideoInfo) -> None:
-    """Set the color tags of a frame to those of its stream.
-
-    The ProRes encoder writes its header from the tags of the frame.
-    """
-    frame.color_range = FULL_RANGE if video.coding.full_range else LIMITED_RANGE
-    frame.colorspace = video.matrix.code
-    frame.color_primaries = video.tags.primaries
-    frame.color_trc = video.tags.transfer
+def set_color_tags(target: av.VideoCodecContext | av.VideoFrame, video: VideoInfo) -> None:
+    """Set the color tags of a stream or frame. ProRes writes its header from those of the frame."""
+    target.color_range = FULL_RANGE if video.coding.full_range else LIMITED_RANGE
+    target.colorspace = video.matrix.code
+    target.color_primaries = video.tags.primaries
+    target.color_trc = video.tags.transfer
 
 
 def fix_dts(packet: av.Packet[Any]) -> None:
@@ -152,17 +120,13 @@ def fix_dts(packet: av.Packet[Any]) -> None:
         packet.dts = packet.pts
 
 
-def _set_field_order(context: av.VideoCodecContext, plan: EncoderPlan, video: VideoInfo) -> None:
-    if video.field_order not in _NOT_INTERLACED:
-        context.field_order = video.field_order
-    if video.interlaced and plan.encoder in _INTERLACED_ENCODERS and signals_interlacing(plan):
-        context.flags |= Flags.interlaced_dct | Flags.interlaced_me
-
-
 def signals_interlacing(plan: EncoderPlan) -> bool:
-    """Return whether a plan can flag encoded frames as interlaced. DNxHR is progressive only."""
-    is_dnxhr = plan.encoder == "dnxhd" and plan.options.get("profile", "").startswith("dnxhr")
-    return plan.encoder in _FIELD_FLAG_ENCODERS and not is_dnxhr
+    """Return whether a plan can flag encoded frames as interlaced."""
+    encoder = get_encoder(plan.encoder)
+    progressive = encoder.progressive_profiles
+    if progressive and plan.options.get("profile", "").startswith(progressive):
+        return False
+    return bool(encoder.interlacing)
 
 
 def probe_encoder(plan: EncoderPlan, video: VideoInfo) -> tuple[str, ...]:
@@ -181,7 +145,7 @@ def probe_encoder(plan: EncoderPlan, video: VideoInfo) -> tuple[str, ...]:
     """
     memory = io.BytesIO()
     with silence_stderr(), capture_ffmpeg_log() as log:
-        options = {"movflags": MOVFLAGS[plan.muxer]} if plan.muxer in MOVFLAGS else {}
+        options = dict(plan.container.options)
         output = av.open(memory, "w", format=plan.muxer, container_options=options)
         try:
             stream = add_video_stream(output, plan, video)
@@ -189,8 +153,10 @@ def probe_encoder(plan: EncoderPlan, video: VideoInfo) -> tuple[str, ...]:
         except (av.FFmpegError, ValueError) as error:
             _close(output)
             raise EncoderRejectedError(_describe_rejection(plan, video, error, log)) from error
-    # The encoder removes the options that it uses from the dictionary.
-    unknown = sorted(stream.codec_context.options) + _find_unknown_parameters(log)
+    # The encoder removes the options that it uses from the dictionary. Unknown names in
+    # x264-params and x265-params are only logged.
+    logged = (re.search(r"option:? '?([\w-]+)", text) for _, _, text in log)
+    unknown = sorted(stream.codec_context.options) + [match[1] for match in logged if match]
     if unknown:
         _close(output)
         raise UsageError(
@@ -233,11 +199,7 @@ def _find_missing_signaling(
 ) -> Iterator[str]:
     """Yield a warning for each property of the video that the written file does not have.
 
-    Args:
-        plan: the plan that was tested.
-        video: the source's video stream.
-        frame: the frame as decoded from the written file.
-        sar: the sample aspect ratio of the written stream, 0 if unknown.
+    `frame` and `sar` (0 if unknown) are what the written file contains.
     """
     output = f"{plan.encoder} in {plan.muxer}"
     full_range = frame.format.name.startswith("yuvj") or frame.color_range == FULL_RANGE
@@ -248,8 +210,7 @@ def _find_missing_signaling(
             f"or convert it with --range {other}"
         )
     expected = video.sample_aspect_ratio
-    # Matroska gets its aspect ratio later, from the ffmpeg command.
-    if expected and plan.muxer == "mxf" and sar != expected:
+    if expected and plan.container.aspect_ratio == "encoder" and sar != expected:
         yield (
             f"{output} cannot signal a pixel aspect ratio of "
             f"{expected.numerator}:{expected.denominator}; set it in the player or editor"
@@ -258,19 +219,15 @@ def _find_missing_signaling(
         yield f"{output} cannot signal matrix {video.matrix.name}; players will show wrong colors"
 
 
-def _find_unknown_parameters(log: list[LogLine]) -> list[str]:
-    """Return the names in x264-params and x265-params that the encoder logged as unknown."""
-    matches = (re.search(r"option:? '?([\w-]+)", text) for _, _, text in log)
-    return [match[1] for match in matches if match]
-
-
 def _describe_rejection(
     plan: EncoderPlan, video: VideoInfo, error: Exception, log: list[LogLine]
 ) -> str:
     """Return an error message for a rejected plan, with the reason that FFmpeg logged."""
     if "format does not support" in str(error):
-        suffixes = _find_suffixes(plan.encoder)
-        advice = f"use an output ending in {suffixes}" if suffixes else "choose another --encoder"
+        extensions = " or ".join(_find_extensions(plan.encoder))
+        advice = (
+            f"use an output ending in {extensions}" if extensions else "choose another --encoder"
+        )
         return f"{plan.encoder} is not supported in {plan.muxer}; {advice}"
     reasons = [text.strip().rstrip(".") for level, _, text in log if level <= ERROR]
     options = ", ".join(f"{k}={v}" for k, v in plan.options.items()) or "no options"
@@ -282,11 +239,10 @@ def _describe_rejection(
     )
 
 
-def _find_suffixes(encoder: str) -> str:
-    """Return the file extensions whose containers support an encoder, joined by "or"."""
-    suffixes = []
-    for suffix, muxer in MUXERS.items():
-        with av.open(io.BytesIO(), "w", format=muxer) as output:
-            if encoder in output.supported_codecs:
-                suffixes.append(suffix)
-    return " or ".join(suffixes)
+def _find_extensions(encoder: str) -> Iterator[str]:
+    """Yield the file extensions whose containers support an encoder."""
+    for container in CONTAINERS.values():
+        if container.extensions:
+            with av.open(io.BytesIO(), "w", format=container.muxer) as output:
+                if encoder in output.supported_codecs:
+                    yield from container.extensions

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vidcolor.media.containers import is_video_name
 from vidcolor.media.stills.registry import STILL_SUFFIXES, is_still
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-VIDEO_EXTENSIONS = frozenset(
-    (
-        *(".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".divx", ".mxf", ".nut"),
-        *(".mpg", ".mpeg", ".m2v", ".vob", ".ts", ".m2ts", ".mts", ".dv", ".3gp", ".ogv"),
-        *(".wmv", ".asf", ".flv", ".rm", ".y4m", ".h264", ".264", ".hevc", ".mjpg", ".mjpeg"),
-    )
-)
-"""Extensions of videos that are found in folders. A video that is named may have any extension."""
 
 UNSUPPORTED_IMAGE_EXTENSIONS = frozenset(
     (
@@ -32,11 +24,6 @@ RESULT_SUFFIX = ".color"
 """Suffix of the stem of a result that is written beside its source: ``reel.color.mov``."""
 RESULT_FOLDER_SUFFIX = "-color"
 """Suffix of the name of a folder of results beside the folder of sources: ``reels-color``."""
-
-
-def is_video_name(path: Path) -> bool:
-    """Return whether a file name has the extension of a video format."""
-    return path.suffix.lower() in VIDEO_EXTENSIONS
 
 
 def is_photo_name(path: Path) -> bool:

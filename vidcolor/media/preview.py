@@ -19,7 +19,7 @@ from vidcolor.errors import InputError
 from vidcolor.imaging.geometry import compute_displayed_size, rotate_size
 from vidcolor.imaging.resize import resize_area, resize_cubic
 from vidcolor.media.decode import VideoReader
-from vidcolor.media.encoders import EncoderPlan, EncoderRequest, plan_encoder
+from vidcolor.media.encoder_plan import EncoderPlan, EncoderRequest, plan_encoder
 from vidcolor.media.frames import get_pixel_layout, read_luma, read_rgb
 from vidcolor.media.probe import FULL_RANGE, LIMITED_RANGE, ColorTags, VideoInfo, probe
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidcolor.imaging.types import Rgb
+    from vidcolor.media.containers import Container
     from vidcolor.media.decode import Frame
 
 SAME_TIME_S = Fraction(1, 500)
@@ -234,18 +235,18 @@ def describe_preview(source: VideoInfo, size: tuple[int, int], tags: ColorTags) 
     )
 
 
-def plan_preview_encoder(video: VideoInfo, muxer: str) -> EncoderPlan:
+def plan_preview_encoder(video: VideoInfo, container: Container) -> EncoderPlan:
     """Plan a fast encoder that every player supports: H.264, or AV1 in WebM.
 
     Raises:
         UsageError: the container supports neither.
     """
-    if muxer == "webm":
-        return plan_encoder(video, muxer, EncoderRequest())
+    if container.encoders:
+        return plan_encoder(video, container, EncoderRequest())
     request = EncoderRequest(
         encoder="libx264", options=(("crf", "18"), ("preset", "fast")), pix_fmt="yuv420p"
     )
-    return plan_encoder(video, muxer, request)
+    return plan_encoder(video, container, request)
 
 
 def make_yuv_frame(rgb: Rgb, pix_fmt: str, matrix: Matrix) -> av.VideoFrame:

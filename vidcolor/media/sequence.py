@@ -14,6 +14,7 @@ import numpy as np
 from vidcolor.color.ycbcr import Coding
 from vidcolor.errors import InputError
 from vidcolor.imaging.geometry import get_quarter_turns
+from vidcolor.media.containers import SEQUENCE_MUXER
 from vidcolor.media.decode import DamageReport, Frame
 from vidcolor.media.frames import MIN_RGB_BITS, get_pixel_layout, read_chroma, read_luma
 from vidcolor.media.probe import FULL_RANGE, UNSPECIFIED, ColorTags, MediaInfo, VideoInfo
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.imaging.types import FloatArray, Plane
-    from vidcolor.media.encoders import EncoderPlan
+    from vidcolor.media.encode import EncoderPlan
     from vidcolor.options import ColorizeOptions, GrayFrom
     from vidcolor.provenance import Provenance
 
@@ -44,8 +45,6 @@ _PROGRESSIVE = 1
 """FFmpeg's `AVFieldOrder` code of progressive."""
 DEFAULT_FPS = Fraction(24)
 """Default frame rate of an image sequence, in frames per second."""
-SEQUENCE_MUXER = "image2"
-"""Name of the muxer in an `EncoderPlan` for image sequences."""
 
 
 def is_sequence_pattern(path: Path) -> bool:

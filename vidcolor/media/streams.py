@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import heapq
 import io
-import os
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,44 +16,24 @@ from typing import TYPE_CHECKING, Any, Literal
 import av
 
 from vidcolor.errors import InputError
+from vidcolor.fileio import temporary_path
 from vidcolor.media.demux import PacketReader, find_video_stream, get_dts_s, open_input
 from vidcolor.media.ffmpeg_cli import ExtraStreams, can_copy_stream, convert_subtitle
 from vidcolor.media.probe import StreamInfo, describe_stream
+from vidcolor.media.tags import add_trial_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MXF_OFFSET_S = 0.02
-"""Maximum offset between audio and video in MXF, which cannot signal an offset, in seconds."""
-_ENCODING_TAGS = {"duration", "encoder", "bps", "number_of_frames", "number_of_bytes"}
+    from vidcolor.media.containers import Container
+
+_ENCODING_TAGS = ("duration", "encoder", "bps", "number_of_frames", "number_of_bytes")
 """Stream metadata that describes the source's encoding and is not copied."""
-_TITLE_MUXERS = ("mp4", "mov", "matroska", "webm")
-"""Muxers that write the name of a track from the metadata key `title`."""
-_ATTACHMENT_MUXERS = ("matroska",)
-"""Muxers that support attachments."""
-_TIMECODE_MUXERS = ("mp4", "mov", "matroska", "mxf")
-"""Muxers that write a timecode from the metadata of the video stream."""
 _COVER_TYPES = {"png": "image/png", "mjpeg": "image/jpeg", "bmp": "image/bmp", "gif": "image/gif"}
 """MIME type of cover art, by codec."""
-_COVER_MUXERS = ("mp4", "matroska")
-"""Muxers that support cover art."""
 _TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
 """Codecs of text subtitles."""
-_SUBTITLE_CODECS = {
-    "mp4": ("mov_text", "mp4"),
-    "mov": ("mov_text", "mp4"),
-    "matroska": ("subrip", "matroska"),
-    "webm": ("webvtt", "webm"),
-}
-"""Codec of text subtitles by muxer, and the muxer for a file that contains only subtitles."""
-_QUICKTIME_LANGUAGES = {
-    "bod": "tib", "cym": "wel", "cze": "ces", "deu": "ger", "ell": "gre", "eus": "baq",
-    "fre": "fra", "hrv": "hr ", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac",
-    "msa": "may", "mya": "bur", "nld": "dut", "ron": "rum", "slo": "slk", "sqi": "alb",
-    "swe": "sve", "zho": "chi",
-}  # fmt: skip
-"""The code in FFmpeg's table of QuickTime languages, by ISO 639-2 code that the table lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +56,8 @@ class StreamDecision:
     """
 
 
-def plan_streams(path: Path, muxer: str) -> tuple[StreamDecision, ...]:
-    """Decide for every stream of a film except its video whether `muxer` supports it.
+def plan_streams(path: Path, container: Container) -> tuple[StreamDecision, ...]:
+    """Decide for every stream of a film except its video whether a container supports it.
 
     Raises:
         InputError: the film cannot be read or has no video stream.
@@ -86,37 +65,38 @@ def plan_streams(path: Path, muxer: str) -> tuple[StreamDecision, ...]:
     with open_input(path) as source:
         video = find_video_stream(source, path)
         others = [s for s in source.streams if s.index != video.index]
-        return tuple(_decide(path, s, describe_stream(s), muxer, video) for s in others)
+        return tuple(_decide(path, s, video, container) for s in others)
 
 
 def _decide(
-    path: Path, stream: av.stream.Stream, info: StreamInfo, muxer: str, video: av.VideoStream
+    path: Path, stream: av.stream.Stream, video: av.VideoStream, container: Container
 ) -> StreamDecision:
+    info, muxer = describe_stream(stream), container.muxer
     if info.kind == "attachment":
-        if muxer in _ATTACHMENT_MUXERS:
+        if container.attachments:
             return StreamDecision(info, True, "copied")
         return StreamDecision(info, False, f"{muxer} does not support attachments")
     if info.kind == "data":
-        return _decide_data(stream, info, muxer)
+        return _decide_data(stream, info, container)
     if info.is_cover_art:
-        return _decide_cover_art(info, muxer)
+        if container.cover_art and info.codec in _COVER_TYPES:
+            return StreamDecision(info, True, "cover art, copied")
+        return StreamDecision(info, False, f"{muxer} does not support {info.codec} cover art")
     if info.kind == "video":
-        return StreamDecision(
-            info, False, "second video stream; only the largest is colorized and kept"
-        )
-    offset_s = _start_offset_s(stream, video)
-    if muxer == "mxf" and abs(offset_s) > MXF_OFFSET_S:
-        note = f"starts {offset_s:+.2f} s from the video; mxf cannot signal the offset"
+        note = "second video stream; only the largest is colorized and kept"
         return StreamDecision(info, False, note)
-    error = _try_copy(stream, muxer)
+    offset_s, limit_s = _start_offset_s(stream, video), container.max_audio_offset_s
+    if limit_s is not None and abs(offset_s) > limit_s:
+        note = f"starts {offset_s:+.2f} s from the video; {muxer} cannot signal the offset"
+        return StreamDecision(info, False, note)
+    error = _try_copy(stream, container)
     if error is None:
         return StreamDecision(info, True, "copied")
-    # PyAV rejects some codecs that FFmpeg's muxer supports, such as WMA.
-    if info.kind == "audio" and muxer == "matroska" and can_copy_stream(path, stream.index, muxer):
+    can_append = info.kind == "audio" and container.appends_audio
+    if can_append and can_copy_stream(path, stream.index, muxer):
         return StreamDecision(info, True, "copied", method="append")
-    if info.kind == "subtitle" and info.codec in _TEXT_SUBTITLES and muxer in _SUBTITLE_CODECS:
-        codec = _SUBTITLE_CODECS[muxer][0]
-        note = f"converted from {info.codec} to {codec}"
+    if info.kind == "subtitle" and info.codec in _TEXT_SUBTITLES and container.subtitle_format:
+        note = f"converted from {info.codec} to {container.subtitle_format[0]}"
         return StreamDecision(info, True, note, method="convert")
     return StreamDecision(info, False, error)
 
@@ -129,40 +109,35 @@ def _start_offset_s(stream: av.stream.Stream, video: av.VideoStream) -> float:
     return float(start_s - video.start_time * Fraction(video.time_base or 0))
 
 
-def _decide_cover_art(info: StreamInfo, muxer: str) -> StreamDecision:
-    """Decide about cover art, which MP4 stores as a stream and Matroska as an attachment."""
-    if muxer not in _COVER_MUXERS or info.codec not in _COVER_TYPES:
-        return StreamDecision(info, False, f"{muxer} does not support {info.codec} cover art")
-    return StreamDecision(info, True, "cover art, copied")
-
-
-def _decide_data(stream: av.stream.Stream, info: StreamInfo, muxer: str) -> StreamDecision:
+def _decide_data(
+    stream: av.stream.Stream, info: StreamInfo, container: Container
+) -> StreamDecision:
     """Decide about a data stream. Muxers write timecode and chapter titles without its packets."""
-    handler = stream.metadata.get("handler_name", "")
     if "timecode" in stream.metadata:
-        if muxer in _TIMECODE_MUXERS:
+        if container.timecode:
             return StreamDecision(info, True, "timecode, rewritten")
-        return StreamDecision(info, False, f"{muxer} does not support timecode")
+        return StreamDecision(info, False, f"{container.muxer} does not support timecode")
+    handler = stream.metadata.get("handler_name", "")
     is_chapter_track = handler == "SubtitleHandler" or info.codec in ("bin_data", "text")
     if is_chapter_track and stream.container.chapters():
         return StreamDecision(info, True, "chapter titles, rewritten")
     return StreamDecision(info, False, f"{info.codec} data cannot be copied")
 
 
-def _try_copy(stream: av.stream.Stream, muxer: str) -> str | None:
+def _try_copy(stream: av.stream.Stream, container: Container) -> str | None:
     """Add a stream to an output in memory. Return the error message, or None on success."""
+    muxer = container.muxer
     codec = stream.codec_context.name if stream.codec_context else stream.type
-    if muxer == "mxf" and stream.type == "subtitle":
-        return f"mxf does not support {codec}"
+    if not container.subtitles and stream.type == "subtitle":
+        return f"{muxer} does not support {codec}"
     try:
         output = av.open(io.BytesIO(), "w", format=muxer)
     except ValueError:
         return f"{muxer} supports video only"
     try:
-        if muxer == "mxf":  # MXF requires that the first stream is video.
-            video = output.add_stream("mpeg2video", rate=Fraction(25))
-            video.width, video.height, video.pix_fmt = 64, 64, "yuv422p"
-        add_stream_copy(output, stream, muxer)
+        if container.video_first:
+            add_trial_stream(output, container)
+        add_stream_copy(output, stream, container)
         output.start_encoding()
     except (av.FFmpegError, ValueError) as error:
         if "format does not support" in str(error):
@@ -177,7 +152,7 @@ def _try_copy(stream: av.stream.Stream, muxer: str) -> str | None:
 def add_stream_copy(
     target: av.container.OutputContainer,
     stream: av.stream.Stream,
-    muxer: str,
+    container: Container,
     metadata_from: av.stream.Stream | None = None,
 ) -> av.stream.Stream:
     """Add a stream to an output that takes the packets of a source stream.
@@ -185,7 +160,7 @@ def add_stream_copy(
     Args:
         target: an output whose header is not yet written.
         stream: the source stream of the packets.
-        muxer: FFmpeg's name of the output's muxer.
+        container: the row of the output's container.
         metadata_from: the source stream of disposition and metadata; None for `stream`.
     """
     try:
@@ -197,18 +172,13 @@ def add_stream_copy(
     tags = {k: v for k, v in stream.metadata.items() if k.lower() not in _ENCODING_TAGS}
     # Matroska's statistics describe the packets of the source, too.
     tags = {k: v for k, v in tags.items() if not k.upper().startswith("_STATISTICS")}
-    if muxer in _TITLE_MUXERS and "name" in tags:
+    if container.track_titles and "name" in tags:
         tags.setdefault("title", tags["name"])  # FFmpeg reads MOV titles as `name`.
     if "language" in tags:
-        tags["language"] = convert_language_code(tags["language"], muxer)
+        tags["language"] = container.languages.get(tags["language"], tags["language"])
     copy.metadata.update(tags)
     added: av.stream.Stream = copy
     return added
-
-
-def convert_language_code(code: str, muxer: str) -> str:
-    """Convert an ISO 639-2 language code to an equivalent code that the muxer supports."""
-    return _QUICKTIME_LANGUAGES.get(code, code) if muxer == "mov" else code
 
 
 class StreamCopier:
@@ -271,39 +241,36 @@ class StreamCopier:
         timescales = set()
         for decision in self._decisions:
             stream = self._source.streams[decision.stream.index]
-            if not decision.kept or stream.type not in ("audio", "subtitle"):
+            is_timed = stream.type in ("audio", "subtitle") and stream.time_base
+            if not decision.kept or not is_timed:
                 continue
-            if not stream.time_base:
-                continue
-            time_base = Fraction(stream.time_base)
+            time_base = Fraction(stream.time_base or 1)
             start_s = (stream.start_time or 0) * time_base
             if self._shift or start_s * 1000 % 1:  # The default timescale is 1000.
                 timescales.add(time_base.denominator)
         return timescales
 
     def add_streams(
-        self, target: av.container.OutputContainer, muxer: str, output_path: Path | None = None
+        self, target: av.container.OutputContainer, container: Container, output_path: Path
     ) -> None:
         """Add the kept streams and chapters to an output whose header is not yet written.
 
         Args:
             target: the output.
-            muxer: FFmpeg's name of its muxer.
+            container: the row of its container.
             output_path: the file that is written. Temporary files are created in its directory.
         """
-        copied = []
-        converted = []
+        copied, converted = [], []
         for decision in self._decisions:
             stream = self._source.streams[decision.stream.index]
             if not decision.kept or stream.type == "data" or decision.method == "append":
                 continue
             if decision.method == "convert":
-                packets = self._add_converted(target, stream, muxer, output_path or self._path)
-                converted.append(packets)
-            elif decision.stream.is_cover_art and muxer in _ATTACHMENT_MUXERS:
+                converted.append(self._add_converted(target, stream, container, output_path))
+            elif decision.stream.is_cover_art and container.cover_art == "attachment":
                 self._attach_cover_art(target, stream, decision.stream.codec)
             else:
-                self._copies[stream] = add_stream_copy(target, stream, muxer)
+                self._copies[stream] = add_stream_copy(target, stream, container)
                 if stream.type != "attachment":  # The header contains attachments.
                     copied.append(stream)
         chapters = self._shift_chapters()
@@ -315,20 +282,22 @@ class StreamCopier:
         self,
         target: av.container.OutputContainer,
         stream: av.stream.Stream,
-        muxer: str,
+        container: Container,
         output_path: Path,
     ) -> Iterator[av.Packet[Any]]:
         """Convert a subtitle stream, add it to the output and return its packets."""
-        codec, container = _SUBTITLE_CODECS[muxer]
-        converted_path = make_temporary_path(output_path, f"subtitle{stream.index}")
+        converted_path = temporary_path(
+            output_path.with_name(f"{output_path.name}.subtitle{stream.index}")
+        )
         self._cleanup.callback(converted_path.unlink, missing_ok=True)
-        convert_subtitle(self._path, stream.index, converted_path, codec, container)
+        codec, muxer = container.subtitle_format or ("", "")
+        convert_subtitle(self._path, stream.index, converted_path, codec, muxer)
         try:
             reader = self._open(converted_path)
         except InputError:  # Some containers cannot be read back if the stream has no packets.
             return iter(())
         converted = reader.container.streams[0]
-        self._copies[converted] = add_stream_copy(target, converted, muxer, metadata_from=stream)
+        self._copies[converted] = add_stream_copy(target, converted, container, stream)
         return reader.packets([converted])
 
     def _attach_cover_art(
@@ -374,15 +343,3 @@ class StreamCopier:
                 return
             packet.stream = self._copies[packet.stream]
             target.mux(packet)
-
-
-def make_temporary_path(partial: Path, purpose: str) -> Path:
-    """Return the path of another temporary file beside `partial`.
-
-    Its name follows the pattern of `fileio.atomic_output`, which also deletes leftover files.
-    """
-    name = partial.name.removesuffix(".partial")
-    stem, _, pid = name.rpartition(".")
-    if not pid.isdigit():
-        stem, pid = f".{name}", str(os.getpid())
-    return partial.with_name(f"{stem}.{purpose}.{pid}.partial")

@@ -1,4 +1,4 @@
-"""Tags of a container: which of them describe the film, and which of them a muxer supports."""
+"""Tags of a container: which of them describe the film, and which of them a container supports."""
 
 from __future__ import annotations
 
@@ -14,32 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from vidcolor.media.containers import Container
+
 _FILE_TAGS = {
-    "major_brand",
-    "minor_version",
-    "compatible_brands",
-    "encoder",
-    "software",  # The encoder in AVI.
-    "duration",
-    "timecode",  # Written by the video stream.
-    # MXF: identity of the file.
-    "uid",
-    "generation_uid",
-    "operational_pattern_ul",
-    "company_name",
-    "product_name",
-    "product_uid",
-    "product_version",
-    "product_version_num",
-    "application_platform",
-    "toolkit_version_num",
-    "modification_date",
-    "material_package_umid",
-    "file_package_umid",
+    # "software" is the encoder in AVI. The video stream writes the timecode.
+    *("major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration"),
+    *("timecode", "uid", "generation_uid", "operational_pattern_ul", "company_name"),
+    *("product_name", "product_uid", "product_version", "product_version_num"),
+    *("application_platform", "toolkit_version_num", "modification_date"),
+    *("material_package_umid", "file_package_umid"),
 }
 """Tags that describe the source's file and not its content."""
-_PROBE_ENCODERS = {"mp4": "mpeg4", "mov": "mpeg4", "mxf": "mpeg2video"}
-"""Muxers that support only a fixed set of tags, with the encoder of their test file."""
 
 
 def read_content_tags(path: Path) -> dict[str, str]:
@@ -57,18 +42,16 @@ def filter_content_tags(tags: Mapping[str, str]) -> dict[str, str]:
     return {k: v for k, v in tags.items() if k.lower() not in _FILE_TAGS}
 
 
-def find_unsupported_tags(tags: Mapping[str, str], muxer: str) -> list[str]:
+def find_unsupported_tags(tags: Mapping[str, str], container: Container) -> list[str]:
     """Return the sorted names of the tags that a container cannot store.
 
     The tags are written to a file in memory and read back.
     """
-    if not tags or muxer not in _PROBE_ENCODERS:
+    if not tags or not container.fixed_tags:
         return []
     memory = io.BytesIO()
-    with av.open(memory, "w", format=muxer) as output:
-        stream: Any = output.add_stream(_PROBE_ENCODERS[muxer], rate=Fraction(25))
-        stream.width = stream.height = 64
-        stream.pix_fmt = "yuv420p"
+    with av.open(memory, "w", format=container.muxer) as output:
+        stream = add_trial_stream(output, container)
         output.metadata.update(tags)
         frame = av.VideoFrame(64, 64, "yuv420p")
         frame.pts = 0
@@ -78,3 +61,11 @@ def find_unsupported_tags(tags: Mapping[str, str], muxer: str) -> list[str]:
     with av.open(memory) as written:
         stored = {key.lower() for key in written.metadata}
     return sorted(key for key in tags if key.lower() not in stored)
+
+
+def add_trial_stream(output: av.container.OutputContainer, container: Container) -> Any:
+    """Add a video stream of 64x64 pixels to a test file."""
+    stream: Any = output.add_stream(container.trial_encoder, rate=Fraction(25))
+    stream.width = stream.height = 64
+    stream.pix_fmt = "yuv420p"
+    return stream

@@ -10,18 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import av
 
-from vidcolor.errors import OutputError, UsageError
-from vidcolor.fileio import describe_os_error
-from vidcolor.media.encode import (
-    MOVFLAGS,
-    MUXERS,
-    EncoderPlan,
-    add_video_stream,
-    fix_dts,
-    set_color_tags,
-)
+from vidcolor.errors import OutputError
+from vidcolor.fileio import describe_os_error, temporary_path
+from vidcolor.media.encode import EncoderPlan, add_video_stream, fix_dts, set_color_tags
+from vidcolor.media.encoders import get_encoder
 from vidcolor.media.ffmpeg_cli import remux_matroska
-from vidcolor.media.streams import convert_language_code, make_temporary_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,11 +26,6 @@ if TYPE_CHECKING:
 # SVT-AV1 prints a banner that no log level of FFmpeg suppresses.
 os.environ.setdefault("SVT_LOG", "1")
 
-_MATROSKA = ("matroska", "webm")
-_SAR_ENCODERS = {
-    "libx264", "libx265", "mpeg2video", "mpeg4", "h264_nvenc", "hevc_nvenc",
-}  # fmt: skip
-"""Encoders that store the sample aspect ratio in the bitstream."""
 _PICT_TYPE_NONE = 0
 """FFmpeg's `AV_PICTURE_TYPE_NONE`: the encoder chooses between I, P and B."""
 _MAX_TIMESCALE = 2**31 - 1
@@ -80,9 +68,9 @@ class VideoWriter:
         self._path, self._name = path, target or path
         self._plan, self._video, self._streams = plan, video, streams
         self._shift, self._is_segment, self._has_encoded = shift_pts, is_segment, False
-        needs_counter = plan.constant_rate or plan.time_base != video.time_base
+        needs_counter = plan.container.constant_rate or plan.time_base != video.time_base
         self._counter = _FrameCounter(plan, video) if needs_counter else None
-        self._duration_fixer = _DurationFixer() if plan.muxer in MOVFLAGS else None
+        self._duration_fixer = _DurationFixer() if plan.container.edit_lists else None
         with self._convert_errors():
             self._container = av.open(
                 str(path.absolute()),
@@ -98,23 +86,19 @@ class VideoWriter:
 
     def _container_options(self) -> dict[str, str]:
         """Return the options of the muxer."""
-        if self._plan.muxer in _MATROSKA:
-            # Otherwise audio that starts before 0 (AAC, Vorbis) would delay all streams.
-            return {"avoid_negative_ts": "disabled"}
-        if self._plan.muxer not in MOVFLAGS:
-            return {}
-        # Faststart writes the file twice, which a temporary segment does not need.
-        faststart = "" if self._is_segment else "+faststart"
-        options = {"movflags": faststart + MOVFLAGS[self._plan.muxer]}
+        container, video = self._plan.container, self._video
+        options = dict(container.options)
+        if not self._is_segment:
+            options |= container.final_options
+        if not container.edit_lists:
+            return options
         if self._counter is not None:
             # The timescale would otherwise come from the encoder's time base.
-            options["video_track_timescale"] = str(self._video.time_base.denominator)
+            options["video_track_timescale"] = str(video.time_base.denominator)
         timescales = self._streams.list_required_timescales() if self._streams else set()
-        time_base = self._video.time_base
-        if ((self._video.start_pts or 0) - self._shift) * time_base * 1000 % 1:
-            timescales.add(time_base.denominator)
+        if ((video.start_pts or 0) - self._shift) * video.time_base * 1000 % 1:
+            timescales.add(video.time_base.denominator)
         if timescales:
-            # Edit lists store the start of a stream in units of the movie timescale.
             timescale = math.lcm(1000, *timescales)
             options["movie_timescale"] = str(
                 timescale if timescale <= _MAX_TIMESCALE else max(timescales)
@@ -126,12 +110,12 @@ class VideoWriter:
             self._stream = add_video_stream(self._container, self._plan, self._video)
             if self._video.timecode and not self._shift:
                 self._stream.metadata["timecode"] = self._video.timecode
-            if self._video.language:
-                language = convert_language_code(self._video.language, self._plan.muxer)
-                self._stream.metadata["language"] = language
+            if language := self._video.language:
+                languages = self._plan.container.languages
+                self._stream.metadata["language"] = languages.get(language, language)
             self._container.metadata.update(tags)
             if self._streams is not None:
-                self._streams.add_streams(self._container, self._plan.muxer, output_path=self._path)
+                self._streams.add_streams(self._container, self._plan.container, self._path)
             self._container.start_encoding()
 
     @contextlib.contextmanager
@@ -215,15 +199,15 @@ class VideoWriter:
     def _complete_matroska(self) -> None:
         """Add the aspect ratio and extra streams to a Matroska file with the ffmpeg command."""
         plan, video = self._plan, self._video
-        if plan.muxer not in _MATROSKA or self._is_segment:
+        if plan.container.aspect_ratio != "ffmpeg" or self._is_segment:
             return
         display_aspect = None
-        if video.sample_aspect_ratio and plan.encoder not in _SAR_ENCODERS:
+        if video.sample_aspect_ratio and not get_encoder(plan.encoder).stores_aspect_ratio:
             display_aspect = Fraction(video.width, video.height) * video.sample_aspect_ratio
         extra_streams = None if self._streams is None else self._streams.extra_streams()
         if display_aspect is None and extra_streams is None:
             return
-        completed = make_temporary_path(self._path, "complete")
+        completed = temporary_path(self._path.with_name(f"{self._path.name}.complete"))
         try:
             remux_matroska(self._path, completed, plan.muxer, display_aspect, extra_streams)
             completed.replace(self._path)
@@ -338,7 +322,7 @@ def check_constant_rate(
     Raises:
         OutputError: the container stores a frame rate only, and the film's is not constant.
     """
-    if not plan.constant_rate:
+    if not plan.container.constant_rate:
         return
     # A Matroska source rounds to 1 ms. An AVI source counts in whole frames.
     tolerance = min(max(video.time_base, Fraction(1, 1000)), plan.time_base / 4)
@@ -349,16 +333,3 @@ def check_constant_rate(
                 f"{target}: {plan.muxer} requires a constant frame rate, and the source deviates "
                 f"from it at {float(timestamp * video.time_base):.3f} s; choose another container"
             )
-
-
-def get_muxer(path: Path) -> str:
-    """Return FFmpeg's muxer for a file name.
-
-    Raises:
-        UsageError: no supported container has this file extension.
-    """
-    muxer = MUXERS.get(path.suffix.lower())
-    if muxer is None:
-        kind = f"a {path.suffix} file" if path.suffix else "a file without extension"
-        raise UsageError(f"{path}: cannot write video to {kind}; use one of {', '.join(MUXERS)}")
-    return muxer

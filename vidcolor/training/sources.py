@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vidcolor.errors import InputError
 from vidcolor.fileio import is_training_run
-from vidcolor.media.extensions import VIDEO_EXTENSIONS
+from vidcolor.media.containers import is_video_name
 from vidcolor.media.stills.registry import STILL_SUFFIXES, is_still
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _kind_from_name(path: Path) -> Kind | None:
         return "shard"
     if suffix in IMAGE_EXTENSIONS:
         return "image"
-    return "film" if suffix in VIDEO_EXTENSIONS else None
+    return "film" if is_video_name(path) else None
 
 
 def count_shard_images(shard: Path) -> int:

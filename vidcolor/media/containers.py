@@ -1,0 +1,205 @@
+"""Containers of films: one row for each, with what FFmpeg cannot be asked about it.
+
+To add a container, add a row. `streams` asks FFmpeg which codecs a container can hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
+
+from vidcolor.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vidcolor.options import Purpose
+
+SEQUENCE_MUXER = "image2"
+"""Name of the row for numbered images."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """What a container can hold, and how it is written."""
+
+    muxer: str
+    """FFmpeg's name of the muxer, or of the demuxer if the container is only read."""
+    extensions: tuple[str, ...] = ()
+    """Extensions of results, the default first. Empty if the container is only read."""
+    read_extensions: tuple[str, ...] = ()
+    """Further extensions of videos that are found in folders."""
+    purposes: tuple[Purpose, ...] = ()
+    """Purposes that the container suits. The first row with a purpose is its default. A result for
+    delivery keeps the container of its source if that suits delivery."""
+    encoders: tuple[str, ...] = ()
+    """Encoders for delivery, best first, if the container supports only few. The next is tried if
+    one cannot signal a property of the video."""
+    segment_muxers: tuple[str, ...] = ("mp4", "mov", "matroska")
+    """Containers of segments, best first. Of MP4 and MOV, only MP4 supports FFV1 and only MOV
+    supports ProRes. NUT supports all encoders, but changes the timestamps of packets."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Options of the muxer."""
+    final_options: Mapping[str, str] = field(default_factory=dict)
+    """Options of the muxer for results. Segments, which are temporary, use `options`."""
+
+    time_base: Fraction | None = None
+    """Unit of timestamps in seconds; None if the muxer adopts that of the stream."""
+    constant_rate: bool = False
+    """Whether it stores a frame rate instead of timestamps."""
+    edit_lists: bool = False
+    """Whether the start of a stream is stored in units of a movie timescale, and the duration of a
+    track is computed from DTS."""
+    max_audio_offset_s: float | None = None
+    """Maximum offset between audio and video, in seconds; None if any offset can be signaled."""
+    aspect_ratio: Literal["stored", "encoder", "ffmpeg"] = "stored"
+    """How the pixel aspect ratio is stored: by the muxer, by the encoder alone, or by the ffmpeg
+    command, because PyAV never sets the aspect ratio of a stream."""
+
+    subtitle_format: tuple[str, str] | None = None
+    """Codec of converted text subtitles, and the muxer of a file that contains only them."""
+    subtitles: bool = True
+    attachments: bool = False
+    chapters: bool = True
+    timecode: bool = False
+    """Whether the muxer writes a timecode from the metadata of the video stream."""
+    cover_art: Literal["stream", "attachment"] | None = None
+    appends_audio: bool = False
+    """Whether the ffmpeg command can add audio that PyAV rejects, such as WMA."""
+    poor_audio: tuple[str, ...] = ()
+    """Prefixes of audio codecs that it can hold, but few players decode there."""
+    track_titles: bool = True
+    """Whether the name of a track is written from the metadata key ``title``."""
+    languages: Mapping[str, str] = field(default_factory=dict)
+    """Equivalent language codes that the muxer supports, by ISO 639-2 code that it lacks."""
+    fixed_tags: bool = False
+    """Whether it stores only a fixed set of tags."""
+    trial_encoder: str = ""
+    """Encoder of test files, if tags are fixed or the first stream must be video."""
+    video_first: bool = False
+    """Whether the first stream must be video."""
+
+
+_PLAIN_TAGS = "+write_colr"  # Stores range and matrix even without primaries and transfer.
+_QUICKTIME_LANGUAGES = {
+    "bod": "tib", "cym": "wel", "cze": "ces", "deu": "ger", "ell": "gre", "eus": "baq",
+    "fre": "fra", "hrv": "hr ", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac",
+    "msa": "may", "mya": "bur", "nld": "dut", "ron": "rum", "slo": "slk", "sqi": "alb",
+    "swe": "sve", "zho": "chi",
+}  # fmt: skip
+
+_ROWS = (
+    Container(
+        muxer="mp4",
+        extensions=(".mp4", ".m4v"),
+        purposes=("delivery",),
+        options={"movflags": _PLAIN_TAGS},
+        final_options={"movflags": "+faststart" + _PLAIN_TAGS},
+        edit_lists=True,
+        subtitle_format=("mov_text", "mp4"),
+        timecode=True,
+        cover_art="stream",
+        poor_audio=("pcm",),
+        fixed_tags=True,
+        trial_encoder="mpeg4",
+    ),
+    Container(
+        muxer="mov",
+        extensions=(".mov",),
+        read_extensions=(".qt",),
+        purposes=("delivery", "editing"),
+        options={"movflags": _PLAIN_TAGS},
+        final_options={"movflags": "+faststart" + _PLAIN_TAGS},
+        edit_lists=True,
+        subtitle_format=("mov_text", "mp4"),
+        timecode=True,
+        languages=_QUICKTIME_LANGUAGES,
+        fixed_tags=True,
+        trial_encoder="mpeg4",
+    ),
+    Container(
+        muxer="matroska",
+        extensions=(".mkv",),
+        purposes=("delivery", "archive"),
+        # Otherwise audio that starts before 0 (AAC, Vorbis) would delay all streams.
+        options={"avoid_negative_ts": "disabled"},
+        time_base=Fraction(1, 1000),
+        aspect_ratio="ffmpeg",
+        subtitle_format=("subrip", "matroska"),
+        attachments=True,
+        timecode=True,
+        cover_art="attachment",
+        appends_audio=True,
+    ),
+    Container(
+        muxer="webm",
+        extensions=(".webm",),
+        purposes=("delivery",),
+        encoders=("libsvtav1", "libvpx-vp9"),
+        options={"avoid_negative_ts": "disabled"},
+        time_base=Fraction(1, 1000),
+        aspect_ratio="ffmpeg",
+        subtitle_format=("webvtt", "webm"),
+    ),
+    Container(
+        muxer="mxf",
+        extensions=(".mxf",),
+        encoders=("dnxhd", "prores_ks", "ffv1"),
+        segment_muxers=("mxf",),
+        constant_rate=True,
+        max_audio_offset_s=0.02,
+        aspect_ratio="encoder",
+        subtitles=False,
+        chapters=False,
+        timecode=True,
+        track_titles=False,
+        fixed_tags=True,
+        trial_encoder="mpeg2video",
+        video_first=True,
+    ),
+    Container(muxer=SEQUENCE_MUXER, chapters=False, track_titles=False),
+    Container(muxer="avi", read_extensions=(".avi", ".divx")),
+    Container(muxer="nut", read_extensions=(".nut",)),
+    Container(muxer="mpeg", read_extensions=(".mpg", ".mpeg", ".m2v", ".vob")),
+    Container(muxer="mpegts", read_extensions=(".ts", ".m2ts", ".mts")),
+    Container(muxer="dv", read_extensions=(".dv",)),
+    Container(muxer="3gp", read_extensions=(".3gp",)),
+    Container(muxer="ogg", read_extensions=(".ogv",)),
+    Container(muxer="asf", read_extensions=(".wmv", ".asf")),
+    Container(muxer="flv", read_extensions=(".flv",)),
+    Container(muxer="rm", read_extensions=(".rm",)),
+    Container(muxer="yuv4mpegpipe", read_extensions=(".y4m",)),
+    Container(muxer="h264", read_extensions=(".h264", ".264")),
+    Container(muxer="hevc", read_extensions=(".hevc",)),
+    Container(muxer="mjpeg", read_extensions=(".mjpg", ".mjpeg")),
+)
+CONTAINERS = {row.muxer: row for row in _ROWS}
+"""All containers by muxer, in order of preference."""
+
+
+def list_extensions(purpose: Purpose | None = None) -> list[str]:
+    """Return the extensions of results, of all containers or of those that suit a purpose."""
+    rows = (c for c in CONTAINERS.values() if purpose is None or purpose in c.purposes)
+    return [extension for row in rows for extension in row.extensions]
+
+
+def find_container(path: Path) -> Container:
+    """Return the container of a result by its extension.
+
+    Raises:
+        UsageError: no container has this extension.
+    """
+    for container in CONTAINERS.values():
+        if path.suffix.lower() in container.extensions:
+            return container
+    kind = f"a {path.suffix} file" if path.suffix else "a file without extension"
+    choices = ", ".join(list_extensions())
+    raise UsageError(f"{path}: cannot write video to {kind}; use one of {choices}")
+
+
+def is_video_name(path: Path) -> bool:
+    """Return whether a file name has the extension of a video format."""
+    suffix = path.suffix.lower()
+    return any(suffix in (*c.extensions, *c.read_extensions) for c in CONTAINERS.values())

@@ -1,0 +1,239 @@
+"""Choice of encoder, pixel format and encoder options for an output.
+
+Every plan is tested on a container in memory before work starts. An unknown option or an
+unsupported frame size is therefore reported immediately.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import av
+
+from vidcolor.errors import UsageError
+from vidcolor.media.encode import (
+    EncoderPlan,
+    EncoderRejectedError,
+    probe_encoder,
+    signals_interlacing,
+)
+from vidcolor.media.encoders import ENCODERS, Encoder, get_encoder
+from vidcolor.media.frames import PixelLayout, get_pixel_layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from vidcolor.media.containers import Container
+    from vidcolor.media.probe import VideoInfo
+    from vidcolor.options import Purpose
+
+__all__ = ["EncoderPlan", "EncoderRequest", "plan_encoder"]
+
+_RATE_CONTROL_OPTIONS = {"crf", "qp", "cq", "b", "q", "global_quality", "lossless"}
+"""Encoder options that control the bit rate. If the user sets one, all defaults among them are
+dropped."""
+_PARAMETER_LISTS = {"x264-params", "x265-params"}
+"""Encoder options that are lists of parameters. The user's list is appended to the default."""
+_SUBSAMPLING_ORDER: dict[Purpose, tuple[tuple[int, int], ...]] = {
+    "delivery": ((1, 1), (1, 0), (0, 0)),
+    "editing": ((1, 0), (0, 0), (1, 1)),
+    "archive": ((1, 1), (1, 0), (0, 0)),
+}
+"""Chroma subsampling (log2, horizontal and vertical) in order of preference, by purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderRequest:
+    """The user's options for the encoder."""
+
+    purpose: Purpose = "delivery"
+    encoder: str | None = None
+    """FFmpeg's name of the encoder; None for the default of purpose and container."""
+    options: tuple[tuple[str, str], ...] = ()
+    """Encoder options that override the defaults."""
+    pix_fmt: str | None = None
+    """FFmpeg's name of the pixel format; None to choose it."""
+
+
+def plan_encoder(video: VideoInfo, container: Container, request: EncoderRequest) -> EncoderPlan:
+    """Choose encoder and pixel format for a source, and test them.
+
+    Luma keeps its bit depth or gains bits, which is lossless. It loses bits only if the user's
+    `pix_fmt` has fewer. Chroma subsampling may change, because all chroma is replaced.
+
+    Raises:
+        UsageError: the encoder or an option does not exist, or does not support the source.
+    """
+    encoders = _list_encoders(container, request)
+    errors: list[str] = []
+    fallback: EncoderPlan | None = None
+    for encoder in encoders:
+        try:
+            layouts = _list_candidates(video, encoder, request)
+        except UsageError as error:
+            errors.append(str(error))
+            continue
+        try:
+            plan = _plan_first_accepted(video, container, encoder, layouts, request)
+        except UsageError as error:
+            if request.options and not errors:
+                raise  # The user's options were meant for this encoder.
+            errors.append(str(error))
+            continue
+        if plan.warnings and encoder != encoders[-1] and container.encoders:
+            fallback = fallback or plan  # Another encoder may signal all properties of the video.
+            continue
+        if plan.warnings and fallback is not None:
+            plan = fallback
+        return _add_warnings(plan, video, errors)
+    raise UsageError("; ".join(dict.fromkeys((errors[0], errors[-1]))))
+
+
+def _list_encoders(container: Container, request: EncoderRequest) -> list[Encoder]:
+    if request.encoder:
+        return [get_encoder(request.encoder)]
+    if container.encoders and request.purpose == "delivery":
+        return list(map(get_encoder, container.encoders))
+    return [encoder for encoder in ENCODERS.values() if request.purpose in encoder.purposes]
+
+
+def _add_warnings(plan: EncoderPlan, video: VideoInfo, errors: Sequence[str]) -> EncoderPlan:
+    """Add warnings about a replaced encoder and about lost interlacing flags to a plan."""
+    warnings = list(plan.warnings)
+    if errors:
+        warnings.append(f"{errors[0]}; using {plan.encoder} instead")
+    if video.interlaced and not signals_interlacing(plan):
+        warnings.append(
+            f"{plan.encoder} does not signal interlaced frames; players will not deinterlace them"
+        )
+    return replace(plan, warnings=tuple(warnings))
+
+
+def _list_pixel_layouts(encoder: str) -> list[PixelLayout]:
+    """Return the layouts of the planar Y'CbCr formats that an encoder supports."""
+    try:
+        codec = av.Codec(encoder, "w")
+    except ValueError as error:
+        raise UsageError(
+            f"unknown encoder {encoder!r}; try libx264, libx265, libsvtav1, ffv1, prores_ks "
+            "or dnxhd"
+        ) from error
+    if codec.type != "video":
+        raise UsageError(f"{encoder} encodes {codec.type}, not video; choose another --encoder")
+    names = [f.name for f in codec.video_formats or ()]
+    planar = (n for n in names if n.startswith(("yuv4", "yuvj4")) and not n.endswith("be"))
+    return [get_pixel_layout(n) for n in planar if "msb" not in n]
+
+
+def _list_candidates(
+    video: VideoInfo, encoder: Encoder, request: EncoderRequest
+) -> list[PixelLayout]:
+    """Return the layouts of the pixel formats to test, best first."""
+    name, supported = encoder.name, _list_pixel_layouts(encoder.name)
+    if min(video.width, video.height) < encoder.min_side:
+        raise UsageError(
+            f"{name} cannot encode frames smaller than {encoder.min_side} pixels; "
+            "choose another --encoder"
+        )
+    if request.pix_fmt:
+        requested = [f for f in supported if f.name == request.pix_fmt]
+        if not requested:
+            choices = ", ".join(f.name for f in supported)
+            raise UsageError(
+                f"{name} does not support pixel format {request.pix_fmt}; use one of: {choices}"
+            )
+        return requested
+    full_range = encoder.is_jpeg and video.coding.full_range
+    in_range = [f for f in supported if f.full_range == full_range] or supported
+    if not in_range:
+        raise UsageError(f"{name} supports no planar Y'CbCr pixel format; choose another --encoder")
+    deep = [f for f in in_range if f.bits >= video.coding.bits]
+    if not deep:
+        deepest = max(in_range, key=lambda f: (f.bits, sum(f.subsampling)))
+        raise UsageError(
+            f"{name} supports {deepest.bits}-bit luma and the source has {video.coding.bits} "
+            "bits; choose another --encoder (ffv1 supports all), or round luma with "
+            f"--pix-fmt {deepest.name}"
+        )
+    # More bits than necessary make files larger and are supported by fewer players.
+    bits = min(f.bits for f in deep)
+    order = _order_subsampling(video, request.purpose)
+    candidates = [f for f in deep if f.bits == bits and f.subsampling in order]
+    return sorted(candidates, key=lambda f: order.index(f.subsampling))
+
+
+def _order_subsampling(video: VideoInfo, purpose: Purpose) -> list[tuple[int, int]]:
+    """Return chroma subsampling modes in order of preference for a source."""
+    order = list(_SUBSAMPLING_ORDER[purpose])
+    subsampling = video.layout.subsampling
+    # Each field of an interlaced frame has its own chroma lines.
+    keep = purpose == "archive" or video.interlaced
+    if video.layout.kind == "yuv" and keep and subsampling in order:
+        order.insert(0, order.pop(order.index(subsampling)))
+    # Some encoders reject subsampled chroma if the size is odd, so such formats are tested last.
+    odd = (video.width % 2, video.height % 2)
+    return sorted(order, key=lambda s: bool((s[0] and odd[0]) or (s[1] and odd[1])))
+
+
+def _plan_first_accepted(
+    video: VideoInfo,
+    container: Container,
+    encoder: Encoder,
+    layouts: Iterable[PixelLayout],
+    request: EncoderRequest,
+) -> EncoderPlan:
+    """Return the plan with the first pixel format and time base that pass `probe_encoder`."""
+    rejections = []
+    for layout in layouts:
+        for time_base in _list_time_bases(video, container):
+            plan = EncoderPlan(
+                muxer=container.muxer,
+                encoder=encoder.name,
+                layout=layout,
+                options=_merge_options(video, container, encoder, layout, request),
+                time_base=time_base,
+                lossless_luma=layout.bits >= video.coding.bits,
+            )
+            try:
+                return replace(plan, warnings=probe_encoder(plan, video))
+            except EncoderRejectedError as rejection:
+                rejections.append(str(rejection))
+    unsupported = (
+        f"{encoder.name} supports no pixel format for this source; choose another --encoder"
+    )
+    raise UsageError((rejections or [unsupported])[0])
+
+
+def _merge_options(
+    video: VideoInfo,
+    container: Container,
+    encoder: Encoder,
+    layout: PixelLayout,
+    request: EncoderRequest,
+) -> dict[str, str]:
+    """Return the default encoder options for a source, overridden by the user's."""
+    options, requested = dict(encoder.options), dict(request.options)
+    for quirk in encoder.quirks:
+        if quirk.applies(video, container, layout):
+            options |= quirk.options
+    if _RATE_CONTROL_OPTIONS & requested.keys():
+        dropped = _RATE_CONTROL_OPTIONS | {"flags"}
+        options = {k: v for k, v in options.items() if k not in dropped}
+    for name in _PARAMETER_LISTS & requested.keys() & options.keys():
+        requested[name] = f"{options[name]}:{requested[name]}"
+    return options | requested
+
+
+def _list_time_bases(video: VideoInfo, container: Container) -> list[Fraction]:
+    """Return the encoder time bases to test, best first.
+
+    The source's time base is best. Encoders that count frames need the frame duration, and some
+    accept common frame rates only. The time base of the encoder does not limit the output:
+    `VideoWriter` restores the source's timestamps in the encoded packets.
+    """
+    frame_duration = 1 / (video.rate or Fraction(25)).limit_denominator(1001)
+    if container.constant_rate:
+        return [frame_duration]
+    return [video.time_base, frame_duration, Fraction(1, 25)]
