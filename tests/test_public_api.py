@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -55,7 +54,7 @@ def test_film_photo_sequence_and_array_are_colorized(
     frames = vidcolor.colorize_sequence(
         tmp_path / "s_%d.png",
         tmp_path / "c_%d.png",
-        replace(options, per_frame=True),
+        options.replace(per_frame=True),
         colorizer=colorizer,
     )
     assert frames.num_frames == 2

@@ -12,6 +12,7 @@ from vidcolor.timecode import (
     format_minutes,
     format_time,
     format_timecode,
+    parse_frame_rate,
     parse_time,
 )
 
@@ -31,10 +32,29 @@ def test_times_are_parsed_exactly(text: str, seconds: Fraction) -> None:
     assert parse_time(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "abc", "-3", "1:-2", "1:2:3:4", "nan", "inf", ":"])
+@pytest.mark.parametrize("text", ["", "abc", "-3", "1:-2", "1:2:3:4", "1/0", "nan", "inf", ":"])
 def test_invalid_times_are_rejected(text: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="is not a time; write"):
         parse_time(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("24", Fraction(24)), ("18", Fraction(18)), ("23.976", Fraction(24000, 1001)),
+        ("29.97", Fraction(30000, 1001)), ("59.94", Fraction(60000, 1001)),
+        ("24000/1001", Fraction(24000, 1001)), ("16.67", Fraction(1667, 100)),
+        ("12.5", Fraction(25, 2)),
+    ],
+)  # fmt: skip
+def test_frame_rate_is_parsed_and_ntsc_rates_are_exact(text: str, rate: Fraction) -> None:
+    assert parse_frame_rate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["0", "-24", "fast", "24/0", "inf", ""])
+def test_invalid_frame_rate_is_rejected(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a frame rate; write"):
+        parse_frame_rate(text)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,26 @@
-"""Options of all tasks that colorize, for the command line and for Python."""
+"""Options of all tasks that colorize, for the command line and for Python.
+
+The flags and the help text of the command line, the columns of job lists, the keys of configuration
+files, and the fingerprint are derived from the `Option` of each field. A new option is a new field.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from fractions import Fraction
 from hashlib import sha256
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, WrapValidator, model_validator
 
 from vidcolor.errors import InputError, UsageError
+from vidcolor.option import Option, OptionsModel
+from vidcolor.timecode import parse_frame_rate, parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Purpose = Literal["delivery", "editing", "archive"]
 GrayFrom = Literal["luma", "red", "green", "blue", "lightest"]
@@ -18,34 +29,19 @@ Unit = Literal["pixel", "fraction"]
 Resume = Literal["auto", "only", "never"]
 EngineName = Literal["local", "ray"]
 
-MAX_SATURATION = 3.0
-"""Maximum gain of chroma."""
-MAX_WORKERS = 256
-"""Maximum number of worker processes."""
-MAX_BATCH = 64
-"""Maximum number of frames per forward pass."""
-EXECUTION_OPTIONS = (
-    *("device", "batch", "work_dir", "resume", "workers", "threads", "engine", "ray_address"),
-)
-"""Options that select how the work is executed; they do not change the result."""
-_NOT_IN_FINGERPRINT = (*EXECUTION_OPTIONS, "force", "confidence", "allow_damaged", "model")
-"""Options that `ColorizeOptions.fingerprint_values` omits. The name of the model is among them,
-because the fingerprint contains the digest of its weights."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hint:
+class Hint(OptionsModel):
     """The color of one point, given by a person: one row of a hint file."""
 
-    x: float
+    x: int | float
     """Distance from the left edge of the displayed frame: a pixel index or a fraction of the width.
     """
-    y: float
+    y: int | float
     """Distance from the top edge: a pixel index or a fraction of the height."""
     color: str
     """``#rgb``, ``#rrggbb``, a CSS color name, or ``neutral``. Only its hue and chroma (CIELAB a*,
     b*) are used, because the lightness is that of the frame."""
-    radius: float | None = None
+    radius: int | float | None = None
     """Radius of the disc that certainly has this color, in pixels or as a fraction of the short
     side; None for 1.2 % of the short side."""
     unit: Unit | None = None
@@ -61,17 +57,26 @@ class Hint:
     name: str = "the hint"
     """Name of the hint in messages."""
 
-    def __post_init__(self) -> None:
+    @classmethod
+    def _error_prefix(cls, values: Mapping[str, Any]) -> str:
+        return f"{values.get('name', 'the hint')}: "
+
+    @classmethod
+    def flag(cls, field: str) -> str:
+        """Return the name of a field: hints have no flags."""
+        return field
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
         if not (isfinite(self.x) and isfinite(self.y)):
             raise UsageError(f"{self.name}: x and y must be finite, got {self.x}, {self.y}")
-        if self.unit not in (None, *get_args(Unit)):
-            raise UsageError(f"{self.name}: unit must be pixel or fraction, got {self.unit!r}")
         if self.radius is not None and not 0 < self.radius < float("inf"):
             raise UsageError(f"{self.name}: radius must be greater than 0, got {self.radius}")
         if self.time is not None and self.frame is not None:
             raise UsageError(f"{self.name}: has a time and a frame; give only one of them")
         if (self.time or 0) < 0 or (self.frame or 0) < 0:
             raise UsageError(f"{self.name}: time and frame must not be negative")
+        return self
 
     @property
     def in_fractions(self) -> bool:
@@ -82,124 +87,193 @@ class Hint:
         return small and (isinstance(self.x, float) or isinstance(self.y, float))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColorizeOptions:
+def _parse_pair(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise ValueError(f"{text!r} is not KEY=VALUE; write crf=18")
+    return key.strip(), value
+
+
+def _parse_pairs(value: Any) -> Any:
+    """Parse pairs from text with spaces between them, an object, or a list of texts."""
+    if isinstance(value, Mapping):
+        return tuple((str(key), str(item)) for key, item in value.items())
+    items = value.split() if isinstance(value, str) else value
+    if not isinstance(items, list | tuple):
+        return value
+    return tuple(_parse_pair(item) if isinstance(item, str) else item for item in items)
+
+
+def _keep_int(value: Any, validate: Callable[[Any], float | None]) -> float | None:
+    """Return an int unchanged: fingerprints of finished results distinguish 1 from 1.0."""
+    validated = validate(value)
+    return value if type(value) is int else validated
+
+
+_KEEP_INT = WrapValidator(_keep_int)
+
+
+def _execution(**metadata: Any) -> Option:
+    """Make the metadata of an option that changes how the work is executed, not its result."""
+    return Option(group="Execution", in_fingerprint=False, in_job_list=False, **metadata)
+
+
+class ColorizeOptions(OptionsModel):
     """All options of a task, with the names and defaults of the command line.
 
-    The digest in each result's tags covers these names and values, so a renamed field would make
+    Times are in seconds. Texts are converted as on the command line: ``start="1:30"``. The digest
+    in each result's tags covers names and values of the fields, so a renamed field would make
     finished results look outdated.
     """
 
+    # fmt: off
     # Source
-
-    start: Fraction | None = None
-    """Start time in seconds. Earlier frames and audio are dropped. None for the beginning."""
-    end: Fraction | None = None
-    """End time in seconds, exclusive; None for the end of the film."""
-    gray_from: GrayFrom = "luma"
-    """Source of the luma: the luma plane, one color channel, or the maximum of the three."""
-    shots: Path | None = None
-    """Shot list as written by `vidcolor shots`, possibly edited; its frames are counted from
-    `start`. None to detect shots."""
-    fps: Fraction | None = None
-    """Frame rate of an image sequence, in frames per second; None for the default."""
-    range: Range = "keep"
-    """Luma range of the output. ``limited`` and ``full`` convert the luma, with one rounding."""
-    allow_damaged: bool = False
-    """Whether a truncated or partly unreadable source counts as success."""
+    start: Annotated[Fraction | None, Option(
+        group="Time", metavar="TIME", parse=parse_time, ge=0, in_config=False,
+        help="Start time: 90.5 (seconds) or 1:30.5.")] = None
+    end: Annotated[Fraction | None, Option(
+        group="Time", metavar="TIME", parse=parse_time, in_config=False,
+        help="End time: 120 (seconds) or 2:00.")] = None
+    gray_from: Annotated[GrayFrom, Option(
+        group="Input", flags=("--gray-from", "--grey-from"),
+        help="Source of the luma: the luma plane, one color channel, or the lightest channel of "
+        "each pixel.")] = "luma"
+    shots: Annotated[Path | None, Option(
+        group="Time", metavar="FILE", in_config=False,
+        help="Shot list written by `vidcolor shots`. Default: shots are detected.")] = None
+    fps: Annotated[Fraction | None, Option(
+        group="Time", metavar="RATE", parse=parse_frame_rate, gt=0,
+        help="Frame rate of numbered frames: 24, 23.976 or 24000/1001. A folder is then read as "
+        "one image sequence.")] = None
+    range: Annotated[Range, Option(
+        group="Output",
+        help="Luma range of the output film: keep that of the source, or convert it to limited or "
+        "full range.")] = "keep"
+    allow_damaged: Annotated[bool, Option(
+        group="Input", in_fingerprint=False, in_config=False,
+        help="Exit with code 0 even if the source is truncated or partly unreadable.")] = False
 
     # Color
-
-    model: str = "embedded"
-    """Generator: a name, a weights file, or several joined with ``+``; see
-    `generators.load_generator`."""
-    size: int | None = None
-    """Short side of the proxies in pixels; None for the generator's own size."""
-    vividness: float | None = None
-    """0 (muted) to 1 (vivid); None for the generator's default."""
-    saturation: float = 1.0
-    """Chroma gain, 0 (gray) to 3. Colors outside the gamut are compressed into it."""
-    hints: tuple[Hint, ...] | Path | None = None
-    """Color hints, or a hint file (see `hints.io`). In a film each hint colors its object
-    throughout the shot."""
-    reference: Path | None = None
-    """Color image of the same scene or of a similar one. Its colors are copied where it matches,
-    otherwise its palette is used."""
-    reference_time: Fraction | None = None
-    """Time at which the film shows the reference; it then applies to that shot. None to search all
-    shots; if none matches, its palette is used for all of them."""
-    trust: float | None = None
-    """Weight of the source's color: 0 (ignored) to 1 (used as far as it is plausible). None to not
-    read it at all."""
-    per_frame: bool = False
-    """Whether every frame of a film is colorized independently; the result flickers."""
-    mark: bool = False
-    """Whether a small palette icon is drawn into the bottom left corner, which changes luma there.
-    """
+    # The fingerprint contains the digest of the weights instead of the name of the model. All tasks
+    # of a run share one model.
+    model: Annotated[str, Option(
+        group="Color", in_fingerprint=False, in_job_list=False,
+        help="Model: a name from `vidcolor models list`, a weights file (.safetensors .pth .onnx), "
+        "or several joined with + to average their predictions.")] = "embedded"
+    size: Annotated[int | None, Option(
+        group="Color", metavar="PIXELS", ge=1,
+        help="Short side of the model input in pixels. Default: set by the model.")] = None
+    vividness: Annotated[float | None, Option(
+        group="Color", ge=0, le=1,
+        help="Vividness of the predicted colors: 0 is muted, 1 is vivid. Default: set by the "
+        "model."), _KEEP_INT] = None
+    saturation: Annotated[float, Option(
+        group="Color", ge=0, le=3,
+        help="Chroma gain: 0 is gray, 1 leaves the predicted color unchanged."), _KEEP_INT] = 1.0
+    hints: Annotated[tuple[Hint, ...] | Path | None, Option(
+        group="Color", metavar="FILE", in_config=False,
+        help="JSON or CSV file of color hints: x, y, color, radius, and for a film time or frame."
+        )] = None
+    reference: Annotated[Path | None, Option(
+        group="Color", metavar="PATH[@TIME]", in_config=False,
+        help="Image whose colors are copied where it matches the source; elsewhere its palette is "
+        "used. In a film it applies to the shot at TIME. Default: to every shot that it matches."
+        )] = None
+    reference_time: Annotated[Fraction | None, Option(
+        group="Color", flags=None, parse=parse_time, in_config=False,
+        help="Time at which the film shows the reference.")] = None
+    trust: Annotated[float | None, Option(
+        group="Color", ge=0, le=1,
+        help="Weight of the original color: 0 ignores it, 1 keeps it where it is plausible."
+        ), _KEEP_INT] = None
+    per_frame: Annotated[bool, Option(
+        group="Color", in_config=False,
+        help="Colorize every frame independently, for comparisons; the result flickers."
+        )] = False
+    mark: Annotated[bool, Option(
+        group="Color",
+        help="Draw a small palette icon in the bottom left corner; this changes the luma there."
+        )] = False
 
     # Output
-
-    purpose: Purpose = "delivery"
-    """Intended use of the film; it selects encoder, container and pixel format."""
-    encoder: str | None = None
-    """FFmpeg's name of the video encoder; None to select it by purpose."""
-    encoder_options: tuple[tuple[str, str], ...] = ()
-    """Options of the encoder as pairs of key and value."""
-    pix_fmt: str | None = None
-    """Pixel format of the encoder; None to select it by encoder and source."""
-    quality: int | None = None
-    """Quality of JPEG and lossy WebP output, 1 to 100. None keeps the luma coding of a JPEG source.
-    """
-    confidence: Path | None = None
-    """Additional output file for the confidence, as a gray film or image."""
-    force: bool = False
-    """Whether existing output files are overwritten."""
+    purpose: Annotated[Purpose, Option(
+        group="Output", flags=("--for",),
+        help="Output format of films: delivery is H.264, editing is ProRes 422 HQ in .mov, "
+        "archive is lossless FFV1 in .mkv.")] = "delivery"
+    encoder: Annotated[str | None, Option(
+        group="Output",
+        help="Video encoder: libx264, libx265, libsvtav1, ffv1, prores_ks, dnxhd, h264_nvenc ... "
+        "Default: chosen by --for.")] = None
+    encoder_options: Annotated[tuple[tuple[str, str], ...], Option(
+        group="Output", flags=("--encoder-option",), metavar="KEY=VALUE", parse=_parse_pair,
+        help="Option of the encoder, for example crf=18; repeatable."
+        ), BeforeValidator(_parse_pairs)] = ()
+    pix_fmt: Annotated[str | None, Option(
+        group="Output",
+        help="Pixel format of the encoder, for example yuv420p10le; fewer bits than in the "
+        "source round the luma.")] = None
+    quality: Annotated[int | None, Option(
+        group="Output", ge=1, le=100,
+        help="Quality of JPEG and lossy WebP output, 1 to 100. Default: keep the luma coding of a "
+        "JPEG source.")] = None
+    confidence: Annotated[Path | None, Option(
+        group="Output", metavar="FILE", in_fingerprint=False, in_config=False,
+        help="Also write the confidence of the model as a grayscale film or image.")] = None
+    force: Annotated[bool, Option(
+        group="Output", flags=("--force", "-f"), in_fingerprint=False, in_job_list=False,
+        in_config=False, help="Overwrite existing output files.")] = False
 
     # Execution
+    device: Annotated[str, _execution(
+        help="Compute device: auto, cpu, cuda, cuda:1 or mps. ONNX models also accept tensorrt, "
+        "directml and coreml.")] = "auto"
+    precision: Annotated[str, Option(
+        group="Execution", in_job_list=False,
+        help="Floating-point precision: auto, fp32 or bf16.")] = "auto"
+    batch: Annotated[int, _execution(
+        ge=1, le=64,
+        help="Images per forward pass; it changes speed and memory use, not the result.")] = 8
+    work_dir: Annotated[Path | None, _execution(
+        metavar="DIR",
+        help="Directory for unfinished films; it needs as much space as the results. Default: "
+        "NAME.vidcolor beside each result.")] = None
+    resume: Annotated[Resume, _execution(
+        help="Use of unfinished work: auto resumes it if source and options match, only fails "
+        "without it, never starts over.")] = "auto"
+    workers: Annotated[int | None, _execution(
+        ge=1, le=256,
+        help="Processes that render film segments in parallel. Default: one per GPU, or 1 "
+        "without a GPU.")] = None
+    threads: Annotated[int | None, _execution(
+        ge=1, help="CPU cores per worker. Default: an equal share of all cores.")] = None
+    engine: Annotated[EngineName, _execution(
+        help="Where film segments are rendered: local is this machine, ray is a Ray cluster (pip "
+        "install vidcolor[ray]).")] = "local"
+    ray_address: Annotated[str | None, _execution(
+        metavar="ADDRESS",
+        help="Address of the Ray cluster: auto, HOST:6379 or ray://HOST:10001.")] = None
+    # fmt: on
 
-    device: str = "auto"
-    """Device of the generator; see `generators.load_generator`."""
-    precision: str = "auto"
-    """``auto``, ``fp32`` or ``bf16``."""
-    batch: int = 8
-    """Number of frames per forward pass where frames are colorized independently, 1 to 64. It
-    changes speed and memory, not the result."""
-    work_dir: Path | None = None
-    """Directory for unfinished films; None for a directory beside each result."""
-    resume: Resume = "auto"
-    """How to treat unfinished work. ``auto``: resume it if source and options match. ``only``: fail
-    if there is none to resume. ``never``: start over."""
-    workers: int | None = None
-    """Number of processes that render segments; None for one per GPU, or one. It changes speed and
-    memory, not the result."""
-    threads: int | None = None
-    """CPU cores per worker; None for an equal share of all cores."""
-    engine: EngineName = "local"
-    """Where the workers run: on this machine, or in a Ray cluster."""
-    ray_address: str | None = None
-    """Address of the Ray cluster; None for the cluster of this machine, or a new local one."""
+    @model_validator(mode="before")
+    @classmethod
+    def _split_reference(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Split ``PATH@TIME``. A file whose name contains ``@`` is found by its full name."""
+        reference = values.get("reference")
+        name, separator, time = str(reference or "").rpartition("@")
+        if not separator or not name or Path(str(reference)).exists():
+            return values
+        try:
+            return {**values, "reference": Path(name), "reference_time": parse_time(time)}
+        except ValueError:
+            raise UsageError(
+                f"--reference: {reference}: no such file, and the text after @ is not a time; "
+                f"write {name}@0:01:23.5"
+            ) from None
 
-    def __post_init__(self) -> None:
-        self._check_color()
-        self._check_execution()
-        if self.quality is not None and not 1 <= self.quality <= 100:
-            raise UsageError(f"--quality must be in [1, 100], got {self.quality}")
-        if self.start is not None and self.start < 0:
-            raise UsageError("--start must not be negative")
+    @model_validator(mode="after")
+    def _check_combinations(self) -> Self:
         if self.end is not None and self.end <= (self.start or 0):
             raise UsageError("--end must be later than --start")
-        if self.fps is not None and self.fps <= 0:
-            raise UsageError("--fps must be greater than 0")
-
-    def _check_color(self) -> None:
-        if self.vividness is not None and not 0 <= self.vividness <= 1:
-            raise UsageError(f"--vividness must be in [0, 1], got {self.vividness}")
-        if not 0 <= self.saturation <= MAX_SATURATION:
-            raise UsageError(
-                f"--saturation must be in [0, {MAX_SATURATION:g}], got {self.saturation}"
-            )
-        if self.trust is not None and not 0 <= self.trust <= 1:
-            raise UsageError(f"--trust must be in [0, 1], got {self.trust}")
         has_hints = bool(self.hints) or self.reference is not None
         if self.per_frame and has_hints:
             raise UsageError(
@@ -207,16 +281,9 @@ class ColorizeOptions:
             )
         if self.trust is not None and has_hints:
             raise UsageError("--trust cannot be combined with hints or a reference")
-
-    def _check_execution(self) -> None:
-        if not 1 <= self.batch <= MAX_BATCH:
-            raise UsageError(f"--batch must be in [1, {MAX_BATCH}], got {self.batch}")
-        if self.workers is not None and not 1 <= self.workers <= MAX_WORKERS:
-            raise UsageError(f"--workers must be in [1, {MAX_WORKERS}], got {self.workers}")
-        if self.threads is not None and self.threads < 1:
-            raise UsageError(f"--threads must be 1 or more, got {self.threads}")
         if self.ray_address is not None and self.engine != "ray":
             raise UsageError("--ray-address requires --engine ray")
+        return self
 
     def fingerprint_values(self) -> dict[str, Any]:
         """Return the options that the result depends on, as plain values.
@@ -226,26 +293,20 @@ class ColorizeOptions:
         Raises:
             InputError: such a file cannot be read.
         """
-        values = {k: v for k, v in self.to_json().items() if k not in _NOT_IN_FINGERPRINT}
+        options = self.options()
+        values = {k: v for k, v in self.to_json().items() if options[k].in_fingerprint}
         values["trust"] = self.trust or None  # 0 gives the same result as None
-        if isinstance(self.hints, Path):
-            values["hints"] = _sha256(self.hints)
-        elif self.hints is not None:  # an empty list gives the same result as None
-            values["hints"] = [_without_names(hint) for hint in values["hints"]] or None
-        if self.reference is not None:
-            values["reference"] = _sha256(self.reference)
-        if self.shots is not None:
-            values["shots"] = _sha256(self.shots)
+        if not isinstance(self.hints, Path):  # an empty list gives the same result as None
+            values["hints"] = [_without_names(hint) for hint in values["hints"] or ()] or None
+        for name in ("hints", "reference", "shots"):
+            if isinstance(path := getattr(self, name), Path):
+                values[name] = _sha256(path)
         return values
 
     def input_files(self) -> tuple[Path, ...]:
         """Return the files besides the source that are read and must not be overwritten."""
-        hints = self.hints if isinstance(self.hints, Path) else None
-        return tuple(path for path in (hints, self.reference, self.shots) if path is not None)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return all options as plain values."""
-        return {name: _plain(value) for name, value in asdict(self).items()}
+        paths = (self.hints, self.reference, self.shots)
+        return tuple(path for path in paths if isinstance(path, Path))
 
 
 def _sha256(path: Path) -> str:
@@ -259,13 +320,3 @@ def _sha256(path: Path) -> str:
 
 def _without_names(hint: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in hint.items() if k not in ("name", "file")}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Fraction | Path):
-        return str(value)
-    if isinstance(value, tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    return value

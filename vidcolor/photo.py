@@ -111,7 +111,7 @@ def colorize_photo(
     check_inputs_not_overwritten(
         options.input_files(), [p for p in (target, options.confidence) if p]
     )
-    options = replace(options, hints=select_hints(load_hints(options), source))
+    options = options.replace(hints=select_hints(load_hints(options), source))
     _check_outputs(source, target, options)
     still, damaged = _read(source, options)
     colorizer = colorizer or Colorizer.from_options(options)

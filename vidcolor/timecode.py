@@ -13,15 +13,35 @@ def parse_time(text: str) -> Fraction:
     """Parse ``90.5``, ``1:30.5`` or ``0:01:30.5`` into seconds.
 
     Raises:
-        ValueError: the text is not such a time.
+        ValueError: the text is not such a time; the message states what to write.
     """
-    numbers = [Fraction(part) for part in text.split(":")]
+    try:
+        numbers = [Fraction(part) for part in text.split(":")]
+    except (ValueError, ZeroDivisionError):
+        numbers = []
     if not 1 <= len(numbers) <= 3 or any(n < 0 for n in numbers):
-        raise ValueError(f"{text!r} is not a time")
+        raise ValueError(f"{text!r} is not a time; write 90.5 (seconds) or 0:01:30.5")
     seconds = Fraction(0)
     for number in numbers:
         seconds = seconds * 60 + number
     return seconds
+
+
+def parse_frame_rate(text: str) -> Fraction:
+    """Parse ``24``, ``23.976`` or ``24000/1001``; decimal NTSC rates become exact.
+
+    Raises:
+        ValueError: the text is not a frame rate; the message states what to write.
+    """
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if rate <= 0:
+        raise ValueError(f"{text!r} is not a frame rate; write 24, 23.976 or 24000/1001")
+    ntsc = Fraction(round(rate * Fraction(1001, 1000)) * 1000, 1001)
+    is_ntsc = abs(float(rate - ntsc)) < 0.005 and rate.denominator != 1
+    return ntsc if is_ntsc else rate
 
 
 def format_time(time_s: Fraction | float) -> str:

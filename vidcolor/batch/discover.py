@@ -108,7 +108,7 @@ def _assign_hints(tasks: Sequence[Task], options: ColorizeOptions) -> list[Task]
     if options.hints is None:
         return list(tasks)
     return [
-        replace(task, options=replace(options, hints=select_hints(hints, task.source) or None))
+        replace(task, options=options.replace(hints=select_hints(hints, task.source) or None))
         for task in tasks
     ]
 

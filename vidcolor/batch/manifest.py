@@ -158,9 +158,9 @@ def _tasks_of_row(
     fields = {key: _parse_value(key, v, location, folder) for key, v in values.items()}
     row_options = options
     try:
-        row_options = replace(options, **fields)
+        row_options = options.replace(**fields)
         if isinstance(row_options.hints, Path):
-            row_options = replace(row_options, hints=read_hints(row_options.hints))
+            row_options = row_options.replace(hints=read_hints(row_options.hints))
         target = None if out is None else folder / str(out)
         tasks = discover([folder / source], target, None if target else out_dir, row_options)
     except UsageError as error:

@@ -2,58 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Annotated
 
 import typer
 
 from vidcolor.cli import params
 from vidcolor.cli.batch import BatchRequest, run_batch
 from vidcolor.cli.console import Console
-from vidcolor.cli.parsers import parse_encoder_options, parse_reference_options
 from vidcolor.hints.io import load_hints
 from vidcolor.options import ColorizeOptions
 
 
+@params.expand_options
 def colorize(
     context: typer.Context,
+    options: Annotated[ColorizeOptions, params.Fields(omit=("trust",))],
+    console: Console,
     inputs: params.Inputs = None,
     job_list: params.JobList = None,
-    gray_from: params.GraySource = "luma",
-    allow_damaged: params.AllowDamaged = False,
-    model: params.Model = "embedded",
-    size: params.ModelSize = None,
-    vividness: params.Vividness = None,
-    saturation: params.Saturation = 1.0,
-    hints: params.HintFile = None,
-    reference: params.Reference = None,
-    mark: params.Mark = False,
-    per_frame: params.PerFrame = False,
-    shots: params.ShotList = None,
-    start: params.StartTime = None,
-    end: params.EndTime = None,
-    fps: params.FrameRate = None,
     out: params.Out = None,
     out_dir: params.OutDir = None,
-    purpose: params.PurposeOption = "delivery",
-    encoder: params.Encoder = None,
-    encoder_option: params.EncoderOptions = None,
-    pix_fmt: params.PixelFormat = None,
-    luma_range: params.LumaRange = "keep",
-    quality: params.Quality = None,
-    confidence: params.ConfidenceFile = None,
     report: params.Reports = None,
-    force: params.Force = False,
-    device: params.Device = "auto",
-    precision: params.Precision = "auto",
-    batch: params.BatchSize = 8,
-    workers: params.Workers = None,
-    threads: params.Threads = None,
-    engine: params.Engine = "local",
-    ray_address: params.RayAddress = None,
-    work_dir: params.WorkDirectory = None,
-    resume: params.ResumeMode = "auto",
-    quiet: params.Quiet = False,
-    json_lines: params.JsonLines = False,
 ) -> None:
     """Colorize black-and-white films, photos, folders and film scans.
 
@@ -82,18 +51,7 @@ def colorize(
       \\[{"x": 812, "y": 430, "color": "#3b5f8a", "radius": 12},
        {"x": "50%", "y": "12%", "color": "skyblue", "time": 72.5}]
     """
-    options = ColorizeOptions(
-        start=start, end=end, gray_from=gray_from, shots=shots, fps=fps, range=luma_range,
-        allow_damaged=allow_damaged, model=model, size=size, vividness=vividness,
-        saturation=saturation, hints=hints, per_frame=per_frame, mark=mark, purpose=purpose,
-        encoder=encoder, pix_fmt=pix_fmt, quality=quality, confidence=confidence, force=force,
-        device=device, precision=precision, batch=batch, work_dir=work_dir, resume=resume,
-        workers=workers, threads=threads, engine=engine, ray_address=ray_address,
-        encoder_options=parse_encoder_options(encoder_option),
-        **parse_reference_options(reference),
-    )  # fmt: skip
     read_files = options.input_files()
-    options = replace(options, hints=load_hints(options) or None)  # a pipe can be read only once
+    options = options.replace(hints=load_hints(options) or None)  # a pipe can be read only once
     request = BatchRequest(inputs or [], job_list, out, out_dir, options, report or [], read_files)
-    console = Console(quiet=quiet, json_lines=json_lines)
     raise typer.Exit(run_batch(request, console, context.obj))

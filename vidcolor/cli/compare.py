@@ -16,7 +16,6 @@ from vidcolor.cli.params import (
     JsonLines,
     Quiet,
 )
-from vidcolor.cli.parsers import parse_time
 from vidcolor.evaluation.compare_options import (
     MAX_COUNT,
     MAX_WIDTH,
@@ -24,6 +23,7 @@ from vidcolor.evaluation.compare_options import (
     CompareOptions,
     Layout,
 )
+from vidcolor.timecode import parse_time
 
 
 def compare(

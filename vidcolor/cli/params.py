@@ -1,28 +1,26 @@
-"""Option types that several commands share.
+"""Parameters of commands, derived from the metadata of options.
 
-Each alias is an ``Annotated`` type with a Typer option, so that the option has the same name, type,
-help text and help panel in every command. The command function sets the default value.
+`expand_options` replaces a parameter whose type is an `OptionsModel` by one parameter for each of
+its fields, and a `Console` by its own options. `make_option` makes the parameter of a single field
+for commands that need a few of them.
 """
 
 from __future__ import annotations
 
-from fractions import Fraction
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import typer
 
 from vidcolor.cli.completion import complete_device, complete_model, complete_precision
-from vidcolor.cli.parsers import parse_frame_rate, parse_time
-from vidcolor.options import (
-    MAX_SATURATION,
-    MAX_WORKERS,
-    EngineName,
-    GrayFrom,
-    Purpose,
-    Range,
-    Resume,
-)
+from vidcolor.cli.console import Console
+from vidcolor.option import OptionsModel
+from vidcolor.options import ColorizeOptions
 
 INPUT_PANEL = "Input"
 COLOR_PANEL = "Color"
@@ -30,8 +28,113 @@ TIME_PANEL = "Time"
 OUTPUT_PANEL = "Output"
 EXECUTION_PANEL = "Execution"
 LOGGING_PANEL = "Logging"
+_PANELS = (INPUT_PANEL, COLOR_PANEL, TIME_PANEL, OUTPUT_PANEL, EXECUTION_PANEL, LOGGING_PANEL)
+"""Order of the panels in the help text."""
+_COMPLETIONS = {
+    "model": complete_model,
+    "device": complete_device,
+    "precision": complete_precision,
+}
+"""Functions that complete the value of a field in the shell."""
 
-# Input
+
+def make_option(name: str, model: type[OptionsModel] = ColorizeOptions) -> Any:
+    """Return the Typer option of a field."""
+    option, kind = model.options()[name], _parameter_type(model, name)
+    flags = option.flags or (f"--{name.replace('_', '-')}",)
+    if kind is bool:
+        # A value of a configuration file needs a flag that resets it.
+        flags = (f"{flags[0]}/--no{flags[0][1:]}" if option.in_config else flags[0], *flags[1:])
+    limits: dict[str, Any] = {}
+    if kind in (int, float):
+        limits = {"min": option.ge, "max": option.le}
+    return typer.Option(
+        *flags,
+        metavar=option.metavar,
+        help=option.help.replace("[", "\\["),  # not markup of Rich
+        parser=option.parse,
+        autocompletion=_COMPLETIONS.get(name),
+        rich_help_panel=option.group,
+        show_default=kind is not bool,
+        **limits,
+    )
+
+
+def _parameter_type(model: type[OptionsModel], name: str) -> Any:
+    """Return the type of a field on the command line."""
+    annotation = model.model_fields[name].annotation
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    kind = Path if Path in kinds else kinds[0]
+    return list[str] if get_origin(kind) is tuple else kind
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Annotation of a parameter for `expand_options`: which fields become parameters."""
+
+    only: tuple[str, ...] = ()
+    """Names of the fields; empty for all."""
+    omit: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Default values that differ from those of the model."""
+
+
+def expand_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace the parameters of type `OptionsModel` and `Console` by one for each option.
+
+    The command receives validated options, and a console that prints as requested.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    makers: dict[str, tuple[Callable[..., object], list[str]]] = {}
+    own, expanded = [], []
+    for parameter in signature.parameters.values():
+        kind, *metadata = get_args(parameter.annotation) or (parameter.annotation,)
+        if not (isinstance(kind, type) and issubclass(kind, OptionsModel | Console)):
+            own.append(parameter)
+            continue
+        new = _CONSOLE_PARAMETERS
+        if issubclass(kind, OptionsModel):
+            new = _make_parameters(kind, *metadata)
+        makers[parameter.name] = kind, [p.name for p in new]
+        expanded += new
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:
+        for name, (make, fields) in makers.items():
+            values[name] = make(**{key: values.pop(key) for key in fields})
+        command(**values)
+
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in sorted(own + expanded, key=_panel_index)]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run
+
+
+def _panel_index(parameter: inspect.Parameter) -> int:
+    panels = [getattr(item, "rich_help_panel", None) for item in get_args(parameter.annotation)]
+    return max((_PANELS.index(panel) for panel in panels if panel in _PANELS), default=-1)
+
+
+def _make_parameters(
+    model: type[OptionsModel], selection: Fields = Fields()
+) -> list[inspect.Parameter]:
+    names = [
+        name
+        for name, option in model.options().items()
+        if option.flags is not None
+        and name not in selection.omit
+        and (not selection.only or name in selection.only)
+    ]
+    return [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=selection.defaults.get(name, model.model_fields[name].default),
+            annotation=Annotated[_parameter_type(model, name) | None, make_option(name, model)],
+        )
+        for name in names
+    ]
+
 
 Inputs = Annotated[
     list[Path] | None,
@@ -50,149 +153,6 @@ JobList = Annotated[
         rich_help_panel=INPUT_PANEL,
     ),
 ]
-GraySource = Annotated[
-    GrayFrom,
-    typer.Option(
-        "--gray-from",
-        "--grey-from",
-        help="Source of the luma: the luma plane, one color channel, or the lightest channel of "
-        "each pixel.",
-        rich_help_panel=INPUT_PANEL,
-    ),
-]
-AllowDamaged = Annotated[
-    bool,
-    typer.Option(
-        "--allow-damaged",
-        help="Exit with code 0 even if the source is truncated or partly unreadable.",
-        rich_help_panel=INPUT_PANEL,
-    ),
-]
-
-# Color
-
-Model = Annotated[
-    str,
-    typer.Option(
-        autocompletion=complete_model,
-        help="Model: a name from `vidcolor models list`, a weights file (.safetensors .pth .onnx), "
-        "or several joined with + to average their predictions.",
-        rich_help_panel=COLOR_PANEL,
-    ),
-]
-ModelSize = Annotated[
-    int | None,
-    typer.Option(
-        "--size",
-        min=1,
-        metavar="PIXELS",
-        help="Short side of the model input in pixels. Default: set by the model.",
-        rich_help_panel=COLOR_PANEL,
-    ),
-]
-Vividness = Annotated[
-    float | None,
-    typer.Option(
-        min=0,
-        max=1,
-        help="Vividness of the predicted colors: 0 is muted, 1 is vivid. Default: set by the "
-        "model.",
-        rich_help_panel=COLOR_PANEL,
-    ),
-]
-Saturation = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        max=MAX_SATURATION,
-        help="Chroma gain: 0 is gray, 1 leaves the predicted color unchanged.",
-        rich_help_panel=COLOR_PANEL,
-    ),
-]
-Trust = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        max=1,
-        help="Weight of the original color: 0 ignores it, 1 keeps it where it is plausible.",
-        rich_help_panel=COLOR_PANEL,
-    ),
-]
-HintFile = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="JSON or CSV file of color hints: x, y, color, radius, and for a film time or frame.",
-        rich_help_panel=COLOR_PANEL,
-    ),
-]
-Reference = Annotated[
-    str | None,
-    typer.Option(
-        metavar="PATH[@TIME]",
-        help="Image whose colors are copied where it matches the source; elsewhere its palette is "
-        "used. In a film it applies to the shot at TIME. Default: to every shot that it matches.",
-        rich_help_panel=COLOR_PANEL,
-    ),
-]
-Mark = Annotated[
-    bool,
-    typer.Option(
-        "--mark",
-        help="Draw a small palette icon in the bottom left corner; this changes the luma there.",
-        rich_help_panel=COLOR_PANEL,
-    ),
-]
-PerFrame = Annotated[
-    bool,
-    typer.Option(
-        "--per-frame",
-        help="Colorize every frame independently, for comparisons; the result flickers.",
-        rich_help_panel=COLOR_PANEL,
-    ),
-]
-
-# Time
-
-ShotList = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Shot list written by `vidcolor shots`. Default: shots are detected.",
-        rich_help_panel=TIME_PANEL,
-    ),
-]
-StartTime = Annotated[
-    Fraction | None,
-    typer.Option(
-        parser=parse_time,
-        metavar="TIME",
-        help="Start time: 90.5 (seconds) or 1:30.5.",
-        rich_help_panel=TIME_PANEL,
-    ),
-]
-EndTime = Annotated[
-    Fraction | None,
-    typer.Option(
-        parser=parse_time,
-        metavar="TIME",
-        help="End time: 120 (seconds) or 2:00.",
-        rich_help_panel=TIME_PANEL,
-    ),
-]
-FrameRate = Annotated[
-    Fraction | None,
-    typer.Option(
-        parser=parse_frame_rate,
-        metavar="RATE",
-        help="Frame rate of numbered frames: 24, 23.976 or 24000/1001. A folder is then read as "
-        "one image sequence.",
-        rich_help_panel=TIME_PANEL,
-    ),
-]
-
-# Output
-
 Out = Annotated[
     Path | None,
     typer.Option(
@@ -211,68 +171,6 @@ OutDir = Annotated[
         rich_help_panel=OUTPUT_PANEL,
     ),
 ]
-PurposeOption = Annotated[
-    Purpose,
-    typer.Option(
-        "--for",
-        help="Output format of films: delivery is H.264, editing is ProRes 422 HQ in .mov, "
-        "archive is lossless FFV1 in .mkv.",
-        rich_help_panel=OUTPUT_PANEL,
-    ),
-]
-Encoder = Annotated[
-    str | None,
-    typer.Option(
-        help="Video encoder: libx264, libx265, libsvtav1, ffv1, prores_ks, dnxhd, h264_nvenc ... "
-        "Default: chosen by --for.",
-        rich_help_panel=OUTPUT_PANEL,
-    ),
-]
-EncoderOptions = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--encoder-option",
-        metavar="KEY=VALUE",
-        help="Option of the encoder, for example crf=18; repeatable.",
-        rich_help_panel=OUTPUT_PANEL,
-    ),
-]
-PixelFormat = Annotated[
-    str | None,
-    typer.Option(
-        "--pix-fmt",
-        help="Pixel format of the encoder, for example yuv420p10le; fewer bits than in the "
-        "source round the luma.",
-        rich_help_panel=OUTPUT_PANEL,
-    ),
-]
-LumaRange = Annotated[
-    Range,
-    typer.Option(
-        "--range",
-        help="Luma range of the output film: keep that of the source, or convert it to limited or "
-        "full range.",
-        rich_help_panel=OUTPUT_PANEL,
-    ),
-]
-Quality = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        max=100,
-        help="Quality of JPEG and lossy WebP output, 1 to 100. Default: keep the luma coding of a "
-        "JPEG source.",
-        rich_help_panel=OUTPUT_PANEL,
-    ),
-]
-ConfidenceFile = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Also write the confidence of the model as a grayscale film or image.",
-        rich_help_panel=OUTPUT_PANEL,
-    ),
-]
 Reports = Annotated[
     list[Path] | None,
     typer.Option(
@@ -281,98 +179,6 @@ Reports = Annotated[
         rich_help_panel=OUTPUT_PANEL,
     ),
 ]
-Force = Annotated[
-    bool,
-    typer.Option(
-        "--force", "-f", help="Overwrite existing output files.", rich_help_panel=OUTPUT_PANEL
-    ),
-]
-
-# Execution
-
-Device = Annotated[
-    str,
-    typer.Option(
-        autocompletion=complete_device,
-        help="Compute device: auto, cpu, cuda, cuda:1 or mps. ONNX models also accept tensorrt, "
-        "directml and coreml.",
-        rich_help_panel=EXECUTION_PANEL,
-    ),
-]
-Precision = Annotated[
-    str,
-    typer.Option(
-        autocompletion=complete_precision,
-        help="Floating-point precision: auto, fp32 or bf16.",
-        rich_help_panel=EXECUTION_PANEL,
-    ),
-]
-BatchSize = Annotated[
-    int,
-    typer.Option(
-        "--batch",
-        min=1,
-        max=64,
-        help="Images per forward pass; it changes speed and memory use, not the result.",
-        rich_help_panel=EXECUTION_PANEL,
-    ),
-]
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        max=MAX_WORKERS,
-        help="Processes that render film segments in parallel. Default: one per GPU, or 1 "
-        "without a GPU.",
-        rich_help_panel=EXECUTION_PANEL,
-    ),
-]
-Threads = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="CPU cores per worker. Default: an equal share of all cores.",
-        rich_help_panel=EXECUTION_PANEL,
-    ),
-]
-Engine = Annotated[
-    EngineName,
-    typer.Option(
-        help="Where film segments are rendered: local is this machine, ray is a Ray cluster (pip "
-        "install vidcolor\\[ray]).",
-        rich_help_panel=EXECUTION_PANEL,
-    ),
-]
-RayAddress = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ADDRESS",
-        help="Address of the Ray cluster: auto, HOST:6379 or ray://HOST:10001.",
-        rich_help_panel=EXECUTION_PANEL,
-    ),
-]
-WorkDirectory = Annotated[
-    Path | None,
-    typer.Option(
-        "--work-dir",
-        metavar="DIR",
-        help="Directory for unfinished films; it needs as much space as the results. Default: "
-        "NAME.vidcolor beside each result.",
-        rich_help_panel=EXECUTION_PANEL,
-    ),
-]
-ResumeMode = Annotated[
-    Resume,
-    typer.Option(
-        "--resume",
-        help="Use of unfinished work: auto resumes it if source and options match, only fails "
-        "without it, never starts over.",
-        rich_help_panel=EXECUTION_PANEL,
-    ),
-]
-
-# Logging
-
 Quiet = Annotated[
     bool,
     typer.Option(
@@ -387,3 +193,17 @@ JsonLines = Annotated[
         rich_help_panel=LOGGING_PANEL,
     ),
 ]
+_CONSOLE_PARAMETERS = [
+    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+    for name, annotation in {"quiet": Quiet, "json_lines": JsonLines}.items()
+]
+
+# Options of the model that other commands share
+BatchSize = Annotated[int, make_option("batch")]
+Device = Annotated[str, make_option("device")]
+Force = Annotated[bool, make_option("force")]
+ModelSize = Annotated[int | None, make_option("size")]
+Precision = Annotated[str, make_option("precision")]
+Saturation = Annotated[float, make_option("saturation")]
+ShotList = Annotated[Path | None, make_option("shots")]
+WorkDirectory = Annotated[Path | None, make_option("work_dir")]

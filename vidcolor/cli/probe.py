@@ -26,6 +26,7 @@ _TINTS = {
 }
 
 
+@params.expand_options
 def probe(
     file: Annotated[
         Path,
@@ -35,10 +36,8 @@ def probe(
             show_default=False,
         ),
     ],
-    fps: params.FrameRate = None,
+    options: Annotated[ColorizeOptions, params.Fields(only=("fps", "purpose", "encoder"))],
     out: params.Out = None,
-    purpose: params.PurposeOption = "delivery",
-    encoder: params.Encoder = None,
     json_lines: params.JsonLines = False,
 ) -> None:
     """Show the contents of a film or photo, and the output that colorize would write.
@@ -54,7 +53,6 @@ def probe(
     from vidcolor.media.extensions import is_photo
     from vidcolor.media.sequence import is_sequence_pattern
 
-    options = ColorizeOptions(purpose=purpose, encoder=encoder, fps=fps)
     if file.is_dir() or (is_sequence_pattern(file) and not file.exists()):
         values, lines = _probe_sequence(file, out, options)
     elif file.is_file() and is_photo(file):

@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vidcolor.cli import params
 from vidcolor.cli.console import Console
-from vidcolor.cli.params import (
-    OUTPUT_PANEL,
-    EndTime,
-    Force,
-    FrameRate,
-    JsonLines,
-    Quiet,
-    StartTime,
-)
 from vidcolor.options import ColorizeOptions
 from vidcolor.timecode import format_duration
 
@@ -24,6 +16,7 @@ if TYPE_CHECKING:
     from vidcolor.shots.shot_list import ShotList
 
 
+@params.expand_options
 def shots(
     film: Annotated[
         Path,
@@ -33,28 +26,24 @@ def shots(
             show_default=False,
         ),
     ],
+    options: Annotated[ColorizeOptions, params.Fields(only=("start", "end", "fps", "force"))],
+    console: Console,
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
             "-o",
             help="Shot list: .csv, .json, or .edl for editing programs.",
-            rich_help_panel=OUTPUT_PANEL,
+            rich_help_panel=params.OUTPUT_PANEL,
         ),
     ] = None,
     sheet: Annotated[
         Path | None,
         typer.Option(
             help="Image with one thumbnail of each shot: .png .jpg .webp.",
-            rich_help_panel=OUTPUT_PANEL,
+            rich_help_panel=params.OUTPUT_PANEL,
         ),
     ] = None,
-    start: StartTime = None,
-    end: EndTime = None,
-    fps: FrameRate = None,
-    force: Force = False,
-    quiet: Quiet = False,
-    json_lines: JsonLines = False,
 ) -> None:
     """Detect the shots of a film: cuts, dissolves and fades.
 
@@ -74,8 +63,6 @@ def shots(
     """
     from vidcolor.film.shots import detect_film_shots
 
-    options = ColorizeOptions(start=start, end=end, fps=fps, force=force)
-    console = Console(quiet=quiet, json_lines=json_lines)
     try:
         shot_list = detect_film_shots(film, options, out, sheet, progress=console.progress)
     finally:

@@ -8,7 +8,6 @@ forward and backward, to all key frames (see `tracks`).
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -272,7 +271,7 @@ class HintTracker:
         stored_size = self._video.height, self._video.width
         size = rotate_size(stored_size, self._geometry.quarter_turns)
         # `place_hints` refuses hints with a time or frame, as for photos.
-        hints = [replace(hint, time=None, frame=None) for hint in hinted.hints]
+        hints = [hint.replace(time=None, frame=None) for hint in hinted.hints]
         transferred = self._transfer_reference(item) if hinted.has_reference else None
         hint_set = HintSet(size, place_hints(hints, size), transferred)
         prediction = predict_with_hints(

@@ -119,7 +119,7 @@ class ProcessWorker:
         """Send a film to the process, unless the film is already open there."""
         if self._opened != work.path:
             # The options of the user may select several devices; each worker uses one.
-            options = replace(job.options, device=self._resources.device)
+            options = job.options.replace(device=self._resources.device)
             self._send("open", replace(job, options=options), work.path)
             self._opened = work.path
 

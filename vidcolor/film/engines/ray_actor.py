@@ -128,7 +128,7 @@ class RenderActor:
             def locate(path: Path) -> Path:
                 return located.get(path) or path
 
-            options = replace(job.options, device=self._resources.device)
+            options = job.options.replace(device=self._resources.device)
             hints_dir = work if hint_tracks is None else hint_tracks.parent
             self._renderer.open(replace(job.relocate(locate), options=options), hints_dir)
             plan_file = work / PLAN_FILE

@@ -1,0 +1,77 @@
+"""Options of the command line, which are derived from the metadata of models."""
+
+# Annotations are evaluated here, because they contain local values.
+
+from typing import Annotated
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from vidcolor.cli.console import Console
+from vidcolor.cli.params import Fields, Out, expand_options
+from vidcolor.option import Option
+from vidcolor.options import ColorizeOptions
+
+
+class GrainOptions(ColorizeOptions):
+    """Options with a new one, which is added in one place."""
+
+    grain: Annotated[float, Option(help="Film grain to add.", group="Color", ge=0, le=1)] = 0.0
+
+
+ALL = Fields()
+
+
+def run(*arguments: str, fields: Fields = ALL) -> tuple[str, list[GrainOptions]]:
+    received: list[GrainOptions] = []
+
+    @expand_options
+    def command(
+        options: Annotated[GrainOptions, fields], console: Console, out: Out = None
+    ) -> None:
+        """Test."""
+        received.append(options)
+
+    app = typer.Typer()
+    app.command()(command)
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "120"})
+    return result.output, received
+
+
+def test_new_option_appears_in_the_help_and_is_checked() -> None:
+    output, _ = run("--help")
+    assert "--grain" in output
+    assert "Film grain to add." in output
+    _, (options,) = run("--grain", "0.5", "--for", "archive")
+    assert (options.grain, options.purpose) == (0.5, "archive")
+    output, _ = run("--grain", "2")
+    assert "--grain" in output
+
+
+def test_new_option_is_part_of_the_fingerprint() -> None:
+    assert GrainOptions(grain=0.5).fingerprint_values()["grain"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "value"),
+    [
+        (["--grey-from", "red"], "gray_from", "red"),
+        (["--encoder-option", "crf=1", "--encoder-option", "a=b c"], "encoder_options",
+         (("crf", "1"), ("a", "b c"))),
+        (["--mark", "--no-mark"], "mark", False),
+        (["--start", "1:30"], "start", 90),
+    ],
+)  # fmt: skip
+def test_flags_set_their_fields(arguments: list[str], name: str, value: object) -> None:
+    _, (options,) = run(*arguments)
+    assert getattr(options, name) == value
+
+
+def test_fields_are_selected_and_have_other_defaults() -> None:
+    output, _ = run("--help", fields=Fields(only=("trust", "grain"), defaults={"trust": 0.7}))
+    assert "--grain" in output
+    assert "default: 0.7" in output
+    assert "--vividness" not in output
+    assert run(fields=Fields(defaults={"trust": 0.7}))[1][0].trust == 0.7
+    assert "--trust" not in run("--help", fields=Fields(omit=("trust",)))[0]
