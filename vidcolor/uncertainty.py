@@ -10,7 +10,7 @@ a summary of each finished shot, so memory does not grow with the length of a fi
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -76,16 +76,6 @@ class UncertainRegion:
     priority: float
     """Review priority summed over the region; 1 is a whole image at maximum priority."""
 
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> UncertainRegion:
-        """Restore a region from its fields as plain values."""
-        left, top, right, bottom = values["box"]
-        x, y = values["point"]
-        outline = tuple((float(u), float(v)) for u, v in values["outline"])
-        return cls(
-            **{**values, "box": (left, top, right, bottom), "point": (x, y), "outline": outline}
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class ShotUncertainty:
@@ -112,17 +102,6 @@ class ShotUncertainty:
     """Time at which the next frame is displayed."""
     regions: tuple[UncertainRegion, ...]
     """Regions by decreasing priority; empty if the generator is confident everywhere."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return all fields as plain values."""
-        return {k: str(v) if isinstance(v, Fraction) else v for k, v in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> ShotUncertainty:
-        """Restore a shot from the result of `to_json`."""
-        times = {k: Fraction(values[k]) for k in ("start_s", "end_s", "time_s", "frame_end_s")}
-        regions = tuple(UncertainRegion.from_json(region) for region in values["regions"])
-        return cls(**{**values, **times, "regions": regions})
 
 
 class UncertaintyCollector:

@@ -13,14 +13,14 @@ import pytest
 from vidcolor.errors import InputError
 from vidcolor.film.analysis import analyze_film
 from vidcolor.film.plan import plan_film
-from vidcolor.film.sources import FilmSource, SegmentReader
+from vidcolor.film.sources import FrameSource, SegmentReader
 from vidcolor.options import ColorizeOptions
 
 
 def open_film(path, **options):
     options = ColorizeOptions(**options)
     plan = plan_film(path, Path("out.mkv"), options)
-    source = FilmSource(path, plan.video, "luma")
+    source = FrameSource(path, plan.video, "luma")
     analysis = analyze_film(plan, source.open(plan.start_s, plan.end_s), options)
     return plan, analysis, source
 
@@ -61,12 +61,12 @@ def test_wrong_seek_falls_back_to_reading_from_the_start(clip):
     plan, analysis, source = open_film(clip("mkv", "libx264", "yuv420p"))
     opened = []
 
-    class SourceWithoutSeek(FilmSource):
+    class SourceWithoutSeek(FrameSource):
         def open(self, start_s, end_s):
             opened.append(start_s)
             return super().open(None, end_s)
 
-    broken = SourceWithoutSeek(source.path, source.video, source.gray_from)
+    broken = SourceWithoutSeek(source.media, source.video, source.gray_from)
     with closing(SegmentReader(plan, analysis, broken)) as reader:
         frames = list(reader.frames(6, 9)) + list(reader.frames(2, 4))
     assert [f.pts for f in frames] == [*analysis.pts[6:9], *analysis.pts[2:4]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -9,7 +10,14 @@ import pytest
 from vidcolor.errors import BusyError
 from vidcolor.fileio import sha256_file
 from vidcolor.film.segment import SegmentResult
-from vidcolor.film.workdir import WorkDir, find_work_dirs, is_work_dir, work_path
+from vidcolor.film.workdir import (
+    PLAN_FILE,
+    ProgressRecord,
+    WorkDir,
+    find_work_dirs,
+    is_work_dir,
+    work_path,
+)
 
 
 @pytest.fixture
@@ -86,18 +94,16 @@ def test_published_file_is_recognized_after_its_rename_only(work, tmp_path):
 
 def test_reset_keeps_the_lock_only(work):
     commit_segment(work, 0)
-    work.write_plan({"source": "film.mkv"})
+    (work.path / PLAN_FILE).write_text("{}")
     work.reset()
     assert [p.name for p in work.path.iterdir()] == ["lock"]
 
 
 def test_state_is_read_without_the_lock(work):
-    work.write_plan({"source": "film.mkv", "num_segments": 2, "fingerprint": {"target": "o.mp4"}})
+    plan = {"source": "film.mkv", "num_segments": 2, "fingerprint": {"target": "o.mp4"}}
+    (work.path / PLAN_FILE).write_text(json.dumps(plan))
     commit_segment(work, 0)
-    work.write_progress(
-        {"stage": "colorize", "started_s": 10.0, "updated_s": 20.0, "first": 5, "done": 25,
-         "total": 40}
-    )  # fmt: skip
+    work.write_progress(ProgressRecord("film.mkv", "colorize", 10.0, 20.0, 5, 25, 40))
     state = WorkDir(work.path).read_state()
     assert (state.source, state.target, state.is_running) == ("film.mkv", "o.mp4", True)
     assert (state.stage, state.done, state.total) == ("colorize", 25, 40)

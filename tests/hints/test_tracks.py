@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,6 +18,7 @@ from vidcolor.hints.tracks import (
 from vidcolor.motion.flow import DisFlow
 from vidcolor.propagation.keyframes import split_intervals
 from vidcolor.propagation.propagate import HintMask
+from vidcolor.schema import get_adapter
 
 SHAPE = (8, 8)
 
@@ -87,4 +86,5 @@ def test_a_mask_moves_with_its_object_and_leaves_no_trail() -> None:
 
 def test_an_index_survives_conversion_to_json() -> None:
     index = HintTrackIndex((4, 9, 16), 2, frozenset({0, 50}), {0: 0, 50: 1})
-    assert HintTrackIndex.from_json(json.loads(json.dumps(index.to_json()))) == index
+    adapter = get_adapter(HintTrackIndex)
+    assert adapter.validate_json(adapter.dump_json(index)) == index

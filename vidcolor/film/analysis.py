@@ -8,11 +8,12 @@ import itertools
 import zlib
 from array import array
 from collections import deque
-from dataclasses import asdict, dataclass, replace
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from vidcolor.concurrency import prefetch
 from vidcolor.errors import InputError
@@ -23,7 +24,7 @@ from vidcolor.shots.detector import Shot
 from vidcolor.shots.shot_list import ShotList, read_shots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from vidcolor.film.plan import FilmPlan
@@ -38,21 +39,66 @@ CHECKSUM_STRIDE = 8
 """Distance between the luma samples that a frame checksum covers, in rows and in columns."""
 
 
+def _encode_pts(pts: Sequence[int]) -> list[list[int]]:
+    # At a constant frame rate there is one step for the complete film.
+    steps = itertools.groupby(b - a for a, b in itertools.pairwise([0, *pts]))
+    return [[step, sum(1 for _ in run)] for step, run in steps]
+
+
+def _decode_pts(runs: list[list[int]]) -> Sequence[int]:
+    steps, counts = np.array(runs, np.int64).reshape(-1, 2).T
+    return array("q", np.cumsum(np.repeat(steps, counts)).tobytes())
+
+
+def _encode_checksums(checksums: Sequence[int]) -> str:
+    # Little-endian, so that a work directory can move between machines.
+    return base64.b64encode(np.asarray(checksums, "<u4").tobytes()).decode()
+
+
+def _decode_checksums(text: str) -> Sequence[int]:
+    return array("I", np.frombuffer(base64.b64decode(text), "<u4").astype("=u4").tobytes())
+
+
+Timestamps = Annotated[
+    Sequence[int],
+    PlainValidator(_decode_pts),
+    PlainSerializer(_encode_pts),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+            "description": "Runs [step, count] of equal steps from one timestamp to the next; the "
+            "first step starts at 0.",
+        }
+    ),
+]
+Checksums = Annotated[
+    Sequence[int],
+    PlainValidator(_decode_checksums),
+    PlainSerializer(_encode_checksums),
+    WithJsonSchema({"type": "string", "description": "Little-endian uint32 values in Base64."}),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class FilmAnalysis:
     """The shots, timestamps and frame checksums of a film; about 12 bytes per frame."""
 
     shot_list: ShotList
-    pts: Sequence[int]
+    pts: Timestamps
     """Presentation timestamp of each frame, in the source's time base, strictly increasing."""
     end_pts: int
     """Timestamp at which the last frame ends, in the same time base."""
-    checksums: Sequence[int]
+    checksums: Checksums
     """CRC-32 of each frame; see `compute_frame_checksum`."""
     damage: DamageReport
     """Damage that was found while decoding the source."""
     warnings: tuple[str, ...] = ()
     """Warnings about the source and about the shot list."""
+
+    def __post_init__(self) -> None:
+        if not len(self.pts) == len(self.checksums) == self.shot_list.num_frames:
+            raise ValueError("the numbers of timestamps, checksums and frames differ")
 
     @property
     def shots(self) -> tuple[Shot, ...]:
@@ -64,57 +110,12 @@ class FilmAnalysis:
         """Number of frames."""
         return len(self.pts)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON object. Timestamps are run-length encoded as runs of equal steps."""
-        # At a constant frame rate there is one step for the complete film.
-        steps = itertools.groupby(b - a for a, b in itertools.pairwise(self.pts))
-        # Little-endian, so that a work directory can move between machines.
-        checksums = np.asarray(self.checksums, "<u4").tobytes()
-        return {
-            "shots": [
-                [shot.first, shot.end, shot.transition, shot.mixed_frames] for shot in self.shots
-            ],
-            "times": [str(time) for time in self.shot_list.times],
-            "num_frames": len(self.pts),
-            "first_pts": self.pts[0],
-            "pts_steps": [[step, sum(1 for _ in run)] for step, run in steps],
-            "end_pts": self.end_pts,
-            "checksums": base64.b64encode(checksums).decode(),
-            "damage": asdict(self.damage),
-            "warnings": list(self.warnings),
-        }
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> FilmAnalysis:
-        """Read the object that `to_json` returned.
-
-        Raises:
-            ValueError, KeyError, TypeError: the object is malformed.
-        """
-        shots = tuple(Shot(*row) for row in values["shots"])
-        times = tuple(Fraction(time) for time in values["times"])
-        pts = array("q", [values["first_pts"]])
-        for step, count in values["pts_steps"]:
-            pts.extend(itertools.islice(itertools.count(pts[-1] + step, step), count))
-        stored = np.frombuffer(base64.b64decode(values["checksums"]), "<u4")
-        checksums = array("I", stored.tolist())
-        if not len(pts) == len(checksums) == values["num_frames"]:
-            raise ValueError("the numbers of timestamps and checksums differ")
-        return cls(
-            shot_list=ShotList(shots, len(pts), times),
-            pts=pts,
-            end_pts=values["end_pts"],
-            checksums=checksums,
-            damage=DamageReport(**values["damage"]),
-            warnings=tuple(values["warnings"]),
-        )
-
     def has_same_frames(self, other: FilmAnalysis) -> bool:
         """Return whether shots, timestamps and checksums are equal."""
         return (
             self.shots == other.shots
-            and list(self.pts) == list(other.pts)
-            and list(self.checksums) == list(other.checksums)
+            and self.pts == other.pts
+            and self.checksums == other.checksums
         )
 
 

@@ -12,15 +12,8 @@ from vidcolor.errors import InputError
 from vidcolor.film.engines.local import LocalEngine
 from vidcolor.film.engines.select import open_engine
 from vidcolor.film.pipeline import run_pipeline
-from vidcolor.film.plan import (
-    FilmPlan,
-    default_film_target,
-    default_sequence_target,
-    plan_film,
-    plan_sequence,
-)
+from vidcolor.film.plan import default_film_target, default_sequence_target
 from vidcolor.film.request import FilmRequest, FilmResult
-from vidcolor.film.sources import FilmSource, SequenceSource
 from vidcolor.media.sequence import find_sequence
 from vidcolor.options import ColorizeOptions
 
@@ -72,24 +65,8 @@ def colorize_film(
     source, options = Path(source), options or ColorizeOptions()
     if not source.exists():
         raise InputError(f"{source}: no such file")
-    target_path = Path(target) if target else default_film_target(source, options)
-
-    def make_plan() -> FilmPlan:
-        return plan_film(source, target_path, options)
-
-    def make_source(plan: FilmPlan) -> FilmSource:
-        return FilmSource(source, plan.video, options.gray_from)
-
-    request = FilmRequest(
-        source=source,
-        target=target_path,
-        source_files=[source],
-        options=options,
-        make_plan=make_plan,
-        make_source=make_source,
-        progress=progress,
-    )
-    return _run(request, colorizer, engine)
+    target = Path(target) if target else default_film_target(source, options)
+    return _run(FilmRequest(source, target, options, None, progress), colorizer, engine)
 
 
 @single_threaded_opencv()
@@ -125,25 +102,8 @@ def colorize_sequence(
         WorkerError: workers died repeatedly while rendering a segment.
     """
     source, options = Path(source), options or ColorizeOptions()
-    target_path = Path(target) if target else default_sequence_target(source, options)
-    sequence = find_sequence(source)
-
-    def make_plan() -> FilmPlan:
-        return plan_sequence(sequence, target_path, options)
-
-    def make_source(plan: FilmPlan) -> SequenceSource:
-        return SequenceSource(sequence, plan.video, options.gray_from, bool(options.trust))
-
-    request = FilmRequest(
-        source=source,
-        target=target_path,
-        source_files=list(sequence.files.values()),
-        options=options,
-        make_plan=make_plan,
-        make_source=make_source,
-        sequence=sequence,
-        progress=progress,
-    )
+    target = Path(target) if target else default_sequence_target(source, options)
+    request = FilmRequest(source, target, options, find_sequence(source), progress)
     return _run(request, colorizer, engine)
 
 

@@ -89,7 +89,7 @@ def _open_other_streams(
     The copier is None for an image sequence, which has no other streams.
     """
     plan, tags, copier = job.plan, dict[str, str](), None
-    if job.sequence is None:
+    if job.source.sequence is None:
         shift_s = plan.shift_pts * plan.video.time_base
         copier = stack.enter_context(
             StreamCopier(plan.info.path, plan.streams, shift_s, plan.start_s, plan.end_s)

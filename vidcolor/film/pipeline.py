@@ -7,23 +7,34 @@ next run of the same request reuses the analysis and every finished segment.
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from vidcolor.errors import OutputError, UsageError
 from vidcolor.fileio import check_confidence_target, describe_os_error
 from vidcolor.film.analysis import FilmAnalysis, analyze_film
 from vidcolor.film.confidence import plan_confidence_encoder
-from vidcolor.film.fingerprint import compute_render_fingerprint, compute_source_fingerprint
 from vidcolor.film.join import check_mux, join_segments
 from vidcolor.film.plan import check_film_target
 from vidcolor.film.request import FilmResult
-from vidcolor.film.resume import SavedPlan, find_saved_plan
+from vidcolor.film.resume import (
+    RenderFingerprint,
+    SavedPlan,
+    compute_render_fingerprint,
+    compute_source_fingerprint,
+    find_saved_plan,
+)
 from vidcolor.film.segment import OutputEncoding, RenderJob, SegmentResult, split_segments
 from vidcolor.film.sources import SegmentReader
-from vidcolor.film.workdir import WorkDir, remove_stale_files, work_path
+from vidcolor.film.workdir import (
+    PLAN_FILE,
+    ProgressRecord,
+    WorkDir,
+    remove_stale_files,
+    work_path,
+)
 from vidcolor.hints.timeline import Timeline
 from vidcolor.hints.tracking import track_hints
 from vidcolor.hints.tracks import HINT_TRACKS_FILE, HintTrackIndex
@@ -115,8 +126,7 @@ class _Pipeline:
         fingerprint = compute_render_fingerprint(
             plan.target, options, provenance, video, confidence
         )
-        # A saved fingerprint has passed through JSON, which turns tuples into lists.
-        analysis, hint_tracks = self._analyze(plan, json.loads(json.dumps(fingerprint)))
+        analysis, hint_tracks = self._analyze(plan, fingerprint)
         job = RenderJob(
             plan=plan,
             analysis=analysis,
@@ -125,7 +135,6 @@ class _Pipeline:
             provenance=provenance,
             video=video,
             confidence=confidence,
-            sequence=request.sequence,
             hint_tracks=hint_tracks,
         )
         self._check_outputs(job)
@@ -161,7 +170,7 @@ class _Pipeline:
     # Analyze
 
     def _analyze(
-        self, plan: FilmPlan, fingerprint: dict[str, Any]
+        self, plan: FilmPlan, fingerprint: RenderFingerprint
     ) -> tuple[FilmAnalysis, HintTrackIndex | None]:
         """Analyze the film and track its hints, or load both from the work directory."""
         work, source = self._work, self._request.source
@@ -191,10 +200,10 @@ class _Pipeline:
             hint_tracks=hint_tracks,
             hint_warnings=hint_warnings,
         )
-        work.write_plan(new_plan.to_json())
+        work.write(PLAN_FILE, new_plan)
         return analysis, hint_tracks
 
-    def _load_saved_plan(self, fingerprint: dict[str, Any]) -> SavedPlan | None:
+    def _load_saved_plan(self, fingerprint: RenderFingerprint) -> SavedPlan | None:
         """Load the plan of an interrupted run; clear the work directory if it does not match."""
         saved, reasons = find_saved_plan(self._work, fingerprint, self._options.resume)
         if saved is not None:
@@ -311,22 +320,23 @@ class _Pipeline:
 
     def _start_stage(self, stage: Stage, total: int | None) -> ProgressCallback:
         """Start a stage; return a callback that reports its progress and saves it for `status`."""
-        start, last_write, first = time.time(), 0.0, None
+        now, last_write, first = time.time(), 0.0, None
         source = str(self._request.source.absolute())
-        fields = {"source": source, "stage": stage, "started_s": start}
-        self._work.write_progress({**fields, "done": 0, "total": total, "updated_s": start})
+        record = ProgressRecord(source, stage, started_s=now, updated_s=now, total=total)
+        self._work.write_progress(record)
 
         def report(progress: Progress) -> None:
             nonlocal last_write, first
             if self._request.progress is not None:
                 self._request.progress(progress)
-            # Frames of a resumed run must not count as the speed of this run.
             first = progress.done if first is None else first
             now = time.time()
             if now - last_write >= _PROGRESS_INTERVAL_S:
                 last_write = now
-                counts = {"first": first, "done": progress.done, "total": progress.total}
-                self._work.write_progress({**fields, **counts, "updated_s": now})
+                current = replace(
+                    record, updated_s=now, first=first, done=progress.done, total=progress.total
+                )
+                self._work.write_progress(current)
 
         return report
 

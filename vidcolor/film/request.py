@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vidcolor.film.plan import plan_film, plan_sequence
+from vidcolor.film.sources import FrameSource
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from vidcolor.film.plan import FilmPlan
-    from vidcolor.film.sources import FrameSource
     from vidcolor.media.sequence import ImageSequence
     from vidcolor.options import ColorizeOptions
     from vidcolor.progress import ProgressCallback
@@ -25,16 +27,26 @@ class FilmRequest:
     source: Path
     """The film, or the pattern or folder of the image sequence."""
     target: Path
-    source_files: Sequence[Path]
-    """All files of the source. A target that would overwrite one of them is refused."""
     options: ColorizeOptions
-    make_plan: Callable[[], FilmPlan]
-    """Probes the source and plans the result."""
-    make_source: Callable[[FilmPlan], FrameSource]
-    """Returns the description of the source that workers open."""
     sequence: ImageSequence | None = None
     """The source if it is an image sequence."""
     progress: ProgressCallback | None = None
+
+    @property
+    def source_files(self) -> Sequence[Path]:
+        """All files of the source. A target that would overwrite one of them is refused."""
+        return [self.source] if self.sequence is None else list(self.sequence.files.values())
+
+    def make_plan(self) -> FilmPlan:
+        """Probe the source and plan the result."""
+        if self.sequence is None:
+            return plan_film(self.source, self.target, self.options)
+        return plan_sequence(self.sequence, self.target, self.options)
+
+    def make_source(self, plan: FilmPlan) -> FrameSource:
+        """Return the description of the source that workers open."""
+        media, options = self.sequence or self.source, self.options
+        return FrameSource(media, plan.video, options.gray_from, bool(options.trust))
 
 
 @dataclass(frozen=True, slots=True)

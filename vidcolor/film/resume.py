@@ -2,16 +2,72 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from vidcolor.environment import get_library_versions
 from vidcolor.film.analysis import FilmAnalysis
-from vidcolor.film.fingerprint import describe_differences
+from vidcolor.film.workdir import PLAN_FILE
 from vidcolor.hints.tracks import HintTrackIndex
+from vidcolor.media.sequence import find_sequence, is_sequence_pattern
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vidcolor.film.segment import OutputEncoding
     from vidcolor.film.workdir import WorkDir
-    from vidcolor.options import Resume
+    from vidcolor.options import ColorizeOptions, Resume
+    from vidcolor.provenance import Provenance
+
+FORMAT_VERSION = 3
+"""Version of the file formats in a work directory. Files of another version are not reused."""
+_DIFFERENCES = {
+    "weights": "the weights differ",
+    "version": "the version of vidcolor differs",
+    "libraries": "the version of torch, FFmpeg or OpenCV differs",
+    "video_encoding": "the encoder settings differ",
+    "confidence_encoding": "the encoder settings of the confidence film differ",
+    "target": "the output differs",
+}
+"""Description of a difference by field of the fingerprint; other fields are named themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFingerprint:
+    """The files of a source. The frames are compared by their checksums if the values differ."""
+
+    num_files: int
+    size_bytes: int
+    """Total size of the files."""
+    modified_ns: int
+    """Latest modification time."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderFingerprint:
+    """Everything that the result depends on besides its source."""
+
+    format: int
+    """`FORMAT_VERSION`."""
+    target: str
+    """Absolute path of the result."""
+    options: dict[str, Any]
+    """Options that change the result, as JSON values."""
+    weights: str
+    """SHA-256 of the weights."""
+    version: str
+    """Version of vidcolor."""
+    libraries: dict[str, str]
+    """Versions of the libraries that change pixels."""
+    device: str | None
+    """Device of the generator. None for "auto", which stands for different devices on different
+    machines; a run may move between them."""
+    precision: str
+    video_encoding: dict[str, Any] | None
+    """Encoder settings; None for an image sequence."""
+    confidence_encoding: dict[str, Any] | None
+    """Encoder settings of the confidence film; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,72 +77,142 @@ class SavedPlan:
     source: str
     """Absolute path of the source, for `vidcolor status`."""
     num_segments: int
-    fingerprint: dict[str, Any]
-    """See `film.fingerprint.compute_render_fingerprint`."""
-    source_fingerprint: dict[str, Any]
-    """See `film.fingerprint.compute_source_fingerprint`."""
+    fingerprint: RenderFingerprint
+    source_fingerprint: SourceFingerprint
     analysis: FilmAnalysis
     hint_tracks: HintTrackIndex | None
     """Hints tracked to the key frames; None if there are none."""
     hint_warnings: tuple[str, ...]
     """Warnings of hint tracking."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON object."""
-        return {
-            "source": self.source,
-            "num_segments": self.num_segments,
-            "fingerprint": self.fingerprint,
-            "source_fingerprint": self.source_fingerprint,
-            "analysis": self.analysis.to_json(),
-            "hint_tracks": None if self.hint_tracks is None else self.hint_tracks.to_json(),
-            "hint_warnings": list(self.hint_warnings),
-        }
 
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> SavedPlan:
-        """Read the object that `to_json` returned.
+def compute_source_fingerprint(source: Path) -> SourceFingerprint:
+    """Return the fingerprint of a film, a pattern of an image sequence, or its folder.
 
-        Raises:
-            ValueError, KeyError, TypeError, IndexError, AttributeError: the object is malformed.
-        """
-        hint_tracks = values["hint_tracks"]
-        return cls(
-            source=values["source"],
-            num_segments=values["num_segments"],
-            fingerprint=values["fingerprint"],
-            source_fingerprint=values["source_fingerprint"],
-            analysis=FilmAnalysis.from_json(values["analysis"]),
-            hint_tracks=None if hint_tracks is None else HintTrackIndex.from_json(hint_tracks),
-            hint_warnings=tuple(values["hint_warnings"]),
-        )
+    Raises:
+        VidcolorError, OSError: the source cannot be read.
+    """
+    if source.is_dir() or (is_sequence_pattern(source) and not source.exists()):
+        stats = [path.stat() for path in find_sequence(source).files.values()]
+    else:
+        stats = [source.stat()]
+    return SourceFingerprint(
+        num_files=len(stats),
+        size_bytes=sum(stat.st_size for stat in stats),
+        modified_ns=max(stat.st_mtime_ns for stat in stats),
+    )
+
+
+def compute_render_fingerprint(
+    target: Path,
+    options: ColorizeOptions,
+    provenance: Provenance,
+    video: OutputEncoding | None,
+    confidence: OutputEncoding | None,
+) -> RenderFingerprint:
+    """Return the fingerprint of a request.
+
+    Args:
+        target: path of the result.
+        options: all options of the run; those that do not change the result are ignored.
+        provenance: identifies the weights and the version of vidcolor.
+        video: encoding of the result; None for an image sequence.
+        confidence: encoding of the confidence film; None if there is none.
+    """
+    # "vidcolor" has its own field; "python" and "system" do not change pixels.
+    ignored = ("vidcolor", "python", "system")
+    return RenderFingerprint(
+        format=FORMAT_VERSION,
+        target=str(target.absolute()),
+        options=_to_json_values(options.fingerprint_values()),
+        weights=provenance.weights_sha256,
+        version=provenance.version,
+        libraries={k: v for k, v in get_library_versions().items() if k not in ignored},
+        device=options.device if options.device != "auto" else None,
+        precision=options.precision,
+        video_encoding=_describe_encoding(video),
+        confidence_encoding=_describe_encoding(confidence),
+    )
+
+
+def _describe_encoding(encoding: OutputEncoding | None) -> dict[str, Any] | None:
+    if encoding is None:
+        return None
+    encoder = encoding.encoder
+    values = {
+        "muxer": encoder.muxer,
+        "segment_muxer": encoding.segment_encoder.muxer,
+        "encoder": encoder.encoder,
+        "pix_fmt": encoder.layout.name,
+        "options": encoder.options,
+        "time_base": str(encoder.time_base),
+        "tags": {k: str(v) for k, v in asdict(encoding.video.tags).items()},
+    }
+    return _to_json_values(values)
+
+
+def _to_json_values(values: dict[str, Any]) -> dict[str, Any]:
+    """Convert tuples to lists, as in a saved fingerprint."""
+    converted: dict[str, Any] = json.loads(json.dumps(values))
+    return converted
+
+
+def describe_differences(saved: RenderFingerprint, current: RenderFingerprint) -> list[str]:
+    """Describe the differences between two fingerprints; return [] if they are equal."""
+    differences = []
+    for name in (field.name for field in fields(current)):
+        before, after = getattr(saved, name), getattr(current, name)
+        if before == after:
+            continue
+        if name == "options":
+            changed = [key.replace("_", "-") for key in after if before.get(key) != after[key]]
+            differences.append(f"other options: {', '.join(changed)}")
+        else:
+            differences.append(_DIFFERENCES.get(name, f"the {name} differs"))
+    return differences
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    format: int
+
+
+@dataclass(frozen=True, slots=True)
+class _AnyPlan:
+    """The version of a saved plan."""
+
+    fingerprint: _Format
 
 
 def find_saved_plan(
-    work: WorkDir, fingerprint: dict[str, Any], resume: Resume
+    work: WorkDir, fingerprint: RenderFingerprint, resume: Resume
 ) -> tuple[SavedPlan | None, list[str]]:
     """Read the saved plan of a work directory.
 
     Args:
         work: the locked work directory.
-        fingerprint: fingerprint of the current request, as JSON values.
+        fingerprint: fingerprint of the current request.
         resume: see `ColorizeOptions.resume`.
 
     Returns:
         (plan, []) if the request can use the saved plan; (None, reasons) if it cannot;
         (None, []) if there is no saved plan.
     """
-    values = work.read_plan()
-    if values is None:
+    if not (work.path / PLAN_FILE).exists():
         return None, []
     if resume == "never":
         return None, ["--resume never"]
+    any_plan = work.read(PLAN_FILE, _AnyPlan)
+    if any_plan is not None and any_plan.fingerprint.format != FORMAT_VERSION:
+        return None, [_DIFFERENCES["version"]]
+    saved = work.read(PLAN_FILE, SavedPlan)
     try:
-        differences = describe_differences(values["fingerprint"], fingerprint)
-        saved = SavedPlan.from_json(values)
-        if saved.hint_tracks is not None:
+        if saved is not None and saved.hint_tracks is not None:
             # Opening the hint tracks checks that their file exists.
             saved.hint_tracks.open(work.path).close()
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OSError):
+    except OSError:
+        saved = None
+    if saved is None:
         return None, [f"{work.path} is damaged"]
+    differences = describe_differences(saved.fingerprint, fingerprint)
     return (None, differences) if differences else (saved, [])

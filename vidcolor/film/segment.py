@@ -10,13 +10,12 @@ import contextlib
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from vidcolor.errors import OutputError
 from vidcolor.fileio import fsync_path, sha256_file
 from vidcolor.film.confidence import ConfidenceWriter
 from vidcolor.film.render import render_frames
-from vidcolor.film.sources import relocate_sequence
 from vidcolor.media.concat import get_segment_suffix, measure_reordering
 from vidcolor.media.containers import SEQUENCE_MUXER
 from vidcolor.media.sequence import SequenceWriter
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from vidcolor.media.encode import EncoderPlan
     from vidcolor.media.frames import VideoFrame
     from vidcolor.media.probe import VideoInfo
-    from vidcolor.media.sequence import ImageSequence
     from vidcolor.options import ColorizeOptions
     from vidcolor.provenance import Provenance
     from vidcolor.shots.detector import Shot
@@ -126,8 +124,6 @@ class RenderJob:
     """Encoding of the result; None if it is an image sequence."""
     confidence: OutputEncoding | None = None
     """Encoding of the confidence film; None if there is none."""
-    sequence: ImageSequence | None = None
-    """The source if it is an image sequence."""
     hint_tracks: HintTrackIndex | None = None
     """Hints tracked to the key frames; None if there are none."""
 
@@ -139,10 +135,7 @@ class RenderJob:
 
     def relocate(self, locate: Callable[[Path], Path]) -> RenderJob:
         """Return the same job with the path of every source file replaced by `locate(path)`."""
-        sequence = self.sequence
-        if sequence is not None:
-            sequence = relocate_sequence(sequence, locate)
-        return replace(self, source=self.source.relocate(locate), sequence=sequence)
+        return replace(self, source=self.source.relocate(locate))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,32 +151,6 @@ class SegmentResult:
     """Whether any color of the source was kept; None if the source's color was ignored."""
     shot_uncertainty: tuple[ShotUncertainty, ...] = ()
     """Uncertainty of each shot; empty if the generator has no confidence."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON object."""
-        return {
-            "reorder_depths": self.reorder_depths,
-            "files": {name: list(file) for name, file in self.files.items()},
-            "warnings": list(self.warnings),
-            "uses_source_color": self.uses_source_color,
-            "shot_uncertainty": [shot.to_json() for shot in self.shot_uncertainty],
-        }
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> SegmentResult:
-        """Read the object that `to_json` returned.
-
-        Raises:
-            ValueError, KeyError, TypeError: the object is malformed.
-        """
-        files = {name: (int(size), str(sha)) for name, (size, sha) in values["files"].items()}
-        return cls(
-            reorder_depths=dict(values["reorder_depths"]),
-            files=files,
-            warnings=tuple(values["warnings"]),
-            uses_source_color=values["uses_source_color"],
-            shot_uncertainty=tuple(map(ShotUncertainty.from_json, values["shot_uncertainty"])),
-        )
 
 
 class _FrameWriter(Protocol):
@@ -286,7 +253,7 @@ def _open_writers(
             plan.encoder,
             plan.output_video,
             job.provenance,
-            job.sequence,
+            job.source.sequence,
             options,
             segment.first,
         )

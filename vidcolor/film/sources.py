@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vidcolor.errors import InputError
 from vidcolor.film.analysis import compute_frame_checksum
@@ -13,7 +14,6 @@ from vidcolor.media.sequence import ImageSequence, SequenceReader
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from fractions import Fraction
-    from pathlib import Path
 
     from vidcolor.film.analysis import FilmAnalysis
     from vidcolor.film.plan import FilmPlan
@@ -22,75 +22,40 @@ if TYPE_CHECKING:
     from vidcolor.options import GrayFrom
 
 
-class FrameSource(Protocol):
-    """A picklable description of a source that any process can open."""
+@dataclass(frozen=True)
+class FrameSource:
+    """A film or an image sequence that any process can open. Picklable."""
 
-    def open(self, start_s: Fraction | None, end_s: Fraction | None) -> FrameReader:
-        """Return a reader of the frames between two times, in seconds on the source's clock."""
-        ...
+    media: Path | ImageSequence
+    video: VideoInfo
+    gray_from: GrayFrom
+    keeps_color: bool = False
+    """True if the frames of a sequence carry the color of the source, for recoloring."""
+
+    @property
+    def sequence(self) -> ImageSequence | None:
+        """The image sequence; None for a film."""
+        return self.media if isinstance(self.media, ImageSequence) else None
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All files of the source."""
-        ...
+        return (self.media,) if isinstance(self.media, Path) else tuple(self.media.files.values())
+
+    def open(self, start_s: Fraction | None, end_s: Fraction | None) -> FrameReader:
+        """Return a reader of the frames between two times, in seconds on the source's clock."""
+        if isinstance(self.media, Path):
+            return VideoReader(self.media, self.video, self.gray_from, start_s, end_s)
+        return SequenceReader(
+            self.media, self.video, self.gray_from, start_s, end_s, self.keeps_color
+        )
 
     def relocate(self, locate: Callable[[Path], Path]) -> FrameSource:
         """Return the same source with every file path replaced by `locate(path)`."""
-        ...
-
-
-@dataclass(frozen=True)
-class FilmSource:
-    """A film file; see `FrameSource`."""
-
-    path: Path
-    video: VideoInfo
-    gray_from: GrayFrom
-
-    def open(self, start_s: Fraction | None, end_s: Fraction | None) -> FrameReader:
-        """Open the film; see `FrameSource.open`."""
-        return VideoReader(self.path, self.video, self.gray_from, start_s, end_s)
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The film file."""
-        return (self.path,)
-
-    def relocate(self, locate: Callable[[Path], Path]) -> FilmSource:
-        """Replace the path of the film; see `FrameSource.relocate`."""
-        return replace(self, path=locate(self.path))
-
-
-@dataclass(frozen=True)
-class SequenceSource:
-    """A sequence of numbered image files; see `FrameSource`."""
-
-    sequence: ImageSequence
-    video: VideoInfo
-    gray_from: GrayFrom
-    keeps_color: bool
-    """True if frames carry the color of the source, for recoloring."""
-
-    def open(self, start_s: Fraction | None, end_s: Fraction | None) -> FrameReader:
-        """Open the sequence; see `FrameSource.open`."""
-        return SequenceReader(
-            self.sequence, self.video, self.gray_from, start_s, end_s, self.keeps_color
-        )
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The image files."""
-        return tuple(self.sequence.files.values())
-
-    def relocate(self, locate: Callable[[Path], Path]) -> SequenceSource:
-        """Replace the paths of all images; see `FrameSource.relocate`."""
-        return replace(self, sequence=relocate_sequence(self.sequence, locate))
-
-
-def relocate_sequence(sequence: ImageSequence, locate: Callable[[Path], Path]) -> ImageSequence:
-    """Return a sequence with every file path replaced by `locate(path)`."""
-    files = {number: locate(path) for number, path in sequence.files.items()}
-    return replace(sequence, files=files)
+        if isinstance(self.media, Path):
+            return replace(self, media=locate(self.media))
+        files = {number: locate(path) for number, path in self.media.files.items()}
+        return replace(self, media=replace(self.media, files=files))
 
 
 class SegmentReader:

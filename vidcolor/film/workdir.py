@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from filelock import FileLock, Timeout
+from pydantic import ValidationError
 
 from vidcolor.errors import BusyError, OutputError
 from vidcolor.fileio import (
@@ -35,14 +35,17 @@ from vidcolor.fileio import (
     temporary_path,
 )
 from vidcolor.film.segment import SegmentResult
+from vidcolor.schema import get_adapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+T = TypeVar("T")
+
 SUFFIX = ".vidcolor"
 """Suffix of work directories."""
 PLAN_FILE = "plan.json"
-"""Name of the file that `WorkDir.write_plan` writes."""
+"""Name of the file with a `film.resume.SavedPlan`."""
 _LOCK, _PROGRESS, _PUBLISHED = "lock", "progress.json", "published.json"
 _SEGMENTS, _DONE, _PARTIAL = "segments", "done.json", ".partial"
 _LOCK_TIMEOUT_S = 0.5
@@ -85,6 +88,40 @@ def remove_stale_files(folders: Iterable[Path]) -> None:
     for folder in folders:
         if folder.is_dir():
             remove_stale_temporaries(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressRecord:
+    """The progress of the current stage, for `vidcolor status`."""
+
+    source: str
+    """Absolute path of the source."""
+    stage: str
+    """See `Progress.stage`."""
+    started_s: float
+    """Start of the stage, in seconds since 1970."""
+    updated_s: float
+    """Time of this record, in seconds since 1970."""
+    first: int = 0
+    """Value of `done` at the first report: frames of a resumed run do not count as its speed."""
+    done: int = 0
+    """Number of finished frames in this stage."""
+    total: int | None = None
+    """Number of frames in this stage; None if unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _PlanSummary:
+    """The part of a saved plan that `vidcolor status` prints; readable in plans of any version."""
+
+    source: str | None = None
+    num_segments: int | None = None
+    fingerprint: _Target = field(default_factory=_Target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,15 +210,16 @@ class WorkDir:
         lock.release()
         return False
 
-    # Plan
+    # Files
 
-    def read_plan(self) -> dict[str, Any] | None:
-        """Return the saved plan; None if there is none or it is damaged."""
-        return self._read(PLAN_FILE)
+    def read(self, name: str, model: type[T]) -> T | None:
+        """Return the validated content of a JSON file; None if it is missing or damaged."""
+        return _read_json(self.path / name, model)
 
-    def write_plan(self, plan: dict[str, Any]) -> None:
-        """Save the plan that all segments in the directory belong to."""
-        self._write(PLAN_FILE, plan)
+    def write(self, name: str, value: object, model: type | None = None) -> None:
+        """Save a value of a type that `read` can validate as a JSON file, atomically."""
+        with atomic_output(self.path / name) as partial:
+            partial.write_bytes(get_adapter(model or type(value)).dump_json(value))
 
     def reset(self) -> None:
         """Remove the plan and all segments."""
@@ -212,7 +250,8 @@ class WorkDir:
             result: its result, which is stored beside its files.
         """
         partial, final = self.segment_dir(number).with_suffix(_PARTIAL), self.segment_dir(number)
-        _write_json(partial / _DONE, result.to_json())
+        (partial / _DONE).write_bytes(get_adapter(SegmentResult).dump_json(result))
+        fsync_path(partial / _DONE)
         fsync_path(partial)
         # A directory can be renamed to the name of an empty directory only.
         _delete(final)
@@ -227,16 +266,16 @@ class WorkDir:
             verify: compare sizes and digests of its files; otherwise they may be missing.
         """
         folder = self.segment_dir(number)
-        values = _read_json(folder / _DONE)
-        try:
-            result = SegmentResult.from_json(values or {})
-            for name, (size, digest) in result.files.items() if verify else ():
+        result = _read_json(folder / _DONE, SegmentResult)
+        if result is None or not verify:
+            return result
+        with contextlib.suppress(OSError):
+            for name, (size, digest) in result.files.items():
                 path = folder / name
                 if path.stat().st_size != size or sha256_file(path) != digest:
                     return None
-        except (ValueError, KeyError, TypeError, OSError):
-            return None
-        return result
+            return result
+        return None
 
     def finished_segments(self) -> set[int]:
         """Return the numbers of all committed segments, without verifying their files."""
@@ -261,25 +300,29 @@ class WorkDir:
             partial: the file under its temporary name.
             target: its final name.
         """
-        published = self._read(_PUBLISHED) or {}
-        self._write(_PUBLISHED, {**published, str(target.absolute()): _stat_file(partial)})
+        self._record_published(target, _stat_file(partial))
 
     def is_published(self, target: Path) -> bool:
         """Return whether the file at `target` is the one that `mark_published` recorded."""
-        recorded = (self._read(_PUBLISHED) or {}).get(str(target.absolute()))
         try:
-            return recorded is not None and _stat_file(target) == recorded
+            return self._read_published().get(str(target.absolute())) == _stat_file(target)
         except OSError:
             return False
 
     def mark_publishing(self, pattern: Path) -> None:
         """Record that the images of a sequence are about to be moved to their final names."""
-        published = self._read(_PUBLISHED) or {}
-        self._write(_PUBLISHED, {**published, str(pattern.absolute()): []})
+        self._record_published(pattern, [])
 
     def is_publishing(self, pattern: Path) -> bool:
         """Return whether `mark_publishing` was called for this sequence."""
-        return (self._read(_PUBLISHED) or {}).get(str(pattern.absolute())) == []
+        return self._read_published().get(str(pattern.absolute())) == []
+
+    def _read_published(self) -> dict[str, list[int]]:
+        return self.read(_PUBLISHED, dict[str, list[int]]) or {}
+
+    def _record_published(self, path: Path, stamp: list[int]) -> None:
+        published = {**self._read_published(), str(path.absolute()): stamp}
+        self.write(_PUBLISHED, published, dict[str, list[int]])
 
     def remove(self) -> None:
         """Remove the directory. It is renamed first, so that it disappears atomically."""
@@ -292,37 +335,36 @@ class WorkDir:
 
     # Progress
 
-    def write_progress(self, progress: dict[str, Any]) -> None:
-        """Save the progress for `vidcolor status`. Errors are ignored, as rendering can continue.
-
-        Args:
-            progress: ``source``, ``stage``, ``started_s``, ``updated_s``, ``first``, ``done``,
-                ``total``; ``first`` is the value of ``done`` when the stage started.
-        """
+    def write_progress(self, progress: ProgressRecord) -> None:
+        """Save the progress for `vidcolor status`; errors are ignored."""
         with contextlib.suppress(OSError):
             # A rename, so that `vidcolor status` never reads half a file. It is not synced, because
             # it need not survive a crash.
             partial = self.path / f".{_PROGRESS}"
-            partial.write_text(json.dumps(progress), "utf-8")
+            partial.write_bytes(get_adapter(ProgressRecord).dump_json(progress))
             partial.replace(self.path / _PROGRESS)
 
     def read_state(self) -> WorkState:
         """Return the progress; works without the lock."""
-        plan, progress = self.read_plan() or {}, self._read(_PROGRESS) or {}
-        fingerprint = plan.get("fingerprint") or {}
+        plan = self.read(PLAN_FILE, _PlanSummary) or _PlanSummary()
+        progress = self.read(_PROGRESS, ProgressRecord)
+        if progress is None:
+            started_s = self.path.stat().st_mtime
+            progress = ProgressRecord("", "analyze", started_s, started_s)
+        seconds, frames = progress.updated_s - progress.started_s, progress.done - progress.first
         return WorkState(
             path=self.path,
-            source=plan.get("source") or progress.get("source"),
-            target=fingerprint.get("target"),
+            source=plan.source or progress.source or None,
+            target=plan.fingerprint.target,
             is_running=self.is_locked(),
-            stage=str(progress.get("stage", "analyze")),
-            done=int(progress.get("done", 0)),
-            total=progress.get("total"),
-            frames_per_second=_compute_speed(progress),
+            stage=progress.stage,
+            done=progress.done,
+            total=progress.total,
+            frames_per_second=frames / seconds if seconds > 0 else 0.0,
             segments_done=len(self.finished_segments()),
-            num_segments=plan.get("num_segments"),
+            num_segments=plan.num_segments,
             size_bytes=self.measure_size(),
-            updated_s=float(progress.get("updated_s", self.path.stat().st_mtime)),
+            updated_s=progress.updated_s,
         )
 
     def measure_size(self) -> int:
@@ -334,20 +376,6 @@ class WorkDir:
                     total += path.stat().st_size
         return total
 
-    def _read(self, name: str) -> dict[str, Any] | None:
-        return _read_json(self.path / name)
-
-    def _write(self, name: str, values: dict[str, Any]) -> None:
-        with atomic_output(self.path / name) as partial:
-            _write_json(partial, values)
-
-
-def _compute_speed(progress: dict[str, Any]) -> float:
-    """Return the frames per second since the current stage started."""
-    seconds = float(progress.get("updated_s", 0)) - float(progress.get("started_s", 0))
-    frames = int(progress.get("done", 0)) - int(progress.get("first") or 0)
-    return frames / seconds if seconds > 0 else 0.0
-
 
 def _stat_file(path: Path) -> list[int]:
     """Return values that a rename does not change: inode, size and modification time."""
@@ -355,21 +383,13 @@ def _stat_file(path: Path) -> list[int]:
     return [status.st_ino, status.st_size, status.st_mtime_ns]
 
 
-def _write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write a JSON file and flush it to the disk."""
-    with path.open("w", encoding="utf-8") as file:
-        json.dump(values, file)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    """Return the object in a JSON file; None if it is missing or damaged."""
+def _read_json(path: Path, model: type[T]) -> T | None:
+    """Return the validated content of a JSON file; None if it is missing or damaged."""
     try:
-        values = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        value: T = get_adapter(model).validate_json(path.read_bytes())  # type: ignore[arg-type]
+    except (OSError, ValidationError):
         return None
-    return values if isinstance(values, dict) else None
+    return value
 
 
 def _delete(path: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -113,22 +113,6 @@ class HintTrackIndex:
         """
         masks = DiskArray.open(folder / HINT_TRACKS_FILE, self.shape, self.count)
         return HintTracks(masks, self.required_keyframes, self.records)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the index as JSON values."""
-        return {
-            "shape": self.shape,
-            "count": self.count,
-            "required_keyframes": sorted(self.required_keyframes),
-            "records": [list(pair) for pair in self.records.items()],
-        }
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> HintTrackIndex:
-        """Parse the result of `to_json`."""
-        records = {int(frame): int(record) for frame, record in values["records"]}
-        required = frozenset(values["required_keyframes"])
-        return cls(tuple(values["shape"]), values["count"], required, records)
 
 
 @dataclass(frozen=True, slots=True)
