@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +16,7 @@ from vidcolor.errors import InputError, UsageError
 from vidcolor.fileio import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
@@ -53,10 +54,8 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-@lru_cache
-def get_adapter(model: Any) -> TypeAdapter[Any]:
-    """Return the validator and serializer of a type: a model, a dataclass or an annotation."""
-    return TypeAdapter(model)
+get_adapter: Callable[[Any], TypeAdapter[Any]] = lru_cache(TypeAdapter)
+"""Return the validator and serializer of a type: a model, a dataclass or an annotation."""
 
 
 def parse(model: type[T], values: object, name: str) -> T:
@@ -71,9 +70,36 @@ def parse(model: type[T], values: object, name: str) -> T:
         UsageError: the values are invalid; the message is ``NAME: fault``.
     """
     try:
-        result: T = get_adapter(model).validate_python(values)  # type: ignore[arg-type]
+        result: T = get_adapter(model).validate_python(values)
     except ValidationError as error:
         raise UsageError(f"{name}: {describe_error(error, model)}") from None
+    return result
+
+
+# The json module writes and reads file names that are not UTF-8, which pydantic's parser refuses.
+
+
+def dump_json(value: object, model: Any = None) -> str:
+    """Return a value as JSON.
+
+    Args:
+        value: instance of a model or dataclass, or plain values.
+        model: type of plain values; None for ``type(value)``.
+    """
+    return json.dumps(get_adapter(model or type(value)).dump_python(value), default=list)
+
+
+def load_json(model: type[T], text: str | bytes) -> T:
+    """Validate the output of `dump_json`.
+
+    Raises:
+        ValueError: the text is not JSON, or the values are invalid.
+    """
+    try:
+        values = json.loads(text)
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
+    result: T = get_adapter(model).validate_python(values)
     return result
 
 

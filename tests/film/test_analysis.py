@@ -18,7 +18,7 @@ from vidcolor.film.analysis import FilmAnalysis, analyze_film, compute_frame_che
 from vidcolor.film.plan import plan_film
 from vidcolor.media.decode import DamageReport, VideoReader
 from vidcolor.options import ColorizeOptions
-from vidcolor.schema import get_adapter
+from vidcolor.schema import dump_json, load_json
 from vidcolor.shots.shot_list import ShotList
 
 
@@ -31,8 +31,7 @@ def test_analysis_is_restored_from_json(film, is_damaged):
     times = (Fraction(1, 3),) * (len(shots) + 1)
     shot_list = ShotList(shots, len(pts), times)
     analysis = FilmAnalysis(shot_list, pts, pts[-1] + 7, checksums, damage, ("a warning",))
-    adapter = get_adapter(FilmAnalysis)
-    copy = adapter.validate_json(adapter.dump_json(analysis))
+    copy = load_json(FilmAnalysis, dump_json(analysis))
     assert copy == analysis
     assert copy.has_same_frames(analysis)
 

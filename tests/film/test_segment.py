@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidcolor.film.segment import SegmentResult, select_shots, split_segments
-from vidcolor.schema import get_adapter
+from vidcolor.schema import dump_json, load_json
 from vidcolor.shots.detector import Shot
 
 TIME_BASE = Fraction(1, 90_000)
@@ -53,5 +53,4 @@ def test_segments_cover_the_film_and_split_no_shot(film, min_duration_s):
 
 def test_segment_result_is_restored_from_json():
     result = SegmentResult({"video": 2}, {"video.mp4": (9, "ab" * 32)}, ("a warning",), True)
-    adapter = get_adapter(SegmentResult)
-    assert adapter.validate_json(adapter.dump_json(result)) == result
+    assert load_json(SegmentResult, dump_json(result)) == result

@@ -92,6 +92,15 @@ def test_published_file_is_recognized_after_its_rename_only(work, tmp_path):
     assert not work.is_published(target)
 
 
+def test_names_that_are_not_utf8_are_recorded(work, tmp_path):
+    target = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    target.write_bytes(b"film")
+    work.mark_published(target, target)
+    assert work.is_published(target)
+    work.write_progress(ProgressRecord(str(target), "join", 0, 0))
+    assert work.read_state().source == str(target)
+
+
 def test_reset_keeps_the_lock_only(work):
     commit_segment(work, 0)
     (work.path / PLAN_FILE).write_text("{}")

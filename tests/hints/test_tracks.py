@@ -18,7 +18,7 @@ from vidcolor.hints.tracks import (
 from vidcolor.motion.flow import DisFlow
 from vidcolor.propagation.keyframes import split_intervals
 from vidcolor.propagation.propagate import HintMask
-from vidcolor.schema import get_adapter
+from vidcolor.schema import dump_json, load_json
 
 SHAPE = (8, 8)
 
@@ -86,5 +86,4 @@ def test_a_mask_moves_with_its_object_and_leaves_no_trail() -> None:
 
 def test_an_index_survives_conversion_to_json() -> None:
     index = HintTrackIndex((4, 9, 16), 2, frozenset({0, 50}), {0: 0, 50: 1})
-    adapter = get_adapter(HintTrackIndex)
-    assert adapter.validate_json(adapter.dump_json(index)) == index
+    assert load_json(HintTrackIndex, dump_json(index)) == index

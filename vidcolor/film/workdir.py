@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
 from vidcolor.errors import BusyError, OutputError
 from vidcolor.fileio import (
@@ -35,7 +34,7 @@ from vidcolor.fileio import (
     temporary_path,
 )
 from vidcolor.film.segment import SegmentResult
-from vidcolor.schema import get_adapter
+from vidcolor.schema import dump_json, load_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -219,7 +218,7 @@ class WorkDir:
     def write(self, name: str, value: object, model: type | None = None) -> None:
         """Save a value of a type that `read` can validate as a JSON file, atomically."""
         with atomic_output(self.path / name) as partial:
-            partial.write_bytes(get_adapter(model or type(value)).dump_json(value))
+            partial.write_text(dump_json(value, model), "utf-8")
 
     def reset(self) -> None:
         """Remove the plan and all segments."""
@@ -250,7 +249,7 @@ class WorkDir:
             result: its result, which is stored beside its files.
         """
         partial, final = self.segment_dir(number).with_suffix(_PARTIAL), self.segment_dir(number)
-        (partial / _DONE).write_bytes(get_adapter(SegmentResult).dump_json(result))
+        (partial / _DONE).write_text(dump_json(result), "utf-8")
         fsync_path(partial / _DONE)
         fsync_path(partial)
         # A directory can be renamed to the name of an empty directory only.
@@ -341,7 +340,7 @@ class WorkDir:
             # A rename, so that `vidcolor status` never reads half a file. It is not synced, because
             # it need not survive a crash.
             partial = self.path / f".{_PROGRESS}"
-            partial.write_bytes(get_adapter(ProgressRecord).dump_json(progress))
+            partial.write_text(dump_json(progress), "utf-8")
             partial.replace(self.path / _PROGRESS)
 
     def read_state(self) -> WorkState:
@@ -386,10 +385,9 @@ def _stat_file(path: Path) -> list[int]:
 def _read_json(path: Path, model: type[T]) -> T | None:
     """Return the validated content of a JSON file; None if it is missing or damaged."""
     try:
-        value: T = get_adapter(model).validate_json(path.read_bytes())  # type: ignore[arg-type]
-    except (OSError, ValidationError):
+        return load_json(model, path.read_bytes())
+    except (OSError, ValueError):
         return None
-    return value
 
 
 def _delete(path: Path) -> None:
