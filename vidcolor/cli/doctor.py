@@ -196,7 +196,8 @@ def _check_encoders() -> Iterator[Check]:
 def _make_gray_video() -> VideoInfo:
     from PIL import Image
 
-    from vidcolor.media.sequence import find_sequence, probe_sequence
+    from vidcolor.media.sequence import find_sequence
+    from vidcolor.media.sequence_reader import probe_sequence
 
     with tempfile.TemporaryDirectory() as directory:
         Image.new("L", (320, 240), 128).save(Path(directory, "frame_1.png"))
@@ -207,10 +208,12 @@ def _try_encoder(
     video: VideoInfo, muxer: str, purpose: Purpose, encoder: str | None = None
 ) -> tuple[str, str]:
     """Return the name of the encoder that works, or else an empty name and the error."""
-    from vidcolor.media.encoders import EncoderRequest, plan_encoder
+    from vidcolor.media.containers import CONTAINERS
+    from vidcolor.media.encoder_plan import EncoderRequest, plan_encoder
 
     try:
-        return plan_encoder(video, muxer, EncoderRequest(purpose, encoder)).encoder, ""
+        request = EncoderRequest(purpose, encoder)
+        return plan_encoder(video, CONTAINERS[muxer], request).encoder, ""
     except UsageError as error:
         return "", str(error)
 

@@ -20,13 +20,12 @@ from vidcolor.media.encoder_plan import EncoderPlan, EncoderRequest, plan_encode
 from vidcolor.media.frames import get_pixel_layout
 from vidcolor.media.probe import MediaInfo, VideoInfo, probe
 from vidcolor.media.sequence import (
-    DEFAULT_FPS,
     ImageSequence,
     find_sequence,
     format_frame_path,
     is_sequence_pattern,
-    probe_sequence,
 )
+from vidcolor.media.sequence_reader import DEFAULT_FPS, probe_sequence
 from vidcolor.media.streams import StreamDecision, plan_streams
 from vidcolor.media.tags import filter_content_tags, find_unsupported_tags
 

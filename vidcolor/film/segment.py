@@ -18,7 +18,7 @@ from vidcolor.film.confidence import ConfidenceWriter
 from vidcolor.film.render import render_frames
 from vidcolor.media.concat import get_segment_suffix, measure_reordering
 from vidcolor.media.containers import SEQUENCE_MUXER
-from vidcolor.media.sequence import SequenceWriter
+from vidcolor.media.sequence_writer import SequenceWriter
 from vidcolor.media.writer import VideoWriter
 from vidcolor.recolor import make_recolorer
 from vidcolor.uncertainty import ShotUncertainty, UncertaintyCollector

@@ -13,13 +13,8 @@ from vidcolor.imaging.resize import resize_area
 from vidcolor.media.decode import VideoReader
 from vidcolor.media.extensions import is_photo
 from vidcolor.media.probe import probe
-from vidcolor.media.sequence import (
-    DEFAULT_FPS,
-    SequenceReader,
-    find_sequence,
-    is_sequence_pattern,
-    probe_sequence,
-)
+from vidcolor.media.sequence import find_sequence, is_sequence_pattern
+from vidcolor.media.sequence_reader import DEFAULT_FPS, SequenceReader, probe_sequence
 from vidcolor.progress import Progress
 from vidcolor.shots.detector import Shot, ShotDetector
 from vidcolor.shots.sheet import (

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from vidcolor.errors import InputError
 from vidcolor.film.analysis import compute_frame_checksum
 from vidcolor.media.decode import FrameReader, VideoReader
-from vidcolor.media.sequence import ImageSequence, SequenceReader
+from vidcolor.media.sequence import ImageSequence
+from vidcolor.media.sequence_reader import SequenceReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -11,12 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import av
 
 from vidcolor.errors import InputError
-from vidcolor.media.demux import (
-    MAX_CONSECUTIVE_ERRORS,
-    allows_discontinuities,
-    demux_packets,
-    open_input,
-)
+from vidcolor.media.demux import MAX_CONSECUTIVE_ERRORS, demux_packets, open_input, seek_before
 from vidcolor.media.frames import get_pixel_layout, read_channel_as_luma, read_luma
 from vidcolor.media.probe import FULL_RANGE, VideoInfo
 
@@ -28,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidcolor.imaging.types import Plane
-    from vidcolor.media.frames import PixelLayout
     from vidcolor.options import GrayFrom
 
 SEEK_MARGIN_S = 3
@@ -41,6 +34,17 @@ END_TOLERANCE_S = 0.2
 
 The tolerance is at least two frames.
 """
+
+_DAMAGE_MESSAGES = {
+    "bad_packets": "{} packet(s) could not be decoded; frames are missing",
+    "corrupt_frames": "{} frame(s) are corrupt in the source",
+    "missing_s": "the video ends {:.1f} s before its declared end; check whether the file is "
+    "truncated",
+    "repaired_timestamps": "{} timestamp(s) were missing or repeated; repaired",
+    "discontinuities": "the timestamps restart {} time(s); the recordings were joined into one "
+    "timeline",
+}
+"""Messages by attribute of `DamageReport`."""
 
 # The layout is needed for every frame, and only few pixel formats occur.
 _get_pixel_layout = lru_cache(maxsize=32)(get_pixel_layout)
@@ -88,28 +92,8 @@ class DamageReport:
 
     def describe(self) -> list[str]:
         """Return one message for each kind of damage."""
-        messages = list(self.messages)
-        if self.bad_packets:
-            messages.append(
-                f"{self.bad_packets} packet(s) could not be decoded; frames are missing"
-            )
-        if self.corrupt_frames:
-            messages.append(f"{self.corrupt_frames} frame(s) are corrupt in the source")
-        if self.missing_s:
-            messages.append(
-                f"the video ends {self.missing_s:.1f} s before its declared end; "
-                "check whether the file is truncated"
-            )
-        if self.repaired_timestamps:
-            messages.append(
-                f"{self.repaired_timestamps} timestamp(s) were missing or repeated; repaired"
-            )
-        if self.discontinuities:
-            messages.append(
-                f"the timestamps restart {self.discontinuities} time(s); "
-                "the recordings were joined into one timeline"
-            )
-        return messages
+        counted = ((text, getattr(self, name)) for name, text in _DAMAGE_MESSAGES.items())
+        return [*self.messages, *(text.format(value) for text, value in counted if value)]
 
 
 class FrameReader(Protocol):
@@ -169,17 +153,21 @@ class VideoReader:
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Yield the decoded frames, and skip packets that cannot be decoded."""
+        damage = self.damage
+
+        def count_bad_packet() -> None:
+            damage.bad_packets += 1
+
+        def count_discontinuity() -> None:
+            damage.discontinuities += 1
+
         with open_input(self._path) as container:
             stream = next(s for s in container.streams.video if s.index == self._video.index)
             stream.thread_type = "AUTO"  # PyAV's default, SLICE, rarely uses several threads
-            self._seek(container, stream)
+            seek_before(container, stream, self._start, SEEK_MARGIN_S)
             errors = 0
-            packets = self._skip_to_start(
-                demux_packets(
-                    container, [stream], self._count_bad_packet, self._count_discontinuity
-                ),
-                stream,
-            )
+            demuxed = demux_packets(container, [stream], count_bad_packet, count_discontinuity)
+            packets = self._skip_to_start(demuxed, stream)
             while errors < MAX_CONSECUTIVE_ERRORS:
                 try:
                     packet = next(packets, None)
@@ -189,12 +177,12 @@ class VideoReader:
                 except av.EOFError:
                     return
                 except av.FFmpegError:
-                    self._count_bad_packet()
+                    count_bad_packet()
                     errors += 1
                     continue
                 errors = 0
                 yield from av_frames
-            self.damage.messages.append("the rest of the video could not be decoded")
+            damage.messages.append("the rest of the video could not be decoded")
 
     def _skip_to_start(
         self, packets: Iterator[av.Packet[Any]], stream: av.VideoStream
@@ -214,33 +202,18 @@ class VideoReader:
             gop.clear()
             yield packet
 
-    def _seek(self, container: av.container.InputContainer, stream: av.VideoStream) -> None:
-        """Seek near the start of the trim, if the format has continuous timestamps."""
-        if self._start is not None and not allows_discontinuities(container):
-            pts = int((self._start - SEEK_MARGIN_S) / self._video.time_base)
-            if pts > (self._video.start_pts or 0):
-                with contextlib.suppress(av.FFmpegError):  # Raw streams are not seekable.
-                    container.seek(pts, stream=stream, backward=True)
-
     def _is_before_start(self, packet: av.Packet[Any]) -> bool:
         """Return whether another keyframe may come between a packet and the start of the trim."""
         if self._start is None or not packet.size or packet.dts is None:
             return False
         return packet.dts * self._video.time_base < self._start - SEEK_MARGIN_S
 
-    def _count_discontinuity(self) -> None:
-        self.damage.discontinuities += 1
-
-    def _count_bad_packet(self) -> None:
-        self.damage.bad_packets += 1
-
     def _assign_timestamps(self, av_frames: Iterator[av.VideoFrame]) -> Iterator[Frame]:
         """Yield the frames inside the trim with strictly rising PTS."""
         last_pts: int | None = None
         index = 0
         for av_frame in av_frames:
-            pts = self._repair_pts(av_frame, last_pts)
-            last_pts = pts
+            pts = last_pts = self._repair_pts(av_frame, last_pts)
             time = pts * self._video.time_base
             if self._start is not None and time < self._start:
                 continue
@@ -280,6 +253,17 @@ class VideoReader:
         agrees = abs(end_s - declared_end) <= 2 * float(nominal * self._video.time_base)
         return stored if agrees else nominal
 
+    def _detect_truncation(self, last: Frame) -> None:
+        """Record the missing time if the film ends before its declared end."""
+        declared_end = self._video.declared_end_s
+        if declared_end is None or self._end is not None:
+            return
+        duration = max(last.duration, last.av_frame.duration or 0)
+        end = float((last.pts + duration) * self._video.time_base)
+        tolerance = max(END_TOLERANCE_S, 2 / float(self._video.rate or 25))
+        if end < declared_end - tolerance:
+            self.damage.missing_s = declared_end - end
+
     def _check_size(self, av_frame: av.VideoFrame, time: Fraction) -> None:
         video = self._video
         if (av_frame.width, av_frame.height) == (video.width, video.height):
@@ -298,7 +282,9 @@ class VideoReader:
                 f"{self._path}: the pixel format changes from {video.layout.name} to "
                 f"{layout.name}; split the file there and colorize the parts separately"
             )
-        if _contradicts_range(av_frame, layout, video):
+        tagged = FULL_RANGE if layout.full_range else int(av_frame.color_range or 0)
+        is_full = tagged == FULL_RANGE
+        if layout.kind != "rgb" and tagged and is_full != video.coding.full_range:
             raise InputError(
                 f"{self._path}: luma changes between limited and full range; "
                 "split the file there and colorize the parts separately"
@@ -306,23 +292,3 @@ class VideoReader:
         if self._gray_from == "luma":
             return read_luma(av_frame, layout, video.matrix)
         return read_channel_as_luma(av_frame, layout, video.coding, video.matrix, self._gray_from)
-
-    def _detect_truncation(self, last: Frame) -> None:
-        """Record the missing time if the film ends before its declared end."""
-        declared_end = self._video.declared_end_s
-        if declared_end is None or self._end is not None:
-            return
-        end = float(
-            (last.pts + max(last.duration, last.av_frame.duration or 0)) * self._video.time_base
-        )
-        tolerance = max(END_TOLERANCE_S, 2 / float(self._video.rate or 25))
-        if end < declared_end - tolerance:
-            self.damage.missing_s = declared_end - end
-
-
-def _contradicts_range(av_frame: av.VideoFrame, layout: PixelLayout, video: VideoInfo) -> bool:
-    """Return whether a frame is tagged with another range than the video."""
-    if layout.kind == "rgb":
-        return False
-    tagged = FULL_RANGE if layout.full_range else int(av_frame.color_range or 0)
-    return tagged != 0 and (tagged == FULL_RANGE) != video.coding.full_range

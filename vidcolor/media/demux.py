@@ -22,19 +22,14 @@ MIN_BACKWARD_JUMP_S = Fraction(1, 10)
 """Minimum backward jump of a stream's DTS that counts as a discontinuity, in seconds."""
 SAME_CLOCK_TOLERANCE_S = 1
 """Maximum difference from the expected DTS of a packet that continues a clock, in seconds."""
-_SEEK_MARGIN_S = 5
-"""Distance from the seek target to the start of a trim, in seconds."""
-
+_PACKET_SEEK_MARGIN_S = 5
+"""Distance from the seek target of a copied stream to the start of a trim, in seconds."""
 _TEXT_DEMUXERS = ("tty", "bin", "xbin", "adf", "idf")
 """FFmpeg's demuxers for ANSI text and text art. They accept nearly any file."""
 
 
-def open_input(path: Path, **options: Any) -> av.container.InputContainer:
+def open_input(path: Path) -> av.container.InputContainer:
     """Open a media file for reading.
-
-    Args:
-        path: the file.
-        options: further arguments of `av.open`.
 
     Raises:
         InputError: FFmpeg cannot open the file, or takes it for text.
@@ -43,8 +38,14 @@ def open_input(path: Path, **options: Any) -> av.container.InputContainer:
         raise InputError(f"{path}: no such file")
     if path.is_dir():
         raise InputError(f"{path}: is a directory; name a video file in it")
+    av_open: Any = av.open
+    # FFmpeg would read the relative name "a:b.mkv" as a URL of protocol "a".
+    name = str(path.absolute())
     try:
-        container = _open(path, **options)
+        try:
+            container: av.container.InputContainer = av_open(name, metadata_errors="replace")
+        except TypeError:  # PyAV 19 removed metadata_errors.
+            container = av_open(name)
     except av.FFmpegError as error:
         raise InputError(
             f"{path}: not a video that FFmpeg can read ({error.strerror}); "
@@ -58,25 +59,8 @@ def open_input(path: Path, **options: Any) -> av.container.InputContainer:
     return container
 
 
-def _open(path: Path, **options: Any) -> av.container.InputContainer:
-    """Open a file with the arguments that this PyAV version accepts."""
-    av_open: Any = av.open
-    # FFmpeg would read the relative name "a:b.mkv" as a URL of protocol "a".
-    name = str(path.absolute())
-    try:
-        container = av_open(name, metadata_errors="replace", **options)
-    except TypeError:  # PyAV 19 removed metadata_errors.
-        container = av_open(name, **options)
-    opened: av.container.InputContainer = container
-    return opened
-
-
 def find_video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
     """Return the largest video stream that is not cover art.
-
-    Args:
-        container: an opened media file.
-        path: its path, for the error message.
 
     Raises:
         InputError: the file has no video stream.
@@ -94,6 +78,21 @@ def find_video_stream(container: av.container.InputContainer, path: Path) -> av.
 def is_cover_art(stream: av.stream.Stream) -> bool:
     """Return whether a video stream is cover art (FFmpeg's "attached picture")."""
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def seek_before(
+    container: av.container.InputContainer,
+    stream: av.stream.Stream,
+    time_s: Fraction | None,
+    margin_s: int,
+) -> None:
+    """Seek near a time, if the format has continuous timestamps. This saves time only."""
+    if time_s is None or not stream.time_base or allows_discontinuities(container):
+        return
+    pts = int((time_s - margin_s) / Fraction(stream.time_base))
+    if pts > (stream.start_time or 0):
+        with contextlib.suppress(av.FFmpegError):  # Raw streams are not seekable.
+            container.seek(pts, stream=stream, backward=True)
 
 
 class PacketReader:
@@ -124,26 +123,17 @@ class PacketReader:
         """Yield the packets of some streams in file order, with rising DTS per stream."""
         if not streams:
             return
-        self._seek(streams[0])
-        indices = {s.index for s in streams}
-        last_dts: dict[int, int] = {}
+        seek_before(self.container, streams[0], self._start, _PACKET_SEEK_MARGIN_S)
+        last_dts: dict[int, int | None] = {s.index: None for s in streams}
         for packet in demux_packets(self.container, streams):
             index = packet.stream.index
-            if packet.size and index in indices and self._trim(packet):
-                self._shift_timestamps(packet)
-                _make_dts_monotonic(packet, last_dts.get(index))
+            if packet.size and index in last_dts and self._trim(packet):
+                if packet.time_base is not None:
+                    _shift_timestamps(packet, -round(self._shift / Fraction(packet.time_base)))
+                _make_dts_monotonic(packet, last_dts[index])
                 if packet.dts is not None:
                     last_dts[index] = packet.dts
                 yield packet
-
-    def _seek(self, stream: av.stream.Stream) -> None:
-        """Seek near the start of the trim. This saves time and does not change the result."""
-        if self._start is None or not stream.time_base or allows_discontinuities(self.container):
-            return
-        pts = int((self._start - _SEEK_MARGIN_S) / Fraction(stream.time_base))
-        if pts > (stream.start_time or 0):
-            with contextlib.suppress(av.FFmpegError):  # Raw streams are not seekable.
-                self.container.seek(pts, stream=stream, backward=True)
 
     def _trim(self, packet: av.Packet[Any]) -> bool:
         """Return whether a packet is inside the trim. Shorten a subtitle that crosses its edge."""
@@ -153,29 +143,27 @@ class PacketReader:
         time_base = Fraction(packet.time_base)
         if self._end is not None and timestamp * time_base >= self._end:
             return False
+        if packet.stream.type != "subtitle":
+            return self._start is None or timestamp * time_base >= self._start
         # A subtitle is displayed for seconds, so it may start before the trim and end in it.
-        if packet.stream.type == "subtitle":
-            return self._trim_subtitle(packet, time_base)
-        return self._start is None or timestamp * time_base >= self._start
-
-    def _trim_subtitle(self, packet: av.Packet[Any], time_base: Fraction) -> bool:
-        begin = int(packet.pts if packet.pts is not None else packet.dts or 0)
-        end = begin + int(packet.duration or 0)
-        new_begin = begin if self._start is None else max(begin, math.ceil(self._start / time_base))
-        new_end = end if self._end is None else min(end, int(self._end / time_base))
-        if new_begin != begin and new_end <= new_begin:
+        end = timestamp + int(packet.duration or 0)
+        begin = timestamp
+        if self._start is not None:
+            begin = max(begin, math.ceil(self._start / time_base))
+        if self._end is not None:
+            end = min(end, int(self._end / time_base))
+        if begin != timestamp and end <= begin:
             return False
-        if (new_begin, new_end) != (begin, end):
-            packet.pts = packet.dts = new_begin
-            packet.duration = max(0, new_end - new_begin)
+        if (begin, end - begin) != (timestamp, int(packet.duration or 0)):
+            packet.pts = packet.dts = begin
+            packet.duration = max(0, end - begin)
         return True
 
-    def _shift_timestamps(self, packet: av.Packet[Any]) -> None:
-        if not self._shift or packet.time_base is None:
-            return
-        ticks = round(self._shift / Fraction(packet.time_base))
-        packet.pts = None if packet.pts is None else packet.pts - ticks
-        packet.dts = None if packet.dts is None else packet.dts - ticks
+
+def _shift_timestamps(packet: av.Packet[Any], ticks: int) -> None:
+    if ticks:
+        packet.pts = None if packet.pts is None else packet.pts + ticks
+        packet.dts = None if packet.dts is None else packet.dts + ticks
 
 
 def _make_dts_monotonic(packet: av.Packet[Any], last_dts: int | None) -> None:
@@ -198,8 +186,8 @@ def allows_discontinuities(container: av.container.InputContainer) -> bool:
 def demux_packets(
     container: av.container.InputContainer,
     streams: Sequence[av.stream.Stream],
-    on_error: Callable[[], None] | None = None,
-    on_discontinuity: Callable[[], None] | None = None,
+    on_error: Callable[[], None] = lambda: None,
+    on_discontinuity: Callable[[], None] = lambda: None,
 ) -> Iterator[av.Packet[Any]]:
     """Demux a file, skip errors and correct timestamp discontinuities.
 
@@ -229,8 +217,7 @@ def demux_packets(
             return
         except av.FFmpegError:
             errors += 1
-            if on_error is not None:
-                on_error()
+            on_error()
             packets = container.demux(list(streams))  # An error ends PyAV's iterator.
             continue
         errors = 0
@@ -265,7 +252,7 @@ class DiscontinuityCorrector:
     sync. A jump that the next packet reverts was a single bad timestamp and starts no timeline.
     """
 
-    def __init__(self, on_discontinuity: Callable[[], None] | None = None) -> None:
+    def __init__(self, on_discontinuity: Callable[[], None] = lambda: None) -> None:
         """Prepare for the first packet of a file.
 
         Args:
@@ -294,9 +281,7 @@ class DiscontinuityCorrector:
             self._end = max(self._end, pts_s + duration_s + offset)
         else:
             offset = self._offsets[-1]
-        ticks = round(offset / time_base)
-        packet.dts += ticks
-        packet.pts = None if packet.pts is None else packet.pts + ticks
+        _shift_timestamps(packet, round(offset / time_base))
 
     def _update_clock(self, index: int, dts_s: Fraction, pts_s: Fraction) -> _StreamClock:
         """Return the clock that a packet of stream `index` belongs to."""
@@ -310,8 +295,7 @@ class DiscontinuityCorrector:
         elif dts_s < clock.next_dts_s - MIN_BACKWARD_JUMP_S:
             if clock.timeline == newest:
                 self._offsets.append(self._end - pts_s)
-                if self._on_discontinuity is not None:
-                    self._on_discontinuity()
+                self._on_discontinuity()
             self._clocks[index] = _StreamClock(len(self._offsets) - 1, dts_s, previous=clock)
         elif previous is not None and dts_s - clock.next_dts_s < SAME_CLOCK_TOLERANCE_S:
             clock.previous = None  # The new clock continues, which confirms the jump.

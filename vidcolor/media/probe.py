@@ -25,6 +25,8 @@ FULL_RANGE = 2
 """FFmpeg's `AVCOL_RANGE_JPEG`."""
 LIMITED_RANGE = 1
 """FFmpeg's `AVCOL_RANGE_MPEG`."""
+PROGRESSIVE = 1
+"""FFmpeg's `AVFieldOrder` code of progressive."""
 MAX_PLAUSIBLE_RATE = 240
 """Maximum plausible average frame rate, in frames per second."""
 
@@ -36,11 +38,8 @@ class ColorTags:
     range: int
     """FFmpeg's `AVColorRange`: 0 unspecified, 1 limited, 2 full."""
     primaries: int
-    """H.273 `ColourPrimaries`."""
     transfer: int
-    """H.273 `TransferCharacteristics`."""
     matrix: int
-    """H.273 `MatrixCoefficients`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +53,10 @@ class StreamInfo:
     codec: str
     """FFmpeg's name of the codec."""
     language: str | None
-    """Language code in the metadata of the stream."""
+    """Language code."""
     title: str | None
     """Name of the track, or file name of an attachment."""
     is_cover_art: bool = False
-    """Whether this is an attached picture (cover art) and not a video."""
     detail: str = ""
     """Audio: sample rate and channel layout. Data: timecode or handler name."""
 
@@ -72,9 +70,8 @@ class VideoInfo:
     codec: str
     """FFmpeg's name of the codec."""
     width: int
-    """Stored width in pixels, before rotation and pixel aspect."""
     height: int
-    """Stored height in pixels."""
+    """Stored size in pixels, before rotation and pixel aspect."""
     layout: PixelLayout
     """Layout of the decoded frames."""
     coding: Coding
@@ -167,7 +164,6 @@ class MediaInfo:
     streams: tuple[StreamInfo, ...]
     """All streams, including the video."""
     num_chapters: int
-    """Number of chapters."""
     tags: dict[str, str] = field(default_factory=dict)
     """Metadata of the container."""
 
@@ -185,8 +181,8 @@ def probe(path: Path) -> MediaInfo:
         return MediaInfo(
             path=path,
             container=container.format.name,
-            duration_s=container.duration / av.time_base if container.duration else None,
-            video=_describe_video(stream, first_frame, tint),
+            duration_s=_container_duration_s(container),
+            video=_describe_video(container, stream, first_frame, tint),
             streams=tuple(describe_stream(s) for s in container.streams),
             num_chapters=len(container.chapters()),
             tags=dict(container.metadata),
@@ -208,18 +204,27 @@ def _decode_first_frame(
     raise InputError(f"{path}: no frame can be decoded; the file may be empty or truncated")
 
 
-def _describe_video(stream: av.VideoStream, first_frame: av.VideoFrame, tint: Tint) -> VideoInfo:
+def _describe_video(
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    first_frame: av.VideoFrame,
+    tint: Tint,
+) -> VideoInfo:
     """Combine the properties in the stream header and in the first decoded frame."""
     context = stream.codec_context
     layout = get_pixel_layout(first_frame.format.name)
-    tags = _read_color_tags(context, first_frame)
+    tags = ColorTags(
+        range=int(first_frame.color_range) or int(context.color_range or 0),
+        primaries=_first_specified(first_frame.color_primaries, context.color_primaries),
+        transfer=_first_specified(first_frame.color_trc, context.color_trc),
+        matrix=_first_specified(first_frame.colorspace, context.colorspace),
+    )
     time_base = Fraction(stream.time_base) if stream.time_base else Fraction(1, 1000)
     sar = Fraction(stream.sample_aspect_ratio or context.sample_aspect_ratio or 0)
     # The matrix tag of R'G'B' is the identity, which the Y'CbCr output cannot have.
     tagged_matrix = get_matrix(tags.matrix) if layout.kind != "rgb" else None
-    stream_duration = _stream_duration_s(stream, time_base)
-    container_duration = _container_duration(stream)
-    start = (stream.start_time or 0) * time_base
+    duration_s = _stream_duration_s(container, stream, time_base)
+    start_s = float((stream.start_time or 0) * time_base)
     return VideoInfo(
         index=stream.index,
         codec=context.codec.canonical_name,
@@ -232,9 +237,8 @@ def _describe_video(stream: av.VideoStream, first_frame: av.VideoFrame, tint: Ti
         time_base=time_base,
         rate=_frame_rate(stream),
         start_pts=stream.start_time,
-        duration_s=stream_duration
-        or (container_duration / av.time_base if container_duration else None),
-        declared_end_s=None if stream_duration is None else stream_duration + float(start),
+        duration_s=duration_s or _container_duration_s(container),
+        declared_end_s=None if duration_s is None else duration_s + start_s,
         variable_rate=_has_variable_frame_rate(stream),
         num_frames=stream.frames,
         sample_aspect_ratio=sar if sar not in (0, 1) else None,
@@ -242,36 +246,20 @@ def _describe_video(stream: av.VideoStream, first_frame: av.VideoFrame, tint: Ti
         display_matrix=_read_display_matrix(first_frame),
         field_order=int(context.field_order),
         interlaced=bool(first_frame.interlaced_frame),
-        timecode=_read_timecode(stream),
+        timecode=_read_timecode(container, stream),
         tint=tint,
         language=stream.metadata.get("language"),
     )
 
 
-def _read_color_tags(context: av.VideoCodecContext, frame: av.VideoFrame) -> ColorTags:
-    """Return the color tags of the frame, with unspecified ones taken from the container."""
-    return ColorTags(
-        range=int(frame.color_range) or int(context.color_range or 0),
-        primaries=_first_specified(frame.color_primaries, context.color_primaries),
-        transfer=_first_specified(frame.color_trc, context.color_trc),
-        matrix=_first_specified(frame.colorspace, context.colorspace),
-    )
-
-
-def _first_specified(*tags: object) -> int:
+def _first_specified(*tags: Any) -> int:
     """Return the first H.273 code that is neither None nor "unspecified"."""
-    for value in tags:
-        code = UNSPECIFIED if value is None else int(value)  # type: ignore[call-overload]
-        if code != UNSPECIFIED:
-            return int(code)
-    return UNSPECIFIED
+    codes = (int(tag) for tag in tags if tag is not None)
+    return next((code for code in codes if code != UNSPECIFIED), UNSPECIFIED)
 
 
 def _is_full_range(layout: PixelLayout, tags: ColorTags) -> bool:
-    """Return whether luma is full range.
-
-    R'G'B' sources and untagged gray are full range. Untagged Y'CbCr is limited range.
-    """
+    """R'G'B' sources and untagged gray are full range. Untagged Y'CbCr is limited range."""
     if layout.kind == "rgb" or layout.full_range:
         return True
     if tags.range == 0:
@@ -290,37 +278,34 @@ def _frame_rate(stream: av.VideoStream) -> Fraction | None:
     return average or guessed or None
 
 
-def _read_timecode(stream: av.VideoStream) -> str | None:
-    """Return the timecode of the first frame from the metadata of the stream or the container.
+def _read_timecode(container: av.container.InputContainer, stream: av.VideoStream) -> str | None:
+    """Return the timecode of the first frame.
 
     MOV stores it in the video stream, MXF and DV store it in the container.
     """
-    for tags in (stream.metadata, stream.container.metadata):
-        for key, value in tags.items():
-            if key.lower() == "timecode":
-                return str(value)
-    return None
+    tags = [*stream.metadata.items(), *container.metadata.items()]
+    return next((value for key, value in tags if key.lower() == "timecode"), None)
 
 
-def _stream_duration_s(stream: av.VideoStream, time_base: Fraction) -> float | None:
+def _stream_duration_s(
+    container: av.container.InputContainer, stream: av.VideoStream, time_base: Fraction
+) -> float | None:
     """Return the duration of the stream in seconds, from its header.
 
-    Matroska stores it as a tag. The duration of the container is that of a single stream.
+    Matroska stores it as a tag, such as ``00:01:02.345000000``. The duration of the container is
+    that of a single stream.
     """
     if stream.duration:
         return float(stream.duration * time_base)
-    tagged = _parse_duration_tag(stream.metadata.get("DURATION", ""))
-    container_duration = _container_duration(stream)
-    if tagged is None and container_duration and len(stream.container.streams) == 1:
-        return container_duration / av.time_base
-    return tagged
+    try:
+        hours, minutes, seconds = map(float, stream.metadata.get("DURATION", "").split(":"))
+    except ValueError:
+        return _container_duration_s(container) if len(container.streams) == 1 else None
+    return hours * 3600 + minutes * 60 + seconds
 
 
-def _container_duration(stream: av.VideoStream) -> int | None:
-    """Return the duration of the stream's container, in units of `av.time_base`."""
-    container: Any = stream.container
-    duration: int | None = container.duration
-    return duration
+def _container_duration_s(container: av.container.InputContainer) -> float | None:
+    return container.duration / av.time_base if container.duration else None
 
 
 def _has_variable_frame_rate(stream: av.VideoStream) -> bool:
@@ -337,16 +322,6 @@ def _has_variable_frame_rate(stream: av.VideoStream) -> bool:
     return bool(average and guessed and abs(average - guessed) > 0.01 * guessed)
 
 
-def _parse_duration_tag(text: str) -> float | None:
-    """Return Matroska's DURATION tag, such as ``00:01:02.345000000``, in seconds."""
-    parts = text.split(":")
-    try:
-        hours, minutes, seconds = (float(p) for p in parts)
-    except ValueError:
-        return None
-    return hours * 3600 + minutes * 60 + seconds
-
-
 def _read_display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     side_data: Any = frame.side_data
     try:
@@ -360,27 +335,23 @@ def _read_display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
 
 def describe_stream(stream: av.stream.Stream) -> StreamInfo:
     """Summarize a stream for plans, warnings and `vidcolor probe`."""
-    metadata = stream.metadata
-    handler = metadata.get("handler_name", "")
-    title = metadata.get("title") or metadata.get("name") or metadata.get("filename")
-    codec = stream.codec_context.name if stream.codec_context else _codec_name(stream)
+    metadata, context = stream.metadata, stream.codec_context
+    if context:
+        codec = context.name
+    else:  # PyAV has no decoder for data and attachments.
+        codec = str(getattr(stream, "name", None) or metadata.get("mimetype") or "unknown")
     detail = ""
     if stream.type == "audio":
-        context: Any = stream.codec_context
-        detail = f"{context.sample_rate} Hz, {context.layout.name}"
+        audio: Any = context
+        detail = f"{audio.sample_rate} Hz, {audio.layout.name}"
     elif stream.type == "data":
-        detail = metadata.get("timecode", handler)
+        detail = metadata.get("timecode", metadata.get("handler_name", ""))
     return StreamInfo(
         index=stream.index,
         kind=stream.type or "data",
         codec=codec,
         language=metadata.get("language"),
-        title=title,
+        title=metadata.get("title") or metadata.get("name") or metadata.get("filename"),
         is_cover_art=stream.type == "video" and is_cover_art(stream),
         detail=detail,
     )
-
-
-def _codec_name(stream: av.stream.Stream) -> str:
-    """Return the codec name of a stream without a decoder in PyAV (data, attachments)."""
-    return str(getattr(stream, "name", None) or stream.metadata.get("mimetype") or "unknown")

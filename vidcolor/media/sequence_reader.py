@@ -1,0 +1,196 @@
+"""Reading of image sequences: probing, and frames from images."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import partial
+from typing import TYPE_CHECKING
+
+import av
+
+from vidcolor.errors import InputError
+from vidcolor.imaging.geometry import get_quarter_turns
+from vidcolor.media.containers import SEQUENCE_MUXER
+from vidcolor.media.decode import DamageReport, Frame
+from vidcolor.media.frames import MIN_RGB_BITS, get_pixel_layout
+from vidcolor.media.probe import (
+    FULL_RANGE,
+    PROGRESSIVE,
+    UNSPECIFIED,
+    ColorTags,
+    MediaInfo,
+    VideoInfo,
+)
+from vidcolor.media.stills.registry import read_still
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from vidcolor.media.sequence import ImageSequence
+    from vidcolor.media.stills.types import Still
+    from vidcolor.options import GrayFrom
+
+_MAX_LISTED_GAPS = 8
+"""Maximum number of missing frames that a warning lists."""
+_MAX_PROBED_FILES = 100
+"""Number of files at the start of a sequence of which at least one must be readable."""
+DEFAULT_FPS = Fraction(24)
+"""Default frame rate of an image sequence, in frames per second."""
+
+
+def probe_sequence(
+    sequence: ImageSequence, fps: Fraction, gray_from: GrayFrom = "luma"
+) -> MediaInfo:
+    """Describe a sequence by its first readable image.
+
+    Args:
+        sequence: the sequence.
+        fps: its frame rate.
+        gray_from: the channel that luma is read from.
+
+    Raises:
+        InputError: none of the first images is readable.
+    """
+    still = _read_first_still(sequence, gray_from)
+    numbers = list(sequence.files)
+    duration_s = float((numbers[-1] - numbers[0] + 1) / fps)
+    height, width = still.luma.shape
+    video = VideoInfo(
+        index=0,
+        codec=still.format,
+        width=width,
+        height=height,
+        layout=get_pixel_layout("gray" if still.bits == 8 else f"gray{still.bits}le"),
+        coding=still.coding,
+        matrix=still.matrix,
+        tags=ColorTags(FULL_RANGE, UNSPECIFIED, UNSPECIFIED, still.matrix.code),
+        time_base=1 / fps,
+        rate=fps,
+        start_pts=0,
+        duration_s=duration_s,
+        declared_end_s=None,
+        variable_rate=False,
+        num_frames=len(numbers),
+        sample_aspect_ratio=still.pixel_aspect,
+        rotation_degrees=90 * get_quarter_turns(still.orientation),
+        display_matrix=None,
+        field_order=PROGRESSIVE,
+        interlaced=False,
+        timecode=still.timecode,
+        tint=still.tint,
+    )
+    return MediaInfo(sequence.path, SEQUENCE_MUXER, duration_s, video, (), num_chapters=0)
+
+
+def _read_first_still(sequence: ImageSequence, gray_from: GrayFrom) -> Still:
+    first_error: InputError | None = None
+    for path in list(sequence.files.values())[:_MAX_PROBED_FILES]:
+        try:
+            return _read_still(path, gray_from)[0]
+        except InputError as error:
+            first_error = first_error or error
+    raise first_error or InputError(f"{sequence.path}: no images; give another pattern or folder")
+
+
+def _read_still(
+    path: Path, gray_from: GrayFrom, keep_color: bool = False
+) -> tuple[Still, str | None]:
+    """Read an image, or the intact part of a damaged one; return it and its damage or None."""
+    read = partial(
+        read_still, path, gray_from, min_rgb_bits=MIN_RGB_BITS, with_source_rgb=keep_color
+    )
+    try:
+        return read(), None
+    except InputError as error:
+        try:
+            still = read(allow_damaged=True)
+        except InputError:
+            raise error from None
+        return still, still.warnings[0] if still.warnings else "damaged"
+
+
+class SequenceReader:
+    """Reads the images of a sequence as frames. The frame number gives the PTS."""
+
+    def __init__(
+        self,
+        sequence: ImageSequence,
+        video: VideoInfo,
+        gray_from: GrayFrom = "luma",
+        start_s: Fraction | None = None,
+        end_s: Fraction | None = None,
+        keep_color: bool = False,
+    ) -> None:
+        """Prepare to read the images.
+
+        Args:
+            sequence: the sequence.
+            video: its description by `probe_sequence`.
+            gray_from: the channel that luma is read from.
+            start_s: time of the first frame to keep, in seconds.
+            end_s: time of the first frame to drop again, in seconds.
+            keep_color: whether to fill `Frame.source_rgb`.
+        """
+        self.damage = DamageReport()
+        self.warnings: dict[str, None] = {}
+        self._sequence, self._video, self._gray_from = sequence, video, gray_from
+        self._start, self._end = start_s or Fraction(0), end_s
+        self._keep_color = keep_color
+        missing = [n for n in sequence.missing if self._is_in_trim(n)]
+        if missing:
+            listed = ", ".join(map(str, missing[:_MAX_LISTED_GAPS]))
+            more = "…" if len(missing) > _MAX_LISTED_GAPS else ""
+            subject = "frame is" if len(missing) == 1 else "frames are"
+            self.damage.messages.append(f"{len(missing)} {subject} missing: {listed}{more}")
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield a frame for each image in the order of numbers. A missing number leaves a time gap.
+
+        Raises:
+            InputError: size or bit depth of an image differ from the first image's.
+        """
+        # The duration of a frame is known when the number of the next one is known.
+        pending: Frame | None = None
+        index = 0
+        for number, path in self._sequence.files.items():
+            still = self._read(path) if self._is_in_trim(number) else None
+            if still is None:
+                continue
+            pts = number - self._sequence.first_number
+            # The pipeline uses size and metadata of this frame and replaces its samples.
+            format_name = "gray" if self._video.coding.bits == 8 else "gray16le"
+            blank = av.VideoFrame(still.luma.shape[1], still.luma.shape[0], format_name)
+            blank.color_range = FULL_RANGE
+            if pending is not None:
+                pending.duration = pts - pending.pts
+                yield pending
+            pending = Frame(index, pts, 1, still.luma, blank, still.source_rgb)
+            index += 1
+        if pending is not None:
+            yield pending
+
+    def _is_in_trim(self, number: int) -> bool:
+        time = (number - self._sequence.first_number) * self._video.time_base
+        return time >= self._start and (self._end is None or time < self._end)
+
+    def _read(self, path: Path) -> Still | None:
+        """Read an image and record its damage. Return None if no part of it is readable."""
+        try:
+            still, damage = _read_still(path, self._gray_from, self._keep_color)
+        except InputError as error:
+            reason = str(error).removeprefix(f"{path}: ")
+            self.damage.messages.append(f"{path.name} cannot be read ({reason})")
+            return None
+        if damage:
+            self.damage.messages.append(f"{path.name}: {damage}")
+        else:
+            self.warnings.update(dict.fromkeys(still.warnings))
+        video, height, width = self._video, *still.luma.shape
+        if (width, height) != (video.width, video.height) or still.bits != video.coding.bits:
+            raise InputError(
+                f"{path}: has {width}x{height} pixels with {still.bits} bits, but the sequence "
+                f"starts with {video.width}x{video.height} and {video.coding.bits} bits; "
+                "move it to a separate sequence"
+            )
+        return still

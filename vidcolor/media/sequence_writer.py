@@ -1,0 +1,108 @@
+"""Writing of films as numbered image files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidcolor.color.ycbcr import Coding, recode
+from vidcolor.media.frames import read_chroma, read_luma
+from vidcolor.media.sequence import format_frame_path
+from vidcolor.media.stills.registry import STILL_SUFFIXES, read_still, write_still
+from vidcolor.media.stills.types import Still
+from vidcolor.watermark import draw_watermark
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import av
+
+    from vidcolor.imaging.types import FloatArray
+    from vidcolor.media.encode import EncoderPlan
+    from vidcolor.media.probe import VideoInfo
+    from vidcolor.media.sequence import ImageSequence
+    from vidcolor.options import ColorizeOptions
+    from vidcolor.provenance import Provenance
+
+
+class SequenceWriter:
+    """Writes frames as numbered image files. Each file is published when it is complete."""
+
+    def __init__(
+        self,
+        pattern: Path,
+        plan: EncoderPlan,
+        video: VideoInfo,
+        provenance: Provenance,
+        source: ImageSequence | None,
+        options: ColorizeOptions,
+        first: int = 0,
+    ) -> None:
+        """Prepare to write the images.
+
+        Args:
+            pattern: the output pattern, such as ``out_%06d.png``. Its extension sets the format.
+            plan: an encoder plan with a 4:4:4 pixel format.
+            video: the source's video.
+            provenance: the provenance that is written into images, if their format supports it.
+            source: the source of numbers, luma and metadata; None if the source is a film, whose
+                frames are numbered from 1.
+            options: `gray_from`, `mark` and `quality` are used.
+            first: index of the first frame to write, if the source is a film.
+        """
+        self._pattern, self._plan, self._video = pattern, plan, video
+        self._provenance, self._source, self._options = provenance, source, options
+        self._count = first
+        self.warnings: dict[str, None] = {}
+        """Warnings about single images, each once."""
+
+    def write(self, frame: av.VideoFrame, pts: int, duration: int) -> None:
+        """Write one frame as an image.
+
+        Args:
+            frame: the colorized frame in the plan's pixel format.
+            pts: its offset from the first frame number, if the source is a sequence.
+            duration: unused; images have no duration.
+        """
+        self._count += 1
+        cb, cr = read_chroma(frame, self._plan.layout, self._video.coding.full_range)
+        if self._source is None:
+            path = format_frame_path(self._pattern, self._count)
+            still = self._make_still(frame, path)
+        else:
+            number = self._source.first_number + pts
+            path = format_frame_path(self._pattern, number)
+            still = self._read_source_still(self._source.files[number], cb, cr)
+        warnings = write_still(
+            path, still, cb, cr, provenance=self._provenance, quality=self._options.quality
+        )
+        self.warnings.update(dict.fromkeys(warnings))
+
+    def finish(self) -> None:
+        """Do nothing: `write` has published every image."""
+
+    def _read_source_still(self, source: Path, cb: FloatArray, cr: FloatArray) -> Still:
+        """Read the source's image again with its metadata, and draw the watermark on request."""
+        still = read_still(source, self._options.gray_from, allow_damaged=True)
+        if not self._options.mark:
+            return still
+        luma = draw_watermark(still.luma, cb, cr, still.coding, still.matrix)
+        # The watermark changes luma, so the compressed luma of a JPEG cannot be copied.
+        return replace(still, luma=luma, jpeg_data=None)
+
+    def _make_still(self, frame: av.VideoFrame, path: Path) -> Still:
+        """Convert a frame of a film to a full-range image of the same bit depth."""
+        layout = self._plan.layout
+        coding = Coding(layout.bits, self._video.coding.full_range)
+        luma = read_luma(frame, layout, self._video.matrix)
+        luma = recode(luma, coding, replace(coding, full_range=True))
+        return Still(
+            path=path,
+            luma=np.ascontiguousarray(luma),
+            bits=layout.bits,
+            matrix=self._video.matrix,
+            tint="gray",
+            format=STILL_SUFFIXES[path.suffix.lower()],
+        )
