@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 
 from tests.helpers.albums import colorful, make_album
 from vidcolor.color.lab import gray_to_lightness, rgb_to_lab
-from vidcolor.errors import UsageError
-from vidcolor.training.batches import BatchStream, PackedBatch, SamplingOptions, downsample_ab
+from vidcolor.training.batches import BatchStream, PackedBatch, downsample_ab
 from vidcolor.training.dataset import build_dataset
-from vidcolor.training.degrade import STEPS, DegradeOptions, degrade, rgb_to_gray, to_codes
-from vidcolor.training.hints import HintOptions, draw_hints
+from vidcolor.training.degrade import STEPS, degrade, rgb_to_gray, to_codes
+from vidcolor.training.hints import draw_hints
 
 if TYPE_CHECKING:
-    from vidcolor.training.cache import PhotoStore
+    from vidcolor.training.dataset import PhotoStore
 
 
 @pytest.fixture(scope="module")
@@ -28,26 +27,19 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> PhotoStore:
     return build_dataset([make_album(folder / "a", 6)], folder / "cache", holdout=0).train
 
 
-def list_tensors(packed: PackedBatch) -> list[torch.Tensor]:
-    return [packed.image, packed.gray, packed.hint_ab, packed.density]
-
-
 def are_equal(a: PackedBatch, b: PackedBatch) -> bool:
-    pairs = zip(list_tensors(a), list_tensors(b), strict=True)
-    return all(torch.equal(x, y) for x, y in pairs)
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
 @pytest.mark.slow
 def test_batch_depends_only_on_its_number(store: PhotoStore) -> None:
-    options = SamplingOptions(32, 2, seed=5)
-    batches = [BatchStream(store, options).make_batch(n) for n in range(3)]
-    with BatchStream(store, options).iterate_from(1, workers=2) as stream:
-        prefetched = [next(stream), next(stream)]  # one from each worker
+    stream = BatchStream(store=store, size=32, batch=2, seed=5)
+    batches = [stream[n] for n in range(3)]
+    with stream.iterate_from(1, workers=2) as prefetching:
+        prefetched = [next(prefetching), next(prefetching)]  # one from each worker
     assert all(are_equal(a, b) for a, b in zip(batches[1:], prefetched, strict=True))
     assert not are_equal(batches[0], batches[1])
-    assert not are_equal(
-        batches[0], BatchStream(store, SamplingOptions(32, 2, seed=6)).make_batch(0)
-    )
+    assert not are_equal(batches[0], BatchStream(store=store, size=32, batch=2, seed=6)[0])
 
 
 def test_processes_draw_every_photograph_once_per_epoch(store: PhotoStore) -> None:
@@ -63,9 +55,10 @@ def test_processes_draw_every_photograph_once_per_epoch(store: PhotoStore) -> No
             return store[number]
 
     for rank in range(3):
-        stream = BatchStream(RecordingStore(), SamplingOptions(32, 2), rank=rank, world_size=3)  # type: ignore[arg-type]
+        recording = RecordingStore()
+        stream = BatchStream(store=recording, size=32, batch=2, rank=rank, world_size=3)  # type: ignore[arg-type]
         for number in range(2):
-            stream.make_batch(number)
+            stream[number]
     assert sorted(requested) == sorted([*range(6)] * 2)  # two epochs
 
 
@@ -80,17 +73,15 @@ def test_replay_photographs_have_their_share(store: PhotoStore) -> None:
             return gray
 
     for size, num_replay in ((8, 2), (2, 1)):  # at least one image of a small batch
-        options = SamplingOptions(32, size, replay_share=0.25)
-        plain = BatchStream(store, SamplingOptions(32, size - num_replay)).make_batch(3)
-        mixed = BatchStream(store, options, replay=GrayStore()).make_batch(3)  # type: ignore[arg-type]
+        plain = BatchStream(store=store, size=32, batch=size - num_replay)[3]
+        replay = GrayStore()
+        mixed = BatchStream(store=store, size=32, batch=size, replay=replay)[3]  # type: ignore[arg-type]
         assert torch.equal(mixed.image[:-num_replay], plain.image)
         assert bool((mixed.image[-num_replay:] == 128).all())
 
 
 def test_packed_batch_decodes_to_network_inputs(store: PhotoStore) -> None:
-    packed = BatchStream(store, SamplingOptions(64, 3, degrade=DegradeOptions(share=0))).make_batch(
-        0
-    )
+    packed = BatchStream(store=store, size=64, batch=3, degraded_share=0)[0]
     batch = packed.to(torch.device("cpu"))
     lightness, ab = rgb_to_lab(batch.image)
     assert batch.image.shape == (3, 3, 64, 64)
@@ -105,8 +96,7 @@ def test_packed_batch_decodes_to_network_inputs(store: PhotoStore) -> None:
 @given(seed=st.integers(0, 2**32), share=st.sampled_from([0.0, 1.0]))
 def test_strength_0_does_not_degrade(seed: int, share: float) -> None:
     rgb = colorful(seed % 7, (64, 64))
-    options = DegradeOptions(share=share, strength=0)
-    degraded = degrade(rgb, np.random.default_rng(seed), options)
+    degraded = degrade(rgb, np.random.default_rng(seed), share, strength=0)
     difference = np.abs(degraded.astype(int) - to_codes(rgb_to_gray(rgb)).astype(int))
     assert difference.max() <= (12 if share else 0)  # JPEG at maximum quality still rounds
 
@@ -137,7 +127,7 @@ def test_gray_of_panchromatic_film_has_the_lightness_of_the_photograph() -> None
 def test_hints_have_valid_density(seed: int) -> None:
     # Pale colors, because the mean of a point on an edge is far from both sides.
     ab = 0.15 * downsample_ab(colorful(seed % 5, (64, 64)))
-    hints, density = draw_hints(ab, np.random.default_rng(seed), HintOptions(0.6, 0.4, 0.0))
+    hints, density = draw_hints(ab, np.random.default_rng(seed), (0.6, 0.4, 0.0))
     assert hints.shape == ab.shape
     assert density.shape == (1, 16, 16)
     assert 0 <= density.min() <= density.max() <= 1
@@ -151,7 +141,7 @@ def test_hints_correlate_with_the_true_color() -> None:
     pairs = []
     for seed in range(80):
         ab = downsample_ab(colorful(seed % 5, (64, 64)))
-        hints, density = draw_hints(ab, np.random.default_rng(seed), HintOptions(0.6, 0.4, 0.0))
+        hints, density = draw_hints(ab, np.random.default_rng(seed), (0.6, 0.4, 0.0))
         pairs.append(np.stack([hints, ab])[..., density[0] > 0].reshape(2, -1))
     drawn, true = np.concatenate(pairs, axis=1)
     assert np.corrcoef(drawn, true)[0, 1] > 0.9
@@ -160,11 +150,6 @@ def test_hints_correlate_with_the_true_color() -> None:
 def test_hint_types_have_the_requested_shares() -> None:
     ab = downsample_ab(colorful(3, (64, 64)))
     rng = np.random.default_rng(0)
-    drawn = [draw_hints(ab, rng, HintOptions(0.3, 0.2, 0.1))[1] for _ in range(600)]
+    drawn = [draw_hints(ab, rng, (0.3, 0.2, 0.1))[1] for _ in range(600)]
     share_without_hints = sum(not d.any() for d in drawn) / len(drawn)
     assert share_without_hints == pytest.approx(0.4, abs=0.07)
-
-
-def test_shares_of_hint_types_must_not_exceed_1() -> None:
-    with pytest.raises(UsageError, match="sum of at most 1"):
-        HintOptions(0.6, 0.6, 0.0)

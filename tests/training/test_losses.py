@@ -14,11 +14,11 @@ from vidcolor.training.config import default_config
 from vidcolor.training.losses import (
     ERROR_FLOOR,
     BinTargets,
-    DistributionLoss,
     bin_prior,
     class_weights,
     colorfulness_share,
     distillation_loss,
+    distribution_loss,
     excess_variation,
     log_mse_loss,
     matched_colorfulness,
@@ -59,11 +59,14 @@ def test_rare_colors_have_higher_weights() -> None:
 
 def test_true_distribution_minimizes_the_loss() -> None:
     ab = torch.rand(1, 2, 6, 6) * 60 - 30
-    loss = DistributionLoss(TARGETS, torch.ones(260))
+
+    def loss(logits: torch.Tensor, ab: torch.Tensor, lightness: torch.Tensor) -> float:
+        return float(distribution_loss(logits, ab, lightness, TARGETS, torch.ones(260))[1])
+
     index, weight = TARGETS(ab)
     true = torch.full((1, 260, 6, 6), -20.0).scatter(1, index, weight.log())
     bright = torch.full((1, 1, 6, 6), 70.0)
-    assert float(loss(true, ab, bright)[1]) < float(loss(torch.zeros_like(true), ab, bright)[1])
+    assert loss(true, ab, bright) < loss(torch.zeros_like(true), ab, bright)
     assert (
         float(distillation_loss(true, true))
         < 1e-5
@@ -73,9 +76,15 @@ def test_true_distribution_minimizes_the_loss() -> None:
 
 
 def test_class_weights_have_no_effect_in_dark_regions() -> None:
-    loss = DistributionLoss(TARGETS, torch.full((260,), 4.0))
-    ab, logits = torch.full((1, 2, 2, 2), 50.0), torch.zeros(1, 260, 2, 2)
-    dark, light = (loss(logits, ab, torch.full((1, 1, 2, 2), v)) for v in (15.0, 65.0))
+    ab, logits, weights = (
+        torch.full((1, 2, 2, 2), 50.0),
+        torch.zeros(1, 260, 2, 2),
+        torch.full((260,), 4.0),
+    )
+    dark, light = (
+        distribution_loss(logits, ab, torch.full((1, 1, 2, 2), v), TARGETS, weights)
+        for v in (15.0, 65.0)
+    )
     assert math.isclose(float(dark[0]), float(dark[1]), rel_tol=1e-5)
     assert math.isclose(float(light[0]), 4 * float(light[1]), rel_tol=1e-5)
 

@@ -26,16 +26,16 @@ from tests.helpers.albums import make_album
 from vidcolor import cli
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import InputError, UsageError
-from vidcolor.training.callbacks import Callback, StepEvent
 from vidcolor.training.config import RunOptions, Stage, TrainingConfig, default_config
 from vidcolor.training.loop import StopRequest
+from vidcolor.training.metrics import Callback, StepEvent
 from vidcolor.training.run import train
-from vidcolor.training.schedule import is_discriminator_step, learning_rate_factor
+from vidcolor.training.trainer import learning_rate_factor
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from vidcolor.training.callbacks import TrainingResult
+    from vidcolor.training.metrics import TrainingResult
 
 SMALL_RUN = ("--size", "32", "--batch", "2", "--holdout", "0.1", "--precision", "fp32")
 
@@ -64,7 +64,7 @@ def small_config(**choices: Any) -> TrainingConfig:
 def small_options(album: Path, out: Path, **choices: Any) -> RunOptions:
     """Return the options of a run that validates at its start and end only."""
     defaults = {"holdout": 0, "workers": 0, "validations": 0, "validation_size": 64}
-    return RunOptions((album,), out, **{**defaults, **choices})
+    return RunOptions(sources=(album,), out=out, **{**defaults, **choices})
 
 
 def read_log(out: Path) -> list[dict[str, Any]]:
@@ -193,24 +193,17 @@ class CrashingCallback(Callback):
             raise InterruptedError
 
 
-ADVERSARIAL_ROUND = {"discriminator_steps": 1, "joint_steps": 1}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("stage", "choices", "loss_names"),
+    ("stage", "choices"),
     [
-        ("pretrain", {"start": "scratch", "steps": 3}, {"image", "variation"}),
-        # Two rounds, so that the optimizers of both networks have moments to restore.
-        (
-            "adversarial",
-            {"steps": 4, **ADVERSARIAL_ROUND},
-            {"discriminator", "generator", "perceptual"},
-        ),
+        # Two steps after the restart, so that the optimizer has moments to restore.
+        ("pretrain", {"start": "scratch", "steps": 4}),
+        ("fine-tune", {"steps": 4, "freeze_norms": False, "freeze": 4}),
     ],
 )
 def test_every_stage_resumes_to_the_same_weights(
-    album: Path, tmp_path: Path, stage: Stage, choices: dict[str, Any], loss_names: set[str]
+    album: Path, tmp_path: Path, stage: Stage, choices: dict[str, Any]
 ) -> None:
     config = small_config(stage=stage, accumulate=2, **choices)
     common = {"holdout": 0.1, "precision": "bf16"}
@@ -220,7 +213,7 @@ def test_every_stage_resumes_to_the_same_weights(
     assert finished.steps == config.steps
     assert finished.after is not None
     (row,) = [row for row in read_log(uninterrupted.out) if "losses" in row]
-    assert loss_names <= set(row["losses"])
+    assert {"image", "variation"} <= set(row["losses"])
     with pytest.raises(InterruptedError):
         train(config, resumed, CrashingCallback(after=config.steps - 2))
     assert not resumed.out.exists()
@@ -293,8 +286,8 @@ def test_two_processes_match_gradient_accumulation(album: Path) -> None:
 def test_minutes_are_converted_to_steps(
     album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidcolor.training.schedule.PROBE_STEPS", 2)
-    monkeypatch.setattr("vidcolor.training.schedule.UNTIMED_STEPS", 1)
+    monkeypatch.setattr("vidcolor.training.loop.PROBE_STEPS", 2)
+    monkeypatch.setattr("vidcolor.training.loop.UNTIMED_STEPS", 1)
     out = tmp_path / "w.safetensors"
     finished = train(small_config(minutes=0.1), small_options(album, out, precision="fp32"))
     assert finished.steps > 2
@@ -323,10 +316,3 @@ def test_learning_rate_warms_up_and_decays() -> None:
     assert 90 <= peak <= 110  # the warm-up is limited to a tenth of the run
     assert rates[:peak] == sorted(rates[:peak])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
-
-
-def test_adversarial_rounds_start_with_discriminator_steps() -> None:
-    adversarial = default_config("adversarial", steps=600)
-    assert [is_discriminator_step(s, adversarial) for s in (0, 99, 100, 299, 300)] == [
-        True, True, False, False, True,
-    ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import time
@@ -23,7 +24,6 @@ from vidcolor.cli.params import (
 from vidcolor.errors import UsageError
 from vidcolor.progress import Progress
 from vidcolor.timecode import format_duration
-from vidcolor.training.callbacks import Callback
 from vidcolor.training.config import (
     DEFAULT_HOLDOUT,
     RunOptions,
@@ -31,10 +31,10 @@ from vidcolor.training.config import (
     TrainingConfig,
     default_config,
 )
+from vidcolor.training.metrics import Callback
 
 if TYPE_CHECKING:
-    from vidcolor.training.callbacks import StepEvent, TrainingResult
-    from vidcolor.training.validation import ValidationMetrics
+    from vidcolor.training.metrics import StepEvent, TrainingResult, ValidationMetrics
 
 LENGTH_PANEL = "Length"
 TRAINING_PANEL = "Training"
@@ -67,8 +67,7 @@ def train(
         Stage,
         typer.Option(
             help="fine-tune: adapt trained weights to these photographs with a frozen encoder. "
-            "pretrain: train everything on many photographs. adversarial: refine trained weights "
-            "with a discriminator.",
+            "pretrain: train everything on many photographs.",
             rich_help_panel=INPUT_PANEL,
         ),
     ] = "fine-tune",
@@ -133,7 +132,7 @@ def train(
         float | None,
         typer.Option(
             help="Maximum learning rate of the decoder. Default: 2e-4 for pretrain, 1e-4 for "
-            "fine-tune, 5e-5 for adversarial.",
+            "fine-tune.",
             rich_help_panel=TRAINING_PANEL,
         ),
     ] = None,
@@ -247,14 +246,13 @@ def train(
 
 def _run(config: TrainingConfig, options: RunOptions, console: Console) -> TrainingResult | None:
     """Run the training; return its result, or None in processes other than rank 0."""
-    from vidcolor.training.distributed import is_rank_zero
     from vidcolor.training.run import train as run
 
     try:
         result = run(config, options, _ConsoleCallback(console, options.out))
     finally:
         console.end_progress()
-    return result if is_rank_zero() else None
+    return result if os.environ.get("RANK", "0") == "0" else None
 
 
 class _ConsoleCallback(Callback):
@@ -286,7 +284,7 @@ class _ConsoleCallback(Callback):
         )
 
     def on_validation(self, step: int, metrics: ValidationMetrics) -> None:
-        self._console.event("validation", step=step, **metrics.to_dict())
+        self._console.event("validation", step=step, **metrics.model_dump())
         self._console.info(f"step {step:,}: {_format_metrics(metrics)}")
 
 
@@ -298,8 +296,8 @@ def _print_result(result: TrainingResult, console: Console) -> None:
         folder=str(result.folder),
         steps=result.steps,
         seconds=round(result.seconds, 1),
-        before=result.before.to_dict() if result.before else None,
-        after=result.after.to_dict() if result.after else None,
+        before=result.before.model_dump() if result.before else None,
+        after=result.after.model_dump() if result.after else None,
         already_done=result.already_done,
     )
     if result.already_done:
@@ -316,9 +314,8 @@ def _print_result(result: TrainingResult, console: Console) -> None:
 
 def _format_metrics(metrics: ValidationMetrics) -> str:
     """Format validation metrics as one line."""
-    gain = metrics.psnr - metrics.gray_psnr
     return (
-        f"validation PSNR {metrics.psnr:.2f} dB ({gain:+.2f} over gray), "
+        f"validation PSNR {metrics.psnr:.2f} dB ({metrics.gain:+.2f} over gray), "
         f"{metrics.hinted_psnr:.2f} dB with 10 hints, "
         f"colorfulness {metrics.colorfulness:.0%} of the ground truth"
     )

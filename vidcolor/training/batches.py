@@ -7,29 +7,30 @@ therefore gets the same batches as an uninterrupted run, for any number of worke
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from vidcolor.color.lab import gray_to_lightness, rgb_to_lab
 from vidcolor.generators.network import STRIDE
 from vidcolor.imaging.resize import resize_area, resize_linear
-from vidcolor.training.degrade import DegradeOptions, degrade
-from vidcolor.training.hints import HintOptions, draw_hints
+from vidcolor.training.degrade import DEGRADED_SHARE, degrade
+from vidcolor.training.hints import draw_hints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torch import Tensor
+    from numpy.typing import NDArray
 
     from vidcolor.imaging.types import FloatArray, Rgb
-    from vidcolor.training.cache import PhotoStore
-
+    from vidcolor.training.dataset import PhotoStore
 
 MIN_CROP = 0.6
 """Minimum side of a crop, as a share of the short side of the image."""
@@ -39,24 +40,22 @@ _PREFETCH = 3
 """Number of batches that each worker process prepares in advance."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Input and ground truth of one forward pass; S is the side of the images."""
+class Batch(NamedTuple):
+    """Input and ground truth of one forward pass, float32; S is the side of the images."""
 
     image: Tensor
-    """Photographs, (N, 3, S, S) float32, sRGB in [0, 1]."""
+    """Photographs, (N, 3, S, S), sRGB in [0, 1]."""
     luma: Tensor
-    """L* input of the network, possibly degraded, (N, 1, S, S) float32 in [0, 100]."""
+    """L* input of the network, possibly degraded, (N, 1, S, S) in [0, 100]."""
     ab: Tensor
-    """True a*, b*, (N, 2, S / 4, S / 4) float32."""
+    """True a*, b*, (N, 2, S / 4, S / 4)."""
     hint_ab: Tensor
-    """Hint a*, b*, (N, 2, S / 4, S / 4) float32; 0 where there is no hint."""
+    """Hint a*, b*, (N, 2, S / 4, S / 4); 0 where there is no hint."""
     density: Tensor
-    """Hint density, (N, 1, S / 4, S / 4) float32 in [0, 1]."""
+    """Hint density, (N, 1, S / 4, S / 4) in [0, 1]."""
 
 
-@dataclass(frozen=True, slots=True)
-class PackedBatch:
+class PackedBatch(NamedTuple):
     """A batch with 8-bit images, as it is sent between processes."""
 
     image: Tensor
@@ -64,86 +63,49 @@ class PackedBatch:
     gray: Tensor
     """(N, S, S) uint8, sRGB-encoded gray."""
     hint_ab: Tensor
-    """(N, 2, S / 4, S / 4) float32."""
     density: Tensor
-    """(N, 1, S / 4, S / 4) float32."""
-
-    def pin_memory(self) -> PackedBatch:
-        """Return a copy in page-locked memory; DataLoader calls this method."""
-        return PackedBatch(*(t.pin_memory() for t in self._tensors()))
 
     def to(self, device: torch.device) -> Batch:
-        """Move to a device and convert to floating point."""
-        image, gray, hint_ab, density = (t.to(device, non_blocking=True) for t in self._tensors())
-        # Color conversion is fast on a GPU, and 8-bit images are cheap to send.
+        """Move to a device and convert to floating point, which is fast on a GPU."""
+        image, gray, hint_ab, density = (t.to(device, non_blocking=True) for t in self)
         rgb = image.permute(0, 3, 1, 2).float() / 255
         luma = gray_to_lightness(gray.unsqueeze(1).float() / 255)
         ab = F.avg_pool2d(rgb_to_lab(rgb)[1], STRIDE)
         return Batch(rgb, luma, ab, hint_ab, density)
 
-    def _tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        return self.image, self.gray, self.hint_ab, self.density
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchStream(Dataset[PackedBatch]):
+    """An endless sequence of batches with every photograph once per epoch."""
 
-@dataclass(frozen=True, slots=True)
-class SamplingOptions:
-    """Settings of a batch stream."""
-
+    store: PhotoStore
+    """Training photographs; not empty."""
     size: int
     """Side of the images in pixels; a multiple of 32."""
     batch: int
     """Number of images in a batch of one process."""
     seed: int = 0
-    """Seed of all random numbers."""
-    replay_share: float = 0.0
+    replay: PhotoStore | None = None
+    """Replay photographs, mixed into each batch."""
+    replay_share: float = 0.25
     """Share of the replay photographs in each batch."""
-    degrade: DegradeOptions = field(default_factory=DegradeOptions)
-    """Degradations of the luma input."""
-    hints: HintOptions = field(default_factory=HintOptions)
-    """Simulated hints."""
+    rank: int = 0
+    """Rank of this process. Each process draws different photographs."""
+    world_size: int = 1
+    degraded_share: float = DEGRADED_SHARE
+    """Share of the images with degraded luma."""
 
-
-class BatchStream:
-    """An endless stream of numbered batches with every photograph once per epoch."""
-
-    def __init__(
-        self,
-        store: PhotoStore,
-        options: SamplingOptions,
-        *,
-        replay: PhotoStore | None = None,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        """Create a stream.
-
-        Args:
-            store: training photographs; not empty.
-            options: settings of the batches.
-            replay: replay photographs, mixed into each batch.
-            rank: rank of this process. Each process draws different photographs.
-            world_size: number of processes.
-        """
-        self._store, self._replay, self._options = store, replay, options
-        self._rank, self._world_size = rank, world_size
-
-    def make_batch(self, number: int) -> PackedBatch:
+    def __getitem__(self, number: int) -> PackedBatch:
         """Return the batch with a number, from 0."""
-        options = self._options
         num_replay = 0
-        if self._replay and options.replay_share:
+        if self.replay and self.replay_share:
             # Even a small batch contains at least one image of each store.
-            count = round(options.batch * options.replay_share)
-            num_replay = min(max(count, 1), options.batch - 1)
-        num_new = options.batch - num_replay
-        samples = [self._draw(self._store, number, i, num_new, 0) for i in range(num_new)]
-        if self._replay:
-            samples += [
-                self._draw(self._replay, number, i, num_replay, 1) for i in range(num_replay)
-            ]
-        images, grays, hints, densities = (np.stack(part) for part in zip(*samples, strict=True))
-        tensors = [torch.from_numpy(part) for part in (images, grays, hints, densities)]
-        return PackedBatch(*tensors)
+            num_replay = min(max(round(self.batch * self.replay_share), 1), self.batch - 1)
+        samples = self._draw_images(self.store, 0, number, self.batch - num_replay)
+        if self.replay:
+            samples += self._draw_images(self.replay, 1, number, num_replay)
+        parts = (np.stack(part) for part in zip(*samples, strict=True))
+        return PackedBatch(*map(torch.from_numpy, parts))
 
     @contextmanager
     def iterate_from(
@@ -157,7 +119,7 @@ class BatchStream:
             pin: whether to use page-locked memory, for a GPU.
         """
         loader = DataLoader(
-            _BatchDataset(self),
+            self,
             batch_size=None,
             sampler=count(first),
             num_workers=workers,
@@ -176,28 +138,29 @@ class BatchStream:
             if shut_down is not None:
                 shut_down()
 
-    def _draw(
-        self, store: PhotoStore, number: int, index: int, count: int, stream: int
-    ) -> tuple[Rgb, Rgb, FloatArray, FloatArray]:
-        """Draw one image of a batch: crop, gray, hints and density.
+    def _draw_images(
+        self, store: PhotoStore, stream: int, number: int, count: int
+    ) -> list[tuple[Rgb, NDArray[np.uint8], FloatArray, FloatArray]]:
+        """Draw the crop, gray, hints and density of each image from one store in a batch.
 
-        Args:
-            store: the photographs.
-            number: number of the batch.
-            index: index of the image among those from `store` in the batch.
-            count: number of images from `store` in each batch.
-            stream: distinguishes the random numbers of training (0) and replay (1) photographs.
+        `stream` distinguishes the random numbers of training (0) and replay (1) photographs.
         """
-        seed = self._options.seed
         # The serial number counts the images of all processes and batches.
-        serial = (number * self._world_size + self._rank) * count + index
-        epoch, position = divmod(serial, len(store))
-        order = np.random.default_rng((seed, stream, epoch)).permutation(len(store))
-        rng = np.random.default_rng((seed, stream, 1 + serial))
-        rgb = random_crop(store[int(order[position])], self._options.size, rng)
-        gray = degrade(rgb, rng, self._options.degrade)
-        hints, density = draw_hints(downsample_ab(rgb), rng, self._options.hints)
-        return rgb, gray, hints, density
+        first = (number * self.world_size + self.rank) * count
+        images = []
+        for serial in range(first, first + count):
+            epoch, position = divmod(serial, len(store))
+            order = _shuffle((self.seed, stream, epoch), len(store))
+            rng = np.random.default_rng((self.seed, stream, 1 + serial))
+            rgb = random_crop(store[int(order[position])], self.size, rng)
+            gray = degrade(rgb, rng, self.degraded_share)
+            images.append((rgb, gray, *draw_hints(downsample_ab(rgb), rng)))
+        return images
+
+
+@lru_cache(maxsize=4)
+def _shuffle(seed: tuple[int, ...], length: int) -> NDArray[Any]:
+    return np.random.default_rng(seed).permutation(length)
 
 
 def _init_worker(worker: int) -> None:
@@ -206,23 +169,12 @@ def _init_worker(worker: int) -> None:
     A terminal sends Ctrl-C to every process of the group. The run needs its workers until it has
     written the checkpoint, and then ends them itself. torch limits its threads in workers itself.
     """
-    import signal
-
     import cv2
 
+    from vidcolor.system import ignore_stop_signals
+
     cv2.setNumThreads(1)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-
-
-class _BatchDataset(Dataset[PackedBatch]):
-    """Adapter between a batch stream and DataLoader."""
-
-    def __init__(self, stream: BatchStream) -> None:
-        self._stream = stream
-
-    def __getitem__(self, number: int) -> PackedBatch:
-        return self._stream.make_batch(number)
+    ignore_stop_signals("SIGINT", "SIGTERM")
 
 
 def random_crop(rgb: Rgb, size: int, rng: np.random.Generator) -> Rgb:

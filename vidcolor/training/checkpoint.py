@@ -1,21 +1,21 @@
 """Checkpoints of a training run.
 
-A checkpoint is one safetensors file that is replaced atomically. Its tensors are the network, its
-moving average, the state of the optimizers and the discriminator. `CheckpointState` is JSON in the
-metadata of the file. Reading a checkpoint never executes code. It has no state of random number
-generators, because all random numbers follow from the seed and the step.
+A checkpoint is one safetensors file that is replaced atomically: the network, its moving average,
+the moments of the optimizer, the reward and the prior, and `CheckpointState` as JSON in the
+metadata. Reading it never executes code. It has no state of random number generators, because all
+random numbers follow from the seed and the step.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from vidcolor.errors import InputError
 from vidcolor.fileio import atomic_output
+from vidcolor.schema import Record
+from vidcolor.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,18 +25,26 @@ if TYPE_CHECKING:
 
     from vidcolor.training.trainer import Trainer
 
-VERSION = 3
+VERSION = 4
 """Version of the file format. Other versions are rejected."""
 FILE = "checkpoint.safetensors"
 """Name of the checkpoint in the run folder."""
+_DESCRIPTIONS = {
+    "photographs": "photographs",
+    "replay": "replay photographs",
+    "validation": "validation photographs",
+    "start": "initial weights",
+    "processes": "number of processes",
+    "device": "device",
+    "precision": "precision",
+}
+"""Descriptions of the fields of `RunIdentity` in messages."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunIdentity:
+class RunIdentity(Record):
     """Everything that must be equal for a resumed run to produce the same weights."""
 
-    config: dict[str, Any]
-    """The configuration, from `TrainingConfig.to_dict`."""
+    config: TrainingConfig
     photographs: str
     """Digest of the training photographs."""
     replay: str
@@ -53,60 +61,54 @@ class RunIdentity:
     precision: str
     """Precision of the forward passes: ``fp32`` or ``bf16``."""
 
-    def describe_differences(self, other: RunIdentity) -> list[str]:
-        """Describe each field other than `config` that differs from `other`."""
-        descriptions = {
-            "photographs": "different photographs",
-            "replay": "different replay photographs",
-            "validation": "different validation photographs",
-            "start": "different initial weights",
-            "processes": "different number of processes",
-            "device": "different device",
-            "precision": "different precision",
-        }
-        return [
-            description
-            for name, description in descriptions.items()
+    def describe_differences(self, other: RunIdentity) -> str:
+        """Describe each difference, for example ``size 160, not 128; different device``."""
+        settings = [
+            f"{name.replace('_', ' ')} {value}, not {getattr(other.config, name)}"
+            for name, value in self.config
+            if value != getattr(other.config, name)
+        ]
+        rest = [
+            f"different {description}"
+            for name, description in _DESCRIPTIONS.items()
             if getattr(self, name) != getattr(other, name)
         ]
+        return "; ".join(settings + rest)
 
 
-@dataclass(frozen=True, slots=True)
-class CheckpointState:
+class CheckpointState(Record):
     """All values of a checkpoint that are not tensors."""
 
     identity: RunIdentity
-    steps_done: int
+    steps_done: int = 0
     """Number of optimizer steps so far."""
     steps: int | None
     """Number of steps of the run; None until it is computed from ``minutes``."""
-    seconds: float
+    seconds: float = 0.0
     """Training time over all attempts."""
     threads: int
     """Number of CPU threads of torch. It changes the last digits of sums, so a resumed run uses the
     same number."""
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has reached its last step."""
+        return self.steps_done == self.steps
 
-def save(path: Path, trainer: Trainer, prior: Tensor, state: CheckpointState) -> None:
+
+def save(path: Path, trainer: Trainer, state: CheckpointState) -> None:
     """Write a checkpoint and atomically replace the previous one.
-
-    Args:
-        path: the checkpoint file.
-        trainer: the trainer to save.
-        prior: bin prior of the run, (Q,) float32.
-        state: the values that are not tensors.
 
     Raises:
         OutputError: the file cannot be written.
     """
     from safetensors.torch import save_file
 
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(trainer)}
     # safetensors rejects two names for the same memory.
-    tensors = {name: tensor.clone() for name, tensor in tensors.items()}
-    metadata = {"version": str(VERSION), "state": json.dumps(asdict(state))}
+    tensors = {n: tensor.detach().cpu().contiguous().clone() for n, tensor in _tensors(trainer)}
+    metadata = {"version": str(VERSION), "state": state.model_dump_json()}
     with atomic_output(path) as partial:
-        save_file({**tensors, "prior": prior}, partial, metadata)
+        save_file(tensors, partial, metadata)
 
 
 def read_state(path: Path) -> CheckpointState | None:
@@ -124,82 +126,56 @@ def read_state(path: Path) -> CheckpointState | None:
             metadata = file.metadata() or {}
         if metadata.get("version") != str(VERSION):
             raise ValueError("version")
-        state = json.loads(metadata["state"])
-        return CheckpointState(**{**state, "identity": RunIdentity(**state["identity"])})
-    except (SafetensorError, ValueError, KeyError, TypeError, OSError):
+        return CheckpointState.model_validate_json(metadata["state"])
+    except (SafetensorError, ValueError, KeyError, OSError):
         raise InputError(
             f"{path}: not a checkpoint of this version of vidcolor; use --restart to start again"
         ) from None
 
 
-def read_prior(path: Path) -> Tensor:
-    """Return the bin prior of a checkpoint that `read_state` accepted, (Q,) float32."""
-    from safetensors import safe_open
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a checkpoint that `read_state` accepted; ``prior`` is the bin prior."""
+    from safetensors.torch import load
 
-    with safe_open(path, "pt") as file:
-        prior: Tensor = file.get_tensor("prior")
-    return prior
+    # `load_file` would map the file, which Windows does not replace while it is mapped.
+    return load(path.read_bytes())
 
 
-def load(path: Path, trainer: Trainer, state: CheckpointState) -> None:
+def restore(trainer: Trainer, tensors: dict[str, Tensor], path: Path) -> None:
     """Load the tensors of a checkpoint into a trainer with the same configuration.
 
-    Args:
-        path: the checkpoint file.
-        trainer: the trainer to change.
-        state: value of `read_state`.
-
     Raises:
-        InputError: the tensors do not fit the trainer.
+        InputError: the tensors do not fit the trainer; `path` is named.
     """
-    from safetensors.torch import load_file
-
     try:
-        tensors = load_file(path)
         trainer.network.load_state_dict(_with_prefix(tensors, "network."))
         trainer.average.load_state_dict(_with_prefix(tensors, "average."))
         trainer.objective.reward.copy_(tensors["reward"])
-        _load_optimizer(trainer.optimizer, _with_prefix(tensors, "optimizer."))
-        if trainer.discriminator is not None:
-            trainer.discriminator.network.load_state_dict(_with_prefix(tensors, "discriminator."))
-            _load_optimizer(
-                trainer.discriminator.optimizer, _with_prefix(tensors, "discriminator_optimizer.")
-            )
+        _restore_optimizer(trainer.optimizer, _with_prefix(tensors, "optimizer."))
     except (RuntimeError, KeyError, ValueError):
         raise InputError(
             f"{path}: does not fit this network; use --restart to start again"
         ) from None
-    trainer.steps_done = state.steps_done
 
 
 def _tensors(trainer: Trainer) -> Iterator[tuple[str, Tensor]]:
-    """Yield all tensors of a trainer except the prior, with their names in the file."""
-    for name, tensor in trainer.network.state_dict().items():
-        yield f"network.{name}", tensor
-    for name, tensor in trainer.average.state_dict().items():
-        yield f"average.{name}", tensor
+    """Yield all tensors of a trainer with their names in the file."""
     yield "reward", trainer.objective.reward
-    yield from _optimizer_tensors("optimizer.", trainer.optimizer)
-    if trainer.discriminator is not None:
-        for name, tensor in trainer.discriminator.network.state_dict().items():
-            yield f"discriminator.{name}", tensor
-        yield from _optimizer_tensors("discriminator_optimizer.", trainer.discriminator.optimizer)
-
-
-def _optimizer_tensors(
-    prefix: str, optimizer: torch.optim.Optimizer
-) -> Iterator[tuple[str, Tensor]]:
-    for number, state in optimizer.state_dict()["state"].items():
+    yield "prior", trainer.objective.prior
+    for prefix, network in (("network", trainer.network), ("average", trainer.average)):
+        for name, tensor in network.state_dict().items():
+            yield f"{prefix}.{name}", tensor
+    for number, state in trainer.optimizer.state_dict()["state"].items():
         for name, value in state.items():
-            yield f"{prefix}{number}.{name}", torch.as_tensor(value)
+            yield f"optimizer.{number}.{name}", torch.as_tensor(value)
 
 
-def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     """Load the moments of an optimizer. Its learning rates follow from the step."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         number, _, name = key.partition(".")
-        state.setdefault(int(number), {})[name] = tensor
+        state.setdefault(int(number), {})[name] = tensor.clone()
     # The groups follow from the configuration, which is the same.
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

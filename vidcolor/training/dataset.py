@@ -1,4 +1,8 @@
-"""Training and validation photographs: reading, filtering, splitting and caching."""
+"""Training and validation photographs: split, and cached in one memory-mapped file.
+
+The cache file contains the pixels of all images (uint8, interleaved R, G, B), the `CacheIndex` as
+JSON, the length of the JSON (8 bytes, little-endian) and `MAGIC`. All processes map the same file.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +10,103 @@ import csv
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+import numpy as np
 
 from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.fileio import atomic_output, describe_os_error
 from vidcolor.progress import Progress
-from vidcolor.training.cache import MAGIC, CacheWriter, Entry, PhotoStore, read_index
-from vidcolor.training.candidates import evaluate_candidates, iterate_candidates
-from vidcolor.training.filtering import DuplicateIndex
-from vidcolor.training.sources import count_shard_images, find_source_files
+from vidcolor.schema import Record
+from vidcolor.training.filtering import DuplicateIndex, RejectionReason
+from vidcolor.training.sources import count_images, find_source_files, iterate_photos
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
+    from vidcolor.imaging.types import Rgb
     from vidcolor.progress import ProgressCallback
-    from vidcolor.training.candidates import CandidateResult
-    from vidcolor.training.filtering import RejectionReason
-    from vidcolor.training.sources import SourceFile
+    from vidcolor.training.sources import Photo, SourceFile
+
+MAGIC = b"vcphoto2"
+"""Last bytes of the cache file; the last digit is the version of the format."""
+
+
+class Entry(NamedTuple):
+    """Index entry of one image."""
+
+    name: str
+    source: int
+    """Number of the source that contains the image."""
+    offset: int
+    """Offset of the pixels in the file, in bytes."""
+    height: int
+    width: int
+    digest: str
+    """64-bit BLAKE2b of the pixels in hexadecimal."""
+    held_out: bool
+    """Whether the image is for validation."""
+
+
+class Dropped(NamedTuple):
+    """A rejected image."""
+
+    source: int
+    name: str
+    reason: RejectionReason
+
+
+class CacheIndex(Record):
+    """Index of a cache file."""
+
+    images: tuple[Entry, ...]
+    dropped: tuple[Dropped, ...]
+
+
+class PhotoStore:
+    """A selection of the images of a cache, by number.
+
+    Pickling it does not copy pixels; all processes map the same file.
+    """
+
+    def __init__(self, path: Path, entries: Sequence[Entry]) -> None:
+        self.path, self.entries = path, tuple(entries)
+        self._pixels: NDArray[np.uint8] | None = None
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, number: int) -> Rgb:
+        """Return an image as a read-only view of the file, (h, w, 3) uint8 sRGB."""
+        entry = self.entries[number]
+        # Each process opens its own map, also after unpickling.
+        if self._pixels is None:
+            self._pixels = np.memmap(self.path, np.uint8, "r")
+        end = entry.offset + entry.height * entry.width * 3
+        return self._pixels[entry.offset : end].reshape(entry.height, entry.width, 3)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_pixels": None}  # pickling a memmap copies the whole file
+
+    def without(self, other: PhotoStore) -> PhotoStore:
+        """Return the store without images whose pixels are also in another store."""
+        excluded = {entry.digest for entry in other.entries}
+        return PhotoStore(self.path, [e for e in self.entries if e.digest not in excluded])
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the images, for example ``album/3.jpg`` or ``reel.mp4 at 12.50 s``."""
+        return [entry.name for entry in self.entries]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the names and pixel digests of all images, in order."""
+        listed = [(entry.name, entry.digest) for entry in self.entries]
+        return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +120,18 @@ class SourceStatistics:
     dropped: dict[str, int]
     """Number of rejected images by reason; see `RejectionReason`."""
 
+    @property
+    def reasons(self) -> str:
+        """The reasons as text, for example ``7 gray, 2 too small``."""
+        return ", ".join(f"{n:,} {reason}" for reason, n in sorted(self.dropped.items()))
+
     def __str__(self) -> str:
         """Return e.g. ``album: 300 photographs (15 for validation), 9 dropped (7 gray, …)``."""
-        total = self.training + self.validation
-        text = f"{self.source}: {total:,} photographs"
+        text = f"{self.source}: {self.training + self.validation:,} photographs"
         if self.validation:
             text += f" ({self.validation:,} for validation)"
         if self.dropped:
-            reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(self.dropped.items()))
-            text += f", {sum(self.dropped.values()):,} dropped ({reasons})"
+            text += f", {sum(self.dropped.values()):,} dropped ({self.reasons})"
         return text
 
 
@@ -58,8 +143,7 @@ class PhotoDataset:
     """Training photographs; never empty."""
     validation: PhotoStore
     """Validation photographs; may be empty."""
-    dropped: list[tuple[str, RejectionReason]]
-    """Name and rejection reason of each rejected image or film."""
+    dropped: tuple[Dropped, ...]
     statistics: list[SourceStatistics]
     """Statistics of the training sources, then of the validation sources, in their order."""
 
@@ -105,20 +189,161 @@ def build_dataset(
     if short_side < 1:
         raise UsageError(f"the short side must be at least 1 pixel, got {short_side}")
     files = find_source_files(validation) + find_source_files(sources, first=len(validation))
-    split = _Split(files, (*validation, *sources), len(validation), holdout)
+    builder = _CacheBuilder(files, (*validation, *sources), len(validation), holdout, short_side)
     # A cache belongs to one set of files and settings. A change leads to another file name.
-    path = cache / f"photographs-{split.digest(short_side)[:16]}.cache"
-    index = read_index(path)
+    path = cache / f"photographs-{builder.digest()[:16]}.cache"
+    index = _read_index(path)
     if index is None:
         try:
             cache.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{cache}: {describe_os_error(error)}") from error
-        with atomic_output(path) as partial:
-            _write_cache(partial, split, short_side, progress)
-        index = read_index(path)
-        assert index is not None  # for the type checker: it was just written
-    return split.make_dataset(path, *index)
+        with atomic_output(path) as partial, partial.open("wb") as file:
+            index = builder.write(file, progress)
+    return builder.make_dataset(path, index)
+
+
+def _read_index(path: Path) -> CacheIndex | None:
+    """Return the index of a cache, or None if the file is missing or of another format."""
+    try:
+        with path.open("rb") as file:
+            tail = file.seek(0, 2) - 8 - len(MAGIC)
+            file.seek(max(tail, 0))
+            length = int.from_bytes(file.read(8), "little")
+            if file.read() != MAGIC or length > tail:
+                return None
+            file.seek(tail - length)
+            return CacheIndex.model_validate_json(file.read(length))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{path}: {describe_os_error(error)}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _CacheBuilder:
+    """The source files, and the rule that selects and splits their images."""
+
+    files: list[SourceFile]
+    """All files, in the order of `sources`."""
+    sources: tuple[Path, ...]
+    """Validation sources, then training sources."""
+    num_validation: int
+    """Number of validation sources."""
+    holdout: float
+    short_side: int
+
+    def digest(self) -> str:
+        """Return the SHA-256 of everything that the content of a cache depends on."""
+        settings = [MAGIC.decode(), self.short_side, self.num_validation, self.holdout]
+        files: list[list[object]] = []
+        for file in self.files:  # the status changes when the file changes, without reading it
+            status = file.path.stat()
+            identity = [file.kind, str(file.path.absolute()), status.st_size, status.st_mtime_ns]
+            files.append([file.source, file.name, *identity])
+        return hashlib.sha256(json.dumps([*settings, files]).encode()).hexdigest()
+
+    def write(self, file: BinaryIO, progress: ProgressCallback | None) -> CacheIndex:
+        """Decode and check all images, and write the suitable ones and the index.
+
+        Raises:
+            InputError: a shard is damaged, or there are no suitable photographs.
+        """
+        accepted: list[tuple[Entry, str]] = []
+        dropped: list[Dropped] = []
+        hashes = {True: DuplicateIndex(), False: DuplicateIndex()}
+        total = count_images(self.files) if progress else None
+        offset = 0
+        for done, photo in enumerate(iterate_photos(self.files, self.short_side), 1):
+            for_validation = photo.source < self.num_validation
+            # Neither JSON nor CSV holds names that are not UTF-8.
+            name = photo.name.encode(errors="replace").decode()
+            reason = photo.reason or _find_duplicate(hashes, photo, for_validation)
+            if reason is None:
+                hashes[for_validation].add(photo.hash)
+                pixels = photo.rgb.tobytes()
+                file.write(pixels)
+                digest = hashlib.blake2b(pixels, digest_size=8).hexdigest()
+                height, width, _ = photo.rgb.shape
+                entry = Entry(name, photo.source, offset, height, width, digest, for_validation)
+                accepted.append((entry, photo.file_digest))
+                offset += len(pixels)
+            else:
+                dropped.append(Dropped(photo.source, name, reason))
+            if progress:
+                progress(Progress(self.sources[photo.source], "images", done, total))
+        entries = self._hold_out(accepted)
+        self._check_not_empty(entries, dropped)
+        index = CacheIndex(images=entries, dropped=tuple(dropped))
+        content = index.model_dump_json().encode()
+        file.write(content + len(content).to_bytes(8, "little") + MAGIC)
+        return index
+
+    def _hold_out(self, accepted: Sequence[tuple[Entry, str]]) -> tuple[Entry, ...]:
+        """Mark the images that are held out, given the digest of the file of each image."""
+        if self.num_validation:
+            return tuple(entry for entry, _ in accepted)
+        # The first 32 bits of a digest are a uniform random number that depends on the file only.
+        digests = {digest for _, digest in accepted}
+        limit = int(self.holdout * (1 << 32))
+        held_out = {digest for digest in digests if int(digest[:8], 16) < limit}
+        if not held_out and limit and len(digests) > 1:
+            held_out = {min(digests)}
+        return tuple(entry._replace(held_out=digest in held_out) for entry, digest in accepted)
+
+    def make_dataset(self, path: Path, index: CacheIndex) -> PhotoDataset:
+        """Return the dataset of a cache file with this index."""
+        training = [e for e in index.images if not e.held_out]
+        validation = [e for e in index.images if e.held_out]
+        counts = [Counter(e.source for e in part) for part in (training, validation)]
+        order = [*range(self.num_validation, len(self.sources)), *range(self.num_validation)]
+        statistics = [
+            SourceStatistics(
+                str(self.sources[n]), counts[0][n], counts[1][n],
+                dict(Counter(d.reason for d in index.dropped if d.source == n)),
+            )
+            for n in order
+        ]  # fmt: skip
+        return PhotoDataset(
+            PhotoStore(path, training), PhotoStore(path, validation), index.dropped, statistics
+        )
+
+    def _check_not_empty(self, entries: Sequence[Entry], dropped: Sequence[Dropped]) -> None:
+        """Check that there are photographs for training and, if requested, for validation.
+
+        Raises:
+            InputError: there are none; the message contains the reasons.
+        """
+        split = self.num_validation
+        for held_out, numbers in ((False, range(split, len(self.sources))), (True, range(split))):
+            own = [e for e in entries if e.source in numbers]
+            if not numbers or any(e.held_out == held_out for e in own):
+                continue
+            names = ", ".join(str(self.sources[n]) for n in numbers)
+            if own:
+                raise InputError(
+                    f"{names}: all photographs were held out for validation; reduce --holdout or "
+                    "add photographs"
+                )
+            reasons = Counter(d.reason for d in dropped if d.source in numbers)
+            if not reasons:
+                raise InputError(f"{names}: contains no image, film or tar shard")
+            if list(reasons) == ["also in the validation set"]:
+                raise InputError(f"{names}: contains only images of the validation set; use others")
+            counts = ", ".join(f"{n:,} {reason}" for reason, n in reasons.most_common())
+            raise InputError(
+                f"{names}: contains no suitable color photograph ({counts}); use complete color "
+                "photographs"
+            )
+
+
+def _find_duplicate(
+    hashes: dict[bool, DuplicateIndex], photo: Photo, for_validation: bool
+) -> RejectionReason | None:
+    """Return the reason to reject a duplicate of an accepted image, or None."""
+    if not for_validation and hashes[True].contains_similar(photo.hash):
+        return "also in the validation set"
+    return "near-duplicate" if hashes[for_validation].contains_similar(photo.hash) else None
 
 
 def write_photo_list(path: Path, dataset: PhotoDataset, replay: PhotoDataset | None) -> None:
@@ -132,167 +357,18 @@ def write_photo_list(path: Path, dataset: PhotoDataset, replay: PhotoDataset | N
     Raises:
         OutputError: the file cannot be written.
     """
-    rows = [(name, "training", "") for name in dataset.train.names]
-    rows += [(name, "validation", "") for name in dataset.validation.names]
-    rows += [(name, "dropped", reason) for name, reason in dataset.dropped]
-    if replay is not None:
-        rows += [(name, "replay", "") for name in replay.train.names]
-        rows += [(name, "dropped", reason) for name, reason in replay.dropped]
+
+    def list_rows() -> Iterator[tuple[str, str, str]]:
+        yield "photograph", "use", "reason"
+        yield from ((name, "training", "") for name in dataset.train.names)
+        yield from ((name, "validation", "") for name in dataset.validation.names)
+        yield from ((d.name, "dropped", d.reason) for d in dataset.dropped)
+        if replay is not None:
+            yield from ((name, "replay", "") for name in replay.train.names)
+            yield from ((d.name, "dropped", d.reason) for d in replay.dropped)
+
     with (
         atomic_output(path) as partial,
         partial.open("w", encoding="utf-8", newline="") as file,
     ):
-        csv.writer(file).writerows([("photograph", "use", "reason"), *rows])
-
-
-@dataclass(frozen=True, slots=True)
-class _Split:
-    """The source files and the rule that splits them."""
-
-    files: list[SourceFile]
-    """All files, in the order of `sources`."""
-    sources: tuple[Path, ...]
-    """Validation sources, then training sources."""
-    num_validation: int
-    """Number of validation sources."""
-    holdout: float
-    """Share of the files that is held out if there are no validation sources."""
-
-    def digest(self, short_side: int) -> str:
-        """Return the SHA-256 of everything that the content of a cache depends on."""
-        settings = [MAGIC.decode(), short_side, self.num_validation, self.holdout]
-        files = [[f.source, f.name, *f.identity()] for f in self.files]
-        return hashlib.sha256(json.dumps([*settings, files]).encode()).hexdigest()
-
-    def is_validation_source(self, source: int) -> bool:
-        """Return whether a source was given for validation."""
-        return source < self.num_validation
-
-    def select_held_out(self, file_digests: Sequence[str]) -> list[bool]:
-        """Return which images are held out, given the digest of the file of each image."""
-        # The first 32 bits of a digest are a uniform random number that depends on the file only.
-        limit = int(self.holdout * (1 << 32))
-        held_out = {digest for digest in file_digests if int(digest[:8], 16) < limit}
-        if not held_out and limit and len(set(file_digests)) > 1:
-            held_out = {min(file_digests)}
-        return [digest in held_out for digest in file_digests]
-
-    def make_dataset(
-        self, path: Path, entries: list[Entry], metadata: dict[str, Any]
-    ) -> PhotoDataset:
-        """Return the dataset of a cache file, given the value of `read_index`."""
-        held_out = [e for e in entries if e.held_out]
-        used = [e for e in entries if not e.held_out]
-        training, validation = (Counter(e.source for e in part) for part in (used, held_out))
-        dropped: list[tuple[int, str, RejectionReason]] = metadata["dropped"]
-        order = [*range(self.num_validation, len(self.sources)), *range(self.num_validation)]
-        return PhotoDataset(
-            train=PhotoStore(path, used),
-            validation=PhotoStore(path, held_out),
-            dropped=[(name, reason) for _, name, reason in dropped],
-            statistics=[
-                SourceStatistics(
-                    source=str(self.sources[n]),
-                    training=training[n],
-                    validation=validation[n],
-                    dropped=dict(Counter(reason for source, _, reason in dropped if source == n)),
-                )
-                for n in order
-            ],
-        )
-
-
-def _write_cache(
-    path: Path, split: _Split, short_side: int, progress: ProgressCallback | None
-) -> None:
-    """Load and check all images, and write the suitable ones to the cache.
-
-    Raises:
-        InputError: a shard is damaged, or there are no suitable photographs.
-    """
-    entries: list[Entry] = []
-    file_digests: list[str] = []
-    dropped: list[tuple[int, str, RejectionReason]] = []
-    duplicates = _Duplicates()
-    total = _count_images(split.files) if progress else None
-    with path.open("wb") as file:
-        writer = CacheWriter(file)
-        results = evaluate_candidates(iterate_candidates(split.files, short_side))
-        for done, result in enumerate(results, 1):
-            for_validation = split.is_validation_source(result.source)
-            reason = result.reason or duplicates.find_reason(result, for_validation)
-            if reason is None and result.loaded is not None:
-                duplicates.add(result, for_validation)
-                entry = writer.add(result.name, result.source, result.loaded.rgb)
-                entries.append(replace(entry, held_out=for_validation))
-                file_digests.append(result.loaded.file_digest)
-            elif reason is not None:
-                dropped.append((result.source, result.name, reason))
-            if progress:
-                source = split.sources[result.source]
-                progress(Progress(source, "images", done, total))
-        if not split.num_validation:
-            # Only now are all files known, of which at least one must be held out.
-            held_out = split.select_held_out(file_digests)
-            entries = [replace(e, held_out=h) for e, h in zip(entries, held_out, strict=True)]
-        _check_not_empty(split, entries, dropped)
-        writer.finish(entries, {"dropped": dropped})
-
-
-class _Duplicates:
-    """Perceptual hashes of the accepted images, separately for validation and training."""
-
-    def __init__(self) -> None:
-        self._validation, self._training = DuplicateIndex(), DuplicateIndex()
-
-    def find_reason(self, result: CandidateResult, for_validation: bool) -> RejectionReason | None:
-        """Return the reason to reject a duplicate, or None."""
-        if not for_validation and self._validation.contains_similar(result.hash):
-            return "also in the validation set"
-        index = self._validation if for_validation else self._training
-        return "near-duplicate" if index.contains_similar(result.hash) else None
-
-    def add(self, result: CandidateResult, for_validation: bool) -> None:
-        """Add an accepted image."""
-        (self._validation if for_validation else self._training).add(result.hash)
-
-
-def _count_images(files: Sequence[SourceFile]) -> int | None:
-    """Return the number of images; None if there are films, whose shots are not counted yet."""
-    if any(file.kind == "film" for file in files):
-        return None
-    return sum(count_shard_images(f.path) if f.kind == "shard" else 1 for f in files)
-
-
-def _check_not_empty(
-    split: _Split, entries: Sequence[Entry], dropped: Sequence[tuple[int, str, RejectionReason]]
-) -> None:
-    """Check that there are photographs for training and, if requested, for validation.
-
-    Raises:
-        InputError: there are none; the message contains the reasons.
-    """
-    for for_validation in (False, True):
-        numbers = [
-            n for n in range(len(split.sources)) if split.is_validation_source(n) == for_validation
-        ]
-        if not numbers or any(
-            e.source in numbers and e.held_out == for_validation for e in entries
-        ):
-            continue
-        names = ", ".join(str(split.sources[n]) for n in numbers)
-        if any(e.source in numbers for e in entries):
-            raise InputError(
-                f"{names}: all photographs were held out for validation; reduce --holdout or add "
-                "photographs"
-            )
-        reasons = Counter(reason for source, _, reason in dropped if source in numbers)
-        if not reasons:
-            raise InputError(f"{names}: contains no image, film or tar shard")
-        if list(reasons) == ["also in the validation set"]:
-            raise InputError(f"{names}: contains only images of the validation set; use others")
-        counts = ", ".join(f"{n:,} {reason}" for reason, n in reasons.most_common())
-        raise InputError(
-            f"{names}: contains no suitable color photograph ({counts}); use complete color "
-            "photographs"
-        )
+        csv.writer(file).writerows(list_rows())

@@ -8,14 +8,12 @@ the short side of a frame is about 256.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vidcolor.color.srgb import linear_to_srgb_array
-from vidcolor.errors import UsageError
 from vidcolor.imaging.resize import resize_area, resize_cubic, resize_linear
 
 if TYPE_CHECKING:
@@ -35,41 +33,30 @@ LUMA = (0.2126, 0.7152, 0.0722)
 """Weights of encoded R', G', B' in luma Y' (BT.709): gray made from color video."""
 DISPLAY_GAMMA = 2.2
 """Exponent between encoded and linear light where a power function is accurate enough."""
+DEGRADED_SHARE = 0.6
+"""Share of the images that are degraded."""
 
 
-@dataclass(frozen=True, slots=True)
-class DegradeOptions:
-    """Frequency and strength of the degradations."""
-
-    share: float = 0.6
-    """Share of the images that are degraded, in [0, 1]."""
-    strength: float = 1.0
-    """Factor of the strength of every degradation, in [0, 1]."""
-
-    def __post_init__(self) -> None:
-        for name in ("share", "strength"):
-            value = getattr(self, name)
-            if not 0 <= value <= 1:
-                raise UsageError(f"degradation {name} must be in [0, 1], got {value}")
-
-
-def degrade(rgb: Rgb, rng: Generator, options: DegradeOptions) -> NDArray[np.uint8]:
+def degrade(
+    rgb: Rgb, rng: Generator, share: float = DEGRADED_SHARE, strength: float = 1.0
+) -> NDArray[np.uint8]:
     """Convert a photograph to gray and degrade it at random.
 
     Args:
         rgb: (H, W, 3) uint8 sRGB.
         rng: random number generator.
-        options: frequency and strength of the degradations.
+        share: probability of a degradation.
+        strength: factor of the strength of every degradation, in [0, 1].
 
     Returns:
         (H, W) uint8, sRGB-encoded gray. Without degradation it has the L* of the photograph.
     """
-    if rng.random() >= options.share:
+    if rng.random() >= share:
         return to_codes(rgb_to_gray(rgb))
-    gray = film_stock_gray(rgb, rng, options.strength)
+    gray = film_stock_gray(rgb, rng, strength)
     for step, chance in STEPS:
         if rng.random() < chance:
-            gray = step(gray, rng, options.strength)
+            gray = step(gray, rng, strength)
     return to_codes(gray)
 
 

@@ -33,9 +33,7 @@ class ProcessGroup:
     """The rank of this process, and collective operations of all processes."""
 
     rank: int = 0
-    """Rank of this process, from 0."""
     size: int = 1
-    """Number of processes."""
     local_rank: int = 0
     """Rank of this process on its machine; also the index of its GPU."""
 
@@ -87,11 +85,6 @@ class ProcessGroup:
     def barrier(self) -> None:
         """Wait until all processes have called this method."""
         self.broadcast(0)
-
-
-def is_rank_zero() -> bool:
-    """Return whether this process is rank 0, also outside of `process_group`."""
-    return int(os.environ.get("RANK", "0")) == 0
 
 
 @contextmanager

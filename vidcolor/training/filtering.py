@@ -1,7 +1,8 @@
-"""Rejection of images that are unsuitable for training, and of near-duplicates."""
+"""Cropping of training images, and rejection of unsuitable images and of near-duplicates."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,8 +11,6 @@ from vidcolor.color.ycbcr import MATRICES, rgb_to_ycbcr
 from vidcolor.imaging.resize import resize_area
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from vidcolor.imaging.types import Rgb
@@ -51,8 +50,25 @@ _SAMPLE_SIDE = 64
 """Side of the reduced copy on which color is measured, in pixels."""
 _HASH_SIDE = 8
 """Side of the square of DCT coefficients in a hash."""
-_BLOCKS = MAX_HASH_DISTANCE + 1
-"""Number of blocks of a hash; see `DuplicateIndex`."""
+
+
+def reduce_image(rgb: Rgb, short_side: int) -> Rgb:
+    """Crop black bars and downscale to a short side. Smaller images keep their size.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        short_side: maximum short side in pixels.
+
+    Returns:
+        (H', W', 3) uint8, contiguous, with min(H', W') <= short_side.
+    """
+    rgb = crop_black_bars(rgb)
+    height, width = rgb.shape[:2]
+    scale = short_side / min(height, width)
+    if scale >= 1:
+        return np.ascontiguousarray(rgb)
+    shape = (max(short_side, round(height * scale)), max(short_side, round(width * scale)))
+    return resize_area(rgb, shape)
 
 
 def crop_black_bars(rgb: Rgb) -> Rgb:
@@ -80,12 +96,7 @@ def crop_black_bars(rgb: Rgb) -> Rgb:
 
 
 def _trim_edges(bright_lines: NDArray[np.intp], length: int) -> tuple[int, int]:
-    """Return the range of the content, end exclusive, without the soft edges of bars.
-
-    Args:
-        bright_lines: indices of the rows or columns with content, ascending.
-        length: number of all rows or columns.
-    """
+    """Return the range of the content, end exclusive, without the soft edges of bars."""
     margin = max(1, length // 200)
     first, end = int(bright_lines[0]), int(bright_lines[-1]) + 1
     return first + margin * (first > 0), end - margin * (end < length)
@@ -155,7 +166,7 @@ class DuplicateIndex:
     """
 
     def __init__(self) -> None:
-        self._by_block: dict[tuple[int, int], list[int]] = {}
+        self._by_block: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
 
     def contains_similar(self, value: int) -> bool:
         """Return whether the index contains a near-duplicate of a hash."""
@@ -168,9 +179,7 @@ class DuplicateIndex:
     def add(self, value: int) -> None:
         """Add a hash to the index."""
         for key in self._blocks(value):
-            self._by_block.setdefault(key, []).append(value)
+            self._by_block[key].append(value)
 
-    def _blocks(self, value: int) -> Iterator[tuple[int, int]]:
-        bits = 64 // _BLOCKS
-        for block in range(_BLOCKS):
-            yield block, (value >> (bits * block)) & ((1 << bits) - 1)
+    def _blocks(self, value: int) -> list[tuple[int, int]]:
+        return [(n, value >> 16 * n & 0xFFFF) for n in range(4)]

@@ -9,12 +9,10 @@ density the drawn color differs more from the true color.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.errors import UsageError
 from vidcolor.imaging.resize import resize_cubic
 
 if TYPE_CHECKING:
@@ -22,9 +20,8 @@ if TYPE_CHECKING:
 
     from vidcolor.imaging.types import FloatArray
 
-
-MAX_POINTS = 60
-"""Maximum number of point hints in an image."""
+MAX_POINTS, MEAN_POINTS = 60, 14.0
+"""Maximum number of point hints in an image, and their mean number before this limit."""
 MAX_POINT_SIDE = 4
 """Maximum side of a point hint in cells. A cell has 4 x 4 pixels."""
 NOISE_SIGMA = 2.0
@@ -32,62 +29,39 @@ NOISE_SIGMA = 2.0
 UNRELIABLE_SIGMA = 12.0
 """Additional error of region hints at density 0, in a*b* units; it falls linearly to 0 at
 density 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class HintOptions:
-    """Share of the images with each type of hints; all other images have none."""
-
-    points: float = 0.36
-    """Share of the images with point hints."""
-    regions: float = 0.13
-    """Share of the images with a hinted region."""
-    faded: float = 0.06
-    """Share of the images that are hinted everywhere with distorted color."""
-    mean_points: float = 14.0
-    """Mean number of point hints, before the limit `MAX_POINTS`."""
-
-    def __post_init__(self) -> None:
-        shares = (self.points, self.regions, self.faded)
-        if min(shares) < 0 or sum(shares) > 1 + 1e-9:
-            raise UsageError(
-                f"shares of hints must be non-negative with a sum of at most 1, got {shares}"
-            )
-        if self.mean_points < 1:
-            raise UsageError(f"mean_points must be at least 1, got {self.mean_points}")
+SHARES = (0.36, 0.13, 0.06)
+"""Shares of the images with points, a region, and distorted color; all other images have no hints.
+"""
 
 
 def draw_hints(
-    ab: FloatArray, rng: Generator, options: HintOptions
+    ab: FloatArray, rng: Generator, shares: tuple[float, float, float] = SHARES
 ) -> tuple[FloatArray, FloatArray]:
     """Draw the hints of one image.
 
     Args:
         ab: true a*, b* at the output stride of the network, (2, h, w) float32.
         rng: random number generator.
-        options: share of each type.
+        shares: probabilities of points, a region, and distorted color.
 
     Returns:
         Hint a*, b*, (2, h, w) float32, 0 where there is no hint; density, (1, h, w) float32 in
         [0, 1].
     """
-    kind = rng.random()
-    if kind < options.points:
-        hints, density = _draw_points(ab, rng, options.mean_points)
-    elif kind < options.points + options.regions:
-        hints, density = _draw_region(ab, rng)
-    elif kind < options.points + options.regions + options.faded:
-        hints, density = _draw_faded(ab, rng)
-    else:
-        return np.zeros_like(ab), np.zeros_like(ab[:1])
-    return np.where(density > 0, hints, 0).astype(np.float32), density.astype(np.float32)
+    kind, limit = rng.random(), 0.0
+    for draw, share in zip((_draw_points, _draw_region, _draw_faded), shares, strict=True):
+        limit += share
+        if kind < limit:
+            hints, density = draw(ab, rng)
+            return np.where(density > 0, hints, 0).astype(np.float32), density.astype(np.float32)
+    return np.zeros_like(ab), np.zeros_like(ab[:1])
 
 
-def _draw_points(ab: FloatArray, rng: Generator, mean: float) -> tuple[FloatArray, FloatArray]:
+def _draw_points(ab: FloatArray, rng: Generator) -> tuple[FloatArray, FloatArray]:
     """Draw small squares with the mean true color, as a person gives them."""
     _, height, width = ab.shape
     hints, density = np.zeros_like(ab), np.zeros_like(ab[:1])
-    for _ in range(min(MAX_POINTS, int(rng.geometric(1 / mean)))):
+    for _ in range(min(MAX_POINTS, int(rng.geometric(1 / MEAN_POINTS)))):
         side = min(int(rng.integers(1, MAX_POINT_SIDE + 1)), height, width)
         top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
         cells = np.s_[:, top : top + side, left : left + side]

@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from vidcolor.color.bins import compute_temperature
-from vidcolor.color.lab import rgb_to_lab
+from vidcolor.color.lab import lab_to_rgb, rgb_to_lab
 from vidcolor.color.metrics import colorfulness
 
 if TYPE_CHECKING:
@@ -56,11 +56,7 @@ class BinTargets(nn.Module):
     """Weights of these bins, (231 * 231, 5) float32."""
 
     def __init__(self, bins: Tensor) -> None:
-        """Build the lookup table.
-
-        Args:
-            bins: a*, b* of each bin, (Q, 2) float32 with Q >= `NUM_NEIGHBORS`.
-        """
+        """Build the table for bins (Q, 2) with Q >= `NUM_NEIGHBORS`."""
         super().__init__()
         axis = torch.arange(-MAX_TABLE_AB, MAX_TABLE_AB + 1, dtype=torch.float32)
         grid = torch.cartesian_prod(axis, axis)
@@ -72,10 +68,7 @@ class BinTargets(nn.Module):
         self.register_buffer("weight", weight)
 
     def forward(self, ab: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode colors.
-
-        Args:
-            ab: a*, b*, (N, 2, h, w).
+        """Encode a*, b*, (N, 2, h, w).
 
         Returns:
             The nearest bins in ascending distance, (N, 5, h, w) int64, and their weights with sum
@@ -87,15 +80,12 @@ class BinTargets(nn.Module):
 
 
 def bin_prior(images: Iterable[Tensor], targets: BinTargets) -> Tensor:
-    """Return the frequency of each bin, smoothed over neighboring bins.
+    """Return the frequency of each bin, smoothed over neighboring bins, (Q,) float32 with sum 1.
 
     Args:
         images: (N, 3, H, W) sRGB in [0, 1], H and W multiples of 4. Colors are counted at the
             output stride of the network, 4.
         targets: encoding of the bins of the network.
-
-    Returns:
-        (Q,) float32 with sum 1.
     """
     count = torch.zeros(len(targets.bins), dtype=torch.float64)
     for image in images:
@@ -122,45 +112,46 @@ def class_weights(prior: Tensor, strength: float = 1.0) -> Tensor:
     return (weight / (prior * weight).sum()).clamp(max=MAX_WEIGHT)
 
 
-class DistributionLoss(nn.Module):
-    """Cross-entropy with soft targets, with and without class weights."""
+def distribution_loss(
+    logits: Tensor, ab: Tensor, lightness: Tensor, targets: BinTargets, weights: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the cross-entropy with soft targets, with and without class weights.
 
-    class_weight: Tensor
+    Class weights have no effect in dark regions. Their color is hardly visible, and with class
+    weights the network would predict red for black suits.
 
-    def __init__(self, targets: BinTargets, class_weight: Tensor) -> None:
-        """Create the loss.
+    Args:
+        logits: (N, Q, h, w), any float type.
+        ab: true a*, b*, (N, 2, h, w).
+        lightness: true L*, (N, 1, h, w) in [0, 100].
+        targets: encoding of the bins of the network.
+        weights: weight of each bin, (Q,) float32; see `class_weights`.
 
-        Args:
-            targets: encoding of the bins of the network.
-            class_weight: weight of each bin, (Q,) float32; see `class_weights`.
-        """
-        super().__init__()
-        self.targets = targets
-        self.register_buffer("class_weight", class_weight)
+    Returns:
+        Nats, mean over cells, () float32 each.
+    """
+    index, weight = targets(ab)
+    log_probability = torch.log_softmax(logits.float(), dim=1).gather(1, index)
+    entropy = -(log_probability * weight).sum(1)
+    exponent = (lightness[:, 0] - REBALANCE_MIN_L) / (REBALANCE_FULL_L - REBALANCE_MIN_L)
+    # The weight of the nearest bin, as in Zhang et al.
+    class_weight = weights[index[:, 0]] ** exponent.clamp(0, 1)
+    return (entropy * class_weight).mean(), entropy.mean()
 
-    def forward(self, logits: Tensor, ab: Tensor, lightness: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the losses of a prediction.
 
-        Class weights have no effect in dark regions. Their color is hardly visible, and with class
-        weights the network would predict red for black suits.
+def distillation_loss(logits: Tensor, teacher: Tensor) -> Tensor:
+    """Return the KL divergence from a teacher's prediction, nats, mean over cells, () float32.
 
-        Args:
-            logits: (N, Q, h, w), any float type.
-            ab: true a*, b*, (N, 2, h, w).
-            lightness: true L*, (N, 1, h, w) in [0, 100].
+    See Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", 2015. It is applied
+    to the new images as in Li & Hoiem, "Learning without Forgetting", 2016.
 
-        Returns:
-            Cross-entropy with and without class weights in nats, mean over cells, () float32 each.
-        """
-        index, weight = self.targets(ab)
-        log_probability = torch.log_softmax(logits.float(), dim=1).gather(1, index)
-        entropy = -(log_probability * weight).sum(1)
-        exponent = (
-            (lightness[:, 0] - REBALANCE_MIN_L) / (REBALANCE_FULL_L - REBALANCE_MIN_L)
-        ).clamp(0, 1)
-        # The weight of the nearest bin, as in Zhang et al.
-        class_weight = self.class_weight[index[:, 0]] ** exponent
-        return (entropy * class_weight).mean(), entropy.mean()
+    Args:
+        logits: (N, Q, h, w).
+        teacher: logits of the teacher, the same shape; receives no gradient.
+    """
+    own = torch.log_softmax(logits.float(), dim=1)
+    target = torch.log_softmax(teacher.detach().float(), dim=1)
+    return F.kl_div(own, target, reduction="none", log_target=True).sum(1).mean()
 
 
 def mean_color(logits: Tensor, bins: Tensor, vividness: float | None = None) -> Tensor:
@@ -169,13 +160,28 @@ def mean_color(logits: Tensor, bins: Tensor, vividness: float | None = None) -> 
     Args:
         logits: (N, Q, h, w).
         bins: a*, b* of each bin, (Q, 2).
-        vividness: see `color.bins.annealing_temperature`.
+        vividness: see `color.bins.compute_temperature`.
 
     Returns:
         a*, b*, (N, 2, h, w) float32.
     """
     rows = logits.float().permute(0, 2, 3, 1) / compute_temperature(vividness)
     return (torch.softmax(rows, dim=-1) @ bins.float()).permute(0, 3, 1, 2)
+
+
+def ab_to_rgb(lightness: Tensor, ab: Tensor) -> Tensor:
+    """Combine full-size lightness and low-resolution color; differentiable.
+
+    Args:
+        lightness: L*, (N, 1, H, W) in [0, 100].
+        ab: a*, b*, (N, 2, h, w); upsampled bilinearly.
+
+    Returns:
+        (N, 3, H, W) float32, sRGB in [0, 1].
+    """
+    size = lightness.shape[-2:]
+    ab = F.interpolate(ab.float(), size=size, mode="bilinear", align_corners=False)
+    return lab_to_rgb(lightness, ab)
 
 
 def log_mse_loss(predicted: Tensor, truth: Tensor) -> Tensor:
@@ -260,18 +266,3 @@ def excess_variation(predicted: Tensor, truth: Tensor) -> Tensor:
             change = (blocks.diff(dim=axis).square().sum(1) + 1e-2).sqrt()
             total = total + F.relu(change - true_blocks.diff(dim=axis).norm(dim=1)).mean()
     return total / (2 * len(VARIATION_STEPS))
-
-
-def distillation_loss(logits: Tensor, teacher: Tensor) -> Tensor:
-    """Return the KL divergence from a teacher's prediction, nats, mean over cells, () float32.
-
-    See Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", 2015. It is applied
-    to the new images as in Li & Hoiem, "Learning without Forgetting", 2016.
-
-    Args:
-        logits: (N, Q, h, w).
-        teacher: logits of the teacher, the same shape; receives no gradient.
-    """
-    own = torch.log_softmax(logits.float(), dim=1)
-    target = torch.log_softmax(teacher.detach().float(), dim=1)
-    return F.kl_div(own, target, reduction="none", log_target=True).sum(1).mean()

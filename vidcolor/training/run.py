@@ -12,37 +12,35 @@ import torch
 from vidcolor.errors import InputError, UsageError, VidcolorError
 from vidcolor.fileio import check_target
 from vidcolor.generators.device import choose_device, choose_precision
-from vidcolor.training import checkpoint, metrics_log
-from vidcolor.training.batches import BatchStream, SamplingOptions
-from vidcolor.training.callbacks import Callback, TrainingResult
+from vidcolor.training import checkpoint
+from vidcolor.training.batches import BatchStream
 from vidcolor.training.checkpoint import CheckpointState, RunIdentity
 from vidcolor.training.dataset import build_dataset, write_photo_list
 from vidcolor.training.distributed import ProcessGroup, process_group
-from vidcolor.training.initial_weights import InitialWeights, load_initial_weights, load_network
 from vidcolor.training.loop import TrainingLoop
 from vidcolor.training.losses import BinTargets, bin_prior
-from vidcolor.training.metrics_log import MetricsLog
-from vidcolor.training.model_card import CardContent, write_card
-from vidcolor.training.plots import draw_image_rows
+from vidcolor.training.metrics import LOG_FILE, Callback, MetricsLog, TrainingResult, read_log
+from vidcolor.training.report import draw_image_rows, write_card
 from vidcolor.training.trainer import Trainer
-from vidcolor.training.validation import Validator, center_square
-from vidcolor.training.weights import save_weights
+from vidcolor.training.validation import Validator, center_square, select_evenly
+from vidcolor.training.weights import (
+    InitialWeights,
+    load_initial_weights,
+    load_network,
+    save_weights,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-    from torch import Tensor
-
-    from vidcolor.training.cache import PhotoStore
     from vidcolor.training.config import RunOptions, TrainingConfig
-    from vidcolor.training.dataset import PhotoDataset
+    from vidcolor.training.dataset import PhotoDataset, PhotoStore
 
 MAX_PRIOR_IMAGES = 1000
 """Maximum number of photographs from which the bin prior is counted."""
 _PRIOR_SIZE = 128
 """Side of these photographs, in pixels."""
-PHOTO_LIST, IMAGE_ROWS = "photographs.csv", "validation.png"
-"""Names of files in the run folder: the use of each photograph, and examples of predictions."""
 
 
 def train(
@@ -76,16 +74,17 @@ class _Run:
     """One call of `train`."""
 
     def __init__(
-        self,
-        config: TrainingConfig,
-        options: RunOptions,
-        callback: Callback,
-        group: ProcessGroup,
+        self, config: TrainingConfig, options: RunOptions, callback: Callback, group: ProcessGroup
     ) -> None:
         self.config, self.options, self.callback, self.group = config, options, callback, group
-        self.device = _choose_device(options.device, group)
+        self.device = choose_device(options.device)
+        if self.device.type == "cuda" and self.device.index is None and group.size > 1:
+            # Each process of a machine has a GPU of its own.
+            self.device = torch.device("cuda", group.local_rank)
+            torch.cuda.set_device(self.device)
         self.precision = choose_precision(options.precision, self.device)
         self.checkpoint = options.folder / checkpoint.FILE
+        self.results = options.out, options.out.with_suffix(".md")
 
     def run(self) -> TrainingResult:
         """Start or resume the run; see `train`."""
@@ -96,19 +95,24 @@ class _Run:
         except VidcolorError:
             self._remove_empty_folders()
             raise
-        identity = self._make_identity(dataset, replay, start)
-        state = self._read_checkpoint(identity)
-        if self._is_done(state):
-            assert state is not None  # for the type checker
-            return self._make_result(state.steps_done, state.seconds, already_done=True)
-        state = state or CheckpointState(
-            identity, 0, self.config.steps, 0.0, torch.get_num_threads()
+        identity = RunIdentity(
+            config=self.config,
+            photographs=dataset.train.digest,
+            replay=replay.train.digest if replay else "",
+            validation=dataset.validation.digest if len(dataset.validation) else "",
+            start=start.digest,
+            processes=self.group.size,
+            device=self.device.type,
+            precision=self.precision,
         )
+        state = self._read_or_create_state(identity)
+        if state.is_finished and all(path.exists() for path in self.results):
+            return self._make_result(state.steps_done, state.seconds, already_done=True)
         with _deterministic(state.threads, self.device):
-            trainer, prior = self._create_trainer(start, state, dataset.train)
-            loop = self._run_loop(trainer, prior, state, dataset, replay)
+            trainer = self._create_trainer(start, state, dataset.train)
+            loop = self._run_loop(trainer, state, dataset, replay)
             if self.group.is_leader:
-                self._write_results(trainer, loop, dataset, replay)
+                self._write_results(trainer, loop, start, dataset, replay)
         self.group.barrier()
         return self._make_result(trainer.steps_done, loop.seconds)
 
@@ -123,9 +127,9 @@ class _Run:
         if out.suffix != ".safetensors":
             raise UsageError(f"{out}: the name of a weights file must end in .safetensors")
         if self.group.is_leader:
-            # `_read_checkpoint` decides whether existing files may be replaced.
+            # `_read_or_create_state` decides whether existing files may be replaced.
             check_target(out, self.options.sources, force=True)
-            check_target(self.options.folder / metrics_log.FILE, (), force=True)
+            check_target(self.options.folder / LOG_FILE, (), force=True)
         self.group.barrier()
 
     def _remove_empty_folders(self) -> None:
@@ -137,22 +141,20 @@ class _Run:
     def _build_datasets(self) -> tuple[PhotoDataset, PhotoDataset | None]:
         """Read the photographs. Rank 0 fills the cache, the other processes read it."""
         options = self.options
-        cache = options.cache or options.folder / "cache"
+
+        def build(sources: Sequence[Path]) -> PhotoDataset:
+            return build_dataset(
+                sources, options.cache or options.folder / "cache", validation=options.validation,
+                holdout=options.holdout, progress=self.callback.on_progress,
+            )  # fmt: skip
+
         if not self.group.is_leader:
             self.group.barrier()
-        progress = self.callback.on_progress
-        dataset = build_dataset(
-            options.sources, cache, validation=options.validation, holdout=options.holdout,
-            progress=progress,
-        )  # fmt: skip
-        replay = None
+        dataset, replay = build(options.sources), None
         if options.replay:
             # The split depends on the content of files only, so a photograph that is held out of
             # the sources is also held out of the replay photographs.
-            replay = build_dataset(
-                options.replay, cache, validation=options.validation, holdout=options.holdout,
-                progress=progress,
-            )  # fmt: skip
+            replay = build(options.replay)
             remaining = replay.train.without(dataset.validation)
             if not len(remaining):
                 names = ", ".join(map(str, options.replay))
@@ -168,94 +170,90 @@ class _Run:
             self.callback.on_message(f"replay: {source}")
         return dataset, replay
 
-    def _make_identity(
-        self, dataset: PhotoDataset, replay: PhotoDataset | None, start: InitialWeights
-    ) -> RunIdentity:
-        return RunIdentity(
-            config=self.config.to_dict(),
-            photographs=dataset.train.digest,
-            replay=replay.train.digest if replay else "",
-            validation=dataset.validation.digest if len(dataset.validation) else "",
-            start=start.digest,
-            processes=self.group.size,
-            device=self.device.type,
-            precision=self.precision,
-        )
-
-    def _read_checkpoint(self, identity: RunIdentity) -> CheckpointState | None:
-        """Return the state of the checkpoint to resume from, or None for a new run.
+    def _read_or_create_state(self, identity: RunIdentity) -> CheckpointState:
+        """Return the state of the checkpoint to resume from, or that of a new run.
 
         Raises:
             UsageError: the checkpoint belongs to a different run, or not all processes see it.
         """
-        state = None if self.options.restart else checkpoint.read_state(self.checkpoint)
-        is_finished = state is not None and state.steps_done == state.steps
-        if state is not None and is_finished and self.options.force:
+        options = self.options
+        state = None if options.restart else checkpoint.read_state(self.checkpoint)
+        if state is not None and state.is_finished and options.force:
             state = None
         if state is not None:
-            _check_same_run(self.options, self.config, identity, state)
-        elif not self.options.force:
-            for result in (self.options.out, self.options.out.with_suffix(".md")):
+            if differences := identity.describe_differences(state.identity):
+                kind, advice = "unfinished", "repeat its command to resume it, or use --restart"
+                if state.is_finished:
+                    kind, advice = "finished", "use another output or --force"
+                raise UsageError(
+                    f"{options.folder}: contains a different {kind} run ({differences}); {advice}"
+                )
+        elif not options.force:
+            for result in self.results:
                 check_target(result, (), force=False)
         done = state.steps_done if state else 0
         if self.group.broadcast(done) != done:  # also waits until all processes have read it
             raise UsageError(
-                f"{self.options.folder}: not all processes see the same checkpoint; use an output "
+                f"{options.folder}: not all processes see the same checkpoint; use an output "
                 "directory that every machine can read"
             )
         if state is None and self.group.is_leader:
             self.checkpoint.unlink(missing_ok=True)
-        return state
-
-    def _is_done(self, state: CheckpointState | None) -> bool:
-        """Return whether the run is finished and its results exist."""
-        results = self.options.out, self.options.out.with_suffix(".md")
-        is_finished = state is not None and state.steps_done == state.steps
-        return is_finished and all(path.exists() for path in results)
+        return state or CheckpointState(
+            identity=identity, steps=self.config.steps, threads=torch.get_num_threads()
+        )
 
     def _create_trainer(
         self, start: InitialWeights, state: CheckpointState, store: PhotoStore
-    ) -> tuple[Trainer, Tensor]:
-        """Create a trainer and the bin prior; load the checkpoint of a resumed run."""
-        if state.steps_done:
-            prior = checkpoint.read_prior(self.checkpoint)
+    ) -> Trainer:
+        """Create a trainer; load the checkpoint of a resumed run."""
+        tensors = checkpoint.read_tensors(self.checkpoint) if state.steps_done else None
+        if tensors is not None:
+            prior = tensors["prior"]
         else:
-            prior = bin_prior(_select_prior_images(store), BinTargets(start.network.bins))
-        trainer = Trainer(start, self.config, prior, self.device, self.precision, self.group)
-        if state.steps_done:
-            checkpoint.load(self.checkpoint, trainer, state)
+            numbers = select_evenly(len(store), MAX_PRIOR_IMAGES)
+            images = (center_square(store[i], _PRIOR_SIZE).unsqueeze(0) for i in numbers)
+            prior = bin_prior(images, BinTargets(start.network.bins))
+        trainer = Trainer(
+            start.network, self.config, prior, self.device, self.precision, self.group
+        )
+        if tensors is not None:
+            checkpoint.restore(trainer, tensors, self.checkpoint)
+            trainer.steps_done = state.steps_done
             total = f" of {state.steps:,}" if state.steps else ""
             self.callback.on_message(
                 f"{self.options.out}: resuming after step {state.steps_done:,}{total}"
             )
-        return trainer, prior
+        return trainer
 
     def _run_loop(
         self,
         trainer: Trainer,
-        prior: Tensor,
         state: CheckpointState,
         dataset: PhotoDataset,
         replay: PhotoDataset | None,
     ) -> TrainingLoop:
         """Train to the last step; return the loop for a final validation."""
-        config, log = self.config, None
+        config, log, validator = self.config, None, None
         if self.group.is_leader:
-            log = MetricsLog(self.options.folder / metrics_log.FILE, state.steps_done)
-            write_photo_list(self.options.folder / PHOTO_LIST, dataset, replay)
+            log = MetricsLog(self.options.folder / LOG_FILE, state.steps_done)
+            write_photo_list(self.options.folder / "photographs.csv", dataset, replay)
+            validator = self._create_validator(dataset, trainer)
         stream = BatchStream(
-            dataset.train,
-            SamplingOptions(config.size, config.batch, config.seed, config.replay_share),
+            store=dataset.train,
+            size=config.size,
+            batch=config.batch,
+            seed=config.seed,
             replay=replay.train if replay else None,
+            replay_share=config.replay_share,
             rank=self.group.rank,
             world_size=self.group.size,
         )
         first = state.steps_done * config.accumulate
         on_gpu = self.device.type == "cuda"
-        validator = self._create_validator(dataset, trainer) if self.group.is_leader else None
         with stream.iterate_from(first, self.options.workers, pin=on_gpu) as batches:
             loop = TrainingLoop(
-                trainer, batches, validator, log, self.options, self.callback, prior, state
+                trainer, batches, validator, log, self.options, self.callback, state
             )
             loop.run()
         return loop
@@ -272,6 +270,7 @@ class _Run:
         self,
         trainer: Trainer,
         loop: TrainingLoop,
+        start: InitialWeights,
         dataset: PhotoDataset,
         replay: PhotoDataset | None,
     ) -> None:
@@ -287,50 +286,23 @@ class _Run:
         save_weights(options.out, network, self.config, trainer.steps_done)
         if validator is not None:
             written = load_network(str(options.out)).network.to(self.device)
-            metrics = loop.validate(written)
-            assert metrics is not None  # for the type checker: rank 0 has a validator and a log
-            images = validator.predict_images(written)
-            rows = [
-                ("gray", images.gray), ("colorized", images.colorized), ("truth", images.truth)
-            ]  # fmt: skip
-            draw_image_rows(options.folder / IMAGE_ROWS, rows)
-        content = CardContent(
-            result=self._make_result(trainer.steps_done, loop.seconds),
-            config=self.config,
-            start=trainer.start,
-            dataset=dataset,
-            replay=replay,
-            command=options.command,
-            processes=self.group.size,
-            device=self.device.type,
-            precision=self.precision,
-            validation_size=options.validation_size,
-        )
-        write_card(options.out.with_suffix(".md"), content)
+            loop.validate(written)
+            draw_image_rows(options.folder / "validation.png", validator.predict_images(written))
+        result = self._make_result(trainer.steps_done, loop.seconds)
+        hardware = f"{self.device.type}, {self.precision}"
+        hardware += f", {self.group.size} processes" if self.group.size > 1 else ""
+        write_card(result, self.config, options, start, dataset, replay, hardware)
 
     def _make_result(
         self, steps: int, seconds: float, already_done: bool = False
     ) -> TrainingResult:
         """Return the result of a finished run, with the metrics of its log."""
-        metrics = [m for _, m in metrics_log.read_metrics(self.options.folder / metrics_log.FILE)]
+        rows = read_log(self.options.folder / LOG_FILE)
+        metrics = [row.metrics for row in rows if row.metrics is not None]
+        before, after = (metrics[0], metrics[-1]) if metrics else (None, None)
         return TrainingResult(
-            out=self.options.out,
-            folder=self.options.folder,
-            steps=steps,
-            seconds=seconds,
-            before=metrics[0] if metrics else None,
-            after=metrics[-1] if metrics else None,
-            already_done=already_done,
+            self.options.out, self.options.folder, steps, seconds, before, after, already_done
         )
-
-
-def _choose_device(name: str, group: ProcessGroup) -> torch.device:
-    """Return the device of this process. Each process of a machine has a GPU of its own."""
-    device = choose_device(name)
-    if device.type == "cuda" and device.index is None and group.size > 1:
-        device = torch.device("cuda", group.local_rank)
-        torch.cuda.set_device(device)
-    return device
 
 
 @contextmanager
@@ -356,35 +328,3 @@ def _deterministic(threads: int, device: torch.device) -> Iterator[None]:
     finally:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
-
-
-def _check_same_run(
-    options: RunOptions, config: TrainingConfig, identity: RunIdentity, saved: CheckpointState
-) -> None:
-    """Check that a checkpoint belongs to this run.
-
-    Raises:
-        UsageError: it belongs to a different run; the message lists the differences.
-    """
-    differences = "; ".join(
-        config.describe_differences(saved.identity.config)
-        + identity.describe_differences(saved.identity)
-    )
-    if not differences:
-        return
-    if saved.steps_done == saved.steps:
-        raise UsageError(
-            f"{options.folder}: contains a different finished run ({differences}); use another "
-            "output or --force"
-        )
-    raise UsageError(
-        f"{options.folder}: contains a different unfinished run ({differences}); repeat its "
-        "command to resume it, or use --restart"
-    )
-
-
-def _select_prior_images(store: PhotoStore) -> Iterator[Tensor]:
-    """Yield evenly spaced photographs for the prior, each (1, 3, 128, 128) float32 in [0, 1]."""
-    count = min(MAX_PRIOR_IMAGES, len(store))
-    for i in range(count):
-        yield center_square(store[i * len(store) // count], _PRIOR_SIZE).unsqueeze(0)

@@ -1,20 +1,32 @@
-"""Discovery of the image files, tar shards and films in the sources of a training run."""
+"""The images of directories, tar shards and films: found, decoded and checked in order."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tarfile
+import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from vidcolor.errors import InputError
-from vidcolor.fileio import is_training_run
+import numpy as np
+
+from vidcolor.concurrency import map_in_threads
+from vidcolor.errors import InputError, OutputError
+from vidcolor.fileio import describe_os_error, is_training_run
 from vidcolor.media.containers import is_video_name
+from vidcolor.media.preview_image import read_image_rgb
 from vidcolor.media.stills.registry import STILL_SUFFIXES, is_still
+from vidcolor.training.films import GrayFilmError, sample_film
+from vidcolor.training.filtering import find_rejection_reason, perceptual_hash, reduce_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from vidcolor.imaging.types import Rgb
+    from vidcolor.training.filtering import RejectionReason
 
 Kind = Literal["image", "shard", "film"]
 
@@ -22,6 +34,8 @@ IMAGE_EXTENSIONS = frozenset(STILL_SUFFIXES) | {".jpe", ".jfif", ".jp2", ".avif"
 """Extensions of image files in directories and shards."""
 SHARD_EXTENSIONS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 """Extensions of tar shards."""
+_PREFETCH = 8
+"""Images per core that are decoded in advance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +49,33 @@ class SourceFile:
     name: str
     """Name in reports: the name of the source and the path inside it."""
 
-    def identity(self) -> list[object]:
-        """Return JSON values that change when the file changes, without reading it."""
-        status = self.path.stat()
-        return [self.kind, str(self.path.absolute()), status.st_size, status.st_mtime_ns]
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """An image of a source, decoded and checked."""
+
+    name: str
+    source: int
+    rgb: Rgb
+    """(h, w, 3) uint8 sRGB; empty if the image is damaged."""
+    file_digest: str = ""
+    """Digest of the content of an image file, or of the name and size of a film."""
+    reason: RejectionReason | None = None
+    """Reason for the rejection; None for a suitable image."""
+    hash: int = 0
+    """See `perceptual_hash`; 0 for a rejected image."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """An image before decoding."""
+
+    name: str
+    source: int
+    content: Path | bytes | Rgb | Exception
+    """An image file, its content, a frame of a film, or the reason why a film ended."""
+    file_digest: str = ""
+    """Digest of a film; that of an image is computed when it is decoded."""
 
 
 def find_source_files(sources: Sequence[Path], first: int = 0) -> list[SourceFile]:
@@ -66,8 +103,6 @@ def find_source_files(sources: Sequence[Path], first: int = 0) -> list[SourceFil
 
 
 def _find_in_directory(folder: Path, number: int) -> Iterator[SourceFile]:
-    """Yield the files with training images below a directory, sorted by name."""
-
     def fail(error: OSError) -> None:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror})") from error
 
@@ -83,45 +118,74 @@ def _find_in_directory(folder: Path, number: int) -> Iterator[SourceFile]:
             path = Path(directory, name)
             kind = None if name.startswith(".") else _kind_from_name(path)
             if kind is not None and path.is_file():
-                inside = path.relative_to(folder).as_posix()
-                yield SourceFile(number, path, kind, f"{root}/{inside}")
+                yield SourceFile(
+                    number, path, kind, f"{root}/{path.relative_to(folder).as_posix()}"
+                )
 
 
 def _kind_from_name(path: Path) -> Kind | None:
-    """Return the kind of a file by its extension, or None for an unknown extension."""
-    name, suffix = path.name.lower(), path.suffix.lower()
-    if name.endswith(SHARD_EXTENSIONS):
+    suffix = path.suffix.lower()
+    if path.name.lower().endswith(SHARD_EXTENSIONS):
         return "shard"
     if suffix in IMAGE_EXTENSIONS:
         return "image"
     return "film" if is_video_name(path) else None
 
 
-def count_shard_images(shard: Path) -> int:
-    """Return the number of images in a tar shard.
+def count_images(files: Sequence[SourceFile]) -> int | None:
+    """Return the number of images; None if there are films, whose shots are not counted yet.
 
     Raises:
-        InputError: the file is not a tar file, or is truncated.
+        InputError: a shard is damaged.
     """
-    return sum(1 for _ in _iterate_members(shard))
+    if any(file.kind == "film" for file in files):
+        return None
+    return sum(sum(1 for _ in _iterate_shard(f)) if f.kind == "shard" else 1 for f in files)
 
 
-def iterate_shard(shard: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and content of every image in a tar shard, in the order of the shard.
+def iterate_photos(files: Iterable[SourceFile], short_side: int) -> Iterator[Photo]:
+    """Decode and check the images of all files on all cores, in the order of the files.
+
+    Decoders release the GIL, so threads suffice. `_PREFETCH` bounds the images in memory.
+
+    Args:
+        files: the source files.
+        short_side: maximum short side of the images, in pixels.
 
     Raises:
-        InputError: the file is not a tar file, or is truncated.
+        InputError: a shard is damaged. A damaged film or image becomes a rejected photo.
+        OutputError: the temporary directory is full or missing.
     """
-    for tar, member in _iterate_members(shard):
-        file = tar.extractfile(member)
-        if file is not None:
-            yield member.name, file.read()
+    workers = os.cpu_count() or 1
+    decode = partial(_decode_and_check, short_side=short_side)
+    candidates = _iterate_candidates(files, short_side)
+    return map_in_threads(decode, candidates, workers, workers * _PREFETCH)
 
 
-def _iterate_members(shard: Path) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+def _iterate_candidates(files: Iterable[SourceFile], short_side: int) -> Iterator[_Candidate]:
+    for file in files:
+        if file.kind == "image":
+            yield _Candidate(file.name, file.source, file.path)
+        elif file.kind == "shard":
+            for tar, member in _iterate_shard(file):
+                content = tar.extractfile(member)
+                if content is not None:
+                    yield _Candidate(f"{file.name}/{member.name}", file.source, content.read())
+        else:
+            # The content of a film is too large to hash.
+            digest = _hash(os.fsencode(f"{file.path.name} {file.path.stat().st_size}"))
+            try:
+                for time_s, rgb in sample_film(file.path, short_side):
+                    name = f"{file.name} at {time_s:.2f} s"
+                    yield _Candidate(name, file.source, rgb, digest)
+            except (GrayFilmError, InputError) as error:
+                yield _Candidate(file.name, file.source, error)
+
+
+def _iterate_shard(file: SourceFile) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     """Yield the open shard with each of its image files."""
     try:
-        with tarfile.open(shard) as tar:
+        with tarfile.open(file.path) as tar:
             for member in tar:
                 name = Path(member.name)
                 is_image = name.suffix.lower() in IMAGE_EXTENSIONS
@@ -129,6 +193,47 @@ def _iterate_members(shard: Path) -> Iterator[tuple[tarfile.TarFile, tarfile.Tar
                     yield tar, member
     except (tarfile.TarError, OSError, EOFError) as error:
         raise InputError(
-            f"{shard}: not a complete tar file ({error}); use an undamaged copy, or unpack it and "
-            "use the directory"
+            f"{file.path}: not a complete tar file ({error}); use an undamaged copy, or unpack it "
+            "and use the directory"
         ) from error
+
+
+def _decode_and_check(candidate: _Candidate, short_side: int) -> Photo:
+    try:
+        rgb, digest = _decode(candidate, short_side)
+    except (OutputError, MemoryError):  # the machine is the cause, not the image
+        raise
+    except Exception as error:  # decoders raise many types of exceptions for damaged files
+        reason: RejectionReason | None
+        reason = "gray" if isinstance(error, GrayFilmError) else "damaged or unreadable"
+        return Photo(candidate.name, candidate.source, np.zeros((0, 0, 3), np.uint8), "", reason)
+    reason = find_rejection_reason(rgb)
+    value = 0 if reason else perceptual_hash(rgb)
+    return Photo(candidate.name, candidate.source, rgb, digest, reason, value)
+
+
+def _decode(candidate: _Candidate, short_side: int) -> tuple[Rgb, str]:
+    """Return the reduced image and the digest of its file."""
+    content = candidate.content
+    if isinstance(content, Exception):
+        raise content
+    if isinstance(content, np.ndarray):
+        return content, candidate.file_digest
+    if isinstance(content, Path):
+        return _read_image(content, short_side), _hash(content.read_bytes())
+    try:
+        # A shard and a directory must give the same dataset, so both decode from a file.
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "image" + Path(candidate.name).suffix)
+            path.write_bytes(content)
+            return _read_image(path, short_side), _hash(content)
+    except OSError as error:
+        raise OutputError(f"{tempfile.gettempdir()}: {describe_os_error(error)}") from error
+
+
+def _read_image(path: Path, short_side: int) -> Rgb:
+    return reduce_image(read_image_rgb(path, (short_side, short_side)), short_side)
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()

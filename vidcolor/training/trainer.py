@@ -1,17 +1,15 @@
-"""The state of a training run and one optimizer step."""
+"""The networks of a training run, one optimizer step, and its schedules."""
 
 from __future__ import annotations
 
 import copy
+import math
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from vidcolor.training.adversarial import DiscriminatorTrainer
 from vidcolor.training.objective import Losses, LossOutput, Objective
-from vidcolor.training.perceptual import PerceptualDistance
-from vidcolor.training.schedule import ema_decay, is_discriminator_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,11 +19,13 @@ if TYPE_CHECKING:
     from vidcolor.training.batches import Batch, PackedBatch
     from vidcolor.training.config import TrainingConfig
     from vidcolor.training.distributed import ProcessGroup
-    from vidcolor.training.initial_weights import InitialWeights
+
+WARM_UP_SHARE = 0.1
+"""Maximum length of the warm-up, as a share of the run."""
 
 
 class Trainer:
-    """The network, its moving average, its optimizer and the optional discriminator.
+    """The network, its moving average and its optimizer.
 
     The moving average is the result of the run and does not take part in training. The batch norms
     of the encoder always keep the statistics of ImageNet, because batches of 16 are too small to
@@ -34,7 +34,7 @@ class Trainer:
 
     def __init__(
         self,
-        start: InitialWeights,
+        start: EmbeddedNetwork,
         config: TrainingConfig,
         prior: Tensor,
         device: torch.device,
@@ -44,7 +44,7 @@ class Trainer:
         """Create the networks and the optimizers.
 
         Args:
-            start: initial weights, which are not modified.
+            start: initial network, which is not modified.
             config: settings of the run.
             prior: frequency of each bin in the photographs, (Q,); see `bin_prior`.
             device: device of the networks.
@@ -53,16 +53,10 @@ class Trainer:
         """
         self.config, self.device, self.precision, self.group = config, device, precision, group
         self.start = start
-        self.network = _move_to_device(start.copy(), device)
-        self.average = _move_to_device(start.copy(), device)
+        self.network, self.average = (_copy_to_device(start, device) for _ in range(2))
         self.optimizer = _create_optimizer(self.network, config)
-        adversarial = config.stage == "adversarial"
-        self.discriminator = DiscriminatorTrainer(config, device) if adversarial else None
-        teacher = _move_to_device(start.copy(), device) if config.distill else None
-        perceptual = adversarial and config.perceptual_weight
-        distance = _load_perceptual_distance() if perceptual else None
-        bins = self.network.bins
-        self.objective = Objective(config, bins, prior, teacher, distance).to(device)
+        self.teacher = _copy_to_device(start, device) if config.distill else None
+        self.objective = Objective(config, self.network.bins, prior).to(device)
         self.steps_done = 0
 
     def step(
@@ -76,109 +70,63 @@ class Trainer:
             stop: whether this process received a stop signal.
 
         Returns:
-            Mean losses of the batches of this process, and whether any process received a stop
-            signal.
+            Mean losses of the batches of this process, ``loss`` being the weighted sum, and whether
+            any process received a stop signal.
         """
         # No operation here draws random numbers today. If one ever does, the numbers follow from
         # the step, so that a resumed run draws the same ones.
         torch.manual_seed(hash((self.config.seed, self.steps_done, self.group.rank)))
         _set_modes(self.network, self.config)
-        discriminator_only = self.discriminator is not None and is_discriminator_step(
-            self.steps_done, self.config
-        )
         weight = 1 / len(batches)
         means: Losses = {}
         colorfulness = torch.zeros(2, device=self.device)
         for batch in batches:
-            losses, output = self._backward(batch.to(self.device), weight, discriminator_only)
+            output = self._predict(batch.to(self.device))
+            (output.total * weight).backward()  # type: ignore[no-untyped-call]
             colorfulness += output.colorfulness
-            for name, loss in losses.items():
+            for name, loss in {"loss": output.total.detach(), **output.losses}.items():
                 means[name] = means.get(name, 0) + loss * weight
-        stop = self._apply_gradients(rate, discriminator_only, colorfulness, stop)
+        stop = self._apply_gradients(rate, colorfulness, stop)
         self.steps_done += 1
         return means, stop
 
-    def _backward(
-        self, batch: Batch, weight: float, discriminator_only: bool
-    ) -> tuple[Losses, LossOutput]:
-        """Accumulate the gradients of one batch.
+    def _predict(self, batch: Batch) -> LossOutput:
+        inputs = batch.luma, batch.hint_ab, batch.density
+        with autocast(self.device, self.precision):
+            logits = self.network(*inputs)
+            teacher_logits = None
+            if self.teacher is not None:
+                with torch.no_grad():
+                    teacher_logits = self.teacher(*inputs)
+        output: LossOutput = self.objective(logits, batch, teacher_logits)
+        return output
 
-        Args:
-            batch: the batch on the device.
-            weight: weight of the batch in the optimizer step.
-            discriminator_only: whether the generator gets no gradients in this step.
-
-        Returns:
-            All losses without gradient, and the output of the objective.
-        """
-        with torch.set_grad_enabled(not discriminator_only):
-            with self._autocast():
-                logits = self.network(batch.luma, batch.hint_ab, batch.density)
-                teacher_logits = (
-                    None if discriminator_only else self.objective.teacher_logits(batch)
-                )
-            output: LossOutput = self.objective(logits, batch, teacher_logits)
-            total, losses = output.total, output.losses
-            if self.discriminator is not None and not discriminator_only:
-                losses["generator"] = self.discriminator.generator_loss(output.predicted, batch)
-                total = total + self.config.adversarial_weight * losses["generator"]
-        losses = {"loss": total.detach(), **{n: loss.detach() for n, loss in losses.items()}}
-        if not discriminator_only:
-            (total * weight).backward()  # type: ignore[no-untyped-call]
-        if self.discriminator is not None:
-            losses["discriminator"] = self.discriminator.backward(output.predicted, batch, weight)
-        return losses, output
-
-    def _apply_gradients(
-        self, rate: float, discriminator_only: bool, colorfulness: Tensor, stop: bool
-    ) -> bool:
-        """Average the gradients over all processes and update the weights.
-
-        Returns:
-            Whether any process received a stop signal.
-        """
-        if self.discriminator is not None:
-            self.discriminator.step(rate, self.group)
-        trained = (
-            [] if discriminator_only else [p for p in self.network.parameters() if p.requires_grad]
-        )
+    def _apply_gradients(self, rate: float, colorfulness: Tensor, stop: bool) -> bool:
+        """Average the gradients over all processes and update the weights; see `step`."""
+        config = self.config
+        trained = [p for p in self.network.parameters() if p.requires_grad]
         # Without hints in a batch, the parameters of the hint attention have no gradient. All
         # processes must average the same tensors.
-        gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in trained]
+        for parameter in trained:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
         # The batch norms of each process process different images, so their running statistics are
         # averaged, too.
-        stop = self.group.average([*gradients, *self._norm_statistics(), colorfulness], stop)
-        if discriminator_only:
-            return stop
-        for parameter, gradient in zip(trained, gradients, strict=True):
-            parameter.grad = gradient
+        statistics = [b for n, b in self.network.named_buffers() if n.endswith(("_mean", "_var"))]
+        if config.freeze_norms:
+            statistics = []
+        gradients = [p.grad for p in trained if p.grad is not None]
+        stop = self.group.average([*gradients, *statistics, colorfulness], stop)
         self.objective.update_reward(colorfulness)
-        nn.utils.clip_grad_norm_(trained, self.config.max_gradient)
-        for parameters in self.optimizer.param_groups:
-            parameters["lr"] = self.config.learning_rate * parameters["factor"] * rate
+        nn.utils.clip_grad_norm_(trained, config.max_gradient)
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.learning_rate * group["factor"] * rate
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self._update_average()
+        decay = ema_decay(self.steps_done, config.ema)
+        _move_toward(self.average, self.network, 1 - decay)
         return stop
 
-    def _norm_statistics(self) -> list[Tensor]:
-        """Return the running statistics of the batch norms; [] if they are frozen."""
-        if self.config.freeze_norms:
-            return []
-        return [b for n, b in self.network.named_buffers() if n.endswith(("_mean", "_var"))]
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        """Move the average toward the current weights; counters are copied."""
-        decay = ema_decay(self.steps_done, self.config.ema)
-        pairs = zip(_tensors(self.average), _tensors(self.network), strict=True)
-        for mean, new in pairs:
-            if mean.is_floating_point():
-                mean.lerp_(new, 1 - decay)
-            else:
-                mean.copy_(new)
-
-    @torch.no_grad()
     def result(self) -> EmbeddedNetwork:
         """Return a copy of the moving average in evaluation mode, on the device.
 
@@ -186,13 +134,8 @@ class Trainer:
         """
         network = copy.deepcopy(self.average).eval()
         if self.config.keep:
-            for mean, first in zip(_tensors(network), _tensors(self.start.network), strict=True):
-                if mean.is_floating_point():
-                    mean.lerp_(first.to(mean.device), self.config.keep)
+            _move_toward(network, self.start, self.config.keep)
         return network
-
-    def _autocast(self) -> torch.autocast:
-        return autocast(self.device, self.precision)
 
 
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:
@@ -200,17 +143,55 @@ def autocast(device: torch.device, precision: Precision) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def _move_to_device(network: EmbeddedNetwork, device: torch.device) -> EmbeddedNetwork:
-    """Move a network to a device, in evaluation mode, without gradients."""
-    # The stubs of torch lack this keyword.
-    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network.eval().requires_grad_(False)
+def learning_rate_factor(step: int, steps: int | None, config: TrainingConfig) -> float:
+    """Return the learning rate relative to its maximum: a linear warm-up, then half a cosine.
+
+    Args:
+        step: number of the step, from 0.
+        steps: number of steps of the run; None while it is unknown, which is during the warm-up.
+        config: `warm_up` and `final_rate` are used.
+
+    Returns:
+        A factor in (0, 1].
+    """
+    warm_up = config.warm_up
+    if steps is not None:
+        warm_up = min(warm_up, math.ceil(steps * WARM_UP_SHARE))
+    ramp = min(1.0, (step + 1) / max(warm_up, 1))
+    # The length is computed early in the warm-up of all but short runs.
+    if steps is None:
+        return ramp
+    done = max(0, step - warm_up) / max(steps - warm_up, 1)
+    return ramp * (config.final_rate + (1 - config.final_rate) * (1 + math.cos(math.pi * done)) / 2)
+
+
+def ema_decay(step: int, limit: float) -> float:
+    """Return the decay of the moving average after a step; it rises to `limit`.
+
+    The average therefore forgets the first steps quickly.
+    """
+    return min(limit, (1 + step) / (20 + step))
+
+
+@torch.no_grad()
+def _move_toward(network: nn.Module, target: nn.Module, share: float) -> None:
+    """Interpolate all parameters and buffers toward those of `target`, except for counters."""
+    for own, other in zip(_tensors(network), _tensors(target), strict=True):
+        if own.is_floating_point():
+            own.lerp_(other.to(own.device), share)
 
 
 def _tensors(network: nn.Module) -> Iterator[Tensor]:
-    """Yield all parameters and buffers, in a fixed order."""
     yield from network.parameters()
     yield from network.buffers()
+
+
+def _copy_to_device(network: EmbeddedNetwork, device: torch.device) -> EmbeddedNetwork:
+    """Return a copy in evaluation mode, without gradients."""
+    network = copy.deepcopy(network)
+    # The stubs of torch lack this keyword.
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.eval().requires_grad_(False)
 
 
 def _set_modes(network: EmbeddedNetwork, config: TrainingConfig) -> None:
@@ -229,16 +210,15 @@ def _create_optimizer(network: EmbeddedNetwork, config: TrainingConfig) -> torch
     encoder = network.encoder
     if config.freeze:
         encoder.stem.requires_grad_(False)
-        for stage in encoder.stages[: config.freeze]:
-            stage.requires_grad_(False)
-    unfrozen = [p for p in encoder.parameters() if p.requires_grad]
-    encoder_ids = {id(p) for p in encoder.parameters()}
-    decoder = [p for p in network.parameters() if id(p) not in encoder_ids]
+        encoder.stages[: config.freeze].requires_grad_(False)
     hints = [*network.spread.parameters(), network.hint_gain]
-    hint_ids = {id(p) for p in hints}
+    others = {id(p) for p in [*encoder.parameters(), *hints]}
     groups = [
-        {"params": unfrozen, "factor": config.encoder_rate},
-        {"params": [p for p in decoder if id(p) not in hint_ids], "factor": 1.0},
+        {
+            "params": [p for p in encoder.parameters() if p.requires_grad],
+            "factor": config.encoder_rate,
+        },
+        {"params": [p for p in network.parameters() if id(p) not in others], "factor": 1.0},
         # The hint attention has few parameters, and few samples have hints.
         {"params": hints, "factor": config.hint_rate},
     ]
@@ -248,9 +228,3 @@ def _create_optimizer(network: EmbeddedNetwork, config: TrainingConfig) -> torch
         betas=config.betas,
         weight_decay=config.weight_decay,
     )
-
-
-def _load_perceptual_distance() -> PerceptualDistance:
-    from vidcolor.generators import load_encoder
-
-    return PerceptualDistance(load_encoder())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,19 +13,19 @@ from vidcolor.color.lab import rgb_to_lab
 from vidcolor.color.metrics import colorfulness, psnr
 from vidcolor.generators.network import STRIDE
 from vidcolor.imaging.resize import resize_area, resize_cubic
-from vidcolor.training.losses import BinTargets, DistributionLoss
-from vidcolor.training.perceptual import ab_to_rgb
+from vidcolor.training.losses import BinTargets, ab_to_rgb, distribution_loss
+from vidcolor.training.metrics import ValidationMetrics
 from vidcolor.training.trainer import autocast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from vidcolor.generators.device import Precision
     from vidcolor.generators.network import EmbeddedNetwork
-    from vidcolor.training.cache import PhotoStore
+    from vidcolor.imaging.types import Rgb
+    from vidcolor.training.dataset import PhotoStore
 
 NUM_HINTS = 10
 """Number of hinted squares in each image for `ValidationMetrics.hinted_psnr`."""
@@ -35,38 +34,13 @@ HINT_SIDE = 7
 _BATCH_SIZE = 8
 
 
-@dataclass(frozen=True, slots=True)
-class ValidationMetrics:
-    """Means over the measured photographs at the default vividness."""
-
-    psnr: float
-    """PSNR of the colorized image in dB."""
-    gray_psnr: float
-    """PSNR of the gray image in dB, the baseline."""
-    hinted_psnr: float
-    """PSNR of the image that is colorized with `NUM_HINTS` hints of the true color, in dB."""
-    colorfulness: float
-    """Colorfulness of the colorized images relative to the ground truth."""
-    cross_entropy: float
-    """Cross-entropy without class weights in nats."""
-    num_images: int
-    """Number of measured photographs."""
-
-    def to_dict(self) -> dict[str, float]:
-        """Return the rounded metrics in JSON types."""
-        return {name: round(value, 5) for name, value in asdict(self).items()}
+def select_evenly(length: int, count: int) -> list[int]:
+    """Return at most `count` evenly spaced numbers from ``range(length)``."""
+    count = min(count, length)
+    return [i * length // count for i in range(count)]
 
 
-@dataclass(frozen=True, slots=True)
-class ValidationImages:
-    """Images for visual inspection, each (n, S, S, 3) uint8."""
-
-    gray: NDArray[np.uint8]
-    colorized: NDArray[np.uint8]
-    truth: NDArray[np.uint8]
-
-
-def center_square(rgb: NDArray[np.uint8], size: int) -> Tensor:
+def center_square(rgb: Rgb, size: int) -> Tensor:
     """Crop the largest centered square and scale it.
 
     Args:
@@ -86,7 +60,7 @@ def center_square(rgb: NDArray[np.uint8], size: int) -> Tensor:
 
 
 class Validator:
-    """Measures networks on one set of photographs."""
+    """Measures networks in evaluation mode, on the device, on one set of photographs."""
 
     def __init__(
         self,
@@ -108,54 +82,45 @@ class Validator:
             limit: maximum number of photographs.
         """
         self._store, self._size = store, size
-        count = min(limit, len(store))
-        self._selected = [i * len(store) // count for i in range(count)]
+        self._selected = select_evenly(len(store), limit)
         self._device, self._precision = device, precision
-        # Only the cross-entropy without class weights is used, so these weights have no effect.
-        targets = BinTargets(bins)
-        self._loss = DistributionLoss(targets, torch.ones(len(bins))).to(device)
-
-    def __len__(self) -> int:
-        """Return the number of measured photographs."""
-        return len(self._selected)
+        self._targets = BinTargets(bins).to(device)
 
     @torch.no_grad()
     def measure(self, network: EmbeddedNetwork) -> ValidationMetrics:
-        """Colorize the photographs and compare them with the ground truth.
-
-        Args:
-            network: a network in evaluation mode, on the device.
-        """
+        """Colorize the photographs and compare them with the ground truth."""
+        # Only the cross-entropy without class weights is used.
+        weights = torch.ones(len(self._targets.bins), device=self._device)
         rows: list[Tensor] = []
         for first, truth in self._batches(self._selected):
             lightness, ab = rgb_to_lab(truth)
             small = F.avg_pool2d(ab, STRIDE)
             logits = self._predict(network, lightness)
-            entropy = self._loss(logits, small, F.avg_pool2d(lightness, STRIDE))[1].expand(
-                len(truth)
-            )
-            colorized = self._decode_rgb(logits, lightness)
+            entropy = distribution_loss(
+                logits, small, F.avg_pool2d(lightness, STRIDE), self._targets, weights
+            )[1].expand(len(truth))
+            colorized = ab_to_rgb(lightness, self._decode(logits)[0])
             hints = _make_true_hints(ab, first)
-            hinted = self._decode_rgb(self._predict(network, lightness, *hints), lightness)
+            hinted_ab = self._decode(self._predict(network, lightness, *hints))[0]
+            hinted = ab_to_rgb(lightness, hinted_ab)
             gray = ab_to_rgb(lightness, torch.zeros_like(small))
             psnrs = [psnr(image, truth) for image in (colorized, gray, hinted)]
             colors = [colorfulness(image) for image in (colorized, truth)]
             rows.append(torch.stack([*psnrs, *colors, entropy]).cpu())
         mean = torch.cat(rows, dim=1).double().mean(1).tolist()
-        # A ratio of means is stable; a mean of ratios would be dominated by nearly gray images.
-        ratio = mean[3] / max(mean[4], 1e-6)
-        return ValidationMetrics(mean[0], mean[1], mean[2], ratio, mean[5], len(self._selected))
+        return ValidationMetrics(
+            psnr=mean[0],
+            gray_psnr=mean[1],
+            hinted_psnr=mean[2],
+            # A ratio of means is stable; a mean of ratios would be dominated by nearly gray images.
+            colorfulness=mean[3] / max(mean[4], 1e-6),
+            cross_entropy=mean[5],
+            num_images=len(self._selected),
+        )
 
     @torch.no_grad()
     def calibrate(self, network: EmbeddedNetwork) -> Tensor:
-        """Calibrate the confidence of a network on the photographs.
-
-        Args:
-            network: a network in evaluation mode, on the device.
-
-        Returns:
-            The calibration table; see `vidcolor.color.bins`.
-        """
+        """Return the calibration table of the confidence; see `vidcolor.color.bins`."""
         concentrations, correct = [], []
         for _, truth in self._batches(self._selected):
             lightness, ab = rgb_to_lab(truth)
@@ -166,25 +131,24 @@ class Validator:
         return fit_calibration(torch.cat(concentrations), torch.cat(correct))
 
     @torch.no_grad()
-    def predict_images(self, network: EmbeddedNetwork, count: int = 8) -> ValidationImages:
-        """Colorize a few evenly spaced photographs for visual inspection.
+    def predict_images(self, network: EmbeddedNetwork, count: int = 8) -> dict[str, Rgb]:
+        """Colorize at most `count` photographs for visual inspection.
 
-        Args:
-            network: a network in evaluation mode, on the device.
-            count: maximum number of images.
+        Returns:
+            ``gray``, ``colorized`` and ``truth``, (n, S, S, 3) uint8 each.
         """
-        count = min(count, len(self._selected))
-        selected = [self._selected[i * len(self._selected) // count] for i in range(count)]
-        rows: list[list[Tensor]] = [[], [], []]
+        selected = [self._selected[i] for i in select_evenly(len(self._selected), count)]
+        batches = []
         for _, truth in self._batches(selected):
             lightness, ab = rgb_to_lab(truth)
-            colorized = self._decode_rgb(self._predict(network, lightness), lightness)
+            colorized = ab_to_rgb(lightness, self._decode(self._predict(network, lightness))[0])
             gray = ab_to_rgb(lightness, torch.zeros_like(ab))
-            for row, images in zip(rows, (gray, colorized, truth), strict=True):
-                row.append((images * 255).round().byte().permute(0, 2, 3, 1).cpu())
-        return ValidationImages(*(torch.cat(row).numpy() for row in rows))
+            images = torch.stack([gray, colorized, truth])
+            batches.append((images * 255).round().byte().permute(0, 1, 3, 4, 2).cpu())
+        rows = torch.cat(batches, dim=1).numpy()
+        return dict(zip(("gray", "colorized", "truth"), rows, strict=True))
 
-    def _batches(self, selected: list[int]) -> Iterator[tuple[int, Tensor]]:
+    def _batches(self, selected: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
         """Yield the position of the first image, and the images, (n, 3, S, S) float32 in [0, 1]."""
         for first in range(0, len(selected), _BATCH_SIZE):
             part = selected[first : first + _BATCH_SIZE]
@@ -197,13 +161,9 @@ class Validator:
             logits: Tensor = network(lightness, *hints)
         return logits.float()
 
-    def _decode_rgb(self, logits: Tensor, lightness: Tensor) -> Tensor:
-        """Return the colorized images, (n, 3, S, S) float32 in [0, 1]."""
-        return ab_to_rgb(lightness, self._decode(logits)[0])
-
     def _decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Decode a*, b* and concentration as the generator does at inference."""
-        ab, concentration = decode_bins(logits, self._loss.targets.bins)
+        ab, concentration = decode_bins(logits, self._targets.bins)
         return boost_chroma(ab, concentration), concentration
 
 

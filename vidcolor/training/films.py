@@ -9,7 +9,7 @@ from vidcolor.imaging.resize import limit_short_side, resize_area
 from vidcolor.media.decode import VideoReader
 from vidcolor.media.preview import DisplayReader, render_rgb
 from vidcolor.shots.cuts import CausalCutDetector
-from vidcolor.training.reading import reduce_image
+from vidcolor.training.filtering import reduce_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ _PROXY_SIDE = 96
 """Short side of the luma copies on which cuts are detected, in pixels."""
 
 
-class GrayscaleVideoError(Exception):
+class GrayFilmError(Exception):
     """The film has no color."""
 
 
@@ -45,26 +45,26 @@ def sample_film(path: Path, short_side: int) -> Iterator[tuple[float, Rgb]]:
 
     Raises:
         InputError: the film cannot be read; if it is damaged, after the frames before the damage.
-        GrayscaleVideoError: the film is gray.
+        GrayFilmError: the film is gray.
     """
     reader = DisplayReader(path)
     if reader.video.tint == "gray":
-        raise GrayscaleVideoError
-    sampler = _EvenSampler(MAX_FRAMES)
+        raise GrayFilmError
+    frames: list[tuple[float, Rgb]] = []
+    step = 1
     damage: InputError | None = None
-    selected = _select_frames(reader)
-    while damage is None:
-        try:
-            frame = next(selected, None)
-        except InputError as error:
-            damage = error
-            continue
-        if frame is None:
-            break
-        if sampler.advance():
+    try:
+        for number, frame in enumerate(_select_frames(reader)):
+            if number % step:
+                continue
             rgb = reduce_image(render_rgb(frame.av_frame, reader.video, reader.size), short_side)
-            sampler.add(float(frame.pts * reader.video.time_base - reader.origin_s), rgb)
-    yield from sampler.frames
+            frames.append((float(frame.pts * reader.video.time_base - reader.origin_s), rgb))
+            if len(frames) > MAX_FRAMES:  # the frames that remain are evenly spaced
+                del frames[1::2]
+                step *= 2
+    except InputError as error:
+        damage = error
+    yield from frames
     if damage is not None:
         raise damage
 
@@ -93,27 +93,5 @@ def _select_frames(reader: DisplayReader) -> Iterator[Frame]:
 
 
 def _make_proxy(reader: DisplayReader, frame: Frame) -> FloatArray:
-    """Return Y' of a reduced copy of a frame, (h, w) float32 in [0, 1]."""
     small = resize_area(frame.luma, limit_short_side(frame.luma.shape, _PROXY_SIDE))
     return reader.video.coding.luma_to_unit(small)
-
-
-class _EvenSampler:
-    """Keeps an evenly spaced selection of a sequence of unknown length: every 1st, 2nd, 4th, ..."""
-
-    def __init__(self, limit: int) -> None:
-        self.frames: list[tuple[float, Rgb]] = []
-        self._limit, self._step, self._count = limit, 1, 0
-
-    def advance(self) -> bool:
-        """Advance to the next item of the sequence; return whether to `add` it."""
-        is_selected = self._count % self._step == 0
-        self._count += 1
-        return is_selected
-
-    def add(self, time_s: float, rgb: Rgb) -> None:
-        """Add an item. If the selection exceeds its limit, drop every second item."""
-        self.frames.append((time_s, rgb))
-        if len(self.frames) > self._limit:
-            del self.frames[1::2]
-            self._step *= 2
