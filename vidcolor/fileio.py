@@ -12,6 +12,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import InputError, OutputError, UsageError
+from vidcolor.system import (
+    ERROR_SHARING_VIOLATION,
+    extend_path,
+    fsync_path,
+    is_process_running,
+    is_reserved_name,
+    normalize_path,
+    replace_file,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +29,6 @@ if TYPE_CHECKING:
 _TEMPORARY_NAME = re.compile(r"^\..*\.vidcolor(\d+)\.partial")
 _MAX_STEM_BYTES = 200
 """Maximum length of a file name inside a temporary name; file systems usually allow 255 bytes."""
-_HASH_BLOCK_BYTES = 1 << 20
 
 MAX_TEXT_BYTES = 16 << 20
 """Maximum size of a hint file, job list or shot list."""
@@ -47,31 +55,33 @@ def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
     Missing parent directories are created.
 
     Raises:
-        UsageError: the target is a source (by any name or link), a directory, or a file that exists
-            although `force` is not set.
+        UsageError: the target is a source (by any name or link), a directory, a name that Windows
+            reserves, or a file that exists although `force` is not set.
         OutputError: its directory cannot be created or is not writable.
     """
     for source in sources:
         if is_same_file(source, target):
             raise UsageError(f"{target}: is the source itself; choose another output")
-    if target.is_dir():
+    if is_reserved_name(target.name):
+        raise UsageError(f"{target}: Windows does not allow this file name; choose another output")
+    path = extend_path(target)
+    if path.is_dir():
         raise UsageError(f"{target}: is a directory; name a file in it or use --out-dir")
-    if target.exists() and not force:
+    if path.exists() and not force:
         raise UsageError(f"{target}: already exists; choose another name or use --force")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{target.parent}: cannot be created ({error.strerror})") from error
-    if not os.access(target.parent, os.W_OK | os.X_OK) or not _can_create_file(target.parent):
+    if not os.access(path.parent, os.W_OK | os.X_OK) or not _can_create_file(path.parent):
         raise OutputError(f"{target.parent}: is not writable; choose another directory")
 
 
 def check_confidence_target(path: Path, source: Path, target: Path, force: bool) -> None:
-    """Check the target of a confidence map.
+    """Check the target of a confidence map, which must not be the target of the result.
 
     Raises:
-        UsageError: the path is the target of the result, or `check_target` rejects it.
-        OutputError: see `check_target`.
+        UsageError, OutputError: see `check_target`.
     """
     if is_same_file(path, target):
         raise UsageError(f"{path}: is also the output; choose another name for --confidence")
@@ -98,7 +108,7 @@ def is_same_file(a: Path, b: Path) -> bool:
     try:
         return a.samefile(b)
     except OSError:
-        return a.absolute() == b.absolute()
+        return normalize_path(a) == normalize_path(b)
 
 
 def get_file_identity(path: Path) -> tuple[int, int] | None:
@@ -155,11 +165,8 @@ def sha256_file(path: Path) -> str:
     Raises:
         OSError: the file cannot be read.
     """
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_HASH_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # Atomic output
@@ -184,15 +191,16 @@ def atomic_output(
         OutputError: the disk is full, the system refuses the write, or another process created the
             target meanwhile.
     """
-    partial = temporary_path(target)
-    _remove_stale_temporaries_once(target.parent)
+    final = extend_path(target)
+    partial = temporary_path(final)
+    _remove_stale_temporaries_once(final.parent)
     try:
         yield partial
         fsync_path(partial)
         if before_rename is not None:
             before_rename(partial)
-        publish(partial, target, force)
-        fsync_path(target.parent)
+        publish(partial, final, force)
+        fsync_path(final.parent)
     except FileExistsError as error:
         raise OutputError(
             f"{target}: was created by another process; choose another name or use --force"
@@ -221,28 +229,18 @@ def publish(partial: Path, target: Path, force: bool) -> None:
                 raise FileExistsError(errno.EEXIST, "exists", str(target)) from None
         else:
             return
-    partial.replace(target)
+    replace_file(partial, target)
 
 
 def describe_os_error(error: OSError) -> str:
     """Return a message about a failed write, with advice if the cause is known."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full; free some space and run the same command again"
+    if getattr(error, "winerror", None) == ERROR_SHARING_VIOLATION:
+        return "is open in another program; close it there and run the same command again"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "cannot be written here (no permission, or a read-only file system)"
     return f"cannot be written ({error.strerror or error})"
-
-
-def fsync_path(path: Path) -> None:
-    """Flush a file or directory to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems
-            raise
-    finally:
-        os.close(handle)
 
 
 # Temporary names
@@ -254,15 +252,18 @@ def temporary_path(path: Path) -> Path:
     The name contains the process id. If this process is killed, a later one removes the file; see
     `remove_stale_temporaries`.
     """
-    return path.with_name(f"{_temporary_stem(path)}.vidcolor{os.getpid()}.partial")
+    name = path.name
+    if len(os.fsencode(name)) > _MAX_STEM_BYTES:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return path.with_name(f".{name}.vidcolor{os.getpid()}.partial")
 
 
 def remove_stale_temporaries(directory: Path) -> None:
     """Remove temporary files and directories of processes that no longer run."""
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(directory):
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
             match = _TEMPORARY_NAME.search(entry.name)
-            if not match or _is_running(int(match[1])):
+            if not match or is_process_running(int(match[1])):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path, ignore_errors=True)
@@ -275,21 +276,3 @@ def remove_stale_temporaries(directory: Path) -> None:
 def _remove_stale_temporaries_once(directory: Path) -> None:
     """Call `remove_stale_temporaries` once per directory: listing 100,000 frames is slow."""
     remove_stale_temporaries(directory)
-
-
-def _temporary_stem(target: Path) -> str:
-    """Return the beginning of a target's temporary name, short enough for every file system."""
-    name = target.name
-    if len(os.fsencode(name)) > _MAX_STEM_BYTES:
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()
-    return f".{name}"
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # the process exists, but belongs to another user
-        return True
-    return True

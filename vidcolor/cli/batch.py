@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vidcolor.errors import UsageError
 from vidcolor.fileio import check_inputs_not_overwritten, check_target
 from vidcolor.progress import Progress
+from vidcolor.system import paused_garbage_collection
 from vidcolor.timecode import format_duration
 
 if TYPE_CHECKING:
@@ -100,9 +101,10 @@ def run_batch(
 
 
 def _load_colorizer(options: ColorizeOptions, factory: ColorizerFactory | None) -> Colorizer:
-    from vidcolor.colorizer import Colorizer
+    with paused_garbage_collection():
+        from vidcolor.colorizer import Colorizer
 
-    return (factory or Colorizer.from_options)(options)
+        return (factory or Colorizer.from_options)(options)
 
 
 def _find_tasks(request: BatchRequest) -> list[Task]:

@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import OutputError
-from vidcolor.fileio import atomic_output, describe_os_error, fsync_path, publish, temporary_path
+from vidcolor.fileio import atomic_output, describe_os_error, publish, temporary_path
 from vidcolor.film.segment import CONFIDENCE_NAME, VIDEO_NAME
 from vidcolor.media.concat import EncodedSegment, concat_segments, get_segment_suffix
 from vidcolor.media.streams import StreamCopier
@@ -16,6 +16,7 @@ from vidcolor.media.tags import read_content_tags
 from vidcolor.media.writer import VideoWriter
 from vidcolor.progress import Progress
 from vidcolor.provenance import make_film_tags
+from vidcolor.system import fsync_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

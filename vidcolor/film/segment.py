@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from vidcolor.errors import OutputError
-from vidcolor.fileio import fsync_path, sha256_file
+from vidcolor.fileio import sha256_file
 from vidcolor.film.confidence import ConfidenceWriter
 from vidcolor.film.render import render_frames
 from vidcolor.media.concat import get_segment_suffix, measure_reordering
@@ -21,6 +21,7 @@ from vidcolor.media.containers import SEQUENCE_MUXER
 from vidcolor.media.sequence_writer import SequenceWriter
 from vidcolor.media.writer import VideoWriter
 from vidcolor.recolor import make_recolorer
+from vidcolor.system import fsync_path
 from vidcolor.uncertainty import ShotUncertainty, UncertaintyCollector
 
 if TYPE_CHECKING:

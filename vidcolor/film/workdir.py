@@ -28,13 +28,13 @@ from vidcolor.errors import BusyError, OutputError
 from vidcolor.fileio import (
     atomic_output,
     describe_os_error,
-    fsync_path,
     remove_stale_temporaries,
     sha256_file,
     temporary_path,
 )
 from vidcolor.film.segment import SegmentResult
 from vidcolor.schema import dump_json, load_json
+from vidcolor.system import fsync_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

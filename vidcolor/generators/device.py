@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from vidcolor.cpu import get_cpu_flags
 from vidcolor.errors import UsageError
+from vidcolor.system import get_cpu_flags
 
 if TYPE_CHECKING:
     import torch

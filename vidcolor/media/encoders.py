@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from vidcolor.cpu import get_cpu_flags
+from vidcolor.system import get_cpu_flags
 
 if TYPE_CHECKING:
     from vidcolor.media.containers import Container

@@ -6,20 +6,32 @@ import contextlib
 import multiprocessing
 import os
 import pickle
-import signal
+import sys
 import threading
 import time
 from dataclasses import replace
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidcolor.errors import VidcolorError, WorkerError
 from vidcolor.film.engines.base import CancelledError, WorkerDiedError
+from vidcolor.system import (
+    EXTERNAL_SIGNALS,
+    bind_to_cores,
+    describe_exit,
+    ignore_stop_signals,
+    paused_garbage_collection,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.context import SpawnProcess
+
+    if sys.platform == "win32":
+        from multiprocessing.connection import PipeConnection as Connection
+    else:
+        from multiprocessing.connection import Connection
 
     from vidcolor.film.engines.base import WorkerResources
     from vidcolor.film.engines.local import SegmentRenderer
@@ -35,8 +47,6 @@ _POLL_S = 0.2
 """Interval of the checks for cancellation, in seconds."""
 _PROGRESS_INTERVAL_S = 0.2
 """Minimum time between two progress messages of a worker, in seconds."""
-_EXTERNAL_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
-"""Signals that other processes or the system send. A crash raises others, such as SIGSEGV."""
 
 
 class ProcessWorker:
@@ -140,12 +150,8 @@ class ProcessWorker:
         process.join(_POLL_S * 10)  # the connection breaks shortly before the process ends
         code = process.exitcode
         self.close()
-        if code is None or code >= 0:
-            return WorkerDiedError(f"with exit code {code}", killed=False)
-        cause = f"by {signal.Signals(-code).name}"
-        if -code == signal.SIGKILL:
-            cause += " (too little memory for this number of workers?)"
-        return WorkerDiedError(cause, killed=-code in _EXTERNAL_SIGNALS)
+        cause = "without an exit code" if code is None else describe_exit(code)
+        return WorkerDiedError(cause, killed=code is not None and -code in EXTERNAL_SIGNALS)
 
     def close(self) -> None:
         """Kill the process. The unfinished segment directory is not committed."""
@@ -161,13 +167,13 @@ class ProcessWorker:
 
 def _run_process(connection: Connection[Any, Any], resources: WorkerResources) -> None:
     """Render segments until the connection closes; the main function of the process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent process
+    ignore_stop_signals("SIGINT")  # the parent handles Ctrl-C and ends this process
     threading.Thread(target=_exit_with_parent, daemon=True).start()
-    if resources.cores:
-        os.sched_setaffinity(0, resources.cores)
-    import torch
+    bind_to_cores(resources.cores)
+    with paused_garbage_collection():
+        import torch
 
-    from vidcolor.film.engines.local import SegmentRenderer
+        from vidcolor.film.engines.local import SegmentRenderer
 
     torch.set_num_threads(resources.threads)
     renderer, open_error = SegmentRenderer(), None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
 import tempfile
 from dataclasses import replace
@@ -16,6 +15,7 @@ from vidcolor.film.engines.local import SegmentRenderer
 from vidcolor.film.engines.process import make_picklable
 from vidcolor.film.workdir import PLAN_FILE
 from vidcolor.hints.tracks import HINT_TRACKS_FILE
+from vidcolor.system import get_user_id
 
 if TYPE_CHECKING:
     from vidcolor.film.engines.base import WorkerResources
@@ -55,7 +55,7 @@ class RenderActor:
         self._resources, self._renderer = resources, SegmentRenderer()
         self._done = 0
         self._rendered_dir = Path(tempfile.mkdtemp(prefix="vidcolor-ray-"))
-        self._received_dir = Path(tempfile.gettempdir()) / f"vidcolor-sources-{os.getuid()}"
+        self._received_dir = Path(tempfile.gettempdir()) / f"vidcolor-sources-{get_user_id()}"
 
     def get_version(self) -> tuple[str, str]:
         """Return the version of vidcolor on this node."""

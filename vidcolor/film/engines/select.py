@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from typing import TYPE_CHECKING, get_args
 
 from vidcolor.errors import UsageError
 from vidcolor.film.engines.base import Engine, WorkerResources
 from vidcolor.film.engines.local import LocalEngine
 from vidcolor.options import EngineName
+from vidcolor.system import list_cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +73,7 @@ def list_worker_resources(options: ColorizeOptions) -> list[WorkerResources]:
 
     devices = resolve_devices(options.model, options.device)
     count = options.workers or len(devices)
-    cores = _list_cores()
+    cores = list_cores()
     threads = options.threads or max(1, len(cores) // count)
     resources = []
     for number in range(count):
@@ -86,10 +86,3 @@ def list_worker_resources(options: ColorizeOptions) -> list[WorkerResources]:
         device = devices[number % len(devices)]
         resources.append(WorkerResources(device, threads, worker_cores))
     return resources
-
-
-def _list_cores() -> list[int]:
-    """Return the CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))

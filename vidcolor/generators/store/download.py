@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from vidcolor._version import __version__
 from vidcolor.errors import BusyError, DownloadError, OutputError
-from vidcolor.fileio import describe_os_error, fsync_path, publish
+from vidcolor.fileio import describe_os_error, publish
 from vidcolor.generators.store.registry import (
     CACHE_VARIABLE,
     CacheRecord,
@@ -31,6 +31,7 @@ from vidcolor.generators.store.registry import (
     list_installed,
     write_record,
 )
+from vidcolor.system import fsync_path
 
 if TYPE_CHECKING:
     from vidcolor.generators.store.registry import RegistryEntry
