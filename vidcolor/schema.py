@@ -51,7 +51,7 @@ _LIMITS = {
 class Record(BaseModel):
     """Base of the models of files. Unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 get_adapter: Callable[[Any], TypeAdapter[Any]] = lru_cache(TypeAdapter)

@@ -17,7 +17,12 @@ from PIL import Image
 
 from tests.helpers.tiny_films import gray_ramp, make_film, red_ramp
 from vidcolor.batch.discover import Task
-from vidcolor.batch.report.schema import hash_media, make_film_record, make_record, make_records
+from vidcolor.batch.report.schema import (
+    Report,
+    hash_media,
+    make_record,
+    make_records,
+)
 from vidcolor.batch.report.write import write_report
 from vidcolor.batch.runner import BatchSummary, TaskResult
 from vidcolor.errors import InputError, OutputError, UsageError
@@ -58,6 +63,10 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
+def film_record(result, options=None, kind="film"):
+    return make_record(kind, result.source, result.target, options, result)
+
+
 def film_result(source, target, **values):
     plan = plan_film(source, target.with_name("planned.mkv"), ColorizeOptions())
     fields = {"num_frames": 12, "seconds": 2.0, "warnings": (), "damaged": False, **values}
@@ -76,14 +85,15 @@ def photo(tmp_path):
     source, target = tmp_path / "p.png", tmp_path / "p.color.png"
     Image.new("L", (40, 60), 90).save(source)
     Image.new("RGB", (40, 60), (200, 60, 50)).save(target)
-    return make_record("photo", source, target, num_frames=1, seconds=0.1, provenance=PROVENANCE)
+    result = PhotoResult(source, target, 0.1, (), False, PROVENANCE)
+    return make_record("photo", source, target, None, result)
 
 
 def test_json_report_contains_the_records(result, photo, tmp_path):
-    records = [make_film_record(result, ColorizeOptions(start=Fraction(1, 3))), photo]
+    records = [film_record(result, ColorizeOptions(start=Fraction(1, 3))), photo]
     write_report(tmp_path / "r.json", records)
     document = json.loads((tmp_path / "r.json").read_text())
-    assert document["results"] == records
+    assert Report.model_validate(document).results == tuple(records)
     assert set(document) == {"vidcolor", "created", "results"}
     film = document["results"][0]
     assert film["fps"] == 6.0 and film["timings"] == {"total": 2.0}
@@ -96,7 +106,7 @@ def test_json_report_contains_the_records(result, photo, tmp_path):
 
 
 def test_page_shows_source_and_result(result, photo, tmp_path):
-    write_report(tmp_path / "r.html", [make_film_record(result), photo])
+    write_report(tmp_path / "r.html", [film_record(result), photo])
     page = Page((tmp_path / "r.html").read_text())
     images = page.all("img")
     assert len(images) == 2 * 3 + 2
@@ -111,7 +121,7 @@ def test_page_shows_source_and_result(result, photo, tmp_path):
 
 
 def test_page_is_self_contained_and_allows_only_its_own_script(result, tmp_path):
-    write_report(tmp_path / "r.html", [make_film_record(result)])
+    write_report(tmp_path / "r.html", [film_record(result)])
     text = (tmp_path / "r.html").read_text()
     page = Page(text)
     assert "http:" not in text and "https:" not in text and "<link" not in text
@@ -127,13 +137,14 @@ def test_page_is_self_contained_and_allows_only_its_own_script(result, tmp_path)
 
 def test_every_text_is_escaped(result, tmp_path):
     hostile = make_record("film", tmp_path / "x", tmp_path / "y", error=HOSTILE)
-    for key in ("source", "target", "error"):
-        hostile[key] = HOSTILE
-    hostile["options"] = {HOSTILE: HOSTILE}
-    hostile["versions"] = {HOSTILE: HOSTILE}
-    film = make_film_record(result)
-    film["streams"][0].update(codec=HOSTILE, title=HOSTILE, note=HOSTILE)
-    film["provenance"]["sentence"] = HOSTILE
+    values = dict.fromkeys(("source", "target", "error"), HOSTILE)
+    values |= {"options": {HOSTILE: HOSTILE}, "versions": {HOSTILE: HOSTILE}}
+    hostile = hostile.model_copy(update=values)
+    film = film_record(result)
+    values = dict.fromkeys(("codec", "title", "note"), HOSTILE)
+    streams = (film.streams[0].model_copy(update=values),)
+    provenance = film.provenance.model_copy(update={"sentence": HOSTILE})
+    film = film.model_copy(update={"streams": streams, "provenance": provenance})
     write_report(tmp_path / "r.html", [hostile, film])
     text = (tmp_path / "r.html").read_text()
     page = Page(text)
@@ -144,8 +155,8 @@ def test_every_text_is_escaped(result, tmp_path):
 def test_page_shows_failed_skipped_and_missing_results(photo, tmp_path):
     failed = make_record("film", tmp_path / "f.mp4", tmp_path / "f.c.mp4", error="f.mp4: broken")
     skipped = make_record("photo", tmp_path / "p.png", tmp_path / "p.color.png", skipped=True)
-    missing = dict(photo, target=str(tmp_path / "none.png"))
-    assert failed["source_sha256"] is None and failed["target_sha256"] is None
+    missing = photo.model_copy(update={"target": str(tmp_path / "none.png")})
+    assert failed.source_sha256 is None and failed.target_sha256 is None
     write_report(tmp_path / "r.html", [failed, skipped, missing])
     page = Page((tmp_path / "r.html").read_text())
     assert "f.mp4: broken" in page.text and "skipped" in page.text
@@ -166,10 +177,10 @@ def test_report_has_one_record_per_task(result, tmp_path):
         TaskResult(Task("photo", path, path, options), skipped=True),
     ])  # fmt: skip
     film, photo, failed, skipped = make_records(summary)
-    assert film["kind"] == "film" and film["streams"] and film["warnings"] == [HOSTILE]
-    assert photo["num_frames"] == 1 and photo["warnings"] == ["odd"] and photo["video"] is None
-    assert failed["error"] == "c.mp4: broken" and failed["provenance"] is None
-    assert skipped["skipped"] and skipped["error"] is None
+    assert film.kind == "film" and film.streams and film.warnings == (HOSTILE,)
+    assert photo.num_frames == 1 and photo.warnings == ("odd",) and photo.video is None
+    assert failed.error == "c.mp4: broken" and failed.provenance is None
+    assert skipped.skipped and skipped.error is None
 
 
 def test_record_has_the_options_of_its_own_task(tmp_path):
@@ -178,28 +189,28 @@ def test_record_has_the_options_of_its_own_task(tmp_path):
     tasks = [Task("film", tmp_path / f"{n}.mp4", tmp_path / f"{n}.mkv", row)
              for n, row in enumerate(rows)]  # fmt: skip
     records = make_records(BatchSummary([TaskResult(task, error=error) for task in tasks]))
-    assert [r["options"] for r in records] == [row.to_json() for row in rows]
+    assert [r.options for r in records] == [row.to_json() for row in rows]
 
 
 def test_page_shows_the_frames_of_a_sequence(result, tmp_path):
     for n in range(12):
         Image.new("L", (64, 48), 40 + 8 * n).save(tmp_path / f"s_{n + 1:03d}.png")
     pattern = tmp_path / "s_%03d.png"
-    sequence = make_film_record(replace(result, source=pattern), kind="sequence")
+    sequence = film_record(replace(result, source=pattern), kind="sequence")
     write_report(tmp_path / "r.html", [sequence])
     page = Page((tmp_path / "r.html").read_text())
     assert len(page.all("img")) == 6 and "frame 2" in page.text
     lines = subprocess.run(
         "sha256sum s_*.png | sha256sum", cwd=tmp_path, shell=True, capture_output=True, check=True
     )
-    assert sequence["source_sha256"] == lines.stdout.decode().split()[0]
+    assert sequence.source_sha256 == lines.stdout.decode().split()[0]
 
 
 def test_previews_of_a_trimmed_film_show_the_same_frames_of_the_source(tmp_path):
     source = make_film(tmp_path / "whole.mp4", gray_ramp(12))
     target = make_film(tmp_path / "part.mp4", red_ramp(12)[6:9])
     options = ColorizeOptions(start=Fraction(6, 24), end=Fraction(9, 24))
-    record = make_film_record(film_result(source, target), options)
+    record = film_record(film_result(source, target), options)
     write_report(tmp_path / "r.html", [record])
     images = Page((tmp_path / "r.html").read_text()).all("img")
     levels = []

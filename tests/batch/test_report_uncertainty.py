@@ -93,4 +93,4 @@ def test_report_contains_hint_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert 0 <= hint["x"] < 192 and 0 <= hint["y"] < 128
     page = (tmp_path / "r.html").read_text()
     assert "Where hints would help most" in page
-    assert f"&quot;x&quot;: {hint['x']}" in page
+    assert f"&#34;x&#34;: {hint['x']}" in page

@@ -1,31 +1,38 @@
-"""The JSON records of a report, one per task."""
+"""The records of a report: one for each task of a run."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal
 
-from vidcolor.batch.report.uncertainty import ShotRecord, film_uncertainty, photo_uncertainty
+from vidcolor.batch.discover import TaskKind
 from vidcolor.environment import get_library_versions
 from vidcolor.errors import VidcolorError
 from vidcolor.fileio import sha256_file
+from vidcolor.imaging.geometry import compute_displayed_size
 from vidcolor.media.sequence import find_sequence
+from vidcolor.schema import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from vidcolor.batch.discover import TaskKind
-    from vidcolor.batch.runner import BatchSummary, TaskResult
+    from vidcolor.batch.runner import BatchSummary
     from vidcolor.film.plan import FilmPlan
     from vidcolor.film.request import FilmResult
     from vidcolor.media.streams import StreamDecision
     from vidcolor.options import ColorizeOptions
     from vidcolor.photo import PhotoResult
     from vidcolor.provenance import Provenance
+    from vidcolor.uncertainty import ShotUncertainty, UncertainRegion
+
+COLOR_PLACEHOLDER = "?"
+"""Value of the color in a hint row, to be replaced by the user."""
+_HINT_RADIUS_SHARE = 0.5
+"""Radius of a hint disc relative to the largest disc inside the region."""
 
 
-class StreamRecord(TypedDict):
+class StreamRecord(Record):
     """A stream of the source other than the video stream, and whether it was copied."""
 
     index: int
@@ -38,13 +45,14 @@ class StreamRecord(TypedDict):
     """How the stream was copied, or why it was not."""
 
 
-class VideoRecord(TypedDict):
-    """The video streams of the source and of the result; see `VideoInfo` and `EncoderPlan`."""
+class VideoRecord(Record):
+    """The video streams of the source and of the result."""
 
     width: int
     height: int
     duration_s: float | None
     frame_rate: str | None
+    """Frames per second as a fraction."""
     codec: str
     pix_fmt: str
     encoder: str
@@ -52,8 +60,8 @@ class VideoRecord(TypedDict):
     container: str
 
 
-class ProvenanceRecord(TypedDict):
-    """The provenance of the color; see `Provenance`."""
+class ProvenanceRecord(Record):
+    """The provenance of the color; see `vidcolor.provenance.Provenance`."""
 
     version: str
     model: str
@@ -62,14 +70,66 @@ class ProvenanceRecord(TypedDict):
     sentence: str
 
 
-class ResultRecord(TypedDict):
+class RegionRecord(Record):
+    """An uncertain region. Fractions are relative to the displayed width and height."""
+
+    box: tuple[float, float, float, float]
+    """Left, top, right, bottom, in fractions."""
+    box_px: tuple[int, int, int, int]
+    """Left, top, right, bottom, in pixels; right and bottom are exclusive."""
+    point: tuple[float, float]
+    """x, y of a point inside the region, away from its edge, in fractions."""
+    outline: tuple[tuple[float, float], ...]
+    """Corners x, y of the polygon around the region, in fractions."""
+    area: float
+    """Area as a fraction of the image."""
+    confidence: float
+    """Mean confidence in the region, 0 to 1."""
+    review_priority: float
+    """Visible uncertainty summed over the region; 1 for a fully uncertain image."""
+    hint: dict[str, str | int | float]
+    """A row for a hint file, with a ``?`` in place of the color. It has the file name of a photo;
+    in a film the frame, or if the film was trimmed the time of the middle of the frame."""
+
+
+class ShotRecord(Record):
+    """A shot, or a photo, with the regions where a hint would help most.
+
+    Times are in seconds from the first frame of the source. Frame 0 is the first colorized frame,
+    at ``--start``. All times and frame numbers of a photo are 0.
+    """
+
+    shot: int
+    """Number of the shot, from 1."""
+    first_frame: int
+    last_frame: int
+    """Last frame of the shot, inclusive."""
+    start_s: float
+    end_s: float
+    """End of the last frame."""
+    confidence: float | None
+    """Mean confidence of the shot; None for a photo."""
+    review_priority: float
+    """Visible uncertainty summed over image and time, in seconds of a fully uncertain image. For a
+    photo it is the sum over its regions."""
+    frame: int
+    """Frame with the highest review priority, in which the regions were found."""
+    time_s: float
+    """Time of that frame."""
+    regions: tuple[RegionRecord, ...]
+    """At most three regions, by decreasing review priority; empty if no region is uncertain."""
+
+
+class ResultRecord(Record):
     """A film, photo or sequence, and the outcome of its task."""
 
     kind: TaskKind
     source: str
+    """Path of a file, pattern or folder."""
     target: str
     source_sha256: str | None
-    """SHA-256 of the source; None if it cannot be read. See `hash_media` for sequences."""
+    """SHA-256 of the source; None if it cannot be read. That of a sequence is what
+    ``sha256sum NAMES... | sha256sum`` prints in its directory."""
     target_sha256: str | None
     """SHA-256 of the result; None if the task failed."""
     num_frames: int
@@ -79,17 +139,18 @@ class ResultRecord(TypedDict):
     """Frames per second of wall-clock time."""
     timings: dict[str, float]
     """Wall-clock seconds by stage."""
-    warnings: list[str]
+    warnings: tuple[str, ...]
     damaged: bool
+    """Whether the source is truncated or partly unreadable."""
     skipped: bool
     """Whether the target was already a result of the same source and recipe."""
     error: str | None
     """Error message of the task; None if the task did not fail."""
     video: VideoRecord | None
     """Video properties; None for photos, and for films that failed or were skipped."""
-    streams: list[StreamRecord]
+    streams: tuple[StreamRecord, ...]
     """Streams of the source other than the video stream; empty for photos."""
-    uncertainty: list[ShotRecord] | None
+    uncertainty: tuple[ShotRecord, ...] | None
     """Uncertain regions of every shot; None if the task did not run, or if the model has no
     confidence."""
     options: dict[str, Any]
@@ -98,150 +159,90 @@ class ResultRecord(TypedDict):
     versions: dict[str, str]
     """Versions of vidcolor, Python and the libraries."""
 
+    @property
+    def state(self) -> Literal["failed", "skipped", "damaged", "done"]:
+        """The outcome in one word."""
+        if self.error is not None:
+            return "failed"
+        if self.skipped:
+            return "skipped"
+        return "damaged" if self.damaged else "done"
+
+
+class Report(Record):
+    """The report of a run."""
+
+    vidcolor: str
+    """Version of vidcolor."""
+    created: str
+    """ISO 8601 date and time."""
+    results: tuple[ResultRecord, ...]
+
+
+def make_records(summary: BatchSummary) -> list[ResultRecord]:
+    """Return one record per task of a run, in order, with the options of the task."""
+    return [
+        make_record(
+            outcome.task.kind,
+            outcome.task.source,
+            outcome.task.target,
+            outcome.task.options,
+            outcome.result,
+            skipped=outcome.skipped,
+            error=None if outcome.error is None else str(outcome.error),
+        )
+        for outcome in summary.results
+    ]
+
 
 def make_record(
     kind: TaskKind,
     source: Path,
     target: Path,
+    options: ColorizeOptions | None = None,
+    result: FilmResult | PhotoResult | None = None,
     *,
-    num_frames: int = 0,
-    seconds: float = 0.0,
-    warnings: Sequence[str] = (),
-    damaged: bool = False,
     skipped: bool = False,
     error: str | None = None,
-    options: ColorizeOptions | None = None,
-    provenance: Provenance | None = None,
-    timings: Mapping[str, float] | None = None,
-    hashes: bool = True,
 ) -> ResultRecord:
-    """Return a record without video, streams and uncertainty.
+    """Return the record of a task; source and target are read for their digests.
 
     Args:
         kind: kind of the source.
         source: path of a file, pattern or folder.
         target: path of a file or pattern.
-        num_frames: number of frames in the target.
-        seconds: wall-clock time of the task.
-        warnings: warnings of the task.
-        damaged: whether the source is truncated or partly unreadable.
+        options: options of the task.
+        result: result of `colorize_film`, `colorize_photo` or `colorize_sequence`; None if the
+            task was skipped or failed.
         skipped: whether the target was already a result of the same source and recipe.
         error: error message on one line; None if the task did not fail.
-        options: options of the task.
-        provenance: provenance in the metadata of the target.
-        timings: seconds by stage; None to record only the total.
-        hashes: whether to compute the digests of source and target, which reads both.
     """
+    num_frames, seconds = (result.num_frames, result.seconds) if result else (0, 0.0)
+    plan: FilmPlan | None = getattr(result, "plan", None)  # photos have none
     return ResultRecord(
         kind=kind,
         source=str(source),
         target=str(target),
-        source_sha256=hash_media(source) if hashes else None,
-        target_sha256=hash_media(target) if hashes and error is None else None,
+        source_sha256=hash_media(source),
+        target_sha256=hash_media(target) if error is None else None,
         num_frames=num_frames,
         seconds=round(seconds, 3),
         fps=round(num_frames / seconds, 3) if seconds else 0.0,
-        timings=dict(timings) if timings else {"total": round(seconds, 3)},
-        warnings=list(warnings),
-        damaged=damaged,
+        timings={"total": round(seconds, 3)},
+        warnings=result.warnings if result else (),
+        damaged=result is not None and result.damaged,
         skipped=skipped,
         error=error,
-        video=None,
-        streams=[],
-        uncertainty=None,
+        video=_make_video_record(plan) if plan else None,
+        streams=tuple(_make_stream_record(decision) for decision in plan.streams) if plan else (),
+        uncertainty=_make_shot_records(result, options) if result else None,
         options=options.to_json() if options else {},
-        provenance=_provenance_record(provenance) if provenance else None,
+        provenance=_make_provenance_record(result.provenance) if result else None,
         versions=get_library_versions(),
     )
 
 
-def make_film_record(
-    result: FilmResult,
-    options: ColorizeOptions | None = None,
-    *,
-    kind: TaskKind = "film",
-    timings: Mapping[str, float] | None = None,
-    hashes: bool = True,
-) -> ResultRecord:
-    """Return the record of a film, or of an image sequence.
-
-    Args:
-        result: result of `colorize_film` or `colorize_sequence`.
-        options: options of the task.
-        kind: ``film`` or ``sequence``.
-        timings: seconds by stage; None to record only the total.
-        hashes: whether to compute the digests of source and target, which reads both.
-    """
-    record = _make_result_record(kind, result, options, timings, hashes)
-    is_trimmed = options is not None and options.start is not None
-    record["video"] = _video_record(result.plan)
-    record["streams"] = [_stream_record(decision) for decision in result.plan.streams]
-    record["uncertainty"] = film_uncertainty(result, is_trimmed)
-    return record
-
-
-def make_photo_record(
-    result: PhotoResult, options: ColorizeOptions | None = None, *, hashes: bool = True
-) -> ResultRecord:
-    """Return the record of a photo.
-
-    Args:
-        result: result of `colorize_photo`.
-        options: options of the task.
-        hashes: whether to compute the digests of source and target, which reads both.
-    """
-    record = _make_result_record("photo", result, options, None, hashes)
-    record["uncertainty"] = photo_uncertainty(result)
-    return record
-
-
-def _make_result_record(
-    kind: TaskKind,
-    result: FilmResult | PhotoResult,
-    options: ColorizeOptions | None,
-    timings: Mapping[str, float] | None,
-    hashes: bool,
-) -> ResultRecord:
-    """Return the part of a record that films and photos have in common."""
-    return make_record(
-        kind,
-        result.source,
-        result.target,
-        num_frames=result.num_frames,
-        seconds=result.seconds,
-        warnings=result.warnings,
-        damaged=result.damaged,
-        options=options,
-        provenance=result.provenance,
-        timings=timings,
-        hashes=hashes,
-    )
-
-
-def make_records(summary: BatchSummary, *, hashes: bool = True) -> list[ResultRecord]:
-    """Return one record per task of a run, in order, with the options of the task."""
-    return [_task_record(result, hashes) for result in summary.results]
-
-
-def _task_record(outcome: TaskResult, hashes: bool) -> ResultRecord:
-    task, result = outcome.task, outcome.result
-    if result is None:
-        return make_record(
-            task.kind,
-            task.source,
-            task.target,
-            skipped=outcome.skipped,
-            error=None if outcome.error is None else str(outcome.error),
-            options=task.options,
-            hashes=hashes,
-        )
-    if task.kind == "photo":
-        return make_photo_record(cast("PhotoResult", result), task.options, hashes=hashes)
-    film = cast("FilmResult", result)
-    return make_film_record(film, task.options, kind=task.kind, hashes=hashes)
-
-
-def _video_record(plan: FilmPlan) -> VideoRecord:
+def _make_video_record(plan: FilmPlan) -> VideoRecord:
     video, encoder = plan.video, plan.encoder
     return VideoRecord(
         width=video.width,
@@ -256,34 +257,103 @@ def _video_record(plan: FilmPlan) -> VideoRecord:
     )
 
 
-def _stream_record(decision: StreamDecision) -> StreamRecord:
-    stream = decision.stream
-    return StreamRecord(
-        index=stream.index,
-        kind=stream.kind,
-        codec=stream.codec,
-        language=stream.language,
-        title=stream.title,
-        kept=decision.kept,
-        note=decision.note,
+def _make_stream_record(decision: StreamDecision) -> StreamRecord:
+    names = ("index", "kind", "codec", "language", "title")
+    values = {name: getattr(decision.stream, name) for name in names}
+    return StreamRecord(**values, kept=decision.kept, note=decision.note)
+
+
+def _make_provenance_record(provenance: Provenance) -> ProvenanceRecord:
+    names = ("version", "model", "weights_sha256", "recipe", "sentence")
+    return ProvenanceRecord(**{name: getattr(provenance, name) for name in names})
+
+
+def _make_shot_records(
+    result: FilmResult | PhotoResult, options: ColorizeOptions | None
+) -> tuple[ShotRecord, ...] | None:
+    """Return a record of every shot, or of the photo; None if the model has no confidence."""
+    from vidcolor.photo import PhotoResult
+
+    if isinstance(result, PhotoResult):
+        regions, size = result.uncertain_regions, result.size
+        if size is None or regions is None:
+            return None
+        return (_make_photo_record(regions, size, result.source.name),)
+    video = result.plan.video
+    aspect = video.sample_aspect_ratio or 1
+    size = compute_displayed_size(video.width, video.height, aspect, video.quarter_turns)
+    is_trimmed = options is not None and options.start is not None
+    records = (
+        _make_shot_record(number, shot, size, is_trimmed)
+        for number, shot in enumerate(result.shot_uncertainty, start=1)
+    )
+    return tuple(records) or None
+
+
+def _make_photo_record(
+    regions: tuple[UncertainRegion, ...], size: tuple[int, int], name: str
+) -> ShotRecord:
+    return ShotRecord(
+        shot=1,
+        first_frame=0,
+        last_frame=0,
+        start_s=0.0,
+        end_s=0.0,
+        confidence=None,
+        review_priority=round(sum(region.priority for region in regions), 5),
+        frame=0,
+        time_s=0.0,
+        regions=tuple(_make_region_record(region, size, {"file": name}) for region in regions),
     )
 
 
-def _provenance_record(provenance: Provenance) -> ProvenanceRecord:
-    return ProvenanceRecord(
-        version=provenance.version,
-        model=provenance.model,
-        weights_sha256=provenance.weights_sha256,
-        recipe=provenance.recipe,
-        sentence=provenance.sentence,
+def _make_shot_record(
+    number: int, shot: ShotUncertainty, size: tuple[int, int], is_trimmed: bool
+) -> ShotRecord:
+    position: dict[str, float] = {"frame": shot.frame}
+    if is_trimmed:  # frame numbers of a trimmed film would refer to another frame in the whole film
+        position = {"time": round(float((shot.time_s + shot.frame_end_s) / 2), 3)}
+    return ShotRecord(
+        shot=number,
+        first_frame=shot.first_frame,
+        last_frame=shot.last_frame,
+        start_s=round(float(shot.start_s), 6),
+        end_s=round(float(shot.end_s), 6),
+        confidence=round(shot.confidence, 4),
+        review_priority=round(shot.priority, 5),
+        frame=shot.frame,
+        time_s=round(float(shot.time_s), 6),
+        regions=tuple(_make_region_record(region, size, position) for region in shot.regions),
     )
+
+
+def _make_region_record(
+    region: UncertainRegion, size: tuple[int, int], position: Mapping[str, str | float]
+) -> RegionRecord:
+    (width, height), (left, top, right, bottom), (x, y) = size, region.box, region.point
+    hint = {
+        **position,
+        "x": min(int(x * width), width - 1),
+        "y": min(int(y * height), height - 1),
+        "radius": max(1, round(region.radius * min(size) * _HINT_RADIUS_SHARE)),
+        "color": COLOR_PLACEHOLDER,
+    }
+    return RegionRecord(
+        box=(round(left, 4), round(top, 4), round(right, 4), round(bottom, 4)),
+        box_px=(
+            round(left * width), round(top * height), round(right * width), round(bottom * height)
+        ),
+        point=(round(x, 4), round(y, 4)),
+        outline=tuple((round(u, 4), round(v, 4)) for u, v in region.outline),
+        area=round(region.area, 4),
+        confidence=round(region.confidence, 4),
+        review_priority=round(region.priority, 5),
+        hint=hint,
+    )  # fmt: skip
 
 
 def hash_media(path: Path) -> str | None:
-    """Return the SHA-256 of a file or of an image sequence; None if it cannot be read.
-
-    The digest of a sequence is what ``sha256sum NAMES... | sha256sum`` prints in its directory.
-    """
+    """Return the digest of a file or an image sequence; see `ResultRecord.source_sha256`."""
     try:
         if path.is_file():
             return sha256_file(path)

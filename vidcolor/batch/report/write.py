@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vidcolor._version import __version__
-from vidcolor.batch.report.html import build_page
+from vidcolor.batch.report.images import make_previews, outline_regions
+from vidcolor.batch.report.schema import Report, ResultRecord
 from vidcolor.errors import UsageError
 from vidcolor.fileio import atomic_output
+from vidcolor.timecode import format_duration_in_words, format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from vidcolor.batch.report.schema import ResultRecord
+    from jinja2 import Environment
+
+    from vidcolor.batch.report.images import Jpeg
+    from vidcolor.batch.report.schema import RegionRecord
 
 REPORT_SUFFIXES = (".json", ".html")
+
+
+@dataclass(frozen=True, slots=True)
+class _DetailLevel:
+    """Limits of what a page shows of each result, so that the page of a large run stays small."""
+
+    max_results: float
+    num_previews: int
+    preview_width: int
+    num_uncertain_shots: int
+
+
+_DETAIL_LEVELS = (
+    _DetailLevel(10, 3, 640, 24),
+    _DetailLevel(60, 1, 560, 4),
+    _DetailLevel(float("inf"), 1, 320, 1),
+)
 
 
 def check_report_path(path: Path) -> None:
@@ -30,25 +56,96 @@ def check_report_path(path: Path) -> None:
         raise UsageError(f"{path}: unknown report format; use .json or .html")
 
 
-def write_report(path: Path | str, records: Sequence[ResultRecord]) -> None:
+def write_report(path: Path, records: Sequence[ResultRecord]) -> None:
     """Write the report of a run and replace an existing one.
 
     Args:
-        path: path of the report. ``.json`` is a document with the keys ``vidcolor``, ``created``
-            and ``results``; ``.html`` is one self-contained page with previews of the results.
-        records: records of the tasks; see `vidcolor.batch.report.schema`.
+        path: ``.json`` for a `Report`; ``.html`` for one self-contained page with previews.
+        records: records of the tasks.
 
     Raises:
         UsageError: the suffix is not supported.
         OutputError: the file cannot be written.
     """
-    path = Path(path)
     check_report_path(path)
     created = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
-    if path.suffix.lower() == ".json":
-        document = {"vidcolor": __version__, "created": created, "results": list(records)}
-        text = json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n"
-    else:
-        text = build_page(records, created)
-    with atomic_output(path) as partial:
-        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+    report = Report(vidcolor=__version__, created=created, results=tuple(records))
+    with (
+        atomic_output(path) as partial,
+        partial.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file,
+    ):
+        if path.suffix.lower() == ".json":
+            json.dump(report.model_dump(), file, indent=2, ensure_ascii=False, default=str)
+            file.write("\n")
+        else:
+            file.writelines(render_page(report))
+
+
+def render_page(report: Report) -> Iterator[str]:
+    """Yield the HTML page of a report in parts."""
+    environment = _make_environment()
+    style, script = (
+        environment.loader.get_source(environment, name)[0]  # type: ignore[union-attr]
+        for name in ("report.css", "report.js")
+    )
+    return environment.get_template("report.html.j2").generate(
+        report=report,
+        created=datetime.fromisoformat(report.created),
+        level=next(x for x in _DETAIL_LEVELS if len(report.results) <= x.max_results),
+        style=style,
+        script=script,
+        make_previews=make_previews,
+        outline_regions=outline_regions,
+    )
+
+
+def _make_environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("vidcolor.batch.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "name": lambda path: Path(path).name,
+        "data_uri": _format_data_uri,
+        "csp_hash": _hash_for_csp,
+        "time": format_time,
+        "duration": format_duration_in_words,
+        "rate": lambda rate: f"{float(Fraction(rate)):.5g}",
+        "set_options": _format_set_options,
+        "json": lambda value: json.dumps(value, ensure_ascii=False),
+        "position": _describe_position,
+    }
+    return environment
+
+
+def _format_data_uri(image: Jpeg) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(image.data).decode()
+
+
+def _hash_for_csp(text: str) -> str:
+    """Return the Content-Security-Policy hash of an inline style or script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _format_set_options(options: dict[str, Any]) -> list[tuple[str, str]]:
+    """Format the options that are set; encoder options become ``KEY=VALUE`` pairs."""
+    pairs = []
+    for name, value in options.items():
+        if isinstance(value, list) and all(isinstance(v, list | tuple) for v in value):
+            value = " ".join("=".join(map(str, v)) for v in value)
+        if value not in (None, "", [], False):
+            pairs.append((name, value if isinstance(value, str) else json.dumps(value)))
+    return pairs
+
+
+def _describe_position(region: RegionRecord) -> str:
+    """Describe the position of a region in words, such as ``Top left``."""
+    x, y = region.point
+    horizontal = ("left", "", "right")[min(int(3 * x), 2)]
+    vertical = ("top", "", "bottom")[min(int(3 * y), 2)]
+    return (f"{vertical} {horizontal}".strip() or "center").capitalize()
