@@ -1,11 +1,17 @@
 # `make demo` and `make test` work on a fresh machine with Python 3.11 and make.
 
-PYTHON ?= python3
 VENV := .venv
+ifeq ($(OS),Windows_NT)  # with the bash of Git for Windows
+SHELL := bash
+PYTHON ?= python
+BIN := $(VENV)/Scripts
+else
+PYTHON ?= python3
 BIN := $(VENV)/bin
+endif
 DEMO := demo
 
-.PHONY: demo check test lint types fast unit venv clean
+.PHONY: demo check test lint types fast unit docs serve man images wheel venv clean
 
 demo: $(VENV)/installed
 	@mkdir -p $(DEMO)
@@ -22,15 +28,15 @@ check: lint types fast
 
 test: lint types unit
 
-lint: $(VENV)/installed
+lint: $(VENV)/installed docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/codespell --skip docs/vocabulary.txt $(PROSE)
+	$(BIN)/codespell --skip "docs/vocabulary.txt,docs/man/*" $(PROSE)
 	$(BIN)/lint-imports
 	$(BIN)/hadolint docker/Dockerfile docker/Dockerfile.cuda
 
 PROSE := vidcolor tests benchmarks samples/make_samples.py docker docs Makefile README.md \
-	CHANGELOG.md CONTRIBUTING.md samples/README.md models/embedded.md models/encoder.md
+	CHANGELOG.md CONTRIBUTING.md SECURITY.md samples/README.md models/embedded.md models/encoder.md
 
 types: $(VENV)/installed
 	$(BIN)/mypy
@@ -42,6 +48,23 @@ fast: $(VENV)/installed
 unit: $(VENV)/installed
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report
+
+# The site, in site/. It is built without network and loads nothing from other hosts.
+docs: $(VENV)/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+serve: $(VENV)/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
+# Files that are generated and committed: man pages, and pictures (they take a minute).
+man: $(VENV)/installed
+	$(BIN)/python docs/scripts/man_pages.py
+
+images: $(VENV)/installed
+	$(BIN)/python docs/scripts/make_images.py
+
+wheel: $(VENV)/installed
+	$(BIN)/python -m hatchling build
 
 venv: $(VENV)/installed
 
@@ -56,5 +79,5 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO) dist build .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf $(VENV) $(DEMO) site dist build .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache

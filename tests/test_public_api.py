@@ -79,10 +79,10 @@ def test_every_public_name_can_be_imported() -> None:
 
 
 def find_python_examples() -> list[object]:
-    """Return the Python code blocks of README.md and the guide."""
+    """Return the Python code blocks of README.md and of docs/."""
     return [
         pytest.param(code, id=f"{path.name}-{number}")
-        for path in (ROOT / "README.md", ROOT / "docs" / "guide.md")
+        for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
         for number, code in enumerate(re.findall(r"```python\n(.*?)```", path.read_text(), re.S))
     ]
 
@@ -109,5 +109,5 @@ def test_documented_examples_run(
     assert all(path.stat().st_size for path in created)
 
 
-def test_readme_has_a_python_example() -> None:
+def test_documentation_has_a_python_example() -> None:
     assert find_python_examples()
