@@ -25,8 +25,7 @@ import av
 import numpy as np
 
 from vidcolor.colorizer import Colorizer
-from vidcolor.evaluation.film import AGAINST, COLORED, evaluate_film
-from vidcolor.evaluation.film_scores import FilmScores
+from vidcolor.evaluation.film import AGAINST, COLORED, FilmEvaluation, evaluate_film
 from vidcolor.film.api import colorize_film
 from vidcolor.media.decode import VideoReader
 from vidcolor.media.probe import probe
@@ -79,24 +78,24 @@ def evaluate_clip(
     speed = result.num_frames / (time.monotonic() - start)
     per_frame = ColorizeOptions(purpose="archive", force=True, per_frame=True)
     colorize_film(gray, folder / "per_frame.mkv", per_frame, colorizer=colorizer)
-    scores = evaluate_film(folder / "propagated.mkv", clip, folder / "per_frame.mkv").scores
+    scores = evaluate_film(folder / "propagated.mkv", clip, folder / "per_frame.mkv")
     return [*make_row(scores), speed]
 
 
-def make_row(scores: FilmScores) -> list[float]:
+def make_row(scores: FilmEvaluation) -> list[float]:
     """Return the metrics of a clip, without the speed."""
-    propagated, single = scores.metrics[COLORED], scores.metrics[AGAINST]
+    propagated, single = (scores.report.metrics[name] for name in (COLORED, AGAINST))
     return [
         scores.compute_ratio_to_ground_truth(COLORED, "cdc"),
         scores.compute_ratio_to_ground_truth(AGAINST, "cdc"),
-        propagated.warp_error / single.warp_error,
-        propagated.flicker / single.flicker,
-        propagated.psnr - single.psnr,
+        propagated["warp_error"] / single["warp_error"],
+        propagated["flicker"] / single["flicker"],
+        propagated["psnr"] - single["psnr"],
         scores.compute_ratio_to_ground_truth(COLORED, "drift"),
         scores.compute_ratio_to_ground_truth(AGAINST, "drift"),
-        propagated.edge_f1,
-        single.edge_f1,
-        propagated.chroma / single.chroma,
+        propagated["edge_f1"],
+        single["edge_f1"],
+        propagated["chroma"] / single["chroma"],
     ]
 
 

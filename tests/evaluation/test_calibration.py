@@ -14,17 +14,18 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     calibrated, overconfident = ReliabilityDiagram(), ReliabilityDiagram()
     calibrated.add_cells(confidence, rng.random(20000) < confidence)
     overconfident.add_cells(confidence, rng.random(20000) < confidence / 2)
-    assert calibrated.ece < 0.03
-    assert overconfident.ece == pytest.approx(0.25, abs=0.02)
-    assert sum(calibrated.fractions) == pytest.approx(1)
-    assert overconfident.to_json()["accuracy"] == pytest.approx(0.25, abs=0.02)
+    assert calibrated.summarize().ece < 0.03
+    assert overconfident.summarize().ece == pytest.approx(0.25, abs=0.02)
+    assert sum(b.fraction for b in calibrated.summarize().bins) == pytest.approx(1)
+    assert overconfident.summarize().accuracy == pytest.approx(0.25, abs=0.02)
 
 
 def test_empty_bins_have_no_accuracy() -> None:
     diagram = ReliabilityDiagram()
     diagram.add_cells(np.full(4, 0.5, np.float32), np.array([True, True, False, True]))
-    assert [a for a in diagram.accuracies if a is not None] == [0.75]
-    assert [c for c in diagram.confidences if c is not None] == [0.5]
+    bins = diagram.summarize().bins
+    assert [b.accuracy for b in bins if b.accuracy is not None] == [0.75]
+    assert [b.confidence for b in bins if b.confidence is not None] == [0.5]
 
 
 def test_mean_ab_is_the_mean_over_each_cell() -> None:

@@ -13,63 +13,61 @@ from PIL import Image
 from tests.helpers.albums import colorful, save
 from vidcolor.color.metrics import PSNR_CEILING
 from vidcolor.errors import InputError, UsageError
-from vidcolor.evaluation.evaluator import evaluate
-from vidcolor.evaluation.json import evaluation_to_json, write_json
+from vidcolor.evaluation.evaluator import Evaluation, evaluate
 from vidcolor.evaluation.options import EvaluateOptions
 from vidcolor.evaluation.plots import get_plot_names, write_plots
 from vidcolor.evaluation.score_sheet import write_score_sheet
-from vidcolor.evaluation.scores import Evaluation, MeanMetrics
 
+OPTIONS = EvaluateOptions(size=96, vividness=(0.2, 0.9), hint_counts=(1, 30), count=2)
 MUTED, VIVID = "embedded, vividness 0.2", "embedded, vividness 0.9"
 
 
 @pytest.fixture(scope="module")
 def evaluation(album: Path) -> Evaluation:
     """The embedded generator at two values of vividness, with a hint curve."""
-    options = EvaluateOptions(size=96, vividness=(0.2, 0.9), hint_counts=(1, 30), count=2)
-    return evaluate([album], options)
+    return evaluate([album], OPTIONS)
 
 
-def means_by_name(evaluation: Evaluation) -> dict[str, MeanMetrics]:
-    return {method.name: evaluation.compute_means(method) for method in evaluation.methods}
+def means_by_name(evaluation: Evaluation) -> dict[str, dict[str, float | None]]:
+    return {method.name: method.metrics for method in evaluation.report.methods}
 
 
 @pytest.mark.slow
 def test_first_and_last_methods_are_gray_and_ground_truth(evaluation: Evaluation) -> None:
     means = means_by_name(evaluation)
     assert list(means) == ["gray", MUTED, VIVID, "ground_truth"]
-    assert means["ground_truth"].psnr == PSNR_CEILING
-    assert means["ground_truth"].delta_e_2000 == means["ground_truth"].feature_distance == 0
-    assert means["gray"].colorfulness_ratio == pytest.approx(0, abs=0.01)
-    assert means["gray"].psnr_gain == 0
+    assert means["ground_truth"]["psnr"] == PSNR_CEILING
+    assert means["ground_truth"]["delta_e_2000"] == means["ground_truth"]["feature_distance"] == 0
+    assert means["gray"]["colorfulness_ratio"] == pytest.approx(0, abs=0.01)
+    assert means["gray"]["psnr_gain"] == 0
 
 
 @pytest.mark.slow
 def test_model_gets_all_metrics_and_preserves_luma(evaluation: Evaluation) -> None:
     means = means_by_name(evaluation)[MUTED]
-    assert means.colorfulness > 1
-    assert means.max_luma_error <= 1.5  # rounding to 8 bits
-    assert means.ece is not None
-    assert 0 <= means.ece <= 1
-    assert means.ms_per_image is not None
-    assert means.ms_per_image > 0
-    assert means.frechet_feature_distance is not None
-    assert any("Fréchet" in text for text in evaluation.warnings)
+    assert means["colorfulness"] > 1
+    assert means["max_luma_error"] <= 1.5  # rounding to 8 bits
+    assert means["ece"] is not None
+    assert 0 <= means["ece"] <= 1
+    assert means["ms_per_image"] is not None
+    assert means["ms_per_image"] > 0
+    assert means["frechet_feature_distance"] is not None
+    assert any("Fréchet" in text for text in evaluation.report.warnings)
 
 
 def test_vividness_changes_colorfulness(evaluation: Evaluation) -> None:
     means = means_by_name(evaluation)
-    assert abs(means[MUTED].colorfulness - means[VIVID].colorfulness) > 1
+    assert abs(means[MUTED]["colorfulness"] - means[VIVID]["colorfulness"]) > 1
 
 
 def test_hints_increase_psnr(evaluation: Evaluation) -> None:
-    curve = dict(evaluation.methods[1].compute_hint_curve())
+    curve = dict((p.num_hints, p.psnr) for p in evaluation.report.methods[1].hint_curve)
     assert list(curve) == [0, 1, 30]
     assert curve[30] > curve[0] + 1
 
 
 def test_json_has_the_metrics_of_methods_and_images(evaluation: Evaluation, tmp_path: Path) -> None:
-    write_json(evaluation_to_json(evaluation), tmp_path / "scores.json")
+    evaluation.report.write(tmp_path / "scores.json")
     document = json.loads((tmp_path / "scores.json").read_text())
     assert [method["name"] for method in document["methods"]] == [
         "gray", MUTED, VIVID, "ground_truth",
@@ -83,21 +81,21 @@ def test_json_has_the_metrics_of_methods_and_images(evaluation: Evaluation, tmp_
     assert len(document["images"]) == document["num_images"] == 3
     assert set(document["images"][0]["metrics"]) == {"gray", MUTED, VIVID, "ground_truth"}
     with pytest.raises(UsageError, match=r"\.json"):
-        write_json(document, tmp_path / "scores.txt")
+        evaluation.report.write(tmp_path / "scores.txt")
 
 
 def test_sheet_has_a_row_per_method_and_a_column_per_image(
     evaluation: Evaluation, tmp_path: Path
 ) -> None:
-    write_score_sheet(evaluation, tmp_path / "sheet.png")
+    write_score_sheet(evaluation.report, evaluation.columns, tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size[0] > 2 * 96
         assert sheet.size[1] > 4 * 96
 
 
 def test_plots_have_the_announced_names(evaluation: Evaluation, tmp_path: Path) -> None:
-    written = write_plots(evaluation, tmp_path)
-    assert [path.name for path in written] == get_plot_names(evaluation.options)
+    written = write_plots(evaluation.report, tmp_path)
+    assert [path.name for path in written] == get_plot_names(OPTIONS)
     assert [path.name for path in written] == ["reliability.png", "hint-curve.png"]
     for path in written:
         with Image.open(path) as plot:
@@ -116,21 +114,22 @@ def test_means_are_over_the_images_that_have_all_results(album: Path, tmp_path: 
     evaluation = evaluate([album], EvaluateOptions(results=(perfect, pale), size=None))
     means = means_by_name(evaluation)
     assert list(means) == ["gray", "perfect", "pale", "ground_truth"]
-    assert [image.name for image in evaluation.images] == ["0.png", "1.png"]
-    assert "pale: no result for more/2.png" in evaluation.skipped[0]
+    assert [image.name for image in evaluation.report.images] == ["0.png", "1.png"]
+    assert "pale: no result for more/2.png" in evaluation.report.skipped[0]
     assert evaluation.has_unreadable
-    assert means["perfect"].psnr == PSNR_CEILING
-    assert means["perfect"].colorfulness_ratio == pytest.approx(1)
-    assert means["gray"].psnr < means["pale"].psnr < PSNR_CEILING
-    assert 0.4 < means["pale"].colorfulness_ratio < 0.6
+    assert means["perfect"]["psnr"] == PSNR_CEILING
+    assert means["perfect"]["colorfulness_ratio"] == pytest.approx(1)
+    assert means["gray"]["psnr"] < means["pale"]["psnr"] < PSNR_CEILING
+    assert 0.4 < means["pale"]["colorfulness_ratio"] < 0.6
 
 
 def test_films_are_evaluated_frame_by_frame(films: tuple[Path, Path], tmp_path: Path) -> None:
     shutil.copy(films[1], tmp_path)
     options = EvaluateOptions(size=64, frames=3, results=(tmp_path,))
     evaluation = evaluate([films[1]], options)
-    assert list(evaluation.group_frames_by_film().values()) == [[0, 1, 2]]
-    assert evaluation.compute_means(evaluation.methods[1], [0, 1]).psnr == PSNR_CEILING
+    (film,) = evaluation.report.films
+    assert film.num_frames == 3
+    assert film.metrics[tmp_path.name]["psnr"] == PSNR_CEILING
 
 
 def test_method_names_are_unique(album: Path, tmp_path: Path) -> None:
@@ -138,7 +137,7 @@ def test_method_names_are_unique(album: Path, tmp_path: Path) -> None:
     for folder in folders:
         save(folder / "0.png", colorful(0, (96, 128)))
     evaluation = evaluate([album / "0.png"], EvaluateOptions(size=64, results=folders))
-    names = [method.name for method in evaluation.methods]
+    names = [method.name for method in evaluation.report.methods]
     assert names == ["gray", "ground_truth (2)", "ground_truth (3)", "ground_truth"]
 
 

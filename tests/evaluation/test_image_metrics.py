@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from tests.helpers.albums import colorful
 from vidcolor.evaluation.image_metrics import (
     detect_chroma_edges,
+    edge_f1,
     image_delta_e,
     image_psnr,
     image_ssim,
     max_luma_error,
-    score_edges,
     ssim,
 )
 
@@ -55,11 +55,11 @@ def test_ssim_of_images_smaller_than_the_window_is_an_error() -> None:
 def test_edge_f1_is_symmetric_and_in_range(seed: int, density: float, other: float) -> None:
     rng = np.random.default_rng(seed)
     a, b = rng.random((20, 24)) < density, rng.random((20, 24)) < other
-    forward, backward = score_edges(a, b), score_edges(b, a)
+    forward, backward = edge_f1(a, b), edge_f1(b, a)
     if a.any() and b.any():
-        assert 0 <= forward.f1 <= 1
-        assert forward.f1 == pytest.approx(backward.f1)
-        assert score_edges(a, a).f1 == 1
+        assert 0 <= forward <= 1
+        assert forward == pytest.approx(backward)
+        assert edge_f1(a, a) == 1
 
 
 def test_edges_are_where_color_changes() -> None:

@@ -1,4 +1,4 @@
-"""Color distribution consistency, flow validity and flicker."""
+"""Color distribution consistency, flow validity, flicker and drift."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from hypothesis import strategies as st
 
 from vidcolor.evaluation.temporal_metrics import (
     BidirectionalFlow,
-    HistogramComparer,
+    DriftMeter,
+    compare_histograms,
     compute_cdc,
     compute_flicker,
+    compute_histograms,
     compute_warp_error,
     is_consistent,
     jensen_shannon_divergence,
 )
 
+SHAPE = (40, 48)
+
 
 def cdc(frames: list[np.ndarray]) -> float:
-    comparer = HistogramComparer()
-    return compute_cdc(np.array([comparer.add(frame, False) for frame in frames]))
+    histograms = [compute_histograms(frame) for frame in frames]
+    return compute_cdc([compare_histograms(h, histograms[:n]) for n, h in enumerate(histograms)])
 
 
 def static_flow(shape: tuple[int, int], valid: bool = True) -> BidirectionalFlow:
@@ -75,3 +79,39 @@ def test_metrics_without_valid_pixels_are_undefined() -> None:
     frame, flow = np.zeros((4, 4, 2), np.float32), static_flow((4, 4), valid=False)
     assert math.isnan(compute_warp_error(frame, frame, flow))
     assert math.isnan(compute_flicker(frame, frame, frame, flow, flow))
+
+
+def uniform_flow(x: float, reverse_x: float | None = None) -> BidirectionalFlow:
+    """Return a horizontal flow; its reverse is the opposite unless another is given."""
+    forward, backward = (np.zeros((*SHAPE, 2), np.float32) for _ in range(2))
+    forward[..., 0] = x
+    backward[..., 0] = -x if reverse_x is None else reverse_x
+    mask = np.ones(SHAPE, bool)
+    return BidirectionalFlow(forward, mask, backward, mask)
+
+
+def make_lab(lightness: float) -> np.ndarray:
+    return np.full((*SHAPE, 3), (lightness, 0, 0), np.float32)
+
+
+def test_patches_move_along_the_flow_until_they_reach_the_border() -> None:
+    meter = DriftMeter({"a": make_lab(50)})
+    start = {tuple(position) for position in meter.positions}
+    meter.advance(uniform_flow(8.0))
+    assert 0 < len(meter.positions) < len(start)
+    assert {(x - 8, y) for x, y in meter.positions} < start
+
+
+def test_patches_with_inconsistent_flow_are_dropped() -> None:
+    meter = DriftMeter({"a": make_lab(50)})
+    meter.advance(uniform_flow(4.0, reverse_x=4.0))
+    assert len(meter.positions) == 0
+    assert math.isnan(meter.measure({"a": make_lab(50)})["a"])
+
+
+def test_drift_is_the_color_difference_between_first_and_last_frame() -> None:
+    meter = DriftMeter({"constant": make_lab(50), "changing": make_lab(50)})
+    meter.advance(uniform_flow(2.0))
+    drift = meter.measure({"constant": make_lab(50), "changing": make_lab(60)})
+    assert drift["constant"] == 0
+    assert drift["changing"] == pytest.approx(9.5, abs=0.6)  # CIEDE2000

@@ -29,7 +29,7 @@ from vidcolor.fileio import check_target
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vidcolor.evaluation.scores import Evaluation, MeanMetrics
+    from vidcolor.evaluation.evaluator import Evaluation
 
 
 def evaluate(
@@ -206,8 +206,8 @@ def _check_outputs(
 ) -> None:
     """Check before the evaluation that all outputs can be written after it."""
     from vidcolor.evaluation.canvas import get_image_format
-    from vidcolor.evaluation.json import check_json_path
     from vidcolor.evaluation.plots import get_plot_names
+    from vidcolor.evaluation.report import check_json_path
 
     if out is not None:
         check_json_path(out)
@@ -232,83 +232,41 @@ def _write_outputs(
     evaluation: Evaluation, out: Path | None, sheet: Path | None, plots: Path | None
 ) -> list[Path]:
     """Write the requested outputs; return their paths."""
-    from vidcolor.evaluation.json import evaluation_to_json, write_json
     from vidcolor.evaluation.plots import write_plots
     from vidcolor.evaluation.score_sheet import write_score_sheet
 
     written = [path for path in (out, sheet) if path is not None]
     if out is not None:
-        write_json(evaluation_to_json(evaluation), out)
+        evaluation.report.write(out)
     if sheet is not None:
-        write_score_sheet(evaluation, sheet)
-    return written + (write_plots(evaluation, plots) if plots is not None else [])
+        write_score_sheet(evaluation.report, evaluation.columns, sheet)
+    return written + (write_plots(evaluation.report, plots) if plots is not None else [])
 
 
 def _print_results(evaluation: Evaluation, console: Console) -> None:
     """Print warnings, the tables of all methods, and the hint curves."""
-    from vidcolor.evaluation.json import evaluation_to_json
+    from vidcolor.evaluation.metrics import format_table
+    from vidcolor.evaluation.scores import IMAGE_METRICS
 
-    for text in evaluation.skipped:
+    report = evaluation.report
+    for text in report.skipped:
         console.warn(f"skipped: {text}")
-    for text in evaluation.warnings:
+    for text in report.warnings:
         console.warn(text)
-    if console.json_lines:
-        document = evaluation_to_json(evaluation)
-        # The metrics of thousands of images would be a line of megabytes; --out has them.
-        del document["images"]
-        console.event("done", **document)
-        return
-    size = evaluation.options.size
-    title = f"{len(evaluation.images)} images, {f'{size}×{size}' if size else 'native size'}"
-    means = [(m.name, evaluation.compute_means(m)) for m in evaluation.methods]
-    lines = _format_table(title, means)
-    for path, indices in evaluation.group_frames_by_film().items():
-        means = [(m.name, evaluation.compute_means(m, indices)) for m in evaluation.methods]
-        lines += ["", *_format_table(f"{path.name}, {len(indices)} frames", means)]
-    lines += _format_hint_curves(evaluation)
+    # The metrics of thousands of images would be a line of megabytes; --out has them.
+    document = report.to_json()
+    del document["images"]
+    console.event("done", **document)
+    size = report.options["size"]
+    title = f"{report.num_images} images, {f'{size}×{size}' if size else 'native size'}"
+    lines = format_table(title, {m.name: m.metrics for m in report.methods}, IMAGE_METRICS)
+    for film in report.films:
+        title = f"{Path(film.source).name}, {film.num_frames} frames"
+        lines += ["", *format_table(title, film.metrics, IMAGE_METRICS)]
+    curves = [method for method in report.methods if method.hint_curve]
+    lines += [""] if curves else []
+    for method in curves:
+        points = (f"{point.num_hints}: {point.psnr:.2f}" for point in method.hint_curve)
+        lines.append(f"{method.name}, PSNR by number of hints  {'  '.join(points)}")
     for line in lines:
         console.info(line)
-
-
-_COLUMNS = (
-    ("PSNR", "psnr", "{:.2f}"),
-    ("gain", "psnr_gain", "{:+.2f}"),
-    ("SSIM", "ssim", "{:.4f}"),
-    ("ΔE00", "delta_e_2000", "{:.2f}"),
-    ("color", "colorfulness_ratio", "{:.0%}"),
-    ("Δcolor", "delta_colorfulness", "{:.2f}"),
-    ("features", "feature_distance", "{:.4f}"),
-    ("Fréchet", "frechet_feature_distance", "{:.2f}"),
-    ("Δluma", "max_luma_error", "{:.1f}"),
-    ("ECE", "ece", "{:.3f}"),
-    ("ms", "ms_per_image", "{:.0f}"),
-)
-"""Title, field of `MeanMetrics`, and format of each column."""
-
-
-def _format_table(title: str, methods: Sequence[tuple[str, MeanMetrics]]) -> list[str]:
-    """Return a table as lines of text, without the columns that are empty for all methods."""
-    columns = [c for c in _COLUMNS if any(getattr(m, c[1]) is not None for _, m in methods)]
-    rows = [[title, *(name for name, _, _ in columns)]]
-    for name, metrics in methods:
-        values = [getattr(metrics, field) for _, field, _ in columns]
-        cells = [
-            "" if value is None else template.format(value)
-            for value, (_, _, template) in zip(values, columns, strict=True)
-        ]
-        rows.append([name, *cells])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
-        for row in rows
-    ]
-
-
-def _format_hint_curves(evaluation: Evaluation) -> list[str]:
-    """Return a line for each method with the PSNR for each number of hints."""
-    lines = []
-    for method in evaluation.methods:
-        if method.hinted_psnr:
-            points = (f"{count}: {psnr:.2f}" for count, psnr in method.compute_hint_curve())
-            lines.append(f"{method.name}, PSNR by number of hints  {'  '.join(points)}")
-    return ["", *lines] if lines else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vidcolor.evaluation.film import FilmEvaluation
-    from vidcolor.evaluation.film_scores import FilmScores
 
 
 def evaluate_film(
@@ -78,8 +76,8 @@ def evaluate_film(
     """
     from vidcolor.evaluation.canvas import get_image_format
     from vidcolor.evaluation.film import evaluate_film as evaluate
-    from vidcolor.evaluation.json import check_json_path, film_evaluation_to_json, write_json
     from vidcolor.evaluation.plots import write_film_plot, write_slices
+    from vidcolor.evaluation.report import check_json_path
 
     films = [colored, ground_truth, *([against] if against is not None else [])]
     outputs = [path for path in (out, plot, slices) if path is not None]
@@ -96,7 +94,7 @@ def evaluate_film(
     finally:
         console.end_progress()
     if out is not None:
-        write_json(film_evaluation_to_json(evaluation), out, force)
+        evaluation.report.write(out, force)
     if plot is not None:
         write_film_plot(evaluation, plot)
     if slices is not None:
@@ -105,45 +103,16 @@ def evaluate_film(
 
 
 def _print_results(evaluation: FilmEvaluation, console: Console, outputs: Sequence[Path]) -> None:
-    from vidcolor.evaluation.json import film_evaluation_to_json
+    from vidcolor.evaluation.film import FILM_METRICS
+    from vidcolor.evaluation.metrics import format_table
 
-    for warning in evaluation.warnings:
+    report = evaluation.report
+    for warning in report.warnings:
         console.warn(warning)
-    document = film_evaluation_to_json(evaluation)
-    console.event("done", **document, outputs=[str(path) for path in outputs])
-    for line in format_table(evaluation.scores):
+    console.event("done", **report.to_json(), outputs=[str(path) for path in outputs])
+    num_shots = len(report.shots)
+    title = f"{report.num_frames} frames, {num_shots} shot{'' if num_shots == 1 else 's'}"
+    for line in format_table(title, report.metrics, FILM_METRICS):
         console.info(line)
     for path in outputs:
         console.info(f"{path}: written")
-
-
-_COLUMNS = (
-    ("PSNR", "psnr", "{:.2f}"),
-    ("ΔE00", "delta_e_2000", "{:.2f}"),
-    ("CDC", "cdc", "{:.5f}"),
-    ("warp a*b*", "warp_error", "{:.3f}"),
-    ("warp RGB", "warp_error_rgb", "{:.6f}"),
-    ("flicker", "flicker", "{:.3f}"),
-    ("drift", "drift", "{:.2f}"),
-    ("edge F1", "edge_f1", "{:.3f}"),
-    ("chroma", "chroma", "{:.1f}"),
-)
-"""Title, field of `FilmMetrics`, and format of each column."""
-
-
-def format_table(scores: FilmScores) -> list[str]:
-    """Return the metrics of the film as lines of text, one for each version."""
-    num_shots = len(scores.shots)
-    title = f"{scores.num_frames} frames, {num_shots} shot{'' if num_shots == 1 else 's'}"
-    rows = [[title, *(name for name, _, _ in _COLUMNS)]]
-    for version, metrics in scores.metrics.items():
-        values = (getattr(metrics, field) for _, field, _ in _COLUMNS)
-        cells = [
-            "-" if math.isnan(value) else template.format(value)
-            for value, (_, _, template) in zip(values, _COLUMNS, strict=True)
-        ]
-        rows.append([version, *cells])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    ]

@@ -7,12 +7,13 @@ defined by Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vidcolor.color.bins import CONFIDENCE_RADIUS
 from vidcolor.color.lab import rgb_to_lab
+from vidcolor.evaluation.report import Calibration, CalibrationBin
 from vidcolor.imaging.resize import resize_area
 
 if TYPE_CHECKING:
@@ -44,77 +45,40 @@ def compute_mean_ab(rgb: Rgb, shape: tuple[int, ...]) -> FloatArray:
 
 
 class ReliabilityDiagram:
-    """A reliability diagram: the accuracy of cells over their confidence, in bins of confidence."""
+    """Accumulates the accuracy of cells in bins of their confidence."""
 
     def __init__(self) -> None:
-        self._num_cells = np.zeros(NUM_BINS)
-        self._confidence = np.zeros(NUM_BINS)
-        self._num_correct = np.zeros(NUM_BINS)
+        self._sums = np.zeros((3, NUM_BINS))
+        """Number of cells, sum of their confidence, and number of correct cells in each bin."""
 
     def add(self, prediction: ProxyPrediction, ground_truth: Rgb) -> None:
-        """Add the cells of one image.
-
-        Args:
-            prediction: the prediction for the image.
-            ground_truth: the image in its true colors, (H, W, 3) uint8.
-        """
+        """Add the cells of the prediction for one image, (H, W, 3) uint8."""
         error = prediction.ab - compute_mean_ab(ground_truth, prediction.ab.shape[1:])
         is_correct = np.hypot(error[0], error[1]) <= CONFIDENCE_RADIUS
         self.add_cells(prediction.confidence.ravel(), is_correct.ravel())
 
     def add_cells(self, confidence: FloatArray, is_correct: NDArray[np.bool_]) -> None:
-        """Add cells.
-
-        Args:
-            confidence: (n,) float32 in [0, 1].
-            is_correct: (n,) bool.
-        """
+        """Add cells: their confidence, (n,) float32 in [0, 1], and whether they are correct."""
         index = np.minimum((confidence * NUM_BINS).astype(int), NUM_BINS - 1)
-        self._num_cells += np.bincount(index, minlength=NUM_BINS)
-        self._confidence += np.bincount(index, confidence, NUM_BINS)
-        self._num_correct += np.bincount(index, is_correct, NUM_BINS)
+        for row, weights in enumerate((None, confidence, is_correct)):
+            self._sums[row] += np.bincount(index, weights, NUM_BINS)
 
-    @property
-    def fractions(self) -> list[float]:
-        """Fraction of all cells in each bin."""
-        return [float(n) for n in self._num_cells / max(1.0, self._num_cells.sum())]
-
-    @property
-    def confidences(self) -> list[float | None]:
-        """Mean confidence in each bin; None for an empty bin."""
-        return _divide(self._confidence, self._num_cells)
-
-    @property
-    def accuracies(self) -> list[float | None]:
-        """Fraction of correct cells in each bin; None for an empty bin."""
-        return _divide(self._num_correct, self._num_cells)
-
-    @property
-    def ece(self) -> float:
-        """Expected calibration error: the mean |accuracy - confidence| over cells, in [0, 1]."""
-        gap = np.abs(self._num_correct - self._confidence).sum()
-        return float(gap / max(1.0, self._num_cells.sum()))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the diagram as JSON values."""
-        bins = zip(self.fractions, self.confidences, self.accuracies, strict=True)
-        return {
-            "ece": self.ece,
-            "radius_ab": CONFIDENCE_RADIUS,
-            "num_cells": int(self._num_cells.sum()),
-            "accuracy": float(self._num_correct.sum() / max(1.0, self._num_cells.sum())),
-            "bins": [
-                {
-                    "upper_bound": (n + 1) / NUM_BINS,
-                    "fraction": fraction,
-                    "confidence": confidence,
-                    "accuracy": accuracy,
-                }
-                for n, (fraction, confidence, accuracy) in enumerate(bins)
+    def summarize(self) -> Calibration:
+        """Return the diagram and the calibration error of all cells."""
+        num_cells, confidence, num_correct = self._sums
+        total = max(1.0, num_cells.sum())
+        return Calibration(
+            ece=float(np.abs(num_correct - confidence).sum() / total),
+            radius_ab=CONFIDENCE_RADIUS,
+            num_cells=int(num_cells.sum()),
+            accuracy=float(num_correct.sum() / total),
+            bins=[
+                CalibrationBin(
+                    upper_bound=(k + 1) / NUM_BINS,
+                    fraction=float(n / total),
+                    confidence=float(confidence[k] / n) if n else None,
+                    accuracy=float(num_correct[k] / n) if n else None,
+                )
+                for k, n in enumerate(num_cells)
             ],
-        }
-
-
-def _divide(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> list[float | None]:
-    """Return sums divided by counts; None where the count is 0."""
-    return [float(s / n) if n else None for s, n in zip(sums, counts, strict=True)]
+        )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from vidcolor._version import __version__
 from vidcolor.colorizer import Colorizer
+from vidcolor.environment import get_library_versions
 from vidcolor.errors import InputError
 from vidcolor.evaluation.calibration import ReliabilityDiagram
-from vidcolor.evaluation.column_selector import Column, ColumnSelector, Panel
 from vidcolor.evaluation.dataset import (
     ResultFolder,
     crop_and_resize,
@@ -17,26 +21,12 @@ from vidcolor.evaluation.dataset import (
     find_ground_truth,
 )
 from vidcolor.evaluation.features import FRECHET_CHANNELS, FeatureExtractor
-from vidcolor.evaluation.hint_curve import sample_hints
 from vidcolor.evaluation.image_metrics import image_psnr
 from vidcolor.evaluation.options import EvaluateOptions
-from vidcolor.evaluation.scores import (
-    GRAY,
-    GROUND_TRUTH,
-    Evaluation,
-    FeaturedImage,
-    MethodKind,
-    MethodScores,
-    compute_metrics,
-)
-from vidcolor.evaluation.variant import (
-    ColorizedImage,
-    Variant,
-    colorize_images,
-    extract_luma,
-    get_proxy_shape,
-    luma_to_rgb,
-)
+from vidcolor.evaluation.report import SCHEMA, EvaluationReport, FilmFrames, Image
+from vidcolor.evaluation.score_sheet import Column, reduce_panel, select_columns
+from vidcolor.evaluation.scores import IMAGE_METRICS, FeaturedImage, MethodScores, Subset
+from vidcolor.evaluation.variant import ColorizedImage, Variant, extract_luma, sample_hints
 from vidcolor.progress import Progress
 
 if TYPE_CHECKING:
@@ -44,8 +34,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.evaluation.dataset import GroundTruth
+    from vidcolor.evaluation.report import MethodKind
     from vidcolor.imaging.types import Plane, Rgb
     from vidcolor.progress import ProgressCallback
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The result of an evaluation."""
+
+    report: EvaluationReport
+    """The metrics."""
+    columns: list[Column]
+    """The images of the score sheet."""
+    has_unreadable: bool
+    """Whether an image was skipped because it or its result could not be read."""
 
 
 def evaluate(
@@ -74,16 +77,15 @@ def evaluate(
     options = options or EvaluateOptions()
     folders = [ResultFolder(path) for path in options.results]
     images = find_ground_truth(paths, options.frames, options.limit)
-    columns = ColumnSelector(options.count, len(images), options.show)
-    evaluation = Evaluation(options, columns=columns)
-    evaluator = Evaluator(evaluation, folders)
-    samples = _read_samples(images, folders, evaluation, paths[0], progress)
-    for batch in _group_by_size(samples, options.batch):
-        evaluator.evaluate(batch)
-    if not evaluation.images:
-        raise InputError(f"{paths[0]}: no image can be evaluated: {evaluation.skipped[0]}")
-    evaluation.warnings += _find_warnings(evaluation, folders)
-    return evaluation
+    evaluator = Evaluator(options, folders, len(images))
+    samples = evaluator.read_samples(images, paths[0], progress)
+    # Sorting by size would make larger batches but hold all images in memory.
+    for _, group in itertools.groupby(samples, key=lambda sample: sample.ground_truth.shape):
+        while batch := list(itertools.islice(group, options.batch)):
+            evaluator.evaluate(batch)
+    if not evaluator.images:
+        raise InputError(f"{paths[0]}: no image can be evaluated: {evaluator.skipped[0]}")
+    return evaluator.finish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,170 +104,198 @@ class Sample:
     """The result in each folder, each (H, W, 3) uint8."""
 
 
-def _read_samples(
-    images: Sequence[GroundTruth],
-    folders: Sequence[ResultFolder],
-    evaluation: Evaluation,
-    source: Path,
-    progress: ProgressCallback | None,
-) -> Iterator[Sample]:
-    """Yield one image after another; add those that cannot be evaluated to `evaluation.skipped`."""
-    size = evaluation.options.size
-    for index, image in enumerate(images):
-        try:
-            rgb = image.read()
-            defect = find_defect(rgb)
-            if defect is None:
-                results = tuple(f.read(image, rgb.shape, size) for f in folders)
-                ground_truth = crop_and_resize(rgb, size)
-                yield Sample(index, image, ground_truth, extract_luma(ground_truth), results)
-            else:
-                evaluation.skipped.append(f"{image.name}: {defect}")
-        except (InputError, OSError) as error:
-            evaluation.skipped.append(str(error))
-            evaluation.has_unreadable = True
-        if progress is not None:
-            progress(Progress(source, "images", index + 1, len(images)))
-
-
-def _group_by_size(samples: Iterator[Sample], max_batch: int) -> Iterator[list[Sample]]:
-    """Group consecutive samples of the same size into batches."""
-    # Sorting by size would make larger batches but hold all images in memory.
-    for _, group in itertools.groupby(samples, key=lambda sample: sample.ground_truth.shape):
-        while batch := list(itertools.islice(group, max_batch)):
-            yield batch
-
-
-def _find_warnings(evaluation: Evaluation, folders: Sequence[ResultFolder]) -> Iterator[str]:
-    for folder in folders:
-        if folder.num_resized:
-            yield (
-                f"{folder.folder}: {folder.num_resized} results did not have the size of their "
-                "ground truth and were resized"
-            )
-    if len(evaluation.images) <= FRECHET_CHANNELS:
-        yield (
-            f"the Fréchet distance over {len(evaluation.images)} images is unreliable; "
-            f"use more than {FRECHET_CHANNELS}"
-        )
-
-
 class Evaluator:
     """Colorizes images with every model and computes the metrics of every method."""
 
-    def __init__(self, evaluation: Evaluation, folders: Sequence[ResultFolder]) -> None:
-        """Load the models, and add the methods to an evaluation.
+    def __init__(
+        self, options: EvaluateOptions, folders: Sequence[ResultFolder], num_images: int
+    ) -> None:
+        """Load the models.
 
         Args:
-            evaluation: the evaluation that receives methods and metrics.
+            options: the options.
             folders: the folders of results.
+            num_images: number of images, including those that will be skipped.
         """
         from vidcolor.generators import load_encoder
         from vidcolor.generators.device import choose_device
         from vidcolor.generators.store.weights import ENCODER_WEIGHTS
 
-        self._evaluation = evaluation
-        device = choose_device(evaluation.options.device)
-        self._extract_features = FeatureExtractor(load_encoder(), device)
-        evaluation.encoder_digest = ENCODER_WEIGHTS.sha256
-        evaluation.methods.append(MethodScores(GRAY, "gray"))
-        self._variants = self._add_models()
+        self._options, self._folders = options, folders
+        self._extract_features = FeatureExtractor(load_encoder(), choose_device(options.device))
+        self._encoder_sha256 = ENCODER_WEIGHTS.sha256
+        self.images: list[tuple[GroundTruth, tuple[int, int]]] = []
+        """The images that were evaluated, with their width and height in pixels."""
+        self.skipped: list[str] = []
+        """The images that were not evaluated, each with the reason."""
+        self.has_unreadable = False
+        self._columns: list[Column] = []
+        self._num_images = num_images
+        self.methods = [MethodScores("gray", "gray")]
+        """Gray, the models, the folders of results, and the ground truth."""
+        self._variants: list[Variant] = []
+        self._add_models()
         for folder in folders:
-            name = _make_unique(folder.folder.resolve().name, evaluation.methods)
-            metadata = {"folder": str(folder.folder)}
-            evaluation.methods.append(MethodScores(name, "results", metadata))
-        evaluation.methods.append(MethodScores(GROUND_TRUTH, "ground_truth"))
+            name = folder.folder.resolve().name
+            self._add_method(name, "results", {"folder": str(folder.folder)})
+        self.methods.append(MethodScores("ground_truth", "ground_truth"))
 
-    def _add_models(self) -> list[Variant]:
-        """Add a method for each model and vividness; return the models with their settings."""
-        variants = []
+    def _add_models(self) -> None:
+        """Load every model; add a method for each of its variants."""
         colorizers: dict[str, Colorizer] = {}
-        for name, options in self._evaluation.options.iterate_variants():
+        for name, options in self._options.iterate_variants():
             if options.model not in colorizers:
                 colorizers[options.model] = Colorizer.from_options(options)
             colorizer = colorizers[options.model]
-            metadata = {
+            self._variants.append(Variant(colorizer, options.vividness, options.saturation))
+            metadata: dict[str, Any] = {
                 "model": options.model,
                 "sha256": colorizer.digest,
                 "vividness": options.vividness,
                 "saturation": options.saturation,
             }
-            variants.append(Variant(colorizer, options.vividness, options.saturation))
-            name = _make_unique(name, self._evaluation.methods)
-            reliability = ReliabilityDiagram() if colorizer.has_confidence else None
-            scores = MethodScores(name, "model", metadata, reliability=reliability)
-            self._evaluation.methods.append(scores)
-        return variants
+            scores = self._add_method(name, "model", metadata)
+            if colorizer.has_confidence:
+                scores.reliability = ReliabilityDiagram()
+
+    def _add_method(self, name: str, kind: MethodKind, metadata: dict[str, Any]) -> MethodScores:
+        """Add a method. A number is appended to its name if the name is taken."""
+        used = {"ground_truth", *(method.name for method in self.methods)}
+        numbered = (f"{name} ({n})" for n in itertools.count(2))
+        unique = next(n for n in itertools.chain([name], numbered) if n not in used)
+        self.methods.append(MethodScores(unique, kind, metadata))
+        return self.methods[-1]
+
+    def read_samples(
+        self, images: Sequence[GroundTruth], source: Path, progress: ProgressCallback | None
+    ) -> Iterator[Sample]:
+        """Yield one image after another; add those that cannot be evaluated to `skipped`."""
+        size = self._options.size
+        for index, image in enumerate(images):
+            try:
+                rgb = image.read()
+                defect = find_defect(rgb)
+                if defect is None:
+                    results = tuple(f.read(image, rgb.shape, size) for f in self._folders)
+                    ground_truth = crop_and_resize(rgb, size)
+                    yield Sample(index, image, ground_truth, extract_luma(ground_truth), results)
+                else:
+                    self.skipped.append(f"{image.name}: {defect}")
+            except (InputError, OSError) as error:
+                self.skipped.append(str(error))
+                self.has_unreadable = True
+            if progress is not None:
+                progress(Progress(source, "images", index + 1, len(images)))
 
     def evaluate(self, batch: Sequence[Sample]) -> None:
         """Evaluate all methods on a batch of images of one size."""
         lumas = [sample.luma for sample in batch]
-        outputs = [colorize_images(variant, lumas) for variant in self._variants]
+        outputs = [variant.colorize(lumas) for variant in self._variants]
         for n, sample in enumerate(batch):
             self._evaluate_sample(sample, [images[n] for images in outputs])
-        for variant, method in zip(self._variants, self._find_methods("model"), strict=True):
-            self._evaluate_hints(variant, method, batch)
-
-    def _find_methods(self, kind: MethodKind) -> list[MethodScores]:
-        return [method for method in self._evaluation.methods if method.kind == kind]
+        for variant, method in zip(self._variants, self.methods[1:], strict=False):
+            if self._options.hint_counts and variant.colorizer.accepts_hints:
+                self._evaluate_hints(variant, method, batch, lumas)
 
     def _evaluate_sample(self, sample: Sample, outputs: Sequence[ColorizedImage]) -> None:
         """Compute the metrics of every method for one image."""
-        evaluation = self._evaluation
-        ground_truth = self._extract_featured_image(sample.ground_truth)
-        images = [self._extract_featured_image(luma_to_rgb(sample.luma))]
-        images += [
-            self._extract_featured_image(rgb)
-            for rgb in (*(o.rgb for o in outputs), *sample.results)
+        gray: Rgb = np.repeat(sample.luma.astype(np.uint8)[..., None], 3, axis=-1)
+        images = [
+            FeaturedImage(rgb, self._extract_features(rgb))
+            for rgb in (gray, *(o.rgb for o in outputs), *sample.results, sample.ground_truth)
         ]
-        images.append(ground_truth)
-        for method, image in zip(evaluation.methods, images, strict=True):
-            method.add(image, compute_metrics(image, ground_truth))
-        for method, output in zip(self._find_methods("model"), outputs, strict=True):
+        for method, image in zip(self.methods, images, strict=True):
+            method.add(image, images[-1])
+        for method, output in zip(self.methods[1:], outputs, strict=False):
             method.seconds.append(output.seconds)
             if method.reliability is not None:
                 method.reliability.add(output.prediction, sample.ground_truth)
-        evaluation.images.append(sample.image)
-        evaluation.sizes.append((sample.ground_truth.shape[1], sample.ground_truth.shape[0]))
-        if evaluation.columns is not None:
-            evaluation.columns.offer(self._make_column(sample, images))
-
-    def _extract_featured_image(self, rgb: Rgb) -> FeaturedImage:
-        return FeaturedImage(rgb, self._extract_features(rgb))
-
-    def _make_column(self, sample: Sample, images: Sequence[FeaturedImage]) -> Column:
-        """Return the score sheet column of the image that was evaluated last."""
-        psnrs = [method.metrics[-1].psnr for method in self._evaluation.methods]
+        height, width = sample.ground_truth.shape[:2]
+        self.images.append((sample.image, (width, height)))
+        psnrs = [method.images[-1]["psnr"] for method in self.methods]
         has_methods = len(psnrs) > 2  # besides gray and the ground truth
-        psnr_gain = (psnrs[1] if has_methods else psnrs[0]) - psnrs[0]
-        panels = tuple(Panel(i.rgb, psnr) for i, psnr in zip(images, psnrs, strict=True))
-        return Column(sample.index, sample.image.name, psnr_gain, panels)
+        column = Column(
+            sample.index,
+            sample.image.name,
+            psnrs[1] - psnrs[0] if has_methods else 0.0,
+            tuple(reduce_panel(image.rgb) for image in images),
+            tuple(psnrs),
+        )
+        self._columns = select_columns(
+            [*self._columns, column], self._options.show, self._options.count, self._num_images
+        )
 
     def _evaluate_hints(
-        self, variant: Variant, method: MethodScores, batch: Sequence[Sample]
+        self,
+        variant: Variant,
+        method: MethodScores,
+        batch: Sequence[Sample],
+        lumas: Sequence[Plane],
     ) -> None:
-        """Add the PSNR with each number of hints, if the generator accepts hints."""
-        counts = self._evaluation.options.hint_counts
-        if not counts or not variant.colorizer.accepts_hints:
-            return
-        without_hints = (metrics.psnr for metrics in method.metrics[-len(batch) :])
+        """Add the PSNR with each number of hints."""
+        without_hints = (image["psnr"] for image in method.images[-len(batch) :])
         method.hinted_psnr.setdefault(0, []).extend(without_hints)
         ground_truth = [sample.ground_truth for sample in batch]
         names = [sample.image.name for sample in batch]
-        lumas = [sample.luma for sample in batch]
-        shape = get_proxy_shape(variant, lumas[0])
-        for count in sorted(set(counts)):
-            hints = sample_hints(ground_truth, names, count, shape)
-            outputs = colorize_images(variant, lumas, hints)
+        shape = variant.get_proxy_shape(lumas[0])
+        for count in sorted(set(self._options.hint_counts)):
+            outputs = variant.colorize(lumas, sample_hints(ground_truth, names, count, shape))
             psnrs = [image_psnr(o.rgb, t) for o, t in zip(outputs, ground_truth, strict=True)]
             method.hinted_psnr.setdefault(count, []).extend(psnrs)
 
+    def finish(self) -> Evaluation:
+        """Return the metrics over all images, by film and by image."""
+        gray, *_, ground_truth = self.methods
+        films: dict[Path, list[int]] = {}
+        for index, (image, _) in enumerate(self.images):
+            if image.is_frame:
+                films.setdefault(image.source, []).append(index)
+        report = EvaluationReport(
+            schema=SCHEMA,
+            vidcolor=__version__,
+            created=datetime.now(UTC).astimezone().isoformat(timespec="seconds"),
+            versions=get_library_versions(),
+            options=self._options.to_json(),
+            encoder_sha256=self._encoder_sha256,
+            definitions={metric.name: metric.definition for metric in IMAGE_METRICS},
+            num_images=len(self.images),
+            skipped=self.skipped,
+            warnings=list(self._find_warnings()),
+            methods=[Subset(m, gray, ground_truth).to_report() for m in self.methods],
+            films=[
+                FilmFrames(
+                    source=str(path),
+                    num_frames=len(frames),
+                    metrics={
+                        m.name: Subset(m, gray, ground_truth, frames).compute_metrics()
+                        for m in self.methods
+                    },
+                )
+                for path, frames in films.items()
+            ],
+            images=[
+                Image(
+                    name=image.name,
+                    source=str(image.source),
+                    kind="frame" if image.is_frame else "photo",
+                    time_s=None if image.time_s is None else round(float(image.time_s), 6),
+                    size=size,
+                    metrics={method.name: {**method.images[n]} for method in self.methods},
+                )
+                for n, (image, size) in enumerate(self.images)
+            ],
+        )
+        return Evaluation(report, self._columns, self.has_unreadable)
 
-def _make_unique(name: str, methods: Sequence[MethodScores]) -> str:
-    """Return a name, with a number appended if another method already has the name.
-
-    The JSON document identifies methods by their names.
-    """
-    used = {GROUND_TRUTH, *(method.name for method in methods)}
-    numbered = (f"{name} ({n})" for n in itertools.count(2))
-    return next(n for n in itertools.chain([name], numbered) if n not in used)
+    def _find_warnings(self) -> Iterator[str]:
+        for folder in self._folders:
+            if folder.num_resized:
+                yield (
+                    f"{folder.folder}: {folder.num_resized} results did not have the size of their "
+                    "ground truth and were resized"
+                )
+        if len(self.images) <= FRECHET_CHANNELS:
+            yield (
+                f"the Fréchet distance over {len(self.images)} images is unreliable; "
+                f"use more than {FRECHET_CHANNELS}"
+            )

@@ -10,15 +10,14 @@ published values of LPIPS or FID.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 
 from vidcolor.generators.efficientnet import FEATURE_CHANNELS, IMAGENET_MEAN, IMAGENET_STD
-from vidcolor.media.preview import resize_rgb
+from vidcolor.imaging.resize import limit_short_side, resize_area
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,8 +38,7 @@ FRECHET_CHANNELS = FEATURE_CHANNELS[FRECHET_LEVEL]
 for a covariance of full rank."""
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
+class Features(NamedTuple):
     """The features of one image."""
 
     maps: tuple[Tensor, ...]
@@ -55,12 +53,7 @@ class FeatureExtractor:
     """Computes the features of images."""
 
     def __init__(self, encoder: EfficientNetLite2, device: str | torch.device = "cpu") -> None:
-        """Move the encoder to a device.
-
-        Args:
-            encoder: the pretrained encoder from `load_encoder`.
-            device: the torch device.
-        """
+        """Move the encoder, from `load_encoder`, to a device."""
         self._device = torch.device(device)
         self._encoder = encoder.eval().to(self._device)
         self._mean = torch.tensor(IMAGENET_MEAN, device=self._device).view(1, 3, 1, 1)
@@ -68,24 +61,14 @@ class FeatureExtractor:
 
     @torch.inference_mode()
     def __call__(self, rgb: Rgb) -> Features:
-        """Compute the features of an image.
-
-        Args:
-            rgb: sRGB, (H, W, 3) uint8.
-        """
-        reduced = np.ascontiguousarray(_reduce(rgb).transpose(2, 0, 1))
-        unit = torch.from_numpy(reduced)[None].to(self._device).float() / 255
+        """Compute the features of an sRGB image, (H, W, 3) uint8."""
+        size = limit_short_side(rgb.shape, MAX_SHORT_SIDE)
+        reduced = rgb if size == rgb.shape[:2] else resize_area(rgb, size)
+        planes = np.ascontiguousarray(reduced.transpose(2, 0, 1))
+        unit = torch.from_numpy(planes)[None].to(self._device).float() / 255
         maps = self._encoder((unit - self._mean) / self._std)
         pooled = maps[FRECHET_LEVEL][0].double().mean((1, 2)).cpu().numpy()
         return Features(tuple(F.normalize(m[0].float(), dim=0) for m in maps), pooled)
-
-
-def _reduce(rgb: Rgb) -> Rgb:
-    height, width = rgb.shape[:2]
-    factor = MAX_SHORT_SIDE / min(height, width)
-    if factor >= 1:
-        return rgb
-    return resize_rgb(rgb, (round(width * factor), round(height * factor)))
 
 
 def feature_distance(a: Features, b: Features) -> float:
@@ -115,20 +98,12 @@ def frechet_distance(a: Vector, b: Vector) -> float:
     if min(len(a), len(b)) < 2:
         raise ValueError(f"a covariance needs at least 2 vectors, got {len(a)} and {len(b)}")
     cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
-    # tr (A B)^½ = tr (A^½ B A^½)^½, and the latter product is symmetric.
-    root = _matrix_square_root(cov_a)
+    # tr (A B)^½ = tr (A^½ B A^½)^½, and the latter product is symmetric. Negative eigenvalues are
+    # rounding errors.
+    values, vectors = np.linalg.eigh(cov_a)
+    root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
     eigenvalues = np.linalg.eigvalsh(root @ cov_b @ root)
-    shift = a.mean(0) - b.mean(0)
     overlap = np.sqrt(np.clip(eigenvalues, 0, None)).sum()
+    shift = a.mean(0) - b.mean(0)
     distance = shift @ shift + np.trace(cov_a) + np.trace(cov_b) - 2 * overlap
     return max(0.0, float(distance))
-
-
-def _matrix_square_root(matrix: Vector) -> Vector:
-    """Return the square root of a symmetric positive semidefinite matrix.
-
-    Negative eigenvalues are rounding errors and taken as 0.
-    """
-    values, vectors = np.linalg.eigh(matrix)
-    root: Vector = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
-    return root

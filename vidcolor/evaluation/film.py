@@ -2,43 +2,331 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vidcolor.errors import InputError
-from vidcolor.evaluation.film_scores import GROUND_TRUTH, FilmScorer, FilmScores
+from vidcolor.evaluation.image_metrics import detect_chroma_edges, edge_f1
+from vidcolor.evaluation.metrics import Metric
+from vidcolor.evaluation.report import FilmReport, ShotReport
+from vidcolor.evaluation.temporal_metrics import (
+    DILATIONS,
+    DriftMeter,
+    compare_histograms,
+    compute_cdc,
+    compute_flicker,
+    compute_histograms,
+    compute_warp_error,
+    estimate_bidirectional_flow,
+)
+from vidcolor.imaging.resize import limit_short_side
 from vidcolor.media.film_pair import FilmPair
 from vidcolor.progress import Progress
 from vidcolor.shots.cuts import CausalCutDetector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from vidcolor.imaging.types import Rgb
-    from vidcolor.media.preview import DisplayFrame
+    from vidcolor.evaluation.temporal_metrics import BidirectionalFlow, Histograms
+    from vidcolor.imaging.types import FloatArray, Mask, Rgb, Uint8Array
     from vidcolor.progress import ProgressCallback
 
 MAX_SHORT_SIDE = 256
 """Maximum short side at which films are evaluated, in pixels; larger films are reduced."""
-COLORED, AGAINST = "colored", "against"
-"""Names of the colorized film and of the second colorized version in reports."""
+GROUND_TRUTH, COLORED, AGAINST = "ground_truth", "colored", "against"
+"""Names of the ground truth, the colorized film, and the second colorized version in reports."""
+DRIFT_S, MIN_DRIFT_S = 4.0, 2.0
+"""Duration of a drift measurement, and its minimum duration at the end of a shot, in seconds."""
+
+
+class FilmFrame:
+    """A frame of one version, in the color spaces of the metrics."""
+
+    flow: BidirectionalFlow | None = None
+    """Flow of the ground truth from the previous frame; None for the first of a shot."""
+
+    def __init__(self, rgb: Rgb) -> None:
+        """Convert an sRGB frame, (H, W, 3) uint8."""
+        import torch
+
+        from vidcolor.color.lab import rgb_to_lab
+
+        self.rgb: FloatArray = rgb.astype(np.float32) / np.float32(255)
+        """R'G'B': (H, W, 3) float32 in [0, 1]."""
+        with torch.inference_mode():
+            planes = torch.from_numpy(np.ascontiguousarray(self.rgb.transpose(2, 0, 1))[None])
+            lab = torch.cat(rgb_to_lab(planes), 1)[0].permute(1, 2, 0).contiguous().numpy()
+        self.lab: FloatArray = lab
+        """L*a*b*: (H, W, 3) float32."""
+        self.ab: FloatArray = np.ascontiguousarray(lab[..., 1:])
+        """a*, b*: (H, W, 2) float32, contiguous."""
+
+    @cached_property
+    def luma(self) -> Uint8Array:
+        """L* as the 8-bit codes that OpenCV's DIS requires: (H, W) uint8."""
+        return np.asarray(np.rint(self.lab[..., 0] * 2.55), np.uint8)
+
+    @cached_property
+    def edges(self) -> Mask:
+        """Chroma edges: (H, W) bool."""
+        return detect_chroma_edges(self.ab)
+
+    @cached_property
+    def histograms(self) -> Histograms:
+        """Histograms of R', G' and B'."""
+        return compute_histograms(self.rgb)
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Return the mean of the values that are not NaN; NaN if there is none."""
+    valid = [value for value in values if not math.isnan(value)]
+    return math.fsum(valid) / len(valid) if valid else math.nan
+
+
+def _compute_psnr(frame: FilmFrame, truth: FilmFrame, _: object) -> float:
+    from vidcolor.color.metrics import psnr
+
+    return math.inf if frame is truth else float(psnr(*_to_tensors(frame.rgb, truth.rgb))[0])
+
+
+def _compute_delta_e(frame: FilmFrame, truth: FilmFrame, _: object) -> float:
+    from vidcolor.color.metrics import delta_e_2000
+
+    pair = _to_tensors(frame.lab, truth.lab)
+    return 0.0 if frame is truth else float(delta_e_2000(*pair).mean())
+
+
+def _to_tensors(*images: FloatArray) -> list[Any]:
+    import torch
+
+    return [torch.from_numpy(image.transpose(2, 0, 1)[None]) for image in images]
+
+
+def _compute_warp_error(space: str) -> Callable[..., float]:
+    """Return a function that measures a frame in one of the color spaces of `FilmFrame`."""
+
+    def compute(frame: FilmFrame, _: object, earlier: Sequence[FilmFrame]) -> float:
+        if frame.flow is None:
+            return math.nan
+        return compute_warp_error(getattr(earlier[-1], space), getattr(frame, space), frame.flow)
+
+    return compute
+
+
+def _compute_flicker(frame: FilmFrame, _: object, earlier: Sequence[FilmFrame]) -> float:
+    """Return the flicker index of the previous frame, for which both neighbors are known."""
+    if frame.flow is None or earlier[-1].flow is None:
+        return math.nan
+    colors = (earlier[-2].ab, earlier[-1].ab, frame.ab)
+    return compute_flicker(*colors, earlier[-1].flow, frame.flow)
+
+
+FILM_METRICS: tuple[Metric, ...] = (
+    Metric(
+        "psnr", "PSNR", "{:.2f}", unit="dB", better="higher",
+        definition="PSNR in dB over R', G', B'; mean over frames",
+        measure=_compute_psnr,
+    ),
+    Metric(
+        "delta_e_2000", "ΔE00", "{:.2f}", better="lower",
+        definition="CIEDE2000, mean over pixels, then over frames",
+        measure=_compute_delta_e,
+    ),
+    Metric(
+        "cdc", "CDC", "{:.5f}",
+        definition="color distribution consistency (Liu et al. 2021)",
+        measure=lambda frame, _, earlier: compare_histograms(
+            frame.histograms, [f.histograms for f in earlier]
+        ),
+        average=compute_cdc,
+    ),
+    Metric(
+        "warp_error", "warp a*b*", "{:.3f}", unit="squared a*b* units", better="lower",
+        definition="warp error of a*, b* from the previous frame (Lai et al. 2018)",
+        measure=_compute_warp_error("ab"),
+    ),
+    Metric(
+        "warp_error_rgb", "warp RGB", "{:.6f}", better="lower",
+        definition="warp error of R', G', B' in [0, 1] from the previous frame (Lai et al. 2018)",
+        measure=_compute_warp_error("rgb"),
+    ),
+    Metric(
+        "flicker", "flicker", "{:.3f}", unit="a*b* units", better="lower",
+        definition="flicker index: second temporal difference of a*, b* along motion; root mean "
+        "square over frames",
+        measure=_compute_flicker,
+        average=lambda values: math.sqrt(_mean([value**2 for value in values])),
+    ),
+    Metric(
+        "drift", "drift", "{:.2f}", better="lower",
+        definition=f"CIEDE2000 by which tracked patches change over {DRIFT_S:g} s",
+    ),
+    Metric(
+        "edge_f1", "edge F1", "{:.3f}", better="higher",
+        definition="F1 score of chroma edges, mean over frames",
+        measure=lambda frame, truth, _: edge_f1(frame.edges, truth.edges),
+    ),
+    Metric(
+        "chroma", "chroma", "{:.1f}", unit="a*b* units",
+        definition="mean chroma: the length of (a*, b*)",
+        measure=lambda frame, *_: float(np.hypot(frame.ab[..., 0], frame.ab[..., 1]).mean()),
+    ),
+)  # fmt: skip
+"""The metrics of films, in the order of tables and documents."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilmEvaluation:
     """The result of the evaluation of a film."""
 
-    scores: FilmScores
-    """The metrics of all versions."""
-    size: tuple[int, int]
-    """Width and height at which the film was evaluated, in pixels."""
+    report: FilmReport
+    """The metrics of the film and of each shot."""
+    times: list[float]
+    """Time of each frame, in seconds."""
+    frames: dict[str, list[dict[str, Any]]]
+    """Values of each frame by metric, by version."""
     slices: dict[str, Rgb]
     """The center row of every frame, by version: (frames, width, 3) uint8."""
-    warnings: tuple[str, ...]
-    """Differences in duration or aspect ratio between the films."""
+
+    def compute_ratio_to_ground_truth(self, version: str, metric: str) -> float:
+        """Return a metric of a version divided by that of the ground truth; NaN if that is 0."""
+        metrics = self.report.metrics
+        reference = metrics[GROUND_TRUTH][metric]
+        return metrics[version][metric] / reference if reference else math.nan
+
+
+class FilmScorer:
+    """Computes the metrics of all versions of a film, frame by frame.
+
+    It keeps the last frames and the center rows of every version, and the metrics of all frames.
+    """
+
+    def __init__(self, versions: Sequence[str], frame_rate: float = 25.0) -> None:
+        """Prepare for the first frame of a film.
+
+        Args:
+            versions: names of the colorized versions.
+            frame_rate: frame rate of the film in frames per second.
+        """
+        names = (GROUND_TRUTH, *versions)
+        self._rate = frame_rate
+        self._times: list[float] = []
+        self._shot_starts: list[int] = []
+        self._values: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+        self._rows: dict[str, list[Rgb]] = {name: [] for name in names}
+        self._earlier: dict[str, deque[FilmFrame]] = {
+            name: deque(maxlen=max(DILATIONS)) for name in names
+        }
+        """The last frames of the current shot, by version."""
+        self._drift_meter: tuple[int, DriftMeter] | None = None
+        """The first frame of the current drift measurement, and its meter."""
+
+    def add_frame(
+        self, ground_truth: Rgb, versions: Mapping[str, Rgb], time_s: float, starts_shot: bool
+    ) -> None:
+        """Compute the metrics of the next frame.
+
+        Args:
+            ground_truth: sRGB, (H, W, 3) uint8.
+            versions: the frame of each colorized version, by name, of the same shape.
+            time_s: time of the frame in seconds.
+            starts_shot: whether the frame is the first of a shot. Temporal metrics do not compare
+                it with earlier frames.
+        """
+        index = len(self._times)
+        if starts_shot or not index:
+            self._end_shot()
+            self._shot_starts.append(index)
+        self._times.append(time_s)
+        images = {GROUND_TRUTH: ground_truth, **versions}
+        frames = {name: FilmFrame(rgb) for name, rgb in images.items()}
+        truth, earlier = frames[GROUND_TRUTH], self._earlier[GROUND_TRUTH]
+        flow = estimate_bidirectional_flow(earlier[-1].luma, truth.luma) if earlier else None
+        for name, frame in frames.items():
+            frame.flow = flow
+            history = self._earlier[name]
+            self._values[name].append(
+                {m.name: m.measure(frame, truth, history) if m.measure else math.nan
+                 for m in FILM_METRICS}
+            )  # fmt: skip
+            history.append(frame)
+            self._rows[name].append(images[name][len(images[name]) // 2].copy())
+        self._measure_drift(index, frames, flow)
+
+    def _measure_drift(
+        self, index: int, frames: Mapping[str, FilmFrame], flow: BidirectionalFlow | None
+    ) -> None:
+        """Track the patches to a frame; start a new measurement every `DRIFT_S`."""
+        if self._drift_meter is not None and flow is not None:
+            first, meter = self._drift_meter
+            meter.advance(flow)
+            if index - first >= round(DRIFT_S * self._rate):
+                self._store_drift(frames)
+        if self._drift_meter is None:
+            labs = {name: frame.lab for name, frame in frames.items()}
+            self._drift_meter = index, DriftMeter(labs)
+
+    def _store_drift(self, frames: Mapping[str, FilmFrame]) -> None:
+        """Complete the drift measurement, as a value of the frame at which it began."""
+        if self._drift_meter is not None:
+            first, meter = self._drift_meter
+            drift = meter.measure({name: frame.lab for name, frame in frames.items()})
+            for name, value in drift.items():
+                self._values[name][first]["drift"] = value
+        self._drift_meter = None
+
+    def _end_shot(self) -> None:
+        """Complete the drift measurement of the current shot if it is long enough."""
+        last = len(self._times) - 1
+        if self._drift_meter and last - self._drift_meter[0] >= round(MIN_DRIFT_S * self._rate):
+            self._store_drift({name: frames[-1] for name, frames in self._earlier.items()})
+        self._drift_meter = None
+        for frames in self._earlier.values():
+            frames.clear()
+
+    def finish(self, size: tuple[int, int], warnings: Sequence[str] = ()) -> FilmEvaluation:
+        """Return the metrics of the film, its shots and its frames.
+
+        Args:
+            size: width and height of the frames, in pixels.
+            warnings: warnings for the report.
+        """
+        self._end_shot()
+        num_frames = len(self._times)
+        ends = (*self._shot_starts[1:], num_frames)
+        report = FilmReport(
+            num_frames=num_frames,
+            size=size,
+            metrics=self._average(0, num_frames),
+            shots=[
+                ShotReport(
+                    first_frame=first,
+                    last_frame=end - 1,
+                    start_s=round(self._times[first], 3),
+                    metrics=self._average(first, end),
+                )
+                for first, end in zip(self._shot_starts, ends, strict=True)
+            ],
+            warnings=list(warnings),
+        )
+        slices = {name: np.stack(rows) for name, rows in self._rows.items()}
+        return FilmEvaluation(report, self._times, self._values, slices)
+
+    def _average(self, first: int, end: int) -> dict[str, dict[str, float]]:
+        """Return the metrics of every version over the frames in [first, end)."""
+        return {
+            name: {
+                metric.name: (metric.average or _mean)([v[metric.name] for v in values[first:end]])
+                for metric in FILM_METRICS
+            }
+            for name, values in self._values.items()
+        }
 
 
 def evaluate_film(
@@ -65,33 +353,21 @@ def evaluate_film(
     if against is not None:
         pairs[AGAINST] = FilmPair(ground_truth, against)
     film = pairs[COLORED].a
-    size = _compute_evaluation_size(film.size)
+    height, width = limit_short_side(film.size[::-1], MAX_SHORT_SIDE)
     starts_shot = _make_shot_detector(shots)
     scorer = FilmScorer(list(pairs), float(film.video.rate or 25))
-    slices: dict[str, list[Rgb]] = {name: [] for name in (GROUND_TRUTH, *pairs)}
-    total = film.video.estimated_num_frames
     count = 0
-    for count, (time_s, frames) in enumerate(_read_frames(pairs, size), 1):
-        for name, rgb in frames.items():
-            slices[name].append(rgb[size[1] // 2].copy())
-        reference = frames.pop(GROUND_TRUTH)
-        scorer.add_frame(reference, frames, time_s, starts_shot(count - 1, reference))
+    # The versions may differ in length by a few frames. The evaluation ends with the shortest one.
+    for count, frames in enumerate(zip(*(p.frames() for p in pairs.values()), strict=False), 1):
+        truth = frames[0][0].rgb((width, height))
+        versions = {n: f.rgb((width, height)) for n, (_, f) in zip(pairs, frames, strict=True)}
+        scorer.add_frame(truth, versions, float(frames[0][0].time_s), starts_shot(count - 1, truth))
         if progress is not None:
-            progress(Progress(colored, "evaluate", count, total))
+            progress(Progress(colored, "evaluate", count, film.video.estimated_num_frames))
     if not count:
         raise InputError(f"{colored}: no frame in common with {ground_truth}")
     warnings = dict.fromkeys(text for pair in pairs.values() for text in pair.warnings)
-    return FilmEvaluation(
-        scorer.finish(),
-        size,
-        {name: np.stack(rows) for name, rows in slices.items()},
-        tuple(warnings),
-    )
-
-
-def _compute_evaluation_size(size: tuple[int, int]) -> tuple[int, int]:
-    scale = min(1.0, MAX_SHORT_SIDE / min(size))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    return scorer.finish((width, height), list(warnings))
 
 
 def _make_shot_detector(path: Path | None) -> Callable[[int, Rgb], bool]:
@@ -108,15 +384,3 @@ def _make_shot_detector(path: Path | None) -> Callable[[int, Rgb], bool]:
     detector = CausalCutDetector()
     luma_weights = np.array([0.2126, 0.7152, 0.0722], np.float32) / np.float32(255)
     return lambda _, rgb: detector.feed(rgb.astype(np.float32) @ luma_weights)
-
-
-def _read_frames(
-    pairs: dict[str, FilmPair], size: tuple[int, int]
-) -> Iterator[tuple[float, dict[str, Rgb]]]:
-    """Yield the time of each frame of the ground truth, and the frame of every version."""
-    # The versions may differ in length by a few frames. The evaluation ends with the shortest one.
-    for frame_pairs in zip(*(pair.frames() for pair in pairs.values()), strict=False):
-        reference = frame_pairs[0][0]
-        frames: dict[str, DisplayFrame] = {GROUND_TRUTH: reference}
-        frames.update({name: frame for name, (_, frame) in zip(pairs, frame_pairs, strict=True)})
-        yield float(reference.time_s), {name: frame.rgb(size) for name, frame in frames.items()}

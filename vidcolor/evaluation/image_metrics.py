@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 
 SSIM_WINDOW = 11
 """Side of SSIM's Gaussian window in pixels."""
-_SSIM_SIGMA = 1.5
-"""Standard deviation of SSIM's Gaussian window in pixels."""
-_K1, _K2 = 0.01, 0.03
-"""SSIM's stabilizing constants."""
 _BAND_ROWS = 1024
 """Number of rows processed at a time, so that memory does not grow with large scans."""
 _LUMA_MATRICES = (MATRICES["bt709"], MATRICES["bt470bg"])
@@ -39,8 +35,6 @@ positions."""
 MIN_EDGE_GRADIENT = 0.5
 """Minimum gradient of an edge in a*b* units per pixel. A smoothed step of one code of an 8-bit
 chroma plane reaches about 0.4."""
-_EDGE_SIGMA = 1.0
-"""Standard deviation in pixels of the Gaussian that removes noise and 8-bit quantization steps."""
 EDGE_TOLERANCE = 2
 """Maximum distance between matching edge pixels of two images, in pixels."""
 
@@ -80,8 +74,8 @@ def image_colorfulness(rgb: Rgb) -> float:
 def max_luma_error(rgb: Rgb, ground_truth: Rgb) -> float:
     """Return the maximum change of luma between two images, (H, W, 3) uint8, in 8-bit codes.
 
-    Luma is computed with BT.709 and with BT.601, and the smaller change is returned, because the
-    matrix of the program that made the image is unknown.
+    It is the smaller one of those with BT.709 and with BT.601, because the matrix of the program
+    that made the image is unknown.
     """
     errors = [0.0] * len(_LUMA_MATRICES)
     for rows in _split_into_bands(rgb.shape[0]):
@@ -92,12 +86,11 @@ def max_luma_error(rgb: Rgb, ground_truth: Rgb) -> float:
 
 
 def ssim(image: Tensor, ground_truth: Tensor) -> Tensor:
-    """Return the structural similarity of images.
+    """Return the structural similarity of images, the mean over channels and positions.
 
     Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", IEEE
     TIP 2004, with a Gaussian window of 11x11 pixels and standard deviation 1.5, K1 = 0.01,
-    K2 = 0.03, a value range of 1, and population moments. The result is the mean over channels and
-    over all positions where the window fits.
+    K2 = 0.03, a value range of 1, and population moments, where the window fits.
 
     Args:
         image: (N, C, H, W) float in [0, 1]; H and W at least 11.
@@ -112,25 +105,25 @@ def ssim(image: Tensor, ground_truth: Tensor) -> Tensor:
     if image.shape != ground_truth.shape or min(image.shape[-2:]) < SSIM_WINDOW:
         shapes = f"{tuple(image.shape)} and {tuple(ground_truth.shape)}"
         raise ValueError(f"images must have one shape of at least 11x11 pixels, got {shapes}")
+    offsets = torch.arange(SSIM_WINDOW, dtype=torch.float32) - SSIM_WINDOW // 2
+    kernel = torch.exp(-offsets.square() / (2 * 1.5**2))
+    kernel = kernel / kernel.sum()
+
+    def window_mean(planes: Tensor) -> Tensor:
+        single = planes.flatten(0, 1)[:, None]
+        rows = F.conv2d(single, kernel.view(1, 1, 1, -1))
+        mean = F.conv2d(rows, kernel.view(1, 1, -1, 1))
+        return mean.view(*planes.shape[:2], *mean.shape[-2:])
+
     x, y = image.float(), ground_truth.float()
-    mean_x, mean_y = _window_mean(x), _window_mean(y)
-    var_x = _window_mean(x * x) - mean_x * mean_x
-    var_y = _window_mean(y * y) - mean_y * mean_y
-    cov = _window_mean(x * y) - mean_x * mean_y
-    c1, c2 = _K1**2, _K2**2
+    mean_x, mean_y = window_mean(x), window_mean(y)
+    var_x = window_mean(x * x) - mean_x * mean_x
+    var_y = window_mean(y * y) - mean_y * mean_y
+    cov = window_mean(x * y) - mean_x * mean_y
+    c1, c2 = 0.01**2, 0.03**2
     luminance = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
     structure = (2 * cov + c2) / (var_x + var_y + c2)
     return (luminance * structure).flatten(1).mean(1)
-
-
-def _window_mean(planes: Tensor) -> Tensor:
-    """Return Gaussian-weighted means: (N, C, H, W) -> (N, C, H - 10, W - 10)."""
-    offsets = torch.arange(SSIM_WINDOW, dtype=torch.float32) - SSIM_WINDOW // 2
-    kernel = torch.exp(-offsets.square() / (2 * _SSIM_SIGMA**2))
-    kernel = kernel / kernel.sum()
-    single = planes.flatten(0, 1)[:, None]
-    mean = F.conv2d(F.conv2d(single, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))
-    return mean.view(*planes.shape[:2], *mean.shape[-2:])
 
 
 def _split_into_bands(height: int, overlap: int = 0) -> Iterator[slice]:
@@ -144,33 +137,17 @@ def _to_unit(rgb: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))[None].float() / 255
 
 
-class EdgeScores(NamedTuple):
-    """Agreement of edges with those of the ground truth, each in [0, 1]."""
-
-    precision: float
-    """Fraction of the edge pixels that match the ground truth; NaN if there are none."""
-    recall: float
-    """Fraction of the ground truth's edge pixels that are matched; NaN if it has none."""
-    f1: float
-    """Harmonic mean of precision and recall; NaN if the ground truth has no edges."""
-
-
 def detect_chroma_edges(ab: FloatArray) -> Mask:
-    """Return thin edges of a*, b*.
+    """Return thin edges of a*, b*: (H, W, 2) float32 -> (H, W) bool.
 
     The gradient of both channels together is computed after smoothing. At an edge pixel its
     magnitude is a maximum across the edge, belongs to the largest `EDGE_FRACTION` of the image, and
     exceeds `MIN_EDGE_GRADIENT`.
-
-    Args:
-        ab: a*, b*, (H, W, 2) float32.
-
-    Returns:
-        (H, W) bool.
     """
     import cv2
 
-    smooth = np.asarray(cv2.GaussianBlur(ab, (0, 0), _EDGE_SIGMA), np.float32)
+    # The Gaussian removes noise and 8-bit quantization steps.
+    smooth = np.asarray(cv2.GaussianBlur(ab, (0, 0), 1.0), np.float32)
     gradient_x, gradient_y = (
         np.asarray(cv2.Sobel(smooth, cv2.CV_32F, *order, scale=1 / 8), np.float32).reshape(ab.shape)
         for order in ((1, 0), (0, 1))
@@ -205,29 +182,28 @@ def _suppress_non_maxima(
     return is_maximum
 
 
-def score_edges(edges: Mask, ground_truth: Mask) -> EdgeScores:
-    """Compare edges with those of the ground truth, within `EDGE_TOLERANCE` pixels.
+def edge_f1(edges: Mask, ground_truth: Mask) -> float:
+    """Return the harmonic mean of precision and recall of edges, within `EDGE_TOLERANCE` pixels.
 
     Args:
         edges: (H, W) bool from `detect_chroma_edges`.
         ground_truth: the edges of the ground truth, of the same shape.
 
     Returns:
-        The scores; f1 is 0 if only the ground truth has edges.
+        The F1 score in [0, 1]; NaN if the ground truth has no edges.
     """
-    if not ground_truth.any():
-        return EdgeScores(math.nan, math.nan, math.nan)
-    if not edges.any():
-        return EdgeScores(math.nan, 0.0, 0.0)
-    precision = float(_dilate(ground_truth)[edges].mean())
-    recall = float(_dilate(edges)[ground_truth].mean())
-    total = precision + recall
-    return EdgeScores(precision, recall, 2 * precision * recall / total if total else 0.0)
-
-
-def _dilate(edges: Mask) -> Mask:
     import cv2
 
+    if not ground_truth.any():
+        return math.nan
+    if not edges.any():
+        return 0.0
     side = 2 * EDGE_TOLERANCE + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return np.asarray(cv2.dilate(edges.astype(np.uint8), disc)).astype(bool)
+    near_truth, near_edges = (
+        np.asarray(cv2.dilate(mask.astype(np.uint8), disc)).astype(bool)
+        for mask in (ground_truth, edges)
+    )
+    precision, recall = float(near_truth[edges].mean()), float(near_edges[ground_truth].mean())
+    total = precision + recall
+    return 2 * precision * recall / total if total else 0.0

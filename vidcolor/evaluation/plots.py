@@ -1,79 +1,50 @@
-"""Plots of evaluations: calibration, hint curves, metrics over time, and slices of a film.
-
-They are drawn with Pillow and use the colors and fonts of the score sheet.
-"""
+"""Plots of evaluations: calibration, hint curves, metrics over time, and slices of a film."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from vidcolor.color.bins import CONFIDENCE_RADIUS
 from vidcolor.evaluation.calibration import NUM_BINS
-from vidcolor.evaluation.canvas import BACKGROUND, save_image
-from vidcolor.evaluation.film import AGAINST, COLORED
-from vidcolor.evaluation.film_scores import GROUND_TRUTH
-from vidcolor.evaluation.score_sheet import BRIGHT, DIM, MEDIUM
-from vidcolor.imaging.resize import resize_area
-from vidcolor.imaging.text import draw_text, shorten_text
+from vidcolor.evaluation.canvas import get_image_format
+from vidcolor.evaluation.film import FILM_METRICS
+from vidcolor.fileio import atomic_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from PIL.Image import Image
-    from PIL.ImageDraw import ImageDraw
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-    from vidcolor.evaluation.calibration import ReliabilityDiagram
     from vidcolor.evaluation.film import FilmEvaluation
-    from vidcolor.evaluation.film_scores import FilmScores
     from vidcolor.evaluation.options import EvaluateOptions
-    from vidcolor.evaluation.scores import Evaluation, MethodScores
-    from vidcolor.imaging.types import Rgb
-
-    Color = tuple[int, int, int]
+    from vidcolor.evaluation.report import EvaluationReport, Method
 
 RELIABILITY_PLOT, HINT_CURVE_PLOT = "reliability.png", "hint-curve.png"
 """File names of the plots of an evaluation."""
-_SUPERSAMPLING = 2
-"""Factor by which calibration and hint curve plots are drawn larger and then reduced, for smooth
-lines."""
-_BLUE, _ORANGE = (96, 165, 250), (251, 146, 60)
-_LINE_COLORS = (
-    _BLUE, _ORANGE, (74, 222, 128), (232, 121, 249),
-    (250, 204, 21), (45, 212, 191), (248, 113, 113), (163, 163, 255),
-)  # fmt: skip
-_GRID_COLOR, _BAR_COLOR = (58, 58, 66), (70, 110, 170)
-
-_FILM_CURVES = (
-    ("psnr", "PSNR in dB; higher is better"),
-    ("flicker", "flicker along motion, a*b* units; lower is better"),
-    ("chroma", "mean chroma, a*b* units"),
-)
-"""Metrics of a film over time, and the titles of their plots."""
-_VERSION_COLORS = {GROUND_TRUTH: (150, 150, 158), COLORED: _BLUE, AGAINST: _ORANGE}
-_FILM_WIDTH, _FILM_PANEL_HEIGHT, _FILM_MARGIN, _FILM_TITLE_HEIGHT = 1200, 220, 64, 44
-_SLICE_HEIGHT = 300
-"""Height of a slice in pixels. A slice shows the center row of all frames; time runs from left to
-right."""
-_MAX_SLICE_FRAMES = 4000
-"""Maximum number of frames in a slice; a longer film is subsampled."""
+_FILM_CURVES = ("psnr", "flicker", "chroma")
+"""Metrics that are plotted over time."""
+_VERSION_COLORS = ("gray", "tab:blue", "tab:orange")
+"""Colors of the ground truth, the colorized film and the second version."""
+_DPI = 120
 
 
 def get_plot_names(options: EvaluateOptions) -> list[str]:
     """Return the file names of the plots of an evaluation; empty if it has no model."""
     has_model = any(True for _ in options.iterate_variants())
-    return [RELIABILITY_PLOT] * has_model + [HINT_CURVE_PLOT] * (
-        has_model and bool(options.hint_counts)
-    )
+    names = [RELIABILITY_PLOT, HINT_CURVE_PLOT] if options.hint_counts else [RELIABILITY_PLOT]
+    return names if has_model else []
 
 
-def write_plots(evaluation: Evaluation, folder: Path) -> list[Path]:
+def write_plots(report: EvaluationReport, folder: Path) -> list[Path]:
     """Write the plots of an evaluation. Existing files are replaced.
 
     Args:
-        evaluation: the evaluation.
+        report: the evaluation.
         folder: an existing folder for the plots.
 
     Returns:
@@ -82,151 +53,72 @@ def write_plots(evaluation: Evaluation, folder: Path) -> list[Path]:
     Raises:
         OutputError: a file cannot be written.
     """
-    calibrated = [method for method in evaluation.methods if method.reliability is not None]
-    hinted = [method for method in evaluation.methods if method.hinted_psnr]
+    calibrated = [method for method in report.methods if method.calibration is not None]
+    hinted = [method for method in report.methods if method.hint_curve]
     written = []
     if calibrated:
         written.append(folder / RELIABILITY_PLOT)
-        save_image(_reduce(_plot_reliability(calibrated)), written[-1])
+        _save(_plot_reliability(calibrated), written[-1])
     if hinted:
-        gray = evaluation.compute_means(evaluation.methods[0]).psnr
         written.append(folder / HINT_CURVE_PLOT)
-        save_image(_reduce(_plot_hint_curves(hinted, gray)), written[-1])
+        _save(_plot_hint_curves(hinted, report.methods[0].metrics["psnr"]), written[-1])
     return written
 
 
-def _reduce(image: Image) -> Image:
-    from PIL import Image
+def _make_figure(
+    width: float, height: float, rows: int, columns: int = 1
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of a size in inches, and its axes from left to right and top to bottom."""
+    from matplotlib.figure import Figure
 
-    size = (image.width // _SUPERSAMPLING, image.height // _SUPERSAMPLING)
-    return image.resize(size, Image.Resampling.LANCZOS)
-
-
-@dataclass(frozen=True, slots=True)
-class _Axes:
-    """A rectangle with axes on a canvas. Positions and sizes are in canvas pixels."""
-
-    draw: ImageDraw
-    left: float
-    top: float
-    width: float
-    height: float
-    x_range: tuple[float, float]
-    """x values at the left and right edge."""
-    y_range: tuple[float, float]
-    """y values at the bottom and top edge."""
-
-    def to_canvas(self, x: float, y: float) -> tuple[float, float]:
-        """Convert values to a position on the canvas."""
-        horizontal = (x - self.x_range[0]) / (self.x_range[1] - self.x_range[0])
-        vertical = (y - self.y_range[0]) / (self.y_range[1] - self.y_range[0])
-        return self.left + horizontal * self.width, self.top + (1 - vertical) * self.height
-
-    def draw_grid(
-        self, y_ticks: Sequence[tuple[float, str]], x_ticks: Sequence[tuple[float, str]]
-    ) -> None:
-        """Draw grid lines at the y ticks, marks at the x ticks, and the labels of both."""
-        size = 12 * _SUPERSAMPLING
-        for value, text in y_ticks:
-            x, y = self.to_canvas(self.x_range[0], value)
-            self.draw.line([(x, y), (x + self.width, y)], _GRID_COLOR, _SUPERSAMPLING)
-            draw_text(self.draw, (x - 6 * _SUPERSAMPLING, y), text, size, MEDIUM, "rm")
-        for value, text in x_ticks:
-            x, y = self.to_canvas(value, self.y_range[0])
-            mark = [(x, y), (x, y + 4 * _SUPERSAMPLING)]
-            self.draw.line(mark, _GRID_COLOR, _SUPERSAMPLING)
-            draw_text(self.draw, (x, y + 14 * _SUPERSAMPLING), text, size, MEDIUM, "mm")
-
-    def draw_line(self, points: Sequence[tuple[float, float]], color: Color) -> None:
-        """Draw a line with a dot at each point."""
-        positions = [self.to_canvas(*point) for point in points]
-        self.draw.line(positions, color, 2 * _SUPERSAMPLING, joint="curve")
-        for x, y in positions:
-            r = 3.5 * _SUPERSAMPLING
-            self.draw.ellipse([x - r, y - r, x + r, y + r], color)
-
-    def draw_bar(self, x_range: tuple[float, float], y: float, color: Color) -> None:
-        """Draw a bar from the bottom edge to `y`."""
-        left, top = self.to_canvas(x_range[0], y)
-        right, bottom = self.to_canvas(x_range[1], self.y_range[0])
-        self.draw.rectangle([left + _SUPERSAMPLING, top, right - _SUPERSAMPLING, bottom], color)
+    figure = Figure((width, height), dpi=_DPI, layout="constrained")
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
-def _make_canvas(width: int, height: int) -> tuple[Image, ImageDraw]:
-    from PIL import Image, ImageDraw
+def _save(figure: Figure, path: Path) -> None:
+    from matplotlib.text import Text
 
-    size = (width * _SUPERSAMPLING, height * _SUPERSAMPLING)
-    image = Image.new("RGB", size, BACKGROUND)
-    return image, ImageDraw.Draw(image)
+    image_format = get_image_format(path)
+    for text in figure.findobj(Text):
+        # Names of files may contain $ and bytes that are not UTF-8.
+        text.set_parse_math(False)
+        text.set_text(text.get_text().encode(errors="backslashreplace").decode())
+    with atomic_output(path) as partial:
+        figure.savefig(partial, format=image_format.lower())
 
 
-def _plot_reliability(methods: Sequence[MethodScores]) -> Image:
-    """Plot the reliability diagrams of all methods side by side."""
-    width, height = 380, 470
-    image, draw = _make_canvas(width * len(methods), height)
+def _plot_reliability(methods: Sequence[Method]) -> Figure:
+    """Plot accuracy over confidence, and below it the fraction of cells in each bin."""
+    figure, axes = _make_figure(4 * len(methods), 5, 2, len(methods))
     for n, method in enumerate(methods):
-        if method.reliability is not None:
-            left = (n * width + 56) * _SUPERSAMPLING
-            axes_width = (width - 80) * _SUPERSAMPLING
-            _draw_reliability(draw, method.name, method.reliability, left, axes_width)
-    return image
+        calibration, top, bottom = method.calibration, axes[n], axes[n + len(methods)]
+        assert calibration is not None
+        bins = [b for b in calibration.bins if b.fraction]
+        centers = [b.upper_bound - 0.5 / NUM_BINS for b in bins]
+        confidence, accuracy = np.array([(b.confidence, b.accuracy) for b in bins], float).T
+        top.bar(centers, accuracy, 0.9 / NUM_BINS, color="lightsteelblue")
+        top.plot([0, 1], [0, 1], color="gray", linestyle="--", linewidth=1)
+        top.plot(confidence, accuracy, color="tab:orange", marker="o", markersize=4)
+        top.set(
+            xlim=(0, 1), ylim=(0, 1), ylabel=f"accuracy (within {CONFIDENCE_RADIUS:g} a*b* units)"
+        )
+        top.set_title(f"{method.name}\nECE {calibration.ece:.3f}", fontsize="medium")
+        bottom.bar(centers, [b.fraction for b in bins], 0.9 / NUM_BINS, color="gray")
+        bottom.set(xlim=(0, 1), xlabel="confidence", ylabel="fraction of cells")
+    return figure
 
 
-def _draw_reliability(
-    draw: ImageDraw, name: str, reliability: ReliabilityDiagram, left: int, width: int
-) -> None:
-    """Draw accuracy over confidence, and below it the fraction of cells in each bin."""
-    s = _SUPERSAMPLING
-    title = shorten_text(f"{name}: ECE {reliability.ece:.3f}", 15 * s, width)
-    draw_text(draw, (left, 24 * s), title, 15 * s, BRIGHT)
-    axes = _Axes(draw, left, 48 * s, width, 260 * s, (0, 1), (0, 1))
-    ticks = [(n / 5, f"{n / 5:.1f}") for n in range(6)]
-    axes.draw_grid(ticks, ticks)
-    points = []
-    bins = zip(reliability.confidences, reliability.accuracies, strict=True)
-    for k, (confidence, accuracy) in enumerate(bins):
-        if confidence is not None and accuracy is not None:
-            axes.draw_bar((k / NUM_BINS, (k + 1) / NUM_BINS), accuracy, _BAR_COLOR)
-            points.append((confidence, accuracy))
-    draw.line([axes.to_canvas(0, 0), axes.to_canvas(1, 1)], DIM, s)
-    axes.draw_line(points, _ORANGE)
-    text = f"accuracy (within {CONFIDENCE_RADIUS:g} a*b* units) over confidence"
-    draw_text(draw, (left, 346 * s), text, 12 * s, MEDIUM)
-    highest = max(*reliability.fractions, 1e-9)
-    histogram = _Axes(draw, left, 366 * s, width, 60 * s, (0, 1), (0, highest))
-    for k, fraction in enumerate(reliability.fractions):
-        if fraction:
-            histogram.draw_bar((k / NUM_BINS, (k + 1) / NUM_BINS), fraction, DIM)
-    draw_text(draw, (left, 444 * s), "fraction of cells", 12 * s, MEDIUM)
-
-
-def _plot_hint_curves(methods: Sequence[MethodScores], gray_psnr: float) -> Image:
+def _plot_hint_curves(methods: Sequence[Method], gray_psnr: float | None) -> Figure:
     """Plot PSNR over the number of hints; the numbers are equally spaced on the axis."""
-    s = _SUPERSAMPLING
-    image, draw = _make_canvas(680, 440)
-    curves = [method.compute_hint_curve() for method in methods]
-    counts = [count for count, _ in curves[0]]
-    values = [gray_psnr, *(psnr for curve in curves for _, psnr in curve)]
-    low, high = math.floor(min(values)), math.ceil(max(values) + 0.2)
-    tick = max(1, math.ceil((high - low) / 8))
-    x_range = -0.2, len(counts) - 0.8
-    axes = _Axes(draw, 60 * s, 30 * s, 590 * s, 340 * s, x_range, (low, high))
-    axes.draw_grid(
-        [(v, str(v)) for v in range(low, high + 1, tick)],
-        [(n, str(count)) for n, count in enumerate(counts)],
-    )
-    gray_line = [axes.to_canvas(x, gray_psnr) for x in x_range]
-    draw.line(gray_line, DIM, s)
-    position = (gray_line[1][0], gray_line[1][1] + 10 * s)
-    draw_text(draw, position, "gray", 12 * s, MEDIUM, "rm")
-    for n, (method, curve) in enumerate(zip(methods, curves, strict=True)):
-        color = _LINE_COLORS[n % len(_LINE_COLORS)]
-        axes.draw_line([(k, psnr) for k, (_, psnr) in enumerate(curve)], color)
-        name = shorten_text(method.name, 14 * s, 400 * s)
-        draw_text(draw, (76 * s, (46 + 20 * n) * s), name, 14 * s, color)
-    text = "PSNR in dB over the number of hints with true colors, 7x7 pixels at 256"
-    draw_text(draw, (60 * s, 414 * s), text, 12 * s, MEDIUM)
-    return image
+    figure, (axes,) = _make_figure(7, 4.5, 1)
+    for method in methods:
+        counts = [str(point.num_hints) for point in method.hint_curve]
+        axes.plot(counts, [p.psnr for p in method.hint_curve], marker="o")
+    axes.axhline(gray_psnr or 0, color="gray", linestyle="--", linewidth=1)
+    axes.set(xlabel="number of hints in true colors (7x7 pixels at 256)", ylabel="PSNR in dB")
+    axes.grid(alpha=0.4)
+    axes.legend(axes.lines, [*(method.name for method in methods), "gray"])
+    return figure
 
 
 def write_film_plot(evaluation: FilmEvaluation, path: Path) -> None:
@@ -240,64 +132,29 @@ def write_film_plot(evaluation: FilmEvaluation, path: Path) -> None:
         UsageError: the extension is unknown.
         OutputError: the file cannot be written.
     """
-    from PIL import Image, ImageDraw
-
-    panel_height = _FILM_PANEL_HEIGHT + _FILM_TITLE_HEIGHT
-    height = _FILM_TITLE_HEIGHT + len(_FILM_CURVES) * panel_height
-    plot = Image.new("RGB", (_FILM_WIDTH, height), BACKGROUND)
-    draw = ImageDraw.Draw(plot)
-    for number, (metric, title) in enumerate(_FILM_CURVES):
-        top = _FILM_TITLE_HEIGHT + number * panel_height
-        draw_text(draw, (_FILM_MARGIN, top - 16), title, 14, BRIGHT)
-        _draw_film_panel(draw, evaluation.scores, metric, top)
-    x = _FILM_MARGIN
-    for name in evaluation.scores.metrics:
-        draw.line((x, height - 22, x + 24, height - 22), _VERSION_COLORS[name], 3)
-        draw_text(draw, (x + 32, height - 22), name, 14, MEDIUM)
-        x += 160
-    save_image(plot, path)
-
-
-def _draw_film_panel(draw: ImageDraw, scores: FilmScores, metric: str, top: int) -> None:
-    curves = {
-        name: [float(getattr(frame, metric)) for frame in frames]
-        for name, frames in scores.frames.items()
-    }
-    finite = [v for values in curves.values() for v in values if math.isfinite(v)]
-    if not finite:
-        return
-    low, high = min(finite), max(finite)
-    low, high = (0.0, high) if metric != "psnr" else (low, high)
-    span = max(high - low, 1e-6)
-    start, end = scores.times[0], max(scores.times[-1], scores.times[0] + 1e-3)
-    width = _FILM_WIDTH - 2 * _FILM_MARGIN
-
-    def to_canvas(time: float, value: float) -> tuple[float, float]:
-        x = _FILM_MARGIN + width * (time - start) / (end - start)
-        return x, top + _FILM_PANEL_HEIGHT * (1 - (value - low) / span)
-
-    for n in range(5):
-        value = low + n * span / 4
-        _, y = to_canvas(start, value)
-        draw.line((_FILM_MARGIN, y, _FILM_WIDTH - _FILM_MARGIN, y), _GRID_COLOR)
-        draw_text(draw, (8, round(y)), f"{value:.3g}", 12, DIM)
-    for shot in scores.shots:
-        x, _ = to_canvas(shot.time_s, low)
-        draw.line((x, top, x, top + _FILM_PANEL_HEIGHT), DIM)
-    for name, values in curves.items():
-        points = [
-            to_canvas(t, v) for t, v in zip(scores.times, values, strict=True) if math.isfinite(v)
-        ]
-        if len(points) > 1:
-            draw.line(points, _VERSION_COLORS[name], 1)
-    # Means last, so that the thick lines are above the curves.
-    for shot in scores.shots:
-        times = scores.times[shot.first], scores.times[shot.end - 1]
-        for name, means in shot.metrics.items():
-            value = float(getattr(means, metric))
-            if math.isfinite(value):
-                level = min(max(value, low), high)
-                draw.line([to_canvas(t, level) for t in times], _VERSION_COLORS[name], 3)
+    metrics = [metric for metric in FILM_METRICS if metric.name in _FILM_CURVES]
+    figure, panels = _make_figure(11, 2.6 * len(metrics), len(metrics))
+    times, shots = evaluation.times, evaluation.report.shots
+    colors = dict(zip(evaluation.frames, _VERSION_COLORS, strict=False))
+    for axes, metric in zip(panels, metrics, strict=True):
+        for name, frames in evaluation.frames.items():
+            values = [v if math.isfinite(v) else math.nan for v in (f[metric.name] for f in frames)]
+            for shot in shots:
+                part = slice(shot.first_frame, shot.last_frame + 1)
+                axes.plot(times[part], values[part], color=colors[name], linewidth=0.8, alpha=0.7)
+                mean = shot.metrics[name][metric.name]
+                if math.isfinite(mean):
+                    span = (times[shot.first_frame], times[shot.last_frame])
+                    axes.plot(span, (mean, mean), color=colors[name], linewidth=2.5)
+        for shot in shots[1:]:
+            axes.axvline(shot.start_s, color="silver", linewidth=0.8, zorder=0)
+        axes.set(ylabel=metric.axis_label)
+        axes.grid(axis="y", alpha=0.4)
+    for name, color in colors.items():
+        panels[0].plot([], [], color=color, linewidth=2.5, label=name)
+    panels[0].legend(ncols=3, title="thick: mean of each shot")
+    panels[-1].set(xlabel="time in s")
+    _save(figure, path)
 
 
 def write_slices(evaluation: FilmEvaluation, path: Path) -> None:
@@ -313,26 +170,11 @@ def write_slices(evaluation: FilmEvaluation, path: Path) -> None:
         UsageError: the extension is unknown.
         OutputError: the file cannot be written.
     """
-    from PIL import Image, ImageDraw
-
-    slices = {name: _render_slice(rows) for name, rows in evaluation.slices.items()}
-    height, width = next(iter(slices.values())).shape[:2]
-    title_height = 28
-    size = (max(width, 240), len(slices) * (height + title_height))
-    sheet = Image.new("RGB", size, BACKGROUND)
-    draw = ImageDraw.Draw(sheet)
-    for number, (name, rgb) in enumerate(slices.items()):
-        top = number * (height + title_height)
-        title = f"{name}: center row over time"
-        draw_text(draw, (6, top + title_height // 2), title, 14, BRIGHT)
-        sheet.paste(Image.fromarray(rgb), (0, top + title_height))
-    save_image(sheet, path)
-
-
-def _render_slice(rows: Rgb) -> Rgb:
-    """Return a slice from (frames, width, 3) uint8; time runs from left to right."""
-    image = rows.transpose(1, 0, 2)
-    step = max(1, -(-image.shape[1] // _MAX_SLICE_FRAMES))
-    image = image[:, ::step]
-    scale = _SLICE_HEIGHT / image.shape[0]
-    return resize_area(image, (round(image.shape[0] * scale), max(240, image.shape[1])))
+    slices, times = evaluation.slices, evaluation.times
+    figure, panels = _make_figure(12, 3 * len(slices), len(slices))
+    for axes, (name, rows) in zip(panels, slices.items(), strict=True):
+        extent = (times[0], times[-1] + 1e-3, rows.shape[1], 0)
+        axes.imshow(rows.transpose(1, 0, 2), aspect="auto", extent=extent)
+        axes.set(title=f"{name}: center row over time", ylabel="x in pixels")
+    panels[-1].set(xlabel="time in s")
+    _save(figure, path)

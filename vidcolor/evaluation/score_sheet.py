@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from vidcolor.evaluation.canvas import BACKGROUND, save_image
+from vidcolor.imaging.resize import resize_area
 from vidcolor.imaging.text import draw_text, measure_text_width, shorten_text
 
 if TYPE_CHECKING:
@@ -12,23 +15,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from PIL.Image import Image
-    from PIL.ImageDraw import ImageDraw
 
-    from vidcolor.evaluation.column_selector import Column
     from vidcolor.evaluation.options import Selection
-    from vidcolor.evaluation.scores import Evaluation, MethodScores
+    from vidcolor.evaluation.report import EvaluationReport, Method
     from vidcolor.imaging.types import Rgb
 
-BRIGHT, MEDIUM, DIM = (242, 242, 245), (176, 176, 186), (124, 124, 134)
-"""R'G'B' of titles, of metrics, and of captions and axes."""
+MAX_PANEL_SIDE = 256
+"""Maximum width and height of an image on a sheet, in pixels."""
+BRIGHT, MEDIUM = (242, 242, 245), (176, 176, 186)
+"""R'G'B' of titles, and of metrics and captions."""
 _FONT_SIZE = 17
 """Font size in pixels; distances are multiples of it."""
-_CAPTION_SIZE = round(0.8 * _FONT_SIZE)
-"""Font size of the captions below images, in pixels."""
+_CAPTION_SIZE = 14
+"""Font size of the captions below images and of metrics, in pixels."""
 _GAP = 8
 """Distance between images in pixels."""
-_MIN_LABEL_WIDTH, _MAX_LABEL_WIDTH = 150, 320
-"""Range of the width of method names in pixels."""
+_MAX_LABEL_WIDTH = 320
+"""Maximum width of method names in pixels."""
 _SELECTION_NAMES: dict[Selection, str] = {
     "even": "evenly spaced",
     "worst": "lowest PSNR gain first",
@@ -36,100 +39,117 @@ _SELECTION_NAMES: dict[Selection, str] = {
 }
 
 
-def write_score_sheet(evaluation: Evaluation, path: Path) -> None:
+class Column(NamedTuple):
+    """An image as all methods colorized it."""
+
+    number: int
+    """Index of the image among all images, including skipped ones."""
+    name: str
+    """Name of the image."""
+    psnr_gain: float
+    """PSNR gain over gray of the first method after gray, in dB."""
+    panels: tuple[Rgb, ...]
+    """The reduced image of each method, (h, w, 3) uint8."""
+    psnrs: tuple[float, ...]
+    """PSNR of each method in dB."""
+
+
+def select_columns(
+    columns: Sequence[Column], selection: Selection, count: int, num_images: int
+) -> list[Column]:
+    """Select the images of a sheet while an evaluation runs.
+
+    A column that was dropped once would not be selected later, so columns can be added one by one.
+
+    Args:
+        columns: the columns so far, in order if `selection` is ``even``.
+        selection: evenly spaced, or those with the lowest or highest PSNR gain.
+        count: maximum number of columns.
+        num_images: number of images of the evaluation, including those that are skipped.
+    """
+    if selection != "even":
+        sign = 1 if selection == "worst" else -1
+        return sorted(columns, key=lambda column: sign * column.psnr_gain)[:count]
+    num_targets = min(count, num_images)
+    targets = [(2 * n + 1) * num_images // (2 * num_targets) for n in range(num_targets)]
+    # The nearest image is used, because the image at a target may have been skipped.
+    numbers = np.array([column.number for column in columns])
+    nearest = {int(np.argmin(np.abs(numbers - target))) for target in targets}
+    return [columns[n] for n in sorted(nearest)]
+
+
+def reduce_panel(rgb: Rgb) -> Rgb:
+    """Reduce an image to the size of a sheet."""
+    height, width = rgb.shape[:2]
+    factor = MAX_PANEL_SIDE / max(height, width)
+    if factor >= 1:
+        return rgb
+    return resize_area(rgb, (max(1, round(height * factor)), max(1, round(width * factor))))
+
+
+def write_score_sheet(report: EvaluationReport, columns: Sequence[Column], path: Path) -> None:
     """Write an image with a row for each method and a column for each selected image.
 
     Args:
-        evaluation: the evaluation.
+        report: the evaluation.
+        columns: the selected images.
         path: the result: .png, .jpg or .webp. An existing file is replaced.
 
     Raises:
         UsageError: the extension is unknown.
         OutputError: the file cannot be written.
     """
-    columns = evaluation.columns.columns if evaluation.columns is not None else ()
-    save_image(_draw_sheet(evaluation, columns), path)
+    save_image(_draw_sheet(report, columns), path)
 
 
-def _draw_sheet(evaluation: Evaluation, columns: Sequence[Column]) -> Image:
+def _draw_sheet(report: EvaluationReport, columns: Sequence[Column]) -> Image:
     from PIL import Image, ImageDraw
 
-    panels = [panel.rgb for column in columns for panel in column.panels]
-    cell = (
-        max((p.shape[1] for p in panels), default=1),
-        max((p.shape[0] for p in panels), default=1),
+    methods = report.methods
+    cell_width, cell_height = (
+        max((p.shape[axis] for c in columns for p in c.panels), default=1) for axis in (1, 0)
     )
-    label_width = _compute_label_width(evaluation.methods)
-    row_height = cell[1] + round(1.9 * _FONT_SIZE)
-    heading_height = 3 * _FONT_SIZE
-    size = (
-        label_width + len(columns) * (cell[0] + _GAP) + _FONT_SIZE,
-        heading_height + len(evaluation.methods) * row_height + 2 * _FONT_SIZE,
-    )
-    sheet = Image.new("RGB", size, BACKGROUND)
+    widest = max(measure_text_width(line, _FONT_SIZE) for m in methods for line in _describe(m))
+    label_width = round(min(widest, _MAX_LABEL_WIDTH) + 2.5 * _FONT_SIZE)
+    row_height = cell_height + 2 * _FONT_SIZE
+    width = label_width + len(columns) * (cell_width + _GAP) + _FONT_SIZE
+    sheet = Image.new("RGB", (width, 4 * _FONT_SIZE + len(methods) * row_height), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
-    heading = shorten_text(_format_heading(evaluation), _FONT_SIZE, size[0] - 2 * _FONT_SIZE)
-    draw_text(draw, (_FONT_SIZE, 1.5 * _FONT_SIZE), heading, _FONT_SIZE, MEDIUM)
-    for row, method in enumerate(evaluation.methods):
-        y = heading_height + row * row_height
-        _draw_label(draw, evaluation, method, (_FONT_SIZE, y), label_width - 1.5 * _FONT_SIZE)
+
+    def draw_line(x: float, y: float, text: str, max_width: float, is_title: bool = False) -> None:
+        size, color = (_FONT_SIZE, BRIGHT) if is_title else (_CAPTION_SIZE, MEDIUM)
+        draw_text(draw, (x, y), shorten_text(text, size, max_width), size, color)
+
+    heading = _format_heading(report)
+    draw_line(_FONT_SIZE, 1.5 * _FONT_SIZE, heading, width - 2 * _FONT_SIZE)
+    for row, method in enumerate(methods):
+        top = 3 * _FONT_SIZE + row * row_height
+        for n, text in enumerate(_describe(method)):
+            y = top + (1 + 1.5 * n) * _FONT_SIZE
+            draw_line(_FONT_SIZE, y, text, label_width - 1.5 * _FONT_SIZE, is_title=n == 0)
         for n, column in enumerate(columns):
-            x = label_width + n * (cell[0] + _GAP)
-            _paste_centered(sheet, column.panels[row].rgb, (x, y), cell)
-            _draw_caption(draw, column, row, method, (x, y + cell[1]), cell[0])
+            x, panel = label_width + n * (cell_width + _GAP), column.panels[row]
+            inset = (cell_width - panel.shape[1]) // 2, (cell_height - panel.shape[0]) // 2
+            sheet.paste(Image.fromarray(panel), (x + inset[0], top + inset[1]))
+            caption = f"{column.psnrs[row]:.1f} dB"
+            if method.kind == "ground_truth":
+                caption = column.name
+            draw_line(x, top + cell_height + 0.8 * _FONT_SIZE, caption, cell_width)
     return sheet
 
 
-def _paste_centered(sheet: Image, rgb: Rgb, corner: tuple[int, int], cell: tuple[int, int]) -> None:
-    from PIL import Image
-
-    inset = (cell[0] - rgb.shape[1]) // 2, (cell[1] - rgb.shape[0]) // 2
-    sheet.paste(Image.fromarray(rgb), (corner[0] + inset[0], corner[1] + inset[1]))
-
-
-def _draw_caption(
-    draw: ImageDraw,
-    column: Column,
-    row: int,
-    method: MethodScores,
-    corner: tuple[int, int],
-    width: int,
-) -> None:
-    """Write the PSNR below an image, or the name of the image below the ground truth."""
-    is_ground_truth = method.kind == "ground_truth"
-    caption = column.name if is_ground_truth else f"{column.panels[row].psnr:.1f} dB"
-    caption = shorten_text(caption, _CAPTION_SIZE, width)
-    position = (corner[0], corner[1] + 0.8 * _FONT_SIZE)
-    draw_text(draw, position, caption, _CAPTION_SIZE, DIM if is_ground_truth else MEDIUM)
+def _describe(method: Method) -> list[str]:
+    """Return the name of a method, and its metrics over all images."""
+    metrics = method.metrics
+    lines = [method.name, f"{metrics['psnr']:.2f} dB ({metrics['psnr_gain']:+.2f})"]
+    if method.kind == "ground_truth":
+        lines.pop()
+    return [*lines, f"color {metrics['colorfulness_ratio']:.0%}"]
 
 
-def _format_heading(evaluation: Evaluation) -> str:
-    size = evaluation.options.size
+def _format_heading(report: EvaluationReport) -> str:
+    options = report.options
+    size = options["size"]
     shape = f"{size} x {size} pixels" if size else "native size"
-    selection = _SELECTION_NAMES[evaluation.options.show]
-    return f"{len(evaluation.images)} images, {shape}; shown: {selection}"
-
-
-def _compute_label_width(methods: Sequence[MethodScores]) -> int:
-    widest = max(measure_text_width(method.name, _FONT_SIZE) for method in methods)
-    return round(min(max(widest, _MIN_LABEL_WIDTH), _MAX_LABEL_WIDTH) + 2.5 * _FONT_SIZE)
-
-
-def _draw_label(
-    draw: ImageDraw,
-    evaluation: Evaluation,
-    method: MethodScores,
-    corner: tuple[int, int],
-    max_width: float,
-) -> None:
-    """Write the name of a method and its metrics over all images."""
-    x, y = corner
-    means = evaluation.compute_means(method)
-    lines = [f"color {means.colorfulness_ratio:.0%}"]
-    if method.kind != "ground_truth":
-        lines.insert(0, f"{means.psnr:.2f} dB ({means.psnr_gain:+.2f})")
-    name = shorten_text(method.name, _FONT_SIZE, max_width)
-    draw_text(draw, (x, y + _FONT_SIZE), name, _FONT_SIZE, BRIGHT)
-    for n, line in enumerate(lines, start=1):
-        position = x, y + (1 + 1.5 * n) * _FONT_SIZE
-        draw_text(draw, position, line, round(0.85 * _FONT_SIZE), MEDIUM)
+    selection = _SELECTION_NAMES[options["show"]]
+    return f"{report.num_images} images, {shape}; shown: {selection}"

@@ -1,14 +1,13 @@
-"""Metrics of an evaluation: of every image for every method, and their means."""
+"""The table of image metrics, and the values of every method."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vidcolor.evaluation.calibration import ReliabilityDiagram
 from vidcolor.evaluation.features import Features, feature_distance, frechet_distance
 from vidcolor.evaluation.image_metrics import (
     image_colorfulness,
@@ -17,63 +16,19 @@ from vidcolor.evaluation.image_metrics import (
     image_ssim,
     max_luma_error,
 )
+from vidcolor.evaluation.metrics import Metric
+from vidcolor.evaluation.report import HintPoint, Method
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-    from numpy.typing import NDArray
-
-    from vidcolor.evaluation.column_selector import ColumnSelector
-    from vidcolor.evaluation.dataset import GroundTruth
-    from vidcolor.evaluation.options import EvaluateOptions
+    from vidcolor.evaluation.calibration import ReliabilityDiagram
+    from vidcolor.evaluation.report import MethodKind
     from vidcolor.imaging.types import Rgb
 
-MethodKind = Literal["gray", "model", "results", "ground_truth"]
-"""Source of a method's images: the luma without color, a generator, a folder of results, or the
-ground truth itself."""
 
-GRAY, GROUND_TRUTH = "gray", "ground_truth"
-"""Names of the first and the last method."""
-
-DEFINITIONS = {
-    "psnr": "PSNR in dB over 8-bit R', G', B'; mean over images, where equal images count as 100",
-    "psnr_gain": "psnr minus the psnr of the gray images",
-    "ssim": "SSIM (Wang et al. 2004), Gaussian window 11x11, sigma 1.5; mean of R', G' and B'",
-    "delta_e_2000": "CIEDE2000, mean over pixels, then over images",
-    "colorfulness": "colorfulness (Hasler & Suesstrunk 2003), mean over images",
-    "colorfulness_ratio": "colorfulness divided by that of the ground truth",
-    "delta_colorfulness": "absolute difference between colorfulness and that of the ground truth",
-    "feature_distance": "squared distance of unit features of an ImageNet encoder at strides 2 to "
-    "32: LPIPS without its learned weights, not comparable with LPIPS",
-    "frechet_feature_distance": "Frechet distance of Gaussians fitted to the mean features of the "
-    "encoder at stride 16 (120): FID with other features, not comparable with FID",
-    "max_luma_error": "maximum change of luma in 8-bit codes",
-    "ms_per_image": "wall-clock time per image in milliseconds, from luma to R'G'B'",
-    "ece": "expected calibration error of the confidence over cells, 15 bins of equal width",
-}
-"""Definition of each metric, for the JSON document."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImageMetrics:
-    """Metrics of one image against its ground truth; see `DEFINITIONS`."""
-
-    psnr: float
-    ssim: float
-    delta_e_2000: float
-    colorfulness: float
-    feature_distance: float
-    max_luma_error: float
-
-    def to_json(self) -> dict[str, float | None]:
-        """Return the metrics with five significant digits; None for infinite ones."""
-        return {name: _round(value) for name, value in asdict(self).items()}
-
-
-@dataclass(frozen=True, slots=True)
-class FeaturedImage:
-    """An image with its features. Features are stored, so that they are computed only once."""
+class FeaturedImage(NamedTuple):
+    """An image with its features, which are computed only once."""
 
     rgb: Rgb
     """(H, W, 3) uint8."""
@@ -81,162 +36,174 @@ class FeaturedImage:
     """The features of the image."""
 
 
-def compute_metrics(image: FeaturedImage, ground_truth: FeaturedImage) -> ImageMetrics:
-    """Compute all metrics of an image.
-
-    Args:
-        image: the image to evaluate.
-        ground_truth: the image in its true colors, of the same size.
-    """
-    rgb = image.rgb
-    return ImageMetrics(
-        psnr=image_psnr(rgb, ground_truth.rgb),
-        ssim=image_ssim(rgb, ground_truth.rgb),
-        delta_e_2000=image_delta_e(rgb, ground_truth.rgb),
-        colorfulness=image_colorfulness(rgb),
-        feature_distance=feature_distance(image.features, ground_truth.features),
-        max_luma_error=max_luma_error(rgb, ground_truth.rgb),
-    )
-
-
 @dataclass(slots=True)
 class MethodScores:
-    """The metrics of one method: gray, a model, a folder of results, or the ground truth."""
+    """The values of one method: gray, a model, a folder of results, or the ground truth."""
 
     name: str
     """Unique name in reports."""
     kind: MethodKind
     """Source of the method's images."""
     metadata: dict[str, Any] = field(default_factory=dict)
-    """Settings and digest of a model, or path of a folder, as JSON values."""
-    metrics: list[ImageMetrics] = field(default_factory=list)
-    """Metrics of every image."""
-    pooled: list[NDArray[np.float64]] = field(default_factory=list)
-    """Pooled features of every image, each (120,), for the Fréchet distance."""
-    seconds: list[float] = field(default_factory=list)
-    """Wall-clock time of every image in seconds; empty unless the method is a model."""
+    """Model, digest and settings, or the folder: fields of `report.Method`."""
     reliability: ReliabilityDiagram | None = None
-    """Calibration of the confidence; None if the method does not estimate confidence."""
+    """Calibration of a model's confidence; None without confidence."""
+    images: list[dict[str, float]] = field(default_factory=list)
+    """Values of every image, by metric."""
+    pooled: list[Any] = field(default_factory=list)
+    """`Features.pooled` of every image."""
+    seconds: list[float] = field(default_factory=list)
+    """Time per image in seconds; empty for a method that is not a model."""
     hinted_psnr: dict[int, list[float]] = field(default_factory=dict)
     """PSNR of every image in dB, by number of hints."""
 
-    def add(self, image: FeaturedImage, metrics: ImageMetrics) -> None:
-        """Add the metrics of one image."""
-        self.metrics.append(metrics)
+    def add(self, image: FeaturedImage, ground_truth: FeaturedImage) -> None:
+        """Measure an image against its ground truth, of the same size."""
+        values = {m.name: m.measure(image, ground_truth) for m in IMAGE_METRICS if m.measure}
+        self.images.append(values)
         self.pooled.append(image.features.pooled)
-
-    def compute_hint_curve(self) -> list[tuple[int, float]]:
-        """Return the numbers of hints and the mean PSNR in dB for each."""
-        return [(n, float(np.mean(values))) for n, values in sorted(self.hinted_psnr.items())]
 
 
 @dataclass(frozen=True, slots=True)
-class MeanMetrics:
-    """Metrics of a method over several images; see `DEFINITIONS`.
+class Subset:
+    """Some images of a method, from which the values of the method are computed."""
 
-    A metric that does not apply to the method is None.
-    """
+    method: MethodScores
+    """The method."""
+    gray: MethodScores
+    """The scores of the gray images."""
+    ground_truth: MethodScores
+    """The scores of the ground truth itself."""
+    indices: Sequence[int] | None = None
+    """The images; None for all."""
 
-    psnr: float
-    psnr_gain: float
-    ssim: float
-    delta_e_2000: float
-    colorfulness: float
-    colorfulness_ratio: float
-    delta_colorfulness: float
-    feature_distance: float
-    frechet_feature_distance: float | None
-    max_luma_error: float
-    ms_per_image: float | None
-    ece: float | None
+    def select(self, values: Sequence[Any]) -> Sequence[Any]:
+        """Return the values of the images of the subset."""
+        return values if self.indices is None else [values[n] for n in self.indices]
 
-    def to_json(self) -> dict[str, float | None]:
-        """Return the metrics with five significant digits; None for infinite ones."""
-        return {name: _round(value) for name, value in asdict(self).items()}
+    def average(self, name: str, scores: MethodScores | None = None) -> float:
+        """Return the mean of a metric, of this method or of others."""
+        images = self.select((scores or self.method).images)
+        return float(np.mean([image[name] for image in images]))
 
+    def compute_metrics(self) -> dict[str, float | None]:
+        """Return the value of every metric; None where one does not apply."""
+        return {
+            metric.name: metric.summarize(self) if metric.summarize else self.average(metric.name)
+            for metric in IMAGE_METRICS
+        }
 
-def compute_means(
-    method: MethodScores,
-    gray: MethodScores,
-    ground_truth: MethodScores,
-    indices: Sequence[int] | None = None,
-) -> MeanMetrics:
-    """Return the means of a method's metrics over images.
+    def compute_colorfulness_ratio(self) -> float:
+        """Return the colorfulness divided by that of the ground truth; NaN if that is 0."""
+        truth = self.average("colorfulness", self.ground_truth)
+        return self.average("colorfulness") / truth if truth else math.nan
 
-    Args:
-        method: the method.
-        gray: the scores of the gray images.
-        ground_truth: the scores of the ground truth itself.
-        indices: indices of the images; None for all. The calibration error is only computed over
-            all images.
-    """
-    selected = range(len(method.metrics)) if indices is None else indices
+    def compute_frechet_distance(self) -> float | None:
+        """Return the Fréchet distance of the features from those of the ground truth."""
+        pooled = self.select(self.method.pooled)
+        # A covariance needs two vectors; the distance of the ground truth to itself is trivial.
+        if len(pooled) < 2 or self.method.kind == "ground_truth":
+            return None
+        return frechet_distance(np.stack(pooled), np.stack(self.select(self.ground_truth.pooled)))
 
-    def mean(scores: MethodScores, name: str) -> float:
-        return float(np.mean([getattr(scores.metrics[n], name) for n in selected]))
+    def compute_ece(self) -> float | None:
+        """Return the calibration error over all images; None for a part of them."""
+        reliability = self.method.reliability if self.indices is None else None
+        return None if reliability is None else reliability.summarize().ece
 
-    colorfulness = mean(method, "colorfulness")
-    true_colorfulness = mean(ground_truth, "colorfulness")
-    frechet: float | None = None
-    # A covariance needs two vectors; the distance of the ground truth to itself is trivial.
-    if len(selected) > 1 and method.kind != "ground_truth":
-        sets = (np.stack([m.pooled[n] for n in selected]) for m in (method, ground_truth))
-        frechet = frechet_distance(*sets)
-    seconds = [method.seconds[n] for n in selected] if method.seconds else None
-    reliability = method.reliability if indices is None else None
-    return MeanMetrics(
-        psnr=mean(method, "psnr"),
-        psnr_gain=mean(method, "psnr") - mean(gray, "psnr"),
-        ssim=mean(method, "ssim"),
-        delta_e_2000=mean(method, "delta_e_2000"),
-        colorfulness=colorfulness,
-        colorfulness_ratio=colorfulness / true_colorfulness if true_colorfulness else math.nan,
-        delta_colorfulness=abs(colorfulness - true_colorfulness),
-        feature_distance=mean(method, "feature_distance"),
-        frechet_feature_distance=frechet,
-        max_luma_error=max(method.metrics[n].max_luma_error for n in selected),
-        ms_per_image=1000 * float(np.mean(seconds)) if seconds else None,
-        ece=None if reliability is None else reliability.ece,
-    )
+    def compute_ms_per_image(self) -> float | None:
+        """Return the mean time in milliseconds."""
+        seconds = self.method.seconds
+        return 1000 * float(np.mean(self.select(seconds))) if seconds else None
 
-
-@dataclass(slots=True)
-class Evaluation:
-    """The result of an evaluation."""
-
-    options: EvaluateOptions
-    """The options of the evaluation."""
-    images: list[GroundTruth] = field(default_factory=list)
-    """The images that were evaluated, in order. Every method has metrics for each of them."""
-    sizes: list[tuple[int, int]] = field(default_factory=list)
-    """Width and height at which each image was evaluated, in pixels."""
-    methods: list[MethodScores] = field(default_factory=list)
-    """The methods. The first one is gray and the last one is the ground truth."""
-    skipped: list[str] = field(default_factory=list)
-    """The images that were not evaluated, each with the reason."""
-    has_unreadable: bool = False
-    """Whether an image was skipped because it or its result could not be read."""
-    warnings: list[str] = field(default_factory=list)
-    """Limits of the metrics, and differences between results and ground truth."""
-    encoder_digest: str = ""
-    """SHA-256 of the encoder that computes the features, in hex."""
-    columns: ColumnSelector | None = None
-    """The images of the score sheet."""
-
-    def compute_means(
-        self, method: MethodScores, indices: Sequence[int] | None = None
-    ) -> MeanMetrics:
-        """Return the means of a method's metrics over images; see the function `compute_means`."""
-        return compute_means(method, self.methods[0], self.methods[-1], indices)
-
-    def group_frames_by_film(self) -> dict[Path, list[int]]:
-        """Return the indices of the frames of each film among the evaluated images."""
-        frames: dict[Path, list[int]] = {}
-        for index, image in enumerate(self.images):
-            if image.is_frame:
-                frames.setdefault(image.source, []).append(index)
-        return frames
+    def to_report(self) -> Method:
+        """Return the report of the method."""
+        method = self.method
+        optional: dict[str, Any] = dict(method.metadata)
+        if method.reliability is not None:
+            optional["calibration"] = method.reliability.summarize()
+        if method.hinted_psnr:
+            gray = self.average("psnr", self.gray)
+            means = (
+                (n, float(np.mean(values))) for n, values in sorted(method.hinted_psnr.items())
+            )
+            optional["hint_curve"] = [
+                HintPoint(num_hints=n, psnr=psnr, psnr_gain=psnr - gray) for n, psnr in means
+            ]
+        metrics = self.compute_metrics()
+        return Method(name=method.name, kind=method.kind, metrics=metrics, **optional)
 
 
-def _round(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(f"{value:.5g}")
+IMAGE_METRICS: tuple[Metric, ...] = (
+    Metric(
+        "psnr", "PSNR", "{:.2f}", unit="dB", better="higher",
+        definition="PSNR in dB over 8-bit R', G', B'; mean over images, where equal images count "
+        "as 100",
+        measure=lambda image, truth: image_psnr(image.rgb, truth.rgb),
+    ),
+    Metric(
+        "psnr_gain", "gain", "{:+.2f}", unit="dB", better="higher",
+        definition="psnr minus the psnr of the gray images",
+        summarize=lambda subset: subset.average("psnr") - subset.average("psnr", subset.gray),
+    ),
+    Metric(
+        "ssim", "SSIM", "{:.4f}", better="higher",
+        definition="SSIM (Wang et al. 2004), Gaussian window 11x11, sigma 1.5; mean of R', G' and "
+        "B'",
+        measure=lambda image, truth: image_ssim(image.rgb, truth.rgb),
+    ),
+    Metric(
+        "delta_e_2000", "ΔE00", "{:.2f}", better="lower",
+        definition="CIEDE2000, mean over pixels, then over images",
+        measure=lambda image, truth: image_delta_e(image.rgb, truth.rgb),
+    ),
+    Metric(
+        "colorfulness", "", "{:.2f}",
+        definition="colorfulness (Hasler & Suesstrunk 2003), mean over images",
+        measure=lambda image, _: image_colorfulness(image.rgb),
+    ),
+    Metric(
+        "colorfulness_ratio", "color", "{:.0%}",
+        definition="colorfulness divided by that of the ground truth",
+        summarize=Subset.compute_colorfulness_ratio,
+    ),
+    Metric(
+        "delta_colorfulness", "Δcolor", "{:.2f}", better="lower",
+        definition="absolute difference between colorfulness and that of the ground truth",
+        summarize=lambda subset: abs(
+            subset.average("colorfulness") - subset.average("colorfulness", subset.ground_truth)
+        ),
+    ),
+    Metric(
+        "feature_distance", "features", "{:.4f}", better="lower",
+        definition="squared distance of unit features of an ImageNet encoder at strides 2 to 32: "
+        "LPIPS without its learned weights, not comparable with LPIPS",
+        measure=lambda image, truth: feature_distance(image.features, truth.features),
+    ),
+    Metric(
+        "frechet_feature_distance", "Fréchet", "{:.2f}", better="lower",
+        definition="Frechet distance of Gaussians fitted to the mean features of the encoder at "
+        "stride 16 (120): FID with other features, not comparable with FID",
+        summarize=Subset.compute_frechet_distance,
+    ),
+    Metric(
+        "max_luma_error", "Δluma", "{:.1f}", better="lower",
+        definition="maximum change of luma in 8-bit codes",
+        measure=lambda image, truth: max_luma_error(image.rgb, truth.rgb),
+        summarize=lambda subset: max(
+            image["max_luma_error"] for image in subset.select(subset.method.images)
+        ),
+    ),
+    Metric(
+        "ece", "ECE", "{:.3f}", better="lower",
+        definition="expected calibration error of the confidence over cells, 15 bins of equal "
+        "width",
+        summarize=Subset.compute_ece,
+    ),
+    Metric(
+        "ms_per_image", "ms", "{:.0f}", unit="ms", better="lower",
+        definition="wall-clock time per image in milliseconds, from luma to R'G'B'",
+        summarize=Subset.compute_ms_per_image,
+    ),
+)  # fmt: skip
+"""The metrics of images, in the order of tables and documents."""

@@ -1,4 +1,4 @@
-"""Temporal consistency metrics of a film: CDC, warp error and flicker.
+"""Temporal consistency metrics of a film: CDC, warp error, flicker and drift.
 
 All versions of a film are measured along the optical flow of the ground truth, so that they can be
 compared. The flow is that of OpenCV's DIS with its preset medium, on the luma of the ground truth.
@@ -8,15 +8,15 @@ It differs in resolution and settings from the flow along which vidcolor propaga
 from __future__ import annotations
 
 import math
-from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vidcolor.motion.flow import DisFlow, pixel_grid, sample
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from vidcolor.imaging.types import FloatArray, Mask, Uint8Array
@@ -33,12 +33,15 @@ BOUNDARY_RATIO, BOUNDARY_PX2 = 0.01, 0.002
 its squared length, plus this number of squared pixels."""
 DILATIONS = (1, 2, 4)
 """Distances between the frames that CDC compares, in frames."""
+PATCH_SPACING = 8
+"""Distance between the patches of `DriftMeter` in its first frame, in pixels."""
+PATCH_SIDE = 5
+"""Side of a patch in pixels."""
 
 _default_estimator = DisFlow(preset=True)
 
 
-@dataclass(frozen=True, slots=True)
-class BidirectionalFlow:
+class BidirectionalFlow(NamedTuple):
     """Optical flow between two consecutive frames in both directions, with validity masks.
 
     A pixel is valid if it is neither occluded in the other frame nor at a motion boundary.
@@ -57,28 +60,14 @@ class BidirectionalFlow:
 def estimate_bidirectional_flow(
     earlier: Uint8Array, later: Uint8Array, estimator: FlowEstimator = _default_estimator
 ) -> BidirectionalFlow:
-    """Estimate the flow between two frames in both directions.
-
-    Args:
-        earlier: luma of the earlier frame, (H, W) uint8.
-        later: luma of the later frame, (H, W) uint8.
-        estimator: the flow estimator; by default OpenCV's DIS with the preset medium.
-    """
+    """Estimate the flow between two frames in both directions, from their luma, (H, W) uint8."""
     forward, backward = estimator(earlier, later), estimator(later, earlier)
     forward_mask = _find_valid(forward, backward)
     return BidirectionalFlow(forward, forward_mask, backward, _find_valid(backward, forward))
 
 
-def warp(image: FloatArray, flow: FloatArray) -> FloatArray:
-    """Warp an image backward with bilinear interpolation and a replicated border.
-
-    Args:
-        image: (H, W, C) float32.
-        flow: flow from the pixels of the result to positions in `image`, (H, W, 2) float32 pixels.
-
-    Returns:
-        (H, W, C) float32.
-    """
+def _warp(image: FloatArray, flow: FloatArray) -> FloatArray:
+    """Warp an image backward: (H, W, C) -> (H, W, C)."""
     return sample(image, pixel_grid(flow.shape) + flow)
 
 
@@ -105,7 +94,7 @@ def _find_valid(flow: FloatArray, reverse: FloatArray) -> Mask:
     gradient[:, :-1] += _compute_squared_length(flow[:, 1:] - flow[:, :-1])
     gradient[:-1] += _compute_squared_length(flow[1:] - flow[:-1])
     is_inside = gradient <= BOUNDARY_RATIO * _compute_squared_length(flow) + BOUNDARY_PX2
-    return is_consistent(flow, warp(reverse, flow)) & is_inside
+    return is_consistent(flow, _warp(reverse, flow)) & is_inside
 
 
 def _compute_squared_length(vectors: FloatArray) -> FloatArray:
@@ -136,70 +125,59 @@ def jensen_shannon_divergence(p: NDArray[Any], q: NDArray[Any]) -> NDArray[np.fl
     Returns:
         (...) float64: 0 for equal distributions, ln 2 for disjoint ones.
     """
-    mean = (p + q) / 2
+    middle = (p + q) / 2
 
     def kl_divergence(distribution: NDArray[Any]) -> NDArray[Any]:
-        ratio = np.divide(distribution, mean, out=np.ones_like(mean), where=distribution > 0)
+        ratio = np.divide(distribution, middle, out=np.ones_like(middle), where=distribution > 0)
         return np.asarray((distribution * np.log(ratio)).sum(axis=-1))
 
-    divergence: NDArray[np.float64] = (kl_divergence(p) + kl_divergence(q)) / 2
-    return np.maximum(divergence, 0.0)
+    return np.asarray(np.maximum((kl_divergence(p) + kl_divergence(q)) / 2, 0.0))
 
 
-class HistogramComparer:
-    """Computes the histogram divergences that CDC averages.
-
-    Color distribution consistency (CDC): Liu et al., "Temporally Consistent Video Colorization with
-    Deep Feature Propagation and Self-Regularization Learning" (TCVC), arXiv:2110.04562. For each
-    dilation, it is the mean over all pairs of frames at that distance of the Jensen-Shannon
-    divergence of their R', G' and B' histograms, and then the mean over dilations and channels.
-    Lower values are more consistent. A gray or frozen film has the lowest values, so CDC must be
-    read next to that of the ground truth.
-
-    Within one shot this is the definition of the paper. Pairs on both sides of a cut are excluded,
-    because they measure the difference between two shots.
-    """
-
-    def __init__(self) -> None:
-        self._recent: deque[Histograms] = deque(maxlen=max(DILATIONS))
-
-    def add(self, rgb: FloatArray, starts_shot: bool = False) -> tuple[float, ...]:
-        """Compare the next frame with earlier frames of its shot.
-
-        Args:
-            rgb: R'G'B', (H, W, 3) float32 in [0, 1].
-            starts_shot: whether the frame is the first of a shot.
-
-        Returns:
-            The mean divergence over channels for each of `DILATIONS`; NaN if the shot has no frame
-            at that distance.
-        """
-        if starts_shot:
-            self._recent.clear()
-        histograms = compute_histograms(rgb)
-        divergences = tuple(
-            float(jensen_shannon_divergence(histograms, self._recent[-t]).mean())
-            if t <= len(self._recent)
-            else math.nan
-            for t in DILATIONS
-        )
-        self._recent.append(histograms)
-        return divergences
-
-
-def compute_cdc(divergences: NDArray[Any]) -> float:
-    """Return the CDC of a film; see `HistogramComparer`.
+def compare_histograms(
+    histograms: Histograms, earlier: Sequence[Histograms]
+) -> NDArray[np.float64]:
+    """Return the divergences of a frame that CDC averages; see `compute_cdc`.
 
     Args:
-        divergences: (N, 3) float, a row from `HistogramComparer.add` for each frame.
+        histograms: the histograms of the frame.
+        earlier: those of the frames before it in its shot.
+
+    Returns:
+        The mean divergence over channels for each of `DILATIONS`; NaN if the shot has no frame at
+        that distance.
+    """
+    return np.array(
+        [
+            float(jensen_shannon_divergence(histograms, earlier[-t]).mean())
+            if t <= len(earlier)
+            else math.nan
+            for t in DILATIONS
+        ]
+    )
+
+
+def compute_cdc(divergences: Sequence[NDArray[np.float64]]) -> float:
+    """Return the color distribution consistency of a film.
+
+    Liu et al., "Temporally Consistent Video Colorization with Deep Feature Propagation and
+    Self-Regularization Learning" (TCVC), arXiv:2110.04562: for each dilation, the mean over all
+    pairs of frames at that distance of the Jensen-Shannon divergence of their R', G' and B'
+    histograms, and then the mean over dilations and channels. Lower values are more consistent. A
+    gray or frozen film has the lowest values, so CDC must be read next to that of the ground truth.
+    Pairs on both sides of a cut are excluded, because they measure the difference between shots.
+
+    Args:
+        divergences: the result of `compare_histograms` for each frame.
 
     Returns:
         The mean over frames, then over dilations; NaN if there is no pair of frames.
     """
-    is_valid = np.isfinite(divergences)
+    rows = np.reshape(divergences, (-1, len(DILATIONS)))
+    is_valid = np.isfinite(rows)
     if not is_valid.any():
         return math.nan
-    sums, counts = np.where(is_valid, divergences, 0).sum(axis=0), is_valid.sum(axis=0)
+    sums, counts = np.where(is_valid, rows, 0).sum(axis=0), is_valid.sum(axis=0)
     return float((sums[counts > 0] / counts[counts > 0]).mean())
 
 
@@ -221,7 +199,7 @@ def compute_warp_error(earlier: FloatArray, later: FloatArray, flow: Bidirection
     mask = flow.forward_mask
     if not mask.any():
         return math.nan
-    difference = warp(later, flow.forward)[mask] - earlier[mask]
+    difference = _warp(later, flow.forward)[mask] - earlier[mask]
     return float(np.square(difference, dtype=np.float64).mean())
 
 
@@ -254,9 +232,83 @@ def compute_flicker(
     if not mask.any():
         return math.nan
     neighbors = (
-        warp(previous, flow_from_previous.backward)[mask]
-        + warp(following, flow_to_following.forward)[mask]
+        _warp(previous, flow_from_previous.backward)[mask]
+        + _warp(following, flow_to_following.forward)[mask]
     )
     difference = neighbors - 2 * current[mask]
     mean_square = float(np.square(difference, dtype=np.float64).sum(axis=-1).mean())
     return math.sqrt(mean_square / 6)
+
+
+class DriftMeter:
+    """Measures how much the colors of a grid of patches change while they move.
+
+    The patches are tracked along the flow of the ground truth. One that reaches the border of the
+    frame or fails the forward-backward check is dropped, so the remaining ones were visible in
+    every frame.
+    """
+
+    def __init__(self, labs: Mapping[str, FloatArray]) -> None:
+        """Place the patches in a frame.
+
+        Args:
+            labs: L*a*b* of the frame by version, (H, W, 3) float32.
+        """
+        height, width = next(iter(labs.values())).shape[:2]
+        self._max_position = np.array([width, height], np.float32) - 1 - PATCH_SIDE // 2
+        rows, columns = (
+            np.arange(PATCH_SPACING // 2, n - PATCH_SIDE // 2, PATCH_SPACING)
+            for n in (height, width)
+        )
+        x, y = np.meshgrid(columns, rows)
+        self.positions: FloatArray = np.stack([x.ravel(), y.ravel()], axis=-1).astype(np.float32)
+        """Centers of the tracked patches: (N, 2) pixels, x first."""
+        self._colors = {name: self._sample_colors(lab) for name, lab in labs.items()}
+
+    def advance(self, flow: BidirectionalFlow) -> None:
+        """Track the patches to the next frame, along the flow between it and the current one."""
+        forward = _sample_at(flow.forward, self.positions)
+        positions = self.positions + forward
+        is_inside = (positions >= PATCH_SIDE // 2) & (positions <= self._max_position)
+        is_tracked = is_inside.all(axis=-1) & is_consistent(
+            forward, _sample_at(flow.backward, positions)
+        )
+        self.positions = positions[is_tracked]
+        self._colors = {name: colors[is_tracked] for name, colors in self._colors.items()}
+
+    def measure(self, labs: Mapping[str, FloatArray]) -> dict[str, float]:
+        """Return the mean CIEDE2000 of patches between the first and the current frame.
+
+        Args:
+            labs: L*a*b* of the current frame, for the same versions as in the first frame.
+
+        Returns:
+            The drift by version; NaN if no patch was visible in every frame.
+        """
+        import torch
+
+        from vidcolor.color.metrics import delta_e_2000
+
+        if not len(self.positions):
+            return dict.fromkeys(labs, math.nan)
+        drift = {}
+        for name, lab in labs.items():
+            pair = (self._colors[name], self._sample_colors(lab))
+            difference = delta_e_2000(*(torch.from_numpy(np.ascontiguousarray(p)) for p in pair))
+            drift[name] = float(difference.numpy()[:, 0].mean())
+        return drift
+
+    def _sample_colors(self, lab: FloatArray) -> FloatArray:
+        """Return the mean color of each patch: (H, W, 3) L*a*b* -> (N, 3)."""
+        import cv2
+
+        # All means are computed first, so that patches can be sampled between pixels.
+        means = np.asarray(cv2.blur(lab, (PATCH_SIDE, PATCH_SIDE)), np.float32)
+        return _sample_at(means, self.positions)
+
+
+def _sample_at(image: FloatArray, positions: FloatArray) -> FloatArray:
+    """Return bilinear samples of (H, W, C) at (N, 2): (N, C)."""
+    if not len(positions):
+        return np.zeros((0, image.shape[-1]), np.float32)
+    return sample(image, positions[:, None, :]).reshape(len(positions), -1)

@@ -6,6 +6,7 @@ gamut compression, and conversion to 8-bit R'G'B'.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,31 +14,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.color.ycbcr import MATRICES, Coding, rgb_to_luma_codes, ycbcr_to_rgb
+from vidcolor.evaluation.calibration import compute_mean_ab
+from vidcolor.generators.predictor import HintArrays
 from vidcolor.imaging.geometry import Geometry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vidcolor.colorizer import Colorizer, ProxyPrediction
-    from vidcolor.generators.predictor import HintArrays
     from vidcolor.imaging.types import Plane, Rgb
 
+HINT_SIDE = 7
+"""Side of a simulated hint in pixels, for a proxy whose short side is `REFERENCE_SIDE`."""
+REFERENCE_SIDE = 256
+"""Short side of the proxy for which `HINT_SIDE` is given, in pixels. Hints scale with the proxy."""
 _MATRIX = MATRICES["bt709"]
 """Matrix with which luma is computed from images."""
 _CODING = Coding(8, full_range=True)
 """Coding of the luma: 8 bits, full range, as in a gray image file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """A generator with fixed settings, which is compared with others."""
-
-    colorizer: Colorizer
-    """The colorizer that runs the generator."""
-    vividness: float | None = None
-    """Vividness in [0, 1]; None for the generator's default."""
-    saturation: float = 1.0
-    """Chroma gain, 0 (gray) to 3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,55 +46,87 @@ class ColorizedImage:
     """Wall-clock time of the batch in seconds, divided by its size."""
 
 
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A generator with fixed settings, which is compared with others."""
+
+    colorizer: Colorizer
+    """The colorizer that runs the generator."""
+    vividness: float | None = None
+    """Vividness in [0, 1]; None for the generator's default."""
+    saturation: float = 1.0
+    """Chroma gain, 0 (gray) to 3."""
+
+    def get_proxy_shape(self, luma: Plane) -> tuple[int, ...]:
+        """Return (H', W') of the proxy that the generator receives for a luma plane."""
+        return self.colorizer.make_proxy(luma, _CODING, _make_geometry(luma)).shape
+
+    def colorize(
+        self, lumas: Sequence[Plane], hints: HintArrays | None = None
+    ) -> list[ColorizedImage]:
+        """Colorize a batch of images from their luma.
+
+        Args:
+            lumas: luma planes of one size, each (H, W) uint8 from `extract_luma`.
+            hints: hints for all images of the batch, on the grid of `get_proxy_shape`; None for no
+                hints.
+        """
+        start = time.perf_counter()
+        geometry = _make_geometry(lumas[0])
+        proxies = [self.colorizer.make_proxy(luma, _CODING, geometry) for luma in lumas]
+        predictions = self.colorizer.predict(proxies, geometry, self.vividness, hints=hints)
+        images = [self._render(*pair) for pair in zip(lumas, predictions, strict=True)]
+        # Images of a batch are computed together, so each gets an equal share of the time.
+        seconds = (time.perf_counter() - start) / len(lumas)
+        return [ColorizedImage(*pair, seconds) for pair in zip(images, predictions, strict=True)]
+
+    def _render(self, luma: Plane, prediction: ProxyPrediction) -> Rgb:
+        cb, cr = self.colorizer.make_chroma(
+            prediction, luma, _CODING, _MATRIX, saturation=self.saturation
+        )
+        rgb = np.clip(ycbcr_to_rgb(_CODING.luma_to_unit(luma), cb, cr, _MATRIX), 0, 1)
+        return np.rint(rgb * 255).astype(np.uint8)
+
+
 def extract_luma(rgb: Rgb) -> Plane:
     """Return the full-range BT.709 luma of an image: (H, W, 3) -> (H, W) uint8."""
     return rgb_to_luma_codes(rgb, _MATRIX, 8, 8)
 
 
-def luma_to_rgb(luma: Plane) -> Rgb:
-    """Return a gray image: (H, W) uint8 -> (H, W, 3) uint8."""
-    return np.repeat(luma.astype(np.uint8)[..., None], 3, axis=-1)
-
-
-def get_proxy_shape(variant: Variant, luma: Plane) -> tuple[int, ...]:
-    """Return (H', W') of the proxy that the generator receives for a luma plane."""
-    return variant.colorizer.make_proxy(luma, _CODING, _make_geometry(luma)).shape
-
-
-def colorize_images(
-    variant: Variant, lumas: Sequence[Plane], hints: HintArrays | None = None
-) -> list[ColorizedImage]:
-    """Colorize a batch of images from their luma.
-
-    Args:
-        variant: the generator and its settings.
-        lumas: luma planes of one size, each (H, W) uint8 from `extract_luma`.
-        hints: hints for all images of the batch, on the grid of `get_proxy_shape`; None for no
-            hints.
-    """
-    start = time.perf_counter()
-    colorizer, geometry = variant.colorizer, _make_geometry(lumas[0])
-    proxies = [colorizer.make_proxy(luma, _CODING, geometry) for luma in lumas]
-    predictions = colorizer.predict(proxies, geometry, variant.vividness, hints=hints)
-    images = [
-        _render(variant, luma, prediction)
-        for luma, prediction in zip(lumas, predictions, strict=True)
-    ]
-    # Images of a batch are computed together, so each gets an equal share of the time.
-    seconds = (time.perf_counter() - start) / len(lumas)
-    return [
-        ColorizedImage(rgb, prediction, seconds)
-        for rgb, prediction in zip(images, predictions, strict=True)
-    ]
-
-
-def _render(variant: Variant, luma: Plane, prediction: ProxyPrediction) -> Rgb:
-    cb, cr = variant.colorizer.make_chroma(
-        prediction, luma, _CODING, _MATRIX, saturation=variant.saturation
-    )
-    rgb = np.clip(ycbcr_to_rgb(_CODING.luma_to_unit(luma), cb, cr, _MATRIX), 0, 1)
-    return np.rint(rgb * 255).astype(np.uint8)
-
-
 def _make_geometry(luma: Plane) -> Geometry:
     return Geometry(width=luma.shape[1], height=luma.shape[0])
+
+
+def sample_hints(
+    ground_truth: Sequence[Rgb], names: Sequence[str], count: int, shape: tuple[int, ...]
+) -> HintArrays:
+    """Return hints with true colors for a batch of images.
+
+    Hints are simulated as by Zhang et al., "Real-Time User-Guided Image Colorization with Learned
+    Deep Priors", SIGGRAPH 2017: a hint is a square patch at a random position, with the mean color
+    of the ground truth there. The first n hints of an image are always the same, so that each point
+    of the hint curve extends the hints of the previous one.
+
+    Args:
+        ground_truth: the images in their true colors, each (H, W, 3) uint8.
+        names: the names of the images. A name determines the positions of the hints.
+        count: number of hints in each image.
+        shape: rows H' and columns W' of the generator's proxy.
+
+    Returns:
+        a*, b*: (N, 2, H', W') float32; density: (N, H', W') float32, 1 in the patches and 0
+        elsewhere.
+    """
+    rows, columns = shape
+    side = min(max(1, round(HINT_SIDE * min(shape) / REFERENCE_SIDE)), *shape)
+    hint_ab = np.zeros((len(ground_truth), 2, rows, columns), np.float32)
+    density = np.zeros((len(ground_truth), rows, columns), np.float32)
+    for n, (rgb, name) in enumerate(zip(ground_truth, names, strict=True)):
+        ab = compute_mean_ab(rgb, shape)
+        seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
+        for y, x in np.random.default_rng(seed).random((count, 2)):
+            top, left = int(y * (rows - side + 1)), int(x * (columns - side + 1))
+            patch = slice(top, top + side), slice(left, left + side)
+            hint_ab[n][:, *patch] = ab[:, *patch].mean((1, 2), keepdims=True)
+            density[n][patch] = 1
+    return HintArrays(hint_ab, density)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.helpers.albums import colorful
-from vidcolor.evaluation.hint_curve import sample_hints
+from vidcolor.evaluation.variant import sample_hints
 
 
 def test_first_hints_of_an_image_are_the_same_for_any_count() -> None:
