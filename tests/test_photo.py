@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,12 +19,19 @@ from tests.helpers.flat import FlatGenerator
 from vidcolor import ColorizeOptions, Colorizer, VidcolorError, colorize_photo
 from vidcolor.errors import InputError, UsageError
 from vidcolor.generators.base import Prediction
+from vidcolor.media.extensions import is_photo_name
+from vidcolor.media.stills import registry
 from vidcolor.media.stills.registry import read_still, read_still_recipe
+from vidcolor.media.stills.types import DecodedImage, StillFormat
 from vidcolor.photo import default_target, predict_still
 from vidcolor.watermark import get_watermark_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
+
+    from vidcolor.media.stills.types import ColorizedStill, EncodedStill
 
 WIDTH, HEIGHT = 60, 40
 DESCRIPTION, ORIENTATION, ARTIST, COPYRIGHT = 270, 274, 315, 33432
@@ -244,7 +252,50 @@ def test_confidence_map_is_upright(flat: Colorizer, tmp_path: Path) -> None:
     colorize_photo(source, options=ColorizeOptions(confidence=confidence), colorizer=flat)
     with Image.open(confidence) as image:
         assert image.size == (HEIGHT, WIDTH)  # the source is rotated by 90°
-    for name, message in (("p.color.jpg", "is also the output"), ("c.gif", "use one of .png")):
+    for name, message in (("p.color.jpg", "is also the output"), ("c.gif", r"use one of .*\.png")):
         options = ColorizeOptions(confidence=tmp_path / name, force=True)
         with pytest.raises(UsageError, match=message):
             colorize_photo(source, options=options, colorizer=flat)
+
+
+def read_ppm(path: Path, allow_damaged: bool) -> DecodedImage:
+    return DecodedImage.from_pillow(Image.open(io.BytesIO(path.read_bytes())))
+
+
+def encode_ppm(job: ColorizedStill) -> EncodedStill:
+    out = io.BytesIO()
+    Image.fromarray(job.rgb()).save(out, "PPM")
+    return out.getvalue(), ()
+
+
+@pytest.fixture
+def ppm_format() -> Iterator[None]:
+    """Support PPM during a test."""
+    registry.register_format(
+        StillFormat(
+            name="ppm",
+            label="PPM",
+            suffixes=(".ppm",),
+            signature=re.compile(rb"P6"),
+            read=read_ppm,
+            encode=encode_ppm,
+            bits=(8,),
+        )
+    )
+    yield
+    del registry.FORMATS["ppm"], registry.STILL_SUFFIXES[".ppm"]
+
+
+@pytest.mark.usefixtures("ppm_format")
+def test_a_format_is_supported_everywhere_once_its_row_is_registered(
+    flat: Colorizer, tmp_path: Path
+) -> None:
+    source, target = write_with_metadata(tmp_path / "p.png"), tmp_path / "p.ppm"
+    assert is_photo_name(target)
+    result = colorize_photo(source, target, colorizer=flat)
+    assert np.array_equal(read_still(target).luma, read_still(source).luma)
+    lost = [line.removeprefix("PPM cannot store ").partition(" ")[0] for line in result.warnings]
+    assert lost[:2] == ["EXIF", "the"] and len(lost) == 4
+    assert default_target(target).suffix == ".png", "PPM cannot store how the color was made"
+    again = colorize_photo(target, tmp_path / "again.png", colorizer=flat)
+    assert not again.damaged

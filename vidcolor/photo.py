@@ -52,9 +52,6 @@ if TYPE_CHECKING:
     from vidcolor.uncertainty import UncertainRegion
 
 
-_FORMATS_WITHOUT_METADATA = (".bmp",)
-"""Formats that cannot hold provenance; results are written as PNG instead."""
-_CONFIDENCE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 _PREDICTION_LOCK = threading.Lock()
 """Photos can be colorized in several threads, but only one thread at a time may predict."""
 
@@ -142,9 +139,8 @@ def colorize_photo(
 
 def default_target(source: Path, directory: Path | None = None) -> Path:
     """Return the default output file: ``NAME.color.EXT``, or ``NAME.EXT`` in `directory`."""
-    suffix = source.suffix
-    if suffix.lower() not in STILL_SUFFIXES or suffix.lower() in _FORMATS_WITHOUT_METADATA:
-        suffix = ".png"
+    fmt = STILL_SUFFIXES.get(source.suffix.lower())
+    suffix = source.suffix if fmt and fmt.stores_provenance else ".png"
     if directory is not None:
         return directory / (source.stem + suffix)
     return source.with_name(f"{source.stem}.color{suffix}")
@@ -152,6 +148,8 @@ def default_target(source: Path, directory: Path | None = None) -> Path:
 
 def _check_outputs(source: Path, target: Path, options: ColorizeOptions) -> None:
     """Check before the work that the result and the confidence map can be written."""
+    import cv2
+
     if target.suffix.lower() not in STILL_SUFFIXES:
         choices = ", ".join(sorted(STILL_SUFFIXES))
         raise UsageError(f"{target}: image format is not supported; use one of {choices}")
@@ -160,8 +158,9 @@ def _check_outputs(source: Path, target: Path, options: ColorizeOptions) -> None
     if path is None:
         return
     check_confidence_target(path, source, target, options.force)
-    if path.suffix.lower() not in _CONFIDENCE_SUFFIXES:
-        choices = ", ".join(_CONFIDENCE_SUFFIXES)
+    suffixes = [suffix for suffix in STILL_SUFFIXES if cv2.haveImageWriter(suffix)]
+    if path.suffix.lower() not in suffixes:
+        choices = ", ".join(suffixes)
         raise UsageError(f"{path}: --confidence of a photo must be an image; use one of {choices}")
 
 

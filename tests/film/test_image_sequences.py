@@ -285,7 +285,7 @@ def test_openexr_keeps_attributes_and_names_its_recipe(flat: Colorizer, tmp_path
     result = colorize_sequence(tmp_path / "a_%d.exr", tmp_path / "c_%d.exr", colorizer=flat)
     assert not result.warnings
     colored = read_still(tmp_path / "c_2.exr")
-    attributes_after = {name: value for name, _, value in colored.metadata.exr_attributes}
+    attributes_after = {name: value for name, _, value in colored.metadata.extras}
     assert attributes_after[b"owner"] == b"the archive"
     assert attributes_after[b"comments"].decode() == f"reel 7\n{result.provenance.sentence}"
     assert colored.pixel_aspect == 2

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
     ColorizerFactory = Callable[[ColorizeOptions], Colorizer]
 
-_FRAME_SUFFIXES = (".dpx", ".exr")
-"""Suffixes of film scans. A folder of such files is probably one film."""
-
 
 @dataclass(frozen=True, slots=True)
 class BatchRequest:
@@ -140,6 +137,8 @@ def _exit_code(summary: BatchSummary) -> int:
 
 def _print_folders(inputs: Sequence[Path], tasks: Sequence[Task], console: Console) -> None:
     """Print the number of films and photos in each input folder."""
+    from vidcolor.media.stills.registry import is_film_scan_name
+
     for path in inputs:
         found = [task for task in tasks if path in task.source.parents]
         if not found:
@@ -148,7 +147,7 @@ def _print_folders(inputs: Sequence[Path], tasks: Sequence[Task], console: Conso
         counts = ", ".join(_count(number, kind) for kind, number in kinds)
         target = Path(os.path.commonpath({task.target.parent for task in found}))
         console.info(f"{path} -> {target} ({counts})")
-        if len(found) > 1 and all(t.source.suffix.lower() in _FRAME_SUFFIXES for t in found):
+        if len(found) > 1 and all(is_film_scan_name(t.source) for t in found):
             console.warn(
                 "the images are colorized as independent photos; if they are frames of a film, use "
                 "--fps 24",

@@ -123,7 +123,9 @@ def _probe_photo(file: Path, out: Path | None) -> ProbeResult:
 
 def _list_metadata(still: Still) -> list[str]:
     """List the metadata of a photo that is copied to the result."""
-    m = still.metadata
+    from vidcolor.media.stills.registry import FORMATS
+
+    m, is_film_scan = still.metadata, FORMATS[still.format].is_film_scan
     resolution = f"{m.dpi[0]:g}x{m.dpi[1]:g} dpi" if m.dpi else ""
     entries = {
         f"orientation {still.orientation}": still.orientation != 1,
@@ -133,8 +135,7 @@ def _list_metadata(still: Still) -> list[str]:
         "XMP": m.xmp,
         "IPTC or Photoshop captions": m.iptc or m.photoshop,
         resolution: resolution,
-        "comments and other segments": m.jpeg_segments or m.png_chunks,
-        "film scan header": m.dpx_header or m.exr_attributes,
+        "film scan header" if is_film_scan else "comments and other segments": m.extras,
         f"timecode {still.timecode}": still.timecode,
     }
     return [text for text, is_present in entries.items() if is_present]

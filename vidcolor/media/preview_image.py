@@ -10,6 +10,7 @@ import numpy as np
 
 from vidcolor.errors import InputError
 from vidcolor.media.preview import DisplayReader
+from vidcolor.media.stills.registry import is_film_scan_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from vidcolor.imaging.types import Rgb
-
-_FFMPEG_SUFFIXES = (".dpx", ".exr")
-"""File extensions that FFmpeg reads instead of Pillow."""
 
 
 def read_image_rgb(path: Path, min_size: tuple[int, int] | None = None) -> Rgb:
@@ -41,7 +39,7 @@ def read_image_rgb(path: Path, min_size: tuple[int, int] | None = None) -> Rgb:
         raise InputError(f"{path}: no such file")
     if path.is_dir():
         raise InputError(f"{path}: is a directory; name an image file in it")
-    if path.suffix.lower() in _FFMPEG_SUFFIXES:
+    if is_film_scan_name(path):  # Pillow cannot read it
         return _decode_with_ffmpeg(path)
     try:
         return _decode_with_pillow(path, str(path), min_size)

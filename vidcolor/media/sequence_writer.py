@@ -104,5 +104,5 @@ class SequenceWriter:
             bits=layout.bits,
             matrix=self._video.matrix,
             tint="gray",
-            format=STILL_SUFFIXES[path.suffix.lower()],
+            format=STILL_SUFFIXES[path.suffix.lower()].name,
         )

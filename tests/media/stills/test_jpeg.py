@@ -111,7 +111,7 @@ def test_jpeg_metadata_survives(tmp_path, gray):
     assert result.metadata.exif == exif, "equal bytes keep the offsets in a MakerNote valid"
     assert result.metadata.icc == icc
     assert result.metadata.dpi == (300, 300)
-    assert result.metadata.jpeg_segments == still.metadata.jpeg_segments != ()
+    assert result.metadata.extras == still.metadata.extras != ()
     assert b"Harbor" in result.metadata.xmp
     assert DIGITAL_SOURCE_TYPE.encode() in result.metadata.xmp
     assert read_still_recipe(target) == PROVENANCE.recipe and read_still_recipe(source) is None

@@ -1,21 +1,16 @@
-"""Reading and writing of WebP (RFC 9649) and BMP.
-
-Pillow codes both formats completely, including their metadata.
-"""
+"""Reading and writing of WebP (RFC 9649) and BMP, which Pillow codes with their metadata."""
 
 from __future__ import annotations
 
 import io
-import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vidcolor.errors import InputError
 from vidcolor.media.stills.types import (
     DEFAULT_QUALITY,
     DecodedImage,
     EncodedStill,
-    StillFormat,
     StillMetadata,
     check_size,
 )
@@ -30,16 +25,7 @@ _LOSSLESS_EFFORT = 25
 
 
 def read_webp(path: Path, allow_damaged: bool) -> DecodedImage:
-    """Decode a WebP to 8-bit gray or R'G'B', because Pillow does not return its Y'CbCr planes.
-
-    Args:
-        path: the file.
-        allow_damaged: ignored; a damaged WebP is always refused.
-
-    Raises:
-        InputError: the image exceeds `MAX_PIXELS` or Pillow's limit.
-        OSError: the file cannot be read or is damaged.
-    """
+    """Decode a WebP to 8-bit gray or R'G'B'; Pillow does not return its Y'CbCr planes."""
     from PIL.Image import DecompressionBombError
     from PIL.WebPImagePlugin import WebPImageFile
 
@@ -49,7 +35,7 @@ def read_webp(path: Path, allow_damaged: bool) -> DecodedImage:
     except DecompressionBombError as error:  # Pillow's limit is lower than `MAX_PIXELS`
         raise InputError(f"{path}: {error}; convert it to PNG or TIFF") from None
     check_size(path, *image.size)
-    decoded = DecodedImage.from_pillow(image, "webp")
+    decoded = DecodedImage.from_pillow(image)
     exif: bytes | None = image.info.get("exif")
     metadata = StillMetadata(
         exif=exif.removeprefix(b"Exif\0\0") if exif else None,
@@ -63,10 +49,7 @@ def read_webp(path: Path, allow_damaged: bool) -> DecodedImage:
 
 
 def _find_image_chunk(data: bytes) -> bytes:
-    """Return the name of the first chunk with pixels.
-
-    It is ``VP8L`` (lossless), ``VP8 `` (lossy), or ``ANMF`` (animation frame).
-    """
+    """Return the name of the first chunk with pixels: ``VP8L`` (lossless), ``VP8 `` or ``ANMF``."""
     at = 12  # after the RIFF header
     while at + 8 <= len(data) and data[at : at + 4] not in (b"VP8L", b"VP8 ", b"ANMF"):
         size = int.from_bytes(data[at + 4 : at + 8], "little")
@@ -91,7 +74,7 @@ def encode_webp(job: ColorizedStill) -> EncodedStill:
     lossy = job.still.format == "webp" and not job.still.lossless
     options = {"exif": metadata.exif, "icc_profile": metadata.icc, "xmp": metadata.xmp}
     # `exact` keeps the color of transparent pixels, and with it their luma.
-    Image.fromarray(job.samples(8)).save(
+    Image.fromarray(job.samples()).save(
         out,
         "WEBP",
         lossless=not lossy,
@@ -99,61 +82,24 @@ def encode_webp(job: ColorizedStill) -> EncodedStill:
         quality=(job.quality or DEFAULT_QUALITY) if lossy else _LOSSLESS_EFFORT,
         **{k: v for k, v in options.items() if v},
     )
-    return EncodedStill(out.getvalue())
+    return out.getvalue(), ()
 
 
 def read_bmp(path: Path, allow_damaged: bool) -> DecodedImage:
-    """Decode a BMP of any depth to 8-bit gray or R'G'B'.
-
-    Args:
-        path: the file.
-        allow_damaged: ignored; a damaged BMP is always refused.
-
-    Raises:
-        InputError: the image exceeds `MAX_PIXELS`.
-        OSError: the file cannot be read or is damaged.
-    """
+    """Decode a BMP of any depth to 8-bit gray or R'G'B'."""
     from PIL.BmpImagePlugin import BmpImageFile
 
     image = BmpImageFile(io.BytesIO(path.read_bytes()), str(path))
     check_size(path, *image.size)
     dpi = image.info.get("dpi")
     metadata = StillMetadata(dpi=dpi if dpi and min(dpi) > 1 else None)
-    return replace(DecodedImage.from_pillow(image, "bmp"), metadata=metadata)
-
-
-def read_bmp_xmp(path: Path) -> None:
-    """Return None, because BMP stores no XMP."""
-    return
+    return replace(DecodedImage.from_pillow(image), metadata=metadata)
 
 
 def encode_bmp(job: ColorizedStill) -> EncodedStill:
-    """Encode an 8-bit BMP."""
+    """Encode an 8-bit BMP without alpha."""
     from PIL import Image
 
     out, dpi = io.BytesIO(), job.metadata.dpi
-    options: dict[str, Any] = {"dpi": dpi} if dpi else {}
-    Image.fromarray(job.rgb(8)).save(out, "BMP", **options)
-    return EncodedStill(out.getvalue())
-
-
-WEBP = StillFormat(
-    name="webp",
-    suffixes=(".webp",),
-    signature=re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
-    read=read_webp,
-    read_xmp=read_webp_xmp,
-    encode=encode_webp,
-    stores=frozenset({"exif", "xmp", "icc", "alpha", "orientation"}),
-    max_bits=8,
-    max_side=16383,
-)
-BMP = StillFormat(
-    name="bmp",
-    suffixes=(".bmp",),
-    signature=re.compile(rb"BM"),
-    read=read_bmp,
-    read_xmp=read_bmp_xmp,
-    encode=encode_bmp,
-    max_bits=8,
-)
+    Image.fromarray(job.rgb()).save(out, "BMP", **({"dpi": dpi} if dpi else {}))
+    return out.getvalue(), ()

@@ -1,28 +1,20 @@
 """Reading and writing of DPX (SMPTE 268M, now ST 268-1), the format of film scans.
 
-FFmpeg codes the pixels. The header is handled here, because FFmpeg writes only its first 1664
-bytes. It writes neither the film and television fields, such as keycode and timecode, nor
-user-defined data. All offsets are those of the standard, in bytes from the start of the file.
+FFmpeg codes the pixels. The header is handled here, because no library writes the film and
+television fields, such as keycode and timecode, or user-defined data: FFmpeg writes only the first
+1664 bytes. All offsets are those of the standard, in bytes from the start of the file.
 """
 
 from __future__ import annotations
 
-import re
 import struct
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vidcolor.errors import InputError
-from vidcolor.media.stills.av_codec import decode_frame, encode_frame, view_rows
-from vidcolor.media.stills.types import (
-    DecodedImage,
-    EncodedStill,
-    StillFormat,
-    StillMetadata,
-    check_size,
-)
+from vidcolor.errors import InputError, OutputError
+from vidcolor.media.stills.types import DecodedImage, EncodedStill, StillMetadata, check_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,76 +52,43 @@ _ALPHA_BITS = (8, 16)
 
 
 def read_dpx(path: Path, allow_damaged: bool) -> DecodedImage:
-    """Decode a DPX of 8, 10, 12 or 16 bits to its code values.
+    """Decode a DPX of 8, 10, 12 or 16 bits to its code values; a damaged one is always refused.
 
-    The transfer curve is ignored, with a warning if it is logarithmic.
-
-    Args:
-        path: the file.
-        allow_damaged: ignored; a damaged DPX is always refused.
-
-    Raises:
-        InputError: the header is truncated, or the image exceeds `MAX_PIXELS`.
-        ValueError: the pixels are damaged, or their layout is not supported.
+    The transfer curve is ignored, with a warning if it is logarithmic. `StillMetadata.extras` is
+    the header with the user-defined data.
     """
     data = path.read_bytes()
     if len(data) < _HEADER_BYTES:
         raise InputError(f"{path}: truncated DPX header; get a complete copy")
-    width, height = struct.unpack(_byte_order(data) + "II", data[772:780])
-    check_size(path, width, height)
-    pixels, alpha, bits = _read_codes(decode_frame("dpx", data))
-    user_data = read_user_data(data)
+    check_size(path, *_read_integers(data, 772, 776))
+    pixels, alpha, bits = _read_codes(_decode_frame(data))
+    user_data = _read_user_data(data)
     is_own = user_data[:32] == _USER_ID
     metadata = StillMetadata(
-        dpx_header=data[:_HEADER_BYTES] + (b"" if is_own else user_data),
+        extras=data[:_HEADER_BYTES] + (b"" if is_own else user_data),
         xmp=user_data[32:] if is_own else None,
         pixel_aspect=_read_pixel_aspect(data),
         timecode=_read_timecode(data),
     )
+    warnings = (_LOG_WARNING,) if data[_TRANSFER_OFFSET] in _LOG_TRANSFERS else ()
     return DecodedImage(
-        pixels,
-        "gray" if pixels.ndim == 2 else "rgb",
-        bits,
-        "dpx",
-        alpha,
-        metadata,
-        warnings=(_LOG_WARNING,) if data[_TRANSFER_OFFSET] in _LOG_TRANSFERS else (),
+        pixels, "gray" if pixels.ndim == 2 else "rgb", bits, alpha, metadata, warnings
     )
-
-
-def read_user_data(dpx: bytes) -> bytes:
-    """Return the user-defined data of a DPX file: an identifier of 32 bytes, then the data.
-
-    Args:
-        dpx: contents of the file.
-
-    Returns:
-        The data with its identifier; empty if there is none.
-    """
-    order = _byte_order(dpx)
-    # Offset of the pixels, and size of the user-defined data.
-    start, size = (struct.unpack(order + "I", dpx[at : at + 4])[0] for at in (4, 32))
-    if not _HEADER_BYTES < start < len(dpx) or not 32 < size <= start - _HEADER_BYTES:
-        return b""
-    return dpx[_HEADER_BYTES : _HEADER_BYTES + size]
 
 
 def read_dpx_xmp(path: Path) -> bytes | None:
     """Return the user-defined data of a DPX, which may contain an XMP packet, or None."""
-    return read_user_data(path.read_bytes()) or None
+    return _read_user_data(path.read_bytes()) or None
 
 
 def encode_dpx(job: ColorizedStill) -> EncodedStill:
     """Encode a DPX at the bit depth of the still, with a warning if alpha is lost."""
-    still = job.still
-    drops_alpha = still.bits not in _ALPHA_BITS
-    header, xmp = job.metadata.dpx_header, job.metadata.xmp
-    data = encode_dpx_file(
-        job.rgb(still.bits), None if drops_alpha else still.alpha, still.bits, header, xmp
-    )
-    if drops_alpha and still.alpha is not None:
-        return EncodedStill(data, (f"DPX of {still.bits} bits cannot store alpha",))
-    return EncodedStill(data)
+    alpha = job.still.alpha if job.bits in _ALPHA_BITS else None
+    header, xmp = job.metadata.extras or None, job.metadata.xmp
+    data = encode_dpx_file(job.rgb(), alpha, job.bits, header, xmp)
+    if alpha is not job.still.alpha:
+        return data, (f"DPX of {job.bits} bits cannot store alpha",)
+    return data, ()
 
 
 def encode_dpx_file(
@@ -148,27 +107,80 @@ def encode_dpx_file(
         header: the 2048 bytes of the source's header and its user-defined data, or None. The byte
             order of the result is that of the source, or else little-endian.
         xmp: packet that is appended to the user-defined data, or None.
-
-    Returns:
-        The contents of the file.
     """
-    end = "be" if header is not None and header[:4] == b"SDPX" else "le"
+    order = "be" if header is not None and header[:4] == b"SDPX" else "le"
     if bits in (10, 12):
-        planes = [rgb[..., 1], rgb[..., 2], rgb[..., 0]]
-        return _complete_header(encode_frame("dpx", f"gbrp{bits}{end}", planes), header, xmp)
-    samples = rgb if alpha is None else np.dstack([rgb, alpha])
-    if bits == 8:
-        pix_fmt = "rgb24" if alpha is None else "rgba"
+        pix_fmt, planes = f"gbrp{bits}{order}", [rgb[..., i] for i in (1, 2, 0)]
     else:
-        pix_fmt = ("rgb48" if alpha is None else "rgba64") + end
-    data = encode_frame("dpx", pix_fmt, [samples.reshape(samples.shape[0], -1)])
+        samples = rgb if alpha is None else np.dstack([rgb, alpha])
+        planes = [samples.reshape(samples.shape[0], -1)]
+        names = ("rgb24", "rgba") if bits == 8 else (f"rgb48{order}", f"rgba64{order}")
+        pix_fmt = names[alpha is not None]
+    data = _encode_frame(pix_fmt, planes, rgb.shape[1])
     return _complete_header(data, header, xmp)
+
+
+def _decode_frame(data: bytes) -> av.VideoFrame:
+    """Decode a file with FFmpeg's codec. It needs no demuxer, because a file is one packet."""
+    import av
+
+    context = av.CodecContext.create("dpx", "r")
+    frames = [*context.decode(av.Packet(data)), *context.decode(None)]
+    if not frames:
+        raise ValueError("the pixels cannot be decoded")
+    frame: av.VideoFrame = frames[0]
+    return frame
+
+
+def _encode_frame(pix_fmt: str, planes: list[NDArray[Any]], width: int) -> bytes:
+    """Encode (H, samples per row) planes in the plane order of an FFmpeg pixel format."""
+    import av
+
+    context: Any = av.CodecContext.create("dpx", "w")
+    context.width, context.height, context.pix_fmt = width, planes[0].shape[0], pix_fmt
+    context.time_base = Fraction(1, 25)  # required by FFmpeg; its value has no meaning here
+    frame = av.VideoFrame(width, planes[0].shape[0], pix_fmt)
+    for plane, codes in zip(frame.planes, planes, strict=True):
+        _view_rows(plane, codes.dtype, pix_fmt)[:, : codes.shape[1]] = codes
+    data = b"".join(bytes(p) for p in [*context.encode(frame), *context.encode(None)])
+    if not data:
+        raise OutputError("the dpx encoder returned no data")
+    return data
+
+
+def _view_rows(plane: Any, dtype: np.dtype[Any], pix_fmt: str) -> NDArray[Any]:
+    """Return a writable view of a plane of a frame: (H, samples per row with padding)."""
+    dtype = dtype.newbyteorder(">" if pix_fmt.endswith("be") else "<")
+    rows: NDArray[Any] = np.frombuffer(plane, dtype)
+    return rows.reshape(plane.height, plane.line_size // dtype.itemsize)
+
+
+def _read_codes(frame: av.VideoFrame) -> tuple[NDArray[Any], NDArray[Any] | None, int]:
+    """Return (H, W) gray or (H, W, 3) R'G'B', (H, W) alpha or None, and the bit depth.
+
+    Raises:
+        ValueError: the pixel format is not supported.
+    """
+    name, components = frame.format.name, frame.format.components
+    bits, n = components[0].bits, len(components)
+    dtype = np.dtype(np.uint8 if bits <= 8 else np.uint16)
+    is_planar = name.startswith("gbr")  # planes in the order G, B, R, alpha
+    if not is_planar and (not name.startswith(("gray", "rgb")) or n == 2):
+        raise ValueError(f"pixel format {name} is not supported")
+    width = frame.width if is_planar else frame.width * n
+    planes = [_view_rows(p, dtype, name)[:, :width].astype(dtype) for p in frame.planes]
+    if is_planar:
+        rgb = np.stack([planes[2], planes[0], planes[1]], -1)
+        return rgb, planes[3] if n > 3 else None, bits
+    if n == 1:
+        return planes[0], None, bits
+    packed = planes[0].reshape(frame.height, frame.width, n)
+    return packed[..., :3].copy(), packed[..., 3].copy() if n == 4 else None, bits
 
 
 def _complete_header(data: bytes, header: bytes | None, xmp: bytes | None) -> bytes:
     """Replace the 1664-byte header of FFmpeg's file by a complete header and user-defined data."""
-    order = _byte_order(data)
-    start = struct.unpack(order + "I", data[4:8])[0]
+    (start,) = _read_integers(data, 4)
     # All bits set means that a field is not defined.
     head = bytearray(data[:_CORE_HEADER_BYTES].ljust(_HEADER_BYTES, b"\xff"))
     user_data = b""
@@ -189,67 +201,41 @@ def _complete_header(data: bytes, header: bytes | None, xmp: bytes | None) -> by
         (32, len(user_data)),
         (808, pixel_offset),  # offset of the first image element
     ):
-        struct.pack_into(order + "I", head, at, value)
+        struct.pack_into(_byte_order(data) + "I", head, at, value)
     return bytes(head) + padded + data[start:]
 
 
-def _byte_order(header: bytes) -> str:
+def _byte_order(dpx: bytes) -> str:
     """Return the byte order of a DPX file, as in `struct`."""
-    return ">" if header[:4] == b"SDPX" else "<"
+    return ">" if dpx[:4] == b"SDPX" else "<"
 
 
-def _read_pixel_aspect(header: bytes) -> Fraction | None:
+def _read_integers(dpx: bytes, *offsets: int) -> tuple[int, ...]:
+    """Return the unsigned 32-bit integers at these offsets."""
+    return tuple(struct.unpack_from(_byte_order(dpx) + "I", dpx, at)[0] for at in offsets)
+
+
+def _read_user_data(dpx: bytes) -> bytes:
+    """Return the user-defined data of a file: an identifier of 32 bytes, then the data."""
+    start, size = _read_integers(dpx, 4, 32)  # offset of the pixels, size of the user-defined data
+    if not _HEADER_BYTES < start < len(dpx) or not 32 < size <= start - _HEADER_BYTES:
+        return b""
+    return dpx[_HEADER_BYTES : _HEADER_BYTES + size]
+
+
+def _read_pixel_aspect(dpx: bytes) -> Fraction | None:
     """Return the width of a pixel divided by its height; None if square or not defined."""
-    horizontal, vertical = struct.unpack(_byte_order(header) + "II", header[1628:1636])
+    horizontal, vertical = _read_integers(dpx, 1628, 1632)
     if _UNDEFINED in (horizontal, vertical) or not vertical:
         return None
     aspect = Fraction(horizontal, vertical)
     return aspect if 0 < aspect != 1 else None
 
 
-def _read_timecode(header: bytes) -> str | None:
+def _read_timecode(dpx: bytes) -> str | None:
     """Return the SMPTE timecode, stored as eight binary-coded decimal digits; None if undefined."""
-    (code,) = struct.unpack(_byte_order(header) + "I", header[1920:1924])
+    (code,) = _read_integers(dpx, 1920)
     digits = f"{code:08x}"
     if code == _UNDEFINED or not digits.isdecimal():
         return None
     return ":".join(digits[n : n + 2] for n in range(0, 8, 2))
-
-
-def _read_codes(frame: av.VideoFrame) -> tuple[NDArray[Any], NDArray[Any] | None, int]:
-    """Return the code values of a decoded DPX frame in native byte order.
-
-    Returns:
-        (H, W) gray or (H, W, 3) R'G'B', uint8 or uint16; (H, W) alpha or None; and the bit depth.
-
-    Raises:
-        ValueError: the pixel format is not supported.
-    """
-    name, components = frame.format.name, frame.format.components
-    bits = components[0].bits
-    native = np.dtype(np.uint8 if bits <= 8 else np.uint16)
-    dtype = native.newbyteorder(">" if name.endswith("be") else "<")
-    if name.startswith("gbr"):  # planes in the order G, B, R, alpha
-        planes = [view_rows(p, dtype)[:, : p.width].astype(native) for p in frame.planes]
-        rgb = np.stack([planes[2], planes[0], planes[1]], -1)
-        return rgb, planes[3] if len(planes) > 3 else None, bits
-    if not name.startswith(("gray", "rgb")) or len(components) == 2:
-        raise ValueError(f"pixel format {name} is not supported")
-    n = len(components)
-    packed = view_rows(frame.planes[0], dtype)[:, : frame.width * n].astype(native)
-    if n == 1:
-        return packed, None, bits
-    packed = packed.reshape(frame.height, frame.width, n)
-    alpha = packed[..., 3].copy() if n == 4 else None
-    return packed[..., :3].copy(), alpha, bits
-
-
-DPX = StillFormat(
-    name="dpx",
-    suffixes=(".dpx",),
-    signature=re.compile(rb"SDPX|XPDS"),
-    read=read_dpx,
-    read_xmp=read_dpx_xmp,
-    encode=encode_dpx,
-    stores=frozenset({"alpha", "dpx_header", "xmp"}),
-)

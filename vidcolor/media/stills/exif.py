@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container
 
     Reader = Callable[[int, int], bytes]
     """Returns ``n`` bytes at an offset: ``read(offset, n)``; fewer at the end of the file."""
@@ -94,12 +94,9 @@ class Directory:
         return numerator / denominator if denominator else None
 
     def set_numbers(self, tag: int, kind: int, *numbers: int) -> None:
-        """Set a tag to numbers.
+        """Set a tag to numbers of the field type 3 (SHORT), 4 (LONG) or 5 (RATIONAL).
 
-        Args:
-            tag: number of the tag.
-            kind: field type: 3 (SHORT), 4 (LONG) or 5 (RATIONAL).
-            numbers: the values; for RATIONAL, numerator and denominator of each.
+        A RATIONAL is given as numerator and denominator.
         """
         code = "H" if kind == 3 else "I"
         value = struct.pack(f"{self.order}{len(numbers)}{code}", *numbers)
@@ -124,9 +121,6 @@ class Directory:
 def read_directory(read: Reader) -> Directory:
     """Read the first directory of a TIFF, BigTIFF or EXIF block.
 
-    Args:
-        read: returns ``n`` bytes at an offset: ``read(offset, n)``; fewer at the end.
-
     Raises:
         ValueError: the data is not a TIFF structure. Single broken entries are skipped.
     """
@@ -136,10 +130,10 @@ def read_directory(read: Reader) -> Directory:
     if order is None or len(head) < 8:
         raise ValueError("not a TIFF structure")
     big = struct.unpack(order + "H", head[2:4])[0] == 43  # BigTIFF; 42 is TIFF
-    offset = (
-        struct.unpack(order + "Q", head[8:16]) if big else struct.unpack(order + "I", head[4:8])
+    (offset,) = (
+        struct.unpack(order + "Q", head[8:]) if big else struct.unpack(order + "I", head[4:8])
     )
-    return _read_directory_at(read, order, big, offset[0], depth=0)
+    return _read_directory_at(read, order, big, offset, depth=0)
 
 
 def parse_exif(data: bytes) -> Directory:
@@ -192,18 +186,13 @@ def _read_directory_at(
 
 
 def _is_readable(read: Reader, offset: int, n: int) -> bool:
-    """Whether the file has `n` bytes at an offset."""
     return offset > 0 and len(read(offset, n)) == n
 
 
 def encode_directory(directory: Directory, offset: int) -> bytes:
-    """Encode a directory with its values and children for a position in a classic TIFF.
+    """Encode a directory with its values and children for an offset in a classic TIFF.
 
     The 8-byte integers of BigTIFF are left out, because classic TIFF has no type for them.
-
-    Args:
-        directory: directory to encode.
-        offset: position of the directory in the file, in bytes.
     """
     rows: list[tuple[int, int, int, bytes]] = [
         (e.tag, e.kind, e.num_values, e.value) for e in directory.entries.values() if e.kind < 16
@@ -214,12 +203,12 @@ def encode_directory(directory: Directory, offset: int) -> bytes:
     for tag, child in directory.children.items():
         at = heap_offset + len(heap)
         rows.append((tag, 4, 1, struct.pack(directory.order + "I", at)))
-        heap += _pad_to_even(encode_directory(child, at))
+        heap += pad_to_even(encode_directory(child, at))
     table = bytearray(struct.pack(directory.order + "H", len(rows)))
     for tag, kind, count, value in sorted(rows):
         if len(value) > 4:
             pointer = struct.pack(directory.order + "I", heap_offset + len(heap))
-            heap += _pad_to_even(value)
+            heap += pad_to_even(value)
             value = pointer
         table += struct.pack(directory.order + "HHI", tag, kind, count) + value.ljust(4, b"\0")
     return bytes(table) + bytes(4) + bytes(heap)
@@ -235,13 +224,12 @@ def encode_tiff_header(order: ByteOrder, offset: int) -> bytes:
     return (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, offset)
 
 
-def remove_tags(directory: Directory, tags: Iterable[int]) -> Directory:
+def remove_tags(directory: Directory, tags: Container[int]) -> Directory:
     """Return a copy of a directory without the entries with these tags."""
-    removed = frozenset(tags)
-    kept = {t: e for t, e in directory.entries.items() if t not in removed}
+    kept = {t: e for t, e in directory.entries.items() if t not in tags}
     return Directory(directory.order, kept, dict(directory.children))
 
 
-def _pad_to_even(value: bytes) -> bytes:
+def pad_to_even(value: bytes) -> bytes:
     """Append a null byte to a value of odd size: TIFF 6.0 requires even offsets."""
     return value + b"\0" * (len(value) % 2)

@@ -1,14 +1,18 @@
 """Reading and writing of OpenEXR, a format of film scans in linear light.
 
-FFmpeg codes the pixels. The header is handled here, because the attributes of the source must
-survive and FFmpeg writes only its own attributes. The layout follows "OpenEXR File Layout"
-(openexr.com), and the sRGB curve IEC 61966-2-1.
+The OpenEXR library codes the pixels. The attributes of the source are copied here as raw bytes: the
+library decodes them, refuses a whole file for one invalid value, such as Latin-1 text, and cannot
+write all of them unchanged. The layout follows "OpenEXR File Layout" (openexr.com), and the sRGB
+curve IEC 61966-2-1.
 """
 
 from __future__ import annotations
 
-import re
+import contextlib
+import io
 import struct
+import sys
+import threading
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -16,17 +20,11 @@ import numpy as np
 
 from vidcolor.color.srgb import linear_to_srgb_array, srgb_to_linear_array
 from vidcolor.errors import InputError
-from vidcolor.media.stills.av_codec import decode_frame, encode_frame, view_rows
 from vidcolor.media.stills.rgb import row_bands
-from vidcolor.media.stills.types import (
-    DecodedImage,
-    EncodedStill,
-    StillFormat,
-    StillMetadata,
-    check_size,
-)
+from vidcolor.media.stills.types import DecodedImage, EncodedStill, StillMetadata, check_size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -37,12 +35,6 @@ if TYPE_CHECKING:
     Attribute = tuple[bytes, bytes, bytes]
     """Name, type and value, as stored in the file."""
 
-_DATA_WINDOW = b"dataWindow\0box2i\0"
-"""Name and type of the attribute with the image size."""
-_MAX_HEADER_BYTES = 65536
-"""Number of bytes at the start of a file in which the data window must begin."""
-_NOT_SCAN_LINES = 0x1A00
-"""Bits of the version field for tiles, deep data and several parts."""
 _CODING_ATTRIBUTES = frozenset(
     (
         *(b"channels", b"compression", b"dataWindow", b"displayWindow", b"lineOrder"),
@@ -58,65 +50,57 @@ are left out."""
 _COMMENTS = b"comments"
 """Standard attribute for free text. The provenance is stored there."""
 _PIXEL_ASPECT = b"pixelAspectRatio"
-_SQUARE_PIXELS = (_PIXEL_ASPECT, b"float", struct.pack("<f", 1))
-"""The attribute of square pixels, which is not copied because it is the default."""
+_SQUARE = struct.pack("<f", 1)
+"""Value of the pixel aspect of square pixels. It is not copied, because it is the default."""
 _MAX_ASPECT_DENOMINATOR = 1000
 """Maximum denominator of the fraction that replaces a float pixel aspect."""
-_BLOCK_LINES = {3: 16, 4: 32, 5: 16, 6: 32, 7: 32, 8: 32, 9: 256}
-"""Scan lines in a block, by compression: ZIP, PIZ, PXR24, B44, B44A, DWAA, DWAB; 1 for others."""
+_DECODING_LOCK = threading.Lock()
 
 
 def read_exr(path: Path, allow_damaged: bool) -> DecodedImage:
-    """Decode an OpenEXR. Linear light is clipped to [0, 1] and sRGB-encoded at 16 bits.
+    """Decode an OpenEXR to its display window; a damaged one is always refused.
 
-    Args:
-        path: the file.
-        allow_damaged: ignored; a damaged OpenEXR is always refused.
-
-    Raises:
-        InputError: the file is truncated, or the image exceeds `MAX_PIXELS`.
-        ValueError: the pixels are damaged.
+    Linear light is clipped to [0, 1] and sRGB-encoded at 16 bits. `StillMetadata.extras` has the
+    attributes that do not describe the coding.
     """
-    data = path.read_bytes()
-    at = data.find(_DATA_WINDOW, 0, _MAX_HEADER_BYTES)
-    box = data[at + len(_DATA_WINDOW) + 4 :][:16] if at >= 0 else b""
-    if len(box) < 16:
-        raise InputError(f"{path}: OpenEXR without a data window; get a complete copy")
-    left, top, right, bottom = struct.unpack("<4i", box)
-    check_size(path, right - left + 1, bottom - top + 1)
-    if not _has_all_blocks(data):
-        raise InputError(f"{path}: truncated OpenEXR; get a complete copy")
-    frame = decode_frame("exr", data)
-    dtype = np.dtype(np.float16 if "f16" in frame.format.name else np.float32)
-    planes = [view_rows(p, dtype)[:, : p.width] for p in frame.planes]
-    # FFmpeg returns the planes in the order G, B, R, alpha.
-    color = planes if len(planes) < 3 else [planes[2], planes[0], planes[1]]
-    warnings: tuple[str, ...] = ()
-    if max(float(np.nanmax(p)) for p in color) > 1:
-        warnings = ("light above 1.0 is clipped",)
+    data = bytearray(path.read_bytes())
+    header, _ = _parse_header(data)
+    attributes = tuple(
+        (name, bytes(data[kind]), bytes(data[value]))
+        for name, kind, value in header
+        if name not in _CODING_ATTRIBUTES and (name, bytes(data[value])) != (_PIXEL_ASPECT, _SQUARE)
+    )
+    for name, kind, value in header:  # the library must not decode them
+        if name == _PIXEL_ASPECT and len(data[value]) == len(_SQUARE):
+            data[value] = _SQUARE
+        elif name not in _CODING_ATTRIBUTES:
+            data[kind] = b"?" * len(data[kind])
+    channels, warnings = _read_channels(path, data)
+    color = [channels[name] for name in "rgby" if name in channels][:3]
+    if max(float(np.nanmax(plane)) for plane in color) > 1:
+        warnings += ("light above 1.0 is clipped",)
     alpha = None
-    if len(planes) in (2, 4):
-        alpha = np.rint(np.clip(planes[-1], 0, 1) * 65535).astype(np.uint16)
-    metadata = _read_metadata(data)
-    if len(planes) < 3:
-        gray = srgb_encode(planes[0])
-        return DecodedImage(gray, "gray", 16, "exr", alpha, metadata, warnings)
-    rgb = np.stack([srgb_encode(p) for p in color], axis=-1)
-    return DecodedImage(rgb, "rgb", 16, "exr", alpha, metadata, warnings)
+    if "a" in channels:
+        alpha = np.rint(np.clip(channels["a"], 0, 1) * 65535).astype(np.uint16)
+    metadata = StillMetadata(extras=attributes, pixel_aspect=_find_pixel_aspect(attributes))
+    planes = [srgb_encode(plane) for plane in color]
+    if len(planes) == 1:
+        return DecodedImage(planes[0], "gray", 16, alpha, metadata, warnings)
+    return DecodedImage(np.stack(planes, axis=-1), "rgb", 16, alpha, metadata, warnings)
 
 
 def read_exr_comments(path: Path) -> bytes | None:
     """Return the comments attribute of an OpenEXR, which may contain a recipe digest, or None."""
-    found = _parse_header(path.read_bytes())[0].get(_COMMENTS)
-    return found[1] if found else None
+    data = path.read_bytes()
+    header, _ = _parse_header(data)
+    return next((data[value] for name, _, value in header if name == _COMMENTS), None)
 
 
 def encode_exr(job: ColorizedStill) -> EncodedStill:
     """Encode an OpenEXR in 32-bit float linear light, with the attributes of the source."""
-    samples = job.samples(16)
+    samples = job.samples()
     alpha = samples[..., 3] if samples.shape[-1] > 3 else None
-    attributes = job.metadata.exr_attributes
-    return EncodedStill(encode_exr_file(samples[..., :3], alpha, attributes, job.comment))
+    return encode_exr_file(samples[..., :3], alpha, job.metadata.extras, job.comment), ()
 
 
 def encode_exr_file(
@@ -130,111 +114,163 @@ def encode_exr_file(
     Args:
         rgb: (H, W, 3) uint16, sRGB-encoded codes.
         alpha: (H, W) uint16, linear codes, or None.
-        attributes: attributes of the source; see `StillMetadata.exr_attributes`.
+        attributes: attributes of the source; see `read_exr`.
         comment: text that is appended to the comments attribute.
+    """
+    import OpenEXR
+
+    channels = {name: srgb_decode(rgb[..., i]) for i, name in enumerate("RGB")}
+    if alpha is not None:
+        channels["A"] = alpha.astype(np.float32) / np.float32(65535)
+    out = io.BytesIO()
+    header = {"type": OpenEXR.scanlineimage, "compression": OpenEXR.NO_COMPRESSION}
+    with OpenEXR.File(header, channels) as file:
+        file.write(out)
+    return _insert_attributes(out.getvalue(), attributes, comment, num_blocks=rgb.shape[0])
+
+
+def _read_channels(path: Path, data: bytearray) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
+    """Decode the first part with color or luminance.
 
     Returns:
-        The contents of the file.
+        The channels r, g, b or y, and a if there is one, each (H, W) float16 or float32 of the size
+        of the display window; and warnings.
     """
-    planes, pix_fmt = [srgb_decode(rgb[..., i]) for i in (1, 2, 0)], "gbrpf32le"
-    if alpha is not None:
-        planes.append(alpha.astype(np.float32) / np.float32(65535))
-        pix_fmt = "gbrapf32le"
-    return _insert_attributes(encode_frame("exr", pix_fmt, planes), attributes, comment)
+    import OpenEXR
+
+    stream = io.BytesIO(data)
+    try:
+        with _mute_stdout():
+            with OpenEXR.File(stream, header_only=True) as file:
+                num_parts = len(file.parts)
+                for part in file.parts:
+                    check_size(path, *_measure_window(part.header["dataWindow"]))
+                    check_size(path, *_measure_window(part.header["displayWindow"]))
+            stream.seek(0)
+            with OpenEXR.File(stream, separate_channels=True) as file:
+                parts = [
+                    (part.header["dataWindow"], part.header["displayWindow"], _get_planes(part))
+                    for part in file.parts
+                ]
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+    if len(parts) < num_parts:  # the library leaves out parts that it cannot read
+        raise InputError(f"{path}: truncated or damaged OpenEXR; get a complete copy")
+    warnings = (f"the file has {num_parts} parts: only one is colorized",) if num_parts > 1 else ()
+    for data_window, display_window, planes in parts:
+        if planes:
+            return {
+                name: _crop_to_window(plane, data_window, display_window)
+                for name, plane in planes.items()
+            }, warnings
+    raise InputError(
+        f"{path}: an OpenEXR without float channels R, G, B or Y; save it with these channels"
+    )
 
 
-def _read_metadata(data: bytes) -> StillMetadata:
-    """Return the attributes that do not describe the coding."""
-    attributes = [
-        (name, kind, value)
-        for name, (kind, value) in _parse_header(data)[0].items()
-        if name not in _CODING_ATTRIBUTES
+def _get_planes(part: Any) -> dict[str, NDArray[Any]]:
+    """Return the planes r, g, b or y, and a if there is one; empty without float color."""
+    planes = {name.lower(): channel.pixels for name, channel in part.channels.items()}
+    names = next((n for n in ("rgb", "y") if planes.keys() >= set(n)), "")
+    if any(planes[n].dtype.kind != "f" for n in names):
+        return {}
+    return {name: planes[name] for name in names + "a" * bool(names) if name in planes}
+
+
+def _measure_window(window: Any) -> tuple[int, int]:
+    """Return the width and height of a box2i."""
+    (left, top), (right, bottom) = window
+    return int(right) - int(left) + 1, int(bottom) - int(top) + 1
+
+
+def _crop_to_window(plane: NDArray[Any], data_window: Any, display_window: Any) -> NDArray[Any]:
+    """Return the plane of the display window; it is 0 outside the data window."""
+    if _measure_window(data_window) != plane.shape[::-1]:
+        raise ValueError("subsampled channels")
+    (left, top), (right, bottom) = np.array(data_window) - display_window[0]
+    width, height = _measure_window(display_window)
+    if (left, top, right, bottom) == (0, 0, width - 1, height - 1):
+        return plane
+    canvas = np.zeros((height, width), plane.dtype)
+    rows = slice(max(0, top), max(0, bottom + 1))
+    columns = slice(max(0, left), max(0, right + 1))
+    inside = canvas[rows, columns]
+    inside[:] = plane[rows.start - top :, columns.start - left :][
+        : inside.shape[0], : inside.shape[1]
     ]
-    kept = tuple(attribute for attribute in attributes if attribute != _SQUARE_PIXELS)
-    return StillMetadata(exr_attributes=kept, pixel_aspect=_find_pixel_aspect(kept))
+    return canvas
+
+
+@contextlib.contextmanager
+def _mute_stdout() -> Iterator[None]:
+    """Suppress what this thread prints: the library reports damage on the standard output."""
+    with _DECODING_LOCK, contextlib.redirect_stdout(_OtherThreads(sys.stdout)):
+        yield
+
+
+class _OtherThreads:
+    """A text stream that ignores the current thread, so that other threads are not muted."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._thread = stream, threading.get_ident()
+
+    def write(self, text: str) -> int:
+        is_muted = threading.get_ident() == self._thread
+        return len(text) if is_muted else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _find_pixel_aspect(attributes: tuple[Attribute, ...]) -> Fraction | None:
     """Return the width of a pixel divided by its height; None if square, missing or invalid."""
-    for name, _, value in attributes:
-        if name == _PIXEL_ASPECT:
-            try:
-                aspect = Fraction(struct.unpack("<f", value)[0])
-            except (struct.error, ValueError, OverflowError):  # wrong size, NaN, infinite
-                return None
-            aspect = aspect.limit_denominator(_MAX_ASPECT_DENOMINATOR)
-            return aspect if 0 < aspect != 1 else None
-    return None
+    value = next((value for name, _, value in attributes if name == _PIXEL_ASPECT), _SQUARE)
+    try:
+        aspect = Fraction(struct.unpack("<f", value)[0])
+    except (struct.error, ValueError, OverflowError):  # wrong size, NaN, infinite
+        return None
+    aspect = aspect.limit_denominator(_MAX_ASPECT_DENOMINATOR)
+    return aspect if 0 < aspect != 1 else None
 
 
-def _parse_header(data: bytes) -> tuple[dict[bytes, tuple[bytes, bytes]], int]:
-    """Parse the first header of a file.
+def _parse_header(data: bytes | bytearray) -> tuple[list[tuple[bytes, slice, slice]], int]:
+    """Return name, and position of type and value of each attribute of the first header; its end.
 
-    Returns:
-        Type and value of each attribute by name, and the offset after the header.
+    Raises:
+        ValueError: the header is truncated.
     """
-    attributes, at = {}, 8  # after magic number and version
+    attributes, at = [], 8  # after magic number and version
     while data[at : at + 1] not in (b"\0", b""):
-        name = data[at : data.index(b"\0", at)]
-        at += len(name) + 1
-        kind = data[at : data.index(b"\0", at)]
-        at += len(kind) + 1
-        (size,) = struct.unpack("<i", data[at : at + 4])
-        attributes[name] = (kind, data[at + 4 : at + 4 + max(size, 0)])
-        at += 4 + max(size, 0)
+        name_end = data.index(b"\0", at)
+        kind_end = data.index(b"\0", name_end + 1)
+        (size,) = struct.unpack_from("<i", data, kind_end + 1)
+        name, at = bytes(data[at:name_end]), kind_end + 5 + max(size, 0)
+        attributes.append((name, slice(name_end + 1, kind_end), slice(kind_end + 5, at)))
     return attributes, at + 1
 
 
-def _locate_offset_table(data: bytes) -> tuple[int, int]:
-    """Return the offset of the block offset table of a scan-line file, and the number of blocks."""
-    attributes, at = _parse_header(data)
-    _, top, _, bottom = struct.unpack("<4i", attributes[b"dataWindow"][1])
-    lines = _BLOCK_LINES.get(attributes[b"compression"][1][0], 1)
-    return at, -(-(bottom - top + 1) // lines)
-
-
-def _has_all_blocks(data: bytes) -> bool:
-    """Whether a file has all its blocks, which FFmpeg does not check.
-
-    Only scan-line files are checked; the result for others is True.
-    """
-    if int.from_bytes(data[4:8], "little") & _NOT_SCAN_LINES:
-        return True
-    at, num_blocks = _locate_offset_table(data)
-    # A block starts with its first line and the size of its data, 4 bytes each.
-    last = max(struct.unpack(f"<{num_blocks}Q", data[at : at + 8 * num_blocks]))
-    size = int.from_bytes(data[last + 4 : last + 8], "little")
-    return bool(last + 8 + size <= len(data))
-
-
-def _insert_attributes(data: bytes, attributes: tuple[Attribute, ...], comment: str) -> bytes:
+def _insert_attributes(
+    data: bytes, attributes: tuple[Attribute, ...], comment: str, num_blocks: int
+) -> bytes:
     """Add attributes to the header of a file, and shift its block offsets accordingly."""
-    header, _ = _parse_header(data)
-    at, num_blocks = _locate_offset_table(data)
-    offsets = struct.unpack(f"<{num_blocks}Q", data[at : at + 8 * num_blocks])
+    parsed, at = _parse_header(data)
+    offsets = np.frombuffer(data, "<u8", num_blocks, at)
+    header = {name: (data[kind], data[value]) for name, kind, value in parsed}
     header |= {name: (kind, value) for name, kind, value in attributes}
     comments = header.get(_COMMENTS, (b"", b""))[1].decode("utf-8", "replace")
     if comment not in comments:
         header[_COMMENTS] = (b"string", f"{comments}\n{comment}".strip().encode())
     encoded = b"".join(
-        name + b"\0" + kind + b"\0" + struct.pack("<i", len(value)) + value
+        b"%b\0%b\0%b%b" % (name, kind, struct.pack("<i", len(value)), value)
         for name, (kind, value) in header.items()
         if len(name) <= _MAX_NAME_BYTES
     )
-    shift = 8 + len(encoded) + 1 - at
-    table = struct.pack(f"<{num_blocks}Q", *(offset + shift for offset in offsets))
-    return data[:8] + encoded + b"\0" + table + data[at + 8 * num_blocks :]
+    table = offsets + np.uint64(8 + len(encoded) + 1 - at)
+    return b"%b%b\0%b%b" % (data[:8], encoded, table.tobytes(), data[at + table.nbytes :])
 
 
 def srgb_encode(linear: NDArray[Any]) -> NDArray[np.uint16]:
-    """Encode linear light as 16-bit sRGB.
-
-    Args:
-        linear: (H, W) float16 or float32 linear light; clipped to [0, 1], and NaN becomes 0.
-
-    Returns:
-        (H, W) uint16.
-    """
+    """Encode (H, W) linear light, clipped to [0, 1], as 16-bit sRGB; NaN becomes 0."""
     out = np.empty(linear.shape, np.uint16)
     for rows in row_bands(linear.shape[0]):
         light = np.clip(np.nan_to_num(linear[rows].astype(np.float64)), 0, 1)
@@ -243,26 +279,8 @@ def srgb_encode(linear: NDArray[Any]) -> NDArray[np.uint16]:
 
 
 def srgb_decode(codes: NDArray[Any]) -> FloatArray:
-    """Decode 16-bit sRGB to linear light.
-
-    Args:
-        codes: (H, W) uint16.
-
-    Returns:
-        (H, W) float32 linear light in [0, 1].
-    """
+    """Decode (H, W) 16-bit sRGB to float32 linear light in [0, 1]."""
     out = np.empty(codes.shape, np.float32)
     for rows in row_bands(codes.shape[0]):
         out[rows] = srgb_to_linear_array(codes[rows] / 65535)
     return out
-
-
-EXR = StillFormat(
-    name="exr",
-    suffixes=(".exr",),
-    signature=re.compile(rb"v/1\x01"),
-    read=read_exr,
-    read_xmp=read_exr_comments,
-    encode=encode_exr,
-    stores=frozenset({"alpha", "xmp", "exr_attributes"}),
-)

@@ -7,7 +7,6 @@ is copied into the result without decoding, because encoding it again would chan
 from __future__ import annotations
 
 import io
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,29 +14,22 @@ import numpy as np
 
 from vidcolor.errors import InputError
 from vidcolor.media.stills.jpeg_segments import (
-    can_join,
+    PROGRESSIVE,
     find_frame_header,
     insert_metadata,
-    is_progressive,
+    is_joinable,
     is_ycbcr,
-    iter_segments,
     join_scans,
+    parse_segments,
     read_metadata,
 )
 from vidcolor.media.stills.rgb import convert_chroma_to_jfif, convert_to_8_bits
-from vidcolor.media.stills.types import (
-    DEFAULT_QUALITY,
-    DecodedImage,
-    EncodedStill,
-    StillFormat,
-    check_size,
-)
+from vidcolor.media.stills.types import DEFAULT_QUALITY, DecodedImage, EncodedStill, check_size
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from PIL import Image
 
     from vidcolor.media.stills.types import ColorizedStill, Still
 
@@ -45,24 +37,20 @@ if TYPE_CHECKING:
 def read_jpeg(path: Path, allow_damaged: bool) -> DecodedImage:
     """Decode a JPEG. Gray and Y'CbCr stay as coded; CMYK and RGB become R'G'B'.
 
-    Args:
-        path: the file.
-        allow_damaged: accept a truncated file, with a warning.
-
-    Raises:
-        InputError: the file is truncated, or the image exceeds `MAX_PIXELS`.
-        ValueError: the file does not have the structure of a JPEG.
+    A truncated file is refused, or read with a warning. `StillMetadata.extras` has marker and
+    payload of the segments that are copied as they are.
     """
     data = path.read_bytes()
-    segments = list(iter_segments(data))
+    segments = parse_segments(data)
     frame = find_frame_header(segments)
     check_size(path, frame.width, frame.height)
     metadata, warnings = read_metadata(segments)
+    # Pillow converts Y'CbCr to RGB unless it is asked for Y'CbCr.
     ycbcr = len(frame.component_ids) == 3 and is_ycbcr(segments, frame.component_ids)
-    image = _open_jpeg(data, path, ycbcr)
+    image = _open_jpeg(data, "YCbCr" if ycbcr else None)
     table = image.quantization.get(frame.luma_table)
     metadata = replace(metadata, jpeg_luma_table=tuple(table) if table else None)
-    is_damaged = False
+    jpeg_data = data if is_joinable(frame) else None
     try:
         image.load()
     except OSError:
@@ -70,35 +58,26 @@ def read_jpeg(path: Path, allow_damaged: bool) -> DecodedImage:
             raise InputError(
                 f"{path}: truncated JPEG; get a complete copy, or allow damaged images"
             ) from None
-        is_damaged = True
+        jpeg_data = None
         # With an end marker the decoder fills in the missing part instead of failing.
-        image = _open_jpeg(data + b"\xff\xd9", path, ycbcr)
+        image = _open_jpeg(data + b"\xff\xd9", "YCbCr" if ycbcr else None)
         image.load()
         warnings += ("the file is truncated: the missing part is filled in",)
     if image.mode == "YCbCr":
-        decoded = DecodedImage(np.asarray(image), "ycbcr", 8, "jpeg", metadata=metadata)
+        decoded = DecodedImage(np.asarray(image), "ycbcr", 8)
     else:
+        decoded = DecodedImage.from_pillow(image)
         if image.mode == "CMYK":
             metadata = replace(metadata, icc=None)
             warnings += ("CMYK is converted to RGB without its ICC profile",)
-        decoded = replace(DecodedImage.from_pillow(image, "jpeg"), metadata=metadata)
-    jpeg_data = data if not is_damaged and can_join(data) else None
-    return replace(decoded, warnings=warnings, lossless=False, jpeg_data=jpeg_data)
-
-
-def _open_jpeg(data: bytes, path: Path, ycbcr: bool) -> Any:
-    """Open a JPEG with Pillow; if `ycbcr`, without conversion to RGB."""
-    from PIL.JpegImagePlugin import JpegImageFile
-
-    image: Image.Image = JpegImageFile(io.BytesIO(data), str(path))
-    if ycbcr:
-        image.draft("YCbCr", image.size)
-    return image
+    return replace(
+        decoded, metadata=metadata, warnings=warnings, lossless=False, jpeg_data=jpeg_data
+    )
 
 
 def read_jpeg_xmp(path: Path) -> bytes | None:
     """Return the XMP packet of a JPEG, or None."""
-    return read_metadata(list(iter_segments(path.read_bytes())))[0].xmp
+    return read_metadata(parse_segments(path.read_bytes()))[0].xmp
 
 
 def encode_jpeg(job: ColorizedStill) -> EncodedStill:
@@ -112,34 +91,36 @@ def encode_jpeg(job: ColorizedStill) -> EncodedStill:
         luma_table = list(source_table) if source_table and job.quality is None else tables[0]
         luma = convert_to_8_bits(still.luma, still.bits)
         bare = _encode_planes([luma, cb, cr], [luma_table, tables[1]])
-    return EncodedStill(*insert_metadata(bare, job.metadata))
+    return insert_metadata(bare, job.metadata)
+
+
+def _open_jpeg(data: bytes, mode: str | None = None) -> Any:
+    """Open a JPEG with Pillow; with a mode, without conversion to RGB."""
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    image: Any = JpegImageFile(io.BytesIO(data))
+    if mode:
+        image.draft(mode, image.size)
+    return image
 
 
 def _join_source_luma(still: Still, cb: NDArray[np.uint8], cr: NDArray[np.uint8]) -> bytes | None:
-    """Join the coded luma of the source with scans of Cb and Cr.
-
-    Args:
-        still: the still.
-        cb: (H, W) uint8.
-        cr: (H, W) uint8.
+    """Join the coded luma of the source with scans of (H, W) Cb and Cr.
 
     Returns:
         The file without metadata, or None if luma must be encoded again.
     """
-    from PIL.JpegImagePlugin import JpegImageFile
-
     if still.jpeg_data is None:
         return None
-    progressive = is_progressive(still.jpeg_data)
+    frame = find_frame_header(parse_segments(still.jpeg_data))
     table = _standard_tables(DEFAULT_QUALITY)[1]
-    chroma = [_encode_planes([plane], [table], progressive) for plane in (cb, cr)]
-    joined = join_scans(still.jpeg_data, chroma[0], chroma[1])
+    is_progressive = frame.marker == PROGRESSIVE
+    chroma = [_encode_planes([plane], [table], is_progressive) for plane in (cb, cr)]
+    joined = join_scans(still.jpeg_data, *chroma)
     if joined is None:
         return None
-    image: Any = JpegImageFile(io.BytesIO(joined))
-    image.draft("L", image.size)
     # The caller may have changed the luma (levels, crop). Then the source's scan is wrong.
-    return joined if np.array_equal(np.asarray(image), still.luma) else None
+    return joined if np.array_equal(np.asarray(_open_jpeg(joined, "L")), still.luma) else None
 
 
 def _encode_planes(
@@ -169,22 +150,8 @@ def _encode_planes(
 def _standard_tables(quality: int) -> list[list[int]]:
     """Return libjpeg's tables of 64 quantization steps for luma and chroma at a quality."""
     from PIL import Image
-    from PIL.JpegImagePlugin import JpegImageFile
 
     out = io.BytesIO()
     Image.new("YCbCr", (8, 8)).save(out, "JPEG", quality=quality)
-    tables = JpegImageFile(io.BytesIO(out.getvalue())).quantization
+    tables = _open_jpeg(out.getvalue()).quantization
     return [list(tables[0]), list(tables[1])]
-
-
-JPEG = StillFormat(
-    name="jpeg",
-    suffixes=(".jpg", ".jpeg"),
-    signature=re.compile(rb"\xff\xd8\xff"),
-    read=read_jpeg,
-    read_xmp=read_jpeg_xmp,
-    encode=encode_jpeg,
-    stores=frozenset({"exif", "xmp", "icc", "photoshop", "jpeg_segments", "orientation"}),
-    max_bits=8,
-    max_side=65535,
-)

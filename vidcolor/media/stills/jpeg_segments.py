@@ -21,13 +21,14 @@ from vidcolor.media.stills.types import StillMetadata
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vidcolor.media.stills.types import EncodedStill
+
 SOI, EOI, SOS, DQT, DHT, DRI, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE
-APP0, APP1, APP2, APP11, APP13, APP14 = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE
+APP0, APP1, APP2, APP11, APP13, APP14, APP15 = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE, 0xEF
+BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
 """Second bytes of markers, named as in ITU-T T.81, table B.1."""
 _FRAME_MARKERS = {*range(0xC0, 0xD0)} - {DHT, 0xC8, 0xCC}
 """Start-of-frame markers of all coding processes."""
-_HUFFMAN_FRAME_MARKERS = (0xC0, 0xC1, 0xC2)
-"""Start-of-frame markers of Huffman coding: baseline, extended sequential, progressive."""
 _MAX_PAYLOAD = 65533
 """Maximum size of the payload of a segment, in bytes: 65535 minus the length field."""
 
@@ -61,22 +62,21 @@ class FrameHeader:
     height: int
     """Height in pixels; 0 if it is defined after the first scan."""
     width: int
-    """Width in pixels."""
     component_ids: tuple[int, ...]
     """Identifier of each component, such as (1, 2, 3) for Y'CbCr."""
     luma_table: int
     """Index of the quantization table of the first component."""
 
 
-def iter_segments(data: bytes) -> Iterator[Segment]:
-    """Yield the segments of a JPEG file up to the end of its first image.
+def parse_segments(data: bytes) -> list[Segment]:
+    """Return the segments of a JPEG file up to the end of its first image.
 
     Raises:
         ValueError: the file does not have the structure of a JPEG.
     """
     if data[:2] != b"\xff\xd8":
         raise ValueError("not a JPEG file")
-    at = 2
+    segments, at = [], 2
     while at < len(data):
         if data[at] != 0xFF:
             raise ValueError("a JPEG marker is missing")
@@ -86,16 +86,18 @@ def iter_segments(data: bytes) -> Iterator[Segment]:
         marker = data[at] if at < len(data) else EOI
         at += 1
         if marker == EOI:
-            return
+            break
         (length,) = struct.unpack(">H", data[at : at + 2].ljust(2, b"\0"))
         if length < 2:
             raise ValueError("a JPEG segment is truncated")
         payload, at = data[at + 2 : at + length], at + length
-        start = at
+        scan = b""
         if marker == SOS:
             found = _NEXT_MARKER.search(data, at)
-            at = found.start() if found else len(data)
-        yield Segment(marker, payload, data[start:at] if marker == SOS else b"")
+            scan = data[at : found.start() if found else len(data)]
+            at += len(scan)
+        segments.append(Segment(marker, payload, scan))
+    return segments
 
 
 def find_frame_header(segments: list[Segment]) -> FrameHeader:
@@ -123,12 +125,19 @@ def is_ycbcr(segments: list[Segment], component_ids: tuple[int, ...]) -> bool:
     return component_ids != tuple(b"RGB")
 
 
+def is_joinable(frame: FrameHeader) -> bool:
+    """Whether a file is a gray, Huffman-coded 8-bit JPEG, as `join_scans` requires."""
+    is_huffman = frame.marker in (BASELINE, EXTENDED, PROGRESSIVE)
+    return (
+        is_huffman and frame.precision == 8 and frame.height > 0 and len(frame.component_ids) == 1
+    )
+
+
 def read_metadata(segments: list[Segment]) -> tuple[StillMetadata, tuple[str, ...]]:
     """Return the metadata of a file, and warnings about parts that cannot be kept."""
-    exif = xmp = None
+    exif = xmp = density = None
     icc: dict[int, bytes] = {}
-    photoshop, density = b"", None
-    others, warnings = [], []
+    photoshop, others, warnings = b"", [], []
     for segment in segments:
         marker, body = segment.marker, segment.payload
         if marker == APP1 and body.startswith(_EXIF) and exif is None:
@@ -145,7 +154,7 @@ def read_metadata(segments: list[Segment]) -> tuple[StillMetadata, tuple[str, ..
             warnings.append("content credentials (C2PA) are not kept: they describe other pixels")
         elif marker == APP2 and body.startswith(b"MPF\0"):
             warnings.append("the other images in the file are not kept")
-        elif (APP1 <= marker <= 0xEF and marker != APP14) or marker == COM:
+        elif (APP1 <= marker <= APP15 and marker != APP14) or marker == COM:
             others.append((marker, body))
     metadata = StillMetadata(
         exif=exif,
@@ -153,17 +162,13 @@ def read_metadata(segments: list[Segment]) -> tuple[StillMetadata, tuple[str, ..
         icc=b"".join(icc[k] for k in sorted(icc)) or None,
         dpi=density or _read_exif_dpi(exif),
         photoshop=photoshop or None,
-        jpeg_segments=tuple(others),
+        extras=tuple(others),
     )
     return metadata, tuple(dict.fromkeys(warnings))
 
 
-def insert_metadata(jpeg: bytes, metadata: StillMetadata) -> tuple[bytes, tuple[str, ...]]:
-    """Replace the JFIF and Adobe segments at the start of a JPEG file by metadata.
-
-    Args:
-        jpeg: file as the encoder wrote it.
-        metadata: metadata to insert.
+def insert_metadata(jpeg: bytes, metadata: StillMetadata) -> EncodedStill:
+    """Replace the encoder's JFIF and Adobe segments at the start of a JPEG file by metadata.
 
     Returns:
         The file, and warnings about metadata that exceeds the size of a segment.
@@ -179,33 +184,35 @@ def insert_metadata(jpeg: bytes, metadata: StillMetadata) -> tuple[bytes, tuple[
             warnings.append(f"JPEG cannot store {len(body)} bytes of {name}: left out")
         elif body:
             out.append(_encode_segment(APP1, prefix + body))
-    out += _split_into_segments(APP2, _ICC, metadata.icc, numbered=True)
-    out += _split_into_segments(APP13, _PHOTOSHOP, metadata.photoshop)
-    out += [_encode_segment(marker, body) for marker, body in metadata.jpeg_segments]
-    # The encoder's own JFIF and Adobe segments are left out.
-    offsets = _iter_marker_offsets(jpeg)
-    body_start = next(i for i in offsets if jpeg[i + 1] not in (APP0, APP14))
-    return b"\xff\xd8" + b"".join(out) + jpeg[body_start:], tuple(warnings)
+    parts = _split(metadata.icc, len(_ICC))
+    for number, part in enumerate(parts, start=1):
+        out.append(_encode_segment(APP2, _ICC + bytes([number, len(parts)]) + part))
+    for part in _split(metadata.photoshop, len(_PHOTOSHOP)):
+        out.append(_encode_segment(APP13, _PHOTOSHOP + part))
+    out += [_encode_segment(marker, body) for marker, body in metadata.extras]
+    start = 2
+    while jpeg[start + 1] in (APP0, APP14):
+        start += 2 + int.from_bytes(jpeg[start + 2 : start + 4], "big")
+    return b"\xff\xd8" + b"".join(out) + jpeg[start:], tuple(warnings)
 
 
 def join_scans(luma: bytes, cb: bytes, cr: bytes) -> bytes | None:
     """Join three gray JPEGs into a 4:4:4 color JPEG, copying the coded luma unchanged.
 
     Args:
-        luma: a gray, Huffman-coded 8-bit JPEG.
+        luma: a JPEG that satisfies `is_joinable`.
         cb: a gray JPEG of the same size, progressive if and only if `luma` is.
         cr: a gray JPEG of the same coding and quantization table as `cb`.
 
     Returns:
         The file without metadata, or None if the coding of `luma` cannot be joined.
     """
-    sources = [list(iter_segments(data)) for data in (luma, cb, cr)]
+    sources = [parse_segments(data) for data in (luma, cb, cr)]
     frame = find_frame_header(sources[0])
     tables = [_read_quantization_tables(segments) for segments in sources]
     scans = [n for n, s in enumerate(sources[0]) if s.marker == SOS]
-    late = sources[0][scans[0] if scans else 0 :]
     # A quantization table that is redefined between scans could also apply to chroma.
-    if not can_join(luma) or not scans or any(s.marker == DQT for s in late):
+    if not scans or any(s.marker == DQT for s in sources[0][scans[0] :]):
         return None
     # The luma table keeps its index, and the table of chroma gets another one.
     luma_slot = frame.luma_table
@@ -238,57 +245,14 @@ def _encode_component(component: int, segments: list[Segment]) -> Iterator[bytes
             yield _encode_segment(SOS, header) + segment.scan
 
 
-def can_join(jpeg: bytes) -> bool:
-    """Whether a file is a gray, Huffman-coded 8-bit JPEG, as `join_scans` requires."""
-    try:
-        frame = find_frame_header(list(iter_segments(jpeg)))
-    except ValueError:
-        return False
-    supported = frame.marker in _HUFFMAN_FRAME_MARKERS and frame.precision == 8 and frame.height > 0
-    return supported and len(frame.component_ids) == 1
-
-
-def is_progressive(jpeg: bytes) -> bool:
-    """Whether a JPEG file is progressive.
-
-    Raises:
-        ValueError: the file does not have the structure of a JPEG.
-    """
-    return find_frame_header(list(iter_segments(jpeg))).marker == 0xC2
-
-
 def _encode_segment(marker: int, payload: bytes) -> bytes:
-    """Return a segment with its marker and length."""
     return bytes([0xFF, marker]) + struct.pack(">H", len(payload) + 2) + payload
 
 
-def _split_into_segments(
-    marker: int, prefix: bytes, body: bytes | None, numbered: bool = False
-) -> list[bytes]:
-    """Split data of any size into segments.
-
-    Args:
-        marker: second byte of the marker.
-        prefix: identifier at the start of each segment.
-        body: the data, or None.
-        numbered: whether number and count of the segments follow the prefix, as for ICC profiles.
-    """
-    if not body:
-        return []
-    room = _MAX_PAYLOAD - len(prefix) - 2
-    pieces = [body[i : i + room] for i in range(0, len(body), room)]
-    return [
-        _encode_segment(marker, prefix + (bytes([k, len(pieces)]) if numbered else b"") + piece)
-        for k, piece in enumerate(pieces, start=1)
-    ]
-
-
-def _iter_marker_offsets(jpeg: bytes) -> Iterator[int]:
-    """Yield the offsets of the segments, up to the first scan."""
-    at = 2
-    while at + 4 <= len(jpeg):
-        yield at
-        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+def _split(body: bytes | None, prefix_bytes: int) -> list[bytes]:
+    """Split data into parts that fit into a segment behind a prefix and two more bytes."""
+    room = _MAX_PAYLOAD - prefix_bytes - 2
+    return [body[i : i + room] for i in range(0, len(body), room)] if body else []
 
 
 def _parse_jfif_dpi(payload: bytes) -> tuple[float, float] | None:
@@ -309,11 +273,7 @@ def _read_exif_dpi(exif: bytes | None) -> tuple[float, float] | None:
 
 
 def _read_quantization_tables(segments: list[Segment]) -> dict[int, bytes]:
-    """Return the quantization tables of the first scan.
-
-    Returns:
-        By table index: the byte with precision and index, and the steps, as stored.
-    """
+    """Return the tables of the first scan by index: a byte with precision and index, the steps."""
     tables = {}
     for segment in segments:
         if segment.marker == SOS:

@@ -1,14 +1,14 @@
 """Reading and writing of PNG: pixels, metadata chunks, and recovery of damaged files.
 
 Pillow and OpenCV code the pixels. Chunks are handled here, because libraries decode and rewrite
-them, and chunks that do not depend on the pixels must be copied byte for byte. Chunk names follow
-"Portable Network Graphics (PNG) Specification", third edition (W3C, 2025).
+them, and chunks that do not depend on the pixels must be copied byte for byte. Damaged files are
+rebuilt here, because no library tells which rows it could read. Names follow "Portable Network
+Graphics (PNG) Specification", third edition (W3C, 2025).
 """
 
 from __future__ import annotations
 
 import io
-import re
 import struct
 import zlib
 from dataclasses import dataclass, replace
@@ -22,7 +22,6 @@ from vidcolor.media.stills.types import (
     DEFLATE_LEVEL,
     DecodedImage,
     EncodedStill,
-    StillFormat,
     StillMetadata,
     check_size,
 )
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
 
     from vidcolor.media.stills.types import ColorizedStill
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEADER_END = len(SIGNATURE) + 12 + 13
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 """Keyword of the iTXt chunk with the XMP packet."""
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -69,8 +69,8 @@ class PngHeader:
 
     @property
     def row_bytes(self) -> int:
-        """Size of a decompressed row without its filter byte, in bytes."""
-        return (self.width * self.bits * _CHANNELS.get(self.color_type, 1) + 7) // 8
+        """Size of a decompressed row with its filter byte."""
+        return (self.width * self.bits * _CHANNELS.get(self.color_type, 1) + 7) // 8 + 1
 
 
 class DamagedPngError(ValueError):
@@ -80,100 +80,79 @@ class DamagedPngError(ValueError):
 def read_png(path: Path, allow_damaged: bool) -> DecodedImage:
     """Decode a PNG. 16 bits stay 16 bits, and fewer than 8 become 8.
 
-    Args:
-        path: the file.
-        allow_damaged: accept a truncated file or wrong checksums, with a warning. Rows that cannot
-            be read are black.
-
-    Raises:
-        InputError: the file is damaged, or the image exceeds `MAX_PIXELS`.
-        ValueError: the file is not a PNG, or no row can be read.
+    A damaged file is refused, or read with a warning: rows that cannot be read are black.
+    `StillMetadata.extras` has name and data of the chunks that are copied as they are.
     """
     from PIL.PngImagePlugin import PngImageFile
 
     data = path.read_bytes()
-    header = parse_header(data)
+    header = _parse_header(data)
     check_size(path, header.width, header.height)
     damage: tuple[str, ...] = ()
     try:
-        chunks = list(iter_chunks(data))
+        chunks = list(_iter_chunks(data))
     except DamagedPngError as error:
         if not allow_damaged:
             raise InputError(
                 f"{path}: damaged PNG: {error}; get a complete copy, or allow damaged images"
             ) from None
-        chunks = list(iter_chunks(data, strict=False))
-        data, share = recover_rows(data)
+        chunks = list(_iter_chunks(data, strict=False))
+        data, share = _recover_rows(data, header, chunks)
         damage = (f"the file is damaged: {share:.0%} of its rows are readable, the rest is black",)
-    metadata, warnings = read_metadata(chunks)
+    metadata, warnings = _read_metadata(chunks)
     if header.bits == 16:
         decoded = _decode_16_bit(data, header, dict(chunks).get(b"tRNS"))
     else:
-        decoded = DecodedImage.from_pillow(PngImageFile(io.BytesIO(data), str(path)), "png")
+        decoded = DecodedImage.from_pillow(PngImageFile(io.BytesIO(data), str(path)))
     return replace(decoded, metadata=metadata, warnings=damage + warnings)
-
-
-def _decode_16_bit(data: bytes, header: PngHeader, transparent: bytes | None) -> DecodedImage:
-    """Decode a 16-bit PNG. OpenCV keeps the depth, which Pillow does not.
-
-    Args:
-        data: contents of the file.
-        header: header of the file.
-        transparent: data of the tRNS chunk, which names a transparent gray; None if there is none.
-    """
-    samples = decode_16_bit_image(np.frombuffer(data, np.uint8))
-    if samples is None:
-        raise ValueError("the pixels cannot be decoded")
-    if header.color_type == _GRAY_ALPHA:  # OpenCV returns gray three times, and alpha
-        samples = samples[..., [2, 3]]
-    decoded = DecodedImage.from_samples(samples, "png", 16)
-    if header.color_type == _GRAY and transparent:
-        is_transparent = decoded.pixels == int.from_bytes(transparent[:2], "big")
-        decoded = replace(decoded, alpha=np.where(is_transparent, 0, 65535).astype(np.uint16))
-    return decoded
 
 
 def read_png_xmp(path: Path) -> bytes | None:
     """Return the XMP packet of a PNG, which may be damaged, or None."""
-    return read_metadata(list(iter_chunks(path.read_bytes(), strict=False)))[0].xmp
+    return _read_metadata(list(_iter_chunks(path.read_bytes(), strict=False)))[0].xmp
 
 
 def encode_png(job: ColorizedStill) -> EncodedStill:
     """Encode an 8-bit or 16-bit PNG."""
     import cv2
 
-    samples = job.samples(job.file_bits)
+    samples = job.samples()
     order = [2, 1, 0, 3][: samples.shape[-1]]
     options = [cv2.IMWRITE_PNG_COMPRESSION, DEFLATE_LEVEL]
     done, data = cv2.imencode(".png", samples[..., order], options)
     if not done:
         raise OutputError("the PNG encoder failed")
-    return EncodedStill(insert_metadata(data.tobytes(), job.metadata))
+    return _insert_metadata(data.tobytes(), job.metadata), ()
 
 
-def parse_header(data: bytes) -> PngHeader:
-    """Return the header.
+def _decode_16_bit(data: bytes, header: PngHeader, transparent: bytes | None) -> DecodedImage:
+    """Decode a 16-bit PNG; `transparent` is the tRNS chunk, which names a transparent gray."""
+    samples = decode_16_bit_image(np.frombuffer(data, np.uint8))
+    if samples is None:
+        raise ValueError("the pixels cannot be decoded")
+    if header.color_type == _GRAY_ALPHA:  # OpenCV returns gray three times, and alpha
+        samples = samples[..., [2, 3]]
+    decoded = DecodedImage.from_samples(samples, 16)
+    if header.color_type == _GRAY and transparent:
+        is_transparent = decoded.pixels == int.from_bytes(transparent[:2], "big")
+        decoded = replace(decoded, alpha=np.where(is_transparent, 0, 65535).astype(np.uint16))
+    return decoded
 
-    Raises:
-        ValueError: the file is not a PNG, or its header is truncated.
-    """
-    if data[:8] != _SIGNATURE or data[12:16] != b"IHDR" or len(data) < 33:
+
+def _parse_header(data: bytes) -> PngHeader:
+    if data[:8] != SIGNATURE or data[12:16] != b"IHDR" or len(data) < _HEADER_END:
         raise ValueError("not a PNG file, or truncated in its header")
     width, height, bits, color_type, _, _, interlace = struct.unpack(">IIBBBBB", data[16:29])
     return PngHeader(width, height, bits, color_type, interlace != 0)
 
 
-def iter_chunks(data: bytes, *, strict: bool = True) -> Iterator[tuple[bytes, bytes]]:
+def _iter_chunks(data: bytes, *, strict: bool = True) -> Iterator[tuple[bytes, bytes]]:
     """Yield name and data of every chunk.
 
-    Args:
-        data: contents of the file.
-        strict: whether to raise if the file is damaged. Otherwise broken chunks are yielded too.
-
     Raises:
-        DamagedPngError: the file is truncated, or a checksum is wrong, and `strict` is set.
+        DamagedPngError: a chunk is broken. If not `strict`, broken chunks are yielded too.
     """
-    at = 8
+    at = len(SIGNATURE)
     while True:
         head = data[at : at + 8]
         length = int.from_bytes(head[:4], "big")
@@ -191,7 +170,7 @@ def iter_chunks(data: bytes, *, strict: bool = True) -> Iterator[tuple[bytes, by
         at += 12 + length
 
 
-def read_metadata(chunks: list[tuple[bytes, bytes]]) -> tuple[StillMetadata, tuple[str, ...]]:
+def _read_metadata(chunks: list[tuple[bytes, bytes]]) -> tuple[StillMetadata, tuple[str, ...]]:
     """Return the metadata of a file, and warnings about parts that cannot be kept."""
     metadata = StillMetadata()
     others = []
@@ -214,81 +193,7 @@ def read_metadata(chunks: list[tuple[bytes, bytes]]) -> tuple[StillMetadata, tup
         warnings.append("the image is animated: only the first frame is colorized")
     if b"caBX" in names:
         warnings.append("content credentials (C2PA) are not kept: they describe other pixels")
-    return replace(metadata, png_chunks=tuple(others)), tuple(warnings)
-
-
-def insert_metadata(png: bytes, metadata: StillMetadata) -> bytes:
-    """Insert metadata into a PNG file after its header."""
-    added = []
-    if metadata.icc:
-        added.append(_encode_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)))
-    if metadata.dpi:
-        x, y = (round(d / _INCH_M) for d in metadata.dpi)
-        added.append(_encode_chunk(b"pHYs", struct.pack(">IIB", x, y, 1)))
-    if metadata.exif:
-        added.append(_encode_chunk(b"eXIf", metadata.exif))
-    if metadata.xmp:
-        added.append(_encode_chunk(b"iTXt", _XMP_KEYWORD + b"\0\0\0\0\0" + metadata.xmp))
-    for name, body in metadata.png_chunks:
-        if name != b"sRGB" or not metadata.icc:  # a file has either iCCP or sRGB
-            added.append(_encode_chunk(name, body))
-    header_end = len(_SIGNATURE) + 12 + 13
-    return png[:header_end] + b"".join(added) + png[header_end:]
-
-
-def recover_rows(data: bytes) -> tuple[bytes, float]:
-    """Rebuild a damaged PNG from its readable rows; the other rows become black.
-
-    Args:
-        data: contents of the damaged file.
-
-    Returns:
-        A valid PNG file, and the fraction of rows that are readable, 0-1.
-
-    Raises:
-        ValueError: no row is readable, or the image is interlaced.
-    """
-    header = parse_header(data)
-    chunks = list(iter_chunks(data, strict=False))
-    compressed = b"".join(body for name, body in chunks if name == b"IDAT")
-    num_bytes = (header.row_bytes + 1) * header.height
-    rows = _inflate_partially(compressed, num_bytes)
-    if header.interlaced or not rows:
-        raise ValueError("no part of the image can be recovered")
-    kept = rows[: len(rows) // (header.row_bytes + 1) * (header.row_bytes + 1)]
-    out = [_SIGNATURE, _encode_chunk(b"IHDR", data[16:29])]
-    out += [_encode_chunk(name, body) for name, body in chunks if name in (b"PLTE", b"tRNS")]
-    out.append(_encode_chunk(b"IDAT", zlib.compress(kept.ljust(num_bytes, b"\0"), 1)))
-    return b"".join([*out, _encode_chunk(b"IEND", b"")]), len(kept) / num_bytes
-
-
-def _inflate_partially(compressed: bytes, max_bytes: int) -> bytes:
-    """Decompress up to the first error or to `max_bytes`."""
-    stream, out = zlib.decompressobj(), bytearray()
-    try:
-        for at in range(0, len(compressed), _INFLATE_BYTES):
-            piece = compressed[at : at + _INFLATE_BYTES]
-            out += stream.decompress(piece, max_bytes - len(out))
-            if len(out) >= max_bytes:
-                break
-    except zlib.error:
-        pass
-    return bytes(out[:max_bytes])
-
-
-def _encode_chunk(name: bytes, body: bytes) -> bytes:
-    """Return a chunk with its length and checksum."""
-    return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
-
-
-def _inflate(body: bytes) -> bytes | None:
-    """Decompress a text or profile; None if it is damaged or exceeds `_MAX_TEXT_BYTES`."""
-    stream = zlib.decompressobj()
-    try:
-        text = stream.decompress(body, _MAX_TEXT_BYTES)
-    except zlib.error:
-        return None
-    return text if stream.eof else None
+    return replace(metadata, extras=tuple(others)), tuple(warnings)
 
 
 def _parse_international_text(body: bytes) -> bytes | None:
@@ -303,12 +208,70 @@ def _parse_international_text(body: bytes) -> bytes | None:
     return _inflate(fields[2]) if rest[0] else fields[2]
 
 
-PNG = StillFormat(
-    name="png",
-    suffixes=(".png",),
-    signature=re.compile(re.escape(_SIGNATURE)),
-    read=read_png,
-    read_xmp=read_png_xmp,
-    encode=encode_png,
-    stores=frozenset({"exif", "xmp", "icc", "png_chunks", "alpha", "orientation"}),
-)
+def _inflate(body: bytes) -> bytes | None:
+    """Decompress a text or profile; None if it is damaged or exceeds `_MAX_TEXT_BYTES`."""
+    stream = zlib.decompressobj()
+    try:
+        text = stream.decompress(body, _MAX_TEXT_BYTES)
+    except zlib.error:
+        return None
+    return text if stream.eof else None
+
+
+def _insert_metadata(png: bytes, metadata: StillMetadata) -> bytes:
+    """Insert metadata into a PNG file after its header."""
+    chunks = []
+    if metadata.icc:
+        chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)))
+    if metadata.dpi:
+        x, y = (round(d / _INCH_M) for d in metadata.dpi)
+        chunks.append((b"pHYs", struct.pack(">IIB", x, y, 1)))
+    if metadata.exif:
+        chunks.append((b"eXIf", metadata.exif))
+    if metadata.xmp:
+        chunks.append((b"iTXt", _XMP_KEYWORD + b"\0\0\0\0\0" + metadata.xmp))
+    # A file has either iCCP or sRGB.
+    chunks += [c for c in metadata.extras if c[0] != b"sRGB" or not metadata.icc]
+    return png[:_HEADER_END] + b"".join(_encode_chunk(*c) for c in chunks) + png[_HEADER_END:]
+
+
+def _encode_chunk(name: bytes, body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
+
+
+def _recover_rows(
+    data: bytes, header: PngHeader, chunks: list[tuple[bytes, bytes]]
+) -> tuple[bytes, float]:
+    """Rebuild a damaged PNG from its readable rows; the other rows become black.
+
+    Returns:
+        A valid PNG file, and the fraction of rows that are readable, 0-1.
+
+    Raises:
+        ValueError: no row is readable, or the image is interlaced.
+    """
+    compressed = b"".join(body for name, body in chunks if name == b"IDAT")
+    num_bytes = header.row_bytes * header.height
+    rows = _inflate_partially(compressed, num_bytes)
+    if header.interlaced or not rows:
+        raise ValueError("no part of the image can be recovered")
+    kept = rows[: len(rows) // header.row_bytes * header.row_bytes]
+    out = [(b"IHDR", data[16:29])]
+    out += [(name, body) for name, body in chunks if name in (b"PLTE", b"tRNS")]
+    out += [(b"IDAT", zlib.compress(kept.ljust(num_bytes, b"\0"), 1)), (b"IEND", b"")]
+    png = SIGNATURE + b"".join(_encode_chunk(*chunk) for chunk in out)
+    return png, len(kept) / num_bytes
+
+
+def _inflate_partially(compressed: bytes, max_bytes: int) -> bytes:
+    """Decompress up to the first error or to `max_bytes`."""
+    stream, out = zlib.decompressobj(), bytearray()
+    try:
+        for at in range(0, len(compressed), _INFLATE_BYTES):
+            piece = compressed[at : at + _INFLATE_BYTES]
+            out += stream.decompress(piece, max_bytes - len(out))
+            if len(out) >= max_bytes:
+                break
+    except zlib.error:
+        pass
+    return bytes(out[:max_bytes])

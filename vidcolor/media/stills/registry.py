@@ -1,4 +1,4 @@
-"""Still images of any format: detection, reading as luma, and writing in color with all metadata.
+"""Still images of any format: the table of formats, reading as luma, and writing in color.
 
 The luma of a JPEG is the coded plane. R'G'B' files have no luma plane, so luma is computed with the
 BT.709 matrix and rounded once. The result has exactly the same luma in lossless formats, whose
@@ -10,6 +10,7 @@ rotated or scaled.
 from __future__ import annotations
 
 import errno
+import re
 import struct
 import zlib
 from dataclasses import replace
@@ -20,12 +21,8 @@ import numpy as np
 
 from vidcolor.errors import InputError, OutputError, UsageError, VidcolorError
 from vidcolor.fileio import atomic_output
-from vidcolor.media.stills.basic import BMP, WEBP
-from vidcolor.media.stills.dpx import DPX
+from vidcolor.media.stills import basic, dpx, exr, jpeg, png, tiff
 from vidcolor.media.stills.exif import read_orientation
-from vidcolor.media.stills.exr import EXR
-from vidcolor.media.stills.jpeg import JPEG
-from vidcolor.media.stills.png import PNG
 from vidcolor.media.stills.rgb import (
     BT709,
     JFIF,
@@ -35,26 +32,29 @@ from vidcolor.media.stills.rgb import (
     jfif_to_rgb,
     rgb_to_gray,
 )
-from vidcolor.media.stills.tiff import TIFF
-from vidcolor.media.stills.types import SOURCE_RGB_SHORT_SIDE, ColorizedStill, Still
+from vidcolor.media.stills.types import (
+    SOURCE_RGB_SHORT_SIDE,
+    ColorizedStill,
+    Still,
+    StillFormat,
+)
 from vidcolor.provenance import can_merge, make_xmp_packet, read_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.imaging.types import FloatArray, Plane
-    from vidcolor.media.stills.types import DecodedImage, StillFormat, StillMetadata
+    from vidcolor.media.stills.types import DecodedImage, StillMetadata
     from vidcolor.options import GrayFrom
     from vidcolor.provenance import Provenance
 
     ExceptionTypes = tuple[type[Exception], ...]
 
-FORMATS: tuple[StillFormat, ...] = (JPEG, PNG, TIFF, WEBP, BMP, DPX, EXR)
-"""All supported formats. A file belongs to the first one whose signature matches."""
-STILL_SUFFIXES = {suffix: fmt.name for fmt in FORMATS for suffix in fmt.suffixes}
-"""Name of the format by lower-case file name extension, with the dot."""
+FORMATS: dict[str, StillFormat] = {}
+"""All supported formats by name. A file belongs to the first one whose signature matches."""
+STILL_SUFFIXES: dict[str, StillFormat] = {}
+"""Formats by lower-case file name extension, with the dot."""
 
-_BY_NAME = {fmt.name: fmt for fmt in FORMATS}
 _SIGNATURE_BYTES = 16
 """Number of bytes that are read to detect the format."""
 _ICC_DATE = slice(24, 36)
@@ -67,17 +67,114 @@ _OS_ERRORS = {
     errno.ENOTDIR: "part of the path is not a folder",
 }
 """Messages for errors of the operating system."""
-_FIELD_NAMES = {
+_FIELD_LABELS = {
     "exif": "EXIF",
     "icc": "the ICC profile",
     "photoshop": "Photoshop resources, which include IPTC captions",
     "iptc": "IPTC captions",
-    "png_chunks": "PNG text and other PNG chunks",
-    "jpeg_segments": "JPEG comments and other JPEG segments",
-    "dpx_header": "the film fields of the DPX header",
-    "exr_attributes": "the OpenEXR attributes",
 }
 """Names in warnings of the fields of `StillMetadata` that a format may not store."""
+
+
+def register_format(row: StillFormat) -> None:
+    """Add a format: its files are recognized, read and written like those of all other formats."""
+    FORMATS[row.name] = row
+    STILL_SUFFIXES.update(dict.fromkeys(row.suffixes, row))
+
+
+for _row in (
+    StillFormat(
+        name="jpeg",
+        label="JPEG",
+        suffixes=(".jpg", ".jpeg"),
+        signature=re.compile(rb"\xff\xd8\xff"),
+        read=jpeg.read_jpeg,
+        read_xmp=jpeg.read_jpeg_xmp,
+        encode=jpeg.encode_jpeg,
+        bits=(8,),
+        stores=frozenset({"exif", "xmp", "icc", "photoshop", "orientation"}),
+        extras_label="JPEG comments and other JPEG segments",
+        max_side=65535,
+        matrix=JFIF,
+    ),
+    StillFormat(
+        name="png",
+        label="PNG",
+        suffixes=(".png",),
+        signature=re.compile(re.escape(png.SIGNATURE)),
+        read=png.read_png,
+        read_xmp=png.read_png_xmp,
+        encode=png.encode_png,
+        bits=(8, 16),
+        stores=frozenset({"exif", "xmp", "icc", "alpha", "orientation"}),
+        extras_label="PNG text and other PNG chunks",
+    ),
+    StillFormat(
+        name="tiff",
+        label="TIFF",
+        suffixes=(".tif", ".tiff"),
+        signature=re.compile(rb"II[*+]\0|MM\0[*+]"),
+        read=tiff.read_tiff,
+        read_xmp=tiff.read_tiff_xmp,
+        encode=tiff.encode_tiff,
+        bits=(8, 16),
+        stores=frozenset({"exif", "xmp", "icc", "photoshop", "iptc", "alpha", "orientation"}),
+    ),
+    StillFormat(
+        name="webp",
+        label="WebP",
+        suffixes=(".webp",),
+        signature=re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+        read=basic.read_webp,
+        read_xmp=basic.read_webp_xmp,
+        encode=basic.encode_webp,
+        bits=(8,),
+        stores=frozenset({"exif", "xmp", "icc", "alpha", "orientation"}),
+        max_side=16383,
+    ),
+    StillFormat(
+        name="bmp",
+        label="BMP",
+        suffixes=(".bmp",),
+        signature=re.compile(rb"BM"),
+        read=basic.read_bmp,
+        encode=basic.encode_bmp,
+        bits=(8,),
+    ),
+    StillFormat(
+        name="dpx",
+        label="DPX",
+        suffixes=(".dpx",),
+        signature=re.compile(rb"SDPX|XPDS"),
+        read=dpx.read_dpx,
+        read_xmp=dpx.read_dpx_xmp,
+        encode=dpx.encode_dpx,
+        bits=(8, 10, 12, 16),
+        stores=frozenset({"alpha", "xmp"}),
+        extras_label="the film fields of the DPX header",
+        is_film_scan=True,
+    ),
+    StillFormat(
+        name="exr",
+        label="OpenEXR",
+        suffixes=(".exr",),
+        signature=re.compile(rb"v/1\x01"),
+        read=exr.read_exr,
+        read_xmp=exr.read_exr_comments,
+        encode=exr.encode_exr,
+        bits=(16,),  # float linear light, which holds 16-bit sRGB exactly
+        stores=frozenset({"alpha", "xmp"}),
+        extras_label="the OpenEXR attributes",
+        is_film_scan=True,
+    ),
+):
+    register_format(_row)
+
+
+def is_film_scan_name(path: Path) -> bool:
+    """Whether a file name has the extension of a format of film scans, as Pillow cannot read."""
+    row = STILL_SUFFIXES.get(path.suffix.lower())
+    return row is not None and row.is_film_scan
 
 
 def is_still(path: Path) -> bool:
@@ -96,7 +193,7 @@ def read_still(
     min_rgb_bits: int = 8,
     with_source_rgb: bool = False,
 ) -> Still:
-    """Read a JPEG, PNG, TIFF, WebP, BMP, DPX or OpenEXR; the suffix is ignored.
+    """Read an image of any format in `FORMATS`; the suffix is ignored.
 
     Args:
         path: file to read.
@@ -118,9 +215,9 @@ def read_still(
     try:
         fmt = _detect_format(path)
         if fmt is None:
+            labels = ", ".join(row.label for row in FORMATS.values())
             raise InputError(
-                f"{path}: not a supported image (JPEG, PNG, TIFF, WebP, BMP, DPX, OpenEXR); "
-                "convert it to one of these"
+                f"{path}: not a supported image ({labels}); convert it to one of these"
             )
         with catch_warnings():
             simplefilter("ignore")  # libraries warn about faults that raise or are reported below
@@ -135,11 +232,26 @@ def read_still(
             f"{path}: damaged or unsupported ({_to_one_line(error)}); get a complete copy, or save "
             "it again with the program that made it"
         ) from error
-    still = _make_still(path, image, gray_from, min_rgb_bits)
-    if not with_source_rgb:
-        return still
-    rgb = downscale_to_rgb(image.pixels, image.color_model, image.bits, SOURCE_RGB_SHORT_SIDE)
-    return replace(still, source_rgb=rgb)
+    is_rgb = image.color_model == "rgb"
+    bits = max(image.bits, min_rgb_bits) if is_rgb else image.bits
+    rgb = None
+    if with_source_rgb:
+        rgb = downscale_to_rgb(image.pixels, image.color_model, image.bits, SOURCE_RGB_SHORT_SIDE)
+    return Still(
+        path=path,
+        luma=_extract_luma(image, gray_from, bits),
+        bits=bits,
+        matrix=BT709 if is_rgb else fmt.matrix,
+        tint=classify_image_tint(image.pixels, image.color_model, image.bits),
+        format=fmt.name,
+        orientation=read_orientation(image.metadata.exif),
+        alpha=None if image.alpha is None else convert_depth(image.alpha, image.bits, bits),
+        lossless=image.lossless,
+        metadata=image.metadata,
+        warnings=image.warnings,
+        jpeg_data=image.jpeg_data,
+        source_rgb=rgb,
+    )
 
 
 def write_still(
@@ -176,26 +288,32 @@ def write_still(
         ValueError: the shape of `cb` or `cr` differs from that of the luma.
         OutputError: the disk is full, permission is denied, or the encoder fails.
     """
-    name = STILL_SUFFIXES.get(path.suffix.lower())
-    if name is None:
+    fmt = STILL_SUFFIXES.get(path.suffix.lower())
+    if fmt is None:
         raise UsageError(f"{path}: unsupported image format; use {', '.join(STILL_SUFFIXES)}")
     for plane in (cb, cr):
         if plane.shape != still.luma.shape:
             raise ValueError(f"{plane.shape=} differs from {still.luma.shape=}")
     if path.exists() and still.path.exists() and path.samefile(still.path):
         raise UsageError(f"{path}: is the source itself; choose another output")
-    metadata, warnings = _replace_gray_profile(still.metadata)
-    if metadata.xmp and not can_merge(metadata.xmp):
-        warnings += ("the source's XMP is broken and is replaced",)
-    metadata = replace(metadata, xmp=make_xmp_packet(provenance, metadata.xmp))
-    job = ColorizedStill(still, cb, cr, metadata, quality, provenance.sentence)
+    longest = max(still.luma.shape)
+    if fmt.max_side is not None and longest > fmt.max_side:
+        raise UsageError(
+            f"{still.path}: {fmt.name.upper()} stores at most {fmt.max_side} pixels per "
+            f"side, got {longest}; write PNG or TIFF"
+        )
+    metadata, warnings = _prepare_metadata(still, fmt, provenance)
+    bits = next((bits for bits in fmt.bits if bits >= still.bits), fmt.bits[-1])
+    job = ColorizedStill(still, cb, cr, metadata, bits, quality, provenance.sentence)
     errors: ExceptionTypes = (*_decoding_errors(), OSError)
     try:
-        data, losses = _encode(job, _BY_NAME[name])
+        data, losses = fmt.encode(job)
     except VidcolorError:
         raise
     except errors as error:
-        raise OutputError(f"{path}: the {name} encoder failed: {_to_one_line(error)}") from error
+        raise OutputError(
+            f"{path}: the {fmt.name} encoder failed: {_to_one_line(error)}"
+        ) from error
     with atomic_output(path) as partial:
         partial.write_bytes(data)
     return warnings + losses
@@ -209,116 +327,74 @@ def read_still_recipe(path: Path) -> str | None:
     errors: ExceptionTypes = (*_decoding_errors(), OSError)
     try:
         fmt = _detect_format(path)
-        xmp = fmt.read_xmp(path) if fmt else None
+        xmp = fmt.read_xmp(path) if fmt and fmt.read_xmp else None
     except errors:
         return None
     return read_recipe(xmp)
 
 
 def _detect_format(path: Path) -> StillFormat | None:
-    """Return the format of a file by its signature, or None if no format matches.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
+    """Return the format of a file by its signature, or None if no format matches."""
     with path.open("rb") as file:
         head = file.read(_SIGNATURE_BYTES)
-    return next((fmt for fmt in FORMATS if fmt.signature.match(head)), None)
-
-
-def _make_still(path: Path, image: DecodedImage, gray_from: GrayFrom, min_rgb_bits: int) -> Still:
-    """Convert decoded samples to a still; see `read_still` for the arguments."""
-    bits = max(image.bits, min_rgb_bits) if image.color_model == "rgb" else image.bits
-    alpha = None if image.alpha is None else convert_depth(image.alpha, image.bits, bits)
-    is_jfif = image.format == "jpeg" and image.color_model != "rgb"
-    return Still(
-        path=path,
-        luma=_extract_luma(image, gray_from, bits),
-        bits=bits,
-        matrix=JFIF if is_jfif else BT709,
-        tint=classify_image_tint(image.pixels, image.color_model, image.bits),
-        format=image.format,
-        orientation=read_orientation(image.metadata.exif),
-        alpha=alpha,
-        lossless=image.lossless,
-        metadata=image.metadata,
-        warnings=image.warnings,
-        jpeg_data=image.jpeg_data,
-    )
+    return next((fmt for fmt in FORMATS.values() if fmt.signature.match(head)), None)
 
 
 def _extract_luma(image: DecodedImage, gray_from: GrayFrom, bits: int) -> Plane:
-    """Return the plane to colorize.
-
-    Args:
-        image: decoded samples.
-        gray_from: see `read_still`.
-        bits: bit depth of the result; for gray and Y'CbCr it is always `image.bits`.
-
-    Returns:
-        (H, W) uint8 or uint16.
-    """
+    """Return the (H, W) plane to colorize; gray and Y'CbCr must already have `bits` bits."""
     pixels = image.pixels
-    if image.color_model == "gray":
-        luma: Plane = np.ascontiguousarray(pixels)
-        return luma
-    if image.color_model == "ycbcr":
-        if gray_from == "luma":
-            luma = np.ascontiguousarray(pixels[..., 0])
-            return luma
+    if image.color_model == "ycbcr" and gray_from != "luma":
         pixels = jfif_to_rgb(pixels)
+    elif image.color_model != "rgb":
+        luma: Plane = np.ascontiguousarray(pixels if pixels.ndim == 2 else pixels[..., 0])
+        return luma
     return rgb_to_gray(pixels, gray_from, BT709, image.bits, bits)
 
 
-def _replace_gray_profile(metadata: StillMetadata) -> tuple[StillMetadata, tuple[str, ...]]:
-    """Replace an ICC profile for gray, which cannot describe color, by sRGB, with a warning."""
-    if not metadata.icc or metadata.icc[16:20] != b"GRAY":
-        return metadata, ()
+def _prepare_metadata(
+    still: Still, fmt: StillFormat, provenance: Provenance
+) -> tuple[StillMetadata, tuple[str, ...]]:
+    """Return the metadata to write, and warnings about data that is replaced or cannot be stored.
+
+    An ICC profile for gray, which cannot describe color, is replaced by sRGB.
+    """
+    metadata, warnings = still.metadata, []
+    if metadata.icc and metadata.icc[16:20] == b"GRAY":
+        metadata = replace(metadata, icc=_make_srgb_profile())
+        warnings.append(
+            "the source's ICC profile is for gray; the result has an sRGB profile instead"
+        )
+    if metadata.xmp and not can_merge(metadata.xmp):
+        warnings.append("the source's XMP is broken and is replaced")
+    lost = [
+        label
+        for key, label in _FIELD_LABELS.items()
+        if getattr(metadata, key) and key not in fmt.stores
+    ]
+    if metadata.extras and still.format != fmt.name:
+        lost.append(FORMATS[still.format].extras_label)
+        metadata = replace(metadata, extras=())
+    if still.alpha is not None and "alpha" not in fmt.stores:
+        lost.append("alpha")
+    if still.orientation != 1 and "orientation" not in fmt.stores:
+        lost.append("the orientation: the result is not rotated for display")
+    if not fmt.stores_provenance:
+        lost.append("the note (XMP) that its color is predicted")
+    name = fmt.name.upper()
+    warnings += [f"{name} cannot store {item}" for item in lost]
+    if still.bits > fmt.bits[-1]:
+        warnings.append(
+            f"{name} stores {fmt.bits[-1]} bits: luma is rounded from {still.bits} bits"
+        )
+    return replace(metadata, xmp=make_xmp_packet(provenance, metadata.xmp)), tuple(warnings)
+
+
+def _make_srgb_profile() -> bytes:
     from PIL import ImageCms
 
     srgb = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     srgb[_ICC_DATE] = bytes(12)  # the current time would make each result different
-    warning = "the source's ICC profile is for gray; the result has an sRGB profile instead"
-    return replace(metadata, icc=bytes(srgb)), (warning,)
-
-
-def _encode(job: ColorizedStill, fmt: StillFormat) -> tuple[bytes, tuple[str, ...]]:
-    """Return the contents of a file, and warnings about data that the format cannot store.
-
-    Raises:
-        UsageError: the format cannot store an image of this size.
-        OutputError: the encoder failed.
-    """
-    longest = max(job.still.luma.shape)
-    if fmt.max_side is not None and longest > fmt.max_side:
-        raise UsageError(
-            f"{job.still.path}: {fmt.name.upper()} stores at most {fmt.max_side} pixels per "
-            f"side, got {longest}; write PNG or TIFF"
-        )
-    data, warnings = fmt.encode(job)
-    return data, _list_losses(job, fmt) + warnings
-
-
-def _list_losses(job: ColorizedStill, fmt: StillFormat) -> tuple[str, ...]:
-    """Return warnings about data that the format cannot store."""
-    still, stores, name = job.still, fmt.stores, fmt.name.upper()
-    lost = [
-        label
-        for key, label in _FIELD_NAMES.items()
-        if getattr(job.metadata, key) and key not in stores
-    ]
-    if still.alpha is not None and "alpha" not in stores:
-        lost.append("alpha")
-    if still.orientation != 1 and "orientation" not in stores:
-        lost.append("the orientation: the result is not rotated for display")
-    if "xmp" not in stores:
-        lost.append("the note (XMP) that its color is predicted")
-    warnings = [f"{name} cannot store {item}" for item in lost]
-    if still.bits > fmt.max_bits:
-        warnings.append(
-            f"{name} stores {fmt.max_bits} bits: luma is rounded from {still.bits} bits"
-        )
-    return tuple(warnings)
+    return bytes(srgb)
 
 
 def _describe_os_error(error: OSError) -> str:

@@ -55,17 +55,14 @@ def row_bands(height: int) -> Iterator[slice]:
 def rgb_to_gray(
     rgb: NDArray[Any], gray_from: GrayFrom, matrix: Matrix, bits: int, target_bits: int
 ) -> Plane:
-    """Convert R'G'B' to the gray plane that is colorized, rounded once.
+    """Convert (H, W, 3) R'G'B' of `bits` bits to the gray plane that is colorized, rounded once.
 
     Args:
-        rgb: (H, W, 3) code values, full range.
+        rgb: (H, W, 3) code values.
         gray_from: ``luma``, the name of a channel, or ``lightest`` for the maximum of the three.
         matrix: matrix of the luma.
         bits: bit depth of `rgb`.
         target_bits: bit depth of the result.
-
-    Returns:
-        (H, W) uint8 for up to 8 bits, else uint16.
     """
     if gray_from == "lightest":
         return convert_depth(rgb.max(axis=-1), bits, target_bits)
@@ -100,7 +97,7 @@ def compose_rgb_with_luma(
     Args:
         luma: (H, W) uint8 or uint16 code values.
         cb: (H, W) float32 in [-0.5, 0.5].
-        cr: (H, W) float32 in [-0.5, 0.5].
+        cr: like `cb`.
         matrix: matrix of luma and chroma.
         bits: bit depth of `luma` and of the result.
 
@@ -132,18 +129,17 @@ def convert_chroma_to_jfif(
     kept, and R', G', B' themselves are not.
 
     Args:
-        luma: (H, W) uint8 or uint16 code values.
+        luma: (H, W) code values of `bits` bits.
         cb: (H, W) float32 in [-0.5, 0.5], relative to `matrix`.
-        cr: (H, W) float32 in [-0.5, 0.5], relative to `matrix`.
+        cr: like `cb`.
         matrix: matrix of the still.
         bits: bit depth of `luma`.
 
     Returns:
         Cb and Cr: (H, W) uint8 each.
     """
-    shape = luma.shape
-    planes = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
-    for rows in row_bands(shape[0]):
+    planes = np.empty(luma.shape, np.uint8), np.empty(luma.shape, np.uint8)
+    for rows in row_bands(luma.shape[0]):
         unit = luma[rows].astype(np.float32) / np.float32((1 << bits) - 1)
         blue, red = cb[rows].astype(np.float32), cr[rows].astype(np.float32)
         if matrix.kr != JFIF.kr:
@@ -156,15 +152,9 @@ def convert_chroma_to_jfif(
 
 
 def classify_image_tint(pixels: NDArray[Any], color_model: str, bits: int) -> Tint:
-    """Classify an image as gray, tinted or in color.
+    """Classify the samples of a `DecodedImage` with `classify_tint`.
 
-    A thumbnail is classified, because averaging removes noise. See `classify_tint` for the
-    criteria.
-
-    Args:
-        pixels: (H, W) gray, or (H, W, 3) R'G'B' or Y'CbCr.
-        color_model: see `DecodedImage`.
-        bits: bit depth of `pixels`.
+    A thumbnail is classified, because averaging removes noise.
     """
     if color_model == "gray":
         return "gray"
@@ -182,17 +172,7 @@ def classify_image_tint(pixels: NDArray[Any], color_model: str, bits: int) -> Ti
 def downscale_to_rgb(
     pixels: NDArray[Any], color_model: str, bits: int, short_side: int
 ) -> NDArray[np.uint8]:
-    """Downscale an image by averaging and convert it to 8-bit R'G'B'.
-
-    Args:
-        pixels: (H, W) gray, or (H, W, 3) R'G'B' or Y'CbCr.
-        color_model: see `DecodedImage`.
-        bits: bit depth of `pixels`.
-        short_side: maximum short side of the result, in pixels.
-
-    Returns:
-        (h, w, 3) uint8.
-    """
+    """Average the samples of a `DecodedImage` to a short side and convert them to 8-bit R'G'B'."""
     shape = limit_short_side(pixels.shape, short_side)
     codes = convert_to_8_bits(resize_area(pixels, shape).reshape(*shape, -1), bits)
     if color_model == "gray":
@@ -206,15 +186,9 @@ def convert_to_8_bits(plane: NDArray[Any], bits: int) -> NDArray[np.uint8]:
 
 
 def convert_depth(plane: NDArray[Any], bits: int, target_bits: int) -> NDArray[Any]:
-    """Convert full-range code values to another bit depth, white to white, rounded once.
+    """Convert full-range code values of any shape to another bit depth, rounded once.
 
-    Args:
-        plane: code values, in any shape.
-        bits: bit depth of `plane`.
-        target_bits: bit depth of the result.
-
-    Returns:
-        uint8 for up to 8 bits, else uint16, in the same shape; `plane` itself if nothing changes.
+    White maps to white. The result is uint8 or uint16, or `plane` itself if nothing changes.
     """
     if bits == target_bits:
         return plane
@@ -225,10 +199,7 @@ def convert_depth(plane: NDArray[Any], bits: int, target_bits: int) -> NDArray[A
 
 
 def decode_16_bit_image(data: NDArray[np.uint8]) -> NDArray[np.uint16] | None:
-    """Decode a 16-bit PNG or TIFF with OpenCV to gray or R'G'B', with alpha if it has one.
-
-    Args:
-        data: contents of the file: (n,) uint8.
+    """Decode the contents of a 16-bit PNG or TIFF with OpenCV; Pillow has no 16-bit R'G'B'.
 
     Returns:
         (H, W) gray, (H, W, 3) R'G'B' or (H, W, 4) with alpha, uint16; None if OpenCV cannot decode

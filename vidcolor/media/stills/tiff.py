@@ -8,7 +8,6 @@ same file as the pixels. The numbers in `encode_tiff` are tags and field types o
 from __future__ import annotations
 
 import logging
-import re
 import struct
 import zlib
 from contextlib import contextmanager
@@ -25,7 +24,6 @@ from vidcolor.media.stills.types import (
     DEFLATE_LEVEL,
     DecodedImage,
     EncodedStill,
-    StillFormat,
     StillMetadata,
     check_size,
 )
@@ -54,26 +52,18 @@ _MAX_OFFSET = 0xFFFF0000
 
 
 def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
-    """Decode the first page of a TIFF.
+    """Decode the first page of a TIFF; a damaged one is always refused.
 
     8-bit and 16-bit gray and RGB are exact. Pillow converts palettes, bilevel images, CMYK and Lab
     to 8-bit gray or RGB.
-
-    Args:
-        path: the file.
-        allow_damaged: ignored; a damaged TIFF is always refused.
-
-    Raises:
-        InputError: the image exceeds `MAX_PIXELS`, is a camera raw file, or has samples or a
-            compression that are not supported.
-        ValueError: the file is damaged.
     """
     import tifffile
 
     with path.open("rb") as file, _muted_logger("tifffile"), tifffile.TiffFile(file) as tiff:
         page = tiff.pages.first
         check_size(path, page.imagewidth, page.imagelength)
-        _refuse_camera_raw(path, page)
+        if _DNG_VERSION in page.tags or _is_thumbnail(page):  # raw files start with a thumbnail
+            raise InputError(f"{path}: a camera raw file; develop it to a 16-bit TIFF first")
         pages = [p for p in tiff.pages if not _is_thumbnail(p)]
         warnings: tuple[str, ...] = ()
         if len(pages) > 1:
@@ -115,16 +105,6 @@ def _muted_logger(name: str) -> Iterator[None]:
         logging.getLogger(name).removeFilter(reject)
 
 
-def _refuse_camera_raw(path: Path, page: tifffile.TiffPage) -> None:
-    """Refuse camera raw files, which are TIFF files whose first page is a thumbnail.
-
-    Raises:
-        InputError: the file is a camera raw file.
-    """
-    if _DNG_VERSION in page.tags or _is_thumbnail(page):
-        raise InputError(f"{path}: a camera raw file; develop it to a 16-bit TIFF first")
-
-
 def _is_thumbnail(page: Any) -> bool:
     """Whether NewSubfileType marks a page as a reduced copy of another page."""
     tags = getattr(page, "tags", None)
@@ -137,32 +117,24 @@ def _decode_page(path: Path, page: tifffile.TiffPage) -> DecodedImage:
     try:
         samples = page.asarray()
     except (ValueError, KeyError) as error:
-        # tifffile needs the optional package imagecodecs for some compressions.
+        # tifffile needs the optional package imagecodecs for some compressions, such as LZW.
         if "imagecodecs" not in str(error):
             raise
-        return _decode_compressed_page(path, page)
+        if page.bitspersample == 8:
+            return _decode_with_pillow(path)
+        deep = decode_16_bit_image(np.fromfile(path, np.uint8))
+        if deep is None:
+            raise InputError(
+                f"{path}: this TIFF compression is not supported; save it uncompressed"
+            ) from None
+        return DecodedImage.from_samples(deep, 16)
     # Separate planes come first; they are moved to the last axis.
     if int(page.planarconfig) == 2 and page.samplesperpixel > 1:
         samples = np.moveaxis(samples, 0, -1)
+    decoded = DecodedImage.from_samples(samples, page.bitspersample)
     if int(page.photometric) == 0:  # WhiteIsZero
-        samples = _invert(samples)
-    return DecodedImage.from_samples(samples, "tiff", page.bitspersample)
-
-
-def _decode_compressed_page(path: Path, page: tifffile.TiffPage) -> DecodedImage:
-    """Decode a compression that tifffile does not support, such as LZW or JPEG.
-
-    Pillow decodes 8 bits and OpenCV 16, because Pillow has no 16-bit RGB.
-
-    Raises:
-        InputError: OpenCV does not support the compression either.
-    """
-    if page.bitspersample == 8:
-        return _decode_with_pillow(path)
-    samples = decode_16_bit_image(np.fromfile(path, np.uint8))
-    if samples is None:
-        raise InputError(f"{path}: this TIFF compression is not supported; save it uncompressed")
-    return DecodedImage.from_samples(samples, "tiff", 16)
+        decoded = replace(decoded, pixels=np.iinfo(samples.dtype).max - decoded.pixels)
+    return decoded
 
 
 def _decode_with_pillow(path: Path) -> DecodedImage:
@@ -170,37 +142,27 @@ def _decode_with_pillow(path: Path) -> DecodedImage:
     from PIL.TiffImagePlugin import TiffImageFile
 
     with path.open("rb") as file:
-        return DecodedImage.from_pillow(TiffImageFile(file, str(path)), "tiff")
-
-
-def _invert(samples: NDArray[Any]) -> NDArray[Any]:
-    """Invert gray samples but not alpha: (H, W) or (H, W, 2)."""
-    top = np.iinfo(samples.dtype).max
-    if samples.ndim == 2:
-        return top - samples
-    return np.concatenate([top - samples[..., :1], samples[..., 1:]], axis=-1)
+        return DecodedImage.from_pillow(TiffImageFile(file, str(path)))
 
 
 def _read_metadata(file: Any, page: tifffile.TiffPage) -> StillMetadata:
     """Return the metadata of the first page; `file` is open for reading."""
     tags = exif.read_directory(_make_reader(file))
-    entries = tags.entries
-
-    def value(tag: int) -> bytes | None:
-        return entries[tag].value if tag in entries else None
-
-    separate = {exif.XMP, exif.ICC, exif.PHOTOSHOP, exif.IPTC}
-    kept = exif.remove_tags(tags, exif.LAYOUT_TAGS | separate)
+    blocks = {
+        tag: tags.entries[tag].value if tag in tags.entries else None
+        for tag in (exif.XMP, exif.ICC, exif.PHOTOSHOP, exif.IPTC)
+    }
+    kept = exif.remove_tags(tags, exif.LAYOUT_TAGS | blocks.keys())
     is_rgb = int(page.photometric) <= 3  # gray, RGB or palette: the profile stays valid
     return StillMetadata(
         exif=exif.encode_exif(kept) if kept.entries or kept.children else None,
-        icc=value(exif.ICC) if is_rgb else None,
-        xmp=value(exif.XMP),
+        icc=blocks[exif.ICC] if is_rgb else None,
+        xmp=blocks[exif.XMP],
         dpi=tags.dpi,
-        photoshop=value(exif.PHOTOSHOP),
-        iptc=value(exif.IPTC),
+        photoshop=blocks[exif.PHOTOSHOP],
+        iptc=blocks[exif.IPTC],
         premultiplied=1 in (page.extrasamples or ()),
-        compressed=int(page.compression) != 1,
+        compressed=int(page.compression) != _UNCOMPRESSED,
     )
 
 
@@ -221,36 +183,37 @@ def encode_tiff(job: ColorizedStill) -> EncodedStill:
     Raises:
         OutputError: the file exceeds 4 GiB.
     """
-    metadata, samples = job.metadata, job.samples(job.file_bits)
+    metadata, samples = job.metadata, job.samples()
     directory = _make_directory(metadata)
     height, width, channels = samples.shape
     rows = max(1, _STRIP_BYTES // (width * channels * samples.dtype.itemsize))
-    samples = samples.astype(samples.dtype.newbyteorder(directory.order), copy=False)
     parts = [samples[top : top + rows] for top in range(0, height, rows)]
-    strips = [_deflate_strip(p) if metadata.compressed else p.tobytes() for p in parts]
+    strips = [_encode_strip(part, directory.order, metadata.compressed) for part in parts]
     sizes = [len(s) for s in strips]
     offsets = list(accumulate(sizes, initial=8))[:-1]
-    directory.set_numbers(256, 4, width)  # ImageWidth
-    directory.set_numbers(257, 4, height)  # ImageLength
-    directory.set_numbers(258, 3, *[job.file_bits] * channels)  # BitsPerSample
-    directory.set_numbers(259, 3, _DEFLATE if metadata.compressed else _UNCOMPRESSED)
-    directory.set_numbers(262, 3, 2)  # PhotometricInterpretation: RGB
-    directory.set_numbers(273, 4, *offsets)  # StripOffsets
-    directory.set_numbers(277, 3, channels)  # SamplesPerPixel
-    directory.set_numbers(278, 4, rows)  # RowsPerStrip
-    directory.set_numbers(279, 4, *sizes)  # StripByteCounts
-    directory.set_numbers(284, 3, 1)  # PlanarConfiguration: interleaved
+    for tag, kind, *numbers in (
+        (256, 4, width),  # ImageWidth
+        (257, 4, height),  # ImageLength
+        (258, 3, *[job.bits] * channels),  # BitsPerSample
+        (259, 3, _DEFLATE if metadata.compressed else _UNCOMPRESSED),  # Compression
+        (262, 3, 2),  # PhotometricInterpretation: RGB
+        (273, 4, *offsets),  # StripOffsets
+        (277, 3, channels),  # SamplesPerPixel
+        (278, 4, rows),  # RowsPerStrip
+        (279, 4, *sizes),  # StripByteCounts
+        (284, 3, 1),  # PlanarConfiguration: interleaved
+    ):
+        directory.set_numbers(tag, kind, *numbers)
     if metadata.compressed:
         directory.set_numbers(317, 3, 2)  # Predictor: horizontal differences
     if channels == 4:
         directory.set_numbers(338, 3, 1 if metadata.premultiplied else 2)  # ExtraSamples
-    pixels = b"".join(strips)
-    pixels += b"\0" * (len(pixels) % 2)
+    pixels = exif.pad_to_even(b"".join(strips))
     at = 8 + len(pixels)
     if at > _MAX_OFFSET:
         raise OutputError(f"{job.still.path}: too large for TIFF's 4 GiB; write PNG")
     header = exif.encode_tiff_header(directory.order, at)
-    return EncodedStill(header + pixels + exif.encode_directory(directory, at))
+    return header + pixels + exif.encode_directory(directory, at), ()
 
 
 def _make_directory(metadata: StillMetadata) -> exif.Directory:
@@ -276,24 +239,10 @@ def _make_directory(metadata: StillMetadata) -> exif.Directory:
     return directory
 
 
-def _deflate_strip(strip: NDArray[Any]) -> bytes:
-    """Compress a strip with horizontal differencing (predictor 2) and Deflate.
-
-    Args:
-        strip: (rows, W, channels) uint8 or uint16, in the byte order of the file.
-    """
-    # Differences wrap around, as the specification requires.
-    native = strip.astype(strip.dtype.newbyteorder("="), copy=True)
-    native[:, 1:] = strip[:, 1:].astype(native.dtype) - strip[:, :-1].astype(native.dtype)
-    return zlib.compress(native.astype(strip.dtype, copy=False).tobytes(), DEFLATE_LEVEL)
-
-
-TIFF = StillFormat(
-    name="tiff",
-    suffixes=(".tif", ".tiff"),
-    signature=re.compile(rb"II[*+]\0|MM\0[*+]"),
-    read=read_tiff,
-    read_xmp=read_tiff_xmp,
-    encode=encode_tiff,
-    stores=frozenset({"exif", "xmp", "icc", "photoshop", "iptc", "alpha", "orientation"}),
-)
+def _encode_strip(strip: NDArray[Any], order: exif.ByteOrder, compressed: bool) -> bytes:
+    """Encode (rows, W, channels); if compressed, as differences (predictor 2) with Deflate."""
+    if compressed:
+        # Differences wrap around, as the specification requires.
+        strip = np.diff(strip, axis=1, prepend=strip.dtype.type(0))
+    data = strip.astype(strip.dtype.newbyteorder(order), copy=False).tobytes()
+    return zlib.compress(data, DEFLATE_LEVEL) if compressed else data

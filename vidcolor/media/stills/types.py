@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from vidcolor.color.tint import Tint
 from vidcolor.color.ycbcr import Coding
 from vidcolor.errors import InputError
-from vidcolor.media.stills.rgb import compose_rgb_with_luma, convert_depth
+from vidcolor.media.stills.rgb import BT709, compose_rgb_with_luma, convert_depth
 
 if TYPE_CHECKING:
     import re
@@ -21,11 +20,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
+    from vidcolor.color.tint import Tint
     from vidcolor.color.ycbcr import Matrix
     from vidcolor.imaging.types import FloatArray, Plane
 
 ColorModel = Literal["gray", "rgb", "ycbcr"]
 """Meaning of decoded samples: gray, R'G'B', or Y'CbCr as coded in a JPEG."""
+EncodedStill: TypeAlias = tuple[bytes, tuple[str, ...]]
+"""Contents of an image file, and warnings about data that the encoder could not store."""
 
 DEFAULT_QUALITY = 95
 """Quality of JPEG and lossy WebP, 1-100, if none is given."""
@@ -47,30 +49,24 @@ class StillMetadata:
     icc: bytes | None = None
     """ICC profile, without the chunk or segment headers of the file."""
     xmp: bytes | None = None
-    """One XMP packet. JPEG's extended XMP stays in `jpeg_segments`."""
+    """One XMP packet. JPEG's extended XMP stays in `extras`."""
     dpi: tuple[float, float] | None = None
     """Horizontal and vertical resolution, in dots per inch."""
     photoshop: bytes | None = None
     """Photoshop image resources, which hold the IPTC-IIM captions of press photos."""
     iptc: bytes | None = None
     """IPTC-IIM captions that a TIFF stores under a separate tag."""
-    jpeg_segments: tuple[tuple[int, bytes], ...] = ()
-    """Marker and payload of other JPEG segments: comments, extended XMP, vendor data."""
+    extras: Any = ()
+    """Data that only files of the source's format can store; see `StillFormat.extras_label`."""
     jpeg_luma_table: tuple[int, ...] | None = None
     """Luma quantization steps of a JPEG source: 64 values in Pillow's order. If luma is encoded
     with the same steps again, it changes only slightly."""
-    png_chunks: tuple[tuple[bytes, bytes], ...] = ()
-    """Name and data of other PNG chunks, such as text, gamma and time."""
-    dpx_header: bytes | None = None
-    """DPX header, followed by the user-defined data of the source."""
-    exr_attributes: tuple[tuple[bytes, bytes, bytes], ...] = ()
-    """Name, type and value of the OpenEXR attributes that do not describe the coding."""
     pixel_aspect: Fraction | None = None
     """Width of a pixel divided by its height, from a DPX or OpenEXR header; None if square."""
     timecode: str | None = None
     """SMPTE timecode of a DPX frame, such as ``01:00:00:00``. A drop-frame flag is not kept."""
     premultiplied: bool = False
-    """Whether the color values are premultiplied with alpha."""
+    """Whether the color values of a TIFF source are premultiplied with alpha."""
     compressed: bool = True
     """Whether the strips of a TIFF source are compressed."""
 
@@ -82,55 +78,44 @@ class DecodedImage:
     pixels: NDArray[Any]
     """Code values: (H, W) gray, or (H, W, 3) in the order of `color_model`."""
     color_model: ColorModel
-    """Meaning of the last axis of `pixels`."""
     bits: int
     """Bit depth of `pixels`: uint8 for 8 bits, else uint16."""
-    format: str
-    """Name of the file format, as in `StillFormat.name`."""
     alpha: Plane | None = None
     """(H, W), with the dtype and bit depth of `pixels`."""
     metadata: StillMetadata = field(default_factory=StillMetadata)
-    """Metadata of the file."""
     warnings: tuple[str, ...] = ()
-    """Warnings about the file, for the user."""
     lossless: bool = True
     """Whether the file's coding is lossless."""
     jpeg_data: bytes | None = None
     """Contents of the file, if it is a gray JPEG whose coded luma can be copied."""
 
     @classmethod
-    def from_samples(cls, samples: NDArray[Any], format_name: str, bits: int) -> DecodedImage:
+    def from_samples(cls, samples: NDArray[Any], bits: int) -> DecodedImage:
         """Split interleaved samples into color and alpha.
 
         Args:
             samples: (H, W) gray, or (H, W, n): gray with alpha (2), R'G'B' (3), or R'G'B' with
                 alpha (4); uint8 or uint16 in any byte order.
-            format_name: name of the file format.
             bits: bit depth of the samples.
         """
         samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
         if samples.ndim == 2:
-            return cls(samples, "gray", bits, format_name)
+            return cls(samples, "gray", bits)
         colors = 3 if samples.shape[-1] >= 3 else 1
         alpha = np.ascontiguousarray(samples[..., colors]) if samples.shape[-1] > colors else None
         if colors == 1:
-            return cls(np.ascontiguousarray(samples[..., 0]), "gray", bits, format_name, alpha)
-        return cls(np.ascontiguousarray(samples[..., :3]), "rgb", bits, format_name, alpha)
+            return cls(np.ascontiguousarray(samples[..., 0]), "gray", bits, alpha)
+        return cls(np.ascontiguousarray(samples[..., :3]), "rgb", bits, alpha)
 
     @classmethod
-    def from_pillow(cls, image: Image.Image, format_name: str) -> DecodedImage:
+    def from_pillow(cls, image: Image.Image) -> DecodedImage:
         """Convert a Pillow image of any 8-bit mode to gray or R'G'B', with alpha if it has one."""
         image.load()
-        has_transparency = "transparency" in image.info
-        if image.mode == "1" or (image.mode == "L" and not has_transparency):
-            mode = "L"
-        elif image.mode in ("LA", "L"):
-            mode = "LA"
-        elif has_transparency or image.mode in ("RGBA", "PA", "RGBa"):
-            mode = "RGBA"
-        else:
-            mode = "RGB"
-        return cls.from_samples(np.asarray(image.convert(mode)), format_name, 8)
+        has_alpha = "transparency" in image.info or image.mode in ("LA", "RGBA", "PA", "RGBa")
+        mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
+        if has_alpha and image.mode != "1":
+            mode += "A"
+        return cls.from_samples(np.asarray(image.convert(mode)), 8)
 
 
 # eq=False, because the comparison of arrays has no single truth value.
@@ -149,7 +134,7 @@ class Still:
     tint: Tint
     """Whether the source is gray, tinted in one hue (sepia, toning), or in color."""
     format: str
-    """``jpeg``, ``png``, ``tiff``, ``webp``, ``bmp``, ``dpx`` or ``exr``."""
+    """`StillFormat.name` of the source, such as ``jpeg``."""
     orientation: int = 1
     """EXIF orientation, 1-8."""
     alpha: Plane | None = None
@@ -157,7 +142,6 @@ class Still:
     lossless: bool = True
     """Whether the source's coding is lossless."""
     metadata: StillMetadata = field(default_factory=StillMetadata)
-    """Metadata of the source."""
     warnings: tuple[str, ...] = ()
     """Warnings about the source, for the user."""
     jpeg_data: bytes | None = field(default=None, repr=False)
@@ -175,11 +159,6 @@ class Still:
             raise ValueError(f"{self.alpha.shape=} differs from {self.luma.shape=}")
 
     @property
-    def full_range(self) -> bool:
-        """Whether `luma` is full range; always True for still images."""
-        return True
-
-    @property
     def coding(self) -> Coding:
         """Bit depth and range of the luma code values."""
         return Coding(self.bits, full_range=True)
@@ -194,86 +173,75 @@ class Still:
         """SMPTE timecode of a DPX frame, such as ``01:00:00:00``; None if it has none."""
         return self.metadata.timecode
 
-    @property
-    def luma_unit(self) -> FloatArray:
-        """Luma as (H, W) float32 in [0, 1]."""
-        return self.coding.luma_to_unit(self.luma)
-
 
 @dataclass(frozen=True, slots=True)
 class ColorizedStill:
     """A still with its chroma: the input of the encoders."""
 
     still: Still
-    """The still whose luma is written."""
     cb: FloatArray
     """(H, W) float32 in [-0.5, 0.5], relative to the matrix of `still`."""
     cr: FloatArray
     """(H, W) float32 in [-0.5, 0.5], relative to the matrix of `still`."""
     metadata: StillMetadata
     """Metadata to write."""
+    bits: int
+    """Bit depth to write."""
     quality: int | None
     """Quality of lossy formats, 1-100; None for the default, see `write_still`."""
-    comment: str = ""
+    comment: str
     """Sentence about the provenance of the color, for formats without XMP."""
 
-    def rgb(self, bits: int) -> NDArray[Any]:
-        """Return R'G'B' whose luma is exactly that of the still.
+    def rgb(self) -> NDArray[Any]:
+        """Return R'G'B' whose luma is exactly that of the still: (H, W, 3) uint8 or uint16."""
+        luma = convert_depth(self.still.luma, self.still.bits, self.bits)
+        return compose_rgb_with_luma(luma, self.cb, self.cr, self.still.matrix, self.bits)
 
-        Args:
-            bits: bit depth of the result.
-
-        Returns:
-            (H, W, 3) uint8 for 8 bits, else uint16.
-        """
-        luma = convert_depth(self.still.luma, self.still.bits, bits)
-        return compose_rgb_with_luma(luma, self.cb, self.cr, self.still.matrix, bits)
-
-    def samples(self, bits: int) -> NDArray[Any]:
-        """Return R'G'B' of `bits` bits, with alpha if the still has one: (H, W, 3) or (H, W, 4)."""
-        rgb, alpha = self.rgb(bits), self.still.alpha
-        if alpha is None:
-            return rgb
-        return np.dstack([rgb, convert_depth(alpha, self.still.bits, bits)])
-
-    @property
-    def file_bits(self) -> int:
-        """Bit depth of the result in a format that stores 8 or 16 bits."""
-        return 8 if self.still.bits == 8 else 16
-
-
-class EncodedStill(NamedTuple):
-    """An image file in memory."""
-
-    data: bytes
-    """Contents of the file."""
-    warnings: tuple[str, ...] = ()
-    """Warnings about data that the encoder could not store."""
+    def samples(self) -> NDArray[Any]:
+        """Return R'G'B', with alpha if the still has one: (H, W, 3) or (H, W, 4)."""
+        if self.still.alpha is None:
+            return self.rgb()
+        alpha = convert_depth(self.still.alpha, self.still.bits, self.bits)
+        return np.dstack([self.rgb(), alpha])
 
 
 @dataclass(frozen=True, slots=True)
 class StillFormat:
-    """A file format of still images, with the functions that detect, read and write it."""
+    """A file format of still images: how files are recognized, and what they can hold."""
 
     name: str
     """Lower-case name, as in `Still.format`."""
+    label: str
+    """Name in messages."""
     suffixes: tuple[str, ...]
     """Lower-case file name extensions, with the dot."""
     signature: re.Pattern[bytes]
-    """Pattern of a file's first bytes."""
+    """Pattern of a file's first 16 bytes."""
     read: Callable[[Path, bool], DecodedImage]
-    """Decode a file. The second argument allows damaged files."""
-    read_xmp: Callable[[Path], bytes | None]
-    """Return a file's XMP packet, or data that contains it, without decoding pixels. It may raise
-    the same errors as `read`."""
+    """Decode a file. The second argument allows damaged files. It raises `InputError`, or errors of
+    the libraries that decode."""
     encode: Callable[[ColorizedStill], EncodedStill]
     """Encode a complete file."""
+    bits: tuple[int, ...]
+    """Bit depths that it stores, ascending. Deeper stills are rounded, with a warning."""
+    read_xmp: Callable[[Path], bytes | None] | None = None
+    """Return a file's XMP packet, or data that contains it, without decoding pixels. It may raise
+    the same errors as `read`."""
     stores: frozenset[str] = frozenset()
     """Names of the fields of `StillMetadata` that it stores; also ``alpha`` and ``orientation``."""
-    max_bits: int = 16
-    """Maximum bit depth. Deeper stills are rounded to it, with a warning."""
+    extras_label: str = ""
+    """What `StillMetadata.extras` of its files contains, for warnings."""
     max_side: int | None = None
     """Maximum width and height, in pixels. Larger stills are refused. None for no limit."""
+    matrix: Matrix = BT709
+    """Matrix of luma that a file stores as gray or Y'CbCr."""
+    is_film_scan: bool = False
+    """Whether its files usually are frames of a film. Pillow and OpenCV cannot read such files."""
+
+    @property
+    def stores_provenance(self) -> bool:
+        """Whether its files can tell that their color is predicted."""
+        return "xmp" in self.stores
 
 
 def check_size(path: Path, width: int, height: int) -> None:
