@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 endif
 DEMO := demo
 
-.PHONY: demo check test lint types fast unit docs serve man images wheel venv clean
+.PHONY: demo check test lint types fast unit docs serve man schemas images wheel venv clean
 
 demo: $(VENV)/installed
 	@mkdir -p $(DEMO)
@@ -59,9 +59,12 @@ docs: $(VENV)/installed
 serve: $(VENV)/installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
-# Files that are generated and committed: man pages, and pictures (they take a minute).
+# Files that are generated and committed: man pages, JSON Schemas, and pictures (they take a minute).
 man: $(VENV)/installed
 	$(BIN)/python docs/scripts/man_pages.py
+
+schemas: $(VENV)/installed
+	$(BIN)/python docs/scripts/schemas.py
 
 images: $(VENV)/installed
 	$(BIN)/python docs/scripts/make_images.py

@@ -48,10 +48,14 @@ _LIMITS = {
 """Description of a limit, by pydantic's name."""
 
 
+STORED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+"""Configuration of dataclasses that are stored: ``@with_config(STORED)``."""
+
+
 class Record(BaseModel):
     """Base of the models of files. Unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, **STORED)
 
 
 get_adapter: Callable[[Any], TypeAdapter[Any]] = lru_cache(TypeAdapter)

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema, with_config
 
 from vidcolor.concurrency import prefetch
 from vidcolor.errors import InputError
 from vidcolor.film.shots import detect_shots
 from vidcolor.media.decode import DamageReport
 from vidcolor.progress import Progress
+from vidcolor.schema import STORED
 from vidcolor.shots.detector import Shot
 from vidcolor.shots.shot_list import ShotList, read_shots
 
@@ -67,7 +68,7 @@ Timestamps = Annotated[
         {
             "type": "array",
             "items": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
-            "description": "Runs [step, count] of equal steps from one timestamp to the next; the "
+            "$comment": "Runs [step, count] of equal steps from one timestamp to the next; the "
             "first step starts at 0.",
         }
     ),
@@ -76,10 +77,11 @@ Checksums = Annotated[
     Sequence[int],
     PlainValidator(_decode_checksums),
     PlainSerializer(_encode_checksums),
-    WithJsonSchema({"type": "string", "description": "Little-endian uint32 values in Base64."}),
+    WithJsonSchema({"type": "string", "$comment": "Little-endian uint32 values in Base64."}),
 ]
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class FilmAnalysis:
     """The shots, timestamps and frame checksums of a film; about 12 bytes per frame."""

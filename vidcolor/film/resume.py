@@ -6,11 +6,14 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from pydantic import with_config
+
 from vidcolor.environment import get_library_versions
 from vidcolor.film.analysis import FilmAnalysis
 from vidcolor.film.workdir import PLAN_FILE
 from vidcolor.hints.tracks import HintTrackIndex
 from vidcolor.media.sequence import find_sequence, is_sequence_pattern
+from vidcolor.schema import STORED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +36,7 @@ _DIFFERENCES = {
 """Description of a difference by field of the fingerprint; other fields are named themselves."""
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class SourceFingerprint:
     """The files of a source. The frames are compared by their checksums if the values differ."""
@@ -44,6 +48,7 @@ class SourceFingerprint:
     """Latest modification time."""
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class RenderFingerprint:
     """Everything that the result depends on besides its source."""
@@ -70,6 +75,7 @@ class RenderFingerprint:
     """Encoder settings of the confidence film; None if there is none."""
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
     """The plan that a work directory stores before rendering. Its segments follow this plan."""

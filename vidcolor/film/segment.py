@@ -12,6 +12,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from pydantic import with_config
+
 from vidcolor.errors import OutputError
 from vidcolor.fileio import sha256_file
 from vidcolor.film.confidence import ConfidenceWriter
@@ -21,6 +23,7 @@ from vidcolor.media.containers import SEQUENCE_MUXER
 from vidcolor.media.sequence_writer import SequenceWriter
 from vidcolor.media.writer import VideoWriter
 from vidcolor.recolor import make_recolorer
+from vidcolor.schema import STORED
 from vidcolor.system import fsync_path
 from vidcolor.uncertainty import ShotUncertainty, UncertaintyCollector
 
@@ -139,6 +142,7 @@ class RenderJob:
         return replace(self, source=self.source.relocate(locate))
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class SegmentResult:
     """The files of a finished segment, and the warnings and statistics of its frames."""

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from filelock import FileLock, Timeout
+from pydantic import with_config
 
 from vidcolor.errors import BusyError, OutputError
 from vidcolor.fileio import (
@@ -33,7 +34,7 @@ from vidcolor.fileio import (
     temporary_path,
 )
 from vidcolor.film.segment import SegmentResult
-from vidcolor.schema import dump_json, load_json
+from vidcolor.schema import STORED, dump_json, load_json
 from vidcolor.system import fsync_path
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def remove_stale_files(folders: Iterable[Path]) -> None:
             remove_stale_temporaries(folder)
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class ProgressRecord:
     """The progress of the current stage, for `vidcolor status`."""

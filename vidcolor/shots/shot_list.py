@@ -53,23 +53,25 @@ def _parse_transition(value: Any) -> Any:
     return transition
 
 
-Count = Annotated[int, BeforeValidator(_parse_count, json_schema_input_type=int)]
+Count = Annotated[
+    int, BeforeValidator(_parse_count, json_schema_input_type=Annotated[int, Field(ge=0)])
+]
 
 
 class ShotRow(Record):
     """One shot of a shot list."""
 
     shot: Any = Field(None, description="Number of the shot, from 1; not read.")
-    first_frame: Count = Field(description="First frame of the shot, from 0.", ge=0)
+    first_frame: Count = Field(description="First frame of the shot, from 0.")
     last_frame: Count | None = Field(
-        None, description="Last frame of the shot; read only for the last shot.", ge=0
+        None, description="Last frame of the shot; read only for the last shot."
     )
     start: Any = Field(None, description="Start in seconds; not read.")
     end: Any = Field(None, description="End in seconds; not read.")
     transition: Annotated[Transition, BeforeValidator(_parse_transition)] | None = Field(
         None, description="How the shot starts: start for the first shot, otherwise cut."
     )
-    mixed_frames: Count = Field(0, description="Number of frames of the dissolve.", ge=0)
+    mixed_frames: Count = Field(0, description="Number of frames of the dissolve.")
     note: Any = Field(None, description="Any text; not read.")
 
 

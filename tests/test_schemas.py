@@ -1,0 +1,146 @@
+"""The published JSON Schemas describe the files of real runs, and reject misspelled keys."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.helpers.films import write_shot_list
+from vidcolor.batch.manifest import read_job_list
+from vidcolor.batch.report.schema import make_record
+from vidcolor.batch.report.write import write_report
+from vidcolor.errors import UsageError
+from vidcolor.film.api import colorize_film
+from vidcolor.film.shots import detect_film_shots
+from vidcolor.film.workdir import work_path
+from vidcolor.hints.io import read_hints
+from vidcolor.options import ColorizeOptions
+from vidcolor.photo import colorize_photo
+from vidcolor.shots.shot_list import read_shots
+
+if TYPE_CHECKING:
+    from tests.helpers.clips import ClipMaker
+    from vidcolor.colorizer import Colorizer
+    from vidcolor.progress import Progress
+
+DOCS = Path(__file__).parents[1] / "docs"
+SCHEMAS = {path.stem: json.loads(path.read_text()) for path in DOCS.glob("schemas/*.json")}
+TABLES: dict[str, tuple[str, list[dict[str, Any]]]] = {
+    "hints": (
+        "hints",
+        [
+            {"x": 812, "y": 430, "color": "#3b5f8a", "radius": 12, "frame": 3},
+            {"x": "50%", "y": "12.5%", "colour": "skyblue"},  # codespell:ignore colour
+            {"x": 0.25, "y": 0.8, "color": "neutral", "unit": "fraction", "time": "0:01.5"},
+        ],
+    ),
+    "shot-list": (
+        "shots",
+        [{"first_frame": 0}, {"first_frame": 9, "transition": "dissolve", "mixed_frames": 2}],
+    ),
+    "job-list": (
+        "jobs",
+        [
+            {"input": "mill.mkv", "for": "archive", "encoder-option": {"crf": 20}, "mark": True},
+            {"input": "mill.mkv", "output": "a.mp4", "start": "1:30", "end": 120, "fps": 24},
+        ],
+    ),
+}
+
+
+def validate(name: str, document: Any) -> list[str]:
+    """Return the faults of a document."""
+    return [error.message for error in Draft202012Validator(SCHEMAS[name]).iter_errors(document)]
+
+
+def test_published_schemas_are_current() -> None:
+    script = runpy.run_path(str(DOCS / "scripts" / "schemas.py"))
+    assert script["make_schemas"]() == SCHEMAS, "run `make schemas`"
+    for name, schema in SCHEMAS.items():
+        Draft202012Validator.check_schema(schema)
+        assert schema["$id"].startswith(f"urn:vidcolor:schema:{name}:")
+        assert schema["title"]
+        assert schema["description"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short_segments")
+def test_files_of_an_interrupted_film_are_valid(
+    clip: ClipMaker, flat: Colorizer, tmp_path: Path
+) -> None:
+    options = ColorizeOptions(shots=write_shot_list(tmp_path / "shots.csv", (0, 5, 9), 12))
+    target = tmp_path / "out.mkv"
+
+    def stop(progress: Progress) -> None:
+        if (progress.stage, progress.done) == ("colorize", 8):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        colorize_film(clip(), target, options, colorizer=flat, progress=stop)
+    work = work_path(target, None)
+    for name, file in (
+        ("plan", "plan.json"),
+        ("progress", "progress.json"),
+        ("segment", "segments/00000/done.json"),
+    ):
+        document = json.loads((work / file).read_text())
+        assert validate(name, document) == []
+        assert validate(name, {**document, "extra": 1})
+        for key in document:
+            assert validate(name, {f"{k}s" if k == key else k: v for k, v in document.items()})
+
+
+@pytest.mark.slow
+def test_report_is_valid(clip: ClipMaker, flat: Colorizer, tmp_path: Path) -> None:
+    source = clip("mkv", "libx264", "yuv420p", "-map", "0")
+    options = ColorizeOptions(start=Fraction(1, 8), hints=None)
+    film = colorize_film(source, tmp_path / "film.mkv", options, colorizer=flat)
+    photo_file = Path(__file__).parents[1] / "samples" / "photo.jpg"
+    photo = colorize_photo(photo_file, tmp_path / "photo.jpg", colorizer=flat)
+    records = [
+        make_record("film", source, film.target, options, film),
+        make_record("photo", photo.source, photo.target, None, photo),
+        make_record("film", source, film.target, error="broken"),
+    ]
+    write_report(tmp_path / "report.json", records)
+    document = json.loads((tmp_path / "report.json").read_text())
+    assert validate("report", document) == []
+    document["results"][0]["warning"] = []
+    assert validate("report", document)
+
+
+@pytest.mark.slow
+def test_written_shot_list_is_valid(clip: ClipMaker, tmp_path: Path) -> None:
+    detect_film_shots(clip(), ColorizeOptions(), tmp_path / "shots.json")
+    assert validate("shot-list", json.loads((tmp_path / "shots.json").read_text())) == []
+
+
+def read(name: str, path: Path) -> object:
+    """Read a file with the reader whose format the schema describes."""
+    if name == "job-list":
+        return read_job_list(path, None, ColorizeOptions())
+    return read_hints(path) if name == "hints" else read_shots(path)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_reader_and_schema_accept_the_same_rows(name: str, tmp_path: Path) -> None:
+    (tmp_path / "mill.mkv").touch()
+    key, rows = TABLES[name]
+    path = tmp_path / "table.json"
+    for document in (rows, {key: rows}, {"version": 1, key: rows}):
+        path.write_text(json.dumps(document))
+        read(name, path)
+        assert validate(name, document) == []
+    typos = [[{f"{k}s": v for k, v in row.items()}] for row in rows]
+    wrong = [[{**rows[0], column: [[]]}] for column in rows[0]]
+    for document in (*typos, *wrong, [], {}, {f"{key}s": rows}, {"version": 2, key: rows}, 7):
+        path.write_text(json.dumps(document))
+        with pytest.raises(UsageError):
+            read(name, path)
+        assert validate(name, document), document
