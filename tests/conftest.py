@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 # The suite runs in two processes on two cores. Idle threads of torch spin, so that more threads
 # are slower. The variable must be set before torch is imported; subprocesses inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["VIDCOLOR_CONFIG"] = ""  # the configuration of the user must not change the results
 
 import pytest
 

@@ -14,6 +14,12 @@ import typer
 from vidcolor._version import __version__
 from vidcolor.cli.colorize import colorize
 from vidcolor.cli.compare import compare
+from vidcolor.cli.config import config
+from vidcolor.cli.configuration import (
+    list_unknown_variables,
+    make_default_map,
+    simplify_message,
+)
 from vidcolor.cli.console import Console, discard_output
 from vidcolor.cli.doctor import doctor
 from vidcolor.cli.evaluate import evaluate
@@ -77,6 +83,7 @@ app.command()(train)
 app.add_typer(models, name="models")
 app.command()(jobs)
 app.command()(status)
+app.add_typer(config, name="config")
 app.command()(doctor)
 
 
@@ -96,6 +103,10 @@ def _handle_global_options(
         raise UsageError("no command; see vidcolor --help")
     if version:
         raise typer.Exit
+    if context.invoked_subcommand != "config":  # it also works with files that are not valid
+        context.default_map = make_default_map(context.command)
+        for text in list_unknown_variables(context.command):
+            Console().warn(text)
 
 
 def main(colorizer_factory: ColorizerFactory | None = None) -> None:
@@ -168,9 +179,7 @@ def _print_unexpected_error(console: Console, error: Exception) -> int:
         return code
     context = getattr(error, "ctx", None)
     command = context.command_path.rstrip() if context is not None else "vidcolor"
-    # Typer validates values with pydantic, whose wording is meant for programmers.
-    text = text.replace("Value error, ", "").replace("Input should be", "must be").rstrip(".?")
-    return _print_error(console, f"{text}; see {command} --help", code)
+    return _print_error(console, f"{simplify_message(text)}; see {command} --help", code)
 
 
 def _print_error(console: Console, text: str, code: int, cause: BaseException | None = None) -> int:

@@ -9,7 +9,6 @@ import typer
 from vidcolor.cli import params
 from vidcolor.cli.batch import BatchRequest, run_batch
 from vidcolor.cli.console import Console
-from vidcolor.hints.io import load_hints
 from vidcolor.options import ColorizeOptions
 
 
@@ -51,6 +50,8 @@ def colorize(
       \\[{"x": 812, "y": 430, "color": "#3b5f8a", "radius": 12},
        {"x": "50%", "y": "12%", "color": "skyblue", "time": 72.5}]
     """
+    from vidcolor.hints.io import load_hints
+
     read_files = options.input_files()
     options = options.replace(hints=load_hints(options) or None)  # a pipe can be read only once
     request = BatchRequest(inputs or [], job_list, out, out_dir, options, report or [], read_files)

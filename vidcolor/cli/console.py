@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import threading
@@ -12,13 +13,21 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from vidcolor.errors import UsageError
 from vidcolor.timecode import format_duration
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
     from tqdm import tqdm
 
     from vidcolor.progress import Progress
 
+_LOGGER = logging.getLogger("vidcolor.console")
+# Its messages are on the terminal already. Only a log file receives them; see `vidcolor.cli.log`.
+_LOGGER.propagate = False
+_LOGGER.addHandler(logging.NullHandler())
 _LOG_INTERVAL_S = 10.0
 _JSON_INTERVAL_S = 1.0
 _DEFAULT_COLUMNS = 80
@@ -47,11 +56,25 @@ class Console:
 
     quiet: bool = False
     """Print only warnings and errors."""
+    verbose: bool = False
+    """Also print debug messages on standard error."""
     json_lines: bool = False
     """Print JSON objects on standard output instead of text."""
+    log_file: Path | None = None
+    """File to which all messages are appended."""
     _displays: dict[object, _StageDisplay] = field(default_factory=dict)
     """Display of each source that is being processed."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        if self.quiet and self.verbose:
+            raise UsageError("--quiet and --verbose cannot be used together")
+
+    def open_log(self, values: dict[str, object]) -> AbstractContextManager[None]:
+        """Start the log that the options request; see `vidcolor.cli.log.open_log`."""
+        from vidcolor.cli.log import open_log
+
+        return open_log(self.log_file, self.debug if self.verbose else None, values)
 
     def progress(self, progress: Progress) -> None:
         """Update the progress display of a source."""
@@ -70,6 +93,7 @@ class Console:
             return display, False
         self._close_display(progress.source)
         display = _StageDisplay(progress.stage, now, progress.done, now)
+        _LOGGER.debug("%s: %s", progress.source, progress.stage)
         self._displays[progress.source] = display
         return display, True
 
@@ -139,8 +163,13 @@ class Console:
 
     def info(self, text: str) -> None:
         """Print a line on standard output, unless in quiet or JSON mode."""
+        _LOGGER.info(text)
         if not self.quiet and not self.json_lines:
             self._print(text)
+
+    def debug(self, text: str) -> None:
+        """Print a line on standard error."""
+        self._print(text, err=True)
 
     def warn(self, text: str, source: object = None) -> None:
         """Print a warning on standard error, also in quiet mode; in JSON mode print an event.
@@ -150,6 +179,7 @@ class Console:
             source: file with the problem, if any.
         """
         prefix = "" if source is None else f"{source}: "
+        _LOGGER.warning(f"{prefix}{text}")
         self.event("warning", source=None if source is None else str(source), text=text)
         if not self.json_lines:
             self._print(f"warning: {prefix}{text}", err=True)
@@ -161,6 +191,7 @@ class Console:
             text: error message.
             values: further values of the event.
         """
+        _LOGGER.error(text)
         self.event("failed", error=to_single_line(text), **values)
         self._print(f"vidcolor: {text}", err=True)
 

@@ -13,7 +13,9 @@ from vidcolor.cli.status import describe_state, state_values
 from vidcolor.errors import BusyError, InputError
 
 
+@params.expand_options
 def jobs(
+    console: Console,
     folders: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -30,7 +32,6 @@ def jobs(
             help="Remove the unfinished work, except work that a process is using.",
         ),
     ] = False,
-    json_lines: params.JsonLines = False,
 ) -> None:
     """List unfinished films, interrupted or still running.
 
@@ -44,7 +45,6 @@ def jobs(
     """
     from vidcolor.film.workdir import WorkDir, find_work_dirs
 
-    console = Console(json_lines=json_lines)
     roots = folders or [Path()]
     for root in roots:
         if not root.is_dir():

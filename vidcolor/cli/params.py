@@ -7,6 +7,7 @@ for commands that need a few of them.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ import typer
 
 from vidcolor.cli.completion import complete_device, complete_model, complete_precision
 from vidcolor.cli.console import Console
-from vidcolor.option import OptionsModel
+from vidcolor.option import Option, OptionsModel
 from vidcolor.options import ColorizeOptions
 
 INPUT_PANEL = "Input"
@@ -28,7 +29,10 @@ TIME_PANEL = "Time"
 OUTPUT_PANEL = "Output"
 EXECUTION_PANEL = "Execution"
 LOGGING_PANEL = "Logging"
-_PANELS = (INPUT_PANEL, COLOR_PANEL, TIME_PANEL, OUTPUT_PANEL, EXECUTION_PANEL, LOGGING_PANEL)
+_PANELS = (
+    *(INPUT_PANEL, "Length", "Training", COLOR_PANEL, TIME_PANEL),
+    *(OUTPUT_PANEL, EXECUTION_PANEL, LOGGING_PANEL),
+)
 """Order of the panels in the help text."""
 _COMPLETIONS = {
     "model": complete_model,
@@ -36,6 +40,25 @@ _COMPLETIONS = {
     "precision": complete_precision,
 }
 """Functions that complete the value of a field in the shell."""
+
+
+class ConsoleOptions(OptionsModel):
+    """Options of the console; see `Console`."""
+
+    # fmt: off
+    quiet: Annotated[bool, Option(
+        group=LOGGING_PANEL, flags=("--quiet", "-q"), in_config=False,
+        help="Print only warnings and errors.")] = False
+    verbose: Annotated[bool, Option(
+        group=LOGGING_PANEL, flags=("--verbose", "-v"), in_config=False,
+        help="Also print debug messages, warnings of libraries and tracebacks.")] = False
+    json_lines: Annotated[bool, Option(
+        group=LOGGING_PANEL, flags=("--json",), in_config=False,
+        help="Print one JSON object per line on standard output.")] = False
+    log_file: Annotated[Path | None, Option(
+        group=LOGGING_PANEL, metavar="FILE",
+        help="Append all messages with time stamps to this file.")] = None
+    # fmt: on
 
 
 def make_option(name: str, model: type[OptionsModel] = ColorizeOptions) -> Any:
@@ -48,7 +71,7 @@ def make_option(name: str, model: type[OptionsModel] = ColorizeOptions) -> Any:
     limits: dict[str, Any] = {}
     if kind in (int, float):
         limits = {"min": option.ge, "max": option.le}
-    return typer.Option(
+    info = typer.Option(
         *flags,
         metavar=option.metavar,
         help=option.help.replace("[", "\\["),  # not markup of Rich
@@ -58,6 +81,8 @@ def make_option(name: str, model: type[OptionsModel] = ColorizeOptions) -> Any:
         show_default=kind is not bool,
         **limits,
     )
+    info.metadata = option
+    return info
 
 
 def _parameter_type(model: type[OptionsModel], name: str) -> Any:
@@ -92,17 +117,22 @@ def expand_options(command: Callable[..., None]) -> Callable[..., None]:
         if not (isinstance(kind, type) and issubclass(kind, OptionsModel | Console)):
             own.append(parameter)
             continue
-        new = _CONSOLE_PARAMETERS
-        if issubclass(kind, OptionsModel):
-            new = _make_parameters(kind, *metadata)
+        model: type[OptionsModel] = ConsoleOptions if issubclass(kind, Console) else kind
+        new = _make_parameters(model, *metadata)
         makers[parameter.name] = kind, [p.name for p in new]
         expanded += new
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
-        for name, (make, fields) in makers.items():
-            values[name] = make(**{key: values.pop(key) for key in fields})
-        command(**values)
+        arguments = {k: v for k, v in values.items() if not isinstance(v, typer.Context)}
+        with contextlib.ExitStack() as stack:
+            # The console is made first: the log also receives the errors of other options.
+            for name in sorted(makers, key=lambda name: makers[name][0] is not Console):
+                make, fields = makers[name]
+                values[name] = made = make(**{key: values.pop(key) for key in fields})
+                if isinstance(made, Console):
+                    stack.enter_context(made.open_log(arguments))
+            command(**values)
 
     parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in sorted(own + expanded, key=_panel_index)]
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
@@ -179,24 +209,6 @@ Reports = Annotated[
         rich_help_panel=OUTPUT_PANEL,
     ),
 ]
-Quiet = Annotated[
-    bool,
-    typer.Option(
-        "--quiet", "-q", help="Print only warnings and errors.", rich_help_panel=LOGGING_PANEL
-    ),
-]
-JsonLines = Annotated[
-    bool,
-    typer.Option(
-        "--json",
-        help="Print one JSON object per line on standard output.",
-        rich_help_panel=LOGGING_PANEL,
-    ),
-]
-_CONSOLE_PARAMETERS = [
-    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
-    for name, annotation in {"quiet": Quiet, "json_lines": JsonLines}.items()
-]
 
 # Options of the model that other commands share
 BatchSize = Annotated[int, make_option("batch")]
@@ -206,4 +218,6 @@ ModelSize = Annotated[int | None, make_option("size")]
 Precision = Annotated[str, make_option("precision")]
 Saturation = Annotated[float, make_option("saturation")]
 ShotList = Annotated[Path | None, make_option("shots")]
+JsonLines = Annotated[bool, make_option("json_lines", ConsoleOptions)]
+Quiet = Annotated[bool, make_option("quiet", ConsoleOptions)]
 WorkDirectory = Annotated[Path | None, make_option("work_dir")]

@@ -1,0 +1,197 @@
+"""Configuration files and environment variables that set options."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.helpers.cli_runs import Run
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Write a vidcolor.toml to `tmp_path`; the user has none."""
+    monkeypatch.delenv("VIDCOLOR_CONFIG")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "user"))
+
+    def write(text: str, name: str = "vidcolor.toml") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def show(vidcolor: Callable[..., Run], *command: str) -> dict[str, tuple[object, str]]:
+    """Return value and source of each option of a command."""
+    run = vidcolor("config", "show", *command, "--json")
+    assert run.code == 0, run.err
+    events = [json.loads(line) for line in run.out]
+    return {e["option"]: (e["value"], e["source"]) for e in events if e["event"] == "option"}
+
+
+def test_values_come_from_the_strongest_source(
+    vidcolor: Callable[..., Run],
+    project: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    user = project("[colorize]\nsize = 128\nquality = 1\n", "user/vidcolor/vidcolor.toml")
+    file = project(
+        '[colorize]\nvividness = 0.4\nfor = "editing"\n[defaults]\nvividness = 0.1\nquality = 2\n'
+        'device = "cpu"\n'
+    )
+    monkeypatch.setenv("VIDCOLOR_DEVICE", "cuda")
+    monkeypatch.setenv("VIDCOLOR_FOR", "delivery")
+    monkeypatch.setenv("VIDCOLOR_COLORIZE_FOR", "archive")
+    values = show(vidcolor, "colorize")
+    assert values["size"] == (128, f"{user}, line 2")
+    assert values["quality"] == (2, f"{file}, line 6")
+    assert values["vividness"] == (0.4, f"{file}, line 2")
+    assert values["device"] == ("cuda", "environment variable VIDCOLOR_DEVICE")
+    assert values["for"] == ("archive", "environment variable VIDCOLOR_COLORIZE_FOR")
+    assert values["saturation"] == (1.0, "default")
+    assert show(vidcolor, "recolor")["vividness"] == (0.1, f"{file}, line 5")
+
+
+def test_command_uses_the_values_and_the_command_line_is_stronger(
+    vidcolor: Callable[..., Run], project: Callable[..., Path], tmp_path: Path
+) -> None:
+    project('[shots]\nout = "x"\n')
+    assert vidcolor("shots", "reel.mov").code == 2
+    project('[defaults]\nengine = "ray"\nray-address = "nowhere:1"\n')
+    assert "nowhere" not in "".join(vidcolor("colorize", "reel.mov").err)
+    project('[colorize]\nray-address = "nowhere:1"\n')
+    assert vidcolor("colorize", "reel.mov").err == ["vidcolor: --ray-address requires --engine ray"]
+    assert vidcolor("colorize", "reel.mov", "--engine", "ray").err == [
+        "vidcolor: reel.mov: no such file"
+    ]
+
+
+def test_paths_are_relative_to_the_file_and_lists_may_be_scalars(
+    vidcolor: Callable[..., Run],
+    project: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project('[colorize]\nout-dir = "graded"\nencoder-option = "crf=18"\nreport = ["a.html"]\n')
+    (tmp_path / "reels" / "1931").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "reels" / "1931")
+    values = show(vidcolor, "colorize")
+    assert values["out-dir"][0] == str(tmp_path / "graded")
+    assert values["report"][0] == [str(tmp_path / "a.html")]
+    assert values["encoder-option"][0] == ["crf=18"]
+
+
+def test_file_is_not_searched_above_a_repository(
+    vidcolor: Callable[..., Run],
+    project: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = project("[colorize]\nvividness = 0.4\n")
+    (tmp_path / "repository" / ".git").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "repository")
+    assert show(vidcolor, "colorize")["vividness"] == (None, "default")
+    assert vidcolor("config", "path").out[1] == "project: no vidcolor.toml here or above"
+    monkeypatch.chdir(tmp_path)
+    assert vidcolor("config", "path").out[1] == f"project: {file}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[colorize]\nvividnes = 1", "line 2: unknown key 'vividnes' in [colorize]; did you mean "
+         "'vividness'?"),
+        ("[colourize]\nx = 1", "line 1: unknown table 'colourize'; did you mean 'colorize'?"),
+        ("[evaluate.films]\nx = 1", "line 1: unknown key 'films' in [evaluate]; did you mean "
+         "'film'?"),
+        ("vividness = 1", "line 1: 'vividness' is not in the table of a command, such as "
+         "[defaults] or [colorize]"),
+        ("[colorize]\n\nvividness = 2", "line 3: vividness must be less than or equal to 1, got 2"),
+        ("[defaults]\nvividness = true", "line 2: vividness must be a number, got True"),
+        ('[colorize]\nmark = "yes"', "line 2: mark must be true or false, got 'yes'"),
+        ("[colorize]\nout-dir = 1", "line 2: out-dir must be a path, got 1"),
+        ('[colorize]\nfor = "dvd"',
+         "line 2: for: 'dvd' is not one of 'delivery', 'editing', 'archive'"),
+        ('[colorize]\nfps = "fast"',
+         "line 2: fps: 'fast' is not a frame rate; write 24, 23.976 or 24000/1001"),
+        ("[colorize]\nforce = true", "line 2: 'force' is allowed on the command line only"),
+        ('[colorize]\nstart = "1:00"', "line 2: 'start' is allowed on the command line only"),
+    ],
+)  # fmt: skip
+def test_errors_name_the_line_and_the_remedy(
+    vidcolor: Callable[..., Run], project: Callable[..., Path], text: str, message: str
+) -> None:
+    file = project(text)
+    run = vidcolor("colorize", "reel.mov")
+    assert run.code == 2
+    assert run.err == [f"vidcolor: {file}, {message}"]
+
+
+def test_unknown_key_of_the_shared_table_lists_the_known_ones(
+    vidcolor: Callable[..., Run], project: Callable[..., Path]
+) -> None:
+    file = project("[defaults]\nlimit = 3")
+    run = vidcolor("jobs")
+    assert run.err[0].startswith(f"vidcolor: {file}, line 2: unknown key 'limit' in [defaults]; ")
+    assert "vividness" in run.err[0]
+
+
+def test_invalid_toml_names_the_file(
+    vidcolor: Callable[..., Run], project: Callable[..., Path]
+) -> None:
+    file = project("[colorize\n")
+    run = vidcolor("jobs")
+    assert run.code == 2
+    assert run.err[0].startswith(f"vidcolor: {file}: not valid TOML: ")
+    assert vidcolor("config", "path").code == 0
+
+
+def test_variable_selects_the_only_file(
+    vidcolor: Callable[..., Run],
+    project: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project("[colorize]\nvividness = 0.4\n")
+    other = project("[colorize]\nsize = 128\n", "other.toml")
+    monkeypatch.setenv("VIDCOLOR_CONFIG", str(other))
+    assert show(vidcolor, "colorize")["vividness"] == (None, "default")
+    assert show(vidcolor)["size"] == (128, f"{other}, line 2")
+    monkeypatch.setenv("VIDCOLOR_CONFIG", str(tmp_path / "missing.toml"))
+    run = vidcolor("jobs")
+    assert run.code == 1
+    assert "missing.toml: cannot be read" in run.err[0]
+
+
+def test_invalid_and_unknown_variables_are_reported(
+    vidcolor: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDCOLOR_VIVIDNES", "1")
+    monkeypatch.setenv("VIDCOLOR_TRAIN_SIZE", "128")
+    run = vidcolor("jobs")
+    assert run.code == 0
+    assert run.err == [
+        "warning: environment variable VIDCOLOR_VIVIDNES has no effect; did you mean "
+        "'VIDCOLOR_VIVIDNESS'?"
+    ]
+    monkeypatch.setenv("VIDCOLOR_VIVIDNESS", "3")
+    run = vidcolor("colorize", "reel.mov")
+    assert run.code == 2
+    assert run.err[-1] == (
+        "vidcolor: environment variable VIDCOLOR_VIVIDNESS: vividness must be less than or equal "
+        "to 1, got '3'"
+    )
+
+
+def test_unknown_command_is_refused(vidcolor: Callable[..., Run]) -> None:
+    run = vidcolor("config", "show", "colorise")
+    assert run.code == 2
+    assert "evaluate film" in run.err[0]
