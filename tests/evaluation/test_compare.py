@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.tiny_films import TICKS, gray_ramp, make_film, red_ramp
 from vidcolor.errors import InputError, UsageError
 from vidcolor.evaluation.compare import compare, compare_films
-from vidcolor.evaluation.compare_options import CompareOptions
+from vidcolor.evaluation.options import CompareOptions
 from vidcolor.media.preview import DisplayReader
 
 
@@ -219,7 +219,7 @@ def test_interrupted_comparison_leaves_no_file(films, tmp_path):
     [
         ({"count": 0}, "--count must be in"),
         ({"width": 10}, "--width must be in"),
-        ({"start": Fraction(-1)}, "--start must not be negative"),
+        ({"start": Fraction(-1)}, "--start must be 0 or more"),
         ({"offset": Fraction(-1)}, "--offset must not be negative"),
         ({"start": Fraction(2), "end": Fraction(1)}, "--end must be after --start"),
     ],

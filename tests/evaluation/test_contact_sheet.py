@@ -9,8 +9,8 @@ from PIL import Image
 from tests.helpers.tiny_films import gray_ramp, make_film
 from vidcolor.errors import UsageError
 from vidcolor.evaluation.compare import compare
-from vidcolor.evaluation.compare_options import CompareOptions
 from vidcolor.evaluation.contact_sheet import plan_grid
+from vidcolor.evaluation.options import CompareOptions
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_grid_has_room_for_all_cells(count, frame_size):
         assert grid.columns * grid.rows >= count
         x, y = grid.cell_position(count - 1)
         assert x + grid.cell.size[0] <= grid.width
-        assert y + grid.row_height <= grid.height
+        assert y + grid.row_height <= grid.size[1]
 
 
 @pytest.mark.parametrize(

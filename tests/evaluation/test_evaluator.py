@@ -154,7 +154,7 @@ def test_album_without_usable_images_is_an_error(tmp_path: Path) -> None:
     [
         ({"size": 7}, "--size must be in"),
         ({"hint_counts": (0,)}, "--hint-curve: counts must be in"),
-        ({"frames": 0}, "--frames must be at least 1"),
+        ({"frames": 0}, "--frames must be 1 or more"),
         ({"results": (Path("a"), Path("a"))}, "given twice"),
     ],
 )

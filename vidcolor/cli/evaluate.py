@@ -7,23 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vidcolor.cli.completion import complete_model
+from vidcolor.cli import params
 from vidcolor.cli.console import Console
-from vidcolor.cli.params import (
-    COLOR_PANEL,
-    INPUT_PANEL,
-    OUTPUT_PANEL,
-    BatchSize,
-    Device,
-    Force,
-    JsonLines,
-    Precision,
-    Quiet,
-    Saturation,
-)
 from vidcolor.cli.parsers import parse_counts
 from vidcolor.errors import UsageError
-from vidcolor.evaluation.options import DEFAULT_SIZE, EvaluateOptions, Selection
+from vidcolor.evaluation.options import EvaluateOptions, Selection
 from vidcolor.fileio import check_target
 
 if TYPE_CHECKING:
@@ -32,6 +20,7 @@ if TYPE_CHECKING:
     from vidcolor.evaluation.evaluator import Evaluation
 
 
+@params.expand_options
 def evaluate(
     ground_truth: Annotated[
         list[Path],
@@ -41,115 +30,47 @@ def evaluate(
             show_default=False,
         ),
     ],
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            autocompletion=complete_model,
-            help="Model: a name from `vidcolor models list` or a weights file; repeatable. "
-            "Default: embedded, or no model with --results.",
-            rich_help_panel=INPUT_PANEL,
-        ),
-    ] = None,
-    results: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="DIR",
-            help="Directory of photos and films colorized by any program, named like the ground "
-            "truth; repeatable.",
-            rich_help_panel=INPUT_PANEL,
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Maximum number of images, evenly spaced.", rich_help_panel=INPUT_PANEL
-        ),
-    ] = None,
-    frames: Annotated[
-        int,
-        typer.Option(min=1, help="Number of frames of each film.", rich_help_panel=INPUT_PANEL),
-    ] = 8,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PIXELS",
-            help="Crop images to a square and resize them to this size. "
-            f"Default: {DEFAULT_SIZE}, as in the literature.",
-            rich_help_panel=INPUT_PANEL,
-        ),
-    ] = None,
+    options: Annotated[
+        EvaluateOptions, params.Fields(omit=("size", "hint_counts", "count", "show"))
+    ],
+    console: Console,
+    size: Annotated[int | None, params.make_option("size", EvaluateOptions)] = None,
     native: Annotated[
         bool,
         typer.Option(
-            "--native", help="Evaluate images at their own size.", rich_help_panel=INPUT_PANEL
+            "--native",
+            help="Evaluate images at their own size.",
+            rich_help_panel=params.INPUT_PANEL,
         ),
     ] = False,
-    vividness: Annotated[
-        list[float] | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Vividness of the predicted colors: 0 is muted, 1 is vivid; repeatable, each "
-            "value is evaluated with every model. Default: set by the model.",
-            rich_help_panel=COLOR_PANEL,
-        ),
-    ] = None,
-    saturation: Saturation = 1.0,
-    hint_curve: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COUNTS",
-            help="Also colorize with these numbers of hints in true colors: 1,5,10,50,100,500.",
-            rich_help_panel=COLOR_PANEL,
-        ),
-    ] = None,
+    hint_curve: Annotated[str | None, params.make_option("hint_counts", EvaluateOptions)] = None,
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
             "-o",
             help="Metrics of every method, film and image, as .json.",
-            rich_help_panel=OUTPUT_PANEL,
+            rich_help_panel=params.OUTPUT_PANEL,
         ),
     ] = None,
     sheet: Annotated[
         Path | None,
         typer.Option(
             help="Contact sheet of some images in the version of each method: .png .jpg .webp.",
-            rich_help_panel=OUTPUT_PANEL,
+            rich_help_panel=params.OUTPUT_PANEL,
         ),
     ] = None,
-    count: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=40,
-            help="Number of images on the sheet. Default: 8.",
-            rich_help_panel=OUTPUT_PANEL,
-        ),
-    ] = None,
-    show: Annotated[
-        Selection | None,
-        typer.Option(
-            help="Images on the sheet: evenly spaced (default), or those with the lowest or "
-            "highest PSNR gain of the first method after gray.",
-            rich_help_panel=OUTPUT_PANEL,
-        ),
-    ] = None,
+    count: Annotated[int | None, params.make_option("count", EvaluateOptions)] = None,
+    show: Annotated[Selection | None, params.make_option("show", EvaluateOptions)] = None,
     plots: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
             help="Directory for plots of calibration and, with --hint-curve, of PSNR over hints.",
-            rich_help_panel=OUTPUT_PANEL,
+            rich_help_panel=params.OUTPUT_PANEL,
         ),
     ] = None,
-    force: Force = False,
-    device: Device = "auto",
-    precision: Precision = "auto",
-    batch: BatchSize = 8,
-    quiet: Quiet = False,
-    json_lines: JsonLines = False,
+    force: params.Force = False,
 ) -> None:
     """Measure the color accuracy of models on images with known colors.
 
@@ -171,21 +92,22 @@ def evaluate(
         raise UsageError("--native and --size cannot be used together")
     if sheet is None and (count is not None or show is not None):
         raise UsageError("--count and --show need --sheet")
-    if results and not model:
-        model_options = {"--vividness": vividness, "--hint-curve": hint_curve, "--plots": plots}
-        for name, value in model_options.items():
-            if value is not None:
+    if options.results and not options.models:
+        for name, is_given in (
+            ("--vividness", bool(options.vividness)),
+            ("--hint-curve", hint_curve is not None),
+            ("--plots", plots is not None),
+        ):
+            if is_given:
                 raise UsageError(f"{name} needs a --model if --results is given")
-    options = EvaluateOptions(
-        models=tuple(model or ()), results=tuple(results or ()),
-        vividness=tuple(vividness or (None,)), saturation=saturation,
-        size=None if native else DEFAULT_SIZE if size is None else size,
-        hint_counts=() if hint_curve is None else parse_counts(hint_curve),
-        frames=frames, limit=limit, count=count or 8, show=show or "even",
-        device=device, precision=precision, batch=batch,
-    )  # fmt: skip
+    changes = {"size": size, "count": count, "show": show}
+    given = {name: value for name, value in changes.items() if value is not None}
+    if native:
+        given["size"] = None
+    if hint_curve is not None:
+        given["hint_counts"] = parse_counts(hint_curve)
+    options = options.replace(**given)
     _check_outputs(out, sheet, plots, options, ground_truth, force)
-    console = Console(quiet=quiet, json_lines=json_lines)
     try:
         evaluation = run_evaluation(ground_truth, options, progress=console.progress)
     finally:

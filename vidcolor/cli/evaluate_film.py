@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vidcolor.cli import params
 from vidcolor.cli.console import Console
-from vidcolor.cli.params import OUTPUT_PANEL, Force, JsonLines, Quiet, ShotList
 from vidcolor.fileio import check_target
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vidcolor.evaluation.film import FilmEvaluation
 
 
+@params.expand_options
 def evaluate_film(
     colored: Annotated[
         Path, typer.Argument(metavar="COLORED", help="Colorized film.", show_default=False)
@@ -27,25 +28,26 @@ def evaluate_film(
             metavar="GROUND_TRUTH", help="The same film in its true colors.", show_default=False
         ),
     ],
+    console: Console,
     against: Annotated[
         Path | None,
         typer.Option(metavar="FILM", help="Second colorized version, evaluated in the same pass."),
     ] = None,
-    shots: ShotList = None,
+    shots: params.ShotList = None,
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
             "-o",
             help="Metrics of the film and of each shot, as .json.",
-            rich_help_panel=OUTPUT_PANEL,
+            rich_help_panel=params.OUTPUT_PANEL,
         ),
     ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
             help="Plot of metrics over time, with the mean of each shot: .png .jpg .webp.",
-            rich_help_panel=OUTPUT_PANEL,
+            rich_help_panel=params.OUTPUT_PANEL,
         ),
     ] = None,
     slices: Annotated[
@@ -53,12 +55,10 @@ def evaluate_film(
         typer.Option(
             help="Image of the center row of all frames over time, which makes flicker visible: "
             ".png .jpg .webp.",
-            rich_help_panel=OUTPUT_PANEL,
+            rich_help_panel=params.OUTPUT_PANEL,
         ),
     ] = None,
-    force: Force = False,
-    quiet: Quiet = False,
-    json_lines: JsonLines = False,
+    force: params.Force = False,
 ) -> None:
     """Compare a colorized film with the same film in its true colors.
 
@@ -88,7 +88,6 @@ def evaluate_film(
     for image in (plot, slices):
         if image is not None:
             get_image_format(image)
-    console = Console(quiet=quiet, json_lines=json_lines)
     try:
         evaluation = evaluate(colored, ground_truth, against, shots, progress=console.progress)
     finally:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-    from vidcolor.evaluation.compare_options import Layout
+    from vidcolor.evaluation.options import Layout
     from vidcolor.imaging.types import Rgb
 
 BACKGROUND = (18, 18, 21)
@@ -29,7 +29,7 @@ _WIPE_AMPLITUDE = 0.36
 
 IMAGE_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 """Pillow's format name for each extension of an image output."""
-MAX_IMAGE_SIDE = {"WEBP": 16383, "JPEG": 65500, "PNG": 65500}
+_MAX_SIDES = {"WEBP": 16383, "JPEG": 65500, "PNG": 65500}
 """Maximum width and height of an image in each format, in pixels."""
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "PNG": {"optimize": True},
@@ -46,8 +46,11 @@ class Canvas:
     """Arrangement of the images."""
     panel_size: tuple[int, int]
     """Width and height of each image in pixels."""
-    gap: int
-    """Distance between the images in pixels; 0 for `wipe`."""
+
+    @property
+    def gap(self) -> int:
+        """Distance between the images in pixels; 0 for `wipe`."""
+        return 0 if self.layout == "wipe" else _compute_gap(self.panel_size[0])
 
     @property
     def size(self) -> tuple[int, int]:
@@ -55,9 +58,7 @@ class Canvas:
         width, height = self.panel_size
         if self.layout == "side":
             return 2 * width + self.gap, height
-        if self.layout == "stack":
-            return width, 2 * height + self.gap
-        return width, height
+        return width, 2 * height + self.gap if self.layout == "stack" else height
 
     def compose(self, a: Rgb, b: Rgb, wipe_position: float = 0.5) -> Rgb:
         """Put images A and B on the canvas.
@@ -73,8 +74,7 @@ class Canvas:
         """
         if self.layout == "wipe":
             return _compose_wipe(a, b, wipe_position)
-        width, height = self.size
-        canvas = np.empty((height, width, 3), np.uint8)
+        canvas = np.empty((*self.size[::-1], 3), np.uint8)
         canvas[:] = BACKGROUND
         canvas[: a.shape[0], : a.shape[1]] = a
         canvas[-b.shape[0] :, -b.shape[1] :] = b
@@ -90,16 +90,10 @@ def fit_canvas(layout: Layout, image_size: tuple[int, int], max_width: float) ->
             ratio.
         max_width: the maximum width of the canvas in pixels.
     """
-    panel_width = _round_down_to_even(max_width / 2 if layout == "side" else max_width)
-    while (
-        layout == "side"
-        and 2 * panel_width + _compute_gap(panel_width) > max_width
-        and panel_width > 2
-    ):
-        panel_width -= 2
-    height = max(2, 2 * round(panel_width * image_size[1] / image_size[0] / 2))
-    gap = 0 if layout == "wipe" else _compute_gap(panel_width)
-    return Canvas(layout, (panel_width, height), gap)
+    width = _round_down_to_even(max_width / 2 if layout == "side" else max_width)
+    while layout == "side" and 2 * width + _compute_gap(width) > max_width and width > 2:
+        width -= 2
+    return Canvas(layout, (width, max(2, 2 * round(width * image_size[1] / image_size[0] / 2))))
 
 
 def compute_natural_width(layout: Layout, image_size: tuple[int, int], max_width: int) -> int:
@@ -110,13 +104,11 @@ def compute_natural_width(layout: Layout, image_size: tuple[int, int], max_width
         image_size: display width and height of the images in pixels.
         max_width: the maximum width of the canvas in pixels.
     """
-    panel_width = _round_down_to_even(image_size[0])
-    width = 2 * panel_width + _compute_gap(panel_width) if layout == "side" else panel_width
-    return min(max_width, width)
+    width = _round_down_to_even(image_size[0])
+    return min(max_width, 2 * width + _compute_gap(width) if layout == "side" else width)
 
 
 def _compute_gap(panel_width: int) -> int:
-    """Return the distance between two panels in pixels."""
     return 2 * max(1, round(panel_width / 200))
 
 
@@ -125,13 +117,9 @@ def _round_down_to_even(length: float) -> int:
 
 
 def compute_wipe_position(time_s: float, duration_s: float) -> float:
-    """Return the position of the wipe line at a time, 0 (left) to 1 (right).
+    """Return the position of the wipe line, 0 (left) to 1 (right), at a time of a video.
 
     The line starts at the center and moves to the right first.
-
-    Args:
-        time_s: seconds from the start of the video.
-        duration_s: duration of the video in seconds.
     """
     period_s = min(max(duration_s, MIN_WIPE_PERIOD_S), MAX_WIPE_PERIOD_S)
     return 0.5 + _WIPE_AMPLITUDE * math.sin(2 * math.pi * time_s / period_s)
@@ -162,6 +150,20 @@ def get_image_format(path: Path) -> str:
         choices = ", ".join(IMAGE_FORMATS)
         raise UsageError(f"{path}: unknown image format; use one of {choices}")
     return image_format
+
+
+def check_image_size(path: Path, size: tuple[int, int]) -> None:
+    """Check that the format of an image output allows its width and height.
+
+    Raises:
+        UsageError: the image is too large.
+    """
+    max_side = _MAX_SIDES[get_image_format(path)]
+    if max(size) > max_side:
+        raise UsageError(
+            f"{path}: {size[0]}×{size[1]} exceeds the maximum of {max_side} for {path.suffix}; "
+            "use a smaller --width or --count"
+        )
 
 
 def save_image(image: Image, path: Path) -> None:

@@ -1,45 +1,24 @@
-"""Images that compare two sources: contact sheets of films, and two photos in one image."""
+"""Contact sheets: evenly spaced frames of two films in one image."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidcolor.errors import UsageError
-from vidcolor.evaluation.canvas import (
-    BACKGROUND,
-    MAX_IMAGE_SIDE,
-    Canvas,
-    compute_natural_width,
-    fit_canvas,
-    get_image_format,
-    save_image,
-)
-from vidcolor.evaluation.compare_options import CompareOptions, Comparison
-from vidcolor.fileio import check_target
-from vidcolor.imaging.text import Label, draw_text, measure_text_width, shorten_text
-from vidcolor.media.film_pair import FilmPair, has_same_aspect_ratio
-from vidcolor.media.preview import resize_rgb
-from vidcolor.media.preview_image import read_image_rgb
+from vidcolor.evaluation.canvas import BACKGROUND, Canvas, fit_canvas
+from vidcolor.imaging.text import draw_text, measure_text_width, shorten_text
 from vidcolor.provenance import read_recipe
 from vidcolor.timecode import format_time
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
-    from vidcolor.evaluation.compare_options import Layout
-    from vidcolor.imaging.types import Rgb
+    from vidcolor.evaluation.options import Layout
+    from vidcolor.media.film_pair import FilmPair
     from vidcolor.media.preview import DisplayReader
 
-DEFAULT_SHEET_WIDTH = 1600
-"""Default width of a contact sheet in pixels."""
-DEFAULT_MAX_PHOTO_WIDTH = 3840
-"""Default maximum width of an image of two photos, in pixels."""
 _TARGET_ASPECT = 1.5
 """Aspect ratio that the grid of a contact sheet approximates."""
 _EMPTY_CELL_COST = 0.5
@@ -52,7 +31,6 @@ _POSITION_NAMES: dict[Layout, tuple[str, str]] = {
     "wipe": ("left", "right"),
 }
 """Names of the positions of A and B in a cell, for the heading."""
-_STRETCH_WARNING = "A and B have different aspect ratios: B is stretched to the size of A"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +64,10 @@ class Grid:
         return self.cell.size[1] + round(2.9 * self.font_size)
 
     @property
-    def height(self) -> int:
-        """Height of the sheet."""
-        return self.heading_height + self.rows * self.row_height + round(0.6 * self.font_size)
+    def size(self) -> tuple[int, int]:
+        """Width and height of the sheet."""
+        height = self.heading_height + self.rows * self.row_height + round(0.6 * self.font_size)
+        return self.width, height
 
     def cell_position(self, index: int) -> tuple[int, int]:
         """Return x and y of the top left corner of a cell, in pixels."""
@@ -96,36 +75,6 @@ class Grid:
         free_width = self.width - 2 * self.margin - self.cell.size[0]
         x = self.margin + round(column * free_width / max(1, self.columns - 1))
         return x, self.heading_height + row * self.row_height
-
-
-def write_contact_sheet(
-    a: Path | str, b: Path | str, out: Path | str, options: CompareOptions | None = None
-) -> Comparison:
-    """Write an image of evenly spaced frames of A, each with the frame of B at the same time.
-
-    Args:
-        a: the first film, usually the source.
-        b: the second film, usually the colorized result.
-        out: the result: .png, .jpg or .webp.
-        options: the options; None for the defaults.
-
-    Raises:
-        InputError: a source cannot be read.
-        UsageError: the target exists, its extension is unknown, or the films do not overlap in
-            time.
-        OutputError: the result cannot be written.
-    """
-    a, b, out = Path(a), Path(b), Path(out)
-    options = options or CompareOptions()
-    get_image_format(out)
-    pair = FilmPair(a, b, start=options.start, end=options.end, offset=options.offset)
-    check_target(out, [a, b], options.force)
-    layout = options.layout or "stack"
-    grid = plan_grid(layout, pair.a.size, options.count, options.width or DEFAULT_SHEET_WIDTH)
-    _check_size(out, (grid.width, grid.height))
-    sheet = _draw_sheet(pair, grid, options.get_names(a, b), options.count)
-    save_image(sheet, out)
-    return Comparison(out, "sheet", sheet.size, options.count, pair.warnings)
 
 
 def plan_grid(layout: Layout, frame_size: tuple[int, int], count: int, width: int) -> Grid:
@@ -137,30 +86,36 @@ def plan_grid(layout: Layout, frame_size: tuple[int, int], count: int, width: in
         count: number of frame pairs.
         width: width of the sheet in pixels.
     """
-
-    def cost(grid: Grid) -> float:
-        aspect_cost = abs(math.log(grid.width / grid.height / _TARGET_ASPECT))
-        return aspect_cost + _EMPTY_CELL_COST * (grid.columns * grid.rows - count)
-
-    return min(
-        (_make_grid(layout, frame_size, count, width, n + 1) for n in range(count)), key=cost
-    )
-
-
-def _make_grid(
-    layout: Layout, frame_size: tuple[int, int], count: int, width: int, columns: int
-) -> Grid:
     font_size = max(9, round(width / 80))
     margin = round(1.5 * font_size)
-    cell_width = max(8, (width - margin * (columns + 1)) // columns)
-    cell = fit_canvas(layout, frame_size, cell_width)
-    return Grid(cell, columns, math.ceil(count / columns), font_size, width)
+
+    def make_grid(columns: int) -> Grid:
+        cell_width = max(8, (width - margin * (columns + 1)) // columns)
+        cell = fit_canvas(layout, frame_size, cell_width)
+        return Grid(cell, columns, math.ceil(count / columns), font_size, width)
+
+    def compute_cost(grid: Grid) -> float:
+        aspect_cost = abs(math.log(grid.size[0] / grid.size[1] / _TARGET_ASPECT))
+        return aspect_cost + _EMPTY_CELL_COST * (grid.columns * grid.rows - count)
+
+    return min((make_grid(n + 1) for n in range(count)), key=compute_cost)
 
 
-def _draw_sheet(pair: FilmPair, grid: Grid, names: tuple[str, str], count: int) -> Image:
+def draw_contact_sheet(pair: FilmPair, grid: Grid, names: tuple[str, str], count: int) -> Image:
+    """Draw evenly spaced frames of A, each with the frame of B at the same time.
+
+    Args:
+        pair: the films.
+        grid: the grid from `plan_grid`.
+        names: labels of the films; an empty one is replaced by the file name.
+        count: number of frame pairs.
+
+    Raises:
+        InputError: a frame cannot be read.
+    """
     from PIL import Image, ImageDraw
 
-    sheet = Image.new("RGB", (grid.width, grid.height), BACKGROUND)
+    sheet = Image.new("RGB", grid.size, BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     _draw_heading(draw, pair, grid, names)
     size = grid.cell.panel_size
@@ -169,7 +124,8 @@ def _draw_sheet(pair: FilmPair, grid: Grid, names: tuple[str, str], count: int) 
         x, y = grid.cell_position(index)
         cell = grid.cell.compose(frame_a.rgb(size), frame_b.rgb(size))
         sheet.paste(Image.fromarray(cell), (x, y))
-        _draw_time(draw, grid, (x, y + grid.cell.size[1]), frame_a.time_s)
+        position = (x, y + grid.cell.size[1] + round(1.05 * grid.font_size))
+        draw_text(draw, position, format_time(frame_a.time_s), grid.font_size, _TIME_COLOR)
     return sheet
 
 
@@ -192,70 +148,9 @@ def _draw_heading(draw: ImageDraw, pair: FilmPair, grid: Grid, names: tuple[str,
 
 
 def _describe_film(film: DisplayReader) -> str:
+    """Return whether vidcolor predicted the colors, by the tags, and the size, rate and length."""
+    is_result = any(read_recipe(text) for text in film.info.tags.values() if "vidcolor" in text)
+    mark = "colorized by vidcolor" if is_result else ""
     rate = f"{float(film.video.rate):.4g} fps" if film.video.rate else ""
-    mark = "colorized by vidcolor" if _is_vidcolor_result(film) else ""
     parts = (mark, f"{film.size[0]} x {film.size[1]}", rate, format_time(film.duration_s))
     return "  ·  ".join(p for p in parts if p)
-
-
-def _is_vidcolor_result(film: DisplayReader) -> bool:
-    """Return whether the metadata of a film records that vidcolor predicted its colors."""
-    return any(read_recipe(text) for text in film.info.tags.values() if "vidcolor" in text)
-
-
-def _draw_time(draw: ImageDraw, grid: Grid, corner: tuple[int, int], time_s: Fraction) -> None:
-    x, y = corner
-    position = (x, y + round(1.05 * grid.font_size))
-    draw_text(draw, position, format_time(time_s), grid.font_size, _TIME_COLOR)
-
-
-def compare_photos(
-    a: Path | str, b: Path | str, out: Path | str, options: CompareOptions | None = None
-) -> Comparison:
-    """Write two photos as one image: side by side, stacked, or split at the center.
-
-    Args:
-        a: the first photo, usually the source.
-        b: the second photo, usually the colorized result; scaled to the size of A.
-        out: the result: .png, .jpg or .webp.
-        options: `layout` (`wipe` splits at the center), `width`, `names` and `force`; None for
-            the defaults. The other options are ignored.
-
-    Raises:
-        InputError: a source cannot be read.
-        UsageError: the target exists or its extension is unknown.
-        OutputError: the result cannot be written.
-    """
-    from PIL import Image
-
-    a, b, out = Path(a), Path(b), Path(out)
-    options = options or CompareOptions()
-    get_image_format(out)
-    rgb_a, rgb_b = read_image_rgb(a), read_image_rgb(b)
-    check_target(out, [a, b], options.force)
-    size_a, size_b = _get_image_size(rgb_a), _get_image_size(rgb_b)
-    layout = options.layout or "side"
-    width = options.width or compute_natural_width(layout, size_a, DEFAULT_MAX_PHOTO_WIDTH)
-    canvas = fit_canvas(layout, size_a, width)
-    _check_size(out, canvas.size)
-    names = options.get_names(a, b)
-    panel_a, panel_b = (resize_rgb(rgb, canvas.panel_size) for rgb in (rgb_a, rgb_b))
-    Label(names[0], canvas.panel_size, "left").draw_on(panel_a)
-    label_b = Label(names[1], canvas.panel_size, "right" if layout == "wipe" else "left")
-    label_b.draw_on(panel_b)
-    save_image(Image.fromarray(canvas.compose(panel_a, panel_b)), out)
-    warnings = () if has_same_aspect_ratio(size_a, size_b) else (_STRETCH_WARNING,)
-    return Comparison(out, "photo", canvas.size, 1, warnings)
-
-
-def _get_image_size(rgb: Rgb) -> tuple[int, int]:
-    return rgb.shape[1], rgb.shape[0]
-
-
-def _check_size(out: Path, size: tuple[int, int]) -> None:
-    max_side = MAX_IMAGE_SIDE[get_image_format(out)]
-    if max(size) > max_side:
-        raise UsageError(
-            f"{out}: {size[0]}×{size[1]} exceeds the maximum of {max_side} for {out.suffix}; "
-            "use a smaller --width or --count"
-        )

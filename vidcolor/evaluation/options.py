@@ -1,83 +1,98 @@
-"""Options of an evaluation."""
+"""Options of evaluations and comparisons, for the command line and for Python."""
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
-from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from annotated_types import Ge, Le
+from pydantic import model_validator
 
 from vidcolor.errors import UsageError
+from vidcolor.option import Option, OptionsModel
 from vidcolor.options import ColorizeOptions
+from vidcolor.timecode import parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 Selection = Literal["even", "worst", "best"]
 """Images on the score sheet: evenly spaced, or those with the lowest or the highest PSNR gain of
 the first method after gray."""
+Layout = Literal["side", "stack", "wipe"]
+"""Arrangement of A and B: A left of B, A above B, or both in the same place on two sides of a
+line."""
 
 DEFAULT_SIZE = 256
 """Default width and height of evaluated images, in pixels: those of Zhang et al., ECCV 2016."""
-MIN_SIZE, MAX_SIZE = 64, 2048
-"""Range of the evaluation size, in pixels."""
-MAX_HINTS = 1000
-"""Maximum number of hints in an image."""
+_COLORIZE = ColorizeOptions.options()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluateOptions:
+def _option(**metadata: Any) -> Option:
+    return Option(in_config=False, **metadata)
+
+
+class EvaluateOptions(OptionsModel):
     """Options of `evaluate`, named as on the command line."""
 
-    models: tuple[str, ...] = ()
-    """Names of generators, or weights files. If both this and `results` are empty, ``embedded``."""
-    results: tuple[Path, ...] = ()
-    """Folders of colorized photos and films, named like the ground truth."""
-    vividness: tuple[float | None, ...] = (None,)
-    """Values of vividness in [0, 1], each evaluated with every model; None for the model's
-    default."""
-    saturation: float = 1.0
-    """Gain of the chroma of every model."""
-    size: int | None = DEFAULT_SIZE
-    """Width and height to which images are cropped and resized, in pixels; None for their own
-    size."""
-    hint_counts: tuple[int, ...] = ()
-    """Numbers of hints at which the hint curve is computed, besides 0; empty for no curve."""
-    frames: int = 8
-    """Number of frames of each film."""
-    limit: int | None = None
-    """Maximum number of images, evenly spaced; None for no limit."""
-    count: int = 8
-    """Maximum number of images on the score sheet."""
-    show: Selection = "even"
-    """Which images are on the score sheet."""
-    device: str = "auto"
-    """Device of the generators; see `generators.load_generator`."""
-    precision: str = "auto"
-    """Precision of the generators: ``auto``, ``fp32`` or ``bf16``."""
-    batch: int = 8
-    """Number of images in a batch."""
+    # fmt: off
+    models: Annotated[tuple[str, ...], _option(
+        group="Input", flags=("--model",),
+        help="Model: a name from `vidcolor models list` or a weights file; repeatable. "
+        "Default: embedded, or no model with --results.")] = ()
+    results: Annotated[tuple[Path, ...], _option(
+        group="Input", metavar="DIR",
+        help="Directory of photos and films colorized by any program, named like the ground "
+        "truth; repeatable.")] = ()
+    limit: Annotated[int | None, _option(
+        group="Input", ge=1, help="Maximum number of images, evenly spaced.")] = None
+    frames: Annotated[int, _option(
+        group="Input", ge=1, help="Number of frames of each film.")] = 8
+    size: Annotated[int | None, _option(
+        group="Input", metavar="PIXELS", ge=64, le=2048,
+        help="Crop images to a square and resize them to this size. "
+        f"Default: {DEFAULT_SIZE}, as in the literature.")] = DEFAULT_SIZE
+    vividness: Annotated[tuple[Annotated[float, Ge(0), Le(1)], ...], _option(
+        group="Color",
+        help="Vividness of the predicted colors: 0 is muted, 1 is vivid; repeatable, each "
+        "value is evaluated with every model. Default: set by the model.")] = ()
+    saturation: Annotated[float, _COLORIZE["saturation"]] = 1.0
+    hint_counts: Annotated[tuple[int, ...], _option(
+        group="Color", flags=("--hint-curve",), metavar="COUNTS",
+        help="Also colorize with these numbers of hints in true colors: 1,5,10,50,100,500.")] = ()
+    count: Annotated[int, _option(
+        group="Output", ge=1, le=40,
+        help="Number of images on the sheet. Default: 8.")] = 8
+    show: Annotated[Selection, _option(
+        group="Output",
+        help="Images on the sheet: evenly spaced (default), or those with the lowest or "
+        "highest PSNR gain of the first method after gray.")] = "even"
+    device: Annotated[str, _COLORIZE["device"]] = "auto"
+    precision: Annotated[str, _COLORIZE["precision"]] = "auto"
+    batch: Annotated[int, _COLORIZE["batch"]] = 8
+    # fmt: on
 
-    def __post_init__(self) -> None:
-        if self.size is not None and not MIN_SIZE <= self.size <= MAX_SIZE:
-            raise UsageError(f"--size must be in [{MIN_SIZE}, {MAX_SIZE}], got {self.size}")
+    @model_validator(mode="after")
+    def _check(self) -> Self:
         for count in self.hint_counts:
-            if not 0 < count <= MAX_HINTS:
-                raise UsageError(f"--hint-curve: counts must be in [1, {MAX_HINTS}], got {count}")
-        for name in ("frames", "limit", "count", "batch"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"--{name} must be at least 1, got {value}")
+            if not 0 < count <= 1000:
+                raise UsageError(f"--hint-curve: counts must be in [1, 1000], got {count}")
         for path in self.results:
             if self.results.count(path) > 1:
                 raise UsageError(f"{path}: given twice as --results; remove one")
+        return self
 
     def iterate_variants(self) -> Iterator[tuple[str, ColorizeOptions]]:
         """Yield a name for reports and the options for each combination of model and vividness."""
-        models = self.models or (() if self.results else ("embedded",))
-        names = dict(zip(models, _shorten_names(models), strict=True))
-        for model, vividness in itertools.product(names, dict.fromkeys(self.vividness)):
+        models = dict.fromkeys(self.models or (() if self.results else ("embedded",)))
+        stems = Counter(Path(model).stem for model in models)
+        values: list[float | None] = [*dict.fromkeys(self.vividness)] or [None]
+        for model, vividness in itertools.product(models, values):
+            path = Path(model)
+            name = path.stem if stems[path.stem] == 1 else f"{path.parent.name}/{path.stem}"
             options = ColorizeOptions(
                 model=model,
                 vividness=vividness,
@@ -86,18 +101,49 @@ class EvaluateOptions:
                 precision=self.precision,
                 batch=self.batch,
             )
-            suffix = "" if vividness is None else f", vividness {vividness:g}"
-            yield names[model] + suffix, options
-
-    def to_json(self) -> dict[str, Any]:
-        """Return all options as JSON values."""
-        return {**asdict(self), "results": [str(path) for path in self.results]}
+            yield name + ("" if vividness is None else f", vividness {vividness:g}"), options
 
 
-def _shorten_names(models: Sequence[str]) -> list[str]:
-    """Return file names without extension; the folder is added if two models have the same name."""
-    stems = Counter(Path(model).stem for model in models)
-    return [
-        Path(m).stem if stems[Path(m).stem] == 1 else f"{Path(m).parent.name}/{Path(m).stem}"
-        for m in models
-    ]
+class CompareOptions(OptionsModel):
+    """Options of `compare`, named as on the command line."""
+
+    # fmt: off
+    layout: Annotated[Layout | None, _option(
+        group="Output",
+        help="side: A left of B. stack: A above B. wipe: A and B on both sides of a line, "
+        "which moves in a video. Default: stack for contact sheets, else side.")] = None
+    count: Annotated[int, _option(
+        group="Output", ge=1, le=60, help="Number of frame pairs on a contact sheet.")] = 6
+    width: Annotated[int | None, _option(
+        group="Output", ge=160, le=16000,
+        help="Output width in pixels. Default: the size of A, at most 3840; 1600 for a contact "
+        "sheet.")] = None
+    start: Annotated[Fraction | None, _option(
+        group="Time", metavar="TIME", parse=parse_time, ge=0,
+        help="Start time in A: 90.5 (seconds) or 1:30.5.")] = None
+    end: Annotated[Fraction | None, _option(
+        group="Time", metavar="TIME", parse=parse_time, help="End time in A.")] = None
+    offset: Annotated[Fraction | None, _option(
+        group="Time", metavar="TIME", parse=parse_time,
+        help="Time in A of the first frame of B: the --start with which B was colorized.")] = None
+    names: Annotated[tuple[str, str] | None, _option(
+        group="Output", metavar="A B",
+        help="Labels of A and B, for example Before After. Default: the file names.")] = None
+    force: Annotated[bool, _COLORIZE["force"]] = False
+    # fmt: on
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.end is not None and self.end <= (self.start or 0):
+            raise UsageError("--end must be after --start")
+        if (self.offset or 0) < 0:
+            raise UsageError("--offset must not be negative; swap A and B instead")
+        return self
+
+    def get_names(self, a: Path, b: Path) -> tuple[str, str]:
+        """Return the labels of two files. Equal file names are prefixed with their folders."""
+        if self.names is not None:
+            return self.names
+        if a.name != b.name:
+            return a.name, b.name
+        return f"{a.absolute().parent.name}/{a.name}", f"{b.absolute().parent.name}/{b.name}"
