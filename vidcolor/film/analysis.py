@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import itertools
 import zlib
 from array import array
 from collections import deque
@@ -42,8 +41,11 @@ CHECKSUM_STRIDE = 8
 
 def _encode_pts(pts: Sequence[int]) -> list[list[int]]:
     # At a constant frame rate there is one step for the complete film.
-    steps = itertools.groupby(b - a for a, b in itertools.pairwise([0, *pts]))
-    return [[step, sum(1 for _ in run)] for step, run in steps]
+    steps = np.diff(np.asarray(pts, np.int64), prepend=0)
+    starts = np.flatnonzero(np.diff(steps, prepend=steps[0] - 1))
+    counts = np.diff(starts, append=len(steps))
+    runs: list[list[int]] = np.column_stack((steps[starts], counts)).tolist()
+    return runs
 
 
 def _decode_pts(runs: list[list[int]]) -> Sequence[int]:
