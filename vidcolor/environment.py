@@ -26,7 +26,7 @@ def get_library_versions() -> dict[str, str]:
 
 @cache
 def _library_versions() -> tuple[tuple[str, str], ...]:
-    from vidcolor.media.preview import get_ffmpeg_versions
+    from vidcolor.media.ffmpeg_library import get_ffmpeg_versions
 
     versions = {"vidcolor": __version__, "python": platform.python_version()}
     for name in ("torch", "av", "numpy"):

@@ -30,23 +30,17 @@ _LENGTH_PREFIXED = b"\x01"
 
 @dataclass(frozen=True, slots=True)
 class EncodedSegment:
-    """A file with consecutive frames of a film."""
+    """A file with the frames `start` to `end - 1` of a film."""
 
     path: Path
     start: int
-    """Number of the first frame."""
     end: int
-    """Number of the last frame plus 1."""
     reorder_depth: int
     """Maximum delay of a frame by B-frames, in frames; see `measure_reordering`."""
 
 
 def plan_segment_encoder(plan: EncoderPlan, video: VideoInfo) -> EncoderPlan:
     """Choose a container for segments whose packets will be copied into the container of `plan`.
-
-    Args:
-        plan: the encoder plan of the film.
-        video: the source's video stream.
 
     Raises:
         UsageError: no segment container supports the encoder.

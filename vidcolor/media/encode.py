@@ -15,7 +15,7 @@ from av.codec.context import Flags
 from vidcolor.errors import UsageError
 from vidcolor.media.containers import CONTAINERS, Container
 from vidcolor.media.encoders import get_encoder
-from vidcolor.media.ffmpeg_log import ERROR, LogLine, capture_ffmpeg_log, silence_stderr
+from vidcolor.media.ffmpeg_library import ERROR, LogLine, capture_ffmpeg_log, silence_stderr
 from vidcolor.media.frames import view_plane
 from vidcolor.media.probe import FULL_RANGE, LIMITED_RANGE, UNSPECIFIED
 

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 @lru_cache(maxsize=1)
 def find_ffmpeg() -> str:
     """Return the path of the system's ffmpeg. If there is none, return that of imageio-ffmpeg."""
-    system_ffmpeg = shutil.which("ffmpeg")
-    if system_ffmpeg:
+    if system_ffmpeg := shutil.which("ffmpeg"):
         return system_ffmpeg
     import imageio_ffmpeg
 
@@ -44,18 +43,16 @@ def read_ffmpeg_version() -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class ExtraStreams:
-    """Streams that PyAV cannot mux although the container supports them."""
+    """Streams of a source that PyAV cannot mux although the container supports them."""
 
     source: Path
-    """The file that contains the streams."""
     indices: tuple[int, ...]
     """Indices of the streams in `source`."""
     shift: Fraction
     """Seconds to subtract from every timestamp."""
     start: Fraction | None
-    """Source time in seconds of the first packets to keep."""
     end: Fraction | None
-    """Source time in seconds of the first packets after the trim."""
+    """Source times in seconds of the first packets to keep, and to drop again."""
 
     def drop_expression(self) -> str:
         """Return FFmpeg's expression for packets outside the trim; empty without a trim."""
@@ -68,23 +65,29 @@ class ExtraStreams:
 
 
 def can_copy_stream(source: Path, index: int, muxer: str) -> bool:
-    """Return whether the ffmpeg command can copy a stream into a container.
-
-    Args:
-        source: the file that contains the stream.
-        index: its stream index.
-        muxer: FFmpeg's name of the container's muxer.
-    """
-    import ffmpeg
-
-    command = ffmpeg.input(str(source.absolute())).output(
-        os.devnull, map=f"0:{index}", codec="copy", t=1, format=muxer
-    )
+    """Return whether the ffmpeg command can copy the stream `index` into a container."""
     try:
-        _run(command, source)
+        _convert(source, index, os.devnull, source, codec="copy", t=1, format=muxer)
     except OutputError:
         return False
     return True
+
+
+def convert_subtitle(source: Path, index: int, target: Path, codec: str, muxer: str) -> None:
+    """Convert the text subtitle stream `index` to another codec, in a separate file.
+
+    Raises:
+        OutputError: the ffmpeg command failed.
+    """
+    name = str(target.absolute())
+    _convert(source, index, name, target, codec=codec, format=muxer, copyts=None)
+
+
+def _convert(source: Path, index: int, output: str, target: Path, **options: Any) -> None:
+    import ffmpeg
+
+    stream = ffmpeg.input(str(source.absolute()))
+    _run(stream.output(output, map=f"0:{index}", **options), target)
 
 
 def remux_matroska(
@@ -94,7 +97,7 @@ def remux_matroska(
     display_aspect: Fraction | None = None,
     extra_streams: ExtraStreams | None = None,
 ) -> None:
-    """Copy a Matroska file packet by packet and add what PyAV could not write.
+    """Copy a Matroska or WebM file packet by packet and add what PyAV could not write.
 
     PyAV never sets the sample aspect ratio of a stream. The bitstreams of FFV1, ProRes, VP9 and
     AV1 do not contain one.
@@ -131,41 +134,15 @@ def remux_matroska(
         offset = str(float(-extra_streams.shift))
         extra_input = ffmpeg.input(str(extra_streams.source.absolute()), itsoffset=offset)
         streams += [extra_input[str(index)] for index in extra_streams.indices]
-        drop = extra_streams.drop_expression()
         # The option -ss would start at the keyframe of the video. The audio of `source` is
         # trimmed already, so the filter does not change it.
-        if drop:
+        if drop := extra_streams.drop_expression():
             options["bsf:a"] = f"noise=drop='{drop}'"
     _run(ffmpeg.output(*streams, str(target.absolute()), **options), target)
 
 
-def convert_subtitle(source: Path, index: int, target: Path, codec: str, muxer: str) -> None:
-    """Convert a text subtitle stream to another codec, in a separate file.
-
-    Args:
-        source: the film.
-        index: the index of the subtitle stream.
-        target: the file to write.
-        codec: FFmpeg's name of the subtitle encoder.
-        muxer: FFmpeg's name of the target's muxer.
-
-    Raises:
-        OutputError: the ffmpeg command failed.
-    """
-    import ffmpeg
-
-    command = ffmpeg.input(str(source.absolute())).output(
-        str(target.absolute()), map=f"0:{index}", codec=codec, format=muxer, copyts=None
-    )
-    _run(command, target)
-
-
 def _run(command: Any, target: Path) -> None:
-    """Run a command of ffmpeg-python, which has no type annotations.
-
-    Raises:
-        OutputError: ffmpeg returned an error. The message is the last line of its log.
-    """
+    """Run a command of ffmpeg-python. An error contains the last line of ffmpeg's log."""
     command = command.global_args("-nostdin", "-v", "error").overwrite_output()
     process = subprocess.run(
         command.compile(cmd=find_ffmpeg()),

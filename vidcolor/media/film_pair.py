@@ -38,8 +38,8 @@ class FilmPair:
         Args:
             a: film A.
             b: film B.
-            start: seconds into A at which the range starts; None for the first common frame.
-            end: seconds into A at which the range ends; None for the last common frame.
+            start: start of the range in seconds into A; None for the first common frame.
+            end: end of the range in seconds into A; None for the last common frame.
             offset: seconds into A at which the first frame of B is displayed.
 
         Raises:

@@ -28,6 +28,15 @@ FLOAT_BITS = 32
 """Bit depth that FFmpeg reports for float samples."""
 MIN_RGB_BITS = 10
 """Minimum bit depth of luma that is computed from R'G'B'. It keeps all 8-bit grays distinct."""
+_LOG2_SUBSAMPLING = {64: 0, 32: 1, 16: 2, 8: 3}
+"""log2 of the chroma subsampling, by the number of chroma samples for 64 luma samples."""
+_MSB_ALIGNED = ("p010", "p012", "p210", "p212", "p410", "p412", "y210", "y212")
+"""Prefixes of formats whose unused bits are the lowest ones."""
+_INTERLEAVED_LUMA = {
+    **dict.fromkeys(("yuyv422", "yvyu422", "y210", "y212", "y216", "ya8", "ya16"), 0),
+    "uyvy422": 1,
+}
+"""Position of luma among pairs of samples, by name of the format without its byte order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +54,11 @@ class PixelLayout:
     full_range: bool
     """Whether the pixel format implies full range, such as `yuvj420p`."""
     alpha: bool
-    """Whether the format has an alpha plane or component."""
 
     @property
     def luma_bits(self) -> int:
         """Bit depth of the luma that `read_luma` returns: 8 to 16."""
-        if self.kind == "rgb":
-            return min(16, max(MIN_RGB_BITS, self.bits))
-        return self.bits
+        return min(16, max(MIN_RGB_BITS, self.bits)) if self.kind == "rgb" else self.bits
 
 
 def get_pixel_layout(pix_fmt: str) -> PixelLayout:
@@ -69,7 +75,8 @@ def get_pixel_layout(pix_fmt: str) -> PixelLayout:
     gray = not rgb and fmt.name.startswith(("gray", "ya8", "ya16"))
     subsampling = (0, 0)
     if not rgb and not gray:
-        subsampling = (_log2_ratio(fmt.chroma_width), _log2_ratio(fmt.chroma_height))
+        horizontal, vertical = int(fmt.chroma_width(64)), int(fmt.chroma_height(64))
+        subsampling = _LOG2_SUBSAMPLING.get(horizontal, 0), _LOG2_SUBSAMPLING.get(vertical, 0)
     return PixelLayout(
         name=fmt.name,
         kind="rgb" if rgb else "gray" if gray else "yuv",
@@ -78,15 +85,6 @@ def get_pixel_layout(pix_fmt: str) -> PixelLayout:
         full_range=fmt.name.startswith("yuvj"),
         alpha=fmt.name.startswith(("yuva", "ya", "rgba", "bgra", "argb", "abgr", "gbrap", "vuya")),
     )
-
-
-def _log2_ratio(chroma_size: Any) -> int:
-    """Return log2 of luma size divided by chroma size.
-
-    Args:
-        chroma_size: function that maps a luma size in samples to the chroma size.
-    """
-    return {64: 0, 32: 1, 16: 2, 8: 3}.get(int(chroma_size(64)), 0)
 
 
 def view_plane(plane: av.video.plane.VideoPlane, bits: int, samples: int = 1) -> NDArray[Any]:
@@ -104,10 +102,7 @@ def view_plane(plane: av.video.plane.VideoPlane, bits: int, samples: int = 1) ->
 
 
 def _view_lines(plane: Any, dtype: type[np.generic]) -> NDArray[Any]:
-    """Return a view of a plane with the padding of its lines.
-
-    `plane` is `Any` because PyAV does not annotate planes as buffers.
-    """
+    """`plane` is `Any` because PyAV does not annotate planes as buffers."""
     lines: NDArray[Any] = np.frombuffer(plane, dtype)
     return lines.reshape(plane.height, -1)
 
@@ -116,12 +111,7 @@ def read_luma(frame: VideoFrame, layout: PixelLayout, matrix: Matrix) -> Plane:
     """Return the luma of a frame at the bit depth `layout.luma_bits`.
 
     If the pixel format has a luma plane, the result is usually a view of it, so the caller must not
-    modify it. R'G'B' is converted with one rounding, in full range.
-
-    Args:
-        frame: a decoded frame.
-        layout: the layout of the frame's pixel format.
-        matrix: luma weights for pixel formats without a luma plane.
+    modify it. R'G'B' is converted with one rounding by the luma weights of `matrix`, in full range.
 
     Returns:
         (H, W) uint8 or uint16 code values.
@@ -129,48 +119,27 @@ def read_luma(frame: VideoFrame, layout: PixelLayout, matrix: Matrix) -> Plane:
     if layout.kind == "rgb":
         rgb, bits = read_rgb(frame)
         return rgb_to_luma_codes(rgb, matrix, bits, layout.luma_bits)
-    interleaved = _find_interleaved_luma(frame.format.name)
-    if interleaved is not None:
-        first, step = interleaved
-        samples = view_plane(frame.planes[0], layout.bits, step)
-        luma = samples[:, first::step][:, : frame.width]
+    name, bits = frame.format.name, layout.bits
+    position = _INTERLEAVED_LUMA.get(name.removesuffix("le").removesuffix("be"))
+    if position is not None:
+        luma = view_plane(frame.planes[0], bits, 2)[:, position::2][:, : frame.width]
     else:
         # Other packed formats: swscale unpacks them and keeps the range, because both are Y'CbCr.
         if len(frame.planes) == 1 and layout.kind == "yuv":
-            high_depth = layout.bits > 8
-            frame = frame.reformat(format=f"yuv444p{layout.bits}le" if high_depth else "yuv444p")
-        luma = view_plane(frame.planes[0], layout.bits)
-    if frame.format.is_big_endian and layout.bits > 8:  # the view is in native byte order
+            frame = frame.reformat(format=f"yuv444p{bits}le" if bits > 8 else "yuv444p")
+        luma = view_plane(frame.planes[0], bits)
+    if frame.format.is_big_endian and bits > 8:  # the view is in native byte order
         luma = luma.byteswap()
-    shift = _count_padding_bits(frame.format.name, layout.bits)
-    return np.right_shift(luma, luma.dtype.type(shift)) if shift else luma
-
-
-def _find_interleaved_luma(pix_fmt: str) -> tuple[int, int] | None:
-    """Return offset and stride of luma samples in an interleaved format, or None if planar."""
-    if pix_fmt in ("yuyv422", "yvyu422") or pix_fmt.startswith(("y210", "y212", "y216")):
-        return 0, 2
-    if pix_fmt == "uyvy422":
-        return 1, 2
-    if pix_fmt.startswith("ya"):
-        return 0, 2
-    return None
-
-
-def _count_padding_bits(pix_fmt: str, bits: int) -> int:
-    """Return the number of unused low bits in a sample of an MSB-aligned format."""
-    if bits <= 8 or bits == 16:
-        return 0
-    msb_aligned = pix_fmt.startswith(
-        ("p010", "p012", "p210", "p212", "p410", "p412", "y210", "y212")
-    )
-    return 16 - bits if msb_aligned or "msb" in pix_fmt else 0
+    if 8 < bits < 16 and (name.startswith(_MSB_ALIGNED) or "msb" in name):
+        luma = np.right_shift(luma, luma.dtype.type(16 - bits))
+    return luma
 
 
 def read_rgb(frame: VideoFrame) -> tuple[NDArray[Any], int]:
     """Return the R'G'B' values of a frame without a luma plane.
 
-    Float frames (OpenEXR) hold linear light. They are encoded with the sRGB curve at 16 bits.
+    Float frames (OpenEXR) hold linear light. They are clipped to [0, 1] and encoded with the sRGB
+    curve (IEC 61966-2-1) at 16 bits.
 
     Returns:
         R'G'B' code values, (H, W, 3), full range; and their bit depth, 8 to 16.
@@ -179,27 +148,17 @@ def read_rgb(frame: VideoFrame) -> tuple[NDArray[Any], int]:
     if layout.bits == FLOAT_BITS or "f16" in layout.name:
         return _encode_linear(frame), 16
     if layout.name.startswith("gbr") and layout.bits > 8:
-        return _read_gbr(frame, layout.bits), layout.bits
-    high_depth = layout.bits > 8
-    unpacked = frame.reformat(format="rgb48le" if high_depth else "rgb24")
-    rgb = view_plane(unpacked.planes[0], 16 if high_depth else 8, 3)
-    return rgb.reshape(frame.height, frame.width, 3), 16 if high_depth else 8
-
-
-def _read_gbr(frame: VideoFrame, bits: int) -> NDArray[Any]:
-    """Return the planes of a planar G'B'R' frame as R'G'B' (H, W, 3)."""
-    green, blue, red = (view_plane(p, bits) for p in list(frame.planes)[:3])
-    rgb = np.stack([red, green, blue], axis=-1)
-    return rgb.byteswap() if frame.format.is_big_endian else rgb
+        green, blue, red = (view_plane(p, layout.bits) for p in list(frame.planes)[:3])
+        planes = np.stack([red, green, blue], axis=-1)
+        return planes.byteswap() if frame.format.is_big_endian else planes, layout.bits
+    bits, pix_fmt = (16, "rgb48le") if layout.bits > 8 else (8, "rgb24")
+    unpacked = frame.reformat(format=pix_fmt)
+    rgb = view_plane(unpacked.planes[0], bits, 3)
+    return rgb.reshape(frame.height, frame.width, 3), bits
 
 
 def _encode_linear(frame: VideoFrame) -> NDArray[np.uint16]:
-    """Return a frame of linear float samples as sRGB (IEC 61966-2-1), (H, W, 3) uint16.
-
-    Values are clipped to [0, 1].
-    """
-    name = frame.format.name
-    dtype = np.float16 if "f16" in name else np.float32
+    dtype = np.float16 if "f16" in frame.format.name else np.float32
     planes = [_view_lines(p, dtype)[:, : p.width] for p in frame.planes]
     # FFmpeg stores planar RGB in the order G, B, R.
     order = planes if len(planes) < 3 else [planes[2], planes[0], planes[1]]
@@ -272,12 +231,7 @@ def read_chroma(
 
 
 def make_gray_frame(luma: NDArray[np.uint8], pix_fmt: str) -> VideoFrame:
-    """Return an 8-bit frame with the given luma and neutral chroma.
-
-    Args:
-        luma: (H, W) uint8 code values.
-        pix_fmt: a planar 8-bit Y'CbCr or gray format.
-    """
+    """Return a frame with (H, W) uint8 luma and neutral chroma, in a planar 8-bit format."""
     frame = VideoFrame(luma.shape[1], luma.shape[0], pix_fmt)
     for plane in frame.planes:
         view_plane(plane, 8)[:] = 128

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -21,7 +22,14 @@ from vidcolor.imaging.resize import resize_area, resize_cubic
 from vidcolor.media.decode import VideoReader
 from vidcolor.media.encoder_plan import EncoderPlan, EncoderRequest, plan_encoder
 from vidcolor.media.frames import get_pixel_layout, read_luma, read_rgb
-from vidcolor.media.probe import FULL_RANGE, LIMITED_RANGE, ColorTags, VideoInfo, probe
+from vidcolor.media.probe import (
+    FULL_RANGE,
+    LIMITED_RANGE,
+    PROGRESSIVE,
+    ColorTags,
+    VideoInfo,
+    probe,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +48,6 @@ Matroska rounds timestamps to 1 ms. A time since the first frame contains two ro
 """
 _SEARCH_BACK_S = (2, 30)
 """Ranges before a time to search for the displayed frame, in seconds. The short one is first."""
-_PROGRESSIVE = 1
-"""FFmpeg's `AVFieldOrder` code of progressive."""
 _ACCURATE = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
@@ -56,9 +62,7 @@ class DisplayFrame:
     duration: int
     """Duration in the source's time base."""
     av_frame: av.VideoFrame
-    """The decoded frame."""
     video: VideoInfo
-    """The video stream of the frame."""
 
     def rgb(self, size: tuple[int, int]) -> Rgb:
         """Return the upright frame, (H, W, 3) uint8, for `size` = (W, H)."""
@@ -77,9 +81,8 @@ class DisplayReader:
         self.path = path
         self.info = probe(path)
         self.video = self.info.video
-        self.origin_s = (self.video.start_pts or 0) * self.video.time_base
+        self.origin_s = self.video.start_s
         """Source time of the first frame, in seconds."""
-        self._measured_duration: Fraction | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -88,18 +91,16 @@ class DisplayReader:
         aspect = video.sample_aspect_ratio or 1
         return compute_displayed_size(video.width, video.height, aspect, video.quarter_turns)
 
-    @property
+    @cached_property
     def duration_s(self) -> Fraction:
         """Duration in seconds. If the header does not contain it, the film is decoded once."""
         if self.video.duration_s:
             # FFmpeg counts durations in microseconds. The float is not exact.
             return Fraction(self.video.duration_s).limit_denominator(1_000_000)
-        if self._measured_duration is None:
-            end = Fraction(0)
-            for frame in self.frames():
-                end = frame.time_s + frame.duration * self.video.time_base
-            self._measured_duration = end
-        return self._measured_duration
+        end = Fraction(0)
+        for frame in self.frames():
+            end = frame.time_s + frame.duration * self.video.time_base
+        return end
 
     def frames(
         self, start_s: Fraction | None = None, end_s: Fraction | None = None
@@ -116,19 +117,15 @@ class DisplayReader:
             yield DisplayFrame(time, frame.pts, frame.duration, frame.av_frame, self.video)
 
     def frame_at(self, time_s: Fraction) -> DisplayFrame:
-        """Return the frame that is displayed at a time, which is the last that starts before it.
-
-        Args:
-            time_s: seconds since the first frame.
+        """Return the last frame that starts up to a time, in seconds since the first frame.
 
         Raises:
             InputError: no frame near this time can be decoded.
         """
         end = time_s + SAME_TIME_S
         for seconds in _SEARCH_BACK_S:
-            earlier = self.frames(max(Fraction(0), time_s - seconds), end)
-            last = deque(earlier, maxlen=1)
-            if last:
+            start = max(Fraction(0), time_s - seconds)
+            if last := deque(self.frames(start, end), maxlen=1):
                 return last[0]
         later = next(self.frames(max(Fraction(0), time_s)), None)
         if later is None:
@@ -142,7 +139,7 @@ def render_rgb(frame: av.VideoFrame, video: VideoInfo, size: tuple[int, int]) ->
     Args:
         frame: a decoded frame.
         video: its matrix, range and orientation.
-        size: upright width and height of the result.
+        size: upright width and height.
 
     Returns:
         (H, W, 3) uint8, contiguous.
@@ -150,12 +147,16 @@ def render_rgb(frame: av.VideoFrame, video: VideoInfo, size: tuple[int, int]) ->
     stored_size = rotate_size(size, video.quarter_turns)
     layout = get_pixel_layout(frame.format.name)
     if layout.kind == "rgb":
-        pixels = resize_rgb(_reduce_to_8_bits(*read_rgb(frame)), stored_size)
+        codes, bits = read_rgb(frame)
+        if bits > 8:
+            codes = np.rint(codes * np.float32(255 / ((1 << bits) - 1))).astype(np.uint8)
+        pixels = resize_rgb(codes, stored_size)
     elif layout.kind == "gray":
         unit = video.coding.luma_to_unit(read_luma(frame, layout, video.matrix))
         gray = resize_rgb(Coding(8, full_range=True).unit_to_luma(unit), stored_size)
         pixels = np.repeat(gray[..., None], 3, axis=-1)
     else:
+        kernel = Interpolation.AREA if stored_size[0] * 2 <= frame.width else Interpolation.BICUBIC
         # Without these arguments, swscale assumes BT.601 for untagged frames of every size.
         converted = frame.reformat(
             width=stored_size[0],
@@ -164,36 +165,20 @@ def render_rgb(frame: av.VideoFrame, video: VideoInfo, size: tuple[int, int]) ->
             src_colorspace=video.matrix.code,
             src_color_range=FULL_RANGE if video.coding.full_range else LIMITED_RANGE,
             dst_color_range=FULL_RANGE,
-            interpolation=_choose_interpolation(frame.width, stored_size[0]),
+            interpolation=_ACCURATE | kernel,
         )
         pixels = converted.to_ndarray().astype(np.uint8, copy=False)
     return np.ascontiguousarray(np.rot90(pixels, video.quarter_turns))
 
 
 def render_source_rgb(frame: Frame, video: VideoInfo, size: tuple[int, int]) -> Rgb:
-    """Convert a frame with its source's color for display.
+    """Convert a frame with its source's color for display, like `render_rgb`.
 
-    Args:
-        frame: a frame of a film, or of a sequence with `source_rgb`.
-        video: the video that the frame belongs to.
-        size: upright width and height. A frame of a sequence keeps the size of `source_rgb`.
-
-    Returns:
-        (H, W, 3) uint8, contiguous.
+    A frame of a sequence keeps the size of `source_rgb`.
     """
     if frame.source_rgb is None:
         return render_rgb(frame.av_frame, video, size)
     return np.ascontiguousarray(np.rot90(frame.source_rgb, video.quarter_turns))
-
-
-def _choose_interpolation(width: int, new_width: int) -> Interpolation:
-    return _ACCURATE | (Interpolation.AREA if new_width * 2 <= width else Interpolation.BICUBIC)
-
-
-def _reduce_to_8_bits(codes: NDArray[Any], bits: int) -> Rgb:
-    if bits == 8:
-        return codes.astype(np.uint8)
-    return np.rint(codes * np.float32(255 / ((1 << bits) - 1))).astype(np.uint8)
 
 
 def resize_rgb(pixels: NDArray[Any], size: tuple[int, int]) -> Rgb:
@@ -214,7 +199,7 @@ def describe_preview(source: VideoInfo, size: tuple[int, int], tags: ColorTags) 
 
     Args:
         source: the video whose time base, frame rate and language are used.
-        size: width and height of the video.
+        size: width and height.
         tags: the color tags whose primaries and transfer are used.
     """
     matrix = get_default_matrix(*size)
@@ -229,7 +214,7 @@ def describe_preview(source: VideoInfo, size: tuple[int, int], tags: ColorTags) 
         sample_aspect_ratio=None,
         rotation_degrees=0,
         display_matrix=None,
-        field_order=_PROGRESSIVE,
+        field_order=PROGRESSIVE,
         interlaced=False,
         timecode=None,
     )
@@ -259,8 +244,3 @@ def make_yuv_frame(rgb: Rgb, pix_fmt: str, matrix: Matrix) -> av.VideoFrame:
         dst_color_range=LIMITED_RANGE,
         interpolation=_ACCURATE | Interpolation.BICUBIC,
     )
-
-
-def get_ffmpeg_versions() -> dict[str, str]:
-    """Return the versions of the FFmpeg libraries, such as ``{"libavcodec": "62.28.102"}``."""
-    return {name: ".".join(map(str, v)) for name, v in sorted(av.library_versions.items())}

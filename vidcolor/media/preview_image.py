@@ -10,7 +10,6 @@ import numpy as np
 
 from vidcolor.errors import InputError
 from vidcolor.media.preview import DisplayReader
-from vidcolor.media.stills.registry import is_film_scan_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,12 +38,11 @@ def read_image_rgb(path: Path, min_size: tuple[int, int] | None = None) -> Rgb:
         raise InputError(f"{path}: no such file")
     if path.is_dir():
         raise InputError(f"{path}: is a directory; name an image file in it")
-    if is_film_scan_name(path):  # Pillow cannot read it
-        return _decode_with_ffmpeg(path)
     try:
         return _decode_with_pillow(path, str(path), min_size)
-    except UnidentifiedImageError:
-        return _decode_with_ffmpeg(path)
+    except UnidentifiedImageError:  # DPX and OpenEXR
+        reader = DisplayReader(path)
+        return next(reader.frames()).rgb(reader.size)
 
 
 def decode_image_rgb(data: bytes, name: str) -> Rgb:
@@ -95,46 +93,27 @@ def _decode_with_pillow(
         ) from error
 
 
-def _decode_with_ffmpeg(path: Path) -> Rgb:
-    reader = DisplayReader(path)
-    return next(reader.frames()).rgb(reader.size)
-
-
 def _convert_to_srgb(image: Image.Image) -> Image.Image:
-    """Return the upright image in 8-bit sRGB without alpha."""
-    from PIL import ImageOps
+    """Return the upright image in 8-bit sRGB without alpha. An unsuitable profile is ignored."""
+    from PIL import Image, ImageCms, ImageOps
 
     profile = image.info.get("icc_profile")
-    upright = _reduce_to_8_bits(ImageOps.exif_transpose(image))
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):
+        codes = np.asarray(upright).astype(np.float32)  # 16 bits; 257 is 65535 / 255
+        upright = Image.fromarray(np.clip(np.rint(codes / 257), 0, 255).astype(np.uint8))
     if "A" in upright.getbands() or "transparency" in upright.info:
         rgba = upright.convert("RGBA")
-        white = rgba.copy()
-        white.paste((255, 255, 255, 255), (0, 0, *rgba.size))
+        white = Image.new("RGBA", rgba.size, "white")
         white.alpha_composite(rgba)
         upright = white.convert("RGB")
-    return _apply_profile(upright, profile)
-
-
-def _reduce_to_8_bits(image: Image.Image) -> Image.Image:
-    from PIL import Image
-
-    if not image.mode.startswith("I"):
-        return image
-    codes = np.asarray(image).astype(np.float32)  # 16 bits; 257 is 65535 / 255
-    return Image.fromarray(np.clip(np.rint(codes / 257), 0, 255).astype(np.uint8))
-
-
-def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert the colors of an ICC profile to sRGB. Ignore an invalid or unsuitable profile."""
-    from PIL import ImageCms
-
-    if profile and image.mode in ("L", "RGB", "CMYK"):
+    if profile and upright.mode in ("L", "RGB", "CMYK"):
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             srgb = ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+            converted = ImageCms.profileToProfile(upright, source, srgb, outputMode="RGB")
+            if converted is not None:
+                return converted
         except (ImageCms.PyCMSError, OSError, ValueError):
-            converted = None
-        if converted is not None:
-            return converted
-    return image.convert("RGB")
+            pass
+    return upright.convert("RGB")

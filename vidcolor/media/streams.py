@@ -38,22 +38,15 @@ _TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
 
 @dataclass(frozen=True, slots=True)
 class StreamDecision:
-    """The decision whether and how a stream is kept."""
+    """The decision whether and how a stream of the source is kept."""
 
     stream: StreamInfo
-    """The stream of the source."""
     kept: bool
-    """Whether the output contains the stream."""
     note: str
     """How the stream is kept, or why it is not."""
     method: Literal["copy", "convert", "append"] = "copy"
-    """How the stream is kept.
-
-    - copy: packet by packet, together with the video.
-    - convert: text subtitles in another codec.
-    - append: packet by packet, by the ffmpeg command afterwards. PyAV rejects some codecs that
-      the format supports.
-    """
+    """Copy packet by packet with the video; convert text subtitles to another codec; or append by
+    the ffmpeg command afterwards, because PyAV rejects some codecs that the format supports."""
 
 
 def plan_streams(path: Path, container: Container) -> tuple[StreamDecision, ...]:
@@ -157,11 +150,7 @@ def add_stream_copy(
 ) -> av.stream.Stream:
     """Add a stream to an output that takes the packets of a source stream.
 
-    Args:
-        target: an output whose header is not yet written.
-        stream: the source stream of the packets.
-        container: the row of the output's container.
-        metadata_from: the source stream of disposition and metadata; None for `stream`.
+    Disposition and metadata are those of `metadata_from`, or of `stream`.
     """
     try:
         copy: Any = target.add_stream_from_template(stream)
@@ -169,9 +158,12 @@ def add_stream_copy(
         copy = target.add_stream_from_template(stream, opaque=True)
     stream = metadata_from or stream
     copy.disposition = stream.disposition
-    tags = {k: v for k, v in stream.metadata.items() if k.lower() not in _ENCODING_TAGS}
     # Matroska's statistics describe the packets of the source, too.
-    tags = {k: v for k, v in tags.items() if not k.upper().startswith("_STATISTICS")}
+    tags = {
+        key: value
+        for key, value in stream.metadata.items()
+        if key.lower() not in _ENCODING_TAGS and not key.upper().startswith("_STATISTICS")
+    }
     if container.track_titles and "name" in tags:
         tags.setdefault("title", tags["name"])  # FFmpeg reads MOV titles as `name`.
     if "language" in tags:
@@ -185,8 +177,8 @@ class StreamCopier:
     """Copies the other streams of a film into an output, interleaved with the video.
 
     It opens the source a second time, independently of the decoder. Otherwise packets of one would
-    accumulate in memory while the other reads ahead. Converted subtitles are written to
-    temporary files by `add_streams`; the files are deleted on exit. Use it as a context manager.
+    accumulate in memory while the other reads ahead. Use it as a context manager, which deletes
+    the temporary files of converted subtitles.
     """
 
     def __init__(
@@ -255,10 +247,7 @@ class StreamCopier:
     ) -> None:
         """Add the kept streams and chapters to an output whose header is not yet written.
 
-        Args:
-            target: the output.
-            container: the row of its container.
-            output_path: the file that is written. Temporary files are created in its directory.
+        Temporary files are created beside `output_path`, the file that is written.
         """
         copied, converted = [], []
         for decision in self._decisions:
@@ -327,12 +316,7 @@ class StreamCopier:
         return chapters
 
     def copy_until(self, target: av.container.OutputContainer, time_s: Fraction | None) -> None:
-        """Mux all packets of other streams with a DTS up to a time.
-
-        Args:
-            target: the output that `add_streams` was called with.
-            time_s: the time in seconds; None for all remaining packets.
-        """
+        """Mux all packets of other streams with a DTS up to a time; None for all that remain."""
         while True:
             packet = self._pending or next(self._packets, None)
             self._pending = None

@@ -30,10 +30,7 @@ def measure_tint(
 ) -> Tint:
     """Classify a film as gray, tinted in one hue (sepia, toning) or color.
 
-    Args:
-        container: the opened film. Its read position changes.
-        stream: the video stream.
-        first_frame: the first decoded frame of the stream.
+    `first_frame` is already decoded. The read position of the container changes.
     """
     frames = [first_frame]
     duration, start = stream.duration, stream.start_time or 0

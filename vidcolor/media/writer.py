@@ -85,7 +85,6 @@ class VideoWriter:
             raise
 
     def _container_options(self) -> dict[str, str]:
-        """Return the options of the muxer."""
         container, video = self._plan.container, self._video
         options = dict(container.options)
         if not self._is_segment:
@@ -100,9 +99,9 @@ class VideoWriter:
             timescales.add(video.time_base.denominator)
         if timescales:
             timescale = math.lcm(1000, *timescales)
-            options["movie_timescale"] = str(
-                timescale if timescale <= _MAX_TIMESCALE else max(timescales)
-            )
+            if timescale > _MAX_TIMESCALE:
+                timescale = max(timescales)
+            options["movie_timescale"] = str(timescale)
         return options
 
     def _write_header(self, tags: dict[str, str]) -> None:
@@ -182,7 +181,7 @@ class VideoWriter:
         if self._duration_fixer is not None:
             self._duration_fixer.add_frame(pts - self._shift, duration)
         with self._convert_errors():
-            self._mux(self._delay(packet))
+            self._mux(packet)
 
     def finish(self) -> None:
         """Flush the encoder, copy the rest of the other streams and write the trailer."""
@@ -190,7 +189,7 @@ class VideoWriter:
             if self._has_encoded:
                 self._mux_encoded(self._stream.encode(None))
             if self._duration_fixer is not None:
-                self._mux(self._duration_fixer.flush())
+                self._mux_in_order(self._duration_fixer.flush())
             if self._streams is not None:
                 self._streams.copy_until(self._container, None)
             self._container.close()
@@ -220,12 +219,13 @@ class VideoWriter:
             fix_dts(packet)
             if self._counter is not None:
                 self._counter.restore_timestamps(packet)
-            self._mux(self._delay(packet))
+            self._mux(packet)
 
-    def _delay(self, packet: av.Packet[Any]) -> av.Packet[Any] | None:
-        return packet if self._duration_fixer is None else self._duration_fixer.delay(packet)
+    def _mux(self, packet: av.Packet[Any]) -> None:
+        fixer = self._duration_fixer
+        self._mux_in_order(packet if fixer is None else fixer.delay(packet))
 
-    def _mux(self, packet: av.Packet[Any] | None) -> None:
+    def _mux_in_order(self, packet: av.Packet[Any] | None) -> None:
         """Mux a video packet after the packets of other streams that precede it."""
         if packet is None:
             return
@@ -245,14 +245,14 @@ class _FrameCounter:
         self._frame_duration = max(1, round(plan.time_base / video.time_base))
         self._timestamps: dict[int, tuple[int, int]] = {}
         """PTS and duration by frame number, until the frame's packet is muxed."""
-        self._first_pts: int | None = None
+        self._first_pts = 0
         self._next_number = 0
 
     def add_frame(self, pts: int, duration: int) -> int:
         """Assign a number to the next frame, store its timestamps and return the number."""
-        if self._first_pts is None:
-            self._first_pts = pts
         number = self._next_number
+        if number == 0:
+            self._first_pts = pts
         self._timestamps[number] = (pts, max(duration, 1))
         self._next_number += 1
         return number
@@ -266,7 +266,7 @@ class _FrameCounter:
         if dts_number in self._timestamps:
             packet.dts = self._timestamps[dts_number][0]
         else:  # Before the first frame.
-            packet.dts = (self._first_pts or 0) + dts_number * self._frame_duration
+            packet.dts = self._first_pts + dts_number * self._frame_duration
         packet.time_base = self._time_base
         for number in [n for n in self._timestamps if n < dts_number]:
             del self._timestamps[number]
@@ -281,15 +281,14 @@ class _DurationFixer:
 
     def __init__(self) -> None:
         self._pending: av.Packet[Any] | None = None
-        self._first_pts: int | None = None
-        self._end_pts: int | None = None
+        self._first_pts: float = math.inf
+        self._end_pts: float = -math.inf
         self._first_dts: int | None = None
 
     def add_frame(self, pts: int, duration: int) -> None:
         """Record PTS and duration of a frame in the video's time base. The order is arbitrary."""
-        self._first_pts = pts if self._first_pts is None else min(self._first_pts, pts)
-        end = pts + max(duration, 1)
-        self._end_pts = end if self._end_pts is None else max(self._end_pts, end)
+        self._first_pts = min(self._first_pts, pts)
+        self._end_pts = max(self._end_pts, pts + max(duration, 1))
 
     def delay(self, packet: av.Packet[Any]) -> av.Packet[Any] | None:
         """Store a packet and return the previous one; None for the first."""
@@ -301,10 +300,9 @@ class _DurationFixer:
     def flush(self) -> av.Packet[Any] | None:
         """Return the last packet, with a duration that corrects the duration of the track."""
         packet = self._pending
-        if packet is None or packet.dts is None or self._first_dts is None:
-            return packet
-        track_duration = (self._end_pts or 0) - (self._first_pts or 0)
-        packet.duration = max(1, track_duration - (packet.dts - self._first_dts))
+        if packet is not None and packet.dts is not None and self._first_dts is not None:
+            track_duration = int(self._end_pts - self._first_pts)
+            packet.duration = max(1, track_duration - (packet.dts - self._first_dts))
         return packet
 
 

@@ -1,4 +1,4 @@
-"""Capture of FFmpeg's log, and suppression of encoder output to stderr."""
+"""FFmpeg's libraries: versions, capture of their log, and suppression of output to stderr."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ LogLine = tuple[int, str, str]
 """Level (lower is more severe), name of the component, and text of a log message."""
 ERROR = av.logging.ERROR
 """FFmpeg's log level of errors."""
+
+
+def get_ffmpeg_versions() -> dict[str, str]:
+    """Return the versions of the FFmpeg libraries, such as ``{"libavcodec": "62.28.102"}``."""
+    return {name: ".".join(map(str, v)) for name, v in sorted(av.library_versions.items())}
 
 
 @contextlib.contextmanager
@@ -41,13 +46,10 @@ def silence_stderr() -> Iterator[None]:
 
 @contextlib.contextmanager
 def capture_ffmpeg_log() -> Iterator[list[LogLine]]:
-    """Capture FFmpeg's log messages of level WARNING and worse.
+    """Capture FFmpeg's log messages of level WARNING and worse, in the list that is yielded.
 
     Use it for short work of the calling thread only. Capturing while decoder threads run can
     deadlock the interpreter (PyAV issues 751 and 909).
-
-    Yields:
-        The list that the messages are appended to.
     """
     level = av.logging.get_level()
     av.logging.set_level(av.logging.WARNING)

@@ -1,0 +1,59 @@
+"""A container or an encoder that is new to vidcolor needs a row and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vidcolor.batch.discover import discover
+from vidcolor.errors import UsageError
+from vidcolor.media.containers import CONTAINERS, Container, find_container
+from vidcolor.media.encoders import ENCODERS, Encoder, Quirk
+from vidcolor.options import ColorizeOptions
+
+
+def test_new_container_is_found_in_folders_and_written(clip, colored, tmp_path, monkeypatch):
+    folder = tmp_path / "reels"
+    folder.mkdir()
+    source = folder / "reel.3g2"
+    source.write_bytes(clip("mp4", "libx264").read_bytes())
+    with pytest.raises(UsageError, match=r"cannot write video to a \.3g2 file"):
+        find_container(Path("reel.3g2"))
+    row = Container(muxer="3g2", extensions=(".3g2",), purposes=("delivery",), edit_lists=True)
+    monkeypatch.setitem(CONTAINERS, "3g2", row)
+
+    (task,) = discover([folder], None, None, ColorizeOptions())
+    assert task.kind == "film" and task.source == source
+    assert task.target.name == "reel.3g2"  # a result for delivery keeps the container
+
+    film = colored(source, "3g2")
+    assert film.result.plan.encoder.muxer == "3g2"
+    assert film.after.properties["size"] == film.before.properties["size"]
+    film.assert_same_times()
+
+
+def test_new_encoder_is_chosen_with_its_options(clip, colored, monkeypatch):
+    median = Quirk(lambda video, container, layout: video.width > 64, {"pred": "median"}, "Test.")
+    encoder = Encoder(name="magicyuv", options={"pred": "gradient"}, quirks=(median,))
+    monkeypatch.setitem(ENCODERS, "magicyuv", encoder)
+    row = Container(muxer="nut", extensions=(".nut",), encoders=("magicyuv",))
+    monkeypatch.setitem(CONTAINERS, "nut", row)
+
+    film = colored(clip(), "nut")
+    plan = film.result.plan.encoder
+    assert (plan.encoder, plan.options) == ("magicyuv", {"pred": "median"})
+    film.assert_same_luma()
+    assert len(film.after.frames) == len(film.before.frames)
+
+
+@pytest.mark.parametrize("purpose", ["delivery", "editing", "archive"])
+def test_every_purpose_has_a_default_container_and_encoder(purpose):
+    assert any(purpose in c.purposes and c.extensions for c in CONTAINERS.values())
+    assert any(purpose in e.purposes for e in ENCODERS.values())
+
+
+def test_rows_refer_to_existing_rows():
+    for container in CONTAINERS.values():
+        assert set(container.encoders) <= set(ENCODERS)
+        assert all(CONTAINERS[muxer].extensions for muxer in container.segment_muxers)
