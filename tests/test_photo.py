@@ -20,7 +20,7 @@ from vidcolor import ColorizeOptions, Colorizer, VidcolorError, colorize_photo
 from vidcolor.errors import InputError, UsageError
 from vidcolor.generators.base import Prediction
 from vidcolor.media.extensions import is_photo_name
-from vidcolor.media.stills import registry
+from vidcolor.media.stills import formats
 from vidcolor.media.stills.registry import read_still, read_still_recipe
 from vidcolor.media.stills.types import DecodedImage, StillFormat
 from vidcolor.photo import default_target, predict_still
@@ -271,7 +271,7 @@ def encode_ppm(job: ColorizedStill) -> EncodedStill:
 @pytest.fixture
 def ppm_format() -> Iterator[None]:
     """Support PPM during a test."""
-    registry.register_format(
+    formats.register_format(
         StillFormat(
             name="ppm",
             label="PPM",
@@ -283,7 +283,7 @@ def ppm_format() -> Iterator[None]:
         )
     )
     yield
-    del registry.FORMATS["ppm"], registry.STILL_SUFFIXES[".ppm"]
+    del formats.FORMATS["ppm"], formats.STILL_SUFFIXES[".ppm"]
 
 
 @pytest.mark.usefixtures("ppm_format")

@@ -33,7 +33,8 @@ from vidcolor.imaging.geometry import (
     to_displayed,
 )
 from vidcolor.imaging.resize import resize_area, resize_linear
-from vidcolor.media.stills.registry import STILL_SUFFIXES, read_still, write_still
+from vidcolor.media.stills.formats import STILL_SUFFIXES
+from vidcolor.media.stills.registry import read_still, write_still
 from vidcolor.options import ColorizeOptions
 from vidcolor.provenance import Provenance
 from vidcolor.recolor import NO_COLOR_WARNING, Recolorer, make_recolorer

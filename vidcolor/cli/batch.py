@@ -137,7 +137,7 @@ def _exit_code(summary: BatchSummary) -> int:
 
 def _print_folders(inputs: Sequence[Path], tasks: Sequence[Task], console: Console) -> None:
     """Print the number of films and photos in each input folder."""
-    from vidcolor.media.stills.registry import is_film_scan_name
+    from vidcolor.media.stills.formats import is_film_scan_name
 
     for path in inputs:
         found = [task for task in tasks if path in task.source.parents]

@@ -123,7 +123,7 @@ def _probe_photo(file: Path, out: Path | None) -> ProbeResult:
 
 def _list_metadata(still: Still) -> list[str]:
     """List the metadata of a photo that is copied to the result."""
-    from vidcolor.media.stills.registry import FORMATS
+    from vidcolor.media.stills.formats import FORMATS
 
     m, is_film_scan = still.metadata, FORMATS[still.format].is_film_scan
     resolution = f"{m.dpi[0]:g}x{m.dpi[1]:g} dpi" if m.dpi else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vidcolor.media.containers import is_video_name
-from vidcolor.media.stills.registry import STILL_SUFFIXES, is_still
+from vidcolor.media.stills.formats import STILL_SUFFIXES, is_still
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import InputError
-from vidcolor.media.stills.registry import STILL_SUFFIXES
+from vidcolor.media.stills.formats import STILL_SUFFIXES
 
 if TYPE_CHECKING:
     from pathlib import Path

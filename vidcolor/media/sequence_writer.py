@@ -10,7 +10,8 @@ import numpy as np
 from vidcolor.color.ycbcr import Coding, recode
 from vidcolor.media.frames import read_chroma, read_luma
 from vidcolor.media.sequence import format_frame_path
-from vidcolor.media.stills.registry import STILL_SUFFIXES, read_still, write_still
+from vidcolor.media.stills.formats import STILL_SUFFIXES
+from vidcolor.media.stills.registry import read_still, write_still
 from vidcolor.media.stills.types import Still
 from vidcolor.watermark import draw_watermark
 

@@ -18,7 +18,7 @@ from vidcolor.errors import InputError, OutputError
 from vidcolor.fileio import describe_os_error, is_training_run
 from vidcolor.media.containers import is_video_name
 from vidcolor.media.preview_image import read_image_rgb
-from vidcolor.media.stills.registry import STILL_SUFFIXES, is_still
+from vidcolor.media.stills.formats import STILL_SUFFIXES, is_still
 from vidcolor.training.films import GrayFilmError, sample_film
 from vidcolor.training.filtering import find_rejection_reason, perceptual_hash, reduce_image
 

@@ -33,13 +33,8 @@ from tests.helpers.stills import (
 from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.media.stills import exif
 from vidcolor.media.stills.exr import encode_exr_file
-from vidcolor.media.stills.registry import (
-    STILL_SUFFIXES,
-    is_still,
-    read_still,
-    read_still_recipe,
-    write_still,
-)
+from vidcolor.media.stills.formats import STILL_SUFFIXES, is_still
+from vidcolor.media.stills.registry import read_still, read_still_recipe, write_still
 from vidcolor.media.stills.types import check_size
 
 

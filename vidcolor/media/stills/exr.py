@@ -24,7 +24,6 @@ from vidcolor.media.stills.rgb import row_bands
 from vidcolor.media.stills.types import DecodedImage, EncodedStill, StillMetadata, check_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
 
     Attribute = tuple[bytes, bytes, bytes]
     """Name, type and value, as stored in the file."""
+    Position = tuple[bytes, slice, slice]
+    """Name of an attribute, and positions of its type and value in the file."""
 
 _CODING_ATTRIBUTES = frozenset(
     (
@@ -54,7 +55,9 @@ _SQUARE = struct.pack("<f", 1)
 """Value of the pixel aspect of square pixels. It is not copied, because it is the default."""
 _MAX_ASPECT_DENOMINATOR = 1000
 """Maximum denominator of the fraction that replaces a float pixel aspect."""
+_WINDOWS = (b"dataWindow", b"displayWindow")
 _DECODING_LOCK = threading.Lock()
+"""Held while the standard output is replaced, so that each thread restores it."""
 
 
 def read_exr(path: Path, allow_damaged: bool) -> DecodedImage:
@@ -75,18 +78,18 @@ def read_exr(path: Path, allow_damaged: bool) -> DecodedImage:
             data[value] = _SQUARE
         elif name not in _CODING_ATTRIBUTES:
             data[kind] = b"?" * len(data[kind])
-    channels, warnings = _read_channels(path, data)
-    color = [channels[name] for name in "rgby" if name in channels][:3]
-    if max(float(np.nanmax(plane)) for plane in color) > 1:
+    _check_size(path, data, header)
+    planes, warnings = _decode_planes(path, data)
+    alpha = planes.pop("a", None)
+    if alpha is not None:
+        alpha = np.rint(np.clip(alpha, 0, 1) * 65535).astype(np.uint16)
+    if max(float(np.nanmax(plane)) for plane in planes.values()) > 1:
         warnings += ("light above 1.0 is clipped",)
-    alpha = None
-    if "a" in channels:
-        alpha = np.rint(np.clip(channels["a"], 0, 1) * 65535).astype(np.uint16)
+    codes = [srgb_encode(plane) for plane in planes.values()]
     metadata = StillMetadata(extras=attributes, pixel_aspect=_find_pixel_aspect(attributes))
-    planes = [srgb_encode(plane) for plane in color]
-    if len(planes) == 1:
-        return DecodedImage(planes[0], "gray", 16, alpha, metadata, warnings)
-    return DecodedImage(np.stack(planes, axis=-1), "rgb", 16, alpha, metadata, warnings)
+    if len(codes) == 1:
+        return DecodedImage(codes[0], "gray", 16, alpha, metadata, warnings)
+    return DecodedImage(np.stack(codes, axis=-1), "rgb", 16, alpha, metadata, warnings)
 
 
 def read_exr_comments(path: Path) -> bytes | None:
@@ -129,87 +132,73 @@ def encode_exr_file(
     return _insert_attributes(out.getvalue(), attributes, comment, num_blocks=rgb.shape[0])
 
 
-def _read_channels(path: Path, data: bytearray) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
-    """Decode the first part with color or luminance.
+def _check_size(path: Path, data: bytearray, header: list[Position]) -> None:
+    windows = [data[value] for name, _, value in header if name in _WINDOWS]
+    if not windows:
+        raise ValueError("no data window")
+    for window in windows:
+        left, top, right, bottom = struct.unpack("<4i", window)
+        check_size(path, right - left + 1, bottom - top + 1)
+
+
+def _decode_planes(path: Path, data: bytearray) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
+    """Decode the first part that has color.
 
     Returns:
-        The channels r, g, b or y, and a if there is one, each (H, W) float16 or float32 of the size
+        The planes r, g, b or y, and a if there is one, each (H, W) float16 or float32 of the size
         of the display window; and warnings.
     """
     import OpenEXR
 
-    stream = io.BytesIO(data)
     try:
-        with _mute_stdout():
-            with OpenEXR.File(stream, header_only=True) as file:
-                num_parts = len(file.parts)
-                for part in file.parts:
-                    check_size(path, *_measure_window(part.header["dataWindow"]))
-                    check_size(path, *_measure_window(part.header["displayWindow"]))
-            stream.seek(0)
-            with OpenEXR.File(stream, separate_channels=True) as file:
-                parts = [
-                    (part.header["dataWindow"], part.header["displayWindow"], _get_planes(part))
-                    for part in file.parts
-                ]
+        with (
+            _DECODING_LOCK,
+            contextlib.redirect_stdout(_OtherThreads(sys.stdout)),
+            OpenEXR.File(io.BytesIO(data), separate_channels=True) as file,
+        ):
+            # The library prints a warning about a part that it cannot read, and leaves it out.
+            if not file.parts:
+                raise InputError(f"{path}: truncated or damaged OpenEXR; get a complete copy")
+            parts = [_read_part(part) for part in file.parts]
     except RuntimeError as error:
         raise ValueError(str(error)) from error
-    if len(parts) < num_parts:  # the library leaves out parts that it cannot read
-        raise InputError(f"{path}: truncated or damaged OpenEXR; get a complete copy")
-    warnings = (f"the file has {num_parts} parts: only one is colorized",) if num_parts > 1 else ()
-    for data_window, display_window, planes in parts:
-        if planes:
-            return {
-                name: _crop_to_window(plane, data_window, display_window)
-                for name, plane in planes.items()
-            }, warnings
-    raise InputError(
-        f"{path}: an OpenEXR without float channels R, G, B or Y; save it with these channels"
-    )
+    planes = next(filter(None, parts), None)
+    if planes is None:
+        raise InputError(
+            f"{path}: an OpenEXR without float channels R, G, B or Y; save it with these channels"
+        )
+    if len(parts) > 1:
+        return planes, (f"the file has {len(parts)} parts: only one is colorized",)
+    return planes, ()
 
 
-def _get_planes(part: Any) -> dict[str, NDArray[Any]]:
-    """Return the planes r, g, b or y, and a if there is one; empty without float color."""
+def _read_part(part: Any) -> dict[str, NDArray[Any]]:
+    """Return the planes of a part; see `_decode_planes`. It is empty without float color."""
     planes = {name.lower(): channel.pixels for name, channel in part.channels.items()}
     names = next((n for n in ("rgb", "y") if planes.keys() >= set(n)), "")
-    if any(planes[n].dtype.kind != "f" for n in names):
+    if not names or any(planes[n].dtype.kind != "f" for n in names):
         return {}
-    return {name: planes[name] for name in names + "a" * bool(names) if name in planes}
+    windows = part.header["dataWindow"], part.header["displayWindow"]
+    return {name: _crop(planes[name], *windows) for name in (*names, "a") if name in planes}
 
 
-def _measure_window(window: Any) -> tuple[int, int]:
-    """Return the width and height of a box2i."""
-    (left, top), (right, bottom) = window
-    return int(right) - int(left) + 1, int(bottom) - int(top) + 1
-
-
-def _crop_to_window(plane: NDArray[Any], data_window: Any, display_window: Any) -> NDArray[Any]:
+def _crop(plane: NDArray[Any], data_window: Any, display_window: Any) -> NDArray[Any]:
     """Return the plane of the display window; it is 0 outside the data window."""
-    if _measure_window(data_window) != plane.shape[::-1]:
-        raise ValueError("subsampled channels")
-    (left, top), (right, bottom) = np.array(data_window) - display_window[0]
-    width, height = _measure_window(display_window)
-    if (left, top, right, bottom) == (0, 0, width - 1, height - 1):
+    (left, top), (right, bottom) = np.subtract(data_window, display_window[0])
+    if plane.shape != (bottom - top + 1, right - left + 1):
+        raise ValueError("subsampled channels are not supported")
+    width, height = np.subtract(display_window[1], display_window[0]) + 1
+    if (left, top, height, width) == (0, 0, *plane.shape):
         return plane
     canvas = np.zeros((height, width), plane.dtype)
-    rows = slice(max(0, top), max(0, bottom + 1))
-    columns = slice(max(0, left), max(0, right + 1))
-    inside = canvas[rows, columns]
-    inside[:] = plane[rows.start - top :, columns.start - left :][
-        : inside.shape[0], : inside.shape[1]
-    ]
+    y, x = max(top, 0), max(left, 0)
+    inside = plane[y - top :, x - left :][: max(height - y, 0), : max(width - x, 0)]
+    canvas[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
     return canvas
 
 
-@contextlib.contextmanager
-def _mute_stdout() -> Iterator[None]:
-    """Suppress what this thread prints: the library reports damage on the standard output."""
-    with _DECODING_LOCK, contextlib.redirect_stdout(_OtherThreads(sys.stdout)):
-        yield
-
-
 class _OtherThreads:
-    """A text stream that ignores the current thread, so that other threads are not muted."""
+    """A text stream that ignores what the current thread writes."""
 
     def __init__(self, stream: Any) -> None:
         self._stream, self._thread = stream, threading.get_ident()
@@ -233,7 +222,7 @@ def _find_pixel_aspect(attributes: tuple[Attribute, ...]) -> Fraction | None:
     return aspect if 0 < aspect != 1 else None
 
 
-def _parse_header(data: bytes | bytearray) -> tuple[list[tuple[bytes, slice, slice]], int]:
+def _parse_header(data: bytes | bytearray) -> tuple[list[Position], int]:
     """Return name, and position of type and value of each attribute of the first header; its end.
 
     Raises:
@@ -266,7 +255,8 @@ def _insert_attributes(
         if len(name) <= _MAX_NAME_BYTES
     )
     table = offsets + np.uint64(8 + len(encoded) + 1 - at)
-    return b"%b%b\0%b%b" % (data[:8], encoded, table.tobytes(), data[at + table.nbytes :])
+    blocks = memoryview(data)[at + table.nbytes :]
+    return b"".join((data[:8], encoded, b"\0", table.tobytes(), blocks))
 
 
 def srgb_encode(linear: NDArray[Any]) -> NDArray[np.uint16]:

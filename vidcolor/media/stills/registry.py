@@ -1,4 +1,4 @@
-"""Still images of any format: the table of formats, reading as luma, and writing in color.
+"""Still images of any format: reading as luma, and writing in color with all metadata.
 
 The luma of a JPEG is the coded plane. R'G'B' files have no luma plane, so luma is computed with the
 BT.709 matrix and rounded once. The result has exactly the same luma in lossless formats, whose
@@ -10,7 +10,6 @@ rotated or scaled.
 from __future__ import annotations
 
 import errno
-import re
 import struct
 import zlib
 from dataclasses import replace
@@ -21,11 +20,10 @@ import numpy as np
 
 from vidcolor.errors import InputError, OutputError, UsageError, VidcolorError
 from vidcolor.fileio import atomic_output
-from vidcolor.media.stills import basic, dpx, exr, jpeg, png, tiff
 from vidcolor.media.stills.exif import read_orientation
+from vidcolor.media.stills.formats import FORMATS, STILL_SUFFIXES, detect_format
 from vidcolor.media.stills.rgb import (
     BT709,
-    JFIF,
     classify_image_tint,
     convert_depth,
     downscale_to_rgb,
@@ -50,13 +48,6 @@ if TYPE_CHECKING:
 
     ExceptionTypes = tuple[type[Exception], ...]
 
-FORMATS: dict[str, StillFormat] = {}
-"""All supported formats by name. A file belongs to the first one whose signature matches."""
-STILL_SUFFIXES: dict[str, StillFormat] = {}
-"""Formats by lower-case file name extension, with the dot."""
-
-_SIGNATURE_BYTES = 16
-"""Number of bytes that are read to detect the format."""
 _ICC_DATE = slice(24, 36)
 """Position of the creation date in an ICC profile (ICC.1, header)."""
 _OS_ERRORS = {
@@ -74,115 +65,6 @@ _FIELD_LABELS = {
     "iptc": "IPTC captions",
 }
 """Names in warnings of the fields of `StillMetadata` that a format may not store."""
-
-
-def register_format(row: StillFormat) -> None:
-    """Add a format: its files are recognized, read and written like those of all other formats."""
-    FORMATS[row.name] = row
-    STILL_SUFFIXES.update(dict.fromkeys(row.suffixes, row))
-
-
-for _row in (
-    StillFormat(
-        name="jpeg",
-        label="JPEG",
-        suffixes=(".jpg", ".jpeg"),
-        signature=re.compile(rb"\xff\xd8\xff"),
-        read=jpeg.read_jpeg,
-        read_xmp=jpeg.read_jpeg_xmp,
-        encode=jpeg.encode_jpeg,
-        bits=(8,),
-        stores=frozenset({"exif", "xmp", "icc", "photoshop", "orientation"}),
-        extras_label="JPEG comments and other JPEG segments",
-        max_side=65535,
-        matrix=JFIF,
-    ),
-    StillFormat(
-        name="png",
-        label="PNG",
-        suffixes=(".png",),
-        signature=re.compile(re.escape(png.SIGNATURE)),
-        read=png.read_png,
-        read_xmp=png.read_png_xmp,
-        encode=png.encode_png,
-        bits=(8, 16),
-        stores=frozenset({"exif", "xmp", "icc", "alpha", "orientation"}),
-        extras_label="PNG text and other PNG chunks",
-    ),
-    StillFormat(
-        name="tiff",
-        label="TIFF",
-        suffixes=(".tif", ".tiff"),
-        signature=re.compile(rb"II[*+]\0|MM\0[*+]"),
-        read=tiff.read_tiff,
-        read_xmp=tiff.read_tiff_xmp,
-        encode=tiff.encode_tiff,
-        bits=(8, 16),
-        stores=frozenset({"exif", "xmp", "icc", "photoshop", "iptc", "alpha", "orientation"}),
-    ),
-    StillFormat(
-        name="webp",
-        label="WebP",
-        suffixes=(".webp",),
-        signature=re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
-        read=basic.read_webp,
-        read_xmp=basic.read_webp_xmp,
-        encode=basic.encode_webp,
-        bits=(8,),
-        stores=frozenset({"exif", "xmp", "icc", "alpha", "orientation"}),
-        max_side=16383,
-    ),
-    StillFormat(
-        name="bmp",
-        label="BMP",
-        suffixes=(".bmp",),
-        signature=re.compile(rb"BM"),
-        read=basic.read_bmp,
-        encode=basic.encode_bmp,
-        bits=(8,),
-    ),
-    StillFormat(
-        name="dpx",
-        label="DPX",
-        suffixes=(".dpx",),
-        signature=re.compile(rb"SDPX|XPDS"),
-        read=dpx.read_dpx,
-        read_xmp=dpx.read_dpx_xmp,
-        encode=dpx.encode_dpx,
-        bits=(8, 10, 12, 16),
-        stores=frozenset({"alpha", "xmp"}),
-        extras_label="the film fields of the DPX header",
-        is_film_scan=True,
-    ),
-    StillFormat(
-        name="exr",
-        label="OpenEXR",
-        suffixes=(".exr",),
-        signature=re.compile(rb"v/1\x01"),
-        read=exr.read_exr,
-        read_xmp=exr.read_exr_comments,
-        encode=exr.encode_exr,
-        bits=(16,),  # float linear light, which holds 16-bit sRGB exactly
-        stores=frozenset({"alpha", "xmp"}),
-        extras_label="the OpenEXR attributes",
-        is_film_scan=True,
-    ),
-):
-    register_format(_row)
-
-
-def is_film_scan_name(path: Path) -> bool:
-    """Whether a file name has the extension of a format of film scans, as Pillow cannot read."""
-    row = STILL_SUFFIXES.get(path.suffix.lower())
-    return row is not None and row.is_film_scan
-
-
-def is_still(path: Path) -> bool:
-    """Whether the file has the signature of a format that `read_still` reads."""
-    try:
-        return _detect_format(path) is not None
-    except OSError:
-        return False
 
 
 def read_still(
@@ -213,7 +95,7 @@ def read_still(
         InputError: the file is missing, not an image, damaged, or larger than `MAX_PIXELS`.
     """
     try:
-        fmt = _detect_format(path)
+        fmt = detect_format(path)
         if fmt is None:
             labels = ", ".join(row.label for row in FORMATS.values())
             raise InputError(
@@ -326,18 +208,11 @@ def read_still_recipe(path: Path) -> str | None:
     """
     errors: ExceptionTypes = (*_decoding_errors(), OSError)
     try:
-        fmt = _detect_format(path)
+        fmt = detect_format(path)
         xmp = fmt.read_xmp(path) if fmt and fmt.read_xmp else None
     except errors:
         return None
     return read_recipe(xmp)
-
-
-def _detect_format(path: Path) -> StillFormat | None:
-    """Return the format of a file by its signature, or None if no format matches."""
-    with path.open("rb") as file:
-        head = file.read(_SIGNATURE_BYTES)
-    return next((fmt for fmt in FORMATS.values() if fmt.signature.match(head)), None)
 
 
 def _extract_luma(image: DecodedImage, gray_from: GrayFrom, bits: int) -> Plane:

@@ -1,0 +1,137 @@
+"""The table of still image formats. A new format is a row here, and a module if it needs code."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from vidcolor.media.stills import basic, dpx, exr, jpeg, png, tiff
+from vidcolor.media.stills.rgb import JFIF
+from vidcolor.media.stills.types import StillFormat
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMATS: dict[str, StillFormat] = {}
+"""All supported formats by name. A file belongs to the first one whose signature matches."""
+STILL_SUFFIXES: dict[str, StillFormat] = {}
+"""Formats by lower-case file name extension, with the dot."""
+
+_SIGNATURE_BYTES = 16
+"""Number of bytes that are read to detect the format."""
+
+
+def register_format(row: StillFormat) -> None:
+    """Add a format: its files are recognized, read and written like those of all other formats."""
+    FORMATS[row.name] = row
+    STILL_SUFFIXES.update(dict.fromkeys(row.suffixes, row))
+
+
+for _row in (
+    StillFormat(
+        name="jpeg",
+        label="JPEG",
+        suffixes=(".jpg", ".jpeg"),
+        signature=re.compile(rb"\xff\xd8\xff"),
+        read=jpeg.read_jpeg,
+        read_xmp=jpeg.read_jpeg_xmp,
+        encode=jpeg.encode_jpeg,
+        bits=(8,),
+        stores=frozenset({"exif", "xmp", "icc", "photoshop", "orientation"}),
+        extras_label="JPEG comments and other JPEG segments",
+        max_side=65535,
+        matrix=JFIF,
+    ),
+    StillFormat(
+        name="png",
+        label="PNG",
+        suffixes=(".png",),
+        signature=re.compile(re.escape(png.SIGNATURE)),
+        read=png.read_png,
+        read_xmp=png.read_png_xmp,
+        encode=png.encode_png,
+        bits=(8, 16),
+        stores=frozenset({"exif", "xmp", "icc", "alpha", "orientation"}),
+        extras_label="PNG text and other PNG chunks",
+    ),
+    StillFormat(
+        name="tiff",
+        label="TIFF",
+        suffixes=(".tif", ".tiff"),
+        signature=re.compile(rb"II[*+]\0|MM\0[*+]"),
+        read=tiff.read_tiff,
+        read_xmp=tiff.read_tiff_xmp,
+        encode=tiff.encode_tiff,
+        bits=(8, 16),
+        stores=frozenset({"exif", "xmp", "icc", "photoshop", "iptc", "alpha", "orientation"}),
+    ),
+    StillFormat(
+        name="webp",
+        label="WebP",
+        suffixes=(".webp",),
+        signature=re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+        read=basic.read_webp,
+        read_xmp=basic.read_webp_xmp,
+        encode=basic.encode_webp,
+        bits=(8,),
+        stores=frozenset({"exif", "xmp", "icc", "alpha", "orientation"}),
+        max_side=16383,
+    ),
+    StillFormat(
+        name="bmp",
+        label="BMP",
+        suffixes=(".bmp",),
+        signature=re.compile(rb"BM"),
+        read=basic.read_bmp,
+        encode=basic.encode_bmp,
+        bits=(8,),
+    ),
+    StillFormat(
+        name="dpx",
+        label="DPX",
+        suffixes=(".dpx",),
+        signature=re.compile(rb"SDPX|XPDS"),
+        read=dpx.read_dpx,
+        read_xmp=dpx.read_dpx_xmp,
+        encode=dpx.encode_dpx,
+        bits=(8, 10, 12, 16),
+        stores=frozenset({"alpha", "xmp"}),
+        extras_label="the film fields of the DPX header",
+        is_film_scan=True,
+    ),
+    StillFormat(
+        name="exr",
+        label="OpenEXR",
+        suffixes=(".exr",),
+        signature=re.compile(rb"v/1\x01"),
+        read=exr.read_exr,
+        read_xmp=exr.read_exr_comments,
+        encode=exr.encode_exr,
+        bits=(16,),  # float linear light, which holds 16-bit sRGB exactly
+        stores=frozenset({"alpha", "xmp"}),
+        extras_label="the OpenEXR attributes",
+        is_film_scan=True,
+    ),
+):
+    register_format(_row)
+
+
+def detect_format(path: Path) -> StillFormat | None:
+    """Return the format of a file by its signature, or None if no format matches."""
+    with path.open("rb") as file:
+        head = file.read(_SIGNATURE_BYTES)
+    return next((fmt for fmt in FORMATS.values() if fmt.signature.match(head)), None)
+
+
+def is_film_scan_name(path: Path) -> bool:
+    """Whether a file name has the extension of film scans, which Pillow cannot read."""
+    row = STILL_SUFFIXES.get(path.suffix.lower())
+    return row is not None and row.is_film_scan
+
+
+def is_still(path: Path) -> bool:
+    """Whether the file has the signature of a format that `read_still` reads."""
+    try:
+        return detect_format(path) is not None
+    except OSError:
+        return False
