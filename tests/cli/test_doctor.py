@@ -9,14 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from vidcolor import __version__
+from vidcolor.cli import app
 from vidcolor.cli.doctor import Check, check_directories, run_checks
 
 
 @pytest.fixture(scope="module")
 def checks() -> dict[str, Check]:
-    return {check.name: check for check in run_checks()}
+    return {check.name: check for check in run_checks(typer.main.get_command(app))}
 
 
 def test_every_check_passes_on_a_development_machine(checks) -> None:
@@ -61,6 +63,18 @@ def test_a_failure_sets_the_exit_code(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_written_is_a_warning() -> None:
     (check,) = [c for c in check_directories(Path("/proc")) if c.name == "work directory"]
     assert check.status == "warning" and check.remedy
+
+
+def test_a_wrong_configuration_is_a_failure(vidcolor, tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "vidcolor.toml"
+    monkeypatch.setenv("VIDCOLOR_CONFIG", str(path))
+    path.write_text("[colorize]\nvividness = 0.4\n")
+    assert f"ok       configuration: {path}: sets 1 options of commands" in vidcolor("doctor").out
+    path.write_text("[colorize]\nvivid = 0.4\n")
+    run = vidcolor("doctor")
+    assert run.code == 1
+    (line,) = [line for line in run.out if line.startswith("failure")]
+    assert "line 2: unknown key 'vivid'" in line
 
 
 def test_version_is_one_line_and_verbose_lists_libraries(vidcolor) -> None:

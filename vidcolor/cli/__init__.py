@@ -103,7 +103,7 @@ def _handle_global_options(
         raise UsageError("no command; see vidcolor --help")
     if version:
         raise typer.Exit
-    if context.invoked_subcommand != "config":  # it also works with files that are not valid
+    if context.invoked_subcommand not in ("config", "doctor"):  # they also work with invalid files
         context.default_map = make_default_map(context.command)
         for text in list_unknown_variables(context.command):
             Console().warn(text)

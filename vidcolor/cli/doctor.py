@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from vidcolor.cli import params, versions
+from vidcolor.cli import configuration, params, versions
 from vidcolor.cli.console import Console
 from vidcolor.errors import UsageError, VidcolorError
 
@@ -63,10 +63,8 @@ class Check:
     remedy: str = ""
 
 
-def doctor(
-    work_dir: params.WorkDirectory = None,
-    json_lines: params.JsonLines = False,
-) -> None:
+@params.expand_options
+def doctor(context: typer.Context, console: Console, work_dir: params.WorkDirectory = None) -> None:
     """Test what works on this machine, and print what to do about the rest.
 
     Libraries, encoders, devices and weights are really used, with one small
@@ -77,9 +75,8 @@ def doctor(
       vidcolor doctor
       vidcolor doctor --json
     """
-    console = Console(json_lines=json_lines)
     counts: dict[Status, int] = {"ok": 0, "warning": 0, "failure": 0}
-    for check in run_checks(work_dir):
+    for check in run_checks(context.find_root().command, work_dir):
         counts[check.status] += 1
         console.event("check", **asdict(check))
         console.info(f"{_MARKS[check.status]}  {check.name}: {check.detail}")
@@ -91,10 +88,11 @@ def doctor(
         raise typer.Exit(1)
 
 
-def run_checks(work_dir: Path | None = None) -> Iterator[Check]:
+def run_checks(program: Any, work_dir: Path | None = None) -> Iterator[Check]:
     """Run all tests, and yield their results one by one.
 
     Args:
+        program: the root command, whose options a configuration file sets.
         work_dir: directory for unfinished films, if not beside the results.
     """
     yield _check_python()
@@ -110,6 +108,7 @@ def run_checks(work_dir: Path | None = None) -> Iterator[Check]:
             yield from test()
         except Exception as error:  # a broken library can raise anything
             yield Check(name, "failure", f"{type(error).__name__}: {error}", "Reinstall vidcolor.")
+    yield from _check_configuration(program)
     yield from check_directories(work_dir)
     yield from _check_optional_packages()
     yield _check_console()
@@ -163,6 +162,10 @@ def _check_device() -> Iterator[Check]:
     detail = ", ".join(versions.describe_devices())
     try:
         colorizer = Colorizer.load(device="auto")
+    except VidcolorError as error:
+        yield Check("device", "failure", f"not tested: {error}", "Reinstall vidcolor.")
+        return
+    try:
         start = time.perf_counter()
         colorizer.colorize(np.full((96, 128), 128, np.uint8))
     except Exception as error:
@@ -245,6 +248,28 @@ def _check_fonts() -> Iterator[Check]:
         return
     detail = f"none of {', '.join(SYSTEM_FONTS)}; sheets show other letters than a-z as '?'"
     yield Check("fonts", "warning", detail, "Install the DejaVu fonts.")
+
+
+def _check_configuration(program: Any) -> Iterator[Check]:
+    files = [path for path in configuration.list_paths().values() if path and path.is_file()]
+    for path in files:
+        try:
+            file = configuration.ConfigFile.read(path)
+            file.check_tables(program)
+            commands = configuration.list_commands(program)
+            count = sum(
+                len(file.find_values(name, configuration.get_settings(command)))
+                for name, command in commands
+            )
+        except VidcolorError as error:
+            remedy = f"Correct the file, or set {configuration.CONFIG_VARIABLE}= to ignore it."
+            yield Check("configuration", "failure", str(error), remedy)
+        else:
+            yield Check("configuration", "ok", f"{path}: sets {count} options of commands")
+    if not files:
+        yield Check("configuration", "ok", f"no {configuration.FILE_NAME}; it is optional")
+    for text in configuration.list_unknown_variables(program):
+        yield Check("environment", "warning", text, "Correct or unset it.")
 
 
 def check_directories(work_dir: Path | None) -> Iterator[Check]:
