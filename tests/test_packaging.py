@@ -51,6 +51,7 @@ def test_wheel_contains_package_weights_and_man_pages(wheel: zipfile.ZipFile) ->
     assert {f"vidcolor/models/{name}" for name in weights} <= names
     data = f"vidcolor-{__version__}.data/data/share"
     assert f"{data}/man/man1/vidcolor-colorize.1" in names
+    assert f"{data}/vidcolor/schemas/report.json" in names
     assert not [n for n in names if not n.startswith(("vidcolor/", f"vidcolor-{__version__}."))]
 
 

@@ -82,6 +82,8 @@ def doctor(context: typer.Context, console: Console, work_dir: params.WorkDirect
         console.info(f"{_MARKS[check.status]}  {check.name}: {check.detail}")
         if check.remedy:
             console.info(f"         {check.remedy}")
+        if console.quiet and check.status != "ok":
+            console.warn(f"{check.name}: {check.detail}; {check.remedy}")
     console.event("summary", **counts)
     console.info(f"{counts['failure']} failures, {counts['warning']} warnings")
     if counts["failure"]:
