@@ -216,10 +216,3 @@ def test_workers_option_starts_processes(clip, flat, tmp_path):
             clip(frames=2), tmp_path / "out.mp4", ColorizeOptions(workers=2), colorizer=flat
         )
     assert not list(tmp_path.iterdir())
-
-
-def test_unknown_engine_is_refused(clip, flat, tmp_path):
-    options = ColorizeOptions(engine="abacus")
-    with pytest.raises(UsageError, match="unknown engine 'abacus'; use one of local, ray"):
-        colorize_film(clip(frames=2), tmp_path / "out.mp4", options, colorizer=flat)
-    assert not list(tmp_path.iterdir())

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from vidcolor.errors import OutputError
 from vidcolor.fileio import atomic_output, describe_os_error, publish, temporary_path
-from vidcolor.film.segment import CONFIDENCE_NAME, VIDEO_NAME
-from vidcolor.media.concat import EncodedSegment, concat_segments, get_segment_suffix
+from vidcolor.media.concat import EncodedSegment, concat_segments
 from vidcolor.media.streams import StreamCopier
 from vidcolor.media.tags import read_content_tags
 from vidcolor.media.writer import VideoWriter
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from vidcolor.film.segment import OutputEncoding, RenderJob, SegmentResult
+    from vidcolor.film.outputs import OutputFilm
+    from vidcolor.film.segment import RenderJob, SegmentResult
     from vidcolor.film.workdir import WorkDir
     from vidcolor.progress import ProgressCallback
 
@@ -46,17 +46,12 @@ def join_segments(
     Raises:
         OutputError: the result cannot be written, or another process has created it meanwhile.
     """
-    if job.confidence is not None and job.options.confidence is not None:
-        target = job.options.confidence
-        _join_film(job, work, results, CONFIDENCE_NAME, job.confidence, target)
-    if job.video is None:
+    if job.confidence is not None:
+        _join_film(job, work, results, job.confidence)
+    if job.result is None:
         _publish_images(job, work, results)
-    elif not work.is_published(job.plan.target):
-        with contextlib.ExitStack() as stack:
-            copier, tags = _open_other_streams(job, stack)
-            _join_film(
-                job, work, results, VIDEO_NAME, job.video, job.plan.target, copier, tags, progress
-            )
+    else:
+        _join_film(job, work, results, job.result, progress)
 
 
 def check_mux(job: RenderJob, work: WorkDir) -> None:
@@ -69,72 +64,60 @@ def check_mux(job: RenderJob, work: WorkDir) -> None:
     Raises:
         OutputError: the container refuses a stream, or a subtitle cannot be converted.
     """
-    if job.video is None:
+    if job.result is None:
         return
-    plan, encoding = job.plan, job.video
     with contextlib.ExitStack() as stack:
-        copier, tags = _open_other_streams(job, stack)
-        trial = temporary_path(work.path / plan.target.name)
+        trial = temporary_path(work.path / job.plan.target.name)
         stack.callback(trial.unlink, missing_ok=True)
-        writer = VideoWriter(
-            trial, encoding.encoder, encoding.video, copier, tags, plan.shift_pts, plan.target
-        )
-        writer.abort()  # the constructor has written the header
+        _open_writer(job, job.result, trial, stack).abort()  # opening has written the header
 
 
-def _open_other_streams(
-    job: RenderJob, stack: contextlib.ExitStack
-) -> tuple[StreamCopier | None, dict[str, str]]:
-    """Open all streams except the video; return their copier and the tags of the result.
-
-    The copier is None for an image sequence, which has no other streams.
-    """
-    plan, tags, copier = job.plan, dict[str, str](), None
-    if job.source.sequence is None:
-        shift_s = plan.shift_pts * plan.video.time_base
-        copier = stack.enter_context(
-            StreamCopier(plan.info.path, plan.streams, shift_s, plan.start_s, plan.end_s)
-        )
-        tags = read_content_tags(plan.info.path)
-    separate = not plan.encoder.container.fixed_tags
-    return copier, make_film_tags(job.provenance, tags, separate_tags=separate)
+def _open_writer(
+    job: RenderJob, film: OutputFilm, path: Path, stack: contextlib.ExitStack
+) -> VideoWriter:
+    """Open the writer of a film; that of the result also writes all other streams and the tags."""
+    plan = job.plan
+    tags: dict[str, str] | None = None
+    copier = None
+    if film is job.result:
+        tags = {}
+        if job.source.sequence is None:  # image sequences have no other streams
+            shift_s = plan.shift_pts * plan.video.time_base
+            copier = stack.enter_context(
+                StreamCopier(plan.info.path, plan.streams, shift_s, plan.start_s, plan.end_s)
+            )
+            tags = read_content_tags(plan.info.path)
+        separate = not plan.encoder.container.fixed_tags
+        tags = make_film_tags(job.provenance, tags, separate_tags=separate)
+    return VideoWriter(path, film.encoder, film.video, copier, tags, plan.shift_pts, film.target)
 
 
 def _join_film(
     job: RenderJob,
     work: WorkDir,
     results: Mapping[int, SegmentResult],
-    name: str,
-    encoding: OutputEncoding,
-    target: Path,
-    copier: StreamCopier | None = None,
-    tags: dict[str, str] | None = None,
+    film: OutputFilm,
     progress: ProgressCallback | None = None,
 ) -> None:
-    """Join the films with a name (`VIDEO_NAME` or `CONFIDENCE_NAME`) of all segments."""
-    if work.is_published(target):
+    if work.is_published(film.target):
         return
     plan, pts = job.plan, job.analysis.pts
-    file_name = f"{name}{get_segment_suffix(encoding.segment_encoder)}"
     segments = [
         EncodedSegment(
-            work.segment_dir(s.number) / file_name,
+            work.segment_dir(s.number) / film.file_name,
             s.first,
             s.end,
-            results[s.number].reorder_depths[name],
+            results[s.number].reorder_depths[film.name],
         )
         for s in job.segments
     ]
 
     def mark_published(partial: Path) -> None:
-        work.mark_published(partial, target)
+        work.mark_published(partial, film.target)
 
     with contextlib.ExitStack() as stack:
-        partial = stack.enter_context(atomic_output(target, job.options.force, mark_published))
-        writer = VideoWriter(
-            partial, encoding.encoder, encoding.video, copier, tags, plan.shift_pts, target
-        )
-        stack.enter_context(writer)
+        partial = stack.enter_context(atomic_output(film.target, job.options.force, mark_published))
+        writer = stack.enter_context(_open_writer(job, film, partial, stack))
         for count in concat_segments(writer, segments, pts, job.analysis.end_pts):
             if progress is not None:
                 progress(Progress(plan.info.path, "join", count, len(pts)))

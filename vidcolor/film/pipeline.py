@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from vidcolor.errors import OutputError, UsageError
 from vidcolor.fileio import check_confidence_target, describe_os_error
 from vidcolor.film.analysis import FilmAnalysis, analyze_film
-from vidcolor.film.confidence import plan_confidence_encoder
 from vidcolor.film.join import check_mux, join_segments
+from vidcolor.film.outputs import OutputFilm, plan_confidence_film, plan_result_film
 from vidcolor.film.plan import check_film_target
 from vidcolor.film.request import FilmResult
 from vidcolor.film.resume import (
@@ -26,7 +26,7 @@ from vidcolor.film.resume import (
     compute_source_fingerprint,
     find_saved_plan,
 )
-from vidcolor.film.segment import OutputEncoding, RenderJob, SegmentResult, split_segments
+from vidcolor.film.segment import RenderJob, SegmentResult, split_segments
 from vidcolor.film.sources import SegmentReader
 from vidcolor.film.workdir import (
     PLAN_FILE,
@@ -38,8 +38,6 @@ from vidcolor.film.workdir import (
 from vidcolor.hints.timeline import Timeline
 from vidcolor.hints.tracking import track_hints
 from vidcolor.hints.tracks import HINT_TRACKS_FILE, HintTrackIndex
-from vidcolor.media.concat import plan_segment_encoder
-from vidcolor.media.containers import SEQUENCE_MUXER
 from vidcolor.media.writer import check_constant_rate
 from vidcolor.progress import Progress
 from vidcolor.recolor import NO_COLOR_WARNING
@@ -121,10 +119,12 @@ class _Pipeline:
     def run(self) -> FilmResult:
         """Plan, analyze, render and join; remove the work directory at the end."""
         request, options, work = self._request, self._options, self._work
-        plan, video, confidence = self._plan()
+        with _encoder_lock:
+            plan = request.make_plan()
+            result, confidence = plan_result_film(plan), self._plan_confidence(plan)
         provenance = self._colorizer.make_provenance(options)
         fingerprint = compute_render_fingerprint(
-            plan.target, options, provenance, video, confidence
+            plan.target, options, provenance, result, confidence
         )
         analysis, hint_tracks = self._analyze(plan, fingerprint)
         job = RenderJob(
@@ -133,7 +133,7 @@ class _Pipeline:
             source=request.make_source(plan),
             options=options,
             provenance=provenance,
-            video=video,
+            result=result,
             confidence=confidence,
             hint_tracks=hint_tracks,
         )
@@ -147,25 +147,13 @@ class _Pipeline:
 
     # Plan
 
-    def _plan(self) -> tuple[FilmPlan, OutputEncoding | None, OutputEncoding | None]:
-        """Return the plan, the encoding of the result and the encoding of the confidence film."""
-        with _encoder_lock:
-            plan = self._request.make_plan()
-            video = None
-            if plan.encoder.muxer != SEQUENCE_MUXER:
-                segment_encoder = plan_segment_encoder(plan.encoder, plan.output_video)
-                video = OutputEncoding(plan.encoder, plan.output_video, segment_encoder)
-            return plan, video, self._plan_confidence(plan)
-
-    def _plan_confidence(self, plan: FilmPlan) -> OutputEncoding | None:
-        """Return the encoding of the confidence film; None if the options name none."""
-        path = self._options.confidence
-        if path is None:
+    def _plan_confidence(self, plan: FilmPlan) -> OutputFilm | None:
+        target = self._options.confidence
+        if target is None:
             return None
-        if not self._work.is_published(path):
-            check_confidence_target(path, plan.info.path, plan.target, self._options.force)
-        encoder, video = plan_confidence_encoder(plan, path)
-        return OutputEncoding(encoder, video, plan_segment_encoder(encoder, video))
+        if not self._work.is_published(target):
+            check_confidence_target(target, plan.info.path, plan.target, self._options.force)
+        return plan_confidence_film(plan, target)
 
     # Analyze
 
@@ -271,11 +259,8 @@ class _Pipeline:
             UsageError: a container needs a constant frame rate, and the source has none.
             OutputError: a container refuses a stream.
         """
-        plan, pts = job.plan, job.analysis.pts
-        check_constant_rate(plan.encoder, plan.video, pts, plan.target)
-        if job.confidence is not None and self._options.confidence is not None:
-            target = self._options.confidence
-            check_constant_rate(job.confidence.encoder, plan.video, pts, target)
+        for film in job.films:
+            check_constant_rate(film.encoder, job.plan.video, job.analysis.pts, film.target)
         check_mux(job, self._work)
 
     def _load_finished(self, job: RenderJob) -> dict[int, SegmentResult]:

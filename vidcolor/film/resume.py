@@ -18,7 +18,7 @@ from vidcolor.schema import STORED
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vidcolor.film.segment import OutputEncoding
+    from vidcolor.film.outputs import OutputFilm
     from vidcolor.film.workdir import WorkDir
     from vidcolor.options import ColorizeOptions, Resume
     from vidcolor.provenance import Provenance
@@ -113,8 +113,8 @@ def compute_render_fingerprint(
     target: Path,
     options: ColorizeOptions,
     provenance: Provenance,
-    video: OutputEncoding | None,
-    confidence: OutputEncoding | None,
+    result: OutputFilm | None,
+    confidence: OutputFilm | None,
 ) -> RenderFingerprint:
     """Return the fingerprint of a request.
 
@@ -122,8 +122,8 @@ def compute_render_fingerprint(
         target: path of the result.
         options: all options of the run; those that do not change the result are ignored.
         provenance: identifies the weights and the version of vidcolor.
-        video: encoding of the result; None for an image sequence.
-        confidence: encoding of the confidence film; None if there is none.
+        result: the result; None for an image sequence.
+        confidence: the confidence film; None if there is none.
     """
     # "vidcolor" has its own field; "python" and "system" do not change pixels.
     ignored = ("vidcolor", "python", "system")
@@ -136,23 +136,23 @@ def compute_render_fingerprint(
         libraries={k: v for k, v in get_library_versions().items() if k not in ignored},
         device=options.device if options.device != "auto" else None,
         precision=options.precision,
-        video_encoding=_describe_encoding(video),
+        video_encoding=_describe_encoding(result),
         confidence_encoding=_describe_encoding(confidence),
     )
 
 
-def _describe_encoding(encoding: OutputEncoding | None) -> dict[str, Any] | None:
-    if encoding is None:
+def _describe_encoding(film: OutputFilm | None) -> dict[str, Any] | None:
+    if film is None:
         return None
-    encoder = encoding.encoder
+    encoder = film.encoder
     values = {
         "muxer": encoder.muxer,
-        "segment_muxer": encoding.segment_encoder.muxer,
+        "segment_muxer": film.segment_encoder.muxer,
         "encoder": encoder.encoder,
         "pix_fmt": encoder.layout.name,
         "options": encoder.options,
         "time_base": str(encoder.time_base),
-        "tags": {k: str(v) for k, v in asdict(encoding.video.tags).items()},
+        "tags": {k: str(v) for k, v in asdict(film.video.tags).items()},
     }
     return _to_json_values(values)
 

@@ -10,16 +10,15 @@ import contextlib
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pydantic import with_config
 
 from vidcolor.errors import OutputError
 from vidcolor.fileio import sha256_file
-from vidcolor.film.confidence import ConfidenceWriter
+from vidcolor.film.outputs import make_confidence_frame
 from vidcolor.film.render import render_frames
-from vidcolor.media.concat import get_segment_suffix, measure_reordering
-from vidcolor.media.containers import SEQUENCE_MUXER
+from vidcolor.media.concat import measure_reordering
 from vidcolor.media.sequence_writer import SequenceWriter
 from vidcolor.media.writer import VideoWriter
 from vidcolor.recolor import make_recolorer
@@ -28,18 +27,15 @@ from vidcolor.system import fsync_path
 from vidcolor.uncertainty import ShotUncertainty, UncertaintyCollector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from vidcolor.colorizer import Colorizer
     from vidcolor.film.analysis import FilmAnalysis
+    from vidcolor.film.outputs import OutputFilm
     from vidcolor.film.plan import FilmPlan
-    from vidcolor.film.render import RenderedFrame
     from vidcolor.film.sources import FrameSource, SegmentReader
     from vidcolor.hints.tracks import HintTrackIndex, HintTracks
-    from vidcolor.media.encode import EncoderPlan
-    from vidcolor.media.frames import VideoFrame
-    from vidcolor.media.probe import VideoInfo
     from vidcolor.options import ColorizeOptions
     from vidcolor.provenance import Provenance
     from vidcolor.shots.detector import Shot
@@ -47,8 +43,6 @@ if TYPE_CHECKING:
 MIN_SEGMENT_S = Fraction(20)
 """Minimum duration of a segment, in seconds. Only the last segment of a film may be shorter. Short
 segments lose less work in a crash, but each starts an encoder and seeks in the source."""
-VIDEO_NAME, CONFIDENCE_NAME = "video", "confidence"
-"""Names of the films in a segment's directory, without suffix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +96,6 @@ def select_shots(segment: Segment, shots: Sequence[Shot]) -> tuple[Shot, ...]:
     return tuple(shot for shot in shots if segment.first <= shot.first < segment.end)
 
 
-@dataclass(frozen=True, slots=True)
-class OutputEncoding:
-    """The encoder of a film and of its segments."""
-
-    encoder: EncoderPlan
-    """The encoder of the result."""
-    video: VideoInfo
-    """The video stream as the encoder receives it."""
-    segment_encoder: EncoderPlan
-    """The same encoder in the container of the segments."""
-
-
 @dataclass(frozen=True)
 class RenderJob:
     """Everything that the segments of a film depend on, except the weights. Picklable."""
@@ -124,12 +106,17 @@ class RenderJob:
     options: ColorizeOptions
     provenance: Provenance
     """Identifies the weights that every worker must use."""
-    video: OutputEncoding | None
-    """Encoding of the result; None if it is an image sequence."""
-    confidence: OutputEncoding | None = None
-    """Encoding of the confidence film; None if there is none."""
+    result: OutputFilm | None
+    """The result; None if it is an image sequence."""
+    confidence: OutputFilm | None = None
+    """The confidence film; None if there is none."""
     hint_tracks: HintTrackIndex | None = None
     """Hints tracked to the key frames; None if there are none."""
+
+    @property
+    def films(self) -> tuple[OutputFilm, ...]:
+        """The result, unless it is an image sequence, and the confidence film."""
+        return tuple(film for film in (self.result, self.confidence) if film is not None)
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
@@ -156,26 +143,6 @@ class SegmentResult:
     """Whether any color of the source was kept; None if the source's color was ignored."""
     shot_uncertainty: tuple[ShotUncertainty, ...] = ()
     """Uncertainty of each shot; empty if the generator has no confidence."""
-
-
-class _FrameWriter(Protocol):
-    """Writes frames to a film or to numbered image files."""
-
-    def write(self, frame: VideoFrame, pts: int, duration: int) -> None: ...
-
-    def finish(self) -> None: ...
-
-
-@dataclass(slots=True)
-class _SegmentWriters:
-    """The open writers of one segment."""
-
-    video: _FrameWriter
-    confidence: ConfidenceWriter | None
-    films: dict[str, Path]
-    """Path of each film, by name."""
-    images: SequenceWriter | None
-    """The same writer as `video` if it writes an image sequence."""
 
 
 def render_segment(
@@ -211,80 +178,64 @@ def render_segment(
     collector = None
     if colorizer.has_confidence:
         collector = UncertaintyCollector(plan.video, job.analysis.shots)
+    images = _open_image_writer(job, segment, folder) if job.result is None else None
     with contextlib.ExitStack() as stack:
-        writers = _open_writers(job, segment, folder, stack)
+        films = {film.name: _open_film(job, film, segment, folder, stack) for film in job.films}
         frames = reader.frames(segment.first, segment.end)
         rendered = render_frames(plan, frames, colorizer, options, shots, recolorer, hint_tracks)
-        _write_frames(rendered, writers, collector, progress)
+        for count, frame in enumerate(stack.enter_context(contextlib.closing(rendered)), start=1):
+            (images or films["video"]).write(frame.av_frame, frame.pts, frame.duration)
+            if collector is not None:
+                collector.feed(frame.index, frame.pts, frame.duration, frame.prediction)
+            if job.confidence is not None:
+                gray = make_confidence_frame(frame.prediction.confidence, job.confidence)
+                films["confidence"].write(gray, frame.pts, frame.duration)
+            if progress is not None:
+                progress(count)
+        for writer in films.values():
+            writer.finish()
     # The files are read back after the writers have closed them.
-    depths = {name: _check_film(path, segment) for name, path in writers.films.items()}
+    depths: dict[str, int] = {
+        film.name: _check_film(folder / film.file_name, segment) for film in job.films
+    }
     return SegmentResult(
         reorder_depths=depths,
         files=_sync_files(folder),
-        warnings=() if writers.images is None else tuple(writers.images.warnings),
+        warnings=tuple(images.warnings) if images else (),
         uses_source_color=None if recolorer is None else recolorer.found_color,
         shot_uncertainty=collector.finish() if collector is not None else (),
     )
 
 
-def _open_writers(
-    job: RenderJob, segment: Segment, folder: Path, stack: contextlib.ExitStack
-) -> _SegmentWriters:
-    """Open the writers of a segment; `stack` closes them."""
-    films: dict[str, Path] = {}
-    start_pts = job.analysis.pts[segment.first]
-
-    def open_film(name: str, encoding: OutputEncoding, target: Path) -> VideoWriter:
-        encoder = encoding.segment_encoder
-        films[name] = path = folder / f"{name}{get_segment_suffix(encoder)}"
-        writer = VideoWriter(
-            path, encoder, encoding.video, shift_pts=start_pts, target=target, is_segment=True
-        )
-        return stack.enter_context(writer)
-
-    plan, options = job.plan, job.options
-    confidence = images = None
-    if job.confidence is not None and options.confidence is not None:
-        film = open_film(CONFIDENCE_NAME, job.confidence, options.confidence)
-        encoding = job.confidence
-        confidence = ConfidenceWriter(film, encoding.segment_encoder, encoding.video)
-    if job.video is not None:
-        video: _FrameWriter = open_film(VIDEO_NAME, job.video, plan.target)
-    else:
-        # `RenderJob.video` is None for image sequences only.
-        assert plan.encoder.muxer == SEQUENCE_MUXER
-        video = images = SequenceWriter(
-            folder / plan.target.name,
-            plan.encoder,
-            plan.output_video,
-            job.provenance,
-            job.source.sequence,
-            options,
-            segment.first,
-        )
-    return _SegmentWriters(video, confidence, films, images)
+def _open_film(
+    job: RenderJob,
+    film: OutputFilm,
+    segment: Segment,
+    folder: Path,
+    stack: contextlib.ExitStack,
+) -> VideoWriter:
+    writer = VideoWriter(
+        folder / film.file_name,
+        film.segment_encoder,
+        film.video,
+        shift_pts=job.analysis.pts[segment.first],
+        target=film.target,
+        is_segment=True,
+    )
+    return stack.enter_context(writer)
 
 
-def _write_frames(
-    rendered: Generator[RenderedFrame, None, None],
-    writers: _SegmentWriters,
-    collector: UncertaintyCollector | None,
-    progress: Callable[[int], None] | None,
-) -> None:
-    """Write all frames of a segment and complete its files."""
-    with contextlib.closing(rendered) as frames:
-        for count, frame in enumerate(frames, start=1):
-            writers.video.write(frame.av_frame, frame.pts, frame.duration)
-            if collector is not None:
-                collector.feed(frame.index, frame.pts, frame.duration, frame.prediction)
-            if writers.confidence is not None:
-                confidence = frame.prediction.confidence
-                writers.confidence.write(confidence, frame.pts, frame.duration)
-            if progress is not None:
-                progress(count)
-    writers.video.finish()
-    if writers.confidence is not None:
-        writers.confidence.finish()
+def _open_image_writer(job: RenderJob, segment: Segment, folder: Path) -> SequenceWriter:
+    plan = job.plan
+    return SequenceWriter(
+        folder / plan.target.name,
+        plan.encoder,
+        plan.output_video,
+        job.provenance,
+        job.source.sequence,
+        job.options,
+        segment.first,
+    )
 
 
 def _check_film(path: Path, segment: Segment) -> int:
