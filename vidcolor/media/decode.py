@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import av
 
@@ -96,20 +96,57 @@ class DamageReport:
         return [*self.messages, *(text.format(value) for text, value in counted if value)]
 
 
-class FrameReader(Protocol):
-    """A source of frames: a film or an image sequence."""
+class FrameReader:
+    """Reads the frames of a film or an image sequence, once from start to end."""
 
-    damage: DamageReport
-    warnings: dict[str, None]
-    """Further warnings without duplicates: a dict that serves as an ordered set."""
+    def __init__(
+        self,
+        video: VideoInfo,
+        gray_from: GrayFrom = "luma",
+        start_s: Fraction | None = None,
+        end_s: Fraction | None = None,
+    ) -> None:
+        """Prepare to read.
+
+        Args:
+            video: the video stream, as probed.
+            gray_from: the channel that luma is read from.
+            start_s: time of the first frame to keep, in seconds of the source's timestamps.
+            end_s: time of the first frame to drop again, in seconds of the source's timestamps.
+        """
+        self.damage = DamageReport()
+        self.warnings: dict[str, None] = {}
+        """Further warnings without duplicates: a dict that serves as an ordered set."""
+        self._video, self._gray_from = video, gray_from
+        self._start, self._end = start_s, end_s
 
     def frames(self) -> Iterator[Frame]:
-        """Yield every frame in presentation order."""
-        ...
+        """Yield every frame in presentation order. A missing image leaves a gap in time.
+
+        Raises:
+            InputError: frame size, bit depth or range changes within the source.
+        """
+        # The duration of a frame is known when the next one is read.
+        pending: Frame | None = None
+        for frame in self._read():
+            if pending is not None:
+                pending.duration = frame.pts - pending.pts
+                yield pending
+            pending = frame
+        if pending is not None:
+            self._finish(pending)
+            yield pending
+
+    def _read(self) -> Iterator[Frame]:
+        """Yield the frames without their durations."""
+        raise NotImplementedError
+
+    def _finish(self, last: Frame) -> None:
+        """Complete the last frame."""
 
 
-class VideoReader:
-    """Decodes the video stream of one film, once from start to end."""
+class VideoReader(FrameReader):
+    """Decodes the video stream of one film."""
 
     def __init__(
         self,
@@ -119,37 +156,12 @@ class VideoReader:
         start_s: Fraction | None = None,
         end_s: Fraction | None = None,
     ) -> None:
-        """Prepare to decode.
+        """Prepare to decode the film; see `FrameReader`."""
+        super().__init__(video, gray_from, start_s, end_s)
+        self._path = path
 
-        Args:
-            path: the film.
-            video: its video stream, as `probe` returned it.
-            gray_from: the channel that luma is read from.
-            start_s: time of the first frame to keep, in seconds of the source's timestamps.
-            end_s: time of the first frame to drop again, in seconds of the source's timestamps.
-        """
-        self.damage = DamageReport()
-        self.warnings: dict[str, None] = {}
-        self._path, self._video, self._gray_from = path, video, gray_from
-        self._start, self._end = start_s, end_s
-
-    def frames(self) -> Iterator[Frame]:
-        """Yield every frame in presentation order.
-
-        Raises:
-            InputError: frame size, bit depth or range changes within the film.
-        """
-        # The duration of a frame is known when the next one is decoded.
-        pending: Frame | None = None
-        for frame in self._assign_timestamps(self._decode()):
-            if pending is not None:
-                pending.duration = frame.pts - pending.pts
-                yield pending
-            pending = frame
-        if pending is not None:
-            pending.duration = self._last_frame_duration(pending)
-            self._detect_truncation(pending)
-            yield pending
+    def _read(self) -> Iterator[Frame]:
+        return self._assign_timestamps(self._decode())
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Yield the decoded frames, and skip packets that cannot be decoded."""
@@ -240,26 +252,19 @@ class VideoReader:
             return max(1, round(1 / (self._video.rate * self._video.time_base)))
         return int(av_frame.duration or 1)
 
-    def _last_frame_duration(self, last: Frame) -> int:
-        """Return the duration of the last frame.
+    def _finish(self, last: Frame) -> None:
+        """Set the duration, and record the missing time if the film ends before its declared end.
 
         A duration above the nominal one is used only if it matches the declared end of the stream.
         """
-        nominal, declared_end = self._nominal_duration(last.av_frame), self._video.declared_end_s
-        stored = int(last.av_frame.duration or 0)
-        if stored <= nominal or declared_end is None or self._end is not None:
-            return nominal
-        end_s = float((last.pts + stored) * self._video.time_base)
-        agrees = abs(end_s - declared_end) <= 2 * float(nominal * self._video.time_base)
-        return stored if agrees else nominal
-
-    def _detect_truncation(self, last: Frame) -> None:
-        """Record the missing time if the film ends before its declared end."""
-        declared_end = self._video.declared_end_s
+        last.duration = nominal = self._nominal_duration(last.av_frame)
+        time_base, declared_end = self._video.time_base, self._video.declared_end_s
         if declared_end is None or self._end is not None:
             return
-        duration = max(last.duration, last.av_frame.duration or 0)
-        end = float((last.pts + duration) * self._video.time_base)
+        stored = int(last.av_frame.duration or 0)
+        end = float((last.pts + max(nominal, stored)) * time_base)
+        if stored > nominal and abs(end - declared_end) <= 2 * float(nominal * time_base):
+            last.duration = stored
         tolerance = max(END_TOLERANCE_S, 2 / float(self._video.rate or 25))
         if end < declared_end - tolerance:
             self.damage.missing_s = declared_end - end

@@ -95,29 +95,30 @@ def seek_before(
             container.seek(pts, stream=stream, backward=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """A part of a film, in seconds of its timestamps, and the shift of these timestamps."""
+
+    shift: Fraction
+    """Seconds to subtract from every timestamp."""
+    start: Fraction | None
+    """Time before the shift of the first packets to keep."""
+    end: Fraction | None
+    """Time before the shift of the first packets to drop again."""
+
+
 class PacketReader:
     """Reads packets of one file, trimmed and shifted in time, without decoding them."""
 
-    def __init__(
-        self, path: Path, shift: Fraction, start: Fraction | None, end: Fraction | None
-    ) -> None:
+    def __init__(self, path: Path, trim: Trim) -> None:
         """Open a file.
-
-        Args:
-            path: the file.
-            shift: seconds to subtract from every timestamp.
-            start: time in seconds, before the shift, of the first packets to keep.
-            end: time in seconds, before the shift, of the first packets to drop again.
 
         Raises:
             InputError: the file cannot be opened.
         """
         self.container = open_input(path)
-        self._shift, self._start, self._end = shift, start, end
-
-    def close(self) -> None:
-        """Close the file."""
-        self.container.close()
+        self.close = self.container.close
+        self._shift, self._start, self._end = trim.shift, trim.start, trim.end
 
     def packets(self, streams: Sequence[av.stream.Stream]) -> Iterator[av.Packet[Any]]:
         """Yield the packets of some streams in file order, with rising DTS per stream."""

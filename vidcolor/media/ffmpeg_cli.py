@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
+    from vidcolor.media.demux import Trim
+
 
 @lru_cache(maxsize=1)
 def find_ffmpeg() -> str:
@@ -47,21 +49,14 @@ class ExtraStreams:
 
     source: Path
     indices: tuple[int, ...]
-    """Indices of the streams in `source`."""
-    shift: Fraction
-    """Seconds to subtract from every timestamp."""
-    start: Fraction | None
-    end: Fraction | None
-    """Source times in seconds of the first packets to keep, and to drop again."""
+    trim: Trim
 
     def drop_expression(self) -> str:
         """Return FFmpeg's expression for packets outside the trim; empty without a trim."""
-        conditions = []
-        if self.start is not None:
-            conditions.append(f"lt(pts*tb,{float(self.start - self.shift)})")
-        if self.end is not None:
-            conditions.append(f"gte(pts*tb,{float(self.end - self.shift)})")
-        return "+".join(conditions)
+        shift, start, end = self.trim.shift, self.trim.start, self.trim.end
+        first = "" if start is None else f"lt(pts*tb,{float(start - shift)})"
+        last = "" if end is None else f"gte(pts*tb,{float(end - shift)})"
+        return "+".join(filter(None, (first, last)))
 
 
 def can_copy_stream(source: Path, index: int, muxer: str) -> bool:
@@ -131,7 +126,7 @@ def remux_matroska(
     if extra_streams is None:
         options["map"] = "0"  # By default ffmpeg maps one stream of each type.
     else:
-        offset = str(float(-extra_streams.shift))
+        offset = str(float(-extra_streams.trim.shift))
         extra_input = ffmpeg.input(str(extra_streams.source.absolute()), itsoffset=offset)
         streams += [extra_input[str(index)] for index in extra_streams.indices]
         # The option -ss would start at the keyframe of the video. The audio of `source` is

@@ -11,7 +11,7 @@ import av
 from vidcolor.errors import InputError
 from vidcolor.imaging.geometry import get_quarter_turns
 from vidcolor.media.containers import SEQUENCE_MUXER
-from vidcolor.media.decode import DamageReport, Frame
+from vidcolor.media.decode import Frame, FrameReader
 from vidcolor.media.frames import MIN_RGB_BITS, get_pixel_layout
 from vidcolor.media.probe import (
     FULL_RANGE,
@@ -110,7 +110,7 @@ def _read_still(
         return still, still.warnings[0] if still.warnings else "damaged"
 
 
-class SequenceReader:
+class SequenceReader(FrameReader):
     """Reads the images of a sequence as frames. The frame number gives the PTS."""
 
     def __init__(
@@ -122,21 +122,9 @@ class SequenceReader:
         end_s: Fraction | None = None,
         keep_color: bool = False,
     ) -> None:
-        """Prepare to read the images.
-
-        Args:
-            sequence: the sequence.
-            video: its description by `probe_sequence`.
-            gray_from: the channel that luma is read from.
-            start_s: time of the first frame to keep, in seconds.
-            end_s: time of the first frame to drop again, in seconds.
-            keep_color: whether to fill `Frame.source_rgb`.
-        """
-        self.damage = DamageReport()
-        self.warnings: dict[str, None] = {}
-        self._sequence, self._video, self._gray_from = sequence, video, gray_from
-        self._start, self._end = start_s or Fraction(0), end_s
-        self._keep_color = keep_color
+        """Prepare to read; see `FrameReader`. `keep_color` fills `Frame.source_rgb`."""
+        super().__init__(video, gray_from, start_s or Fraction(0), end_s)
+        self._sequence, self._keep_color = sequence, keep_color
         missing = [n for n in sequence.missing if self._is_in_trim(n)]
         if missing:
             listed = ", ".join(map(str, missing[:_MAX_LISTED_GAPS]))
@@ -144,37 +132,24 @@ class SequenceReader:
             subject = "frame is" if len(missing) == 1 else "frames are"
             self.damage.messages.append(f"{len(missing)} {subject} missing: {listed}{more}")
 
-    def frames(self) -> Iterator[Frame]:
-        """Yield a frame for each image in the order of numbers. A missing number leaves a time gap.
-
-        Raises:
-            InputError: size or bit depth of an image differ from the first image's.
-        """
-        # The duration of a frame is known when the number of the next one is known.
-        pending: Frame | None = None
+    def _read(self) -> Iterator[Frame]:
         index = 0
         for number, path in self._sequence.files.items():
-            still = self._read(path) if self._is_in_trim(number) else None
-            if still is None:
-                continue
-            pts = number - self._sequence.first_number
-            # The pipeline uses size and metadata of this frame and replaces its samples.
-            format_name = "gray" if self._video.coding.bits == 8 else "gray16le"
-            blank = av.VideoFrame(still.luma.shape[1], still.luma.shape[0], format_name)
-            blank.color_range = FULL_RANGE
-            if pending is not None:
-                pending.duration = pts - pending.pts
-                yield pending
-            pending = Frame(index, pts, 1, still.luma, blank, still.source_rgb)
-            index += 1
-        if pending is not None:
-            yield pending
+            still = self._read_image(path) if self._is_in_trim(number) else None
+            if still is not None:
+                # The pipeline uses size and metadata of this frame and replaces its samples.
+                format_name = "gray" if still.bits == 8 else "gray16le"
+                blank = av.VideoFrame(self._video.width, self._video.height, format_name)
+                blank.color_range = FULL_RANGE
+                pts = number - self._sequence.first_number
+                yield Frame(index, pts, 1, still.luma, blank, still.source_rgb)
+                index += 1
 
     def _is_in_trim(self, number: int) -> bool:
         time = (number - self._sequence.first_number) * self._video.time_base
-        return time >= self._start and (self._end is None or time < self._end)
+        return time >= (self._start or 0) and (self._end is None or time < self._end)
 
-    def _read(self, path: Path) -> Still | None:
+    def _read_image(self, path: Path) -> Still | None:
         """Read an image and record its damage. Return None if no part of it is readable."""
         try:
             still, damage = _read_still(path, self._gray_from, self._keep_color)

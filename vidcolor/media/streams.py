@@ -17,7 +17,7 @@ import av
 
 from vidcolor.errors import InputError
 from vidcolor.fileio import temporary_path
-from vidcolor.media.demux import PacketReader, find_video_stream, get_dts_s, open_input
+from vidcolor.media.demux import PacketReader, Trim, find_video_stream, get_dts_s, open_input
 from vidcolor.media.ffmpeg_cli import ExtraStreams, can_copy_stream, convert_subtitle
 from vidcolor.media.probe import StreamInfo, describe_stream
 from vidcolor.media.tags import add_trial_stream
@@ -199,7 +199,7 @@ class StreamCopier:
             end: source time in seconds of the first packets to drop again.
         """
         self._path, self._decisions = path, decisions
-        self._shift, self._start, self._end = shift, start, end
+        self._trim = Trim(shift, start, end)
         self._cleanup = contextlib.ExitStack()
         self._reader = self._open(path)
         self._source = self._reader.container
@@ -208,7 +208,7 @@ class StreamCopier:
         self._pending: av.Packet[Any] | None = None
 
     def _open(self, path: Path) -> PacketReader:
-        reader = PacketReader(path, self._shift, self._start, self._end)
+        reader = PacketReader(path, self._trim)
         self._cleanup.callback(reader.close)
         return reader
 
@@ -223,7 +223,7 @@ class StreamCopier:
         indices = tuple(d.stream.index for d in self._decisions if d.kept and d.method == "append")
         if not indices:
             return None
-        return ExtraStreams(self._path, indices, self._shift, self._start, self._end)
+        return ExtraStreams(self._path, indices, self._trim)
 
     def list_required_timescales(self) -> set[int]:
         """Return the timescales (ticks per second) of streams that do not start on a millisecond.
@@ -238,7 +238,7 @@ class StreamCopier:
                 continue
             time_base = Fraction(stream.time_base or 1)
             start_s = (stream.start_time or 0) * time_base
-            if self._shift or start_s * 1000 % 1:  # The default timescale is 1000.
+            if self._trim.shift or start_s * 1000 % 1:  # The default timescale is 1000.
                 timescales.add(time_base.denominator)
         return timescales
 
@@ -300,19 +300,16 @@ class StreamCopier:
 
     def _shift_chapters(self) -> list[Any]:
         """Return the source's chapters, trimmed and shifted like the packets."""
-        chapters = []
+        chapters, trim = [], self._trim
         for chapter in self._source.chapters():
             time_base = Fraction(chapter["time_base"] or 0)
             start_s, end_s = chapter["start"] * time_base, chapter["end"] * time_base
-            if self._start is not None:
-                start_s = max(start_s, self._start)
-            if self._end is not None:
-                end_s = min(end_s, self._end)
-            if start_s >= end_s:
-                continue
-            start = int((start_s - self._shift) / time_base)
-            end = int((end_s - self._shift) / time_base)
-            chapters.append({**chapter, "start": start, "end": end})
+            start_s = start_s if trim.start is None else max(start_s, trim.start)
+            end_s = end_s if trim.end is None else min(end_s, trim.end)
+            if start_s < end_s:
+                start = int((start_s - trim.shift) / time_base)
+                end = int((end_s - trim.shift) / time_base)
+                chapters.append({**chapter, "start": start, "end": end})
         return chapters
 
     def copy_until(self, target: av.container.OutputContainer, time_s: Fraction | None) -> None:

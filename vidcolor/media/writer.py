@@ -15,6 +15,7 @@ from vidcolor.fileio import describe_os_error, temporary_path
 from vidcolor.media.encode import EncoderPlan, add_video_stream, fix_dts, set_color_tags
 from vidcolor.media.encoders import get_encoder
 from vidcolor.media.ffmpeg_cli import remux_matroska
+from vidcolor.system import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -209,7 +210,7 @@ class VideoWriter:
         completed = temporary_path(self._path.with_name(f"{self._path.name}.complete"))
         try:
             remux_matroska(self._path, completed, plan.muxer, display_aspect, extra_streams)
-            completed.replace(self._path)
+            replace_file(completed, self._path)
         finally:
             completed.unlink(missing_ok=True)
 
