@@ -54,11 +54,7 @@ class Colorizer:
     """
 
     def __init__(self, generator: Generator, vividness: float | None = None) -> None:
-        """Prepare to run a generator.
-
-        Args:
-            generator: any object that satisfies the `Generator` protocol.
-            vividness: default for `predict`, 0 to 1; None for the generator's own default.
+        """Prepare to run a generator; `vividness` is the default of `predict`.
 
         Raises:
             UsageError: a vividness is given, but the generator does not support the option.
@@ -101,12 +97,7 @@ class Colorizer:
 
     @classmethod
     def from_options(cls, options: ColorizeOptions) -> Self:
-        """Load the generator that the options name.
-
-        Raises:
-            WeightsError: see `load`.
-            UsageError: see `load`.
-        """
+        """Load the generator that the options name; errors are those of `load`."""
         return cls.load(
             options.model, options.device, options.precision, options.vividness, options.size
         )
@@ -159,12 +150,7 @@ class Colorizer:
         return Provenance(__version__, self.name, self.digest, digest)
 
     def make_proxy(self, luma: Plane, coding: Coding, geometry: Geometry) -> FloatArray:
-        """Reduce a frame's luma to the size and orientation that the generator expects.
-
-        Args:
-            luma: (H, W) code values as stored.
-            coding: bit depth and range of the code values.
-            geometry: size, pixel aspect and rotation of the frame.
+        """Reduce stored (H, W) code values to the size and orientation that the generator expects.
 
         Returns:
             Upright Y' with square pixels: (H', W') float32 in [0, 1], contiguous.
@@ -174,13 +160,9 @@ class Colorizer:
         return upright
 
     def make_upright_proxy(self, luma: FloatArray) -> FloatArray:
-        """Return the proxy of an upright frame with square pixels.
+        """Return the proxy of an upright Y' with square pixels, (H, W) float32 in [0, 1].
 
-        Args:
-            luma: Y', (H, W) float32 in [0, 1]. It is rounded to 8 bits.
-
-        Returns:
-            As `make_proxy` returns it.
+        It is rounded to 8 bits.
         """
         codes, coding = np.rint(luma * 255).astype(np.uint8), Coding(8, full_range=True)
         return self.make_proxy(codes, coding, Geometry(width=luma.shape[1], height=luma.shape[0]))
@@ -192,7 +174,7 @@ class Colorizer:
         vividness: float | None = None,
         hints: HintArrays | None = None,
     ) -> list[ProxyPrediction]:
-        """Predict a*, b* for a batch of proxies of one size.
+        """Predict a*, b* for a batch of proxies of one size, rotated to the stored orientation.
 
         Args:
             proxies: upright arrays from `make_proxy`, each (H', W').
@@ -200,9 +182,6 @@ class Colorizer:
             vividness: 0 to 1; None for the default of this colorizer.
             hints: one upright hint map for each proxy, (N, 2, h, w) and (N, h, w) on any grid;
                 None for no hints. Generators that do not accept hints ignore them.
-
-        Returns:
-            One prediction for each proxy, rotated to the stored orientation.
         """
         self._check_vividness(vividness)
         vividness = self.vividness if vividness is None else vividness
@@ -227,12 +206,12 @@ class Colorizer:
         subsampling: tuple[int, int] = (0, 0),
         saturation: float = 1.0,
     ) -> tuple[FloatArray, FloatArray]:
-        """Compute Cb and Cr for the luma of a frame.
+        """Compute Cb and Cr for the (H, W) luma of a frame.
 
         Args:
             prediction: the prediction for this frame.
             luma: (H, W) code values.
-            coding: bit depth and range of the code values.
+            coding: bit depth and range of `luma`.
             matrix: matrix coefficients of the output.
             subsampling: log2 of luma samples per chroma sample, horizontal and vertical.
             saturation: gain of Cb and Cr. Chroma outside the gamut is compressed into it.

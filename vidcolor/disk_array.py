@@ -18,20 +18,11 @@ class DiskArray:
     """A list of float arrays of one shape, stored as float16 in a file.
 
     float16 halves the size of the file, and its 11 significant bits exceed those of 8-bit chroma.
-
     An anonymous file is deleted when it is closed or when the process ends.
     """
 
     def __init__(self, directory: Path, name: str | None = None) -> None:
-        """Create an empty list.
-
-        Args:
-            directory: directory of the file.
-            name: name of the file; None for an anonymous temporary file.
-
-        Raises:
-            OSError: the file cannot be created.
-        """
+        """Create an empty list in a file of that name, or in an anonymous temporary file."""
         if name is None:
             self._file: IO[bytes] = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 -- close()
         else:
@@ -41,16 +32,7 @@ class DiskArray:
 
     @classmethod
     def open(cls, path: Path, shape: tuple[int, ...], count: int) -> DiskArray:
-        """Open an existing file for reading.
-
-        Args:
-            path: the file.
-            shape: shape of its arrays.
-            count: number of its arrays.
-
-        Raises:
-            OSError: the file does not exist or cannot be read.
-        """
+        """Open an existing file of `count` arrays of one shape for reading."""
         array = cls.__new__(cls)
         array._file, array._shape, array._count = path.open("rb"), shape, count
         return array
@@ -69,11 +51,7 @@ class DiskArray:
         return self._count
 
     def append(self, array: FloatArray) -> None:
-        """Append an array.
-
-        Args:
-            array: float32 of the same shape as all others. It is rounded to float16.
-        """
+        """Append a float32 array of the same shape as all others; it is rounded to float16."""
         self._shape = self._shape or array.shape
         self._count += 1
         self[self._count - 1] = array

@@ -26,12 +26,7 @@ from vidcolor.hints.predict import (
     make_base_prediction,
     predict_with_hints,
 )
-from vidcolor.imaging.geometry import (
-    Geometry,
-    compute_displayed_size,
-    get_quarter_turns,
-    to_displayed,
-)
+from vidcolor.imaging.geometry import Geometry, to_displayed
 from vidcolor.imaging.resize import resize_area, resize_linear
 from vidcolor.media.stills.formats import STILL_SUFFIXES
 from vidcolor.media.stills.registry import read_still, write_still
@@ -133,8 +128,10 @@ def colorize_photo(
         warnings=tuple(warnings),
         damaged=damaged,
         provenance=provenance,
-        size=_displayed_size(still),
-        uncertain_regions=_find_uncertain_regions(colorizer, still, prediction),
+        size=still.displayed_size,
+        uncertain_regions=(
+            _find_uncertain_regions(still, prediction) if colorizer.has_confidence else None
+        ),
     )
 
 
@@ -182,7 +179,7 @@ def predict_still(
     hints: HintSet | None = None,
 ) -> ProxyPrediction:
     """Predict the colors of a photo, optionally with hints."""
-    geometry = _geometry(still)
+    geometry = still.geometry
     proxy = colorizer.make_proxy(still.luma, still.coding, geometry)
 
     def predict(arrays: HintArrays | None) -> ProxyPrediction:
@@ -201,20 +198,12 @@ def _recolor(
 ) -> tuple[ProxyPrediction, tuple[str, ...]]:
     """Return the prediction for a photo with its own color as a hint, and warnings."""
     assert still.source_rgb is not None  # for the type checker: --trust reads it
-    geometry = _geometry(still)
+    geometry = still.geometry
     proxy = colorizer.make_proxy(still.luma, still.coding, geometry)
     original = np.ascontiguousarray(geometry.to_upright(still.source_rgb))
     with _PREDICTION_LOCK:
         (prediction,) = recolorer.predict([proxy], [original], geometry)
     return prediction, () if recolorer.found_color else (NO_COLOR_WARNING,)
-
-
-def _geometry(still: Still) -> Geometry:
-    return Geometry(
-        width=still.luma.shape[1],
-        height=still.luma.shape[0],
-        quarter_turns=get_quarter_turns(still.orientation),
-    )
 
 
 def _predict_base(
@@ -227,25 +216,17 @@ def _predict_base(
         return make_base_prediction(colorizer.predict([proxy], geometry, vividness)[0])
 
 
-def _displayed_size(still: Still) -> tuple[int, int]:
-    """Return width and height as displayed."""
-    height, width = still.luma.shape
-    return compute_displayed_size(width, height, quarter_turns=get_quarter_turns(still.orientation))
-
-
 def _find_uncertain_regions(
-    colorizer: Colorizer, still: Still, prediction: ProxyPrediction
-) -> tuple[UncertainRegion, ...] | None:
-    """Return the uncertain regions as displayed; None if the generator estimates no confidence."""
-    if not colorizer.has_confidence:
-        return None
+    still: Still, prediction: ProxyPrediction
+) -> tuple[UncertainRegion, ...]:
+    """Return the uncertain regions as displayed."""
     confidence = prediction.confidence
     luma = resize_area(prediction.proxy, confidence.shape)
     maps = (compute_review_priority(confidence, prediction.ab, luma), confidence, luma)
     priority, confidence, luma = (
         np.ascontiguousarray(to_displayed(m, still.orientation)) for m in maps
     )
-    width, height = _displayed_size(still)
+    width, height = still.displayed_size
     return find_regions(priority, confidence, luma, width / height)
 
 

@@ -50,7 +50,7 @@ class Recolorer:
     """
 
     def __init__(self, colorizer: Colorizer, trust: float, vividness: float | None = None) -> None:
-        """Prepare for the first frame of a film, or for a photo.
+        """Prepare for the first frame.
 
         Args:
             colorizer: should accept hints; otherwise plausible color is only blended into its
@@ -68,15 +68,12 @@ class Recolorer:
     def predict(
         self, proxies: Sequence[FloatArray], originals: Sequence[Rgb], geometry: Geometry
     ) -> list[ProxyPrediction]:
-        """Predict the colors of the next frames.
+        """Predict the colors of the next frames, rotated to the stored orientation.
 
         Args:
             proxies: upright arrays from `Colorizer.make_proxy`.
             originals: the frames in color, upright and of the same size: (h, w, 3) uint8 sRGB.
             geometry: the geometry that the proxies were made with.
-
-        Returns:
-            One prediction for each proxy, rotated to the stored orientation.
         """
         is_first = [self._cuts.feed(proxy) for proxy in proxies]
         contrast = [float(proxy.std()) for proxy in proxies]

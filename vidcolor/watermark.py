@@ -56,12 +56,9 @@ def draw_watermark(
         luma: (H, W) code values.
         cb: Cb in [-0.5, 0.5], of the size of a chroma plane.
         cr: Cr, same size.
-        coding: bit depth and range of the luma code values.
+        coding: bit depth and range of `luma`.
         matrix: matrix coefficients of the output.
         subsampling: log2 of luma samples per chroma sample, horizontal and vertical.
-
-    Returns:
-        The luma plane with the icon.
     """
     marked = luma.copy()
     across, down = subsampling

@@ -61,9 +61,7 @@ def gamut_bins() -> Tensor:
 def compute_temperature(vividness: float | None = None) -> float:
     """Return the annealing temperature 1 - vividness, at least `MIN_TEMPERATURE`.
 
-    Args:
-        vividness: 0 (the mean of all plausible colors) to 1 (the most probable color); None for
-            `DEFAULT_VIVIDNESS`.
+    The vividness is 0 (the mean of all plausible colors) to 1 (the most probable color).
 
     Raises:
         ValueError: the vividness is not in [0, 1].
@@ -114,13 +112,7 @@ def boost_chroma(ab: Tensor, concentration: Tensor) -> Tensor:
     The mean of several colors is paler than each of them. The less concentrated a distribution is,
     the more its chroma is increased, by at most `MAX_CHROMA_BOOST`. Certain colors, such as hints,
     do not change. Colors that are propagated from frame to frame therefore do not become stronger.
-
-    Args:
-        ab: a*, b*, (N, 2, h, w), from `decode_bins`.
-        concentration: (N, 1, h, w) in [0, 1], from `decode_bins`.
-
-    Returns:
-        a*, b*, (N, 2, h, w) float32.
+    The arguments are results of `decode_bins`.
     """
     return ab * (1 + MAX_CHROMA_BOOST * (1 - concentration))
 
@@ -166,15 +158,8 @@ def fit_calibration(concentration: Tensor, correct: Tensor) -> Tensor:
 def apply_calibration(concentration: Tensor, table: Tensor) -> Tensor:
     """Convert concentration to confidence, the probability that a color is correct.
 
-    A color is correct if its error is at most `CONFIDENCE_RADIUS`. The table is interpolated
-    linearly.
-
-    Args:
-        concentration: any shape, in [0, 1], from `decode_bins`.
-        table: (CALIBRATION_POINTS,) float32, from `fit_calibration`.
-
-    Returns:
-        Same shape, in [0, 1].
+    A color is correct if its error is at most `CONFIDENCE_RADIUS`. The table of `fit_calibration`
+    is interpolated linearly.
     """
     position = concentration.clamp(0, 1) * (len(table) - 1)
     below = position.floor().clamp(max=len(table) - 2)

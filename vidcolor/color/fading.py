@@ -3,9 +3,9 @@
 The dyes of a print fade at different rates, and colored light tints a scene. Both change each of
 R', G' and B' by one curve, so gray gets a cast that depends on lightness. The inverses of the three
 curves of gray remove the cast and restore the lost contrast. The color differences within a scene
-remain those of the original. The curves are found by
-comparison with a generator's prediction for the same frame. The prediction is often wrong locally,
-but its error is small on average, and smaller where its confidence is high.
+remain those of the original. The curves are found by comparison with a generator's prediction for
+the same frame. The prediction is often wrong locally, but its error is small on average, and
+smaller where its confidence is high.
 
 Colors without information are not plausible: clipped channels, noise in dark areas, and scenes
 under light of a single hue, where all objects of one lightness have the same color.
@@ -112,15 +112,7 @@ def measure_fading(rgb: FloatArray, predicted: FloatArray, confidence: FloatArra
 
 
 def restore(fading: Fading, rgb: FloatArray) -> FloatArray:
-    """Undo fading.
-
-    Args:
-        fading: from `measure_fading`.
-        rgb: the faded R'G'B', (3, h, w) float32 in [0, 1].
-
-    Returns:
-        a*, b*: (2, h, w) float32.
-    """
+    """Return the original a*, b*, (2, h, w), of faded R'G'B', (3, h, w) float32 in [0, 1]."""
     gray = lab_to_rgb_array(gray_to_lightness_array(KNOTS), fading.cast[:, 0], fading.cast[:, 1])
     levels = [
         np.interp(channel, _make_monotonic(curve), KNOTS)
@@ -131,16 +123,7 @@ def restore(fading: Fading, rgb: FloatArray) -> FloatArray:
 
 
 def estimate_plausibility(fading: Fading, rgb: FloatArray, restored: FloatArray) -> FloatArray:
-    """Estimate how plausible the restored color of each cell is.
-
-    Args:
-        fading: from `measure_fading`.
-        rgb: the original: R'G'B' (3, h, w) float32 in [0, 1].
-        restored: a*, b* from `restore`: (2, h, w) float32.
-
-    Returns:
-        (h, w) float32 in [0, 1].
-    """
+    """Estimate how plausible each color is that `restore` returned: (h, w) float32 in [0, 1]."""
     brightest = rgb.max(0)
     _, ab = rgb_to_lab_array(rgb)
     correction = np.hypot(*(restored - ab))
@@ -155,12 +138,9 @@ def estimate_plausibility(fading: Fading, rgb: FloatArray, restored: FloatArray)
 def _fit_cast(
     lightness: FloatArray, ab: FloatArray, prior: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
-    """Fit a*, b* as a polynomial of L*, by reweighted least squares with Huber's weights.
+    """Fit (2, h, w) a*, b* as a polynomial of L*, by least squares with Huber's weights.
 
-    Args:
-        lightness: L*, (h, w).
-        ab: a*, b*, (2, h, w).
-        prior: weight of each cell, (h * w).
+    `prior` is the (h * w) weight of each cell.
 
     Returns:
         a*, b* at the knots, (17, 2), and the mean residual.

@@ -90,13 +90,8 @@ def limit_to_gamut(cb: FloatArray, cr: FloatArray, luma: FloatArray, matrix: Mat
     """Clip Cb, Cr toward gray, in place, so that R', G', B' stay inside [0, 1].
 
     Chroma inside the gamut does not change. Chroma outside is scaled to the gamut's surface, and
-    its hue is preserved. After `compress_to_gamut` this only removes rounding errors.
-
-    Args:
-        cb: (h, w) float32.
-        cr: (h, w) float32.
-        luma: Y' of the same pixels: (h, w) float32 in [0, 1].
-        matrix: matrix coefficients of the film.
+    its hue is preserved. After `compress_to_gamut` this only removes rounding errors. The arguments
+    are the same.
     """
     scale = np.minimum(_chroma_headroom(cb, cr, luma, matrix), np.float32(1))
     cb *= scale

@@ -57,37 +57,19 @@ _NORMALIZED_XYZ_TO_RGB = _NORMALIZED_XYZ_TO_RGB.astype(np.float32)
 
 
 def gray_to_lightness(gray: Tensor) -> Tensor:
-    """Compute the lightness of sRGB-encoded gray.
-
-    Args:
-        gray: encoded gray in [0, 1], any shape, e.g. (N, 1, H, W).
-
-    Returns:
-        L* in [0, 100], same shape, float32.
-    """
+    """Compute L* in [0, 100] of sRGB-encoded gray in [0, 1]: float32 of the same shape."""
     return 116 * _lab_curve(srgb_to_linear(gray)) - 16
 
 
 def lightness_to_gray(lightness: Tensor) -> Tensor:
-    """Compute the sRGB-encoded gray of a lightness, the inverse of `gray_to_lightness`.
-
-    Args:
-        lightness: L* in [0, 100], any shape.
-
-    Returns:
-        sRGB-encoded gray in [0, 1], same shape, float32.
-    """
+    """Invert `gray_to_lightness`."""
     return linear_to_srgb(_inverse_lab_curve((lightness.float() + 16) / 116))
 
 
 def rgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
-    """Convert sRGB images to CIELAB.
+    """Convert sRGB, (N, 3, H, W) in [0, 1], to L*, (N, 1, H, W), and a*, b*, (N, 2, H, W) float32.
 
-    Args:
-        rgb: (N, 3, H, W), encoded sRGB in [0, 1].
-
-    Returns:
-        L*, (N, 1, H, W) float32 in [0, 100]; and a*, b*, (N, 2, H, W) float32, about -110 to 110.
+    L* is in [0, 100], and a*, b* are about -110 to 110.
     """
     import torch
 
@@ -97,15 +79,9 @@ def rgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def lab_to_rgb(lightness: Tensor, ab: Tensor, clip: bool = True) -> Tensor:
-    """Convert CIELAB to sRGB images.
+    """Convert L*, (N, 1, H, W), and a*, b*, (N, 2, H, W), to sRGB, (N, 3, H, W) float32.
 
-    Args:
-        lightness: L*, (N, 1, H, W) in [0, 100].
-        ab: a*, b*, (N, 2, H, W).
-        clip: limit each component to [0, 1]; this changes the hue of colors outside the sRGB gamut.
-
-    Returns:
-        (N, 3, H, W) float32, encoded sRGB.
+    `clip` limits each component to [0, 1], which changes the hue of colors outside the gamut.
     """
     import torch
 
@@ -143,7 +119,7 @@ def lab_to_rgb_array(lightness: FloatArray, a: FloatArray, b: FloatArray) -> Flo
         b: b*, same shape.
 
     Returns:
-        Encoded sRGB, (3, ...) float32; outside [0, 1] for colors outside the gamut.
+        (3, ...) float32; outside [0, 1] for colors outside the gamut.
     """
     fy = (lightness + 16) / 116
     f = np.stack([fy + a / 500, fy, fy - b / 200])

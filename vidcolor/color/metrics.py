@@ -21,12 +21,7 @@ PSNR_CEILING = 100.0
 def psnr(image: Tensor, truth: Tensor) -> Tensor:
     """Compute the peak signal-to-noise ratio over all components of each image.
 
-    Args:
-        image: (N, C, H, W) in [0, 1]; color images are encoded sRGB.
-        truth: the reference, same shape.
-
-    Returns:
-        PSNR in dB, (N,) float32; at most `PSNR_CEILING`.
+    Both are (N, C, H, W) in [0, 1]. The result is (N,) float32 in dB, at most `PSNR_CEILING`.
 
     Raises:
         ValueError: the shapes differ or are not (N, C, H, W).

@@ -18,18 +18,11 @@ if TYPE_CHECKING:
 
     Float = TypeVar("Float", bound=np.floating[Any])
 
-DECODING_THRESHOLD = 0.04045
-"""Encoded value up to which the function is linear."""
-ENCODING_THRESHOLD = 0.0031308
-"""Linear light up to which the function is linear."""
+DECODING_THRESHOLD, ENCODING_THRESHOLD = 0.04045, 0.0031308
+"""Encoded value, and linear light, up to which encoded = SLOPE * linear."""
 SLOPE = 12.92
-"""Slope of the linear part."""
-OFFSET = 0.055
-"""Offset of the power part: encoded = SCALE * linear ** (1 / GAMMA) - OFFSET."""
-SCALE = 1.055
-"""Factor of the power part."""
-GAMMA = 2.4
-"""Exponent of the power part."""
+SCALE, GAMMA, OFFSET = 1.055, 2.4, 0.055
+"""Above the threshold, encoded = SCALE * linear ** (1 / GAMMA) - OFFSET."""
 
 
 def srgb_to_linear_array(encoded: NDArray[Float]) -> NDArray[Float]:
@@ -52,14 +45,7 @@ def linear_to_srgb_array(linear: NDArray[Float]) -> NDArray[Float]:
 
 
 def srgb_to_linear(encoded: Tensor) -> Tensor:
-    """Decode sRGB.
-
-    Args:
-        encoded: values in [0, 1], any shape and float type.
-
-    Returns:
-        Linear light in [0, 1], same shape, float32.
-    """
+    """Decode sRGB values in [0, 1], any shape and float type, to float32 linear light."""
     import torch
 
     encoded = encoded.float()
@@ -68,14 +54,7 @@ def srgb_to_linear(encoded: Tensor) -> Tensor:
 
 
 def linear_to_srgb(linear: Tensor) -> Tensor:
-    """Encode linear light as sRGB.
-
-    Args:
-        linear: any shape and float type; in [0, 1] for colors inside the gamut.
-
-    Returns:
-        Encoded values, same shape, float32; not clipped.
-    """
+    """Encode linear light of any shape and float type as float32 sRGB; not clipped."""
     import torch
 
     linear = linear.float()

@@ -26,16 +26,14 @@ HD_WIDTH = 1280
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Luma weights of R', G' and B', which H.273 calls matrix coefficients."""
+    """Luma weights kr, kg and kb of R', G' and B', which H.273 calls matrix coefficients."""
 
     name: str
     """FFmpeg's name."""
     code: int
     """`MatrixCoefficients` of H.273."""
     kr: float
-    """Weight of R'."""
     kb: float
-    """Weight of B'."""
 
     @property
     def kg(self) -> float:
@@ -129,19 +127,11 @@ class Coding:
 
 
 def change_depth(luma: Plane, source: Coding, bits: int) -> Plane:
-    """Convert luma to a different bit depth of the same range.
+    """Convert luma of any shape to a different bit depth, 8 to 16, of the same range.
 
     A greater depth is reversible. In limited range, BT.709 defines the deeper codes as multiples,
     so the conversion is a shift. In full range, white maps to white. A smaller depth rounds to the
     nearest code.
-
-    Args:
-        luma: code values of any shape.
-        source: bit depth and range of `luma`.
-        bits: bit depth of the result, 8 to 16.
-
-    Returns:
-        Code values of the same shape, in the dtype of `Coding.dtype`.
     """
     if bits == source.bits:
         return luma
@@ -166,11 +156,6 @@ def recode(luma: Plane, source: Coding, target: Coding) -> Plane:
     If the range does not change, this is `change_depth`. Otherwise black maps to black and white to
     white, with one rounding. From full to limited range with more bits, distinct codes stay
     distinct. From limited to full range, codes beyond black and white are clipped.
-
-    Args:
-        luma: code values of any shape.
-        source: bit depth and range of `luma`.
-        target: bit depth and range of the result.
     """
     if source.full_range == target.full_range:
         return change_depth(luma, source, target.bits)
@@ -178,17 +163,9 @@ def recode(luma: Plane, source: Coding, target: Coding) -> Plane:
 
 
 def rgb_to_luma_codes(rgb: NDArray[Any], matrix: Matrix, bits_in: int, bits_out: int) -> Plane:
-    """Compute the full-range Y' plane of full-range R'G'B' code values.
+    """Compute the full-range (H, W) Y' codes of full-range (H, W, 3) R'G'B' codes, rounded once.
 
-    Args:
-        rgb: (H, W, 3) code values of `bits_in` bits.
-        matrix: matrix coefficients.
-        bits_in: bit depth of `rgb`.
-        bits_out: bit depth of the result.
-
-    Returns:
-        (H, W) code values, rounded once. Where R' = G' = B' and the depth does not change, the
-        result is that code value.
+    Where R' = G' = B' and the depth does not change, the result is that code value.
     """
     weights = np.array([matrix.kr, matrix.kg, matrix.kb], dtype=np.float64)
     scale = ((1 << bits_out) - 1) / ((1 << bits_in) - 1)

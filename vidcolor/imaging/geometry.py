@@ -50,11 +50,7 @@ class Geometry:
         return aspect if self.quarter_turns % 2 == 0 else 1 / aspect
 
     def proxy_size(self, short_side: int) -> tuple[int, int]:
-        """Return height and width of the proxy in stored orientation, with square pixels.
-
-        Args:
-            short_side: its short side in pixels.
-        """
+        """Return height and width of the proxy in stored orientation, with square pixels."""
         aspect = self.width * self.pixel_aspect / self.height
         long_side = short_side * min(max(aspect, 1 / aspect), MAX_ASPECT)
         # Rounding to whole cells squeezes the proxy by at most CELL / 2 pixels.
@@ -73,14 +69,7 @@ class Geometry:
 def compute_displayed_size(
     width: int, height: int, pixel_aspect: Fraction | int = 1, quarter_turns: int = 0
 ) -> tuple[int, int]:
-    """Return the width and height at which a player shows a stored frame, in square pixels.
-
-    Args:
-        width: stored width in pixels.
-        height: stored height in pixels.
-        pixel_aspect: exact width of a pixel divided by its height.
-        quarter_turns: rotation by 90° steps for display.
-    """
+    """Return the width and height at which a player shows a stored frame, in square pixels."""
     return rotate_size((round(width * pixel_aspect), height), quarter_turns)
 
 
@@ -100,11 +89,7 @@ def get_quarter_turns(orientation: int) -> int:
 
 
 def to_displayed(image: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Rotate and mirror a stored (H, W, ...) array according to its EXIF orientation.
-
-    Returns:
-        A view of `image`. Unknown orientations leave it unchanged.
-    """
+    """Rotate and mirror a stored (H, W, ...) array for its EXIF orientation; returns a view."""
     if orientation in (5, 7):  # mirrored along a diagonal
         image = image.swapaxes(0, 1)
     turns = {3: 2, 6: 3, 7: 2, 8: 1}.get(orientation, 0)
@@ -122,13 +107,9 @@ def to_stored(image: NDArray[Any], orientation: int) -> NDArray[Any]:
 def to_stored_position(
     x: float, y: float, displayed_shape: tuple[int, int], orientation: int
 ) -> tuple[float, float]:
-    """Convert a position in a displayed image to a position in the stored image.
+    """Convert a position in a displayed image of (height, width) to one in the stored image.
 
-    Args:
-        x: distance from the left edge; pixel centers are at 0.5, 1.5, ...
-        y: distance from the top edge.
-        displayed_shape: height and width as displayed.
-        orientation: EXIF orientation, 1-8.
+    x and y are distances from the left and top edges; pixel centers are at 0.5, 1.5, ...
     """
     height, width = displayed_shape
     right, bottom = width - x, height - y

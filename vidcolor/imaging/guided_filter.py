@@ -59,10 +59,7 @@ class GuidedUpsampler:
     def _fit(
         self, chroma: Sequence[FloatArray], luma: FloatArray
     ) -> Iterator[tuple[FloatArray, FloatArray]]:
-        """Yield slope and offset of each plane as a function of luma, (H', W') each.
-
-        Both are averaged over all windows that contain the pixel.
-        """
+        """Yield slope and offset of each plane as a function of luma, averaged over windows."""
         mean_y = self._mean(luma)
         variance = self._mean(luma * luma) - mean_y * mean_y
         epsilon = np.float32(self.epsilon)

@@ -13,14 +13,9 @@ if TYPE_CHECKING:
 
 
 def resize_area(image: NDArray[Scalar], shape: tuple[int, ...]) -> NDArray[Scalar]:
-    """Average the pixels in each cell of a smaller grid.
+    """Average the pixels of (H, W) or (H, W, C) in each cell of a smaller grid.
 
-    Args:
-        image: (H, W) or (H, W, C).
-        shape: height and width of the result; further entries are ignored.
-
-    Returns:
-        The resized array with the dtype of `image`.
+    The first two entries of `shape` are height and width of the result.
     """
     import cv2
 

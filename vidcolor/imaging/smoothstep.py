@@ -1,4 +1,4 @@
-"""The smoothstep function: a smooth threshold for weights."""
+"""The smoothstep function of GLSL: a smooth threshold for weights."""
 
 from __future__ import annotations
 
@@ -11,16 +11,7 @@ if TYPE_CHECKING:
 
 
 def smoothstep(value: FloatArray | np.float32, low: float, high: float) -> FloatArray:
-    """Interpolate smoothly between 0 and 1, like GLSL's ``smoothstep``.
-
-    Args:
-        value: any shape.
-        low: value up to which the result is 0.
-        high: value from which the result is 1; greater than `low`.
-
-    Returns:
-        float32 in [0, 1], same shape.
-    """
+    """Interpolate smoothly from 0 up to `low` to 1 from `high`: float32 of the same shape."""
     t = np.clip((np.asarray(value, np.float32) - low) / (high - low), 0, 1)
     ramp: FloatArray = t * t * (3 - 2 * t)
     return ramp

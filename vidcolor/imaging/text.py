@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont
 
@@ -31,15 +30,7 @@ def choose_font(
 
     Pillow's packaged font is the same on every machine, but has few glyphs beyond ASCII. Other text
     is rendered in a system font. If there is none, accents are removed and missing letters become
-    ``?``.
-
-    Args:
-        text: the text.
-        size: the font size in pixels.
-        system_fonts: file names of the system fonts to try.
-
-    Returns:
-        The Pillow font, and the text with the letters that the font can draw.
+    ``?``. `size` is in pixels.
     """
     packaged = _load_packaged_font(size)
     if all(_has_glyph(size, letter) for letter in set(text)):
@@ -88,12 +79,9 @@ def measure_text_width(text: str, size: int) -> float:
 
 
 def shorten_text(text: str, size: int, max_width: float) -> str:
-    """Shorten a text to a width by replacing its middle with an ellipsis, if necessary.
+    """Shorten a text to a width in pixels by replacing its middle with an ellipsis, if necessary.
 
-    Args:
-        text: the text. Characters that cannot be printed become spaces.
-        size: the font size in pixels.
-        max_width: the maximum width in pixels.
+    Characters that cannot be printed become spaces.
     """
     text = "".join(c if c.isprintable() else " " for c in text)
     if measure_text_width(text, size) <= max_width:
@@ -115,16 +103,7 @@ def draw_text(
     color: tuple[int, int, int],
     anchor: str = "lm",
 ) -> None:
-    """Draw a line of text.
-
-    Args:
-        draw: the image to draw on.
-        position: x and y of the anchor, in pixels.
-        text: the text.
-        size: the font size in pixels.
-        color: R'G'B' code values, 0 to 255.
-        anchor: a text anchor of Pillow; by default left, at middle height.
-    """
+    """Draw a line of text in R'G'B' code values; the default anchor is left, at middle height."""
     font, text = choose_font(text, size)
     draw.text(position, text, font=font, fill=color, anchor=anchor)
 
@@ -135,13 +114,7 @@ class Label:
     def __init__(
         self, text: str, image_size: tuple[int, int], corner: Literal["left", "right"]
     ) -> None:
-        """Render the label once, so that it can be drawn on many images.
-
-        Args:
-            text: the text of the label; nothing is drawn if it is empty.
-            image_size: width and height of the images, in pixels.
-            corner: the top corner in which the label is drawn.
-        """
+        """Render the label once for images of a width and height; an empty text draws nothing."""
         self._corner = corner
         self._margin = max(6, image_size[0] // 60)
         self._layer = _render_label(text, image_size, self._margin) if text else None
@@ -180,16 +153,8 @@ def _render_label(
     background = background.resize((width, height), Image.Resampling.BOX)
     letters = Image.new("L", (width, height), 0)
     ImageDraw.Draw(letters).text((padding, height / 2), text, font=font, fill=255, anchor="lm")
-    return _composite(_to_unit_mask(letters), _to_unit_mask(background))
-
-
-def _to_unit_mask(image: Any) -> FloatArray:
-    """Convert an 8-bit gray Pillow image to (h, w, 1) float32 in [0, 1]."""
-    return np.asarray(np.asarray(image, np.float32)[..., None] / 255, np.float32)
-
-
-def _composite(letters: FloatArray, background: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Composite letters of code value 250 over a black background; return color and opacity."""
-    alpha = letters + background * (1 - letters)
-    color: NDArray[Any] = np.where(alpha > 0, 250 * letters / np.maximum(alpha, 1e-6), 0)
+    light, dark = (np.asarray(m, np.float32)[..., None] / 255 for m in (letters, background))
+    # Letters of code value 250 are composited over a black background.
+    alpha = light + dark * (1 - light)
+    color = np.where(alpha > 0, 250 * light / np.maximum(alpha, 1e-6), 0)
     return np.repeat(color, 3, axis=-1).astype(np.float32), alpha.astype(np.float32)

@@ -77,13 +77,9 @@ class FlowEstimator(Protocol):
     """An optical flow algorithm; a seam for other implementations, such as one on a GPU."""
 
     def __call__(self, source: Uint8Array, target: Uint8Array) -> FloatArray:
-        """Estimate the flow from `source` to `target`.
+        """Estimate the flow between the `FlowInput.codes` of two frames, (h, w) uint8 each.
 
         Implementations are thread-safe and deterministic.
-
-        Args:
-            source: `FlowInput.codes` of one frame, (h, w) uint8.
-            target: `FlowInput.codes` of another frame, (h, w) uint8.
 
         Returns:
             Flow from each pixel of `source` to its position in `target`: (h, w, 2) float32 pixels,
@@ -98,47 +94,37 @@ class DisFlow:
     The method is described by Kroeger, Timofte, Dai & Van Gool, "Fast Optical Flow using Dense
     Inverse Search", ECCV 2016. By default the flow is refined down to full resolution: OpenCV's
     presets stop at half the resolution or earlier, and move about ten pixels of background along
-    with each object. Fewer variational refinement iterations limit the cost.
+    with each object. Fewer variational refinement iterations limit the cost. `preset` selects
+    OpenCV's preset "medium" without changes, which is faster.
     """
 
     def __init__(self, preset: bool = False) -> None:
-        """Create the estimator.
-
-        Args:
-            preset: use OpenCV's preset "medium" without changes, which is faster.
-        """
         self._local, self._preset = threading.local(), preset
 
     def __call__(self, source: Uint8Array, target: Uint8Array) -> FloatArray:
         """Estimate the flow from `source` to `target`; see `FlowEstimator`."""
         if not hasattr(self._local, "dis"):  # the OpenCV object keeps buffers, so one per thread
-            self._local.dis = _create_dis(self._preset)
+            self._local.dis = self._create_dis()
         dis: Any = self._local.dis
         return np.asarray(dis.calc(source, target, None), np.float32)
 
+    def _create_dis(self) -> Any:
+        import cv2
 
-def _create_dis(preset: bool) -> Any:
-    import cv2
-
-    medium = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
-    dis: Any = cv2.DISOpticalFlow_create(medium)  # type: ignore[attr-defined]
-    if not preset:
-        dis.setFinestScale(0)  # 0 is full resolution, n is 1 / 2^n
-        dis.setPatchStride(4)
-        dis.setGradientDescentIterations(12)
-        dis.setVariationalRefinementIterations(2)
-    return dis
+        medium = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
+        dis: Any = cv2.DISOpticalFlow_create(medium)  # type: ignore[attr-defined]
+        if not self._preset:
+            dis.setFinestScale(0)  # 0 is full resolution, n is 1 / 2^n
+            dis.setPatchStride(4)
+            dis.setGradientDescentIterations(12)
+            dis.setVariationalRefinementIterations(2)
+        return dis
 
 
 def make_flow_input(proxy: FloatArray) -> FlowInput:
-    """Prepare a frame for flow estimation.
+    """Prepare a frame for flow estimation: its displayed Y', (H, W) float32 in [0, 1].
 
-    Args:
-        proxy: Y' of the frame as displayed: (H, W) float32 in [0, 1].
-
-    Returns:
-        The frame on the flow grid, at most as large as the proxy, except that no side is below
-        `MIN_SIDE`.
+    The flow grid is at most as large as the proxy, except that no side is below `MIN_SIDE`.
     """
     import cv2
 
@@ -160,13 +146,7 @@ def make_flow_input(proxy: FloatArray) -> FlowInput:
 
 
 def estimate_flow(earlier: FlowInput, later: FlowInput, estimator: FlowEstimator) -> FlowPair:
-    """Estimate the flow between two frames in both directions.
-
-    Args:
-        earlier: frame on a flow grid of (h, w).
-        later: frame on a flow grid of the same size.
-        estimator: flow estimator; it is called once for each direction.
-    """
+    """Estimate the flow between two frames of one flow grid in both directions."""
     backward = estimator(later.codes, earlier.codes)
     forward = estimator(earlier.codes, later.codes)
     return FlowPair(
@@ -178,25 +158,13 @@ def estimate_flow(earlier: FlowInput, later: FlowInput, estimator: FlowEstimator
 
 
 def zero_flow(shape: tuple[int, ...]) -> FlowPair:
-    """Return a flow pair without motion and with full confidence.
-
-    Args:
-        shape: (h, w) of the flow grid; further dimensions are ignored.
-    """
+    """Return a flow pair of a grid (h, w, ...) without motion and with full confidence."""
     flow, confidence = np.zeros((*shape[:2], 2), np.float32), np.ones(shape[:2], np.float32)
     return FlowPair(flow, confidence, flow, confidence)
 
 
 def _measure_consistency(flow: FloatArray, reverse: FloatArray) -> FloatArray:
-    """Return the confidence of `flow` from the forward-backward check.
-
-    Args:
-        flow: flow A → B, (h, w, 2) float32 pixels.
-        reverse: flow B → A, (h, w, 2) float32 pixels.
-
-    Returns:
-        (h, w) float32 in [0, 1].
-    """
+    """Return the (h, w) confidence of the flow A → B by a forward-backward check with B → A."""
     coords = pixel_grid(flow.shape) + flow
     error = flow + sample(reverse, coords)
     height, width = flow.shape[:2]
@@ -209,13 +177,9 @@ def _measure_consistency(flow: FloatArray, reverse: FloatArray) -> FloatArray:
 
 
 def pixel_grid(shape: tuple[int, ...]) -> FloatArray:
-    """Return the coordinates of every pixel.
+    """Return the coordinates of every pixel of (h, w, ...): (h, w, 2) float32, x first.
 
-    Args:
-        shape: (h, w); further dimensions are ignored.
-
-    Returns:
-        (h, w, 2) float32 pixels, x first; the center of the top left pixel is (0, 0).
+    The center of the top left pixel is (0, 0).
     """
     columns, rows = np.meshgrid(
         np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32)
@@ -224,14 +188,11 @@ def pixel_grid(shape: tuple[int, ...]) -> FloatArray:
 
 
 def sample(image: FloatArray, coords: FloatArray) -> FloatArray:
-    """Sample an image bilinearly, with the border replicated.
+    """Sample a float32 image, (h, w) or (h, w, C), bilinearly, with the border replicated.
 
     Args:
-        image: (h, w) or (h, w, C) float32.
+        image: the image.
         coords: coordinates in the image, (h', w', 2) float32 pixels, x first.
-
-    Returns:
-        (h', w') or (h', w', C) float32.
     """
     import cv2
 

@@ -44,42 +44,19 @@ class FlowChain:
 
 
 def identity_chain(shape: tuple[int, ...]) -> FlowChain:
-    """Return the chain from a frame to itself, with full confidence.
-
-    Args:
-        shape: (h, w) of the flow grid; further dimensions are ignored.
-    """
+    """Return the chain of a flow grid (h, w, ...) from a frame to itself, with full confidence."""
     return FlowChain(pixel_grid(shape), np.ones(shape[:2], np.float32))
 
 
-def compose_chains(first: FlowChain, second: FlowChain) -> FlowChain:
-    """Return the chain A → C from the chains A → B (`first`) and B → C (`second`)."""
-    return FlowChain(
-        sample(second.coords, first.coords),
-        sample(second.confidence, first.coords) * first.confidence,
-    )
-
-
 def prepend_flow(flow: FloatArray, confidence: FloatArray, chain: FlowChain) -> FlowChain:
-    """Return the chain A → C from the flow A → B and the chain B → C.
-
-    Args:
-        flow: flow A → B, (h, w, 2) float32 pixels, x first.
-        confidence: confidence of the flow, (h, w) float32 in [0, 1].
-        chain: chain B → C.
-    """
-    return compose_chains(FlowChain(pixel_grid(flow.shape) + flow, confidence), chain)
+    """Return the chain A → C from the flow A → B with its confidence, and the chain B → C."""
+    coords = pixel_grid(flow.shape) + flow
+    return FlowChain(sample(chain.coords, coords), sample(chain.confidence, coords) * confidence)
 
 
 def append_flow(chain: FlowChain, flow: FloatArray, confidence: FloatArray) -> FlowChain:
-    """Return the chain A → C from the chain A → B and the flow B → C.
-
-    Args:
-        chain: chain A → B.
-        flow: flow B → C, (h, w, 2) float32 pixels, x first.
-        confidence: confidence of the flow, (h, w) float32 in [0, 1].
-    """
-    # Unlike `compose_chains`, this samples displacements and not coordinates. The results differ in
+    """Return the chain A → C from the chain A → B, and the flow B → C with its confidence."""
+    # Unlike `prepend_flow`, this samples displacements and not coordinates. The results differ in
     # the last bits, and outside the frame, where `sample` replicates the border.
     return FlowChain(
         chain.coords + sample(flow, chain.coords),
@@ -93,15 +70,7 @@ def forward_backward_check(
     """Lower the confidence where the chain and its reverse do not return to the same pixel.
 
     Without this check, slow objects would drag along the background that they uncover: the error of
-    each flow pair is too small to be rejected.
-
-    Args:
-        chain: chain A → B.
-        reverse: chain B → A.
-        limits: forward-backward errors in pixels; see `FORWARD_BACKWARD_LIMITS`.
-
-    Returns:
-        The chain A → B with the lower confidence.
+    each flow pair is too small to be rejected. See `FORWARD_BACKWARD_LIMITS`.
     """
     error = sample(reverse.coords, chain.coords) - pixel_grid(chain.coords.shape)
     distance = np.hypot(error[..., 0], error[..., 1])
@@ -121,11 +90,8 @@ def photometric_check(
     Args:
         chain: chain A → B.
         source: `FlowInput.normalized` of A, (h, w) float32.
-        target: `FlowInput.normalized` of B, (h, w) float32.
-        limits: luma differences in local standard deviations; see `PHOTOMETRIC_LIMITS`.
-
-    Returns:
-        The chain A → B with the lower confidence.
+        target: `FlowInput.normalized` of B.
+        limits: see `PHOTOMETRIC_LIMITS`.
     """
     import cv2
 

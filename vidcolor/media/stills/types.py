@@ -9,6 +9,7 @@ import numpy as np
 
 from vidcolor.color.ycbcr import Coding
 from vidcolor.errors import InputError
+from vidcolor.imaging.geometry import Geometry, get_quarter_turns, rotate_size
 from vidcolor.media.stills.rgb import BT709, compose_rgb_with_luma, convert_depth
 
 if TYPE_CHECKING:
@@ -157,6 +158,18 @@ class Still:
             raise ValueError(f"{self.bits=} does not match {self.luma.dtype=}")
         if self.alpha is not None and self.alpha.shape != self.luma.shape:
             raise ValueError(f"{self.alpha.shape=} differs from {self.luma.shape=}")
+
+    @property
+    def geometry(self) -> Geometry:
+        """Stored size, and rotation for display."""
+        height, width = self.luma.shape
+        return Geometry(width, height, quarter_turns=get_quarter_turns(self.orientation))
+
+    @property
+    def displayed_size(self) -> tuple[int, int]:
+        """Width and height as displayed."""
+        height, width = self.luma.shape
+        return rotate_size((width, height), self.geometry.quarter_turns)
 
     @property
     def coding(self) -> Coding:
