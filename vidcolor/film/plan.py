@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 HDR_TRANSFERS = (16, 18)
 """Codes of the transfer characteristics PQ and HLG in ITU-T H.273."""
+_COLOR_WARNING = "the source is already in color; its color is replaced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class FilmPlan:
     @property
     def output_video(self) -> VideoInfo:
         """The video stream as the encoder receives it."""
-        return with_luma_range(self.video, self.full_range)
+        return _set_luma_range(self.video, self.full_range)
 
     @property
     def estimated_num_frames(self) -> int | None:
@@ -95,68 +96,54 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
         UsageError: the target container or the encoder cannot hold the video.
     """
     info = probe(source)
-    full_range = is_output_full_range(info.video, options)
-    encoder = plan_video_encoder(with_luma_range(info.video, full_range), target, options)
+    encoder = _plan_encoder(info.video, target, options)
     # The streams that are kept depend on the container, which the encoder plan has chosen.
     streams = plan_streams(source, encoder.container)
-    origin = info.video.start_s
+    warnings = _warn_about_video(info.video, encoder, options)
+    if encoder.muxer == SEQUENCE_MUXER:
+        warnings += _warn_about_images(info, streams)
+    else:
+        warnings += _warn_about_streams(info, encoder, streams, options)
+    return _make_plan(info, target, encoder, streams, options, warnings)
+
+
+def plan_sequence(sequence: ImageSequence, target: Path, options: ColorizeOptions) -> FilmPlan:
+    """Probe an image sequence and decide how the result is written; see `plan_film`."""
+    info = probe_sequence(sequence, options.fps or DEFAULT_FPS, options.gray_from)
+    encoder = _plan_encoder(info.video, target, options)
+    warnings = []
+    if options.fps is None and encoder.muxer != SEQUENCE_MUXER:
+        warnings.append(f"no --fps given: assuming {DEFAULT_FPS} frames per second")
+    if info.video.tint == "color" and not options.trust:
+        warnings.append(_COLOR_WARNING)
+    return _make_plan(info, target, encoder, (), options, warnings)
+
+
+def _make_plan(
+    info: MediaInfo,
+    target: Path,
+    encoder: EncoderPlan,
+    streams: tuple[StreamDecision, ...],
+    options: ColorizeOptions,
+    warnings: list[str],
+) -> FilmPlan:
+    video, start, end = info.video, options.start, options.end
     return FilmPlan(
         info=info,
         target=target,
         encoder=encoder,
         streams=streams,
-        start_s=None if options.start is None else origin + options.start,
-        end_s=None if options.end is None else origin + options.end,
-        full_range=full_range,
-        shift_pts=_count_trimmed_ticks(info.video, options),
-        warnings=tuple(_collect_warnings(info, encoder, streams, options)),
+        start_s=None if start is None else video.start_s + start,
+        end_s=None if end is None else video.start_s + end,
+        full_range=_is_full_range(video, options),
+        shift_pts=0 if start is None else int(start / video.time_base),
+        warnings=(*encoder.warnings, *warnings),
     )
 
 
-def plan_sequence(sequence: ImageSequence, target: Path, options: ColorizeOptions) -> FilmPlan:
-    """Probe an image sequence and decide how the result is written.
-
-    Args:
-        sequence: the image files.
-        target: path of a film, or pattern of an image sequence.
-        options: frame rate, encoder, time range and luma range are used.
-
-    Raises:
-        InputError: no image of the sequence can be read.
-        UsageError: the target container or the encoder cannot hold the video.
-    """
-    info = probe_sequence(sequence, options.fps or DEFAULT_FPS, options.gray_from)
-    full_range = is_output_full_range(info.video, options)
-    encoder = plan_video_encoder(with_luma_range(info.video, full_range), target, options)
-    warnings = list(encoder.warnings)
-    if options.fps is None and encoder.muxer != SEQUENCE_MUXER:
-        warnings.append(f"no --fps given: assuming {DEFAULT_FPS} frames per second")
-    if info.video.tint == "color" and not options.trust:
-        warnings.append("the source is already in color; its color is replaced")
-    return FilmPlan(
-        info=info,
-        target=target,
-        encoder=encoder,
-        streams=(),
-        start_s=options.start,
-        end_s=options.end,
-        full_range=full_range,
-        shift_pts=_count_trimmed_ticks(info.video, options),
-        warnings=tuple(warnings),
-    )
-
-
-def plan_video_encoder(video: VideoInfo, target: Path, options: ColorizeOptions) -> EncoderPlan:
-    """Choose the encoder of a film, or the image format of an image sequence.
-
-    Args:
-        video: the video stream as the encoder receives it.
-        target: path of a film, or pattern of an image sequence.
-        options: purpose, encoder, encoder options and pixel format are used.
-
-    Raises:
-        UsageError: the target container or the encoder cannot hold the video.
-    """
+def _plan_encoder(video: VideoInfo, target: Path, options: ColorizeOptions) -> EncoderPlan:
+    """Choose the encoder of a film, or the image format of an image sequence."""
+    video = _set_luma_range(video, _is_full_range(video, options))
     if not is_sequence_pattern(target):
         request = EncoderRequest(
             options.purpose, options.encoder, options.encoder_options, options.pix_fmt
@@ -170,19 +157,76 @@ def plan_video_encoder(video: VideoInfo, target: Path, options: ColorizeOptions)
     return EncoderPlan(SEQUENCE_MUXER, target.suffix[1:], layout, {}, video.time_base, True)
 
 
-def is_output_full_range(video: VideoInfo, options: ColorizeOptions) -> bool:
+def _is_full_range(video: VideoInfo, options: ColorizeOptions) -> bool:
     """Return whether the luma of the result is full range."""
     return video.coding.full_range if options.range == "keep" else options.range == "full"
 
 
-def with_luma_range(video: VideoInfo, full_range: bool) -> VideoInfo:
-    """Return the same video stream with full-range or limited-range luma."""
+def _set_luma_range(video: VideoInfo, full_range: bool) -> VideoInfo:
     return replace(video, coding=Coding(video.coding.bits, full_range))
 
 
-def _count_trimmed_ticks(video: VideoInfo, options: ColorizeOptions) -> int:
-    """Return the duration that is trimmed at the start, in ticks of the time base."""
-    return 0 if options.start is None else int(options.start / video.time_base)
+def _warn_about_video(
+    video: VideoInfo, encoder: EncoderPlan, options: ColorizeOptions
+) -> list[str]:
+    """List what happens to the video stream apart from its new color."""
+    layout = encoder.layout
+    rounds_timestamps = encoder.container.time_base and not _has_millisecond_timestamps(video)
+    rows = (
+        (video.tint == "color" and not options.trust, _COLOR_WARNING),
+        (not encoder.lossless_luma, f"luma is rounded from {video.coding.bits} to {layout.bits} "
+         f"bits (--pix-fmt {layout.name})"),
+        (_is_full_range(video, options) != video.coding.full_range,
+         f"luma is converted to {options.range} range (--range)"),
+        (video.layout.alpha, "not kept: the alpha plane"),
+        (video.tags.transfer in HDR_TRANSFERS,
+         "the film is HDR; it is colorized as SDR, and its HDR tags are kept"),
+        (rounds_timestamps, "Matroska rounds timestamps to 1 ms; mp4 and mov keep them exactly"),
+    )  # fmt: skip
+    return [text for applies, text in rows if applies]
+
+
+def _has_millisecond_timestamps(video: VideoInfo) -> bool:
+    """Return whether every timestamp is a whole number of milliseconds, the unit of Matroska."""
+    if 1000 % video.time_base.denominator == 0:
+        return True
+    is_step_exact = bool(video.rate) and (1000 / Fraction(video.rate or 1)).denominator == 1
+    is_start_exact = (video.start_s * 1000).denominator == 1
+    return is_step_exact and is_start_exact and not video.variable_rate
+
+
+def _warn_about_streams(
+    info: MediaInfo,
+    encoder: EncoderPlan,
+    streams: tuple[StreamDecision, ...],
+    options: ColorizeOptions,
+) -> list[str]:
+    """List the other streams, tags and chapters that the container cannot hold."""
+    container = encoder.container
+    lost = ", ".join(find_unsupported_tags(filter_content_tags(info.tags), container))
+    rows = (
+        *((not s.kept, f"{s.stream.kind} stream {s.stream.index}: {s.note}") for s in streams),
+        (lost, f"tags that {container.muxer} cannot hold: {lost}"),
+        (info.num_chapters and not container.chapters,
+         f"chapters, which {container.muxer} cannot hold"),
+        (options.start is not None and info.video.timecode,
+         "timecode, because the film is trimmed at its start"),
+    )  # fmt: skip
+    return [f"not kept: {text}" for applies, text in rows if applies]
+
+
+def _warn_about_images(info: MediaInfo, streams: tuple[StreamDecision, ...]) -> list[str]:
+    """List what a film loses when it becomes an image sequence."""
+    video, aspect = info.video, info.video.sample_aspect_ratio or Fraction(1)
+    rows = (
+        (streams or info.num_chapters,
+         "not kept: an image sequence holds no audio, subtitles or chapters"),
+        (video.rotation_degrees,
+         f"the images are not rotated; rotate them by {video.rotation_degrees}° for display"),
+        (video.sample_aspect_ratio, f"the film has a pixel aspect ratio of {aspect.numerator}:"
+         f"{aspect.denominator}; the images are written with square pixels"),
+    )  # fmt: skip
+    return [text for applies, text in rows if applies]
 
 
 def check_film_target(target: Path, sources: Sequence[Path], force: bool) -> None:
@@ -202,20 +246,15 @@ def check_film_target(target: Path, sources: Sequence[Path], force: bool) -> Non
         return
     # The frames of the result have the numbers of the source, which may be any, so all existing
     # files of the pattern count.
-    existing = _find_existing_frames(target)
+    try:
+        existing = list(find_sequence(target).files.values())
+    except InputError:
+        existing = []
     source_identities = {get_file_identity(source) for source in sources}
     for frame in existing:
         if get_file_identity(frame) in source_identities:
             raise UsageError(f"{frame}: is the source itself; choose another output")
     check_target(existing[0] if existing else format_frame_path(target, 0), (), force)
-
-
-def _find_existing_frames(pattern: Path) -> list[Path]:
-    """Return the existing files that match a pattern."""
-    try:
-        return list(find_sequence(pattern).files.values())
-    except InputError:
-        return []
 
 
 def default_film_target(
@@ -270,78 +309,3 @@ def default_sequence_target(
     parent = directory or (source.parent if is_pattern or source.name else Path(".."))
     suffix = list_extensions(options.purpose)[0]
     return parent / f"{prefix or sequence_dir.name}.color{suffix}"
-
-
-def _collect_warnings(
-    info: MediaInfo,
-    encoder: EncoderPlan,
-    streams: tuple[StreamDecision, ...],
-    options: ColorizeOptions,
-) -> list[str]:
-    """List what the result loses or changes, and what the colorizer ignores."""
-    video, container = info.video, encoder.container
-    warnings = [*encoder.warnings, *_warn_about_video(video, encoder, options)]
-    if container.muxer == SEQUENCE_MUXER:
-        return [*warnings, *_warn_about_sequence_target(info, streams)]
-    for decision in streams:
-        if not decision.kept:
-            stream = decision.stream
-            warnings.append(f"not kept: {stream.kind} stream {stream.index}: {decision.note}")
-    lost = find_unsupported_tags(filter_content_tags(info.tags), container)
-    if lost:
-        warnings.append(f"not kept: tags that {container.muxer} cannot hold: {', '.join(lost)}")
-    if info.num_chapters and not container.chapters:
-        warnings.append(f"not kept: chapters, which {container.muxer} cannot hold")
-    if options.start is not None and video.timecode:
-        warnings.append("not kept: timecode, because the film is trimmed at its start")
-    return warnings
-
-
-def _warn_about_video(
-    video: VideoInfo, encoder: EncoderPlan, options: ColorizeOptions
-) -> list[str]:
-    """List what happens to the video stream apart from its new color."""
-    warnings = []
-    if video.tint == "color" and not options.trust:
-        warnings.append("the source is already in color; its color is replaced")
-    if not encoder.lossless_luma:
-        warnings.append(
-            f"luma is rounded from {video.coding.bits} to {encoder.layout.bits} bits "
-            f"(--pix-fmt {encoder.layout.name})"
-        )
-    if is_output_full_range(video, options) != video.coding.full_range:
-        warnings.append(f"luma is converted to {options.range} range (--range)")
-    if video.layout.alpha:
-        warnings.append("not kept: the alpha plane")
-    if video.tags.transfer in HDR_TRANSFERS:
-        warnings.append("the film is HDR; it is colorized as SDR, and its HDR tags are kept")
-    if encoder.container.time_base and not _has_millisecond_timestamps(video):
-        warnings.append("Matroska rounds timestamps to 1 ms; mp4 and mov keep them exactly")
-    return warnings
-
-
-def _has_millisecond_timestamps(video: VideoInfo) -> bool:
-    """Return whether every timestamp is a whole number of milliseconds, the unit of Matroska."""
-    if 1000 % video.time_base.denominator == 0:
-        return True
-    is_step_exact = bool(video.rate) and (1000 / Fraction(video.rate or 1)).denominator == 1
-    is_start_exact = (video.start_s * 1000).denominator == 1
-    return is_step_exact and is_start_exact and not video.variable_rate
-
-
-def _warn_about_sequence_target(info: MediaInfo, streams: tuple[StreamDecision, ...]) -> list[str]:
-    """List what a film loses when it becomes an image sequence."""
-    warnings, video = [], info.video
-    if streams or info.num_chapters:
-        warnings.append("not kept: an image sequence holds no audio, subtitles or chapters")
-    if video.rotation_degrees:
-        warnings.append(
-            f"the images are not rotated; rotate them by {video.rotation_degrees}° for display"
-        )
-    if video.sample_aspect_ratio:
-        sar = video.sample_aspect_ratio
-        warnings.append(
-            f"the film has a pixel aspect ratio of {sar.numerator}:{sar.denominator}; "
-            "the images are written with square pixels"
-        )
-    return warnings
