@@ -16,7 +16,8 @@ from tests.helpers.films import write_shot_list
 from vidcolor.errors import InputError
 from vidcolor.film.analysis import FilmAnalysis, analyze_film, compute_frame_checksum
 from vidcolor.film.plan import plan_film
-from vidcolor.media.decode import DamageReport, VideoReader
+from vidcolor.media.decode import VideoReader
+from vidcolor.media.demux import DamageReport
 from vidcolor.options import ColorizeOptions
 from vidcolor.schema import dump_json, load_json
 from vidcolor.shots.shot_list import ShotList

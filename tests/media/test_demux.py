@@ -8,7 +8,12 @@ import av
 import pytest
 
 from tests.helpers.checks import read_film
-from vidcolor.media.demux import MAX_CONSECUTIVE_ERRORS, DiscontinuityCorrector, demux_packets
+from vidcolor.media.demux import (
+    MAX_CONSECUTIVE_ERRORS,
+    DamageReport,
+    DiscontinuityCorrector,
+    demux_packets,
+)
 
 TONE = ("-f", "lavfi", "-t", "1.6", "-i", "sine=440:r=48000")
 ERROR = "error"
@@ -30,10 +35,10 @@ class FaultyContainer:
 
 
 def test_demuxing_continues_after_errors():
-    errors = []
+    damage = DamageReport()
     container = FaultyContainer([1, ERROR, 2, ERROR, ERROR, 3])
-    assert list(demux_packets(container, [], lambda: errors.append(1))) == [1, 2, 3]
-    assert len(errors) == 3
+    assert list(demux_packets(container, [], damage)) == [1, 2, 3]
+    assert damage.bad_packets == 3
 
 
 def test_demuxing_ends_after_too_many_consecutive_errors():
@@ -54,12 +59,12 @@ class FakePacket:
 
 def correct_dts(*dts):
     """Return the corrected DTS of packets, and the number of discontinuities."""
-    starts = []
-    corrector = DiscontinuityCorrector(lambda: starts.append(1))
+    damage = DamageReport()
+    corrector = DiscontinuityCorrector(damage)
     packets = [FakePacket(d) for d in dts]
     for packet in packets:
         corrector.correct(packet)
-    return [p.dts for p in packets], len(starts)
+    return [p.dts for p in packets], damage.discontinuities
 
 
 def test_backward_jump_continues_at_the_end_of_the_first_recording():

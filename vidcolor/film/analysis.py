@@ -17,7 +17,7 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema, with_confi
 from vidcolor.concurrency import prefetch
 from vidcolor.errors import InputError
 from vidcolor.film.shots import detect_shots
-from vidcolor.media.decode import DamageReport
+from vidcolor.media.demux import DamageReport
 from vidcolor.progress import Progress
 from vidcolor.schema import STORED
 from vidcolor.shots.detector import Shot

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import av
 
 from vidcolor.errors import InputError
-from vidcolor.media.demux import MAX_CONSECUTIVE_ERRORS, demux_packets, open_input, seek_before
+from vidcolor.media.demux import (
+    MAX_CONSECUTIVE_ERRORS,
+    DamageReport,
+    demux_packets,
+    open_input,
+    seek_before,
+)
 from vidcolor.media.frames import get_pixel_layout, read_channel_as_luma, read_luma
 from vidcolor.media.probe import FULL_RANGE, VideoInfo
 
@@ -35,17 +41,6 @@ END_TOLERANCE_S = 0.2
 The tolerance is at least two frames.
 """
 
-_DAMAGE_MESSAGES = {
-    "bad_packets": "{} packet(s) could not be decoded; frames are missing",
-    "corrupt_frames": "{} frame(s) are corrupt in the source",
-    "missing_s": "the video ends {:.1f} s before its declared end; check whether the file is "
-    "truncated",
-    "repaired_timestamps": "{} timestamp(s) were missing or repeated; repaired",
-    "discontinuities": "the timestamps restart {} time(s); the recordings were joined into one "
-    "timeline",
-}
-"""Messages by attribute of `DamageReport`."""
-
 # The layout is needed for every frame, and only few pixel formats occur.
 _get_pixel_layout = lru_cache(maxsize=32)(get_pixel_layout)
 
@@ -66,34 +61,6 @@ class Frame:
     """The decoded frame. It carries field flags, captions and side data to the encoder."""
     source_rgb: NDArray[np.uint8] | None = None
     """The color of an image in a sequence, whose `av_frame` is blank; see `Still.source_rgb`."""
-
-
-@dataclass(slots=True)
-class DamageReport:
-    """Errors that were found in a source while it was read."""
-
-    bad_packets: int = 0
-    """Number of packets that could not be demuxed or decoded."""
-    corrupt_frames: int = 0
-    """Number of frames that the decoder flagged as corrupt."""
-    repaired_timestamps: int = 0
-    """Number of frames whose PTS was missing or did not rise."""
-    discontinuities: int = 0
-    """Number of backward jumps of the timestamps, as in concatenated recordings."""
-    missing_s: float = 0.0
-    """Time between the actual and the declared end of the film, in seconds."""
-    messages: list[str] = field(default_factory=list)
-    """Descriptions of further damage."""
-
-    @property
-    def is_damaged(self) -> bool:
-        """Whether frames were lost or corrupted. Repaired timestamps alone do not count."""
-        return bool(self.bad_packets or self.corrupt_frames or self.missing_s or self.messages)
-
-    def describe(self) -> list[str]:
-        """Return one message for each kind of damage."""
-        counted = ((text, getattr(self, name)) for name, text in _DAMAGE_MESSAGES.items())
-        return [*self.messages, *(text.format(value) for text, value in counted if value)]
 
 
 class FrameReader:
@@ -165,20 +132,12 @@ class VideoReader(FrameReader):
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Yield the decoded frames, and skip packets that cannot be decoded."""
-        damage = self.damage
-
-        def count_bad_packet() -> None:
-            damage.bad_packets += 1
-
-        def count_discontinuity() -> None:
-            damage.discontinuities += 1
-
         with open_input(self._path) as container:
             stream = next(s for s in container.streams.video if s.index == self._video.index)
             stream.thread_type = "AUTO"  # PyAV's default, SLICE, rarely uses several threads
             seek_before(container, stream, self._start, SEEK_MARGIN_S)
             errors = 0
-            demuxed = demux_packets(container, [stream], count_bad_packet, count_discontinuity)
+            demuxed = demux_packets(container, [stream], self.damage)
             packets = self._skip_to_start(demuxed, stream)
             while errors < MAX_CONSECUTIVE_ERRORS:
                 try:
@@ -189,12 +148,12 @@ class VideoReader(FrameReader):
                 except av.EOFError:
                     return
                 except av.FFmpegError:
-                    count_bad_packet()
+                    self.damage.bad_packets += 1
                     errors += 1
                     continue
                 errors = 0
                 yield from av_frames
-            damage.messages.append("the rest of the video could not be decoded")
+            self.damage.messages.append("the rest of the video could not be decoded")
 
     def _skip_to_start(
         self, packets: Iterator[av.Packet[Any]], stream: av.VideoStream

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import av
 from vidcolor.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 MAX_CONSECUTIVE_ERRORS = 200
@@ -26,6 +26,46 @@ _PACKET_SEEK_MARGIN_S = 5
 """Distance from the seek target of a copied stream to the start of a trim, in seconds."""
 _TEXT_DEMUXERS = ("tty", "bin", "xbin", "adf", "idf")
 """FFmpeg's demuxers for ANSI text and text art. They accept nearly any file."""
+
+
+_DAMAGE_MESSAGES = {
+    "bad_packets": "{} packet(s) could not be decoded; frames are missing",
+    "corrupt_frames": "{} frame(s) are corrupt in the source",
+    "missing_s": "the video ends {:.1f} s before its declared end; check whether the file is "
+    "truncated",
+    "repaired_timestamps": "{} timestamp(s) were missing or repeated; repaired",
+    "discontinuities": "the timestamps restart {} time(s); the recordings were joined into one "
+    "timeline",
+}
+"""Messages by attribute of `DamageReport`."""
+
+
+@dataclass(slots=True)
+class DamageReport:
+    """Errors that were found in a source while it was read."""
+
+    bad_packets: int = 0
+    """Number of packets that could not be demuxed or decoded."""
+    corrupt_frames: int = 0
+    """Number of frames that the decoder flagged as corrupt."""
+    repaired_timestamps: int = 0
+    """Number of frames whose PTS was missing or did not rise."""
+    discontinuities: int = 0
+    """Number of backward jumps of the timestamps, as in concatenated recordings."""
+    missing_s: float = 0.0
+    """Time between the actual and the declared end of the film, in seconds."""
+    messages: list[str] = field(default_factory=list)
+    """Descriptions of further damage."""
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether frames were lost or corrupted. Repaired timestamps alone do not count."""
+        return bool(self.bad_packets or self.corrupt_frames or self.missing_s or self.messages)
+
+    def describe(self) -> list[str]:
+        """Return one message for each kind of damage."""
+        counted = ((text, getattr(self, name)) for name, text in _DAMAGE_MESSAGES.items())
+        return [*self.messages, *(text.format(value) for text, value in counted if value)]
 
 
 def open_input(path: Path) -> av.container.InputContainer:
@@ -107,58 +147,47 @@ class Trim:
     """Time before the shift of the first packets to drop again."""
 
 
-class PacketReader:
-    """Reads packets of one file, trimmed and shifted in time, without decoding them."""
+def read_packets(
+    container: av.container.InputContainer, streams: Sequence[av.stream.Stream], trim: Trim
+) -> Iterator[av.Packet[Any]]:
+    """Yield the packets of some streams in file order, trimmed and with rising DTS per stream."""
+    if not streams:
+        return
+    seek_before(container, streams[0], trim.start, _PACKET_SEEK_MARGIN_S)
+    last_dts: dict[int, int | None] = {s.index: None for s in streams}
+    for packet in demux_packets(container, streams):
+        index = packet.stream.index
+        if packet.size and index in last_dts and _trim_packet(packet, trim):
+            if packet.time_base is not None:
+                _shift_timestamps(packet, -round(trim.shift / Fraction(packet.time_base)))
+            _make_dts_monotonic(packet, last_dts[index])
+            if packet.dts is not None:
+                last_dts[index] = packet.dts
+            yield packet
 
-    def __init__(self, path: Path, trim: Trim) -> None:
-        """Open a file.
 
-        Raises:
-            InputError: the file cannot be opened.
-        """
-        self.container = open_input(path)
-        self.close = self.container.close
-        self._shift, self._start, self._end = trim.shift, trim.start, trim.end
-
-    def packets(self, streams: Sequence[av.stream.Stream]) -> Iterator[av.Packet[Any]]:
-        """Yield the packets of some streams in file order, with rising DTS per stream."""
-        if not streams:
-            return
-        seek_before(self.container, streams[0], self._start, _PACKET_SEEK_MARGIN_S)
-        last_dts: dict[int, int | None] = {s.index: None for s in streams}
-        for packet in demux_packets(self.container, streams):
-            index = packet.stream.index
-            if packet.size and index in last_dts and self._trim(packet):
-                if packet.time_base is not None:
-                    _shift_timestamps(packet, -round(self._shift / Fraction(packet.time_base)))
-                _make_dts_monotonic(packet, last_dts[index])
-                if packet.dts is not None:
-                    last_dts[index] = packet.dts
-                yield packet
-
-    def _trim(self, packet: av.Packet[Any]) -> bool:
-        """Return whether a packet is inside the trim. Shorten a subtitle that crosses its edge."""
-        timestamp = packet.pts if packet.pts is not None else packet.dts
-        if timestamp is None or packet.time_base is None:
-            return True
-        time_base = Fraction(packet.time_base)
-        if self._end is not None and timestamp * time_base >= self._end:
-            return False
-        if packet.stream.type != "subtitle":
-            return self._start is None or timestamp * time_base >= self._start
-        # A subtitle is displayed for seconds, so it may start before the trim and end in it.
-        end = timestamp + int(packet.duration or 0)
-        begin = timestamp
-        if self._start is not None:
-            begin = max(begin, math.ceil(self._start / time_base))
-        if self._end is not None:
-            end = min(end, int(self._end / time_base))
-        if begin != timestamp and end <= begin:
-            return False
-        if (begin, end - begin) != (timestamp, int(packet.duration or 0)):
-            packet.pts = packet.dts = begin
-            packet.duration = max(0, end - begin)
+def _trim_packet(packet: av.Packet[Any], trim: Trim) -> bool:
+    """Return whether a packet is inside the trim. Shorten a subtitle that crosses its edge."""
+    timestamp = packet.pts if packet.pts is not None else packet.dts
+    if timestamp is None or packet.time_base is None:
         return True
+    time_base = Fraction(packet.time_base)
+    if trim.end is not None and timestamp * time_base >= trim.end:
+        return False
+    if packet.stream.type != "subtitle":
+        return trim.start is None or timestamp * time_base >= trim.start
+    # A subtitle is displayed for seconds, so it may start before the trim and end in it.
+    begin, end = timestamp, timestamp + int(packet.duration or 0)
+    if trim.start is not None:
+        begin = max(begin, math.ceil(trim.start / time_base))
+    if trim.end is not None:
+        end = min(end, int(trim.end / time_base))
+    if begin != timestamp and end <= begin:
+        return False
+    if (begin, end - begin) != (timestamp, int(packet.duration or 0)):
+        packet.pts = packet.dts = begin
+        packet.duration = max(0, end - begin)
+    return True
 
 
 def _shift_timestamps(packet: av.Packet[Any], ticks: int) -> None:
@@ -187,27 +216,21 @@ def allows_discontinuities(container: av.container.InputContainer) -> bool:
 def demux_packets(
     container: av.container.InputContainer,
     streams: Sequence[av.stream.Stream],
-    on_error: Callable[[], None] = lambda: None,
-    on_discontinuity: Callable[[], None] = lambda: None,
+    damage: DamageReport | None = None,
 ) -> Iterator[av.Packet[Any]]:
     """Demux a file, skip errors and correct timestamp discontinuities.
 
     Where discontinuities are possible, all video and audio is demuxed whatever `streams` contains,
     so that every reader of the file finds the same discontinuities. The result then includes
-    packets of other streams.
-
-    Args:
-        container: an opened file.
-        streams: the streams to demux.
-        on_error: called after every packet that cannot be demuxed.
-        on_discontinuity: called at every discontinuity.
+    packets of other streams. Errors and discontinuities are counted in `damage`.
 
     Yields:
         Packets in file order, until the end or until `MAX_CONSECUTIVE_ERRORS` errors in a row.
     """
+    damage = damage or DamageReport()
     corrector = None
     if allows_discontinuities(container):
-        corrector = DiscontinuityCorrector(on_discontinuity)
+        corrector = DiscontinuityCorrector(damage)
         streams = [s for s in container.streams if s.type in ("video", "audio") or s in streams]
     errors = 0
     packets = container.demux(list(streams))
@@ -218,7 +241,7 @@ def demux_packets(
             return
         except av.FFmpegError:
             errors += 1
-            on_error()
+            damage.bad_packets += 1
             packets = container.demux(list(streams))  # An error ends PyAV's iterator.
             continue
         errors = 0
@@ -253,13 +276,9 @@ class DiscontinuityCorrector:
     sync. A jump that the next packet reverts was a single bad timestamp and starts no timeline.
     """
 
-    def __init__(self, on_discontinuity: Callable[[], None] = lambda: None) -> None:
-        """Prepare for the first packet of a file.
-
-        Args:
-            on_discontinuity: called at the start of every further timeline.
-        """
-        self._on_discontinuity = on_discontinuity
+    def __init__(self, damage: DamageReport) -> None:
+        """Prepare for a file. Discontinuities are counted in `damage`."""
+        self._damage = damage
         self._offsets = [Fraction(0)]
         """Seconds to add to the timestamps of each timeline."""
         self._clocks: dict[int, _StreamClock] = {}
@@ -296,7 +315,7 @@ class DiscontinuityCorrector:
         elif dts_s < clock.next_dts_s - MIN_BACKWARD_JUMP_S:
             if clock.timeline == newest:
                 self._offsets.append(self._end - pts_s)
-                self._on_discontinuity()
+                self._damage.discontinuities += 1
             self._clocks[index] = _StreamClock(len(self._offsets) - 1, dts_s, previous=clock)
         elif previous is not None and dts_s - clock.next_dts_s < SAME_CLOCK_TOLERANCE_S:
             clock.previous = None  # The new clock continues, which confirms the jump.

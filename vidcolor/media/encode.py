@@ -42,9 +42,7 @@ class EncoderPlan:
     """The container, encoder and pixel format of an output video stream."""
 
     muxer: str
-    """FFmpeg's name of the muxer."""
     encoder: str
-    """FFmpeg's name of the encoder."""
     layout: PixelLayout
     """Layout of the pixel format that is encoded."""
     options: dict[str, str]
@@ -65,13 +63,7 @@ class EncoderPlan:
 def add_video_stream(
     container: av.container.OutputContainer, plan: EncoderPlan, video: VideoInfo
 ) -> av.VideoStream:
-    """Add the video stream to an output, with every tag that the header must contain.
-
-    Args:
-        container: an output whose header is not yet written.
-        plan: the encoder plan.
-        video: size, timing, color and orientation of the stream.
-    """
+    """Add the video stream to an output, with every tag that the header must contain."""
     stream = container.add_stream(plan.encoder, rate=video.rate)
     if not isinstance(stream, av.VideoStream):
         raise TypeError(f"{plan.encoder} is not a video encoder")
@@ -131,10 +123,6 @@ def signals_interlacing(plan: EncoderPlan) -> bool:
 
 def probe_encoder(plan: EncoderPlan, video: VideoInfo) -> tuple[str, ...]:
     """Encode one gray frame into a container in memory and decode it again.
-
-    Args:
-        plan: the plan to test.
-        video: the source's video stream.
 
     Returns:
         Warnings about properties of the video that the output cannot signal.
@@ -197,10 +185,7 @@ def _make_probe_frame(plan: EncoderPlan, video: VideoInfo) -> av.VideoFrame:
 def _find_missing_signaling(
     plan: EncoderPlan, video: VideoInfo, frame: av.VideoFrame, sar: Fraction
 ) -> Iterator[str]:
-    """Yield a warning for each property of the video that the written file does not have.
-
-    `frame` and `sar` (0 if unknown) are what the written file contains.
-    """
+    """Yield a warning for each property of the video that the written frame does not have."""
     output = f"{plan.encoder} in {plan.muxer}"
     full_range = frame.format.name.startswith("yuvj") or frame.color_range == FULL_RANGE
     if full_range != video.coding.full_range:

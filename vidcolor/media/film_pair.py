@@ -40,7 +40,7 @@ class FilmPair:
             b: film B.
             start: start of the range in seconds into A; None for the first common frame.
             end: end of the range in seconds into A; None for the last common frame.
-            offset: seconds into A at which the first frame of B is displayed.
+            offset: time in seconds into A of the first frame of B.
 
         Raises:
             InputError: one of the films cannot be read.

@@ -136,13 +136,8 @@ class DisplayReader:
 def render_rgb(frame: av.VideoFrame, video: VideoInfo, size: tuple[int, int]) -> Rgb:
     """Convert a decoded frame for display, with a maximum error of 2 code values.
 
-    Args:
-        frame: a decoded frame.
-        video: its matrix, range and orientation.
-        size: upright width and height.
-
     Returns:
-        (H, W, 3) uint8, contiguous.
+        (H, W, 3) uint8, upright and contiguous, for `size` = (W, H).
     """
     stored_size = rotate_size(size, video.quarter_turns)
     layout = get_pixel_layout(frame.format.name)
@@ -197,10 +192,7 @@ def resize_rgb(pixels: NDArray[Any], size: tuple[int, int]) -> Rgb:
 def describe_preview(source: VideoInfo, size: tuple[int, int], tags: ColorTags) -> VideoInfo:
     """Describe an 8-bit video of frames that `render_rgb` returns.
 
-    Args:
-        source: the video whose time base, frame rate and language are used.
-        size: width and height.
-        tags: the color tags whose primaries and transfer are used.
+    Time base, frame rate and language are those of `source`, primaries and transfer of `tags`.
     """
     matrix = get_default_matrix(*size)
     return replace(

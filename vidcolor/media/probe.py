@@ -53,7 +53,6 @@ class StreamInfo:
     codec: str
     """FFmpeg's name of the codec."""
     language: str | None
-    """Language code."""
     title: str | None
     """Name of the track, or file name of an attachment."""
     is_cover_art: bool = False
@@ -88,28 +87,27 @@ class VideoInfo:
     """PTS of the first frame in the header; None if the header has none."""
     duration_s: float | None
     """Duration in the header, in seconds; None if the header has none."""
-    declared_end_s: float | None
-    """End time in the header of this stream, in seconds. It is used to detect truncated files."""
-    variable_rate: bool
-    """Whether the durations of frames differ."""
     num_frames: int
     """Number of frames in the header; 0 if the header has none."""
-    sample_aspect_ratio: Fraction | None
-    """Width over height of a pixel; None for square pixels."""
-    rotation_degrees: int
-    """Counterclockwise rotation for display, 0 to 359."""
-    display_matrix: tuple[int, ...] | None
-    """FFmpeg's 3x3 display matrix, row by row; None if the stream has none."""
-    field_order: int
-    """FFmpeg's `AVFieldOrder`: 0 unknown, 1 progressive, above 1 interlaced."""
-    interlaced: bool
-    """Whether the first frame is flagged as interlaced."""
-    timecode: str | None
-    """SMPTE timecode of the first frame."""
     tint: Tint
     """Whether the film is gray, tinted or in color; see `measure_tint`."""
+    declared_end_s: float | None = None
+    """End time in the header of this stream, in seconds. It is used to detect truncated files."""
+    variable_rate: bool = False
+    """Whether the durations of frames differ."""
+    sample_aspect_ratio: Fraction | None = None
+    """Width over height of a pixel; None for square pixels."""
+    rotation_degrees: int = 0
+    """Counterclockwise rotation for display, 0 to 359."""
+    display_matrix: tuple[int, ...] | None = None
+    """FFmpeg's 3x3 display matrix, row by row; None if the stream has none."""
+    field_order: int = PROGRESSIVE
+    """FFmpeg's `AVFieldOrder`: 0 unknown, 1 progressive, above 1 interlaced."""
+    interlaced: bool = False
+    """Whether the first frame is flagged as interlaced."""
+    timecode: str | None = None
+    """SMPTE timecode of the first frame."""
     language: str | None = None
-    """Language code in the metadata of the stream."""
 
     @property
     def quarter_turns(self) -> int:
@@ -128,12 +126,8 @@ class VideoInfo:
     @property
     def geometry(self) -> Geometry:
         """The stored size, the pixel aspect ratio and the rotation for display."""
-        return Geometry(
-            width=self.width,
-            height=self.height,
-            pixel_aspect=float(self.sample_aspect_ratio or 1),
-            quarter_turns=self.quarter_turns,
-        )
+        aspect = float(self.sample_aspect_ratio or 1)
+        return Geometry(self.width, self.height, aspect, self.quarter_turns)
 
     @property
     def start_s(self) -> Fraction:
@@ -160,7 +154,6 @@ class MediaInfo:
     duration_s: float | None
     """Duration of the container in seconds; None if unknown."""
     video: VideoInfo
-    """The video stream that is colorized."""
     streams: tuple[StreamInfo, ...]
     """All streams, including the video."""
     num_chapters: int

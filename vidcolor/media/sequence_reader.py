@@ -15,7 +15,6 @@ from vidcolor.media.decode import Frame, FrameReader
 from vidcolor.media.frames import MIN_RGB_BITS, get_pixel_layout
 from vidcolor.media.probe import (
     FULL_RANGE,
-    PROGRESSIVE,
     UNSPECIFIED,
     ColorTags,
     MediaInfo,
@@ -42,12 +41,7 @@ DEFAULT_FPS = Fraction(24)
 def probe_sequence(
     sequence: ImageSequence, fps: Fraction, gray_from: GrayFrom = "luma"
 ) -> MediaInfo:
-    """Describe a sequence by its first readable image.
-
-    Args:
-        sequence: the sequence.
-        fps: its frame rate.
-        gray_from: the channel that luma is read from.
+    """Describe a sequence of a frame rate by its first readable image.
 
     Raises:
         InputError: none of the first images is readable.
@@ -69,14 +63,9 @@ def probe_sequence(
         rate=fps,
         start_pts=0,
         duration_s=duration_s,
-        declared_end_s=None,
-        variable_rate=False,
         num_frames=len(numbers),
         sample_aspect_ratio=still.pixel_aspect,
         rotation_degrees=90 * get_quarter_turns(still.orientation),
-        display_matrix=None,
-        field_order=PROGRESSIVE,
-        interlaced=False,
         timecode=still.timecode,
         tint=still.tint,
     )

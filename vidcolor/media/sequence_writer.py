@@ -60,12 +60,9 @@ class SequenceWriter:
         """Warnings about single images, each once."""
 
     def write(self, frame: av.VideoFrame, pts: int, duration: int) -> None:
-        """Write one frame as an image.
+        """Write one frame in the plan's pixel format as an image.
 
-        Args:
-            frame: the colorized frame in the plan's pixel format.
-            pts: its offset from the first frame number, if the source is a sequence.
-            duration: unused; images have no duration.
+        `pts` is its offset from the first number of a sequence. Images have no duration.
         """
         self._count += 1
         cb, cr = read_chroma(frame, self._plan.layout, self._video.coding.full_range)

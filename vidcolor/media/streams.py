@@ -17,7 +17,7 @@ import av
 
 from vidcolor.errors import InputError
 from vidcolor.fileio import temporary_path
-from vidcolor.media.demux import PacketReader, Trim, find_video_stream, get_dts_s, open_input
+from vidcolor.media.demux import Trim, find_video_stream, get_dts_s, open_input, read_packets
 from vidcolor.media.ffmpeg_cli import ExtraStreams, can_copy_stream, convert_subtitle
 from vidcolor.media.probe import StreamInfo, describe_stream
 from vidcolor.media.tags import add_trial_stream
@@ -201,16 +201,10 @@ class StreamCopier:
         self._path, self._decisions = path, decisions
         self._trim = Trim(shift, start, end)
         self._cleanup = contextlib.ExitStack()
-        self._reader = self._open(path)
-        self._source = self._reader.container
+        self._source = self._cleanup.enter_context(open_input(path))
         self._copies: dict[av.stream.Stream, av.stream.Stream] = {}
         self._packets: Iterator[av.Packet[Any]] = iter(())
         self._pending: av.Packet[Any] | None = None
-
-    def _open(self, path: Path) -> PacketReader:
-        reader = PacketReader(path, self._trim)
-        self._cleanup.callback(reader.close)
-        return reader
 
     def __enter__(self) -> StreamCopier:
         return self
@@ -265,7 +259,9 @@ class StreamCopier:
         chapters = self._shift_chapters()
         if chapters:
             target.set_chapters(chapters)
-        self._packets = heapq.merge(self._reader.packets(copied), *converted, key=get_dts_s)
+        self._packets = heapq.merge(
+            read_packets(self._source, copied, self._trim), *converted, key=get_dts_s
+        )
 
     def _add_converted(
         self,
@@ -282,12 +278,12 @@ class StreamCopier:
         codec, muxer = container.subtitle_format or ("", "")
         convert_subtitle(self._path, stream.index, converted_path, codec, muxer)
         try:
-            reader = self._open(converted_path)
+            file = self._cleanup.enter_context(open_input(converted_path))
         except InputError:  # Some containers cannot be read back if the stream has no packets.
             return iter(())
-        converted = reader.container.streams[0]
+        converted = file.streams[0]
         self._copies[converted] = add_stream_copy(target, converted, container, stream)
-        return reader.packets([converted])
+        return read_packets(file, [converted], self._trim)
 
     def _attach_cover_art(
         self, target: av.container.OutputContainer, stream: av.stream.Stream, codec: str

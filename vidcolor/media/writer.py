@@ -149,7 +149,7 @@ class VideoWriter:
 
         Args:
             frame: a frame in the plan's pixel format. The writer modifies it.
-            pts: its presentation timestamp in the video's time base.
+            pts: its PTS in the video's time base.
             duration: its duration in the video's time base; 0 if unknown.
         """
         self._has_encoded = True
@@ -169,11 +169,8 @@ class VideoWriter:
     def write_packet(self, packet: av.Packet[Any], pts: int, dts: int, duration: int) -> None:
         """Mux one frame that is already encoded with the same plan.
 
-        Args:
-            packet: the encoded frame, in decoding order. The writer modifies it.
-            pts: its presentation timestamp in the video's time base.
-            dts: its decoding timestamp in the video's time base, rising from packet to packet.
-            duration: its duration in the video's time base.
+        `pts`, `dts` and `duration` are in the video's time base, and DTS rise from packet to
+        packet. The writer modifies the packet.
         """
         packet.stream = self._stream
         packet.time_base = self._video.time_base
@@ -310,13 +307,7 @@ class _DurationFixer:
 def check_constant_rate(
     plan: EncoderPlan, video: VideoInfo, pts: Sequence[int], target: Path
 ) -> None:
-    """Check that the frame rate of a film is constant if its container requires that.
-
-    Args:
-        plan: the result of `plan_encoder`.
-        video: the source's video stream.
-        pts: PTS of every frame in the source's time base.
-        target: the final name of the file, for the error message.
+    """Check that the frame rate of a film with the given PTS is constant if it must be.
 
     Raises:
         OutputError: the container stores a frame rate only, and the film's is not constant.
