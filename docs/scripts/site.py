@@ -114,11 +114,11 @@ def render_command(command: Command) -> str:
 
 
 def _render_children(command: Command, directory: str = "") -> list[str]:
-    lines = []
-    for child in command.subcommands:
-        link = f"[`{child.name}`]({directory}{child.page}.md)"
-        lines += [link, f":   {_escape(child.summary)}.", ""]
-    return lines
+    rows = [
+        f"| [`{child.name}`]({directory}{child.page}.md) | {_escape(child.summary)} |"
+        for child in command.subcommands
+    ]
+    return ["| command | |", "| --- | --- |", *rows, ""]
 
 
 def _render_terms(terms: list[tuple[str, str]]) -> list[str]:
