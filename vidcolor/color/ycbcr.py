@@ -51,12 +51,10 @@ MATRICES = {
 }
 """Supported matrices by FFmpeg's name."""
 
-_MATRICES_BY_CODE = {m.code: m for m in MATRICES.values()}
-
 
 def get_matrix(code: int) -> Matrix | None:
     """Return the matrix with an H.273 code, or None if it is unspecified or not supported."""
-    return _MATRICES_BY_CODE.get(code)
+    return next((matrix for matrix in MATRICES.values() if matrix.code == code), None)
 
 
 def get_default_matrix(width: int, height: int) -> Matrix:

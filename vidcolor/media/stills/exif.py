@@ -136,21 +136,18 @@ def read_directory(read: Reader) -> Directory:
     return _read_directory_at(read, order, big, offset, depth=0)
 
 
-def parse_exif(data: bytes) -> Directory:
-    """Parse an EXIF block without its ``Exif\\0\\0`` prefix.
-
-    Raises:
-        ValueError: the data is not a TIFF structure.
-    """
-    return read_directory(lambda offset, n: data[offset : offset + n])
+def parse_exif(data: bytes | None) -> Directory:
+    """Parse an EXIF block without its ``Exif\\0\\0`` prefix; empty if missing or broken."""
+    block = data or b""
+    try:
+        return read_directory(lambda offset, n: block[offset : offset + n])
+    except (ValueError, struct.error):
+        return Directory("<")
 
 
 def read_orientation(exif: bytes | None) -> int:
     """Return the EXIF orientation, 1-8; 1 if it is missing or invalid."""
-    try:
-        value = parse_exif(exif).get_integer(ORIENTATION) if exif else None
-    except (ValueError, struct.error):
-        return 1
+    value = parse_exif(exif).get_integer(ORIENTATION)
     return value if value is not None and 1 <= value <= 8 else 1
 
 
@@ -164,8 +161,8 @@ def _read_directory_at(
     if len(head) < count_size:
         raise ValueError("the directory lies outside the file")
     num_entries = int(struct.unpack(order + ("Q" if big else "H"), head)[0])
-    table = read(offset + count_size, min(num_entries, _MAX_ENTRIES) * entry_size)
     word = order + ("Q" if big else "I")
+    table = read(offset + count_size, min(num_entries, _MAX_ENTRIES) * entry_size)
     for i in range(0, len(table) - entry_size + 1, entry_size):
         tag, kind = struct.unpack(order + "HH", table[i : i + 4])
         count = int(struct.unpack(word, table[i + 4 : i + 4 + inline])[0])
@@ -175,7 +172,7 @@ def _read_directory_at(
             continue
         at = int(struct.unpack(word, stored)[0])
         if tag in _CHILD_TAGS:
-            if depth < _MAX_DEPTH and _is_readable(read, at, count_size):
+            if depth < _MAX_DEPTH and at > 0 and len(read(at, count_size)) == count_size:
                 directory.children[tag] = _read_directory_at(read, order, big, at, depth + 1)
             continue
         # Values that fit into the entry are stored there instead of an offset.
@@ -183,10 +180,6 @@ def _read_directory_at(
         if len(value) == length:
             directory.entries[tag] = Entry(tag, kind, count, value)
     return directory
-
-
-def _is_readable(read: Reader, offset: int, n: int) -> bool:
-    return offset > 0 and len(read(offset, n)) == n
 
 
 def encode_directory(directory: Directory, offset: int) -> bytes:

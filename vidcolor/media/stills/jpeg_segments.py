@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vidcolor.media.stills.exif import parse_exif
 from vidcolor.media.stills.types import StillMetadata
@@ -39,20 +38,18 @@ _NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
 """The marker that ends the data of a scan. Stuffed zeros and restart markers belong to the scan."""
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """A marker segment."""
 
     marker: int
     """Second byte of the marker."""
     payload: bytes
     """Contents without marker and length."""
-    scan: bytes = b""
+    scan: bytes
     """Entropy-coded data after a start-of-scan segment; else empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class FrameHeader:
+class FrameHeader(NamedTuple):
     """The fields of a start-of-frame segment."""
 
     marker: int
@@ -160,7 +157,7 @@ def read_metadata(segments: list[Segment]) -> tuple[StillMetadata, tuple[str, ..
         exif=exif,
         xmp=xmp,
         icc=b"".join(icc[k] for k in sorted(icc)) or None,
-        dpi=density or _read_exif_dpi(exif),
+        dpi=density or parse_exif(exif).dpi,
         photoshop=photoshop or None,
         extras=tuple(others),
     )
@@ -262,14 +259,6 @@ def _parse_jfif_dpi(payload: bytes) -> tuple[float, float] | None:
     unit, x, y = struct.unpack(">BHH", payload[7:12])
     scale = {1: 1.0, 2: 2.54}.get(unit)  # dots per inch, dots per centimeter
     return (x * scale, y * scale) if scale and x and y else None
-
-
-def _read_exif_dpi(exif: bytes | None) -> tuple[float, float] | None:
-    """Return the resolution of an EXIF block in dots per inch; None if missing or invalid."""
-    try:
-        return parse_exif(exif).dpi if exif else None
-    except (ValueError, struct.error):
-        return None
 
 
 def _read_quantization_tables(segments: list[Segment]) -> dict[int, bytes]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -55,8 +55,7 @@ _NOT_COPIED = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"bKGD", b"sBIT", b"
 belong to animation, or are written from `StillMetadata`."""
 
 
-@dataclass(frozen=True, slots=True)
-class PngHeader:
+class _Header(NamedTuple):
     """The fields of the IHDR chunk."""
 
     width: int
@@ -65,15 +64,12 @@ class PngHeader:
     """Bits per sample, or per palette index."""
     color_type: int
     """0 gray, 2 R'G'B', 3 palette, 4 gray with alpha, 6 R'G'B' with alpha."""
-    interlaced: bool
-
-    @property
-    def row_bytes(self) -> int:
-        """Size of a decompressed row with its filter byte."""
-        return (self.width * self.bits * _CHANNELS.get(self.color_type, 1) + 7) // 8 + 1
+    compression: int
+    filter_method: int
+    interlace: int
 
 
-class DamagedPngError(ValueError):
+class _DamagedPngError(ValueError):
     """A PNG file that is truncated or has a wrong checksum."""
 
 
@@ -91,7 +87,7 @@ def read_png(path: Path, allow_damaged: bool) -> DecodedImage:
     damage: tuple[str, ...] = ()
     try:
         chunks = list(_iter_chunks(data))
-    except DamagedPngError as error:
+    except _DamagedPngError as error:
         if not allow_damaged:
             raise InputError(
                 f"{path}: damaged PNG: {error}; get a complete copy, or allow damaged images"
@@ -125,7 +121,7 @@ def encode_png(job: ColorizedStill) -> EncodedStill:
     return _insert_metadata(data.tobytes(), job.metadata), ()
 
 
-def _decode_16_bit(data: bytes, header: PngHeader, transparent: bytes | None) -> DecodedImage:
+def _decode_16_bit(data: bytes, header: _Header, transparent: bytes | None) -> DecodedImage:
     """Decode a 16-bit PNG; `transparent` is the tRNS chunk, which names a transparent gray."""
     samples = decode_16_bit_image(np.frombuffer(data, np.uint8))
     if samples is None:
@@ -139,18 +135,17 @@ def _decode_16_bit(data: bytes, header: PngHeader, transparent: bytes | None) ->
     return decoded
 
 
-def _parse_header(data: bytes) -> PngHeader:
+def _parse_header(data: bytes) -> _Header:
     if data[:8] != SIGNATURE or data[12:16] != b"IHDR" or len(data) < _HEADER_END:
         raise ValueError("not a PNG file, or truncated in its header")
-    width, height, bits, color_type, _, _, interlace = struct.unpack(">IIBBBBB", data[16:29])
-    return PngHeader(width, height, bits, color_type, interlace != 0)
+    return _Header(*struct.unpack(">IIBBBBB", data[16:29]))
 
 
 def _iter_chunks(data: bytes, *, strict: bool = True) -> Iterator[tuple[bytes, bytes]]:
     """Yield name and data of every chunk.
 
     Raises:
-        DamagedPngError: a chunk is broken. If not `strict`, broken chunks are yielded too.
+        _DamagedPngError: a chunk is broken. If not `strict`, broken chunks are yielded too.
     """
     at = len(SIGNATURE)
     while True:
@@ -159,9 +154,9 @@ def _iter_chunks(data: bytes, *, strict: bool = True) -> Iterator[tuple[bytes, b
         body = data[at + 8 : at + 8 + length]
         checksum = data[at + 8 + length : at + 12 + length]
         if strict and (len(head) < 8 or len(checksum) < 4):
-            raise DamagedPngError("truncated")
+            raise _DamagedPngError("truncated")
         if strict and zlib.crc32(head[4:] + body) != int.from_bytes(checksum, "big"):
-            raise DamagedPngError(f"wrong checksum of a {head[4:].decode('latin-1')} chunk")
+            raise _DamagedPngError(f"wrong checksum of a {head[4:].decode('latin-1')} chunk")
         if len(head) < 8:
             return
         yield head[4:], body
@@ -240,7 +235,7 @@ def _encode_chunk(name: bytes, body: bytes) -> bytes:
 
 
 def _recover_rows(
-    data: bytes, header: PngHeader, chunks: list[tuple[bytes, bytes]]
+    data: bytes, header: _Header, chunks: list[tuple[bytes, bytes]]
 ) -> tuple[bytes, float]:
     """Rebuild a damaged PNG from its readable rows; the other rows become black.
 
@@ -251,11 +246,12 @@ def _recover_rows(
         ValueError: no row is readable, or the image is interlaced.
     """
     compressed = b"".join(body for name, body in chunks if name == b"IDAT")
-    num_bytes = header.row_bytes * header.height
+    row_bytes = (header.width * header.bits * _CHANNELS.get(header.color_type, 1) + 7) // 8 + 1
+    num_bytes = row_bytes * header.height  # each row starts with its filter
     rows = _inflate_partially(compressed, num_bytes)
-    if header.interlaced or not rows:
+    if header.interlace or not rows:
         raise ValueError("no part of the image can be recovered")
-    kept = rows[: len(rows) // header.row_bytes * header.row_bytes]
+    kept = rows[: len(rows) // row_bytes * row_bytes]
     out = [(b"IHDR", data[16:29])]
     out += [(name, body) for name, body in chunks if name in (b"PLTE", b"tRNS")]
     out += [(b"IDAT", zlib.compress(kept.ljust(num_bytes, b"\0"), 1)), (b"IEND", b"")]

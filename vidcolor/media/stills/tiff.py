@@ -8,7 +8,6 @@ same file as the pixels. The numbers in `encode_tiff` are tags and field types o
 from __future__ import annotations
 
 import logging
-import struct
 import zlib
 from contextlib import contextmanager
 from dataclasses import replace
@@ -94,15 +93,12 @@ def read_tiff_xmp(path: Path) -> bytes | None:
 @contextmanager
 def _muted_logger(name: str) -> Iterator[None]:
     """Suppress the log messages of a library. Relevant faults raise an error or become warnings."""
-
-    def reject(_: logging.LogRecord) -> bool:
-        return False
-
-    logging.getLogger(name).addFilter(reject)
+    logger, reject = logging.getLogger(name), lambda _: False
+    logger.addFilter(reject)
     try:
         yield
     finally:
-        logging.getLogger(name).removeFilter(reject)
+        logger.removeFilter(reject)
 
 
 def _is_thumbnail(page: Any) -> bool:
@@ -218,11 +214,7 @@ def encode_tiff(job: ColorizedStill) -> EncodedStill:
 
 def _make_directory(metadata: StillMetadata) -> exif.Directory:
     """Return the first directory with all metadata, but without the tags of the pixel layout."""
-    try:
-        directory = exif.parse_exif(metadata.exif) if metadata.exif else exif.Directory("<")
-    except (ValueError, struct.error):
-        directory = exif.Directory("<")
-    directory = exif.remove_tags(directory, exif.LAYOUT_TAGS)
+    directory = exif.remove_tags(exif.parse_exif(metadata.exif), exif.LAYOUT_TAGS)
     if metadata.dpi and exif.X_RESOLUTION not in directory.entries:
         x, y = (round(d * 1000) for d in metadata.dpi)  # numerators over 1000
         directory.set_numbers(exif.X_RESOLUTION, 5, x, 1000)
