@@ -10,6 +10,7 @@ import typer
 from vidcolor.cli import params
 from vidcolor.cli.console import Console
 from vidcolor.evaluation.options import CompareOptions
+from vidcolor.media.containers import list_extensions
 
 
 @params.expand_options
@@ -33,8 +34,8 @@ def compare(
         typer.Option(
             "--out",
             "-o",
-            help="Output file. Films: a video (.mp4 .mov .mkv .webm) or a contact sheet (.png "
-            ".jpg .webp). Photos: an image (.png .jpg .webp).",
+            help=f"Output file. Films: a video ({' '.join(list_extensions('delivery'))}) or a "
+            "contact sheet (.png .jpg .webp). Photos: an image (.png .jpg .webp).",
             show_default=False,
             rich_help_panel=params.OUTPUT_PANEL,
         ),

@@ -44,10 +44,6 @@ _OUTPUTS: tuple[tuple[str, str, Purpose, Status], ...] = (
     ("MXF", "mxf", "delivery", "warning"),
 )
 """Outputs to test: name, muxer, purpose, and the status if no encoder works."""
-_HARDWARE_ENCODERS = (
-    "h264_nvenc", "hevc_nvenc", "av1_nvenc", "h264_videotoolbox", "hevc_videotoolbox",
-    "h264_amf", "hevc_amf", "av1_amf",
-)  # fmt: skip
 _MIN_FREE_BYTES = 5e9
 """Free space below which a warning is printed. An hour of film can take more."""
 _MARKS = {"ok": "ok     ", "warning": "warning", "failure": "failure"}
@@ -185,6 +181,8 @@ def _check_device() -> Iterator[Check]:
 
 def _check_encoders() -> Iterator[Check]:
     """Encode and decode one gray frame for each kind of output."""
+    from vidcolor.media.encoders import ENCODERS
+
     video = _make_gray_video()
     for name, muxer, purpose, failure in _OUTPUTS:
         encoder, error = _try_encoder(video, muxer, purpose)
@@ -193,8 +191,9 @@ def _check_encoders() -> Iterator[Check]:
         else:
             remedy = "Install PyAV from its binary wheel: pip install --force-reinstall av"
             yield Check(f"encoder for {name}", failure, error, remedy)
-    hardware = (_try_encoder(video, "mp4", "delivery", e)[0] for e in _HARDWARE_ENCODERS)
-    names = ", ".join(filter(None, hardware)) or "none works here; they are optional"
+    hardware = [encoder.name for encoder in ENCODERS.values() if encoder.hardware]
+    working = (_try_encoder(video, "mp4", "delivery", name)[0] for name in hardware)
+    names = ", ".join(filter(None, working)) or "none works here; they are optional"
     yield Check("hardware encoders", "ok", names)
 
 

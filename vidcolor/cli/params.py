@@ -20,6 +20,7 @@ import typer
 
 from vidcolor.cli.completion import complete_device, complete_model, complete_precision
 from vidcolor.cli.console import Console
+from vidcolor.media.containers import list_extensions
 from vidcolor.option import Option, OptionsModel
 from vidcolor.options import ColorizeOptions
 
@@ -188,7 +189,7 @@ Out = Annotated[
     typer.Option(
         "--out",
         "-o",
-        help="Output file: .mp4 .mov .mkv .webm .mxf, a photo, or out_%06d.png for numbered "
+        help=f"Output file: {' '.join(list_extensions())}, a photo, or out_%06d.png for numbered "
         "frames. Default: NAME.color.EXT beside the source.",
         rich_help_panel=OUTPUT_PANEL,
     ),

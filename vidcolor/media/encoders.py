@@ -50,6 +50,8 @@ class Encoder:
     """Prefix of the values of the option ``profile`` that are progressive only."""
     stores_aspect_ratio: bool = False
     """Whether the bitstream contains the pixel aspect ratio."""
+    hardware: bool = False
+    """Whether it needs hardware, which not every machine has."""
     is_jpeg: bool = False
     """Whether the format is full range by definition. Limited range is an extension of FFmpeg."""
     restoring_filter: str = ""
@@ -142,6 +144,7 @@ _ROWS = (
         options={"preset": "p5", "cq": "18"},
         interlacing="coded",
         stores_aspect_ratio=True,
+        hardware=True,
         restoring_filter=_H264_FILTER,
     ),
     Encoder(
@@ -149,9 +152,15 @@ _ROWS = (
         codec="hevc",
         options={"preset": "p5", "cq": "20"},
         stores_aspect_ratio=True,
+        hardware=True,
         restoring_filter=_HEVC_FILTER,
     ),
-    Encoder(name="av1_nvenc", options={"preset": "p5", "cq": "24"}),
+    Encoder(name="av1_nvenc", options={"preset": "p5", "cq": "24"}, hardware=True),
+    Encoder(name="h264_videotoolbox", hardware=True),
+    Encoder(name="hevc_videotoolbox", hardware=True),
+    Encoder(name="h264_amf", hardware=True),
+    Encoder(name="hevc_amf", hardware=True),
+    Encoder(name="av1_amf", hardware=True),
     Encoder(name="mpeg2video", options=_QUALITY_2, interlacing="coded", stores_aspect_ratio=True),
     Encoder(name="mpeg4", options=_QUALITY_2, interlacing="coded", stores_aspect_ratio=True),
     Encoder(
