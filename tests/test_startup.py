@@ -6,9 +6,36 @@ import subprocess
 import sys
 
 import pytest
+import typer.main
+
+from vidcolor import cli
 
 
 @pytest.mark.parametrize("library", ["torch", "cv2", "av", "numpy", "PIL"])
 def test_command_line_imports_no_heavy_library(library: str) -> None:
     code = f"import sys, vidcolor, vidcolor.cli; sys.exit({library!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_list_of_commands_imports_no_command() -> None:
+    code = (
+        "import sys; from vidcolor import cli; code = cli.run(['--help']); "
+        "sys.exit(code or 'pydantic' in sys.modules or 'vidcolor.cli.colorize' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_summaries_are_those_of_the_commands() -> None:
+    group = typer.main.get_command(cli.app)
+    for name, summary in group.summaries.items():
+        assert group.commands[name].help.split("\n\n")[0].replace("\n", " ").strip() == summary
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["jobs"], ["status", "x"], ["probe", "samples/reel.mkv"]])
+def test_commands_that_only_look_import_no_torch(arguments: list[str]) -> None:
+    code = (
+        f"import sys; from vidcolor import cli; cli.run({arguments}); "
+        "sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

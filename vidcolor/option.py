@@ -40,8 +40,6 @@ class Option(GroupedMetadata):
     """Whether a row of a job list may set it."""
     in_config: bool = True
     """Whether a configuration file or the environment may set it. Options of one film may not."""
-    is_shared: bool = True
-    """Whether it has the same meaning in all commands, so that ``[defaults]`` may set it."""
 
     def __iter__(self) -> Iterator[object]:
         """Yield the constraints for pydantic."""

@@ -12,32 +12,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vidcolor._version import __version__
-from vidcolor.cli.colorize import colorize
-from vidcolor.cli.compare import compare
-from vidcolor.cli.config import config
-from vidcolor.cli.configuration import (
-    list_unknown_variables,
-    make_default_map,
-    simplify_message,
-)
 from vidcolor.cli.console import Console, discard_output
-from vidcolor.cli.doctor import doctor
-from vidcolor.cli.evaluate import evaluate
-from vidcolor.cli.evaluate_film import evaluate_film
-from vidcolor.cli.groups import (
-    DEFAULT_COMMAND,
-    DefaultCommandGroup,
-    InterruptibleGroup,
-    UserInterruptError,
-)
-from vidcolor.cli.jobs import jobs
-from vidcolor.cli.models import models
-from vidcolor.cli.probe import probe
-from vidcolor.cli.recolor import recolor
-from vidcolor.cli.shots import shots
-from vidcolor.cli.status import status
-from vidcolor.cli.train import train
-from vidcolor.cli.versions import print_versions
+from vidcolor.cli.groups import ProgramGroup, UserInterruptError
 from vidcolor.errors import UsageError, VidcolorError
 
 if TYPE_CHECKING:
@@ -50,9 +26,23 @@ EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 TRACEBACK_VARIABLE = "VIDCOLOR_TRACEBACK"
 """Environment variable: if its value is 1, the command prints the traceback of an error."""
 
+ProgramGroup.summaries = {
+    "colorize": "Colorize black-and-white films, photos, folders and film scans.",
+    "recolor": "Restore the color of faded or badly lit color films and photos.",
+    "probe": "Show the contents of a film or photo, and the output that colorize would write.",
+    "shots": "Detect the shots of a film: cuts, dissolves and fades.",
+    "compare": "Show two films or two photos in one file.",
+    "evaluate": "Compare predicted colors with color originals.",
+    "train": "Train weights on color photographs and films.",
+    "models": "List, download, import, export and verify colorization models.",
+    "jobs": "List unfinished films, interrupted or still running.",
+    "status": "Print the progress of one film.",
+    "config": "Show the values of options, and the files and variables that set them.",
+    "doctor": "Test what works on this machine, and print what to do about the rest.",
+}
 app = typer.Typer(
     name="vidcolor",
-    cls=InterruptibleGroup,
+    cls=ProgramGroup,
     no_args_is_help=True,
     invoke_without_command=True,
     pretty_exceptions_enable=False,
@@ -64,27 +54,6 @@ app = typer.Typer(
         "and image sequences (scan_%06d.dpx) are supported too."
     ),
 )
-app.command()(colorize)
-app.command()(recolor)
-app.command()(probe)
-app.command()(shots)
-app.command()(compare)
-_evaluate_app = typer.Typer(
-    cls=DefaultCommandGroup,
-    add_completion=False,
-    rich_markup_mode="rich",
-    add_help_option=False,
-    context_settings={"ignore_unknown_options": True},
-)
-_evaluate_app.command(DEFAULT_COMMAND, hidden=True)(evaluate)
-_evaluate_app.command("film")(evaluate_film)
-app.add_typer(_evaluate_app, name="evaluate", help="Compare predicted colors with color originals.")
-app.command()(train)
-app.add_typer(models, name="models")
-app.command()(jobs)
-app.command()(status)
-app.add_typer(config, name="config")
-app.command()(doctor)
 
 
 @app.callback()
@@ -96,6 +65,8 @@ def _handle_global_options(
     ),
 ) -> None:
     if version and verbose:
+        from vidcolor.cli.versions import print_versions
+
         print_versions()
     elif version:
         typer.echo(f"vidcolor {__version__}")
@@ -104,6 +75,8 @@ def _handle_global_options(
     if version:
         raise typer.Exit
     if context.invoked_subcommand not in ("config", "doctor"):  # they also work with invalid files
+        from vidcolor.cli.configuration import list_unknown_variables, make_default_map
+
         context.default_map = make_default_map(context.command)
         for text in list_unknown_variables(context.command):
             Console().warn(text)
@@ -173,6 +146,8 @@ def _print_unexpected_error(console: Console, error: Exception) -> int:
     if format_message is None:
         text = f"internal error ({type(error).__name__}: {error}); please report it"
         return _print_error(console, text, EXIT_FAILURE, error)
+    from vidcolor.cli.configuration import simplify_message
+
     text, code = format_message(), int(getattr(error, "exit_code", EXIT_USAGE))
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(text, err=True)

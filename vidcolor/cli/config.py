@@ -25,7 +25,7 @@ from vidcolor.errors import UsageError
 if TYPE_CHECKING:
     from vidcolor.cli.configuration import ConfigFile
 
-config = typer.Typer(
+app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -33,7 +33,7 @@ config = typer.Typer(
 )
 
 
-@config.command()
+@app.command()
 @expand_options
 def show(
     context: typer.Context,
@@ -82,7 +82,7 @@ def show(
             console.info(f"{variable} = {value} ({meaning})")
 
 
-@config.command()
+@app.command()
 @expand_options
 def path(console: Console) -> None:
     """Print the configuration files that are read, the stronger one last."""

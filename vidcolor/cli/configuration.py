@@ -22,6 +22,8 @@ from vidcolor.errors import InputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vidcolor.option import Option
+
 FILE_NAME = "vidcolor.toml"
 CONFIG_VARIABLE = "VIDCOLOR_CONFIG"
 """Environment variable: the only configuration file to read; empty for none."""
@@ -64,7 +66,7 @@ class Setting:
     kind: Any
     """Type of the value, or of each item if the option is repeatable."""
     is_shared: bool
-    """Whether it may be in `SHARED_TABLE`: all options with metadata."""
+    """Whether it may be in `SHARED_TABLE`."""
     is_configurable: bool
     """Whether it may be set in other places than the command line."""
 
@@ -113,7 +115,7 @@ def simplify_message(text: str) -> str:
 def get_settings(command: Any) -> dict[str, Setting]:
     """Return the options of a command by each of their names."""
     parameters = inspect.signature(command.callback, eval_str=True).parameters
-    settings = {}
+    settings, shared = {}, list(_list_shared_options().values())
     for parameter in command.params:
         if parameter.param_type_name != "option" or parameter.name not in parameters:
             continue
@@ -123,8 +125,7 @@ def get_settings(command: Any) -> dict[str, Setting]:
         is_configurable = not parameter.required and key not in _COMMAND_LINE_ONLY
         if metadata is not None:
             is_configurable = metadata.in_config
-        is_shared = metadata is not None and metadata.is_shared
-        setting = Setting(parameter, key, _item_type(kind), is_shared, is_configurable)
+        setting = Setting(parameter, key, _item_type(kind), metadata in shared, is_configurable)
         settings.update(dict.fromkeys((key, *others), setting))
     return settings
 
@@ -192,7 +193,7 @@ class ConfigFile:
                 continue  # an option of the default command
             if not name and key == SHARED_TABLE and isinstance(value, dict):
                 for shared in value:
-                    self._check_key(SHARED_TABLE, shared, list_shared_keys())
+                    self._check_key(SHARED_TABLE, shared, [*_list_shared_options()])
                 continue
             if not isinstance(value, dict):
                 raise UsageError(
@@ -239,18 +240,18 @@ class ConfigFile:
         return values
 
 
-def list_shared_keys() -> list[str]:
-    """Return the keys of `SHARED_TABLE`."""
+def _list_shared_options() -> dict[str, Option]:
+    """Return the options that have the same meaning in several commands, by all their names."""
     from vidcolor.cli.params import ConsoleOptions
     from vidcolor.options import ColorizeOptions
 
-    return [
-        flag[2:]
+    return {
+        flag[2:]: option
         for model in (ColorizeOptions, ConsoleOptions)
         for name, option in model.options().items()
         if option.in_config
         for flag in option.flags or (model.flag(name),)
-    ]
+    }
 
 
 def list_paths() -> dict[str, Path | None]:

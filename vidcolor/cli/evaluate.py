@@ -9,6 +9,8 @@ import typer
 
 from vidcolor.cli import params
 from vidcolor.cli.console import Console
+from vidcolor.cli.evaluate_film import evaluate_film
+from vidcolor.cli.groups import DEFAULT_COMMAND, DefaultCommandGroup
 from vidcolor.cli.parsers import parse_counts
 from vidcolor.errors import UsageError
 from vidcolor.evaluation.options import EvaluateOptions, Selection
@@ -192,3 +194,15 @@ def _print_results(evaluation: Evaluation, console: Console) -> None:
         lines.append(f"{method.name}, PSNR by number of hints  {'  '.join(points)}")
     for line in lines:
         console.info(line)
+
+
+app = typer.Typer(
+    cls=DefaultCommandGroup,
+    add_completion=False,
+    rich_markup_mode="rich",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True},
+    help="Compare predicted colors with color originals.",
+)
+app.command(DEFAULT_COMMAND, hidden=True)(evaluate)
+app.command("film")(evaluate_film)

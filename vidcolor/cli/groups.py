@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import UserDict
+from importlib import import_module
 from typing import Any
 
-from typer.core import TyperGroup
+import typer
+from typer.core import TyperCommand, TyperGroup
 
 DEFAULT_COMMAND = "images"
 """Name of the hidden subcommand that `DefaultCommandGroup` runs if no subcommand is given."""
@@ -30,6 +33,60 @@ class InterruptibleGroup(TyperGroup):
             for note in getattr(interrupt, "__notes__", []):
                 interrupted.add_note(note)
             raise interrupted from interrupt
+
+
+class LazyCommands(UserDict[str, Any]):
+    """Commands by name. The module ``vidcolor.cli.NAME`` is imported when its command is used.
+
+    It contains the function ``NAME`` of the command, or the group ``app``.
+    """
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a command."""
+        if isinstance(command := super().__getitem__(name), str):
+            self[name] = command = _load_command(name)
+        return command
+
+
+def _load_command(name: str) -> Any:
+    module = import_module(f"vidcolor.cli.{name}")
+    item = getattr(module, "app", None) or getattr(module, name)
+    if not isinstance(item, typer.Typer):
+        function, item = item, typer.Typer(add_completion=False, rich_markup_mode="rich")
+        item.command(name)(function)
+    command = typer.main.get_command(item)
+    command.name = name
+    return command
+
+
+class ProgramGroup(InterruptibleGroup):
+    """The program. Its list of commands is printed without importing them."""
+
+    summaries: dict[str, str]
+    """First line of the help text of each command."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = LazyCommands(self.summaries)
+        self._prints_help = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands."""
+        return [*self.commands]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command; for the help text, one that has only a summary."""
+        if self._prints_help:
+            return TyperCommand(cmd_name, help=self.summaries[cmd_name])
+        return self.commands.get(cmd_name)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help text."""
+        self._prints_help = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._prints_help = False
 
 
 class DefaultCommandGroup(TyperGroup):

@@ -18,7 +18,7 @@ from vidcolor.progress import Progress
 if TYPE_CHECKING:
     from vidcolor.generators.store.registry import ModelInfo, RegistryEntry
 
-models = typer.Typer(
+app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -41,7 +41,7 @@ _KEY_WIDTH = 16
 """Width of the first column of `vidcolor models show`, in characters."""
 
 
-@models.command("list")
+@app.command("list")
 def list_models(json_lines: JsonLines = False) -> None:
     """List all models: purpose, size, license, and whether they are installed.
 
@@ -77,7 +77,7 @@ def list_models(json_lines: JsonLines = False) -> None:
     )
 
 
-@models.command()
+@app.command()
 def show(name: ModelName, json_lines: JsonLines = False) -> None:
     """Show the details of a model: license, sources, digest, installed file."""
     from vidcolor.generators.store.registry import EMBEDDED_MODEL, find_model
@@ -97,7 +97,7 @@ def show(name: ModelName, json_lines: JsonLines = False) -> None:
             console.info(f"{key.replace('_', ' '):{_KEY_WIDTH}}{value}")
 
 
-@models.command()
+@app.command()
 def pull(
     names: Annotated[
         list[str],
@@ -179,7 +179,7 @@ def _report_download(console: Console, label: Path, done: int, total: int | None
     console.progress(Progress(label, "download", done, total))
 
 
-@models.command("import")
+@app.command("import")
 def import_model(
     file: Annotated[
         Path,
@@ -231,7 +231,7 @@ def import_model(
     console.info(f"{path.stem}: {path} ({record.architecture}, {size}, SHA-256 {record.sha256})")
 
 
-@models.command()
+@app.command()
 def export(
     name: Annotated[
         str,
@@ -296,7 +296,7 @@ def export(
     )
 
 
-@models.command()
+@app.command()
 def verify(
     names: Annotated[
         list[str] | None,
@@ -354,7 +354,7 @@ def _verify_model(console: Console, name: str) -> None:
     console.info(f"{name}: {state}; SHA-256 {digest}")
 
 
-@models.command("path")
+@app.command("path")
 def print_path(name: ModelName) -> None:
     """Print the path of a model's weights file, for use in scripts."""
     from vidcolor.generators.store.weights import resolve_path
