@@ -144,7 +144,8 @@ def test_man_pages_are_current() -> None:
         "old = {p.name: p.read_text() for p in m.DIRECTORY.glob('*.1')}\n"
         "sys.exit(old != m.render_pages())"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    code = subprocess.run([sys.executable, "-c", code], check=False).returncode
+    assert code == 0, "run `make man`"
 
 
 @pytest.mark.slow

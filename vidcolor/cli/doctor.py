@@ -34,6 +34,8 @@ _LIBRARIES = {
     "tifffile": "tifffile",
     "OpenEXR": "OpenEXR",
     "safetensors": "safetensors",
+    "matplotlib": "matplotlib",
+    "jinja2": "Jinja2",
 }
 """Modules that vidcolor imports, and the package that installs each."""
 _OUTPUTS: tuple[tuple[str, str, Purpose, Status], ...] = (
