@@ -17,8 +17,7 @@ from pydantic import TypeAdapter
 from vidcolor.batch.manifest import list_columns
 from vidcolor.batch.report.schema import Report
 from vidcolor.film.resume import FORMAT_VERSION, SavedPlan
-from vidcolor.film.segment import SegmentResult
-from vidcolor.film.workdir import ProgressRecord
+from vidcolor.film.workdir import ProgressRecord, SegmentResult
 from vidcolor.hints.io import COLOR_ALIAS, HintRow
 from vidcolor.options import ColorizeOptions
 from vidcolor.shots.shot_list import ShotRow

@@ -6,7 +6,8 @@ import posixpath
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import UnionType
+from typing import TYPE_CHECKING, Literal, Union, get_args, get_origin
 
 from mkdocs.structure.files import File
 
@@ -31,6 +32,7 @@ DOCUMENTS = {
 """Documents outside docs/ that are pages of the site."""
 CLI_NAV = "Command line"
 CLI_PAGE = "reference/cli.md"
+OPTIONS_MARK = "<!-- options: the site lists the fields here -->"
 _LINK = re.compile(r"(\]\()(?!\w+:|#)([^)#\s]+)(#[^)]*)?\)")
 
 
@@ -74,6 +76,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     target = page.file.src_uri
     if target == CLI_PAGE:
         return markdown + "\n".join(["", *_render_children(read_commands(), "cli/")])
+    markdown = markdown.replace(OPTIONS_MARK, "\n".join(_render_options()))
     source = next((s for s, t in DOCUMENTS.items() if t == target), f"docs/{target}")
     repository = config.repo_url.rstrip("/")
 
@@ -111,6 +114,34 @@ def render_command(command: Command) -> str:
     for panel, options in sorted(command.options.items(), key=lambda item: item[0] == "General"):
         lines += [f"### {panel}", "", *_render_terms(options)]
     return "\n".join(lines)
+
+
+def _render_options() -> list[str]:
+    """Return a table of the fields of `ColorizeOptions`."""
+    from vidcolor.options import ColorizeOptions
+
+    rows = []
+    for name, option in ColorizeOptions.options().items():
+        field = ColorizeOptions.model_fields[name]
+        cells = f"`{name}`", f"`{_describe_type(field.annotation)}`", f"`{field.default!r}`"
+        flag = ColorizeOptions.flag(name)
+        is_renamed = option.flags is not None and flag != f"--{name.replace('_', '-')}"
+        text = _escape(option.help).replace("|", "\\|")
+        rows.append(
+            " | ".join(("", *cells, f"{text}{f' (`{flag}`)' if is_renamed else ''}", "")).strip()
+        )
+    return ["| field | type | default | meaning |", "| --- | --- | --- | --- |", *rows]
+
+
+def _describe_type(annotation: object) -> str:
+    """Return a type as text: the choices of a literal, or names; without None."""
+    if get_origin(annotation) is Literal:
+        return " ".join(map(repr, get_args(annotation)))
+    if get_origin(annotation) in (Union, UnionType):
+        return " or ".join(_describe_type(a) for a in get_args(annotation) if a is not type(None))
+    if get_origin(annotation) is not None:
+        return re.sub(r"\w+\.", "", str(annotation))
+    return getattr(annotation, "__name__", str(annotation))
 
 
 def _render_children(command: Command, directory: str = "") -> list[str]:
