@@ -10,7 +10,7 @@ import torch
 from vidcolor.color.bins import gamut_bins
 from vidcolor.color.lab import lab_to_rgb
 from vidcolor.training.batches import Batch
-from vidcolor.training.config import default_config
+from vidcolor.training.config import TrainingConfig
 from vidcolor.training.losses import (
     ERROR_FLOOR,
     BinTargets,
@@ -121,7 +121,7 @@ def test_log_mse_loss_follows_psnr() -> None:
 
 def test_reward_rises_while_predictions_are_too_gray() -> None:
     objective = Objective(
-        default_config("pretrain", steps=1), TARGETS.bins, torch.full((260,), 1 / 260)
+        TrainingConfig(stage="pretrain", steps=1), TARGETS.bins, torch.full((260,), 1 / 260)
     )
     batch = make_batch(torch.full((2, 2, 8, 8), 30.0))
     output = objective(torch.zeros(2, 260, 8, 8), batch)
@@ -142,7 +142,7 @@ def test_every_loss_has_a_gradient() -> None:
     logits, batch = torch.randn(2, 260, 8, 8), make_batch(torch.rand(2, 2, 8, 8) * 40)
 
     def gradient(reward: float = 1.0, **choices: float) -> torch.Tensor:
-        config = default_config("pretrain", steps=1, **choices)
+        config = TrainingConfig(stage="pretrain", steps=1, **choices)
         objective = Objective(config, TARGETS.bins, torch.full((260,), 1 / 260))
         objective.reward.fill_(reward)
         own = logits.clone().requires_grad_()
@@ -156,7 +156,7 @@ def test_every_loss_has_a_gradient() -> None:
     ):
         assert float((complete - reduced).norm()) > 1e-3 * float(complete.norm()) > 0
     objective = Objective(
-        default_config("pretrain", steps=1), TARGETS.bins, torch.full((260,), 1 / 260)
+        TrainingConfig(stage="pretrain", steps=1), TARGETS.bins, torch.full((260,), 1 / 260)
     )
     output = objective(logits, batch)
     assert set(output.losses) == {

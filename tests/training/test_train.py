@@ -26,7 +26,7 @@ from tests.helpers.albums import make_album
 from vidcolor import cli
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import InputError, UsageError
-from vidcolor.training.config import RunOptions, Stage, TrainingConfig, default_config
+from vidcolor.training.config import RunOptions, TrainingConfig
 from vidcolor.training.loop import StopRequest
 from vidcolor.training.metrics import Callback, StepEvent
 from vidcolor.training.run import train
@@ -58,13 +58,13 @@ def spawn(arguments: list[str], **options: Any) -> subprocess.Popen[str]:
 
 def small_config(**choices: Any) -> TrainingConfig:
     """Return the configuration of a run with tiny images and batches."""
-    return default_config(**{"stage": "fine-tune", "size": 32, "batch": 2, **choices})
+    return TrainingConfig(**{"size": 32, "batch": 2, **choices})
 
 
-def small_options(album: Path, out: Path, **choices: Any) -> RunOptions:
+def small_options(**choices: Any) -> RunOptions:
     """Return the options of a run that validates at its start and end only."""
     defaults = {"holdout": 0, "workers": 0, "validations": 0, "validation_size": 64}
-    return RunOptions(sources=(album,), out=out, **{**defaults, **choices})
+    return RunOptions(**{**defaults, **choices})
 
 
 def read_log(out: Path) -> list[dict[str, Any]]:
@@ -203,22 +203,25 @@ class CrashingCallback(Callback):
     ],
 )
 def test_every_stage_resumes_to_the_same_weights(
-    album: Path, tmp_path: Path, stage: Stage, choices: dict[str, Any]
+    album: Path, tmp_path: Path, stage: str, choices: dict[str, Any]
 ) -> None:
     config = small_config(stage=stage, accumulate=2, **choices)
     common = {"holdout": 0.1, "precision": "bf16"}
-    uninterrupted = small_options(album, tmp_path / "uninterrupted.safetensors", **common)
-    resumed = small_options(album, tmp_path / "resumed.safetensors", checkpoint_minutes=0, **common)
-    finished = train(config, uninterrupted)
+    uninterrupted, resumed = (
+        tmp_path / "uninterrupted.safetensors",
+        tmp_path / "resumed.safetensors",
+    )
+    finished = train([album], uninterrupted, config, small_options(**common))
     assert finished.steps == config.steps
     assert finished.after is not None
-    (row,) = [row for row in read_log(uninterrupted.out) if "losses" in row]
+    (row,) = [row for row in read_log(uninterrupted) if "losses" in row]
     assert {"image", "variation"} <= set(row["losses"])
+    options = small_options(checkpoint_minutes=0, **common)
     with pytest.raises(InterruptedError):
-        train(config, resumed, CrashingCallback(after=config.steps - 2))
-    assert not resumed.out.exists()
-    train(config, resumed)
-    assert have_equal_tensors(resumed.out, uninterrupted.out)
+        train([album], resumed, config, options, CrashingCallback(after=config.steps - 2))
+    assert not resumed.exists()
+    train([album], resumed, config, options)
+    assert have_equal_tensors(resumed, uninterrupted)
 
 
 @pytest.mark.slow
@@ -227,8 +230,8 @@ def test_validation_photographs_are_not_replayed(album: Path, tmp_path: Path) ->
     larger_album = tmp_path / "larger_album"
     shutil.copytree(album, larger_album)
     make_album(larger_album, 4, first=50)
-    options = small_options(album, out, replay=(larger_album,), holdout=0.3)
-    train(small_config(steps=1), options)
+    options = small_options(replay=(larger_album,), holdout=0.3)
+    train([album], out, small_config(steps=1), options)
     with (out.with_suffix(".train") / "photographs.csv").open() as file:
         uses = [(row["use"], Path(row["photograph"]).name) for row in csv.DictReader(file)]
     held_out = {name for use, name in uses if use == "validation"}
@@ -238,16 +241,16 @@ def test_validation_photographs_are_not_replayed(album: Path, tmp_path: Path) ->
 
 def test_existing_model_card_is_not_overwritten(album: Path, tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("text of the user")
-    options = small_options(album, tmp_path / "README.safetensors")
+    out = tmp_path / "README.safetensors"
     with pytest.raises(UsageError, match=r"README.md: already exists"):
-        train(small_config(steps=1), options)
+        train([album], out, small_config(steps=1), small_options())
     assert (tmp_path / "README.md").read_text() == "text of the user"
 
 
 def test_missing_source_writes_no_files(tmp_path: Path) -> None:
-    options = small_options(tmp_path / "none", tmp_path / "w.safetensors")
+    sources, out = [tmp_path / "none"], tmp_path / "w.safetensors"
     with pytest.raises(InputError, match="no such file or directory"):
-        train(small_config(steps=1), options)
+        train(sources, out, small_config(steps=1), small_options())
     assert not list(tmp_path.iterdir())
 
 
@@ -275,7 +278,7 @@ def test_two_processes_match_gradient_accumulation(album: Path) -> None:
     def train_alone(name: str, accumulate: int) -> TrainingResult:
         path = album.parent / f"{name}.safetensors"
         config = small_config(steps=3, learning_rate=0.01, accumulate=accumulate)
-        return train(config, small_options(album, path, holdout=0.1, precision="fp32"))
+        return train([album], path, config, small_options(holdout=0.1, precision="fp32"))
 
     accumulated = train_alone("accumulated", 2).out
     single = train_alone("single", 1).out
@@ -288,8 +291,8 @@ def test_minutes_are_converted_to_steps(
 ) -> None:
     monkeypatch.setattr("vidcolor.training.loop.PROBE_STEPS", 2)
     monkeypatch.setattr("vidcolor.training.loop.UNTIMED_STEPS", 1)
-    out = tmp_path / "w.safetensors"
-    finished = train(small_config(minutes=0.1), small_options(album, out, precision="fp32"))
+    out, config = tmp_path / "w.safetensors", small_config(minutes=0.1)
+    finished = train([album], out, config, small_options(precision="fp32"))
     assert finished.steps > 2
     assert 3 < finished.seconds < 30  # the limit is 6 s; the machine may be busy
     assert finished.after is None  # no validation photographs
@@ -299,17 +302,17 @@ def test_contradictory_settings_are_rejected() -> None:
     for choices, message in (
         ({}, "use --steps or --minutes"),
         ({"steps": 1, "minutes": 1.0}, "either --steps or --minutes"),
-        ({"steps": 1, "seed": -1}, "seed must be in"),
+        ({"steps": 1, "seed": -1}, "--seed must be 0 or more, got -1"),
         ({"steps": 1, "size": 100}, "multiple of 32"),
         ({"steps": 1, "start": "scratch"}, "needs trained weights"),
-        ({"steps": 1, "learning_rate": -1.0}, "learning rate must be in"),
+        ({"steps": 1, "learning_rate": -1.0}, "--learning-rate must be in"),
     ):
         with pytest.raises(UsageError, match=message):
-            default_config("fine-tune", **choices)
+            TrainingConfig(**choices)
 
 
 def test_learning_rate_warms_up_and_decays() -> None:
-    config = default_config("pretrain", steps=1000)
+    config = TrainingConfig(stage="pretrain", steps=1000)
     rates = [learning_rate_factor(step, 1000, config) for step in range(1000)]
     peak = rates.index(max(rates))
     assert rates[0] < 0.02 and max(rates) > 0.99 and rates[-1] < 0.03

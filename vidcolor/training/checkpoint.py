@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from vidcolor.errors import InputError
+from vidcolor.errors import InputError, UsageError
 from vidcolor.fileio import atomic_output
 from vidcolor.schema import Record
 from vidcolor.training.config import TrainingConfig
@@ -127,7 +127,7 @@ def read_state(path: Path) -> CheckpointState | None:
         if metadata.get("version") != str(VERSION):
             raise ValueError("version")
         return CheckpointState.model_validate_json(metadata["state"])
-    except (SafetensorError, ValueError, KeyError, OSError):
+    except (SafetensorError, UsageError, ValueError, KeyError, OSError):
         raise InputError(
             f"{path}: not a checkpoint of this version of vidcolor; use --restart to start again"
         ) from None

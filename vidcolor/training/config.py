@@ -1,7 +1,8 @@
 """Configuration of a training run, and the defaults of each stage.
 
 Two runs with equal `TrainingConfig`, photographs, initial weights and number of processes produce
-equal weights. `RunOptions` holds the settings that do not change the weights.
+equal weights. `RunOptions` holds the settings that do not change the weights. The flags of the
+command line are derived from the `Option` of each field.
 """
 
 from __future__ import annotations
@@ -9,11 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import model_validator
 
 from vidcolor.errors import UsageError
-from vidcolor.fileio import TRAINING_RUN_SUFFIX
-from vidcolor.schema import Record, describe_error
+from vidcolor.option import Option, OptionsModel
 
 Stage = Literal["pretrain", "fine-tune"]
 
@@ -23,55 +23,77 @@ ENCODER_STAGES = 7
 """Number of encoder stages that can be frozen."""
 DEFAULT_HOLDOUT = 0.05
 """Default share of the source files that is held out for validation."""
+# A few images could damage the encoder and the norm statistics, so fine-tuning freezes both.
+_STAGE_DEFAULTS: dict[str, dict[str, Any]] = {
+    "fine-tune": {
+        "learning_rate": 1e-4, "freeze": ENCODER_STAGES, "freeze_norms": True, "warm_up": 50,
+        "distill": 0.5,
+    },
+}  # fmt: skip
+"""Defaults of a stage that differ from those of `TrainingConfig`."""
 
 
-def _check_size(size: int) -> int:
-    # Other sizes would need padding at every stride of the network.
-    if size % SIZE_STEP or size < SIZE_STEP:
-        raise ValueError(
-            f"--size must be a multiple of {SIZE_STEP}, got {size}; use for example 192"
-        )
-    return size
+def _option(group: str, help: str, **metadata: Any) -> Option:
+    return Option(group=group, help=help, **metadata)
 
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Weight = Annotated[float, Field(ge=0, le=1000)]
-Count = Annotated[int, Field(ge=1, le=4096)]
+class TrainingConfig(OptionsModel):
+    """Settings that determine the weights. None selects the default of the stage."""
 
+    # fmt: off
+    stage: Annotated[Stage, _option(
+        "Input",
+        "fine-tune: adapt trained weights to these photographs with a frozen encoder. pretrain: "
+        "train everything on many photographs.")] = "fine-tune"
+    start: Annotated[str, _option(
+        "Input",
+        "Initial weights: embedded, a .safetensors file, or scratch (an ImageNet encoder and a "
+        "random decoder, for pretrain).", metavar="MODEL")] = "embedded"
+    minutes: Annotated[float | None, _option(
+        "Length", "Length of the run in minutes; the number of steps is computed from it once.",
+        ge=0.1)] = None
+    steps: Annotated[int | None, _option(
+        "Length", "Length of the run in steps.", ge=1)] = None
+    size: Annotated[int, _option(
+        "Training", "Side of the training images in pixels, a multiple of 32.", le=1024)] = 192
+    batch: Annotated[int, _option(
+        "Training", "Images per forward pass of each process.", ge=1, le=4096)] = 16
+    accumulate: Annotated[int, _option(
+        "Training", "Forward passes per step.", ge=1, le=4096)] = 1
+    learning_rate: Annotated[float, _option(
+        "Training",
+        "Maximum learning rate of the decoder. Default: 2e-4 for pretrain, 1e-4 for fine-tune.",
+        ge=0, le=1)] = 2e-4
+    freeze: Annotated[int, _option(
+        "Training",
+        "Number of frozen encoder stages from the first, 0 to 7. Default: 2; 7 for fine-tune.",
+        ge=0, le=ENCODER_STAGES)] = 2
+    rebalance: Annotated[float, _option(
+        "Training",
+        "Exponent of the class weights for rare colors: 0 disables them, 1 is Zhang et al. (2016).",
+        ge=0, le=1)] = 0.65
+    colorfulness: Annotated[float, _option(
+        "Training",
+        "Target colorfulness of predictions during training, relative to the ground truth. "
+        "`vidcolor evaluate` measures about a tenth less on other photographs.",
+        ge=0, le=2)] = 0.9
+    coherence: Annotated[float, _option(
+        "Training",
+        "Weight of the penalty on blotches (color that varies where the true color does not); 0 "
+        "disables it.", ge=0, le=1000)] = 0.05
+    keep: Annotated[float, _option(
+        "Training", "Share of the initial weights in the result, 0 to 1.", ge=0, le=1)] = 0.0
+    seed: Annotated[int, _option("Training", "Seed of the random numbers.", ge=0)] = 0
+    # fmt: on
 
-class TrainingConfig(Record):
-    """Settings that determine the weights. `default_config` has the defaults of each stage."""
-
-    stage: Stage = "fine-tune"
-    start: str = "embedded"
-    """Initial weights: ``embedded``, ``scratch`` (an ImageNet encoder and a random decoder), or the
-    path of a .safetensors file that vidcolor trained."""
-    steps: int | None = Field(None, ge=1, le=10**8)
-    """Number of optimizer steps. Exactly one of `steps` and `minutes` is set."""
-    minutes: float | None = Field(None, ge=0.1, le=10**6)
-    """Training time in minutes. The number of steps is computed from it once and then fixed."""
-    size: Annotated[int, AfterValidator(_check_size)] = Field(192, le=1024)
-    """Side of the square training images, in pixels."""
-    batch: Count = 16
-    """Number of images in each forward pass of each process."""
-    accumulate: Count = 1
-    """Number of forward passes in each optimizer step."""
-    seed: int = Field(0, ge=0, le=2**63 - 1)
-    """Seed of all random numbers."""
-
-    learning_rate: Share = 2e-4
-    """Maximum learning rate of the decoder."""
     encoder_rate: float = 0.25
     """Learning rate of the encoder, relative to the decoder."""
     hint_rate: float = 4.0
     """Learning rate of the hint attention, relative to the decoder."""
-    freeze: int = Field(2, ge=0, le=ENCODER_STAGES)
-    """Number of frozen encoder stages, counted from the stem; 7 freezes the whole encoder."""
     freeze_norms: bool = False
     """Whether the batch norms of the decoder keep their statistics. Those of the encoder always
     do."""
     weight_decay: float = 0.01
-    """Weight decay of AdamW."""
     betas: tuple[float, float] = (0.9, 0.98)
     """Decay rates of the moments of AdamW."""
     warm_up: int = 200
@@ -80,106 +102,84 @@ class TrainingConfig(Record):
     """Final value of the cosine schedule, relative to the maximum learning rate."""
     max_gradient: float = 1.0
     """Maximum norm of the gradients; larger gradients are scaled down."""
-    ema: float = Field(0.999, ge=0, le=0.999999)
+    ema: float = 0.999
     """Decay of the moving average of the weights. The average is the result of the run."""
-
-    rebalance: Share = 0.65
-    """Exponent of the class weights for rare colors: 0 disables them, 1 is Zhang et al. (2016)."""
-    image_weight: Weight = 0.35
+    image_weight: float = 0.35
     """Weight of the image losses (PSNR and the reward for color), relative to the cross-entropy."""
-    colorfulness: float = Field(0.9, ge=0, le=2)
-    """Target colorfulness of the predictions during training, relative to the ground truth.
-    `vidcolor evaluate` measures about a tenth less on other photographs. `Objective` adjusts the
-    reward for color until this target is reached."""
-    coherence: Weight = 0.05
-    """Weight of the excess variation of the predicted color, per a*b* unit; it reduces blotches."""
-    distill: Weight = 0.0
+    distill: float = 0.0
     """Weight of the KL divergence from the predictions of the initial weights."""
-    keep: Share = 0.0
-    """Share of the initial weights in the result (Wortsman et al., 2022)."""
-    replay_share: Share = 0.25
+    replay_share: float = 0.25
     """Share of the replay photographs in each batch, if there are any."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _apply_stage_defaults(cls, values: dict[str, Any]) -> dict[str, Any]:
+        chosen = {name: value for name, value in values.items() if value is not None}
+        return _STAGE_DEFAULTS.get(chosen.get("stage", "fine-tune"), {}) | chosen
+
     @model_validator(mode="after")
-    def _check_combination(self) -> Self:
+    def _check(self) -> Self:
         if (self.steps is None) == (self.minutes is None):
             if self.steps:
-                raise ValueError("use either --steps or --minutes, not both")
-            raise ValueError("the length of the run is missing; use --steps or --minutes")
+                raise UsageError("use either --steps or --minutes, not both")
+            raise UsageError("the length of the run is missing; use --steps or --minutes")
+        # Other sizes would need padding at every stride of the network.
+        if self.size % SIZE_STEP or self.size < SIZE_STEP:
+            raise UsageError(
+                f"--size must be a multiple of {SIZE_STEP}, got {self.size}; use for example 192"
+            )
         if self.start == "scratch" and self.stage != "pretrain":
-            raise ValueError(f"stage {self.stage} needs trained weights; --start is scratch")
+            raise UsageError(f"stage {self.stage} needs trained weights; --start is scratch")
         return self
 
 
-_STAGE_DEFAULTS: dict[Stage, dict[str, Any]] = {
-    "pretrain": {},
-    # A few images could damage the encoder and the norm statistics, so both are frozen.
-    "fine-tune": {
-        "learning_rate": 1e-4, "freeze": ENCODER_STAGES, "freeze_norms": True, "warm_up": 50,
-        "distill": 0.5,
-    },
-}  # fmt: skip
-
-
-def default_config(stage: Stage, **choices: Any) -> TrainingConfig:
-    """Return the configuration of a stage: its defaults, overridden by `choices`.
-
-    Args:
-        stage: the stage.
-        choices: fields of `TrainingConfig`. None selects the default of the stage.
-
-    Raises:
-        UsageError: a value is out of range, or values contradict each other.
-    """
-    chosen = {name: value for name, value in choices.items() if value is not None}
-    try:
-        return TrainingConfig(**{"stage": stage, **_STAGE_DEFAULTS[stage], **chosen})
-    except ValidationError as error:
-        text = describe_error(error, TrainingConfig, lambda name: name.replace("_", " "))
-        raise UsageError(text) from None
-
-
-class RunOptions(Record):
-    """Sources, outputs and hardware of a run.
+class RunOptions(OptionsModel):
+    """Further sources, hardware and reports of a run.
 
     Device and precision change the last digits of the weights, so a run only resumes with the
     values that it was started with.
     """
 
-    sources: tuple[Path, ...]
-    """Training photographs: directories, tar shards, films and image files."""
-    out: Path
-    """The weights file to write."""
-    validation: tuple[Path, ...] = ()
-    """Validation photographs; if empty, `holdout` of the sources is held out."""
-    replay: tuple[Path, ...] = ()
-    """Photographs of other kinds. They are mixed in to prevent catastrophic forgetting."""
-    holdout: float = DEFAULT_HOLDOUT
-    """Share of the source files that is held out for validation."""
-    cache: Path | None = None
-    """Directory of the decoded images; None for a directory in the run folder."""
-    device: str = "auto"
-    """``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``."""
-    precision: str = "auto"
-    """``auto``, ``fp32`` or ``bf16``."""
-    workers: int = 1
-    """Number of processes that prepare batches; 0 prepares them in the training process."""
-    checkpoint_minutes: float = 5.0
-    """Time between checkpoints in minutes; 0 writes one after every step."""
+    # fmt: off
+    validation: Annotated[tuple[Path, ...], _option(
+        "Input", "Validation photographs, instead of a share of PHOTOS.", metavar="PATH")] = ()
+    holdout: Annotated[float | None, _option(
+        "Input", f"Share of the files that is held out for validation. Default: {DEFAULT_HOLDOUT}.",
+        ge=0, le=0.9)] = None
+    replay: Annotated[tuple[Path, ...], _option(
+        "Input", "Photographs of other kinds, mixed in to prevent forgetting.",
+        metavar="PATH")] = ()
+    device: Annotated[str, Option(
+        group="Execution", help="Compute device: auto, cpu, cuda, cuda:1 or mps.")] = "auto"
+    precision: Annotated[str, Option(
+        group="Execution", help="Floating-point precision: auto, fp32 or bf16.")] = "auto"
+    workers: Annotated[int, _option(
+        "Execution", "Processes that prepare batches; 0 uses the training process.",
+        ge=0, le=64)] = 1
+    cache: Annotated[Path | None, _option(
+        "Execution",
+        "Directory of the decoded images, about 200 kB each. Default: in the run folder.",
+        metavar="DIR")] = None
+    checkpoint_minutes: Annotated[float, _option(
+        "Execution", "Minutes between checkpoints.", ge=0)] = 5.0
+    restart: Annotated[bool, _option(
+        "Execution", "Ignore an existing checkpoint.", in_config=False)] = False
+    force: Annotated[bool, _option(
+        "Output", "Overwrite existing output files.", flags=("--force", "-f"),
+        in_config=False)] = False
+    # fmt: on
+
     validations: int = 8
     """Number of evenly spaced validations, in addition to the first and the last."""
     validation_images: int = 128
     """Maximum number of held-out images that are measured."""
     validation_size: int = 256
     """Side of the measured images, in pixels."""
-    restart: bool = False
-    """Ignore an existing checkpoint."""
-    force: bool = False
-    """Replace existing results."""
     command: str = ""
     """The command line, for the model card."""
 
-    @property
-    def folder(self) -> Path:
-        """Directory of the checkpoint, the log and the plots: ``OUT.train`` beside the weights."""
-        return self.out.with_name(f"{self.out.stem}{TRAINING_RUN_SUFFIX}")
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.validation and self.holdout:
+            raise UsageError("use either --validation or --holdout, not both")
+        return self

@@ -17,6 +17,7 @@ from vidcolor.training.trainer import learning_rate_factor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from types import FrameType
 
     from vidcolor.generators.network import EmbeddedNetwork
@@ -40,6 +41,7 @@ class TrainingLoop:
 
     def __init__(
         self,
+        folder: Path,
         trainer: Trainer,
         batches: Iterator[PackedBatch],
         validator: Validator | None,
@@ -51,6 +53,7 @@ class TrainingLoop:
         """Prepare the loop.
 
         Args:
+            folder: the run folder.
             trainer: trainer at the step of `state`.
             batches: batches from that step on.
             validator: validator of the run; None disables validation.
@@ -59,7 +62,8 @@ class TrainingLoop:
             callback: callback for the events of the run.
             state: state of the checkpoint to resume from, or of a new run.
         """
-        self._trainer, self._batches, self._validator = trainer, batches, validator
+        self._folder, self._trainer = folder, trainer
+        self._batches, self._validator = batches, validator
         self._log, self._options, self._callback = log, options, callback
         self._state, self._config, self._group = state, trainer.config, trainer.group
         self._steps = state.steps
@@ -121,7 +125,7 @@ class TrainingLoop:
         metrics = self._validator.measure(network or self._trainer.result())
         self._validation_s = time.monotonic() - start
         self._log.add(LogRow(step=done, metrics=metrics))
-        draw_curves(self._options.folder / "curves.png", self._log.rows)
+        draw_curves(self._folder / "curves.png", self._log.rows)
         self._callback.on_validation(done, metrics)
 
     def _compute_length(self) -> None:
@@ -174,7 +178,7 @@ class TrainingLoop:
         # Checked at log lines only, because reading a loss waits for the GPU.
         if not all(math.isfinite(value) for value in means.values()):
             raise VidcolorError(
-                f"{self._options.folder}: the loss is not finite at step "
+                f"{self._folder}: the loss is not finite at step "
                 f"{self._trainer.steps_done}; start again with --restart and a lower "
                 "--learning-rate"
             )
@@ -196,7 +200,7 @@ class TrainingLoop:
                 "steps": self._steps,
                 "seconds": self.seconds,
             }
-            path = self._options.folder / checkpoint.FILE
+            path = self._folder / checkpoint.FILE
             state = self._state.model_copy(update=values)
             checkpoint.save(path, self._trainer, state)
 

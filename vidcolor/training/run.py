@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from vidcolor.errors import InputError, UsageError, VidcolorError
-from vidcolor.fileio import check_target
+from vidcolor.fileio import TRAINING_RUN_SUFFIX, check_target
 from vidcolor.generators.device import choose_device, choose_precision
 from vidcolor.training import checkpoint
 from vidcolor.training.batches import BatchStream
 from vidcolor.training.checkpoint import CheckpointState, RunIdentity
+from vidcolor.training.config import DEFAULT_HOLDOUT
 from vidcolor.training.dataset import build_dataset, write_photo_list
 from vidcolor.training.distributed import ProcessGroup, process_group
 from vidcolor.training.loop import TrainingLoop
@@ -44,7 +45,11 @@ _PRIOR_SIZE = 128
 
 
 def train(
-    config: TrainingConfig, options: RunOptions, callback: Callback | None = None
+    sources: Sequence[Path],
+    out: Path,
+    config: TrainingConfig,
+    options: RunOptions,
+    callback: Callback | None = None,
 ) -> TrainingResult:
     """Start a training run, or resume it from its checkpoint.
 
@@ -52,8 +57,11 @@ def train(
     calls the callback.
 
     Args:
+        sources: training photographs: directories, tar shards, films and image files.
+        out: weights file to write (.safetensors). The model card (.md) and the run folder (.train)
+            are written beside it.
         config: settings that determine the weights.
-        options: sources, outputs and hardware.
+        options: further sources, hardware and reports.
         callback: callback for the events of the run.
 
     Returns:
@@ -67,24 +75,32 @@ def train(
     with process_group() as group:
         if callback is None or not group.is_leader:
             callback = Callback()  # without effect
-        return _Run(config, options, callback, group).run()
+        return _Run(tuple(sources), out, config, options, callback, group).run()
 
 
 class _Run:
     """One call of `train`."""
 
     def __init__(
-        self, config: TrainingConfig, options: RunOptions, callback: Callback, group: ProcessGroup
+        self,
+        sources: tuple[Path, ...],
+        out: Path,
+        config: TrainingConfig,
+        options: RunOptions,
+        callback: Callback,
+        group: ProcessGroup,
     ) -> None:
-        self.config, self.options, self.callback, self.group = config, options, callback, group
+        self.sources, self.out, self.config, self.options = sources, out, config, options
+        self.callback, self.group = callback, group
+        self.folder = out.with_name(f"{out.stem}{TRAINING_RUN_SUFFIX}")
         self.device = choose_device(options.device)
         if self.device.type == "cuda" and self.device.index is None and group.size > 1:
             # Each process of a machine has a GPU of its own.
             self.device = torch.device("cuda", group.local_rank)
             torch.cuda.set_device(self.device)
         self.precision = choose_precision(options.precision, self.device)
-        self.checkpoint = options.folder / checkpoint.FILE
-        self.results = options.out, options.out.with_suffix(".md")
+        self.checkpoint = self.folder / checkpoint.FILE
+        self.results = out, out.with_suffix(".md")
 
     def run(self) -> TrainingResult:
         """Start or resume the run; see `train`."""
@@ -123,34 +139,35 @@ class _Run:
             UsageError: the output is not a .safetensors file or is a source.
             OutputError: its directory is not writable.
         """
-        out = self.options.out
+        out = self.out
         if out.suffix != ".safetensors":
             raise UsageError(f"{out}: the name of a weights file must end in .safetensors")
         if self.group.is_leader:
             # `_read_or_create_state` decides whether existing files may be replaced.
-            check_target(out, self.options.sources, force=True)
-            check_target(self.options.folder / LOG_FILE, (), force=True)
+            check_target(out, self.sources, force=True)
+            check_target(self.folder / LOG_FILE, (), force=True)
         self.group.barrier()
 
     def _remove_empty_folders(self) -> None:
         """Remove the run folder of a run that failed before it wrote a file."""
-        for folder in (self.options.folder / "cache", self.options.folder):
+        for folder in (self.folder / "cache", self.folder):
             with suppress(OSError):
                 folder.rmdir()
 
     def _build_datasets(self) -> tuple[PhotoDataset, PhotoDataset | None]:
         """Read the photographs. Rank 0 fills the cache, the other processes read it."""
         options = self.options
+        holdout = DEFAULT_HOLDOUT if options.holdout is None else options.holdout
 
         def build(sources: Sequence[Path]) -> PhotoDataset:
             return build_dataset(
-                sources, options.cache or options.folder / "cache", validation=options.validation,
-                holdout=options.holdout, progress=self.callback.on_progress,
+                sources, options.cache or self.folder / "cache", validation=options.validation,
+                holdout=holdout, progress=self.callback.on_progress,
             )  # fmt: skip
 
         if not self.group.is_leader:
             self.group.barrier()
-        dataset, replay = build(options.sources), None
+        dataset, replay = build(self.sources), None
         if options.replay:
             # The split depends on the content of files only, so a photograph that is held out of
             # the sources is also held out of the replay photographs.
@@ -186,7 +203,7 @@ class _Run:
                 if state.is_finished:
                     kind, advice = "finished", "use another output or --force"
                 raise UsageError(
-                    f"{options.folder}: contains a different {kind} run ({differences}); {advice}"
+                    f"{self.folder}: contains a different {kind} run ({differences}); {advice}"
                 )
         elif not options.force:
             for result in self.results:
@@ -194,7 +211,7 @@ class _Run:
         done = state.steps_done if state else 0
         if self.group.broadcast(done) != done:  # also waits until all processes have read it
             raise UsageError(
-                f"{options.folder}: not all processes see the same checkpoint; use an output "
+                f"{self.folder}: not all processes see the same checkpoint; use an output "
                 "directory that every machine can read"
             )
         if state is None and self.group.is_leader:
@@ -221,9 +238,7 @@ class _Run:
             checkpoint.restore(trainer, tensors, self.checkpoint)
             trainer.steps_done = state.steps_done
             total = f" of {state.steps:,}" if state.steps else ""
-            self.callback.on_message(
-                f"{self.options.out}: resuming after step {state.steps_done:,}{total}"
-            )
+            self.callback.on_message(f"{self.out}: resuming after step {state.steps_done:,}{total}")
         return trainer
 
     def _run_loop(
@@ -236,8 +251,8 @@ class _Run:
         """Train to the last step; return the loop for a final validation."""
         config, log, validator = self.config, None, None
         if self.group.is_leader:
-            log = MetricsLog(self.options.folder / LOG_FILE, state.steps_done)
-            write_photo_list(self.options.folder / "photographs.csv", dataset, replay)
+            log = MetricsLog(self.folder / LOG_FILE, state.steps_done)
+            write_photo_list(self.folder / "photographs.csv", dataset, replay)
             validator = self._create_validator(dataset, trainer)
         stream = BatchStream(
             store=dataset.train,
@@ -253,7 +268,7 @@ class _Run:
         on_gpu = self.device.type == "cuda"
         with stream.iterate_from(first, self.options.workers, pin=on_gpu) as batches:
             loop = TrainingLoop(
-                trainer, batches, validator, log, self.options, self.callback, state
+                self.folder, trainer, batches, validator, log, self.options, self.callback, state
             )
             loop.run()
         return loop
@@ -283,11 +298,11 @@ class _Run:
         validator = self._create_validator(dataset, trainer)
         if validator is not None:
             network.calibration.copy_(validator.calibrate(network))
-        save_weights(options.out, network, self.config, trainer.steps_done)
+        save_weights(self.out, network, self.config, trainer.steps_done)
         if validator is not None:
-            written = load_network(str(options.out)).network.to(self.device)
+            written = load_network(str(self.out)).network.to(self.device)
             loop.validate(written)
-            draw_image_rows(options.folder / "validation.png", validator.predict_images(written))
+            draw_image_rows(self.folder / "validation.png", validator.predict_images(written))
         result = self._make_result(trainer.steps_done, loop.seconds)
         hardware = f"{self.device.type}, {self.precision}"
         hardware += f", {self.group.size} processes" if self.group.size > 1 else ""
@@ -297,12 +312,10 @@ class _Run:
         self, steps: int, seconds: float, already_done: bool = False
     ) -> TrainingResult:
         """Return the result of a finished run, with the metrics of its log."""
-        rows = read_log(self.options.folder / LOG_FILE)
+        rows = read_log(self.folder / LOG_FILE)
         metrics = [row.metrics for row in rows if row.metrics is not None]
         before, after = (metrics[0], metrics[-1]) if metrics else (None, None)
-        return TrainingResult(
-            self.options.out, self.options.folder, steps, seconds, before, after, already_done
-        )
+        return TrainingResult(self.out, self.folder, steps, seconds, before, after, already_done)
 
 
 @contextmanager
