@@ -22,7 +22,8 @@ from tests.helpers.films import write_shot_list
 from vidcolor.errors import BusyError, OutputError, UsageError
 from vidcolor.film import join
 from vidcolor.film.api import colorize_film, colorize_sequence
-from vidcolor.film.workdir import WorkDir, find_work_dirs, work_path
+from vidcolor.film.status import find_work_dirs
+from vidcolor.film.workdir import WorkDir, work_path
 from vidcolor.media.writer import VideoWriter
 from vidcolor.options import ColorizeOptions
 

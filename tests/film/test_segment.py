@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidcolor.film.segment import SegmentResult, select_shots, split_segments
+from vidcolor.film.segment import select_shots, split_segments
+from vidcolor.film.workdir import SegmentResult
 from vidcolor.schema import dump_json, load_json
 from vidcolor.shots.detector import Shot
 

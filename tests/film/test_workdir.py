@@ -9,12 +9,12 @@ import pytest
 
 from vidcolor.errors import BusyError
 from vidcolor.fileio import sha256_file
-from vidcolor.film.segment import SegmentResult
+from vidcolor.film.status import find_work_dirs, read_state
 from vidcolor.film.workdir import (
     PLAN_FILE,
     ProgressRecord,
+    SegmentResult,
     WorkDir,
-    find_work_dirs,
     is_work_dir,
     work_path,
 )
@@ -54,6 +54,12 @@ def test_unused_work_directory_is_removed(tmp_path):
     work = WorkDir(tmp_path / "out.mp4.vidcolor")
     with work.locked():
         assert find_work_dirs(tmp_path) == [work.path]
+    assert not work.path.exists()
+
+
+def test_query_of_a_removed_directory_does_not_create_it(tmp_path):
+    work = WorkDir(tmp_path / "out.mp4.vidcolor")
+    assert not work.is_locked()
     assert not work.path.exists()
 
 
@@ -98,7 +104,7 @@ def test_names_that_are_not_utf8_are_recorded(work, tmp_path):
     work.mark_published(target, target)
     assert work.is_published(target)
     work.write_progress(ProgressRecord(str(target), "join", 0, 0))
-    assert work.read_state().source == str(target)
+    assert read_state(work.path).source == str(target)
 
 
 def test_reset_keeps_the_lock_only(work):
@@ -113,7 +119,7 @@ def test_state_is_read_without_the_lock(work):
     (work.path / PLAN_FILE).write_text(json.dumps(plan))
     commit_segment(work, 0)
     work.write_progress(ProgressRecord("film.mkv", "colorize", 10.0, 20.0, 5, 25, 40))
-    state = WorkDir(work.path).read_state()
+    state = read_state(work.path)
     assert (state.source, state.target, state.is_running) == ("film.mkv", "o.mp4", True)
     assert (state.stage, state.done, state.total) == ("colorize", 25, 40)
     assert (state.segments_done, state.num_segments) == (1, 2)

@@ -43,7 +43,8 @@ def jobs(
       vidcolor jobs graded/ /scratch/work
       vidcolor jobs graded/ --remove
     """
-    from vidcolor.film.workdir import WorkDir, find_work_dirs
+    from vidcolor.film.status import find_work_dirs, read_state
+    from vidcolor.film.workdir import WorkDir
 
     roots = folders or [Path()]
     for root in roots:
@@ -54,7 +55,7 @@ def jobs(
     num_busy = 0
     for path in paths:
         work = WorkDir(path)
-        state = work.read_state()
+        state = read_state(path)
         if remove:
             try:
                 with work.locked():

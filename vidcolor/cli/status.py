@@ -16,7 +16,7 @@ from vidcolor.errors import InputError
 from vidcolor.timecode import format_duration
 
 if TYPE_CHECKING:
-    from vidcolor.film.workdir import WorkState
+    from vidcolor.film.status import WorkState
 
 
 def status(
@@ -40,7 +40,8 @@ def status(
       vidcolor status reel.color.mp4
       watch -n 10 vidcolor status reel.color.mp4
     """
-    from vidcolor.film.workdir import WorkDir, is_work_dir, work_path
+    from vidcolor.film.status import read_state
+    from vidcolor.film.workdir import is_work_dir, work_path
 
     directory = path if is_work_dir(path) else work_path(path, None)
     if not is_work_dir(directory):
@@ -49,7 +50,7 @@ def status(
         raise InputError(
             f"{path}: no unfinished work; run `vidcolor jobs` to list unfinished films"
         )
-    state = WorkDir(directory).read_state()
+    state = read_state(directory)
     if json_lines:
         typer.echo(json.dumps(state_values(state)))
         return

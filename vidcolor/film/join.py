@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.film.outputs import OutputFilm
-    from vidcolor.film.segment import RenderJob, SegmentResult
-    from vidcolor.film.workdir import WorkDir
+    from vidcolor.film.segment import RenderJob
+    from vidcolor.film.workdir import SegmentResult, WorkDir
     from vidcolor.progress import ProgressCallback
 
 

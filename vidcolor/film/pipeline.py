@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import OutputError, UsageError
-from vidcolor.fileio import check_confidence_target, describe_os_error
+from vidcolor.fileio import check_confidence_target, describe_os_error, remove_stale_temporaries
 from vidcolor.film.analysis import FilmAnalysis, analyze_film
 from vidcolor.film.join import check_mux, join_segments
 from vidcolor.film.outputs import OutputFilm, plan_confidence_film, plan_result_film
@@ -26,13 +26,13 @@ from vidcolor.film.resume import (
     compute_source_fingerprint,
     find_saved_plan,
 )
-from vidcolor.film.segment import RenderJob, SegmentResult, split_segments
+from vidcolor.film.segment import RenderJob, split_segments
 from vidcolor.film.sources import SegmentReader
 from vidcolor.film.workdir import (
     PLAN_FILE,
     ProgressRecord,
+    SegmentResult,
     WorkDir,
-    remove_stale_files,
     work_path,
 )
 from vidcolor.hints.timeline import Timeline
@@ -69,7 +69,8 @@ def run_pipeline(request: FilmRequest, colorizer: Colorizer, engine: Engine) -> 
         VidcolorError: see `vidcolor.film.api.colorize_film`.
     """
     work = WorkDir(work_path(request.target, request.options.work_dir))
-    remove_stale_files({request.target.parent, work.path.parent})
+    for folder in {request.target.parent, work.path.parent}:
+        remove_stale_temporaries(folder)
     _check_target(request, work)
     with work.locked():
         try:

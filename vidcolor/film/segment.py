@@ -12,19 +12,17 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pydantic import with_config
-
 from vidcolor.errors import OutputError
 from vidcolor.fileio import sha256_file
 from vidcolor.film.outputs import make_confidence_frame
 from vidcolor.film.render import render_frames
+from vidcolor.film.workdir import SegmentResult
 from vidcolor.media.concat import measure_reordering
 from vidcolor.media.sequence_writer import SequenceWriter
 from vidcolor.media.writer import VideoWriter
 from vidcolor.recolor import make_recolorer
-from vidcolor.schema import STORED
 from vidcolor.system import fsync_path
-from vidcolor.uncertainty import ShotUncertainty, UncertaintyCollector
+from vidcolor.uncertainty import UncertaintyCollector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -127,22 +125,6 @@ class RenderJob:
     def relocate(self, locate: Callable[[Path], Path]) -> RenderJob:
         """Return the same job with the path of every source file replaced by `locate(path)`."""
         return replace(self, source=self.source.relocate(locate))
-
-
-@with_config(STORED)
-@dataclass(frozen=True, slots=True)
-class SegmentResult:
-    """The files of a finished segment, and the warnings and statistics of its frames."""
-
-    reorder_depths: dict[str, int]
-    """Depth of frame reordering in each film, by name; see `media.concat.measure_reordering`."""
-    files: dict[str, tuple[int, str]]
-    """Size in bytes and SHA-256 of each file, by name."""
-    warnings: tuple[str, ...] = ()
-    uses_source_color: bool | None = None
-    """Whether any color of the source was kept; None if the source's color was ignored."""
-    shot_uncertainty: tuple[ShotUncertainty, ...] = ()
-    """Uncertainty of each shot; empty if the generator has no confidence."""
 
 
 def render_segment(

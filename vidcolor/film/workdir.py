@@ -18,7 +18,7 @@ import contextlib
 import hashlib
 import os
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,16 +29,15 @@ from vidcolor.errors import BusyError, OutputError
 from vidcolor.fileio import (
     atomic_output,
     describe_os_error,
-    remove_stale_temporaries,
     sha256_file,
     temporary_path,
 )
-from vidcolor.film.segment import SegmentResult
 from vidcolor.schema import STORED, dump_json, load_json
 from vidcolor.system import fsync_path
+from vidcolor.uncertainty import ShotUncertainty
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 T = TypeVar("T")
 
@@ -46,7 +45,9 @@ SUFFIX = ".vidcolor"
 """Suffix of work directories."""
 PLAN_FILE = "plan.json"
 """Name of the file with a `film.resume.SavedPlan`."""
-_LOCK, _PROGRESS, _PUBLISHED = "lock", "progress.json", "published.json"
+PROGRESS_FILE = "progress.json"
+"""Name of the file with a `ProgressRecord`."""
+_LOCK, _PUBLISHED = "lock", "published.json"
 _SEGMENTS, _DONE, _PARTIAL = "segments", "done.json", ".partial"
 _LOCK_TIMEOUT_S = 0.5
 """Time to wait for the lock, in seconds. It is not 0, because `is_locked` also takes the lock."""
@@ -60,7 +61,7 @@ def work_path(target: Path, root: Path | None) -> Path:
         root: parent of all work directories; None for a directory beside the result.
     """
     if root is None:
-        return target.with_name(f"{target.name}{SUFFIX}")
+        return target.parent / f"{target.name}{SUFFIX}"  # the name of "." is empty
     # The digest distinguishes results of the same name in different directories.
     absolute = os.fsencode(target.parent.resolve() / target.name)
     return root / f"{target.name}-{hashlib.sha256(absolute).hexdigest()[:8]}{SUFFIX}"
@@ -69,25 +70,6 @@ def work_path(target: Path, root: Path | None) -> Path:
 def is_work_dir(path: Path) -> bool:
     """Return whether a path is a work directory."""
     return path.name.endswith(SUFFIX) and path.is_dir() and (path / _LOCK).exists()
-
-
-def find_work_dirs(folder: Path) -> list[Path]:
-    """Return all work directories at and below a folder, sorted by path."""
-    if is_work_dir(folder):
-        return [folder]
-    found = []
-    for parent, names, _ in os.walk(folder):
-        found += [path for name in names if is_work_dir(path := Path(parent, name))]
-        # os.walk does not descend into directories that are removed from `names`.
-        names[:] = [name for name in names if not name.endswith(SUFFIX)]
-    return sorted(found)
-
-
-def remove_stale_files(folders: Iterable[Path]) -> None:
-    """Remove temporary files of killed processes from folders of results or work directories."""
-    for folder in folders:
-        if folder.is_dir():
-            remove_stale_temporaries(folder)
 
 
 @with_config(STORED)
@@ -111,47 +93,20 @@ class ProgressRecord:
     """Number of frames in this stage; None if unknown."""
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
-class _Target:
-    target: str | None = None
+class SegmentResult:
+    """The files of a finished segment, and the warnings and statistics of its frames."""
 
-
-@dataclass(frozen=True, slots=True)
-class _PlanSummary:
-    """The part of a saved plan that `vidcolor status` prints; readable in plans of any version."""
-
-    source: str | None = None
-    num_segments: int | None = None
-    fingerprint: _Target = field(default_factory=_Target)
-
-
-@dataclass(frozen=True, slots=True)
-class WorkState:
-    """The progress of the work in a work directory, for `vidcolor status`."""
-
-    path: Path
-    source: str | None
-    """Path of the source; None if the process died before it was recorded."""
-    target: str | None
-    """Path of the result; None if the process died before it was recorded."""
-    is_running: bool
-    """True if a process holds the lock."""
-    stage: str
-    """Current or last stage; see `Progress.stage`."""
-    done: int
-    """Number of finished frames in this stage."""
-    total: int | None
-    """Number of frames in this stage; None if unknown."""
-    frames_per_second: float
-    """Mean speed in this stage."""
-    segments_done: int
-    """Number of finished segments."""
-    num_segments: int | None
-    """Number of segments; None before the analysis is finished."""
-    size_bytes: int
-    """Size of all files in the directory, in bytes."""
-    updated_s: float
-    """Time of the last progress report, in seconds since 1970."""
+    reorder_depths: dict[str, int]
+    """Depth of frame reordering in each film, by name; see `media.concat.measure_reordering`."""
+    files: dict[str, tuple[int, str]]
+    """Size in bytes and SHA-256 of each file, by name."""
+    warnings: tuple[str, ...] = ()
+    uses_source_color: bool | None = None
+    """Whether any color of the source was kept; None if the source's color was ignored."""
+    shot_uncertainty: tuple[ShotUncertainty, ...] = ()
+    """Uncertainty of each shot; empty if the generator has no confidence."""
 
 
 @dataclass(slots=True)
@@ -176,11 +131,19 @@ class WorkDir:
             yield
         finally:
             # After a removal, another process may already have created a directory of this name.
-            if not self._is_removed:
-                with contextlib.suppress(FileNotFoundError):  # deleted by the user meanwhile
-                    if {entry.name for entry in self.path.iterdir()} <= {_LOCK}:
-                        self.remove()
+            is_empty = not self._is_removed and self._is_empty()
+            if is_empty:
+                self.remove()
             lock.release()
+            if is_empty and not self._is_removed:  # on Windows; see `remove`
+                with contextlib.suppress(OSError):
+                    (self.path / _LOCK).unlink(missing_ok=True)
+                    self.path.rmdir()
+
+    def _is_empty(self) -> bool:
+        with contextlib.suppress(FileNotFoundError):  # deleted by the user meanwhile
+            return {entry.name for entry in self.path.iterdir()} <= {_LOCK}
+        return False
 
     def _acquire_lock(self) -> FileLock:
         """Create the directory and lock it, even if another process removes it meanwhile."""
@@ -208,6 +171,11 @@ class WorkDir:
             lock.acquire()
         except (Timeout, OSError):
             return True
+        # If the directory was removed meanwhile, the lock has created it again.
+        with contextlib.suppress(OSError):
+            if self._is_empty():
+                (self.path / _LOCK).unlink()
+                self.path.rmdir()
         lock.release()
         return False
 
@@ -329,10 +297,15 @@ class WorkDir:
         """Remove the directory. It is renamed first, so that it disappears atomically."""
         trash = temporary_path(self.path)
         _delete(trash)
-        self._is_removed = True
-        with contextlib.suppress(FileNotFoundError):
+        try:
             self.path.replace(trash)
-            _delete(trash)
+        except PermissionError:  # Windows does not rename a directory whose lock file is open
+            self.reset()
+            return
+        except FileNotFoundError:
+            pass
+        self._is_removed = True
+        _delete(trash)
 
     # Progress
 
@@ -341,41 +314,9 @@ class WorkDir:
         with contextlib.suppress(OSError):
             # A rename, so that `vidcolor status` never reads half a file. It is not synced, because
             # it need not survive a crash.
-            partial = self.path / f".{_PROGRESS}"
+            partial = self.path / f".{PROGRESS_FILE}"
             partial.write_text(dump_json(progress), "utf-8")
-            partial.replace(self.path / _PROGRESS)
-
-    def read_state(self) -> WorkState:
-        """Return the progress; works without the lock."""
-        plan = self.read(PLAN_FILE, _PlanSummary) or _PlanSummary()
-        progress = self.read(_PROGRESS, ProgressRecord)
-        if progress is None:
-            started_s = self.path.stat().st_mtime
-            progress = ProgressRecord("", "analyze", started_s, started_s)
-        seconds, frames = progress.updated_s - progress.started_s, progress.done - progress.first
-        return WorkState(
-            path=self.path,
-            source=plan.source or progress.source or None,
-            target=plan.fingerprint.target,
-            is_running=self.is_locked(),
-            stage=progress.stage,
-            done=progress.done,
-            total=progress.total,
-            frames_per_second=frames / seconds if seconds > 0 else 0.0,
-            segments_done=len(self.finished_segments()),
-            num_segments=plan.num_segments,
-            size_bytes=self.measure_size(),
-            updated_s=progress.updated_s,
-        )
-
-    def measure_size(self) -> int:
-        """Return the size of all files in bytes."""
-        total = 0
-        with contextlib.suppress(FileNotFoundError):  # another process may be renaming files
-            for path in self.path.rglob("*"):
-                if path.is_file():
-                    total += path.stat().st_size
-        return total
+            partial.replace(self.path / PROGRESS_FILE)
 
 
 def _stat_file(path: Path) -> list[int]:

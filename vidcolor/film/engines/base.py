@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vidcolor.film.segment import RenderJob, Segment, SegmentResult
-    from vidcolor.film.workdir import WorkDir
+    from vidcolor.film.segment import RenderJob, Segment
+    from vidcolor.film.workdir import SegmentResult, WorkDir
 
 
 class Engine(Protocol):

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.colorizer import Colorizer
-    from vidcolor.film.segment import RenderJob, Segment, SegmentResult
-    from vidcolor.film.workdir import WorkDir
+    from vidcolor.film.segment import RenderJob, Segment
+    from vidcolor.film.workdir import SegmentResult, WorkDir
     from vidcolor.hints.tracks import HintTracks
     from vidcolor.options import ColorizeOptions
 

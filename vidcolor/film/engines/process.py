@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from vidcolor.film.engines.base import WorkerResources
     from vidcolor.film.engines.local import SegmentRenderer
-    from vidcolor.film.segment import RenderJob, Segment, SegmentResult
-    from vidcolor.film.workdir import WorkDir
+    from vidcolor.film.segment import RenderJob, Segment
+    from vidcolor.film.workdir import SegmentResult, WorkDir
 
 STALL_S = 1800.0
 """Time without a finished frame after which a worker is killed, in seconds. A driver or a codec is

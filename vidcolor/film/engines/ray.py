@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from vidcolor.film.engines.ray_actor import FileStamp
-    from vidcolor.film.segment import RenderJob, Segment, SegmentResult
-    from vidcolor.film.workdir import WorkDir
+    from vidcolor.film.segment import RenderJob, Segment
+    from vidcolor.film.workdir import SegmentResult, WorkDir
     from vidcolor.options import ColorizeOptions
 
 CHUNK_BYTES = 32 << 20
