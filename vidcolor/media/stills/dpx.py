@@ -71,9 +71,7 @@ def read_dpx(path: Path, allow_damaged: bool) -> DecodedImage:
         timecode=_read_timecode(data),
     )
     warnings = (_LOG_WARNING,) if data[_TRANSFER_OFFSET] in _LOG_TRANSFERS else ()
-    return DecodedImage(
-        pixels, "gray" if pixels.ndim == 2 else "rgb", bits, alpha, metadata, warnings
-    )
+    return DecodedImage(pixels, bits, alpha, metadata, warnings)
 
 
 def read_dpx_xmp(path: Path) -> bytes | None:

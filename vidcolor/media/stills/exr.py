@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import struct
 import sys
 import threading
@@ -51,8 +52,8 @@ are left out."""
 _COMMENTS = b"comments"
 """Standard attribute for free text. The provenance is stored there."""
 _PIXEL_ASPECT = b"pixelAspectRatio"
-_SQUARE = struct.pack("<f", 1)
-"""Value of the pixel aspect of square pixels. It is not copied, because it is the default."""
+_SQUARE_PIXELS = (_PIXEL_ASPECT, b"float", struct.pack("<f", 1))
+"""The attribute of square pixels, which is not copied because it is the default."""
 _MAX_ASPECT_DENOMINATOR = 1000
 """Maximum denominator of the fraction that replaces a float pixel aspect."""
 _WINDOWS = (b"dataWindow", b"displayWindow")
@@ -67,18 +68,20 @@ def read_exr(path: Path, allow_damaged: bool) -> DecodedImage:
     attributes that do not describe the coding.
     """
     data = bytearray(path.read_bytes())
-    header, _ = _parse_header(data)
-    attributes = tuple(
-        (name, bytes(data[kind]), bytes(data[value]))
-        for name, kind, value in header
-        if name not in _CODING_ATTRIBUTES and (name, bytes(data[value])) != (_PIXEL_ASPECT, _SQUARE)
-    )
-    for name, kind, value in header:  # the library must not decode them
-        if name == _PIXEL_ASPECT and len(data[value]) == len(_SQUARE):
-            data[value] = _SQUARE
+    attributes = []
+    for name, kind, value in _parse_header(data)[0]:
+        if name in _WINDOWS:
+            left, top, right, bottom = struct.unpack("<4i", data[value])
+            check_size(path, right - left + 1, bottom - top + 1)
         elif name not in _CODING_ATTRIBUTES:
-            data[kind] = b"?" * len(data[kind])
-    _check_size(path, data, header)
+            attribute = name, bytes(data[kind]), bytes(data[value])
+            if attribute != _SQUARE_PIXELS:
+                attributes.append(attribute)
+            # The library must not decode the attribute.
+            if name != _PIXEL_ASPECT:
+                data[kind] = b"?" * len(data[kind])
+            elif len(attribute[2]) == len(_SQUARE_PIXELS[2]):
+                data[value] = _SQUARE_PIXELS[2]
     planes, warnings = _decode_planes(path, data)
     alpha = planes.pop("a", None)
     if alpha is not None:
@@ -86,10 +89,9 @@ def read_exr(path: Path, allow_damaged: bool) -> DecodedImage:
     if max(float(np.nanmax(plane)) for plane in planes.values()) > 1:
         warnings += ("light above 1.0 is clipped",)
     codes = [srgb_encode(plane) for plane in planes.values()]
-    metadata = StillMetadata(extras=attributes, pixel_aspect=_find_pixel_aspect(attributes))
-    if len(codes) == 1:
-        return DecodedImage(codes[0], "gray", 16, alpha, metadata, warnings)
-    return DecodedImage(np.stack(codes, axis=-1), "rgb", 16, alpha, metadata, warnings)
+    pixels = codes[0] if len(codes) == 1 else np.stack(codes, axis=-1)
+    metadata = StillMetadata(extras=tuple(attributes), pixel_aspect=_find_pixel_aspect(attributes))
+    return DecodedImage(pixels, 16, alpha, metadata, warnings)
 
 
 def read_exr_comments(path: Path) -> bytes | None:
@@ -130,15 +132,6 @@ def encode_exr_file(
     with OpenEXR.File(header, channels) as file:
         file.write(out)
     return _insert_attributes(out.getvalue(), attributes, comment, num_blocks=rgb.shape[0])
-
-
-def _check_size(path: Path, data: bytearray, header: list[Position]) -> None:
-    windows = [data[value] for name, _, value in header if name in _WINDOWS]
-    if not windows:
-        raise ValueError("no data window")
-    for window in windows:
-        left, top, right, bottom = struct.unpack("<4i", window)
-        check_size(path, right - left + 1, bottom - top + 1)
 
 
 def _decode_planes(path: Path, data: bytearray) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
@@ -211,15 +204,14 @@ class _OtherThreads:
         return getattr(self._stream, name)
 
 
-def _find_pixel_aspect(attributes: tuple[Attribute, ...]) -> Fraction | None:
+def _find_pixel_aspect(attributes: list[Attribute]) -> Fraction | None:
     """Return the width of a pixel divided by its height; None if square, missing or invalid."""
-    value = next((value for name, _, value in attributes if name == _PIXEL_ASPECT), _SQUARE)
-    try:
-        aspect = Fraction(struct.unpack("<f", value)[0])
-    except (struct.error, ValueError, OverflowError):  # wrong size, NaN, infinite
+    value = next((value for name, _, value in attributes if name == _PIXEL_ASPECT), b"")
+    aspect = struct.unpack("<f", value)[0] if len(value) == 4 else 0.0
+    if not 0 < aspect < math.inf:
         return None
-    aspect = aspect.limit_denominator(_MAX_ASPECT_DENOMINATOR)
-    return aspect if 0 < aspect != 1 else None
+    fraction = Fraction(aspect).limit_denominator(_MAX_ASPECT_DENOMINATOR)
+    return fraction if 0 < fraction != 1 else None
 
 
 def _parse_header(data: bytes | bytearray) -> tuple[list[Position], int]:

@@ -23,7 +23,7 @@ from vidcolor.media.stills.jpeg_segments import (
     parse_segments,
     read_metadata,
 )
-from vidcolor.media.stills.rgb import convert_chroma_to_jfif, convert_to_8_bits
+from vidcolor.media.stills.rgb import convert_chroma_to_jfif, convert_depth
 from vidcolor.media.stills.types import DEFAULT_QUALITY, DecodedImage, EncodedStill, check_size
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def read_jpeg(path: Path, allow_damaged: bool) -> DecodedImage:
         image.load()
         warnings += ("the file is truncated: the missing part is filled in",)
     if image.mode == "YCbCr":
-        decoded = DecodedImage(np.asarray(image), "ycbcr", 8)
+        decoded = DecodedImage(np.asarray(image), 8, is_ycbcr=True)
     else:
         decoded = DecodedImage.from_pillow(image)
         if image.mode == "CMYK":
@@ -89,7 +89,7 @@ def encode_jpeg(job: ColorizedStill) -> EncodedStill:
         tables = _standard_tables(job.quality or DEFAULT_QUALITY)
         source_table = job.metadata.jpeg_luma_table
         luma_table = list(source_table) if source_table and job.quality is None else tables[0]
-        luma = convert_to_8_bits(still.luma, still.bits)
+        luma = convert_depth(still.luma, still.bits, 8)
         bare = _encode_planes([luma, cb, cr], [luma_table, tables[1]])
     return insert_metadata(bare, job.metadata)
 

@@ -66,11 +66,7 @@ class FrameHeader(NamedTuple):
 
 
 def parse_segments(data: bytes) -> list[Segment]:
-    """Return the segments of a JPEG file up to the end of its first image.
-
-    Raises:
-        ValueError: the file does not have the structure of a JPEG.
-    """
+    """Return the segments of a JPEG file up to the end of its first image; else a `ValueError`."""
     if data[:2] != b"\xff\xd8":
         raise ValueError("not a JPEG file")
     segments, at = [], 2
@@ -98,11 +94,7 @@ def parse_segments(data: bytes) -> list[Segment]:
 
 
 def find_frame_header(segments: list[Segment]) -> FrameHeader:
-    """Return the frame header.
-
-    Raises:
-        ValueError: the file has no frame header.
-    """
+    """Return the frame header, or raise a `ValueError` if there is none."""
     segment = next((s for s in segments if s.marker in _FRAME_MARKERS), None)
     if segment is None or len(segment.payload) < 9:
         raise ValueError("a JPEG without a frame header")

@@ -46,10 +46,6 @@ if TYPE_CHECKING:
     from vidcolor.options import GrayFrom
     from vidcolor.provenance import Provenance
 
-    ExceptionTypes = tuple[type[Exception], ...]
-
-_ICC_DATE = slice(24, 36)
-"""Position of the creation date in an ICC profile (ICC.1, header)."""
 _OS_ERRORS = {
     errno.ENOENT: "no such file",
     errno.EACCES: "permission denied",
@@ -57,7 +53,6 @@ _OS_ERRORS = {
     errno.EISDIR: "is a folder",
     errno.ENOTDIR: "part of the path is not a folder",
 }
-"""Messages for errors of the operating system."""
 _FIELD_LABELS = {
     "exif": "EXIF",
     "icc": "the ICC profile",
@@ -107,8 +102,9 @@ def read_still(
     except VidcolorError:
         raise
     except OSError as error:
+        fault = _OS_ERRORS.get(error.errno or 0) or error.strerror or _to_one_line(error)
         advice = "" if error.errno else "; damaged: get a complete copy"
-        raise InputError(f"{path}: {_describe_os_error(error)}{advice}") from error
+        raise InputError(f"{path}: {fault}{advice}") from error
     except _decoding_errors() as error:
         raise InputError(
             f"{path}: damaged or unsupported ({_to_one_line(error)}); get a complete copy, or save "
@@ -116,15 +112,12 @@ def read_still(
         ) from error
     is_rgb = image.color_model == "rgb"
     bits = max(image.bits, min_rgb_bits) if is_rgb else image.bits
-    rgb = None
-    if with_source_rgb:
-        rgb = downscale_to_rgb(image.pixels, image.color_model, image.bits, SOURCE_RGB_SHORT_SIDE)
     return Still(
         path=path,
         luma=_extract_luma(image, gray_from, bits),
         bits=bits,
         matrix=BT709 if is_rgb else fmt.matrix,
-        tint=classify_image_tint(image.pixels, image.color_model, image.bits),
+        tint=classify_image_tint(image),
         format=fmt.name,
         orientation=read_orientation(image.metadata.exif),
         alpha=None if image.alpha is None else convert_depth(image.alpha, image.bits, bits),
@@ -132,7 +125,7 @@ def read_still(
         metadata=image.metadata,
         warnings=image.warnings,
         jpeg_data=image.jpeg_data,
-        source_rgb=rgb,
+        source_rgb=downscale_to_rgb(image, SOURCE_RGB_SHORT_SIDE) if with_source_rgb else None,
     )
 
 
@@ -187,12 +180,11 @@ def write_still(
     metadata, warnings = _prepare_metadata(still, fmt, provenance)
     bits = next((bits for bits in fmt.bits if bits >= still.bits), fmt.bits[-1])
     job = ColorizedStill(still, cb, cr, metadata, bits, quality, provenance.sentence)
-    errors: ExceptionTypes = (*_decoding_errors(), OSError)
     try:
         data, losses = fmt.encode(job)
     except VidcolorError:
         raise
-    except errors as error:
+    except _decoding_errors() as error:
         raise OutputError(
             f"{path}: the {fmt.name} encoder failed: {_to_one_line(error)}"
         ) from error
@@ -206,17 +198,15 @@ def read_still_recipe(path: Path) -> str | None:
 
     Only metadata is read. A damaged file may still have a recipe digest.
     """
-    errors: ExceptionTypes = (*_decoding_errors(), OSError)
     try:
         fmt = detect_format(path)
-        xmp = fmt.read_xmp(path) if fmt and fmt.read_xmp else None
-    except errors:
+        return read_recipe(fmt.read_xmp(path) if fmt and fmt.read_xmp else None)
+    except _decoding_errors():
         return None
-    return read_recipe(xmp)
 
 
 def _extract_luma(image: DecodedImage, gray_from: GrayFrom, bits: int) -> Plane:
-    """Return the (H, W) plane to colorize; gray and Y'CbCr must already have `bits` bits."""
+    """Return the (H, W) plane to colorize, of `bits` bits."""
     pixels = image.pixels
     if image.color_model == "ycbcr" and gray_from != "luma":
         pixels = jfif_to_rgb(pixels)
@@ -267,14 +257,9 @@ def _prepare_metadata(
 def _make_srgb_profile() -> bytes:
     from PIL import ImageCms
 
-    srgb = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    srgb[_ICC_DATE] = bytes(12)  # the current time would make each result different
-    return bytes(srgb)
-
-
-def _describe_os_error(error: OSError) -> str:
-    """Return a short message without path and error number."""
-    return _OS_ERRORS.get(error.errno or 0) or error.strerror or _to_one_line(error)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    # Bytes 24 to 35 are the creation date (ICC.1). The current time would make results differ.
+    return profile[:24] + bytes(12) + profile[36:]
 
 
 def _to_one_line(error: BaseException) -> str:
@@ -282,7 +267,7 @@ def _to_one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _decoding_errors() -> ExceptionTypes:
+def _decoding_errors() -> tuple[type[Exception], ...]:
     """Return the exceptions that decoders and encoders raise for damaged files."""
     import av
     import cv2
@@ -290,5 +275,5 @@ def _decoding_errors() -> ExceptionTypes:
 
     library = (struct.error, zlib.error, cv2.error, av.FFmpegError, DecompressionBombError)
     # Pillow, tifffile and the parsers here raise these for unexpected values in a file.
-    builtin = (ValueError, SyntaxError, KeyError, IndexError, TypeError, EOFError, OverflowError)
-    return (*library, *builtin)
+    value = (ValueError, SyntaxError, KeyError, IndexError, TypeError, EOFError, OverflowError)
+    return (*library, *value, OSError)

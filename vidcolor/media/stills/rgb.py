@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from vidcolor.color.ycbcr import Matrix
     from vidcolor.imaging.types import FloatArray, Plane
+    from vidcolor.media.stills.types import DecodedImage
     from vidcolor.options import GrayFrom
 
 BT709 = MATRICES["bt709"]
@@ -57,12 +58,7 @@ def rgb_to_gray(
 ) -> Plane:
     """Convert (H, W, 3) R'G'B' of `bits` bits to the gray plane that is colorized, rounded once.
 
-    Args:
-        rgb: (H, W, 3) code values.
-        gray_from: ``luma``, the name of a channel, or ``lightest`` for the maximum of the three.
-        matrix: matrix of the luma.
-        bits: bit depth of `rgb`.
-        target_bits: bit depth of the result.
+    `gray_from` is ``luma``, the name of a channel, or ``lightest`` for the maximum of the three.
     """
     if gray_from == "lightest":
         return convert_depth(rgb.max(axis=-1), bits, target_bits)
@@ -151,38 +147,29 @@ def convert_chroma_to_jfif(
     return planes
 
 
-def classify_image_tint(pixels: NDArray[Any], color_model: str, bits: int) -> Tint:
-    """Classify the samples of a `DecodedImage` with `classify_tint`.
-
-    A thumbnail is classified, because averaging removes noise.
-    """
-    if color_model == "gray":
+def classify_image_tint(image: DecodedImage) -> Tint:
+    """Classify a thumbnail of an image with `classify_tint`; averaging removes noise."""
+    if image.color_model == "gray":
         return "gray"
     # Skipping pixels first saves most of the time for large scans.
-    stride = max(1, min(pixels.shape[:2]) // (16 * _TINT_SIDE))
-    strided = np.ascontiguousarray(pixels[::stride, ::stride])
+    stride = max(1, min(image.pixels.shape[:2]) // (16 * _TINT_SIDE))
+    strided = np.ascontiguousarray(image.pixels[::stride, ::stride])
     small = resize_area(strided, (_TINT_SIDE, _TINT_SIDE))
-    unit = small.reshape(-1, 3).astype(np.float32) / ((1 << bits) - 1)
-    if color_model == "ycbcr":
+    unit = small.reshape(-1, 3).astype(np.float32) / ((1 << image.bits) - 1)
+    if image.color_model == "ycbcr":
         return classify_tint(unit[:, 0], unit[:, 1:] - np.float32(128 / 255))
     y, cb, cr = rgb_to_ycbcr(unit, BT709)
     return classify_tint(y, np.stack([cb, cr], axis=-1))
 
 
-def downscale_to_rgb(
-    pixels: NDArray[Any], color_model: str, bits: int, short_side: int
-) -> NDArray[np.uint8]:
-    """Average the samples of a `DecodedImage` to a short side and convert them to 8-bit R'G'B'."""
-    shape = limit_short_side(pixels.shape, short_side)
-    codes = convert_to_8_bits(resize_area(pixels, shape).reshape(*shape, -1), bits)
-    if color_model == "gray":
+def downscale_to_rgb(image: DecodedImage, short_side: int) -> NDArray[np.uint8]:
+    """Average an image to a short side, and convert it to (h, w, 3) 8-bit R'G'B'."""
+    shape = limit_short_side(image.pixels.shape, short_side)
+    small = resize_area(image.pixels, shape).reshape(*shape, -1)
+    codes = convert_depth(small, image.bits, 8)
+    if image.color_model == "gray":
         return np.repeat(codes, 3, axis=-1)
-    return jfif_to_rgb(codes) if color_model == "ycbcr" else codes
-
-
-def convert_to_8_bits(plane: NDArray[Any], bits: int) -> NDArray[np.uint8]:
-    """Convert full-range code values of `bits` bits to the nearest 8-bit codes, in any shape."""
-    return convert_depth(plane, bits, 8).astype(np.uint8)
+    return jfif_to_rgb(codes) if image.color_model == "ycbcr" else codes
 
 
 def convert_depth(plane: NDArray[Any], bits: int, target_bits: int) -> NDArray[Any]:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from vidcolor.color.ycbcr import Matrix
     from vidcolor.imaging.types import FloatArray, Plane
 
-ColorModel = Literal["gray", "rgb", "ycbcr"]
-"""Meaning of decoded samples: gray, R'G'B', or Y'CbCr as coded in a JPEG."""
 EncodedStill: TypeAlias = tuple[bytes, tuple[str, ...]]
 """Contents of an image file, and warnings about data that the encoder could not store."""
 
@@ -77,8 +75,7 @@ class DecodedImage:
     """The samples of an image file before luma is extracted."""
 
     pixels: NDArray[Any]
-    """Code values: (H, W) gray, or (H, W, 3) in the order of `color_model`."""
-    color_model: ColorModel
+    """Code values: (H, W) gray, or (H, W, 3) R'G'B' or Y'CbCr."""
     bits: int
     """Bit depth of `pixels`: uint8 for 8 bits, else uint16."""
     alpha: Plane | None = None
@@ -89,24 +86,30 @@ class DecodedImage:
     """Whether the file's coding is lossless."""
     jpeg_data: bytes | None = None
     """Contents of the file, if it is a gray JPEG whose coded luma can be copied."""
+    is_ycbcr: bool = False
+    """Whether `pixels` are Y'CbCr as coded in a JPEG."""
+
+    @property
+    def color_model(self) -> Literal["gray", "rgb", "ycbcr"]:
+        """Meaning of `pixels`."""
+        if self.pixels.ndim == 2:
+            return "gray"
+        return "ycbcr" if self.is_ycbcr else "rgb"
 
     @classmethod
     def from_samples(cls, samples: NDArray[Any], bits: int) -> DecodedImage:
         """Split interleaved samples into color and alpha.
 
-        Args:
-            samples: (H, W) gray, or (H, W, n): gray with alpha (2), R'G'B' (3), or R'G'B' with
-                alpha (4); uint8 or uint16 in any byte order.
-            bits: bit depth of the samples.
+        They are (H, W) gray, or (H, W, n): gray with alpha (2), R'G'B' (3), or R'G'B' with alpha
+        (4); uint8 or uint16 in any byte order.
         """
         samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
         if samples.ndim == 2:
-            return cls(samples, "gray", bits)
+            return cls(samples, bits)
         colors = 3 if samples.shape[-1] >= 3 else 1
         alpha = np.ascontiguousarray(samples[..., colors]) if samples.shape[-1] > colors else None
-        if colors == 1:
-            return cls(np.ascontiguousarray(samples[..., 0]), "gray", bits, alpha)
-        return cls(np.ascontiguousarray(samples[..., :3]), "rgb", bits, alpha)
+        pixels = samples[..., :3] if colors == 3 else samples[..., 0]
+        return cls(np.ascontiguousarray(pixels), bits, alpha)
 
     @classmethod
     def from_pillow(cls, image: Image.Image) -> DecodedImage:
@@ -258,10 +261,10 @@ class StillFormat:
 
 
 def check_size(path: Path, width: int, height: int) -> None:
-    """Refuse an image by its declared size, before memory is allocated for it.
+    """Refuse an image without pixels or with more than `MAX_PIXELS`, before memory is allocated.
 
     Raises:
-        InputError: the image has no pixels, or more than `MAX_PIXELS`.
+        InputError: the image is refused.
     """
     if width < 1 or height < 1:
         raise InputError(f"{path}: damaged: declared size is {width}×{height}")
