@@ -119,68 +119,51 @@ def _tasks_of(
     out_dir: Path | None,
     options: ColorizeOptions,
     skip_if_done: bool,
-) -> Iterator[Task]:
-    """Yield the task of one input, or the tasks of all files in a folder."""
+) -> list[Task]:
+    """Return the task of one input, or the tasks of all files in a folder."""
+    kind: TaskKind = "film"
     if is_sequence_pattern(path) and not path.exists():
-        yield Task("sequence", path, _sequence_target(path, out, out_dir, options), options)
+        kind = "sequence"
     elif path.is_dir():
-        if options.fps is not None or _is_film_target(out):
-            yield Task("sequence", path, _sequence_target(path, out, out_dir, options), options)
-        else:
-            yield from _tasks_in_folder(path, out or out_dir, options)
+        # If the target is a film or numbered frames, the folder is an image sequence. Otherwise
+        # each image in it is a photo.
+        has_film_target = (
+            out is not None and not out.is_dir() and (is_sequence_pattern(out) or bool(out.suffix))
+        )
+        if options.fps is None and not has_film_target:
+            return _tasks_in_folder(path, out or out_dir, options)
+        kind = "sequence"
     elif not path.exists():
         raise InputError(f"{path}: no such file")
     elif is_photo(path):
-        target = out or _photo_target(path, out_dir)
-        yield Task("photo", path, target, options, skip_if_done=skip_if_done)
+        kind = "photo"
     elif path.suffix.lower() in UNSUPPORTED_IMAGE_EXTENSIONS:
         raise InputError(
             f"{path}: {path.suffix} images are not supported; convert the file to TIFF or PNG"
         )
-    else:
-        target = out or _film_target(path, out_dir, options)
-        yield Task("film", path, target, options, skip_if_done=skip_if_done)
+    target = out or _default_target(kind, path, options, out_dir)
+    return [Task(kind, path, target, options, skip_if_done and kind != "sequence")]
 
 
-def _is_film_target(out: Path | None) -> bool:
-    """Return whether a target is a film or numbered frames.
-
-    A source folder is then an image sequence. Otherwise each image in it is a photo.
-    """
-    return out is not None and not out.is_dir() and (is_sequence_pattern(out) or bool(out.suffix))
-
-
-# Film modules are imported only for films: a run with photos alone does not need them.
-
-
-def _photo_target(path: Path, directory: Path | None) -> Path:
-    from vidcolor.photo import default_target
-
-    return default_target(path, directory)
-
-
-def _film_target(path: Path, directory: Path | None, options: ColorizeOptions) -> Path:
-    from vidcolor.film.plan import default_film_target
-
-    return default_film_target(path, options, directory)
-
-
-def _sequence_target(
-    path: Path, out: Path | None, out_dir: Path | None, options: ColorizeOptions
+def _default_target(
+    kind: TaskKind, source: Path, options: ColorizeOptions, directory: Path | None
 ) -> Path:
-    from vidcolor.film.plan import default_sequence_target
+    """Return the default path of a result: beside its source, or in `directory`."""
+    if kind == "photo":  # a run with photos alone does not need the film modules
+        from vidcolor.photo import default_target
 
-    return out or default_sequence_target(path, options, out_dir)
+        return default_target(source, directory)
+    from vidcolor.film.plan import default_film_target, default_sequence_target
+
+    if kind == "sequence":
+        return default_sequence_target(source, options, directory)
+    return default_film_target(source, options, directory)
 
 
 def _tasks_in_folder(folder: Path, mirror: Path | None, options: ColorizeOptions) -> list[Task]:
     """Return the tasks of all films and photos below a folder.
 
-    Args:
-        folder: folder of the sources.
-        mirror: folder of the targets, with the same structure; None for the default folder beside
-            `folder`.
-        options: options of every task.
+    Their targets are in `mirror`, with the same structure; None for a folder beside `folder`.
     """
     resolved = folder.resolve()
     root = mirror or resolved.with_name(f"{resolved.name}{RESULT_FOLDER_SUFFIX}")
@@ -194,7 +177,7 @@ def _tasks_in_folder(folder: Path, mirror: Path | None, options: ColorizeOptions
         task = _task_in_folder(path, root / path.relative_to(folder).parent, options)
         if task.target in used_targets:  # reel.avi and reel.mpg would both become reel.mp4
             target = task.target.with_name(f"{path.name}{task.target.suffix}")
-            task = Task(task.kind, path, target, options, skip_if_done=True)
+            task = replace(task, target=target)
         used_targets.add(task.target)
         tasks.append(task)
     if not tasks:
@@ -203,27 +186,25 @@ def _tasks_in_folder(folder: Path, mirror: Path | None, options: ColorizeOptions
 
 
 def _task_in_folder(path: Path, target_folder: Path, options: ColorizeOptions) -> Task:
-    if is_photo_name(path):
-        target = _photo_target(path, target_folder)
-        return Task("photo", path, target, options, skip_if_done=True)
+    kind: TaskKind = "photo" if is_photo_name(path) else "film"
     try:
-        target = _film_target(path, target_folder, options)
+        target = _default_target(kind, path, options, target_folder)
     except InputError as error:  # the container depends on the streams, which cannot be read
-        return Task("film", path, target_folder / path.name, options, error=error)
-    return Task("film", path, target, options, skip_if_done=True)
+        return Task(kind, path, target_folder / path.name, options, error=error)
+    return Task(kind, path, target, options, skip_if_done=True)
 
 
 def _find_sources(folder: Path, results: Path) -> Iterator[Path]:
     """Yield the films and photos below a folder in order, without hidden files and results."""
     results = results.resolve()
     for parent, folders, names in os.walk(folder):
-        here = Path(parent)
+        here, result_folders = Path(parent), {name + RESULT_FOLDER_SUFFIX for name in folders}
         folders[:] = sorted(
             name
             for name in folders
             if not name.startswith(".")
             and not name.endswith(WORK_SUFFIX)
-            and not _is_result_folder(name, folders)
+            and name not in result_folders
             and (here / name).resolve() != results
         )
         for name in sorted(names):
@@ -231,12 +212,6 @@ def _find_sources(folder: Path, results: Path) -> Iterator[Path]:
             is_media = is_photo_name(path) or is_video_name(path)
             if is_media and not name.startswith(".") and not path.stem.endswith(RESULT_SUFFIX):
                 yield path
-
-
-def _is_result_folder(name: str, siblings: Sequence[str]) -> bool:
-    """Return whether the name is that of the result folder of a sibling folder."""
-    source = name.removesuffix(RESULT_FOLDER_SUFFIX)
-    return source != name and source in siblings
 
 
 def check_collisions(tasks: Sequence[Task]) -> None:

@@ -58,13 +58,11 @@ class BatchSummary:
 
     def count(self, state: Literal["done", "skipped", "failed", "damaged"]) -> int:
         """Return the number of tasks in a state; damaged tasks count as done too."""
-        predicates: dict[str, Callable[[TaskResult], bool]] = {
-            "done": lambda r: r.result is not None,
-            "skipped": lambda r: r.skipped,
-            "failed": lambda r: r.error is not None,
-            "damaged": lambda r: r.is_damaged,
-        }
-        return sum(map(predicates[state], self.results))
+        states = (
+            {"done": r.result, "skipped": r.skipped, "failed": r.error, "damaged": r.is_damaged}
+            for r in self.results
+        )
+        return sum(bool(state_of[state]) for state_of in states)
 
 
 def is_done(task: Task, recipe: str) -> bool:
@@ -123,6 +121,7 @@ def run_tasks(
     """
     interrupted = threading.Event()
     engine: Engine | None = None
+    max_films = 1
 
     def run(task: Task) -> TaskResult:
         return _run_safely(task, colorizer, engine, on_start, forward_progress)
@@ -144,25 +143,16 @@ def run_tasks(
                 yield from _run_photos(run, list(group))
                 continue
             if engine is None:
-                open_engine = engine_factory or _default_engine_factory(options, colorizer)
-                engine = stack.enter_context(open_engine())
-            parallel = parallel_films or (_default_parallel_films(options) if len(tasks) > 1 else 1)
+                from vidcolor.film.engines.select import max_concurrent_films, open_engine
+
+                make_engine = engine_factory or partial(open_engine, options, colorizer)
+                engine = stack.enter_context(make_engine())
+                max_films = max_concurrent_films(options) if len(tasks) > 1 else 1
+            parallel = parallel_films or max_films
             if parallel == 1:
                 yield from map(run, group)
             else:
                 yield from _run_films(run, list(group), parallel, stop_films)
-
-
-def _default_engine_factory(options: ColorizeOptions, colorizer: Colorizer) -> EngineFactory:
-    from vidcolor.film.engines.select import open_engine
-
-    return partial(open_engine, options, colorizer)
-
-
-def _default_parallel_films(options: ColorizeOptions) -> int:
-    from vidcolor.film.engines.select import max_concurrent_films
-
-    return max_concurrent_films(options)
 
 
 def _run_films(
