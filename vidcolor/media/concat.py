@@ -6,11 +6,11 @@ concatenation replaces them by those of the source.
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import av
+import numpy as np
 from av.bitstream import BitStreamFilterContext
 
 from vidcolor.errors import OutputError, UsageError
@@ -20,6 +20,8 @@ from vidcolor.media.encoders import find_restoring_filter
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from vidcolor.media.probe import VideoInfo
     from vidcolor.media.writer import VideoWriter
@@ -73,19 +75,14 @@ def measure_reordering(path: Path) -> tuple[int, int]:
         OutputError: the segment cannot be read.
     """
     ranks = _rank_frames(path)
-    depth = max((position - rank for position, rank in enumerate(ranks)), default=0)
-    return len(ranks), max(0, depth)
+    return len(ranks), int(np.max(np.arange(len(ranks)) - ranks, initial=0))
 
 
-def _rank_frames(path: Path) -> Sequence[int]:
+def _rank_frames(path: Path) -> NDArray[np.int64]:
     """Return for each packet in file order the number of frames that are presented before it."""
-    # A film can have millions of frames, and a list would need several times the memory.
-    timestamps = array("q", (int(packet.pts or 0) for packet in _demux_segment(path)))
-    order = sorted(range(len(timestamps)), key=timestamps.__getitem__)
-    ranks = array("q", bytes(8 * len(timestamps)))
-    for rank, position in enumerate(order):
-        ranks[position] = rank
-    return ranks
+    pts = np.fromiter((packet.pts or 0 for packet in _demux_segment(path)), np.int64)
+    # The inverse of the order of presentation, which is a permutation.
+    return np.argsort(np.argsort(pts, kind="stable"))
 
 
 def _demux_segment(path: Path) -> Iterator[av.Packet[Any]]:
@@ -118,8 +115,8 @@ def concat_segments(
     Args:
         writer: the writer of the film. The caller finishes it.
         segments: all segments in order, from the first frame of the film to the last.
-        pts: PTS of every frame, rising, in the source's time base.
-        end_pts: end of the last frame, in the source's time base.
+        pts: PTS of every frame in the source's time base, rising.
+        end_pts: end of the last frame.
 
     Yields:
         The number of frames copied so far, after each frame.
@@ -138,7 +135,7 @@ def concat_segments(
                 "delete the file and try again"
             )
         for rank, packet in zip(ranks, _demux_segment(segment.path), strict=True):
-            number = segment.start + rank
+            number = segment.start + int(rank)
             # The first packets need DTS before the first PTS, which are extrapolated.
             dts = pts[position - depth] if position >= depth else pts[0] - (depth - position) * step
             next_pts = pts[number + 1] if number + 1 < len(pts) else end_pts

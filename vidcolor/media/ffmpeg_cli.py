@@ -101,7 +101,7 @@ def remux_matroska(
         source: the Matroska file.
         target: the copy to write.
         muxer: ``matroska`` or ``webm``.
-        display_aspect: width over height of the displayed frame.
+        display_aspect: width over height of the displayed frame; None to keep it.
         extra_streams: streams of another file to append.
 
     Raises:

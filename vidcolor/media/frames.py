@@ -88,15 +88,10 @@ def get_pixel_layout(pix_fmt: str) -> PixelLayout:
 
 
 def view_plane(plane: av.video.plane.VideoPlane, bits: int, samples: int = 1) -> NDArray[Any]:
-    """Return a writable view of a plane, without the padding of its lines.
-
-    Args:
-        plane: a plane of a frame.
-        bits: bit depth of a sample. Up to 8 bits the view is uint8, above it is uint16.
-        samples: interleaved samples per pixel.
+    """Return a writable view of a plane with interleaved samples, without the padding of its lines.
 
     Returns:
-        (H, W * samples) code values.
+        (H, W * samples) code values: uint8 up to 8 bits, otherwise uint16.
     """
     return _view_lines(plane, np.uint8 if bits <= 8 else np.uint16)[:, : plane.width * samples]
 
@@ -173,14 +168,8 @@ def read_channel_as_luma(
 ) -> Plane:
     """Return one color channel of a frame as luma.
 
-    One channel of a tinted or faded print can have less damage than the stored luma.
-
-    Args:
-        frame: a decoded frame.
-        layout: the layout of the frame's pixel format.
-        coding: bit depth and range of the result.
-        matrix: the matrix of the source.
-        channel: ``red``, ``green`` or ``blue``, or ``lightest`` for the maximum of the three.
+    One channel of a tinted or faded print can have less damage than the stored luma. ``lightest``
+    is the maximum of the three.
 
     Returns:
         (H, W) code values in `coding`.
@@ -205,11 +194,6 @@ def read_chroma(
     frame: VideoFrame, layout: PixelLayout, full_range: bool
 ) -> tuple[FloatArray, FloatArray]:
     """Return Cb and Cr of a Y'CbCr frame, resized to luma resolution.
-
-    Args:
-        frame: a decoded Y'CbCr frame.
-        layout: the layout of the frame's pixel format.
-        full_range: whether the code values are full range.
 
     Returns:
         Cb and Cr, each (H, W) float32, nominally in [-0.5, 0.5].

@@ -46,16 +46,7 @@ def read_image_rgb(path: Path, min_size: tuple[int, int] | None = None) -> Rgb:
 
 
 def decode_image_rgb(data: bytes, name: str) -> Rgb:
-    """Decode an image in memory, such as an archive member, for display.
-
-    DPX and OpenEXR are not supported.
-
-    Args:
-        data: an image file that Pillow can read.
-        name: the name of the image in error messages.
-
-    Returns:
-        (H, W, 3) uint8.
+    """Decode an image in memory that Pillow can read, like `read_image_rgb`.
 
     Raises:
         InputError: the image cannot be read.
