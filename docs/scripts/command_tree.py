@@ -60,13 +60,14 @@ def _read_command(name: str, source: object, parent: object = None) -> Command:
     shown = next((c for c in subcommands.values() if c.hidden), source)
     if shown is not source:
         context = shown.make_context(name, [], resilient_parsing=True)
-    usage = " ".join([name, *shown.collect_usage_pieces(context)])
+    usage = " ".join([name, *shown.collect_usage_pieces(context)]).translate({123: "", 125: ""})
     command = Command(name, usage, list(_split_blocks(shown.help or source.help)))
     for parameter in shown.get_params(context):
         record = parameter.get_help_record(context)
         if record is None:
             continue
         term, text = (_to_plain(part).replace("  [", " [") for part in record)
+        term = re.sub(r"<list\[(\w+)\]>|<(\w+) range>", lambda m: f"<{m[1] or m[2]}>", term)
         if parameter.param_type_name == "argument":
             command.arguments.append((re.sub(r" <.*>$", "", term), text))
         else:

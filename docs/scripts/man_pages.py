@@ -11,12 +11,19 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 from command_tree import Command, read_commands  # noqa: E402
 
 from vidcolor import __version__  # noqa: E402
+from vidcolor.cli.configuration import VARIABLES  # noqa: E402
 
 DIRECTORY = Path(__file__).parents[1] / "man"
 _ENVIRONMENT = {
-    "VIDCOLOR_HOME": "Directory of downloaded weights, instead of the cache directory of the user.",
-    "VIDCOLOR_TRACEBACK": "If it is 1, errors are printed with the Python traceback.",
+    "VIDCOLOR_OPTION, VIDCOLOR_COMMAND_OPTION": "Value of an option; see vidcolor-config-show(1).",
+    **{name: f"{text[0].upper()}{text[1:]}." for name, text in VARIABLES.items()},
     "HTTPS_PROXY, NO_PROXY": "Proxy for downloads.",
+}
+_FILES = {
+    "vidcolor.toml": "Values of options, in the current directory or a parent.",
+    "~/.config/vidcolor/vidcolor.toml": "Values of options of the user.",
+    "NAME.vidcolor": "Work directory of an unfinished film, beside its result.",
+    "~/.cache/vidcolor/models": "Downloaded weights.",
 }
 _EXIT_CODES = {
     "0": "All work is done.",
@@ -72,6 +79,7 @@ def render_page(command: Command, root: Command) -> str:
         lines += [".SH COMMANDS", *_render_terms(commands)]
     if command is root:
         lines += [".SH ENVIRONMENT", *_render_terms(list(_ENVIRONMENT.items()))]
+        lines += [".SH FILES", *_render_terms(list(_FILES.items()))]
         lines += [".SH EXIT STATUS", *_render_terms(list(_EXIT_CODES.items()))]
     others = [c for c in root.walk() if command in c.subcommands]
     if others:
