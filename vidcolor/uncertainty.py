@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,8 +21,9 @@ from vidcolor.imaging.resize import resize_area
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from vidcolor.colorizer import ProxyPrediction
-    from vidcolor.imaging.geometry import Geometry
     from vidcolor.imaging.types import FloatArray, Mask
     from vidcolor.media.probe import VideoInfo
     from vidcolor.shots.detector import Shot
@@ -49,9 +50,6 @@ MAX_OUTLINE_POINTS = 48
 """Maximum number of corners of an outline."""
 MIN_FRAME_DURATION_S = 1e-3
 """Minimum weight of a frame in the mean of its shot, in seconds."""
-_OUTLINE_ZOOM = 4
-"""Factor by which masks are enlarged before their contours are traced. Contours run through pixel
-centers, so the contour of a mask at its original size would omit half a cell on each side."""
 
 Point = tuple[float, float]
 
@@ -104,53 +102,6 @@ class ShotUncertainty:
     """Regions by decreasing priority; empty if the generator is confident everywhere."""
 
 
-class UncertaintyCollector:
-    """Collects the uncertainty of every frame of a film and summarizes it for each shot."""
-
-    def __init__(self, video: VideoInfo, shots: Sequence[Shot]) -> None:
-        """Prepare for the first frame of a film.
-
-        Args:
-            video: the source of time base, start time and geometry.
-            shots: the shots of the film; only their first frames are used.
-        """
-        self._video = video
-        self._first_frames = frozenset(shot.first for shot in shots)
-        self._current: _ShotStatistics | None = None
-        self._finished: list[ShotUncertainty] = []
-
-    def feed(self, index: int, pts: int, duration: int, prediction: ProxyPrediction) -> None:
-        """Add the next frame.
-
-        Args:
-            index: frame number.
-            pts: presentation time stamp, in the time base of the source.
-            duration: duration of the frame, in the time base of the source.
-            prediction: the prediction for this frame.
-        """
-        time_base = self._video.time_base
-        start_s = pts * time_base - self._video.start_s
-        luma = resize_area(prediction.proxy, prediction.confidence.shape)
-        priority = compute_review_priority(prediction.confidence, prediction.ab, luma)
-        frame = _FrameUncertainty(
-            index, start_s, start_s + duration * time_base, priority, prediction.confidence, luma
-        )
-        if index in self._first_frames or self._current is None:
-            self._finish_shot()
-            self._current = _ShotStatistics(frame)
-        self._current.add(frame)
-
-    def finish(self) -> tuple[ShotUncertainty, ...]:
-        """Return all shots, in order."""
-        self._finish_shot()
-        return tuple(self._finished)
-
-    def _finish_shot(self) -> None:
-        if self._current is not None:
-            self._finished.append(self._current.summarize(self._video.geometry))
-            self._current = None
-
-
 @dataclass(slots=True)
 class _FrameUncertainty:
     """A frame and its maps on the generator's grid, in stored orientation: each (h, w) float32."""
@@ -163,29 +114,61 @@ class _FrameUncertainty:
     luma: FloatArray
 
 
-class _ShotStatistics:
-    """Running means of the current shot."""
+class UncertaintyCollector:
+    """Collects the uncertainty of every frame of a film and summarizes it for each shot."""
 
-    def __init__(self, first: _FrameUncertainty) -> None:
-        self._first = self._last = self._worst = first
-        self._max_priority = -1.0
-        self._weight = 0.0
-        self._priority = np.zeros(first.priority.shape, np.float64)
-        self._confidence = 0.0
+    def __init__(self, video: VideoInfo, shots: Sequence[Shot]) -> None:
+        """Prepare for the first frame of a film; only the first frames of `shots` are used."""
+        self._video = video
+        self._first_frames = frozenset(shot.first for shot in shots)
+        self._finished: list[ShotUncertainty] = []
+        self._start_shot()
 
-    def add(self, frame: _FrameUncertainty) -> None:
+    def _start_shot(self) -> None:
+        self._first: _FrameUncertainty | None = None
+        self._last: _FrameUncertainty | None = None
+        self._worst: _FrameUncertainty | None = None
+        self._max_priority, self._weight, self._confidence = -1.0, 0.0, 0.0
+        self._priority: NDArray[np.float64] = np.zeros(())
+
+    def feed(self, index: int, pts: int, duration: int, prediction: ProxyPrediction) -> None:
+        """Add the next frame.
+
+        Args:
+            index: frame number.
+            pts: presentation time stamp, in the time base of the source.
+            duration: duration of the frame, in the time base of the source.
+            prediction: the prediction for this frame.
+        """
+        if index in self._first_frames:
+            self._finish_shot()
+        time_base = self._video.time_base
+        start_s = pts * time_base - self._video.start_s
+        end_s = start_s + duration * time_base
+        confidence = prediction.confidence
+        luma = resize_area(prediction.proxy, confidence.shape)
+        priority = compute_review_priority(confidence, prediction.ab, luma)
+        frame = _FrameUncertainty(index, start_s, end_s, priority, confidence, luma)
+        self._first, self._last = self._first or frame, frame
         # Weighting by duration makes the means independent of a variable frame rate.
-        seconds = max(float(frame.end_s - frame.start_s), MIN_FRAME_DURATION_S)
-        self._last = frame
+        seconds = max(float(end_s - start_s), MIN_FRAME_DURATION_S)
         self._weight += seconds
-        self._priority += seconds * frame.priority
-        self._confidence += seconds * float(frame.confidence.mean())
-        mean_priority = float(frame.priority.mean())
+        self._priority = self._priority + seconds * priority
+        self._confidence += seconds * float(confidence.mean())
+        mean_priority = float(priority.mean())
         if mean_priority > self._max_priority:
             self._max_priority, self._worst = mean_priority, frame
 
-    def summarize(self, geometry: Geometry) -> ShotUncertainty:
-        worst = self._worst
+    def finish(self) -> tuple[ShotUncertainty, ...]:
+        """Return all shots, in order."""
+        self._finish_shot()
+        return tuple(self._finished)
+
+    def _finish_shot(self) -> None:
+        first, last, worst = self._first, self._last, self._worst
+        if first is None or last is None or worst is None:
+            return
+        geometry = self._video.geometry
         mean_priority = (self._priority / self._weight).astype(np.float32)
         # The geometric mean favors what is uncertain in this frame and throughout the shot: an
         # object that only passes through the frame has a low priority.
@@ -193,11 +176,11 @@ class _ShotStatistics:
             np.ascontiguousarray(geometry.to_upright(m))
             for m in (np.sqrt(worst.priority * mean_priority), worst.confidence, worst.luma)
         )
-        return ShotUncertainty(
-            first_frame=self._first.index,
-            last_frame=self._last.index,
-            start_s=self._first.start_s,
-            end_s=self._last.end_s,
+        shot = ShotUncertainty(
+            first_frame=first.index,
+            last_frame=last.index,
+            start_s=first.start_s,
+            end_s=last.end_s,
             confidence=self._confidence / self._weight,
             priority=float(self._priority.mean()),
             frame=worst.index,
@@ -205,6 +188,8 @@ class _ShotStatistics:
             frame_end_s=worst.end_s,
             regions=find_regions(priority, confidence, luma, geometry.display_aspect),
         )
+        self._finished.append(shot)
+        self._start_shot()
 
 
 def compute_review_priority(confidence: FloatArray, ab: FloatArray, luma: FloatArray) -> FloatArray:
@@ -269,22 +254,15 @@ def _grow_regions(priority: FloatArray, uncertain: Mask, luma: FloatArray) -> li
             break
         similar = np.abs(smooth_luma - smooth_luma[seed]) < MAX_LUMA_DIFFERENCE
         is_important = smooth_priority >= MIN_RELATIVE_PRIORITY * candidates[seed]
-        mask = _connected_component(unassigned & similar & is_important, seed)
+        grown = (unassigned & similar & is_important).astype(np.uint8)
+        labels = cv2.connectedComponents(grown, connectivity=4)[1]
+        mask = labels == labels[seed]
         # Cells that the opening removes are excluded too, or the same seed would be found again.
         unassigned &= ~mask
         opened = _open_mask(mask)
         if opened.mean() >= MIN_AREA:
             masks.append(opened)
     return masks
-
-
-def _connected_component(mask: Mask, cell: tuple[Any, ...]) -> Mask:
-    """Return the 4-connected component of a mask that contains a cell."""
-    import cv2
-
-    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
-    component: Mask = labels == labels[cell]
-    return component
 
 
 def _open_mask(mask: Mask) -> Mask:
@@ -296,16 +274,21 @@ def _open_mask(mask: Mask) -> Mask:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
     if count < 2:
         return np.zeros_like(mask)
-    largest: Mask = labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    return largest
+    return np.asarray(labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
 
 
 def _describe_region(
     mask: Mask, priority: FloatArray, confidence: FloatArray, aspect: float
 ) -> UncertainRegion:
+    import cv2
+
     height, width = mask.shape
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    point, radius = _find_center(mask, aspect)
+    padded = np.pad(mask.astype(np.uint8), 1)  # the border of the image is an edge as well
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
+    y, x = np.unravel_index(int(distance.argmax()), distance.shape)
+    # Cells need not be square on the displayed image; both terms are in units of its height.
+    cell, short_side = min(1 / height, aspect / width), min(1.0, aspect)
     return UncertainRegion(
         box=(
             float(columns[0] / width),
@@ -313,8 +296,8 @@ def _describe_region(
             float((columns[-1] + 1) / width),
             float((rows[-1] + 1) / height),
         ),
-        point=point,
-        radius=radius,
+        point=((int(x) + 0.5) / width, (int(y) + 0.5) / height),
+        radius=max(float(distance[y, x]) - 0.5, 0.5) * cell / short_side,
         outline=_trace_outline(mask),
         area=float(mask.mean()),
         confidence=float(confidence[mask].mean()),
@@ -322,37 +305,19 @@ def _describe_region(
     )
 
 
-def _find_center(mask: Mask, aspect: float) -> tuple[Point, float]:
-    """Return the point farthest from the edge of a mask, and that distance.
-
-    The distance is a fraction of the short side of the displayed image.
-    """
-    import cv2
-
-    padded = np.pad(mask.astype(np.uint8), 1)  # the border of the image is an edge as well
-    distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
-    y, x = np.unravel_index(int(distance.argmax()), distance.shape)
-    height, width = mask.shape
-    # Cells need not be square on the displayed image; both terms are in units of its height.
-    cell = min(1 / height, aspect / width)
-    short_side = min(1.0, aspect)
-    radius = max(float(distance[y, x]) - 0.5, 0.5) * cell / short_side
-    return ((int(x) + 0.5) / width, (int(y) + 0.5) / height), radius
-
-
 def _trace_outline(mask: Mask) -> tuple[Point, ...]:
     """Return a polygon around a mask with at most `MAX_OUTLINE_POINTS` corners."""
     import cv2
 
-    height, width = mask.shape
-    zoom = _OUTLINE_ZOOM
+    # Contours run through pixel centers, so the contour of a mask at its original size would omit
+    # half a cell on each side.
+    zoom = 4
     large = np.repeat(np.repeat(mask.astype(np.uint8), zoom, axis=0), zoom, axis=1)
     contours, _ = cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    contour = max(contours, key=len)
-    tolerance = 0.75 * zoom
+    contour, tolerance = max(contours, key=len), 0.75 * zoom
     polygon = cv2.approxPolyDP(contour, tolerance, True)
     while len(polygon) > MAX_OUTLINE_POINTS:
         tolerance *= 1.3
         polygon = cv2.approxPolyDP(contour, tolerance, True)
-    scale = np.array([zoom * width, zoom * height])
-    return tuple((float(x), float(y)) for x, y in (polygon[:, 0] + 0.5) / scale)
+    corners = (polygon[:, 0] + 0.5) / np.array(large.shape[::-1])
+    return tuple((float(x), float(y)) for x, y in corners)

@@ -23,7 +23,7 @@ from vidcolor.color.ycbcr import MATRICES, rgb_to_ycbcr
 from vidcolor.errors import InputError
 from vidcolor.hints.discs import srgb_to_ab
 from vidcolor.hints.registration import SHORT_SIDE, downscale, register
-from vidcolor.imaging.resize import resize_area, resize_linear
+from vidcolor.imaging.resize import limit_short_side, resize_area, resize_linear
 from vidcolor.motion.flow import sample
 
 if TYPE_CHECKING:
@@ -48,8 +48,6 @@ their mean is halved."""
 _LUMA_UNIT, _AB_UNIT, _CONTRAST_UNIT, _HEIGHT_UNIT = 0.12, 9.0, 0.03, 0.6
 """Scales of the features: each of these differences is a feature distance of 1. Y' and local
 contrast are in [0, 1], a*b* in CIELAB units, and height in image heights."""
-_CONTRAST_WINDOW = 5
-"""Side of the window in which local contrast is measured, in pixels of the prediction grid."""
 _FULL_COVERAGE = 0.97
 """Coverage from which the palette is not computed, 0-1."""
 
@@ -180,13 +178,9 @@ def palette_only_warning(reference: Path) -> str:
 
 
 def resize_transferred(color: TransferredColor, shape: tuple[int, ...]) -> TransferredColor:
-    """Resize transferred color to another grid.
+    """Resize transferred color to another grid, of `shape` (h, w).
 
     Color is averaged by weight, so that undefined color with weight 0 has no influence.
-
-    Args:
-        color: color on any grid.
-        shape: (h, w) of the new grid.
     """
     weight = resize_map(color.weight, shape)
     ab = [resize_map(plane * color.weight, shape) / (weight + 1e-6) for plane in color.ab]
@@ -194,15 +188,7 @@ def resize_transferred(color: TransferredColor, shape: tuple[int, ...]) -> Trans
 
 
 def resize_map(image: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    """Resize a plane: average if the new grid has fewer rows, else interpolate bilinearly.
-
-    Args:
-        image: (H, W) float32.
-        shape: (h, w) of the new grid.
-
-    Returns:
-        (h, w) float32.
-    """
+    """Resize a plane, (H, W) float32: average if the new grid has fewer rows, else interpolate."""
     resize = resize_area if shape[0] < image.shape[0] else resize_linear
     return resize(image, shape)
 
@@ -212,7 +198,7 @@ def _compute_features(prediction: BasePrediction) -> FloatArray:
     import cv2
 
     luma = prediction.luma
-    window = (_CONTRAST_WINDOW, _CONTRAST_WINDOW)
+    window = (5, 5)  # pixels of the prediction grid, in which local contrast is measured
     mean = np.asarray(cv2.blur(luma, window))
     square = np.asarray(cv2.blur(luma * luma, window))
     contrast = np.sqrt(np.maximum(square - mean * mean, 0))
@@ -228,7 +214,5 @@ def _compute_features(prediction: BasePrediction) -> FloatArray:
 
 def _reduce_to_palette_grid(planes: FloatArray) -> FloatArray:
     """Downscale (C, h, w) to a short side of at most `PALETTE_SIDE`."""
-    _, rows, columns = planes.shape
-    scale = min(1.0, PALETTE_SIDE / min(rows, columns))
-    shape = max(1, round(rows * scale)), max(1, round(columns * scale))
+    shape = limit_short_side(planes.shape[1:], PALETTE_SIDE)
     return np.stack([resize_map(plane, shape) for plane in planes])

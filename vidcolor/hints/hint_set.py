@@ -8,7 +8,7 @@ disc gets exactly its color, limited to the gamut.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,8 +20,6 @@ from vidcolor.hints.spread import REACH, spread_colors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from vidcolor.color.ycbcr import Coding, Matrix
     from vidcolor.hints.color_transfer import BasePrediction, TransferredColor
@@ -88,7 +86,8 @@ class HintSet:
         ab, density = np.zeros((2, *shape), np.float32), np.zeros(shape, np.float32)
         if self.transferred is not None:
             ab, density = resize_transferred(self.transferred, shape)
-        for disc, inside in zip(self.discs, self._disc_masks(shape), strict=True):
+        for disc in self.discs:
+            inside = disc_distance(disc, shape, self._scale(shape)) <= 1
             ab[:, inside], density[inside] = np.array(disc.ab, np.float32)[:, None], 1
         if self.discs and self.transferred is None:
             anchors = self._make_anchors(base)
@@ -130,7 +129,7 @@ class HintSet:
             # A generator that was given the palette has already weighed it against the image. Then
             # only registered color, which has a high weight, is enforced.
             weight = transferred.weight
-            alpha = _certain_part(weight) if is_hinted else weight
+            alpha = np.maximum(2 * weight - 1, 0) if is_hinted else weight
             ab = ab + alpha * (transferred.ab - ab)
         if self.discs:
             change, weight = self._spread_discs(ab, proxy, HINTED_REACH if is_hinted else REACH)
@@ -165,11 +164,6 @@ class HintSet:
         """Return the grid pixels per stored pixel, vertical and horizontal."""
         return shape[0] / self.size[0], shape[1] / self.size[1]
 
-    def _disc_masks(self, shape: tuple[int, ...]) -> list[NDArray[np.bool_]]:
-        """Return the pixels of each disc on a grid: (h, w) bool."""
-        scale = self._scale(shape)
-        return [disc_distance(disc, shape, scale) <= 1 for disc in self.discs]
-
 
 def enforce_discs(
     discs: Sequence[HintDisc],
@@ -198,7 +192,7 @@ def enforce_discs(
     # All transitions are drawn before the first disc, so that none changes another disc.
     for draws_disc in (False, True):
         for disc in discs:
-            chroma = _tabulate_chroma(disc, coding, matrix, saturation)
+            requested, possible = _tabulate_chroma(disc, coding, matrix, saturation)
             rows, columns = _bounding_box(disc, luma.shape)
             codes = luma[rows, columns]
             moved = replace(disc, x=disc.x - columns.start, y=disc.y - rows.start)
@@ -206,58 +200,40 @@ def enforce_discs(
             inside = distance <= 1
             alpha = inside if draws_disc else _transition_mask(distance, coding.luma_to_unit(codes))
             # Chroma depends on luma, because a*b* are fixed: there is one table entry per code.
-            for plane, table in zip((cb, cr), chroma.possible, strict=True):
+            for plane, table in zip((cb, cr), possible, strict=True):
                 plane[rows, columns] += alpha * (table[codes] - plane[rows, columns])
-            if draws_disc and (warning := chroma.gamut_warning(codes[inside])):
-                warnings.append(f"{disc.name}: {disc.color} {warning}")
+            if draws_disc:
+                covered = codes[inside]
+                full, reduced = (
+                    float(np.hypot(*t[:, covered]).mean()) for t in (requested, possible)
+                )
+                if full >= _NEUTRAL_CHROMA and reduced < _MIN_CHROMA_RATIO * full:
+                    warnings.append(
+                        f"{disc.name}: {disc.color} is out of gamut at this luma; reduced to "
+                        f"{reduced / full:.0%} of its chroma"
+                    )
     return tuple(warnings)
-
-
-class _ChromaTable(NamedTuple):
-    """Cb, Cr of one color at every luma code: (2, n) float32 each, for n luma codes."""
-
-    requested: FloatArray
-    """Chroma that gives exactly the a*, b* of the color."""
-    possible: FloatArray
-    """`requested`, limited to the gamut."""
-
-    def gamut_warning(self, codes: Plane) -> str | None:
-        """Return the end of a warning if the color is out of gamut at these luma codes, (n,)."""
-        requested, possible = (float(np.hypot(*t[:, codes]).mean()) for t in self)
-        if requested < _NEUTRAL_CHROMA or possible >= _MIN_CHROMA_RATIO * requested:
-            return None
-        return f"is out of gamut at this luma; reduced to {possible / requested:.0%} of its chroma"
 
 
 def _tabulate_chroma(
     disc: HintDisc, coding: Coding, matrix: Matrix, saturation: float
-) -> _ChromaTable:
-    """Return the chroma of a disc's color at every luma code."""
+) -> tuple[FloatArray, FloatArray]:
+    """Return Cb, Cr of a disc at every luma code: as requested, and limited to the gamut."""
     unit = coding.luma_to_unit(np.arange(1 << coding.bits, dtype=np.uint16))[None]
     ab = np.broadcast_to(np.array(disc.ab, np.float32).reshape(2, 1, 1), (2, *unit.shape))
     requested = ab_to_cbcr(ab, unit, matrix) * np.float32(saturation)
     possible = requested.copy()
     limit_to_gamut(possible[0], possible[1], unit, matrix)
-    return _ChromaTable(requested[:, 0], possible[:, 0])
+    return requested[:, 0], possible[:, 0]
 
 
 def _transition_mask(distance: FloatArray, luma: FloatArray) -> FloatArray:
-    """Return the weight of the disc's color: 1 inside, falling to 0 around it and at luma edges.
-
-    Args:
-        distance: result of `disc_distance`: (h, w) float32.
-        luma: Y' of the same pixels: (h, w) float32 in [0, 1].
-    """
+    """Return the weight of the disc's color: 1 inside, falling to 0 around it and at luma edges."""
     inside = distance <= 1
     near = np.clip((1 + FEATHER - distance) / FEATHER, 0, 1)
     difference = np.abs(luma - luma[inside].mean())
     similar = np.clip(1 - difference / _MAX_TONE_DIFFERENCE, 0, 1)
     return np.where(inside, np.float32(1), (near * near * similar).astype(np.float32))
-
-
-def _certain_part(weight: FloatArray) -> FloatArray:
-    """Map weights from [0.5, 1] to [0, 1], and lower weights to 0, such as those of a palette."""
-    return np.maximum(2 * weight - 1, 0)
 
 
 def _bounding_box(disc: HintDisc, shape: tuple[int, ...]) -> tuple[slice, slice]:

@@ -25,7 +25,6 @@ from vidcolor.imaging.resize import resize_area
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from vidcolor.colorizer import ProxyPrediction
     from vidcolor.generators.predictor import HintArrays
@@ -98,22 +97,11 @@ def load_photo_hints(
         raise UsageError(
             f"{options.reference}: @TIME applies to films only; leave it out for {still.path}"
         )
-    transferred, coverage = _transfer_to_stored(still, options.reference, predict)
-    hints = HintSet(still.luma.shape, discs, transferred)
-    if coverage >= MIN_REFERENCE_COVERAGE:
-        return hints, ()
-    return hints, (palette_only_warning(options.reference),)
-
-
-def _transfer_to_stored(
-    still: Still, reference: Path, predict: Callable[[FloatArray], BasePrediction]
-) -> tuple[TransferredColor, float]:
-    """Transfer color in the displayed orientation, and rotate it to the stored one.
-
-    Returns:
-        The color in the stored orientation, and the coverage; see `transfer_color`.
-    """
+    # Color is transferred in the displayed orientation.
     luma = to_displayed(still.coding.luma_to_unit(downscale(still.luma)), still.orientation)
-    color, coverage = transfer_color(read_reference(reference), luma, predict)
+    color, coverage = transfer_color(read_reference(options.reference), luma, predict)
     ab = to_stored(color.ab.transpose(1, 2, 0), still.orientation).transpose(2, 0, 1)
-    return TransferredColor(ab, to_stored(color.weight, still.orientation)), coverage
+    transferred = TransferredColor(ab, to_stored(color.weight, still.orientation))
+    is_registered = coverage >= MIN_REFERENCE_COVERAGE
+    warnings = () if is_registered else (palette_only_warning(options.reference),)
+    return HintSet(still.luma.shape, discs, transferred), warnings

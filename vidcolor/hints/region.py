@@ -81,15 +81,7 @@ def find_hint_regions(
 
 
 def _select_component(mask: FloatArray, inside: NDArray[np.bool_]) -> FloatArray:
-    """Return the connected components of a mask that a disc touches.
-
-    Args:
-        mask: (h, w) float32 in [0, 1].
-        inside: pixels of the disc: (h, w) bool.
-
-    Returns:
-        (h, w) float32: 1 in the components and beside their edges, else 0.
-    """
+    """Return the connected components of a mask that a disc touches."""
     import cv2
 
     binary = ((mask > COMPONENT_THRESHOLD) | inside).astype(np.uint8)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vidcolor.imaging.resize import resize_area
+from vidcolor.imaging.resize import limit_short_side, resize_area
 from vidcolor.imaging.smoothstep import smoothstep
 from vidcolor.motion.flow import DisFlow, pixel_grid, sample
 
@@ -108,16 +108,9 @@ def register(image: FloatArray, reference: FloatArray) -> Registration:
 def downscale(image: NDArray[Any]) -> FloatArray:
     """Downscale an image to a short side of at most `SHORT_SIDE`, by averaging.
 
-    Args:
-        image: (H, W) or (H, W, C), of any dtype.
-
-    Returns:
-        (h, w) or (h, w, C) float32 with the same value range.
+    (H, W) or (H, W, C) of any dtype becomes (h, w) or (h, w, C) float32 with the same range.
     """
-    height, width = image.shape[:2]
-    scale = min(1.0, SHORT_SIDE / min(height, width))
-    shape = (max(1, round(height * scale)), max(1, round(width * scale)))
-    return np.asarray(resize_area(image, shape), np.float32)
+    return np.asarray(resize_area(image, limit_short_side(image.shape, SHORT_SIDE)), np.float32)
 
 
 def _find_homographies(image: FloatArray, reference: FloatArray) -> Iterator[Homography]:
@@ -161,10 +154,6 @@ def _is_plausible(homography: Homography, shape: tuple[int, ...]) -> bool:
 
     It must be convex and not mirrored, and its area must not differ from the image's by orders of
     magnitude.
-
-    Args:
-        homography: (3, 3).
-        shape: (h, w) of the image.
     """
     height, width = shape
     corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]], float)
@@ -206,16 +195,7 @@ def _refine(image: FloatArray, reference: FloatArray, homography: Homography) ->
 
 
 def _measure_match(image: FloatArray, warped: FloatArray, allowed: FloatArray) -> FloatArray:
-    """Return the confidence that both images show the same object at each pixel.
-
-    Args:
-        image: Y': (h, w) float32 in [0, 1].
-        warped: Y' of the aligned reference: (h, w) float32 in [0, 1].
-        allowed: factor that limits the result: (h, w) float32 in [0, 1].
-
-    Returns:
-        (h, w) float32 in [0, 1].
-    """
+    """Return the confidence that both images show the same object at each pixel."""
     x, y = _blur(image), _blur(warped)
     variance_x = np.maximum(_blur(image * image) - x * x, 0)
     variance_y = np.maximum(_blur(warped * warped) - y * y, 0)
@@ -252,13 +232,7 @@ def _blur(image: FloatArray, sigma: float = 3.5) -> FloatArray:
 
 
 def _adjust_light(luma: FloatArray, target: FloatArray, weight: FloatArray) -> FloatArray:
-    """Fit luma to a target with a gain and an offset, by weighted least squares.
-
-    Args:
-        luma: (h, w) float32.
-        target: (h, w) float32.
-        weight: (h, w) float32, at least 0.
-    """
+    """Fit luma to a target with a gain and an offset, by weighted least squares."""
     w = weight / max(float(weight.sum()), 1e-6)
     mean, target_mean = float((w * luma).sum()), float((w * target).sum())
     variance = float((w * (luma - mean) ** 2).sum())
@@ -268,12 +242,7 @@ def _adjust_light(luma: FloatArray, target: FloatArray, weight: FloatArray) -> F
 
 
 def _inside_mask(coords: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    """Return 1 where coordinates lie inside an image, else 0: (h, w) float32.
-
-    Args:
-        coords: x, y with pixel centers at whole numbers: (h, w, 2) float32.
-        shape: (H, W) of the image.
-    """
+    """Return 1 where coordinates lie inside an image, else 0: (h, w) float32."""
     x, y = coords[..., 0], coords[..., 1]
     inside = (x > -0.6) & (y > -0.6) & (x < shape[1] - 0.4) & (y < shape[0] - 0.4)
     return inside.astype(np.float32)

@@ -125,12 +125,6 @@ def _step_costs(luma: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the cost of the luma edge between neighboring pixels, in reaches.
 
     In texture (grass, lace, grain) a difference costs less, because it is not an object boundary.
-
-    Args:
-        luma: Y': (h, w) float32 in [0, 1].
-
-    Returns:
-        Between horizontal neighbors: (h, w - 1) float32; between vertical ones: (h - 1, w) float32.
     """
     import cv2
 
@@ -149,16 +143,7 @@ def _step_costs(luma: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _path_costs(
     inside: NDArray[np.bool_], horizontal: FloatArray, vertical: FloatArray
 ) -> FloatArray:
-    """Return the cost of the cheapest path from each disc to every pixel, in reaches.
-
-    Args:
-        inside: pixels of each disc: (K, h, w) bool.
-        horizontal: cost between horizontal neighbors: (h, w - 1) float32.
-        vertical: cost between vertical neighbors: (h - 1, w) float32.
-
-    Returns:
-        (K, h, w) float32.
-    """
+    """Return the cost of the cheapest path from each disc to every pixel, in reaches."""
     cost = np.where(inside, np.float32(0), np.float32(_FAR))
     along_rows, along_columns = _accumulate(horizontal, 1), _accumulate(vertical, 0)
     for _ in range(MAX_SWEEPS):

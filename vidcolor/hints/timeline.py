@@ -35,31 +35,23 @@ class HintedFrame:
 
 
 def shot_ranges(shots: Sequence[Shot], num_frames: int) -> tuple[range, ...]:
-    """Return the frame indices of each shot, from its boundary to the next one.
-
-    Args:
-        shots: shots of the film, in order.
-        num_frames: number of frames of the film.
-    """
+    """Return the frame indices of each shot, from its boundary to the next one."""
     boundaries = [0, *(shot.boundary for shot in shots[1:]), num_frames]
     return tuple(range(first, end) for first, end in itertools.pairwise(boundaries))
 
 
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """The times and shots of a film."""
 
-    def __init__(
-        self, path: Path, times: Sequence[Fraction], shots: Sequence[Shot], start_s: Fraction
-    ) -> None:
-        """Initialize the timeline.
-
-        Args:
-            path: path of the film, for messages.
-            times: presentation time of each frame, in seconds from the start of the film.
-            shots: shots of the film.
-            start_s: start of the colorized part, in seconds from the start of the film.
-        """
-        self._path, self.times, self.shots, self._start_s = path, times, shots, start_s
+    path: Path
+    """The film, for messages."""
+    times: Sequence[Fraction]
+    """Presentation time of each frame, in seconds from the start of the film."""
+    shots: Sequence[Shot]
+    """The shots of the film."""
+    start_s: Fraction
+    """Start of the colorized part, in seconds from the start of the film."""
 
     def find_frame(self, name: str, time_s: Fraction | None, frame: int | None) -> int:
         """Return the index of a frame that is given by a time or an index.
@@ -72,40 +64,29 @@ class Timeline:
         Raises:
             UsageError: the frame does not exist, or is in a dissolve between two shots.
         """
+        times = self.times
         if time_s is not None:
-            if not self.times or time_s >= self._end_s or time_s < self._start_s:
+            # The last frame is assumed to last as long as the one before.
+            end_s = times[-1] + (times[-1] - times[-2] if len(times) > 1 else 1) if times else 0
+            if time_s >= end_s or time_s < self.start_s:
                 raise UsageError(
                     f"{name}: time {float(time_s):g} s is outside the colorized part of "
-                    f"{self._path} ({float(self._start_s):g} to {float(self._end_s):.3f} s)"
+                    f"{self.path} ({float(self.start_s):g} to {float(end_s):.3f} s)"
                 )
             # The last frame that starts at or before the time.
-            frame = max(0, bisect_right(self.times, time_s) - 1)
+            frame = max(0, bisect_right(times, time_s) - 1)
         frame = frame or 0
-        if frame >= len(self.times):
+        if frame >= len(times):
             raise UsageError(
-                f"{name}: frame {frame} does not exist; {self._path} has {len(self.times)} frames"
+                f"{name}: frame {frame} does not exist; {self.path} has {len(times)} frames"
             )
-        self._check_dissolves(name, frame)
+        mixed = next((s.mixed_range for s in self.shots if frame in s.mixed_range), None)
+        if mixed is not None:  # the hint cannot belong to both shots
+            raise UsageError(
+                f"{name}: frame {frame} is in a dissolve between two shots; use frame "
+                f"{mixed.start - 1} or {mixed.stop}"
+            )
         return frame
-
-    @property
-    def _end_s(self) -> Fraction:
-        """End of the last frame, in seconds; it is assumed to last as long as the one before."""
-        last = self.times[-1]
-        return last + (last - self.times[-2] if len(self.times) > 1 else 1)
-
-    def _check_dissolves(self, name: str, frame: int) -> None:
-        """Refuse a frame that mixes two shots, because a hint cannot belong to both of them.
-
-        Raises:
-            UsageError: the frame is in a dissolve.
-        """
-        for shot in self.shots:
-            if frame in shot.mixed_range:
-                raise UsageError(
-                    f"{name}: frame {frame} is in a dissolve between two shots; use frame "
-                    f"{shot.mixed_range.start - 1} or {shot.mixed_range.stop}"
-                )
 
 
 def find_hinted_frames(
@@ -147,12 +128,7 @@ def merge_hinted_frames(frames: Iterable[HintedFrame]) -> tuple[HintedFrame, ...
 
 
 def sample_frames(frames: range, interval: int = SAMPLE_INTERVAL) -> Iterator[int]:
-    """Yield evenly spaced frames of a shot: the middle frames of parts of equal length.
-
-    Args:
-        frames: frame indices of the shot.
-        interval: approximate length of a part, in frames. There is at least one part.
-    """
+    """Yield the middle frames of equal parts of a shot, each about `interval` frames long."""
     length = len(frames)
     count = max(1, round(length / interval))
     for n in range(count):

@@ -149,13 +149,7 @@ def track_hints(
 def _report_progress(
     frames: Iterator[Frame], done: int, progress: Callable[[int], None]
 ) -> Iterator[Frame]:
-    """Yield the frames, and report each one when it has been used.
-
-    Args:
-        frames: frames of one shot.
-        done: number of frames of earlier shots.
-        progress: called with the number of frames that are done.
-    """
+    """Yield the frames, and report each one when it has been used."""
     for count, frame in enumerate(frames, done + 1):
         yield frame
         progress(count)
@@ -242,11 +236,7 @@ class HintTracker:
     def _link_keyframes(
         self, frames: Iterator[Frame], shot: range, hinted_frames: dict[int, HintedFrame]
     ) -> tuple[KeyframeLinks, list[HintKeyframe]]:
-        """Split a shot into keyframe intervals, and make the masks of its hinted frames.
-
-        Returns:
-            The flow between the key frames, and the hinted key frames with their masks.
-        """
+        """Split a shot into keyframe intervals, and make the masks of its hinted frames."""
         coding, geometry = self._video.coding, self._geometry
         analyzed = (
             make_analysis_frame(frame, self._colorizer.make_proxy(frame.luma, coding, geometry))
@@ -318,12 +308,7 @@ class HintTracker:
 def _check_chains(
     interval: KeyframeInterval[AnalysisFrame], previous: FlowInput | None
 ) -> tuple[FlowChain, FlowChain] | None:
-    """Return the chains from a key frame to the previous one and back, with strict checks.
-
-    Args:
-        interval: interval that ends with the key frame.
-        previous: flow input of the previous key frame; None for the first.
-    """
+    """Return the chains from a key frame to the previous one and back, with strict checks."""
     current, forward = interval.keyframe.flow_input, interval.previous_to_keyframe
     if previous is None or forward is None:
         return None

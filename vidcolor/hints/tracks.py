@@ -208,16 +208,7 @@ class HintTrack:
 
 
 def _vote(carried: FloatArray, confidence: FloatArray, luma: FloatArray) -> FloatArray:
-    """Return the confidence-weighted mean of carried values over neighbors with similar luma.
-
-    Args:
-        carried: premultiplied a*, b*, and alpha, all multiplied by confidence: (h, w, 3) float32.
-        confidence: (h, w) float32 in [0, 1].
-        luma: Y': (h, w) float32 in [0, 1].
-
-    Returns:
-        (h, w, 3) float32, premultiplied a*, b*, and alpha.
-    """
+    """Return the confidence-weighted mean of carried values over neighbors with similar luma."""
     import cv2
 
     half_size = (max(1, luma.shape[1] // 2), max(1, luma.shape[0] // 2))
@@ -312,13 +303,7 @@ def carry_hints(
 def _carry_in_direction(
     links: KeyframeLinks, keyframes: Sequence[HintKeyframe], forward: bool
 ) -> Iterator[DirectionalHints]:
-    """Yield the hints that each key frame gets from hinted frames on one side in time.
-
-    Args:
-        links: all key frames of the shot.
-        keyframes: key frames of the shot that have hints.
-        forward: carry hints forward, first key frame first; else backward, last key frame first.
-    """
+    """Yield the hints that each key frame gets from hinted frames on one side in time."""
     hinted = {keyframe.number: keyframe for keyframe in keyframes}
     numbers = range(len(links.frames))
     tracks: list[HintTrack] = []

@@ -176,17 +176,7 @@ def _read_ahead(frames: Iterator[FlowFrame[T]], pending: deque[FlowFrame[T]], co
 def _find_bridge(
     reference: FlowFrame[T], pending: Iterable[FlowFrame[T]], estimator: FlowEstimator
 ) -> tuple[int, FlowPair] | None:
-    """Find the first pending frame that matches a reference frame.
-
-    Args:
-        reference: last regular frame before a frame that may be an outlier.
-        pending: frames after that frame.
-        estimator: flow estimator.
-
-    Returns:
-        The number of pending frames before the matching frame, and the flow between `reference` and
-        the matching frame; None if no frame matches.
-    """
+    """Find the first pending frame that matches a reference frame."""
     for count, frame in enumerate(pending):
         if frame.flow_input.is_blank:
             continue

@@ -112,85 +112,54 @@ def split_intervals(
 def _build_intervals(
     previous: FlowFrame[T], frames: list[FlowFrame[T]]
 ) -> Iterator[KeyframeInterval[T]]:
-    """Yield one interval, or several if its key frames do not cover every frame well.
-
-    Args:
-        previous: key frame before the interval.
-        frames: frames after `previous`; the last one is a key frame.
-    """
+    """Yield one interval, or several if its key frames do not cover every frame well."""
     keyframe = frames[-1]
-    to_previous, to_keyframe = _chain_to_ends(previous, frames)
-    to_previous = [
-        _apply_photometric_check(chain, frame, previous)
-        for chain, frame in zip(to_previous, frames, strict=True)
-    ]
-    previous_to_keyframe = _apply_photometric_check(to_keyframe[0], previous, keyframe)
-    to_keyframe = [
-        _apply_photometric_check(chain, frame, keyframe)
-        for chain, frame in zip(to_keyframe[1:], frames, strict=True)
-    ]
+    identity = identity_chain(previous.flow_input.luma.shape)
+    to_previous, from_previous = [identity], [identity]
+    to_keyframe, from_keyframe = [identity], [identity]
+    for flow in (frame.flow for frame in frames):
+        assert flow is not None
+        to_previous.append(prepend_flow(flow.backward, flow.backward_confidence, to_previous[-1]))
+        from_previous.append(append_flow(from_previous[-1], flow.forward, flow.forward_confidence))
+    for flow in (frame.flow for frame in reversed(frames)):
+        assert flow is not None
+        to_keyframe.append(prepend_flow(flow.forward, flow.forward_confidence, to_keyframe[-1]))
+        from_keyframe.append(
+            append_flow(from_keyframe[-1], flow.backward, flow.backward_confidence)
+        )
+    to_previous = _check(to_previous[1:], from_previous[1:], frames, previous)
+    from_here, *to_keyframe = _check(
+        to_keyframe[::-1], from_keyframe[::-1], [previous, *frames], keyframe
+    )
     split = _find_uncovered(frames, to_previous, to_keyframe)
     if split is None:
-        yield KeyframeInterval(frames, to_previous, to_keyframe, previous_to_keyframe)
+        yield KeyframeInterval(frames, to_previous, to_keyframe, from_here)
     else:
         yield from _build_intervals(previous, frames[: split + 1])
         yield from _build_intervals(frames[split], frames[split + 1 :])
 
 
-def _chain_to_ends(
-    previous: FlowFrame[T], frames: list[FlowFrame[T]]
-) -> tuple[list[FlowChain], list[FlowChain]]:
-    """Return the chains to both key frames, after the forward-backward check.
-
-    Returns:
-        Chains from each of `frames` to `previous`, and chains from `previous` and each of `frames`
-        to the last frame.
-    """
-    identity = identity_chain(previous.flow_input.luma.shape)
-    to_previous, from_previous = [identity], [identity]
-    to_keyframe, from_keyframe = [identity], [identity]
-    for frame in frames:
-        assert frame.flow is not None
-        flow = frame.flow
-        to_previous.append(prepend_flow(flow.backward, flow.backward_confidence, to_previous[-1]))
-        from_previous.append(append_flow(from_previous[-1], flow.forward, flow.forward_confidence))
-    for frame in reversed(frames):
-        assert frame.flow is not None
-        flow = frame.flow
-        to_keyframe.append(prepend_flow(flow.forward, flow.forward_confidence, to_keyframe[-1]))
-        from_keyframe.append(
-            append_flow(from_keyframe[-1], flow.backward, flow.backward_confidence)
-        )
-    checked_to_previous = [
-        forward_backward_check(chain, reverse)
-        for chain, reverse in zip(to_previous[1:], from_previous[1:], strict=True)
-    ]
-    checked_to_keyframe = [
-        forward_backward_check(chain, reverse)
-        for chain, reverse in zip(to_keyframe, from_keyframe, strict=True)
-    ]
-    return checked_to_previous, checked_to_keyframe[::-1]
-
-
-def _apply_photometric_check(
-    chain: FlowChain, source: FlowFrame[T], target: FlowFrame[T]
-) -> FlowChain:
-    """Apply the photometric check, except to outliers, whose luma is not comparable."""
-    if source.is_outlier or target.is_outlier:
-        return chain
-    return photometric_check(chain, source.flow_input.normalized, target.flow_input.normalized)
+def _check(
+    chains: list[FlowChain],
+    reverses: list[FlowChain],
+    sources: list[FlowFrame[T]],
+    target: FlowFrame[T],
+) -> list[FlowChain]:
+    """Lower the confidence of chains to a key frame where they are wrong."""
+    checked = []
+    for chain, reverse, source in zip(chains, reverses, sources, strict=True):
+        chain = forward_backward_check(chain, reverse)
+        if not source.is_outlier and not target.is_outlier:  # else the luma is not comparable
+            normalized = source.flow_input.normalized, target.flow_input.normalized
+            chain = photometric_check(chain, *normalized)
+        checked.append(chain)
+    return checked
 
 
 def _find_uncovered(
     frames: list[FlowFrame[T]], to_previous: list[FlowChain], to_keyframe: list[FlowChain]
 ) -> int | None:
-    """Return the position of the least covered frame if it must become a key frame, else None.
-
-    Args:
-        frames: frames of an interval; the last one is a key frame.
-        to_previous: chain from each frame to the previous key frame.
-        to_keyframe: chain from each frame to the last frame.
-    """
+    """Return the position of the least covered frame if it must become a key frame, else None."""
     uncovered = [
         0.0
         if frame.is_outlier

@@ -16,9 +16,9 @@ own tracks through the shot, and the generator would otherwise extend their colo
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -110,11 +110,7 @@ class HintMaskSource(Protocol):
         ...
 
     def get(self, frame_index: int) -> HintMask | None:
-        """Return the hint mask of a key frame, or None if it has none.
-
-        Args:
-            frame_index: index of the frame in the film, from 0.
-        """
+        """Return the hint mask of a key frame, or None if it has none."""
         ...
 
 
@@ -127,12 +123,7 @@ class KeyframePredictor(Protocol[T_contra]):
         ...
 
     def predict(self, item: T_contra, hints: PropagatedHints | None = None) -> KeyframePrediction:
-        """Predict the color of a frame. The same arguments always give the same result.
-
-        Args:
-            item: `FlowFrame.item` of the frame.
-            hints: propagated color, or None.
-        """
+        """Predict the color of a frame, from its `FlowFrame.item`. The result is deterministic."""
         ...
 
 
@@ -156,8 +147,7 @@ class _FinishedKeyframe(NamedTuple):
     """a*, b*, confidence with the hint mask: (h, w, 3) float32."""
 
 
-@dataclass(slots=True)
-class _PendingKeyframe(Generic[T]):
+class _PendingKeyframe(NamedTuple, Generic[T]):
     """A key frame that waits for the predictions of later key frames."""
 
     interval: KeyframeInterval[T]
@@ -195,13 +185,13 @@ class Propagator(Generic[T]):
         """
         pending: deque[_PendingKeyframe[T]] = deque()
         previous: _FinishedKeyframe | None = None
-        for interval in intervals:
-            pending.append(_PendingKeyframe(interval, self._predict(interval.keyframe, None)))
-            if len(pending) > LOOKAHEAD:
-                current = self._finish_first(previous, pending)
-                yield from _interpolate(pending.popleft().interval, previous, current.output)
-                previous = current
-        while pending:
+        for interval in itertools.chain(intervals, itertools.repeat(None)):
+            if interval is not None:
+                pending.append(_PendingKeyframe(interval, self._predict(interval.keyframe, None)))
+                if len(pending) <= LOOKAHEAD:
+                    continue
+            elif not pending:
+                return
             current = self._finish_first(previous, pending)
             yield from _interpolate(pending.popleft().interval, previous, current.output)
             previous = current
@@ -219,15 +209,9 @@ class Propagator(Generic[T]):
     def _finish_first(
         self, previous: _FinishedKeyframe | None, pending: deque[_PendingKeyframe[T]]
     ) -> _FinishedKeyframe:
-        """Return the final color of the first pending key frame.
-
-        Args:
-            previous: key frame before it; None for the first key frame of a shot.
-            pending: the key frame, and the key frames that follow it.
-        """
+        """Return the final color of the first pending key frame."""
         first = pending[0]
-        keyframe = first.interval.keyframe
-        estimate = first.prediction
+        keyframe, estimate = first.interval.keyframe, first.prediction
         if previous is not None:
             warped = _warp(previous.estimate, first.interval.to_previous[-1])
             capped = _Estimate(warped.color, np.minimum(warped.weight, MAX_WEIGHT))
@@ -246,13 +230,6 @@ class Propagator(Generic[T]):
 
         The rest keeps the first prediction, because a prediction with hints follows the
         hints, and the propagated color would count twice in the mean.
-
-        Args:
-            pending: key frame with its prediction without hints.
-            warped: color propagated to the key frame.
-
-        Returns:
-            The combined prediction, with the weight of the prediction without hints.
         """
         coverage = warped.weight / (warped.weight + np.float32(HALF_COVERAGE_WEIGHT))
         is_new = coverage < 0.5
@@ -275,11 +252,7 @@ def _contrast_weight(frame: FlowFrame[T]) -> float:
 
 
 def _collect_future(pending: deque[_PendingKeyframe[T]]) -> _Estimate | None:
-    """Return the mean prediction of the later key frames, warped to the first pending one.
-
-    Returns:
-        The mean, or None if no later key frame is pending.
-    """
+    """Return the mean prediction of the later key frames, warped to the first pending one."""
     future: _Estimate | None = None
     for later in reversed(list(pending)[1:]):
         future = later.prediction if future is None else _average(later.prediction, future)
@@ -304,13 +277,7 @@ def _average(a: _Estimate, b: _Estimate) -> _Estimate:
 
 
 def _restore_detail(color: FloatArray, prediction: FloatArray, share: float) -> FloatArray:
-    """Add the high frequencies of a key frame's own prediction to its color.
-
-    Args:
-        color: a*, b*, confidence: (h, w, 3) float32.
-        prediction: a*, b*, confidence of the key frame's own prediction: (h, w, 3) float32.
-        share: fraction of the detail that is added, 0 to 1.
-    """
+    """Add the high frequencies of a key frame's own prediction to its color."""
     import cv2
 
     detailed = color.copy()
@@ -327,13 +294,7 @@ def _apply_mask(color: FloatArray, mask: HintMask) -> FloatArray:
 
 
 def _smooth(color: FloatArray, previous: FloatArray, interval: KeyframeInterval[T]) -> FloatArray:
-    """Smooth a key frame's color over time, with the time constant `SMOOTHING_FRAMES`.
-
-    Args:
-        color: a*, b*, confidence of the key frame: (h, w, 3) float32.
-        previous: a*, b*, confidence of the previous key frame: (h, w, 3) float32.
-        interval: interval between both.
-    """
+    """Smooth a key frame's color over time, with the time constant `SMOOTHING_FRAMES`."""
     chain = interval.to_previous[-1]
     decay = np.float32(math.exp(-len(interval.frames) / SMOOTHING_FRAMES))
     share = chain.confidence[..., None] * decay
@@ -344,13 +305,7 @@ def _smooth(color: FloatArray, previous: FloatArray, interval: KeyframeInterval[
 def _interpolate(
     interval: KeyframeInterval[T], previous: _FinishedKeyframe | None, keyframe_color: FloatArray
 ) -> Iterator[tuple[T, FloatArray]]:
-    """Yield the frames of an interval with colors interpolated between its key frames.
-
-    Args:
-        interval: keyframe interval.
-        previous: key frame before the interval; None for the first interval of a shot.
-        keyframe_color: a*, b*, confidence of the last frame: (h, w, 3) float32.
-    """
+    """Yield the frames of an interval with colors interpolated between its key frames."""
     if previous is None:
         yield interval.keyframe.item, keyframe_color
         return
@@ -372,10 +327,6 @@ def _fill_holes(color: FloatArray, confidence: FloatArray) -> FloatArray:
     """Fill pixels of low confidence from confident pixels nearby (normalized convolution).
 
     Knutsson & Westin, "Normalized and differential convolution", CVPR 1993.
-
-    Args:
-        color: a*, b*, confidence: (h, w, 3) float32.
-        confidence: confidence of the interpolation, (h, w) float32 in [0, 1].
     """
     import cv2
 

@@ -46,18 +46,9 @@ class ProxyPredictor:
     """Predicts key frames with a colorizer; see `KeyframePredictor`."""
 
     def __init__(self, colorizer: Colorizer, vividness: float | None = None) -> None:
-        """Create a predictor.
-
-        Args:
-            colorizer: colorizer whose generator predicts the key frames.
-            vividness: 0 to 1, or None for the colorizer's default; see `Colorizer.predict`.
-        """
+        """Create a predictor; `vividness` is that of `Colorizer.predict`."""
         self._colorizer, self._vividness = colorizer, vividness
-
-    @property
-    def accepts_hints(self) -> bool:
-        """Whether hints change the prediction."""
-        return self._colorizer.accepts_hints
+        self.accepts_hints = colorizer.accepts_hints
 
     def predict(
         self, item: AnalysisFrame, hints: PropagatedHints | None = None
@@ -129,12 +120,7 @@ class ShotColorizer:
         return None if self._hint_masks is None else self._hint_masks.get(item.frame.index)
 
     def _to_prediction(self, item: AnalysisFrame, color: FloatArray) -> ProxyPrediction:
-        """Return the prediction in the orientation of the stored pixels.
-
-        Args:
-            item: frame.
-            color: upright a*, b*, confidence: (h, w, 3) float32.
-        """
+        """Return the prediction in the orientation of the stored pixels."""
         planes = np.ascontiguousarray(self._geometry.to_stored(color.transpose(2, 0, 1)))
         proxy = np.ascontiguousarray(self._geometry.to_stored(item.proxy))
         return ProxyPrediction(planes[:2], planes[2], proxy)
@@ -147,10 +133,6 @@ def _cross_fade_dissolves(
 
     Frames before the shot boundary wait for the color of the boundary frame. Frames from the
     boundary on are mixed with the last color of the outgoing shot.
-
-    Args:
-        frames: frames of all shots, in order, each with the color of the shot that it belongs to.
-        shots: shots of the film, in order.
     """
     dissolves = deque(shot for shot in shots if shot.mixed_frames)
     waiting: list[PredictedFrame] = []
@@ -182,23 +164,12 @@ def _cross_fade_dissolves(
 
 
 def _incoming_share(index: int, shot: Shot) -> float:
-    """Return the mixing ratio, 0 to 1, of the incoming shot in a frame of its dissolve.
-
-    Args:
-        index: index of the frame.
-        shot: incoming shot, which starts with the dissolve.
-    """
+    """Return the mixing ratio, 0 to 1, of the incoming shot in a frame of its dissolve."""
     return (index - shot.first + 1) / (shot.mixed_frames + 1)
 
 
 def _mix(a: ProxyPrediction, b: ProxyPrediction, share: float) -> ProxyPrediction:
-    """Mix the color of `b` into `a`.
-
-    Args:
-        a: prediction of the frame.
-        b: prediction of a frame of the other shot, on the same grid.
-        share: mixing ratio of `b`, 0 to 1.
-    """
+    """Mix the color of `b` into `a`."""
     return replace(
         a,
         ab=a.ab + np.float32(share) * (b.ab - a.ab),

@@ -195,11 +195,7 @@ class CutDetector:
         self._changes.clear()
 
     def _log_odds(self, num_blank: int) -> float:
-        """Return the log odds of a cut between `_before` and `_after`.
-
-        Args:
-            num_blank: number of blank frames between both.
-        """
+        """Return the log odds of a cut between `_before` and `_after`."""
         pairs = [(a.features, b.features) for a, b in itertools.product(self._before, self._after)]
         change = math.inf
         for a, b in pairs:
@@ -242,14 +238,7 @@ class CutDetector:
 
 
 def _extract_blocks(thumbnail: FloatArray) -> FloatArray:
-    """Return overlapping blocks with mean 0 and norm 1; blocks below `MIN_BLOCK_NORM` have less.
-
-    Args:
-        thumbnail: standardized thumbnail, (h, w) float32.
-
-    Returns:
-        One block per row: (N, `BLOCK_SIZE`²) float32.
-    """
+    """Return overlapping blocks with mean 0 and norm 1; blocks below `MIN_BLOCK_NORM` have less."""
     windows = np.lib.stride_tricks.sliding_window_view(thumbnail, (BLOCK_SIZE, BLOCK_SIZE))
     blocks = windows[::BLOCK_STRIDE, ::BLOCK_STRIDE].reshape(-1, BLOCK_SIZE * BLOCK_SIZE)
     centered = blocks - blocks.mean(axis=1, keepdims=True)

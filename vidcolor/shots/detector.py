@@ -118,13 +118,7 @@ class ShotDetector:
             self._add_dissolve(dissolve)
 
     def _add_cut(self, last: int, first: int) -> None:
-        """Add a cut, which replaces a dissolve at the same frames.
-
-        Args:
-            last: index of the last frame before the cut.
-            first: index of the first frame after the cut. If there are blank frames between
-                `last` and `first`, a fade is added instead.
-        """
+        """Add a cut, which replaces a dissolve at the same frames."""
         has_blank = first - last > 1
         middle = (last + first + 1) // 2
         self._insert(Shot(middle, 0, "fade") if has_blank else Shot(first, 0, "cut"))
@@ -180,22 +174,14 @@ class _TransitionDetectors:
     """The detectors of cuts, fades and dissolves, which process the same frames."""
 
     def __init__(self, first: int) -> None:
-        """Create the detectors.
-
-        Args:
-            first: index of the first frame that is fed.
-        """
+        """Create the detectors."""
         self._count = first
         self._cuts = CutDetector()
         self._fades = FadeDetector(first)
         self._dissolves = DissolveDetector(first)
 
     def feed(self, frame: FloatArray) -> _Transitions:
-        """Process the next frame.
-
-        Args:
-            frame: Y' from `resize_frame`, (48, 64) or (64, 48) float32 in [0, 1].
-        """
+        """Process the next frame."""
         thumbnail = make_thumbnail(frame)
         features = extract_features(thumbnail)
         fade = self._fades.feed(float(thumbnail.std()), features)

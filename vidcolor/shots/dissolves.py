@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from vidcolor.imaging.types import FloatArray
 
+    Vector = NDArray[np.float64]
+
 HALF_LENGTHS = (3, 5, 7, 10, 14, 19, 25, 32)
 """Evaluated distances, in frames, from the middle of a dissolve to the frames A and B."""
 MAX_CONTEXT = 16
@@ -134,28 +136,11 @@ class Dissolve:
     """Natural logarithm of the odds that this is a dissolve."""
 
 
-class _MixtureFit(NamedTuple):
-    """Least-squares fit of the mixture model to the frames from A to B."""
-
-    share: NDArray[np.float64]
-    """Share of B in each of the N frames, clipped to `SHARE_RANGE`: (N,)."""
-    fit: NDArray[np.float64]
-    """Fraction of each frame's variance that the mixture explains (R²): (N,)."""
-    gain: float
-    """See `DissolveEvidence.gain`."""
-    correlation: float
-    """See `DissolveEvidence.correlation`."""
-
-
 class DissolveDetector:
     """Detects dissolves, with a delay of up to 2 `WINDOW_RADIUS` frames."""
 
     def __init__(self, first: int = 0) -> None:
-        """Create a detector.
-
-        Args:
-            first: index of the first frame that is fed.
-        """
+        """Create a detector; `first` is the index of the first frame that is fed."""
         self._first = first
         self._frames: deque[FloatArray] = deque(maxlen=2 * WINDOW_RADIUS + 1)
         self._variances: list[float] = []
@@ -196,11 +181,7 @@ class DissolveDetector:
         return [found for middle in middles if (found := self._advance(middle)) is not None]
 
     def _advance(self, middle: int) -> Dissolve | None:
-        """Add the candidates around a middle frame, and return the best candidate if it is final.
-
-        Args:
-            middle: number of the middle frame, counted from the first frame that was fed.
-        """
+        """Add the candidates around a middle frame; return the best candidate if it is final."""
         if middle < 0:
             return None
         position = middle - (self._count - len(self._frames))
@@ -215,12 +196,7 @@ class DissolveDetector:
         return best
 
     def _find_candidates(self, position: int, middle: int) -> Iterator[Dissolve]:
-        """Yield dissolves of all lengths around a middle frame.
-
-        Args:
-            position: position of the middle frame among the kept frames.
-            middle: number of the middle frame, counted from the first frame that was fed.
-        """
+        """Yield dissolves of all lengths around a middle frame."""
         if self._products[position, position] < MIN_VARIANCE:
             return
         offset = self._first + middle - position
@@ -232,20 +208,12 @@ class DissolveDetector:
                 yield Dissolve(offset + found.first, offset + found.end, found.log_odds)
 
     def _evaluate(self, position: int, half: int) -> Dissolve | None:
-        """Evaluate one candidate.
-
-        Args:
-            position: position of the middle frame among the kept frames.
-            half: distance from the middle frame to A and B, in frames.
-
-        Returns:
-            The dissolve, in positions among the kept frames, or None if the frames do not fit.
-        """
+        """Evaluate one candidate; its indices are positions among the kept frames."""
         a, b = position - half, position + half
         mixture = self._fit_mixture(a, b)
         if mixture is None:
             return None
-        share, fit = mixture.share, mixture.fit
+        share, fit, gain, correlation = mixture
         time_correlation = float(np.corrcoef(share, np.arange(len(share)))[0, 1])
         if time_correlation < MIN_TIME_CORRELATION:
             return None
@@ -265,7 +233,7 @@ class DissolveDetector:
         evidence = DissolveEvidence(
             log_half_length=float(np.log(half)),
             fit=float(fit[half]),
-            gain=mixture.gain,
+            gain=gain,
             mean_fit=float(fit[1:-1].mean()),
             time_correlation=time_correlation,
             max_step=min(float(np.diff(share).max()), 1.0),
@@ -273,21 +241,17 @@ class DissolveDetector:
             max_stability=stability[1],
             min_stability=stability[0],
             variance_ratio=min(middle_variance / ends_variance, 2.0),
-            correlation=mixture.correlation,
+            correlation=correlation,
         )
         log_odds = BIAS + sum(w * e for w, e in zip(WEIGHTS, evidence, strict=True))
         first, end = _mixed_span(share, half)
         return Dissolve(a + first, a + end, log_odds)
 
-    def _fit_mixture(self, a: int, b: int) -> _MixtureFit | None:
+    def _fit_mixture(self, a: int, b: int) -> tuple[Vector, Vector, float, float] | None:
         """Fit all frames from A to B as mixtures of A and B by least squares.
 
-        Args:
-            a: position of A among the kept frames.
-            b: position of B among the kept frames.
-
-        Returns:
-            The fit, or None if A and B are too similar or the frames do not fit.
+        Returns share of B and R² of each frame, gain and correlation (see `DissolveEvidence`); None
+        if A and B are too similar or the frames do not fit.
         """
         products = self._products
         aa, bb, ab = products[a, a], products[b, b], products[a, b]
@@ -312,67 +276,39 @@ class DissolveDetector:
         low, high = MIDDLE_SHARE_LIMITS
         if not low <= share[half] <= high or fit[half] < MIN_FIT or gain < MIN_GAIN:
             return None
-        return _MixtureFit(share, fit, float(gain), float(correlation))
+        return share, fit, float(gain), float(correlation)
 
     def _stability(self, end: int, distance: int) -> float:
-        """Return the correlation of a frame with the frame at a distance.
-
-        Args:
-            end: position of A or B among the kept frames.
-            distance: distance in frames, negative for an earlier frame.
-        """
+        """Return the correlation of a frame with the frame at a distance."""
         other = min(max(end + distance, 0), len(self._frames) - 1)
         if abs(other - end) < abs(distance) / 2:
             return DEFAULT_STABILITY
         return max_correlation(self._frames[end], self._frames[other])
 
     def _variance(self, position: int, radius: int) -> float:
-        """Return the median variance of the frames around a position, so that a flash is ignored.
-
-        Args:
-            position: position among the kept frames.
-            radius: number of frames on either side.
-        """
+        """Return the median variance of the frames around a position; it ignores a flash."""
         variances = self._variances[max(0, position - radius) : position + radius + 1]
         return float(np.median(variances))
 
 
 def measure_unchanged_share(a: FloatArray, b: FloatArray) -> float:
-    """Return the fraction of blocks that are unchanged between two thumbnails.
+    """Return the fraction, 0 to 1, of blocks that are unchanged between two thumbnails.
 
-    Args:
-        a: thumbnail, (h, w) float32.
-        b: thumbnail of the same size.
-
-    Returns:
-        0 to 1; see `UNCHANGED_CORRELATION`.
+    The thumbnails are (h, w) float32; see `UNCHANGED_CORRELATION`.
     """
     rows, columns = (BLOCK_SIZE * (n // BLOCK_SIZE) for n in a.shape)
-    blocks_a, blocks_b = (
-        image[:rows, :columns]
-        .reshape(rows // BLOCK_SIZE, BLOCK_SIZE, columns // BLOCK_SIZE, BLOCK_SIZE)
-        .swapaxes(1, 2)
-        for image in (a, b)
-    )
+    shape = (rows // BLOCK_SIZE, BLOCK_SIZE, columns // BLOCK_SIZE, BLOCK_SIZE)
+    blocks_a, blocks_b = (i[:rows, :columns].reshape(shape).swapaxes(1, 2) for i in (a, b))
     blocks_a, blocks_b = (
         blocks - blocks.mean(axis=(2, 3), keepdims=True) for blocks in (blocks_a, blocks_b)
     )
     norms = np.sqrt((blocks_a**2).sum(axis=(2, 3)) * (blocks_b**2).sum(axis=(2, 3)))
     products = (blocks_a * blocks_b).sum(axis=(2, 3))
-    unchanged = products > UNCHANGED_CORRELATION * np.maximum(norms, 1e-6)
-    return float(unchanged.mean())
+    return float((products > UNCHANGED_CORRELATION * np.maximum(norms, 1e-6)).mean())
 
 
-def _mixed_span(share: NDArray[np.float64], middle: int) -> tuple[int, int]:
-    """Return the span of the mixed frames from the rise of the share of B.
-
-    Args:
-        share: share of B in each frame from A to B.
-        middle: position of the middle frame in `share`.
-
-    Returns:
-        Positions in `share` of the first mixed frame and of the frame after the last one.
-    """
+def _mixed_span(share: Vector, middle: int) -> tuple[int, int]:
+    """Return the span of the mixed frames from the rise of the share of B."""
     low, high = MIXED_SHARE_LIMITS
     first_share, last_share = END_SHARES
     first = middle

@@ -143,11 +143,7 @@ class FadeDetector:
         return True
 
     def _evaluate(self) -> Fade | None:
-        """Compare both sides of the current dip, and forget the dip.
-
-        Returns:
-            The fade, or None if there is no dip or if both sides show the same shot.
-        """
+        """Compare both sides of the current dip, and forget the dip."""
         dip, self._dip = self._dip, None
         before, after = self._before, _select_clear(self._after)
         self._before, self._after = [], []
@@ -160,14 +156,7 @@ class FadeDetector:
 
 
 def _select_clear(samples: Iterable[_FadeSample]) -> list[_FadeSample]:
-    """Return the clear frames of one side of a dip.
-
-    Args:
-        samples: frames of that side, nearest to the dip first.
-
-    Returns:
-        The clear frames up to the plateau, nearest to the dip first.
-    """
+    """Return the clear frames of one side of a dip."""
     slope: list[_FadeSample] = []
     for sample in samples:
         slope.append(sample)
@@ -178,11 +167,7 @@ def _select_clear(samples: Iterable[_FadeSample]) -> list[_FadeSample]:
 
 
 def _has_plateau(slope: list[_FadeSample]) -> bool:
-    """Return whether the contrast has not risen for `PLATEAU_FRAMES`, or the slope is too long.
-
-    Args:
-        slope: frames of one side of a dip, nearest to the dip first.
-    """
+    """Return whether the contrast has not risen for `PLATEAU_FRAMES`, or the slope is too long."""
     if len(slope) >= MAX_SLOPE_FRAMES:
         return True
     earlier = slope[:-PLATEAU_FRAMES]

@@ -148,9 +148,6 @@ def _compute_histograms(thumbnail: FloatArray) -> FloatArray:
 
     Each pixel is divided between the two nearest bins in inverse proportion to their distance, so
     that grain changes the histograms only slightly.
-
-    Returns:
-        (`HISTOGRAM_BLOCKS`², `HISTOGRAM_BINS`) float32.
     """
     position = np.clip((thumbnail + 2) * (HISTOGRAM_BINS / 4) - 0.5, 0, HISTOGRAM_BINS - 1)
     weights = np.maximum(1 - np.abs(position[..., None] - np.arange(HISTOGRAM_BINS)), 0)

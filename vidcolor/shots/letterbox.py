@@ -75,12 +75,7 @@ class LetterboxCropper:
 
 
 def _extend(span: tuple[int, int] | None, active: NDArray[np.bool_]) -> tuple[int, int] | None:
-    """Extend a half-open span to all active rows or columns.
-
-    Args:
-        span: first active position and the position after the last one; None if there is none yet.
-        active: whether each row or column is active, (N,).
-    """
+    """Extend a half-open span to all active rows or columns."""
     positions = np.flatnonzero(active)
     if len(positions) == 0 or positions[-1] + 1 - positions[0] < MIN_ACTIVE_SHARE * len(active):
         return span
