@@ -11,7 +11,7 @@ from xml.dom import minidom
 from xml.parsers.expat import ExpatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 DIGITAL_SOURCE_TYPE = (
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -144,9 +144,16 @@ def make_xmp_packet(provenance: Provenance, existing: bytes | None = None) -> by
     if original and original != DIGITAL_SOURCE_TYPE:
         _add_property(description, VIDCOLOR, "vidcolor:OriginalDigitalSourceType", original)
     _add_property(description, IPTC_EXTENSION, "Iptc4xmpExt:DigitalSourceType", DIGITAL_SOURCE_TYPE)
-    if _get_property(document, XMP_BASIC, "CreatorTool") is None:
+    if not _find_property(document, XMP_BASIC, "CreatorTool"):
         _add_property(description, XMP_BASIC, "xmp:CreatorTool", f"vidcolor {provenance.version}")
-    for name, value in _own_properties(provenance):
+    properties = {
+        "Version": provenance.version,
+        "Model": provenance.model,
+        "WeightsSHA256": provenance.weights_sha256,
+        "Recipe": provenance.recipe,
+        "Created": provenance.created,
+    }
+    for name, value in properties.items():
         _pop_property(document, VIDCOLOR, name)
         if value is not None:
             _add_property(description, VIDCOLOR, f"vidcolor:{name}", value)
@@ -176,29 +183,10 @@ def read_recipe(text_or_xmp: str | bytes | None) -> str | None:
     return found[-1] if found else None
 
 
-def _own_properties(provenance: Provenance) -> list[tuple[str, str | None]]:
-    return [
-        ("Version", provenance.version),
-        ("Model", provenance.model),
-        ("WeightsSHA256", provenance.weights_sha256),
-        ("Recipe", provenance.recipe),
-        ("Created", provenance.created),
-    ]
-
-
 def _decode(packet: bytes) -> str:
-    """Decode UTF-8, UTF-16 or UTF-32, which the zero bytes of ASCII characters distinguish."""
-    head = packet[:4]
-    if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")) or head.count(0) == 3:
-        encoding = "utf-32"
-    elif head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    elif head[:1] == b"\0":
-        encoding = "utf-16-be"
-    elif head[1:2] == b"\0":
-        encoding = "utf-16-le"
-    else:
-        encoding = "utf-8-sig"
+    """Decode UTF-8, UTF-16 or UTF-32."""
+    # JSON and XML both start with an ASCII character, which distinguishes the encodings.
+    encoding = json.detect_encoding(packet)
     return packet.decode(encoding, errors="replace").strip("\0 \t\r\n\ufeff")
 
 
@@ -241,36 +229,36 @@ def _find_description(document: minidom.Document) -> minidom.Element:
     return added
 
 
-def _top_descriptions(document: minidom.Document) -> Iterator[minidom.Element]:
-    for node in document.getElementsByTagNameNS(RDF, "Description"):
-        parent: Any = node.parentNode
-        if parent.namespaceURI == RDF and parent.localName == "RDF":
-            yield node
-
-
-def _get_property(document: minidom.Document, namespace: str, name: str) -> str | None:
-    """Return the value of a simple property, which is an attribute or an element."""
-    for description in _top_descriptions(document):
+def _find_property(document: minidom.Document, namespace: str, name: str) -> list[Any]:
+    """Return the attributes and elements of a simple property."""
+    found: list[Any] = []
+    for description in document.getElementsByTagNameNS(RDF, "Description"):
+        parent: Any = description.parentNode
+        if parent.namespaceURI != RDF or parent.localName != "RDF":
+            continue
         if description.hasAttributeNS(namespace, name):
-            return description.getAttributeNS(namespace, name)
-        for child in description.childNodes:
-            if child.namespaceURI == namespace and getattr(child, "localName", "") == name:
-                text = "".join(n.data for n in child.childNodes if n.nodeType == n.TEXT_NODE)
-                resource: str = child.getAttributeNS(RDF, "resource")
-                return text.strip() or resource
-    return None
+            found.append(description.getAttributeNodeNS(namespace, name))
+        found += [
+            child
+            for child in description.childNodes
+            if child.namespaceURI == namespace and getattr(child, "localName", "") == name
+        ]
+    return found
 
 
 def _pop_property(document: minidom.Document, namespace: str, name: str) -> str | None:
     """Remove a simple property and return its value."""
-    value = _get_property(document, namespace, name)
-    for description in _top_descriptions(document):
-        if description.hasAttributeNS(namespace, name):
-            description.removeAttributeNS(namespace, name)
-        for child in list(description.childNodes):
-            if child.namespaceURI == namespace and getattr(child, "localName", "") == name:
-                description.removeChild(child)
-    return value
+    nodes = _find_property(document, namespace, name)
+    values: list[str] = []
+    for node in nodes:
+        if node.nodeType == node.ATTRIBUTE_NODE:
+            values.append(node.value)
+            node.ownerElement.removeAttributeNode(node)
+        else:
+            text = "".join(n.data for n in node.childNodes if n.nodeType == n.TEXT_NODE)
+            values.append(text.strip() or node.getAttributeNS(RDF, "resource"))
+            node.parentNode.removeChild(node)
+    return values[0] if values else None
 
 
 def _add_property(description: minidom.Element, namespace: str, qualified: str, value: str) -> None:
