@@ -9,8 +9,8 @@ from PIL import Image
 from tests.helpers.tiny_films import gray_ramp, make_film
 from vidcolor.errors import UsageError
 from vidcolor.evaluation.compare import compare
-from vidcolor.evaluation.contact_sheet import plan_grid
 from vidcolor.evaluation.options import CompareOptions
+from vidcolor.evaluation.sheets import plan_contact_sheet
 
 
 @pytest.fixture
@@ -26,16 +26,16 @@ def test_sheet_shows_a_above_b_at_evenly_spaced_times(films, tmp_path):
     sheet = np.asarray(Image.open(tmp_path / "sheet.png")).astype(int)
     assert comparison.num_pairs == 6
     assert comparison.size == (800, sheet.shape[0])
-    grid = plan_grid("stack", (64, 48), 6, 800)
-    width, height = grid.cell.panel_size
+    grid, canvas = plan_contact_sheet("stack", (64, 48), 6, 800)
+    width, height = canvas.panel_size
     for n in range(6):
-        x, y = grid.cell_position(n)
+        x, y = grid.find_position(*divmod(n, grid.columns))
         number = 2 * n + 1  # the center of the n-th sixth of 12 frames
         above = sheet[y + height // 2, x + width // 2]
-        below = sheet[y + height + grid.cell.gap + height // 2, x + width // 2]
+        below = sheet[y + height + canvas.gap + height // 2, x + width // 2]
         assert np.abs(above - 40 - 8 * number).max() <= 2
         assert np.abs(below - (100 + 8 * number, 60, 50)).max() <= 3
-        caption = sheet[y + grid.cell.size[1] : y + grid.row_height, x : x + 200]
+        caption = sheet[y + grid.cell[1] : y + grid.row_height, x : x + 200]
         assert caption.max() > 100
 
 
@@ -52,10 +52,10 @@ def test_sheet_has_the_format_of_its_extension(films, tmp_path, suffix):
 @pytest.mark.parametrize("frame_size", [(16, 9), (4, 3), (9, 16)])
 def test_grid_has_room_for_all_cells(count, frame_size):
     for layout in ("side", "stack", "wipe"):
-        grid = plan_grid(layout, frame_size, count, 1600)
+        grid, _ = plan_contact_sheet(layout, frame_size, count, 1600)
         assert grid.columns * grid.rows >= count
-        x, y = grid.cell_position(count - 1)
-        assert x + grid.cell.size[0] <= grid.width
+        x, y = grid.find_position(*divmod(count - 1, grid.columns))
+        assert x + grid.cell[0] <= grid.width
         assert y + grid.row_height <= grid.size[1]
 
 

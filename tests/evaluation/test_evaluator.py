@@ -16,7 +16,7 @@ from vidcolor.errors import InputError, UsageError
 from vidcolor.evaluation.evaluator import Evaluation, evaluate
 from vidcolor.evaluation.options import EvaluateOptions
 from vidcolor.evaluation.plots import get_plot_names, write_plots
-from vidcolor.evaluation.score_sheet import write_score_sheet
+from vidcolor.evaluation.sheets import write_score_sheet
 
 OPTIONS = EvaluateOptions(size=96, vividness=(0.2, 0.9), hint_counts=(1, 30), count=2)
 MUTED, VIVID = "embedded, vividness 0.2", "embedded, vividness 0.9"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vidcolor.evaluation.options import Selection
-from vidcolor.evaluation.score_sheet import MAX_PANEL_SIDE, Column, reduce_panel, select_columns
+from vidcolor.evaluation.sheets import MAX_PANEL_SIDE, Column, reduce_panel, select_columns
 
 
 def select(selection: Selection, count: int, num_images: int, numbers: Iterable[int]) -> list[int]:

@@ -157,7 +157,7 @@ def _write_outputs(
 ) -> list[Path]:
     """Write the requested outputs; return their paths."""
     from vidcolor.evaluation.plots import write_plots
-    from vidcolor.evaluation.score_sheet import write_score_sheet
+    from vidcolor.evaluation.sheets import write_score_sheet
 
     written = [path for path in (out, sheet) if path is not None]
     if out is not None:

@@ -21,8 +21,8 @@ from vidcolor.evaluation.canvas import (
     get_image_format,
     save_image,
 )
-from vidcolor.evaluation.contact_sheet import draw_contact_sheet, plan_grid
 from vidcolor.evaluation.options import CompareOptions
+from vidcolor.evaluation.sheets import draw_contact_sheet, plan_contact_sheet
 from vidcolor.fileio import atomic_output, check_target
 from vidcolor.imaging.text import Label
 from vidcolor.media.containers import find_container, list_extensions
@@ -150,9 +150,10 @@ def _write_contact_sheet(a: Path, b: Path, out: Path, options: CompareOptions) -
     pair = _pair_films(a, b, options)
     check_target(out, [a, b], options.force)
     width = options.width or DEFAULT_SHEET_WIDTH
-    grid = plan_grid(options.layout or "stack", pair.a.size, options.count, width)
+    layout, names, count = options.layout or "stack", options.get_names(a, b), options.count
+    grid, canvas = plan_contact_sheet(layout, pair.a.size, count, width)
     check_image_size(out, grid.size)
-    save_image(draw_contact_sheet(pair, grid, options.get_names(a, b), options.count), out)
+    save_image(draw_contact_sheet(pair, grid, canvas, names, count), out)
     return Comparison(out, "sheet", grid.size, options.count, pair.warnings)
 
 
@@ -241,11 +242,7 @@ def _compose_frames(
 
 
 def _plan_audio(pair: FilmPair, container: Container) -> tuple[StreamCopier | None, list[str]]:
-    """Plan to copy the audio of B, or that of A if B has none, shifted to the start of the video.
-
-    Returns:
-        The copier, None without audio; and warnings of streams that the container cannot hold.
-    """
+    """Plan to copy the audio of B, or that of A if B has none, shifted to the video's start."""
     for film, offset in ((pair.b, pair.offset_s), (pair.a, Fraction(0))):
         decisions = [d for d in plan_streams(film.path, container) if d.stream.kind == "audio"]
         if not decisions:

@@ -34,12 +34,8 @@ if TYPE_CHECKING:
 
     from vidcolor.imaging.types import Rgb
 
-TAR_EXTENSION = ".tar"
-"""Extension of uncompressed tar files of photos."""
 MIN_SIDE = 32
 """Minimum width and height of ground truth, in pixels."""
-_MAX_GRAY_DIFFERENCE = 2
-"""Maximum difference between R', G' and B' of a gray image, in 8-bit codes. Decoders round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +87,11 @@ def _read_frame(path: Path, time_s: Fraction) -> Rgb:
 
 
 def find_defect(rgb: Rgb) -> str | None:
-    """Return the reason why an image cannot serve as ground truth; None if it can.
-
-    Args:
-        rgb: (H, W, 3) uint8.
-    """
+    """Return why an image, (H, W, 3) uint8, cannot serve as ground truth; None if it can."""
     if min(rgb.shape[:2]) < MIN_SIDE:
         return f"smaller than {MIN_SIDE} pixels"
-    if np.ptp(rgb, axis=-1).max() <= _MAX_GRAY_DIFFERENCE:
-        return "has no color"
-    return None
+    # Decoders round, so R', G' and B' of a gray image may differ by 2.
+    return "has no color" if np.ptp(rgb, axis=-1).max() <= 2 else None
 
 
 def crop_and_resize(rgb: Rgb, size: int | None) -> Rgb:
@@ -148,33 +139,28 @@ def _find_in_path(path: Path, frames: int) -> Iterator[GroundTruth]:
         return
     for file in sorted(path.rglob("*")):
         relative = file.relative_to(path)
-        is_tar = file.suffix.lower() == TAR_EXTENSION
-        is_source = is_photo_name(file) or is_video_name(file) or is_tar
+        is_source = is_photo_name(file) or is_video_name(file) or file.suffix.lower() == ".tar"
         if is_source and file.is_file() and not _is_excluded(relative, path):
             yield from _find_in_file(file, PurePosixPath(relative.as_posix()), frames)
 
 
 def _is_excluded(relative: Path, folder: Path) -> bool:
-    """Return whether a file in a folder is hidden or was made by vidcolor.
-
-    Results (single files and whole folders) and the files of training runs are not ground truth.
-    """
-    if any(part.startswith(".") for part in relative.parts):
-        return True
-    if relative.stem.endswith(RESULT_SUFFIX):
-        return True
+    """Return whether a file is hidden, a result of vidcolor, or part of a training run."""
     parents = [folder / parent for parent in relative.parents[:-1]]
-    if any(is_training_run(p) for p in parents):
-        return True
-    return any(
-        p.with_name(p.name.removesuffix(RESULT_FOLDER_SUFFIX)).is_dir()
-        for p in parents
-        if p.name.endswith(RESULT_FOLDER_SUFFIX)
+    return (
+        any(part.startswith(".") for part in relative.parts)
+        or relative.stem.endswith(RESULT_SUFFIX)
+        or any(is_training_run(parent) for parent in parents)
+        or any(
+            parent.with_name(parent.name.removesuffix(RESULT_FOLDER_SUFFIX)).is_dir()
+            for parent in parents
+            if parent.name.endswith(RESULT_FOLDER_SUFFIX)
+        )
     )
 
 
 def _find_in_file(path: Path, relative_path: PurePosixPath, frames: int) -> Iterator[GroundTruth]:
-    if path.suffix.lower() == TAR_EXTENSION:
+    if path.suffix.lower() == ".tar":
         yield from _find_in_tar(path)
     elif is_photo(path):
         yield GroundTruth(str(relative_path), path, relative_path)
@@ -194,12 +180,10 @@ def _find_in_tar(path: Path) -> Iterator[GroundTruth]:
         raise InputError(
             f"{path}: not an uncompressed tar file ({error}); unpack it and name the folder"
         ) from error
-    for member in members:
-        member_path = PurePosixPath(member.name)
-        if is_photo_name(Path(member.name)) and not member_path.name.startswith("."):
-            yield GroundTruth(
-                member.name, path, member_path, offset=member.offset_data, length=member.size
-            )
+    for m in members:
+        member_path = PurePosixPath(m.name)
+        if is_photo_name(Path(m.name)) and not member_path.name.startswith("."):
+            yield GroundTruth(m.name, path, member_path, offset=m.offset_data, length=m.size)
 
 
 class ResultFolder:
@@ -219,25 +203,20 @@ class ResultFolder:
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder of results")
         self.folder = folder
-        """The path of the folder."""
         self.num_resized = 0
         """Number of results that differed in size from their ground truth."""
-        self._by_path: dict[tuple[bool, PurePosixPath], list[Path]] = defaultdict(list)
-        self._by_stem: dict[tuple[bool, str], list[Path]] = defaultdict(list)
+        self._paths: dict[tuple[bool, PurePosixPath | str], list[Path]] = defaultdict(list)
+        """Results by kind and path or stem: reel.mp4 is not the result for the photo reel.png."""
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.name.startswith("."):
-                self._add(path)
-        if not self._by_stem:
-            raise InputError(f"{folder}: contains no photo and no film")
-
-    def _add(self, path: Path) -> None:
-        if is_photo_name(path) or is_video_name(path):
             is_film = is_video_name(path)
-            relative_path = PurePosixPath(path.relative_to(self.folder).as_posix())
-            stem = relative_path.stem.removesuffix(RESULT_SUFFIX)
-            # Keyed by kind too: reel.mp4 is not the result for the photo reel.png.
-            self._by_path[is_film, relative_path.parent / stem].append(path)
-            self._by_stem[is_film, stem].append(path)
+            is_result = is_film or is_photo_name(path)
+            if is_result and path.is_file() and not path.name.startswith("."):
+                relative_path = PurePosixPath(path.relative_to(folder).as_posix())
+                stem = relative_path.stem.removesuffix(RESULT_SUFFIX)
+                self._paths[is_film, relative_path.parent / stem].append(path)
+                self._paths[is_film, stem].append(path)
+        if not self._paths:
+            raise InputError(f"{folder}: contains no photo and no film")
 
     def find(self, image: GroundTruth) -> Path | None:
         """Return the path of the result for an image; None if there is none.
@@ -245,10 +224,10 @@ class ResultFolder:
         A result with the same extension takes precedence over others at the same path.
         """
         path = image.relative_path
-        matches = self._by_path.get((image.is_frame, path.with_suffix("")))
+        matches = self._paths.get((image.is_frame, path.with_suffix("")))
         if matches:
             return next((p for p in matches if p.suffix == path.suffix), matches[0])
-        matches = self._by_stem.get((image.is_frame, path.stem), [])
+        matches = self._paths.get((image.is_frame, path.stem), [])
         return matches[0] if len(matches) == 1 else None
 
     def read(self, image: GroundTruth, shape: tuple[int, ...], size: int | None) -> Rgb:

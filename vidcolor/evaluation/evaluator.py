@@ -24,8 +24,8 @@ from vidcolor.evaluation.features import FRECHET_CHANNELS, FeatureExtractor
 from vidcolor.evaluation.image_metrics import image_psnr
 from vidcolor.evaluation.options import EvaluateOptions
 from vidcolor.evaluation.report import SCHEMA, EvaluationReport, FilmFrames, Image
-from vidcolor.evaluation.score_sheet import Column, reduce_panel, select_columns
 from vidcolor.evaluation.scores import IMAGE_METRICS, FeaturedImage, MethodScores, Subset
+from vidcolor.evaluation.sheets import Column, reduce_panel, select_columns
 from vidcolor.evaluation.variant import ColorizedImage, Variant, extract_luma, sample_hints
 from vidcolor.progress import Progress
 
