@@ -262,10 +262,14 @@ def list_paths() -> dict[str, Path | None]:
     """
     if (path := os.environ.get(CONFIG_VARIABLE)) is not None:
         return {CONFIG_VARIABLE: Path(path) if path else None}
+    return {"user": user_directory() / FILE_NAME, "project": _find_project_file()}
+
+
+def user_directory() -> Path:
+    """Return the directory of the user's configuration file."""
     import platformdirs
 
-    user = platformdirs.user_config_path("vidcolor", appauthor=False) / FILE_NAME
-    return {"user": user, "project": _find_project_file()}
+    return platformdirs.user_config_path("vidcolor", appauthor=False)
 
 
 def _find_project_file() -> Path | None:

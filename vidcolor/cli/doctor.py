@@ -95,7 +95,7 @@ def run_checks(program: Any, work_dir: Path | None = None) -> Iterator[Check]:
         program: the root command, whose options a configuration file sets.
         work_dir: directory for unfinished films, if not beside the results.
     """
-    yield _check_python()
+    yield Check("python", "ok", f"{platform.python_version()} on {platform.platform()}")
     yield from _check_libraries()
     for name, test in (
         ("weights", _check_weights),
@@ -106,19 +106,14 @@ def run_checks(program: Any, work_dir: Path | None = None) -> Iterator[Check]:
     ):
         try:
             yield from test()
+        except VidcolorError as error:
+            yield Check(name, "failure", str(error), "Reinstall vidcolor.")
         except Exception as error:  # a broken library can raise anything
             yield Check(name, "failure", f"{type(error).__name__}: {error}", "Reinstall vidcolor.")
     yield from _check_configuration(program)
     yield from check_directories(work_dir)
     yield from _check_optional_packages()
     yield _check_console()
-
-
-def _check_python() -> Check:
-    detail = f"{platform.python_version()} on {platform.platform()}"
-    if sys.maxsize < 2**32:
-        return Check("python", "failure", f"{detail}, 32 bits", "Install a 64-bit Python.")
-    return Check("python", "ok", detail)
 
 
 def _check_libraries() -> Iterator[Check]:
@@ -141,13 +136,9 @@ def _check_weights() -> Iterator[Check]:
     )
 
     for packaged in (*PACKAGED_WEIGHTS.values(), ENCODER_WEIGHTS):
-        name = f"weights {packaged.name}"
-        try:
-            weights = read_packaged_weights(packaged)
-        except VidcolorError as error:
-            yield Check(name, "failure", str(error), "Reinstall vidcolor.")
-        else:
-            yield Check(name, "ok", f"SHA-256 {weights.digest[:12]} as expected, {weights.path}")
+        weights = read_packaged_weights(packaged)
+        detail = f"SHA-256 {weights.digest[:12]} as expected, {weights.path}"
+        yield Check(f"weights {packaged.name}", "ok", detail)
 
 
 def _check_device() -> Iterator[Check]:
@@ -158,21 +149,16 @@ def _check_device() -> Iterator[Check]:
     from vidcolor.colorizer import Colorizer
     from vidcolor.generators.device import choose_device
 
-    device = choose_device("auto")
-    detail = ", ".join(versions.describe_devices())
+    device, colorizer = choose_device("auto"), Colorizer.load(device="auto")
+    start = time.perf_counter()
     try:
-        colorizer = Colorizer.load(device="auto")
-    except VidcolorError as error:
-        yield Check("device", "failure", f"not tested: {error}", "Reinstall vidcolor.")
-        return
-    try:
-        start = time.perf_counter()
         colorizer.colorize(np.full((96, 128), 128, np.uint8))
     except Exception as error:
         remedy = "Use --device cpu." if device.type != "cpu" else "Reinstall torch."
         yield Check("device", "failure", f"{device}: {error}", remedy)
         return
     elapsed_ms = 1e3 * (time.perf_counter() - start)
+    detail = ", ".join(versions.describe_devices())
     detail = f"{detail}; auto is {device}, first image in {elapsed_ms:.0f} ms"
     if device.type == "cpu" and torch.version.cuda is None and shutil.which("nvidia-smi"):
         remedy = "Install the CUDA build of torch: https://pytorch.org/get-started/locally"
@@ -282,12 +268,13 @@ def check_directories(work_dir: Path | None) -> Iterator[Check]:
     directories = {
         "current directory": Path.cwd(),
         "model directory": cache_dir(),
+        "configuration directory": configuration.user_directory(),
         "temporary directory": Path(tempfile.gettempdir()),
+        "work directory": work_dir,
     }
-    if work_dir is not None:
-        directories["work directory"] = work_dir
     for name, directory in directories.items():
-        yield _check_directory(name, directory)
+        if directory is not None:
+            yield _check_directory(name, directory)
 
 
 def _check_directory(name: str, directory: Path) -> Check:
