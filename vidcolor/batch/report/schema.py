@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from vidcolor.batch.discover import TaskKind
 from vidcolor.environment import get_library_versions
@@ -30,6 +32,17 @@ COLOR_PLACEHOLDER = "?"
 """Value of the color in a hint row, to be replaced by the user."""
 _HINT_RADIUS_SHARE = 0.5
 """Radius of a hint disc relative to the largest disc inside the region."""
+
+
+def _round_to(digits: int) -> BeforeValidator:
+    return BeforeValidator(lambda value: round(float(value), digits))
+
+
+Share = Annotated[float, _round_to(4)]
+"""A coordinate as a fraction of the displayed size, an area as a fraction of the image, or a
+confidence."""
+Priority = Annotated[float, _round_to(5)]
+Seconds = Annotated[float, _round_to(6)]
 
 
 class StreamRecord(Record):
@@ -73,19 +86,19 @@ class ProvenanceRecord(Record):
 class RegionRecord(Record):
     """An uncertain region. Fractions are relative to the displayed width and height."""
 
-    box: tuple[float, float, float, float]
+    box: tuple[Share, Share, Share, Share]
     """Left, top, right, bottom, in fractions."""
     box_px: tuple[int, int, int, int]
     """Left, top, right, bottom, in pixels; right and bottom are exclusive."""
-    point: tuple[float, float]
+    point: tuple[Share, Share]
     """x, y of a point inside the region, away from its edge, in fractions."""
-    outline: tuple[tuple[float, float], ...]
+    outline: tuple[tuple[Share, Share], ...]
     """Corners x, y of the polygon around the region, in fractions."""
-    area: float
+    area: Share
     """Area as a fraction of the image."""
-    confidence: float
+    confidence: Share
     """Mean confidence in the region, 0 to 1."""
-    review_priority: float
+    review_priority: Priority
     """Visible uncertainty summed over the region; 1 for a fully uncertain image."""
     hint: dict[str, str | int | float]
     """A row for a hint file, with a ``?`` in place of the color. It has the file name of a photo;
@@ -99,22 +112,22 @@ class ShotRecord(Record):
     at ``--start``. All times and frame numbers of a photo are 0.
     """
 
-    shot: int
+    shot: int = 1
     """Number of the shot, from 1."""
-    first_frame: int
-    last_frame: int
+    first_frame: int = 0
+    last_frame: int = 0
     """Last frame of the shot, inclusive."""
-    start_s: float
-    end_s: float
+    start_s: Seconds = 0.0
+    end_s: Seconds = 0.0
     """End of the last frame."""
-    confidence: float | None
+    confidence: Share | None = None
     """Mean confidence of the shot; None for a photo."""
-    review_priority: float
+    review_priority: Priority
     """Visible uncertainty summed over image and time, in seconds of a fully uncertain image. For a
     photo it is the sum over its regions."""
-    frame: int
+    frame: int = 0
     """Frame with the highest review priority, in which the regions were found."""
-    time_s: float
+    time_s: Seconds = 0.0
     """Time of that frame."""
     regions: tuple[RegionRecord, ...]
     """At most three regions, by decreasing review priority; empty if no region is uncertain."""
@@ -278,7 +291,12 @@ def _make_shot_records(
         regions, size = result.uncertain_regions, result.size
         if size is None or regions is None:
             return None
-        return (_make_photo_record(regions, size, result.source.name),)
+        position = {"file": result.source.name}
+        record = ShotRecord(
+            review_priority=sum(region.priority for region in regions),
+            regions=tuple(_make_region_record(region, size, position) for region in regions),
+        )
+        return (record,)
     video = result.plan.video
     aspect = video.sample_aspect_ratio or 1
     size = compute_displayed_size(video.width, video.height, aspect, video.quarter_turns)
@@ -290,39 +308,17 @@ def _make_shot_records(
     return tuple(records) or None
 
 
-def _make_photo_record(
-    regions: tuple[UncertainRegion, ...], size: tuple[int, int], name: str
-) -> ShotRecord:
-    return ShotRecord(
-        shot=1,
-        first_frame=0,
-        last_frame=0,
-        start_s=0.0,
-        end_s=0.0,
-        confidence=None,
-        review_priority=round(sum(region.priority for region in regions), 5),
-        frame=0,
-        time_s=0.0,
-        regions=tuple(_make_region_record(region, size, {"file": name}) for region in regions),
-    )
-
-
 def _make_shot_record(
     number: int, shot: ShotUncertainty, size: tuple[int, int], is_trimmed: bool
 ) -> ShotRecord:
     position: dict[str, float] = {"frame": shot.frame}
     if is_trimmed:  # frame numbers of a trimmed film would refer to another frame in the whole film
         position = {"time": round(float((shot.time_s + shot.frame_end_s) / 2), 3)}
+    names = ("first_frame", "last_frame", "start_s", "end_s", "confidence", "frame", "time_s")
     return ShotRecord(
+        **{name: getattr(shot, name) for name in names},
         shot=number,
-        first_frame=shot.first_frame,
-        last_frame=shot.last_frame,
-        start_s=round(float(shot.start_s), 6),
-        end_s=round(float(shot.end_s), 6),
-        confidence=round(shot.confidence, 4),
-        review_priority=round(shot.priority, 5),
-        frame=shot.frame,
-        time_s=round(float(shot.time_s), 6),
+        review_priority=shot.priority,
         regions=tuple(_make_region_record(region, size, position) for region in shot.regions),
     )
 
@@ -339,15 +335,15 @@ def _make_region_record(
         "color": COLOR_PLACEHOLDER,
     }
     return RegionRecord(
-        box=(round(left, 4), round(top, 4), round(right, 4), round(bottom, 4)),
+        box=region.box,
         box_px=(
             round(left * width), round(top * height), round(right * width), round(bottom * height)
         ),
-        point=(round(x, 4), round(y, 4)),
-        outline=tuple((round(u, 4), round(v, 4)) for u, v in region.outline),
-        area=round(region.area, 4),
-        confidence=round(region.confidence, 4),
-        review_priority=round(region.priority, 5),
+        point=region.point,
+        outline=region.outline,
+        area=region.area,
+        confidence=region.confidence,
+        review_priority=region.priority,
         hint=hint,
     )  # fmt: skip
 
