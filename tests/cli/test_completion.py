@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +71,28 @@ def test_scripts_are_valid(shell: str) -> None:
 @pytest.mark.parametrize("shell", ["powershell", "pwsh"])
 def test_powershell_has_a_script(shell: str) -> None:
     assert "Register-ArgumentCompleter -Native -CommandName vidcolor" in script(shell)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shell", "file"),
+    [
+        ("bash", ".bash_completions/vidcolor.sh"),
+        ("zsh", ".zfunc/_vidcolor"),
+        ("fish", ".config/fish/completions/vidcolor.fish"),
+    ],
+)
+def test_completion_is_installed_for_the_running_shell(
+    shell: str, file: str, tmp_path: Path
+) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    program = tmp_path / "program.py"
+    program.write_text(VIDCOLOR)
+    subprocess.run(
+        [shell, "-c", f"'{sys.executable}' '{program}' --install-completion; true"],
+        env={**os.environ, "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+        capture_output=True,
+    )
+    assert "_VIDCOLOR_COMPLETE=complete_" in (tmp_path / file).read_text()
