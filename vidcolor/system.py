@@ -146,6 +146,12 @@ def is_process_running(pid: int) -> bool:
     return True
 
 
+def is_closed_pipe(error: OSError) -> bool:
+    """Return whether a write failed because the reader of the pipe has exited, as in `| head`."""
+    is_invalid = error.errno == errno.EINVAL and error.filename is None  # the error on Windows
+    return isinstance(error, BrokenPipeError) or (IS_WINDOWS and is_invalid)
+
+
 def ignore_stop_signals(*names: str) -> None:
     """Ignore signals in a worker process, whose parent ends it.
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.helpers.cli_runs import spawn_flat
+from tests.helpers.cli_runs import REPOSITORY, spawn, spawn_flat
 from vidcolor.cli import console
-from vidcolor.cli.console import Console, to_single_line
+from vidcolor.cli.console import Console, format_table, to_single_line
 from vidcolor.progress import Progress
 
 if TYPE_CHECKING:
@@ -139,3 +139,29 @@ def read_all(terminal: int) -> str:
 def test_single_line_keeps_printable_characters() -> None:
     assert to_single_line("  two  blanks, ä, 字") == "  two  blanks, ä, 字"
     assert to_single_line("a\nb\x1b[0m\udcff") == r"a b\x1b[0m\udcff"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["colorize", "--help"], 0), (["probe", "Zürich-字-\x1b.mov"], 1)]
+)
+def test_characters_that_the_terminal_lacks_are_escaped(
+    tmp_path: Path, encoding: str, arguments: list[str], code: int
+) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(REPOSITORY)}
+    process = spawn(*arguments, cwd=tmp_path, env=environment, encoding=encoding, errors="replace")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    if code == 0:
+        assert "--vividness" in out
+    else:
+        assert err.startswith("vidcolor: Z")
+        assert err.endswith("-\\x1b.mov: no such file\n")
+        assert (
+            encoding == "ascii" or "Zürich-\\u5b57-" in err
+        )
+
+
+def test_table_aligns_columns() -> None:
+    rows = [("name", "size"), ("a", "10"), ("longer", "")]
+    assert format_table(rows, right_aligned=(1,)) == ["name    size", "a         10", "longer"]

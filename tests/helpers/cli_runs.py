@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[2]
 
 _FLAT_MAIN = """
 import signal
@@ -32,16 +32,17 @@ class Run:
 
 def spawn(*arguments: object, cwd: Path, **options: Any) -> subprocess.Popen[str]:
     """Start the installed command in a new process."""
-    return _start([sys.executable, "-m", "vidcolor", *map(str, arguments)], cwd, options)
+    return start_process([sys.executable, "-m", "vidcolor", *map(str, arguments)], cwd, options)
 
 
 def spawn_flat(*arguments: object, cwd: Path, **options: Any) -> subprocess.Popen[str]:
     """Start the command with the flat generator in a new process."""
     command = [sys.executable, "-c", _FLAT_MAIN, *map(str, arguments)]
-    options = {"env": {**os.environ, "PYTHONPATH": str(_REPOSITORY)}, **options}
-    return _start(command, cwd, options)
+    options = {"env": {**os.environ, "PYTHONPATH": str(REPOSITORY)}, **options}
+    return start_process(command, cwd, options)
 
 
-def _start(command: list[str], cwd: Path, options: dict[str, Any]) -> subprocess.Popen[str]:
+def start_process(command: list[str], cwd: Path, options: dict[str, Any]) -> subprocess.Popen[str]:
+    """Start a command whose output can be read as text."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
     return subprocess.Popen(command, cwd=cwd, **options)

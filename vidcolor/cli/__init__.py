@@ -15,6 +15,7 @@ from vidcolor._version import __version__
 from vidcolor.cli.console import Console, discard_output
 from vidcolor.cli.groups import ProgramGroup, UserInterruptError
 from vidcolor.errors import UsageError, VidcolorError
+from vidcolor.system import is_closed_pipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +98,9 @@ def main(colorizer_factory: ColorizerFactory | None = None) -> None:
     code = run(sys.argv[1:], colorizer_factory)
     try:
         sys.stdout.flush()
-    except BrokenPipeError:  # Python would print the error again at exit
+    except OSError as error:  # Python would print the error again at exit
+        if not is_closed_pipe(error):
+            raise
         discard_output(sys.stdout)
     sys.exit(code)
 
@@ -124,12 +127,12 @@ def run(arguments: Sequence[str], colorizer_factory: ColorizerFactory | None = N
         return _print_error(console, "; ".join(["interrupted", *notes]), EXIT_INTERRUPTED)
     except VidcolorError as error:
         return _print_error(console, str(error), error.exit_code, error.__cause__)
-    except BrokenPipeError:  # the reader of the pipe has exited, as in `vidcolor probe x | head`
-        discard_output(sys.stdout)
-        return EXIT_FAILURE
     except MemoryError:
         return _print_error(console, "out of memory; use a smaller --batch", EXIT_FAILURE)
     except OSError as error:
+        if is_closed_pipe(error):  # as in `vidcolor probe x | head`
+            discard_output(sys.stdout)
+            return EXIT_FAILURE
         path = f"{error.filename}: " if error.filename else ""
         return _print_error(console, f"{path}{error.strerror or error}", EXIT_FAILURE, error)
     except Exception as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vidcolor.cli.console import format_table
 from vidcolor.errors import UsageError
 from vidcolor.fileio import check_inputs_not_overwritten, check_target
 from vidcolor.progress import Progress
@@ -244,12 +245,7 @@ def _format_table(results: Sequence[TaskResult]) -> list[str]:
         return []
     shown = [r for r in results if r.task.kind != "photo" or r.error is not None]
     rows = [("", "frames", "time", "speed", "source"), *map(_table_row, shown)]
-    widths = [max(len(row[n]) for row in rows) for n in range(4)]
-    return [
-        f"{row[0]:{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  "
-        f"{row[3]:>{widths[3]}}  {row[4]}"
-        for row in rows
-    ]
+    return format_table(rows, right_aligned=(1, 2, 3))
 
 
 def _table_row(result: TaskResult) -> tuple[str, str, str, str, str]:

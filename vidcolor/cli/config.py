@@ -18,7 +18,7 @@ from vidcolor.cli.configuration import (
     list_paths,
     read_files,
 )
-from vidcolor.cli.console import Console
+from vidcolor.cli.console import Console, format_table
 from vidcolor.cli.params import expand_options
 from vidcolor.errors import UsageError
 
@@ -111,9 +111,8 @@ def _print_options(
             "option", command=title, option=setting.key, value=item.value, source=item.origin
         )
         rows.append((f"{title} --{setting.key}", _format(item.value), item.origin))
-    widths = [max((len(row[n]) for row in rows), default=0) for n in range(2)]
-    for row in rows:
-        console.info(f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]}")
+    for line in format_table(rows) if rows else ():
+        console.info(line)
 
 
 def _format(value: Any) -> str:

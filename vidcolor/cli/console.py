@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 import typer
 
 from vidcolor.errors import UsageError
+from vidcolor.system import is_closed_pipe
 from vidcolor.timecode import format_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -93,8 +95,8 @@ class Console:
             return display, False
         self._close_display(progress.source)
         display = _StageDisplay(progress.stage, now, progress.done, now)
-        _LOGGER.debug("%s: %s", progress.source, progress.stage)
         self._displays[progress.source] = display
+        _LOGGER.debug("%s: %s", progress.source, progress.stage)
         return display, True
 
     def _update_bar(self, progress: Progress) -> None:
@@ -136,13 +138,8 @@ class Console:
         is_due = now - display.last_update >= _JSON_INTERVAL_S
         if is_new or is_due or progress.done == progress.total:
             display.last_update = now
-            self.event(
-                "progress",
-                source=str(progress.source),
-                stage=progress.stage,
-                done=progress.done,
-                total=progress.total,
-            )
+            values = {"done": progress.done, "total": progress.total}
+            self.event("progress", source=str(progress.source), stage=progress.stage, **values)
 
     def end_progress(self, source: object = None) -> None:
         """Remove the progress display of a source, or of all sources if it is None."""
@@ -166,6 +163,13 @@ class Console:
         _LOGGER.info(text)
         if not self.quiet and not self.json_lines:
             self._print(text)
+
+    def result(self, lines: Sequence[str], values: dict[str, Any]) -> None:
+        """Print the answer of a command that only reads: lines, or one JSON object in JSON mode."""
+        if self.json_lines:
+            _echo(json.dumps(values, default=str))
+        for line in () if self.json_lines else lines:
+            self._print(line)
 
     def debug(self, text: str) -> None:
         """Print a line on standard error."""
@@ -206,6 +210,18 @@ class Console:
                 bar.refresh()
 
 
+def format_table(rows: Sequence[Sequence[str]], right_aligned: Collection[int] = ()) -> list[str]:
+    """Return the rows of a table as lines with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if index in right_aligned else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
 def _terminal_columns() -> int:
     """Return the width of the terminal; 0 if it is unknown, as in some containers."""
     try:
@@ -218,7 +234,9 @@ def _echo(text: str, err: bool = False) -> None:
     """Print a line; ignore a closed pipe, as in `| head`."""
     try:
         typer.echo(text, err=err)
-    except BrokenPipeError:
+    except OSError as error:
+        if not is_closed_pipe(error):
+            raise
         discard_output(sys.stderr if err else sys.stdout)
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vidcolor.cli.completion import complete_model
-from vidcolor.cli.console import Console
-from vidcolor.cli.params import COLOR_PANEL, OUTPUT_PANEL, Force, JsonLines, ModelSize, Quiet
+from vidcolor.cli.console import Console, format_table
+from vidcolor.cli.params import COLOR_PANEL, OUTPUT_PANEL, Force, ModelSize, expand_options
 from vidcolor.errors import UsageError, VidcolorError
 from vidcolor.progress import Progress
 
@@ -25,16 +24,14 @@ app = typer.Typer(
     help="List, download, import, export and verify colorization models.",
 )
 
-ModelName = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME",
-        autocompletion=complete_model,
-        help="Model name, as in `vidcolor models list`.",
-        show_default=False,
-    ),
-]
 
+def _model_argument(metavar: str, help: str) -> Any:
+    return typer.Argument(
+        metavar=metavar, autocompletion=complete_model, help=help, show_default=False
+    )
+
+
+Name = Annotated[str, _model_argument("NAME", "Model name, as in `vidcolor models list`.")]
 _NON_COMMERCIAL = "NON-COMMERCIAL USE ONLY"
 """Warning for models whose license forbids commercial use."""
 _KEY_WIDTH = 16
@@ -42,7 +39,8 @@ _KEY_WIDTH = 16
 
 
 @app.command("list")
-def list_models(json_lines: JsonLines = False) -> None:
+@expand_options
+def list_models(console: Console) -> None:
     """List all models: purpose, size, license, and whether they are installed.
 
     All models colorize films, photos and film scans with unchanged luma and
@@ -56,7 +54,6 @@ def list_models(json_lines: JsonLines = False) -> None:
     """
     from vidcolor.generators.store import registry
 
-    console = Console(json_lines=json_lines)
     embedded = _describe_embedded()
     console.event("model", **embedded)
     rows = [("name", "for", "size", "license", "weights")]
@@ -68,21 +65,19 @@ def list_models(json_lines: JsonLines = False) -> None:
         task = model.entry.task if model.entry else "imported"
         state = "installed" if model.path else "not installed"
         rows.append((model.name, task, _format_size(model.bytes), license, state))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        console.info("  ".join(cells).rstrip())
+    for line in format_table(rows):
+        console.info(line)
     console.info(
         f"cache directory: {registry.cache_dir()}; set {registry.CACHE_VARIABLE} to change it"
     )
 
 
 @app.command()
-def show(name: ModelName, json_lines: JsonLines = False) -> None:
+@expand_options
+def show(name: Name, console: Console) -> None:
     """Show the details of a model: license, sources, digest, installed file."""
     from vidcolor.generators.store.registry import EMBEDDED_MODEL, find_model
 
-    console = Console(json_lines=json_lines)
     details = _describe_embedded() if name == EMBEDDED_MODEL else _describe_model(find_model(name))
     console.event("model", **details)
     if details["commercial"] is False:
@@ -98,21 +93,16 @@ def show(name: ModelName, json_lines: JsonLines = False) -> None:
 
 
 @app.command()
+@expand_options
 def pull(
+    console: Console,
     names: Annotated[
         list[str],
-        typer.Argument(
-            metavar="NAME…",
-            autocompletion=complete_model,
-            help="Model names, as in `vidcolor models list`.",
-            show_default=False,
-        ),
+        _model_argument("NAME…", "Model names, as in `vidcolor models list`."),
     ],
     force: Annotated[
         bool, typer.Option("--force", "-f", help="Download installed weights again.")
     ] = False,
-    quiet: Quiet = False,
-    json_lines: JsonLines = False,
 ) -> None:
     """Download the weights of models from their authors or from mirrors.
 
@@ -126,7 +116,6 @@ def pull(
     """
     from vidcolor.generators.store.registry import EMBEDDED_MODEL, load_registry
 
-    console = Console(quiet=quiet, json_lines=json_lines)
     entries = load_registry()
     for name in names:
         if name == EMBEDDED_MODEL:
@@ -141,13 +130,6 @@ def pull(
 
 
 def _pull_model(console: Console, entry: RegistryEntry, force: bool) -> None:
-    """Download the weights of one model and print the result.
-
-    Raises:
-        DownloadError: no source provides the file.
-        OutputError: the file cannot be written.
-        BusyError: another process is downloading the model.
-    """
     from vidcolor.generators.store import download
     from vidcolor.generators.store.registry import read_record
 
@@ -155,8 +137,12 @@ def _pull_model(console: Console, entry: RegistryEntry, force: bool) -> None:
     if not entry.commercial:
         console.warn(f"{_NON_COMMERCIAL} ({entry.license})", name)
     label = Path(name)
+
+    def report(done: int, total: int | None) -> None:
+        console.progress(Progress(label, "download", done, total))
+
     try:
-        path = download.pull_weights(entry, partial(_report_download, console, label), force=force)
+        path = download.pull_weights(entry, report, force=force)
     except KeyboardInterrupt as interrupt:
         interrupt.add_note("the partial download is kept; run the same command again to resume")
         raise
@@ -174,13 +160,10 @@ def _pull_model(console: Console, entry: RegistryEntry, force: bool) -> None:
         )
 
 
-def _report_download(console: Console, label: Path, done: int, total: int | None) -> None:
-    """Print the progress of a download, in bytes; a `DownloadProgressCallback`."""
-    console.progress(Progress(label, "download", done, total))
-
-
 @app.command("import")
+@expand_options
 def import_model(
+    console: Console,
     file: Annotated[
         Path,
         typer.Argument(
@@ -206,7 +189,6 @@ def import_model(
     force: Annotated[
         bool, typer.Option("--force", "-f", help="Replace an installed model of this name.")
     ] = False,
-    json_lines: JsonLines = False,
 ) -> None:
     """Import a weights file: detect its architecture, validate it, make it safe.
 
@@ -222,7 +204,6 @@ def import_model(
     from vidcolor.generators.importer import import_weights
     from vidcolor.generators.store.registry import read_record
 
-    console = Console(json_lines=json_lines)
     path = import_weights(file, name, license, not non_commercial, force)
     record = read_record(path)
     assert record is not None
@@ -232,15 +213,12 @@ def import_model(
 
 
 @app.command()
+@expand_options
 def export(
+    console: Console,
     name: Annotated[
         str,
-        typer.Argument(
-            metavar="MODEL",
-            autocompletion=complete_model,
-            help="Model, as for --model of `vidcolor colorize`.",
-            show_default=False,
-        ),
+        _model_argument("MODEL", "Model, as for --model of `vidcolor colorize`."),
     ],
     out: Annotated[
         Path, typer.Argument(metavar="OUT.onnx", help="ONNX file to write.", show_default=False)
@@ -264,7 +242,6 @@ def export(
         ),
     ] = False,
     force: Force = False,
-    json_lines: JsonLines = False,
 ) -> None:
     """Export a model as an ONNX file and compare its results with torch.
 
@@ -280,7 +257,6 @@ def export(
     from vidcolor.generators import load_generator
     from vidcolor.generators.onnx_export import export_onnx
 
-    console = Console(json_lines=json_lines)
     if out.suffix != ".onnx":
         raise UsageError(f"{out}: must end in .onnx")
     check_target(out, [Path(name)], force)
@@ -297,17 +273,13 @@ def export(
 
 
 @app.command()
+@expand_options
 def verify(
+    console: Console,
     names: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[NAME…]",
-            autocompletion=complete_model,
-            help="Model names. Default: all installed.",
-            show_default=False,
-        ),
+        _model_argument("[NAME…]", "Model names. Default: all installed."),
     ] = None,
-    json_lines: JsonLines = False,
 ) -> None:
     """Verify installed weights: compare their digests and load them.
 
@@ -315,7 +287,6 @@ def verify(
     """
     from vidcolor.generators.store.registry import EMBEDDED_MODEL, list_installed
 
-    console = Console(json_lines=json_lines)
     num_failed = 0
     for name in names or [EMBEDDED_MODEL, *list_installed()]:
         try:
@@ -328,11 +299,6 @@ def verify(
 
 
 def _verify_model(console: Console, name: str) -> None:
-    """Verify one model and print the result.
-
-    Raises:
-        VidcolorError: the weights are missing, damaged, or cannot be loaded.
-    """
     from vidcolor.fileio import sha256_file
     from vidcolor.generators.onnx import load_onnx
     from vidcolor.generators.store.registry import EMBEDDED_MODEL, read_record
@@ -355,11 +321,13 @@ def _verify_model(console: Console, name: str) -> None:
 
 
 @app.command("path")
-def print_path(name: ModelName) -> None:
+@expand_options
+def print_path(name: Name, console: Console) -> None:
     """Print the path of a model's weights file, for use in scripts."""
     from vidcolor.generators.store.weights import resolve_path
 
-    typer.echo(resolve_path(name))
+    path = str(resolve_path(name))
+    console.result([path], {"path": path})
 
 
 def _format_size(size: int | None) -> str:

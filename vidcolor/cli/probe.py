@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vidcolor.cli import params
-from vidcolor.cli.console import to_single_line
+from vidcolor.cli.console import Console
 from vidcolor.options import ColorizeOptions
 
 if TYPE_CHECKING:
@@ -37,8 +36,8 @@ def probe(
         ),
     ],
     options: Annotated[ColorizeOptions, params.Fields(only=("fps", "purpose", "encoder"))],
+    console: Console,
     out: params.Out = None,
-    json_lines: params.JsonLines = False,
 ) -> None:
     """Show the contents of a film or photo, and the output that colorize would write.
 
@@ -59,10 +58,7 @@ def probe(
         values, lines = _probe_photo(file, out)
     else:
         values, lines = _probe_film(file, out, options)
-    if json_lines:
-        typer.echo(json.dumps(values, default=str))
-    else:
-        typer.echo("\n".join(map(to_single_line, lines)))
+    console.result(lines, values)
 
 
 def _probe_film(file: Path, out: Path | None, options: ColorizeOptions) -> ProbeResult:

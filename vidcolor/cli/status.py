@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidcolor.cli import params
-from vidcolor.cli.console import to_single_line
+from vidcolor.cli.console import Console
 from vidcolor.errors import InputError
 from vidcolor.timecode import format_duration
 
@@ -19,7 +18,9 @@ if TYPE_CHECKING:
     from vidcolor.film.status import WorkState
 
 
+@params.expand_options
 def status(
+    console: Console,
     path: Annotated[
         Path,
         typer.Argument(
@@ -28,7 +29,6 @@ def status(
             show_default=False,
         ),
     ],
-    json_lines: params.JsonLines = False,
 ) -> None:
     """Print the progress of one film.
 
@@ -51,9 +51,6 @@ def status(
             f"{path}: no unfinished work; run `vidcolor jobs` to list unfinished films"
         )
     state = read_state(directory)
-    if json_lines:
-        typer.echo(json.dumps(state_values(state)))
-        return
     rows = {
         "source": state.source or "unknown",
         "result": state.target or "unknown",
@@ -61,8 +58,7 @@ def status(
         "segments": f"{state.segments_done} of {state.num_segments or '?'} finished",
         "size": f"{state.size_bytes / 1e6:.1f} MB in {directory}",
     }
-    for name, value in rows.items():
-        typer.echo(to_single_line(f"{name:10}{value}"))
+    console.result([f"{name:10}{value}" for name, value in rows.items()], state_values(state))
 
 
 def state_values(state: WorkState) -> dict[str, object]:
