@@ -87,7 +87,7 @@ def _open_writer(
                 StreamCopier(plan.info.path, plan.streams, shift_s, plan.start_s, plan.end_s)
             )
             tags = read_content_tags(plan.info.path)
-        separate = not plan.encoder.container.fixed_tags
+        separate = "tags" in plan.encoder.container.holds
         tags = make_film_tags(job.provenance, tags, separate_tags=separate)
     return VideoWriter(path, film.encoder, film.video, copier, tags, plan.shift_pts, film.target)
 

@@ -207,7 +207,7 @@ def _warn_about_streams(
     rows = (
         *((not s.kept, f"{s.stream.kind} stream {s.stream.index}: {s.note}") for s in streams),
         (lost, f"tags that {container.muxer} cannot hold: {lost}"),
-        (info.num_chapters and not container.chapters,
+        (info.num_chapters and "chapters" not in container.holds,
          f"chapters, which {container.muxer} cannot hold"),
         (options.start is not None and info.video.timecode,
          "timecode, because the film is trimmed at its start"),

@@ -5,10 +5,10 @@ To add a container, add a row. `streams` asks FFmpeg which codecs a container ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from vidcolor.errors import UsageError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from vidcolor.options import Purpose
 
+Feature = Literal["attachments", "chapters", "cover art", "subtitles", "tags", "timecode", "titles"]
 SEQUENCE_MUXER = "image2"
 """Name of the row for numbered images."""
 
@@ -58,31 +59,23 @@ class Container:
     """How the pixel aspect ratio is stored: by the muxer, by the encoder alone, or by the ffmpeg
     command, because PyAV never sets the aspect ratio of a stream."""
 
+    holds: Sequence[Feature] = ("chapters", "subtitles", "tags", "titles")
+    """What it can hold. Cover art is an attachment if it holds attachments, otherwise a stream. A
+    timecode comes from the metadata of the video stream. Without ``tags``, it stores only a fixed
+    set. ``titles`` are names of tracks that are written from the metadata key ``title``."""
     subtitle_format: tuple[str, str] | None = None
     """Codec of converted text subtitles, and the muxer of a file that contains only them."""
-    subtitles: bool = True
-    attachments: bool = False
-    chapters: bool = True
-    timecode: bool = False
-    """Whether the muxer writes a timecode from the metadata of the video stream."""
-    cover_art: Literal["stream", "attachment"] | None = None
     appends_audio: bool = False
     """Whether the ffmpeg command can add audio that PyAV rejects, such as WMA."""
     poor_audio: tuple[str, ...] = ()
     """Prefixes of audio codecs that it can hold, but few players decode there."""
-    track_titles: bool = True
-    """Whether the name of a track is written from the metadata key ``title``."""
     languages: Mapping[str, str] = field(default_factory=dict)
     """Equivalent language codes that the muxer supports, by ISO 639-2 code that it lacks."""
-    fixed_tags: bool = False
-    """Whether it stores only a fixed set of tags."""
     trial_encoder: str = ""
     """Encoder of test files, if tags are fixed or the first stream must be video."""
-    video_first: bool = False
-    """Whether the first stream must be video."""
 
 
-_PLAIN_TAGS = "+write_colr"  # Stores range and matrix even without primaries and transfer.
+_COLOR_TAGS = "+write_colr"  # Stores range and matrix even without primaries and transfer.
 _QUICKTIME_LANGUAGES = {
     "bod": "tib", "cym": "wel", "cze": "ces", "deu": "ger", "ell": "gre", "eus": "baq",
     "fre": "fra", "hrv": "hr ", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac",
@@ -95,14 +88,12 @@ _ROWS = (
         muxer="mp4",
         extensions=(".mp4", ".m4v"),
         purposes=("delivery",),
-        options={"movflags": _PLAIN_TAGS},
-        final_options={"movflags": "+faststart" + _PLAIN_TAGS},
+        options={"movflags": _COLOR_TAGS},
+        final_options={"movflags": "+faststart" + _COLOR_TAGS},
         edit_lists=True,
+        holds=("chapters", "cover art", "subtitles", "timecode", "titles"),
         subtitle_format=("mov_text", "mp4"),
-        timecode=True,
-        cover_art="stream",
         poor_audio=("pcm",),
-        fixed_tags=True,
         trial_encoder="mpeg4",
     ),
     Container(
@@ -110,13 +101,12 @@ _ROWS = (
         extensions=(".mov",),
         read_extensions=(".qt",),
         purposes=("delivery", "editing"),
-        options={"movflags": _PLAIN_TAGS},
-        final_options={"movflags": "+faststart" + _PLAIN_TAGS},
+        options={"movflags": _COLOR_TAGS},
+        final_options={"movflags": "+faststart" + _COLOR_TAGS},
         edit_lists=True,
+        holds=("chapters", "subtitles", "timecode", "titles"),
         subtitle_format=("mov_text", "mp4"),
-        timecode=True,
         languages=_QUICKTIME_LANGUAGES,
-        fixed_tags=True,
         trial_encoder="mpeg4",
     ),
     Container(
@@ -127,10 +117,8 @@ _ROWS = (
         options={"avoid_negative_ts": "disabled"},
         time_base=Fraction(1, 1000),
         aspect_ratio="ffmpeg",
+        holds=get_args(Feature),
         subtitle_format=("subrip", "matroska"),
-        attachments=True,
-        timecode=True,
-        cover_art="attachment",
         appends_audio=True,
     ),
     Container(
@@ -151,15 +139,10 @@ _ROWS = (
         constant_rate=True,
         max_audio_offset_s=0.02,
         aspect_ratio="encoder",
-        subtitles=False,
-        chapters=False,
-        timecode=True,
-        track_titles=False,
-        fixed_tags=True,
+        holds=("timecode",),
         trial_encoder="mpeg2video",
-        video_first=True,
     ),
-    Container(muxer=SEQUENCE_MUXER, chapters=False, track_titles=False),
+    Container(muxer=SEQUENCE_MUXER, holds=()),
     Container(muxer="avi", read_extensions=(".avi", ".divx")),
     Container(muxer="nut", read_extensions=(".nut",)),
     Container(muxer="mpeg", read_extensions=(".mpg", ".mpeg", ".m2v", ".vob")),

@@ -34,8 +34,6 @@ class Encoder:
 
     name: str
     """FFmpeg's name of the encoder."""
-    codec: str = ""
-    """FFmpeg's name of the codec, if `restoring_filter` is set."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Default options."""
     purposes: tuple[Purpose, ...] = ()
@@ -54,14 +52,14 @@ class Encoder:
     """Whether it needs hardware, which not every machine has."""
     is_jpeg: bool = False
     """Whether the format is full range by definition. Limited range is an extension of FFmpeg."""
-    restoring_filter: str = ""
-    """Bitstream filter that restores the encoder's packets from MP4. It converts length prefixes to
-    start codes, which inserts the parameter sets of the header, and removes the sets again."""
+    restoring_filter: tuple[str, str] | None = None
+    """Codec, and bitstream filter that restores the encoder's packets from MP4. It converts length
+    prefixes to start codes, which inserts the parameter sets of the header, and removes them."""
     quirks: tuple[Quirk, ...] = ()
 
 
-_H264_FILTER = "h264_mp4toannexb,filter_units=remove_types=7|8"
-_HEVC_FILTER = "hevc_mp4toannexb,filter_units=remove_types=32-34"
+_H264_FILTER = ("h264", "h264_mp4toannexb,filter_units=remove_types=7|8")
+_HEVC_FILTER = ("hevc", "hevc_mp4toannexb,filter_units=remove_types=32-34")
 # FFmpeg's own lossy encoders default to 200 kbit/s. 236 is quality 2 in units of 1/118.
 _QUALITY_2 = {"flags": "+qscale", "global_quality": "236"}
 _NO_B_FRAMES = Quirk(
@@ -73,7 +71,6 @@ _NO_B_FRAMES = Quirk(
 _ROWS = (
     Encoder(
         name="libx264",
-        codec="h264",
         options={"crf": "16", "preset": "medium"},
         purposes=("delivery",),
         interlacing="coded",
@@ -91,7 +88,6 @@ _ROWS = (
     ),
     Encoder(
         name="libx265",
-        codec="hevc",
         options={"crf": "18", "preset": "medium", "x265-params": "log-level=error"},
         purposes=("delivery",),
         min_side=64,  # Below it, x265 corrupts memory instead of failing.
@@ -140,7 +136,6 @@ _ROWS = (
     ),
     Encoder(
         name="h264_nvenc",
-        codec="h264",
         options={"preset": "p5", "cq": "18"},
         interlacing="coded",
         stores_aspect_ratio=True,
@@ -149,7 +144,6 @@ _ROWS = (
     ),
     Encoder(
         name="hevc_nvenc",
-        codec="hevc",
         options={"preset": "p5", "cq": "20"},
         stores_aspect_ratio=True,
         hardware=True,
@@ -187,4 +181,5 @@ def get_encoder(name: str) -> Encoder:
 
 def find_restoring_filter(codec: str) -> str:
     """Return the `Encoder.restoring_filter` of a codec; empty if it needs none."""
-    return next((e.restoring_filter for e in ENCODERS.values() if e.codec == codec), "")
+    filters = dict(e.restoring_filter for e in ENCODERS.values() if e.restoring_filter)
+    return filters.get(codec, "")

@@ -102,6 +102,11 @@ def _view_lines(plane: Any, dtype: type[np.generic]) -> NDArray[Any]:
     return lines.reshape(plane.height, -1)
 
 
+def _to_native_order(codes: NDArray[Any], frame: VideoFrame) -> NDArray[Any]:
+    is_swapped = frame.format.is_big_endian and codes.dtype == np.uint16
+    return codes.byteswap() if is_swapped else codes
+
+
 def read_luma(frame: VideoFrame, layout: PixelLayout, matrix: Matrix) -> Plane:
     """Return the luma of a frame at the bit depth `layout.luma_bits`.
 
@@ -123,8 +128,7 @@ def read_luma(frame: VideoFrame, layout: PixelLayout, matrix: Matrix) -> Plane:
         if len(frame.planes) == 1 and layout.kind == "yuv":
             frame = frame.reformat(format=f"yuv444p{bits}le" if bits > 8 else "yuv444p")
         luma = view_plane(frame.planes[0], bits)
-    if frame.format.is_big_endian and bits > 8:  # the view is in native byte order
-        luma = luma.byteswap()
+    luma = _to_native_order(luma, frame)
     if 8 < bits < 16 and (name.startswith(_MSB_ALIGNED) or "msb" in name):
         luma = np.right_shift(luma, luma.dtype.type(16 - bits))
     return luma
@@ -144,8 +148,7 @@ def read_rgb(frame: VideoFrame) -> tuple[NDArray[Any], int]:
         return _encode_linear(frame), 16
     if layout.name.startswith("gbr") and layout.bits > 8:
         green, blue, red = (view_plane(p, layout.bits) for p in list(frame.planes)[:3])
-        planes = np.stack([red, green, blue], axis=-1)
-        return planes.byteswap() if frame.format.is_big_endian else planes, layout.bits
+        return _to_native_order(np.stack([red, green, blue], axis=-1), frame), layout.bits
     bits, pix_fmt = (16, "rgb48le") if layout.bits > 8 else (8, "rgb24")
     unpacked = frame.reformat(format=pix_fmt)
     rgb = view_plane(unpacked.planes[0], bits, 3)
@@ -206,9 +209,7 @@ def read_chroma(
     coding = Coding(bits, full_range)
     chroma: list[FloatArray] = []
     for plane in list(planar.planes)[1:3]:
-        codes = view_plane(plane, bits)
-        if planar.format.is_big_endian and bits > 8:
-            codes = codes.byteswap()
+        codes = _to_native_order(view_plane(plane, bits), planar)
         unit = (codes.astype(np.float32) - coding.neutral) / np.float32(coding.chroma_span)
         chroma.append(resize_linear(unit, (frame.height, frame.width)))
     return chroma[0], chroma[1]

@@ -66,13 +66,13 @@ def _decide(
 ) -> StreamDecision:
     info, muxer = describe_stream(stream), container.muxer
     if info.kind == "attachment":
-        if container.attachments:
+        if "attachments" in container.holds:
             return StreamDecision(info, True, "copied")
         return StreamDecision(info, False, f"{muxer} does not support attachments")
     if info.kind == "data":
         return _decide_data(stream, info, container)
     if info.is_cover_art:
-        if container.cover_art and info.codec in _COVER_TYPES:
+        if "cover art" in container.holds and info.codec in _COVER_TYPES:
             return StreamDecision(info, True, "cover art, copied")
         return StreamDecision(info, False, f"{muxer} does not support {info.codec} cover art")
     if info.kind == "video":
@@ -107,7 +107,7 @@ def _decide_data(
 ) -> StreamDecision:
     """Decide about a data stream. Muxers write timecode and chapter titles without its packets."""
     if "timecode" in stream.metadata:
-        if container.timecode:
+        if "timecode" in container.holds:
             return StreamDecision(info, True, "timecode, rewritten")
         return StreamDecision(info, False, f"{container.muxer} does not support timecode")
     handler = stream.metadata.get("handler_name", "")
@@ -121,14 +121,14 @@ def _try_copy(stream: av.stream.Stream, container: Container) -> str | None:
     """Add a stream to an output in memory. Return the error message, or None on success."""
     muxer = container.muxer
     codec = stream.codec_context.name if stream.codec_context else stream.type
-    if not container.subtitles and stream.type == "subtitle":
-        return f"{muxer} does not support {codec}"
     try:
         output = av.open(io.BytesIO(), "w", format=muxer)
     except ValueError:
         return f"{muxer} supports video only"
     try:
-        if container.video_first:
+        if stream.type == "subtitle" and "subtitles" not in container.holds:
+            return f"{muxer} does not support {codec}"
+        if container.trial_encoder:
             add_trial_stream(output, container)
         add_stream_copy(output, stream, container)
         output.start_encoding()
@@ -164,7 +164,7 @@ def add_stream_copy(
         for key, value in stream.metadata.items()
         if key.lower() not in _ENCODING_TAGS and not key.upper().startswith("_STATISTICS")
     }
-    if container.track_titles and "name" in tags:
+    if "titles" in container.holds and "name" in tags:
         tags.setdefault("title", tags["name"])  # FFmpeg reads MOV titles as `name`.
     if "language" in tags:
         tags["language"] = container.languages.get(tags["language"], tags["language"])
@@ -250,7 +250,7 @@ class StreamCopier:
                 continue
             if decision.method == "convert":
                 converted.append(self._add_converted(target, stream, container, output_path))
-            elif decision.stream.is_cover_art and container.cover_art == "attachment":
+            elif decision.stream.is_cover_art and "attachments" in container.holds:
                 self._attach_cover_art(target, stream, decision.stream.codec)
             else:
                 self._copies[stream] = add_stream_copy(target, stream, container)

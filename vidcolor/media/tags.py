@@ -47,7 +47,7 @@ def find_unsupported_tags(tags: Mapping[str, str], container: Container) -> list
 
     The tags are written to a file in memory and read back.
     """
-    if not tags or not container.fixed_tags:
+    if not tags or "tags" in container.holds:
         return []
     memory = io.BytesIO()
     with av.open(memory, "w", format=container.muxer) as output:
