@@ -1,0 +1,100 @@
+"""What differs between operating systems."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.windows import SHARING_VIOLATION, make_error
+from vidcolor import system
+from vidcolor.fileio import is_same_file
+
+LONG = "directory/" * 20
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "IS_WINDOWS", True)
+    monkeypatch.setattr(system, "IGNORES_CASE", True)
+
+
+@pytest.mark.usefixtures("windows")
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("reel.mp4", False), ("console.mp4", False), ("COM.mp4", False), (".hidden", False),
+        ("nul", True), ("Con.mp4", True), ("aux.color.mkv", True), ("LPT9.png", True),
+        ("reel.", True), ("reel ", True), ("a:b.mp4", True), ("what?.png", True),
+    ],
+)  # fmt: skip
+def test_names_that_windows_reserves(name: str, expected: bool) -> None:
+    assert system.is_reserved_name(name) == expected
+
+
+def test_other_systems_reserve_no_names() -> None:
+    assert not system.is_reserved_name("nul") or system.IS_WINDOWS
+
+
+@pytest.mark.usefixtures("windows")
+def test_long_paths_get_a_prefix(tmp_path: Path) -> None:
+    assert system.extend_path(tmp_path) == tmp_path
+    extended = str(system.extend_path(tmp_path / LONG))
+    assert extended == f"\\\\?\\{tmp_path / LONG}"
+    assert str(system.extend_path(Path(extended))) == extended or os.sep == "/"
+
+
+@pytest.mark.usefixtures("windows")
+def test_case_and_normalization_are_ignored_where_file_systems_do(tmp_path: Path) -> None:
+    assert is_same_file(tmp_path / "Caf\u00e9.png", tmp_path / "cafe\u0301.PNG")
+    assert not is_same_file(tmp_path / "a.png", tmp_path / "b.png")
+
+
+class BusyPath(type(Path())):
+    """A file that another program has open during the first attempts to rename it."""
+
+    attempts = 0
+    winerror = SHARING_VIOLATION
+
+    def replace(self, target: Path) -> Path:
+        type(self).attempts += 1
+        if self.attempts < 3:
+            raise make_error(self.winerror, 13, self)
+        return super().replace(target)
+
+
+def test_rename_is_repeated_while_another_program_has_the_file_open(tmp_path: Path) -> None:
+    source = BusyPath(tmp_path / "a")
+    source.write_bytes(b"1")
+    system.replace_file(source, tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == b"1"
+    assert BusyPath.attempts == 3
+
+
+def test_missing_permission_is_reported_at_once(tmp_path: Path) -> None:
+    class ForbiddenPath(BusyPath):
+        attempts = 0
+        winerror = 0
+
+    with pytest.raises(PermissionError):
+        system.replace_file(ForbiddenPath(tmp_path / "a"), tmp_path / "b")
+    assert ForbiddenPath.attempts == 1
+
+
+def test_read_only_files_and_directories_are_flushed(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.touch(mode=0o444)
+    system.fsync_path(path)
+    system.fsync_path(tmp_path)
+
+
+def test_running_processes_are_recognized() -> None:
+    assert system.is_process_running(os.getpid())
+    assert not system.is_process_running(999_999_999)
+
+
+def test_exit_codes_are_described() -> None:
+    assert system.describe_exit(3) == "with exit code 3"
+    assert system.describe_exit(-9).startswith("by SIGKILL (too little memory")
+    assert system.describe_exit(-11) == "by SIGSEGV"
