@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -103,7 +103,7 @@ def evaluate(
             if is_given:
                 raise UsageError(f"{name} needs a --model if --results is given")
     changes = {"size": size, "count": count, "show": show}
-    given = {name: value for name, value in changes.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     if native:
         given["size"] = None
     if hint_curve is not None:

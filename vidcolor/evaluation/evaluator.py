@@ -41,12 +41,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The result of an evaluation."""
+    """The metrics of an evaluation, and the images of its score sheet."""
 
     report: EvaluationReport
-    """The metrics."""
     columns: list[Column]
-    """The images of the score sheet."""
     has_unreadable: bool
     """Whether an image was skipped because it or its result could not be read."""
 
@@ -90,18 +88,15 @@ def evaluate(
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An image at its evaluation size, with its luma and the results of other programs."""
+    """An image at its evaluation size, (H, W) uint8 luma and (H, W, 3) uint8 colors."""
 
     index: int
     """Index among all images, including skipped ones."""
     image: GroundTruth
-    """The file of the image."""
     ground_truth: Rgb
-    """The image in its true colors, (H, W, 3) uint8."""
     luma: Plane
-    """The luma of the image, (H, W) uint8."""
     results: tuple[Rgb, ...]
-    """The result in each folder, each (H, W, 3) uint8."""
+    """The result in each folder."""
 
 
 class Evaluator:
@@ -110,13 +105,7 @@ class Evaluator:
     def __init__(
         self, options: EvaluateOptions, folders: Sequence[ResultFolder], num_images: int
     ) -> None:
-        """Load the models.
-
-        Args:
-            options: the options.
-            folders: the folders of results.
-            num_images: number of images, including those that will be skipped.
-        """
+        """Load the models; `num_images` includes those that will be skipped."""
         from vidcolor.generators import load_encoder
         from vidcolor.generators.device import choose_device
         from vidcolor.generators.store.weights import ENCODER_WEIGHTS

@@ -109,8 +109,6 @@ def _to_tensors(*images: FloatArray) -> list[Any]:
 
 
 def _compute_warp_error(space: str) -> Callable[..., float]:
-    """Return a function that measures a frame in one of the color spaces of `FilmFrame`."""
-
     def compute(frame: FilmFrame, _: object, earlier: Sequence[FilmFrame]) -> float:
         if frame.flow is None:
             return math.nan
@@ -208,12 +206,7 @@ class FilmScorer:
     """
 
     def __init__(self, versions: Sequence[str], frame_rate: float = 25.0) -> None:
-        """Prepare for the first frame of a film.
-
-        Args:
-            versions: names of the colorized versions.
-            frame_rate: frame rate of the film in frames per second.
-        """
+        """Prepare for the first frame of a film with the named colorized versions."""
         names = (GROUND_TRUTH, *versions)
         self._rate = frame_rate
         self._times: list[float] = []
@@ -230,14 +223,9 @@ class FilmScorer:
     def add_frame(
         self, ground_truth: Rgb, versions: Mapping[str, Rgb], time_s: float, starts_shot: bool
     ) -> None:
-        """Compute the metrics of the next frame.
+        """Compute the metrics of the next frame, sRGB, (H, W, 3) uint8.
 
-        Args:
-            ground_truth: sRGB, (H, W, 3) uint8.
-            versions: the frame of each colorized version, by name, of the same shape.
-            time_s: time of the frame in seconds.
-            starts_shot: whether the frame is the first of a shot. Temporal metrics do not compare
-                it with earlier frames.
+        Temporal metrics do not compare the first frame of a shot with earlier frames.
         """
         index = len(self._times)
         if starts_shot or not index:
@@ -291,12 +279,7 @@ class FilmScorer:
             frames.clear()
 
     def finish(self, size: tuple[int, int], warnings: Sequence[str] = ()) -> FilmEvaluation:
-        """Return the metrics of the film, its shots and its frames.
-
-        Args:
-            size: width and height of the frames, in pixels.
-            warnings: warnings for the report.
-        """
+        """Return the metrics of the film, its shots and its frames of `size` (width, height)."""
         self._end_shot()
         num_frames = len(self._times)
         ends = (*self._shot_starts[1:], num_frames)
@@ -371,11 +354,7 @@ def evaluate_film(
 
 
 def _make_shot_detector(path: Path | None) -> Callable[[int, Rgb], bool]:
-    """Return a function that decides whether a frame starts a shot.
-
-    The function takes the index of a frame and the frame of the ground truth, (H, W, 3) uint8. It
-    must be called for every frame, in order.
-    """
+    """Return a function that decides for every frame, in order, whether it starts a shot."""
     if path is not None:
         from vidcolor.shots.shot_list import read_shots
 

@@ -41,14 +41,9 @@ def get_plot_names(options: EvaluateOptions) -> list[str]:
 
 
 def write_plots(report: EvaluationReport, folder: Path) -> list[Path]:
-    """Write the plots of an evaluation. Existing files are replaced.
+    """Write the plots for which an evaluation has data; return their paths.
 
-    Args:
-        report: the evaluation.
-        folder: an existing folder for the plots.
-
-    Returns:
-        The files that were written: those for which the evaluation has data.
+    The folder exists; files in it are replaced.
 
     Raises:
         OutputError: a file cannot be written.
@@ -124,9 +119,7 @@ def _plot_hint_curves(methods: Sequence[Method], gray_psnr: float | None) -> Fig
 def write_film_plot(evaluation: FilmEvaluation, path: Path) -> None:
     """Plot metrics of a film over time, with shot boundaries and the mean of each shot.
 
-    Args:
-        evaluation: the evaluation.
-        path: the result: .png, .jpg or .webp. An existing file is replaced.
+    An existing file (.png, .jpg or .webp) is replaced.
 
     Raises:
         UsageError: the extension is unknown.
@@ -162,9 +155,7 @@ def write_slices(evaluation: FilmEvaluation, path: Path) -> None:
 
     Constant colors appear as even lines, and flicker as stripes across them.
 
-    Args:
-        evaluation: the evaluation.
-        path: the result: .png, .jpg or .webp. An existing file is replaced.
+    An existing file (.png, .jpg or .webp) is replaced.
 
     Raises:
         UsageError: the extension is unknown.

@@ -28,12 +28,10 @@ if TYPE_CHECKING:
 
 
 class FeaturedImage(NamedTuple):
-    """An image with its features, which are computed only once."""
+    """An image, (H, W, 3) uint8, with its features, which are computed only once."""
 
     rgb: Rgb
-    """(H, W, 3) uint8."""
     features: Features
-    """The features of the image."""
 
 
 @dataclass(slots=True)
@@ -43,7 +41,6 @@ class MethodScores:
     name: str
     """Unique name in reports."""
     kind: MethodKind
-    """Source of the method's images."""
     metadata: dict[str, Any] = field(default_factory=dict)
     """Model, digest and settings, or the folder: fields of `report.Method`."""
     reliability: ReliabilityDiagram | None = None
@@ -69,11 +66,8 @@ class Subset:
     """Some images of a method, from which the values of the method are computed."""
 
     method: MethodScores
-    """The method."""
     gray: MethodScores
-    """The scores of the gray images."""
     ground_truth: MethodScores
-    """The scores of the ground truth itself."""
     indices: Sequence[int] | None = None
     """The images; None for all."""
 

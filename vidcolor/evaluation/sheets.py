@@ -242,10 +242,7 @@ def reduce_panel(rgb: Rgb) -> Rgb:
 def write_score_sheet(report: EvaluationReport, columns: Sequence[Column], path: Path) -> None:
     """Write an image with a row for each method and a column for each selected image.
 
-    Args:
-        report: the evaluation.
-        columns: the selected images.
-        path: the result: .png, .jpg or .webp. An existing file is replaced.
+    An existing file (.png, .jpg or .webp) is replaced.
 
     Raises:
         UsageError: the extension is unknown.

@@ -67,21 +67,14 @@ def estimate_bidirectional_flow(
 
 
 def _warp(image: FloatArray, flow: FloatArray) -> FloatArray:
-    """Warp an image backward: (H, W, C) -> (H, W, C)."""
     return sample(image, pixel_grid(flow.shape) + flow)
 
 
 def is_consistent(flow: FloatArray, reverse: FloatArray) -> Mask:
-    """Apply the forward-backward check.
+    """Return where two flows cancel each other, by `CONSISTENCY_RATIO` and `CONSISTENCY_PX2`.
 
-    Args:
-        flow: (..., 2) float32 pixels.
-        reverse: flow in the opposite direction at the positions to which `flow` points, (..., 2)
-            float32 pixels.
-
-    Returns:
-        (...) bool: whether the two flows cancel each other within `CONSISTENCY_RATIO` and
-        `CONSISTENCY_PX2`.
+    `reverse` is the flow in the opposite direction at the positions to which `flow` points. Both
+    are (..., 2) float32 pixels; the result is (...) bool.
     """
     error = _compute_squared_length(flow + reverse)
     total = _compute_squared_length(flow) + _compute_squared_length(reverse)
@@ -102,13 +95,9 @@ def _compute_squared_length(vectors: FloatArray) -> FloatArray:
 
 
 def compute_histograms(rgb: FloatArray) -> Histograms:
-    """Return the normalized histogram of each channel.
+    """Return the histogram of each 8-bit channel: (H, W, 3) R'G'B' in [0, 1] -> (3, 256).
 
-    Args:
-        rgb: R'G'B', (H, W, 3) float32 in [0, 1]; rounded to 8 bits.
-
-    Returns:
-        (3, 256) float64; each row sums to 1.
+    Each row sums to 1.
     """
     codes = np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8).reshape(-1, 3)
     counts = np.stack([np.bincount(codes[:, c], minlength=256) for c in range(3)])
@@ -116,14 +105,9 @@ def compute_histograms(rgb: FloatArray) -> Histograms:
 
 
 def jensen_shannon_divergence(p: NDArray[Any], q: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the Jensen-Shannon divergence of distributions, with the natural logarithm.
+    """Return the Jensen-Shannon divergence of distributions: (..., bins) -> (...) float64.
 
-    Args:
-        p: (..., bins) float; each distribution sums to 1.
-        q: an array of the same shape.
-
-    Returns:
-        (...) float64: 0 for equal distributions, ln 2 for disjoint ones.
+    It is 0 for equal distributions and ln 2 for disjoint ones.
     """
     middle = (p + q) / 2
 
@@ -137,15 +121,9 @@ def jensen_shannon_divergence(p: NDArray[Any], q: NDArray[Any]) -> NDArray[np.fl
 def compare_histograms(
     histograms: Histograms, earlier: Sequence[Histograms]
 ) -> NDArray[np.float64]:
-    """Return the divergences of a frame that CDC averages; see `compute_cdc`.
+    """Return the divergences of a frame from `earlier` frames of its shot; see `compute_cdc`.
 
-    Args:
-        histograms: the histograms of the frame.
-        earlier: those of the frames before it in its shot.
-
-    Returns:
-        The mean divergence over channels for each of `DILATIONS`; NaN if the shot has no frame at
-        that distance.
+    They are the mean over channels for each of `DILATIONS`, NaN if no frame has that distance.
     """
     return np.array(
         [
@@ -167,11 +145,8 @@ def compute_cdc(divergences: Sequence[NDArray[np.float64]]) -> float:
     gray or frozen film has the lowest values, so CDC must be read next to that of the ground truth.
     Pairs on both sides of a cut are excluded, because they measure the difference between shots.
 
-    Args:
-        divergences: the result of `compare_histograms` for each frame.
-
-    Returns:
-        The mean over frames, then over dilations; NaN if there is no pair of frames.
+    `divergences` are those of each frame from `compare_histograms`. The result is NaN without pairs
+    of frames.
     """
     rows = np.reshape(divergences, (-1, len(DILATIONS)))
     is_valid = np.isfinite(rows)
@@ -188,13 +163,8 @@ def compute_warp_error(earlier: FloatArray, later: FloatArray, flow: Bidirection
     the earlier one along the flow of the ground truth. The error is the mean squared difference
     over channels and valid pixels. The paper uses FlowNet2, so its values are not comparable.
 
-    Args:
-        earlier: (H, W, C) float32: R'G'B' in [0, 1], or a*, b*.
-        later: the next frame, of the same shape.
-        flow: the flow of the ground truth between them.
-
-    Returns:
-        The error in squared units of the channels; NaN if no pixel is valid.
+    Frames are (H, W, C) float32: R'G'B' in [0, 1], or a*, b*. The error is in squared units of the
+    channels; NaN if no pixel is valid.
     """
     mask = flow.forward_mask
     if not mask.any():
@@ -218,15 +188,8 @@ def compute_flicker(
     the maximum. The index is sqrt(mean |d|^2 / 6), where |d| is the length in a*b*. The divisor
     makes it the RMS distance of colors from their mean if the errors of frames are independent.
 
-    Args:
-        previous: a*, b* of frame t-1, (H, W, 2) float32.
-        current: a*, b* of frame t, of the same shape.
-        following: a*, b* of frame t+1, of the same shape.
-        flow_from_previous: the flow of the ground truth between t-1 and t.
-        flow_to_following: the flow of the ground truth between t and t+1.
-
-    Returns:
-        The index in a*b* units; NaN if no pixel is valid toward both neighbors.
+    Frames are a*, b*, (H, W, 2) float32. The index is in a*b* units; NaN if no pixel is valid
+    toward both neighbors.
     """
     mask = flow_from_previous.backward_mask & flow_to_following.forward_mask
     if not mask.any():
@@ -249,11 +212,7 @@ class DriftMeter:
     """
 
     def __init__(self, labs: Mapping[str, FloatArray]) -> None:
-        """Place the patches in a frame.
-
-        Args:
-            labs: L*a*b* of the frame by version, (H, W, 3) float32.
-        """
+        """Place the patches in a frame, given by its L*a*b* by version, (H, W, 3) float32."""
         height, width = next(iter(labs.values())).shape[:2]
         self._max_position = np.array([width, height], np.float32) - 1 - PATCH_SIDE // 2
         rows, columns = (
@@ -279,11 +238,7 @@ class DriftMeter:
     def measure(self, labs: Mapping[str, FloatArray]) -> dict[str, float]:
         """Return the mean CIEDE2000 of patches between the first and the current frame.
 
-        Args:
-            labs: L*a*b* of the current frame, for the same versions as in the first frame.
-
-        Returns:
-            The drift by version; NaN if no patch was visible in every frame.
+        The drift is NaN if no patch was visible in every frame.
         """
         import torch
 

@@ -41,7 +41,6 @@ class ColorizedImage:
     rgb: Rgb
     """(H, W, 3) uint8."""
     prediction: ProxyPrediction
-    """The prediction of the generator."""
     seconds: float
     """Wall-clock time of the batch in seconds, divided by its size."""
 
@@ -51,7 +50,6 @@ class Variant:
     """A generator with fixed settings, which is compared with others."""
 
     colorizer: Colorizer
-    """The colorizer that runs the generator."""
     vividness: float | None = None
     """Vividness in [0, 1]; None for the generator's default."""
     saturation: float = 1.0
