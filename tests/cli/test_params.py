@@ -2,14 +2,18 @@
 
 # Annotations are evaluated here, because they contain local values.
 
+from pathlib import Path
 from typing import Annotated
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from vidcolor.batch.manifest import read_job_list
+from vidcolor.cli.configuration import ConfigFile, find_values
 from vidcolor.cli.console import Console
 from vidcolor.cli.params import Fields, Out, expand_options
+from vidcolor.errors import UsageError
 from vidcolor.option import Option
 from vidcolor.options import ColorizeOptions
 
@@ -51,6 +55,38 @@ def test_new_option_appears_in_the_help_and_is_checked() -> None:
 
 def test_new_option_is_part_of_the_fingerprint() -> None:
     assert GrainOptions(grain=0.5).fingerprint_values()["grain"] == 0.5
+
+
+def test_new_option_is_a_column_of_job_lists(tmp_path: Path) -> None:
+    (tmp_path / "mill.jpg").touch()
+    path = tmp_path / "jobs.csv"
+    path.write_text("input,grain\nmill.jpg,0.5\n")
+    (task,) = read_job_list(path, None, GrainOptions())
+    assert task.options == GrainOptions(grain=0.5)
+    path.write_text("input,grain\nmill.jpg,2\n")
+    with pytest.raises(UsageError, match=r"row 1: grain must be in \[0, 1\], got 2"):
+        read_job_list(path, None, GrainOptions())
+
+
+def test_new_option_is_a_key_of_configuration_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @expand_options
+    def command(options: GrainOptions) -> None:
+        """Test."""
+
+    app = typer.Typer()
+    app.command()(command)
+    command_ = typer.main.get_command(app)
+    path = tmp_path / "vidcolor.toml"
+    path.write_text("[colorize]\ngrain = 0.5\n")
+    values = find_values(command_, "colorize", [ConfigFile.read(path)])
+    assert (values["grain"].value, values["grain"].origin) == (0.5, f"{path}, line 2")
+    monkeypatch.setenv("VIDCOLOR_COLORIZE_GRAIN", "0.7")
+    assert find_values(command_, "colorize", [])["grain"].value == "0.7"
+    path.write_text("[colorize]\ngrain = 2\n")
+    with pytest.raises(UsageError, match="line 2: grain must be less than or equal to 1, got 2"):
+        find_values(command_, "colorize", [ConfigFile.read(path)])
 
 
 @pytest.mark.parametrize(

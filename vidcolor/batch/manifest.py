@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def list_columns() -> dict[str, str]:
-    """Return the columns for options, and the field of `ColorizeOptions` that each sets.
+def list_columns(model: type[ColorizeOptions] = ColorizeOptions) -> dict[str, str]:
+    """Return the columns for options, and the field of the model that each sets.
 
     A column has the name of a flag, such as ``gray-from`` or ``grey-from``, or of the field.
     """
     columns: dict[str, str] = {}
-    for field, option in ColorizeOptions.options().items():
+    for field, option in model.options().items():
         if option.in_job_list:
             flags = [flag.removeprefix("--") for flag in option.flags or ()]
             columns |= dict.fromkeys([*flags, field.replace("_", "-")], field)
@@ -51,7 +51,7 @@ def read_job_list(path: Path, out_dir: Path | None, options: ColorizeOptions) ->
     """
     rows = read_rows(path, "a job list", "jobs", '{"input": "reel.mov"}')
     if not rows:
-        columns = ", ".join(("input", "output", *list_columns()))
+        columns = ", ".join(("input", "output", *list_columns(type(options))))
         raise UsageError(f"{path}: contains no rows; the columns are {columns}")
     tasks: list[Task] = []
     for number, row in enumerate(rows, 1):
@@ -80,14 +80,14 @@ def _make_tasks(
     source, out = values.pop("input", None), values.pop("output", None)
     if not isinstance(source, str):
         raise UsageError(f"{location}: has no input; add the path of a film, photo or folder")
-    columns = list_columns()
+    columns = list_columns(type(options))
     for key in values:
         if key not in columns:
             raise UsageError(f"{location}: unknown column {key!r}{suggest(key, list(columns))}")
     row_options = options
     try:
-        fields = {columns[key]: value for key, value in values.items()}
-        row_options = options.replace(**{k: _convert(k, v, folder) for k, v in fields.items()})
+        fields = ((columns[key], value) for key, value in values.items())
+        row_options = options.replace(**{f: _convert(options, f, v, folder) for f, v in fields})
         target = None if out is None else folder / str(out)
         tasks = discover([folder / source], target, None if target else out_dir, row_options)
     except UsageError as error:
@@ -97,9 +97,9 @@ def _make_tasks(
     return [replace(task, skip_if_done=True) for task in tasks]
 
 
-def _convert(field: str, value: Any, folder: Path) -> Any:
+def _convert(options: ColorizeOptions, field: str, value: Any, folder: Path) -> Any:
     """Return a value as on the command line, with a path relative to the job list."""
-    if Path in get_args(ColorizeOptions.model_fields[field].annotation):
+    if Path in get_args(type(options).model_fields[field].annotation):
         return folder / str(value)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return str(value) if is_number else value  # 0.1 is then exactly 1/10
