@@ -90,7 +90,7 @@ def test_committed_segment_replaces_an_older_one(work):
 def test_published_file_is_recognized_after_its_rename_only(work, tmp_path):
     partial, target = tmp_path / "partial", tmp_path / "out.mp4"
     partial.write_bytes(b"film")
-    work.mark_published(partial, target)
+    work.mark_published(target, partial)
     assert not work.is_published(target)
     partial.rename(target)
     assert work.is_published(target)

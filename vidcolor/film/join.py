@@ -113,7 +113,7 @@ def _join_film(
     ]
 
     def mark_published(partial: Path) -> None:
-        work.mark_published(partial, film.target)
+        work.mark_published(film.target, partial)
 
     with contextlib.ExitStack() as stack:
         partial = stack.enter_context(atomic_output(film.target, job.options.force, mark_published))
@@ -130,7 +130,7 @@ def _publish_images(job: RenderJob, work: WorkDir, results: Mapping[int, Segment
     Images that are missing were moved by an interrupted run.
     """
     target = job.plan.target
-    work.mark_publishing(target)
+    work.mark_published(target)
     for segment in job.segments:
         folder, result = work.segment_dir(segment.number), results[segment.number]
         for name in result.files:

@@ -95,9 +95,8 @@ def run_pipeline(request: FilmRequest, colorizer: Colorizer, engine: Engine) -> 
 
 def _check_target(request: FilmRequest, work: WorkDir) -> None:
     """Refuse to overwrite the target, unless an interrupted run has published it."""
-    target = request.target
-    if not work.is_published(target) and not work.is_publishing(target):
-        check_film_target(target, request.source_files, request.options.force)
+    if not work.is_published(request.target):
+        check_film_target(request.target, request.source_files, request.options.force)
 
 
 def _format_count(number: int, noun: str) -> str:
@@ -138,15 +137,16 @@ class _Pipeline:
             confidence=confidence,
             hint_tracks=hint_tracks,
         )
-        self._check_outputs(job)
+        # Containers that cannot hold the outputs are found before rendering.
+        for film in job.films:
+            check_constant_rate(film.encoder, plan.video, analysis.pts, film.target)
+        check_mux(job, work)
         finished = self._load_finished(job)
         results = finished | self._render(job, finished)
         join_segments(job, work, results, self._start_stage("join", analysis.num_frames))
         work.remove()
         resumed_frames = sum(s.num_frames for s in job.segments if s.number in finished)
         return self._make_result(job, results, resumed_frames)
-
-    # Plan
 
     def _plan_confidence(self, plan: FilmPlan) -> OutputFilm | None:
         target = self._options.confidence
@@ -155,8 +155,6 @@ class _Pipeline:
         if not self._work.is_published(target):
             check_confidence_target(target, plan.info.path, plan.target, self._options.force)
         return plan_confidence_film(plan, target)
-
-    # Analyze
 
     def _analyze(
         self, plan: FilmPlan, fingerprint: RenderFingerprint
@@ -168,7 +166,9 @@ class _Pipeline:
         if saved is not None and saved.source_fingerprint == current_source:
             analysis = saved.analysis
         else:
-            analysis = self._run_analysis(plan)
+            reader = self._request.make_source(plan).open(plan.start_s, plan.end_s)
+            progress = self._start_stage("analyze", plan.estimated_num_frames)
+            analysis = analyze_film(plan, reader, self._options, progress)
             # A file that was copied has another date, but may have the same frames.
             if saved is not None and not saved.analysis.has_same_frames(analysis):
                 self._discard_work([f"{source} has changed"])
@@ -208,11 +208,7 @@ class _Pipeline:
         return None
 
     def _discard_work(self, reasons: Sequence[str]) -> None:
-        """Clear the work directory, unless `resume` forbids it.
-
-        Raises:
-            UsageError: the option `resume` is ``only``.
-        """
+        """Clear the work directory, unless `resume` forbids it."""
         reason, num_finished = "; ".join(reasons), len(self._work.finished_segments())
         if self._options.resume == "only":
             raise UsageError(
@@ -225,17 +221,13 @@ class _Pipeline:
             segments = _format_count(num_finished, "finished segment")
             self._warnings.append(f"{segments} not reused: {reason}")
 
-    def _run_analysis(self, plan: FilmPlan) -> FilmAnalysis:
-        """Run the analysis pass; see `analyze_film`."""
-        reader = self._request.make_source(plan).open(plan.start_s, plan.end_s)
-        progress = self._start_stage("analyze", plan.estimated_num_frames)
-        return analyze_film(plan, reader, self._options, progress)
-
     def _track_hints(
         self, plan: FilmPlan, analysis: FilmAnalysis
     ) -> tuple[HintTrackIndex | None, tuple[str, ...]]:
         """Track the hints and the reference to the key frames; see `track_hints`."""
-        request, work, video = self._request, self._work, plan.video
+        request, work, video, options = self._request, self._work, plan.video, self._options
+        if not options.hints and options.reference is None:
+            return None, ()
 
         def report(done: int, total: int) -> None:
             if request.progress is not None:
@@ -247,28 +239,13 @@ class _Pipeline:
         timeline = Timeline(plan.info.path, times, analysis.shots, start_s)
         reader = SegmentReader(plan, analysis, request.make_source(plan))
         with contextlib.closing(reader):
-            return track_hints(
-                timeline, video, reader, self._colorizer, self._options, work.path, report
-            )
-
-    # Render
-
-    def _check_outputs(self, job: RenderJob) -> None:
-        """Find out before rendering whether the containers can hold the outputs.
-
-        Raises:
-            UsageError: a container needs a constant frame rate, and the source has none.
-            OutputError: a container refuses a stream.
-        """
-        for film in job.films:
-            check_constant_rate(film.encoder, job.plan.video, job.analysis.pts, film.target)
-        check_mux(job, self._work)
+            return track_hints(timeline, video, reader, self._colorizer, options, work.path, report)
 
     def _load_finished(self, job: RenderJob) -> dict[int, SegmentResult]:
         """Load the segments that an interrupted run has finished, and verify their files."""
         work = self._work
         # Files of a published result may have been moved out of the work directory.
-        verify = not work.is_published(self._target) and not work.is_publishing(self._target)
+        verify = not work.is_published(self._target)
         results: dict[int, SegmentResult] = {}
         for number in sorted(work.finished_segments() & {s.number for s in job.segments}):
             result = work.read_result(number, verify)
@@ -301,8 +278,6 @@ class _Pipeline:
             assert result is not None, "the engine did not commit a segment"
             results[segment.number] = result
         return results
-
-    # Progress and result
 
     def _start_stage(self, stage: Stage, total: int | None) -> ProgressCallback:
         """Start a stage; return a callback that reports its progress and saves it for `status`."""

@@ -10,7 +10,7 @@ from pydantic import with_config
 
 from vidcolor.environment import get_library_versions
 from vidcolor.film.analysis import FilmAnalysis
-from vidcolor.film.workdir import PLAN_FILE
+from vidcolor.film.workdir import PLAN_FILE, PlanSummary
 from vidcolor.hints.tracks import HintTrackIndex
 from vidcolor.media.sequence import find_sequence, is_sequence_pattern
 from vidcolor.schema import STORED
@@ -178,18 +178,6 @@ def describe_differences(saved: RenderFingerprint, current: RenderFingerprint) -
     return differences
 
 
-@dataclass(frozen=True, slots=True)
-class _Format:
-    format: int
-
-
-@dataclass(frozen=True, slots=True)
-class _AnyPlan:
-    """The version of a saved plan."""
-
-    fingerprint: _Format
-
-
 def find_saved_plan(
     work: WorkDir, fingerprint: RenderFingerprint, resume: Resume
 ) -> tuple[SavedPlan | None, list[str]]:
@@ -208,8 +196,8 @@ def find_saved_plan(
         return None, []
     if resume == "never":
         return None, ["--resume never"]
-    any_plan = work.read(PLAN_FILE, _AnyPlan)
-    if any_plan is not None and any_plan.fingerprint.format != FORMAT_VERSION:
+    summary = work.read(PLAN_FILE, PlanSummary)
+    if summary is not None and summary.fingerprint.get("format", FORMAT_VERSION) != FORMAT_VERSION:
         return None, [_DIFFERENCES["version"]]
     saved = work.read(PLAN_FILE, SavedPlan)
     try:

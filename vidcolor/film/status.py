@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from vidcolor.film.workdir import (
     PLAN_FILE,
     PROGRESS_FILE,
     SUFFIX,
+    PlanSummary,
     ProgressRecord,
     WorkDir,
     is_work_dir,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    target: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _PlanSummary:
-    """The part of a saved plan that `vidcolor status` prints; readable in plans of any version."""
-
-    source: str | None = None
-    num_segments: int | None = None
-    fingerprint: _Target = field(default_factory=_Target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +50,7 @@ class WorkState:
 def read_state(path: Path) -> WorkState:
     """Return the progress in a work directory, without locking it."""
     work, size_bytes = WorkDir(path), 0
-    plan = work.read(PLAN_FILE, _PlanSummary) or _PlanSummary()
+    plan = work.read(PLAN_FILE, PlanSummary) or PlanSummary()
     progress = work.read(PROGRESS_FILE, ProgressRecord)
     if progress is None:
         started_s = path.stat().st_mtime
@@ -75,7 +62,7 @@ def read_state(path: Path) -> WorkState:
     return WorkState(
         path=path,
         source=plan.source or progress.source or None,
-        target=plan.fingerprint.target,
+        target=plan.fingerprint.get("target"),
         is_running=work.is_locked(),
         stage=progress.stage,
         done=progress.done,

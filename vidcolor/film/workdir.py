@@ -18,9 +18,9 @@ import contextlib
 import hashlib
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from filelock import FileLock, Timeout
 from pydantic import with_config
@@ -91,6 +91,15 @@ class ProgressRecord:
     """Number of finished frames in this stage."""
     total: int | None = None
     """Number of frames in this stage; None if unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSummary:
+    """The part of a saved plan that is read from plans of any version."""
+
+    source: str | None = None
+    num_segments: int | None = None
+    fingerprint: dict[str, Any] = field(default_factory=dict)
 
 
 @with_config(STORED)
@@ -262,36 +271,26 @@ class WorkDir:
 
     # Publication of the result
 
-    def mark_published(self, partial: Path, target: Path) -> None:
-        """Record that a finished file is about to be renamed, which cannot be undone.
+    def mark_published(self, target: Path, partial: Path | None = None) -> None:
+        """Record that a result is about to get its final name, which cannot be undone.
 
         Args:
-            partial: the file under its temporary name.
-            target: its final name.
+            target: path of a film, or pattern of an image sequence.
+            partial: the film under its temporary name; None for an image sequence.
         """
-        self._record_published(target, _stat_file(partial))
+        stamp = [] if partial is None else _stat_file(partial)
+        published = {**self._read_published(), str(target.absolute()): stamp}
+        self.write(_PUBLISHED, published, dict[str, list[int]])
 
     def is_published(self, target: Path) -> bool:
-        """Return whether the file at `target` is the one that `mark_published` recorded."""
-        try:
-            return self._read_published().get(str(target.absolute())) == _stat_file(target)
-        except OSError:
-            return False
-
-    def mark_publishing(self, pattern: Path) -> None:
-        """Record that the images of a sequence are about to be moved to their final names."""
-        self._record_published(pattern, [])
-
-    def is_publishing(self, pattern: Path) -> bool:
-        """Return whether `mark_publishing` was called for this sequence."""
-        return self._read_published().get(str(pattern.absolute())) == []
+        """Return whether `target` is the film, or an image sequence, that was recorded."""
+        stamp = self._read_published().get(str(target.absolute()))
+        with contextlib.suppress(OSError):
+            return stamp == [] or (stamp is not None and stamp == _stat_file(target))
+        return False
 
     def _read_published(self) -> dict[str, list[int]]:
         return self.read(_PUBLISHED, dict[str, list[int]]) or {}
-
-    def _record_published(self, path: Path, stamp: list[int]) -> None:
-        published = {**self._read_published(), str(path.absolute()): stamp}
-        self.write(_PUBLISHED, published, dict[str, list[int]])
 
     def remove(self) -> None:
         """Remove the directory. It is renamed first, so that it disappears atomically."""
