@@ -85,7 +85,8 @@ def read_exr(path: Path, allow_damaged: bool) -> DecodedImage:
     planes, warnings = _decode_planes(path, data)
     alpha = planes.pop("a", None)
     if alpha is not None:
-        alpha = np.rint(np.clip(alpha, 0, 1) * 65535).astype(np.uint16)
+        # float16 has no 65535.
+        alpha = np.rint(np.clip(alpha.astype(np.float32), 0, 1) * 65535).astype(np.uint16)
     if max(float(np.nanmax(plane)) for plane in planes.values()) > 1:
         warnings += ("light above 1.0 is clipped",)
     codes = [srgb_encode(plane) for plane in planes.values()]
