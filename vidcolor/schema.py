@@ -46,6 +46,8 @@ _LIMITS = {
     "lt": "less than {:g}",
 }
 """Description of a limit, by pydantic's name."""
+_UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
+"""pydantic's error types for unknown keys of models and of dataclasses."""
 
 
 STORED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -121,14 +123,14 @@ def describe_error(
         label: returns how a message writes a field, for example ``--size`` for ``size``.
     """
     # A misspelled key also makes a key missing, but only the first fault tells what to correct.
-    fault = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+    fault = min(error.errors(include_url=False), key=lambda e: e["type"] not in _UNKNOWN_KEY)
     fields: dict[str, Any] = getattr(model, "__pydantic_fields__", {})
     *parents, key = fault["loc"] or ("",)
     name = label(str(key)) if isinstance(key, str) else f"[{key}]"
     if parents:
         name = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in fault["loc"])
         name = name.removeprefix(".")
-    if fault["type"] == "extra_forbidden":
+    if fault["type"] in _UNKNOWN_KEY:
         names = [label(f.alias or n) for n, f in fields.items()] if not parents else []
         return f"unknown key {name!r}{suggest(name, names)}"
     if fault["type"] == "missing":

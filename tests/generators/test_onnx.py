@@ -58,7 +58,7 @@ def test_sidecar_determines_the_format(tmp_path):
     [
         ("size = 0", "size must be between"),
         ('size = 64\ninput = "yuv"', "input must be one of lightness, gray, rgb"),
-        ("size = 64\ncolor = 1", "unknown field color; choose from size"),
+        ("size = 64\ncolor = 1", "unknown key 'color'; use one of size"),
         ('size = "big"', "size must be an integer"),
         ("multiple = 8", "size is missing"),
         ("size = 64\ninput_mean = [0.5]", "must have 3 numbers"),

@@ -21,6 +21,7 @@ from vidcolor.media.extensions import (
 from vidcolor.media.sequence import is_sequence_pattern
 from vidcolor.media.stills.registry import read_still_recipe
 from vidcolor.options import ColorizeOptions
+from vidcolor.system import normalize_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -220,9 +221,9 @@ def check_collisions(tasks: Sequence[Task]) -> None:
     Raises:
         UsageError: two tasks have the same target.
     """
-    sources: dict[Path, Path] = {}
+    sources: dict[str, Path] = {}
     for task in tasks:
-        other = sources.setdefault(task.target.absolute(), task.source)
+        other = sources.setdefault(normalize_path(task.target), task.source)
         if other != task.source:
             raise UsageError(
                 f"{task.target}: is the output of both {other} and {task.source}; write them to "

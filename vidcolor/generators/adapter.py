@@ -104,16 +104,7 @@ class AdaptedGenerator:
     def _hint_planes(
         self, hints: Hints | None, gray: Tensor, size: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
-        """Return the hint inputs of the network; the padding has no hints.
-
-        Args:
-            hints: hints at any resolution, or None.
-            gray: padded gray input, (N, 1, H, W).
-            size: input height and width without the padding, in pixels.
-
-        Returns:
-            a*, b*, (N, 2, H, W), and the binary mask, (N, 1, H, W).
-        """
+        """Return the hint inputs of the network; the padding has no hints."""
         planes = gray.new_zeros(len(gray), 3, *gray.shape[-2:])
         if hints is not None:
             ab, density = resample_hints(hints, size, self.device)

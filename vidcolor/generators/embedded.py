@@ -95,16 +95,7 @@ class EmbeddedGenerator:
     def _pad_hints(
         self, hints: Hints, size: tuple[int, int], padded_size: tuple[int, ...]
     ) -> tuple[Tensor, Tensor]:
-        """Resample hints to the output resolution and pad them with density 0.
-
-        Args:
-            hints: hints at any resolution.
-            size: height and width of the output without the padding, in cells.
-            padded_size: height and width of the input with the padding, in pixels.
-
-        Returns:
-            a*, b*, (N, 2, h, w), and density, (N, 1, h, w), at the padded size divided by 4.
-        """
+        """Resample hints to the output resolution and pad them with density 0."""
         ab, density = resample_hints(hints, size, self.device)
         margin = 0, padded_size[1] // STRIDE - size[1], 0, padded_size[0] // STRIDE - size[0]
         return F.pad(ab, margin), F.pad(density, margin)

@@ -97,11 +97,7 @@ def import_weights(
 
 
 def _prepare(file: Path) -> _Import:
-    """Detect and validate a weights file.
-
-    Raises:
-        WeightsError: the file cannot be used.
-    """
+    """Detect and validate a weights file."""
 
     def copy(partial: Path) -> None:
         shutil.copyfile(file, partial)

@@ -8,14 +8,17 @@ can run any network, in torch or in ONNX Runtime.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
+from pydantic import ValidationError
+from pydantic.dataclasses import dataclass
 
 from vidcolor.color.lab import gray_to_lightness, lightness_to_gray, rgb_to_lab
 from vidcolor.generators.efficientnet import IMAGENET_MEAN, IMAGENET_STD
+from vidcolor.schema import STORED, describe_error, get_adapter
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,7 +36,7 @@ _KR, _KG, _KB = 0.299, 0.587, 0.114
 """Luma coefficients of BT.601, which DeOldify uses (through OpenCV's YUV conversion)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, config=STORED)
 class ModelIO:
     """The input and output format of a network.
 
@@ -74,17 +77,13 @@ class ModelIO:
     """Order of the dimensions of the input and of the output."""
 
     def __post_init__(self) -> None:
-        choices = {"input": InputFormat, "output": OutputFormat, "layout": Layout}
-        for name, choice in choices.items():
-            if getattr(self, name) not in get_args(choice):
-                allowed = ", ".join(get_args(choice))
-                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
         if not 1 <= self.multiple <= self.size <= MAX_SIZE:
             raise ValueError(f"size must be between multiple and {MAX_SIZE}, got {self.size}")
         if self.size % self.multiple:
             raise ValueError(f"size must be a multiple of {self.multiple}, got {self.size}")
         for name in ("input_range", "output_range"):
-            if len(getattr(self, name)) != 2 or getattr(self, name)[0] == getattr(self, name)[1]:
+            black, white = getattr(self, name)
+            if black == white:
                 raise ValueError(f"{name} must be two different numbers: black and white")
         channels = {"input": 3 if self.input == "rgb" else 1, "output": 3}
         for side, count in channels.items():
@@ -103,30 +102,14 @@ class ModelIO:
         """Parse the output of `to_json`.
 
         Raises:
-            ValueError: invalid JSON, unknown fields, or invalid values.
+            ValueError: invalid JSON, unknown or missing fields, or invalid values.
         """
-        return cls.from_dict(json.loads(text))
-
-    @classmethod
-    def from_dict(cls, values: Any) -> ModelIO:
-        """Build from a dict of field names and plain values, e.g. of a parsed TOML file.
-
-        Raises:
-            ValueError: unknown fields, missing fields, or values of the wrong type.
-        """
-        if not isinstance(values, dict):
-            raise ValueError("must be a table of fields and values")
-        types = {f.name: str(f.type) for f in fields(cls)}
-        for name, value in values.items():
-            if name not in types:
-                raise ValueError(f"unknown field {name}; choose from {', '.join(types)}")
-            _check_type(name, value, types[name])
-        if "size" not in values:
-            raise ValueError("size is missing")
-        plain: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
-        }
-        return cls(**plain)
+        try:
+            # Strict, because pydantic would otherwise accept "256" as a number.
+            model_io: ModelIO = get_adapter(cls).validate_json(text, strict=True)
+        except ValidationError as error:
+            raise ValueError(describe_error(error, cls)) from None
+        return model_io
 
     @property
     def has_confidence(self) -> bool:
@@ -243,30 +226,6 @@ def _replace_luma(image: Tensor, gray: Tensor) -> Tensor:
 def _channel_values(values: tuple[float, ...], like: Tensor) -> Tensor:
     """Return one value per channel as (1, C, 1, 1) float32 on the device of `like`."""
     return torch.tensor(values, dtype=torch.float32, device=like.device).view(1, -1, 1, 1)
-
-
-_TYPE_NAMES = {"int": "an integer", "bool": "true or false", "float": "a number"}
-"""Names of types in error messages, by annotation."""
-
-
-def _check_type(name: str, value: Any, annotation: str) -> None:
-    """Raise a ValueError if a value does not have the type of its field."""
-    if annotation.startswith("tuple"):
-        valid = isinstance(value, list | tuple) and all(_is_number(v) for v in value)
-        expected = "a list of numbers"
-    else:
-        valid = {
-            "int": isinstance(value, int) and not isinstance(value, bool),
-            "bool": isinstance(value, bool),
-            "float": _is_number(value),
-        }.get(annotation, isinstance(value, str))
-        expected = _TYPE_NAMES.get(annotation, "a string")
-    if not valid:
-        raise ValueError(f"{name} must be {expected}, got {value!r}")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 ZHANG_IO = ModelIO(size=256, multiple=8, input="lightness", input_range=(0.0, 100.0))

@@ -203,16 +203,7 @@ class HintAttention(nn.Module):
         return torch.stack(spread).reshape(n, h, w, 3)
 
     def _attend(self, queries: Tensor, null_scores: Tensor, weighted: Tensor) -> Tensor:
-        """Compute the attention output of one image.
-
-        Args:
-            queries: embedded cells, (heads, h * w, width).
-            null_scores: scores of the null key, (heads, h * w, 1).
-            weighted: features, position, a*, b* and 1, multiplied by density: (C + 5, h, w).
-
-        Returns:
-            Precision times a*, precision times b*, and precision, (h * w, 3).
-        """
+        """Map queries (heads, h * w, width) and weighted values (C + 5, h, w) to (h * w, 3)."""
         tokens = _hint_tokens(weighted)
         if not len(tokens):
             return queries.new_zeros(queries.shape[1], 3)
@@ -229,14 +220,7 @@ class HintAttention(nn.Module):
         return split.transpose(-3, -2)
 
     def _add_position(self, cells: Tensor) -> Tensor:
-        """Append the position, in units of the short side, to the features of cells.
-
-        Args:
-            cells: decoder features, (N, h, w, C).
-
-        Returns:
-            Features, y and x: (N, h * w, C + 2).
-        """
+        """Append y and x, in units of the short side: (N, h, w, C) to (N, h * w, C + 2)."""
         n, h, w, _ = cells.shape
         unit = min(h, w)
         y = torch.arange(h, device=cells.device, dtype=cells.dtype) / unit
@@ -246,14 +230,10 @@ class HintAttention(nn.Module):
 
 
 def _hint_tokens(weighted: Tensor) -> Tensor:
-    """Return at most `MAX_HINTS` tokens for the hints of one image.
+    """Return at most `MAX_HINTS` tokens (K, C) for the hints of one image (C, h, w).
 
-    Args:
-        weighted: values of each cell multiplied by density, (C, h, w); the last channel is density.
-
-    Returns:
-        One row per token, (K, C): mean values, except that the last three (a*, b* and 1) are
-        multiplied by the mean density; K is 0 without hints.
+    The last channel is density, by which all others are multiplied. A token holds mean values,
+    except that its last three (a*, b* and 1) are multiplied by the mean density.
     """
     area = 1
     while int((weighted[-1] > 0).sum()) > MAX_HINTS:
@@ -373,14 +353,6 @@ class EmbeddedNetwork(nn.Module):
 
         Softmax ignores the constant. The hint of the cell and the hints that spread to it are
         Gaussians; the precision of their product is the sum of their precisions.
-
-        Args:
-            cells: decoder features, (N, h, w, C).
-            ab: a*, b* of hints, (N, 2, h, w).
-            density: density of hints, (N, 1, h, w) in [0, 1].
-
-        Returns:
-            Log-likelihoods, (N, h, w, Q) float32.
         """
         own = torch.cat([ab * density, density], dim=1).permute(0, 2, 3, 1)
         # This expands -precision / 2 * |bin - mean|^2. Autocast would round the squares.

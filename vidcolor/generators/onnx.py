@@ -8,6 +8,7 @@ test run.
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import tomllib
 from contextlib import AbstractContextManager, nullcontext
@@ -274,7 +275,8 @@ def _read_description(path: Path, metadata: dict[str, str]) -> ModelIO | None:
     sidecar = path.with_name(path.name + SIDECAR_SUFFIX)
     try:
         if sidecar.is_file():
-            return ModelIO.from_dict(tomllib.loads(sidecar.read_text("utf-8")))
+            values = tomllib.loads(sidecar.read_text("utf-8"))
+            return ModelIO.from_json(json.dumps(values, default=str))
         if MODEL_IO_KEY in metadata:
             return ModelIO.from_json(metadata[MODEL_IO_KEY])
     except (OSError, ValueError) as error:
@@ -289,9 +291,6 @@ def _recognize_format(path: Path, network: OnnxNetwork) -> ModelIO:
     DDColor's exports take gray R'G'B' in [0, 1] and return a*, b*. DeOldify's exports take and
     return R'G'B' in [0, 255]. The shapes distinguish them; a test run on a gray ramp confirms the
     range of DeOldify's.
-
-    Raises:
-        WeightsError: the format is ambiguous.
     """
     signature = network.signature
     in_channels, out_channels = signature.input_shape[1], signature.output_shape[1]

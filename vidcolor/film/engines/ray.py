@@ -105,11 +105,7 @@ class _ActorRequest:
 
 
 def _plan_actors(options: ColorizeOptions) -> list[_ActorRequest]:
-    """Return the request of each actor; the cluster must be connected.
-
-    Raises:
-        UsageError: the options need a GPU, the cluster has none, and `workers` is not set.
-    """
+    """Return the request of each actor; the cluster must be connected."""
     import ray
 
     available = ray.cluster_resources()

@@ -164,12 +164,7 @@ class _Download:
         """File that stores the HTTP validator of the partial file, for resuming."""
 
     def run(self) -> str:
-        """Download and verify the file; return its SHA-256.
-
-        Raises:
-            _TransientError: too many attempts failed; the partial file is kept.
-            _SourceError: the source does not provide the file; nothing is kept.
-        """
+        """Download and verify the file; return its SHA-256."""
         num_failures = 0
         while True:
             before = self._count_received()

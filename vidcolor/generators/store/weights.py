@@ -214,11 +214,7 @@ def _check_architecture(path: Path, name: str) -> None:
 def _convert_published(
     path: Path, metadata: dict[str, str], tensors: dict[str, Tensor]
 ) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Fold the reparametrizations of a published state dict, and detect its architecture.
-
-    Returns:
-        The metadata with the ``architecture``, and the state dict.
-    """
+    """Fold the reparametrizations of a published state dict, and detect its architecture."""
     from vidcolor.generators.store.architectures import ARCHITECTURES, detect_architecture
     from vidcolor.generators.store.checkpoints import fold_reparametrizations, strip_prefixes
 

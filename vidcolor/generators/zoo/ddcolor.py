@@ -125,14 +125,7 @@ class _MLP(nn.Module):
 
 
 def _position_encoding(like: Tensor) -> Tensor:
-    """Return the sine position encoding of DETR (Carion et al., arXiv:2005.12872).
-
-    Args:
-        like: feature map, (N, C, h, w), of the same size, device and dtype.
-
-    Returns:
-        The encoding, (h * w, 256): 128 channels for y, then 128 channels for x.
-    """
+    """Return the sine position encoding of DETR (arXiv:2005.12872): (h * w, 256), y before x."""
     steps = torch.arange(_WIDTH // 2, device=like.device, dtype=torch.float32)
     wavelengths = 10000 ** (2 * torch.div(steps, 2, rounding_mode="floor") / (_WIDTH // 2))
     h, w = like.shape[-2:]
@@ -151,11 +144,7 @@ class _ColorDecoder(nn.Module):
     """A decoder that refines color queries by attention to features at three scales."""
 
     def __init__(self, channels: tuple[int, ...]) -> None:
-        """Build the decoder.
-
-        Args:
-            channels: number of channels of the features at each scale, coarsest first.
-        """
+        """Build the decoder."""
         super().__init__()
         self.query_feat = nn.Embedding(_NUM_QUERIES, _WIDTH)
         self.query_embed = nn.Embedding(_NUM_QUERIES, _WIDTH)
@@ -172,15 +161,7 @@ class _ColorDecoder(nn.Module):
         self.color_embed = _MLP()
 
     def forward(self, scales: list[Tensor], features: Tensor) -> Tensor:
-        """Return the map of each query.
-
-        Args:
-            scales: features at three scales, (N, channels[i], h, w), coarsest first.
-            features: finest features, (N, 256, H, W).
-
-        Returns:
-            The products of queries and finest features, (N, 100, H, W).
-        """
+        """Return the map of each query."""
         tokens = [
             project(x).flatten(2).transpose(1, 2) + level
             for project, x, level in zip(

@@ -22,14 +22,7 @@ ALIGNMENT = 8
 def _conv_layers(
     channels: tuple[int, ...], last_stride: int = 1, dilation: int = 1, norm: bool = True
 ) -> list[nn.Module]:
-    """Build a chain of 3x3 convolutions, each with ReLU, and a batch norm at the end.
-
-    Args:
-        channels: number of channels before the first convolution and after each.
-        last_stride: stride of the last convolution; that of the others is 1.
-        dilation: dilation of all convolutions.
-        norm: whether there is a batch norm.
-    """
+    """Build a chain of 3x3 convolutions, each with ReLU, and a batch norm at the end."""
     layers: list[nn.Module] = []
     pairs = list(itertools.pairwise(channels))
     for i, (in_channels, out_channels) in enumerate(pairs):
