@@ -100,12 +100,8 @@ def read_reference(path: Path) -> Reference:
 def register_reference(reference: Reference, luma: FloatArray) -> TransferredColor:
     """Copy the color of a reference where it shows the same scene.
 
-    Args:
-        reference: result of `read_reference`.
-        luma: Y' of the image as displayed: (H, W) float32 in [0, 1], of any size.
-
-    Returns:
-        The color of the displayed image, on a grid with a short side of at most `SHORT_SIDE`.
+    `luma` is the Y' of the image as displayed, (H, W) float32 in [0, 1], of any size. The color has
+    a short side of at most `SHORT_SIDE`.
     """
     coords, confidence = register(luma, reference.luma)
     ab = sample(reference.ab.transpose(1, 2, 0), coords).transpose(2, 0, 1)

@@ -112,13 +112,8 @@ def disc_distance(
 ) -> FloatArray:
     """Return the distance of each pixel from the center of a disc, in radii of the disc.
 
-    Args:
-        disc: disc in stored pixels.
-        shape: (h, w) of the grid, of any size.
-        scale: grid pixels per stored pixel, vertical and horizontal.
-
-    Returns:
-        (h, w) float32, at most 1 inside the disc. The nearest pixel always counts as inside.
+    `scale` is grid pixels per stored pixel, vertical and horizontal. The result is (h, w) float32,
+    at most 1 inside the disc. The nearest pixel always counts as inside.
     """
     rows = (np.arange(shape[0], dtype=np.float32) + 0.5) / scale[0] - disc.y
     columns = (np.arange(shape[1], dtype=np.float32) + 0.5) / scale[1] - disc.x

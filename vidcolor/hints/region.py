@@ -56,13 +56,13 @@ def find_hint_regions(
     Args:
         discs: hint discs.
         base_ab: a*, b* predicted without hints: (2, h, w) float32.
-        hinted_ab: a*, b* predicted with hints: (2, h, w) float32.
+        hinted_ab: a*, b* predicted with hints, of the same shape.
         luma: Y' of the same pixels: (h, w) float32 in [0, 1].
         scale: grid pixels per stored pixel, vertical and horizontal.
 
     Returns:
-        a*, b*: (2, h, w) float32, `hinted_ab` with the hint colors blended into the objects; and
-        the mask of the objects: (h, w) float32 in [0, 1].
+        `hinted_ab` with the hint colors blended into the objects, and the mask of the objects,
+        (h, w) float32 in [0, 1].
     """
     ab, mask = hinted_ab.copy(), np.zeros(luma.shape, np.float32)
     for disc in discs:

@@ -85,12 +85,8 @@ class Registration(NamedTuple):
 def register(image: FloatArray, reference: FloatArray) -> Registration:
     """Align a reference with an image.
 
-    Args:
-        image: Y' as displayed: (H, W) float32 in [0, 1], of any size.
-        reference: Y' of the reference as displayed: (H, W) float32 in [0, 1], of any size.
-
-    Returns:
-        The registration on a grid with a short side of at most `SHORT_SIDE`.
+    Both are Y' as displayed: (H, W) float32 in [0, 1], of any size. The grid of the registration
+    has a short side of at most `SHORT_SIDE`.
     """
     small, other = downscale(image), downscale(reference)
     best: Registration | None = None

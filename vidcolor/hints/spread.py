@@ -89,18 +89,11 @@ def spread_colors(
 def geodesic_distances(
     discs: Sequence[HintDisc], luma: FloatArray, scale: tuple[float, float]
 ) -> FloatArray:
-    """Return the geodesic distance of every pixel from every disc, in reaches.
+    """Return the geodesic distance of each pixel from each of K discs, in reaches: (K, h, w).
 
     It is the sum of the straight distance from the edge of the disc, the squared difference of
-    tone, and the cost of the luma edges along the cheapest path.
-
-    Args:
-        discs: K hint discs.
-        luma: Y': (h, w) float32 in [0, 1].
-        scale: grid pixels per stored pixel, vertical and horizontal.
-
-    Returns:
-        (K, h, w) float32. In the disc, only the difference of tone is not 0.
+    tone, and the cost of the luma edges along the cheapest path. In the disc, only the difference
+    of tone is not 0. `luma` and `scale` are those of `spread_colors`.
     """
     import cv2
 

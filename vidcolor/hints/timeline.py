@@ -54,12 +54,9 @@ class Timeline:
     """Start of the colorized part, in seconds from the start of the film."""
 
     def find_frame(self, name: str, time_s: Fraction | None, frame: int | None) -> int:
-        """Return the index of a frame that is given by a time or an index.
+        """Return the index of a frame that is given by a time in seconds or an index.
 
-        Args:
-            name: name of the hint or reference, for messages.
-            time_s: seconds from the start of the film, or None.
-            frame: index of the frame, used if there is no time; None for the first frame.
+        The first frame is returned if there is neither. `name` is that of the hint or reference.
 
         Raises:
             UsageError: the frame does not exist, or is in a dissolve between two shots.
@@ -94,12 +91,7 @@ def find_hinted_frames(
 ) -> tuple[HintedFrame, ...]:
     """Return the frames that hints, and a reference with a time, belong to, in order.
 
-    Args:
-        hints: hints of the film. Those without time and frame belong to the first frame.
-        reference_time: seconds from the start of the film; None if there is no reference, or if it
-            has no time.
-        timeline: times and shots of the film.
-        reference_name: name of the reference in messages.
+    Hints without time and frame belong to the first frame.
 
     Raises:
         UsageError: a frame does not exist, or is in a dissolve between two shots.

@@ -169,13 +169,7 @@ class HintTracker:
     ) -> None:
         """Initialize the tracker.
 
-        Args:
-            video: video stream of the film.
-            shots: all shots of the film.
-            colorizer: predicts with and without hints.
-            vividness: see `Colorizer.predict`.
-            reference: reference image, if it applies to any frame.
-            folder: directory of anonymous temporary files.
+        `vividness` is that of `Colorizer.predict`; `folder` receives anonymous temporary files.
         """
         self._video, self._shots, self._colorizer = video, shots, colorizer
         self._vividness, self._reference, self._folder = vividness, reference, folder
@@ -216,13 +210,9 @@ class HintTracker:
         hinted_frames: Sequence[HintedFrame],
         tracks: HintTracks,
     ) -> None:
-        """Carry the hints of a shot to its key frames.
+        """Carry the hints of a shot to its key frames, and append the masks to `tracks`.
 
-        Args:
-            frames: frames of the shot, with their indices in the film.
-            shot: indices of these frames.
-            hinted_frames: hinted frames of the shot, in order.
-            tracks: the masks are appended here.
+        The frames have their indices in the film, which are in `shot`.
 
         Raises:
             UsageError: a hint lies outside the frame, or has an invalid color.

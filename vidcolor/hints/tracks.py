@@ -103,10 +103,7 @@ class HintTrackIndex:
         return cls(masks.shape, len(masks), tracks.required_keyframes, tracks.records)
 
     def open(self, folder: Path) -> HintTracks:
-        """Open the tracks for reading. The caller closes them.
-
-        Args:
-            folder: directory of `HINT_TRACKS_FILE`.
+        """Open the tracks in a directory for reading. The caller closes them.
 
         Raises:
             OSError: the file is missing.
@@ -152,13 +149,9 @@ class KeyframeLinks(NamedTuple):
     def append(
         self, frame: int, luma: FloatArray, chains: tuple[FlowChain, FlowChain] | None
     ) -> None:
-        """Append a key frame.
+        """Append a key frame with its Y', (h, w) float32 in [0, 1].
 
-        Args:
-            frame: frame index.
-            luma: Y': (h, w) float32 in [0, 1].
-            chains: chain from this key frame to the previous one, and chain from the previous one
-                to this one; None for the first key frame.
+        `chains` lead to the previous key frame and from it; None for the first key frame.
         """
         self.frames.append(frame)
         if chains is None:
@@ -187,12 +180,7 @@ class HintTrack:
         self.mask = keyframe.mask
 
     def advance(self, link: FlowChain, luma: FloatArray) -> None:
-        """Carry the mask to the next key frame in the direction of the track.
-
-        Args:
-            link: chain from the next key frame to the current one.
-            luma: Y' of the next key frame: (h, w) float32 in [0, 1].
-        """
+        """Carry the mask to the next key frame, along the chain from it; `luma` is its Y'."""
         ab, alpha = self.mask
         confidence = smoothstep(link.confidence, *LINK_CONFIDENCE_LIMITS)
         # Premultiplied, so that undefined color with alpha 0 has no influence on its neighbors.
@@ -240,11 +228,9 @@ class DirectionalHints(NamedTuple):
 def overlay_masks(
     masks: Iterable[tuple[float, HintMask]], shape: Sequence[int]
 ) -> DirectionalHints:
-    """Composite the masks of all tracks in one direction.
+    """Composite the masks of all tracks in one direction, each with its distance in frames.
 
-    Args:
-        masks: distance to the hinted frame, in frames, and mask of each track; the farthest first.
-        shape: (h, w) of the masks.
+    The farthest mask comes first.
     """
     ab, alpha = np.zeros((2, *shape), np.float32), np.zeros(tuple(shape), np.float32)
     distance = np.ones(tuple(shape), np.float32)
@@ -262,10 +248,6 @@ def blend_directions(earlier: DirectionalHints, later: DirectionalHints) -> Hint
     """Blend the hints from both sides in time.
 
     The weight of each side decreases linearly from its hinted frame to that of the other side.
-
-    Args:
-        earlier: hints from earlier hinted frames.
-        later: hints from later hinted frames, on the same grid.
     """
     weight, other = earlier.alpha * later.distance, later.alpha * earlier.distance
     share = other / np.maximum(weight + other, 1e-6)
@@ -276,13 +258,7 @@ def blend_directions(earlier: DirectionalHints, later: DirectionalHints) -> Hint
 def carry_hints(
     links: KeyframeLinks, keyframes: Sequence[HintKeyframe], tracks: HintTracks
 ) -> None:
-    """Carry the masks of hinted key frames to all key frames of a shot.
-
-    Args:
-        links: all key frames of the shot.
-        keyframes: key frames of the shot that have hints.
-        tracks: the masks are appended here.
-    """
+    """Carry masks of hinted key frames to all key frames of a shot; append them to tracks."""
     # The first pass stores the hints from earlier frames, and the second blends the later ones into
     # them. So memory does not depend on the length of the shot.
     first = len(tracks.masks)

@@ -65,12 +65,7 @@ class FlowFrame(Generic[T]):
 
 
 def make_analysis_frame(frame: Frame, proxy: FloatArray) -> AnalysisFrame:
-    """Return the analysis frame of a decoded frame.
-
-    Args:
-        frame: decoded frame.
-        proxy: generator input, Y' as displayed: (h, w) float32 in [0, 1].
-    """
+    """Return the analysis frame of a decoded frame and its proxy, (h, w) float32 in [0, 1]."""
     return AnalysisFrame(frame, proxy, make_flow_input(proxy))
 
 
@@ -80,15 +75,7 @@ def attach_flow(
     """Yield each frame with the flow between the previous frame of its shot and itself.
 
     Frames of a dissolve are marked as outliers, because a flow field cannot describe the motion of
-    two superimposed shots.
-
-    Args:
-        frames: consecutive frames, in order.
-        shots: shots of the film.
-        estimator: flow estimator, called from `FLOW_WORKERS` threads.
-
-    Yields:
-        One `FlowFrame` per frame, in order. Its `item` is the analysis frame.
+    two superimposed shots. `estimator` is called from `FLOW_WORKERS` threads.
     """
     boundaries = frozenset(shot.boundary for shot in shots)
     mixed = frozenset(index for shot in shots for index in shot.mixed_range)
@@ -118,14 +105,7 @@ def bridge_outliers(
     """Mark the outliers of one shot, and estimate the flow past them.
 
     Outliers get zero flow. The first regular frame after them gets the flow from the last regular
-    frame before them.
-
-    Args:
-        frames: frames of one shot, in order; their `flow` and `is_outlier` are modified in place.
-        estimator: flow estimator.
-
-    Yields:
-        The same frames, in order, at most `MAX_OUTLIERS` behind `frames`.
+    frame before them. Frames are modified in place and yielded at most `MAX_OUTLIERS` late.
     """
     pending: deque[FlowFrame[T]] = deque()
     reference: FlowFrame[T] | None = None  # the last regular frame

@@ -166,18 +166,14 @@ class Propagator(Generic[T]):
     ) -> None:
         """Create a propagator.
 
-        Args:
-            predictor: predicts key frames. If it ignores hints, no key frame is predicted again.
-            get_mask: returns the hint mask of a key frame from its `FlowFrame.item`, or None.
+        If the predictor ignores hints, no key frame is predicted again. `get_mask` returns the hint
+        mask of a key frame from its `FlowFrame.item`, or None.
         """
         self._predictor, self._get_mask = predictor, get_mask
         self._upsample = GuidedUpsampler(radius=6)
 
     def propagate(self, intervals: Iterator[KeyframeInterval[T]]) -> Iterator[tuple[T, FloatArray]]:
-        """Colorize one shot.
-
-        Args:
-            intervals: all keyframe intervals of the shot, in order.
+        """Colorize one shot, given by all its keyframe intervals.
 
         Yields:
             For each frame in order, its `FlowFrame.item` and its a*, b*, confidence on the flow

@@ -71,32 +71,19 @@ class ShotColorizer:
         vividness: float | None = None,
         hint_masks: HintMaskSource | None = None,
     ) -> None:
-        """Create a shot colorizer.
+        """Create a colorizer, whose generator runs in the thread that iterates over `colorize`.
 
-        Args:
-            colorizer: colorizer; its `predict` is called from the thread that iterates over
-                `colorize`.
-            shots: consecutive shots. The first one starts at the first frame; the last one takes
-                all remaining frames.
-            geometry: geometry of the film's frames.
-            vividness: 0 to 1, or None for the colorizer's default; see `Colorizer.predict`.
-            hint_masks: hint masks of key frames, or None.
+        The first shot starts at the first frame; the last one takes all remaining frames.
         """
         self._shots, self._geometry, self._hint_masks = shots, geometry, hint_masks
         self._propagator = Propagator(ProxyPredictor(colorizer, vividness), self._get_mask)
         self._estimator = DisFlow()
 
     def colorize(self, frames: Iterator[AnalysisFrame]) -> Iterator[PredictedFrame]:
-        """Colorize all frames of the film.
+        """Yield all frames of the film with their color, in order.
 
+        They are about 50 frames behind `frames`, and further behind in long runs of outliers.
         `frames` is closed at the end, also if the caller stops early.
-
-        Args:
-            frames: frames of all shots, in order.
-
-        Yields:
-            The same frames, in order, about 50 behind `frames`; further behind in long runs of
-            outliers.
         """
         with close_on_exit(frames):
             yield from _cross_fade_dissolves(self._colorize_shots(frames), self._shots)

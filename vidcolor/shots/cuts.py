@@ -110,13 +110,9 @@ class CausalCutDetector:
         self._changes: deque[float] = deque(maxlen=CHANGE_HISTORY)
 
     def feed(self, proxy: FloatArray) -> bool:
-        """Process the next frame.
+        """Return whether the next frame starts a new shot; True for the first frame.
 
-        Args:
-            proxy: Y' of the frame, (h, w) float32 in [0, 1]. All frames have the same size.
-
-        Returns:
-            Whether the frame starts a new shot; True for the first frame.
+        `proxy` is its Y', (h, w) float32 in [0, 1]. All frames have the same size.
         """
         is_first, self._is_first = self._is_first, False
         features = extract_features(make_thumbnail(resize_frame(proxy)))
@@ -156,12 +152,8 @@ class CutDetector:
     def feed(self, sample: FrameSample) -> tuple[int, int] | None:
         """Process the next frame.
 
-        Args:
-            sample: frame with an index greater than that of the previous one.
-
-        Returns:
-            If an earlier frame, `FRAMES_AFTER` samples ago, is the first of a new shot: the index
-            of the last sample of the previous shot, and the index of that frame. Otherwise None.
+        If the frame `FRAMES_AFTER` samples ago is the first of a new shot, return the index of the
+        last sample of the previous shot, and the index of that frame. Otherwise return None.
         """
         self._after.append(sample)
         return self._advance() if len(self._after) > FRAMES_AFTER else None

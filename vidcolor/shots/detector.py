@@ -80,13 +80,9 @@ class ShotDetector:
         self._current = Shot(0, 0, "start")
 
     def feed(self, proxy: FloatArray) -> list[Shot]:
-        """Process the next frame.
+        """Process the next frame; return the shots that became final with it, in order.
 
-        Args:
-            proxy: Y' of the frame, (h, w) float32 in [0, 1]. All frames have the same size.
-
-        Returns:
-            Shots that became final with this frame, in order.
+        `proxy` is its Y', (h, w) float32 in [0, 1]. All frames have the same size.
         """
         frame = resize_frame(proxy)
         self._recent.append(frame)

@@ -149,14 +149,9 @@ class DissolveDetector:
         self._candidates: list[Dissolve] = []
 
     def feed(self, thumbnail: FloatArray) -> Dissolve | None:
-        """Process the next frame.
+        """Process the next thumbnail; return the dissolve that became final with it, or None.
 
-        Args:
-            thumbnail: Y' from `make_thumbnail`, (24, 32) or (32, 24) float32 in [0, 1]. All
-                thumbnails have the same size.
-
-        Returns:
-            The dissolve that became final with this frame, or None.
+        It is Y' from `make_thumbnail`, (h, w) float32 in [0, 1]. All thumbnails have the same size.
         """
         import cv2
 

@@ -69,11 +69,7 @@ class FadeDetector:
     """Detects fades, with a delay of up to `MAX_SLOPE_FRAMES` after the dip."""
 
     def __init__(self, first: int = 0) -> None:
-        """Create a detector.
-
-        Args:
-            first: index of the first frame that is fed.
-        """
+        """Create a detector; `first` is the index of the first frame that is fed."""
         self.is_dim = False
         """Whether the last frame is dim: close to black or white, or inside a fade."""
         self._count = first
@@ -85,14 +81,9 @@ class FadeDetector:
         self._after: list[_FadeSample] = []
 
     def feed(self, contrast: float, features: FrameFeatures | None) -> Fade | None:
-        """Process the next frame.
+        """Process the next frame; return the fade that became final with it, or None.
 
-        Args:
-            contrast: standard deviation of the frame's Y', 0 to 0.5.
-            features: features of the frame, or None if it is blank.
-
-        Returns:
-            The fade that became final with this frame, or None.
+        `contrast` is the standard deviation of its Y', 0 to 0.5. `features` is None if it is blank.
         """
         index, was_dim = self._count, self.is_dim
         self._count += 1

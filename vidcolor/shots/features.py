@@ -50,27 +50,13 @@ class FrameFeatures:
 
 
 def resize_frame(proxy: FloatArray) -> FloatArray:
-    """Resize a frame to twice the size of a thumbnail.
-
-    Args:
-        proxy: Y' of the frame, (h, w) float32 in [0, 1].
-
-    Returns:
-        Y', (48, 64) float32 in [0, 1], or (64, 48) for a tall frame.
-    """
+    """Resize Y', (h, w) float32 in [0, 1], to (48, 64), or to (64, 48) if it is tall."""
     columns, rows = THUMBNAIL_SIZE if proxy.shape[1] >= proxy.shape[0] else THUMBNAIL_SIZE[::-1]
     return resize_area(proxy, (2 * rows, 2 * columns))
 
 
 def make_thumbnail(frame: FloatArray) -> FloatArray:
-    """Return the thumbnail of a frame.
-
-    Args:
-        frame: Y' from `resize_frame`, (48, 64) or (64, 48) float32 in [0, 1].
-
-    Returns:
-        Y' at half the size, (24, 32) or (32, 24) float32 in [0, 1].
-    """
+    """Return the thumbnail of a frame from `resize_frame`: half its size, float32."""
     import cv2
 
     smooth = np.asarray(cv2.GaussianBlur(frame, (0, 0), THUMBNAIL_SIGMA), np.float32)
@@ -78,11 +64,7 @@ def make_thumbnail(frame: FloatArray) -> FloatArray:
 
 
 def extract_features(thumbnail: FloatArray) -> FrameFeatures | None:
-    """Return the features of a frame, or None if the frame is blank.
-
-    Args:
-        thumbnail: Y' from `make_thumbnail`, (24, 32) or (32, 24) float32 in [0, 1].
-    """
+    """Return the features of a thumbnail from `make_thumbnail`, or None if it is blank."""
     contrast = float(thumbnail.std())
     if contrast < MIN_CONTRAST:
         return None
@@ -105,14 +87,9 @@ def measure_change(a: FrameFeatures, b: FrameFeatures) -> float:
 
 
 def max_correlation(a: FloatArray, b: FloatArray) -> float:
-    """Return the maximum correlation of two thumbnails over shifts up to `MAX_SHIFT`.
+    """Return the maximum correlation, -1 to 1, of two thumbnails or edge maps of one size.
 
-    Args:
-        a: thumbnail or edge map, (h, w) float32.
-        b: thumbnail or edge map of the same size.
-
-    Returns:
-        -1 to 1. The result is symmetric in `a` and `b`.
+    It is taken over shifts up to `MAX_SHIFT`, and is symmetric.
     """
     return max(_match_center(a, b), _match_center(b, a))
 
@@ -126,14 +103,9 @@ def _match_center(template: FloatArray, image: FloatArray) -> float:
 
 
 def compute_edges(frame: FloatArray) -> FloatArray:
-    """Return the edge map of a frame, which lighting hardly affects.
+    """Return the edge map of a frame from `resize_frame`, which lighting hardly affects.
 
-    Args:
-        frame: Y' from `resize_frame`, (48, 64) or (64, 48) float32 in [0, 1].
-
-    Returns:
-        Standardized gradient magnitude at half the size, (24, 32) or (32, 24) float32 with mean 0
-        and standard deviation 1.
+    It is the gradient magnitude at half the size, float32 with mean 0 and standard deviation 1.
     """
     import cv2
 

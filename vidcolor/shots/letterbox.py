@@ -41,13 +41,9 @@ class LetterboxCropper:
         self._columns: tuple[int, int] | None = None
 
     def update(self, frame: FloatArray) -> bool:
-        """Extend the active area by the next frame.
+        """Extend the active area by the next frame; return whether the area has changed.
 
-        Args:
-            frame: Y' from `resize_frame`, (h, w) float32 in [0, 1]. All frames have the same size.
-
-        Returns:
-            Whether the active area has changed.
+        `frame` is Y' from `resize_frame`. All frames have the same size.
         """
         self._deviations.append((frame.std(axis=1), frame.std(axis=0)))
         if len(self._deviations) < MEDIAN_FRAMES:
@@ -59,12 +55,9 @@ class LetterboxCropper:
         return (self._rows, self._columns) != before
 
     def crop(self, frame: FloatArray) -> FloatArray:
-        """Return the active area of a frame, resized to the size of the frame.
+        """Return the active area of a frame from `resize_frame`, resized to the frame's size.
 
         The whole frame is returned until an active area is detected.
-
-        Args:
-            frame: Y' from `resize_frame`, (h, w) float32 in [0, 1].
         """
         height, width = frame.shape
         top, bottom = self._rows or (0, height)
