@@ -156,8 +156,7 @@ class Colorizer:
             Upright Y' with square pixels: (H', W') float32 in [0, 1], contiguous.
         """
         small = resize_for_scale(luma, geometry.proxy_size(self._generator.native_size))
-        upright: FloatArray = np.ascontiguousarray(geometry.to_upright(coding.luma_to_unit(small)))
-        return upright
+        return np.ascontiguousarray(geometry.to_upright(coding.luma_to_unit(small)))
 
     def make_upright_proxy(self, luma: FloatArray) -> FloatArray:
         """Return the proxy of an upright Y' with square pixels, (H, W) float32 in [0, 1].
@@ -206,7 +205,7 @@ class Colorizer:
         subsampling: tuple[int, int] = (0, 0),
         saturation: float = 1.0,
     ) -> tuple[FloatArray, FloatArray]:
-        """Compute Cb and Cr for the (H, W) luma of a frame.
+        """Compute Cb and Cr for the luma of a frame.
 
         Args:
             prediction: the prediction for this frame.
@@ -247,7 +246,7 @@ class Colorizer:
         if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or 0 in image.shape:
             raise UsageError(f"image must be (H, W) or (H, W, 3), got {image.shape}")
         matrix = MATRICES["bt709"]
-        bits = {"uint8": 8, "uint16": 16}.get(str(image.dtype), 16)
+        bits = 8 if image.dtype == np.uint8 else 16
         codes = image
         if image.dtype.kind == "f":  # all steps below take integer code values
             codes = np.rint(np.clip(image, 0, 1) * 65535).astype(np.uint16)

@@ -92,7 +92,7 @@ class Recolorer:
             if is_first[n]:  # shots differ in lighting
                 self._shot = _ShotFading()
             if n in predictions:
-                fading = measure_fading(rgb, *predictions[n])
+                fading = measure_fading(rgb, predictions[n].ab, predictions[n].confidence)
                 self._shot.add_measurement(fading, contrast[n] / FULL_CONTRAST)
             current = self._shot.next_frame()
             if current is not None:
@@ -122,15 +122,12 @@ class Recolorer:
                 self._frames_since_measurement = 0
         return selected
 
-    def _predict_without_hints(
-        self, proxies: Sequence[FloatArray]
-    ) -> list[tuple[FloatArray, FloatArray]]:
-        """Return a*, b* (2, h, w) and confidence (h, w) of each proxy, upright."""
+    def _predict_without_hints(self, proxies: Sequence[FloatArray]) -> list[ProxyPrediction]:
+        """Return an upright prediction for each proxy."""
         if not proxies:
             return []
         upright = Geometry(width=proxies[0].shape[1], height=proxies[0].shape[0])
-        predictions = self._colorizer.predict(proxies, upright, self._vividness)
-        return [(prediction.ab, prediction.confidence) for prediction in predictions]
+        return self._colorizer.predict(proxies, upright, self._vividness)
 
 
 class _ShotFading:

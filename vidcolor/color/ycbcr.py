@@ -74,7 +74,7 @@ class Coding:
 
     @property
     def dtype(self) -> type[np.unsignedinteger[Any]]:
-        """Array type that holds a code value."""
+        """Array type of code values."""
         return np.uint8 if self.bits <= 8 else np.uint16
 
     @property

@@ -59,18 +59,17 @@ class FlowInput:
 class FlowPair:
     """Backward and forward flow between two frames, each with its confidence.
 
-    Confidence is 0 where the forward-backward check fails: the pixel is occluded in the target, or
-    leaves it, or its flow is wrong.
+    Flow is (h, w, 2) float32 pixels, x first, and confidence is (h, w) float32 in [0, 1]. It is 0
+    where the forward-backward check fails: the pixel is occluded in the target, or leaves it, or
+    its flow is wrong.
     """
 
     backward: FloatArray
-    """Flow from the later frame to the earlier frame: (h, w, 2) float32 pixels, x first."""
+    """Flow from the later frame to the earlier frame."""
     backward_confidence: FloatArray
-    """Confidence of `backward`: (h, w) float32 in [0, 1]."""
     forward: FloatArray
-    """Flow from the earlier frame to the later frame: (h, w, 2) float32 pixels, x first."""
+    """Flow from the earlier frame to the later frame."""
     forward_confidence: FloatArray
-    """Confidence of `forward`: (h, w) float32 in [0, 1]."""
 
 
 class FlowEstimator(Protocol):
@@ -167,8 +166,7 @@ def _measure_consistency(flow: FloatArray, reverse: FloatArray) -> FloatArray:
     """Return the (h, w) confidence of the flow A → B by a forward-backward check with B → A."""
     coords = pixel_grid(flow.shape) + flow
     error = flow + sample(reverse, coords)
-    height, width = flow.shape[:2]
-    x, y = coords[..., 0], coords[..., 1]
+    (height, width), x, y = flow.shape[:2], coords[..., 0], coords[..., 1]
     # The border is replicated in `sample`, so pixels that leave the frame need their own test.
     inside = (x > -0.5) & (y > -0.5) & (x < width - 0.5) & (y < height - 0.5)
     distance = np.hypot(error[..., 0], error[..., 1])

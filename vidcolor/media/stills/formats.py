@@ -39,8 +39,8 @@ for _row in (
         bits=(8,),
         stores=frozenset({"exif", "xmp", "icc", "photoshop", "orientation"}),
         extras_label="JPEG comments and other JPEG segments",
-        max_side=65535,
-        matrix=JFIF,
+        max_side=65535,  # 16-bit fields
+        matrix=JFIF,  # JFIF prescribes BT.601 for every image size
     ),
     StillFormat(
         name="png",
@@ -75,7 +75,7 @@ for _row in (
         encode=basic.encode_webp,
         bits=(8,),
         stores=frozenset({"exif", "xmp", "icc", "alpha", "orientation"}),
-        max_side=16383,
+        max_side=16383,  # 14-bit fields
     ),
     StillFormat(
         name="bmp",
@@ -84,7 +84,7 @@ for _row in (
         signature=re.compile(rb"BM"),
         read=basic.read_bmp,
         encode=basic.encode_bmp,
-        bits=(8,),
+        bits=(8,),  # without metadata, so that results of BMP sources are PNG by default
     ),
     StillFormat(
         name="dpx",
@@ -94,7 +94,7 @@ for _row in (
         read=dpx.read_dpx,
         read_xmp=dpx.read_dpx_xmp,
         encode=dpx.encode_dpx,
-        bits=(8, 10, 12, 16),
+        bits=(8, 10, 12, 16),  # 10 and 12 without alpha, as FFmpeg cannot write it
         stores=frozenset({"alpha", "xmp"}),
         extras_label="the film fields of the DPX header",
         is_film_scan=True,

@@ -58,8 +58,8 @@ class StillMetadata:
     extras: Any = ()
     """Data that only files of the source's format can store; see `StillFormat.extras_label`."""
     jpeg_luma_table: tuple[int, ...] | None = None
-    """Luma quantization steps of a JPEG source: 64 values in Pillow's order. If luma is encoded
-    with the same steps again, it changes only slightly."""
+    """Luma quantization steps of a JPEG source, in Pillow's order. If luma is encoded with the same
+    steps again, it changes only slightly."""
     pixel_aspect: Fraction | None = None
     """Width of a pixel divided by its height, from a DPX or OpenEXR header; None if square."""
     timecode: str | None = None
@@ -85,7 +85,7 @@ class DecodedImage:
     lossless: bool = True
     """Whether the file's coding is lossless."""
     jpeg_data: bytes | None = None
-    """Contents of the file, if it is a gray JPEG whose coded luma can be copied."""
+    """See `Still.jpeg_data`."""
     is_ycbcr: bool = False
     """Whether `pixels` are Y'CbCr as coded in a JPEG."""
 
@@ -154,14 +154,6 @@ class Still:
     """R'G'B' of the source: (h, w, 3), in the stored orientation, with a short side of at most
     `SOURCE_RGB_SHORT_SIDE`. None unless `read_still` is called with `with_source_rgb`."""
 
-    def __post_init__(self) -> None:
-        if self.luma.ndim != 2:
-            raise ValueError(f"luma must be (H, W): {self.luma.shape=}")
-        if self.luma.dtype != self.coding.dtype:
-            raise ValueError(f"{self.bits=} does not match {self.luma.dtype=}")
-        if self.alpha is not None and self.alpha.shape != self.luma.shape:
-            raise ValueError(f"{self.alpha.shape=} differs from {self.luma.shape=}")
-
     @property
     def geometry(self) -> Geometry:
         """Stored size, and rotation for display."""
@@ -198,7 +190,6 @@ class ColorizedStill:
     cb: FloatArray
     """(H, W) float32 in [-0.5, 0.5], relative to the matrix of `still`."""
     cr: FloatArray
-    """(H, W) float32 in [-0.5, 0.5], relative to the matrix of `still`."""
     metadata: StillMetadata
     """Metadata to write."""
     bits: int
@@ -234,15 +225,13 @@ class StillFormat:
     signature: re.Pattern[bytes]
     """Pattern of a file's first 16 bytes."""
     read: Callable[[Path, bool], DecodedImage]
-    """Decode a file. The second argument allows damaged files. It raises `InputError`, or errors of
-    the libraries that decode."""
+    """Decode a file. The second argument allows damaged files."""
     encode: Callable[[ColorizedStill], EncodedStill]
     """Encode a complete file."""
     bits: tuple[int, ...]
     """Bit depths that it stores, ascending. Deeper stills are rounded, with a warning."""
     read_xmp: Callable[[Path], bytes | None] | None = None
-    """Return a file's XMP packet, or data that contains it, without decoding pixels. It may raise
-    the same errors as `read`."""
+    """Return a file's XMP packet, or data that contains it, without decoding pixels."""
     stores: frozenset[str] = frozenset()
     """Names of the fields of `StillMetadata` that it stores; also ``alpha`` and ``orientation``."""
     extras_label: str = ""
