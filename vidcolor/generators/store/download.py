@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import shutil
 import socket
@@ -20,7 +19,7 @@ from urllib.parse import urlsplit
 
 from vidcolor._version import __version__
 from vidcolor.errors import BusyError, DownloadError, OutputError
-from vidcolor.fileio import describe_os_error, publish
+from vidcolor.fileio import describe_os_error, publish, sha256_file
 from vidcolor.generators.store.registry import (
     CACHE_VARIABLE,
     CacheRecord,
@@ -42,6 +41,8 @@ DownloadProgressCallback = Callable[[int, int | None], None]
 _BLOCK_SIZE = 1 << 18
 """Bytes per read. An attempt that receives at least one block counts as progress."""
 
+_WEB_PAGE = "the server sent a web page instead of the file"
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -59,12 +60,13 @@ DEFAULT_RETRY_POLICY = RetryPolicy()
 """Retry policy of `vidcolor models pull`."""
 
 
-class _TransientError(Exception):
-    """A failed attempt that a retry may fix."""
+class _AttemptError(Exception):
+    """A failed attempt to download a file."""
 
-
-class _SourceError(Exception):
-    """A source that does not provide the file; a retry would not help."""
+    def __init__(self, message: str, is_permanent: bool = False) -> None:
+        super().__init__(message)
+        self.is_permanent = is_permanent
+        """Whether the source does not provide the file, so that a retry would not help."""
 
 
 def pull_weights(
@@ -75,18 +77,14 @@ def pull_weights(
 ) -> Path:
     """Download weights into the cache, unless they are installed.
 
-    The sources are tried in order. A partial download is kept, and the next call resumes it.
-    Proxies come from the usual environment variables (``HTTPS_PROXY``, ``NO_PROXY``). The file
-    gets its name only after its size and its published digest, if any, are verified.
+    The sources are tried in order. A partial download is kept, and the next call resumes it. The
+    file gets its name only after its size and its published digest, if any, are verified.
 
     Args:
         entry: registry entry of the model.
         report: called after each received block.
         force: download installed weights again; the old file stays until the new one is verified.
         policy: timeouts and retries.
-
-    Returns:
-        The weights file in the cache.
 
     Raises:
         DownloadError: no source provides the file.
@@ -123,7 +121,7 @@ def _pull_locked(
         partial = directory / f".{entry.name}.{number}.part"
         try:
             digest = _Download(source, partial, report, policy).run()
-        except (_TransientError, _SourceError) as error:
+        except _AttemptError as error:
             failures.append(f"{source.url}: {error}")
             continue
         record = CacheRecord(
@@ -148,20 +146,19 @@ def _pull_locked(
     raise DownloadError(_manual_instructions(entry, directory, failures))
 
 
+@dataclass(frozen=True, slots=True)
 class _Download:
     """A download of one file from one source."""
 
-    def __init__(
-        self,
-        source: DownloadSource,
-        partial: Path,
-        report: DownloadProgressCallback,
-        policy: RetryPolicy,
-    ) -> None:
-        self.source, self.partial = source, partial
-        self.report, self.policy = report, policy
-        self.validator_file = partial.with_name(partial.name + ".json")
+    source: DownloadSource
+    partial: Path
+    report: DownloadProgressCallback
+    policy: RetryPolicy
+
+    @property
+    def validator_file(self) -> Path:
         """File that stores the HTTP validator of the partial file, for resuming."""
+        return self.partial.with_name(f"{self.partial.name}.json")
 
     def run(self) -> str:
         """Download and verify the file; return its SHA-256."""
@@ -170,18 +167,18 @@ class _Download:
             before = self._count_received()
             try:
                 self._attempt()
-                break
-            except _TransientError as error:
+                return self._verify()
+            except _AttemptError as error:
+                if error.is_permanent:
+                    raise
                 received = self._count_received()
                 num_failures = 1 if received - before >= _BLOCK_SIZE else num_failures + 1
                 if num_failures == self.policy.max_attempts:
                     kept = f"; {received} bytes are kept, run the same command again to resume"
-                    raise _TransientError(f"{error}{kept if received else ''}") from None
+                    raise _AttemptError(f"{error}{kept if received else ''}") from None
             time.sleep(self.policy.pause_s * 2 ** (num_failures - 1))
-        return self._verify()
 
     def _count_received(self) -> int:
-        """Return the size of the partial file, in bytes."""
         return self.partial.stat().st_size if self.partial.exists() else 0
 
     def _attempt(self) -> None:
@@ -189,72 +186,64 @@ class _Download:
         received = self._count_received()
         if self.source.bytes is not None and received == self.source.bytes:
             return
+        headers = {"User-Agent": f"vidcolor/{__version__}", "Accept-Encoding": "identity"}
+        if received:
+            headers["Range"] = f"bytes={received}-"
+            if validator := self._read_validator():
+                headers["If-Range"] = validator
         try:
+            request = urllib.request.Request(self.source.url, headers=headers)
             # `urlopen` would cache the proxy settings of its first use.
             opener = urllib.request.build_opener()
-            response = opener.open(self._build_request(received), timeout=self.policy.timeout_s)
+            response = opener.open(request, timeout=self.policy.timeout_s)
         except urllib.error.HTTPError as error:
             with error:
                 raise self._classify_http_error(error, received) from None
         except (OSError, HTTPException, ValueError) as error:
-            unknown_host = isinstance(getattr(error, "reason", None), socket.gaierror)
-            raise (_SourceError if unknown_host else _TransientError)(
-                self._describe_error(error)
-            ) from None
+            is_unknown_host = isinstance(getattr(error, "reason", None), socket.gaierror)
+            raise _AttemptError(self._describe_error(error), is_unknown_host) from None
         with response:
             self._append(response, received)
 
-    def _build_request(self, received: int) -> urllib.request.Request:
-        """Return a request for the bytes that are missing after the first `received` bytes."""
-        headers = {"User-Agent": f"vidcolor/{__version__}", "Accept-Encoding": "identity"}
-        request = urllib.request.Request(self.source.url, headers=headers)
-        if received:
-            request.add_header("Range", f"bytes={received}-")
-            if validator := self._read_validator():
-                request.add_header("If-Range", validator)
-        return request
-
-    def _classify_http_error(self, error: urllib.error.HTTPError, received: int) -> Exception:
-        """Return the exception for an HTTP error: transient if a retry may help."""
+    def _classify_http_error(self, error: urllib.error.HTTPError, received: int) -> _AttemptError:
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and received:
             self.partial.unlink()
-            return _TransientError("the partial file is larger than the file on the server")
-        permanent = error.code < 500 and error.code != HTTPStatus.TOO_MANY_REQUESTS
-        kind = _SourceError if permanent else _TransientError
-        return kind(f"HTTP {error.code} {error.reason}")
+            return _AttemptError("the partial file is larger than the file on the server")
+        is_permanent = error.code < 500 and error.code != HTTPStatus.TOO_MANY_REQUESTS
+        return _AttemptError(f"HTTP {error.code} {error.reason}", is_permanent)
 
     def _append(self, response: Any, received: int) -> None:
         """Write the body of a response to the partial file, at the offset of the response."""
         if response.headers.get_content_type() == "text/html":
-            raise _SourceError("the server sent a web page instead of the file")
+            raise _AttemptError(_WEB_PAGE, is_permanent=True)
         start = 0  # a server that ignores the Range header sends the whole file again
         if response.status == HTTPStatus.PARTIAL_CONTENT:
             content_range = response.headers.get("Content-Range", "bytes 0-")
             start = int(content_range.split()[1].split("-")[0])
             if start != received:
-                raise _TransientError("the server resumed at another offset")
+                raise _AttemptError("the server resumed at another offset")
         length = response.headers.get("Content-Length")
         total = start + int(length) if length and length.isdecimal() else self.source.bytes
         self._check_free_space(start, total)
         if not start:
-            self._write_validator(response.headers)
+            validator = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
+            content = {"url": self.source.url, "validator": validator}
+            self.validator_file.write_text(json.dumps(content), "utf-8")
+        received = start
         with self.partial.open("ab" if start else "wb") as file:
-            received = self._copy(response, file, start, total)
+            while block := self._read_block(response):
+                file.write(block)
+                received += len(block)
+                self.report(received, total)
         if total is not None and received < total:
-            raise _TransientError(f"connection closed at {received} of {total} bytes")
+            raise _AttemptError(f"connection closed at {received} of {total} bytes")
 
-    def _copy(self, response: Any, file: Any, received: int, total: int | None) -> int:
-        """Copy the body block by block; return the size of the partial file."""
-        while True:
-            try:
-                block = response.read(_BLOCK_SIZE)
-            except (OSError, HTTPException) as error:
-                raise _TransientError(self._describe_error(error)) from None
-            if not block:
-                return received
-            file.write(block)
-            received += len(block)
-            self.report(received, total)
+    def _read_block(self, response: Any) -> bytes:
+        try:
+            block: bytes = response.read(_BLOCK_SIZE)
+        except (OSError, HTTPException) as error:
+            raise _AttemptError(self._describe_error(error)) from None
+        return block
 
     def _check_free_space(self, start: int, total: int | None) -> None:
         """Raise an OutputError if the rest of the file, from `start`, does not fit on the disk."""
@@ -265,11 +254,6 @@ class _Download:
                 f"{directory}: {free / 1e6:.0f} MB free, {(total - start) / 1e6:.0f} MB needed;"
                 f" free some space, or set {CACHE_VARIABLE} to another directory"
             )
-
-    def _write_validator(self, headers: Any) -> None:
-        validator = headers.get("ETag") or headers.get("Last-Modified") or ""
-        content = {"url": self.source.url, "validator": validator}
-        self.validator_file.write_text(json.dumps(content), "utf-8")
 
     def _read_validator(self) -> str:
         """Return the validator of the partial file (RFC 9110, section 8.8); empty if it is weak.
@@ -284,16 +268,13 @@ class _Download:
 
     def _verify(self) -> str:
         """Check content, size and digest of the complete file; return its SHA-256."""
-        source = self.source
+        source, size, problem = self.source, self._count_received(), ""
         try:
             with self.partial.open("rb") as file:
                 head = file.read(512)
-                file.seek(0)
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            size = self._count_received()
-            problem = ""
+            digest = sha256_file(self.partial)
             if head.lstrip()[:1] == b"<":
-                problem = "the server sent a web page instead of the file"
+                problem = _WEB_PAGE
             elif source.bytes is not None and size != source.bytes:
                 problem = f"the server sent {size} bytes, expected {source.bytes}"
             elif source.sha256 is not None and digest != source.sha256:
@@ -304,10 +285,10 @@ class _Download:
             if problem:
                 self.partial.unlink()
                 self.validator_file.unlink(missing_ok=True)
-                raise _SourceError(problem)
-            return digest
+                raise _AttemptError(problem, is_permanent=True)
         except OSError as error:
             raise OutputError(f"{self.partial}: {describe_os_error(error)}") from error
+        return digest
 
     def _describe_error(self, error: Exception) -> str:
         """Return the cause of a network error, for the error message."""

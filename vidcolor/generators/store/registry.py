@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import tomllib
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+
+from pydantic import with_config
 
 from vidcolor.errors import UsageError, WeightsError
 from vidcolor.fileio import atomic_output
+from vidcolor.schema import STORED, load_json, parse
 
 CACHE_VARIABLE = "VIDCOLOR_HOME"
 """Environment variable that replaces the platform's cache directory."""
@@ -22,6 +26,7 @@ EMBEDDED_MODEL = "embedded"
 """Name of the model that is part of vidcolor."""
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class DownloadSource:
     """A URL of a weights file."""
@@ -39,6 +44,7 @@ class DownloadSource:
         return Path(self.url.partition("?")[0]).suffix
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class RegistryEntry:
     """A model of registry.toml."""
@@ -65,6 +71,7 @@ class RegistryEntry:
     """Whether the license permits commercial use."""
 
 
+@with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class CacheRecord:
     """A record of an installed weights file, stored beside it as ``FILE.json``."""
@@ -124,20 +131,12 @@ class ModelInfo:
 def load_registry() -> dict[str, RegistryEntry]:
     """Return all entries of registry.toml by name."""
     text = resources.files("vidcolor.generators.store").joinpath("registry.toml").read_text("utf-8")
-    return {name: _parse_entry(name, values) for name, values in tomllib.loads(text).items()}
-
-
-def _parse_entry(name: str, values: dict[str, Any]) -> RegistryEntry:
-    sources = tuple(DownloadSource(**source) for source in values.pop("sources"))
-    return RegistryEntry(name=name, sources=sources, **values)
+    rows = [{"name": name, **values} for name, values in tomllib.loads(text).items()]
+    return {row["name"]: parse(RegistryEntry, row, f"registry.toml: {row['name']}") for row in rows}
 
 
 def cache_dir() -> Path:
-    """Return the directory of installed weights.
-
-    It is the directory ``models`` in the directory that `CACHE_VARIABLE` specifies, or else in the
-    platform's cache directory of vidcolor.
-    """
+    """Return the directory of installed weights: ``models`` in the cache directory."""
     if directory := os.environ.get(CACHE_VARIABLE):
         return Path(directory).expanduser() / "models"
     import platformdirs
@@ -204,17 +203,11 @@ def validate_name(name: str) -> str:
     """Return the name of an imported model unchanged, if it is valid.
 
     Raises:
-        UsageError: the name contains other characters than ASCII letters, digits, ``-``, ``_`` and
-            ``.``; contains no letter or digit; starts with ``-`` or ``.``; ends in one of
-            `WEIGHTS_SUFFIXES`; or is the name of the embedded model.
+        UsageError: the name has other characters than ASCII letters, digits, ``-``, ``_`` and
+            ``.``, starts with ``-`` or ``.``, is a file name, or is reserved.
     """
-    alphanumeric = name.replace("-", "").replace("_", "").replace(".", "")
-    if (
-        not alphanumeric.isalnum()
-        or not alphanumeric.isascii()
-        or name[0] in ".-"
-        or Path(name).suffix in WEIGHTS_SUFFIXES
-    ):
+    is_valid = re.fullmatch(r"(?![.-])[A-Za-z0-9._-]*[A-Za-z0-9][A-Za-z0-9._-]*", name)
+    if not is_valid or Path(name).suffix in WEIGHTS_SUFFIXES:
         raise UsageError(f"invalid model name {name!r}; use letters, digits, - and _")
     if name == EMBEDDED_MODEL:
         raise UsageError(f"the name {name!r} is reserved for the built-in model; choose another")
@@ -222,23 +215,17 @@ def validate_name(name: str) -> str:
 
 
 def read_record(path: Path) -> CacheRecord | None:
-    """Read the record of a weights file.
+    """Return the record of a weights file; None if it is invalid or missing.
 
-    Returns:
-        The record; None if it is invalid or missing, e.g. for a file that was copied by hand.
+    A file that was copied by hand has no record.
     """
-    try:
-        return CacheRecord(**json.loads(_record_path(path).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
+    with contextlib.suppress(OSError, ValueError):
+        return load_json(CacheRecord, _record_path(path).read_text("utf-8"))
+    return None
 
 
 def write_record(path: Path, record: CacheRecord) -> None:
-    """Write the record of a file.
-
-    Raises:
-        OutputError: the record cannot be written.
-    """
+    """Write the record of a weights file."""
     with atomic_output(_record_path(path)) as partial:
         partial.write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
 
@@ -249,10 +236,7 @@ def delete_record(path: Path) -> None:
 
 
 def delete_other_formats(path: Path) -> None:
-    """Delete the files of the same model that have other suffixes, and their records.
-
-    A model name would be ambiguous with several files.
-    """
+    """Delete the files of the same model with other suffixes, which would make it ambiguous."""
     for suffix in WEIGHTS_SUFFIXES:
         other = path.with_name(path.stem + suffix)
         if other != path and other.is_file():
