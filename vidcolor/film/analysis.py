@@ -130,9 +130,6 @@ def compute_frame_checksum(luma: Plane) -> int:
 
     Args:
         luma: (H, W) uint8 or uint16.
-
-    Returns:
-        An unsigned 32-bit integer.
     """
     return zlib.crc32(luma[::CHECKSUM_STRIDE, ::CHECKSUM_STRIDE].tobytes())
 
@@ -148,7 +145,7 @@ def analyze_film(
     Args:
         plan: the plan of the film.
         reader: reads the frames between the plan's start and end.
-        options: only `shots` is used.
+        options: `shots` is used.
         progress: called after every frame.
 
     Raises:
@@ -189,11 +186,7 @@ def analyze_film(
 def _check_length(
     path: Path, shot_list: ShotList, source: Path, num_frames: int
 ) -> tuple[str, ...]:
-    """Return a warning if a shot list was made for another number of frames.
-
-    Raises:
-        InputError: a shot of the list starts after the end of the film.
-    """
+    """Return a warning if a shot list was made for another number of frames."""
     if shot_list.num_frames == num_frames:
         return ()
     difference = f"{path}: lists {shot_list.num_frames} frames, and {source} has {num_frames}"

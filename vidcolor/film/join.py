@@ -39,7 +39,7 @@ def join_segments(
 
     Args:
         job: the film.
-        work: work directory with the finished segments.
+        work: its work directory.
         results: result of each segment, by number.
         progress: called after every frame.
 
@@ -55,11 +55,7 @@ def join_segments(
 
 
 def check_mux(job: RenderJob, work: WorkDir) -> None:
-    """Write the header of the result to a temporary file, to find errors before rendering.
-
-    Args:
-        job: the film.
-        work: its work directory, which holds the temporary file.
+    """Write the header of the result to a file in the work directory, to find errors early.
 
     Raises:
         OutputError: the container refuses a stream, or a subtitle cannot be converted.
@@ -143,12 +139,7 @@ def _publish_images(job: RenderJob, work: WorkDir, results: Mapping[int, Segment
 
 
 def move_image(image: Path, final: Path, force: bool) -> None:
-    """Move a finished image to its final name, which may be on another disk.
-
-    Args:
-        image: the image in the work directory.
-        final: its final name.
-        force: replace an existing file.
+    """Move an image from the work directory to its final name, which may be on another disk.
 
     Raises:
         OutputError: the image cannot be written, or another process has created it meanwhile.

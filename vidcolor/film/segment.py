@@ -141,14 +141,11 @@ def render_segment(
     Args:
         job: the film.
         segment: one of its segments.
-        folder: an empty directory for the files of the segment.
+        folder: an empty directory; the files in it are flushed to the disk.
         colorizer: colorizer with the weights of the job.
         reader: reader of the film.
         hint_tracks: the opened hint tracks of the job; None if there are none.
         progress: called after each frame with the number of finished frames.
-
-    Returns:
-        The result. All files are flushed to the disk.
 
     Raises:
         VidcolorError: the source cannot be read, or a file cannot be written.

@@ -69,13 +69,7 @@ class SegmentReader:
     """
 
     def __init__(self, plan: FilmPlan, analysis: FilmAnalysis, source: FrameSource) -> None:
-        """Prepare to read; the first call of `frames` opens the source.
-
-        Args:
-            plan: plan of the film.
-            analysis: timestamps and checksums of the expected frames.
-            source: the film.
-        """
+        """Prepare to read; the first call of `frames` opens the source."""
         self._plan, self._analysis, self._source = plan, analysis, source
         self._stream: Iterator[Frame] | None = None
         self._next = 0
@@ -84,10 +78,6 @@ class SegmentReader:
 
     def frames(self, first: int, end: int) -> Generator[Frame, None, None]:
         """Yield the frames numbered `first` to `end - 1`, each lasting until the next one starts.
-
-        Args:
-            first: number of the first frame.
-            end: number of the frame after the last one.
 
         Raises:
             InputError: the film has changed since the analysis.

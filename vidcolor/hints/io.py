@@ -19,7 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, model_validator
 
 from vidcolor.errors import UsageError
 from vidcolor.options import Hint, Unit
@@ -112,16 +112,22 @@ Seconds = Annotated[
 class HintRow(Record):
     """One row of a hint file; see `Hint`."""
 
-    x: Length = Field(description="Pixels or fraction of the width, from the left edge.")
-    y: Length = Field(description="Pixels or fraction of the height, from the top edge.")
-    color: Annotated[str, BeforeValidator(_check_color)] = Field(
-        description="#rgb, #rrggbb, a CSS color name, or neutral."
-    )
-    radius: Length | None = Field(None, description="Radius of the disc that has this color.")
-    unit: Unit | None = Field(None, description="Unit of x, y and radius.")
-    file: str | None = Field(None, description="Photo to which the hint applies.")
-    time: Seconds | None = Field(None, description="Time in the film.")
-    frame: int | None = Field(None, description="Frame number in the film, from 0.")
+    x: Length
+    """Pixels or fraction of the width, from the left edge."""
+    y: Length
+    """Pixels or fraction of the height, from the top edge."""
+    color: Annotated[str, BeforeValidator(_check_color)]
+    """#rgb, #rrggbb, a CSS color name, or neutral."""
+    radius: Length | None = None
+    """Radius of the disc that has this color."""
+    unit: Unit | None = None
+    """Unit of x, y and radius."""
+    file: str | None = None
+    """Photo to which the hint applies."""
+    time: Seconds | None = None
+    """Time in the film."""
+    frame: int | None = None
+    """Frame number in the film, from 0."""
 
     @model_validator(mode="before")
     @classmethod

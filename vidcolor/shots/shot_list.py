@@ -61,18 +61,22 @@ Count = Annotated[
 class ShotRow(Record):
     """One shot of a shot list."""
 
-    shot: Any = Field(None, description="Number of the shot, from 1; not read.")
-    first_frame: Count = Field(description="First frame of the shot, from 0.")
-    last_frame: Count | None = Field(
-        None, description="Last frame of the shot; read only for the last shot."
-    )
-    start: Any = Field(None, description="Start in seconds; not read.")
-    end: Any = Field(None, description="End in seconds; not read.")
-    transition: Annotated[Transition, BeforeValidator(_parse_transition)] | None = Field(
-        None, description="How the shot starts: start for the first shot, otherwise cut."
-    )
-    mixed_frames: Count = Field(0, description="Number of frames of the dissolve.")
-    note: Any = Field(None, description="Any text; not read.")
+    shot: Any = None
+    """Number of the shot, from 1; not read."""
+    first_frame: Count
+    """First frame of the shot, from 0."""
+    last_frame: Count | None = None
+    """Last frame of the shot; read only for the last shot."""
+    start: Any = None
+    """Start in seconds; not read."""
+    end: Any = None
+    """End in seconds; not read."""
+    transition: Annotated[Transition, BeforeValidator(_parse_transition)] | None = None
+    """How the shot starts: start for the first shot, otherwise cut."""
+    mixed_frames: Count = 0
+    """Number of frames of the dissolve."""
+    note: Any = None
+    """Any text; not read."""
 
 
 COLUMNS = tuple(name for name in ShotRow.model_fields if name != "note")
@@ -91,11 +95,7 @@ class ShotList:
     empty if the list was read from a file."""
 
     def with_length(self, num_frames: int) -> ShotList:
-        """Return the list, without times, with the last shot extended or shortened.
-
-        Args:
-            num_frames: number of frames of the film, greater than the last shot's `first`.
-        """
+        """Return the list, without times, with the last shot extended or shortened."""
         last = self.shots[-1]
         mixed_frames = min(last.mixed_frames, num_frames - last.first)
         last = replace(last, end=num_frames, mixed_frames=mixed_frames)
@@ -110,8 +110,7 @@ def read_shots(path: Path) -> ShotList:
 
     Raises:
         InputError: the file cannot be read, or is not valid CSV or JSON.
-        UsageError: the file is not a shot list, or a row is invalid; the message names the file
-            and the row.
+        UsageError: the file is not a shot list, or a row is invalid.
     """
     if path.suffix.lower() == ".edl":
         raise UsageError(f"{path}: EDL files cannot be read; use the .csv or .json list")
@@ -135,16 +134,7 @@ def read_shots(path: Path) -> ShotList:
 
 
 def _set_ends(path: Path, starts: list[Shot], num_frames: int) -> tuple[Shot, ...]:
-    """Set the end of each shot to the start of the next one.
-
-    Args:
-        path: file name for error messages.
-        starts: shots without their ends.
-        num_frames: number of frames of the film.
-
-    Raises:
-        UsageError: the shots are not in order, or a shot is shorter than its dissolve.
-    """
+    """Set the end of each shot to the start of the next one."""
     shots = []
     ends = [*(shot.first for shot in starts[1:]), num_frames]
     for number, (shot, end) in enumerate(zip(starts, ends, strict=True), 1):
@@ -172,8 +162,7 @@ def write_shots(
         path: ``.csv``, ``.json`` or ``.edl`` file.
         shots: shot list with times.
         film: name of the film.
-        rate: frame rate for the timecodes of an EDL, in frames per second, or None for
-            `DEFAULT_EDL_RATE`.
+        rate: frame rate for the timecodes of an EDL; None for `DEFAULT_EDL_RATE`.
         force: replace an existing file.
 
     Raises:
@@ -181,11 +170,16 @@ def write_shots(
         OutputError: the file exists and `force` is False, or it cannot be written.
     """
     check_suffix(path)
-    format_list = {".csv": _format_csv, ".json": _format_json, ".edl": _format_edl}[
-        path.suffix.lower()
-    ]
+    rate, suffix = rate or DEFAULT_EDL_RATE, path.suffix.lower()
+    if suffix == ".csv":
+        text = _format_csv(shots)
+    elif suffix == ".json":
+        rows = format_rows(shots)
+        document = {"version": 1, "film": film, "frame_rate": str(rate), "shots": rows}
+        text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    else:
+        text = _format_edl(shots, film, rate)
     with atomic_output(path, force) as partial:
-        text = format_list(shots, film, rate or DEFAULT_EDL_RATE)
         partial.write_text(text, "utf-8", newline="")
 
 
@@ -222,22 +216,12 @@ def format_rows(shots: ShotList) -> list[dict[str, Any]]:
     ]
 
 
-def _format_csv(shots: ShotList, film: str, rate: Fraction) -> str:
+def _format_csv(shots: ShotList) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(format_rows(shots))
     return text.getvalue()
-
-
-def _format_json(shots: ShotList, film: str, rate: Fraction) -> str:
-    document = {
-        "version": 1,
-        "film": film,
-        "frame_rate": str(rate),
-        "shots": format_rows(shots),
-    }
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def _format_edl(shots: ShotList, film: str, rate: Fraction) -> str:
