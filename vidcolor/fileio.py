@@ -34,7 +34,7 @@ MAX_TEXT_BYTES = 16 << 20
 """Maximum size of a hint file, job list or shot list."""
 TRAINING_RUN_SUFFIX = ".train"
 """Suffix of a training run's directory, which lies beside its weights."""
-_TRAINING_RUN_ENTRIES = ("photographs.csv", "log.jsonl", "checkpoint.safetensors", "cache")
+_TRAINING_RUN_ENTRIES = ("photographs.csv", "log.jsonl", "checkpoint.pt", "cache")
 
 
 def is_training_run(path: Path) -> bool:

@@ -24,7 +24,7 @@ from vidcolor.training.losses import (
     matched_colorfulness,
     mean_color,
 )
-from vidcolor.training.objective import Objective
+from vidcolor.training.losses import Objective
 
 TARGETS = BinTargets(gamut_bins())
 

@@ -28,14 +28,14 @@ from vidcolor.colorizer import Colorizer
 from vidcolor.errors import InputError, UsageError
 from vidcolor.training.config import RunOptions, TrainingConfig
 from vidcolor.training.loop import StopRequest
-from vidcolor.training.metrics import Callback, StepEvent
+from vidcolor.training.report import Callback, StepEvent
 from vidcolor.training.run import train
 from vidcolor.training.trainer import learning_rate_factor
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from vidcolor.training.metrics import TrainingResult
+    from vidcolor.training.report import TrainingResult
 
 SMALL_RUN = ("--size", "32", "--batch", "2", "--holdout", "0.1", "--precision", "fp32")
 
@@ -86,7 +86,7 @@ def uninterrupted(album: Path) -> Path:
 @pytest.mark.slow
 def test_run_writes_weights_card_and_run_folder(uninterrupted: Path) -> None:
     folder = uninterrupted.with_suffix(".train")
-    for name in ("checkpoint.safetensors", "curves.png", "validation.png", "photographs.csv"):
+    for name in ("checkpoint.pt", "curves.png", "validation.png", "photographs.csv"):
         assert (folder / name).stat().st_size > 0
     card = uninterrupted.with_suffix(".md").read_text()
     assert "fine-tune" in card and "PSNR" in card and "--steps 5" in card
@@ -124,7 +124,7 @@ def test_interrupted_run_resumes_to_the_same_weights(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    checkpoint = out.with_suffix(".train") / "checkpoint.safetensors"
+    checkpoint = out.with_suffix(".train") / "checkpoint.pt"
     deadline = time.monotonic() + 120
     while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -16,10 +16,10 @@ from vidcolor.cli.console import Console
 from vidcolor.progress import Progress
 from vidcolor.timecode import format_duration
 from vidcolor.training.config import RunOptions, TrainingConfig
-from vidcolor.training.metrics import Callback
+from vidcolor.training.report import Callback
 
 if TYPE_CHECKING:
-    from vidcolor.training.metrics import StepEvent, TrainingResult, ValidationMetrics
+    from vidcolor.training.report import StepEvent, TrainingResult, ValidationMetrics
 
 _PRINT_INTERVAL_S = 30.0
 """Minimum time between two lines with losses, in seconds."""

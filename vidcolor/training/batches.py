@@ -139,16 +139,16 @@ class BatchStream(Dataset[PackedBatch]):
                 shut_down()
 
     def _draw_images(
-        self, store: PhotoStore, stream: int, number: int, count: int
+        self, store: PhotoStore, stream: int, number: int, size: int
     ) -> list[tuple[Rgb, NDArray[np.uint8], FloatArray, FloatArray]]:
         """Draw the crop, gray, hints and density of each image from one store in a batch.
 
         `stream` distinguishes the random numbers of training (0) and replay (1) photographs.
         """
         # The serial number counts the images of all processes and batches.
-        first = (number * self.world_size + self.rank) * count
+        first = (number * self.world_size + self.rank) * size
         images = []
-        for serial in range(first, first + count):
+        for serial in range(first, first + size):
             epoch, position = divmod(serial, len(store))
             order = _shuffle((self.seed, stream, epoch), len(store))
             rng = np.random.default_rng((self.seed, stream, 1 + serial))
@@ -178,16 +178,7 @@ def _init_worker(worker: int) -> None:
 
 
 def random_crop(rgb: Rgb, size: int, rng: np.random.Generator) -> Rgb:
-    """Crop a random part of an image with a random aspect ratio, and flip it at random.
-
-    Args:
-        rgb: (h, w, 3) uint8.
-        size: side of the result in pixels.
-        rng: random number generator.
-
-    Returns:
-        (size, size, 3) uint8, contiguous.
-    """
+    """Crop a random part with a random aspect ratio, scale it to a square and flip it at random."""
     height, width = rgb.shape[:2]
     side = min(height, width) * rng.uniform(MIN_CROP, 1.0)
     aspect = MAX_CROP_ASPECT ** rng.uniform(-0.5, 0.5)
@@ -205,14 +196,7 @@ def random_crop(rgb: Rgb, size: int, rng: np.random.Generator) -> Rgb:
 
 
 def downsample_ab(rgb: Rgb) -> FloatArray:
-    """Return the a*, b* of an image at the output stride of the network, 4.
-
-    Args:
-        rgb: (S, S, 3) uint8, S a multiple of 4.
-
-    Returns:
-        (2, S / 4, S / 4) float32.
-    """
+    """Return the a*, b* of an image at the output stride of the network, (2, S / 4, S / 4)."""
     # Converting after the reduction costs a sixteenth, and the result is close enough to the mean
     # a*, b* of the pixels to serve as a hint.
     side = rgb.shape[0] // STRIDE

@@ -1,44 +1,41 @@
-"""Checkpoints of a training run.
+"""Files of a training run: initial weights, checkpoints, and the weights that it writes.
 
-A checkpoint is one safetensors file that is replaced atomically: the network, its moving average,
-the moments of the optimizer, the reward and the prior, and `CheckpointState` as JSON in the
-metadata. Reading it never executes code. It has no state of random number generators, because all
-random numbers follow from the seed and the step.
+A checkpoint is one file of torch.save that is replaced atomically and read with `weights_only`,
+which never executes code. It has no state of random number generators, because all random numbers
+follow from the seed and the step.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from pydantic import Field
 
-from vidcolor.errors import InputError, UsageError
+from vidcolor._version import __version__
+from vidcolor.errors import InputError, UsageError, WeightsError
 from vidcolor.fileio import atomic_output
+from vidcolor.generators import load_encoder
+from vidcolor.generators.network import EmbeddedNetwork, NetworkConfig
+from vidcolor.generators.store.weights import read_weights
 from vidcolor.schema import Record
 from vidcolor.training.config import TrainingConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    from torch import Tensor
 
     from vidcolor.training.trainer import Trainer
 
 VERSION = 4
 """Version of the file format. Other versions are rejected."""
-FILE = "checkpoint.safetensors"
+FILE = "checkpoint.pt"
 """Name of the checkpoint in the run folder."""
-_DESCRIPTIONS = {
-    "photographs": "photographs",
-    "replay": "replay photographs",
-    "validation": "validation photographs",
-    "start": "initial weights",
-    "processes": "number of processes",
-    "device": "device",
-    "precision": "precision",
-}
-"""Descriptions of the fields of `RunIdentity` in messages."""
+SCRATCH = "scratch"
+"""Value of `TrainingConfig.start` for an ImageNet encoder and a random decoder."""
+_MAX_FLOAT16 = 65504.0
+"""Maximum finite float16 number."""
 
 
 class RunIdentity(Record):
@@ -46,20 +43,17 @@ class RunIdentity(Record):
 
     config: TrainingConfig
     photographs: str
-    """Digest of the training photographs."""
-    replay: str
-    """Digest of the replay photographs; empty if there are none."""
-    validation: str
-    """Digest of the validation photographs, which calibrate the confidence; empty if there are
-    none."""
-    start: str
+    """Digest of the training photographs; the next two are empty if there are none."""
+    replay: str = Field(title="replay photographs")
+    validation: str = Field(title="validation photographs")
+    """They calibrate the confidence."""
+    start: str = Field(title="initial weights")
     """Digest of the initial weights; empty for a network from scratch."""
-    processes: int
-    """Number of processes, each of which draws its own batches."""
+    processes: int = Field(title="number of processes")
+    """Each process draws its own batches."""
     device: str
     """Device type: ``cpu``, ``cuda`` or ``mps``."""
     precision: str
-    """Precision of the forward passes: ``fp32`` or ``bf16``."""
 
     def describe_differences(self, other: RunIdentity) -> str:
         """Describe each difference, for example ``size 160, not 128; different device``."""
@@ -69,9 +63,9 @@ class RunIdentity(Record):
             if value != getattr(other.config, name)
         ]
         rest = [
-            f"different {description}"
-            for name, description in _DESCRIPTIONS.items()
-            if getattr(self, name) != getattr(other, name)
+            f"different {field.title or name}"
+            for name, field in RunIdentity.model_fields.items()
+            if name != "config" and getattr(self, name) != getattr(other, name)
         ]
         return "; ".join(settings + rest)
 
@@ -97,90 +91,134 @@ class CheckpointState(Record):
 
 
 def save(path: Path, trainer: Trainer, state: CheckpointState) -> None:
-    """Write a checkpoint and atomically replace the previous one.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    from safetensors.torch import save_file
-
-    # safetensors rejects two names for the same memory.
-    tensors = {n: tensor.detach().cpu().contiguous().clone() for n, tensor in _tensors(trainer)}
-    metadata = {"version": str(VERSION), "state": state.model_dump_json()}
+    """Write a checkpoint and atomically replace the previous one."""
+    content = {
+        "version": VERSION,
+        "state": state.model_dump_json(),
+        "network": trainer.network.state_dict(),
+        "average": trainer.average.state_dict(),
+        "optimizer": trainer.optimizer.state_dict(),
+        "reward": trainer.objective.reward,
+        "prior": trainer.objective.prior,
+    }
     with atomic_output(path) as partial:
-        save_file(tensors, partial, metadata)
+        torch.save(content, partial)
 
 
-def read_state(path: Path) -> CheckpointState | None:
-    """Return the state of a checkpoint, or None if the file does not exist.
+def read(path: Path) -> tuple[CheckpointState, dict[str, Any]] | None:
+    """Return the state and the tensors of a checkpoint, or None if the file does not exist.
 
     Raises:
         InputError: the file is damaged, or was written by another version.
     """
-    from safetensors import SafetensorError, safe_open
-
     if not path.exists():
         return None
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-        if metadata.get("version") != str(VERSION):
+        content: dict[str, Any] = torch.load(path, "cpu", weights_only=True)
+        if content["version"] != VERSION:
             raise ValueError("version")
-        return CheckpointState.model_validate_json(metadata["state"])
-    except (SafetensorError, UsageError, ValueError, KeyError, OSError):
+        return CheckpointState.model_validate_json(content["state"]), content
+    except (UnpicklingError, UsageError, RuntimeError, ValueError, KeyError, EOFError, OSError):
         raise InputError(
             f"{path}: not a checkpoint of this version of vidcolor; use --restart to start again"
         ) from None
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a checkpoint that `read_state` accepted; ``prior`` is the bin prior."""
-    from safetensors.torch import load
-
-    # `load_file` would map the file, which Windows does not replace while it is mapped.
-    return load(path.read_bytes())
-
-
-def restore(trainer: Trainer, tensors: dict[str, Tensor], path: Path) -> None:
+def restore(trainer: Trainer, content: dict[str, Any], path: Path) -> None:
     """Load the tensors of a checkpoint into a trainer with the same configuration.
 
     Raises:
         InputError: the tensors do not fit the trainer; `path` is named.
     """
     try:
-        trainer.network.load_state_dict(_with_prefix(tensors, "network."))
-        trainer.average.load_state_dict(_with_prefix(tensors, "average."))
-        trainer.objective.reward.copy_(tensors["reward"])
-        _restore_optimizer(trainer.optimizer, _with_prefix(tensors, "optimizer."))
+        for name in ("network", "average", "optimizer"):
+            getattr(trainer, name).load_state_dict(content[name])
+        trainer.objective.reward.copy_(content["reward"])
     except (RuntimeError, KeyError, ValueError):
         raise InputError(
             f"{path}: does not fit this network; use --restart to start again"
         ) from None
 
 
-def _tensors(trainer: Trainer) -> Iterator[tuple[str, Tensor]]:
-    """Yield all tensors of a trainer with their names in the file."""
-    yield "reward", trainer.objective.reward
-    yield "prior", trainer.objective.prior
-    for prefix, network in (("network", trainer.network), ("average", trainer.average)):
-        for name, tensor in network.state_dict().items():
-            yield f"{prefix}.{name}", tensor
-    for number, state in trainer.optimizer.state_dict()["state"].items():
-        for name, value in state.items():
-            yield f"optimizer.{number}.{name}", torch.as_tensor(value)
+class InitialWeights(NamedTuple):
+    """The network at the start of a run. Training changes copies of it only."""
+
+    network: EmbeddedNetwork
+    """float32, on the CPU, in evaluation mode, without gradients."""
+    name: str
+    """Name of the weights in reports."""
+    digest: str
+    """SHA-256 of the weights file; empty for a network from scratch."""
 
 
-def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Load the moments of an optimizer. Its learning rates follow from the step."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in tensors.items():
-        number, _, name = key.partition(".")
-        state.setdefault(int(number), {})[name] = tensor.clone()
-    # The groups follow from the configuration, which is the same.
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+def load_initial_weights(config: TrainingConfig) -> InitialWeights:
+    """Load or create the network that `TrainingConfig.start` names; see `load_network`."""
+    if config.start != SCRATCH:
+        return load_network(config.start)
+    torch.manual_seed(config.seed)
+    network = EmbeddedNetwork(NetworkConfig())
+    network.encoder.load_state_dict(load_encoder().state_dict())
+    return InitialWeights(network.eval().requires_grad_(False), SCRATCH, "")
 
 
-def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors whose name starts with a prefix, without the prefix."""
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+def load_network(model: str) -> InitialWeights:
+    """Load trained weights with separate batch norms, in float32.
+
+    Args:
+        model: name of packaged weights, or path of a .safetensors file.
+
+    Raises:
+        WeightsError: the weights are missing, damaged, or for another network.
+    """
+    weights = read_weights(model)
+    try:
+        # A file for inference may have float16 tensors; training needs float32.
+        network = EmbeddedNetwork(NetworkConfig.from_json(weights.metadata["config"]))
+        tensors = {name: tensor.float() for name, tensor in weights.tensors.items()}
+        missing, unexpected = network.load_state_dict(tensors, strict=False)
+        # Weights files omit `num_batches_tracked`, which training does not use.
+        if unexpected or any(not name.endswith("num_batches_tracked") for name in missing):
+            raise ValueError("tensors of another network")
+    except (KeyError, ValueError, RuntimeError):
+        raise WeightsError(
+            f"{weights.path}: not weights of the embedded network; start from embedded or from "
+            "weights that vidcolor trained"
+        ) from None
+    return InitialWeights(network.eval().requires_grad_(False), weights.name, weights.digest)
+
+
+def save_weights(path: Path, network: EmbeddedNetwork, config: TrainingConfig, steps: int) -> None:
+    """Write a network in float16, with the metadata that loading needs.
+
+    Args:
+        path: the file; replaced if it exists.
+        network: the trained network.
+        config: settings of the run, stored in the metadata.
+        steps: number of steps, stored in the metadata.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    from safetensors.torch import save_file
+
+    # `num_batches_tracked` is used by batch norms without momentum only.
+    state = {n: t for n, t in network.state_dict().items() if not n.endswith("batches_tracked")}
+    training = config.model_dump(mode="json")
+    provenance = {"training": training, "steps": steps, "vidcolor": __version__}
+    metadata = {
+        "version": "1",
+        "config": network.config.to_json(),
+        "vidcolor": path.stem,
+        "provenance": json.dumps(provenance, sort_keys=True),
+        "format": "pt",
+    }
+    with atomic_output(path) as partial:
+        save_file({name: _to_half(tensor) for name, tensor in state.items()}, partial, metadata)
+
+
+def _to_half(tensor: torch.Tensor) -> torch.Tensor:
+    """Convert to float16, unless a value is too large, such as the variance of a batch norm."""
+    tensor = tensor.detach().cpu().contiguous()
+    if tensor.is_floating_point() and tensor.abs().max() <= _MAX_FLOAT16:
+        tensor = tensor.half()
+    return tensor.clone()

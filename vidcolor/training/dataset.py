@@ -1,7 +1,7 @@
 """Training and validation photographs: split, and cached in one memory-mapped file.
 
-The cache file contains the pixels of all images (uint8, interleaved R, G, B), the `CacheIndex` as
-JSON, the length of the JSON (8 bytes, little-endian) and `MAGIC`. All processes map the same file.
+The cache is a file with the pixels of all images (uint8, interleaved R, G, B), which all processes
+map, and a `CacheIndex` as JSON, which is written last.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from vidcolor.fileio import atomic_output, describe_os_error
 from vidcolor.progress import Progress
 from vidcolor.schema import Record
 from vidcolor.training.filtering import DuplicateIndex, RejectionReason
-from vidcolor.training.sources import count_images, find_source_files, iterate_photos
+from vidcolor.training.sources import find_source_files, iterate_photos
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from vidcolor.progress import ProgressCallback
     from vidcolor.training.sources import Photo, SourceFile
 
-MAGIC = b"vcphoto2"
-"""Last bytes of the cache file; the last digit is the version of the format."""
+CACHE_VERSION = 3
+SHORT_SIDE = 256
+"""Maximum short side of the cached images, in pixels."""
 
 
 class Entry(NamedTuple):
@@ -47,7 +48,7 @@ class Entry(NamedTuple):
     height: int
     width: int
     digest: str
-    """64-bit BLAKE2b of the pixels in hexadecimal."""
+    """BLAKE2b of the pixels."""
     held_out: bool
     """Whether the image is for validation."""
 
@@ -68,10 +69,7 @@ class CacheIndex(Record):
 
 
 class PhotoStore:
-    """A selection of the images of a cache, by number.
-
-    Pickling it does not copy pixels; all processes map the same file.
-    """
+    """A selection of the images of a cache, by number."""
 
     def __init__(self, path: Path, entries: Sequence[Entry]) -> None:
         self.path, self.entries = path, tuple(entries)
@@ -111,14 +109,12 @@ class PhotoStore:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatistics:
-    """Number of photographs from one source, by use."""
+    """Number of photographs from one source, by use, and of dropped images, by reason."""
 
-    source: str
-    """Path of the source."""
+    source: Path
     training: int
     validation: int
-    dropped: dict[str, int]
-    """Number of rejected images by reason; see `RejectionReason`."""
+    dropped: Counter[str]
 
     @property
     def reasons(self) -> str:
@@ -131,7 +127,7 @@ class SourceStatistics:
         if self.validation:
             text += f" ({self.validation:,} for validation)"
         if self.dropped:
-            text += f", {sum(self.dropped.values()):,} dropped ({self.reasons})"
+            text += f", {self.dropped.total():,} dropped ({self.reasons})"
         return text
 
 
@@ -154,7 +150,6 @@ def build_dataset(
     *,
     validation: Sequence[Path] = (),
     holdout: float = 0.05,
-    short_side: int = 256,
     progress: ProgressCallback | None = None,
 ) -> PhotoDataset:
     """Read, filter, split and cache photographs. An existing cache is reused.
@@ -171,7 +166,6 @@ def build_dataset(
         validation: validation sources. If there are any, nothing of `sources` is held out, and
             images that are in both are used for validation only.
         holdout: share of the files that is held out, in [0, 1).
-        short_side: maximum short side of the cached images, in pixels.
         progress: called after every image.
 
     Returns:
@@ -180,44 +174,28 @@ def build_dataset(
     Raises:
         InputError: a source is missing or a damaged shard, or there are no suitable photographs.
         OutputError: the cache cannot be written.
-        UsageError: an option is out of range.
+        UsageError: there are no sources.
     """
     if not sources:
         raise UsageError("no training photographs given; use directories, tar shards or films")
-    if not 0 <= holdout < 1:
-        raise UsageError(f"holdout must be in [0, 1), got {holdout}")
-    if short_side < 1:
-        raise UsageError(f"the short side must be at least 1 pixel, got {short_side}")
     files = find_source_files(validation) + find_source_files(sources, first=len(validation))
-    builder = _CacheBuilder(files, (*validation, *sources), len(validation), holdout, short_side)
+    builder = _CacheBuilder(files, (*validation, *sources), len(validation), holdout)
     # A cache belongs to one set of files and settings. A change leads to another file name.
-    path = cache / f"photographs-{builder.digest()[:16]}.cache"
-    index = _read_index(path)
-    if index is None:
-        try:
-            cache.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{cache}: {describe_os_error(error)}") from error
-        with atomic_output(path) as partial, partial.open("wb") as file:
-            index = builder.write(file, progress)
-    return builder.make_dataset(path, index)
-
-
-def _read_index(path: Path) -> CacheIndex | None:
-    """Return the index of a cache, or None if the file is missing or of another format."""
+    pixels = cache / f"photographs-{builder.digest()[:16]}.rgb"
+    index_path = pixels.with_suffix(".json")
     try:
-        with path.open("rb") as file:
-            tail = file.seek(0, 2) - 8 - len(MAGIC)
-            file.seek(max(tail, 0))
-            length = int.from_bytes(file.read(8), "little")
-            if file.read() != MAGIC or length > tail:
-                return None
-            file.seek(tail - length)
-            return CacheIndex.model_validate_json(file.read(length))
-    except FileNotFoundError:
-        return None
+        if index_path.exists():
+            return builder.make_dataset(
+                pixels, CacheIndex.model_validate_json(index_path.read_bytes())
+            )
+        cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{path}: {describe_os_error(error)}") from error
+        raise OutputError(f"{cache}: {describe_os_error(error)}") from error
+    with atomic_output(pixels) as partial, partial.open("wb") as file:
+        index = builder.write(file, progress)
+    with atomic_output(index_path) as partial:
+        partial.write_text(index.model_dump_json(), encoding="utf-8")
+    return builder.make_dataset(pixels, index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +209,10 @@ class _CacheBuilder:
     num_validation: int
     """Number of validation sources."""
     holdout: float
-    short_side: int
 
     def digest(self) -> str:
         """Return the SHA-256 of everything that the content of a cache depends on."""
-        settings = [MAGIC.decode(), self.short_side, self.num_validation, self.holdout]
+        settings = [CACHE_VERSION, SHORT_SIDE, self.num_validation, self.holdout]
         files: list[list[object]] = []
         for file in self.files:  # the status changes when the file changes, without reading it
             status = file.path.stat()
@@ -244,17 +221,14 @@ class _CacheBuilder:
         return hashlib.sha256(json.dumps([*settings, files]).encode()).hexdigest()
 
     def write(self, file: BinaryIO, progress: ProgressCallback | None) -> CacheIndex:
-        """Decode and check all images, and write the suitable ones and the index.
-
-        Raises:
-            InputError: a shard is damaged, or there are no suitable photographs.
-        """
+        """Decode and check all images, and write the suitable ones."""
         accepted: list[tuple[Entry, str]] = []
         dropped: list[Dropped] = []
         hashes = {True: DuplicateIndex(), False: DuplicateIndex()}
-        total = count_images(self.files) if progress else None
+        # Shards and films contain an unknown number of images.
+        total = len(self.files) if all(f.kind == "image" for f in self.files) else None
         offset = 0
-        for done, photo in enumerate(iterate_photos(self.files, self.short_side), 1):
+        for done, photo in enumerate(iterate_photos(self.files, SHORT_SIDE), 1):
             for_validation = photo.source < self.num_validation
             # Neither JSON nor CSV holds names that are not UTF-8.
             name = photo.name.encode(errors="replace").decode()
@@ -274,10 +248,7 @@ class _CacheBuilder:
                 progress(Progress(self.sources[photo.source], "images", done, total))
         entries = self._hold_out(accepted)
         self._check_not_empty(entries, dropped)
-        index = CacheIndex(images=entries, dropped=tuple(dropped))
-        content = index.model_dump_json().encode()
-        file.write(content + len(content).to_bytes(8, "little") + MAGIC)
-        return index
+        return CacheIndex(images=entries, dropped=tuple(dropped))
 
     def _hold_out(self, accepted: Sequence[tuple[Entry, str]]) -> tuple[Entry, ...]:
         """Mark the images that are held out, given the digest of the file of each image."""
@@ -293,27 +264,24 @@ class _CacheBuilder:
 
     def make_dataset(self, path: Path, index: CacheIndex) -> PhotoDataset:
         """Return the dataset of a cache file with this index."""
-        training = [e for e in index.images if not e.held_out]
-        validation = [e for e in index.images if e.held_out]
-        counts = [Counter(e.source for e in part) for part in (training, validation)]
-        order = [*range(self.num_validation, len(self.sources)), *range(self.num_validation)]
+        held_out = [e for e in index.images if e.held_out]
+        used = [e for e in index.images if not e.held_out]
+        training, validation = (Counter(e.source for e in part) for part in (used, held_out))
         statistics = [
             SourceStatistics(
-                str(self.sources[n]), counts[0][n], counts[1][n],
-                dict(Counter(d.reason for d in index.dropped if d.source == n)),
+                source, training[n], validation[n],
+                Counter(d.reason for d in index.dropped if d.source == n),
             )
-            for n in order
+            for n, source in enumerate(self.sources)
         ]  # fmt: skip
+        split = self.num_validation
+        statistics = statistics[split:] + statistics[:split]
         return PhotoDataset(
-            PhotoStore(path, training), PhotoStore(path, validation), index.dropped, statistics
+            PhotoStore(path, used), PhotoStore(path, held_out), index.dropped, statistics
         )
 
     def _check_not_empty(self, entries: Sequence[Entry], dropped: Sequence[Dropped]) -> None:
-        """Check that there are photographs for training and, if requested, for validation.
-
-        Raises:
-            InputError: there are none; the message contains the reasons.
-        """
+        """Check that there are photographs for training and, if requested, for validation."""
         split = self.num_validation
         for held_out, numbers in ((False, range(split, len(self.sources))), (True, range(split))):
             own = [e for e in entries if e.source in numbers]
@@ -349,26 +317,16 @@ def _find_duplicate(
 def write_photo_list(path: Path, dataset: PhotoDataset, replay: PhotoDataset | None) -> None:
     """List the use of every photograph, or the reason for its rejection, in a CSV file.
 
-    Args:
-        path: the file; replaced if it exists.
-        dataset: training and validation photographs.
-        replay: replay photographs, of which only the training part is used; or None.
-
-    Raises:
-        OutputError: the file cannot be written.
+    Of the replay photographs, only the training part is used.
     """
-
-    def list_rows() -> Iterator[tuple[str, str, str]]:
-        yield "photograph", "use", "reason"
-        yield from ((name, "training", "") for name in dataset.train.names)
-        yield from ((name, "validation", "") for name in dataset.validation.names)
-        yield from ((d.name, "dropped", d.reason) for d in dataset.dropped)
-        if replay is not None:
-            yield from ((name, "replay", "") for name in replay.train.names)
-            yield from ((d.name, "dropped", d.reason) for d in replay.dropped)
-
+    rows = [(name, "training", "") for name in dataset.train.names]
+    rows += [(name, "validation", "") for name in dataset.validation.names]
+    rows += [(d.name, "dropped", d.reason) for d in dataset.dropped]
+    if replay is not None:
+        rows += [(name, "replay", "") for name in replay.train.names]
+        rows += [(d.name, "dropped", d.reason) for d in replay.dropped]
     with (
         atomic_output(path) as partial,
         partial.open("w", encoding="utf-8", newline="") as file,
     ):
-        csv.writer(file).writerows(list_rows())
+        csv.writer(file).writerows([("photograph", "use", "reason"), *rows])

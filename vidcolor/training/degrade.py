@@ -40,16 +40,10 @@ DEGRADED_SHARE = 0.6
 def degrade(
     rgb: Rgb, rng: Generator, share: float = DEGRADED_SHARE, strength: float = 1.0
 ) -> NDArray[np.uint8]:
-    """Convert a photograph to gray and degrade it at random.
+    """Convert a photograph to sRGB-encoded gray and degrade it with a probability of `share`.
 
-    Args:
-        rgb: (H, W, 3) uint8 sRGB.
-        rng: random number generator.
-        share: probability of a degradation.
-        strength: factor of the strength of every degradation, in [0, 1].
-
-    Returns:
-        (H, W) uint8, sRGB-encoded gray. Without degradation it has the L* of the photograph.
+    `strength` scales every degradation, in [0, 1]. An image without degradation has the L* of the
+    photograph.
     """
     if rng.random() >= share:
         return to_codes(rgb_to_gray(rgb))
@@ -66,14 +60,9 @@ def to_codes(gray: Array) -> NDArray[np.uint8]:
 
 
 def rgb_to_gray(rgb: Rgb, weights: tuple[float, float, float] = LUMINANCE) -> Array:
-    """Convert to gray with the spectral sensitivity of a film.
+    """Convert to sRGB-encoded gray in [0, 1] with the spectral sensitivity of a film.
 
-    Args:
-        rgb: (H, W, 3) uint8 sRGB.
-        weights: weights of linear R, G, B with sum 1.
-
-    Returns:
-        (H, W) float32 in [0, 1], sRGB-encoded.
+    `weights` are those of linear R, G, B with sum 1.
     """
     linear: Array = _linear_codes()[rgb] @ np.array(weights, np.float32)
     return linear_to_srgb_array(linear).astype(np.float32)
@@ -95,15 +84,8 @@ def film_stock_gray(rgb: Rgb, rng: Generator, strength: float) -> Array:
 
     70 % of the results are panchromatic film. 20 % are gray made from color video, where Y' of
     saturated colors is darker than their L*. 10 % are orthochromatic film, the standard until the
-    1920s: it is not sensitive to red, so that lips are dark and blue skies are white.
-
-    Args:
-        rgb: (H, W, 3) uint8 sRGB.
-        rng: random number generator.
-        strength: difference from panchromatic film, in [0, 1].
-
-    Returns:
-        (H, W) float32 of about [0, 1], sRGB-encoded.
+    1920s: it is not sensitive to red, so that lips are dark and blue skies are white. `strength` is
+    the difference from panchromatic film, in [0, 1].
     """
     kind = rng.random()
     gray = rgb_to_gray(rgb)

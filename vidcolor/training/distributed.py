@@ -43,15 +43,13 @@ class ProcessGroup:
         return self.rank == 0
 
     def average(self, tensors: Sequence[Tensor], flag: bool = False) -> bool:
-        """Replace tensors by their mean over all processes, in place.
+        """Replace floating-point tensors by their mean over all processes, in place.
 
-        Args:
-            tensors: floating-point tensors with the same shapes and order in all processes.
-            flag: a flag of this process, for example a stop request. It is part of the same buffer,
-                so that it costs no further operation.
+        All processes pass the same shapes in the same order. `flag` is part of the same buffer, so
+        that it costs no further operation.
 
         Returns:
-            Whether any process set its flag; the value is the same in all processes.
+            Whether any process set its flag.
 
         Raises:
             VidcolorError: another process has ended.

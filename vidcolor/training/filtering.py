@@ -53,15 +53,7 @@ _HASH_SIDE = 8
 
 
 def reduce_image(rgb: Rgb, short_side: int) -> Rgb:
-    """Crop black bars and downscale to a short side. Smaller images keep their size.
-
-    Args:
-        rgb: (H, W, 3) uint8.
-        short_side: maximum short side in pixels.
-
-    Returns:
-        (H', W', 3) uint8, contiguous, with min(H', W') <= short_side.
-    """
+    """Crop black bars and downscale to a short side in pixels. Smaller images keep their size."""
     rgb = crop_black_bars(rgb)
     height, width = rgb.shape[:2]
     scale = short_side / min(height, width)
@@ -74,11 +66,7 @@ def reduce_image(rgb: Rgb, short_side: int) -> Rgb:
 def crop_black_bars(rgb: Rgb) -> Rgb:
     """Return a view of an image without the black bars of a letterbox, pillarbox or scan.
 
-    Args:
-        rgb: (H, W, 3) uint8.
-
-    Returns:
-        (H', W', 3) uint8; the unchanged image if less than half of a side would remain.
+    The image is unchanged if less than half of a side would remain.
     """
     bright = rgb.max(axis=2) > BAR_LEVEL
     # A few bright pixels, such as dust or a logo, do not make a line part of the content.
@@ -103,11 +91,7 @@ def _trim_edges(bright_lines: NDArray[np.intp], length: int) -> tuple[int, int]:
 
 
 def find_rejection_reason(rgb: Rgb) -> RejectionReason | None:
-    """Return the reason to reject an image, or None if it is suitable.
-
-    Args:
-        rgb: (H, W, 3) uint8, sRGB.
-    """
+    """Return the reason to reject an sRGB image, or None if it is suitable."""
     if min(rgb.shape[:2]) < MIN_SHORT_SIDE:
         return "too small"
     small = resize_area(rgb, (_SAMPLE_SIDE, _SAMPLE_SIDE)).reshape(-1, 3) / 255
@@ -125,11 +109,7 @@ def _find_lack_of_color(luma: NDArray[Any], chroma: NDArray[Any]) -> RejectionRe
     nearly neutral. This test compares the distance of the chroma from the tone curve (the median
     over 64 pixels of similar luma) with the amount of chroma. Of 8,000 photographs it rejects a few
     images of fog and sunsets. Of sepia copies at JPEG quality 60 it rejects at least four out of
-    five.
-
-    Args:
-        luma: Y' of the pixels, (N,) in [0, 1].
-        chroma: Cb, Cr of the pixels, (N, 2) in [-0.5, 0.5].
+    five. `luma` is (N,) in [0, 1], `chroma` (N, 2) in [-0.5, 0.5].
     """
     strength = np.percentile(np.hypot(*chroma.T), 95)
     if strength < GRAY_CHROMA:
@@ -145,9 +125,6 @@ def perceptual_hash(rgb: Rgb) -> int:
 
     Its bits are the signs of the 8x8 lowest DCT coefficients of a 32x32 gray copy relative to their
     median (Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010).
-
-    Args:
-        rgb: (H, W, 3) uint8.
     """
     import cv2
 

@@ -37,12 +37,7 @@ SHARES = (0.36, 0.13, 0.06)
 def draw_hints(
     ab: FloatArray, rng: Generator, shares: tuple[float, float, float] = SHARES
 ) -> tuple[FloatArray, FloatArray]:
-    """Draw the hints of one image.
-
-    Args:
-        ab: true a*, b* at the output stride of the network, (2, h, w) float32.
-        rng: random number generator.
-        shares: probabilities of points, a region, and distorted color.
+    """Draw the hints of one image, given its true a*, b*, (2, h, w) float32, and the `SHARES`.
 
     Returns:
         Hint a*, b*, (2, h, w) float32, 0 where there is no hint; density, (1, h, w) float32 in

@@ -1,4 +1,4 @@
-"""Losses on the distribution over color bins and on the predicted color.
+"""The objective of training: losses on the distribution over color bins and on the color.
 
 The distribution loss follows Zhang, Isola & Efros, "Colorful Image Colorization", 2016: soft
 targets over the bins nearest to the true color, and cross-entropy with class weights for rare
@@ -7,7 +7,7 @@ colors, because most pixels of photographs are nearly gray.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -16,10 +16,23 @@ from torch import Tensor, nn
 from vidcolor.color.bins import compute_temperature
 from vidcolor.color.lab import lab_to_rgb, rgb_to_lab
 from vidcolor.color.metrics import colorfulness
+from vidcolor.generators.network import STRIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from vidcolor.training.batches import Batch
+    from vidcolor.training.config import TrainingConfig
+
+Losses = dict[str, Tensor]
+"""Unweighted losses by name, each () float32 without gradient."""
+
+INITIAL_REWARD = 3.2
+"""Initial reward for color. It is close to the final value of the embedded weights, which avoids
+oscillation at the start."""
+_REWARD_STEP = 0.01
+"""Change of the reward in a step, per unit of missing relative colorfulness."""
+_MAX_REWARD = 8.0
 NUM_NEIGHBORS = 5
 """Number of bins with a non-zero target for one color."""
 SIGMA = 5.0
@@ -49,11 +62,8 @@ class BinTargets(nn.Module):
     """
 
     bins: Tensor
-    """a*, b* of each bin, (Q, 2) float32."""
     index: Tensor
-    """Nearest bins of each integer a*, b*, (231 * 231, 5) int64."""
     weight: Tensor
-    """Weights of these bins, (231 * 231, 5) float32."""
 
     def __init__(self, bins: Tensor) -> None:
         """Build the table for bins (Q, 2) with Q >= `NUM_NEIGHBORS`."""
@@ -89,7 +99,7 @@ def bin_prior(images: Iterable[Tensor], targets: BinTargets) -> Tensor:
     """
     count = torch.zeros(len(targets.bins), dtype=torch.float64)
     for image in images:
-        index, weight = targets(F.avg_pool2d(rgb_to_lab(image)[1], 4))
+        index, weight = targets(F.avg_pool2d(rgb_to_lab(image)[1], STRIDE))
         count.index_add_(0, index.flatten(), weight.flatten().double())
     spread = torch.exp(torch.cdist(targets.bins, targets.bins).square() / (-2 * SIGMA**2)).double()
     prior = (spread / spread.sum(0)) @ count
@@ -97,14 +107,9 @@ def bin_prior(images: Iterable[Tensor], targets: BinTargets) -> Tensor:
 
 
 def class_weights(prior: Tensor, strength: float = 1.0) -> Tensor:
-    """Return the class weights: the inverse of the mixed prior, with mean 1 over pixels.
+    """Return the class weights: the inverse of the mixed prior, with mean 1 over pixels, (Q,).
 
-    Args:
-        prior: from `bin_prior`, (Q,).
-        strength: exponent of the weights; 0 makes them equal, 1 is the value of Zhang et al.
-
-    Returns:
-        (Q,) float32, at most `MAX_WEIGHT`.
+    `strength` is an exponent: 0 makes them equal, 1 is the value of Zhang et al.
     """
     # Without the uniform part, bins that never occur would have infinite weights.
     mixed = (1 - UNIFORM_SHARE) * prior + UNIFORM_SHARE / len(prior)
@@ -143,11 +148,8 @@ def distillation_loss(logits: Tensor, teacher: Tensor) -> Tensor:
     """Return the KL divergence from a teacher's prediction, nats, mean over cells, () float32.
 
     See Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", 2015. It is applied
-    to the new images as in Li & Hoiem, "Learning without Forgetting", 2016.
-
-    Args:
-        logits: (N, Q, h, w).
-        teacher: logits of the teacher, the same shape; receives no gradient.
+    to the new images as in Li & Hoiem, "Learning without Forgetting", 2016. Both arguments are
+    logits, (N, Q, h, w); the teacher receives no gradient.
     """
     own = torch.log_softmax(logits.float(), dim=1)
     target = torch.log_softmax(teacher.detach().float(), dim=1)
@@ -155,29 +157,19 @@ def distillation_loss(logits: Tensor, teacher: Tensor) -> Tensor:
 
 
 def mean_color(logits: Tensor, bins: Tensor, vividness: float | None = None) -> Tensor:
-    """Return the predicted color, a differentiable form of `color.bins.decode_bins`.
+    """Return the predicted a*, b*, (N, 2, h, w) float32; see `color.bins.decode_bins`.
 
-    Args:
-        logits: (N, Q, h, w).
-        bins: a*, b* of each bin, (Q, 2).
-        vividness: see `color.bins.compute_temperature`.
-
-    Returns:
-        a*, b*, (N, 2, h, w) float32.
+    Unlike `decode_bins`, it is differentiable. `logits` are (N, Q, h, w), `bins` (Q, 2).
     """
     rows = logits.float().permute(0, 2, 3, 1) / compute_temperature(vividness)
     return (torch.softmax(rows, dim=-1) @ bins.float()).permute(0, 3, 1, 2)
 
 
 def ab_to_rgb(lightness: Tensor, ab: Tensor) -> Tensor:
-    """Combine full-size lightness and low-resolution color; differentiable.
-
-    Args:
-        lightness: L*, (N, 1, H, W) in [0, 100].
-        ab: a*, b*, (N, 2, h, w); upsampled bilinearly.
+    """Combine L*, (N, 1, H, W), with a*, b*, (N, 2, h, w), which are upsampled bilinearly.
 
     Returns:
-        (N, 3, H, W) float32, sRGB in [0, 1].
+        (N, 3, H, W) float32, sRGB in [0, 1]; differentiable.
     """
     size = lightness.shape[-2:]
     ab = F.interpolate(ab.float(), size=size, mode="bilinear", align_corners=False)
@@ -188,22 +180,17 @@ def log_mse_loss(predicted: Tensor, truth: Tensor) -> Tensor:
     """Return the mean over images of log(mean square error), () float32; 1 equals 4.3 dB of PSNR.
 
     The logarithm gives all images equal weight, independent of their colorfulness. Unlike
-    cross-entropy, this loss depends on the distance between a wrong color and the true color.
-
-    Args:
-        predicted: (N, 3, h, w), sRGB in [0, 1].
-        truth: the same shape.
+    cross-entropy, this loss depends on the distance between a wrong color and the true color. Both
+    arguments are sRGB in [0, 1], (N, 3, h, w).
     """
     error = (predicted - truth).square().flatten(1).mean(1)
     return (error + ERROR_FLOOR).log().mean()
 
 
 def colorfulness_share(predicted: Tensor, truth: Tensor) -> Tensor:
-    """Return the mean colorfulness relative to the ground truth, () float32.
+    """Return the mean colorfulness relative to the ground truth, () float32; 0 without images.
 
-    Args:
-        predicted: (N, 3, h, w), sRGB in [0, 1]; N may be 0, then the result is 0.
-        truth: the same shape.
+    Both arguments are sRGB in [0, 1], (N, 3, h, w).
     """
     if not len(predicted):
         return predicted.new_zeros(())
@@ -219,12 +206,8 @@ def matched_colorfulness(predicted: Tensor, truth: Tensor) -> Tensor:
     predictable. Elsewhere, predictions of opposite sign cancel. A reward for plain colorfulness
     would also favor vivid colors where the color is unpredictable.
 
-    Args:
-        predicted: (N, 3, h, w), sRGB in [0, 1]; N may be 0, then the result is 0.
-        truth: the same shape.
-
-    Returns:
-        1 for a perfect prediction, 0 for gray, negative for complementary colors.
+    Both arguments are sRGB in [0, 1], (N, 3, h, w). The result is 1 for a perfect prediction, 0 for
+    gray or without images, and negative for complementary colors.
     """
     if not len(predicted):
         return predicted.new_zeros(())
@@ -252,11 +235,8 @@ def excess_variation(predicted: Tensor, truth: Tensor) -> Tensor:
 
     It penalizes blotches. An object that is predicted in one wrong color costs nothing; an object
     of one color that is predicted in two colors does. The network therefore predicts ambiguous
-    objects in one color instead of in patches.
-
-    Args:
-        predicted: a*, b*, (N, 2, h, w), h and w at least twice the maximum of `VARIATION_STEPS`.
-        truth: the same shape.
+    objects in one color instead of in patches. Both arguments are a*, b*, (N, 2, h, w), with h and
+    w at least twice the maximum of `VARIATION_STEPS`.
     """
     total = predicted.new_zeros(())
     for step in VARIATION_STEPS:
@@ -266,3 +246,83 @@ def excess_variation(predicted: Tensor, truth: Tensor) -> Tensor:
             change = (blocks.diff(dim=axis).square().sum(1) + 1e-2).sqrt()
             total = total + F.relu(change - true_blocks.diff(dim=axis).norm(dim=1)).mean()
     return total / (2 * len(VARIATION_STEPS))
+
+
+class LossOutput(NamedTuple):
+    """Losses of one batch."""
+
+    total: Tensor
+    """The weighted sum, () float32 with gradient."""
+    losses: Losses
+    colorfulness: Tensor
+    """Relative colorfulness of the images without hints, and their weight: 1, or 0 if there are no
+    such images. Its sum over batches gives the mean. (2,) float32 without gradient."""
+
+
+class Objective(nn.Module):
+    """The losses of colorization.
+
+    A pure error loss makes predictions gray, and pure cross-entropy makes them blotchy. The image
+    losses therefore combine the error and the excess variation of the predicted color with a reward
+    for true color. The reward is a Lagrange multiplier: dual ascent adjusts it until images without
+    hints reach the colorfulness of the configuration.
+    """
+
+    reward: Tensor
+    """Current reward for predictions with the full chroma of the ground truth, () float32, in the
+    units of `log_mse_loss`."""
+    class_weight: Tensor
+
+    def __init__(self, config: TrainingConfig, bins: Tensor, prior: Tensor) -> None:
+        """Create the losses for bins, (Q, 2), that occur with the frequencies `prior`, (Q,)."""
+        super().__init__()
+        self.config, self.prior = config, prior
+        self.targets = BinTargets(bins)
+        self.register_buffer("class_weight", class_weights(prior, config.rebalance))
+        self.register_buffer("reward", torch.tensor(INITIAL_REWARD))
+
+    def forward(
+        self, logits: Tensor, batch: Batch, teacher_logits: Tensor | None = None
+    ) -> LossOutput:
+        """Compute the losses of a prediction.
+
+        Args:
+            logits: (N, Q, S / 4, S / 4).
+            batch: the batch of the prediction.
+            teacher_logits: prediction of the initial weights, for distillation; or None.
+        """
+        config = self.config
+        # The losses use the lightness of the photograph, not the degraded input.
+        lightness, _ = rgb_to_lab(batch.image)
+        small = F.avg_pool2d(lightness, STRIDE)
+        predicted = mean_color(logits, self.targets.bins)
+        rebalanced, plain = distribution_loss(
+            logits, batch.ab, small, self.targets, self.class_weight
+        )
+        rgb, truth = lab_to_rgb(small, predicted), lab_to_rgb(small, batch.ab)
+        # Hints determine the color, so only images without hints need a reward for color.
+        unhinted = batch.density.flatten(1).amax(1) == 0
+        losses = {
+            "rebalanced": rebalanced,
+            "cross_entropy": plain,
+            "image": log_mse_loss(rgb, truth),
+            "matched_colorfulness": matched_colorfulness(rgb[unhinted], truth[unhinted]),
+            "variation": excess_variation(predicted, batch.ab),
+        }
+        reward = self.reward * losses["matched_colorfulness"] * unhinted.float().mean()
+        total = rebalanced + config.image_weight * (losses["image"] - reward)
+        total = total + config.coherence * losses["variation"]
+        if teacher_logits is not None:
+            losses["distillation"] = distillation_loss(logits, teacher_logits)
+            total = total + config.distill * losses["distillation"]
+        losses = {name: loss.detach() for name, loss in losses.items()}
+        share = colorfulness_share(rgb[unhinted], truth[unhinted])
+        weighted = torch.stack([share, unhinted.any().float()]).detach()
+        return LossOutput(total, losses, weighted)
+
+    @torch.no_grad()
+    def update_reward(self, colorfulness: Tensor) -> None:
+        """Adjust the reward, given the sum of `LossOutput.colorfulness` over batches."""
+        if colorfulness[1] > 0:
+            deficit = self.config.colorfulness - colorfulness[0] / colorfulness[1]
+            self.reward.add_(_REWARD_STEP * deficit).clamp_(0, _MAX_REWARD)

@@ -1,12 +1,19 @@
-"""Plots and model card of a training run."""
+"""What a training run reports: metrics, log, events, result, plots and model card."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator
 
 from vidcolor._version import __version__
-from vidcolor.fileio import atomic_output
+from vidcolor.errors import OutputError, VidcolorError
+from vidcolor.fileio import atomic_output, describe_os_error
+from vidcolor.schema import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,92 +22,187 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vidcolor.imaging.types import Rgb
+    from vidcolor.progress import Progress
+    from vidcolor.training.checkpoint import InitialWeights
     from vidcolor.training.config import RunOptions, TrainingConfig
     from vidcolor.training.dataset import PhotoDataset
-    from vidcolor.training.metrics import LogRow, TrainingResult
-    from vidcolor.training.weights import InitialWeights
 
-_LOSS_PANELS = (
-    (
-        "Training loss (nats)",
-        {
-            "rebalanced": "rebalanced cross-entropy",
-            "cross_entropy": "cross-entropy",
-            "distillation": "distillation",
-        },
-    ),
-    ("Image loss (ln of the mean square error)", {"image": "image"}),
-    ("Matched colorfulness (share)", {"matched_colorfulness": "matched colorfulness"}),
-    ("Excess variation (a*b* units)", {"variation": "excess variation"}),
-)
-"""Title of each panel, and the losses in it with their labels."""
-_METRIC_PANELS = (
-    (
-        "Validation PSNR (dB)",
-        {"hinted_psnr": "with 10 hints", "psnr": "colorized", "gray_psnr": "gray"},
-    ),
-    ("Validation colorfulness (share of the ground truth)", {"colorfulness": "colorized"}),
-)
-"""The same for validation metrics."""
-_CARD_METRICS = (
-    ("PSNR (dB)", "{0.psnr:.2f}"),
-    ("PSNR over gray (dB)", "{0.gain:+.2f}"),
-    ("PSNR with 10 hints (dB)", "{0.hinted_psnr:.2f}"),
-    ("colorfulness, of the ground truth", "{0.colorfulness:.0%}"),
-    ("cross-entropy (nats)", "{0.cross_entropy:.3f}"),
-)
-"""Labels and formats of `ValidationMetrics` in the model card."""
-_CARD_SETTINGS = (
-    "start", "size", "batch", "accumulate", "learning_rate", "encoder_rate", "freeze", "rebalance",
-    "image_weight", "colorfulness", "coherence", "distill", "keep", "ema", "seed",
-)  # fmt: skip
+LOG_FILE = "log.jsonl"
+"""Name of the log in the run folder."""
+_PANELS = {
+    "Training loss (nats)": ("rebalanced", "cross_entropy", "distillation"),
+    "Image loss (ln of the mean square error)": ("image",),
+    "Matched colorfulness (share)": ("matched_colorfulness",),
+    "Excess variation (a*b* units)": ("variation",),
+    "Validation PSNR (dB)": ("validation_hinted_psnr", "validation_psnr", "validation_gray_psnr"),
+    "Validation colorfulness (share of the ground truth)": ("validation_colorfulness",),
+}
+"""Titles of the panels of the plot, and the curves in each."""
+
+Rounded = Annotated[float, AfterValidator(lambda value: round(value, 5))]
+
+
+class ValidationMetrics(Record):
+    """Means over the measured photographs at the default vividness."""
+
+    psnr: Rounded
+    """PSNR of the colorized image in dB."""
+    gray_psnr: Rounded
+    """PSNR of the gray image in dB, the baseline."""
+    hinted_psnr: Rounded
+    """PSNR of the image that is colorized with ten hints of the true color, in dB."""
+    colorfulness: Rounded
+    """Colorfulness of the colorized images relative to the ground truth."""
+    cross_entropy: Rounded
+    """Cross-entropy without class weights in nats."""
+    num_images: int
+    """Number of measured photographs."""
+
+    @property
+    def gain(self) -> float:
+        """PSNR over that of the gray image, in dB."""
+        return self.psnr - self.gray_psnr
+
+
+class LogRow(Record):
+    """One line of the log: mean losses since the previous line, or the metrics of a validation."""
+
+    step: int
+    """Number of steps so far."""
+    losses: dict[str, float] | None = None
+    rate: float | None = None
+    """Learning rate relative to its maximum."""
+    seconds: int | None = None
+    """Training time over all attempts."""
+    metrics: ValidationMetrics | None = None
+
+
+class MetricsLog:
+    """The log of a run in memory and in a file with one JSON object per line.
+
+    A killed run loses at most the last line of the file.
+    """
+
+    def __init__(self, path: Path, steps_done: int) -> None:
+        """Open the log and drop the rows after the checkpoint; step 0 starts a new log."""
+        self._path = path
+        self.rows = [row for row in read_log(path) if row.step <= steps_done] if steps_done else []
+        self._write(self.rows, "w")
+
+    def add(self, row: LogRow) -> None:
+        """Append a row."""
+        self.rows.append(row)
+        self._write([row], "a")
+
+    def _write(self, rows: list[LogRow], mode: str) -> None:
+        lines = [json.dumps(row.model_dump(exclude_none=True)) + "\n" for row in rows]
+        try:
+            with self._path.open(mode, encoding="utf-8") as file:
+                file.writelines(lines)
+        except OSError as error:
+            raise OutputError(f"{self._path}: {describe_os_error(error)}") from error
+
+
+def read_log(path: Path) -> list[LogRow]:
+    """Return the complete rows of a log file; [] if there is no file."""
+    rows = []
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    for line in lines:
+        try:
+            rows.append(LogRow.model_validate_json(line))
+        except ValueError:  # the last line of a killed run
+            continue
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class StepEvent:
+    """State of the run after an optimizer step."""
+
+    step: int
+    """Number of steps so far."""
+    steps: int | None
+    """Number of steps of the whole run; None until it is computed from ``minutes``."""
+    images_per_s: float
+    """Speed of all processes together."""
+    seconds_left: float | None
+    """Estimated time until the last step; None while `steps` is None."""
+    losses: dict[str, float] | None
+    """Mean losses since the last log line; None between log lines."""
+
+
+class Callback:
+    """Receives the events of a run. A subclass overrides the methods that it needs."""
+
+    def on_progress(self, progress: Progress) -> None:
+        """Handle the progress of reading the source images."""
+
+    def on_message(self, text: str) -> None:
+        """Handle a message for the user."""
+
+    def on_step(self, event: StepEvent) -> None:
+        """Handle the end of an optimizer step."""
+
+    def on_validation(self, step: int, metrics: ValidationMetrics) -> None:
+        """Handle the metrics of a validation after a number of steps."""
+
+
+class TrainingStoppedError(VidcolorError):
+    """The run was stopped by a signal; it can resume from its checkpoint."""
+
+    exit_code = 130
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """Result of a training run."""
+
+    out: Path
+    """The weights file."""
+    folder: Path
+    """Directory of the checkpoint, the log and the plots."""
+    steps: int
+    seconds: float
+    """Training time over all attempts."""
+    before: ValidationMetrics | None
+    """Metrics of the initial weights; None without held-out photographs."""
+    after: ValidationMetrics | None
+    """Metrics of the final weights; None without held-out photographs."""
+    already_done: bool = False
+    """True if an earlier call had finished the run."""
 
 
 def draw_curves(path: Path, rows: Sequence[LogRow]) -> None:
-    """Plot the losses and metrics of a log, one panel below the other.
-
-    Args:
-        path: a .png file; replaced if it exists.
-        rows: the log; not empty.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
+    """Plot the losses and metrics of a log, which is not empty, one panel below the other."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
-    losses = [(row.step, row.losses) for row in rows if row.losses is not None]
-    metrics = [(row.step, row.metrics.model_dump()) for row in rows if row.metrics is not None]
-    panels = [
-        (title, [(label, [(s, v[n]) for s, v in values if n in v]) for n, label in names.items()])
-        for table, values in ((_LOSS_PANELS, losses), (_METRIC_PANELS, metrics))
-        for title, names in table
-    ]
-    panels = [(title, curves) for title, curves in panels if any(points for _, points in curves)]
+    curves: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
+    for row in rows:
+        metrics = row.metrics.model_dump() if row.metrics else {}
+        values = {**(row.losses or {}), **{f"validation_{n}": v for n, v in metrics.items()}}
+        for name, value in values.items():
+            curves[name].append((row.step, value))
+    panels = {title: [n for n in names if n in curves] for title, names in _PANELS.items()}
+    panels = {title: names for title, names in panels.items() if names}
     figure = Figure(figsize=(8, 2.2 * len(panels)), layout="constrained")
     axes = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
-    for ax, (title, curves) in zip(axes, panels, strict=True):
-        for label, points in curves:
-            if points:
-                marker = "." if len(points) < 50 else ""
-                ax.plot(*zip(*points, strict=True), label=label, marker=marker)
+    for ax, (title, names) in zip(axes, panels.items(), strict=True):
+        for name in names:
+            label = name.removeprefix("validation_").replace("_", " ")
+            marker = "." if len(curves[name]) < 50 else ""
+            ax.plot(*zip(*curves[name], strict=True), label=label, marker=marker)
         ax.set_title(title, loc="left", fontsize="medium")
         ax.grid(alpha=0.3)
         if len(ax.lines) > 1:
             ax.legend(fontsize="small")
     axes[-1].set_xlabel("optimizer step")
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     _save(figure, path)
 
 
 def draw_image_rows(path: Path, rows: dict[str, Rgb]) -> None:
-    """Draw labeled rows of images with one column for each photograph.
-
-    Args:
-        path: a .png file; replaced if it exists.
-        rows: images of each label, (n, S, S, 3) uint8, with the same n > 0 in all rows.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
+    """Draw labeled rows of images, (n, S, S, 3) uint8, with one column for each photograph."""
     from matplotlib.figure import Figure
 
     count = len(next(iter(rows.values())))
@@ -128,11 +230,7 @@ def write_card(
     replay: PhotoDataset | None,
     hardware: str,
 ) -> None:
-    """Write the model card in Markdown beside the weights, which must exist.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
+    """Write the model card in Markdown beside the weights, which must exist."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -143,8 +241,6 @@ def write_card(
     text = environment.get_template("model_card.md").render(
         result=result,
         config=config.model_dump(mode="json"),
-        settings=_CARD_SETTINGS,
-        metrics=_CARD_METRICS,
         start=start,
         dataset=dataset,
         replay=replay,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -14,29 +14,37 @@ from vidcolor.fileio import TRAINING_RUN_SUFFIX, check_target
 from vidcolor.generators.device import choose_device, choose_precision
 from vidcolor.training import checkpoint
 from vidcolor.training.batches import BatchStream
-from vidcolor.training.checkpoint import CheckpointState, RunIdentity
-from vidcolor.training.config import DEFAULT_HOLDOUT
-from vidcolor.training.dataset import build_dataset, write_photo_list
-from vidcolor.training.distributed import ProcessGroup, process_group
-from vidcolor.training.loop import TrainingLoop
-from vidcolor.training.losses import BinTargets, bin_prior
-from vidcolor.training.metrics import LOG_FILE, Callback, MetricsLog, TrainingResult, read_log
-from vidcolor.training.report import draw_image_rows, write_card
-from vidcolor.training.trainer import Trainer
-from vidcolor.training.validation import Validator, center_square, select_evenly
-from vidcolor.training.weights import (
-    InitialWeights,
+from vidcolor.training.checkpoint import (
+    CheckpointState,
+    RunIdentity,
     load_initial_weights,
     load_network,
     save_weights,
 )
+from vidcolor.training.config import DEFAULT_HOLDOUT
+from vidcolor.training.dataset import build_dataset, write_photo_list
+from vidcolor.training.distributed import process_group
+from vidcolor.training.loop import TrainingLoop
+from vidcolor.training.losses import BinTargets, bin_prior
+from vidcolor.training.report import (
+    LOG_FILE,
+    Callback,
+    MetricsLog,
+    TrainingResult,
+    draw_image_rows,
+    read_log,
+    write_card,
+)
+from vidcolor.training.trainer import Trainer
+from vidcolor.training.validation import Validator, center_square, select_evenly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from vidcolor.training.config import RunOptions, TrainingConfig
-    from vidcolor.training.dataset import PhotoDataset, PhotoStore
+    from vidcolor.training.dataset import PhotoDataset
+    from vidcolor.training.distributed import ProcessGroup
 
 MAX_PRIOR_IMAGES = 1000
 """Maximum number of photographs from which the bin prior is counted."""
@@ -54,7 +62,7 @@ def train(
     """Start a training run, or resume it from its checkpoint.
 
     Under torchrun every process calls this function. Rank 0 reads the sources, writes the files and
-    calls the callback.
+    calls the callback. If an earlier call has finished the same run, this call does not train.
 
     Args:
         sources: training photographs: directories, tar shards, films and image files.
@@ -63,9 +71,6 @@ def train(
         config: settings that determine the weights.
         options: further sources, hardware and reports.
         callback: callback for the events of the run.
-
-    Returns:
-        The result. If an earlier call has finished the same run, this call does not train.
 
     Raises:
         UsageError: the output exists, or the run folder belongs to a different run.
@@ -93,66 +98,46 @@ class _Run:
         self.sources, self.out, self.config, self.options = sources, out, config, options
         self.callback, self.group = callback, group
         self.folder = out.with_name(f"{out.stem}{TRAINING_RUN_SUFFIX}")
+        self.results = out, out.with_suffix(".md")
+        self.checkpoint = self.folder / checkpoint.FILE
         self.device = choose_device(options.device)
         if self.device.type == "cuda" and self.device.index is None and group.size > 1:
             # Each process of a machine has a GPU of its own.
             self.device = torch.device("cuda", group.local_rank)
             torch.cuda.set_device(self.device)
         self.precision = choose_precision(options.precision, self.device)
-        self.checkpoint = self.folder / checkpoint.FILE
-        self.results = out, out.with_suffix(".md")
+        self.start = load_initial_weights(config)
 
     def run(self) -> TrainingResult:
         """Start or resume the run; see `train`."""
-        start = load_initial_weights(self.config)
         self._check_targets()
         try:
-            dataset, replay = self._build_datasets()
-        except VidcolorError:
-            self._remove_empty_folders()
+            self.dataset, self.replay = self._build_datasets()
+        except VidcolorError:  # remove the folder if nothing was written
+            for folder in (self.folder / "cache", self.folder):
+                with suppress(OSError):
+                    folder.rmdir()
             raise
-        identity = RunIdentity(
-            config=self.config,
-            photographs=dataset.train.digest,
-            replay=replay.train.digest if replay else "",
-            validation=dataset.validation.digest if len(dataset.validation) else "",
-            start=start.digest,
-            processes=self.group.size,
-            device=self.device.type,
-            precision=self.precision,
-        )
-        state = self._read_or_create_state(identity)
+        state, tensors = self._read_or_create_state()
         if state.is_finished and all(path.exists() for path in self.results):
             return self._make_result(state.steps_done, state.seconds, already_done=True)
         with _deterministic(state.threads, self.device):
-            trainer = self._create_trainer(start, state, dataset.train)
-            loop = self._run_loop(trainer, state, dataset, replay)
+            trainer = self._create_trainer(state, tensors)
+            loop = self._run_loop(trainer, state)
             if self.group.is_leader:
-                self._write_results(trainer, loop, start, dataset, replay)
+                self._write_results(trainer, loop)
         self.group.barrier()
         return self._make_result(trainer.steps_done, loop.seconds)
 
     def _check_targets(self) -> None:
-        """Check the output before the training, which may take hours.
-
-        Raises:
-            UsageError: the output is not a .safetensors file or is a source.
-            OutputError: its directory is not writable.
-        """
-        out = self.out
-        if out.suffix != ".safetensors":
-            raise UsageError(f"{out}: the name of a weights file must end in .safetensors")
+        """Check the output before the training, which may take hours."""
+        if self.out.suffix != ".safetensors":
+            raise UsageError(f"{self.out}: the name of a weights file must end in .safetensors")
         if self.group.is_leader:
             # `_read_or_create_state` decides whether existing files may be replaced.
-            check_target(out, self.sources, force=True)
+            check_target(self.out, self.sources, force=True)
             check_target(self.folder / LOG_FILE, (), force=True)
         self.group.barrier()
-
-    def _remove_empty_folders(self) -> None:
-        """Remove the run folder of a run that failed before it wrote a file."""
-        for folder in (self.folder / "cache", self.folder):
-            with suppress(OSError):
-                folder.rmdir()
 
     def _build_datasets(self) -> tuple[PhotoDataset, PhotoDataset | None]:
         """Read the photographs. Rank 0 fills the cache, the other processes read it."""
@@ -187,14 +172,25 @@ class _Run:
             self.callback.on_message(f"replay: {source}")
         return dataset, replay
 
-    def _read_or_create_state(self, identity: RunIdentity) -> CheckpointState:
-        """Return the state of the checkpoint to resume from, or that of a new run.
+    def _read_or_create_state(self) -> tuple[CheckpointState, dict[str, Any] | None]:
+        """Return the state and tensors of the checkpoint to resume from, or those of a new run.
 
         Raises:
             UsageError: the checkpoint belongs to a different run, or not all processes see it.
         """
-        options = self.options
-        state = None if options.restart else checkpoint.read_state(self.checkpoint)
+        options, validation = self.options, self.dataset.validation
+        identity = RunIdentity(
+            config=self.config,
+            photographs=self.dataset.train.digest,
+            replay=self.replay.train.digest if self.replay else "",
+            validation=validation.digest if len(validation) else "",
+            start=self.start.digest,
+            processes=self.group.size,
+            device=self.device.type,
+            precision=self.precision,
+        )
+        saved = None if options.restart else checkpoint.read(self.checkpoint)
+        state, tensors = saved or (None, None)
         if state is not None and state.is_finished and options.force:
             state = None
         if state is not None:
@@ -216,24 +212,22 @@ class _Run:
             )
         if state is None and self.group.is_leader:
             self.checkpoint.unlink(missing_ok=True)
-        return state or CheckpointState(
-            identity=identity, steps=self.config.steps, threads=torch.get_num_threads()
-        )
+        if state is not None:
+            return state, tensors
+        threads = torch.get_num_threads()
+        return CheckpointState(identity=identity, steps=self.config.steps, threads=threads), None
 
-    def _create_trainer(
-        self, start: InitialWeights, state: CheckpointState, store: PhotoStore
-    ) -> Trainer:
+    def _create_trainer(self, state: CheckpointState, tensors: dict[str, Any] | None) -> Trainer:
         """Create a trainer; load the checkpoint of a resumed run."""
-        tensors = checkpoint.read_tensors(self.checkpoint) if state.steps_done else None
         if tensors is not None:
             prior = tensors["prior"]
         else:
+            store = self.dataset.train
             numbers = select_evenly(len(store), MAX_PRIOR_IMAGES)
             images = (center_square(store[i], _PRIOR_SIZE).unsqueeze(0) for i in numbers)
-            prior = bin_prior(images, BinTargets(start.network.bins))
-        trainer = Trainer(
-            start.network, self.config, prior, self.device, self.precision, self.group
-        )
+            prior = bin_prior(images, BinTargets(self.start.network.bins))
+        network = self.start.network
+        trainer = Trainer(network, self.config, prior, self.device, self.precision, self.group)
         if tensors is not None:
             checkpoint.restore(trainer, tensors, self.checkpoint)
             trainer.steps_done = state.steps_done
@@ -241,25 +235,21 @@ class _Run:
             self.callback.on_message(f"{self.out}: resuming after step {state.steps_done:,}{total}")
         return trainer
 
-    def _run_loop(
-        self,
-        trainer: Trainer,
-        state: CheckpointState,
-        dataset: PhotoDataset,
-        replay: PhotoDataset | None,
-    ) -> TrainingLoop:
+    def _run_loop(self, trainer: Trainer, state: CheckpointState) -> TrainingLoop:
         """Train to the last step; return the loop for a final validation."""
         config, log, validator = self.config, None, None
         if self.group.is_leader:
             log = MetricsLog(self.folder / LOG_FILE, state.steps_done)
-            write_photo_list(self.folder / "photographs.csv", dataset, replay)
-            validator = self._create_validator(dataset, trainer)
+            write_photo_list(self.folder / "photographs.csv", self.dataset, self.replay)
+            options, held_out = self.options, self.dataset.validation
+            size, limit = options.validation_size, options.validation_images
+            validator = Validator(held_out, trainer, size, limit) if len(held_out) else None
         stream = BatchStream(
-            store=dataset.train,
+            store=self.dataset.train,
             size=config.size,
             batch=config.batch,
             seed=config.seed,
-            replay=replay.train if replay else None,
+            replay=self.replay.train if self.replay else None,
             replay_share=config.replay_share,
             rank=self.group.rank,
             world_size=self.group.size,
@@ -273,29 +263,13 @@ class _Run:
             loop.run()
         return loop
 
-    def _create_validator(self, dataset: PhotoDataset, trainer: Trainer) -> Validator | None:
-        if not len(dataset.validation):
-            return None
-        return Validator(
-            dataset.validation, trainer.network.bins.cpu(), self.device, self.precision,
-            self.options.validation_size, self.options.validation_images,
-        )  # fmt: skip
-
-    def _write_results(
-        self,
-        trainer: Trainer,
-        loop: TrainingLoop,
-        start: InitialWeights,
-        dataset: PhotoDataset,
-        replay: PhotoDataset | None,
-    ) -> None:
+    def _write_results(self, trainer: Trainer, loop: TrainingLoop) -> None:
         """Write the weights, the metrics and predictions of the written file, and the card.
 
         The written file is measured, and not the network, because it has float16 weights.
         """
-        options = self.options
         network = trainer.result()
-        validator = self._create_validator(dataset, trainer)
+        validator = loop.validator
         if validator is not None:
             network.calibration.copy_(validator.calibrate(network))
         save_weights(self.out, network, self.config, trainer.steps_done)
@@ -306,12 +280,13 @@ class _Run:
         result = self._make_result(trainer.steps_done, loop.seconds)
         hardware = f"{self.device.type}, {self.precision}"
         hardware += f", {self.group.size} processes" if self.group.size > 1 else ""
-        write_card(result, self.config, options, start, dataset, replay, hardware)
+        write_card(
+            result, self.config, self.options, self.start, self.dataset, self.replay, hardware
+        )
 
     def _make_result(
         self, steps: int, seconds: float, already_done: bool = False
     ) -> TrainingResult:
-        """Return the result of a finished run, with the metrics of its log."""
         rows = read_log(self.folder / LOG_FILE)
         metrics = [row.metrics for row in rows if row.metrics is not None]
         before, after = (metrics[0], metrics[-1]) if metrics else (None, None)
@@ -322,9 +297,7 @@ class _Run:
 def _deterministic(threads: int, device: torch.device) -> Iterator[None]:
     """Make torch deterministic, so that a resumed run produces the same weights.
 
-    Args:
-        threads: number of threads of torch, which determines the order of sums on a CPU.
-        device: on CUDA, the fused attention kernels add gradients in random order and are disabled.
+    The number of threads determines the order of sums on a CPU.
     """
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -335,7 +308,7 @@ def _deterministic(threads: int, device: torch.device) -> Iterator[None]:
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         with ExitStack() as settings:
-            if device.type == "cuda":
+            if device.type == "cuda":  # the fused kernels add gradients in random order
                 settings.enter_context(sdpa_kernel(SDPBackend.MATH))
             yield
     finally:

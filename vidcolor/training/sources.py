@@ -16,16 +16,20 @@ import numpy as np
 from vidcolor.concurrency import map_in_threads
 from vidcolor.errors import InputError, OutputError
 from vidcolor.fileio import describe_os_error, is_training_run
+from vidcolor.imaging.resize import limit_short_side, resize_area
 from vidcolor.media.containers import is_video_name
+from vidcolor.media.decode import VideoReader
+from vidcolor.media.preview import DisplayReader, render_rgb
 from vidcolor.media.preview_image import read_image_rgb
 from vidcolor.media.stills.formats import STILL_SUFFIXES, is_still
-from vidcolor.training.films import GrayFilmError, sample_film
+from vidcolor.shots.cuts import CausalCutDetector
 from vidcolor.training.filtering import find_rejection_reason, perceptual_hash, reduce_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from vidcolor.imaging.types import Rgb
+    from vidcolor.imaging.types import FloatArray, Rgb
+    from vidcolor.media.decode import Frame
     from vidcolor.training.filtering import RejectionReason
 
 Kind = Literal["image", "shard", "film"]
@@ -36,6 +40,12 @@ SHARD_EXTENSIONS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 """Extensions of tar shards."""
 _PREFETCH = 8
 """Images per core that are decoded in advance."""
+MAX_FRAMES = 200
+"""Maximum number of frames of one film, so that long films do not dominate the dataset."""
+CUT_MARGIN_S = 0.25
+"""Time between a cut and the first sampled frame; it avoids splices and the end of dissolves."""
+_PROXY_SIDE = 96
+"""Short side of the luma copies on which cuts are detected, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +91,8 @@ class _Candidate:
 def find_source_files(sources: Sequence[Path], first: int = 0) -> list[SourceFile]:
     """Return all files of the sources, in an order that depends on names only.
 
-    Args:
-        sources: directories, tar shards, films and image files. Directories are searched
-            recursively without following links; hidden files and the folders of training runs are
-            skipped.
-        first: number of the first source.
+    Directories are searched recursively without following links; hidden files and the folders of
+    training runs are skipped. `first` is the number of the first source.
 
     Raises:
         InputError: a source does not exist or cannot be read.
@@ -132,25 +139,11 @@ def _kind_from_name(path: Path) -> Kind | None:
     return "film" if is_video_name(path) else None
 
 
-def count_images(files: Sequence[SourceFile]) -> int | None:
-    """Return the number of images; None if there are films, whose shots are not counted yet.
-
-    Raises:
-        InputError: a shard is damaged.
-    """
-    if any(file.kind == "film" for file in files):
-        return None
-    return sum(sum(1 for _ in _iterate_shard(f)) if f.kind == "shard" else 1 for f in files)
-
-
 def iterate_photos(files: Iterable[SourceFile], short_side: int) -> Iterator[Photo]:
     """Decode and check the images of all files on all cores, in the order of the files.
 
-    Decoders release the GIL, so threads suffice. `_PREFETCH` bounds the images in memory.
-
-    Args:
-        files: the source files.
-        short_side: maximum short side of the images, in pixels.
+    Decoders release the GIL, so threads suffice. `_PREFETCH` bounds the images in memory. They are
+    reduced to a short side of at most `short_side` pixels.
 
     Raises:
         InputError: a shard is damaged. A damaged film or image becomes a rejected photo.
@@ -237,3 +230,70 @@ def _read_image(path: Path, short_side: int) -> Rgb:
 
 def _hash(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+class GrayFilmError(Exception):
+    """The film has no color."""
+
+
+def sample_film(path: Path, short_side: int) -> Iterator[tuple[float, Rgb]]:
+    """Yield at most `MAX_FRAMES` frames of a film, upright and with square pixels.
+
+    Every frame is decoded once. The selection is complete at the end of the film only, so all
+    frames are yielded then. Memory is limited by `MAX_FRAMES`, not by the length of the film.
+
+    Yields:
+        Seconds since the first frame, ascending, and the frame; see `reduce_image`.
+
+    Raises:
+        InputError: the film cannot be read; if it is damaged, after the frames before the damage.
+        GrayFilmError: the film is gray.
+    """
+    reader = DisplayReader(path)
+    if reader.video.tint == "gray":
+        raise GrayFilmError
+    frames: list[tuple[float, Rgb]] = []
+    step = 1
+    damage: InputError | None = None
+    try:
+        for number, frame in enumerate(_select_frames(reader)):
+            if number % step:
+                continue
+            rgb = reduce_image(render_rgb(frame.av_frame, reader.video, reader.size), short_side)
+            frames.append((float(frame.pts * reader.video.time_base - reader.origin_s), rgb))
+            if len(frames) > MAX_FRAMES:  # the frames that remain are evenly spaced
+                del frames[1::2]
+                step *= 2
+    except InputError as error:
+        damage = error
+    yield from frames
+    if damage is not None:
+        raise damage
+
+
+def _select_frames(reader: DisplayReader) -> Iterator[Frame]:
+    """Yield a frame near the start of each shot and, for long shots, one in the second half.
+
+    The second frame is the last one at 2, 4, 8, ... times `CUT_MARGIN_S` after the cut. It lies in
+    the second half of the shot, and finding it does not require the length of the shot.
+    """
+    detector = CausalCutDetector()
+    early: Frame | None = None
+    late: Frame | None = None
+    start, due = 0.0, 0.0
+    for frame in VideoReader(reader.path, reader.video).frames():
+        time = float(frame.pts * reader.video.time_base)
+        if detector.feed(_make_proxy(reader, frame)):
+            yield from (f for f in (early, late) if f is not None)
+            # The first frame stands for a shot that is shorter than the margin.
+            early, late = frame, None
+            start, due = time, CUT_MARGIN_S
+        elif time - start >= due:
+            early, late = (frame, None) if due == CUT_MARGIN_S else (early, frame)
+            due *= 2
+    yield from (f for f in (early, late) if f is not None)
+
+
+def _make_proxy(reader: DisplayReader, frame: Frame) -> FloatArray:
+    small = resize_area(frame.luma, limit_short_side(frame.luma.shape, _PROXY_SIDE))
+    return reader.video.coding.luma_to_unit(small)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from vidcolor.training.objective import Losses, LossOutput, Objective
+from vidcolor.training.losses import Losses, LossOutput, Objective
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from vidcolor.generators.device import Precision
     from vidcolor.generators.network import EmbeddedNetwork
@@ -41,7 +41,7 @@ class Trainer:
         precision: Precision,
         group: ProcessGroup,
     ) -> None:
-        """Create the networks and the optimizers.
+        """Create copies of the initial network, and the optimizer.
 
         Args:
             start: initial network, which is not modified.
@@ -62,16 +62,16 @@ class Trainer:
     def step(
         self, batches: Sequence[PackedBatch], rate: float, stop: bool = False
     ) -> tuple[Losses, bool]:
-        """Run one optimizer step.
+        """Run one optimizer step on `TrainingConfig.accumulate` batches.
 
         Args:
-            batches: `TrainingConfig.accumulate` batches.
+            batches: the batches of this process.
             rate: learning rate relative to the maximum.
             stop: whether this process received a stop signal.
 
         Returns:
-            Mean losses of the batches of this process, ``loss`` being the weighted sum, and whether
-            any process received a stop signal.
+            Mean losses of the batches, ``loss`` being the weighted sum, and whether any process
+            received a stop signal.
         """
         # No operation here draws random numbers today. If one ever does, the numbers follow from
         # the step, so that a resumed run draws the same ones.
@@ -123,15 +123,13 @@ class Trainer:
             group["lr"] = config.learning_rate * group["factor"] * rate
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        decay = ema_decay(self.steps_done, config.ema)
+        # The decay rises, so that the average forgets the first steps quickly.
+        decay = min(config.ema, (1 + self.steps_done) / (20 + self.steps_done))
         _move_toward(self.average, self.network, 1 - decay)
         return stop
 
     def result(self) -> EmbeddedNetwork:
-        """Return a copy of the moving average in evaluation mode, on the device.
-
-        `TrainingConfig.keep` is the share of the initial weights that is mixed in.
-        """
+        """Return the moving average, mixed with `TrainingConfig.keep` of the initial weights."""
         network = copy.deepcopy(self.average).eval()
         if self.config.keep:
             _move_toward(network, self.start, self.config.keep)
@@ -146,13 +144,7 @@ def autocast(device: torch.device, precision: Precision) -> torch.autocast:
 def learning_rate_factor(step: int, steps: int | None, config: TrainingConfig) -> float:
     """Return the learning rate relative to its maximum: a linear warm-up, then half a cosine.
 
-    Args:
-        step: number of the step, from 0.
-        steps: number of steps of the run; None while it is unknown, which is during the warm-up.
-        config: `warm_up` and `final_rate` are used.
-
-    Returns:
-        A factor in (0, 1].
+    `steps` is None while the length of the run is unknown, which is during the warm-up.
     """
     warm_up = config.warm_up
     if steps is not None:
@@ -165,25 +157,13 @@ def learning_rate_factor(step: int, steps: int | None, config: TrainingConfig) -
     return ramp * (config.final_rate + (1 - config.final_rate) * (1 + math.cos(math.pi * done)) / 2)
 
 
-def ema_decay(step: int, limit: float) -> float:
-    """Return the decay of the moving average after a step; it rises to `limit`.
-
-    The average therefore forgets the first steps quickly.
-    """
-    return min(limit, (1 + step) / (20 + step))
-
-
 @torch.no_grad()
 def _move_toward(network: nn.Module, target: nn.Module, share: float) -> None:
     """Interpolate all parameters and buffers toward those of `target`, except for counters."""
-    for own, other in zip(_tensors(network), _tensors(target), strict=True):
+    pairs = zip(network.state_dict().values(), target.state_dict().values(), strict=True)
+    for own, other in pairs:
         if own.is_floating_point():
             own.lerp_(other.to(own.device), share)
-
-
-def _tensors(network: nn.Module) -> Iterator[Tensor]:
-    yield from network.parameters()
-    yield from network.buffers()
 
 
 def _copy_to_device(network: EmbeddedNetwork, device: torch.device) -> EmbeddedNetwork:

@@ -13,8 +13,8 @@ from vidcolor.color.lab import rgb_to_lab
 from vidcolor.color.metrics import colorfulness, psnr
 from vidcolor.generators.network import STRIDE
 from vidcolor.imaging.resize import resize_area, resize_cubic
-from vidcolor.training.losses import BinTargets, ab_to_rgb, distribution_loss
-from vidcolor.training.metrics import ValidationMetrics
+from vidcolor.training.losses import ab_to_rgb, distribution_loss
+from vidcolor.training.report import ValidationMetrics
 from vidcolor.training.trainer import autocast
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from vidcolor.generators.device import Precision
     from vidcolor.generators.network import EmbeddedNetwork
     from vidcolor.imaging.types import Rgb
     from vidcolor.training.dataset import PhotoStore
+    from vidcolor.training.trainer import Trainer
 
 NUM_HINTS = 10
 """Number of hinted squares in each image for `ValidationMetrics.hinted_psnr`."""
@@ -41,15 +41,7 @@ def select_evenly(length: int, count: int) -> list[int]:
 
 
 def center_square(rgb: Rgb, size: int) -> Tensor:
-    """Crop the largest centered square and scale it.
-
-    Args:
-        rgb: (h, w, 3) uint8.
-        size: side of the result in pixels.
-
-    Returns:
-        (3, size, size) float32 sRGB in [0, 1].
-    """
+    """Crop the largest centered square and scale it to (3, size, size) float32 in [0, 1]."""
     height, width = rgb.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -62,29 +54,12 @@ def center_square(rgb: Rgb, size: int) -> Tensor:
 class Validator:
     """Measures networks in evaluation mode, on the device, on one set of photographs."""
 
-    def __init__(
-        self,
-        store: PhotoStore,
-        bins: Tensor,
-        device: torch.device,
-        precision: Precision,
-        size: int = 256,
-        limit: int = 128,
-    ) -> None:
-        """Select the photographs.
-
-        Args:
-            store: held-out photographs; not empty.
-            bins: a*, b* of the bins of the networks, (Q, 2).
-            device: device of the networks.
-            precision: precision of the forward passes.
-            size: side of the centered squares that are measured; a multiple of 32.
-            limit: maximum number of photographs.
-        """
+    def __init__(self, store: PhotoStore, trainer: Trainer, size: int, limit: int) -> None:
+        """Select at most `limit` photographs, and measure centered squares of `size` pixels."""
         self._store, self._size = store, size
         self._selected = select_evenly(len(store), limit)
-        self._device, self._precision = device, precision
-        self._targets = BinTargets(bins).to(device)
+        self._device, self._precision = trainer.device, trainer.precision
+        self._targets = trainer.objective.targets
 
     @torch.no_grad()
     def measure(self, network: EmbeddedNetwork) -> ValidationMetrics:
@@ -168,16 +143,11 @@ class Validator:
 
 
 def _make_true_hints(ab: Tensor, first: int) -> tuple[Tensor, Tensor]:
-    """Return hints of the true color in small squares, at fixed positions in each image.
+    """Return hints of the true color in small squares.
 
-    Args:
-        ab: true a*, b*, (n, 2, S, S).
-        first: position of the first image in the validation set. It seeds the positions, so that
-            every validation uses the same hints.
-
-    Returns:
-        Mean color of the hinted pixels of each cell, (n, 2, S / 4, S / 4), and the density, which
-        is 1 in cells with hinted pixels as in `EmbeddedGenerator`, (n, 1, S / 4, S / 4).
+    `first` is the position of the first image in the validation set. It seeds the positions of the
+    squares, so that every validation uses the same hints. The density is 1 in cells with hinted
+    pixels, as in `EmbeddedGenerator`.
     """
     side = ab.shape[-1]
     mask = torch.zeros(len(ab), 1, side, side)
