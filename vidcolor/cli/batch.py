@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 from collections import Counter
@@ -18,7 +19,7 @@ from vidcolor.system import paused_garbage_collection
 from vidcolor.timecode import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from vidcolor.batch.discover import Task
     from vidcolor.batch.runner import BatchSummary, TaskResult
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from vidcolor.photo import PhotoResult
 
     ColorizerFactory = Callable[[ColorizeOptions], Colorizer]
+
+_LOGGER = logging.getLogger("vidcolor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ def _print_folders(inputs: Sequence[Path], tasks: Sequence[Task], console: Conso
             continue
         kinds = sorted(Counter(task.kind for task in found).items())
         counts = ", ".join(_count(number, kind) for kind, number in kinds)
-        target = Path(os.path.commonpath({task.target.parent for task in found}))
+        target = _find_common_folder(task.target for task in found)
         console.info(f"{path} -> {target} ({counts})")
         if len(found) > 1 and all(is_film_scan_name(t.source) for t in found):
             console.warn(
@@ -154,6 +157,15 @@ def _print_folders(inputs: Sequence[Path], tasks: Sequence[Task], console: Conso
                 "--fps 24",
                 path,
             )
+
+
+def _find_common_folder(paths: Iterable[Path]) -> Path:
+    """Return the folder that contains all files; that of the first one if they have none."""
+    folders = list({path.parent: None for path in paths})
+    try:
+        return Path(os.path.commonpath(folders))
+    except ValueError:  # drives of Windows have no common folder
+        return folders[0]
 
 
 def _print_result(result: TaskResult, console: Console) -> None:
@@ -167,6 +179,7 @@ def _print_result(result: TaskResult, console: Console) -> None:
     if result.error is not None:
         text, exit_code = str(result.error), result.error.exit_code
         console.error(text, source=str(task.source), exit_code=exit_code)
+        _LOGGER.debug("%s: failed", task.source, exc_info=result.error)
     if colorized is None:
         return
     for warning in colorized.warnings:
@@ -211,7 +224,7 @@ def _update_batch_progress(summary: BatchSummary, tasks: Sequence[Task], console
     done, total = len(summary.results), len(tasks)
     if total < 2:
         return
-    folder = Path(os.path.commonpath([task.source.absolute().parent for task in tasks]))
+    folder = _find_common_folder(task.source.absolute() for task in tasks)
     if done == total:
         console.end_progress(folder)
     elif any(task.kind != "photo" for task in tasks):
@@ -221,22 +234,16 @@ def _update_batch_progress(summary: BatchSummary, tasks: Sequence[Task], console
 
 
 def _print_summary(summary: BatchSummary, seconds: float, console: Console) -> None:
-    done, skipped, failed = (summary.count(state) for state in ("done", "skipped", "failed"))
-    damaged = summary.count("damaged")
-    console.event(
-        "summary",
-        done=done,
-        skipped=skipped,
-        failed=failed,
-        damaged=damaged,
-        seconds=round(seconds, 3),
-    )
+    counts = {state: summary.count(state) for state in ("done", "skipped", "failed", "damaged")}
+    console.event("summary", **counts, seconds=round(seconds, 3))
     if len(summary.results) > 1:
         for line in _format_table(summary.results):
             console.info(line)
-        note = f" ({damaged} damaged)" if damaged else ""
-        duration = format_duration(seconds)
-        console.info(f"{done} done{note}, {skipped} skipped, {failed} failed in {duration}")
+        note = f" ({counts['damaged']} damaged)" if counts["damaged"] else ""
+        console.info(
+            f"{counts['done']} done{note}, {counts['skipped']} skipped, {counts['failed']} failed "
+            f"in {format_duration(seconds)}"
+        )
 
 
 def _format_table(results: Sequence[TaskResult]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,26 @@ _TINTS = {
     "tinted": "monochrome with a tint (sepia or toned); --gray-from may select a cleaner channel",
     "color": "color",
 }
+# fmt: off
+_PLAN_VALUES = {
+    "source": "info.path", "container": "info.container", "duration_s": "info.duration_s",
+    "chapters": "info.num_chapters", "tags": "info.tags", "video": "", "streams": "", "target": "",
+    "encoder": "encoder.encoder", "encoder_options": "encoder.options",
+    "out_pix_fmt": "encoder.layout.name", "warnings": "",
+}
+"""Attribute of a `FilmPlan` for each JSON key; empty if it has the same name."""
+_VIDEO_VALUES = {
+    "codec": "", "width": "", "height": "", "pix_fmt": "layout.name", "bits": "coding.bits",
+    "full_range": "coding.full_range", "matrix": "matrix.name", "primaries": "tags.primaries",
+    "transfer": "tags.transfer", "time_base": "", "rate": "", "variable_rate": "",
+    "frames": "estimated_num_frames", "sample_aspect_ratio": "", "rotation": "rotation_degrees",
+    "interlaced": "", "timecode": "", "tint": "",
+}
+_STREAM_VALUES = {
+    "index": "stream.index", "kind": "stream.kind", "codec": "stream.codec",
+    "language": "stream.language", "kept": "", "note": "",
+}
+# fmt: on
 
 
 @params.expand_options
@@ -65,7 +86,7 @@ def _probe_film(file: Path, out: Path | None, options: ColorizeOptions) -> Probe
     from vidcolor.film.plan import default_film_target, plan_film
 
     plan = plan_film(file, out or default_film_target(file, options), options)
-    return {"kind": "film", **plan_values(plan)}, _format_plan(plan)
+    return {"kind": "film", **_plan_values(plan)}, _format_plan(plan)
 
 
 def _probe_sequence(path: Path, out: Path | None, options: ColorizeOptions) -> ProbeResult:
@@ -80,7 +101,7 @@ def _probe_sequence(path: Path, out: Path | None, options: ColorizeOptions) -> P
     gaps = f"{len(missing)} missing: {listed}" if missing else "none missing"
     frames = f"  frames     {len(numbers)}, numbered {numbers[0]} to {numbers[-1]}, {gaps}"
     first_line, *other_lines = _format_plan(plan)
-    return {**values, **plan_values(plan)}, [first_line, frames, *other_lines]
+    return {**values, **_plan_values(plan)}, [first_line, frames, *other_lines]
 
 
 def _probe_photo(file: Path, out: Path | None) -> ProbeResult:
@@ -92,18 +113,11 @@ def _probe_photo(file: Path, out: Path | None) -> ProbeResult:
     target = out or default_target(file)
     metadata = _list_metadata(still)
     values = {
-        "kind": "photo",
-        "source": str(file),
-        "format": still.format,
-        "width": width,
-        "height": height,
-        "bits": still.bits,
-        "tint": still.tint,
-        "orientation": still.orientation,
-        "alpha": still.alpha is not None,
-        "kept": metadata,
-        "target": str(target),
-        "warnings": list(still.warnings),
+        **{"kind": "photo", "source": file, "format": still.format},
+        **{"width": width, "height": height},
+        **_pick(still, dict.fromkeys(("bits", "tint", "orientation"), "")),
+        **{"alpha": still.alpha is not None, "kept": metadata, "target": target},
+        "warnings": still.warnings,
     }
     lines = [
         f"{file} ({still.format})",
@@ -137,52 +151,17 @@ def _list_metadata(still: Still) -> list[str]:
     return [text for text, is_present in entries.items() if is_present]
 
 
-def plan_values(plan: FilmPlan) -> dict[str, Any]:
-    """Return the plan of a film as JSON values."""
-    video = plan.video
-    return {
-        "source": str(plan.info.path),
-        "container": plan.info.container,
-        "duration_s": plan.info.duration_s,
-        "chapters": plan.info.num_chapters,
-        "tags": plan.info.tags,
-        "video": {
-            "codec": video.codec,
-            "width": video.width,
-            "height": video.height,
-            "pix_fmt": video.layout.name,
-            "bits": video.coding.bits,
-            "full_range": video.coding.full_range,
-            "matrix": video.matrix.name,
-            "primaries": video.tags.primaries,
-            "transfer": video.tags.transfer,
-            "time_base": str(video.time_base),
-            "rate": str(video.rate) if video.rate else None,
-            "variable_rate": video.variable_rate,
-            "frames": video.estimated_num_frames,
-            "sample_aspect_ratio": str(video.sample_aspect_ratio or 1),
-            "rotation": video.rotation_degrees,
-            "interlaced": video.interlaced,
-            "timecode": video.timecode,
-            "tint": video.tint,
-        },
-        "streams": [
-            {
-                "index": decision.stream.index,
-                "kind": decision.stream.kind,
-                "codec": decision.stream.codec,
-                "language": decision.stream.language,
-                "kept": decision.kept,
-                "note": decision.note,
-            }
-            for decision in plan.streams
-        ],
-        "target": str(plan.target),
-        "encoder": plan.encoder.encoder,
-        "encoder_options": plan.encoder.options,
-        "out_pix_fmt": plan.encoder.layout.name,
-        "warnings": list(plan.warnings),
+def _plan_values(plan: FilmPlan) -> dict[str, Any]:
+    sample_aspect_ratio = {"sample_aspect_ratio": str(plan.video.sample_aspect_ratio or 1)}
+    return _pick(plan, _PLAN_VALUES) | {
+        "video": _pick(plan.video, _VIDEO_VALUES) | sample_aspect_ratio,
+        "streams": [_pick(decision, _STREAM_VALUES) for decision in plan.streams],
     }
+
+
+def _pick(item: object, paths: dict[str, str]) -> dict[str, Any]:
+    """Return attributes of an object, and of its attributes, by JSON key."""
+    return {key: attrgetter(path or key)(item) for key, path in paths.items()}
 
 
 def _format_plan(plan: FilmPlan) -> list[str]:
