@@ -33,6 +33,16 @@ def test_new_container_is_found_in_folders_and_written(clip, colored, tmp_path, 
     film.assert_same_times()
 
 
+@pytest.mark.parametrize("encoder", ["libx264", "libx265"])
+def test_packets_are_complete_in_containers_without_global_header(
+    clip, colored, monkeypatch, encoder
+):
+    row = Container(muxer="mpegts", extensions=(".ts",))
+    monkeypatch.setitem(CONTAINERS, "mpegts", row)
+    film = colored(clip(size=(96, 96)), "ts", encoder=encoder)
+    assert len(film.after.frames) == len(film.before.frames)
+
+
 def test_new_encoder_is_chosen_with_its_options(clip, colored, monkeypatch):
     median = Quirk(lambda video, container, layout: video.width > 64, {"pred": "median"}, "Test.")
     encoder = Encoder(name="magicyuv", options={"pred": "gradient"}, quirks=(median,))

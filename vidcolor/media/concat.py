@@ -85,14 +85,19 @@ def _rank_frames(path: Path) -> NDArray[np.int64]:
     return np.argsort(np.argsort(pts, kind="stable"))
 
 
-def _demux_segment(path: Path) -> Iterator[av.Packet[Any]]:
-    """Yield the video packets of a segment in the form in which the encoder returned them."""
+def _demux_segment(path: Path, is_self_contained: bool = False) -> Iterator[av.Packet[Any]]:
+    """Yield the video packets of a segment in the form in which the encoder returned them.
+
+    If `is_self_contained`, H.264 and HEVC packets keep the parameter sets of the header.
+    """
     try:
         with av.open(str(path.absolute())) as container:
             stream = container.streams.video[0]
             filters = find_restoring_filter(stream.codec_context.name)
             extradata = stream.codec_context.extradata or b""
             bitstream_filter = None
+            if is_self_contained:
+                filters = filters.partition(",")[0]
             if filters and extradata[:1] == _LENGTH_PREFIXED:
                 bitstream_filter = BitStreamFilterContext(filters, stream)
             for packet in container.demux(stream):
@@ -134,7 +139,8 @@ def concat_segments(
                 f"{segment.path}: expected {segment.end - segment.start} frames, got {len(ranks)}; "
                 "delete the file and try again"
             )
-        for rank, packet in zip(ranks, _demux_segment(segment.path), strict=True):
+        packets = _demux_segment(segment.path, not writer.has_global_header)
+        for rank, packet in zip(ranks, packets, strict=True):
             number = segment.start + int(rank)
             # The first packets need DTS before the first PTS, which are extrapolated.
             dts = pts[position - depth] if position >= depth else pts[0] - (depth - position) * step

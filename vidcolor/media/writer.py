@@ -131,6 +131,12 @@ class VideoWriter:
                 f"({error.strerror}); try another --encoder or container"
             ) from error
 
+    @property
+    def has_global_header(self) -> bool:
+        """Whether the container stores parameter sets in its header (`AVFMT_GLOBALHEADER`)."""
+        flag: Any = av.format.Flags.global_header.value
+        return bool(self._container.format.flags & flag)
+
     def __enter__(self) -> VideoWriter:
         return self
 
