@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from annotated_types import Ge, GroupedMetadata, Gt, Le
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -15,6 +15,9 @@ from vidcolor.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+TaskKind = Literal["film", "photo", "sequence"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,8 @@ class Option(GroupedMetadata):
     parse: Callable[[str], Any] | None = None
     """Converts text to a value, for types other than text, numbers, paths and choices. It raises
     a ValueError that states what to write."""
+    tasks: tuple[TaskKind, ...] = get_args(TaskKind)
+    """Kinds of tasks that the option has an effect on."""
     in_fingerprint: bool = True
     """Whether the result depends on the value."""
     in_job_list: bool = True

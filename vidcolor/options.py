@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, WrapValidator, model_validator
 
 from vidcolor.errors import InputError, UsageError
-from vidcolor.option import Option, OptionsModel
+from vidcolor.option import Option, OptionsModel, TaskKind
 from vidcolor.timecode import parse_frame_rate, parse_time
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def _keep_int(value: Any, validate: Callable[[Any], float | None]) -> float | No
     return value if type(value) is int else validated
 
 
+_VIDEO: tuple[TaskKind, ...] = ("film", "sequence")
 _KEEP_INT = WrapValidator(_keep_int)
 
 
@@ -129,24 +130,24 @@ class ColorizeOptions(OptionsModel):
     # fmt: off
     # Source
     start: Annotated[Fraction | None, Option(
-        group="Time", metavar="TIME", parse=parse_time, ge=0, in_config=False,
+        group="Time", tasks=_VIDEO, metavar="TIME", parse=parse_time, ge=0, in_config=False,
         help="Start time: 90.5 (seconds) or 1:30.5.")] = None
     end: Annotated[Fraction | None, Option(
-        group="Time", metavar="TIME", parse=parse_time, in_config=False,
+        group="Time", tasks=_VIDEO, metavar="TIME", parse=parse_time, in_config=False,
         help="End time: 120 (seconds) or 2:00.")] = None
     gray_from: Annotated[GrayFrom, Option(
         group="Input", flags=("--gray-from", "--grey-from"),
         help="Source of the luma: the luma plane, one color channel, or the lightest channel of "
         "each pixel.")] = "luma"
     shots: Annotated[Path | None, Option(
-        group="Time", metavar="FILE", in_config=False,
+        group="Time", tasks=_VIDEO, metavar="FILE", in_config=False,
         help="Shot list written by `vidcolor shots`. Default: shots are detected.")] = None
     fps: Annotated[Fraction | None, Option(
-        group="Time", metavar="RATE", parse=parse_frame_rate, gt=0,
+        group="Time", tasks=("sequence",), metavar="RATE", parse=parse_frame_rate, gt=0,
         help="Frame rate of numbered frames: 24, 23.976 or 24000/1001. A folder is then read as "
         "one image sequence.")] = None
     range: Annotated[Range, Option(
-        group="Output",
+        group="Output", tasks=_VIDEO,
         help="Luma range of the output film: keep that of the source, or convert it to limited or "
         "full range.")] = "keep"
     allow_damaged: Annotated[bool, Option(
@@ -187,7 +188,7 @@ class ColorizeOptions(OptionsModel):
         help="Weight of the original color: 0 ignores it, 1 keeps it where it is plausible."
         ), _KEEP_INT] = None
     per_frame: Annotated[bool, Option(
-        group="Color", in_config=False,
+        group="Color", tasks=_VIDEO, in_config=False,
         help="Colorize every frame independently, for comparisons; the result flickers."
         )] = False
     mark: Annotated[bool, Option(
@@ -197,23 +198,24 @@ class ColorizeOptions(OptionsModel):
 
     # Output
     purpose: Annotated[Purpose, Option(
-        group="Output", flags=("--for",),
+        group="Output", tasks=_VIDEO, flags=("--for",),
         help="Output format of films: delivery is H.264, editing is ProRes 422 HQ in .mov, "
         "archive is lossless FFV1 in .mkv.")] = "delivery"
     encoder: Annotated[str | None, Option(
-        group="Output",
+        group="Output", tasks=_VIDEO,
         help="Video encoder: libx264, libx265, libsvtav1, ffv1, prores_ks, dnxhd, h264_nvenc ... "
         "Default: chosen by --for.")] = None
     encoder_options: Annotated[tuple[tuple[str, str], ...], Option(
-        group="Output", flags=("--encoder-option",), metavar="KEY=VALUE", parse=_parse_pair,
+        group="Output", tasks=_VIDEO, flags=("--encoder-option",), metavar="KEY=VALUE",
+        parse=_parse_pair,
         help="Option of the encoder, for example crf=18; repeatable."
         ), BeforeValidator(_parse_pairs)] = ()
     pix_fmt: Annotated[str | None, Option(
-        group="Output",
+        group="Output", tasks=_VIDEO,
         help="Pixel format of the encoder, for example yuv420p10le; fewer bits than in the "
         "source round the luma.")] = None
     quality: Annotated[int | None, Option(
-        group="Output", ge=1, le=100,
+        group="Output", tasks=("photo", "sequence"), ge=1, le=100,
         help="Quality of JPEG and lossy WebP output, 1 to 100. Default: keep the luma coding of a "
         "JPEG source.")] = None
     confidence: Annotated[Path | None, Option(

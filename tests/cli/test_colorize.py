@@ -73,6 +73,18 @@ def test_kind_and_target_of_each_source_are_printed(
     assert run.out[8].startswith("3 done, 0 skipped, 0 failed in ")
 
 
+def test_option_without_effect_is_reported(
+    vidcolor: Vidcolor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDCOLOR_FOR", "archive")  # may be meant for other runs
+    run = vidcolor("colorize", photo("p.png"), "--start", "1", "--quality", "90", "--fps", "18")
+    assert run.code == 0
+    assert run.err == [
+        "warning: --start has no effect: it applies to films and image sequences only",
+        "warning: --fps has no effect: it applies to image sequences only",
+    ]
+
+
 def test_image_without_suffix_is_a_photo(vidcolor: Vidcolor) -> None:
     photo("p.png").rename("scan")
     assert vidcolor("colorize", "scan").out[0].startswith("scan.color.png: done")

@@ -6,7 +6,7 @@ import glob
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from vidcolor.errors import InputError, UsageError, VidcolorError
 from vidcolor.hints.io import check_hint_files, load_hints, select_hints
@@ -20,13 +20,12 @@ from vidcolor.media.extensions import (
 )
 from vidcolor.media.sequence import is_sequence_pattern
 from vidcolor.media.stills.registry import read_still_recipe
+from vidcolor.option import TaskKind
 from vidcolor.options import ColorizeOptions
 from vidcolor.system import normalize_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-TaskKind = Literal["film", "photo", "sequence"]
 
 WORK_SUFFIX = ".vidcolor"
 """Suffix of work directories; see `vidcolor.film.workdir`."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     ColorizerFactory = Callable[[ColorizeOptions], Colorizer]
 
+_TASK_NAMES = {"film": "films", "photo": "photos", "sequence": "image sequences"}
 _LOGGER = logging.getLogger("vidcolor")
 
 
@@ -48,6 +49,8 @@ class BatchRequest:
     """Paths of the reports to write."""
     read_files: Sequence[Path]
     """Other files that the run reads, such as hints. They must not be overwritten."""
+    given_options: Sequence[str]
+    """Fields of the options that were given on the command line."""
 
 
 def run_batch(
@@ -76,6 +79,7 @@ def run_batch(
         targets.append(options.confidence)
     check_inputs_not_overwritten(request.read_files, (*targets, *request.reports))
     _print_folders(request.inputs, tasks, console)
+    _warn_of_unused_options(request, tasks, console)
     colorizer = _load_colorizer(options, colorizer_factory)
     summary, start_time = BatchSummary(), time.monotonic()
     _update_batch_progress(summary, tasks, console)
@@ -157,6 +161,15 @@ def _print_folders(inputs: Sequence[Path], tasks: Sequence[Task], console: Conso
                 "--fps 24",
                 path,
             )
+
+
+def _warn_of_unused_options(request: BatchRequest, tasks: Sequence[Task], console: Console) -> None:
+    """Warn of given options that have no effect on any task."""
+    kinds = {task.kind for task in tasks}
+    for name, option in request.options.options().items():
+        if name in request.given_options and kinds.isdisjoint(option.tasks):
+            names = " and ".join(_TASK_NAMES[kind] for kind in option.tasks)
+            console.warn(f"{request.options.flag(name)} has no effect: it applies to {names} only")
 
 
 def _find_common_folder(paths: Iterable[Path]) -> Path:

@@ -54,5 +54,8 @@ def colorize(
 
     read_files = options.input_files()
     options = options.replace(hints=load_hints(options) or None)  # a pipe can be read only once
-    request = BatchRequest(inputs or [], job_list, out, out_dir, options, report or [], read_files)
+    given = params.list_given(context)
+    request = BatchRequest(
+        inputs or [], job_list, out, out_dir, options, report or [], read_files, given
+    )
     raise typer.Exit(run_batch(request, console, context.obj))

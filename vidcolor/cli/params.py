@@ -141,6 +141,12 @@ def expand_options(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def list_given(context: typer.Context) -> list[str]:
+    """Return the names of the parameters that the command line sets."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
+
+
 def _panel_index(parameter: inspect.Parameter) -> int:
     panels = [getattr(item, "rich_help_panel", None) for item in get_args(parameter.annotation)]
     return max((_PANELS.index(panel) for panel in panels if panel in _PANELS), default=-1)

@@ -40,7 +40,8 @@ def recolor(
       vidcolor recolor slides/ --out-dir slides-restored/ --trust 0.9
       vidcolor recolor club.mp4 --trust 0.4 --start 1:30 --end 2:00
     """
+    read_files, given = options.input_files(), params.list_given(context)
     request = BatchRequest(
-        inputs or [], job_list, out, out_dir, options, report or [], options.input_files()
+        inputs or [], job_list, out, out_dir, options, report or [], read_files, given
     )
     raise typer.Exit(run_batch(request, console, context.obj))

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
-from vidcolor.batch.discover import TaskKind
 from vidcolor.environment import get_library_versions
 from vidcolor.errors import VidcolorError
 from vidcolor.fileio import sha256_file
 from vidcolor.imaging.geometry import compute_displayed_size
 from vidcolor.media.sequence import find_sequence
+from vidcolor.option import TaskKind
 from vidcolor.schema import Record
 
 if TYPE_CHECKING:
