@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.frames import make_flow_frames, make_pan, make_texture
+from vidcolor.generators.predictor import HintArrays
 from vidcolor.imaging.types import FloatArray
 from vidcolor.motion.flow import DisFlow
 from vidcolor.propagation.keyframes import MAX_INTERVAL, split_intervals
@@ -18,7 +19,6 @@ from vidcolor.propagation.propagate import (
     LOOKAHEAD,
     HintMask,
     KeyframePrediction,
-    PropagatedHints,
     Propagator,
 )
 
@@ -32,9 +32,9 @@ class NoisyPredictor:
     def __init__(self, truth: Truth, sigma: float = 0.0, accepts_hints: bool = True) -> None:
         self.truth, self.sigma, self.accepts_hints = truth, sigma, accepts_hints
         self.frames: list[int] = []
-        self.hints: list[PropagatedHints] = []
+        self.hints: list[HintArrays] = []
 
-    def predict(self, item: int, hints: PropagatedHints | None = None) -> KeyframePrediction:
+    def predict(self, item: int, hints: HintArrays | None = None) -> KeyframePrediction:
         self.frames.append(item)
         if hints is not None:
             self.hints.append(hints)
@@ -53,7 +53,9 @@ def propagate(
     get_mask: Callable[[int], HintMask | None] | None = None,
 ) -> list[FloatArray]:
     intervals = split_intervals(make_flow_frames(frames), DisFlow())
-    found = list(Propagator(predictor, get_mask).propagate(intervals))
+    found = list(
+        Propagator(predictor.predict, predictor.accepts_hints, get_mask).propagate(intervals)
+    )
     assert [number for number, _ in found] == list(range(len(frames)))
     return [color for _, color in found]
 
@@ -142,7 +144,7 @@ def test_uncovered_background_is_predicted_with_propagated_hints() -> None:
     shares = [float((hints.density > 0).mean()) for hints in predictor.hints]
     assert 0.1 < min(shares) < 0.98
     for hints in predictor.hints:
-        assert float(np.abs(hints.ab[:, hints.density > 0] - 10).max()) < 1
+        assert float(np.abs(hints.ab[0][:, hints.density[0] > 0] - 10).max()) < 1
 
 
 @pytest.mark.slow
@@ -170,5 +172,6 @@ def test_number_of_frames_read_ahead_is_bounded() -> None:
     predictor = NoisyPredictor([np.zeros((24, 32, 2), np.float32)] * 200)
     frames: Iterable[FloatArray] = read_frames()
     intervals = split_intervals(make_flow_frames(frames), DisFlow())
-    ahead = [num_read - number for number, _ in Propagator(predictor).propagate(intervals)]
+    propagator = Propagator(predictor.predict, predictor.accepts_hints)
+    ahead = [num_read - number for number, _ in propagator.propagate(intervals)]
     assert max(ahead) <= (LOOKAHEAD + 1) * MAX_INTERVAL + 8

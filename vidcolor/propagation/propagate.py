@@ -31,13 +31,13 @@ from vidcolor.motion.flow import sample
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from vidcolor.generators.predictor import HintArrays
     from vidcolor.imaging.types import FloatArray
     from vidcolor.motion.flow_chain import FlowChain
     from vidcolor.propagation.flow_frames import FlowFrame
     from vidcolor.propagation.keyframes import KeyframeInterval
 
 T = TypeVar("T")
-T_contra = TypeVar("T_contra", contravariant=True)
 
 LOOKAHEAD = 2
 """Number of later key frames whose predictions contribute to a key frame's color."""
@@ -83,15 +83,6 @@ class KeyframePrediction(NamedTuple):
     """(h, w) float32 in [0, 1]."""
 
 
-class PropagatedHints(NamedTuple):
-    """Propagated color as hints for the generator, upright, on the flow grid."""
-
-    ab: FloatArray
-    """a*, b*: (2, h, w) float32; undefined where density is 0."""
-    density: FloatArray
-    """(h, w) float32 in [0, 1]."""
-
-
 class HintMask(NamedTuple):
     """The color that hints give to one frame, and where they apply, on the flow grid."""
 
@@ -111,19 +102,6 @@ class HintMaskSource(Protocol):
 
     def get(self, frame_index: int) -> HintMask | None:
         """Return the hint mask of a key frame, or None if it has none."""
-        ...
-
-
-class KeyframePredictor(Protocol[T_contra]):
-    """A generator that predicts the color of key frames."""
-
-    @property
-    def accepts_hints(self) -> bool:
-        """Whether hints change the prediction."""
-        ...
-
-    def predict(self, item: T_contra, hints: PropagatedHints | None = None) -> KeyframePrediction:
-        """Predict the color of a frame, from its `FlowFrame.item`. The result is deterministic."""
         ...
 
 
@@ -161,15 +139,21 @@ class Propagator(Generic[T]):
 
     def __init__(
         self,
-        predictor: KeyframePredictor[T],
+        predict: Callable[[T, HintArrays | None], KeyframePrediction],
+        accepts_hints: bool,
         get_mask: Callable[[T], HintMask | None] | None = None,
     ) -> None:
         """Create a propagator.
 
-        If the predictor ignores hints, no key frame is predicted again. `get_mask` returns the hint
-        mask of a key frame from its `FlowFrame.item`, or None.
+        Args:
+            predict: predicts a frame, given by its `FlowFrame.item`, with propagated color as hints
+                or without hints. The result is deterministic.
+            accepts_hints: whether hints change the prediction; otherwise no key frame is predicted
+                again.
+            get_mask: returns the hint mask of a key frame from its `FlowFrame.item`, or None.
         """
-        self._predictor, self._get_mask = predictor, get_mask
+        self._predict_item, self._accepts_hints = predict, accepts_hints
+        self._get_mask = get_mask
         self._upsample = GuidedUpsampler(radius=6)
 
     def propagate(self, intervals: Iterator[KeyframeInterval[T]]) -> Iterator[tuple[T, FloatArray]]:
@@ -192,9 +176,9 @@ class Propagator(Generic[T]):
             yield from _interpolate(pending.popleft().interval, previous, current.output)
             previous = current
 
-    def _predict(self, keyframe: FlowFrame[T], hints: PropagatedHints | None) -> _Estimate:
+    def _predict(self, keyframe: FlowFrame[T], hints: HintArrays | None) -> _Estimate:
         """Return the prediction of a key frame, upsampled to the flow grid."""
-        ab, confidence = self._predictor.predict(keyframe.item, hints)
+        ab, confidence = self._predict_item(keyframe.item, hints)
         luma = keyframe.flow_input.luma
         color = np.empty((*luma.shape, 3), np.float32)
         color[..., 0], color[..., 1] = self._upsample(ab, luma, luma)
@@ -227,14 +211,17 @@ class Propagator(Generic[T]):
         The rest keeps the first prediction, because a prediction with hints follows the
         hints, and the propagated color would count twice in the mean.
         """
+        from vidcolor.generators.predictor import HintArrays
+
         coverage = warped.weight / (warped.weight + np.float32(HALF_COVERAGE_WEIGHT))
         is_new = coverage < 0.5
         new_share = float(is_new.mean())
-        if not self._predictor.accepts_hints or not MIN_NEW_SHARE < new_share < 1 - MIN_NEW_SHARE:
+        if not self._accepts_hints or not MIN_NEW_SHARE < new_share < 1 - MIN_NEW_SHARE:
             return pending.prediction
         ab = np.ascontiguousarray(warped.color[..., :2].transpose(2, 0, 1))
         density = (HINT_DENSITY * coverage * ~is_new).astype(np.float32)
-        hinted = self._predict(pending.interval.keyframe, PropagatedHints(ab, density))
+        hints = HintArrays(ab[None], density[None])
+        hinted = self._predict(pending.interval.keyframe, hints)
         share = smoothstep(1 - coverage, *NEW_COVERAGE_LIMITS)[..., None]
         color = pending.prediction.color + share * (hinted.color - pending.prediction.color)
         return _Estimate(color, pending.prediction.weight)

@@ -15,17 +15,17 @@ import numpy as np
 
 from vidcolor.colorizer import ProxyPrediction
 from vidcolor.concurrency import close_on_exit
-from vidcolor.generators.predictor import HintArrays
 from vidcolor.imaging.geometry import Geometry
 from vidcolor.motion.flow import DisFlow
 from vidcolor.propagation.flow_frames import attach_flow
 from vidcolor.propagation.keyframes import split_intervals
-from vidcolor.propagation.propagate import KeyframePrediction, PropagatedHints, Propagator
+from vidcolor.propagation.propagate import KeyframePrediction, Propagator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from vidcolor.colorizer import Colorizer
+    from vidcolor.generators.predictor import HintArrays
     from vidcolor.imaging.types import FloatArray
     from vidcolor.media.decode import Frame
     from vidcolor.propagation.flow_frames import AnalysisFrame
@@ -40,24 +40,6 @@ class PredictedFrame:
     frame: Frame
     prediction: ProxyPrediction
     """Color on the flow grid, in the orientation of the stored pixels."""
-
-
-class ProxyPredictor:
-    """Predicts key frames with a colorizer; see `KeyframePredictor`."""
-
-    def __init__(self, colorizer: Colorizer, vividness: float | None = None) -> None:
-        """Create a predictor; `vividness` is that of `Colorizer.predict`."""
-        self._colorizer, self._vividness = colorizer, vividness
-        self.accepts_hints = colorizer.accepts_hints
-
-    def predict(
-        self, item: AnalysisFrame, hints: PropagatedHints | None = None
-    ) -> KeyframePrediction:
-        """Predict the color of a frame, upright; see `KeyframePredictor.predict`."""
-        upright = Geometry(width=item.proxy.shape[1], height=item.proxy.shape[0])
-        arrays = None if hints is None else HintArrays(hints.ab[None], hints.density[None])
-        prediction = self._colorizer.predict([item.proxy], upright, self._vividness, arrays)[0]
-        return KeyframePrediction(prediction.ab, prediction.confidence)
 
 
 class ShotColorizer:
@@ -76,7 +58,8 @@ class ShotColorizer:
         The first shot starts at the first frame; the last one takes all remaining frames.
         """
         self._shots, self._geometry, self._hint_masks = shots, geometry, hint_masks
-        self._propagator = Propagator(ProxyPredictor(colorizer, vividness), self._get_mask)
+        self._colorizer, self._vividness = colorizer, vividness
+        self._propagator = Propagator(self._predict, colorizer.accepts_hints, self._get_mask)
         self._estimator = DisFlow()
 
     def colorize(self, frames: Iterator[AnalysisFrame]) -> Iterator[PredictedFrame]:
@@ -102,6 +85,11 @@ class ShotColorizer:
                 )
                 for item, color in self._propagator.propagate(intervals):
                     yield PredictedFrame(item.frame, self._to_prediction(item, color))
+
+    def _predict(self, item: AnalysisFrame, hints: HintArrays | None) -> KeyframePrediction:
+        upright = Geometry(width=item.proxy.shape[1], height=item.proxy.shape[0])
+        prediction = self._colorizer.predict([item.proxy], upright, self._vividness, hints)[0]
+        return KeyframePrediction(prediction.ab, prediction.confidence)
 
     def _get_mask(self, item: AnalysisFrame) -> HintMask | None:
         return None if self._hint_masks is None else self._hint_masks.get(item.frame.index)
