@@ -61,16 +61,9 @@ class Canvas:
         return width, 2 * height + self.gap if self.layout == "stack" else height
 
     def compose(self, a: Rgb, b: Rgb, wipe_position: float = 0.5) -> Rgb:
-        """Put images A and B on the canvas.
+        """Put images A and B, (H, W, 3) uint8 of the panel size, on the canvas.
 
-        Args:
-            a: (H, W, 3) uint8 of the panel size.
-            b: (H, W, 3) uint8 of the panel size.
-            wipe_position: position of the line between A and B, 0 (left) to 1 (right); for the
-                layout `wipe` only.
-
-        Returns:
-            (H, W, 3) uint8 of the canvas size.
+        `wipe_position` is that of the line in the layout `wipe`, 0 (left) to 1 (right).
         """
         if self.layout == "wipe":
             return _compose_wipe(a, b, wipe_position)
@@ -84,11 +77,7 @@ class Canvas:
 def fit_canvas(layout: Layout, image_size: tuple[int, int], max_width: float) -> Canvas:
     """Return the largest canvas for two images that is at most `max_width` pixels wide.
 
-    Args:
-        layout: the arrangement of the images.
-        image_size: display width and height of the images in pixels. The panels keep their aspect
-            ratio.
-        max_width: the maximum width of the canvas in pixels.
+    The panels keep the aspect ratio of `image_size`, which is the display width and height.
     """
     width = _round_down_to_even(max_width / 2 if layout == "side" else max_width)
     while layout == "side" and 2 * width + _compute_gap(width) > max_width and width > 2:
@@ -97,13 +86,7 @@ def fit_canvas(layout: Layout, image_size: tuple[int, int], max_width: float) ->
 
 
 def compute_natural_width(layout: Layout, image_size: tuple[int, int], max_width: int) -> int:
-    """Return the canvas width at which the images keep their own size, at most `max_width`.
-
-    Args:
-        layout: the arrangement of the images.
-        image_size: display width and height of the images in pixels.
-        max_width: the maximum width of the canvas in pixels.
-    """
+    """Return the canvas width at which the images keep their size, at most `max_width`."""
     width = _round_down_to_even(image_size[0])
     return min(max_width, 2 * width + _compute_gap(width) if layout == "side" else width)
 
@@ -140,7 +123,7 @@ def _compose_wipe(a: Rgb, b: Rgb, position: float) -> Rgb:
 
 
 def get_image_format(path: Path) -> str:
-    """Return Pillow's name of the image format for the extension of an output file.
+    """Return Pillow's name of the format of an output file, by its extension.
 
     Raises:
         UsageError: the format cannot be written.
@@ -153,11 +136,7 @@ def get_image_format(path: Path) -> str:
 
 
 def check_image_size(path: Path, size: tuple[int, int]) -> None:
-    """Check that the format of an image output allows its width and height.
-
-    Raises:
-        UsageError: the image is too large.
-    """
+    """Raise a `UsageError` if the format of an image output is too small for a size."""
     max_side = _MAX_SIDES[get_image_format(path)]
     if max(size) > max_side:
         raise UsageError(
@@ -167,9 +146,7 @@ def check_image_size(path: Path, size: tuple[int, int]) -> None:
 
 
 def save_image(image: Image, path: Path) -> None:
-    """Write an image in the format of its extension. An existing file is replaced.
-
-    The file gets its name only when it is complete.
+    """Write an image in the format of its extension, atomically. An existing file is replaced.
 
     Raises:
         UsageError: the format cannot be written.

@@ -91,8 +91,8 @@ def compare(
 
     Raises:
         InputError: a source does not exist or cannot be read.
-        UsageError: one source is a film and the other a photo, the target exists, its extension is
-            unknown, or it is that of a video although the sources are photos.
+        UsageError: A and B are of different kinds or do not overlap in time, the target exists, or
+            its extension is unknown or not suitable.
         OutputError: the result cannot be written.
     """
     a, b, out = Path(a), Path(b), Path(out)
@@ -174,20 +174,7 @@ def compare_films(
 
     Every frame of A is shown at its own PTS, with the frame of B that is displayed at that time. B
     is scaled to the display size of A. The video starts at 0 and has the audio of B, or that of A
-    if B has none.
-
-    Args:
-        a: the first film, usually the source.
-        b: the second film, usually the colorized result.
-        out: the result: .mp4, .m4v, .mov, .mkv or .webm.
-        options: the options, without `count`; None for the defaults.
-        progress: called after every frame.
-
-    Raises:
-        InputError: a source cannot be read.
-        UsageError: the target exists, its extension is unknown, or the films do not overlap in
-            time.
-        OutputError: the result cannot be written.
+    if B has none. The arguments and errors are those of `compare`.
     """
     options = options or CompareOptions()
     container = find_container(out)

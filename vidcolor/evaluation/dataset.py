@@ -95,11 +95,9 @@ def find_defect(rgb: Rgb) -> str | None:
 
 
 def crop_and_resize(rgb: Rgb, size: int | None) -> Rgb:
-    """Crop the largest centered square and reduce it to `size` by area averaging.
+    """Crop the largest centered square and reduce it to `size` pixels by area averaging.
 
-    Args:
-        rgb: (H, W, 3) uint8.
-        size: width and height of the result in pixels; None to return the image unchanged.
+    The image, (H, W, 3) uint8, is returned unchanged if `size` is None.
     """
     if size is None:
         return rgb
@@ -221,7 +219,7 @@ class ResultFolder:
     def find(self, image: GroundTruth) -> Path | None:
         """Return the path of the result for an image; None if there is none.
 
-        A result with the same extension takes precedence over others at the same path.
+        The same extension takes precedence over others at the same path.
         """
         path = image.relative_path
         matches = self._paths.get((image.is_frame, path.with_suffix("")))
@@ -231,16 +229,10 @@ class ResultFolder:
         return matches[0] if len(matches) == 1 else None
 
     def read(self, image: GroundTruth, shape: tuple[int, ...], size: int | None) -> Rgb:
-        """Read the result for an image; crop and resize it like the ground truth.
+        """Read the result for an image as sRGB, (H, W, 3) uint8; crop and resize it like the image.
 
-        Args:
-            image: the ground truth.
-            shape: (H, W, …) of the ground truth before it is cropped and resized.
-            size: width and height of the result in pixels; see `crop_and_resize`. A result that
-                already has this size is not cropped.
-
-        Returns:
-            sRGB, (H, W, 3) uint8.
+        `shape` is that of the ground truth before it is cropped and resized to `size`. A result
+        that already has this size is not cropped.
 
         Raises:
             InputError: there is no result, or it cannot be read.

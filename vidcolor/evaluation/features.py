@@ -82,15 +82,11 @@ def feature_distance(a: Features, b: Features) -> float:
 
 
 def frechet_distance(a: Vector, b: Vector) -> float:
-    """Return the Fréchet distance between Gaussians fitted to two sets of vectors.
+    """Return the Fréchet distance between Gaussians fitted to two sets of vectors, (N, D).
 
     The distance is |mean_a - mean_b|² + tr(A + B - 2 (A B)^½), where A and B are the sample
     covariances. With fewer vectors than dimensions the covariances are singular, and the distance
     depends strongly on the number of vectors.
-
-    Args:
-        a: (N, D) float64.
-        b: (M, D) float64.
 
     Raises:
         ValueError: a set has fewer than two vectors.

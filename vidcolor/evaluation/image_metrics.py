@@ -185,12 +185,8 @@ def _suppress_non_maxima(
 def edge_f1(edges: Mask, ground_truth: Mask) -> float:
     """Return the harmonic mean of precision and recall of edges, within `EDGE_TOLERANCE` pixels.
 
-    Args:
-        edges: (H, W) bool from `detect_chroma_edges`.
-        ground_truth: the edges of the ground truth, of the same shape.
-
-    Returns:
-        The F1 score in [0, 1]; NaN if the ground truth has no edges.
+    Edges are (H, W) bool from `detect_chroma_edges`. The score is in [0, 1]; NaN if the ground
+    truth has no edges.
     """
     import cv2
 

@@ -87,13 +87,7 @@ class Grid:
 def draw_sheet(
     grid: Grid, heading: Sequence[str], rows: Iterable[tuple[Sequence[str], Iterable[Cell]]]
 ) -> Image:
-    """Draw a sheet.
-
-    Args:
-        grid: its grid.
-        heading: one or two lines of text above the images.
-        rows: the lines of text left of each row, and its cells.
-    """
+    """Draw a sheet with one or two lines of heading; rows are lines of text and cells."""
     from PIL import Image, ImageDraw
 
     sheet = Image.new("RGB", grid.size, BACKGROUND)
@@ -133,14 +127,7 @@ def plan_contact_sheet(
 ) -> tuple[Grid, Canvas]:
     """Return the grid with the best balance of few empty cells and an aspect ratio near 3:2.
 
-    Args:
-        layout: the arrangement of a frame pair.
-        frame_size: display width and height of the frames in pixels.
-        count: number of frame pairs.
-        width: width of the sheet in pixels.
-
-    Returns:
-        The grid, and the canvas of a frame pair.
+    Sizes are in pixels. The canvas of a frame pair is returned too.
     """
     font_size = max(9, round(width / 80))
     margin = round(1.5 * font_size)

@@ -62,12 +62,9 @@ class Variant:
     def colorize(
         self, lumas: Sequence[Plane], hints: HintArrays | None = None
     ) -> list[ColorizedImage]:
-        """Colorize a batch of images from their luma.
+        """Colorize a batch of images of one size, given by their luma from `extract_luma`.
 
-        Args:
-            lumas: luma planes of one size, each (H, W) uint8 from `extract_luma`.
-            hints: hints for all images of the batch, on the grid of `get_proxy_shape`; None for no
-                hints.
+        Hints are on the grid of `get_proxy_shape`.
         """
         start = time.perf_counter()
         geometry = _make_geometry(lumas[0])
@@ -98,22 +95,21 @@ def _make_geometry(luma: Plane) -> Geometry:
 def sample_hints(
     ground_truth: Sequence[Rgb], names: Sequence[str], count: int, shape: tuple[int, ...]
 ) -> HintArrays:
-    """Return hints with true colors for a batch of images.
+    """Return hints with true colors for a batch of images, (H, W, 3) uint8.
 
     Hints are simulated as by Zhang et al., "Real-Time User-Guided Image Colorization with Learned
     Deep Priors", SIGGRAPH 2017: a hint is a square patch at a random position, with the mean color
     of the ground truth there. The first n hints of an image are always the same, so that each point
-    of the hint curve extends the hints of the previous one.
+    of the hint curve extends the hints of the previous one. The name of an image determines them.
 
     Args:
-        ground_truth: the images in their true colors, each (H, W, 3) uint8.
-        names: the names of the images. A name determines the positions of the hints.
+        ground_truth: the images in their true colors.
+        names: the names of the images.
         count: number of hints in each image.
         shape: rows H' and columns W' of the generator's proxy.
 
     Returns:
-        a*, b*: (N, 2, H', W') float32; density: (N, H', W') float32, 1 in the patches and 0
-        elsewhere.
+        a*, b*: (N, 2, H', W') float32; density: (N, H', W') float32, 1 in the patches, else 0.
     """
     rows, columns = shape
     side = min(max(1, round(HINT_SIDE * min(shape) / REFERENCE_SIDE)), *shape)
