@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import json
 import runpy
+import tomllib
+from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer.main
 from jsonschema import Draft202012Validator
 
+from tests.helpers.albums import colorful, save
 from tests.helpers.films import write_shot_list
+from tests.helpers.tiny_films import make_film, red_ramp
+from vidcolor import cli
 from vidcolor.batch.manifest import read_job_list
 from vidcolor.batch.report.schema import make_record
 from vidcolor.batch.report.write import write_report
+from vidcolor.cli.configuration import find_values, list_commands, read_files
 from vidcolor.errors import UsageError
+from vidcolor.evaluation.evaluator import evaluate
+from vidcolor.evaluation.options import EvaluateOptions
 from vidcolor.film.api import colorize_film
 from vidcolor.film.shots import detect_film_shots
 from vidcolor.film.workdir import work_path
@@ -23,6 +32,7 @@ from vidcolor.hints.io import read_hints
 from vidcolor.options import ColorizeOptions
 from vidcolor.photo import colorize_photo
 from vidcolor.shots.shot_list import read_shots
+from vidcolor.training.report import LogRow
 
 if TYPE_CHECKING:
     from tests.helpers.clips import ClipMaker
@@ -113,6 +123,68 @@ def test_report_is_valid(clip: ClipMaker, flat: Colorizer, tmp_path: Path) -> No
     assert validate("report", document) == []
     document["results"][0]["warning"] = []
     assert validate("report", document)
+
+
+@pytest.mark.slow
+def test_evaluations_are_valid(tmp_path: Path) -> None:
+    for seed in range(2):
+        save(tmp_path / "album" / f"{seed}.png", colorful(seed, (96, 128)))
+    options = EvaluateOptions(size=96, hint_counts=(1,), count=2)
+    evaluate([tmp_path / "album"], options).report.write(tmp_path / "scores.json")
+    assert validate("evaluation", json.loads((tmp_path / "scores.json").read_text())) == []
+    film = make_film(tmp_path / "film.mp4", red_ramp(12))
+    out = tmp_path / "film.json"
+    assert cli.run(["evaluate", "film", str(film), str(film), "-o", str(out), "--quiet"]) == 0
+    document = json.loads(out.read_text())
+    assert validate("film-evaluation", document) == []
+    del document["shots"]
+    assert validate("film-evaluation", document)
+
+
+def test_row_of_a_training_log_is_valid() -> None:
+    row = LogRow(step=3, losses={"total": 1.5}, rate=0.1, seconds=4)
+    assert validate("training-log", row.model_dump(exclude_none=True)) == []
+    assert validate("training-log", {"steps": 3})
+
+
+CONFIG = """
+[defaults]
+device = "cpu"
+[colorize]
+vividness = 0.4
+encoder-option = ["crf=18"]
+for = "archive"
+mark = true
+[evaluate.film]
+slices = "s.png"
+"""
+
+
+def read_config() -> None:
+    """Read the values of all commands from the configuration file."""
+    group = typer.main.get_command(cli.app)
+    files = read_files()
+    for file in files:
+        file.check_tables(group)
+    for name, command in list_commands(group):
+        find_values(command, name, files)
+
+
+def test_configuration_file_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "vidcolor.toml"
+    monkeypatch.setenv("VIDCOLOR_CONFIG", str(path))
+    for text, is_valid in (
+        (CONFIG, True),
+        (CONFIG.replace("vividness", "vividnes"), False),
+        (CONFIG.replace("[colorize]", "[colourize]"), False),  # codespell:ignore colourize
+        (CONFIG.replace("0.4", '"high"'), False),
+        (CONFIG.replace("true", "1"), False),
+        (CONFIG.replace("archive", "fun"), False),
+    ):
+        path.write_text(text)
+        with nullcontext() if is_valid else pytest.raises(UsageError):
+            read_config()
+        assert (validate("config", tomllib.loads(text)) == []) is is_valid, text
 
 
 @pytest.mark.slow

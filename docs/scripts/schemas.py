@@ -8,23 +8,46 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import typer.main
 from pydantic import TypeAdapter
 
 from vidcolor.batch.manifest import list_columns
 from vidcolor.batch.report.schema import Report
+from vidcolor.cli import app
+from vidcolor.cli.configuration import Setting, get_settings, list_commands
+from vidcolor.evaluation.report import EvaluationReport, FilmReport
 from vidcolor.film.resume import FORMAT_VERSION, SavedPlan
 from vidcolor.film.workdir import ProgressRecord, SegmentResult
 from vidcolor.hints.io import COLOR_ALIAS, HintRow
 from vidcolor.options import ColorizeOptions
 from vidcolor.shots.shot_list import ShotRow
+from vidcolor.training.report import LogRow
 
 DIRECTORY = Path(__file__).parents[1] / "schemas"
 MODELS: dict[str, tuple[type, int, str, str]] = {
     "report": (Report, 1, "Report", "The file that `--report FILE.json` writes."),
+    "evaluation": (
+        EvaluationReport,
+        1,
+        "Evaluation",
+        "The file of `vidcolor evaluate -o FILE.json`.",
+    ),
+    "film-evaluation": (
+        FilmReport,
+        1,
+        "Evaluation of a film",
+        "The file of `vidcolor evaluate film -o FILE.json`.",
+    ),
+    "training-log": (
+        LogRow,
+        1,
+        "Line of a training log",
+        "Each line of the file log.jsonl of a training run.",
+    ),
     "plan": (SavedPlan, FORMAT_VERSION, "Plan", "The file plan.json of a work directory."),
     "segment": (
         SegmentResult,
@@ -40,6 +63,8 @@ MODELS: dict[str, tuple[type, int, str, str]] = {
     ),
 }
 """Files that programs write: model, version, title and description, by file name."""
+_WITHOUT_DEFAULTS = ("evaluation", "film-evaluation", "training-log")
+"""Files that omit fields with their default value."""
 
 _CONSTRAINTS = ("type", "enum", "minimum", "maximum", "exclusiveMinimum")
 
@@ -57,10 +82,14 @@ def main() -> None:
 
 def make_schemas() -> dict[str, dict[str, Any]]:
     """Return all schemas by file name without suffix."""
-    schemas = {
-        name: _finish(name, TypeAdapter(model).json_schema(mode="serialization"), *texts)
-        for name, (model, *texts) in MODELS.items()
-    }
+    schemas = {}
+    for name, (model, *texts) in MODELS.items():
+        schema = TypeAdapter(model).json_schema(mode="serialization")
+        for part in (schema, *schema.get("$defs", {}).values()):
+            if name in _WITHOUT_DEFAULTS and "required" in part:
+                fields = part["properties"]
+                part["required"] = [k for k in part["required"] if "default" not in fields[k]]
+        schemas[name] = _finish(name, schema, *texts)
     tables = {
         "hints": (make_hint_row(), "hints", "Hint file", "The file of `--hints` in JSON."),
         "shot-list": (
@@ -86,6 +115,8 @@ def make_schemas() -> dict[str, dict[str, Any]]:
             ],
         }
         schemas[name] = _finish(name, table, 1, *texts)
+    text = "The file vidcolor.toml, with the options of each command in a table of its name."
+    schemas["config"] = _finish("config", make_config(), 1, "Configuration file", text)
     return schemas
 
 
@@ -156,6 +187,36 @@ def make_job_row() -> dict[str, Any]:
         "required": ["input"],
         "additionalProperties": False,
     }
+
+
+def make_config() -> dict[str, Any]:
+    """Return the schema of the configuration file; its tables are commands, its keys options."""
+
+    def make_table() -> dict[str, Any]:
+        return {"type": "object", "properties": {}, "additionalProperties": False}
+
+    tables, shared = make_table(), make_table()
+    tables["properties"]["defaults"] = shared
+    for name, command in list_commands(typer.main.get_command(app)):
+        table = tables
+        for part in name.split("."):
+            table = table["properties"].setdefault(part, make_table())
+        for key, setting in get_settings(command).items():
+            if setting.is_configurable:
+                values = _make_setting(setting)
+                table["properties"][key] = values
+                if setting.is_shared:
+                    shared["properties"][key] = values
+    return tables
+
+
+def _make_setting(setting: Setting) -> dict[str, Any]:
+    kinds = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "string"}
+    kind: dict[str, Any] = {"type": kinds.get(setting.kind, ["string", "number"])}
+    if get_origin(setting.kind) is Literal:
+        kind = {"enum": list(get_args(setting.kind))}
+    values = {"anyOf": [kind, {"type": "array", "items": kind}]} if setting.is_list else kind
+    return {"description": setting.parameter.help or "", **values}
 
 
 if __name__ == "__main__":
