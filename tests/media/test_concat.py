@@ -13,7 +13,6 @@ from vidcolor.errors import OutputError
 from vidcolor.media.concat import (
     EncodedSegment,
     concat_segments,
-    get_segment_suffix,
     measure_reordering,
     plan_segment_encoder,
 )
@@ -40,7 +39,7 @@ def encode_segments(source, directory, plan, video):
     pts = [f.pts for f in frames]
     segments = []
     for start, end in itertools.pairwise(BOUNDARIES):
-        path = directory / f"{start}{get_segment_suffix(plan)}"
+        path = directory / f"{start}{plan.container.extensions[0]}"
         with VideoWriter(path, plan, video, shift_pts=pts[start], is_segment=True) as writer:
             for frame in frames[start:end]:
                 writer.write(frame, frame.pts, 0)

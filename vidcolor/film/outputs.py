@@ -9,7 +9,7 @@ import numpy as np
 
 from vidcolor.color.ycbcr import Coding
 from vidcolor.imaging.resize import resize_linear
-from vidcolor.media.concat import get_segment_suffix, plan_segment_encoder
+from vidcolor.media.concat import plan_segment_encoder
 from vidcolor.media.containers import SEQUENCE_MUXER, find_container
 from vidcolor.media.encoder_plan import EncoderRequest, plan_encoder
 from vidcolor.media.frames import get_pixel_layout, make_gray_frame
@@ -45,7 +45,7 @@ class OutputFilm:
     @property
     def file_name(self) -> str:
         """Name of the film in the directory of a segment."""
-        return f"{self.name}{get_segment_suffix(self.segment_encoder)}"
+        return f"{self.name}{self.segment_encoder.container.extensions[0]}"
 
 
 def plan_result_film(plan: FilmPlan) -> OutputFilm | None:

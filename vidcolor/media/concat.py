@@ -59,11 +59,6 @@ def plan_segment_encoder(plan: EncoderPlan, video: VideoInfo) -> EncoderPlan:
     raise UsageError(rejections[0])  # that of the preferred container
 
 
-def get_segment_suffix(plan: EncoderPlan) -> str:
-    """Return the file extension of segments."""
-    return plan.container.extensions[0]
-
-
 def measure_reordering(path: Path) -> tuple[int, int]:
     """Count the frames of a segment and measure how far B-frames delay them.
 

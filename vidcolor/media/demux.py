@@ -24,6 +24,8 @@ SAME_CLOCK_TOLERANCE_S = 1
 """Maximum difference from the expected DTS of a packet that continues a clock, in seconds."""
 _PACKET_SEEK_MARGIN_S = 5
 """Distance from the seek target of a copied stream to the start of a trim, in seconds."""
+_OPEN_OPTIONS: dict[str, Any] = {"metadata_errors": "replace"} if av.__version__ < "19" else {}
+"""Arguments of `av.open`. PyAV 19 replaces faulty metadata without being told."""
 _TEXT_DEMUXERS = ("tty", "bin", "xbin", "adf", "idf")
 """FFmpeg's demuxers for ANSI text and text art. They accept nearly any file."""
 
@@ -78,14 +80,10 @@ def open_input(path: Path) -> av.container.InputContainer:
         raise InputError(f"{path}: no such file")
     if path.is_dir():
         raise InputError(f"{path}: is a directory; name a video file in it")
-    av_open: Any = av.open
-    # FFmpeg would read the relative name "a:b.mkv" as a URL of protocol "a".
-    name = str(path.absolute())
     try:
-        try:
-            container: av.container.InputContainer = av_open(name, metadata_errors="replace")
-        except TypeError:  # PyAV 19 removed metadata_errors.
-            container = av_open(name)
+        # FFmpeg would read the relative name "a:b.mkv" as a URL of protocol "a".
+        name = str(path.absolute())
+        container: av.container.InputContainer = av.open(name, **_OPEN_OPTIONS)
     except av.FFmpegError as error:
         raise InputError(
             f"{path}: not a video that FFmpeg can read ({error.strerror}); "

@@ -73,13 +73,13 @@ def probe_sequence(
 
 
 def _read_first_still(sequence: ImageSequence, gray_from: GrayFrom) -> Still:
-    first_error: InputError | None = None
+    errors = []
     for path in list(sequence.files.values())[:_MAX_PROBED_FILES]:
         try:
             return _read_still(path, gray_from)[0]
         except InputError as error:
-            first_error = first_error or error
-    raise first_error or InputError(f"{sequence.path}: no images; give another pattern or folder")
+            errors.append(error)
+    raise errors[0]
 
 
 def _read_still(

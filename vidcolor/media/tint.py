@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -41,25 +42,14 @@ def measure_tint(
     if duration and stream.frames != 1:
         for k in range(1, NUM_TINT_SAMPLES):
             pts = start + duration * k // NUM_TINT_SAMPLES
-            frame = _decode_keyframe_before(container, stream, pts)
-            if frame is not None:
-                frames.append(frame)
+            with contextlib.suppress(av.FFmpegError, StopIteration, ValueError):  # not seekable
+                container.seek(pts, stream=stream, backward=True)
+                frames.append(next(container.decode(stream)))
     samples = [s for s in map(_sample_ycbcr, frames) if s is not None]
     if not samples:
         return "gray"
     luma, cb, cr = np.concatenate(samples, axis=1)
     return classify_tint(luma, np.stack([cb, cr], axis=-1))
-
-
-def _decode_keyframe_before(
-    container: av.container.InputContainer, stream: av.VideoStream, pts: int
-) -> av.VideoFrame | None:
-    """Return the last keyframe up to `pts`, or None if the file is not seekable."""
-    try:
-        container.seek(pts, stream=stream, backward=True)
-        return next(container.decode(stream), None)
-    except (av.FFmpegError, StopIteration, ValueError):
-        return None
 
 
 def _sample_ycbcr(frame: av.VideoFrame) -> FloatArray | None:
