@@ -158,6 +158,7 @@ def test_site_loads_nothing_from_other_hosts(tmp_path: Path) -> None:
     for page in pages:
         loaded = re.findall(r"<(?:script|img|iframe|link)\b[^>]*>", page.read_text())
         assert not [tag for tag in loaded if re.search(r"(?:src|href)=\"?(?:https?:)?//", tag)]
+        assert 'data-md-component="source"' not in page.read_text(), "it loads from api.github.com"
     styles = "".join(path.read_text() for path in tmp_path.rglob("*.css"))
     assert not re.search(r"(?:url\(|@import )[\"']?(?:https?:)?//", styles)
 
@@ -178,7 +179,7 @@ def test_version_and_addresses_agree() -> None:
     site = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
     assert project["version"] == citation["version"] == __version__
     source = project["urls"]["Source"]
-    assert source == citation["repository-code"] == site["repo_url"]
+    assert source == citation["repository-code"] == site["extra"]["repository"]
     assert all(url.startswith(source) for url in project["urls"].values())
     assert project["license"] == citation["license"]
 

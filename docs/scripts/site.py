@@ -78,7 +78,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return markdown + "\n".join(["", *_render_children(read_commands(), "cli/")])
     markdown = markdown.replace(OPTIONS_MARK, "\n".join(_render_options()))
     source = next((s for s, t in DOCUMENTS.items() if t == target), f"docs/{target}")
-    repository = config.repo_url.rstrip("/")
+    repository = config.extra["repository"]
 
     def replace(match: re.Match[str]) -> str:
         path = posixpath.normpath(posixpath.join(posixpath.dirname(source), match[2]))
