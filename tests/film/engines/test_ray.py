@@ -40,8 +40,8 @@ def test_lost_node_does_not_change_the_result(clip, tmp_path, short_segments, cl
     local = ColorizeOptions(
         shots=shots, purpose="archive", hints=(Hint(x=30, y=30, color="teal", frame=9),)
     )
-    options = replace(
-        local, engine="ray", ray_address=cluster.address, workers=2, threads=1, device="cpu"
+    options = local.replace(
+        engine="ray", ray_address=cluster.address, workers=2, threads=1, device="cpu"
     )
     one, two, embedded = tmp_path / "one.mkv", tmp_path / "two.mkv", Colorizer.load()
     colorize_film(film, one, local, colorizer=embedded, engine=LocalEngine(embedded))

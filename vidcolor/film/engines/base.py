@@ -46,18 +46,17 @@ class Engine(Protocol):
 
 
 class Worker(Protocol):
-    """Renders one segment at a time in another process."""
+    """Renders one segment at a time in another process.
+
+    The methods poll `is_cancelled` while they wait, and raise `CancelledError` if it is true. They
+    raise `WorkerDiedError` if the worker died; the next `prepare` starts a new one.
+    """
 
     def prepare(self, is_cancelled: Callable[[], bool]) -> None:
         """Start the worker if it is not running; called before each segment.
 
-        Args:
-            is_cancelled: polled while waiting for the start.
-
         Raises:
             VidcolorError: the worker cannot start, and another attempt would not help.
-            WorkerDiedError: the worker died during its start.
-            CancelledError: `is_cancelled` returned True.
         """
         ...
 
@@ -71,17 +70,8 @@ class Worker(Protocol):
     ) -> SegmentResult:
         """Render a segment into a new segment directory; the caller commits it.
 
-        Args:
-            job: the film.
-            segment: one of its segments.
-            work: the work directory.
-            progress: called with the number of finished frames of the segment.
-            is_cancelled: polled while the worker renders.
-
         Raises:
             VidcolorError: the segment failed; see `render_segment`.
-            WorkerDiedError: the worker died. The next `prepare` starts a new one.
-            CancelledError: `is_cancelled` returned True.
         """
         ...
 

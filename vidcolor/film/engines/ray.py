@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import threading
 from collections import defaultdict
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from vidcolor.film.engines.pool import WorkerPool
 from vidcolor.film.engines.ray_actor import RenderActor, stamp_file
 from vidcolor.film.workdir import PLAN_FILE
 from vidcolor.hints.tracks import HINT_TRACKS_FILE
+from vidcolor.system import fsync_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -144,6 +144,7 @@ class RayWorker:
         """Work directory of the film that the actor has open."""
         self._has_work_dir = False
         """True if the actor writes to the work directory."""
+        self._is_cancelled: Callable[[], bool] = lambda: False
 
     def prepare(self, is_cancelled: Callable[[], bool]) -> None:
         """Start the actor once a node has the resources for it; see `Worker.prepare`."""
@@ -151,6 +152,7 @@ class RayWorker:
 
         if self._actor is not None:
             return
+        self._is_cancelled = is_cancelled
         options = {
             "num_cpus": self._request.cpus,
             "num_gpus": self._request.gpus,
@@ -158,7 +160,7 @@ class RayWorker:
         }
         with self._translate_ray_errors():
             self._actor = ray.remote(RenderActor).options(**options).remote(self._request.resources)
-            version = self._wait_for(self._actor.get_version.remote(), is_cancelled)
+            version = self._call("get_version")
         # Another version may render different pixels.
         if version != __version__:
             raise UsageError(
@@ -177,17 +179,18 @@ class RayWorker:
         """Render a segment in the actor; see `Worker.render`."""
         import ray
 
+        def report() -> None:
+            with contextlib.suppress(ray.exceptions.GetTimeoutError):
+                progress(ray.get(self._actor.get_progress.remote(), timeout=_CALL_TIMEOUT_S))
+
+        self._is_cancelled = is_cancelled
         folder = work.create_segment_dir(segment.number).absolute()
         with self._translate_ray_errors():
-            self._open(job, work, is_cancelled)
-            reference = self._actor.render.remote(segment, folder if self._has_work_dir else None)
-            while not ray.wait([reference], timeout=_POLL_S)[0]:
-                self._check_cancelled(is_cancelled)
-                with contextlib.suppress(ray.exceptions.GetTimeoutError):
-                    progress(ray.get(self._actor.get_progress.remote(), timeout=_CALL_TIMEOUT_S))
-            result: SegmentResult = self._wait_for(reference, is_cancelled)
+            self._open(job, work)
+            target = folder if self._has_work_dir else None
+            result: SegmentResult = self._call("render", segment, target, report=report)
             if not self._has_work_dir:
-                self._fetch_files(result, folder, is_cancelled)
+                self._fetch_files(result, folder)
             return result
 
     @contextlib.contextmanager
@@ -206,23 +209,24 @@ class RayWorker:
             self._kill()
             raise WorkerDiedError(f"({_last_line(error)})", killed=True) from None
 
-    def _check_cancelled(self, is_cancelled: Callable[[], bool]) -> None:
-        if is_cancelled():
-            self._kill()
-            raise CancelledError
-
-    def _wait_for(self, reference: Any, is_cancelled: Callable[[], bool]) -> Any:
-        """Wait for the result of a call to the actor; return its value or raise its error."""
+    def _call(
+        self, method: str, *arguments: object, report: Callable[[], None] = lambda: None
+    ) -> Any:
+        """Call a method of the actor; return its value or raise its error."""
         import ray
 
+        reference = getattr(self._actor, method).remote(*arguments)
         while not ray.wait([reference], timeout=_POLL_S)[0]:
-            self._check_cancelled(is_cancelled)
+            if self._is_cancelled():
+                self._kill()
+                raise CancelledError
+            report()
         status, value = ray.get(reference)
         if status == "failed":
             raise value
         return value
 
-    def _open(self, job: RenderJob, work: WorkDir, is_cancelled: Callable[[], bool]) -> None:
+    def _open(self, job: RenderJob, work: WorkDir) -> None:
         """Send the source to the node if it is missing there, and open the film in the actor."""
         import ray
 
@@ -236,40 +240,34 @@ class RayWorker:
         stamps = {path: stamp_file(path) for path in files}
         if not self._shared_storage:  # no file on the node has such a stamp
             stamps = {path: ("not shared", *stamp) for path, stamp in stamps.items()}
-        node, missing = self._wait_for(self._actor.find_missing.remote(stamps), is_cancelled)
+        node, missing = self._call("find_missing", stamps)
         if missing:
             with self._locks[node]:
                 # Another actor of the node may have received the files meanwhile.
-                _, missing = self._wait_for(self._actor.find_missing.remote(stamps), is_cancelled)
+                _, missing = self._call("find_missing", stamps)
                 for path in missing:
-                    self._send_file(path, stamps[path], is_cancelled)
+                    self._send_file(path, stamps[path])
         plan_stamp = stamp_file(work_dir / PLAN_FILE)
-        reference = self._actor.open.remote(ray.put(job), work_dir, stamps, plan_stamp)
-        has_work_dir = self._wait_for(reference, is_cancelled)
+        has_work_dir = self._call("open", ray.put(job), work_dir, stamps, plan_stamp)
         self._has_work_dir = has_work_dir and self._shared_storage
         self._opened = work.path
 
-    def _send_file(self, path: Path, stamp: FileStamp, is_cancelled: Callable[[], bool]) -> None:
+    def _send_file(self, path: Path, stamp: FileStamp) -> None:
         with path.open("rb") as file:
             for offset in itertools.count(0, CHUNK_BYTES):
                 chunk = file.read(CHUNK_BYTES)
                 is_last = len(chunk) < CHUNK_BYTES
-                reference = self._actor.write_chunk.remote(path, stamp, offset, chunk, is_last)
-                self._wait_for(reference, is_cancelled)
+                self._call("write_chunk", path, stamp, offset, chunk, is_last)
                 if is_last:
                     return
 
-    def _fetch_files(
-        self, result: SegmentResult, folder: Path, is_cancelled: Callable[[], bool]
-    ) -> None:
+    def _fetch_files(self, result: SegmentResult, folder: Path) -> None:
         for name, (size, digest) in result.files.items():
             path = folder / name
             with path.open("wb") as file:
                 for offset in range(0, size, CHUNK_BYTES):
-                    reference = self._actor.read_chunk.remote(name, offset, CHUNK_BYTES)
-                    file.write(self._wait_for(reference, is_cancelled))
-                file.flush()
-                os.fsync(file.fileno())
+                    file.write(self._call("read_chunk", name, offset, CHUNK_BYTES))
+            fsync_path(path)
             # Segments are joined without decoding, so an error would stay unnoticed.
             if sha256_file(path) != digest:
                 raise OutputError(f"{path}: was damaged in the transfer from a Ray node")

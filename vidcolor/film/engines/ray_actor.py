@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import shutil
 import tempfile
@@ -15,39 +16,43 @@ from vidcolor.film.engines.local import SegmentRenderer
 from vidcolor.film.engines.process import make_picklable
 from vidcolor.film.workdir import PLAN_FILE
 from vidcolor.hints.tracks import HINT_TRACKS_FILE
-from vidcolor.system import get_user_id
+from vidcolor.system import get_user_id, replace_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vidcolor.film.engines.base import WorkerResources
     from vidcolor.film.segment import RenderJob, Segment
+    from vidcolor.film.workdir import SegmentResult
 
 FileStamp = tuple[object, ...]
 """Size and modification time of a file, which identify its version on every machine."""
 
 
 def stamp_file(path: Path) -> FileStamp:
-    """Return the stamp of a file.
-
-    Raises:
-        OSError: the file does not exist or cannot be read.
-    """
+    """Return the stamp of a file."""
     status = path.stat()
     return status.st_size, status.st_mtime_ns
 
 
-class RenderActor:
-    """Renders segments, and exchanges files with the driver in chunks.
+def _report(method: Callable[..., object]) -> Callable[..., tuple[str, object]]:
+    """Return ("done", value) or ("failed", exception): Ray would lose the type of an exception."""
 
-    Most methods return ("done", value) or ("failed", exception), because Ray would wrap a raised
-    exception and lose its type.
-    """
+    @functools.wraps(method)
+    def call(*arguments: object) -> tuple[str, object]:
+        try:
+            return "done", method(*arguments)
+        except Exception as error:
+            return "failed", make_picklable(error)
+
+    return call
+
+
+class RenderActor:
+    """Renders segments, and exchanges files with the driver in chunks."""
 
     def __init__(self, resources: WorkerResources) -> None:
-        """Prepare the actor on its node.
-
-        Args:
-            resources: device and threads of the actor.
-        """
+        """Prepare the actor on its node."""
         import torch
 
         # Ray reserves CPUs for an actor, but does not limit its threads.
@@ -57,17 +62,18 @@ class RenderActor:
         self._rendered_dir = Path(tempfile.mkdtemp(prefix="vidcolor-ray-"))
         self._received_dir = Path(tempfile.gettempdir()) / f"vidcolor-sources-{get_user_id()}"
 
-    def get_version(self) -> tuple[str, str]:
+    @_report
+    def get_version(self) -> str:
         """Return the version of vidcolor on this node."""
-        return "done", __version__
+        return __version__
 
-    def find_missing(self, stamps: dict[Path, FileStamp]) -> tuple[str, object]:
+    @_report
+    def find_missing(self, stamps: dict[Path, FileStamp]) -> tuple[str, list[Path]]:
         """Return the ID of this node, and the files that it neither has nor has received."""
         import ray
 
         node = ray.get_runtime_context().get_node_id()
-        missing = [path for path, stamp in stamps.items() if self._locate(path, stamp) is None]
-        return "done", (node, missing)
+        return node, [path for path, stamp in stamps.items() if self._locate(path, stamp) is None]
 
     def _locate(self, path: Path, stamp: FileStamp) -> Path | None:
         """Return the path of a file on this node; None if there is no such file."""
@@ -80,39 +86,28 @@ class RenderActor:
         return None
 
     def _received_path(self, path: Path, stamp: FileStamp) -> Path:
-        """Return the path on this node for a file that is sent by the driver."""
         key = hashlib.sha256(f"{path} {stamp}".encode()).hexdigest()[:16]
         return self._received_dir / key / path.name
 
+    @_report
     def write_chunk(
         self, path: Path, stamp: FileStamp, offset: int, chunk: bytes, is_last: bool
-    ) -> tuple[str, object]:
-        """Write a chunk of a received file; the last chunk completes it.
+    ) -> None:
+        """Write a chunk of a file that the driver sends; the last chunk completes the file."""
+        final = self._received_path(path, stamp)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        # Each actor has its own partial file, because several can receive the same file.
+        partial = final.with_name(f"{self._rendered_dir.name}.partial")
+        with partial.open("r+b" if offset else "wb") as file:
+            file.seek(offset)
+            file.write(chunk)
+        if is_last:
+            replace_file(partial, final)
 
-        Args:
-            path: path of the file on the driver.
-            stamp: its stamp there.
-            offset: offset of the chunk, in bytes.
-            chunk: content of the chunk.
-            is_last: whether the chunk ends the file.
-        """
-        try:
-            final = self._received_path(path, stamp)
-            final.parent.mkdir(parents=True, exist_ok=True)
-            # Each actor has its own partial file, because several can receive the same file.
-            partial = final.with_name(f"{self._rendered_dir.name}.partial")
-            with partial.open("r+b" if offset else "wb") as file:
-                file.seek(offset)
-                file.write(chunk)
-            if is_last:
-                partial.replace(final)
-        except Exception as error:
-            return "failed", make_picklable(error)
-        return "done", None
-
+    @_report
     def open(
         self, job: RenderJob, work: Path, stamps: dict[Path, FileStamp], plan_stamp: FileStamp
-    ) -> tuple[str, object]:
+    ) -> bool:
         """Open a film; return whether this node has the work directory of the driver.
 
         Args:
@@ -121,22 +116,20 @@ class RenderActor:
             stamps: stamps of the source files and of the hint tracks.
             plan_stamp: stamp of the plan in the work directory.
         """
-        try:
-            located = {path: self._locate(path, stamp) for path, stamp in stamps.items()}
-            hint_tracks = located.get(work / HINT_TRACKS_FILE)
+        located = {path: self._locate(path, stamp) for path, stamp in stamps.items()}
+        hint_tracks = located.get(work / HINT_TRACKS_FILE)
 
-            def locate(path: Path) -> Path:
-                return located.get(path) or path
+        def locate(path: Path) -> Path:
+            return located.get(path) or path
 
-            options = job.options.replace(device=self._resources.device)
-            hints_dir = work if hint_tracks is None else hint_tracks.parent
-            self._renderer.open(replace(job.relocate(locate), options=options), hints_dir)
-            plan_file = work / PLAN_FILE
-            return "done", plan_file.exists() and stamp_file(plan_file) == plan_stamp
-        except Exception as error:
-            return "failed", make_picklable(error)
+        options = job.options.replace(device=self._resources.device)
+        hints_dir = work if hint_tracks is None else hint_tracks.parent
+        self._renderer.open(replace(job.relocate(locate), options=options), hints_dir)
+        plan_file = work / PLAN_FILE
+        return plan_file.exists() and stamp_file(plan_file) == plan_stamp
 
-    def render(self, segment: Segment, folder: Path | None) -> tuple[str, object]:
+    @_report
+    def render(self, segment: Segment, folder: Path | None) -> SegmentResult:
         """Render a segment of the opened film.
 
         Args:
@@ -145,14 +138,11 @@ class RenderActor:
                 directory of this node, for `read_chunk`.
         """
         self._done = 0
-        try:
-            if folder is None:
-                folder = self._rendered_dir
-                for entry in list(folder.iterdir()):
-                    entry.unlink()
-            return "done", self._renderer.render(segment, folder, self._set_progress)
-        except Exception as error:
-            return "failed", make_picklable(error)
+        if folder is None:
+            folder = self._rendered_dir
+            for entry in list(folder.iterdir()):
+                entry.unlink()
+        return self._renderer.render(segment, folder, self._set_progress)
 
     def _set_progress(self, done: int) -> None:
         self._done = done
@@ -161,14 +151,12 @@ class RenderActor:
         """Return the number of finished frames of the current segment."""
         return self._done
 
-    def read_chunk(self, name: str, offset: int, size: int) -> tuple[str, object]:
+    @_report
+    def read_chunk(self, name: str, offset: int, size: int) -> bytes:
         """Return a chunk of a file that was rendered on this node."""
-        try:
-            with (self._rendered_dir / name).open("rb") as file:
-                file.seek(offset)
-                return "done", file.read(size)
-        except OSError as error:
-            return "failed", error
+        with (self._rendered_dir / name).open("rb") as file:
+            file.seek(offset)
+            return file.read(size)
 
     def remove_files(self) -> None:
         """Remove everything that was rendered or received on this node."""
