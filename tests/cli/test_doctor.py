@@ -60,6 +60,19 @@ def test_a_failure_sets_the_exit_code(tmp_path: Path) -> None:
     assert "Traceback" not in run.stderr
 
 
+def test_versions_are_listed_without_a_library(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise OSError('libcudart.so.13: cannot open')")
+    run = subprocess.run(
+        [sys.executable, "-m", "vidcolor", "--version", "--verbose"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "OSError: libcudart.so.13" in run.stdout
+    assert "embedded, SHA-256" in run.stdout
+
+
 def test_a_directory_that_cannot_be_written_is_a_warning() -> None:
     (check,) = [c for c in check_directories(Path("/proc")) if c.name == "work directory"]
     assert check.status == "warning" and check.remedy
@@ -81,7 +94,7 @@ def test_version_is_one_line_and_verbose_lists_libraries(vidcolor) -> None:
     assert vidcolor("--version").out == [f"vidcolor {__version__}"]
     lines = vidcolor("--version", "--verbose").out
     names = [line.split()[0] for line in lines]
-    assert names[:3] == ["vidcolor", "python", "system"]
+    assert names[:3] == ["vidcolor", "python", "torch"]
     assert {"torch", "av", "numpy", "opencv", "libavcodec", "ffmpeg", "devices", "weights"} <= {
         *names
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -23,19 +24,31 @@ def print_versions() -> None:
 
 def collect_versions() -> Iterator[tuple[str, str]]:
     """Yield a name and a description for each program, library, device and packaged model."""
+    yield "vidcolor", __version__
+    yield "python", f"{platform.python_version()} ({sys.executable})"
+    for describe in (_describe_libraries, _describe_packages, _describe_hardware, describe_weights):
+        try:
+            yield from describe()
+        except Exception as error:  # a broken library can raise anything
+            yield "error", f"{type(error).__name__}: {error}"
+
+
+def _describe_libraries() -> Iterator[tuple[str, str]]:
     from vidcolor.environment import get_library_versions
 
     versions = get_library_versions()
-    yield "vidcolor", __version__
-    yield "python", f"{versions.pop('python')} ({sys.executable})"
-    yield "system", versions.pop("system")
-    yield from ((name, text) for name, text in versions.items() if name != "vidcolor")
+    yield from ((n, text) for n, text in versions.items() if n not in ("vidcolor", "python"))
+
+
+def _describe_packages() -> Iterator[tuple[str, str]]:
     yield "ffmpeg", describe_ffmpeg()
     for package, extra in OPTIONAL_PACKAGES.items():
         missing = f"not installed; pip install 'vidcolor[{extra}]'"
         yield package, get_package_version(package) or missing
+
+
+def _describe_hardware() -> Iterator[tuple[str, str]]:
     yield "devices", ", ".join(describe_devices())
-    yield from describe_weights()
 
 
 def get_package_version(name: str) -> str | None:
