@@ -18,15 +18,16 @@ from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
+from vidcolor.color.tint import Tint, classify_tint
+from vidcolor.color.ycbcr import rgb_to_ycbcr
 from vidcolor.errors import InputError, OutputError, UsageError, VidcolorError
 from vidcolor.fileio import atomic_output
+from vidcolor.imaging.resize import limit_short_side, resize_area
 from vidcolor.media.stills.exif import read_orientation
 from vidcolor.media.stills.formats import FORMATS, STILL_SUFFIXES, detect_format
 from vidcolor.media.stills.rgb import (
     BT709,
-    classify_image_tint,
     convert_depth,
-    downscale_to_rgb,
     jfif_to_rgb,
     rgb_to_gray,
 )
@@ -41,11 +42,15 @@ from vidcolor.provenance import can_merge, make_xmp_packet, read_recipe
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from vidcolor.imaging.types import FloatArray, Plane
     from vidcolor.media.stills.types import DecodedImage, StillMetadata
     from vidcolor.options import GrayFrom
     from vidcolor.provenance import Provenance
 
+_TINT_SIDE = 64
+"""Side of the square thumbnail for the classification of the tint, in pixels."""
 _OS_ERRORS = {
     errno.ENOENT: "no such file",
     errno.EACCES: "permission denied",
@@ -117,7 +122,7 @@ def read_still(
         luma=_extract_luma(image, gray_from, bits),
         bits=bits,
         matrix=BT709 if is_rgb else fmt.matrix,
-        tint=classify_image_tint(image),
+        tint=_classify_image_tint(image),
         format=fmt.name,
         orientation=read_orientation(image.metadata.exif),
         alpha=None if image.alpha is None else convert_depth(image.alpha, image.bits, bits),
@@ -125,7 +130,7 @@ def read_still(
         metadata=image.metadata,
         warnings=image.warnings,
         jpeg_data=image.jpeg_data,
-        source_rgb=downscale_to_rgb(image, SOURCE_RGB_SHORT_SIDE) if with_source_rgb else None,
+        source_rgb=_downscale_to_rgb(image, SOURCE_RGB_SHORT_SIDE) if with_source_rgb else None,
     )
 
 
@@ -214,6 +219,31 @@ def _extract_luma(image: DecodedImage, gray_from: GrayFrom, bits: int) -> Plane:
         luma: Plane = np.ascontiguousarray(pixels if pixels.ndim == 2 else pixels[..., 0])
         return luma
     return rgb_to_gray(pixels, gray_from, BT709, image.bits, bits)
+
+
+def _classify_image_tint(image: DecodedImage) -> Tint:
+    """Classify a thumbnail of an image with `classify_tint`; averaging removes noise."""
+    if image.color_model == "gray":
+        return "gray"
+    # Skipping pixels first saves most of the time for large scans.
+    stride = max(1, min(image.pixels.shape[:2]) // (16 * _TINT_SIDE))
+    strided = np.ascontiguousarray(image.pixels[::stride, ::stride])
+    small = resize_area(strided, (_TINT_SIDE, _TINT_SIDE))
+    unit = small.reshape(-1, 3).astype(np.float32) / ((1 << image.bits) - 1)
+    if image.color_model == "ycbcr":
+        return classify_tint(unit[:, 0], unit[:, 1:] - np.float32(128 / 255))
+    y, cb, cr = rgb_to_ycbcr(unit, BT709)
+    return classify_tint(y, np.stack([cb, cr], axis=-1))
+
+
+def _downscale_to_rgb(image: DecodedImage, short_side: int) -> NDArray[np.uint8]:
+    """Average an image to a short side, and convert it to (h, w, 3) 8-bit R'G'B'."""
+    shape = limit_short_side(image.pixels.shape, short_side)
+    small = resize_area(image.pixels, shape).reshape(*shape, -1)
+    codes = convert_depth(small, image.bits, 8)
+    if image.color_model == "gray":
+        return np.repeat(codes, 3, axis=-1)
+    return jfif_to_rgb(codes) if image.color_model == "ycbcr" else codes
 
 
 def _prepare_metadata(

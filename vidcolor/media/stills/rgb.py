@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vidcolor.color.gamut import limit_to_gamut
-from vidcolor.color.tint import Tint, classify_tint
 from vidcolor.color.ycbcr import (
     MATRICES,
     Coding,
@@ -20,7 +19,6 @@ from vidcolor.color.ycbcr import (
     rgb_to_ycbcr,
     ycbcr_to_rgb,
 )
-from vidcolor.imaging.resize import limit_short_side, resize_area
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 
     from vidcolor.color.ycbcr import Matrix
     from vidcolor.imaging.types import FloatArray, Plane
-    from vidcolor.media.stills.types import DecodedImage
     from vidcolor.options import GrayFrom
 
 BT709 = MATRICES["bt709"]
@@ -39,8 +36,6 @@ JFIF = MATRICES["bt470bg"]
 
 _BAND_ROWS = 128
 """Maximum number of rows per band. Bands limit the memory of float copies of large scans."""
-_TINT_SIDE = 64
-"""Side of the square thumbnail for `classify_image_tint`, in pixels."""
 _MAX_LUMA_ERROR = 0.48
 """Maximum error of luma from rounding three channels, in codes. Beyond it, blue is changed by one
 code. With errors of almost 0.5, programs that compute in float32 could round luma to another
@@ -145,31 +140,6 @@ def convert_chroma_to_jfif(
         for plane, chroma in zip(planes, (blue, red), strict=True):
             plane[rows] = np.clip(np.rint(chroma * 255 + 128), 0, 255).astype(np.uint8)
     return planes
-
-
-def classify_image_tint(image: DecodedImage) -> Tint:
-    """Classify a thumbnail of an image with `classify_tint`; averaging removes noise."""
-    if image.color_model == "gray":
-        return "gray"
-    # Skipping pixels first saves most of the time for large scans.
-    stride = max(1, min(image.pixels.shape[:2]) // (16 * _TINT_SIDE))
-    strided = np.ascontiguousarray(image.pixels[::stride, ::stride])
-    small = resize_area(strided, (_TINT_SIDE, _TINT_SIDE))
-    unit = small.reshape(-1, 3).astype(np.float32) / ((1 << image.bits) - 1)
-    if image.color_model == "ycbcr":
-        return classify_tint(unit[:, 0], unit[:, 1:] - np.float32(128 / 255))
-    y, cb, cr = rgb_to_ycbcr(unit, BT709)
-    return classify_tint(y, np.stack([cb, cr], axis=-1))
-
-
-def downscale_to_rgb(image: DecodedImage, short_side: int) -> NDArray[np.uint8]:
-    """Average an image to a short side, and convert it to (h, w, 3) 8-bit R'G'B'."""
-    shape = limit_short_side(image.pixels.shape, short_side)
-    small = resize_area(image.pixels, shape).reshape(*shape, -1)
-    codes = convert_depth(small, image.bits, 8)
-    if image.color_model == "gray":
-        return np.repeat(codes, 3, axis=-1)
-    return jfif_to_rgb(codes) if image.color_model == "ycbcr" else codes
 
 
 def convert_depth(plane: NDArray[Any], bits: int, target_bits: int) -> NDArray[Any]:
