@@ -21,11 +21,7 @@ from vidcolor.fileio import (
 )
 from vidcolor.hints.hint_set import HintSet, enforce_discs
 from vidcolor.hints.io import load_hints, select_hints
-from vidcolor.hints.predict import (
-    load_photo_hints,
-    make_base_prediction,
-    predict_with_hints,
-)
+from vidcolor.hints.predict import load_photo_hints, make_base_prediction, predict_with_hints
 from vidcolor.imaging.geometry import Geometry, to_displayed
 from vidcolor.imaging.resize import resize_area, resize_linear
 from vidcolor.media.stills.formats import STILL_SUFFIXES
@@ -173,10 +169,7 @@ def _read(source: Path, options: ColorizeOptions) -> tuple[Still, bool]:
 
 
 def predict_still(
-    colorizer: Colorizer,
-    still: Still,
-    vividness: float | None = None,
-    hints: HintSet | None = None,
+    colorizer: Colorizer, still: Still, vividness: float | None = None, hints: HintSet | None = None
 ) -> ProxyPrediction:
     """Predict the colors of a photo, optionally with hints."""
     geometry = still.geometry

@@ -12,12 +12,7 @@ if TYPE_CHECKING:
     from vidcolor.color.ycbcr import Coding, Matrix
     from vidcolor.imaging.types import FloatArray, Plane
 
-_FIELD_COLORS = (
-    (0.78, 0.22, 0.18),
-    (0.90, 0.68, 0.20),
-    (0.25, 0.58, 0.30),
-    (0.20, 0.38, 0.70),
-)
+_FIELD_COLORS = ((0.78, 0.22, 0.18), (0.90, 0.68, 0.20), (0.25, 0.58, 0.30), (0.20, 0.38, 0.70))
 """R'G'B' of the four fields, from left to right."""
 _RELATIVE_SIZE = 1 / 28
 """Side of a field as a fraction of the height of the frame."""

@@ -25,18 +25,8 @@ from vidcolor.fileio import atomic_output
 from vidcolor.imaging.resize import limit_short_side, resize_area
 from vidcolor.media.stills.exif import read_orientation
 from vidcolor.media.stills.formats import FORMATS, STILL_SUFFIXES, detect_format
-from vidcolor.media.stills.rgb import (
-    BT709,
-    convert_depth,
-    jfif_to_rgb,
-    rgb_to_gray,
-)
-from vidcolor.media.stills.types import (
-    SOURCE_RGB_SHORT_SIDE,
-    ColorizedStill,
-    Still,
-    StillFormat,
-)
+from vidcolor.media.stills.rgb import BT709, convert_depth, jfif_to_rgb, rgb_to_gray
+from vidcolor.media.stills.types import SOURCE_RGB_SHORT_SIDE, ColorizedStill, Still, StillFormat
 from vidcolor.provenance import can_merge, make_xmp_packet, read_recipe
 
 if TYPE_CHECKING:
