@@ -72,7 +72,8 @@ class Container:
     languages: Mapping[str, str] = field(default_factory=dict)
     """Equivalent language codes that the muxer supports, by ISO 639-2 code that it lacks."""
     trial_encoder: str = ""
-    """Encoder of test files, if tags are fixed or the first stream must be video."""
+    """Encoder of test files, which show the tags and streams that fit beside a video. It is needed
+    if tags are fixed or the first stream must be video."""
 
 
 _COLOR_TAGS = "+write_colr"  # Stores range and matrix even without primaries and transfer.
@@ -93,7 +94,7 @@ _ROWS = (
         edit_lists=True,
         holds=("chapters", "cover art", "subtitles", "timecode", "titles"),
         subtitle_format=("mov_text", "mp4"),
-        poor_audio=("pcm",),
+        poor_audio=("pcm",),  # PCM in MP4 is recent (ISO/IEC 23003-5).
         trial_encoder="mpeg4",
     ),
     Container(
@@ -137,12 +138,13 @@ _ROWS = (
         encoders=("dnxhd", "prores_ks", "ffv1"),
         segment_muxers=("mxf",),
         constant_rate=True,
-        max_audio_offset_s=0.02,
+        max_audio_offset_s=0.02,  # MXF cannot signal an offset.
         aspect_ratio="encoder",
         holds=("timecode",),
         trial_encoder="mpeg2video",
     ),
     Container(muxer=SEQUENCE_MUXER, holds=()),
+    # Containers that are only read.
     Container(muxer="avi", read_extensions=(".avi", ".divx")),
     Container(muxer="nut", read_extensions=(".nut",)),
     Container(muxer="mpeg", read_extensions=(".mpg", ".mpeg", ".m2v", ".vob")),

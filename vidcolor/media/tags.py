@@ -47,7 +47,7 @@ def find_unsupported_tags(tags: Mapping[str, str], container: Container) -> list
 
     The tags are written to a file in memory and read back.
     """
-    if not tags or "tags" in container.holds:
+    if not tags or not container.trial_encoder:
         return []
     memory = io.BytesIO()
     with av.open(memory, "w", format=container.muxer) as output:
