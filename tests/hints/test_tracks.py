@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from tests.helpers.frames import make_flow_frames, make_texture
 from vidcolor.hints.tracks import (
-    HintKeyframe,
     HintTrack,
     HintTrackIndex,
     blend_directions,
@@ -72,7 +71,7 @@ def test_a_mask_moves_with_its_object_and_leaves_no_trail() -> None:
     track = None
     for interval in split_intervals(make_flow_frames(frames), DisFlow()):
         if track is None:
-            track = HintTrack(HintKeyframe(0, 0, mask))
+            track = HintTrack(0, 0, mask)
             continue
         track.advance(interval.to_previous[-1], interval.keyframe.flow_input.luma)
     assert track is not None

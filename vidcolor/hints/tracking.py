@@ -8,6 +8,7 @@ forward and backward, to all key frames (see `tracks`).
 from __future__ import annotations
 
 import contextlib
+import itertools
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -36,7 +37,7 @@ from vidcolor.hints.timeline import (
 )
 from vidcolor.hints.tracks import (
     HINT_TRACKS_FILE,
-    HintKeyframe,
+    HintTrack,
     HintTrackIndex,
     HintTracks,
     KeyframeLinks,
@@ -76,9 +77,6 @@ the default, because a color given by the user is conspicuous on uncovered backg
 PHOTOMETRIC_LIMITS = (0.4, 1.0)
 """Limits of `photometric_check` for flow between key frames, in local standard deviations of Y'.
 They are stricter than the default for the same reason as `FORWARD_BACKWARD_LIMITS`."""
-_MASK_FILTER_RADIUS = 4
-"""Radius of the guided filter that upsamples predictions to the flow grid, in pixels of that
-grid."""
 
 
 class FrameRangeReader(Protocol):
@@ -129,30 +127,25 @@ def track_hints(
         hinted_frames = merge_hinted_frames((*hinted_frames, *matches))
     by_shot = {shot: [f for f in hinted_frames if f.frame in shot] for shot in shots}
     total = sum(len(shot) for shot, hinted in by_shot.items() if hinted)
-    done = 0
+    num_done = itertools.count(1)
+
+    def report(frames: Iterator[Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            yield frame
+            progress(next(num_done), total)
+
     required = frozenset(f.frame for f in hinted_frames)
     tracks = HintTracks(DiskArray(folder, HINT_TRACKS_FILE), required)
     with contextlib.closing(tracks):
         for shot, hinted in by_shot.items():
             if hinted:
-                frames = reader.frames(shot.start, shot.stop)
-                counted = _report_progress(frames, done, lambda n: progress(n, total))
-                tracker.track_shot(counted, shot, hinted, tracks)
-                done += len(shot)
+                frames = report(reader.frames(shot.start, shot.stop))
+                tracker.track_shot(frames, shot, hinted, tracks)
         tracks.masks.flush()
         index = HintTrackIndex.from_tracks(tracks)
     if options.reference is not None and tracker.max_coverage < MIN_REFERENCE_COVERAGE:
         return index, (palette_only_warning(options.reference),)
     return index, ()
-
-
-def _report_progress(
-    frames: Iterator[Frame], done: int, progress: Callable[[int], None]
-) -> Iterator[Frame]:
-    """Yield the frames, and report each one when it has been used."""
-    for count, frame in enumerate(frames, done + 1):
-        yield frame
-        progress(count)
 
 
 class HintTracker:
@@ -175,7 +168,7 @@ class HintTracker:
         self._vividness, self._reference, self._folder = vividness, reference, folder
         self._geometry = video.geometry
         self._estimator = DisFlow()
-        self._upsample = GuidedUpsampler(radius=_MASK_FILTER_RADIUS)
+        self._upsample = GuidedUpsampler(radius=4)
         self.max_coverage = 0.0
         """Maximum coverage of the reference over all frames, 0-1; see `transfer_color`."""
 
@@ -225,7 +218,7 @@ class HintTracker:
 
     def _link_keyframes(
         self, frames: Iterator[Frame], shot: range, hinted_frames: dict[int, HintedFrame]
-    ) -> tuple[KeyframeLinks, list[HintKeyframe]]:
+    ) -> tuple[KeyframeLinks, list[HintTrack]]:
         """Split a shot into keyframe intervals, and make the masks of its hinted frames."""
         coding, geometry = self._video.coding, self._geometry
         analyzed = (
@@ -234,7 +227,7 @@ class HintTracker:
         )
         with_flow = attach_flow(analyzed, self._shots, self._estimator)
         required = {index - shot.start for index in hinted_frames}
-        links, keyframes = KeyframeLinks([], DiskArray(self._folder)), list[HintKeyframe]()
+        links, keyframes = KeyframeLinks([], DiskArray(self._folder)), list[HintTrack]()
         previous: FlowInput | None = None
         for number, interval in enumerate(split_intervals(with_flow, self._estimator, required)):
             item = interval.keyframe.item
@@ -243,7 +236,7 @@ class HintTracker:
             previous = item.flow_input
             if index in hinted_frames:
                 mask = self._make_mask(item, hinted_frames[index])
-                keyframes.append(HintKeyframe(number, index, mask))
+                keyframes.append(HintTrack(number, index, mask))
         return links, keyframes
 
     def _make_mask(self, item: AnalysisFrame, hinted: HintedFrame) -> HintMask:
@@ -299,19 +292,16 @@ def _check_chains(
     interval: KeyframeInterval[AnalysisFrame], previous: FlowInput | None
 ) -> tuple[FlowChain, FlowChain] | None:
     """Return the chains from a key frame to the previous one and back, with strict checks."""
-    current, forward = interval.keyframe.flow_input, interval.previous_to_keyframe
+    forward = interval.previous_to_keyframe
     if previous is None or forward is None:
         return None
     backward = interval.to_previous[-1]
-    return (
-        _check_chain(backward, forward, current.normalized, previous.normalized),
-        _check_chain(forward, backward, previous.normalized, current.normalized),
-    )
+    current, other = interval.keyframe.flow_input.normalized, previous.normalized
 
+    def check(
+        chain: FlowChain, reverse: FlowChain, source: FloatArray, target: FloatArray
+    ) -> FlowChain:
+        chain = forward_backward_check(chain, reverse, FORWARD_BACKWARD_LIMITS)
+        return photometric_check(chain, source, target, PHOTOMETRIC_LIMITS)
 
-def _check_chain(
-    chain: FlowChain, reverse: FlowChain, source: FloatArray, target: FloatArray
-) -> FlowChain:
-    """Apply both checks to a chain; `source` and `target` are `FlowInput.normalized`, (h, w)."""
-    chain = forward_backward_check(chain, reverse, FORWARD_BACKWARD_LIMITS)
-    return photometric_check(chain, source, target, PHOTOMETRIC_LIMITS)
+    return check(backward, forward, current, other), check(forward, backward, other, current)

@@ -9,8 +9,7 @@ shows the object applies. The two sides are blended by temporal distance.
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -112,18 +111,6 @@ class HintTrackIndex:
         return HintTracks(masks, self.required_keyframes, self.records)
 
 
-@dataclass(frozen=True, slots=True)
-class HintKeyframe:
-    """A key frame with hints."""
-
-    number: int
-    """Position among the key frames of the shot, from 0."""
-    frame: int
-    """Frame index in the film."""
-    mask: HintMask
-    """Mask of the hints that the user gave for this frame."""
-
-
 class KeyframeLinks(NamedTuple):
     """The key frames of a shot, with the flow between neighbors."""
 
@@ -171,13 +158,16 @@ def _decode_chain(planes: FloatArray) -> FlowChain:
     return FlowChain(pixel_grid(planes.shape[1:]) + planes[:2].transpose(1, 2, 0), planes[2])
 
 
+@dataclass(slots=True)
 class HintTrack:
-    """The mask of one hinted key frame, carried from key frame to key frame."""
+    """The mask of one hinted key frame, which is carried from key frame to key frame."""
 
-    def __init__(self, keyframe: HintKeyframe) -> None:
-        """Initialize the track with the mask of the hinted key frame."""
-        self.keyframe = keyframe
-        self.mask = keyframe.mask
+    number: int
+    """Position of the hinted key frame among the key frames of the shot, from 0."""
+    frame: int
+    """Index of the hinted key frame in the film."""
+    mask: HintMask
+    """The mask in the current key frame; at first, that of the user's hints."""
 
     def advance(self, link: FlowChain, luma: FloatArray) -> None:
         """Carry the mask to the next key frame, along the chain from it; `luma` is its Y'."""
@@ -255,18 +245,16 @@ def blend_directions(earlier: DirectionalHints, later: DirectionalHints) -> Hint
     return HintMask(ab, np.maximum(earlier.alpha, later.alpha))
 
 
-def carry_hints(
-    links: KeyframeLinks, keyframes: Sequence[HintKeyframe], tracks: HintTracks
-) -> None:
-    """Carry masks of hinted key frames to all key frames of a shot; append them to tracks."""
+def carry_hints(links: KeyframeLinks, hinted: Sequence[HintTrack], tracks: HintTracks) -> None:
+    """Carry the masks of hinted key frames to all key frames of a shot; append them to tracks."""
     # The first pass stores the hints from earlier frames, and the second blends the later ones into
     # them. So memory does not depend on the length of the shot.
     first = len(tracks.masks)
-    for number, hints in enumerate(_carry_in_direction(links, keyframes, forward=True)):
+    for number, hints in enumerate(_carry_in_direction(links, hinted, forward=True)):
         tracks.masks.append(np.stack([*hints.ab, hints.alpha, hints.distance]))
         tracks.records[links.frames[number]] = first + number
     last = len(links.frames) - 1
-    for n, later in enumerate(_carry_in_direction(links, keyframes, forward=False)):
+    for n, later in enumerate(_carry_in_direction(links, hinted, forward=False)):
         number = last - n
         planes = tracks.masks[first + number]
         mask = blend_directions(DirectionalHints(planes[:2], planes[2], planes[3]), later)
@@ -277,10 +265,10 @@ def carry_hints(
 
 
 def _carry_in_direction(
-    links: KeyframeLinks, keyframes: Sequence[HintKeyframe], forward: bool
+    links: KeyframeLinks, hinted: Sequence[HintTrack], forward: bool
 ) -> Iterator[DirectionalHints]:
     """Yield the hints that each key frame gets from hinted frames on one side in time."""
-    hinted = {keyframe.number: keyframe for keyframe in keyframes}
+    starts = {track.number: replace(track) for track in hinted}
     numbers = range(len(links.frames))
     tracks: list[HintTrack] = []
     for number in numbers if forward else reversed(numbers):
@@ -289,9 +277,8 @@ def _carry_in_direction(
             link = links.backward(number) if forward else links.forward(number)
             for track in tracks:
                 track.advance(link, luma)
-        if number in hinted:
-            tracks.append(HintTrack(hinted[number]))
-        masks = [(abs(links.frames[number] - t.keyframe.frame), t.mask) for t in tracks]
-        yield overlay_masks(masks, luma.shape)
-        is_alive = [float(mask.alpha.max()) >= MIN_ALPHA for _, mask in masks]
-        tracks = list(itertools.compress(tracks, is_alive))[-MAX_TRACKS:]
+        if number in starts:
+            tracks.append(starts[number])
+        frame = links.frames[number]
+        yield overlay_masks(((abs(frame - t.frame), t.mask) for t in tracks), luma.shape)
+        tracks = [t for t in tracks if float(t.mask.alpha.max()) >= MIN_ALPHA][-MAX_TRACKS:]
