@@ -28,7 +28,7 @@ def test_log_file_has_versions_arguments_messages_and_the_traceback(
     assert run.err == ["vidcolor: reel.mov: no such file"]
     text = log.read_text()
     assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} DEBUG vidcolor: vidcolor \d", text)
-    assert "vividness: 0.5" in text
+    assert "vividness=0.5" in text
     assert "Traceback" in text
     assert "InputError: reel.mov: no such file" in text
 
@@ -76,7 +76,7 @@ def test_verbose_prints_debug_messages(capsys: pytest.CaptureFixture[str]) -> No
         raise InputError("no such file")
     out, err = capsys.readouterr()
     assert out == "text\n"
-    assert "DEBUG vidcolor: size: 4" in err
+    assert "DEBUG vidcolor: options: size=4" in err
     assert "Traceback" in err
 
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger("vidcolor")
 _CONSOLE_LOGGER = logging.getLogger("vidcolor.console")
 """Receives what the console prints."""
-_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_CONSOLE_FORMAT = "%(levelname)s %(name)s: %(message)s"
+_FILE_FORMAT = f"%(asctime)s {_CONSOLE_FORMAT}"
 
 
 class _ConsoleHandler(logging.Handler):
@@ -61,8 +62,7 @@ def open_log(
         system = f"Python {platform.python_version()}, {platform.platform()}"
         _LOGGER.debug("vidcolor %s, %s", __version__, system)
         _LOGGER.debug("command: %s", shlex.join(sys.argv))
-        for name, value in values.items():
-            _LOGGER.debug("%s: %s", name, value)
+        _LOGGER.debug("options: %s", ", ".join(f"{k}={v}" for k, v in values.items()))
         try:
             yield
         except typer.Exit:
@@ -83,8 +83,9 @@ def _attach(handlers: list[logging.Handler]) -> Iterator[None]:
     loggers = (root, logging.getLogger("torch"), _CONSOLE_LOGGER)
     for handler in handlers:
         handler.addFilter(_is_relevant)
-        handler.setFormatter(logging.Formatter(_FORMAT))
-        for logger in loggers[: 2 if isinstance(handler, _ConsoleHandler) else 3]:
+        is_console = isinstance(handler, _ConsoleHandler)
+        handler.setFormatter(logging.Formatter(_CONSOLE_FORMAT if is_console else _FILE_FORMAT))
+        for logger in loggers[: 2 if is_console else 3]:
             logger.addHandler(handler)
     logging.captureWarnings(True)
     try:

@@ -125,14 +125,14 @@ def expand_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
-        arguments = {k: v for k, v in values.items() if not isinstance(v, typer.Context)}
+        given = {key: v for key, v in values.items() if key != "context" and v not in (None, False)}
         with contextlib.ExitStack() as stack:
             # The console is made first: the log also receives the errors of other options.
             for name in sorted(makers, key=lambda name: makers[name][0] is not Console):
                 make, fields = makers[name]
                 values[name] = made = make(**{key: values.pop(key) for key in fields})
                 if isinstance(made, Console):
-                    stack.enter_context(made.open_log(arguments))
+                    stack.enter_context(made.open_log(given))
             command(**values)
 
     parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in sorted(own + expanded, key=_panel_index)]
