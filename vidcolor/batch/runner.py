@@ -66,12 +66,7 @@ class BatchSummary:
 
 
 def is_done(task: Task, recipe: str) -> bool:
-    """Return whether the target is already a result of this source and recipe.
-
-    Args:
-        task: task to check.
-        recipe: recipe digest of the task; see `Provenance`.
-    """
+    """Return whether the target is already a result of this source and recipe digest."""
     if not task.skip_if_done or not task.target.exists():
         return False
     if task.target.stat().st_mtime < task.source.stat().st_mtime:
@@ -177,10 +172,7 @@ def _run_films(
 
 
 def _run_photos(run: Callable[[Task], TaskResult], tasks: list[Task]) -> Iterator[TaskResult]:
-    """Run photos in parallel.
-
-    After an interruption, photos that have started are completed and no others are started.
-    """
+    """Run photos in parallel; an interruption only prevents the start of others."""
     if len(tasks) == 1:
         yield run(tasks[0])
         return
@@ -238,17 +230,7 @@ def run_task(
     engine: Engine | None = None,
     on_progress: ProgressCallback | None = None,
 ) -> FilmResult | PhotoResult:
-    """Colorize one source.
-
-    Args:
-        task: task to run.
-        colorizer: predicts the color.
-        engine: engine that renders films; None to render in this process.
-        on_progress: called after every frame of a film.
-
-    Raises:
-        VidcolorError: as raised by `colorize_film`, `colorize_photo` or `colorize_sequence`.
-    """
+    """Run a task with `colorize_film`, `colorize_photo` or `colorize_sequence`."""
     source, target, options = task.source, task.target, task.options
     if task.kind == "photo":
         from vidcolor.photo import colorize_photo

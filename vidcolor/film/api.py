@@ -51,9 +51,6 @@ def colorize_film(
             With a `colorizer` and none of these options, the current process renders.
         progress: called after every frame; with several workers, from any thread.
 
-    Returns:
-        The finished film with its warnings.
-
     Raises:
         InputError: the source cannot be read, or has no frame between start and end.
         UsageError: the target exists, or the options contradict each other.
@@ -90,16 +87,9 @@ def colorize_sequence(
         engine: as in `colorize_film`.
         progress: as in `colorize_film`.
 
-    Returns:
-        The finished film or image sequence with its warnings.
-
     Raises:
         InputError: there are no such images, or their sizes differ.
-        UsageError: the target exists, or the options contradict each other.
-        OutputError: the result cannot be written.
-        WeightsError: the weights are missing or damaged.
-        BusyError: another process is colorizing the same sequence.
-        WorkerError: workers died repeatedly while rendering a segment.
+        VidcolorError: as in `colorize_film`.
     """
     source, options = Path(source), options or ColorizeOptions()
     target = Path(target) if target else default_sequence_target(source, options)
@@ -110,20 +100,16 @@ def colorize_sequence(
 def _run(request: FilmRequest, colorizer: Colorizer | None, engine: Engine | None) -> FilmResult:
     """Run a request; create the colorizer and open the engine unless the caller passed them."""
     options = request.options
+    selects_engine = options.engine != "local" or options.workers or options.threads
     loaded = colorizer or Colorizer.from_options(options)
     loaded.check_options(options)
     context: AbstractContextManager[Engine]
     if engine is not None:
         context = nullcontext(engine)  # the caller closes it
-    elif colorizer is not None and not _selects_engine(options):
+    elif colorizer is not None and not selects_engine:
         # Workers load the generator by its name, which a colorizer of the caller may not have.
         context = nullcontext(LocalEngine(colorizer))
     else:
         context = open_engine(options, loaded)
     with context as opened:
         return run_pipeline(request, loaded, opened)
-
-
-def _selects_engine(options: ColorizeOptions) -> bool:
-    """Return whether the options select an engine or its workers explicitly."""
-    return options.engine != "local" or options.workers is not None or options.threads is not None

@@ -82,7 +82,7 @@ def render_frames(
         plan: plan of the film.
         frames: decoded frames of complete shots; closed at the end.
         colorizer: runs the generator.
-        options: `per_frame`, `batch`, `vividness`, `saturation` and `mark` are used.
+        options: options of the film.
         shots: shots of these frames; the first starts with the first frame.
         recolorer: uses the color of the source as hints; None to ignore it.
         hint_tracks: hints tracked to the key frames; None if there are none.

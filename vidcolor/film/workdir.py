@@ -221,12 +221,7 @@ class WorkDir:
         return folder
 
     def commit(self, number: int, result: SegmentResult) -> None:
-        """Turn the directory from `create_segment_dir` into a finished segment, atomically.
-
-        Args:
-            number: number of the segment.
-            result: its result, which is stored beside its files.
-        """
+        """Turn the directory from `create_segment_dir` into a finished segment, atomically."""
         partial, final = self.segment_dir(number).with_suffix(_PARTIAL), self.segment_dir(number)
         (partial / _DONE).write_text(dump_json(result), "utf-8")
         fsync_path(partial / _DONE)
