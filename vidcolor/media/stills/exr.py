@@ -57,6 +57,7 @@ _SQUARE_PIXELS = (_PIXEL_ASPECT, b"float", struct.pack("<f", 1))
 _MAX_ASPECT_DENOMINATOR = 1000
 """Maximum denominator of the fraction that replaces a float pixel aspect."""
 _WINDOWS = (b"dataWindow", b"displayWindow")
+"""The attributes that declare the size of the image."""
 _DECODING_LOCK = threading.Lock()
 """Held while the standard output is replaced, so that each thread restores it."""
 
@@ -154,7 +155,7 @@ def _decode_planes(path: Path, data: bytearray) -> tuple[dict[str, NDArray[Any]]
             if not file.parts:
                 raise InputError(f"{path}: truncated or damaged OpenEXR; get a complete copy")
             parts = [_read_part(part) for part in file.parts]
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         raise ValueError(str(error)) from error
     planes = next(filter(None, parts), None)
     if planes is None:
