@@ -39,3 +39,13 @@ def test_commands_that_only_look_import_no_torch(arguments: list[str]) -> None:
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_loading_the_weights_imports_no_symbolic_mathematics() -> None:
+    """Some operations on the meta device import SymPy, which takes half as long as torch."""
+    code = (
+        "import sys; from vidcolor.generators import load_generator; load_generator(); "
+        "sys.exit(bool({'sympy', 'torch._dynamo', 'onnx', 'ray'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -24,11 +24,7 @@ than float32."""
 
 
 def choose_device(name: str) -> torch.device:
-    """Select the torch device for a device name.
-
-    Args:
-        name: ``auto`` (CUDA, else Apple's MPS, else the CPU), ``cpu``, ``cuda``, ``mps``, or one
-            of several CUDA devices, e.g. ``cuda:1``.
+    """Return the torch device of a name in `DEVICES`; ``auto`` is CUDA, else MPS, else the CPU.
 
     Raises:
         UsageError: the device is unknown or not available on this machine.
@@ -50,14 +46,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def list_devices(name: str) -> tuple[str, ...]:
-    """Return the device names for several workers: all GPUs for ``auto`` and ``cuda``.
-
-    Args:
-        name: device name, as for `choose_device`.
-
-    Returns:
-        One name per GPU, e.g. ``("cuda:0", "cuda:1")``, if the name stands for CUDA without an
-        index; else only `name`.
+    """Return one name per GPU if `name` stands for CUDA without an index; else only `name`.
 
     Raises:
         UsageError: the device is unknown or not available on this machine.
@@ -77,28 +66,21 @@ def choose_precision(name: str, device: torch.device) -> Precision:
     under Linux with the flags avx512_bf16 or amx_bf16), and float32 elsewhere. It depends on the
     device alone, never on the load or on a benchmark, so that results are reproducible.
 
-    Args:
-        name: ``auto``, ``fp32`` or ``bf16``.
-        device: device of the network.
-
     Raises:
         UsageError: the precision is unknown.
     """
-    match name:
-        case "fp32" | "bf16":
-            return name
-        case "auto":
-            return "bf16" if has_native_bf16(device) else "fp32"
-        case _:
-            raise UsageError(f"unknown precision {name!r}; choose from {', '.join(PRECISIONS)}")
+    choices: dict[str, Precision] = {"fp32": "fp32", "bf16": "bf16"}
+    if name == "auto":
+        return "bf16" if has_native_bf16(device) else "fp32"
+    if name not in choices:
+        raise UsageError(f"unknown precision {name!r}; choose from {', '.join(PRECISIONS)}")
+    return choices[name]
 
 
 def has_native_bf16(device: torch.device, flags: frozenset[str] | None = None) -> bool:
     """Return whether a device multiplies bfloat16 in hardware. MPS counts as not.
 
-    Args:
-        device: CPU, CUDA or MPS device.
-        flags: x86 feature flags of the CPU; None to detect them.
+    `flags` are the x86 feature flags of the CPU; None to detect them.
     """
     import torch
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -80,6 +80,20 @@ def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
+def fold_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    """Fold a batch norm into the convolution before it, for inference only."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    conv.weight, conv.bias = fuse_conv_bn_weights(
+        conv.weight,
+        conv.bias,
+        norm.running_mean,
+        norm.running_var,
+        norm.eps,
+        norm.weight,
+        norm.bias,
+    )
+
+
 class ConvNorm(nn.Module):
     """A convolution and batch norm, with or without ReLU6."""
 
@@ -117,7 +131,7 @@ class ConvNorm(nn.Module):
     def fold(self) -> None:
         """Fold the batch norm into the convolution, for inference only. Idempotent."""
         if isinstance(self.norm, nn.BatchNorm2d):
-            self.conv = fuse_conv_bn_eval(self.conv, self.norm)
+            fold_norm(self.conv, self.norm)
             self.norm = nn.Identity()
 
 

@@ -53,14 +53,8 @@ def load_generator(
 def resolve_devices(model: str, device: str) -> tuple[str, ...]:
     """Return the devices that the workers of a run use, e.g. ``("cuda:0", "cuda:1")``.
 
-    Args:
-        model: model, as for `load_generator`.
-        device: device name, as for `load_generator`. ``auto`` and ``cuda`` select all GPUs, except
-            for ONNX files.
-
-    Raises:
-        UsageError: the device is unknown or not available on this machine.
-        WeightsError: the model is unknown.
+    The arguments and errors are those of `load_generator`. ``auto`` and ``cuda`` select all GPUs,
+    except for ONNX files.
     """
     from vidcolor.generators.device import list_devices
     from vidcolor.generators.ensemble import SEPARATOR, split_names
@@ -94,7 +88,6 @@ def load_encoder() -> EfficientNetLite2:
 
 
 def _load_torch(model: str, device: str, precision: str, size: int | None) -> Generator:
-    """Load a generator that runs on torch; see `load_generator`."""
     from vidcolor.generators.device import choose_device, choose_precision
     from vidcolor.generators.predictor import single_threaded_pool
     from vidcolor.generators.store.weights import read_weights

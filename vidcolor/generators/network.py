@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from vidcolor.color.bins import NUM_BINS, gamut_bins, identity_calibration
 from vidcolor.color.lab import lightness_to_gray
@@ -28,6 +27,7 @@ from vidcolor.generators.efficientnet import (
     IMAGENET_STD,
     ConvNorm,
     EfficientNetLite2,
+    fold_norm,
 )
 
 STRIDE = 4
@@ -108,9 +108,9 @@ class DecoderConv(nn.Module):
             return
         if self.hint_conv is not None:
             # The scale of the norm applies to both convolutions, its shift to their sum only once.
-            self.hint_conv = fuse_conv_bn_eval(self.hint_conv, self.norm)
+            fold_norm(self.hint_conv, self.norm)
             self.hint_conv.bias = None
-        self.conv = fuse_conv_bn_eval(self.conv, self.norm)
+        fold_norm(self.conv, self.norm)
         self.norm = nn.Identity()
 
 

@@ -36,7 +36,12 @@ def read_ffmpeg_version() -> tuple[str, str]:
         subprocess.SubprocessError: it fails or hangs.
     """
     text = subprocess.run(
-        [find_ffmpeg(), "-version"], capture_output=True, text=True, check=True, timeout=20
+        [find_ffmpeg(), "-version"],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=True,
+        timeout=20,
     ).stdout
     flags = {"nonfree": "not redistributable", "gpl": "GPL"}
     licenses = (name for flag, name in flags.items() if f"--enable-{flag} " in f"{text} ")
@@ -142,7 +147,7 @@ def _run(command: Any, target: Path) -> None:
     process = subprocess.run(
         command.compile(cmd=find_ffmpeg()),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         errors="replace",
         check=False,
     )

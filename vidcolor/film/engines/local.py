@@ -18,30 +18,24 @@ if TYPE_CHECKING:
     from vidcolor.film.segment import RenderJob, Segment
     from vidcolor.film.workdir import SegmentResult, WorkDir
     from vidcolor.hints.tracks import HintTracks
-    from vidcolor.options import ColorizeOptions
+
+
+_GENERATOR_OPTIONS = ("model", "device", "precision", "vividness", "size")
+"""The options that affect how a generator is loaded."""
 
 
 class SegmentRenderer:
     """Renders segments; keeps the generator and the source open between them."""
 
     def __init__(self, colorizer: Colorizer | None = None) -> None:
-        """Create a renderer without an open film.
-
-        Args:
-            colorizer: colorizer for all films; None to load the generator that the options of each
-                film name.
-        """
+        """Create a renderer; without a colorizer, it loads the one that each film needs."""
         self._fixed_colorizer = colorizer
         self._loaded: Colorizer | None = None
         self._loaded_settings: tuple[object, ...] = ()
         self._stack = contextlib.ExitStack()
 
     def open(self, job: RenderJob, work: Path) -> None:
-        """Open a film; the previous one is closed.
-
-        Args:
-            job: the film.
-            work: the directory with the hint tracks of the film.
+        """Open a film, whose hint tracks are in the directory `work`; close the previous one.
 
         Raises:
             VidcolorError: the generator cannot be loaded.
@@ -59,7 +53,7 @@ class SegmentRenderer:
     def _load_colorizer(self, job: RenderJob) -> Colorizer:
         """Load the generator of a film, unless the previous film used the same one."""
         options = job.options
-        settings = _generator_settings(options)
+        settings = tuple(getattr(options, name) for name in _GENERATOR_OPTIONS)
         if self._loaded is None or self._loaded_settings != settings:
             from vidcolor.colorizer import Colorizer
 
@@ -86,20 +80,11 @@ class SegmentRenderer:
         self._stack.close()
 
 
-def _generator_settings(options: ColorizeOptions) -> tuple[object, ...]:
-    """Return the options that affect how a generator is loaded."""
-    return (options.model, options.device, options.precision, options.vividness, options.size)
-
-
 class LocalEngine:
     """Renders one segment after another in the current process; see `Engine`."""
 
     def __init__(self, colorizer: Colorizer) -> None:
-        """Create the engine.
-
-        Args:
-            colorizer: colorizer for all films.
-        """
+        """Create the engine with the colorizer of all films."""
         self._colorizer = colorizer
 
     def render(

@@ -59,11 +59,7 @@ class WorkerPool:
     """An engine (see `Engine`) with several workers."""
 
     def __init__(self, workers: Sequence[Worker]) -> None:
-        """Start one thread for each worker.
-
-        Args:
-            workers: workers that are not started yet; `close` closes them.
-        """
+        """Start one thread for each worker; `close` closes the workers."""
         self._workers = list(workers)
         self._changed = threading.Condition()
         self._queue: list[tuple[int, int, Segment, _FilmTask]] = []

@@ -53,11 +53,7 @@ class ProcessWorker:
     """A process that renders segments; see `Worker`. `prepare` starts it."""
 
     def __init__(self, resources: WorkerResources) -> None:
-        """Create a worker whose process is not running yet.
-
-        Args:
-            resources: device, threads and cores of the process.
-        """
+        """Create a worker whose process is not running yet."""
         self._resources = resources
         self._process: SpawnProcess | None = None
         self._connection: Connection[Any, Any] | None = None

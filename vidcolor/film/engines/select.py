@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
-from vidcolor.errors import UsageError
 from vidcolor.film.engines.base import Engine, WorkerResources
 from vidcolor.film.engines.local import LocalEngine
-from vidcolor.options import EngineName
 from vidcolor.system import list_cores
 
 if TYPE_CHECKING:
@@ -30,11 +28,8 @@ def open_engine(options: ColorizeOptions, colorizer: Colorizer) -> Iterator[Engi
         colorizer: used if the current process renders: one worker without a thread limit.
 
     Raises:
-        UsageError: the engine, the device or the cluster does not exist, or Ray is not installed.
+        UsageError: the device or the cluster does not exist, or Ray is not installed.
     """
-    if options.engine not in get_args(EngineName):
-        choices = ", ".join(get_args(EngineName))
-        raise UsageError(f"unknown engine {options.engine!r}; use one of {choices}")
     if options.engine == "ray":
         from vidcolor.film.engines.ray import open_ray_pool
 
@@ -75,14 +70,13 @@ def list_worker_resources(options: ColorizeOptions) -> list[WorkerResources]:
     count = options.workers or len(devices)
     cores = list_cores()
     threads = options.threads or max(1, len(cores) // count)
-    resources = []
-    for number in range(count):
-        worker_cores: tuple[int, ...] = ()
-        # Bound processes do not disturb each other. With more workers than cores, they share.
-        if options.threads is not None:
-            start = number * threads
-            num_cores = min(threads, len(cores))
-            worker_cores = tuple(cores[(start + n) % len(cores)] for n in range(num_cores))
-        device = devices[number % len(devices)]
-        resources.append(WorkerResources(device, threads, worker_cores))
-    return resources
+    # Bound processes do not disturb each other. With more workers than cores, they share.
+    num_bound = min(threads, len(cores)) if options.threads is not None else 0
+    return [
+        WorkerResources(
+            devices[number % len(devices)],
+            threads,
+            tuple(cores[(number * threads + n) % len(cores)] for n in range(num_bound)),
+        )
+        for number in range(count)
+    ]

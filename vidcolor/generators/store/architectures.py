@@ -42,11 +42,7 @@ class Architecture:
     """Whether the network takes hints."""
 
     def matches(self, tensors: dict[str, Tensor]) -> bool:
-        """Return whether a state dict has the signature.
-
-        Args:
-            tensors: state dict with folded reparametrizations.
-        """
+        """Return whether a state dict with folded reparametrizations has the signature."""
         key, shape = self.signature
         return key in tensors and tuple(tensors[key].shape) == shape
 
@@ -106,29 +102,19 @@ ARCHITECTURES = {
 
 
 def detect_architecture(tensors: dict[str, Tensor]) -> Architecture | None:
-    """Return the architecture of a state dict.
-
-    Args:
-        tensors: state dict with folded reparametrizations.
-
-    Returns:
-        The architecture; None if it is none of `ARCHITECTURES`.
-    """
+    """Return the architecture of a state dict with folded reparametrizations; None if unknown."""
     return next((a for a in ARCHITECTURES.values() if a.matches(tensors)), None)
 
 
 def select_tensors(
     architecture: Architecture, tensors: dict[str, Tensor], path: Path
 ) -> dict[str, Tensor]:
-    """Validate a state dict, and return the tensors that the network loads.
+    """Validate a state dict, and return it without the tensors that only training uses.
 
     Args:
         architecture: architecture of the state dict.
         tensors: state dict with folded reparametrizations.
         path: file of the state dict, for error messages.
-
-    Returns:
-        The state dict of the network, without the tensors that only training uses.
 
     Raises:
         WeightsError: a key is missing or unexpected, or a tensor has a wrong shape or is not
@@ -150,27 +136,28 @@ def select_tensors(
 
 def _find_mismatch(expected: dict[str, tuple[int, ...]], selected: dict[str, Tensor]) -> str | None:
     """Describe the first mismatch with the expected shapes; None if there is no mismatch."""
-    if missing := [key for key in expected if key not in selected]:
-        return f"{missing[0]} is missing{_count_others(missing)}"
-    if extra := [key for key in selected if key not in expected]:
-        return f"{extra[0]} is unexpected{_count_others(extra)}"
-    if wrong := [key for key, shape in expected.items() if tuple(selected[key].shape) != shape]:
-        actual, shape = tuple(selected[wrong[0]].shape), expected[wrong[0]]
-        return f"{wrong[0]} has shape {actual}, expected {shape}{_count_others(wrong)}"
-    if infinite := [key for key, t in selected.items() if not bool(torch.isfinite(t).all())]:
-        return f"{infinite[0]} has values that are not finite{_count_others(infinite)}"
+    shapes = {key: tuple(tensor.shape) for key, tensor in selected.items()}
+    faults = {
+        "is missing": expected.keys() - shapes.keys(),
+        "is unexpected": shapes.keys() - expected.keys(),
+        "has shape {}, expected {}": {k for k in expected if shapes.get(k) != expected[k]},
+        "has values that are not finite": {
+            key for key, tensor in selected.items() if not bool(torch.isfinite(tensor).all())
+        },
+    }
+    for fault, keys in faults.items():
+        if keys:
+            first = next(key for key in (*expected, *shapes) if key in keys)
+            others = f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""
+            text = fault.format(shapes.get(first), expected.get(first))
+            return f"{first} {text}{others}"
     return None
 
 
 def build_network(architecture: Architecture, tensors: dict[str, Tensor]) -> ZooNetwork:
-    """Build a network for inference.
+    """Build a network for inference: float32, on the CPU.
 
-    Args:
-        architecture: architecture of the network.
-        tensors: result of `select_tensors`; the network uses these tensors without a copy.
-
-    Returns:
-        The network in evaluation mode, without gradients; float32, on the CPU.
+    It uses the result of `select_tensors` without a copy.
     """
     network = build_meta_network(architecture)
     network.load_state_dict(tensors, strict=True, assign=True)
@@ -181,8 +168,3 @@ def build_meta_network(architecture: Architecture) -> ZooNetwork:
     """Build a network without weights, on the meta device, where nothing is allocated."""
     with torch.device("meta"):
         return architecture.build()
-
-
-def _count_others(keys: list[str]) -> str:
-    """Return a remark on the number of keys after the first one; empty if there are none."""
-    return f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""

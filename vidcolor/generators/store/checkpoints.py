@@ -42,10 +42,6 @@ def load_checkpoint(path: Path, data: bytes) -> dict[str, Tensor]:
     contains two other globals: ``slice``, which is harmless, and ``functools.partial``, which is
     replaced by a class without behavior.
 
-    Args:
-        path: path of the file, for error messages.
-        data: content of a .pth, .pt or .bin file.
-
     Returns:
         The state dict, without wrappers and prefixes; tensors on the CPU.
 
@@ -135,13 +131,8 @@ def fold_reparametrizations(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     Spectral norm (Miyato et al., arXiv:1802.05957) divides a weight by its largest singular value,
     which training estimates as uᵀWv. Weight norm (Salimans & Kingma, arXiv:1602.07868) stores the
     direction v and the length g. Both are expected in the key format of ``torch.nn.utils``
-    (``weight_orig``, ``weight_u``, ``weight_v``; ``weight_g``, ``weight_v``).
-
-    Args:
-        tensors: state dict, in any precision. It is not modified.
-
-    Returns:
-        A new state dict with floating-point tensors in float32.
+    (``weight_orig``, ``weight_u``, ``weight_v``; ``weight_g``, ``weight_v``). Floating-point
+    tensors of the new state dict are float32.
     """
     plain: dict[str, Tensor] = {}
     for key, tensor in tensors.items():

@@ -95,11 +95,7 @@ because a directory named ``models`` beside an installed package may belong to a
 
 
 def find_packaged_file(name: str, directories: Sequence[Path] = MODEL_DIRS) -> Path:
-    """Return the path of a file of models/, e.g. a model card.
-
-    Raises:
-        WeightsError: the file does not exist.
-    """
+    """Return the path of a file of models/, e.g. a model card."""
     for directory in directories:
         if (directory / name).is_file():
             return directory / name
@@ -107,11 +103,9 @@ def find_packaged_file(name: str, directories: Sequence[Path] = MODEL_DIRS) -> P
 
 
 def resolve_path(model: str) -> Path:
-    """Return the path of the weights file of a model.
+    """Return the path of the weights file of a model, which is a name or a path.
 
-    Args:
-        model: key of `PACKAGED_WEIGHTS`, name of installed weights, or path of a file. A path need
-            not exist if it contains a separator or has one of the suffixes of weights files.
+    A path need not exist if it contains a separator or has one of the suffixes of weights files.
 
     Raises:
         WeightsError: the name is unknown, or the weights are not installed.
@@ -125,16 +119,11 @@ def resolve_path(model: str) -> Path:
 
 
 def read_weights(model: str) -> Weights:
-    """Read and verify weights.
+    """Read and verify the weights of a model, which is a name or a path.
 
     Packaged weights must have the digest of this release, and cached weights the digest in their
-    record. The digest of a file given by path is only computed. Only tensors are read from
-    safetensors files and PyTorch checkpoints, so no weights file can run code. Published
-    checkpoints are returned with folded reparametrizations, and with the detected ``architecture``
-    in the metadata.
-
-    Args:
-        model: key of `PACKAGED_WEIGHTS`, name of installed weights, or path of a file.
+    record. Only tensors are read, so no weights file can run code. Published checkpoints are
+    returned with folded reparametrizations, and with the detected ``architecture`` in the metadata.
 
     Raises:
         WeightsError: the weights are unknown, missing, unreadable, damaged, or of an unknown
@@ -158,15 +147,7 @@ def read_weights(model: str) -> Weights:
 def read_packaged_weights(
     packaged: PackagedWeights, directories: Sequence[Path] = MODEL_DIRS
 ) -> Weights:
-    """Read weights that are part of vidcolor; see `read_weights`.
-
-    Args:
-        packaged: an entry of `PACKAGED_WEIGHTS`, or `ENCODER_WEIGHTS`.
-        directories: directories in which the file is searched, in order.
-
-    Raises:
-        WeightsError: the file is missing or unreadable, or does not match its digest.
-    """
+    """Read weights that are part of vidcolor; see `read_weights`."""
     path = find_packaged_file(packaged.file, directories)
     data = read_weights_file(path)
     digest = hashlib.sha256(data).hexdigest()
@@ -177,11 +158,7 @@ def read_packaged_weights(
 
 
 def verify_cached_digest(path: Path, digest: str) -> None:
-    """Compare the digest of a file with its record, if it is in the cache and has a record.
-
-    Args:
-        path: path of the file.
-        digest: SHA-256 of the file, in hex.
+    """Compare the SHA-256 of a file with its record, if it is in the cache and has a record.
 
     Raises:
         WeightsError: the digests differ.
@@ -231,11 +208,7 @@ def _convert_published(
 
 
 def read_weights_file(path: Path) -> bytes:
-    """Read all bytes of a weights file.
-
-    Raises:
-        WeightsError: the file is missing or unreadable.
-    """
+    """Read all bytes of a weights file; raise a WeightsError if that fails."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
