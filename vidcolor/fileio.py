@@ -88,6 +88,16 @@ def check_confidence_target(path: Path, source: Path, target: Path, force: bool)
     check_target(path, [source], force)
 
 
+def check_suffix(path: Path, suffixes: Iterable[str], kind: str) -> None:
+    """Check the suffix of an output; `kind` is its kind in the message.
+
+    Raises:
+        UsageError: the suffix is not supported.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise UsageError(f"{path}: unknown {kind} format; use {', '.join(suffixes)}")
+
+
 def check_inputs_not_overwritten(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
     """Check that no output would overwrite an input such as a hint file or a reference.
 

@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 
 from vidcolor.errors import OutputError, UsageError
+from vidcolor.fileio import check_suffix
 from vidcolor.shots.detector import Shot
 from vidcolor.shots.sheet import (
     MAX_THUMBNAILS,
+    SHEET_SUFFIXES,
     check_sheet_length,
-    check_sheet_suffix,
     write_sheet,
 )
 from vidcolor.shots.shot_list import ShotList
@@ -47,9 +48,9 @@ def test_existing_sheet_is_kept_unless_forced(tmp_path: Path) -> None:
 
 
 def test_unknown_image_format_is_an_error() -> None:
-    check_sheet_suffix(Path("sheet.PNG"))
-    with pytest.raises(UsageError, match=r"use \.png"):
-        check_sheet_suffix(Path("sheet.gif"))
+    check_suffix(Path("sheet.PNG"), SHEET_SUFFIXES, "image")
+    with pytest.raises(UsageError, match=r"unknown image format; use \.png"):
+        check_suffix(Path("sheet.gif"), SHEET_SUFFIXES, "image")
 
 
 def test_too_many_shots_are_an_error() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.errors import InputError
-from vidcolor.fileio import check_target
+from vidcolor.fileio import check_suffix, check_target
 from vidcolor.imaging.resize import resize_area
 from vidcolor.media.decode import VideoReader
 from vidcolor.media.extensions import is_photo
@@ -18,12 +18,12 @@ from vidcolor.media.sequence_reader import DEFAULT_FPS, SequenceReader, probe_se
 from vidcolor.progress import Progress
 from vidcolor.shots.detector import Shot, ShotDetector
 from vidcolor.shots.sheet import (
+    SHEET_SUFFIXES,
     THUMBNAIL_HEIGHT,
     check_sheet_length,
-    check_sheet_suffix,
     write_sheet,
 )
-from vidcolor.shots.shot_list import ShotList, check_suffix, write_shots
+from vidcolor.shots.shot_list import SUFFIXES, ShotList, write_shots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -124,12 +124,10 @@ def detect_film_shots(
 
 def _check_targets(source: Path, out: Path | None, sheet: Path | None, force: bool) -> None:
     """Check both targets before the film is decoded, which may take minutes."""
-    if out is not None:
-        check_suffix(out)
-        check_target(out, [source], force)
-    if sheet is not None:
-        check_sheet_suffix(sheet)
-        check_target(sheet, [source], force)
+    for path, suffixes, kind in ((out, SUFFIXES, "shot list"), (sheet, SHEET_SUFFIXES, "image")):
+        if path is not None:
+            check_suffix(path, suffixes, kind)
+            check_target(path, [source], force)
 
 
 def _open_source(source: Path, options: ColorizeOptions) -> tuple[VideoInfo, FrameReader]:

@@ -30,22 +30,8 @@ _BACKGROUND, _TEXT_COLOR = 18, 200
 """Gray levels, 0 to 255."""
 
 
-def check_sheet_suffix(path: Path) -> None:
-    """Check that the suffix of an image file is one of `SHEET_SUFFIXES`.
-
-    Raises:
-        UsageError: the suffix is not supported.
-    """
-    if path.suffix.lower() not in SHEET_SUFFIXES:
-        raise UsageError(f"{path}: unknown image format; use {', '.join(SHEET_SUFFIXES)}")
-
-
 def check_sheet_length(path: Path, shots: ShotList) -> None:
     """Check that the thumbnails of all shots fit on one sheet.
-
-    Args:
-        path: image file, for the error message.
-        shots: shot list.
 
     Raises:
         UsageError: there are more than `MAX_THUMBNAILS` shots.

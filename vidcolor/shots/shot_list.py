@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 from pydantic import BeforeValidator, Field
 
 from vidcolor.errors import UsageError
-from vidcolor.fileio import atomic_output
+from vidcolor.fileio import atomic_output, check_suffix
 from vidcolor.schema import Record, parse, read_rows
 from vidcolor.shots.detector import Shot, Transition
 from vidcolor.timecode import format_timecode
@@ -169,7 +169,7 @@ def write_shots(
         UsageError: the suffix is not supported.
         OutputError: the file exists and `force` is False, or it cannot be written.
     """
-    check_suffix(path)
+    check_suffix(path, SUFFIXES, "shot list")
     rate, suffix = rate or DEFAULT_EDL_RATE, path.suffix.lower()
     if suffix == ".csv":
         text = _format_csv(shots)
@@ -181,16 +181,6 @@ def write_shots(
         text = _format_edl(shots, film, rate)
     with atomic_output(path, force) as partial:
         partial.write_text(text, "utf-8", newline="")
-
-
-def check_suffix(path: Path) -> None:
-    """Check that the suffix of a shot list is one of `SUFFIXES`.
-
-    Raises:
-        UsageError: the suffix is not supported.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{path}: unknown shot list format; use {', '.join(SUFFIXES)}")
 
 
 def format_rows(shots: ShotList) -> list[dict[str, Any]]:
