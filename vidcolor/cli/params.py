@@ -37,6 +37,7 @@ _PANELS = (
 """Order of the panels in the help text."""
 _COMPLETIONS = {
     "model": complete_model,
+    "models": complete_model,
     "device": complete_device,
     "precision": complete_precision,
 }
