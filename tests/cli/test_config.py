@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -195,3 +196,29 @@ def test_unknown_command_is_refused(vidcolor: Callable[..., Run]) -> None:
     run = vidcolor("config", "show", "colorise")
     assert run.code == 2
     assert "evaluate film" in run.err[0]
+
+
+def test_folder_that_may_not_be_read_is_skipped(
+    vidcolor: Callable[..., Run], project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As in a container that runs as another user than the owner of the home folder.
+    def refuse(path: str | Path, *_: object, **__: object) -> os.stat_result:
+        if "user" in Path(path).parts:
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path)
+
+    stat = os.stat
+    monkeypatch.setattr(os, "stat", refuse)
+    run = vidcolor("config", "path")
+    assert run.code == 0
+    assert run.out[0].endswith("(does not exist)")
+
+
+def test_removed_folder_has_no_configuration(
+    vidcolor: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VIDCOLOR_CONFIG")
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert vidcolor("config", "path").out[1] == "project: no vidcolor.toml here or above"

@@ -14,6 +14,7 @@ from vidcolor.cli.configuration import (
     ConfigValue,
     find_values,
     get_settings,
+    is_file,
     list_commands,
     list_paths,
     read_files,
@@ -87,7 +88,7 @@ def show(
 def path(console: Console) -> None:
     """Print the configuration files that are read, the stronger one last."""
     for kind, file in list_paths().items():
-        exists = file is not None and file.is_file()
+        exists = file is not None and is_file(file)
         console.event("file", kind=kind, path=None if file is None else str(file), exists=exists)
         if file is None:
             file_text = "none" if kind == CONFIG_VARIABLE else f"no {FILE_NAME} here or above"

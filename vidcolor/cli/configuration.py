@@ -273,12 +273,22 @@ def user_directory() -> Path:
 
 
 def _find_project_file() -> Path | None:
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / FILE_NAME).is_file():
+    try:
+        folders = [Path.cwd(), *Path.cwd().parents]
+    except OSError:  # the current folder was removed
+        return None
+    for folder in folders:
+        if is_file(folder / FILE_NAME):
             return folder / FILE_NAME
-        if (folder / ".git").exists() or folder == Path.home():
+        is_home = str(folder) == os.path.expanduser("~")  # noqa: PTH111  # without HOME, Path fails
+        if is_home or os.path.exists(folder / ".git"):  # noqa: PTH110  # see `is_file`
             break
     return None
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a file exists; false if its folder may not be read, as in some containers."""
+    return os.path.isfile(path)  # noqa: PTH113  # Path.is_file raises a PermissionError
 
 
 def read_files() -> list[ConfigFile]:
@@ -286,7 +296,7 @@ def read_files() -> list[ConfigFile]:
     return [
         ConfigFile.read(path)
         for kind, path in list_paths().items()
-        if path is not None and (path.is_file() or kind == CONFIG_VARIABLE)
+        if path is not None and (is_file(path) or kind == CONFIG_VARIABLE)
     ]
 
 

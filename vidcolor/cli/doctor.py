@@ -240,7 +240,8 @@ def _check_fonts() -> Iterator[Check]:
 
 
 def _check_configuration(program: Any) -> Iterator[Check]:
-    files = [path for path in configuration.list_paths().values() if path and path.is_file()]
+    paths = filter(None, configuration.list_paths().values())
+    files = [path for path in paths if configuration.is_file(path)]
     for path in files:
         try:
             file = configuration.ConfigFile.read(path)
