@@ -24,7 +24,7 @@ def collect_pixels(dataset: PhotoDataset) -> set[bytes]:
 
 
 def collect_reasons(dataset: PhotoDataset) -> dict[str, str]:
-    return {name.rsplit("/", 1)[-1]: reason for _, name, reason in dataset.dropped}
+    return {e.name.rsplit("/", 1)[-1]: e.reason or "" for e in dataset.dropped}
 
 
 def test_unsuitable_images_are_rejected(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from vidcolor.training.config import TrainingConfig
 from vidcolor.training.losses import (
     ERROR_FLOOR,
     BinTargets,
+    Objective,
     bin_prior,
     class_weights,
     colorfulness_share,
@@ -24,7 +25,6 @@ from vidcolor.training.losses import (
     matched_colorfulness,
     mean_color,
 )
-from vidcolor.training.losses import Objective
 
 TARGETS = BinTargets(gamut_bins())
 

@@ -112,17 +112,8 @@ class _ConsoleCallback(Callback):
 
 
 def _print_result(result: TrainingResult, console: Console) -> None:
-    """Print the metrics before and after the training, and the names of the written files."""
-    console.event(
-        "done",
-        target=str(result.out),
-        folder=str(result.folder),
-        steps=result.steps,
-        seconds=round(result.seconds, 1),
-        before=result.before.model_dump() if result.before else None,
-        after=result.after.model_dump() if result.after else None,
-        already_done=result.already_done,
-    )
+    values = result.model_dump(mode="json", exclude={"out"})
+    console.event("done", target=str(result.out), **values)
     if result.already_done:
         console.info(f"{result.out}: already done; use --force to train again")
         return

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.fileio import atomic_output, describe_os_error
 from vidcolor.progress import Progress
 from vidcolor.schema import Record
-from vidcolor.training.filtering import DuplicateIndex, RejectionReason
+from vidcolor.training.filtering import SHORT_SIDE, DuplicateIndex, RejectionReason
 from vidcolor.training.sources import find_source_files, iterate_photos
 
 if TYPE_CHECKING:
@@ -30,42 +30,38 @@ if TYPE_CHECKING:
 
     from vidcolor.imaging.types import Rgb
     from vidcolor.progress import ProgressCallback
-    from vidcolor.training.sources import Photo, SourceFile
+    from vidcolor.training.sources import SourceFile
+
+Use = Literal["training", "validation", "replay", "dropped"]
 
 CACHE_VERSION = 3
-SHORT_SIDE = 256
-"""Maximum short side of the cached images, in pixels."""
 
 
 class Entry(NamedTuple):
-    """Index entry of one image."""
+    """An image of the sources: one row of the index of a cache."""
 
     name: str
     source: int
     """Number of the source that contains the image."""
-    offset: int
+    use: Use
+    reason: RejectionReason | None
+    """Why the image was dropped; a dropped image has no pixels."""
+    offset: int = 0
     """Offset of the pixels in the file, in bytes."""
-    height: int
-    width: int
-    digest: str
+    height: int = 0
+    width: int = 0
+    digest: str = ""
     """BLAKE2b of the pixels."""
-    held_out: bool
-    """Whether the image is for validation."""
-
-
-class Dropped(NamedTuple):
-    """A rejected image."""
-
-    source: int
-    name: str
-    reason: RejectionReason
 
 
 class CacheIndex(Record):
     """Index of a cache file."""
 
     images: tuple[Entry, ...]
-    dropped: tuple[Dropped, ...]
+
+    def select(self, use: str) -> list[Entry]:
+        """Return the images with a use."""
+        return [entry for entry in self.images if entry.use == use]
 
 
 class PhotoStore:
@@ -107,28 +103,23 @@ class PhotoStore:
         return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
 class SourceStatistics:
     """Number of photographs from one source, by use, and of dropped images, by reason."""
 
-    source: Path
-    training: int
-    validation: int
-    dropped: Counter[str]
-
-    @property
-    def reasons(self) -> str:
-        """The reasons as text, for example ``7 gray, 2 too small``."""
-        return ", ".join(f"{n:,} {reason}" for reason, n in sorted(self.dropped.items()))
+    def __init__(self, source: Path, images: Sequence[Entry]) -> None:
+        self.source = source
+        uses = Counter(entry.use for entry in images)
+        self.training, self.validation = uses["training"], uses["validation"]
+        self.dropped = uses["dropped"]
+        reasons = Counter(entry.reason for entry in images if entry.reason)
+        self.reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(reasons.items()))
 
     def __str__(self) -> str:
         """Return e.g. ``album: 300 photographs (15 for validation), 9 dropped (7 gray, …)``."""
         text = f"{self.source}: {self.training + self.validation:,} photographs"
         if self.validation:
             text += f" ({self.validation:,} for validation)"
-        if self.dropped:
-            text += f", {self.dropped.total():,} dropped ({self.reasons})"
-        return text
+        return text + (f", {self.dropped:,} dropped ({self.reasons})" if self.dropped else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +130,7 @@ class PhotoDataset:
     """Training photographs; never empty."""
     validation: PhotoStore
     """Validation photographs; may be empty."""
-    dropped: tuple[Dropped, ...]
+    dropped: list[Entry]
     statistics: list[SourceStatistics]
     """Statistics of the training sources, then of the validation sources, in their order."""
 
@@ -222,78 +213,87 @@ class _CacheBuilder:
 
     def write(self, file: BinaryIO, progress: ProgressCallback | None) -> CacheIndex:
         """Decode and check all images, and write the suitable ones."""
-        accepted: list[tuple[Entry, str]] = []
-        dropped: list[Dropped] = []
-        hashes = {True: DuplicateIndex(), False: DuplicateIndex()}
+        images: list[Entry] = []
+        file_digests: list[str] = []
+        hashes: dict[Use, DuplicateIndex]
+        hashes = {"validation": DuplicateIndex(), "training": DuplicateIndex()}
         # Shards and films contain an unknown number of images.
         total = len(self.files) if all(f.kind == "image" for f in self.files) else None
         offset = 0
-        for done, photo in enumerate(iterate_photos(self.files, SHORT_SIDE), 1):
-            for_validation = photo.source < self.num_validation
+        for done, photo in enumerate(iterate_photos(self.files), 1):
+            use: Use = "validation" if photo.source < self.num_validation else "training"
             # Neither JSON nor CSV holds names that are not UTF-8.
             name = photo.name.encode(errors="replace").decode()
-            reason = photo.reason or _find_duplicate(hashes, photo, for_validation)
-            if reason is None:
-                hashes[for_validation].add(photo.hash)
+            reason = photo.reason
+            similar = {u for u in hashes if not reason and hashes[u].contains_similar(photo.hash)}
+            if use == "training" and "validation" in similar:
+                reason = "also in the validation set"
+            elif use in similar:
+                reason = "near-duplicate"
+            if reason is None and photo.rgb is not None:
+                hashes[use].add(photo.hash)
                 pixels = photo.rgb.tobytes()
                 file.write(pixels)
                 digest = hashlib.blake2b(pixels, digest_size=8).hexdigest()
                 height, width, _ = photo.rgb.shape
-                entry = Entry(name, photo.source, offset, height, width, digest, for_validation)
-                accepted.append((entry, photo.file_digest))
+                entry = Entry(name, photo.source, use, None, offset, height, width, digest)
                 offset += len(pixels)
             else:
-                dropped.append(Dropped(photo.source, name, reason))
+                entry = Entry(name, photo.source, "dropped", reason)
+            images.append(entry)
+            file_digests.append(photo.file_digest)
             if progress:
                 progress(Progress(self.sources[photo.source], "images", done, total))
-        entries = self._hold_out(accepted)
-        self._check_not_empty(entries, dropped)
-        return CacheIndex(images=entries, dropped=tuple(dropped))
+        index = CacheIndex(images=tuple(self._hold_out(images, file_digests)))
+        self._check_not_empty(index)
+        return index
 
-    def _hold_out(self, accepted: Sequence[tuple[Entry, str]]) -> tuple[Entry, ...]:
+    def _hold_out(self, images: list[Entry], file_digests: list[str]) -> list[Entry]:
         """Mark the images that are held out, given the digest of the file of each image."""
         if self.num_validation:
-            return tuple(entry for entry, _ in accepted)
+            return images
         # The first 32 bits of a digest are a uniform random number that depends on the file only.
-        digests = {digest for _, digest in accepted}
+        pairs = zip(images, file_digests, strict=True)
+        digests = {digest for entry, digest in pairs if entry.use == "training"}
         limit = int(self.holdout * (1 << 32))
         held_out = {digest for digest in digests if int(digest[:8], 16) < limit}
         if not held_out and limit and len(digests) > 1:
             held_out = {min(digests)}
-        return tuple(entry._replace(held_out=digest in held_out) for entry, digest in accepted)
+        return [
+            entry._replace(use="validation") if entry.use == "training" and d in held_out else entry
+            for entry, d in zip(images, file_digests, strict=True)
+        ]
 
     def make_dataset(self, path: Path, index: CacheIndex) -> PhotoDataset:
         """Return the dataset of a cache file with this index."""
-        held_out = [e for e in index.images if e.held_out]
-        used = [e for e in index.images if not e.held_out]
-        training, validation = (Counter(e.source for e in part) for part in (used, held_out))
         statistics = [
-            SourceStatistics(
-                source, training[n], validation[n],
-                Counter(d.reason for d in index.dropped if d.source == n),
-            )
+            SourceStatistics(source, [e for e in index.images if e.source == n])
             for n, source in enumerate(self.sources)
-        ]  # fmt: skip
+        ]
         split = self.num_validation
-        statistics = statistics[split:] + statistics[:split]
         return PhotoDataset(
-            PhotoStore(path, used), PhotoStore(path, held_out), index.dropped, statistics
+            PhotoStore(path, index.select("training")),
+            PhotoStore(path, index.select("validation")),
+            index.select("dropped"),
+            statistics[split:] + statistics[:split],
         )
 
-    def _check_not_empty(self, entries: Sequence[Entry], dropped: Sequence[Dropped]) -> None:
+    def _check_not_empty(self, index: CacheIndex) -> None:
         """Check that there are photographs for training and, if requested, for validation."""
         split = self.num_validation
-        for held_out, numbers in ((False, range(split, len(self.sources))), (True, range(split))):
-            own = [e for e in entries if e.source in numbers]
-            if not numbers or any(e.held_out == held_out for e in own):
+        numbers = {"training": range(split, len(self.sources)), "validation": range(split)}
+        for use, sources in numbers.items():
+            own = [entry for entry in index.images if entry.source in sources]
+            uses = {entry.use for entry in own}
+            if not sources or use in uses:
                 continue
-            names = ", ".join(str(self.sources[n]) for n in numbers)
-            if own:
+            names = ", ".join(str(self.sources[n]) for n in sources)
+            if "validation" in uses:
                 raise InputError(
                     f"{names}: all photographs were held out for validation; reduce --holdout or "
                     "add photographs"
                 )
-            reasons = Counter(d.reason for d in dropped if d.source in numbers)
+            reasons = Counter(entry.reason for entry in own)
             if not reasons:
                 raise InputError(f"{names}: contains no image, film or tar shard")
             if list(reasons) == ["also in the validation set"]:
@@ -305,26 +305,16 @@ class _CacheBuilder:
             )
 
 
-def _find_duplicate(
-    hashes: dict[bool, DuplicateIndex], photo: Photo, for_validation: bool
-) -> RejectionReason | None:
-    """Return the reason to reject a duplicate of an accepted image, or None."""
-    if not for_validation and hashes[True].contains_similar(photo.hash):
-        return "also in the validation set"
-    return "near-duplicate" if hashes[for_validation].contains_similar(photo.hash) else None
-
-
 def write_photo_list(path: Path, dataset: PhotoDataset, replay: PhotoDataset | None) -> None:
     """List the use of every photograph, or the reason for its rejection, in a CSV file.
 
     Of the replay photographs, only the training part is used.
     """
-    rows = [(name, "training", "") for name in dataset.train.names]
-    rows += [(name, "validation", "") for name in dataset.validation.names]
-    rows += [(d.name, "dropped", d.reason) for d in dataset.dropped]
+    entries = [*dataset.train.entries, *dataset.validation.entries, *dataset.dropped]
     if replay is not None:
-        rows += [(name, "replay", "") for name in replay.train.names]
-        rows += [(d.name, "dropped", d.reason) for d in replay.dropped]
+        entries += [entry._replace(use="replay") for entry in replay.train.entries]
+        entries += replay.dropped
+    rows = [(entry.name, entry.use, entry.reason or "") for entry in entries]
     with (
         atomic_output(path) as partial,
         partial.open("w", encoding="utf-8", newline="") as file,

@@ -27,6 +27,8 @@ RejectionReason = Literal[
 ]
 """Reason for the rejection of an image, as it is shown to the user."""
 
+SHORT_SIDE = 256
+"""Maximum short side of training images, in pixels."""
 MIN_SHORT_SIDE = 96
 """Minimum short side in pixels; smaller images are thumbnails or icons."""
 MIN_CONTRAST = 6 / 255
@@ -52,14 +54,14 @@ _HASH_SIDE = 8
 """Side of the square of DCT coefficients in a hash."""
 
 
-def reduce_image(rgb: Rgb, short_side: int) -> Rgb:
-    """Crop black bars and downscale to a short side in pixels. Smaller images keep their size."""
+def reduce_image(rgb: Rgb) -> Rgb:
+    """Crop black bars and downscale to `SHORT_SIDE`. Smaller images keep their size."""
     rgb = crop_black_bars(rgb)
     height, width = rgb.shape[:2]
-    scale = short_side / min(height, width)
+    scale = SHORT_SIDE / min(height, width)
     if scale >= 1:
         return np.ascontiguousarray(rgb)
-    shape = (max(short_side, round(height * scale)), max(short_side, round(width * scale)))
+    shape = (max(SHORT_SIDE, round(height * scale)), max(SHORT_SIDE, round(width * scale)))
     return resize_area(rgb, shape)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator
@@ -17,7 +18,6 @@ from vidcolor.schema import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from matplotlib.figure import Figure
 
@@ -153,8 +153,7 @@ class TrainingStoppedError(VidcolorError):
     exit_code = 130
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingResult:
+class TrainingResult(Record):
     """Result of a training run."""
 
     out: Path
@@ -162,7 +161,7 @@ class TrainingResult:
     folder: Path
     """Directory of the checkpoint, the log and the plots."""
     steps: int
-    seconds: float
+    seconds: Annotated[float, AfterValidator(lambda value: round(value, 1))]
     """Training time over all attempts."""
     before: ValidationMetrics | None
     """Metrics of the initial weights; None without held-out photographs."""

@@ -290,7 +290,10 @@ class _Run:
         rows = read_log(self.folder / LOG_FILE)
         metrics = [row.metrics for row in rows if row.metrics is not None]
         before, after = (metrics[0], metrics[-1]) if metrics else (None, None)
-        return TrainingResult(self.out, self.folder, steps, seconds, before, after, already_done)
+        return TrainingResult(
+            out=self.out, folder=self.folder, steps=steps, seconds=seconds, before=before,
+            after=after, already_done=already_done,
+        )  # fmt: skip
 
 
 @contextmanager

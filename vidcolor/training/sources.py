@@ -7,7 +7,6 @@ import os
 import tarfile
 import tempfile
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,14 +22,19 @@ from vidcolor.media.preview import DisplayReader, render_rgb
 from vidcolor.media.preview_image import read_image_rgb
 from vidcolor.media.stills.formats import STILL_SUFFIXES, is_still
 from vidcolor.shots.cuts import CausalCutDetector
-from vidcolor.training.filtering import find_rejection_reason, perceptual_hash, reduce_image
+from vidcolor.training.filtering import (
+    SHORT_SIDE,
+    RejectionReason,
+    find_rejection_reason,
+    perceptual_hash,
+    reduce_image,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from vidcolor.imaging.types import FloatArray, Rgb
     from vidcolor.media.decode import Frame
-    from vidcolor.training.filtering import RejectionReason
 
 Kind = Literal["image", "shard", "film"]
 
@@ -66,12 +70,12 @@ class Photo:
 
     name: str
     source: int
-    rgb: Rgb
-    """(h, w, 3) uint8 sRGB; empty if the image is damaged."""
+    reason: RejectionReason | None
+    """Reason for the rejection; None for a suitable image."""
+    rgb: Rgb | None = None
+    """(h, w, 3) uint8 sRGB; None if the image is damaged."""
     file_digest: str = ""
     """Digest of the content of an image file, or of the name and size of a film."""
-    reason: RejectionReason | None = None
-    """Reason for the rejection; None for a suitable image."""
     hash: int = 0
     """See `perceptual_hash`; 0 for a rejected image."""
 
@@ -82,8 +86,8 @@ class _Candidate:
 
     name: str
     source: int
-    content: Path | bytes | Rgb | Exception
-    """An image file, its content, a frame of a film, or the reason why a film ended."""
+    content: Path | bytes | Rgb | RejectionReason
+    """An image file, its content, or a frame of a film; or why a film was dropped."""
     file_digest: str = ""
     """Digest of a film; that of an image is computed when it is decoded."""
 
@@ -139,23 +143,22 @@ def _kind_from_name(path: Path) -> Kind | None:
     return "film" if is_video_name(path) else None
 
 
-def iterate_photos(files: Iterable[SourceFile], short_side: int) -> Iterator[Photo]:
+def iterate_photos(files: Iterable[SourceFile]) -> Iterator[Photo]:
     """Decode and check the images of all files on all cores, in the order of the files.
 
-    Decoders release the GIL, so threads suffice. `_PREFETCH` bounds the images in memory. They are
-    reduced to a short side of at most `short_side` pixels.
+    Decoders release the GIL, so threads suffice. `_PREFETCH` bounds the images in memory.
 
     Raises:
         InputError: a shard is damaged. A damaged film or image becomes a rejected photo.
         OutputError: the temporary directory is full or missing.
     """
     workers = os.cpu_count() or 1
-    decode = partial(_decode_and_check, short_side=short_side)
-    candidates = _iterate_candidates(files, short_side)
-    return map_in_threads(decode, candidates, workers, workers * _PREFETCH)
+    return map_in_threads(
+        _decode_and_check, _iterate_candidates(files), workers, workers * _PREFETCH
+    )
 
 
-def _iterate_candidates(files: Iterable[SourceFile], short_side: int) -> Iterator[_Candidate]:
+def _iterate_candidates(files: Iterable[SourceFile]) -> Iterator[_Candidate]:
     for file in files:
         if file.kind == "image":
             yield _Candidate(file.name, file.source, file.path)
@@ -165,14 +168,21 @@ def _iterate_candidates(files: Iterable[SourceFile], short_side: int) -> Iterato
                 if content is not None:
                     yield _Candidate(f"{file.name}/{member.name}", file.source, content.read())
         else:
-            # The content of a film is too large to hash.
-            digest = _hash(os.fsencode(f"{file.path.name} {file.path.stat().st_size}"))
-            try:
-                for time_s, rgb in sample_film(file.path, short_side):
-                    name = f"{file.name} at {time_s:.2f} s"
-                    yield _Candidate(name, file.source, rgb, digest)
-            except (GrayFilmError, InputError) as error:
-                yield _Candidate(file.name, file.source, error)
+            yield from _iterate_film(file)
+
+
+def _iterate_film(file: SourceFile) -> Iterator[_Candidate]:
+    # The content of a film is too large to hash.
+    digest = _hash(os.fsencode(f"{file.path.name} {file.path.stat().st_size}"))
+    try:
+        reader = DisplayReader(file.path)
+        if reader.video.tint == "gray":
+            yield _Candidate(file.name, file.source, "gray")
+            return
+        for time_s, rgb in sample_film(reader):
+            yield _Candidate(f"{file.name} at {time_s:.2f} s", file.source, rgb, digest)
+    except InputError:
+        yield _Candidate(file.name, file.source, "damaged or unreadable")
 
 
 def _iterate_shard(file: SourceFile) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
@@ -191,67 +201,54 @@ def _iterate_shard(file: SourceFile) -> Iterator[tuple[tarfile.TarFile, tarfile.
         ) from error
 
 
-def _decode_and_check(candidate: _Candidate, short_side: int) -> Photo:
-    try:
-        rgb, digest = _decode(candidate, short_side)
-    except (OutputError, MemoryError):  # the machine is the cause, not the image
-        raise
-    except Exception as error:  # decoders raise many types of exceptions for damaged files
-        reason: RejectionReason | None
-        reason = "gray" if isinstance(error, GrayFilmError) else "damaged or unreadable"
-        return Photo(candidate.name, candidate.source, np.zeros((0, 0, 3), np.uint8), "", reason)
-    reason = find_rejection_reason(rgb)
-    value = 0 if reason else perceptual_hash(rgb)
-    return Photo(candidate.name, candidate.source, rgb, digest, reason, value)
+def _decode_and_check(candidate: _Candidate) -> Photo:
+    name, source, content = candidate.name, candidate.source, candidate.content
+    if not isinstance(content, str):
+        try:
+            rgb, digest = _decode(candidate, content)
+        except (OutputError, MemoryError):  # the machine is the cause, not the image
+            raise
+        except Exception:  # decoders raise many types of exceptions for damaged files
+            content = "damaged or unreadable"
+        else:
+            reason = find_rejection_reason(rgb)
+            return Photo(name, source, reason, rgb, digest, 0 if reason else perceptual_hash(rgb))
+    return Photo(name, source, content)
 
 
-def _decode(candidate: _Candidate, short_side: int) -> tuple[Rgb, str]:
+def _decode(candidate: _Candidate, content: Path | bytes | Rgb) -> tuple[Rgb, str]:
     """Return the reduced image and the digest of its file."""
-    content = candidate.content
-    if isinstance(content, Exception):
-        raise content
     if isinstance(content, np.ndarray):
         return content, candidate.file_digest
     if isinstance(content, Path):
-        return _read_image(content, short_side), _hash(content.read_bytes())
+        return _read_image(content), _hash(content.read_bytes())
     try:
         # A shard and a directory must give the same dataset, so both decode from a file.
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "image" + Path(candidate.name).suffix)
             path.write_bytes(content)
-            return _read_image(path, short_side), _hash(content)
+            return _read_image(path), _hash(content)
     except OSError as error:
         raise OutputError(f"{tempfile.gettempdir()}: {describe_os_error(error)}") from error
 
 
-def _read_image(path: Path, short_side: int) -> Rgb:
-    return reduce_image(read_image_rgb(path, (short_side, short_side)), short_side)
+def _read_image(path: Path) -> Rgb:
+    return reduce_image(read_image_rgb(path, (SHORT_SIDE, SHORT_SIDE)))
 
 
 def _hash(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-class GrayFilmError(Exception):
-    """The film has no color."""
-
-
-def sample_film(path: Path, short_side: int) -> Iterator[tuple[float, Rgb]]:
-    """Yield at most `MAX_FRAMES` frames of a film, upright and with square pixels.
+def sample_film(reader: DisplayReader) -> Iterator[tuple[float, Rgb]]:
+    """Yield at most `MAX_FRAMES` frames of a film with their seconds since the first frame.
 
     Every frame is decoded once. The selection is complete at the end of the film only, so all
     frames are yielded then. Memory is limited by `MAX_FRAMES`, not by the length of the film.
 
-    Yields:
-        Seconds since the first frame, ascending, and the frame; see `reduce_image`.
-
     Raises:
-        InputError: the film cannot be read; if it is damaged, after the frames before the damage.
-        GrayFilmError: the film is gray.
+        InputError: the film is damaged, after the frames before the damage.
     """
-    reader = DisplayReader(path)
-    if reader.video.tint == "gray":
-        raise GrayFilmError
     frames: list[tuple[float, Rgb]] = []
     step = 1
     damage: InputError | None = None
@@ -259,7 +256,7 @@ def sample_film(path: Path, short_side: int) -> Iterator[tuple[float, Rgb]]:
         for number, frame in enumerate(_select_frames(reader)):
             if number % step:
                 continue
-            rgb = reduce_image(render_rgb(frame.av_frame, reader.video, reader.size), short_side)
+            rgb = reduce_image(render_rgb(frame.av_frame, reader.video, reader.size))
             frames.append((float(frame.pts * reader.video.time_base - reader.origin_s), rgb))
             if len(frames) > MAX_FRAMES:  # the frames that remain are evenly spaced
                 del frames[1::2]
