@@ -241,7 +241,7 @@ def read_result_recipe(path: Path, is_still: bool) -> str | None:
     """Return the recipe digest in the metadata of a result; None if the file has none."""
     if is_still:
         return read_still_recipe(path)
-    from vidcolor.media.tags import read_content_tags
+    from vidcolor.media.streams import read_content_tags
     from vidcolor.provenance import read_recipe
 
     try:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from vidcolor.errors import OutputError
 from vidcolor.fileio import atomic_output, describe_os_error, publish, temporary_path
 from vidcolor.media.concat import EncodedSegment, concat_segments
-from vidcolor.media.streams import StreamCopier
-from vidcolor.media.tags import read_content_tags
+from vidcolor.media.streams import StreamCopier, read_content_tags
 from vidcolor.media.writer import VideoWriter
 from vidcolor.progress import Progress
 from vidcolor.provenance import make_film_tags

@@ -26,8 +26,12 @@ from vidcolor.media.sequence import (
     is_sequence_pattern,
 )
 from vidcolor.media.sequence_reader import DEFAULT_FPS, probe_sequence
-from vidcolor.media.streams import StreamDecision, plan_streams
-from vidcolor.media.tags import filter_content_tags, find_unsupported_tags
+from vidcolor.media.streams import (
+    StreamDecision,
+    filter_content_tags,
+    find_unsupported_tags,
+    plan_streams,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -158,8 +158,12 @@ def read_packets(
         if packet.size and index in last_dts and _trim_packet(packet, trim):
             if packet.time_base is not None:
                 _shift_timestamps(packet, -round(trim.shift / Fraction(packet.time_base)))
-            _make_dts_monotonic(packet, last_dts[index])
+            last = last_dts[index]
             if packet.dts is not None:
+                # Damaged files have a DTS that does not rise, which muxers reject.
+                if last is not None and packet.dts <= last:
+                    packet.dts = last + 1
+                    packet.pts = None if packet.pts is None else max(packet.pts, packet.dts)
                 last_dts[index] = packet.dts
             yield packet
 
@@ -192,14 +196,6 @@ def _shift_timestamps(packet: av.Packet[Any], ticks: int) -> None:
     if ticks:
         packet.pts = None if packet.pts is None else packet.pts + ticks
         packet.dts = None if packet.dts is None else packet.dts + ticks
-
-
-def _make_dts_monotonic(packet: av.Packet[Any], last_dts: int | None) -> None:
-    """Increase a DTS that does not rise, as in damaged files, because muxers reject it."""
-    if last_dts is not None and packet.dts is not None and packet.dts <= last_dts:
-        packet.dts = last_dts + 1
-        if packet.pts is not None:
-            packet.pts = max(packet.pts, packet.dts)
 
 
 def allows_discontinuities(container: av.container.InputContainer) -> bool:

@@ -185,9 +185,16 @@ def _plan_first_accepted(
     request: EncoderRequest,
 ) -> EncoderPlan:
     """Return the plan with the first pixel format and time base that pass `probe_encoder`."""
+    # The source's time base is best. Encoders that count frames need the frame duration, and some
+    # accept common frame rates only. The time base of the encoder does not limit the output:
+    # `VideoWriter` restores the source's timestamps in the encoded packets.
+    frame_duration = 1 / (video.rate or Fraction(25)).limit_denominator(1001)
+    time_bases = [video.time_base, frame_duration, Fraction(1, 25)]
+    if container.constant_rate:
+        time_bases = [frame_duration]
     rejections = []
     for layout in layouts:
-        for time_base in _list_time_bases(video, container):
+        for time_base in time_bases:
             plan = EncoderPlan(
                 muxer=container.muxer,
                 encoder=encoder.name,
@@ -224,16 +231,3 @@ def _merge_options(
     for name in _PARAMETER_LISTS & requested.keys() & options.keys():
         requested[name] = f"{options[name]}:{requested[name]}"
     return options | requested
-
-
-def _list_time_bases(video: VideoInfo, container: Container) -> list[Fraction]:
-    """Return the encoder time bases to test, best first.
-
-    The source's time base is best. Encoders that count frames need the frame duration, and some
-    accept common frame rates only. The time base of the encoder does not limit the output:
-    `VideoWriter` restores the source's timestamps in the encoded packets.
-    """
-    frame_duration = 1 / (video.rate or Fraction(25)).limit_denominator(1001)
-    if container.constant_rate:
-        return [frame_duration]
-    return [video.time_base, frame_duration, Fraction(1, 25)]

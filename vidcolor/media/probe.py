@@ -218,6 +218,8 @@ def _describe_video(
     tagged_matrix = get_matrix(tags.matrix) if layout.kind != "rgb" else None
     duration_s = _stream_duration_s(container, stream, time_base)
     start_s = float((stream.start_time or 0) * time_base)
+    # MOV stores the timecode in the video stream, MXF and DV in the container.
+    metadata = [*stream.metadata.items(), *container.metadata.items()]
     return VideoInfo(
         index=stream.index,
         codec=context.codec.canonical_name,
@@ -239,7 +241,7 @@ def _describe_video(
         display_matrix=_read_display_matrix(first_frame),
         field_order=int(context.field_order),
         interlaced=bool(first_frame.interlaced_frame),
-        timecode=_read_timecode(container, stream),
+        timecode=next((value for key, value in metadata if key.lower() == "timecode"), None),
         tint=tint,
         language=stream.metadata.get("language"),
     )
@@ -269,15 +271,6 @@ def _frame_rate(stream: av.VideoStream) -> Fraction | None:
     if average > MAX_PLAUSIBLE_RATE >= guessed:
         average = guessed
     return average or guessed or None
-
-
-def _read_timecode(container: av.container.InputContainer, stream: av.VideoStream) -> str | None:
-    """Return the timecode of the first frame.
-
-    MOV stores it in the video stream, MXF and DV store it in the container.
-    """
-    tags = [*stream.metadata.items(), *container.metadata.items()]
-    return next((value for key, value in tags if key.lower() == "timecode"), None)
 
 
 def _stream_duration_s(

@@ -1,4 +1,4 @@
-"""Copy of audio, subtitles, chapters, attachments, timecode and cover art to an output.
+"""Copy of audio, subtitles, chapters, attachments, timecode, cover art and tags to an output.
 
 Streams are copied packet by packet. To find out which of them a container supports, they are added
 to an output in memory before work starts. Text subtitles are converted if necessary.
@@ -20,16 +20,24 @@ from vidcolor.fileio import temporary_path
 from vidcolor.media.demux import Trim, find_video_stream, get_dts_s, open_input, read_packets
 from vidcolor.media.ffmpeg_cli import ExtraStreams, can_copy_stream, convert_subtitle
 from vidcolor.media.probe import StreamInfo, describe_stream
-from vidcolor.media.tags import add_trial_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from vidcolor.media.containers import Container
 
 _ENCODING_TAGS = ("duration", "encoder", "bps", "number_of_frames", "number_of_bytes")
 """Stream metadata that describes the source's encoding and is not copied."""
+_FILE_TAGS = {
+    # "software" is the encoder in AVI. The video stream writes the timecode.
+    *("major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration"),
+    *("timecode", "uid", "generation_uid", "operational_pattern_ul", "company_name"),
+    *("product_name", "product_uid", "product_version", "product_version_num"),
+    *("application_platform", "toolkit_version_num", "modification_date"),
+    *("material_package_umid", "file_package_umid"),
+}
+"""Tags that describe the source's file and not its content."""
 _COVER_TYPES = {"png": "image/png", "mjpeg": "image/jpeg", "bmp": "image/bmp", "gif": "image/gif"}
 """MIME type of cover art, by codec."""
 _TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
@@ -129,7 +137,7 @@ def _try_copy(stream: av.stream.Stream, container: Container) -> str | None:
         if stream.type == "subtitle" and "subtitles" not in container.holds:
             return f"{muxer} does not support {codec}"
         if container.trial_encoder:
-            add_trial_stream(output, container)
+            _add_trial_stream(output, container)
         add_stream_copy(output, stream, container)
         output.start_encoding()
     except (av.FFmpegError, ValueError) as error:
@@ -171,6 +179,50 @@ def add_stream_copy(
     copy.metadata.update(tags)
     added: av.stream.Stream = copy
     return added
+
+
+def read_content_tags(path: Path) -> dict[str, str]:
+    """Return the tags of a film's container that describe the film.
+
+    Raises:
+        InputError: the file cannot be opened.
+    """
+    with open_input(path) as source:
+        return filter_content_tags(source.metadata)
+
+
+def filter_content_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that describe the film and not the file."""
+    return {k: v for k, v in tags.items() if k.lower() not in _FILE_TAGS}
+
+
+def find_unsupported_tags(tags: Mapping[str, str], container: Container) -> list[str]:
+    """Return the sorted names of the tags that a container cannot store.
+
+    The tags are written to a file in memory and read back.
+    """
+    if not tags or not container.trial_encoder:
+        return []
+    memory = io.BytesIO()
+    with av.open(memory, "w", format=container.muxer) as output:
+        stream = _add_trial_stream(output, container)
+        output.metadata.update(tags)
+        frame = av.VideoFrame(64, 64, "yuv420p")
+        frame.pts = 0
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    memory.seek(0)
+    with av.open(memory) as written:
+        stored = {key.lower() for key in written.metadata}
+    return sorted(key for key in tags if key.lower() not in stored)
+
+
+def _add_trial_stream(output: av.container.OutputContainer, container: Container) -> Any:
+    """Add a video stream of 64x64 pixels to a test file."""
+    stream: Any = output.add_stream(container.trial_encoder, rate=Fraction(25))
+    stream.width = stream.height = 64
+    stream.pix_fmt = "yuv420p"
+    return stream
 
 
 class StreamCopier:
