@@ -123,6 +123,11 @@ def test_file_is_not_searched_above_a_repository(
          "line 2: for: 'dvd' is not one of 'delivery', 'editing', 'archive'"),
         ('[colorize]\nfps = "fast"',
          "line 2: fps: 'fast' is not a frame rate; write 24, 23.976 or 24000/1001"),
+        ("[colorize]\nencoder-option = {crf = 18}",
+         "line 2: encoder-option must be text, got {'crf': 18}"),
+        ("[colorize.grain]\nsize = 1", "line 1: unknown key 'grain' in [colorize]; did you mean "
+         "'range'?"),
+        ("[train]\nsizes = 1", "line 2: unknown key 'sizes' in [train]; did you mean 'size'?"),
         ("[colorize]\nforce = true", "line 2: 'force' is allowed on the command line only"),
         ('[colorize]\nstart = "1:00"', "line 2: 'start' is allowed on the command line only"),
     ],

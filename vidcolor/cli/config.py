@@ -68,7 +68,7 @@ def show(
     files = read_files()
     root: Any = context.find_root().command
     for file in files:
-        file.check_tables(root)
+        file.check_keys(root)
     commands = dict(list_commands(root))
     name = ".".join(command or ())
     if name and name not in commands:

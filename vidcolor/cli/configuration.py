@@ -155,7 +155,7 @@ class ConfigFile:
         import tomllib
 
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
             return cls(path, text, tomllib.loads(text))
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from None
@@ -180,36 +180,46 @@ class ConfigFile:
                 return f"{self.path}, line {number}"
         return str(self.path)
 
-    def check_tables(self, group: Any, name: str = "") -> None:
-        """Check that every table belongs to a command, and the keys of `SHARED_TABLE`.
+    def check_keys(self, program: Any) -> None:
+        """Check that every table belongs to a command, and every key to one of its options.
 
         Raises:
-            UsageError: a table or key is unknown.
+            UsageError: a table or key is unknown, or allowed on the command line only.
         """
-        commands = group.commands
-        known = [key for key in commands if key != DEFAULT_COMMAND]
-        for key, value in self.get_table(name).items():
-            if not isinstance(value, dict) and DEFAULT_COMMAND in commands:
-                continue  # an option of the default command
-            if not name and key == SHARED_TABLE and isinstance(value, dict):
-                for shared in value:
-                    self._check_key(SHARED_TABLE, shared, [*_list_shared_options()])
-                continue
-            if not isinstance(value, dict):
+        for name, table in self.tables.items():
+            if not isinstance(table, dict):
                 raise UsageError(
-                    f"{self.locate(name, key)}: {key!r} is not in the table of a command, such as "
+                    f"{self.locate('', name)}: {name!r} is not in the table of a command, such as "
                     f"[{SHARED_TABLE}] or [colorize]"
                 )
-            self._check_key(name, key, known if name else [SHARED_TABLE, *known])
-            if hasattr(commands[key], "commands"):
-                self.check_tables(commands[key], f"{name}.{key}".strip("."))
+            self._check_name("", name, [SHARED_TABLE, *program.commands])
+            if name != SHARED_TABLE:
+                self._check_table(name, program.commands[name])
+        for key in self.get_table(SHARED_TABLE):
+            self._check_name(SHARED_TABLE, key, [*_list_shared_options()])
 
-    def _check_key(self, table: str, key: str, known: list[str]) -> None:
+    def _check_table(self, name: str, command: Any) -> None:
+        commands = getattr(command, "commands", {DEFAULT_COMMAND: command})
+        settings = get_settings(commands[DEFAULT_COMMAND]) if DEFAULT_COMMAND in commands else {}
+        known = [key for key, setting in settings.items() if setting.is_configurable]
+        for key, value in self.get_table(name).items():
+            setting = settings.get(key.replace("_", "-"))
+            if isinstance(value, dict) and key in commands and key != DEFAULT_COMMAND:
+                self._check_table(f"{name}.{key}", commands[key])
+            elif setting is None:
+                subcommands = [key for key in commands if key != DEFAULT_COMMAND]
+                self._check_name(name, key, known + subcommands)
+            elif not setting.is_configurable:
+                place = self.locate(name, key)
+                raise UsageError(f"{place}: {key!r} is allowed on the command line only")
+
+    def _check_name(self, table: str, key: str, known: list[str]) -> None:
         from vidcolor.schema import suggest
 
         if (name := key.replace("_", "-")) not in known:
-            place = f"{self.locate(table, key)}: unknown {'key' if table else 'table'} {key!r}"
-            raise UsageError(f"{place}{f' in [{table}]' if table else ''}{suggest(name, known)}")
+            kind, place = ("key", f" in [{table}]") if table else ("table", "")
+            hint = suggest(name, known)
+            raise UsageError(f"{self.locate(table, key)}: unknown {kind} {key!r}{place}{hint}")
 
     def find_values(self, name: str, settings: dict[str, Setting]) -> dict[str, ConfigValue]:
         """Return the values for a command by parameter; those of its own table are stronger.
@@ -219,23 +229,14 @@ class ConfigFile:
             settings: options of the command.
 
         Raises:
-            UsageError: a key is unknown or a value is invalid; the message names the line.
+            UsageError: a value is invalid; the message names the line.
         """
-        known = [key for key, setting in settings.items() if setting.is_configurable]
         values = {}
         for table in (SHARED_TABLE, name):
             for key, value in self.get_table(table).items():
-                setting, origin = settings.get(key.replace("_", "-")), self.locate(table, key)
-                if table == SHARED_TABLE and (setting is None or not setting.is_shared):
-                    continue  # an option of other commands
-                if isinstance(value, dict):
-                    continue  # the table of a subcommand
-                if setting is None:
-                    self._check_key(table, key, known)
-                elif not setting.is_configurable:
-                    raise UsageError(f"{origin}: {key!r} is allowed on the command line only")
-                else:
-                    item = setting.read_toml(value, self.path.parent, origin)
+                setting = settings.get(key.replace("_", "-"))
+                if setting and (setting.is_shared or table == name):
+                    item = setting.read_toml(value, self.path.parent, self.locate(table, key))
                     values[setting.parameter.name] = item
         return values
 
@@ -379,5 +380,5 @@ def make_default_map(group: Any) -> DefaultMap:
     """
     files = read_files()
     for file in files:
-        file.check_tables(group)
+        file.check_keys(group)
     return DefaultMap(group, files)

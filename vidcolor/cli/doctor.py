@@ -245,7 +245,7 @@ def _check_configuration(program: Any) -> Iterator[Check]:
     for path in files:
         try:
             file = configuration.ConfigFile.read(path)
-            file.check_tables(program)
+            file.check_keys(program)
             commands = configuration.list_commands(program)
             count = sum(
                 len(file.find_values(name, configuration.get_settings(command)))
