@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def test_arrays_are_stored_as_float16(tmp_path: Path) -> None:
     arrays = np.random.default_rng(0).random((5, 3, 4)).astype(np.float32)
-    stored = DiskArray(tmp_path)
+    stored = DiskArray(tempfile.TemporaryFile(dir=tmp_path))  # noqa: SIM115 -- closed below
     for array in arrays:
         stored.append(array)
     stored[1] = arrays[4]
@@ -29,10 +30,10 @@ def test_arrays_are_stored_as_float16(tmp_path: Path) -> None:
 
 
 def test_named_file_can_be_opened_again(tmp_path: Path) -> None:
-    stored = DiskArray(tmp_path, "tracks.f16")
+    stored = DiskArray((tmp_path / "tracks.f16").open("w+b"))
     stored.append(np.full((2, 2), 0.5, np.float32))
     stored.flush()
     stored.close()
-    opened = DiskArray.open(tmp_path / "tracks.f16", (2, 2), 1)
+    opened = DiskArray((tmp_path / "tracks.f16").open("rb"), (2, 2), 1)
     assert (opened[0] == 0.5).all()
     opened.close()

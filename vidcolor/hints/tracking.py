@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import tempfile
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -135,7 +136,7 @@ def track_hints(
             progress(next(num_done), total)
 
     required = frozenset(f.frame for f in hinted_frames)
-    tracks = HintTracks(DiskArray(folder, HINT_TRACKS_FILE), required)
+    tracks = HintTracks(DiskArray((folder / HINT_TRACKS_FILE).open("w+b")), required)
     with contextlib.closing(tracks):
         for shot, hinted in by_shot.items():
             if hinted:
@@ -227,7 +228,8 @@ class HintTracker:
         )
         with_flow = attach_flow(analyzed, self._shots, self._estimator)
         required = {index - shot.start for index in hinted_frames}
-        links, keyframes = KeyframeLinks([], DiskArray(self._folder)), list[HintTrack]()
+        planes = DiskArray(tempfile.TemporaryFile(dir=self._folder))  # noqa: SIM115 -- closed by `links`
+        links, keyframes = KeyframeLinks([], planes), list[HintTrack]()
         previous: FlowInput | None = None
         for number, interval in enumerate(split_intervals(with_flow, self._estimator, required)):
             item = interval.keyframe.item

@@ -107,7 +107,7 @@ class HintTrackIndex:
         Raises:
             OSError: the file is missing.
         """
-        masks = DiskArray.open(folder / HINT_TRACKS_FILE, self.shape, self.count)
+        masks = DiskArray((folder / HINT_TRACKS_FILE).open("rb"), self.shape, self.count)
         return HintTracks(masks, self.required_keyframes, self.records)
 
 
