@@ -146,7 +146,7 @@ def _list_metadata(still: Still) -> list[str]:
         "IPTC or Photoshop captions": m.iptc or m.photoshop,
         resolution: resolution,
         "film scan header" if is_film_scan else "comments and other segments": m.extras,
-        f"timecode {still.timecode}": still.timecode,
+        f"timecode {m.timecode}": m.timecode,
     }
     return [text for text, is_present in entries.items() if is_present]
 

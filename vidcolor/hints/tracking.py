@@ -228,7 +228,7 @@ class HintTracker:
         )
         with_flow = attach_flow(analyzed, self._shots, self._estimator)
         required = {index - shot.start for index in hinted_frames}
-        planes = DiskArray(tempfile.TemporaryFile(dir=self._folder))  # noqa: SIM115 -- closed by `links`
+        planes = DiskArray(tempfile.TemporaryFile(dir=self._folder))  # noqa: SIM115 -- closed by the caller
         links, keyframes = KeyframeLinks([], planes), list[HintTrack]()
         previous: FlowInput | None = None
         for number, interval in enumerate(split_intervals(with_flow, self._estimator, required)):

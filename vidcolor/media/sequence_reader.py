@@ -64,9 +64,9 @@ def probe_sequence(
         start_pts=0,
         duration_s=duration_s,
         num_frames=len(numbers),
-        sample_aspect_ratio=still.pixel_aspect,
+        sample_aspect_ratio=still.metadata.pixel_aspect,
         rotation_degrees=90 * get_quarter_turns(still.orientation),
-        timecode=still.timecode,
+        timecode=still.metadata.timecode,
         tint=still.tint,
     )
     return MediaInfo(sequence.path, SEQUENCE_MUXER, duration_s, video, (), num_chapters=0)

@@ -42,4 +42,4 @@ def test_pixel_aspect_and_timecode_are_read_from_the_dpx_header(tmp_path):
     data[1920:1924] = struct.pack("<I", 0x01020304)
     (tmp_path / "a.dpx").write_bytes(data)
     still = read_still(tmp_path / "a.dpx")
-    assert (still.pixel_aspect, still.timecode) == (2, "01:02:03:04")
+    assert (still.metadata.pixel_aspect, still.metadata.timecode) == (2, "01:02:03:04")

@@ -34,7 +34,7 @@ def test_exr_pixel_aspect_is_read_and_invalid_values_are_ignored(tmp_path, value
     attribute = (b"pixelAspectRatio", b"float", value)
     data = encode_exr_file(np.zeros((*SHAPE, 3), np.uint16), None, (attribute,))
     (tmp_path / "a.exr").write_bytes(data)
-    assert read_still(tmp_path / "a.exr").pixel_aspect == aspect
+    assert read_still(tmp_path / "a.exr").metadata.pixel_aspect == aspect
 
 
 def test_exr_keeps_16_bit_code_values(tmp_path, deep):

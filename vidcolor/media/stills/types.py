@@ -171,16 +171,6 @@ class Still:
         """Bit depth and range of the luma code values."""
         return Coding(self.bits, full_range=True)
 
-    @property
-    def pixel_aspect(self) -> Fraction | None:
-        """Width of a pixel divided by its height; None for square pixels."""
-        return self.metadata.pixel_aspect
-
-    @property
-    def timecode(self) -> str | None:
-        """SMPTE timecode of a DPX frame, such as ``01:00:00:00``; None if it has none."""
-        return self.metadata.timecode
-
 
 @dataclass(frozen=True, slots=True)
 class ColorizedStill:
