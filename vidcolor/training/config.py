@@ -14,7 +14,9 @@ from pydantic import model_validator
 
 from vidcolor.errors import UsageError
 from vidcolor.option import Option, OptionsModel
+from vidcolor.options import ColorizeOptions
 
+_COLORIZE = ColorizeOptions.options()
 Stage = Literal["pretrain", "fine-tune"]
 
 SIZE_STEP = 32
@@ -33,57 +35,59 @@ _STAGE_DEFAULTS: dict[str, dict[str, Any]] = {
 """Defaults of a stage that differ from those of `TrainingConfig`."""
 
 
-def _option(group: str, help: str, **metadata: Any) -> Option:
-    return Option(group=group, help=help, **metadata)
-
-
 class TrainingConfig(OptionsModel):
     """Settings that determine the weights. None selects the default of the stage."""
 
     # fmt: off
-    stage: Annotated[Stage, _option(
-        "Input",
-        "fine-tune: adapt trained weights to these photographs with a frozen encoder. pretrain: "
-        "train everything on many photographs.")] = "fine-tune"
-    start: Annotated[str, _option(
-        "Input",
-        "Initial weights: embedded, a .safetensors file, or scratch (an ImageNet encoder and a "
-        "random decoder, for pretrain).", metavar="MODEL")] = "embedded"
-    minutes: Annotated[float | None, _option(
-        "Length", "Length of the run in minutes; the number of steps is computed from it once.",
+    stage: Annotated[Stage, Option(
+        group="Input",
+        help="fine-tune: adapt trained weights to these photographs with a frozen encoder. "
+        "pretrain: train everything on many photographs.")] = "fine-tune"
+    start: Annotated[str, Option(
+        group="Input",
+        help="Initial weights: embedded, a .safetensors file, or scratch (an ImageNet encoder and "
+        "a random decoder, for pretrain).", metavar="MODEL")] = "embedded"
+    minutes: Annotated[float | None, Option(
+        group="Length",
+        help="Length of the run in minutes; the number of steps is computed from it once.",
         ge=0.1)] = None
-    steps: Annotated[int | None, _option(
-        "Length", "Length of the run in steps.", ge=1)] = None
-    size: Annotated[int, _option(
-        "Training", "Side of the training images in pixels, a multiple of 32.", le=1024)] = 192
-    batch: Annotated[int, _option(
-        "Training", "Images per forward pass of each process.", ge=1, le=4096)] = 16
-    accumulate: Annotated[int, _option(
-        "Training", "Forward passes per step.", ge=1, le=4096)] = 1
-    learning_rate: Annotated[float, _option(
-        "Training",
-        "Maximum learning rate of the decoder. Default: 2e-4 for pretrain, 1e-4 for fine-tune.",
+    steps: Annotated[int | None, Option(
+        group="Length", help="Length of the run in steps.", ge=1)] = None
+    size: Annotated[int, Option(
+        group="Training",
+        help="Side of the training images in pixels, a multiple of 32.", le=1024)] = 192
+    batch: Annotated[int, Option(
+        group="Training", help="Images per forward pass of each process.", ge=1, le=4096)] = 16
+    accumulate: Annotated[int, Option(
+        group="Training", help="Forward passes per step.", ge=1, le=4096)] = 1
+    learning_rate: Annotated[float, Option(
+        group="Training",
+        help="Maximum learning rate of the decoder. Default: 2e-4 for pretrain, 1e-4 for "
+        "fine-tune.",
         ge=0, le=1)] = 2e-4
-    freeze: Annotated[int, _option(
-        "Training",
-        "Number of frozen encoder stages from the first, 0 to 7. Default: 2; 7 for fine-tune.",
+    freeze: Annotated[int, Option(
+        group="Training",
+        help="Number of frozen encoder stages from the first, 0 to 7. Default: 2; 7 for fine-tune.",
         ge=0, le=ENCODER_STAGES)] = 2
-    rebalance: Annotated[float, _option(
-        "Training",
-        "Exponent of the class weights for rare colors: 0 disables them, 1 is Zhang et al. (2016).",
+    rebalance: Annotated[float, Option(
+        group="Training",
+        help="Exponent of the class weights for rare colors: 0 disables them, 1 is Zhang et al. "
+        "(2016).",
         ge=0, le=1)] = 0.65
-    colorfulness: Annotated[float, _option(
-        "Training",
-        "Target colorfulness of predictions during training, relative to the ground truth. "
+    colorfulness: Annotated[float, Option(
+        group="Training",
+        help="Target colorfulness of predictions during training, relative to the ground truth. "
         "`vidcolor evaluate` measures about a tenth less on other photographs.",
         ge=0, le=2)] = 0.9
-    coherence: Annotated[float, _option(
-        "Training",
-        "Weight of the penalty on blotches (color that varies where the true color does not); 0 "
-        "disables it.", ge=0, le=1000)] = 0.05
-    keep: Annotated[float, _option(
-        "Training", "Share of the initial weights in the result, 0 to 1.", ge=0, le=1)] = 0.0
-    seed: Annotated[int, _option("Training", "Seed of the random numbers.", ge=0)] = 0
+    coherence: Annotated[float, Option(
+        group="Training",
+        help="Weight of the penalty on blotches (color that varies where the true color does not); "
+        "0 disables it.", ge=0, le=1000)] = 0.05
+    keep: Annotated[float, Option(
+        group="Training",
+        help="Share of the initial weights in the result, 0 to 1.", ge=0, le=1)] = 0.0
+    seed: Annotated[int, Option(
+        group="Training", help="Seed of the random numbers.", ge=0)] = 0
     # fmt: on
 
     encoder_rate: float = 0.25
@@ -141,32 +145,30 @@ class RunOptions(OptionsModel):
     """
 
     # fmt: off
-    validation: Annotated[tuple[Path, ...], _option(
-        "Input", "Validation photographs, instead of a share of PHOTOS.", metavar="PATH")] = ()
-    holdout: Annotated[float | None, _option(
-        "Input", f"Share of the files that is held out for validation. Default: {DEFAULT_HOLDOUT}.",
+    validation: Annotated[tuple[Path, ...], Option(
+        group="Input",
+        help="Validation photographs, instead of a share of PHOTOS.", metavar="PATH")] = ()
+    holdout: Annotated[float | None, Option(
+        group="Input",
+        help=f"Share of the files that is held out for validation. Default: {DEFAULT_HOLDOUT}.",
         ge=0, le=0.9)] = None
-    replay: Annotated[tuple[Path, ...], _option(
-        "Input", "Photographs of other kinds, mixed in to prevent forgetting.",
+    replay: Annotated[tuple[Path, ...], Option(
+        group="Input", help="Photographs of other kinds, mixed in to prevent forgetting.",
         metavar="PATH")] = ()
-    device: Annotated[str, Option(
-        group="Execution", help="Compute device: auto, cpu, cuda, cuda:1 or mps.")] = "auto"
-    precision: Annotated[str, Option(
-        group="Execution", help="Floating-point precision: auto, fp32 or bf16.")] = "auto"
-    workers: Annotated[int, _option(
-        "Execution", "Processes that prepare batches; 0 uses the training process.",
+    device: Annotated[str, _COLORIZE["device"]] = "auto"
+    precision: Annotated[str, _COLORIZE["precision"]] = "auto"
+    workers: Annotated[int, Option(
+        group="Execution", help="Processes that prepare batches; 0 uses the training process.",
         ge=0, le=64)] = 1
-    cache: Annotated[Path | None, _option(
-        "Execution",
-        "Directory of the decoded images, about 200 kB each. Default: in the run folder.",
+    cache: Annotated[Path | None, Option(
+        group="Execution",
+        help="Directory of the decoded images, about 200 kB each. Default: in the run folder.",
         metavar="DIR")] = None
-    checkpoint_minutes: Annotated[float, _option(
-        "Execution", "Minutes between checkpoints.", ge=0)] = 5.0
-    restart: Annotated[bool, _option(
-        "Execution", "Ignore an existing checkpoint.", in_config=False)] = False
-    force: Annotated[bool, _option(
-        "Output", "Overwrite existing output files.", flags=("--force", "-f"),
-        in_config=False)] = False
+    checkpoint_minutes: Annotated[float, Option(
+        group="Execution", help="Minutes between checkpoints.", ge=0)] = 5.0
+    restart: Annotated[bool, Option(
+        group="Execution", help="Ignore an existing checkpoint.", in_config=False)] = False
+    force: Annotated[bool, _COLORIZE["force"]] = False
     # fmt: on
 
     validations: int = 8

@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 LOG_FILE = "log.jsonl"
 """Name of the log in the run folder."""
 _PANELS = {
-    "Training loss (nats)": ("rebalanced", "cross_entropy", "distillation"),
+    "Training loss (nats)": ("rebalanced", "cross entropy", "distillation"),
     "Image loss (ln of the mean square error)": ("image",),
-    "Matched colorfulness (share)": ("matched_colorfulness",),
+    "Matched colorfulness (share)": ("matched colorfulness",),
     "Excess variation (a*b* units)": ("variation",),
-    "Validation PSNR (dB)": ("validation_hinted_psnr", "validation_psnr", "validation_gray_psnr"),
-    "Validation colorfulness (share of the ground truth)": ("validation_colorfulness",),
+    "Validation PSNR (dB)": ("with 10 hints", "colorized", "gray"),
+    "Validation colorfulness (share of the ground truth)": ("validation colorfulness",),
 }
-"""Titles of the panels of the plot, and the curves in each."""
+"""Titles of the panels of the plot, and the labels of the curves in each."""
 
 Rounded = Annotated[float, AfterValidator(lambda value: round(value, 5))]
 
@@ -178,19 +178,24 @@ def draw_curves(path: Path, rows: Sequence[LogRow]) -> None:
 
     curves: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
     for row in rows:
-        metrics = row.metrics.model_dump() if row.metrics else {}
-        values = {**(row.losses or {}), **{f"validation_{n}": v for n, v in metrics.items()}}
-        for name, value in values.items():
-            curves[name].append((row.step, value))
+        values = {name.replace("_", " "): value for name, value in (row.losses or {}).items()}
+        if row.metrics is not None:
+            values = {
+                "with 10 hints": row.metrics.hinted_psnr,
+                "colorized": row.metrics.psnr,
+                "gray": row.metrics.gray_psnr,
+                "validation colorfulness": row.metrics.colorfulness,
+            }
+        for label, value in values.items():
+            curves[label].append((row.step, value))
     panels = {title: [n for n in names if n in curves] for title, names in _PANELS.items()}
     panels = {title: names for title, names in panels.items() if names}
     figure = Figure(figsize=(8, 2.2 * len(panels)), layout="constrained")
     axes = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
     for ax, (title, names) in zip(axes, panels.items(), strict=True):
         for name in names:
-            label = name.removeprefix("validation_").replace("_", " ")
             marker = "." if len(curves[name]) < 50 else ""
-            ax.plot(*zip(*curves[name], strict=True), label=label, marker=marker)
+            ax.plot(*zip(*curves[name], strict=True), label=name, marker=marker)
         ax.set_title(title, loc="left", fontsize="medium")
         ax.grid(alpha=0.3)
         if len(ax.lines) > 1:
