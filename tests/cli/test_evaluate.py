@@ -73,6 +73,7 @@ def test_json_event_has_the_metrics_of_methods_but_not_of_images(
         ("--size", 0),
         ("--native", "--size", 128),
         ("--hint-curve", ""),
+        ("--hint-curve", "1,many"),
         ("--results", "album", "--vividness", 0.5),
         ("--results", "album", "--hint-curve", 5),
         ("--results", "album", "--plots", "plots"),

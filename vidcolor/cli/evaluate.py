@@ -11,7 +11,6 @@ from vidcolor.cli import params
 from vidcolor.cli.console import Console
 from vidcolor.cli.evaluate_film import evaluate_film
 from vidcolor.cli.groups import DEFAULT_COMMAND, DefaultCommandGroup
-from vidcolor.cli.parsers import parse_counts
 from vidcolor.errors import UsageError
 from vidcolor.evaluation.options import EvaluateOptions, Selection
 from vidcolor.fileio import check_target
@@ -107,7 +106,7 @@ def evaluate(
     if native:
         given["size"] = None
     if hint_curve is not None:
-        given["hint_counts"] = parse_counts(hint_curve)
+        given["hint_counts"] = _parse_counts(hint_curve)
     options = options.replace(**given)
     _check_outputs(out, sheet, plots, options, ground_truth, force)
     try:
@@ -118,6 +117,16 @@ def evaluate(
     for path in _write_outputs(evaluation, out, sheet, plots):
         console.info(f"{path}: written")
     raise typer.Exit(1 if evaluation.has_unreadable else 0)
+
+
+def _parse_counts(text: str) -> tuple[int, ...]:
+    """Parse whole numbers separated by commas, for example ``1,5,10``."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is not a list of whole numbers; write 1,5,10", param_hint="--hint-curve"
+        ) from None
 
 
 def _check_outputs(

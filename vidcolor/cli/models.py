@@ -34,8 +34,6 @@ def _model_argument(metavar: str, help: str) -> Any:
 Name = Annotated[str, _model_argument("NAME", "Model name, as in `vidcolor models list`.")]
 _NON_COMMERCIAL = "NON-COMMERCIAL USE ONLY"
 """Warning for models whose license forbids commercial use."""
-_KEY_WIDTH = 16
-"""Width of the first column of `vidcolor models show`, in characters."""
 
 
 @app.command("list")
@@ -54,11 +52,13 @@ def list_models(console: Console) -> None:
     """
     from vidcolor.generators.store import registry
 
-    embedded = _describe_embedded()
-    console.event("model", **embedded)
-    rows = [("name", "for", "size", "license", "weights")]
-    size = _format_size(Path(embedded["path"]).stat().st_size)
-    rows.append((embedded["name"], embedded["task"], size, embedded["license"], "built in"))
+    details = _describe_embedded()
+    console.event("model", **details)
+    size = _format_size(Path(details["path"]).stat().st_size)
+    rows = [
+        ("name", "for", "size", "license", "weights"),
+        (details["name"], details["task"], size, details["license"], "built in"),
+    ]
     for model in registry.list_models():
         console.event("model", **_describe_model(model))
         license = model.license if model.commercial else f"{model.license}, {_NON_COMMERCIAL}"
@@ -82,14 +82,16 @@ def show(name: Name, console: Console) -> None:
     console.event("model", **details)
     if details["commercial"] is False:
         console.warn(_NON_COMMERCIAL, name)
-    for key, value in details.items():
-        if key == "sources":
-            for source in value:
-                digest = source["sha256"] or "not published"
-                console.info(f"{'source':{_KEY_WIDTH}}{source['url']}")
-                console.info(f"{'':{_KEY_WIDTH}}published SHA-256: {digest}")
-        elif value not in (None, ""):
-            console.info(f"{key.replace('_', ' '):{_KEY_WIDTH}}{value}")
+    rows = [
+        (key.replace("_", " "), str(value))
+        for key, value in details.items()
+        if key != "sources" and value not in (None, "")
+    ]
+    for source in details.get("sources", ()):
+        rows.append(("source", source["url"]))
+        rows.append(("", f"published SHA-256: {source['sha256'] or 'not published'}"))
+    for key, text in rows:
+        console.info(f"{key:16}{text}")
 
 
 @app.command()
@@ -358,19 +360,16 @@ def _describe_model(model: ModelInfo) -> dict[str, Any]:
     """Return the details of a registry or cache model, for JSON and `vidcolor models show`."""
     entry, record = model.entry, model.record
     details: dict[str, Any] = {"name": model.name}
-    if entry is not None:
+    if entry:
         details |= {"title": entry.title, "task": entry.task, "style": entry.style}
     details |= {
         "architecture": record.architecture if record else entry.architecture if entry else "",
-        "license": model.license,
-        "commercial": model.commercial,
-        "note": entry.note if entry else "",
-        "project": entry.project if entry else "",
-        "bytes": model.bytes,
-        "path": str(model.path) if model.path else None,
+        **{"license": model.license, "commercial": model.commercial},
+        **{"note": entry.note if entry else "", "project": entry.project if entry else ""},
+        **{"bytes": model.bytes, "path": str(model.path) if model.path else None},
         "sha256": record.sha256 if record else None,
         "origin": record.origin if record else None,
     }
-    if entry is not None:
+    if entry:
         details["sources"] = [dataclasses.asdict(source) for source in entry.sources]
     return details
