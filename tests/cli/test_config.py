@@ -158,6 +158,7 @@ def test_invalid_toml_names_the_file(
     assert run.code == 2
     assert run.err[0].startswith(f"vidcolor: {file}: not valid TOML: ")
     assert vidcolor("config", "path").code == 0
+    assert vidcolor("colorize", "--help").code == 0
 
 
 def test_variable_selects_the_only_file(

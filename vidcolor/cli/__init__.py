@@ -13,7 +13,7 @@ import typer
 
 from vidcolor._version import __version__
 from vidcolor.cli.console import Console, discard_output
-from vidcolor.cli.groups import ProgramGroup, UserInterruptError
+from vidcolor.cli.groups import HELP_KEY, ProgramGroup, UserInterruptError
 from vidcolor.errors import UsageError, VidcolorError
 from vidcolor.system import is_closed_pipe
 
@@ -75,7 +75,8 @@ def _handle_global_options(
         raise UsageError("no command; see vidcolor --help")
     if version:
         raise typer.Exit
-    if context.invoked_subcommand not in ("config", "doctor"):  # they also work with invalid files
+    # These commands and the help texts also work with invalid files.
+    if context.invoked_subcommand not in ("config", "doctor") and not context.meta[HELP_KEY]:
         from vidcolor.cli.configuration import list_unknown_variables, make_default_map
 
         context.default_map = make_default_map(context.command)

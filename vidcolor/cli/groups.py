@@ -12,6 +12,9 @@ from typer.core import TyperCommand, TyperGroup
 DEFAULT_COMMAND = "images"
 """Name of the hidden subcommand that `DefaultCommandGroup` runs if no subcommand is given."""
 
+HELP_KEY = "vidcolor.help"
+"""Key of the metadata of a context: whether a help text is requested."""
+
 
 class UserInterruptError(BaseException):
     """An interruption by the user that keeps the notes of its KeyboardInterrupt.
@@ -69,6 +72,11 @@ class ProgramGroup(InterruptibleGroup):
         super().__init__(**settings)
         self.commands = LazyCommands(self.summaries)
         self._prints_help = False
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Note whether a help text is requested, which invalid configuration must not prevent."""
+        ctx.meta[HELP_KEY] = "--help" in args
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of all commands."""
