@@ -165,7 +165,7 @@ def read_config() -> None:
     group = typer.main.get_command(cli.app)
     files = read_files()
     for file in files:
-        file.check_tables(group)
+        file.check_keys(group)
     for name, command in list_commands(group):
         find_values(command, name, files)
 

@@ -206,7 +206,7 @@ def make_config() -> dict[str, Any]:
                 values = _make_setting(setting)
                 table["properties"][key] = values
                 if setting.is_shared:
-                    shared["properties"][key] = values
+                    shared["properties"].setdefault(key, values)
     return tables
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +129,7 @@ def compute_render_fingerprint(
     return RenderFingerprint(
         format=FORMAT_VERSION,
         target=str(target.absolute()),
-        options=_to_json_values(options.fingerprint_values()),
+        options=options.fingerprint_values(),
         weights=provenance.weights_sha256,
         version=provenance.version,
         libraries={k: v for k, v in get_library_versions().items() if k not in ignored},
@@ -145,7 +144,7 @@ def _describe_encoding(film: OutputFilm | None) -> dict[str, Any] | None:
     if film is None:
         return None
     encoder = film.encoder
-    values = {
+    return {
         "muxer": encoder.muxer,
         "segment_muxer": film.segment_encoder.muxer,
         "encoder": encoder.encoder,
@@ -154,13 +153,6 @@ def _describe_encoding(film: OutputFilm | None) -> dict[str, Any] | None:
         "time_base": str(encoder.time_base),
         "tags": {k: str(v) for k, v in asdict(film.video.tags).items()},
     }
-    return _to_json_values(values)
-
-
-def _to_json_values(values: dict[str, Any]) -> dict[str, Any]:
-    """Convert tuples to lists, as in a saved fingerprint."""
-    converted: dict[str, Any] = json.loads(json.dumps(values))
-    return converted
 
 
 def describe_differences(saved: RenderFingerprint, current: RenderFingerprint) -> list[str]:

@@ -88,15 +88,6 @@ def _is_percentage(value: Any) -> bool:
     return isinstance(value, str) and value.strip().endswith("%")
 
 
-def _parse_time(value: Any) -> Fraction:
-    try:
-        if isinstance(value, bool):
-            raise ValueError
-        return parse_time(str(value))
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{value!r} is not a time; write 90.5 or 0:01:30.5") from None
-
-
 Length = Annotated[
     int | float,
     BeforeValidator(_parse_length, json_schema_input_type=int | float | str),
@@ -104,7 +95,7 @@ Length = Annotated[
 """A number of pixels, a fraction, or a percentage such as ``"50%"``."""
 Seconds = Annotated[
     Fraction,
-    BeforeValidator(_parse_time, json_schema_input_type=int | float | str),
+    BeforeValidator(lambda value: parse_time(str(value)), json_schema_input_type=float | str),
 ]
 """Seconds, or a text such as ``0:01:30.5``."""
 

@@ -14,7 +14,7 @@ import itertools
 import json
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
@@ -45,12 +45,8 @@ def _parse_count(value: Any) -> int:
     raise ValueError(f"must be an integer of at least 0, got {value!r}")
 
 
-def _parse_transition(value: Any) -> Any:
-    transition = value.strip().lower() if isinstance(value, str) else value
-    if transition not in get_args(Transition):
-        choices = ", ".join(get_args(Transition))
-        raise ValueError(f"must be one of {choices}, got {transition!r}")
-    return transition
+def _lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
 
 
 Count = Annotated[
@@ -71,7 +67,7 @@ class ShotRow(Record):
     """Start in seconds; not read."""
     end: Any = None
     """End in seconds; not read."""
-    transition: Annotated[Transition, BeforeValidator(_parse_transition)] | None = None
+    transition: Annotated[Transition, BeforeValidator(_lower)] | None = None
     """How the shot starts: start for the first shot, otherwise cut."""
     mixed_frames: Count = 0
     """Number of frames of the dissolve."""
