@@ -92,7 +92,12 @@ def _parameter_type(model: type[OptionsModel], name: str) -> Any:
     annotation = model.model_fields[name].annotation
     kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
     kind = Path if Path in kinds else kinds[0]
-    return list[str] if get_origin(kind) is tuple else kind
+    if get_origin(kind) is not tuple:
+        return kind
+    item = get_args(kind)[0]
+    if get_origin(item) is Annotated:
+        item = get_args(item)[0]
+    return list[str] if get_origin(item) else list[item]  # type: ignore[valid-type]
 
 
 @dataclass(frozen=True)
