@@ -71,6 +71,7 @@ def test_json_event_has_the_metrics_of_methods_but_not_of_images(
     [
         ("--count", 3),
         ("--size", 0),
+        ("--vividness", 2),
         ("--native", "--size", 128),
         ("--hint-curve", ""),
         ("--hint-curve", "1,many"),

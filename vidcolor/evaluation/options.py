@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import Counter
 from fractions import Fraction
@@ -31,6 +32,13 @@ DEFAULT_SIZE = 256
 _COLORIZE = ColorizeOptions.options()
 
 
+def _parse_vividness(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= (value := float(text)) <= 1:
+            return value
+    raise ValueError(f"{text!r} is not a number from 0 to 1; write 0.5")
+
+
 def _option(**metadata: Any) -> Option:
     return Option(in_config=False, **metadata)
 
@@ -56,7 +64,7 @@ class EvaluateOptions(OptionsModel):
         help="Crop images to a square and resize them to this size. "
         f"Default: {DEFAULT_SIZE}, as in the literature.")] = DEFAULT_SIZE
     vividness: Annotated[tuple[Annotated[float, Ge(0), Le(1)], ...], _option(
-        group="Color",
+        group="Color", parse=_parse_vividness,
         help="Vividness of the predicted colors: 0 is muted, 1 is vivid; repeatable, each "
         "value is evaluated with every model. Default: set by the model.")] = ()
     saturation: Annotated[float, _COLORIZE["saturation"]] = 1.0
