@@ -124,14 +124,18 @@ def describe_error(
     """
     # A misspelled key also makes a key missing, but only the first fault tells what to correct.
     fault = min(error.errors(include_url=False), key=lambda e: e["type"] not in _UNKNOWN_KEY)
-    fields: dict[str, Any] = getattr(model, "__pydantic_fields__", {})
+    # A standard dataclass is not prepared by pydantic when its module is imported.
+    fields: dict[str, Any] = getattr(
+        model, "__pydantic_fields__", getattr(model, "__dataclass_fields__", {})
+    )
     *parents, key = fault["loc"] or ("",)
     name = label(str(key)) if isinstance(key, str) else f"[{key}]"
     if parents:
         name = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in fault["loc"])
         name = name.removeprefix(".")
     if fault["type"] in _UNKNOWN_KEY:
-        names = [label(f.alias or n) for n, f in fields.items()] if not parents else []
+        names = [label(getattr(field, "alias", None) or n) for n, field in fields.items()]
+        names = names if not parents else []
         return f"unknown key {name!r}{suggest(name, names)}"
     if fault["type"] == "missing":
         return f"{name} is missing"

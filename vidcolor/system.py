@@ -6,6 +6,7 @@ Where possible, a function asks for a capability and not for the name of the sys
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import gc
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import NoReturn
 
 IS_WINDOWS = sys.platform == "win32"
 IGNORES_CASE = sys.platform in ("win32", "darwin")
@@ -220,3 +222,17 @@ def paused_garbage_collection() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def exit_process(code: int) -> NoReturn:
+    """End this process without freeing its objects one by one.
+
+    With torch loaded, that takes as long as a tenth of its import. Functions that are registered
+    for the exit run, and standard output must be flushed before.
+    """
+    if "torch" not in sys.modules:
+        sys.exit(code)
+    atexit._run_exitfuncs()
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    os._exit(code)

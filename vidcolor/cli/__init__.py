@@ -15,7 +15,7 @@ from vidcolor._version import __version__
 from vidcolor.cli.console import Console, discard_output
 from vidcolor.cli.groups import HELP_KEY, ProgramGroup, UserInterruptError
 from vidcolor.errors import UsageError, VidcolorError
-from vidcolor.system import is_closed_pipe
+from vidcolor.system import exit_process, is_closed_pipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,7 +103,7 @@ def main(colorizer_factory: ColorizerFactory | None = None) -> None:
         if not is_closed_pipe(error):
             raise
         discard_output(sys.stdout)
-    sys.exit(code)
+    exit_process(code)
 
 
 def run(arguments: Sequence[str], colorizer_factory: ColorizerFactory | None = None) -> int:

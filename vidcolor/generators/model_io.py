@@ -8,13 +8,12 @@ can run any network, in torch or in ONNX Runtime.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from pydantic import ValidationError
-from pydantic.dataclasses import dataclass
+from pydantic import ValidationError, with_config
 
 from vidcolor.color.lab import gray_to_lightness, lightness_to_gray, rgb_to_lab
 from vidcolor.generators.efficientnet import IMAGENET_MEAN, IMAGENET_STD
@@ -36,7 +35,8 @@ _KR, _KG, _KB = 0.299, 0.587, 0.114
 """Luma coefficients of BT.601, which DeOldify uses (through OpenCV's YUV conversion)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=STORED)
+@with_config(STORED)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelIO:
     """The input and output format of a network.
 
