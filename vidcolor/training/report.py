@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from vidcolor.imaging.types import Rgb
     from vidcolor.progress import Progress
-    from vidcolor.training.checkpoint import InitialWeights
-    from vidcolor.training.config import RunOptions, TrainingConfig
-    from vidcolor.training.dataset import PhotoDataset
 
 LOG_FILE = "log.jsonl"
 """Name of the log in the run folder."""
@@ -225,36 +222,25 @@ def _save(figure: Figure, path: Path) -> None:
         figure.savefig(partial, format="png", dpi=120)
 
 
-def write_card(
-    result: TrainingResult,
-    config: TrainingConfig,
-    options: RunOptions,
-    start: InitialWeights,
-    dataset: PhotoDataset,
-    replay: PhotoDataset | None,
-    hardware: str,
-) -> None:
-    """Write the model card in Markdown beside the weights, which must exist."""
+def write_card(weights: Path, **content: Any) -> None:
+    """Write the model card in Markdown beside a weights file.
+
+    Args:
+        weights: the file, which must exist.
+        content: the other variables of ``templates/model_card.md``.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
         loader=PackageLoader("vidcolor.training"), trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, undefined=StrictUndefined, autoescape=False,
     )  # fmt: skip
-    data = result.out.read_bytes()
+    data = weights.read_bytes()
     text = environment.get_template("model_card.md").render(
-        result=result,
-        config=config.model_dump(mode="json"),
-        start=start,
-        dataset=dataset,
-        replay=replay,
-        hardware=hardware,
-        command=options.command,
-        validation_size=options.validation_size,
         version=__version__,
         num_bytes=len(data),
-        num_parameters=sum(p.numel() for p in start.network.parameters()),
         sha256=hashlib.sha256(data).hexdigest(),
+        **content,
     )
-    with atomic_output(result.out.with_suffix(".md")) as partial:
+    with atomic_output(weights.with_suffix(".md")) as partial:
         partial.write_text(text, encoding="utf-8")

@@ -241,9 +241,8 @@ class _Run:
         if self.group.is_leader:
             log = MetricsLog(self.folder / LOG_FILE, state.steps_done)
             write_photo_list(self.folder / "photographs.csv", self.dataset, self.replay)
-            options, held_out = self.options, self.dataset.validation
-            size, limit = options.validation_size, options.validation_images
-            validator = Validator(held_out, trainer, size, limit) if len(held_out) else None
+            held_out = self.dataset.validation
+            validator = Validator(held_out, trainer, self.options) if len(held_out) else None
         stream = BatchStream(
             store=self.dataset.train,
             size=config.size,
@@ -281,7 +280,16 @@ class _Run:
         hardware = f"{self.device.type}, {self.precision}"
         hardware += f", {self.group.size} processes" if self.group.size > 1 else ""
         write_card(
-            result, self.config, self.options, self.start, self.dataset, self.replay, hardware
+            self.out,
+            result=result,
+            config=self.config.model_dump(mode="json"),
+            start=self.start,
+            dataset=self.dataset,
+            replay=self.replay,
+            hardware=hardware,
+            command=self.options.command,
+            validation_size=self.options.validation_size,
+            num_parameters=sum(p.numel() for p in network.parameters()),
         )
 
     def _make_result(

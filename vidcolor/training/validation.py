@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from vidcolor.generators.network import EmbeddedNetwork
     from vidcolor.imaging.types import Rgb
+    from vidcolor.training.config import RunOptions
     from vidcolor.training.dataset import PhotoStore
     from vidcolor.training.trainer import Trainer
 
@@ -54,10 +55,9 @@ def center_square(rgb: Rgb, size: int) -> Tensor:
 class Validator:
     """Measures networks in evaluation mode, on the device, on one set of photographs."""
 
-    def __init__(self, store: PhotoStore, trainer: Trainer, size: int, limit: int) -> None:
-        """Select at most `limit` photographs, and measure centered squares of `size` pixels."""
-        self._store, self._size = store, size
-        self._selected = select_evenly(len(store), limit)
+    def __init__(self, store: PhotoStore, trainer: Trainer, options: RunOptions) -> None:
+        self._store, self._size = store, options.validation_size
+        self._selected = select_evenly(len(store), options.validation_images)
         self._device, self._precision = trainer.device, trainer.precision
         self._targets = trainer.objective.targets
 
