@@ -83,16 +83,15 @@ def test_paths_are_relative_to_the_file_and_lists_may_be_scalars(
 ) -> None:
     project('[colorize]\nout-dir = "graded"\nencoder-option = "crf=18"\nreport = ["a.html"]\n')
     with (tmp_path / "vidcolor.toml").open("a") as file:
-        file.write('[evaluate]\nresults = ["deoldify"]\nvividness = [0.2, 1]\n')
+        file.write('[evaluate]\nvividness = [0.2, 1]\n[train]\nreplay = ["album"]\n')
     (tmp_path / "reels" / "1931").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "reels" / "1931")
     values = show(vidcolor, "colorize")
     assert values["out-dir"][0] == str(tmp_path / "graded")
     assert values["report"][0] == [str(tmp_path / "a.html")]
     assert values["encoder-option"][0] == ["crf=18"]
-    values = show(vidcolor, "evaluate")
-    assert values["results"][0] == [str(tmp_path / "deoldify")]
-    assert values["vividness"][0] == [0.2, 1]
+    assert show(vidcolor, "evaluate")["vividness"][0] == [0.2, 1]
+    assert show(vidcolor, "train")["replay"][0] == [str(tmp_path / "album")]
 
 
 def test_file_is_not_searched_above_a_repository(

@@ -7,7 +7,7 @@ import itertools
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from annotated_types import Ge, Le
 from pydantic import model_validator
@@ -39,42 +39,38 @@ def _parse_vividness(text: str) -> float:
     raise ValueError(f"{text!r} is not a number from 0 to 1; write 0.5")
 
 
-def _option(**metadata: Any) -> Option:
-    return Option(in_config=False, **metadata)
-
-
 class EvaluateOptions(OptionsModel):
     """Options of `evaluate`, named as on the command line."""
 
     # fmt: off
-    models: Annotated[tuple[str, ...], _option(
+    models: Annotated[tuple[str, ...], Option(
         group="Input", flags=("--model",),
         help="Model: a name from `vidcolor models list` or a weights file; repeatable. "
         "Default: embedded, or no model with --results.")] = ()
-    results: Annotated[tuple[Path, ...], _option(
-        group="Input", metavar="DIR",
+    results: Annotated[tuple[Path, ...], Option(
+        group="Input", metavar="DIR", in_config=False,
         help="Directory of photos and films colorized by any program, named like the ground "
         "truth; repeatable.")] = ()
-    limit: Annotated[int | None, _option(
+    limit: Annotated[int | None, Option(
         group="Input", ge=1, help="Maximum number of images, evenly spaced.")] = None
-    frames: Annotated[int, _option(
+    frames: Annotated[int, Option(
         group="Input", ge=1, help="Number of frames of each film.")] = 8
-    size: Annotated[int | None, _option(
+    size: Annotated[int | None, Option(
         group="Input", metavar="PIXELS", ge=64, le=2048,
         help="Crop images to a square and resize them to this size. "
         f"Default: {DEFAULT_SIZE}, as in the literature.")] = DEFAULT_SIZE
-    vividness: Annotated[tuple[Annotated[float, Ge(0), Le(1)], ...], _option(
+    vividness: Annotated[tuple[Annotated[float, Ge(0), Le(1)], ...], Option(
         group="Color", parse=_parse_vividness,
         help="Vividness of the predicted colors: 0 is muted, 1 is vivid; repeatable, each "
         "value is evaluated with every model. Default: set by the model.")] = ()
     saturation: Annotated[float, _COLORIZE["saturation"]] = 1.0
-    hint_counts: Annotated[tuple[int, ...], _option(
+    hint_counts: Annotated[tuple[int, ...], Option(
         group="Color", flags=("--hint-curve",), metavar="COUNTS",
         help="Also colorize with these numbers of hints in true colors: 1,5,10,50,100,500.")] = ()
-    count: Annotated[int, _option(
+    count: Annotated[int, Option(
         group="Output", ge=1, le=40,
         help="Number of images on the sheet. Default: 8.")] = 8
-    show: Annotated[Selection, _option(
+    show: Annotated[Selection, Option(
         group="Output",
         help="Images on the sheet: evenly spaced (default), or those with the lowest or "
         "highest PSNR gain of the first method after gray.")] = "even"
@@ -116,26 +112,27 @@ class CompareOptions(OptionsModel):
     """Options of `compare`, named as on the command line."""
 
     # fmt: off
-    layout: Annotated[Layout | None, _option(
+    layout: Annotated[Layout | None, Option(
         group="Output",
         help="side: A left of B. stack: A above B. wipe: A and B on both sides of a line, "
         "which moves in a video. Default: stack for contact sheets, else side.")] = None
-    count: Annotated[int, _option(
+    count: Annotated[int, Option(
         group="Output", ge=1, le=60, help="Number of frame pairs on a contact sheet.")] = 6
-    width: Annotated[int | None, _option(
+    width: Annotated[int | None, Option(
         group="Output", ge=160, le=16000,
         help="Output width in pixels. Default: the size of A, at most 3840; 1600 for a contact "
         "sheet.")] = None
-    start: Annotated[Fraction | None, _option(
-        group="Time", metavar="TIME", parse=parse_time, ge=0,
+    start: Annotated[Fraction | None, Option(
+        group="Time", in_config=False, metavar="TIME", parse=parse_time, ge=0,
         help="Start time in A: 90.5 (seconds) or 1:30.5.")] = None
-    end: Annotated[Fraction | None, _option(
-        group="Time", metavar="TIME", parse=parse_time, help="End time in A.")] = None
-    offset: Annotated[Fraction | None, _option(
-        group="Time", metavar="TIME", parse=parse_time,
+    end: Annotated[Fraction | None, Option(
+        group="Time", in_config=False, metavar="TIME", parse=parse_time,
+        help="End time in A.")] = None
+    offset: Annotated[Fraction | None, Option(
+        group="Time", in_config=False, metavar="TIME", parse=parse_time,
         help="Time in A of the first frame of B: the --start with which B was colorized.")] = None
-    names: Annotated[tuple[str, str] | None, _option(
-        group="Output", metavar="A B",
+    names: Annotated[tuple[str, str] | None, Option(
+        group="Output", in_config=False, metavar="A B",
         help="Labels of A and B, for example Before After. Default: the file names.")] = None
     force: Annotated[bool, _COLORIZE["force"]] = False
     # fmt: on
