@@ -17,8 +17,6 @@ from vidcolor.shots.features import extract_features, make_thumbnail, resize_fra
 from vidcolor.shots.letterbox import LetterboxCropper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from vidcolor.imaging.types import FloatArray
 
 MERGE_DISTANCE = 3
@@ -72,12 +70,16 @@ class ShotDetector:
         self._count = 0
         self._cropper = LetterboxCropper()
         self._recent: deque[FloatArray] = deque(maxlen=LOOKBACK)
-        self._detectors = _TransitionDetectors(0)
         # Dissolves are reported late and must not overlap a fade that was reported before.
-        self._fades: deque[Fade] = deque(maxlen=4)
+        self._recent_fades: deque[Fade] = deque(maxlen=4)
         self._pending: list[Shot] = []
         """Shots after the current one, in order; their `end` is not known yet and is 0."""
         self._current = Shot(0, 0, "start")
+        self._start_detectors(0)
+
+    def _start_detectors(self, first: int) -> None:
+        self._cuts, self._fades = CutDetector(), FadeDetector(first)
+        self._dissolves = DissolveDetector(first)
 
     def feed(self, proxy: FloatArray) -> list[Shot]:
         """Process the next frame; return the shots that became final with it, in order.
@@ -87,56 +89,48 @@ class ShotDetector:
         frame = resize_frame(proxy)
         self._recent.append(frame)
         self._count += 1
+        frames = [frame]
         if self._cropper.update(frame):  # earlier features were computed on another area
-            self._detectors = _TransitionDetectors(self._count - len(self._recent))
-            for recent in self._recent:
-                self._add(*self._detectors.feed(self._cropper.crop(recent)))
-        else:
-            self._add(*self._detectors.feed(self._cropper.crop(frame)))
+            self._start_detectors(self._count - len(self._recent))
+            frames = list(self._recent)
+        for index, recent in enumerate(frames, self._count - len(frames)):
+            self._detect(index, self._cropper.crop(recent))
         return self._complete(self._count - LOOKAHEAD)
+
+    def _detect(self, index: int, frame: FloatArray) -> None:
+        thumbnail = make_thumbnail(frame)
+        features = extract_features(thumbnail)
+        fade = self._fades.feed(float(thumbnail.std()), features)
+        if features is not None and not self._fades.is_dim:
+            self._add(self._cuts.feed(FrameSample(index, features, frame)))
+        self._add(fade)
+        self._add(self._dissolves.feed(thumbnail))
 
     def finish(self) -> list[Shot]:
         """Return the remaining shots; empty if there was no frame."""
-        for found in self._detectors.finish():
-            self._add(*found)
+        for found in (*self._cuts.finish(), self._fades.finish(), *self._dissolves.finish()):
+            self._add(found)
         complete = self._complete(self._count)
         return [*complete, replace(self._current, end=self._count)] if self._count else []
 
-    def _add(
-        self, cut: tuple[int, int] | None, fade: Fade | None, dissolve: Dissolve | None
-    ) -> None:
-        """Add the transitions that were reported after one frame."""
-        if cut is not None:
-            self._add_cut(*cut)
-        if fade is not None:
-            self._add_fade(fade)
-        if dissolve is not None:
-            self._add_dissolve(dissolve)
-
-    def _add_cut(self, last: int, first: int) -> None:
-        """Add a cut, which replaces a dissolve at the same frames."""
-        has_blank = first - last > 1
-        middle = (last + first + 1) // 2
-        self._insert(Shot(middle, 0, "fade") if has_blank else Shot(first, 0, "cut"))
-
-    def _add_fade(self, fade: Fade) -> None:
-        """Add a fade, which replaces all other transitions inside it."""
-        self._fades.append(fade)
-        self._pending = [
-            s for s in self._pending if not _overlaps(s, fade.before + 1, fade.after + 1)
-        ]
-        self._insert(Shot(fade.middle, 0, "fade"))
-
-    def _add_dissolve(self, dissolve: Dissolve) -> None:
-        """Add a dissolve, unless a cut, a fade or another dissolve is close."""
-        first, end = dissolve.first, dissolve.end
-        shot = Shot(first, 0, "dissolve", end - first)
-        is_near = any(
-            _overlaps(other, first - MERGE_DISTANCE, end + MERGE_DISTANCE)
-            for other in self._pending
-        )
-        if not is_near and not any(_overlaps(shot, f.before, f.after) for f in self._fades):
-            self._insert(shot)
+    def _add(self, found: tuple[int, int] | Fade | Dissolve | None) -> None:
+        """Add a transition: a cut with the frames before and after it, a fade, or a dissolve."""
+        if isinstance(found, Fade):  # replaces all other transitions inside it
+            self._recent_fades.append(found)
+            first, end = found.before + 1, found.after + 1
+            self._pending = [s for s in self._pending if not _overlaps(s, first, end)]
+            self._insert(Shot(found.middle, 0, "fade"))
+        elif isinstance(found, Dissolve):  # ignored if another transition is close
+            shot = Shot(found.first, 0, "dissolve", found.end - found.first)
+            first, end = found.first - MERGE_DISTANCE, found.end + MERGE_DISTANCE
+            is_near = any(_overlaps(other, first, end) for other in self._pending)
+            in_fade = any(_overlaps(shot, f.before, f.after) for f in self._recent_fades)
+            if not is_near and not in_fade:
+                self._insert(shot)
+        elif found is not None:  # a cut with blank frames is a fade
+            last, first = found
+            has_blank = first - last > 1
+            self._insert(Shot((last + first + 1) // 2, 0, "fade") if has_blank else Shot(first, 0))
 
     def _insert(self, shot: Shot) -> None:
         """Insert a shot in order. A cut or a fade replaces the dissolves near it."""
@@ -161,37 +155,6 @@ class ShotDetector:
             complete.append(replace(self._current, end=following.first, mixed_frames=mixed_frames))
             self._current = following
         return complete
-
-
-_Transitions = tuple[tuple[int, int] | None, Fade | None, Dissolve | None]
-
-
-class _TransitionDetectors:
-    """The detectors of cuts, fades and dissolves, which process the same frames."""
-
-    def __init__(self, first: int) -> None:
-        """Create the detectors."""
-        self._count = first
-        self._cuts = CutDetector()
-        self._fades = FadeDetector(first)
-        self._dissolves = DissolveDetector(first)
-
-    def feed(self, frame: FloatArray) -> _Transitions:
-        """Process the next frame."""
-        thumbnail = make_thumbnail(frame)
-        features = extract_features(thumbnail)
-        fade = self._fades.feed(float(thumbnail.std()), features)
-        cut = None
-        if features is not None and not self._fades.is_dim:
-            cut = self._cuts.feed(FrameSample(self._count, features, frame))
-        self._count += 1
-        return cut, fade, self._dissolves.feed(thumbnail)
-
-    def finish(self) -> Iterator[_Transitions]:
-        """Yield the transitions that are still open at the end of the film."""
-        yield from ((cut, None, None) for cut in self._cuts.finish())
-        yield None, self._fades.finish(), None
-        yield from ((None, None, dissolve) for dissolve in self._dissolves.finish())
 
 
 def _overlaps(shot: Shot, first: int, end: int) -> bool:
