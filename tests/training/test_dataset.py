@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ import pytest
 
 from tests.helpers.albums import colorful, make_album, save
 from vidcolor.errors import InputError
-from vidcolor.training.dataset import PhotoDataset, build_dataset
+from vidcolor.training.dataset import PhotoDataset, build_dataset, write_photo_list
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,6 +98,16 @@ def test_cache_is_reused_until_the_files_change(tmp_path: Path) -> None:
     save(album / "more.png", colorful(77))
     build_dataset([album], tmp_path / "cache", progress=lambda p: read.append(p.done))
     assert read[3:] == [1, 2, 3, 4]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems reject such names")
+def test_names_that_are_not_utf8_are_listed(tmp_path: Path) -> None:
+    album = make_album(tmp_path / "album", 2)
+    (album / "001.png").rename(album / os.fsdecode(b"caf\xe9.png"))
+    for _ in range(2):  # the second data set comes from the cache
+        dataset = build_dataset([album], tmp_path / "cache", holdout=0)
+        write_photo_list(tmp_path / "list.csv", dataset, None)
+    assert "album/caf?.png,training," in (tmp_path / "list.csv").read_text(encoding="utf-8")
 
 
 def test_film_is_sampled_by_shots(tmp_path: Path, clip: ClipMaker) -> None:
