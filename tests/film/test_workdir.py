@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from vidcolor.errors import BusyError
+from vidcolor.errors import BusyError, OutputError
 from vidcolor.fileio import sha256_file
 from vidcolor.film.status import find_work_dirs, read_state
 from vidcolor.film.workdir import (
@@ -55,6 +55,13 @@ def test_unused_work_directory_is_removed(tmp_path):
     with work.locked():
         assert find_work_dirs(tmp_path) == [work.path]
     assert not work.path.exists()
+
+
+def test_file_in_place_of_the_directory_is_an_error(tmp_path):
+    path = tmp_path / "out.mp4.vidcolor"
+    path.touch()
+    with pytest.raises(OutputError, match="out.mp4.vidcolor: cannot be"), WorkDir(path).locked():
+        pass
 
 
 def test_query_of_a_removed_directory_does_not_create_it(tmp_path):

@@ -168,6 +168,8 @@ class WorkDir:
             except FileNotFoundError:
                 continue  # another process has just removed the directory
             except OSError as error:
+                if isinstance(error, FileExistsError) and not self.path.is_file():
+                    continue  # another process has removed the directory during the call
                 raise OutputError(f"{self.path}: {describe_os_error(error)}") from error
             if (self.path / _LOCK).exists():
                 return lock
