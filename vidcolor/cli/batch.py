@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vidcolor.batch.discover import Task
     from vidcolor.batch.runner import BatchSummary, TaskResult
     from vidcolor.cli.console import Console
+    from vidcolor.cli.params import RunFiles
     from vidcolor.colorizer import Colorizer
     from vidcolor.film.api import FilmResult
     from vidcolor.options import ColorizeOptions
@@ -40,13 +41,9 @@ class BatchRequest:
     """Arguments of one run."""
 
     inputs: Sequence[Path]
-    job_list: Path | None
-    out: Path | None
-    out_dir: Path | None
+    files: RunFiles
     options: ColorizeOptions
     """Options of the run. Hints are already read from their file."""
-    reports: Sequence[Path]
-    """Paths of the reports to write."""
     read_files: Sequence[Path]
     """Other files that the run reads, such as hints. They must not be overwritten."""
     given_options: Sequence[str]
@@ -77,7 +74,7 @@ def run_batch(
     targets = [task.target for task in tasks]
     if options.confidence is not None:
         targets.append(options.confidence)
-    check_inputs_not_overwritten(request.read_files, (*targets, *request.reports))
+    check_inputs_not_overwritten(request.read_files, (*targets, *request.files.reports))
     _print_folders(request.inputs, tasks, console)
     _warn_of_unused_options(request, tasks, console)
     colorizer = _load_colorizer(options, colorizer_factory)
@@ -101,7 +98,7 @@ def run_batch(
     finally:
         console.end_progress()
     _print_summary(summary, time.monotonic() - start_time, console)
-    _write_reports(request.reports, summary)
+    _write_reports(request.files.reports, summary)
     return _exit_code(summary)
 
 
@@ -115,22 +112,22 @@ def _load_colorizer(options: ColorizeOptions, factory: ColorizerFactory | None) 
 def _find_tasks(request: BatchRequest) -> list[Task]:
     from vidcolor.batch.discover import check_collisions, discover
 
-    inputs, job_list = request.inputs, request.job_list
-    if not inputs and job_list is None:
+    inputs, files = request.inputs, request.files
+    if not inputs and files.job_list is None:
         raise UsageError(
             "INPUT is missing; give a film, photo, folder or pattern, or use --job-list"
         )
     tasks: list[Task] = []
     if inputs:
-        tasks += discover(inputs, request.out, request.out_dir, request.options)
-    if job_list is not None:
-        if request.out is not None:
+        tasks += discover(inputs, files.out, files.out_dir, request.options)
+    if files.job_list is not None:
+        if files.out is not None:
             raise UsageError(
                 "--out and --job-list cannot be used together; use the output column or --out-dir"
             )
         from vidcolor.batch.manifest import read_job_list
 
-        tasks += read_job_list(job_list, request.out_dir, request.options)
+        tasks += read_job_list(files.job_list, files.out_dir, request.options)
         check_collisions(tasks)
     return tasks
 
@@ -289,11 +286,11 @@ def _count(number: int, noun: str) -> str:
 
 def _check_reports(request: BatchRequest) -> None:
     """Check before the run that the reports can be written after it."""
-    if not request.reports:
+    if not request.files.reports:
         return
     from vidcolor.batch.report.write import check_report_path
 
-    for path in request.reports:
+    for path in request.files.reports:
         check_report_path(path)
         check_target(path, request.inputs, request.options.force)
 

@@ -15,13 +15,10 @@ from vidcolor.options import ColorizeOptions
 @params.expand_options
 def colorize(
     context: typer.Context,
+    files: params.RunFiles,
     options: Annotated[ColorizeOptions, params.Fields(omit=("trust",))],
     console: Console,
     inputs: params.Inputs = None,
-    job_list: params.JobList = None,
-    out: params.Out = None,
-    out_dir: params.OutDir = None,
-    report: params.Reports = None,
 ) -> None:
     """Colorize black-and-white films, photos, folders and film scans.
 
@@ -55,7 +52,5 @@ def colorize(
     read_files = options.input_files()
     options = options.replace(hints=load_hints(options) or None)  # a pipe can be read only once
     given = params.list_given(context)
-    request = BatchRequest(
-        inputs or [], job_list, out, out_dir, options, report or [], read_files, given
-    )
+    request = BatchRequest(inputs or [], files, options, read_files, given)
     raise typer.Exit(run_batch(request, console, context.obj))

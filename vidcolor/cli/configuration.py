@@ -29,7 +29,7 @@ CONFIG_VARIABLE = "VIDCOLOR_CONFIG"
 """Environment variable: the only configuration file to read; empty for none."""
 SHARED_TABLE = "defaults"
 """Table of the options that have the same meaning in several commands."""
-_COMMAND_LINE_ONLY = ("out", "job-list", "restart", "remove")
+_COMMAND_LINE_ONLY = ("out", "remove")
 """Options without metadata that name the files of one run, or that discard work."""
 VARIABLES = {
     CONFIG_VARIABLE: "the only configuration file to read; empty for none",

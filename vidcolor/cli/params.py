@@ -44,6 +44,27 @@ _COMPLETIONS = {
 """Functions that complete the value of a field in the shell."""
 
 
+class RunFiles(OptionsModel):
+    """The job list and the outputs of a run of colorize or recolor."""
+
+    # fmt: off
+    job_list: Annotated[Path | None, Option(
+        group=INPUT_PANEL, metavar="FILE", in_config=False,
+        help="CSV or JSON file with one row per film, photo or folder: input, output and options."
+        )] = None
+    out: Annotated[Path | None, Option(
+        group=OUTPUT_PANEL, flags=("--out", "-o"), in_config=False,
+        help=f"Output file: {' '.join(list_extensions())}, a photo, or out_%06d.png for numbered "
+        "frames. Default: NAME.color.EXT beside the source.")] = None
+    out_dir: Annotated[Path | None, Option(
+        group=OUTPUT_PANEL, metavar="DIR",
+        help="Output directory; the structure of input folders is kept.")] = None
+    reports: Annotated[tuple[Path, ...], Option(
+        group=OUTPUT_PANEL, flags=("--report",), metavar="FILE",
+        help="Also write a report of the run as .json or .html; repeatable.")] = ()
+    # fmt: on
+
+
 class ConsoleOptions(OptionsModel):
     """Options of the console; see `Console`."""
 
@@ -188,46 +209,14 @@ Inputs = Annotated[
         show_default=False,
     ),
 ]
-JobList = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="CSV or JSON file with one row per film, photo or folder: input, output and options.",
-        rich_help_panel=INPUT_PANEL,
-    ),
-]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        "--out",
-        "-o",
-        help=f"Output file: {' '.join(list_extensions())}, a photo, or out_%06d.png for numbered "
-        "frames. Default: NAME.color.EXT beside the source.",
-        rich_help_panel=OUTPUT_PANEL,
-    ),
-]
-OutDir = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR",
-        help="Output directory; the structure of input folders is kept.",
-        rich_help_panel=OUTPUT_PANEL,
-    ),
-]
-Reports = Annotated[
-    list[Path] | None,
-    typer.Option(
-        metavar="FILE",
-        help="Also write a report of the run as .json or .html; repeatable.",
-        rich_help_panel=OUTPUT_PANEL,
-    ),
-]
+
 
 # Options of the model that other commands share
 BatchSize = Annotated[int, make_option("batch")]
 Device = Annotated[str, make_option("device")]
 Force = Annotated[bool, make_option("force")]
 ModelSize = Annotated[int | None, make_option("size")]
+Out = Annotated[Path | None, make_option("out", RunFiles)]
 Precision = Annotated[str, make_option("precision")]
 Saturation = Annotated[float, make_option("saturation")]
 ShotList = Annotated[Path | None, make_option("shots")]

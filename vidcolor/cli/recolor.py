@@ -15,16 +15,13 @@ from vidcolor.options import ColorizeOptions
 @params.expand_options
 def recolor(
     context: typer.Context,
+    files: params.RunFiles,
     options: Annotated[
         ColorizeOptions,
         params.Fields(omit=("gray_from", "hints", "reference"), defaults={"trust": 0.7}),
     ],
     console: Console,
     inputs: params.Inputs = None,
-    job_list: params.JobList = None,
-    out: params.Out = None,
-    out_dir: params.OutDir = None,
-    report: params.Reports = None,
 ) -> None:
     """Restore the color of faded or badly lit color films and photos.
 
@@ -41,7 +38,5 @@ def recolor(
       vidcolor recolor club.mp4 --trust 0.4 --start 1:30 --end 2:00
     """
     read_files, given = options.input_files(), params.list_given(context)
-    request = BatchRequest(
-        inputs or [], job_list, out, out_dir, options, report or [], read_files, given
-    )
+    request = BatchRequest(inputs or [], files, options, read_files, given)
     raise typer.Exit(run_batch(request, console, context.obj))
