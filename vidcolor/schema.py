@@ -122,7 +122,7 @@ def describe_error(
         model: model or pydantic dataclass, for the names and limits of its fields; None if unknown.
         label: returns how a message writes a field, for example ``--size`` for ``size``.
     """
-    # A misspelled key also makes a key missing, but only the first fault tells what to correct.
+    # A misspelled key also makes a key missing, but only the first fault names what to correct.
     fault = min(error.errors(include_url=False), key=lambda e: e["type"] not in _UNKNOWN_KEY)
     # A standard dataclass is not prepared by pydantic when its module is imported.
     fields: dict[str, Any] = getattr(
