@@ -122,12 +122,11 @@ class CausalCutDetector:
         change = min((measure_change(features, other) for other in self._recent), default=0.0)
         self._recent.append(features)
         usual = sorted(self._changes)[-2] if len(self._changes) > 1 else 0.0
-        is_cut = change > max(MIN_CAUSAL_CHANGE, MIN_CHANGE_RATIO * usual)
-        if is_cut:
+        if change > max(MIN_CAUSAL_CHANGE, MIN_CHANGE_RATIO * usual):
             self._changes.clear()
-        else:
-            self._changes.append(change)
-        return is_first or is_cut
+            return True
+        self._changes.append(change)
+        return is_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +217,7 @@ class CutDetector:
         """Return `CutEvidence.static_correlation`."""
         before = [_extract_blocks(sample.features.thumbnail) for sample in self._before]
         after = [_extract_blocks(sample.features.thumbnail) for sample in self._after]
-        correlations = [_correlate_blocks(a, b) for a, b in itertools.product(before, after)]
+        correlations = [(a * b).sum(axis=1) for a, b in itertools.product(before, after)]
         best = np.max(correlations, axis=0)
         return float(np.percentile(best, 100 * (1 - STATIC_BLOCK_SHARE)))
 
@@ -236,8 +235,3 @@ def _extract_blocks(thumbnail: FloatArray) -> FloatArray:
     centered = blocks - blocks.mean(axis=1, keepdims=True)
     norms = np.sqrt((centered**2).sum(axis=1, keepdims=True))
     return np.asarray(centered / np.maximum(norms, MIN_BLOCK_NORM), np.float32)
-
-
-def _correlate_blocks(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return the correlation of each block with the block at the same position: (N,) float32."""
-    return np.asarray((a * b).sum(axis=1))

@@ -99,9 +99,7 @@ class FadeDetector:
             return fade
         if not self.is_dim:
             self._add_sample(index, contrast, features)
-        if self._dip and _has_plateau(self._after):
-            return self._evaluate()
-        return None
+        return self._evaluate() if self._dip and _has_plateau(self._after) else None
 
     def finish(self) -> Fade | None:
         """Return the fade at the end of the film that `feed` has not returned, or None."""
@@ -147,7 +145,7 @@ class FadeDetector:
 
 
 def _select_clear(samples: Iterable[_FadeSample]) -> list[_FadeSample]:
-    """Return the clear frames of one side of a dip."""
+    """Return the clear frames of one side of a dip up to the plateau, nearest to the dip first."""
     slope: list[_FadeSample] = []
     for sample in samples:
         slope.append(sample)
@@ -161,8 +159,6 @@ def _has_plateau(slope: list[_FadeSample]) -> bool:
     """Return whether the contrast has not risen for `PLATEAU_FRAMES`, or the slope is too long."""
     if len(slope) >= MAX_SLOPE_FRAMES:
         return True
-    earlier = slope[:-PLATEAU_FRAMES]
-    if not earlier:
-        return False
-    recent = slope[-PLATEAU_FRAMES:]
-    return max(s.contrast for s in earlier) >= max(s.contrast for s in recent)
+    contrasts = [sample.contrast for sample in slope]
+    earlier = contrasts[:-PLATEAU_FRAMES]
+    return bool(earlier) and max(earlier) >= max(contrasts[-PLATEAU_FRAMES:])
