@@ -44,13 +44,8 @@ MIN_RELATIVE_PRIORITY = 0.4
 """Minimum priority of a cell of a region, relative to that of its seed."""
 MIN_AREA = 0.004
 """Minimum area of a region, as a fraction of the image."""
-MAX_CANDIDATES = 16
-"""Maximum number of regions that are grown before the best are selected."""
 MAX_OUTLINE_POINTS = 48
 """Maximum number of corners of an outline."""
-MIN_FRAME_DURATION_S = 1e-3
-"""Minimum weight of a frame in the mean of its shot, in seconds."""
-
 Point = tuple[float, float]
 
 
@@ -151,7 +146,7 @@ class UncertaintyCollector:
         frame = _FrameUncertainty(index, start_s, end_s, priority, confidence, luma)
         self._first, self._last = self._first or frame, frame
         # Weighting by duration makes the means independent of a variable frame rate.
-        seconds = max(float(end_s - start_s), MIN_FRAME_DURATION_S)
+        seconds = max(float(end_s - start_s), 1e-3)
         self._weight += seconds
         self._priority = self._priority + seconds * priority
         self._confidence += seconds * float(confidence.mean())
@@ -220,34 +215,29 @@ def compute_review_priority(confidence: FloatArray, ab: FloatArray, luma: FloatA
 def find_regions(
     priority: FloatArray, confidence: FloatArray, luma: FloatArray, aspect: float, count: int = 3
 ) -> tuple[UncertainRegion, ...]:
-    """Find the uncertain regions of highest priority.
+    """Find the uncertain regions of highest priority, which do not overlap.
+
+    All maps are (h, w) float32 in [0, 1] in displayed orientation.
 
     Args:
-        priority: from `compute_review_priority`, in displayed orientation: (h, w).
-        confidence: (h, w) in [0, 1], same orientation.
-        luma: Y', (h, w) in [0, 1], same orientation.
+        priority: from `compute_review_priority`.
+        confidence: confidence of the generator.
+        luma: Y'.
         aspect: width of the displayed image divided by its height.
         count: maximum number of regions.
 
     Returns:
-        Regions that do not overlap, by decreasing priority. The result is empty if the generator
-        is confident wherever color is visible.
+        Regions by decreasing priority; empty if the generator is confident wherever color is
+        visible.
     """
-    masks = _grow_regions(priority, (confidence < UNCERTAIN_BELOW) & (priority > 0), luma)
-    best = sorted(masks, key=lambda mask: float(priority[mask].sum()), reverse=True)[:count]
-    return tuple(_describe_region(mask, priority, confidence, aspect) for mask in best)
-
-
-def _grow_regions(priority: FloatArray, uncertain: Mask, luma: FloatArray) -> list[Mask]:
-    """Grow regions around the cells of highest priority, one after the other."""
     import cv2
 
     # Single cells and film grain must not split a region.
     smooth_priority = np.asarray(cv2.GaussianBlur(priority, (0, 0), 1.5))
     smooth_luma = np.asarray(cv2.GaussianBlur(luma, (0, 0), 1.0))
-    unassigned = uncertain.copy()
+    unassigned = (confidence < UNCERTAIN_BELOW) & (priority > 0)
     masks: list[Mask] = []
-    for _ in range(MAX_CANDIDATES):
+    for _ in range(16):  # candidates, from which the best are selected
         candidates = np.where(unassigned, smooth_priority, 0)
         seed = np.unravel_index(int(candidates.argmax()), candidates.shape)
         if candidates[seed] <= 0:
@@ -262,7 +252,8 @@ def _grow_regions(priority: FloatArray, uncertain: Mask, luma: FloatArray) -> li
         opened = _open_mask(mask)
         if opened.mean() >= MIN_AREA:
             masks.append(opened)
-    return masks
+    best = sorted(masks, key=lambda mask: float(priority[mask].sum()), reverse=True)[:count]
+    return tuple(_describe_region(mask, priority, confidence, aspect) for mask in best)
 
 
 def _open_mask(mask: Mask) -> Mask:
