@@ -55,10 +55,7 @@ class AdaptedGenerator:
                 `accepts_hints` is set, of the a*, b* of hints, (N, 2, H, W), and their binary mask,
                 (N, 1, H, W). It returns the input of `ModelIO.postprocess`.
             model_io: input and output format of the network.
-            name: name of the model.
-            digest: SHA-256 that identifies the weights, in hex.
-            device: device of the network's inputs.
-            accepts_hints: whether the network takes hints.
+            name, digest, device, accepts_hints: see `Generator`.
         """
         self.name, self.digest, self.device = name, digest, str(device)
         self.accepts_hints, self.model_io = accepts_hints, model_io
@@ -70,12 +67,7 @@ class AdaptedGenerator:
     def __call__(
         self, luma: Tensor, hints: Hints | None = None, vividness: float | None = None
     ) -> Prediction:
-        """Predict color; see `Generator`. Hints are ignored if the network does not accept them.
-
-        Raises:
-            ValueError: luma is not (N, 1, H, W) with N, H and W of at least 1, or the hints have
-                another batch size.
-        """
+        """Predict color; see `Generator`. Hints are ignored if the network does not accept them."""
         check_inputs(luma, hints)
         height, width = luma.shape[-2:]
         size = self.model_io.input_size(height, width)
@@ -114,17 +106,11 @@ class AdaptedGenerator:
 
 
 def dither(density: Tensor) -> Tensor:
-    """Convert density to a binary mask by ordered dithering.
+    """Convert density (N, 1, H, W) in [0, 1] to a mask of 0 and 1 by ordered dithering.
 
     In an area of density d, a fraction d of the pixels becomes 1, evenly spaced. Networks that were
     trained with binary masks understand it as many point hints. See Bayer, "An optimum method for
     two-level rendition of continuous-tone pictures", 1973.
-
-    Args:
-        density: density of hints, (N, 1, H, W) in [0, 1].
-
-    Returns:
-        The mask, (N, 1, H, W) of 0 and 1, in the dtype of `density`.
     """
     height, width = density.shape[-2:]
     levels = torch.tensor(_BAYER, device=density.device, dtype=density.dtype)
@@ -141,12 +127,7 @@ def load_adapted(
 ) -> AdaptedGenerator:
     """Build a generator from the weights of one of `ARCHITECTURES`.
 
-    Args:
-        weights: weights with folded reparametrizations. The tensors are removed from them.
-        architecture_name: key of `ARCHITECTURES`.
-        device: device of the network.
-        precision: precision of the network, except for its last layers.
-        size: model input size, in pixels; None for the native size of the network.
+    The tensors are removed from the weights. The last layers of the network stay float32.
 
     Raises:
         WeightsError: the weights do not match the architecture.
@@ -169,12 +150,7 @@ def load_adapted(
 
 
 def replace_input_size(model_io: ModelIO, size: int | None, name: str) -> ModelIO:
-    """Return a format with another input size.
-
-    Args:
-        model_io: format of a network.
-        size: model input size, in pixels; None for the size of `model_io`.
-        name: name of the model, for error messages.
+    """Return a format with another input size, in pixels; None for the size of `model_io`.
 
     Raises:
         UsageError: the network does not support the size.

@@ -47,12 +47,7 @@ class Hints:
 
 
 def check_inputs(luma: Tensor, hints: Hints | None) -> None:
-    """Check the shapes of the inputs of a generator.
-
-    Raises:
-        ValueError: luma is not (N, 1, H, W) with N, H and W of at least 1, or the hints have
-            another batch size.
-    """
+    """Raise a ValueError if luma is not (N, 1, H, W), or the hints have another batch size."""
     if luma.ndim != 4 or luma.shape[1] != 1 or 0 in luma.shape:
         raise ValueError(f"luma must be (N, 1, H, W), got {tuple(luma.shape)}")
     if hints is not None and len(hints.ab) != len(luma):
@@ -65,14 +60,9 @@ def resample_hints(hints: Hints, size: tuple[int, int], device: str) -> tuple[Te
     The color of a cell is the mean of its hints, weighted by density. The density of a cell is
     the maximum in it, so that a single hinted pixel still colors its surroundings.
 
-    Args:
-        hints: hints at any resolution.
-        size: target height and width (h, w), in cells.
-        device: torch device of the result.
-
     Returns:
-        A pair of float32 tensors: a*, b*, (N, 2, h, w), 0 where there is no hint; and density,
-        (N, 1, h, w) in [0, 1].
+        A pair of float32 tensors of `size` (h, w): a*, b*, (N, 2, h, w), 0 where there is no hint;
+        and density, (N, 1, h, w) in [0, 1].
     """
     import torch
     import torch.nn.functional as F  # noqa: N812

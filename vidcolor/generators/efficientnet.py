@@ -8,8 +8,7 @@ the bottom at stride 2, so this module uses it as well.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -20,12 +19,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(NamedTuple):
     """The hyperparameters of one stage: a sequence of blocks with the same number of channels."""
 
     num_blocks: int
-    """Number of blocks."""
     kernel: int
     """Kernel size of the depthwise convolutions."""
     stride: int
@@ -33,7 +30,6 @@ class Stage:
     expansion: int
     """Factor from input channels to channels of the depthwise convolution."""
     channels: int
-    """Number of output channels."""
 
 
 STEM_CHANNELS = 32

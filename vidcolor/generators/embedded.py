@@ -46,16 +46,10 @@ class EmbeddedGenerator:
         precision: Precision = "fp32",
         native_size: int = NATIVE_SIZE,
     ) -> None:
-        """Wrap a network. The network is modified for inference: batch norms are folded.
+        """Wrap a network, which is modified for inference: batch norms are folded.
 
-        Args:
-            network: network with trained weights.
-            digest: SHA-256 of the weights file, in hex.
-            name: name of the model.
-            device: device of the computation.
-            precision: precision of encoder and decoder; the head and all following operations are
-                always float32.
-            native_size: length of the short side of the input, in pixels.
+        `precision` applies to encoder and decoder; the head and all following operations are always
+        float32. The other arguments are those of `Generator`.
         """
         self.native_size = native_size
         self.name, self.digest = name, digest
@@ -71,12 +65,7 @@ class EmbeddedGenerator:
     def __call__(
         self, luma: Tensor, hints: Hints | None = None, vividness: float | None = None
     ) -> Prediction:
-        """Predict color; see `Generator`.
-
-        Raises:
-            ValueError: luma is not (N, 1, H, W) with N, H and W of at least 1, the hints have
-                another batch size, or vividness is not in [0, 1].
-        """
+        """Predict color; see `Generator`."""
         check_inputs(luma, hints)
         height, width = luma.shape[-2:]
         size = ceil(height / STRIDE), ceil(width / STRIDE)
@@ -104,14 +93,7 @@ class EmbeddedGenerator:
 def load_embedded(
     weights: Weights, device: torch.device, precision: Precision, size: int | None = None
 ) -> EmbeddedGenerator:
-    """Build the generator from its weights.
-
-    Args:
-        weights: weights of an `EmbeddedNetwork`; the key ``config`` of the metadata holds its
-            `NetworkConfig`.
-        device: device of the computation.
-        precision: precision of encoder and decoder.
-        size: length of the short side of the input, in pixels; None for `NATIVE_SIZE`.
+    """Build the generator from its weights, whose metadata holds a `NetworkConfig` (``config``).
 
     Raises:
         WeightsError: the metadata has no configuration, or the tensors do not match it.

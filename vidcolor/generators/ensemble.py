@@ -54,14 +54,7 @@ class Ensemble:
     """
 
     def __init__(self, generators: Sequence[Generator]) -> None:
-        """Combine generators.
-
-        Args:
-            generators: two or more generators on one device.
-
-        Raises:
-            UsageError: the generators are on different devices.
-        """
+        """Combine generators; raise a UsageError if they are on different devices."""
         self.generators = tuple(generators)
         devices = {generator.device for generator in generators}
         if len(devices) > 1:

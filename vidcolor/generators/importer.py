@@ -29,11 +29,9 @@ class _Import:
     """A validated weights file that can be written into the cache."""
 
     architecture: str
-    """Name of the architecture, for the cache record."""
     write: Callable[[Path], object]
     """Function that writes the file to a path."""
     suffix: str
-    """Suffix of the file in the cache, e.g. ``.safetensors``."""
 
 
 def import_weights(
@@ -51,15 +49,12 @@ def import_weights(
     load, ONNX files with their sidecar file.
 
     Args:
-        file: .safetensors, .pth, .pt, .bin, .ckpt or .onnx file.
+        file: file with one of `registry.WEIGHTS_SUFFIXES`.
         name: name of the model; None for the name of its architecture, or for the file name if
             the weights are copied.
         license: license of the weights, e.g. an SPDX identifier; may be empty.
         commercial: whether the license permits commercial use.
         force: replace an installed model of the same name.
-
-    Returns:
-        Path of the file in the cache.
 
     Raises:
         WeightsError: the file is missing, damaged, malicious, or of an unknown architecture.

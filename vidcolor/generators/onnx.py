@@ -69,13 +69,10 @@ class _Signature(NamedTuple):
     """Names, dtypes and shapes of the inputs and outputs of a file."""
 
     inputs: list[str]
-    """Names of the inputs."""
     dtype: Any
-    """NumPy dtype of the inputs."""
     input_shape: list[int | None]
     """Shape of the first input; None where any size is possible."""
     outputs: list[str]
-    """Names of the outputs."""
     output_shape: list[int | None]
     """Shape of the first output; None where any size is possible."""
 
@@ -95,10 +92,7 @@ class OnnxNetwork:
         self._lock: AbstractContextManager[Any] = nullcontext() if on_cpu else threading.Lock()
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """Run the network.
-
-        Args:
-            inputs: CPU tensors, (N, ...), in the order of the file.
+        """Run the network on CPU tensors (N, ...), in the order of the file.
 
         Returns:
             The first output, float32 on the CPU.
@@ -159,13 +153,7 @@ def load_onnx(path: Path, device: str = "auto", size: int | None = None) -> Adap
 
 
 def choose_provider(device: str) -> tuple[str, int]:
-    """Select the execution provider and the device index for a device name.
-
-    Args:
-        device: ``auto``, or one of `PROVIDERS`, with or without an index, e.g. ``cuda:1``.
-
-    Returns:
-        A key of `PROVIDERS`, and the device index, which is 0 by default.
+    """Return the key of `PROVIDERS` and the index of a device name, e.g. ``auto`` or ``cuda:1``.
 
     Raises:
         UsageError: the device is unknown, or the installed ONNX Runtime does not support it.

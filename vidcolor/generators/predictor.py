@@ -59,12 +59,10 @@ class Predictor:
     """
 
     def __init__(self, generator: Generator, threads: int | None = None) -> None:
-        """Start the thread pool if the generator runs on a CPU.
+        """Start the thread pool if the generator runs on a CPU, where it must be thread-safe.
 
-        Args:
-            generator: loaded generator; it must be thread-safe if it runs on a CPU.
-            threads: number of frames that a CPU computes in parallel; None for torch's number of
-                threads. It affects speed only.
+        `threads` is the number of frames that a CPU computes in parallel; None for torch's number
+        of threads. It affects speed only.
         """
         self.generator = generator
         self._device = torch.device(generator.device)
@@ -140,13 +138,9 @@ class Predictor:
 
 
 def single_threaded_pool(threads: int | None = None) -> ThreadPoolExecutor:
-    """Create a thread pool in which torch runs each operation on a single thread.
+    """Start a thread pool in which torch runs each operation on a single thread.
 
-    Args:
-        threads: number of threads in the pool; None for torch's number of threads.
-
-    Returns:
-        The pool, with all threads started. The caller must shut it down.
+    Without `threads`, it has torch's number of threads. The caller must shut it down.
     """
     num_torch_threads = torch.get_num_threads()
     threads = threads or num_torch_threads

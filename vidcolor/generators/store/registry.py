@@ -50,7 +50,6 @@ class RegistryEntry:
     """A model of registry.toml."""
 
     name: str
-    """Name of the model, e.g. ``ddcolor-tiny``."""
     architecture: str
     """Key of `architectures.ARCHITECTURES`, or ``onnx``."""
     title: str
@@ -97,7 +96,6 @@ class ModelInfo:
     """A model of the registry, of the cache, or of both."""
 
     name: str
-    """Name of the model."""
     entry: RegistryEntry | None
     """Registry entry; None for an imported model."""
     path: Path | None
@@ -183,11 +181,7 @@ def list_models() -> list[ModelInfo]:
 
 
 def find_model(name: str) -> ModelInfo:
-    """Return a model of the registry or of the cache.
-
-    Raises:
-        WeightsError: the name is unknown.
-    """
+    """Return a model of the registry or of the cache; raise a WeightsError if it is unknown."""
     installed = list_installed()
     if name not in load_registry():
         find_weights(name)

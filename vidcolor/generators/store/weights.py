@@ -24,11 +24,9 @@ class PackagedWeights:
     """Weights that are part of vidcolor."""
 
     name: str
-    """Name of the model."""
     file: str
     """File name in models/."""
     sha256: str
-    """SHA-256 of the file, in hex."""
     card: str
     """File name of the model card in models/."""
     license: str
@@ -40,9 +38,7 @@ class Weights:
     """The content of a weights file, after verification."""
 
     name: str
-    """Name of the model."""
     path: Path
-    """Path of the file."""
     digest: str
     """SHA-256 of the file, in hex."""
     metadata: dict[str, str]
