@@ -247,6 +247,17 @@ def test_existing_model_card_is_not_overwritten(album: Path, tmp_path: Path) -> 
     assert (tmp_path / "README.md").read_text() == "text of the user"
 
 
+def test_checkpoint_of_an_older_version_is_not_ignored(album: Path, tmp_path: Path) -> None:
+    out = tmp_path / "w.safetensors"
+    old = out.with_suffix(".train") / "checkpoint.safetensors"
+    old.parent.mkdir()
+    old.write_bytes(b"old")
+    with pytest.raises(InputError, match=r"checkpoint.safetensors: not a .* use --restart"):
+        train([album], out, small_config(steps=1), small_options())
+    train([album], out, small_config(steps=1), small_options(restart=True))
+    assert not old.exists()
+
+
 def test_missing_source_writes_no_files(tmp_path: Path) -> None:
     sources, out = [tmp_path / "none"], tmp_path / "w.safetensors"
     with pytest.raises(InputError, match="no such file or directory"):

@@ -32,6 +32,8 @@ VERSION = 4
 """Version of the file format. Other versions are rejected."""
 FILE = "checkpoint.pt"
 """Name of the checkpoint in the run folder."""
+OLD_FILE = "checkpoint.safetensors"
+"""Name of the checkpoint of version 0.1.0, which cannot be resumed."""
 SCRATCH = "scratch"
 """Value of `TrainingConfig.start` for an ImageNet encoder and a random decoder."""
 _MAX_FLOAT16 = 65504.0
@@ -111,9 +113,13 @@ def read(path: Path) -> tuple[CheckpointState, dict[str, Any]] | None:
     Raises:
         InputError: the file is damaged, or was written by another version.
     """
-    if not path.exists():
+    old = path.with_name(OLD_FILE)
+    if not path.exists() and not old.exists():
         return None
     try:
+        if not path.exists():
+            path = old
+            raise ValueError("version")
         content: dict[str, Any] = torch.load(path, "cpu", weights_only=True)
         if content["version"] != VERSION:
             raise ValueError("version")

@@ -211,7 +211,8 @@ class _Run:
                 "directory that every machine can read"
             )
         if state is None and self.group.is_leader:
-            self.checkpoint.unlink(missing_ok=True)
+            for name in (checkpoint.FILE, checkpoint.OLD_FILE):
+                (self.folder / name).unlink(missing_ok=True)
         if state is not None:
             return state, tensors
         threads = torch.get_num_threads()
