@@ -19,11 +19,7 @@ class Prediction:
     """Confidence: (N, 1, h, w) float32 in [0, 1]; all ones if the generator has none."""
 
     def __post_init__(self) -> None:
-        a, c = self.ab.shape, self.confidence.shape
-        if len(a) != 4 or a[1] != 2:
-            raise ValueError(f"ab must be (N, 2, h, w), got {tuple(a)}")
-        if tuple(c) != (a[0], 1, a[2], a[3]):
-            raise ValueError(f"confidence must be {(a[0], 1, a[2], a[3])}, got {tuple(c)}")
+        _check_planes(self.ab, "confidence", self.confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +35,16 @@ class Hints:
     """Fraction of each cell that is hinted: (N, 1, h, w) float32 in [0, 1]."""
 
     def __post_init__(self) -> None:
-        a, d = self.ab.shape, self.density.shape
-        if len(a) != 4 or a[1] != 2:
-            raise ValueError(f"ab must be (N, 2, h, w), got {tuple(a)}")
-        if tuple(d) != (a[0], 1, a[2], a[3]):
-            raise ValueError(f"density must be {(a[0], 1, a[2], a[3])}, got {tuple(d)}")
+        _check_planes(self.ab, "density", self.density)
+
+
+def _check_planes(ab: Tensor, name: str, plane: Tensor) -> None:
+    """Raise a ValueError if ab is not (N, 2, h, w), or the plane not (N, 1, h, w)."""
+    if ab.ndim != 4 or ab.shape[1] != 2:
+        raise ValueError(f"ab must be (N, 2, h, w), got {tuple(ab.shape)}")
+    expected = (len(ab), 1, *ab.shape[2:])
+    if tuple(plane.shape) != expected:
+        raise ValueError(f"{name} must be {expected}, got {tuple(plane.shape)}")
 
 
 def check_inputs(luma: Tensor, hints: Hints | None) -> None:
