@@ -42,7 +42,6 @@ def test_long_paths_get_a_prefix(tmp_path: Path) -> None:
     assert system.extend_path(tmp_path) == tmp_path
     extended = str(system.extend_path(tmp_path / LONG))
     assert extended == f"\\\\?\\{tmp_path / LONG}"
-    assert str(system.extend_path(Path(extended))) == extended or os.sep == "/"
 
 
 @pytest.mark.usefixtures("windows")
