@@ -83,10 +83,7 @@ def decode_bins(
     1 where only one color has any probability, and 0.5 where the expected error is s.
     `apply_calibration` converts it to a confidence.
 
-    Args:
-        logits: (N, Q, h, w), any float type.
-        bins: (Q, 2), a*, b* of each bin.
-        vividness: 0 to 1, or None; see `compute_temperature`.
+    `logits` are (N, Q, h, w) of any float type, `bins` are a*, b* of each bin, (Q, 2).
 
     Returns:
         a*, b*, (N, 2, h, w) float32; and concentration, (N, 1, h, w) float32 in [0, 1].

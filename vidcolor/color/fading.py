@@ -140,10 +140,8 @@ def _fit_cast(
 ) -> tuple[NDArray[np.float64], float]:
     """Fit (2, h, w) a*, b* as a polynomial of L*, by least squares with Huber's weights.
 
-    `prior` is the (h * w) weight of each cell.
-
-    Returns:
-        a*, b* at the knots, (17, 2), and the mean residual.
+    `prior` is the (h * w) weight of each cell. Return a*, b* at the knots, (17, 2), and the mean
+    residual.
     """
     position = (lightness.ravel().astype(np.float64) - 50) / 50
     values = ab.reshape(2, -1).astype(np.float64)
@@ -163,10 +161,7 @@ def _fit_cast(
 
 
 def _color_variety(lightness: FloatArray, ab: FloatArray) -> float:
-    """Return how much colors of similar lightness differ, 0 to 1.
-
-    The difference must be large both absolutely and in relation to the mean color.
-    """
+    """Return how much colors of similar lightness differ, absolutely and relatively, 0 to 1."""
     by_lightness = np.argsort(lightness, axis=None, kind="stable")
     values = ab.reshape(2, -1)[:, by_lightness]
     half = max(1, values.shape[1] // _LIGHTNESS_GROUPS // 2)

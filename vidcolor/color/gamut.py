@@ -33,14 +33,8 @@ def ab_to_cbcr(ab: FloatArray, luma: FloatArray, matrix: Matrix) -> FloatArray:
     The recorded Y' must not change, so this function solves for L* by Newton's method. The result
     has the predicted hue and chroma.
 
-    Args:
-        ab: a*, b*: (2, h, w) float32.
-        luma: Y': (h, w) float32 in [0, 1].
-        matrix: matrix coefficients of the film.
-
-    Returns:
-        Cb, Cr: (2, h, w) float32, about [-0.5, 0.5]. They can lie outside the gamut; see
-        `compress_to_gamut`.
+    `ab` is (2, h, w) float32 and `luma` is Y', (h, w) float32 in [0, 1]. The result is (2, h, w)
+    float32, about [-0.5, 0.5]. It can lie outside the gamut; see `compress_to_gamut`.
     """
     weights = np.array([matrix.kr, matrix.kg, matrix.kb], np.float32).reshape(3, 1, 1)
     lightness = gray_to_lightness_array(luma)
@@ -65,11 +59,7 @@ def compress_to_gamut(cb: FloatArray, cr: FloatArray, luma: FloatArray, matrix: 
     are therefore preserved, whereas clipping would remove them. One factor per pixel scales both
     planes, so hue is preserved. Black and white become neutral.
 
-    Args:
-        cb: (h, w) float32, in [-0.5, 0.5] or beyond.
-        cr: (h, w) float32.
-        luma: Y' of the same pixels: (h, w) float32 in [0, 1].
-        matrix: matrix coefficients of the film.
+    `cb` and `cr` are (h, w) float32, in [-0.5, 0.5] or beyond; `luma` is Y' in [0, 1].
     """
     for top in range(0, len(luma), _BAND_ROWS):
         rows = slice(top, top + _BAND_ROWS)

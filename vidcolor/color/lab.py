@@ -108,18 +108,10 @@ def rgb_to_lab_array(rgb: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def lab_to_rgb_array(lightness: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
-    """Convert CIELAB to sRGB without clipping.
+    """Convert L*, a*, b*, float32 of one shape, to sRGB, (3, ...) float32, without clipping.
 
     The transfer function is odd: a negative component is encoded as its absolute value and keeps
     its sign.
-
-    Args:
-        lightness: L* in [0, 100], float32 of any shape.
-        a: a*, same shape.
-        b: b*, same shape.
-
-    Returns:
-        (3, ...) float32; outside [0, 1] for colors outside the gamut.
     """
     fy = (lightness + 16) / 116
     f = np.stack([fy + a / 500, fy, fy - b / 200])

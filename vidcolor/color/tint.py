@@ -27,9 +27,7 @@ def classify_tint(luma: NDArray[Any], chroma: NDArray[Any]) -> Tint:
     the median chroma. All other images are in color. In a test with 200 color photos, 99 % were
     classified as color, and all of their sepia copies (JPEG, quality 60) as tinted.
 
-    Args:
-        luma: Y' of the samples, (n,) in [0, 1].
-        chroma: Cb, Cr of the samples, (n, 2) in [-0.5, 0.5].
+    `luma` is Y', (n,) in [0, 1], and `chroma` is Cb, Cr, (n, 2) in [-0.5, 0.5].
     """
     if np.percentile(np.hypot(*chroma.T), 95) < _GRAY_CHROMA:
         return "gray"

@@ -17,23 +17,17 @@ def resize_area(image: NDArray[Scalar], shape: tuple[int, ...]) -> NDArray[Scala
 
     The first two entries of `shape` are height and width of the result.
     """
-    import cv2
-
-    return _resize(image, shape, cv2.INTER_AREA)
+    return _resize(image, shape, "INTER_AREA")
 
 
 def resize_linear(image: NDArray[Scalar], shape: tuple[int, ...]) -> NDArray[Scalar]:
     """Resize by bilinear interpolation; arguments and result are those of `resize_area`."""
-    import cv2
-
-    return _resize(image, shape, cv2.INTER_LINEAR)
+    return _resize(image, shape, "INTER_LINEAR")
 
 
 def resize_cubic(image: NDArray[Scalar], shape: tuple[int, ...]) -> NDArray[Scalar]:
     """Resize by bicubic interpolation, which can overshoot; otherwise like `resize_area`."""
-    import cv2
-
-    return _resize(image, shape, cv2.INTER_CUBIC)
+    return _resize(image, shape, "INTER_CUBIC")
 
 
 def resize_for_scale(image: NDArray[Scalar], shape: tuple[int, ...]) -> NDArray[Scalar]:
@@ -52,9 +46,10 @@ def limit_short_side(shape: tuple[int, ...], short_side: int) -> tuple[int, int]
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def _resize(image: NDArray[Any], shape: tuple[int, ...], method: int) -> NDArray[Any]:
+def _resize(image: NDArray[Any], shape: tuple[int, ...], method: str) -> NDArray[Any]:
     import cv2
 
-    resized = cv2.resize(np.ascontiguousarray(image), (shape[1], shape[0]), interpolation=method)
+    interpolation = getattr(cv2, method)
+    resized = cv2.resize(np.ascontiguousarray(image), shape[1::-1], interpolation=interpolation)
     # OpenCV drops a last dimension of 1.
     return np.asarray(resized).reshape(shape[0], shape[1], *image.shape[2:])

@@ -73,16 +73,13 @@ class FlowPair:
 
 
 class FlowEstimator(Protocol):
-    """An optical flow algorithm; a seam for other implementations, such as one on a GPU."""
+    """An optical flow algorithm. Implementations are thread-safe and deterministic."""
 
     def __call__(self, source: Uint8Array, target: Uint8Array) -> FloatArray:
-        """Estimate the flow between the `FlowInput.codes` of two frames, (h, w) uint8 each.
+        """Return the flow between the `FlowInput.codes` of two frames, (h, w) uint8 each.
 
-        Implementations are thread-safe and deterministic.
-
-        Returns:
-            Flow from each pixel of `source` to its position in `target`: (h, w, 2) float32 pixels,
-            x first.
+        It is the vector from each pixel of `source` to its position in `target`: (h, w, 2) float32
+        pixels, x first.
         """
         ...
 
@@ -188,9 +185,7 @@ def pixel_grid(shape: tuple[int, ...]) -> FloatArray:
 def sample(image: FloatArray, coords: FloatArray) -> FloatArray:
     """Sample a float32 image, (h, w) or (h, w, C), bilinearly, with the border replicated.
 
-    Args:
-        image: the image.
-        coords: coordinates in the image, (h', w', 2) float32 pixels, x first.
+    The coordinates are (h', w', 2) float32 pixels, x first.
     """
     import cv2
 

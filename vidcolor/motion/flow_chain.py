@@ -85,13 +85,8 @@ def photometric_check(
 ) -> FlowChain:
     """Lower the confidence where corresponding pixels differ in luma.
 
-    A chain can be consistent in both directions and still follow the wrong object.
-
-    Args:
-        chain: chain A → B.
-        source: `FlowInput.normalized` of A, (h, w) float32.
-        target: `FlowInput.normalized` of B.
-        limits: see `PHOTOMETRIC_LIMITS`.
+    A chain can be consistent in both directions and still follow the wrong object. `source` and
+    `target` are `FlowInput.normalized` of the two frames. See `PHOTOMETRIC_LIMITS`.
     """
     import cv2
 

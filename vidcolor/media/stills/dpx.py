@@ -154,11 +154,7 @@ def _view_rows(plane: Any, dtype: np.dtype[Any], pix_fmt: str) -> NDArray[Any]:
 
 
 def _read_codes(frame: av.VideoFrame) -> tuple[NDArray[Any], NDArray[Any] | None, int]:
-    """Return (H, W) gray or (H, W, 3) R'G'B', (H, W) alpha or None, and the bit depth.
-
-    Raises:
-        ValueError: the pixel format is not supported.
-    """
+    """Return (H, W) gray or (H, W, 3) R'G'B', (H, W) alpha or None, and the bit depth."""
     name, components = frame.format.name, frame.format.components
     bits, n = components[0].bits, len(components)
     dtype = np.dtype(np.uint8 if bits <= 8 else np.uint16)

@@ -137,11 +137,9 @@ def encode_exr_file(
 
 
 def _decode_planes(path: Path, data: bytearray) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
-    """Decode the first part that has color.
+    """Return the planes r, g, b or y, and a if there is one, of the first part that has color.
 
-    Returns:
-        The planes r, g, b or y, and a if there is one, each (H, W) float16 or float32 of the size
-        of the display window; and warnings.
+    Each is (H, W) float16 or float32, of the size of the display window. Also return warnings.
     """
     import OpenEXR
 
@@ -217,11 +215,7 @@ def _find_pixel_aspect(attributes: list[Attribute]) -> Fraction | None:
 
 
 def _parse_header(data: bytes | bytearray) -> tuple[list[Position], int]:
-    """Return name, and position of type and value of each attribute of the first header; its end.
-
-    Raises:
-        ValueError: the header is truncated.
-    """
+    """Return the attributes of the first header, and where it ends."""
     attributes, at = [], 8  # after magic number and version
     while data[at : at + 1] not in (b"\0", b""):
         name_end = data.index(b"\0", at)

@@ -105,11 +105,7 @@ def _open_jpeg(data: bytes, mode: str | None = None) -> Any:
 
 
 def _join_source_luma(still: Still, cb: NDArray[np.uint8], cr: NDArray[np.uint8]) -> bytes | None:
-    """Join the coded luma of the source with scans of (H, W) Cb and Cr.
-
-    Returns:
-        The file without metadata, or None if luma must be encoded again.
-    """
+    """Join the source's coded luma with (H, W) Cb and Cr; None if luma must be encoded again."""
     if still.jpeg_data is None:
         return None
     frame = find_frame_header(parse_segments(still.jpeg_data))
@@ -126,13 +122,7 @@ def _join_source_luma(still: Still, cb: NDArray[np.uint8], cr: NDArray[np.uint8]
 def _encode_planes(
     planes: list[NDArray[np.uint8]], tables: list[list[int]], progressive: bool = False
 ) -> bytes:
-    """Encode one gray plane, or Y'CbCr 4:4:4 without conversion from RGB.
-
-    Args:
-        planes: 1 or 3 planes: (H, W) uint8.
-        tables: quantization tables: 64 steps each, in Pillow's order.
-        progressive: whether to write a progressive JPEG.
-    """
+    """Encode 1 gray or 3 Y'CbCr planes, (H, W); each table has 64 steps in Pillow's order."""
     from PIL import Image
 
     images = [Image.fromarray(plane) for plane in planes]

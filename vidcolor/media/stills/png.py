@@ -142,11 +142,7 @@ def _parse_header(data: bytes) -> _Header:
 
 
 def _iter_chunks(data: bytes, *, strict: bool = True) -> Iterator[tuple[bytes, bytes]]:
-    """Yield name and data of every chunk.
-
-    Raises:
-        _DamagedPngError: a chunk is broken. If not `strict`, broken chunks are yielded too.
-    """
+    """Yield name and data of every chunk; a broken one raises `_DamagedPngError` if `strict`."""
     at = len(SIGNATURE)
     while True:
         head = data[at : at + 8]
@@ -192,10 +188,8 @@ def _read_metadata(chunks: list[tuple[bytes, bytes]]) -> tuple[StillMetadata, tu
 
 
 def _parse_international_text(body: bytes) -> bytes | None:
-    """Return the text of an iTXt chunk, or None if the chunk is damaged.
-
-    The chunk contains keyword, compression flag and method, language, translated keyword and text.
-    """
+    """Return the text of an iTXt chunk, or None if the chunk is damaged."""
+    # Keyword, compression flag and method, language, translated keyword, text.
     _, rest = body.split(b"\0", 1)
     fields = rest[2:].split(b"\0", 2)
     if len(fields) < 3:
@@ -237,14 +231,7 @@ def _encode_chunk(name: bytes, body: bytes) -> bytes:
 def _recover_rows(
     data: bytes, header: _Header, chunks: list[tuple[bytes, bytes]]
 ) -> tuple[bytes, float]:
-    """Rebuild a damaged PNG from its readable rows; the other rows become black.
-
-    Returns:
-        A valid PNG file, and the fraction of rows that are readable, 0-1.
-
-    Raises:
-        ValueError: no row is readable, or the image is interlaced.
-    """
+    """Return a valid PNG with the readable rows of a damaged one, and their fraction, 0-1."""
     compressed = b"".join(body for name, body in chunks if name == b"IDAT")
     row_bytes = (header.width * header.bits * _CHANNELS.get(header.color_type, 1) + 7) // 8 + 1
     num_bytes = row_bytes * header.height  # each row starts with its filter

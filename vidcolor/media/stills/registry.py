@@ -133,18 +133,18 @@ def write_still(
     provenance: Provenance,
     quality: int | None = None,
 ) -> tuple[str, ...]:
-    """Write a still with chroma, in the format of the suffix.
+    """Write a still with chroma, in the format of the suffix; see `STILL_SUFFIXES`.
 
     An existing file is replaced, but never the source. The result appears under its name only when
-    it is complete and on disk.
+    it is complete and on disk. The provenance is written as XMP if the format stores it.
 
     Args:
-        path: target; see `STILL_SUFFIXES`.
+        path: target.
         still: result of `read_still`.
         cb: (H, W) float32 in [-0.5, 0.5], relative to `still.matrix`. Colors outside the R'G'B'
             gamut are scaled toward gray.
-        cr: (H, W) float32 in [-0.5, 0.5], like `cb`.
-        provenance: describes how the color was made; written as XMP if the format stores it.
+        cr: like `cb`.
+        provenance: how the color was made.
         quality: quality of JPEG and lossy WebP, 1 to 100. With None, luma of a JPEG source keeps
             its quantization table, the coded luma of a gray JPEG is copied without loss, and
             everything else is coded with `DEFAULT_QUALITY`.
@@ -239,11 +239,9 @@ def _downscale_to_rgb(image: DecodedImage, short_side: int) -> NDArray[np.uint8]
 def _prepare_metadata(
     still: Still, fmt: StillFormat, provenance: Provenance
 ) -> tuple[StillMetadata, tuple[str, ...]]:
-    """Return the metadata to write, and warnings about data that is replaced or cannot be stored.
-
-    An ICC profile for gray, which cannot describe color, is replaced by sRGB.
-    """
+    """Return the metadata to write, and warnings about data that is replaced or lost."""
     metadata, warnings = still.metadata, []
+    # A profile for gray cannot describe color.
     if metadata.icc and metadata.icc[16:20] == b"GRAY":
         metadata = replace(metadata, icc=_make_srgb_profile())
         warnings.append(

@@ -85,12 +85,7 @@ def compose_rgb_with_luma(
     is rounded once. Where the sum of the three rounding errors approaches half a code of luma,
     blue, which has the smallest weight, is rounded in the other direction.
 
-    Args:
-        luma: (H, W) uint8 or uint16 code values.
-        cb: (H, W) float32 in [-0.5, 0.5].
-        cr: like `cb`.
-        matrix: matrix of luma and chroma.
-        bits: bit depth of `luma` and of the result.
+    `luma` is (H, W) code values of `bits` bits, `cb` and `cr` are (H, W) float32 in [-0.5, 0.5].
 
     Returns:
         (H, W, 3) with the dtype of `luma`; ``round(kr·R + kg·G + kb·B)`` equals `luma`.
@@ -113,21 +108,11 @@ def compose_rgb_with_luma(
 def convert_chroma_to_jfif(
     luma: Plane, cb: FloatArray, cr: FloatArray, matrix: Matrix, bits: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Convert chroma to 8-bit Cb, Cr of JFIF (BT.601, full range).
+    """Convert chroma to Cb, Cr of JFIF (BT.601, full range), (H, W) uint8 each.
 
     With another matrix the same R', G', B' have a different luma, but the luma plane must not
     change. Therefore the differences between the channels, which carry hue and saturation, are
-    kept, and R', G', B' themselves are not.
-
-    Args:
-        luma: (H, W) code values of `bits` bits.
-        cb: (H, W) float32 in [-0.5, 0.5], relative to `matrix`.
-        cr: like `cb`.
-        matrix: matrix of the still.
-        bits: bit depth of `luma`.
-
-    Returns:
-        Cb and Cr: (H, W) uint8 each.
+    kept, and R', G', B' themselves are not. The arguments are those of `compose_rgb_with_luma`.
     """
     planes = np.empty(luma.shape, np.uint8), np.empty(luma.shape, np.uint8)
     for rows in row_bands(luma.shape[0]):

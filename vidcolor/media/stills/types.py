@@ -164,7 +164,7 @@ class Still:
     def displayed_size(self) -> tuple[int, int]:
         """Width and height as displayed."""
         height, width = self.luma.shape
-        return rotate_size((width, height), self.geometry.quarter_turns)
+        return rotate_size((width, height), get_quarter_turns(self.orientation))
 
     @property
     def coding(self) -> Coding:
@@ -235,7 +235,7 @@ class StillFormat:
 
     @property
     def stores_provenance(self) -> bool:
-        """Whether its files can tell that their color is predicted."""
+        """Whether its files can declare that their color is predicted."""
         return "xmp" in self.stores
 
 
