@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -276,6 +277,15 @@ def test_wma_audio_is_trimmed_like_the_video(clip, colored):
     first = float(film.after.times[0])
     assert audio and audio[0] == pytest.approx(first, abs=0.06)
     assert audio[-1] < first + 0.55
+
+
+def test_ffmpeg_command_opens_files_whose_names_are_not_utf8(clip, colored, tmp_path):
+    path = clip("wmv", "wmv2", "yuv420p", "-map", "0", "-map", "1", "-c:a", "wmav2",
+                inputs=TWO_TONES[:6], frames=10, rate=Fraction(25), vf="setsar=16/15")  # fmt: skip
+    source = path.rename(tmp_path / os.fsdecode(b"caf\xe9.wmv"))
+    film = colored(source, "mkv", purpose="archive")
+    film.assert_same_streams("audio", 0.001)
+    assert film.after.properties["sar"] == Fraction(16, 15)
 
 
 def test_audio_with_an_offset_is_dropped_in_mxf(clip, colored):

@@ -81,10 +81,7 @@ def _rank_frames(path: Path) -> NDArray[np.int64]:
 
 
 def _demux_segment(path: Path, is_self_contained: bool = False) -> Iterator[av.Packet[Any]]:
-    """Yield the video packets of a segment in the form in which the encoder returned them.
-
-    If `is_self_contained`, H.264 and HEVC packets keep the parameter sets of the header.
-    """
+    """Yield the video packets as encoded; if self-contained, with the header's parameter sets."""
     try:
         with av.open(str(path.absolute())) as container:
             stream = container.streams.video[0]
@@ -107,19 +104,11 @@ def _demux_segment(path: Path, is_self_contained: bool = False) -> Iterator[av.P
 def concat_segments(
     writer: VideoWriter, segments: Sequence[EncodedSegment], pts: Sequence[int], end_pts: int
 ) -> Iterator[int]:
-    """Copy the packets of all segments into a film.
+    """Copy the packets of all segments of a film, and yield the number of frames after each frame.
 
-    Every packet gets the PTS of its frame number. Packets are copied in decoding order. Their DTS
-    are the sorted PTS of the film, delayed by the maximum reorder depth of the segments.
-
-    Args:
-        writer: the writer of the film. The caller finishes it.
-        segments: all segments in order, from the first frame of the film to the last.
-        pts: PTS of every frame in the source's time base, rising.
-        end_pts: end of the last frame.
-
-    Yields:
-        The number of frames copied so far, after each frame.
+    Every packet gets the PTS of its frame number: `pts`, rising, and `end_pts` of the last frame
+    are in the source's time base. Packets are copied in decoding order. Their DTS are the sorted
+    PTS of the film, delayed by the maximum reorder depth. The caller finishes the writer.
 
     Raises:
         OutputError: a segment has a wrong number of frames, or the film cannot be written.

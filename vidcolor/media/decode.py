@@ -31,15 +31,11 @@ if TYPE_CHECKING:
     from vidcolor.options import GrayFrom
 
 SEEK_MARGIN_S = 3
-"""Distance from the seek target to the start of a trim, in seconds.
-
-Seeking in MPEG streams often ends after the target.
-"""
+"""Distance from the seek target to the start of a trim, in seconds. Seeking in MPEG streams often
+ends after the target."""
 END_TOLERANCE_S = 0.2
-"""Maximum time between the last frame and the declared end of an intact film, in seconds.
-
-The tolerance is at least two frames.
-"""
+"""Maximum time between the last frame and the declared end of an intact film, in seconds; at least
+two frames."""
 
 # The layout is needed for every frame, and only few pixel formats occur.
 _get_pixel_layout = lru_cache(maxsize=32)(get_pixel_layout)
@@ -73,13 +69,10 @@ class FrameReader:
         start_s: Fraction | None = None,
         end_s: Fraction | None = None,
     ) -> None:
-        """Prepare to read.
+        """Prepare to read luma from the channel `gray_from`.
 
-        Args:
-            video: the video stream, as probed.
-            gray_from: the channel that luma is read from.
-            start_s: time of the first frame to keep, in seconds of the source's timestamps.
-            end_s: time of the first frame to drop again, in seconds of the source's timestamps.
+        `start_s` is the time of the first frame to keep, and `end_s` that of the first frame to
+        drop again, in seconds of the source's timestamps.
         """
         self.damage = DamageReport()
         self.warnings: dict[str, None] = {}
@@ -126,9 +119,6 @@ class VideoReader(FrameReader):
         """Prepare to decode the film; see `FrameReader`."""
         super().__init__(video, gray_from, start_s, end_s)
         self._path = path
-
-    def _read(self) -> Iterator[Frame]:
-        return self._assign_timestamps(self._decode())
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Yield the decoded frames, and skip packets that cannot be decoded."""
@@ -179,11 +169,11 @@ class VideoReader(FrameReader):
             return False
         return packet.dts * self._video.time_base < self._start - SEEK_MARGIN_S
 
-    def _assign_timestamps(self, av_frames: Iterator[av.VideoFrame]) -> Iterator[Frame]:
+    def _read(self) -> Iterator[Frame]:
         """Yield the frames inside the trim with strictly rising PTS."""
         last_pts: int | None = None
         index = 0
-        for av_frame in av_frames:
+        for av_frame in self._decode():
             pts = last_pts = self._repair_pts(av_frame, last_pts)
             time = pts * self._video.time_base
             if self._start is not None and time < self._start:
@@ -212,16 +202,14 @@ class VideoReader(FrameReader):
         return int(av_frame.duration or 1)
 
     def _finish(self, last: Frame) -> None:
-        """Set the duration, and record the missing time if the film ends before its declared end.
-
-        A duration above the nominal one is used only if it matches the declared end of the stream.
-        """
+        """Set the duration, and record the missing time if the film ends before its end."""
         last.duration = nominal = self._nominal_duration(last.av_frame)
         time_base, declared_end = self._video.time_base, self._video.declared_end_s
         if declared_end is None or self._end is not None:
             return
         stored = int(last.av_frame.duration or 0)
         end = float((last.pts + max(nominal, stored)) * time_base)
+        # A longer duration is used only if it matches the declared end of the stream.
         if stored > nominal and abs(end - declared_end) <= 2 * float(nominal * time_base):
             last.duration = stored
         tolerance = max(END_TOLERANCE_S, 2 / float(self._video.rate or 25))

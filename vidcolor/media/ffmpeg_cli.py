@@ -79,15 +79,20 @@ def convert_subtitle(source: Path, index: int, target: Path, codec: str, muxer: 
     Raises:
         OutputError: the ffmpeg command failed.
     """
-    name = str(target.absolute())
-    _convert(source, index, name, target, codec=codec, format=muxer, copyts=None)
+    output = _encode_path(target)
+    _convert(source, index, output, target, codec=codec, format=muxer, copyts=None)
 
 
-def _convert(source: Path, index: int, output: str, target: Path, **options: Any) -> None:
+def _convert(source: Path, index: int, output: bytes | str, target: Path, **options: Any) -> None:
     import ffmpeg
 
-    stream = ffmpeg.input(str(source.absolute()))
+    stream = ffmpeg.input(_encode_path(source))
     _run(stream.output(output, map=f"0:{index}", **options), target)
+
+
+def _encode_path(path: Path) -> bytes:
+    # ffmpeg-python encodes text in UTF-8, which fails for names that are not UTF-8.
+    return os.fsencode(path.absolute())
 
 
 def remux_matroska(
@@ -100,21 +105,15 @@ def remux_matroska(
     """Copy a Matroska or WebM file packet by packet and add what PyAV could not write.
 
     PyAV never sets the sample aspect ratio of a stream. The bitstreams of FFV1, ProRes, VP9 and
-    AV1 do not contain one.
-
-    Args:
-        source: the Matroska file.
-        target: the copy to write.
-        muxer: ``matroska`` or ``webm``.
-        display_aspect: width over height of the displayed frame; None to keep it.
-        extra_streams: streams of another file to append.
+    AV1 do not contain one. `display_aspect` is width over height of the displayed frame; None
+    keeps it. `extra_streams` are appended.
 
     Raises:
         OutputError: the ffmpeg command failed.
     """
     import ffmpeg
 
-    streams = [ffmpeg.input(str(source.absolute()))]
+    streams = [ffmpeg.input(_encode_path(source))]
     options: dict[str, Any] = {
         "codec": "copy",
         "format": muxer,
@@ -132,13 +131,13 @@ def remux_matroska(
         options["map"] = "0"  # By default ffmpeg maps one stream of each type.
     else:
         offset = str(float(-extra_streams.trim.shift))
-        extra_input = ffmpeg.input(str(extra_streams.source.absolute()), itsoffset=offset)
+        extra_input = ffmpeg.input(_encode_path(extra_streams.source), itsoffset=offset)
         streams += [extra_input[str(index)] for index in extra_streams.indices]
         # The option -ss would start at the keyframe of the video. The audio of `source` is
         # trimmed already, so the filter does not change it.
         if drop := extra_streams.drop_expression():
             options["bsf:a"] = f"noise=drop='{drop}'"
-    _run(ffmpeg.output(*streams, str(target.absolute()), **options), target)
+    _run(ffmpeg.output(*streams, _encode_path(target), **options), target)
 
 
 def _run(command: Any, target: Path) -> None:

@@ -35,12 +35,8 @@ class FilmPair:
     ) -> None:
         """Probe both films.
 
-        Args:
-            a: film A.
-            b: film B.
-            start: start of the range in seconds into A; None for the first common frame.
-            end: end of the range in seconds into A; None for the last common frame.
-            offset: time in seconds into A of the first frame of B.
+        All times are in seconds into A: the start and end of the range, None for all common frames,
+        and the `offset` of the first frame of B.
 
         Raises:
             InputError: one of the films cannot be read.
@@ -59,10 +55,8 @@ class FilmPair:
             )
         reads_to_end = end is None and self._have_equal_duration()
         self.trim_s = (self.start_s, None if reads_to_end else self.end_s)
-        """Start and end of the frames of A in seconds; end None to read A to its last frame.
-
-        Durations in headers are not exact, so an end from a header could drop the last frame.
-        """
+        """Start and end of the frames of A in seconds. The end is None to read A to its last frame:
+        durations in headers are not exact, so an end from a header could drop it."""
         self.warnings = tuple(self._list_warnings())
 
     def _have_equal_duration(self) -> bool:

@@ -232,11 +232,9 @@ def compose_frame(
     If the decoded frame already has the pixel format, its own buffers are used. Otherwise a new
     frame is made. Field flags and side data such as captions are kept either way.
 
-    Args:
-        frame: the decoded frame. It must not be used afterwards.
-        pix_fmt: a planar Y'CbCr format in native byte order.
-        luma: (H, W) code values. No copy is made if this is a view of the frame's own plane.
-        chroma: Cb and Cr code values, in the chroma size of `pix_fmt`.
+    `frame` must not be used afterwards. `pix_fmt` is a planar Y'CbCr format in native byte order.
+    `luma` (H, W) is not copied if it is a view of the frame's own plane. `chroma` is Cb and Cr in
+    the chroma size of `pix_fmt`.
     """
     layout = get_pixel_layout(pix_fmt)
     if frame.format.name == pix_fmt:
@@ -259,11 +257,8 @@ def compose_frame(
 
 
 def _make_empty_like(frame: VideoFrame, pix_fmt: str) -> VideoFrame:
-    """Return a frame of another pixel format, with planes that the caller must fill.
-
-    Python code cannot set field flags or side data on a new frame. If the source has any, swscale
-    makes the frame, because it copies them. The caller overwrites the samples that it converts.
-    """
+    """Return a frame of another pixel format, with planes that the caller must fill."""
+    # Only swscale can copy field flags and side data. The caller overwrites its samples.
     if frame.interlaced_frame or len(frame.side_data):
         converted = frame.reformat(format=pix_fmt, interpolation="POINT")
         if converted.format.name == pix_fmt and converted is not frame:

@@ -20,14 +20,10 @@ if TYPE_CHECKING:
 
 
 def read_image_rgb(path: Path, min_size: tuple[int, int] | None = None) -> Rgb:
-    """Read an image file for display: upright, in sRGB, on a white background.
+    """Read an image file for display: (H, W, 3) uint8, upright, in sRGB, on a white background.
 
-    Args:
-        path: an image that Pillow or FFmpeg can read. 16 bits are reduced to 8.
-        min_size: minimum width and height. Larger JPEG files are decoded at reduced size.
-
-    Returns:
-        (H, W, 3) uint8.
+    Pillow or FFmpeg decodes it. Larger JPEG files than `min_size` (width and height) are decoded at
+    a reduced size of at least `min_size`.
 
     Raises:
         InputError: the image cannot be read.

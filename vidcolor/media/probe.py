@@ -263,10 +263,8 @@ def _is_full_range(layout: PixelLayout, tags: ColorTags) -> bool:
 
 
 def _frame_rate(stream: av.VideoStream) -> Fraction | None:
-    """Return the average frame rate, or the guessed rate if the average is implausible.
-
-    The raw DV demuxer reports its clock rate as the average frame rate.
-    """
+    """Return the average frame rate, or the guessed rate if the average is implausible."""
+    # The raw DV demuxer reports its clock rate as the average frame rate.
     average, guessed = Fraction(stream.average_rate or 0), Fraction(stream.guessed_rate or 0)
     if average > MAX_PLAUSIBLE_RATE >= guessed:
         average = guessed
@@ -276,13 +274,10 @@ def _frame_rate(stream: av.VideoStream) -> Fraction | None:
 def _stream_duration_s(
     container: av.container.InputContainer, stream: av.VideoStream, time_base: Fraction
 ) -> float | None:
-    """Return the duration of the stream in seconds, from its header.
-
-    Matroska stores it as a tag, such as ``00:01:02.345000000``. The duration of the container is
-    that of a single stream.
-    """
+    """Return the duration of the stream in seconds, or of a container with a single stream."""
     if stream.duration:
         return float(stream.duration * time_base)
+    # Matroska stores it as a tag, such as 00:01:02.345000000.
     try:
         hours, minutes, seconds = map(float, stream.metadata.get("DURATION", "").split(":"))
     except ValueError:
@@ -295,10 +290,7 @@ def _container_duration_s(container: av.container.InputContainer) -> float | Non
 
 
 def _has_variable_frame_rate(stream: av.VideoStream) -> bool:
-    """Return whether frame durations differ.
-
-    The index of the container is used if it has one, otherwise the frame rates in the header.
-    """
+    """Return whether frame durations differ, by the index of the container or else its header."""
     timestamps = sorted(e.timestamp for e in stream.index_entries)
     if len(timestamps) > 2:
         # Rounding changes the timestamps of a constant rate, for example to 33 and 34 ms.

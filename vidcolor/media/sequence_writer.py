@@ -47,9 +47,8 @@ class SequenceWriter:
             pattern: the output pattern, such as ``out_%06d.png``. Its extension sets the format.
             plan: an encoder plan with a 4:4:4 pixel format.
             video: the source's video.
-            provenance: the provenance that is written into images, if their format supports it.
-            source: the source of numbers, luma and metadata; None if the source is a film, whose
-                frames are numbered from 1.
+            provenance: written into images whose format supports it.
+            source: the source of numbers, luma and metadata; None for a film, with numbers from 1.
             options: `gray_from`, `mark` and `quality` are used.
             first: index of the first frame to write, if the source is a film.
         """

@@ -38,8 +38,13 @@ _FILE_TAGS = {
     *("material_package_umid", "file_package_umid"),
 }
 """Tags that describe the source's file and not its content."""
-_COVER_TYPES = {"png": "image/png", "mjpeg": "image/jpeg", "bmp": "image/bmp", "gif": "image/gif"}
-"""MIME type of cover art, by codec."""
+_COVER_TYPES = {
+    "png": ("image/png", "png"),
+    "mjpeg": ("image/jpeg", "jpg"),
+    "bmp": ("image/bmp", "bmp"),
+    "gif": ("image/gif", "gif"),
+}
+"""MIME type and file name extension of cover art, by codec."""
 _TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
 """Codecs of text subtitles."""
 
@@ -241,15 +246,7 @@ class StreamCopier:
         start: Fraction | None = None,
         end: Fraction | None = None,
     ) -> None:
-        """Open the source.
-
-        Args:
-            path: the source.
-            decisions: the result of `plan_streams`.
-            shift: seconds to subtract from every timestamp.
-            start: source time in seconds of the first packets to keep.
-            end: source time in seconds of the first packets to drop again.
-        """
+        """Open the source. `decisions` are those of `plan_streams`; see `Trim` for the others."""
         self._path, self._decisions = path, decisions
         self._trim = Trim(shift, start, end)
         self._cleanup = contextlib.ExitStack()
@@ -342,9 +339,9 @@ class StreamCopier:
     ) -> None:
         with open_input(self._path) as container:
             packet = next(p for p in container.demux(stream.index) if p.size)
-        suffix = "jpg" if codec == "mjpeg" else codec
-        name = stream.metadata.get("filename", f"cover.{suffix}")
-        target.add_attachment(name, _COVER_TYPES[codec], bytes(packet))
+        mime_type, extension = _COVER_TYPES[codec]
+        name = stream.metadata.get("filename", f"cover.{extension}")
+        target.add_attachment(name, mime_type, bytes(packet))
 
     def _shift_chapters(self) -> list[Any]:
         """Return the source's chapters, trimmed and shifted like the packets."""

@@ -53,11 +53,7 @@ def measure_tint(
 
 
 def _sample_ycbcr(frame: av.VideoFrame) -> FloatArray | None:
-    """Return Y', Cb and Cr of a frame, reduced to `_SAMPLE_SIZE`; None for gray formats.
-
-    Returns:
-        (3, n) float32; Y' in [0, 1], Cb and Cr in [-0.5, 0.5].
-    """
+    """Return Y' in [0, 1] and Cb, Cr in [-0.5, 0.5] of n pixels, (3, n); None for gray formats."""
     layout = get_pixel_layout(frame.format.name)
     if layout.kind == "gray":
         return None
@@ -69,8 +65,6 @@ def _sample_ycbcr(frame: av.VideoFrame) -> FloatArray | None:
         full_range = layout.full_range
         codes = np.ascontiguousarray(read_luma(frame, layout, _BT709))
         luma = Coding(layout.bits, full_range).luma_to_unit(codes)
-        planes = [
-            resize_area(plane, _SAMPLE_SIZE[::-1])
-            for plane in (luma, *read_chroma(frame, layout, full_range))
-        ]
+        chroma = read_chroma(frame, layout, full_range)
+        planes = [resize_area(plane, _SAMPLE_SIZE[::-1]) for plane in (luma, *chroma)]
     return np.stack(planes).reshape(3, -1).astype(np.float32)

@@ -61,7 +61,7 @@ class VideoWriter:
             tags: metadata of the container.
             shift_pts: ticks of the video's time base to subtract from every timestamp.
             target: the final name of the file, for error messages.
-            is_segment: whether the file is a temporary segment for `concat_segments`.
+            is_segment: whether the file is for `concat_segments`.
 
         Raises:
             OutputError: the file cannot be written. All methods except `abort` raise this as well.
@@ -145,18 +145,14 @@ class VideoWriter:
             self.abort()
 
     def abort(self) -> None:
-        """Close the incomplete file and ignore errors."""
-        # The error that led to the abort is reported, so errors while closing are ignored.
+        """Close the incomplete file. Errors are ignored: that which led here is reported."""
         with contextlib.suppress(av.FFmpegError, OSError, ValueError):
             self._container.close()
 
     def write(self, frame: av.VideoFrame, pts: int, duration: int) -> None:
-        """Encode and mux one frame.
+        """Encode and mux one frame in the plan's pixel format, which the writer modifies.
 
-        Args:
-            frame: a frame in the plan's pixel format. The writer modifies it.
-            pts: its PTS in the video's time base.
-            duration: its duration in the video's time base; 0 if unknown.
+        `pts` and `duration`, which is 0 if unknown, are in the video's time base.
         """
         self._has_encoded = True
         pts -= self._shift
@@ -201,12 +197,13 @@ class VideoWriter:
 
     def _complete_matroska(self) -> None:
         """Add the aspect ratio and extra streams to a Matroska file with the ffmpeg command."""
-        plan, video = self._plan, self._video
-        if plan.container.aspect_ratio != "ffmpeg" or self._is_segment:
+        plan, video, sar = self._plan, self._video, self._video.sample_aspect_ratio
+        if self._is_segment:
             return
+        is_stored = plan.container.aspect_ratio != "ffmpeg"
         display_aspect = None
-        if video.sample_aspect_ratio and not get_encoder(plan.encoder).stores_aspect_ratio:
-            display_aspect = Fraction(video.width, video.height) * video.sample_aspect_ratio
+        if sar and not is_stored and not get_encoder(plan.encoder).stores_aspect_ratio:
+            display_aspect = Fraction(video.width, video.height) * sar
         extra_streams = None if self._streams is None else self._streams.extra_streams()
         if display_aspect is None and extra_streams is None:
             return
@@ -239,10 +236,7 @@ class VideoWriter:
 
 
 class _FrameCounter:
-    """Replaces the timestamps of frames by frame numbers for the encoder, and restores them.
-
-    MPEG-2 and MPEG-4 encoders accept frame numbers only. MP4 and Matroska store any timestamp.
-    """
+    """Gives frame numbers to encoders that accept nothing else (MPEG-2), and restores the PTS."""
 
     def __init__(self, plan: EncoderPlan, video: VideoInfo) -> None:
         self._time_base = video.time_base
@@ -277,11 +271,10 @@ class _FrameCounter:
 
 
 class _DurationFixer:
-    """Delays packets by one and corrects the duration of the last.
+    """Delays packets by one and corrects the duration of the last."""
 
-    MP4 and MOV compute the duration of a track from DTS. With B-frames and a variable frame rate
-    the result differs from the sum of frame durations, unless the last packet compensates.
-    """
+    # MP4 and MOV compute the duration of a track from DTS. With B-frames and a variable frame rate
+    # the result differs from the sum of frame durations, unless the last packet compensates.
 
     def __init__(self) -> None:
         self._pending: av.Packet[Any] | None = None
