@@ -111,12 +111,10 @@ class BatchStream(Dataset[PackedBatch]):
     def iterate_from(
         self, first: int, workers: int, pin: bool = False
     ) -> Iterator[Iterator[PackedBatch]]:
-        """Open an iterator over all batches from a number on; the context ends its workers.
+        """Open an iterator over all batches from the number `first`; the context ends its workers.
 
-        Args:
-            first: number of the first batch.
-            workers: number of processes that prepare batches in advance; 0 uses this process.
-            pin: whether to use page-locked memory, for a GPU.
+        `workers` processes prepare batches in advance; 0 uses this process. `pin` uses page-locked
+        memory, for a GPU.
         """
         loader = DataLoader(
             self,
@@ -141,11 +139,9 @@ class BatchStream(Dataset[PackedBatch]):
     def _draw_images(
         self, store: PhotoStore, stream: int, number: int, size: int
     ) -> list[tuple[Rgb, NDArray[np.uint8], FloatArray, FloatArray]]:
-        """Draw the crop, gray, hints and density of each image from one store in a batch.
-
-        `stream` distinguishes the random numbers of training (0) and replay (1) photographs.
-        """
-        # The serial number counts the images of all processes and batches.
+        """Draw the crop, gray, hints and density of each image from one store in a batch."""
+        # `stream` distinguishes the random numbers of training (0) and replay (1). The serial
+        # number counts the images of all processes and batches.
         first = (number * self.world_size + self.rank) * size
         images = []
         for serial in range(first, first + size):
@@ -164,16 +160,14 @@ def _shuffle(seed: tuple[int, ...], length: int) -> NDArray[Any]:
 
 
 def _init_worker(worker: int) -> None:
-    """Limit OpenCV to one thread, and ignore stop signals in a worker process.
-
-    A terminal sends Ctrl-C to every process of the group. The run needs its workers until it has
-    written the checkpoint, and then ends them itself. torch limits its threads in workers itself.
-    """
+    """Limit OpenCV to one thread, like torch its own, and ignore stop signals in a worker."""
     import cv2
 
     from vidcolor.system import ignore_stop_signals
 
     cv2.setNumThreads(1)
+    # A terminal sends Ctrl-C to every process of the group. The run needs its workers until it has
+    # written the checkpoint, and then ends them itself.
     ignore_stop_signals("SIGINT", "SIGTERM")
 
 

@@ -168,10 +168,7 @@ def load_initial_weights(config: TrainingConfig) -> InitialWeights:
 
 
 def load_network(model: str) -> InitialWeights:
-    """Load trained weights with separate batch norms, in float32.
-
-    Args:
-        model: name of packaged weights, or path of a .safetensors file.
+    """Load packaged weights or a .safetensors file, with separate batch norms, in float32.
 
     Raises:
         WeightsError: the weights are missing, damaged, or for another network.
@@ -195,12 +192,6 @@ def load_network(model: str) -> InitialWeights:
 
 def save_weights(path: Path, network: EmbeddedNetwork, config: TrainingConfig, steps: int) -> None:
     """Write a network in float16, with the metadata that loading needs.
-
-    Args:
-        path: the file; replaced if it exists.
-        network: the trained network.
-        config: settings of the run, stored in the metadata.
-        steps: number of steps, stored in the metadata.
 
     Raises:
         OutputError: the file cannot be written.

@@ -153,14 +153,12 @@ def build_dataset(
 
     Args:
         sources: directories, tar shards, films and image files.
-        cache: directory of the cache files, created if necessary; about 200 kB per image.
+        cache: directory of the cache files, created if necessary; about 200 kB per image. They must
+            exist as long as the dataset is used.
         validation: validation sources. If there are any, nothing of `sources` is held out, and
             images that are in both are used for validation only.
         holdout: share of the files that is held out, in [0, 1).
         progress: called after every image.
-
-    Returns:
-        The dataset. Its pixels stay in the cache file, which must not be removed.
 
     Raises:
         InputError: a source is missing or a damaged shard, or there are no suitable photographs.

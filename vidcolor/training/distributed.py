@@ -45,11 +45,8 @@ class ProcessGroup:
     def average(self, tensors: Sequence[Tensor], flag: bool = False) -> bool:
         """Replace floating-point tensors by their mean over all processes, in place.
 
-        All processes pass the same shapes in the same order. `flag` is part of the same buffer, so
-        that it costs no further operation.
-
-        Returns:
-            Whether any process set its flag.
+        All processes pass the same shapes in the same order. Return whether any process set its
+        `flag`, which is part of the same buffer, so that it costs no further operation.
 
         Raises:
             VidcolorError: another process has ended.

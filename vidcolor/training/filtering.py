@@ -104,15 +104,12 @@ def find_rejection_reason(rgb: Rgb) -> RejectionReason | None:
 
 
 def _find_lack_of_color(luma: NDArray[Any], chroma: NDArray[Any]) -> RejectionReason | None:
-    """Detect gray images and images whose chroma is a function of luma, as toning produces it.
-
-    `classify_tint` reports many images of fog, white cars and cats as tinted. That is harmless
-    where it selects a default only, but training needs such images, because much of the world is
-    nearly neutral. This test compares the distance of the chroma from the tone curve (the median
-    over 64 pixels of similar luma) with the amount of chroma. Of 8,000 photographs it rejects a few
-    images of fog and sunsets. Of sepia copies at JPEG quality 60 it rejects at least four out of
-    five. `luma` is (N,) in [0, 1], `chroma` (N, 2) in [-0.5, 0.5].
-    """
+    """Detect gray images and images whose chroma is a function of luma, as toning produces it."""
+    # `classify_tint` reports many images of fog, white cars and cats as tinted. Training needs such
+    # images, because much of the world is nearly neutral. This test compares the distance of the
+    # chroma from the tone curve (the median over 64 pixels of similar luma) with the amount of
+    # chroma. Of 8,000 photographs it rejects a few images of fog and sunsets. Of sepia copies at
+    # JPEG quality 60 it rejects at least four out of five.
     strength = np.percentile(np.hypot(*chroma.T), 95)
     if strength < GRAY_CHROMA:
         return "gray"

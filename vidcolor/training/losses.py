@@ -92,10 +92,8 @@ class BinTargets(nn.Module):
 def bin_prior(images: Iterable[Tensor], targets: BinTargets) -> Tensor:
     """Return the frequency of each bin, smoothed over neighboring bins, (Q,) float32 with sum 1.
 
-    Args:
-        images: (N, 3, H, W) sRGB in [0, 1], H and W multiples of 4. Colors are counted at the
-            output stride of the network, 4.
-        targets: encoding of the bins of the network.
+    The images are (N, 3, H, W) sRGB in [0, 1], with H and W multiples of 4. Colors are counted at
+    the output stride of the network, 4.
     """
     count = torch.zeros(len(targets.bins), dtype=torch.float64)
     for image in images:
@@ -130,7 +128,7 @@ def distribution_loss(
         ab: true a*, b*, (N, 2, h, w).
         lightness: true L*, (N, 1, h, w) in [0, 100].
         targets: encoding of the bins of the network.
-        weights: weight of each bin, (Q,) float32; see `class_weights`.
+        weights: (Q,) float32; see `class_weights`.
 
     Returns:
         Nats, mean over cells, () float32 each.
@@ -166,10 +164,9 @@ def mean_color(logits: Tensor, bins: Tensor, vividness: float | None = None) -> 
 
 
 def ab_to_rgb(lightness: Tensor, ab: Tensor) -> Tensor:
-    """Combine L*, (N, 1, H, W), with a*, b*, (N, 2, h, w), which are upsampled bilinearly.
+    """Combine L*, (N, 1, H, W), with bilinearly upsampled a*, b*, (N, 2, h, w).
 
-    Returns:
-        (N, 3, H, W) float32, sRGB in [0, 1]; differentiable.
+    The result is sRGB, (N, 3, H, W) float32 in [0, 1], and differentiable.
     """
     size = lightness.shape[-2:]
     ab = F.interpolate(ab.float(), size=size, mode="bilinear", align_corners=False)
@@ -284,12 +281,9 @@ class Objective(nn.Module):
     def forward(
         self, logits: Tensor, batch: Batch, teacher_logits: Tensor | None = None
     ) -> LossOutput:
-        """Compute the losses of a prediction.
+        """Compute the losses of a prediction, (N, Q, S / 4, S / 4).
 
-        Args:
-            logits: (N, Q, S / 4, S / 4).
-            batch: the batch of the prediction.
-            teacher_logits: prediction of the initial weights, for distillation; or None.
+        For distillation, `teacher_logits` is the prediction of the initial weights.
         """
         config = self.config
         # The losses use the lightness of the photograph, not the degraded input.

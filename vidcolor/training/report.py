@@ -75,10 +75,7 @@ class LogRow(Record):
 
 
 class MetricsLog:
-    """The log of a run in memory and in a file with one JSON object per line.
-
-    A killed run loses at most the last line of the file.
-    """
+    """The log of a run in memory and in a file; a killed run loses at most its last line."""
 
     def __init__(self, path: Path, steps_done: int) -> None:
         """Open the log and drop the rows after the checkpoint; step 0 starts a new log."""
@@ -223,12 +220,7 @@ def _save(figure: Figure, path: Path) -> None:
 
 
 def write_card(weights: Path, **content: Any) -> None:
-    """Write the model card in Markdown beside a weights file.
-
-    Args:
-        weights: the file, which must exist.
-        content: the other variables of ``templates/model_card.md``.
-    """
+    """Write the model card beside an existing weights file, from ``templates/model_card.md``."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -64,13 +64,8 @@ def train(
     Under torchrun every process calls this function. Rank 0 reads the sources, writes the files and
     calls the callback. If an earlier call has finished the same run, this call does not train.
 
-    Args:
-        sources: training photographs: directories, tar shards, films and image files.
-        out: weights file to write (.safetensors). The model card (.md) and the run folder (.train)
-            are written beside it.
-        config: settings that determine the weights.
-        options: further sources, hardware and reports.
-        callback: callback for the events of the run.
+    The sources are directories, tar shards, films and image files. `out` is the weights file to
+    write (.safetensors). The model card (.md) and the run folder (.train) are written beside it.
 
     Raises:
         UsageError: the output exists, or the run folder belongs to a different run.
@@ -173,11 +168,7 @@ class _Run:
         return dataset, replay
 
     def _read_or_create_state(self) -> tuple[CheckpointState, dict[str, Any] | None]:
-        """Return the state and tensors of the checkpoint to resume from, or those of a new run.
-
-        Raises:
-            UsageError: the checkpoint belongs to a different run, or not all processes see it.
-        """
+        """Return the state and tensors of the checkpoint to resume from, or those of a new run."""
         options, validation = self.options, self.dataset.validation
         identity = RunIdentity(
             config=self.config,
@@ -264,16 +255,14 @@ class _Run:
         return loop
 
     def _write_results(self, trainer: Trainer, loop: TrainingLoop) -> None:
-        """Write the weights, the metrics and predictions of the written file, and the card.
-
-        The written file is measured, and not the network, because it has float16 weights.
-        """
+        """Write the weights, the metrics and predictions of the written file, and the card."""
         network = trainer.result()
         validator = loop.validator
         if validator is not None:
             network.calibration.copy_(validator.calibrate(network))
         save_weights(self.out, network, self.config, trainer.steps_done)
         if validator is not None:
+            # The file is measured and not the network, because its weights are float16.
             written = load_network(str(self.out)).network.to(self.device)
             loop.validate(written)
             draw_image_rows(self.folder / "validation.png", validator.predict_images(written))
@@ -307,16 +296,13 @@ class _Run:
 
 @contextmanager
 def _deterministic(threads: int, device: torch.device) -> Iterator[None]:
-    """Make torch deterministic, so that a resumed run produces the same weights.
-
-    The number of threads determines the order of sums on a CPU.
-    """
+    """Make torch deterministic, so that a resumed run produces the same weights."""
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     # cuBLAS reads this variable once, at its first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.set_num_threads(threads)
+    torch.set_num_threads(threads)  # determines the order of sums
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         with ExitStack() as settings:

@@ -269,11 +269,9 @@ def sample_film(reader: DisplayReader) -> Iterator[tuple[float, Rgb]]:
 
 
 def _select_frames(reader: DisplayReader) -> Iterator[Frame]:
-    """Yield a frame near the start of each shot and, for long shots, one in the second half.
-
-    The second frame is the last one at 2, 4, 8, ... times `CUT_MARGIN_S` after the cut. It lies in
-    the second half of the shot, and finding it does not require the length of the shot.
-    """
+    """Yield a frame near the start of each shot and, for long shots, one in the second half."""
+    # The second frame is the last one at 2, 4, 8, ... times `CUT_MARGIN_S` after the cut. Finding
+    # it does not require the length of the shot.
     detector = CausalCutDetector()
     early: Frame | None = None
     late: Frame | None = None

@@ -43,13 +43,8 @@ class Trainer:
     ) -> None:
         """Create copies of the initial network, and the optimizer.
 
-        Args:
-            start: initial network, which is not modified.
-            config: settings of the run.
-            prior: frequency of each bin in the photographs, (Q,); see `bin_prior`.
-            device: device of the networks.
-            precision: precision of the forward passes; losses and weights are always float32.
-            group: the processes that train together.
+        `prior` is that of `bin_prior`. `precision` is that of the forward passes; losses and
+        weights are always float32.
         """
         self.config, self.device, self.precision, self.group = config, device, precision, group
         self.start = start
@@ -62,16 +57,13 @@ class Trainer:
     def step(
         self, batches: Sequence[PackedBatch], rate: float, stop: bool = False
     ) -> tuple[Losses, bool]:
-        """Run one optimizer step on `TrainingConfig.accumulate` batches.
+        """Run one optimizer step on `TrainingConfig.accumulate` batches of this process.
 
-        Args:
-            batches: the batches of this process.
-            rate: learning rate relative to the maximum.
-            stop: whether this process received a stop signal.
+        `rate` is the learning rate relative to its maximum.
 
         Returns:
             Mean losses of the batches, ``loss`` being the weighted sum, and whether any process
-            received a stop signal.
+            received a stop signal; `stop` is that of this process.
         """
         # No operation here draws random numbers today. If one ever does, the numbers follow from
         # the step, so that a resumed run draws the same ones.

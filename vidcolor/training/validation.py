@@ -107,11 +107,7 @@ class Validator:
 
     @torch.no_grad()
     def predict_images(self, network: EmbeddedNetwork, count: int = 8) -> dict[str, Rgb]:
-        """Colorize at most `count` photographs for visual inspection.
-
-        Returns:
-            ``gray``, ``colorized`` and ``truth``, (n, S, S, 3) uint8 each.
-        """
+        """Return ``gray``, ``colorized`` and ``truth`` of some photographs, (n, S, S, 3) uint8."""
         selected = [self._selected[i] for i in select_evenly(len(self._selected), count)]
         batches = []
         for _, truth in self._batches(selected):
@@ -143,12 +139,7 @@ class Validator:
 
 
 def _make_true_hints(ab: Tensor, first: int) -> tuple[Tensor, Tensor]:
-    """Return hints of the true color in small squares.
-
-    `first` is the position of the first image in the validation set. It seeds the positions of the
-    squares, so that every validation uses the same hints. The density is 1 in cells with hinted
-    pixels, as in `EmbeddedGenerator`.
-    """
+    """Return hints of the true color in small squares, and their density; seeded by `first`."""
     side = ab.shape[-1]
     mask = torch.zeros(len(ab), 1, side, side)
     for i in range(len(ab)):
@@ -156,6 +147,6 @@ def _make_true_hints(ab: Tensor, first: int) -> tuple[Tensor, Tensor]:
         for top, left in rng.integers(0, side - HINT_SIDE + 1, (NUM_HINTS, 2)):
             mask[i, :, top : top + HINT_SIDE, left : left + HINT_SIDE] = 1
     mask = mask.to(ab.device)
-    share = F.avg_pool2d(mask, STRIDE)
+    share = F.avg_pool2d(mask, STRIDE)  # the density is 1 in cells with any hinted pixels
     color = F.avg_pool2d(ab * mask, STRIDE) / share.clamp(min=1e-6)
     return color, (share > 0).float()
