@@ -18,11 +18,13 @@ from tests.helpers.albums import colorful, save
 from tests.helpers.films import write_shot_list
 from tests.helpers.tiny_films import make_film, red_ramp
 from vidcolor import cli
+from vidcolor.batch.discover import Task
 from vidcolor.batch.manifest import read_job_list
 from vidcolor.batch.report.schema import make_record
 from vidcolor.batch.report.write import write_report
+from vidcolor.batch.runner import TaskResult
 from vidcolor.cli.configuration import find_values, list_commands, read_files
-from vidcolor.errors import UsageError
+from vidcolor.errors import InputError, UsageError
 from vidcolor.evaluation.evaluator import evaluate
 from vidcolor.evaluation.options import EvaluateOptions
 from vidcolor.film.api import colorize_film
@@ -113,10 +115,12 @@ def test_report_is_valid(clip: ClipMaker, flat: Colorizer, tmp_path: Path) -> No
     film = colorize_film(source, tmp_path / "film.mkv", options, colorizer=flat)
     photo_file = Path(__file__).parents[1] / "samples" / "photo.jpg"
     photo = colorize_photo(photo_file, tmp_path / "photo.jpg", colorizer=flat)
+    film_task = Task("film", source, film.target, options)
+    photo_task = Task("photo", photo.source, photo.target, ColorizeOptions())
     records = [
-        make_record("film", source, film.target, options, film),
-        make_record("photo", photo.source, photo.target, None, photo),
-        make_record("film", source, film.target, error="broken"),
+        make_record(TaskResult(film_task, film)),
+        make_record(TaskResult(photo_task, photo)),
+        make_record(TaskResult(film_task, error=InputError("broken"))),
     ]
     write_report(tmp_path / "report.json", records)
     document = json.loads((tmp_path / "report.json").read_text())

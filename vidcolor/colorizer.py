@@ -175,12 +175,9 @@ class Colorizer:
     ) -> list[ProxyPrediction]:
         """Predict a*, b* for a batch of proxies of one size, rotated to the stored orientation.
 
-        Args:
-            proxies: upright arrays from `make_proxy`, each (H', W').
-            geometry: the geometry that they were made with.
-            vividness: 0 to 1; None for the default of this colorizer.
-            hints: one upright hint map for each proxy, (N, 2, h, w) and (N, h, w) on any grid;
-                None for no hints. Generators that do not accept hints ignore them.
+        The proxies are upright arrays, (H', W'), that `make_proxy` made with this geometry. The
+        default vividness is that of this colorizer. Hints are one upright map for each proxy,
+        (N, 2, h, w) and (N, h, w) on any grid. Generators that do not accept hints ignore them.
         """
         self._check_vividness(vividness)
         vividness = self.vividness if vividness is None else vividness
@@ -263,11 +260,9 @@ class Colorizer:
 
 
 def _subsample_luma(luma: Plane, subsampling: tuple[int, int]) -> Plane:
-    """Average luma around each chroma sample.
-
-    Horizontally, 4:2:0 and 4:2:2 chroma lies on every second luma column: H.273 chroma location 0,
-    "left", the default of H.264, H.265 and MPEG-2. Vertically it lies between two rows.
-    """
+    """Average luma around each chroma sample."""
+    # Horizontally, 4:2:0 and 4:2:2 chroma lies on every second luma column: H.273 chroma location
+    # 0, "left", the default of H.264, H.265 and MPEG-2. Vertically it lies between two rows.
     import cv2
 
     across, down = subsampling

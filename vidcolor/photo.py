@@ -24,6 +24,7 @@ from vidcolor.hints.io import load_hints, select_hints
 from vidcolor.hints.predict import load_photo_hints, make_base_prediction, predict_with_hints
 from vidcolor.imaging.geometry import Geometry, to_displayed
 from vidcolor.imaging.resize import resize_area, resize_linear
+from vidcolor.media.extensions import RESULT_SUFFIX
 from vidcolor.media.stills.formats import STILL_SUFFIXES
 from vidcolor.media.stills.registry import read_still, write_still
 from vidcolor.options import ColorizeOptions
@@ -80,11 +81,8 @@ def colorize_photo(
     Args:
         source: JPEG, PNG, TIFF, WebP, BMP, DPX or OpenEXR file.
         target: output file, whose suffix selects the format; None for a file beside the source.
-        options: none for the defaults of the command line.
+        options: None for the defaults of the command line.
         colorizer: a colorizer to reuse; None to load the generator that the options name.
-
-    Returns:
-        The paths of source and target, the warnings, and how the result was made.
 
     Raises:
         InputError: the source cannot be read.
@@ -137,7 +135,7 @@ def default_target(source: Path, directory: Path | None = None) -> Path:
     suffix = source.suffix if fmt and fmt.stores_provenance else ".png"
     if directory is not None:
         return directory / (source.stem + suffix)
-    return source.with_name(f"{source.stem}.color{suffix}")
+    return source.with_name(f"{source.stem}{RESULT_SUFFIX}{suffix}")
 
 
 def _check_outputs(source: Path, target: Path, options: ColorizeOptions) -> None:
@@ -189,7 +187,6 @@ def predict_still(
 def _recolor(
     still: Still, colorizer: Colorizer, recolorer: Recolorer
 ) -> tuple[ProxyPrediction, tuple[str, ...]]:
-    """Return the prediction for a photo with its own color as a hint, and warnings."""
     assert still.source_rgb is not None  # for the type checker: --trust reads it
     geometry = still.geometry
     proxy = colorizer.make_proxy(still.luma, still.coding, geometry)
@@ -212,7 +209,6 @@ def _predict_base(
 def _find_uncertain_regions(
     still: Still, prediction: ProxyPrediction
 ) -> tuple[UncertainRegion, ...]:
-    """Return the uncertain regions as displayed."""
     confidence = prediction.confidence
     luma = resize_area(prediction.proxy, confidence.shape)
     maps = (compute_review_priority(confidence, prediction.ab, luma), confidence, luma)

@@ -47,7 +47,6 @@ class Provenance:
     """How a result was made; it is written into the result."""
 
     version: str
-    """Version of vidcolor."""
     model: str
     """Name of the generator, e.g. ``embedded``."""
     weights_sha256: str
@@ -75,15 +74,9 @@ class Provenance:
 
 
 def compute_recipe_digest(options: Mapping[str, Any], weights_sha256: str, version: str) -> str:
-    """Return the SHA-256 of everything that determines a result except its source.
+    """Return the SHA-256, 64 hex digits, of everything that determines a result except its source.
 
-    Args:
-        options: render options. Values that JSON does not support are converted by `str`.
-        weights_sha256: SHA-256 of the weights file.
-        version: version of vidcolor.
-
-    Returns:
-        64 hex digits; the order of `options` does not matter.
+    The order of `options` does not matter. Values that JSON does not support become text.
     """
     recipe = {"options": dict(options), "weights": weights_sha256, "version": version}
     text = json.dumps(recipe, sort_keys=True, separators=(",", ":"), default=str)
@@ -98,10 +91,7 @@ def make_film_tags(
     MP4 and MOV only store known keys, so the comment contains everything. Matroska and WebM also
     get separate tags. A comment of the source is kept in front of the declaration.
 
-    Args:
-        provenance: how the color was made.
-        source_tags: global tags of the source.
-        separate_tags: whether the container stores any tag.
+    `separate_tags` is whether the container stores any tag.
     """
     tags = dict(source_tags)
     # Containers differ in the case of keys.
@@ -128,13 +118,8 @@ def make_xmp_packet(provenance: Provenance, existing: bytes | None = None) -> by
     ``vidcolor:OriginalDigitalSourceType``. A creator tool is kept; vidcolor then only appears in
     ``vidcolor:Version``.
 
-    Args:
-        provenance: how the color was made.
-        existing: packet of the source. A packet that `can_merge` rejects is replaced; the caller
-            should warn about it.
-
-    Returns:
-        The packet in UTF-8, wrapped in ``<?xpacket?>``, without padding.
+    A packet that `can_merge` rejects is replaced; the caller should warn about it. The result is
+    UTF-8, wrapped in ``<?xpacket?>``, without padding.
     """
     document = _parse_packet(existing) if existing else None
     if document is None:
@@ -184,7 +169,6 @@ def read_recipe(text_or_xmp: str | bytes | None) -> str | None:
 
 
 def _decode(packet: bytes) -> str:
-    """Decode UTF-8, UTF-16 or UTF-32."""
     # JSON and XML both start with an ASCII character, which distinguishes the encodings.
     encoding = json.detect_encoding(packet)
     return packet.decode(encoding, errors="replace").strip("\0 \t\r\n\ufeff")
@@ -230,7 +214,6 @@ def _find_description(document: minidom.Document) -> minidom.Element:
 
 
 def _find_property(document: minidom.Document, namespace: str, name: str) -> list[Any]:
-    """Return the attributes and elements of a simple property."""
     found: list[Any] = []
     for description in document.getElementsByTagNameNS(RDF, "Description"):
         parent: Any = description.parentNode
@@ -247,7 +230,6 @@ def _find_property(document: minidom.Document, namespace: str, name: str) -> lis
 
 
 def _pop_property(document: minidom.Document, namespace: str, name: str) -> str | None:
-    """Remove a simple property and return its value."""
     nodes = _find_property(document, namespace, name)
     values: list[str] = []
     for node in nodes:

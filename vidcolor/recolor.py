@@ -70,10 +70,8 @@ class Recolorer:
     ) -> list[ProxyPrediction]:
         """Predict the colors of the next frames, rotated to the stored orientation.
 
-        Args:
-            proxies: upright arrays from `Colorizer.make_proxy`.
-            originals: the frames in color, upright and of the same size: (h, w, 3) uint8 sRGB.
-            geometry: the geometry that the proxies were made with.
+        The proxies are those of `Colorizer.make_proxy` with this geometry. `originals` are the
+        frames in color, upright and of the same size: (h, w, 3) uint8 sRGB.
         """
         is_first = [self._cuts.feed(proxy) for proxy in proxies]
         contrast = [float(proxy.std()) for proxy in proxies]
@@ -123,7 +121,6 @@ class Recolorer:
         return selected
 
     def _predict_without_hints(self, proxies: Sequence[FloatArray]) -> list[ProxyPrediction]:
-        """Return an upright prediction for each proxy."""
         if not proxies:
             return []
         upright = Geometry(width=proxies[0].shape[1], height=proxies[0].shape[0])
@@ -161,10 +158,7 @@ def make_recolorer(colorizer: Colorizer, options: ColorizeOptions) -> Recolorer 
 
 
 def _blend(prediction: ProxyPrediction, ab: FloatArray, weight: FloatArray) -> ProxyPrediction:
-    """Move a prediction toward the plausible color.
-
-    A generator follows hints only approximately, because it predicts in steps of its bins.
-    """
+    # A generator follows hints only approximately, because it predicts in steps of its bins.
     weight = BLEND_WEIGHT * weight
     return replace(
         prediction,

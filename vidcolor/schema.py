@@ -65,15 +65,11 @@ get_adapter: Callable[[Any], TypeAdapter[Any]] = lru_cache(TypeAdapter)
 
 
 def parse(model: type[T], values: object, name: str) -> T:
-    """Validate values.
-
-    Args:
-        model: a pydantic model, a dataclass or another type.
-        values: plain values, for example from JSON.
-        name: file, and row if there are several, for messages.
+    """Validate plain values, for example from JSON, for a pydantic model, dataclass or other type.
 
     Raises:
-        UsageError: the values are invalid; the message is ``NAME: fault``.
+        UsageError: the values are invalid; the message is ``NAME: fault``, where `name` is the
+            file, and the row if there are several.
     """
     try:
         result: T = get_adapter(model).validate_python(values)
@@ -86,12 +82,7 @@ def parse(model: type[T], values: object, name: str) -> T:
 
 
 def dump_json(value: object, model: Any = None) -> str:
-    """Return a value as JSON.
-
-    Args:
-        value: instance of a model or dataclass, or plain values.
-        model: type of plain values; None for ``type(value)``.
-    """
+    """Return an instance of a model or dataclass, or plain values of the type `model`, as JSON."""
     return json.dumps(get_adapter(model or type(value)).dump_python(value), default=list)
 
 
@@ -139,11 +130,17 @@ def describe_error(
         return f"unknown key {name!r}{suggest(name, names)}"
     if fault["type"] == "missing":
         return f"{name} is missing"
-    text = _describe_fault(fault, None if parents else fields.get(str(key)))
+    text = describe_fault(fault, None if parents else fields.get(str(key)))
     return f"{name} {text}".strip() if text.startswith("must ") else text
 
 
-def _describe_fault(fault: ErrorDetails, field: Any) -> str:
+def describe_fault(fault: ErrorDetails, field: Any = None) -> str:
+    """Return a fault of a value without its name, such as ``must be in [0, 3], got 9``.
+
+    Args:
+        fault: item of `ValidationError.errors`.
+        field: field of pydantic, for all its limits.
+    """
     kind, context = fault["type"], fault.get("ctx", {})
     word = kind.partition("_")[0]
     if kind in ("value_error", "assertion_error"):

@@ -17,14 +17,9 @@ from PIL import Image
 
 from tests.helpers.tiny_films import gray_ramp, make_film, red_ramp
 from vidcolor.batch.discover import Task
-from vidcolor.batch.report.schema import (
-    Report,
-    hash_media,
-    make_record,
-    make_records,
-)
+from vidcolor.batch.report.schema import Report, hash_media, make_record
 from vidcolor.batch.report.write import write_report
-from vidcolor.batch.runner import BatchSummary, TaskResult
+from vidcolor.batch.runner import TaskResult
 from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.film.api import FilmResult
 from vidcolor.film.plan import plan_film
@@ -63,8 +58,12 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
+def task(kind, source, target, options=None):
+    return Task(kind, source, target, options or ColorizeOptions())
+
+
 def film_record(result, options=None, kind="film"):
-    return make_record(kind, result.source, result.target, options, result)
+    return make_record(TaskResult(task(kind, result.source, result.target, options), result))
 
 
 def film_result(source, target, **values):
@@ -86,7 +85,7 @@ def photo(tmp_path):
     Image.new("L", (40, 60), 90).save(source)
     Image.new("RGB", (40, 60), (200, 60, 50)).save(target)
     result = PhotoResult(source, target, 0.1, (), False, PROVENANCE)
-    return make_record("photo", source, target, None, result)
+    return make_record(TaskResult(task("photo", source, target), result))
 
 
 def test_json_report_contains_the_records(result, photo, tmp_path):
@@ -136,7 +135,8 @@ def test_page_is_self_contained_and_allows_only_its_own_script(result, tmp_path)
 
 
 def test_every_text_is_escaped(result, tmp_path):
-    hostile = make_record("film", tmp_path / "x", tmp_path / "y", error=HOSTILE)
+    error = InputError(HOSTILE)
+    hostile = make_record(TaskResult(task("film", tmp_path / "x", tmp_path / "y"), error=error))
     values = dict.fromkeys(("source", "target", "error"), HOSTILE)
     values |= {"options": {HOSTILE: HOSTILE}, "versions": {HOSTILE: HOSTILE}}
     hostile = hostile.model_copy(update=values)
@@ -153,8 +153,10 @@ def test_every_text_is_escaped(result, tmp_path):
 
 
 def test_page_shows_failed_skipped_and_missing_results(photo, tmp_path):
-    failed = make_record("film", tmp_path / "f.mp4", tmp_path / "f.c.mp4", error="f.mp4: broken")
-    skipped = make_record("photo", tmp_path / "p.png", tmp_path / "p.color.png", skipped=True)
+    film = task("film", tmp_path / "f.mp4", tmp_path / "f.c.mp4")
+    failed = make_record(TaskResult(film, error=InputError("f.mp4: broken")))
+    done = task("photo", tmp_path / "p.png", tmp_path / "p.color.png")
+    skipped = make_record(TaskResult(done, skipped=True))
     missing = photo.model_copy(update={"target": str(tmp_path / "none.png")})
     assert failed.source_sha256 is None and failed.target_sha256 is None
     write_report(tmp_path / "r.html", [failed, skipped, missing])
@@ -165,18 +167,18 @@ def test_page_shows_failed_skipped_and_missing_results(photo, tmp_path):
 
 
 def test_report_has_one_record_per_task(result, tmp_path):
-    path, options = tmp_path / "p.png", ColorizeOptions()
+    path = tmp_path / "p.png"
     Image.new("L", (8, 8)).save(path)
     photo_result = PhotoResult(path, path, 0.5, ("odd",), False, PROVENANCE)
     error = InputError("c.mp4: broken")
     frames, sequence_target = tmp_path / "s_%d.png", tmp_path / "s.mp4"
-    summary = BatchSummary([
-        TaskResult(Task("film", result.source, result.target, options), result=result),
-        TaskResult(Task("photo", path, path, options), result=photo_result),
-        TaskResult(Task("sequence", frames, sequence_target, options), error=error),
-        TaskResult(Task("photo", path, path, options), skipped=True),
-    ])  # fmt: skip
-    film, photo, failed, skipped = make_records(summary)
+    outcomes = (
+        TaskResult(task("film", result.source, result.target), result=result),
+        TaskResult(task("photo", path, path), result=photo_result),
+        TaskResult(task("sequence", frames, sequence_target), error=error),
+        TaskResult(task("photo", path, path), skipped=True),
+    )
+    film, photo, failed, skipped = map(make_record, outcomes)
     assert film.kind == "film" and film.streams and film.warnings == (HOSTILE,)
     assert photo.num_frames == 1 and photo.warnings == ("odd",) and photo.video is None
     assert failed.error == "c.mp4: broken" and failed.provenance is None
@@ -188,7 +190,7 @@ def test_record_has_the_options_of_its_own_task(tmp_path):
     error = InputError("broken")
     tasks = [Task("film", tmp_path / f"{n}.mp4", tmp_path / f"{n}.mkv", row)
              for n, row in enumerate(rows)]  # fmt: skip
-    records = make_records(BatchSummary([TaskResult(task, error=error) for task in tasks]))
+    records = [make_record(TaskResult(task, error=error)) for task in tasks]
     assert [r.options for r in records] == [row.to_json() for row in rows]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ from PIL import Image, ImageOps
 
 from vidcolor.imaging.geometry import (
     Geometry,
-    compute_displayed_size,
     get_quarter_turns,
     rotate_size,
     swaps_axes,
@@ -49,12 +47,11 @@ def test_quarter_turns_equal_the_orientation_up_to_mirroring(orientation: int) -
 def test_to_stored_inverts_to_upright(turns: int) -> None:
     geometry = Geometry(3, 2, quarter_turns=turns)
     assert np.array_equal(geometry.to_stored(geometry.to_upright(IMAGE)), IMAGE)
-    width, height = compute_displayed_size(3, 2, quarter_turns=turns)
+    width, height = rotate_size((3, 2), turns)
     assert geometry.to_upright(IMAGE).shape == (height, width)
     assert geometry.display_aspect == pytest.approx(width / height)
 
 
-def test_displayed_size_is_in_square_pixels() -> None:
-    assert compute_displayed_size(720, 576, Fraction(64, 45)) == (1024, 576)
-    assert compute_displayed_size(720, 576, Fraction(64, 45), quarter_turns=1) == (576, 1024)
+def test_odd_turns_swap_width_and_height() -> None:
+    assert rotate_size((4, 3), 1) == rotate_size((4, 3), 3) == (3, 4)
     assert rotate_size((4, 3), 2) == (4, 3)

@@ -39,7 +39,6 @@ class Task:
     source: Path
     """Path of a file. For a sequence it is the pattern (``scan_%06d.dpx``) or the folder."""
     target: Path
-    """Path of the result."""
     options: ColorizeOptions
     """Options of this task. They contain only the hints for this source."""
     skip_if_done: bool = False
@@ -161,10 +160,7 @@ def _default_target(
 
 
 def _tasks_in_folder(folder: Path, mirror: Path | None, options: ColorizeOptions) -> list[Task]:
-    """Return the tasks of all films and photos below a folder.
-
-    Their targets are in `mirror`, with the same structure; None for a folder beside `folder`.
-    """
+    """Return the tasks of all files below a folder, with targets in `mirror` or beside `folder`."""
     resolved = folder.resolve()
     root = mirror or resolved.with_name(f"{resolved.name}{RESULT_FOLDER_SUFFIX}")
     if mirror is None and not folder.is_absolute():

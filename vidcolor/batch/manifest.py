@@ -37,13 +37,10 @@ def list_columns(model: type[ColorizeOptions] = ColorizeOptions) -> dict[str, st
 
 
 def read_job_list(path: Path, out_dir: Path | None, options: ColorizeOptions) -> list[Task]:
-    """Read the tasks of a job list, each with its own options.
+    """Read the tasks of a job list: CSV if its suffix is ``.csv``, otherwise JSON.
 
-    Args:
-        path: path of the job list: CSV if its suffix is ``.csv``, otherwise JSON.
-        out_dir: directory of the results of rows without an output; None for the directory of each
-            source.
-        options: options that apply where a row has no value.
+    Where a row has no value, `options` apply. Results of rows without an output are written to
+    `out_dir`, or beside each source.
 
     Raises:
         InputError: the job list cannot be read.
@@ -67,15 +64,7 @@ def _make_tasks(
     out_dir: Path | None,
     options: ColorizeOptions,
 ) -> list[Task]:
-    """Return the task of a row, or several if its input is a folder or a pattern.
-
-    Args:
-        row: values by column.
-        location: file and row number, for error messages.
-        folder: folder of the job list.
-        out_dir: directory of the results if the row has no output.
-        options: options of the command line.
-    """
+    """Return the task of a row, or several; `location` is the file and the row for messages."""
     values = {key.strip().lower().replace("_", "-"): value for key, value in row.items()}
     source, out = values.pop("input", None), values.pop("output", None)
     if not isinstance(source, str):

@@ -75,10 +75,7 @@ def is_done(task: Task, recipe: str) -> bool:
 
 
 def _mark_outdated(task: Task) -> None:
-    """Make the target older than the source, so that `is_done` is false for it.
-
-    Otherwise a repeated run would skip a damaged source and not report the damage again.
-    """
+    """Make the target older than the source, so that a repeated run reports the damage again."""
     before_source_ns = task.source.stat().st_mtime_ns - 10**9
     os.utime(task.target, ns=(before_source_ns, before_source_ns))
 
@@ -103,13 +100,10 @@ def run_tasks(
         tasks: tasks, each with its own options.
         options: options of the run, which select the engine.
         colorizer: colorizer of all tasks.
-        engine_factory: opens the engine that renders films; None for the engine of the options.
+        engine_factory: opens the engine that renders films; None for that of the options.
         parallel_films: number of films that run at a time; None for a number from the options.
         on_start: called before each task that is not skipped, possibly from another thread.
         on_progress: called after every frame of a film, possibly from another thread.
-
-    Yields:
-        The outcome of each task, in the order of the tasks.
 
     Raises:
         VidcolorError: the engine cannot be opened.

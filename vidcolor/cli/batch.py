@@ -298,9 +298,9 @@ def _check_reports(request: BatchRequest) -> None:
 def _write_reports(paths: Sequence[Path], summary: BatchSummary) -> None:
     if not paths:
         return
-    from vidcolor.batch.report.schema import make_records
+    from vidcolor.batch.report.schema import make_record
     from vidcolor.batch.report.write import write_report
 
-    records = make_records(summary)
+    records = [make_record(outcome) for outcome in summary.results]
     for path in paths:
         write_report(path, records)

@@ -132,14 +132,12 @@ def _lab_curve(ratio: Tensor) -> Tensor:
 
 
 def _inverse_lab_curve(f: Tensor) -> Tensor:
-    """Invert `_lab_curve`."""
     import torch
 
     return torch.where(f > 6 / 29, f**3, (116 * f - 16) / KAPPA)
 
 
 def _lab_curve_array(ratio: FloatArray) -> FloatArray:
-    """Compute `_lab_curve` for an array."""
     curve: FloatArray = np.where(
         ratio > _DELTA**3, np.cbrt(ratio), ratio / (3 * _DELTA**2) + 4 / 29
     )

@@ -49,7 +49,6 @@ MATRICES = {
     "smpte240m": Matrix("smpte240m", 7, 0.212, 0.087),
     "bt2020nc": Matrix("bt2020nc", 9, 0.2627, 0.0593),
 }
-"""Supported matrices by FFmpeg's name."""
 
 
 def get_matrix(code: int) -> Matrix | None:

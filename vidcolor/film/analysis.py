@@ -124,12 +124,9 @@ class FilmAnalysis:
 
 
 def compute_frame_checksum(luma: Plane) -> int:
-    """Return the CRC-32 of the luma samples at every eighth row and column.
+    """Return the CRC-32 of (H, W) luma at every eighth row and column.
 
     One sample in 64 suffices to distinguish frames, and takes little time compared with decoding.
-
-    Args:
-        luma: (H, W) uint8 or uint16.
     """
     return zlib.crc32(luma[::CHECKSUM_STRIDE, ::CHECKSUM_STRIDE].tobytes())
 
@@ -140,13 +137,10 @@ def analyze_film(
     options: ColorizeOptions,
     progress: ProgressCallback | None = None,
 ) -> FilmAnalysis:
-    """Decode a film once; find its shots, unless the options name a shot list.
+    """Decode a film once; find its shots, unless `options.shots` names a shot list.
 
-    Args:
-        plan: the plan of the film.
-        reader: reads the frames between the plan's start and end.
-        options: `shots` is used.
-        progress: called after every frame.
+    `reader` reads the frames between the plan's start and end. `progress` is called after every
+    frame.
 
     Raises:
         InputError: the film or the shot list cannot be read, the film has no frame, or the shot

@@ -83,9 +83,7 @@ def colorize_sequence(
         target: path of a film, or a pattern (``color_%06d.dpx``); if None, a film beside the
             source.
         options: as in `colorize_film`; `fps` is the frame rate, 24 if None.
-        colorizer: as in `colorize_film`.
-        engine: as in `colorize_film`.
-        progress: as in `colorize_film`.
+        colorizer, engine, progress: as in `colorize_film`.
 
     Raises:
         InputError: there are no such images, or their sizes differ.
@@ -98,7 +96,6 @@ def colorize_sequence(
 
 
 def _run(request: FilmRequest, colorizer: Colorizer | None, engine: Engine | None) -> FilmResult:
-    """Run a request; create the colorizer and open the engine unless the caller passed them."""
     options = request.options
     selects_engine = options.engine != "local" or options.workers or options.threads
     loaded = colorizer or Colorizer.from_options(options)

@@ -34,13 +34,8 @@ def join_segments(
 ) -> None:
     """Join the segments of a film into the result and publish it under its final name.
 
-    A file that an interrupted run has already published is left unchanged.
-
-    Args:
-        job: the film.
-        work: its work directory.
-        results: result of each segment, by number.
-        progress: called after every frame.
+    A file that an interrupted run has already published is left unchanged. `results` are those of
+    the segments, by number. `progress` is called after every frame.
 
     Raises:
         OutputError: the result cannot be written, or another process has created it meanwhile.
@@ -120,10 +115,6 @@ def _join_film(
 
 
 def _publish_images(job: RenderJob, work: WorkDir, results: Mapping[int, SegmentResult]) -> None:
-    """Move the images of all segments to their final names.
-
-    Images that are missing were moved by an interrupted run.
-    """
     target = job.plan.target
     work.mark_published(target)
     for segment in job.segments:
@@ -132,6 +123,7 @@ def _publish_images(job: RenderJob, work: WorkDir, results: Mapping[int, Segment
             image, final = folder / name, target.with_name(name)
             # The files of a segment include its confidence film, which is joined instead.
             is_film = image.stem in result.reorder_depths
+            # An image that is missing was moved by an interrupted run.
             if not is_film and image.exists():
                 move_image(image, final, job.options.force)
     fsync_path(target.parent)

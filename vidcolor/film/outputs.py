@@ -13,6 +13,7 @@ from vidcolor.media.concat import plan_segment_encoder
 from vidcolor.media.containers import SEQUENCE_MUXER, find_container
 from vidcolor.media.encoder_plan import EncoderRequest, plan_encoder
 from vidcolor.media.frames import get_pixel_layout, make_gray_frame
+from vidcolor.media.probe import PROGRESSIVE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 _CONFIDENCE_CODING = Coding(8, full_range=False)
 """Luma coding of a confidence film, which every player supports."""
-_PROGRESSIVE = 1
-"""FFmpeg's code for progressive field order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,6 @@ class OutputFilm:
     name: Literal["video", "confidence"]
     target: Path
     encoder: EncoderPlan
-    """The encoder of the film."""
     video: VideoInfo
     """The video stream as the encoder receives it."""
     segment_encoder: EncoderPlan
@@ -69,19 +67,14 @@ def plan_confidence_film(plan: FilmPlan, target: Path) -> OutputFilm:
         coding=_CONFIDENCE_CODING,
         layout=get_pixel_layout("yuv420p"),
         interlaced=False,
-        field_order=_PROGRESSIVE,
+        field_order=PROGRESSIVE,
     )
     encoder = plan_encoder(video, find_container(target), EncoderRequest())
     return OutputFilm("confidence", target, encoder, video, plan_segment_encoder(encoder, video))
 
 
 def make_confidence_frame(confidence: FloatArray, film: OutputFilm) -> VideoFrame:
-    """Return a frame of a confidence film.
-
-    Args:
-        confidence: (h, w) float32 in [0, 1], at any resolution; 0 becomes black, 1 white.
-        film: from `plan_confidence_film`.
-    """
+    """Return a frame of a confidence film from (h, w) float32 in [0, 1] of any resolution."""
     resized = resize_linear(confidence, (film.video.height, film.video.width))
     codes = _CONFIDENCE_CODING.unit_to_luma(np.clip(resized, 0, 1))
     return make_gray_frame(codes, film.segment_encoder.layout.name)

@@ -60,10 +60,7 @@ _encoder_lock = threading.Lock()
 def run_pipeline(request: FilmRequest, colorizer: Colorizer, engine: Engine) -> FilmResult:
     """Colorize a film; reuse what an interrupted run has finished.
 
-    Args:
-        request: the film.
-        colorizer: colorizer that tracks the hints.
-        engine: engine that renders the segments, with the same weights.
+    The colorizer tracks the hints. The engine renders the segments with the same weights.
 
     Raises:
         VidcolorError: see `vidcolor.film.api.colorize_film`.
@@ -224,7 +221,6 @@ class _Pipeline:
     def _track_hints(
         self, plan: FilmPlan, analysis: FilmAnalysis
     ) -> tuple[HintTrackIndex | None, tuple[str, ...]]:
-        """Track the hints and the reference to the key frames; see `track_hints`."""
         request, work, video, options = self._request, self._work, plan.video, self._options
         if not options.hints and options.reference is None:
             return None, ()
@@ -242,7 +238,6 @@ class _Pipeline:
             return track_hints(timeline, video, reader, self._colorizer, options, work.path, report)
 
     def _load_finished(self, job: RenderJob) -> dict[int, SegmentResult]:
-        """Load the segments that an interrupted run has finished, and verify their files."""
         work = self._work
         # Files of a published result may have been moved out of the work directory.
         verify = not work.is_published(self._target)
@@ -258,7 +253,6 @@ class _Pipeline:
     def _render(
         self, job: RenderJob, finished: dict[int, SegmentResult]
     ) -> dict[int, SegmentResult]:
-        """Render all segments that are not finished; return their results by number."""
         missing = [s for s in job.segments if s.number not in finished]
         done = {s.number: s.num_frames for s in job.segments if s.number in finished}
         num_frames, lock = job.analysis.num_frames, threading.Lock()

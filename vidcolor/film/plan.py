@@ -17,6 +17,7 @@ from vidcolor.media.containers import (
     list_extensions,
 )
 from vidcolor.media.encoder_plan import EncoderPlan, EncoderRequest, plan_encoder
+from vidcolor.media.extensions import RESULT_SUFFIX
 from vidcolor.media.frames import get_pixel_layout
 from vidcolor.media.probe import MediaInfo, VideoInfo, probe
 from vidcolor.media.sequence import (
@@ -90,10 +91,7 @@ class FilmPlan:
 def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
     """Probe a film and decide what happens to each of its streams.
 
-    Args:
-        source: the film.
-        target: path of the result; its suffix selects the container.
-        options: encoder, time range and luma range are used.
+    The suffix of the target selects the container.
 
     Raises:
         InputError: the source cannot be read or has no video stream.
@@ -162,7 +160,6 @@ def _plan_encoder(video: VideoInfo, target: Path, options: ColorizeOptions) -> E
 
 
 def _is_full_range(video: VideoInfo, options: ColorizeOptions) -> bool:
-    """Return whether the luma of the result is full range."""
     return video.coding.full_range if options.range == "keep" else options.range == "full"
 
 
@@ -173,7 +170,6 @@ def _set_luma_range(video: VideoInfo, full_range: bool) -> VideoInfo:
 def _warn_about_video(
     video: VideoInfo, encoder: EncoderPlan, options: ColorizeOptions
 ) -> list[str]:
-    """List what happens to the video stream apart from its new color."""
     layout = encoder.layout
     rounds_timestamps = encoder.container.time_base and not _has_millisecond_timestamps(video)
     rows = (
@@ -205,7 +201,6 @@ def _warn_about_streams(
     streams: tuple[StreamDecision, ...],
     options: ColorizeOptions,
 ) -> list[str]:
-    """List the other streams, tags and chapters that the container cannot hold."""
     container = encoder.container
     lost = ", ".join(find_unsupported_tags(filter_content_tags(info.tags), container))
     rows = (
@@ -220,7 +215,6 @@ def _warn_about_streams(
 
 
 def _warn_about_images(info: MediaInfo, streams: tuple[StreamDecision, ...]) -> list[str]:
-    """List what a film loses when it becomes an image sequence."""
     video, aspect = info.video, info.video.sample_aspect_ratio or Fraction(1)
     rows = (
         (streams or info.num_chapters,
@@ -234,12 +228,9 @@ def _warn_about_images(info: MediaInfo, streams: tuple[StreamDecision, ...]) -> 
 
 
 def check_film_target(target: Path, sources: Sequence[Path], force: bool) -> None:
-    """Refuse a target that would overwrite a file, including any frame of an image sequence.
+    """Refuse a film or a pattern of images that would overwrite a file.
 
-    Args:
-        target: path of a film, or pattern of an image sequence.
-        sources: all files of the source.
-        force: allow existing files to be replaced, except the source.
+    `sources` are all files of the source. `force` allows other existing files to be replaced.
 
     Raises:
         UsageError: the target is a source, or exists and `force` is not set.
@@ -268,11 +259,6 @@ def default_film_target(
 
     A result for delivery keeps the container of its source if most players open it. Any other
     container is replaced by the first of MP4, MOV and Matroska that holds all streams.
-
-    Args:
-        source: the film.
-        options: `purpose` is used.
-        directory: directory of the result; if None, the directory of the source.
     """
     if options.purpose != "delivery":
         suffix = list_extensions(options.purpose)[0]
@@ -280,7 +266,7 @@ def default_film_target(
         suffix = source.suffix
     else:
         suffix = _choose_delivery_suffix(source)
-    name = source.stem + suffix if directory else f"{source.stem}.color{suffix}"
+    name = source.stem + suffix if directory else f"{source.stem}{RESULT_SUFFIX}{suffix}"
     return (directory or source.parent) / name
 
 
@@ -298,18 +284,13 @@ def _choose_delivery_suffix(source: Path) -> str:
 def default_sequence_target(
     source: Path, options: ColorizeOptions, directory: Path | None = None
 ) -> Path:
-    """Return the default path of a colorized sequence: beside it, or in `directory`.
+    """Return the default path of a colorized pattern or folder: beside it, or in `directory`.
 
     The film is named after the prefix of the pattern, or after the folder if there is none.
-
-    Args:
-        source: a pattern, or the folder of one sequence.
-        options: `purpose` is used.
-        directory: directory of the result; if None, the parent of the images or of the folder.
     """
     is_pattern = is_sequence_pattern(source)
     sequence_dir = source.parent.resolve() if is_pattern else source.resolve()
     prefix = source.name.split("%")[0].rstrip("_-. ") if is_pattern else ""
     parent = directory or (source.parent if is_pattern or source.name else Path(".."))
     suffix = list_extensions(options.purpose)[0]
-    return parent / f"{prefix or sequence_dir.name}.color{suffix}"
+    return parent / f"{prefix or sequence_dir.name}{RESULT_SUFFIX}{suffix}"

@@ -1,8 +1,4 @@
-"""Rendering: decoded frames → proxies → predictions → frames for the encoder.
-
-::
-
-    decode → analysis frames → generator and propagation → upsample → watermark → encode
+"""Rendering: decode → proxy → generator and propagation → upsampling → watermark → encode.
 
 Every stage is an iterator that runs in a thread of its own. Short queues between the stages bound
 the memory.
@@ -53,11 +49,9 @@ class RenderedFrame:
     """A colorized frame for the encoder."""
 
     index: int
-    """Number of the frame in the film."""
     pts: int
     """Presentation timestamp, in the source's time base."""
     duration: int
-    """Duration in the same time base."""
     av_frame: VideoFrame
     """The frame with the luma of the source and the predicted chroma."""
     prediction: ProxyPrediction
@@ -78,17 +72,8 @@ def render_frames(
     Color is propagated within each shot. With `per_frame`, or with a recolorer, each frame is
     colorized by itself.
 
-    Args:
-        plan: plan of the film.
-        frames: decoded frames of complete shots; closed at the end.
-        colorizer: runs the generator.
-        options: options of the film.
-        shots: shots of these frames; the first starts with the first frame.
-        recolorer: uses the color of the source as hints; None to ignore it.
-        hint_tracks: hints tracked to the key frames; None if there are none.
-
-    Returns:
-        A generator of the frames. Closing it ends all threads.
+    `frames` are those of complete shots, `shots`. They are closed at the end. A recolorer uses the
+    color of the source as hints. Closing the returned generator ends all threads.
     """
     depth = _choose_queue_depth(plan)
     # The color of the source differs from frame to frame, so a recolorer does not propagate.
@@ -163,15 +148,7 @@ def compose_output(
     colorizer: Colorizer,
     options: ColorizeOptions,
 ) -> VideoFrame:
-    """Return a frame in the format of the encoder: luma of the source, predicted chroma.
-
-    Args:
-        plan: plan of the film.
-        frame: the decoded frame. Its flags and side data are kept.
-        prediction: a*b* of the frame at proxy size.
-        colorizer: upsamples chroma and compresses it to the gamut.
-        options: `saturation` and `mark` are used.
-    """
+    """Return a frame for the encoder: luma, flags and side data of the source, predicted chroma."""
     source, layout, matrix = plan.video.coding, plan.encoder.layout, plan.video.matrix
     cb, cr = colorizer.make_chroma(
         prediction, frame.luma, source, matrix, layout.subsampling, options.saturation

@@ -56,7 +56,6 @@ class FilmResult:
     source: Path
     target: Path
     num_frames: int
-    """Number of frames of the result."""
     seconds: float
     """Wall-clock time of the run."""
     warnings: tuple[str, ...]

@@ -115,15 +115,7 @@ def compute_render_fingerprint(
     result: OutputFilm | None,
     confidence: OutputFilm | None,
 ) -> RenderFingerprint:
-    """Return the fingerprint of a request.
-
-    Args:
-        target: path of the result.
-        options: all options of the run; those that do not change the result are ignored.
-        provenance: identifies the weights and the version of vidcolor.
-        result: the result; None for an image sequence.
-        confidence: the confidence film; None if there is none.
-    """
+    """Return the fingerprint of a request; options that do not change the result are ignored."""
     # "vidcolor" has its own field; "python" and "system" do not change pixels.
     ignored = ("vidcolor", "python", "system")
     return RenderFingerprint(
@@ -173,12 +165,7 @@ def describe_differences(saved: RenderFingerprint, current: RenderFingerprint) -
 def find_saved_plan(
     work: WorkDir, fingerprint: RenderFingerprint, resume: Resume
 ) -> tuple[SavedPlan | None, list[str]]:
-    """Read the saved plan of a work directory.
-
-    Args:
-        work: the locked work directory.
-        fingerprint: fingerprint of the current request.
-        resume: see `ColorizeOptions.resume`.
+    """Read the saved plan of a locked work directory, for a request with this fingerprint.
 
     Returns:
         (plan, []) if the request can use the saved plan; (None, reasons) if it cannot;

@@ -68,15 +68,9 @@ def split_segments(
 ) -> tuple[Segment, ...]:
     """Split a film into segments. They start at cuts and fades, never inside a dissolve.
 
-    Args:
-        shots: all shots of the film.
-        pts: timestamp of every frame.
-        time_base: unit of `pts`, in seconds.
-        min_duration_s: minimum duration in seconds; `MIN_SEGMENT_S` if None. Segments may be much
-            longer, because no shot is split.
-
-    Returns:
-        At least one segment. The segments cover all frames without overlap.
+    `pts` are the timestamps of all frames, in units of `time_base`. The minimum duration is
+    `MIN_SEGMENT_S` if None. Segments may be much longer, because no shot is split. The segments, at
+    least one, cover all frames without overlap.
     """
     min_duration_s = MIN_SEGMENT_S if min_duration_s is None else min_duration_s
     starts = [0]
@@ -136,16 +130,10 @@ def render_segment(
     hint_tracks: HintTracks | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> SegmentResult:
-    """Colorize the frames of a segment and write them to files.
+    """Colorize the frames of a segment and write them to files in an empty directory.
 
-    Args:
-        job: the film.
-        segment: one of its segments.
-        folder: an empty directory; the files in it are flushed to the disk.
-        colorizer: colorizer with the weights of the job.
-        reader: reader of the film.
-        hint_tracks: the opened hint tracks of the job; None if there are none.
-        progress: called after each frame with the number of finished frames.
+    The files are flushed to the disk. The colorizer has the weights of the job, and `hint_tracks`
+    are its opened hint tracks. `progress` is called after each frame with their number.
 
     Raises:
         VidcolorError: the source cannot be read, or a file cannot be written.
@@ -157,9 +145,24 @@ def render_segment(
     collector = None
     if colorizer.has_confidence:
         collector = UncertaintyCollector(plan.video, job.analysis.shots)
-    images = _open_image_writer(job, segment, folder) if job.result is None else None
+    images, films = None, {}
+    if job.result is None:
+        pattern, provenance = folder / plan.target.name, job.provenance
+        images = SequenceWriter(
+            pattern, plan.encoder, plan.output_video, provenance, job.source.sequence, options,
+            segment.first,
+        )  # fmt: skip
     with contextlib.ExitStack() as stack:
-        films = {film.name: _open_film(job, film, segment, folder, stack) for film in job.films}
+        for film in job.films:
+            writer = VideoWriter(
+                folder / film.file_name,
+                film.segment_encoder,
+                film.video,
+                shift_pts=job.analysis.pts[segment.first],
+                target=film.target,
+                is_segment=True,
+            )
+            films[film.name] = stack.enter_context(writer)
         frames = reader.frames(segment.first, segment.end)
         rendered = render_frames(plan, frames, colorizer, options, shots, recolorer, hint_tracks)
         for count, frame in enumerate(stack.enter_context(contextlib.closing(rendered)), start=1):
@@ -183,37 +186,6 @@ def render_segment(
         warnings=tuple(images.warnings) if images else (),
         uses_source_color=None if recolorer is None else recolorer.found_color,
         shot_uncertainty=collector.finish() if collector is not None else (),
-    )
-
-
-def _open_film(
-    job: RenderJob,
-    film: OutputFilm,
-    segment: Segment,
-    folder: Path,
-    stack: contextlib.ExitStack,
-) -> VideoWriter:
-    writer = VideoWriter(
-        folder / film.file_name,
-        film.segment_encoder,
-        film.video,
-        shift_pts=job.analysis.pts[segment.first],
-        target=film.target,
-        is_segment=True,
-    )
-    return stack.enter_context(writer)
-
-
-def _open_image_writer(job: RenderJob, segment: Segment, folder: Path) -> SequenceWriter:
-    plan = job.plan
-    return SequenceWriter(
-        folder / plan.target.name,
-        plan.encoder,
-        plan.output_video,
-        job.provenance,
-        job.source.sequence,
-        job.options,
-        segment.first,
     )
 
 

@@ -42,15 +42,10 @@ DETECTION_SIZE = 128
 def detect_shots(
     frames: Iterable[Frame], video: VideoInfo, progress: Callable[[int], None] | None = None
 ) -> ShotList:
-    """Detect the shots of decoded frames.
+    """Detect the shots of all frames of a film.
 
-    Args:
-        frames: all frames of the film, in order.
-        video: video stream of the film.
-        progress: called after each frame with the number of processed frames.
-
-    Returns:
-        The shots with their times relative to the start of the stream; empty if there is no frame.
+    `progress` is called after each frame with their number. The times are relative to the start of
+    the stream. The list is empty if there is no frame.
     """
     # Small copies are fast, and reduce grain and weave.
     scale = min(1.0, DETECTION_SIZE / max(video.width, video.height))
@@ -82,12 +77,9 @@ def detect_film_shots(
     Args:
         source: a film, or the pattern or directory of an image sequence.
         options: only `start`, `end`, `fps` and `force` are used.
-        out: path of the shot list; None to write none.
-        sheet: path of an image with one thumbnail of each shot; None to write none.
+        out: path of the shot list, or None.
+        sheet: path of an image with one thumbnail of each shot, or None.
         progress: called after each analyzed frame.
-
-    Returns:
-        The shots with their times.
 
     Raises:
         InputError: the source cannot be read, or has no frame between `start` and `end`.
@@ -131,11 +123,7 @@ def _check_targets(source: Path, out: Path | None, sheet: Path | None, force: bo
 
 
 def _open_source(source: Path, options: ColorizeOptions) -> tuple[VideoInfo, FrameReader]:
-    """Open a film or a sequence from `options.start` to `options.end`.
-
-    Returns:
-        The video stream, and a reader of the luma of its frames.
-    """
+    """Open a film or a sequence from `options.start` to `options.end`."""
     if is_sequence_pattern(source) or source.is_dir():
         sequence = find_sequence(source)
         video = probe_sequence(sequence, options.fps or DEFAULT_FPS).video
@@ -149,16 +137,7 @@ def _open_source(source: Path, options: ColorizeOptions) -> tuple[VideoInfo, Fra
 def _make_thumbnails(
     frames: Iterable[Frame], shots: ShotList, video: VideoInfo
 ) -> Iterator[Uint8Array]:
-    """Yield a thumbnail of the middle frame of each shot, not counting its mixed frames.
-
-    Args:
-        frames: all frames of the film, in order.
-        shots: shots of the film.
-        video: video stream of the film.
-
-    Yields:
-        (h, w) uint8 gray, upright and with square pixels.
-    """
+    """Yield the middle frame of each shot without its mixed frames: (h, w) uint8, upright."""
     geometry = video.geometry
     aspect = video.width * geometry.pixel_aspect / video.height
     shape = (THUMBNAIL_HEIGHT, round(THUMBNAIL_HEIGHT * aspect))

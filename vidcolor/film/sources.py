@@ -99,7 +99,6 @@ class SegmentReader:
         self._stream = None
 
     def _open_at(self, number: int) -> None:
-        """Open the film and position it before a frame."""
         self.close()
         plan = self._plan
         # Reading from the start needs no seek, which some formats do not support.
@@ -116,6 +115,7 @@ class SegmentReader:
         """Return the next frame, which must be the analyzed frame of this number."""
         assert self._stream is not None, "_open_at was not called"
         frame = next(self._stream, None)
+        # Checksums are compared after a seek only: a damaged frame may decode differently.
         if self._has_sought and not self._is_expected(frame, number):
             self._can_seek = False
             self._open_at(number)
@@ -129,10 +129,6 @@ class SegmentReader:
         return frame
 
     def _is_expected(self, frame: Frame | None, number: int) -> bool:
-        """Return whether a frame after a seek is the analyzed frame of this number.
-
-        Checksums are compared after a seek only: a damaged frame may decode differently each time.
-        """
         analysis = self._analysis
         if frame is None or frame.pts != analysis.pts[number]:
             return False

@@ -54,12 +54,7 @@ _LOCK_TIMEOUT_S = 0.5
 
 
 def work_path(target: Path, root: Path | None) -> Path:
-    """Return the path of a result's work directory.
-
-    Args:
-        target: the result.
-        root: parent of all work directories; None for a directory beside the result.
-    """
+    """Return the path of a result's work directory: in `root`, or else beside the result."""
     if root is None:
         return target.parent / f"{target.name}{SUFFIX}"  # the name of "." is empty
     # The digest distinguishes results of the same name in different directories.
@@ -236,9 +231,7 @@ class WorkDir:
     def read_result(self, number: int, verify: bool = True) -> SegmentResult | None:
         """Return the result of a segment; None if it is unfinished or damaged.
 
-        Args:
-            number: the number of the segment.
-            verify: compare sizes and digests of its files; otherwise they may be missing.
+        `verify` compares sizes and digests of its files; otherwise they may be missing.
         """
         folder = self.segment_dir(number)
         result = _read_json(folder / _DONE, SegmentResult)
@@ -271,9 +264,7 @@ class WorkDir:
     def mark_published(self, target: Path, partial: Path | None = None) -> None:
         """Record that a result is about to get its final name, which cannot be undone.
 
-        Args:
-            target: path of a film, or pattern of an image sequence.
-            partial: the film under its temporary name; None for an image sequence.
+        `partial` is a film under its temporary name; None for an image sequence.
         """
         stamp = [] if partial is None else _stat_file(partial)
         published = {**self._read_published(), str(target.absolute()): stamp}

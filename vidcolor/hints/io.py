@@ -40,10 +40,9 @@ _EXAMPLE = '{"x": 812, "y": 430, "color": "teal"}'
 
 
 def parse_color(text: str) -> tuple[int, int, int] | None:
-    """Parse ``#rgb``, ``#rrggbb``, a CSS color name or ``neutral`` (gray).
+    """Return the 8-bit sRGB codes of ``#rgb``, ``#rrggbb``, a CSS color name or ``neutral``.
 
-    Returns:
-        8-bit sRGB codes, or None if the text is not a color.
+    Return None if the text is not a color.
     """
     from PIL import ImageColor
 
@@ -138,10 +137,7 @@ class HintRow(Record):
 
 
 def read_hints(path: Path) -> tuple[Hint, ...]:
-    """Read a hint file.
-
-    Args:
-        path: ``.csv``, or JSON with any other suffix.
+    """Read a hint file: CSV if the suffix is ``.csv``, otherwise JSON.
 
     Raises:
         InputError: the file cannot be read, or is not valid JSON or CSV.

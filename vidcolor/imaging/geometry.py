@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from numpy.typing import NDArray
 
 CELL = 4
@@ -34,9 +32,7 @@ class Geometry:
     """The stored size of a frame, its pixel aspect ratio, and its rotation for display."""
 
     width: int
-    """Stored width in pixels."""
     height: int
-    """Stored height in pixels."""
     pixel_aspect: float = 1.0
     """Width of a pixel divided by its height."""
     quarter_turns: int = 0
@@ -64,13 +60,6 @@ class Geometry:
     def to_stored(self, image: NDArray[Any]) -> NDArray[Any]:
         """Rotate a displayed (..., H, W) array back to the stored orientation; returns a view."""
         return np.rot90(image, -self.quarter_turns, axes=(-2, -1))
-
-
-def compute_displayed_size(
-    width: int, height: int, pixel_aspect: Fraction | int = 1, quarter_turns: int = 0
-) -> tuple[int, int]:
-    """Return the width and height at which a player shows a stored frame, in square pixels."""
-    return rotate_size((round(width * pixel_aspect), height), quarter_turns)
 
 
 def rotate_size(size: tuple[int, int], quarter_turns: int) -> tuple[int, int]:

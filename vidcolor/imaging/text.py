@@ -52,7 +52,6 @@ def _load_packaged_font(size: int) -> FreeTypeFont | Any:
 
 @lru_cache(maxsize=1024)
 def _has_glyph(size: int, letter: str) -> bool:
-    """Return whether the packaged font has a glyph for a letter."""
     if letter.isascii():
         return letter.isprintable()
     # Pillow has no query for glyphs, but it draws the same box for every missing one.

@@ -42,7 +42,6 @@ class Container:
     """Containers of segments, best first. Of MP4 and MOV, only MP4 supports FFV1 and only MOV
     supports ProRes. NUT supports all encoders, but changes the timestamps of packets."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """Options of the muxer."""
     final_options: Mapping[str, str] = field(default_factory=dict)
     """Options of the muxer for results. Segments, which are temporary, use `options`."""
 

@@ -44,9 +44,7 @@ class EncoderPlan:
     muxer: str
     encoder: str
     layout: PixelLayout
-    """Layout of the pixel format that is encoded."""
     options: dict[str, str]
-    """Encoder options."""
     time_base: Fraction
     """Time base of the encoder, in seconds."""
     lossless_luma: bool
@@ -225,7 +223,6 @@ def _describe_rejection(
 
 
 def _find_extensions(encoder: str) -> Iterator[str]:
-    """Yield the file extensions whose containers support an encoder."""
     for container in CONTAINERS.values():
         if container.extensions:
             with av.open(io.BytesIO(), "w", format=container.muxer) as output:

@@ -100,7 +100,6 @@ def _list_encoders(container: Container, request: EncoderRequest) -> list[Encode
 
 
 def _add_warnings(plan: EncoderPlan, video: VideoInfo, errors: Sequence[str]) -> EncoderPlan:
-    """Add warnings about a replaced encoder and about lost interlacing flags to a plan."""
     warnings = list(plan.warnings)
     if errors:
         warnings.append(f"{errors[0]}; using {plan.encoder} instead")
@@ -165,7 +164,6 @@ def _list_candidates(
 
 
 def _order_subsampling(video: VideoInfo, purpose: Purpose) -> list[tuple[int, int]]:
-    """Return chroma subsampling modes in order of preference for a source."""
     order = list(_SUBSAMPLING_ORDER[purpose])
     subsampling = video.layout.subsampling
     # Each field of an interlaced frame has its own chroma lines.
@@ -220,7 +218,6 @@ def _merge_options(
     layout: PixelLayout,
     request: EncoderRequest,
 ) -> dict[str, str]:
-    """Return the default encoder options for a source, overridden by the user's."""
     options, requested = dict(encoder.options), dict(request.options)
     for quirk in encoder.quirks:
         if quirk.applies(video, container, layout):

@@ -35,7 +35,6 @@ class Encoder:
     name: str
     """FFmpeg's name of the encoder."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """Default options."""
     purposes: tuple[Purpose, ...] = ()
     """Purposes that the encoder suits, in containers that support many encoders. The first row that
     supports the source's bit depth without rounding is used."""

@@ -17,7 +17,7 @@ from av.video.reformatter import Interpolation
 
 from vidcolor.color.ycbcr import Coding, Matrix, get_default_matrix
 from vidcolor.errors import InputError
-from vidcolor.imaging.geometry import compute_displayed_size, rotate_size
+from vidcolor.imaging.geometry import rotate_size
 from vidcolor.imaging.resize import resize_area, resize_cubic
 from vidcolor.media.decode import VideoReader
 from vidcolor.media.encoder_plan import EncoderPlan, EncoderRequest, plan_encoder
@@ -60,7 +60,6 @@ class DisplayFrame:
     pts: int
     """Presentation timestamp in the source's time base."""
     duration: int
-    """Duration in the source's time base."""
     av_frame: av.VideoFrame
     video: VideoInfo
 
@@ -87,9 +86,7 @@ class DisplayReader:
     @property
     def size(self) -> tuple[int, int]:
         """Displayed width and height."""
-        video = self.video
-        aspect = video.sample_aspect_ratio or 1
-        return compute_displayed_size(video.width, video.height, aspect, video.quarter_turns)
+        return self.video.displayed_size
 
     @cached_property
     def duration_s(self) -> Fraction:

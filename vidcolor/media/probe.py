@@ -14,7 +14,7 @@ from av.sidedata.sidedata import Type as SideDataType
 from vidcolor.color.tint import Tint
 from vidcolor.color.ycbcr import Coding, Matrix, get_default_matrix, get_matrix
 from vidcolor.errors import InputError
-from vidcolor.imaging.geometry import Geometry
+from vidcolor.imaging.geometry import Geometry, rotate_size
 from vidcolor.media.demux import find_video_stream, is_cover_art, open_input
 from vidcolor.media.frames import PixelLayout, get_pixel_layout
 from vidcolor.media.tint import measure_tint
@@ -65,9 +65,7 @@ class VideoInfo:
     """The video stream that is colorized."""
 
     index: int
-    """Index of the stream in the file."""
     codec: str
-    """FFmpeg's name of the codec."""
     width: int
     height: int
     """Stored size in pixels, before rotation and pixel aspect."""
@@ -128,6 +126,12 @@ class VideoInfo:
         """The stored size, the pixel aspect ratio and the rotation for display."""
         aspect = float(self.sample_aspect_ratio or 1)
         return Geometry(self.width, self.height, aspect, self.quarter_turns)
+
+    @property
+    def displayed_size(self) -> tuple[int, int]:
+        """Width and height as displayed, in square pixels."""
+        aspect = self.sample_aspect_ratio or 1
+        return rotate_size((round(self.width * aspect), self.height), self.quarter_turns)
 
     @property
     def start_s(self) -> Fraction:
@@ -203,7 +207,6 @@ def _describe_video(
     first_frame: av.VideoFrame,
     tint: Tint,
 ) -> VideoInfo:
-    """Combine the properties in the stream header and in the first decoded frame."""
     context = stream.codec_context
     layout = get_pixel_layout(first_frame.format.name)
     tags = ColorTags(

@@ -43,14 +43,10 @@ class SequenceWriter:
     ) -> None:
         """Prepare to write the images.
 
-        Args:
-            pattern: the output pattern, such as ``out_%06d.png``. Its extension sets the format.
-            plan: an encoder plan with a 4:4:4 pixel format.
-            video: the source's video.
-            provenance: written into images whose format supports it.
-            source: the source of numbers, luma and metadata; None for a film, with numbers from 1.
-            options: `gray_from`, `mark` and `quality` are used.
-            first: index of the first frame to write, if the source is a film.
+        The extension of `pattern` sets the format. The plan has a 4:4:4 pixel format. Numbers, luma
+        and metadata are those of `source`. If it is None, the source is a film: numbers start at 1,
+        and `first` is the index of the first frame. The options `gray_from`, `mark` and `quality`
+        are used.
         """
         self._pattern, self._plan, self._video = pattern, plan, video
         self._provenance, self._source, self._options = provenance, source, options

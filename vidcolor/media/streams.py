@@ -46,7 +46,6 @@ _COVER_TYPES = {
 }
 """MIME type and file name extension of cover art, by codec."""
 _TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
-"""Codecs of text subtitles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +222,6 @@ def find_unsupported_tags(tags: Mapping[str, str], container: Container) -> list
 
 
 def _add_trial_stream(output: av.container.OutputContainer, container: Container) -> Any:
-    """Add a video stream of 64x64 pixels to a test file."""
     stream: Any = output.add_stream(container.trial_encoder, rate=Fraction(25))
     stream.width = stream.height = 64
     stream.pix_fmt = "yuv420p"
@@ -344,7 +342,6 @@ class StreamCopier:
         target.add_attachment(name, mime_type, bytes(packet))
 
     def _shift_chapters(self) -> list[Any]:
-        """Return the source's chapters, trimmed and shifted like the packets."""
         chapters, trim = [], self._trim
         for chapter in self._source.chapters():
             time_base = Fraction(chapter["time_base"] or 0)

@@ -56,7 +56,7 @@ class VideoWriter:
         Args:
             path: the file to write. The plan sets its container, not its file extension.
             plan: the result of `plan_encoder`.
-            video: size, timing, color and orientation of the video.
+            video: size, timing, color and orientation.
             streams: copies the other streams; None for video only.
             tags: metadata of the container.
             shift_pts: ticks of the video's time base to subtract from every timestamp.
@@ -215,7 +215,6 @@ class VideoWriter:
             completed.unlink(missing_ok=True)
 
     def _mux_encoded(self, packets: list[av.Packet[Any]]) -> None:
-        """Mux packets that the encoder returned, with corrected timestamps."""
         for packet in packets:
             fix_dts(packet)
             if self._counter is not None:

@@ -99,10 +99,7 @@ class ShotList:
 
 
 def read_shots(path: Path) -> ShotList:
-    """Read a shot list.
-
-    Args:
-        path: ``.csv`` file, or a JSON file with any other suffix.
+    """Read a shot list: CSV if the suffix is ``.csv``, otherwise JSON.
 
     Raises:
         InputError: the file cannot be read, or is not valid CSV or JSON.
@@ -130,7 +127,6 @@ def read_shots(path: Path) -> ShotList:
 
 
 def _set_ends(path: Path, starts: list[Shot], num_frames: int) -> tuple[Shot, ...]:
-    """Set the end of each shot to the start of the next one."""
     shots = []
     ends = [*(shot.first for shot in starts[1:]), num_frames]
     for number, (shot, end) in enumerate(zip(starts, ends, strict=True), 1):
@@ -152,14 +148,10 @@ def _set_ends(path: Path, starts: list[Shot], num_frames: int) -> tuple[Shot, ..
 def write_shots(
     path: Path, shots: ShotList, film: str, rate: Fraction | None = None, force: bool = False
 ) -> None:
-    """Write a shot list.
+    """Write a shot list with times, as the suffix requires.
 
-    Args:
-        path: ``.csv``, ``.json`` or ``.edl`` file.
-        shots: shot list with times.
-        film: name of the film.
-        rate: frame rate for the timecodes of an EDL; None for `DEFAULT_EDL_RATE`.
-        force: replace an existing file.
+    `film` is the name of the film, and `rate` the frame rate for the timecodes of an EDL; None for
+    `DEFAULT_EDL_RATE`.
 
     Raises:
         UsageError: the suffix is not supported.
@@ -211,10 +203,7 @@ def _format_csv(shots: ShotList) -> str:
 
 
 def _format_edl(shots: ShotList, film: str, rate: Fraction) -> str:
-    """Return a CMX 3600 edit decision list with one video event per shot.
-
-    Source and record timecodes are equal; they count the frames of the film from 0.
-    """
+    """Return a CMX 3600 list with a video event per shot; all timecodes count from frame 0."""
     film = " ".join(film.split())  # a line break in the name would end the line of the title
     lines = [f"TITLE: {film}", "FCM: NON-DROP FRAME", ""]
     for number, shot in enumerate(shots.shots, 1):

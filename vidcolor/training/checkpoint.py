@@ -37,7 +37,6 @@ OLD_FILE = "checkpoint.safetensors"
 SCRATCH = "scratch"
 """Value of `TrainingConfig.start` for an ImageNet encoder and a random decoder."""
 _MAX_FLOAT16 = 65504.0
-"""Maximum finite float16 number."""
 
 
 class RunIdentity(Record):
@@ -77,7 +76,6 @@ class CheckpointState(Record):
 
     identity: RunIdentity
     steps_done: int = 0
-    """Number of optimizer steps so far."""
     steps: int | None
     """Number of steps of the run; None until it is computed from ``minutes``."""
     seconds: float = 0.0

@@ -277,7 +277,6 @@ class _CacheBuilder:
         )
 
     def _check_not_empty(self, index: CacheIndex) -> None:
-        """Check that there are photographs for training and, if requested, for validation."""
         split = self.num_validation
         numbers = {"training": range(split, len(self.sources)), "validation": range(split)}
         for use, sources in numbers.items():

@@ -34,7 +34,6 @@ LUMA = (0.2126, 0.7152, 0.0722)
 DISPLAY_GAMMA = 2.2
 """Exponent between encoded and linear light where a power function is accurate enough."""
 DEGRADED_SHARE = 0.6
-"""Share of the images that are degraded."""
 
 
 def degrade(

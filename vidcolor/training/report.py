@@ -114,7 +114,6 @@ class StepEvent:
     """State of the run after an optimizer step."""
 
     step: int
-    """Number of steps so far."""
     steps: int | None
     """Number of steps of the whole run; None until it is computed from ``minutes``."""
     images_per_s: float

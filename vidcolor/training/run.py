@@ -210,7 +210,6 @@ class _Run:
         return CheckpointState(identity=identity, steps=self.config.steps, threads=threads), None
 
     def _create_trainer(self, state: CheckpointState, tensors: dict[str, Any] | None) -> Trainer:
-        """Create a trainer; load the checkpoint of a resumed run."""
         if tensors is not None:
             prior = tensors["prior"]
         else:
@@ -228,7 +227,6 @@ class _Run:
         return trainer
 
     def _run_loop(self, trainer: Trainer, state: CheckpointState) -> TrainingLoop:
-        """Train to the last step; return the loop for a final validation."""
         config, log, validator = self.config, None, None
         if self.group.is_leader:
             log = MetricsLog(self.folder / LOG_FILE, state.steps_done)

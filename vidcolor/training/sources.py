@@ -41,7 +41,6 @@ Kind = Literal["image", "shard", "film"]
 IMAGE_EXTENSIONS = frozenset(STILL_SUFFIXES) | {".jpe", ".jfif", ".jp2", ".avif", ".gif", ".ppm"}
 """Extensions of image files in directories and shards."""
 SHARD_EXTENSIONS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
-"""Extensions of tar shards."""
 _PREFETCH = 8
 """Images per core that are decoded in advance."""
 MAX_FRAMES = 200
@@ -217,7 +216,6 @@ def _decode_and_check(candidate: _Candidate) -> Photo:
 
 
 def _decode(candidate: _Candidate, content: Path | bytes | Rgb) -> tuple[Rgb, str]:
-    """Return the reduced image and the digest of its file."""
     if isinstance(content, np.ndarray):
         return content, candidate.file_digest
     if isinstance(content, Path):

@@ -94,7 +94,6 @@ class Trainer:
         return output
 
     def _apply_gradients(self, rate: float, colorfulness: Tensor, stop: bool) -> bool:
-        """Average the gradients over all processes and update the weights; see `step`."""
         config = self.config
         trained = [p for p in self.network.parameters() if p.requires_grad]
         # Without hints in a batch, the parameters of the hint attention have no gradient. All

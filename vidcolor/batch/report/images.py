@@ -16,6 +16,7 @@ from vidcolor.media.film_pair import FilmPair
 from vidcolor.media.preview import DisplayReader, resize_rgb
 from vidcolor.media.preview_image import read_image_rgb
 from vidcolor.media.sequence import find_sequence
+from vidcolor.media.sequence_reader import DEFAULT_FPS
 from vidcolor.timecode import format_time
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 _JPEG_QUALITY = 82
 _MAX_HEIGHT = 1.4
 """Maximum height of an image, as a multiple of its width."""
-_DEFAULT_FPS = 24
 _OUTLINED_WIDTH = 420
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
@@ -66,12 +66,9 @@ class Preview:
 
 
 def make_previews(record: ResultRecord, count: int, width: int) -> tuple[list[Preview], str | None]:
-    """Return previews of a result, and a message if they cannot be made.
+    """Return previews of a result, and a message if its source or target cannot be read again.
 
-    Args:
-        record: record of the result; its source and target are read again.
-        count: number of previews of a film or sequence.
-        width: width of each preview in pixels.
+    A film or sequence has `count` previews. The width is in pixels.
     """
     if record.error is not None:
         return [], None
@@ -98,7 +95,7 @@ def _read_pairs(record: ResultRecord, count: int, width: int) -> Iterator[tuple[
             before, after = pair.frames_at(time_s)
             yield format_time(before.time_s), before.rgb(size), after.rgb(size)
     else:  # the source or the target is an image sequence
-        rate = Fraction((record.video.frame_rate if record.video else None) or _DEFAULT_FPS)
+        rate = Fraction((record.video.frame_rate if record.video else None) or DEFAULT_FPS)
         first = int(start * rate)
         for n in range(count):
             index = (2 * n + 1) * record.num_frames // (2 * count)

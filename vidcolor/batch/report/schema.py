@@ -10,7 +10,6 @@ from pydantic import BeforeValidator
 from vidcolor.environment import get_library_versions
 from vidcolor.errors import VidcolorError
 from vidcolor.fileio import sha256_file
-from vidcolor.imaging.geometry import compute_displayed_size
 from vidcolor.media.sequence import find_sequence
 from vidcolor.option import TaskKind
 from vidcolor.schema import Record
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from vidcolor.batch.runner import BatchSummary
+    from vidcolor.batch.runner import TaskResult
     from vidcolor.film.plan import FilmPlan
     from vidcolor.film.request import FilmResult
     from vidcolor.media.streams import StreamDecision
@@ -192,64 +191,29 @@ class Report(Record):
     results: tuple[ResultRecord, ...]
 
 
-def make_records(summary: BatchSummary) -> list[ResultRecord]:
-    """Return one record per task of a run, in order, with the options of the task."""
-    return [
-        make_record(
-            outcome.task.kind,
-            outcome.task.source,
-            outcome.task.target,
-            outcome.task.options,
-            outcome.result,
-            skipped=outcome.skipped,
-            error=None if outcome.error is None else str(outcome.error),
-        )
-        for outcome in summary.results
-    ]
-
-
-def make_record(
-    kind: TaskKind,
-    source: Path,
-    target: Path,
-    options: ColorizeOptions | None = None,
-    result: FilmResult | PhotoResult | None = None,
-    *,
-    skipped: bool = False,
-    error: str | None = None,
-) -> ResultRecord:
-    """Return the record of a task; source and target are read for their digests.
-
-    Args:
-        kind: kind of the source.
-        source: path of a file, pattern or folder.
-        target: path of a file or pattern.
-        options: options of the task.
-        result: result of `colorize_film`, `colorize_photo` or `colorize_sequence`; None if the
-            task was skipped or failed.
-        skipped: whether the target was already a result of the same source and recipe.
-        error: error message on one line; None if the task did not fail.
-    """
+def make_record(outcome: TaskResult) -> ResultRecord:
+    """Return the record of a task; its source and target are read for their digests."""
+    task, result, error = outcome.task, outcome.result, outcome.error
     num_frames, seconds = (result.num_frames, result.seconds) if result else (0, 0.0)
     plan: FilmPlan | None = getattr(result, "plan", None)  # photos have none
     return ResultRecord(
-        kind=kind,
-        source=str(source),
-        target=str(target),
-        source_sha256=hash_media(source),
-        target_sha256=hash_media(target) if error is None else None,
+        kind=task.kind,
+        source=str(task.source),
+        target=str(task.target),
+        source_sha256=hash_media(task.source),
+        target_sha256=hash_media(task.target) if error is None else None,
         num_frames=num_frames,
         seconds=round(seconds, 3),
         fps=round(num_frames / seconds, 3) if seconds else 0.0,
         timings={"total": round(seconds, 3)},
         warnings=result.warnings if result else (),
-        damaged=result is not None and result.damaged,
-        skipped=skipped,
-        error=error,
+        damaged=outcome.is_damaged,
+        skipped=outcome.skipped,
+        error=None if error is None else str(error),
         video=_make_video_record(plan) if plan else None,
         streams=tuple(_make_stream_record(decision) for decision in plan.streams) if plan else (),
-        uncertainty=_make_shot_records(result, options) if result else None,
-        options=options.to_json() if options else {},
+        uncertainty=_make_shot_records(result, task.options) if result else None,
+        options=task.options.to_json(),
         provenance=_make_provenance_record(result.provenance) if result else None,
         versions=get_library_versions(),
     )
@@ -282,7 +246,7 @@ def _make_provenance_record(provenance: Provenance) -> ProvenanceRecord:
 
 
 def _make_shot_records(
-    result: FilmResult | PhotoResult, options: ColorizeOptions | None
+    result: FilmResult | PhotoResult, options: ColorizeOptions
 ) -> tuple[ShotRecord, ...] | None:
     """Return a record of every shot, or of the photo; None if the model has no confidence."""
     from vidcolor.photo import PhotoResult
@@ -297,12 +261,9 @@ def _make_shot_records(
             regions=tuple(_make_region_record(region, size, position) for region in regions),
         )
         return (record,)
-    video = result.plan.video
-    aspect = video.sample_aspect_ratio or 1
-    size = compute_displayed_size(video.width, video.height, aspect, video.quarter_turns)
-    is_trimmed = options is not None and options.start is not None
+    size = result.plan.video.displayed_size
     records = (
-        _make_shot_record(number, shot, size, is_trimmed)
+        _make_shot_record(number, shot, size, is_trimmed=options.start is not None)
         for number, shot in enumerate(result.shot_uncertainty, start=1)
     )
     return tuple(records) or None

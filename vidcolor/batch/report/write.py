@@ -57,11 +57,7 @@ def check_report_path(path: Path) -> None:
 
 
 def write_report(path: Path, records: Sequence[ResultRecord]) -> None:
-    """Write the report of a run and replace an existing one.
-
-    Args:
-        path: ``.json`` for a `Report`; ``.html`` for one self-contained page with previews.
-        records: records of the tasks.
+    """Write a report as a `Report` in JSON or as one HTML page with previews; replace the file.
 
     Raises:
         UsageError: the suffix is not supported.

@@ -98,13 +98,9 @@ def encode_dpx_file(
 ) -> bytes:
     """Encode a DPX file with the film, camera and origin fields of a source.
 
-    Args:
-        rgb: (H, W, 3) code values: uint8 for 8 bits, else uint16.
-        alpha: (H, W) with the dtype of `rgb`, or None; supported with 8 and 16 bits.
-        bits: bit depth: 8, 10, 12 or 16.
-        header: the 2048 bytes of the source's header and its user-defined data, or None. The byte
-            order of the result is that of the source, or else little-endian.
-        xmp: packet that is appended to the user-defined data, or None.
+    `rgb` is (H, W, 3) code values of 8, 10, 12 or 16 bits, and `alpha` (H, W) of 8 or 16 bits:
+    uint8 or uint16. `header` is the 2048 bytes of the source's header and its user-defined data. It
+    also sets the byte order, which is otherwise little-endian. `xmp` is appended to this data.
     """
     order = "be" if header is not None and header[:4] == b"SDPX" else "le"
     if bits in (10, 12):
@@ -200,12 +196,10 @@ def _complete_header(data: bytes, header: bytes | None, xmp: bytes | None) -> by
 
 
 def _byte_order(dpx: bytes) -> str:
-    """Return the byte order of a DPX file, as in `struct`."""
     return ">" if dpx[:4] == b"SDPX" else "<"
 
 
 def _read_integers(dpx: bytes, *offsets: int) -> tuple[int, ...]:
-    """Return the unsigned 32-bit integers at these offsets."""
     return tuple(struct.unpack_from(_byte_order(dpx) + "I", dpx, at)[0] for at in offsets)
 
 

@@ -71,9 +71,7 @@ class Directory:
     """A TIFF directory (IFD) and its child directories."""
 
     order: ByteOrder
-    """``<`` or ``>``, as in `struct`."""
     entries: dict[int, Entry] = field(default_factory=dict)
-    """Entries by tag."""
     children: dict[int, Directory] = field(default_factory=dict)
     """Child directories by the tag that refers to them."""
 

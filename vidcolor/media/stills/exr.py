@@ -118,11 +118,8 @@ def encode_exr_file(
 ) -> bytes:
     """Encode an OpenEXR file in 32-bit float linear light.
 
-    Args:
-        rgb: (H, W, 3) uint16, sRGB-encoded codes.
-        alpha: (H, W) uint16, linear codes, or None.
-        attributes: attributes of the source; see `read_exr`.
-        comment: text that is appended to the comments attribute.
+    `rgb` is (H, W, 3) uint16 sRGB, and `alpha` is linear, (H, W) uint16. The attributes are those
+    of `read_exr`. `comment` is appended to the comments attribute.
     """
     import OpenEXR
 

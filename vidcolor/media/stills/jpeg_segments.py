@@ -188,13 +188,9 @@ def insert_metadata(jpeg: bytes, metadata: StillMetadata) -> EncodedStill:
 def join_scans(luma: bytes, cb: bytes, cr: bytes) -> bytes | None:
     """Join three gray JPEGs into a 4:4:4 color JPEG, copying the coded luma unchanged.
 
-    Args:
-        luma: a JPEG that satisfies `is_joinable`.
-        cb: a gray JPEG of the same size, progressive if and only if `luma` is.
-        cr: a gray JPEG of the same coding and quantization table as `cb`.
-
-    Returns:
-        The file without metadata, or None if the coding of `luma` cannot be joined.
+    `luma` satisfies `is_joinable`. `cb` and `cr` have the same size, coding and quantization table,
+    and are progressive if and only if `luma` is. The result has no metadata. It is None if the
+    coding of `luma` cannot be joined.
     """
     sources = [parse_segments(data) for data in (luma, cb, cr)]
     frame = find_frame_header(sources[0])

@@ -208,7 +208,6 @@ def _inflate(body: bytes) -> bytes | None:
 
 
 def _insert_metadata(png: bytes, metadata: StillMetadata) -> bytes:
-    """Insert metadata into a PNG file after its header."""
     chunks = []
     if metadata.icc:
         chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)))

@@ -109,7 +109,6 @@ def _is_thumbnail(page: Any) -> bool:
 
 
 def _decode_page(path: Path, page: tifffile.TiffPage) -> DecodedImage:
-    """Decode a page of 8-bit or 16-bit gray or RGB."""
     try:
         samples = page.asarray()
     except (ValueError, KeyError) as error:
@@ -142,7 +141,6 @@ def _decode_with_pillow(path: Path) -> DecodedImage:
 
 
 def _read_metadata(file: Any, page: tifffile.TiffPage) -> StillMetadata:
-    """Return the metadata of the first page; `file` is open for reading."""
     tags = exif.read_directory(_make_reader(file))
     blocks = {
         tag: tags.entries[tag].value if tag in tags.entries else None
@@ -163,8 +161,6 @@ def _read_metadata(file: Any, page: tifffile.TiffPage) -> StillMetadata:
 
 
 def _make_reader(file: Any) -> exif.Reader:
-    """Return a function that reads bytes at an offset of an open file."""
-
     def read(offset: int, n: int) -> bytes:
         file.seek(offset)
         data: bytes = file.read(n)

@@ -83,7 +83,6 @@ class DecodedImage:
     metadata: StillMetadata = field(default_factory=StillMetadata)
     warnings: tuple[str, ...] = ()
     lossless: bool = True
-    """Whether the file's coding is lossless."""
     jpeg_data: bytes | None = None
     """See `Still.jpeg_data`."""
     is_ycbcr: bool = False
