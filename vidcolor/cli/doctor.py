@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import platform
 import shutil
 import sys
@@ -73,7 +74,7 @@ def doctor(context: typer.Context, console: Console, work_dir: params.WorkDirect
       vidcolor doctor
       vidcolor doctor --json
     """
-    counts: dict[Status, int] = {"ok": 0, "warning": 0, "failure": 0}
+    counts: dict[Status, int] = {"ok": 0, "failure": 0, "warning": 0}
     for check in run_checks(context.find_root().command, work_dir):
         counts[check.status] += 1
         console.event("check", **asdict(check))
@@ -83,7 +84,8 @@ def doctor(context: typer.Context, console: Console, work_dir: params.WorkDirect
         if console.quiet and check.status != "ok":
             console.warn(f"{check.name}: {check.detail}; {check.remedy}")
     console.event("summary", **counts)
-    console.info(f"{counts['failure']} failures, {counts['warning']} warnings")
+    faults = (f"{n} {name}{'' if n == 1 else 's'}" for name, n in counts.items() if name != "ok")
+    console.info(", ".join(faults))
     if counts["failure"]:
         raise typer.Exit(1)
 
@@ -107,13 +109,18 @@ def run_checks(program: Any, work_dir: Path | None = None) -> Iterator[Check]:
         try:
             yield from test()
         except VidcolorError as error:
-            yield Check(name, "failure", str(error), "Reinstall vidcolor.")
+            yield _make_fault(name, "failure", error)
         except Exception as error:  # a broken library can raise anything
             yield Check(name, "failure", f"{type(error).__name__}: {error}", "Reinstall vidcolor.")
     yield from _check_configuration(program)
     yield from check_directories(work_dir)
     yield from _check_optional_packages()
     yield _check_console()
+
+
+def _make_fault(name: str, status: Status, error: VidcolorError) -> Check:
+    """Describe an error about packaged files. Its own advice is meant for other commands."""
+    return Check(name, status, str(error).rpartition("; ")[0], "Reinstall vidcolor.")
 
 
 def _check_libraries() -> Iterator[Check]:
@@ -136,9 +143,14 @@ def _check_weights() -> Iterator[Check]:
     )
 
     for packaged in (*PACKAGED_WEIGHTS.values(), ENCODER_WEIGHTS):
-        weights = read_packaged_weights(packaged)
-        detail = f"SHA-256 {weights.digest[:12]} as expected, {weights.path}"
-        yield Check(f"weights {packaged.name}", "ok", detail)
+        name = f"weights {packaged.name}"
+        try:
+            weights = read_packaged_weights(packaged)
+        except VidcolorError as error:
+            is_optional = packaged is ENCODER_WEIGHTS  # only `evaluate` and `train` use it
+            yield _make_fault(name, "warning" if is_optional else "failure", error)
+        else:
+            yield Check(name, "ok", f"SHA-256 {weights.digest[:12]} as expected, {weights.path}")
 
 
 def _check_device() -> Iterator[Check]:
@@ -286,7 +298,10 @@ def _check_directory(name: str, directory: Path) -> Check:
             file.write(bytes(4096))
         free = shutil.disk_usage(existing).free
     except OSError as error:
-        remedy = "Use another directory, or change its permissions."
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = (
+            "Free some space." if is_full else "Use another directory, or change its permissions."
+        )
         return Check(name, "warning", f"{directory}: {error.strerror or error}", remedy)
     detail = f"{directory}: writable, {free / 1e9:.1f} GB free"
     if free < _MIN_FREE_BYTES:

@@ -90,13 +90,19 @@ def describe_devices() -> list[str]:
 
 def describe_weights() -> Iterator[tuple[str, str]]:
     """Yield the name and the path of all packaged and installed weights."""
+    from vidcolor.errors import WeightsError
+    from vidcolor.fileio import sha256_file
     from vidcolor.generators.store.registry import list_installed
     from vidcolor.generators.store.weights import PACKAGED_WEIGHTS, find_packaged_file
 
     for name, weights in PACKAGED_WEIGHTS.items():
-        yield (
-            "weights",
-            f"{name}, SHA-256 {weights.sha256[:12]} ({find_packaged_file(weights.file)})",
-        )
+        try:
+            path = find_packaged_file(weights.file)
+        except WeightsError as error:
+            yield "weights", f"{name}: {error}"
+            continue
+        digest = sha256_file(path)
+        state = "" if digest == weights.sha256 else f", damaged: expected {weights.sha256[:12]}"
+        yield "weights", f"{name}, SHA-256 {digest[:12]}{state} ({path})"
     for name, path in list_installed().items():
         yield "weights", f"{name} ({path})"
