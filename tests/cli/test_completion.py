@@ -43,6 +43,8 @@ def _run(variables: dict[str, str]) -> str:
         ("vidcolor colorize --model ddcolor-t", {"ddcolor-tiny"}),
         ("vidcolor colorize --model embedded+ecc", {"embedded+eccv16"}),
         ("vidcolor models pull sigg", {"siggraph17"}),
+        ("vidcolor config show co", {"colorize", "compare", "config"}),
+        ("vidcolor config show evaluate ", {"film"}),
     ],
 )
 def test_values_are_completed(line: str, expected: set[str]) -> None:

@@ -68,8 +68,10 @@ def test_command_uses_the_values_and_the_command_line_is_stronger(
     assert vidcolor("shots", "reel.mov").code == 2
     project('[defaults]\nengine = "ray"\nray-address = "nowhere:1"\n')
     assert "nowhere" not in "".join(vidcolor("colorize", "reel.mov").err)
-    project('[colorize]\nray-address = "nowhere:1"\n')
-    assert vidcolor("colorize", "reel.mov").err == ["vidcolor: --ray-address requires --engine ray"]
+    file = project('[colorize]\nray-address = "nowhere:1"\n')
+    assert vidcolor("colorize", "reel.mov").err == [
+        f"vidcolor: --ray-address requires --engine ray (--ray-address is set by {file}, line 2)"
+    ]
     assert vidcolor("colorize", "reel.mov", "--engine", "ray").err == [
         "vidcolor: reel.mov: no such file"
     ]
@@ -81,14 +83,13 @@ def test_paths_are_relative_to_the_file_and_lists_may_be_scalars(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    project('[colorize]\nout-dir = "graded"\nencoder-option = "crf=18"\nreport = ["a.html"]\n')
+    project('[colorize]\nout-dir = "graded"\nencoder-option = "crf=18"\n')
     with (tmp_path / "vidcolor.toml").open("a") as file:
         file.write('[evaluate]\nvividness = [0.2, 1]\n[train]\nreplay = ["album"]\n')
     (tmp_path / "reels" / "1931").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "reels" / "1931")
     values = show(vidcolor, "colorize")
     assert values["out-dir"][0] == str(tmp_path / "graded")
-    assert values["report"][0] == [str(tmp_path / "a.html")]
     assert values["encoder-option"][0] == ["crf=18"]
     assert show(vidcolor, "evaluate")["vividness"][0] == [0.2, 1]
     assert show(vidcolor, "train")["replay"][0] == [str(tmp_path / "album")]
@@ -119,16 +120,27 @@ def test_file_is_not_searched_above_a_repository(
          "'film'?"),
         ("vividness = 1", "line 1: 'vividness' is not in the table of a command, such as "
          "[defaults] or [colorize]"),
-        ("[colorize]\n\nvividness = 2", "line 3: vividness must be less than or equal to 1, got 2"),
+        ("[colorize]\n\nvividness = 2", "line 3: vividness must be in [0, 1], got 2"),
         ("[defaults]\nvividness = true", "line 2: vividness must be a number, got True"),
         ('[colorize]\nmark = "yes"', "line 2: mark must be true or false, got 'yes'"),
         ("[colorize]\nout-dir = 1", "line 2: out-dir must be a path, got 1"),
         ('[colorize]\nfor = "dvd"',
          "line 2: for: 'dvd' is not one of 'delivery', 'editing', 'archive'"),
+        ("[colorize]\nfor = 1", "line 2: for must be one of delivery, editing, archive, got 1"),
+        ("[colorize]\nsize = 0", "line 2: size must be 1 or more, got 0"),
+        ("[colorize]\nout-dir = ''", "line 2: out-dir must be a path, got ''"),
+        ("[colorize]\ngray_from = 'red'\ngrey-from = 'blue'",
+         "line 3: 'grey-from' is the same option as 'gray_from'"),
+        ("[[colorize]]\nsize = 1", "line 1: colorize must be a table; write [colorize]"),
+        ("[DEFAULTS]", "line 1: unknown table 'DEFAULTS'; did you mean 'defaults'?"),
+        ("colorize.saturation = 9", "line 1: saturation must be in [0, 3], got 9"),
+        ("['colorize']  # x\n'saturation'\t=\t9", "line 2: saturation must be in [0, 3], got 9"),
+        ("[colorize]\nreport = 'a.json'", "line 2: 'report' is allowed on the command line only"),
         ('[colorize]\nfps = "fast"',
          "line 2: fps: 'fast' is not a frame rate; write 24, 23.976 or 24000/1001"),
         ("[colorize]\nencoder-option = {crf = 18}",
-         "line 2: encoder-option must be text, got {'crf': 18}"),
+         "line 2: encoder-option must be text such as 'KEY=VALUE', or a list of these, got "
+         "{'crf': 18}"),
         ("[colorize.grain]\nsize = 1", "line 1: unknown key 'grain' in [colorize]; did you mean "
          "'range'?"),
         ("[train]\nsizes = 1", "line 2: unknown key 'sizes' in [train]; did you mean 'size'?"),
@@ -197,8 +209,7 @@ def test_invalid_and_unknown_variables_are_reported(
     run = vidcolor("colorize", "reel.mov")
     assert run.code == 2
     assert run.err[-1] == (
-        "vidcolor: environment variable VIDCOLOR_VIVIDNESS: vividness must be less than or equal "
-        "to 1, got '3'"
+        "vidcolor: environment variable VIDCOLOR_VIVIDNESS: vividness must be in [0, 1], got 3"
     )
 
 
@@ -232,3 +243,67 @@ def test_removed_folder_has_no_configuration(
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     assert vidcolor("config", "path").out[1] == "project: no vidcolor.toml here or above"
+
+
+def test_invalid_file_is_named(
+    vidcolor: Callable[..., Run], project: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = project("")
+    file.write_text("[colorize]\n", encoding="utf-16")
+    assert vidcolor("jobs").err == [f"vidcolor: {file}: not valid TOML: save the file as UTF-8"]
+    file.unlink()
+    file.mkdir()
+    assert vidcolor("jobs").err == [f"vidcolor: {file}: cannot be read (Is a directory)"]
+    file.rmdir()
+    file.symlink_to(tmp_path / "missing")
+    assert vidcolor("jobs").err == [f"vidcolor: {file}: cannot be read (No such file or directory)"]
+
+
+def test_config_and_doctor_use_valid_files_and_ignore_others(
+    vidcolor: Callable[..., Run], project: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = project("[defaults]\nlog-file = 'a.log'\n")
+    assert vidcolor("config", "path").code == 0
+    assert "project: " in (tmp_path / "a.log").read_text()
+    file.write_text("[defaults]\nlog-file = 1\n")
+    assert vidcolor("config", "path").code == 0
+    assert vidcolor("config", "show").err == [
+        f"vidcolor: {file}, line 2: log-file must be a path, got 1"
+    ]
+
+
+def test_config_show_warns_of_unknown_variables(
+    vidcolor: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDCOLOR_DEVCE", "cpu")
+    monkeypatch.setenv("VIDCOLOR_MARK", "yes")
+    run = vidcolor("config", "show", "colorize")
+    assert run.err == [
+        "warning: environment variable VIDCOLOR_DEVCE has no effect; did you mean "
+        "'VIDCOLOR_DEVICE'?"
+    ]
+    assert show(vidcolor, "colorize")["mark"][0] is True
+
+
+def test_out_is_stronger_than_a_configured_directory(
+    vidcolor: Callable[..., Run], project: Callable[..., Path], tmp_path: Path
+) -> None:
+    project("[colorize]\nout-dir = 'graded'\n")
+    source = Path(__file__).parents[2] / "samples" / "photo.jpg"
+    assert vidcolor("colorize", str(source), "-o", str(tmp_path / "a.jpg")).code == 0
+    assert (tmp_path / "a.jpg").exists()
+    assert not (tmp_path / "graded").exists()
+
+
+def test_error_names_the_origin_of_a_configured_value(
+    vidcolor: Callable[..., Run], project: Callable[..., Path]
+) -> None:
+    file = project("[colorize]\nmodel = 'w/nope.pth'\n")
+    source = str(Path(__file__).parents[2] / "samples" / "photo.jpg")
+    assert vidcolor("colorize", source, "-o", "a.jpg").err == [
+        "vidcolor: w/nope.pth: no such weights file; check the path "
+        f"(--model is set by {file}, line 2)"
+    ]
+    assert vidcolor("colorize", source, "-o", "a.jpg", "--model", "w/x.pth").err == [
+        "vidcolor: w/x.pth: no such weights file; check the path"
+    ]

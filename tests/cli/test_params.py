@@ -83,9 +83,9 @@ def test_new_option_is_a_key_of_configuration_files(
     values = find_values(command_, "colorize", [ConfigFile.read(path)])
     assert (values["grain"].value, values["grain"].origin) == (0.5, f"{path}, line 2")
     monkeypatch.setenv("VIDCOLOR_COLORIZE_GRAIN", "0.7")
-    assert find_values(command_, "colorize", [])["grain"].value == "0.7"
+    assert find_values(command_, "colorize", [])["grain"].value == 0.7
     path.write_text("[colorize]\ngrain = 2\n")
-    with pytest.raises(UsageError, match="line 2: grain must be less than or equal to 1, got 2"):
+    with pytest.raises(UsageError, match="line 2: grain must be in \\[0, 1\\], got 2"):
         find_values(command_, "colorize", [ConfigFile.read(path)])
 
 

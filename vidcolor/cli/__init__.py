@@ -7,6 +7,7 @@ import signal
 import sys
 import traceback
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -75,12 +76,13 @@ def _handle_global_options(
         raise UsageError("no command; see vidcolor --help")
     if version:
         raise typer.Exit
-    # These commands and the help texts also work with invalid files.
-    if context.invoked_subcommand not in ("config", "doctor") and not context.meta[HELP_KEY]:
+    if not context.meta[HELP_KEY]:
         from vidcolor.cli.configuration import list_unknown_variables, make_default_map
 
-        context.default_map = make_default_map(context.command)
-        for text in list_unknown_variables(context.command):
+        # These commands describe invalid files.
+        is_tolerant = context.invoked_subcommand in ("config", "doctor")
+        context.default_map = make_default_map(context.command, ignore_errors=is_tolerant)
+        for text in () if is_tolerant else list_unknown_variables(context.command):
             Console().warn(text)
 
 
@@ -93,6 +95,9 @@ def main(colorizer_factory: ColorizerFactory | None = None) -> None:
     signal.signal(signal.SIGTERM, _raise_interrupt)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # warnings of libraries are not meant for users
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller, as with `>&-`
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # file names may contain invalid UTF-8
             stream.reconfigure(errors="backslashreplace")
@@ -150,15 +155,17 @@ def _print_unexpected_error(console: Console, error: Exception) -> int:
     if format_message is None:
         text = f"internal error ({type(error).__name__}: {error}); please report it"
         return _print_error(console, text, EXIT_FAILURE, error)
-    from vidcolor.cli.configuration import simplify_message
+    from vidcolor.cli.configuration import describe_bad_value
 
+    if isinstance(error, typer.BadParameter):
+        error.message = describe_bad_value(error, error.param)
     text, code = format_message(), int(getattr(error, "exit_code", EXIT_USAGE))
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(text, err=True)
         return code
     context = getattr(error, "ctx", None)
     command = context.command_path.rstrip() if context is not None else "vidcolor"
-    return _print_error(console, f"{simplify_message(text)}; see {command} --help", code)
+    return _print_error(console, f"{text.rstrip('.?')}; see {command} --help", code)
 
 
 def _print_error(console: Console, text: str, code: int, cause: BaseException | None = None) -> int:

@@ -113,6 +113,8 @@ def _find_tasks(request: BatchRequest) -> list[Task]:
     from vidcolor.batch.discover import check_collisions, discover
 
     inputs, files = request.inputs, request.files
+    if files.out is not None and "out_dir" not in request.given_options:
+        files = files.replace(out_dir=None)  # --out is stronger than a configuration file
     if not inputs and files.job_list is None:
         raise UsageError(
             "INPUT is missing; give a film, photo, folder or pattern, or use --job-list"

@@ -12,11 +12,12 @@ from vidcolor.cli.configuration import (
     FILE_NAME,
     VARIABLES,
     ConfigValue,
+    exists,
     find_values,
     get_settings,
-    is_file,
     list_commands,
     list_paths,
+    list_unknown_variables,
     read_files,
 )
 from vidcolor.cli.console import Console, format_table
@@ -34,6 +35,15 @@ app = typer.Typer(
 )
 
 
+def _complete_command(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the next words of commands that start with those given."""
+    given = list(context.params.get("command") or ())
+    names = [name.split(".") for name, _ in list_commands(context.find_root().command)]
+    depth = len(given)
+    words = dict.fromkeys(n[depth] for n in names if len(n) > depth and n[:depth] == given)
+    return [word for word in words if word.startswith(incomplete)]
+
+
 @app.command()
 @expand_options
 def show(
@@ -46,6 +56,7 @@ def show(
             help="Command, for example colorize or evaluate film. Default: all commands, only "
             "the options that are set.",
             show_default=False,
+            autocompletion=_complete_command,
         ),
     ] = None,
 ) -> None:
@@ -74,6 +85,8 @@ def show(
     if name and name not in commands:
         names = ", ".join(commands).replace(".", " ")
         raise UsageError(f"no command {' '.join(command or ())!r}; choose from {names}")
+    for text in list_unknown_variables(root):
+        console.warn(text)
     for each in [name] if name else commands:
         _print_options(console, each, commands[each], files, only_set=not name)
     for variable, meaning in VARIABLES.items():
@@ -88,13 +101,15 @@ def show(
 def path(console: Console) -> None:
     """Print the configuration files that are read, the stronger one last."""
     for kind, file in list_paths().items():
-        exists = file is not None and is_file(file)
-        console.event("file", kind=kind, path=None if file is None else str(file), exists=exists)
+        is_present = file is not None and exists(file)
+        console.event(
+            "file", kind=kind, path=None if file is None else str(file), exists=is_present
+        )
         if file is None:
             file_text = "none" if kind == CONFIG_VARIABLE else f"no {FILE_NAME} here or above"
         else:
-            file_text = f"{file}{'' if exists else ' (does not exist)'}"
-        console.info(f"{kind + ':':9}{file_text}")
+            file_text = f"{file}{'' if is_present else ' (does not exist)'}"
+        console.info(f"{kind + ':':8} {file_text}")
 
 
 def _print_options(

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 import typer
 
 from vidcolor.cli.groups import DEFAULT_COMMAND
-from vidcolor.errors import InputError, UsageError
+from vidcolor.errors import InputError, UsageError, VidcolorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,16 +78,26 @@ class Setting:
 
     def read_toml(self, value: Any, folder: Path, origin: str) -> ConfigValue:
         """Check the type of a TOML value; paths are relative to `folder`."""
-        kinds, text = _TOML_TYPES.get(self.kind, ((str, int, float), "text or a number"))
+        kinds, text = self._toml_type()
         items = value if isinstance(value, list) and self.is_list else [value]
         for item in items:
-            if not isinstance(item, kinds) or (isinstance(item, bool) and self.kind is not bool):
+            is_valid = isinstance(item, kinds) and item != ""
+            if not is_valid or (isinstance(item, bool) and self.kind is not bool):
                 raise UsageError(f"{origin}: {self.key} must be {text}, got {item!r}")
         if self.kind is Path:
             items = [str(folder / Path(item).expanduser()) for item in items]
         elif self.kind not in _TOML_TYPES:
             items = [str(item) for item in items]
         return self._check(items if self.is_list else items[0], origin)
+
+    def _toml_type(self) -> tuple[tuple[type, ...], str]:
+        """Return the TOML types of an item, and how messages describe them."""
+        if get_origin(self.kind) is Literal:
+            return (str,), f"one of {', '.join(get_args(self.kind))}"
+        kinds, text = _TOML_TYPES.get(self.kind, ((str, int, float), "text or a number"))
+        if self.kind is str and self.parameter.metavar:
+            text += f" such as {self.parameter.metavar!r}"
+        return kinds, f"{text}, or a list of these" if self.is_list else text
 
     def read_variable(self, *names: str) -> ConfigValue | None:
         """Return the value of the first environment variable that is set."""
@@ -99,17 +110,25 @@ class Setting:
 
     def _check(self, value: Any, origin: str) -> ConfigValue:
         try:
-            self.parameter.process_value(None, value)
+            result = self.parameter.process_value(None, value)
         except typer.BadParameter as error:
-            message = simplify_message(error.message)
-            text = f" {message}, got {value!r}" if message.startswith("must") else f": {message}"
-            raise UsageError(f"{origin}: {self.key}{text}") from None
-        return ConfigValue(value, origin)
+            message = describe_bad_value(error, self.parameter)
+            separator = " " if message.startswith("must ") else ": "
+            raise UsageError(f"{origin}: {self.key}{separator}{message}") from None
+        return ConfigValue(result if self.kind in (bool, int, float) else value, origin)
 
 
-def simplify_message(text: str) -> str:
-    """Reword messages of pydantic, which are meant for programmers."""
-    return text.replace("Value error, ", "").replace("Input should be", "must be").rstrip(".?")
+def describe_bad_value(error: Any, parameter: Any) -> str:
+    """Return the fault of a value that Typer rejects, in the words of other messages."""
+    from pydantic import Field, ValidationError
+
+    from vidcolor.schema import describe_fault
+
+    text = str(error.message)
+    if isinstance(error.__cause__, ValidationError):
+        limits = Field(ge=getattr(parameter, "min", None), le=getattr(parameter, "max", None))
+        text = describe_fault(error.__cause__.errors(include_url=False)[0], limits)
+    return text.rstrip(".?")
 
 
 def get_settings(command: Any) -> dict[str, Setting]:
@@ -159,7 +178,9 @@ class ConfigFile:
             return cls(path, text, tomllib.loads(text))
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-        except ValueError as error:  # also a UnicodeDecodeError
+        except UnicodeDecodeError:
+            raise UsageError(f"{path}: not valid TOML: save the file as UTF-8") from None
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"{path}: not valid TOML: {error}") from None
 
     def get_table(self, name: str) -> dict[str, Any]:
@@ -171,12 +192,14 @@ class ConfigFile:
 
     def locate(self, table: str, key: str) -> str:
         """Return file and line of a key, or only the file if the line is not found."""
-        current = ""
+        current, wanted = "", f"{table}.{key}".strip(".")
         for number, line in enumerate(self.text.splitlines(), 1):
-            word = line.partition("#")[0].strip()
-            current = word.strip("[] ") if word.startswith("[") else current
-            is_key = current == table and word.partition("=")[0].strip(" \"'") == key
-            if is_key or (word.startswith("[") and current == f"{table}.{key}".strip(".")):
+            name = re.sub(r"[\s\"'\[\]]", "", re.split("[=#]", line)[0])
+            if line.lstrip().startswith("["):
+                current = name
+            elif name:
+                name = f"{current}.{name}".strip(".")
+            if name == wanted:
                 return f"{self.path}, line {number}"
         return str(self.path)
 
@@ -187,12 +210,16 @@ class ConfigFile:
             UsageError: a table or key is unknown, or allowed on the command line only.
         """
         for name, table in self.tables.items():
+            tables = [SHARED_TABLE, *program.commands]
             if not isinstance(table, dict):
+                place = self.locate("", name)
+                if name in tables:
+                    raise UsageError(f"{place}: {name} must be a table; write [{name}]")
                 raise UsageError(
-                    f"{self.locate('', name)}: {name!r} is not in the table of a command, such as "
+                    f"{place}: {name!r} is not in the table of a command, such as "
                     f"[{SHARED_TABLE}] or [colorize]"
                 )
-            self._check_name("", name, [SHARED_TABLE, *program.commands])
+            self._check_name("", name, tables)
             if name != SHARED_TABLE:
                 self._check_table(name, program.commands[name])
         for key in self.get_table(SHARED_TABLE):
@@ -218,7 +245,7 @@ class ConfigFile:
 
         if (name := key.replace("_", "-")) not in known:
             kind, place = ("key", f" in [{table}]") if table else ("table", "")
-            hint = suggest(name, known)
+            hint = suggest(name.lower(), known)
             raise UsageError(f"{self.locate(table, key)}: unknown {kind} {key!r}{place}{hint}")
 
     def find_values(self, name: str, settings: dict[str, Setting]) -> dict[str, ConfigValue]:
@@ -231,13 +258,17 @@ class ConfigFile:
         Raises:
             UsageError: a value is invalid; the message names the line.
         """
-        values = {}
+        values: dict[str, ConfigValue] = {}
+        keys: dict[tuple[str, str], str] = {}
         for table in (SHARED_TABLE, name):
             for key, value in self.get_table(table).items():
                 setting = settings.get(key.replace("_", "-"))
                 if setting and (setting.is_shared or table == name):
-                    item = setting.read_toml(value, self.path.parent, self.locate(table, key))
-                    values[setting.parameter.name] = item
+                    origin, parameter = self.locate(table, key), setting.parameter.name
+                    if keys.setdefault((table, parameter), key) != key:
+                        other = keys[table, parameter]
+                        raise UsageError(f"{origin}: {key!r} is the same option as {other!r}")
+                    values[parameter] = setting.read_toml(value, self.path.parent, origin)
         return values
 
 
@@ -279,26 +310,34 @@ def _find_project_file() -> Path | None:
     except OSError:  # the current folder was removed
         return None
     for folder in folders:
-        if is_file(folder / FILE_NAME):
+        if exists(folder / FILE_NAME):
             return folder / FILE_NAME
         is_home = str(folder) == os.path.expanduser("~")  # noqa: PTH111  # without HOME, Path fails
-        if is_home or os.path.exists(folder / ".git"):  # noqa: PTH110  # see `is_file`
+        if is_home or os.path.exists(folder / ".git"):  # noqa: PTH110  # see `exists`
             break
     return None
 
 
-def is_file(path: Path) -> bool:
-    """Return whether a file exists; false if its folder may not be read, as in some containers."""
-    return os.path.isfile(path)  # noqa: PTH113  # Path.is_file raises a PermissionError
+def exists(path: Path) -> bool:
+    """Return whether a file exists; false if its folder may not be read, as in some containers.
+
+    A broken link and a directory exist, so that reading them is reported as an error.
+    """
+    return os.path.lexists(path)  # Path.exists raises a PermissionError
+
+
+def list_files() -> list[Path]:
+    """Return the paths of the configuration files to read, the weaker first."""
+    return [
+        path
+        for kind, path in list_paths().items()
+        if path is not None and (exists(path) or kind == CONFIG_VARIABLE)
+    ]
 
 
 def read_files() -> list[ConfigFile]:
-    """Read the configuration files that exist, the weaker first."""
-    return [
-        ConfigFile.read(path)
-        for kind, path in list_paths().items()
-        if path is not None and (is_file(path) or kind == CONFIG_VARIABLE)
-    ]
+    """Read the configuration files, the weaker first."""
+    return [ConfigFile.read(path) for path in list_files()]
 
 
 def find_values(command: Any, name: str, files: list[ConfigFile]) -> dict[str, ConfigValue]:
@@ -315,9 +354,7 @@ def find_values(command: Any, name: str, files: list[ConfigFile]) -> dict[str, C
 
 def _list_variables(name: str, setting: Setting) -> list[str]:
     """Return the environment variables that set an option of a command, the stronger one first."""
-    keys = (
-        [f"{name}.{setting.key}", setting.key] if setting.is_shared else [f"{name}.{setting.key}"]
-    )
+    keys = [f"{name}.{setting.key}", setting.key][: 2 if setting.is_shared else 1]
     names = [f"VIDCOLOR_{key}".upper().replace("-", "_").replace(".", "_") for key in keys]
     return names if setting.is_configurable else []
 
@@ -353,11 +390,21 @@ def list_unknown_variables(group: Any) -> list[str]:
 
 
 class DefaultMap(dict[str, Any]):
-    """The `default_map` of a group. The values of a command are looked up when it starts."""
+    """The `default_map` of a group. The values of a command are looked up when it starts.
 
-    def __init__(self, group: Any, files: list[ConfigFile], name: str = "") -> None:
+    Args:
+        group: the program, or a group of commands.
+        files: configuration files, the weaker first.
+        name: name of the group; empty for the program.
+        ignore_errors: whether a command has no values if one of them is invalid.
+    """
+
+    def __init__(
+        self, group: Any, files: list[ConfigFile], name: str = "", ignore_errors: bool = False
+    ) -> None:
         super().__init__()
         self._group, self._files, self._name = group, files, name
+        self._ignore_errors = ignore_errors
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the values of a command by parameter, or the map of a subgroup."""
@@ -366,19 +413,53 @@ class DefaultMap(dict[str, Any]):
         if command is None:
             return default
         if hasattr(command, "commands"):
-            return DefaultMap(command, self._files, path)
-        values = find_values(command, path, self._files)
-        return {key: item.value for key, item in values.items()}
+            return DefaultMap(command, self._files, path, self._ignore_errors)
+        try:
+            values = find_values(command, path, self._files)
+        except UsageError:
+            if not self._ignore_errors:
+                raise
+            values = {}
+        return CommandDefaults(values)
 
 
-def make_default_map(group: Any) -> DefaultMap:
+class CommandDefaults(dict[str, Any]):
+    """The configured values of a command by parameter, and where each comes from."""
+
+    def __init__(self, values: dict[str, ConfigValue]) -> None:
+        super().__init__({key: item.value for key, item in values.items()})
+        self._values = values
+
+    def describe_origins(self, context: Any, message: str) -> str:
+        """Return the origin of each configured option that a message names, or its value."""
+        origins = []
+        for parameter in context.command.params:
+            source = context.get_parameter_source(parameter.name)
+            item = self._values.get(parameter.name)
+            if item is not None and source is not None and source.name == "DEFAULT_MAP":
+                words = [*parameter.opts, *([item.value] if isinstance(item.value, str) else [])]
+                if any(re.search(rf"(?<![\w-]){re.escape(w)}(?![\w-])", message) for w in words):
+                    origins.append(f"{parameter.opts[0]} is set by {item.origin}")
+        return f" ({'; '.join(origins)})" if origins else ""
+
+
+def make_default_map(group: Any, ignore_errors: bool = False) -> DefaultMap:
     """Read the configuration files and return the `default_map` of the program.
+
+    Args:
+        group: the program.
+        ignore_errors: whether invalid files and values are ignored instead.
 
     Raises:
         InputError: a file cannot be read.
         UsageError: a file is not valid.
     """
-    files = read_files()
-    for file in files:
-        file.check_keys(group)
-    return DefaultMap(group, files)
+    try:
+        files = read_files()
+        for file in files:
+            file.check_keys(group)
+    except VidcolorError:
+        if not ignore_errors:
+            raise
+        files = []
+    return DefaultMap(group, files, ignore_errors=ignore_errors)

@@ -252,8 +252,7 @@ def _check_fonts() -> Iterator[Check]:
 
 
 def _check_configuration(program: Any) -> Iterator[Check]:
-    paths = filter(None, configuration.list_paths().values())
-    files = [path for path in paths if configuration.is_file(path)]
+    files = configuration.list_files()
     for path in files:
         try:
             file = configuration.ConfigFile.read(path)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
@@ -19,7 +19,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import typer
 
 from vidcolor.cli.completion import complete_device, complete_model, complete_precision
+from vidcolor.cli.configuration import CommandDefaults
 from vidcolor.cli.console import Console
+from vidcolor.errors import VidcolorError
 from vidcolor.media.containers import list_extensions
 from vidcolor.option import Option, OptionsModel
 from vidcolor.options import ColorizeOptions
@@ -60,7 +62,7 @@ class RunFiles(OptionsModel):
         group=OUTPUT_PANEL, metavar="DIR",
         help="Output directory; the structure of input folders is kept.")] = None
     reports: Annotated[tuple[Path, ...], Option(
-        group=OUTPUT_PANEL, flags=("--report",), metavar="FILE",
+        group=OUTPUT_PANEL, flags=("--report",), metavar="FILE", in_config=False,
         help="Also write a report of the run as .json or .html; repeatable.")] = ()
     # fmt: on
 
@@ -140,6 +142,10 @@ def expand_options(command: Callable[..., None]) -> Callable[..., None]:
     signature = inspect.signature(command, eval_str=True)
     makers: dict[str, tuple[Callable[..., object], list[str]]] = {}
     own, expanded = [], []
+    has_context = "context" in signature.parameters
+    if not has_context:
+        kind = inspect.Parameter.KEYWORD_ONLY
+        own.append(inspect.Parameter("context", kind, annotation=typer.Context))
     for parameter in signature.parameters.values():
         kind, *metadata = get_args(parameter.annotation) or (parameter.annotation,)
         if not (isinstance(kind, type) and issubclass(kind, OptionsModel | Console)):
@@ -153,7 +159,8 @@ def expand_options(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(**values: Any) -> None:
         given = {key: v for key, v in values.items() if key != "context" and v not in (None, False)}
-        with contextlib.ExitStack() as stack:
+        context = values["context"] if has_context else values.pop("context")
+        with contextlib.ExitStack() as stack, _named_origins(context):
             # The console is made first: the log also receives the errors of other options.
             for name in sorted(makers, key=lambda name: makers[name][0] is not Console):
                 make, fields = makers[name]
@@ -166,6 +173,17 @@ def expand_options(command: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run
+
+
+@contextlib.contextmanager
+def _named_origins(context: typer.Context) -> Iterator[None]:
+    """Add the files and variables that set the options to errors about these options."""
+    try:
+        yield
+    except VidcolorError as error:
+        if isinstance(context.default_map, CommandDefaults):
+            error.args = (f"{error}{context.default_map.describe_origins(context, str(error))}",)
+        raise
 
 
 def list_given(context: typer.Context) -> list[str]:
