@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
+import subprocess
+import sys
 import termios
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -157,11 +160,16 @@ def test_characters_that_the_terminal_lacks_are_escaped(
     else:
         assert err.startswith("vidcolor: Z")
         assert err.endswith("-\\x1b.mov: no such file\n")
-        assert (
-            encoding == "ascii" or "Zürich-\\u5b57-" in err
-        )
+        assert encoding == "ascii" or "Zürich-\\u5b57-" in err
 
 
 def test_table_aligns_columns() -> None:
     rows = [("name", "size"), ("a", "10"), ("longer", "")]
     assert format_table(rows, right_aligned=(1,)) == ["name    size", "a         10", "longer"]
+
+
+@pytest.mark.parametrize("streams", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(streams: str) -> None:
+    command = shlex.join([sys.executable, "-m", "vidcolor", "models", "list"])
+    run = subprocess.run(f"{command} {streams}", shell=True, capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,6 @@ from vidcolor.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.helpers.cli_runs import Run
 
@@ -31,6 +31,16 @@ def test_log_file_has_versions_arguments_messages_and_the_traceback(
     assert "vividness=0.5" in text
     assert "Traceback" in text
     assert "InputError: reel.mov: no such file" in text
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+def test_run_continues_if_the_log_cannot_be_written(vidcolor: Callable[..., Run]) -> None:
+    run = vidcolor("jobs", "--log-file", "/dev/full")
+    assert run.code == 0
+    assert run.out == ["no unfinished work"]
+    assert run.err == [
+        "warning: /dev/full: the log is incomplete: [Errno 28] No space left on device"
+    ]
 
 
 def test_log_file_is_appended_to(vidcolor: Callable[..., Run], tmp_path: Path) -> None:

@@ -36,6 +36,19 @@ class _ConsoleHandler(logging.Handler):
             self._print_line(line)
 
 
+class _FileHandler(logging.FileHandler):
+    """Appends to a file. If the disk is full, a warning is printed, and the run continues."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        self.setLevel(logging.CRITICAL + 1)
+        path, error = self.baseFilename, sys.exception()
+        typer.echo(f"warning: {path}: the log is incomplete: {error}", err=True)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # what could not be written
+            super().close()
+
+
 @contextlib.contextmanager
 def open_log(
     path: Path | None, print_line: Callable[[str], None] | None, values: dict[str, object]
@@ -108,7 +121,7 @@ def _open_file(path: Path) -> logging.Handler:
                     raise UsageError(
                         f"{path}: exists and is not a log of vidcolor; choose another --log-file"
                     )
-        return logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+        return _FileHandler(path, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
 
