@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +45,7 @@ def test_long_paths_get_a_prefix(tmp_path: Path) -> None:
     assert system.extend_path(tmp_path) == tmp_path
     extended = str(system.extend_path(tmp_path / LONG))
     assert extended == f"\\\\?\\{tmp_path / LONG}"
+    assert str(system.extend_path(tmp_path / "a" / ".." / LONG)) == extended
 
 
 @pytest.mark.usefixtures("windows")
@@ -97,3 +101,42 @@ def test_exit_codes_are_described() -> None:
     assert system.describe_exit(3) == "with exit code 3"
     assert system.describe_exit(-9).startswith("by SIGKILL (too little memory")
     assert system.describe_exit(-11) == "by SIGSEGV"
+
+
+def test_process_ends_after_threads_exit_functions_and_output() -> None:
+    code = """
+import atexit, sys, threading, time
+from vidcolor.system import exit_process
+sys.modules["torch"] = sys
+atexit.register(print, "exit function", end="")
+threading.Thread(target=lambda: (time.sleep(0.2), print("thread"))).start()
+exit_process(3)
+"""
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (process.returncode, process.stdout) == (3, "thread\nexit function"), process.stderr
+
+
+def test_profilers_continue_after_the_exit() -> None:
+    code = """
+import sys
+from vidcolor.system import exit_process
+sys.modules["torch"] = sys
+sys.setprofile(lambda *_: None)
+try:
+    exit_process(3)
+except SystemExit as end:
+    print(end.code)
+"""
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.stdout == "3\n", process.stderr
+
+
+def test_garbage_collection_stays_off_where_it_was_off() -> None:
+    gc.disable()
+    try:
+        with system.paused_garbage_collection():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+        gc.unfreeze()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 MODEL = SAMPLES.parent / "models" / "embedded.safetensors"
+HINTS = '[{"x": 9, "y": 9, "color": "teal", "frame": 9}]'
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads open files from /proc")
 
@@ -88,7 +89,7 @@ def colorize_twice(source: Path, name: str, folder: Path, *options: str) -> None
     ("name", "options"),
     [
         ("a.mkv", ("--encoder", "ffv1")),
-        ("a.mp4", ("--workers", "2", "--confidence", "map.mkv")),
+        ("a.mp4", ("--workers", "2", "--confidence", "map.mkv", "--hints", "../hints.json")),
         ("a_%03d.png", ()),
     ],
 )
@@ -96,6 +97,7 @@ def test_film_is_the_same(
     name: str, options: tuple[str, ...], clip: ClipMaker, tmp_path: Path
 ) -> None:
     film = clip("mkv", "libx264", frames=16, vf="setsar=4/3")
+    (tmp_path / "hints.json").write_text(HINTS)
     colorize_twice(film, name, tmp_path, *options)
 
 
@@ -111,7 +113,7 @@ def test_commands_that_write_files_succeed(
     """They run one after another in one process, and so must not leave handles open."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     film, photo = clip("mkv", "libx264", frames=16), SAMPLES / "photo.jpg"
-    (tmp_path / "hints.json").write_text('[{"x": 9, "y": 9, "color": "teal", "frame": 9}]')
+    (tmp_path / "hints.json").write_text(HINTS)
     commands = [
         ["colorize", film, "-o", "a.mkv", "--hints", "hints.json", "-q"],
         ["colorize", film, "-o", "a.mkv", "-f", "--report", "r.html", "--report", "r.json"],

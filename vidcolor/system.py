@@ -16,6 +16,7 @@ import platform
 import re
 import signal
 import sys
+import threading
 import time
 import unicodedata
 from functools import cache
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 IS_WINDOWS = sys.platform == "win32"
 IGNORES_CASE = sys.platform in ("win32", "darwin")
@@ -105,7 +106,7 @@ def is_reserved_name(name: str) -> bool:
 
 def extend_path(path: Path) -> Path:
     r"""Prefix a long path with ``\\?\`` on Windows, which then accepts up to 32,767 characters."""
-    absolute = str(path.absolute())
+    absolute = os.path.abspath(path)  # noqa: PTH100 - after the prefix, ".." is not resolved
     if not IS_WINDOWS or len(absolute) < _MAX_WINDOWS_PATH or absolute.startswith("\\\\?\\"):
         return path
     if absolute.startswith("\\\\"):
@@ -131,17 +132,17 @@ def is_process_running(pid: int) -> bool:
         import ctypes
 
         query_limited_information, still_active = 0x1000, 259
-        kernel = ctypes.windll.kernel32
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
         handle = kernel.OpenProcess(query_limited_information, False, pid)
         if not handle:
-            return bool(ctypes.GetLastError() == _ERROR_ACCESS_DENIED)
+            return ctypes.get_last_error() == _ERROR_ACCESS_DENIED
         code = ctypes.c_ulong()
         kernel.GetExitCodeProcess(handle, ctypes.byref(code))
         kernel.CloseHandle(handle)
         return code.value == still_active
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # OverflowError: not a process ID
         return False
     except OSError:  # the process exists, but belongs to another user
         return True
@@ -216,23 +217,37 @@ def paused_garbage_collection() -> Iterator[None]:
     The collector would scan the modules of torch about 20 times while they load, and again when the
     process exits. That takes a third of the time of the import.
     """
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        gc.enable()
+        if was_enabled:
+            gc.enable()
 
 
 def exit_process(code: int) -> NoReturn:
     """End this process without freeing its objects one by one.
 
-    With torch loaded, that takes as long as a tenth of its import. Functions that are registered
-    for the exit run, and standard output must be flushed before.
+    With torch loaded, that takes as long as a tenth of its import. As usual, threads that are not
+    daemons finish and functions that are registered for the exit run before. Under a profiler or
+    a debugger, which continues after SystemExit, the process ends in the usual way.
     """
-    if "torch" not in sys.modules:
+    if "torch" not in sys.modules or _is_observed():
         sys.exit(code)
+    with contextlib.suppress(KeyboardInterrupt):
+        threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    with contextlib.suppress(OSError):
-        sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
     os._exit(code)
+
+
+def _is_observed() -> bool:
+    """Return whether a profiler, a debugger or an interactive session runs this program."""
+    monitoring: Any = getattr(sys, "monitoring", None)  # Python 3.12; has six tools at most
+    tools = () if monitoring is None else map(monitoring.get_tool, range(6))
+    hooks = (sys.getprofile(), sys.gettrace(), *tools)
+    return any(hook is not None for hook in hooks) or bool(sys.flags.inspect)

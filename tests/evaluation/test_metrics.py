@@ -35,3 +35,10 @@ def test_table_leaves_out_columns_without_values_and_marks_undefined_ones() -> N
 
 def test_axis_label_states_unit_and_direction() -> None:
     assert LEAK.axis_label == "leak in pixels\nlower is better"
+
+
+def test_titles_that_the_console_lacks_are_written_in_ascii() -> None:
+    metric = Metric("delta", "ΔE00", "{:.1f}", "definition")
+    rows = {"a": {"delta": 12.5}}
+    assert format_table("x", rows, [metric], "utf-8") == ["x  ΔE00", "a  12.5"]
+    assert format_table("x", rows, [metric], "cp1252") == ["x  dE00", "a  12.5"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -192,10 +193,12 @@ def _print_results(evaluation: Evaluation, console: Console) -> None:
     console.event("done", **document)
     size = report.options["size"]
     title = f"{report.num_images} images, {f'{size}×{size}' if size else 'native size'}"
-    lines = format_table(title, {m.name: m.metrics for m in report.methods}, IMAGE_METRICS)
+    rows = {method.name: method.metrics for method in report.methods}
+    encoding = sys.stdout.encoding
+    lines = format_table(title, rows, IMAGE_METRICS, encoding)
     for film in report.films:
         title = f"{Path(film.source).name}, {film.num_frames} frames"
-        lines += ["", *format_table(title, film.metrics, IMAGE_METRICS)]
+        lines += ["", *format_table(title, film.metrics, IMAGE_METRICS, encoding)]
     curves = [method for method in report.methods if method.hint_curve]
     lines += [""] if curves else []
     for method in curves:

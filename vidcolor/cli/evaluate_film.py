@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -111,7 +112,7 @@ def _print_results(evaluation: FilmEvaluation, console: Console, outputs: Sequen
     console.event("done", **report.to_json(), outputs=[str(path) for path in outputs])
     num_shots = len(report.shots)
     title = f"{report.num_frames} frames, {num_shots} shot{'' if num_shots == 1 else 's'}"
-    for line in format_table(title, report.metrics, FILM_METRICS):
+    for line in format_table(title, report.metrics, FILM_METRICS, sys.stdout.encoding):
         console.info(line)
     for path in outputs:
         console.info(f"{path}: written")

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+_ASCII_LETTERS = str.maketrans({"Δ": "d", "é": "e"})
+"""ASCII letters for those in titles that a console may not have: code page 1252 has no Δ."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -50,6 +53,7 @@ def format_table(
     title: str,
     rows: Mapping[str, Mapping[str, float | None]],
     metrics: Sequence[Metric],
+    encoding: str | None = None,
 ) -> list[str]:
     """Return a table as lines of text.
 
@@ -57,10 +61,11 @@ def format_table(
         title: title of the first column.
         rows: values by metric, by name of the row.
         metrics: the columns. A column without any value is left out.
+        encoding: encoding of the output. Titles that it cannot represent are written in ASCII.
     """
     values_of_rows = rows.values()
     columns = [m for m in metrics if m.title and any(v[m.name] is not None for v in values_of_rows)]
-    cells = [[title, *(metric.title for metric in columns)]]
+    cells = [[title, *(_encode_title(metric.title, encoding) for metric in columns)]]
     cells += [
         [name, *(m.format_value(values[m.name]) for m in columns)] for name, values in rows.items()
     ]
@@ -69,3 +74,11 @@ def format_table(
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
         for row in cells
     ]
+
+
+def _encode_title(title: str, encoding: str | None) -> str:
+    try:
+        title.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        return title.translate(_ASCII_LETTERS)
+    return title

@@ -32,7 +32,7 @@ class SegmentRenderer:
         self._fixed_colorizer = colorizer
         self._loaded: Colorizer | None = None
         self._loaded_settings: tuple[object, ...] = ()
-        self._stack = contextlib.ExitStack()
+        self._reader: SegmentReader | None = None
 
     def open(self, job: RenderJob, work: Path) -> None:
         """Open a film, whose hint tracks are in the directory `work`; close the previous one.
@@ -43,12 +43,8 @@ class SegmentRenderer:
         """
         self.close()
         colorizer = self._fixed_colorizer or self._load_colorizer(job)
-        reader = SegmentReader(job.plan, job.analysis, job.source)
-        self._stack.callback(reader.close)
-        hint_tracks: HintTracks | None = None
-        if job.hint_tracks is not None:
-            hint_tracks = self._stack.enter_context(contextlib.closing(job.hint_tracks.open(work)))
-        self._film = job, colorizer, reader, hint_tracks
+        self._reader = SegmentReader(job.plan, job.analysis, job.source)
+        self._film = job, work, colorizer, self._reader
 
     def _load_colorizer(self, job: RenderJob) -> Colorizer:
         """Load the generator of a film, unless the previous film used the same one."""
@@ -70,14 +66,22 @@ class SegmentRenderer:
         self, segment: Segment, folder: Path, progress: Callable[[int], None]
     ) -> SegmentResult:
         """Render a segment of the opened film into an empty folder; see `render_segment`."""
-        job, colorizer, reader, hint_tracks = self._film
-        # The stages of rendering run in parallel, so OpenCV must not start threads in each.
-        with single_threaded_opencv():
+        job, work, colorizer, reader = self._film
+        with contextlib.ExitStack() as stack:
+            # The stages of rendering run in parallel, so OpenCV must not start threads in each.
+            stack.enter_context(single_threaded_opencv())
+            hint_tracks: HintTracks | None = None
+            if job.hint_tracks is not None:
+                # Closed after each segment: Windows cannot remove a directory with an open file.
+                hint_tracks = job.hint_tracks.open(work)
+                stack.callback(hint_tracks.close)
             return render_segment(job, segment, folder, colorizer, reader, hint_tracks, progress)
 
     def close(self) -> None:
         """Close the film."""
-        self._stack.close()
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
 
 
 class LocalEngine:
