@@ -19,7 +19,6 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import typer
 
 from vidcolor.cli.completion import complete_device, complete_model, complete_precision
-from vidcolor.cli.configuration import CommandDefaults
 from vidcolor.cli.console import Console
 from vidcolor.errors import VidcolorError
 from vidcolor.media.containers import list_extensions
@@ -181,8 +180,9 @@ def _named_origins(context: typer.Context) -> Iterator[None]:
     try:
         yield
     except VidcolorError as error:
-        if isinstance(context.default_map, CommandDefaults):
-            error.args = (f"{error}{context.default_map.describe_origins(context, str(error))}",)
+        # See `vidcolor.cli.configuration.CommandDefaults`, which is above this module.
+        if describe := getattr(context.default_map, "describe_origins", None):
+            error.args = (f"{error}{describe(context, str(error))}",)
         raise
 
 
