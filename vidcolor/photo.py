@@ -24,7 +24,7 @@ from vidcolor.hints.io import load_hints, select_hints
 from vidcolor.hints.predict import load_photo_hints, make_base_prediction, predict_with_hints
 from vidcolor.imaging.geometry import Geometry, to_displayed
 from vidcolor.imaging.resize import resize_area, resize_linear
-from vidcolor.media.extensions import RESULT_SUFFIX
+from vidcolor.media.extensions import make_result_path
 from vidcolor.media.stills.formats import STILL_SUFFIXES
 from vidcolor.media.stills.registry import read_still, write_still
 from vidcolor.options import ColorizeOptions
@@ -130,12 +130,10 @@ def colorize_photo(
 
 
 def default_target(source: Path, directory: Path | None = None) -> Path:
-    """Return the default output file: ``NAME.color.EXT``, or ``NAME.EXT`` in `directory`."""
+    """Return the default output file of a photo: beside the source, or in `directory`."""
     fmt = STILL_SUFFIXES.get(source.suffix.lower())
     suffix = source.suffix if fmt and fmt.stores_provenance else ".png"
-    if directory is not None:
-        return directory / (source.stem + suffix)
-    return source.with_name(f"{source.stem}{RESULT_SUFFIX}{suffix}")
+    return make_result_path(source, suffix, directory)
 
 
 def _check_outputs(source: Path, target: Path, options: ColorizeOptions) -> None:

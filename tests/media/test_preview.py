@@ -6,6 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+import OpenEXR
 import pytest
 from PIL import Image
 
@@ -105,6 +106,17 @@ def test_images_are_upright_opaque_and_8_bit(tmp_path):
     assert np.all(read_image_rgb(tmp_path / "clear.png") == 255)
     Image.new("P", (8, 8)).save(tmp_path / "palette.png")
     assert read_image_rgb(tmp_path / "palette.png").shape == (8, 8, 3)
+
+
+def test_film_scans_have_square_pixels_with_every_compression(tmp_path):
+    """FFmpeg's decoder does not support ZSTD."""
+    header = {"type": OpenEXR.scanlineimage, "compression": OpenEXR.ZSTD_COMPRESSION,
+              "pixelAspectRatio": 2.0}  # fmt: skip
+    channels = {name: np.ones((16, 24), np.float16) for name in "RGB"}
+    with OpenEXR.File(header, channels) as file:
+        file.write(str(tmp_path / "wide.exr"))
+    rgb = read_image_rgb(tmp_path / "wide.exr")
+    assert rgb.shape == (16, 48, 3) and np.all(rgb == 255)
 
 
 def test_unreadable_image_is_rejected_with_one_line(tmp_path):

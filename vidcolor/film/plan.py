@@ -17,7 +17,7 @@ from vidcolor.media.containers import (
     list_extensions,
 )
 from vidcolor.media.encoder_plan import EncoderPlan, EncoderRequest, plan_encoder
-from vidcolor.media.extensions import RESULT_SUFFIX
+from vidcolor.media.extensions import RESULT_SUFFIX, make_result_path
 from vidcolor.media.frames import get_pixel_layout
 from vidcolor.media.probe import MediaInfo, VideoInfo, probe
 from vidcolor.media.sequence import (
@@ -257,8 +257,8 @@ def default_film_target(
 ) -> Path:
     """Return the default path of a colorized film: beside the source, or in `directory`.
 
-    A result for delivery keeps the container of its source if most players open it. Any other
-    container is replaced by the first of MP4, MOV and Matroska that holds all streams.
+    A result for delivery keeps the container of its source if that suits delivery. Any other
+    container is replaced by the first for delivery that holds all streams.
     """
     if options.purpose != "delivery":
         suffix = list_extensions(options.purpose)[0]
@@ -266,8 +266,7 @@ def default_film_target(
         suffix = source.suffix
     else:
         suffix = _choose_delivery_suffix(source)
-    name = source.stem + suffix if directory else f"{source.stem}{RESULT_SUFFIX}{suffix}"
-    return (directory or source.parent) / name
+    return make_result_path(source, suffix, directory)
 
 
 def _choose_delivery_suffix(source: Path) -> str:
@@ -275,8 +274,9 @@ def _choose_delivery_suffix(source: Path) -> str:
     for container in CONTAINERS.values():
         if "delivery" in container.purposes:
             streams = plan_streams(source, container)
-            is_poor = any(s.stream.codec.startswith(container.poor_audio) for s in streams)
-            if all(s.kept for s in streams) and not is_poor:
+            rare = container.rarely_supported_audio
+            is_rare = any(s.stream.codec.startswith(rare) for s in streams)
+            if all(s.kept for s in streams) and not is_rare:
                 return container.extensions[0]
     return list_extensions("archive")[0]
 

@@ -66,7 +66,7 @@ class Container:
     """Codec of converted text subtitles, and the muxer of a file that contains only them."""
     appends_audio: bool = False
     """Whether the ffmpeg command can add audio that PyAV rejects, such as WMA."""
-    poor_audio: tuple[str, ...] = ()
+    rarely_supported_audio: tuple[str, ...] = ()
     """Prefixes of audio codecs that it can hold, but few players decode there."""
     languages: Mapping[str, str] = field(default_factory=dict)
     """Equivalent language codes that the muxer supports, by ISO 639-2 code that it lacks."""
@@ -93,7 +93,7 @@ _ROWS = (
         edit_lists=True,
         holds=("chapters", "cover art", "subtitles", "timecode", "titles"),
         subtitle_format=("mov_text", "mp4"),
-        poor_audio=("pcm",),  # PCM in MP4 is recent (ISO/IEC 23003-5).
+        rarely_supported_audio=("pcm",),  # PCM in MP4 is recent (ISO/IEC 23003-5).
         trial_encoder="mpeg4",
     ),
     Container(

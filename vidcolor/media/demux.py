@@ -25,7 +25,7 @@ SAME_CLOCK_TOLERANCE_S = 1
 _PACKET_SEEK_MARGIN_S = 5
 """Distance from the seek target of a copied stream to the start of a trim, in seconds."""
 _OPEN_OPTIONS: dict[str, Any] = {"metadata_errors": "replace"} if av.__version__ < "19" else {}
-"""Arguments of `av.open`. PyAV 19 replaces faulty metadata without being told."""
+"""Arguments of `av.open`. PyAV 19 replaces faulty metadata by default."""
 _TEXT_DEMUXERS = ("tty", "bin", "xbin", "adf", "idf")
 """FFmpeg's demuxers for ANSI text and text art. They accept nearly any file."""
 

@@ -144,7 +144,7 @@ def _list_candidates(
                 f"{name} does not support pixel format {request.pix_fmt}; use one of: {choices}"
             )
         return requested
-    full_range = encoder.is_jpeg and video.coding.full_range
+    full_range = encoder.has_full_range_formats and video.coding.full_range
     in_range = [f for f in supported if f.full_range == full_range] or supported
     if not in_range:
         raise UsageError(f"{name} supports no planar Y'CbCr pixel format; choose another --encoder")

@@ -49,8 +49,8 @@ class Encoder:
     """Whether the bitstream contains the pixel aspect ratio."""
     hardware: bool = False
     """Whether it needs hardware, which not every machine has."""
-    is_jpeg: bool = False
-    """Whether the format is full range by definition. Limited range is an extension of FFmpeg."""
+    has_full_range_formats: bool = False
+    """Whether it encodes full range with pixel formats of its own, as JPEG does (``yuvj420p``)."""
     restoring_filter: tuple[str, str] | None = None
     """Codec, and bitstream filter that restores the encoder's packets from MP4. It converts length
     prefixes to start codes, which inserts the parameter sets of the header, and removes them."""
@@ -159,7 +159,7 @@ _ROWS = (
     Encoder(
         name="mjpeg",
         options=_QUALITY_2,
-        is_jpeg=True,
+        has_full_range_formats=True,
         quirks=(
             Quirk(
                 lambda video, container, layout: not video.coding.full_range,

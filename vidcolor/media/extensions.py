@@ -26,6 +26,12 @@ RESULT_FOLDER_SUFFIX = "-color"
 """Suffix of the name of a folder of results beside the folder of sources: ``reels-color``."""
 
 
+def make_result_path(source: Path, suffix: str, directory: Path | None) -> Path:
+    """Return ``NAME.color.EXT`` beside the source, or ``NAME.EXT`` in another directory."""
+    name_suffix = RESULT_SUFFIX if directory is None else ""
+    return (directory or source.parent) / f"{source.stem}{name_suffix}{suffix}"
+
+
 def is_photo_name(path: Path) -> bool:
     """Return whether a file name has the extension of a supported photo format."""
     return path.suffix.lower() in STILL_SUFFIXES

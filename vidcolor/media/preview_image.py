@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.errors import InputError
-from vidcolor.media.preview import DisplayReader
+from vidcolor.media.preview import DisplayReader, resize_rgb
+from vidcolor.media.stills.formats import detect_format
+from vidcolor.media.stills.registry import read_still_rgb
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +38,11 @@ def read_image_rgb(path: Path, min_size: tuple[int, int] | None = None) -> Rgb:
         raise InputError(f"{path}: is a directory; name an image file in it")
     try:
         return _decode_with_pillow(path, str(path), min_size)
-    except UnidentifiedImageError:  # DPX and OpenEXR
+    except UnidentifiedImageError:
+        fmt = detect_format(path)
+        if fmt is not None and fmt.is_film_scan:
+            rgb, aspect = read_still_rgb(path)
+            return resize_rgb(rgb, (round(rgb.shape[1] * aspect), rgb.shape[0]))
         reader = DisplayReader(path)
         return next(reader.frames()).rgb(reader.size)
 

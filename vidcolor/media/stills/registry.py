@@ -13,6 +13,7 @@ import errno
 import struct
 import zlib
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 from warnings import catch_warnings, simplefilter
 
@@ -84,27 +85,7 @@ def read_still(
     Raises:
         InputError: the file is missing, not an image, damaged, or larger than `MAX_PIXELS`.
     """
-    try:
-        fmt = detect_format(path)
-        if fmt is None:
-            labels = ", ".join(row.label for row in FORMATS.values())
-            raise InputError(
-                f"{path}: not a supported image ({labels}); convert it to one of these"
-            )
-        with catch_warnings():
-            simplefilter("ignore")  # libraries warn about faults that raise or are reported below
-            image = fmt.read(path, allow_damaged)
-    except VidcolorError:
-        raise
-    except OSError as error:
-        fault = _OS_ERRORS.get(error.errno or 0) or error.strerror or _to_one_line(error)
-        advice = "" if error.errno else "; damaged: get a complete copy"
-        raise InputError(f"{path}: {fault}{advice}") from error
-    except _decoding_errors() as error:
-        raise InputError(
-            f"{path}: damaged or unsupported ({_to_one_line(error)}); get a complete copy, or save "
-            "it again with the program that made it"
-        ) from error
+    fmt, image = _decode(path, allow_damaged)
     is_rgb = image.color_model == "rgb"
     bits = max(image.bits, min_rgb_bits) if is_rgb else image.bits
     return Still(
@@ -122,6 +103,41 @@ def read_still(
         jpeg_data=image.jpeg_data,
         source_rgb=_downscale_to_rgb(image, SOURCE_RGB_SHORT_SIDE) if with_source_rgb else None,
     )
+
+
+def read_still_rgb(path: Path) -> tuple[NDArray[np.uint8], Fraction]:
+    """Read an image as stored: (H, W, 3) 8-bit R'G'B', and the width over height of a pixel.
+
+    Raises:
+        InputError: as in `read_still`.
+    """
+    _, image = _decode(path, allow_damaged=False)
+    rgb = _downscale_to_rgb(image, min(image.pixels.shape[:2]))
+    return rgb, image.metadata.pixel_aspect or Fraction(1)
+
+
+def _decode(path: Path, allow_damaged: bool) -> tuple[StillFormat, DecodedImage]:
+    try:
+        fmt = detect_format(path)
+        if fmt is None:
+            labels = ", ".join(row.label for row in FORMATS.values())
+            raise InputError(
+                f"{path}: not a supported image ({labels}); convert it to one of these"
+            )
+        with catch_warnings():
+            simplefilter("ignore")  # libraries warn about faults that raise or are reported below
+            return fmt, fmt.read(path, allow_damaged)
+    except VidcolorError:
+        raise
+    except OSError as error:
+        fault = _OS_ERRORS.get(error.errno or 0) or error.strerror or _to_one_line(error)
+        advice = "" if error.errno else "; damaged: get a complete copy"
+        raise InputError(f"{path}: {fault}{advice}") from error
+    except _decoding_errors() as error:
+        raise InputError(
+            f"{path}: damaged or unsupported ({_to_one_line(error)}); get a complete copy, or save "
+            "it again with the program that made it"
+        ) from error
 
 
 def write_still(
