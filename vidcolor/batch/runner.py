@@ -69,15 +69,25 @@ def is_done(task: Task, recipe: str) -> bool:
     """Return whether the target is already a result of this source and recipe digest."""
     if not task.skip_if_done or not task.target.exists():
         return False
-    if task.target.stat().st_mtime < task.source.stat().st_mtime:
+    if task.target.stat().st_mtime_ns < _get_modified_ns(task):
         return False
     return read_result_recipe(task.target, is_still=task.kind == "photo") == recipe
 
 
 def _mark_outdated(task: Task) -> None:
     """Make the target older than the source, so that a repeated run reports the damage again."""
-    before_source_ns = task.source.stat().st_mtime_ns - 10**9
-    os.utime(task.target, ns=(before_source_ns, before_source_ns))
+    if task.target.exists():  # numbered images are never skipped
+        before_source_ns = _get_modified_ns(task) - 10**9
+        os.utime(task.target, ns=(before_source_ns, before_source_ns))
+
+
+def _get_modified_ns(task: Task) -> int:
+    """Return the latest modification time of the files of a source."""
+    if task.kind != "sequence":
+        return task.source.stat().st_mtime_ns
+    from vidcolor.film.resume import compute_source_fingerprint
+
+    return compute_source_fingerprint(task.source).modified_ns
 
 
 def run_tasks(
