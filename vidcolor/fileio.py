@@ -282,7 +282,5 @@ def remove_stale_temporaries(directory: Path) -> None:
                     (directory / entry.name).unlink()
 
 
-@lru_cache(maxsize=256)
-def _remove_stale_temporaries_once(directory: Path) -> None:
-    """Call `remove_stale_temporaries` once per directory: listing 100,000 frames is slow."""
-    remove_stale_temporaries(directory)
+_remove_stale_temporaries_once = lru_cache(maxsize=256)(remove_stale_temporaries)
+"""Does so once per directory, because listing 100,000 frames is slow."""

@@ -13,7 +13,7 @@ from vidcolor.cli.console import Console
 from vidcolor.cli.evaluate_film import evaluate_film
 from vidcolor.cli.groups import DEFAULT_COMMAND, DefaultCommandGroup
 from vidcolor.errors import UsageError
-from vidcolor.evaluation.options import EvaluateOptions, Selection
+from vidcolor.evaluation.options import EvaluateOptions, EvaluationFiles, Selection
 from vidcolor.fileio import check_target
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def evaluate(
     options: Annotated[
         EvaluateOptions, params.Fields(omit=("size", "hint_counts", "count", "show"))
     ],
+    files: EvaluationFiles,
     console: Console,
     size: Annotated[int | None, params.make_option("size", EvaluateOptions)] = None,
     native: Annotated[
@@ -46,33 +47,8 @@ def evaluate(
         ),
     ] = False,
     hint_curve: Annotated[str | None, params.make_option("hint_counts", EvaluateOptions)] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            help="Metrics of every method, film and image, as .json.",
-            rich_help_panel=params.OUTPUT_PANEL,
-        ),
-    ] = None,
-    sheet: Annotated[
-        Path | None,
-        typer.Option(
-            help="Contact sheet of some images in the version of each method: .png .jpg .webp.",
-            rich_help_panel=params.OUTPUT_PANEL,
-        ),
-    ] = None,
     count: Annotated[int | None, params.make_option("count", EvaluateOptions)] = None,
     show: Annotated[Selection | None, params.make_option("show", EvaluateOptions)] = None,
-    plots: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Directory for plots of calibration and, with --hint-curve, of PSNR over hints.",
-            rich_help_panel=params.OUTPUT_PANEL,
-        ),
-    ] = None,
-    force: params.Force = False,
 ) -> None:
     """Measure the color accuracy of models on images with known colors.
 
@@ -92,32 +68,35 @@ def evaluate(
 
     if native and size is not None:
         raise UsageError("--native and --size cannot be used together")
-    if sheet is None and (count is not None or show is not None):
+    if files.sheet is None and (count is not None or show is not None):
         raise UsageError("--count and --show need --sheet")
-    if options.results and not options.models:
-        for name, is_given in (
-            ("--vividness", bool(options.vividness)),
-            ("--hint-curve", hint_curve is not None),
-            ("--plots", plots is not None),
-        ):
-            if is_given:
-                raise UsageError(f"{name} needs a --model if --results is given")
-    changes = {"size": size, "count": count, "show": show}
-    given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
-    if native:
-        given["size"] = None
+    changes: dict[str, Any] = {"size": size, "count": count, "show": show}
     if hint_curve is not None:
-        given["hint_counts"] = _parse_counts(hint_curve)
-    options = options.replace(**given)
-    _check_outputs(out, sheet, plots, options, ground_truth, force)
+        changes["hint_counts"] = _parse_counts(hint_curve)
+    given = {name: value for name, value in changes.items() if value is not None}
+    options = options.replace(**given, **({"size": None} if native else {}))
+    _check_needs_model(options, files)
+    _check_outputs(files, options, ground_truth)
     try:
         evaluation = run_evaluation(ground_truth, options, progress=console.progress)
     finally:
         console.end_progress()
     _print_results(evaluation, console)
-    for path in _write_outputs(evaluation, out, sheet, plots):
+    for path in _write_outputs(evaluation, files):
         console.info(f"{path}: written")
     raise typer.Exit(1 if evaluation.has_unreadable else 0)
+
+
+def _check_needs_model(options: EvaluateOptions, files: EvaluationFiles) -> None:
+    """Refuse options that apply to models if only results of other programs are evaluated."""
+    if options.results and not options.models:
+        for name, value in (
+            ("--vividness", options.vividness),
+            ("--hint-curve", options.hint_counts),
+            ("--plots", files.plots),
+        ):
+            if value:
+                raise UsageError(f"{name} needs a --model if --results is given")
 
 
 def _parse_counts(text: str) -> tuple[int, ...]:
@@ -131,27 +110,24 @@ def _parse_counts(text: str) -> tuple[int, ...]:
 
 
 def _check_outputs(
-    out: Path | None,
-    sheet: Path | None,
-    plots: Path | None,
-    options: EvaluateOptions,
-    sources: Sequence[Path],
-    force: bool,
+    files: EvaluationFiles, options: EvaluateOptions, sources: Sequence[Path]
 ) -> None:
     """Check before the evaluation that all outputs can be written after it."""
     from vidcolor.evaluation.canvas import get_image_format
     from vidcolor.evaluation.plots import get_plot_names
     from vidcolor.evaluation.report import check_json_path
 
-    if out is not None:
-        check_json_path(out)
-        check_target(out, sources, force)
-    if sheet is not None:
-        get_image_format(sheet)
-        _check_image_target(sheet, sources, force)
-    if plots is not None:
-        for name in get_plot_names(options):
-            _check_image_target(plots / name, sources, force)
+    if files.out is not None:
+        check_json_path(files.out)
+        check_target(files.out, sources, files.force)
+    images = []
+    if files.sheet is not None:
+        get_image_format(files.sheet)
+        images.append(files.sheet)
+    if files.plots is not None:
+        images += [files.plots / name for name in get_plot_names(options)]
+    for image in images:
+        _check_image_target(image, sources, files.force)
 
 
 def _check_image_target(path: Path, sources: Sequence[Path], force: bool) -> None:
@@ -162,19 +138,17 @@ def _check_image_target(path: Path, sources: Sequence[Path], force: bool) -> Non
         raise UsageError(f"{path}: is part of the ground truth; choose another output")
 
 
-def _write_outputs(
-    evaluation: Evaluation, out: Path | None, sheet: Path | None, plots: Path | None
-) -> list[Path]:
+def _write_outputs(evaluation: Evaluation, files: EvaluationFiles) -> list[Path]:
     """Write the requested outputs; return their paths."""
     from vidcolor.evaluation.plots import write_plots
     from vidcolor.evaluation.sheets import write_score_sheet
 
-    written = [path for path in (out, sheet) if path is not None]
-    if out is not None:
-        evaluation.report.write(out)
-    if sheet is not None:
-        write_score_sheet(evaluation.report, evaluation.columns, sheet)
-    return written + (write_plots(evaluation.report, plots) if plots is not None else [])
+    report, written = evaluation.report, [p for p in (files.out, files.sheet) if p is not None]
+    if files.out is not None:
+        report.write(files.out)
+    if files.sheet is not None:
+        write_score_sheet(report, evaluation.columns, files.sheet)
+    return written + (write_plots(report, files.plots) if files.plots is not None else [])
 
 
 def _print_results(evaluation: Evaluation, console: Console) -> None:

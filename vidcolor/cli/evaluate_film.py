@@ -10,6 +10,7 @@ import typer
 
 from vidcolor.cli import params
 from vidcolor.cli.console import Console
+from vidcolor.evaluation.options import FilmEvaluationFiles
 from vidcolor.fileio import check_target
 
 if TYPE_CHECKING:
@@ -29,37 +30,13 @@ def evaluate_film(
             metavar="GROUND_TRUTH", help="The same film in its true colors.", show_default=False
         ),
     ],
+    files: FilmEvaluationFiles,
     console: Console,
     against: Annotated[
         Path | None,
         typer.Option(metavar="FILM", help="Second colorized version, evaluated in the same pass."),
     ] = None,
     shots: params.ShotList = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            help="Metrics of the film and of each shot, as .json.",
-            rich_help_panel=params.OUTPUT_PANEL,
-        ),
-    ] = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            help="Plot of metrics over time, with the mean of each shot: .png .jpg .webp.",
-            rich_help_panel=params.OUTPUT_PANEL,
-        ),
-    ] = None,
-    slices: Annotated[
-        Path | None,
-        typer.Option(
-            help="Image of the center row of all frames over time, which makes flicker visible: "
-            ".png .jpg .webp.",
-            rich_help_panel=params.OUTPUT_PANEL,
-        ),
-    ] = None,
-    force: params.Force = False,
 ) -> None:
     """Compare a colorized film with the same film in its true colors.
 
@@ -77,29 +54,36 @@ def evaluate_film(
     """
     from vidcolor.evaluation.canvas import get_image_format
     from vidcolor.evaluation.film import evaluate_film as evaluate
-    from vidcolor.evaluation.plots import write_film_plot, write_slices
     from vidcolor.evaluation.report import check_json_path
 
-    films = [colored, ground_truth, *([against] if against is not None else [])]
-    outputs = [path for path in (out, plot, slices) if path is not None]
-    if out is not None:
-        check_json_path(out)
-    for path in outputs:
-        check_target(path, films, force)
-    for image in (plot, slices):
+    if files.out is not None:
+        check_json_path(files.out)
+    for path in _list_outputs(files):
+        check_target(path, [colored, ground_truth, *([against] if against else [])], files.force)
+    for image in (files.plot, files.slices):
         if image is not None:
             get_image_format(image)
     try:
         evaluation = evaluate(colored, ground_truth, against, shots, progress=console.progress)
     finally:
         console.end_progress()
-    if out is not None:
-        evaluation.report.write(out, force)
-    if plot is not None:
-        write_film_plot(evaluation, plot)
-    if slices is not None:
-        write_slices(evaluation, slices)
-    _print_results(evaluation, console, outputs)
+    _write_outputs(evaluation, files)
+    _print_results(evaluation, console, _list_outputs(files))
+
+
+def _list_outputs(files: FilmEvaluationFiles) -> list[Path]:
+    return [path for path in (files.out, files.plot, files.slices) if path is not None]
+
+
+def _write_outputs(evaluation: FilmEvaluation, files: FilmEvaluationFiles) -> None:
+    from vidcolor.evaluation.plots import write_film_plot, write_slices
+
+    if files.out is not None:
+        evaluation.report.write(files.out, files.force)
+    if files.plot is not None:
+        write_film_plot(evaluation, files.plot)
+    if files.slices is not None:
+        write_slices(evaluation, files.slices)
 
 
 def _print_results(evaluation: FilmEvaluation, console: Console, outputs: Sequence[Path]) -> None:

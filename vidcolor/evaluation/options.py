@@ -108,6 +108,42 @@ class EvaluateOptions(OptionsModel):
             yield name + ("" if vividness is None else f", vividness {vividness:g}"), options
 
 
+class EvaluationFiles(OptionsModel):
+    """The output files of `evaluate`."""
+
+    # fmt: off
+    out: Annotated[Path | None, Option(
+        group="Output", flags=("--out", "-o"), in_config=False,
+        help="Metrics of every method, film and image, as .json.")] = None
+    sheet: Annotated[Path | None, Option(
+        group="Output",
+        help="Contact sheet of some images in the version of each method: .png .jpg .webp.")] = None
+    plots: Annotated[Path | None, Option(
+        group="Output", metavar="DIR",
+        help="Directory for plots of calibration and, with --hint-curve, of PSNR over hints."
+        )] = None
+    force: Annotated[bool, _COLORIZE["force"]] = False
+    # fmt: on
+
+
+class FilmEvaluationFiles(OptionsModel):
+    """The output files of `evaluate film`."""
+
+    # fmt: off
+    out: Annotated[Path | None, Option(
+        group="Output", flags=("--out", "-o"), in_config=False,
+        help="Metrics of the film and of each shot, as .json.")] = None
+    plot: Annotated[Path | None, Option(
+        group="Output",
+        help="Plot of metrics over time, with the mean of each shot: .png .jpg .webp.")] = None
+    slices: Annotated[Path | None, Option(
+        group="Output",
+        help="Image of the center row of all frames over time, which makes flicker visible: "
+        ".png .jpg .webp.")] = None
+    force: Annotated[bool, _COLORIZE["force"]] = False
+    # fmt: on
+
+
 class CompareOptions(OptionsModel):
     """Options of `compare`, named as on the command line."""
 

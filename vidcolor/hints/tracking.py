@@ -143,7 +143,8 @@ def track_hints(
                 frames = report(reader.frames(shot.start, shot.stop))
                 tracker.track_shot(frames, shot, hinted, tracks)
         tracks.masks.flush()
-        index = HintTrackIndex.from_tracks(tracks)
+        masks = tracks.masks
+        index = HintTrackIndex(masks.shape, len(masks), required, tracks.records)
     if options.reference is not None and tracker.max_coverage < MIN_REFERENCE_COVERAGE:
         return index, (palette_only_warning(options.reference),)
     return index, ()

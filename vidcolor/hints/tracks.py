@@ -95,12 +95,6 @@ class HintTrackIndex:
     records: dict[int, int]
     """Record of each key frame with a mask, by frame index."""
 
-    @classmethod
-    def from_tracks(cls, tracks: HintTracks) -> HintTrackIndex:
-        """Make the index of tracks that are written completely."""
-        masks = tracks.masks
-        return cls(masks.shape, len(masks), tracks.required_keyframes, tracks.records)
-
     def open(self, folder: Path) -> HintTracks:
         """Open the tracks in a directory for reading. The caller closes them.
 
