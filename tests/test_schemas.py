@@ -23,7 +23,8 @@ from vidcolor.batch.manifest import read_job_list
 from vidcolor.batch.report.schema import make_record
 from vidcolor.batch.report.write import write_report
 from vidcolor.batch.runner import TaskResult
-from vidcolor.cli.configuration import find_values, list_commands, read_files
+from vidcolor.cli.configuration import find_values, read_files
+from vidcolor.cli.settings import list_commands
 from vidcolor.errors import InputError, UsageError
 from vidcolor.evaluation.evaluator import evaluate
 from vidcolor.evaluation.options import EvaluateOptions

@@ -11,7 +11,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 from command_tree import Command, read_commands  # noqa: E402
 
 from vidcolor import __version__  # noqa: E402
-from vidcolor.cli.configuration import VARIABLES  # noqa: E402
+from vidcolor.cli.settings import VARIABLES  # noqa: E402
 
 DIRECTORY = Path(__file__).parents[1] / "man"
 _ENVIRONMENT = {

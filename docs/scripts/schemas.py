@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from vidcolor.batch.manifest import list_columns
 from vidcolor.batch.report.schema import Report
 from vidcolor.cli import app
-from vidcolor.cli.configuration import Setting, get_settings, list_commands
+from vidcolor.cli.settings import Setting, get_settings, list_commands
 from vidcolor.evaluation.report import EvaluationReport, FilmReport
 from vidcolor.film.resume import FORMAT_VERSION, SavedPlan
 from vidcolor.film.workdir import ProgressRecord, SegmentResult

@@ -77,7 +77,8 @@ def _handle_global_options(
     if version:
         raise typer.Exit
     if not context.meta[HELP_KEY]:
-        from vidcolor.cli.configuration import list_unknown_variables, make_default_map
+        from vidcolor.cli.configuration import make_default_map
+        from vidcolor.cli.settings import list_unknown_variables
 
         # These commands describe invalid files.
         is_tolerant = context.invoked_subcommand in ("config", "doctor")
@@ -155,7 +156,7 @@ def _print_unexpected_error(console: Console, error: Exception) -> int:
     if format_message is None:
         text = f"internal error ({type(error).__name__}: {error}); please report it"
         return _print_error(console, text, EXIT_FAILURE, error)
-    from vidcolor.cli.configuration import describe_bad_value
+    from vidcolor.cli.settings import describe_bad_value
 
     if isinstance(error, typer.BadParameter):
         error.message = describe_bad_value(error, error.param)

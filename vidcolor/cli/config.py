@@ -7,21 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vidcolor.cli.configuration import (
-    CONFIG_VARIABLE,
-    FILE_NAME,
-    VARIABLES,
-    ConfigValue,
-    exists,
-    find_values,
-    get_settings,
-    list_commands,
-    list_paths,
-    list_unknown_variables,
-    read_files,
-)
+from vidcolor.cli.configuration import FILE_NAME, exists, find_values, list_paths, read_files
 from vidcolor.cli.console import Console, format_table
 from vidcolor.cli.params import expand_options
+from vidcolor.cli.settings import (
+    CONFIG_VARIABLE,
+    VARIABLES,
+    ConfigValue,
+    get_settings,
+    list_commands,
+    list_unknown_variables,
+)
 from vidcolor.errors import UsageError
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from vidcolor.cli import configuration, params, versions
+from vidcolor.cli import configuration, params, settings, versions
 from vidcolor.cli.console import Console
 from vidcolor.errors import UsageError, VidcolorError
 
@@ -257,19 +257,19 @@ def _check_configuration(program: Any) -> Iterator[Check]:
         try:
             file = configuration.ConfigFile.read(path)
             file.check_keys(program)
-            commands = configuration.list_commands(program)
+            commands = settings.list_commands(program)
             count = sum(
-                len(file.find_values(name, configuration.get_settings(command)))
+                len(file.find_values(name, settings.get_settings(command)))
                 for name, command in commands
             )
         except VidcolorError as error:
-            remedy = f"Correct the file, or set {configuration.CONFIG_VARIABLE}= to ignore it."
+            remedy = f"Correct the file, or set {settings.CONFIG_VARIABLE}= to ignore it."
             yield Check("configuration", "failure", str(error), remedy)
         else:
             yield Check("configuration", "ok", f"{path}: sets {count} options of commands")
     if not files:
         yield Check("configuration", "ok", f"no {configuration.FILE_NAME}; it is optional")
-    for text in configuration.list_unknown_variables(program):
+    for text in settings.list_unknown_variables(program):
         yield Check("environment", "warning", text, "Correct or unset it.")
 
 
