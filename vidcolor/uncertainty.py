@@ -127,14 +127,7 @@ class UncertaintyCollector:
         self._priority: NDArray[np.float64] = np.zeros(())
 
     def feed(self, index: int, pts: int, duration: int, prediction: ProxyPrediction) -> None:
-        """Add the next frame.
-
-        Args:
-            index: frame number.
-            pts: presentation time stamp, in the time base of the source.
-            duration: duration of the frame, in the time base of the source.
-            prediction: the prediction for this frame.
-        """
+        """Add the next frame; PTS and duration are in the time base of the source."""
         if index in self._first_frames:
             self._finish_shot()
         time_base = self._video.time_base
@@ -193,13 +186,8 @@ def compute_review_priority(confidence: FloatArray, ab: FloatArray, luma: FloatA
     Uncertainty (1 - confidence) has less weight near black and white, where the gamut leaves little
     room for chroma, where the predicted color is pale, and far from the center.
 
-    Args:
-        confidence: (h, w) float32 in [0, 1], on the generator's grid.
-        ab: predicted a*, b*: (2, h, w) float32.
-        luma: Y' on the same grid: (h, w) float32 in [0, 1].
-
-    Returns:
-        (h, w) float32 in [0, 1].
+    All arrays are float32 on the generator's grid: confidence and Y', (h, w) in [0, 1]; predicted
+    a*, b*, (2, h, w). The priority is (h, w) in [0, 1].
     """
     chroma_range = np.clip(np.minimum(luma, 1 - luma) / FULL_VISIBILITY_LUMA, 0, 1)
     chroma = np.minimum(np.hypot(ab[0], ab[1]) / FULL_CHROMA, 1)
@@ -217,14 +205,9 @@ def find_regions(
 ) -> tuple[UncertainRegion, ...]:
     """Find the uncertain regions of highest priority, which do not overlap.
 
-    All maps are (h, w) float32 in [0, 1] in displayed orientation.
-
-    Args:
-        priority: from `compute_review_priority`.
-        confidence: confidence of the generator.
-        luma: Y'.
-        aspect: width of the displayed image divided by its height.
-        count: maximum number of regions.
+    All maps are (h, w) float32 in [0, 1] in displayed orientation. `priority` is that of
+    `compute_review_priority`, `luma` is Y', and `aspect` is the width of the displayed image
+    divided by its height. `count` is the maximum number of regions.
 
     Returns:
         Regions by decreasing priority; empty if the generator is confident wherever color is

@@ -27,14 +27,9 @@ NUM_BINS = 15
 
 
 def compute_mean_ab(rgb: Rgb, shape: tuple[int, ...]) -> FloatArray:
-    """Return the mean a*, b* of every cell of a grid over an image.
+    """Return the mean a*, b* of every cell of a grid of `shape` (h, w) over an sRGB image.
 
-    Args:
-        rgb: (H, W, 3) uint8 sRGB.
-        shape: rows h and columns w of the grid.
-
-    Returns:
-        (2, h, w) float32.
+    (H, W, 3) uint8 becomes (2, h, w) float32.
     """
     import torch
 

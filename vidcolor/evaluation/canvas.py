@@ -149,7 +149,7 @@ def save_image(image: Image, path: Path) -> None:
     """Write an image in the format of its extension, atomically. An existing file is replaced.
 
     Raises:
-        UsageError: the format cannot be written.
+        UsageError: the extension is none of `IMAGE_FORMATS`.
         OutputError: the file cannot be written.
     """
     image_format = get_image_format(path)

@@ -192,12 +192,6 @@ class FilmEvaluation:
     slices: dict[str, Rgb]
     """The center row of every frame, by version: (frames, width, 3) uint8."""
 
-    def compute_ratio_to_ground_truth(self, version: str, metric: str) -> float:
-        """Return a metric of a version divided by that of the ground truth; NaN if that is 0."""
-        metrics = self.report.metrics
-        reference = metrics[GROUND_TRUTH][metric]
-        return metrics[version][metric] / reference if reference else math.nan
-
 
 class FilmScorer:
     """Computes the metrics of all versions of a film, frame by frame.
@@ -324,7 +318,7 @@ def evaluate_film(
     Args:
         colored: the colorized film.
         ground_truth: the same film in its true colors.
-        against: a second colorized version, evaluated in the same pass; None for none.
+        against: a second colorized version, evaluated in the same pass.
         shots: a shot list of the ground truth; None to detect its cuts.
         progress: called after every frame.
 

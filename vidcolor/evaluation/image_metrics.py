@@ -163,11 +163,9 @@ def detect_chroma_edges(ab: FloatArray) -> Mask:
 def _suppress_non_maxima(
     magnitude: FloatArray, gradient_x: FloatArray, gradient_y: FloatArray
 ) -> Mask:
-    """Return the pixels whose gradient is a maximum across the edge: (H, W) bool.
-
-    The direction across the edge is rounded to a multiple of 45°. It is the main axis of the
-    structure tensor of both channels (Di Zenzo, "A Note on the Gradient of a Multi-Image", 1986).
-    """
+    """Return the pixels whose gradient is a maximum across the edge: (H, W) bool."""
+    # The direction across the edge, rounded to a multiple of 45°, is the main axis of the structure
+    # tensor of both channels (Di Zenzo, "A Note on the Gradient of a Multi-Image", 1986).
     xx, yy = (gradient_x * gradient_x).sum(axis=-1), (gradient_y * gradient_y).sum(axis=-1)
     angle = np.arctan2(2 * (gradient_x * gradient_y).sum(axis=-1), xx - yy) / 2
     direction = np.rint(angle / (math.pi / 4)).astype(int) % 4

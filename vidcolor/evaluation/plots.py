@@ -119,11 +119,7 @@ def _plot_hint_curves(methods: Sequence[Method], gray_psnr: float | None) -> Fig
 def write_film_plot(evaluation: FilmEvaluation, path: Path) -> None:
     """Plot metrics of a film over time, with shot boundaries and the mean of each shot.
 
-    An existing file (.png, .jpg or .webp) is replaced.
-
-    Raises:
-        UsageError: the extension is unknown.
-        OutputError: the file cannot be written.
+    Files and errors are those of `canvas.save_image`.
     """
     metrics = [metric for metric in FILM_METRICS if metric.name in _FILM_CURVES]
     figure, panels = _make_figure(11, 2.6 * len(metrics), len(metrics))
@@ -153,13 +149,8 @@ def write_film_plot(evaluation: FilmEvaluation, path: Path) -> None:
 def write_slices(evaluation: FilmEvaluation, path: Path) -> None:
     """Write an image of the center row of all frames over time, one slice for each version.
 
-    Constant colors appear as even lines, and flicker as stripes across them.
-
-    An existing file (.png, .jpg or .webp) is replaced.
-
-    Raises:
-        UsageError: the extension is unknown.
-        OutputError: the file cannot be written.
+    Constant colors appear as even lines, and flicker as stripes across them. Files and errors are
+    those of `canvas.save_image`.
     """
     slices, times = evaluation.slices, evaluation.times
     figure, panels = _make_figure(12, 3 * len(slices), len(slices))

@@ -200,11 +200,8 @@ def select_columns(
 
     A column that was dropped once would not be selected later, so columns can be added one by one.
 
-    Args:
-        columns: the columns so far, in order if `selection` is ``even``.
-        selection: evenly spaced, or those with the lowest or highest PSNR gain.
-        count: maximum number of columns.
-        num_images: number of images of the evaluation, including those that are skipped.
+    They are in order if `selection` is ``even``. `count` is the maximum number of columns, and
+    `num_images` that of the evaluation, including images that are skipped.
     """
     if selection != "even":
         sign = 1 if selection == "worst" else -1
@@ -229,11 +226,7 @@ def reduce_panel(rgb: Rgb) -> Rgb:
 def write_score_sheet(report: EvaluationReport, columns: Sequence[Column], path: Path) -> None:
     """Write an image with a row for each method and a column for each selected image.
 
-    An existing file (.png, .jpg or .webp) is replaced.
-
-    Raises:
-        UsageError: the extension is unknown.
-        OutputError: the file cannot be written.
+    Files and errors are those of `canvas.save_image`.
     """
     methods, unit = report.methods, 17
     labels = [_describe_method(method) for method in methods]

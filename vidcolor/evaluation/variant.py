@@ -102,11 +102,7 @@ def sample_hints(
     of the ground truth there. The first n hints of an image are always the same, so that each point
     of the hint curve extends the hints of the previous one. The name of an image determines them.
 
-    Args:
-        ground_truth: the images in their true colors.
-        names: the names of the images.
-        count: number of hints in each image.
-        shape: rows H' and columns W' of the generator's proxy.
+    `count` is the number of hints in each image, and `shape` the (H', W') of the generator's proxy.
 
     Returns:
         a*, b*: (N, 2, H', W') float32; density: (N, H', W') float32, 1 in the patches, else 0.

@@ -114,7 +114,6 @@ def transfer_color(
     """Copy the color of a reference where it shows the same scene, else transfer its palette.
 
     Args:
-        reference: result of `read_reference`.
         luma: Y' of the image as displayed: (H, W) float32 in [0, 1], of any size.
         predict: predicts color without hints from Y' of an upright image, (h, w) float32 in [0, 1].
 
@@ -139,13 +138,9 @@ def transfer_palette(
 ) -> TransferredColor:
     """Transfer the palette of a reference by similarity of positions.
 
-    Args:
-        image: prediction for the image, upright.
-        reference: prediction for the luma of the reference, upright.
-        colors: actual a*, b* of the reference: (2, h, w) float32, on the grid of `reference`.
-
-    Returns:
-        The color on the grid of `image`, with a constant weight of `PALETTE_DENSITY`.
+    `image` and `reference` are upright predictions for the luma of both; `colors` are the actual
+    a*, b* of the reference, (2, h, w) float32 on its grid. The transferred color is on the grid of
+    `image`, with a constant weight of `PALETTE_DENSITY`.
     """
     features = _compute_features(image)
     ref_features = _reduce_to_palette_grid(_compute_features(reference))

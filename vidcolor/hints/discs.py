@@ -50,10 +50,7 @@ def place_hints(
 ) -> tuple[HintDisc, ...]:
     """Convert hints to discs in stored pixels.
 
-    Args:
-        hints: hints with positions in the displayed image.
-        size: (H, W) of the stored pixels.
-        orientation: EXIF orientation, 1-8.
+    `size` is (H, W) of the stored pixels; `orientation` is that of EXIF, 1-8.
 
     Raises:
         UsageError: a hint lies outside the image, has a time or frame, or has an invalid color.

@@ -75,12 +75,8 @@ class HintSet:
         Anchors are hints with the generator's own prediction. Without them, hints also change
         unrelated objects, such as the house behind a bus with a blue hint.
 
-        Args:
-            base: prediction without hints, in the orientation of the stored pixels.
-            quarter_turns: counterclockwise rotation of the image for the generator.
-
-        Returns:
-            ab (1, 2, h, w) and density (1, h, w), float32, rotated.
+        `base` is the prediction without hints, in the orientation of the stored pixels. The result
+        is rotated by `quarter_turns` counterclockwise: ab (1, 2, h, w) and density (1, h, w).
         """
         shape = base.luma.shape
         ab, density = np.zeros((2, *shape), np.float32), np.zeros(shape, np.float32)
@@ -97,11 +93,9 @@ class HintSet:
         return HintArrays(*(np.ascontiguousarray(array[None]) for array in rotated))
 
     def _make_anchors(self, base: BasePrediction) -> FloatArray:
-        """Return the hint density of the anchors: (h, w) float32, 0 between them.
-
-        Spacing and density were chosen by eye. With more anchors, the objects that the hints lie on
-        would also change less.
-        """
+        """Return the hint density of the anchors: (h, w) float32, 0 between them."""
+        # Spacing and density were chosen by eye. With more anchors, the objects that the hints lie
+        # on would also change less.
         _, weight = spread_colors(self.discs, base.ab, base.luma, self._scale(base.luma.shape))
         spacing = max(1, round(min(weight.shape) * ANCHOR_SPACING))
         lattice = np.zeros_like(weight)
@@ -140,11 +134,9 @@ class HintSet:
     def _spread_discs(
         self, ab: FloatArray, proxy: FloatArray, reach: float
     ) -> tuple[FloatArray, FloatArray]:
-        """Return the change of a*, b* by the discs, and their weight, on the grid of `ab`.
-
-        The discs are spread on a finer grid, because luma edges lie between the cells of `ab`. With
-        many discs the grid is coarser to limit the time, and each disc covers less area.
-        """
+        """Return the change of a*, b* by the discs, and their weight, on the grid of `ab`."""
+        # The discs are spread on a finer grid, because luma edges lie between the cells of `ab`.
+        # With many discs the grid is coarser to limit the time, and each disc covers less area.
         shape = ab.shape[1:]
         side, count = min(shape), len(self.discs)
         factors = (
@@ -178,11 +170,8 @@ def enforce_discs(
 
     Args:
         discs: discs in pixels of the planes; where they overlap, the later one applies.
-        cb: (H, W) float32 in [-0.5, 0.5].
-        cr: (H, W) float32 in [-0.5, 0.5].
-        luma: (H, W) uint8 or uint16 code values.
-        coding: bit depth and range of `luma`.
-        matrix: matrix of all three planes.
+        cb, cr: (H, W) float32 in [-0.5, 0.5].
+        luma: (H, W) uint8 or uint16 code values of `coding`.
         saturation: chroma gain, which applies to hints as well.
 
     Returns:

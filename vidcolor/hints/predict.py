@@ -78,13 +78,8 @@ def load_photo_hints(
 ) -> tuple[HintSet, tuple[str, ...]]:
     """Load the hints and the reference of a photo.
 
-    Args:
-        still: the photo.
-        options: options whose hints all belong to this photo.
-        predict: predicts color without hints from Y' of an upright image, (h, w) float32 in [0, 1].
-
-    Returns:
-        The hint set, and warnings.
+    All hints of the options belong to this photo. `predict` predicts color without hints from Y' of
+    an upright image, (h, w) float32 in [0, 1]. The second value is warnings.
 
     Raises:
         InputError: the hint file or the reference cannot be read.

@@ -55,8 +55,7 @@ def find_hint_regions(
 
     Args:
         discs: hint discs.
-        base_ab: a*, b* predicted without hints: (2, h, w) float32.
-        hinted_ab: a*, b* predicted with hints, of the same shape.
+        base_ab, hinted_ab: a*, b* predicted without and with hints: (2, h, w) float32.
         luma: Y' of the same pixels: (h, w) float32 in [0, 1].
         scale: grid pixels per stored pixel, vertical and horizontal.
 

@@ -146,11 +146,7 @@ def _match_features(image: Uint8Array, reference: Uint8Array) -> Homography | No
 
 
 def _is_plausible(homography: Homography, shape: tuple[int, ...]) -> bool:
-    """Whether a homography maps the image border to a plausible quadrilateral.
-
-    It must be convex and not mirrored, and its area must not differ from the image's by orders of
-    magnitude.
-    """
+    """Whether the image border maps to a convex quadrilateral of similar area, not mirrored."""
     height, width = shape
     corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]], float)
     moved = corners @ homography.T

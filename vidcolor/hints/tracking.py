@@ -100,9 +100,7 @@ def track_hints(
     """Carry all hints of a film, and its reference, to the key frames of their shots.
 
     Args:
-        timeline: times and shots of the film.
-        video: video stream of the film.
-        reader: reads frames of the film.
+        timeline, video, reader: times, shots, video stream and frames of the film.
         colorizer: predicts with and without hints.
         options: options with the hints and the reference of this film.
         folder: directory of `HINT_TRACKS_FILE`, and of temporary files.
@@ -162,10 +160,7 @@ class HintTracker:
         reference: Reference | None,
         folder: Path,
     ) -> None:
-        """Initialize the tracker.
-
-        `vividness` is that of `Colorizer.predict`; `folder` receives anonymous temporary files.
-        """
+        """Prepare the tracker; `folder` receives anonymous temporary files."""
         self._video, self._shots, self._colorizer = video, shots, colorizer
         self._vividness, self._reference, self._folder = vividness, reference, folder
         self._geometry = video.geometry

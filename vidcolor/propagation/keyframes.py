@@ -73,15 +73,10 @@ class KeyframeInterval(Generic[T]):
 def split_intervals(
     frames: Iterator[FlowFrame[T]], estimator: FlowEstimator, required: Set[int] = frozenset()
 ) -> Iterator[KeyframeInterval[T]]:
-    """Split one shot into keyframe intervals.
+    """Split one shot, given by its frames, into keyframe intervals that hold every frame once.
 
-    Args:
-        frames: frames of the shot, in order.
-        estimator: flow estimator for the flow past outliers.
-        required: indices of frames that must be key frames; 0 is the first frame of the shot.
-
-    Yields:
-        Intervals in order, which hold every frame once; none if there is no frame.
+    `estimator` estimates the flow past outliers. `required` are the indices of frames that must be
+    key frames, counted from 0 in the shot.
     """
     frames = bridge_outliers(frames, estimator)
     keyframe = next(frames, None)

@@ -206,11 +206,9 @@ class Propagator(Generic[T]):
         return _FinishedKeyframe(estimate, color, output)
 
     def _repredict(self, pending: _PendingKeyframe[T], warped: _Estimate) -> _Estimate:
-        """Predict the new parts of a key frame again, with the propagated color as hints.
-
-        The rest keeps the first prediction, because a prediction with hints follows the
-        hints, and the propagated color would count twice in the mean.
-        """
+        """Predict the new parts of a key frame again, with the propagated color as hints."""
+        # The rest keeps the first prediction, because a prediction with hints follows the hints,
+        # and the propagated color would count twice in the mean.
         from vidcolor.generators.predictor import HintArrays
 
         coverage = warped.weight / (warped.weight + np.float32(HALF_COVERAGE_WEIGHT))
@@ -307,10 +305,8 @@ def _interpolate(
 
 
 def _fill_holes(color: FloatArray, confidence: FloatArray) -> FloatArray:
-    """Fill pixels of low confidence from confident pixels nearby (normalized convolution).
-
-    Knutsson & Westin, "Normalized and differential convolution", CVPR 1993.
-    """
+    """Fill pixels of low confidence from confident pixels nearby."""
+    # Knutsson & Westin, "Normalized and differential convolution", CVPR 1993.
     import cv2
 
     valid = smoothstep(confidence, *HOLE_CONFIDENCE_LIMITS)

@@ -113,11 +113,9 @@ class FadeDetector:
                 self._after.append(self._clear[-1])
 
     def _update_dim(self, contrast: float) -> bool:
-        """Return whether the next frame is dim, and update the usual contrast.
-
-        Frames of a dark shot are not dim: after a cut they set the usual contrast, and otherwise
-        the usual contrast decays to theirs.
-        """
+        """Return whether the next frame is dim, and update the usual contrast."""
+        # Frames of a dark shot are not dim: after a cut they set the usual contrast, and otherwise
+        # the usual contrast decays to theirs.
         previous, self._contrast = self._contrast, contrast
         usual = self._usual_contrast = max(contrast, USUAL_CONTRAST_DECAY * self._usual_contrast)
         if contrast < MIN_CONTRAST:

@@ -116,11 +116,9 @@ def compute_edges(frame: FloatArray) -> FloatArray:
 
 
 def _compute_histograms(thumbnail: FloatArray) -> FloatArray:
-    """Return a histogram of each block of a standardized thumbnail.
-
-    Each pixel is divided between the two nearest bins in inverse proportion to their distance, so
-    that grain changes the histograms only slightly.
-    """
+    """Return a histogram of each block of a standardized thumbnail."""
+    # Each pixel is divided between the two nearest bins in inverse proportion to their distance, so
+    # that grain changes the histograms only slightly.
     position = np.clip((thumbnail + 2) * (HISTOGRAM_BINS / 4) - 0.5, 0, HISTOGRAM_BINS - 1)
     weights = np.maximum(1 - np.abs(position[..., None] - np.arange(HISTOGRAM_BINS)), 0)
     blocks = [
