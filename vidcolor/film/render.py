@@ -72,8 +72,8 @@ def render_frames(
     Color is propagated within each shot. With `per_frame`, or with a recolorer, each frame is
     colorized by itself.
 
-    `frames` are those of complete shots, `shots`. They are closed at the end. A recolorer uses the
-    color of the source as hints. Closing the returned generator ends all threads.
+    `frames` are the frames of the complete shots `shots`, and are closed at the end. A recolorer
+    uses the color of the source as hints. Closing the returned generator ends all threads.
     """
     depth = _choose_queue_depth(plan)
     # The color of the source differs from frame to frame, so a recolorer does not propagate.

@@ -104,7 +104,7 @@ def _demux_segment(path: Path, is_self_contained: bool = False) -> Iterator[av.P
 def concat_segments(
     writer: VideoWriter, segments: Sequence[EncodedSegment], pts: Sequence[int], end_pts: int
 ) -> Iterator[int]:
-    """Copy the packets of all segments of a film, and yield the number of frames after each frame.
+    """Copy the packets of all segments of a film; yield the number of copied frames after each.
 
     Every packet gets the PTS of its frame number: `pts`, rising, and `end_pts` of the last frame
     are in the source's time base. Packets are copied in decoding order. Their DTS are the sorted

@@ -35,8 +35,8 @@ class FilmPair:
     ) -> None:
         """Probe both films.
 
-        All times are in seconds into A: the start and end of the range, None for all common frames,
-        and the `offset` of the first frame of B.
+        All times are in seconds into A. Without a start or end, the range contains all common
+        frames. `offset` is the time of the first frame of B.
 
         Raises:
             InputError: one of the films cannot be read.

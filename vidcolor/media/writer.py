@@ -145,7 +145,7 @@ class VideoWriter:
             self.abort()
 
     def abort(self) -> None:
-        """Close the incomplete file. Errors are ignored: that which led here is reported."""
+        """Close the incomplete file. Errors are ignored, because the first one is reported."""
         with contextlib.suppress(av.FFmpegError, OSError, ValueError):
             self._container.close()
 

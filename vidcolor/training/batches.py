@@ -160,7 +160,7 @@ def _shuffle(seed: tuple[int, ...], length: int) -> NDArray[Any]:
 
 
 def _init_worker(worker: int) -> None:
-    """Limit OpenCV to one thread, like torch its own, and ignore stop signals in a worker."""
+    """Limit OpenCV to one thread, as torch does itself, and ignore stop signals in a worker."""
     import cv2
 
     from vidcolor.system import ignore_stop_signals

@@ -212,7 +212,7 @@ def _find_pixel_aspect(attributes: list[Attribute]) -> Fraction | None:
 
 
 def _parse_header(data: bytes | bytearray) -> tuple[list[Position], int]:
-    """Return the attributes of the first header, and where it ends."""
+    """Return the positions of the attributes of the first header, and the end of the header."""
     attributes, at = [], 8  # after magic number and version
     while data[at : at + 1] not in (b"\0", b""):
         name_end = data.index(b"\0", at)
