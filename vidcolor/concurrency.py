@@ -7,7 +7,7 @@ import queue
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -19,11 +19,10 @@ _POLL_INTERVAL_S = 0.1
 """Interval at which a full queue is checked for a consumer that has stopped."""
 
 
-class _End:
+class _End(NamedTuple):
     """The end of a stage's output, with the error that caused it, if any."""
 
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.error = error
+    error: BaseException | None = None
 
 
 def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
@@ -33,9 +32,7 @@ def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
     preceded it. If the consumer stops early, the thread stops as well, and it closes the iterator
     before this generator returns.
 
-    Args:
-        items: the iterator.
-        depth: maximum number of finished items in the queue, which bounds memory.
+    `depth` also bounds the memory of finished items.
     """
     ready: queue.Queue[T | _End] = queue.Queue(maxsize=depth)
     stop = threading.Event()

@@ -55,12 +55,12 @@ def format_table(
     metrics: Sequence[Metric],
     encoding: str | None = None,
 ) -> list[str]:
-    """Return a table as lines of text.
+    """Return a table as lines of text. Columns without any value are left out.
 
     Args:
         title: title of the first column.
         rows: values by metric, by name of the row.
-        metrics: the columns. A column without any value is left out.
+        metrics: the other columns.
         encoding: encoding of the output. Titles that it cannot represent are written in ASCII.
     """
     values_of_rows = rows.values()

@@ -11,7 +11,7 @@ import torch
 from vidcolor.errors import UsageError
 from vidcolor.generators.base import Hints, Prediction, check_inputs, resample_hints
 from vidcolor.generators.device import torch_dtype
-from vidcolor.generators.model_io import MAX_SIZE, luma_to_gray, resize
+from vidcolor.generators.model_io import check_size, luma_to_gray, resize
 from vidcolor.generators.store.architectures import ARCHITECTURES, build_network, select_tensors
 
 if TYPE_CHECKING:
@@ -159,9 +159,5 @@ def replace_input_size(model_io: ModelIO, size: int | None, name: str) -> ModelI
         return model_io
     if model_io.fixed:
         raise UsageError(f"--size must be {model_io.size} for {name}, got {size}")
-    multiple = model_io.multiple
-    if not multiple <= size <= MAX_SIZE or size % multiple:
-        raise UsageError(
-            f"--size must be a multiple of {multiple}, at most {MAX_SIZE}, for {name}; got {size}"
-        )
+    check_size(size, model_io.multiple, name)
     return replace(model_io, size=size)

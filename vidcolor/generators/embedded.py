@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from vidcolor.color.bins import apply_calibration, boost_chroma, decode_bins
-from vidcolor.errors import UsageError, WeightsError
+from vidcolor.errors import WeightsError
 from vidcolor.generators.base import Hints, Prediction, check_inputs, resample_hints
 from vidcolor.generators.device import torch_dtype
-from vidcolor.generators.model_io import MAX_SIZE
+from vidcolor.generators.model_io import check_size
 from vidcolor.generators.network import ALIGNMENT, STRIDE, EmbeddedNetwork, NetworkConfig
 
 if TYPE_CHECKING:
@@ -118,17 +118,7 @@ def load_embedded(
         raise WeightsError(
             f"{weights.path}: does not match its own configuration ({problem}); fetch it again"
         ) from None
-    native_size = _check_size(size)
+    if size is not None:
+        check_size(size, ALIGNMENT, "this model")
+    native_size = size or NATIVE_SIZE
     return EmbeddedGenerator(network, weights.digest, weights.name, device, precision, native_size)
-
-
-def _check_size(size: int | None) -> int:
-    """Return the input size, or raise a UsageError if the network does not support it."""
-    if size is None:
-        return NATIVE_SIZE
-    if not ALIGNMENT <= size <= MAX_SIZE or size % ALIGNMENT:
-        raise UsageError(
-            f"--size must be a multiple of {ALIGNMENT}, at most {MAX_SIZE}, for this model; got"
-            f" {size}"
-        )
-    return size

@@ -93,11 +93,8 @@ class Ensemble:
 
 
 def _resize_luma(luma: Tensor, native_size: int) -> Tensor:
-    """Downsample luma (N, 1, H, W) to the native size of a member, if the luma is larger.
-
-    The luma has the native size of the largest member. The resize happens in encoded gray, as in
-    `AdaptedGenerator`.
-    """
+    """Downsample luma (N, 1, H, W) to the native size of a member, if the luma is larger."""
+    # The resize happens in encoded gray, as in `AdaptedGenerator`.
     height, width = luma.shape[-2:]
     scale = native_size / min(height, width)
     if scale >= 1:

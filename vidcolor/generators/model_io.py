@@ -16,6 +16,7 @@ import torch.nn.functional as F  # noqa: N812
 from pydantic import ValidationError, with_config
 
 from vidcolor.color.lab import gray_to_lightness, lightness_to_gray, rgb_to_lab
+from vidcolor.errors import UsageError
 from vidcolor.generators.efficientnet import IMAGENET_MEAN, IMAGENET_STD
 from vidcolor.schema import STORED, describe_error, get_adapter
 
@@ -190,6 +191,14 @@ class ModelIO:
         return y.permute(0, 3, 1, 2) if self.layout == "nhwc" else y
 
 
+def check_size(size: int, multiple: int, name: str) -> None:
+    """Raise a UsageError if a network does not support an input size, in pixels."""
+    if not multiple <= size <= MAX_SIZE or size % multiple:
+        raise UsageError(
+            f"--size must be a multiple of {multiple}, at most {MAX_SIZE}, for {name}; got {size}"
+        )
+
+
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize (N, C, H, W) to a height and width in pixels: bilinear, antialiased."""
     if tuple(image.shape[-2:]) == tuple(size):
@@ -198,17 +207,10 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def luma_to_gray(luma: Tensor, size: tuple[int, int]) -> Tensor:
-    """Convert L* to sRGB-encoded gray and resize it.
+    """Convert L*, (N, 1, H, W) in [0, 100], to sRGB gray of `size`, (N, 1, h, w) in [0, 1].
 
     The resize comes after the encoding, because published networks were trained on images that were
     resized in encoded values.
-
-    Args:
-        luma: L*, (N, 1, H, W) float32 in [0, 100].
-        size: target height and width (h, w), in pixels.
-
-    Returns:
-        Gray, (N, 1, h, w) float32 in [0, 1].
     """
     return resize(lightness_to_gray(luma).clamp(0, 1), size)
 

@@ -230,11 +230,9 @@ class HintAttention(nn.Module):
 
 
 def _hint_tokens(weighted: Tensor) -> Tensor:
-    """Return at most `MAX_HINTS` tokens (K, C) for the hints of one image (C, h, w).
-
-    The last channel is density, by which all others are multiplied. A token holds mean values,
-    except that its last three (a*, b* and 1) are multiplied by the mean density.
-    """
+    """Return at most `MAX_HINTS` tokens (K, C) for the hints of one image (C, h, w)."""
+    # The last channel is density, by which all others are multiplied. A token holds mean values,
+    # except that its last three (a*, b* and 1) are multiplied by the mean density.
     area = 1
     while int((weighted[-1] > 0).sum()) > MAX_HINTS:
         weighted = F.avg_pool2d(weighted, 2, ceil_mode=True, divisor_override=1)
@@ -349,11 +347,9 @@ class EmbeddedNetwork(nn.Module):
         return levels
 
     def _hint_log_likelihood(self, cells: Tensor, ab: Tensor, density: Tensor) -> Tensor:
-        """Return the log-likelihood of the hints for each bin, up to a constant per cell.
-
-        Softmax ignores the constant. The hint of the cell and the hints that spread to it are
-        Gaussians; the precision of their product is the sum of their precisions.
-        """
+        """Return the log-likelihood of the hints for each bin, up to a constant per cell."""
+        # Softmax ignores the constant. The hint of the cell and the hints that spread to it are
+        # Gaussians; the precision of their product is the sum of their precisions.
         own = torch.cat([ab * density, density], dim=1).permute(0, 2, 3, 1)
         # This expands -precision / 2 * |bin - mean|^2. Autocast would round the squares.
         terms = torch.cat([self.bins, -self.bins.square().sum(1, keepdim=True) / 2], dim=1)

@@ -76,11 +76,6 @@ class _Signature(NamedTuple):
     output_shape: list[int | None]
     """Shape of the first output; None where any size is possible."""
 
-    @property
-    def batch_size(self) -> int | None:
-        """Fixed batch size; None if any size is possible."""
-        return self.input_shape[0]
-
 
 class OnnxNetwork:
     """An inference session that can be called like a torch module. Thread-safe."""
@@ -100,7 +95,7 @@ class OnnxNetwork:
         Raises:
             WeightsError: ONNX Runtime reports an error.
         """
-        if self.signature.batch_size == 1 and len(inputs[0]) > 1:
+        if self.signature.input_shape[0] == 1 and len(inputs[0]) > 1:  # a fixed batch size
             images = zip(*(torch.split(x, 1) for x in inputs), strict=True)
             return torch.cat([self(*image) for image in images])
         arrays = {
@@ -274,12 +269,9 @@ def _read_description(path: Path, metadata: dict[str, str]) -> ModelIO | None:
 
 
 def _recognize_format(path: Path, network: OnnxNetwork) -> ModelIO:
-    """Return the `ModelIO` of the usual exports of DDColor and DeOldify.
-
-    DDColor's exports take gray R'G'B' in [0, 1] and return a*, b*. DeOldify's exports take and
-    return R'G'B' in [0, 255]. The shapes distinguish them; a test run on a gray ramp confirms the
-    range of DeOldify's.
-    """
+    """Return the `ModelIO` of the usual exports of DDColor and DeOldify."""
+    # DDColor's exports take gray R'G'B' in [0, 1] and return a*, b*. DeOldify's exports take and
+    # return R'G'B' in [0, 255].
     signature = network.signature
     in_channels, out_channels = signature.input_shape[1], signature.output_shape[1]
     if len(signature.inputs) == 1 and in_channels == 3:
@@ -294,11 +286,9 @@ def _recognize_format(path: Path, network: OnnxNetwork) -> ModelIO:
 
 
 def _has_byte_range(network: OnnxNetwork) -> bool:
-    """Return whether the output for a gray ramp from 0 to 255 has a range of about [0, 255].
-
-    The limits are loose: they only distinguish bytes from outputs in [0, 1], [-1, 1] or with
-    ImageNet normalization, and networks may exceed the range on a ramp.
-    """
+    """Return whether the output for a gray ramp from 0 to 255 has a range of about [0, 255]."""
+    # The limits are loose: they only distinguish bytes from outputs in [0, 1], [-1, 1] or with
+    # ImageNet normalization, and networks may exceed the range on a ramp.
     height, width = (n or _DEFAULT_RAMP_SIZE for n in network.signature.input_shape[2:])
     ramp = torch.linspace(0, 255, width).expand(1, 3, height, width)
     try:

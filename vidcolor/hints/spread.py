@@ -115,12 +115,10 @@ def geodesic_distances(
 
 
 def _step_costs(luma: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the cost of the luma edge between neighboring pixels, in reaches.
-
-    In texture (grass, lace, grain) a difference costs less, because it is not an object boundary.
-    """
+    """Return the cost of the luma edge between neighboring pixels, in reaches."""
     import cv2
 
+    # In texture (grass, lace) a difference costs less, because it is not an object boundary.
     # The median removes grain and keeps edges.
     smooth = cv2.medianBlur(luma, 3).reshape(luma.shape)
     differences = np.diff(smooth, axis=1), np.diff(smooth, axis=0)
@@ -156,11 +154,9 @@ def _accumulate(costs: FloatArray, axis: int) -> NDArray[np.float64]:
 
 
 def _sweep(cost: FloatArray, path: NDArray[np.float64], axis: int) -> None:
-    """Relax the cost of every pixel along its row or column, in both directions, in place.
-
-    The cheapest path to j from any i before it costs min(cost[i] - path[i]) + path[j]. This is a
-    running minimum, so NumPy computes it for all rows or columns together.
-    """
+    """Relax the cost of every pixel along its row or column, in both directions, in place."""
+    # The cheapest path to j from any i before it costs min(cost[i] - path[i]) + path[j]. This is a
+    # running minimum, so NumPy computes it for all rows or columns together.
     forward = np.minimum.accumulate(cost - path, axis=axis) + path
     backward = np.flip(np.minimum.accumulate(np.flip(cost + path, axis), axis=axis), axis) - path
     np.minimum(cost, np.minimum(forward, backward), out=cost, casting="same_kind")

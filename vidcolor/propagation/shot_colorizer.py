@@ -104,11 +104,9 @@ class ShotColorizer:
 def _cross_fade_dissolves(
     frames: Iterator[PredictedFrame], shots: Iterable[Shot]
 ) -> Iterator[PredictedFrame]:
-    """Cross-fade the colors of two shots over each dissolve.
-
-    Frames before the shot boundary wait for the color of the boundary frame. Frames from the
-    boundary on are mixed with the last color of the outgoing shot.
-    """
+    """Cross-fade the colors of two shots over each dissolve."""
+    # Frames before the shot boundary wait for the color of the boundary frame. Frames from the
+    # boundary on are mixed with the last color of the outgoing shot.
     dissolves = deque(shot for shot in shots if shot.mixed_frames)
     waiting: list[PredictedFrame] = []
     last: ProxyPrediction | None = None

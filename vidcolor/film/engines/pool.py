@@ -19,7 +19,6 @@ from vidcolor.film.engines.base import CancelledError, WorkerDiedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import TracebackType
 
     from vidcolor.film.engines.base import Worker
     from vidcolor.film.segment import RenderJob, Segment
@@ -78,9 +77,7 @@ class WorkerPool:
     def __enter__(self) -> WorkerPool:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def stop(self) -> None:

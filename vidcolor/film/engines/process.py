@@ -34,7 +34,6 @@ if TYPE_CHECKING:
         from multiprocessing.connection import Connection
 
     from vidcolor.film.engines.base import WorkerResources
-    from vidcolor.film.engines.local import SegmentRenderer
     from vidcolor.film.segment import RenderJob, Segment
     from vidcolor.film.workdir import SegmentResult, WorkDir
 
@@ -172,8 +171,8 @@ def _run_process(connection: Connection[Any, Any], resources: WorkerResources) -
         from vidcolor.film.engines.local import SegmentRenderer
 
     torch.set_num_threads(resources.threads)
-    renderer, open_error = SegmentRenderer(), None
-    last_report = 0.0
+    renderer, last_report = SegmentRenderer(), 0.0
+    open_error: Exception | None = None
 
     def report(done: int) -> None:
         nonlocal last_report
@@ -184,24 +183,19 @@ def _run_process(connection: Connection[Any, Any], resources: WorkerResources) -
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
             command, argument, path = connection.recv()
-            if command == "open":
-                open_error = _try_open(renderer, argument, path)
-                continue
             try:
+                if command == "open":
+                    open_error = None
+                    renderer.open(argument, path)
+                    continue
                 if open_error is not None:
                     raise open_error
                 connection.send(("done", renderer.render(argument, path, report)))
             except Exception as error:
-                connection.send(("failed", make_picklable(error)))
-
-
-def _try_open(renderer: SegmentRenderer, job: RenderJob, work: Path) -> Exception | None:
-    """Open a film; return the error, which is reported with the first segment."""
-    try:
-        renderer.open(job, work)
-    except Exception as error:
-        return error
-    return None
+                if command == "open":
+                    open_error = error  # it is reported with each segment
+                else:
+                    connection.send(("failed", make_picklable(error)))
 
 
 def make_picklable(error: Exception) -> Exception:

@@ -14,7 +14,6 @@ import contextlib
 import itertools
 import threading
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +69,7 @@ def open_ray_pool(options: ColorizeOptions, shared_storage: bool = True) -> Iter
         _connect(options)
     try:
         locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        workers = [RayWorker(request, locks, shared_storage) for request in _plan_actors(options)]
+        workers = [RayWorker(share, locks, shared_storage) for share in _plan_actors(options)]
         with WorkerPool(workers) as pool:
             yield pool
     finally:
@@ -95,17 +94,8 @@ def _connect(options: ColorizeOptions) -> None:
         raise UsageError(f"cannot reach a Ray cluster at {address}: {reason}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class _ActorRequest:
-    """The resources that an actor requests from its node."""
-
-    cpus: int
-    gpus: float
-    resources: WorkerResources
-
-
-def _plan_actors(options: ColorizeOptions) -> list[_ActorRequest]:
-    """Return the request of each actor; the cluster must be connected."""
+def _plan_actors(options: ColorizeOptions) -> list[WorkerResources]:
+    """Return the resources of each actor; the cluster must be connected."""
     import ray
 
     available = ray.cluster_resources()
@@ -117,9 +107,9 @@ def _plan_actors(options: ColorizeOptions) -> list[_ActorRequest]:
             raise UsageError(
                 "the Ray cluster has no GPU; use --workers N if nodes join later, or --device cpu"
             )
-        return [_ActorRequest(cores, 1, WorkerResources("cuda", cores))] * count
+        return [WorkerResources("cuda", cores)] * count
     count = options.workers or max(1, int(available.get("CPU", 1)) // cores)
-    return [_ActorRequest(cores, 0, WorkerResources(options.device, cores))] * count
+    return [WorkerResources(options.device, cores)] * count
 
 
 class RayWorker:
@@ -127,18 +117,18 @@ class RayWorker:
 
     def __init__(
         self,
-        request: _ActorRequest,
+        resources: WorkerResources,
         locks: defaultdict[str, threading.Lock],
         shared_storage: bool,
     ) -> None:
         """Create a worker whose actor is not running yet.
 
         Args:
-            request: the resources of the actor.
+            resources: of the actor, which reserves its threads as CPUs, and a GPU for ``cuda``.
             locks: one lock per node, shared by all workers, so that a source is sent only once.
             shared_storage: see `open_ray_pool`.
         """
-        self._request, self._locks, self._shared_storage = request, locks, shared_storage
+        self._resources, self._locks, self._shared_storage = resources, locks, shared_storage
         self._actor: Any = None
         self._opened: Path | None = None
         """Work directory of the film that the actor has open."""
@@ -154,12 +144,12 @@ class RayWorker:
             return
         self._is_cancelled = is_cancelled
         options = {
-            "num_cpus": self._request.cpus,
-            "num_gpus": self._request.gpus,
+            "num_cpus": self._resources.threads,
+            "num_gpus": 1 if self._resources.device == "cuda" else 0,
             "max_concurrency": 2,  # `get_progress` is called during `render`
         }
         with self._translate_ray_errors():
-            self._actor = ray.remote(RenderActor).options(**options).remote(self._request.resources)
+            self._actor = ray.remote(RenderActor).options(**options).remote(self._resources)
             version = self._call("get_version")
         # Another version may render different pixels.
         if version != __version__:
