@@ -161,7 +161,7 @@ encoder-option = ["crf=18"]
 for = "archive"
 mark = true
 [evaluate.film]
-slices = "s.png"
+log-file = "a.log"
 """
 
 

@@ -136,6 +136,8 @@ def test_file_is_not_searched_above_a_repository(
         ("colorize.saturation = 9", "line 1: saturation must be in [0, 3], got 9"),
         ("['colorize']  # x\n'saturation'\t=\t9", "line 2: saturation must be in [0, 3], got 9"),
         ("[colorize]\nreport = 'a.json'", "line 2: 'report' is allowed on the command line only"),
+        ("[shots]\nsheet = 'a.png'", "line 2: 'sheet' is allowed on the command line only"),
+        ("[evaluate.film]\nplot = 'a.png'", "line 2: 'plot' is allowed on the command line only"),
         ('[colorize]\nfps = "fast"',
          "line 2: fps: 'fast' is not a frame rate; write 24, 23.976 or 24000/1001"),
         ("[colorize]\nencoder-option = {crf = 18}",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CONFIG_VARIABLE = "VIDCOLOR_CONFIG"
 """Environment variable: the only configuration file to read; empty for none."""
-_COMMAND_LINE_ONLY = ("out", "remove")
+_COMMAND_LINE_ONLY = ("out", "sheet", "remove")
 """Options without metadata that name the files of one run, or that discard work."""
 VARIABLES = {
     CONFIG_VARIABLE: "the only configuration file to read; empty for none",

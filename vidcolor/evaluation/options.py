@@ -116,10 +116,10 @@ class EvaluationFiles(OptionsModel):
         group="Output", flags=("--out", "-o"), in_config=False,
         help="Metrics of every method, film and image, as .json.")] = None
     sheet: Annotated[Path | None, Option(
-        group="Output",
+        group="Output", in_config=False,
         help="Contact sheet of some images in the version of each method: .png .jpg .webp.")] = None
     plots: Annotated[Path | None, Option(
-        group="Output", metavar="DIR",
+        group="Output", in_config=False, metavar="DIR",
         help="Directory for plots of calibration and, with --hint-curve, of PSNR over hints."
         )] = None
     force: Annotated[bool, _COLORIZE["force"]] = False
@@ -134,10 +134,10 @@ class FilmEvaluationFiles(OptionsModel):
         group="Output", flags=("--out", "-o"), in_config=False,
         help="Metrics of the film and of each shot, as .json.")] = None
     plot: Annotated[Path | None, Option(
-        group="Output",
+        group="Output", in_config=False,
         help="Plot of metrics over time, with the mean of each shot: .png .jpg .webp.")] = None
     slices: Annotated[Path | None, Option(
-        group="Output",
+        group="Output", in_config=False,
         help="Image of the center row of all frames over time, which makes flicker visible: "
         ".png .jpg .webp.")] = None
     force: Annotated[bool, _COLORIZE["force"]] = False
