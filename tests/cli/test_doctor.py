@@ -60,6 +60,20 @@ def test_a_failure_sets_the_exit_code(tmp_path: Path) -> None:
     assert "Traceback" not in run.stderr
 
 
+def test_missing_library_is_named(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so.13: cannot open')")
+    photo = Path(__file__).parents[2] / "samples" / "photo.jpg"
+    run = subprocess.run(
+        [sys.executable, "-m", "vidcolor", "colorize", photo, "-o", tmp_path / "a.jpg"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 1
+    message = "libcudart.so.13: cannot open; run `vidcolor doctor`, or reinstall vidcolor"
+    assert run.stderr == f"vidcolor: {message}\n"
+
+
 def test_versions_are_listed_without_a_library(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise OSError('libcudart.so.13: cannot open')")
     run = subprocess.run(

@@ -153,6 +153,9 @@ def run(arguments: Sequence[str], colorizer_factory: ColorizerFactory | None = N
 def _print_unexpected_error(console: Console, error: Exception) -> int:
     """Print a usage error of Typer, or an internal error."""
     format_message: Any = getattr(error, "format_message", None)
+    if isinstance(error, ImportError) and not (error.name or "").startswith("vidcolor"):
+        text = f"{error}; run `vidcolor doctor`, or reinstall vidcolor"
+        return _print_error(console, text, EXIT_FAILURE, error)
     if format_message is None:
         text = f"internal error ({type(error).__name__}: {error}); please report it"
         return _print_error(console, text, EXIT_FAILURE, error)

@@ -31,6 +31,8 @@ _LIBRARIES = {
     "numpy": "numpy",
     "cv2": "opencv-python; without a display, opencv-python-headless",
     "av": "av",
+    "ffmpeg": "ffmpeg-python",
+    "imageio_ffmpeg": "imageio-ffmpeg",
     "PIL": "Pillow",
     "tifffile": "tifffile",
     "OpenEXR": "OpenEXR",
