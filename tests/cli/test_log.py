@@ -94,3 +94,11 @@ def test_quiet_and_verbose_exclude_each_other(vidcolor: Callable[..., Run]) -> N
     assert vidcolor("jobs", "-q", "-v").code == 2
     with pytest.raises(UsageError):
         Console(quiet=True, verbose=True)
+
+
+def test_messages_take_one_line_of_the_log(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    console = Console(quiet=True, log_file=path)
+    with console.open_log({}):
+        console.info("a\nb\x1b\udcff.mov: done")
+    assert path.read_text().splitlines()[-1].endswith("a b\\x1b\\udcff.mov: done")

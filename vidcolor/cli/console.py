@@ -96,7 +96,7 @@ class Console:
         self._close_display(progress.source)
         display = _StageDisplay(progress.stage, now, progress.done, now)
         self._displays[progress.source] = display
-        _LOGGER.debug("%s: %s", progress.source, progress.stage)
+        _LOGGER.debug(to_single_line(f"{progress.source}: {progress.stage}"))
         return display, True
 
     def _update_bar(self, progress: Progress) -> None:
@@ -160,7 +160,7 @@ class Console:
 
     def info(self, text: str) -> None:
         """Print a line on standard output, unless in quiet or JSON mode."""
-        _LOGGER.info(text)
+        _LOGGER.info(to_single_line(text))
         if not self.quiet and not self.json_lines:
             self._print(text)
 
@@ -183,7 +183,7 @@ class Console:
             source: file with the problem, if any.
         """
         prefix = "" if source is None else f"{source}: "
-        _LOGGER.warning(f"{prefix}{text}")
+        _LOGGER.warning(to_single_line(f"{prefix}{text}"))
         self.event("warning", source=None if source is None else str(source), text=text)
         if not self.json_lines:
             self._print(f"warning: {prefix}{text}", err=True)
@@ -195,7 +195,7 @@ class Console:
             text: error message.
             values: further values of the event.
         """
-        _LOGGER.error(text)
+        _LOGGER.error(to_single_line(text))
         self.event("failed", error=to_single_line(text), **values)
         self._print(f"vidcolor: {text}", err=True)
 
