@@ -85,7 +85,6 @@ def map_in_threads(
     Args:
         function: must be thread-safe, and should release the GIL for most of its time.
         items: iterated in the calling thread.
-        workers: number of threads.
         depth: maximum number of items that are in progress or wait as results.
     """
     waiting: deque[Future[R]] = deque()

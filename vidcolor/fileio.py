@@ -193,7 +193,6 @@ def atomic_output(
     Temporary files of killed processes are removed as well.
 
     Args:
-        target: final path.
         force: replace a file that exists at that time; otherwise fail.
         before_rename: called with the temporary path when the file is complete.
 

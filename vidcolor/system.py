@@ -156,11 +156,7 @@ def is_closed_pipe(error: OSError) -> bool:
 
 
 def ignore_stop_signals(*names: str) -> None:
-    """Ignore signals in a worker process, whose parent ends it.
-
-    Args:
-        names: names of signals, e.g. ``SIGINT``. A terminal sends Ctrl-C to all processes.
-    """
+    """Ignore signals, such as the Ctrl-C of a terminal, in a worker, which its parent ends."""
     for name in names:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
 

@@ -86,7 +86,6 @@ def compare(
         b: the second film or photo, usually the colorized result.
         out: the result: a video (see `compare_films`) or an image of two photos, or of evenly
             spaced frames of two films.
-        options: the options; None for the defaults.
         progress: called after every frame of a video.
 
     Raises:

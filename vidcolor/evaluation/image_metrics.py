@@ -92,12 +92,8 @@ def ssim(image: Tensor, ground_truth: Tensor) -> Tensor:
     TIP 2004, with a Gaussian window of 11x11 pixels and standard deviation 1.5, K1 = 0.01,
     K2 = 0.03, a value range of 1, and population moments, where the window fits.
 
-    Args:
-        image: (N, C, H, W) float in [0, 1]; H and W at least 11.
-        ground_truth: a tensor of the same shape.
-
-    Returns:
-        (N,) float32, at most 1.
+    Both are (N, C, H, W) float in [0, 1], H and W at least 11. The result is (N,) float32, at
+    most 1.
 
     Raises:
         ValueError: the shapes differ, or the images are smaller than the window.

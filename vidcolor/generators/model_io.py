@@ -134,13 +134,9 @@ class ModelIO:
         return F.pad(gray, padding, mode="replicate") if any(padding) else gray
 
     def preprocess(self, gray: Tensor) -> Tensor:
-        """Convert gray of the input size to the input of the network.
+        """Convert sRGB-encoded gray, (N, 1, H, W) float32 in [0, 1], to the input of the network.
 
-        Args:
-            gray: sRGB-encoded gray, (N, 1, H, W) float32 in [0, 1].
-
-        Returns:
-            The input, float32: (N, C, H, W) or (N, H, W, C), depending on `layout`.
+        It is float32: (N, C, H, W) or (N, H, W, C), depending on `layout`.
         """
         unit = gray_to_lightness(gray) / 100 if self.input == "lightness" else gray
         if self.input == "rgb":

@@ -87,10 +87,7 @@ class OnnxNetwork:
         self._lock: AbstractContextManager[Any] = nullcontext() if on_cpu else threading.Lock()
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """Run the network on CPU tensors (N, ...), in the order of the file.
-
-        Returns:
-            The first output, float32 on the CPU.
+        """Return the first output for CPU tensors (N, ...) in the order of the file, as float32.
 
         Raises:
             WeightsError: ONNX Runtime reports an error.
@@ -115,10 +112,9 @@ class OnnxNetwork:
 
 
 def load_onnx(path: Path, device: str = "auto", size: int | None = None) -> AdaptedGenerator:
-    """Load an ONNX file.
+    """Load an ONNX file. A sidecar file takes precedence over its metadata.
 
     Args:
-        path: path of the file; a sidecar file takes precedence over the metadata of the file.
         device: ``auto``, or one of `PROVIDERS`; GPUs may have an index, e.g. ``cuda:1``.
         size: model input size, in pixels; None for the native size of the network.
 

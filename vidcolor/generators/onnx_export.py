@@ -108,13 +108,10 @@ def export_onnx(
 
     Args:
         generator: embedded or adapted generator, in float32 on the CPU.
-        path: path of the file to write; an existing file is replaced.
+        path: the file; an existing one is replaced.
         vividness: vividness that is fixed in the file; None for the generator's default.
         fixed: whether the file accepts only single square images of the generator's input size,
             which some runtimes require.
-
-    Returns:
-        The path, and the maximum difference from torch.
 
     Raises:
         UsageError: the generator is an ensemble or an ONNX file.

@@ -91,11 +91,8 @@ class Predictor:
         Args:
             gray: sRGB-encoded gray, (N, h, w) or N arrays of (h, w), at the input size of the
                 generator; uint8, uint16 (full range) or float in [0, 1].
-            hints: hints for the N frames; None if there are none.
-            vividness: vividness in [0, 1], as for `Generator`; None for the generator's default.
-
-        Returns:
-            The prediction for the N frames, on the CPU.
+            hints: hints for the N frames.
+            vividness: in [0, 1], as for `Generator`; None for the generator's default.
 
         Raises:
             ValueError: there are no frames, the frames differ in size, an array has another shape

@@ -54,7 +54,6 @@ def predict_with_hints(
 
     Args:
         predict: predicts the color of the image; None means without hints.
-        hints: hints of the image.
         accepts_hints: whether the generator accepts hints. Otherwise they are spread by luma alone.
         quarter_turns: counterclockwise rotation of the image for the generator.
     """

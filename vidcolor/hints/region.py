@@ -54,7 +54,6 @@ def find_hint_regions(
     """Find the objects that hints lie on.
 
     Args:
-        discs: hint discs.
         base_ab, hinted_ab: a*, b* predicted without and with hints: (2, h, w) float32.
         luma: Y' of the same pixels: (h, w) float32 in [0, 1].
         scale: grid pixels per stored pixel, vertical and horizontal.

@@ -67,7 +67,6 @@ def spread_colors(
     """Blend hint colors into predicted color.
 
     Args:
-        discs: hint discs.
         ab: predicted a*, b*: (2, h, w) float32.
         luma: Y' of the same pixels: (h, w) float32 in [0, 1].
         scale: grid pixels per stored pixel, vertical and horizontal.

@@ -101,7 +101,6 @@ def track_hints(
 
     Args:
         timeline, video, reader: times, shots, video stream and frames of the film.
-        colorizer: predicts with and without hints.
         options: options with the hints and the reference of this film.
         folder: directory of `HINT_TRACKS_FILE`, and of temporary files.
         progress: called with the number of decoded frames and the total number.

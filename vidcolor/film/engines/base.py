@@ -27,12 +27,8 @@ class Engine(Protocol):
         Several threads may render films at the same time. The film that was started first has
         priority.
 
-        Args:
-            job: the film.
-            segments: the segments to render.
-            work: the work directory, locked by the caller.
-            progress: called from any thread with the number of a segment and the number of its
-                finished frames.
+        The caller has locked the work directory. `progress` is called from any thread with the
+        number of a segment and the number of its finished frames.
 
         Raises:
             VidcolorError: a segment failed; see `render_segment`.

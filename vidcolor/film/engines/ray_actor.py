@@ -110,11 +110,8 @@ class RenderActor:
     ) -> bool:
         """Open a film; return whether this node has the work directory of the driver.
 
-        Args:
-            job: the film.
-            work: absolute path of the work directory.
-            stamps: stamps of the source files and of the hint tracks.
-            plan_stamp: stamp of the plan in the work directory.
+        `stamps` are those of the source files and of the hint tracks, and `plan_stamp` is that of
+        the plan in the work directory, all with absolute paths.
         """
         located = {path: self._locate(path, stamp) for path, stamp in stamps.items()}
         hint_tracks = located.get(work / HINT_TRACKS_FILE)
@@ -130,12 +127,9 @@ class RenderActor:
 
     @_report
     def render(self, segment: Segment, folder: Path | None) -> SegmentResult:
-        """Render a segment of the opened film.
+        """Render a segment of the opened film into an empty folder.
 
-        Args:
-            segment: the segment.
-            folder: an empty segment directory in the work directory; None to write to a temporary
-                directory of this node, for `read_chunk`.
+        Without a folder, it is written to a temporary directory of this node, for `read_chunk`.
         """
         self._done = 0
         if folder is None:

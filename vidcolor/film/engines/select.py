@@ -23,9 +23,7 @@ MAX_CONCURRENT_FILMS = 4
 def open_engine(options: ColorizeOptions, colorizer: Colorizer) -> Iterator[Engine]:
     """Open the engine that the options name; its workers end with the block.
 
-    Args:
-        options: `engine`, `ray_address`, `workers`, `threads` and `device` are used.
-        colorizer: used if the current process renders: one worker without a thread limit.
+    The colorizer is used if the current process renders: one worker without a thread limit.
 
     Raises:
         UsageError: the device or the cluster does not exist, or Ray is not installed.
