@@ -230,12 +230,10 @@ Inputs = Annotated[
 
 
 # Options of the model that other commands share
-BatchSize = Annotated[int, make_option("batch")]
 Device = Annotated[str, make_option("device")]
 Force = Annotated[bool, make_option("force")]
 ModelSize = Annotated[int | None, make_option("size")]
 Out = Annotated[Path | None, make_option("out", RunFiles)]
 Precision = Annotated[str, make_option("precision")]
-Saturation = Annotated[float, make_option("saturation")]
 ShotList = Annotated[Path | None, make_option("shots")]
 WorkDirectory = Annotated[Path | None, make_option("work_dir")]
