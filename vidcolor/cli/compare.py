@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from vidcolor.cli import params
 from vidcolor.cli.console import Console
 from vidcolor.evaluation.options import CompareOptions
 from vidcolor.media.containers import list_extensions
+
+if TYPE_CHECKING:
+    from vidcolor.evaluation.compare import Comparison
 
 
 @params.expand_options
@@ -63,6 +66,10 @@ def compare(
         comparison = compare_files(a, b, out, options, progress=console.progress)
     finally:
         console.end_progress()
+    _print_result(comparison, console)
+
+
+def _print_result(comparison: Comparison, console: Console) -> None:
     for warning in comparison.warnings:
         console.warn(warning)
     console.event(

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from vidcolor.evaluation.evaluator import Evaluation
 
+_CHECKED_OPTIONS = ("size", "hint_counts", "count", "show")
+"""Options that may only be given together with others or without them, or are parsed here."""
+
 
 @params.expand_options
 def evaluate(
@@ -32,9 +35,7 @@ def evaluate(
             show_default=False,
         ),
     ],
-    options: Annotated[
-        EvaluateOptions, params.Fields(omit=("size", "hint_counts", "count", "show"))
-    ],
+    options: Annotated[EvaluateOptions, params.Fields(omit=_CHECKED_OPTIONS)],
     files: EvaluationFiles,
     console: Console,
     size: Annotated[int | None, params.make_option("size", EvaluateOptions)] = None,
@@ -70,10 +71,9 @@ def evaluate(
         raise UsageError("--native and --size cannot be used together")
     if files.sheet is None and (count is not None or show is not None):
         raise UsageError("--count and --show need --sheet")
-    changes: dict[str, Any] = {"size": size, "count": count, "show": show}
-    if hint_curve is not None:
-        changes["hint_counts"] = _parse_counts(hint_curve)
-    given = {name: value for name, value in changes.items() if value is not None}
+    counts = None if hint_curve is None else _parse_counts(hint_curve)
+    changes = {"size": size, "count": count, "show": show, "hint_counts": counts}
+    given: dict[str, Any] = {name: v for name, v in changes.items() if v is not None}
     options = options.replace(**given, **({"size": None} if native else {}))
     _check_needs_model(options, files)
     _check_outputs(files, options, ground_truth)
