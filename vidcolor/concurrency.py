@@ -1,4 +1,8 @@
-"""Pipeline stages in threads: iterators that are connected by short queues."""
+"""Pipeline stages in threads: iterators that are connected by short queues.
+
+`concurrent.futures` does not bound the number of results that wait, and an iterator that is closed
+early must end the threads of all stages before it. Therefore the queues are written here.
+"""
 
 from __future__ import annotations
 

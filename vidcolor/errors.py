@@ -37,3 +37,11 @@ class WorkerError(VidcolorError):
 
 class DownloadError(VidcolorError):
     """Weights that could not be downloaded from any of their sources."""
+
+
+def describe_unexpected_error(error: BaseException) -> str:
+    """Return the message for an exception that no code expects, on one line."""
+    details = " ".join(str(error).split())
+    if isinstance(error, ImportError) and not (error.name or "").startswith("vidcolor"):
+        return f"{details}; run `vidcolor doctor`, or reinstall vidcolor"
+    return f"internal error ({type(error).__name__}: {details}); please report it"

@@ -149,6 +149,7 @@ def test_target_that_is_not_a_film_is_not_done() -> None:
         (OSError(errno.ENOSPC, "No space left on device"), "x: the disk is full"),
         (OSError(errno.EIO, "Input/output error", "disk"), "x: disk: Input/output error"),
         (ValueError("two\nlines"), "x: internal error (ValueError: two lines)"),
+        (ImportError("libGL.so.1", name="cv2"), "x: libGL.so.1; run `vidcolor doctor`"),
     ],
 )
 def test_unexpected_errors_become_messages_of_one_line(error: Exception, message: str) -> None:

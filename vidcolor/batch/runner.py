@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from vidcolor.batch.discover import Task, read_result_recipe
-from vidcolor.errors import VidcolorError
+from vidcolor.errors import VidcolorError, describe_unexpected_error
 from vidcolor.fileio import describe_os_error
 
 if TYPE_CHECKING:
@@ -221,8 +221,7 @@ def wrap_error(error: Exception, source: Path) -> VidcolorError:
         path = f"{error.filename}: " if error.filename else ""
         text = path + (describe_os_error(error) if is_full else str(error.strerror))
     else:
-        details = " ".join(str(error).split())
-        text = f"internal error ({type(error).__name__}: {details}); please report it"
+        text = describe_unexpected_error(error)
     wrapped = VidcolorError(f"{source}: {text}")
     wrapped.__cause__ = error
     return wrapped

@@ -15,7 +15,7 @@ import typer
 from vidcolor._version import __version__
 from vidcolor.cli.console import Console, discard_output
 from vidcolor.cli.groups import HELP_KEY, ProgramGroup, UserInterruptError
-from vidcolor.errors import UsageError, VidcolorError
+from vidcolor.errors import UsageError, VidcolorError, describe_unexpected_error
 from vidcolor.system import exit_process, is_closed_pipe
 
 if TYPE_CHECKING:
@@ -153,12 +153,8 @@ def run(arguments: Sequence[str], colorizer_factory: ColorizerFactory | None = N
 def _print_unexpected_error(console: Console, error: Exception) -> int:
     """Print a usage error of Typer, or an internal error."""
     format_message: Any = getattr(error, "format_message", None)
-    if isinstance(error, ImportError) and not (error.name or "").startswith("vidcolor"):
-        text = f"{error}; run `vidcolor doctor`, or reinstall vidcolor"
-        return _print_error(console, text, EXIT_FAILURE, error)
     if format_message is None:
-        text = f"internal error ({type(error).__name__}: {error}); please report it"
-        return _print_error(console, text, EXIT_FAILURE, error)
+        return _print_error(console, describe_unexpected_error(error), EXIT_FAILURE, error)
     from vidcolor.cli.settings import describe_bad_value
 
     if isinstance(error, typer.BadParameter):

@@ -1,4 +1,8 @@
-"""Options of commands that configuration files and environment variables can set."""
+"""Options of commands that configuration files and environment variables can set.
+
+pydantic-settings is not used, because it does not know the options of Typer, and its errors do not
+name file and line.
+"""
 
 from __future__ import annotations
 

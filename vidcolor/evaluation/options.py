@@ -68,10 +68,10 @@ class EvaluateOptions(OptionsModel):
         group="Color", flags=("--hint-curve",), metavar="COUNTS",
         help="Also colorize with these numbers of hints in true colors: 1,5,10,50,100,500.")] = ()
     count: Annotated[int, Option(
-        group="Output", ge=1, le=40,
+        group="Output", ge=1, le=40, in_config=False,
         help="Number of images on the sheet. Default: 8.")] = 8
     show: Annotated[Selection, Option(
-        group="Output",
+        group="Output", in_config=False,
         help="Images on the sheet: evenly spaced (default), or those with the lowest or "
         "highest PSNR gain of the first method after gray.")] = "even"
     device: Annotated[str, _COLORIZE["device"]] = "auto"

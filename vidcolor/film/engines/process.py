@@ -14,7 +14,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidcolor.errors import VidcolorError, WorkerError
+from vidcolor.errors import VidcolorError, WorkerError, describe_unexpected_error
 from vidcolor.film.engines.base import CancelledError, WorkerDiedError
 from vidcolor.system import (
     EXTERNAL_SIGNALS,
@@ -210,7 +210,7 @@ def make_picklable(error: Exception) -> Exception:
         copy = None
     if isinstance(copy, VidcolorError | OSError | MemoryError):
         return error
-    return WorkerError(f"internal error ({type(error).__name__}: {error}); please report it")
+    return WorkerError(describe_unexpected_error(error))
 
 
 def _exit_with_parent() -> None:

@@ -1,4 +1,8 @@
-"""Downloads weights into the cache. Downloads are resumable, verified, and published atomically."""
+"""Downloads weights into the cache. Downloads are resumable, verified, and published atomically.
+
+Libraries for model files are not used: pooch does not resume, and huggingface_hub downloads from
+one host only.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Pillow and OpenCV code the pixels. Chunks are handled here, because libraries decode and rewrite
 them, and chunks that do not depend on the pixels must be copied byte for byte. Damaged files are
-rebuilt here, because no library tells which rows it could read. Names follow "Portable Network
+rebuilt here, because no library reports which rows it could read. Names follow "Portable Network
 Graphics (PNG) Specification", third edition (W3C, 2025).
 """
 
