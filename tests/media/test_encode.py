@@ -8,6 +8,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.helpers.clips import ffmpeg
 from vidcolor.color.ycbcr import MATRICES
@@ -115,6 +116,24 @@ def test_side_data_survives_a_change_of_pixel_format(clip):
     assert [d.type for d in composed.side_data] == [d.type for d in frame.side_data] != []
     np.testing.assert_array_equal(view_plane(composed.planes[0], 10), raised)
     np.testing.assert_array_equal(view_plane(composed.planes[2], 10), chroma)
+
+
+@pytest.mark.parametrize("orientation", [None, 5])
+def test_frames_with_exif_are_colorized(colored, tmp_path, orientation):
+    """EXIF is side data without a name in PyAV. Orientation 5 is a rotation of a mirror image."""
+    exif = Image.Exif()
+    exif[271] = "Scanner"
+    if orientation:
+        exif[274] = orientation
+    gray = np.random.default_rng(0).integers(0, 256, (64, 96), dtype=np.uint8)
+    for number in range(3):
+        Image.fromarray(np.roll(gray, number)).save(tmp_path / f"{number}.jpg", exif=exif)
+    source = tmp_path / "film.avi"
+    ffmpeg("-framerate", "18", "-i", str(tmp_path / "%d.jpg"), "-c", "copy", str(source))
+    film = colored(source, "mkv", purpose="archive")
+    film.assert_same_times(0.0005)
+    assert (film.before.properties["matrix"] is not None) == bool(orientation)
+    assert film.after.properties["matrix"] == film.before.properties["matrix"]
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import av
 import numpy as np
 from av import VideoFrame as VideoFrame
+from av.sidedata.sidedata import Type as SideDataType
 
 from vidcolor.color.srgb import linear_to_srgb_array
 from vidcolor.color.ycbcr import Coding, rgb_to_luma_codes, ycbcr_to_rgb
@@ -37,6 +38,19 @@ _INTERLEAVED_LUMA = {
     "uyvy422": 1,
 }
 """Position of luma among pairs of samples, by name of the format without its byte order."""
+
+
+def _add_side_data_type(cls: type[SideDataType], value: int) -> SideDataType:
+    """Return a new member of the enumeration for a type without a name."""
+    member = object.__new__(cls)
+    member._name_ = f"UNKNOWN_{value}"
+    member._value_ = value  # type: ignore[assignment]
+    return cls._value2member_map_.setdefault(value, member)  # type: ignore[return-value]
+
+
+# FFmpeg has more types of side data than PyAV names, such as EXIF of JPEG, PNG and TIFF. PyAV
+# raises ValueError for all side data of such a frame.
+SideDataType._missing_ = classmethod(_add_side_data_type)  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)

@@ -305,10 +305,7 @@ def _has_variable_frame_rate(stream: av.VideoStream) -> bool:
 
 def _read_display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     side_data: Any = frame.side_data
-    try:
-        matrix = side_data.get(SideDataType.DISPLAYMATRIX)
-    except ValueError:  # The frame has side data of a type unknown to PyAV, such as EXIF.
-        return None
+    matrix = side_data.get(SideDataType.DISPLAYMATRIX)
     if matrix is None:
         return None
     return tuple(int(v) for v in np.frombuffer(bytes(matrix), np.int32))
