@@ -118,6 +118,14 @@ def test_side_data_survives_a_change_of_pixel_format(clip):
     np.testing.assert_array_equal(view_plane(composed.planes[2], 10), chroma)
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+def test_hevc_has_the_codec_tag_of_apple_devices(clip, colored, suffix):
+    film = colored(clip(), suffix, encoder="libx265")
+    with av.open(str(film.path)) as container:
+        assert container.streams.video[0].codec_context.codec_tag == "hvc1"
+    film.assert_same_times()
+
+
 @pytest.mark.parametrize("orientation", [None, 5])
 def test_frames_with_exif_are_colorized(colored, tmp_path, orientation):
     """EXIF is side data without a name in PyAV. Orientation 5 is a rotation of a mirror image."""

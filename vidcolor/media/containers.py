@@ -45,6 +45,8 @@ class Container:
     final_options: Mapping[str, str] = field(default_factory=dict)
     """Options of the muxer for results. Segments, which are temporary, use `options`."""
 
+    codec_tags: Mapping[str, str] = field(default_factory=dict)
+    """Codec tags of video, by codec, where the default of the muxer is not the best."""
     time_base: Fraction | None = None
     """Unit of timestamps in seconds; None if the muxer adopts that of the stream."""
     constant_rate: bool = False
@@ -75,6 +77,8 @@ class Container:
     if tags are fixed or the first stream must be video."""
 
 
+# QuickTime and Apple devices do not play FFmpeg's default, hev1.
+_APPLE_TAGS = {"hevc": "hvc1"}
 _COLOR_TAGS = "+write_colr"  # Stores range and matrix even without primaries and transfer.
 _QUICKTIME_LANGUAGES = {
     "bod": "tib", "cym": "wel", "cze": "ces", "deu": "ger", "ell": "gre", "eus": "baq",
@@ -90,6 +94,7 @@ _ROWS = (
         purposes=("delivery",),
         options={"movflags": _COLOR_TAGS},
         final_options={"movflags": "+faststart" + _COLOR_TAGS},
+        codec_tags=_APPLE_TAGS,
         edit_lists=True,
         holds=("chapters", "cover art", "subtitles", "timecode", "titles"),
         subtitle_format=("mov_text", "mp4"),
@@ -103,6 +108,7 @@ _ROWS = (
         purposes=("delivery", "editing"),
         options={"movflags": _COLOR_TAGS},
         final_options={"movflags": "+faststart" + _COLOR_TAGS},
+        codec_tags=_APPLE_TAGS,
         edit_lists=True,
         holds=("chapters", "subtitles", "timecode", "titles"),
         subtitle_format=("mov_text", "mp4"),

@@ -78,6 +78,8 @@ def add_video_stream(
     if video.sample_aspect_ratio:
         context.sample_aspect_ratio = video.sample_aspect_ratio
     set_color_tags(context, video)
+    if codec_tag := plan.container.codec_tags.get(context.codec.canonical_name):
+        context.codec_tag = codec_tag
     if video.field_order not in _NOT_INTERLACED:
         context.field_order = video.field_order
     is_coded = get_encoder(plan.encoder).interlacing == "coded"
