@@ -116,10 +116,21 @@ def test_default_encoder_supports_the_bit_depth(clip, bits, muxer, purpose, enco
     assert any(f"using {encoder} instead" in w for w in plan.warnings) == replaced
 
 
-def test_source_deeper_than_every_default_encoder_is_rejected(clip):
+@pytest.mark.parametrize("pix_fmt", ["yuv420p12le", "yuv444p16le", "gray16le"])
+def test_luma_deeper_than_prores_is_rounded_for_editing(clip, pix_fmt):
+    video = probe(clip("mkv", "ffv1", pix_fmt)).video
+    for encoder in (None, "prores_ks"):
+        request = EncoderRequest(purpose="editing", encoder=encoder)
+        plan = plan_encoder(video, CONTAINERS["mov"], request)
+        assert (plan.encoder, plan.layout.name) == ("prores_ks", "yuv422p10le")
+        assert not plan.lossless_luma
+        assert any(f"keeps {video.coding.bits} bits" in w for w in plan.warnings)
+
+
+def test_source_deeper_than_a_requested_encoder_is_rejected(clip):
     video = probe(clip("mkv", "ffv1", "yuv420p12le")).video
-    with pytest.raises(UsageError, match=r"--pix-fmt yuv422p10le.*output ending in .*\.mkv"):
-        plan_encoder(video, CONTAINERS["mov"], EncoderRequest(purpose="editing"))
+    with pytest.raises(UsageError, match=r"--pix-fmt yuv422p10le"):
+        plan_encoder(video, CONTAINERS["mov"], EncoderRequest(encoder="prores_ks"))
 
 
 def test_rate_control_of_the_user_replaces_the_default(small):

@@ -55,13 +55,16 @@ class EncoderRequest:
     """Encoder options that override the defaults."""
     pix_fmt: str | None = None
     """FFmpeg's name of the pixel format; None to choose it."""
+    rounds_luma: bool = False
+    """Whether luma may lose bits if no encoder supports those of the source."""
 
 
 def plan_encoder(video: VideoInfo, container: Container, request: EncoderRequest) -> EncoderPlan:
     """Choose encoder and pixel format for a source, and test them.
 
     Luma keeps its bit depth or gains bits, which is lossless. It loses bits only if the user's
-    `pix_fmt` has fewer. Chroma subsampling may change, because all chroma is replaced.
+    `pix_fmt` has fewer, or for editing if no encoder of the container supports its depth. Chroma
+    subsampling may change, because all chroma is replaced.
 
     Raises:
         UsageError: the encoder or an option does not exist, or does not support the source.
@@ -87,7 +90,9 @@ def plan_encoder(video: VideoInfo, container: Container, request: EncoderRequest
             continue
         if plan.warnings and fallback is not None:
             plan = fallback
-        return _add_warnings(plan, video, errors)
+        return _add_warnings(plan, video, request, errors)
+    if request.purpose == "editing" and not request.rounds_luma:
+        return plan_encoder(video, container, replace(request, rounds_luma=True))
     raise UsageError("; ".join(dict.fromkeys((errors[0], errors[-1]))))
 
 
@@ -99,8 +104,15 @@ def _list_encoders(container: Container, request: EncoderRequest) -> list[Encode
     return [encoder for encoder in ENCODERS.values() if request.purpose in encoder.purposes]
 
 
-def _add_warnings(plan: EncoderPlan, video: VideoInfo, errors: Sequence[str]) -> EncoderPlan:
+def _add_warnings(
+    plan: EncoderPlan, video: VideoInfo, request: EncoderRequest, errors: Sequence[str]
+) -> EncoderPlan:
     warnings = list(plan.warnings)
+    if request.rounds_luma and not plan.lossless_luma:
+        warnings.append(
+            f"{plan.encoder} supports at most {plan.layout.bits}-bit luma; an output ending in "
+            f".mkv keeps {video.coding.bits} bits (ffv1)"
+        )
     if errors:
         warnings.append(f"{errors[0]}; using {plan.encoder} instead")
     if video.interlaced and not signals_interlacing(plan):
@@ -148,9 +160,10 @@ def _list_candidates(
     in_range = [f for f in supported if f.full_range == full_range] or supported
     if not in_range:
         raise UsageError(f"{name} supports no planar Y'CbCr pixel format; choose another --encoder")
-    deep = [f for f in in_range if f.bits >= video.coding.bits]
+    deepest = max(in_range, key=lambda f: (f.bits, sum(f.subsampling)))
+    bits = min(video.coding.bits, deepest.bits) if request.rounds_luma else video.coding.bits
+    deep = [f for f in in_range if f.bits >= bits]
     if not deep:
-        deepest = max(in_range, key=lambda f: (f.bits, sum(f.subsampling)))
         raise UsageError(
             f"{name} supports {deepest.bits}-bit luma and the source has {video.coding.bits} "
             "bits; choose another --encoder (ffv1 supports all), or round luma with "
