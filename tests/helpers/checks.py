@@ -126,7 +126,8 @@ def copy_first_plane(frame: av.VideoFrame) -> NDArray[Any]:
 
 def read_film(path: Path) -> FilmContent:
     """Decode the video and collect the packets of all other streams."""
-    with av.open(str(path), metadata_errors="replace") as container:
+    options = {"probesize": "50000000", "analyzeduration": "60000000"}
+    with av.open(str(path), metadata_errors="replace", options=options) as container:
         video = next(s for s in container.streams.video if not s.disposition & ATTACHED_PIC)
         others = {s.index: _describe(s) for s in container.streams if s.index != video.index}
         frames: list[av.VideoFrame] = []

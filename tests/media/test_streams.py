@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import av
 import pytest
 
 from tests.helpers.clips import ffmpeg
+from vidcolor.media.demux import PROBE_OPTIONS
 
 TWO_TONES = (
     *("-f", "lavfi", "-t", "1.668", "-i", "sine=440:r=48000"),
@@ -313,3 +315,65 @@ def test_audio_after_damage_is_copied(clip, colored, tmp_path):
     audio = [float(t) for t, _ in film.after.streams_of("audio")[0].packets]
     assert len(audio) == len(expected)
     assert audio == sorted(audio)
+
+
+@pytest.fixture(scope="session")
+def late(clip):
+    """A factory of films whose audio begins after the 5 MB that FFmpeg probes by default."""
+
+    def make(suffix: str, codec: str = "mpeg2video", audio: str = "ac3") -> Path:
+        intra = ("-g", "1", "-qscale:v", "1", "-q:a", "2")
+        inputs = ("-itsoffset", "2", *TWO_TONES[:6])
+        return clip(suffix, codec, "yuv420p", "-map", "0", "-map", "1", "-c:a", audio, *intra,
+                    inputs=inputs, size=(352, 288), frames=75, rate=Fraction(25),
+                    vf="noise=alls=90:allf=t")  # fmt: skip
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "audio"),
+    [("ts", "mpeg2video", "ac3"), ("vob", "mpeg2video", "mp2"), ("flv", "flv", "libmp3lame")],
+)
+def test_audio_that_begins_late_is_kept(late, colored, suffix, codec, audio):
+    path = late(suffix, codec, audio)
+    assert path.stat().st_size > 8_000_000
+    film = colored(path, "mkv")
+    film.assert_same_streams("audio", 0.001)
+    assert not any("not kept" in w for w in film.result.warnings)
+
+
+def test_audio_without_known_parameters_is_named(late, colored, monkeypatch):
+    monkeypatch.setitem(PROBE_OPTIONS, "probesize", "1000000")
+    warnings = colored(late("ts"), "mkv").result.warnings
+    assert any("parameters are unknown: no ac3 packet" in w for w in warnings)
+
+
+def add_subpicture(vob: bytes, time_s: float) -> bytes:
+    """Return a DVD file with a subtitle stream, whose only packet is in the last quarter."""
+    rle, offset = bytes(16), 20
+    commands = bytes.fromhex("03321004fff00500000700000706")
+    commands += struct.pack(">HH", 4, 8) + b"\x01\xff"
+    end = offset + 4 + len(commands)
+    body = rle + struct.pack(">HH", 0, end) + commands + struct.pack(">HH", 90, end) + b"\x02\xff"
+    unit = struct.pack(">HH", 4 + len(body), offset) + body
+    pts = int(time_s * 90000)
+    stamp = [0x21 | pts >> 29 & 14, pts >> 22 & 255, pts >> 14 & 254 | 1, pts >> 7 & 255]
+    payload = b"\x81\x80\x05" + bytes([*stamp, pts << 1 & 254 | 1]) + b"\x20" + unit
+    packet = b"\0\0\1\xbd" + struct.pack(">H", len(payload)) + payload
+    position = vob.find(b"\0\0\1\xba", len(vob) * 3 // 4)
+    return vob[:position] + packet + vob[position:]
+
+
+@pytest.mark.parametrize("probe_size", [None, "1000000"])
+def test_dvd_subtitle_that_begins_late_is_kept_or_named(
+    late, colored, tmp_path, monkeypatch, probe_size
+):
+    source = tmp_path / "dvd.vob"
+    source.write_bytes(add_subpicture(late("vob", audio="mp2").read_bytes(), 2.5))
+    if probe_size:
+        monkeypatch.setitem(PROBE_OPTIONS, "probesize", probe_size)
+    film = colored(source, "mkv")
+    assert len(film.after.streams_of("subtitle")) == (probe_size is None)
+    named = any("a stream begins after the first" in w for w in film.result.warnings)
+    assert named == (probe_size is not None)

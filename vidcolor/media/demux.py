@@ -24,8 +24,16 @@ SAME_CLOCK_TOLERANCE_S = 1
 """Maximum difference from the expected DTS of a packet that continues a clock, in seconds."""
 _PACKET_SEEK_MARGIN_S = 5
 """Distance from the seek target of a copied stream to the start of a trim, in seconds."""
+PROBE_SIZE = 50_000_000
+"""Number of bytes within which every stream must begin. FFmpeg's default is 5 MB, but the first
+subtitle of a DVD often comes later."""
+PROBE_OPTIONS = {"probesize": str(PROBE_SIZE), "analyzeduration": "60000000"}
+"""FFmpeg's options of every input; the duration is in microseconds. Formats whose header lists all
+streams are not read further than necessary."""
 _OPEN_OPTIONS: dict[str, Any] = {"metadata_errors": "replace"} if av.__version__ < "19" else {}
 """Arguments of `av.open`. PyAV 19 replaces faulty metadata by default."""
+_WHITELISTS = {"protocol_whitelist": "file"}
+"""FFmpeg's options against playlists that open network addresses."""
 _TEXT_DEMUXERS = ("tty", "bin", "xbin", "adf", "idf")
 """FFmpeg's demuxers for ANSI text and text art. They accept nearly any file."""
 
@@ -38,6 +46,9 @@ _DAMAGE_MESSAGES = {
     "repaired_timestamps": "{} timestamp(s) were missing or repeated; repaired",
     "discontinuities": "the timestamps restart {} time(s); the recordings were joined into one "
     "timeline",
+    "has_late_streams": f"a stream begins after the first {PROBE_SIZE // 10**6} MB and was not "
+    "kept; to keep it, first run: ffmpeg -probesize 2G -analyzeduration 2G -i … -map 0 -c copy "
+    "copy.mkv",
 }
 """Messages by attribute of `DamageReport`."""
 
@@ -54,6 +65,8 @@ class DamageReport:
     """Number of frames whose PTS was missing or did not rise."""
     discontinuities: int = 0
     """Number of backward jumps of the timestamps, as in concatenated recordings."""
+    has_late_streams: bool = False
+    """Whether streams begin behind the part that was probed."""
     missing_s: float = 0.0
     """Time between the actual and the declared end of the film, in seconds."""
     messages: list[str] = field(default_factory=list)
@@ -83,7 +96,9 @@ def open_input(path: Path) -> av.container.InputContainer:
     try:
         # FFmpeg would read the relative name "a:b.mkv" as a URL of protocol "a".
         name = str(path.absolute())
-        container: av.container.InputContainer = av.open(name, **_OPEN_OPTIONS)
+        container: av.container.InputContainer = av.open(
+            name, options={**PROBE_OPTIONS, **_WHITELISTS}, **_OPEN_OPTIONS
+        )
     except av.FFmpegError as error:
         raise InputError(
             f"{path}: not a video that FFmpeg can read ({error.strerror}); "
@@ -231,7 +246,10 @@ def demux_packets(
     while errors < MAX_CONSECUTIVE_ERRORS:
         try:
             packet = next(packets)
-        except (StopIteration, av.EOFError):
+        except (StopIteration, av.EOFError, IndexError) as end:
+            # At the end, PyAV may try to flush late streams, which it does not know.
+            late = isinstance(end, IndexError) or _has_unknown_best_stream(container)
+            damage.has_late_streams |= late
             return
         except av.FFmpegError:
             errors += 1
@@ -242,6 +260,18 @@ def demux_packets(
         if corrector is not None:
             corrector.correct(packet)
         yield packet
+
+
+def _has_unknown_best_stream(container: av.container.InputContainer) -> bool:
+    """Return whether FFmpeg prefers a stream that began after PyAV listed the streams."""
+    if not container.streams:
+        return False
+    try:
+        container.streams.best("audio")
+        container.streams.best("subtitle")
+    except IndexError:
+        return True
+    return False
 
 
 def get_dts_s(packet: av.Packet[Any]) -> Fraction:

@@ -86,7 +86,9 @@ def convert_subtitle(source: Path, index: int, target: Path, codec: str, muxer: 
 def _convert(source: Path, index: int, output: bytes | str, target: Path, **options: Any) -> None:
     import ffmpeg
 
-    stream = ffmpeg.input(_encode_path(source))
+    from vidcolor.media.demux import PROBE_OPTIONS
+
+    stream = ffmpeg.input(_encode_path(source), **PROBE_OPTIONS)
     _run(stream.output(output, map=f"0:{index}", **options), target)
 
 
@@ -113,6 +115,8 @@ def remux_matroska(
     """
     import ffmpeg
 
+    from vidcolor.media.demux import PROBE_OPTIONS
+
     streams = [ffmpeg.input(_encode_path(source))]
     options: dict[str, Any] = {
         "codec": "copy",
@@ -131,7 +135,9 @@ def remux_matroska(
         options["map"] = "0"  # By default ffmpeg maps one stream of each type.
     else:
         offset = str(float(-extra_streams.trim.shift))
-        extra_input = ffmpeg.input(_encode_path(extra_streams.source), itsoffset=offset)
+        extra_input = ffmpeg.input(
+            _encode_path(extra_streams.source), itsoffset=offset, **PROBE_OPTIONS
+        )
         streams += [extra_input[str(index)] for index in extra_streams.indices]
         # The option -ss would start at the keyframe of the video. The audio of `source` is
         # trimmed already, so the filter does not change it.

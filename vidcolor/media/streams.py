@@ -17,7 +17,14 @@ import av
 
 from vidcolor.errors import InputError
 from vidcolor.fileio import temporary_path
-from vidcolor.media.demux import Trim, find_video_stream, get_dts_s, open_input, read_packets
+from vidcolor.media.demux import (
+    PROBE_SIZE,
+    Trim,
+    find_video_stream,
+    get_dts_s,
+    open_input,
+    read_packets,
+)
 from vidcolor.media.ffmpeg_cli import ExtraStreams, can_copy_stream, convert_subtitle
 from vidcolor.media.probe import StreamInfo, describe_stream
 
@@ -97,6 +104,9 @@ def _decide(
     error = _try_copy(stream, container)
     if error is None:
         return StreamDecision(info, True, "copied")
+    if isinstance(stream, av.AudioStream) and not stream.sample_rate:
+        note = f"its parameters are unknown: no {info.codec} packet in the first "
+        return StreamDecision(info, False, f"{note}{PROBE_SIZE // 10**6} MB or 60 s")
     can_append = info.kind == "audio" and container.appends_audio
     if can_append and can_copy_stream(path, stream.index, muxer):
         return StreamDecision(info, True, "copied", method="append")
