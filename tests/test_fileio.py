@@ -1,12 +1,13 @@
 """Atomic output, and checks that protect existing files."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from vidcolor.errors import OutputError, UsageError
-from vidcolor.fileio import atomic_output, check_target
+from vidcolor.errors import InputError, OutputError, UsageError
+from vidcolor.fileio import atomic_output, check_source, check_target
 
 
 def test_target_appears_only_when_it_is_complete(tmp_path: Path) -> None:
@@ -94,3 +95,27 @@ def test_long_and_undecodable_names_are_supported(tmp_path: Path) -> None:
             partial.touch()
         assert (tmp_path / name).exists()
     assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.org/a.mp4", "RTSP://camera/1", "s3://bucket/reel.mov"]
+)
+def test_url_is_refused_with_the_remedy(url: str) -> None:
+    with pytest.raises(InputError, match="vidcolor reads files; download it first") as error:
+        check_source(Path(url))
+    assert str(error.value).startswith(url)
+
+
+def test_name_that_resembles_a_url_is_a_file(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("take:").mkdir()
+    Path("take:/a.mp4").touch()
+    check_source(Path("take:/a.mp4"))
+
+
+def test_devices_and_pipes_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "link.target")
+    (tmp_path / "link").symlink_to("link.target")
+    for path in (Path("/dev/zero"), tmp_path / "link.target", tmp_path / "link"):
+        with pytest.raises(InputError, match="is a pipe, device or socket"):
+            check_source(path)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TEMPORARY_NAME = re.compile(r"^\..*\.vidcolor(\d+)\.partial")
+_URL = re.compile(r"([a-z][a-z0-9+.-]+:)/+(.+)", re.IGNORECASE)
 _MAX_STEM_BYTES = 200
 """Maximum length of a file name inside a temporary name; file systems usually allow 255 bytes."""
 
@@ -47,6 +48,38 @@ def is_training_run(path: Path) -> bool:
 
 
 # Checks of inputs and outputs
+
+
+def check_source(path: Path) -> None:
+    """Check that a path is an existing file or directory.
+
+    Raises:
+        InputError: it does not exist, is a URL, or is a pipe, device or socket.
+    """
+    check_url(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    check_not_special(path)
+
+
+def check_url(path: Path) -> None:
+    """Check that a path is not a URL, whose double slash it has lost.
+
+    Raises:
+        InputError: the path is a URL and no file has this name.
+    """
+    if (match := _URL.match(path.as_posix())) and not path.exists():
+        raise InputError(f"{match[1]}//{match[2]}: vidcolor reads files; download it first")
+
+
+def check_not_special(path: Path) -> None:
+    """Check that a path is not a pipe, device or socket, which could block forever.
+
+    Raises:
+        InputError: it is one of them.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise InputError(f"{path}: is a pipe, device or socket; save its data to a file first")
 
 
 def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:

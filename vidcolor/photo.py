@@ -17,6 +17,7 @@ from vidcolor.fileio import (
     atomic_output,
     check_confidence_target,
     check_inputs_not_overwritten,
+    check_source,
     check_target,
 )
 from vidcolor.hints.hint_set import HintSet, enforce_discs
@@ -92,8 +93,7 @@ def colorize_photo(
     """
     source, options = Path(source), options or ColorizeOptions()
     started = time.monotonic()
-    if not source.exists():
-        raise InputError(f"{source}: no such file")
+    check_source(source)
     target = Path(target) if target else default_target(source)
     check_inputs_not_overwritten(
         options.input_files(), [p for p in (target, options.confidence) if p]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from vidcolor.batch.discover import discover
 from vidcolor.errors import InputError, UsageError
+from vidcolor.media.probe import probe
+from vidcolor.media.stills.formats import detect_format
 from vidcolor.options import ColorizeOptions, Hint
 
 OPTIONS = ColorizeOptions()
@@ -105,3 +108,21 @@ def test_each_task_has_only_the_hints_for_its_source() -> None:
     first, second = discover([Path("album")], None, None, options)
     assert first.options == options
     assert second.options == options.replace(hints=None)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.png", "a.xyz", "s/a_1.png"])
+def test_pipes_are_refused_without_waiting(name: str) -> None:
+    touch("s/a_2.png")
+    os.mkfifo(name)
+    with pytest.raises(InputError, match="is a pipe, device or socket"):
+        discover([Path(name)], None, None, OPTIONS)
+    with pytest.raises(InputError, match="is a pipe, device or socket"):
+        detect_format(Path(name))
+    with pytest.raises(InputError, match="is a pipe, device or socket"):
+        probe(Path(name))
+
+
+def test_urls_are_refused_also_as_patterns() -> None:
+    for url in ("https://example.org/a.mp4?x=[1]", "https://example.org/a_%d.png"):
+        with pytest.raises(InputError, match="download it first"):
+            discover([Path(url)], None, None, OPTIONS)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import InputError, UsageError, VidcolorError
+from vidcolor.fileio import check_source, check_url
 from vidcolor.hints.io import check_hint_files, load_hints, select_hints
 from vidcolor.media.containers import is_video_name
 from vidcolor.media.extensions import (
@@ -89,6 +90,7 @@ def discover(
 
 def _expand_glob(path: Path) -> list[Path]:
     """Return the files that match a glob pattern which the shell has not expanded."""
+    check_url(path)
     if path.exists() or is_sequence_pattern(path) or not glob.has_magic(str(path)):
         return [path]
     root = Path(path.anchor)
@@ -102,8 +104,8 @@ def _assign_hints(tasks: Sequence[Task], options: ColorizeOptions) -> list[Task]
     """Give each task the hints for its source, and check that every hint has a source."""
     hints = load_hints(options)
     check_hint_files(hints, [task.source for task in tasks])
-    if options.reference is not None and not options.reference.exists():
-        raise InputError(f"{options.reference}: no such file")
+    if options.reference is not None:
+        check_source(options.reference)
     if options.hints is None:
         return list(tasks)
     return [
@@ -132,14 +134,14 @@ def _tasks_of(
         if options.fps is None and not has_film_target:
             return _tasks_in_folder(path, out or out_dir, options)
         kind = "sequence"
-    elif not path.exists():
-        raise InputError(f"{path}: no such file")
-    elif is_photo(path):
-        kind = "photo"
-    elif path.suffix.lower() in UNSUPPORTED_IMAGE_EXTENSIONS:
-        raise InputError(
-            f"{path}: {path.suffix} images are not supported; convert the file to TIFF or PNG"
-        )
+    else:
+        check_source(path)
+        if is_photo(path):
+            kind = "photo"
+        elif path.suffix.lower() in UNSUPPORTED_IMAGE_EXTENSIONS:
+            raise InputError(
+                f"{path}: {path.suffix} images are not supported; convert the file to TIFF or PNG"
+            )
     target = out or _default_target(kind, path, options, out_dir)
     return [Task(kind, path, target, options, skip_if_done and kind != "sequence")]
 

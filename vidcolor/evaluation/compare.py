@@ -23,7 +23,7 @@ from vidcolor.evaluation.canvas import (
 )
 from vidcolor.evaluation.options import CompareOptions
 from vidcolor.evaluation.sheets import draw_contact_sheet, plan_contact_sheet
-from vidcolor.fileio import atomic_output, check_target
+from vidcolor.fileio import atomic_output, check_source, check_target
 from vidcolor.imaging.text import Label
 from vidcolor.media.containers import find_container, list_extensions
 from vidcolor.media.extensions import is_photo_name
@@ -101,8 +101,7 @@ def compare(
         choices = ", ".join((*IMAGE_FORMATS, *film_extensions))
         raise UsageError(f"{out}: unknown output format; use one of {choices}")
     for path in (a, b):
-        if not path.exists():
-            raise InputError(f"{path}: no such file")
+        check_source(path)
     kinds = ["photo" if is_photo_name(path) else "film" for path in (a, b)]
     if kinds[0] != kinds[1]:
         raise UsageError(

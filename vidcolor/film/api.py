@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vidcolor.colorizer import Colorizer
 from vidcolor.concurrency import single_threaded_opencv
-from vidcolor.errors import InputError
+from vidcolor.fileio import check_source
 from vidcolor.film.engines.local import LocalEngine
 from vidcolor.film.engines.select import open_engine
 from vidcolor.film.pipeline import run_pipeline
@@ -60,8 +60,7 @@ def colorize_film(
         WorkerError: workers died repeatedly while rendering a segment.
     """
     source, options = Path(source), options or ColorizeOptions()
-    if not source.exists():
-        raise InputError(f"{source}: no such file")
+    check_source(source)
     target = Path(target) if target else default_film_target(source, options)
     return _run(FilmRequest(source, target, options, None, progress), colorizer, engine)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.errors import InputError
-from vidcolor.fileio import check_suffix, check_target
+from vidcolor.fileio import check_source, check_suffix, check_target
 from vidcolor.imaging.resize import resize_area
 from vidcolor.media.decode import VideoReader
 from vidcolor.media.extensions import is_photo
@@ -87,8 +87,8 @@ def detect_film_shots(
             there are too many shots for a sheet.
         OutputError: a target cannot be written.
     """
-    if not is_sequence_pattern(source) and not source.exists():
-        raise InputError(f"{source}: no such file")
+    if not is_sequence_pattern(source):
+        check_source(source)
     if source.is_file() and is_photo(source):
         raise InputError(f"{source}: a photo has no shots; give a film or an image sequence")
     _check_targets(source, out, sheet, options.force)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import av
 
 from vidcolor.errors import InputError
+from vidcolor.fileio import check_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -87,10 +88,9 @@ def open_input(path: Path) -> av.container.InputContainer:
     """Open a media file for reading.
 
     Raises:
-        InputError: FFmpeg cannot open the file, or takes it for text.
+        InputError: it is not a file, FFmpeg cannot open it, or FFmpeg takes it for text.
     """
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
+    check_source(path)
     if path.is_dir():
         raise InputError(f"{path}: is a directory; name a video file in it")
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.errors import InputError
+from vidcolor.fileio import check_source
 from vidcolor.media.preview import DisplayReader, resize_rgb
 from vidcolor.media.stills.formats import detect_format
 from vidcolor.media.stills.registry import read_still_rgb
@@ -32,8 +33,7 @@ def read_image_rgb(path: Path, min_size: tuple[int, int] | None = None) -> Rgb:
     """
     from PIL import UnidentifiedImageError
 
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
+    check_source(path)
     if path.is_dir():
         raise InputError(f"{path}: is a directory; name an image file in it")
     try:

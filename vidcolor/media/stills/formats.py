@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from vidcolor.fileio import check_not_special
 from vidcolor.media.stills import basic, dpx, exr, jpeg, png, tiff
 from vidcolor.media.stills.rgb import JFIF
 from vidcolor.media.stills.types import StillFormat
@@ -118,6 +119,7 @@ for _row in (
 
 def detect_format(path: Path) -> StillFormat | None:
     """Return the format of a file by its signature, or None if no format matches."""
+    check_not_special(path)
     with path.open("rb") as file:
         head = file.read(_SIGNATURE_BYTES)
     return next((fmt for fmt in FORMATS.values() if fmt.signature.match(head)), None)
