@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from fractions import Fraction
 
@@ -142,6 +143,55 @@ def test_frames_with_exif_are_colorized(colored, tmp_path, orientation):
     film.assert_same_times(0.0005)
     assert (film.before.properties["matrix"] is not None) == bool(orientation)
     assert film.after.properties["matrix"] == film.before.properties["matrix"]
+    assert "not kept: EXIF" in film.result.warnings
+
+
+@pytest.fixture
+def captioned(clip, tmp_path):
+    """A film with captions (CEA-608) in all frames except the first."""
+    plain = tmp_path / "plain.h264"
+    source = clip("mp4", "libx264", "yuv420p", "-bf", "0", "-g", "3", frames=9)
+    ffmpeg("-i", str(source), "-c", "copy", "-bsf:v", "h264_mp4toannexb", str(plain))
+    caption = b"\xb5\0\x31GA94\x03\x41\xff\xfc\xc8\xe5\xff"
+    sei = b"\0\0\0\1\x06\4" + bytes([len(caption)]) + caption + b"\x80"
+    first, *pictures = re.split(rb"(?=\x00\x00\x01[\x41\x61\x65])", plain.read_bytes())
+    raw = tmp_path / "captioned.h264"
+    raw.write_bytes(first + pictures[0] + b"".join(sei + p for p in pictures[1:]))
+    film = tmp_path / "captioned.mp4"
+    ffmpeg("-r", "25", "-i", str(raw), "-c", "copy", str(film))
+    return film
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        ("mp4", {}),
+        ("mkv", {"pix_fmt": "yuv444p"}),
+        ("mp4", {"encoder": "libx265"}),
+        ("mp4", {"encoder": "mpeg2video"}),
+        ("mkv", {"purpose": "archive"}),
+        ("mov", {"purpose": "editing"}),
+        ("webm", {}),
+    ],
+)
+def test_captions_are_kept_or_named_in_a_warning(captioned, colored, suffix, options):
+    film = colored(captioned, suffix, **options)
+    before, after = (
+        sum(d.type.name == "A53_CC" for f in side.frames for d in f.side_data)
+        for side in (film.before, film.after)
+    )
+    assert before == 8
+    warned = any("not kept: closed captions" in w for w in film.result.warnings)
+    assert after == (0 if warned else before)
+    assert warned == (film.result.plan.encoder.encoder not in ("libx264", "libx265", "mpeg2video"))
+
+
+def test_loss_of_hdr_metadata_is_named_in_a_warning(clip, colored):
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+    parameters = f"log-level=none:hdr10=1:max-cll=1000,400:master-display={display}"
+    source = clip("mp4", "libx265", "yuv420p10le", "-x265-params", parameters)
+    (warning,) = (w for w in colored(source, "mp4").result.warnings if "not kept" in w)
+    assert "mastering display metadata (HDR10), content light levels (HDR10)" in warning
 
 
 @pytest.mark.slow

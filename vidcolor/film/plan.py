@@ -17,6 +17,7 @@ from vidcolor.media.containers import (
     list_extensions,
 )
 from vidcolor.media.encoder_plan import EncoderPlan, EncoderRequest, plan_encoder
+from vidcolor.media.encoders import describe_lost_side_data
 from vidcolor.media.extensions import RESULT_SUFFIX, make_result_path
 from vidcolor.media.frames import get_pixel_layout
 from vidcolor.media.probe import MediaInfo, VideoInfo, probe
@@ -171,6 +172,7 @@ def _warn_about_video(
     video: VideoInfo, encoder: EncoderPlan, options: ColorizeOptions
 ) -> list[str]:
     layout = encoder.layout
+    side_data = ", ".join(describe_lost_side_data(encoder.encoder, video.side_data))
     rounds_timestamps = encoder.container.time_base and not _has_millisecond_timestamps(video)
     rows = (
         (video.tint == "color" and not options.trust, _COLOR_WARNING),
@@ -179,6 +181,7 @@ def _warn_about_video(
         (_is_full_range(video, options) != video.coding.full_range,
          f"luma is converted to {options.range} range (--range)"),
         (video.layout.alpha, "not kept: the alpha plane"),
+        (side_data, f"not kept: {side_data}"),
         (video.tags.transfer in HDR_TRANSFERS,
          "the film is HDR; it is colorized as SDR, and its HDR tags are kept"),
         (rounds_timestamps, "Matroska rounds timestamps to 1 ms; mp4 and mov keep them exactly"),

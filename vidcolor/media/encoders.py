@@ -6,7 +6,7 @@ container. Encoders without a row work too, with FFmpeg's default options.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -47,6 +47,8 @@ class Encoder:
     """Prefix of the values of the option ``profile`` that are progressive only."""
     stores_aspect_ratio: bool = False
     """Whether the bitstream contains the pixel aspect ratio."""
+    kept_side_data: tuple[str, ...] = ()
+    """Types of side data of frames that the bitstream contains."""
     hardware: bool = False
     """Whether it needs hardware, which not every machine has."""
     has_full_range_formats: bool = False
@@ -59,6 +61,21 @@ class Encoder:
 
 _H264_FILTER = ("h264", "h264_mp4toannexb,filter_units=remove_types=7|8")
 _HEVC_FILTER = ("hevc", "hevc_mp4toannexb,filter_units=remove_types=32-34")
+_CAPTIONS = ("A53_CC",)
+_SIDE_DATA_NAMES = {
+    "A53_CC": "closed captions (CEA-608/708)",
+    "MASTERING_DISPLAY_METADATA": "mastering display metadata (HDR10)",
+    "CONTENT_LIGHT_LEVEL": "content light levels (HDR10)",
+    "DYNAMIC_HDR_PLUS": "dynamic metadata (HDR10+)",
+    "DYNAMIC_HDR_VIVID": "dynamic metadata (HDR Vivid)",
+    "DOVI_METADATA": "dynamic metadata (Dolby Vision)",
+    "S12M_TIMECODE": "timecodes of frames (SMPTE ST 12-1)",
+    "AFD": "active format descriptions",
+    "ICC_PROFILE": "ICC profiles",
+    "EXIF": "EXIF",
+}
+"""Side data that users may miss. Types without a row describe the encoding of the source, or are in
+other properties of the video."""
 # FFmpeg's own lossy encoders default to 200 kbit/s. 236 is quality 2 in units of 1/118.
 _QUALITY_2 = {"flags": "+qscale", "global_quality": "236"}
 _NO_B_FRAMES = Quirk(
@@ -74,6 +91,7 @@ _ROWS = (
         purposes=("delivery",),
         interlacing="coded",
         stores_aspect_ratio=True,
+        kept_side_data=_CAPTIONS,
         restoring_filter=_H264_FILTER,
         quirks=(
             Quirk(
@@ -87,10 +105,16 @@ _ROWS = (
     ),
     Encoder(
         name="libx265",
-        options={"crf": "18", "preset": "medium", "x265-params": "log-level=error"},
+        options={
+            "crf": "18",
+            "preset": "medium",
+            "x265-params": "log-level=error",
+            "a53cc": "1",  # Captions. Only libx265 omits them by default.
+        },
         purposes=("delivery",),
         min_side=64,  # Below it, x265 corrupts memory instead of failing.
         stores_aspect_ratio=True,
+        kept_side_data=_CAPTIONS,
         restoring_filter=_HEVC_FILTER,
         quirks=(_NO_B_FRAMES,),
     ),
@@ -138,6 +162,7 @@ _ROWS = (
         options={"preset": "p5", "cq": "18"},
         interlacing="coded",
         stores_aspect_ratio=True,
+        kept_side_data=_CAPTIONS,
         hardware=True,
         restoring_filter=_H264_FILTER,
     ),
@@ -145,16 +170,28 @@ _ROWS = (
         name="hevc_nvenc",
         options={"preset": "p5", "cq": "20"},
         stores_aspect_ratio=True,
+        kept_side_data=_CAPTIONS,
         hardware=True,
         restoring_filter=_HEVC_FILTER,
     ),
-    Encoder(name="av1_nvenc", options={"preset": "p5", "cq": "24"}, hardware=True),
+    Encoder(
+        name="av1_nvenc",
+        options={"preset": "p5", "cq": "24"},
+        kept_side_data=_CAPTIONS,
+        hardware=True,
+    ),
     Encoder(name="h264_videotoolbox", hardware=True),
     Encoder(name="hevc_videotoolbox", hardware=True),
     Encoder(name="h264_amf", hardware=True),
     Encoder(name="hevc_amf", hardware=True),
     Encoder(name="av1_amf", hardware=True),
-    Encoder(name="mpeg2video", options=_QUALITY_2, interlacing="coded", stores_aspect_ratio=True),
+    Encoder(
+        name="mpeg2video",
+        options=_QUALITY_2,
+        interlacing="coded",
+        stores_aspect_ratio=True,
+        kept_side_data=_CAPTIONS,
+    ),
     Encoder(name="mpeg4", options=_QUALITY_2, interlacing="coded", stores_aspect_ratio=True),
     Encoder(
         name="mjpeg",
@@ -176,6 +213,15 @@ ENCODERS = {row.name: row for row in _ROWS}
 def get_encoder(name: str) -> Encoder:
     """Return the row of an encoder, or a row of defaults if it has none."""
     return ENCODERS.get(name) or Encoder(name=name)
+
+
+def describe_lost_side_data(encoder: str, side_data: Iterable[str]) -> list[str]:
+    """Return the names of side data that an encoder does not write.
+
+    `side_data` are types of PyAV, such as ``A53_CC``.
+    """
+    lost = set(side_data) - set(get_encoder(encoder).kept_side_data)
+    return [name for kind, name in _SIDE_DATA_NAMES.items() if kind in lost]
 
 
 def find_restoring_filter(codec: str) -> str:

@@ -39,11 +39,14 @@ _INTERLEAVED_LUMA = {
 }
 """Position of luma among pairs of samples, by name of the format without its byte order."""
 
+_EXIF = 31
+"""FFmpeg's `AV_FRAME_DATA_EXIF`."""
+
 
 def _add_side_data_type(cls: type[SideDataType], value: int) -> SideDataType:
     """Return a new member of the enumeration for a type without a name."""
     member = object.__new__(cls)
-    member._name_ = f"UNKNOWN_{value}"
+    member._name_ = "EXIF" if value == _EXIF else f"UNKNOWN_{value}"
     member._value_ = value  # type: ignore[assignment]
     return cls._value2member_map_.setdefault(value, member)  # type: ignore[return-value]
 

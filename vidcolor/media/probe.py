@@ -17,7 +17,7 @@ from vidcolor.errors import InputError
 from vidcolor.imaging.geometry import Geometry, rotate_size
 from vidcolor.media.demux import find_video_stream, is_cover_art, open_input
 from vidcolor.media.frames import PixelLayout, get_pixel_layout
-from vidcolor.media.tint import measure_tint
+from vidcolor.media.tint import measure_tint, sample_frames
 
 UNSPECIFIED = 2
 """H.273 code "unspecified" of primaries, transfer characteristics and matrix coefficients."""
@@ -106,6 +106,8 @@ class VideoInfo:
     timecode: str | None = None
     """SMPTE timecode of the first frame."""
     language: str | None = None
+    side_data: tuple[str, ...] = ()
+    """Types of the side data of sampled frames, such as ``A53_CC`` (closed captions)."""
 
     @property
     def quarter_turns(self) -> int:
@@ -174,12 +176,12 @@ def probe(path: Path) -> MediaInfo:
     with open_input(path) as container:
         stream = find_video_stream(container, path)
         first_frame = _decode_first_frame(container, stream, path)
-        tint = measure_tint(container, stream, first_frame)
+        frames = sample_frames(container, stream, first_frame)
         return MediaInfo(
             path=path,
             container=container.format.name,
             duration_s=_container_duration_s(container),
-            video=_describe_video(container, stream, first_frame, tint),
+            video=_describe_video(container, stream, frames),
             streams=tuple(describe_stream(s) for s in container.streams),
             num_chapters=len(container.chapters()),
             tags=dict(container.metadata),
@@ -204,9 +206,9 @@ def _decode_first_frame(
 def _describe_video(
     container: av.container.InputContainer,
     stream: av.VideoStream,
-    first_frame: av.VideoFrame,
-    tint: Tint,
+    frames: list[av.VideoFrame],
 ) -> VideoInfo:
+    first_frame = frames[0]
     context = stream.codec_context
     layout = get_pixel_layout(first_frame.format.name)
     tags = ColorTags(
@@ -245,8 +247,9 @@ def _describe_video(
         field_order=int(context.field_order),
         interlaced=bool(first_frame.interlaced_frame),
         timecode=next((value for key, value in metadata if key.lower() == "timecode"), None),
-        tint=tint,
+        tint=measure_tint(frames),
         language=stream.metadata.get("language"),
+        side_data=_list_side_data(frames),
     )
 
 
@@ -301,6 +304,11 @@ def _has_variable_frame_rate(stream: av.VideoStream) -> bool:
         return bool(steps.max() - steps.min() > max(1, 0.1 * float(np.median(steps))))
     average, guessed = float(_frame_rate(stream) or 0), float(stream.guessed_rate or 0)
     return bool(average and guessed and abs(average - guessed) > 0.01 * guessed)
+
+
+def _list_side_data(frames: list[av.VideoFrame]) -> tuple[str, ...]:
+    side_data: list[Any] = [frame.side_data for frame in frames]
+    return tuple(sorted({item.type.name for container in side_data for item in container}))
 
 
 def _read_display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:

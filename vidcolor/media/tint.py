@@ -15,6 +15,8 @@ from vidcolor.imaging.resize import resize_area
 from vidcolor.media.frames import get_pixel_layout, read_chroma, read_luma, read_rgb
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from vidcolor.imaging.types import FloatArray
@@ -26,10 +28,10 @@ _SAMPLE_SIZE = (64, 64)
 _BT709 = MATRICES["bt709"]
 
 
-def measure_tint(
+def sample_frames(
     container: av.container.InputContainer, stream: av.VideoStream, first_frame: av.VideoFrame
-) -> Tint:
-    """Classify a film as gray, tinted in one hue (sepia, toning) or color.
+) -> list[av.VideoFrame]:
+    """Decode `NUM_TINT_SAMPLES` frames of a film, or fewer if it is not seekable.
 
     `first_frame` is already decoded. The read position of the container changes.
     """
@@ -45,6 +47,11 @@ def measure_tint(
             with contextlib.suppress(av.FFmpegError, StopIteration, ValueError):  # not seekable
                 container.seek(pts, stream=stream, backward=True)
                 frames.append(next(container.decode(stream)))
+    return frames
+
+
+def measure_tint(frames: Iterable[av.VideoFrame]) -> Tint:
+    """Classify a film by frames of it as gray, tinted in one hue (sepia, toning) or color."""
     samples = [s for s in map(_sample_ycbcr, frames) if s is not None]
     if not samples:
         return "gray"
