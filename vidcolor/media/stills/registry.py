@@ -303,11 +303,15 @@ def _to_one_line(error: BaseException) -> str:
 
 def _decoding_errors() -> tuple[type[Exception], ...]:
     """Return the exceptions that decoders and encoders raise for damaged files."""
+    import lzma
+
     import av
     import cv2
     from PIL.Image import DecompressionBombError
 
-    library = (struct.error, zlib.error, cv2.error, av.FFmpegError, DecompressionBombError)
-    # Pillow, tifffile and the parsers here raise these for unexpected values in a file.
-    value = (ValueError, SyntaxError, KeyError, IndexError, TypeError, EOFError, OverflowError)
-    return (*library, *value, OSError)
+    library = (struct.error, zlib.error, lzma.LZMAError, cv2.error, av.FFmpegError)
+    # Pillow, tifffile and the parsers here raise these for unexpected values in a file, and
+    # ImportError for a compression that needs a package.
+    value = (ValueError, SyntaxError, LookupError, TypeError, AttributeError, ArithmeticError)
+    state = (EOFError, OSError, RuntimeError, ImportError, DecompressionBombError)
+    return (*library, *value, *state)

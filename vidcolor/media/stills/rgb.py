@@ -141,7 +141,7 @@ def convert_depth(plane: NDArray[Any], bits: int, target_bits: int) -> NDArray[A
 
 
 def decode_16_bit_image(data: NDArray[np.uint8]) -> NDArray[np.uint16] | None:
-    """Decode the contents of a 16-bit PNG or TIFF with OpenCV; Pillow has no 16-bit R'G'B'.
+    """Decode the contents of a 16-bit PNG with OpenCV; Pillow has no 16-bit R'G'B'.
 
     Returns:
         (H, W) gray, (H, W, 3) R'G'B' or (H, W, 4) with alpha, uint16; None if OpenCV cannot decode

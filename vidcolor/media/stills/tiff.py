@@ -1,6 +1,6 @@
 """Reading and writing of TIFF (TIFF 6.0, Adobe, 1992).
 
-tifffile decodes the pixels, and Pillow or OpenCV those that it cannot decode. Files are encoded
+`tiff_samples` decodes gray and RGB, and Pillow converts other kinds of 8 bits. Files are encoded
 here, because tifffile cannot write the EXIF directory and the raw entries of the source into the
 same file as the pixels. The numbers in `encode_tiff` are tags and field types of the specification.
 """
@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vidcolor.errors import InputError, OutputError
-from vidcolor.media.stills import exif
-from vidcolor.media.stills.rgb import decode_16_bit_image
+from vidcolor.media.stills import exif, tiff_samples
 from vidcolor.media.stills.types import (
     DEFLATE_LEVEL,
     DecodedImage,
@@ -53,8 +52,8 @@ _MAX_OFFSET = 0xFFFF0000
 def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
     """Decode the first page of a TIFF; a damaged one is always refused.
 
-    8-bit and 16-bit gray and RGB are exact. Pillow converts palettes, bilevel images, CMYK and Lab
-    to 8-bit gray or RGB.
+    8-bit and 16-bit gray and RGB are exact; other depths are scaled to 8 or 16 bits. Pillow
+    converts palettes, fax images, CMYK and Lab to 8-bit gray or RGB.
     """
     import tifffile
 
@@ -68,9 +67,8 @@ def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
         if len(pages) > 1:
             warnings = (f"the file has {len(pages)} pages: only the first is colorized",)
         metadata = _read_metadata(file, page)
-        is_gray_or_rgb = int(page.photometric) in (0, 1, 2)
-        if page.bitspersample in (8, 16) and page.sampleformat == 1 and is_gray_or_rgb:
-            decoded = _decode_page(path, page)
+        if tiff_samples.can_decode(page):
+            decoded = tiff_samples.decode_page(file, page)
         elif page.bitspersample <= 8:
             decoded = _decode_with_pillow(path)
             if int(page.photometric) in _CMYK_AND_LAB:
@@ -80,6 +78,7 @@ def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
                 f"{path}: TIFF with {page.bitspersample}-bit samples of this kind is not "
                 "supported; convert it to 16-bit gray or RGB"
             )
+    warnings += decoded.warnings
     return replace(decoded, metadata=metadata, warnings=warnings)
 
 
@@ -108,36 +107,21 @@ def _is_thumbnail(page: Any) -> bool:
     return tag is not None and bool(int(tag.value) & _REDUCED_IMAGE)
 
 
-def _decode_page(path: Path, page: tifffile.TiffPage) -> DecodedImage:
-    try:
-        samples = page.asarray()
-    except (ValueError, KeyError) as error:
-        # tifffile needs the optional package imagecodecs for some compressions, such as LZW.
-        if "imagecodecs" not in str(error):
-            raise
-        if page.bitspersample == 8:
-            return _decode_with_pillow(path)
-        deep = decode_16_bit_image(np.fromfile(path, np.uint8))
-        if deep is None:
-            raise InputError(
-                f"{path}: this TIFF compression is not supported; save it uncompressed"
-            ) from None
-        return DecodedImage.from_samples(deep, 16)
-    # Separate planes come first; they are moved to the last axis.
-    if int(page.planarconfig) == 2 and page.samplesperpixel > 1:
-        samples = np.moveaxis(samples, 0, -1)
-    decoded = DecodedImage.from_samples(samples, page.bitspersample)
-    if int(page.photometric) == 0:  # WhiteIsZero
-        decoded = replace(decoded, pixels=np.iinfo(samples.dtype).max - decoded.pixels)
-    return decoded
-
-
 def _decode_with_pillow(path: Path) -> DecodedImage:
     """Decode the first page to 8-bit gray or RGB, with alpha if it has one."""
+    from PIL import ImageOps
     from PIL.TiffImagePlugin import TiffImageFile
 
     with path.open("rb") as file:
-        return DecodedImage.from_pillow(TiffImageFile(file, str(path)))
+        # Without a file name, Pillow does not map the file, which transposes some images wrongly.
+        source = TiffImageFile(file)
+        orientation = source.getexif().get(exif.ORIENTATION, 1)
+        image = source.copy()
+        if source.getexif().get(exif.ORIENTATION, 1) != orientation:
+            # Pillow has rotated the image for display: restore the stored orientation.
+            image.getexif()[exif.ORIENTATION] = {6: 8, 8: 6}.get(orientation, orientation)
+            image = ImageOps.exif_transpose(image)
+        return DecodedImage.from_pillow(image)
 
 
 def _read_metadata(file: Any, page: tifffile.TiffPage) -> StillMetadata:
