@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vidcolor.batch.discover import discover
+from vidcolor.batch.discover import LeftOut, discover
 from vidcolor.errors import InputError, UsageError
 from vidcolor.media.probe import probe
 from vidcolor.media.stills.formats import detect_format
@@ -126,3 +126,40 @@ def test_urls_are_refused_also_as_patterns() -> None:
     for url in ("https://example.org/a.mp4?x=[1]", "https://example.org/a_%d.png"):
         with pytest.raises(InputError, match="download it first"):
             discover([Path(url)], None, None, OPTIONS)
+
+
+def test_everything_left_out_of_a_folder_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    touch("a/x.png", "a/.x.png", "a/.git/x", "a/y.color.png", "a/b/x.HEIC", "a/b-color/x.png")
+    touch("a/M.MOD", "a/x.mp4.vidcolor/plan", "other/x.png", "a/locked/x.png")
+    Path("a/link").symlink_to("../other")
+    os.mkfifo("a/pipe.mp4")
+    scandir = os.scandir
+
+    def scan(path: str) -> object:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    left_out: list[LeftOut] = []
+    tasks = discover([Path("a")], None, None, OPTIONS, left_out)
+    assert [str(task.source) for task in tasks] == ["a/x.png"]
+    reasons = {str(item.path): item.reason.partition(";")[0] for item in left_out}
+    assert reasons == {
+        "a/.git": "hidden",
+        "a/.x.png": "hidden",
+        "a/b/x.HEIC": ".heic, not supported",
+        "a/b-color": "from an earlier run",
+        "a/y.color.png": "from an earlier run",
+        "a/link": "linked",
+        "a/locked": "unreadable: Permission denied",
+        "a/pipe.mp4": "no regular file",
+        "a/M.MOD": "without the extension of a film or photo",
+        "a/x.mp4.vidcolor": "with unfinished work",
+    }
+
+
+def test_folder_without_sources_names_what_it_contains() -> None:
+    touch(*(f"a/{n:02}.heic" for n in range(10)))
+    with pytest.raises(InputError, match=r"10 \.heic, .*00\.heic, .*07\.heic and 2 more"):
+        discover([Path("a")], None, None, OPTIONS)

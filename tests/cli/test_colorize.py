@@ -210,6 +210,19 @@ def test_json_mode_prints_only_events_on_standard_output(
     ]
 
 
+def test_what_is_left_out_of_a_folder_is_printed_at_the_end(vidcolor: Vidcolor) -> None:
+    photo("album/a.png")
+    for name in ("album/b.heic", "album/notes.txt"):
+        Path(name).touch()
+    run = vidcolor("colorize", "album")
+    assert run.code == 0
+    assert run.err[-1].startswith("warning: album: left out: 1 .heic, not supported")
+    assert any("1 without the extension" in line and "notes.txt" in line for line in run.out)
+    again = events(vidcolor("colorize", "album", "--json"))
+    left_out = [e["source"] for e in again if e["event"] == "left_out"]
+    assert left_out == ["album/b.heic", "album/notes.txt"]
+
+
 @pytest.mark.parametrize("arguments", [["--vividness", "9"], ["--nonsense"], []])
 def test_usage_error_is_an_event_in_json_mode(vidcolor: Vidcolor, arguments: list[str]) -> None:
     run = vidcolor("colorize", "nowhere.mp4", "--json", *arguments)

@@ -32,6 +32,22 @@ WORK_SUFFIX = ".vidcolor"
 """Suffix of work directories; see `vidcolor.film.workdir`."""
 
 
+_MAX_LISTED_NAMES = 8
+_HIDDEN, _RESULT = "hidden", "from an earlier run"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file or folder in an input folder that is not colorized."""
+
+    folder: Path
+    """The input folder."""
+    path: Path
+    reason: str
+    is_expected: bool = False
+    """Whether this is usual, as for hidden files and results."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One source to colorize."""
@@ -49,7 +65,11 @@ class Task:
 
 
 def discover(
-    inputs: Sequence[Path], out: Path | None, out_dir: Path | None, options: ColorizeOptions
+    inputs: Sequence[Path],
+    out: Path | None,
+    out_dir: Path | None,
+    options: ColorizeOptions,
+    left_out: list[LeftOut] | None = None,
 ) -> list[Task]:
     """Find the tasks of the inputs, with their kinds and targets.
 
@@ -60,6 +80,7 @@ def discover(
         out: target of a single input; None for a default name.
         out_dir: directory of the targets; None for the directory of each source.
         options: options of every task.
+        left_out: receives the files and folders in input folders that are not colorized.
 
     Raises:
         InputError: the only input does not exist, or is a folder without a film or photo.
@@ -75,9 +96,10 @@ def discover(
     if len(inputs) > 1:  # a repeated `colorize *.mp4` also matches the results of the first run
         inputs = [path for path in inputs if not _is_result(path)]
     tasks: list[Task] = []
+    left_out = [] if left_out is None else left_out
     for path in inputs:
         try:
-            tasks += _tasks_of(path, out, out_dir, options, skip_if_done=len(inputs) > 1)
+            tasks += _tasks_of(path, out, out_dir, options, left_out, skip_if_done=len(inputs) > 1)
         except InputError as error:
             if len(inputs) == 1:
                 raise
@@ -119,6 +141,7 @@ def _tasks_of(
     out: Path | None,
     out_dir: Path | None,
     options: ColorizeOptions,
+    left_out: list[LeftOut],
     skip_if_done: bool,
 ) -> list[Task]:
     """Return the task of one input, or the tasks of all files in a folder."""
@@ -132,7 +155,7 @@ def _tasks_of(
             out is not None and not out.is_dir() and (is_sequence_pattern(out) or bool(out.suffix))
         )
         if options.fps is None and not has_film_target:
-            return _tasks_in_folder(path, out or out_dir, options)
+            return _tasks_in_folder(path, out or out_dir, options, left_out)
         kind = "sequence"
     else:
         check_source(path)
@@ -161,7 +184,9 @@ def _default_target(
     return default_film_target(source, options, directory)
 
 
-def _tasks_in_folder(folder: Path, mirror: Path | None, options: ColorizeOptions) -> list[Task]:
+def _tasks_in_folder(
+    folder: Path, mirror: Path | None, options: ColorizeOptions, left_out: list[LeftOut]
+) -> list[Task]:
     """Return the tasks of all files below a folder, with targets in `mirror` or beside `folder`."""
     resolved = folder.resolve()
     root = mirror or resolved.with_name(f"{resolved.name}{RESULT_FOLDER_SUFFIX}")
@@ -171,16 +196,35 @@ def _tasks_in_folder(folder: Path, mirror: Path | None, options: ColorizeOptions
         raise UsageError(f"{root}: is the folder of the sources; use another --out-dir")
     tasks: list[Task] = []
     used_targets: set[Path] = set()
-    for path in _find_sources(folder, root):
+    omissions: list[LeftOut] = []
+    for path in _find_sources(folder, root, omissions):
         task = _task_in_folder(path, root / path.relative_to(folder).parent, options)
         if task.target in used_targets:  # reel.avi and reel.mpg would both become reel.mp4
             target = task.target.with_name(f"{path.name}{task.target.suffix}")
             task = replace(task, target=target)
         used_targets.add(task.target)
         tasks.append(task)
+    left_out += omissions
     if not tasks:
-        raise InputError(f"{folder}: contains no film and no photo")
+        listed = "; ".join(describe_left_out(omissions))
+        raise InputError(
+            f"{folder}: contains no film and no photo" + (f" (left out: {listed})" * bool(listed))
+        )
     return tasks
+
+
+def describe_left_out(omissions: Sequence[LeftOut]) -> list[str]:
+    """Return one text for each reason: the number of files, the reason and the first names."""
+    groups: dict[str, list[str]] = {}
+    for item in omissions:
+        names = groups.setdefault(item.reason, [])
+        names.append(str(item.path.relative_to(item.folder)))
+    texts = []
+    for reason, names in groups.items():
+        more = len(names) - _MAX_LISTED_NAMES
+        listed = ", ".join(names[:_MAX_LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")
+        texts.append(f"{len(names)} {reason} ({listed})")
+    return texts
 
 
 def _task_in_folder(path: Path, target_folder: Path, options: ColorizeOptions) -> Task:
@@ -192,24 +236,56 @@ def _task_in_folder(path: Path, target_folder: Path, options: ColorizeOptions) -
     return Task(kind, path, target, options, skip_if_done=True)
 
 
-def _find_sources(folder: Path, results: Path) -> Iterator[Path]:
-    """Yield the films and photos below a folder in order, without hidden files and results."""
+def _find_sources(folder: Path, results: Path, left_out: list[LeftOut]) -> Iterator[Path]:
+    """Yield the films and photos below a folder in order, and list everything else."""
     results = results.resolve()
-    for parent, folders, names in os.walk(folder):
+
+    def omit_unreadable(error: OSError) -> None:
+        left_out.append(LeftOut(folder, Path(error.filename), f"unreadable: {error.strerror}"))
+
+    for parent, folders, names in os.walk(folder, onerror=omit_unreadable):
         here, result_folders = Path(parent), {name + RESULT_FOLDER_SUFFIX for name in folders}
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".")
-            and not name.endswith(WORK_SUFFIX)
-            and name not in result_folders
-            and (here / name).resolve() != results
-        )
+        folders[:] = sorted(name for name in folders if (here / name).resolve() != results)
+        for name in tuple(folders):
+            path = here / name
+            reason = (_RESULT, True) if name in result_folders else _find_folder_omission(path)
+            if reason is not None:
+                folders.remove(name)
+                left_out.append(LeftOut(folder, path, *reason))
         for name in sorted(names):
             path = here / name
-            is_media = is_photo_name(path) or is_video_name(path)
-            if is_media and not name.startswith(".") and not path.stem.endswith(RESULT_SUFFIX):
+            reason = _find_file_omission(path)
+            if reason is None:
                 yield path
+            else:
+                left_out.append(LeftOut(folder, path, *reason))
+
+
+def _find_folder_omission(path: Path) -> tuple[str, bool] | None:
+    """Return why a folder is left out and whether this is expected; None if it is searched."""
+    if path.name.startswith("."):
+        return _HIDDEN, True
+    if path.name.endswith(WORK_SUFFIX):
+        return "with unfinished work", True
+    if path.is_symlink():
+        return "linked; to colorize a linked folder, name it as an input", False
+    return None
+
+
+def _find_file_omission(path: Path) -> tuple[str, bool] | None:
+    """Return why a file is left out and whether this is expected; None if it is a source."""
+    if path.name.startswith("."):
+        return _HIDDEN, True
+    suffix = path.suffix.lower()
+    if is_photo_name(path) or is_video_name(path):
+        if path.stem.endswith(RESULT_SUFFIX):
+            return _RESULT, True
+        if path.exists() and not path.is_file():
+            return "no regular file", False
+        return None
+    if suffix in UNSUPPORTED_IMAGE_EXTENSIONS:
+        return f"{suffix}, not supported; convert to TIFF or PNG", False
+    return "without the extension of a film or photo; to try such a file, name it as an input", True
 
 
 def check_collisions(tasks: Sequence[Task]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from vidcolor.batch.discover import Task, check_collisions, discover
+from vidcolor.batch.discover import LeftOut, Task, check_collisions, discover
 from vidcolor.errors import UsageError, VidcolorError
 from vidcolor.options import ColorizeOptions
 from vidcolor.schema import read_rows, suggest
@@ -36,11 +36,16 @@ def list_columns(model: type[ColorizeOptions] = ColorizeOptions) -> dict[str, st
     return columns
 
 
-def read_job_list(path: Path, out_dir: Path | None, options: ColorizeOptions) -> list[Task]:
+def read_job_list(
+    path: Path,
+    out_dir: Path | None,
+    options: ColorizeOptions,
+    left_out: list[LeftOut] | None = None,
+) -> list[Task]:
     """Read the tasks of a job list: CSV if its suffix is ``.csv``, otherwise JSON.
 
     Where a row has no value, `options` apply. Results of rows without an output are written to
-    `out_dir`, or beside each source.
+    `out_dir`, or beside each source. `left_out` receives what is left out of folders.
 
     Raises:
         InputError: the job list cannot be read.
@@ -52,7 +57,7 @@ def read_job_list(path: Path, out_dir: Path | None, options: ColorizeOptions) ->
         raise UsageError(f"{path}: contains no rows; the columns are {columns}")
     tasks: list[Task] = []
     for number, row in enumerate(rows, 1):
-        tasks += _make_tasks(row, f"{path}: row {number}", path.parent, out_dir, options)
+        tasks += _make_tasks(row, f"{path}: row {number}", path.parent, out_dir, options, left_out)
     check_collisions(tasks)
     return tasks
 
@@ -63,6 +68,7 @@ def _make_tasks(
     folder: Path,
     out_dir: Path | None,
     options: ColorizeOptions,
+    left_out: list[LeftOut] | None,
 ) -> list[Task]:
     """Return the task of a row, or several; `location` is the file and the row for messages."""
     values = {key.strip().lower().replace("_", "-"): value for key, value in row.items()}
@@ -78,7 +84,8 @@ def _make_tasks(
         fields = ((columns[key], value) for key, value in values.items())
         row_options = options.replace(**{f: _convert(options, f, v, folder) for f, v in fields})
         target = None if out is None else folder / str(out)
-        tasks = discover([folder / source], target, None if target else out_dir, row_options)
+        directory = None if target else out_dir
+        tasks = discover([folder / source], target, directory, row_options, left_out)
     except UsageError as error:
         raise UsageError(f"{location}: {str(error).removeprefix('--')}") from None
     except VidcolorError as error:  # a source that cannot be read must not stop the others

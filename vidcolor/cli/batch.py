@@ -21,7 +21,7 @@ from vidcolor.timecode import format_duration
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from vidcolor.batch.discover import Task
+    from vidcolor.batch.discover import LeftOut, Task
     from vidcolor.batch.runner import BatchSummary, TaskResult
     from vidcolor.cli.console import Console
     from vidcolor.cli.params import RunFiles
@@ -70,7 +70,8 @@ def run_batch(
 
     options = request.options
     _check_reports(request)
-    tasks = _find_tasks(request)
+    left_out: list[LeftOut] = []
+    tasks = _find_tasks(request, left_out)
     targets = [task.target for task in tasks]
     if options.confidence is not None:
         targets.append(options.confidence)
@@ -97,6 +98,7 @@ def run_batch(
                 _update_batch_progress(summary, tasks, console)
     finally:
         console.end_progress()
+    _print_left_out(left_out, console)
     _print_summary(summary, time.monotonic() - start_time, console)
     _write_reports(request.files.reports, summary)
     return _exit_code(summary)
@@ -109,7 +111,7 @@ def _load_colorizer(options: ColorizeOptions, factory: ColorizerFactory | None) 
         return (factory or Colorizer.from_options)(options)
 
 
-def _find_tasks(request: BatchRequest) -> list[Task]:
+def _find_tasks(request: BatchRequest, left_out: list[LeftOut]) -> list[Task]:
     from vidcolor.batch.discover import check_collisions, discover
 
     inputs, files = request.inputs, request.files
@@ -121,7 +123,7 @@ def _find_tasks(request: BatchRequest) -> list[Task]:
         )
     tasks: list[Task] = []
     if inputs:
-        tasks += discover(inputs, files.out, files.out_dir, request.options)
+        tasks += discover(inputs, files.out, files.out_dir, request.options, left_out)
     if files.job_list is not None:
         if files.out is not None:
             raise UsageError(
@@ -129,7 +131,7 @@ def _find_tasks(request: BatchRequest) -> list[Task]:
             )
         from vidcolor.batch.manifest import read_job_list
 
-        tasks += read_job_list(files.job_list, files.out_dir, request.options)
+        tasks += read_job_list(files.job_list, files.out_dir, request.options, left_out)
         check_collisions(tasks)
     return tasks
 
@@ -160,6 +162,20 @@ def _print_folders(inputs: Sequence[Path], tasks: Sequence[Task], console: Conso
                 "--fps 24",
                 path,
             )
+
+
+def _print_left_out(left_out: Sequence[LeftOut], console: Console) -> None:
+    """Print what the input folders contain and the run did not colorize."""
+    from vidcolor.batch.discover import describe_left_out
+
+    for item in left_out:
+        console.event("left_out", source=str(item.path), reason=item.reason)
+    for folder in dict.fromkeys(item.folder for item in left_out):
+        items = [item for item in left_out if item.folder == folder]
+        for text in describe_left_out([item for item in items if not item.is_expected]):
+            console.warn(f"left out: {text}", folder)
+        for text in describe_left_out([item for item in items if item.is_expected]):
+            console.info(f"{folder}: left out: {text}")
 
 
 def _warn_of_unused_options(request: BatchRequest, tasks: Sequence[Task], console: Console) -> None:
