@@ -207,6 +207,26 @@ def test_unsupported_streams_chapters_and_tags_are_named_in_warnings(rich, color
     assert any("aac" in w for w in warnings)
 
 
+@pytest.mark.parametrize("suffix", ["mov", "mkv", "mp4"])
+def test_tags_of_iphones_are_kept_or_named_in_a_warning(clip, colored, suffix):
+    tags = {
+        "title": "Reel",
+        "com.apple.quicktime.make": "Apple",
+        "com.apple.quicktime.creationdate": "2024-05-06T07:08:09+0200",
+        "com.apple.quicktime.location.ISO6709": "+48.1-011.5/",
+    }
+    metadata = [a for key, value in tags.items() for a in ("-metadata", f"{key}={value}")]
+    source = clip("mov", "libx264", "yuv420p", "-movflags", "use_metadata_tags", *metadata)
+    film = colored(source, suffix)
+    with av.open(str(film.path)) as container:
+        written = {key.lower(): value for key, value in container.metadata.items()}
+    lost = {key for key, value in tags.items() if written.get(key.lower()) != value}
+    assert "comment" in written or "vidcolor" in written
+    assert lost == (set(tags) - {"title"} if suffix == "mp4" else set())
+    warnings = " ".join(film.result.warnings)
+    assert all(key in warnings for key in lost) and bool(lost) == ("not kept: tags" in warnings)
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov", "webm"])
 @pytest.mark.parametrize("source", ["mp4", "mkv"])
 def test_cover_art_is_kept_or_named_in_a_warning(clip, colored, extras, source, suffix):

@@ -5,7 +5,7 @@ To add a container, add a row. `streams` asks FFmpeg which codecs a container ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, get_args
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from vidcolor.options import Purpose
 
 Feature = Literal["attachments", "chapters", "cover art", "subtitles", "tags", "timecode", "titles"]
+QUICKTIME_PREFIX = "com.apple.quicktime."
+"""Prefix of tags in MOV files of iPhones: location, date, make, model."""
 SEQUENCE_MUXER = "image2"
 """Name of the row for numbered images."""
 
@@ -44,6 +46,9 @@ class Container:
     options: Mapping[str, str] = field(default_factory=dict)
     final_options: Mapping[str, str] = field(default_factory=dict)
     """Options of the muxer for results. Segments, which are temporary, use `options`."""
+    has_quicktime_keys: bool = False
+    """Whether tags that start with `QUICKTIME_PREFIX` need a flag of the muxer. With the flag,
+    other tags, such as ``title``, are not stored as user data, which older players read."""
 
     codec_tags: Mapping[str, str] = field(default_factory=dict)
     """Codec tags of video, by codec, where the default of the muxer is not the best."""
@@ -75,6 +80,13 @@ class Container:
     trial_encoder: str = ""
     """Encoder of test files, which show the tags and streams that fit beside a video. It is needed
     if tags are fixed or the first stream must be video."""
+
+    def add_tag_options(self, options: Mapping[str, str], tags: Iterable[str]) -> dict[str, str]:
+        """Return the muxer options `options` with those that tags of these names need."""
+        added = dict(options)
+        if self.has_quicktime_keys and any(tag.startswith(QUICKTIME_PREFIX) for tag in tags):
+            added["movflags"] = options.get("movflags", "") + "+use_metadata_tags"
+        return added
 
 
 # QuickTime and Apple devices do not play FFmpeg's default, hev1.
@@ -108,6 +120,7 @@ _ROWS = (
         purposes=("delivery", "editing"),
         options={"movflags": _COLOR_TAGS},
         final_options={"movflags": "+faststart" + _COLOR_TAGS},
+        has_quicktime_keys=True,
         codec_tags=_APPLE_TAGS,
         edit_lists=True,
         holds=("chapters", "subtitles", "timecode", "titles"),

@@ -218,7 +218,8 @@ def find_unsupported_tags(tags: Mapping[str, str], container: Container) -> list
     if not tags or not container.trial_encoder:
         return []
     memory = io.BytesIO()
-    with av.open(memory, "w", format=container.muxer) as output:
+    options = container.add_tag_options({}, tags)
+    with av.open(memory, "w", format=container.muxer, container_options=options) as output:
         stream = _add_trial_stream(output, container)
         output.metadata.update(tags)
         frame = av.VideoFrame(64, 64, "yuv420p")

@@ -77,7 +77,9 @@ class VideoWriter:
                 str(path.absolute()),
                 "w",
                 format=plan.muxer,
-                container_options=self._container_options(),
+                container_options=plan.container.add_tag_options(
+                    self._container_options(), tags or ()
+                ),
             )
         try:
             self._write_header(tags or {})
