@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from tests.helpers.clips import ffmpeg
@@ -227,6 +228,20 @@ def test_tags_of_iphones_are_kept_or_named_in_a_warning(clip, colored, suffix):
     assert all(key in warnings for key in lost) and bool(lost) == ("not kept: tags" in warnings)
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_telemetry_beside_chapters_is_named_in_a_warning(rich, colored, tmp_path, suffix):
+    """The handler of the first subtitle track becomes that of GoPro's telemetry."""
+    data = rich("mp4").read_bytes()
+    handler = data.rindex(b"sbtl", 0, data.index(b"tx3g"))
+    data = data[:handler] + b"meta" + data[handler + 4 :]
+    telemetry = tmp_path / "telemetry.mp4"
+    telemetry.write_bytes(data.replace(b"tx3g", b"gpmd", 1))
+    film = colored(telemetry, suffix)
+    assert film.after.chapters == film.before.chapters != []
+    (warning,) = (w for w in film.result.warnings if w.startswith("not kept: data stream"))
+    assert "bin_data data cannot be copied (SubtitleHandler)" in warning
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov", "webm"])
 @pytest.mark.parametrize("source", ["mp4", "mkv"])
 def test_cover_art_is_kept_or_named_in_a_warning(clip, colored, extras, source, suffix):
@@ -397,3 +412,45 @@ def test_dvd_subtitle_that_begins_late_is_kept_or_named(
     assert len(film.after.streams_of("subtitle")) == (probe_size is None)
     named = any("a stream begins after the first" in w for w in film.result.warnings)
     assert named == (probe_size is not None)
+
+
+def read_samples(path: Path) -> tuple[float, np.ndarray]:
+    """Return the start of the audio relative to the video in seconds, and its samples."""
+    with av.open(str(path)) as container:
+        frames = list(container.decode(audio=0))
+        video = container.streams.video[0]
+        start_s = frames[0].pts * frames[0].time_base - video.start_time * video.time_base
+    arrays = [f.to_ndarray().reshape(-1, order="F" if f.format.is_planar else "C") for f in frames]
+    return float(start_s), np.concatenate(arrays)
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "result", "purpose"),
+    [
+        ("vob", ("pcm_dvd",), "mkv", "archive"),
+        ("vob", ("pcm_dvd", "-sample_fmt:a", "s32"), "mxf", "editing"),
+        ("m2ts", ("pcm_bluray", "-sample_fmt:a", "s32"), "mov", "editing"),
+        ("ts", ("s302m", "-strict", "-2"), "mp4", "delivery"),
+    ],
+)
+def test_pcm_of_other_carriers_keeps_its_samples(clip, colored, source, options, result, purpose):
+    tone = ("-f", "lavfi", "-t", "1.6", "-i", "sine=440:r=48000")
+    path = clip(source, "mpeg2video", "yuv420p", "-map", "0", "-map", "1", "-ac", "2",
+                "-c:a", *options, inputs=tone, frames=40, rate=Fraction(25))  # fmt: skip
+    film = colored(path, result, purpose=purpose)
+    assert not any("not kept" in w for w in film.result.warnings)
+    (before_s, before), (after_s, after) = read_samples(path), read_samples(film.result.target)
+    assert after_s == pytest.approx(before_s, abs=0.001)
+    assert before.dtype == after.dtype
+    assert np.array_equal(before, after)
+
+
+def test_audio_that_mov_does_not_support_is_converted_for_editing(clip, colored):
+    path = clip("mkv", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:a", "libopus",
+                inputs=TWO_TONES[:6], frames=40, rate=Fraction(25))  # fmt: skip
+    film = colored(path, "mov", purpose="editing", start=Fraction(1, 2), end=Fraction(1))
+    (stream,) = film.after.streams_of("audio")
+    assert stream.codec == "pcm_s24le"
+    start_s, samples = read_samples(film.result.target)
+    assert abs(start_s) < 0.021
+    assert samples.size == pytest.approx(24000, abs=2000)

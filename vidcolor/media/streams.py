@@ -1,7 +1,8 @@
 """Copy of audio, subtitles, chapters, attachments, timecode, cover art and tags to an output.
 
 Streams are copied packet by packet. To find out which of them a container supports, they are added
-to an output in memory before work starts. Text subtitles are converted if necessary.
+to an output in memory before work starts. Text subtitles are converted if necessary, and
+audio to PCM.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 import av
+from av.stream import Discard
 
 from vidcolor.errors import InputError
 from vidcolor.fileio import temporary_path
@@ -26,6 +28,7 @@ from vidcolor.media.demux import (
     read_packets,
 )
 from vidcolor.media.ffmpeg_cli import ExtraStreams, can_copy_stream, convert_subtitle
+from vidcolor.media.pcm import add_pcm_stream, convert_to_pcm, find_pcm_codec
 from vidcolor.media.probe import StreamInfo, describe_stream
 
 if TYPE_CHECKING:
@@ -63,9 +66,10 @@ class StreamDecision:
     kept: bool
     note: str
     """How the stream is kept, or why it is not."""
-    method: Literal["copy", "convert", "append"] = "copy"
-    """Copy packet by packet with the video; convert text subtitles to another codec; or append by
-    the ffmpeg command afterwards, because PyAV rejects some codecs that the format supports."""
+    method: Literal["copy", "convert", "append", "pcm"] = "copy"
+    """Copy packet by packet with the video; convert text subtitles to another codec; append by the
+    ffmpeg command afterwards, because PyAV rejects some codecs that the format supports; or convert
+    audio to PCM."""
 
 
 def plan_streams(path: Path, container: Container) -> tuple[StreamDecision, ...]:
@@ -113,6 +117,9 @@ def _decide(
     if info.kind == "subtitle" and info.codec in _TEXT_SUBTITLES and container.subtitle_format:
         note = f"converted from {info.codec} to {container.subtitle_format[0]}"
         return StreamDecision(info, True, note, method="convert")
+    if isinstance(stream, av.AudioStream) and (codec := find_pcm_codec(stream, container)):
+        note = f"converted from {info.codec} to {codec}"
+        return StreamDecision(info, True, note, method="pcm")
     return StreamDecision(info, False, error)
 
 
@@ -132,11 +139,11 @@ def _decide_data(
         if "timecode" in container.holds:
             return StreamDecision(info, True, "timecode, rewritten")
         return StreamDecision(info, False, f"{container.muxer} does not support timecode")
-    handler = stream.metadata.get("handler_name", "")
-    is_chapter_track = handler == "SubtitleHandler" or info.codec in ("bin_data", "text")
-    if is_chapter_track and stream.container.chapters():
+    # FFmpeg converts the tracks with chapter titles of MP4 and MOV to chapters and discards them.
+    if stream.discard == Discard.all and stream.container.chapters():
         return StreamDecision(info, True, "chapter titles, rewritten")
-    return StreamDecision(info, False, f"{info.codec} data cannot be copied")
+    handler = f" ({info.detail})" if info.detail else ""
+    return StreamDecision(info, False, f"{info.codec} data cannot be copied{handler}")
 
 
 def _try_copy(stream: av.stream.Stream, container: Container) -> str | None:
@@ -178,7 +185,13 @@ def add_stream_copy(
         copy: Any = target.add_stream_from_template(stream)
     except av.codec.codec.UnknownCodecError:  # PyAV has no encoder, but a copy needs none.
         copy = target.add_stream_from_template(stream, opaque=True)
-    stream = metadata_from or stream
+    _copy_description(metadata_from or stream, copy, container)
+    added: av.stream.Stream = copy
+    return added
+
+
+def _copy_description(stream: av.stream.Stream, copy: Any, container: Container) -> None:
+    """Copy the disposition and the metadata of a stream."""
     copy.disposition = stream.disposition
     # Matroska's statistics describe the packets of the source, too.
     tags = {
@@ -191,8 +204,6 @@ def add_stream_copy(
     if "language" in tags:
         tags["language"] = container.languages.get(tags["language"], tags["language"])
     copy.metadata.update(tags)
-    added: av.stream.Stream = copy
-    return added
 
 
 def read_content_tags(path: Path) -> dict[str, str]:
@@ -306,7 +317,9 @@ class StreamCopier:
             stream = self._source.streams[decision.stream.index]
             if not decision.kept or stream.type == "data" or decision.method == "append":
                 continue
-            if decision.method == "convert":
+            if decision.method == "pcm":
+                converted.append(self._add_pcm(target, decision, container))
+            elif decision.method == "convert":
                 converted.append(self._add_converted(target, stream, container, output_path))
             elif decision.stream.is_cover_art and "attachments" in container.holds:
                 self._attach_cover_art(target, stream, decision.stream.codec)
@@ -342,6 +355,22 @@ class StreamCopier:
         converted = file.streams[0]
         self._copies[converted] = add_stream_copy(target, converted, container, stream)
         return read_packets(file, [converted], self._trim)
+
+    def _add_pcm(
+        self,
+        target: av.container.OutputContainer,
+        decision: StreamDecision,
+        container: Container,
+    ) -> Iterator[av.Packet[Any]]:
+        """Add a stream of PCM to the output and return its packets."""
+        file = self._cleanup.enter_context(open_input(self._path))
+        stream: Any = file.streams[decision.stream.index]
+        codec = find_pcm_codec(stream, container)
+        assert codec is not None  # It was found when the decision was made.
+        added = add_pcm_stream(target, stream, codec)
+        _copy_description(stream, added, container)
+        self._copies[added] = added
+        return convert_to_pcm(read_packets(file, [stream], self._trim), stream, added)
 
     def _attach_cover_art(
         self, target: av.container.OutputContainer, stream: av.stream.Stream, codec: str
