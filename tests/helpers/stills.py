@@ -27,7 +27,7 @@ XMP = (
 """An XMP packet with a title."""
 MAKER_NOTE = b"ACME\0" + bytes(range(200))
 """Vendor data, as in the EXIF of cameras."""
-WRITABLE_SUFFIXES = [".jpg", ".png", ".tif", ".webp", ".bmp", ".dpx", ".exr"]
+WRITABLE_SUFFIXES = [".jpg", ".png", ".tif", ".webp", ".bmp", ".dpx", ".exr", ".jp2", ".j2k"]
 """One suffix of each format."""
 
 Chroma = tuple[NDArray[np.float32], NDArray[np.float32]]

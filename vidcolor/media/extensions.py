@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 UNSUPPORTED_IMAGE_EXTENSIONS = frozenset(
     (
-        *(".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".psd", ".tga", ".pcx", ".svg"),
+        *(".heic", ".heif", ".avif", ".jxl", ".psd", ".tga", ".pcx", ".svg"),
         *(".ppm", ".pgm", ".pnm", ".pbm", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf"),
         *(".rw2", ".pdf", ".ico", ".cin", ".sgi"),
     )

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from vidcolor.fileio import check_not_special
-from vidcolor.media.stills import basic, dpx, exr, jpeg, png, tiff
+from vidcolor.media.stills import basic, dpx, exr, jpeg, jpeg2000, png, tiff
 from vidcolor.media.stills.rgb import JFIF
 from vidcolor.media.stills.types import StillFormat
 
@@ -32,7 +32,7 @@ for _row in (
     StillFormat(
         name="jpeg",
         label="JPEG",
-        suffixes=(".jpg", ".jpeg"),
+        suffixes=(".jpg", ".jpeg", ".jpe", ".jfif", ".jif"),
         signature=re.compile(rb"\xff\xd8\xff"),
         read=jpeg.read_jpeg,
         read_xmp=jpeg.read_jpeg_xmp,
@@ -77,6 +77,26 @@ for _row in (
         bits=(8,),
         stores=frozenset({"exif", "xmp", "icc", "alpha", "orientation"}),
         max_side=16383,  # 14-bit fields
+    ),
+    StillFormat(
+        name="jp2",
+        label="JPEG 2000",
+        suffixes=(".jp2", ".jpx", ".jpf"),
+        signature=re.compile(re.escape(jpeg2000.FILE_SIGNATURE)),
+        read=jpeg2000.read_jpeg2000,
+        read_xmp=jpeg2000.read_jpeg2000_xmp,
+        encode=jpeg2000.encode_jp2,
+        bits=(8, 16),
+        stores=frozenset({"exif", "xmp", "icc", "alpha", "orientation"}),
+    ),
+    StillFormat(
+        name="j2k",
+        label="JPEG 2000 codestream",
+        suffixes=(".j2k", ".j2c", ".jpc"),
+        signature=re.compile(re.escape(jpeg2000.CODESTREAM_SIGNATURE)),
+        read=jpeg2000.read_jpeg2000,
+        encode=jpeg2000.encode_codestream,
+        bits=(8, 16),  # without metadata
     ),
     StillFormat(
         name="bmp",

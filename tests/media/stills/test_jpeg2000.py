@@ -1,0 +1,135 @@
+"""JPEG 2000 must be read and written in 8 and 16 bits, losslessly and with metadata."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+
+import av
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.helpers.stills import (
+    HEIGHT,
+    PROVENANCE,
+    WIDTH,
+    XMP,
+    luma_bt709,
+    make_exif,
+    open_image,
+    random_chroma,
+    srgb_profile,
+)
+from vidcolor.errors import OutputError
+from vidcolor.media.stills.jpeg2000 import CODESTREAM_SIGNATURE, FILE_SIGNATURE
+from vidcolor.media.stills.registry import read_still, read_still_recipe, write_still
+from vidcolor.photo import default_target
+
+SIGNATURES = {".jp2": FILE_SIGNATURE, ".jpx": FILE_SIGNATURE, ".j2k": CODESTREAM_SIGNATURE}
+
+
+def decode(path):
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[..., 2::-1]
+
+
+@pytest.mark.parametrize("suffix", SIGNATURES)
+@pytest.mark.parametrize("bits", [8, 16])
+def test_gray_luma_survives(tmp_path, gray, deep, bits, suffix):
+    plane = gray if bits == 8 else deep
+    source, target = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+    Image.fromarray(plane).save(source, "JPEG2000", no_jp2=suffix == ".j2k")
+    still = read_still(source)
+    np.testing.assert_array_equal(still.luma, plane)
+    assert still.bits == bits and still.tint == "gray" and not still.warnings
+    write_still(target, still, *random_chroma(), provenance=PROVENANCE)
+    assert target.read_bytes().startswith(SIGNATURES[suffix])
+    np.testing.assert_array_equal(luma_bt709(decode(target), bits), plane)
+    np.testing.assert_array_equal(read_still(target).luma, plane)
+    if bits == 8:
+        np.testing.assert_array_equal(np.asarray(open_image(target)), decode(target))
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGB", "RGBA"])
+def test_8_bit_color_and_alpha_survive(tmp_path, gray, mode):
+    rgba = np.dstack([gray, gray[::-1], gray[:, ::-1], gray.T.reshape(gray.shape)])
+    image = Image.fromarray(rgba).convert(mode)
+    image.save(tmp_path / "a.jp2")
+    still = read_still(tmp_path / "a.jp2")
+    expected = luma_bt709(np.asarray(image.convert("RGB")), 8)
+    np.testing.assert_array_equal(still.luma, expected)
+    write_still(tmp_path / "b.jp2", still, *random_chroma(), provenance=PROVENANCE)
+    again = read_still(tmp_path / "b.jp2")
+    np.testing.assert_array_equal(again.luma, expected)
+    assert (again.alpha is None) == (mode == "RGB")
+    if mode != "RGB":
+        np.testing.assert_array_equal(again.alpha, rgba[..., 3])
+        assert open_image(tmp_path / "b.jp2").mode == "RGBA"
+
+
+def test_16_bit_color_with_alpha_is_read(tmp_path, deep):
+    bgra = np.dstack([deep, deep[::-1], deep[:, ::-1], deep])
+    cv2.imwrite(str(tmp_path / "a.jp2"), bgra, [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000])
+    still = read_still(tmp_path / "a.jp2")
+    np.testing.assert_array_equal(still.luma, luma_bt709(bgra[..., 2::-1], 16))
+    np.testing.assert_array_equal(still.alpha, deep)
+
+
+@pytest.mark.parametrize("pixel_format", ["gray10le", "gray12le", "gbrp12le", "yuv444p12le"])
+def test_10_and_12_bit_images_have_white_at_the_top(tmp_path, pixel_format):
+    encoder = av.CodecContext.create("jpeg2000", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, pixel_format
+    encoder.time_base, encoder.options = Fraction(1), {"format": "jp2", "pred": "dwt53"}
+    frame = av.VideoFrame(WIDTH, HEIGHT, pixel_format)
+    white = (1 << frame.format.components[0].bits) - 1
+    for plane in frame.planes:
+        plane.update(np.full(plane.buffer_size // 2, white, "<u2").tobytes())
+    packets = [*encoder.encode(frame), *encoder.encode(None)]
+    (tmp_path / "a.jp2").write_bytes(b"".join(map(bytes, packets)))
+    still = read_still(tmp_path / "a.jp2")
+    assert still.bits == (8 if pixel_format.startswith("yuv") else 16)
+    if pixel_format.startswith("yuv"):
+        assert "read as 8 bits" in still.warnings[0]
+    else:
+        assert still.luma.min() == 65535
+
+
+def test_small_images_are_written_in_8_bits_and_refused_in_16(tmp_path):
+    for dtype in (np.uint8, np.uint16):
+        Image.fromarray(np.arange(256).reshape(16, 16).astype(dtype)).save(tmp_path / "a.png")
+        still = read_still(tmp_path / "a.png")
+        job = partial(write_still, tmp_path / "b.jp2", still, *random_chroma((16, 16)))
+        if dtype == np.uint8:
+            job(provenance=PROVENANCE)
+            np.testing.assert_array_equal(read_still(tmp_path / "b.jp2").luma, still.luma)
+        else:
+            with pytest.raises(OutputError, match="32 pixels"):
+                job(provenance=PROVENANCE)
+
+
+def test_metadata_survives(tmp_path, gray):
+    profile = srgb_profile()
+    Image.fromarray(gray).save(
+        tmp_path / "a.webp", lossless=True, exif=make_exif(), icc_profile=profile, xmp=XMP
+    )
+    still = read_still(tmp_path / "a.webp")
+    still = replace(still, metadata=replace(still.metadata, dpi=(600, 600)))
+    write_still(tmp_path / "b.jp2", still, *random_chroma(), provenance=PROVENANCE)
+    again = read_still(tmp_path / "b.jp2")
+    assert again.metadata.icc == profile and b"Harbor" in again.metadata.xmp
+    assert again.orientation == still.orientation
+    np.testing.assert_allclose(again.metadata.dpi, 600, rtol=1e-3)
+    assert read_still_recipe(tmp_path / "b.jp2") == PROVENANCE.recipe
+    image = open_image(tmp_path / "b.jp2")
+    np.testing.assert_allclose(image.info["dpi"], 600, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "expected"),
+    [(".jp2", ".jp2"), (".jpx", ".jpx"), (".j2k", ".png")]
+    + [(s, s) for s in (".jpe", ".jfif", ".jif")],
+)
+def test_results_have_the_format_of_the_source(tmp_path, suffix, expected):
+    assert default_target(tmp_path / f"a{suffix}").suffix == expected
