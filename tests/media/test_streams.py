@@ -199,7 +199,7 @@ def test_trim_shifts_chapters_and_subtitles(rich, colored, suffix):
 @pytest.mark.slow
 def test_unsupported_streams_chapters_and_tags_are_named_in_warnings(rich, colored):
     warnings = colored(rich("mkv"), "mov").result.warnings
-    assert any("audio stream 1" in w and "flac" in w for w in warnings)
+    assert not any("audio" in w for w in warnings)
     assert any("attachment stream 5" in w for w in warnings)
     warnings = colored(rich("mkv"), "mxf", encoder="mpeg2video").result.warnings
     assert any("chapters" in w for w in warnings)

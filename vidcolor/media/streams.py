@@ -386,9 +386,11 @@ class StreamCopier:
         for chapter in self._source.chapters():
             time_base = Fraction(chapter["time_base"] or 0)
             start_s, end_s = chapter["start"] * time_base, chapter["end"] * time_base
+            is_mark = start_s == end_s
             start_s = start_s if trim.start is None else max(start_s, trim.start)
             end_s = end_s if trim.end is None else min(end_s, trim.end)
-            if start_s < end_s:
+            # A chapter without a duration is a mark.
+            if start_s < end_s or (is_mark and start_s == end_s != trim.end):
                 start = int((start_s - trim.shift) / time_base)
                 end = int((end_s - trim.shift) / time_base)
                 chapters.append({**chapter, "start": start, "end": end})
