@@ -196,6 +196,30 @@ def test_trim_shifts_chapters_and_subtitles(rich, colored, suffix):
     ]
 
 
+@pytest.mark.parametrize("end", [None, Fraction(1, 2), Fraction(6, 10)])
+def test_chapter_without_duration_is_kept(clip, colored, tmp_path, end):
+    times = ("START=0\nEND=500\ntitle=One", "START=500\nEND=500\ntitle=Mark")
+    chapters = tmp_path / "chapters.txt"
+    chapters.write_text(
+        ";FFMETADATA1\n" + "".join(f"[CHAPTER]\nTIMEBASE=1/1000\n{t}\n" for t in times)
+    )
+    source = clip("mkv", "ffv1", "yuv420p", "-map", "0", "-map_chapters", "1",
+                  inputs=("-i", str(chapters)), rate=Fraction(25), frames=25)  # fmt: skip
+    film = colored(source, "mkv", end=end)
+    assert film.before.chapters == [(0, 0.5, "One"), (0.5, 0.5, "Mark")]
+    assert film.after.chapters == film.before.chapters[: 1 if end == Fraction(1, 2) else 2]
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_tags_in_windows_1252_are_decoded(clip, colored, tmp_path, suffix):
+    source = clip("avi", "mpeg4", "yuv420p", "-metadata", "title=Gr--e um 8")
+    old = tmp_path / "old.avi"
+    old.write_bytes(source.read_bytes().replace(b"Gr--e um 8", "Größe um 8".encode("cp1252")))
+    film = colored(old, suffix)
+    with av.open(str(film.path)) as container:
+        assert container.metadata["title"] == "Größe um 8"
+
+
 @pytest.mark.slow
 def test_unsupported_streams_chapters_and_tags_are_named_in_warnings(rich, colored):
     warnings = colored(rich("mkv"), "mov").result.warnings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import math
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ subtitle of a DVD often comes later."""
 PROBE_OPTIONS = {"probesize": str(PROBE_SIZE), "analyzeduration": "60000000"}
 """FFmpeg's options of every input; the duration is in microseconds. Formats whose header lists all
 streams are not read further than necessary."""
-_OPEN_OPTIONS: dict[str, Any] = {"metadata_errors": "replace"} if av.__version__ < "19" else {}
+_OPEN_OPTIONS: dict[str, Any] = {"metadata_errors": "windows-1252"} if av.__version__ < "19" else {}
 """Arguments of `av.open`. PyAV 19 replaces faulty metadata by default."""
 _WHITELISTS = {"protocol_whitelist": "file"}
 """FFmpeg's options against playlists that open network addresses."""
@@ -52,6 +53,16 @@ _DAMAGE_MESSAGES = {
     "copy.mkv",
 }
 """Messages by attribute of `DamageReport`."""
+
+
+def _decode_windows_1252(error: UnicodeError) -> tuple[str, int]:
+    """Decode the bytes of a tag that are not UTF-8, as AVI files often contain."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+codecs.register_error("windows-1252", _decode_windows_1252)
 
 
 @dataclass(slots=True)
