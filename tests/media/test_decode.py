@@ -8,6 +8,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.helpers.clips import ffmpeg
 from vidcolor.errors import InputError
@@ -221,3 +222,17 @@ def test_raw_stream_is_trimmed_without_seeking(clip):
     source = clip("h264", "libx264", "yuv420p", frames=50)
     reader = VideoReader(source, probe(source).video, start_s=Fraction(1))
     assert 0 < len(list(reader.frames())) < 50
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".png"])
+@pytest.mark.parametrize("last_ms", [40, 100, 1500])
+def test_the_last_frame_of_an_animation_keeps_its_duration(tmp_path, suffix, last_ms):
+    durations = [100, 200, 300, 100, last_ms]
+    ramp = np.tile(np.arange(96, dtype=np.uint8), (64, 1))
+    first, *others = (Image.fromarray(np.roll(ramp, 9 * shift, 1)) for shift in range(5))
+    path = tmp_path / f"a{suffix}"
+    first.save(path, save_all=True, append_images=others, duration=durations, loop=0)
+    frames, damage = read_frames(path)
+    time_base = probe(path).video.time_base
+    assert [float(frame.duration * time_base * 1000) for frame in frames] == durations
+    assert not damage.missing_s

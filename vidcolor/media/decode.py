@@ -36,6 +36,8 @@ ends after the target."""
 END_TOLERANCE_S = 0.2
 """Maximum time between the last frame and the declared end of an intact film, in seconds; at least
 two frames."""
+_ANIMATION_CODECS = {"gif", "apng"}
+"""Codecs whose files store the duration of each frame. That of the last frame is exact."""
 
 # The layout is needed for every frame, and only few pixel formats occur.
 _get_pixel_layout = lru_cache(maxsize=32)(get_pixel_layout)
@@ -203,11 +205,13 @@ class VideoReader(FrameReader):
 
     def _finish(self, last: Frame) -> None:
         """Set the duration, and record the missing time if the film ends before its end."""
-        last.duration = nominal = self._nominal_duration(last.av_frame)
+        nominal, stored = self._nominal_duration(last.av_frame), int(last.av_frame.duration or 0)
+        if stored and self._video.codec in _ANIMATION_CODECS:
+            nominal = stored
+        last.duration = nominal
         time_base, declared_end = self._video.time_base, self._video.declared_end_s
         if declared_end is None or self._end is not None:
             return
-        stored = int(last.av_frame.duration or 0)
         end = float((last.pts + max(nominal, stored)) * time_base)
         # A longer duration is used only if it matches the declared end of the stream.
         if stored > nominal and abs(end - declared_end) <= 2 * float(nominal * time_base):
