@@ -67,3 +67,25 @@ def test_rows_refer_to_existing_rows():
     for container in CONTAINERS.values():
         assert set(container.encoders) <= set(ENCODERS)
         assert all(CONTAINERS[muxer].extensions for muxer in container.segment_muxers)
+
+
+@pytest.mark.parametrize(
+    ("muxer", "tag", "code"),
+    [
+        ("mp4", "pt-BR", "por"),
+        ("mp4", "de", "deu"),
+        ("mp4", "ger", "ger"),
+        ("mov", "de", "ger"),
+        ("mov", "zh-Hans", "chi"),
+        ("mov", "eng", "eng"),
+        ("matroska", "pt-BR", "pt-BR"),
+    ],
+)
+def test_language_is_converted_to_a_code_that_the_muxer_supports(muxer, tag, code):
+    assert CONTAINERS[muxer].convert_language(tag) == code
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+def test_language_with_region_is_kept(clip, colored, suffix):
+    source = clip("mkv", "ffv1", "yuv420p", "-metadata:s:v:0", "language=pt-BR")
+    assert colored(source, suffix).after.properties["language"] == "por"

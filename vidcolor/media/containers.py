@@ -76,10 +76,18 @@ class Container:
     rarely_supported_audio: tuple[str, ...] = ()
     """Prefixes of audio codecs that it can hold, but few players decode there."""
     languages: Mapping[str, str] = field(default_factory=dict)
-    """Equivalent language codes that the muxer supports, by ISO 639-2 code that it lacks."""
+    """Equivalent language codes that the muxer supports, by code that it lacks."""
     trial_encoder: str = ""
     """Encoder of test files, which show the tags and streams that fit beside a video. It is needed
     if tags are fixed or the first stream must be video."""
+
+    def convert_language(self, tag: str) -> str:
+        """Return the code for a language (BCP 47) that the muxer supports, or the tag itself."""
+        if not self.languages:
+            return tag
+        primary = tag.partition("-")[0].lower()
+        code = _ISO_639_2.get(primary, primary)
+        return self.languages.get(code, code)
 
     def add_tag_options(self, options: Mapping[str, str], tags: Iterable[str]) -> dict[str, str]:
         """Return the muxer options `options` with those that tags of these names need."""
@@ -92,6 +100,19 @@ class Container:
 # QuickTime and Apple devices do not play FFmpeg's default, hev1.
 _APPLE_TAGS = {"hevc": "hvc1"}
 _COLOR_TAGS = "+write_colr"  # Stores range and matrix even without primaries and transfer.
+_ISO_639_2 = {
+    "ar": "ara", "bg": "bul", "bn": "ben", "bs": "bos", "ca": "cat", "cs": "ces", "cy": "cym",
+    "da": "dan", "de": "deu", "el": "ell", "en": "eng", "es": "spa", "et": "est", "eu": "eus",
+    "fa": "fas", "fi": "fin", "fr": "fra", "ga": "gle", "gl": "glg", "gu": "guj", "he": "heb",
+    "hi": "hin", "hr": "hrv", "hu": "hun", "hy": "hye", "id": "ind", "is": "isl", "it": "ita",
+    "ja": "jpn", "ka": "kat", "kk": "kaz", "kn": "kan", "ko": "kor", "la": "lat", "lt": "lit",
+    "lv": "lav", "mk": "mkd", "ml": "mal", "mn": "mon", "mr": "mar", "ms": "msa", "nb": "nob",
+    "nl": "nld", "nn": "nno", "no": "nor", "pa": "pan", "pl": "pol", "pt": "por", "ro": "ron",
+    "ru": "rus", "sk": "slk", "sl": "slv", "sq": "sqi", "sr": "srp", "sv": "swe", "sw": "swa",
+    "ta": "tam", "te": "tel", "th": "tha", "tr": "tur", "uk": "ukr", "ur": "urd", "vi": "vie",
+    "yi": "yid", "zh": "zho",
+}  # fmt: skip
+"""ISO 639-2 codes of common languages by ISO 639-1 code."""
 _QUICKTIME_LANGUAGES = {
     "bod": "tib", "cym": "wel", "cze": "ces", "deu": "ger", "ell": "gre", "eus": "baq",
     "fre": "fra", "hrv": "hr ", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac",
@@ -110,6 +131,7 @@ _ROWS = (
         edit_lists=True,
         holds=("chapters", "cover art", "subtitles", "timecode", "titles"),
         subtitle_format=("mov_text", "mp4"),
+        languages=_ISO_639_2,
         rarely_supported_audio=("pcm",),  # PCM in MP4 is recent (ISO/IEC 23003-5).
         trial_encoder="mpeg4",
     ),

@@ -202,7 +202,7 @@ def _copy_description(stream: av.stream.Stream, copy: Any, container: Container)
     if "titles" in container.holds and "name" in tags:
         tags.setdefault("title", tags["name"])  # FFmpeg reads MOV titles as `name`.
     if "language" in tags:
-        tags["language"] = container.languages.get(tags["language"], tags["language"])
+        tags["language"] = container.convert_language(tags["language"])
     copy.metadata.update(tags)
 
 

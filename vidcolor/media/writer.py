@@ -113,8 +113,8 @@ class VideoWriter:
             if self._video.timecode and not self._shift:
                 self._stream.metadata["timecode"] = self._video.timecode
             if language := self._video.language:
-                languages = self._plan.container.languages
-                self._stream.metadata["language"] = languages.get(language, language)
+                code = self._plan.container.convert_language(language)
+                self._stream.metadata["language"] = code
             self._container.metadata.update(tags)
             if self._streams is not None:
                 self._streams.add_streams(self._container, self._plan.container, self._path)
