@@ -21,6 +21,7 @@ TONE = ("-f", "lavfi", "-t", "0.5", "-i", "sine=440:r=48000")
         ("mkv", "libx264", "flac", "delivery", ".color.mkv"),
         ("avi", "mpeg4", "libmp3lame", "delivery", ".color.mp4"),
         ("wmv", "wmv2", "wmav2", "delivery", ".color.mkv"),
+        ("vob", "mpeg2video", "pcm_dvd", "delivery", ".color.mkv"),
         ("mp4", "libx264", "aac", "editing", ".color.mov"),
         ("mp4", "libx264", "aac", "archive", ".color.mkv"),
     ],

@@ -214,7 +214,8 @@ def _warn_about_streams(
         (options.start is not None and info.video.timecode,
          "timecode, because the film is trimmed at its start"),
     )  # fmt: skip
-    return [f"not kept: {text}" for applies, text in rows if applies]
+    converted = [f"audio stream {s.stream.index}: {s.note}" for s in streams if s.method == "pcm"]
+    return [*converted, *(f"not kept: {text}" for applies, text in rows if applies)]
 
 
 def _warn_about_images(info: MediaInfo, streams: tuple[StreamDecision, ...]) -> list[str]:
@@ -279,7 +280,7 @@ def _choose_delivery_suffix(source: Path) -> str:
             streams = plan_streams(source, container)
             rare = container.rarely_supported_audio
             is_rare = any(s.stream.codec.startswith(rare) for s in streams)
-            if all(s.kept for s in streams) and not is_rare:
+            if all(s.kept and s.method != "pcm" for s in streams) and not is_rare:
                 return container.extensions[0]
     return list_extensions("archive")[0]
 
