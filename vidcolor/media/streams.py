@@ -109,7 +109,7 @@ def _decide(
     if error is None:
         return StreamDecision(info, True, "copied")
     if isinstance(stream, av.AudioStream) and not stream.sample_rate:
-        note = f"its parameters are unknown: no {info.codec} packet in the first "
+        note = "its parameters are unknown: FFmpeg did not find them in the first "
         return StreamDecision(info, False, f"{note}{PROBE_SIZE // 10**6} MB or 60 s")
     can_append = info.kind == "audio" and container.appends_audio
     if can_append and can_copy_stream(path, stream.index, muxer):
