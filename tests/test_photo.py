@@ -157,7 +157,7 @@ def test_cmyk_is_converted_with_a_warning(flat: Colorizer, tmp_path: Path) -> No
         assert image.mode == "RGB"
 
 
-@pytest.mark.parametrize("kind", ["GIF", "ICO", "PPM"])
+@pytest.mark.parametrize("kind", ["GIF", "ICO", "SGI"])
 def test_unsupported_formats_are_rejected(kind: str, flat: Colorizer, tmp_path: Path) -> None:
     data = io.BytesIO()
     Image.fromarray(make_noise()).save(data, kind)
@@ -258,44 +258,44 @@ def test_confidence_map_is_upright(flat: Colorizer, tmp_path: Path) -> None:
             colorize_photo(source, options=options, colorizer=flat)
 
 
-def read_ppm(path: Path, allow_damaged: bool) -> DecodedImage:
+def read_sgi(path: Path, allow_damaged: bool) -> DecodedImage:
     return DecodedImage.from_pillow(Image.open(io.BytesIO(path.read_bytes())))
 
 
-def encode_ppm(job: ColorizedStill) -> EncodedStill:
+def encode_sgi(job: ColorizedStill) -> EncodedStill:
     out = io.BytesIO()
-    Image.fromarray(job.rgb()).save(out, "PPM")
+    Image.fromarray(job.rgb()).save(out, "SGI")
     return out.getvalue(), ()
 
 
 @pytest.fixture
-def ppm_format() -> Iterator[None]:
-    """Support PPM during a test."""
+def sgi_format() -> Iterator[None]:
+    """Support SGI during a test."""
     formats.register_format(
         StillFormat(
-            name="ppm",
-            label="PPM",
-            suffixes=(".ppm",),
-            signature=re.compile(rb"P6"),
-            read=read_ppm,
-            encode=encode_ppm,
+            name="sgi",
+            label="SGI",
+            suffixes=(".sgi",),
+            signature=re.compile(rb"\x01\xda"),
+            read=read_sgi,
+            encode=encode_sgi,
             bits=(8,),
         )
     )
     yield
-    del formats.FORMATS["ppm"], formats.STILL_SUFFIXES[".ppm"]
+    del formats.FORMATS["sgi"], formats.STILL_SUFFIXES[".sgi"]
 
 
-@pytest.mark.usefixtures("ppm_format")
+@pytest.mark.usefixtures("sgi_format")
 def test_a_format_is_supported_everywhere_once_its_row_is_registered(
     flat: Colorizer, tmp_path: Path
 ) -> None:
-    source, target = write_with_metadata(tmp_path / "p.png"), tmp_path / "p.ppm"
+    source, target = write_with_metadata(tmp_path / "p.png"), tmp_path / "p.sgi"
     assert is_photo_name(target)
     result = colorize_photo(source, target, colorizer=flat)
     assert np.array_equal(read_still(target).luma, read_still(source).luma)
-    lost = [line.removeprefix("PPM cannot store ").partition(" ")[0] for line in result.warnings]
+    lost = [line.removeprefix("SGI cannot store ").partition(" ")[0] for line in result.warnings]
     assert lost[:2] == ["EXIF", "the"] and len(lost) == 4
-    assert default_target(target).suffix == ".png", "PPM cannot store how the color was made"
+    assert default_target(target).suffix == ".png", "SGI cannot store how the color was made"
     again = colorize_photo(target, tmp_path / "again.png", colorizer=flat)
     assert not again.damaged

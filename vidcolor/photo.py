@@ -80,7 +80,7 @@ def colorize_photo(
     """Colorize a photo; size, bit depth, EXIF, ICC profile and resolution are preserved.
 
     Args:
-        source: JPEG, JPEG 2000, PNG, TIFF, WebP, BMP, DPX or OpenEXR file.
+        source: JPEG, JPEG 2000, PNG, TIFF, WebP, BMP, TGA, PGM, PPM, DPX or OpenEXR file.
         target: output file, whose suffix selects the format; None for a file beside the source.
         options: None for the defaults of the command line.
         colorizer: a colorizer to reuse; None to load the generator that the options name.

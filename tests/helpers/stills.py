@@ -27,8 +27,10 @@ XMP = (
 """An XMP packet with a title."""
 MAKER_NOTE = b"ACME\0" + bytes(range(200))
 """Vendor data, as in the EXIF of cameras."""
-WRITABLE_SUFFIXES = [".jpg", ".png", ".tif", ".webp", ".bmp", ".dpx", ".exr", ".jp2", ".j2k"]
-"""One suffix of each format."""
+WRITABLE_SUFFIXES = [
+    *(".jpg", ".png", ".tif", ".webp", ".bmp", ".dpx", ".exr", ".jp2", ".j2k", ".ppm", ".tga")
+]
+"""One suffix of each format that stores color."""
 
 Chroma = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Cb and Cr: (H, W) each, in [-0.5, 0.5]."""

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 UNSUPPORTED_IMAGE_EXTENSIONS = frozenset(
     (
-        *(".heic", ".heif", ".avif", ".jxl", ".psd", ".tga", ".pcx", ".svg"),
-        *(".ppm", ".pgm", ".pnm", ".pbm", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf"),
+        *(".heic", ".heif", ".avif", ".jxl", ".psd", ".pcx", ".svg"),
+        *(".pam", ".pfm", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf"),
         *(".rw2", ".pdf", ".ico", ".cin", ".sgi"),
     )
 )

@@ -352,7 +352,7 @@ def test_long_and_non_ascii_names_are_written(tmp_path, still):
 
 
 def test_equal_input_gives_equal_files(tmp_path, still):
-    for suffix in STILL_SUFFIXES:
+    for suffix in sorted(STILL_SUFFIXES.keys() - {".pgm", ".pbm"}):
         for name in ("one", "two"):
             target = tmp_path / f"{name}{suffix}"
             write_still(target, still, *smooth_chroma(), provenance=PROVENANCE)

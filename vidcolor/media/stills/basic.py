@@ -1,12 +1,18 @@
-"""Reading and writing of WebP (RFC 9649) and BMP, which Pillow codes with their metadata."""
+"""Reading and writing of WebP (RFC 9649), BMP, TGA, and PGM and PPM (Netpbm).
+
+Pillow codes them with their metadata, except PGM and PPM of more than 8 bits.
+"""
 
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vidcolor.errors import InputError
+import numpy as np
+
+from vidcolor.errors import InputError, UsageError
 from vidcolor.media.stills.types import (
     DEFAULT_QUALITY,
     DecodedImage,
@@ -22,6 +28,8 @@ if TYPE_CHECKING:
 
 _LOSSLESS_EFFORT = 25
 """Compression effort of libwebp for lossless files, 0-100. It does not change the pixels."""
+_PNM_HEADER = re.compile(rb"P([2356])" + rb"(?:\s|#[^\n]*\n)+(\d+)" * 3 + rb"\s")
+"""Header of gray (2, 5) and R'G'B' (3, 6) files, as text (2, 3) or binary: width, height, white."""
 
 
 def read_webp(path: Path, allow_damaged: bool) -> DecodedImage:
@@ -103,3 +111,56 @@ def encode_bmp(job: ColorizedStill) -> EncodedStill:
     out, dpi = io.BytesIO(), job.metadata.dpi
     Image.fromarray(job.rgb()).save(out, "BMP", **({"dpi": dpi} if dpi else {}))
     return out.getvalue(), ()
+
+
+def read_tga(path: Path, allow_damaged: bool) -> DecodedImage:
+    """Decode a TGA of any kind to 8-bit gray or R'G'B', with alpha if it has one."""
+    from PIL.TgaImagePlugin import TgaImageFile
+
+    image = TgaImageFile(io.BytesIO(path.read_bytes()), str(path))
+    check_size(path, *image.size)
+    return DecodedImage.from_pillow(image)
+
+
+def encode_tga(job: ColorizedStill) -> EncodedStill:
+    """Encode an 8-bit TGA with run lengths."""
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.fromarray(job.samples()).save(out, "TGA", compression="tga_rle")
+    return out.getvalue(), ()
+
+
+def read_pnm(path: Path, allow_damaged: bool) -> DecodedImage:
+    """Decode a PBM, PGM or PPM: 8 bits if white is at most 255, else 16 bits."""
+    from PIL.PpmImagePlugin import PpmImageFile
+
+    data = path.read_bytes()
+    header = _PNM_HEADER.match(data)
+    if header is None or int(header[4]) <= 255:
+        image = PpmImageFile(io.BytesIO(data), str(path))
+        check_size(path, *image.size)
+        return DecodedImage.from_pillow(image)
+    kind, width, height, white = (int(group) for group in header.groups())
+    check_size(path, width, height)
+    shape = (height, width, 3) if kind in (3, 6) else (height, width)
+    count, body = int(np.prod(shape)), data[header.end() :]
+    if kind in (5, 6):
+        codes = np.frombuffer(body, ">u2", count)
+    else:
+        codes = np.array(body.split()[:count], np.uint16)
+    if white < 65535:
+        codes = np.rint(np.minimum(codes, white) * (65535 / white))
+    return DecodedImage.from_samples(codes.astype(np.uint16).reshape(shape), 16)
+
+
+def encode_ppm(job: ColorizedStill) -> EncodedStill:
+    """Encode a binary PPM of 8 or 16 bits."""
+    rgb = job.rgb()
+    header = f"P6\n{rgb.shape[1]} {rgb.shape[0]}\n{(1 << job.bits) - 1}\n".encode()
+    return header + rgb.astype(rgb.dtype.newbyteorder(">")).tobytes(), ()
+
+
+def refuse_pgm(job: ColorizedStill) -> EncodedStill:
+    """Refuse to write color to a format for gray."""
+    raise UsageError(f"{job.still.path}: PGM and PBM store gray only; write PPM or PNG")

@@ -18,7 +18,7 @@ FORMATS: dict[str, StillFormat] = {}
 STILL_SUFFIXES: dict[str, StillFormat] = {}
 """Formats by lower-case file name extension, with the dot."""
 
-_SIGNATURE_BYTES = 16
+_SIGNATURE_BYTES = 18
 """Number of bytes that are read to detect the format."""
 
 
@@ -108,6 +108,24 @@ for _row in (
         bits=(8,),  # without metadata, so that results of BMP sources are PNG by default
     ),
     StillFormat(
+        name="ppm",
+        label="PPM",
+        suffixes=(".ppm", ".pnm"),
+        signature=re.compile(rb"P[36][\s#]"),
+        read=basic.read_pnm,
+        encode=basic.encode_ppm,
+        bits=(8, 16),  # without metadata
+    ),
+    StillFormat(
+        name="pgm",
+        label="PGM",
+        suffixes=(".pgm", ".pbm"),
+        signature=re.compile(rb"P[1245][\s#]"),
+        read=basic.read_pnm,
+        encode=basic.refuse_pgm,
+        bits=(8, 16),
+    ),
+    StillFormat(
         name="dpx",
         label="DPX",
         suffixes=(".dpx",),
@@ -132,6 +150,23 @@ for _row in (
         stores=frozenset({"alpha", "xmp"}),
         extras_label="the OpenEXR attributes",
         is_film_scan=True,
+    ),
+    StillFormat(
+        name="tga",
+        label="TGA",
+        suffixes=(".tga",),
+        # Without a signature, the fields of the header must be plausible: no color map and R'G'B'
+        # or gray, or a color map; then origin and size, bits per pixel, and flags.
+        signature=re.compile(
+            rb".(?:\x00[\x02\x03\x0a\x0b]\x00{5}|\x01[\x01\x09].{4}[\x0f\x10\x18\x20])"
+            rb".{8}[\x08\x0f\x10\x18\x20][\x00-\x3f]",
+            re.DOTALL,
+        ),
+        read=basic.read_tga,
+        encode=basic.encode_tga,
+        bits=(8,),  # without metadata
+        stores=frozenset({"alpha"}),
+        max_side=65535,  # 16-bit fields
     ),
 ):
     register_format(_row)

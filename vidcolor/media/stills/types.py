@@ -212,7 +212,7 @@ class StillFormat:
     suffixes: tuple[str, ...]
     """Lower-case file name extensions, with the dot."""
     signature: re.Pattern[bytes]
-    """Pattern of a file's first 16 bytes."""
+    """Pattern of a file's first 18 bytes."""
     read: Callable[[Path, bool], DecodedImage]
     """Decode a file. The second argument allows damaged files."""
     encode: Callable[[ColorizedStill], EncodedStill]
