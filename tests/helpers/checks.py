@@ -126,7 +126,7 @@ def copy_first_plane(frame: av.VideoFrame) -> NDArray[Any]:
 
 def read_film(path: Path) -> FilmContent:
     """Decode the video and collect the packets of all other streams."""
-    options = {"probesize": "50000000", "analyzeduration": "60000000"}
+    options = {"probesize": "50000000", "analyzeduration": "60000000", "scan_all_pmts": "1"}
     with av.open(str(path), metadata_errors="replace", options=options) as container:
         video = next(s for s in container.streams.video if not s.disposition & ATTACHED_PIC)
         others = {s.index: _describe(s) for s in container.streams if s.index != video.index}

@@ -478,3 +478,18 @@ def test_audio_that_mov_does_not_support_is_converted_for_editing(clip, colored)
     start_s, samples = read_samples(film.result.target)
     assert abs(start_s) < 0.021
     assert samples.size == pytest.approx(24000, abs=2000)
+
+
+def test_audio_of_a_later_program_map_is_kept(clip, colored, tmp_path):
+    parts = [
+        clip("ts", "mpeg2video", "yuv420p", "-map", "0", *maps, "-g", "1", "-qscale:v", "1",
+             "-c:a", "ac3", "-output_ts_offset", offset, inputs=TWO_TONES, size=(352, 288),
+             frames=50, rate=Fraction(25), vf="noise=alls=90:allf=t")
+        for offset, maps in (("0", ("-map", "1")), ("2", ("-map", "1", "-map", "2")))
+    ]  # fmt: skip
+    source = tmp_path / "joined.ts"
+    source.write_bytes(b"".join(part.read_bytes() for part in parts))
+    film = colored(source, "mkv")
+    assert not any("not kept" in w for w in film.result.warnings)
+    first, second = (len(s.packets) for s in film.after.streams_of("audio"))
+    assert first > second > 40

@@ -34,8 +34,9 @@ PROBE_OPTIONS = {"probesize": str(PROBE_SIZE), "analyzeduration": "60000000"}
 streams are not read further than necessary."""
 _OPEN_OPTIONS: dict[str, Any] = {"metadata_errors": "windows-1252"} if av.__version__ < "19" else {}
 """Arguments of `av.open`. PyAV 19 replaces faulty metadata by default."""
-_WHITELISTS = {"protocol_whitelist": "file"}
-"""FFmpeg's options against playlists that open network addresses."""
+_DEMUXER_OPTIONS = {"protocol_whitelist": "file", "scan_all_pmts": "1"}
+"""FFmpeg's options against playlists that open network addresses, and for transport streams whose
+later program maps add streams. The ffmpeg command sets the latter itself."""
 _TEXT_DEMUXERS = ("tty", "bin", "xbin", "adf", "idf")
 """FFmpeg's demuxers for ANSI text and text art. They accept nearly any file."""
 
@@ -108,7 +109,7 @@ def open_input(path: Path) -> av.container.InputContainer:
         # FFmpeg would read the relative name "a:b.mkv" as a URL of protocol "a".
         name = str(path.absolute())
         container: av.container.InputContainer = av.open(
-            name, options={**PROBE_OPTIONS, **_WHITELISTS}, **_OPEN_OPTIONS
+            name, options={**PROBE_OPTIONS, **_DEMUXER_OPTIONS}, **_OPEN_OPTIONS
         )
     except av.FFmpegError as error:
         raise InputError(
