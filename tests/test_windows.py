@@ -101,6 +101,7 @@ def test_film_is_the_same(
     colorize_twice(film, name, tmp_path, *options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["photo.jpg", "sepia.png"])
 def test_photo_is_the_same(name: str, tmp_path: Path) -> None:
     colorize_twice(SAMPLES / name, name, tmp_path)

@@ -42,6 +42,7 @@ def test_doctor_prints_one_line_per_check_and_json(vidcolor) -> None:
     assert set(events[0]) == {"event", "name", "status", "detail", "remedy"}
 
 
+@pytest.mark.slow
 def test_a_failure_sets_the_exit_code(tmp_path: Path) -> None:
     """A library that cannot be imported is a failure, and the other checks still run."""
     (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object')")

@@ -44,6 +44,7 @@ def films(vidcolor: Vidcolor) -> tuple[Path, Path]:
     return write_film("ours.mkv", red=15), write_film("true.mkv")
 
 
+@pytest.mark.slow
 def test_all_outputs_are_written(vidcolor: Vidcolor, films: tuple[Path, Path]) -> None:
     run = vidcolor("evaluate", "film", *films, "--against", films[1], "-o", "f.json",
                    "--plot", "p.png", "--slices", "s.png")  # fmt: skip

@@ -93,6 +93,7 @@ def test_sheet_has_a_row_per_method_and_a_column_per_image(
         assert sheet.size[1] > 4 * 96
 
 
+@pytest.mark.slow
 def test_plots_have_the_announced_names(evaluation: Evaluation, tmp_path: Path) -> None:
     written = write_plots(evaluation.report, tmp_path)
     assert [path.name for path in written] == get_plot_names(OPTIONS)

@@ -155,6 +155,7 @@ def test_change_of_size_depth_or_range_is_rejected(clip, tmp_path, second, messa
         read_frames(joined)
 
 
+@pytest.mark.slow
 def test_change_of_subsampling_is_accepted(clip, colored, tmp_path):
     """All chroma is replaced, and the luma of both parts has the same size and depth."""
     parts = [clip("ts", "libx264", f) for f in ("yuv420p", "yuv422p")]

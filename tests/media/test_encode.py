@@ -162,6 +162,7 @@ def captioned(clip, tmp_path):
     return film
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("suffix", "options"),
     [

@@ -252,6 +252,7 @@ def test_tags_of_iphones_are_kept_or_named_in_a_warning(clip, colored, suffix):
     assert all(key in warnings for key in lost) and bool(lost) == ("not kept: tags" in warnings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_telemetry_beside_chapters_is_named_in_a_warning(rich, colored, tmp_path, suffix):
     """The handler of the first subtitle track becomes that of GoPro's telemetry."""
@@ -390,6 +391,7 @@ def late(clip):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("suffix", "codec", "audio"),
     [("ts", "mpeg2video", "ac3"), ("vob", "mpeg2video", "mp2"), ("flv", "flv", "libmp3lame")],
@@ -402,6 +404,7 @@ def test_audio_that_begins_late_is_kept(late, colored, suffix, codec, audio):
     assert not any("not kept" in w for w in film.result.warnings)
 
 
+@pytest.mark.slow
 def test_audio_without_known_parameters_is_named(late, colored, monkeypatch):
     monkeypatch.setitem(PROBE_OPTIONS, "probesize", "1000000")
     warnings = colored(late("ts"), "mkv").result.warnings
@@ -424,6 +427,7 @@ def add_subpicture(vob: bytes, time_s: float) -> bytes:
     return vob[:position] + packet + vob[position:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("probe_size", [None, "1000000"])
 def test_dvd_subtitle_that_begins_late_is_kept_or_named(
     late, colored, tmp_path, monkeypatch, probe_size
@@ -480,6 +484,7 @@ def test_audio_that_mov_does_not_support_is_converted_for_editing(clip, colored)
     assert samples.size == pytest.approx(24000, abs=2000)
 
 
+@pytest.mark.slow
 def test_audio_of_a_later_program_map_is_kept(clip, colored, tmp_path):
     parts = [
         clip("ts", "mpeg2video", "yuv420p", "-map", "0", *maps, "-g", "1", "-qscale:v", "1",

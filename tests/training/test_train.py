@@ -247,6 +247,7 @@ def test_existing_model_card_is_not_overwritten(album: Path, tmp_path: Path) -> 
     assert (tmp_path / "README.md").read_text() == "text of the user"
 
 
+@pytest.mark.slow
 def test_checkpoint_of_an_older_version_is_not_ignored(album: Path, tmp_path: Path) -> None:
     out = tmp_path / "w.safetensors"
     old = out.with_suffix(".train") / "checkpoint.safetensors"
