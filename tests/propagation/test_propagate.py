@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 import cv2
@@ -14,11 +15,14 @@ from tests.helpers.frames import make_flow_frames, make_pan, make_texture
 from vidcolor.generators.predictor import HintArrays
 from vidcolor.imaging.types import FloatArray
 from vidcolor.motion.flow import DisFlow
-from vidcolor.propagation.keyframes import MAX_INTERVAL, split_intervals
+from vidcolor.propagation.flow_frames import FlowFrame
+from vidcolor.propagation.keyframes import MAX_INTERVAL, MAX_OUTLIER_INTERVAL, split_intervals
 from vidcolor.propagation.propagate import (
     LOOKAHEAD,
     HintMask,
     KeyframePrediction,
+    PropagatedFrame,
+    PropagationState,
     Propagator,
 )
 
@@ -56,8 +60,8 @@ def propagate(
     found = list(
         Propagator(predictor.predict, predictor.accepts_hints, get_mask).propagate(intervals)
     )
-    assert [number for number, _ in found] == list(range(len(frames)))
-    return [color for _, color in found]
+    assert [frame.item for frame in found] == list(range(len(frames)))
+    return [frame.color for frame in found]
 
 
 def mean_errors(colors: list[FloatArray], truth: Truth) -> FloatArray:
@@ -173,5 +177,38 @@ def test_number_of_frames_read_ahead_is_bounded() -> None:
     frames: Iterable[FloatArray] = read_frames()
     intervals = split_intervals(make_flow_frames(frames), DisFlow())
     propagator = Propagator(predictor.predict, predictor.accepts_hints)
-    ahead = [num_read - number for number, _ in propagator.propagate(intervals)]
+    ahead = [num_read - frame.item for frame in propagator.propagate(intervals)]
     assert max(ahead) <= (LOOKAHEAD + 1) * MAX_INTERVAL + 8
+
+
+@pytest.mark.slow
+def test_propagation_continues_from_the_state_of_any_key_frame_without_a_change() -> None:
+    """Key frames in black film are among them."""
+    pan = make_pan(make_texture(3, height=80, width=260), 40, 4, (48, 64))
+    black, noise = np.zeros_like(pan[0]), np.random.default_rng(1)
+    flash = [noise.random(pan[0].shape, np.float32) for _ in range(3)]
+    frames = [black] * 3 + pan[:20] + flash + pan[20:30] + [black] * 100 + pan[30:]
+    predictor = NoisyPredictor([np.zeros((24, 32, 2), np.float32)] * len(frames), sigma=5)
+
+    def colorize(first: int = 0, state: PropagationState | None = None) -> list[PropagatedFrame]:
+        def read_frames() -> Iterator[FlowFrame[int]]:
+            for frame in make_flow_frames(frames[first:]):
+                frame.item += first
+                yield frame
+
+        reference = None if state is None else state.reference
+        intervals = split_intervals(read_frames(), DisFlow(), reference=reference)
+        return list(Propagator(predictor.predict, True).propagate(intervals, state))
+
+    complete = colorize()
+    states = [frame for frame in complete if frame.state is not None]
+    assert max(b.item - a.item for a, b in itertools.pairwise(states)) <= MAX_OUTLIER_INTERVAL
+    assert any(frame.state.reference is not None for frame in states)
+    for start in states:
+        restored = PropagationState.from_arrays(start.state.to_arrays())
+        for frame, expected in zip(
+            colorize(start.item, restored), complete[start.item :], strict=True
+        ):
+            assert frame.item == expected.item
+            np.testing.assert_array_equal(frame.color, expected.color)
+            assert (frame.state is None) == (expected.state is None)

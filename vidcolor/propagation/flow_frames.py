@@ -62,6 +62,8 @@ class FlowFrame(Generic[T]):
     shot."""
     is_outlier: bool = False
     """Whether the frame matches neither the previous frame nor the next one, or shows two shots."""
+    bridged_from: FlowInput | None = None
+    """Input of the last regular frame before an outlier that is bridged; None for other frames."""
 
 
 def make_analysis_frame(frame: Frame, proxy: FloatArray) -> AnalysisFrame:
@@ -100,15 +102,17 @@ def _pair_with_previous(
 
 
 def bridge_outliers(
-    frames: Iterator[FlowFrame[T]], estimator: FlowEstimator
+    frames: Iterator[FlowFrame[T]], estimator: FlowEstimator, reference: FlowInput | None = None
 ) -> Iterator[FlowFrame[T]]:
     """Mark the outliers of one shot, and estimate the flow past them.
 
     Outliers get zero flow. The first regular frame after them gets the flow from the last regular
     frame before them. Frames are modified in place and yielded at most `MAX_OUTLIERS` late.
+
+    `reference` is the input of the last regular frame before `frames`, if they start inside a shot
+    with an outlier; otherwise None.
     """
     pending: deque[FlowFrame[T]] = deque()
-    reference: FlowFrame[T] | None = None  # the last regular frame
     while True:
         _read_ahead(frames, pending, 1)
         if not pending:
@@ -116,35 +120,33 @@ def bridge_outliers(
         frame = pending.popleft()
         is_blank = frame.flow_input.is_blank
         if reference is None:  # only blank frames so far: there is nothing to track yet
-            reference = None if is_blank else frame
+            reference = None if is_blank else frame.flow_input
             frame.is_outlier |= is_blank
             if frame.flow is not None:  # the shot starts with blank frames
                 frame.flow = zero_flow(frame.flow_input.luma.shape)
             yield frame
             continue
         if not is_blank and _mean_confidence(frame.flow) >= OUTLIER_CONFIDENCE:
-            reference = frame
+            reference = frame.flow_input
             yield frame
             continue
         _read_ahead(frames, pending, MAX_OUTLIERS)
         bridge = _find_bridge(reference, pending, estimator)
         if bridge is None and not is_blank:  # not an outlier: the motion is hard to track
-            reference = frame
+            reference = frame.flow_input
             yield frame
             continue
-        yield _mark_outlier(frame)
+        yield _mark_outlier(frame, reference)
         if bridge is None:  # the run of blank frames is longer than the frames read ahead
             if pending and not pending[0].flow_input.is_blank:
-                pending[0].flow = estimate_flow(
-                    reference.flow_input, pending[0].flow_input, estimator
-                )
+                pending[0].flow = estimate_flow(reference, pending[0].flow_input, estimator)
             continue
         count, flow = bridge
         for _ in range(count):
-            yield _mark_outlier(pending.popleft())
-        reference = pending.popleft()
-        reference.flow = flow
-        yield reference
+            yield _mark_outlier(pending.popleft(), reference)
+        frame = pending.popleft()
+        frame.flow, reference = flow, frame.flow_input
+        yield frame
 
 
 def _read_ahead(frames: Iterator[FlowFrame[T]], pending: deque[FlowFrame[T]], count: int) -> None:
@@ -154,21 +156,21 @@ def _read_ahead(frames: Iterator[FlowFrame[T]], pending: deque[FlowFrame[T]], co
 
 
 def _find_bridge(
-    reference: FlowFrame[T], pending: Iterable[FlowFrame[T]], estimator: FlowEstimator
+    reference: FlowInput, pending: Iterable[FlowFrame[T]], estimator: FlowEstimator
 ) -> tuple[int, FlowPair] | None:
     """Find the first pending frame that matches a reference frame."""
     for count, frame in enumerate(pending):
         if frame.flow_input.is_blank:
             continue
-        flow = estimate_flow(reference.flow_input, frame.flow_input, estimator)
+        flow = estimate_flow(reference, frame.flow_input, estimator)
         if _mean_confidence(flow) > BRIDGE_CONFIDENCE:
             return count, flow
     return None
 
 
-def _mark_outlier(frame: FlowFrame[T]) -> FlowFrame[T]:
+def _mark_outlier(frame: FlowFrame[T], reference: FlowInput) -> FlowFrame[T]:
     """Mark a frame as an outlier, with zero flow: chains pass through it without a change."""
-    frame.is_outlier = True
+    frame.is_outlier, frame.bridged_from = True, reference
     frame.flow = zero_flow(frame.flow_input.luma.shape)
     return frame
 

@@ -26,7 +26,7 @@ from vidcolor.propagation.flow_frames import bridge_outliers
 if TYPE_CHECKING:
     from collections.abc import Iterator, Set
 
-    from vidcolor.motion.flow import FlowEstimator
+    from vidcolor.motion.flow import FlowEstimator, FlowInput
     from vidcolor.propagation.flow_frames import FlowFrame
 
 T = TypeVar("T")
@@ -63,6 +63,8 @@ class KeyframeInterval(Generic[T]):
     previous_to_keyframe: FlowChain | None
     """Chain from the previous key frame to the key frame of this interval; None for the first
     interval of a shot."""
+    can_restart: bool = True
+    """Whether `split_intervals` yields the same later intervals if it starts at the key frame."""
 
     @property
     def keyframe(self) -> FlowFrame[T]:
@@ -71,14 +73,20 @@ class KeyframeInterval(Generic[T]):
 
 
 def split_intervals(
-    frames: Iterator[FlowFrame[T]], estimator: FlowEstimator, required: Set[int] = frozenset()
+    frames: Iterator[FlowFrame[T]],
+    estimator: FlowEstimator,
+    required: Set[int] = frozenset(),
+    reference: FlowInput | None = None,
 ) -> Iterator[KeyframeInterval[T]]:
     """Split one shot, given by its frames, into keyframe intervals that hold every frame once.
 
-    `estimator` estimates the flow past outliers. `required` are the indices of frames that must be
-    key frames, counted from 0 in the shot.
+    Args:
+        frames: frames of the shot from its first frame or from a key frame.
+        estimator: estimates the flow past outliers.
+        required: indices of the items of `frames` that must be key frames.
+        reference: `FlowFrame.bridged_from` of a key frame at which the frames start.
     """
-    frames = bridge_outliers(frames, estimator)
+    frames = bridge_outliers(frames, estimator, reference)
     keyframe = next(frames, None)
     if keyframe is None:
         return
@@ -105,7 +113,7 @@ def split_intervals(
 
 
 def _build_intervals(
-    previous: FlowFrame[T], frames: list[FlowFrame[T]]
+    previous: FlowFrame[T], frames: list[FlowFrame[T]], can_restart: bool = True
 ) -> Iterator[KeyframeInterval[T]]:
     """Yield one interval, or several if its key frames do not cover every frame well."""
     keyframe = frames[-1]
@@ -128,10 +136,11 @@ def _build_intervals(
     )
     split = _find_uncovered(frames, to_previous, to_keyframe)
     if split is None:
-        yield KeyframeInterval(frames, to_previous, to_keyframe, from_here)
+        yield KeyframeInterval(frames, to_previous, to_keyframe, from_here, can_restart)
     else:
-        yield from _build_intervals(previous, frames[: split + 1])
-        yield from _build_intervals(frames[split], frames[split + 1 :])
+        # The split depends on the last key frame too, so nothing can restart at this one.
+        yield from _build_intervals(previous, frames[: split + 1], can_restart=False)
+        yield from _build_intervals(frames[split], frames[split + 1 :], can_restart)
 
 
 def _check(

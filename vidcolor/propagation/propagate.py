@@ -19,17 +19,19 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from vidcolor.imaging.guided_filter import GuidedUpsampler
 from vidcolor.imaging.resize import resize_linear
 from vidcolor.imaging.smoothstep import smoothstep
-from vidcolor.motion.flow import sample
+from vidcolor.motion.flow import FlowInput, sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
 
     from vidcolor.generators.predictor import HintArrays
     from vidcolor.imaging.types import FloatArray
@@ -114,8 +116,8 @@ class _Estimate(NamedTuple):
     """Sum of the confidences of the averaged predictions: (h, w) float32, at least 0."""
 
 
-class _FinishedKeyframe(NamedTuple):
-    """The final color of a key frame, on the flow grid."""
+class PropagationState(NamedTuple):
+    """The final color of a key frame, on the flow grid, from which propagation can continue."""
 
     estimate: _Estimate
     """Mean of the predictions so far, which is propagated to later key frames."""
@@ -123,6 +125,42 @@ class _FinishedKeyframe(NamedTuple):
     """a*, b*, confidence without the hint mask: (h, w, 3) float32."""
     output: FloatArray
     """a*, b*, confidence with the hint mask: (h, w, 3) float32."""
+    reference: FlowInput | None
+    """`FlowFrame.bridged_from` of the key frame."""
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state as arrays, which restore it without a change of any bit."""
+        values = {"mean": self.estimate.color, "weight": self.estimate.weight}
+        arrays: dict[str, NDArray[Any]] = {**values, "color": self.color, "output": self.output}
+        if self.reference is not None:
+            names = ("luma", "normalized", "codes")
+            arrays |= {f"reference_{name}": getattr(self.reference, name) for name in names}
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> PropagationState:
+        """Restore a state from `to_arrays`."""
+        reference = None
+        if "reference_luma" in arrays:
+            reference = FlowInput(
+                luma=arrays["reference_luma"],
+                normalized=arrays["reference_normalized"],
+                codes=arrays["reference_codes"],
+                is_blank=False,  # a frame without structure is never a reference
+            )
+        estimate = _Estimate(arrays["mean"], arrays["weight"])
+        return cls(estimate, arrays["color"], arrays["output"], reference)
+
+
+class PropagatedFrame(NamedTuple, Generic[T]):
+    """A frame with its color."""
+
+    item: T
+    """`FlowFrame.item` of the frame."""
+    color: FloatArray
+    """a*, b*, confidence on the flow grid: (h, w, 3) float32."""
+    state: PropagationState | None = None
+    """State from which propagation can continue at this frame; None for most frames."""
 
 
 class _PendingKeyframe(NamedTuple, Generic[T]):
@@ -156,15 +194,18 @@ class Propagator(Generic[T]):
         self._get_mask = get_mask
         self._upsample = GuidedUpsampler(radius=6)
 
-    def propagate(self, intervals: Iterator[KeyframeInterval[T]]) -> Iterator[tuple[T, FloatArray]]:
-        """Colorize one shot, given by all its keyframe intervals.
+    def propagate(
+        self, intervals: Iterator[KeyframeInterval[T]], state: PropagationState | None = None
+    ) -> Iterator[PropagatedFrame[T]]:
+        """Colorize one shot, given by all its keyframe intervals; yield its frames in order.
 
-        Yields:
-            For each frame in order, its `FlowFrame.item` and its a*, b*, confidence on the flow
-            grid: (h, w, 3) float32.
+        With a `state`, the intervals start at the key frame of the state.
         """
         pending: deque[_PendingKeyframe[T]] = deque()
-        previous: _FinishedKeyframe | None = None
+        previous: PropagationState | None = None
+        if state is not None and (first := next(intervals, None)) is not None:
+            previous = state
+            yield PropagatedFrame(first.keyframe.item, state.output, state)
         for interval in itertools.chain(intervals, itertools.repeat(None)):
             if interval is not None:
                 pending.append(_PendingKeyframe(interval, self._predict(interval.keyframe, None)))
@@ -173,7 +214,7 @@ class Propagator(Generic[T]):
             elif not pending:
                 return
             current = self._finish_first(previous, pending)
-            yield from _interpolate(pending.popleft().interval, previous, current.output)
+            yield from _interpolate(pending.popleft().interval, previous, current)
             previous = current
 
     def _predict(self, keyframe: FlowFrame[T], hints: HintArrays | None) -> _Estimate:
@@ -187,8 +228,8 @@ class Propagator(Generic[T]):
         return _Estimate(color, weight)
 
     def _finish_first(
-        self, previous: _FinishedKeyframe | None, pending: deque[_PendingKeyframe[T]]
-    ) -> _FinishedKeyframe:
+        self, previous: PropagationState | None, pending: deque[_PendingKeyframe[T]]
+    ) -> PropagationState:
         """Return the final color of the first pending key frame."""
         first = pending[0]
         keyframe, estimate = first.interval.keyframe, first.prediction
@@ -203,7 +244,7 @@ class Propagator(Generic[T]):
             color = _smooth(color, previous.color, first.interval)
         mask = None if self._get_mask is None else self._get_mask(keyframe.item)
         output = color if mask is None else _apply_mask(color, mask)
-        return _FinishedKeyframe(estimate, color, output)
+        return PropagationState(estimate, color, output, keyframe.bridged_from)
 
     def _repredict(self, pending: _PendingKeyframe[T], warped: _Estimate) -> _Estimate:
         """Predict the new parts of a key frame again, with the propagated color as hints."""
@@ -284,11 +325,13 @@ def _smooth(color: FloatArray, previous: FloatArray, interval: KeyframeInterval[
 
 
 def _interpolate(
-    interval: KeyframeInterval[T], previous: _FinishedKeyframe | None, keyframe_color: FloatArray
-) -> Iterator[tuple[T, FloatArray]]:
+    interval: KeyframeInterval[T], previous: PropagationState | None, current: PropagationState
+) -> Iterator[PropagatedFrame[T]]:
     """Yield the frames of an interval with colors interpolated between its key frames."""
+    state = current if interval.can_restart else None
+    keyframe = PropagatedFrame(interval.keyframe.item, current.output, state)
     if previous is None:
-        yield interval.keyframe.item, keyframe_color
+        yield keyframe
         return
     count = len(interval.frames)
     for n, frame in enumerate(interval.frames[:-1]):
@@ -298,10 +341,10 @@ def _interpolate(
         weight_keyframe = share * to_keyframe.confidence + MIN_WEIGHT
         blend = (weight_keyframe / (weight_previous + weight_keyframe))[..., None]
         color = sample(previous.output, to_previous.coords)
-        color += blend * (sample(keyframe_color, to_keyframe.coords) - color)
+        color += blend * (sample(current.output, to_keyframe.coords) - color)
         confidence = np.maximum(to_previous.confidence, to_keyframe.confidence)
-        yield frame.item, _fill_holes(color, confidence)
-    yield interval.keyframe.item, keyframe_color
+        yield PropagatedFrame(frame.item, _fill_holes(color, confidence))
+    yield keyframe
 
 
 def _fill_holes(color: FloatArray, confidence: FloatArray) -> FloatArray:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray
     from vidcolor.media.decode import Frame
     from vidcolor.propagation.flow_frames import AnalysisFrame
-    from vidcolor.propagation.propagate import HintMask, HintMaskSource
+    from vidcolor.propagation.propagate import HintMask, HintMaskSource, PropagationState
     from vidcolor.shots.detector import Shot
 
 
@@ -40,6 +40,8 @@ class PredictedFrame:
     frame: Frame
     prediction: ProxyPrediction
     """Color on the flow grid, in the orientation of the stored pixels."""
+    state: PropagationState | None = None
+    """State from which colorization can continue at this frame; None for most frames."""
 
 
 class ShotColorizer:
@@ -62,17 +64,31 @@ class ShotColorizer:
         self._propagator = Propagator(self._predict, colorizer.accepts_hints, self._get_mask)
         self._estimator = DisFlow()
 
-    def colorize(self, frames: Iterator[AnalysisFrame]) -> Iterator[PredictedFrame]:
+    def colorize(
+        self,
+        frames: Iterator[AnalysisFrame],
+        start: int | None = None,
+        state: PropagationState | None = None,
+    ) -> Iterator[PredictedFrame]:
         """Yield all frames of the film with their color, in order.
+
+        With a `state`, `frames` starts at its frame, whose index is `start`. The colors are those
+        of a run from the first frame.
 
         They are about 50 frames behind `frames`, and further behind in long runs of outliers.
         `frames` is closed at the end, also if the caller stops early.
         """
         with close_on_exit(frames):
-            yield from _cross_fade_dissolves(self._colorize_shots(frames), self._shots)
+            start = self._shots[0].boundary if start is None else start
+            shots = [shot for shot in self._shots if shot.mixed_range.stop > start]
+            yield from _cross_fade_dissolves(self._colorize_shots(frames, start, state), shots)
 
-    def _colorize_shots(self, frames: Iterator[AnalysisFrame]) -> Iterator[PredictedFrame]:
-        boundaries = [shot.boundary for shot in self._shots]
+    def _colorize_shots(
+        self, frames: Iterator[AnalysisFrame], start: int, state: PropagationState | None
+    ) -> Iterator[PredictedFrame]:
+        boundaries = [start, *(s.boundary for s in self._shots if s.boundary > start)]
+        # The color of a mixed frame depends on two shots.
+        mixed = frozenset(index for shot in self._shots for index in shot.mixed_range)
         flow_frames = attach_flow(frames, self._shots, self._estimator)
         required = frozenset[int]()
         if self._hint_masks is not None:
@@ -81,10 +97,16 @@ class ShotColorizer:
             for begin, end in zip(boundaries, [*boundaries[1:], None], strict=True):
                 shot = itertools.islice(flow_frames, None if end is None else end - begin)
                 intervals = split_intervals(
-                    shot, self._estimator, {index - begin for index in required}
+                    shot,
+                    self._estimator,
+                    {index - begin for index in required},
+                    None if state is None else state.reference,
                 )
-                for item, color in self._propagator.propagate(intervals):
-                    yield PredictedFrame(item.frame, self._to_prediction(item, color))
+                for item, color, current in self._propagator.propagate(intervals, state):
+                    is_mixed = item.frame.index in mixed
+                    prediction = self._to_prediction(item, color)
+                    yield PredictedFrame(item.frame, prediction, None if is_mixed else current)
+                state = None
 
     def _predict(self, item: AnalysisFrame, hints: HintArrays | None) -> KeyframePrediction:
         upright = Geometry(width=item.proxy.shape[1], height=item.proxy.shape[0])
