@@ -19,6 +19,10 @@ class InputError(VidcolorError):
     """A source that cannot be read: missing, unsupported, without a video stream, or damaged."""
 
 
+class InColorError(VidcolorError):
+    """A source that is in color already, with the option `skip_color`."""
+
+
 class OutputError(VidcolorError):
     """A result that cannot be written: full disk, missing permission, or an encoder error."""
 

@@ -150,6 +150,10 @@ class ColorizeOptions(OptionsModel):
         group="Output", tasks=_VIDEO,
         help="Luma range of the output film: keep that of the source, or convert it to limited or "
         "full range.")] = "keep"
+    skip_color: Annotated[bool, Option(
+        group="Input", in_fingerprint=False,
+        help="Leave out sources that are in color already. Sepia and toned sources are colorized."
+        )] = False
     allow_damaged: Annotated[bool, Option(
         group="Input", in_fingerprint=False, in_config=False,
         help="Exit with code 0 even if the source is truncated or partly unreadable.")] = False
@@ -283,6 +287,8 @@ class ColorizeOptions(OptionsModel):
             )
         if self.trust is not None and has_hints:
             raise UsageError("--trust cannot be combined with hints or a reference")
+        if self.trust is not None and self.skip_color:
+            raise UsageError("--trust cannot be combined with --skip-color")
         if self.ray_address is not None and self.engine != "ray":
             raise UsageError("--ray-address requires --engine ray")
         return self

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.colorizer import Colorizer
-from vidcolor.errors import InputError, OutputError, UsageError
+from vidcolor.errors import InColorError, InputError, OutputError, UsageError
 from vidcolor.fileio import (
     atomic_output,
     check_confidence_target,
@@ -87,6 +87,7 @@ def colorize_photo(
 
     Raises:
         InputError: the source cannot be read.
+        InColorError: the photo is in color, and `skip_color` is set.
         UsageError: the target exists, or its format is not supported.
         OutputError: the result cannot be written.
         WeightsError: the weights of the generator are missing or damaged.
@@ -101,6 +102,8 @@ def colorize_photo(
     options = options.replace(hints=select_hints(load_hints(options), source))
     _check_outputs(source, target, options)
     still, damaged = _read(source, options)
+    if options.skip_color and still.tint == "color":
+        raise InColorError(f"{source}: is in color and is left out (--skip-color)")
     colorizer = colorizer or Colorizer.from_options(options)
     colorizer.check_options(options)
     provenance = colorizer.make_provenance(options)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -221,6 +222,20 @@ def test_what_is_left_out_of_a_folder_is_printed_at_the_end(vidcolor: Vidcolor) 
     again = events(vidcolor("colorize", "album", "--json"))
     left_out = [e["source"] for e in again if e["event"] == "left_out"]
     assert left_out == ["album/b.heic", "album/notes.txt"]
+
+
+def test_sources_in_color_are_left_out_on_request(vidcolor: Vidcolor) -> None:
+    photo("album/a.png")
+    Path("album/sub").mkdir()
+    colored = np.random.default_rng(0).integers(0, 256, (8, 12, 3)).repeat(8, 0).repeat(8, 1)
+    cv2.imwrite("album/sub/b.png", colored)
+    run = vidcolor("colorize", "album", "--skip-color")
+    assert run.code == 0
+    assert any("left out: 1 in color" in line and "(sub/b.png)" in line for line in run.out)
+    assert run.out[-1].startswith("1 done, 0 skipped, 0 failed, 1 left out in ")
+    again = events(vidcolor("colorize", "album/sub/b.png", "--skip-color", "--json"))
+    assert [e["event"] for e in again][-2:] == ["left_out", "summary"]
+    assert again[-1]["left_out"] == 1
 
 
 @pytest.mark.parametrize("arguments", [["--vividness", "9"], ["--nonsense"], []])

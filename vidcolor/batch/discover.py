@@ -62,6 +62,8 @@ class Task:
     """Whether to skip the task if the target is already a result of the same source and recipe."""
     error: VidcolorError | None = None
     """Reason why the task cannot run; None if it can."""
+    folder: Path | None = None
+    """The input folder that contains the source; None if the source itself is an input."""
 
 
 def discover(
@@ -199,6 +201,7 @@ def _tasks_in_folder(
     omissions: list[LeftOut] = []
     for path in _find_sources(folder, root, omissions):
         task = _task_in_folder(path, root / path.relative_to(folder).parent, options)
+        task = replace(task, folder=folder)
         if task.target in used_targets:  # reel.avi and reel.mpg would both become reel.mp4
             target = task.target.with_name(f"{path.name}{task.target.suffix}")
             task = replace(task, target=target)

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from vidcolor.batch.discover import Task, read_result_recipe
-from vidcolor.errors import VidcolorError, describe_unexpected_error
+from vidcolor.errors import InColorError, VidcolorError, describe_unexpected_error
 from vidcolor.fileio import describe_os_error
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class TaskResult:
     error: VidcolorError | None = None
     skipped: bool = False
     """Whether the target is already a result of the same source and recipe."""
+    left_out: str | None = None
+    """Reason why the source is left out on request; None if it is not."""
 
     @property
     def is_damaged(self) -> bool:
@@ -206,6 +208,8 @@ def _run_safely(
         if result.damaged and task.skip_if_done and not task.options.allow_damaged:
             _mark_outdated(task)
         return TaskResult(task, result=result)
+    except InColorError:
+        return TaskResult(task, left_out="in color; to replace the color, run without --skip-color")
     except VidcolorError as error:
         return TaskResult(task, error=error)
     except Exception as error:

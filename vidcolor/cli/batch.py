@@ -98,8 +98,9 @@ def run_batch(
                 _update_batch_progress(summary, tasks, console)
     finally:
         console.end_progress()
+    left_out += _list_left_out(summary)
     _print_left_out(left_out, console)
-    _print_summary(summary, time.monotonic() - start_time, console)
+    _print_summary(summary, len(left_out), time.monotonic() - start_time, console)
     _write_reports(request.files.reports, summary)
     return _exit_code(summary)
 
@@ -162,6 +163,18 @@ def _print_folders(inputs: Sequence[Path], tasks: Sequence[Task], console: Conso
                 "--fps 24",
                 path,
             )
+
+
+def _list_left_out(summary: BatchSummary) -> list[LeftOut]:
+    """Return the sources that a run read, but left out on request."""
+    from vidcolor.batch.discover import LeftOut
+
+    outcomes = ((result.task, result.left_out) for result in summary.results)
+    return [
+        LeftOut(task.folder or task.source.parent, task.source, reason, is_expected=True)
+        for task, reason in outcomes
+        if reason is not None
+    ]
 
 
 def _print_left_out(left_out: Sequence[LeftOut], console: Console) -> None:
@@ -261,16 +274,19 @@ def _update_batch_progress(summary: BatchSummary, tasks: Sequence[Task], console
         console.progress(Progress(folder, "photos", done, total))
 
 
-def _print_summary(summary: BatchSummary, seconds: float, console: Console) -> None:
+def _print_summary(
+    summary: BatchSummary, num_left_out: int, seconds: float, console: Console
+) -> None:
     counts = {state: summary.count(state) for state in ("done", "skipped", "failed", "damaged")}
-    console.event("summary", **counts, seconds=round(seconds, 3))
+    console.event("summary", **counts, left_out=num_left_out, seconds=round(seconds, 3))
     if len(summary.results) > 1:
         for line in _format_table(summary.results):
             console.info(line)
         note = f" ({counts['damaged']} damaged)" if counts["damaged"] else ""
+        left_out = f", {num_left_out} left out" if num_left_out else ""
         console.info(
-            f"{counts['done']} done{note}, {counts['skipped']} skipped, {counts['failed']} failed "
-            f"in {format_duration(seconds)}"
+            f"{counts['done']} done{note}, {counts['skipped']} skipped, {counts['failed']} failed"
+            f"{left_out} in {format_duration(seconds)}"
         )
 
 
@@ -286,7 +302,8 @@ def _format_table(results: Sequence[TaskResult]) -> list[str]:
 def _table_row(result: TaskResult) -> tuple[str, str, str, str, str]:
     source, colorized = str(result.task.source), result.result
     if colorized is None:
-        return "skipped" if result.skipped else "failed", "", "", "", source
+        state = "left out" if result.left_out else "skipped" if result.skipped else "failed"
+        return state, "", "", "", source
     state = "damaged" if colorized.damaged else "done"
     speed = f"{_frames_per_second(colorized):.1f} fps"
     return state, str(colorized.num_frames), format_duration(colorized.seconds), speed, source

@@ -18,7 +18,9 @@ def recolor(
     files: params.RunFiles,
     options: Annotated[
         ColorizeOptions,
-        params.Fields(omit=("gray_from", "hints", "reference"), defaults={"trust": 0.7}),
+        params.Fields(
+            omit=("gray_from", "hints", "reference", "skip_color"), defaults={"trust": 0.7}
+        ),
     ],
     console: Console,
     inputs: params.Inputs = None,

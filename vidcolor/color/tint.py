@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 Tint = Literal["gray", "tinted", "color"]
 
+BLANK_RANGE = 0.1
+"""Range of luma below which a frame of a film is blank, relative to white."""
 _GRAY_CHROMA = 0.02
 """95th percentile of chroma below which an image is gray: about 5 of 255 code values."""
 _TINT_SPREAD = 0.03
@@ -34,3 +38,16 @@ def classify_tint(luma: NDArray[Any], chroma: NDArray[Any]) -> Tint:
     groups = np.array_split(chroma[np.argsort(luma, kind="stable")], _LUMA_GROUPS)
     deviation = np.concatenate([group - np.median(group, axis=0) for group in groups if len(group)])
     return "tinted" if np.percentile(np.hypot(*deviation.T), 95) < _TINT_SPREAD else "color"
+
+
+def combine_tints(tints: Sequence[Tint]) -> Tint:
+    """Classify a film by the classes of frames of it that are not blank.
+
+    It is in color if at least two frames or at least half of them are: a logo or color bars may
+    precede a black-and-white film, and gray titles a color film. The scenes of a tinted silent film
+    may have different hues.
+    """
+    num_color = tints.count("color")
+    if num_color > 1 or 0 < len(tints) <= 2 * num_color:
+        return "color"
+    return "tinted" if "tinted" in tints else "gray"

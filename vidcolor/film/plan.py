@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.color.ycbcr import Coding
-from vidcolor.errors import InputError, UsageError
+from vidcolor.errors import InColorError, InputError, UsageError
 from vidcolor.fileio import check_target, get_file_identity
 from vidcolor.media.containers import (
     CONTAINERS,
@@ -96,9 +96,11 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
 
     Raises:
         InputError: the source cannot be read or has no video stream.
+        InColorError: the film is in color, and `skip_color` is set.
         UsageError: the target container or the encoder cannot hold the video.
     """
     info = probe(source)
+    _check_not_in_color(info, options)
     encoder = _plan_encoder(info.video, target, options)
     # The streams that are kept depend on the container, which the encoder plan has chosen.
     streams = plan_streams(source, encoder.container)
@@ -113,6 +115,7 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
 def plan_sequence(sequence: ImageSequence, target: Path, options: ColorizeOptions) -> FilmPlan:
     """Probe an image sequence and decide how the result is written; see `plan_film`."""
     info = probe_sequence(sequence, options.fps or DEFAULT_FPS, options.gray_from)
+    _check_not_in_color(info, options)
     encoder = _plan_encoder(info.video, target, options)
     warnings = []
     if options.fps is None and encoder.muxer != SEQUENCE_MUXER:
@@ -120,6 +123,11 @@ def plan_sequence(sequence: ImageSequence, target: Path, options: ColorizeOption
     if info.video.tint == "color" and not options.trust:
         warnings.append(_COLOR_WARNING)
     return _make_plan(info, target, encoder, (), options, warnings)
+
+
+def _check_not_in_color(info: MediaInfo, options: ColorizeOptions) -> None:
+    if options.skip_color and info.video.tint == "color":
+        raise InColorError(f"{info.path}: is in color and is left out (--skip-color)")
 
 
 def _make_plan(

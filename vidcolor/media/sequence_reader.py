@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
 
 import av
+import numpy as np
 
+from vidcolor.color.tint import BLANK_RANGE, combine_tints
 from vidcolor.errors import InputError
 from vidcolor.imaging.geometry import get_quarter_turns
 from vidcolor.media.containers import SEQUENCE_MUXER
@@ -21,11 +24,13 @@ from vidcolor.media.probe import (
     VideoInfo,
 )
 from vidcolor.media.stills.registry import read_still
+from vidcolor.media.tint import NUM_TINT_SAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from vidcolor.color.tint import Tint
     from vidcolor.media.sequence import ImageSequence
     from vidcolor.media.stills.types import Still
     from vidcolor.options import GrayFrom
@@ -67,9 +72,19 @@ def probe_sequence(
         sample_aspect_ratio=still.metadata.pixel_aspect,
         rotation_degrees=90 * get_quarter_turns(still.orientation),
         timecode=still.metadata.timecode,
-        tint=still.tint,
+        tint=_measure_tint(sequence, still),
     )
     return MediaInfo(sequence.path, SEQUENCE_MUXER, duration_s, video, (), num_chapters=0)
+
+
+def _measure_tint(sequence: ImageSequence, first: Still) -> Tint:
+    """Classify a sequence by its first readable image and others at equal distances."""
+    paths, stills = list(sequence.files.values()), [first]
+    for k in range(1, min(NUM_TINT_SAMPLES, len(paths))):
+        with contextlib.suppress(InputError):
+            stills.append(read_still(paths[len(paths) * k // NUM_TINT_SAMPLES]))
+    detailed = [s for s in stills if np.ptp(s.luma) >= BLANK_RANGE * ((1 << s.bits) - 1)]
+    return combine_tints([still.tint for still in detailed or stills])
 
 
 def _read_first_still(sequence: ImageSequence, gray_from: GrayFrom) -> Still:

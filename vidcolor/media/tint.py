@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
-from vidcolor.color.tint import Tint, classify_tint
+from vidcolor.color.tint import BLANK_RANGE, Tint, classify_tint, combine_tints
 from vidcolor.color.ycbcr import MATRICES, Coding, rgb_to_ycbcr
 from vidcolor.imaging.resize import resize_area
 from vidcolor.media.frames import get_pixel_layout, read_chroma, read_luma, read_rgb
@@ -51,12 +51,10 @@ def sample_frames(
 
 
 def measure_tint(frames: Iterable[av.VideoFrame]) -> Tint:
-    """Classify a film by frames of it as gray, tinted in one hue (sepia, toning) or color."""
+    """Classify a film by frames of it as gray, tinted (sepia, toning) or in color."""
     samples = [s for s in map(_sample_ycbcr, frames) if s is not None]
-    if not samples:
-        return "gray"
-    luma, cb, cr = np.concatenate(samples, axis=1)
-    return classify_tint(luma, np.stack([cb, cr], axis=-1))
+    detailed = [s for s in samples if np.ptp(s[0]) >= BLANK_RANGE]
+    return combine_tints([classify_tint(s[0], s[1:].T) for s in detailed or samples])
 
 
 def _sample_ycbcr(frame: av.VideoFrame) -> FloatArray | None:

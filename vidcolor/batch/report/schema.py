@@ -156,6 +156,8 @@ class ResultRecord(Record):
     """Whether the source is truncated or partly unreadable."""
     skipped: bool
     """Whether the target was already a result of the same source and recipe."""
+    left_out: str | None = None
+    """Reason why the source was left out on request; None if it was not."""
     error: str | None
     """Error message of the task; None if the task did not fail."""
     video: VideoRecord | None
@@ -172,10 +174,12 @@ class ResultRecord(Record):
     """Versions of vidcolor, Python and the libraries."""
 
     @property
-    def state(self) -> Literal["failed", "skipped", "damaged", "done"]:
+    def state(self) -> Literal["failed", "left out", "skipped", "damaged", "done"]:
         """The outcome in one word."""
         if self.error is not None:
             return "failed"
+        if self.left_out is not None:
+            return "left out"
         if self.skipped:
             return "skipped"
         return "damaged" if self.damaged else "done"
@@ -209,6 +213,7 @@ def make_record(outcome: TaskResult) -> ResultRecord:
         warnings=result.warnings if result else (),
         damaged=outcome.is_damaged,
         skipped=outcome.skipped,
+        left_out=outcome.left_out,
         error=None if error is None else str(error),
         video=_make_video_record(plan) if plan else None,
         streams=tuple(_make_stream_record(decision) for decision in plan.streams) if plan else (),
