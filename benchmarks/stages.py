@@ -31,6 +31,7 @@ from vidcolor.motion.flow import DisFlow
 from vidcolor.options import ColorizeOptions
 from vidcolor.propagation.flow_frames import attach_flow, make_analysis_frame
 from vidcolor.propagation.shot_colorizer import ShotColorizer
+from vidcolor.shots.detector import make_shot_finder
 
 NUM_FRAMES = 96
 stage_seconds: dict[str, float] = defaultdict(float)
@@ -75,7 +76,7 @@ def measure(film: Path, folder: Path) -> int:
             for f in frames
         ]
     with time_stage("flow"):
-        deque(attach_flow(analyzed, shots, DisFlow()), maxlen=0)
+        deque(attach_flow(analyzed, make_shot_finder(shots), DisFlow()), maxlen=0)
     shot_colorizer = ShotColorizer(colorizer, shots, geometry)
     with time_stage("propagation"):
         predicted = list(shot_colorizer.colorize(iter(analyzed)))

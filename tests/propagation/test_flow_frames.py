@@ -16,7 +16,7 @@ from vidcolor.propagation.flow_frames import (
     bridge_outliers,
     make_analysis_frame,
 )
-from vidcolor.shots.detector import Shot
+from vidcolor.shots.detector import Shot, make_shot_finder
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,8 @@ def test_first_frame_of_a_shot_has_no_flow_and_mixed_frames_are_outliers() -> No
         for n in range(12)
     ]
     shots = [Shot(0, 4, "start"), Shot(4, 12, "dissolve", 4)]
-    found = list(attach_flow(frames, shots, lambda *_: np.zeros((24, 32, 2), np.float32)))
+    find_shot = make_shot_finder(shots)
+    found = list(attach_flow(frames, find_shot, lambda *_: np.zeros((24, 32, 2), np.float32)))
     assert [f.item.frame.index for f in found] == list(range(12))
     assert [n for n, f in enumerate(found) if f.flow is None] == [0, 6]
     assert [n for n, f in enumerate(found) if f.is_outlier] == [4, 5, 6, 7]

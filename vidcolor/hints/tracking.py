@@ -52,6 +52,7 @@ from vidcolor.motion.flow_chain import FlowChain, forward_backward_check, photom
 from vidcolor.propagation.flow_frames import AnalysisFrame, attach_flow, make_analysis_frame
 from vidcolor.propagation.keyframes import split_intervals
 from vidcolor.propagation.propagate import HintMask
+from vidcolor.shots.detector import make_shot_finder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -160,7 +161,8 @@ class HintTracker:
         folder: Path,
     ) -> None:
         """Prepare the tracker; `folder` receives anonymous temporary files."""
-        self._video, self._shots, self._colorizer = video, shots, colorizer
+        self._video, self._colorizer = video, colorizer
+        self._find_shot = make_shot_finder(shots)
         self._vividness, self._reference, self._folder = vividness, reference, folder
         self._geometry = video.geometry
         self._estimator = DisFlow()
@@ -221,7 +223,7 @@ class HintTracker:
             make_analysis_frame(frame, self._colorizer.make_proxy(frame.luma, coding, geometry))
             for frame in frames
         )
-        with_flow = attach_flow(analyzed, self._shots, self._estimator)
+        with_flow = attach_flow(analyzed, self._find_shot, self._estimator)
         required = {index - shot.start for index in hinted_frames}
         planes = DiskArray(tempfile.TemporaryFile(dir=self._folder))  # noqa: SIM115 -- closed by the caller
         links, keyframes = KeyframeLinks([], planes), list[HintTrack]()

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from vidcolor.concurrency import map_in_threads
 from vidcolor.motion.flow import estimate_flow, make_flow_input, zero_flow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from vidcolor.imaging.types import FloatArray
     from vidcolor.media.decode import Frame
     from vidcolor.motion.flow import FlowEstimator, FlowInput, FlowPair
-    from vidcolor.shots.detector import Shot
+    from vidcolor.shots.detector import ShotFinder
 
 T = TypeVar("T")
 
@@ -72,32 +72,44 @@ def make_analysis_frame(frame: Frame, proxy: FloatArray) -> AnalysisFrame:
 
 
 def attach_flow(
-    frames: Iterable[AnalysisFrame], shots: Sequence[Shot], estimator: FlowEstimator
+    frames: Iterable[AnalysisFrame], find_shot: ShotFinder, estimator: FlowEstimator
 ) -> Iterator[FlowFrame[AnalysisFrame]]:
     """Yield each frame with the flow between the previous frame of its shot and itself.
 
     Frames of a dissolve are marked as outliers, because a flow field cannot describe the motion of
-    two superimposed shots. `estimator` is called from `FLOW_WORKERS` threads.
+    two superimposed shots. `find_shot` is called once for each frame, in the thread that iterates
+    over the result, and `estimator` from `FLOW_WORKERS` threads.
     """
-    boundaries = frozenset(shot.boundary for shot in shots)
-    mixed = frozenset(index for shot in shots for index in shot.mixed_range)
 
-    def estimate(pair: tuple[AnalysisFrame | None, AnalysisFrame]) -> FlowFrame[AnalysisFrame]:
-        previous, current = pair
-        index, flow = current.frame.index, None
-        if previous is not None and index not in boundaries:
+    def estimate(pair: _FramePair) -> FlowFrame[AnalysisFrame]:
+        previous, current, is_mixed = pair
+        flow = None
+        if previous is not None:
             flow = estimate_flow(previous.flow_input, current.flow_input, estimator)
-        return FlowFrame(current, current.flow_input, flow, index in mixed)
+        return FlowFrame(current, current.flow_input, flow, is_mixed)
 
-    return map_in_threads(estimate, _pair_with_previous(frames), FLOW_WORKERS, FLOW_WORKERS + 1)
+    pairs = _pair_with_previous(frames, find_shot)
+    return map_in_threads(estimate, pairs, FLOW_WORKERS, FLOW_WORKERS + 1)
+
+
+class _FramePair(NamedTuple):
+    """A frame, and the frame before it in the same shot, if there is one."""
+
+    previous: AnalysisFrame | None
+    current: AnalysisFrame
+    is_mixed: bool
+    """Whether the current frame also shows the previous shot."""
 
 
 def _pair_with_previous(
-    frames: Iterable[AnalysisFrame],
-) -> Iterator[tuple[AnalysisFrame | None, AnalysisFrame]]:
+    frames: Iterable[AnalysisFrame], find_shot: ShotFinder
+) -> Iterator[_FramePair]:
     previous = None
     for frame in frames:
-        yield previous, frame
+        index, shot = frame.frame.index, find_shot(frame.frame.index)
+        if index == shot.boundary:
+            previous = None
+        yield _FramePair(previous, frame, index in shot.mixed_range)
         previous = frame
 
 

@@ -7,7 +7,6 @@ of the shot that it shows more of, and the colors of both shots are cross-faded.
 from __future__ import annotations
 
 import itertools
-from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,17 +19,18 @@ from vidcolor.motion.flow import DisFlow
 from vidcolor.propagation.flow_frames import attach_flow
 from vidcolor.propagation.keyframes import split_intervals
 from vidcolor.propagation.propagate import KeyframePrediction, Propagator
+from vidcolor.shots.detector import make_shot_finder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from vidcolor.colorizer import Colorizer
     from vidcolor.generators.predictor import HintArrays
     from vidcolor.imaging.types import FloatArray
     from vidcolor.media.decode import Frame
-    from vidcolor.propagation.flow_frames import AnalysisFrame
+    from vidcolor.propagation.flow_frames import AnalysisFrame, FlowFrame
     from vidcolor.propagation.propagate import HintMask, HintMaskSource, PropagationState
-    from vidcolor.shots.detector import Shot
+    from vidcolor.shots.detector import Shot, ShotFinder
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +50,18 @@ class ShotColorizer:
     def __init__(
         self,
         colorizer: Colorizer,
-        shots: Sequence[Shot],
+        shots: Sequence[Shot] | ShotFinder,
         geometry: Geometry,
         vividness: float | None = None,
         hint_masks: HintMaskSource | None = None,
     ) -> None:
         """Create a colorizer, whose generator runs in the thread that iterates over `colorize`.
 
-        The first shot starts at the first frame; the last one takes all remaining frames.
+        `shots` are all shots, or a function that finds the shot of a frame that has been read. The
+        first shot starts at the first frame; the last one takes all remaining frames.
         """
-        self._shots, self._geometry, self._hint_masks = shots, geometry, hint_masks
+        self._find_shot = shots if callable(shots) else make_shot_finder(shots)
+        self._geometry, self._hint_masks = geometry, hint_masks
         self._colorizer, self._vividness = colorizer, vividness
         self._propagator = Propagator(self._predict, colorizer.accepts_hints, self._get_mask)
         self._estimator = DisFlow()
@@ -67,35 +69,28 @@ class ShotColorizer:
     def colorize(
         self,
         frames: Iterator[AnalysisFrame],
-        start: int | None = None,
         state: PropagationState | None = None,
     ) -> Iterator[PredictedFrame]:
         """Yield all frames of the film with their color, in order.
 
-        With a `state`, `frames` starts at its frame, whose index is `start`. The colors are those
-        of a run from the first frame.
+        With a `state`, `frames` starts at its frame. The colors are those of a run from the first
+        frame.
 
         They are about 50 frames behind `frames`, and further behind in long runs of outliers.
         `frames` is closed at the end, also if the caller stops early.
         """
         with close_on_exit(frames):
-            start = self._shots[0].boundary if start is None else start
-            shots = [shot for shot in self._shots if shot.mixed_range.stop > start]
-            yield from _cross_fade_dissolves(self._colorize_shots(frames, start, state), shots)
+            yield from _cross_fade_dissolves(self._colorize_shots(frames, state), self._find_shot)
 
     def _colorize_shots(
-        self, frames: Iterator[AnalysisFrame], start: int, state: PropagationState | None
+        self, frames: Iterator[AnalysisFrame], state: PropagationState | None
     ) -> Iterator[PredictedFrame]:
-        boundaries = [start, *(s.boundary for s in self._shots if s.boundary > start)]
-        # The color of a mixed frame depends on two shots.
-        mixed = frozenset(index for shot in self._shots for index in shot.mixed_range)
-        flow_frames = attach_flow(frames, self._shots, self._estimator)
+        flow_frames = attach_flow(frames, self._find_shot, self._estimator)
         required = frozenset[int]()
         if self._hint_masks is not None:
             required = self._hint_masks.required_keyframes
         with close_on_exit(flow_frames):
-            for begin, end in zip(boundaries, [*boundaries[1:], None], strict=True):
-                shot = itertools.islice(flow_frames, None if end is None else end - begin)
+            for begin, shot in itertools.groupby(flow_frames, _ShotStart()):
                 intervals = split_intervals(
                     shot,
                     self._estimator,
@@ -103,7 +98,9 @@ class ShotColorizer:
                     None if state is None else state.reference,
                 )
                 for item, color, current in self._propagator.propagate(intervals, state):
-                    is_mixed = item.frame.index in mixed
+                    index = item.frame.index
+                    # The color of a mixed frame depends on two shots.
+                    is_mixed = index in self._find_shot(index).mixed_range
                     prediction = self._to_prediction(item, color)
                     yield PredictedFrame(item.frame, prediction, None if is_mixed else current)
                 state = None
@@ -123,22 +120,35 @@ class ShotColorizer:
         return ProxyPrediction(planes[:2], planes[2], proxy)
 
 
+class _ShotStart:
+    """Returns the index of the first frame of each frame's shot, for all frames in order.
+
+    The first frame of a shot has no flow.
+    """
+
+    def __init__(self) -> None:
+        self._first = 0
+
+    def __call__(self, frame: FlowFrame[AnalysisFrame]) -> int:
+        if frame.flow is None:
+            self._first = frame.item.frame.index
+        return self._first
+
+
 def _cross_fade_dissolves(
-    frames: Iterator[PredictedFrame], shots: Iterable[Shot]
+    frames: Iterator[PredictedFrame], find_shot: ShotFinder
 ) -> Iterator[PredictedFrame]:
     """Cross-fade the colors of two shots over each dissolve."""
     # Frames before the shot boundary wait for the color of the boundary frame. Frames from the
     # boundary on are mixed with the last color of the outgoing shot.
-    dissolves = deque(shot for shot in shots if shot.mixed_frames)
     waiting: list[PredictedFrame] = []
     last: ProxyPrediction | None = None
     for item in frames:
-        index = item.frame.index
-        if not dissolves or index < dissolves[0].first:
+        index, shot = item.frame.index, find_shot(item.frame.index)
+        if index not in shot.mixed_range:
             last = item.prediction
             yield item
             continue
-        shot = dissolves[0]
         if index < shot.boundary:
             waiting.append(item)
             continue
@@ -153,7 +163,6 @@ def _cross_fade_dissolves(
             share = _incoming_share(index, shot)
             yield replace(item, prediction=_mix(item.prediction, last, 1 - share))
         if index == shot.mixed_range[-1]:
-            dissolves.popleft()
             last = item.prediction
     yield from waiting
 

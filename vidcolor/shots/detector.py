@@ -9,9 +9,11 @@ PySceneDetect and TransNetV2 are not used, because their F1 on worn film is lowe
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vidcolor.shots.cuts import CutDetector, FrameSample
 from vidcolor.shots.dissolves import Dissolve, DissolveDetector
@@ -64,6 +66,20 @@ class Shot:
     def mixed_range(self) -> range:
         """Indices of the frames that also show the previous shot."""
         return range(self.first, self.first + self.mixed_frames)
+
+
+ShotFinder: TypeAlias = Callable[[int], Shot]
+"""A function that returns the shot of the frame with a given index: the last one whose `Shot.first`
+is not greater."""
+
+
+def make_shot_finder(shots: Sequence[Shot]) -> ShotFinder:
+    """Return a function that finds the shot of a frame among the consecutive shots of a film.
+
+    A frame before the first shot is part of it.
+    """
+    starts = [shot.first for shot in shots]
+    return lambda index: shots[max(bisect_right(starts, index) - 1, 0)]
 
 
 class ShotDetector:
