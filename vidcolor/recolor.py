@@ -7,7 +7,7 @@ hints → final prediction. Luma does not change.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from vidcolor.imaging.resize import resize_area
 from vidcolor.shots.cuts import CausalCutDetector
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from vidcolor.colorizer import Colorizer, ProxyPrediction
     from vidcolor.imaging.types import FloatArray, Rgb
@@ -104,6 +106,18 @@ class Recolorer:
             for n, result in enumerate(results)
         ]
 
+    def get_state(self) -> dict[str, NDArray[Any]]:
+        """Return everything that the next frames depend on, as arrays for `restore`."""
+        own = np.array([self._frames_since_measurement, self.found_color], np.int64)
+        return {"own": own, **self._cuts.get_state(), **self._shot.get_state()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Continue after the frame whose state is given."""
+        self._frames_since_measurement = int(arrays["own"][0])
+        self.found_color = bool(arrays["own"][1])
+        self._cuts.restore(arrays)
+        self._shot.restore(arrays)
+
     def _select_measurements(
         self, is_first: Sequence[bool], contrast: Sequence[float]
     ) -> list[int]:
@@ -148,6 +162,25 @@ class _ShotFading:
         if self._mean is not None:
             self._current = (self._current or self._mean).interpolate(self._mean, ADAPTATION_RATE)
         return self._current
+
+    def get_state(self) -> dict[str, NDArray[Any]]:
+        """Return the state as arrays for `restore`."""
+        arrays: dict[str, NDArray[Any]] = {"weight": np.array(self._weight)}
+        for name, fading in (("mean", self._mean), ("current", self._current)):
+            if fading is not None:
+                arrays[f"{name}_cast"] = fading.cast
+                arrays[f"{name}_values"] = np.array([fading.gain, fading.variety])
+        return arrays
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Continue from the state of `get_state`."""
+        self._weight = float(arrays["weight"])
+        self._mean, self._current = (
+            Fading(arrays[f"{name}_cast"], *map(float, arrays[f"{name}_values"]))
+            if f"{name}_cast" in arrays
+            else None
+            for name in ("mean", "current")
+        )
 
 
 def make_recolorer(colorizer: Colorizer, options: ColorizeOptions) -> Recolorer | None:

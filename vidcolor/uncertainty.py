@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vidcolor.imaging.resize import resize_area
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -97,13 +97,28 @@ class ShotUncertainty:
     """Regions by decreasing priority; empty if the generator is confident everywhere."""
 
 
-@dataclass(slots=True)
-class _FrameUncertainty:
-    """A frame and its maps on the generator's grid, in stored orientation: each (h, w) float32."""
+@dataclass(frozen=True, slots=True)
+class _FrameTime:
+    """The index and the display time of a frame."""
 
     index: int
     start_s: Fraction
     end_s: Fraction
+
+    def to_array(self) -> NDArray[np.int64]:
+        times = self.start_s.as_integer_ratio() + self.end_s.as_integer_ratio()
+        return np.array([self.index, *times], np.int64)
+
+    @classmethod
+    def from_array(cls, array: NDArray[np.int64]) -> _FrameTime:
+        index, *times = map(int, array)
+        return cls(index, Fraction(*times[:2]), Fraction(*times[2:]))
+
+
+class _FrameUncertainty(NamedTuple):
+    """A frame and its maps on the generator's grid, in stored orientation: each (h, w) float32."""
+
+    time: _FrameTime
     priority: FloatArray
     confidence: FloatArray
     luma: FloatArray
@@ -120,8 +135,8 @@ class UncertaintyCollector:
         self._start_shot()
 
     def _start_shot(self) -> None:
-        self._first: _FrameUncertainty | None = None
-        self._last: _FrameUncertainty | None = None
+        self._first: _FrameTime | None = None
+        self._last: _FrameTime | None = None
         self._worst: _FrameUncertainty | None = None
         self._max_priority, self._weight, self._confidence = -1.0, 0.0, 0.0
         self._priority: NDArray[np.float64] = np.zeros(())
@@ -136,8 +151,8 @@ class UncertaintyCollector:
         confidence = prediction.confidence
         luma = resize_area(prediction.proxy, confidence.shape)
         priority = compute_review_priority(confidence, prediction.ab, luma)
-        frame = _FrameUncertainty(index, start_s, end_s, priority, confidence, luma)
-        self._first, self._last = self._first or frame, frame
+        self._last = time = _FrameTime(index, start_s, end_s)
+        self._first = self._first or time
         # Weighting by duration makes the means independent of a variable frame rate.
         seconds = max(float(end_s - start_s), 1e-3)
         self._weight += seconds
@@ -145,12 +160,41 @@ class UncertaintyCollector:
         self._confidence += seconds * float(confidence.mean())
         mean_priority = float(priority.mean())
         if mean_priority > self._max_priority:
-            self._max_priority, self._worst = mean_priority, frame
+            self._max_priority = mean_priority
+            self._worst = _FrameUncertainty(time, priority, confidence, luma)
+
+    def take_finished(self) -> tuple[ShotUncertainty, ...]:
+        """Return the shots that are finished and were not returned before, in order."""
+        finished, self._finished = tuple(self._finished), []
+        return finished
+
+    def get_state(self) -> dict[str, NDArray[Any]]:
+        """Return the statistics of the current shot as arrays for `restore`."""
+        if self._first is None or self._last is None or self._worst is None:
+            return {}
+        return {
+            "first": self._first.to_array(),
+            "last": self._last.to_array(),
+            "worst": self._worst.time.to_array(),
+            "worst_maps": np.stack(self._worst[1:]),
+            "sums": np.array([self._max_priority, self._weight, self._confidence]),
+            "priority": self._priority,
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Continue after the frame whose state is given."""
+        if arrays:
+            self._first = _FrameTime.from_array(arrays["first"])
+            self._last = _FrameTime.from_array(arrays["last"])
+            time = _FrameTime.from_array(arrays["worst"])
+            self._worst = _FrameUncertainty(time, *arrays["worst_maps"])
+            self._max_priority, self._weight, self._confidence = map(float, arrays["sums"])
+            self._priority = arrays["priority"]
 
     def finish(self) -> tuple[ShotUncertainty, ...]:
-        """Return all shots, in order."""
+        """Return the shots that were not returned before, in order."""
         self._finish_shot()
-        return tuple(self._finished)
+        return self.take_finished()
 
     def _finish_shot(self) -> None:
         first, last, worst = self._first, self._last, self._worst
@@ -171,9 +215,9 @@ class UncertaintyCollector:
             end_s=last.end_s,
             confidence=self._confidence / self._weight,
             priority=float(self._priority.mean()),
-            frame=worst.index,
-            time_s=worst.start_s,
-            frame_end_s=worst.end_s,
+            frame=worst.time.index,
+            time_s=worst.time.start_s,
+            frame_end_s=worst.time.end_s,
             regions=find_regions(priority, confidence, luma, geometry.display_aspect),
         )
         self._finished.append(shot)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vidcolor.errors import OutputError
 from vidcolor.fileio import atomic_output, describe_os_error, publish, temporary_path
+from vidcolor.film.workdir import part_dir
 from vidcolor.media.concat import EncodedSegment, concat_segments
 from vidcolor.media.streams import StreamCopier, read_content_tags
 from vidcolor.media.writer import VideoWriter
@@ -94,12 +95,13 @@ def _join_film(
     plan, pts = job.plan, job.analysis.pts
     segments = [
         EncodedSegment(
-            work.segment_dir(s.number) / film.file_name,
-            s.first,
-            s.end,
-            results[s.number].reorder_depths[film.name],
+            part_dir(work.segment_dir(segment.number), number) / film.file_name,
+            part.start,
+            part.stop,
+            results[segment.number].reorder_depths[film.name],
         )
-        for s in job.segments
+        for segment in job.segments
+        for number, part in enumerate(job.split_parts(segment))
     ]
 
     def mark_published(partial: Path) -> None:
@@ -120,7 +122,8 @@ def _publish_images(job: RenderJob, work: WorkDir, results: Mapping[int, Segment
     for segment in job.segments:
         folder, result = work.segment_dir(segment.number), results[segment.number]
         for name in result.files:
-            image, final = folder / name, target.with_name(name)
+            image = folder / name
+            final = target.with_name(image.name)
             # The files of a segment include its confidence film, which is joined instead.
             is_film = image.stem in result.reorder_depths
             # An image that is missing was moved by an interrupted run.

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from vidcolor.film.engines.base import Engine
     from vidcolor.film.plan import FilmPlan
     from vidcolor.film.request import FilmRequest
+    from vidcolor.film.segment import Segment
     from vidcolor.progress import ProgressCallback, Stage
 
 _PROGRESS_INTERVAL_S = 1.0
@@ -74,19 +75,16 @@ def run_pipeline(request: FilmRequest, colorizer: Colorizer, engine: Engine) -> 
             _check_target(request, work)  # another process may have written it meanwhile
             return _Pipeline(request, colorizer, engine, work).run()
         except BaseException as error:
-            # Finished segments stay for the next run. Without any, the directory is removed.
-            num_finished = len(work.finished_segments())
+            # Finished parts stay for the next run. Without any, the directory is removed.
+            has_finished_work = work.has_finished_work()
             work.remove_incomplete()
-            if not num_finished:
+            if not has_finished_work:
                 work.reset()
             if isinstance(error, OSError):
                 path = error.filename or work.path
                 raise OutputError(f"{path}: {describe_os_error(error)}") from error
-            if num_finished and isinstance(error, KeyboardInterrupt):
-                error.add_note(
-                    f"{request.source}: {_format_count(num_finished, 'segment')} finished; "
-                    "run the same command to resume"
-                )
+            if has_finished_work and isinstance(error, KeyboardInterrupt):
+                error.add_note(f"{request.source}: partly finished; run the same command to resume")
             raise
 
 
@@ -94,11 +92,6 @@ def _check_target(request: FilmRequest, work: WorkDir) -> None:
     """Refuse to overwrite the target, unless an interrupted run has published it."""
     if not work.is_published(request.target):
         check_film_target(request.target, request.source_files, request.options.force)
-
-
-def _format_count(number: int, noun: str) -> str:
-    """Return for example "1 segment" or "2 segments"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 class _Pipeline:
@@ -139,11 +132,16 @@ class _Pipeline:
             check_constant_rate(film.encoder, plan.video, analysis.pts, film.target)
         check_mux(job, work)
         finished = self._load_finished(job)
-        results = finished | self._render(job, finished)
+        resumed = {
+            segment.number: segment.num_frames
+            if segment.number in finished
+            else self._count_finished_parts(job, segment)
+            for segment in job.segments
+        }
+        results = finished | self._render(job, finished, resumed)
         join_segments(job, work, results, self._start_stage("join", analysis.num_frames))
         work.remove()
-        resumed_frames = sum(s.num_frames for s in job.segments if s.number in finished)
-        return self._make_result(job, results, resumed_frames)
+        return self._make_result(job, results, sum(resumed.values()))
 
     def _plan_confidence(self, plan: FilmPlan) -> OutputFilm | None:
         target = self._options.confidence
@@ -206,7 +204,7 @@ class _Pipeline:
 
     def _discard_work(self, reasons: Sequence[str]) -> None:
         """Clear the work directory, unless `resume` forbids it."""
-        reason, num_finished = "; ".join(reasons), len(self._work.finished_segments())
+        reason, has_finished_work = "; ".join(reasons), self._work.has_finished_work()
         if self._options.resume == "only":
             raise UsageError(
                 f"{self._target}: the unfinished work does not match this command ({reason}); "
@@ -214,9 +212,8 @@ class _Pipeline:
             )
         self._work.reset()
         _check_target(self._request, self._work)
-        if num_finished:
-            segments = _format_count(num_finished, "finished segment")
-            self._warnings.append(f"{segments} not reused: {reason}")
+        if has_finished_work:
+            self._warnings.append(f"the finished part of an earlier run is not reused: {reason}")
 
     def _track_hints(
         self, plan: FilmPlan, analysis: FilmAnalysis
@@ -250,11 +247,21 @@ class _Pipeline:
                 results[number] = result
         return results
 
+    def _count_finished_parts(self, job: RenderJob, segment: Segment) -> int:
+        """Return the number of frames in the finished parts of an unfinished segment."""
+        count, is_damaged = self._work.verify_parts(segment.number)
+        if is_damaged:
+            self._warnings.append(
+                f"a part of segment {segment.number} was damaged on the disk; rendered again"
+            )
+        return sum(map(len, job.split_parts(segment)[:count]))
+
     def _render(
-        self, job: RenderJob, finished: dict[int, SegmentResult]
+        self, job: RenderJob, finished: dict[int, SegmentResult], resumed: dict[int, int]
     ) -> dict[int, SegmentResult]:
+        """Render all segments that are not finished; `resumed` are the finished frames of each."""
         missing = [s for s in job.segments if s.number not in finished]
-        done = {s.number: s.num_frames for s in job.segments if s.number in finished}
+        done = dict(resumed)
         num_frames, lock = job.analysis.num_frames, threading.Lock()
         report = self._start_stage("colorize", num_frames)
 

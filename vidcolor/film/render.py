@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from vidcolor.color.ycbcr import Coding, recode
 from vidcolor.concurrency import batched, close_on_exit, map_in_threads, prefetch
+from vidcolor.film.parts import RenderState
 from vidcolor.film.plan import FilmPlan
 from vidcolor.media.frames import compose_frame
 from vidcolor.media.preview import render_source_rgb
 from vidcolor.propagation.flow_frames import AnalysisFrame, make_analysis_frame
+from vidcolor.propagation.propagate import PropagationState
 from vidcolor.propagation.shot_colorizer import PredictedFrame, ShotColorizer
 from vidcolor.watermark import draw_watermark
 
@@ -56,6 +58,15 @@ class RenderedFrame:
     """The frame with the luma of the source and the predicted chroma."""
     prediction: ProxyPrediction
     """The prediction for this frame: of the generator, or propagated from key frames."""
+    state: RenderState | None = None
+    """State from which the frames after this one can be rendered; None for most frames."""
+
+
+class _StatefulFrame(NamedTuple):
+    """A predicted frame with the state from which the frames after it can be rendered."""
+
+    frame: PredictedFrame
+    state: RenderState | None
 
 
 def render_frames(
@@ -66,8 +77,13 @@ def render_frames(
     shots: Sequence[Shot],
     recolorer: Recolorer | None = None,
     hint_tracks: HintTracks | None = None,
+    state: RenderState | None = None,
+    first: int = 0,
 ) -> Generator[RenderedFrame, None, None]:
     """Colorize frames, in order, each exactly once.
+
+    With a `state`, `frames` starts at its frame, and the frames before `first` are not yielded. The
+    others are the same as without it. The caller restores the recolorer.
 
     Color is propagated within each shot. With `per_frame`, or with a recolorer, each frame is
     colorized by itself.
@@ -82,18 +98,21 @@ def render_frames(
         predictions = _predict_per_frame(
             plan, analyzed, colorizer, options, min(options.batch, depth), recolorer
         )
-        predicted = prefetch(predictions, max(1, depth // 2))
+        predicted = prefetch(_skip_frames(predictions, first), max(1, depth // 2))
     else:
         shot_colorizer = ShotColorizer(
             colorizer, shots, plan.video.geometry, options.vividness, hint_tracks
         )
         analyzed = prefetch(_analyze(plan, frames, colorizer), SHORT_QUEUE_FRAMES)
-        predicted = prefetch(shot_colorizer.colorize(analyzed), SHORT_QUEUE_FRAMES)
+        predictions = _propagate(shot_colorizer, analyzed, state)
+        predicted = prefetch(_skip_frames(predictions, first), SHORT_QUEUE_FRAMES)
 
-    def compose(item: PredictedFrame) -> RenderedFrame:
-        frame = item.frame
-        av_frame = compose_output(plan, frame, item.prediction, colorizer, options)
-        return RenderedFrame(frame.index, frame.pts, frame.duration, av_frame, item.prediction)
+    def compose(item: _StatefulFrame) -> RenderedFrame:
+        frame, prediction = item.frame.frame, item.frame.prediction
+        av_frame = compose_output(plan, frame, prediction, colorizer, options)
+        return RenderedFrame(
+            frame.index, frame.pts, frame.duration, av_frame, prediction, item.state
+        )
 
     # Composition upsamples chroma at full size, so several threads share it.
     threads = min(MAX_COMPOSE_THREADS, os.cpu_count() or 1, depth)
@@ -119,6 +138,28 @@ def _analyze(
             )
 
 
+def _skip_frames(frames: Iterator[_StatefulFrame], first: int) -> Iterator[_StatefulFrame]:
+    """Leave out the frames before the frame with the index `first`."""
+    with close_on_exit(frames):
+        yield from (item for item in frames if item.frame.frame.index >= first)
+
+
+def _propagate(
+    shot_colorizer: ShotColorizer, analyzed: Iterator[AnalysisFrame], state: RenderState | None
+) -> Iterator[_StatefulFrame]:
+    saved = None
+    if state is not None:
+        saved = PropagationState.from_arrays(state.sections["propagation"])
+    predicted = shot_colorizer.colorize(analyzed, state=saved)
+    with close_on_exit(predicted):
+        for item in predicted:
+            current = None
+            if item.state is not None:
+                sections = {"propagation": item.state.to_arrays()}
+                current = RenderState(item.frame.index, sections)
+            yield _StatefulFrame(item, current)
+
+
 def _predict_per_frame(
     plan: FilmPlan,
     analyzed: Iterator[AnalysisFrame],
@@ -126,7 +167,7 @@ def _predict_per_frame(
     options: ColorizeOptions,
     batch_size: int,
     recolorer: Recolorer | None,
-) -> Iterator[PredictedFrame]:
+) -> Iterator[_StatefulFrame]:
     geometry = plan.video.geometry
     with close_on_exit(analyzed):
         for batch in batched(analyzed, batch_size):
@@ -137,8 +178,13 @@ def _predict_per_frame(
                 size = (proxies[0].shape[1], proxies[0].shape[0])
                 originals = [render_source_rgb(item.frame, plan.video, size) for item in batch]
                 predictions = recolorer.predict(proxies, originals, geometry)
+            next_frame = batch[-1].frame.index + 1
+            sections = {} if recolorer is None else {"recolorer": recolorer.get_state()}
+            state = RenderState(next_frame, sections)
             for item, prediction in zip(batch, predictions, strict=True):
-                yield PredictedFrame(item.frame, prediction)
+                is_last = item is batch[-1]
+                frame = PredictedFrame(item.frame, prediction)
+                yield _StatefulFrame(frame, state if is_last else None)
 
 
 def compose_output(

@@ -7,6 +7,7 @@ machine can render it.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from vidcolor.errors import OutputError
 from vidcolor.fileio import sha256_file
 from vidcolor.film.outputs import make_confidence_frame
+from vidcolor.film.parts import commit_part, create_part_dir, load_parts, merge_parts, split_parts
 from vidcolor.film.render import render_frames
 from vidcolor.film.workdir import SegmentResult
 from vidcolor.media.concat import measure_reordering
@@ -25,27 +27,30 @@ from vidcolor.system import fsync_path
 from vidcolor.uncertainty import UncertaintyCollector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from vidcolor.colorizer import Colorizer
     from vidcolor.film.analysis import FilmAnalysis
     from vidcolor.film.outputs import OutputFilm
+    from vidcolor.film.parts import RenderState
     from vidcolor.film.plan import FilmPlan
+    from vidcolor.film.render import RenderedFrame
     from vidcolor.film.sources import FrameSource, SegmentReader
     from vidcolor.hints.tracks import HintTrackIndex, HintTracks
     from vidcolor.options import ColorizeOptions
     from vidcolor.provenance import Provenance
     from vidcolor.shots.detector import Shot
+    from vidcolor.uncertainty import ShotUncertainty
 
 MIN_SEGMENT_S = Fraction(20)
-"""Minimum duration of a segment, in seconds. Only the last segment of a film may be shorter. Short
-segments lose less work in a crash, but each starts an encoder and seeks in the source."""
+"""Minimum duration of a segment, in seconds. Only the last segment of a film may be shorter. Each
+segment starts the pipeline and seeks in the source. A crash loses less; see `film.parts`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A run of complete shots: the unit of rendering, resuming and distribution."""
+    """A run of complete shots: the unit of distribution."""
 
     number: int
     """Index of the segment in the film, from 0."""
@@ -116,6 +121,13 @@ class RenderJob:
         analysis = self.analysis
         return split_segments(analysis.shots, analysis.pts, self.plan.video.time_base)
 
+    def split_parts(self, segment: Segment) -> tuple[range, ...]:
+        """Return the frames of each part of a segment; see `film.parts`."""
+        analysis = self.analysis
+        cuts = (shot.first for shot in analysis.shots if not shot.mixed_frames)
+        frames = range(segment.first, segment.end)
+        return split_parts(frames, cuts, analysis.pts, self.plan.video.time_base)
+
     def relocate(self, locate: Callable[[Path], Path]) -> RenderJob:
         """Return the same job with the path of every source file replaced by `locate(path)`."""
         return replace(self, source=self.source.relocate(locate))
@@ -130,71 +142,126 @@ def render_segment(
     hint_tracks: HintTracks | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> SegmentResult:
-    """Colorize the frames of a segment and write them to files in an empty directory.
+    """Colorize the frames of a segment and write them to files in a directory, part after part.
 
-    The files are flushed to the disk. The colorizer has the weights of the job, and `hint_tracks`
-    are its opened hint tracks. `progress` is called after each frame with their number.
+    The directory may have the finished parts of an interrupted run. The files are flushed to the
+    disk. The colorizer has the weights of the job, and `hint_tracks` are its opened hint tracks.
+    `progress` is called after each frame with the number of frames that are finished.
 
     Raises:
         VidcolorError: the source cannot be read, or a file cannot be written.
     """
-    plan, options = job.plan, job.options
-    shots = select_shots(segment, job.analysis.shots)
+    parts = job.split_parts(segment)
+    results, state = load_parts(folder)
     # A recolorer has state, which must not depend on the segments that were rendered before.
-    recolorer = make_recolorer(colorizer, options)
+    recolorer = make_recolorer(colorizer, job.options)
     collector = None
     if colorizer.has_confidence:
-        collector = UncertaintyCollector(plan.video, job.analysis.shots)
-    images, films = None, {}
-    if job.result is None:
-        pattern, provenance = folder / plan.target.name, job.provenance
-        images = SequenceWriter(
-            pattern, plan.encoder, plan.output_video, provenance, job.source.sequence, options,
-            segment.first,
-        )  # fmt: skip
-    with contextlib.ExitStack() as stack:
-        for film in job.films:
-            writer = VideoWriter(
-                folder / film.file_name,
-                film.segment_encoder,
-                film.video,
-                shift_pts=job.analysis.pts[segment.first],
-                target=film.target,
-                is_segment=True,
-            )
-            films[film.name] = stack.enter_context(writer)
-        frames = reader.frames(segment.first, segment.end)
-        rendered = render_frames(plan, frames, colorizer, options, shots, recolorer, hint_tracks)
-        for count, frame in enumerate(stack.enter_context(contextlib.closing(rendered)), start=1):
-            (images or films["video"]).write(frame.av_frame, frame.pts, frame.duration)
-            if collector is not None:
-                collector.feed(frame.index, frame.pts, frame.duration, frame.prediction)
-            if job.confidence is not None:
-                gray = make_confidence_frame(frame.prediction.confidence, job.confidence)
-                films["confidence"].write(gray, frame.pts, frame.duration)
-            if progress is not None:
+        collector = UncertaintyCollector(job.plan.video, job.analysis.shots)
+    if state is not None and recolorer is not None:
+        recolorer.restore(state.sections["recolorer"])
+    if state is not None and collector is not None:
+        collector.restore(state.sections.get("uncertainty", {}))
+    shots = select_shots(segment, job.analysis.shots)
+    frames = reader.frames(segment.first if state is None else state.start, segment.end)
+    rendered = render_frames(
+        job.plan, frames, colorizer, job.options, shots, recolorer, hint_tracks, state,
+        parts[len(results)].start,
+    )  # fmt: skip
+    with contextlib.closing(rendered):
+        for number in range(len(results), len(parts)):
+            part = parts[number]
+            writer = _PartWriter(job, create_part_dir(folder, number), collector, state)
+            is_last = number + 1 == len(parts)
+
+            def report(count: int, offset: int = part.start - segment.first) -> None:
+                if progress is not None:
+                    progress(offset + count)
+
+            result = writer.write(part, itertools.islice(rendered, len(part)), is_last, report)
+            if recolorer is not None:
+                result = replace(result, uses_source_color=recolorer.found_color)
+            state = writer.state
+            commit_part(folder, number, result, None if is_last else state)
+            results.append(result)
+    return merge_parts(folder, results)
+
+
+class _PartWriter:
+    """Writes the frames of one part to files in an empty directory."""
+
+    def __init__(
+        self,
+        job: RenderJob,
+        folder: Path,
+        collector: UncertaintyCollector | None,
+        state: RenderState | None,
+    ) -> None:
+        self._job, self._folder, self._collector = job, folder, collector
+        self.state = state
+        """State from which the frames after those that were written can be rendered."""
+
+    def write(
+        self,
+        part: range,
+        frames: Iterable[RenderedFrame],
+        is_last: bool,
+        progress: Callable[[int], None],
+    ) -> SegmentResult:
+        """Write all frames of the part; call `progress` with their number after each frame."""
+        job, folder, collector = self._job, self._folder, self._collector
+        plan, images, films = job.plan, None, {}
+        if job.result is None:
+            images = SequenceWriter(
+                folder / plan.target.name, plan.encoder, plan.output_video, job.provenance,
+                job.source.sequence, job.options, part.start,
+            )  # fmt: skip
+        with contextlib.ExitStack() as stack:
+            for film in job.films:
+                writer = VideoWriter(
+                    folder / film.file_name,
+                    film.segment_encoder,
+                    film.video,
+                    shift_pts=job.analysis.pts[part.start],
+                    target=film.target,
+                    is_segment=True,
+                )
+                films[film.name] = stack.enter_context(writer)
+            for count, frame in enumerate(frames, start=1):
+                (images or films["video"]).write(frame.av_frame, frame.pts, frame.duration)
+                if collector is not None:
+                    collector.feed(frame.index, frame.pts, frame.duration, frame.prediction)
+                if job.confidence is not None:
+                    gray = make_confidence_frame(frame.prediction.confidence, job.confidence)
+                    films["confidence"].write(gray, frame.pts, frame.duration)
+                self.state = frame.state or self.state
                 progress(count)
-        for writer in films.values():
-            writer.finish()
-    # The files are read back after the writers have closed them.
-    depths: dict[str, int] = {
-        film.name: _check_film(folder / film.file_name, segment) for film in job.films
-    }
-    return SegmentResult(
-        reorder_depths=depths,
-        files=_sync_files(folder),
-        warnings=tuple(images.warnings) if images else (),
-        uses_source_color=None if recolorer is None else recolorer.found_color,
-        shot_uncertainty=collector.finish() if collector is not None else (),
-    )
+            for writer in films.values():
+                writer.finish()
+        # The files are read back after the writers have closed them.
+        depths: dict[str, int] = {
+            film.name: _check_film(folder / film.file_name, part) for film in job.films
+        }
+        shots: tuple[ShotUncertainty, ...] = ()
+        if collector is not None:
+            shots = collector.finish() if is_last else collector.take_finished()
+            if self.state is not None:
+                sections = {**self.state.sections, "uncertainty": collector.get_state()}
+                self.state = replace(self.state, sections=sections)
+        return SegmentResult(
+            reorder_depths=depths,
+            files=_sync_files(folder),
+            warnings=tuple(images.warnings) if images else (),
+            shot_uncertainty=shots,
+        )
 
 
-def _check_film(path: Path, segment: Segment) -> int:
-    """Check that a film holds all frames of its segment; return its reorder depth."""
+def _check_film(path: Path, part: range) -> int:
+    """Check that a film holds all frames of its part; return its reorder depth."""
     count, depth = measure_reordering(path)
-    if count != segment.num_frames:
+    if count != len(part):
         raise OutputError(
-            f"{path}: holds {count} frames instead of {segment.num_frames}, because the encoder "
+            f"{path}: holds {count} frames instead of {len(part)}, because the encoder "
             "dropped some; try another --encoder"
         )
     return depth

@@ -6,8 +6,9 @@
         lock                      locked by the process that renders
         plan.json                 fingerprints, analysis and hint tracks; see `film.resume`
         hint_tracks.f16           color hints carried to the key frames
-        segments/00000/           video.mp4, confidence.mp4 or numbered images
-        segments/00000/done.json  written last: sizes and digests of the files beside it
+        segments/00000/000/       video.mp4, confidence.mp4 or numbered images of a part
+        segments/00000/done.json  written last: sizes and digests of the files of all parts
+        segments/00001.partial/   finished parts of an unfinished segment; see `film.parts`
         progress.json             for `vidcolor status`
         published.json            the files that have their final names
 """
@@ -26,12 +27,7 @@ from filelock import FileLock, Timeout
 from pydantic import with_config
 
 from vidcolor.errors import BusyError, OutputError
-from vidcolor.fileio import (
-    atomic_output,
-    describe_os_error,
-    sha256_file,
-    temporary_path,
-)
+from vidcolor.fileio import atomic_output, describe_os_error, sha256_file, temporary_path
 from vidcolor.schema import STORED, dump_json, load_json
 from vidcolor.system import fsync_path
 from vidcolor.uncertainty import ShotUncertainty
@@ -100,12 +96,12 @@ class PlanSummary:
 @with_config(STORED)
 @dataclass(frozen=True, slots=True)
 class SegmentResult:
-    """The files of a finished segment, and the warnings and statistics of its frames."""
+    """The files of a finished segment or part, and the warnings and statistics of its frames."""
 
     reorder_depths: dict[str, int]
     """Depth of frame reordering in each film, by name; see `media.concat.measure_reordering`."""
     files: dict[str, tuple[int, str]]
-    """Size in bytes and SHA-256 of each file, by name."""
+    """Size in bytes and SHA-256 of each file, by its path below the directory."""
     warnings: tuple[str, ...] = ()
     uses_source_color: bool | None = None
     """Whether any color of the source was kept; None if the source's color was ignored."""
@@ -211,39 +207,28 @@ class WorkDir:
         return self.path / _SEGMENTS / f"{number:05d}"
 
     def create_segment_dir(self, number: int) -> Path:
-        """Create an empty directory for a segment's files; `commit` renames it when it is done."""
-        folder = self.segment_dir(number).with_suffix(_PARTIAL)
-        _delete(folder)
-        folder.mkdir(parents=True)
+        """Create a directory for a segment's parts; `commit` renames it when all are finished.
+
+        Finished parts of an interrupted run stay in it.
+        """
+        folder = self._partial_dir(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_unfinished_parts(folder)
         return folder
+
+    def _partial_dir(self, number: int) -> Path:
+        return self.segment_dir(number).with_suffix(_PARTIAL)
 
     def commit(self, number: int, result: SegmentResult) -> None:
         """Turn the directory from `create_segment_dir` into a finished segment, atomically."""
-        partial, final = self.segment_dir(number).with_suffix(_PARTIAL), self.segment_dir(number)
-        (partial / _DONE).write_text(dump_json(result), "utf-8")
-        fsync_path(partial / _DONE)
-        fsync_path(partial)
-        # A directory can be renamed to the name of an empty directory only.
-        _delete(final)
-        partial.replace(final)
-        fsync_path(final.parent)
+        commit_folder(self.segment_dir(number), result)
 
     def read_result(self, number: int, verify: bool = True) -> SegmentResult | None:
         """Return the result of a segment; None if it is unfinished or damaged.
 
         `verify` compares sizes and digests of its files; otherwise they may be missing.
         """
-        folder = self.segment_dir(number)
-        result = _read_json(folder / _DONE, SegmentResult)
-        if result is None or not verify:
-            return result
-        with contextlib.suppress(OSError):
-            for name, (size, digest) in result.files.items():
-                path = folder / name
-                if path.stat().st_size != size or sha256_file(path) != digest:
-                    return None
-            return result
-        return None
+        return _read_result(self.segment_dir(number), verify)
 
     def finished_segments(self) -> set[int]:
         """Return the numbers of all committed segments, without verifying their files."""
@@ -252,12 +237,39 @@ class WorkDir:
             return {int(n) for n in names if n.isdigit()}
         return set()
 
+    def verify_parts(self, number: int) -> tuple[int, bool]:
+        """Compare the finished parts of an unfinished segment with their digests.
+
+        Damaged parts and those after them are removed.
+
+        Returns:
+            The number of finished parts, and whether any was damaged.
+        """
+        folder = self._partial_dir(number)
+        paths = [part_dir(folder, n) for n in range(len(finished_parts(folder)))]
+        for n, path in enumerate(paths):
+            if _read_result(path, verify=True) is None:
+                for damaged in paths[n:]:
+                    _delete(damaged)
+                return n, True
+        return len(paths), False
+
+    def has_finished_work(self) -> bool:
+        """Return whether any segment or part is finished."""
+        with contextlib.suppress(OSError):
+            for entry in (self.path / _SEGMENTS).iterdir():
+                if entry.name.isdigit() or finished_parts(entry):
+                    return True
+        return False
+
     def remove_incomplete(self) -> None:
-        """Remove segments that were not committed."""
+        """Remove segments and parts that were not committed."""
         with contextlib.suppress(OSError):
             for entry in list((self.path / _SEGMENTS).iterdir()):
                 if entry.suffix == _PARTIAL:
-                    _delete(entry)
+                    _remove_unfinished_parts(entry)
+                    if not any(entry.iterdir()):
+                        _delete(entry)
 
     # Publication of the result
 
@@ -304,6 +316,61 @@ class WorkDir:
             partial = self.path / f".{PROGRESS_FILE}"
             partial.write_text(dump_json(progress), "utf-8")
             partial.replace(self.path / PROGRESS_FILE)
+
+
+def part_dir(folder: Path, number: int) -> Path:
+    """Return the directory of a finished part in the directory of its segment."""
+    return folder / f"{number:03d}"
+
+
+def finished_parts(folder: Path) -> list[SegmentResult]:
+    """Return the finished parts of a segment, without verifying their files."""
+    results: list[SegmentResult] = []
+    while (result := _read_result(part_dir(folder, len(results)), verify=False)) is not None:
+        results.append(result)
+    return results
+
+
+def create_folder(final: Path) -> Path:
+    """Create an empty directory, which `commit_folder` will rename to `final`."""
+    folder = final.with_suffix(_PARTIAL)
+    _delete(folder)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def commit_folder(final: Path, result: SegmentResult) -> None:
+    """Store the result in the directory that will be `final`, and rename it, atomically."""
+    partial = final.with_suffix(_PARTIAL)
+    (partial / _DONE).write_text(dump_json(result), "utf-8")
+    fsync_path(partial / _DONE)
+    fsync_path(partial)
+    # A directory can be renamed to the name of an empty directory only.
+    _delete(final)
+    partial.replace(final)
+    fsync_path(final.parent)
+
+
+def _remove_unfinished_parts(folder: Path) -> None:
+    """Remove everything from the directory of an unfinished segment except its finished parts."""
+    names = {part_dir(folder, number).name for number in range(len(finished_parts(folder)))}
+    for entry in list(folder.iterdir()):
+        if entry.name not in names:
+            _delete(entry)
+
+
+def _read_result(folder: Path, verify: bool) -> SegmentResult | None:
+    """Return the result in a committed directory; see `WorkDir.read_result`."""
+    result = _read_json(folder / _DONE, SegmentResult)
+    if result is None or not verify:
+        return result
+    with contextlib.suppress(OSError):
+        for name, (size, digest) in result.files.items():
+            path = folder / name
+            if path.stat().st_size != size or sha256_file(path) != digest:
+                return None
+        return result
+    return None
 
 
 def _stat_file(path: Path) -> list[int]:

@@ -13,11 +13,12 @@ import itertools
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vidcolor.shots.features import (
+    FrameFeatures,
     compute_edges,
     extract_features,
     make_thumbnail,
@@ -27,8 +28,11 @@ from vidcolor.shots.features import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
     from vidcolor.imaging.types import FloatArray
-    from vidcolor.shots.features import FrameFeatures
 
 MIN_CAUSAL_CHANGE = 0.31
 """Minimum `measure_change` at a cut for `CausalCutDetector`. A frame with less continues the
@@ -127,6 +131,23 @@ class CausalCutDetector:
             return True
         self._changes.append(change)
         return is_first
+
+    def get_state(self) -> dict[str, NDArray[Any]]:
+        """Return everything that the next frames depend on, as arrays for `restore`."""
+        arrays: dict[str, NDArray[Any]] = {"changes": np.array(self._changes, np.float64)}
+        for number, features in enumerate(self._recent):
+            arrays[f"thumbnail{number}"] = features.thumbnail
+            arrays[f"histograms{number}"] = features.histograms
+        return arrays
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Continue after the frame whose state is given."""
+        self._is_first = False
+        self._changes.extend(map(float, arrays["changes"]))
+        numbers = (n for n in range(2) if f"thumbnail{n}" in arrays)
+        self._recent.extend(
+            FrameFeatures(arrays[f"thumbnail{n}"], arrays[f"histograms{n}"]) for n in numbers
+        )
 
 
 @dataclass(frozen=True, slots=True)

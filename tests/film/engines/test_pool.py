@@ -145,4 +145,4 @@ def test_closed_pool_interrupts_rendering_and_keeps_finished_segments(film, shot
         time.sleep(0.01)
     pool.close()
     thread.join(10)
-    assert "2 segments finished; run the same command to resume" in interrupts[0].__notes__[0]
+    assert "partly finished; run the same command to resume" in interrupts[0].__notes__[0]

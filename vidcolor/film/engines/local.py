@@ -65,7 +65,7 @@ class SegmentRenderer:
     def render(
         self, segment: Segment, folder: Path, progress: Callable[[int], None]
     ) -> SegmentResult:
-        """Render a segment of the opened film into an empty folder; see `render_segment`."""
+        """Render a segment of the opened film into a folder; see `render_segment`."""
         job, work, colorizer, reader = self._film
         with contextlib.ExitStack() as stack:
             # The stages of rendering run in parallel, so OpenCV must not start threads in each.

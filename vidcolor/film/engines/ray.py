@@ -254,6 +254,7 @@ class RayWorker:
     def _fetch_files(self, result: SegmentResult, folder: Path) -> None:
         for name, (size, digest) in result.files.items():
             path = folder / name
+            path.parent.mkdir(exist_ok=True)
             with path.open("wb") as file:
                 for offset in range(0, size, CHUNK_BYTES):
                     file.write(self._call("read_chunk", name, offset, CHUNK_BYTES))

@@ -127,7 +127,7 @@ class RenderActor:
 
     @_report
     def render(self, segment: Segment, folder: Path | None) -> SegmentResult:
-        """Render a segment of the opened film into an empty folder.
+        """Render a segment of the opened film into a folder.
 
         Without a folder, it is written to a temporary directory of this node, for `read_chunk`.
         """
@@ -135,7 +135,7 @@ class RenderActor:
         if folder is None:
             folder = self._rendered_dir
             for entry in list(folder.iterdir()):
-                entry.unlink()
+                shutil.rmtree(entry)
         return self._renderer.render(segment, folder, self._set_progress)
 
     def _set_progress(self, done: int) -> None:
