@@ -6,6 +6,7 @@ files, and the fingerprint are derived from the `Option` of each field. A new op
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from fractions import Fraction
 from hashlib import sha256
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, WrapValidator, model_validator
 
 from vidcolor.errors import InputError, UsageError
+from vidcolor.fileio import check_url
 from vidcolor.option import Option, OptionsModel, TaskKind
 from vidcolor.timecode import parse_frame_rate, parse_time
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 Purpose = Literal["delivery", "editing", "archive"]
 GrayFrom = Literal["luma", "red", "green", "blue", "lightest"]
-Range = Literal["keep", "limited", "full"]
+Range = Literal["source", "limited", "full"]
 Unit = Literal["pixel", "fraction"]
 Resume = Literal["auto", "only", "never"]
 EngineName = Literal["local", "ray"]
@@ -146,10 +148,10 @@ class ColorizeOptions(OptionsModel):
         group="Time", tasks=("sequence",), metavar="RATE", parse=parse_frame_rate, gt=0,
         help="Frame rate of numbered frames: 24, 23.976 or 24000/1001. A folder is then read as "
         "one image sequence.")] = None
-    range: Annotated[Range, Option(
+    range: Annotated[Range | None, Option(
         group="Output", tasks=_VIDEO,
-        help="Luma range of the output film: keep that of the source, or convert it to limited or "
-        "full range.")] = "keep"
+        help="Luma range of the output film: that of the source, limited or full. Default: source; "
+        "limited for --for editing if the encoder supports 10 bits.")] = None
     skip_color: Annotated[bool, Option(
         group="Input", in_fingerprint=False,
         help="Leave out sources that are in color already. Sepia and toned sources are colorized."
@@ -163,11 +165,16 @@ class ColorizeOptions(OptionsModel):
     # of a run share one model.
     model: Annotated[str, Option(
         group="Color", in_fingerprint=False, in_job_list=False,
-        help="Model: a name from `vidcolor models list`, a weights file (.safetensors .pth .onnx), "
-        "or several joined with + to average their predictions.")] = "embedded"
+        help="Model: a name from `vidcolor models list`, a weights file (.safetensors .pth "
+        ".caffemodel .onnx), or several joined with + to average their predictions.")] = "embedded"
     size: Annotated[int | None, Option(
         group="Color", metavar="PIXELS", ge=1,
         help="Short side of the model input in pixels. Default: set by the model.")] = None
+    # It is not part of the fingerprint, because the digest of the weights covers it.
+    bins: Annotated[Path | None, Option(
+        group="Color", metavar="FILE", in_fingerprint=False, in_job_list=False,
+        help="Color bins of a Caffe model. Default: pts_in_hull.npy beside the model."
+        )] = None
     vividness: Annotated[float | None, Option(
         group="Color", ge=0, le=1,
         help="Vividness of the predicted colors: 0 is muted, 1 is vivid. Default: set by the "
@@ -311,13 +318,25 @@ class ColorizeOptions(OptionsModel):
                 values[name] = _sha256(path)
         return values
 
+    def describe_changes(self) -> dict[str, Any]:
+        """Return the values of `fingerprint_values` that differ from the defaults.
+
+        A list of hints is represented by its SHA-256.
+        """
+        values, defaults = self.fingerprint_values(), type(self)().fingerprint_values()
+        if isinstance(values["hints"], list):
+            text = json.dumps(values["hints"], sort_keys=True, default=str)
+            values["hints"] = sha256(text.encode()).hexdigest()
+        return {name: value for name, value in values.items() if value != defaults[name]}
+
     def input_files(self) -> tuple[Path, ...]:
         """Return the files besides the source that are read and must not be overwritten."""
-        paths = (self.hints, self.reference, self.shots)
+        paths = (self.hints, self.reference, self.shots, self.bins)
         return tuple(path for path in paths if isinstance(path, Path))
 
 
 def _sha256(path: Path) -> str:
+    check_url(path)
     try:
         return sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:

@@ -82,6 +82,27 @@ def test_recode_maps_black_and_white(
     assert recode(np.array([[code]], source.dtype), source, target).tolist() == [[expected]]
 
 
+@pytest.mark.parametrize(
+    ("bits", "limited_bits"), [(8, 10), (8, 12), (9, 10), (10, 12), (12, 14), (12, 16), (14, 16)]
+)
+def test_limited_range_with_more_bits_is_invertible(bits: int, limited_bits: int) -> None:
+    full, limited = Coding(bits, True), Coding(limited_bits, False)
+    codes = np.arange(1 << bits).astype(full.dtype)
+    converted = recode(codes, full, limited)
+    exact = np.rint(codes * (limited.luma_span / full.luma_span) + limited.black)
+    assert np.array_equal(converted, exact)
+    assert np.array_equal(recode(converted, limited, full), codes)
+
+
+@pytest.mark.parametrize("matrix", MATRICES.values(), ids=lambda m: m.name)
+def test_luma_of_8_bit_gray_rgb_in_limited_range_is_invertible(matrix: Matrix) -> None:
+    codes = np.arange(256, dtype=np.uint8)
+    rgb = np.repeat(codes[:, None, None], 3, axis=-1)
+    luma = rgb_to_luma_codes(rgb, matrix, 8, 10, full_range=False)[:, 0]
+    assert np.array_equal(luma, np.rint(codes * (876 / 255) + 64))
+    assert np.array_equal(recode(luma, Coding(10, False), Coding(8, True)), codes)
+
+
 @pytest.mark.parametrize("matrix", MATRICES.values(), ids=lambda m: m.name)
 def test_rgb_to_ycbcr_inverts_ycbcr_to_rgb(matrix: Matrix) -> None:
     rng = np.random.default_rng(0)

@@ -15,7 +15,6 @@ import pytest
 
 from tests.helpers.checks import read_film
 from tests.helpers.films import read_plane_bytes
-from vidcolor.color.ycbcr import Coding, recode
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import UsageError, WeightsError
 from vidcolor.film import api
@@ -121,26 +120,6 @@ def test_number_of_waiting_frames_is_bounded(clip, flat, tmp_path, monkeypatch):
     monkeypatch.setattr(flat, "make_chroma", count_frame)
     colorize_film(source, tmp_path / "out.mkv", colorizer=flat, progress=progress)
     assert max_waiting < 40
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("luma_range", ["keep", "limited", "full"])
-@pytest.mark.parametrize("pix_fmt", ["gray", "yuv420p10le"])
-def test_luma_range_changes_only_on_request(clip, colored, pix_fmt, luma_range):
-    film = colored(clip("mkv", "ffv1", pix_fmt), purpose="archive", range=luma_range)
-    source = film.result.plan.video.coding
-    full = source.full_range if luma_range == "keep" else luma_range == "full"
-    expected = recode(film.before.luma, source, Coding(source.bits, full))
-    assert np.array_equal(film.after.luma, expected)
-    assert film.after.color["range"] == (2 if full else 1)
-    has_warning = any("--range" in w for w in film.result.warnings)
-    assert has_warning == (full != source.full_range)
-
-
-def test_prores_frames_are_tagged_with_the_assumed_matrix(clip, colored):
-    """ProRes takes the matrix in its header from the frames, not from the stream."""
-    film = colored(clip("mkv", "ffv1", "gray10le"), "mov", purpose="editing", range="limited")
-    assert all(int(f.colorspace) == film.result.plan.video.matrix.code for f in film.after.frames)
 
 
 @pytest.mark.parametrize("name", ["Tape1:A.mp4", "Rolle 50% %02d.mp4", "-o ü'\".mp4"])

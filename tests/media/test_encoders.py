@@ -116,15 +116,62 @@ def test_default_encoder_supports_the_bit_depth(clip, bits, muxer, purpose, enco
     assert any(f"using {encoder} instead" in w for w in plan.warnings) == replaced
 
 
+@pytest.mark.parametrize("muxer", ["mov", "mxf"])
 @pytest.mark.parametrize("pix_fmt", ["yuv420p12le", "yuv444p16le", "gray16le"])
-def test_luma_deeper_than_prores_is_rounded_for_editing(clip, pix_fmt):
-    video = probe(clip("mkv", "ffv1", pix_fmt)).video
+def test_luma_deeper_than_prores_is_rounded_for_editing(clip, pix_fmt, muxer):
+    video = probe(clip("mkv", "ffv1", pix_fmt, "-color_range", "tv")).video
     for encoder in (None, "prores_ks"):
         request = EncoderRequest(purpose="editing", encoder=encoder)
-        plan = plan_encoder(video, CONTAINERS["mov"], request)
+        plan = plan_encoder(video, CONTAINERS[muxer], request)
         assert (plan.encoder, plan.layout.name) == ("prores_ks", "yuv422p10le")
         assert not plan.lossless_luma
         assert any(f"keeps {video.coding.bits} bits" in w for w in plan.warnings)
+
+
+KEEPS_LEVELS = "all levels stay distinct (--range source keeps full range)"
+ROUNDED = "range, which editing programs expect; --range source keeps full range"
+EDITING_RANGES = [
+    ("mov", {}, "gray", "prores_ks yuv422p10le limited", KEEPS_LEVELS),
+    ("mov", {}, "bgr0", "prores_ks yuv422p10le limited", KEEPS_LEVELS),
+    ("mov", {}, "yuv420p", "prores_ks yuv422p10le limited", KEEPS_LEVELS),
+    ("mxf", {}, "gray", "prores_ks yuv422p10le limited", KEEPS_LEVELS),
+    ("mp4", {}, "gray", "ffv1 yuv422p10le limited", KEEPS_LEVELS),
+    ("mov", {}, "gray10le", "prores_ks yuv422p10le limited", f"to 10 bits in limited {ROUNDED}"),
+    ("mov", {}, "gray16le", "prores_ks yuv422p10le limited", f"to 10 bits in limited {ROUNDED}"),
+    ("mov", {}, "gbrp10le", "prores_ks yuv422p10le limited", f"to 10 bits in limited {ROUNDED}"),
+    ("matroska", {}, "gray10le", "ffv1 yuv422p12le limited", KEEPS_LEVELS),
+    ("mov", {"encoder": "libx264"}, "gray", "libx264 yuv422p10le limited", KEEPS_LEVELS),
+    ("mov", {"encoder": "dnxhd"}, "gray", "dnxhd yuv422p10le limited", KEEPS_LEVELS),
+    ("mov", {"encoder": "libx265"}, "gray10le", "libx265 yuv422p12le limited", KEEPS_LEVELS),
+    # Limited range in 8 bits would merge levels.
+    ("mov", {"encoder": "libx264", "pix_fmt": "yuv420p"}, "gray", "libx264 yuv420p full", ""),
+    ("mov", {"encoder": "mjpeg"}, "gray", "mjpeg yuvj422p full", ""),
+    ("mov", {"range": "source"}, "gray", "prores_ks yuv422p10le full", "cannot signal full range"),
+    ("mov", {"range": "limited"}, "gray", "prores_ks yuv422p10le limited", "(--range)"),
+    ("mov", {"purpose": "delivery"}, "gray", "libx264 yuv420p full", ""),
+    ("matroska", {"purpose": "archive"}, "gray", "ffv1 yuv420p full", ""),
+]
+
+
+@pytest.mark.parametrize(("muxer", "options", "pix_fmt", "expected", "warning"), EDITING_RANGES)
+def test_full_range_becomes_limited_range_for_editing(
+    clip, muxer, options, pix_fmt, expected, warning
+):
+    source = clip("mkv", "ffv1", pix_fmt, "-color_range", "pc", size=(256, 128), frames=2,
+                  rate=Fraction(25), vf="setparams=range=full")  # fmt: skip
+    request = EncoderRequest(**{"purpose": "editing", **options})
+    plan = plan_encoder(probe(source).video, CONTAINERS[muxer], request)
+    luma_range = "full" if plan.full_range else "limited"
+    assert f"{plan.encoder} {plan.layout.name} {luma_range}" == expected
+    assert warning in "; ".join(plan.warnings)
+    assert bool(warning) == bool(plan.warnings)
+    assert plan.lossless_luma == ("to 10 bits" not in warning)
+
+
+def test_limited_range_is_not_converted_for_editing(clip):
+    video = probe(clip("mkv", "ffv1", "yuv420p")).video
+    plan = plan_encoder(video, CONTAINERS["mov"], EncoderRequest(purpose="editing"))
+    assert (plan.full_range, plan.warnings) == (False, ())
 
 
 def test_source_deeper_than_a_requested_encoder_is_rejected(clip):

@@ -228,7 +228,7 @@ def test_lossless_encoders_keep_luma(clip, colored, encoder, options, pix_fmt):
         (("mp4", "libx264", "yuv420p"), "mp4", {}, 8),
         (("mkv", "ffv1", "yuv420p10le"), "mp4", {}, 10),
         (("mp4", "libx264", "yuv420p"), "mov", {"purpose": "editing"}, 10),
-        (("mp4", "libx264", "yuvj420p"), "mov", {"purpose": "editing"}, 10),
+        (("mp4", "libx264", "yuvj420p"), "mov", {"purpose": "editing", "range": "source"}, 10),
         (("mkv", "ffv1", "gray"), "webm", {}, 8),
         (("mkv", "ffv1", "yuv420p12le"), "mp4", {}, 12),
         (("mkv", "ffv1", "yuv420p16le"), "mkv", {}, 16),
@@ -275,6 +275,7 @@ def test_8_bit_codes_have_their_standard_10_bit_values(
         clip("mkv", "ffv1", "yuv420p", "-color_range", "pc" if full_range else "tv"),
         "mov",
         purpose="editing",
+        range="source",
     )
     luma = film.before.luma
     for code, expected in zip(codes, raised, strict=True):

@@ -37,7 +37,7 @@ _VIDEO_VALUES = {
     "full_range": "coding.full_range", "matrix": "matrix.name", "primaries": "tags.primaries",
     "transfer": "tags.transfer", "time_base": "", "rate": "", "variable_rate": "",
     "frames": "estimated_num_frames", "sample_aspect_ratio": "", "rotation": "rotation_degrees",
-    "interlaced": "", "timecode": "", "tint": "",
+    "interlaced": "", "timecode": "", "reel": "", "tint": "",
 }
 _STREAM_VALUES = {
     "index": "stream.index", "kind": "stream.kind", "codec": "stream.codec",
@@ -190,6 +190,7 @@ def _format_video(plan: FilmPlan) -> list[str]:
         f"rotated by {video.rotation_degrees}°" if video.rotation_degrees else "",
         "interlaced" if video.interlaced else "",
         f"timecode {video.timecode}" if video.timecode else "",
+        f"reel {video.reel}" if video.reel else "",
     ]
     luma_range = "full" if video.coding.full_range else "limited"
     is_tagged = video.tags.matrix == video.matrix.code
@@ -218,7 +219,10 @@ def _format_output(plan: FilmPlan) -> list[str]:
     encoder, source_bits = plan.encoder, plan.video.coding.bits
     options = " ".join(f"{key}={value}" for key, value in encoder.options.items())
     bits = encoder.layout.bits
-    if bits == source_bits:
+    if encoder.full_range != plan.video.coding.full_range:
+        luma = f"converted to {'full' if encoder.full_range else 'limited'} range in {bits} bits"
+        luma += ", all levels distinct" if encoder.lossless_luma else ", ROUNDED"
+    elif bits == source_bits:
         luma = "unchanged bit for bit"
     elif bits > source_bits:
         luma = f"unchanged, stored in {bits} bits"

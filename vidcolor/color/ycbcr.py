@@ -7,6 +7,7 @@ depth or range.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
@@ -156,18 +157,32 @@ def recode(luma: Plane, source: Coding, target: Coding) -> Plane:
     """
     if source.full_range == target.full_range:
         return change_depth(luma, source, target.bits)
-    return target.unit_to_luma(source.luma_to_unit(luma))
+    return np.take(_make_range_table(source, target), luma, mode="clip")
 
 
-def rgb_to_luma_codes(rgb: NDArray[Any], matrix: Matrix, bits_in: int, bits_out: int) -> Plane:
-    """Compute the full-range (H, W) Y' codes of full-range (H, W, 3) R'G'B' codes, rounded once.
+@lru_cache(maxsize=8)
+def _make_range_table(source: Coding, target: Coding) -> Plane:
+    """Return the code in `target` for each code in `source`, computed in double precision."""
+    unit = (np.arange(1 << source.bits) - source.black) / source.luma_span
+    codes = np.rint(np.clip(unit, 0, 1) * target.luma_span + target.black)
+    table: Plane = codes.astype(target.dtype)
+    table.flags.writeable = False
+    return table
 
-    Where R' = G' = B' and the depth does not change, the result is that code value.
+
+def rgb_to_luma_codes(
+    rgb: NDArray[Any], matrix: Matrix, bits_in: int, bits_out: int, full_range: bool = True
+) -> Plane:
+    """Compute the (H, W) Y' codes of full-range (H, W, 3) R'G'B' codes, rounded once.
+
+    Where R' = G' = B' and neither depth nor range changes, the result is that code value.
     """
     weights = np.array([matrix.kr, matrix.kg, matrix.kb], dtype=np.float64)
-    scale = ((1 << bits_out) - 1) / ((1 << bits_in) - 1)
+    coding = Coding(bits_out, full_range)
+    scale = coding.luma_span / ((1 << bits_in) - 1)
     y = rgb.astype(np.float32) @ (weights * scale).astype(np.float32)
-    plane: Plane = np.rint(y).astype(np.uint8 if bits_out <= 8 else np.uint16)
+    y += np.float32(coding.black)
+    plane: Plane = np.rint(y, out=y).astype(coding.dtype)
     return plane
 
 

@@ -20,7 +20,7 @@ from vidcolor.media.encoder_plan import EncoderPlan, EncoderRequest, plan_encode
 from vidcolor.media.encoders import describe_lost_side_data
 from vidcolor.media.extensions import RESULT_SUFFIX, make_result_path
 from vidcolor.media.frames import get_pixel_layout
-from vidcolor.media.probe import MediaInfo, VideoInfo, probe
+from vidcolor.media.probe import HDR_TRANSFERS, MediaInfo, VideoInfo, probe
 from vidcolor.media.sequence import (
     ImageSequence,
     find_sequence,
@@ -28,6 +28,7 @@ from vidcolor.media.sequence import (
     is_sequence_pattern,
 )
 from vidcolor.media.sequence_reader import DEFAULT_FPS, probe_sequence
+from vidcolor.media.stills.formats import STILL_SUFFIXES
 from vidcolor.media.streams import (
     StreamDecision,
     filter_content_tags,
@@ -36,12 +37,10 @@ from vidcolor.media.streams import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from vidcolor.options import ColorizeOptions
 
-HDR_TRANSFERS = (16, 18)
-"""Codes of the transfer characteristics PQ and HLG in ITU-T H.273."""
 _COLOR_WARNING = "the source is already in color; its color is replaced"
 
 
@@ -58,11 +57,9 @@ class FilmPlan:
     """Time of the first frame, in seconds on the source's clock; None for the start of the film."""
     end_s: Fraction | None
     """End of the time range, exclusive, on the same clock; None for the end of the film."""
-    full_range: bool
-    """True if the luma of the result is full range."""
     shift_pts: int
-    """Ticks that are subtracted from all timestamps, so that a trimmed film has the start time of
-    its source."""
+    """Ticks that are subtracted from all timestamps: the origin of the source's clock, and the
+    start of a trim."""
     warnings: tuple[str, ...]
 
     @property
@@ -73,7 +70,8 @@ class FilmPlan:
     @property
     def output_video(self) -> VideoInfo:
         """The video stream as the encoder receives it."""
-        return _set_luma_range(self.video, self.full_range)
+        coding = Coding(self.video.coding.bits, self.encoder.full_range)
+        return replace(self.video, coding=coding)
 
     @property
     def estimated_num_frames(self) -> int | None:
@@ -99,14 +97,14 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
         InColorError: the film is in color, and `skip_color` is set.
         UsageError: the target container or the encoder cannot hold the video.
     """
-    info = probe(source)
+    info = probe(source, options.start)
     _check_not_in_color(info, options)
     encoder = _plan_encoder(info.video, target, options)
     # The streams that are kept depend on the container, which the encoder plan has chosen.
     streams = plan_streams(source, encoder.container)
     warnings = _warn_about_video(info.video, encoder, options)
     if encoder.muxer == SEQUENCE_MUXER:
-        warnings += _warn_about_images(info, streams)
+        warnings += _warn_about_images(info, streams, target)
     else:
         warnings += _warn_about_streams(info, encoder, streams, options)
     return _make_plan(info, target, encoder, streams, options, warnings)
@@ -114,14 +112,17 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
 
 def plan_sequence(sequence: ImageSequence, target: Path, options: ColorizeOptions) -> FilmPlan:
     """Probe an image sequence and decide how the result is written; see `plan_film`."""
-    info = probe_sequence(sequence, options.fps or DEFAULT_FPS, options.gray_from)
+    info = probe_sequence(sequence, options.fps, options.gray_from)
     _check_not_in_color(info, options)
     encoder = _plan_encoder(info.video, target, options)
     warnings = []
-    if options.fps is None and encoder.muxer != SEQUENCE_MUXER:
+    if not info.declares_rate and encoder.muxer != SEQUENCE_MUXER:
         warnings.append(f"no --fps given: assuming {DEFAULT_FPS} frames per second")
     if info.video.tint == "color" and not options.trust:
         warnings.append(_COLOR_WARNING)
+    if encoder.muxer != SEQUENCE_MUXER:
+        lost = _list_lost_conform_data(info.video, encoder.container.holds, encoder.muxer)
+        warnings += [f"not kept: {text}" for applies, text in lost if applies]
     return _make_plan(info, target, encoder, (), options, warnings)
 
 
@@ -138,6 +139,10 @@ def _make_plan(
     options: ColorizeOptions,
     warnings: list[str],
 ) -> FilmPlan:
+    # The luma of R'G'B' is computed in the range of the result, and therefore rounded once.
+    if info.video.layout.kind == "rgb":
+        coding = Coding(info.video.coding.bits, encoder.full_range)
+        info = replace(info, video=replace(info.video, coding=coding))
     video, start, end = info.video, options.start, options.end
     return FilmPlan(
         info=info,
@@ -146,49 +151,44 @@ def _make_plan(
         streams=streams,
         start_s=None if start is None else video.start_s + start,
         end_s=None if end is None else video.start_s + end,
-        full_range=_is_full_range(video, options),
-        shift_pts=0 if start is None else int(start / video.time_base),
+        shift_pts=round(info.origin_s / video.time_base) + int((start or 0) / video.time_base),
         warnings=(*encoder.warnings, *warnings),
     )
 
 
 def _plan_encoder(video: VideoInfo, target: Path, options: ColorizeOptions) -> EncoderPlan:
     """Choose the encoder of a film, or the image format of an image sequence."""
-    video = _set_luma_range(video, _is_full_range(video, options))
     if not is_sequence_pattern(target):
         request = EncoderRequest(
-            options.purpose, options.encoder, options.encoder_options, options.pix_fmt
+            purpose=options.purpose,
+            encoder=options.encoder,
+            options=options.encoder_options,
+            pix_fmt=options.pix_fmt,
+            range=options.range,
         )
-        return plan_encoder(video, find_container(target), request)
-    if options.encoder or options.encoder_options or options.pix_fmt or options.range != "keep":
+        container = find_container(target)
+        container.check_rate(target, video.rate)
+        return plan_encoder(video, container, request)
+    is_converted = options.range not in (None, "source")
+    if options.encoder or options.encoder_options or options.pix_fmt or is_converted:
         raise UsageError("--encoder, --pix-fmt and --range apply to films, not to image sequences")
     # Images hold R'G'B', so chroma is needed at full resolution.
     bits = video.coding.bits
     layout = get_pixel_layout("yuv444p" if bits == 8 else f"yuv444p{bits}le")
-    return EncoderPlan(SEQUENCE_MUXER, target.suffix[1:], layout, {}, video.time_base, True)
-
-
-def _is_full_range(video: VideoInfo, options: ColorizeOptions) -> bool:
-    return video.coding.full_range if options.range == "keep" else options.range == "full"
-
-
-def _set_luma_range(video: VideoInfo, full_range: bool) -> VideoInfo:
-    return replace(video, coding=Coding(video.coding.bits, full_range))
+    full_range, time_base = video.coding.full_range, video.time_base
+    return EncoderPlan(SEQUENCE_MUXER, target.suffix[1:], layout, {}, time_base, full_range)
 
 
 def _warn_about_video(
     video: VideoInfo, encoder: EncoderPlan, options: ColorizeOptions
 ) -> list[str]:
-    layout = encoder.layout
     side_data = ", ".join(describe_lost_side_data(encoder.encoder, video.side_data))
     rounds_timestamps = encoder.container.time_base and not _has_millisecond_timestamps(video)
     rows = (
         (video.tint == "color" and not options.trust, _COLOR_WARNING),
-        (not encoder.lossless_luma, f"luma is rounded from {video.coding.bits} to {layout.bits} "
-         f"bits (--pix-fmt {layout.name})"),
-        (_is_full_range(video, options) != video.coding.full_range,
-         f"luma is converted to {options.range} range (--range)"),
         (video.layout.alpha, "not kept: the alpha plane"),
+        (video.crop, f"the picture is cropped to {video.width}x{video.height}, as the container "
+         "states"),
         (side_data, f"not kept: {side_data}"),
         (video.tags.transfer in HDR_TRANSFERS,
          "the film is HDR; it is colorized as SDR, and its HDR tags are kept"),
@@ -219,16 +219,39 @@ def _warn_about_streams(
         (lost, f"tags that {container.muxer} cannot hold: {lost}"),
         (info.num_chapters and "chapters" not in container.holds,
          f"chapters, which {container.muxer} cannot hold"),
-        (options.start is not None and info.video.timecode,
-         "timecode, because the film is trimmed at its start"),
+        *_list_lost_conform_data(info.video, container.holds, container.muxer),
     )  # fmt: skip
-    converted = [f"audio stream {s.stream.index}: {s.note}" for s in streams if s.method == "pcm"]
+    converted = [
+        f"audio stream {s.stream.index}: {s.note}"
+        for s in streams
+        if s.method == "pcm" and s.note != "copied"
+    ]
     return [*converted, *(f"not kept: {text}" for applies, text in rows if applies)]
 
 
-def _warn_about_images(info: MediaInfo, streams: tuple[StreamDecision, ...]) -> list[str]:
+def _list_lost_conform_data(
+    video: VideoInfo, holds: Collection[str], target: str
+) -> list[tuple[object, str]]:
+    """Return what an editor needs to find the source and `target` cannot hold; see `holds`."""
+    is_valid = video.timecode_at(video.start_pts or 0) is not None
+    rate = f"{float(video.rate):.5g}" if video.rate else "unknown"
+    return [
+        (video.timecode and is_valid and "timecode" not in holds,
+         f"timecode {video.timecode}, which {target} cannot hold"),
+        (video.timecode and not is_valid,
+         f"timecode {video.timecode}, which is not valid at {rate} frames per second"),
+        (video.reel and "reel" not in holds, f"reel name {video.reel}, which {target} cannot hold"),
+    ]  # fmt: skip
+
+
+def _warn_about_images(
+    info: MediaInfo, streams: tuple[StreamDecision, ...], target: Path
+) -> list[str]:
     video, aspect = info.video, info.video.sample_aspect_ratio or Fraction(1)
+    still_format = STILL_SUFFIXES[target.suffix.lower()]
+    lost = _list_lost_conform_data(video, still_format.stores, still_format.label)
     rows = (
+        *((applies, f"not kept: {text}") for applies, text in lost),
         (streams or info.num_chapters,
          "not kept: an image sequence holds no audio, subtitles or chapters"),
         (video.rotation_degrees,

@@ -202,7 +202,7 @@ def compose_output(
     luma: Plane = frame.luma
     if options.mark:
         luma = draw_watermark(luma, cb, cr, source, matrix, layout.subsampling)
-    target = Coding(layout.bits, plan.full_range)
+    target = Coding(layout.bits, plan.encoder.full_range)
     # This has no effect if the encoder has the bit depth and the range of the source.
     luma = recode(luma, source, target)
     codes = (target.chroma_to_codes(cb), target.chroma_to_codes(cr))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import av
 from av.codec.context import Flags
 
+from vidcolor.color.ycbcr import get_matrix
 from vidcolor.errors import UsageError
 from vidcolor.media.containers import CONTAINERS, Container
 from vidcolor.media.encoders import get_encoder
@@ -47,8 +48,10 @@ class EncoderPlan:
     options: dict[str, str]
     time_base: Fraction
     """Time base of the encoder, in seconds."""
-    lossless_luma: bool
-    """Whether the pixel format has at least the bit depth of the source's luma."""
+    full_range: bool
+    """Whether the encoded luma is full range."""
+    lossless_luma: bool = True
+    """Whether all levels of the source's luma stay distinct."""
     warnings: tuple[str, ...] = ()
     """Warnings about properties of the source that the output loses."""
 
@@ -200,7 +203,11 @@ def _find_missing_signaling(
             f"{output} cannot signal a pixel aspect ratio of "
             f"{expected.numerator}:{expected.denominator}; set it in the player or editor"
         )
-    if int(frame.colorspace) not in (video.matrix.code, UNSPECIFIED):
+    written, weights = get_matrix(int(frame.colorspace)), (video.matrix.kr, video.matrix.kb)
+    # BT.601 has two codes.
+    if int(frame.colorspace) != UNSPECIFIED and (
+        written is None or (written.kr, written.kb) != weights
+    ):
         yield f"{output} cannot signal matrix {video.matrix.name}; players will show wrong colors"
 
 

@@ -6,12 +6,14 @@ unsupported frame size is therefore reported immediately.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
 
+from vidcolor.color.ycbcr import Coding
 from vidcolor.errors import UsageError
 from vidcolor.media.encode import (
     EncoderPlan,
@@ -23,14 +25,18 @@ from vidcolor.media.encoders import ENCODERS, Encoder, get_encoder
 from vidcolor.media.frames import PixelLayout, get_pixel_layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from vidcolor.media.containers import Container
     from vidcolor.media.probe import VideoInfo
-    from vidcolor.options import Purpose
+    from vidcolor.options import Purpose, Range
 
 __all__ = ["EncoderPlan", "EncoderRequest", "plan_encoder"]
 
+MIN_LIMITED_BITS = 10
+"""Minimum bit depth of a conversion to limited range that is not requested. It keeps all levels of
+8-bit full range distinct."""
+_MAX_BITS = 16
 _RATE_CONTROL_OPTIONS = {"crf", "qp", "cq", "b", "q", "global_quality", "lossless"}
 """Encoder options that control the bit rate. If the user sets one, all defaults among them are
 dropped."""
@@ -55,12 +61,27 @@ class EncoderRequest:
     """Encoder options that override the defaults."""
     pix_fmt: str | None = None
     """FFmpeg's name of the pixel format; None to choose it."""
-    rounds_luma: bool = False
-    """Whether luma may lose bits if no encoder supports those of the source."""
+    range: Range | None = None
+    """Luma range of the output. None keeps that of the source; for editing, it converts full range
+    to limited range if the encoder supports `MIN_LIMITED_BITS`, because most editing programs
+    assume limited range and ProRes cannot signal another."""
+
+
+@dataclass(frozen=True, slots=True)
+class _LumaTarget:
+    """A range and the bit depths that an encoder must support."""
+
+    full_range: bool
+    bits: int
+    """Bit depth that keeps all levels of the source distinct."""
+    min_bits: int
+    """Bit depth to which luma may be rounded if the encoder does not support `bits`."""
+    converts_by_default: bool = False
+    """Whether the range changes without a request of the user."""
 
 
 def plan_encoder(video: VideoInfo, container: Container, request: EncoderRequest) -> EncoderPlan:
-    """Choose encoder and pixel format for a source, and test them.
+    """Choose encoder, pixel format and luma range for a source, and test them.
 
     Luma keeps its bit depth or gains bits, which is lossless. It loses bits only if the user's
     `pix_fmt` has fewer, or for editing if no encoder of the container supports its depth. Chroma
@@ -69,31 +90,24 @@ def plan_encoder(video: VideoInfo, container: Container, request: EncoderRequest
     Raises:
         UsageError: the encoder or an option does not exist, or does not support the source.
     """
+    *attempts, last = _list_attempts(video, container, request)
+    for encoders, luma in attempts:
+        with contextlib.suppress(UsageError):
+            return _plan_attempt(video, container, encoders, luma, request)
+    return _plan_attempt(video, container, *last, request)
+
+
+def _list_attempts(
+    video: VideoInfo, container: Container, request: EncoderRequest
+) -> Iterator[tuple[list[Encoder], _LumaTarget]]:
+    """Yield encoders and luma targets, the best first."""
     encoders = _list_encoders(container, request)
-    errors: list[str] = []
-    fallback: EncoderPlan | None = None
-    for encoder in encoders:
-        try:
-            layouts = _list_candidates(video, encoder, request)
-        except UsageError as error:
-            errors.append(str(error))
-            continue
-        try:
-            plan = _plan_first_accepted(video, container, encoder, layouts, request)
-        except UsageError as error:
-            if request.options and not errors:
-                raise  # The user's options were meant for this encoder.
-            errors.append(str(error))
-            continue
-        if plan.warnings and encoder != encoders[-1] and container.encoders:
-            fallback = fallback or plan  # Another encoder may signal all properties of the video.
-            continue
-        if plan.warnings and fallback is not None:
-            plan = fallback
-        return _add_warnings(plan, video, request, errors)
-    if request.purpose == "editing" and not request.rounds_luma:
-        return plan_encoder(video, container, replace(request, rounds_luma=True))
-    raise UsageError("; ".join(dict.fromkeys((errors[0], errors[-1]))))
+    targets = list(_list_luma_targets(video, request))
+    lossy = [encoder for encoder in encoders if "archive" not in encoder.purposes]
+    # Editing programs do not read FFV1, which is the encoder of archives.
+    if request.purpose == "editing" and lossy and "archive" not in container.purposes:
+        yield from ((lossy, luma) for luma in targets)
+    yield from ((encoders, luma) for luma in targets)
 
 
 def _list_encoders(container: Container, request: EncoderRequest) -> list[Encoder]:
@@ -104,15 +118,74 @@ def _list_encoders(container: Container, request: EncoderRequest) -> list[Encode
     return [encoder for encoder in ENCODERS.values() if request.purpose in encoder.purposes]
 
 
+def _list_luma_targets(video: VideoInfo, request: EncoderRequest) -> Iterator[_LumaTarget]:
+    bits, full_range = video.coding.bits, video.coding.full_range
+    is_editing = request.purpose == "editing"
+    if is_editing and full_range and request.range is None:
+        limited_bits = max(MIN_LIMITED_BITS, min(_MAX_BITS, _count_level_bits(video) + 1))
+        for min_bits in (limited_bits, MIN_LIMITED_BITS):
+            yield _LumaTarget(False, limited_bits, min_bits, converts_by_default=True)
+    if request.range in ("limited", "full"):
+        full_range = request.range == "full"
+    yield _LumaTarget(full_range, bits, min_bits=bits)
+    if is_editing:
+        yield _LumaTarget(full_range, bits, min_bits=1)
+
+
+def _count_level_bits(video: VideoInfo) -> int:
+    """Return the bit depth of the gray levels of the source; luma of R'G'B' has more bits."""
+    return min(video.coding.bits, video.layout.bits)
+
+
+def _plan_attempt(
+    video: VideoInfo,
+    container: Container,
+    encoders: Sequence[Encoder],
+    luma: _LumaTarget,
+    request: EncoderRequest,
+) -> EncoderPlan:
+    """Return the plan of the first encoder that supports the luma target.
+
+    Raises:
+        UsageError: none does.
+    """
+    output = replace(video, coding=Coding(video.coding.bits, luma.full_range))
+    errors: list[str] = []
+    fallback: EncoderPlan | None = None
+    for encoder in encoders:
+        try:
+            layouts = _list_candidates(output, encoder, luma, request)
+        except UsageError as error:
+            errors.append(str(error))
+            continue
+        try:
+            plan = _plan_first_accepted(output, container, encoder, layouts, request)
+        except UsageError as error:
+            if request.options and not errors:
+                raise  # The user's options were meant for this encoder.
+            errors.append(str(error))
+            continue
+        if plan.warnings and encoder != encoders[-1] and container.encoders:
+            fallback = fallback or plan  # Another encoder may signal all properties of the video.
+            continue
+        if plan.warnings and fallback is not None:
+            plan = fallback
+        plan = replace(plan, lossless_luma=_keeps_levels(video, plan))
+        return _add_warnings(plan, video, request, errors)
+    raise UsageError("; ".join(dict.fromkeys((errors[0], errors[-1]))))
+
+
+def _keeps_levels(video: VideoInfo, plan: EncoderPlan) -> bool:
+    """Return whether the output keeps all levels of the source's luma distinct."""
+    if plan.full_range or not video.coding.full_range:
+        return plan.layout.bits >= video.coding.bits
+    return plan.layout.bits > _count_level_bits(video)
+
+
 def _add_warnings(
     plan: EncoderPlan, video: VideoInfo, request: EncoderRequest, errors: Sequence[str]
 ) -> EncoderPlan:
-    warnings = list(plan.warnings)
-    if request.rounds_luma and not plan.lossless_luma:
-        warnings.append(
-            f"{plan.encoder} supports at most {plan.layout.bits}-bit luma; an output ending in "
-            f".mkv keeps {video.coding.bits} bits (ffv1)"
-        )
+    warnings = [*plan.warnings, *_describe_luma_changes(plan, video, request)]
     if errors:
         warnings.append(f"{errors[0]}; using {plan.encoder} instead")
     if video.interlaced and not signals_interlacing(plan):
@@ -120,6 +193,32 @@ def _add_warnings(
             f"{plan.encoder} does not signal interlaced frames; players will not deinterlace them"
         )
     return replace(plan, warnings=tuple(warnings))
+
+
+def _describe_luma_changes(
+    plan: EncoderPlan, video: VideoInfo, request: EncoderRequest
+) -> Iterator[str]:
+    source, bits = video.coding, plan.layout.bits
+    range_name = "full" if plan.full_range else "limited"
+    if plan.full_range != source.full_range and request.range:
+        rounding = "" if plan.lossless_luma else f", rounded to {bits} bits"
+        yield f"luma is converted to {range_name} range (--range){rounding}"
+    elif plan.full_range != source.full_range:
+        yield (
+            "luma is converted to limited range, which editing programs expect; all levels stay "
+            "distinct (--range source keeps full range)"
+            if plan.lossless_luma
+            else f"luma is rounded from {source.bits} bits in full range to {bits} bits in limited "
+            "range, which editing programs expect; --range source keeps full range, and --for "
+            "archive keeps all levels"
+        )
+    elif not plan.lossless_luma:
+        reason = (
+            f" (--pix-fmt {plan.layout.name})"
+            if request.pix_fmt
+            else f"; {plan.encoder} supports no more, and --for archive keeps {source.bits} bits"
+        )
+        yield f"luma is rounded from {source.bits} to {bits} bits{reason}"
 
 
 def _list_pixel_layouts(encoder: str) -> list[PixelLayout]:
@@ -139,7 +238,7 @@ def _list_pixel_layouts(encoder: str) -> list[PixelLayout]:
 
 
 def _list_candidates(
-    video: VideoInfo, encoder: Encoder, request: EncoderRequest
+    video: VideoInfo, encoder: Encoder, luma: _LumaTarget, request: EncoderRequest
 ) -> list[PixelLayout]:
     """Return the layouts of the pixel formats to test, best first."""
     name, supported = encoder.name, _list_pixel_layouts(encoder.name)
@@ -155,19 +254,22 @@ def _list_candidates(
             raise UsageError(
                 f"{name} does not support pixel format {request.pix_fmt}; use one of: {choices}"
             )
+        if luma.converts_by_default and requested[0].bits < luma.min_bits:
+            raise UsageError(f"limited range needs {luma.min_bits} bits")
         return requested
     full_range = encoder.has_full_range_formats and video.coding.full_range
     in_range = [f for f in supported if f.full_range == full_range] or supported
     if not in_range:
         raise UsageError(f"{name} supports no planar Y'CbCr pixel format; choose another --encoder")
     deepest = max(in_range, key=lambda f: (f.bits, sum(f.subsampling)))
-    bits = min(video.coding.bits, deepest.bits) if request.rounds_luma else video.coding.bits
-    deep = [f for f in in_range if f.bits >= bits]
+    deep = [f for f in in_range if f.bits >= max(luma.min_bits, min(luma.bits, deepest.bits))]
     if not deep:
+        needed = f"the source has {video.coding.bits} bits"
+        if luma.converts_by_default:
+            needed = f"limited range needs {luma.min_bits} bits to keep all levels distinct"
         raise UsageError(
-            f"{name} supports {deepest.bits}-bit luma and the source has {video.coding.bits} "
-            "bits; choose another --encoder (ffv1 supports all), or round luma with "
-            f"--pix-fmt {deepest.name}"
+            f"{name} supports {deepest.bits}-bit luma and {needed}; choose another --encoder "
+            f"(ffv1 supports all), or round luma with --pix-fmt {deepest.name}"
         )
     # More bits than necessary make files larger and are supported by fewer players.
     bits = min(f.bits for f in deep)
@@ -212,7 +314,7 @@ def _plan_first_accepted(
                 layout=layout,
                 options=_merge_options(video, container, encoder, layout, request),
                 time_base=time_base,
-                lossless_luma=layout.bits >= video.coding.bits,
+                full_range=video.coding.full_range,
             )
             try:
                 return replace(plan, warnings=probe_encoder(plan, video))

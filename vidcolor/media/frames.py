@@ -124,18 +124,21 @@ def _to_native_order(codes: NDArray[Any], frame: VideoFrame) -> NDArray[Any]:
     return codes.byteswap() if is_swapped else codes
 
 
-def read_luma(frame: VideoFrame, layout: PixelLayout, matrix: Matrix) -> Plane:
+def read_luma(
+    frame: VideoFrame, layout: PixelLayout, matrix: Matrix, rgb_full_range: bool = True
+) -> Plane:
     """Return the luma of a frame at the bit depth `layout.luma_bits`.
 
     If the pixel format has a luma plane, the result is usually a view of it, so the caller must not
-    modify it. R'G'B' is converted with one rounding by the luma weights of `matrix`, in full range.
+    modify it. R'G'B' is converted with one rounding by the luma weights of `matrix`, to full range
+    or to limited range.
 
     Returns:
         (H, W) uint8 or uint16 code values.
     """
     if layout.kind == "rgb":
         rgb, bits = read_rgb(frame)
-        return rgb_to_luma_codes(rgb, matrix, bits, layout.luma_bits)
+        return rgb_to_luma_codes(rgb, matrix, bits, layout.luma_bits, rgb_full_range)
     name, bits = frame.format.name, layout.bits
     position = _INTERLEAVED_LUMA.get(name.removesuffix("le").removesuffix("be"))
     if position is not None:

@@ -25,6 +25,7 @@ from vidcolor.media.probe import (
 )
 from vidcolor.media.stills.registry import read_still
 from vidcolor.media.tint import NUM_TINT_SAMPLES
+from vidcolor.timecode import Timecode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,27 +41,32 @@ _MAX_LISTED_GAPS = 8
 _MAX_PROBED_FILES = 100
 """Number of files at the start of a sequence of which at least one must be readable."""
 DEFAULT_FPS = Fraction(24)
-"""Default frame rate of an image sequence, in frames per second."""
+"""Frame rate of an image sequence whose images have none, in frames per second."""
 
 
 def probe_sequence(
-    sequence: ImageSequence, fps: Fraction, gray_from: GrayFrom = "luma"
+    sequence: ImageSequence, fps: Fraction | None, gray_from: GrayFrom = "luma"
 ) -> MediaInfo:
-    """Describe a sequence of a frame rate by its first readable image.
+    """Describe a sequence by its first readable image.
+
+    If `fps` is None, the frame rate is that of the image, or else `DEFAULT_FPS`.
 
     Raises:
         InputError: none of the first images is readable.
     """
-    still = _read_first_still(sequence, gray_from)
+    number, still = _read_first_still(sequence, gray_from)
+    declared = fps or still.metadata.frame_rate
+    fps = declared or DEFAULT_FPS
     numbers = list(sequence.files)
     duration_s = float((numbers[-1] - numbers[0] + 1) / fps)
     height, width = still.luma.shape
+    level_bits = still.source_bits or still.bits
     video = VideoInfo(
         index=0,
         codec=still.format,
         width=width,
         height=height,
-        layout=get_pixel_layout("gray" if still.bits == 8 else f"gray{still.bits}le"),
+        layout=get_pixel_layout("gray" if level_bits == 8 else f"gray{level_bits}le"),
         coding=still.coding,
         matrix=still.matrix,
         tags=ColorTags(FULL_RANGE, UNSPECIFIED, UNSPECIFIED, still.matrix.code),
@@ -71,10 +77,19 @@ def probe_sequence(
         num_frames=len(numbers),
         sample_aspect_ratio=still.metadata.pixel_aspect,
         rotation_degrees=90 * get_quarter_turns(still.orientation),
-        timecode=still.metadata.timecode,
+        timecode=_move_timecode(still.metadata.timecode, sequence.first_number - number, fps),
+        reel=still.metadata.reel,
         tint=_measure_tint(sequence, still),
     )
-    return MediaInfo(sequence.path, SEQUENCE_MUXER, duration_s, video, (), num_chapters=0)
+    return MediaInfo(
+        path=sequence.path,
+        container=SEQUENCE_MUXER,
+        duration_s=duration_s,
+        video=video,
+        streams=(),
+        num_chapters=0,
+        declares_rate=declared is not None,
+    )
 
 
 def _measure_tint(sequence: ImageSequence, first: Still) -> Tint:
@@ -87,11 +102,21 @@ def _measure_tint(sequence: ImageSequence, first: Still) -> Tint:
     return combine_tints([still.tint for still in detailed or stills])
 
 
-def _read_first_still(sequence: ImageSequence, gray_from: GrayFrom) -> Still:
+def _move_timecode(timecode: str | None, frames: int, rate: Fraction) -> str | None:
+    if timecode is None or not frames:
+        return timecode
+    try:
+        return str(Timecode.parse(timecode, rate) + frames)
+    except ValueError:
+        return timecode
+
+
+def _read_first_still(sequence: ImageSequence, gray_from: GrayFrom) -> tuple[int, Still]:
+    """Return the number of the first readable image, and the image."""
     errors = []
-    for path in list(sequence.files.values())[:_MAX_PROBED_FILES]:
+    for number, path in list(sequence.files.items())[:_MAX_PROBED_FILES]:
         try:
-            return _read_still(path, gray_from)[0]
+            return number, _read_still(path, gray_from)[0]
         except InputError as error:
             errors.append(error)
     raise errors[0]

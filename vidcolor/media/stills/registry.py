@@ -99,6 +99,7 @@ def read_still(
         alpha=None if image.alpha is None else convert_depth(image.alpha, image.bits, bits),
         lossless=image.lossless,
         metadata=image.metadata,
+        source_bits=image.bits if image.bits < bits else None,
         warnings=image.warnings,
         jpeg_data=image.jpeg_data,
         source_rgb=_downscale_to_rgb(image, SOURCE_RGB_SHORT_SIDE) if with_source_rgb else None,
@@ -209,9 +210,14 @@ def read_still_recipe(path: Path) -> str | None:
 
     Only metadata is read. A damaged file may still have a recipe digest.
     """
+    return read_recipe(read_still_xmp(path))
+
+
+def read_still_xmp(path: Path) -> bytes | None:
+    """Return the XMP packet of an image; None without one, or if the file cannot be read."""
     try:
         fmt = detect_format(path)
-        return read_recipe(fmt.read_xmp(path) if fmt and fmt.read_xmp else None)
+        return fmt.read_xmp(path) if fmt and fmt.read_xmp else None
     except _decoding_errors():
         return None
 

@@ -63,7 +63,11 @@ class StillMetadata:
     pixel_aspect: Fraction | None = None
     """Width of a pixel divided by its height, from a DPX or OpenEXR header; None if square."""
     timecode: str | None = None
-    """SMPTE timecode of a DPX frame, such as ``01:00:00:00``. A drop-frame flag is not kept."""
+    """SMPTE timecode of a DPX frame, such as ``01:00:00:00``, or ``01:00:00;00`` if drop-frame."""
+    reel: str | None = None
+    """Name of the reel or tape of a DPX frame."""
+    frame_rate: Fraction | None = None
+    """Frame rate of the film that a DPX frame belongs to, in frames per second."""
     premultiplied: bool = False
     """Whether the color values of a TIFF source are premultiplied with alpha."""
     compressed: bool = True
@@ -145,6 +149,8 @@ class Still:
     lossless: bool = True
     """Whether the source's coding is lossless."""
     metadata: StillMetadata = field(default_factory=StillMetadata)
+    source_bits: int | None = None
+    """Bit depth of the source if it is lower, because luma is computed more finely from R'G'B'."""
     warnings: tuple[str, ...] = ()
     """Warnings about the source, for the user."""
     jpeg_data: bytes | None = field(default=None, repr=False)
