@@ -80,7 +80,7 @@ def colorize_photo(
     """Colorize a photo; size, bit depth, EXIF, ICC profile and resolution are preserved.
 
     Args:
-        source: JPEG, JPEG 2000, PNG, TIFF, WebP, BMP, TGA, PGM, PPM, DPX or OpenEXR file.
+        source: an image in any format of `vidcolor.media.stills.formats.FORMATS`.
         target: output file, whose suffix selects the format; None for a file beside the source.
         options: None for the defaults of the command line.
         colorizer: a colorizer to reuse; None to load the generator that the options name.
@@ -146,6 +146,8 @@ def _check_outputs(source: Path, target: Path, options: ColorizeOptions) -> None
     if target.suffix.lower() not in STILL_SUFFIXES:
         choices = ", ".join(sorted(STILL_SUFFIXES))
         raise UsageError(f"{target}: image format is not supported; use one of {choices}")
+    if missing := STILL_SUFFIXES[target.suffix.lower()].missing_module:
+        raise UsageError(f"{target}: {missing}")
     check_target(target, [source], options.force)
     path = options.confidence
     if path is None:

@@ -28,7 +28,8 @@ XMP = (
 MAKER_NOTE = b"ACME\0" + bytes(range(200))
 """Vendor data, as in the EXIF of cameras."""
 WRITABLE_SUFFIXES = [
-    *(".jpg", ".png", ".tif", ".webp", ".bmp", ".dpx", ".exr", ".jp2", ".j2k", ".ppm", ".tga")
+    *(".jpg", ".png", ".tif", ".webp", ".bmp", ".dpx", ".exr", ".jp2", ".j2k", ".ppm", ".tga"),
+    *(".avif", ".heic", ".jxl"),
 ]
 """One suffix of each format that stores color."""
 

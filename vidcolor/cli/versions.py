@@ -12,7 +12,12 @@ from vidcolor._version import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OPTIONAL_PACKAGES = {"onnxruntime": "onnx", "ray": "ray"}
+OPTIONAL_PACKAGES = {
+    "imagecodecs": "images",
+    "onnxruntime": "onnx",
+    "pillow-heif": "images",
+    "ray": "ray",
+}
 """Packages that are not required, and the extra of vidcolor that installs each."""
 
 

@@ -1,1 +1,1 @@
-"""Still images: reading, writing and metadata of JPEG, PNG, TIFF, WebP, BMP, DPX and OpenEXR."""
+"""Still images: reading, writing and metadata of JPEG, PNG, TIFF, DPX, OpenEXR and others."""

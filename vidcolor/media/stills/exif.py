@@ -149,6 +149,21 @@ def read_orientation(exif: bytes | None) -> int:
     return value if value is not None and 1 <= value <= 8 else 1
 
 
+def reset_orientation(exif: bytes) -> bytes:
+    """Return an EXIF block with the orientation 1, otherwise byte for byte the same."""
+    if read_orientation(exif) == 1:
+        return exif
+    order = "<" if exif[:2] == b"II" else ">"
+    (offset,) = struct.unpack_from(order + "I", exif, 4)
+    (num_entries,) = struct.unpack_from(order + "H", exif, offset)
+    out = bytearray(exif)
+    for at in range(offset + 2, offset + 2 + 12 * num_entries, 12):
+        if struct.unpack_from(order + "H", exif, at)[0] == ORIENTATION:
+            kind = struct.unpack_from(order + "H", exif, at + 2)[0]
+            struct.pack_into(order + ("H" if kind == 3 else "I"), out, at + 8, 1)
+    return bytes(out)
+
+
 def _read_directory_at(
     read: Reader, order: ByteOrder, big: bool, offset: int, depth: int
 ) -> Directory:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from vidcolor.fileio import check_not_special
-from vidcolor.media.stills import basic, dpx, exr, jpeg, jpeg2000, png, tiff
+from vidcolor.media.stills import avif, basic, dpx, exr, heif, jpeg, jpeg2000, jxl, png, tiff
 from vidcolor.media.stills.rgb import JFIF
 from vidcolor.media.stills.types import StillFormat
 
@@ -18,7 +18,8 @@ FORMATS: dict[str, StillFormat] = {}
 STILL_SUFFIXES: dict[str, StillFormat] = {}
 """Formats by lower-case file name extension, with the dot."""
 
-_SIGNATURE_BYTES = 18
+_EXTRA = "pip install 'vidcolor[images]', or convert the file to TIFF or PNG"
+_SIGNATURE_BYTES = 64
 """Number of bytes that are read to detect the format."""
 
 
@@ -97,6 +98,47 @@ for _row in (
         read=jpeg2000.read_jpeg2000,
         encode=jpeg2000.encode_codestream,
         bits=(8, 16),  # without metadata
+    ),
+    StillFormat(
+        name="avif",
+        label="AVIF",
+        suffixes=(".avif",),
+        signature=re.compile(rb".{4}ftyp(?:avi[fs]|m[is]f1.{4}(?:.{4})*?avi[fs])", re.DOTALL),
+        read=avif.read_avif,
+        read_xmp=avif.read_avif_xmp,
+        encode=avif.encode_avif,
+        bits=(8,),
+        stores=frozenset({"exif", "xmp", "icc", "alpha", "orientation"}),
+        module="PIL._avif",
+        remedy="install a newer Pillow, or convert the file to TIFF or PNG",
+    ),
+    StillFormat(
+        name="heif",
+        label="HEIC",
+        suffixes=(".heic", ".heif", ".hif"),
+        signature=re.compile(rb".{4}ftyp(?:he[iv][cxms]|m[is]f1)", re.DOTALL),
+        read=heif.read_heif,
+        read_xmp=heif.read_heif_xmp,
+        encode=heif.encode_heif,
+        bits=(8, 10),
+        stores=frozenset({"exif", "xmp", "icc", "alpha", "orientation"}),
+        module="pillow_heif",
+        remedy=_EXTRA,
+    ),
+    StillFormat(
+        name="jxl",
+        label="JPEG XL",
+        suffixes=(".jxl",),
+        signature=re.compile(
+            re.escape(jxl.CODESTREAM_SIGNATURE) + b"|" + re.escape(jxl.FILE_SIGNATURE)
+        ),
+        read=jxl.read_jxl,
+        read_xmp=jxl.read_jxl_xmp,
+        encode=jxl.encode_jxl,
+        bits=(8, 16),
+        stores=frozenset({"exif", "xmp", "alpha", "orientation"}),
+        module="imagecodecs",
+        remedy=_EXTRA,
     ),
     StillFormat(
         name="bmp",

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vidcolor.errors import OutputError
+from vidcolor.media.stills.boxes import iter_boxes, make_box
 from vidcolor.media.stills.rgb import convert_depth, decode_16_bit_image
 from vidcolor.media.stills.types import DecodedImage, EncodedStill, StillMetadata, check_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -108,28 +108,11 @@ def _read_boxes(data: bytes) -> dict[bytes, bytes]:
     """Return the contents of boxes by type, and of ``uuid`` boxes by identifier; the first wins."""
     boxes: dict[bytes, bytes] = {}
     if data.startswith(FILE_SIGNATURE):
-        for name, content in _iter_boxes(data, 0, len(data)):
+        for name, view in iter_boxes(data, _PARENTS):
+            content = b"" if name == b"jp2c" else bytes(view)  # the codestream is not copied
             key, content = (content[:16], content[16:]) if name == b"uuid" else (name, content)
             boxes.setdefault(key, content)
     return boxes
-
-
-def _iter_boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield type and content of the boxes in a range, except of the codestream."""
-    while start + 8 <= end:
-        size, name = struct.unpack_from(">I4s", data, start)
-        header = 8
-        if size == 1 and start + 16 <= end:
-            (size,) = struct.unpack_from(">Q", data, start + 8)
-            header = 16
-        stop = end if size == 0 else min(start + size, end)
-        if stop < start + header:
-            return
-        if name in _PARENTS:
-            yield from _iter_boxes(data, start + header, stop)
-        elif name != b"jp2c":
-            yield name, data[start + header : stop]
-        start = stop
 
 
 def encode_jp2(job: ColorizedStill) -> EncodedStill:
@@ -139,28 +122,26 @@ def encode_jp2(job: ColorizedStill) -> EncodedStill:
     color = struct.pack(">BBBI", _ENUMERATED, 0, 0, _SRGB)
     if metadata.icc:
         color = bytes([_PROFILE, 0, 0]) + metadata.icc
-    header = _box(b"ihdr", struct.pack(">IIHBBBB", height, width, channels, job.bits - 1, 7, 0, 0))
-    header += _box(b"colr", color)
+    header = make_box(
+        b"ihdr", struct.pack(">IIHBBBB", height, width, channels, job.bits - 1, 7, 0, 0)
+    )
+    header += make_box(b"colr", color)
     if channels == 4:  # three colors, and opacity of the whole image
-        header += _box(b"cdef", struct.pack(">13H", 4, 0, 0, 1, 1, 0, 2, 2, 0, 3, 3, 1, 0))
+        header += make_box(b"cdef", struct.pack(">13H", 4, 0, 0, 1, 1, 0, 2, 2, 0, 3, 3, 1, 0))
     if metadata.dpi:
         per_meter = [min(round(dpi / _INCH_M), 65535) for dpi in metadata.dpi[::-1]]
         resolution = struct.pack(">HHHHBB", per_meter[0], 1, per_meter[1], 1, 0, 0)
-        header += _box(b"res ", _box(b"resc", resolution))
-    file = FILE_SIGNATURE + _box(b"ftyp", b"jp2 \0\0\0\0jp2 ") + _box(b"jp2h", header)
+        header += make_box(b"res ", make_box(b"resc", resolution))
+    file = FILE_SIGNATURE + make_box(b"ftyp", b"jp2 \0\0\0\0jp2 ") + make_box(b"jp2h", header)
     for key, value in ((_XMP, metadata.xmp), (_EXIF, metadata.exif)):
         if value:
-            file += _box(b"uuid", key + value)
-    return file + _box(b"jp2c", _encode_codestream(samples)), ()
+            file += make_box(b"uuid", key + value)
+    return file + make_box(b"jp2c", _encode_codestream(samples)), ()
 
 
 def encode_codestream(job: ColorizedStill) -> EncodedStill:
     """Encode a lossless codestream, which has no metadata."""
     return _encode_codestream(job.rgb()), ()
-
-
-def _box(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I4s", 8 + len(content), name) + content
 
 
 def _encode_codestream(samples: NDArray[Any]) -> bytes:

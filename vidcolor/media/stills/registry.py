@@ -125,6 +125,8 @@ def _decode(path: Path, allow_damaged: bool) -> tuple[StillFormat, DecodedImage]
             raise InputError(
                 f"{path}: not a supported image ({labels}); convert it to one of these"
             )
+        if fmt.missing_module:
+            raise InputError(f"{path}: {fmt.missing_module}")
         with catch_warnings():
             simplefilter("ignore")  # libraries warn about faults that raise or are reported below
             return fmt, fmt.read(path, allow_damaged)
@@ -178,6 +180,8 @@ def write_still(
     fmt = STILL_SUFFIXES.get(path.suffix.lower())
     if fmt is None:
         raise UsageError(f"{path}: unsupported image format; use {', '.join(STILL_SUFFIXES)}")
+    if fmt.missing_module:
+        raise UsageError(f"{path}: {fmt.missing_module}")
     for plane in (cb, cr):
         if plane.shape != still.luma.shape:
             raise ValueError(f"{plane.shape=} differs from {still.luma.shape=}")

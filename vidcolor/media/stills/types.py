@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -135,7 +136,7 @@ class Still:
     luma: Plane
     """(H, W) uint8 or uint16 full-range code values of `bits` bits, in the stored orientation."""
     bits: int
-    """Bit depth of the code values: 8 or 16; also 10 or 12 for DPX."""
+    """Bit depth of the code values: 8 or 16; also 10 or 12 for DPX and HEIC."""
     matrix: Matrix
     """Matrix of `luma` and of the chroma to encode: BT.601 for JPEG, BT.709 for RGB and gray."""
     tint: Tint
@@ -218,7 +219,7 @@ class StillFormat:
     suffixes: tuple[str, ...]
     """Lower-case file name extensions, with the dot."""
     signature: re.Pattern[bytes]
-    """Pattern of a file's first 18 bytes."""
+    """Pattern of a file's first 64 bytes."""
     read: Callable[[Path, bool], DecodedImage]
     """Decode a file. The second argument allows damaged files."""
     encode: Callable[[ColorizedStill], EncodedStill]
@@ -235,8 +236,19 @@ class StillFormat:
     """Maximum width and height, in pixels. Larger stills are refused. None for no limit."""
     matrix: Matrix = BT709
     """Matrix of luma that a file stores as gray or Y'CbCr."""
+    module: str = ""
+    """Python module that it needs and that may be missing."""
+    remedy: str = ""
+    """What to do if the module is missing."""
     is_film_scan: bool = False
     """Whether its files usually are frames of a film. Pillow and OpenCV cannot read such files."""
+
+    @property
+    def missing_module(self) -> str | None:
+        """What is missing to read and write its files, and what to do; None if nothing is."""
+        if not self.module or find_spec(self.module) is not None:
+            return None
+        return f"{self.label} needs the Python module {self.module}; {self.remedy}"
 
     @property
     def stores_provenance(self) -> bool:
@@ -257,3 +269,8 @@ def check_size(path: Path, width: int, height: int) -> None:
             f"{path}: declared size {width}×{height} exceeds {MAX_PIXELS // 10**6} million pixels; "
             "crop or downscale it"
         )
+
+
+def describe_lossy_luma(quality: int) -> str:
+    """Return the warning about an encoder that does not keep the luma exactly."""
+    return f"luma is encoded with loss (quality {quality}); to keep it exactly, write .png or .tif"

@@ -1,0 +1,82 @@
+"""Reading and writing of AVIF with Pillow, which converts it from and to R'G'B' of 8 bits."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vidcolor.media.stills.types import (
+    DEFAULT_QUALITY,
+    DecodedImage,
+    EncodedStill,
+    StillMetadata,
+    check_size,
+    describe_lossy_luma,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vidcolor.media.stills.types import ColorizedStill
+
+
+def is_available() -> bool:
+    """Return whether this build of Pillow supports AVIF."""
+    from PIL import features
+
+    return bool(features.check("avif"))
+
+
+def read_avif(path: Path, allow_damaged: bool) -> DecodedImage:
+    """Decode the first image of an AVIF to 8-bit gray or R'G'B'."""
+    from PIL.AvifImagePlugin import AvifImageFile
+
+    data = path.read_bytes()
+    image = AvifImageFile(io.BytesIO(data), str(path))
+    check_size(path, *image.size)
+    decoded = DecodedImage.from_pillow(image)
+    exif: bytes | None = image.info.get("exif")
+    warnings: tuple[str, ...] = ()
+    if getattr(image, "n_frames", 1) > 1:
+        warnings += ("the image is animated: only the first frame is colorized",)
+    if (bits := _read_bits(data)) > 8:
+        warnings += (f"AVIF of {bits} bits is read as 8 bits",)
+    metadata = StillMetadata(
+        exif=exif.removeprefix(b"Exif\0\0") if exif else None,
+        icc=image.info.get("icc_profile"),
+        xmp=image.info.get("xmp"),
+    )
+    return replace(decoded, metadata=metadata, warnings=warnings, lossless=False)
+
+
+def _read_bits(data: bytes) -> int:
+    """Return the bits per sample of the ``pixi`` property: version and flags, count, bits."""
+    at = data.find(b"pixi")
+    return data[at + 9] if 0 < at < len(data) - 9 else 8
+
+
+def read_avif_xmp(path: Path) -> bytes | None:
+    """Return the XMP packet of an AVIF, or None."""
+    from PIL.AvifImagePlugin import AvifImageFile
+
+    with path.open("rb") as file:
+        packet: bytes | None = AvifImageFile(file, str(path)).info.get("xmp")
+    return packet
+
+
+def encode_avif(job: ColorizedStill) -> EncodedStill:
+    """Encode 8-bit 4:4:4, with the highest quality if the source is no AVIF."""
+    from PIL import Image
+
+    metadata, out = job.metadata, io.BytesIO()
+    quality = job.quality or (DEFAULT_QUALITY if job.still.format == "avif" else 100)
+    options = {"exif": metadata.exif, "icc_profile": metadata.icc, "xmp": metadata.xmp}
+    Image.fromarray(job.samples()).save(
+        out,
+        "AVIF",
+        quality=quality,
+        subsampling="4:4:4",
+        **{k: v for k, v in options.items() if v},
+    )
+    return out.getvalue(), (describe_lossy_luma(quality),)

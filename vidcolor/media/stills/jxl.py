@@ -1,0 +1,152 @@
+"""Reading and writing of JPEG XL (ISO/IEC 18181) with imagecodecs. Results are lossless.
+
+The boxes with EXIF and XMP are handled here, because imagecodecs codes only pixels. It rotates
+images upright.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidcolor.imaging.geometry import to_displayed
+from vidcolor.media.stills.boxes import iter_boxes, make_box
+from vidcolor.media.stills.exif import reset_orientation
+from vidcolor.media.stills.rgb import convert_depth
+from vidcolor.media.stills.types import DecodedImage, EncodedStill, StillMetadata, check_size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vidcolor.media.stills.types import ColorizedStill
+
+CODESTREAM_SIGNATURE = b"\xff\x0a"
+FILE_SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
+"""First bytes of a file with boxes."""
+_EXIF, _XMP, _COMPRESSED = b"Exif", b"xml ", b"brob"
+"""Types of boxes. A compressed one contains the type and data of Brotli (RFC 7932)."""
+_CODESTREAM, _PARTIAL_CODESTREAM = b"jxlc", b"jxlp"
+_ASPECTS = ((1, 1), (6, 5), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+"""Width and height that the codes 1 to 7 of an aspect ratio stand for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    width: int
+    height: int
+    bits: int
+
+
+class _BitReader:
+    """Reads integers from the least significant bit on."""
+
+    def __init__(self, data: bytes) -> None:
+        self._bits, self._at = int.from_bytes(data, "little"), 0
+
+    def read(self, count: int) -> int:
+        value = (self._bits >> self._at) & ((1 << count) - 1)
+        self._at += count
+        return value
+
+    def choose(self, *choices: tuple[int, int]) -> int:
+        """Read a choice of two bits, each with an offset and the bits of a number to add."""
+        offset, count = choices[self.read(2)]
+        return offset + self.read(count)
+
+
+def read_jxl(path: Path, allow_damaged: bool) -> DecodedImage:
+    """Decode the first frame. Up to 8 bits become 8 bits, and more become 16 bits."""
+    import imagecodecs
+
+    data = path.read_bytes()
+    boxes = _read_boxes(data)
+    header = _parse_header(boxes[_CODESTREAM])
+    check_size(path, header.width, header.height)
+    samples = imagecodecs.jpegxl_decode(data)
+    warnings: tuple[str, ...] = ()
+    if samples.ndim == 4 or (samples.ndim == 3 and samples.shape[-1] > 4):
+        samples = samples[0]
+        warnings += ("the image is animated: only the first frame is colorized",)
+    if samples.dtype.kind == "f":
+        samples = np.rint(np.clip(np.nan_to_num(samples), 0, 1) * 65535).astype(np.uint16)
+        warnings += ("samples are floating point: 0 is taken as black, 1 as white",)
+        bits = 16
+    else:
+        bits = 8 if samples.dtype == np.uint8 else 16
+        samples = convert_depth(samples, min(header.bits, bits), bits)
+    if samples.ndim == 3 and samples.shape[-1] == 1:
+        samples = samples[..., 0]
+    exif = boxes.get(_EXIF, b"")[4:]  # after the offset of the TIFF header
+    metadata = StillMetadata(exif=reset_orientation(exif) if exif else None, xmp=boxes.get(_XMP))
+    return replace(DecodedImage.from_samples(samples, bits), metadata=metadata, warnings=warnings)
+
+
+def _read_boxes(data: bytes) -> dict[bytes, bytes]:
+    """Return the contents of boxes by type; the codestream, which may be in parts, too."""
+    if data.startswith(CODESTREAM_SIGNATURE):
+        return {_CODESTREAM: data}
+    boxes: dict[bytes, bytes] = {}
+    for name, view in iter_boxes(data):
+        content = bytes(view)
+        if name == _COMPRESSED:
+            import imagecodecs
+
+            name, content = content[:4], bytes(imagecodecs.brotli_decode(content[4:]))
+        if name == _PARTIAL_CODESTREAM:
+            name, content = _CODESTREAM, content[4:]  # after the number of the part
+        boxes.setdefault(name, content)
+    return boxes
+
+
+def _parse_header(codestream: bytes) -> _Header:
+    """Parse the size and the depth of the codestream (ISO/IEC 18181-1, SizeHeader and others)."""
+    reader = _BitReader(codestream[2:64])
+    width, height = _read_size(reader)
+    if reader.read(1):  # all metadata have their defaults
+        return _Header(width, height, 8)
+    if reader.read(1):  # further fields
+        reader.read(3)  # orientation
+        if reader.read(1):
+            _read_size(reader)  # intrinsic size
+        if reader.read(1) or reader.read(1):  # a preview or an animation
+            return _Header(width, height, 16)
+    if reader.read(1):  # floating point
+        return _Header(width, height, 16)
+    return _Header(width, height, reader.choose((8, 0), (10, 0), (12, 0), (1, 6)))
+
+
+def _read_size(reader: _BitReader) -> tuple[int, int]:
+    is_small = reader.read(1)
+
+    def read_side() -> int:
+        if is_small:
+            return 8 * (1 + reader.read(5))
+        return reader.choose((1, 9), (1, 13), (1, 18), (1, 30))
+
+    height = read_side()
+    aspect = reader.read(3)
+    if not aspect:
+        return read_side(), height
+    across, down = _ASPECTS[aspect - 1]
+    return height * across // down, height
+
+
+def read_jxl_xmp(path: Path) -> bytes | None:
+    """Return the XMP packet of a JPEG XL, or None."""
+    return _read_boxes(path.read_bytes()).get(_XMP)
+
+
+def encode_jxl(job: ColorizedStill) -> EncodedStill:
+    """Encode a lossless file of 8 or 16 bits with EXIF and XMP."""
+    import imagecodecs
+
+    # Readers ignore the orientation in EXIF.
+    samples = np.ascontiguousarray(to_displayed(job.samples(), job.still.orientation))
+    data = bytes(imagecodecs.jpegxl_encode(samples, lossless=True, usecontainer=True))
+    if job.metadata.exif:
+        data += make_box(_EXIF, bytes(4) + reset_orientation(job.metadata.exif))
+    if job.metadata.xmp:
+        data += make_box(_XMP, job.metadata.xmp)
+    return data, ()
