@@ -69,6 +69,23 @@ def test_result_folder_does_not_depend_on_the_spelling_of_the_source(
     assert task.target.resolve() == tmp_path.parent / f"{tmp_path.name}-color" / "x.png"
 
 
+def test_film_scans_in_a_folder_are_image_sequences() -> None:
+    touch("b/r1/s_1.dpx", "b/r1/s_2.dpx", "b/r1/notes.txt", "b/r2/2k/x.09.EXR", "b/r2/2k/x.10.EXR")
+    touch("b/r3/k_1.dpx", "b/r3/k_2.dpx", "b/r3/m_1.dpx", "b/r3/m_2.dpx", "b/r3/p.png")
+    assert describe("b", out="o") == [
+        "sequence b/r1 o/r1.mp4",
+        "sequence b/r2/2k o/r2/2k.mp4",
+        "sequence b/r3/k_%d.dpx o/r3/k.mp4",
+        "sequence b/r3/m_%d.dpx o/r3/m.mp4",
+        "photo b/r3/p.png o/r3/p.png",
+    ]
+    assert describe("b/r1") == ["sequence b/r1 b/r1-color/r1.mp4"]
+    touch("b/r1.mp4")
+    assert describe("b", out="o")[:2] == [
+        "film b/r1.mp4 o/r1.mp4", "sequence b/r1 o/r1.sequence.mp4"]  # fmt: skip
+    assert all(task.skip_if_done for task in discover([Path("b")], None, None, OPTIONS))
+
+
 def test_contradictory_arguments_are_refused() -> None:
     touch("x.png", "y.png", "a/x.png", "file")
     with pytest.raises(UsageError, match="cannot be used together"):
@@ -129,8 +146,11 @@ def test_urls_are_refused_also_as_patterns() -> None:
 
 
 def test_everything_left_out_of_a_folder_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    touch("a/x.png", "a/.x.png", "a/.git/x", "a/y.color.png", "a/b/x.HEIC", "a/b-color/x.png")
-    touch("a/M.MOD", "a/x.mp4.vidcolor/plan", "other/x.png", "a/locked/x.png")
+    touch("a/x.png", "a/.x.png", "a/.git/x", "a/y.color.png", "a/b/x.XCF", "a/b-color/x.png")
+    touch("a/song.MOD", "a/x.mp4.vidcolor/plan", "other/x.png", "a/locked/x.png", "a/x.gif")
+    touch("a/x.psd", "a/x.NEF")
+    Path("a/M.MOD").write_bytes(b"\0\0\1\xba")
+    Path("a/gone.mp4").symlink_to("nowhere.mp4")
     Path("a/link").symlink_to("../other")
     os.mkfifo("a/pipe.mp4")
     scandir = os.scandir
@@ -143,23 +163,28 @@ def test_everything_left_out_of_a_folder_has_a_reason(monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "scandir", scan)
     left_out: list[LeftOut] = []
     tasks = discover([Path("a")], None, None, OPTIONS, left_out)
-    assert [str(task.source) for task in tasks] == ["a/x.png"]
+    assert [(task.kind, str(task.source)) for task in tasks] == [
+        ("film", "a/M.MOD"), ("photo", "a/x.png")]  # fmt: skip
     reasons = {str(item.path): item.reason.partition(";")[0] for item in left_out}
     assert reasons == {
         "a/.git": "hidden",
         "a/.x.png": "hidden",
-        "a/b/x.HEIC": ".heic, not supported",
+        "a/b/x.XCF": ".xcf, not supported",
+        "a/x.NEF": ".nef, not supported",
+        "a/x.psd": ".psd, not supported",
+        "a/x.gif": ".gif",
+        "a/gone.mp4": "broken link",
         "a/b-color": "from an earlier run",
         "a/y.color.png": "from an earlier run",
         "a/link": "linked",
         "a/locked": "unreadable: Permission denied",
         "a/pipe.mp4": "no regular file",
-        "a/M.MOD": "without the extension of a film or photo",
+        "a/song.MOD": ".mod, but no MPEG film, as camcorders write",
         "a/x.mp4.vidcolor": "with unfinished work",
     }
 
 
 def test_folder_without_sources_names_what_it_contains() -> None:
-    touch(*(f"a/{n:02}.heic" for n in range(10)))
-    with pytest.raises(InputError, match=r"10 \.heic, .*00\.heic, .*07\.heic and 2 more"):
+    touch(*(f"a/{n:02}.cr2" for n in range(10)))
+    with pytest.raises(InputError, match=r"10 \.cr2, .*16-bit .*00\.cr2, .*07\.cr2 and 2 more"):
         discover([Path("a")], None, None, OPTIONS)

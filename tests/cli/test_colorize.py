@@ -177,7 +177,7 @@ def test_missing_input_does_not_stop_the_others(vidcolor: Vidcolor) -> None:
     assert tree("out") == ["a.png"]
 
 
-def test_folder_of_film_scans_without_fps_gives_a_warning(vidcolor: Vidcolor) -> None:
+def test_a_folder_of_film_scans_is_one_film(vidcolor: Vidcolor) -> None:
     from vidcolor.media.stills.dpx import encode_dpx_file
 
     Path("scan").mkdir()
@@ -186,8 +186,9 @@ def test_folder_of_film_scans_without_fps_gives_a_warning(vidcolor: Vidcolor) ->
         Path(f"scan/f_{n}.dpx").write_bytes(data)
     run = vidcolor("colorize", "scan")
     assert run.code == 0
-    assert "--fps 24" in run.err[0]
-    assert vidcolor("colorize", "scan", "--fps", 24).out[0] == ("scan -> scan.color.mp4 (sequence)")
+    assert "scan -> scan-color/scan.mp4 (sequence)" in run.out
+    assert "scan-color/scan.mp4: skipped, already done" in vidcolor("colorize", "scan").out
+    assert vidcolor("colorize", "scan", "--fps", 24).out[0] == "scan -> scan.color.mp4 (sequence)"
 
 
 def test_json_mode_prints_only_events_on_standard_output(
@@ -213,15 +214,15 @@ def test_json_mode_prints_only_events_on_standard_output(
 
 def test_what_is_left_out_of_a_folder_is_printed_at_the_end(vidcolor: Vidcolor) -> None:
     photo("album/a.png")
-    for name in ("album/b.heic", "album/notes.txt"):
+    for name in ("album/b.psd", "album/notes.txt"):
         Path(name).touch()
     run = vidcolor("colorize", "album")
     assert run.code == 0
-    assert run.err[-1].startswith("warning: album: left out: 1 .heic, not supported")
+    assert run.err[-1].startswith("warning: album: left out: 1 .psd, not supported")
     assert any("1 without the extension" in line and "notes.txt" in line for line in run.out)
     again = events(vidcolor("colorize", "album", "--json"))
     left_out = [e["source"] for e in again if e["event"] == "left_out"]
-    assert left_out == ["album/b.heic", "album/notes.txt"]
+    assert left_out == ["album/b.psd", "album/notes.txt"]
 
 
 def test_sources_in_color_are_left_out_on_request(vidcolor: Vidcolor) -> None:

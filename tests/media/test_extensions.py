@@ -9,7 +9,7 @@ from PIL import Image
 
 from vidcolor.media.containers import CONTAINERS, is_video_name
 from vidcolor.media.extensions import (
-    UNSUPPORTED_IMAGE_EXTENSIONS,
+    UNSUPPORTED_IMAGES,
     is_photo,
     is_photo_name,
 )
@@ -25,8 +25,8 @@ def test_extensions_are_case_insensitive() -> None:
 def test_extension_tables_are_disjoint() -> None:
     extensions = [e for c in CONTAINERS.values() for e in (*c.extensions, *c.read_extensions)]
     assert len(extensions) == len(set(extensions))
-    assert not UNSUPPORTED_IMAGE_EXTENSIONS.intersection(extensions)
-    for extension in (*extensions, *UNSUPPORTED_IMAGE_EXTENSIONS):
+    assert not UNSUPPORTED_IMAGES.keys() & extensions
+    for extension in (*extensions, *UNSUPPORTED_IMAGES):
         assert not is_photo_name(Path(f"a{extension}"))
 
 

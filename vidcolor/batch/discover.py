@@ -15,11 +15,13 @@ from vidcolor.media.containers import is_video_name
 from vidcolor.media.extensions import (
     RESULT_FOLDER_SUFFIX,
     RESULT_SUFFIX,
-    UNSUPPORTED_IMAGE_EXTENSIONS,
+    UNSUPPORTED_IMAGES,
     is_photo,
     is_photo_name,
 )
+from vidcolor.media.film_scans import find_film_scans
 from vidcolor.media.sequence import is_sequence_pattern
+from vidcolor.media.stills.formats import STILL_SUFFIXES
 from vidcolor.media.stills.registry import read_still_recipe
 from vidcolor.option import TaskKind
 from vidcolor.options import ColorizeOptions
@@ -33,6 +35,8 @@ WORK_SUFFIX = ".vidcolor"
 
 
 _MAX_LISTED_NAMES = 8
+_PACK_START_CODE = b"\0\0\1\xba"
+"""First bytes of an MPEG program stream (ISO/IEC 13818-1)."""
 _HIDDEN, _RESULT = "hidden", "from an earlier run"
 
 
@@ -163,10 +167,8 @@ def _tasks_of(
         check_source(path)
         if is_photo(path):
             kind = "photo"
-        elif path.suffix.lower() in UNSUPPORTED_IMAGE_EXTENSIONS:
-            raise InputError(
-                f"{path}: {path.suffix} images are not supported; convert the file to TIFF or PNG"
-            )
+        elif remedy := UNSUPPORTED_IMAGES.get(path.suffix.lower()):
+            raise InputError(f"{path}: {path.suffix} images are not supported; {remedy}")
     target = out or _default_target(kind, path, options, out_dir)
     return [Task(kind, path, target, options, skip_if_done and kind != "sequence")]
 
@@ -199,11 +201,11 @@ def _tasks_in_folder(
     tasks: list[Task] = []
     used_targets: set[Path] = set()
     omissions: list[LeftOut] = []
-    for path in _find_sources(folder, root, omissions):
-        task = _task_in_folder(path, root / path.relative_to(folder).parent, options)
-        task = replace(task, folder=folder)
+    for kind, path in _find_sources(folder, root, omissions):
+        task = _task_in_folder(kind, path, folder, root, options)
         if task.target in used_targets:  # reel.avi and reel.mpg would both become reel.mp4
-            target = task.target.with_name(f"{path.name}{task.target.suffix}")
+            name = f"{task.target.stem}.sequence" if kind == "sequence" else path.name
+            target = task.target.with_name(f"{name}{task.target.suffix}")
             task = replace(task, target=target)
         used_targets.add(task.target)
         tasks.append(task)
@@ -230,17 +232,21 @@ def describe_left_out(omissions: Sequence[LeftOut]) -> list[str]:
     return texts
 
 
-def _task_in_folder(path: Path, target_folder: Path, options: ColorizeOptions) -> Task:
-    kind: TaskKind = "photo" if is_photo_name(path) else "film"
+def _task_in_folder(
+    kind: TaskKind, path: Path, folder: Path, root: Path, options: ColorizeOptions
+) -> Task:
+    target_folder = root / path.relative_to(folder).parent
     try:
         target = _default_target(kind, path, options, target_folder)
     except InputError as error:  # the container depends on the streams, which cannot be read
-        return Task(kind, path, target_folder / path.name, options, error=error)
-    return Task(kind, path, target, options, skip_if_done=True)
+        return Task(kind, path, target_folder / path.name, options, error=error, folder=folder)
+    return Task(kind, path, target, options, skip_if_done=True, folder=folder)
 
 
-def _find_sources(folder: Path, results: Path, left_out: list[LeftOut]) -> Iterator[Path]:
-    """Yield the films and photos below a folder in order, and list everything else."""
+def _find_sources(
+    folder: Path, results: Path, left_out: list[LeftOut]
+) -> Iterator[tuple[TaskKind, Path]]:
+    """Yield the sources below a folder in order, and list everything else."""
     results = results.resolve()
 
     def omit_unreadable(error: OSError) -> None:
@@ -255,13 +261,32 @@ def _find_sources(folder: Path, results: Path, left_out: list[LeftOut]) -> Itera
             if reason is not None:
                 folders.remove(name)
                 left_out.append(LeftOut(folder, path, *reason))
-        for name in sorted(names):
-            path = here / name
+        files = []
+        for path in sorted(here / name for name in names):
             reason = _find_file_omission(path)
             if reason is None:
-                yield path
+                files.append(path)
             else:
                 left_out.append(LeftOut(folder, path, *reason))
+        yield from _classify_files(here, files)
+
+
+def _classify_files(folder: Path, files: Sequence[Path]) -> list[tuple[TaskKind, Path]]:
+    """Return the kinds and paths of the tasks for the films and images of one folder.
+
+    An image sequence is named by its folder, or by its pattern if there are other images.
+    """
+    photos = [path for path in files if is_photo_name(path)]
+    scans = find_film_scans(photos)
+    frames = {path: pattern for pattern, paths in scans.items() for path in paths}
+    is_whole = len(scans) == 1 and len(frames) == len(photos)
+    tasks: dict[Path, TaskKind] = {}
+    for path in files:
+        if path in frames:
+            tasks[folder if is_whole else frames[path]] = "sequence"
+        else:
+            tasks[path] = "photo" if is_photo_name(path) else "film"
+    return [(kind, path) for path, kind in tasks.items()]
 
 
 def _find_folder_omission(path: Path) -> tuple[str, bool] | None:
@@ -283,12 +308,33 @@ def _find_file_omission(path: Path) -> tuple[str, bool] | None:
     if is_photo_name(path) or is_video_name(path):
         if path.stem.endswith(RESULT_SUFFIX):
             return _RESULT, True
-        if path.exists() and not path.is_file():
+        if not path.exists():
+            return "broken link", False
+        if not path.is_file():
             return "no regular file", False
+        if suffix == ".mod" and not _is_mpeg(path):
+            return ".mod, but no MPEG film, as camcorders write", True
+        still_format = STILL_SUFFIXES.get(suffix)
+        if still_format is not None and still_format.missing_module:
+            return f"{suffix}: {still_format.missing_module}", False
         return None
-    if suffix in UNSUPPORTED_IMAGE_EXTENSIONS:
-        return f"{suffix}, not supported; convert to TIFF or PNG", False
+    if suffix in UNSUPPORTED_IMAGES:
+        return f"{suffix}, not supported; {UNSUPPORTED_IMAGES[suffix]}", False
+    if suffix == ".gif":
+        return ".gif; to colorize an animation as a film, name it as an input", False
     return "without the extension of a film or photo; to try such a file, name it as an input", True
+
+
+def _is_mpeg(path: Path) -> bool:
+    """Return whether a file begins as an MPEG program stream: modules of music have this extension.
+
+    A file that cannot be read counts as one, so that its error is reported.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == _PACK_START_CODE
+    except OSError:
+        return True
 
 
 def check_collisions(tasks: Sequence[Task]) -> None:

@@ -150,17 +150,22 @@ def _print_folders(inputs: Sequence[Path], tasks: Sequence[Task], console: Conso
     from vidcolor.media.stills.formats import is_film_scan_name
 
     for path in inputs:
-        found = [task for task in tasks if path in task.source.parents]
+        found = [task for task in tasks if task.folder == path]
         if not found:
             continue
         kinds = sorted(Counter(task.kind for task in found).items())
         counts = ", ".join(_count(number, kind) for kind, number in kinds)
         target = _find_common_folder(task.target for task in found)
         console.info(f"{path} -> {target} ({counts})")
-        if len(found) > 1 and all(is_film_scan_name(t.source) for t in found):
+        if any(task.kind == "sequence" for task in found):
+            console.info(
+                f"{path}: numbered frames of film scans are colorized as films; to colorize them "
+                "as photos, name the files"
+            )
+        if len(found) > 1 and all(t.kind == "photo" and is_film_scan_name(t.source) for t in found):
             console.warn(
-                "the images are colorized as independent photos; if they are frames of a film, use "
-                "--fps 24",
+                "the images are colorized as independent photos; if they are frames of a film, "
+                "give them numbered names",
                 path,
             )
 

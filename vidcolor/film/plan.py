@@ -323,9 +323,10 @@ def default_sequence_target(
 
     The film is named after the prefix of the pattern, or after the folder if there is none.
     """
+    name_suffix = RESULT_SUFFIX if directory is None else ""
     is_pattern = is_sequence_pattern(source)
     sequence_dir = source.parent.resolve() if is_pattern else source.resolve()
     prefix = source.name.split("%")[0].rstrip("_-. ") if is_pattern else ""
     parent = directory or (source.parent if is_pattern or source.name else Path(".."))
     suffix = list_extensions(options.purpose)[0]
-    return parent / f"{prefix or sequence_dir.name}{RESULT_SUFFIX}{suffix}"
+    return parent / f"{prefix or sequence_dir.name}{name_suffix}{suffix}"

@@ -138,7 +138,7 @@ _ROWS = (
     Container(
         muxer="mov",
         extensions=(".mov",),
-        read_extensions=(".qt",),
+        read_extensions=(".qt", ".f4v", ".mj2"),
         purposes=("delivery", "editing"),
         options={"movflags": _COLOR_TAGS},
         final_options={"movflags": "+faststart" + _COLOR_TAGS},
@@ -187,17 +187,23 @@ _ROWS = (
     # Containers that are only read.
     Container(muxer="avi", read_extensions=(".avi", ".divx")),
     Container(muxer="nut", read_extensions=(".nut",)),
-    Container(muxer="mpeg", read_extensions=(".mpg", ".mpeg", ".m2v", ".vob")),
-    Container(muxer="mpegts", read_extensions=(".ts", ".m2ts", ".mts")),
-    Container(muxer="dv", read_extensions=(".dv",)),
-    Container(muxer="3gp", read_extensions=(".3gp",)),
-    Container(muxer="ogg", read_extensions=(".ogv",)),
+    # Camcorders with a hard disk write .mod (MPEG-PS) and .tod (MPEG-TS), DVD recorders .vro.
+    Container(
+        muxer="mpeg",
+        read_extensions=(
+            *(".mpg", ".mpeg", ".mpe", ".m1v", ".m2v", ".m2p", ".vob", ".vro", ".evo", ".mod"),
+        ),
+    ),
+    Container(muxer="mpegts", read_extensions=(".ts", ".m2ts", ".mts", ".m2t", ".tod", ".trp")),
+    Container(muxer="dv", read_extensions=(".dv", ".dif")),
+    Container(muxer="3gp", read_extensions=(".3gp", ".3g2")),
+    Container(muxer="ogg", read_extensions=(".ogv", ".ogm")),
     Container(muxer="asf", read_extensions=(".wmv", ".asf")),
     Container(muxer="flv", read_extensions=(".flv",)),
-    Container(muxer="rm", read_extensions=(".rm",)),
+    Container(muxer="rm", read_extensions=(".rm", ".rmvb")),
     Container(muxer="yuv4mpegpipe", read_extensions=(".y4m",)),
     Container(muxer="h264", read_extensions=(".h264", ".264")),
-    Container(muxer="hevc", read_extensions=(".hevc",)),
+    Container(muxer="hevc", read_extensions=(".hevc", ".265")),
     Container(muxer="mjpeg", read_extensions=(".mjpg", ".mjpeg")),
 )
 CONTAINERS = {row.muxer: row for row in _ROWS}

@@ -10,15 +10,26 @@ from vidcolor.media.stills.formats import STILL_SUFFIXES, is_still
 if TYPE_CHECKING:
     from pathlib import Path
 
-UNSUPPORTED_IMAGE_EXTENSIONS = frozenset(
-    (
-        *(".heic", ".heif", ".avif", ".jxl", ".psd", ".pcx", ".svg"),
-        *(".pam", ".pfm", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf"),
-        *(".rw2", ".pdf", ".ico", ".cin", ".sgi"),
-    )
-)
-"""Extensions of image formats that cannot be colorized. FFmpeg reads some of them as videos of one
-frame, but the user expects an image as the result."""
+_CONVERT, _DEVELOP = "convert the file to TIFF or PNG", "develop the file to a 16-bit TIFF"
+UNSUPPORTED_IMAGES = {
+    **dict.fromkeys(
+        (
+            *(".psd", ".psb", ".xcf", ".svg", ".ai", ".eps", ".pdf", ".djvu", ".pcx", ".ico"),
+            *(".pam", ".pfm", ".cin", ".sgi", ".jxr", ".wdp", ".hdp", ".jls", ".fits", ".pcd"),
+        ),
+        _CONVERT,
+    ),
+    **dict.fromkeys(
+        (
+            *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".raf"),
+            *(".orf", ".rw2", ".pef", ".srw", ".x3f", ".3fr", ".fff", ".iiq", ".erf", ".mef"),
+            *(".mos", ".mrw", ".dcr", ".kdc", ".rwl", ".raw"),
+        ),
+        _DEVELOP,
+    ),
+}
+"""What to do with image formats that cannot be colorized, by extension. FFmpeg reads some of them
+as videos of one frame, but the user expects an image as the result."""
 
 RESULT_SUFFIX = ".color"
 """Suffix of the stem of a result that is written beside its source: ``reel.color.mov``."""

@@ -10,6 +10,7 @@ from vidcolor.errors import InputError
 from vidcolor.media.stills.formats import STILL_SUFFIXES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _NUMBER_FIELD = re.compile(r"%(0?)(\d*)d")
@@ -78,13 +79,30 @@ def _find_by_pattern(pattern: Path) -> dict[int, Path]:
     return files
 
 
-def _find_in_folder(folder: Path) -> dict[int, Path]:
-    groups: dict[tuple[str, str], dict[int, Path]] = {}
-    for path in sorted(folder.iterdir()):
+def group_by_pattern(paths: Iterable[Path]) -> dict[Path, dict[int, Path]]:
+    """Return the numbered images of one folder by frame number, for each pattern.
+
+    Files are left out if another one has the same number, or if a prefix contains ``%``.
+    """
+    groups: dict[Path, dict[int, Path]] = {}
+    for prefix, suffix, number, path in _find_numbered(paths):
+        if "%" not in prefix:
+            groups.setdefault(path.with_name(f"{prefix}%d{suffix}"), {}).setdefault(number, path)
+    return {pattern: dict(sorted(files.items())) for pattern, files in groups.items()}
+
+
+def _find_numbered(paths: Iterable[Path]) -> Iterator[tuple[str, str, int, Path]]:
+    """Yield prefix, suffix, number and path of images with numbered names."""
+    for path in paths:
         match = _NUMBERED_NAME.match(path.name)
         if match and path.suffix.lower() in STILL_SUFFIXES and not path.name.startswith("."):
-            group = groups.setdefault((match[1], match[3].lower()), {})
-            _add_file(group, int(match[2]), path)
+            yield match[1], match[3], int(match[2]), path
+
+
+def _find_in_folder(folder: Path) -> dict[int, Path]:
+    groups: dict[tuple[str, str], dict[int, Path]] = {}
+    for prefix, suffix, number, path in _find_numbered(sorted(folder.iterdir())):
+        _add_file(groups.setdefault((prefix, suffix.lower()), {}), number, path)
     # A single numbered image is a sequence only if the folder has no longer one.
     sequences = {k: v for k, v in groups.items() if len(v) > 1} or groups
     if len(sequences) > 1:
