@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from vidcolor.errors import InputError, OutputError, UsageError
-from vidcolor.fileio import atomic_output, check_source, check_target
+from vidcolor.fileio import (
+    atomic_output,
+    check_source,
+    check_target,
+    join_path,
+    read_text,
+)
 
 
 def test_target_appears_only_when_it_is_complete(tmp_path: Path) -> None:
@@ -104,6 +110,24 @@ def test_url_is_refused_with_the_remedy(url: str) -> None:
     with pytest.raises(InputError, match="vidcolor reads files; download it first") as error:
         check_source(Path(url))
     assert str(error.value).startswith(url)
+
+
+def test_url_is_refused_wherever_a_path_is_taken(tmp_path: Path) -> None:
+    url = "https://example.org/a.mp4"
+    for read in (
+        check_source,
+        lambda path: read_text(path, "a hint file"),
+        lambda path: join_path(tmp_path, str(path)),
+    ):
+        with pytest.raises(InputError, match=f"{url}: vidcolor reads files"):
+            read(Path(url))
+    with pytest.raises(UsageError, match=f"{url}: vidcolor writes files; name a path"):
+        check_target(Path(url), [], force=True)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match=r"/b\.mp4: is a URL; name the file by its path"):
+        check_source(Path("file:///a/b.mp4"))
+    with pytest.raises(InputError, match=f"{url}: vidcolor reads files"):
+        check_source(Path(url).absolute())
 
 
 def test_name_that_resembles_a_url_is_a_file(tmp_path: Path, monkeypatch) -> None:

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import InputError, OutputError, UsageError
@@ -23,14 +24,15 @@ from vidcolor.system import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _TEMPORARY_NAME = re.compile(r"^\..*\.vidcolor(\d+)\.partial")
 _URL = re.compile(r"([a-z][a-z0-9+.-]+:)/+(.+)", re.IGNORECASE)
 _MAX_STEM_BYTES = 200
 """Maximum length of a file name inside a temporary name; file systems usually allow 255 bytes."""
 
+_DIGEST_BYTES = 1 << 20
+"""Number of bytes at each end of a file that `compute_source_digest` reads."""
 MAX_TEXT_BYTES = 16 << 20
 """Maximum size of a hint file, job list or shot list."""
 TRAINING_RUN_SUFFIX = ".train"
@@ -63,13 +65,43 @@ def check_source(path: Path) -> None:
 
 
 def check_url(path: Path) -> None:
-    """Check that a path is not a URL, whose double slash it has lost.
+    """Check that a path is not a URL.
 
     Raises:
         InputError: the path is a URL and no file has this name.
     """
-    if (match := _URL.match(path.as_posix())) and not path.exists():
-        raise InputError(f"{match[1]}//{match[2]}: vidcolor reads files; download it first")
+    if (url := _find_url(path)) and url.lower().startswith("file:"):
+        raise InputError(f"{path}: is a URL; name the file by its path")
+    if url:
+        raise InputError(f"{url}: vidcolor reads files; download it first")
+
+
+def check_target_url(path: Path) -> None:
+    """Check that the path of an output is not a URL.
+
+    Raises:
+        UsageError: the path is a URL and no file has this name.
+    """
+    if url := _find_url(path):
+        raise UsageError(f"{url}: vidcolor writes files; name a path")
+
+
+def _find_url(path: Path) -> str | None:
+    """Return the URL that a path was made from and that lost a slash; None if it is a file."""
+    if path.is_absolute() and path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    match = _URL.match(path.as_posix())
+    return f"{match[1]}//{match[2]}" if match and not path.exists() else None
+
+
+def join_path(folder: Path, text: str) -> Path:
+    """Return a path that a file in `folder` names, such as a job list.
+
+    Raises:
+        InputError: the text is a URL.
+    """
+    check_url(Path(text))
+    return folder / text
 
 
 def check_not_special(path: Path) -> None:
@@ -89,12 +121,13 @@ def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
 
     Raises:
         UsageError: the target is a source (by any name or link), a directory, a name that Windows
-            reserves, or a file that exists although `force` is not set.
+            reserves, a URL, or a file that exists although `force` is not set.
         OutputError: its directory cannot be created or is not writable.
     """
     for source in sources:
         if is_same_file(source, target):
             raise UsageError(f"{target}: is the source itself; choose another output")
+    check_target_url(target)
     if is_reserved_name(target.name):
         raise UsageError(f"{target}: Windows does not allow this file name; choose another output")
     path = extend_path(target)
@@ -108,6 +141,26 @@ def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
         raise OutputError(f"{target.parent}: cannot be created ({error.strerror})") from error
     if not os.access(path.parent, os.W_OK | os.X_OK) or not _can_create_file(path.parent):
         raise OutputError(f"{target.parent}: is not writable; choose another directory")
+
+
+def compute_source_digest(paths: Sequence[Path]) -> str:
+    """Return a digest that identifies the files of a source: 32 hex digits.
+
+    It covers the sizes of all files, and the first and last MiB of the first and last file, because
+    reading a film completely would take long.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.stat().st_size} ".encode())
+    for path in dict.fromkeys((paths[0], paths[-1])):
+        with path.open("rb") as file:
+            digest.update(file.read(_DIGEST_BYTES))
+            file.seek(max(file.tell(), path.stat().st_size - _DIGEST_BYTES))
+            digest.update(file.read(_DIGEST_BYTES))
+    return digest.hexdigest()[:32]
 
 
 def check_confidence_target(path: Path, source: Path, target: Path, force: bool) -> None:
@@ -188,6 +241,7 @@ def read_text(path: Path, description: str) -> str:
     Raises:
         InputError: the file cannot be read, is larger than `MAX_TEXT_BYTES`, or is not text.
     """
+    check_url(path)
     try:
         if path.stat().st_size > MAX_TEXT_BYTES:
             raise InputError(f"{path}: too large for {description}; check the file name")

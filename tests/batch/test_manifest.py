@@ -73,12 +73,27 @@ def test_both_spellings_of_gray_from_are_accepted(reels: Path, column: str) -> N
         ("input,device\nmill.mkv,cpu\n", "unknown column 'device'; use one of start, end"),
         ("input\nmill.mkv,x\n", "more cells than the header"),
         ("input,output\nmill.mkv,a.mp4\nfair.mkv,a.mp4\n", "is the output of both"),
+        (
+            "input,output\nmill.mkv,http://a.org/b.mp4\n",
+            "row 1: http://a.org/b.mp4: vidcolor writes",
+        ),
         ("input\n", "contains no rows"),
     ],
 )
 def test_invalid_rows_are_refused_with_their_number(reels: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         read_job_list(write(reels, text), None, ColorizeOptions())
+
+
+@pytest.mark.parametrize("column", ["input", "reference", "hints", "shots"])
+def test_urls_in_rows_are_refused(reels: Path, column: str) -> None:
+    row = {"input": "mill.mkv", column: "https://example.org/a.jpg"}
+    path = write(
+        reels, f"{','.join(row)}\n{','.join(row.values())}\nfair.mkv{',' * (len(row) - 1)}"
+    )
+    refused, found = read_job_list(path, None, ColorizeOptions())
+    assert str(refused.error).startswith("https://example.org/a.jpg: vidcolor reads files")
+    assert found.error is None
 
 
 def test_source_that_cannot_be_read_becomes_a_task_with_an_error(reels: Path) -> None:

@@ -10,12 +10,12 @@ the folder of the job list. The options of the command line apply where a row ha
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from vidcolor.batch.discover import LeftOut, Task, check_collisions, discover
 from vidcolor.errors import UsageError, VidcolorError
+from vidcolor.fileio import check_target_url, join_path
 from vidcolor.options import ColorizeOptions
 from vidcolor.schema import read_rows, suggest
 
@@ -83,19 +83,21 @@ def _make_tasks(
     try:
         fields = ((columns[key], value) for key, value in values.items())
         row_options = options.replace(**{f: _convert(options, f, v, folder) for f, v in fields})
+        if out is not None:
+            check_target_url(Path(str(out)))
         target = None if out is None else folder / str(out)
         directory = None if target else out_dir
-        tasks = discover([folder / source], target, directory, row_options, left_out)
+        tasks = discover([join_path(folder, source)], target, directory, row_options, left_out)
     except UsageError as error:
         raise UsageError(f"{location}: {str(error).removeprefix('--')}") from None
     except VidcolorError as error:  # a source that cannot be read must not stop the others
         return [Task("film", folder / source, folder / source, row_options, error=error)]
-    return [replace(task, skip_if_done=True) for task in tasks]
+    return tasks
 
 
 def _convert(options: ColorizeOptions, field: str, value: Any, folder: Path) -> Any:
     """Return a value as on the command line, with a path relative to the job list."""
     if Path in get_args(type(options).model_fields[field].annotation):
-        return folder / str(value)
+        return join_path(folder, str(value))
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return str(value) if is_number else value  # 0.1 is then exactly 1/10

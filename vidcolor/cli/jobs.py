@@ -11,6 +11,7 @@ from vidcolor.cli import params
 from vidcolor.cli.console import Console
 from vidcolor.cli.status import describe_state, state_values
 from vidcolor.errors import BusyError, InputError
+from vidcolor.fileio import check_url
 
 
 @params.expand_options
@@ -49,6 +50,7 @@ def jobs(
     roots = folders or [Path()]
     for root in roots:
         if not root.is_dir():
+            check_url(root)
             problem = "not a folder" if root.exists() else "no such folder"
             raise InputError(f"{root}: {problem}")
     paths = [path for root in roots for path in find_work_dirs(root)]

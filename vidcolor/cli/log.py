@@ -14,6 +14,7 @@ import typer
 
 from vidcolor._version import __version__
 from vidcolor.errors import OutputError, UsageError
+from vidcolor.fileio import check_target_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,6 +115,7 @@ def _attach(handlers: list[logging.Handler]) -> Iterator[None]:
 
 
 def _open_file(path: Path) -> logging.Handler:
+    check_target_url(path)
     try:
         if path.exists() and path.stat().st_size:
             with path.open("rb") as file:

@@ -17,6 +17,7 @@ import typer
 
 from vidcolor.cli.groups import DEFAULT_COMMAND
 from vidcolor.errors import UsageError
+from vidcolor.fileio import join_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +81,7 @@ class Setting:
             if not is_valid or (isinstance(item, bool) and self.kind is not bool):
                 raise UsageError(f"{origin}: {self.key} must be {text}, got {item!r}")
         if self.kind is Path:
-            items = [str(folder / Path(item).expanduser()) for item in items]
+            items = [str(join_path(folder, str(Path(item).expanduser()))) for item in items]
         elif self.kind not in _TOML_TYPES:
             items = [str(item) for item in items]
         return self._check(items if self.is_list else items[0], origin)

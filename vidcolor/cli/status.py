@@ -12,6 +12,7 @@ import typer
 from vidcolor.cli import params
 from vidcolor.cli.console import Console
 from vidcolor.errors import InputError
+from vidcolor.fileio import check_url
 from vidcolor.timecode import format_duration
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def status(
 
     directory = path if is_work_dir(path) else work_path(path, None)
     if not is_work_dir(directory):
+        check_url(path)
         if path.is_file():
             raise InputError(f"{path}: no unfinished work; the file is complete")
         raise InputError(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.errors import InputError
-from vidcolor.fileio import is_training_run
+from vidcolor.fileio import check_source, is_training_run
 from vidcolor.media.containers import is_video_name
 from vidcolor.media.extensions import (
     RESULT_FOLDER_SUFFIX,
@@ -130,8 +130,7 @@ def find_ground_truth(
 
 
 def _find_in_path(path: Path, frames: int) -> Iterator[GroundTruth]:
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
+    check_source(path)
     if not path.is_dir():
         yield from _find_in_file(path, PurePosixPath(path.name), frames)
         return

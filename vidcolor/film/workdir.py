@@ -27,7 +27,13 @@ from filelock import FileLock, Timeout
 from pydantic import with_config
 
 from vidcolor.errors import BusyError, OutputError
-from vidcolor.fileio import atomic_output, describe_os_error, sha256_file, temporary_path
+from vidcolor.fileio import (
+    atomic_output,
+    check_target_url,
+    describe_os_error,
+    sha256_file,
+    temporary_path,
+)
 from vidcolor.schema import STORED, dump_json, load_json
 from vidcolor.system import fsync_path
 from vidcolor.uncertainty import ShotUncertainty
@@ -53,6 +59,7 @@ def work_path(target: Path, root: Path | None) -> Path:
     """Return the path of a result's work directory: in `root`, or else beside the result."""
     if root is None:
         return target.parent / f"{target.name}{SUFFIX}"  # the name of "." is empty
+    check_target_url(root)
     # The digest distinguishes results of the same name in different directories.
     absolute = os.fsencode(target.parent.resolve() / target.name)
     return root / f"{target.name}-{hashlib.sha256(absolute).hexdigest()[:8]}{SUFFIX}"

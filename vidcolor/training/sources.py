@@ -14,7 +14,7 @@ import numpy as np
 
 from vidcolor.concurrency import map_in_threads
 from vidcolor.errors import InputError, OutputError
-from vidcolor.fileio import describe_os_error, is_training_run
+from vidcolor.fileio import check_url, describe_os_error, is_training_run
 from vidcolor.imaging.resize import limit_short_side, resize_area
 from vidcolor.media.containers import is_video_name
 from vidcolor.media.decode import VideoReader
@@ -108,6 +108,7 @@ def find_source_files(sources: Sequence[Path], first: int = 0) -> list[SourceFil
             kind = _kind_from_name(source) or ("image" if is_still(source) else "film")
             files.append(SourceFile(number, source, kind, source.name))
         else:
+            check_url(source)
             raise InputError(f"{source}: no such file or directory")
     return files
 
