@@ -18,7 +18,7 @@ from vidcolor.errors import UsageError
 from vidcolor.imaging.geometry import Geometry
 from vidcolor.imaging.guided_filter import GuidedUpsampler
 from vidcolor.imaging.resize import resize_area, resize_for_scale
-from vidcolor.provenance import Provenance, compute_recipe_digest
+from vidcolor.provenance import Provenance, Settings, compute_recipe_digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,7 +147,8 @@ class Colorizer:
         if options.vividness is None:  # None stands for the default of this colorizer
             values["vividness"] = self.vividness
         digest = compute_recipe_digest(values, self.digest, __version__)
-        return Provenance(__version__, self.name, self.digest, digest)
+        settings = Settings(options.describe_changes(), __version__, self.digest[:16])
+        return Provenance(__version__, self.name, self.digest, digest, settings=settings)
 
     def make_proxy(self, luma: Plane, coding: Coding, geometry: Geometry) -> FloatArray:
         """Reduce stored (H, W) code values to the size and orientation that the generator expects.

@@ -19,6 +19,7 @@ from vidcolor.fileio import (
     check_inputs_not_overwritten,
     check_source,
     check_target,
+    compute_source_digest,
 )
 from vidcolor.hints.hint_set import HintSet, enforce_discs
 from vidcolor.hints.io import load_hints, select_hints
@@ -106,7 +107,7 @@ def colorize_photo(
         raise InColorError(f"{source}: is in color and is left out (--skip-color)")
     colorizer = colorizer or Colorizer.from_options(options)
     colorizer.check_options(options)
-    provenance = colorizer.make_provenance(options)
+    provenance = _describe_source(colorizer.make_provenance(options), source, damaged)
     predict = partial(_predict_base, colorizer=colorizer, vividness=options.vividness)
     hints, hint_warnings = load_photo_hints(still, options, predict)
     recolorer = make_recolorer(colorizer, options)
@@ -167,6 +168,14 @@ def _read(source: Path, options: ColorizeOptions) -> tuple[Still, bool]:
         return read(), False
     except InputError:
         return read(allow_damaged=True), True
+
+
+def _describe_source(provenance: Provenance, source: Path, damaged: bool) -> Provenance:
+    assert provenance.settings is not None
+    digest = compute_source_digest([source])
+    return replace(
+        provenance, settings=replace(provenance.settings, source=digest, damaged=damaged)
+    )
 
 
 def predict_still(

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 from xml.dom import minidom
 from xml.parsers.expat import ExpatError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from xml.sax.saxutils import unescape
 
 DIGITAL_SOURCE_TYPE = (
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -35,11 +34,50 @@ _EMPTY_PACKET = (
     '<rdf:Description rdf:about=""/></rdf:RDF></x:xmpmeta>'
 )
 _DIGEST = "([0-9a-f]{64})"
+_SETTINGS_IN_TEXT = "vidcolor settings "
+_SETTINGS_IN_XMP = re.compile(r":Settings(?:\s[^>]*)?>(\{[^<]*)<")
 _RECIPE_IN_TEXT = re.compile(f"vidcolor recipe {_DIGEST}")
 _RECIPE_IN_XMP = re.compile(f":Recipe(?:=[\"']|[^>]*>){_DIGEST}")
 # Inside attributes, XML parsers convert these to spaces, and minidom does not escape them.
 # Private-use code points replace them until the packet is serialized.
 _ESCAPED_CHARACTERS = {"\n": "\ue00a", "\r": "\ue00d", "\t": "\ue009"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a result was made from, so that a repeated run can state what has changed."""
+
+    options: Mapping[str, Any]
+    """The options that differ from their defaults, as JSON values. Files and lists of hints are
+    represented by their SHA-256."""
+    version: str
+    weights: str
+    """First digits of the SHA-256 of the weights."""
+    source: str | None = None
+    """Digest of the source; see `fileio.compute_source_digest`."""
+    num_frames: int | None = None
+    """Number of images, if the result is an image sequence."""
+    damaged: bool = False
+    """Whether the source was damaged, so that the result lacks a part of it."""
+
+    def to_json(self) -> str:
+        """Return the settings as JSON in ASCII, without empty values."""
+        values = {k: v for k, v in asdict(self).items() if v not in (None, False)}
+        return json.dumps(values, separators=(",", ":"), default=str)
+
+
+def read_settings(text_or_xmp: str | bytes | None) -> Settings | None:
+    """Return the last settings in a film's comment or tag, or in an XMP packet; None without."""
+    if not text_or_xmp:
+        return None
+    text = text_or_xmp if isinstance(text_or_xmp, str) else _decode(text_or_xmp)
+    if found := _SETTINGS_IN_XMP.findall(text):
+        text = unescape(found[-1], {"&quot;": '"'})
+    text = text.rpartition(_SETTINGS_IN_TEXT)[2].strip()
+    try:
+        return Settings(**json.JSONDecoder().raw_decode(text)[0])
+    except (ValueError, TypeError):  # another text, or settings of another version
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +93,7 @@ class Provenance:
     """Digest of all inputs except the source; see `compute_recipe_digest`."""
     created: str | None = None
     """ISO 8601 date and time; absent by default, so that results can be compared byte by byte."""
+    settings: Settings | None = None
 
     @property
     def sentence(self) -> str:
@@ -67,10 +106,13 @@ class Provenance:
     @property
     def declaration(self) -> str:
         """The sentence with the values that Matroska has tags for, for other containers."""
-        return (
+        text = (
             f"{self.sentence} [weights sha256 {self.weights_sha256}] "
             f"[IPTC digital source type {DIGITAL_SOURCE_TYPE}]"
         )
+        if self.settings is not None:
+            text += f" [{_SETTINGS_IN_TEXT}{self.settings.to_json()}]"
+        return text
 
 
 def compute_recipe_digest(options: Mapping[str, Any], weights_sha256: str, version: str) -> str:
@@ -84,18 +126,22 @@ def compute_recipe_digest(options: Mapping[str, Any], weights_sha256: str, versi
 
 
 def make_film_tags(
-    provenance: Provenance, source_tags: Mapping[str, str], separate_tags: bool
+    provenance: Provenance,
+    source_tags: Mapping[str, str],
+    separate_tags: bool,
+    comment_key: str = "comment",
 ) -> dict[str, str]:
     """Return the global tags of a colorized film: those of the source and the provenance.
 
     MP4 and MOV only store known keys, so the comment contains everything. Matroska and WebM also
     get separate tags. A comment of the source is kept in front of the declaration.
 
-    `separate_tags` is whether the container stores any tag.
+    `separate_tags` is whether the container stores any tag, and `comment_key` its name for a
+    comment.
     """
-    tags = dict(source_tags)
+    tags = {k: v for k, v in source_tags.items() if not k.lower().startswith("vidcolor_")}
     # Containers differ in the case of keys.
-    comment = next((k for k in tags if k.lower() == "comment"), "comment")
+    comment = next((k for k in tags if k.lower() == comment_key), comment_key)
     existing = tags.get(comment, "").strip()
     declaration = provenance.sentence if separate_tags else provenance.declaration
     if declaration not in existing:  # the source may be a result of the same task
@@ -108,6 +154,8 @@ def make_film_tags(
             "VIDCOLOR_WEIGHTS_SHA256": provenance.weights_sha256,
             "VIDCOLOR_RECIPE": provenance.recipe,
         }
+        if provenance.settings is not None:
+            tags["VIDCOLOR_SETTINGS"] = provenance.settings.to_json()
     return tags
 
 
@@ -137,6 +185,7 @@ def make_xmp_packet(provenance: Provenance, existing: bytes | None = None) -> by
         "WeightsSHA256": provenance.weights_sha256,
         "Recipe": provenance.recipe,
         "Created": provenance.created,
+        "Settings": None if provenance.settings is None else provenance.settings.to_json(),
     }
     for name, value in properties.items():
         _pop_property(document, VIDCOLOR, name)

@@ -83,7 +83,6 @@ def test_film_scans_in_a_folder_are_image_sequences() -> None:
     touch("b/r1.mp4")
     assert describe("b", out="o")[:2] == [
         "film b/r1.mp4 o/r1.mp4", "sequence b/r1 o/r1.sequence.mp4"]  # fmt: skip
-    assert all(task.skip_if_done for task in discover([Path("b")], None, None, OPTIONS))
 
 
 def test_contradictory_arguments_are_refused() -> None:
@@ -107,15 +106,6 @@ def test_glob_pattern_is_expanded_and_must_match() -> None:
     assert [t.split()[1] for t in describe("reels/**/*.png")] == ["reels/a.png", "reels/deep/b.png"]
     with pytest.raises(InputError, match=r"reels/\*\.avi: no file matches this pattern"):
         describe("reels/*.avi")
-
-
-def test_only_tasks_of_several_inputs_may_be_skipped() -> None:
-    touch("x.png", "y.png")
-    (single,) = discover([Path("x.png")], None, None, OPTIONS)
-    assert not single.skip_if_done
-    assert all(
-        t.skip_if_done for t in discover([Path("x.png"), Path("y.png")], None, None, OPTIONS)
-    )
 
 
 def test_each_task_has_only_the_hints_for_its_source() -> None:

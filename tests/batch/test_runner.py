@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,7 @@ import numpy as np
 import pytest
 
 from vidcolor.batch.discover import Task, discover
-from vidcolor.batch.runner import is_done, run_tasks, wrap_error
+from vidcolor.batch.runner import run_tasks, wrap_error
 from vidcolor.errors import VidcolorError
 from vidcolor.film.engines.local import LocalEngine
 from vidcolor.options import ColorizeOptions
@@ -106,40 +104,6 @@ print([name for name in sys.modules if name.startswith(("vidcolor.film", "multip
     completed = subprocess.run(command, capture_output=True, text=True, check=True)
     assert completed.stdout.strip() == "[]"
     assert Path("a.color.png").exists()
-
-
-@pytest.mark.parametrize("target", ["a.mkv", "out_%d.png"])
-def test_sequences_of_a_repeated_job_list(flat: Colorizer, target: str) -> None:
-    """A film is skipped if no image has changed. Damage is reported again."""
-    for number in (1, 2, 4):
-        write_photo(f"s_{number}.png")
-    task = Task("sequence", Path("s_%d.png"), Path(target), OPTIONS, skip_if_done=True)
-    (damaged,) = run_tasks([task], OPTIONS, flat)
-    assert damaged.error is None and damaged.is_damaged
-    recipe = flat.make_provenance(OPTIONS).recipe
-    assert not is_done(task, recipe)
-    write_photo("s_3.png")
-    options = OPTIONS.replace(force=True)
-    (complete,) = run_tasks([replace(task, options=options)], options, flat)
-    assert complete.error is None
-    assert is_done(task, recipe) == (target == "a.mkv")
-    os.utime("s_1.png", (2**32, 2**32))
-    assert not is_done(task, recipe)
-
-
-def test_existing_target_of_a_single_input_is_not_done() -> None:
-    for name in ("x.png", "x.color.png"):
-        Path(name).touch()
-    (task,) = discover([Path("x.png")], None, None, OPTIONS)
-    assert not is_done(task, "")
-
-
-def test_target_that_is_not_a_film_is_not_done() -> None:
-    Path("out").mkdir()
-    for name in ("x.mp4", "out/x.mp4"):
-        Path(name).touch()
-    task = Task("film", Path("x.mp4"), Path("out/x.mp4"), OPTIONS, skip_if_done=True)
-    assert not is_done(task, "0" * 64)
 
 
 @pytest.mark.parametrize(

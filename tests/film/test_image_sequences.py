@@ -287,7 +287,7 @@ def test_openexr_keeps_attributes_and_names_its_recipe(flat: Colorizer, tmp_path
     colored = read_still(tmp_path / "c_2.exr")
     attributes_after = {name: value for name, _, value in colored.metadata.extras}
     assert attributes_after[b"owner"] == b"the archive"
-    assert attributes_after[b"comments"].decode() == f"reel 7\n{result.provenance.sentence}"
+    assert attributes_after[b"comments"].decode() == f"reel 7\n{result.provenance.declaration}"
     assert colored.metadata.pixel_aspect == 2
     assert read_still_recipe(colored.path) == result.provenance.recipe
     pixels = read_exr_with_opencv(colored.path)

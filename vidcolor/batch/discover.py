@@ -62,8 +62,6 @@ class Task:
     target: Path
     options: ColorizeOptions
     """Options of this task. They contain only the hints for this source."""
-    skip_if_done: bool = False
-    """Whether to skip the task if the target is already a result of the same source and recipe."""
     error: VidcolorError | None = None
     """Reason why the task cannot run; None if it can."""
     folder: Path | None = None
@@ -105,7 +103,7 @@ def discover(
     left_out = [] if left_out is None else left_out
     for path in inputs:
         try:
-            tasks += _tasks_of(path, out, out_dir, options, left_out, skip_if_done=len(inputs) > 1)
+            tasks += _tasks_of(path, out, out_dir, options, left_out)
         except InputError as error:
             if len(inputs) == 1:
                 raise
@@ -148,7 +146,6 @@ def _tasks_of(
     out_dir: Path | None,
     options: ColorizeOptions,
     left_out: list[LeftOut],
-    skip_if_done: bool,
 ) -> list[Task]:
     """Return the task of one input, or the tasks of all files in a folder."""
     kind: TaskKind = "film"
@@ -170,7 +167,7 @@ def _tasks_of(
         elif remedy := UNSUPPORTED_IMAGES.get(path.suffix.lower()):
             raise InputError(f"{path}: {path.suffix} images are not supported; {remedy}")
     target = out or _default_target(kind, path, options, out_dir)
-    return [Task(kind, path, target, options, skip_if_done and kind != "sequence")]
+    return [Task(kind, path, target, options)]
 
 
 def _default_target(
@@ -240,7 +237,7 @@ def _task_in_folder(
         target = _default_target(kind, path, options, target_folder)
     except InputError as error:  # the container depends on the streams, which cannot be read
         return Task(kind, path, target_folder / path.name, options, error=error, folder=folder)
-    return Task(kind, path, target, options, skip_if_done=True, folder=folder)
+    return Task(kind, path, target, options, folder=folder)
 
 
 def _find_sources(

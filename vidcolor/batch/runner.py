@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import itertools
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from vidcolor.batch.discover import Task, read_result_recipe
-from vidcolor.errors import InColorError, VidcolorError, describe_unexpected_error
+from vidcolor.batch.discover import Task
+from vidcolor.batch.rerun import find_earlier_result
+from vidcolor.errors import (
+    InColorError,
+    UsageError,
+    VidcolorError,
+    describe_unexpected_error,
+)
 from vidcolor.fileio import describe_os_error
 
 if TYPE_CHECKING:
@@ -43,13 +48,15 @@ class TaskResult:
     error: VidcolorError | None = None
     skipped: bool = False
     """Whether the target is already a result of the same source and recipe."""
+    was_damaged: bool = False
+    """Whether the source of a skipped task was damaged when the target was made."""
     left_out: str | None = None
     """Reason why the source is left out on request; None if it is not."""
 
     @property
     def is_damaged(self) -> bool:
         """Whether the source is truncated or partly unreadable."""
-        return self.result is not None and self.result.damaged
+        return self.was_damaged or (self.result is not None and self.result.damaged)
 
 
 @dataclass(slots=True)
@@ -65,31 +72,6 @@ class BatchSummary:
             for r in self.results
         )
         return sum(bool(state_of[state]) for state_of in states)
-
-
-def is_done(task: Task, recipe: str) -> bool:
-    """Return whether the target is already a result of this source and recipe digest."""
-    if not task.skip_if_done or not task.target.exists():
-        return False
-    if task.target.stat().st_mtime_ns < _get_modified_ns(task):
-        return False
-    return read_result_recipe(task.target, is_still=task.kind == "photo") == recipe
-
-
-def _mark_outdated(task: Task) -> None:
-    """Make the target older than the source, so that a repeated run reports the damage again."""
-    if task.target.exists():  # numbered images are never skipped
-        before_source_ns = _get_modified_ns(task) - 10**9
-        os.utime(task.target, ns=(before_source_ns, before_source_ns))
-
-
-def _get_modified_ns(task: Task) -> int:
-    """Return the latest modification time of the files of a source."""
-    if task.kind != "sequence":
-        return task.source.stat().st_mtime_ns
-    from vidcolor.film.resume import compute_source_fingerprint
-
-    return compute_source_fingerprint(task.source).modified_ns
 
 
 def run_tasks(
@@ -200,13 +182,19 @@ def _run_safely(
     if task.error is not None:
         return TaskResult(task, error=task.error)
     try:
-        if not task.options.force and is_done(task, colorizer.make_provenance(task.options).recipe):
-            return TaskResult(task, skipped=True)
+        if not task.options.force:
+            earlier = find_earlier_result(task, colorizer.make_provenance(task.options))
+            if earlier is not None and earlier.differences:
+                changes = "; ".join(earlier.differences)
+                raise UsageError(
+                    f"{task.target}: already exists, and this has changed since it was made: "
+                    f"{changes}; use --force to make it again, or choose another output"
+                )
+            if earlier is not None:
+                return TaskResult(task, skipped=True, was_damaged=earlier.damaged)
         if on_start is not None:
             on_start(task)
         result = run_task(task, colorizer, engine, on_progress)
-        if result.damaged and task.skip_if_done and not task.options.allow_damaged:
-            _mark_outdated(task)
         return TaskResult(task, result=result)
     except InColorError:
         return TaskResult(task, left_out="in color; to replace the color, run without --skip-color")

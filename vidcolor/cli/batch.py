@@ -226,18 +226,21 @@ def _print_result(result: TaskResult, console: Console) -> None:
         text, exit_code = str(result.error), result.error.exit_code
         console.error(text, source=str(task.source), exit_code=exit_code)
         _LOGGER.debug("%s: failed", task.source, exc_info=result.error)
-    if colorized is None:
-        return
-    for warning in colorized.warnings:
-        console.warn(warning, task.source)
-    console.event("done", **_result_values(task, colorized))
-    console.info(f"{task.target}: {_describe_speed(task, colorized)}")
-    if colorized.damaged and not task.options.allow_damaged:
+    if colorized is not None:
+        _print_colorized(task, colorized, console)
+    if result.is_damaged and not task.options.allow_damaged:
         console.warn(
             f"the source is damaged; {task.target} contains only the readable part; use "
             "--allow-damaged to exit with code 0",
             task.source,
         )
+
+
+def _print_colorized(task: Task, colorized: FilmResult | PhotoResult, console: Console) -> None:
+    for warning in colorized.warnings:
+        console.warn(warning, task.source)
+    console.event("done", **_result_values(task, colorized))
+    console.info(f"{task.target}: {_describe_speed(task, colorized)}")
 
 
 def _describe_speed(task: Task, result: FilmResult | PhotoResult) -> str:
@@ -287,7 +290,8 @@ def _print_summary(
     if len(summary.results) > 1:
         for line in _format_table(summary.results):
             console.info(line)
-        note = f" ({counts['damaged']} damaged)" if counts["damaged"] else ""
+        num_damaged = sum(r.is_damaged for r in summary.results if not r.skipped)
+        note = f" ({num_damaged} damaged)" if num_damaged else ""
         left_out = f", {num_left_out} left out" if num_left_out else ""
         console.info(
             f"{counts['done']} done{note}, {counts['skipped']} skipped, {counts['failed']} failed"

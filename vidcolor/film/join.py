@@ -79,7 +79,7 @@ def _open_writer(
             )
             tags = read_content_tags(plan.info.path)
         separate = "tags" in plan.encoder.container.holds
-        tags = make_film_tags(job.provenance, tags, separate_tags=separate)
+        tags = make_film_tags(job.provenance, tags, separate, plan.encoder.container.comment_key)
     return VideoWriter(path, film.encoder, film.video, copier, tags, plan.shift_pts, film.target)
 
 

@@ -13,7 +13,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import OutputError, UsageError
-from vidcolor.fileio import check_confidence_target, describe_os_error, remove_stale_temporaries
+from vidcolor.fileio import (
+    check_confidence_target,
+    compute_source_digest,
+    describe_os_error,
+    remove_stale_temporaries,
+)
 from vidcolor.film.analysis import FilmAnalysis, analyze_film
 from vidcolor.film.join import check_mux, join_segments
 from vidcolor.film.outputs import OutputFilm, plan_confidence_film, plan_result_film
@@ -117,6 +122,14 @@ class _Pipeline:
             plan.target, options, provenance, result, confidence
         )
         analysis, hint_tracks = self._analyze(plan, fingerprint)
+        assert provenance.settings is not None
+        settings = replace(
+            provenance.settings,
+            source=compute_source_digest(request.source_files),
+            num_frames=analysis.num_frames if result is None else None,
+            damaged=analysis.damage.is_damaged,
+        )
+        provenance = replace(provenance, settings=settings)
         job = RenderJob(
             plan=plan,
             analysis=analysis,

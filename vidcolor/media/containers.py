@@ -77,6 +77,8 @@ class Container:
     """Prefixes of audio codecs that it can hold, but few players decode there."""
     languages: Mapping[str, str] = field(default_factory=dict)
     """Equivalent language codes that the muxer supports, by code that it lacks."""
+    comment_key: str = "comment"
+    """Name of the tag that holds the provenance of a result."""
     trial_encoder: str = ""
     """Encoder of test files, which show the tags and streams that fit beside a video. It is needed
     if tags are fixed or the first stream must be video."""
@@ -182,6 +184,7 @@ _ROWS = (
         aspect_ratio="encoder",
         holds=("timecode",),
         trial_encoder="mpeg2video",
+        comment_key="comment_vidcolor",  # a user comment; MXF has no other free text
     ),
     Container(muxer=SEQUENCE_MUXER, holds=()),
     # Containers that are only read.

@@ -195,7 +195,7 @@ def write_still(
         )
     metadata, warnings = _prepare_metadata(still, fmt, provenance)
     bits = next((bits for bits in fmt.bits if bits >= still.bits), fmt.bits[-1])
-    job = ColorizedStill(still, cb, cr, metadata, bits, quality, provenance.sentence)
+    job = ColorizedStill(still, cb, cr, metadata, bits, quality, provenance.declaration)
     try:
         data, losses = fmt.encode(job)
     except VidcolorError:

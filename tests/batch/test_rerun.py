@@ -1,0 +1,134 @@
+"""Repeated runs: what is done and unchanged is skipped, and changes are named."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.helpers.clips import ClipMaker
+from tests.helpers.flat import FlatGenerator
+from vidcolor.batch.discover import Task, discover
+from vidcolor.batch.manifest import read_job_list
+from vidcolor.batch.runner import TaskResult, run_tasks
+from vidcolor.colorizer import Colorizer
+from vidcolor.options import ColorizeOptions
+
+OPTIONS = ColorizeOptions()
+
+
+class OtherGenerator(FlatGenerator):
+    """A generator with other weights."""
+
+    digest = "1" * 64
+
+
+@pytest.fixture(autouse=True)
+def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write_photo(name: str, code: int = 120) -> Path:
+    path = Path(name)
+    path.parent.mkdir(exist_ok=True)
+    cv2.imwrite(name, np.full((16, 24), code, np.uint8))
+    os.utime(path, (1, 1))  # older than the result, although both are written in the same tick
+    return path
+
+
+def run(colorizer: Colorizer, source: Path, target: str, **options: object) -> TaskResult:
+    changed = OPTIONS.replace(**options)
+    (task,) = discover([source], Path(target), None, changed)
+    (result,) = run_tasks([task], changed, colorizer)
+    return result
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "dpx", "exr", "jp2"])
+def test_finished_photo_is_skipped_in_every_format_with_metadata(
+    flat: Colorizer, suffix: str
+) -> None:
+    source, target = write_photo("a.png"), f"out.{suffix}"
+    assert run(flat, source, target).error is None
+    assert run(flat, source, target).skipped
+    assert "--saturation (was 1.0, is 0.5)" in str(run(flat, source, target, saturation=0.5).error)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm", "mxf"])
+def test_finished_film_is_skipped_in_every_container(
+    flat: Colorizer, clip: ClipMaker, suffix: str
+) -> None:
+    source, target = clip("mkv", frames=3), f"out.{suffix}"
+    assert run(flat, source, target).error is None
+    assert run(flat, source, target).skipped
+    changed = run(flat, source, target, saturation=0.5, mark=True)
+    assert "--saturation (was 1.0, is 0.5); --mark (was False, is True)" in str(changed.error)
+
+
+@pytest.mark.slow
+def test_finished_sequence_is_skipped_if_no_image_is_missing(flat: Colorizer) -> None:
+    for number in (1, 2, 3):
+        write_photo(f"s/s_{number}.png")
+    for target in ("a.mkv", "out_%d.png"):
+        assert run(flat, Path("s"), target).error is None
+        assert run(flat, Path("s"), target).skipped
+    Path("out_3.png").unlink()
+    assert "1 frames are missing" in str(run(flat, Path("s"), "out_%d.png").error)
+    write_photo("s/s_4.png")
+    assert "made: the source" in str(run(flat, Path("s"), "a.mkv").error)
+
+
+def test_changes_of_source_model_and_files_are_named(flat: Colorizer) -> None:
+    source, hints = write_photo("a.png"), Path("hints.json")
+    hints.write_text(json.dumps([{"x": 3, "y": 3, "color": "red"}]))
+    assert run(flat, source, "out.png", hints=hints).error is None
+    assert run(flat, source, "out.png", hints=hints).skipped
+    assert "--hints (left out)" in str(run(flat, source, "out.png").error)
+    hints.write_text(json.dumps([{"x": 3, "y": 3, "color": "blue"}]))
+    assert "--hints (changed)" in str(run(flat, source, "out.png", hints=hints).error)
+    assert run(flat, source, "out.png", hints=hints, force=True).error is None
+    other = Colorizer(OtherGenerator())
+    assert "the model" in str(run(other, source, "out.png", hints=hints).error)
+    another = write_photo("b.png", 90)
+    assert "made: the source;" in str(run(flat, another, "out.png", hints=hints).error)
+    os.utime(source, (2**31, 2**31))
+    assert "newer than the result" in str(run(flat, source, "out.png", hints=hints).error)
+
+
+def test_missing_confidence_map_is_named(flat: Colorizer) -> None:
+    source, confidence = write_photo("a.png"), Path("confidence.png")
+    assert run(flat, source, "out.png", confidence=confidence).error is None
+    assert run(flat, source, "out.png", confidence=confidence).skipped
+    confidence.unlink()
+    message = str(run(flat, source, "out.png", confidence=confidence).error)
+    assert "confidence.png is missing" in message
+
+
+def test_file_of_another_program_is_not_a_result(flat: Colorizer) -> None:
+    source, target = write_photo("a.png"), write_photo("out.png")
+    os.utime(target)
+    assert "already exists; choose another" in str(run(flat, source, "out.png").error)
+
+
+def test_damage_is_reported_again(flat: Colorizer) -> None:
+    source = Path("a.jpg")
+    cv2.imwrite("a.jpg", np.random.default_rng(1).integers(0, 255, (64, 96), np.uint8))
+    source.write_bytes(source.read_bytes()[:-200])
+    os.utime(source, (1, 1))
+    assert run(flat, source, "out.png").is_damaged
+    again = run(flat, source, "out.png")
+    assert again.skipped and again.is_damaged
+
+
+def test_finished_rows_of_a_job_list_are_skipped(flat: Colorizer) -> None:
+    for number in (1, 2):
+        write_photo(f"s_{number}.png")
+    write_photo("a.png")
+    Path("jobs.csv").write_text("input,output\na.png,\ns_%d.png,s.mkv\n")
+    tasks: list[Task] = read_job_list(Path("jobs.csv"), None, OPTIONS)
+    assert [r.error for r in run_tasks(tasks, OPTIONS, flat)] == [None, None]
+    assert [r.skipped for r in run_tasks(tasks, OPTIONS, flat)] == [True, True]

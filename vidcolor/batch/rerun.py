@@ -1,0 +1,148 @@
+"""Comparison of a task with the result of an earlier run, from the metadata of the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vidcolor.errors import InputError
+from vidcolor.fileio import compute_source_digest
+from vidcolor.media.extensions import is_photo_name
+from vidcolor.media.sequence import find_sequence, is_sequence_pattern
+from vidcolor.options import ColorizeOptions
+from vidcolor.provenance import Settings, read_recipe, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from vidcolor.batch.discover import Task
+    from vidcolor.provenance import Provenance
+
+_FILES = ("hints", "reference", "shots")
+"""Options whose values are digests of files."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierResult:
+    """The result of an earlier run at the target of a task."""
+
+    differences: tuple[str, ...]
+    """What has changed since then; empty if the same command would make the same result."""
+    damaged: bool
+    """Whether its source was truncated or partly unreadable."""
+
+
+def find_earlier_result(task: Task, provenance: Provenance) -> EarlierResult | None:
+    """Compare a task with the result at its target.
+
+    Args:
+        task: the task.
+        provenance: provenance of the result that the task would make.
+
+    Returns:
+        The earlier result; None if the target is missing, unfinished, or no result of vidcolor.
+    """
+    files = _list_files(task.target)
+    if not files or _has_unfinished_work(task):
+        return None
+    texts = _read_declarations(files[0])
+    recipe = next(filter(None, map(read_recipe, texts)), None)
+    if recipe is None:
+        return None
+    saved = next(filter(None, map(read_settings, texts)), None)
+    differences = _find_source_differences(task, files, saved)
+    if saved is not None and saved.num_frames is not None and len(files) < saved.num_frames:
+        differences.append(f"{saved.num_frames - len(files)} frames are missing")
+    confidence = task.options.confidence
+    if confidence is not None and not confidence.exists():
+        differences.append(f"{confidence} is missing")
+    if recipe != provenance.recipe:
+        current = provenance.settings
+        differences += describe_differences(saved, current, task.options) or [
+            "the options, the model or the version of vidcolor"
+        ]
+    return EarlierResult(tuple(differences), saved is not None and saved.damaged)
+
+
+def describe_differences(
+    saved: Settings | None, current: Settings | None, options: ColorizeOptions
+) -> list[str]:
+    """Return the options, and whether the model or the version differ; [] if it is unknown."""
+    if saved is None or current is None:
+        return []
+    differences = []
+    defaults = ColorizeOptions().fingerprint_values()
+    for name in dict.fromkeys((*saved.options, *current.options)):
+        before, after = (s.options.get(name, defaults.get(name)) for s in (saved, current))
+        if before == after:
+            continue
+        flag = options.flag(name)
+        if name in _FILES:
+            change = "added" if before is None else "left out" if after is None else "changed"
+            differences.append(f"{flag} ({change})")
+        else:
+            differences.append(f"{flag} (was {_format(before)}, is {_format(after)})")
+    if saved.weights != current.weights:
+        differences.append("the model")
+    if saved.version != current.version:
+        differences.append(f"the version of vidcolor (was {saved.version})")
+    return differences
+
+
+def _format(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join("=".join(map(str, item)) for item in value) or "not set"
+    return "not set" if value is None else str(value)
+
+
+def _find_source_differences(
+    task: Task, files: Sequence[Path], saved: Settings | None
+) -> list[str]:
+    """Return how the source differs from that of the result."""
+    sources = list_source_files(task.source)
+    if saved is not None and saved.source not in (None, compute_source_digest(sources)):
+        return ["the source"]
+    if max(p.stat().st_mtime_ns for p in sources) > min(p.stat().st_mtime_ns for p in files):
+        return ["the source (it is newer than the result)"]
+    return []
+
+
+def list_source_files(source: Path) -> Sequence[Path]:
+    """Return the files of a film, a photo, or an image sequence."""
+    if source.is_dir() or (is_sequence_pattern(source) and not source.exists()):
+        return list(find_sequence(source).files.values())
+    return [source]
+
+
+def _list_files(target: Path) -> Sequence[Path]:
+    """Return the files of a result; empty if there is none."""
+    if target.exists() or not is_sequence_pattern(target):
+        return [target] if target.is_file() else []
+    try:
+        return list(find_sequence(target).files.values())
+    except InputError:
+        return []
+
+
+def _has_unfinished_work(task: Task) -> bool:
+    if task.kind == "photo":  # a run with photos alone does not need the film modules
+        return False
+    from vidcolor.film.workdir import work_path
+
+    return work_path(task.target, task.options.work_dir).exists()
+
+
+def _read_declarations(path: Path) -> list[str | bytes]:
+    """Return the metadata of a file that may contain a recipe and settings."""
+    if is_photo_name(path):
+        from vidcolor.media.stills.registry import read_still_xmp
+
+        packet = read_still_xmp(path)
+        return [] if packet is None else [packet]
+    from vidcolor.media.streams import read_content_tags
+
+    try:
+        return list(read_content_tags(path).values())
+    except InputError:
+        return []
