@@ -134,27 +134,6 @@ def test_reading_ends_when_the_rest_does_not_decode(clip, tmp_path):
     assert damage.is_damaged
 
 
-@pytest.mark.parametrize(
-    ("second", "message"),
-    [
-        (dict(size=(64, 96)), "changes from 96x64 to 64x96 at 0.5.* s; .*-ss 0.5"),
-        (dict(pix_fmt="yuv420p10le"), "pixel format changes from yuv420p to yuv420p10le"),
-        (dict(more=("-color_range", "pc")), "between limited and full range"),
-    ],
-)
-def test_change_of_size_depth_or_range_is_rejected(clip, tmp_path, second, message):
-    pix_fmt, more = second.get("pix_fmt", "yuv420p"), second.get("more", ())
-    tagged = "setparams=colorspace=bt709"  # Otherwise x264 does not signal limited range.
-    parts = [
-        clip("ts", "libx264", "yuv420p", vf=tagged),
-        clip("ts", "libx264", pix_fmt, *more, vf=tagged, size=second.get("size", (96, 64))),
-    ]
-    joined = tmp_path / "joined.ts"
-    joined.write_bytes(b"".join(p.read_bytes() for p in parts))
-    with pytest.raises(InputError, match=message):
-        read_frames(joined)
-
-
 @pytest.mark.slow
 def test_change_of_subsampling_is_accepted(clip, colored, tmp_path):
     """All chroma is replaced, and the luma of both parts has the same size and depth."""

@@ -14,9 +14,11 @@ from vidcolor.media.decode import VideoReader
 from vidcolor.media.extensions import is_photo
 from vidcolor.media.probe import probe
 from vidcolor.media.sequence import find_sequence, is_sequence_pattern
-from vidcolor.media.sequence_reader import DEFAULT_FPS, SequenceReader, probe_sequence
+from vidcolor.media.sequence_reader import SequenceReader, probe_sequence
 from vidcolor.progress import Progress
 from vidcolor.shots.detector import Shot, ShotDetector
+from vidcolor.shots.edl import DEFAULT_EDL_RATE, SourceFilm
+from vidcolor.shots.features import get_detection_shape
 from vidcolor.shots.sheet import (
     SHEET_SUFFIXES,
     THUMBNAIL_HEIGHT,
@@ -35,9 +37,6 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions
     from vidcolor.progress import ProgressCallback
 
-DETECTION_SIZE = 128
-"""Maximum long side of the luma copies for shot detection, in pixels."""
-
 
 def detect_shots(
     frames: Iterable[Frame], video: VideoInfo, progress: Callable[[int], None] | None = None
@@ -47,9 +46,7 @@ def detect_shots(
     `progress` is called after each frame with their number. The times are relative to the start of
     the stream. The list is empty if there is no frame.
     """
-    # Small copies are fast, and reduce grain and weave.
-    scale = min(1.0, DETECTION_SIZE / max(video.width, video.height))
-    shape = (max(8, round(video.height * scale)), max(8, round(video.width * scale)))
+    shape = get_detection_shape(video.height, video.width)
     detector, shots = ShotDetector(), list[Shot]()
     pts, end_pts = array("q"), 0  # 8 bytes a frame, because memory grows with the film
     for frame in frames:
@@ -104,7 +101,14 @@ def detect_film_shots(
     if not shots.num_frames:
         raise InputError(f"{source}: no frame could be read between --start and --end")
     if out is not None:
-        write_shots(out, shots, source.name, video.rate, options.force)
+        start_pts = (video.start_pts or 0) + round(shots.times[0] / video.time_base)
+        film = SourceFilm(
+            source.name,
+            video.rate or DEFAULT_EDL_RATE,
+            video.timecode_at(start_pts),
+            video.reel,
+        )
+        write_shots(out, shots, film, options.force)
     if sheet is not None:
         # The middle of a shot is known only after detection, so the film is decoded again.
         check_sheet_length(sheet, shots)
@@ -126,9 +130,9 @@ def _open_source(source: Path, options: ColorizeOptions) -> tuple[VideoInfo, Fra
     """Open a film or a sequence from `options.start` to `options.end`."""
     if is_sequence_pattern(source) or source.is_dir():
         sequence = find_sequence(source)
-        video = probe_sequence(sequence, options.fps or DEFAULT_FPS).video
+        video = probe_sequence(sequence, options.fps).video
         return video, SequenceReader(sequence, video, "luma", options.start, options.end)
-    video = probe(source).video
+    video = probe(source, options.start).video
     origin = video.start_s  # the options count from the first frame, which may not be at 0
     start, end = (None if t is None else origin + t for t in (options.start, options.end))
     return video, VideoReader(source, video, "luma", start, end)

@@ -16,6 +16,7 @@ from av.bitstream import BitStreamFilterContext
 from vidcolor.errors import OutputError, UsageError
 from vidcolor.media.encode import EncoderPlan, EncoderRejectedError, probe_encoder
 from vidcolor.media.encoders import find_restoring_filter
+from vidcolor.media.input_formats import list_whitelists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,7 +84,7 @@ def _rank_frames(path: Path) -> NDArray[np.int64]:
 def _demux_segment(path: Path, is_self_contained: bool = False) -> Iterator[av.Packet[Any]]:
     """Yield the video packets as encoded; if self-contained, with the header's parameter sets."""
     try:
-        with av.open(str(path.absolute())) as container:
+        with av.open(str(path.absolute()), options=list_whitelists()) as container:
             stream = container.streams.video[0]
             filters = find_restoring_filter(stream.codec_context.name)
             extradata = stream.codec_context.extradata or b""

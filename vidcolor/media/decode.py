@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
-
-import av
+from typing import TYPE_CHECKING
 
 from vidcolor.errors import InputError
-from vidcolor.media.demux import (
-    MAX_CONSECUTIVE_ERRORS,
-    DamageReport,
-    demux_packets,
-    open_input,
-    seek_before,
-)
+from vidcolor.media.consistency import ConsistencyCheck
+from vidcolor.media.demux import DamageReport, open_input
 from vidcolor.media.frames import get_pixel_layout, read_channel_as_luma, read_luma
-from vidcolor.media.probe import FULL_RANGE, VideoInfo
+from vidcolor.media.truncation import count_missing_bytes, lasts_until
+from vidcolor.media.video_decoder import VideoDecoder
+from vidcolor.timecode import format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import av
     import numpy as np
     from numpy.typing import NDArray
 
     from vidcolor.imaging.types import Plane
+    from vidcolor.media.probe import VideoInfo
     from vidcolor.options import GrayFrom
 
-SEEK_MARGIN_S = 3
-"""Distance from the seek target to the start of a trim, in seconds. Seeking in MPEG streams often
-ends after the target."""
 END_TOLERANCE_S = 0.2
 """Maximum time between the last frame and the declared end of an intact film, in seconds; at least
 two frames."""
@@ -61,7 +56,7 @@ class Frame:
     """The color of an image in a sequence, whose `av_frame` is blank; see `Still.source_rgb`."""
 
 
-class FrameReader:
+class FrameReader(ABC):
     """Reads the frames of a film or an image sequence, once from start to end."""
 
     def __init__(
@@ -86,7 +81,7 @@ class FrameReader:
         """Yield every frame in presentation order. A missing image leaves a gap in time.
 
         Raises:
-            InputError: frame size, bit depth or range changes within the source.
+            InputError: a property of the video changes within the source; see `ConsistencyCheck`.
         """
         # The duration of a frame is known when the next one is read.
         pending: Frame | None = None
@@ -99,11 +94,11 @@ class FrameReader:
             self._finish(pending)
             yield pending
 
+    @abstractmethod
     def _read(self) -> Iterator[Frame]:
         """Yield the frames without their durations."""
-        raise NotImplementedError
 
-    def _finish(self, last: Frame) -> None:
+    def _finish(self, last: Frame) -> None:  # noqa: B027, an optional step
         """Complete the last frame."""
 
 
@@ -122,67 +117,30 @@ class VideoReader(FrameReader):
         super().__init__(video, gray_from, start_s, end_s)
         self._path = path
 
-    def _decode(self) -> Iterator[av.VideoFrame]:
-        """Yield the decoded frames, and skip packets that cannot be decoded."""
+    def _decode(self) -> Iterator[tuple[av.VideoFrame, Fraction]]:
+        """Yield the decoded frames, each with the pixel aspect ratio of the latest packets."""
         with open_input(self._path) as container:
             stream = next(s for s in container.streams.video if s.index == self._video.index)
             stream.thread_type = "AUTO"  # PyAV's default, SLICE, rarely uses several threads
-            seek_before(container, stream, self._start, SEEK_MARGIN_S)
-            errors = 0
-            demuxed = demux_packets(container, [stream], self.damage)
-            packets = self._skip_to_start(demuxed, stream)
-            while errors < MAX_CONSECUTIVE_ERRORS:
-                try:
-                    packet = next(packets, None)
-                    if packet is None:
-                        return
-                    av_frames = stream.decode(packet)
-                except av.EOFError:
-                    return
-                except av.FFmpegError:
-                    self.damage.bad_packets += 1
-                    errors += 1
-                    continue
-                errors = 0
-                yield from av_frames
-            self.damage.messages.append("the rest of the video could not be decoded")
-
-    def _skip_to_start(
-        self, packets: Iterator[av.Packet[Any]], stream: av.VideoStream
-    ) -> Iterator[av.Packet[Any]]:
-        """Yield the packets of the stream from the last keyframe before the start of the trim."""
-        # The frames after the start depend on all packets since the last keyframe.
-        gop: list[av.Packet[Any]] = []
-        for packet in packets:
-            if packet.stream is not stream:
-                continue
-            if self._is_before_start(packet):
-                if packet.is_keyframe:
-                    gop.clear()
-                gop.append(packet)
-                continue
-            yield from gop
-            gop.clear()
-            yield packet
-
-    def _is_before_start(self, packet: av.Packet[Any]) -> bool:
-        """Return whether another keyframe may come between a packet and the start of the trim."""
-        if self._start is None or not packet.size or packet.dts is None:
-            return False
-        return packet.dts * self._video.time_base < self._start - SEEK_MARGIN_S
+            decoder = VideoDecoder(container, stream, self.damage, self._start, self._video.crop)
+            for av_frame in decoder.frames():
+                yield av_frame, decoder.sample_aspect_ratio
 
     def _read(self) -> Iterator[Frame]:
         """Yield the frames inside the trim with strictly rising PTS."""
         last_pts: int | None = None
         index = 0
-        for av_frame in self._decode():
+        check = ConsistencyCheck(self._video)
+        for av_frame, aspect in self._decode():
+            previous = last_pts
             pts = last_pts = self._repair_pts(av_frame, last_pts)
             time = pts * self._video.time_base
             if self._start is not None and time < self._start:
                 continue
             if self._end is not None and time >= self._end:  # PTS rise, so no frame follows
                 return
-            self._check_size(av_frame, time)
+            if change := check.find_change(av_frame, aspect):
+                raise InputError(self._describe_change(change, previous, pts, index))
             self.damage.corrupt_frames += bool(av_frame.is_corrupt)
             yield Frame(index, pts, 0, self._read_luma(av_frame), av_frame)
             index += 1
@@ -209,42 +167,43 @@ class VideoReader(FrameReader):
         if stored and self._video.codec in _ANIMATION_CODECS:
             nominal = stored
         last.duration = nominal
-        time_base, declared_end = self._video.time_base, self._video.declared_end_s
-        if declared_end is None or self._end is not None:
+        if self._end is not None:
             return
+        time_base, declared_ends = self._video.time_base, self._video.declared_ends_s
         end = float((last.pts + max(nominal, stored)) * time_base)
-        # A longer duration is used only if it matches the declared end of the stream.
-        if stored > nominal and abs(end - declared_end) <= 2 * float(nominal * time_base):
+        # A longer duration is used only if it matches a declared end.
+        tolerance = 2 * float(nominal * time_base)
+        if stored > nominal and any(abs(end - d) <= tolerance for d in declared_ends):
             last.duration = stored
-        tolerance = max(END_TOLERANCE_S, 2 / float(self._video.rate or 25))
-        if end < declared_end - tolerance:
-            self.damage.missing_s = declared_end - end
+        self._check_end(end)
 
-    def _check_size(self, av_frame: av.VideoFrame, time: Fraction) -> None:
-        video = self._video
-        if (av_frame.width, av_frame.height) == (video.width, video.height):
-            return
-        elapsed = float(time - (video.start_pts or 0) * video.time_base)
-        raise InputError(
-            f"{self._path}: the frame size changes from {video.width}x{video.height} to "
-            f"{av_frame.width}x{av_frame.height} at {elapsed:.3f} s; split the file there "
-            f"(ffmpeg -ss {elapsed:.3f} -i … -c copy …) and colorize the parts separately"
+    def _check_end(self, end: float) -> None:
+        """Record the missing time if the file was truncated; `end` is the end of the last frame."""
+        tolerance = max(END_TOLERANCE_S, 2 / float(self._video.rate or 25))
+        declared_end = min(self._video.declared_ends_s, default=end)
+        num_missing = count_missing_bytes(self._path)
+        if num_missing:
+            self.damage.missing_bytes = num_missing
+        if end < declared_end - tolerance and num_missing != 0:
+            is_certain = num_missing is not None
+            if is_certain or not lasts_until(self._path, declared_end - tolerance):
+                self.damage.missing_s = declared_end - end
+
+    def _describe_change(self, change: str, previous: int | None, pts: int, index: int) -> str:
+        """Return an error message with a time after the previous frame and up to this one."""
+        origin, time_base = self._video.start_pts or 0, self._video.time_base
+        time = (pts - origin) * time_base
+        place = format_time(Fraction(int(time * 1000), 1000))
+        if previous is not None and parse_time(place) <= (previous - origin) * time_base:
+            place = f"{float(time - (pts - previous) * time_base / 2):.6f}"
+        frame = "" if self._start else f" (frame {index})"
+        return (
+            f"{self._path}: {change} at {place}{frame}; colorize the parts separately, "
+            f"with --end {place} and with --start {place}"
         )
 
     def _read_luma(self, av_frame: av.VideoFrame) -> Plane:
         layout, video = _get_pixel_layout(av_frame.format.name), self._video
-        if layout.luma_bits != video.coding.bits:
-            raise InputError(
-                f"{self._path}: the pixel format changes from {video.layout.name} to "
-                f"{layout.name}; split the file there and colorize the parts separately"
-            )
-        tagged = FULL_RANGE if layout.full_range else int(av_frame.color_range or 0)
-        is_full = tagged == FULL_RANGE
-        if layout.kind != "rgb" and tagged and is_full != video.coding.full_range:
-            raise InputError(
-                f"{self._path}: luma changes between limited and full range; "
-                "split the file there and colorize the parts separately"
-            )
         if self._gray_from == "luma":
-            return read_luma(av_frame, layout, video.matrix)
+            return read_luma(av_frame, layout, video.matrix, video.coding.full_range)
         return read_channel_as_luma(av_frame, layout, video.coding, video.matrix, self._gray_from)

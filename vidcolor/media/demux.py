@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
+from av.codec.context import Flags
 
 from vidcolor.errors import InputError
 from vidcolor.fileio import check_source
+from vidcolor.media.input_formats import describe_list, list_whitelists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,10 +23,13 @@ MAX_CONSECUTIVE_ERRORS = 200
 """Number of consecutive errors after which reading of a file ends."""
 MIN_BACKWARD_JUMP_S = Fraction(1, 10)
 """Minimum backward jump of a stream's DTS that counts as a discontinuity, in seconds."""
+MIN_FORWARD_JUMP_S = 10
+"""Minimum gap after which the timestamps of all streams continue that counts as a discontinuity, in
+seconds. It is the default of the ffmpeg command."""
+MAX_KEPT_START_S = 10
+"""Maximum start time of a film that its result keeps, in seconds."""
 SAME_CLOCK_TOLERANCE_S = 1
 """Maximum difference from the expected DTS of a packet that continues a clock, in seconds."""
-_PACKET_SEEK_MARGIN_S = 5
-"""Distance from the seek target of a copied stream to the start of a trim, in seconds."""
 PROBE_SIZE = 50_000_000
 """Number of bytes within which every stream must begin. FFmpeg's default is 5 MB, but the first
 subtitle of a DVD often comes later."""
@@ -34,9 +38,9 @@ PROBE_OPTIONS = {"probesize": str(PROBE_SIZE), "analyzeduration": "60000000"}
 streams are not read further than necessary."""
 _OPEN_OPTIONS: dict[str, Any] = {"metadata_errors": "windows-1252"} if av.__version__ < "19" else {}
 """Arguments of `av.open`. PyAV 19 replaces faulty metadata by default."""
-_DEMUXER_OPTIONS = {"protocol_whitelist": "file", "scan_all_pmts": "1"}
-"""FFmpeg's options against playlists that open network addresses, and for transport streams whose
-later program maps add streams. The ffmpeg command sets the latter itself."""
+_DEMUXER_OPTIONS = {"scan_all_pmts": "1"}
+"""FFmpeg's option for transport streams whose later program maps add streams. The ffmpeg command
+sets it itself."""
 _TEXT_DEMUXERS = ("tty", "bin", "xbin", "adf", "idf")
 """FFmpeg's demuxers for ANSI text and text art. They accept nearly any file."""
 
@@ -44,10 +48,11 @@ _TEXT_DEMUXERS = ("tty", "bin", "xbin", "adf", "idf")
 _DAMAGE_MESSAGES = {
     "bad_packets": "{} packet(s) could not be decoded; frames are missing",
     "corrupt_frames": "{} frame(s) are corrupt in the source",
-    "missing_s": "the video ends {:.1f} s before its declared end; check whether the file is "
-    "truncated",
+    "missing_s": "the video ends at least {:.1f} s before its declared end; check whether the file "
+    "is truncated",
+    "missing_bytes": "the file is truncated: {} bytes are missing at its end",
     "repaired_timestamps": "{} timestamp(s) were missing or repeated; repaired",
-    "discontinuities": "the timestamps restart {} time(s); the recordings were joined into one "
+    "discontinuities": "the timestamps jump {} time(s); the recordings were joined into one "
     "timeline",
     "has_late_streams": f"a stream begins after the first {PROBE_SIZE // 10**6} MB and was not "
     "kept; to keep it, first run: ffmpeg -probesize 2G -analyzeduration 2G -i … -map 0 -c copy "
@@ -77,18 +82,21 @@ class DamageReport:
     repaired_timestamps: int = 0
     """Number of frames whose PTS was missing or did not rise."""
     discontinuities: int = 0
-    """Number of backward jumps of the timestamps, as in concatenated recordings."""
+    """Number of jumps of the timestamps, as in concatenated recordings."""
     has_late_streams: bool = False
     """Whether streams begin behind the part that was probed."""
     missing_s: float = 0.0
     """Time between the actual and the declared end of the film, in seconds."""
+    missing_bytes: int = 0
+    """Number of bytes that a truncated file lacks; 0 if its format does not declare a size."""
     messages: list[str] = field(default_factory=list)
     """Descriptions of further damage."""
 
     @property
     def is_damaged(self) -> bool:
         """Whether frames were lost or corrupted. Repaired timestamps alone do not count."""
-        return bool(self.bad_packets or self.corrupt_frames or self.missing_s or self.messages)
+        is_truncated = self.missing_s or self.missing_bytes
+        return bool(self.bad_packets or self.corrupt_frames or is_truncated or self.messages)
 
     def describe(self) -> list[str]:
         """Return one message for each kind of damage."""
@@ -109,9 +117,11 @@ def open_input(path: Path) -> av.container.InputContainer:
         # FFmpeg would read the relative name "a:b.mkv" as a URL of protocol "a".
         name = str(path.absolute())
         container: av.container.InputContainer = av.open(
-            name, options={**PROBE_OPTIONS, **_DEMUXER_OPTIONS}, **_OPEN_OPTIONS
+            name, options=list_whitelists() | PROBE_OPTIONS | _DEMUXER_OPTIONS, **_OPEN_OPTIONS
         )
     except av.FFmpegError as error:
+        if kind := describe_list(path):
+            raise InputError(f"{path}: is {kind}, not a video; name the video file") from None
         raise InputError(
             f"{path}: not a video that FFmpeg can read ({error.strerror}); "
             "check that the file is complete"
@@ -121,6 +131,10 @@ def open_input(path: Path) -> av.container.InputContainer:
     if container.format.name in _TEXT_DEMUXERS:
         container.close()
         raise InputError(f"{path}: not a video but a text file; name a video file")
+    for stream in container.streams.video:
+        # Otherwise FFmpeg keeps columns that a bitstream crops from the left edge.
+        if stream.codec_context is not None:
+            stream.codec_context.flags |= Flags.unaligned
     return container
 
 
@@ -160,66 +174,8 @@ def seek_before(
             container.seek(pts, stream=stream, backward=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Trim:
-    """A part of a film, in seconds of its timestamps, and the shift of these timestamps."""
-
-    shift: Fraction
-    """Seconds to subtract from every timestamp."""
-    start: Fraction | None
-    """Time before the shift of the first packets to keep."""
-    end: Fraction | None
-    """Time before the shift of the first packets to drop again."""
-
-
-def read_packets(
-    container: av.container.InputContainer, streams: Sequence[av.stream.Stream], trim: Trim
-) -> Iterator[av.Packet[Any]]:
-    """Yield the packets of some streams in file order, trimmed and with rising DTS per stream."""
-    if not streams:
-        return
-    seek_before(container, streams[0], trim.start, _PACKET_SEEK_MARGIN_S)
-    last_dts: dict[int, int | None] = {s.index: None for s in streams}
-    for packet in demux_packets(container, streams):
-        index = packet.stream.index
-        if packet.size and index in last_dts and _trim_packet(packet, trim):
-            if packet.time_base is not None:
-                _shift_timestamps(packet, -round(trim.shift / Fraction(packet.time_base)))
-            last = last_dts[index]
-            if packet.dts is not None:
-                # Damaged files have a DTS that does not rise, which muxers reject.
-                if last is not None and packet.dts <= last:
-                    packet.dts = last + 1
-                    packet.pts = None if packet.pts is None else max(packet.pts, packet.dts)
-                last_dts[index] = packet.dts
-            yield packet
-
-
-def _trim_packet(packet: av.Packet[Any], trim: Trim) -> bool:
-    """Return whether a packet is inside the trim. Shorten a subtitle that crosses its edge."""
-    timestamp = packet.pts if packet.pts is not None else packet.dts
-    if timestamp is None or packet.time_base is None:
-        return True
-    time_base = Fraction(packet.time_base)
-    if trim.end is not None and timestamp * time_base >= trim.end:
-        return False
-    if packet.stream.type != "subtitle":
-        return trim.start is None or timestamp * time_base >= trim.start
-    # A subtitle is displayed for seconds, so it may start before the trim and end in it.
-    begin, end = timestamp, timestamp + int(packet.duration or 0)
-    if trim.start is not None:
-        begin = max(begin, math.ceil(trim.start / time_base))
-    if trim.end is not None:
-        end = min(end, int(trim.end / time_base))
-    if begin != timestamp and end <= begin:
-        return False
-    if (begin, end - begin) != (timestamp, int(packet.duration or 0)):
-        packet.pts = packet.dts = begin
-        packet.duration = max(0, end - begin)
-    return True
-
-
-def _shift_timestamps(packet: av.Packet[Any], ticks: int) -> None:
+def shift_timestamps(packet: av.Packet[Any], ticks: int) -> None:
+    """Add ticks to the PTS and DTS of a packet."""
     if ticks:
         packet.pts = None if packet.pts is None else packet.pts + ticks
         packet.dts = None if packet.dts is None else packet.dts + ticks
@@ -232,6 +188,21 @@ def allows_discontinuities(container: av.container.InputContainer) -> bool:
     """
     flag: Any = av.format.Flags.ts_discont.value
     return bool(container.format.flags & flag)
+
+
+def find_origin_s(container: av.container.InputContainer) -> Fraction:
+    """Return the timestamp that becomes 0 in a result, in seconds.
+
+    The clock of MPEG program and transport streams, and of recordings of live streams, starts
+    anywhere. Other films may start some seconds after 0, which is kept.
+    """
+    start_s = Fraction(container.start_time or 0, av.time_base)
+    is_arbitrary = allows_discontinuities(container) or start_s > MAX_KEPT_START_S
+    return start_s if is_arbitrary or _starts_video_before_zero(container) else Fraction(0)
+
+
+def _starts_video_before_zero(container: av.container.InputContainer) -> bool:
+    return any((s.start_time or 0) < 0 for s in container.streams.video)
 
 
 def demux_packets(
@@ -286,12 +257,6 @@ def _has_unknown_best_stream(container: av.container.InputContainer) -> bool:
     return False
 
 
-def get_dts_s(packet: av.Packet[Any]) -> Fraction:
-    """Return the DTS of a packet in seconds, or its PTS without a DTS, or 0 without both."""
-    timestamp = packet.dts if packet.dts is not None else packet.pts
-    return Fraction(0) if timestamp is None else timestamp * Fraction(packet.time_base or 0)
-
-
 @dataclass(slots=True)
 class _StreamClock:
     """The clock of one stream between two discontinuities."""
@@ -307,9 +272,10 @@ class _StreamClock:
 class DiscontinuityCorrector:
     """Maps the timestamps of concatenated MPEG recordings to one continuous timeline.
 
-    The first stream whose DTS jumps backward starts a new timeline, after the end of all streams.
-    The other streams switch to it when their own DTS jumps backward. This keeps audio and video in
-    sync. A jump that the next packet reverts was a single bad timestamp and starts no timeline.
+    The first stream whose DTS jumps backward, or far ahead of all streams, starts a new timeline
+    after the end of all streams. The other streams switch to it when their own DTS jumps. This
+    keeps audio and video in sync. A jump that the next packet reverts was a single bad timestamp
+    and starts no timeline.
     """
 
     def __init__(self, damage: DamageReport) -> None:
@@ -319,25 +285,25 @@ class DiscontinuityCorrector:
         """Seconds to add to the timestamps of each timeline."""
         self._clocks: dict[int, _StreamClock] = {}
         """The current clock of each stream, by stream index."""
-        self._end = Fraction(0)
-        """Latest end of a packet so far, in corrected seconds."""
+        self._end: Fraction | None = None
+        """Latest end of a packet so far, in corrected seconds; None before the first."""
 
     def correct(self, packet: av.Packet[Any]) -> None:
         """Move the timestamps of a packet to the continuous timeline."""
-        if packet.dts is None or packet.time_base is None:
+        if packet.time_base is None:
             return
-        time_base = Fraction(packet.time_base)
-        dts_s = packet.dts * time_base
-        pts_s = (packet.dts if packet.pts is None else packet.pts) * time_base
-        duration_s = (packet.duration or 0) * time_base
-        if packet.stream.type in ("video", "audio"):
-            clock = self._update_clock(packet.stream.index, dts_s, pts_s)
+        time_base, index = Fraction(packet.time_base), packet.stream.index
+        if packet.dts is not None and packet.stream.type in ("video", "audio"):
+            dts_s = packet.dts * time_base
+            end_s = (packet.dts if packet.pts is None else packet.pts) * time_base
+            duration_s = (packet.duration or 0) * time_base
+            clock = self._update_clock(index, dts_s, end_s)
             clock.next_dts_s = dts_s + duration_s
-            offset = self._offsets[clock.timeline]
-            self._end = max(self._end, pts_s + duration_s + offset)
-        else:
-            offset = self._offsets[-1]
-        _shift_timestamps(packet, round(offset / time_base))
+            end_s += duration_s + self._offsets[clock.timeline]
+            self._end = end_s if self._end is None else max(self._end, end_s)
+        known = self._clocks.get(index)
+        offset = self._offsets[-1 if known is None else known.timeline]
+        shift_timestamps(packet, round(offset / time_base))
 
     def _update_clock(self, index: int, dts_s: Fraction, pts_s: Fraction) -> _StreamClock:
         """Return the clock that a packet of stream `index` belongs to."""
@@ -348,11 +314,18 @@ class DiscontinuityCorrector:
             self._clocks[index] = previous  # The last jump was a single bad timestamp.
             if all(c.timeline < newest for c in self._clocks.values()):
                 self._offsets.pop()
-        elif dts_s < clock.next_dts_s - MIN_BACKWARD_JUMP_S:
+        elif self._is_jump(clock, dts_s):
             if clock.timeline == newest:
-                self._offsets.append(self._end - pts_s)
+                self._offsets.append((self._end or Fraction(0)) - pts_s)
                 self._damage.discontinuities += 1
             self._clocks[index] = _StreamClock(len(self._offsets) - 1, dts_s, previous=clock)
         elif previous is not None and dts_s - clock.next_dts_s < SAME_CLOCK_TOLERANCE_S:
             clock.previous = None  # The new clock continues, which confirms the jump.
         return self._clocks[index]
+
+    def _is_jump(self, clock: _StreamClock, dts_s: Fraction) -> bool:
+        if dts_s < clock.next_dts_s - MIN_BACKWARD_JUMP_S:
+            return True
+        # A gap of one stream is not a jump.
+        clocks = (c for c in self._clocks.values() if c.timeline == clock.timeline)
+        return all(dts_s > c.next_dts_s + MIN_FORWARD_JUMP_S for c in clocks)

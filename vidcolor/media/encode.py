@@ -18,6 +18,7 @@ from vidcolor.media.containers import CONTAINERS, Container
 from vidcolor.media.encoders import get_encoder
 from vidcolor.media.ffmpeg_library import ERROR, LogLine, capture_ffmpeg_log, silence_stderr
 from vidcolor.media.frames import view_plane
+from vidcolor.media.input_formats import list_whitelists
 from vidcolor.media.probe import FULL_RANGE, LIMITED_RANGE, UNSPECIFIED
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def probe_encoder(plan: EncoderPlan, video: VideoInfo) -> tuple[str, ...]:
             output.mux(packet)
         output.close()
         memory.seek(0)
-        with av.open(memory, "r") as written:
+        with av.open(memory, "r", options=list_whitelists()) as written:
             frame = next(written.decode(video=0))
             sar = Fraction(written.streams.video[0].sample_aspect_ratio or 0)
     except (av.FFmpegError, StopIteration) as error:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
-    from vidcolor.media.demux import Trim
+    from vidcolor.media.packets import Trim
 
 
 @lru_cache(maxsize=1)
@@ -84,12 +84,16 @@ def convert_subtitle(source: Path, index: int, target: Path, codec: str, muxer: 
 
 
 def _convert(source: Path, index: int, output: bytes | str, target: Path, **options: Any) -> None:
+    _run(_open_input(source).output(output, map=f"0:{index}", **options), target)
+
+
+def _open_input(path: Path, **options: Any) -> Any:
     import ffmpeg
 
     from vidcolor.media.demux import PROBE_OPTIONS
+    from vidcolor.media.input_formats import list_whitelists
 
-    stream = ffmpeg.input(_encode_path(source), **PROBE_OPTIONS)
-    _run(stream.output(output, map=f"0:{index}", **options), target)
+    return ffmpeg.input(_encode_path(path), **list_whitelists(), **PROBE_OPTIONS, **options)
 
 
 def _encode_path(path: Path) -> bytes:
@@ -115,9 +119,7 @@ def remux_matroska(
     """
     import ffmpeg
 
-    from vidcolor.media.demux import PROBE_OPTIONS
-
-    streams = [ffmpeg.input(_encode_path(source))]
+    streams = [_open_input(source)]
     options: dict[str, Any] = {
         "codec": "copy",
         "format": muxer,
@@ -135,9 +137,7 @@ def remux_matroska(
         options["map"] = "0"  # By default ffmpeg maps one stream of each type.
     else:
         offset = str(float(-extra_streams.trim.shift))
-        extra_input = ffmpeg.input(
-            _encode_path(extra_streams.source), itsoffset=offset, **PROBE_OPTIONS
-        )
+        extra_input = _open_input(extra_streams.source, itsoffset=offset)
         streams += [extra_input[str(index)] for index in extra_streams.indices]
         # The option -ss would start at the keyframe of the video. The audio of `source` is
         # trimmed already, so the filter does not change it.

@@ -15,9 +15,17 @@ from vidcolor.color.tint import Tint
 from vidcolor.color.ycbcr import Coding, Matrix, get_default_matrix, get_matrix
 from vidcolor.errors import InputError
 from vidcolor.imaging.geometry import Geometry, rotate_size
-from vidcolor.media.demux import find_video_stream, is_cover_art, open_input
+from vidcolor.media.cropping import Crop, read_crop
+from vidcolor.media.demux import find_origin_s, find_video_stream, is_cover_art, open_input
+from vidcolor.media.duration import (
+    find_declared_ends_s,
+    get_container_duration_s,
+    get_stream_duration_s,
+)
 from vidcolor.media.frames import PixelLayout, get_pixel_layout
 from vidcolor.media.tint import measure_tint, sample_frames
+from vidcolor.media.video_decoder import VideoDecoder
+from vidcolor.timecode import Timecode, find_exact_rate, is_common_rate
 
 UNSPECIFIED = 2
 """H.273 code "unspecified" of primaries, transfer characteristics and matrix coefficients."""
@@ -27,6 +35,10 @@ LIMITED_RANGE = 1
 """FFmpeg's `AVCOL_RANGE_MPEG`."""
 PROGRESSIVE = 1
 """FFmpeg's `AVFieldOrder` code of progressive."""
+HDR_TRANSFERS = (16, 18)
+"""Codes of the transfer characteristics PQ and HLG in ITU-T H.273."""
+_MAX_AVERAGE_ERROR = Fraction(1, 200)
+"""Maximum relative error of an average frame rate that FFmpeg computes from timestamps."""
 MAX_PLAUSIBLE_RATE = 240
 """Maximum plausible average frame rate, in frames per second."""
 
@@ -68,7 +80,7 @@ class VideoInfo:
     codec: str
     width: int
     height: int
-    """Stored size in pixels, before rotation and pixel aspect."""
+    """Size in pixels, after cropping and before rotation and pixel aspect."""
     layout: PixelLayout
     """Layout of the decoded frames."""
     coding: Coding
@@ -80,7 +92,8 @@ class VideoInfo:
     time_base: Fraction
     """Unit of timestamps, in seconds."""
     rate: Fraction | None
-    """Average frame rate in frames per second. It is used for display and tags, not for timing."""
+    """Average frame rate in frames per second. Rounded whole and NTSC rates are exact; see
+    `find_exact_rate`."""
     start_pts: int | None
     """PTS of the first frame in the header; None if the header has none."""
     duration_s: float | None
@@ -89,10 +102,13 @@ class VideoInfo:
     """Number of frames in the header; 0 if the header has none."""
     tint: Tint
     """Whether the film is gray, tinted or in color; see `measure_tint`."""
-    declared_end_s: float | None = None
-    """End time in the header of this stream, in seconds. It is used to detect truncated files."""
+    declared_ends_s: tuple[float, ...] = ()
+    """Possible ends according to the header, in seconds, the earliest first. They are used to
+    detect truncated files."""
     variable_rate: bool = False
     """Whether the durations of frames differ."""
+    crop: Crop | None = None
+    """Cropping that the container states; None if it states none."""
     sample_aspect_ratio: Fraction | None = None
     """Width over height of a pixel; None for square pixels."""
     rotation_degrees: int = 0
@@ -105,6 +121,8 @@ class VideoInfo:
     """Whether the first frame is flagged as interlaced."""
     timecode: str | None = None
     """SMPTE timecode of the first frame."""
+    reel: str | None = None
+    """Name of the reel or tape that the film was captured from."""
     language: str | None = None
     side_data: tuple[str, ...] = ()
     """Types of the side data of sampled frames, such as ``A53_CC`` (closed captions)."""
@@ -140,6 +158,16 @@ class VideoInfo:
         """Timestamp of the first frame, in seconds."""
         return (self.start_pts or 0) * self.time_base
 
+    def timecode_at(self, pts: int) -> Timecode | None:
+        """Return the timecode of the frame at a PTS; None if the video has none that is valid."""
+        if self.timecode is None or self.rate is None:
+            return None
+        try:
+            code = Timecode.parse(self.timecode, self.rate)
+        except ValueError:
+            return None
+        return code + round((pts - (self.start_pts or 0)) * self.time_base * self.rate)
+
     @property
     def estimated_num_frames(self) -> int | None:
         """Expected number of frames, for progress display only."""
@@ -163,50 +191,71 @@ class MediaInfo:
     streams: tuple[StreamInfo, ...]
     """All streams, including the video."""
     num_chapters: int
+    origin_s: Fraction = Fraction(0)
+    """Timestamp that becomes 0 in a result, in seconds."""
     tags: dict[str, str] = field(default_factory=dict)
     """Metadata of the container."""
+    declares_rate: bool = True
+    """False if the frame rate of an image sequence is assumed."""
 
 
-def probe(path: Path) -> MediaInfo:
+def probe(path: Path, start_s: Fraction | None = None) -> MediaInfo:
     """Read the header and the first frame of a film.
+
+    The properties of the video may change within a film. They are those of the first frame from
+    `start_s` on, in seconds since the start of the film, if there is one.
 
     Raises:
         InputError: the file cannot be read, or has no video stream or no decodable frame.
     """
     with open_input(path) as container:
         stream = find_video_stream(container, path)
-        first_frame = _decode_first_frame(container, stream, path)
-        frames = sample_frames(container, stream, first_frame)
+        crop = read_crop(path, container, stream)
+        first = _decode_first_frame(container, stream, crop, start_s)
+        if first is None:
+            if start_s is not None:  # The reader reports that no frame follows.
+                return probe(path)
+            raise InputError(f"{path}: no frame can be decoded; the file may be empty or truncated")
+        first_frame, aspect = first
+        frames = sample_frames(container, stream, first_frame, crop)
         return MediaInfo(
             path=path,
             container=container.format.name,
-            duration_s=_container_duration_s(container),
-            video=_describe_video(container, stream, frames),
+            duration_s=get_container_duration_s(container),
+            video=_describe_video(container, stream, frames, crop, aspect),
             streams=tuple(describe_stream(s) for s in container.streams),
             num_chapters=len(container.chapters()),
+            origin_s=find_origin_s(container),
             tags=dict(container.metadata),
         )
 
 
 def _decode_first_frame(
-    container: av.container.InputContainer, stream: av.VideoStream, path: Path
-) -> av.VideoFrame:
-    try:
-        for packet in container.demux(stream):
-            try:
-                for frame in packet.decode():
-                    return frame
-            except av.InvalidDataError:  # The film may be readable after a damaged start.
-                continue
-    except av.FFmpegError as error:
-        raise InputError(f"{path}: cannot decode video ({error.strerror})") from error
-    raise InputError(f"{path}: no frame can be decoded; the file may be empty or truncated")
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    crop: Crop | None,
+    start_s: Fraction | None,
+) -> tuple[av.VideoFrame, Fraction] | None:
+    """Return the first frame, and the pixel aspect ratio when it was decoded."""
+    time_base, rate = Fraction(stream.time_base or 0), _frame_rate(stream)
+    origin = (stream.start_time or 0) * time_base
+    start = None if start_s is None else origin + start_s
+    decoder = VideoDecoder(container, stream, start_s=start, crop=crop)
+    next_time = origin
+    for frame in decoder.frames():
+        time = next_time if frame.pts is None else frame.pts * time_base  # as in raw streams
+        if start is None or time >= start:
+            return frame, decoder.sample_aspect_ratio
+        next_time = time + (1 / rate if rate else 0)
+    return None
 
 
 def _describe_video(
     container: av.container.InputContainer,
     stream: av.VideoStream,
     frames: list[av.VideoFrame],
+    crop: Crop | None,
+    aspect: Fraction,
 ) -> VideoInfo:
     first_frame = frames[0]
     context = stream.codec_context
@@ -218,39 +267,50 @@ def _describe_video(
         matrix=_first_specified(first_frame.colorspace, context.colorspace),
     )
     time_base = Fraction(stream.time_base) if stream.time_base else Fraction(1, 1000)
-    sar = Fraction(stream.sample_aspect_ratio or context.sample_aspect_ratio or 0)
     # The matrix tag of R'G'B' is the identity, which the Y'CbCr output cannot have.
     tagged_matrix = get_matrix(tags.matrix) if layout.kind != "rgb" else None
-    duration_s = _stream_duration_s(container, stream, time_base)
-    start_s = float((stream.start_time or 0) * time_base)
-    # MOV stores the timecode in the video stream, MXF and DV in the container.
-    metadata = [*stream.metadata.items(), *container.metadata.items()]
     return VideoInfo(
         index=stream.index,
         codec=context.codec.canonical_name,
         width=first_frame.width,
         height=first_frame.height,
         layout=layout,
-        coding=Coding(layout.luma_bits, _is_full_range(layout, tags)),
+        coding=Coding(layout.luma_bits, is_full_range(layout, tags.range)),
         matrix=tagged_matrix or get_default_matrix(first_frame.width, first_frame.height),
         tags=tags,
         time_base=time_base,
         rate=_frame_rate(stream),
         start_pts=stream.start_time,
-        duration_s=duration_s or _container_duration_s(container),
-        declared_end_s=None if duration_s is None else duration_s + start_s,
+        duration_s=get_stream_duration_s(stream) or get_container_duration_s(container),
+        declared_ends_s=find_declared_ends_s(container, stream),
         variable_rate=_has_variable_frame_rate(stream),
         num_frames=stream.frames,
-        sample_aspect_ratio=sar if sar not in (0, 1) else None,
+        crop=crop,
+        sample_aspect_ratio=aspect if aspect not in (0, 1) else None,
         rotation_degrees=first_frame.rotation % 360,
         display_matrix=_read_display_matrix(first_frame),
         field_order=int(context.field_order),
         interlaced=bool(first_frame.interlaced_frame),
-        timecode=next((value for key, value in metadata if key.lower() == "timecode"), None),
+        timecode=_find_tag(container, stream, "timecode"),
+        reel=_find_tag(container, stream, "reel_name", "com.apple.proapps.reel"),
         tint=measure_tint(frames),
         language=stream.metadata.get("language"),
         side_data=_list_side_data(frames),
     )
+
+
+def _find_tag(
+    container: av.container.InputContainer, stream: av.VideoStream, *names: str
+) -> str | None:
+    """Return a tag of the video, of a data stream or of the container, in this order."""
+    # MOV stores the timecode in the video stream and the reel in a data stream. MXF stores the
+    # timecode of the source in the stream, and that of the material in the container, as DV does.
+    data = (s.metadata for s in container.streams if s.type == "data")
+    for metadata in (stream.metadata, *data, container.metadata):
+        for key, value in metadata.items():
+            if key.lower() in names and value.strip():
+                return value.strip()
+    return None
 
 
 def _first_specified(*tags: Any) -> int:
@@ -259,13 +319,16 @@ def _first_specified(*tags: Any) -> int:
     return next((code for code in codes if code != UNSPECIFIED), UNSPECIFIED)
 
 
-def _is_full_range(layout: PixelLayout, tags: ColorTags) -> bool:
-    """R'G'B' sources and untagged gray are full range. Untagged Y'CbCr is limited range."""
+def is_full_range(layout: PixelLayout, range_tag: int) -> bool:
+    """Return whether luma is full range, by FFmpeg's `AVColorRange` of its frame.
+
+    R'G'B' and untagged gray are full range. Untagged Y'CbCr is limited range.
+    """
     if layout.kind == "rgb" or layout.full_range:
         return True
-    if tags.range == 0:
+    if range_tag == 0:
         return layout.kind == "gray"
-    return tags.range == FULL_RANGE
+    return range_tag == FULL_RANGE
 
 
 def _frame_rate(stream: av.VideoStream) -> Fraction | None:
@@ -274,25 +337,12 @@ def _frame_rate(stream: av.VideoStream) -> Fraction | None:
     average, guessed = Fraction(stream.average_rate or 0), Fraction(stream.guessed_rate or 0)
     if average > MAX_PLAUSIBLE_RATE >= guessed:
         average = guessed
+    # FLV has no average, which FFmpeg then computes from timestamps in milliseconds.
+    for rate in (average, guessed):
+        exact = find_exact_rate(rate)
+        if is_common_rate(exact) and abs(exact - average) <= _MAX_AVERAGE_ERROR * average:
+            return exact
     return average or guessed or None
-
-
-def _stream_duration_s(
-    container: av.container.InputContainer, stream: av.VideoStream, time_base: Fraction
-) -> float | None:
-    """Return the duration of the stream in seconds, or of a container with a single stream."""
-    if stream.duration:
-        return float(stream.duration * time_base)
-    # Matroska stores it as a tag, such as 00:01:02.345000000.
-    try:
-        hours, minutes, seconds = map(float, stream.metadata.get("DURATION", "").split(":"))
-    except ValueError:
-        return _container_duration_s(container) if len(container.streams) == 1 else None
-    return hours * 3600 + minutes * 60 + seconds
-
-
-def _container_duration_s(container: av.container.InputContainer) -> float | None:
-    return container.duration / av.time_base if container.duration else None
 
 
 def _has_variable_frame_rate(stream: av.VideoStream) -> bool:

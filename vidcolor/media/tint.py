@@ -13,6 +13,7 @@ from vidcolor.color.tint import BLANK_RANGE, Tint, classify_tint, combine_tints
 from vidcolor.color.ycbcr import MATRICES, Coding, rgb_to_ycbcr
 from vidcolor.imaging.resize import resize_area
 from vidcolor.media.frames import get_pixel_layout, read_chroma, read_luma, read_rgb
+from vidcolor.media.video_decoder import VideoDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidcolor.imaging.types import FloatArray
+    from vidcolor.media.cropping import Crop
 
 NUM_TINT_SAMPLES = 5
 """Number of frames that are sampled over the duration of a film."""
@@ -29,11 +31,15 @@ _BT709 = MATRICES["bt709"]
 
 
 def sample_frames(
-    container: av.container.InputContainer, stream: av.VideoStream, first_frame: av.VideoFrame
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    first_frame: av.VideoFrame,
+    crop: Crop | None = None,
 ) -> list[av.VideoFrame]:
     """Decode `NUM_TINT_SAMPLES` frames of a film, or fewer if it is not seekable.
 
-    `first_frame` is already decoded. The read position of the container changes.
+    `first_frame` is already decoded, and all are cropped by `crop`. The read position of the
+    container changes.
     """
     frames = [first_frame]
     duration, start = stream.duration, stream.start_time or 0
@@ -46,7 +52,7 @@ def sample_frames(
             pts = start + duration * k // NUM_TINT_SAMPLES
             with contextlib.suppress(av.FFmpegError, StopIteration, ValueError):  # not seekable
                 container.seek(pts, stream=stream, backward=True)
-                frames.append(next(container.decode(stream)))
+                frames.append(next(VideoDecoder(container, stream, crop=crop).frames()))
     return frames
 
 
