@@ -170,7 +170,7 @@ def import_model(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="Weights file: .pth .pt .bin .ckpt .safetensors .onnx.",
+            help="Weights file: .pth .pt .bin .ckpt .safetensors .caffemodel .onnx.",
             show_default=False,
         ),
     ],
@@ -191,22 +191,31 @@ def import_model(
     force: Annotated[
         bool, typer.Option("--force", "-f", help="Replace an installed model of this name.")
     ] = False,
+    bins: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Color bins of a Caffe model. Default: pts_in_hull.npy beside the model.",
+        ),
+    ] = None,
 ) -> None:
     """Import a weights file: detect its architecture, validate it, make it safe.
 
     Checkpoints of ECCV16, SIGGRAPH17, DeOldify and DDColor, published or
-    fine-tuned, are converted to safetensors. Code in them is never run. ONNX
-    files are copied, with their sidecar file NAME.onnx.toml if there is one.
+    fine-tuned, and the Caffe model of ECCV16 are converted to safetensors. Code
+    in them is never run. ONNX files are copied, with their sidecar file
+    NAME.onnx.toml if there is one.
 
     [bold]Examples[/bold]
 
       vidcolor models import ColorizeVideo_gen.pth --name my-deoldify
       vidcolor models import facefusion/ddcolor.onnx --license Apache-2.0
+      vidcolor models import colorization_release_v2.caffemodel --bins pts_in_hull.npy
     """
     from vidcolor.generators.importer import import_weights
     from vidcolor.generators.store.registry import read_record
 
-    path = import_weights(file, name, license, not non_commercial, force)
+    path = import_weights(file, name, license, not non_commercial, force, bins)
     record = read_record(path)
     assert record is not None
     console.event("imported", name=path.stem, path=str(path), architecture=record.architecture)

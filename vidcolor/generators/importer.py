@@ -40,13 +40,14 @@ def import_weights(
     license: str = "",
     commercial: bool = True,
     force: bool = False,
+    bins: Path | None = None,
 ) -> Path:
     """Import a weights file into the cache.
 
-    Published checkpoints become safetensors files: reparametrizations are folded, tensors that
-    only training uses are dropped, and the metadata holds the architecture, its `ModelIO` and the
-    digest of the original. Weights of the embedded network and ONNX files are copied after a test
-    load, ONNX files with their sidecar file.
+    Published checkpoints and Caffe models become safetensors files: reparametrizations are folded,
+    tensors that only training uses are dropped, and the metadata holds the architecture, its
+    `ModelIO` and the digest of the original. Weights of the embedded network and ONNX files are
+    copied after a test load, ONNX files with their sidecar file.
 
     Args:
         file: file with one of `registry.WEIGHTS_SUFFIXES`.
@@ -55,13 +56,15 @@ def import_weights(
         license: license of the weights, e.g. an SPDX identifier; may be empty.
         commercial: whether the license permits commercial use.
         force: replace an installed model of the same name.
+        bins: file with the color bins of a Caffe model; None for ``pts_in_hull.npy`` beside it.
 
     Raises:
         WeightsError: the file is missing, damaged, malicious, or of an unknown architecture.
-        UsageError: the name is invalid, or a model of this name is installed.
+        UsageError: the name is invalid, a model of this name is installed, or `bins` is given
+            without a Caffe model.
         OutputError: the file cannot be written.
     """
-    prepared = _prepare(file)
+    prepared = _prepare(file, bins)
     is_published = prepared.architecture not in (EMBEDDED_ARCHITECTURE, ONNX_ARCHITECTURE)
     default_name = prepared.architecture if is_published else file.stem
     name = registry.validate_name(name or default_name)
@@ -91,21 +94,23 @@ def import_weights(
     return target
 
 
-def _prepare(file: Path) -> _Import:
+def _prepare(file: Path, bins: Path | None) -> _Import:
     """Detect and validate a weights file."""
 
     def copy(partial: Path) -> None:
         shutil.copyfile(file, partial)
 
+    from vidcolor.generators.store.weights import read_weights, reject_bins
+
     if file.suffix == ".onnx":
         from vidcolor.generators.onnx import load_onnx
 
+        reject_bins(str(file), bins)
         load_onnx(file, "cpu")
         return _Import(ONNX_ARCHITECTURE, copy, ".onnx")
     from vidcolor.generators.store.architectures import ARCHITECTURES
-    from vidcolor.generators.store.weights import read_weights
 
-    weights = read_weights(str(file.absolute()))
+    weights = read_weights(str(file.absolute()), bins)
     architecture = weights.metadata.get("architecture")
     if architecture is None:
         import torch

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vidcolor.generators.base import Generator
     from vidcolor.generators.efficientnet import EfficientNetLite2
 
@@ -17,37 +19,48 @@ def load_generator(
     device: str = "auto",
     precision: str = "auto",
     size: int | None = None,
+    bins: Path | None = None,
 ) -> Generator:
     """Load a generator.
 
     Args:
         model: ``embedded``; the name of installed weights (see `store.registry`); the path of a
-            .safetensors, .pth or .onnx file; or several of these joined by ``+``, for an ensemble.
+            .safetensors, .pth, .caffemodel or .onnx file; or several of these joined by ``+``, for
+            an ensemble.
         device: ``auto`` (CUDA, else MPS, else CPU), ``cpu``, ``cuda``, e.g. ``cuda:1``, or
             ``mps``; for ONNX files ``auto`` or one of `onnx.PROVIDERS`.
         precision: ``auto`` (see `device.choose_precision`), ``fp32`` or ``bf16``; ignored for ONNX
             files.
         size: model input size, in pixels: the short side, or the side of a square for networks
             that take squares; None for the model's native size.
+        bins: file with the color bins of a Caffe model; None for ``pts_in_hull.npy`` beside it. In
+            an ensemble it applies to all Caffe models.
 
     Raises:
-        UsageError: the device or precision is unknown, the device is not available, or the model
-            does not support the size.
+        UsageError: the device or precision is unknown, the device is not available, the model
+            does not support the size, or `bins` is given without a Caffe model.
         WeightsError: the weights are missing, damaged, or of an unknown architecture.
         VidcolorError: an ONNX file is given, and ONNX Runtime is not installed.
     """
     from vidcolor.generators.ensemble import SEPARATOR, Ensemble, split_names
+    from vidcolor.generators.store.caffe import CAFFE_SUFFIX
+    from vidcolor.generators.store.weights import reject_bins, resolve_path
 
     if SEPARATOR in model and (names := split_names(model)):
-        return Ensemble([load_generator(name, device, precision, size) for name in names])
-    from vidcolor.generators.store.weights import resolve_path
-
+        caffe = [name for name in names if resolve_path(name).suffix == CAFFE_SUFFIX] or names
+        return Ensemble(
+            [
+                load_generator(name, device, precision, size, bins if name in caffe else None)
+                for name in names
+            ]
+        )
     path = resolve_path(model)
     if path.suffix == ".onnx":
+        reject_bins(model, bins)
         from vidcolor.generators.onnx import load_onnx
 
         return load_onnx(path, device, size)
-    return _load_torch(model, device, precision, size)
+    return _load_torch(model, device, precision, size, bins)
 
 
 def resolve_devices(model: str, device: str) -> tuple[str, ...]:
@@ -87,7 +100,9 @@ def load_encoder() -> EfficientNetLite2:
     return encoder.eval().requires_grad_(False)
 
 
-def _load_torch(model: str, device: str, precision: str, size: int | None) -> Generator:
+def _load_torch(
+    model: str, device: str, precision: str, size: int | None, bins: Path | None
+) -> Generator:
     from vidcolor.generators.device import choose_device, choose_precision
     from vidcolor.generators.predictor import single_threaded_pool
     from vidcolor.generators.store.weights import read_weights
@@ -96,7 +111,7 @@ def _load_torch(model: str, device: str, precision: str, size: int | None) -> Ge
     chosen_precision = choose_precision(precision, torch_device)
 
     def load() -> Generator:
-        weights = read_weights(model)
+        weights = read_weights(model, bins)
         architecture = weights.metadata.get("architecture")
         if architecture is not None:
             from vidcolor.generators.adapter import load_adapted

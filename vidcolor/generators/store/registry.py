@@ -20,7 +20,7 @@ from vidcolor.schema import STORED, load_json, parse
 
 CACHE_VARIABLE = "VIDCOLOR_HOME"
 """Environment variable that replaces the platform's cache directory."""
-WEIGHTS_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".onnx")
+WEIGHTS_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".caffemodel", ".onnx")
 """Suffixes of weights files."""
 EMBEDDED_MODEL = "embedded"
 """Name of the model that is part of vidcolor."""

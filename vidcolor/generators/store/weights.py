@@ -6,12 +6,15 @@ import enum
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidcolor.errors import WeightsError
+from vidcolor.errors import UsageError, WeightsError
+from vidcolor.fileio import check_url
 from vidcolor.generators.store import registry
+from vidcolor.generators.store.caffe import CAFFE_SUFFIX, find_bins, read_bins, read_caffe_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +58,9 @@ class ContentType(enum.Enum):
     ONNX = "an ONNX file; rename it to .onnx"
     WEB_PAGE = "a web page, not weights; fetch it again"
     LFS_POINTER = "a Git LFS pointer, not weights; run git lfs pull"
+    CAFFE = "a Caffe model; rename it to .caffemodel"
+    PROTOTXT = "the description of a Caffe network, without weights; use the .caffemodel file"
+    HDF5 = "an HDF5 file; Keras models and Caffe models in HDF5 are not supported"
     EMPTY = "empty file; fetch it again"
     UNKNOWN = "not a weights file; check the path"
 
@@ -84,6 +90,13 @@ ENCODER_WEIGHTS = PackagedWeights(
 
 _CHECKPOINT_MAGIC = (b"PK\x03\x04", b"\x80")
 """First bytes of PyTorch checkpoints: zip files, or pickles in the legacy format."""
+_CAFFE_TYPES = (ContentType.CAFFE, ContentType.UNKNOWN)
+"""Content types of a file with the suffix of Caffe models that its reader accepts or describes."""
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_PROTOTXT = re.compile(rb"\s*(#[^\n]*\n\s*)*(name\s*:|layers?\s*\{|input(_dim|_shape)?\s*[:{])")
+"""Pattern of the start of the description of a Caffe network, after comments."""
+_CAFFE_TAGS = (b"\xa2\x06", b"\x12", b"\x1a", b"\x22")
+"""Tags of the first field of a Caffe model after its name: a layer or an input."""
 _PACKAGE = Path(__file__).parents[2]
 MODEL_DIRS = (_PACKAGE / "models", _PACKAGE.parent / "models")
 """Directories of packaged weights in an installed wheel and in a checkout. The wheel comes first,
@@ -114,30 +127,56 @@ def resolve_path(model: str) -> Path:
     return registry.find_weights(model)
 
 
-def read_weights(model: str) -> Weights:
+def read_weights(model: str, bins: Path | None = None) -> Weights:
     """Read and verify the weights of a model, which is a name or a path.
 
     Packaged weights must have the digest of this release, and cached weights the digest in their
     record. Only tensors are read, so no weights file can run code. Published checkpoints are
     returned with folded reparametrizations, and with the detected ``architecture`` in the metadata.
+    The digest of a Caffe model also covers its color bins.
+
+    Args:
+        model: name, or path of a weights file.
+        bins: file with the color bins of a Caffe model; None for the one beside it.
 
     Raises:
         WeightsError: the weights are unknown, missing, unreadable, damaged, or of an unknown
             architecture, or they do not match their digest.
+        UsageError: `bins` is given, and the model is not a Caffe model.
     """
     if model in PACKAGED_WEIGHTS:
+        reject_bins(model, bins)
         return read_packaged_weights(PACKAGED_WEIGHTS[model])
     path = resolve_path(model)
     # Read the file once, so that the hashed bytes are the used bytes even if the file changes.
     data = read_weights_file(path)
     digest = hashlib.sha256(data).hexdigest()
     verify_cached_digest(path, digest)
+    content_type = detect_content_type(data)
+    if path.suffix == CAFFE_SUFFIX and content_type in _CAFFE_TYPES:
+        return _read_caffe(path, data, digest, bins)
+    if content_type in (ContentType.CHECKPOINT, ContentType.SAFETENSORS):
+        reject_bins(model, bins)
     metadata, tensors = _parse(path, data)
     if not {"config", "architecture"} & metadata.keys():
         metadata, tensors = _convert_published(path, metadata, tensors)
     if "architecture" in metadata:
         _check_architecture(path, metadata["architecture"])
     return Weights(path.stem, path, digest, metadata, tensors)
+
+
+def _read_caffe(path: Path, data: bytes, digest: str, bins: Path | None) -> Weights:
+    """Return the weights of a Caffe model with its color bins."""
+    values = read_bins(find_bins(path, bins))
+    tensors = read_caffe_model(path, data, values)
+    digest = hashlib.sha256(f"{digest} ".encode() + values.tobytes()).hexdigest()
+    return Weights(path.stem, path, digest, {"architecture": "eccv16"}, tensors)
+
+
+def reject_bins(model: str, bins: Path | None) -> None:
+    """Raise a UsageError if color bins are given for a model that is not a Caffe model."""
+    if bins is not None:
+        raise UsageError(f"--bins applies to Caffe models ({CAFFE_SUFFIX}) only; {model} is none")
 
 
 def read_packaged_weights(
@@ -208,6 +247,7 @@ def read_weights_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
+        check_url(path)
         raise WeightsError(f"{path}: no such weights file; check the path") from None
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {error.strerror or error}") from None
@@ -246,6 +286,14 @@ def detect_content_type(data: bytes) -> ContentType:
         return ContentType.WEB_PAGE
     if data.startswith(b"version https://git-lfs"):
         return ContentType.LFS_POINTER
+    if data.startswith(_HDF5_MAGIC):
+        return ContentType.HDF5
+    if _PROTOTXT.match(data):
+        return ContentType.PROTOTXT
+    # A Caffe model is a protobuf message: the name of the network, if any, then its layers.
+    after_name = 2 + data[1] if data[:1] == b"\n" and len(data) > 1 else 0
+    if data.startswith(_CAFFE_TAGS, after_name):
+        return ContentType.CAFFE
     # An ONNX file is a protobuf message: the IR version, then the name of the producer.
     if data[:1] == b"\x08" and any(name in data[:64] for name in (b"torch", b"onnx", b"tf2")):
         return ContentType.ONNX
