@@ -141,21 +141,6 @@ def test_chroma_keeps_its_horizontal_position(colorizer: Colorizer, size: tuple[
         assert abs(center - 0.85) * width < 1.5
 
 
-@pytest.mark.parametrize(
-    "array",
-    [
-        np.zeros((4, 4), np.int64),
-        np.zeros((4, 4, 4), np.uint8),
-        np.zeros((0, 4), np.uint8),
-        np.zeros(4, np.uint8),
-    ],
-    ids=lambda p: f"{p.dtype}{p.shape}",
-)
-def test_unsupported_arrays_are_rejected(colorizer: Colorizer, array: np.ndarray) -> None:
-    with pytest.raises(UsageError, match="image must be"):
-        colorizer.colorize(array)
-
-
 class MinimalGenerator:
     """The smallest object that satisfies the protocol; its grid has a stride of 8."""
 

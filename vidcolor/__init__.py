@@ -1,8 +1,8 @@
 """vidcolor colorizes black-and-white films, photos and image sequences.
 
 The public interface consists of `colorize_film`, `colorize_photo` and `colorize_sequence` for
-files, `Colorizer` for images in memory, and `ColorizeOptions`. All failures that a caller can act
-on derive from `VidcolorError`.
+files, `Colorizer` and `colorize_frames` for images and films in memory, and `ColorizeOptions`. All
+failures that a caller can act on derive from `VidcolorError`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions, Hint
     from vidcolor.photo import PhotoResult, colorize_photo
     from vidcolor.progress import Progress
+    from vidcolor.stream import colorize_frames
 
 _MODULES = {
     "Colorizer": "vidcolor.colorizer",
@@ -28,6 +29,7 @@ _MODULES = {
     "Progress": "vidcolor.progress",
     "VidcolorError": "vidcolor.errors",
     "colorize_film": "vidcolor.film.api",
+    "colorize_frames": "vidcolor.stream",
     "colorize_photo": "vidcolor.photo",
     "colorize_sequence": "vidcolor.film.api",
 }
@@ -42,6 +44,7 @@ __all__ = [
     "VidcolorError",
     "__version__",
     "colorize_film",
+    "colorize_frames",
     "colorize_photo",
     "colorize_sequence",
 ]

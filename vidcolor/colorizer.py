@@ -7,13 +7,14 @@ the proxy's luma → guided upsampling → gamut compression → Cb, Cr for the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self, overload
 
 import numpy as np
 
 from vidcolor._version import __version__
 from vidcolor.color.gamut import ab_to_cbcr, compress_to_gamut
-from vidcolor.color.ycbcr import MATRICES, Coding, Matrix, rgb_to_luma_codes, ycbcr_to_rgb
+from vidcolor.color.ycbcr import Coding, Matrix
 from vidcolor.errors import UsageError
 from vidcolor.imaging.geometry import Geometry
 from vidcolor.imaging.guided_filter import GuidedUpsampler
@@ -23,12 +24,11 @@ from vidcolor.provenance import Provenance, Settings, compute_recipe_digest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from vidcolor.arrays import Image, Layout
     from vidcolor.generators.base import Generator
     from vidcolor.generators.predictor import HintArrays
     from vidcolor.imaging.types import FloatArray, Plane
-    from vidcolor.options import ColorizeOptions
+    from vidcolor.options import ColorizeOptions, Hint
 
 LEFT_SITED = 0.25
 """Offset of a left-sited chroma sample from the center of its two luma columns, to the left, in
@@ -75,6 +75,7 @@ class Colorizer:
         precision: str = "auto",
         vividness: float | None = None,
         size: int | None = None,
+        bins: Path | str | None = None,
     ) -> Self:
         """Load a generator by name or path.
 
@@ -85,21 +86,29 @@ class Colorizer:
             precision: ``auto``, ``fp32`` or ``bf16``.
             vividness: default for `predict`, 0 to 1; None for the generator's own default.
             size: short side of the proxies in pixels; None for the generator's own size.
+            bins: file with the color bins of a Caffe model; None for ``pts_in_hull.npy`` beside
+                the model.
 
         Raises:
             WeightsError: the weights are missing or damaged.
             UsageError: the device or size is not available, or the generator does not support
-                a vividness.
+                a vividness or bins.
         """
         from vidcolor.generators import load_generator
 
-        return cls(load_generator(model, device, precision, size), vividness)
+        bins = None if bins is None else Path(bins)
+        return cls(load_generator(model, device, precision, size, bins), vividness)
 
     @classmethod
     def from_options(cls, options: ColorizeOptions) -> Self:
         """Load the generator that the options name; errors are those of `load`."""
         return cls.load(
-            options.model, options.device, options.precision, options.vividness, options.size
+            options.model,
+            options.device,
+            options.precision,
+            options.vividness,
+            options.size,
+            options.bins,
         )
 
     @property
@@ -226,38 +235,76 @@ class Colorizer:
         compress_to_gamut(cb, cr, guide, matrix)
         return cb, cr
 
-    def colorize(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Colorize one image in memory.
+    @overload
+    def colorize(
+        self,
+        image: Image,
+        *,
+        hints: Sequence[Hint] | Path | str | None = None,
+        saturation: float = 1.0,
+        vividness: float | None = None,
+        layout: Layout | None = None,
+        return_confidence: Literal[False] = False,
+    ) -> Image: ...
+
+    @overload
+    def colorize(
+        self,
+        image: Image,
+        *,
+        hints: Sequence[Hint] | Path | str | None = None,
+        saturation: float = 1.0,
+        vividness: float | None = None,
+        layout: Layout | None = None,
+        return_confidence: Literal[True],
+    ) -> tuple[Image, Image]: ...
+
+    def colorize(
+        self,
+        image: Image,
+        *,
+        hints: Sequence[Hint] | Path | str | None = None,
+        saturation: float = 1.0,
+        vividness: float | None = None,
+        layout: Layout | None = None,
+        return_confidence: bool = False,
+    ) -> Image | tuple[Image, Image]:
+        """Colorize an image or a batch of images in memory.
+
+        Only one thread at a time may call it. Images on a GPU are copied to the CPU, where chroma
+        is upsampled; only the generator runs on its device. Images on the CPU are not copied.
 
         Args:
-            image: gray (H, W) or R'G'B' (H, W, 3): uint8, uint16, or float in [0, 1]. Only the
-                BT.709 luma of a color image is used.
+            image: NumPy array or torch tensor, gray or R'G'B' (BT.709 luma): uint8, uint16, or
+                float16, bfloat16, float32 or float64 in [0, 1]. Its shape is (H, W), or with 1 or 3
+                channels (H, W, C), (C, H, W), (N, H, W, C) or (N, C, H, W).
+            hints: colors at points of a single image, or the path of a hint file.
+            saturation: gain of the chroma, 0 to 3.
+            vividness: 0 to 1; None for the default of this colorizer.
+            layout: ``hwc`` or ``chw``. By default the shape shows where the channels are; if both
+                are possible, they are last in an array and before height and width in a tensor.
+            return_confidence: whether to return the confidence as well.
 
         Returns:
-            R'G'B' (H, W, 3) of the same dtype, with the luma of the input within rounding.
+            R'G'B' with the luma of the input within rounding, and the type, number format, layout
+            and device of the input; (H, W) becomes (H, W, 3), or (3, H, W) for a tensor. With
+            `return_confidence`, a pair of it and the confidence, (H, W) or (N, H, W) float32 in
+            [0, 1].
 
         Raises:
-            UsageError: the dtype or the shape is not supported.
+            UsageError: the type, the number format, the shape, a value or an option is not
+                supported. Values that are NaN, infinite or outside [0, 1] are refused.
+            InputError: the hint file cannot be read.
         """
-        if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
-            raise UsageError(f"image must be uint8, uint16 or float, got {image.dtype}")
-        if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or 0 in image.shape:
-            raise UsageError(f"image must be (H, W) or (H, W, 3), got {image.shape}")
-        matrix = MATRICES["bt709"]
-        bits = 8 if image.dtype == np.uint8 else 16
-        codes = image
-        if image.dtype.kind == "f":  # all steps below take integer code values
-            codes = np.rint(np.clip(image, 0, 1) * 65535).astype(np.uint16)
-        if codes.ndim == 3:
-            codes = rgb_to_luma_codes(codes, matrix, bits, bits)
-        coding = Coding(bits, full_range=True)
-        geometry = Geometry(width=codes.shape[1], height=codes.shape[0])
-        (prediction,) = self.predict([self.make_proxy(codes, coding, geometry)], geometry)
-        cb, cr = self.make_chroma(prediction, codes, coding, matrix)
-        rgb = np.clip(ycbcr_to_rgb(coding.luma_to_unit(codes), cb, cr, matrix), 0, 1)
-        if image.dtype.kind == "f":
-            return rgb.astype(image.dtype)
-        return np.rint(rgb * coding.luma_span).astype(image.dtype)
+        # The only import from a layer above: hints need the colorizer, and this method needs hints.
+        from vidcolor.images import colorize_image
+
+        if return_confidence and not self.has_confidence:
+            raise UsageError(f"model {self.name!r} does not estimate confidence")
+        result = colorize_image(
+            image, self, hints=hints, saturation=saturation, vividness=vividness, layout=layout
+        )
+        return tuple(result) if return_confidence else result.image
 
 
 def _subsample_luma(luma: Plane, subsampling: tuple[int, int]) -> Plane:

@@ -96,6 +96,21 @@ class ShotDetector:
         self._current = Shot(0, 0, "start")
         self._start_detectors(0)
 
+    @property
+    def current(self) -> Shot:
+        """The last shot whose start is final. Its `end` is not known yet and is 0."""
+        return self._current
+
+    @property
+    def num_final(self) -> int:
+        """Number of frames, from the first one, that are part of `current` or of an earlier shot.
+
+        The mixed frames of `current` are not counted before all of them are final, because the next
+        shot may replace the last ones.
+        """
+        limit = self._count - LOOKAHEAD
+        return self._current.first if self._current.mixed_range.stop > limit else limit
+
     def _start_detectors(self, first: int) -> None:
         self._cuts, self._fades = CutDetector(), FadeDetector(first)
         self._dissolves = DissolveDetector(first)

@@ -17,6 +17,11 @@ from vidcolor.imaging.resize import resize_area
 if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray
 
+DETECTION_SIZE = 128
+"""Maximum long side of the luma copies for shot detection, in pixels. Small copies are fast, and
+reduce grain and weave."""
+MIN_DETECTION_SIDE = 8
+"""Minimum side of these copies, in pixels."""
 THUMBNAIL_SIZE = (32, 24)
 """Long and short side of a thumbnail, in pixels."""
 MAX_SHIFT = 3
@@ -47,6 +52,13 @@ class FrameFeatures:
     frame."""
     histograms: FloatArray
     """Histogram of each block of the thumbnail: (9, 8) float32; each row sums to 1."""
+
+
+def get_detection_shape(height: int, width: int) -> tuple[int, int]:
+    """Return height and width of the copies of frames for `ShotDetector`."""
+    scale = min(1.0, DETECTION_SIZE / max(width, height))
+    rows, columns = (max(MIN_DETECTION_SIDE, round(side * scale)) for side in (height, width))
+    return rows, columns
 
 
 def resize_frame(proxy: FloatArray) -> FloatArray:
