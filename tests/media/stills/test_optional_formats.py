@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -19,12 +20,14 @@ from tests.helpers.stills import (
     smooth_chroma,
     srgb_profile,
 )
+from vidcolor.batch.discover import discover
 from vidcolor.errors import InputError, UsageError
 from vidcolor.media.stills import exif, jxl
 from vidcolor.media.stills.formats import FORMATS, STILL_SUFFIXES, register_format
 from vidcolor.media.stills.registry import read_still, read_still_recipe, write_still
 from vidcolor.media.stills.rgb import convert_depth
 from vidcolor.media.stills.types import StillFormat
+from vidcolor.options import ColorizeOptions
 
 imagecodecs = pytest.importorskip("imagecodecs")
 pillow_heif = pytest.importorskip("pillow_heif")
@@ -196,3 +199,19 @@ def test_orientation_of_exif_is_reset_without_other_changes():
     assert exif.read_orientation(reset) == 1
     assert sum(a != b for a, b in zip(block, reset, strict=True)) == 1
     assert exif.reset_orientation(b"") == b""
+
+
+def test_files_without_their_library_are_left_out_of_folders(tmp_path, monkeypatch):
+    album = tmp_path / "album"
+    album.mkdir()
+    Image.new("L", (8, 8)).save(album / "a.png")
+    (album / "IMG_1.HEIC").touch()
+    (album / "b.jxl").touch()
+    for module in ("pillow_heif", "imagecodecs"):
+        monkeypatch.setitem(sys.modules, module, None)
+    left_out = []
+    tasks = discover([album], None, None, ColorizeOptions(), left_out)
+    assert [task.source.name for task in tasks] == ["a.png"]
+    assert [(item.path.name, item.is_expected) for item in left_out] == [
+        ("IMG_1.HEIC", False), ("b.jxl", False)]  # fmt: skip
+    assert left_out[0].reason.startswith(".heic: HEIC needs the Python module pillow_heif; pip")

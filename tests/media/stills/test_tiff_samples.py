@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ import tifffile
 from PIL import Image
 
 from tests.helpers.stills import HEIGHT, SHAPE, WIDTH, luma_bt709
+from vidcolor.color.lab import rgb_to_lab_array
 from vidcolor.errors import InputError
 from vidcolor.media.stills.registry import read_still
 
@@ -222,3 +224,84 @@ def test_unknown_compressions_are_refused(tmp_path, gray, compression):
         write_packed(tmp_path / "a.tif", codes, bits, compression=compression)
         with pytest.raises(InputError):
             read_still(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_cmyk_of_every_depth_is_read(tmp_path, dtype, compression, planar):
+    top = np.iinfo(dtype).max
+    gray = np.rint(UNIT * top).astype(dtype)
+    for inks in ([top, top, top, gray], [gray, gray, gray, top]):  # 0 is no ink
+        cmyk = top - np.stack(np.broadcast_arrays(*inks), axis=0 if planar == "separate" else -1)
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(
+            path, cmyk.astype(dtype), photometric="separated", planarconfig=planar,
+            compression=compression,
+        )  # fmt: skip
+        still = assert_ramp(path, 8 * gray.itemsize, 1 / top)
+        assert "CMYK or Lab" in still.warnings[0]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("photometric", ["cielab", "icclab"])
+def test_lab_of_every_depth_is_read(tmp_path, dtype, photometric):
+    top, is_icc = np.iinfo(dtype).max, photometric == "icclab"
+    rgb = np.stack([UNIT, UNIT[::-1], np.full_like(UNIT, 0.5)]).astype(np.float32)
+    lightness, ab = rgb_to_lab_array(rgb)
+    scale = 256 if dtype == np.uint16 else 1
+    white = 0xFF00 if is_icc and dtype == np.uint16 else top
+    codes = np.stack([lightness * (white / 100), *(ab * scale + (is_icc * (top + 1) / 2))], -1)
+    codes = np.rint(codes).astype(np.int64).astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", codes, photometric=photometric, compression="zlib")
+    still = read_still(tmp_path / "a.tif")
+    expected = (rgb * np.float32([[[0.2126]], [[0.7152]], [[0.0722]]])).sum(axis=0)
+    np.testing.assert_allclose(still.luma / top, expected, atol=0.02 if dtype == np.uint8 else 1e-3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("compression", "arguments"),
+    [
+        ("jpeg2000", {"level": 0}), ("lerc", {}), ("jpegxl", {"lossless": True}),
+        ("jpegxr", {"level": 1.0}), ("png", {}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_rare_compressions_are_read(tmp_path, dtype, compression, arguments, channels):
+    pytest.importorskip("imagecodecs")
+    gray = np.rint(UNIT * np.iinfo(dtype).max).astype(dtype)
+    samples = np.dstack([gray] * 3) if channels == 3 else gray
+    for layout in ({}, {"tile": (32, 48)}):
+        tifffile.imwrite(
+            tmp_path / "a.tif", samples, compression=compression, compressionargs=arguments,
+            photometric="rgb" if channels == 3 else "minisblack", **layout,
+        )  # fmt: skip
+        assert_ramp(tmp_path / "a.tif", 8 * gray.itemsize, 0.5 / 255)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_of_12_bits_is_read(tmp_path, channels, monkeypatch):
+    pytest.importorskip("imagecodecs")
+    codes = quantize(12).astype(np.uint16)
+    samples = np.dstack([codes] * 3) if channels == 3 else codes
+    tifffile.imwrite(
+        tmp_path / "a.tif", samples, photometric="rgb" if channels == 3 else "minisblack",
+        compression="jpeg", compressionargs={"bitspersample": 12, "level": 100},
+    )  # fmt: skip
+    assert_ramp(tmp_path / "a.tif", 16, 0.01)
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    with pytest.raises(InputError, match=r"12-bit JPEG compression needs .* imagecodecs; pip"):
+        read_still(tmp_path / "a.tif")
+
+
+def test_infrared_of_a_film_scanner_is_no_alpha(tmp_path, deep):
+    rgb_and_infrared = np.dstack([deep] * 4)
+    for kind, is_alpha in ((0, False), (1, True), (2, True)):
+        tifffile.imwrite(
+            tmp_path / "a.tif", rgb_and_infrared, photometric="rgb", extrasamples=[kind]
+        )
+        still = read_still(tmp_path / "a.tif")
+        np.testing.assert_array_equal(still.luma, deep)
+        assert (still.alpha is not None) is is_alpha
+        assert still.warnings == (() if is_alpha else ("not kept: 1 extra channel(s)",))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vidcolor.fileio import check_not_special
 from vidcolor.media.stills import avif, basic, dpx, exr, heif, jpeg, jpeg2000, jxl, png, tiff
 from vidcolor.media.stills.rgb import JFIF
-from vidcolor.media.stills.types import StillFormat
+from vidcolor.media.stills.types import IMAGES_EXTRA, StillFormat
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,6 @@ FORMATS: dict[str, StillFormat] = {}
 STILL_SUFFIXES: dict[str, StillFormat] = {}
 """Formats by lower-case file name extension, with the dot."""
 
-_EXTRA = "pip install 'vidcolor[images]', or convert the file to TIFF or PNG"
 _SIGNATURE_BYTES = 64
 """Number of bytes that are read to detect the format."""
 
@@ -123,7 +122,7 @@ for _row in (
         bits=(8, 10),
         stores=frozenset({"exif", "xmp", "icc", "alpha", "orientation"}),
         module="pillow_heif",
-        remedy=_EXTRA,
+        remedy=IMAGES_EXTRA,
     ),
     StillFormat(
         name="jxl",
@@ -138,7 +137,7 @@ for _row in (
         bits=(8, 16),
         stores=frozenset({"exif", "xmp", "alpha", "orientation"}),
         module="imagecodecs",
-        remedy=_EXTRA,
+        remedy=IMAGES_EXTRA,
     ),
     StillFormat(
         name="bmp",

@@ -1,8 +1,9 @@
 """Reading and writing of TIFF (TIFF 6.0, Adobe, 1992).
 
-`tiff_samples` decodes gray and RGB, and Pillow converts other kinds of 8 bits. Files are encoded
-here, because tifffile cannot write the EXIF directory and the raw entries of the source into the
-same file as the pixels. The numbers in `encode_tiff` are tags and field types of the specification.
+`tiff_samples` decodes most kinds, and Pillow palettes, fax images and JPEG of 8 bits. Files are
+encoded here, because tifffile cannot write the EXIF directory and the raw entries of the source
+into the same file as the pixels. The numbers in `encode_tiff` are tags and field types of the
+specification.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ _MAX_OFFSET = 0xFFFF0000
 def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
     """Decode the first page of a TIFF; a damaged one is always refused.
 
-    8-bit and 16-bit gray and RGB are exact; other depths are scaled to 8 or 16 bits. Pillow
-    converts palettes, fax images, CMYK and Lab to 8-bit gray or RGB.
+    8-bit and 16-bit gray and RGB are exact; other depths are scaled to 8 or 16 bits. Palettes,
+    CMYK and Lab are converted to gray or RGB.
     """
     import tifffile
 
@@ -68,18 +69,26 @@ def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
             warnings = (f"the file has {len(pages)} pages: only the first is colorized",)
         metadata = _read_metadata(file, page)
         if tiff_samples.can_decode(page):
+            if missing := tiff_samples.find_missing_module(page):
+                raise InputError(f"{path}: {missing}")
             decoded = tiff_samples.decode_page(file, page)
         elif page.bitspersample <= 8:
             decoded = _decode_with_pillow(path)
-            if int(page.photometric) in _CMYK_AND_LAB:
-                warnings += ("CMYK or Lab is converted to RGB without its ICC profile",)
         else:
             raise InputError(
-                f"{path}: TIFF with {page.bitspersample}-bit samples of this kind is not "
+                f"{path}: TIFF with {_describe_kind(page)} of {page.bitspersample} bits is not "
                 "supported; convert it to 16-bit gray or RGB"
             )
+        if int(page.photometric) in _CMYK_AND_LAB:
+            warnings += ("CMYK or Lab is converted to RGB without its ICC profile",)
     warnings += decoded.warnings
     return replace(decoded, metadata=metadata, warnings=warnings)
+
+
+def _describe_kind(page: tifffile.TiffPage) -> str:
+    """Return the names of the photometric interpretation and of the compression of a page."""
+    names = (getattr(value, "name", str(value)) for value in (page.photometric, page.compression))
+    return " samples with ".join(names) + " compression"
 
 
 def read_tiff_xmp(path: Path) -> bytes | None:

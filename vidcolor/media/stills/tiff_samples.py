@@ -1,6 +1,6 @@
-"""Decoding of gray and RGB samples of a TIFF page: all depths, planar layouts and byte orders.
+"""Decoding of the samples of a TIFF page: all depths, planar layouts and byte orders.
 
-tifffile decodes what it can without the package imagecodecs. For the rest, libtiff decompresses the
+tifffile decodes what it can. Without the package imagecodecs, libtiff decompresses further kinds of
 strips and tiles, and samples are unpacked here. Pillow gives access to libtiff, but supports only
 some combinations of depth and layout. Therefore each strip is presented to it as 8-bit gray, whose
 rows are the bytes of the strip's rows.
@@ -12,19 +12,23 @@ import io
 import struct
 import zlib
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vidcolor.media.stills.rgb import convert_depth, row_bands
-from vidcolor.media.stills.types import DecodedImage
+from vidcolor.media.stills.tiff_colors import cmyk_to_rgb, lab_to_rgb
+from vidcolor.media.stills.types import IMAGES_EXTRA, DecodedImage
 
 if TYPE_CHECKING:
     import tifffile
     from numpy.typing import NDArray
 
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK, _YCBCR, _CIELAB, _ICCLAB = 0, 1, 2, 5, 6, 8, 9
 """Values of PhotometricInterpretation."""
+_NUM_COLORS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _CMYK: 4, _CIELAB: 3, _ICCLAB: 3}
+"""Number of color channels, by photometric interpretation."""
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 """Values of SampleFormat."""
 _DEPTHS = {
@@ -40,6 +44,12 @@ _NATIVE = {_UNCOMPRESSED, _DEFLATE, _OLD_DEFLATE, _PACKBITS, _LZMA}
 """Compressions that tifffile decodes without imagecodecs."""
 _LIBTIFF = {_LZW: 5, _PACKBITS: 32773, _LZMA: 34925, _OLD_ZSTD: 50000, _ZSTD: 50000}
 """Compressions that libtiff decodes, and the value of Compression that it knows."""
+_JPEG = 7
+_IMAGECODECS = {_JPEG, 33003, 33005, 34712, 34887, 34892, 34933, 34934, 50001, 50002, 52546}
+"""Compressions that tifffile decodes with imagecodecs: JPEG of 12 bits, and JPEG 2000, LERC, PNG,
+JPEG XR, WebP and JPEG XL."""
+_ALPHA = (1, 2)
+"""Values of ExtraSamples for alpha. Others are channels such as the infrared of film scanners."""
 _HORIZONTAL, _FLOATING_POINT = 2, 3
 """Values of Predictor."""
 _REVERSED_BITS = np.packbits(
@@ -50,18 +60,31 @@ _REVERSED_BITS = np.packbits(
 
 def can_decode(page: tifffile.TiffPage) -> bool:
     """Return whether `decode_page` supports the kind of samples of a page and its compression."""
+    compression, photometric = int(page.compression), int(page.photometric)
+    if compression == _JPEG:  # Pillow decodes 8 bits; tifffile converts Y'CbCr to R'G'B'
+        return page.bitspersample > 8 and photometric in (*_NUM_COLORS, _YCBCR)
     return (
-        int(page.photometric) in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
+        _NUM_COLORS.get(photometric, page.samplesperpixel + 1) <= page.samplesperpixel
+        and (photometric <= _RGB or page.bitspersample in (8, 16))
         and page.bitspersample in _DEPTHS.get(page.sampleformat, ())
-        and (int(page.compression) in _NATIVE or int(page.compression) in _LIBTIFF)
+        and (compression in _NATIVE or compression in _LIBTIFF or compression in _IMAGECODECS)
     )
 
 
+def find_missing_module(page: tifffile.TiffPage) -> str | None:
+    """Return what a page that `can_decode` accepts needs and is not installed, and the remedy."""
+    if int(page.compression) not in _IMAGECODECS or find_spec("imagecodecs") is not None:
+        return None
+    kind = f"{page.bitspersample}-bit " if int(page.compression) == _JPEG else ""
+    name = getattr(page.compression, "name", str(int(page.compression)))
+    return f"TIFF with {kind}{name} compression needs the Python module imagecodecs; {IMAGES_EXTRA}"
+
+
 def decode_page(file: Any, page: tifffile.TiffPage) -> DecodedImage:
-    """Decode a page that `can_decode` accepts.
+    """Decode a page that `can_decode` accepts and `find_missing_module` has no objection to.
 
     Up to 8 bits become 8 bits, and all others 16 bits. Warnings name the range of values that
-    are scaled.
+    are scaled, conversions, and channels that are not kept.
 
     Raises:
         OSError: the page is damaged. Decoders raise other errors too.
@@ -69,21 +92,34 @@ def decode_page(file: Any, page: tifffile.TiffPage) -> DecodedImage:
     if not any(page.databytecounts):
         raise OSError("the page has no samples")
     is_native = page.bitspersample in (8, 16, 32, 64) and page.predictor in (1, _HORIZONTAL)
-    if is_native and int(page.compression) in _NATIVE:
+    compression = int(page.compression)
+    if (is_native and compression in _NATIVE) or compression in _IMAGECODECS:
         planes, depth, height, width, channels = page.shaped
         samples = page.asarray().reshape(planes * depth, height, width, channels)
     else:
         samples = _decode_segments(file, page)
     # Separate planes come first; one of the first and the last axis has a length of 1.
     samples = np.moveaxis(samples, 0, -1)[..., 0, :] if samples.shape[0] > 1 else samples[0]
-    colors = 3 if int(page.photometric) == _RGB else 1
-    samples = samples[..., : colors + 1]  # further channels have no defined meaning
-    codes, bits, warnings = _convert_to_codes(samples, page.bitspersample, page.sampleformat)
-    decoded = DecodedImage.from_samples(codes if codes.shape[-1] > 1 else codes[..., 0], bits)
-    pixels = decoded.pixels
-    if int(page.photometric) == _WHITE_IS_ZERO:
-        pixels = np.iinfo(pixels.dtype).max - pixels
-    return replace(decoded, pixels=pixels, warnings=warnings)
+    photometric = int(page.photometric)
+    num_colors = _NUM_COLORS.get(photometric, 3)
+    has_alpha = samples.shape[-1] > num_colors and (page.extrasamples or (0,))[0] in _ALPHA
+    num_kept = num_colors + has_alpha
+    warnings: tuple[str, ...] = ()
+    if samples.shape[-1] > num_kept:
+        warnings = (f"not kept: {samples.shape[-1] - num_kept} extra channel(s)",)
+    codes, bits, scaling = _convert_to_codes(
+        samples[..., :num_kept], page.bitspersample, page.sampleformat
+    )
+    colors, alpha = codes[..., :num_colors], codes[..., num_colors] if has_alpha else None
+    if photometric == _CMYK:
+        colors = cmyk_to_rgb(colors)
+    elif photometric in (_CIELAB, _ICCLAB):
+        colors = lab_to_rgb(colors, photometric == _ICCLAB)
+    elif photometric == _WHITE_IS_ZERO:
+        colors = np.iinfo(colors.dtype).max - colors
+    decoded = DecodedImage.from_samples(colors if colors.shape[-1] > 1 else colors[..., 0], bits)
+    alpha = None if alpha is None else np.ascontiguousarray(alpha)
+    return replace(decoded, alpha=alpha, warnings=scaling + warnings)
 
 
 def _decode_segments(file: Any, page: tifffile.TiffPage) -> NDArray[Any]:
