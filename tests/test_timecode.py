@@ -5,16 +5,22 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vidcolor.timecode import (
+    Timecode,
+    count_timecode_frames,
+    find_exact_rate,
     format_duration,
     format_duration_in_words,
     format_minutes,
     format_time,
-    format_timecode,
     parse_frame_rate,
     parse_time,
 )
+
+NTSC, NTSC_60 = Fraction(30000, 1001), Fraction(60000, 1001)
 
 
 @pytest.mark.parametrize(
@@ -43,8 +49,9 @@ def test_invalid_times_are_rejected(text: str) -> None:
     [
         ("24", Fraction(24)), ("18", Fraction(18)), ("23.976", Fraction(24000, 1001)),
         ("29.97", Fraction(30000, 1001)), ("59.94", Fraction(60000, 1001)),
-        ("24000/1001", Fraction(24000, 1001)), ("16.67", Fraction(1667, 100)),
-        ("12.5", Fraction(25, 2)),
+        ("24000/1001", Fraction(24000, 1001)), ("16.67", Fraction(50, 3)),
+        ("50/3", Fraction(50, 3)), ("12.5", Fraction(25, 2)), ("25.003", Fraction(25003, 1000)),
+        ("2997/125", Fraction(24000, 1001)),
     ],
 )  # fmt: skip
 def test_frame_rate_is_parsed_and_ntsc_rates_are_exact(text: str, rate: Fraction) -> None:
@@ -79,12 +86,65 @@ def test_format_minutes_does_not_use_hours() -> None:
     [
         (0, Fraction(24), "00:00:00:00"),
         (86399, Fraction(24), "00:59:59:23"),
-        (30, Fraction(30000, 1001), "00:00:01:00"),
+        (30, NTSC, "00:00:01:00"),
         (108000, Fraction(30), "01:00:00:00"),
+        (17, Fraction(50, 3), "00:00:01:00"),
+        (37, Fraction(25, 2), "00:00:02:11"),
+        (1799, NTSC, "00:00:59;29"),
+        (1800, NTSC, "00:01:00;02"),
+        (17982, NTSC, "00:10:00;00"),
+        (107892, NTSC, "01:00:00;00"),
+        (3600, NTSC_60, "00:01:00;04"),
+        (24 * 107892 - 1, NTSC, "23:59:59;29"),
     ],
 )
-def test_frame_numbers_are_formatted_as_timecode(frame: int, rate: Fraction, text: str) -> None:
-    assert format_timecode(frame, rate) == text
+def test_timecode_counts_frames(frame: int, rate: Fraction, text: str) -> None:
+    code = Timecode.parse(text, rate)
+    assert (code.frame, code.drop_frame, str(code)) == (frame, ";" in text, text)
+
+
+@given(
+    rate=st.sampled_from([Fraction(n) for n in (16, 18, 24, 25, 50)] + [NTSC, NTSC_60]),
+    frame=st.integers(0, 24 * 86400),
+    frames=st.integers(-5000, 5000),
+)
+def test_timecode_moves_by_frames_and_is_parsed_again(
+    rate: Fraction, frame: int, frames: int
+) -> None:
+    zero = Timecode(0, count_timecode_frames(rate), drop_frame=rate.denominator == 1001)
+    code = zero + frame
+    assert Timecode.parse(str(code), rate) == code
+    assert (code + frames).count_from(code) == frames
+
+
+def test_timecode_repeats_after_24_hours() -> None:
+    assert str(Timecode.parse("23:59:59:23", Fraction(24)) + 1) == "00:00:00:00"
+    assert str(Timecode.parse("00:00:00;00", NTSC) + -1) == "23:59:59;29"
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("01:00:00", Fraction(25)), ("noon", Fraction(25)), ("", Fraction(25)),
+        ("01:00:00:25", Fraction(25)), ("24:00:00:00", Fraction(25)), ("01:60:00:00", Fraction(25)),
+        ("01:00:00;00", Fraction(25)), ("01:00:00;00", Fraction(24000, 1001)),
+    ],
+)  # fmt: skip
+def test_invalid_timecode_is_rejected(text: str, rate: Fraction) -> None:
+    with pytest.raises(ValueError, match=r"is not a timecode|does not exist at"):
+        Timecode.parse(text, rate)
+
+
+@pytest.mark.parametrize(
+    ("rate", "exact"),
+    [
+        (Fraction(19001, 317), NTSC_60), (Fraction(2997, 100), NTSC),
+        (Fraction(2997, 125), Fraction(24000, 1001)), (Fraction(50, 3), Fraction(50, 3)),
+        (Fraction(18), Fraction(18)), (Fraction(239, 10), Fraction(239, 10)),
+    ],
+)  # fmt: skip
+def test_rounded_rate_becomes_exact(rate: Fraction, exact: Fraction) -> None:
+    assert find_exact_rate(rate) == exact
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from vidcolor.evaluation.temporal_metrics import BidirectionalFlow, Histograms
     from vidcolor.imaging.types import FloatArray, Mask, Rgb, Uint8Array
+    from vidcolor.media.probe import VideoInfo
     from vidcolor.progress import ProgressCallback
 
 MAX_SHORT_SIDE = 256
@@ -331,7 +332,7 @@ def evaluate_film(
         pairs[AGAINST] = FilmPair(ground_truth, against)
     film = pairs[COLORED].a
     height, width = limit_short_side(film.size[::-1], MAX_SHORT_SIDE)
-    starts_shot = _make_shot_detector(shots)
+    starts_shot = _make_shot_detector(shots, film.video)
     scorer = FilmScorer(list(pairs), float(film.video.rate or 25))
     count = 0
     # The versions may differ in length by a few frames. The evaluation ends with the shortest one.
@@ -347,12 +348,13 @@ def evaluate_film(
     return scorer.finish((width, height), list(warnings))
 
 
-def _make_shot_detector(path: Path | None) -> Callable[[int, Rgb], bool]:
+def _make_shot_detector(path: Path | None, video: VideoInfo) -> Callable[[int, Rgb], bool]:
     """Return a function that decides for every frame, in order, whether it starts a shot."""
     if path is not None:
         from vidcolor.shots.shot_list import read_shots
 
-        starts = {shot.first for shot in read_shots(path).shots}
+        timecode = video.timecode_at(video.start_pts or 0)
+        starts = {shot.first for shot in read_shots(path, video.rate, timecode).shots}
         return lambda index, _: index in starts
     detector = CausalCutDetector()
     luma_weights = np.array([0.2126, 0.7152, 0.0722], np.float32) / np.float32(255)

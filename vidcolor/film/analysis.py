@@ -165,16 +165,25 @@ def analyze_film(
     if options.shots is None:
         shot_list = detect_shots(record_frames(), plan.video)
     else:
-        shot_list = read_shots(options.shots)
+        _read_shots(plan, options.shots, None)  # Reports errors before the film is decoded.
         deque(record_frames(), maxlen=0)  # decode all frames for their timestamps and checksums
     if not pts:
         raise InputError(f"{source}: no frame could be read between --start and --end")
     if options.shots is not None:
+        shot_list = _read_shots(plan, options.shots, pts[0])
         warnings = _check_length(options.shots, shot_list, source, len(pts))
         shot_list = shot_list.with_length(len(pts))
     warnings = (*reader.warnings, *warnings)
     # The reader owns its damage report, so the analysis gets a copy.
     return FilmAnalysis(shot_list, pts, end_pts, checksums, replace(reader.damage), warnings)
+
+
+def _read_shots(plan: FilmPlan, path: Path, first_pts: int | None) -> ShotList:
+    """Read a shot list. The PTS of the first frame is exact only after decoding."""
+    video = plan.video
+    if first_pts is None:
+        first_pts = round((plan.start_s or video.start_s) / video.time_base)
+    return read_shots(path, video.rate, video.timecode_at(first_pts))
 
 
 def _check_length(

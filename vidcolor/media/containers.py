@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from vidcolor.options import Purpose
 
-Feature = Literal["attachments", "chapters", "cover art", "subtitles", "tags", "timecode", "titles"]
+Feature = Literal[
+    "attachments", "chapters", "cover art", "reel", "subtitles", "tags", "timecode", "titles"
+]
 QUICKTIME_PREFIX = "com.apple.quicktime."
 """Prefix of tags in MOV files of iPhones: location, date, make, model."""
 SEQUENCE_MUXER = "image2"
@@ -56,6 +58,8 @@ class Container:
     """Unit of timestamps in seconds; None if the muxer adopts that of the stream."""
     constant_rate: bool = False
     """Whether it stores a frame rate instead of timestamps."""
+    rates: Sequence[Fraction] = ()
+    """Supported frame rates in frames per second; empty if all are."""
     edit_lists: bool = False
     """Whether the start of a stream is stored in units of a movie timescale, and the duration of a
     track is computed from DTS."""
@@ -66,9 +70,10 @@ class Container:
     command, because PyAV never sets the aspect ratio of a stream."""
 
     holds: Sequence[Feature] = ("chapters", "subtitles", "tags", "titles")
-    """What it can hold. Cover art is an attachment if it holds attachments, otherwise a stream. A
-    timecode comes from the metadata of the video stream. Without ``tags``, it stores only a fixed
-    set. ``titles`` are names of tracks that are written from the metadata key ``title``."""
+    """What it can hold. Cover art is an attachment if it holds attachments, otherwise a stream.
+    ``reel`` and ``timecode`` are the reel name and the timecode of the first frame. Without
+    ``tags``, it stores only a fixed set. ``titles`` are names of tracks that are written from the
+    metadata key ``title``."""
     subtitle_format: tuple[str, str] | None = None
     """Codec of converted text subtitles, and the muxer of a file that contains only them."""
     appends_audio: bool = False
@@ -90,6 +95,19 @@ class Container:
         primary = tag.partition("-")[0].lower()
         code = _ISO_639_2.get(primary, primary)
         return self.languages.get(code, code)
+
+    def check_rate(self, path: Path, rate: Fraction | None) -> None:
+        """Refuse a result whose frame rate the container does not support.
+
+        Raises:
+            UsageError: the rate is not supported.
+        """
+        if self.rates and rate and rate not in self.rates:
+            supported = ", ".join(f"{float(supported):.5g}" for supported in self.rates)
+            raise UsageError(
+                f"{path}: {self.muxer} does not support {rate} frames per second, only "
+                f"{supported}; use an output ending in .mov"
+            )
 
     def add_tag_options(self, options: Mapping[str, str], tags: Iterable[str]) -> dict[str, str]:
         """Return the muxer options `options` with those that tags of these names need."""
@@ -121,6 +139,15 @@ _QUICKTIME_LANGUAGES = {
     "msa": "may", "mya": "bur", "nld": "dut", "ron": "rum", "slo": "slk", "sqi": "alb",
     "swe": "sve", "zho": "chi",
 }  # fmt: skip
+_MXF_RATES = tuple(
+    sorted(
+        (
+            *map(Fraction, (24, 25, 30, 48, 50, 60, 72, 75, 90, 96, 100, 120)),
+            *(Fraction(fps * 1000, 1001) for fps in (24, 30, 48, 60, 72, 90, 96, 120)),
+        )
+    )
+)
+"""Frame rates that FFmpeg's muxer accepts."""
 
 _ROWS = (
     Container(
@@ -147,7 +174,7 @@ _ROWS = (
         has_quicktime_keys=True,
         codec_tags=_APPLE_TAGS,
         edit_lists=True,
-        holds=("chapters", "subtitles", "timecode", "titles"),
+        holds=("chapters", "reel", "subtitles", "timecode", "titles"),
         subtitle_format=("mov_text", "mp4"),
         languages=_QUICKTIME_LANGUAGES,
         trial_encoder="mpeg4",
@@ -172,6 +199,7 @@ _ROWS = (
         options={"avoid_negative_ts": "disabled"},
         time_base=Fraction(1, 1000),
         aspect_ratio="ffmpeg",
+        holds=("chapters", "reel", "subtitles", "tags", "timecode", "titles"),
         subtitle_format=("webvtt", "webm"),
     ),
     Container(
@@ -180,9 +208,10 @@ _ROWS = (
         encoders=("dnxhd", "prores_ks", "ffv1"),
         segment_muxers=("mxf",),
         constant_rate=True,
+        rates=_MXF_RATES,
         max_audio_offset_s=0.02,  # MXF cannot signal an offset.
         aspect_ratio="encoder",
-        holds=("timecode",),
+        holds=("reel", "timecode"),
         trial_encoder="mpeg2video",
         comment_key="comment_vidcolor",  # a user comment; MXF has no other free text
     ),

@@ -206,6 +206,7 @@ def describe_preview(source: VideoInfo, size: tuple[int, int], tags: ColorTags) 
         field_order=PROGRESSIVE,
         interlaced=False,
         timecode=None,
+        reel=None,
     )
 
 

@@ -12,7 +12,7 @@ from vidcolor.media.frames import read_chroma, read_luma
 from vidcolor.media.sequence import format_frame_path
 from vidcolor.media.stills.formats import STILL_SUFFIXES
 from vidcolor.media.stills.registry import read_still, write_still
-from vidcolor.media.stills.types import Still
+from vidcolor.media.stills.types import Still, StillMetadata
 from vidcolor.watermark import draw_watermark
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class SequenceWriter:
         cb, cr = read_chroma(frame, self._plan.layout, self._video.coding.full_range)
         if self._source is None:
             path = format_frame_path(self._pattern, self._count)
-            still = self._make_still(frame, path)
+            still = self._make_still(frame, path, pts)
         else:
             number = self._source.first_number + pts
             path = format_frame_path(self._pattern, number)
@@ -85,9 +85,14 @@ class SequenceWriter:
         # The watermark changes luma, so the compressed luma of a JPEG cannot be copied.
         return replace(still, luma=luma, jpeg_data=None)
 
-    def _make_still(self, frame: av.VideoFrame, path: Path) -> Still:
+    def _make_still(self, frame: av.VideoFrame, path: Path, pts: int) -> Still:
         """Convert a frame of a film to a full-range image of the same bit depth."""
-        layout = self._plan.layout
+        layout, timecode = self._plan.layout, self._video.timecode_at(pts)
+        metadata = StillMetadata(
+            timecode=None if timecode is None else str(timecode),
+            reel=self._video.reel,
+            frame_rate=self._video.rate,
+        )
         coding = Coding(layout.bits, self._video.coding.full_range)
         luma = read_luma(frame, layout, self._video.matrix)
         luma = recode(luma, coding, replace(coding, full_range=True))
@@ -98,4 +103,5 @@ class SequenceWriter:
             matrix=self._video.matrix,
             tint="gray",
             format=STILL_SUFFIXES[path.suffix.lower()].name,
+            metadata=metadata,
         )

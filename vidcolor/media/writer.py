@@ -110,8 +110,12 @@ class VideoWriter:
     def _write_header(self, tags: dict[str, str]) -> None:
         with self._convert_errors():
             self._stream = add_video_stream(self._container, self._plan, self._video)
-            if self._video.timecode and not self._shift:
+            if self._video.timecode and not self._is_segment:
                 self._stream.metadata["timecode"] = self._video.timecode
+            if self._video.reel and "reel" in self._plan.container.holds:
+                # The MOV muxer reads the tag of the stream, and the MXF muxer that of the file.
+                self._stream.metadata["reel_name"] = self._video.reel
+                self._container.metadata["reel_name"] = self._video.reel
             if language := self._video.language:
                 code = self._plan.container.convert_language(language)
                 self._stream.metadata["language"] = code
@@ -138,6 +142,10 @@ class VideoWriter:
         """Whether the container stores parameter sets in its header (`AVFMT_GLOBALHEADER`)."""
         flag: Any = av.format.Flags.global_header.value
         return bool(self._container.format.flags & flag)
+
+    def describe_damage(self) -> list[str]:
+        """Return messages about packets of other streams that could not be converted."""
+        return [] if self._streams is None else self._streams.describe_damage()
 
     def __enter__(self) -> VideoWriter:
         return self

@@ -1,9 +1,9 @@
 """Shot list files.
 
-CSV is for spreadsheets, JSON for scripts, and EDL (CMX 3600) for editing programs; EDL files are
-only written. A shot ends where the next one starts, so that a person joins two shots by deleting a
-row. Therefore only ``first_frame``, ``transition`` and ``mixed_frames`` of a row are read, and
-``last_frame`` of the last row.
+CSV is for spreadsheets, JSON for scripts, and EDL (CMX 3600) for editing programs; see `edl`. A
+shot ends where the next one starts, so that a person joins two shots by deleting a row. Therefore
+only ``first_frame``, ``transition`` and ``mixed_frames`` of a row are read, and ``last_frame`` of
+the last row.
 """
 
 from __future__ import annotations
@@ -19,19 +19,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from vidcolor.errors import UsageError
-from vidcolor.fileio import atomic_output, check_suffix
+from vidcolor.fileio import atomic_output, check_suffix, read_text
 from vidcolor.schema import Record, parse, read_rows
 from vidcolor.shots.detector import Shot, Transition
-from vidcolor.timecode import format_timecode
+from vidcolor.shots.edl import SourceFilm, format_edl, parse_edl
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vidcolor.timecode import Timecode
+
 SUFFIXES = (".csv", ".json", ".edl")
 """File name suffixes of shot lists that can be written."""
-DEFAULT_EDL_RATE = Fraction(25)
-"""Frame rate of the timecodes of an EDL if the film has no constant frame rate, in frames per
-second."""
 
 
 def _parse_count(value: Any) -> int:
@@ -98,15 +97,26 @@ class ShotList:
         return ShotList((*self.shots[:-1], last), num_frames)
 
 
-def read_shots(path: Path) -> ShotList:
-    """Read a shot list: CSV if the suffix is ``.csv``, otherwise JSON.
+def read_shots(
+    path: Path, rate: Fraction | None = None, timecode: Timecode | None = None
+) -> ShotList:
+    """Read a shot list: CSV if the suffix is ``.csv``, EDL if it is ``.edl``, otherwise JSON.
+
+    Args:
+        path: file to read.
+        rate: frame rate of the film in frames per second, which an EDL requires.
+        timecode: timecode of frame 0, which places the events of an EDL; see `parse_edl`.
 
     Raises:
         InputError: the file cannot be read, or is not valid CSV or JSON.
         UsageError: the file is not a shot list, or a row is invalid.
     """
     if path.suffix.lower() == ".edl":
-        raise UsageError(f"{path}: EDL files cannot be read; use the .csv or .json list")
+        text = read_text(path, "a shot list")
+        if rate is None:
+            raise UsageError(f"{path}: the frame rate of the film is unknown; use a .csv list")
+        starts, num_frames = parse_edl(path, text, rate, timecode)
+        return ShotList(_set_ends(path, starts, num_frames), num_frames)
     rows = read_rows(path, "a shot list", "shots", '{"first_frame": 0}')
     if not rows:
         raise UsageError(
@@ -145,30 +155,32 @@ def _set_ends(path: Path, starts: list[Shot], num_frames: int) -> tuple[Shot, ..
     return tuple(shots)
 
 
-def write_shots(
-    path: Path, shots: ShotList, film: str, rate: Fraction | None = None, force: bool = False
-) -> None:
+def write_shots(path: Path, shots: ShotList, film: SourceFilm, force: bool = False) -> None:
     """Write a shot list with times, as the suffix requires.
-
-    `film` is the name of the film, and `rate` the frame rate for the timecodes of an EDL; None for
-    `DEFAULT_EDL_RATE`.
 
     Raises:
         UsageError: the suffix is not supported.
         OutputError: the file exists and `force` is False, or it cannot be written.
     """
     check_suffix(path, SUFFIXES, "shot list")
-    rate, suffix = rate or DEFAULT_EDL_RATE, path.suffix.lower()
+    suffix = path.suffix.lower()
     if suffix == ".csv":
         text = _format_csv(shots)
     elif suffix == ".json":
-        rows = format_rows(shots)
-        document = {"version": 1, "film": film, "frame_rate": str(rate), "shots": rows}
-        text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(_make_document(shots, film), indent=1, ensure_ascii=False) + "\n"
     else:
-        text = _format_edl(shots, film, rate)
+        text = format_edl(shots.shots, film)
     with atomic_output(path, force) as partial:
         partial.write_text(text, "utf-8", newline="")
+
+
+def _make_document(shots: ShotList, film: SourceFilm) -> dict[str, Any]:
+    document = {"version": 1, "film": film.name, "frame_rate": str(film.rate)}
+    if film.timecode is not None:
+        document["timecode"] = str(film.timecode)
+    if film.reel is not None:
+        document["reel"] = film.reel
+    return {**document, "shots": format_rows(shots)}
 
 
 def format_rows(shots: ShotList) -> list[dict[str, Any]]:
@@ -200,21 +212,3 @@ def _format_csv(shots: ShotList) -> str:
     writer.writeheader()
     writer.writerows(format_rows(shots))
     return text.getvalue()
-
-
-def _format_edl(shots: ShotList, film: str, rate: Fraction) -> str:
-    """Return a CMX 3600 list with a video event per shot; all timecodes count from frame 0."""
-    film = " ".join(film.split())  # a line break in the name would end the line of the title
-    lines = [f"TITLE: {film}", "FCM: NON-DROP FRAME", ""]
-    for number, shot in enumerate(shots.shots, 1):
-        event = f"{number:03d}  AX       V     "
-        start, end = format_timecode(shot.first, rate), format_timecode(shot.end, rate)
-        kind = "C       "
-        if shot.mixed_frames:  # a dissolve event starts with a cut of length 0 to the outgoing clip
-            lines += [f"{event}{kind} {start} {start} {start} {start}", f"* FROM CLIP NAME: {film}"]
-            kind = f"D    {shot.mixed_frames:03d}"
-        lines.append(f"{event}{kind} {start} {end} {start} {end}")
-        lines.append(f"* {'TO' if shot.mixed_frames else 'FROM'} CLIP NAME: {film}")
-        if shot.transition == "fade":
-            lines.append("* FADES IN")
-    return "\n".join(lines) + "\n"

@@ -15,8 +15,10 @@ import numpy as np
 
 from vidcolor.errors import InputError, OutputError
 from vidcolor.media.stills.types import DecodedImage, EncodedStill, StillMetadata, check_size
+from vidcolor.timecode import parse_frame_rate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import av
@@ -45,6 +47,18 @@ _USER_ID = b"vidcolor".ljust(32, b"\0")
 """Identifier of user-defined data that vidcolor wrote and that holds only an XMP packet."""
 _USER_ALIGNMENT = 4096
 """Multiple to which user-defined data is padded, in bytes."""
+_REEL_FIELD = slice(1556, 1588)
+"""The name of the input device. Editing programs read it as the name of the reel or tape."""
+_FRAME_RATES = (1724, 1940)
+"""Offsets of the frame rates of film and television: 32-bit floats."""
+_TIMECODE = 1920
+"""Offset of the timecode: binary-coded decimal digits of hours, minutes, seconds and frames."""
+_DROP_FRAME, _TIMECODE_MASK = 0x40, 0x3F7F7F3F
+"""The drop-frame flag in the byte of the frames, and the bits of digits in all bytes. Above
+`_MAX_FLAGGED_RATE` frames per second, the frames need the bit of the flag."""
+_MAX_FLAGGED_RATE = 30
+_MAX_RATE = 1000
+"""Maximum plausible frame rate, in frames per second."""
 _UNDEFINED = 0xFFFFFFFF
 """Value of a 32-bit header field that is not set."""
 _ALPHA_BITS = (8, 16)
@@ -69,6 +83,8 @@ def read_dpx(path: Path, allow_damaged: bool) -> DecodedImage:
         xmp=user_data[32:] if is_own else None,
         pixel_aspect=_read_pixel_aspect(data),
         timecode=_read_timecode(data),
+        reel=_read_text(data[_REEL_FIELD]),
+        frame_rate=_read_frame_rate(data),
     )
     warnings = (_LOG_WARNING,) if data[_TRANSFER_OFFSET] in _LOG_TRANSFERS else ()
     return DecodedImage(pixels, bits, alpha, metadata, warnings)
@@ -82,11 +98,38 @@ def read_dpx_xmp(path: Path) -> bytes | None:
 def encode_dpx(job: ColorizedStill) -> EncodedStill:
     """Encode a DPX at the bit depth of the still, with a warning if alpha is lost."""
     alpha = job.still.alpha if job.bits in _ALPHA_BITS else None
-    header, xmp = job.metadata.extras or None, job.metadata.xmp
-    data = encode_dpx_file(job.rgb(), alpha, job.bits, header, xmp)
+    metadata, losses = job.metadata, list[str]()
+    fields = {} if metadata.extras else _make_fields(metadata, losses)
+    header = metadata.extras or None
+    data = encode_dpx_file(job.rgb(), alpha, job.bits, header, metadata.xmp, fields)
     if alpha is not job.still.alpha:
-        return data, (f"DPX of {job.bits} bits cannot store alpha",)
-    return data, ()
+        losses.append(f"DPX of {job.bits} bits cannot store alpha")
+    return data, tuple(losses)
+
+
+def _make_fields(metadata: StillMetadata, losses: list[str]) -> dict[int, bytes]:
+    """Return header fields by offset for a source that is not DPX; add what does not fit to losses.
+
+    They are little-endian.
+    """
+    fields = {}
+    if metadata.reel:
+        reel, size = metadata.reel.encode("ascii", "replace"), _REEL_FIELD.stop - _REEL_FIELD.start
+        fields[_REEL_FIELD.start] = reel[:size].ljust(size, b"\0")
+        if reel[:size].decode() != metadata.reel:
+            losses.append(f"DPX stores {size} ASCII characters of the reel name {metadata.reel}")
+    rate = metadata.frame_rate
+    if rate:
+        fields |= dict.fromkeys(_FRAME_RATES, struct.pack("<f", rate))
+    if metadata.timecode:
+        code = int("".join(filter(str.isdigit, metadata.timecode)), 16)
+        drop_frame = ";" in metadata.timecode
+        if drop_frame and rate and rate <= _MAX_FLAGGED_RATE:
+            code |= _DROP_FRAME
+        elif drop_frame:
+            losses.append("DPX cannot store at this frame rate that the timecode is drop-frame")
+        fields[_TIMECODE] = struct.pack("<I", code)
+    return fields
 
 
 def encode_dpx_file(
@@ -95,12 +138,14 @@ def encode_dpx_file(
     bits: int,
     header: bytes | None = None,
     xmp: bytes | None = None,
+    fields: Mapping[int, bytes] | None = None,
 ) -> bytes:
     """Encode a DPX file with the film, camera and origin fields of a source.
 
     `rgb` is (H, W, 3) code values of 8, 10, 12 or 16 bits, and `alpha` (H, W) of 8 or 16 bits:
     uint8 or uint16. `header` is the 2048 bytes of the source's header and its user-defined data. It
     also sets the byte order, which is otherwise little-endian. `xmp` is appended to this data.
+    `fields` are header fields that replace others, by offset.
     """
     order = "be" if header is not None and header[:4] == b"SDPX" else "le"
     if bits in (10, 12):
@@ -111,7 +156,7 @@ def encode_dpx_file(
         names = ("rgb24", "rgba") if bits == 8 else (f"rgb48{order}", f"rgba64{order}")
         pix_fmt = names[alpha is not None]
     data = _encode_frame(pix_fmt, planes, rgb.shape[1])
-    return _complete_header(data, header, xmp)
+    return _complete_header(data, header, xmp, fields or {})
 
 
 def _decode_frame(data: bytes) -> av.VideoFrame:
@@ -168,7 +213,9 @@ def _read_codes(frame: av.VideoFrame) -> tuple[NDArray[Any], NDArray[Any] | None
     return packed[..., :3].copy(), packed[..., 3].copy() if n == 4 else None, bits
 
 
-def _complete_header(data: bytes, header: bytes | None, xmp: bytes | None) -> bytes:
+def _complete_header(
+    data: bytes, header: bytes | None, xmp: bytes | None, fields: Mapping[int, bytes]
+) -> bytes:
     """Replace the 1664-byte header of FFmpeg's file by a complete header and user-defined data."""
     (start,) = _read_integers(data, 4)
     # All bits set means that a field is not defined.
@@ -179,11 +226,13 @@ def _complete_header(data: bytes, header: bytes | None, xmp: bytes | None) -> by
         if header[:4] == data[:4]:  # fields of the other byte order cannot be copied
             for part in _COPIED_FIELDS:
                 head[part] = header[part]
+    for offset, value in fields.items():
+        head[offset : offset + len(value)] = value
     if xmp:
         user_data = (user_data or _USER_ID) + xmp
     padded = user_data.ljust(-(-len(user_data) // _USER_ALIGNMENT) * _USER_ALIGNMENT, b"\0")
     pixel_offset = _HEADER_BYTES + len(padded)
-    for at, value in (
+    for at, number in (
         (4, pixel_offset),  # offset of the image data
         (16, pixel_offset + len(data) - start),  # file size
         (24, _CORE_HEADER_BYTES),
@@ -191,7 +240,7 @@ def _complete_header(data: bytes, header: bytes | None, xmp: bytes | None) -> by
         (32, len(user_data)),
         (808, pixel_offset),  # offset of the first image element
     ):
-        struct.pack_into(_byte_order(data) + "I", head, at, value)
+        struct.pack_into(_byte_order(data) + "I", head, at, number)
     return bytes(head) + padded + data[start:]
 
 
@@ -221,9 +270,27 @@ def _read_pixel_aspect(dpx: bytes) -> Fraction | None:
 
 
 def _read_timecode(dpx: bytes) -> str | None:
-    """Return the SMPTE timecode, stored as eight binary-coded decimal digits; None if undefined."""
-    (code,) = _read_integers(dpx, 1920)
-    digits = f"{code:08x}"
+    """Return the SMPTE timecode; None if it is undefined or invalid."""
+    (code,) = _read_integers(dpx, _TIMECODE)
+    rate = _read_frame_rate(dpx)
+    is_flagged = rate is None or rate <= _MAX_FLAGGED_RATE
+    digits = f"{code & _TIMECODE_MASK if is_flagged else code:08x}"
     if code == _UNDEFINED or not digits.isdecimal():
         return None
-    return ":".join(digits[n : n + 2] for n in range(0, 8, 2))
+    separator = ";" if is_flagged and code & _DROP_FRAME else ":"
+    return f"{digits[:2]}:{digits[2:4]}:{digits[4:6]}{separator}{digits[6:]}"
+
+
+def _read_frame_rate(dpx: bytes) -> Fraction | None:
+    """Return the frame rate of film, or else of television; None if both are undefined."""
+    for offset in _FRAME_RATES:
+        (rate,) = struct.unpack_from(_byte_order(dpx) + "f", dpx, offset)
+        if 1 <= rate <= _MAX_RATE:  # NaN means that the field is undefined.
+            return parse_frame_rate(str(Fraction(rate).limit_denominator(1001)))
+    return None
+
+
+def _read_text(field: bytes) -> str | None:
+    """Return the text of a field; None if it is empty or undefined."""
+    text = field.partition(b"\0")[0].partition(b"\xff")[0]
+    return text.decode("ascii", "replace").strip() or None

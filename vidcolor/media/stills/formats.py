@@ -175,7 +175,7 @@ for _row in (
         read_xmp=dpx.read_dpx_xmp,
         encode=dpx.encode_dpx,
         bits=(8, 10, 12, 16),  # 10 and 12 without alpha, as FFmpeg cannot write it
-        stores=frozenset({"alpha", "xmp"}),
+        stores=frozenset({"alpha", "frame_rate", "reel", "timecode", "xmp"}),
         extras_label="the film fields of the DPX header",
         is_film_scan=True,
     ),

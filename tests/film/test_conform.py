@@ -1,0 +1,167 @@
+"""What an editing program needs to replace the source by the result must survive.
+
+These are the timecode, the reel name and the exact frame rate.
+"""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.helpers.checks import read_film
+from vidcolor.errors import UsageError
+from vidcolor.film.api import colorize_film, colorize_sequence
+from vidcolor.media.probe import probe
+from vidcolor.options import ColorizeOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.helpers.checks import ColorizedFilm
+    from tests.helpers.clips import ClipMaker
+    from vidcolor.colorizer import Colorizer
+
+REEL = "A001_C002"
+NTSC = Fraction(30000, 1001)
+CODECS = {
+    "mov": ("prores_ks", "yuv422p10le"),
+    "mxf": ("mpeg2video", "yuv422p"),
+    "mkv": ("ffv1", "yuv420p"),
+    "mp4": ("mpeg4", "yuv420p"),
+}
+"""Encoder and pixel format of the sources, by container."""
+
+
+def make_source(
+    clip: ClipMaker, suffix: str, timecode: str, rate: Fraction, frames: int = 12
+) -> Path:
+    reel = ("-metadata", f"reel_name={REEL}", "-metadata:s:v", f"reel_name={REEL}")
+    return clip(suffix, *CODECS[suffix], "-timecode", timecode, *reel, rate=rate, frames=frames)
+
+
+def read_dpx_fields(path: Path) -> tuple[str, bytes, float]:
+    """Return the digits of the timecode, the input device and the frame rate of a DPX file."""
+    data = path.read_bytes()
+    (code,) = struct.unpack_from("<I", data, 1920)
+    (rate,) = struct.unpack_from("<f", data, 1724)
+    return f"{code:08x}", data[1556:1588].rstrip(b"\0"), rate
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["mov", "mxf", "mkv", "webm"])
+@pytest.mark.parametrize("source", ["mov", "mxf", "mkv"])
+def test_timecode_and_reel_survive_in_every_container(
+    clip: ClipMaker, colored: Callable[..., ColorizedFilm], source: str, suffix: str
+) -> None:
+    path = make_source(clip, source, "00:59:59;24", NTSC)
+    film = colored(path, suffix)
+    video = probe(film.path).video
+    assert (video.timecode, video.reel, video.rate) == ("00:59:59;24", REEL, NTSC)
+    assert not any("timecode" in text or "reel" in text for text in film.result.warnings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("rate", "timecode", "start", "expected"),
+    [
+        (NTSC, "00:59:59;24", Fraction(1, 5), "01:00:00;00"),
+        (NTSC, "01:08:59;24", Fraction(1, 5), "01:09:00;02"),
+        (Fraction(60000, 1001), "00:00:59;54", Fraction(1, 10), "00:01:00;04"),
+        (Fraction(24), "23:59:59:20", Fraction(1, 4), "00:00:00:02"),
+        (Fraction(24000, 1001), "01:00:00:00", Fraction(1, 4), "01:00:00:06"),
+        (Fraction(25), "10:00:00:20", Fraction(1, 5), "10:00:01:00"),
+        (Fraction(50), "10:00:00:40", Fraction(1, 5), "10:00:01:00"),
+        (Fraction(18), "01:00:00:16", Fraction(1, 6), "01:00:01:01"),
+    ],
+)
+def test_start_moves_the_timecode(
+    clip: ClipMaker,
+    colored: Callable[..., ColorizedFilm],
+    rate: Fraction,
+    timecode: str,
+    start: Fraction,
+    expected: str,
+) -> None:
+    film = colored(make_source(clip, "mov", timecode, rate), "mov", start=start)
+    assert film.after.properties["timecode"] == expected
+    assert film.after.properties["rate"] == rate
+    assert film.result.warnings == ()
+
+
+def test_trimmed_matroska_source_keeps_the_count_of_frames(
+    clip: ClipMaker, colored: Callable[..., ColorizedFilm]
+) -> None:
+    """Its timestamps are rounded to 1 ms."""
+    film = colored(make_source(clip, "mkv", "01:00:00;02", NTSC), "mov", start=Fraction(1, 4))
+    assert film.after.properties["timecode"] == "01:00:00;10"
+
+
+def test_container_that_cannot_hold_the_reel_is_named(
+    clip: ClipMaker, colored: Callable[..., ColorizedFilm]
+) -> None:
+    film = colored(make_source(clip, "mov", "01:00:00:00", Fraction(24)), "mp4")
+    assert film.after.properties["timecode"] == "01:00:00:00"
+    assert film.result.warnings == (f"not kept: reel name {REEL}, which mp4 cannot hold",)
+
+
+@pytest.mark.parametrize("suffix", ["mov", "mxf"])
+def test_timecode_that_does_not_exist_at_the_rate_is_named(
+    clip: ClipMaker, colored: Callable[..., ColorizedFilm], suffix: str
+) -> None:
+    source = clip("mkv", *CODECS["mkv"], "-metadata", "timecode=01:00:00;00", rate=Fraction(25))
+    film = colored(source, suffix, purpose="editing")
+    assert "not kept: timecode 01:00:00;00, which is not valid at 25 frames per second" in (
+        film.result.warnings
+    )
+
+
+def test_mxf_names_the_rates_that_it_supports(clip: ClipMaker, tmp_path: Path) -> None:
+    source = make_source(clip, "mov", "01:00:00:00", Fraction(18))
+    with pytest.raises(UsageError, match=r"mxf does not support 18 frames per second, only 23\.9"):
+        colorize_film(source, tmp_path / "a.mxf")
+
+
+@pytest.mark.slow
+def test_film_becomes_dpx_with_timecode_and_reel_and_comes_back(
+    clip: ClipMaker, flat: Colorizer, tmp_path: Path
+) -> None:
+    source = make_source(clip, "mov", "00:59:59;24", NTSC)
+    frames, options = tmp_path / "f_%04d.dpx", ColorizeOptions(start=Fraction(1, 10))
+    result = colorize_film(source, frames, options, colorizer=flat)
+    assert not any("timecode" in text for text in result.warnings)
+    rate = pytest.approx(30000 / 1001, abs=1e-5)
+    # 40 in the hexadecimal digits of the frames is the drop-frame flag.
+    assert read_dpx_fields(tmp_path / "f_0001.dpx") == ("00595967", REEL.encode(), rate)
+    assert read_dpx_fields(tmp_path / "f_0004.dpx") == ("01000040", REEL.encode(), rate)
+    for suffix, start in (("mov", None), ("mxf", None), ("mov", Fraction(1, 10))):
+        path = tmp_path / f"back{start}.{suffix}"
+        options = ColorizeOptions(purpose="editing", start=start)
+        result = colorize_sequence(frames, path, options, colorizer=flat)
+        assert not any("fps" in text for text in result.warnings)
+        video = probe(path).video
+        timecode = "00:59:59;27" if start is None else "01:00:00;00"
+        assert (video.timecode, video.reel, video.rate) == (timecode, REEL, NTSC)
+
+
+def test_images_without_the_fields_name_what_is_lost(
+    clip: ClipMaker, flat: Colorizer, tmp_path: Path
+) -> None:
+    source = make_source(clip, "mov", "01:00:00:00", Fraction(24), frames=2)
+    warnings = colorize_film(source, tmp_path / "f_%d.tif", colorizer=flat).warnings
+    assert "not kept: timecode 01:00:00:00, which TIFF cannot hold" in warnings
+    assert f"not kept: reel name {REEL}, which TIFF cannot hold" in warnings
+
+
+def test_timecode_counts_from_the_first_number_of_a_sequence(
+    clip: ClipMaker, flat: Colorizer, tmp_path: Path
+) -> None:
+    source = make_source(clip, "mov", "01:00:00:00", Fraction(24), frames=3)
+    colorize_film(source, tmp_path / "f_%d.dpx", colorizer=flat)
+    (tmp_path / "f_1.dpx").write_bytes(b"damaged")
+    options = ColorizeOptions(allow_damaged=True)
+    colorize_sequence(tmp_path / "f_%d.dpx", tmp_path / "a.mov", options, colorizer=flat)
+    assert read_film(tmp_path / "a.mov").properties["timecode"] == "01:00:00:01"
