@@ -230,8 +230,9 @@ class ColorizeOptions(OptionsModel):
         help="Quality of JPEG and lossy WebP output, 1 to 100. Default: keep the luma coding of a "
         "JPEG source.")] = None
     confidence: Annotated[Path | None, Option(
-        group="Output", metavar="FILE", in_fingerprint=False, in_config=False,
-        help="Also write the confidence of the model as a grayscale film or image.")] = None
+        group="Output", metavar="PATH", in_fingerprint=False, in_config=False,
+        help="Also write the confidence of the model as a grayscale film or image: a file, or a "
+        "directory for several inputs.")] = None
     force: Annotated[bool, Option(
         group="Output", flags=("--force", "-f"), in_fingerprint=False, in_job_list=False,
         in_config=False, help="Overwrite existing output files.")] = False

@@ -93,8 +93,6 @@ def test_contradictory_arguments_are_refused() -> None:
         describe("x.png", "y.png", out="o.png")
     with pytest.raises(UsageError, match="is the output of both"):
         discover([Path("x.png"), Path("a/x.png")], None, Path("d"), OPTIONS)
-    with pytest.raises(UsageError, match="--confidence names one file"):
-        describe("x.png", "y.png", options=ColorizeOptions(confidence=Path("c.png")))
     with pytest.raises(UsageError, match="file: is a file"):
         discover([Path("x.png")], None, Path("file"), OPTIONS)
     with pytest.raises(InputError, match=r"none\.png: no such file"):

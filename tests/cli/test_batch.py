@@ -197,3 +197,19 @@ def test_threads_limits_the_cores_of_a_worker(reels, tmp_path):
     assert (process.returncode, err) == (0, "")
     assert 1 in num_cores, "the worker process runs on one core"
     assert len(read_film(tmp_path / "out.mkv").frames) == 3
+
+
+@pytest.mark.slow
+def test_confidence_of_a_folder_and_of_a_job_list_is_a_directory(vidcolor, reels, tmp_path):
+    (reels / "broken.mov").write_text("x")
+    run = vidcolor("colorize", reels, "--out-dir", "out", "--confidence", "maps")
+    assert run.code == 1  # only because of the broken film
+    names = sorted(path.name for path in (tmp_path / "maps").iterdir())
+    assert names == ["fair.confidence.mkv", "harbor.confidence.mkv", "mill.confidence.mkv"]
+    assert len(read_film(tmp_path / "maps" / "fair.confidence.mkv").frames) == 20
+    again = vidcolor("colorize", reels, "--out-dir", "out", "--confidence", "maps")
+    assert "0 done, 3 skipped, 1 failed" in again.out[-1]
+    (tmp_path / "jobs.csv").write_text("input\nreels/fair.mkv\nreels/mill.mkv\n")
+    arguments = ("--job-list", "jobs.csv", "--out-dir", "listed", "--confidence", "listed-maps")
+    assert vidcolor("colorize", *arguments).code == 0
+    assert len(list((tmp_path / "listed-maps").iterdir())) == 2

@@ -2,6 +2,7 @@
 
 # Annotations are evaluated here, because they contain local values.
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -111,3 +112,24 @@ def test_fields_are_selected_and_have_other_defaults() -> None:
     assert "--vividness" not in output
     assert run(fields=Fields(defaults={"trust": 0.7}))[1][0].trust == 0.7
     assert "--trust" not in run("--help", fields=Fields(omit=("trust",)))[0]
+
+
+@pytest.mark.slow
+def test_torchrun_leaves_the_options_of_train_alone() -> None:
+    """It refuses an argument that abbreviates two of its own options, such as --start."""
+    from torch.distributed.run import get_args_parser
+
+    from vidcolor.cli import app
+
+    parser, refused = get_args_parser(), []
+    command = typer.main.get_command(app).commands["train"]  # type: ignore[attr-defined]
+    for parameter in command.params:
+        flags = [f for f in (*parameter.opts, *parameter.secondary_opts) if f.startswith("-")]
+        accepted = []
+        for flag in flags:
+            with contextlib.suppress(SystemExit):
+                parser.parse_args(["-m", "vidcolor", "train", "photographs", flag, "1"])
+                accepted.append(flag)
+        if flags and not accepted:
+            refused.append(flags)
+    assert not refused

@@ -108,8 +108,6 @@ def discover(
             if len(inputs) == 1:
                 raise
             tasks.append(Task("film", path, path, options, error=error))
-    if options.confidence is not None and len(tasks) > 1:
-        raise UsageError("--confidence names one file; colorize one film or photo at a time")
     check_collisions(tasks)
     return _assign_hints(tasks, options)
 

@@ -73,8 +73,7 @@ def run_batch(
     left_out: list[LeftOut] = []
     tasks = _find_tasks(request, left_out)
     targets = [task.target for task in tasks]
-    if options.confidence is not None:
-        targets.append(options.confidence)
+    targets += [t.options.confidence for t in tasks if t.options.confidence is not None]
     check_inputs_not_overwritten(request.read_files, (*targets, *request.files.reports))
     _print_folders(request.inputs, tasks, console)
     _warn_of_unused_options(request, tasks, console)
@@ -113,6 +112,7 @@ def _load_colorizer(options: ColorizeOptions, factory: ColorizerFactory | None) 
 
 
 def _find_tasks(request: BatchRequest, left_out: list[LeftOut]) -> list[Task]:
+    from vidcolor.batch.confidence import assign_confidence_targets
     from vidcolor.batch.discover import check_collisions, discover
 
     inputs, files = request.inputs, request.files
@@ -134,7 +134,7 @@ def _find_tasks(request: BatchRequest, left_out: list[LeftOut]) -> list[Task]:
 
         tasks += read_job_list(files.job_list, files.out_dir, request.options, left_out)
         check_collisions(tasks)
-    return tasks
+    return assign_confidence_targets(tasks)
 
 
 def _exit_code(summary: BatchSummary) -> int:

@@ -43,8 +43,9 @@ class TrainingConfig(OptionsModel):
         group="Input",
         help="fine-tune: adapt trained weights to these photographs with a frozen encoder. "
         "pretrain: train everything on many photographs.")] = "fine-tune"
+    # torchrun reads --start as an abbreviation of two options of its own.
     start: Annotated[str, Option(
-        group="Input",
+        group="Input", flags=("--start", "--start-from"),
         help="Initial weights: embedded, a .safetensors file, or scratch (an ImageNet encoder and "
         "a random decoder, for pretrain).", metavar="MODEL")] = "embedded"
     minutes: Annotated[float | None, Option(
