@@ -86,11 +86,17 @@ class ColorizedFilm:
         raised = raise_depth(source, coding.bits, self.after.bits, coding.full_range)
         np.testing.assert_array_equal(self.after.luma, raised)
 
+    @property
+    def shift_s(self) -> Fraction:
+        """Seconds that were subtracted from the timestamps of the source."""
+        plan = self.result.plan
+        return plan.shift_pts * plan.video.time_base
+
     def assert_same_times(self, tolerance_s: float = 0.0) -> None:
         """Assert that every frame has the PTS of its source. Matroska may round to 1 ms."""
         before, after = self.before.times, self.after.times
         assert len(after) == len(before) == self.result.num_frames
-        worst = max(abs(a - b) for a, b in zip(before, after, strict=True))
+        worst = max(abs(a - self.shift_s - b) for a, b in zip(before, after, strict=True))
         assert worst <= tolerance_s, f"maximum PTS error: {float(worst):.6f} s"
 
     def assert_same_streams(self, kind: str, tolerance_s: float = 0.0) -> None:
@@ -101,7 +107,8 @@ class ColorizedFilm:
         ]
         for a, b in zip(before, after, strict=True):
             assert [sha for _, sha in b.packets] == [sha for _, sha in a.packets]
-            offsets = [abs(s - t) for (s, _), (t, _) in zip(a.packets, b.packets, strict=True)]
+            pairs = zip(a.packets, b.packets, strict=True)
+            offsets = [abs(s - self.shift_s - t) for (s, _), (t, _) in pairs]
             assert max(offsets, default=0) <= tolerance_s
 
 

@@ -71,13 +71,34 @@ def test_backward_jump_continues_at_the_end_of_the_first_recording():
     assert correct_dts(5, 6, 7, 0, 1, 2) == ([5, 6, 7, 8, 9, 10], 1)
 
 
-def test_forward_jump_is_kept():
+def test_short_gap_is_kept():
     assert correct_dts(0, 1, 7, 8) == ([0, 1, 7, 8], 0)
 
 
+def test_jump_far_ahead_continues_at_the_end_of_the_first_recording():
+    assert correct_dts(0, 1, 18000, 18001) == ([0, 1, 2, 3], 1)
+
+
+def test_gap_of_one_stream_is_kept():
+    corrector = DiscontinuityCorrector(DamageReport())
+    packets = [FakePacket(n) for n in range(40)]
+    packets[20:20] = [FakePacket(20, index=1)]
+    packets = [FakePacket(0, index=1), *packets]
+    expected = [p.dts for p in packets]
+    for packet in packets:
+        corrector.correct(packet)
+    assert [p.dts for p in packets] == expected
+
+
+def test_recordings_before_the_wrap_of_the_clock_are_joined():
+    """FFmpeg returns negative timestamps before the wrap."""
+    assert correct_dts(-3, -2, -1, -3, -2) == ([-3, -2, -1, 0, 1], 1)
+
+
 def test_single_bad_dts_starts_no_new_timeline():
-    corrected, _ = correct_dts(5, 6, 0, 7, 8, 9)
-    assert corrected[3:] == [7, 8, 9]
+    for bad in (0, 99):
+        corrected, _ = correct_dts(5, 6, bad, 7, 8, 9)
+        assert corrected[3:] == [7, 8, 9]
 
 
 @pytest.mark.slow
@@ -97,5 +118,5 @@ def test_concatenated_recordings_become_one_timeline(clip, colored, tmp_path):
     second_video = float(film.after.times[36] - film.after.times[0])
     second_audio = audio[len(part_audio)] - audio[0]
     assert second_audio == pytest.approx(second_video, abs=0.15)
-    assert any("timestamps restart 1 time(s)" in w for w in film.result.warnings)
+    assert any("timestamps jump 1 time(s)" in w for w in film.result.warnings)
     assert not film.result.damaged

@@ -139,12 +139,18 @@ def open_input(path: Path) -> av.container.InputContainer:
 
 
 def find_video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    """Return the largest video stream that is not cover art.
+    """Return the largest video stream that FFmpeg can decode and that is not cover art.
 
     Raises:
-        InputError: the file has no video stream.
+        InputError: the file has no such stream.
     """
-    candidates = [s for s in container.streams.video if not is_cover_art(s)]
+    videos = [s for s in container.streams.video if not is_cover_art(s)]
+    candidates = [s for s in videos if s.codec_context is not None]
+    if videos and not candidates:
+        raise InputError(
+            f"{path}: FFmpeg has no decoder for this video; convert it with the program that "
+            "recorded it"
+        )
     if not candidates:
         kinds = sorted({"cover art" if s.type == "video" else s.type for s in container.streams})
         kinds = kinds or ["no streams"]

@@ -1,0 +1,131 @@
+"""Audio and video stay in sync, whatever the clock and the edit list of the source."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import pytest
+
+from tests.helpers.sync import find_onsets, make_sync_film, set_edit_list
+
+WRAP_S = 2**33 / 90000
+"""Time at which the clock of MPEG streams starts again, in seconds."""
+FRAME_S = 1 / 25
+ENCODER_DELAY_S = 0.03
+MPEG2 = ("-c:v", "mpeg2video", "-c:a", "mp2")
+DVD = ("-c:v", "mpeg2video", "-c:a", "ac3")
+H264 = ("-c:v", "libx264", "-g", "25", "-bf", "2", "-c:a", "aac")
+BLU_RAY = ("-c:v", "mpeg2video", "-c:a", "pcm_bluray", "-ac", "2")
+PCM = ("-c:v", "libx264", "-g", "25", "-bf", "2", "-c:a", "pcm_s16le")
+
+
+def count_packets(path, kind):
+    """Return the number of visible packets of the first stream of a kind."""
+    with av.open(str(path)) as film:
+        packets = film.demux(getattr(film.streams, kind)[0])
+        return sum(p.size > 0 and not p.is_discard for p in packets)
+
+
+def assert_in_sync(source, target):
+    """Assert that flashes and beeps are as far from each other as in the source."""
+    (flashes, beeps), (new_flashes, new_beeps) = find_onsets(source), find_onsets(target)
+    assert len(new_flashes) == len(flashes) > 0
+    assert len(new_beeps) == len(beeps) == len(flashes)
+    before = [beep - flash for flash, beep in zip(flashes, beeps, strict=True)]
+    after = [beep - flash for flash, beep in zip(new_flashes, new_beeps, strict=True)]
+    assert after == pytest.approx(before, abs=0.005)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("suffix", "codecs", "clock_s", "result", "options"),
+    [
+        ("ts", MPEG2, 18000, "mp4", {}),
+        ("ts", H264, WRAP_S - 2.5, "mkv", {"purpose": "archive"}),
+        ("m2ts", H264, 18000, "mov", {"purpose": "editing"}),
+        ("m2ts", BLU_RAY, WRAP_S - 3, "mxf", {"encoder": "ffv1"}),
+        ("vob", DVD, WRAP_S - 1, "mp4", {}),
+        ("mkv", H264, 18000, "mkv", {}),
+    ],
+)
+def test_clock_may_start_anywhere(colored, tmp_path, suffix, codecs, clock_s, result, options):
+    source = make_sync_film(tmp_path / f"in.{suffix}", *codecs, "-output_ts_offset", str(clock_s))
+    film = colored(source, result, **options)
+    assert film.result.num_frames == len(film.after.times) == 60
+    starts = [film.after.times[0], film.after.streams_of("audio")[0].packets[0][0]]
+    assert min(starts) == pytest.approx(0, abs=ENCODER_DELAY_S)
+    assert film.after.duration_s == pytest.approx(2.4, abs=0.1)
+    assert_in_sync(source, film.path)
+    if result in ("mp4", "mkv"):
+        assert count_packets(film.path, "audio") == count_packets(source, "audio")
+
+
+@pytest.mark.slow
+def test_recordings_with_different_clocks_become_one_timeline(colored, tmp_path):
+    parts = [
+        make_sync_film(tmp_path / f"{clock}.ts", *MPEG2, "-output_ts_offset", clock)
+        for clock in ("20", "18000", "60")
+    ]
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    film = colored(joined, "mp4")
+    assert film.result.warnings == (
+        "the timestamps jump 2 time(s); the recordings were joined into one timeline",
+    )
+    flashes, beeps = find_onsets(film.path)
+    assert len(flashes) == len(beeps) == 6
+    assert beeps == pytest.approx(flashes, abs=0.005)
+    assert film.after.duration_s == pytest.approx(7.2, abs=0.1)
+
+
+@pytest.fixture(scope="module")
+def uncut(tmp_path_factory):
+    """Films in MP4 with AAC and in MOV with PCM."""
+    directory = tmp_path_factory.mktemp("uncut")
+    return {
+        "mp4": make_sync_film(directory / "uncut.mp4", *H264, duration_s=3.5),
+        "mov": make_sync_film(directory / "uncut.mov", *PCM, duration_s=3.5),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source_suffix", "suffix"), [("mp4", "mp4"), ("mp4", "mkv"), ("mov", "mov"), ("mov", "mxf")]
+)
+@pytest.mark.parametrize(
+    ("edits", "num_frames"),
+    [
+        ([(800, 0), (1200, 1700)], 50),
+        ([(500, -1), (2000, 720)], 50),
+        ([(600, 760), (600, 1760), (600, 2760)], 45),
+    ],
+    ids=["middle cut", "pause and start cut", "three parts"],
+)
+def test_edit_list_hides_what_it_cuts(
+    uncut, colored, tmp_path, edits, num_frames, source_suffix, suffix
+):
+    source = set_edit_list(uncut[source_suffix], tmp_path / f"in.{source_suffix}", edits)
+    film = colored(source, suffix, **({"encoder": "ffv1"} if suffix == "mxf" else {}))
+    assert not film.result.damaged
+    assert len(film.after.times) == len(film.before.times) == num_frames
+    assert_in_sync(source, film.path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source_suffix", ["ts", "mp4"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_trim_of_any_clock_and_edit_list_is_in_sync(
+    uncut, colored, tmp_path, suffix, source_suffix
+):
+    if source_suffix == "ts":
+        clock = str(WRAP_S - 2.2)
+        source = make_sync_film(tmp_path / "in.ts", *H264, "-output_ts_offset", clock)
+    else:
+        source = set_edit_list(uncut["mp4"], tmp_path / "in.mp4", [(800, 0), (1300, 1700)])
+    film = colored(source, suffix, start=Fraction(3, 5), end=Fraction(7, 5))
+    assert film.result.num_frames == len(film.after.times) == 20
+    assert film.after.times[0] == pytest.approx(0, abs=FRAME_S)
+    flashes, beeps = find_onsets(film.path)
+    assert len(flashes) == 1
+    assert beeps == pytest.approx(flashes, abs=0.02)

@@ -1,0 +1,84 @@
+"""Alignment of decoded audio with its timestamps.
+
+Containers store PCM without timestamps, or players ignore them. Gaps and overlaps, as at the cuts
+of an edit list, would then shift all later samples.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MAX_DRIFT_S = Fraction(1, 10)
+"""Difference between samples and timestamps that is ignored, in seconds. Some containers round
+timestamps, and FFmpeg interpolates missing ones. Timestamps in units of a sample are exact."""
+_SILENCE_S = 1
+"""Maximum duration of an inserted frame, in seconds."""
+
+
+class AudioAligner:
+    """Inserts silence where timestamps leave a gap, and drops samples where they overlap."""
+
+    def __init__(self, start_s: Fraction | None = None) -> None:
+        """Prepare for a stream.
+
+        Args:
+            start_s: time of the first sample to return, in seconds; None for that of the stream.
+        """
+        self._start = start_s
+        self._next: int | None = None
+        """Timestamp of the next sample, in samples; None before the first frame."""
+        self._has_samples = False
+        """Whether a frame was returned."""
+
+    def align(self, frame: av.AudioFrame) -> Iterator[av.AudioFrame]:
+        """Yield a frame that continues the previous one, after silence if there is a gap."""
+        rate, samples = frame.sample_rate, frame.samples
+        timestamp = self._next or 0
+        if frame.pts is not None and frame.time_base:
+            timestamp = round(frame.pts * Fraction(frame.time_base) * rate)
+        if self._next is None:
+            self._next = timestamp if self._start is None else round(self._start * rate)
+        drift = timestamp - self._next
+        is_exact = not self._has_samples or frame.time_base == Fraction(1, rate)
+        if not is_exact and abs(drift) <= _MAX_DRIFT_S * rate:
+            drift = 0
+        while drift > 0:
+            length = min(drift, _SILENCE_S * rate)
+            yield self._stamp(_make_silence(frame, length), rate)
+            drift -= length
+        if -drift >= samples:
+            return
+        yield self._stamp(frame if drift == 0 else _drop_samples(frame, -drift), rate)
+
+    def _stamp(self, frame: av.AudioFrame, rate: int) -> av.AudioFrame:
+        assert self._next is not None, "align has set it"
+        self._has_samples = True
+        frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), self._next
+        self._next += frame.samples
+        return frame
+
+
+def _make_silence(like: av.AudioFrame, samples: int) -> av.AudioFrame:
+    value = 128 if like.format.name.startswith("u8") else 0
+    silence: Any = np.full(_get_shape(like, samples), value, like.to_ndarray().dtype)
+    return av.AudioFrame.from_ndarray(silence, like.format.name, like.layout.name)
+
+
+def _drop_samples(frame: av.AudioFrame, count: int) -> av.AudioFrame:
+    """Return a copy without the first samples."""
+    first = _get_shape(frame, count)[1]
+    rest: Any = np.ascontiguousarray(frame.to_ndarray()[:, first:])
+    return av.AudioFrame.from_ndarray(rest, frame.format.name, frame.layout.name)
+
+
+def _get_shape(like: av.AudioFrame, samples: int) -> tuple[int, int]:
+    """Return the shape of an array with the samples of all channels."""
+    channels = like.layout.nb_channels
+    return (channels, samples) if like.format.is_planar else (1, samples * channels)

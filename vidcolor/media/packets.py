@@ -1,0 +1,152 @@
+"""Packets of streams that are copied: trimmed, and without those that an edit list hides."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import av
+
+from vidcolor.media.demux import demux_packets, seek_before, shift_timestamps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_PACKET_SEEK_MARGIN_S = 5
+"""Distance from the seek target of a copied stream to the start of a trim, in seconds."""
+_TICK_PARTS = 1000
+"""Divisor of the time base of packets whose DTS must be raised. Whole ticks would accumulate."""
+_MAX_PRIMING_S = Fraction(1, 20)
+"""Maximum duration of the encoder delay at the start of audio, in seconds. That of AAC encoders is
+up to 2112 samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """A part of a film, in seconds of its timestamps, and the shift of these timestamps."""
+
+    shift: Fraction
+    """Seconds to subtract from every timestamp."""
+    start: Fraction | None
+    """Time before the shift of the first packets to keep."""
+    end: Fraction | None
+    """Time before the shift of the first packets to drop again."""
+
+
+def read_packets(
+    container: av.container.InputContainer, streams: Sequence[av.stream.Stream], trim: Trim
+) -> Iterator[av.Packet[Any]]:
+    """Yield the packets of some streams in file order, trimmed and with rising DTS per stream.
+
+    Packets that an edit list hides are dropped, except the encoder delay at the start of audio.
+    """
+    if not streams:
+        return
+    seek_before(container, streams[0], trim.start, _PACKET_SEEK_MARGIN_S)
+    readers = {s.index: _StreamReader(s, trim) for s in streams}
+    for packet in demux_packets(container, streams):
+        reader = readers.get(packet.stream.index)
+        if reader is not None and packet.size and reader.keeps(packet):
+            yield reader.correct(packet)
+
+
+def get_dts_s(packet: av.Packet[Any]) -> Fraction:
+    """Return the DTS of a packet in seconds, or its PTS without a DTS, or 0 without both."""
+    timestamp = packet.dts if packet.dts is not None else packet.pts
+    return Fraction(0) if timestamp is None else timestamp * Fraction(packet.time_base or 0)
+
+
+class _StreamReader:
+    """Selects and corrects the packets of one stream, which come in file order."""
+
+    def __init__(self, stream: av.stream.Stream, trim: Trim) -> None:
+        self._stream, self._trim = stream, trim
+        self._in_priming = stream.type == "audio" and trim.start is None
+        """Whether all packets so far are part of the encoder delay."""
+        self._last_dts: Fraction | None = None
+        """DTS of the previous packet in ticks of the source."""
+        self._end: int | None = None
+        """Timestamp after the last packet, if its samples can be cut."""
+
+    def keeps(self, packet: av.Packet[Any]) -> bool:
+        """Return whether a packet is visible and in the trim. Shorten subtitles at its edges."""
+        self._in_priming &= packet.is_discard and self._is_near_start(packet)
+        if packet.is_discard and not self._in_priming:
+            return False
+        return _trim_packet(packet, self._trim)
+
+    def _is_near_start(self, packet: av.Packet[Any]) -> bool:
+        start, pts = self._stream.start_time, packet.pts
+        if start is None or pts is None:
+            return False
+        return (start - pts) * Fraction(packet.time_base or 0) <= _MAX_PRIMING_S
+
+    def correct(self, packet: av.Packet[Any]) -> av.Packet[Any]:
+        """Return a packet with shifted timestamps that continue those of the previous packet."""
+        if packet.time_base is not None:
+            shift_timestamps(packet, -round(self._trim.shift / Fraction(packet.time_base)))
+        if packet.dts is None:
+            return packet
+        packet = self._drop_overlap(packet, packet.dts)
+        dts = Fraction(packet.dts or 0)
+        # Muxers reject a DTS that does not rise. Damaged files have such packets, and Matroska,
+        # which rounds to 1 ms: the packets of TrueHD are shorter.
+        if self._last_dts is not None and dts <= self._last_dts and packet.time_base is not None:
+            time_base = Fraction(packet.time_base) / _TICK_PARTS
+            last = int(self._last_dts * _TICK_PARTS)
+            pts = None if packet.pts is None else packet.pts * _TICK_PARTS
+            packet.duration = int(packet.duration or 0) * _TICK_PARTS
+            packet.time_base, packet.dts = time_base, last + 1
+            packet.pts = None if pts is None else max(pts, last + 1)
+            dts = Fraction(last + 1, _TICK_PARTS)
+        self._last_dts = dts
+        return packet
+
+    def _drop_overlap(self, packet: av.Packet[Any], dts: int) -> av.Packet[Any]:
+        """Drop the samples of PCM before the end of the previous packet.
+
+        The packets at the cuts of an edit list overlap. MP4 and MOV store PCM without timestamps,
+        so that each overlap would delay all later samples.
+        """
+        stream: Any = self._stream
+        is_sample_exact = packet.time_base == Fraction(1, getattr(stream, "sample_rate", 0) or 1)
+        if not is_sample_exact or not stream.codec_context.name.startswith("pcm_"):
+            return packet
+        duration, end = int(packet.duration or 0), self._end
+        self._end = max(dts + duration, dts if end is None else end)
+        overlap = 0 if end is None else end - dts
+        if not 0 < overlap < duration or packet.size % duration:
+            return packet
+        rest = av.Packet(bytes(packet)[overlap * packet.size // duration :])
+        rest.stream, rest.time_base = packet.stream, packet.time_base
+        rest.pts = rest.dts = end
+        rest.duration, rest.is_keyframe = duration - overlap, True
+        return rest
+
+
+def _trim_packet(packet: av.Packet[Any], trim: Trim) -> bool:
+    """Return whether a packet is inside the trim. Shorten a subtitle that crosses its edge."""
+    timestamp = packet.pts if packet.pts is not None else packet.dts
+    if timestamp is None or packet.time_base is None:
+        return True
+    time_base = Fraction(packet.time_base)
+    if trim.end is not None and timestamp * time_base >= trim.end:
+        return False
+    if packet.stream.type != "subtitle":
+        return trim.start is None or timestamp * time_base >= trim.start
+    # A subtitle is displayed for seconds, so it may start before the trim and end in it.
+    begin, end = timestamp, timestamp + int(packet.duration or 0)
+    # A film that is moved to 0 starts there.
+    start = trim.shift if trim.start is None and trim.shift else trim.start
+    if start is not None:
+        begin = max(begin, math.ceil(start / time_base))
+    if trim.end is not None:
+        end = min(end, int(trim.end / time_base))
+    if begin != timestamp and end <= begin:
+        return False
+    if (begin, end - begin) != (timestamp, int(packet.duration or 0)):
+        packet.pts = packet.dts = begin
+        packet.duration = max(0, end - begin)
+    return True

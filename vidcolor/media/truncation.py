@@ -1,0 +1,153 @@
+"""Detection of truncated files by the sizes that their structure declares.
+
+FFmpeg reads a truncated file as far as it can and reports no error. Durations in headers do not
+prove a truncation, because programs that cut or join films often leave them unchanged.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from vidcolor.media.demux import demux_packets, open_input
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import BinaryIO
+
+_MP4_BOXES = (b"moov", b"mdat", b"moof")
+"""Boxes of MP4 and MOV without which frames are missing."""
+_ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+"""GUID of the object that contains the file size."""
+_OGG_MAX_PAGE_SIZE = 65_307
+_TAIL_SIZE = 1024
+_UNKNOWN_RIFF_SIZES = (0, 0x7FFF_FFFF, 0xFFFF_FFFF)
+
+
+def lasts_until(path: Path, end_s: float) -> bool:
+    """Return whether any stream of a film lasts until a time, in seconds of its timestamps.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    with open_input(path) as container:
+        streams = [s for s in container.streams if s.type in ("video", "audio", "subtitle")]
+        for packet in demux_packets(container, streams):
+            if packet.pts is not None and packet.time_base is not None:
+                end = packet.pts + (packet.duration or 0)
+                if end * packet.time_base >= end_s:
+                    return True
+    return False
+
+
+def count_missing_bytes(path: Path) -> int | None:
+    """Return how many bytes a file lacks.
+
+    The result is None if the format declares no size, or if the file ends with zeros, as incomplete
+    downloads do.
+    """
+    with path.open("rb") as file:
+        start = file.read(12)
+        file_size = file.seek(0, 2)
+        file.seek(max(0, file_size - _TAIL_SIZE))
+        if not any(file.read()):
+            return None
+        for signature, offset, find_end in _FORMATS:
+            if start[offset:].startswith(signature):
+                try:
+                    end = find_end(file, file_size)
+                except (struct.error, IndexError):
+                    return None  # The structure itself is damaged.
+                return None if end is None else max(0, end - file_size)
+    return None
+
+
+def _find_end_of_matroska(file: BinaryIO, file_size: int) -> int | None:
+    """Return the end of the segment (RFC 8794); None if a live recording left it open."""
+    position = 0
+    while position < file_size:
+        file.seek(position)
+        head = file.read(16)
+        id_length = 9 - head[0].bit_length()
+        size_length = 9 - head[id_length].bit_length()
+        if size_length > 8:
+            return None
+        size = int.from_bytes(head[id_length : id_length + size_length], "big")
+        size -= 1 << 7 * size_length  # the length marker
+        end = position + id_length + size_length + size
+        if head[:4] == b"\x18\x53\x80\x67":
+            return None if size == (1 << 7 * size_length) - 1 else end
+        position = end
+    return None
+
+
+def _find_end_of_mp4(file: BinaryIO, file_size: int) -> int | None:
+    """Return the end of the last box that contains frames (ISO/IEC 14496-12)."""
+    position = end = 0
+    while position + 8 <= file_size:
+        file.seek(position)
+        size, kind = struct.unpack(">I4s", file.read(8))
+        if size == 1:
+            (size,) = struct.unpack(">Q", file.read(8))
+        if size < 8:  # The last box lasts until the end of the file.
+            break
+        position += size
+        if kind in _MP4_BOXES:
+            end = position
+    return end or None
+
+
+def _find_end_of_avi(file: BinaryIO, file_size: int) -> int | None:
+    """Return the end of the last RIFF chunk; files above 1 GB have several (OpenDML)."""
+    position = end = 0
+    while position + 8 <= file_size:
+        file.seek(position)
+        kind, size = struct.unpack("<4sI", file.read(8))
+        if kind != b"RIFF" or size in _UNKNOWN_RIFF_SIZES:
+            break
+        end = position + 8 + size
+        position = end + size % 2
+    return end or None
+
+
+def _find_end_of_asf(file: BinaryIO, _file_size: int) -> int | None:
+    """Return the file size in the header; None in a broadcast."""
+    file.seek(16)
+    (header_size,) = struct.unpack("<Q", file.read(8))
+    file.seek(0)
+    header = file.read(min(header_size, 1 << 20))
+    position = header.index(_ASF_FILE_PROPERTIES) if _ASF_FILE_PROPERTIES in header else -1
+    if position < 0:
+        return None
+    size, flags = struct.unpack_from("<40xQ40xI", header, position)
+    is_broadcast = flags & 1
+    return None if is_broadcast else size or None
+
+
+def _find_end_of_ogg(file: BinaryIO, file_size: int) -> int | None:
+    """Return the end of the last page (RFC 3533)."""
+    tail_start = max(0, file_size - _OGG_MAX_PAGE_SIZE)
+    file.seek(tail_start)
+    tail = file.read()
+    position = tail.rfind(b"OggS")
+    num_segments = tail[position + 26]
+    lacing = tail[position + 27 : position + 27 + num_segments]
+    if position < 0 or len(lacing) < num_segments:
+        return file_size + 1
+    return tail_start + position + 27 + num_segments + sum(lacing)
+
+
+_FORMATS: tuple[tuple[bytes, int, Callable[[BinaryIO, int], int | None]], ...] = (
+    (b"\x1a\x45\xdf\xa3", 0, _find_end_of_matroska),
+    (b"ftyp", 4, _find_end_of_mp4),
+    (b"moov", 4, _find_end_of_mp4),
+    (b"mdat", 4, _find_end_of_mp4),
+    (b"wide", 4, _find_end_of_mp4),
+    (b"free", 4, _find_end_of_mp4),
+    (b"skip", 4, _find_end_of_mp4),
+    (b"RIFF", 0, _find_end_of_avi),
+    (bytes.fromhex("3026b2758e66cf11"), 0, _find_end_of_asf),
+    (b"OggS", 0, _find_end_of_ogg),
+)
+"""Signature, its offset in the file, and the function that returns the declared end in bytes."""
