@@ -52,6 +52,9 @@ def unreadable(tmp_path_factory, clip):
     with zipfile.ZipFile(files["zip"], "w") as archive:
         archive.writestr("a.txt", "hello" * 1000)
     files["truncated"].write_bytes(clip("mp4", "libx264", "yuv420p").read_bytes()[:4000])
+    matroska = clip("mkv", "ffv1", "yuv420p").read_bytes()
+    files["unknown codec"] = directory / "unknown.mkv"
+    files["unknown codec"].write_bytes(matroska.replace(b"V_FFV1", b"V_FFV9"))
     files["directory"] = directory
     files["audio"] = directory / "audio.m4a"
     ffmpeg(*TONE, "-c:a", "aac", str(files["audio"]))
@@ -74,6 +77,7 @@ ERRORS = {
     "text": "not a video",
     "zip": "not a video",
     "truncated": "check that the file is complete",
+    "unknown codec": "FFmpeg has no decoder for this video",
     "directory": "is a directory",
     "audio": "no video stream to colorize .found: audio.",
     "cover": "found: audio, cover art",

@@ -58,6 +58,20 @@ def test_display_matrix_is_kept(clip, colored, tmp_path, rotation):
         assert film.after.properties["size"] == (96, 64), "stored frames are not rotated"
 
 
+@pytest.mark.parametrize(
+    ("flip", "orientation"),
+    [((), "(turned by 90° counterclockwise)"), (("-display_hflip",), "(mirrored, turned by ")],
+)
+def test_orientation_that_a_container_cannot_hold_is_named(
+    clip, colored, tmp_path, flip, orientation
+):
+    rotated = tmp_path / "rotated.mov"
+    source = clip("mp4", "libx264", "yuv420p")
+    ffmpeg("-display_rotation", "90", *flip, "-i", str(source), "-c", "copy", str(rotated))
+    film = colored(rotated, "mxf", purpose="editing")
+    assert orientation in " ".join(film.result.warnings)
+
+
 @pytest.mark.parametrize("order", ["tff", "bff"])
 @pytest.mark.parametrize(
     ("suffix", "options"),

@@ -19,7 +19,12 @@ from vidcolor.media.encoders import get_encoder
 from vidcolor.media.ffmpeg_library import ERROR, LogLine, capture_ffmpeg_log, silence_stderr
 from vidcolor.media.frames import view_plane
 from vidcolor.media.input_formats import list_whitelists
-from vidcolor.media.probe import FULL_RANGE, LIMITED_RANGE, UNSPECIFIED
+from vidcolor.media.probe import (
+    FULL_RANGE,
+    LIMITED_RANGE,
+    UNSPECIFIED,
+    read_display_matrix,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -204,12 +209,29 @@ def _find_missing_signaling(
             f"{output} cannot signal a pixel aspect ratio of "
             f"{expected.numerator}:{expected.denominator}; set it in the player or editor"
         )
+    if _get_orientation(video.display_matrix) != _get_orientation(read_display_matrix(frame)):
+        yield (
+            f"{output} cannot signal the orientation of the picture "
+            f"({_describe_orientation(video)}); set it in the player or editor"
+        )
     written, weights = get_matrix(int(frame.colorspace)), (video.matrix.kr, video.matrix.kb)
     # BT.601 has two codes.
     if int(frame.colorspace) != UNSPECIFIED and (
         written is None or (written.kr, written.kb) != weights
     ):
         yield f"{output} cannot signal matrix {video.matrix.name}; players will show wrong colors"
+
+
+def _get_orientation(matrix: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Return the rotation and mirroring of a display matrix: its entries a, b, c and d, rounded."""
+    # Values of 16 fractional bits.
+    return tuple(round(matrix[n] / 65536) for n in (0, 1, 3, 4)) if matrix else (1, 0, 0, 1)
+
+
+def _describe_orientation(video: VideoInfo) -> str:
+    a, b, c, d = _get_orientation(video.display_matrix)
+    mirrored = "mirrored, " if a * d - b * c < 0 else ""
+    return f"{mirrored}turned by {90 * video.quarter_turns}° counterclockwise"
 
 
 def _describe_rejection(

@@ -288,7 +288,7 @@ def _describe_video(
         crop=crop,
         sample_aspect_ratio=aspect if aspect not in (0, 1) else None,
         rotation_degrees=first_frame.rotation % 360,
-        display_matrix=_read_display_matrix(first_frame),
+        display_matrix=read_display_matrix(first_frame),
         field_order=int(context.field_order),
         interlaced=bool(first_frame.interlaced_frame),
         timecode=_find_tag(container, stream, "timecode"),
@@ -361,7 +361,8 @@ def _list_side_data(frames: list[av.VideoFrame]) -> tuple[str, ...]:
     return tuple(sorted({item.type.name for container in side_data for item in container}))
 
 
-def _read_display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+def read_display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    """Return FFmpeg's 3x3 display matrix of a frame, row by row; None if it has none."""
     side_data: Any = frame.side_data
     matrix = side_data.get(SideDataType.DISPLAYMATRIX)
     if matrix is None:
