@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import struct
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import OpenEXR
 import pytest
 
 from tests.helpers.checks import read_film
 from vidcolor.errors import UsageError
 from vidcolor.film.api import colorize_film, colorize_sequence
 from vidcolor.media.probe import probe
+from vidcolor.media.stills.smpte import DROP_FRAME_LOSS
 from vidcolor.options import ColorizeOptions
 
 if TYPE_CHECKING:
@@ -43,12 +45,22 @@ def make_source(
     return clip(suffix, *CODECS[suffix], "-timecode", timecode, *reel, rate=rate, frames=frames)
 
 
-def read_dpx_fields(path: Path) -> tuple[str, bytes, float]:
+def read_dpx_fields(path: Path) -> tuple[str, str, float]:
     """Return the digits of the timecode, the input device and the frame rate of a DPX file."""
     data = path.read_bytes()
     (code,) = struct.unpack_from("<I", data, 1920)
     (rate,) = struct.unpack_from("<f", data, 1724)
-    return f"{code:08x}", data[1556:1588].rstrip(b"\0"), rate
+    return f"{code:08x}", data[1556:1588].rstrip(b"\0").decode(), rate
+
+
+def read_exr_fields(path: Path) -> tuple[str, str, float]:
+    """Return the same of an OpenEXR file, read by the OpenEXR library."""
+    with OpenEXR.File(str(path)) as file:
+        header: Any = file.header()  # It is empty after the file is closed.
+        code, rate = header["timeCode"], header["framesPerSecond"]
+        times = f"{code.hours:02d}{code.minutes:02d}{code.seconds:02d}"
+        frames = int(str(code.frame), 16) | 0x40 * code.dropFrame
+        return f"{times}{frames:02x}", header["reelName"], float(rate)
 
 
 @pytest.mark.slow
@@ -126,25 +138,39 @@ def test_mxf_names_the_rates_that_it_supports(clip: ClipMaker, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_film_becomes_dpx_with_timecode_and_reel_and_comes_back(
-    clip: ClipMaker, flat: Colorizer, tmp_path: Path
+@pytest.mark.parametrize("suffix", [".dpx", ".exr"])
+def test_film_becomes_a_scan_with_timecode_and_reel_and_comes_back(
+    clip: ClipMaker, flat: Colorizer, tmp_path: Path, suffix: str
 ) -> None:
     source = make_source(clip, "mov", "00:59:59;24", NTSC)
-    frames, options = tmp_path / "f_%04d.dpx", ColorizeOptions(start=Fraction(1, 10))
+    frames, options = tmp_path / f"f_%04d{suffix}", ColorizeOptions(start=Fraction(1, 10))
     result = colorize_film(source, frames, options, colorizer=flat)
-    assert not any("timecode" in text for text in result.warnings)
+    assert result.warnings == ()
+    read = read_dpx_fields if suffix == ".dpx" else read_exr_fields
     rate = pytest.approx(30000 / 1001, abs=1e-5)
     # 40 in the hexadecimal digits of the frames is the drop-frame flag.
-    assert read_dpx_fields(tmp_path / "f_0001.dpx") == ("00595967", REEL.encode(), rate)
-    assert read_dpx_fields(tmp_path / "f_0004.dpx") == ("01000040", REEL.encode(), rate)
-    for suffix, start in (("mov", None), ("mxf", None), ("mov", Fraction(1, 10))):
-        path = tmp_path / f"back{start}.{suffix}"
+    assert read(tmp_path / f"f_0001{suffix}") == ("00595967", REEL, rate)
+    assert read(tmp_path / f"f_0004{suffix}") == ("01000040", REEL, rate)
+    for container, start in (("mov", None), ("mxf", None), ("mov", Fraction(1, 10))):
+        path = tmp_path / f"back{start}.{container}"
         options = ColorizeOptions(purpose="editing", start=start)
         result = colorize_sequence(frames, path, options, colorizer=flat)
         assert not any("fps" in text for text in result.warnings)
         video = probe(path).video
         timecode = "00:59:59;27" if start is None else "01:00:00;00"
         assert (video.timecode, video.reel, video.rate) == (timecode, REEL, NTSC)
+
+
+@pytest.mark.slow
+def test_dpx_names_what_its_fields_cannot_store(
+    clip: ClipMaker, flat: Colorizer, tmp_path: Path
+) -> None:
+    reel = ("-metadata:s:v", "reel_name=Büro 7")
+    source = clip("mov", *CODECS["mov"], "-timecode", "00:59:59;54", *reel, frames=2,
+                  rate=Fraction(60000, 1001))  # fmt: skip
+    warnings = colorize_film(source, tmp_path / "f_%d.dpx", colorizer=flat).warnings
+    assert warnings == ("DPX stores the reel name Büro 7 as B?ro 7", DROP_FRAME_LOSS)
+    assert read_dpx_fields(tmp_path / "f_2.dpx")[:2] == ("00595955", "B?ro 7")
 
 
 def test_images_without_the_fields_name_what_is_lost(

@@ -14,6 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vidcolor.errors import InputError, OutputError
+from vidcolor.media.stills.smpte import (
+    DROP_FRAME_LOSS,
+    decode_timecode,
+    encode_timecode,
+    loses_drop_frame,
+)
 from vidcolor.media.stills.types import DecodedImage, EncodedStill, StillMetadata, check_size
 from vidcolor.timecode import parse_frame_rate
 
@@ -52,11 +58,7 @@ _REEL_FIELD = slice(1556, 1588)
 _FRAME_RATES = (1724, 1940)
 """Offsets of the frame rates of film and television: 32-bit floats."""
 _TIMECODE = 1920
-"""Offset of the timecode: binary-coded decimal digits of hours, minutes, seconds and frames."""
-_DROP_FRAME, _TIMECODE_MASK = 0x40, 0x3F7F7F3F
-"""The drop-frame flag in the byte of the frames, and the bits of digits in all bytes. Above
-`_MAX_FLAGGED_RATE` frames per second, the frames need the bit of the flag."""
-_MAX_FLAGGED_RATE = 30
+"""Offset of the timecode."""
 _MAX_RATE = 1000
 """Maximum plausible frame rate, in frames per second."""
 _UNDEFINED = 0xFFFFFFFF
@@ -77,14 +79,14 @@ def read_dpx(path: Path, allow_damaged: bool) -> DecodedImage:
     check_size(path, *_read_integers(data, 772, 776))
     pixels, alpha, bits = _read_codes(_decode_frame(data))
     user_data = _read_user_data(data)
-    is_own = user_data[:32] == _USER_ID
+    is_own, rate = user_data[:32] == _USER_ID, _read_frame_rate(data)
     metadata = StillMetadata(
         extras=data[:_HEADER_BYTES] + (b"" if is_own else user_data),
         xmp=user_data[32:] if is_own else None,
         pixel_aspect=_read_pixel_aspect(data),
-        timecode=_read_timecode(data),
+        timecode=decode_timecode(*_read_integers(data, _TIMECODE), rate),
         reel=_read_text(data[_REEL_FIELD]),
-        frame_rate=_read_frame_rate(data),
+        frame_rate=rate,
     )
     warnings = (_LOG_WARNING,) if data[_TRANSFER_OFFSET] in _LOG_TRANSFERS else ()
     return DecodedImage(pixels, bits, alpha, metadata, warnings)
@@ -117,18 +119,15 @@ def _make_fields(metadata: StillMetadata, losses: list[str]) -> dict[int, bytes]
         reel, size = metadata.reel.encode("ascii", "replace"), _REEL_FIELD.stop - _REEL_FIELD.start
         fields[_REEL_FIELD.start] = reel[:size].ljust(size, b"\0")
         if reel[:size].decode() != metadata.reel:
-            losses.append(f"DPX stores {size} ASCII characters of the reel name {metadata.reel}")
+            stored = reel[:size].decode()
+            losses.append(f"DPX stores the reel name {metadata.reel} as {stored}")
     rate = metadata.frame_rate
     if rate:
         fields |= dict.fromkeys(_FRAME_RATES, struct.pack("<f", rate))
     if metadata.timecode:
-        code = int("".join(filter(str.isdigit, metadata.timecode)), 16)
-        drop_frame = ";" in metadata.timecode
-        if drop_frame and rate and rate <= _MAX_FLAGGED_RATE:
-            code |= _DROP_FRAME
-        elif drop_frame:
-            losses.append("DPX cannot store at this frame rate that the timecode is drop-frame")
-        fields[_TIMECODE] = struct.pack("<I", code)
+        fields[_TIMECODE] = struct.pack("<I", encode_timecode(metadata.timecode, rate))
+        if loses_drop_frame(metadata.timecode, rate):
+            losses.append(DROP_FRAME_LOSS)
     return fields
 
 
@@ -267,18 +266,6 @@ def _read_pixel_aspect(dpx: bytes) -> Fraction | None:
         return None
     aspect = Fraction(horizontal, vertical)
     return aspect if 0 < aspect != 1 else None
-
-
-def _read_timecode(dpx: bytes) -> str | None:
-    """Return the SMPTE timecode; None if it is undefined or invalid."""
-    (code,) = _read_integers(dpx, _TIMECODE)
-    rate = _read_frame_rate(dpx)
-    is_flagged = rate is None or rate <= _MAX_FLAGGED_RATE
-    digits = f"{code & _TIMECODE_MASK if is_flagged else code:08x}"
-    if code == _UNDEFINED or not digits.isdecimal():
-        return None
-    separator = ";" if is_flagged and code & _DROP_FRAME else ":"
-    return f"{digits[:2]}:{digits[2:4]}:{digits[4:6]}{separator}{digits[6:]}"
 
 
 def _read_frame_rate(dpx: bytes) -> Fraction | None:

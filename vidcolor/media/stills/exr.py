@@ -22,6 +22,12 @@ import numpy as np
 from vidcolor.color.srgb import linear_to_srgb_array, srgb_to_linear_array
 from vidcolor.errors import InputError
 from vidcolor.media.stills.rgb import row_bands
+from vidcolor.media.stills.smpte import (
+    DROP_FRAME_LOSS,
+    decode_timecode,
+    encode_timecode,
+    loses_drop_frame,
+)
 from vidcolor.media.stills.types import DecodedImage, EncodedStill, StillMetadata, check_size
 
 if TYPE_CHECKING:
@@ -56,6 +62,8 @@ _SQUARE_PIXELS = (_PIXEL_ASPECT, b"float", struct.pack("<f", 1))
 """The attribute of square pixels, which is not copied because it is the default."""
 _MAX_ASPECT_DENOMINATOR = 1000
 """Maximum denominator of the fraction that replaces a float pixel aspect."""
+_TIMECODE, _REEL, _FRAME_RATE = b"timeCode", b"reelName", b"framesPerSecond"
+"""Standard attributes that editing programs need to find the source."""
 _WINDOWS = (b"dataWindow", b"displayWindow")
 """The attributes that declare the size of the image."""
 _DECODING_LOCK = threading.Lock()
@@ -92,8 +100,28 @@ def read_exr(path: Path, allow_damaged: bool) -> DecodedImage:
         warnings += ("light above 1.0 is clipped",)
     codes = [srgb_encode(plane) for plane in planes.values()]
     pixels = codes[0] if len(codes) == 1 else np.stack(codes, axis=-1)
-    metadata = StillMetadata(extras=tuple(attributes), pixel_aspect=_find_pixel_aspect(attributes))
-    return DecodedImage(pixels, 16, alpha, metadata, warnings)
+    return DecodedImage(pixels, 16, alpha, _make_metadata(attributes), warnings)
+
+
+def _make_metadata(attributes: list[Attribute]) -> StillMetadata:
+    values = {name: value for name, _, value in attributes}
+    rate = _read_rational(values.get(_FRAME_RATE, b""))
+    word = int.from_bytes(values.get(_TIMECODE, b"\xff" * 4)[:4], "little")
+    return StillMetadata(
+        extras=tuple(attributes),
+        pixel_aspect=_find_pixel_aspect(attributes),
+        timecode=decode_timecode(word, rate),
+        reel=values.get(_REEL, b"").decode("utf-8", "replace").strip("\0 ") or None,
+        frame_rate=rate,
+    )
+
+
+def _read_rational(value: bytes) -> Fraction | None:
+    """Return a positive fraction; None if it is invalid."""
+    if len(value) != 8:
+        return None
+    numerator, denominator = struct.unpack("<iI", value)
+    return Fraction(numerator, denominator) if numerator > 0 and denominator else None
 
 
 def read_exr_comments(path: Path) -> bytes | None:
@@ -105,9 +133,26 @@ def read_exr_comments(path: Path) -> bytes | None:
 
 def encode_exr(job: ColorizedStill) -> EncodedStill:
     """Encode an OpenEXR in 32-bit float linear light, with the attributes of the source."""
-    samples = job.samples()
+    samples, metadata = job.samples(), job.metadata
     alpha = samples[..., 3] if samples.shape[-1] > 3 else None
-    return encode_exr_file(samples[..., :3], alpha, job.metadata.extras, job.comment), ()
+    attributes, losses = metadata.extras or _make_attributes(metadata), list[str]()
+    if not metadata.extras and loses_drop_frame(metadata.timecode or "", metadata.frame_rate):
+        losses.append(DROP_FRAME_LOSS)
+    return encode_exr_file(samples[..., :3], alpha, attributes, job.comment), tuple(losses)
+
+
+def _make_attributes(metadata: StillMetadata) -> tuple[Attribute, ...]:
+    """Return the attributes of a source that is not OpenEXR."""
+    attributes, rate = [], metadata.frame_rate
+    if rate:
+        value = struct.pack("<iI", rate.numerator, rate.denominator)
+        attributes.append((_FRAME_RATE, b"rational", value))
+    if metadata.timecode:
+        word = encode_timecode(metadata.timecode, rate)
+        attributes.append((_TIMECODE, b"timecode", struct.pack("<II", word, 0)))
+    if metadata.reel:
+        attributes.append((_REEL, b"string", metadata.reel.encode()))
+    return tuple(attributes)
 
 
 def encode_exr_file(

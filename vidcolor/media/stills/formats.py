@@ -188,7 +188,7 @@ for _row in (
         read_xmp=exr.read_exr_comments,
         encode=exr.encode_exr,
         bits=(16,),  # float linear light, which holds 16-bit sRGB exactly
-        stores=frozenset({"alpha", "xmp"}),
+        stores=frozenset({"alpha", "frame_rate", "reel", "timecode", "xmp"}),
         extras_label="the OpenEXR attributes",
         is_film_scan=True,
     ),

@@ -66,11 +66,12 @@ class StillMetadata:
     pixel_aspect: Fraction | None = None
     """Width of a pixel divided by its height, from a DPX or OpenEXR header; None if square."""
     timecode: str | None = None
-    """SMPTE timecode of a DPX frame, such as ``01:00:00:00``, or ``01:00:00;00`` if drop-frame."""
+    """SMPTE timecode of a DPX or OpenEXR frame: ``01:00:00:00``, or ``01:00:00;00`` if
+    drop-frame."""
     reel: str | None = None
-    """Name of the reel or tape of a DPX frame."""
+    """Name of the reel or tape of a DPX or OpenEXR frame."""
     frame_rate: Fraction | None = None
-    """Frame rate of the film that a DPX frame belongs to, in frames per second."""
+    """Frame rate of the film that a DPX or OpenEXR frame belongs to, in frames per second."""
     premultiplied: bool = False
     """Whether the color values of a TIFF source are premultiplied with alpha."""
     compressed: bool = True
