@@ -69,8 +69,11 @@ def test_hdr_film_is_colorized_as_sdr(clip, transfer):
 
 
 def test_alpha_plane_is_not_kept(clip):
-    source = clip("mkv", "ffv1", "yuva420p", frames=2)
-    assert "not kept: the alpha plane" in plan_warnings(source, "out.mkv")
+    opaque = clip("mkv", "ffv1", "yuva420p", frames=2)
+    assert not plan_warnings(opaque, "out.mkv")
+    vf = "format=yuva420p,geq=lum='lum(X,Y)':a='X'"
+    transparent = clip("mkv", "ffv1", "yuva420p", frames=2, vf=vf)
+    assert "not kept: the alpha plane" in plan_warnings(transparent, "out.mkv")
 
 
 def test_second_video_stream_is_not_kept(clip):

@@ -28,7 +28,8 @@ def test_hdr_film_keeps_its_tags_and_causes_a_warning(clip, colored, name, trans
 
 @pytest.mark.parametrize(("pix_fmt", "has_alpha"), [("yuva420p", True), ("yuv420p", False)])
 def test_alpha_plane_is_dropped_with_a_warning(clip, colored, pix_fmt, has_alpha):
-    source = clip("mkv", "ffv1", pix_fmt)
+    vf = f"format={pix_fmt},geq=lum='lum(X,Y)'" + (":a='X'" if has_alpha else "")
+    source = clip("mkv", "ffv1", pix_fmt, vf=vf)
     assert probe(source).video.layout.alpha == has_alpha
     film = colored(source, purpose="archive")
     assert film.after.pix_fmt == "yuv420p"

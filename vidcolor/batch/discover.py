@@ -13,6 +13,7 @@ from vidcolor.fileio import check_source, check_url
 from vidcolor.hints.io import check_hint_files, load_hints, select_hints
 from vidcolor.media.containers import is_video_name
 from vidcolor.media.extensions import (
+    ANIMATIONS,
     RESULT_FOLDER_SUFFIX,
     RESULT_SUFFIX,
     UNSUPPORTED_IMAGES,
@@ -315,8 +316,8 @@ def _find_file_omission(path: Path) -> tuple[str, bool] | None:
         return None
     if suffix in UNSUPPORTED_IMAGES:
         return f"{suffix}, not supported; {UNSUPPORTED_IMAGES[suffix]}", False
-    if suffix == ".gif":
-        return ".gif; to colorize an animation as a film, name it as an input", False
+    if suffix in ANIMATIONS:
+        return f"{suffix}; to colorize such a file, name it as an input", False
     return "without the extension of a film or photo; to try such a file, name it as an input", True
 
 

@@ -186,7 +186,7 @@ def _warn_about_video(
     rounds_timestamps = encoder.container.time_base and not _has_millisecond_timestamps(video)
     rows = (
         (video.tint == "color" and not options.trust, _COLOR_WARNING),
-        (video.layout.alpha, "not kept: the alpha plane"),
+        (video.is_transparent, "not kept: the alpha plane"),
         (video.crop, f"the picture is cropped to {video.width}x{video.height}, as the container "
          "states"),
         (side_data, f"not kept: {side_data}"),

@@ -31,6 +31,8 @@ UNSUPPORTED_IMAGES = {
 """What to do with image formats that cannot be colorized, by extension. FFmpeg reads some of them
 as videos of one frame, but the user expects an image as the result."""
 
+ANIMATIONS = frozenset({".gif", ".apng"})
+"""Extensions of formats whose files are animations or single images."""
 RESULT_SUFFIX = ".color"
 """Suffix of the stem of a result that is written beside its source: ``reel.color.mov``."""
 RESULT_FOLDER_SUFFIX = "-color"
@@ -51,6 +53,19 @@ def is_photo_name(path: Path) -> bool:
 def is_photo(path: Path) -> bool:
     """Return whether a file is a photo.
 
-    The extension decides if it is that of a photo or a video. Otherwise the first bytes decide.
+    The extension decides if it is that of a photo or a video. Otherwise the first bytes decide. A
+    GIF or ``.apng`` with several frames is a video.
     """
-    return is_photo_name(path) or (not is_video_name(path) and is_still(path))
+    if is_photo_name(path) or is_video_name(path):
+        return is_photo_name(path)
+    return is_still(path) and not (path.suffix.lower() in ANIMATIONS and _is_animated(path))
+
+
+def _is_animated(path: Path) -> bool:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path, formats=("GIF", "PNG")) as image:
+            return bool(getattr(image, "is_animated", False))
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError):
+        return True  # FFmpeg reports what is wrong

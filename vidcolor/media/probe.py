@@ -23,7 +23,7 @@ from vidcolor.media.duration import (
     get_stream_duration_s,
 )
 from vidcolor.media.frames import PixelLayout, get_pixel_layout
-from vidcolor.media.tint import measure_tint, sample_frames
+from vidcolor.media.tint import has_transparent_pixels, measure_tint, sample_frames
 from vidcolor.media.video_decoder import VideoDecoder
 from vidcolor.timecode import Timecode, find_exact_rate, is_common_rate
 
@@ -102,6 +102,9 @@ class VideoInfo:
     """Number of frames in the header; 0 if the header has none."""
     tint: Tint
     """Whether the film is gray, tinted or in color; see `measure_tint`."""
+    is_transparent: bool = False
+    """Whether pixels of sampled frames are not opaque. Decoders of some codecs, such as GIF, always
+    return an alpha plane."""
     declared_ends_s: tuple[float, ...] = ()
     """Possible ends according to the header, in seconds, the earliest first. They are used to
     detect truncated files."""
@@ -294,6 +297,7 @@ def _describe_video(
         timecode=_find_tag(container, stream, "timecode"),
         reel=_find_tag(container, stream, "reel_name", "com.apple.proapps.reel"),
         tint=measure_tint(frames),
+        is_transparent=layout.alpha and has_transparent_pixels(frames),
         language=stream.metadata.get("language"),
         side_data=_list_side_data(frames),
     )

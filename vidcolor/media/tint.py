@@ -27,6 +27,8 @@ NUM_TINT_SAMPLES = 5
 """Number of frames that are sampled over the duration of a film."""
 _SAMPLE_SIZE = (64, 64)
 """Width and height of a sampled frame, in pixels."""
+_OPAQUE = 255
+"""Alpha of an opaque pixel at 8 bits."""
 _BT709 = MATRICES["bt709"]
 
 
@@ -61,6 +63,11 @@ def measure_tint(frames: Iterable[av.VideoFrame]) -> Tint:
     samples = [s for s in map(_sample_ycbcr, frames) if s is not None]
     detailed = [s for s in samples if np.ptp(s[0]) >= BLANK_RANGE]
     return combine_tints([classify_tint(s[0], s[1:].T) for s in detailed or samples])
+
+
+def has_transparent_pixels(frames: Iterable[av.VideoFrame]) -> bool:
+    """Return whether a pixel of frames with an alpha plane is not opaque."""
+    return any(bool((f.to_ndarray(format="rgba")[..., 3] < _OPAQUE).any()) for f in frames)
 
 
 def _sample_ycbcr(frame: av.VideoFrame) -> FloatArray | None:

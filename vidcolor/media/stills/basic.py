@@ -1,4 +1,4 @@
-"""Reading and writing of WebP (RFC 9649), BMP, TGA, and PGM and PPM (Netpbm).
+"""Reading and writing of WebP (RFC 9649), BMP, TGA, PGM and PPM (Netpbm), and reading of GIF.
 
 Pillow codes them with their metadata, except PGM and PPM of more than 8 bits.
 """
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 _LOSSLESS_EFFORT = 25
 """Compression effort of libwebp for lossless files, 0-100. It does not change the pixels."""
+_ANIMATED_WEBP = (
+    "the image is animated: only the first frame is colorized; to colorize all as a film, convert "
+    "it to an animated PNG (.apng)"
+)
 _PNM_HEADER = re.compile(rb"P([2356])" + rb"(?:\s|#[^\n]*\n)+(\d+)" * 3 + rb"\s")
 """Header of gray (2, 5) and R'G'B' (3, 6) files, as text (2, 3) or binary: width, height, white."""
 
@@ -51,7 +55,7 @@ def read_webp(path: Path, allow_damaged: bool) -> DecodedImage:
         xmp=image.info.get("xmp"),
     )
     is_animated = getattr(image, "n_frames", 1) > 1
-    warnings = ("the image is animated: only the first frame is colorized",) if is_animated else ()
+    warnings = (_ANIMATED_WEBP,) if is_animated else ()
     lossless = _find_image_chunk(data) == b"VP8L"
     return replace(decoded, metadata=metadata, warnings=warnings, lossless=lossless)
 
@@ -111,6 +115,20 @@ def encode_bmp(job: ColorizedStill) -> EncodedStill:
     out, dpi = io.BytesIO(), job.metadata.dpi
     Image.fromarray(job.rgb()).save(out, "BMP", **({"dpi": dpi} if dpi else {}))
     return out.getvalue(), ()
+
+
+def read_gif(path: Path, allow_damaged: bool) -> DecodedImage:
+    """Decode the first frame of a GIF to 8-bit gray or R'G'B', with alpha if it has one."""
+    from PIL.GifImagePlugin import GifImageFile
+
+    image = GifImageFile(io.BytesIO(path.read_bytes()), str(path))
+    check_size(path, *image.size)
+    return DecodedImage.from_pillow(image)
+
+
+def refuse_gif(job: ColorizedStill) -> EncodedStill:
+    """Refuse to write color to a format of 256 colors."""
+    raise UsageError(f"{job.still.path}: GIF stores 256 colors only; write PNG")
 
 
 def read_tga(path: Path, allow_damaged: bool) -> DecodedImage:

@@ -140,6 +140,15 @@ for _row in (
         remedy=IMAGES_EXTRA,
     ),
     StillFormat(
+        name="gif",
+        label="GIF",
+        suffixes=(),  # an animation is a film, so the extension does not decide
+        signature=re.compile(rb"GIF8[79]a"),
+        read=basic.read_gif,
+        encode=basic.refuse_gif,
+        bits=(8,),
+    ),
+    StillFormat(
         name="bmp",
         label="BMP",
         suffixes=(".bmp",),

@@ -181,7 +181,10 @@ def _read_metadata(chunks: list[tuple[bytes, bytes]]) -> tuple[StillMetadata, tu
     names = {name for name, _ in chunks}
     warnings = []
     if b"acTL" in names:
-        warnings.append("the image is animated: only the first frame is colorized")
+        warnings.append(
+            "the image is animated: only the first frame is colorized; to colorize all as a film, "
+            "name it .apng"
+        )
     if b"caBX" in names:
         warnings.append("content credentials (C2PA) are not kept: they describe other pixels")
     return replace(metadata, extras=tuple(others)), tuple(warnings)
