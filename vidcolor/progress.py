@@ -43,6 +43,10 @@ class Progress:
     """Amount that is done, in the unit of the stage."""
     total: int | None
     """Amount at completion; an estimate in ``analyze`` and ``evaluate``; None if unknown."""
+    bytes_written: int | None = None
+    """Size of the files that ``colorize`` or ``join`` has written so far; None in other stages."""
+    bytes_expected: int | None = None
+    """Size of these files at completion: an estimate in ``colorize``; None if unknown."""
 
 
 ProgressCallback = Callable[[Progress], None]

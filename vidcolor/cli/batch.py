@@ -264,6 +264,7 @@ def _result_values(task: Task, result: FilmResult | PhotoResult) -> dict[str, An
         "warnings": list(result.warnings),
         "damaged": result.damaged,
         "resumed_frames": getattr(result, "resumed_frames", 0),
+        "bytes": result.target.stat().st_size if result.target.is_file() else None,
         "recipe": result.provenance.recipe,
     }
 

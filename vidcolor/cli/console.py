@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -13,17 +14,18 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
-from vidcolor.errors import UsageError
+from vidcolor.errors import UsageError, VidcolorError
 from vidcolor.system import is_closed_pipe
 from vidcolor.timecode import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from tqdm import tqdm
 
+    from vidcolor.cli.event_sender import EventSender
     from vidcolor.progress import Progress
 
 _LOGGER = logging.getLogger("vidcolor.console")
@@ -46,7 +48,17 @@ class _StageDisplay:
     start_time: float
     start_count: int
     last_update: float
+    """Time of the last printed line."""
+    last_event: float = 0.0
+    """Time of the last event."""
     bar: tqdm[Any] | None = None
+
+    def measure(self, progress: Progress, now: float) -> tuple[float, float | None]:
+        """Return the units per second, and the remaining seconds; None if they are unknown."""
+        speed = (progress.done - self.start_count) / max(now - self.start_time, 1e-9)
+        if progress.total is None or (speed <= 0 and progress.done < progress.total):
+            return speed, None
+        return speed, max(0.0, (progress.total - progress.done) / max(speed, 1e-9))
 
 
 @dataclass
@@ -64,6 +76,9 @@ class Console:
     """Print JSON objects on standard output instead of text."""
     log_file: Path | None = None
     """File to which all messages are appended."""
+    progress_url: str | None = None
+    """HTTP URL to which all events are sent."""
+    _sender: EventSender | None = None
     _displays: dict[object, _StageDisplay] = field(default_factory=dict)
     """Display of each source that is being processed."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -78,12 +93,36 @@ class Console:
 
         return open_log(self.log_file, self.debug if self.verbose else None, values)
 
+    @contextlib.contextmanager
+    def open_events(self) -> Iterator[None]:
+        """Send the events of a command to `progress_url`; its error is the last event."""
+        # Of the processes of torchrun, only one reports.
+        if self.progress_url is None or os.environ.get("RANK", "0") != "0":
+            yield
+            return
+        from vidcolor.cli.event_sender import EventSender
+
+        self._sender = EventSender(self.progress_url, lambda text: self._warn(text, None))
+        try:
+            yield
+        except VidcolorError as error:
+            text, exit_code = to_single_line(str(error)), error.exit_code
+            self._sender.send({"event": "failed", "error": text, "exit_code": exit_code})
+            raise
+        except KeyboardInterrupt:
+            self._sender.send({"event": "failed", "error": "interrupted", "exit_code": 130})
+            raise
+        finally:
+            self._sender.close()
+
     def progress(self, progress: Progress) -> None:
         """Update the progress display of a source."""
         with self._lock:
+            if self.json_lines or self._sender is not None:
+                self._report_progress(progress)
             if self.json_lines:
-                self._print_json_progress(progress)
-            elif not self.quiet and sys.stderr.isatty():
+                return
+            if not self.quiet and sys.stderr.isatty():
                 self._update_bar(progress)
             elif not self.quiet:
                 self._print_progress_line(progress)
@@ -124,22 +163,32 @@ class Console:
         if now - display.last_update < _LOG_INTERVAL_S:
             return
         display.last_update = now
-        elapsed_s = max(now - display.start_time, 1e-9)
-        speed = (progress.done - display.start_count) / elapsed_s
+        speed, remaining_s = display.measure(progress, now)
         text = f"{_source_name(progress)}: {progress.stage}: {progress.done}"
-        if progress.total and speed > 0:
-            remaining_s = max(0.0, (progress.total - progress.done) / speed)
+        if progress.total and remaining_s is not None:
             text += f" of about {progress.total}, {format_duration(remaining_s)} left"
         _echo(f"{text} ({speed:.1f}/s)", err=True)
 
-    def _print_json_progress(self, progress: Progress) -> None:
+    def _report_progress(self, progress: Progress) -> None:
         display, is_new = self._display_of(progress)
         now = time.monotonic()
-        is_due = now - display.last_update >= _JSON_INTERVAL_S
-        if is_new or is_due or progress.done == progress.total:
-            display.last_update = now
-            values = {"done": progress.done, "total": progress.total}
-            self.event("progress", source=str(progress.source), stage=progress.stage, **values)
+        is_due = now - display.last_event >= _JSON_INTERVAL_S
+        if not (is_new or is_due or progress.done == progress.total):
+            return
+        display.last_event = now
+        speed, remaining_s = display.measure(progress, now)
+        in_frames = progress.stage not in (*_UNITS, *_BYTE_STAGES)
+        self.event(
+            "progress",
+            source=str(progress.source),
+            stage=progress.stage,
+            done=progress.done,
+            total=progress.total,
+            fps=round(speed, 2) if in_frames and speed > 0 else None,
+            eta_s=None if remaining_s is None else round(remaining_s, 1),
+            bytes_written=progress.bytes_written,
+            bytes_expected=progress.bytes_expected,
+        )
 
     def end_progress(self, source: object = None) -> None:
         """Remove the progress display of a source, or of all sources if it is None."""
@@ -153,7 +202,15 @@ class Console:
             display.bar.close()
 
     def event(self, name: str, /, **values: Any) -> None:
-        """Print one JSON object on one line of standard output, in JSON mode only."""
+        """Print one JSON object on one line of standard output, in JSON mode only.
+
+        It is also sent to `progress_url`.
+        """
+        if self._sender is not None:
+            self._sender.send({"event": name, **values})
+        self._print_event(name, **values)
+
+    def _print_event(self, name: str, /, **values: Any) -> None:
         if self.json_lines:
             with self._lock:
                 _echo(json.dumps({"event": name, **values}, default=str))
@@ -182,9 +239,16 @@ class Console:
             text: warning message.
             source: file with the problem, if any.
         """
+        if self._sender is not None:
+            name = None if source is None else str(source)
+            self._sender.send({"event": "warning", "source": name, "text": text})
+        self._warn(text, source)
+
+    def _warn(self, text: str, source: object) -> None:
+        """Print a warning without sending it."""
         prefix = "" if source is None else f"{source}: "
         _LOGGER.warning(to_single_line(f"{prefix}{text}"))
-        self.event("warning", source=None if source is None else str(source), text=text)
+        self._print_event("warning", source=None if source is None else str(source), text=text)
         if not self.json_lines:
             self._print(f"warning: {prefix}{text}", err=True)
 

@@ -82,6 +82,10 @@ class ConsoleOptions(OptionsModel):
     log_file: Annotated[Path | None, Option(
         group=LOGGING_PANEL, metavar="FILE",
         help="Append all messages with time stamps to this file.")] = None
+    progress_url: Annotated[str | None, Option(
+        group=LOGGING_PANEL, metavar="URL",
+        help="Send the events of --json to this HTTP URL too, as POST requests; a failure of the "
+        "endpoint does not stop the run.")] = None
     # fmt: on
 
 
@@ -166,6 +170,7 @@ def expand_options(command: Callable[..., None]) -> Callable[..., None]:
                 values[name] = made = make(**{key: values.pop(key) for key in fields})
                 if isinstance(made, Console):
                     stack.enter_context(made.open_log(given))
+                    stack.enter_context(made.open_events())
             command(**values)
 
     parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in sorted(own + expanded, key=_panel_index)]

@@ -13,9 +13,11 @@ the next frames can be rendered, also inside a shot, so that a killed run loses 
 from __future__ import annotations
 
 import contextlib
+import os
 import zipfile
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,9 +33,10 @@ from vidcolor.system import fsync_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from vidcolor.film.workdir import WorkDir
 
 MAX_PART_S = Fraction(5)
 """Maximum duration of a part in seconds."""
@@ -148,6 +151,17 @@ def merge_parts(folder: Path, results: Sequence[SegmentResult]) -> SegmentResult
         uses_source_color=any(uses_color) if uses_color else None,
         shot_uncertainty=tuple(shot for r in results for shot in r.shot_uncertainty),
     )
+
+
+def measure_parts(work: WorkDir) -> int:
+    """Return the size in bytes of all encoded films and images in a work directory."""
+    size = 0
+    for parent, _, names in os.walk(work.segment_dir(0).parent):
+        for name in names:
+            if not name.endswith((".json", ".npz")):
+                with contextlib.suppress(OSError):  # a directory was renamed meanwhile
+                    size += Path(parent, name).stat().st_size
+    return size
 
 
 def _read_state(path: Path) -> RenderState | None:

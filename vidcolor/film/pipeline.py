@@ -10,6 +10,7 @@ import contextlib
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import OutputError, UsageError
@@ -18,10 +19,12 @@ from vidcolor.fileio import (
     compute_source_digest,
     describe_os_error,
     remove_stale_temporaries,
+    temporary_path,
 )
 from vidcolor.film.analysis import FilmAnalysis, analyze_film
 from vidcolor.film.join import check_mux, join_segments
 from vidcolor.film.outputs import OutputFilm, plan_confidence_film, plan_result_film
+from vidcolor.film.parts import measure_parts
 from vidcolor.film.plan import check_film_target
 from vidcolor.film.request import FilmResult
 from vidcolor.film.resume import (
@@ -48,7 +51,7 @@ from vidcolor.progress import Progress
 from vidcolor.recolor import NO_COLOR_WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from vidcolor.colorizer import Colorizer
     from vidcolor.film.engines.base import Engine
@@ -152,7 +155,14 @@ class _Pipeline:
             for segment in job.segments
         }
         results = finished | self._render(job, finished, resumed)
-        join_segments(job, work, results, self._start_stage("join", analysis.num_frames))
+        unfinished = temporary_path(plan.target)
+        report = self._start_stage(
+            "join",
+            analysis.num_frames,
+            lambda: unfinished.stat().st_size if unfinished.exists() else 0,
+            sum(size for r in results.values() for size, _ in r.files.values()),
+        )
+        join_segments(job, work, results, report)
         work.remove()
         return self._make_result(job, results, sum(resumed.values()))
 
@@ -276,7 +286,7 @@ class _Pipeline:
         missing = [s for s in job.segments if s.number not in finished]
         done = dict(resumed)
         num_frames, lock = job.analysis.num_frames, threading.Lock()
-        report = self._start_stage("colorize", num_frames)
+        report = self._start_stage("colorize", num_frames, partial(measure_parts, self._work))
 
         def report_segment(number: int, count: int) -> None:
             with lock:
@@ -293,20 +303,37 @@ class _Pipeline:
             results[segment.number] = result
         return results
 
-    def _start_stage(self, stage: Stage, total: int | None) -> ProgressCallback:
-        """Start a stage; return a callback that reports its progress and saves it for `status`."""
-        now, last_write, first = time.time(), 0.0, None
+    def _start_stage(
+        self,
+        stage: Stage,
+        total: int | None,
+        measure_bytes: Callable[[], int] | None = None,
+        bytes_expected: int | None = None,
+    ) -> ProgressCallback:
+        """Start a stage; return a callback that reports its progress and saves it for `status`.
+
+        `measure_bytes` returns the size of the files that the stage has written so far.
+        """
+        now, last_write, first, bytes_written = time.time(), 0.0, None, 0
         source = str(self._request.source.absolute())
         record = ProgressRecord(source, stage, started_s=now, updated_s=now, total=total)
         self._work.write_progress(record)
 
         def report(progress: Progress) -> None:
-            nonlocal last_write, first
+            nonlocal last_write, first, bytes_written
+            now = time.time()
+            is_due = now - last_write >= _PROGRESS_INTERVAL_S
+            if measure_bytes is not None:
+                if is_due or progress.done == progress.total:
+                    bytes_written = measure_bytes()
+                expected = bytes_expected
+                if expected is None and progress.total and progress.done:
+                    expected = round(bytes_written * progress.total / progress.done)
+                progress = replace(progress, bytes_written=bytes_written, bytes_expected=expected)
             if self._request.progress is not None:
                 self._request.progress(progress)
             first = progress.done if first is None else first
-            now = time.time()
-            if now - last_write >= _PROGRESS_INTERVAL_S:
+            if is_due:
                 last_write = now
                 current = replace(
                     record, updated_s=now, first=first, done=progress.done, total=progress.total
