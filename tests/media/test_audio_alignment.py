@@ -62,3 +62,12 @@ def test_start_is_exact(start, expected):
 def test_frames_before_the_start_are_dropped():
     frames = [make_frame(0, 50), make_frame(50, 50)]
     assert align(frames, Fraction(60, RATE)) == (60, list(range(11, 51)))
+
+
+def test_silence_fills_the_time_until_the_end():
+    aligner = AudioAligner(Fraction(0))
+    list(aligner.align(make_frame(0, 50)))
+    silence = list(aligner.fill(Fraction(5, 2), make_frame(None, 1)))
+    assert [(f.pts, f.samples) for f in silence] == [(50, 1000), (1050, 1000), (2050, 450)]
+    assert not any(f.to_ndarray().any() for f in silence)
+    assert not list(aligner.fill(Fraction(2), make_frame(None, 1)))

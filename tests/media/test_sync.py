@@ -112,6 +112,18 @@ def test_edit_list_hides_what_it_cuts(
     assert_in_sync(source, film.path)
 
 
+@pytest.mark.parametrize("audio_s", ["0.3", "3"])
+def test_frames_without_audio_are_kept_in_mxf(clip, colored, audio_s):
+    """FFmpeg's muxer writes as many frames as there is audio for."""
+    tone = ("-f", "lavfi", "-t", audio_s, "-i", "sine=440:r=48000")
+    source = clip("mov", "mpeg4", "yuv420p", "-map", "0", "-map", "1", "-c:a", "pcm_s16le",
+                  inputs=tone, frames=30, rate=Fraction(25))  # fmt: skip
+    film = colored(source, "mxf", encoder="ffv1")
+    assert len(film.after.times) == 30
+    with av.open(str(film.path)) as result:
+        assert sum(f.samples for f in result.decode(audio=0)) == 30 * 1920
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("source_suffix", ["ts", "mp4"])
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])

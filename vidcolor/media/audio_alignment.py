@@ -49,13 +49,23 @@ class AudioAligner:
         is_exact = not self._has_samples or frame.time_base == Fraction(1, rate)
         if not is_exact and abs(drift) <= _MAX_DRIFT_S * rate:
             drift = 0
-        while drift > 0:
-            length = min(drift, _SILENCE_S * rate)
-            yield self._stamp(_make_silence(frame, length), rate)
-            drift -= length
-        if -drift >= samples:
-            return
-        yield self._stamp(frame if drift == 0 else _drop_samples(frame, -drift), rate)
+        if drift > 0:
+            yield from self._insert_silence(frame, drift)
+            drift = 0
+        if -drift < samples:
+            yield self._stamp(frame if drift == 0 else _drop_samples(frame, -drift), rate)
+
+    def fill(self, end_s: Fraction, like: av.AudioFrame) -> Iterator[av.AudioFrame]:
+        """Yield silence until `end_s`, in seconds, with the format, layout and rate of a frame."""
+        if self._next is None:
+            self._next = round((self._start or 0) * like.sample_rate)
+        yield from self._insert_silence(like, round(end_s * like.sample_rate) - self._next)
+
+    def _insert_silence(self, like: av.AudioFrame, samples: int) -> Iterator[av.AudioFrame]:
+        while samples > 0:
+            length = min(samples, _SILENCE_S * like.sample_rate)
+            yield self._stamp(_make_silence(like, length), like.sample_rate)
+            samples -= length
 
     def _stamp(self, frame: av.AudioFrame, rate: int) -> av.AudioFrame:
         assert self._next is not None, "align has set it"
