@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import OpenEXR
@@ -18,6 +19,7 @@ from vidcolor.film.api import colorize_film, colorize_sequence
 from vidcolor.media.probe import probe
 from vidcolor.media.stills.smpte import DROP_FRAME_LOSS
 from vidcolor.options import ColorizeOptions
+from vidcolor.timecode import parse_frame_rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,3 +193,45 @@ def test_timecode_counts_from_the_first_number_of_a_sequence(
     options = ColorizeOptions(allow_damaged=True)
     colorize_sequence(tmp_path / "f_%d.dpx", tmp_path / "a.mov", options, colorizer=flat)
     assert read_film(tmp_path / "a.mov").properties["timecode"] == "01:00:00:01"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("suffix", "codec", "rate", "expected"),
+    [
+        ("mkv", "ffv1", "18", "18"), ("mkv", "ffv1", "16", "16"), ("mkv", "ffv1", "50/3", "50/3"),
+        ("mkv", "ffv1", "60000/1001", "60000/1001"), ("flv", "flv", "30000/1001", "30000/1001"),
+        ("ts", "mpeg2video", "24000/1001", "24000/1001"), ("avi", "ffv1", "2997/125", "24000/1001"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("target", ["mov", "mp4"])
+def test_constant_rate_is_exact_although_the_source_rounds(
+    clip: ClipMaker,
+    colored: Callable[..., ColorizedFilm],
+    suffix: str,
+    codec: str,
+    rate: str,
+    expected: str,
+    target: str,
+) -> None:
+    source = clip(suffix, codec, "yuv420p", rate=Fraction(rate), frames=31)
+    film = colored(source, target, purpose="editing" if target == "mov" else "delivery")
+    steps = {b - a for a, b in pairwise(film.after.times)}
+    assert steps == {1 / Fraction(expected)}
+    assert film.after.properties["rate"] == Fraction(expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fps", ["12", "16.67", "18", "23.976", "59.94"])
+def test_sequence_has_exactly_the_rate_of_fps(
+    clip: ClipMaker, flat: Colorizer, tmp_path: Path, fps: str
+) -> None:
+    source = make_source(clip, "mov", "01:00:00:00", Fraction(24), frames=5)
+    colorize_film(source, tmp_path / "f_%d.png", colorizer=flat)
+    rate = parse_frame_rate(fps)
+    suffixes = ("mov", "mp4", "mxf") if rate > 23 else ("mov", "mp4")
+    for suffix in suffixes:
+        path, options = tmp_path / f"a.{suffix}", ColorizeOptions(purpose="editing", fps=rate)
+        colorize_sequence(tmp_path / "f_%d.png", path, options, colorizer=flat)
+        assert {b - a for a, b in pairwise(read_film(path).times)} == {1 / rate}
+        assert probe(path).video.rate == rate

@@ -7,6 +7,7 @@ rate, such as 2997/125 instead of 24000/1001.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -98,6 +99,6 @@ def _make_times(
     factor = 1 if rate.numerator >= _MIN_TIMESCALE else _TICKS_PER_UNIT
     timescale, step = rate.numerator * factor, rate.denominator * factor
     first = round(times.pts[0] * times.time_base * timescale)
-    pts = (first + numbers * step).tolist()
+    pts = array("q", (first + numbers * step).tobytes())
     last_frames = max(1, round((times.end_pts - times.pts[-1]) / ticks))
     return FrameTimes(Fraction(1, timescale), pts, pts[-1] + last_frames * step)

@@ -23,6 +23,7 @@ from vidcolor.media.duration import (
     get_stream_duration_s,
 )
 from vidcolor.media.frames import PixelLayout, get_pixel_layout
+from vidcolor.media.source_timecode import find_reel, find_timecode
 from vidcolor.media.tint import has_transparent_pixels, measure_tint, sample_frames
 from vidcolor.media.video_decoder import VideoDecoder
 from vidcolor.timecode import Timecode, find_exact_rate, is_common_rate
@@ -225,7 +226,7 @@ def probe(path: Path, start_s: Fraction | None = None) -> MediaInfo:
             path=path,
             container=container.format.name,
             duration_s=get_container_duration_s(container),
-            video=_describe_video(container, stream, frames, crop, aspect),
+            video=_describe_video(path, container, stream, frames, crop, aspect),
             streams=tuple(describe_stream(s) for s in container.streams),
             num_chapters=len(container.chapters()),
             origin_s=find_origin_s(container),
@@ -254,6 +255,7 @@ def _decode_first_frame(
 
 
 def _describe_video(
+    path: Path,
     container: av.container.InputContainer,
     stream: av.VideoStream,
     frames: list[av.VideoFrame],
@@ -294,27 +296,13 @@ def _describe_video(
         display_matrix=read_display_matrix(first_frame),
         field_order=int(context.field_order),
         interlaced=bool(first_frame.interlaced_frame),
-        timecode=_find_tag(container, stream, "timecode"),
-        reel=_find_tag(container, stream, "reel_name", "com.apple.proapps.reel"),
+        timecode=find_timecode(path, container, stream, _frame_rate(stream)),
+        reel=find_reel(container, stream),
         tint=measure_tint(frames),
         is_transparent=layout.alpha and has_transparent_pixels(frames),
         language=stream.metadata.get("language"),
         side_data=_list_side_data(frames),
     )
-
-
-def _find_tag(
-    container: av.container.InputContainer, stream: av.VideoStream, *names: str
-) -> str | None:
-    """Return a tag of the video, of a data stream or of the container, in this order."""
-    # MOV stores the timecode in the video stream and the reel in a data stream. MXF stores the
-    # timecode of the source in the stream, and that of the material in the container, as DV does.
-    data = (s.metadata for s in container.streams if s.type == "data")
-    for metadata in (stream.metadata, *data, container.metadata):
-        for key, value in metadata.items():
-            if key.lower() in names and value.strip():
-                return value.strip()
-    return None
 
 
 def _first_specified(*tags: Any) -> int:
