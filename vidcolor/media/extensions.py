@@ -56,9 +56,12 @@ def is_photo(path: Path) -> bool:
     The extension decides if it is that of a photo or a video. Otherwise the first bytes decide. A
     GIF or ``.apng`` with several frames is a video.
     """
+    suffix = path.suffix.lower()
     if is_photo_name(path) or is_video_name(path):
         return is_photo_name(path)
-    return is_still(path) and not (path.suffix.lower() in ANIMATIONS and _is_animated(path))
+    if suffix in UNSUPPORTED_IMAGES:  # the first bytes of many camera raw files are those of TIFF
+        return False
+    return is_still(path) and not (suffix in ANIMATIONS and _is_animated(path))
 
 
 def _is_animated(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from dataclasses import replace
 
 import cv2
@@ -22,6 +23,7 @@ from tests.helpers.stills import (
     smooth_chroma,
     srgb_profile,
 )
+from vidcolor.errors import InputError
 from vidcolor.media.stills.registry import read_still, read_still_recipe, write_still
 from vidcolor.provenance import DIGITAL_SOURCE_TYPE
 
@@ -144,3 +146,18 @@ def test_cmyk_jpeg_is_converted_to_rgb_with_a_warning(tmp_path, gray):
     still = read_still(source)
     assert "CMYK" in still.warnings[0] and still.matrix.name == "bt709"
     assert np.abs(still.luma.astype(int) - gray).mean() < 4
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_12_bits_are_read(tmp_path, deep, channels, monkeypatch):
+    imagecodecs = pytest.importorskip("imagecodecs")
+    codes = deep >> 4
+    samples = np.dstack([codes] * 3) if channels == 3 else codes
+    data = imagecodecs.jpeg8_encode(samples, level=100, bitspersample=12)
+    (tmp_path / "a.jpg").write_bytes(data)
+    still = read_still(tmp_path / "a.jpg")
+    assert still.bits == 16 and not still.lossless
+    assert np.abs(still.luma / 65535 - codes / 4095).max() < 0.01
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    with pytest.raises(InputError, match=r"JPEG of 12 bits needs .* imagecodecs; pip"):
+        read_still(tmp_path / "a.jpg")

@@ -11,6 +11,8 @@ from tests.helpers.stills import PROVENANCE, luma_bt709, random_chroma
 from vidcolor.errors import InputError
 from vidcolor.media.stills.registry import read_still, write_still
 
+GRAY_PALETTE = np.stack([np.arange(256, dtype=np.uint16) * 257] * 3)
+
 
 @pytest.mark.parametrize(
     "options", [{}, {"compression": "zlib"}, {"byteorder": ">"}, {"bigtiff": True}]
@@ -69,3 +71,28 @@ def test_tiff_descriptions_survive(tmp_path, deep):
     assert tags["ImageDescription"] == "Pier, 1936" and tags["Artist"] == "A. P."
     assert tags["Software"] == "Scanner" and tags["DateTime"].startswith("1936")
     assert tags["XResolution"][0] / tags["XResolution"][1] == 1200
+
+
+@pytest.mark.parametrize("mode", ["L", "P"])
+def test_a_preview_before_the_image_is_not_colorized(tmp_path, gray, mode):
+    pixels, path = Image.fromarray(gray).convert(mode), tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as tiff:
+        tiff.write(gray[::4, ::4], subfiletype=1, metadata=None)
+        options = {} if mode == "L" else {"photometric": "palette", "colormap": GRAY_PALETTE}
+        tiff.write(
+            np.asarray(pixels), metadata=None, extratags=[(315, 2, 0, "A. P.", True)], **options
+        )
+    still = read_still(path)
+    np.testing.assert_array_equal(still.luma, gray)
+    assert not still.warnings
+    assert b"A. P." in still.metadata.exif
+
+
+@pytest.mark.parametrize(("photometric", "channels"), [(32803, 1), (34892, 3)])
+def test_sensor_data_is_refused(tmp_path, gray, photometric, channels):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
+        tiff.write(gray, subfiletype=1)
+        samples = gray if channels == 1 else np.dstack([gray] * 3)
+        tiff.write(samples, photometric=photometric, planarconfig="contig")
+    with pytest.raises(InputError, match="camera raw file; develop it"):
+        read_still(tmp_path / "a.tif")

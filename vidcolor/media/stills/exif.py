@@ -116,8 +116,8 @@ class Directory:
         return x * scale, y * scale
 
 
-def read_directory(read: Reader) -> Directory:
-    """Read the first directory of a TIFF, BigTIFF or EXIF block.
+def read_directory(read: Reader, offset: int | None = None) -> Directory:
+    """Read the first directory of a TIFF, BigTIFF or EXIF block, or the one at an offset.
 
     Raises:
         ValueError: the data is not a TIFF structure. Single broken entries are skipped.
@@ -128,9 +128,10 @@ def read_directory(read: Reader) -> Directory:
     if order is None or len(head) < 8:
         raise ValueError("not a TIFF structure")
     big = struct.unpack(order + "H", head[2:4])[0] == 43  # BigTIFF; 42 is TIFF
-    (offset,) = (
-        struct.unpack(order + "Q", head[8:]) if big else struct.unpack(order + "I", head[4:8])
-    )
+    if offset is None:
+        (offset,) = (
+            struct.unpack(order + "Q", head[8:]) if big else struct.unpack(order + "I", head[4:8])
+        )
     return _read_directory_at(read, order, big, offset, depth=0)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from vidcolor.errors import InputError
 from vidcolor.media.stills.jpeg_segments import (
     PROGRESSIVE,
+    FrameHeader,
     find_frame_header,
     insert_metadata,
     is_joinable,
@@ -24,7 +26,13 @@ from vidcolor.media.stills.jpeg_segments import (
     read_metadata,
 )
 from vidcolor.media.stills.rgb import convert_chroma_to_jfif, convert_depth
-from vidcolor.media.stills.types import DEFAULT_QUALITY, DecodedImage, EncodedStill, check_size
+from vidcolor.media.stills.types import (
+    DEFAULT_QUALITY,
+    IMAGES_EXTRA,
+    DecodedImage,
+    EncodedStill,
+    check_size,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +53,8 @@ def read_jpeg(path: Path, allow_damaged: bool) -> DecodedImage:
     frame = find_frame_header(segments)
     check_size(path, frame.width, frame.height)
     metadata, warnings = read_metadata(segments)
+    if frame.precision > 8:
+        return replace(_decode_deep(path, data, frame), metadata=metadata, warnings=warnings)
     # Pillow converts Y'CbCr to RGB unless it is asked for Y'CbCr.
     ycbcr = len(frame.component_ids) == 3 and is_ycbcr(segments, frame.component_ids)
     image = _open_jpeg(data, "YCbCr" if ycbcr else None)
@@ -73,6 +83,20 @@ def read_jpeg(path: Path, allow_damaged: bool) -> DecodedImage:
     return replace(
         decoded, metadata=metadata, warnings=warnings, lossless=False, jpeg_data=jpeg_data
     )
+
+
+def _decode_deep(path: Path, data: bytes, frame: FrameHeader) -> DecodedImage:
+    """Decode a JPEG of more than 8 bits to 16-bit gray or R'G'B'."""
+    if find_spec("imagecodecs") is None:
+        raise InputError(
+            f"{path}: JPEG of {frame.precision} bits needs the Python module imagecodecs; "
+            f"{IMAGES_EXTRA}"
+        )
+    import imagecodecs
+
+    codes = imagecodecs.jpeg8_decode(data)
+    decoded = DecodedImage.from_samples(convert_depth(codes, frame.precision, 16), 16)
+    return replace(decoded, lossless=False)
 
 
 def read_jpeg_xmp(path: Path) -> bytes | None:

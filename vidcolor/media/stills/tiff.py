@@ -40,6 +40,8 @@ _DNG_VERSION, _NEW_SUBFILE_TYPE = 50706, 254
 """Tags that identify camera raw files and thumbnails."""
 _REDUCED_IMAGE = 1
 """Bit of NewSubfileType that marks a thumbnail."""
+_SENSOR_DATA = (32803, 34892)
+"""Values of PhotometricInterpretation of camera raw files: a color filter array, or linear."""
 _CMYK_AND_LAB = (5, 8, 9, 10)
 """Values of PhotometricInterpretation for CMYK, CIELAB, ICCLAB, ITULAB."""
 _STRIP_BYTES = 1 << 20
@@ -51,7 +53,7 @@ _MAX_OFFSET = 0xFFFF0000
 
 
 def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
-    """Decode the first page of a TIFF; a damaged one is always refused.
+    """Decode the first page of a TIFF that is no thumbnail; a damaged one is always refused.
 
     8-bit and 16-bit gray and RGB are exact; other depths are scaled to 8 or 16 bits. Palettes,
     CMYK and Lab are converted to gray or RGB.
@@ -59,11 +61,12 @@ def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
     import tifffile
 
     with path.open("rb") as file, _muted_logger("tifffile"), tifffile.TiffFile(file) as tiff:
-        page = tiff.pages.first
-        check_size(path, page.imagewidth, page.imagelength)
-        if _DNG_VERSION in page.tags or _is_thumbnail(page):  # raw files start with a thumbnail
+        first = tiff.pages.first  # fails if the file is truncated
+        pages = [p for p in (first, *tiff.pages[1:]) if not _is_thumbnail(p)]
+        if not pages or any(map(_is_camera_raw, tiff.pages)):
             raise InputError(f"{path}: a camera raw file; develop it to a 16-bit TIFF first")
-        pages = [p for p in tiff.pages if not _is_thumbnail(p)]
+        page = pages[0]
+        check_size(path, page.imagewidth, page.imagelength)
         warnings: tuple[str, ...] = ()
         if len(pages) > 1:
             warnings = (f"the file has {len(pages)} pages: only the first is colorized",)
@@ -73,7 +76,7 @@ def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
                 raise InputError(f"{path}: {missing}")
             decoded = tiff_samples.decode_page(file, page)
         elif page.bitspersample <= 8:
-            decoded = _decode_with_pillow(path)
+            decoded = _decode_with_pillow(path, page.index)
         else:
             raise InputError(
                 f"{path}: TIFF with {_describe_kind(page)} of {page.bitspersample} bits is not "
@@ -116,14 +119,19 @@ def _is_thumbnail(page: Any) -> bool:
     return tag is not None and bool(int(tag.value) & _REDUCED_IMAGE)
 
 
-def _decode_with_pillow(path: Path) -> DecodedImage:
-    """Decode the first page to 8-bit gray or RGB, with alpha if it has one."""
+def _is_camera_raw(page: Any) -> bool:
+    return _DNG_VERSION in page.tags or int(page.photometric) in _SENSOR_DATA
+
+
+def _decode_with_pillow(path: Path, index: int) -> DecodedImage:
+    """Decode a page to 8-bit gray or RGB, with alpha if it has one."""
     from PIL import ImageOps
     from PIL.TiffImagePlugin import TiffImageFile
 
     with path.open("rb") as file:
         # Without a file name, Pillow does not map the file, which transposes some images wrongly.
         source = TiffImageFile(file)
+        source.seek(index)
         orientation = source.getexif().get(exif.ORIENTATION, 1)
         image = source.copy()
         if source.getexif().get(exif.ORIENTATION, 1) != orientation:
@@ -134,7 +142,7 @@ def _decode_with_pillow(path: Path) -> DecodedImage:
 
 
 def _read_metadata(file: Any, page: tifffile.TiffPage) -> StillMetadata:
-    tags = exif.read_directory(_make_reader(file))
+    tags = exif.read_directory(_make_reader(file), page.offset)
     blocks = {
         tag: tags.entries[tag].value if tag in tags.entries else None
         for tag in (exif.XMP, exif.ICC, exif.PHOTOSHOP, exif.IPTC)
