@@ -62,6 +62,24 @@ def test_clock_may_start_anywhere(colored, tmp_path, suffix, codecs, clock_s, re
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_subtitles_and_chapters_of_any_clock_are_in_sync(clip, colored, tmp_path, suffix):
+    subtitles, chapters = tmp_path / "in.srt", tmp_path / "in.txt"
+    subtitles.write_text("1\n00:00:00,400 --> 00:00:00,800\nOne\n")
+    chapters.write_text(";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1000\ntitle=One\n")
+    # The ffmpeg command does not add the offset to chapters.
+    source = clip("mkv", "libx264", "yuv420p", "-map", "0", "-map", "1", "-map_chapters", "2",
+                  "-output_ts_offset", "18000", frames=30, rate=Fraction(25),
+                  inputs=("-i", str(subtitles), "-i", str(chapters)))  # fmt: skip
+    film = colored(source, suffix)
+    assert [chapter[:2] for chapter in film.after.chapters] == [(0.0, 1.0)]
+    with av.open(str(film.path)) as result:
+        packets = [p for p in result.demux(result.streams.subtitles) if p.size > 2]
+        assert [p.pts * p.time_base for p in packets] == [Fraction(2, 5)]
+        assert [p.duration * p.time_base for p in packets] == [Fraction(2, 5)]
+
+
+@pytest.mark.slow
 def test_recordings_with_different_clocks_become_one_timeline(colored, tmp_path):
     parts = [
         make_sync_film(tmp_path / f"{clock}.ts", *MPEG2, "-output_ts_offset", clock)

@@ -79,8 +79,14 @@ def convert_subtitle(source: Path, index: int, target: Path, codec: str, muxer: 
     Raises:
         OutputError: the ffmpeg command failed.
     """
-    output = _encode_path(target)
-    _convert(source, index, output, target, codec=codec, format=muxer, copyts=None)
+    options = {
+        "codec": codec,
+        "format": muxer,
+        "copyts": None,
+        # With the default, microseconds, MP4 cannot store gaps of more than 35 minutes.
+        "time_base:s": "1/1000",
+    }
+    _convert(source, index, _encode_path(target), target, **options)
 
 
 def _convert(source: Path, index: int, output: bytes | str, target: Path, **options: Any) -> None:
