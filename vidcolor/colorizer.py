@@ -229,7 +229,7 @@ class Colorizer:
         # adapts chroma to the luma of every pixel.
         coarse_luma = resize_area(prediction.proxy, prediction.ab.shape[1:])
         chroma = ab_to_cbcr(prediction.ab, coarse_luma, matrix) * np.float32(saturation)
-        guide = coding.luma_to_unit(_subsample_luma(luma, subsampling))
+        guide = _make_guide(luma, coding, subsampling)
         left_offset = LEFT_SITED if subsampling[0] == 1 else 0.0
         cb, cr = self._upsample(chroma, prediction.proxy, guide, left_offset)
         compress_to_gamut(cb, cr, guide, matrix)
@@ -307,22 +307,28 @@ class Colorizer:
         return tuple(result) if return_confidence else result.image
 
 
-def _subsample_luma(luma: Plane, subsampling: tuple[int, int]) -> Plane:
-    """Average luma around each chroma sample."""
+def _make_guide(luma: Plane, coding: Coding, subsampling: tuple[int, int]) -> FloatArray:
+    """Average luma around each chroma sample; return Y', float32 in [0, 1]."""
     # Horizontally, 4:2:0 and 4:2:2 chroma lies on every second luma column: H.273 chroma location
     # 0, "left", the default of H.264, H.265 and MPEG-2. Vertically it lies between two rows.
     import cv2
 
     across, down = subsampling
-    if across == 1:
-        # A sample on a column averages that column and half of each neighbor.
-        kernel = np.array([[0.25, 0.5, 0.25]], np.float32)
-        smooth = cv2.filter2D(luma, -1, kernel, borderType=cv2.BORDER_REPLICATE)
-        luma = np.asarray(smooth, luma.dtype)[:, ::2]
-        across = 0
-    if not across and not down:
-        return luma
     rows, columns = -luma.shape[0] % (1 << down), -luma.shape[1] % (1 << across)
     if rows or columns:  # INTER_AREA would stretch an incomplete last cell over the whole grid
         luma = np.pad(luma, ((0, rows), (0, columns)), mode="edge")
-    return resize_area(luma, (luma.shape[0] >> down, luma.shape[1] >> across))
+    shape = luma.shape[0] >> down, luma.shape[1] >> across
+    cells = luma if shape == luma.shape else resize_area(luma, shape)
+    if across != 1:
+        return coding.luma_to_unit(cells)
+    # A sample on a column averages that column and half of each neighbor. This is the mean of two
+    # cells: of the column and the next one, and of the column and the one before.
+    before = np.empty_like(cells)
+    before[:, :1] = resize_area(luma[:, :1], (shape[0], 1))
+    if shape[1] > 1:
+        before[:, 1:] = resize_area(luma[:, 1:-1], (shape[0], shape[1] - 1))
+    gain = 0.5 / coding.luma_span
+    offset = -coding.black / coding.luma_span
+    mean = cv2.addWeighted(cells, gain, before, gain, offset, dtype=cv2.CV_32F)
+    guide = np.asarray(mean, np.float32)
+    return np.clip(guide, 0, 1, out=guide)

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.color.lab import gray_to_lightness_array, lab_to_rgb_array
+from vidcolor.color.lab import (
+    gray_to_lightness_array,
+    lab_to_rgb_array,
+    lab_to_rgb_with_slope,
+)
 from vidcolor.color.ycbcr import planes_to_ycbcr
 
 if TYPE_CHECKING:
@@ -19,7 +23,7 @@ _NEWTON_STEPS = 3
 """Number of steps of Newton's method in `ab_to_cbcr`."""
 _MAX_LIGHTNESS = 110
 """Highest L* that Newton's method may try: saturated yellow needs more than 100."""
-_BAND_ROWS = 64
+_BAND_ROWS = 32
 """Number of rows that are processed together. The intermediate planes of a band fit into the CPU
 cache."""
 _TINY = np.float32(1e-6)
@@ -36,17 +40,16 @@ def ab_to_cbcr(ab: FloatArray, luma: FloatArray, matrix: Matrix) -> FloatArray:
     `ab` is (2, h, w) float32 and `luma` is Y', (h, w) float32 in [0, 1]. The result is (2, h, w)
     float32, about [-0.5, 0.5]. It can lie outside the gamut; see `compress_to_gamut`.
     """
-    weights = np.array([matrix.kr, matrix.kg, matrix.kb], np.float32).reshape(3, 1, 1)
+    weights = np.array([matrix.kr, matrix.kg, matrix.kb], np.float32)
+    shape, luma, (a, b) = luma.shape, luma.reshape(-1), ab.reshape(2, -1)
     lightness = gray_to_lightness_array(luma)
     for _ in range(_NEWTON_STEPS):
-        y, y_above = (
-            (weights * lab_to_rgb_array(lightness + step, ab[0], ab[1])).sum(0) for step in (0, 1)
-        )
-        slope = np.maximum(y_above - y, 1e-3)  # dY'/dL*, which is positive everywhere
-        lightness = np.clip(lightness + (luma - y) / slope, 0, _MAX_LIGHTNESS)
-    red, green, blue = lab_to_rgb_array(lightness, ab[0], ab[1])
+        rgb, slopes = lab_to_rgb_with_slope(lightness, a, b)
+        slope = np.maximum(weights @ slopes, np.float32(1e-3))  # it is positive everywhere
+        lightness = np.clip(lightness + (luma - weights @ rgb) / slope, 0, _MAX_LIGHTNESS)
+    red, green, blue = lab_to_rgb_array(lightness, a, b)
     _, cb, cr = planes_to_ycbcr(red, green, blue, matrix)
-    return np.stack([cb, cr]).astype(np.float32)
+    return np.stack([cb, cr]).astype(np.float32).reshape(2, *shape)
 
 
 def compress_to_gamut(cb: FloatArray, cr: FloatArray, luma: FloatArray, matrix: Matrix) -> None:
@@ -61,17 +64,19 @@ def compress_to_gamut(cb: FloatArray, cr: FloatArray, luma: FloatArray, matrix: 
 
     `cb` and `cr` are (h, w) float32, in [-0.5, 0.5] or beyond; `luma` is Y' in [0, 1].
     """
+    knee = np.float32(GAMUT_KNEE)
+    denominator = np.empty((min(_BAND_ROWS, len(luma)), luma.shape[1]), np.float32)
     for top in range(0, len(luma), _BAND_ROWS):
         rows = slice(top, top + _BAND_ROWS)
         headroom = _chroma_headroom(cb[rows], cr[rows], luma[rows], matrix)
-        np.minimum(headroom, np.float32(1 / GAMUT_KNEE), out=headroom)
-        denominator = headroom * np.float32(1 - 2 * GAMUT_KNEE)
+        np.minimum(headroom, 1 / knee, out=headroom)
+        np.multiply(headroom, 1 - 2 * knee, out=denominator[: len(headroom)])
         denominator += 1
         # Written in terms of 1 / r, because r itself is 0 for gray.
-        scale = headroom * np.float32(-(GAMUT_KNEE**2))
+        scale = headroom * -(knee**2)
         scale += 1
         scale *= headroom
-        scale /= denominator
+        scale /= denominator[: len(headroom)]
         cb[rows] *= scale
         cr[rows] *= scale
 
@@ -96,10 +101,16 @@ def _chroma_headroom(
 
     red = cr * np.float32(2 * (1 - matrix.kr))
     blue = cb * np.float32(2 * (1 - matrix.kb))
-    green = cv2.addWeighted(red, -matrix.kr / matrix.kg, blue, -matrix.kb / matrix.kg, 0)
-    above = cv2.max(cv2.max(red, green), blue)
-    below = cv2.min(cv2.min(red, green), blue)
-    top = np.asarray(above, np.float32).reshape(luma.shape) + _TINY
-    bottom = np.asarray(below, np.float32).reshape(luma.shape) - _TINY
-    headroom = cv2.min((1 - luma) / top, luma / -bottom)
-    return np.asarray(headroom, np.float32).reshape(luma.shape)
+    green = np.empty_like(red)
+    cv2.addWeighted(red, -matrix.kr / matrix.kg, blue, -matrix.kb / matrix.kg, 0, dst=green)
+    # The planes are reused: new arrays are slower than the operations.
+    above, below = np.maximum(red, green), np.minimum(red, green, out=green)
+    np.maximum(above, blue, out=above)
+    np.minimum(below, blue, out=below)
+    above += _TINY
+    np.subtract(_TINY, below, out=below)
+    headroom: FloatArray = np.subtract(1, luma, out=red)
+    headroom /= above
+    np.divide(luma, below, out=blue)
+    np.minimum(headroom, blue, out=headroom)
+    return headroom

@@ -17,6 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.color.srgb import (
+    ENCODING_THRESHOLD,
+    GAMMA,
+    OFFSET,
+    SCALE,
+    SLOPE,
     linear_to_srgb,
     linear_to_srgb_array,
     srgb_to_linear,
@@ -119,6 +124,39 @@ def lab_to_rgb_array(lightness: FloatArray, a: FloatArray, b: FloatArray) -> Flo
     linear = np.tensordot(_NORMALIZED_XYZ_TO_RGB, xyz, axes=1)
     rgb: FloatArray = np.copysign(linear_to_srgb_array(np.abs(linear)), linear)
     return rgb
+
+
+def lab_to_rgb_with_slope(
+    lightness: FloatArray, a: FloatArray, b: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Convert L*, a*, b*, (N,) float32 each, like `lab_to_rgb_array`, and differentiate by L*.
+
+    Returns:
+        sRGB, and its derivative: (3, N) float32 each.
+    """
+    f = np.empty((3, len(lightness)), np.float32)
+    np.divide(lightness + np.float32(16), np.float32(116), out=f[1])
+    np.add(f[1], a / np.float32(500), out=f[0])
+    np.subtract(f[1], b / np.float32(200), out=f[2])
+    square = f * f
+    xyz, delta = square * f, np.float32(_DELTA)
+    is_dark = f <= delta
+    np.copyto(xyz, 3 * delta**2 * (f - np.float32(4 / 29)), where=is_dark)
+    np.copyto(square, delta**2, where=is_dark)  # a third of the derivative of xyz by f
+    linear = _NORMALIZED_XYZ_TO_RGB @ xyz
+    magnitude = np.abs(linear)
+    positive = np.maximum(magnitude, np.float32(1e-9), out=xyz)
+    power = positive ** np.float32(1 / GAMMA)
+    power *= np.float32(SCALE)
+    is_toe = magnitude <= np.float32(ENCODING_THRESHOLD)
+    rgb = power - np.float32(OFFSET)
+    np.copyto(rgb, np.float32(SLOPE) * magnitude, where=is_toe)
+    np.copysign(rgb, linear, out=rgb)
+    power /= positive  # the derivative of the sRGB curve, apart from the factor 1 / GAMMA
+    np.copyto(power, np.float32(SLOPE * GAMMA), where=is_toe)
+    power *= _NORMALIZED_XYZ_TO_RGB @ square
+    power *= np.float32(3 / 116 / GAMMA)
+    return rgb, power
 
 
 def _lab_curve(ratio: Tensor) -> Tensor:

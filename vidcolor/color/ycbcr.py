@@ -113,14 +113,15 @@ class Coding:
 
     def chroma_to_codes(self, chroma: FloatArray) -> Plane:
         """Convert Cb or Cr in [-0.5, 0.5], any shape, to the nearest valid code values."""
+        import cv2
+
         half = self.chroma_span / 2
-        # Operations in place avoid temporary planes, which are large in 4K.
-        codes = chroma * np.float32(self.chroma_span)
-        codes += np.float32(self.neutral)
         low, high = max(0, int(self.neutral - half)), int(self.neutral + half)
-        top = min(high, (1 << self.bits) - 1)
-        np.clip(np.rint(codes, out=codes), low, top, out=codes)
-        plane: Plane = codes.astype(self.dtype)
+        depth = cv2.CV_8U if self.bits <= 8 else cv2.CV_16U
+        # One pass scales, rounds and saturates.
+        codes = cv2.addWeighted(chroma, self.chroma_span, chroma, 0, self.neutral, dtype=depth)
+        plane: Plane = np.asarray(codes, self.dtype).reshape(chroma.shape)
+        np.clip(plane, low, min(high, (1 << self.bits) - 1), out=plane)
         return plane
 
 

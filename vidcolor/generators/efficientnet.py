@@ -15,6 +15,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from vidcolor.generators.fused_conv import can_fuse, convolve
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -61,13 +63,20 @@ class SameConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', ceil(H / stride), ceil(W / stride))."""
+        x, padding = self.pad(x)
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, 1, self.groups)
+
+    def pad(self, x: Tensor) -> tuple[Tensor, int]:
+        """Return the input and the padding that remains for the convolution, in pixels.
+
+        At stride 2 the padding is not symmetric, so that the input must be padded.
+        """
         kernel, stride = self.kernel_size[0], self.stride[0]
         if stride == 1:
-            return F.conv2d(x, self.weight, self.bias, 1, kernel // 2, 1, self.groups)
+            return x, kernel // 2
         top, bottom = _same_padding(x.shape[-2], kernel, stride)
         left, right = _same_padding(x.shape[-1], kernel, stride)
-        x = F.pad(x, (left, right, top, bottom))
-        return F.conv2d(x, self.weight, self.bias, stride, 0, 1, self.groups)
+        return F.pad(x, (left, right, top, bottom)), 0
 
 
 def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -110,6 +119,9 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', ceil(H / stride), ceil(W / stride))."""
+        if isinstance(self.norm, nn.Identity) and can_fuse(x):
+            x, padding = self.conv.pad(x)
+            return convolve(self.conv, x, padding, "relu6" if self.activate else "none")
         x = self.norm(self._convolve(x))
         # In place is safe, because nothing else refers to the result of the norm.
         return F.relu6(x, inplace=True) if self.activate else x

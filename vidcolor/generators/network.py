@@ -29,6 +29,7 @@ from vidcolor.generators.efficientnet import (
     EfficientNetLite2,
     fold_norm,
 )
+from vidcolor.generators.fused_conv import can_fuse, convolve
 
 STRIDE = 4
 """Output stride, in pixels: side of an output cell."""
@@ -97,6 +98,8 @@ class DecoderConv(nn.Module):
 
     def forward(self, x: Tensor, hint: Tensor | None = None) -> Tensor:
         """Map features (N, C, H, W) and hints (N, 3, H, W), if any, to (N, C', H, W)."""
+        if hint is None and isinstance(self.norm, nn.Identity) and can_fuse(x):
+            return convolve(self.conv, x, self.conv.kernel_size[0] // 2, "relu")
         x = self.conv(x)
         if self.hint_conv is not None and hint is not None:
             x = x + self.hint_conv(hint)

@@ -44,31 +44,43 @@ class GuidedUpsampler:
         Returns:
             Cb, Cr: (2, H, W) float32.
         """
+        import cv2
+
         fits = self._fit([resize_linear(plane, proxy.shape) for plane in chroma], proxy)
-        offset_columns = np.float32(min(left_offset * proxy.shape[1] / guide.shape[1], 1.0))
-        upsampled = np.empty((2, *guide.shape), np.float32)
+        offset_columns = min(left_offset * proxy.shape[1] / guide.shape[1], 1.0)
+        upsampled, offset = np.empty((2, *guide.shape), np.float32), np.empty_like(guide)
+        size = guide.shape[::-1]
         for plane, fit in zip(upsampled, fits, strict=True):
-            slope, offset = fit
-            if left_offset:
-                slope = _shift_left(slope, offset_columns)
-                offset = _shift_left(offset, offset_columns)
-            np.multiply(resize_linear(slope, guide.shape), guide, out=plane)
-            plane += resize_linear(offset, guide.shape)
+            # Each plane is written once and changed in place: new arrays of this size are slow.
+            for image, target in zip(fit, (plane, offset), strict=True):
+                shifted = _shift_left(image, offset_columns) if left_offset else image
+                cv2.resize(shifted, size, dst=target, interpolation=cv2.INTER_LINEAR)
+            plane *= guide
+            plane += offset
         return upsampled
 
     def _fit(
         self, chroma: Sequence[FloatArray], luma: FloatArray
     ) -> Iterator[tuple[FloatArray, FloatArray]]:
         """Yield slope and offset of each plane as a function of luma, averaged over windows."""
-        mean_y = self._mean(luma)
-        variance = self._mean(luma * luma) - mean_y * mean_y
-        epsilon = np.float32(self.epsilon)
+        mean_y, scratch = self._mean(luma), luma * luma
+        per_variance = self._mean(scratch)
+        np.multiply(mean_y, mean_y, out=scratch)
+        per_variance -= scratch
         # Rounding can make the variance negative, so the divisor has a minimum.
-        per_variance: FloatArray = np.reciprocal(np.maximum(variance + epsilon, epsilon))
+        epsilon = np.float32(self.epsilon)
+        per_variance += epsilon
+        np.maximum(per_variance, epsilon, out=per_variance)
+        np.reciprocal(per_variance, out=per_variance)
         for plane in chroma:
             mean_c = self._mean(plane)
-            slope = (self._mean(plane * luma) - mean_c * mean_y) * per_variance
-            mean_c -= slope * mean_y
+            np.multiply(plane, luma, out=scratch)
+            slope = self._mean(scratch)
+            np.multiply(mean_c, mean_y, out=scratch)
+            slope -= scratch
+            slope *= per_variance
+            np.multiply(slope, mean_y, out=scratch)
+            mean_c -= scratch
             yield self._mean(slope), self._mean(mean_c)
 
     def _mean(self, image: FloatArray) -> FloatArray:
@@ -79,8 +91,10 @@ class GuidedUpsampler:
         return np.asarray(cv2.blur(image, (side, side), borderType=cv2.BORDER_REPLICATE))
 
 
-def _shift_left(image: FloatArray, columns: np.float32) -> FloatArray:
+def _shift_left(image: FloatArray, columns: float) -> FloatArray:
     """Sample an image a fraction of a column to the left, with linear interpolation."""
+    import cv2
+
     shifted = image.copy()
-    shifted[:, 1:] += columns * (image[:, :-1] - image[:, 1:])
+    cv2.addWeighted(image[:, 1:], 1 - columns, image[:, :-1], columns, 0, dst=shifted[:, 1:])
     return shifted

@@ -50,6 +50,8 @@ def _resize(image: NDArray[Any], shape: tuple[int, ...], method: str) -> NDArray
     import cv2
 
     interpolation = getattr(cv2, method)
-    resized = cv2.resize(np.ascontiguousarray(image), shape[1::-1], interpolation=interpolation)
+    if not image[:1].flags.c_contiguous or image.strides[0] < 0:  # rows may have padding
+        image = np.ascontiguousarray(image)
+    resized = cv2.resize(image, shape[1::-1], interpolation=interpolation)
     # OpenCV drops a last dimension of 1.
     return np.asarray(resized).reshape(shape[0], shape[1], *image.shape[2:])

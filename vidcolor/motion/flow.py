@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -162,24 +163,36 @@ def zero_flow(shape: tuple[int, ...]) -> FlowPair:
 def _measure_consistency(flow: FloatArray, reverse: FloatArray) -> FloatArray:
     """Return the (h, w) confidence of the flow A → B by a forward-backward check with B → A."""
     coords = pixel_grid(flow.shape) + flow
-    error = flow + sample(reverse, coords)
+    error = sample(reverse, coords)
+    error += flow
     (height, width), x, y = flow.shape[:2], coords[..., 0], coords[..., 1]
     # The border is replicated in `sample`, so pixels that leave the frame need their own test.
     inside = (x > -0.5) & (y > -0.5) & (x < width - 0.5) & (y < height - 0.5)
-    distance = np.hypot(error[..., 0], error[..., 1])
-    confidence: FloatArray = (1 - smoothstep(distance, *CONSISTENCY_LIMITS)) * inside
+    confidence = 1 - smoothstep(length(error), *CONSISTENCY_LIMITS)
+    confidence *= inside
     return confidence
 
 
+def length(vectors: FloatArray) -> FloatArray:
+    """Return the length of each vector of (h, w, 2) float32: (h, w) float32."""
+    import cv2
+
+    x, y = cv2.split(vectors)
+    return np.asarray(cv2.magnitude(x, y), np.float32)
+
+
+@lru_cache(maxsize=8)
 def pixel_grid(shape: tuple[int, ...]) -> FloatArray:
-    """Return the coordinates of every pixel of (h, w, ...): (h, w, 2) float32, x first.
+    """Return the coordinates of every pixel of (h, w, ...): (h, w, 2) float32, x first, read-only.
 
     The center of the top left pixel is (0, 0).
     """
     columns, rows = np.meshgrid(
         np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32)
     )
-    return np.stack([columns, rows], axis=-1)
+    grid = np.stack([columns, rows], axis=-1)
+    grid.flags.writeable = False
+    return grid
 
 
 def sample(image: FloatArray, coords: FloatArray) -> FloatArray:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.imaging.smoothstep import smoothstep
-from vidcolor.motion.flow import pixel_grid, sample
+from vidcolor.motion.flow import length, pixel_grid, sample
 
 if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray
@@ -51,7 +51,9 @@ def identity_chain(shape: tuple[int, ...]) -> FlowChain:
 def prepend_flow(flow: FloatArray, confidence: FloatArray, chain: FlowChain) -> FlowChain:
     """Return the chain A → C from the flow A → B with its confidence, and the chain B → C."""
     coords = pixel_grid(flow.shape) + flow
-    return FlowChain(sample(chain.coords, coords), sample(chain.confidence, coords) * confidence)
+    joined = sample(chain.confidence, coords)
+    joined *= confidence
+    return FlowChain(sample(chain.coords, coords), joined)
 
 
 def append_flow(chain: FlowChain, flow: FloatArray, confidence: FloatArray) -> FlowChain:
@@ -72,9 +74,10 @@ def forward_backward_check(
     Without this check, slow objects would drag along the background that they uncover: the error of
     each flow pair is too small to be rejected. See `FORWARD_BACKWARD_LIMITS`.
     """
-    error = sample(reverse.coords, chain.coords) - pixel_grid(chain.coords.shape)
-    distance = np.hypot(error[..., 0], error[..., 1])
-    return FlowChain(chain.coords, chain.confidence * (1 - smoothstep(distance, *limits)))
+    error = sample(reverse.coords, chain.coords)
+    error -= pixel_grid(chain.coords.shape)
+    confidence = chain.confidence * (1 - smoothstep(length(error), *limits))
+    return FlowChain(chain.coords, confidence)
 
 
 def photometric_check(
@@ -90,6 +93,6 @@ def photometric_check(
     """
     import cv2
 
-    difference = np.abs(source - sample(target, chain.coords))
+    difference = cv2.absdiff(source, sample(target, chain.coords))
     smooth = np.asarray(cv2.GaussianBlur(difference, (0, 0), PHOTOMETRIC_SIGMA), np.float32)
     return FlowChain(chain.coords, chain.confidence * (1 - smoothstep(smooth, *limits)))

@@ -93,10 +93,12 @@ def split_intervals(
     chain = identity_chain(keyframe.flow_input.luma.shape)
     yield KeyframeInterval([keyframe], [], [chain], None)
     pending: list[FlowFrame[T]] = []
+    to_previous: list[FlowChain] = []
     for number, frame in enumerate(frames, start=1):
         pending.append(frame)
         assert frame.flow is not None  # only the first frame of a shot has none
         chain = prepend_flow(frame.flow.backward, frame.flow.backward_confidence, chain)
+        to_previous.append(chain)
         covered = chain
         if not frame.is_outlier:  # the luma of an outlier is not comparable
             covered = photometric_check(
@@ -105,24 +107,28 @@ def split_intervals(
         is_far = len(pending) >= MAX_INTERVAL or float(covered.confidence.mean()) < MIN_COVERAGE
         is_due = is_far and not frame.is_outlier
         if is_due or number in required or len(pending) >= MAX_OUTLIER_INTERVAL:
-            yield from _build_intervals(keyframe, pending)
-            keyframe, pending = frame, []
+            yield from _build_intervals(keyframe, pending, to_previous)
+            keyframe, pending, to_previous = frame, [], []
             chain = identity_chain(frame.flow_input.luma.shape)
     if pending:
-        yield from _build_intervals(keyframe, pending)
+        yield from _build_intervals(keyframe, pending, to_previous)
 
 
 def _build_intervals(
-    previous: FlowFrame[T], frames: list[FlowFrame[T]], can_restart: bool = True
+    previous: FlowFrame[T],
+    frames: list[FlowFrame[T]],
+    to_previous: list[FlowChain],
+    can_restart: bool = True,
 ) -> Iterator[KeyframeInterval[T]]:
-    """Yield one interval, or several if its key frames do not cover every frame well."""
+    """Yield one interval, or several if its key frames do not cover every frame well.
+
+    `to_previous` has the chain, before any check, from each frame to `previous`.
+    """
     keyframe = frames[-1]
     identity = identity_chain(previous.flow_input.luma.shape)
-    to_previous, from_previous = [identity], [identity]
-    to_keyframe, from_keyframe = [identity], [identity]
+    from_previous, to_keyframe, from_keyframe = [identity], [identity], [identity]
     for flow in (frame.flow for frame in frames):
         assert flow is not None
-        to_previous.append(prepend_flow(flow.backward, flow.backward_confidence, to_previous[-1]))
         from_previous.append(append_flow(from_previous[-1], flow.forward, flow.forward_confidence))
     for flow in (frame.flow for frame in reversed(frames)):
         assert flow is not None
@@ -130,17 +136,28 @@ def _build_intervals(
         from_keyframe.append(
             append_flow(from_keyframe[-1], flow.backward, flow.backward_confidence)
         )
-    to_previous = _check(to_previous[1:], from_previous[1:], frames, previous)
+    checked = _check(to_previous, from_previous[1:], frames, previous)
     from_here, *to_keyframe = _check(
         to_keyframe[::-1], from_keyframe[::-1], [previous, *frames], keyframe
     )
-    split = _find_uncovered(frames, to_previous, to_keyframe)
+    split = _find_uncovered(frames, checked, to_keyframe)
     if split is None:
-        yield KeyframeInterval(frames, to_previous, to_keyframe, from_here, can_restart)
-    else:
-        # The split depends on the last key frame too, so nothing can restart at this one.
-        yield from _build_intervals(previous, frames[: split + 1], can_restart=False)
-        yield from _build_intervals(frames[split], frames[split + 1 :], can_restart)
+        yield KeyframeInterval(frames, checked, to_keyframe, from_here, can_restart)
+        return
+    first, second = frames[: split + 1], frames[split + 1 :]
+    # The split depends on the last key frame too, so nothing can restart at this one.
+    yield from _build_intervals(previous, first, to_previous[: split + 1], can_restart=False)
+    yield from _build_intervals(first[-1], second, _chain_to_first(second), can_restart)
+
+
+def _chain_to_first(frames: list[FlowFrame[T]]) -> list[FlowChain]:
+    """Return the chain from each frame to the frame before the first one."""
+    chain, chains = identity_chain(frames[0].flow_input.luma.shape), []
+    for flow in (frame.flow for frame in frames):
+        assert flow is not None
+        chain = prepend_flow(flow.backward, flow.backward_confidence, chain)
+        chains.append(chain)
+    return chains
 
 
 def _check(
