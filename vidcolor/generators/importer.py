@@ -152,7 +152,7 @@ def _safetensors_writer(weights: Weights, architecture: Architecture) -> Callabl
 
 def _copy_sidecar(file: Path, target: Path) -> None:
     """Copy the sidecar file of an ONNX file, if there is one."""
-    from vidcolor.generators.onnx import SIDECAR_SUFFIX
+    from vidcolor.generators.onnx_format import SIDECAR_SUFFIX
 
     sidecar = file.with_name(file.name + SIDECAR_SUFFIX)
     if file.suffix == ".onnx" and sidecar.is_file():

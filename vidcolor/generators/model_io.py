@@ -162,20 +162,24 @@ class ModelIO:
         Returns:
             a*, b*: (N, 2, h, w) float32 within ±128, at the output resolution of the network.
         """
-        y = self._to_nchw(output)
         if self.output in ("ab", "abc", "lab"):
             first = 1 if self.output == "lab" else 0
-            ab = y[:, first : first + 2] * self.output_unit
+            ab = self._to_nchw(output)[:, first : first + 2] * self.output_unit
         else:
-            if self.output_std:
-                y = y * _channel_values(self.output_std, y)
-            if self.output_mean:
-                y = y + _channel_values(self.output_mean, y)
-            black, white = self.output_range
-            image = ((y - black) / (white - black)).clamp(0, 1)
-            ab = _replace_luma(image if self.output == "rgb" else image.flip(1), gray)
+            ab = _replace_luma(self.decode_image(output), gray)
         # Some networks have unbounded outputs, and NaN or infinity would spread along the flow.
         return torch.nan_to_num(ab, 0.0, 128.0, -128.0).clamp(-128, 128)
+
+    def decode_image(self, output: Tensor) -> Tensor:
+        """Return the image of an output in sRGB: R'G'B', (N, 3, h, w) float32 in [0, 1]."""
+        y = self._to_nchw(output)
+        if self.output_std:
+            y = y * _channel_values(self.output_std, y)
+        if self.output_mean:
+            y = y + _channel_values(self.output_mean, y)
+        black, white = self.output_range
+        image = ((y - black) / (white - black)).clamp(0, 1)
+        return image if self.output == "rgb" else image.flip(1)
 
     def extract_confidence(self, output: Tensor) -> Tensor:
         """Return the confidence, (N, 1, h, w) float32 in [0, 1]; ones if the output has none."""
@@ -211,12 +215,17 @@ def luma_to_gray(luma: Tensor, size: tuple[int, int]) -> Tensor:
     return resize(lightness_to_gray(luma).clamp(0, 1), size)
 
 
+def compute_luma(image: Tensor) -> Tensor:
+    """Return the BT.601 luma, (N, 1, h, w), of R'G'B', (N, 3, h, w)."""
+    red, green, blue = image.chunk(3, dim=1)
+    return _KR * red + _KG * green + _KB * blue
+
+
 def _replace_luma(image: Tensor, gray: Tensor) -> Tensor:
     """Return a*, b* of an image (N, 3, h, w) after its luma is replaced by gray (N, 1, H, W)."""
     gray = resize(gray, (image.shape[-2], image.shape[-1]))
-    red, green, blue = image.chunk(3, dim=1)
     # The same shift of R', G' and B' changes Y' by that amount and leaves Cb and Cr unchanged.
-    shift = gray - (_KR * red + _KG * green + _KB * blue)
+    shift = gray - compute_luma(image)
     _, ab = rgb_to_lab((image + shift).clamp(0, 1))
     return ab
 

@@ -1,8 +1,8 @@
 """Loads ONNX files as generators that run on ONNX Runtime.
 
 The input and output format of a file comes from the first available source: a sidecar file of the
-user (``NAME.onnx.toml``), the metadata that vidcolor writes on export, or the tensor shapes and one
-test run.
+user (``NAME.onnx.toml``), the metadata that vidcolor writes on export, or its recognition; see
+`onnx_format`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ import tomllib
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from vidcolor.errors import UsageError, VidcolorError, WeightsError
 from vidcolor.generators.adapter import AdaptedGenerator, replace_input_size
-from vidcolor.generators.model_io import DDCOLOR_IO, DEOLDIFY_ONNX_IO, MAX_SIZE, ModelIO
+from vidcolor.generators.model_io import MAX_SIZE, ModelIO
+from vidcolor.generators.onnx_format import SIDECAR_SUFFIX, Signature, recognize_format
 from vidcolor.generators.store.weights import (
     ContentType,
     describe_content,
@@ -31,10 +32,9 @@ from vidcolor.generators.store.weights import (
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
-SIDECAR_SUFFIX = ".toml"
-"""Suffix that is added to the name of an ONNX file for the name of its sidecar file."""
 MODEL_IO_KEY = "vidcolor"
 """Metadata key of the `ModelIO` in JSON."""
 HINTS_KEY = "vidcolor.hints"
@@ -50,10 +50,13 @@ PROVIDERS = {
 """Execution providers by ``--device`` name."""
 _AUTO_ORDER = ("cuda", "directml", "coreml", "cpu")
 """Preference of ``--device auto``. It lacks TensorRT, which compiles for minutes."""
-_DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+_DTYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+}
 """NumPy dtypes of inputs by their type in ONNX Runtime."""
-_DEFAULT_RAMP_SIZE = 64
-"""Height and width of the test image where the file does not fix them, in pixels."""
 _NOT_ONNX = (
     ContentType.CHECKPOINT,
     ContentType.WEB_PAGE,
@@ -65,22 +68,10 @@ _MAX_REASON_LENGTH = 200
 """Maximum length of an ONNX Runtime message in an error, in characters."""
 
 
-class _Signature(NamedTuple):
-    """Names, dtypes and shapes of the inputs and outputs of a file."""
-
-    inputs: list[str]
-    dtype: Any
-    input_shape: list[int | None]
-    """Shape of the first input; None where any size is possible."""
-    outputs: list[str]
-    output_shape: list[int | None]
-    """Shape of the first output; None where any size is possible."""
-
-
 class OnnxNetwork:
     """An inference session that can be called like a torch module. Thread-safe."""
 
-    def __init__(self, path: Path, session: Any, signature: _Signature) -> None:
+    def __init__(self, path: Path, session: Any, signature: Signature) -> None:
         self.path, self.session, self.signature = path, session, signature
         # Only the CPU provider supports concurrent runs.
         on_cpu = session.get_providers()[0] == PROVIDERS["cpu"]
@@ -92,18 +83,22 @@ class OnnxNetwork:
         Raises:
             WeightsError: ONNX Runtime reports an error.
         """
-        if self.signature.input_shape[0] == 1 and len(inputs[0]) > 1:  # a fixed batch size
-            images = zip(*(torch.split(x, 1) for x in inputs), strict=True)
-            return torch.cat([self(*image) for image in images])
+        count, batch_size = len(inputs[0]), self.signature.input_shape[0]
+        if batch_size is not None and batch_size != count:  # a fixed batch size
+            # The last batch is filled with copies of the last image.
+            index = torch.arange(-(-count // batch_size) * batch_size).clamp(max=count - 1)
+            batches = zip(*(torch.split(x[index], batch_size) for x in inputs), strict=True)
+            return torch.cat([self(*batch) for batch in batches])[:count]
         arrays = {
-            name: np.ascontiguousarray(x.numpy(), dtype=self.signature.dtype)
+            name: _to_array(x, self.signature.dtype)
             for name, x in zip(self.signature.inputs, inputs, strict=True)
         }
         try:
             with self._lock:
-                (output,) = self.session.run(self.signature.outputs[:1], arrays)
+                (output,) = self.session.run([self.signature.output], arrays)
         except Exception as error:  # ONNX Runtime's exceptions have no other common base class
-            height, width = inputs[0].shape[2:]
+            is_nhwc = inputs[0].shape[-1] in (1, 3)
+            height, width = inputs[0].shape[1:3] if is_nhwc else inputs[0].shape[2:]
             raise WeightsError(
                 f"{self.path}: fails on {width}x{height} pixels ({_last_line(error)}); describe the"
                 f" supported sizes in {self.path.name}{SIDECAR_SUFFIX}"
@@ -131,16 +126,25 @@ def load_onnx(path: Path, device: str = "auto", size: int | None = None) -> Adap
     network = OnnxNetwork(path, session, signature)
     metadata = session.get_modelmeta().custom_metadata_map
     described = _read_description(path, metadata)
-    model_io = described or _recognize_format(path, network)
+    accepts_hints = metadata.get(HINTS_KEY) == "1"
+    _check_num_inputs(path, signature, accepts_hints)
+    model_io = described or recognize_format(path, data, signature, network)
     if described is not None and MODEL_IO_KEY not in metadata:
         # The sidecar file affects the result, so it is part of the digest.
         digest = hashlib.sha256(f"{digest} {described.to_json()}".encode()).hexdigest()
     model_io = replace_input_size(_apply_fixed_size(path, model_io, signature), size, path.stem)
-    accepts_hints = metadata.get(HINTS_KEY) == "1"
-    _check_num_inputs(path, signature, accepts_hints)
     _check_channels(path, signature, model_io)
     # Inputs and outputs are on the CPU; ONNX Runtime copies them to its device.
     return AdaptedGenerator(network, model_io, path.stem, digest, "cpu", accepts_hints)
+
+
+def _to_array(tensor: Tensor, dtype: Any) -> NDArray[Any]:
+    """Return a float tensor as an array; integers are rounded and limited to their range."""
+    values = tensor.numpy()
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        values = np.clip(np.rint(values), limits.min, limits.max)
+    return np.ascontiguousarray(values, dtype=dtype)
 
 
 def choose_provider(device: str) -> tuple[str, int]:
@@ -194,35 +198,37 @@ def _create_session(path: Path, data: bytes, device: str) -> Any:
     try:
         return onnxruntime.InferenceSession(data, settings, providers=providers)
     except Exception as error:  # ONNX Runtime's exceptions have no other common base class
+        if "external data" in str(error).lower():
+            raise WeightsError(
+                f"{path}: its weights are in another file; write one file with"
+                f" onnx.save(onnx.load({path.name!r}), 'merged.onnx')"
+            ) from None
         raise WeightsError(
             f"{path}: ONNX Runtime cannot load it ({_last_line(error)}); fetch it again, or install"
             " a newer ONNX Runtime"
         ) from None
 
 
-def _read_signature(path: Path, session: Any) -> _Signature:
-    """Return the inputs and outputs of a session, if they can be those of a colorizer."""
+def _read_signature(path: Path, session: Any) -> Signature:
+    """Return the inputs and the output of a session, if they can be those of a colorizer."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
+    images = [node for node in outputs if len(node.shape or ()) == 4]
     first = inputs[0] if inputs else None
-    if first is None or not outputs or len(first.shape) != 4 or len(outputs[0].shape or ()) != 4:
+    if first is None or len(first.shape) != 4 or not images:
         raise WeightsError(f"{path}: not a colorizer: input and output must be 4-D images")
     if any(node.type not in _DTYPES for node in inputs):
         types = ", ".join(node.type for node in inputs)
-        raise WeightsError(f"{path}: input types {types}: only float32 and float16 are supported")
+        raise WeightsError(f"{path}: input types {types}: only float and uint8 are supported")
+    # Some networks also return the probabilities of color bins.
+    colors = [node for node in images if {2, 3} & {node.shape[1], node.shape[3]}]
+    output = (colors or images)[0]
     # Dynamic dimensions have a name instead of a number.
-    shapes = [
-        [n if isinstance(n, int) else None for n in node.shape] for node in (first, outputs[0])
-    ]
-    return _Signature(
-        [node.name for node in inputs],
-        _DTYPES[first.type],
-        shapes[0],
-        [node.name for node in outputs],
-        shapes[1],
-    )
+    shapes = [[n if isinstance(n, int) else None for n in node.shape] for node in (first, output)]
+    names = [node.name for node in inputs]
+    return Signature(names, _DTYPES[first.type], shapes[0], output.name, shapes[1])
 
 
-def _check_num_inputs(path: Path, signature: _Signature, accepts_hints: bool) -> None:
+def _check_num_inputs(path: Path, signature: Signature, accepts_hints: bool) -> None:
     if len(signature.inputs) != (3 if accepts_hints else 1):
         names = ", ".join(signature.inputs)
         raise WeightsError(
@@ -231,7 +237,7 @@ def _check_num_inputs(path: Path, signature: _Signature, accepts_hints: bool) ->
         )
 
 
-def _check_channels(path: Path, signature: _Signature, model_io: ModelIO) -> None:
+def _check_channels(path: Path, signature: Signature, model_io: ModelIO) -> None:
     axis = 3 if model_io.layout == "nhwc" else 1
     expected = 3 if model_io.input == "rgb" else 1, 2 if model_io.output == "ab" else 3
     actual = signature.input_shape[axis], signature.output_shape[axis]
@@ -264,37 +270,7 @@ def _read_description(path: Path, metadata: dict[str, str]) -> ModelIO | None:
     return None
 
 
-def _recognize_format(path: Path, network: OnnxNetwork) -> ModelIO:
-    """Return the `ModelIO` of the usual exports of DDColor and DeOldify."""
-    # DDColor's exports take gray R'G'B' in [0, 1] and return a*, b*. DeOldify's exports take and
-    # return R'G'B' in [0, 255].
-    signature = network.signature
-    in_channels, out_channels = signature.input_shape[1], signature.output_shape[1]
-    if len(signature.inputs) == 1 and in_channels == 3:
-        if out_channels == 2:
-            return DDCOLOR_IO
-        if out_channels == 3 and _has_byte_range(network):
-            return DEOLDIFY_ONNX_IO
-    raise WeightsError(
-        f"{path}: unknown format: input {signature.input_shape}, output {signature.output_shape};"
-        f" describe it in {path.name}{SIDECAR_SUFFIX} (see docs/models.md)"
-    )
-
-
-def _has_byte_range(network: OnnxNetwork) -> bool:
-    """Return whether the output for a gray ramp from 0 to 255 has a range of about [0, 255]."""
-    # The limits are loose: they only distinguish bytes from outputs in [0, 1], [-1, 1] or with
-    # ImageNet normalization, and networks may exceed the range on a ramp.
-    height, width = (n or _DEFAULT_RAMP_SIZE for n in network.signature.input_shape[2:])
-    ramp = torch.linspace(0, 255, width).expand(1, 3, height, width)
-    try:
-        output = network(ramp)
-    except WeightsError:
-        return False
-    return bool(output.min() > -64) and 8 < float(output.max()) < 320
-
-
-def _apply_fixed_size(path: Path, model_io: ModelIO, signature: _Signature) -> ModelIO:
+def _apply_fixed_size(path: Path, model_io: ModelIO, signature: Signature) -> ModelIO:
     """Return the format with the input size of the file, if the file has a fixed size."""
     shape = signature.input_shape
     height, width = shape[1:3] if model_io.layout == "nhwc" else shape[2:4]
