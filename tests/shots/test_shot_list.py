@@ -17,6 +17,7 @@ from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.shots.detector import Shot
 from vidcolor.shots.edl import SourceFilm
 from vidcolor.shots.shot_list import ShotList, format_rows, read_shots, write_shots
+from vidcolor.timecode import Timecode
 
 SHOTS = (
     Shot(0, 50, "start"),
@@ -178,6 +179,15 @@ def test_csv_and_json_have_one_row_per_shot(tmp_path: Path) -> None:
     document = json.loads(write(tmp_path, "shots.json").read_text())
     assert (document["version"], document["film"], document["frame_rate"]) == (1, "reel.mkv", "25")
     assert document["shots"] == format_rows(LIST)
+
+
+def test_json_names_timecode_and_reel_of_the_film(tmp_path: Path) -> None:
+    path, rate = tmp_path / "shots.json", Fraction(25)
+    film = SourceFilm("reel.mkv", rate, Timecode.parse("01:00:00:00", rate), "A001")
+    write_shots(path, LIST, film)
+    document = json.loads(path.read_text())
+    assert (document["timecode"], document["reel"]) == ("01:00:00:00", "A001")
+    assert read_shots(path).shots == SHOTS
 
 
 def test_existing_list_is_kept_unless_forced(tmp_path: Path) -> None:

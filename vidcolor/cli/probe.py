@@ -231,5 +231,5 @@ def _format_output(plan: FilmPlan) -> list[str]:
     output = f"{encoder.encoder} in {encoder.muxer}, {encoder.layout.name} {options}"
     return [
         f"  video      {output}".rstrip(),
-        f"  luma       {luma} at the encoder input; time stamps unchanged",
+        f"  luma       {luma} at the encoder input; frame times kept",
     ]

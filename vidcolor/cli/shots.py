@@ -59,7 +59,7 @@ def shots(
 
     Frames are counted from 0 at --start. The first_frame of a dissolve is the first
     frame with a trace of the new shot; mixed_frames is the number of frames that
-    show both shots.
+    show both shots. An EDL has the timecode and the reel name of the film.
     """
     from vidcolor.film.shots import detect_film_shots
 
