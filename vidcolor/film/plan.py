@@ -172,6 +172,8 @@ def _plan_encoder(video: VideoInfo, target: Path, options: ColorizeOptions) -> E
     is_converted = options.range not in (None, "source")
     if options.encoder or options.encoder_options or options.pix_fmt or is_converted:
         raise UsageError("--encoder, --pix-fmt and --range apply to films, not to image sequences")
+    if missing := STILL_SUFFIXES[target.suffix.lower()].missing_module:
+        raise UsageError(f"{target}: {missing}")
     # Images hold R'G'B', so chroma is needed at full resolution.
     bits = video.coding.bits
     layout = get_pixel_layout("yuv444p" if bits == 8 else f"yuv444p{bits}le")

@@ -11,7 +11,7 @@ import numpy as np
 from vidcolor.errors import InputError
 from vidcolor.fileio import check_source
 from vidcolor.media.preview import DisplayReader, resize_rgb
-from vidcolor.media.stills.formats import detect_format
+from vidcolor.media.stills.formats import is_still
 from vidcolor.media.stills.registry import read_still_rgb
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def read_image_rgb(path: Path, min_size: tuple[int, int] | None = None) -> Rgb:
     """Read an image file for display: (H, W, 3) uint8, upright, in sRGB, on a white background.
 
-    Pillow or FFmpeg decodes it. Larger JPEG files than `min_size` (width and height) are decoded at
-    a reduced size of at least `min_size`.
+    Pillow, `read_still_rgb` or FFmpeg decodes it. Larger JPEG files than `min_size` (width and
+    height) are decoded at a reduced size of at least `min_size`.
 
     Raises:
         InputError: the image cannot be read.
@@ -39,8 +39,7 @@ def read_image_rgb(path: Path, min_size: tuple[int, int] | None = None) -> Rgb:
     try:
         return _decode_with_pillow(path, str(path), min_size)
     except UnidentifiedImageError:
-        fmt = detect_format(path)
-        if fmt is not None and fmt.is_film_scan:
+        if is_still(path):
             rgb, aspect = read_still_rgb(path)
             return resize_rgb(rgb, (round(rgb.shape[1] * aspect), rgb.shape[0]))
         reader = DisplayReader(path)

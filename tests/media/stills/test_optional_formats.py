@@ -22,6 +22,8 @@ from tests.helpers.stills import (
 )
 from vidcolor.batch.discover import discover
 from vidcolor.errors import InputError, UsageError
+from vidcolor.film.plan import plan_film
+from vidcolor.media.preview_image import read_image_rgb
 from vidcolor.media.stills import exif, jxl
 from vidcolor.media.stills.formats import FORMATS, STILL_SUFFIXES, register_format
 from vidcolor.media.stills.registry import read_still, read_still_recipe, write_still
@@ -215,3 +217,20 @@ def test_files_without_their_library_are_left_out_of_folders(tmp_path, monkeypat
     assert [(item.path.name, item.is_expected) for item in left_out] == [
         ("IMG_1.HEIC", False), ("b.jxl", False)]  # fmt: skip
     assert left_out[0].reason.startswith(".heic: HEIC needs the Python module pillow_heif; pip")
+
+
+def test_images_of_these_formats_are_read_upright_for_reports(tmp_path, gray):
+    still = tmp_path / "a.jpg"
+    Image.fromarray(gray).save(still, exif=b"Exif\0\0" + make_exif())
+    for suffix in SUFFIXES:
+        write_still(
+            tmp_path / f"b{suffix}", read_still(still), *smooth_chroma(), provenance=PROVENANCE
+        )
+        assert read_image_rgb(tmp_path / f"b{suffix}").shape == (*SHAPE[::-1], 3)
+
+
+def test_a_target_without_its_library_is_refused_before_the_work(tmp_path, monkeypatch, clip):
+    source = clip("mkv", "ffv1", "gray", frames=2)
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    with pytest.raises(UsageError, match="JPEG XL needs the Python module imagecodecs"):
+        plan_film(source, tmp_path / "f_%d.jxl", ColorizeOptions())

@@ -23,6 +23,7 @@ from vidcolor.color.tint import Tint, classify_tint
 from vidcolor.color.ycbcr import rgb_to_ycbcr
 from vidcolor.errors import InputError, OutputError, UsageError, VidcolorError
 from vidcolor.fileio import atomic_output
+from vidcolor.imaging.geometry import to_displayed
 from vidcolor.imaging.resize import limit_short_side, resize_area
 from vidcolor.media.stills.exif import read_orientation
 from vidcolor.media.stills.formats import FORMATS, STILL_SUFFIXES, detect_format
@@ -107,14 +108,16 @@ def read_still(
 
 
 def read_still_rgb(path: Path) -> tuple[NDArray[np.uint8], Fraction]:
-    """Read an image as stored: (H, W, 3) 8-bit R'G'B', and the width over height of a pixel.
+    """Read an image for display: (H, W, 3) 8-bit R'G'B', upright, and the width over height of a
+    pixel.
 
     Raises:
         InputError: as in `read_still`.
     """
     _, image = _decode(path, allow_damaged=False)
     rgb = _downscale_to_rgb(image, min(image.pixels.shape[:2]))
-    return rgb, image.metadata.pixel_aspect or Fraction(1)
+    upright = to_displayed(rgb, read_orientation(image.metadata.exif))
+    return np.ascontiguousarray(upright), image.metadata.pixel_aspect or Fraction(1)
 
 
 def _decode(path: Path, allow_damaged: bool) -> tuple[StillFormat, DecodedImage]:
