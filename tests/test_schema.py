@@ -109,6 +109,15 @@ def test_rows_of_csv_and_json_are_read(tmp_path: Path) -> None:
         ("a.json", '{"job": []}', UsageError, "not a job list"),
         ("a.json", '{"version": 2, "jobs": []}', UsageError, "version 2 is not supported"),
         ("a.json", "[{}, 1]", UsageError, "job 2: not an object; write {"),
+        (
+            "a.json",
+            '{"jobs": [], "job": []}',
+            UsageError,
+            "unknown key 'job'; did you mean",
+        ),
+        ("a.json", '[{"x": 1, "x": 2}]', InputError, "the key 'x' is given twice"),
+        ("a.csv", "x,y,x\n1,2,3", UsageError, "the column 'x' is given twice"),
+        ("a.csv", "x,\n1,\n1,2", UsageError, "line 3: column 2 has no name in the header"),
     ],
 )
 def test_other_files_are_refused(

@@ -245,26 +245,29 @@ class ColorizeOptions(OptionsModel):
         group="Execution", in_job_list=False,
         help="Floating-point precision: auto, fp32 or bf16.")] = "auto"
     batch: Annotated[int, _execution(
-        ge=1, le=64,
+        ge=1, le=64, tasks=_VIDEO,
         help="Images per forward pass; it changes speed and memory use, not the result.")] = 8
     work_dir: Annotated[Path | None, _execution(
-        metavar="DIR",
+        metavar="DIR", tasks=_VIDEO,
         help="Directory for unfinished films; it needs as much space as the results. Default: "
         "NAME.vidcolor beside each result.")] = None
     resume: Annotated[Resume, _execution(
+        tasks=_VIDEO,
         help="Use of unfinished work: auto resumes it if source and options match, only fails "
         "without it, never starts over.")] = "auto"
     workers: Annotated[int | None, _execution(
-        ge=1, le=256,
+        ge=1, le=256, tasks=_VIDEO,
         help="Processes that render film segments in parallel. Default: one per GPU, or 1 "
         "without a GPU.")] = None
     threads: Annotated[int | None, _execution(
-        ge=1, help="CPU cores per worker. Default: an equal share of all cores.")] = None
+        ge=1, tasks=_VIDEO,
+        help="CPU cores per worker. Default: an equal share of all cores.")] = None
     engine: Annotated[EngineName, _execution(
+        tasks=_VIDEO,
         help="Where film segments are rendered: local is this machine, ray is a Ray cluster (pip "
         "install vidcolor[ray]).")] = "local"
     ray_address: Annotated[str | None, _execution(
-        metavar="ADDRESS",
+        metavar="ADDRESS", tasks=_VIDEO,
         help="Address of the Ray cluster: auto, HOST:6379 or ray://HOST:10001.")] = None
     # fmt: on
 
@@ -288,6 +291,10 @@ class ColorizeOptions(OptionsModel):
     def _check_combinations(self) -> Self:
         if self.end is not None and self.end <= (self.start or 0):
             raise UsageError("--end must be later than --start")
+        keys = [key for key, _ in self.encoder_options]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise UsageError(f"--encoder-option: {key} is given twice; remove one")
         has_hints = bool(self.hints) or self.reference is not None
         if self.per_frame and has_hints:
             raise UsageError(

@@ -174,7 +174,9 @@ def suggest(name: str, choices: Sequence[str]) -> str:
     return f"; use one of {', '.join(choices)}" if choices else ""
 
 
-def read_rows(path: Path, description: str, key: str, example: str) -> list[dict[str, Any]]:
+def read_rows(
+    path: Path, description: str, key: str, example: str, other_keys: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Read the rows of a table that a person has written, not yet validated.
 
     Args:
@@ -183,21 +185,26 @@ def read_rows(path: Path, description: str, key: str, example: str) -> list[dict
         description: kind of file for messages, for example ``a hint file``.
         key: key of the list in a JSON object, for example ``hints``.
         example: a valid row as JSON, for messages.
+        other_keys: keys of a JSON object besides ``version`` and `key`, which are not read.
 
     Raises:
         InputError: the file cannot be read, or is not valid CSV or JSON.
-        UsageError: the file contains something else.
+        UsageError: the file contains something else, an unknown key, or a key twice.
     """
     text = read_text(path, description)
     if path.suffix.lower() == ".csv":
         return list(_read_csv_rows(path, text))
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_make_object)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid JSON: {error}") from None
     if isinstance(document, dict):
         if (version := document.get("version", 1)) != 1:
             raise UsageError(f"{path}: version {version!r} is not supported; use version 1")
+        known = ["version", key, *other_keys]
+        for name in document if key in document else ():
+            if name not in known:
+                raise UsageError(f"{path}: unknown key {name!r}{suggest(name, known)}")
         document = document.get(key)
     if not isinstance(document, list):
         raise UsageError(f'{path}: not {description}; write {{"{key}": [{example}]}}')
@@ -207,6 +214,15 @@ def read_rows(path: Path, description: str, key: str, example: str) -> list[dict
     return [{k: v for k, v in row.items() if v not in (None, "")} for row in document]
 
 
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; a key that is given twice is an error, because only one is read."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(k for k in keys if keys.count(k) > 1)!r} is given twice")
+    return values
+
+
 def _read_csv_rows(path: Path, text: str) -> Iterable[dict[str, str]]:
     header = text.partition("\n")[0]
     # Spreadsheets of locales with a decimal comma write semicolons.
@@ -214,8 +230,16 @@ def _read_csv_rows(path: Path, text: str) -> Iterable[dict[str, str]]:
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
     try:
         columns = [column.strip() for column in next(reader, [])]
+        for column in columns:
+            if column and columns.count(column) > 1:
+                raise UsageError(f"{path}: the column {column!r} is given twice; remove one")
         for cells in reader:
             values = [cell.strip() for cell in cells]
+            for number, (column, value) in enumerate(zip(columns, values, strict=False), 1):
+                if value and not column:
+                    raise UsageError(
+                        f"{path}: line {reader.line_num}: column {number} has no name in the header"
+                    )
             if any(values[len(columns) :]):
                 raise UsageError(
                     f"{path}: line {reader.line_num} has more cells than the header; quote values "

@@ -78,6 +78,8 @@ def test_both_spellings_of_gray_from_are_accepted(reels: Path, column: str) -> N
             "row 1: http://a.org/b.mp4: vidcolor writes",
         ),
         ("input\n", "contains no rows"),
+        ("input,gray-from,grey-from\nmill.mkv,red,blue\n", "row 1: gray-from is given twice"),
+        ("input,gray-from,Gray_From\nmill.mkv,red,blue\n", "row 1: a column is given twice"),
     ],
 )
 def test_invalid_rows_are_refused_with_their_number(reels: Path, text: str, message: str) -> None:

@@ -133,3 +133,26 @@ def test_torchrun_leaves_the_options_of_train_alone() -> None:
         if flags and not accepted:
             refused.append(flags)
     assert not refused
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["colorize", "--reference", "a.png", "--reference=b.png"], "--reference is given 2 times"),
+        (["colorize", "-o", "a.mp4", "--out", "b.mp4"], "--out is given 2 times; give it once"),
+        (["recolor", "--mark", "--no-mark"], "--mark and --no-mark contradict each other"),
+        (["compare", "a", "b", "--names", "A", "B", "--names", "C", "D"], "--names is given 2"),
+        (["evaluate", "x", "--limit", "1", "--limit", "2"], "--limit is given 2 times"),
+        (["models", "path", "a", "--device", "b"], "No such option"),
+        (["colorize", "a.mp4", "--encoder-option", "crf=1", "--encoder-option", "crf=2"],
+         "--encoder-option: crf is given twice"),
+    ],
+)  # fmt: skip
+def test_option_that_is_given_twice_is_refused(arguments: list[str], message: str) -> None:
+    from vidcolor import cli
+
+    with pytest.MonkeyPatch.context() as patch:
+        errors: list[str] = []
+        patch.setattr(Console, "error", lambda self, text, **_: errors.append(text))
+        assert cli.run(arguments) == 2
+    assert message in errors[0]

@@ -67,6 +67,8 @@ class Task:
     """Reason why the task cannot run; None if it can."""
     folder: Path | None = None
     """The input folder that contains the source; None if the source itself is an input."""
+    given: tuple[str, ...] = ()
+    """Names of the options that a row of a job list sets for this task."""
 
 
 def discover(

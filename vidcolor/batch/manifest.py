@@ -10,6 +10,7 @@ the folder of the job list. The options of the command line apply where a row ha
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -72,6 +73,8 @@ def _make_tasks(
 ) -> list[Task]:
     """Return the task of a row, or several; `location` is the file and the row for messages."""
     values = {key.strip().lower().replace("_", "-"): value for key, value in row.items()}
+    if len(values) < len(row):
+        raise UsageError(f"{location}: a column is given twice, in two spellings; remove one")
     source, out = values.pop("input", None), values.pop("output", None)
     if not isinstance(source, str):
         raise UsageError(f"{location}: has no input; add the path of a film, photo or folder")
@@ -79,6 +82,10 @@ def _make_tasks(
     for key in values:
         if key not in columns:
             raise UsageError(f"{location}: unknown column {key!r}{suggest(key, list(columns))}")
+    given = [columns[key] for key in values]
+    for field in given:
+        if given.count(field) > 1:
+            raise UsageError(f"{location}: {options.flag(field)[2:]} is given twice; remove one")
     row_options = options
     try:
         fields = ((columns[key], value) for key, value in values.items())
@@ -92,7 +99,7 @@ def _make_tasks(
         raise UsageError(f"{location}: {str(error).removeprefix('--')}") from None
     except VidcolorError as error:  # a source that cannot be read must not stop the others
         return [Task("film", folder / source, folder / source, row_options, error=error)]
-    return tasks
+    return [replace(task, given=tuple(given)) for task in tasks]
 
 
 def _convert(options: ColorizeOptions, field: str, value: Any, folder: Path) -> Any:

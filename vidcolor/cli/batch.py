@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     ColorizerFactory = Callable[[ColorizeOptions], Colorizer]
 
-_TASK_NAMES = {"film": "films", "photo": "photos", "sequence": "image sequences"}
 _LOGGER = logging.getLogger("vidcolor")
 
 
@@ -67,6 +66,7 @@ def run_batch(
         VidcolorError: the run cannot start.
     """
     from vidcolor.batch.runner import BatchSummary, run_tasks
+    from vidcolor.batch.unused import find_unused_options
 
     options = request.options
     _check_reports(request)
@@ -76,7 +76,8 @@ def run_batch(
     targets += [t.options.confidence for t in tasks if t.options.confidence is not None]
     check_inputs_not_overwritten(request.read_files, (*targets, *request.files.reports))
     _print_folders(request.inputs, tasks, console)
-    _warn_of_unused_options(request, tasks, console)
+    for text in find_unused_options(tasks, request.given_options, options):
+        console.warn(text)
     colorizer = _load_colorizer(options, colorizer_factory)
     summary, start_time = BatchSummary(), time.monotonic()
     _update_batch_progress(summary, tasks, console)
@@ -194,15 +195,6 @@ def _print_left_out(left_out: Sequence[LeftOut], console: Console) -> None:
             console.warn(f"left out: {text}", folder)
         for text in describe_left_out([item for item in items if item.is_expected]):
             console.info(f"{folder}: left out: {text}")
-
-
-def _warn_of_unused_options(request: BatchRequest, tasks: Sequence[Task], console: Console) -> None:
-    """Warn of given options that have no effect on any task."""
-    kinds = {task.kind for task in tasks}
-    for name, option in request.options.options().items():
-        if name in request.given_options and kinds.isdisjoint(option.tasks):
-            names = " and ".join(_TASK_NAMES[kind] for kind in option.tasks)
-            console.warn(f"{request.options.flag(name)} has no effect: it applies to {names} only")
 
 
 def _find_common_folder(paths: Iterable[Path]) -> Path:

@@ -9,6 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from vidcolor.errors import UsageError
+
 DEFAULT_COMMAND = "images"
 """Name of the hidden subcommand that `DefaultCommandGroup` runs if no subcommand is given."""
 
@@ -38,6 +40,28 @@ class InterruptibleGroup(TyperGroup):
             raise interrupted from interrupt
 
 
+class StrictCommand(TyperCommand):
+    """A command that refuses an option which is given twice: only the last one would be read."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Check and parse the arguments."""
+        if not ctx.resilient_parsing:
+            order = self.make_parser(ctx).parse_args(args=list(args))[2]
+            for parameter in order:
+                if parameter.param_type_name != "option" or parameter.multiple:
+                    continue
+                flag = parameter.opts[0]
+                if getattr(parameter, "is_flag", False):
+                    used = [set(args) & set(o) for o in (parameter.opts, parameter.secondary_opts)]
+                    if all(used):
+                        raise UsageError(f"{min(used[0])} and {min(used[1])} contradict each other")
+                elif order.count(parameter) > 1:
+                    raise UsageError(
+                        f"{flag} is given {order.count(parameter)} times; give it once"
+                    )
+        return super().parse_args(ctx, args)
+
+
 class LazyCommands(UserDict[str, Any]):
     """Commands by name. The module ``vidcolor.cli.NAME`` is imported when its command is used.
 
@@ -57,6 +81,8 @@ def _load_command(name: str) -> Any:
     if not isinstance(item, typer.Typer):
         function, item = item, typer.Typer(add_completion=False, rich_markup_mode="rich")
         item.command(name)(function)
+    for info in item.registered_commands:
+        info.cls = StrictCommand
     command = typer.main.get_command(item)
     command.name = name
     return command

@@ -117,7 +117,8 @@ def read_shots(
             raise UsageError(f"{path}: the frame rate of the film is unknown; use a .csv list")
         starts, num_frames = parse_edl(path, text, rate, timecode)
         return ShotList(_set_ends(path, starts, num_frames), num_frames)
-    rows = read_rows(path, "a shot list", "shots", '{"first_frame": 0}')
+    example, other_keys = '{"first_frame": 0}', ("film", "frame_rate", "timecode", "reel")
+    rows = read_rows(path, "a shot list", "shots", example, other_keys)
     if not rows:
         raise UsageError(
             f"{path}: contains no shots; create a list with `vidcolor shots FILM -o {path.name}`"
