@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     import av
 
-_REEL_TAGS = ("reel_name", "com.apple.proapps.reel")
+REEL_TAGS = ("reel_name", "com.apple.proapps.reel")
+"""Names of tags with the reel name: that of FFmpeg, and that of Final Cut Pro."""
 _MAX_HEADER_BYTES = 256 * 2**20
 """Maximum size of the header of a MOV or MP4 file that is searched for a timecode track."""
 _TRACK_PARENTS = (b"edts", b"mdia", b"minf", b"stbl")
@@ -42,7 +43,7 @@ class _TimecodeTrack:
 
 def find_reel(container: av.container.InputContainer, stream: av.VideoStream) -> str | None:
     """Return the name of the reel or tape that a film was captured from."""
-    return _find_tag(container, stream, *_REEL_TAGS)
+    return _find_tag(container, stream, *REEL_TAGS)
 
 
 def find_timecode(

@@ -14,12 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vidcolor.errors import InputError, OutputError
-from vidcolor.media.stills.smpte import (
-    DROP_FRAME_LOSS,
-    decode_timecode,
-    encode_timecode,
-    loses_drop_frame,
-)
+from vidcolor.media.stills.smpte import decode_timecode, describe_loss, encode_timecode
 from vidcolor.media.stills.types import DecodedImage, EncodedStill, StillMetadata, check_size
 from vidcolor.timecode import parse_frame_rate
 
@@ -126,8 +121,7 @@ def _make_fields(metadata: StillMetadata, losses: list[str]) -> dict[int, bytes]
         fields |= dict.fromkeys(_FRAME_RATES, struct.pack("<f", rate))
     if metadata.timecode:
         fields[_TIMECODE] = struct.pack("<I", encode_timecode(metadata.timecode, rate))
-        if loses_drop_frame(metadata.timecode, rate):
-            losses.append(DROP_FRAME_LOSS)
+        losses += describe_loss(metadata.timecode, rate)
     return fields
 
 

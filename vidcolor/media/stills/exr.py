@@ -22,12 +22,7 @@ import numpy as np
 from vidcolor.color.srgb import linear_to_srgb_array, srgb_to_linear_array
 from vidcolor.errors import InputError
 from vidcolor.media.stills.rgb import row_bands
-from vidcolor.media.stills.smpte import (
-    DROP_FRAME_LOSS,
-    decode_timecode,
-    encode_timecode,
-    loses_drop_frame,
-)
+from vidcolor.media.stills.smpte import decode_timecode, describe_loss, encode_timecode
 from vidcolor.media.stills.types import DecodedImage, EncodedStill, StillMetadata, check_size
 
 if TYPE_CHECKING:
@@ -135,9 +130,11 @@ def encode_exr(job: ColorizedStill) -> EncodedStill:
     """Encode an OpenEXR in 32-bit float linear light, with the attributes of the source."""
     samples, metadata = job.samples(), job.metadata
     alpha = samples[..., 3] if samples.shape[-1] > 3 else None
-    attributes, losses = metadata.extras or _make_attributes(metadata), list[str]()
-    if not metadata.extras and loses_drop_frame(metadata.timecode or "", metadata.frame_rate):
-        losses.append(DROP_FRAME_LOSS)
+    if metadata.extras:
+        attributes, losses = metadata.extras, []
+    else:
+        attributes = _make_attributes(metadata)
+        losses = describe_loss(metadata.timecode, metadata.frame_rate)
     return encode_exr_file(samples[..., :3], alpha, attributes, job.comment), tuple(losses)
 
 

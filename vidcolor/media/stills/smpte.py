@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fractions import Fraction
 
-DROP_FRAME_LOSS = "the images do not store that the timecode is drop-frame, at this frame rate"
-"""Warning about a word that `loses_drop_frame`."""
 UNDEFINED = 0xFFFFFFFF
 """The word of a header without timecode."""
+_MAX_DIGITS = 8
 _DROP_FRAME, _DIGITS = 0x40, 0x3F7F7F3F
 """The drop-frame flag, in the byte of the frames, and the bits of the digits in all bytes."""
 _MAX_FLAGGED_RATE = 30
@@ -31,12 +30,20 @@ def decode_timecode(word: int, rate: Fraction | None) -> str | None:
 
 
 def encode_timecode(timecode: str, rate: Fraction | None) -> int:
-    """Return the word of a timecode such as ``01:00:00;00``; see `loses_drop_frame`."""
-    word = int(timecode.replace(";", ":").replace(":", ""), 16)
-    is_drop_frame = ";" in timecode and not loses_drop_frame(timecode, rate)
-    return word | _DROP_FRAME if is_drop_frame else word
+    """Return the word of a timecode such as ``01:00:00;00``; see `describe_loss`."""
+    digits = "".join(filter(str.isdecimal, timecode))
+    if len(digits) > _MAX_DIGITS:
+        return UNDEFINED
+    is_flagged = ";" in timecode and rate is not None and rate <= _MAX_FLAGGED_RATE
+    return int(digits, 16) | (_DROP_FRAME if is_flagged else 0)
 
 
-def loses_drop_frame(timecode: str, rate: Fraction | None) -> bool:
-    """Return whether a word cannot store at a frame rate that a timecode is drop-frame."""
-    return ";" in timecode and rate is not None and rate > _MAX_FLAGGED_RATE
+def describe_loss(timecode: str | None, rate: Fraction | None) -> list[str]:
+    """Return warnings about what the word of a timecode cannot store at a frame rate."""
+    if timecode is None:
+        return []
+    if encode_timecode(timecode, rate) == UNDEFINED:
+        return ["the images do not store timecode, because its frames have three digits"]
+    if ";" in timecode and not (rate and rate <= _MAX_FLAGGED_RATE):
+        return ["the images do not store that the timecode is drop-frame, at this frame rate"]
+    return []
