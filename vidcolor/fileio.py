@@ -231,12 +231,13 @@ def _can_create_file(directory: Path) -> bool:
 # Reading
 
 
-def read_text(path: Path, description: str) -> str:
+def read_text(path: Path, description: str, decoding_errors: str = "strict") -> str:
     """Read a small text file that a person has written.
 
     Args:
         path: UTF-8, with or without a byte order mark.
         description: kind of file for messages, for example ``a hint file``.
+        decoding_errors: ``replace`` to read text of other encodings of which only ASCII matters.
 
     Raises:
         InputError: the file cannot be read, is larger than `MAX_TEXT_BYTES`, or is not text.
@@ -245,7 +246,7 @@ def read_text(path: Path, description: str) -> str:
     try:
         if path.stat().st_size > MAX_TEXT_BYTES:
             raise InputError(f"{path}: too large for {description}; check the file name")
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig", errors=decoding_errors)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:

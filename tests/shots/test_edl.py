@@ -109,7 +109,7 @@ M2   TAPE1    025.0          01:00:10:00
 
 def test_film_that_was_edited_from_several_reels_has_the_record_timecode(tmp_path: Path) -> None:
     path = tmp_path / "a.edl"
-    path.write_text(OTHER_PROGRAMS)
+    path.write_text(OTHER_PROGRAMS.replace("NAME: A", "NAME: Bücher"), "latin-1", newline="\r\n")
     found = read_shots(path, Fraction(25), Timecode.parse("09:00:00:00", Fraction(25)))
     assert found.shots == (
         Shot(0, 50, "start"),

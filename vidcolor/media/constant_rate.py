@@ -29,6 +29,7 @@ _MAX_CLOCK_ERROR = Fraction(1, 100_000)
 """Maximum relative error of a clock that counts frames of a rounded frame rate."""
 _MIN_TICKS_PER_FRAME = 4
 """Minimum duration of a frame, in ticks, at which a rounding error of one tick is small."""
+_MAX_INT64 = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ def _count_frames(elapsed: NDArray[np.int64], ticks: Fraction) -> NDArray[np.int
     if ticks < _MIN_TICKS_PER_FRAME:
         return None
     numerator, denominator = ticks.numerator, ticks.denominator
+    if int(elapsed[-1]) * 2 * denominator > _MAX_INT64:
+        return None
     numbers = (2 * elapsed * denominator + numerator) // (2 * numerator)
     errors = np.abs(elapsed * denominator - numbers * numerator)
     is_exact = errors.max() <= denominator and np.diff(numbers).min() > 0

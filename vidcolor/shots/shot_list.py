@@ -112,7 +112,7 @@ def read_shots(
         UsageError: the file is not a shot list, or a row is invalid.
     """
     if path.suffix.lower() == ".edl":
-        text = read_text(path, "a shot list")
+        text = read_text(path, "a shot list", decoding_errors="replace")
         if rate is None:
             raise UsageError(f"{path}: the frame rate of the film is unknown; use a .csv list")
         starts, num_frames = parse_edl(path, text, rate, timecode)
