@@ -46,13 +46,13 @@ def flat() -> Colorizer:
 
 @pytest.fixture(scope="module")
 def film() -> list[np.ndarray]:
-    """A film of 260 frames with a dissolve at 130 to 149 and a cut at 200: (72, 96) uint8 each."""
-    outgoing, incoming = make_pan(1, 150, 1), [0.6 * frame for frame in make_pan(2, 70, 1)]
+    """A film of 170 frames with a dissolve at 60 to 79 and a cut at 120: (72, 96) uint8 each."""
+    outgoing, incoming = make_pan(1, 80, 1), [0.6 * frame for frame in make_pan(2, 60, 1)]
     frames = [
-        *outgoing[:130],
-        *make_dissolve(outgoing[130:], incoming[:20]),
+        *outgoing[:60],
+        *make_dissolve(outgoing[60:], incoming[:20]),
         *incoming[20:],
-        *(0.4 + 0.6 * frame for frame in make_pan(3, 60, 1)),
+        *(0.4 + 0.6 * frame for frame in make_pan(3, 50, 1)),
     ]
     return [np.rint(255 * frame[::2, ::2]).astype(np.uint8) for frame in frames]
 
@@ -100,9 +100,10 @@ def test_detected_shots_are_those_of_the_complete_film(
         assert np.array_equal(a, b), index
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_shots", [True, False])
 def test_frames_in_memory_do_not_depend_on_the_length(flat: Colorizer, has_shots: bool) -> None:
-    count, num_read, lag = 400, 0, 0
+    count, num_read, lag = 300, 0, 0
 
     def read() -> Iterator[np.ndarray]:
         nonlocal num_read

@@ -70,7 +70,7 @@ class Colorizer:
     @classmethod
     def load(
         cls,
-        model: str = "embedded",
+        model: str | Path = "embedded",
         device: str = "auto",
         precision: str = "auto",
         vividness: float | None = None,
@@ -97,7 +97,7 @@ class Colorizer:
         from vidcolor.generators import load_generator
 
         bins = None if bins is None else Path(bins)
-        return cls(load_generator(model, device, precision, size, bins), vividness)
+        return cls(load_generator(str(model), device, precision, size, bins), vividness)
 
     @classmethod
     def from_options(cls, options: ColorizeOptions) -> Self:

@@ -169,6 +169,24 @@ def test_checkpoint_that_runs_code_is_rejected(vidcolor, tmp_path, arguments):
     assert run.code == 1 and "would run code" in run.err[0] and len(run.err) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "options", "message"),
+    [
+        ("m.caffemodel", b"\xa2\x06\x05abc", (), "needs its color bins; copy pts_in_hull.npy"),
+        ("m.caffemodel", b"\xa2\x06\x05abc", ("--bins", "x.npy"), "x.npy: no such file"),
+        ("m.prototxt", b'name: "LtoAB"\n', (), "use the .caffemodel file"),
+        ("m.onnx", b"\x08\x07", ("--bins", "x.npy"), "--bins applies to Caffe models"),
+    ],
+)
+def test_incomplete_caffe_model_is_refused(vidcolor, tmp_path, name, content, options, message):
+    (tmp_path / name).write_bytes(content)
+    for command in (("models", "import", tmp_path / name), ("colorize", PHOTO, "--model", name)):
+        run = vidcolor(*command, *options)
+        (line,) = [line for line in run.err if not line.startswith("warning")]
+        assert run.code in (1, 2) and message in line
+        assert not list(tmp_path.glob("*.jpg"))
+
+
 @pytest.mark.slow
 def test_hint_is_applied_to_a_model_without_hint_input(vidcolor, onnx_file, tmp_path):
     """The hint is applied after the prediction, and affects its object only."""

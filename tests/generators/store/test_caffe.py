@@ -13,7 +13,7 @@ from tests.helpers.caffe_models import (
 )
 from vidcolor.errors import UsageError, WeightsError
 from vidcolor.generators import load_generator
-from vidcolor.generators.store.caffe import find_bins, read_bins
+from vidcolor.generators.store.caffe import find_bins, read_bins, read_layers
 from vidcolor.generators.zoo.zhang import AB_UNIT
 
 NAME = "colorization_release_v2.caffemodel"
@@ -29,11 +29,11 @@ TOLERANCE = 0.005
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    """The generator of a Caffe model with generated weights, and its color bins beside it."""
+    """The generator of a Caffe model with generated weights and named color bins."""
     directory = tmp_path_factory.mktemp("caffe")
-    np.save(directory / "pts_in_hull.npy", make_bins())
+    np.save(directory / "bins.npy", make_bins())
     path = write_caffe_model(directory / NAME, make_layers())
-    return load_generator(str(path), "cpu", "fp32")
+    return load_generator(str(path), "cpu", "fp32", bins=directory / "bins.npy")
 
 
 @pytest.fixture
@@ -80,21 +80,26 @@ def test_outputs_match_opencv(generator):
         assert np.ptp(ab) == pytest.approx(value_range, abs=0.02)
 
 
-@pytest.mark.slow
-def test_old_format_with_named_bins_gives_the_same_network(generator, tmp_path, bins):
-    """The format before 2015, without packing."""
-    path = write_caffe_model(tmp_path / NAME, make_layers(), version=1, packed=False)
-    found = load_generator(str(path), "cpu", "fp32", bins=bins)
-    for key, tensor in generator.network.state_dict().items():
-        assert torch.equal(found.network.state_dict()[key], tensor), key
-    assert found.digest != generator.digest
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_blobs_are_read_from_every_format(tmp_path, version, packed, dtype):
+    """Version 1 is the format before 2015, whose blobs have four dimensions."""
+    blobs = [np.arange(24.0).reshape(2, 3, 2, 2), np.arange(2.0)]
+    layers = {"conv1_1": blobs, "conv8_313": [np.ones((1, 1, 1, 1))]}
+    path = write_caffe_model(tmp_path / NAME, layers, version, packed, dtype)
+    found = read_layers(memoryview(path.read_bytes()))
+    assert list(found) == list(layers)
+    for array, expected in zip(found["conv1_1"], blobs, strict=True):
+        assert np.array_equal(array.reshape(expected.shape), expected)
 
 
-def test_bins_are_found_in_the_layout_of_the_authors(tmp_path):
-    model = tmp_path / "models" / NAME
-    (tmp_path / "resources").mkdir()
-    np.save(tmp_path / "resources" / "pts_in_hull.npy", make_bins())
-    assert find_bins(model) == tmp_path / "resources" / "pts_in_hull.npy"
+@pytest.mark.parametrize("directory", ["models", "resources"])
+def test_bins_are_found_beside_the_model_and_in_the_layout_of_the_authors(tmp_path, directory):
+    (tmp_path / directory).mkdir()
+    bins = tmp_path / directory / "pts_in_hull.npy"
+    np.save(bins, make_bins())
+    assert find_bins(tmp_path / "models" / NAME) == bins
 
 
 def test_missing_bins_are_named(tmp_path):

@@ -91,7 +91,7 @@ def read_caffe_model(path: Path, data: bytes, bins: FloatArray) -> dict[str, Ten
     import torch
 
     try:
-        layers = _read_layers(memoryview(data))
+        layers = read_layers(memoryview(data))
     except WireError:
         raise WeightsError(
             f"{path}: damaged or truncated Caffe model ({len(data)} bytes); fetch it again"
@@ -140,8 +140,12 @@ def _convert_layer(
     }
 
 
-def _read_layers(message: memoryview) -> dict[str, list[NDArray[Any]]]:
-    """Return the blobs of the layers that have blobs, by name."""
+def read_layers(message: memoryview) -> dict[str, list[NDArray[Any]]]:
+    """Return the blobs of the layers of a ``NetParameter`` message that have blobs, by name.
+
+    Raises:
+        WireError: the message is damaged or truncated.
+    """
     layers = {}
     for number, value in iterate_fields(message):
         if number not in _LAYERS:
