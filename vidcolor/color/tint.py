@@ -19,6 +19,8 @@ _GRAY_CHROMA = 0.02
 """95th percentile of chroma below which an image is gray: about 5 of 255 code values."""
 _TINT_SPREAD = 0.03
 """95th percentile of the chroma deviation at similar luma below which an image is tinted."""
+_HUE_SPREAD = 0.01
+"""Distance from the line of the mean hue below which an image has one hue."""
 _LUMA_GROUPS = 16
 """Number of groups into which samples are divided by luma."""
 
@@ -27,9 +29,10 @@ def classify_tint(luma: NDArray[Any], chroma: NDArray[Any]) -> Tint:
     """Classify an image by its sampled chroma.
 
     An image is gray if 95 % of the samples have almost no chroma. It is tinted if chroma is a
-    function of luma, as in toned or aged prints: among samples of similar luma, 95 % are close to
-    the median chroma. All other images are in color. In a test with 200 color photos, 99 % were
-    classified as color, and all of their sepia copies (JPEG, quality 60) as tinted.
+    function of luma, as in toned prints: among samples of similar luma, 95 % are close to the
+    median chroma. It is also tinted if all samples have one hue, as in unevenly yellowed prints.
+    All other images are in color. In a test with 300 color photos, 96 % were classified as color,
+    and all of their copies with uneven yellowing and white edges (JPEG, quality 60) as tinted.
 
     `luma` is Y', (n,) in [0, 1], and `chroma` is Cb, Cr, (n, 2) in [-0.5, 0.5].
     """
@@ -37,7 +40,18 @@ def classify_tint(luma: NDArray[Any], chroma: NDArray[Any]) -> Tint:
         return "gray"
     groups = np.array_split(chroma[np.argsort(luma, kind="stable")], _LUMA_GROUPS)
     deviation = np.concatenate([group - np.median(group, axis=0) for group in groups if len(group)])
-    return "tinted" if np.percentile(np.hypot(*deviation.T), 95) < _TINT_SPREAD else "color"
+    is_function_of_luma = np.percentile(np.hypot(*deviation.T), 95) < _TINT_SPREAD
+    return "tinted" if is_function_of_luma or _has_one_hue(chroma) else "color"
+
+
+def _has_one_hue(chroma: NDArray[Any]) -> bool:
+    """Return whether chroma lies on one side of a line through gray."""
+    _, axes = np.linalg.eigh(chroma.T @ chroma)
+    across, along = (chroma @ axes).T  # by ascending variance
+    if np.median(along) < 0:
+        along = -along
+    is_narrow = np.percentile(np.abs(across), 95) < _HUE_SPREAD
+    return bool(is_narrow and np.percentile(along, 2.5) > -_HUE_SPREAD)
 
 
 def combine_tints(tints: Sequence[Tint]) -> Tint:
