@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.helpers.caffe_models import empty_layers, write_caffe_model
 from tests.helpers.films import read_planes
 from tests.helpers.onnx_models import save_color_model
 from tests.helpers.published import eccv16_state_dict
@@ -172,14 +173,18 @@ def test_checkpoint_that_runs_code_is_rejected(vidcolor, tmp_path, arguments):
 @pytest.mark.parametrize(
     ("name", "content", "options", "message"),
     [
-        ("m.caffemodel", b"\xa2\x06\x05abc", (), "needs its color bins; copy pts_in_hull.npy"),
-        ("m.caffemodel", b"\xa2\x06\x05abc", ("--bins", "x.npy"), "x.npy: no such file"),
+        ("m.caffemodel", None, (), "needs its color bins; copy pts_in_hull.npy beside it"),
+        ("m.caffemodel", None, ("--bins", "x.npy"), "x.npy: no such file"),
+        ("m.caffemodel", b"\xa2\x06\x05abc", (), "damaged or truncated Caffe model"),
         ("m.prototxt", b'name: "LtoAB"\n', (), "use the .caffemodel file"),
         ("m.onnx", b"\x08\x07", ("--bins", "x.npy"), "--bins applies to Caffe models"),
     ],
 )
 def test_incomplete_caffe_model_is_refused(vidcolor, tmp_path, name, content, options, message):
-    (tmp_path / name).write_bytes(content)
+    if content is None:
+        write_caffe_model(tmp_path / name, empty_layers())
+    else:
+        (tmp_path / name).write_bytes(content)
     for command in (("models", "import", tmp_path / name), ("colorize", PHOTO, "--model", name)):
         run = vidcolor(*command, *options)
         (line,) = [line for line in run.err if not line.startswith("warning")]

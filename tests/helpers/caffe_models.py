@@ -57,6 +57,12 @@ def make_layers():
     }
 
 
+def empty_layers(**changes):
+    """Return layers whose blobs have no values, except for `changes`."""
+    layers = {name: [np.zeros(0)] * len(shapes) for name, shapes in layer_shapes().items()}
+    return layers | changes
+
+
 def make_bins():
     """Return the generated color bins, (313, 2) float64."""
     return np.random.RandomState(zlib.crc32(b"pts_in_hull")).uniform(-110, 110, (313, 2))

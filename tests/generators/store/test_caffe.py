@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.helpers.caffe_models import (
-    layer_shapes,
+    empty_layers,
     make_bins,
     make_layers,
     make_lightness,
@@ -41,12 +41,6 @@ def bins(tmp_path):
     """The color bins under another name."""
     np.save(tmp_path / "bins.npy", make_bins().astype(np.float32).T)
     return tmp_path / "bins.npy"
-
-
-def empty_layers(**changes):
-    """Return layers whose blobs have no values, except for `changes`."""
-    layers = {name: [np.zeros(0)] * len(shapes) for name, shapes in layer_shapes().items()}
-    return layers | changes
 
 
 def read_error(path, **options):
@@ -103,7 +97,7 @@ def test_bins_are_found_beside_the_model_and_in_the_layout_of_the_authors(tmp_pa
 
 
 def test_missing_bins_are_named(tmp_path):
-    path = write_caffe_model(tmp_path / NAME, {})
+    path = write_caffe_model(tmp_path / NAME, empty_layers())
     assert "copy pts_in_hull.npy beside it, or name the file with --bins" in read_error(path)
     assert "none.npy: no such file" in read_error(path, bins=tmp_path / "none.npy")
 
@@ -136,17 +130,17 @@ def test_bins_may_have_any_order_and_number_format(tmp_path, shape, dtype):
     assert np.array_equal(read_bins(tmp_path / "b.npy"), bins.astype(np.float32))
 
 
-def test_truncated_model_is_refused(tmp_path, bins):
+def test_truncated_model_is_refused(tmp_path):
     path = write_caffe_model(tmp_path / NAME, {"bw_conv1_1": [np.zeros((64, 1, 3, 3))]})
     data = path.read_bytes()
     for size in (1, 3, 8, 20, 40, len(data) - 1):
         path.write_bytes(data[:size])
-        assert "truncated" in read_error(path, bins=bins)
+        assert "truncated" in read_error(path)
 
 
-def test_model_of_another_network_is_refused(tmp_path, bins):
+def test_model_of_another_network_is_refused(tmp_path):
     path = write_caffe_model(tmp_path / "vgg16.caffemodel", {"conv1_2": [np.zeros((64, 64, 3, 3))]})
-    message = read_error(path, bins=bins)
+    message = read_error(path)
     assert "another network (bw_conv1_1 and 28 more layers missing)" in message
 
 

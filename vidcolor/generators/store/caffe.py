@@ -74,13 +74,12 @@ def _list_modules() -> dict[str, str]:
 _MODULES = _list_modules()
 
 
-def read_caffe_model(path: Path, data: bytes, bins: FloatArray) -> dict[str, Tensor]:
-    """Convert the Caffe model of ECCV16 to a state dict of `Eccv16`.
+def read_caffe_model(path: Path, data: bytes) -> dict[str, Tensor]:
+    """Convert the Caffe model of ECCV16 to a state dict of `Eccv16` without the color bins.
 
     Args:
         path: file of the model, for messages.
         data: content of the file.
-        bins: a*, b* of the color bins, (313, 2); see `read_bins`.
 
     Returns:
         float32 tensors on the CPU.
@@ -109,7 +108,6 @@ def read_caffe_model(path: Path, data: bytes, bins: FloatArray) -> dict[str, Ten
     arrays["model1.0.weight"] *= _LIGHTNESS_UNIT
     arrays["model8.6.weight"] *= _TEMPERATURE_SCALE
     arrays["model8.6.bias"] *= _TEMPERATURE_SCALE
-    arrays["model_out.weight"] = bins.T[:, :, None, None] / _AB_UNIT
     return {
         key: torch.from_numpy(np.ascontiguousarray(array, np.float32))
         for key, array in arrays.items()
@@ -188,6 +186,14 @@ def _as_message(value: Value) -> memoryview:
     if isinstance(value, int):
         raise WireError("a number where a message is expected")
     return value
+
+
+def convert_bins(bins: FloatArray) -> dict[str, Tensor]:
+    """Return the rest of the state dict of `Eccv16`: the color bins from `read_bins`."""
+    import torch
+
+    weight = np.ascontiguousarray(bins.T[:, :, None, None] / np.float32(_AB_UNIT))
+    return {"model_out.weight": torch.from_numpy(weight)}
 
 
 def find_bins(model: Path, bins: Path | None = None) -> Path:

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 from vidcolor.errors import UsageError, WeightsError
 from vidcolor.fileio import check_url
 from vidcolor.generators.store import registry
-from vidcolor.generators.store.caffe import CAFFE_SUFFIX, find_bins, read_bins, read_caffe_model
+from vidcolor.generators.store.caffe import (
+    CAFFE_SUFFIX,
+    convert_bins,
+    find_bins,
+    read_bins,
+    read_caffe_model,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,10 +173,14 @@ def read_weights(model: str, bins: Path | None = None) -> Weights:
 
 def _read_caffe(path: Path, data: bytes, digest: str, bins: Path | None) -> Weights:
     """Return the weights of a Caffe model with its color bins."""
+    # The model comes first: another network has no color bins that could be missing.
+    tensors = read_caffe_model(path, data)
     values = read_bins(find_bins(path, bins))
-    tensors = read_caffe_model(path, data, values)
+    tensors |= convert_bins(values)
     digest = hashlib.sha256(f"{digest} ".encode() + values.tobytes()).hexdigest()
-    return Weights(path.stem, path, digest, {"architecture": "eccv16"}, tensors)
+    return Weights(
+        path.stem, path, digest, {"architecture": "eccv16"}, tensors | convert_bins(values)
+    )
 
 
 def reject_bins(model: str, bins: Path | None) -> None:
