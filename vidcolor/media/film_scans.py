@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from vidcolor.imaging.types import FloatArray
 
-_FORMATS_OF_SCANS = ("tiff", "j2k")
+_FORMATS_OF_SCANS = ("tiff", "jp2", "j2k")
 """Formats that scanners of films use as well as scanners of photographs."""
 _MIN_FRAMES = 5
 """Minimum number of images in such a format that are compared."""
@@ -33,8 +33,8 @@ _THUMBNAIL_SIZE = (48, 64)
 def find_film_scans(paths: Iterable[Path]) -> dict[Path, list[Path]]:
     """Find the image sequences among the files of one folder.
 
-    Numbered DPX and OpenEXR files are frames of a film. Numbered TIFFs and JPEG 2000 codestreams
-    are, if most of the compared pairs of successive images are similar and have the same size:
+    Numbered DPX and OpenEXR files are frames of a film. Numbered TIFF and JPEG 2000 files are,
+    if most of the compared pairs of successive images are similar and have the same size:
     photographs of an album are not.
 
     Returns:

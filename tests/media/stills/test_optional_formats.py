@@ -168,11 +168,17 @@ def test_a_photo_of_a_phone_is_read_upright(tmp_path, gray):
     assert b"A. Photographer" in still.metadata.exif
 
 
-def test_avif_of_more_than_8_bits_is_named(tmp_path, deep):
-    data = imagecodecs.avif_encode(np.dstack([deep >> 6] * 3), level=100, bitspersample=10)
+@pytest.mark.parametrize("bits", [10, 12])
+def test_avif_of_more_than_8_bits_is_read_or_named(tmp_path, deep, bits, monkeypatch):
+    codes = deep >> (16 - bits)
+    data = imagecodecs.avif_encode(np.dstack([codes] * 3), level=100, bitspersample=bits)
     (tmp_path / "a.avif").write_bytes(data)
     still = read_still(tmp_path / "a.avif")
-    assert still.warnings == ("AVIF of 10 bits is read as 8 bits",)
+    assert still.bits == bits and not still.warnings
+    np.testing.assert_array_equal(still.luma, codes)
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    still = read_still(tmp_path / "a.avif")
+    assert still.warnings == (f"AVIF of {bits} bits is read as 8 bits",)
     assert np.abs(still.luma.astype(int) - (deep >> 8)).max() <= 2
 
 

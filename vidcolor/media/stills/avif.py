@@ -1,9 +1,13 @@
-"""Reading and writing of AVIF with Pillow, which converts it from and to R'G'B' of 8 bits."""
+"""Reading and writing of AVIF with Pillow, which converts it from and to R'G'B' of 8 bits.
+
+imagecodecs, if it is installed, decodes more bits.
+"""
 
 from __future__ import annotations
 
 import io
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from vidcolor.media.stills.types import (
@@ -21,27 +25,26 @@ if TYPE_CHECKING:
     from vidcolor.media.stills.types import ColorizedStill
 
 
-def is_available() -> bool:
-    """Return whether this build of Pillow supports AVIF."""
-    from PIL import features
-
-    return bool(features.check("avif"))
-
-
 def read_avif(path: Path, allow_damaged: bool) -> DecodedImage:
-    """Decode the first image of an AVIF to 8-bit gray or R'G'B'."""
+    """Decode the first image to gray or R'G'B' of 8 bits, or 10 or 12 with imagecodecs."""
     from PIL.AvifImagePlugin import AvifImageFile
 
     data = path.read_bytes()
     image = AvifImageFile(io.BytesIO(data), str(path))
     check_size(path, *image.size)
-    decoded = DecodedImage.from_pillow(image)
     exif: bytes | None = image.info.get("exif")
     warnings: tuple[str, ...] = ()
-    if getattr(image, "n_frames", 1) > 1:
+    is_animated, bits = getattr(image, "n_frames", 1) > 1, _read_bits(data)
+    if is_animated:
         warnings += ("the image is animated: only the first frame is colorized",)
-    if (bits := _read_bits(data)) > 8:
-        warnings += (f"AVIF of {bits} bits is read as 8 bits",)
+    if bits > 8 and not is_animated and find_spec("imagecodecs") is not None:
+        import imagecodecs
+
+        decoded = DecodedImage.from_samples(imagecodecs.avif_decode(data), bits)
+    else:
+        decoded = DecodedImage.from_pillow(image)
+        if bits > 8:
+            warnings += (f"AVIF of {bits} bits is read as 8 bits",)
     metadata = StillMetadata(
         exif=exif.removeprefix(b"Exif\0\0") if exif else None,
         icc=image.info.get("icc_profile"),

@@ -139,7 +139,7 @@ class Still:
     luma: Plane
     """(H, W) uint8 or uint16 full-range code values of `bits` bits, in the stored orientation."""
     bits: int
-    """Bit depth of the code values: 8 or 16; also 10 or 12 for DPX and HEIC."""
+    """Bit depth of the code values: 8 or 16; also 10 or 12 for DPX, HEIC and AVIF."""
     matrix: Matrix
     """Matrix of `luma` and of the chroma to encode: BT.601 for JPEG, BT.709 for RGB and gray."""
     tint: Tint
