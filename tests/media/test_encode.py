@@ -15,6 +15,7 @@ from tests.helpers.clips import ffmpeg
 from vidcolor.color.ycbcr import MATRICES
 from vidcolor.media.ffmpeg_cli import find_ffmpeg
 from vidcolor.media.frames import compose_frame, get_pixel_layout, read_luma, view_plane
+from vidcolor.media.probe import probe
 
 OUTPUTS = [
     ("mkv", {"purpose": "archive"}),
@@ -201,12 +202,37 @@ def test_captions_are_kept_or_named_in_a_warning(captioned, colored, suffix, opt
     assert warned == (film.result.plan.encoder.encoder not in ("libx264", "libx265", "mpeg2video"))
 
 
+DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+HDR_PARAMETERS = f"log-level=none:hdr10=1:max-cll=1000,400:master-display={DISPLAY}"
+
+
 def test_loss_of_hdr_metadata_is_named_in_a_warning(clip, colored):
-    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
-    parameters = f"log-level=none:hdr10=1:max-cll=1000,400:master-display={display}"
-    source = clip("mp4", "libx265", "yuv420p10le", "-x265-params", parameters)
+    source = clip("mp4", "libx265", "yuv420p10le", "-x265-params", HDR_PARAMETERS)
     (warning,) = (w for w in colored(source, "mp4").result.warnings if "not kept" in w)
     assert "mastering display metadata (HDR10), content light levels (HDR10)" in warning
+
+
+def test_loss_of_side_data_that_begins_late_is_named(clip, colored, tmp_path):
+    """The first frames and those that are sampled have none."""
+    parts = [("log-level=none", 80), (HDR_PARAMETERS, 4)]
+    path = tmp_path / "joined.ts"
+    path.write_bytes(
+        b"".join(
+            clip("ts", "libx265", "yuv420p10le", "-x265-params", x265, frames=frames).read_bytes()
+            for x265, frames in parts
+        )
+    )
+    assert "MASTERING_DISPLAY_METADATA" not in probe(path).video.side_data
+    warnings = " ".join(colored(path, "mkv").result.warnings)
+    assert "not kept: mastering display metadata (HDR10), content light levels (HDR10)" in warnings
+
+
+def test_layout_of_stereoscopic_video_is_kept_or_named(clip, colored):
+    source = clip("mp4", "libx264", "yuv420p", "-x264-params", "frame-packing=3")
+    kept, lost = colored(source, "mp4"), colored(source, "mkv", purpose="archive")
+    assert "STEREO3D" in probe(kept.path).video.side_data
+    assert not any("stereoscopic" in w for w in kept.result.warnings)
+    assert any("not kept: the layout of stereoscopic video" in w for w in lost.result.warnings)
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from vidcolor.concurrency import prefetch
 from vidcolor.errors import InputError
 from vidcolor.film.shots import detect_shots
 from vidcolor.media.demux import DamageReport
+from vidcolor.media.encoders import describe_lost_side_data
 from vidcolor.progress import Progress
 from vidcolor.schema import STORED
 from vidcolor.shots.detector import Shot
@@ -173,6 +174,9 @@ def analyze_film(
         shot_list = _read_shots(plan, options.shots, pts[0])
         warnings = _check_length(options.shots, shot_list, source, len(pts))
         shot_list = shot_list.with_length(len(pts))
+    late = reader.side_data.difference(plan.video.side_data)
+    if lost := describe_lost_side_data(plan.encoder.encoder, late):
+        warnings = (f"not kept: {', '.join(lost)}", *warnings)
     warnings = (*reader.warnings, *warnings)
     # The reader owns its damage report, so the analysis gets a copy.
     return FilmAnalysis(shot_list, pts, end_pts, checksums, replace(reader.damage), warnings)

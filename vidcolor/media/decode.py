@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 from vidcolor.errors import InputError
 from vidcolor.media.consistency import ConsistencyCheck
 from vidcolor.media.demux import DamageReport, open_input
-from vidcolor.media.frames import get_pixel_layout, read_channel_as_luma, read_luma
+from vidcolor.media.frames import (
+    get_pixel_layout,
+    list_side_data,
+    read_channel_as_luma,
+    read_luma,
+)
 from vidcolor.media.truncation import count_missing_bytes, lasts_until
 from vidcolor.media.video_decoder import VideoDecoder
 from vidcolor.timecode import format_time, parse_time
@@ -74,6 +79,8 @@ class FrameReader(ABC):
         self.damage = DamageReport()
         self.warnings: dict[str, None] = {}
         """Further warnings without duplicates: a dict that serves as an ordered set."""
+        self.side_data: set[str] = set()
+        """Types of the side data of the frames so far; see `VideoInfo.side_data`."""
         self._video, self._gray_from = video, gray_from
         self._start, self._end = start_s, end_s
 
@@ -142,6 +149,7 @@ class VideoReader(FrameReader):
             if change := check.find_change(av_frame, aspect):
                 raise InputError(self._describe_change(change, previous, pts, index))
             self.damage.corrupt_frames += bool(av_frame.is_corrupt)
+            self.side_data |= list_side_data(av_frame)
             yield Frame(index, pts, 0, self._read_luma(av_frame), av_frame)
             index += 1
 

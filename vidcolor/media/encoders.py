@@ -66,9 +66,12 @@ _SIDE_DATA_NAMES = {
     "A53_CC": "closed captions (CEA-608/708)",
     "MASTERING_DISPLAY_METADATA": "mastering display metadata (HDR10)",
     "CONTENT_LIGHT_LEVEL": "content light levels (HDR10)",
+    "AMBIENT_VIEWING_ENVIRONMENT": "the ambient viewing environment (HDR)",
     "DYNAMIC_HDR_PLUS": "dynamic metadata (HDR10+)",
     "DYNAMIC_HDR_VIVID": "dynamic metadata (HDR Vivid)",
     "DOVI_METADATA": "dynamic metadata (Dolby Vision)",
+    "SPHERICAL": "the projection of spherical video",
+    "STEREO3D": "the layout of stereoscopic video",
     "S12M_TIMECODE": "timecodes of frames (SMPTE ST 12-1)",
     "AFD": "active format descriptions",
     "ICC_PROFILE": "ICC profiles",
@@ -91,7 +94,7 @@ _ROWS = (
         purposes=("delivery",),
         interlacing="coded",
         stores_aspect_ratio=True,
-        kept_side_data=_CAPTIONS,
+        kept_side_data=(*_CAPTIONS, "STEREO3D"),
         restoring_filter=_H264_FILTER,
         quirks=(
             Quirk(

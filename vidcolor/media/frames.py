@@ -56,6 +56,12 @@ def _add_side_data_type(cls: type[SideDataType], value: int) -> SideDataType:
 SideDataType._missing_ = classmethod(_add_side_data_type)  # type: ignore[assignment]
 
 
+def list_side_data(frame: VideoFrame) -> set[str]:
+    """Return the types of the side data of a frame, such as ``A53_CC``."""
+    side_data: Any = frame.side_data
+    return {item.type.name for item in side_data}
+
+
 @dataclass(frozen=True, slots=True)
 class PixelLayout:
     """The layout of an FFmpeg pixel format."""

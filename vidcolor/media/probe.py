@@ -22,7 +22,7 @@ from vidcolor.media.duration import (
     get_container_duration_s,
     get_stream_duration_s,
 )
-from vidcolor.media.frames import PixelLayout, get_pixel_layout
+from vidcolor.media.frames import PixelLayout, get_pixel_layout, list_side_data
 from vidcolor.media.source_timecode import find_reel, find_timecode
 from vidcolor.media.tint import has_transparent_pixels, measure_tint, sample_frames
 from vidcolor.media.video_decoder import VideoDecoder
@@ -301,7 +301,7 @@ def _describe_video(
         tint=measure_tint(frames),
         is_transparent=layout.alpha and has_transparent_pixels(frames),
         language=stream.metadata.get("language"),
-        side_data=_list_side_data(frames),
+        side_data=tuple(sorted(set().union(*map(list_side_data, frames)))),
     )
 
 
@@ -346,11 +346,6 @@ def _has_variable_frame_rate(stream: av.VideoStream) -> bool:
         return bool(steps.max() - steps.min() > max(1, 0.1 * float(np.median(steps))))
     average, guessed = float(_frame_rate(stream) or 0), float(stream.guessed_rate or 0)
     return bool(average and guessed and abs(average - guessed) > 0.01 * guessed)
-
-
-def _list_side_data(frames: list[av.VideoFrame]) -> tuple[str, ...]:
-    side_data: list[Any] = [frame.side_data for frame in frames]
-    return tuple(sorted({item.type.name for container in side_data for item in container}))
 
 
 def read_display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
