@@ -87,6 +87,8 @@ def split_parts(
             if elapsed_s >= MIN_CUT_S and count >= MIN_PART_FRAMES and end in cuts:
                 cut = end
             end += 1
+        if (cut or end) == frames.stop:  # At a low frame rate, the rest has too few frames.
+            break
         parts.append(range(start, cut or end))
         start = cut or end
     return (*parts, range(start, frames.stop))
