@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -39,7 +41,7 @@ def find_onsets(path: Path) -> tuple[list[float], list[float]]:
         ]
     beeps: list[float] = []
     with av.open(str(path)) as film:
-        for frame in film.decode(audio=0):
+        for frame in _decode_audio(film):
             channels = frame.layout.nb_channels
             samples = frame.to_ndarray().astype(float).reshape(-1, frame.samples, order="F")
             scale = {"s16": 1 << 15, "s32": 1 << 31}.get(frame.format.name.removesuffix("p"), 1)
@@ -47,6 +49,12 @@ def find_onsets(path: Path) -> tuple[list[float], list[float]]:
             loud = np.flatnonzero(np.abs(samples[0]) / scale > 0.25)
             beeps += (float(frame.pts * frame.time_base) + loud / frame.sample_rate).tolist()
     return _find_starts(flashes), _find_starts(beeps)
+
+
+def _decode_audio(film: av.container.InputContainer) -> Iterator[av.AudioFrame]:
+    for packet in film.demux(audio=0):
+        with contextlib.suppress(av.InvalidDataError):  # The first packet may be incomplete.
+            yield from packet.decode()
 
 
 def _find_starts(times: list[float]) -> list[float]:

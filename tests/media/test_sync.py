@@ -97,6 +97,23 @@ def test_recordings_with_different_clocks_become_one_timeline(colored, tmp_path)
     assert film.after.duration_s == pytest.approx(7.2, abs=0.1)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("suffix", "codecs", "unit"), [("ts", MPEG2, 188), ("vob", DVD, 2048)])
+def test_recording_that_begins_anywhere_in_the_stream(colored, tmp_path, suffix, codecs, unit):
+    """Its first frames cannot be decoded, and the timestamps of its first packets repeat."""
+    whole = make_sync_film(tmp_path / f"whole.{suffix}", *codecs, "-output_ts_offset", "500",
+                           duration_s=3.4)  # fmt: skip
+    data = whole.read_bytes()
+    source = tmp_path / f"in.{suffix}"
+    source.write_bytes(data[len(data) * 2 // 5 // unit * unit :])
+    film = colored(source, "mp4")
+    assert film.result.num_frames == len(film.after.times) > 30
+    flashes, beeps = find_onsets(film.path)
+    assert len(flashes) >= 1
+    assert beeps[-1] == pytest.approx(flashes[-1], abs=0.005)
+    assert film.after.streams_of("audio")[0].packets[0][0] == pytest.approx(0, abs=0.05)
+
+
 @pytest.fixture(scope="module")
 def uncut(tmp_path_factory):
     """Films in MP4 with AAC and in MOV with PCM."""
@@ -138,6 +155,8 @@ def test_frames_without_audio_are_kept_in_mxf(clip, colored, audio_s):
                   inputs=tone, frames=30, rate=Fraction(25))  # fmt: skip
     film = colored(source, "mxf", encoder="ffv1")
     assert len(film.after.times) == 30
+    part = "copied; audio before or after the video is left out"
+    assert any(part in w for w in film.result.warnings) == (audio_s == "3")
     with av.open(str(film.path)) as result:
         assert sum(f.samples for f in result.decode(audio=0)) == 30 * 1920
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 _PACKET_SEEK_MARGIN_S = 5
 """Distance from the seek target of a copied stream to the start of a trim, in seconds."""
-_TICK_PARTS = 1000
-"""Divisor of the time base of packets whose DTS must be raised. Whole ticks would accumulate."""
 _MAX_PRIMING_S = Fraction(1, 20)
 """Maximum duration of the encoder delay at the start of audio, in seconds. That of AAC encoders is
 up to 2112 samples."""
@@ -38,7 +36,7 @@ class Trim:
 def read_packets(
     container: av.container.InputContainer, streams: Sequence[av.stream.Stream], trim: Trim
 ) -> Iterator[av.Packet[Any]]:
-    """Yield the packets of some streams in file order, trimmed and with rising DTS per stream.
+    """Yield the packets of some streams in file order, trimmed and with shifted timestamps.
 
     Packets that an edit list hides are dropped, except the encoder delay at the start of audio.
     """
@@ -65,8 +63,6 @@ class _StreamReader:
         self._stream, self._trim = stream, trim
         self._in_priming = stream.type == "audio" and trim.start is None
         """Whether all packets so far are part of the encoder delay."""
-        self._last_dts: Fraction | None = None
-        """DTS of the previous packet in ticks of the source."""
         self._end: int | None = None
         """Timestamp after the last packet, if its samples can be cut."""
 
@@ -84,25 +80,12 @@ class _StreamReader:
         return (start - pts) * Fraction(packet.time_base or 0) <= _MAX_PRIMING_S
 
     def correct(self, packet: av.Packet[Any]) -> av.Packet[Any]:
-        """Return a packet with shifted timestamps that continue those of the previous packet."""
+        """Return a packet with shifted timestamps and without overlapping samples."""
         if packet.time_base is not None:
             shift_timestamps(packet, -round(self._trim.shift / Fraction(packet.time_base)))
         if packet.dts is None:
             return packet
-        packet = self._drop_overlap(packet, packet.dts)
-        dts = Fraction(packet.dts or 0)
-        # Muxers reject a DTS that does not rise. Damaged files have such packets, and Matroska,
-        # which rounds to 1 ms: the packets of TrueHD are shorter.
-        if self._last_dts is not None and dts <= self._last_dts and packet.time_base is not None:
-            time_base = Fraction(packet.time_base) / _TICK_PARTS
-            last = int(self._last_dts * _TICK_PARTS)
-            pts = None if packet.pts is None else packet.pts * _TICK_PARTS
-            packet.duration = int(packet.duration or 0) * _TICK_PARTS
-            packet.time_base, packet.dts = time_base, last + 1
-            packet.pts = None if pts is None else max(pts, last + 1)
-            dts = Fraction(last + 1, _TICK_PARTS)
-        self._last_dts = dts
-        return packet
+        return self._drop_overlap(packet, packet.dts)
 
     def _drop_overlap(self, packet: av.Packet[Any], dts: int) -> av.Packet[Any]:
         """Drop the samples of PCM before the end of the previous packet.
