@@ -90,6 +90,16 @@ def test_gap_of_one_stream_is_kept():
     assert [p.dts for p in packets] == expected
 
 
+def test_first_packet_of_an_earlier_recording_does_not_delay_the_others():
+    corrector = DiscontinuityCorrector(DamageReport())
+    audio = [FakePacket(dts, index=1) for dts in (7, 18000, 18001)]
+    video = [FakePacket(dts) for dts in (18000, 18001, 18002)]
+    for packet in (audio[0], *video, *audio[1:]):
+        corrector.correct(packet)
+    assert [p.dts for p in video] == [8, 9, 10]
+    assert [p.dts for p in audio] == [7, 8, 9]
+
+
 def test_recordings_before_the_wrap_of_the_clock_are_joined():
     """FFmpeg returns negative timestamps before the wrap."""
     assert correct_dts(-3, -2, -1, -3, -2) == ([-3, -2, -1, 0, 1], 1)

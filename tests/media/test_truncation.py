@@ -88,8 +88,9 @@ def test_duration_tag_of_matroska_may_be_an_end_a_length_or_stale(clip, tmp_path
         [(500, -1), (1500, 700)],
         [(800, 0), (700, 1700)],
         [(9000, 0)],
+        [(0, 0)],
     ],
-    ids=["pause", "pause and start cut", "middle cut", "longer than the media"],
+    ids=["pause", "pause and start cut", "middle cut", "longer than the media", "no duration"],
 )
 def test_edit_list_is_not_taken_for_a_truncation(clip, tmp_path, edits):
     source = clip("mp4", H264[0], "yuv420p", *H264[1:], "-map", "0", "-map", "1", inputs=TONE,

@@ -114,11 +114,10 @@ def open_input(path: Path) -> av.container.InputContainer:
     if path.is_dir():
         raise InputError(f"{path}: is a directory; name a video file in it")
     try:
-        # FFmpeg would read the relative name "a:b.mkv" as a URL of protocol "a".
-        name = str(path.absolute())
-        container: av.container.InputContainer = av.open(
-            name, options=list_whitelists() | PROBE_OPTIONS | _DEMUXER_OPTIONS, **_OPEN_OPTIONS
-        )
+        container = _open(path, {})
+        if _has_empty_edit_list(container):
+            container.close()
+            container = _open(path, {"advanced_editlist": "0"})
     except av.FFmpegError as error:
         if kind := describe_list(path):
             raise InputError(f"{path}: is {kind}, not a video; name the video file") from None
@@ -136,6 +135,20 @@ def open_input(path: Path) -> av.container.InputContainer:
         if stream.codec_context is not None:
             stream.codec_context.flags |= Flags.unaligned
     return container
+
+
+def _open(path: Path, options: dict[str, str]) -> av.container.InputContainer:
+    # FFmpeg would read the relative name "a:b.mkv" as a URL of protocol "a".
+    name = str(path.absolute())
+    options = list_whitelists() | PROBE_OPTIONS | _DEMUXER_OPTIONS | options
+    container: av.container.InputContainer = av.open(name, options=options, **_OPEN_OPTIONS)
+    return container
+
+
+def _has_empty_edit_list(container: av.container.InputContainer) -> bool:
+    """Return whether the edit list of MP4 or MOV has the duration 0, which players ignore."""
+    is_mp4 = container.format.name.startswith("mov")
+    return is_mp4 and any(s.frames and s.duration == 0 for s in container.streams.video)
 
 
 def find_video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
@@ -314,7 +327,12 @@ class DiscontinuityCorrector:
     def _update_clock(self, index: int, dts_s: Fraction, pts_s: Fraction) -> _StreamClock:
         """Return the clock that a packet of stream `index` belongs to."""
         newest = len(self._offsets) - 1
-        clock = self._clocks.setdefault(index, _StreamClock(newest, dts_s))
+        if index not in self._clocks:
+            # The first packet of another stream may have been from a different recording.
+            latest = max((c.next_dts_s for c in self._clocks.values()), default=dts_s)
+            first = latest if dts_s > latest + MIN_FORWARD_JUMP_S else dts_s
+            self._clocks[index] = _StreamClock(newest, first)
+        clock = self._clocks[index]
         previous = clock.previous
         if previous is not None and abs(dts_s - previous.next_dts_s) < SAME_CLOCK_TOLERANCE_S:
             self._clocks[index] = previous  # The last jump was a single bad timestamp.
