@@ -72,7 +72,7 @@ def test_fingerprint_is_that_of_earlier_versions(tmp_path: Path) -> None:
     text = json.dumps(options.fingerprint_values())
     assert (
         hashlib.sha256(text.encode()).hexdigest()
-        == "2dc0561a7a7395f3ba14642fbae18e146c024932d4b1de4c3828e7d81bcac03c"
+        == "bab2a6934098e188003a8523e419f9a1f0873b8e063f5d1718a93a16013770b7"
     )
 
 

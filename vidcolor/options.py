@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Purpose = Literal["delivery", "editing", "archive"]
 GrayFrom = Literal["luma", "red", "green", "blue", "lightest"]
 Range = Literal["source", "limited", "full"]
+Sound = Literal["copy", "pcm", "drop"]
 Unit = Literal["pixel", "fraction"]
 Resume = Literal["auto", "only", "never"]
 EngineName = Literal["local", "ray"]
@@ -143,11 +144,12 @@ class ColorizeOptions(OptionsModel):
         "each pixel.")] = "luma"
     shots: Annotated[Path | None, Option(
         group="Time", tasks=_VIDEO, metavar="FILE", in_config=False,
-        help="Shot list written by `vidcolor shots`. Default: shots are detected.")] = None
+        help="Shot list written by `vidcolor shots`, or an EDL. Default: shots are detected."
+        )] = None
     fps: Annotated[Fraction | None, Option(
         group="Time", tasks=("sequence",), metavar="RATE", parse=parse_frame_rate, gt=0,
         help="Frame rate of numbered frames: 24, 23.976 or 24000/1001. A folder is then read as "
-        "one image sequence.")] = None
+        "one image sequence. Default: that of DPX and OpenEXR headers, otherwise 24.")] = None
     range: Annotated[Range | None, Option(
         group="Output", tasks=_VIDEO,
         help="Luma range of the output film: that of the source, limited or full. Default: source; "
@@ -225,6 +227,10 @@ class ColorizeOptions(OptionsModel):
         group="Output", tasks=_VIDEO,
         help="Pixel format of the encoder, for example yuv420p10le; fewer bits than in the "
         "source round the luma.")] = None
+    sound: Annotated[Sound | None, Option(
+        group="Output", tasks=("film",),
+        help="Sound of the output film: copy it, convert it to PCM, or leave it out. Default: "
+        "copy; PCM where the container does not support the codec.")] = None
     quality: Annotated[int | None, Option(
         group="Output", tasks=("photo", "sequence"), ge=1, le=100,
         help="Quality of JPEG and lossy WebP output, 1 to 100. Default: keep the luma coding of a "

@@ -350,14 +350,20 @@ def test_ffmpeg_command_opens_files_whose_names_are_not_utf8(clip, colored, tmp_
     assert film.after.properties["sar"] == Fraction(16, 15)
 
 
-def test_audio_with_an_offset_is_dropped_in_mxf(clip, colored):
-    """MXF cannot signal the offset. Without it, the audio would be out of sync."""
+@pytest.mark.parametrize("start", [None, Fraction(12, 25)])
+def test_audio_with_an_offset_is_aligned_in_mxf(clip, colored, start):
+    """MXF cannot signal the offset, so silence precedes the audio."""
     inputs = ("-itsoffset", "0.25", *TWO_TONES[:6])
     path = clip("mov", "prores_ks", "yuv422p10le", "-map", "0", "-map", "1", "-c:a", "pcm_s16le",
                 inputs=inputs, frames=30, rate=Fraction(25))  # fmt: skip
-    film = colored(path, "mxf", encoder="prores_ks")
-    assert not film.after.streams_of("audio")
-    assert any("0.25 s from the video" in w for w in film.result.warnings)
+    film = colored(path, "mxf", encoder="prores_ks", start=start)
+    (_, before), (_, after) = read_samples(path), read_samples(film.result.target)
+    silence = np.zeros(12000, before.dtype)
+    expected = np.concatenate([silence, before])[round((start or 0) * 48000) :]
+    length = min(len(expected), len(after))
+    assert length > 24000
+    assert np.array_equal(after[:length], expected[:length])
+    assert not any("not kept" in w for w in film.result.warnings)
 
 
 def test_audio_after_damage_is_copied(clip, colored, tmp_path):

@@ -1,11 +1,12 @@
-"""Comparison of two films or two photos in one file: side by side, stacked or as a wipe.
+"""Comparison of two or three films or photos in one file: side by side, stacked or as a wipe.
 
-Two films become a video or a contact sheet. Two photos become an image.
+Films become a video or a contact sheet. Photos become an image.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -35,23 +36,24 @@ from vidcolor.media.preview import (
     resize_rgb,
 )
 from vidcolor.media.preview_image import read_image_rgb
-from vidcolor.media.streams import StreamCopier, plan_streams
+from vidcolor.media.stream_plan import plan_streams
+from vidcolor.media.streams import StreamCopier
 from vidcolor.media.writer import VideoWriter
 from vidcolor.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from vidcolor.evaluation.canvas import Canvas
     from vidcolor.imaging.types import Rgb
     from vidcolor.media.containers import Container
+    from vidcolor.media.preview import DisplayFrame
     from vidcolor.progress import ProgressCallback
 
 DEFAULT_SHEET_WIDTH = 1600
 """Default width of a contact sheet in pixels."""
 DEFAULT_MAX_WIDTH = 3840
 """Default maximum width of other results, in pixels. Many players cannot decode wider videos."""
-_STRETCH_WARNING = "A and B have different aspect ratios: B is stretched to the size of A"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,87 +79,115 @@ def compare(
     out: Path | str,
     options: CompareOptions | None = None,
     *,
+    c: Path | str | None = None,
     progress: ProgressCallback | None = None,
 ) -> Comparison:
-    """Compare two films or two photos. The extension of the result selects the kind of comparison.
+    """Compare films or photos. The extension of the result selects the kind of comparison.
 
     Args:
         a: the first film or photo, usually the source.
         b: the second film or photo, usually the colorized result.
+        c: a third film or photo, for example a result of other options.
         out: the result: a video (see `compare_films`) or an image of two photos, or of evenly
             spaced frames of two films.
         progress: called after every frame of a video.
 
     Raises:
         InputError: a source does not exist or cannot be read.
-        UsageError: A and B are of different kinds or do not overlap in time, the target exists, or
-            its extension is unknown or not suitable.
+        UsageError: the sources are of different kinds or do not overlap in time, there are three
+            for a wipe, the target exists, or its extension is unknown or not suitable.
         OutputError: the result cannot be written.
     """
-    a, b, out = Path(a), Path(b), Path(out)
-    options = options or CompareOptions()
+    sources = [Path(path) for path in (a, b, c) if path is not None]
+    out, options = Path(out), options or CompareOptions()
     extension, film_extensions = out.suffix.lower(), list_extensions("delivery")
     if extension not in IMAGE_FORMATS and extension not in film_extensions:
         choices = ", ".join((*IMAGE_FORMATS, *film_extensions))
         raise UsageError(f"{out}: unknown output format; use one of {choices}")
-    for path in (a, b):
+    for path in sources:
         check_source(path)
-    kinds = ["photo" if is_photo_name(path) else "film" for path in (a, b)]
-    if kinds[0] != kinds[1]:
-        raise UsageError(
-            f"{a} is a {kinds[0]} and {b} is a {kinds[1]}; compare two films or two photos"
-        )
+    if options.layout == "wipe" and len(sources) > 2:
+        raise UsageError("--layout wipe shows two sources; use side or stack for three")
+    kinds = ["photo" if is_photo_name(path) else "film" for path in sources]
+    for path, kind in zip(sources, kinds, strict=True):
+        if kind != kinds[0]:
+            raise UsageError(
+                f"{sources[0]} is a {kinds[0]} and {path} is a {kind}; compare only films or only "
+                "photos"
+            )
     if kinds[0] == "photo" and extension in film_extensions:
-        raise UsageError(f"{out}: two photos do not make a video; use .png, .jpg or .webp")
+        raise UsageError(f"{out}: photos do not make a video; use .png, .jpg or .webp")
     if kinds[0] == "photo":
-        return _compare_photos(a, b, out, options)
+        return _compare_photos(sources, out, options)
     if extension in film_extensions:
-        return compare_films(a, b, out, options, progress=progress)
-    return _write_contact_sheet(a, b, out, options)
+        return _compare_films(sources, out, options, progress)
+    return _write_contact_sheet(sources, out, options)
 
 
-def _compare_photos(a: Path, b: Path, out: Path, options: CompareOptions) -> Comparison:
-    """Write two photos as one image; the layout `wipe` splits it at the center."""
+def _compare_photos(sources: Sequence[Path], out: Path, options: CompareOptions) -> Comparison:
+    """Write photos as one image; the layout `wipe` splits it at the center."""
     from PIL import Image
 
     get_image_format(out)
-    images = [read_image_rgb(path) for path in (a, b)]
-    check_target(out, [a, b], options.force)
+    images = [read_image_rgb(path) for path in sources]
+    check_target(out, sources, options.force)
     sizes = [(rgb.shape[1], rgb.shape[0]) for rgb in images]
-    layout = options.layout or "side"
-    width = options.width or compute_natural_width(layout, sizes[0], DEFAULT_MAX_WIDTH)
-    canvas = fit_canvas(layout, sizes[0], width)
+    layout, count = options.layout or "side", len(sources)
+    width = options.width or compute_natural_width(layout, sizes[0], DEFAULT_MAX_WIDTH, count)
+    canvas = fit_canvas(layout, sizes[0], width, count)
     check_image_size(out, canvas.size)
     panels = [resize_rgb(rgb, canvas.panel_size) for rgb in images]
-    for label, panel in zip(_make_labels(canvas, options.get_names(a, b)), panels, strict=True):
+    for label, panel in zip(_make_labels(canvas, options.get_names(*sources)), panels, strict=True):
         label.draw_on(panel)
-    save_image(Image.fromarray(canvas.compose(panels[0], panels[1])), out)
-    warnings = () if has_same_aspect_ratio(*sizes) else (_STRETCH_WARNING,)
+    save_image(Image.fromarray(canvas.compose(*panels)), out)
+    warnings = tuple(
+        f"A and {name} have different aspect ratios: {name} is stretched to the size of A"
+        for name, size in zip("BC", sizes[1:], strict=False)
+        if not has_same_aspect_ratio(sizes[0], size)
+    )
     return Comparison(out, "photo", canvas.size, 1, warnings)
 
 
-def _make_labels(canvas: Canvas, names: tuple[str, str]) -> tuple[Label, Label]:
-    size = canvas.panel_size
+def _make_labels(canvas: Canvas, names: Sequence[str]) -> list[Label]:
     corner: Literal["left", "right"] = "right" if canvas.layout == "wipe" else "left"
-    return Label(names[0], size, "left"), Label(names[1], size, corner)
+    corners: list[Literal["left", "right"]] = ["left", *[corner] * (len(names) - 1)]
+    return [Label(n, canvas.panel_size, c) for n, c in zip(names, corners, strict=True)]
 
 
-def _write_contact_sheet(a: Path, b: Path, out: Path, options: CompareOptions) -> Comparison:
-    """Write an image of evenly spaced frames of A, each with the frame of B at the same time."""
+def _write_contact_sheet(sources: Sequence[Path], out: Path, options: CompareOptions) -> Comparison:
+    """Write an image of evenly spaced frames of A, each with those of the others at that time."""
     get_image_format(out)
-    pair = _pair_films(a, b, options)
-    check_target(out, [a, b], options.force)
+    pairs = _pair_films(sources, options)
+    check_target(out, sources, options.force)
     width = options.width or DEFAULT_SHEET_WIDTH
-    layout, names, count = options.layout or "stack", options.get_names(a, b), options.count
-    grid, canvas = plan_contact_sheet(layout, pair.a.size, count, width)
+    layout, names, count = options.layout or "stack", options.get_names(*sources), options.count
+    grid, canvas = plan_contact_sheet(layout, pairs[0].a.size, count, width, len(sources))
     check_image_size(out, grid.size)
-    save_image(draw_contact_sheet(pair, grid, canvas, names, count), out)
-    return Comparison(out, "sheet", grid.size, options.count, pair.warnings)
+    save_image(draw_contact_sheet(pairs, grid, canvas, names, count), out)
+    return Comparison(out, "sheet", grid.size, options.count, _list_warnings(pairs))
 
 
-def _pair_films(a: Path, b: Path, options: CompareOptions) -> FilmPair:
-    offset = options.offset or Fraction(0)
-    return FilmPair(a, b, start=options.start, end=options.end, offset=offset)
+def _pair_films(sources: Sequence[Path], options: CompareOptions) -> list[FilmPair]:
+    """Return A with each of the other films, all over the time that all films have in common."""
+    first, *others = sources
+    start, end, offset = options.start, options.end, options.offset or Fraction(0)
+    pairs = [FilmPair(first, other, start=start, end=end, offset=offset) for other in others]
+    if len({(pair.start_s, pair.end_s) for pair in pairs}) > 1:
+        start = max(pair.start_s for pair in pairs)
+        end = min(pair.end_s for pair in pairs)
+        common = [FilmPair(first, o, start=start, end=end, offset=offset) for o in others]
+        for pair, before in zip(common, pairs, strict=True):
+            pair.warnings = before.warnings
+        return common
+    return pairs
+
+
+def _list_warnings(pairs: Sequence[FilmPair]) -> tuple[str, ...]:
+    """Return the warnings of all pairs, in which the third film is called C."""
+    texts = [*pairs[0].warnings]
+    for pair in pairs[1:]:
+        texts += [re.sub(r"\bB\b", "C", text) for text in pair.warnings]
+    return tuple(texts)
 
 
 def compare_films(
@@ -174,20 +204,29 @@ def compare_films(
     is scaled to the display size of A. The video starts at 0 and has the audio of B, or that of A
     if B has none. The arguments and errors are those of `compare`.
     """
-    options = options or CompareOptions()
+    return _compare_films([a, b], out, options or CompareOptions(), progress)
+
+
+def _compare_films(
+    sources: Sequence[Path],
+    out: Path,
+    options: CompareOptions,
+    progress: ProgressCallback | None,
+) -> Comparison:
     container = find_container(out)
-    pair = _pair_films(a, b, options)
-    check_target(out, [a, b], options.force)
-    layout, video_a = options.layout or "side", pair.a.video
-    width = options.width or compute_natural_width(layout, pair.a.size, DEFAULT_MAX_WIDTH)
-    canvas = fit_canvas(layout, pair.a.size, width)
-    video = describe_preview(video_a, canvas.size, pair.b.video.tags)
+    pairs = _pair_films(sources, options)
+    check_target(out, sources, options.force)
+    first, count = pairs[0].a, len(sources)
+    layout, video_a = options.layout or "side", first.video
+    width = options.width or compute_natural_width(layout, first.size, DEFAULT_MAX_WIDTH, count)
+    canvas = fit_canvas(layout, first.size, width, count)
+    video = describe_preview(video_a, canvas.size, pairs[0].b.video.tags)
     plan = plan_preview_encoder(video, container)
-    audio, audio_warnings = _plan_audio(pair, container)
+    audio, audio_warnings = _plan_audio(pairs[0], container)
     # The total is approximate; it is None if the frame rate is unknown.
-    duration = pair.end_s - pair.start_s
+    duration = pairs[0].end_s - pairs[0].start_s
     total = max(1, round(duration * video_a.rate)) if video_a.rate else None
-    shift = round((pair.a.origin_s + pair.start_s) / video.time_base)
+    shift = round((first.origin_s + pairs[0].start_s) / video.time_base)
     with contextlib.ExitStack() as stack:
         partial = stack.enter_context(atomic_output(out))
         copier = stack.enter_context(audio or contextlib.nullcontext())
@@ -195,7 +234,7 @@ def compare_films(
             VideoWriter(partial, plan, video, copier, shift_pts=shift, target=out)
         )
         frames = stack.enter_context(
-            contextlib.closing(_compose_frames(pair, canvas, options.get_names(a, b)))
+            contextlib.closing(_compose_frames(pairs, canvas, options.get_names(*sources)))
         )
         num_frames = 0
         for num_frames, (rgb, pts, length) in enumerate(frames, start=1):
@@ -205,25 +244,32 @@ def compare_films(
         if not num_frames:
             raise InputError(f"{out}: no frame between --start and --end; choose a longer range")
         writer.finish()
-    return Comparison(out, "film", canvas.size, num_frames, (*pair.warnings, *audio_warnings))
+    warnings = (*_list_warnings(pairs), *audio_warnings)
+    return Comparison(out, "film", canvas.size, num_frames, warnings)
 
 
 def _compose_frames(
-    pair: FilmPair, canvas: Canvas, names: tuple[str, str]
+    pairs: Sequence[FilmPair], canvas: Canvas, names: Sequence[str]
 ) -> Generator[tuple[Rgb, int, int]]:
     """Yield the composed image, PTS and duration of every frame of A."""
-    label_a, label_b = _make_labels(canvas, names)
-    duration_s = float(pair.end_s - pair.start_s)
-    converted_b, rgb_b = None, None
-    for frame_a, frame_b in pair.frames():
-        rgb_a = frame_a.rgb(canvas.panel_size)
-        label_a.draw_on(rgb_a)
-        # If B has a lower frame rate, several frames of A share one of B: convert it once.
-        if frame_b is not converted_b or rgb_b is None:
-            converted_b, rgb_b = frame_b, frame_b.rgb(canvas.panel_size)
-            label_b.draw_on(rgb_b)
-        position = compute_wipe_position(float(frame_a.time_s - pair.start_s), duration_s)
-        yield canvas.compose(rgb_a, rgb_b, position), frame_a.pts, frame_a.duration
+    label_a, *labels = _make_labels(canvas, names)
+    start_s, duration_s = pairs[0].start_s, float(pairs[0].end_s - pairs[0].start_s)
+    converted: list[tuple[DisplayFrame, Rgb] | None] = [None] * len(pairs)
+    # With three films, each pair decodes A, whose frames are the same.
+    for found in zip(*(pair.frames() for pair in pairs), strict=False):
+        frame_a = found[0][0]
+        images = [frame_a.rgb(canvas.panel_size)]
+        label_a.draw_on(images[0])
+        for n, (_, frame) in enumerate(found):
+            # If a film has a lower frame rate, several frames of A share one of it: convert once.
+            known = converted[n]
+            if known is None or known[0] is not frame:
+                known = converted[n] = frame, frame.rgb(canvas.panel_size)
+                labels[n].draw_on(known[1])
+            images.append(known[1])
+        position = compute_wipe_position(float(frame_a.time_s - start_s), duration_s)
+        composed = canvas.compose(*images, wipe_position=position)
+        yield composed, frame_a.pts, frame_a.duration
 
 
 def _plan_audio(pair: FilmPair, container: Container) -> tuple[StreamCopier | None, list[str]]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import shutil
+from array import array
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import OutputError
 from vidcolor.fileio import atomic_output, describe_os_error, publish, temporary_path
 from vidcolor.film.workdir import part_dir
 from vidcolor.media.concat import EncodedSegment, concat_segments
+from vidcolor.media.constant_rate import FrameTimes, restore_constant_rate
 from vidcolor.media.streams import StreamCopier, read_content_tags
 from vidcolor.media.writer import VideoWriter
 from vidcolor.progress import Progress
@@ -32,21 +35,22 @@ def join_segments(
     work: WorkDir,
     results: Mapping[int, SegmentResult],
     progress: ProgressCallback | None = None,
-) -> None:
+) -> list[str]:
     """Join the segments of a film into the result and publish it under its final name.
 
     A file that an interrupted run has already published is left unchanged. `results` are those of
-    the segments, by number. `progress` is called after every frame.
+    the segments, by number. `progress` is called after every frame. The returned warnings are about
+    streams other than the video.
 
     Raises:
         OutputError: the result cannot be written, or another process has created it meanwhile.
     """
     if job.confidence is not None:
         _join_film(job, work, results, job.confidence)
-    if job.result is None:
-        _publish_images(job, work, results)
-    else:
-        _join_film(job, work, results, job.result, progress)
+    if job.result is not None:
+        return _join_film(job, work, results, job.result, progress)
+    _publish_images(job, work, results)
+    return []
 
 
 def check_mux(job: RenderJob, work: WorkDir) -> None:
@@ -74,13 +78,46 @@ def _open_writer(
         tags = {}
         if job.source.sequence is None:  # image sequences have no other streams
             shift_s = plan.shift_pts * plan.video.time_base
+            start_s, end_s = (
+                pts * plan.video.time_base - shift_s
+                for pts in (job.analysis.pts[0], job.analysis.end_pts)
+            )
+            # MXF has no timestamps, so audio must have the duration of the video. Elsewhere, audio
+            # that is decoded can start exactly with the first frame of a trim.
+            must_align = plan.encoder.container.constant_rate
             copier = stack.enter_context(
-                StreamCopier(plan.info.path, plan.streams, shift_s, plan.start_s, plan.end_s)
+                StreamCopier(
+                    plan.info.path,
+                    plan.streams,
+                    shift_s,
+                    plan.start_s,
+                    plan.end_s,
+                    audio_start=start_s if must_align or plan.start_s is not None else None,
+                    audio_end=end_s if must_align else None,
+                )
             )
             tags = read_content_tags(plan.info.path)
         separate = "tags" in plan.encoder.container.holds
         tags = make_film_tags(job.provenance, tags, separate, plan.encoder.container.comment_key)
-    return VideoWriter(path, film.encoder, film.video, copier, tags, plan.shift_pts, film.target)
+    timecode, times = film.video.timecode_at(job.analysis.pts[0]), _make_frame_times(job, film)
+    video = replace(
+        film.video,
+        time_base=times.time_base,
+        start_pts=times.pts[0],
+        timecode=None if timecode is None else str(timecode),
+    )
+    return VideoWriter(path, film.encoder, video, copier, tags, target=film.target)
+
+
+def _make_frame_times(job: RenderJob, film: OutputFilm) -> FrameTimes:
+    """Return the timestamps of the frames in a film that is written."""
+    analysis, shift = job.analysis, job.plan.shift_pts
+    pts = array("q", (timestamp - shift for timestamp in analysis.pts))
+    times = FrameTimes(film.video.time_base, pts, analysis.end_pts - shift)
+    # Other containers round timestamps, or store a frame rate instead.
+    if film.encoder.container.edit_lists:
+        return restore_constant_rate(times, film.video.rate)
+    return times
 
 
 def _join_film(
@@ -89,10 +126,10 @@ def _join_film(
     results: Mapping[int, SegmentResult],
     film: OutputFilm,
     progress: ProgressCallback | None = None,
-) -> None:
+) -> list[str]:
     if work.is_published(film.target):
-        return
-    plan, pts = job.plan, job.analysis.pts
+        return []
+    plan, times = job.plan, _make_frame_times(job, film)
     segments = [
         EncodedSegment(
             part_dir(work.segment_dir(segment.number), number) / film.file_name,
@@ -110,10 +147,11 @@ def _join_film(
     with contextlib.ExitStack() as stack:
         partial = stack.enter_context(atomic_output(film.target, job.options.force, mark_published))
         writer = stack.enter_context(_open_writer(job, film, partial, stack))
-        for count in concat_segments(writer, segments, pts, job.analysis.end_pts):
+        for count in concat_segments(writer, segments, times.pts, times.end_pts):
             if progress is not None:
-                progress(Progress(plan.info.path, "join", count, len(pts)))
+                progress(Progress(plan.info.path, "join", count, len(times.pts)))
         writer.finish()
+        return writer.describe_damage()
 
 
 def _publish_images(job: RenderJob, work: WorkDir, results: Mapping[int, SegmentResult]) -> None:

@@ -162,7 +162,7 @@ class _Pipeline:
             lambda: unfinished.stat().st_size if unfinished.exists() else 0,
             sum(size for r in results.values() for size, _ in r.files.values()),
         )
-        join_segments(job, work, results, report)
+        self._warnings += join_segments(job, work, results, report)
         work.remove()
         return self._make_result(job, results, sum(resumed.values()))
 

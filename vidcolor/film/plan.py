@@ -29,17 +29,19 @@ from vidcolor.media.sequence import (
 )
 from vidcolor.media.sequence_reader import DEFAULT_FPS, probe_sequence
 from vidcolor.media.stills.formats import STILL_SUFFIXES
+from vidcolor.media.stream_plan import plan_streams
 from vidcolor.media.streams import (
     StreamDecision,
     filter_content_tags,
+    find_shortened_languages,
     find_unsupported_tags,
-    plan_streams,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from vidcolor.options import ColorizeOptions
+    from vidcolor.media.containers import Container
+    from vidcolor.options import ColorizeOptions, Sound
 
 _COLOR_WARNING = "the source is already in color; its color is replaced"
 
@@ -101,7 +103,7 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
     _check_not_in_color(info, options)
     encoder = _plan_encoder(info.video, target, options)
     # The streams that are kept depend on the container, which the encoder plan has chosen.
-    streams = plan_streams(source, encoder.container)
+    streams = plan_streams(source, encoder.container, options.sound)
     warnings = _warn_about_video(info.video, encoder, options)
     if encoder.muxer == SEQUENCE_MUXER:
         warnings += _warn_about_images(info, streams, target)
@@ -216,9 +218,15 @@ def _warn_about_streams(
 ) -> list[str]:
     container = encoder.container
     lost = ", ".join(find_unsupported_tags(filter_content_tags(info.tags), container))
+    kept = [info.video.language, *(s.stream.language for s in streams if s.kept)]
+    languages = ", ".join(
+        f"{tag} (stored as {code})" if code else tag
+        for tag, code in find_shortened_languages(filter(None, kept), container).items()
+    )
     rows = (
         *((not s.kept, f"{s.stream.kind} stream {s.stream.index}: {s.note}") for s in streams),
         (lost, f"tags that {container.muxer} cannot hold: {lost}"),
+        (languages, f"languages that {container.muxer} cannot hold completely: {languages}"),
         (info.num_chapters and "chapters" not in container.holds,
          f"chapters, which {container.muxer} cannot hold"),
         *_list_lost_conform_data(info.video, container.holds, container.muxer),
@@ -226,7 +234,7 @@ def _warn_about_streams(
     converted = [
         f"audio stream {s.stream.index}: {s.note}"
         for s in streams
-        if s.method == "pcm" and s.note != "copied"
+        if s.stream.kind == "audio" and s.kept and s.note != "copied"
     ]
     return [*converted, *(f"not kept: {text}" for applies, text in rows if applies)]
 
@@ -254,8 +262,11 @@ def _warn_about_images(
     lost = _list_lost_conform_data(video, still_format.stores, still_format.label)
     rows = (
         *((applies, f"not kept: {text}") for applies, text in lost),
-        (streams or info.num_chapters,
+        (info.num_chapters or any(s.stream.kind != "data" for s in streams),
          "not kept: an image sequence holds no audio, subtitles or chapters"),
+        *((s.stream.kind == "data" and "timecode" not in s.note,
+           f"not kept: data stream {s.stream.index} ({s.stream.detail or s.stream.codec})")
+          for s in streams),
         (video.rotation_degrees,
          f"the images are not rotated; rotate them by {video.rotation_degrees}° for display"),
         (video.sample_aspect_ratio, f"the film has a pixel aspect ratio of {aspect.numerator}:"
@@ -302,20 +313,27 @@ def default_film_target(
     elif source.suffix.lower() in list_extensions("delivery"):
         suffix = source.suffix
     else:
-        suffix = _choose_delivery_suffix(source)
+        suffix = _choose_delivery_suffix(source, options.sound)
     return make_result_path(source, suffix, directory)
 
 
-def _choose_delivery_suffix(source: Path) -> str:
+def _choose_delivery_suffix(source: Path, sound: Sound | None) -> str:
     """Return the suffix of the first common container that holds all streams of a film."""
     for container in CONTAINERS.values():
         if "delivery" in container.purposes:
-            streams = plan_streams(source, container)
-            rare = container.rarely_supported_audio
-            is_rare = any(s.stream.codec.startswith(rare) for s in streams)
-            if all(s.kept and s.method != "pcm" for s in streams) and not is_rare:
+            streams = plan_streams(source, container, sound)
+            if all(_is_well_kept(stream, container, sound) for stream in streams):
                 return container.extensions[0]
     return list_extensions("archive")[0]
+
+
+def _is_well_kept(decision: StreamDecision, container: Container, sound: Sound | None) -> bool:
+    """Return whether a stream is kept as requested, in a codec that players decode."""
+    if decision.stream.kind == "audio" and sound == "drop":
+        return True
+    codec = decision.stream.codec if decision.pcm is None else decision.pcm.codec
+    is_rare = codec.startswith(container.rarely_supported_audio)
+    return decision.kept and (decision.pcm is None or sound == "pcm") and not is_rare
 
 
 def default_sequence_target(

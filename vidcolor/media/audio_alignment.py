@@ -50,7 +50,7 @@ class AudioAligner:
         if not is_exact and abs(drift) <= _MAX_DRIFT_S * rate:
             drift = 0
         if drift > 0:
-            yield from self._insert_silence(frame, drift)
+            yield from self.insert_silence(frame, drift)
             drift = 0
         if -drift < samples:
             yield self._stamp(frame if drift == 0 else _drop_samples(frame, -drift), rate)
@@ -59,9 +59,10 @@ class AudioAligner:
         """Yield silence until `end_s`, in seconds, with the format, layout and rate of a frame."""
         if self._next is None:
             self._next = round((self._start or 0) * like.sample_rate)
-        yield from self._insert_silence(like, round(end_s * like.sample_rate) - self._next)
+        yield from self.insert_silence(like, round(end_s * like.sample_rate) - self._next)
 
-    def _insert_silence(self, like: av.AudioFrame, samples: int) -> Iterator[av.AudioFrame]:
+    def insert_silence(self, like: av.AudioFrame, samples: int) -> Iterator[av.AudioFrame]:
+        """Yield silence with the format, layout and rate of a frame, after the previous frame."""
         while samples > 0:
             length = min(samples, _SILENCE_S * like.sample_rate)
             yield self._stamp(_make_silence(like, length), like.sample_rate)

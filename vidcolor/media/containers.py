@@ -78,6 +78,8 @@ class Container:
     """Codec of converted text subtitles, and the muxer of a file that contains only them."""
     appends_audio: bool = False
     """Whether the ffmpeg command can add audio that PyAV rejects, such as WMA."""
+    needs_channel_layout: bool = False
+    """Whether PCM needs a known order of the channels."""
     rarely_supported_audio: tuple[str, ...] = ()
     """Prefixes of audio codecs that it can hold, but few players decode there."""
     languages: Mapping[str, str] = field(default_factory=dict)
@@ -161,6 +163,7 @@ _ROWS = (
         holds=("chapters", "cover art", "subtitles", "timecode", "titles"),
         subtitle_format=("mov_text", "mp4"),
         languages=_ISO_639_2,
+        needs_channel_layout=True,
         rarely_supported_audio=("pcm",),  # PCM in MP4 is recent (ISO/IEC 23003-5).
         trial_encoder="mpeg4",
     ),

@@ -1,8 +1,6 @@
 """Copy of audio, subtitles, chapters, attachments, timecode, cover art and tags to an output.
 
-Streams are copied packet by packet. To find out which of them a container supports, they are added
-to an output in memory before work starts. Text subtitles are converted if necessary, and
-audio to PCM.
+Streams are copied packet by packet. Text subtitles are converted if necessary, and audio to PCM.
 """
 
 from __future__ import annotations
@@ -10,52 +8,48 @@ from __future__ import annotations
 import contextlib
 import heapq
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 import av
-from av.stream import Discard
 
 from vidcolor.errors import InputError
 from vidcolor.fileio import temporary_path
-from vidcolor.media.demux import (
-    PROBE_SIZE,
-    Trim,
-    find_video_stream,
-    get_dts_s,
-    open_input,
-    read_packets,
-)
-from vidcolor.media.ffmpeg_cli import ExtraStreams, can_copy_stream, convert_subtitle
-from vidcolor.media.pcm import add_pcm_stream, convert_to_pcm, find_pcm_codec
-from vidcolor.media.probe import StreamInfo, describe_stream
+from vidcolor.media.demux import DamageReport, find_origin_s, open_input
+from vidcolor.media.ffmpeg_cli import ExtraStreams, convert_subtitle
+from vidcolor.media.input_formats import list_whitelists
+from vidcolor.media.packets import Trim, get_dts_s, read_packets
+from vidcolor.media.pcm import PcmFormat, add_pcm_stream, convert_to_pcm, get_channel_layout
+from vidcolor.media.source_timecode import REEL_TAGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from vidcolor.media.containers import Container
+    from vidcolor.media.probe import StreamInfo
 
 _ENCODING_TAGS = ("duration", "encoder", "bps", "number_of_frames", "number_of_bytes")
 """Stream metadata that describes the source's encoding and is not copied."""
 _FILE_TAGS = {
-    # "software" is the encoder in AVI. The video stream writes the timecode.
+    # "software" is the encoder in AVI. The video stream writes the timecode and the reel name.
     *("major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration"),
-    *("timecode", "uid", "generation_uid", "operational_pattern_ul", "company_name"),
+    *("timecode", *REEL_TAGS, "uid", "generation_uid", "operational_pattern_ul", "company_name"),
     *("product_name", "product_uid", "product_version", "product_version_num"),
     *("application_platform", "toolkit_version_num", "modification_date"),
     *("material_package_umid", "file_package_umid"),
 }
 """Tags that describe the source's file and not its content."""
-_COVER_TYPES = {
+COVER_TYPES = {
     "png": ("image/png", "png"),
     "mjpeg": ("image/jpeg", "jpg"),
     "bmp": ("image/bmp", "bmp"),
     "gif": ("image/gif", "gif"),
 }
 """MIME type and file name extension of cover art, by codec."""
-_TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
+_DECODING_MARGIN_S = Fraction(1, 10)
+"""Time before the start of converted audio that is decoded, in seconds: more than one packet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,105 +64,8 @@ class StreamDecision:
     """Copy packet by packet with the video; convert text subtitles to another codec; append by the
     ffmpeg command afterwards, because PyAV rejects some codecs that the format supports; or convert
     audio to PCM."""
-
-
-def plan_streams(path: Path, container: Container) -> tuple[StreamDecision, ...]:
-    """Decide for every stream of a film except its video whether a container supports it.
-
-    Raises:
-        InputError: the film cannot be read or has no video stream.
-    """
-    with open_input(path) as source:
-        video = find_video_stream(source, path)
-        others = [s for s in source.streams if s.index != video.index]
-        return tuple(_decide(path, s, video, container) for s in others)
-
-
-def _decide(
-    path: Path, stream: av.stream.Stream, video: av.VideoStream, container: Container
-) -> StreamDecision:
-    info, muxer = describe_stream(stream), container.muxer
-    if info.kind == "attachment":
-        if "attachments" in container.holds:
-            return StreamDecision(info, True, "copied")
-        return StreamDecision(info, False, f"{muxer} does not support attachments")
-    if info.kind == "data":
-        return _decide_data(stream, info, container)
-    if info.is_cover_art:
-        if "cover art" in container.holds and info.codec in _COVER_TYPES:
-            return StreamDecision(info, True, "cover art, copied")
-        return StreamDecision(info, False, f"{muxer} does not support {info.codec} cover art")
-    if info.kind == "video":
-        note = "second video stream; only the largest is colorized and kept"
-        return StreamDecision(info, False, note)
-    offset_s, limit_s = _start_offset_s(stream, video), container.max_audio_offset_s
-    if limit_s is not None and abs(offset_s) > limit_s:
-        note = f"starts {offset_s:+.2f} s from the video; {muxer} cannot signal the offset"
-        return StreamDecision(info, False, note)
-    error = _try_copy(stream, container)
-    if error is None:
-        return StreamDecision(info, True, "copied")
-    if isinstance(stream, av.AudioStream) and not stream.sample_rate:
-        note = "its parameters are unknown: FFmpeg did not find them in the first "
-        return StreamDecision(info, False, f"{note}{PROBE_SIZE // 10**6} MB or 60 s")
-    can_append = info.kind == "audio" and container.appends_audio
-    if can_append and can_copy_stream(path, stream.index, muxer):
-        return StreamDecision(info, True, "copied", method="append")
-    if info.kind == "subtitle" and info.codec in _TEXT_SUBTITLES and container.subtitle_format:
-        note = f"converted from {info.codec} to {container.subtitle_format[0]}"
-        return StreamDecision(info, True, note, method="convert")
-    if isinstance(stream, av.AudioStream) and (codec := find_pcm_codec(stream, container)):
-        note = f"converted from {info.codec} to {codec}"
-        return StreamDecision(info, True, note, method="pcm")
-    return StreamDecision(info, False, error)
-
-
-def _start_offset_s(stream: av.stream.Stream, video: av.VideoStream) -> float:
-    """Return the start time of a stream relative to the video, in seconds."""
-    if stream.start_time is None or video.start_time is None:
-        return 0.0
-    start_s = stream.start_time * Fraction(stream.time_base or 0)
-    return float(start_s - video.start_time * Fraction(video.time_base or 0))
-
-
-def _decide_data(
-    stream: av.stream.Stream, info: StreamInfo, container: Container
-) -> StreamDecision:
-    """Decide about a data stream. Muxers write timecode and chapter titles without its packets."""
-    if "timecode" in stream.metadata:
-        if "timecode" in container.holds:
-            return StreamDecision(info, True, "timecode, rewritten")
-        return StreamDecision(info, False, f"{container.muxer} does not support timecode")
-    # FFmpeg converts the tracks with chapter titles of MP4 and MOV to chapters and discards them.
-    if stream.discard == Discard.all and stream.container.chapters():
-        return StreamDecision(info, True, "chapter titles, rewritten")
-    handler = f" ({info.detail})" if info.detail else ""
-    return StreamDecision(info, False, f"{info.codec} data cannot be copied{handler}")
-
-
-def _try_copy(stream: av.stream.Stream, container: Container) -> str | None:
-    """Add a stream to an output in memory. Return the error message, or None on success."""
-    muxer = container.muxer
-    codec = stream.codec_context.name if stream.codec_context else stream.type
-    try:
-        output = av.open(io.BytesIO(), "w", format=muxer)
-    except ValueError:
-        return f"{muxer} supports video only"
-    try:
-        if stream.type == "subtitle" and "subtitles" not in container.holds:
-            return f"{muxer} does not support {codec}"
-        if container.trial_encoder:
-            _add_trial_stream(output, container)
-        add_stream_copy(output, stream, container)
-        output.start_encoding()
-    except (av.FFmpegError, ValueError) as error:
-        if "format does not support" in str(error):
-            return f"{muxer} does not support {codec}"
-        return f"{muxer} rejects this {codec} stream; use .mkv, which supports most codecs"
-    finally:
-        with contextlib.suppress(av.FFmpegError):  # MXF without a frame fails at its footer.
-            output.close()
-    return None
+    pcm: PcmFormat | None = None
+    """Format of converted audio."""
 
 
 def add_stream_copy(
@@ -185,6 +82,8 @@ def add_stream_copy(
         copy: Any = target.add_stream_from_template(stream)
     except av.codec.codec.UnknownCodecError:  # PyAV has no encoder, but a copy needs none.
         copy = target.add_stream_from_template(stream, opaque=True)
+    if isinstance(stream, av.AudioStream) and stream.codec_context.name.startswith("pcm_"):
+        copy.codec_context.layout = get_channel_layout(stream, container) or stream.layout
     _copy_description(metadata_from or stream, copy, container)
     added: av.stream.Stream = copy
     return added
@@ -228,22 +127,54 @@ def find_unsupported_tags(tags: Mapping[str, str], container: Container) -> list
     """
     if not tags or not container.trial_encoder:
         return []
+    stored, _ = _store_tags(container, tags)
+    return sorted(key for key in tags if key.lower() not in stored)
+
+
+def find_shortened_languages(languages: Iterable[str], container: Container) -> dict[str, str]:
+    """Return the languages (BCP 47) that a container does not store completely.
+
+    Returns:
+        What is stored instead, by language: a code of ISO 639-2, or an empty text for nothing.
+    """
+    if not container.trial_encoder:
+        return {}
+    shortened = {}
+    for tag in dict.fromkeys(languages):
+        code = container.convert_language(tag)
+        _, stored = _store_tags(container, {}, code)
+        if code not in ("", "und") and (not stored or "-" in tag):
+            shortened[tag] = stored
+    return shortened
+
+
+def _store_tags(
+    container: Container, tags: Mapping[str, str], language: str = ""
+) -> tuple[set[str], str]:
+    """Write tags and the language of a stream to a file in memory, and read them back.
+
+    Returns:
+        The lowercase names of the stored tags, and the language that was stored.
+    """
     memory = io.BytesIO()
     options = container.add_tag_options({}, tags)
     with av.open(memory, "w", format=container.muxer, container_options=options) as output:
-        stream = _add_trial_stream(output, container)
+        stream = add_trial_stream(output, container)
         output.metadata.update(tags)
+        if language:
+            stream.metadata["language"] = language
         frame = av.VideoFrame(64, 64, "yuv420p")
         frame.pts = 0
         output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     memory.seek(0)
-    with av.open(memory) as written:
-        stored = {key.lower() for key in written.metadata}
-    return sorted(key for key in tags if key.lower() not in stored)
+    with av.open(memory, options=list_whitelists()) as written:
+        stored = written.streams.video[0].metadata.get("language", "")
+        return {key.lower() for key in written.metadata}, "" if stored == "und" else stored
 
 
-def _add_trial_stream(output: av.container.OutputContainer, container: Container) -> Any:
+def add_trial_stream(output: av.container.OutputContainer, container: Container) -> Any:
+    """Add the video stream of a test file. The container must have a `trial_encoder`."""
     stream: Any = output.add_stream(container.trial_encoder, rate=Fraction(25))
     stream.width = stream.height = 64
     stream.pix_fmt = "yuv420p"
@@ -265,21 +196,45 @@ class StreamCopier:
         shift: Fraction = Fraction(0),
         start: Fraction | None = None,
         end: Fraction | None = None,
+        audio_start: Fraction | None = None,
+        audio_end: Fraction | None = None,
     ) -> None:
-        """Open the source. `decisions` are those of `plan_streams`; see `Trim` for the others."""
+        """Open the source.
+
+        `decisions` are those of `plan_streams`. See `Trim` for `shift`, `start` and `end`.
+        `audio_start` and `audio_end` are the times after the shift of the first sample and at the
+        end of converted audio, which silence fills; None for those of the source.
+        """
         self._path, self._decisions = path, decisions
+        self._audio_start, self._audio_end = audio_start, audio_end
         self._trim = Trim(shift, start, end)
         self._cleanup = contextlib.ExitStack()
         self._source = self._cleanup.enter_context(open_input(path))
         self._copies: dict[av.stream.Stream, av.stream.Stream] = {}
         self._packets: Iterator[av.Packet[Any]] = iter(())
         self._pending: av.Packet[Any] | None = None
+        self._min_dts: dict[int, int] = {}
+        """Minimum DTS of the next packet of each stream of the output, in its time base."""
+        self._audio_damage: dict[int, DamageReport] = {}
+        """Damage of converted audio, by index of the stream."""
 
     def __enter__(self) -> StreamCopier:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._cleanup.close()
+
+    def describe_damage(self) -> list[str]:
+        """Return messages about packets that could not be decoded, and changes of channels."""
+        messages = []
+        for index, damage in self._audio_damage.items():
+            messages += [f"audio stream {index}: {text}" for text in damage.messages]
+            if damage.bad_packets:
+                messages.append(
+                    f"audio stream {index}: {damage.bad_packets} packet(s) could not be decoded; "
+                    "they are silent in the result"
+                )
+        return messages
 
     def extra_streams(self) -> ExtraStreams | None:
         """Return the streams that the ffmpeg command must append to the finished output."""
@@ -365,27 +320,34 @@ class StreamCopier:
         """Add a stream of PCM to the output and return its packets."""
         file = self._cleanup.enter_context(open_input(self._path))
         stream: Any = file.streams[decision.stream.index]
-        codec = find_pcm_codec(stream, container)
-        assert codec is not None  # It was found when the decision was made.
-        added = add_pcm_stream(target, stream, codec)
+        assert decision.pcm is not None, "a decision to convert has a format"
+        added = add_pcm_stream(target, decision.pcm)
         _copy_description(stream, added, container)
         self._copies[added] = added
-        return convert_to_pcm(read_packets(file, [stream], self._trim), stream, added)
+        trim = self._trim
+        if trim.start is not None and self._audio_start is not None:
+            # The samples before the start are dropped after decoding.
+            trim = replace(trim, start=trim.start - _DECODING_MARGIN_S)
+        packets = read_packets(file, [stream], trim)
+        damage = self._audio_damage[stream.index] = DamageReport()
+        return convert_to_pcm(packets, stream, added, self._audio_start, self._audio_end, damage)
 
     def _attach_cover_art(
         self, target: av.container.OutputContainer, stream: av.stream.Stream, codec: str
     ) -> None:
         with open_input(self._path) as container:
             packet = next(p for p in container.demux(stream.index) if p.size)
-        mime_type, extension = _COVER_TYPES[codec]
+        mime_type, extension = COVER_TYPES[codec]
         name = stream.metadata.get("filename", f"cover.{extension}")
         target.add_attachment(name, mime_type, bytes(packet))
 
     def _shift_chapters(self) -> list[Any]:
-        chapters, trim = [], self._trim
+        chapters, trim, origin_s = [], self._trim, find_origin_s(self._source)
         for chapter in self._source.chapters():
             time_base = Fraction(chapter["time_base"] or 0)
             start_s, end_s = chapter["start"] * time_base, chapter["end"] * time_base
+            if start_s < origin_s:  # Some programs count chapters from the start of the film.
+                start_s, end_s = start_s + origin_s, end_s + origin_s
             is_mark = start_s == end_s
             start_s = start_s if trim.start is None else max(start_s, trim.start)
             end_s = end_s if trim.end is None else min(end_s, trim.end)
@@ -398,6 +360,7 @@ class StreamCopier:
 
     def copy_until(self, target: av.container.OutputContainer, time_s: Fraction | None) -> None:
         """Mux all packets of other streams with a DTS up to a time; None for all that remain."""
+        nonstrict: Any = av.format.Flags.ts_nonstrict.value
         while True:
             packet = self._pending or next(self._packets, None)
             self._pending = None
@@ -407,4 +370,24 @@ class StreamCopier:
                 self._pending = packet  # for the next call
                 return
             packet.stream = self._copies[packet.stream]
+            self._raise_dts(packet, is_equal_allowed=bool(target.format.flags & nonstrict))
             target.mux(packet)
+
+    def _raise_dts(self, packet: av.Packet[Any], is_equal_allowed: bool) -> None:
+        """Make the DTS of a packet at least as high as the previous one and the muxer require.
+
+        Damaged files have a DTS that does not rise, and Matroska, which rounds to 1 ms: the packets
+        of TrueHD are shorter.
+        """
+        unit = packet.stream.time_base
+        if packet.dts is None or packet.time_base is None or unit is None:
+            return
+        scale, index = Fraction(packet.time_base) / Fraction(unit), packet.stream.index
+        dts = round(packet.dts * scale)
+        min_dts = self._min_dts.get(index, dts)
+        if dts < min_dts:
+            pts = None if packet.pts is None else round(packet.pts * scale)
+            packet.duration = round(int(packet.duration or 0) * scale)
+            packet.time_base, packet.dts = unit, min_dts
+            packet.pts = None if pts is None else max(pts, min_dts)
+        self._min_dts[index] = max(dts, min_dts) + (not is_equal_allowed)
