@@ -90,3 +90,55 @@ def test_source_is_not_overwritten_even_with_force(
     before = films[0].read_bytes()
     assert vidcolor("compare", *films, "-o", films[0], "--force").code == 2
     assert films[0].read_bytes() == before
+
+
+def test_folders_are_compared_by_name_and_the_rest_is_listed(
+    vidcolor: Vidcolor, films: tuple[Path, Path]
+) -> None:
+    for name in ("a/x.png", "a/sub/y.jpg", "a/alone.png", "b/x.color.png", "b/sub/y.png",
+                 "b/other.png", "c/x.png", "c/sub/y.png"):  # fmt: skip
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 24), (9, 99, 9)).save(name)
+    for film, name in zip(films, ("a/reel.mp4", "b/reel.color.mp4"), strict=True):
+        film.rename(name)
+    run = vidcolor("compare", "a", "b", "-o", "out", "--count", 3)
+    assert run.code == 0
+    assert run.out[-1] == "3 done, 0 failed, 2 unpaired"
+    assert run.err == [
+        "warning: --count has no effect: it applies to contact sheets only",
+        "warning: a: 1 without a counterpart: alone.png",
+        "warning: b: 1 without a counterpart: other.png",
+    ]
+    names = sorted(p.relative_to("out").as_posix() for p in Path("out").rglob("*.*"))
+    assert names == ["reel.mp4", "sub/y.png", "x.png"]
+    run = vidcolor("compare", "a", "b", "c", "-o", "three", "--json")
+    summary = json.loads(run.out[-1])
+    assert summary == {"event": "summary", "done": 2, "failed": 0, "unpaired": 4}
+    again = vidcolor("compare", "a", "b", "-o", "out", "--suffix", ".webp")
+    assert again.code == 0 and Path("out/reel.webp").exists()
+    assert vidcolor("compare", "a", "b", "-o", "out").code == 1
+
+
+def test_files_and_folders_are_not_mixed(vidcolor: Vidcolor, films: tuple[Path, Path]) -> None:
+    Path("a").mkdir()
+    run = vidcolor("compare", "a", films[1], "-o", "out")
+    assert (run.code, run.err) == (2, ["vidcolor: b.mp4: is no folder; compare only files or only "
+                                       "folders"])  # fmt: skip
+    assert (
+        "--suffix applies to folders"
+        in vidcolor("compare", *films, "-o", "o.mp4", "--suffix", ".png").err[0]
+    )
+    Path("b").mkdir()
+    assert (
+        "no film and no photo has a counterpart"
+        in vidcolor("compare", "a", "b", "-o", "out").err[0]
+    )
+
+
+def test_time_of_photos_has_no_effect(vidcolor: Vidcolor) -> None:
+    Image.new("RGB", (32, 24), (9, 99, 9)).save("x.png")
+    run = vidcolor("compare", "x.png", "x.png", "x.png", "-o", "o.png", "--start", 1)
+    assert run.code == 0
+    assert run.err == [
+        "warning: --start has no effect: it applies to films and contact sheets only"
+    ]

@@ -199,9 +199,9 @@ def test_missing_or_mixed_sources_are_errors(films, tmp_path):
     photo.touch()
     with pytest.raises(InputError, match="no such file"):
         compare(films[0], tmp_path / "none.mp4", tmp_path / "o.mp4")
-    with pytest.raises(UsageError, match="compare two films or two photos"):
+    with pytest.raises(UsageError, match="compare only films or only photos"):
         compare(films[0], photo, tmp_path / "o.mp4")
-    with pytest.raises(UsageError, match="two photos do not make a video"):
+    with pytest.raises(UsageError, match="photos do not make a video"):
         compare(photo, photo, tmp_path / "o.mp4")
 
 
@@ -233,3 +233,24 @@ def test_equal_file_names_are_prefixed_with_their_folders(tmp_path):
     a, b = tmp_path / "in" / "x.mp4", tmp_path / "out" / "x.mp4"
     assert CompareOptions().get_names(a, b) == ("in/x.mp4", "out/x.mp4")
     assert CompareOptions().get_names(a, tmp_path / "y.mp4") == ("x.mp4", "y.mp4")
+
+
+@pytest.mark.parametrize(("layout", "size"), [("side", (196, 48)), ("stack", (64, 148))])
+def test_three_films_are_shown_over_their_common_time(films, tmp_path, layout, size):
+    third = make_film(tmp_path / "c.mp4", red_ramp(8))
+    out = tmp_path / "three.mp4"
+    comparison = compare(*films, out, options_without_labels(layout=layout), c=third)
+    assert (comparison.size, comparison.num_pairs) == (size, 8)
+    _, rgb = read_frames(out)[5]
+    # The label of A is at its left edge.
+    places = [(6, 60), (6, 126), (6, 192)] if layout == "side" else [(6, 60), (56, 60), (106, 60)]
+    assert gray_frame_number(rgb[places[0]]) == 5
+    assert red_frame_number(rgb[places[1]]) == red_frame_number(rgb[places[2]]) == 5
+    assert any("and C " in warning for warning in comparison.warnings)
+    sheet = compare(*films, tmp_path / "three.png", CompareOptions(count=2), c=third)
+    assert (sheet.kind, sheet.num_pairs) == ("sheet", 2)
+
+
+def test_a_wipe_shows_two_sources(films, tmp_path):
+    with pytest.raises(UsageError, match="wipe shows two sources; use side or stack"):
+        compare(*films, tmp_path / "o.mp4", CompareOptions(layout="wipe"), c=films[0])

@@ -1,4 +1,4 @@
-"""The canvas of a comparison: the placement of images A and B, and the formats of saved images."""
+"""The canvas of a comparison: the placement of its images, and the formats of saved images."""
 
 from __future__ import annotations
 
@@ -40,12 +40,14 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """A canvas for two images of one size. All sizes are even, as encoders for 4:2:0 require."""
+    """A canvas for images of one size. All sizes are even, as encoders for 4:2:0 require."""
 
     layout: Layout
     """Arrangement of the images."""
     panel_size: tuple[int, int]
     """Width and height of each image in pixels."""
+    num_images: int = 2
+    """Number of images; 2 for `wipe`."""
 
     @property
     def gap(self) -> int:
@@ -57,38 +59,55 @@ class Canvas:
         """Width and height of the canvas in pixels."""
         width, height = self.panel_size
         if self.layout == "side":
-            return 2 * width + self.gap, height
-        return width, 2 * height + self.gap if self.layout == "stack" else height
+            return _compute_total(width, self.gap, self.num_images), height
+        if self.layout == "stack":
+            return width, _compute_total(height, self.gap, self.num_images)
+        return width, height
 
-    def compose(self, a: Rgb, b: Rgb, wipe_position: float = 0.5) -> Rgb:
-        """Put images A and B, (H, W, 3) uint8 of the panel size, on the canvas.
+    def compose(self, *images: Rgb, wipe_position: float = 0.5) -> Rgb:
+        """Put images, (H, W, 3) uint8 of the panel size, on the canvas.
 
         `wipe_position` is that of the line in the layout `wipe`, 0 (left) to 1 (right).
         """
         if self.layout == "wipe":
+            a, b = images
             return _compose_wipe(a, b, wipe_position)
         canvas = np.empty((*self.size[::-1], 3), np.uint8)
         canvas[:] = BACKGROUND
-        canvas[: a.shape[0], : a.shape[1]] = a
-        canvas[-b.shape[0] :, -b.shape[1] :] = b
+        width, height = self.panel_size
+        for n, image in enumerate(images):
+            x = n * (width + self.gap) if self.layout == "side" else 0
+            y = n * (height + self.gap) if self.layout == "stack" else 0
+            canvas[y : y + height, x : x + width] = image
         return canvas
 
 
-def fit_canvas(layout: Layout, image_size: tuple[int, int], max_width: float) -> Canvas:
-    """Return the largest canvas for two images that is at most `max_width` pixels wide.
+def fit_canvas(
+    layout: Layout, image_size: tuple[int, int], max_width: float, num_images: int = 2
+) -> Canvas:
+    """Return the largest canvas for some images that is at most `max_width` pixels wide.
 
     The panels keep the aspect ratio of `image_size`, which is the display width and height.
     """
-    width = _round_down_to_even(max_width / 2 if layout == "side" else max_width)
-    while layout == "side" and 2 * width + _compute_gap(width) > max_width and width > 2:
+    columns = num_images if layout == "side" else 1
+    width = _round_down_to_even(max_width / columns)
+    while _compute_total(width, _compute_gap(width), columns) > max_width and width > 2:
         width -= 2
-    return Canvas(layout, (width, max(2, 2 * round(width * image_size[1] / image_size[0] / 2))))
+    panel_size = width, max(2, 2 * round(width * image_size[1] / image_size[0] / 2))
+    return Canvas(layout, panel_size, num_images)
 
 
-def compute_natural_width(layout: Layout, image_size: tuple[int, int], max_width: int) -> int:
+def compute_natural_width(
+    layout: Layout, image_size: tuple[int, int], max_width: int, num_images: int = 2
+) -> int:
     """Return the canvas width at which the images keep their size, at most `max_width`."""
     width = _round_down_to_even(image_size[0])
-    return min(max_width, 2 * width + _compute_gap(width) if layout == "side" else width)
+    columns = num_images if layout == "side" else 1
+    return min(max_width, _compute_total(width, _compute_gap(width), columns))
+
+
+def _compute_total(length: int, gap: int, count: int) -> int:
+    return count * length + (count - 1) * gap
 
 
 def _compute_gap(panel_width: int) -> int:

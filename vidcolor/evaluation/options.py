@@ -169,7 +169,12 @@ class CompareOptions(OptionsModel):
         help="Time in A of the first frame of B: the --start with which B was colorized.")] = None
     names: Annotated[tuple[str, str] | None, Option(
         group="Output", in_config=False, metavar="A B",
-        help="Labels of A and B, for example Before After. Default: the file names.")] = None
+        help="Labels of A and B, for example Before After, or of B and C if there are three. "
+        "Default: the file names.")] = None
+    suffix: Annotated[str | None, Option(
+        group="Output", in_config=False, metavar=".EXT",
+        help="Format of the comparisons of folders. Default: .mp4 for films and .png for "
+        "photos; .png of films is a contact sheet.")] = None
     force: Annotated[bool, _COLORIZE["force"]] = False
     # fmt: on
 
@@ -181,10 +186,11 @@ class CompareOptions(OptionsModel):
             raise UsageError("--offset must not be negative; swap A and B instead")
         return self
 
-    def get_names(self, a: Path, b: Path) -> tuple[str, str]:
-        """Return the labels of two files. Equal file names are prefixed with their folders."""
+    def get_names(self, *paths: Path) -> tuple[str, ...]:
+        """Return the labels of files. Equal file names are prefixed with their folders."""
+        names = [path.name for path in paths]
+        if len(set(names)) < len(names):
+            names = [f"{path.absolute().parent.name}/{path.name}" for path in paths]
         if self.names is not None:
-            return self.names
-        if a.name != b.name:
-            return a.name, b.name
-        return f"{a.absolute().parent.name}/{a.name}", f"{b.absolute().parent.name}/{b.name}"
+            names[-2:] = self.names
+        return tuple(names)

@@ -33,12 +33,12 @@ _MAX_LABEL_WIDTH = 320
 """Maximum width of method names in pixels."""
 _BRIGHT, _MEDIUM = (242, 242, 245), (168, 168, 178)
 """R'G'B' of names, and of other text."""
-_POSITIONS: dict[Layout, tuple[str, str]] = {
-    "side": ("left", "right"),
-    "stack": ("above", "below"),
-    "wipe": ("left", "right"),
+_POSITIONS: dict[Layout, tuple[str, str, str]] = {
+    "side": ("left", "center", "right"),
+    "stack": ("above", "middle", "below"),
+    "wipe": ("left", "", "right"),
 }
-"""Names of the positions of A and B in a cell, for the heading."""
+"""Names of the positions of the films in a cell, for the heading; two films have no middle."""
 _SELECTION_NAMES: dict[Selection, str] = {
     "even": "evenly spaced",
     "worst": "lowest PSNR gain first",
@@ -60,6 +60,7 @@ class Grid:
     """Font size of the captions; distances are multiples of it."""
     label_width: int = 0
     """Width of the text left of each row."""
+    num_heading_lines: int = 2
 
     @property
     def margin(self) -> int:
@@ -81,7 +82,8 @@ class Grid:
         left = self.margin + self.label_width
         free_width = self.width - left - self.margin - self.cell[0]
         x = left + round(column * free_width / max(1, self.columns - 1))
-        return x, self.margin + round(4.4 * self.font_size) + row * self.row_height
+        y = self.margin + round((1 + 1.7 * self.num_heading_lines) * self.font_size)
+        return x, y + row * self.row_height
 
 
 def draw_sheet(
@@ -123,7 +125,7 @@ class Cell(NamedTuple):
 
 
 def plan_contact_sheet(
-    layout: Layout, frame_size: tuple[int, int], count: int, width: int
+    layout: Layout, frame_size: tuple[int, int], count: int, width: int, num_films: int = 2
 ) -> tuple[Grid, Canvas]:
     """Return the grid with the best balance of few empty cells and an aspect ratio near 3:2.
 
@@ -134,8 +136,11 @@ def plan_contact_sheet(
 
     def make_grid(columns: int) -> tuple[Grid, Canvas]:
         cell_width = max(8, (width - margin * (columns + 1)) // columns)
-        canvas = fit_canvas(layout, frame_size, cell_width)
-        return Grid(width, canvas.size, columns, math.ceil(count / columns), font_size), canvas
+        canvas = fit_canvas(layout, frame_size, cell_width, num_films)
+        rows = math.ceil(count / columns)
+        return Grid(
+            width, canvas.size, columns, rows, font_size, num_heading_lines=num_films
+        ), canvas
 
     def compute_cost(plan: tuple[Grid, Canvas]) -> float:
         grid, _ = plan
@@ -146,24 +151,28 @@ def plan_contact_sheet(
 
 
 def draw_contact_sheet(
-    pair: FilmPair, grid: Grid, canvas: Canvas, names: tuple[str, str], count: int
+    pairs: Sequence[FilmPair], grid: Grid, canvas: Canvas, names: Sequence[str], count: int
 ) -> Image:
-    """Draw `count` evenly spaced frames of A, each with the frame of B at the same time.
+    """Draw `count` evenly spaced frames of A, each with those of the other films at that time.
+
+    The pairs have the same film A and the same range.
 
     Raises:
         InputError: a frame cannot be read.
     """
-    films = zip(_POSITIONS[canvas.layout], names, (pair.a, pair.b), strict=True)
+    positions = _POSITIONS[canvas.layout][:: 2 if len(pairs) == 1 else 1]
+    films = zip(positions, names, (pairs[0].a, *(pair.b for pair in pairs)), strict=True)
     heading = [
         f"{position}: {name or film.path.name}  ·  {_describe_film(film)}"
         for position, name, film in films
     ]
 
     def read_cells() -> Iterator[Cell]:
-        for time_s in pair.sample_times(count):
-            a, b = pair.frames_at(time_s)
-            composed = canvas.compose(a.rgb(canvas.panel_size), b.rgb(canvas.panel_size))
-            yield Cell(composed, format_time(a.time_s))
+        for time_s in pairs[0].sample_times(count):
+            found = [pair.frames_at(time_s) for pair in pairs]
+            frames = (found[0][0], *(b for _, b in found))
+            composed = canvas.compose(*(frame.rgb(canvas.panel_size) for frame in frames))
+            yield Cell(composed, format_time(frames[0].time_s))
 
     cells = list(read_cells())
     rows = (((), cells[n : n + grid.columns]) for n in range(0, count, grid.columns))
