@@ -103,15 +103,16 @@ def read_caffe_model(path: Path, data: bytes) -> dict[str, Tensor]:
             " missing); supported is colorization_release_v2.caffemodel"
         )
     arrays: dict[str, NDArray[Any]] = {}
-    for name, module in _MODULES.items():
-        arrays |= _convert_layer(path, name, module, layers[name])
-    arrays["model1.0.weight"] *= _LIGHTNESS_UNIT
-    arrays["model8.6.weight"] *= _TEMPERATURE_SCALE
-    arrays["model8.6.bias"] *= _TEMPERATURE_SCALE
-    return {
-        key: torch.from_numpy(np.ascontiguousarray(array, np.float32))
-        for key, array in arrays.items()
-    }
+    with np.errstate(all="ignore"):  # values that are not finite are reported later
+        for name, module in _MODULES.items():
+            arrays |= _convert_layer(path, name, module, layers[name])
+        arrays["model1.0.weight"] *= _LIGHTNESS_UNIT
+        arrays["model8.6.weight"] *= _TEMPERATURE_SCALE
+        arrays["model8.6.bias"] *= _TEMPERATURE_SCALE
+        return {
+            key: torch.from_numpy(np.ascontiguousarray(array, np.float32))
+            for key, array in arrays.items()
+        }
 
 
 def _convert_layer(

@@ -82,11 +82,11 @@ def read_graph_ends(data: bytes, input_name: str, output_name: str) -> GraphEnds
             producers[node.output] = node
             for name in node.inputs:
                 consumers.setdefault(name, []).append(node)
-    except (WireError, ValueError):
+        normalization = _find_normalization(input_name, constants, consumers)
+    except ValueError:  # not a message, or constants of different lengths
         return GraphEnds()
-    normalization = _find_normalization(input_name, constants, consumers)
-    while (last := producers.get(output_name)) and last.operator in _UNCHANGED and last.inputs:
-        output_name = last.inputs[0]
+    while (last := producers.pop(output_name, None)) and last.operator in _UNCHANGED:
+        output_name = last.inputs[0] if last.inputs else ""
     return GraphEnds(normalization, last is not None and last.operator in _LIMITS)
 
 
@@ -94,7 +94,7 @@ def _find_normalization(
     name: str, constants: dict[str, Array], consumers: dict[str, list[_Node]]
 ) -> Normalization:
     """Follow the arithmetic with constants from the input to the first layer."""
-    pending = [(name, np.ones(1), np.zeros(1))]
+    pending, seen = [(name, np.ones(1), np.zeros(1))], {name}
     for current, factor, offset in pending:  # the list grows
         layers = 0
         for node in consumers.get(current, ()):
@@ -102,7 +102,8 @@ def _find_normalization(
             if following is None:
                 layers += 1
             # SIGGRAPH17 makes its empty hints from the input times 0.
-            elif following[0].any():
+            elif following[0].any() and node.output not in seen:
+                seen.add(node.output)
                 pending.append((node.output, *following))
         if layers:
             return Normalization(float(factor.mean()), float(offset.mean()))
@@ -121,9 +122,10 @@ def _apply(
     if node.inputs[0] != name and node.operator in ("Sub", "Div"):
         return None
     function, constant = _ARITHMETIC[node.operator], constants[others[0]].ravel()
-    if node.operator in ("Mul", "Div"):
-        factor = function(factor, constant)
-    return factor, function(offset, constant)
+    with np.errstate(all="ignore"):
+        if node.operator in ("Mul", "Div"):
+            factor = function(factor, constant)
+        return factor, function(offset, constant)
 
 
 def _read_nodes(model: memoryview, constants: dict[str, Array]) -> Iterator[_Node]:
@@ -172,7 +174,8 @@ def _add_constant(tensor: memoryview, name: str | None, constants: dict[str, Arr
         elif number in (_FLOATS, _DOUBLES):
             values = np.frombuffer(_as_message(value), "<f4" if number == _FLOATS else "<f8")
     if name and values is not None and values.size:
-        constants[name] = values.astype(np.float64)
+        with np.errstate(all="ignore"):
+            constants[name] = values.astype(np.float64)
 
 
 def _as_message(value: Value) -> memoryview:
