@@ -28,3 +28,9 @@ def test_a_silent_film_with_scenes_in_different_hues_is_tinted(clip: ClipMaker) 
     hues = "cb='if(lt(N,6),100,156)':cr='if(lt(N,6),156,110)'"
     film = clip(vf=f"format=yuv444p,geq=lum='lum(X,Y)':{hues}", pix_fmt="yuv444p")
     assert probe(film).video.tint == "tinted"
+
+
+def test_a_short_clip_in_color_that_begins_black_is_in_color(clip: ClipMaker) -> None:
+    color = "geq=lum='if(lt(N,9),16,lum(X,Y))':cb='if(lt(N,9),128,64+X)':cr='if(lt(N,9),128,192-X)'"
+    film = clip("mp4", "libx264", "yuv444p", "-g", "999", frames=40, vf=f"format=yuv444p,{color}")
+    assert probe(film).video.tint == "color"

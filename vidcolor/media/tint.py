@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from fractions import Fraction
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -27,6 +28,9 @@ NUM_TINT_SAMPLES = 5
 """Number of frames that are sampled over the duration of a film."""
 _SAMPLE_SIZE = (64, 64)
 """Width and height of a sampled frame, in pixels."""
+_SAMPLE_STEP, _MAX_DECODED_FRAMES = 50, 300
+"""Maximum distance of the samples in a clip with one IDR frame, and the number of frames
+that are decoded, which is more than the usual 250 frames between IDR frames."""
 _OPAQUE = 255
 """Alpha of an opaque pixel at 8 bits."""
 _BT709 = MATRICES["bt709"]
@@ -55,6 +59,13 @@ def sample_frames(
             with contextlib.suppress(av.FFmpegError, StopIteration, ValueError):  # not seekable
                 container.seek(pts, stream=stream, backward=True)
                 frames.append(next(VideoDecoder(container, stream, crop=crop).frames()))
+    if len(frames) > 1 and len({frame.pts for frame in frames}) == 1 and _is_blank(first_frame):
+        # A short clip may have one IDR frame, and many begin with a fade from black.
+        with contextlib.suppress(av.FFmpegError, ValueError):
+            container.seek(start, stream=stream, backward=True)
+            decoded = VideoDecoder(container, stream, crop=crop).frames()
+            step = min(stream.frames // NUM_TINT_SAMPLES, _SAMPLE_STEP) or _SAMPLE_STEP
+            frames += islice(decoded, step, _MAX_DECODED_FRAMES, step)
     return frames
 
 
@@ -68,6 +79,11 @@ def measure_tint(frames: Iterable[av.VideoFrame]) -> Tint:
 def has_transparent_pixels(frames: Iterable[av.VideoFrame]) -> bool:
     """Return whether a pixel of frames with an alpha plane is not opaque."""
     return any(bool((f.to_ndarray(format="rgba")[..., 3] < _OPAQUE).any()) for f in frames)
+
+
+def _is_blank(frame: av.VideoFrame) -> bool:
+    sample = _sample_ycbcr(frame)
+    return sample is not None and bool(np.ptp(sample[0]) < BLANK_RANGE)
 
 
 def _sample_ycbcr(frame: av.VideoFrame) -> FloatArray | None:

@@ -35,7 +35,7 @@ DEFLATE_LEVEL = 3
 """Deflate level of PNG and TIFF, 0-9. Level 6 takes three times as long and saves 10 %."""
 SOURCE_RGB_SHORT_SIDE = 256
 """Maximum short side of `Still.source_rgb`, in pixels. Generators do not use larger input."""
-IMAGES_EXTRA = "pip install 'vidcolor[images]', or convert the file to TIFF or PNG"
+IMAGES_EXTRA = "pip install 'vidcolor[images]', or use TIFF or PNG"
 """Remedy for a missing library of the extra ``images``."""
 MAX_PIXELS = 300_000_000
 """Maximum number of pixels of an image. Larger images are refused before they are decoded. A scan
