@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,21 @@ def test_language_is_converted_to_a_code_that_the_muxer_supports(muxer, tag, cod
     assert CONTAINERS[muxer].convert_language(tag) == code
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mov"])
-def test_language_with_region_is_kept(clip, colored, suffix):
-    source = clip("mkv", "ffv1", "yuv420p", "-metadata:s:v:0", "language=pt-BR")
-    assert colored(source, suffix).after.properties["language"] == "por"
+@pytest.mark.parametrize(
+    ("suffix", "tag", "stored", "warning"),
+    [
+        ("mp4", "pt-BR", "por", "pt-BR (stored as por)"),
+        ("mov", "zh-Hant", "chi", "zh-Hant (stored as chi)"),
+        ("mov", "yue", "und", "completely: yue"),
+        ("mxf", "deu", "und", "completely: deu"),
+        ("mp4", "yue", "yue", None),
+        ("mkv", "pt-BR", "pt-BR", None),
+    ],
+)
+def test_language_is_kept_or_named(clip, colored, suffix, tag, stored, warning):
+    source = clip("mkv", "ffv1", "yuv420p", "-metadata:s:v:0", f"language={tag}", rate=Fraction(25))
+    film = colored(source, suffix, purpose="editing" if suffix == "mxf" else "delivery")
+    assert film.after.properties["language"] == stored
+    warnings = " ".join(w for w in film.result.warnings if "languages" in w)
+    assert (warning or "") in warnings
+    assert bool(warning) == bool(warnings)

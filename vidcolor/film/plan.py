@@ -66,14 +66,20 @@ class FilmPlan:
 
     @property
     def video(self) -> VideoInfo:
-        """The video stream of the source."""
-        return self.info.video
+        """The video stream of the source, as it is read.
+
+        The luma of R'G'B' is computed in the range of the result, and therefore rounded once.
+        """
+        video = self.info.video
+        return self._set_luma_range(video) if video.layout.kind == "rgb" else video
 
     @property
     def output_video(self) -> VideoInfo:
         """The video stream as the encoder receives it."""
-        coding = Coding(self.video.coding.bits, self.encoder.full_range)
-        return replace(self.video, coding=coding)
+        return self._set_luma_range(self.info.video)
+
+    def _set_luma_range(self, video: VideoInfo) -> VideoInfo:
+        return replace(video, coding=Coding(video.coding.bits, self.encoder.full_range))
 
     @property
     def estimated_num_frames(self) -> int | None:
@@ -141,10 +147,6 @@ def _make_plan(
     options: ColorizeOptions,
     warnings: list[str],
 ) -> FilmPlan:
-    # The luma of R'G'B' is computed in the range of the result, and therefore rounded once.
-    if info.video.layout.kind == "rgb":
-        coding = Coding(info.video.coding.bits, encoder.full_range)
-        info = replace(info, video=replace(info.video, coding=coding))
     video, start, end = info.video, options.start, options.end
     return FilmPlan(
         info=info,
