@@ -62,7 +62,7 @@ def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
 
     with path.open("rb") as file, _muted_logger("tifffile"), tifffile.TiffFile(file) as tiff:
         first = tiff.pages.first  # fails if the file is truncated
-        pages = [p for p in (first, *tiff.pages[1:]) if not _is_thumbnail(p)]
+        pages: list[Any] = [p for p in (first, *tiff.pages[1:]) if not _is_thumbnail(p)]
         if not pages or any(map(_is_camera_raw, tiff.pages)):
             raise InputError(f"{path}: a camera raw file; develop it to a 16-bit TIFF first")
         page = pages[0]
