@@ -1,6 +1,7 @@
 """Measure the cost of colorizing, relative to a transcode with the same encoder settings.
 
     python benchmarks/transcode_ratio.py                  480p, 1080p and 4K, clean and grainy
+    python benchmarks/transcode_ratio.py --pairs 5        medians of five pairs, for a busy machine
     python benchmarks/transcode_ratio.py --long 480p      10 s and 10 min: memory must not grow
 
 Processes run one after another on the same machine. The kernel reports their CPU time and peak
@@ -109,15 +110,26 @@ def colorize(source: Path, target: Path) -> Cost:
     )
 
 
-def compare(name: str, film: Path, seconds: float) -> None:
-    """Transcode and colorize a film; print one row."""
-    plain = transcode(film, film.with_name("plain.mp4"))
-    colorized = colorize(film, film.with_name("colorized.mp4"))
-    frames = seconds * 25
+def compare(name: str, film: Path, seconds: float, num_pairs: int) -> None:
+    """Transcode and colorize a film in turn; print one row of medians."""
+    frames, rows = seconds * 25, []
+    for _ in range(num_pairs):
+        plain = transcode(film, film.with_name("plain.mp4"))
+        colorized = colorize(film, film.with_name("colorized.mp4"))
+        rows.append(
+            (
+                frames / plain.wall_s,
+                frames / colorized.wall_s,
+                colorized.wall_s / plain.wall_s,
+                colorized.cpu_s / plain.cpu_s,
+                plain.peak_mib,
+                colorized.peak_mib,
+            )
+        )
+    plain_fps, color_fps, wall, cpu, plain_mib, color_mib = np.median(rows, axis=0)
     print(
-        f"{name:<26} {frames / plain.wall_s:>9.1f} {frames / colorized.wall_s:>9.1f} "
-        f"{colorized.wall_s / plain.wall_s:>7.2f} {colorized.cpu_s / plain.cpu_s:>7.2f} "
-        f"{plain.peak_mib:>9.0f} {colorized.peak_mib:>9.0f}",
+        f"{name:<26} {plain_fps:>9.1f} {color_fps:>9.1f} {wall:>7.2f} {cpu:>7.2f} "
+        f"{plain_mib:>9.0f} {color_mib:>9.0f}",
         flush=True,
     )
 
@@ -128,6 +140,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--sizes", nargs="+", default=["480p", "1080p wide", "4K"], choices=SIZES)
     parser.add_argument("--long", choices=SIZES, help="compare 10 s and 10 min of this size")
+    parser.add_argument("--pairs", type=int, default=1, help="repetitions; the medians are printed")
     parser.add_argument("--minutes", type=float, default=10, help="duration of the long films")
     args = parser.parse_args()
     print(
@@ -143,12 +156,12 @@ def main() -> None:
                 (f"{args.minutes:g} min, one shot", 60 * args.minutes, True),
             ):
                 make_film(film, SIZES[args.long], seconds, 0.0, one_shot)
-                compare(f"{args.long} {label}", film, seconds)
+                compare(f"{args.long} {label}", film, seconds, args.pairs)
             return
         for name in args.sizes:
             for texture, grain in (("clean", 0.0), ("grainy", 6.0)):
                 make_film(film, SIZES[name], args.seconds, grain)
-                compare(f"{name} {texture}", film, args.seconds)
+                compare(f"{name} {texture}", film, args.seconds, args.pairs)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -233,15 +234,28 @@ def compute_review_priority(confidence: FloatArray, ab: FloatArray, luma: FloatA
     All arrays are float32 on the generator's grid: confidence and Y', (h, w) in [0, 1]; predicted
     a*, b*, (2, h, w). The priority is (h, w) in [0, 1].
     """
-    chroma_range = np.clip(np.minimum(luma, 1 - luma) / FULL_VISIBILITY_LUMA, 0, 1)
-    chroma = np.minimum(np.hypot(ab[0], ab[1]) / FULL_CHROMA, 1)
-    colorful = GRAY_WEIGHT + (1 - GRAY_WEIGHT) * chroma
-    rows, columns = (np.linspace(-1, 1, n, dtype=np.float32) for n in confidence.shape)
+    import cv2
+
+    priority = np.minimum(luma, 1 - luma)
+    priority *= np.float32(1 / FULL_VISIBILITY_LUMA)
+    np.clip(priority, 0, 1, out=priority)
+    colorful = np.asarray(cv2.magnitude(ab[0], ab[1]), np.float32)
+    colorful *= np.float32(1 / FULL_CHROMA)
+    np.minimum(colorful, 1, out=colorful)
+    colorful *= np.float32(1 - GRAY_WEIGHT)
+    colorful += np.float32(GRAY_WEIGHT)
+    priority *= colorful
+    priority *= 1 - confidence
+    priority *= _weight_center(confidence.shape)
+    return priority
+
+
+@lru_cache(maxsize=8)
+def _weight_center(shape: tuple[int, int]) -> FloatArray:
+    """Return the weight of each cell of a grid, which falls from the center to the corners."""
+    rows, columns = (np.linspace(-1, 1, n, dtype=np.float32) for n in shape)
     off_center = (rows[:, None] ** 2 + columns[None] ** 2) / 2
-    priority: FloatArray = (
-        (1 - confidence) * chroma_range * colorful * (1 - (1 - CORNER_WEIGHT) * off_center)
-    )
-    return priority.astype(np.float32)
+    return (1 - (1 - CORNER_WEIGHT) * off_center).astype(np.float32)
 
 
 def find_regions(

@@ -1,11 +1,19 @@
 """CIELAB conversion: published values, inverses and numerical properties."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidcolor.color.lab import gray_to_lightness, lab_to_rgb, lightness_to_gray, rgb_to_lab
+from vidcolor.color.lab import (
+    gray_to_lightness,
+    lab_to_rgb,
+    lab_to_rgb_array,
+    lab_to_rgb_with_slope,
+    lightness_to_gray,
+    rgb_to_lab,
+)
 from vidcolor.color.srgb import linear_to_srgb, srgb_to_linear
 
 # CIELAB (D65, 2°) of sRGB colors as published by Lindbloom, to two decimals.
@@ -83,3 +91,16 @@ def test_gradient_is_finite_at_black():
     lightness, ab = torch.zeros(1, 1, 1, 1), torch.zeros(1, 2, 1, 1, requires_grad=True)
     lab_to_rgb(lightness, ab, clip=False).sum().backward()
     assert torch.isfinite(ab.grad).all()
+
+
+def test_slope_is_the_derivative_by_lightness():
+    lightness = np.linspace(1, 99, 197, dtype=np.float32)
+    for a, b in ((0, 0), (30, -20), (-25, 40)):
+        planes = np.full_like(lightness, a), np.full_like(lightness, b)
+        rgb, slope = lab_to_rgb_with_slope(lightness, *planes)
+        assert np.abs(rgb - lab_to_rgb_array(lightness, *planes)).max() < 1e-6
+        step = 0.02
+        above, below = (lab_to_rgb_array(lightness + s, *planes) for s in (step, -step))
+        difference = np.abs((above - below) / (2 * step) - slope)
+        # At the few kinks of both curves the difference quotient is a mean of two slopes.
+        assert np.sort(difference.ravel())[:-12].max() < 1e-3

@@ -45,6 +45,9 @@ class LetterboxCropper:
 
         `frame` is Y' from `resize_frame`. All frames have the same size.
         """
+        height, width = frame.shape
+        if (self._rows, self._columns) == ((0, height), (0, width)):  # it cannot grow further
+            return False
         self._deviations.append((frame.std(axis=1), frame.std(axis=0)))
         if len(self._deviations) < MEDIAN_FRAMES:
             return False
