@@ -17,7 +17,7 @@ _BEEP = "0.8*sin(2*PI*1000*t)*lt(mod(t,1),0.05)*gt(t,0.5)"
 _MIN_PAUSE_S = 0.3
 
 
-def make_sync_film(path: Path, *options: str, duration_s: float = 2.4) -> Path:
+def make_sync_film(path: Path, *options: str, duration_s: float = 1.6) -> Path:
     """Write a gray film of 25 frames per second that flashes and beeps at 1 s, 2 s and so on.
 
     `options` are those of ffmpeg's output.

@@ -13,6 +13,9 @@ WRAP_S = 2**33 / 90000
 """Time at which the clock of MPEG streams starts again, in seconds."""
 FRAME_S = 1 / 25
 ENCODER_DELAY_S = 0.03
+MIDDLE_CUT = [(800, 0), (1200, 1700)]
+PAUSE_AND_START_CUT = [(500, -1), (2000, 720)]
+THREE_PARTS = [(600, 760), (600, 1760), (600, 2760)]
 MPEG2 = ("-c:v", "mpeg2video", "-c:a", "mp2")
 DVD = ("-c:v", "mpeg2video", "-c:a", "ac3")
 H264 = ("-c:v", "libx264", "-g", "25", "-bf", "2", "-c:a", "aac")
@@ -44,7 +47,7 @@ def assert_in_sync(source, target):
         ("ts", MPEG2, 18000, "mp4", {}),
         ("ts", H264, WRAP_S - 2.5, "mkv", {"purpose": "archive"}),
         ("m2ts", H264, 18000, "mov", {"purpose": "editing"}),
-        ("m2ts", BLU_RAY, WRAP_S - 3, "mxf", {"encoder": "ffv1"}),
+        ("m2ts", BLU_RAY, WRAP_S - 2, "mxf", {"encoder": "ffv1"}),
         ("vob", DVD, WRAP_S - 1, "mp4", {}),
         ("mkv", H264, 18000, "mkv", {}),
     ],
@@ -52,10 +55,10 @@ def assert_in_sync(source, target):
 def test_clock_may_start_anywhere(colored, tmp_path, suffix, codecs, clock_s, result, options):
     source = make_sync_film(tmp_path / f"in.{suffix}", *codecs, "-output_ts_offset", str(clock_s))
     film = colored(source, result, **options)
-    assert film.result.num_frames == len(film.after.times) == 60
+    assert film.result.num_frames == len(film.after.times) == 40
     starts = [film.after.times[0], film.after.streams_of("audio")[0].packets[0][0]]
     assert min(starts) == pytest.approx(0, abs=ENCODER_DELAY_S)
-    assert film.after.duration_s == pytest.approx(2.4, abs=0.1)
+    assert film.after.duration_s == pytest.approx(1.6, abs=0.1)
     assert_in_sync(source, film.path)
     if result in ("mp4", "mkv"):
         assert count_packets(film.path, "audio") == count_packets(source, "audio")
@@ -92,9 +95,9 @@ def test_recordings_with_different_clocks_become_one_timeline(colored, tmp_path)
         "the timestamps jump 2 time(s); the recordings were joined into one timeline",
     )
     flashes, beeps = find_onsets(film.path)
-    assert len(flashes) == len(beeps) == 6
+    assert len(flashes) == len(beeps) == 3
     assert beeps == pytest.approx(flashes, abs=0.005)
-    assert film.after.duration_s == pytest.approx(7.2, abs=0.1)
+    assert film.after.duration_s == pytest.approx(4.8, abs=0.1)
 
 
 @pytest.mark.slow
@@ -126,16 +129,16 @@ def uncut(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("source_suffix", "suffix"), [("mp4", "mp4"), ("mp4", "mkv"), ("mov", "mov"), ("mov", "mxf")]
-)
-@pytest.mark.parametrize(
-    ("edits", "num_frames"),
+    ("edits", "num_frames", "source_suffix", "suffix"),
     [
-        ([(800, 0), (1200, 1700)], 50),
-        ([(500, -1), (2000, 720)], 50),
-        ([(600, 760), (600, 1760), (600, 2760)], 45),
+        (MIDDLE_CUT, 50, "mp4", "mp4"),
+        (MIDDLE_CUT, 50, "mov", "mxf"),
+        (PAUSE_AND_START_CUT, 50, "mp4", "mkv"),
+        (PAUSE_AND_START_CUT, 50, "mov", "mov"),
+        (THREE_PARTS, 45, "mp4", "mp4"),
+        (THREE_PARTS, 45, "mov", "mov"),
+        (THREE_PARTS, 45, "mov", "mxf"),
     ],
-    ids=["middle cut", "pause and start cut", "three parts"],
 )
 def test_edit_list_hides_what_it_cuts(
     uncut, colored, tmp_path, edits, num_frames, source_suffix, suffix
