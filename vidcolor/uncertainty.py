@@ -234,12 +234,11 @@ def compute_review_priority(confidence: FloatArray, ab: FloatArray, luma: FloatA
     All arrays are float32 on the generator's grid: confidence and Y', (h, w) in [0, 1]; predicted
     a*, b*, (2, h, w). The priority is (h, w) in [0, 1].
     """
-    import cv2
-
     priority = np.minimum(luma, 1 - luma)
     priority *= np.float32(1 / FULL_VISIBILITY_LUMA)
     np.clip(priority, 0, 1, out=priority)
-    colorful = np.asarray(cv2.magnitude(ab[0], ab[1]), np.float32)
+    # cv2.magnitude is faster, but its last bit depends on the alignment of the arrays.
+    colorful = np.sqrt(ab[0] * ab[0] + ab[1] * ab[1])
     colorful *= np.float32(1 / FULL_CHROMA)
     np.minimum(colorful, 1, out=colorful)
     colorful *= np.float32(1 - GRAY_WEIGHT)
