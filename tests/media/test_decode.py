@@ -115,6 +115,15 @@ def test_truncated_film_reports_the_missing_time(clip, tmp_path, suffix):
     assert any("truncated" in message for message in damage.describe())
 
 
+def test_packets_without_data_repeat_the_previous_frame(clip):
+    """Theora stores no other data for a frame that does not change."""
+    path = clip("ogv", "libtheora", "yuv420p", "-g", "12", frames=24, rate=25,
+                vf="setpts='(N+if(gt(N,9),6,0))/25/TB'")  # fmt: skip
+    frames, damage = read_frames(path)
+    assert 24 <= len(frames) < 30
+    assert damage.describe() == []
+
+
 @pytest.mark.parametrize(
     ("suffix", "codec"), [("mp4", "libx264"), ("avi", "mpeg4"), ("mpg", "mpeg2video")]
 )

@@ -92,7 +92,10 @@ class VideoDecoder:
         # The frames after the start depend on all packets since the last keyframe.
         gop: list[av.Packet[Any]] = []
         for packet in packets:
-            if packet.stream is not self._stream:
+            # A packet without data repeats the previous frame, as in Theora. It ends the stream if
+            # it has no timestamp either.
+            is_repetition = not packet.size and packet.dts is not None
+            if packet.stream is not self._stream or is_repetition:
                 continue
             if self._is_before_start(packet):
                 if packet.is_keyframe:
