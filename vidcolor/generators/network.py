@@ -98,8 +98,12 @@ class DecoderConv(nn.Module):
 
     def forward(self, x: Tensor, hint: Tensor | None = None) -> Tensor:
         """Map features (N, C, H, W) and hints (N, 3, H, W), if any, to (N, C', H, W)."""
-        if hint is None and isinstance(self.norm, nn.Identity) and can_fuse(x):
-            return convolve(self.conv, x, self.conv.kernel_size[0] // 2, "relu")
+        if isinstance(self.norm, nn.Identity) and can_fuse(x):
+            padding = self.conv.kernel_size[0] // 2
+            if self.hint_conv is None or hint is None:
+                return convolve(self.conv, x, padding, "relu")
+            # The same operator as without hints, so that empty hints give the same bits.
+            return F.relu(convolve(self.conv, x, padding, "none") + self.hint_conv(hint))
         x = self.conv(x)
         if self.hint_conv is not None and hint is not None:
             x = x + self.hint_conv(hint)
