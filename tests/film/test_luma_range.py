@@ -58,6 +58,7 @@ def test_luma_for_editing_is_an_invertible_map_of_full_range(
     source = write_gray_ramp(tmp_path / f"ramp.{suffix}", pix_fmt, *options)
     film = colored(source, "mkv", purpose="editing", encoder="ffv1")
     assert film.after.color["range"] == 1
+    assert film.result.plan.info.video.coding.full_range
     luma = film.after.luma[0]
     assert np.array_equal(luma, np.rint(64 + GRAYS * (876 / 255)))
     assert np.array_equal(recode(luma, Coding(10, False), Coding(8, True)), GRAYS)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from tests.helpers.clips import ffmpeg
 from vidcolor.color.ycbcr import MATRICES
@@ -243,3 +244,22 @@ def test_frame_rate_of_raw_dv_is_not_its_clock_rate(clip, colored):
     assert film.after.properties["sar"] == Fraction(16, 15)
     assert film.result.plan.video.interlaced
     film.assert_same_times()
+
+
+@pytest.mark.slow
+def test_icc_profiles_of_png_do_not_end_the_process(tmp_path):
+    """PyAV 18 frees the name of such a profile, which FFmpeg frees as well."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for number in range(2):
+        image = Image.new("RGB", (96, 64), (number, 90, 90))
+        image.save(tmp_path / f"{number}.png", icc_profile=profile)
+    film = tmp_path / "film.mov"
+    ffmpeg("-framerate", "25", "-i", str(tmp_path / "%d.png"), "-c", "copy", str(film))
+    code = (
+        "import gc, sys; from pathlib import Path; from vidcolor.media.probe import probe\n"
+        "for _ in range(3):\n"
+        "    print(probe(Path(sys.argv[1])).video.side_data); gc.collect()\n"
+    )
+    command = [sys.executable, "-c", code, str(film)]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stdout) == (0, "('ICC_PROFILE',)\n" * 3)

@@ -152,9 +152,10 @@ def _list_metadata(still: Still) -> list[str]:
 
 
 def _plan_values(plan: FilmPlan) -> dict[str, Any]:
-    sample_aspect_ratio = {"sample_aspect_ratio": str(plan.video.sample_aspect_ratio or 1)}
+    video = plan.info.video
+    sample_aspect_ratio = {"sample_aspect_ratio": str(video.sample_aspect_ratio or 1)}
     return _pick(plan, _PLAN_VALUES) | {
-        "video": _pick(plan.video, _VIDEO_VALUES) | sample_aspect_ratio,
+        "video": _pick(video, _VIDEO_VALUES) | sample_aspect_ratio,
         "streams": [_pick(decision, _STREAM_VALUES) for decision in plan.streams],
     }
 
@@ -177,7 +178,7 @@ def _format_plan(plan: FilmPlan) -> list[str]:
 
 
 def _format_video(plan: FilmPlan) -> list[str]:
-    video = plan.video
+    video = plan.info.video
     sar = video.sample_aspect_ratio
     properties = [
         video.codec,
@@ -216,12 +217,16 @@ def _format_streams(plan: FilmPlan) -> list[str]:
 
 
 def _format_output(plan: FilmPlan) -> list[str]:
-    encoder, source_bits = plan.encoder, plan.video.coding.bits
+    encoder, source = plan.encoder, plan.info.video
+    source_bits = source.coding.bits
     options = " ".join(f"{key}={value}" for key, value in encoder.options.items())
     bits = encoder.layout.bits
-    if encoder.full_range != plan.video.coding.full_range:
-        luma = f"converted to {'full' if encoder.full_range else 'limited'} range in {bits} bits"
-        luma += ", all levels distinct" if encoder.lossless_luma else ", ROUNDED"
+    range_name = "full" if encoder.full_range else "limited"
+    if source.layout.kind == "rgb":
+        luma = f"computed from R'G'B' in {bits} bits, {range_name} range,"
+    elif encoder.full_range != source.coding.full_range:
+        luma = f"converted to {range_name} range in {bits} bits, "
+        luma += "all levels distinct," if encoder.lossless_luma else "ROUNDED,"
     elif bits == source_bits:
         luma = "unchanged bit for bit"
     elif bits > source_bits:

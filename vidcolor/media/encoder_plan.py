@@ -266,7 +266,7 @@ def _list_candidates(
     if not deep:
         needed = f"the source has {video.coding.bits} bits"
         if luma.converts_by_default:
-            needed = f"limited range needs {luma.min_bits} bits to keep all levels distinct"
+            needed = f"limited range needs {luma.min_bits} bits for the levels of the source"
         raise UsageError(
             f"{name} supports {deepest.bits}-bit luma and {needed}; choose another --encoder "
             f"(ffv1 supports all), or round luma with --pix-fmt {deepest.name}"

@@ -6,12 +6,15 @@ unpack pixel formats without a luma plane.
 
 from __future__ import annotations
 
+import ctypes
+import gc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import av
 import numpy as np
 from av import VideoFrame as VideoFrame
+from av.dictionary import Dictionary
 from av.sidedata.sidedata import Type as SideDataType
 
 from vidcolor.color.srgb import linear_to_srgb_array
@@ -58,8 +61,21 @@ SideDataType._missing_ = classmethod(_add_side_data_type)  # type: ignore[assign
 
 def list_side_data(frame: VideoFrame) -> set[str]:
     """Return the types of the side data of a frame, such as ``A53_CC``."""
+    return {item.type.name for item in get_side_data(frame)}
+
+
+def get_side_data(frame: VideoFrame) -> Any:
+    """Return `frame.side_data` without the fault that ends the process.
+
+    PyAV 18 and FFmpeg both free the metadata of side data, as ICC profiles of PNG have. A reference
+    that is never released keeps PyAV from that.
+    """
     side_data: Any = frame.side_data
-    return {item.type.name for item in side_data}
+    for item in side_data:
+        for referent in gc.get_referents(item):
+            if isinstance(referent, Dictionary) and len(referent):
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(referent))
+    return side_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +301,7 @@ def compose_frame(
 def _make_empty_like(frame: VideoFrame, pix_fmt: str) -> VideoFrame:
     """Return a frame of another pixel format, with planes that the caller must fill."""
     # Only swscale can copy field flags and side data. The caller overwrites its samples.
-    if frame.interlaced_frame or len(frame.side_data):
+    if frame.interlaced_frame or len(get_side_data(frame)):
         converted = frame.reformat(format=pix_fmt, interpolation="POINT")
         if converted.format.name == pix_fmt and converted is not frame:
             return converted

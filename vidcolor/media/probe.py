@@ -22,7 +22,12 @@ from vidcolor.media.duration import (
     get_container_duration_s,
     get_stream_duration_s,
 )
-from vidcolor.media.frames import PixelLayout, get_pixel_layout, list_side_data
+from vidcolor.media.frames import (
+    PixelLayout,
+    get_pixel_layout,
+    get_side_data,
+    list_side_data,
+)
 from vidcolor.media.source_timecode import find_reel, find_timecode
 from vidcolor.media.tint import has_transparent_pixels, measure_tint, sample_frames
 from vidcolor.media.video_decoder import VideoDecoder
@@ -350,8 +355,7 @@ def _has_variable_frame_rate(stream: av.VideoStream) -> bool:
 
 def read_display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """Return FFmpeg's 3x3 display matrix of a frame, row by row; None if it has none."""
-    side_data: Any = frame.side_data
-    matrix = side_data.get(SideDataType.DISPLAYMATRIX)
+    matrix = get_side_data(frame).get(SideDataType.DISPLAYMATRIX)
     if matrix is None:
         return None
     return tuple(int(v) for v in np.frombuffer(bytes(matrix), np.int32))
