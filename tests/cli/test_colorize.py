@@ -83,6 +83,7 @@ def test_option_without_effect_is_reported(
     assert run.err == [
         "warning: --start has no effect: it applies to films and image sequences only",
         "warning: --fps has no effect: it applies to image sequences only",
+        "warning: --quality has no effect: it applies to JPEG, WebP, AVIF and HEIC results only",
     ]
 
 
