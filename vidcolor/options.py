@@ -233,8 +233,8 @@ class ColorizeOptions(OptionsModel):
         "copy; PCM where the container does not support the codec.")] = None
     quality: Annotated[int | None, Option(
         group="Output", tasks=("photo", "sequence"), ge=1, le=100,
-        help="Quality of JPEG and lossy WebP output, 1 to 100. Default: keep the luma coding of a "
-        "JPEG source.")] = None
+        help="Quality of JPEG, AVIF, HEIC and lossy WebP output, 1 to 100. Default: keep the luma "
+        "coding of a JPEG source.")] = None
     confidence: Annotated[Path | None, Option(
         group="Output", metavar="PATH", in_fingerprint=False, in_config=False,
         help="Also write the confidence of the model as a grayscale film or image: a file, or a "
