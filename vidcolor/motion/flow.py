@@ -177,8 +177,12 @@ def length(vectors: FloatArray) -> FloatArray:
     """Return the length of each vector of (h, w, 2) float32: (h, w) float32."""
     import cv2
 
-    x, y = cv2.split(vectors)
-    return np.asarray(cv2.magnitude(x, y), np.float32)
+    # cv2.magnitude is not used, because its last bit depends on the alignment of the arrays.
+    x, y = (np.asarray(plane, np.float32) for plane in cv2.split(vectors))
+    x *= x
+    y *= y
+    x += y
+    return np.sqrt(x, out=x)
 
 
 @lru_cache(maxsize=8)
