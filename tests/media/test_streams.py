@@ -504,3 +504,18 @@ def test_audio_of_a_later_program_map_is_kept(clip, colored, tmp_path):
     assert not any("not kept" in w for w in film.result.warnings)
     first, second = (len(s.packets) for s in film.after.streams_of("audio"))
     assert first > second > 40
+
+
+@pytest.mark.parametrize(("second", "is_named"), [(("-ar", "44100"), True), ((), False)])
+def test_change_of_the_sample_rate_of_aac_is_named(clip, colored, tmp_path, second, is_named):
+    """MP4 and Matroska store the sample rate and channels of AAC once."""
+    sine = ("-f", "lavfi", "-t", "0.5", "-i", "sine=440:r=48000")
+    path = tmp_path / "joined.ts"
+    parts = [
+        clip("ts", "libx264", "yuv420p", "-c:a", "aac", *more, inputs=sine, rate=Fraction(25))
+        for more in ((), second)
+    ]
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    for suffix in ("mp4", "mkv"):
+        warnings = " ".join(colored(path, suffix).result.warnings)
+        assert ("audio stream 1: its sample rate or channels change" in warnings) == is_named

@@ -133,3 +133,27 @@ def _trim_packet(packet: av.Packet[Any], trim: Trim) -> bool:
         packet.pts = packet.dts = begin
         packet.duration = max(0, end - begin)
     return True
+
+
+def watch_aac(packets: Iterator[av.Packet[Any]], changed: set[int]) -> Iterator[av.Packet[Any]]:
+    """Yield packets, and add the streams of AAC whose sample rate or channels change to `changed`.
+
+    Outside of transport streams, the packets lose their headers.
+    """
+    first: dict[int, bytes] = {}
+    for packet in packets:
+        header = _read_adts_header(packet)
+        if header and first.setdefault(packet.stream.index, header) != header:
+            changed.add(packet.stream.index)
+        yield packet
+
+
+def _read_adts_header(packet: av.Packet[Any]) -> bytes | None:
+    """Return the bits of sample rate and channels of AAC with headers (ISO/IEC 13818-7, 6.2.1)."""
+    context = packet.stream.codec_context
+    if context is None or context.name != "aac" or packet.size < 7:
+        return None
+    data = bytes(memoryview(packet)[:4])
+    if data[0] != 0xFF or data[1] & 0xF6 != 0xF0:
+        return None
+    return bytes((data[2] & 0x3D, data[3] & 0xC0))

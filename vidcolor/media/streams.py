@@ -19,7 +19,7 @@ from vidcolor.fileio import temporary_path
 from vidcolor.media.demux import DamageReport, find_origin_s, open_input
 from vidcolor.media.ffmpeg_cli import ExtraStreams, convert_subtitle
 from vidcolor.media.input_formats import list_whitelists
-from vidcolor.media.packets import Trim, get_dts_s, read_packets
+from vidcolor.media.packets import Trim, get_dts_s, read_packets, watch_aac
 from vidcolor.media.pcm import PcmFormat, add_pcm_stream, convert_to_pcm, get_channel_layout
 from vidcolor.media.source_timecode import REEL_TAGS
 
@@ -217,6 +217,8 @@ class StreamCopier:
         """Minimum DTS of the next packet of each stream of the output, in its time base."""
         self._audio_damage: dict[int, DamageReport] = {}
         """Damage of converted audio, by index of the stream."""
+        self._changed_aac: set[int] = set()
+        """Indices of copied streams of AAC whose sample rate or channels change."""
 
     def __enter__(self) -> StreamCopier:
         return self
@@ -226,7 +228,11 @@ class StreamCopier:
 
     def describe_damage(self) -> list[str]:
         """Return messages about packets that could not be decoded, and changes of channels."""
-        messages = []
+        messages = [
+            f"audio stream {index}: its sample rate or channels change within the film, which the "
+            "result cannot signal; use --sound pcm"
+            for index in sorted(self._changed_aac)
+        ]
         for index, damage in self._audio_damage.items():
             messages += [f"audio stream {index}: {text}" for text in damage.messages]
             if damage.bad_packets:
@@ -285,9 +291,8 @@ class StreamCopier:
         chapters = self._shift_chapters()
         if chapters:
             target.set_chapters(chapters)
-        self._packets = heapq.merge(
-            read_packets(self._source, copied, self._trim), *converted, key=get_dts_s
-        )
+        packets = watch_aac(read_packets(self._source, copied, self._trim), self._changed_aac)
+        self._packets = heapq.merge(packets, *converted, key=get_dts_s)
 
     def _add_converted(
         self,
