@@ -219,8 +219,8 @@ def _read_luma(pixels: NDArray[Any], coding: Coding) -> LumaImage:
     if pixels.dtype.kind == "u":
         if pixels.ndim == 3:
             pixels = rgb_to_luma_codes(pixels, MATRIX, coding.bits, coding.bits)
-        return LumaImage(pixels, None)
-    unit = np.clip(pixels.astype(np.float32), 0, 1)
+        return LumaImage(np.ascontiguousarray(pixels), None)
+    unit = np.clip(pixels.astype(np.float32, order="C"), 0, 1)
     if unit.ndim == 3:
         unit = np.clip(rgb_to_luma(unit, MATRIX), 0, 1)
     return LumaImage(coding.unit_to_luma(unit), unit)

@@ -48,7 +48,8 @@ class GuidedUpsampler:
 
         fits = self._fit([resize_linear(plane, proxy.shape) for plane in chroma], proxy)
         offset_columns = min(left_offset * proxy.shape[1] / guide.shape[1], 1.0)
-        upsampled, offset = np.empty((2, *guide.shape), np.float32), np.empty_like(guide)
+        upsampled = np.empty((2, *guide.shape), np.float32)
+        offset = np.empty(guide.shape, np.float32)
         size = guide.shape[::-1]
         for plane, fit in zip(upsampled, fits, strict=True):
             # Each plane is written once and changed in place: new arrays of this size are slow.
