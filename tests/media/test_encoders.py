@@ -168,6 +168,13 @@ def test_full_range_becomes_limited_range_for_editing(
     assert plan.lossless_luma == ("to 10 bits" not in warning)
 
 
+def test_prores_without_subsampling_has_the_tag_of_its_profile(clip, colored):
+    """QuickTime expects 4:2:2 behind the tag apch."""
+    film = colored(clip(), "mov", purpose="editing", pix_fmt="yuv444p10le")
+    with av.open(str(film.path)) as container:
+        assert container.streams.video[0].codec_context.codec_tag == "ap4h"
+
+
 def test_limited_range_is_not_converted_for_editing(clip):
     video = probe(clip("mkv", "ffv1", "yuv420p")).video
     plan = plan_encoder(video, CONTAINERS["mov"], EncoderRequest(purpose="editing"))

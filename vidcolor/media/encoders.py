@@ -128,6 +128,13 @@ _ROWS = (
         options={"profile": "hq", "vendor": "apl0"},
         purposes=("editing",),
         interlacing="coded",
+        quirks=(
+            Quirk(
+                lambda video, container, layout: layout.subsampling == (0, 0),
+                {"profile": "4444"},
+                "The codec tag of the 4:2:2 profiles (apch) promises 4:2:2.",
+            ),
+        ),
     ),
     Encoder(
         name="dnxhd",
