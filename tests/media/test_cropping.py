@@ -90,6 +90,7 @@ def test_crop_of_a_container_is_applied(clip, tmp_path, codec, pix_fmt, suffixes
         np.testing.assert_array_equal(cropped, full[:, top : top + 46, left : left + 74])
 
 
+@pytest.mark.slow
 def test_aspect_and_rotation_of_a_cropped_film_are_kept(clip, colored, tmp_path):
     rotated = tmp_path / "rotated.mp4"
     source = clip("mp4", "libx264", "yuv420p", vf="setsar=16/15")

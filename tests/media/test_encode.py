@@ -213,6 +213,7 @@ def test_loss_of_hdr_metadata_is_named_in_a_warning(clip, colored):
     assert "mastering display metadata (HDR10), content light levels (HDR10)" in warning
 
 
+@pytest.mark.slow
 def test_loss_of_side_data_that_begins_late_is_named(clip, colored, tmp_path):
     """The first frames and those that are sampled have none."""
     parts = [("log-level=none", 80), (HDR_PARAMETERS, 4)]
