@@ -230,8 +230,10 @@ def _get_orientation(matrix: tuple[int, ...] | None) -> tuple[int, ...]:
 
 def _describe_orientation(video: VideoInfo) -> str:
     a, b, c, d = _get_orientation(video.display_matrix)
-    mirrored = "mirrored, " if a * d - b * c < 0 else ""
-    return f"{mirrored}turned by {90 * video.quarter_turns}° counterclockwise"
+    parts = ["mirrored"] if a * d - b * c < 0 else []
+    if video.quarter_turns:
+        parts.append(f"turned by {90 * video.quarter_turns}° counterclockwise")
+    return ", ".join(parts)
 
 
 def _describe_rejection(
