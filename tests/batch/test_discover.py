@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from vidcolor.batch.discover import LeftOut, discover
 from vidcolor.errors import InputError, UsageError
@@ -170,6 +171,19 @@ def test_everything_left_out_of_a_folder_has_a_reason(monkeypatch: pytest.Monkey
         "a/song.MOD": ".mod, but no MPEG film, as camcorders write",
         "a/x.mp4.vidcolor": "with unfinished work",
     }
+
+
+def test_animations_in_a_folder_are_films() -> None:
+    touch("a/x.png")
+    frames = [Image.new("L", (8, 8), level) for level in (0, 255)]
+    frames[0].save("a/moving.webp", save_all=True, append_images=frames[1:])
+    frames[0].save("a/still.webp")
+    tasks = discover([Path("a")], None, None, OPTIONS)
+    assert [(task.kind, str(task.target)) for task in tasks] == [
+        ("film", "a-color/moving.mp4"),
+        ("photo", "a-color/still.webp"),
+        ("photo", "a-color/x.png"),
+    ]
 
 
 def test_folder_without_sources_names_what_it_contains() -> None:

@@ -217,7 +217,7 @@ def test_raw_stream_is_trimmed_without_seeking(clip):
     assert 0 < len(list(reader.frames())) < 50
 
 
-@pytest.mark.parametrize("suffix", [".gif", ".png"])
+@pytest.mark.parametrize("suffix", [".gif", ".png", ".webp", ".avif"])
 @pytest.mark.parametrize("last_ms", [40, 100, 1500])
 def test_the_last_frame_of_an_animation_keeps_its_duration(tmp_path, suffix, last_ms):
     durations = [100, 200, 300, 100, last_ms]

@@ -38,10 +38,10 @@ def test_first_bytes_decide_unless_the_extension_is_known(
     assert is_photo(tmp_path / name) is expected
 
 
-@pytest.mark.parametrize("suffix", [".gif", ".apng"])
+@pytest.mark.parametrize("suffix", [".gif", ".apng", ".webp", ".avif"])
 def test_animations_are_films_and_single_images_photos(tmp_path: Path, suffix: str) -> None:
     frames = [Image.new("L", (8, 8), 60 * n) for n in range(3)]
-    kind, path = {".gif": "GIF", ".apng": "PNG"}[suffix], tmp_path / f"a{suffix}"
+    kind, path = "PNG" if suffix == ".apng" else None, tmp_path / f"a{suffix}"
     frames[0].save(path, format=kind)
     assert is_photo(path)
     frames[0].save(path, format=kind, save_all=True, append_images=frames[1:])

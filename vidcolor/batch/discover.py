@@ -274,7 +274,7 @@ def _classify_files(folder: Path, files: Sequence[Path]) -> list[tuple[TaskKind,
 
     An image sequence is named by its folder, or by its pattern if there are other images.
     """
-    photos = [path for path in files if is_photo_name(path)]
+    photos = {path: None for path in files if is_photo_name(path) and is_photo(path)}
     scans = find_film_scans(photos)
     frames = {path: pattern for pattern, paths in scans.items() for path in paths}
     is_whole = len(scans) == 1 and len(frames) == len(photos)
@@ -283,7 +283,7 @@ def _classify_files(folder: Path, files: Sequence[Path]) -> list[tuple[TaskKind,
         if path in frames:
             tasks[folder if is_whole else frames[path]] = "sequence"
         else:
-            tasks[path] = "photo" if is_photo_name(path) else "film"
+            tasks[path] = "photo" if path in photos else "film"
     return [(kind, path) for path, kind in tasks.items()]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from vidcolor.color.ycbcr import Coding
 from vidcolor.errors import InColorError, InputError, UsageError
 from vidcolor.fileio import check_target, get_file_identity
+from vidcolor.media.animations import describe_repeats
 from vidcolor.media.containers import (
     CONTAINERS,
     SEQUENCE_MUXER,
@@ -111,6 +112,7 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
     # The streams that are kept depend on the container, which the encoder plan has chosen.
     streams = plan_streams(source, encoder.container, options.sound)
     warnings = _warn_about_video(info.video, encoder, options)
+    warnings += filter(None, [describe_repeats(source)])
     if encoder.muxer == SEQUENCE_MUXER:
         warnings += _warn_about_images(info, streams, target)
     else:

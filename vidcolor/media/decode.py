@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import InputError
+from vidcolor.media.animations import ANIMATION_CODECS
 from vidcolor.media.consistency import ConsistencyCheck
 from vidcolor.media.demux import DamageReport, open_input
 from vidcolor.media.frames import (
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 END_TOLERANCE_S = 0.2
 """Maximum time between the last frame and the declared end of an intact film, in seconds; at least
 two frames."""
-_ANIMATION_CODECS = {"gif", "apng"}
-"""Codecs whose files store the duration of each frame. That of the last frame is exact."""
 
 # The layout is needed for every frame, and only few pixel formats occur.
 _get_pixel_layout = lru_cache(maxsize=32)(get_pixel_layout)
@@ -172,7 +171,7 @@ class VideoReader(FrameReader):
     def _finish(self, last: Frame) -> None:
         """Set the duration, and record the missing time if the film ends before its end."""
         nominal, stored = self._nominal_duration(last.av_frame), int(last.av_frame.duration or 0)
-        if stored and self._video.codec in _ANIMATION_CODECS:
+        if stored and self._video.codec in ANIMATION_CODECS:
             nominal = stored
         last.duration = nominal
         if self._end is not None:

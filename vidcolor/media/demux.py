@@ -13,6 +13,7 @@ from av.codec.context import Flags
 
 from vidcolor.errors import InputError
 from vidcolor.fileio import check_source
+from vidcolor.media.animations import convert_animation, find_converted_format
 from vidcolor.media.input_formats import describe_list, list_whitelists
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ def open_input(path: Path) -> av.container.InputContainer:
 
 def _open(path: Path, options: dict[str, str]) -> av.container.InputContainer:
     # FFmpeg would read the relative name "a:b.mkv" as a URL of protocol "a".
-    name = str(path.absolute())
+    source = convert_animation(path) if find_converted_format(path) else path
+    name = str(source.absolute())
     options = list_whitelists() | PROBE_OPTIONS | _DEMUXER_OPTIONS | options
     container: av.container.InputContainer = av.open(name, options=options, **_OPEN_OPTIONS)
     return container

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vidcolor.media.animations import CONVERTED_SUFFIXES, find_converted_format, is_animation
 from vidcolor.media.containers import is_video_name
 from vidcolor.media.stills.formats import STILL_SUFFIXES, is_still
 
@@ -54,21 +55,13 @@ def is_photo(path: Path) -> bool:
     """Return whether a file is a photo.
 
     The extension decides if it is that of a photo or a video. Otherwise the first bytes decide. A
-    GIF or ``.apng`` with several frames is a video.
+    GIF, ``.apng``, ``.webp`` or ``.avif`` with several frames is a video.
     """
     suffix = path.suffix.lower()
     if is_photo_name(path) or is_video_name(path):
-        return is_photo_name(path)
+        is_animated = suffix in CONVERTED_SUFFIXES and find_converted_format(path) is not None
+        return is_photo_name(path) and not is_animated
     if suffix in UNSUPPORTED_IMAGES:  # the first bytes of many camera raw files are those of TIFF
         return False
-    return is_still(path) and not (suffix in ANIMATIONS and _is_animated(path))
-
-
-def _is_animated(path: Path) -> bool:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path, formats=("GIF", "PNG")) as image:
-            return bool(getattr(image, "is_animated", False))
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError):
-        return True  # FFmpeg reports what is wrong
+    # FFmpeg reports what is wrong with an unreadable animation.
+    return is_still(path) and not (suffix in ANIMATIONS and is_animation(path, if_unreadable=True))

@@ -15,6 +15,7 @@ from vidcolor.color.tint import Tint
 from vidcolor.color.ycbcr import Coding, Matrix, get_default_matrix, get_matrix
 from vidcolor.errors import InputError
 from vidcolor.imaging.geometry import Geometry, rotate_size
+from vidcolor.media.animations import find_converted_format
 from vidcolor.media.cropping import Crop, read_crop
 from vidcolor.media.demux import find_origin_s, find_video_stream, is_cover_art, open_input
 from vidcolor.media.duration import (
@@ -229,7 +230,7 @@ def probe(path: Path, start_s: Fraction | None = None) -> MediaInfo:
         frames = sample_frames(container, stream, first_frame, crop)
         return MediaInfo(
             path=path,
-            container=container.format.name,
+            container=find_converted_format(path) or container.format.name,
             duration_s=get_container_duration_s(container),
             video=_describe_video(path, container, stream, frames, crop, aspect),
             streams=tuple(describe_stream(s) for s in container.streams),
@@ -281,7 +282,7 @@ def _describe_video(
     tagged_matrix = get_matrix(tags.matrix) if layout.kind != "rgb" else None
     return VideoInfo(
         index=stream.index,
-        codec=context.codec.canonical_name,
+        codec=find_converted_format(path) or context.codec.canonical_name,
         width=first_frame.width,
         height=first_frame.height,
         layout=layout,

@@ -36,7 +36,10 @@ def read_avif(path: Path, allow_damaged: bool) -> DecodedImage:
     warnings: tuple[str, ...] = ()
     is_animated, bits = getattr(image, "n_frames", 1) > 1, _read_bits(data)
     if is_animated:
-        warnings += ("the image is animated: only the first frame is colorized",)
+        warnings += (
+            "the image is animated: only the first frame is colorized; to colorize all as a film, "
+            "name it .avif",
+        )
     if bits > 8 and not is_animated and find_spec("imagecodecs") is not None:
         import imagecodecs
 

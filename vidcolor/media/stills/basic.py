@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 _LOSSLESS_EFFORT = 25
 """Compression effort of libwebp for lossless files, 0-100. It does not change the pixels."""
 _ANIMATED_WEBP = (
-    "the image is animated: only the first frame is colorized; to colorize all as a film, convert "
-    "it to an animated PNG (.apng)"
+    "the image is animated: only the first frame is colorized; to colorize all as a film, name it "
+    ".webp"
 )
 _PNM_HEADER = re.compile(rb"P([2356])" + rb"(?:\s|#[^\n]*\n)+(\d+)" * 3 + rb"\s")
 """Header of gray (2, 5) and R'G'B' (3, 6) files, as text (2, 3) or binary: width, height, white."""

@@ -68,7 +68,10 @@ def read_jxl(path: Path, allow_damaged: bool) -> DecodedImage:
     warnings: tuple[str, ...] = ()
     if samples.ndim == 4 or (samples.ndim == 3 and samples.shape[-1] > 4):
         samples = samples[0]
-        warnings += ("the image is animated: only the first frame is colorized",)
+        warnings += (
+            "the image is animated: only the first frame is colorized; to colorize all as a film, "
+            "convert it to an animated PNG (.apng)",
+        )
     if samples.dtype.kind == "f":
         samples = np.rint(np.clip(np.nan_to_num(samples), 0, 1) * 65535).astype(np.uint16)
         warnings += ("samples are floating point: 0 is taken as black, 1 as white",)

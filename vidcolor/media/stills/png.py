@@ -86,13 +86,13 @@ def read_png(path: Path, allow_damaged: bool) -> DecodedImage:
     check_size(path, header.width, header.height)
     damage: tuple[str, ...] = ()
     try:
-        chunks = list(_iter_chunks(data))
+        chunks = list(iter_chunks(data))
     except _DamagedPngError as error:
         if not allow_damaged:
             raise InputError(
                 f"{path}: damaged PNG: {error}; get a complete copy, or allow damaged images"
             ) from None
-        chunks = list(_iter_chunks(data, strict=False))
+        chunks = list(iter_chunks(data, strict=False))
         data, share = _recover_rows(data, header, chunks)
         damage = (f"the file is damaged: {share:.0%} of its rows are readable, the rest is black",)
     metadata, warnings = _read_metadata(chunks)
@@ -105,7 +105,7 @@ def read_png(path: Path, allow_damaged: bool) -> DecodedImage:
 
 def read_png_xmp(path: Path) -> bytes | None:
     """Return the XMP packet of a PNG, which may be damaged, or None."""
-    return _read_metadata(list(_iter_chunks(path.read_bytes(), strict=False)))[0].xmp
+    return _read_metadata(list(iter_chunks(path.read_bytes(), strict=False)))[0].xmp
 
 
 def encode_png(job: ColorizedStill) -> EncodedStill:
@@ -141,8 +141,8 @@ def _parse_header(data: bytes) -> _Header:
     return _Header(*struct.unpack(">IIBBBBB", data[16:29]))
 
 
-def _iter_chunks(data: bytes, *, strict: bool = True) -> Iterator[tuple[bytes, bytes]]:
-    """Yield name and data of every chunk; a broken one raises `_DamagedPngError` if `strict`."""
+def iter_chunks(data: bytes, *, strict: bool = True) -> Iterator[tuple[bytes, bytes]]:
+    """Yield name and data of every chunk; a broken one raises a `ValueError` if `strict`."""
     at = len(SIGNATURE)
     while True:
         head = data[at : at + 8]
@@ -223,10 +223,11 @@ def _insert_metadata(png: bytes, metadata: StillMetadata) -> bytes:
         chunks.append((b"iTXt", _XMP_KEYWORD + b"\0\0\0\0\0" + metadata.xmp))
     # A file has either iCCP or sRGB.
     chunks += [c for c in metadata.extras if c[0] != b"sRGB" or not metadata.icc]
-    return png[:_HEADER_END] + b"".join(_encode_chunk(*c) for c in chunks) + png[_HEADER_END:]
+    return png[:_HEADER_END] + b"".join(encode_chunk(*c) for c in chunks) + png[_HEADER_END:]
 
 
-def _encode_chunk(name: bytes, body: bytes) -> bytes:
+def encode_chunk(name: bytes, body: bytes) -> bytes:
+    """Return a chunk with its length and checksum."""
     return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
 
 
@@ -244,7 +245,7 @@ def _recover_rows(
     out = [(b"IHDR", data[16:29])]
     out += [(name, body) for name, body in chunks if name in (b"PLTE", b"tRNS")]
     out += [(b"IDAT", zlib.compress(kept.ljust(num_bytes, b"\0"), 1)), (b"IEND", b"")]
-    png = SIGNATURE + b"".join(_encode_chunk(*chunk) for chunk in out)
+    png = SIGNATURE + b"".join(encode_chunk(*chunk) for chunk in out)
     return png, len(kept) / num_bytes
 
 
