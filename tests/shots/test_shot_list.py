@@ -113,6 +113,8 @@ INVALID_ROWS = {
     START + "5,wipe,0": "shot 2: transition must be one of start, cut, dissolve, fade, got 'wipe'",
     START + "5,dissolve,few": "shot 2: mixed_frames must be an integer",
     START + "5,dissolve,30\n20,cut,0": "shot 2 has 30 mixed frames but only 15 frames",
+    START + "5,cut,4": "shot 2 has 4 mixed frames but starts without a dissolve; set transition to",
+    "0,start,3": "shot 1 has 3 mixed frames but starts without a dissolve; set mixed_frames to 0",
     "5,start,0": "shot 1 must start at frame 0, not at frame 5",
     "": "contains no shots",
 }

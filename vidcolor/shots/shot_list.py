@@ -129,9 +129,15 @@ def read_shots(
             f"{path}: shot 1 must start at frame 0, not at frame {parsed[0].first_frame}"
         )
     starts = [Shot(0, 0, "start")]
-    for row in parsed[1:]:
-        mixed_frames = row.mixed_frames if row.transition == "dissolve" else 0
-        starts.append(Shot(row.first_frame, 0, row.transition or "cut", mixed_frames))
+    for number, row in enumerate(parsed, 1):
+        if row.mixed_frames and (number == 1 or row.transition != "dissolve"):
+            remedy = "" if number == 1 else "set transition to dissolve, or "
+            raise UsageError(
+                f"{path}: shot {number} has {row.mixed_frames} mixed frames but starts without a "
+                f"dissolve; {remedy}set mixed_frames to 0"
+            )
+        if number > 1:
+            starts.append(Shot(row.first_frame, 0, row.transition or "cut", row.mixed_frames))
     min_frames = starts[-1].first + max(starts[-1].mixed_frames, 1)
     num_frames = max(min_frames, (parsed[-1].last_frame or 0) + 1)
     return ShotList(_set_ends(path, starts, num_frames), num_frames)
