@@ -77,7 +77,7 @@ def test_finished_sequence_is_skipped_if_no_image_is_missing(flat: Colorizer) ->
         assert run(flat, Path("s"), target).error is None
         assert run(flat, Path("s"), target).skipped
     Path("out_3.png").unlink()
-    assert "1 frames are missing" in str(run(flat, Path("s"), "out_%d.png").error)
+    assert "1 frame is missing" in str(run(flat, Path("s"), "out_%d.png").error)
     write_photo("s/s_4.png")
     assert "made: the source" in str(run(flat, Path("s"), "a.mkv").error)
 
@@ -97,6 +97,14 @@ def test_changes_of_source_model_and_files_are_named(flat: Colorizer) -> None:
     assert "made: the source;" in str(run(flat, another, "out.png", hints=hints).error)
     os.utime(source, (2**31, 2**31))
     assert "newer than the result" in str(run(flat, source, "out.png", hints=hints).error)
+
+
+def test_option_without_effect_does_not_outdate_a_result(flat: Colorizer) -> None:
+    source = write_photo("a.png")
+    assert run(flat, source, "out.png", quality=50, fps=18).error is None
+    assert run(flat, source, "out.png", quality=60).skipped
+    assert run(flat, source, "out.jpg", quality=50).error is None
+    assert "--quality (was 50, is 60)" in str(run(flat, source, "out.jpg", quality=60).error)
 
 
 def test_missing_confidence_map_is_named(flat: Colorizer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vidcolor.batch.unused import explain_unused
 from vidcolor.errors import InputError
 from vidcolor.fileio import compute_source_digest
 from vidcolor.media.extensions import is_photo_name
@@ -53,29 +54,27 @@ def find_earlier_result(task: Task, provenance: Provenance) -> EarlierResult | N
     saved = next(filter(None, map(read_settings, texts)), None)
     differences = _find_source_differences(task, files, saved)
     if saved is not None and saved.num_frames is not None and len(files) < saved.num_frames:
-        differences.append(f"{saved.num_frames - len(files)} frames are missing")
+        count = saved.num_frames - len(files)
+        differences.append("1 frame is missing" if count == 1 else f"{count} frames are missing")
     confidence = task.options.confidence
     if confidence is not None and not confidence.exists():
         differences.append(f"{confidence} is missing")
     if recipe != provenance.recipe:
-        current = provenance.settings
-        differences += describe_differences(saved, current, task.options) or [
-            "the options, the model or the version of vidcolor"
-        ]
+        differences += _describe_differences(saved, provenance.settings, task)
     return EarlierResult(tuple(differences), saved is not None and saved.damaged)
 
 
-def describe_differences(
-    saved: Settings | None, current: Settings | None, options: ColorizeOptions
+def _describe_differences(
+    saved: Settings | None, current: Settings | None, task: Task
 ) -> list[str]:
-    """Return the options, and whether the model or the version differ; [] if it is unknown."""
+    """Return the options with an effect on the task, the model and the version that differ."""
     if saved is None or current is None:
-        return []
-    differences = []
+        return ["the options, the model or the version of vidcolor"]
+    differences, options = [], task.options
     defaults = ColorizeOptions().fingerprint_values()
     for name in dict.fromkeys((*saved.options, *current.options)):
         before, after = (s.options.get(name, defaults.get(name)) for s in (saved, current))
-        if before == after:
+        if before == after or explain_unused(name, [task], options):
             continue
         flag = options.flag(name)
         if name in _FILES:

@@ -56,17 +56,17 @@ def find_unused_options(
     _check_shots(tasks)
     messages = []
     for name in options.options():
-        if name in given and (reason := _find_reason(name, tasks, options)):
+        if name in given and (reason := explain_unused(name, tasks, options)):
             messages.append(f"{options.flag(name)} has no effect: {reason}")
     for task in tasks:
         for name in task.given:
-            if reason := _find_reason(name, [task], options):
+            if reason := explain_unused(name, [task], options):
                 flag = options.flag(name).removeprefix("--")
                 messages.append(f"{task.source}: the column {flag} has no effect: {reason}")
     return messages
 
 
-def _find_reason(name: str, tasks: Sequence[Task], options: ColorizeOptions) -> str | None:
+def explain_unused(name: str, tasks: Sequence[Task], options: ColorizeOptions) -> str | None:
     """Return why an option has no effect on any of the tasks; None if it has one."""
     option = options.options()[name]
     tasks = [task for task in tasks if task.error is None]
