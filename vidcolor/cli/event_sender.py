@@ -55,11 +55,13 @@ class EventSender:
             self._changed.notify()
 
     def close(self) -> None:
-        """Send the events that wait, for `TIMEOUT_S` at most."""
+        """Send the events that wait, for `TIMEOUT_S` at most; warn if some are left."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
         self._thread.join(TIMEOUT_S)
+        if self._thread.is_alive():
+            self._warn_once("timed out")
 
     def _run(self) -> None:
         end_s = None
@@ -86,13 +88,16 @@ class EventSender:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
                 response.read(1)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            if self._warn is not None:
-                reason = getattr(error, "reason", None) or error
-                self._warn(
-                    f"--progress-url: {self._url} does not accept events ({reason}); the run "
-                    "continues, and these events are lost"
-                )
-                self._warn = None
+            self._warn_once(getattr(error, "reason", None) or error)
+
+    def _warn_once(self, reason: object) -> None:
+        with self._changed:
+            warn, self._warn = self._warn, None
+        if warn is not None:
+            warn(
+                f"--progress-url: {self._url} does not accept events ({reason}); the run "
+                "continues, and these events are lost"
+            )
 
 
 def _parse_url(text: str) -> tuple[str, dict[str, str]]:
