@@ -107,7 +107,7 @@ def test_folder_structure_is_kept_and_bad_files_do_not_stop_the_run(
     first = vidcolor("colorize", "album", "--out-dir", "out")
     assert first.code == 1
     assert first.out[0] == "album -> out (1 film, 4 photos)"
-    assert first.out[-1].startswith("4 done, 0 skipped, 1 failed in "), first
+    assert first.out[-1].startswith("4 done, 0 skipped, 1 failed, 5 left out in "), first
     assert len(first.err) == 1
     assert "album/bad.jpg: not a supported image" in first.err[0]
     assert tree("out") == ["1920/b.png", "1920/deep/c.tif", "a.jpg", "reel.mp4"]

@@ -100,9 +100,9 @@ FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
     "Matroska without a frame": (lambda f: [f.film("reel.mkv", 0.01)], 1, "reel.mkv: "),
     "photo without pixels": (lambda f: [f.photo("photo.jpg", 0.01)], 1, "photo.jpg: "),
     "unsupported image format": (
-        lambda f: [f.file("a.HEIC", b"?" * 99)],
+        lambda f: [f.file("a.PSD", b"?" * 99)],
         1,
-        "a.HEIC: .HEIC images are not supported",
+        "a.PSD: .PSD images are not supported",
     ),
     "PNG bomb": (
         lambda f: [f.bomb("photo.png")],

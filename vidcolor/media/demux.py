@@ -101,8 +101,11 @@ class DamageReport:
 
     def describe(self) -> list[str]:
         """Return one message for each kind of damage."""
-        counted = ((text, getattr(self, name)) for name, text in _DAMAGE_MESSAGES.items())
-        return [*self.messages, *(text.format(value) for text, value in counted if value)]
+        counts = {name: getattr(self, name) for name in _DAMAGE_MESSAGES}
+        if self.missing_bytes:  # the cause of the missing time
+            counts["missing_s"] = 0
+        counted = (_DAMAGE_MESSAGES[name].format(count) for name, count in counts.items() if count)
+        return [*self.messages, *counted]
 
 
 def open_input(path: Path) -> av.container.InputContainer:

@@ -41,7 +41,8 @@ def test_killed_processes_do_not_change_the_result(clip, tmp_path):
     def kill_workers():
         while len(killed) < NUM_KILLS and not finished.wait(0.02):
             pid = workers[len(killed) % 2].pid
-            if any(segments.glob("*.partial/video*")) and pid is not None and pid not in killed:
+            is_rendering = any(segments.glob("*.partial/*.partial/video*"))
+            if is_rendering and pid is not None and pid not in killed:
                 killed.append(pid)
                 os.kill(pid, signal.SIGKILL)
 
