@@ -129,6 +129,14 @@ def test_files_and_folders_are_not_mixed(vidcolor: Vidcolor, films: tuple[Path, 
         in vidcolor("compare", *films, "-o", "o.mp4", "--suffix", ".png").err[0]
     )
     Path("b").mkdir()
+    for out, *options, message in (
+        ("out", "--suffix", ".gif", "--suffix: unknown output format"),
+        ("out", "b", "--layout", "wipe", "--layout wipe shows two sources"),
+        ("b/out", "b/out: is in a folder of the sources"),
+    ):
+        run = vidcolor("compare", "a", "b", "-o", out, *options)
+        assert run.code == 2 and message in run.err[0]
+        assert not Path(out).exists()
     assert (
         "no film and no photo has a counterpart"
         in vidcolor("compare", "a", "b", "-o", "out").err[0]

@@ -122,14 +122,18 @@ def _compare_folders(
     console: Console,
 ) -> bool:
     """Compare all files of the folders; return whether none failed."""
+    from vidcolor.evaluation.compare import check_format
     from vidcolor.evaluation.compare_folders import match_folders
     from vidcolor.media.extensions import is_photo_name
 
     for path in folders:
         if not path.is_dir():
             raise UsageError(f"{path}: is no folder; compare only files or only folders")
+        if out.resolve().is_relative_to(path.resolve()):
+            raise UsageError(f"{out}: is in a folder of the sources; use another --out")
     if out.is_file() or out.suffix:
         raise UsageError(f"{out}: must be a folder to compare folders; --suffix sets the format")
+    check_format("--suffix", options.suffix or ".png", options, len(folders))
     found = match_folders(folders)
     comparisons, num_failed = [], 0
     for name, sources in found.matches.items():

@@ -101,13 +101,9 @@ def compare(
     sources = [Path(path) for path in (a, b, c) if path is not None]
     out, options = Path(out), options or CompareOptions()
     extension, film_extensions = out.suffix.lower(), list_extensions("delivery")
-    if extension not in IMAGE_FORMATS and extension not in film_extensions:
-        choices = ", ".join((*IMAGE_FORMATS, *film_extensions))
-        raise UsageError(f"{out}: unknown output format; use one of {choices}")
+    check_format(out, extension, options, len(sources))
     for path in sources:
         check_source(path)
-    if options.layout == "wipe" and len(sources) > 2:
-        raise UsageError("--layout wipe shows two sources; use side or stack for three")
     kinds = ["photo" if is_photo_name(path) else "film" for path in sources]
     for path, kind in zip(sources, kinds, strict=True):
         if kind != kinds[0]:
@@ -122,6 +118,19 @@ def compare(
     if extension in film_extensions:
         return _compare_films(sources, out, options, progress)
     return _write_contact_sheet(sources, out, options)
+
+
+def check_format(name: object, extension: str, options: CompareOptions, num_sources: int) -> None:
+    """Check the extension of results, which messages call `name`, and the layout.
+
+    Raises:
+        UsageError: the extension is unknown, or a wipe has three sources.
+    """
+    known = (*IMAGE_FORMATS, *list_extensions("delivery"))
+    if extension.lower() not in known:
+        raise UsageError(f"{name}: unknown output format; use one of {', '.join(known)}")
+    if options.layout == "wipe" and num_sources > 2:
+        raise UsageError("--layout wipe shows two sources; use side or stack for three")
 
 
 def _compare_photos(sources: Sequence[Path], out: Path, options: CompareOptions) -> Comparison:
