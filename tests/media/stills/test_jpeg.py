@@ -148,6 +148,20 @@ def test_cmyk_jpeg_is_converted_to_rgb_with_a_warning(tmp_path, gray):
     assert np.abs(still.luma.astype(int) - gray).mean() < 4
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_loss_of_a_lossless_source_is_named(tmp_path, deep, bits):
+    imagecodecs = pytest.importorskip("imagecodecs")
+    codes = deep if bits == 16 else (deep >> 8).astype(np.uint8)
+    data = imagecodecs.jpeg8_encode(codes, lossless=True, bitspersample=bits)
+    (tmp_path / "a.jpg").write_bytes(data)
+    still = read_still(tmp_path / "a.jpg")
+    np.testing.assert_array_equal(still.luma, codes)
+    chroma = smooth_chroma()
+    warnings = write_still(tmp_path / "b.jpg", still, *chroma, provenance=PROVENANCE)
+    assert "luma is encoded with loss (quality 95)" in warnings[-1]
+    assert not write_still(tmp_path / "b.png", still, *chroma, provenance=PROVENANCE)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_12_bits_are_read(tmp_path, deep, channels, monkeypatch):
     imagecodecs = pytest.importorskip("imagecodecs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 
@@ -131,6 +132,28 @@ def test_compressed_boxes_of_jxl_are_read(tmp_path, gray):
     data += len(packed + b"....brobxml ").to_bytes(4, "big") + b"brobxml " + packed
     (tmp_path / "a.jxl").write_bytes(data)
     assert read_still(tmp_path / "a.jxl").metadata.xmp == XMP
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_jxl_of_16_bits_is_written_as_srgb(tmp_path, deep, alpha):
+    samples = np.dstack([deep] * (4 if alpha else 3))
+    (tmp_path / "a.jxl").write_bytes(imagecodecs.jpegxl_encode(samples, lossless=True))
+    source = read_still(tmp_path / "a.jxl")
+    assert source.warnings == ("the color space is not kept: colors are read as sRGB",)  # linear
+    write_still(tmp_path / "b.jxl", source, *random_chroma(), provenance=PROVENANCE)
+    result = read_still(tmp_path / "b.jxl")
+    assert not result.warnings
+    np.testing.assert_array_equal(result.luma, deep)
+
+
+@pytest.mark.parametrize("profile", [None, srgb_profile()])
+def test_the_profile_of_jxl_is_named(tmp_path, gray, profile):
+    jpeg = io.BytesIO()
+    Image.fromarray(np.dstack([gray] * 3)).save(jpeg, "JPEG", icc_profile=profile)
+    data = imagecodecs.jpegxl_encode_jpeg(jpeg.getvalue())
+    (tmp_path / "a.jxl").write_bytes(data)
+    expected = ("the ICC profile is not kept: colors are read as sRGB",) if profile else ()
+    assert read_still(tmp_path / "a.jxl").warnings == expected
 
 
 def test_jxl_of_floats_and_animations_are_read_with_a_warning(tmp_path, gray):

@@ -15,6 +15,7 @@ import numpy as np
 
 from vidcolor.errors import InputError
 from vidcolor.media.stills.jpeg_segments import (
+    LOSSLESS,
     PROGRESSIVE,
     FrameHeader,
     find_frame_header,
@@ -32,6 +33,7 @@ from vidcolor.media.stills.types import (
     DecodedImage,
     EncodedStill,
     check_size,
+    describe_lossy_luma,
 )
 
 if TYPE_CHECKING:
@@ -81,7 +83,11 @@ def read_jpeg(path: Path, allow_damaged: bool) -> DecodedImage:
             metadata = replace(metadata, icc=None)
             warnings += ("CMYK is converted to RGB without its ICC profile",)
     return replace(
-        decoded, metadata=metadata, warnings=warnings, lossless=False, jpeg_data=jpeg_data
+        decoded,
+        metadata=metadata,
+        warnings=warnings,
+        lossless=frame.marker in LOSSLESS,
+        jpeg_data=jpeg_data,
     )
 
 
@@ -96,7 +102,7 @@ def _decode_deep(path: Path, data: bytes, frame: FrameHeader) -> DecodedImage:
 
     codes = imagecodecs.jpeg8_decode(data)
     decoded = DecodedImage.from_samples(convert_depth(codes, frame.precision, 16), 16)
-    return replace(decoded, lossless=False)
+    return replace(decoded, lossless=frame.marker in LOSSLESS)
 
 
 def read_jpeg_xmp(path: Path) -> bytes | None:
@@ -109,13 +115,18 @@ def encode_jpeg(job: ColorizedStill) -> EncodedStill:
     still = job.still
     cb, cr = convert_chroma_to_jfif(still.luma, job.cb, job.cr, still.matrix, still.bits)
     bare = _join_source_luma(still, cb, cr) if job.quality is None else None
+    losses: tuple[str, ...] = ()
     if bare is None:
-        tables = _standard_tables(job.quality or DEFAULT_QUALITY)
+        quality = job.quality or DEFAULT_QUALITY
+        if still.format == "jpeg" and still.lossless:
+            losses = (describe_lossy_luma(quality),)
+        tables = _standard_tables(quality)
         source_table = job.metadata.jpeg_luma_table
         luma_table = list(source_table) if source_table and job.quality is None else tables[0]
         luma = convert_depth(still.luma, still.bits, 8)
         bare = _encode_planes([luma, cb, cr], [luma_table, tables[1]])
-    return insert_metadata(bare, job.metadata)
+    data, warnings = insert_metadata(bare, job.metadata)
+    return data, losses + warnings
 
 
 def _open_jpeg(data: bytes, mode: str | None = None) -> Any:

@@ -26,6 +26,8 @@ SOI, EOI, SOS, DQT, DHT, DRI, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE
 APP0, APP1, APP2, APP11, APP13, APP14, APP15 = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE, 0xEF
 BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
 """Second bytes of markers, named as in ITU-T T.81, table B.1."""
+LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
+"""Start-of-frame markers of lossless coding processes."""
 _FRAME_MARKERS = {*range(0xC0, 0xD0)} - {DHT, 0xC8, 0xCC}
 """Start-of-frame markers of all coding processes."""
 _MAX_PAYLOAD = 65533
