@@ -6,7 +6,7 @@ import pytest
 import torch
 from onnx import TensorProto
 
-from tests.helpers.onnx_models import save_color_model, save_tinting_model
+from tests.helpers.onnx_models import IMAGE, save_color_model, save_model, save_tinting_model
 from vidcolor.color.lab import rgb_to_lab
 from vidcolor.errors import WeightsError
 from vidcolor.generators import load_generator
@@ -172,3 +172,37 @@ def test_ends_of_a_graph_are_read(tmp_path):
     expected = np.mean(1 / 255 / np.array(IMAGENET_STD))
     assert ends.normalization.factor == pytest.approx(expected) and ends.has_unit_output
     assert read_graph_ends(b"no graph", "x", "y") == GraphEnds(Normalization(1.0, 0.0), False)
+
+
+def nodes(*steps):
+    """Return nodes from their operator, inputs, output and attributes."""
+    return [onnx.helper.make_node(name, a.split(), [b], **more) for name, a, b, more in steps]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [("Gather", "x order", "s", {"axis": 1}), ("Div", "s k", "d", {})],
+        [("Clip", "x", "c", {}), ("Pad", "c", "p", {}), ("Div", "p k", "d", {})],
+        [("Shape", "x", "s", {}), ("Div", "x k", "d", {})],
+        [("Concat", "x c", "s", {"axis": 1}), ("Conv", "s w", "t", {}), ("Div", "x k", "d", {})],
+        [("Add", "x c", "s", {}), ("Conv", "s w", "t", {}), ("Div", "x k", "d", {})],
+        [("Unsqueeze", "k order", "u", {}), ("Div", "x u", "d", {})],
+        [("BatchNormalization", "x one zero zero k2", "d", {})],
+    ],
+    ids=["channels", "clip", "shape", "concatenation", "residual", "constants", "batch norm"],
+)
+def test_normalization_is_found_behind_other_operators(tmp_path, steps):
+    graph = nodes(*steps, ("Conv", "d w", "f", {}), ("Relu", "f", "y", {}))
+    constants = {"k": 255.0, "k2": 255.0**2, "one": 1.0, "zero": 0.0, "order": [2, 1, 0]}
+    path = save_model(tmp_path / "p.onnx", graph, IMAGE, ("n", 2, "h", "w"), constants)
+    found = read_graph_ends(path.read_bytes(), "x", "y").normalization
+    assert found == pytest.approx((1 / 255, 0))
+
+
+def test_constants_of_float16_are_read(tmp_path):
+    """The onnx library stores their bits as integers."""
+    graph = nodes(("Sub", "x k", "d", {}), ("Conv", "d w", "y", {}))
+    dtype = TensorProto.FLOAT16
+    path = save_model(tmp_path / "p.onnx", graph, IMAGE, IMAGE, {"k": -0.5}, dtype)
+    assert read_graph_ends(path.read_bytes(), "x", "y").normalization == (1, 0.5)

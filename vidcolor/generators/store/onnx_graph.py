@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vidcolor.generators.store.protobuf import WireError, iterate_fields
+from vidcolor.generators.store.protobuf import WireError, iterate_fields, read_varints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ _INPUT, _OUTPUT, _OPERATOR, _ATTRIBUTE = 1, 2, 4, 5
 """Fields of ``NodeProto``."""
 _TENSOR_ATTRIBUTE = 5
 """Field of ``AttributeProto``."""
-_TYPE, _FLOATS, _NAME, _RAW, _DOUBLES = 2, 4, 8, 9, 10
+_TYPE, _FLOATS, _INT32S, _INT64S, _NAME, _RAW, _DOUBLES = 2, 4, 5, 7, 8, 9, 10
 """Fields of ``TensorProto``."""
 _DTYPES = {1: "<f4", 2: "<u1", 6: "<i4", 7: "<i8", 10: "<f2", 11: "<f8"}
 """NumPy types by ``TensorProto.DataType``."""
@@ -42,8 +42,14 @@ _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "Mul": np.multiply,
     "Div": np.divide,
 }
-_UNCHANGED = ("Cast", "Identity", "Transpose", "Unsqueeze", "Reshape", "Concat", "Expand")
+_RESHAPES = ("Cast", "Identity", "Transpose", "Unsqueeze", "Squeeze", "Reshape", "Expand")
 """Operators that do not change the values."""
+_SELECTIONS = ("Gather", "Slice", "Split", "Pad", "Clip", "Resize", "Concat")
+"""Operators that do not change the range of the values, such as a swap of channels."""
+_EPSILON = 1e-5
+"""Default of the operator ``BatchNormalization``."""
+_SHAPE = "Shape"
+"""Operator that returns the size of a tensor."""
 _LIMITS = ("Tanh", "Sigmoid")
 """Operators that limit the values."""
 
@@ -78,14 +84,16 @@ def read_graph_ends(data: bytes, input_name: str, output_name: str) -> GraphEnds
     consumers: dict[str, list[_Node]] = {}
     producers: dict[str, _Node] = {}
     try:
-        for node in _read_nodes(memoryview(data), constants):
+        for node in list(_read_nodes(memoryview(data), constants)):  # the list, for all constants
+            if node.operator in _RESHAPES and node.inputs[:1] and node.inputs[0] in constants:
+                constants[node.output] = constants[node.inputs[0]]
             producers[node.output] = node
             for name in node.inputs:
                 consumers.setdefault(name, []).append(node)
         normalization = _find_normalization(input_name, constants, consumers)
     except ValueError:  # not a message, or constants of different lengths
         return GraphEnds()
-    while (last := producers.pop(output_name, None)) and last.operator in _UNCHANGED:
+    while (last := producers.pop(output_name, None)) and _keeps_range(last):
         output_name = last.inputs[0] if last.inputs else ""
     return GraphEnds(normalization, last is not None and last.operator in _LIMITS)
 
@@ -95,27 +103,49 @@ def _find_normalization(
 ) -> Normalization:
     """Follow the arithmetic with constants from the input to the first layer."""
     pending, seen = [(name, np.ones(1), np.zeros(1))], {name}
+    combined = None
     for current, factor, offset in pending:  # the list grows
-        layers = 0
         for node in consumers.get(current, ()):
+            if node.operator == _SHAPE or node.output in seen:
+                continue
+            if _combines(node, seen, constants):  # a skip connection, or not a constant
+                combined = factor, offset
+                continue
             following = _apply(node, current, factor, offset, constants)
-            if following is None:
-                layers += 1
+            if following is None:  # a layer
+                return _average(factor, offset)
             # SIGGRAPH17 makes its empty hints from the input times 0.
-            elif following[0].any() and node.output not in seen:
+            if following[0].any():
                 seen.add(node.output)
                 pending.append((node.output, *following))
-        if layers:
-            return Normalization(float(factor.mean()), float(offset.mean()))
-    return Normalization()
+    return Normalization() if combined is None else _average(*combined)
+
+
+def _average(factor: Array, offset: Array) -> Normalization:
+    return Normalization(float(factor.mean()), float(offset.mean()))
+
+
+def _keeps_range(node: _Node) -> bool:
+    return node.operator in (*_RESHAPES, *_SELECTIONS)
+
+
+def _combines(node: _Node, seen: set[str], constants: dict[str, Array]) -> bool:
+    """Return whether a node combines the input with values that are computed otherwise."""
+    if node.operator != "Concat" and node.operator not in _ARITHMETIC:
+        return False
+    return any(name not in seen and name not in constants for name in node.inputs)
 
 
 def _apply(
     node: _Node, name: str, factor: Array, offset: Array, constants: dict[str, Array]
 ) -> tuple[Array, Array] | None:
     """Return factor and offset after a node; None if it is a layer."""
-    if node.operator in _UNCHANGED:
+    if _keeps_range(node):
         return factor, offset
+    if node.operator == "BatchNormalization" and constants.keys() >= set(node.inputs[1:]):
+        scale, shift, mean, variance = (constants[other].ravel() for other in node.inputs[1:])
+        gain = scale / np.sqrt(np.abs(variance) + _EPSILON)
+        return factor * gain, (offset - mean) * gain + shift
     others = [other for other in node.inputs if other != name]
     if node.operator not in _ARITHMETIC or len(others) != 1 or others[0] not in constants:
         return None
@@ -164,6 +194,7 @@ def _add_constant(tensor: memoryview, name: str | None, constants: dict[str, Arr
     if len(tensor) > MAX_CONSTANT_BYTES:
         return
     dtype, values = None, None
+    integers: list[int] = []
     for number, value in iterate_fields(tensor):
         if number == _NAME and name is None:
             name = _as_text(value)
@@ -173,6 +204,12 @@ def _add_constant(tensor: memoryview, name: str | None, constants: dict[str, Arr
             values = np.frombuffer(_as_message(value), dtype)
         elif number in (_FLOATS, _DOUBLES):
             values = np.frombuffer(_as_message(value), "<f4" if number == _FLOATS else "<f8")
+        elif number in (_INT32S, _INT64S):
+            integers += read_varints(value)
+    if integers:
+        values = np.array(integers, np.uint64).astype(np.int64)
+        if dtype == _DTYPES[10]:  # the bits of float16 are stored as integers
+            values = values.astype(np.uint16).view(np.float16)
     if name and values is not None and values.size:
         with np.errstate(all="ignore"):
             constants[name] = values.astype(np.float64)
