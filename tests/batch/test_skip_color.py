@@ -42,6 +42,21 @@ def test_photos_in_color_are_left_out(flat: Colorizer, tmp_path: Path) -> None:
         colorize_photo(album / "color.jpg", options=SKIP_COLOR, colorizer=flat)
 
 
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_run_without_results_leaves_no_new_folders(
+    flat: Colorizer, tmp_path: Path, exists: bool
+) -> None:
+    out, image = tmp_path / "new" / "out", Image.fromarray(colorful(1))
+    (tmp_path / "album/sub").mkdir(parents=True)
+    image.save(tmp_path / "album/a.png")
+    image.save(tmp_path / "album/sub/b.png")
+    if exists:
+        out.mkdir(parents=True)
+    list(run_tasks(discover([tmp_path / "album"], None, out, SKIP_COLOR), SKIP_COLOR, flat))
+    assert (tmp_path / "new").exists() is exists
+    assert not exists or list(out.iterdir()) == []
+
+
 def test_films_and_image_sequences_in_color_are_left_out(
     flat: Colorizer, clip: ClipMaker, tmp_path: Path
 ) -> None:

@@ -22,7 +22,7 @@ from vidcolor.errors import (
 from vidcolor.fileio import describe_os_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from vidcolor.colorizer import Colorizer
@@ -121,6 +121,8 @@ def run_tasks(
             engine.stop()
 
     with contextlib.ExitStack() as stack:
+        missing = {p for task in tasks for p in task.target.parents if not p.exists()}
+        stack.callback(_remove_empty, missing)
         for is_photo, group in itertools.groupby(tasks, key=lambda task: task.kind == "photo"):
             if is_photo:
                 yield from _run_photos(run, list(group))
@@ -136,6 +138,13 @@ def run_tasks(
                 yield from map(run, group)
             else:
                 yield from _run_films(run, list(group), parallel, stop_films)
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders that the run has created and that have no results."""
+    for folder in sorted(folders, reverse=True):  # subfolders first
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _run_films(
