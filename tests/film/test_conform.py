@@ -113,6 +113,30 @@ def test_trimmed_matroska_source_keeps_the_count_of_frames(
     assert film.after.properties["timecode"] == "01:00:00;10"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["mov", "mkv"])
+@pytest.mark.parametrize(("suffix", "delay"), [("avi", 0), ("mkv", 0), ("mkv", 0.3), ("mov", 0.3)])
+def test_trim_starts_with_its_first_frame(
+    clip: ClipMaker,
+    colored: Callable[..., ColorizedFilm],
+    suffix: str,
+    delay: float,
+    target: str,
+) -> None:
+    """A gap before it, such as from 0.2 s to 0.2002 s, would count as a frame of the timecode."""
+    tone = ("-itsoffset", f"{-delay}", "-f", "lavfi", "-t", "1", "-i", "sine=r=48000")
+    maps = ("-map", "0", "-map", "1", "-c:a", "pcm_s16le")
+    codec = "mpeg4" if suffix == "mov" else "ffv1"
+    source = clip(suffix, codec, "yuv420p", *maps, rate=NTSC, inputs=tone)
+    film = colored(source, target, start=Fraction(1, 5))
+    first = film.before.times[6]
+    expected = [time - first for time in film.before.times[6:]]
+    assert film.after.times == pytest.approx(expected, abs=0.0011)
+    assert film.after.times[0] == 0
+    audio = film.after.streams_of("audio")[0].packets
+    assert 0 <= float(audio[0][0] or 0) <= 0.03
+
+
 def test_container_that_cannot_hold_the_reel_is_named(
     clip: ClipMaker, colored: Callable[..., ColorizedFilm]
 ) -> None:

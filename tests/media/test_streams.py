@@ -187,12 +187,12 @@ def read_cue_times(path, number):
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
 def test_trim_shifts_chapters_and_subtitles(rich, colored, suffix):
-    """A cue that crosses the start of the trim is shortened."""
+    """A cue that crosses the start of the trim is shortened. The first frame is at 0.501 s."""
     film = colored(rich("mkv"), suffix, start=Fraction(1, 2), end=Fraction(12, 10))
-    assert read_cue_times(film.path, 0) == [0.0, 0.2, 0.5]
+    assert read_cue_times(film.path, 0) == [0.0, 0.199, 0.499]
     assert [(round(a, 3), round(b, 3), t) for a, b, t in film.after.chapters] == [
-        (0.0, 0.5, "Zwei ä"),
-        (0.5, 0.7, "Drei"),
+        (0.0, 0.499, "Zwei ä"),
+        (0.499, 0.699, "Drei"),
     ]
 
 

@@ -77,7 +77,7 @@ def _open_writer(
     if film is job.result:
         tags = {}
         if job.source.sequence is None:  # image sequences have no other streams
-            shift_s = plan.shift_pts * plan.video.time_base
+            shift_s = _find_shift(job) * plan.video.time_base
             start_s, end_s = (
                 pts * plan.video.time_base - shift_s
                 for pts in (job.analysis.pts[0], job.analysis.end_pts)
@@ -90,7 +90,7 @@ def _open_writer(
                     plan.info.path,
                     plan.streams,
                     shift_s,
-                    plan.start_s,
+                    None if plan.start_s is None else max(plan.start_s, shift_s),
                     plan.end_s,
                     audio_start=start_s if must_align or plan.start_s is not None else None,
                     audio_end=end_s if must_align else None,
@@ -109,9 +109,22 @@ def _open_writer(
     return VideoWriter(path, film.encoder, video, copier, tags, target=film.target)
 
 
+def _find_shift(job: RenderJob) -> int:
+    """Return the ticks to subtract from all timestamps.
+
+    A trim starts with its first frame. Otherwise MOV would show a gap of less than a frame before
+    it, which editing programs count as a frame of the timecode.
+    """
+    plan, first = job.plan, job.analysis.pts[0]
+    if plan.start_s is None or plan.video.rate is None:
+        return plan.shift_pts
+    gap_s = first * plan.video.time_base - plan.start_s
+    return first if gap_s * plan.video.rate < 1 else plan.shift_pts
+
+
 def _make_frame_times(job: RenderJob, film: OutputFilm) -> FrameTimes:
     """Return the timestamps of the frames in a film that is written."""
-    analysis, shift = job.analysis, job.plan.shift_pts
+    analysis, shift = job.analysis, _find_shift(job)
     pts = array("q", (timestamp - shift for timestamp in analysis.pts))
     times = FrameTimes(film.video.time_base, pts, analysis.end_pts - shift)
     # Other containers round timestamps, or store a frame rate instead.

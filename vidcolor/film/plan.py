@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -61,8 +62,8 @@ class FilmPlan:
     end_s: Fraction | None
     """End of the time range, exclusive, on the same clock; None for the end of the film."""
     shift_pts: int
-    """Ticks that are subtracted from all timestamps: the origin of the source's clock, and the
-    start of a trim."""
+    """Ticks that are subtracted from all timestamps: the origin of the source's clock, or the start
+    of a trim, which the first frame replaces if it is near."""
     warnings: tuple[str, ...]
 
     @property
@@ -150,14 +151,18 @@ def _make_plan(
     warnings: list[str],
 ) -> FilmPlan:
     video, start, end = info.video, options.start, options.end
+    start_s = None if start is None else video.start_s + start
+    end_s = None if end is None else video.start_s + end
+    origin = info.origin_s / video.time_base
+    zero = round(origin) if start_s is None else math.floor(start_s / video.time_base)
     return FilmPlan(
         info=info,
         target=target,
         encoder=encoder,
         streams=streams,
-        start_s=None if start is None else video.start_s + start,
-        end_s=None if end is None else video.start_s + end,
-        shift_pts=round(info.origin_s / video.time_base) + int((start or 0) / video.time_base),
+        start_s=start_s,
+        end_s=end_s,
+        shift_pts=zero,
         warnings=(*encoder.warnings, *warnings),
     )
 
@@ -190,7 +195,8 @@ def _plan_encoder(video: VideoInfo, target: Path, options: ColorizeOptions) -> E
 def _warn_about_video(
     video: VideoInfo, encoder: EncoderPlan, options: ColorizeOptions
 ) -> list[str]:
-    side_data = ", ".join(describe_lost_side_data(encoder.encoder, video.side_data))
+    lost = describe_lost_side_data(encoder.encoder, video.side_data, video.hdr_metadata)
+    side_data = ", ".join(lost)
     rounds_timestamps = encoder.container.time_base and not _has_millisecond_timestamps(video)
     rows = (
         (video.tint == "color" and not options.trust, _COLOR_WARNING),
