@@ -14,6 +14,8 @@ from vidcolor.fileio import (
     join_path,
     read_text,
 )
+from vidcolor.generators.store.weights import read_weights_file
+from vidcolor.options import ColorizeOptions
 
 
 def test_target_appears_only_when_it_is_complete(tmp_path: Path) -> None:
@@ -143,3 +145,19 @@ def test_devices_and_pipes_are_refused(tmp_path: Path) -> None:
     for path in (Path("/dev/zero"), tmp_path / "link.target", tmp_path / "link"):
         with pytest.raises(InputError, match="is a pipe, device or socket"):
             check_source(path)
+        with pytest.raises(InputError, match="is a pipe, device or socket"):
+            read_text(path, "a hint file")
+        with pytest.raises(InputError, match="is a pipe, device or socket"):
+            ColorizeOptions(shots=path).fingerprint_values()
+        with pytest.raises(InputError, match="is a pipe, device or socket"):
+            read_weights_file(path)
+        with pytest.raises(UsageError, match="is a pipe, device or socket"):
+            check_target(path, [], force=True)
+
+
+def test_text_is_read_from_a_pipe_of_the_shell() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"[]")
+    os.close(writer)
+    assert read_text(Path(f"/dev/fd/{reader}"), "a job list") == "[]"
+    os.close(reader)

@@ -110,8 +110,12 @@ def check_not_special(path: Path) -> None:
     Raises:
         InputError: it is one of them.
     """
-    if path.exists() and not path.is_file() and not path.is_dir():
+    if _is_special(path):
         raise InputError(f"{path}: is a pipe, device or socket; save its data to a file first")
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
@@ -120,8 +124,9 @@ def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
     Missing parent directories are created.
 
     Raises:
-        UsageError: the target is a source (by any name or link), a directory, a name that Windows
-            reserves, a URL, or a file that exists although `force` is not set.
+        UsageError: the target is a source (by any name or link), a directory, a pipe, device or
+            socket, a name that Windows reserves, a URL, or a file that exists although `force` is
+            not set.
         OutputError: its directory cannot be created or is not writable.
     """
     for source in sources:
@@ -133,6 +138,8 @@ def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
     path = extend_path(target)
     if path.is_dir():
         raise UsageError(f"{target}: is a directory; name a file in it or use --out-dir")
+    if _is_special(path):
+        raise UsageError(f"{target}: is a pipe, device or socket; write to a file")
     if path.exists() and not force:
         raise UsageError(f"{target}: already exists; choose another name or use --force")
     try:
@@ -243,6 +250,8 @@ def read_text(path: Path, description: str, decoding_errors: str = "strict") -> 
         InputError: the file cannot be read, is larger than `MAX_TEXT_BYTES`, or is not text.
     """
     check_url(path)
+    if not path.is_relative_to("/dev/fd") and path != Path("/dev/stdin"):  # a shell writes to these
+        check_not_special(path)
     try:
         if path.stat().st_size > MAX_TEXT_BYTES:
             raise InputError(f"{path}: too large for {description}; check the file name")

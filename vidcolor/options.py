@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, WrapValidator, model_validator
 
 from vidcolor.errors import InputError, UsageError
-from vidcolor.fileio import check_url
+from vidcolor.fileio import check_source
 from vidcolor.option import Option, OptionsModel, TaskKind
 from vidcolor.timecode import parse_frame_rate, parse_time
 
@@ -350,11 +350,9 @@ class ColorizeOptions(OptionsModel):
 
 
 def _sha256(path: Path) -> str:
-    check_url(path)
+    check_source(path)
     try:
         return sha256(path.read_bytes()).hexdigest()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 

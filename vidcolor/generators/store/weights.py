@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import UsageError, WeightsError
-from vidcolor.fileio import check_url
+from vidcolor.fileio import check_not_special, check_url
 from vidcolor.generators.store import registry
 from vidcolor.generators.store.caffe import (
     CAFFE_SUFFIX,
@@ -253,7 +253,8 @@ def _convert_published(
 
 
 def read_weights_file(path: Path) -> bytes:
-    """Read all bytes of a weights file; raise a WeightsError if that fails."""
+    """Read all bytes of a weights file; raise a VidcolorError if that fails."""
+    check_not_special(path)
     try:
         return path.read_bytes()
     except FileNotFoundError:
