@@ -207,10 +207,75 @@ DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
 HDR_PARAMETERS = f"log-level=none:hdr10=1:max-cll=1000,400:master-display={DISPLAY}"
 
 
-def test_loss_of_hdr_metadata_is_named_in_a_warning(clip, colored):
-    source = clip("mp4", "libx265", "yuv420p10le", "-x265-params", HDR_PARAMETERS)
-    (warning,) = (w for w in colored(source, "mp4").result.warnings if "not kept" in w)
+HDR_SIDE_DATA = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
+
+
+@pytest.fixture
+def graded(clip):
+    """A film with static HDR metadata (HDR10)."""
+    return clip("mp4", "libx265", "yuv420p10le", "-x265-params", HDR_PARAMETERS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        ("mp4", {}),
+        ("mkv", {"encoder_options": (("x264-params", "keyint=4"),)}),
+        ("mov", {"encoder": "libx265"}),
+        ("mkv", {"encoder": "libx265", "encoder_options": (("x265-params", "keyint=4"),)}),
+    ],
+)
+def test_hdr_metadata_is_kept(graded, colored, suffix, options):
+    film = colored(graded, suffix, **options)
+    assert not any("not kept" in warning for warning in film.result.warnings)
+    assert collect_hdr_metadata(film.after.frames) == collect_hdr_metadata(film.before.frames)
+
+
+def collect_hdr_metadata(frames):
+    """Return type and bytes of the HDR metadata. H.264 and H.265 have it in key frames."""
+    found = {(d.type.name, bytes(d)) for f in frames for d in f.side_data}
+    return {(name, data) for name, data in found if name in HDR_SIDE_DATA}
+
+
+@pytest.mark.slow
+def test_hdr_metadata_is_kept_in_every_segment(graded, colored, short_segments, tmp_path):
+    shots = tmp_path / "shots.csv"
+    shots.write_text("first_frame\n0\n4\n")
+    film = colored(graded, "mp4", shots=shots)
+    stored = [{d.type.name for d in f.side_data} for f in film.after.frames]
+    assert [n for n, names in enumerate(stored) if names.issuperset(HDR_SIDE_DATA)] == [0, 4]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_hdr_metadata_is_kept_by_av1_in_its_units(graded, colored, suffix):
+    """AV1 has fixed-point numbers with 16, 8 and 14 fractional bits."""
+    film = colored(graded, suffix, encoder="libsvtav1")
+    assert not any("not kept" in warning for warning in film.result.warnings)
+    before, after = probe(graded).video.hdr_metadata, probe(film.path).video.hdr_metadata
+    assert after.light_level == before.light_level == (1000, 400)
+    display, written = before.mastering_display, after.mastering_display
+    for name in ("red", "green", "blue", "white"):
+        assert getattr(written, name) == pytest.approx(getattr(display, name), abs=1 / 131072)
+    assert written.max_luminance == display.max_luminance == 1000
+    assert written.min_luminance == pytest.approx(display.min_luminance, abs=1 / 32768)
+    again = colored(film.path, suffix, encoder="libsvtav1")
+    assert probe(again.path).video.hdr_metadata == after
+
+
+def test_loss_of_hdr_metadata_is_named_in_a_warning(graded, colored):
+    result = colored(graded, "mkv", purpose="archive").result
+    (warning,) = (w for w in result.warnings if "not kept" in w)
     assert "mastering display metadata (HDR10), content light levels (HDR10)" in warning
+
+
+def test_loss_of_an_incomplete_mastering_display_is_named(clip, colored):
+    """The luminances are unknown. The encoders need all values."""
+    parameters = HDR_PARAMETERS.replace("L(10000000,1)", "L(0,0)")
+    source = clip("mp4", "libx265", "yuv420p10le", "-x265-params", parameters)
+    (warning,) = (w for w in colored(source, "mp4").result.warnings if "not kept" in w)
+    assert warning == "not kept: mastering display metadata (HDR10)"
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from vidcolor.media.concat import plan_segment_encoder
 from vidcolor.media.containers import SEQUENCE_MUXER, find_container
 from vidcolor.media.encoder_plan import EncoderRequest, plan_encoder
 from vidcolor.media.frames import get_pixel_layout, make_gray_frame
+from vidcolor.media.hdr import HdrMetadata
 from vidcolor.media.probe import PROGRESSIVE
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def plan_confidence_film(plan: FilmPlan, target: Path) -> OutputFilm:
         layout=get_pixel_layout("yuv420p"),
         interlaced=False,
         field_order=PROGRESSIVE,
+        hdr_metadata=HdrMetadata(),
     )
     encoder = plan_encoder(video, find_container(target), EncoderRequest())
     return OutputFilm("confidence", target, encoder, video, plan_segment_encoder(encoder, video))

@@ -40,7 +40,7 @@ _MAX_BITS = 16
 _RATE_CONTROL_OPTIONS = {"crf", "qp", "cq", "b", "q", "global_quality", "lossless"}
 """Encoder options that control the bit rate. If the user sets one, all defaults among them are
 dropped."""
-_PARAMETER_LISTS = {"x264-params", "x265-params"}
+_PARAMETER_LISTS = {"x264-params", "x265-params", "svtav1-params"}
 """Encoder options that are lists of parameters. The user's list is appended to the default."""
 _SUBSAMPLING_ORDER: dict[Purpose, tuple[tuple[int, int], ...]] = {
     "delivery": ((1, 1), (1, 0), (0, 0)),
@@ -337,9 +337,18 @@ def _merge_options(
     for quirk in encoder.quirks:
         if quirk.applies(video, container, layout):
             options |= quirk.options
+    if encoder.hdr:
+        options = _extend(options, encoder.hdr.make_options(video.hdr_metadata))
     if _RATE_CONTROL_OPTIONS & requested.keys():
         dropped = _RATE_CONTROL_OPTIONS | {"flags"}
         options = {k: v for k, v in options.items() if k not in dropped}
-    for name in _PARAMETER_LISTS & requested.keys() & options.keys():
-        requested[name] = f"{options[name]}:{requested[name]}"
-    return options | requested
+    return _extend(options, requested)
+
+
+def _extend(options: dict[str, str], added: dict[str, str]) -> dict[str, str]:
+    """Return options with others, which replace those of the same name or extend their lists."""
+    lists = {
+        name: f"{options[name]}:{added[name]}"
+        for name in _PARAMETER_LISTS & options.keys() & added.keys()
+    }
+    return options | added | lists

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 from vidcolor.system import get_cpu_flags
@@ -15,6 +16,7 @@ from vidcolor.system import get_cpu_flags
 if TYPE_CHECKING:
     from vidcolor.media.containers import Container
     from vidcolor.media.frames import PixelLayout
+    from vidcolor.media.hdr import HdrMetadata, MasteringDisplay
     from vidcolor.media.probe import VideoInfo
     from vidcolor.options import Purpose
 
@@ -26,6 +28,42 @@ class Quirk:
     applies: Callable[[VideoInfo, Container, PixelLayout], bool]
     options: Mapping[str, str]
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HdrParameters:
+    """Names and units of an encoder's parameters for static HDR metadata."""
+
+    option: str
+    """Encoder option that is a list of parameters, such as ``x264-params``."""
+    mastering_display: str
+    light_level: str
+    chromaticity_unit: Fraction | None = None
+    """Unit of the whole numbers of chromaticities; None if the encoder takes decimal numbers."""
+    luminance_unit: Fraction | None = None
+    """Unit of the whole numbers of luminances in cd/m²; None for decimal numbers."""
+
+    def make_options(self, metadata: HdrMetadata) -> dict[str, str]:
+        """Return the encoder options that write the metadata; empty if there is none."""
+        values = []
+        if metadata.mastering_display:
+            display = self._format_display(metadata.mastering_display)
+            values.append(f"{self.mastering_display}={display}")
+        if metadata.light_level:
+            values.append("{}={},{}".format(self.light_level, *metadata.light_level))
+        return {self.option: ":".join(values)} if values else {}
+
+    def _format_display(self, display: MasteringDisplay) -> str:
+        points = (("G", display.green), ("B", display.blue), ("R", display.red),
+                  ("WP", display.white))  # fmt: skip
+        unit = self.chromaticity_unit
+        text = "".join(f"{n}({_format(x, unit)},{_format(y, unit)})" for n, (x, y) in points)
+        luminances = (display.max_luminance, display.min_luminance)
+        return f"{text}L({','.join(_format(v, self.luminance_unit) for v in luminances)})"
+
+
+def _format(value: Fraction, unit: Fraction | None) -> str:
+    return str(round(value / unit)) if unit else f"{float(value):.10f}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +87,8 @@ class Encoder:
     """Whether the bitstream contains the pixel aspect ratio."""
     kept_side_data: tuple[str, ...] = ()
     """Types of side data of frames that the bitstream contains."""
+    hdr: HdrParameters | None = None
+    """Parameters for static HDR metadata; None if the encoder has none."""
     hardware: bool = False
     """Whether it needs hardware, which not every machine has."""
     has_full_range_formats: bool = False
@@ -62,6 +102,8 @@ class Encoder:
 _H264_FILTER = ("h264", "h264_mp4toannexb,filter_units=remove_types=7|8")
 _HEVC_FILTER = ("hevc", "hevc_mp4toannexb,filter_units=remove_types=32-34")
 _CAPTIONS = ("A53_CC",)
+# Units of the SEI messages of H.264 and H.265.
+_SEI_UNITS = {"chromaticity_unit": Fraction(1, 50000), "luminance_unit": Fraction(1, 10000)}
 _SIDE_DATA_NAMES = {
     "A53_CC": "closed captions (CEA-608/708)",
     "MASTERING_DISPLAY_METADATA": "mastering display metadata (HDR10)",
@@ -95,6 +137,12 @@ _ROWS = (
         interlacing="coded",
         stores_aspect_ratio=True,
         kept_side_data=(*_CAPTIONS, "STEREO3D"),
+        hdr=HdrParameters(
+            option="x264-params",
+            mastering_display="mastering-display",
+            light_level="cll",
+            **_SEI_UNITS,
+        ),
         restoring_filter=_H264_FILTER,
         quirks=(
             Quirk(
@@ -118,10 +166,24 @@ _ROWS = (
         min_side=64,  # Below it, x265 corrupts memory instead of failing.
         stores_aspect_ratio=True,
         kept_side_data=_CAPTIONS,
+        hdr=HdrParameters(
+            option="x265-params",
+            mastering_display="master-display",
+            light_level="max-cll",
+            **_SEI_UNITS,
+        ),
         restoring_filter=_HEVC_FILTER,
         quirks=(_NO_B_FRAMES,),
     ),
-    Encoder(name="libsvtav1", options={"crf": "24", "preset": "8"}),
+    Encoder(
+        name="libsvtav1",
+        options={"crf": "24", "preset": "8"},
+        hdr=HdrParameters(
+            option="svtav1-params",
+            mastering_display="mastering-display",
+            light_level="content-light",
+        ),
+    ),
     Encoder(name="libvpx-vp9", options={"crf": "24", "b": "0", "row-mt": "1", "cpu-used": "4"}),
     Encoder(
         name="prores_ks",
@@ -225,12 +287,22 @@ def get_encoder(name: str) -> Encoder:
     return ENCODERS.get(name) or Encoder(name=name)
 
 
-def describe_lost_side_data(encoder: str, side_data: Iterable[str]) -> list[str]:
+def describe_lost_side_data(
+    encoder: str, side_data: Iterable[str], metadata: HdrMetadata | None = None
+) -> list[str]:
     """Return the names of side data that an encoder does not write.
 
-    `side_data` are types of PyAV, such as ``A53_CC``.
+    `side_data` are types of PyAV, such as ``A53_CC``. `metadata` is what the encoder's options
+    contain; None if it is known too late for them.
     """
-    lost = set(side_data) - set(get_encoder(encoder).kept_side_data)
+    row = get_encoder(encoder)
+    lost = set(side_data) - set(row.kept_side_data)
+    if row.hdr and metadata:
+        written = {
+            "MASTERING_DISPLAY_METADATA": metadata.mastering_display,
+            "CONTENT_LIGHT_LEVEL": metadata.light_level,
+        }
+        lost -= {kind for kind, value in written.items() if value}
     return [name for kind, name in _SIDE_DATA_NAMES.items() if kind in lost]
 
 

@@ -22,6 +22,7 @@ from vidcolor.imaging.resize import resize_area, resize_cubic
 from vidcolor.media.decode import VideoReader
 from vidcolor.media.encoder_plan import EncoderPlan, EncoderRequest, plan_encoder
 from vidcolor.media.frames import get_pixel_layout, read_luma, read_rgb
+from vidcolor.media.hdr import HdrMetadata
 from vidcolor.media.probe import (
     FULL_RANGE,
     LIMITED_RANGE,
@@ -207,6 +208,7 @@ def describe_preview(source: VideoInfo, size: tuple[int, int], tags: ColorTags) 
         interlaced=False,
         timecode=None,
         reel=None,
+        hdr_metadata=HdrMetadata(),
     )
 
 

@@ -29,6 +29,7 @@ from vidcolor.media.frames import (
     get_side_data,
     list_side_data,
 )
+from vidcolor.media.hdr import HdrMetadata, read_hdr_metadata
 from vidcolor.media.source_timecode import find_reel, find_timecode
 from vidcolor.media.tint import has_transparent_pixels, measure_tint, sample_frames
 from vidcolor.media.video_decoder import VideoDecoder
@@ -136,6 +137,8 @@ class VideoInfo:
     language: str | None = None
     side_data: tuple[str, ...] = ()
     """Types of the side data of sampled frames, such as ``A53_CC`` (closed captions)."""
+    hdr_metadata: HdrMetadata = field(default_factory=HdrMetadata)
+    """Static HDR metadata of sampled frames."""
 
     @property
     def quarter_turns(self) -> int:
@@ -308,6 +311,7 @@ def _describe_video(
         is_transparent=layout.alpha and has_transparent_pixels(frames),
         language=stream.metadata.get("language"),
         side_data=tuple(sorted(set().union(*map(list_side_data, frames)))),
+        hdr_metadata=read_hdr_metadata(frames),
     )
 
 
