@@ -169,7 +169,7 @@ def test_rounding_errors_outside_the_range_are_clipped(flat: Colorizer) -> None:
         (torch.full((4, 4), torch.nan, dtype=torch.bfloat16), "NaN or infinity"),
         (torch.zeros(8, 20, 20), "(N, C, H, W), where C is 1 or 3; got (8, 20, 20)"),
         (torch.zeros(4, 4).to_sparse(), "must be a dense tensor"),
-        (torch.zeros(4, 4, device="meta"), "must be a dense tensor"),
+        (torch.zeros(4, 4, device="meta"), "must have values, got a tensor on the device meta"),
         ([[0.5]], "must be a NumPy array or a torch tensor, got list"),
         (Image.new("P", (4, 4)), "convert a Pillow image with np.asarray"),
     ],
@@ -200,6 +200,31 @@ def test_saturation_is_a_gain_of_the_chroma(flat: Colorizer) -> None:
     assert np.ptp(flat.colorize(gray, saturation=0.0), axis=-1).max() < 1e-6
     half, full = (flat.colorize(gray, saturation=gain) - 0.5 for gain in (0.5, 1.0))
     assert np.allclose(full, 2 * half, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (3, 20, 30)])
+def test_unknown_layout_is_refused(flat: Colorizer, shape: tuple[int, ...]) -> None:
+    with pytest.raises(UsageError, match="layout must be hwc or chw, got 'nchw'"):
+        flat.colorize(np.zeros(shape, np.uint8), layout="nchw")  # type: ignore[call-overload]
+
+
+def test_negated_view_of_a_tensor_is_read(flat: Colorizer) -> None:
+    gray = torch.rand(1, *SIZE)
+    view = torch.complex(gray, -gray).conj().imag
+    assert torch.equal(flat.colorize(view), flat.colorize(gray))
+
+
+@pytest.mark.parametrize(
+    ("hints", "message"),
+    [
+        (Hint(x=9, y=9, color="blue"), "path of a hint file, got Hint"),
+        (np.zeros((2, 3)), "path of a hint file, got ndarray"),
+        ([None], r"hints\[0\] must be an object, got None"),
+    ],
+)
+def test_hints_of_other_types_are_refused(flat: Colorizer, hints: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        flat.colorize(np.zeros(SIZE, np.uint8), hints=hints)
 
 
 @pytest.mark.parametrize("options", [{"saturation": 4}, {"vividness": -1}, {"saturation": np.nan}])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args
 
 import numpy as np
 
@@ -83,6 +83,8 @@ def read_image(image: Any, layout: Layout | None = None) -> tuple[ArrayFormat, l
     Raises:
         UsageError: the type, the number format, the shape or a value is not supported.
     """
+    if layout not in (None, *get_args(Layout)):
+        raise UsageError(f"layout must be {' or '.join(get_args(Layout))}, got {layout!r}")
     is_tensor = _is_tensor(image)
     if not is_tensor and not isinstance(image, np.ndarray):
         raise UsageError(
@@ -174,9 +176,11 @@ def _read_tensor(tensor: Tensor) -> NDArray[Any]:
     """Return a tensor as an array, which shares its memory if it is on the CPU."""
     import torch
 
-    if tensor.layout != torch.strided or tensor.is_meta:
-        raise UsageError(f"image must be a dense tensor with values, got {tensor.layout}")
-    tensor = tensor.detach()
+    if tensor.layout != torch.strided:
+        raise UsageError(f"image must be a dense tensor, got {tensor.layout}")
+    if tensor.is_meta:
+        raise UsageError("image must have values, got a tensor on the device meta")
+    tensor = tensor.detach().resolve_neg()  # the imaginary part of a conjugate is a negated view
     if tensor.dtype == torch.bfloat16:  # NumPy has no such type
         tensor = tensor.float()
     array: NDArray[Any] = tensor.cpu().numpy()

@@ -50,8 +50,7 @@ def colorize_image(
     layout: Layout | None = None,
 ) -> ColorizedImage:
     """Colorize an image or a batch in memory; see `Colorizer.colorize`."""
-    given = Path(hints) if isinstance(hints, str | Path) else tuple(hints or ())
-    options = ColorizeOptions(saturation=saturation, vividness=vividness, hints=given)
+    options = ColorizeOptions(saturation=saturation, vividness=vividness, hints=_check_hints(hints))
     colorizer.check_options(options)
     fmt, lumas = read_image(image, layout)
     discs = _place_hints(options, fmt)
@@ -64,6 +63,19 @@ def colorize_image(
         images.append(rgb)
         confidences.append(resize_linear(prediction.confidence, fmt.size))
     return ColorizedImage(make_image(fmt, images), make_planes(fmt, confidences))
+
+
+def _check_hints(hints: Any) -> tuple[Hint, ...] | Path | None:
+    if hints is None or isinstance(hints, Path):
+        return hints
+    if isinstance(hints, str):
+        return Path(hints)
+    if isinstance(hints, list | tuple):
+        return tuple(hints)
+    raise UsageError(
+        "hints must be a list of Hint objects or the path of a hint file, got"
+        f" {type(hints).__qualname__}"
+    )
 
 
 def _place_hints(options: ColorizeOptions, fmt: ArrayFormat) -> tuple[HintDisc, ...]:

@@ -119,10 +119,12 @@ def describe_error(
     fields: dict[str, Any] = getattr(
         model, "__pydantic_fields__", getattr(model, "__dataclass_fields__", {})
     )
-    *parents, key = fault["loc"] or ("",)
+    # pydantic adds the member of a union, such as tuple[Hint, ...], to the location.
+    location = [p for p in fault["loc"] if isinstance(p, int) or "[" not in p]
+    *parents, key = location or [""]
     name = label(str(key)) if isinstance(key, str) else f"[{key}]"
     if parents:
-        name = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in fault["loc"])
+        name = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in location)
         name = name.removeprefix(".")
     if fault["type"] in _UNKNOWN_KEY:
         names = [label(getattr(field, "alias", None) or n) for n, field in fields.items()]

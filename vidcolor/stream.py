@@ -7,6 +7,7 @@ shots are detected, a frame waits until no boundary before it can be found any m
 from __future__ import annotations
 
 import itertools
+import operator
 from collections import deque
 from contextlib import closing
 from dataclasses import dataclass
@@ -204,11 +205,17 @@ def _read_shots(shots: Sequence[Shot] | Sequence[int] | Path | str) -> Sequence[
     """Return the shots in order, from frame 0.
 
     Raises:
-        UsageError: they are not in order.
+        UsageError: they are not in order, or of another type.
     """
     if isinstance(shots, Path | str):
         return read_shots(Path(shots)).shots
-    firsts = [shot if isinstance(shot, Shot) else Shot(int(shot), 0) for shot in shots]
+    try:
+        firsts = [s if isinstance(s, Shot) else Shot(operator.index(s), 0) for s in shots]
+    except TypeError:
+        raise UsageError(
+            "shots must be a list of first frames, which are integers, or the path of a shot list;"
+            f" got {shots!r}"
+        ) from None
     if any(a.first >= b.first for a, b in itertools.pairwise(firsts)):
         raise UsageError("shots must be in order, each with another first frame")
     if firsts and firsts[0].first < 0:

@@ -100,6 +100,7 @@ def test_missing_bins_are_named(tmp_path):
     path = write_caffe_model(tmp_path / NAME, empty_layers())
     assert "copy pts_in_hull.npy beside it, or name the file with --bins" in read_error(path)
     assert "none.npy: no such file" in read_error(path, bins=tmp_path / "none.npy")
+    assert "cannot be read: Is a directory" in read_error(path, bins=tmp_path)
 
 
 @pytest.mark.parametrize(

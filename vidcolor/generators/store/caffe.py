@@ -205,12 +205,14 @@ def find_bins(model: Path, bins: Path | None = None) -> Path:
     Raises:
         WeightsError: there is no such file.
     """
+    if bins is not None:
+        if bins.exists():
+            return bins
+        raise WeightsError(f"{bins}: no such file; --bins names the color bins, {BINS_FILE}")
     beside = (model.with_name(BINS_FILE), model.parent.parent / "resources" / BINS_FILE)
-    found = next((path for path in ((bins,) if bins else beside) if path.is_file()), None)
+    found = next((path for path in beside if path.is_file()), None)
     if found is not None:
         return found
-    if bins is not None:
-        raise WeightsError(f"{bins}: no such file; --bins names the color bins, {BINS_FILE}")
     raise WeightsError(
         f"{model}: needs its color bins; copy {BINS_FILE} beside it, or name the file with --bins"
     )
