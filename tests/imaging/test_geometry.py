@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from vidcolor.imaging.geometry import (
     Geometry,
+    get_display_matrix,
     get_quarter_turns,
     rotate_size,
     swaps_axes,
@@ -29,6 +30,16 @@ def test_to_displayed_matches_pillow(orientation: int) -> None:
         expected = np.asarray(ImageOps.exif_transpose(image))
     assert np.array_equal(to_displayed(IMAGE, orientation), expected)
     assert (expected.shape != IMAGE.shape) == swaps_axes(orientation)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_display_matrix_moves_pixels_as_the_orientation_does(orientation: int) -> None:
+    matrix = get_display_matrix(orientation) or (1 << 16, 0, 0, 0, 1 << 16)
+    a, b, c, d = (matrix[n] >> 16 for n in (0, 1, 3, 4))
+    y, x = np.indices(IMAGE.shape)
+    columns, rows = a * x + c * y, b * x + d * y
+    expected = to_displayed(IMAGE, orientation)
+    assert np.array_equal(expected[rows - rows.min(), columns - columns.min()], IMAGE)
 
 
 @pytest.mark.parametrize("orientation", range(9))

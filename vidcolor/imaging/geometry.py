@@ -25,6 +25,11 @@ _INVERSE_ORIENTATION = {6: 8, 8: 6}
 """EXIF orientations that are not their own inverse."""
 _QUARTER_TURNS = {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}
 """Counterclockwise quarter turns by EXIF orientation; the others have none."""
+_DISPLAY_MATRICES = {
+    2: (-1, 0, 0, 1), 3: (-1, 0, 0, -1), 4: (1, 0, 0, -1), 5: (0, 1, 1, 0), 6: (0, 1, -1, 0),
+    7: (0, -1, -1, 0), 8: (0, -1, 1, 0),
+}  # fmt: skip
+"""a, b, c, d by EXIF orientation: a stored pixel (x, y) is displayed at (ax + cy, bx + dy)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,14 @@ def swaps_axes(orientation: int) -> bool:
 def get_quarter_turns(orientation: int) -> int:
     """Return the counterclockwise quarter turns of an EXIF orientation, without its mirroring."""
     return _QUARTER_TURNS.get(orientation, 0)
+
+
+def get_display_matrix(orientation: int) -> tuple[int, ...] | None:
+    """Return FFmpeg's display matrix of an EXIF orientation, 9 fixed-point numbers; None for 1."""
+    if orientation not in _DISPLAY_MATRICES:
+        return None
+    a, b, c, d = (number << 16 for number in _DISPLAY_MATRICES[orientation])
+    return (a, b, 0, c, d, 0, 0, 0, 1 << 30)
 
 
 def to_displayed(image: NDArray[Any], orientation: int) -> NDArray[Any]:

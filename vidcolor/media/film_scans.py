@@ -63,16 +63,18 @@ def _is_film_scan(files: Sequence[Path]) -> bool:
 
 
 def _are_similar(path: Path, other: Path) -> bool:
-    """Return whether two images have the same size and correlate as frames of one shot do."""
+    """Return whether two images have the same shape and correlate as frames of one shot do."""
     try:
-        (size, a), (other_size, b) = _read_thumbnail(path), _read_thumbnail(other)
+        (shape, a), (other_shape, b) = _read_thumbnail(path), _read_thumbnail(other)
     except InputError:
         return False
-    if size != other_size or a.std() == 0 or b.std() == 0:
+    if shape != other_shape or a.std() == 0 or b.std() == 0:
         return False
     return bool(np.corrcoef(a.ravel(), b.ravel())[0, 1] >= _MIN_CORRELATION)
 
 
 def _read_thumbnail(path: Path) -> tuple[tuple[int, ...], FloatArray]:
-    luma = read_still(path, allow_damaged=True).luma
-    return luma.shape, resize_area(luma, _THUMBNAIL_SIZE).astype(np.float32)
+    """Return height, width and orientation of an image, and its thumbnail."""
+    still = read_still(path, allow_damaged=True)
+    luma = still.luma
+    return (*luma.shape, still.orientation), resize_area(luma, _THUMBNAIL_SIZE).astype(np.float32)

@@ -12,7 +12,7 @@ import numpy as np
 
 from vidcolor.color.tint import BLANK_RANGE, combine_tints
 from vidcolor.errors import InputError
-from vidcolor.imaging.geometry import get_quarter_turns
+from vidcolor.imaging.geometry import get_display_matrix, get_quarter_turns
 from vidcolor.media.containers import SEQUENCE_MUXER
 from vidcolor.media.decode import Frame, FrameReader
 from vidcolor.media.frames import MIN_RGB_BITS, get_pixel_layout
@@ -77,6 +77,7 @@ def probe_sequence(
         num_frames=len(numbers),
         sample_aspect_ratio=still.metadata.pixel_aspect,
         rotation_degrees=90 * get_quarter_turns(still.orientation),
+        display_matrix=get_display_matrix(still.orientation),
         timecode=_move_timecode(still.metadata.timecode, sequence.first_number - number, fps),
         reel=still.metadata.reel,
         tint=_measure_tint(sequence, still),
@@ -196,5 +197,10 @@ class SequenceReader(FrameReader):
                 f"{path}: has {width}x{height} pixels with {still.bits} bits, but the sequence "
                 f"starts with {video.width}x{video.height} and {video.coding.bits} bits; "
                 "move it to a separate sequence"
+            )
+        if get_display_matrix(still.orientation) != video.display_matrix:
+            raise InputError(
+                f"{path}: has the EXIF orientation {still.orientation}, unlike the start of the "
+                "sequence; move it to a separate sequence, or correct the orientation"
             )
         return still
