@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from vidcolor.batch.discover import LeftOut, discover
+from vidcolor.batch.manifest import read_job_list
 from vidcolor.errors import InputError, UsageError
 from vidcolor.media.probe import probe
 from vidcolor.media.stills.formats import detect_format
@@ -98,6 +99,18 @@ def test_contradictory_arguments_are_refused() -> None:
         discover([Path("x.png")], None, Path("file"), OPTIONS)
     with pytest.raises(InputError, match=r"none\.png: no such file"):
         describe("none.png")
+
+
+def test_input_that_is_named_twice_is_one_task() -> None:
+    touch("x.png", "a/y.png")
+    inputs = [Path("x.png"), Path("x.png").absolute(), Path("none.png"), Path("a"), Path("a/y.png")]
+    tasks = discover(inputs, None, Path("d"), OPTIONS)
+    assert [str(task.source) for task in tasks] == ["x.png", "none.png", "a/y.png"]
+    Path("jobs.csv").write_text("input,output,mark\nx.png,o.png,no\nx.png,o.png,yes\n")
+    with pytest.raises(UsageError, match=r"o\.png: is the output of .*with two sets of options"):
+        read_job_list(Path("jobs.csv"), None, OPTIONS)
+    Path("jobs.csv").write_text("input,output,mark\nno.png,a.png,no\nno.png,b.png,yes\n")
+    assert len(read_job_list(Path("jobs.csv"), None, OPTIONS)) == 2
 
 
 def test_glob_pattern_is_expanded_and_must_match() -> None:

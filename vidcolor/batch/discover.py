@@ -29,7 +29,7 @@ from vidcolor.options import ColorizeOptions
 from vidcolor.system import normalize_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 WORK_SUFFIX = ".vidcolor"
 """Suffix of work directories; see `vidcolor.film.workdir`."""
@@ -111,8 +111,7 @@ def discover(
             if len(inputs) == 1:
                 raise
             tasks.append(Task("film", path, path, options, error=error))
-    check_collisions(tasks)
-    return _assign_hints(tasks, options)
+    return _assign_hints(merge_tasks(tasks), options)
 
 
 def _expand_glob(path: Path) -> list[Path]:
@@ -335,20 +334,31 @@ def _is_mpeg(path: Path) -> bool:
         return True
 
 
-def check_collisions(tasks: Sequence[Task]) -> None:
-    """Check that no two tasks have the same target.
+def merge_tasks(tasks: Iterable[Task]) -> list[Task]:
+    """Return the tasks, each once, although a source may be named twice.
 
     Raises:
-        UsageError: two tasks have the same target.
+        UsageError: two different tasks have the same target.
     """
-    sources: dict[str, Path] = {}
+    merged: list[Task] = []
+    by_target: dict[str, Task] = {}
     for task in tasks:
-        other = sources.setdefault(normalize_path(task.target), task.source)
-        if other != task.source:
+        # Tasks that cannot run have no target.
+        other = task if task.error else by_target.setdefault(normalize_path(task.target), task)
+        if other is task:
+            merged.append(task)
+            continue
+        if normalize_path(other.source) != normalize_path(task.source):
             raise UsageError(
-                f"{task.target}: is the output of both {other} and {task.source}; write them to "
-                "different directories"
+                f"{task.target}: is the output of both {other.source} and {task.source}; write "
+                "them to different directories"
             )
+        if other.options != task.options:
+            raise UsageError(
+                f"{task.target}: is the output of {task.source} with two sets of options; write "
+                "them to different files"
+            )
+    return merged
 
 
 def _is_result(path: Path) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from vidcolor.batch.discover import LeftOut, Task, check_collisions, discover
+from vidcolor.batch.discover import LeftOut, Task, discover, merge_tasks
 from vidcolor.errors import UsageError, VidcolorError
 from vidcolor.fileio import check_target_url, join_path
 from vidcolor.options import ColorizeOptions
@@ -59,8 +59,7 @@ def read_job_list(
     tasks: list[Task] = []
     for number, row in enumerate(rows, 1):
         tasks += _make_tasks(row, f"{path}: row {number}", path.parent, out_dir, options, left_out)
-    check_collisions(tasks)
-    return tasks
+    return merge_tasks(tasks)
 
 
 def _make_tasks(

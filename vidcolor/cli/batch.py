@@ -114,7 +114,7 @@ def _load_colorizer(options: ColorizeOptions, factory: ColorizerFactory | None) 
 
 def _find_tasks(request: BatchRequest, left_out: list[LeftOut]) -> list[Task]:
     from vidcolor.batch.confidence import assign_confidence_targets
-    from vidcolor.batch.discover import check_collisions, discover
+    from vidcolor.batch.discover import discover, merge_tasks
 
     inputs, files = request.inputs, request.files
     if files.out is not None and "out_dir" not in request.given_options:
@@ -134,8 +134,7 @@ def _find_tasks(request: BatchRequest, left_out: list[LeftOut]) -> list[Task]:
         from vidcolor.batch.manifest import read_job_list
 
         tasks += read_job_list(files.job_list, files.out_dir, request.options, left_out)
-        check_collisions(tasks)
-    return assign_confidence_targets(tasks)
+    return assign_confidence_targets(merge_tasks(tasks))
 
 
 def _exit_code(summary: BatchSummary) -> int:
