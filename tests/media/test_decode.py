@@ -125,6 +125,18 @@ def test_packets_without_data_repeat_the_previous_frame(clip):
 
 
 @pytest.mark.parametrize(
+    ("codec", "options"),
+    [("libx264", ("-bf", "3", "-x264-params", "b-pyramid=2")), ("mpeg4", ("-bf", "2"))],
+)
+def test_frames_of_avi_with_b_frames_have_a_constant_duration(clip, codec, options):
+    """AVI stores no PTS. The DTS are in the order of the output frames."""
+    path = clip("avi", codec, "yuv420p", *options, rate=25, frames=20)
+    frames, damage = read_frames(path)
+    assert damage.describe() == []
+    assert np.diff([f.pts for f in frames]).tolist() == [1] * 19
+
+
+@pytest.mark.parametrize(
     ("suffix", "codec"), [("mp4", "libx264"), ("avi", "mpeg4"), ("mpg", "mpeg2video")]
 )
 def test_damage_in_the_middle_keeps_the_frames_around_it(clip, tmp_path, suffix, codec):

@@ -8,12 +8,16 @@ import av
 import pytest
 
 from tests.helpers.checks import read_film
+from vidcolor.errors import InputError
 from vidcolor.media.demux import (
+    CLOCK_PERIOD_S,
     MAX_CONSECUTIVE_ERRORS,
     DamageReport,
     DiscontinuityCorrector,
     demux_packets,
+    open_input,
 )
+from vidcolor.media.packets import watch_audio
 
 TONE = ("-f", "lavfi", "-t", "1.6", "-i", "sine=440:r=48000")
 ERROR = "error"
@@ -100,6 +104,42 @@ def test_first_packet_of_an_earlier_recording_does_not_delay_the_others():
     assert [p.dts for p in audio] == [7, 8, 9]
 
 
+@pytest.mark.parametrize("order", ["new first", "new last"])
+def test_stream_that_begins_in_a_later_recording_continues_at_the_end_of_the_first(order):
+    corrector = DiscontinuityCorrector(DamageReport())
+    first = [FakePacket(dts, index) for dts in range(5, 25) for index in (0, 1)]
+    video = [FakePacket(dts) for dts in (5, 6)]
+    audio = [FakePacket(dts, index=2) for dts in (5, 6)]
+    pairs = (
+        zip(audio, video, strict=True) if order == "new first" else zip(video, audio, strict=True)
+    )
+    for packet in (*first, *(p for pair in pairs for p in pair)):
+        corrector.correct(packet)
+    assert [p.dts for p in video] == [p.dts for p in audio] == [25, 26]
+
+
+def test_streams_of_which_one_is_unwrapped_stay_in_sync():
+    """FFmpeg adds the period of the clock to the stream that jumps, and not to a new stream."""
+    corrector = DiscontinuityCorrector(DamageReport())
+    first = [FakePacket(dts) for dts in range(40000, 40010)]
+    audio = [FakePacket(Fraction(dts), index=1) for dts in (1, 2)]
+    video = [FakePacket(dts + CLOCK_PERIOD_S) for dts in (1, 2)]
+    for packet in (*first, *(p for pair in zip(audio, video, strict=True) for p in pair)):
+        packet.time_base = Fraction(1)
+        corrector.correct(packet)
+    assert [p.dts for p in audio] == [40010, 40011]
+    assert [round(p.dts) for p in video] == [40010, 40011]
+
+
+def test_new_stream_at_the_end_of_the_first_recording_stays_there():
+    corrector = DiscontinuityCorrector(DamageReport())
+    packets = [FakePacket(5), FakePacket(5, 1), FakePacket(6), FakePacket(6, 1)]
+    packets += [FakePacket(100), FakePacket(7, 2), FakePacket(101), FakePacket(100, 1)]
+    for packet in packets:
+        corrector.correct(packet)
+    assert [p.dts for p in packets] == [5, 5, 6, 6, 7, 7, 8, 7]
+
+
 def test_recordings_before_the_wrap_of_the_clock_are_joined():
     """FFmpeg returns negative timestamps before the wrap."""
     assert correct_dts(-3, -2, -1, -3, -2) == ([-3, -2, -1, 0, 1], 1)
@@ -109,6 +149,41 @@ def test_single_bad_dts_starts_no_new_timeline():
     for bad in (0, 99):
         corrected, _ = correct_dts(5, 6, bad, 7, 8, 9)
         assert corrected[3:] == [7, 8, 9]
+
+
+@pytest.mark.slow
+def test_stream_of_a_later_recording_stays_in_sync(clip, colored, tmp_path):
+    """The clock starts again, and the second part has another program map."""
+    mpeg2 = ("-map", "0", "-map", "1", "-c:a", "mp2", "-output_ts_offset")
+    first = clip("ts", "mpeg2video", "yuv420p", *mpeg2, "40000", inputs=TONE, frames=125)
+    second = clip("ts", "mpeg2video", "yuv420p", "-streamid", "1:300", *mpeg2, "0", inputs=TONE,
+                  frames=36)  # fmt: skip
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    film = colored(joined, "mp4")
+    assert len(film.after.times) == 125 + 36
+    assert min(film.after.times) == pytest.approx(0, abs=0.1)
+    late = film.after.streams_of("audio")[1].packets[0][0]
+    assert float(late) == pytest.approx(float(film.after.times[125]), abs=0.15)
+
+
+@pytest.mark.parametrize(("codecs", "fails"), [(("mp2", "aac"), True), (("mp2", "ac3"), False)])
+def test_change_of_an_audio_codec_is_named(clip, colored, tmp_path, codecs, fails):
+    """The program map of the second part declares the codec of all packets."""
+    parts = [
+        clip("ts", "mpeg2video", "yuv420p", "-map", "0", "-map", "1", "-c:a", codec, inputs=TONE)
+        for codec in codecs
+    ]
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(b"".join(p.read_bytes() for p in parts))
+    changed: set[int] = set()
+    with open_input(joined) as film:
+        packets = demux_packets(film, [film.streams.audio[0]])
+        assert any(p.stream.type == "audio" for p in watch_audio(packets, changed))
+    assert changed == {1}
+    if fails:
+        with pytest.raises(InputError, match="or the codec changes; use --sound pcm or drop"):
+            colored(joined, "mp4")
 
 
 @pytest.mark.slow

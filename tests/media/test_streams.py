@@ -518,4 +518,4 @@ def test_change_of_the_sample_rate_of_aac_is_named(clip, colored, tmp_path, seco
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
     for suffix in ("mp4", "mkv"):
         warnings = " ".join(colored(path, suffix).result.warnings)
-        assert ("audio stream 1: its sample rate or channels change" in warnings) == is_named
+        assert ("audio stream 1: its codec, sample rate or channels change" in warnings) == is_named

@@ -27,6 +27,11 @@ MIN_BACKWARD_JUMP_S = Fraction(1, 10)
 MIN_FORWARD_JUMP_S = 10
 """Minimum gap after which the timestamps of all streams continue that counts as a discontinuity, in
 seconds. It is the default of the ffmpeg command."""
+CLOCK_PERIOD_S = Fraction(2**33, 90000)
+"""Time after which the clock of MPEG program and transport streams wraps, in seconds."""
+MAX_LATE_START_S = 3
+"""Maximum time by which the first packet of a stream comes later in the file than packets of other
+streams with the same DTS, in seconds. Otherwise the packet belongs to another recording."""
 MAX_KEPT_START_S = 10
 """Maximum start time of a film that its result keeps, in seconds."""
 SAME_CLOCK_TOLERANCE_S = 1
@@ -221,8 +226,22 @@ def find_origin_s(container: av.container.InputContainer) -> Fraction:
     anywhere. Other films may start some seconds after 0, which is kept.
     """
     start_s = Fraction(container.start_time or 0, av.time_base)
-    is_arbitrary = allows_discontinuities(container) or start_s > MAX_KEPT_START_S
-    return start_s if is_arbitrary or _starts_video_before_zero(container) else Fraction(0)
+    if allows_discontinuities(container):
+        return _find_first_recording_start_s(container, start_s)
+    is_moved = start_s > MAX_KEPT_START_S or _starts_video_before_zero(container)
+    return start_s if is_moved else Fraction(0)
+
+
+def _find_first_recording_start_s(
+    container: av.container.InputContainer, start_s: Fraction
+) -> Fraction:
+    """Return the earliest start of the streams, without those that begin in a later recording."""
+    timed = [s for s in container.streams if s.start_time is not None and s.time_base]
+    starts = [(s.type, (s.start_time or 0) * Fraction(s.time_base or 0)) for s in timed]
+    video_s = next((start for kind, start in starts if kind == "video"), start_s)
+    if video_s - start_s <= MIN_FORWARD_JUMP_S:
+        return start_s
+    return min(start for _, start in starts if video_s - start <= MIN_FORWARD_JUMP_S)
 
 
 def _starts_video_before_zero(container: av.container.InputContainer) -> bool:
@@ -309,6 +328,8 @@ class DiscontinuityCorrector:
         """Seconds to add to the timestamps of each timeline."""
         self._clocks: dict[int, _StreamClock] = {}
         """The current clock of each stream, by stream index."""
+        self._last_dts_s: Fraction | None = None
+        """DTS of the last packet of video or audio as stored in the file, in seconds."""
         self._end: Fraction | None = None
         """Latest end of a packet so far, in corrected seconds; None before the first."""
 
@@ -317,9 +338,10 @@ class DiscontinuityCorrector:
         if packet.time_base is None:
             return
         time_base, index = Fraction(packet.time_base), packet.stream.index
+        wrap_s = self._find_wrap_s(packet)
         if packet.dts is not None and packet.stream.type in ("video", "audio"):
-            dts_s = packet.dts * time_base
-            end_s = (packet.dts if packet.pts is None else packet.pts) * time_base
+            dts_s = self._last_dts_s = packet.dts * time_base + wrap_s
+            end_s = (packet.dts if packet.pts is None else packet.pts) * time_base + wrap_s
             duration_s = (packet.duration or 0) * time_base
             clock = self._update_clock(index, dts_s, end_s)
             clock.next_dts_s = dts_s + duration_s
@@ -327,16 +349,23 @@ class DiscontinuityCorrector:
             self._end = end_s if self._end is None else max(self._end, end_s)
         known = self._clocks.get(index)
         offset = self._offsets[-1 if known is None else known.timeline]
-        shift_timestamps(packet, round(offset / time_base))
+        shift_timestamps(packet, round((offset + wrap_s) / time_base))
+
+    def _find_wrap_s(self, packet: av.Packet[Any]) -> Fraction:
+        """Return the periods to add to a DTS, in seconds, so that it is closest to the last one.
+
+        FFmpeg takes some jumps of one stream, but not of the others, for a wrap of the clock.
+        """
+        if packet.dts is None or self._last_dts_s is None:
+            return Fraction(0)
+        distance_s = self._last_dts_s - packet.dts * Fraction(packet.time_base or 0)
+        return CLOCK_PERIOD_S * round(distance_s / CLOCK_PERIOD_S)
 
     def _update_clock(self, index: int, dts_s: Fraction, pts_s: Fraction) -> _StreamClock:
         """Return the clock that a packet of stream `index` belongs to."""
         newest = len(self._offsets) - 1
         if index not in self._clocks:
-            # The first packet of another stream may have been from a different recording.
-            latest = max((c.next_dts_s for c in self._clocks.values()), default=dts_s)
-            first = latest if dts_s > latest + MIN_FORWARD_JUMP_S else dts_s
-            self._clocks[index] = _StreamClock(newest, first)
+            self._clocks[index] = self._start_clock(dts_s)
         clock = self._clocks[index]
         previous = clock.previous
         if previous is not None and abs(dts_s - previous.next_dts_s) < SAME_CLOCK_TOLERANCE_S:
@@ -351,6 +380,17 @@ class DiscontinuityCorrector:
         elif previous is not None and dts_s - clock.next_dts_s < SAME_CLOCK_TOLERANCE_S:
             clock.previous = None  # The new clock continues, which confirms the jump.
         return self._clocks[index]
+
+    def _start_clock(self, dts_s: Fraction) -> _StreamClock:
+        """Return the clock of a stream whose first packet has the DTS `dts_s`."""
+        clocks = sorted(self._clocks.values(), key=lambda c: c.next_dts_s)
+        latest = {clock.timeline: clock.next_dts_s for clock in clocks}
+        for timeline in sorted(latest, reverse=True):
+            if -MAX_LATE_START_S <= dts_s - latest[timeline] <= MIN_FORWARD_JUMP_S:
+                return _StreamClock(timeline, dts_s)
+        # The stream begins in another recording, so its DTS counts as a jump.
+        newest = len(self._offsets) - 1
+        return _StreamClock(newest, latest.get(newest, dts_s))
 
     def _is_jump(self, clock: _StreamClock, dts_s: Fraction) -> bool:
         if dts_s < clock.next_dts_s - MIN_BACKWARD_JUMP_S:

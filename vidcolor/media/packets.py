@@ -9,13 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import av
 
-from vidcolor.media.demux import demux_packets, seek_before, shift_timestamps
+from vidcolor.errors import InputError
+from vidcolor.media.demux import (
+    allows_discontinuities,
+    demux_packets,
+    seek_before,
+    shift_timestamps,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 _PACKET_SEEK_MARGIN_S = 5
 """Distance from the seek target of a copied stream to the start of a trim, in seconds."""
+_AUDIO_FAMILIES = {
+    **dict.fromkeys(("ac3", "eac3"), "AC-3"),
+    **dict.fromkeys(("mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float"), "MPEG audio"),
+    "aac": "AAC",
+}
+"""Codecs whose packets begin with the same bits, by FFmpeg's name of the decoder."""
 _MAX_PRIMING_S = Fraction(1, 20)
 """Maximum duration of the encoder delay at the start of audio, in seconds. That of AAC encoders is
 up to 2112 samples."""
@@ -54,6 +67,25 @@ def get_dts_s(packet: av.Packet[Any]) -> Fraction:
     """Return the DTS of a packet in seconds, or its PTS without a DTS, or 0 without both."""
     timestamp = packet.dts if packet.dts is not None else packet.pts
     return Fraction(0) if timestamp is None else timestamp * Fraction(packet.time_base or 0)
+
+
+def mux_copy(target: av.container.OutputContainer, packet: av.Packet[Any], source: Path) -> None:
+    """Mux a packet that is copied from the film `source`.
+
+    Raises:
+        InputError: the packet does not fit its stream.
+    """
+    stream, time_s = packet.stream, float(get_dts_s(packet))
+    try:
+        target.mux(packet)
+    except OSError:  # such as a full disk
+        raise
+    except av.FFmpegError as error:
+        remedy = "--sound pcm or drop" if stream.type == "audio" else "another container"
+        raise InputError(
+            f"{source}: a packet of {stream.type} at {time_s:.3f} s cannot be copied "
+            f"({error.strerror}); it is damaged, or the codec changes; use {remedy}"
+        ) from error
 
 
 class _StreamReader:
@@ -135,17 +167,35 @@ def _trim_packet(packet: av.Packet[Any], trim: Trim) -> bool:
     return True
 
 
-def watch_aac(packets: Iterator[av.Packet[Any]], changed: set[int]) -> Iterator[av.Packet[Any]]:
-    """Yield packets, and add the streams of AAC whose sample rate or channels change to `changed`.
+def watch_audio(packets: Iterator[av.Packet[Any]], changed: set[int]) -> Iterator[av.Packet[Any]]:
+    """Yield packets, and add the audio streams whose properties change to `changed`.
 
-    Outside of transport streams, the packets lose their headers.
+    These are the sample rate and the channels of AAC, whose packets lose their headers outside of
+    transport streams, and the codec, as in joined recordings.
     """
     first: dict[int, bytes] = {}
     for packet in packets:
         header = _read_adts_header(packet)
         if header and first.setdefault(packet.stream.index, header) != header:
             changed.add(packet.stream.index)
+        if _has_other_codec(packet):
+            changed.add(packet.stream.index)
         yield packet
+
+
+def _has_other_codec(packet: av.Packet[Any]) -> bool:
+    """Return whether a packet of MPEG audio or AC-3 begins like another of these codecs."""
+    context = packet.stream.codec_context
+    expected = None if context is None else _AUDIO_FAMILIES.get(context.name)
+    if expected is None or packet.size < 2 or not allows_discontinuities(packet.stream.container):
+        return False
+    first, second = bytes(memoryview(packet)[:2])
+    found = None
+    if (first, second) == (0x0B, 0x77):
+        found = "AC-3"
+    elif first == 0xFF and second & 0xF0 == 0xF0:
+        found = "MPEG audio" if second & 0x06 else "AAC"  # The bits are 0 in ADTS.
+    return found not in (None, expected)
 
 
 def _read_adts_header(packet: av.Packet[Any]) -> bytes | None:

@@ -19,7 +19,7 @@ from vidcolor.fileio import temporary_path
 from vidcolor.media.demux import DamageReport, find_origin_s, open_input
 from vidcolor.media.ffmpeg_cli import ExtraStreams, convert_subtitle
 from vidcolor.media.input_formats import list_whitelists
-from vidcolor.media.packets import Trim, get_dts_s, read_packets, watch_aac
+from vidcolor.media.packets import Trim, get_dts_s, mux_copy, read_packets, watch_audio
 from vidcolor.media.pcm import PcmFormat, add_pcm_stream, convert_to_pcm, get_channel_layout
 from vidcolor.media.source_timecode import REEL_TAGS
 
@@ -217,8 +217,8 @@ class StreamCopier:
         """Minimum DTS of the next packet of each stream of the output, in its time base."""
         self._audio_damage: dict[int, DamageReport] = {}
         """Damage of converted audio, by index of the stream."""
-        self._changed_aac: set[int] = set()
-        """Indices of copied streams of AAC whose sample rate or channels change."""
+        self._changed_audio: set[int] = set()
+        """Indices of copied audio streams whose codec, sample rate or channels change."""
 
     def __enter__(self) -> StreamCopier:
         return self
@@ -229,9 +229,9 @@ class StreamCopier:
     def describe_damage(self) -> list[str]:
         """Return messages about packets that could not be decoded, and changes of channels."""
         messages = [
-            f"audio stream {index}: its sample rate or channels change within the film, which the "
-            "result cannot signal; use --sound pcm"
-            for index in sorted(self._changed_aac)
+            f"audio stream {index}: its codec, sample rate or channels change in the film, which "
+            "the result cannot signal; use --sound pcm"
+            for index in sorted(self._changed_audio)
         ]
         for index, damage in self._audio_damage.items():
             messages += [f"audio stream {index}: {text}" for text in damage.messages]
@@ -291,7 +291,7 @@ class StreamCopier:
         chapters = self._shift_chapters()
         if chapters:
             target.set_chapters(chapters)
-        packets = watch_aac(read_packets(self._source, copied, self._trim), self._changed_aac)
+        packets = watch_audio(read_packets(self._source, copied, self._trim), self._changed_audio)
         self._packets = heapq.merge(packets, *converted, key=get_dts_s)
 
     def _add_converted(
@@ -376,7 +376,7 @@ class StreamCopier:
                 return
             packet.stream = self._copies[packet.stream]
             self._raise_dts(packet, is_equal_allowed=bool(target.format.flags & nonstrict))
-            target.mux(packet)
+            mux_copy(target, packet, self._path)
 
     def _raise_dts(self, packet: av.Packet[Any], is_equal_allowed: bool) -> None:
         """Make the DTS of a packet at least as high as the previous one and the muxer require.

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
+from av.container.core import Flags
 
 from vidcolor.media.cropping import Cropper
 from vidcolor.media.demux import (
@@ -45,6 +46,11 @@ class VideoDecoder:
         self._container, self._stream, self._start = container, stream, start_s
         self._damage = damage or DamageReport()
         self._cropper = None if crop is None else Cropper(crop)
+        self._lacks_pts = container.format.name == "avi"
+        if self._lacks_pts:
+            # Otherwise PyAV computes PTS that do not rise from the DTS of B-frames.
+            flag: Any = Flags.gen_pts.value
+            container.flags &= ~flag
         # FFmpeg returns the value of the bitstream if the container states none.
         stated = Fraction(stream.sample_aspect_ratio or 0)
         is_stated = stated != self._read_aspect() and not _is_raw_dv(container, stream)
@@ -63,7 +69,12 @@ class VideoDecoder:
 
     def frames(self) -> Iterator[av.VideoFrame]:
         """Yield the decoded frames, and skip packets that cannot be decoded."""
+        last_end: int | None = None
         for frame in self._decode():
+            if self._lacks_pts and frame.pts is None:
+                # A decoder outputs frames in the order of the DTS, and the last frames have none.
+                frame.pts = last_end if frame.dts is None else frame.dts
+            last_end = None if frame.pts is None else frame.pts + int(frame.duration or 1)
             yield frame if self._cropper is None else self._cropper.apply(frame)
 
     def _decode(self) -> Iterator[av.VideoFrame]:
