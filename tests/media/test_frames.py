@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from fractions import Fraction
 
 import av
@@ -11,7 +12,13 @@ import pytest
 from tests.helpers.checks import copy_first_plane, raise_depth, read_film
 from vidcolor.color.ycbcr import MATRICES
 from vidcolor.film import segment
-from vidcolor.media.frames import compose_frame, get_pixel_layout, read_luma, view_plane
+from vidcolor.media.frames import (
+    compose_frame,
+    get_pixel_layout,
+    list_side_data,
+    read_luma,
+    view_plane,
+)
 
 PAL = Fraction(25)
 SUBSAMPLINGS = ("420", "422", "444")
@@ -312,3 +319,17 @@ def test_predicted_chroma_is_written_in_every_pixel_format(clip, colored):
         means.append([view_plane(plane, 8).mean() for plane in planes[1:]])
     assert means[0] == pytest.approx(means[1], abs=1)
     assert means[0][0] < 125 and means[0][1] > 131, "sepia is between yellow and red"
+
+
+def test_side_data_is_listed_without_keeping_the_frame():
+    def count_frames() -> int:
+        return sum(type(item) is av.VideoFrame for item in gc.get_objects())
+
+    gc.collect()
+    before = count_frames()
+    gc.disable()
+    try:
+        list_side_data(av.VideoFrame(16, 16, "gray"))
+        assert count_frames() == before
+    finally:
+        gc.enable()

@@ -15,6 +15,7 @@ import av
 import numpy as np
 from av import VideoFrame as VideoFrame
 from av.dictionary import Dictionary
+from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 
 from vidcolor.color.srgb import linear_to_srgb_array
@@ -65,12 +66,13 @@ def list_side_data(frame: VideoFrame) -> set[str]:
 
 
 def get_side_data(frame: VideoFrame) -> Any:
-    """Return `frame.side_data` without the fault that ends the process.
+    """Return the side data of a frame without two faults of `frame.side_data` in PyAV 18.
 
-    PyAV 18 and FFmpeg both free the metadata of side data, as ICC profiles of PNG have. A reference
-    that is never released keeps PyAV from that.
+    PyAV and FFmpeg both free the metadata of side data, as ICC profiles of PNG have, which ends the
+    process. A reference that is never released keeps PyAV from that. And the property stores its
+    result in the frame, a cycle that keeps the memory of the frame until a garbage collection.
     """
-    side_data: Any = frame.side_data
+    side_data: Any = SideDataContainer(frame)  # type: ignore[call-arg]
     for item in side_data:
         for referent in gc.get_referents(item):
             if isinstance(referent, Dictionary) and len(referent):
