@@ -183,5 +183,5 @@ def test_file_of_another_type_is_refused(tmp_path, bins, name, content, message)
 def test_bins_of_other_models_are_refused(tmp_path, bins, name):
     (tmp_path / name).write_bytes(b"12345678{}")
     model = name if name == "embedded" else str(tmp_path / name)
-    with pytest.raises(UsageError, match=r"--bins applies to Caffe models .* is none"):
+    with pytest.raises(UsageError, match=r"--bins applies to Caffe models .* is not one"):
         load_generator(model, "cpu", bins=bins)

@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vidcolor.errors import WeightsError
-from vidcolor.generators.store.protobuf import WireError, iterate_fields, read_varints
+from vidcolor.generators.store.protobuf import (
+    WireError,
+    as_message,
+    iterate_fields,
+    read_varints,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from vidcolor.generators.store.protobuf import Value
     from vidcolor.imaging.types import FloatArray
 
 CAFFE_SUFFIX = ".caffemodel"
@@ -150,11 +154,11 @@ def read_layers(message: memoryview) -> dict[str, list[NDArray[Any]]]:
         if number not in _LAYERS:
             continue
         fields, name, blobs = _LAYERS[number], "", []
-        for layer_number, layer_value in iterate_fields(_as_message(value)):
+        for layer_number, layer_value in iterate_fields(as_message(value)):
             if layer_number == fields.name:
-                name = bytes(_as_message(layer_value)).decode("utf-8", "replace")
+                name = bytes(as_message(layer_value)).decode("utf-8", "replace")
             elif layer_number == fields.blobs:
-                blobs.append(_read_blob(_as_message(layer_value)))
+                blobs.append(_read_blob(as_message(layer_value)))
         if blobs:
             layers[name] = blobs
     return layers
@@ -167,12 +171,12 @@ def _read_blob(message: memoryview) -> NDArray[Any]:
     chunks: list[NDArray[Any]] = []
     for number, value in iterate_fields(message):
         if number == _SHAPE:
-            for dimension_number, dimension in iterate_fields(_as_message(value)):
+            for dimension_number, dimension in iterate_fields(as_message(value)):
                 shape += read_varints(dimension) if dimension_number == 1 else []
         elif number in _LEGACY_SIZES:
             legacy_sizes += read_varints(value)
         elif number in _DTYPES:
-            chunk, dtype = _as_message(value), np.dtype(_DTYPES[number])
+            chunk, dtype = as_message(value), np.dtype(_DTYPES[number])
             if len(chunk) % dtype.itemsize:
                 raise WireError("an array ends inside a value")
             chunks.append(np.frombuffer(chunk, dtype))
@@ -181,12 +185,6 @@ def _read_blob(message: memoryview) -> NDArray[Any]:
     if math.prod(shape) != values.size:
         raise WireError(f"a blob of shape {shape} has {values.size} values")
     return values.reshape(shape)
-
-
-def _as_message(value: Value) -> memoryview:
-    if isinstance(value, int):
-        raise WireError("a number where a message is expected")
-    return value
 
 
 def convert_bins(bins: FloatArray) -> dict[str, Tensor]:

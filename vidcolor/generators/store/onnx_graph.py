@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vidcolor.generators.store.protobuf import WireError, iterate_fields, read_varints
+from vidcolor.generators.store.protobuf import as_message, iterate_fields, read_varints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,7 +91,7 @@ def read_graph_ends(data: bytes, input_name: str, output_name: str) -> GraphEnds
             for name in node.inputs:
                 consumers.setdefault(name, []).append(node)
         normalization = _find_normalization(input_name, constants, consumers)
-    except ValueError:  # not a message, or constants of different lengths
+    except (ValueError, OverflowError):  # not a message, or constants that do not fit
         return GraphEnds()
     while (last := producers.pop(output_name, None)) and _keeps_range(last):
         output_name = last.inputs[0] if last.inputs else ""
@@ -163,11 +163,11 @@ def _read_nodes(model: memoryview, constants: dict[str, Array]) -> Iterator[_Nod
     for number, graph in iterate_fields(model):
         if number != _GRAPH:
             continue
-        for field, value in iterate_fields(_as_message(graph)):
+        for field, value in iterate_fields(as_message(graph)):
             if field == _INITIALIZER:
-                _add_constant(_as_message(value), None, constants)
+                _add_constant(as_message(value), None, constants)
             elif field == _NODE:
-                yield _read_node(_as_message(value), constants)
+                yield _read_node(as_message(value), constants)
 
 
 def _read_node(message: memoryview, constants: dict[str, Array]) -> _Node:
@@ -181,8 +181,8 @@ def _read_node(message: memoryview, constants: dict[str, Array]) -> _Node:
         elif number == _OPERATOR:
             operator = _as_text(value)
         elif number == _ATTRIBUTE:
-            fields = iterate_fields(_as_message(value))
-            tensors += [_as_message(v) for n, v in fields if n == _TENSOR_ATTRIBUTE]
+            fields = iterate_fields(as_message(value))
+            tensors += [as_message(v) for n, v in fields if n == _TENSOR_ATTRIBUTE]
     output = outputs[1] if len(outputs) > 1 else ""
     if operator == "Constant" and tensors:
         _add_constant(tensors[0], output, constants)
@@ -201,9 +201,9 @@ def _add_constant(tensor: memoryview, name: str | None, constants: dict[str, Arr
         elif number == _TYPE and isinstance(value, int):
             dtype = _DTYPES.get(value)
         elif number == _RAW and dtype is not None:
-            values = np.frombuffer(_as_message(value), dtype)
+            values = np.frombuffer(as_message(value), dtype)
         elif number in (_FLOATS, _DOUBLES):
-            values = np.frombuffer(_as_message(value), "<f4" if number == _FLOATS else "<f8")
+            values = np.frombuffer(as_message(value), "<f4" if number == _FLOATS else "<f8")
         elif number in (_INT32S, _INT64S):
             integers += read_varints(value)
     if integers:
@@ -215,11 +215,5 @@ def _add_constant(tensor: memoryview, name: str | None, constants: dict[str, Arr
             constants[name] = values.astype(np.float64)
 
 
-def _as_message(value: Value) -> memoryview:
-    if isinstance(value, int):
-        raise WireError("a number where a message is expected")
-    return value
-
-
 def _as_text(value: Value) -> str:
-    return bytes(_as_message(value)).decode("utf-8", "replace")
+    return bytes(as_message(value)).decode("utf-8", "replace")

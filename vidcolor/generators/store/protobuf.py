@@ -64,6 +64,17 @@ def iterate_fields(message: memoryview) -> Iterator[tuple[int, Value]]:
             raise WireError(f"unknown wire type {wire_type}")
 
 
+def as_message(value: Value) -> memoryview:
+    """Return the bytes of a value.
+
+    Raises:
+        WireError: it is a varint.
+    """
+    if isinstance(value, int):
+        raise WireError("a number where a message is expected")
+    return value
+
+
 def read_varints(value: Value) -> list[int]:
     """Return the integers of a repeated field, packed or not, as unsigned 64-bit numbers."""
     if isinstance(value, int):

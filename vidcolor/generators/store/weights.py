@@ -178,15 +178,15 @@ def _read_caffe(path: Path, data: bytes, digest: str, bins: Path | None) -> Weig
     values = read_bins(find_bins(path, bins))
     tensors |= convert_bins(values)
     digest = hashlib.sha256(f"{digest} ".encode() + values.tobytes()).hexdigest()
-    return Weights(
-        path.stem, path, digest, {"architecture": "eccv16"}, tensors | convert_bins(values)
-    )
+    return Weights(path.stem, path, digest, {"architecture": "eccv16"}, tensors)
 
 
 def reject_bins(model: str, bins: Path | None) -> None:
     """Raise a UsageError if color bins are given for a model that is not a Caffe model."""
     if bins is not None:
-        raise UsageError(f"--bins applies to Caffe models ({CAFFE_SUFFIX}) only; {model} is none")
+        raise UsageError(
+            f"--bins applies to Caffe models ({CAFFE_SUFFIX}) only; {model} is not one"
+        )
 
 
 def read_packaged_weights(
