@@ -79,7 +79,7 @@ def read_dpx(path: Path, allow_damaged: bool) -> DecodedImage:
         extras=data[:_HEADER_BYTES] + (b"" if is_own else user_data),
         xmp=user_data[32:] if is_own else None,
         pixel_aspect=_read_pixel_aspect(data),
-        timecode=decode_timecode(*_read_integers(data, _TIMECODE), rate),
+        timecode=decode_timecode(_read_integers(data, _TIMECODE)[0], rate),
         reel=_read_text(data[_REEL_FIELD]),
         frame_rate=rate,
     )
