@@ -394,3 +394,14 @@ def test_killed_process_is_resumed(clip, flat, tmp_path, num_finished):
         assert resumed_frames >= 42 * num_finished
     assert content(target) == content(uninterrupted)
     assert [p.name for p in target.parent.iterdir()] == ["out.mp4"]
+
+
+@pytest.mark.parametrize(
+    "suffix", ["mkv", "mov", "mp4", pytest.param("webm", marks=pytest.mark.slow)]
+)
+def test_repeated_run_writes_the_same_bytes(film, flat, tmp_path, suffix):
+    targets = [tmp_path / f"{name}.{suffix}" for name in "ab"]
+    for target in targets:
+        colorize_film(film, target, ColorizeOptions(end="0.2"), colorizer=flat)
+    first, second = (target.read_bytes() for target in targets)
+    assert first == second

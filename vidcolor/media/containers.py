@@ -141,6 +141,8 @@ _QUICKTIME_LANGUAGES = {
     "msa": "may", "mya": "bur", "nld": "dut", "ron": "rum", "slo": "slk", "sqi": "alb",
     "swe": "sve", "zho": "chi",
 }  # fmt: skip
+_WITHOUT_RANDOM_UIDS = {"fflags": "+bitexact"}
+"""The same film then gives the same bytes. Editing programs need the random UMIDs of MXF."""
 _MXF_RATES = tuple(
     sorted(
         (
@@ -188,6 +190,7 @@ _ROWS = (
         purposes=("delivery", "archive"),
         # Otherwise audio that starts before 0 (AAC, Vorbis) would delay all streams.
         options={"avoid_negative_ts": "disabled"},
+        final_options=_WITHOUT_RANDOM_UIDS,
         time_base=Fraction(1, 1000),
         aspect_ratio="ffmpeg",
         holds=get_args(Feature),
@@ -200,6 +203,7 @@ _ROWS = (
         purposes=("delivery",),
         encoders=("libsvtav1", "libvpx-vp9"),
         options={"avoid_negative_ts": "disabled"},
+        final_options=_WITHOUT_RANDOM_UIDS,
         time_base=Fraction(1, 1000),
         aspect_ratio="ffmpeg",
         holds=("chapters", "reel", "subtitles", "tags", "timecode", "titles"),
