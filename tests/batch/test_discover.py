@@ -153,6 +153,7 @@ def test_everything_left_out_of_a_folder_has_a_reason(monkeypatch: pytest.Monkey
     touch("a/x.psd", "a/x.NEF")
     Path("a/M.MOD").write_bytes(b"\0\0\1\xba")
     Path("a/gone.mp4").symlink_to("nowhere.mp4")
+    Path("a/gone").symlink_to("nowhere")
     Path("a/link").symlink_to("../other")
     os.mkfifo("a/pipe.mp4")
     scandir = os.scandir
@@ -175,6 +176,7 @@ def test_everything_left_out_of_a_folder_has_a_reason(monkeypatch: pytest.Monkey
         "a/x.NEF": ".nef, not supported",
         "a/x.psd": ".psd, not supported",
         "a/x.gif": ".gif",
+        "a/gone": "broken link",
         "a/gone.mp4": "broken link",
         "a/b-color": "from an earlier run",
         "a/y.color.png": "from an earlier run",

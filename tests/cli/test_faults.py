@@ -93,7 +93,7 @@ FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
     "audio file": (lambda f: [f.sound("song.m4a")], 1, "song.m4a: no video stream"),
     "text file": (lambda f: [f.file("notes.md", b"hello\n" * 99)], 1, "notes.md: not a video"),
     "empty film": (lambda f: [f.file("reel.mp4")], 1, "reel.mp4: not a video"),
-    "empty photo": (lambda f: [f.file("photo.jpg")], 1, "photo.jpg: not a supported image"),
+    "empty photo": (lambda f: [f.file("photo.jpg")], 1, "photo.jpg: is empty; get a complete"),
     "zip as film": (lambda f: [f.zip("reel.mp4")], 1, "reel.mp4: not a video"),
     "zip as photo": (lambda f: [f.zip("photo.jpg")], 1, "photo.jpg: not a supported image"),
     "MP4 without its end": (lambda f: [f.film("reel.mp4", 0.4)], 1, "reel.mp4: not a video"),

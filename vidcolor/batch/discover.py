@@ -301,12 +301,12 @@ def _find_file_omission(path: Path) -> tuple[str, bool] | None:
     """Return why a file is left out and whether this is expected; None if it is a source."""
     if path.name.startswith("."):
         return _HIDDEN, True
+    if path.is_symlink() and not path.exists():
+        return "broken link", False
     suffix = path.suffix.lower()
     if is_photo_name(path) or is_video_name(path):
         if path.stem.endswith(RESULT_SUFFIX):
             return _RESULT, True
-        if not path.exists():
-            return "broken link", False
         if not path.is_file():
             return "no regular file", False
         if suffix == ".mod" and not _is_mpeg(path):

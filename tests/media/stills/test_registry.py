@@ -270,7 +270,7 @@ def test_random_damage_raises_only_input_errors(tmp_path_factory, data):
 
 def test_files_that_are_not_images_are_refused(tmp_path):
     for name, body in (
-        ("empty.png", b""),
+        ("one.png", b"?"),
         ("text.jpg", b"hello there"),
         ("a.mp4", b"\0\0\0\x18ftyp"),
     ):
@@ -278,6 +278,9 @@ def test_files_that_are_not_images_are_refused(tmp_path):
         with pytest.raises(InputError, match="not a supported image"):
             read_still(tmp_path / name)
         assert not is_still(tmp_path / name)
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(InputError, match=r"empty\.png: is empty"):
+        read_still(tmp_path / "empty.png")
     with pytest.raises(InputError, match="no such file"):
         read_still(tmp_path / "missing.png")
     with pytest.raises(InputError, match="is a folder"):

@@ -123,6 +123,8 @@ def read_still_rgb(path: Path) -> tuple[NDArray[np.uint8], Fraction]:
 def _decode(path: Path, allow_damaged: bool) -> tuple[StillFormat, DecodedImage]:
     try:
         fmt = detect_format(path)
+        if fmt is None and path.stat().st_size == 0:
+            raise InputError(f"{path}: is empty; get a complete copy")
         if fmt is None:
             labels = ", ".join(row.label for row in FORMATS.values())
             raise InputError(
