@@ -129,6 +129,14 @@ def test_what_the_file_does_not_show_is_named(tmp_path, options, reason, keys):
     assert reason in message and keys in message and "p.onnx.toml" in message
 
 
+@pytest.mark.parametrize("before", [[("Div", 100)], LIGHTNESS["before"], [("Div", 50), ("Sub", 1)]])
+@pytest.mark.parametrize("channels", [(3, 2), (3, 3)])
+def test_lightness_in_three_channels_is_refused(tmp_path, before, channels):
+    path = save_tinting_model(tmp_path / "p.onnx", before, [("Mul", 50)], channels=channels)
+    with pytest.raises(WeightsError, match=r"takes L\* or L\*, a\*, b\* in 3 channels; only gray"):
+        load_generator(str(path), "cpu")
+
+
 @pytest.mark.parametrize(
     ("channels", "message"),
     [((4, 2), "takes 4 channels"), ((3, 313), "returns 313 channels")],

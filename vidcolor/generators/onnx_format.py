@@ -134,6 +134,12 @@ class _Probe:
 
     def _recognize_rgb(self) -> ModelIO:
         """Return the format of a network that takes gray in three channels."""
+        factor = self.ends.normalization.factor
+        if any(abs(factor - known) < _TOLERANCE / 2 for known, _ in _NORMALIZED_LIGHTNESS):
+            raise WeightsError(
+                f"{self.path}: takes L* or L*, a*, b* in 3 channels; only gray R'G'B' in 3"
+                " channels, and L* or gray in 1 channel, are supported"
+            )
         white = 255.0 if self._is_byte_range() else 1.0
         model_io = replace(DDCOLOR_IO, input_range=(0.0, white))
         output = self._run_ramp(model_io)
