@@ -220,6 +220,27 @@ def test_tags_in_windows_1252_are_decoded(clip, colored, tmp_path, suffix):
         assert container.metadata["title"] == "Größe um 8"
 
 
+SCC = """Scenarist_SCC V1.0
+
+00:00:00:05\t9420 9420 94ae 94ae 9470 9470 c8e5 ecec ef80 942f 942f
+
+00:00:00:10\t942c 942c
+"""
+
+
+@pytest.mark.parametrize("suffix", ["mov", "mkv"])
+def test_caption_tracks_are_kept_or_named_in_a_warning(clip, colored, tmp_path, suffix):
+    (tmp_path / "x.scc").write_text(SCC)
+    source = tmp_path / "captions.mov"
+    ffmpeg("-i", str(clip("mov", "libx264", "yuv420p")), "-i", str(tmp_path / "x.scc"),
+           "-map", "0", "-map", "1", "-c", "copy", str(source))  # fmt: skip
+    film = colored(source, suffix)
+    assert [s.codec for s in film.result.plan.info.streams] == ["h264", "eia_608"]
+    assert len(film.after.streams_of("subtitle")) == (suffix == "mov")
+    named = "not kept: subtitle stream 1: matroska does not support EIA-608 captions (c608)"
+    assert (named in film.result.warnings) == (suffix == "mkv")
+
+
 @pytest.mark.slow
 def test_unsupported_streams_chapters_and_tags_are_named_in_warnings(rich, colored):
     warnings = colored(rich("mkv"), "mov").result.warnings

@@ -370,7 +370,7 @@ def describe_stream(stream: av.stream.Stream) -> StreamInfo:
     """Summarize a stream for plans, warnings and `vidcolor probe`."""
     metadata, context = stream.metadata, stream.codec_context
     if context:
-        codec = context.name
+        codec = context.codec.canonical_name
     else:  # PyAV has no decoder for data and attachments.
         codec = str(getattr(stream, "name", None) or metadata.get("mimetype") or "unknown")
     detail = ""

@@ -36,6 +36,8 @@ _MAX_UNNAMED_S = 0.1
 """Maximum duration of audio beyond the video that is dropped without a warning, in seconds: the
 encoder delay and the rest of the last packet."""
 _TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
+_CODEC_LABELS = {"eia_608": "EIA-608 captions (c608)"}
+"""Names in messages, where FFmpeg's name of the codec is not the common one."""
 _24_BIT_CODECS = ("pcm_s24", "pcm_dvd", "pcm_bluray", "s302m", "truehd", "mlp", "dca", "dts")
 """Prefixes of the names of lossless codecs with at most 24 bits. Lossy DTS decodes to floats."""
 _LINEAR_PCM = ("pcm_s", "pcm_u", "pcm_f")
@@ -109,7 +111,7 @@ def _decide_copy(
     if limit_s is not None and abs(offset_s) > limit_s:
         note = f"starts {offset_s:+.2f} s from the video; {muxer} cannot signal the offset"
         return StreamDecision(info, False, note)
-    error = _try_copy(stream, container)
+    error = _try_copy(stream, info.codec, container)
     if (
         isinstance(stream, av.AudioStream)
         and info.codec.startswith("pcm_")
@@ -185,7 +187,7 @@ def _list_pcm_formats(stream: av.AudioStream, container: Container) -> list[PcmF
     kind, codec = stream.format.name.removesuffix("p"), stream.codec_context.codec
     is_deep = codec.lossless and not codec.name.startswith(_24_BIT_CODECS)
     codecs = ["pcm_s24le"]
-    if kind in ("u8", "s16"):
+    if codec.lossless and kind in ("u8", "s16"):
         codecs = ["pcm_s16le"]
     elif is_deep and kind in ("flt", "dbl"):
         codecs.insert(0, "pcm_f32le" if kind == "flt" else "pcm_f64le")
@@ -262,25 +264,27 @@ def _decide_data(
     return StreamDecision(info, False, f"{info.codec} data cannot be copied{handler}")
 
 
-def _try_copy(stream: av.stream.Stream, container: Container) -> str | None:
+def _try_copy(stream: av.stream.Stream, codec: str, container: Container) -> str | None:
     """Add a stream to an output in memory. Return the error message, or None on success."""
-    muxer = container.muxer
-    codec = stream.codec_context.name if stream.codec_context else stream.type
+    muxer, label = container.muxer, _CODEC_LABELS.get(codec, codec)
     try:
         output = av.open(io.BytesIO(), "w", format=muxer)
     except ValueError:
         return f"{muxer} supports video only"
     try:
         if stream.type == "subtitle" and "subtitles" not in container.holds:
-            return f"{muxer} does not support {codec}"
+            return f"{muxer} does not support {label}"
         if container.trial_encoder:
             add_trial_stream(output, container)
         add_stream_copy(output, stream, container)
         output.start_encoding()
     except (av.FFmpegError, ValueError) as error:
         if "format does not support" in str(error):
-            return f"{muxer} does not support {codec}"
-        return f"{muxer} rejects this {codec} stream; use .mkv, which supports most codecs"
+            return f"{muxer} does not support {label}"
+        if stream.codec_context is None:  # PyAV does not know the codec, such as teletext.
+            return f"{muxer} rejects this {stream.type} stream of an unknown codec"
+        remedy = "" if muxer == "matroska" else "; use .mkv, which supports most codecs"
+        return f"{muxer} rejects this {label} stream{remedy}"
     finally:
         with contextlib.suppress(av.FFmpegError):  # MXF without a frame fails at its footer.
             output.close()
