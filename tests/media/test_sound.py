@@ -78,7 +78,7 @@ CONVERTED = [
     ("flac", ("-sample_fmt", "s32", *STRICT), {}, "mov", "pcm_s32le", "from flac to pcm_s32le"),
     ("pcm_s32le", (), {}, "mxf", "pcm_s24le", "rounded to 24 bits"),
     ("wmav2", (), {}, "mp4", "pcm_s24le", "from wmav2 to pcm_s24le"),
-    ("adpcm_ms", (), {"suffix": "avi"}, "mp4", "pcm_s16le", "from adpcm_ms to pcm_s16le"),
+    ("adpcm_ms", (), {"suffix": "avi"}, "mp4", "pcm_s24le", "from adpcm_ms to pcm_s24le"),
     ("dca", STRICT, {"suffix": "ts"}, "mxf", "pcm_s24le", "from dts to pcm_s24le"),
 ]
 
