@@ -101,7 +101,9 @@ class _StreamReader:
     def keeps(self, packet: av.Packet[Any]) -> bool:
         """Return whether a packet is visible and in the trim. Shorten subtitles at its edges."""
         self._in_priming &= packet.is_discard and self._is_near_start(packet)
-        if packet.is_discard and not self._in_priming:
+        # FFmpeg also marks the last caption of MOV, which has no duration, as hidden.
+        is_endless = packet.stream.type == "subtitle" and not packet.duration
+        if packet.is_discard and not self._in_priming and not is_endless:
             return False
         return _trim_packet(packet, self._trim)
 
