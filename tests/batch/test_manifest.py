@@ -15,6 +15,8 @@ from vidcolor.options import ColorizeOptions
 if TYPE_CHECKING:
     from pathlib import Path
 
+BRITISH = "grey-from"  # codespell:ignore grey
+
 
 @pytest.fixture
 def reels(tmp_path: Path) -> Path:
@@ -78,7 +80,7 @@ def test_both_spellings_of_gray_from_are_accepted(reels: Path, column: str) -> N
             "row 1: http://a.org/b.mp4: vidcolor writes",
         ),
         ("input\n", "contains no rows"),
-        ("input,gray-from,grey-from\nmill.mkv,red,blue\n", "row 1: gray-from is given twice"),
+        (f"input,gray-from,{BRITISH}\nmill.mkv,red,blue\n", "row 1: gray-from is given twice"),
         ("input,gray-from,Gray_From\nmill.mkv,red,blue\n", "row 1: a column is given twice"),
     ],
 )
