@@ -45,9 +45,9 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_album(tmp_path_factory.mktemp("train") / "album", 10)
 
 
-def make_arguments(album: Path, out: Path, *more: str) -> list[str]:
+def make_arguments(album: Path, out: Path, *more: str, workers: int = 0) -> list[str]:
     """Return the arguments of a small run after ``vidcolor``."""
-    return ["train", str(album), "-o", str(out), *SMALL_RUN, "--workers", "0", *more]
+    return ["train", str(album), "-o", str(out), *SMALL_RUN, "--workers", str(workers), *more]
 
 
 def spawn(arguments: list[str], **options: Any) -> subprocess.Popen[str]:
@@ -115,8 +115,8 @@ def test_interrupted_run_resumes_to_the_same_weights(
     workers: int,
 ) -> None:
     out = album.parent / f"{signal_number.name}.safetensors"
-    arguments = make_arguments(album, out, "--steps", "5", "--checkpoint-minutes", "0")
-    arguments += ["--workers", str(workers)]
+    more = ("--steps", "5", "--checkpoint-minutes", "0")
+    arguments = make_arguments(album, out, *more, workers=workers)
     # A session of its own, so that the signal reaches the workers but not this process.
     process = spawn(
         arguments,
