@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.helpers.cli_runs import spawn
-from tests.helpers.films import read_plane_bytes
 from tests.helpers.windows import run_windows, spawn_windows
 
 if TYPE_CHECKING:
@@ -68,11 +67,6 @@ b.unlink()
     assert [path.name for path in tmp_path.iterdir()] == ["e"]
 
 
-def read_result(path: Path) -> object:
-    """Return the content of a file. Matroska files contain random numbers, so only their frames."""
-    return read_plane_bytes(path) if path.suffix == ".mkv" else path.read_bytes()
-
-
 def colorize_twice(source: Path, name: str, folder: Path, *options: str) -> None:
     """Compare the results of a command under the rules of Windows and without them."""
     results = []
@@ -80,7 +74,7 @@ def colorize_twice(source: Path, name: str, folder: Path, *options: str) -> None
         directory = folder / start.__name__
         directory.mkdir()
         finish(start("colorize", source, "-o", name, "-q", *options, cwd=directory))
-        results.append({path.name: read_result(path) for path in directory.iterdir()})
+        results.append({path.name: path.read_bytes() for path in directory.iterdir()})
     assert results[0] == results[1]
 
 
@@ -88,7 +82,6 @@ def colorize_twice(source: Path, name: str, folder: Path, *options: str) -> None
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("a.mkv", ("--encoder", "ffv1")),
         ("a.mp4", ("--workers", "2", "--confidence", "map.mkv", "--hints", "../hints.json")),
         ("a_%03d.png", ()),
     ],

@@ -194,18 +194,9 @@ class CrashingCallback(Callback):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("stage", "choices"),
-    [
-        # Two steps after the restart, so that the optimizer has moments to restore.
-        ("pretrain", {"start": "scratch", "steps": 4}),
-        ("fine-tune", {"steps": 4, "freeze_norms": False, "freeze": 4}),
-    ],
-)
-def test_every_stage_resumes_to_the_same_weights(
-    album: Path, tmp_path: Path, stage: str, choices: dict[str, Any]
-) -> None:
-    config = small_config(stage=stage, accumulate=2, **choices)
+def test_fine_tuning_resumes_to_the_same_weights(album: Path, tmp_path: Path) -> None:
+    # Two steps after the restart, so that the optimizer has moments to restore.
+    config = small_config(stage="fine-tune", steps=4, accumulate=2, freeze_norms=False, freeze=4)
     common = {"holdout": 0.1, "precision": "bf16"}
     uninterrupted, resumed = (
         tmp_path / "uninterrupted.safetensors",
