@@ -3,16 +3,19 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from vidcolor import ColorizeOptions, Colorizer
 from vidcolor.color.ycbcr import MATRICES, Coding
+from vidcolor.colorizer import ProxyPrediction
 from vidcolor.errors import UsageError
 from vidcolor.generators.base import Prediction
 from vidcolor.generators.predictor import HintArrays
 from vidcolor.imaging.geometry import Geometry
+from vidcolor.imaging.overlay import ColorOverlay
 
 
 @pytest.fixture(scope="module")
@@ -177,3 +180,68 @@ def test_unsupported_options_are_rejected() -> None:
         colorizer.check_options(ColorizeOptions(confidence=Path("c.png")))
     with pytest.raises(UsageError, match="does not support --vividness"):
         Colorizer(MinimalGenerator(), vividness=0.5)
+
+
+OVERLAY_SIZE = (96, 128)
+
+
+def make_overlaid(ab: tuple[float, float], *, alpha_of_edge: float = 1.0) -> ProxyPrediction:
+    """Return a prediction of (12, 18) with an overlay in a square of the proxy."""
+    luma = make_image(*OVERLAY_SIZE)
+    alpha = np.zeros(OVERLAY_SIZE, np.float32)
+    alpha[30:60, 40:80] = alpha_of_edge
+    alpha[32:58, 42:78] = 1
+    color = np.zeros((2, *OVERLAY_SIZE), np.float32)
+    color[:, alpha > 0] = np.array(ab)[:, None]
+    grid = OVERLAY_SIZE[0] // 4, OVERLAY_SIZE[1] // 4
+    base = np.broadcast_to(np.array([12, 18], np.float32)[:, None, None], (2, *grid))
+    return ProxyPrediction(
+        np.ascontiguousarray(base),
+        np.ones(grid, np.float32),
+        luma.astype(np.float32) / 255,
+        ColorOverlay(color, alpha),
+    )
+
+
+@pytest.mark.parametrize("scale", [1, 3])
+@pytest.mark.parametrize("subsampling", [(0, 0), (1, 1)])
+def test_an_overlay_changes_its_object_and_not_a_bit_elsewhere(
+    flat: Colorizer, subsampling: tuple[int, int], scale: int
+) -> None:
+    luma = cv2.resize(make_image(*OVERLAY_SIZE), None, fx=scale, fy=scale)
+    coding, matrix = Coding(8, full_range=True), MATRICES["bt709"]
+    prediction = make_overlaid((-10, -30))
+    plain, overlaid = (
+        np.stack(flat.make_chroma(p, luma, coding, matrix, subsampling))
+        for p in (replace(prediction, overlay=None), prediction)
+    )
+    cell = scale / (1 << subsampling[0])
+
+    def select(margin: int) -> tuple[slice, ...]:
+        """Select the square of the overlay, without a margin in pixels of the proxy."""
+        edges = ((30 + margin, 60 - margin), (40 + margin, 80 - margin))
+        return slice(None), *(slice(int(a * cell), int(b * cell)) for a, b in edges)
+
+    # The guided filter averages over its window twice.
+    inside, outside = select(5), select(-2 * OVERLAY_RADIUS - 4)
+    cb, cr = overlaid[inside]
+    assert cb.min() > 0.02, "the overlay is blue"
+    assert cr.max() < 0
+    change = overlaid != plain
+    assert change[inside].all()
+    change[outside] = False
+    assert not change.any()
+
+
+@pytest.mark.parametrize("edge", [0.1, 0.5, 1])
+def test_an_overlay_of_the_predicted_color_changes_nothing(flat: Colorizer, edge: float) -> None:
+    """Alpha is upsampled along luma edges, to pixels where the overlay has no color."""
+    luma = cv2.resize(make_image(*OVERLAY_SIZE), None, fx=3, fy=3)
+    coding, matrix = Coding(8, full_range=True), MATRICES["bt709"]
+    prediction = make_overlaid((12, 18), alpha_of_edge=edge)
+    plain, overlaid = (
+        np.stack(flat.make_chroma(p, luma, coding, matrix))
+        for p in (replace(prediction, overlay=None), prediction)
+    )
+    # The chroma of a color depends on luma, which is finer than the prediction.
+    assert np.abs(overlaid - plain).max() < 0.006

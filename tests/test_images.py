@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from tests.helpers.flat import flat_colorizer
+from tests.helpers.segmentation import draw_discs
 from vidcolor import Colorizer, Hint
 from vidcolor.errors import UsageError
 
@@ -255,6 +256,39 @@ def test_hints_in_tensors_use_height_and_width(flat: Colorizer) -> None:
     colored = flat.colorize(gray, hints=[hint])
     expected = flat.colorize(gray[0].numpy(), hints=[hint])
     assert np.array_equal(colored.permute(1, 2, 0).numpy(), expected)
+
+
+def test_hint_masks_show_where_each_color_acts(flat: Colorizer, tmp_path: Path) -> None:
+    colorizer = flat_colorizer(native_size=90)
+    vars(colorizer)["segmentation"] = flat.segmentation  # loading it again is slow
+    gray = np.rint(255 * draw_discs((90, 120), (30, 45, 16), (85, 40, 18))).astype(np.uint8)
+    hints = [Hint(x=30, y=45, color="teal"), Hint(x=85, y=40, color="pink"),
+             Hint(x=36, y=45, color="#008080"), Hint(x=0.9, y=0.9, color="keep")]  # fmt: skip
+    masks, colors = colorizer.find_hint_masks(gray, hints=hints)
+    assert colors == ("teal", "pink", "keep")
+    assert (masks.shape, masks.dtype) == ((3, 90, 120), np.float32)
+    assert masks.min() >= 0
+    assert masks.max() <= 1
+    assert masks[:, 45, 30].argmax() == 0
+    assert masks[:, 40, 85].argmax() == 1
+    colored = colorizer.colorize(gray, hints=hints[:2]).astype(int)
+    changed = np.abs(colored - colorizer.colorize(gray)).max(-1) > 8
+    assert changed[45, 30] and changed[40, 85] and not changed[:, 57].any()
+    file = tmp_path / "hints.json"
+    file.write_text(json.dumps([{"x": 30, "y": 45, "color": "teal"}]))
+    tensor = torch.from_numpy(gray.astype(np.float32) / 255)[None]
+    found, _ = colorizer.find_hint_masks(tensor, hints=str(file))
+    assert isinstance(found, torch.Tensor) and found.shape == (1, 90, 120)
+    (expected,), _ = colorizer.find_hint_masks(gray, hints=hints[:1])
+    assert np.abs(found[0].numpy() - expected).max() < 0.02
+
+
+def test_hint_masks_need_one_image_and_a_hint(flat: Colorizer) -> None:
+    with pytest.raises(UsageError, match="hints are empty"):
+        flat.find_hint_masks(np.zeros(SIZE, np.uint8), hints=[])
+    with pytest.raises(UsageError, match="hints apply to one image, got 2"):
+        batch = np.zeros((2, *SIZE, 1), np.uint8)
+        flat.find_hint_masks(batch, hints=[Hint(x=1, y=2, color="red")])
 
 
 @pytest.mark.parametrize(

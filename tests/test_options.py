@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from vidcolor.errors import UsageError
-from vidcolor.options import ColorizeOptions, Hint
+from vidcolor.options import ColorizeOptions, Hint, Reference
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_text_is_converted_as_on_the_command_line(tmp_path: Path) -> None:
 
 def test_reference_may_have_a_time(tmp_path: Path) -> None:
     def split(text: str) -> tuple[Path | None, Fraction | None]:
-        options = ColorizeOptions(reference=text)
-        return options.reference, options.reference_time
+        (reference,) = ColorizeOptions(references=text).references
+        return reference.path, reference.time
 
     assert split("a.png") == (Path("a.png"), None)
     assert split("a.png@1:02.5") == (Path("a.png"), Fraction(125, 2))
@@ -98,6 +98,46 @@ def test_reference_may_have_a_time(tmp_path: Path) -> None:
     assert split(str(existing)) == (existing, None)
     with pytest.raises(UsageError, match="not a time"):
         split("a@b.png")
+
+
+def test_references_are_texts_paths_or_objects_in_order() -> None:
+    references = ColorizeOptions(
+        references=["b.png@1:00", Path("a.png"), {"path": "b.png", "time": 2}]
+    ).references
+    assert references == (
+        Reference(path="b.png", time=60),
+        Reference(path="a.png"),
+        Reference(path="b.png", time=2),
+    )
+    assert [reference.name for reference in references] == ["b.png@60", "a.png", "b.png@2"]
+    with pytest.raises(UsageError, match=r"--reference: a\.png@2 is given twice; remove one"):
+        ColorizeOptions(references=["a.png@2", "a.png@0:02"])
+    with pytest.raises(UsageError, match="--per-frame cannot be combined with hints"):
+        ColorizeOptions(references=["a.png"], per_frame=True)
+
+
+def test_fingerprint_covers_contents_times_and_order_of_references(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    (tmp_path / "b").write_bytes(b"b")
+
+    def fingerprint(*names: str) -> dict[str, Any]:
+        options = ColorizeOptions(references=[f"{tmp_path}/{name}" for name in names])
+        values = options.fingerprint_values()
+        assert len(json.dumps(options.describe_changes())) < 250
+        return {key: value for key, value in values.items() if key.startswith("reference")}
+
+    digest = hashlib.sha256(b"a").hexdigest()
+    # Results of versions that accepted one reference stay up to date.
+    assert fingerprint() == {"reference": None, "reference_time": None}
+    assert fingerprint("a") == {"reference": digest, "reference_time": None}
+    assert fingerprint("a@0:12.5") == {"reference": digest, "reference_time": "25/2"}
+    several = [("a", "b"), ("b", "a"), ("a@1", "b"), ("a@1", "b@2"), ("a@1", "b@3"), ("a@1", "a")]
+    assert len({json.dumps(fingerprint(*names)) for names in several}) == len(several)
+
+
+def test_all_references_are_input_files() -> None:
+    options = ColorizeOptions(references=["a.png", "b.png@3"], shots="s.csv")
+    assert options.input_files() == (Path("a.png"), Path("b.png"), Path("s.csv"))
 
 
 @pytest.mark.parametrize(

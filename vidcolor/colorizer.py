@@ -7,8 +7,9 @@ the proxy's luma → guided upsampling → gamut compression → Cb, Cr for the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from vidcolor.color.ycbcr import Coding, Matrix
 from vidcolor.errors import UsageError
 from vidcolor.imaging.geometry import Geometry
 from vidcolor.imaging.guided_filter import GuidedUpsampler
-from vidcolor.imaging.resize import resize_area, resize_for_scale
+from vidcolor.imaging.overlay import ColorOverlay, extend_color
+from vidcolor.imaging.resize import resize_area, resize_for_scale, resize_linear
 from vidcolor.provenance import Provenance, Settings, compute_recipe_digest
 
 if TYPE_CHECKING:
@@ -27,9 +29,13 @@ if TYPE_CHECKING:
     from vidcolor.arrays import Image, Layout
     from vidcolor.generators.base import Generator
     from vidcolor.generators.predictor import HintArrays
+    from vidcolor.images import HintMasks
     from vidcolor.imaging.types import FloatArray, Plane
     from vidcolor.options import ColorizeOptions, Hint
+    from vidcolor.segmentation.model import SegmentationModel
 
+OVERLAY_RADIUS = 5
+"""Radius of the guided filter that upsamples the alpha of an overlay, in pixels of the proxy."""
 LEFT_SITED = 0.25
 """Offset of a left-sited chroma sample from the center of its two luma columns, to the left, in
 chroma columns."""
@@ -45,6 +51,8 @@ class ProxyPrediction:
     """Confidence on the generator's grid: (h, w) float32 in [0, 1]."""
     proxy: FloatArray
     """Y' from which the generator predicted: (H', W') float32 in [0, 1]."""
+    overlay: ColorOverlay | None = None
+    """Color given by a person, which `Colorizer.make_chroma` blends over the prediction."""
 
 
 class Colorizer:
@@ -64,6 +72,7 @@ class Colorizer:
         self._generator = generator
         self._predictor = Predictor(generator)
         self._upsample = GuidedUpsampler()
+        self._upsample_alpha = GuidedUpsampler(OVERLAY_RADIUS)
         self._check_vividness(vividness)
         self.vividness = vividness
 
@@ -130,6 +139,17 @@ class Colorizer:
     def digest(self) -> str:
         """SHA-256 of the weights, 64 hex digits."""
         return self._generator.digest
+
+    @cached_property
+    def segmentation(self) -> SegmentationModel:
+        """The model that finds the objects which hints lie on; loaded at the first use.
+
+        Raises:
+            WeightsError: its weights are missing or damaged.
+        """
+        from vidcolor.segmentation.model import SegmentationModel
+
+        return SegmentationModel.load(self._generator.device, generator=self._generator)
 
     def check_options(self, options: ColorizeOptions) -> None:
         """Reject options that the generator does not support.
@@ -232,8 +252,26 @@ class Colorizer:
         guide = _make_guide(luma, coding, subsampling)
         left_offset = LEFT_SITED if subsampling[0] == 1 else 0.0
         cb, cr = self._upsample(chroma, prediction.proxy, guide, left_offset)
+        if prediction.overlay is not None:
+            ab, alpha = self._upsample_overlay(prediction, guide, left_offset)
+            color = ab_to_cbcr(ab, guide, matrix) * np.float32(saturation)
+            cb += alpha * (color[0] - cb)
+            cr += alpha * (color[1] - cr)
         compress_to_gamut(cb, cr, guide, matrix)
         return cb, cr
+
+    def _upsample_overlay(
+        self, prediction: ProxyPrediction, guide: FloatArray, left_offset: float
+    ) -> ColorOverlay:
+        """Upsample the overlay of a prediction to the chroma grid, its alpha along luma edges."""
+        assert prediction.overlay is not None  # for the type checker
+        # The filter spreads alpha by its window twice, and upsampling by a pixel.
+        extended = extend_color(prediction.overlay, 2 * OVERLAY_RADIUS + 1)
+        color = np.stack([resize_linear(plane, guide.shape) for plane in extended])
+        # The upsampler takes two planes.
+        pair = np.stack([prediction.overlay.alpha, prediction.overlay.alpha])
+        alpha = self._upsample_alpha(pair, prediction.proxy, guide, left_offset)[0]
+        return ColorOverlay(color, np.clip(alpha, 0, 1))
 
     @overload
     def colorize(
@@ -305,6 +343,36 @@ class Colorizer:
             image, self, hints=hints, saturation=saturation, vividness=vividness, layout=layout
         )
         return tuple(result) if return_confidence else result.image
+
+    def find_hint_masks(
+        self,
+        image: Any,
+        *,
+        hints: Sequence[Hint] | Path | str,
+        layout: Layout | None = None,
+    ) -> HintMasks:
+        """Find the objects that hints lie on, which are those that `colorize` gives their colors.
+
+        Hints of one color mean one object. Only one thread at a time may call it.
+
+        Args:
+            image: a single image; see `colorize`.
+            hints: colors at points of the image, or the path of a hint file; at least one.
+            layout: ``hwc`` or ``chw``; see `colorize`.
+
+        Returns:
+            A pair of masks and colors. The masks are the probabilities that a pixel belongs to each
+            of the K objects, (K, H, W) float32 in [0, 1], in an array, or in a tensor on the device
+            of the image. The colors are those of the K objects, as the hints write them.
+
+        Raises:
+            UsageError: the image or a hint is not supported, or there are no hints.
+            InputError: the hint file cannot be read.
+            WeightsError: the weights of the segmentation model are missing or damaged.
+        """
+        from vidcolor.images import find_hint_masks
+
+        return find_hint_masks(image, self, hints=hints, layout=layout)
 
 
 def _make_guide(luma: Plane, coding: Coding, subsampling: tuple[int, int]) -> FloatArray:

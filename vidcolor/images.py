@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,9 +15,9 @@ from vidcolor.errors import UsageError
 from vidcolor.hints.discs import place_hints
 from vidcolor.hints.hint_set import HintSet, enforce_discs
 from vidcolor.hints.io import load_hints
-from vidcolor.hints.predict import predict_with_hints
+from vidcolor.hints.predict import find_object_masks, predict_with_hints
 from vidcolor.imaging.geometry import Geometry
-from vidcolor.imaging.resize import resize_linear
+from vidcolor.imaging.resize import resize_for_scale, resize_linear
 from vidcolor.options import ColorizeOptions
 
 if TYPE_CHECKING:
@@ -38,6 +39,16 @@ class ColorizedImage(NamedTuple):
     confidence: Any
     """Confidence of each pixel, (H, W) or (N, H, W) float32 in [0, 1], in an array or a tensor; 1
     if the generator does not estimate it."""
+
+
+class HintMasks(NamedTuple):
+    """The objects that hints lie on; the result of `Colorizer.find_hint_masks`."""
+
+    masks: Any
+    """Probability that a pixel belongs to each object: (K, H, W) float32 in [0, 1], in an array or
+    a tensor. Masks may overlap."""
+    colors: tuple[str, ...]
+    """Color of each of the K objects, as the first hint on the object writes it."""
 
 
 def colorize_image(
@@ -63,6 +74,27 @@ def colorize_image(
         images.append(rgb)
         confidences.append(resize_linear(prediction.confidence, fmt.size))
     return ColorizedImage(make_image(fmt, images), make_planes(fmt, confidences))
+
+
+def find_hint_masks(
+    image: Any,
+    colorizer: Colorizer,
+    *,
+    hints: Sequence[Hint] | Path | str,
+    layout: Layout | None = None,
+) -> HintMasks:
+    """Find the objects that hints lie on; see `Colorizer.find_hint_masks`."""
+    options = ColorizeOptions(hints=_check_hints(hints))
+    fmt, lumas = read_image(image, layout)
+    discs = _place_hints(options, fmt)
+    if not discs:
+        raise UsageError("hints are empty; give at least one hint")
+    geometry = Geometry(width=fmt.size[1], height=fmt.size[0])
+    proxy = colorizer.make_proxy(lumas[0].codes, fmt.coding, geometry)
+    objects, masks = find_object_masks(HintSet(fmt.size, discs), proxy, colorizer.segmentation)
+    planes = [resize_for_scale(mask, fmt.size) for mask in masks]
+    colors = tuple(item.discs[0].color for item in objects)
+    return HintMasks(make_planes(replace(fmt, batch=len(planes)), planes), colors)
 
 
 def _check_hints(hints: Any) -> tuple[Hint, ...] | Path | None:
@@ -104,7 +136,7 @@ def _predict(
             continue
         predict = partial(_predict_one, colorizer, proxies[0], geometry, options.vividness)
         hints = HintSet(fmt.size, discs)
-        yield predict_with_hints(predict, hints, colorizer.accepts_hints).hinted
+        yield predict_with_hints(predict, hints, colorizer).hinted
 
 
 def _predict_one(

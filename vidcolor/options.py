@@ -42,8 +42,9 @@ class Hint(OptionsModel):
     y: int | float
     """Distance from the top edge: a pixel index or a fraction of the height."""
     color: str
-    """``#rgb``, ``#rrggbb``, a CSS color name, or ``neutral``. Only its hue and chroma (CIELAB a*,
-    b*) are used, because the lightness is that of the frame."""
+    """``#rgb``, ``#rrggbb``, a CSS color name, ``neutral``, or ``keep``, which protects an object
+    from other hints. Only hue and chroma (CIELAB a*, b*) are used, because the lightness is that of
+    the frame."""
     radius: int | float | None = None
     """Radius of the disc that certainly has this color, in pixels or as a fraction of the short
     side; None for 1.2 % of the short side."""
@@ -88,6 +89,54 @@ class Hint(OptionsModel):
             return self.unit == "fraction"
         small = 0 <= self.x <= 1 and 0 <= self.y <= 1
         return small and (isinstance(self.x, float) or isinstance(self.y, float))
+
+
+class Reference(OptionsModel):
+    """A color image whose colors a film or photo gets."""
+
+    path: Path
+    """The image file."""
+    time: Fraction | None = None
+    """Time of the frame that the image shows, in seconds from the start of the film. None means
+    that vidcolor finds the shots which the image shows; a photo requires it."""
+
+    @classmethod
+    def _error_prefix(cls, values: Mapping[str, Any]) -> str:
+        return f"the reference {values.get('path', '')}: "
+
+    @classmethod
+    def flag(cls, field: str) -> str:
+        """Return the name of a field: references have no flags."""
+        return field
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Parse ``PATH[@TIME]``. A file whose name contains ``@`` is found by its full name.
+
+        Raises:
+            UsageError: there is no such file, and the text after ``@`` is not a time.
+        """
+        name, separator, time = text.rpartition("@")
+        if not separator or not name or Path(text).exists():
+            return cls(path=Path(text))
+        try:
+            return cls(path=Path(name), time=parse_time(time))
+        except ValueError:
+            raise UsageError(
+                f"--reference: {text}: no such file, and the text after @ is not a time; "
+                f"write {name}@0:01:23.5"
+            ) from None
+
+    @property
+    def name(self) -> str:
+        """Name of the reference in messages: the path, and the time in seconds if there is one."""
+        return str(self.path) if self.time is None else f"{self.path}@{float(self.time):.10g}"
+
+
+def _parse_references(value: Any) -> Any:
+    """Parse references from ``PATH[@TIME]``, or from a list of such texts."""
+    items = value if isinstance(value, list | tuple) else [value]
+    return tuple(Reference.parse(str(i)) if isinstance(i, str | Path) else i for i in items)
 
 
 def _parse_pair(text: str) -> tuple[str, str]:
@@ -188,14 +237,12 @@ class ColorizeOptions(OptionsModel):
         group="Color", metavar="FILE", in_config=False,
         help="JSON or CSV file of color hints: x, y, color, radius, and for a film time or frame."
         )] = None
-    reference: Annotated[Path | None, Option(
-        group="Color", metavar="PATH[@TIME]", in_config=False,
+    references: Annotated[tuple[Reference, ...], BeforeValidator(
+        _parse_references, json_schema_input_type=str | list[str]), Option(
+        group="Color", flags=("--reference",), metavar="PATH[@TIME]", in_config=False,
         help="Image whose colors are copied where it matches the source; elsewhere its palette is "
-        "used. In a film it applies to the shot at TIME. Default: to every shot that it matches."
-        )] = None
-    reference_time: Annotated[Fraction | None, Option(
-        group="Color", flags=None, parse=parse_time, in_config=False,
-        help="Time at which the film shows the reference.")] = None
+        "used. In a film it applies to the shot at TIME, by default to every shot that it matches; "
+        "repeatable for films.")] = ()
     trust: Annotated[float | None, Option(
         group="Color", ge=0, le=1,
         help="Weight of the original color: 0 ignores it, 1 keeps it where it is plausible."
@@ -277,22 +324,6 @@ class ColorizeOptions(OptionsModel):
         help="Address of the Ray cluster: auto, HOST:6379 or ray://HOST:10001.")] = None
     # fmt: on
 
-    @model_validator(mode="before")
-    @classmethod
-    def _split_reference(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Split ``PATH@TIME``. A file whose name contains ``@`` is found by its full name."""
-        reference = values.get("reference")
-        name, separator, time = str(reference or "").rpartition("@")
-        if not separator or not name or Path(str(reference)).exists():
-            return values
-        try:
-            return {**values, "reference": Path(name), "reference_time": parse_time(time)}
-        except ValueError:
-            raise UsageError(
-                f"--reference: {reference}: no such file, and the text after @ is not a time; "
-                f"write {name}@0:01:23.5"
-            ) from None
-
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
         if self.end is not None and self.end <= (self.start or 0):
@@ -301,7 +332,10 @@ class ColorizeOptions(OptionsModel):
         for key in keys:
             if keys.count(key) > 1:
                 raise UsageError(f"--encoder-option: {key} is given twice; remove one")
-        has_hints = bool(self.hints) or self.reference is not None
+        for reference in self.references:
+            if self.references.count(reference) > 1:
+                raise UsageError(f"--reference: {reference.name} is given twice; remove one")
+        has_hints = bool(self.hints or self.references)
         if self.per_frame and has_hints:
             raise UsageError(
                 "--per-frame cannot be combined with hints, which apply to whole shots"
@@ -323,11 +357,16 @@ class ColorizeOptions(OptionsModel):
             InputError: such a file cannot be read.
         """
         options = self.options()
-        values = {k: v for k, v in self.to_json().items() if options[k].in_fingerprint}
+        values: dict[str, Any] = {}
+        for name, value in self.to_json().items():
+            if name == "references":
+                values |= _fingerprint_references(self.references)
+            elif options[name].in_fingerprint:
+                values[name] = value
         values["trust"] = self.trust or None  # 0 gives the same result as None
         if not isinstance(self.hints, Path):  # an empty list gives the same result as None
             values["hints"] = [_without_names(hint) for hint in values["hints"] or ()] or None
-        for name in ("hints", "reference", "shots"):
+        for name in ("hints", "shots"):
             if isinstance(path := getattr(self, name), Path):
                 values[name] = _sha256(path)
         return values
@@ -335,17 +374,19 @@ class ColorizeOptions(OptionsModel):
     def describe_changes(self) -> dict[str, Any]:
         """Return the values of `fingerprint_values` that differ from the defaults.
 
-        A list of hints is represented by its SHA-256.
+        A list of hints or of several references is represented by its SHA-256.
         """
         values, defaults = self.fingerprint_values(), type(self)().fingerprint_values()
-        if isinstance(values["hints"], list):
-            text = json.dumps(values["hints"], sort_keys=True, default=str)
-            values["hints"] = sha256(text.encode()).hexdigest()
+        for name in ("hints", "reference"):
+            if isinstance(values[name], list):
+                text = json.dumps(values[name], sort_keys=True, default=str)
+                values[name] = sha256(text.encode()).hexdigest()
         return {name: value for name, value in values.items() if value != defaults[name]}
 
     def input_files(self) -> tuple[Path, ...]:
         """Return the files besides the source that are read and must not be overwritten."""
-        paths = (self.hints, self.reference, self.shots, self.bins)
+        references = (reference.path for reference in self.references)
+        paths = (self.hints, *references, self.shots, self.bins)
         return tuple(path for path in paths if isinstance(path, Path))
 
 
@@ -355,6 +396,19 @@ def _sha256(path: Path) -> str:
         return sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _fingerprint_references(references: tuple[Reference, ...]) -> dict[str, Any]:
+    """Return the part of a fingerprint for references: ``reference`` and ``reference_time``.
+
+    Up to one reference has the values of versions that accepted only one. Several are a list of
+    pairs: SHA-256 and time.
+    """
+    pairs = [(_sha256(r.path), None if r.time is None else str(r.time)) for r in references]
+    if len(pairs) > 1:
+        return {"reference": [list(pair) for pair in pairs], "reference_time": None}
+    digest, time = pairs[0] if pairs else (None, None)
+    return {"reference": digest, "reference_time": time}
 
 
 def _without_names(hint: dict[str, Any]) -> dict[str, Any]:

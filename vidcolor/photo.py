@@ -191,9 +191,7 @@ def predict_still(
 
     if hints is None or hints.is_empty:
         return predict(None)
-    return predict_with_hints(
-        predict, hints, colorizer.accepts_hints, geometry.quarter_turns
-    ).hinted
+    return predict_with_hints(predict, hints, colorizer, geometry.quarter_turns).hinted
 
 
 def _recolor(

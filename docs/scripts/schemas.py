@@ -19,7 +19,7 @@ from vidcolor.batch.manifest import list_columns
 from vidcolor.batch.report.schema import Report
 from vidcolor.cli import app
 from vidcolor.cli.settings import Setting, get_settings, list_commands
-from vidcolor.evaluation.report import EvaluationReport, FilmReport
+from vidcolor.evaluation.report import EvaluationReport, FilmReport, HintReport
 from vidcolor.film.resume import FORMAT_VERSION, SavedPlan
 from vidcolor.film.workdir import ProgressRecord, SegmentResult
 from vidcolor.hints.io import COLOR_ALIAS, HintRow
@@ -41,6 +41,12 @@ MODELS: dict[str, tuple[type, int, str, str]] = {
         1,
         "Evaluation of a film",
         "The file of `vidcolor evaluate film -o FILE.json`.",
+    ),
+    "hint-evaluation": (
+        HintReport,
+        1,
+        "Evaluation of hints in a film",
+        "The file of `vidcolor evaluate hints -o FILE.json`.",
     ),
     "training-log": (
         LogRow,
@@ -66,7 +72,7 @@ MODELS: dict[str, tuple[type, int, str, str]] = {
 _WITHOUT_DEFAULTS = ("evaluation", "film-evaluation", "training-log")
 """Files that omit fields with their default value."""
 
-_CONSTRAINTS = ("type", "enum", "minimum", "maximum", "exclusiveMinimum")
+_CONSTRAINTS = ("type", "items", "enum", "minimum", "maximum", "exclusiveMinimum")
 
 
 def main() -> None:
@@ -173,7 +179,7 @@ def make_job_row() -> dict[str, Any]:
         kinds = [
             {key: value for key, value in kind.items() if key in _CONSTRAINTS}
             for kind in values.get("anyOf", [values])
-            if kind.get("type") != "array"
+            if "$ref" not in kind.get("items", {})
         ]
         if field == "encoder_options":
             kinds = [

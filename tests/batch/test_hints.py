@@ -63,8 +63,9 @@ def test_a_hint_without_a_photo_is_refused_before_colorization() -> None:
         discover([Path("album")], None, None, write_hints(hint))
     with pytest.raises(UsageError, match=r"file c\.png is not among the photos"):
         discover([Path("album")], None, None, write_hints({**hint, "file": "c.png"}))
+    Path("r.png").touch()
     with pytest.raises(InputError, match=r"none\.png: no such file"):
-        discover([Path("album")], None, None, ColorizeOptions(reference=Path("none.png")))
+        discover([Path("album")], None, None, ColorizeOptions(references=["r.png", "none.png"]))
 
 
 def test_hints_for_a_film_are_accepted_in_a_mixed_batch() -> None:
@@ -84,9 +85,9 @@ def test_the_recipe_depends_on_contents_and_not_on_names() -> None:
     assert recipe(hints=(Hint(**hint),)) == recipe(hints=(Hint(**hint, name="n", file="a.png"),))
     assert recipe(hints=(Hint(**hint),)) != recipe(hints=(Hint(**{**hint, "color": "red"}),))
     Path("r.png").write_bytes(b"1")
-    before = recipe(reference=Path("r.png"))
+    before = recipe(references=["r.png"])
     Path("same.png").write_bytes(b"1")
-    assert recipe(reference=Path("same.png")) == before
+    assert recipe(references=["same.png"]) == before
     Path("r.png").write_bytes(b"2")
-    assert recipe(reference=Path("r.png")) != before
+    assert recipe(references=["r.png"]) != before
     json.dumps(ColorizeOptions(hints=(Hint(**hint, time=Fraction(1, 3)),)).to_json())

@@ -100,6 +100,21 @@ def test_urls_in_rows_are_refused(reels: Path, column: str) -> None:
     assert found.error is None
 
 
+def test_a_row_has_one_reference_or_in_json_a_list(reels: Path) -> None:
+    for name in ("a.png", "b.png"):
+        (reels / name).touch()
+
+    def read(path: Path) -> list[tuple[Path, int | None]]:
+        (task,) = read_job_list(path, None, ColorizeOptions())
+        return [(reference.path, reference.time) for reference in task.options.references]
+
+    one = write(reels, "input,reference\nmill.mkv,a.png@0:12\n")
+    assert read(one) == [(reels / "a.png", 12)]
+    several = reels / "jobs.json"
+    several.write_text('[{"input": "mill.mkv", "reference": ["a.png@0:12", "b.png"]}]')
+    assert read(several) == [(reels / "a.png", 12), (reels / "b.png", None)]
+
+
 def test_source_that_cannot_be_read_becomes_a_task_with_an_error(reels: Path) -> None:
     path = write(reels, "input,vividness\nnone.mkv,0.2\nmill.mkv,\n")
     missing, found = read_job_list(path, None, ColorizeOptions())

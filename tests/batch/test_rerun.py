@@ -99,6 +99,20 @@ def test_changes_of_source_model_and_files_are_named(flat: Colorizer) -> None:
     assert "newer than the result" in str(run(flat, source, "out.png", hints=hints).error)
 
 
+def test_changes_of_references_are_named(flat: Colorizer, clip: ClipMaker) -> None:
+    source = clip("mkv", frames=3, size=(32, 24))
+    pixels = np.random.default_rng(0).integers(0, 255, (4, 6, 3), np.uint8)
+    cv2.imwrite("a.png", pixels.repeat(10, 0).repeat(10, 1))
+    cv2.imwrite("b.png", pixels[::-1].repeat(10, 0).repeat(10, 1))
+    assert run(flat, source, "out.mkv", references="a.png").error is None
+    assert run(flat, source, "out.mkv", references=["a.png"]).skipped
+    assert "--reference (left out)" in str(run(flat, source, "out.mkv").error)
+    timed = str(run(flat, source, "out.mkv", references="a.png@0").error)
+    assert "--reference @TIME (was not set, is 0)" in timed
+    several = str(run(flat, source, "out.mkv", references=["a.png", "b.png"]).error)
+    assert "--reference (changed)" in several
+
+
 def test_option_without_effect_does_not_outdate_a_result(flat: Colorizer) -> None:
     source = write_photo("a.png")
     assert run(flat, source, "out.png", quality=50, fps=18).error is None

@@ -83,6 +83,7 @@ def test_input_files_are_never_overwritten(
         ("--hints", hints, "--report", hints),
         ("--reference", reference, "-o", reference),
         ("--reference", reference, "--confidence", reference),
+        ("--reference", photo, "--reference", reference, "-o", reference),
     ):
         run = vidcolor("colorize", photo, "-f", *options)
         assert run.code == 2
@@ -90,7 +91,9 @@ def test_input_files_are_never_overwritten(
     assert (hints.read_bytes(), reference.read_bytes()) == before
 
 
-def test_references_that_cannot_be_used_are_reported(vidcolor: Vidcolor, photo: Path) -> None:
+def test_references_that_cannot_be_used_are_reported(
+    vidcolor: Vidcolor, photo: Path, reference: Path
+) -> None:
     assert vidcolor("colorize", photo, "--reference", "none.png").code == 1
     run = vidcolor("colorize", photo, "--reference", photo)
     assert run.code == 1
@@ -98,6 +101,9 @@ def test_references_that_cannot_be_used_are_reported(vidcolor: Vidcolor, photo: 
     run = vidcolor("colorize", photo, "--reference", f"{photo}@1:20")
     assert run.code == 2
     assert "@TIME applies to films only" in "".join(run.err)
+    run = vidcolor("colorize", photo, "--reference", photo, "--reference", reference)
+    assert run.code == 2
+    assert "p.png: a photo takes one reference, but 2 are given" in "".join(run.err)
 
 
 def test_a_reference_of_another_scene_gives_only_its_palette(

@@ -16,7 +16,7 @@ from vidcolor.cli.console import Console
 from vidcolor.cli.params import Fields, Out, expand_options
 from vidcolor.errors import UsageError
 from vidcolor.option import Option
-from vidcolor.options import ColorizeOptions
+from vidcolor.options import ColorizeOptions, Reference
 
 
 class GrainOptions(ColorizeOptions):
@@ -96,6 +96,8 @@ def test_new_option_is_a_key_of_configuration_files(
         (["--grey-from", "red"], "gray_from", "red"),
         (["--encoder-option", "crf=1", "--encoder-option", "a=b c"], "encoder_options",
          (("crf", "1"), ("a", "b c"))),
+        (["--reference", "a.png@1:30", "--reference", "b.png"], "references",
+         (Reference(path="a.png", time=90), Reference(path="b.png"))),
         (["--mark", "--no-mark"], "mark", False),
         (["--start", "1:30"], "start", 90),
     ],
@@ -138,7 +140,9 @@ def test_torchrun_leaves_the_options_of_train_alone() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["colorize", "--reference", "a.png", "--reference=b.png"], "--reference is given 2 times"),
+        (["colorize", "--hints", "a.json", "--hints=b.json"], "--hints is given 2 times"),
+        (["colorize", "--reference", "a.png", "--reference=a.png"],
+         "--reference: a.png is given twice"),
         (["colorize", "-o", "a.mp4", "--out", "b.mp4"], "--out is given 2 times; give it once"),
         (["recolor", "--mark", "--no-mark"], "--mark and --no-mark contradict each other"),
         (["compare", "a", "b", "--names", "A", "B", "--names", "C", "D"], "--names is given 2"),

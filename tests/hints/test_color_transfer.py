@@ -35,7 +35,7 @@ def colorize_after(
     warnings."""
     Image.fromarray(to_gray(truth)).save(folder / "p.png")
     Image.fromarray(reference).save(folder / "r.png")
-    options = ColorizeOptions(reference=folder / "r.png", force=True)
+    options = ColorizeOptions(references=folder / "r.png", force=True)
     result = colorize_photo(folder / "p.png", None, options, colorizer=colorizer)
     with Image.open(result.target) as image:
         out = np.asarray(image.convert("RGB"))
@@ -86,9 +86,13 @@ def test_references_that_cannot_be_used_are_refused(fine: Colorizer, tmp_path: P
     with pytest.raises(InputError, match="no such file"):
         read_reference(tmp_path / "none.png")
     Image.fromarray(draw_scene(1)).save(tmp_path / "r.png")
-    options = ColorizeOptions(reference=tmp_path / "r.png", reference_time=3)
-    with pytest.raises(UsageError, match="@TIME applies to films only"):
-        colorize_photo(tmp_path / "p.png", None, options, colorizer=fine)
+    for references, message in (
+        ([f"{tmp_path / 'r.png'}@3"], "@TIME applies to films only"),
+        ([tmp_path / "r.png", tmp_path / "p.png"], r"p\.png: a photo takes one reference, but 2"),
+    ):
+        options = ColorizeOptions(references=references)
+        with pytest.raises(UsageError, match=message):
+            colorize_photo(tmp_path / "p.png", None, options, colorizer=fine)
     assert not (tmp_path / "p.color.png").exists()
 
 
@@ -102,7 +106,7 @@ def test_an_upright_reference_matches_a_photo_that_is_stored_rotated(
     exif[274] = orientation
     Image.fromarray(to_gray(stored)).save(tmp_path / "p.png", exif=exif.tobytes())
     Image.fromarray(truth).save(tmp_path / "r.png")
-    options = ColorizeOptions(reference=tmp_path / "r.png")
+    options = ColorizeOptions(references=tmp_path / "r.png")
     result = colorize_photo(tmp_path / "p.png", None, options, colorizer=fine)
     assert result.warnings == ()
     with Image.open(result.target) as image:

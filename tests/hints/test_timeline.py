@@ -14,11 +14,13 @@ from vidcolor.errors import UsageError
 from vidcolor.hints.timeline import (
     HintedFrame,
     Timeline,
+    assign_references,
+    find_hinted_frames,
     merge_hinted_frames,
     sample_frames,
     shot_ranges,
 )
-from vidcolor.options import Hint
+from vidcolor.options import Hint, Reference
 from vidcolor.shots.detector import Shot
 
 
@@ -73,11 +75,59 @@ def test_hints_of_the_same_frame_are_merged() -> None:
     red, blue = Hint(x=1, y=1, color="red"), Hint(x=2, y=2, color="blue")
     frames = [
         HintedFrame(7, (red,)),
-        HintedFrame(3, has_reference=True),
+        HintedFrame(3, reference=0),
+        HintedFrame(7, (), 1),
         HintedFrame(7, (blue,)),
-        HintedFrame(7, (), True),
     ]
     assert merge_hinted_frames(frames) == (
-        HintedFrame(3, (), True),
-        HintedFrame(7, (red, blue), True),
+        HintedFrame(3, (), 0),
+        HintedFrame(7, (red, blue), 1),
     )
+
+
+def test_references_with_a_time_belong_to_their_frames(timeline: Timeline) -> None:
+    references = [
+        Reference(path="a.png", time=2),
+        Reference(path="b.png"),
+        Reference(path="c.png", time=Fraction(1, 25)),
+    ]
+    hint = Hint(x=1, y=1, color="red", frame=50)
+    assert find_hinted_frames([hint], references, timeline) == (
+        HintedFrame(1, (), 2),
+        HintedFrame(50, (hint,), 0),
+    )
+    references += [Reference(path="d.png", time=Fraction(201, 100))]
+    message = r"d\.png@2\.01: frame 50 already has the reference a\.png@2; remove one"
+    with pytest.raises(UsageError, match=message):
+        find_hinted_frames([], references, timeline)
+
+
+SHOTS = (range(0, 100), range(100, 120), range(120, 160))
+
+
+@pytest.mark.parametrize(
+    ("timed", "matches", "expected"),
+    [
+        pytest.param({}, {0: (0.2, 0.5, 0)}, {50: 0, 110: 0}, id="every shot that matches"),
+        pytest.param({}, {0: (0.2, 0, 0.3), 1: (0.9, 0, 0.1)}, {50: 1, 140: 0}, id="best match"),
+        pytest.param({}, {3: (0.2, 0, 0), 5: (0.2, 0, 0)}, {50: 3}, id="first of equal matches"),
+        pytest.param({}, {0: (0, 0, 0)}, {25: 0, 75: 0, 110: 0, 140: 0}, id="palette everywhere"),
+        pytest.param(
+            {3: 0}, {1: (0, 0.4, 0), 2: (0, 0, 0)}, {110: 1, 140: 2}, id="palette elsewhere"
+        ),
+        pytest.param(
+            {}, {0: (0.5, 0, 0), 1: (0, 0, 0), 2: (0, 0, 0)}, {50: 0, 110: 1, 140: 1},
+            id="one palette",
+        ),
+        pytest.param({7: 0}, {1: (0.9, 0, 0)}, {}, id="a time is stronger than a match"),
+        pytest.param({7: 0, 110: 1, 159: 2}, {3: (0, 0, 0)}, {}, id="no shot is left"),
+        pytest.param({7: 0}, {}, {}, id="only references with a time"),
+    ],
+)  # fmt: skip
+def test_references_without_a_time_are_assigned_to_shots(
+    timed: dict[int, int], matches: dict[int, tuple[float, ...]], expected: dict[int, int]
+) -> None:
+    hints = (HintedFrame(130, (Hint(x=1, y=1, color="red"),)),)  # do not occupy their shot
+    hinted = merge_hinted_frames([*hints, *(HintedFrame(f, (), r) for f, r in timed.items())])
+    assigned = assign_references(SHOTS, hinted, matches)
+    assert {entry.frame: entry.reference for entry in assigned} == expected

@@ -135,8 +135,7 @@ def test_a_reference_of_one_frame_colors_its_shot(ball_film, embedded, base_lab)
     image = np.rint(255 * np.clip(cv2.cvtColor(violet, cv2.COLOR_LAB2BGR), 0, 1))
     path = ball_film.with_name("violet.png")
     cv2.imwrite(str(path), image.astype(np.uint8))
-    options = {"reference": path, "reference_time": Fraction(2)}
-    lab = read_lab(colorize(ball_film, embedded, "r.mkv", **options))
+    lab = read_lab(colorize(ball_film, embedded, "r.mkv", references=f"{path}@2"))
     for n in (0, 50, 99):
         assert float(np.median(lab[n][..., 2])) < -15, n
     np.testing.assert_array_equal(lab[FRAMES + 5], base_lab[FRAMES + 5])

@@ -1,6 +1,8 @@
-"""Hint masks must follow their objects and blend over time."""
+"""The color of references must follow objects; overlays must be interpolated along flow."""
 
 from __future__ import annotations
+
+import io
 
 import numpy as np
 import pytest
@@ -8,29 +10,51 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.frames import make_flow_frames, make_texture
+from vidcolor.disk_array import DiskArray
 from vidcolor.hints.tracks import (
     HintTrack,
-    HintTrackIndex,
+    KeyframeLinks,
     blend_directions,
+    carry_references,
+    interpolate_overlays,
     overlay_masks,
 )
-from vidcolor.motion.flow import DisFlow
+from vidcolor.imaging.overlay import ColorOverlay
+from vidcolor.motion.flow import DisFlow, pixel_grid
+from vidcolor.motion.flow_chain import FlowChain, identity_chain
 from vidcolor.propagation.keyframes import split_intervals
-from vidcolor.propagation.propagate import HintMask
-from vidcolor.schema import dump_json, load_json
 
 SHAPE = (8, 8)
 
 
-def make_mask(color: float, alpha: float = 1.0) -> HintMask:
+def make_mask(color: float, alpha: float = 1.0) -> ColorOverlay:
     """Return a uniform mask whose a* and b* are both `color`."""
     ab = np.full((2, *SHAPE), color, np.float32)
-    return HintMask(ab, np.full(SHAPE, alpha, np.float32))
+    return ColorOverlay(ab, np.full(SHAPE, alpha, np.float32))
+
+
+def move_right(pixels: float, confidence: float = 1.0) -> FlowChain:
+    """Return the chain to a frame in which everything lies further to the right."""
+    coords = pixel_grid(SHAPE) + np.array([pixels, 0], np.float32)
+    return FlowChain(coords, np.full(SHAPE, confidence, np.float32))
+
+
+def make_links(*gaps: int) -> KeyframeLinks:
+    """Return key frames from frame 20 on, with these numbers of frames between them."""
+    links = KeyframeLinks([], *(DiskArray(io.BytesIO()) for _ in range(3)))
+    luma = np.tile(np.linspace(0, 1, SHAPE[1], dtype=np.float32), (SHAPE[0], 1))
+    links.append(20, luma, luma, None)
+    for gap in gaps:
+        for n in range(gap):
+            links.append_between(move_right(-1 - n), move_right(gap - n))
+        chains = identity_chain(SHAPE), identity_chain(SHAPE)
+        links.append(links.frames[-1] + gap + 1, luma, luma, chains)
+    return links
 
 
 @settings(deadline=None)
 @given(st.integers(0, 100), st.integers(1, 100))
-def test_two_hinted_frames_blend_linearly_over_time(position, length) -> None:
+def test_two_hinted_frames_blend_linearly_over_time(position: int, length: int) -> None:
     position = min(position, length)
     earlier = overlay_masks([(position, make_mask(10))], SHAPE)
     later = overlay_masks([(length - position, make_mask(50))], SHAPE)
@@ -58,6 +82,55 @@ def test_hints_on_one_side_apply_unchanged() -> None:
     assert blend_directions(none, none).alpha.max() == 0
 
 
+def test_references_are_carried_in_both_directions_and_blend_between() -> None:
+    links = make_links(2, 2, 2)
+    hinted = [HintTrack(1, 23, make_mask(10)), HintTrack(3, 29, make_mask(40))]
+    get = carry_references(links, hinted, DiskArray(io.BytesIO()))
+    for number, color in enumerate((10, 10, 25, 40)):
+        overlay = get(number)
+        assert np.allclose(overlay.ab, color, atol=0.1), number
+        assert np.allclose(overlay.alpha, 1, atol=0.01), number
+
+
+def test_frames_between_key_frames_have_their_own_flow() -> None:
+    links = make_links(0, 3, 1)
+    assert links.frames == [20, 21, 25, 27]
+    found = [list(links.interpolated(number)) for number in range(4)]
+    assert [[(index, share) for index, share, *_ in frames] for frames in found] == [
+        [],
+        [],
+        [(22, 0.25), (23, 0.5), (24, 0.75)],
+        [(26, 0.5)],
+    ]
+    for frames, offsets in ((found[2], [(-1, 3), (-2, 2), (-3, 1)]), (found[3], [(-1, 1)])):
+        for (_, _, *chains), expected in zip(frames, offsets, strict=True):
+            shifts = [float((c.coords - pixel_grid(SHAPE))[..., 0].mean()) for c in chains]
+            assert tuple(shifts) == expected
+
+
+def test_an_interpolated_overlay_moves_with_the_flow() -> None:
+    previous, current = make_mask(10), make_mask(50)
+    for mask, column in ((previous, 2), (current, 6)):
+        mask.alpha[:] = 0
+        mask.alpha[:, column] = 1
+        mask.ab[:, mask.alpha == 0] = 99  # undefined
+    chains = [move_right(-2), move_right(2)]
+    ab, alpha = interpolate_overlays(previous, current, 0.5, chains)
+    assert alpha[4] == pytest.approx([0, 0, 0, 0, 1, 0, 0, 0], abs=1e-3)
+    assert ab[:, 4, 4] == pytest.approx([30, 30], abs=0.1)
+    chains = [move_right(-2), move_right(2, confidence=0)]
+    ab, alpha = interpolate_overlays(previous, current, 0.5, chains)
+    assert ab[:, 4, 4] == pytest.approx([10, 10], abs=0.1), "only the certain neighbor counts"
+
+
+def test_overlays_have_a_finer_grid_than_the_flow() -> None:
+    fine = ColorOverlay(np.full((2, 16, 16), 20, np.float32), np.zeros((16, 16), np.float32))
+    fine.alpha[:, 4] = 1
+    _, alpha = interpolate_overlays(fine, fine, 0.5, [move_right(-2), move_right(-2)])
+    assert alpha[8].argmax() == 8
+    assert alpha[8].sum() == pytest.approx(1, abs=0.01)
+
+
 @pytest.mark.slow
 def test_a_mask_moves_with_its_object_and_leaves_no_trail() -> None:
     background, textured = 0.5 * make_texture(2)[:96, :128], 0.5 + 0.5 * make_texture(3)[:32, :32]
@@ -67,7 +140,7 @@ def test_a_mask_moves_with_its_object_and_leaves_no_trail() -> None:
         frames[-1][32:64, 4 + n : 36 + n] = textured
     alpha = np.zeros((96, 128), np.float32)
     alpha[32:64, 4:36] = 1
-    mask = HintMask(np.full((2, 96, 128), 30, np.float32), alpha)
+    mask = ColorOverlay(np.full((2, 96, 128), 30, np.float32), alpha)
     track = None
     for interval in split_intervals(make_flow_frames(frames), DisFlow()):
         if track is None:
@@ -81,8 +154,3 @@ def test_a_mask_moves_with_its_object_and_leaves_no_trail() -> None:
     around = track.mask.alpha.copy()
     around[26:70, left - 6 : left + 38] = 0
     assert float(around.mean()) < 0.01
-
-
-def test_an_index_survives_conversion_to_json() -> None:
-    index = HintTrackIndex((4, 9, 16), 2, frozenset({0, 50}), {0: 0, 50: 1})
-    assert load_json(HintTrackIndex, dump_json(index)) == index

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -19,7 +19,6 @@ from vidcolor.propagation.flow_frames import FlowFrame
 from vidcolor.propagation.keyframes import MAX_INTERVAL, MAX_OUTLIER_INTERVAL, split_intervals
 from vidcolor.propagation.propagate import (
     LOOKAHEAD,
-    HintMask,
     KeyframePrediction,
     PropagatedFrame,
     PropagationState,
@@ -51,15 +50,9 @@ class NoisyPredictor:
         return np.random.default_rng(frame).normal(0, self.sigma, (2, 1, 1))
 
 
-def propagate(
-    frames: list[FloatArray],
-    predictor: NoisyPredictor,
-    get_mask: Callable[[int], HintMask | None] | None = None,
-) -> list[FloatArray]:
+def propagate(frames: list[FloatArray], predictor: NoisyPredictor) -> list[FloatArray]:
     intervals = split_intervals(make_flow_frames(frames), DisFlow())
-    found = list(
-        Propagator(predictor.predict, predictor.accepts_hints, get_mask).propagate(intervals)
-    )
+    found = list(Propagator(predictor.predict, predictor.accepts_hints).propagate(intervals))
     assert [frame.item for frame in found] == list(range(len(frames)))
     return [frame.color for frame in found]
 
@@ -126,19 +119,6 @@ def test_averaging_does_not_blur_detail() -> None:
     colors = propagate([make_texture(1)[:96, :128]] * 40, NoisyPredictor(truth))
     contrast = [float(color[..., 0].std()) for color in colors]
     assert min(contrast) > 0.75 * contrast[0]
-
-
-def test_hint_mask_is_applied_but_not_propagated() -> None:
-    frames = [make_texture(4)[:96, :128]] * 40
-    truth = [np.zeros((96, 128, 2), np.float32)] * 40
-    alpha = np.zeros((96, 128), np.float32)
-    alpha[20:60, 20:60] = 1
-    mask = HintMask(np.full((2, 96, 128), 30, np.float32), alpha)
-    colors = propagate(frames, NoisyPredictor(truth), lambda n: mask if n == MAX_INTERVAL else None)
-    assert np.allclose(colors[MAX_INTERVAL][20:60, 20:60, :2], 30)
-    assert colors[MAX_INTERVAL][30, 30, 2] == 1
-    assert np.abs(colors[MAX_INTERVAL][:10, :, :2]).max() < 0.5
-    assert np.abs(colors[39][..., :2]).max() < 0.5
 
 
 def test_uncovered_background_is_predicted_with_propagated_hints() -> None:

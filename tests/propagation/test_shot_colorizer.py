@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,12 +13,18 @@ import pytest
 import torch
 
 from tests.helpers.films import read_lab, read_planes, read_reel, write_gray
-from tests.helpers.flat import FlatGenerator
-from vidcolor.colorizer import Colorizer
+from tests.helpers.flat import FlatGenerator, flat_colorizer
+from vidcolor.colorizer import Colorizer, ProxyPrediction
 from vidcolor.errors import InputError
 from vidcolor.film.api import colorize_film, colorize_sequence
 from vidcolor.generators.base import Hints, Prediction
+from vidcolor.imaging.overlay import ColorOverlay
+from vidcolor.media.decode import VideoReader
+from vidcolor.media.probe import probe
 from vidcolor.options import ColorizeOptions
+from vidcolor.propagation.flow_frames import make_analysis_frame
+from vidcolor.propagation.shot_colorizer import ShotColorizer
+from vidcolor.shots.detector import Shot
 
 ARCHIVE = {"purpose": "archive", "force": True}
 
@@ -138,6 +145,69 @@ def test_color_is_cross_faded_in_a_dissolve(by_brightness: Colorizer, tmp_path: 
     a = mean_a(colorize(film, by_brightness, "cut.mkv", shots=shots))
     assert a[14] < 0 < a[15]
     assert a[15] - a[14] > 16
+
+
+class OneOverlay:
+    """An overlay of the left third of the upright frame, for some frames."""
+
+    def __init__(self, *frames: int) -> None:
+        self.frames = frames
+
+    def get(self, frame_index: int) -> ColorOverlay | None:
+        if frame_index not in self.frames:
+            return None
+        alpha = np.zeros((24, 36), np.float32)
+        alpha[:, :12] = 1
+        return ColorOverlay(np.full((2, 24, 36), 40, np.float32), alpha)
+
+
+def predict_with_overlay(
+    path: Path, overlays: OneOverlay, shots: list[Shot], quarter_turns: int = 0
+) -> list[ProxyPrediction]:
+    """Colorize a film with overlays; return the prediction of each frame."""
+    video = probe(path).video
+    geometry = replace(video.geometry, quarter_turns=quarter_turns)
+    colorizer = flat_colorizer(native_size=48)
+    frames = (
+        make_analysis_frame(frame, colorizer.make_proxy(frame.luma, video.coding, geometry))
+        for frame in VideoReader(path, video).frames()
+    )
+    shot_colorizer = ShotColorizer(colorizer, shots, geometry, overlays=overlays)
+    return [frame.prediction for frame in shot_colorizer.colorize(frames)]
+
+
+def test_an_overlay_applies_to_its_frame_only_and_is_rotated_with_it(tmp_path: Path) -> None:
+    frames = [np.uint8(np.tile(np.linspace(70, 100, 72), (48, 1)))] * 6
+    film = write_gray(tmp_path / "f.mkv", frames)
+    predictions = predict_with_overlay(film, OneOverlay(4), [Shot(0, 6)])
+    assert [n for n, p in enumerate(predictions) if p.overlay is not None] == [4]
+    overlay = predictions[4].overlay
+    assert overlay is not None
+    assert overlay.alpha[:, :12].min() == 1
+    confidence = predictions[4].confidence
+    assert confidence[:, : confidence.shape[1] // 4].min() > 0.99
+    assert np.allclose(confidence[:, confidence.shape[1] // 2 :], 0.5, atol=0.01)
+    assert np.allclose(predictions[4].ab, predictions[3].ab, atol=1e-3)
+
+    turned = predict_with_overlay(film, OneOverlay(1), [Shot(0, 6)], quarter_turns=1)[1]
+    assert turned.overlay is not None
+    alpha = turned.overlay.alpha
+    assert alpha.shape == (36, 24)
+    assert alpha[:12].min() == 1, "left in the upright frame is at the top of the stored frame"
+    assert turned.confidence[0].min() > 0.99 > 0.6 > turned.confidence[-1].max()
+
+
+def test_overlays_are_cross_faded_in_a_dissolve(tmp_path: Path) -> None:
+    frames = [np.uint8(np.tile(np.linspace(70, 100, 72), (48, 1)))] * 16
+    film = write_gray(tmp_path / "f.mkv", frames)
+    shots = [Shot(0, 6), Shot(6, 16, "dissolve", 4)]
+    overlays = OneOverlay(*range(shots[1].boundary))
+    predictions = predict_with_overlay(film, overlays, shots)
+    alphas = [0 if p.overlay is None else float(p.overlay.alpha.max()) for p in predictions]
+    assert alphas == pytest.approx([*[1] * 6, 0.8, 0.6, 0.4, 0.2, *[0] * 6])
+    for prediction in predictions[:10]:
+        assert prediction.overlay is not None
+        assert np.allclose(prediction.overlay.ab[:, :, :12], 40, atol=1e-3)
 
 
 def test_shot_list_of_a_longer_film_is_an_error(

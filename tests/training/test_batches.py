@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.albums import colorful, make_album
 from vidcolor.color.lab import gray_to_lightness, rgb_to_lab
-from vidcolor.training.batches import BatchStream, PackedBatch, downsample_ab
+from vidcolor.training.batches import ColorBatchStream, PackedBatch, downsample_ab
 from vidcolor.training.dataset import build_dataset
 from vidcolor.training.degrade import STEPS, degrade, rgb_to_gray, to_codes
 from vidcolor.training.hints import draw_hints
@@ -33,13 +33,13 @@ def are_equal(a: PackedBatch, b: PackedBatch) -> bool:
 
 @pytest.mark.slow
 def test_batch_depends_only_on_its_number(store: PhotoStore) -> None:
-    stream = BatchStream(store=store, size=32, batch=2, seed=5)
+    stream = ColorBatchStream(store=store, size=32, batch=2, seed=5)
     batches = [stream[n] for n in range(3)]
     with stream.iterate_from(1, workers=2) as prefetching:
         prefetched = [next(prefetching), next(prefetching)]  # one from each worker
     assert all(are_equal(a, b) for a, b in zip(batches[1:], prefetched, strict=True))
     assert not are_equal(batches[0], batches[1])
-    assert not are_equal(batches[0], BatchStream(store=store, size=32, batch=2, seed=6)[0])
+    assert not are_equal(batches[0], ColorBatchStream(store=store, size=32, batch=2, seed=6)[0])
 
 
 def test_processes_draw_every_photograph_once_per_epoch(store: PhotoStore) -> None:
@@ -56,7 +56,7 @@ def test_processes_draw_every_photograph_once_per_epoch(store: PhotoStore) -> No
 
     for rank in range(3):
         recording = RecordingStore()
-        stream = BatchStream(store=recording, size=32, batch=2, rank=rank, world_size=3)  # type: ignore[arg-type]
+        stream = ColorBatchStream(store=recording, size=32, batch=2, rank=rank, world_size=3)  # type: ignore[arg-type]
         for number in range(2):
             stream[number]
     assert sorted(requested) == sorted([*range(6)] * 2)  # two epochs
@@ -73,15 +73,15 @@ def test_replay_photographs_have_their_share(store: PhotoStore) -> None:
             return gray
 
     for size, num_replay in ((8, 2), (2, 1)):  # at least one image of a small batch
-        plain = BatchStream(store=store, size=32, batch=size - num_replay)[3]
+        plain = ColorBatchStream(store=store, size=32, batch=size - num_replay)[3]
         replay = GrayStore()
-        mixed = BatchStream(store=store, size=32, batch=size, replay=replay)[3]  # type: ignore[arg-type]
+        mixed = ColorBatchStream(store=store, size=32, batch=size, replay=replay)[3]  # type: ignore[arg-type]
         assert torch.equal(mixed.image[:-num_replay], plain.image)
         assert bool((mixed.image[-num_replay:] == 128).all())
 
 
 def test_packed_batch_decodes_to_network_inputs(store: PhotoStore) -> None:
-    packed = BatchStream(store=store, size=64, batch=3, degraded_share=0)[0]
+    packed = ColorBatchStream(store=store, size=64, batch=3, degraded_share=0)[0]
     batch = packed.to(torch.device("cpu"))
     lightness, ab = rgb_to_lab(batch.image)
     assert batch.image.shape == (3, 3, 64, 64)

@@ -14,7 +14,7 @@ from vidcolor.training.config import TrainingConfig
 from vidcolor.training.losses import (
     ERROR_FLOOR,
     BinTargets,
-    Objective,
+    ColorLosses,
     bin_prior,
     class_weights,
     colorfulness_share,
@@ -120,20 +120,20 @@ def test_log_mse_loss_follows_psnr() -> None:
 
 
 def test_reward_rises_while_predictions_are_too_gray() -> None:
-    objective = Objective(
-        TrainingConfig(stage="pretrain", steps=1), TARGETS.bins, torch.full((260,), 1 / 260)
+    objective = ColorLosses(
+        TrainingConfig(stage="pretrain", steps=1), TARGETS, torch.full((260,), 1 / 260)
     )
     batch = make_batch(torch.full((2, 2, 8, 8), 30.0))
     output = objective(torch.zeros(2, 260, 8, 8), batch)
     before = float(objective.reward)
-    objective.update_reward(output.colorfulness)
-    assert float(output.colorfulness[0]) < 0.9 and float(output.colorfulness[1]) == 1
+    objective.update_reward(output.statistics)
+    assert float(output.statistics[0]) < 0.9 and float(output.statistics[1]) == 1
     assert float(objective.reward) > before
     # Images with hints do not change the reward.
     hinted = objective(torch.zeros(2, 260, 8, 8), make_batch(torch.full((2, 2, 8, 8), 30.0), True))
     before = float(objective.reward)
-    objective.update_reward(hinted.colorfulness)
-    assert hinted.colorfulness.tolist() == [0, 0]
+    objective.update_reward(hinted.statistics)
+    assert hinted.statistics.tolist() == [0, 0]
     assert float(objective.reward) == before
 
 
@@ -143,7 +143,7 @@ def test_every_loss_has_a_gradient() -> None:
 
     def gradient(reward: float = 1.0, **choices: float) -> torch.Tensor:
         config = TrainingConfig(stage="pretrain", steps=1, **choices)
-        objective = Objective(config, TARGETS.bins, torch.full((260,), 1 / 260))
+        objective = ColorLosses(config, TARGETS, torch.full((260,), 1 / 260))
         objective.reward.fill_(reward)
         own = logits.clone().requires_grad_()
         return torch.autograd.grad(objective(own, batch).total, own)[0]
@@ -155,8 +155,8 @@ def test_every_loss_has_a_gradient() -> None:
         gradient(coherence=0.0),
     ):
         assert float((complete - reduced).norm()) > 1e-3 * float(complete.norm()) > 0
-    objective = Objective(
-        TrainingConfig(stage="pretrain", steps=1), TARGETS.bins, torch.full((260,), 1 / 260)
+    objective = ColorLosses(
+        TrainingConfig(stage="pretrain", steps=1), TARGETS, torch.full((260,), 1 / 260)
     )
     output = objective(logits, batch)
     assert set(output.losses) == {

@@ -1,196 +1,38 @@
-"""Complete training runs: results, interruption and resumption, two processes, rejected options.
-
-A run starts in a process of its own only where the test needs one: to kill it, to signal it or to
-train with two processes. All other runs are calls in this process.
-"""
+"""Training runs with other settings: fine-tuning, replay, two processes, rejected options."""
 
 from __future__ import annotations
 
 import csv
-import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import torch
-from safetensors.torch import load_file
 
 from tests.helpers.albums import make_album
-from vidcolor import cli
-from vidcolor.colorizer import Colorizer
+from tests.training.small_runs import (
+    CrashingCallback,
+    distance,
+    have_equal_tensors,
+    make_arguments,
+    read_log,
+    small_config,
+    small_options,
+    spawn,
+)
 from vidcolor.errors import InputError, UsageError
-from vidcolor.training.config import RunOptions, TrainingConfig
-from vidcolor.training.loop import StopRequest
-from vidcolor.training.report import Callback, StepEvent
+from vidcolor.training.config import TrainingConfig
 from vidcolor.training.run import train
 from vidcolor.training.trainer import learning_rate_factor
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from vidcolor.training.report import TrainingResult
 
-SMALL_RUN = ("--size", "32", "--batch", "2", "--holdout", "0.1", "--precision", "fp32")
 
-
-@pytest.fixture(scope="module")
-def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_album(tmp_path_factory.mktemp("train") / "album", 10)
-
-
-def make_arguments(album: Path, out: Path, *more: str, workers: int = 0) -> list[str]:
-    """Return the arguments of a small run after ``vidcolor``."""
-    return ["train", str(album), "-o", str(out), *SMALL_RUN, "--workers", str(workers), *more]
-
-
-def spawn(arguments: list[str], **options: Any) -> subprocess.Popen[str]:
-    """Start the command in a process of its own."""
-    command = [sys.executable, "-m", "vidcolor", *arguments]
-    return subprocess.Popen(command, text=True, **options)
-
-
-def small_config(**choices: Any) -> TrainingConfig:
-    """Return the configuration of a run with tiny images and batches."""
-    return TrainingConfig(**{"size": 32, "batch": 2, **choices})
-
-
-def small_options(**choices: Any) -> RunOptions:
-    """Return the options of a run that validates at its start and end only."""
-    defaults = {"holdout": 0, "workers": 0, "validations": 0, "validation_size": 64}
-    return RunOptions(**{**defaults, **choices})
-
-
-def read_log(out: Path) -> list[dict[str, Any]]:
-    """Return the rows of the log of a run."""
-    text = (out.with_suffix(".train") / "log.jsonl").read_text()
-    return [json.loads(line) for line in text.splitlines()]
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(album: Path) -> Path:
-    """Weights of an uninterrupted run."""
-    out = album.parent / "uninterrupted.safetensors"
-    process = spawn(make_arguments(album, out, "--steps", "5"), stderr=subprocess.PIPE)
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-    return out
-
-
-@pytest.mark.slow
-def test_run_writes_weights_card_and_run_folder(uninterrupted: Path) -> None:
-    folder = uninterrupted.with_suffix(".train")
-    for name in ("checkpoint.pt", "curves.png", "validation.png", "photographs.csv"):
-        assert (folder / name).stat().st_size > 0
-    card = uninterrupted.with_suffix(".md").read_text()
-    assert "fine-tune" in card and "PSNR" in card and "--steps 5" in card
-    metrics = [row["metrics"] for row in read_log(uninterrupted) if "metrics" in row]
-    assert len(metrics) >= 2
-    start, trained = (load_file(p) for p in (Path("models/embedded.safetensors"), uninterrupted))
-    assert set(start) == set(trained)
-    assert not torch.equal(start["head.weight"], trained["head.weight"])
-    encoder = [name for name in start if name.startswith("encoder.")]
-    assert all(torch.equal(start[name].float(), trained[name].float()) for name in encoder)
-
-
-@pytest.mark.slow
-def test_trained_weights_colorize(uninterrupted: Path) -> None:
-    image = torch.rand(64, 64).mul(255).byte().numpy()
-    assert Colorizer.load(str(uninterrupted)).colorize(image).shape == (64, 64, 3)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("signal_number", "workers"), [(signal.SIGKILL, 0), (signal.SIGINT, 1)])
-def test_interrupted_run_resumes_to_the_same_weights(
-    album: Path,
-    uninterrupted: Path,
-    capsys: pytest.CaptureFixture[str],
-    signal_number: signal.Signals,
-    workers: int,
-) -> None:
-    out = album.parent / f"{signal_number.name}.safetensors"
-    more = ("--steps", "5", "--checkpoint-minutes", "0")
-    arguments = make_arguments(album, out, *more, workers=workers)
-    # A session of its own, so that the signal reaches the workers but not this process.
-    process = spawn(
-        arguments,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    checkpoint = out.with_suffix(".train") / "checkpoint.pt"
-    deadline = time.monotonic() + 120
-    while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    # All processes of the run get the signal, as after Ctrl-C in a terminal.
-    os.killpg(process.pid, signal_number)
-    code = process.wait(timeout=120)
-    assert code == (-signal.SIGKILL if signal_number is signal.SIGKILL else 130)
-    assert not out.exists()
-    assert cli.run(arguments) == 0
-    assert "resuming after step" in capsys.readouterr().out
-    assert have_equal_tensors(out, uninterrupted)
-
-
-@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
-def test_first_stop_signal_sets_a_flag_and_restores_the_handler(
-    signal_number: signal.Signals,
-) -> None:
-    before = signal.getsignal(signal_number)
-    with StopRequest() as request:
-        assert not request.is_set
-        os.kill(os.getpid(), signal_number)
-        assert request.is_set
-        assert signal.getsignal(signal_number) == before
-
-
-def distance(a: Path, b: Path) -> float:
-    """Return the Euclidean distance between two weights files."""
-    first, second = load_file(a), load_file(b)
-    return float(sum((first[k].float() - second[k].float()).square().sum() for k in first)) ** 0.5
-
-
-def have_equal_tensors(a: Path, b: Path) -> bool:
-    first, second = load_file(a), load_file(b)
-    return set(first) == set(second) and all(torch.equal(first[k], second[k]) for k in first)
-
-
-@pytest.mark.slow
-def test_finished_run_is_not_repeated(
-    album: Path, uninterrupted: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = uninterrupted.stat().st_mtime_ns
-    assert cli.run(make_arguments(album, uninterrupted, "--steps", "5")) == 0
-    assert "already done" in capsys.readouterr().out
-    assert uninterrupted.stat().st_mtime_ns == before
-
-
-@pytest.mark.slow
-def test_run_folder_of_a_different_run_is_rejected(
-    album: Path, uninterrupted: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    changed = make_arguments(album, uninterrupted, "--steps", "5", "--learning-rate", "1e-3")
-    assert cli.run(changed) == 2
-    message = capsys.readouterr().err
-    assert "a different finished run (learning rate 0.001, not 0.0001)" in message
-    assert "--force" in message
-
-
-class CrashingCallback(Callback):
-    """Raises an exception after a step, before its checkpoint is written."""
-
-    def __init__(self, after: int) -> None:
-        self.after = after
-
-    def on_step(self, event: StepEvent) -> None:
-        if event.step > self.after:
-            raise InterruptedError
+pytestmark = pytest.mark.usefixtures("without_plots")
 
 
 @pytest.mark.slow
@@ -263,7 +105,7 @@ def test_two_processes_match_gradient_accumulation(album: Path) -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         port = str(server.getsockname()[1])
-    arguments = make_arguments(album, out, "--steps", "3", "--learning-rate", "0.01")
+    arguments = make_arguments(album, out, "--steps", "2", "--learning-rate", "0.01")
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
     processes = [
         spawn(
@@ -280,7 +122,7 @@ def test_two_processes_match_gradient_accumulation(album: Path) -> None:
 
     def train_alone(name: str, accumulate: int) -> TrainingResult:
         path = album.parent / f"{name}.safetensors"
-        config = small_config(steps=3, learning_rate=0.01, accumulate=accumulate)
+        config = small_config(steps=2, learning_rate=0.01, accumulate=accumulate)
         return train([album], path, config, small_options(holdout=0.1, precision="fp32"))
 
     accumulated = train_alone("accumulated", 2).out

@@ -130,8 +130,8 @@ def _assign_hints(tasks: Sequence[Task], options: ColorizeOptions) -> list[Task]
     """Give each task the hints for its source, and check that every hint has a source."""
     hints = load_hints(options)
     check_hint_files(hints, [task.source for task in tasks])
-    if options.reference is not None:
-        check_source(options.reference)
+    for reference in options.references:
+        check_source(reference.path)
     if options.hints is None:
         return list(tasks)
     return [

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from vidcolor.batch.discover import LeftOut, Task, discover, merge_tasks
 from vidcolor.errors import UsageError, VidcolorError
 from vidcolor.fileio import check_target_url, join_path
-from vidcolor.options import ColorizeOptions
+from vidcolor.options import ColorizeOptions, Reference
 from vidcolor.schema import read_rows, suggest
 
 if TYPE_CHECKING:
@@ -103,7 +103,11 @@ def _make_tasks(
 
 def _convert(options: ColorizeOptions, field: str, value: Any, folder: Path) -> Any:
     """Return a value as on the command line, with a path relative to the job list."""
-    if Path in get_args(type(options).model_fields[field].annotation):
+    kinds = get_args(type(options).model_fields[field].annotation)
+    if Reference in kinds:
+        items = value if isinstance(value, list) else [value]
+        return [join_path(folder, str(item)) for item in items]
+    if Path in kinds:
         return join_path(folder, str(value))
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return str(value) if is_number else value  # 0.1 is then exactly 1/10

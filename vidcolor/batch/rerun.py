@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from vidcolor.provenance import Provenance
 
 _FILES = ("hints", "reference", "shots")
-"""Options whose values are digests of files."""
+"""Keys of fingerprints whose values are digests of files."""
+_FIELDS = {"reference": "references", "reference_time": "references"}
+"""Fields of the options for keys of fingerprints that have other names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,10 @@ def _describe_differences(
     defaults = ColorizeOptions().fingerprint_values()
     for name in dict.fromkeys((*saved.options, *current.options)):
         before, after = (s.options.get(name, defaults.get(name)) for s in (saved, current))
-        if before == after or explain_unused(name, [task], options):
+        field = _FIELDS.get(name, name)
+        if before == after or explain_unused(field, [task], options):
             continue
-        flag = options.flag(name)
+        flag = f"{options.flag(field)} @TIME" if name == "reference_time" else options.flag(field)
         if name in _FILES:
             change = "added" if before is None else "left out" if after is None else "changed"
             differences.append(f"{flag} ({change})")

@@ -34,7 +34,8 @@ def colorize(
       vidcolor colorize album/ --out-dir album-color/
       vidcolor colorize scan_%06d.dpx --fps 18 -o reel.mov --for editing
       vidcolor colorize mill.jpg --hints hints.json
-      vidcolor colorize reel.mov --reference painted.png@1:12.5
+      vidcolor colorize reel.mov --reference mill-today.jpg
+      vidcolor colorize reel.mov --reference a.png@0:12 --reference b.png@1:30
       vidcolor colorize reel.mov --shots shots.csv --hints hints.json
       vidcolor colorize --job-list jobs.csv --out-dir graded/ --workers 2
 

@@ -141,10 +141,11 @@ def _check_weights() -> Iterator[Check]:
     from vidcolor.generators.store.weights import (
         ENCODER_WEIGHTS,
         PACKAGED_WEIGHTS,
+        SEGMENTATION_WEIGHTS,
         read_packaged_weights,
     )
 
-    for packaged in (*PACKAGED_WEIGHTS.values(), ENCODER_WEIGHTS):
+    for packaged in (*PACKAGED_WEIGHTS.values(), SEGMENTATION_WEIGHTS, ENCODER_WEIGHTS):
         name = f"weights {packaged.name}"
         try:
             weights = read_packaged_weights(packaged)

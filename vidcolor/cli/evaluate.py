@@ -11,6 +11,7 @@ import typer
 from vidcolor.cli import params
 from vidcolor.cli.console import Console
 from vidcolor.cli.evaluate_film import evaluate_film
+from vidcolor.cli.evaluate_hints import evaluate_hints
 from vidcolor.cli.groups import DEFAULT_COMMAND, DefaultCommandGroup
 from vidcolor.errors import UsageError
 from vidcolor.evaluation.options import EvaluateOptions, EvaluationFiles, Selection
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vidcolor.evaluation.evaluator import Evaluation
+    from vidcolor.evaluation.report import EvaluationReport
 
-_CHECKED_OPTIONS = ("size", "hint_counts", "count", "show")
+_CHECKED_OPTIONS = ("size", "hint_counts", "object_hint_counts", "count", "show")
 """Options that may only be given together with others or without them, or are parsed here."""
 
 
@@ -48,6 +50,9 @@ def evaluate(
         ),
     ] = False,
     hint_curve: Annotated[str | None, params.make_option("hint_counts", EvaluateOptions)] = None,
+    object_hints: Annotated[
+        str | None, params.make_option("object_hint_counts", EvaluateOptions)
+    ] = None,
     count: Annotated[int | None, params.make_option("count", EvaluateOptions)] = None,
     show: Annotated[Selection | None, params.make_option("show", EvaluateOptions)] = None,
 ) -> None:
@@ -56,7 +61,8 @@ def evaluate(
     The luma of each image is colorized, and the result is compared with the
     image. Results of other programs can be evaluated in the same table. PSNR
     favors gray results, so compare colorfulness too.
-    [bold]vidcolor evaluate film[/bold] evaluates one film and its stability.
+    [bold]vidcolor evaluate film[/bold] evaluates one film and its stability, and
+    [bold]vidcolor evaluate hints[/bold] the hints in an object of a film.
 
     [bold]Examples[/bold]
 
@@ -64,6 +70,7 @@ def evaluate(
       vidcolor evaluate val.tar --model embedded --model mine.safetensors
       vidcolor evaluate album/ --results deoldify/ --results ddcolor/ --native
       vidcolor evaluate val.tar --hint-curve 1,5,10,50,100,500 --plots plots/
+      vidcolor evaluate val.tar --object-hints 1,3
     """
     from vidcolor.evaluation.evaluator import evaluate as run_evaluation
 
@@ -71,8 +78,13 @@ def evaluate(
         raise UsageError("--native and --size cannot be used together")
     if files.sheet is None and (count is not None or show is not None):
         raise UsageError("--count and --show need --sheet")
-    counts = None if hint_curve is None else _parse_counts(hint_curve)
-    changes = {"size": size, "count": count, "show": show, "hint_counts": counts}
+    changes = {
+        "size": size,
+        "count": count,
+        "show": show,
+        "hint_counts": _parse_counts("--hint-curve", hint_curve),
+        "object_hint_counts": _parse_counts("--object-hints", object_hints),
+    }
     given: dict[str, Any] = {name: v for name, v in changes.items() if v is not None}
     options = options.replace(**given, **({"size": None} if native else {}))
     _check_needs_model(options, files)
@@ -93,19 +105,22 @@ def _check_needs_model(options: EvaluateOptions, files: EvaluationFiles) -> None
         for name, value in (
             ("--vividness", options.vividness),
             ("--hint-curve", options.hint_counts),
+            ("--object-hints", options.object_hint_counts),
             ("--plots", files.plots),
         ):
             if value:
                 raise UsageError(f"{name} needs a --model if --results is given")
 
 
-def _parse_counts(text: str) -> tuple[int, ...]:
+def _parse_counts(flag: str, text: str | None) -> tuple[int, ...] | None:
     """Parse whole numbers separated by commas, for example ``1,5,10``."""
+    if text is None:
+        return None
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise typer.BadParameter(
-            f"{text!r} is not a list of whole numbers; write 1,5,10", param_hint="--hint-curve"
+            f"{text!r} is not a list of whole numbers; write 1,5,10", param_hint=flag
         ) from None
 
 
@@ -178,8 +193,25 @@ def _print_results(evaluation: Evaluation, console: Console) -> None:
     for method in curves:
         points = (f"{point.num_hints}: {point.psnr:.2f}" for point in method.hint_curve)
         lines.append(f"{method.name}, PSNR by number of hints  {'  '.join(points)}")
+    lines += _format_object_hints(report, encoding)
     for line in lines:
         console.info(line)
+
+
+def _format_object_hints(report: EvaluationReport, encoding: str | None) -> list[str]:
+    """Return the table of hints that give objects another color; empty without them."""
+    from vidcolor.evaluation.hint_metrics import HINT_METRICS
+    from vidcolor.evaluation.metrics import format_table
+
+    points = [(method.name, point) for method in report.methods for point in method.object_hints]
+    if not points:
+        return []
+    rows = {
+        f"{name}, {p.num_hints} hint{'' if p.num_hints == 1 else 's'}": dict(p.metrics)
+        for name, p in points
+    }
+    title = f"{points[0][1].num_objects} objects in another color"
+    return ["", *format_table(title, rows, HINT_METRICS, encoding)]
 
 
 app = typer.Typer(
@@ -192,3 +224,4 @@ app = typer.Typer(
 )
 app.command(DEFAULT_COMMAND, hidden=True)(evaluate)
 app.command("film")(evaluate_film)
+app.command("hints")(evaluate_hints)

@@ -23,7 +23,7 @@ from vidcolor.cli.console import Console
 from vidcolor.errors import VidcolorError
 from vidcolor.media.containers import list_extensions
 from vidcolor.option import Option, OptionsModel
-from vidcolor.options import ColorizeOptions
+from vidcolor.options import ColorizeOptions, Reference
 
 INPUT_PANEL = "Input"
 COLOR_PANEL = "Color"
@@ -123,6 +123,8 @@ def _parameter_type(model: type[OptionsModel], name: str) -> Any:
     item = get_args(kind)[0]
     if get_origin(item) is Annotated:
         item = get_args(item)[0]
+    if item is Reference:
+        return list[Path]  # so that the shell completes file names; the model parses PATH@TIME
     return list[str] if get_origin(item) else list[item]  # type: ignore[valid-type]
 
 

@@ -19,7 +19,7 @@ def recolor(
     options: Annotated[
         ColorizeOptions,
         params.Fields(
-            omit=("gray_from", "hints", "reference", "skip_color"), defaults={"trust": 0.7}
+            omit=("gray_from", "hints", "references", "skip_color"), defaults={"trust": 0.7}
         ),
     ],
     console: Console,

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 _PRINT_INTERVAL_S = 30.0
 """Minimum time between two lines with losses, in seconds."""
+_TASK_DEPENDENT = dict.fromkeys(
+    ("start", "batch", "learning_rate", "stage", "freeze", "rebalance", "colorfulness", "coherence",
+     "keep")
+)  # fmt: skip
+"""Options whose default depends on the task or that only one task has. Without a default on the
+command line, the configuration can tell whether they are given."""
 
 
 @params.expand_options
@@ -47,13 +53,14 @@ def train(
             show_default=False,
         ),
     ],
-    config: Annotated[
-        TrainingConfig, params.Fields(defaults={"learning_rate": None, "freeze": None})
-    ],
+    config: Annotated[TrainingConfig, params.Fields(defaults=_TASK_DEPENDENT)],
     options: RunOptions,
     console: Console,
 ) -> None:
     """Train weights on color photographs and films.
+
+    The default task trains the generator, which predicts color. --task
+    segmentation trains the network that finds the object which a hint lies on.
 
     After an interruption (Ctrl-C, crash, power failure) the same command
     resumes from the last checkpoint and produces the same weights. On several
@@ -66,6 +73,7 @@ def train(
       vidcolor train shards/*.tar newsreel.mov -o new.safetensors --stage pretrain --minutes 600
       torchrun --nproc-per-node 4 -m vidcolor train shards/ -o new.safetensors --stage pretrain
           --steps 20000
+      vidcolor train shards/ -o objects.safetensors --task segmentation --minutes 80
     """
     from vidcolor.training.run import train as run
 
@@ -108,7 +116,7 @@ class _ConsoleCallback(Callback):
 
     def on_validation(self, step: int, metrics: ValidationMetrics) -> None:
         self._console.event("validation", step=step, **metrics.model_dump())
-        self._console.info(f"step {step:,}: {_format_metrics(metrics)}")
+        self._console.info(f"step {step:,}: {metrics.describe()}")
 
 
 def _print_result(result: TrainingResult, console: Console) -> None:
@@ -118,18 +126,9 @@ def _print_result(result: TrainingResult, console: Console) -> None:
         console.info(f"{result.out}: already done; use --force to train again")
         return
     if result.before is not None and result.after is not None:
-        console.info(f"before: {_format_metrics(result.before)}")
-        console.info(f"after:  {_format_metrics(result.after)}")
+        console.info(f"before: {result.before.describe()}")
+        console.info(f"after:  {result.after.describe()}")
     console.info(
         f"{result.out}: {result.steps:,} steps in {format_duration(result.seconds)}; model card "
         f"{result.out.with_suffix('.md').name}, images and plots in {result.folder}"
-    )
-
-
-def _format_metrics(metrics: ValidationMetrics) -> str:
-    """Format validation metrics as one line."""
-    return (
-        f"validation PSNR {metrics.psnr:.2f} dB ({metrics.gain:+.2f} over gray), "
-        f"{metrics.hinted_psnr:.2f} dB with 10 hints, "
-        f"colorfulness {metrics.colorfulness:.0%} of the ground truth"
     )

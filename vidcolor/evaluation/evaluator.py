@@ -21,9 +21,18 @@ from vidcolor.evaluation.dataset import (
     find_ground_truth,
 )
 from vidcolor.evaluation.features import FRECHET_CHANNELS, FeatureExtractor
+from vidcolor.evaluation.hint_metrics import HINT_METRICS, score_hint
 from vidcolor.evaluation.image_metrics import image_psnr
+from vidcolor.evaluation.object_hints import choose_object
 from vidcolor.evaluation.options import EvaluateOptions
-from vidcolor.evaluation.report import SCHEMA, EvaluationReport, FilmFrames, Image
+from vidcolor.evaluation.report import (
+    SCHEMA,
+    EvaluationReport,
+    FilmFrames,
+    HintScores,
+    Image,
+    ImageObjectHints,
+)
 from vidcolor.evaluation.scores import IMAGE_METRICS, FeaturedImage, MethodScores, Subset
 from vidcolor.evaluation.sheets import Column, reduce_panel, select_columns
 from vidcolor.evaluation.variant import ColorizedImage, Variant, extract_luma, sample_hints
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.evaluation.dataset import GroundTruth
+    from vidcolor.evaluation.metrics import Metric
     from vidcolor.evaluation.report import MethodKind
     from vidcolor.imaging.types import Plane, Rgb
     from vidcolor.progress import ProgressCallback
@@ -185,6 +195,10 @@ class Evaluator:
         for variant, method in zip(self._variants, self.methods[1:], strict=False):
             if self._options.hint_counts and variant.colorizer.accepts_hints:
                 self._evaluate_hints(variant, method, batch, lumas)
+        if self._options.object_hint_counts:
+            first = len(self.images) - len(batch)
+            for index, sample in enumerate(batch, first):
+                self._evaluate_object_hints(index, sample)
 
     def _evaluate_sample(self, sample: Sample, outputs: Sequence[ColorizedImage]) -> None:
         """Compute the metrics of every method for one image."""
@@ -232,6 +246,20 @@ class Evaluator:
             psnrs = [image_psnr(o.rgb, t) for o, t in zip(outputs, ground_truth, strict=True)]
             method.hinted_psnr.setdefault(count, []).extend(psnrs)
 
+    def _evaluate_object_hints(self, index: int, sample: Sample) -> None:
+        """Score the hints in an object of one image with every model; `index` is that of images."""
+        for method in self.methods[1 : 1 + len(self._variants)]:
+            for count in self._options.object_hint_counts:
+                method.object_scores.setdefault(count, {})
+        chosen = choose_object(sample.ground_truth, sample.image.name)
+        if chosen is None:
+            return
+        for variant, method in zip(self._variants, self.methods[1:], strict=False):
+            base = variant.colorize_photo(sample.luma)
+            for count, scores in method.object_scores.items():
+                hinted = variant.colorize_photo(sample.luma, chosen.hints[:count])
+                scores[index] = score_hint(base, hinted, chosen.mask, chosen.target_ab)
+
     def finish(self) -> Evaluation:
         """Return the metrics over all images, by film and by image."""
         gray, *_, ground_truth = self.methods
@@ -246,7 +274,7 @@ class Evaluator:
             versions=get_library_versions(),
             options=self._options.to_json(),
             encoder_sha256=self._encoder_sha256,
-            definitions={metric.name: metric.definition for metric in IMAGE_METRICS},
+            definitions={metric.name: metric.definition for metric in self._list_metrics()},
             num_images=len(self.images),
             skipped=self.skipped,
             warnings=list(self._find_warnings()),
@@ -270,11 +298,29 @@ class Evaluator:
                     time_s=None if image.time_s is None else round(float(image.time_s), 6),
                     size=size,
                     metrics={method.name: {**method.images[n]} for method in self.methods},
+                    **self._report_object_hints(n),
                 )
                 for n, (image, size) in enumerate(self.images)
             ],
         )
         return Evaluation(report, self._columns, self.has_unreadable)
+
+    def _list_metrics(self) -> tuple[Metric, ...]:
+        return IMAGE_METRICS + (HINT_METRICS if self._options.object_hint_counts else ())
+
+    def _report_object_hints(self, index: int) -> dict[str, Any]:
+        """Return the field `object_hints` of an image; empty if objects were not evaluated."""
+        if not self._options.object_hint_counts:
+            return {}
+        points = {
+            method.name: [
+                ImageObjectHints(num_hints=n, metrics=HintScores(**scores[index]._asdict()))
+                for n, scores in sorted(method.object_scores.items())
+                if index in scores
+            ]
+            for method in self.methods
+        }
+        return {"object_hints": {name: values for name, values in points.items() if values}}
 
     def _find_warnings(self) -> Iterator[str]:
         for folder in self._folders:
@@ -282,6 +328,14 @@ class Evaluator:
                 yield (
                     f"{folder.folder}: {folder.num_resized} results did not have the size of their "
                     "ground truth and were resized"
+                )
+        if self._options.object_hint_counts:
+            scores = next((m.object_scores for m in self.methods if m.object_scores), {})
+            num_objects = max(map(len, scores.values()), default=0)
+            if num_objects < len(self.images):
+                yield (
+                    f"{len(self.images) - num_objects} of {len(self.images)} images have no region "
+                    "of one color for --object-hints"
                 )
         if len(self.images) <= FRECHET_CHANNELS:
             yield (

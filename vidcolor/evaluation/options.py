@@ -67,6 +67,10 @@ class EvaluateOptions(OptionsModel):
     hint_counts: Annotated[tuple[int, ...], Option(
         group="Color", flags=("--hint-curve",), metavar="COUNTS",
         help="Also colorize with these numbers of hints in true colors: 1,5,10,50,100,500.")] = ()
+    object_hint_counts: Annotated[tuple[int, ...], Option(
+        group="Color", flags=("--object-hints",), metavar="COUNTS",
+        help="Also give an object of each image another color by these numbers of hints, and "
+        "measure how much of the object gets the color and how much color spills: 1,3.")] = ()
     count: Annotated[int, Option(
         group="Output", ge=1, le=40, in_config=False,
         help="Number of images on the sheet. Default: 8.")] = 8
@@ -81,9 +85,12 @@ class EvaluateOptions(OptionsModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for count in self.hint_counts:
-            if not 0 < count <= 1000:
-                raise UsageError(f"--hint-curve: counts must be in [1, 1000], got {count}")
+        limits = (("hint_counts", 1000), ("object_hint_counts", 100))
+        for name, limit in limits:
+            for count in getattr(self, name):
+                if not 0 < count <= limit:
+                    flag = self.flag(name)
+                    raise UsageError(f"{flag}: counts must be in [1, {limit}], got {count}")
         for path in self.results:
             if self.results.count(path) > 1:
                 raise UsageError(f"{path}: given twice as --results; remove one")
@@ -120,8 +127,8 @@ class EvaluationFiles(OptionsModel):
         help="Contact sheet of some images in the version of each method: .png .jpg .webp.")] = None
     plots: Annotated[Path | None, Option(
         group="Output", in_config=False, metavar="DIR",
-        help="Directory for plots of calibration and, with --hint-curve, of PSNR over hints."
-        )] = None
+        help="Directory for plots of calibration and, with --hint-curve, of PSNR over hints, and "
+        "with --object-hints, of coverage and spill over hints.")] = None
     force: Annotated[bool, _COLORIZE["force"]] = False
     # fmt: on
 
@@ -140,6 +147,20 @@ class FilmEvaluationFiles(OptionsModel):
         group="Output", in_config=False,
         help="Image of the center row of all frames over time, which makes flicker visible: "
         ".png .jpg .webp.")] = None
+    force: Annotated[bool, _COLORIZE["force"]] = False
+    # fmt: on
+
+
+class HintEvaluationFiles(OptionsModel):
+    """The output files of `evaluate hints`."""
+
+    # fmt: off
+    out: Annotated[Path | None, Option(
+        group="Output", flags=("--out", "-o"), in_config=False,
+        help="Metrics of each range and each frame, as .json.")] = None
+    plot: Annotated[Path | None, Option(
+        group="Output", in_config=False,
+        help="Plot of the metrics over time: .png .jpg .webp.")] = None
     force: Annotated[bool, _COLORIZE["force"]] = False
     # fmt: on
 

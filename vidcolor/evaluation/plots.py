@@ -1,4 +1,4 @@
-"""Plots of evaluations: calibration, hint curves, metrics over time, and slices of a film."""
+"""Plots of evaluations: calibration, hints, metrics over time, and slices of a film."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from vidcolor.color.bins import CONFIDENCE_RADIUS
 from vidcolor.evaluation.calibration import NUM_BINS
 from vidcolor.evaluation.canvas import get_image_format
 from vidcolor.evaluation.film import FILM_METRICS
+from vidcolor.evaluation.hint_metrics import HINT_METRICS
 from vidcolor.fileio import atomic_output
 
 if TYPE_CHECKING:
@@ -21,13 +22,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vidcolor.evaluation.film import FilmEvaluation
+    from vidcolor.evaluation.hint_film import HintEvaluation
+    from vidcolor.evaluation.metrics import Metric
     from vidcolor.evaluation.options import EvaluateOptions
     from vidcolor.evaluation.report import EvaluationReport, Method
 
 RELIABILITY_PLOT, HINT_CURVE_PLOT = "reliability.png", "hint-curve.png"
+OBJECT_HINT_PLOT = "object-hints.png"
 """File names of the plots of an evaluation."""
 _FILM_CURVES = ("psnr", "flicker", "chroma")
 """Metrics that are plotted over time."""
+_HINT_CURVES = ("coverage", "spill")
+"""Metrics that are plotted over the number of hints."""
 _VERSION_COLORS = ("gray", "tab:blue", "tab:orange")
 """Colors of the ground truth, the colorized film and the second version."""
 _DPI = 120
@@ -36,7 +42,9 @@ _DPI = 120
 def get_plot_names(options: EvaluateOptions) -> list[str]:
     """Return the file names of the plots of an evaluation; empty if it has no model."""
     has_model = any(True for _ in options.iterate_variants())
-    names = [RELIABILITY_PLOT, HINT_CURVE_PLOT] if options.hint_counts else [RELIABILITY_PLOT]
+    names = [RELIABILITY_PLOT]
+    names += [HINT_CURVE_PLOT] if options.hint_counts else []
+    names += [OBJECT_HINT_PLOT] if options.object_hint_counts else []
     return names if has_model else []
 
 
@@ -57,6 +65,10 @@ def write_plots(report: EvaluationReport, folder: Path) -> list[Path]:
     if hinted:
         written.append(folder / HINT_CURVE_PLOT)
         _save(_plot_hint_curves(hinted, report.methods[0].metrics["psnr"]), written[-1])
+    recolored = [method for method in report.methods if method.object_hints]
+    if recolored:
+        written.append(folder / OBJECT_HINT_PLOT)
+        _save(_plot_object_hints(recolored), written[-1])
     return written
 
 
@@ -114,6 +126,53 @@ def _plot_hint_curves(methods: Sequence[Method], gray_psnr: float | None) -> Fig
     axes.grid(alpha=0.4)
     axes.legend(axes.lines, [*(method.name for method in methods), "gray"])
     return figure
+
+
+def _plot_object_hints(methods: Sequence[Method]) -> Figure:
+    """Plot coverage and spill over the number of hints, which are equally spaced on the axis."""
+    metrics = [metric for metric in HINT_METRICS if metric.name in _HINT_CURVES]
+    figure, panels = _make_figure(8, 4, 1, len(metrics))
+    for axes, metric in zip(panels, metrics, strict=True):
+        for method in methods:
+            counts = [str(point.num_hints) for point in method.object_hints]
+            values = [getattr(point.metrics, metric.name) for point in method.object_hints]
+            axes.plot(counts, values, marker="o")
+        axes.set(xlabel="number of hints in the object", ylabel=metric.axis_label)
+        _set_hint_limits(axes, metric)
+        axes.grid(alpha=0.4)
+    panels[0].legend(panels[0].lines, [method.name for method in methods])
+    return figure
+
+
+def write_hint_plot(evaluation: HintEvaluation, path: Path) -> None:
+    """Plot the effect of hints in a film over time, with the mean of each requested range.
+
+    Files and errors are those of `canvas.save_image`.
+    """
+    metrics = [metric for metric in HINT_METRICS if metric.name in (*_HINT_CURVES, "iou")]
+    figure, panels = _make_figure(9, 2.2 * len(metrics), len(metrics))
+    times = evaluation.times
+    *spans, _ = evaluation.report.ranges
+    for axes, metric in zip(panels, metrics, strict=True):
+        values = [getattr(score, metric.name) for score in evaluation.scores]
+        axes.plot(times, values, color="tab:blue", linewidth=1)
+        for span in spans:
+            mean = getattr(span.metrics, metric.name)
+            ends = (times[span.first_frame], times[span.last_frame])
+            axes.plot(ends, (mean, mean), color="tab:orange", linewidth=2.5, marker=".")
+        axes.set(ylabel=metric.axis_label)
+        _set_hint_limits(axes, metric)
+        axes.grid(axis="y", alpha=0.4)
+    panels[0].legend(panels[0].lines[:2], ["frame", "mean of a range"], loc="lower right")
+    panels[-1].set(xlabel="time in s")
+    _save(figure, path)
+
+
+def _set_hint_limits(axes: Axes, metric: Metric) -> None:
+    """Show the values of a metric of hints from 0 on: to 1, or to the highest spill."""
+    values = np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.lines])
+    highest = max(values[np.isfinite(values)], default=1)
+    axes.set_ylim(0, 1.05 * max(highest, 0.1) if metric.name == "spill" else 1.05)
 
 
 def write_film_plot(evaluation: FilmEvaluation, path: Path) -> None:

@@ -101,6 +101,51 @@ class HintPoint(Record):
     """The PSNR minus that of the gray images."""
 
 
+class HintScores(Record):
+    """The metrics of hints in one image or frame."""
+
+    coverage: Rounded
+    """Share of the way to the color of the hints, mean over the object: 0 to 1. None if the image
+    has no object."""
+    spill: Rounded
+    """Change of the color outside, as a share of the change that the object needs."""
+    iou: Rounded
+    """Intersection over union of the object and the cells that changed by half or more."""
+
+
+class HintMeans(Record):
+    """The metrics of hints over several images or frames; None without an object in them."""
+
+    coverage: Rounded
+    """Mean coverage."""
+    spill: Rounded
+    """Mean spill."""
+    spill_median: Rounded
+    """Median of the spill."""
+    iou: Rounded
+    """Mean intersection over union."""
+
+
+class ObjectHintPoint(Record):
+    """The effect of a number of hints in an object of each image."""
+
+    num_hints: int
+    """Number of hints in each object."""
+    num_objects: int
+    """Number of images with a suitable object."""
+    metrics: HintMeans
+    """Values over the objects."""
+
+
+class ImageObjectHints(Record):
+    """The effect of a number of hints in an object of one image."""
+
+    num_hints: int
+    """Number of hints in the object."""
+    metrics: HintScores
+    """Values of the image."""
+
+
 class Method(Record):
     """A method and its metrics over all images."""
 
@@ -124,6 +169,8 @@ class Method(Record):
     """Calibration of the generator's confidence."""
     hint_curve: tuple[HintPoint, ...] = ()
     """Accuracy by number of hints."""
+    object_hints: tuple[ObjectHintPoint, ...] = ()
+    """Effect of hints that give objects another color, by number of hints."""
 
 
 class FilmFrames(Record):
@@ -152,6 +199,8 @@ class Image(Record):
     """Width and height at which it was evaluated, in pixels."""
     metrics: dict[Text, dict[str, Rounded]]
     """Values by method and name."""
+    object_hints: dict[Text, list[ImageObjectHints]] = Field(default_factory=dict)
+    """Effect of hints in an object of the image, by model; empty without a suitable object."""
 
 
 class EvaluationReport(Report):
@@ -211,6 +260,47 @@ class FilmReport(Report):
     """The shots of the ground truth."""
     warnings: list[Text]
     """Differences in duration or aspect ratio between the films."""
+
+
+class HintRange(Record):
+    """The metrics of hints over a range of frames."""
+
+    first_frame: int
+    """Number of its first frame."""
+    last_frame: int
+    """Number of its last frame."""
+    num_measured: int
+    """Number of frames with an object."""
+    metrics: HintMeans
+    """Values over the frames with an object."""
+
+
+class HintFrame(Record):
+    """The metrics of hints in one frame."""
+
+    time_s: float
+    """Time of the frame, in seconds."""
+    metrics: HintScores
+    """Values of the frame; None without an object."""
+
+
+class HintReport(Report):
+    """The effect of hints of one color in a film."""
+
+    num_frames: int
+    """Number of frames."""
+    color: str
+    """Color of the hints, as it was given."""
+    color_ab: tuple[float, float]
+    """Its a*, b*."""
+    definitions: dict[str, str]
+    """Definition of each metric, by name."""
+    ranges: list[HintRange]
+    """The requested ranges. The last one is the whole film."""
+    frames: list[HintFrame]
+    """The frames, in order."""
+    warnings: list[Text]
+    """Masks and ranges that do not apply to any frame."""
 
 
 def check_json_path(path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vidcolor.evaluation.features import Features, feature_distance, frechet_distance
+from vidcolor.evaluation.hint_metrics import HintScore, summarize_scores
 from vidcolor.evaluation.image_metrics import (
     image_colorfulness,
     image_delta_e,
@@ -17,7 +18,7 @@ from vidcolor.evaluation.image_metrics import (
     max_luma_error,
 )
 from vidcolor.evaluation.metrics import Metric
-from vidcolor.evaluation.report import HintPoint, Method
+from vidcolor.evaluation.report import HintMeans, HintPoint, Method, ObjectHintPoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +54,8 @@ class MethodScores:
     """Time per image in seconds; empty for a method that is not a model."""
     hinted_psnr: dict[int, list[float]] = field(default_factory=dict)
     """PSNR of every image in dB, by number of hints."""
+    object_scores: dict[int, dict[int, HintScore]] = field(default_factory=dict)
+    """Scores of the images with an object, by number of hints and index of the image."""
 
     def add(self, image: FeaturedImage, ground_truth: FeaturedImage) -> None:
         """Measure an image against its ground truth, of the same size."""
@@ -123,6 +126,15 @@ class Subset:
             )
             optional["hint_curve"] = [
                 HintPoint(num_hints=n, psnr=psnr, psnr_gain=psnr - gray) for n, psnr in means
+            ]
+        if method.object_scores:
+            optional["object_hints"] = [
+                ObjectHintPoint(
+                    num_hints=n,
+                    num_objects=len(scores),
+                    metrics=HintMeans(**summarize_scores(scores.values())),
+                )
+                for n, scores in sorted(method.object_scores.items())
             ]
         metrics = self.compute_metrics()
         return Method(name=method.name, kind=method.kind, metrics=metrics, **optional)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,11 @@ from vidcolor.imaging.geometry import Geometry
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.random import Generator
+
     from vidcolor.colorizer import Colorizer, ProxyPrediction
     from vidcolor.imaging.types import Plane, Rgb
+    from vidcolor.options import Hint
 
 HINT_SIDE = 7
 """Side of a simulated hint in pixels, for a proxy whose short side is `REFERENCE_SIDE`."""
@@ -75,6 +79,18 @@ class Variant:
         seconds = (time.perf_counter() - start) / len(lumas)
         return [ColorizedImage(*pair, seconds) for pair in zip(images, predictions, strict=True)]
 
+    def colorize_photo(self, luma: Plane, hints: Sequence[Hint] = ()) -> Rgb:
+        """Colorize one image with hints as a photo is: (H, W) uint8 becomes (H, W, 3) uint8."""
+        with warnings.catch_warnings():
+            # Hints whose chroma the luma of the image cannot hold are part of the evaluation.
+            warnings.simplefilter("ignore")
+            return self.colorizer.colorize(
+                luma.astype(np.uint8, copy=False),
+                hints=list(hints) or None,
+                saturation=self.saturation,
+                vividness=self.vividness,
+            )
+
     def _render(self, luma: Plane, prediction: ProxyPrediction) -> Rgb:
         cb, cr = self.colorizer.make_chroma(
             prediction, luma, _CODING, _MATRIX, saturation=self.saturation
@@ -86,6 +102,14 @@ class Variant:
 def extract_luma(rgb: Rgb) -> Plane:
     """Return the full-range BT.709 luma of an image: (H, W, 3) -> (H, W) uint8."""
     return rgb_to_luma_codes(rgb, _MATRIX, 8, 8)
+
+
+def make_random_generator(name: str) -> Generator:
+    """Return a generator of random numbers that the name of an image determines."""
+    seed = int.from_bytes(
+        hashlib.sha256(name.encode(errors="surrogateescape")).digest()[:8], "little"
+    )
+    return np.random.default_rng(seed)
 
 
 def _make_geometry(luma: Plane) -> Geometry:
@@ -113,8 +137,7 @@ def sample_hints(
     density = np.zeros((len(ground_truth), rows, columns), np.float32)
     for n, (rgb, name) in enumerate(zip(ground_truth, names, strict=True)):
         ab = compute_mean_ab(rgb, shape)
-        seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
-        for y, x in np.random.default_rng(seed).random((count, 2)):
+        for y, x in make_random_generator(name).random((count, 2)):
             top, left = int(y * (rows - side + 1)), int(x * (columns - side + 1))
             patch = slice(top, top + side), slice(left, left + side)
             hint_ab[n][:, *patch] = ab[:, *patch].mean((1, 2), keepdims=True)

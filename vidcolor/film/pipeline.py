@@ -43,9 +43,9 @@ from vidcolor.film.workdir import (
     WorkDir,
     work_path,
 )
+from vidcolor.hints.overlays import OVERLAYS_FILE, OverlayIndex
 from vidcolor.hints.timeline import Timeline
 from vidcolor.hints.tracking import track_hints
-from vidcolor.hints.tracks import HINT_TRACKS_FILE, HintTrackIndex
 from vidcolor.media.writer import check_constant_rate
 from vidcolor.progress import Progress
 from vidcolor.recolor import NO_COLOR_WARNING
@@ -124,7 +124,7 @@ class _Pipeline:
         fingerprint = compute_render_fingerprint(
             plan.target, options, provenance, result, confidence
         )
-        analysis, hint_tracks = self._analyze(plan, fingerprint)
+        analysis, overlays = self._analyze(plan, fingerprint)
         assert provenance.settings is not None
         settings = replace(
             provenance.settings,
@@ -141,7 +141,7 @@ class _Pipeline:
             provenance=provenance,
             result=result,
             confidence=confidence,
-            hint_tracks=hint_tracks,
+            overlays=overlays,
         )
         # Containers that cannot hold the outputs are found before rendering.
         for film in job.films:
@@ -176,7 +176,7 @@ class _Pipeline:
 
     def _analyze(
         self, plan: FilmPlan, fingerprint: RenderFingerprint
-    ) -> tuple[FilmAnalysis, HintTrackIndex | None]:
+    ) -> tuple[FilmAnalysis, OverlayIndex | None]:
         """Analyze the film and track its hints, or load both from the work directory."""
         work, source = self._work, self._request.source
         saved = self._load_saved_plan(fingerprint)
@@ -194,8 +194,8 @@ class _Pipeline:
         if saved is not None:
             self._warnings += saved.hint_warnings
             work.remove_incomplete()
-            return analysis, saved.hint_tracks
-        hint_tracks, hint_warnings = self._track_hints(plan, analysis)
+            return analysis, saved.overlays
+        overlays, hint_warnings = self._make_overlays(plan, analysis)
         self._warnings += hint_warnings
         segments = split_segments(analysis.shots, analysis.pts, plan.video.time_base)
         new_plan = SavedPlan(
@@ -204,11 +204,11 @@ class _Pipeline:
             fingerprint=fingerprint,
             source_fingerprint=current_source,
             analysis=analysis,
-            hint_tracks=hint_tracks,
+            overlays=overlays,
             hint_warnings=hint_warnings,
         )
         work.write(PLAN_FILE, new_plan)
-        return analysis, hint_tracks
+        return analysis, overlays
 
     def _load_saved_plan(self, fingerprint: RenderFingerprint) -> SavedPlan | None:
         """Load the plan of an interrupted run; clear the work directory if it does not match."""
@@ -238,18 +238,18 @@ class _Pipeline:
         if has_finished_work:
             self._warnings.append(f"the finished part of an earlier run is not reused: {reason}")
 
-    def _track_hints(
+    def _make_overlays(
         self, plan: FilmPlan, analysis: FilmAnalysis
-    ) -> tuple[HintTrackIndex | None, tuple[str, ...]]:
+    ) -> tuple[OverlayIndex | None, tuple[str, ...]]:
         request, work, video, options = self._request, self._work, plan.video, self._options
-        if not options.hints and options.reference is None:
+        if not (options.hints or options.references):
             return None, ()
 
         def report(done: int, total: int) -> None:
             if request.progress is not None:
                 request.progress(Progress(request.source, "hints", done, total))
 
-        (work.path / HINT_TRACKS_FILE).unlink(missing_ok=True)
+        (work.path / OVERLAYS_FILE).unlink(missing_ok=True)
         times = [pts * video.time_base - video.start_s for pts in analysis.pts]
         start_s = (plan.start_s or video.start_s) - video.start_s
         timeline = Timeline(plan.info.path, times, analysis.shots, start_s)
@@ -368,5 +368,6 @@ class _Pipeline:
             provenance=job.provenance,
             plan=plan,
             shot_uncertainty=tuple(u for s in segments for u in s.shot_uncertainty),
+            lost_hints=() if job.overlays is None else job.overlays.lost,
             resumed_frames=resumed_frames,
         )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from vidcolor.colorizer import Colorizer, ProxyPrediction
-    from vidcolor.hints.tracks import HintTracks
+    from vidcolor.hints.overlays import OverlayReader
     from vidcolor.imaging.types import Plane
     from vidcolor.media.decode import Frame
     from vidcolor.media.frames import VideoFrame
@@ -76,7 +76,7 @@ def render_frames(
     options: ColorizeOptions,
     shots: Sequence[Shot],
     recolorer: Recolorer | None = None,
-    hint_tracks: HintTracks | None = None,
+    overlays: OverlayReader | None = None,
     state: RenderState | None = None,
     first: int = 0,
 ) -> Generator[RenderedFrame, None, None]:
@@ -101,7 +101,7 @@ def render_frames(
         predicted = prefetch(_skip_frames(predictions, first), max(1, depth // 2))
     else:
         shot_colorizer = ShotColorizer(
-            colorizer, shots, plan.video.geometry, options.vividness, hint_tracks
+            colorizer, shots, plan.video.geometry, options.vividness, overlays
         )
         analyzed = prefetch(_analyze(plan, frames, colorizer), SHORT_QUEUE_FRAMES)
         predictions = _propagate(shot_colorizer, analyzed, state)

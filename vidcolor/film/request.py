@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.film.plan import FilmPlan
+    from vidcolor.hints.overlays import LostHint
     from vidcolor.media.sequence import ImageSequence
     from vidcolor.options import ColorizeOptions
     from vidcolor.progress import ProgressCallback
@@ -66,6 +67,8 @@ class FilmResult:
     plan: FilmPlan
     shot_uncertainty: tuple[ShotUncertainty, ...] = ()
     """Uncertainty of each shot; empty if the generator has no confidence."""
+    lost_hints: tuple[LostHint, ...] = ()
+    """Frames in which the objects of hints are not found."""
     resumed_frames: int = 0
     """Number of frames that an earlier, interrupted run had colorized."""
 

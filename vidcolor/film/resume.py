@@ -10,7 +10,7 @@ from pydantic import with_config
 from vidcolor.environment import get_library_versions
 from vidcolor.film.analysis import FilmAnalysis
 from vidcolor.film.workdir import PLAN_FILE, PlanSummary
-from vidcolor.hints.tracks import HintTrackIndex
+from vidcolor.hints.overlays import OverlayIndex
 from vidcolor.media.sequence import find_sequence, is_sequence_pattern
 from vidcolor.schema import STORED
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions, Resume
     from vidcolor.provenance import Provenance
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Version of the file formats in a work directory. Files of another version are not reused."""
 _DIFFERENCES = {
     "weights": "the weights differ",
@@ -85,8 +85,8 @@ class SavedPlan:
     fingerprint: RenderFingerprint
     source_fingerprint: SourceFingerprint
     analysis: FilmAnalysis
-    hint_tracks: HintTrackIndex | None
-    """Hints tracked to the key frames; None if there are none."""
+    overlays: OverlayIndex | None
+    """Color that hints and references give to frames; None if there are none."""
     hint_warnings: tuple[str, ...]
     """Warnings of hint tracking."""
 
@@ -180,9 +180,9 @@ def find_saved_plan(
         return None, [_DIFFERENCES["version"]]
     saved = work.read(PLAN_FILE, SavedPlan)
     try:
-        if saved is not None and saved.hint_tracks is not None:
-            # Opening the hint tracks checks that their file exists.
-            saved.hint_tracks.open(work.path).close()
+        if saved is not None and saved.overlays is not None:
+            # Opening the overlays checks that their file exists.
+            saved.overlays.open(work.path).close()
     except OSError:
         saved = None
     if saved is None:

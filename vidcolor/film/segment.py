@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from vidcolor.film.plan import FilmPlan
     from vidcolor.film.render import RenderedFrame
     from vidcolor.film.sources import FrameSource, SegmentReader
-    from vidcolor.hints.tracks import HintTrackIndex, HintTracks
+    from vidcolor.hints.overlays import OverlayIndex, OverlayReader
     from vidcolor.options import ColorizeOptions
     from vidcolor.provenance import Provenance
     from vidcolor.shots.detector import Shot
@@ -107,7 +107,7 @@ class RenderJob:
     """The result; None if it is an image sequence."""
     confidence: OutputFilm | None = None
     """The confidence film; None if there is none."""
-    hint_tracks: HintTrackIndex | None = None
+    overlays: OverlayIndex | None = None
     """Hints tracked to the key frames; None if there are none."""
 
     @property
@@ -139,13 +139,13 @@ def render_segment(
     folder: Path,
     colorizer: Colorizer,
     reader: SegmentReader,
-    hint_tracks: HintTracks | None = None,
+    overlays: OverlayReader | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> SegmentResult:
     """Colorize the frames of a segment and write them to files in a directory, part after part.
 
     The directory may have the finished parts of an interrupted run. The files are flushed to the
-    disk. The colorizer has the weights of the job, and `hint_tracks` are its opened hint tracks.
+    disk. The colorizer has the weights of the job, and `overlays` are its opened overlays.
     `progress` is called after each frame with the number of frames that are finished.
 
     Raises:
@@ -165,7 +165,7 @@ def render_segment(
     shots = select_shots(segment, job.analysis.shots)
     frames = reader.frames(segment.first if state is None else state.start, segment.end)
     rendered = render_frames(
-        job.plan, frames, colorizer, job.options, shots, recolorer, hint_tracks, state,
+        job.plan, frames, colorizer, job.options, shots, recolorer, overlays, state,
         parts[len(results)].start,
     )  # fmt: skip
     with contextlib.closing(rendered):

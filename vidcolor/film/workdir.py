@@ -4,8 +4,8 @@
 
     reel.color.mp4.vidcolor/     beside the result, or below --work-dir
         lock                      locked by the process that renders
-        plan.json                 fingerprints, analysis and hint tracks; see `film.resume`
-        hint_tracks.f16           color hints carried to the key frames
+        plan.json                 fingerprints, analysis, index of overlays; see `film.resume`
+        overlays.bin              color that hints and references give to frames
         segments/00000/000/       video.mp4, confidence.mp4 or numbered images of a part
         segments/00000/done.json  written last: sizes and digests of the files of all parts
         segments/00001.partial/   finished parts of an unfinished segment; see `film.parts`

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -250,6 +251,19 @@ def _hint_tokens(weighted: Tensor) -> Tensor:
     return torch.cat([means, rows[:, -3:] / area], dim=1)
 
 
+class ImageFeatures(NamedTuple):
+    """Features that are computed without hints, in the dtype of encoder and decoder."""
+
+    encoder2: Tensor
+    """Output of the encoder at stride 2: (N, 16, H / 2, W / 2)."""
+    decoder4: Tensor
+    """Output of the decoder at stride 4: (N, C, H / 4, W / 4), C from `NetworkConfig.widths`."""
+    decoder8: Tensor
+    """Output of the decoder at stride 8: (N, C, H / 8, W / 8)."""
+    decoder16: Tensor
+    """Output of the decoder at stride 16: (N, C, H / 16, W / 16)."""
+
+
 class EmbeddedNetwork(nn.Module):
     """The network, which maps L* and hints to logits over the a*b* bins at stride 4."""
 
@@ -308,12 +322,7 @@ class EmbeddedNetwork(nn.Module):
         Returns:
             Logits, (N, Q, H / 4, W / 4); float32, except in training under autocast.
         """
-        _, f4, f8, f16, f32 = self.encoder(self._normalize(luma))
-        h4, h8, h16, h32 = self._hint_pyramid(hint_ab, density)
-        x = self.attention32(self.join32(f32, h32))
-        x = self.attention16(self.join16(_upsample_and_concat(x, f16), h16))
-        x = self.refine8(self.join8(_upsample_and_concat(x, f8), h8))
-        x = self.refine4(self.join4(_upsample_and_concat(x, f4), h4))
+        x = self._decode(luma, hint_ab, density).decoder4
         # The logits are computed in the precision of the head: bfloat16 would round them by up to
         # 0.06, and the temperature of the annealed mean would multiply that error.
         cells = x.permute(0, 2, 3, 1).to(self.head.weight.dtype)
@@ -326,6 +335,22 @@ class EmbeddedNetwork(nn.Module):
             if hint_ab is not None and density is not None:
                 logits = logits + self._hint_log_likelihood(cells, hint_ab, density)
         return logits.permute(0, 3, 1, 2)
+
+    def extract_features(self, luma: Tensor) -> ImageFeatures:
+        """Return features of an image without hints; `luma` is that of `forward`."""
+        return self._decode(luma, None, None)
+
+    def _decode(
+        self, luma: Tensor, hint_ab: Tensor | None, density: Tensor | None
+    ) -> ImageFeatures:
+        """Run encoder and decoder; the arguments are those of `forward`."""
+        f2, f4, f8, f16, f32 = self.encoder(self._normalize(luma))
+        h4, h8, h16, h32 = self._hint_pyramid(hint_ab, density)
+        x32 = self.attention32(self.join32(f32, h32))
+        x16 = self.attention16(self.join16(_upsample_and_concat(x32, f16), h16))
+        x8 = self.refine8(self.join8(_upsample_and_concat(x16, f8), h8))
+        x4 = self.refine4(self.join4(_upsample_and_concat(x8, f4), h4))
+        return ImageFeatures(f2, x4, x8, x16)
 
     def _normalize(self, luma: Tensor) -> Tensor:
         """Convert L* (N, 1, H, W) to sRGB gray (N, 3, H, W) with ImageNet normalization."""

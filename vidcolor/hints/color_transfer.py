@@ -52,7 +52,7 @@ _FULL_COVERAGE = 0.97
 """Coverage from which the palette is not computed, 0-1."""
 
 
-class Reference(NamedTuple):
+class ReferenceImage(NamedTuple):
     """A reference image as displayed, with a short side of at most `SHORT_SIDE`."""
 
     luma: FloatArray
@@ -81,7 +81,7 @@ class BasePrediction(NamedTuple):
     """(h, w) float32 in [0, 1]."""
 
 
-def read_reference(path: Path) -> Reference:
+def read_reference(path: Path) -> ReferenceImage:
     """Read a reference image.
 
     Raises:
@@ -94,10 +94,10 @@ def read_reference(path: Path) -> Reference:
     luma, cb, cr = rgb_to_ycbcr(small, MATRICES["bt709"])
     if classify_tint(luma.ravel(), np.stack([cb.ravel(), cr.ravel()], axis=-1)) == "gray":
         raise InputError(f"{path}: has no color; --reference needs a color image")
-    return Reference(luma, srgb_to_ab(np.rint(small * 255).astype(np.uint8)))
+    return ReferenceImage(luma, srgb_to_ab(np.rint(small * 255).astype(np.uint8)))
 
 
-def register_reference(reference: Reference, luma: FloatArray) -> TransferredColor:
+def register_reference(reference: ReferenceImage, luma: FloatArray) -> TransferredColor:
     """Copy the color of a reference where it shows the same scene.
 
     `luma` is the Y' of the image as displayed, (H, W) float32 in [0, 1], of any size. The color has
@@ -109,7 +109,7 @@ def register_reference(reference: Reference, luma: FloatArray) -> TransferredCol
 
 
 def transfer_color(
-    reference: Reference, luma: FloatArray, predict: Callable[[FloatArray], BasePrediction]
+    reference: ReferenceImage, luma: FloatArray, predict: Callable[[FloatArray], BasePrediction]
 ) -> tuple[TransferredColor, float]:
     """Copy the color of a reference where it shows the same scene, else transfer its palette.
 
@@ -163,9 +163,9 @@ def transfer_palette(
     return TransferredColor(ab.astype(np.float32), np.full(shape, PALETTE_DENSITY, np.float32))
 
 
-def palette_only_warning(reference: Path) -> str:
-    """Return the warning that a reference does not show the same scene."""
-    return f"{reference}: does not show the same scene; only its palette is used"
+def palette_only_warning(name: str) -> str:
+    """Return the warning that the reference with a name does not show the same scene."""
+    return f"{name}: does not show the same scene; only its palette is used"
 
 
 def resize_transferred(color: TransferredColor, shape: tuple[int, ...]) -> TransferredColor:

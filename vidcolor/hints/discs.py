@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.errors import UsageError
-from vidcolor.hints.io import parse_color
+from vidcolor.hints.io import is_keep, parse_color
 from vidcolor.imaging.geometry import swaps_axes, to_stored_position
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class HintDisc:
     """Distance of the center from the top edge, in stored pixels."""
     radius: float
     """Radius, in stored pixels."""
-    ab: tuple[float, float]
-    """CIELAB a*, b*. The lightness of the color is not used."""
+    ab: tuple[float, float] | None
+    """CIELAB a*, b*, without the lightness of the color. None keeps the automatic color."""
     color: str
     """The color as the user wrote it."""
     name: str
@@ -83,13 +83,22 @@ def _place_hint(hint: Hint, height: int, width: int, orientation: int) -> HintDi
             f"{hint.name}: radius {hint.radius:g} is larger than the image"
             + ("; it is a fraction of the short side" if hint.in_fractions else "")
         )
+    ab = _parse_ab(hint)
+    x, y = to_stored_position(x, y, (height, width), orientation)
+    radius = max(radius, MIN_RADIUS)
+    return HintDisc(x, y, radius, ab, hint.color, hint.name)
+
+
+def _parse_ab(hint: Hint) -> tuple[float, float] | None:
+    """Return a*, b* of a hint, or None if it keeps the automatic color."""
+    if is_keep(hint.color):
+        return None
     rgb = parse_color(hint.color)
     if rgb is None:
         raise UsageError(f"{hint.name}: {hint.color!r} is not a color; write #3b5f8a or steelblue")
-    x, y = to_stored_position(x, y, (height, width), orientation)
     a, b = srgb_to_ab(np.array([[rgb]], np.uint8))[:, 0, 0]
-    radius = max(radius, MIN_RADIUS)
-    return HintDisc(x, y, radius, (float(a), float(b)), hint.color, hint.name)
+    # All grays are one color, although their a*, b* differ by rounding errors.
+    return round(float(a), 3), round(float(b), 3)
 
 
 def srgb_to_ab(rgb: NDArray[np.uint8]) -> FloatArray:
@@ -119,3 +128,12 @@ def disc_distance(
     if distance.min() > 1:
         distance[np.unravel_index(distance.argmin(), distance.shape)] = 1
     return distance
+
+
+def fill_disc(disc: HintDisc, mask: FloatArray, size: tuple[int, int]) -> None:
+    """Set a mask, (h, w) float32, to 1 in a disc, in place.
+
+    `size` is H, W of the image in which the disc is placed.
+    """
+    scale = mask.shape[0] / size[0], mask.shape[1] / size[1]
+    mask[disc_distance(disc, mask.shape, scale) <= 1] = 1

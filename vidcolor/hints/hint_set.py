@@ -1,7 +1,6 @@
-"""The hints of one image: input for the generator, blending into its prediction, exact discs.
+"""The hints of one image: input for the generator, blending of a reference, exact discs.
 
-The generator spreads hints over the objects that they lie on, but its output has a coarse grid and
-quantized colors. Therefore the prediction is corrected near each disc. In the finished chroma each
+The color of a hint acts on the object that it lies on (see `objects`). In the finished chroma each
 disc gets exactly its color, limited to the gamut.
 """
 
@@ -14,9 +13,8 @@ import numpy as np
 
 from vidcolor.color.gamut import ab_to_cbcr, limit_to_gamut
 from vidcolor.generators.predictor import HintArrays
-from vidcolor.hints.color_transfer import resize_map, resize_transferred
+from vidcolor.hints.color_transfer import resize_transferred
 from vidcolor.hints.discs import disc_distance
-from vidcolor.hints.spread import REACH, spread_colors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,23 +24,11 @@ if TYPE_CHECKING:
     from vidcolor.hints.discs import HintDisc
     from vidcolor.imaging.types import FloatArray, Plane
 
-HINTED_REACH = 0.3
-"""Reach of `spread_colors` in a prediction with hints, as a fraction of the short side. The
-generator has already spread the hints over objects, and a longer reach would color the
-surroundings."""
-ANCHOR_SPACING = 0.25
-"""Distance between neighboring anchors, as a fraction of the short side."""
-ANCHOR_DENSITY = 0.1
-"""Hint density of an anchor where the confidence of the prediction is 1; see
-`HintSet.make_hint_arrays`."""
-FEATHER = 2.0
+CONTEXT_COLORS = (3, 8)
+"""Numbers of different hint colors up to which hints have no effect on other objects, and from
+which they inform the prediction of the whole image."""
+FEATHER = 0.5
 """Width of the transition around a disc in the finished chroma, in radii of the disc."""
-_SUPERSAMPLING = {4: 20, 2: 80}
-"""Maximum number of discs for each scale factor of the grid on which discs are spread. With more
-discs the factor is 1."""
-_MAX_SIDE = 256
-"""Maximum short side of the grid on which discs are spread, in pixels. A finer grid does not
-improve the result."""
 _MAX_TONE_DIFFERENCE = 0.08
 """Difference of Y', in [0, 1], from the mean of the disc at which the transition has ended."""
 _MIN_CHROMA_RATIO = 0.9
@@ -69,11 +55,20 @@ class HintSet:
         """Whether there are no hints."""
         return not self.discs and self.transferred is None
 
-    def make_hint_arrays(self, base: BasePrediction, quarter_turns: int = 0) -> HintArrays:
-        """Return the input of the generator: hints, and anchors away from them.
+    @property
+    def context_weight(self) -> float:
+        """Weight of the hints in the color of everything that they do not lie on, 0-1.
 
-        Anchors are hints with the generator's own prediction. Without them, hints also change
-        unrelated objects, such as the house behind a bus with a blue hint.
+        A few hints say what a person wants, which may be surprising: they have no effect on other
+        objects. Many hints of different colors describe the scene, and inform the prediction of
+        the rest.
+        """
+        colors = {disc.ab for disc in self.discs if disc.ab is not None}
+        few, many = CONTEXT_COLORS
+        return float(np.clip((len(colors) - few) / (many - few), 0, 1))
+
+    def make_hint_arrays(self, base: BasePrediction, quarter_turns: int = 0) -> HintArrays | None:
+        """Return the hints for the generator, or None if no hint informs its prediction.
 
         `base` is the prediction without hints, in the orientation of the stored pixels. The result
         is rotated by `quarter_turns` counterclockwise: ab (1, 2, h, w) and density (1, h, w).
@@ -82,75 +77,37 @@ class HintSet:
         ab, density = np.zeros((2, *shape), np.float32), np.zeros(shape, np.float32)
         if self.transferred is not None:
             ab, density = resize_transferred(self.transferred, shape)
-        for disc in self.discs:
+        for disc in self.discs if self.context_weight > 0 else ():
             inside = disc_distance(disc, shape, self._scale(shape)) <= 1
-            ab[:, inside], density[inside] = np.array(disc.ab, np.float32)[:, None], 1
-        if self.discs and self.transferred is None:
-            anchors = self._make_anchors(base)
-            ab = np.where(anchors > 0, base.ab, ab)
-            density = np.maximum(density, anchors)
+            color = base.ab[:, inside] if disc.ab is None else np.array(disc.ab)[:, None]
+            ab[:, inside], density[inside] = color, 1
+        if not density.any():
+            return None
         rotated = [np.rot90(array, quarter_turns, axes=(-2, -1)) for array in (ab, density)]
         return HintArrays(*(np.ascontiguousarray(array[None]) for array in rotated))
 
-    def _make_anchors(self, base: BasePrediction) -> FloatArray:
-        """Return the hint density of the anchors: (h, w) float32, 0 between them."""
-        # Spacing and density were chosen by eye. With more anchors, the objects that the hints lie
-        # on would also change less.
-        _, weight = spread_colors(self.discs, base.ab, base.luma, self._scale(base.luma.shape))
-        spacing = max(1, round(min(weight.shape) * ANCHOR_SPACING))
-        lattice = np.zeros_like(weight)
-        lattice[spacing // 2 :: spacing, spacing // 2 :: spacing] = ANCHOR_DENSITY
-        # No anchors where hints have half of the weight or more.
-        return lattice * base.confidence * np.clip(1 - 2 * weight, 0, 1)
-
-    def blend(
-        self, ab: FloatArray, proxy: FloatArray, is_hinted: bool
+    def blend_context(
+        self, base_ab: FloatArray, ab: FloatArray, is_hinted: bool
     ) -> tuple[FloatArray, FloatArray]:
-        """Blend the hints into a prediction.
+        """Blend the color of the reference, and what the hints tell about the rest of the image.
 
         Args:
-            ab: predicted a*, b*, in the orientation of the stored pixels: (2, h, w) float32.
-            proxy: Y' of the image on a finer grid: (H, W) float32 in [0, 1].
+            base_ab: a*, b* predicted without hints: (2, h, w) float32.
+            ab: a*, b* predicted with hints, in the same orientation: (2, h, w) float32.
             is_hinted: whether the generator was given the hints.
 
         Returns:
-            a*, b*: (2, h, w) float32; and the weight of the hints: (h, w) float32 in [0, 1].
+            a*, b*: (2, h, w) float32; and the weight of the reference: (h, w) float32 in [0, 1].
         """
-        shape = ab.shape[1:]
-        alpha = np.zeros(shape, np.float32)
-        if self.transferred is not None:
-            transferred = resize_transferred(self.transferred, shape)
-            # A generator that was given the palette has already weighed it against the image. Then
-            # only registered color, which has a high weight, is enforced.
-            weight = transferred.weight
-            alpha = np.maximum(2 * weight - 1, 0) if is_hinted else weight
-            ab = ab + alpha * (transferred.ab - ab)
-        if self.discs:
-            change, weight = self._spread_discs(ab, proxy, HINTED_REACH if is_hinted else REACH)
-            ab = ab + change
-            alpha = np.maximum(alpha, weight)
-        return ab.astype(np.float32), alpha
-
-    def _spread_discs(
-        self, ab: FloatArray, proxy: FloatArray, reach: float
-    ) -> tuple[FloatArray, FloatArray]:
-        """Return the change of a*, b* by the discs, and their weight, on the grid of `ab`."""
-        # The discs are spread on a finer grid, because luma edges lie between the cells of `ab`.
-        # With many discs the grid is coarser to limit the time, and each disc covers less area.
-        shape = ab.shape[1:]
-        side, count = min(shape), len(self.discs)
-        factors = (
-            factor
-            for factor, max_count in _SUPERSAMPLING.items()
-            if count <= max_count and factor * side <= _MAX_SIDE
-        )
-        factor = next(factors, 1)
-        fine = shape[0] * factor, shape[1] * factor
-        upscaled = np.stack([resize_map(plane, fine) for plane in ab])
-        luma = resize_map(proxy, fine)
-        blended, weight = spread_colors(self.discs, upscaled, luma, self._scale(fine), reach)
-        change = np.stack([resize_map(plane, shape) for plane in blended - upscaled])
-        return change, resize_map(weight, shape)
+        if self.transferred is None:
+            weight = np.float32(self.context_weight)
+            return base_ab + weight * (ab - base_ab), np.zeros(ab.shape[1:], np.float32)
+        transferred = resize_transferred(self.transferred, ab.shape[1:])
+        # A generator that was given the palette has already weighed it against the image. Then
+        # only registered color, which has a high weight, is enforced.
+        alpha = transferred.weight
+        alpha = np.maximum(2 * alpha - 1, 0) if is_hinted else alpha
+        return (ab + alpha * (transferred.ab - ab)).astype(np.float32), alpha
 
     def _scale(self, shape: tuple[int, ...]) -> tuple[float, float]:
         """Return the grid pixels per stored pixel, vertical and horizontal."""
@@ -178,6 +135,7 @@ def enforce_discs(
         Warnings about colors that are out of gamut at their luma and are scaled toward gray.
     """
     warnings: list[str] = []
+    discs = [disc for disc in discs if disc.ab is not None]
     # All transitions are drawn before the first disc, so that none changes another disc.
     for draws_disc in (False, True):
         for disc in discs:
@@ -208,6 +166,7 @@ def _tabulate_chroma(
     disc: HintDisc, coding: Coding, matrix: Matrix, saturation: float
 ) -> tuple[FloatArray, FloatArray]:
     """Return Cb, Cr of a disc at every luma code: as requested, and limited to the gamut."""
+    assert disc.ab is not None  # for the type checker
     unit = coding.luma_to_unit(np.arange(1 << coding.bits, dtype=np.uint16))[None]
     ab = np.broadcast_to(np.array(disc.ab, np.float32).reshape(2, 1, 1), (2, *unit.shape))
     requested = ab_to_cbcr(ab, unit, matrix) * np.float32(saturation)

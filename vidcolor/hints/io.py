@@ -35,6 +35,8 @@ COLOR_ALIAS = "colour"  # codespell:ignore colour
 """British spelling of the key ``color``."""
 NEUTRAL = "neutral"
 """Color name that stands for gray of any lightness."""
+KEEP = "keep"
+"""Color name for the automatic color: the object is protected from other hints."""
 _LENGTHS = ("x", "y", "radius")
 _EXAMPLE = '{"x": 812, "y": 430, "color": "teal"}'
 
@@ -60,10 +62,16 @@ def parse_color(text: str) -> tuple[int, int, int] | None:
     return codes[0], codes[1], codes[2]
 
 
+def is_keep(text: str) -> bool:
+    """Return whether the color of a hint stands for the automatic color."""
+    return text.strip().lower() == KEEP
+
+
 def _check_color(value: Any) -> str:
-    if not isinstance(value, str) or parse_color(value) is None:
+    if not isinstance(value, str) or not (is_keep(value) or parse_color(value)):
         raise ValueError(
-            f"{value!r} is not a color; write #3b5f8a, a CSS name such as steelblue, or neutral"
+            f"{value!r} is not a color; write #3b5f8a, a CSS name such as steelblue, neutral or "
+            "keep"
         )
     return value
 
@@ -107,7 +115,7 @@ class HintRow(Record):
     y: Length
     """Pixels or fraction of the height, from the top edge."""
     color: Annotated[str, BeforeValidator(_check_color)]
-    """#rgb, #rrggbb, a CSS color name, or neutral."""
+    """#rgb, #rrggbb, a CSS color name, neutral, or keep."""
     radius: Length | None = None
     """Radius of the disc that has this color."""
     unit: Unit | None = None

@@ -1,9 +1,13 @@
-"""Prediction with hints: the generator is given the hints, and they are blended into its result."""
+"""Prediction with hints: objects get the colors of their hints.
+
+The rest of the image is predicted without hints, or with them if there are many (see
+`HintSet.context_weight`).
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,12 +20,22 @@ from vidcolor.hints.color_transfer import (
     read_reference,
     transfer_color,
 )
-from vidcolor.hints.discs import place_hints
+from vidcolor.hints.discs import fill_disc, place_hints
 from vidcolor.hints.hint_set import HintSet
 from vidcolor.hints.io import load_hints
+from vidcolor.hints.objects import (
+    CLICK_LIMITS,
+    HintedObject,
+    group_discs,
+    make_points,
+    paint_objects,
+    segment_clicks,
+)
 from vidcolor.hints.registration import downscale
 from vidcolor.imaging.geometry import to_displayed, to_stored
-from vidcolor.imaging.resize import resize_area
+from vidcolor.imaging.overlay import ColorOverlay
+from vidcolor.imaging.resize import resize_area, resize_linear
+from vidcolor.imaging.smoothstep import smoothstep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +45,21 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray
     from vidcolor.media.stills.types import Still
     from vidcolor.options import ColorizeOptions
+    from vidcolor.segmentation.model import SegmentationModel
+
+
+class HintedColorizer(Protocol):
+    """What `predict_with_hints` needs of a `Colorizer`."""
+
+    @property
+    def accepts_hints(self) -> bool:
+        """Whether the generator uses hints."""
+        ...
+
+    @property
+    def segmentation(self) -> SegmentationModel:
+        """The model that finds the objects which hints lie on."""
+        ...
 
 
 class HintedPrediction(NamedTuple):
@@ -41,29 +70,79 @@ class HintedPrediction(NamedTuple):
     hinted: ProxyPrediction
     """Prediction with hints. The confidence is raised where hints apply."""
     alpha: FloatArray
-    """Weight of the hints: (h, w) float32 in [0, 1]."""
+    """Weight of the reference: (h, w) float32 in [0, 1]."""
 
 
 def predict_with_hints(
     predict: Callable[[HintArrays | None], ProxyPrediction],
     hints: HintSet,
-    accepts_hints: bool,
+    colorizer: HintedColorizer,
     quarter_turns: int = 0,
 ) -> HintedPrediction:
     """Predict the color of an image with hints.
 
     Args:
         predict: predicts the color of the image; None means without hints.
-        accepts_hints: whether the generator accepts hints. Otherwise they are spread by luma alone.
+        colorizer: provides the segmentation model, and accepts hints or not.
         quarter_turns: counterclockwise rotation of the image for the generator.
     """
     base = prediction = predict(None)
-    if accepts_hints:
+    is_hinted = False
+    if colorizer.accepts_hints:
         arrays = hints.make_hint_arrays(make_base_prediction(base), quarter_turns)
-        prediction = predict(arrays)
-    ab, alpha = hints.blend(prediction.ab, prediction.proxy, accepts_hints)
+        if is_hinted := arrays is not None:
+            prediction = predict(arrays)
+    ab, alpha = hints.blend_context(base.ab, prediction.ab, is_hinted)
     confidence = np.maximum(prediction.confidence, alpha)
-    return HintedPrediction(base, replace(prediction, ab=ab, confidence=confidence), alpha)
+    hinted = replace(prediction, ab=ab, confidence=confidence)
+    if hints.discs:
+        mask = color_objects(hints, hinted, colorizer.segmentation, quarter_turns)
+        alpha_cells = resize_area(mask.alpha, confidence.shape)
+        hinted = replace(
+            hinted,
+            overlay=mask,
+            confidence=np.maximum(confidence, alpha_cells),
+        )
+    return HintedPrediction(base, hinted, alpha)
+
+
+def find_object_masks(
+    hints: HintSet, proxy: FloatArray, segmentation: SegmentationModel, quarter_turns: int = 0
+) -> tuple[list[HintedObject], FloatArray]:
+    """Find where hints act, before anything is colorized.
+
+    Args:
+        hints: the hints of the image; at least one disc.
+        proxy: Y' of the stored pixels at the size of the generator: (H', W') float32 in [0, 1].
+        quarter_turns: counterclockwise rotation to the upright image.
+
+    Returns:
+        The K objects that the hints mean, and their soft masks, (K, H', W') float32 in [0, 1]: 1
+        where the color fully applies. Masks of several objects may overlap.
+    """
+    objects = group_discs(hints.discs)
+    image = segmentation.embed(np.rot90(proxy, quarter_turns))
+    points = make_points(objects, hints.size, quarter_turns)
+    masks = segment_clicks(segmentation, image, points)
+    masks = np.ascontiguousarray(np.rot90(masks, -quarter_turns, axes=(-2, -1)))
+    masks = smoothstep(masks, *CLICK_LIMITS)
+    for item, mask in zip(objects, masks, strict=True):
+        for disc in item.discs:  # a disc is always part of its object
+            fill_disc(disc, mask, hints.size)
+    return objects, masks
+
+
+def color_objects(
+    hints: HintSet,
+    prediction: ProxyPrediction,
+    segmentation: SegmentationModel,
+    quarter_turns: int = 0,
+) -> ColorOverlay:
+    """Return the color of the objects that hints lie on, on the grid of the proxy."""
+    proxy = prediction.proxy
+    objects, masks = find_object_masks(hints, proxy, segmentation, quarter_turns)
+    base_ab = np.stack([resize_linear(plane, proxy.shape) for plane in prediction.ab])
+    return paint_objects(objects, masks, base_ab)
 
 
 def make_base_prediction(prediction: ProxyPrediction) -> BasePrediction:
@@ -82,20 +161,27 @@ def load_photo_hints(
 
     Raises:
         InputError: the hint file or the reference cannot be read.
-        UsageError: a hint or the reference has a time or frame, or a hint lies outside the photo.
+        UsageError: a hint or the reference has a time or frame, there are several references, or a
+            hint lies outside the photo.
     """
     discs = place_hints(load_hints(options), still.luma.shape, still.orientation)
-    if options.reference is None:
+    if not options.references:
         return HintSet(still.luma.shape, discs), ()
-    if options.reference_time is not None:
+    reference, *others = options.references
+    if others:
         raise UsageError(
-            f"{options.reference}: @TIME applies to films only; leave it out for {still.path}"
+            f"{still.path}: a photo takes one reference, but {1 + len(others)} are given; give "
+            "--reference once"
+        )
+    if reference.time is not None:
+        raise UsageError(
+            f"{reference.path}: @TIME applies to films only; leave it out for {still.path}"
         )
     # Color is transferred in the displayed orientation.
     luma = to_displayed(still.coding.luma_to_unit(downscale(still.luma)), still.orientation)
-    color, coverage = transfer_color(read_reference(options.reference), luma, predict)
+    color, coverage = transfer_color(read_reference(reference.path), luma, predict)
     ab = to_stored(color.ab.transpose(1, 2, 0), still.orientation).transpose(2, 0, 1)
     transferred = TransferredColor(ab, to_stored(color.weight, still.orientation))
     is_registered = coverage >= MIN_REFERENCE_COVERAGE
-    warnings = () if is_registered else (palette_only_warning(options.reference),)
+    warnings = () if is_registered else (palette_only_warning(reference.name),)
     return HintSet(still.luma.shape, discs, transferred), warnings

@@ -1,4 +1,4 @@
-"""Assignment of hints and a reference to the frames of a film."""
+"""Assignment of hints and references to the frames of a film."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from vidcolor.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from fractions import Fraction
     from pathlib import Path
 
-    from vidcolor.options import Hint
+    from vidcolor.options import Hint, Reference
     from vidcolor.shots.detector import Shot
 
 SAMPLE_INTERVAL = 48
@@ -30,8 +30,8 @@ class HintedFrame:
     """Index of the frame, counted from the first frame that is colorized."""
     hints: tuple[Hint, ...] = ()
     """Hints of the frame, in the order of the hint file."""
-    has_reference: bool = False
-    """Whether the reference applies to the frame."""
+    reference: int | None = None
+    """Index of the reference that applies to the frame; None without one."""
 
 
 def shot_ranges(shots: Sequence[Shot], num_frames: int) -> tuple[range, ...]:
@@ -87,36 +87,95 @@ class Timeline:
 
 
 def find_hinted_frames(
-    hints: Sequence[Hint], reference_time: Fraction | None, timeline: Timeline, reference_name: str
+    hints: Sequence[Hint], references: Sequence[Reference], timeline: Timeline
 ) -> tuple[HintedFrame, ...]:
-    """Return the frames that hints, and a reference with a time, belong to, in order.
+    """Return the frames that hints, and references with a time, belong to, in order.
 
     Hints without time and frame belong to the first frame.
 
     Raises:
-        UsageError: a frame does not exist, or is in a dissolve between two shots.
+        UsageError: a frame does not exist, is in a dissolve between two shots, or has two
+            references.
     """
     frames = [
         HintedFrame(timeline.find_frame(hint.name, hint.time, hint.frame), (hint,))
         for hint in hints
     ]
-    if reference_time is not None:
-        frame = timeline.find_frame(reference_name, reference_time, None)
-        frames.append(HintedFrame(frame, has_reference=True))
+    names: dict[int, str] = {}
+    for index, reference in enumerate(references):
+        if reference.time is not None:
+            frame = timeline.find_frame(reference.name, reference.time, None)
+            if frame in names:
+                raise UsageError(
+                    f"{reference.name}: frame {frame} already has the reference {names[frame]}; "
+                    "remove one, or change its time"
+                )
+            names[frame] = reference.name
+            frames.append(HintedFrame(frame, reference=index))
     return merge_hinted_frames(frames)
 
 
 def merge_hinted_frames(frames: Iterable[HintedFrame]) -> tuple[HintedFrame, ...]:
-    """Merge the entries of each frame, and return them in order of frames."""
+    """Merge the entries of each frame, and return them in order of frames.
+
+    At most one entry of a frame has a reference.
+    """
     merged: dict[int, HintedFrame] = {}
     for entry in frames:
         other = merged.get(entry.frame, HintedFrame(entry.frame))
         merged[entry.frame] = replace(
             other,
             hints=other.hints + entry.hints,
-            has_reference=other.has_reference or entry.has_reference,
+            reference=other.reference if entry.reference is None else entry.reference,
         )
     return tuple(merged[frame] for frame in sorted(merged))
+
+
+def assign_references(
+    shots: Sequence[range],
+    hinted_frames: Sequence[HintedFrame],
+    matches: Mapping[int, Sequence[float]],
+) -> tuple[HintedFrame, ...]:
+    """Assign references without a time to the shots that have no reference with a time.
+
+    Each shot gets the reference that matches it best, at its middle frame. The first reference that
+    matches no shot of the film gives its palette to all shots that are left, at `sample_frames`.
+
+    Args:
+        shots: frame indices of each shot.
+        hinted_frames: the frames that references with a time belong to, besides those of hints.
+        matches: how well each reference without a time matches each shot, in [0, 1], by the index
+            of the reference; 0 if it does not match.
+    """
+    timed = [entry.frame for entry in hinted_frames if entry.reference is not None]
+    unmatched = next((index for index, values in matches.items() if not any(values)), None)
+    assigned: list[HintedFrame] = []
+    for number, shot in enumerate(shots):
+        if any(frame in shot for frame in timed):
+            continue
+        best = max(matches, key=lambda index: matches[index][number], default=None)
+        if best is not None and matches[best][number] > 0:
+            assigned.append(HintedFrame(middle_frame(shot), reference=best))
+        elif unmatched is not None:
+            assigned += [HintedFrame(n, reference=unmatched) for n in sample_frames(shot)]
+    return tuple(assigned)
+
+
+def unused_reference_warning(reference: Reference, is_matched: bool) -> str:
+    """Return the warning that a reference without a time is assigned to no shot.
+
+    `is_matched` states whether it matches a shot.
+    """
+    if is_matched:
+        reason = "the shots that it matches have a reference that matches better or has a time"
+    else:
+        reason = "it matches no shot, and no shot is left for its palette"
+    return f"{reference.name}: is not used: {reason}; write {reference.path}@TIME to use it"
+
+
+def middle_frame(shot: range) -> int:
+    """Return the index of the frame that a reference without a time is compared with."""
+    return (shot.start + shot.stop) // 2
 
 
 def sample_frames(frames: range, interval: int = SAMPLE_INTERVAL) -> Iterator[int]:

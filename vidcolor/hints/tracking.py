@@ -1,8 +1,8 @@
 """Tracking of a film's hints through their shots, before rendering.
 
-Only shots with hints are decoded. The flow between their key frames is stored in an anonymous file
-in the work directory, because a shot can be long. Then the hint masks are carried along the flow,
-forward and backward, to all key frames (see `tracks`).
+Only shots with hints are decoded. Their key frames and the flow between them are stored in
+anonymous files in the work directory, because a shot can be long. Then the masks of hinted objects
+(see `object_tracks`) and the color of references (see `tracks`) are carried to all key frames.
 """
 
 from __future__ import annotations
@@ -26,32 +26,35 @@ from vidcolor.hints.color_transfer import (
 from vidcolor.hints.discs import place_hints
 from vidcolor.hints.hint_set import HintSet
 from vidcolor.hints.io import load_hints
+from vidcolor.hints.object_tracks import LostInterval, ObjectTracker, mask_shape
+from vidcolor.hints.objects import group_discs
+from vidcolor.hints.overlays import OVERLAYS_FILE, LostHint, OverlayWriter
 from vidcolor.hints.predict import make_base_prediction, predict_with_hints
-from vidcolor.hints.region import find_hint_regions
 from vidcolor.hints.registration import downscale
 from vidcolor.hints.timeline import (
     HintedFrame,
+    assign_references,
     find_hinted_frames,
     merge_hinted_frames,
-    sample_frames,
+    middle_frame,
     shot_ranges,
+    unused_reference_warning,
 )
 from vidcolor.hints.tracks import (
-    HINT_TRACKS_FILE,
     HintTrack,
-    HintTrackIndex,
-    HintTracks,
     KeyframeLinks,
-    carry_hints,
+    carry_references,
+    find_similar_color,
+    interpolate_overlays,
 )
 from vidcolor.imaging.geometry import Geometry, rotate_size
 from vidcolor.imaging.guided_filter import GuidedUpsampler
+from vidcolor.imaging.overlay import ColorOverlay, composite_overlays, resize_overlay
 from vidcolor.imaging.smoothstep import smoothstep
 from vidcolor.motion.flow import DisFlow
 from vidcolor.motion.flow_chain import FlowChain, forward_backward_check, photometric_check
 from vidcolor.propagation.flow_frames import AnalysisFrame, attach_flow, make_analysis_frame
 from vidcolor.propagation.keyframes import split_intervals
-from vidcolor.propagation.propagate import HintMask
 from vidcolor.shots.detector import make_shot_finder
 
 if TYPE_CHECKING:
@@ -60,7 +63,9 @@ if TYPE_CHECKING:
 
     from vidcolor.colorizer import Colorizer, ProxyPrediction
     from vidcolor.generators.predictor import HintArrays
-    from vidcolor.hints.color_transfer import BasePrediction, Reference, TransferredColor
+    from vidcolor.hints.color_transfer import BasePrediction, ReferenceImage, TransferredColor
+    from vidcolor.hints.discs import HintDisc
+    from vidcolor.hints.overlays import OverlayIndex
     from vidcolor.hints.timeline import Timeline
     from vidcolor.imaging.types import FloatArray
     from vidcolor.media.decode import Frame
@@ -73,6 +78,8 @@ if TYPE_CHECKING:
 REFERENCE_CHANGE_LIMITS = (1.0, 4.0)
 """Change of color by a reference, in a*b* units. Pixels with a change up to the first limit are not
 part of the mask, and pixels from the second limit are fully part of it."""
+MASK_INTERVAL = 3
+"""Maximum distance between the frames in which objects are segmented, in frames."""
 FORWARD_BACKWARD_LIMITS = (1.0, 3.0)
 """Limits of `forward_backward_check` for flow between key frames, in pixels. They are stricter than
 the default, because a color given by the user is conspicuous on uncovered background."""
@@ -97,33 +104,34 @@ def track_hints(
     options: ColorizeOptions,
     folder: Path,
     progress: Callable[[int, int], None],
-) -> tuple[HintTrackIndex | None, tuple[str, ...]]:
-    """Carry all hints of a film, and its reference, to the key frames of their shots.
+) -> tuple[OverlayIndex | None, tuple[str, ...]]:
+    """Carry all hints of a film, and its references, to the key frames of their shots.
 
     Args:
         timeline, video, reader: times, shots, video stream and frames of the film.
-        options: options with the hints and the reference of this film.
-        folder: directory of `HINT_TRACKS_FILE`, and of temporary files.
+        options: options with the hints and the references of this film.
+        folder: directory of `OVERLAYS_FILE`, and of temporary files.
         progress: called with the number of decoded frames and the total number.
 
     Returns:
         The index of the tracks, or None if there are no hints; and warnings.
 
     Raises:
-        InputError: the hint file or the reference cannot be read.
-        UsageError: a hint is invalid, or its frame or the reference's frame is not in the film.
+        InputError: the hint file or a reference cannot be read.
+        UsageError: a hint is invalid, its frame or that of a reference is not in the film, or a
+            frame has two references.
     """
-    hints = load_hints(options)
-    if not (hints or options.reference):
+    hints, references = load_hints(options), options.references
+    if not (hints or references):
         return None, ()
-    time = options.reference_time if options.reference is not None else None
-    hinted_frames = find_hinted_frames(hints, time, timeline, str(options.reference))
-    reference = None if options.reference is None else read_reference(options.reference)
-    tracker = HintTracker(video, timeline.shots, colorizer, options.vividness, reference, folder)
+    hinted_frames = find_hinted_frames(hints, references, timeline)
+    images = [read_reference(reference.path) for reference in references]
+    tracker = HintTracker(video, timeline.shots, colorizer, options.vividness, images, folder)
     shots = shot_ranges(timeline.shots, len(timeline.times))
-    if reference is not None and time is None:
-        matches = tracker.find_reference(reference, shots, reader)
-        hinted_frames = merge_hinted_frames((*hinted_frames, *matches))
+    untimed = [index for index, reference in enumerate(references) if reference.time is None]
+    matches = tracker.match_references(untimed, shots, reader) if untimed else {}
+    assigned = assign_references(shots, hinted_frames, matches)
+    hinted_frames = merge_hinted_frames((*hinted_frames, *assigned))
     by_shot = {shot: [f for f in hinted_frames if f.frame in shot] for shot in shots}
     total = sum(len(shot) for shot, hinted in by_shot.items() if hinted)
     num_done = itertools.count(1)
@@ -133,19 +141,27 @@ def track_hints(
             yield frame
             progress(next(num_done), total)
 
-    required = frozenset(f.frame for f in hinted_frames)
-    tracks = HintTracks(DiskArray((folder / HINT_TRACKS_FILE).open("w+b")), required)
-    with contextlib.closing(tracks):
+    lost: list[LostInterval] = []
+    with (folder / OVERLAYS_FILE).open("wb") as file:
+        writer = OverlayWriter(file)
         for shot, hinted in by_shot.items():
             if hinted:
                 frames = report(reader.frames(shot.start, shot.stop))
-                tracker.track_shot(frames, shot, hinted, tracks)
-        tracks.masks.flush()
-        masks = tracks.masks
-        index = HintTrackIndex(masks.shape, len(masks), required, tracks.records)
-    if options.reference is not None and tracker.max_coverage < MIN_REFERENCE_COVERAGE:
-        return index, (palette_only_warning(options.reference),)
-    return index, ()
+                lost += tracker.track_shot(frames, shot, hinted, writer)
+        index = writer.finish([_add_times(interval, timeline) for interval in lost])
+    warnings = tuple(map(str, index.lost))
+    used = {hinted.reference for hinted in hinted_frames}
+    for number, reference in enumerate(references):
+        if number not in used:
+            warnings += (unused_reference_warning(reference, any(matches[number])),)
+        elif tracker.max_coverage[number] < MIN_REFERENCE_COVERAGE:
+            warnings += (palette_only_warning(reference.name),)
+    return index, warnings
+
+
+def _add_times(interval: LostInterval, timeline: Timeline) -> LostHint:
+    times = (float(timeline.times[n]) for n in (interval.first, interval.last))
+    return LostHint(*interval, *times)
 
 
 class HintTracker:
@@ -157,118 +173,171 @@ class HintTracker:
         shots: Sequence[Shot],
         colorizer: Colorizer,
         vividness: float | None,
-        reference: Reference | None,
+        references: Sequence[ReferenceImage],
         folder: Path,
     ) -> None:
         """Prepare the tracker; `folder` receives anonymous temporary files."""
         self._video, self._colorizer = video, colorizer
         self._find_shot = make_shot_finder(shots)
-        self._vividness, self._reference, self._folder = vividness, reference, folder
+        self._vividness, self._references, self._folder = vividness, references, folder
         self._geometry = video.geometry
         self._estimator = DisFlow()
         self._upsample = GuidedUpsampler(radius=4)
-        self.max_coverage = 0.0
-        """Maximum coverage of the reference over all frames, 0-1; see `transfer_color`."""
+        self.max_coverage = [0.0] * len(references)
+        """Maximum coverage of each reference over its frames, 0-1; see `transfer_color`."""
 
-    def find_reference(
-        self, reference: Reference, shots: Sequence[range], reader: FrameRangeReader
-    ) -> list[HintedFrame]:
-        """Find the shots that a reference shows.
+    def match_references(
+        self, indices: Sequence[int], shots: Sequence[range], reader: FrameRangeReader
+    ) -> dict[int, list[float]]:
+        """Compare references with the middle frame of each shot.
 
         Returns:
-            The middle frames of these shots; if there are none, evenly spaced frames of all shots.
+            How well each reference matches each shot, by the index of the reference: the mean
+            weight of registered color, 0-1; 0 if it does not match.
         """
-        found = []
-        for shot in shots:
+        matches = {index: [0.0] * len(shots) for index in indices}
+        for number, shot in enumerate(shots):
             # One frame of each shot is compared, because decoding all frames takes long.
-            middle = (shot.start + shot.stop) // 2
-            frames = reader.frames(middle, shot.stop)
+            frames = reader.frames(middle_frame(shot), shot.stop)
             with close_on_exit(frames):
                 frame = next(frames, None)
             if frame is None:
                 continue
-            match = register_reference(reference, self._displayed_luma(frame))
-            if float(match.weight.mean()) >= MIN_REFERENCE_COVERAGE:
-                found.append(middle)
-        if not found:
-            found = [frame for shot in shots for frame in sample_frames(shot)]
-        return [HintedFrame(frame, has_reference=True) for frame in found]
+            luma = self._displayed_luma(frame)
+            for index, values in matches.items():
+                match = register_reference(self._references[index], luma)
+                coverage = float(match.weight.mean())
+                values[number] = coverage if coverage >= MIN_REFERENCE_COVERAGE else 0.0
+        return matches
 
     def track_shot(
         self,
         frames: Iterator[Frame],
         shot: range,
         hinted_frames: Sequence[HintedFrame],
-        tracks: HintTracks,
-    ) -> None:
-        """Carry the hints of a shot to its key frames, and append the masks to `tracks`.
+        writer: OverlayWriter,
+    ) -> list[LostInterval]:
+        """Carry the hints of a shot through it, and append the overlays of its frames.
 
         The frames have their indices in the film, which are in `shot`.
+
+        Returns:
+            The intervals in which objects are not found.
 
         Raises:
             UsageError: a hint lies outside the frame, or has an invalid color.
         """
         by_index = {hinted.frame: hinted for hinted in hinted_frames}
-        links, keyframes = self._link_keyframes(frames, shot, by_index)
-        with contextlib.closing(links.planes):
-            if keyframes:
-                carry_hints(links, keyframes, tracks)
+        with contextlib.ExitStack() as stack:
+            stores = [stack.enter_context(self._temporary_array()) for _ in range(5)]
+            links = KeyframeLinks([], *stores[:3])
+            references = self._link_keyframes(frames, shot, by_index, links)
+            if not links.frames:
+                return []
+            segmentation, shape = self._colorizer.segmentation, mask_shape(links.proxy(0))
+            below: Iterator[ColorOverlay] | None = None
+            if references:
+                carried = carry_references(links, references, stores[3])
+                below = (
+                    composite_overlays(resize_overlay(carried(number), shape), similar)
+                    for number, similar in enumerate(
+                        find_similar_color(segmentation, links, references, shape)
+                    )
+                )
+            discs = self._place_discs(links, by_index)
+            objects = group_discs([disc for placed in discs.values() for disc in placed])
+            tracker = ObjectTracker(segmentation, links, objects, discs, self._size, stores[4])
+            tracker.track()
+            previous = None
+            for number, overlay in enumerate(tracker.overlays()):
+                if below is not None:
+                    overlay = composite_overlays(overlay, next(below))
+                for index, share, *chains in links.interpolated(number):
+                    assert previous is not None  # the first key frame has none before it
+                    writer.append(index, interpolate_overlays(previous, overlay, share, chains))
+                writer.append(links.frames[number], overlay)
+                previous = overlay
+            return list(tracker.find_lost(shot))
+
+    @contextlib.contextmanager
+    def _temporary_array(self) -> Iterator[DiskArray]:
+        """Open a list of arrays in an anonymous file."""
+        with tempfile.TemporaryFile(dir=self._folder) as file:
+            yield DiskArray(file)
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        """H, W of the displayed frame, in stored pixels."""
+        return rotate_size((self._video.height, self._video.width), self._geometry.quarter_turns)
 
     def _link_keyframes(
-        self, frames: Iterator[Frame], shot: range, hinted_frames: dict[int, HintedFrame]
-    ) -> tuple[KeyframeLinks, list[HintTrack]]:
-        """Split a shot into keyframe intervals, and make the masks of its hinted frames."""
+        self,
+        frames: Iterator[Frame],
+        shot: range,
+        hinted_frames: dict[int, HintedFrame],
+        links: KeyframeLinks,
+    ) -> list[HintTrack]:
+        """Split a shot into keyframe intervals; return the masks of frames with a reference."""
+        # A mask is segmented in key frames only, so there are more of them than for prediction.
+        required = {index - shot.start for index in hinted_frames}
+        required |= set(range(0, len(shot), MASK_INTERVAL))
         coding, geometry = self._video.coding, self._geometry
         analyzed = (
             make_analysis_frame(frame, self._colorizer.make_proxy(frame.luma, coding, geometry))
             for frame in frames
         )
         with_flow = attach_flow(analyzed, self._find_shot, self._estimator)
-        required = {index - shot.start for index in hinted_frames}
-        planes = DiskArray(tempfile.TemporaryFile(dir=self._folder))  # noqa: SIM115 -- closed by the caller
-        links, keyframes = KeyframeLinks([], planes), list[HintTrack]()
+        references = list[HintTrack]()
         previous: FlowInput | None = None
         for number, interval in enumerate(split_intervals(with_flow, self._estimator, required)):
             item = interval.keyframe.item
             index = item.frame.index
-            links.append(index, item.flow_input.luma, _check_chains(interval, previous))
+            for to_previous, to_keyframe in zip(
+                interval.to_previous[:-1], interval.to_keyframe[:-1], strict=True
+            ):
+                links.append_between(to_previous, to_keyframe)
+            links.append(index, item.proxy, item.flow_input.luma, _check_chains(interval, previous))
             previous = item.flow_input
-            if index in hinted_frames:
-                mask = self._make_mask(item, hinted_frames[index])
-                keyframes.append(HintTrack(number, index, mask))
-        return links, keyframes
+            reference = hinted_frames[index].reference if index in hinted_frames else None
+            if reference is not None:
+                mask = self._make_reference_mask(item, reference)
+                references.append(HintTrack(number, index, mask))
+        return references
 
-    def _make_mask(self, item: AnalysisFrame, hinted: HintedFrame) -> HintMask:
-        """Predict a frame with its hints, and find the objects that the hints lie on."""
-        stored_size = self._video.height, self._video.width
-        size = rotate_size(stored_size, self._geometry.quarter_turns)
-        # `place_hints` refuses hints with a time or frame, as for photos.
-        hints = [hint.replace(time=None, frame=None) for hint in hinted.hints]
-        transferred = self._transfer_reference(item) if hinted.has_reference else None
-        hint_set = HintSet(size, place_hints(hints, size), transferred)
+    def _place_discs(
+        self, links: KeyframeLinks, hinted_frames: dict[int, HintedFrame]
+    ) -> dict[int, tuple[HintDisc, ...]]:
+        """Return the discs of each hinted key frame, by its number among the key frames."""
+        placed = {}
+        for number, index in enumerate(links.frames):
+            if index in hinted_frames and hinted_frames[index].hints:
+                # `place_hints` refuses hints with a time or frame, as for photos.
+                hints = [h.replace(time=None, frame=None) for h in hinted_frames[index].hints]
+                placed[number] = place_hints(hints, self._size)
+        return placed
+
+    def _make_reference_mask(self, item: AnalysisFrame, index: int) -> ColorOverlay:
+        """Predict a frame with the reference of an index."""
+        transferred = self._transfer_reference(item, index)
         prediction = predict_with_hints(
             lambda arrays: self._predict(item.proxy, arrays),
-            hint_set,
-            self._colorizer.accepts_hints,
+            HintSet(self._size, (), transferred),
+            self._colorizer,
         )
         luma = item.flow_input.luma
         base_ab = self._upsample(prediction.base.ab, luma, luma)
-        hinted_ab = self._upsample(prediction.hinted.ab, luma, luma)
+        ab = self._upsample(prediction.hinted.ab, luma, luma)
         # The upsampler takes two planes.
         alpha = self._upsample(np.stack([prediction.alpha, prediction.alpha]), luma, luma)[0]
-        scale = luma.shape[0] / size[0], luma.shape[1] / size[1]
-        ab, mask = find_hint_regions(hint_set.discs, base_ab, hinted_ab, luma, scale)
-        if transferred is not None:  # a reference applies to the whole frame
-            change = np.linalg.norm(ab - base_ab, axis=0)
-            mask = np.maximum(mask, smoothstep(change, *REFERENCE_CHANGE_LIMITS))
-        return HintMask(ab, np.clip(np.maximum(mask, alpha), 0, 1))
+        change = np.linalg.norm(ab - base_ab, axis=0)
+        mask = np.maximum(smoothstep(change, *REFERENCE_CHANGE_LIMITS), alpha)
+        return ColorOverlay(ab, np.clip(mask, 0, 1))
 
-    def _transfer_reference(self, item: AnalysisFrame) -> TransferredColor:
-        """Transfer the color of the reference to a frame, and update `max_coverage`."""
-        assert self._reference is not None  # otherwise no frame has a reference
+    def _transfer_reference(self, item: AnalysisFrame, index: int) -> TransferredColor:
+        """Transfer the color of the reference of an index to a frame; update `max_coverage`."""
         luma = self._displayed_luma(item.frame)
-        color, coverage = transfer_color(self._reference, luma, self._predict_base)
-        self.max_coverage = max(self.max_coverage, coverage)
+        color, coverage = transfer_color(self._references[index], luma, self._predict_base)
+        self.max_coverage[index] = max(self.max_coverage[index], coverage)
         return color
 
     def _displayed_luma(self, frame: Frame) -> FloatArray:

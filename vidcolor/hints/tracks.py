@@ -1,42 +1,45 @@
-"""Hint tracks: hint masks that are carried from hinted frames to all key frames of a shot.
+"""Reference tracks: the color of a reference, carried to all key frames of a shot.
 
-A track carries the mask of one hinted frame from key frame to key frame, in both directions. At
-each key frame the mask is averaged over neighbors with similar luma. This vote removes background
-that incorrect flow carries along at object edges, and gives newly visible pixels the mask of
-similar neighbors. If there are several hinted frames on one side in time, the nearest one that
-shows the object applies. The two sides are blended by temporal distance.
+The objects that hints lie on have tracks of their own (see `object_tracks`). A reference applies to
+a whole frame. Its track carries the mask of one such frame from key frame to key frame, in both
+directions. At each key frame the mask is averaged over neighbors with similar luma. This vote
+removes background that incorrect flow carries along at object edges, and gives newly visible pixels
+the mask of similar neighbors. If there are several references on one side in time, the nearest one
+that shows the pixel applies. The two sides are blended by temporal distance.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vidcolor.disk_array import DiskArray
+from vidcolor.hints.overlays import MIN_ALPHA
+from vidcolor.imaging.guided_filter import GuidedUpsampler
+from vidcolor.imaging.overlay import ColorOverlay
+from vidcolor.imaging.resize import resize_area, resize_linear
 from vidcolor.imaging.smoothstep import smoothstep
 from vidcolor.motion.flow import pixel_grid, sample
 from vidcolor.motion.flow_chain import FlowChain
-from vidcolor.propagation.propagate import HintMask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from vidcolor.disk_array import DiskArray
     from vidcolor.imaging.types import FloatArray
+    from vidcolor.segmentation.model import SegmentationModel
 
-HINT_TRACKS_FILE = "hint_tracks.f16"
-"""Name of the file with the hint masks of a film, as float16 (see `DiskArray`)."""
 MAX_TRACKS = 4
 """Maximum number of tracks that are carried in one direction at a time. Beyond it, the tracks of
 the farthest hinted frames end."""
-MIN_ALPHA = 0.02
-"""Minimum peak alpha of a mask, 0-1. Below it, a track ends, and a key frame has no mask."""
 LINK_CONFIDENCE_LIMITS = (0.5, 0.95)
 """Flow confidence between key frames, 0-1. The mask is lost up to the first limit, and kept fully
 from the second. The second limit is high, because errors accumulate over the key frames of a
 shot."""
+SIMILARITY_LIMITS = (0.5, 0.7)
+"""Cosine similarity to a place in a frame with a reference, up to which a place gets no color from
+it, and from which it gets the full color."""
 LUMA_BINS = 16
 """Number of luma bins of the vote, which is computed on a bilateral grid (Chen, Paris & Durand,
 "Real-time edge-aware image processing with the bilateral grid", SIGGRAPH 2007)."""
@@ -57,54 +60,6 @@ _LINK_PLANES = 7
 """Number of planes in each record of `KeyframeLinks.planes`."""
 
 
-@dataclass(slots=True)
-class HintTracks:
-    """The hint masks of a film's key frames: a `HintMaskSource` on disk."""
-
-    masks: DiskArray
-    """(4, h, w) for each key frame with a mask: a*, b*, alpha, and the distance to the earlier
-    hinted frame, which is used only in `carry_hints`."""
-    required_keyframes: frozenset[int]
-    """Indices of the frames that must be key frames, because hints belong to them."""
-    records: dict[int, int] = field(default_factory=dict)
-    """Index in `masks` of each key frame, by frame index."""
-
-    def get(self, frame_index: int) -> HintMask | None:
-        """Return the hint mask of a key frame, or None if it has none."""
-        record = self.records.get(frame_index)
-        if record is None:
-            return None
-        planes: FloatArray = self.masks[record]
-        return HintMask(planes[:2], planes[2])
-
-    def close(self) -> None:
-        """Close the file."""
-        self.masks.close()
-
-
-@dataclass(frozen=True, slots=True)
-class HintTrackIndex:
-    """The index of the masks in `HINT_TRACKS_FILE`."""
-
-    shape: tuple[int, ...]
-    """Shape of a record of the file."""
-    count: int
-    """Number of records."""
-    required_keyframes: frozenset[int]
-    """Indices of the frames that must be key frames."""
-    records: dict[int, int]
-    """Record of each key frame with a mask, by frame index."""
-
-    def open(self, folder: Path) -> HintTracks:
-        """Open the tracks in a directory for reading. The caller closes them.
-
-        Raises:
-            OSError: the file is missing.
-        """
-        masks = DiskArray((folder / HINT_TRACKS_FILE).open("rb"), self.shape, self.count)
-        return HintTracks(masks, self.required_keyframes, self.records)
-
-
 class KeyframeLinks(NamedTuple):
     """The key frames of a shot, with the flow between neighbors."""
 
@@ -113,6 +68,11 @@ class KeyframeLinks(NamedTuple):
     planes: DiskArray
     """(7, h, w) for each key frame: flow to the previous key frame in pixels (x, y) and its
     confidence; flow from the previous key frame and its confidence; Y'."""
+    proxies: DiskArray
+    """(H, W) for each key frame: the upright proxy, Y' in [0, 1]."""
+    between: DiskArray
+    """(6, h, w) for each frame between two key frames: flow to the previous key frame in pixels and
+    its confidence; flow to the next key frame and its confidence."""
 
     def backward(self, number: int) -> FlowChain:
         """Return the chain from a key frame to the previous one."""
@@ -122,29 +82,59 @@ class KeyframeLinks(NamedTuple):
         """Return the chain from a key frame to the next one."""
         return _decode_chain(self.planes[number + 1][3:6])
 
+    def interpolated(self, number: int) -> Iterator[tuple[int, float, FlowChain, FlowChain]]:
+        """Yield the frames between a key frame and the previous one.
+
+        Each has its index in the film, its position between both key frames, in (0, 1), and the
+        chains to the previous key frame and to this one.
+        """
+        if number == 0:
+            return
+        start, end = self.frames[number - 1], self.frames[number]
+        first = start - self.frames[0] + 1 - number
+        for n in range(end - start - 1):
+            planes = self.between[first + n]
+            share = (n + 1) / (end - start)
+            yield start + n + 1, share, _decode_chain(planes[:3]), _decode_chain(planes[3:])
+
+    def proxy(self, number: int) -> FloatArray:
+        """Return the proxy of a key frame: Y', (H, W) float32 in [0, 1]."""
+        return self.proxies[number]
+
     def luma(self, number: int) -> FloatArray:
         """Return Y' of a key frame: (h, w) float32 in [0, 1]."""
         luma: FloatArray = self.planes[number][6]
         return luma
 
     def append(
-        self, frame: int, luma: FloatArray, chains: tuple[FlowChain, FlowChain] | None
+        self,
+        frame: int,
+        proxy: FloatArray,
+        luma: FloatArray,
+        chains: tuple[FlowChain, FlowChain] | None,
     ) -> None:
-        """Append a key frame with its Y', (h, w) float32 in [0, 1].
+        """Append a key frame with its Y' in [0, 1]: the proxy, and on the flow grid, (h, w).
 
         `chains` lead to the previous key frame and from it; None for the first key frame.
         """
         self.frames.append(frame)
+        self.proxies.append(proxy)
         if chains is None:
             planes = np.stack([*[np.zeros_like(luma)] * (_LINK_PLANES - 1), luma])
         else:
-            # Differences from the grid are stored, because float16 is too coarse for coordinates.
-            grid = pixel_grid(luma.shape)
-            links = [
-                [*(chain.coords - grid).transpose(2, 0, 1), chain.confidence] for chain in chains
-            ]
-            planes = np.stack([*links[0], *links[1], luma])
+            planes = np.stack([*_encode_chain(chains[0]), *_encode_chain(chains[1]), luma])
         self.planes.append(planes)
+
+    def append_between(self, to_previous: FlowChain, to_keyframe: FlowChain) -> None:
+        """Append a frame before the next key frame, with the chains to both neighbors."""
+        self.between.append(np.stack([*_encode_chain(to_previous), *_encode_chain(to_keyframe)]))
+
+
+def _encode_chain(chain: FlowChain) -> list[FloatArray]:
+    """Return three planes of a flow chain: x, y, confidence."""
+    # Differences from the grid are stored, because float16 is too coarse for coordinates.
+    offset = chain.coords - pixel_grid(chain.confidence.shape)
+    return [*offset.transpose(2, 0, 1), chain.confidence]
 
 
 def _decode_chain(planes: FloatArray) -> FlowChain:
@@ -160,7 +150,7 @@ class HintTrack:
     """Position of the hinted key frame among the key frames of the shot, from 0."""
     frame: int
     """Index of the hinted key frame in the film."""
-    mask: HintMask
+    mask: ColorOverlay
     """The mask in the current key frame; at first, that of the user's hints."""
 
     def advance(self, link: FlowChain, luma: FloatArray) -> None:
@@ -173,7 +163,7 @@ class HintTrack:
         combined = np.float32(TRACK_WEIGHT) * carried + _vote(carried, confidence, luma)
         weight = np.maximum(combined[..., 2:], 1e-6)
         alpha = combined[..., 2] / (np.float32(TRACK_WEIGHT) * confidence + 1)
-        self.mask = HintMask(
+        self.mask = ColorOverlay(
             np.ascontiguousarray((combined[..., :2] / weight).transpose(2, 0, 1)),
             smoothstep(alpha - np.float32(NEW_PIXEL_PENALTY) * (1 - confidence), *ALPHA_LIMITS),
         )
@@ -210,7 +200,7 @@ class DirectionalHints(NamedTuple):
 
 
 def overlay_masks(
-    masks: Iterable[tuple[float, HintMask]], shape: Sequence[int]
+    masks: Iterable[tuple[float, ColorOverlay]], shape: Sequence[int]
 ) -> DirectionalHints:
     """Composite the masks of all tracks in one direction, each with its distance in frames.
 
@@ -228,7 +218,7 @@ def overlay_masks(
     return DirectionalHints(ab, alpha, distance)
 
 
-def blend_directions(earlier: DirectionalHints, later: DirectionalHints) -> HintMask:
+def blend_directions(earlier: DirectionalHints, later: DirectionalHints) -> ColorOverlay:
     """Blend the hints from both sides in time.
 
     The weight of each side decreases linearly from its hinted frame to that of the other side.
@@ -236,26 +226,96 @@ def blend_directions(earlier: DirectionalHints, later: DirectionalHints) -> Hint
     weight, other = earlier.alpha * later.distance, later.alpha * earlier.distance
     share = other / np.maximum(weight + other, 1e-6)
     ab = earlier.ab + share * (later.ab - earlier.ab)
-    return HintMask(ab, np.maximum(earlier.alpha, later.alpha))
+    return ColorOverlay(ab, np.maximum(earlier.alpha, later.alpha))
 
 
-def carry_hints(links: KeyframeLinks, hinted: Sequence[HintTrack], tracks: HintTracks) -> None:
-    """Carry the masks of hinted key frames to all key frames of a shot; append them to tracks."""
+def carry_references(
+    links: KeyframeLinks, hinted: Sequence[HintTrack], store: DiskArray
+) -> Callable[[int], ColorOverlay]:
+    """Carry the masks of frames with a reference to all key frames of a shot.
+
+    `store` is an empty list. The result returns the overlay of a key frame, by its number.
+    """
     # The first pass stores the hints from earlier frames, and the second blends the later ones into
     # them. So memory does not depend on the length of the shot.
-    first = len(tracks.masks)
-    for number, hints in enumerate(_carry_in_direction(links, hinted, forward=True)):
-        tracks.masks.append(np.stack([*hints.ab, hints.alpha, hints.distance]))
-        tracks.records[links.frames[number]] = first + number
+    for hints in _carry_in_direction(links, hinted, forward=True):
+        store.append(np.stack([*hints.ab, hints.alpha, hints.distance]))
     last = len(links.frames) - 1
     for n, later in enumerate(_carry_in_direction(links, hinted, forward=False)):
-        number = last - n
-        planes = tracks.masks[first + number]
+        planes = store[last - n]
         mask = blend_directions(DirectionalHints(planes[:2], planes[2], planes[3]), later)
         planes[:2], planes[2] = mask
-        tracks.masks[first + number] = planes
-        if float(mask.alpha.max()) < MIN_ALPHA:
-            del tracks.records[links.frames[number]]
+        store[last - n] = planes
+
+    def get(number: int) -> ColorOverlay:
+        planes = store[number]
+        return ColorOverlay(planes[:2], planes[2])
+
+    return get
+
+
+def find_similar_color(
+    segmentation: SegmentationModel,
+    links: KeyframeLinks,
+    hinted: Sequence[HintTrack],
+    shape: tuple[int, int],
+) -> Iterator[ColorOverlay]:
+    """Yield the color of a reference in each key frame, found by similarity.
+
+    Flow loses what it cannot follow, such as fast motion and objects that return. Here each key
+    frame attends to the frames with a reference (Vondrick et al., arXiv:1806.09594). `shape` is
+    height and width of the result.
+    """
+    sources = [segmentation.embed(links.proxy(track.number)) for track in hinted]
+    cells = [segmentation.keys(source) for source in sources]
+    # Premultiplied, so that undefined color with alpha 0 has no influence on its neighbors.
+    maps = [np.stack([*(t.mask.ab * t.mask.alpha), t.mask.alpha]) for t in hinted]
+    upsample = GuidedUpsampler(radius=4)
+    for number in range(len(links.frames)):
+        proxy = links.proxy(number)
+        values, similarity = segmentation.transfer(segmentation.embed(proxy), cells, maps)
+        alpha = np.clip(values[2], 0, 1)
+        ab = values[:2] / np.maximum(alpha, 1e-3)
+        alpha = alpha * smoothstep(similarity, *SIMILARITY_LIMITS)
+        guide = resize_area(proxy, shape)
+        planes = upsample(np.stack([alpha, alpha]), guide, guide)[0]
+        yield ColorOverlay(upsample(ab, guide, guide), np.clip(planes, 0, 1))
+
+
+def interpolate_overlays(
+    previous: ColorOverlay, current: ColorOverlay, share: float, chains: Sequence[FlowChain]
+) -> ColorOverlay:
+    """Interpolate the overlays of two key frames.
+
+    Args:
+        previous, current: overlays of the key frames, of one size.
+        share: position between them, 0-1.
+        chains: chains to the previous key frame and to the current one, on the flow grid.
+    """
+    shape = current.alpha.shape
+    weights = [
+        np.float32(weight) * chain.confidence + np.float32(1e-4)
+        for weight, chain in zip((1 - share, share), chains, strict=True)
+    ]
+    total = np.zeros((*shape, 3), np.float32)
+    for overlay, chain, weight in zip((previous, current), chains, weights, strict=True):
+        # Premultiplied, so that color with alpha 0 has no influence on its neighbors.
+        planes = np.dstack([*(overlay.ab * overlay.alpha), overlay.alpha])
+        warped = sample(planes, _resize_coords(chain.coords, shape))
+        total += resize_linear(weight / (weights[0] + weights[1]), shape)[..., None] * warped
+    alpha = total[..., 2]
+    ab = total[..., :2] / np.maximum(alpha, 1e-6)[..., None]
+    return ColorOverlay(np.ascontiguousarray(ab.transpose(2, 0, 1)), alpha)
+
+
+def _resize_coords(coords: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Resize the coordinates of a flow chain, (h, w, 2) of x, y in pixels, to another grid."""
+    height, width = coords.shape[:2]
+    scale = np.array([shape[1] / width, shape[0] / height], np.float32)
+    offset = (coords - pixel_grid((height, width))) * scale
+    planes = [resize_linear(np.ascontiguousarray(offset[..., n]), shape) for n in range(2)]
+    resized: FloatArray = pixel_grid(shape) + np.dstack(planes)
+    return resized
 
 
 def _carry_in_direction(

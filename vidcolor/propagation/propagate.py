@@ -9,9 +9,6 @@ fine detail. Parts that no earlier key frame shows are predicted again, with the
 the rest as hints. The color of a frame between two key frames is interpolated from both.
 
 No state crosses a shot boundary, and at most `LOOKAHEAD` + 1 keyframe intervals are in memory.
-
-Hint masks are applied to key frames last and are not part of the propagated state: they have their
-own tracks through the shot, and the generator would otherwise extend their colors to other objects.
 """
 
 from __future__ import annotations
@@ -19,7 +16,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -85,28 +82,6 @@ class KeyframePrediction(NamedTuple):
     """(h, w) float32 in [0, 1]."""
 
 
-class HintMask(NamedTuple):
-    """The color that hints give to one frame, and where they apply, on the flow grid."""
-
-    ab: FloatArray
-    """a*, b*: (2, h, w) float32; undefined where alpha is 0."""
-    alpha: FloatArray
-    """(h, w) float32 in [0, 1]: 1 where the color is exactly that of the hints."""
-
-
-class HintMaskSource(Protocol):
-    """The hint masks of a film's key frames."""
-
-    @property
-    def required_keyframes(self) -> frozenset[int]:
-        """Indices of the frames, from the start of the film, that must be key frames."""
-        ...
-
-    def get(self, frame_index: int) -> HintMask | None:
-        """Return the hint mask of a key frame, or None if it has none."""
-        ...
-
-
 class _Estimate(NamedTuple):
     """Color and its weight, on the flow grid."""
 
@@ -122,16 +97,14 @@ class PropagationState(NamedTuple):
     estimate: _Estimate
     """Mean of the predictions so far, which is propagated to later key frames."""
     color: FloatArray
-    """a*, b*, confidence without the hint mask: (h, w, 3) float32."""
-    output: FloatArray
-    """a*, b*, confidence with the hint mask: (h, w, 3) float32."""
+    """a*, b*, confidence: (h, w, 3) float32."""
     reference: FlowInput | None
     """`FlowFrame.bridged_from` of the key frame."""
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as arrays, which restore it without a change of any bit."""
         values = {"mean": self.estimate.color, "weight": self.estimate.weight}
-        arrays: dict[str, NDArray[Any]] = {**values, "color": self.color, "output": self.output}
+        arrays: dict[str, NDArray[Any]] = {**values, "color": self.color}
         if self.reference is not None:
             names = ("luma", "normalized", "codes")
             arrays |= {f"reference_{name}": getattr(self.reference, name) for name in names}
@@ -149,7 +122,7 @@ class PropagationState(NamedTuple):
                 is_blank=False,  # a frame without structure is never a reference
             )
         estimate = _Estimate(arrays["mean"], arrays["weight"])
-        return cls(estimate, arrays["color"], arrays["output"], reference)
+        return cls(estimate, arrays["color"], reference)
 
 
 class PropagatedFrame(NamedTuple, Generic[T]):
@@ -179,7 +152,6 @@ class Propagator(Generic[T]):
         self,
         predict: Callable[[T, HintArrays | None], KeyframePrediction],
         accepts_hints: bool,
-        get_mask: Callable[[T], HintMask | None] | None = None,
     ) -> None:
         """Create a propagator.
 
@@ -188,10 +160,8 @@ class Propagator(Generic[T]):
                 or without hints. The result is deterministic.
             accepts_hints: whether hints change the prediction; otherwise no key frame is predicted
                 again.
-            get_mask: returns the hint mask of a key frame from its `FlowFrame.item`, or None.
         """
         self._predict_item, self._accepts_hints = predict, accepts_hints
-        self._get_mask = get_mask
         self._upsample = GuidedUpsampler(radius=6)
 
     def propagate(
@@ -205,7 +175,7 @@ class Propagator(Generic[T]):
         previous: PropagationState | None = None
         if state is not None and (first := next(intervals, None)) is not None:
             previous = state
-            yield PropagatedFrame(first.keyframe.item, state.output, state)
+            yield PropagatedFrame(first.keyframe.item, state.color, state)
         for interval in itertools.chain(intervals, itertools.repeat(None)):
             if interval is not None:
                 pending.append(_PendingKeyframe(interval, self._predict(interval.keyframe, None)))
@@ -242,9 +212,7 @@ class Propagator(Generic[T]):
         color = _restore_detail(color, first.prediction.color, _contrast_weight(keyframe))
         if previous is not None:
             color = _smooth(color, previous.color, first.interval)
-        mask = None if self._get_mask is None else self._get_mask(keyframe.item)
-        output = color if mask is None else _apply_mask(color, mask)
-        return PropagationState(estimate, color, output, keyframe.bridged_from)
+        return PropagationState(estimate, color, keyframe.bridged_from)
 
     def _repredict(self, pending: _PendingKeyframe[T], warped: _Estimate) -> _Estimate:
         """Predict the new parts of a key frame again, with the propagated color as hints."""
@@ -309,12 +277,6 @@ def _restore_detail(color: FloatArray, prediction: FloatArray, share: float) -> 
     return detailed
 
 
-def _apply_mask(color: FloatArray, mask: HintMask) -> FloatArray:
-    """Blend the color of a hint mask over a key frame, and raise the confidence there."""
-    hinted = np.dstack([*mask.ab, np.maximum(color[..., 2], mask.alpha)])
-    return (color + mask.alpha[..., None] * (hinted - color)).astype(np.float32)
-
-
 def _smooth(color: FloatArray, previous: FloatArray, interval: KeyframeInterval[T]) -> FloatArray:
     """Smooth a key frame's color over time, with the time constant `SMOOTHING_FRAMES`."""
     chain = interval.to_previous[-1]
@@ -329,7 +291,7 @@ def _interpolate(
 ) -> Iterator[PropagatedFrame[T]]:
     """Yield the frames of an interval with colors interpolated between its key frames."""
     state = current if interval.can_restart else None
-    keyframe = PropagatedFrame(interval.keyframe.item, current.output, state)
+    keyframe = PropagatedFrame(interval.keyframe.item, current.color, state)
     if previous is None:
         yield keyframe
         return
@@ -340,8 +302,8 @@ def _interpolate(
         weight_previous = (1 - share) * to_previous.confidence + MIN_WEIGHT
         weight_keyframe = share * to_keyframe.confidence + MIN_WEIGHT
         blend = (weight_keyframe / (weight_previous + weight_keyframe))[..., None]
-        color = sample(previous.output, to_previous.coords)
-        color += blend * (sample(current.output, to_keyframe.coords) - color)
+        color = sample(previous.color, to_previous.coords)
+        color += blend * (sample(current.color, to_keyframe.coords) - color)
         confidence = np.maximum(to_previous.confidence, to_keyframe.confidence)
         yield PropagatedFrame(frame.item, _fill_holes(color, confidence))
     yield keyframe

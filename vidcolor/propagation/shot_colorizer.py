@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from vidcolor.colorizer import ProxyPrediction
 from vidcolor.concurrency import close_on_exit
 from vidcolor.imaging.geometry import Geometry
+from vidcolor.imaging.overlay import ColorOverlay, mix_overlays
+from vidcolor.imaging.resize import resize_linear
 from vidcolor.motion.flow import DisFlow
 from vidcolor.propagation.flow_frames import attach_flow
 from vidcolor.propagation.keyframes import split_intervals
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import FloatArray
     from vidcolor.media.decode import Frame
     from vidcolor.propagation.flow_frames import AnalysisFrame, FlowFrame
-    from vidcolor.propagation.propagate import HintMask, HintMaskSource, PropagationState
+    from vidcolor.propagation.propagate import PropagationState
     from vidcolor.shots.detector import Shot, ShotFinder
 
 
@@ -44,6 +46,14 @@ class PredictedFrame:
     """State from which colorization can continue at this frame; None for most frames."""
 
 
+class OverlaySource(Protocol):
+    """The colors that a person gives to the frames of a film."""
+
+    def get(self, frame_index: int) -> ColorOverlay | None:
+        """Return the overlay of an upright frame, or None if it has none."""
+        ...
+
+
 class ShotColorizer:
     """Colorizes a film shot by shot."""
 
@@ -53,7 +63,7 @@ class ShotColorizer:
         shots: Sequence[Shot] | ShotFinder,
         geometry: Geometry,
         vividness: float | None = None,
-        hint_masks: HintMaskSource | None = None,
+        overlays: OverlaySource | None = None,
     ) -> None:
         """Create a colorizer, whose generator runs in the thread that iterates over `colorize`.
 
@@ -61,9 +71,9 @@ class ShotColorizer:
         first shot starts at the first frame; the last one takes all remaining frames.
         """
         self._find_shot = shots if callable(shots) else make_shot_finder(shots)
-        self._geometry, self._hint_masks = geometry, hint_masks
+        self._geometry, self._overlays = geometry, overlays
         self._colorizer, self._vividness = colorizer, vividness
-        self._propagator = Propagator(self._predict, colorizer.accepts_hints, self._get_mask)
+        self._propagator = Propagator(self._predict, colorizer.accepts_hints)
         self._estimator = DisFlow()
 
     def colorize(
@@ -86,16 +96,12 @@ class ShotColorizer:
         self, frames: Iterator[AnalysisFrame], state: PropagationState | None
     ) -> Iterator[PredictedFrame]:
         flow_frames = attach_flow(frames, self._find_shot, self._estimator)
-        required = frozenset[int]()
-        if self._hint_masks is not None:
-            required = self._hint_masks.required_keyframes
         with close_on_exit(flow_frames):
-            for begin, shot in itertools.groupby(flow_frames, _ShotStart()):
+            for _, shot in itertools.groupby(flow_frames, _ShotStart()):
                 intervals = split_intervals(
                     shot,
                     self._estimator,
-                    {index - begin for index in required},
-                    None if state is None else state.reference,
+                    reference=None if state is None else state.reference,
                 )
                 for item, color, current in self._propagator.propagate(intervals, state):
                     index = item.frame.index
@@ -110,14 +116,17 @@ class ShotColorizer:
         prediction = self._colorizer.predict([item.proxy], upright, self._vividness, hints)[0]
         return KeyframePrediction(prediction.ab, prediction.confidence)
 
-    def _get_mask(self, item: AnalysisFrame) -> HintMask | None:
-        return None if self._hint_masks is None else self._hint_masks.get(item.frame.index)
-
     def _to_prediction(self, item: AnalysisFrame, color: FloatArray) -> ProxyPrediction:
         """Return the prediction in the orientation of the stored pixels."""
-        planes = np.ascontiguousarray(self._geometry.to_stored(color.transpose(2, 0, 1)))
-        proxy = np.ascontiguousarray(self._geometry.to_stored(item.proxy))
-        return ProxyPrediction(planes[:2], planes[2], proxy)
+        to_stored = self._geometry.to_stored
+        planes = np.ascontiguousarray(to_stored(color.transpose(2, 0, 1)))
+        proxy = np.ascontiguousarray(to_stored(item.proxy))
+        given = None if self._overlays is None else self._overlays.get(item.frame.index)
+        if given is None:
+            return ProxyPrediction(planes[:2], planes[2], proxy)
+        overlay = ColorOverlay(*(np.ascontiguousarray(to_stored(plane)) for plane in given))
+        confidence = np.maximum(planes[2], resize_linear(overlay.alpha, planes[2].shape))
+        return ProxyPrediction(planes[:2], confidence, proxy, overlay)
 
 
 class _ShotStart:
@@ -178,4 +187,5 @@ def _mix(a: ProxyPrediction, b: ProxyPrediction, share: float) -> ProxyPredictio
         a,
         ab=a.ab + np.float32(share) * (b.ab - a.ab),
         confidence=a.confidence + np.float32(share) * (b.confidence - a.confidence),
+        overlay=mix_overlays(a.overlay, b.overlay, share),
     )

@@ -1,32 +1,23 @@
-"""Training batches: random crops, degraded luma and simulated hints.
-
-Batch n is a function of the seed, n and the rank of the process. A run that resumes at batch n
-therefore gets the same batches as an uninterrupted run, for any number of workers.
-"""
+"""Training batches of colorization: random crops, degraded luma and simulated hints."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from vidcolor.color.lab import gray_to_lightness, rgb_to_lab
 from vidcolor.generators.network import STRIDE
 from vidcolor.imaging.resize import resize_area, resize_linear
-from vidcolor.training.degrade import DEGRADED_SHARE, degrade
+from vidcolor.training.degrade import degrade
 from vidcolor.training.hints import draw_hints
+from vidcolor.training.stream import BatchStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from vidcolor.imaging.types import FloatArray, Rgb
@@ -36,8 +27,6 @@ MIN_CROP = 0.6
 """Minimum side of a crop, as a share of the short side of the image."""
 MAX_CROP_ASPECT = 1.15
 """Maximum aspect ratio of a crop, which is then scaled to a square."""
-_PREFETCH = 3
-"""Number of batches that each worker process prepares in advance."""
 
 
 class Batch(NamedTuple):
@@ -74,26 +63,14 @@ class PackedBatch(NamedTuple):
         return Batch(rgb, luma, ab, hint_ab, density)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchStream(Dataset[PackedBatch]):
-    """An endless sequence of batches with every photograph once per epoch."""
+@dataclass(frozen=True, kw_only=True)
+class ColorBatchStream(BatchStream[PackedBatch]):
+    """Batches of photographs with degraded luma and simulated hints."""
 
-    store: PhotoStore
-    """Training photographs; not empty."""
-    size: int
-    """Side of the images in pixels; a multiple of 32."""
-    batch: int
-    """Number of images in a batch of one process."""
-    seed: int = 0
     replay: PhotoStore | None = None
     """Replay photographs, mixed into each batch."""
     replay_share: float = 0.25
     """Share of the replay photographs in each batch."""
-    rank: int = 0
-    """Rank of this process. Each process draws different photographs."""
-    world_size: int = 1
-    degraded_share: float = DEGRADED_SHARE
-    """Share of the images with degraded luma."""
 
     def __getitem__(self, number: int) -> PackedBatch:
         """Return the batch with a number, from 0."""
@@ -107,68 +84,16 @@ class BatchStream(Dataset[PackedBatch]):
         parts = (np.stack(part) for part in zip(*samples, strict=True))
         return PackedBatch(*map(torch.from_numpy, parts))
 
-    @contextmanager
-    def iterate_from(
-        self, first: int, workers: int, pin: bool = False
-    ) -> Iterator[Iterator[PackedBatch]]:
-        """Open an iterator over all batches from the number `first`; the context ends its workers.
-
-        `workers` processes prepare batches in advance; 0 uses this process. `pin` uses page-locked
-        memory, for a GPU.
-        """
-        loader = DataLoader(
-            self,
-            batch_size=None,
-            sampler=count(first),
-            num_workers=workers,
-            prefetch_factor=_PREFETCH if workers else None,
-            # A fork of a process with running OpenMP threads may deadlock.
-            multiprocessing_context="spawn" if workers else None,
-            pin_memory=pin,
-            worker_init_fn=_init_worker,
-        )
-        iterator = iter(loader)
-        try:
-            yield iterator
-        finally:
-            # DataLoader has no public way to end its workers before the iterator is exhausted.
-            shut_down = getattr(iterator, "_shutdown_workers", None)
-            if shut_down is not None:
-                shut_down()
-
     def _draw_images(
         self, store: PhotoStore, stream: int, number: int, size: int
     ) -> list[tuple[Rgb, NDArray[np.uint8], FloatArray, FloatArray]]:
         """Draw the crop, gray, hints and density of each image from one store in a batch."""
-        # `stream` distinguishes the random numbers of training (0) and replay (1). The serial
-        # number counts the images of all processes and batches.
-        first = (number * self.world_size + self.rank) * size
         images = []
-        for serial in range(first, first + size):
-            epoch, position = divmod(serial, len(store))
-            order = _shuffle((self.seed, stream, epoch), len(store))
-            rng = np.random.default_rng((self.seed, stream, 1 + serial))
-            rgb = random_crop(store[int(order[position])], self.size, rng)
+        for photo, rng in self.draw_photos(store, stream, number, size):
+            rgb = random_crop(photo, self.size, rng)
             gray = degrade(rgb, rng, self.degraded_share)
             images.append((rgb, gray, *draw_hints(downsample_ab(rgb), rng)))
         return images
-
-
-@lru_cache(maxsize=4)
-def _shuffle(seed: tuple[int, ...], length: int) -> NDArray[Any]:
-    return np.random.default_rng(seed).permutation(length)
-
-
-def _init_worker(worker: int) -> None:
-    """Limit OpenCV to one thread, as torch does itself, and ignore stop signals in a worker."""
-    import cv2
-
-    from vidcolor.system import ignore_stop_signals
-
-    cv2.setNumThreads(1)
-    # A terminal sends Ctrl-C to every process of the group. The run needs its workers until it has
-    # written the checkpoint, and then ends them itself.
-    ignore_stop_signals("SIGINT", "SIGTERM")
 
 
 def random_crop(rgb: Rgb, size: int, rng: np.random.Generator) -> Rgb:

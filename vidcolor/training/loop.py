@@ -18,14 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from vidcolor.generators.network import EmbeddedNetwork
-    from vidcolor.training.batches import PackedBatch
+    from torch import nn
+
     from vidcolor.training.checkpoint import CheckpointState
     from vidcolor.training.config import RunOptions
-    from vidcolor.training.losses import Losses
     from vidcolor.training.report import Callback, MetricsLog
+    from vidcolor.training.task import Losses, Validator
     from vidcolor.training.trainer import Trainer
-    from vidcolor.training.validation import Validator
 
 LOG_INTERVAL = 10
 """Steps between two lines of the log."""
@@ -40,11 +39,11 @@ class TrainingLoop:
     """Executes a training run from its first step, or from a checkpoint, to its last step."""
 
     folder: Path
-    trainer: Trainer
+    trainer: Trainer[Any, Any]
     """Trainer at the step of `state`."""
-    batches: Iterator[PackedBatch]
+    batches: Iterator[Any]
     """Batches from that step on."""
-    validator: Validator | None
+    validator: Validator[Any] | None
     log: MetricsLog | None
     """Log of the run; None in all processes except rank 0."""
     options: RunOptions
@@ -99,7 +98,7 @@ class TrainingLoop:
                     self._save()
         self._save()
 
-    def validate(self, network: EmbeddedNetwork | None = None) -> None:
+    def validate(self, network: nn.Module | None = None) -> None:
         """Measure, log and plot a network, by default the current result of the training."""
         if self.validator is None or self.log is None:
             return

@@ -7,7 +7,7 @@ colors, because most pixels of photographs are nearly gray.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -17,15 +17,13 @@ from vidcolor.color.bins import compute_temperature
 from vidcolor.color.lab import lab_to_rgb, rgb_to_lab
 from vidcolor.color.metrics import colorfulness
 from vidcolor.generators.network import STRIDE
+from vidcolor.training.task import LossOutput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vidcolor.training.batches import Batch
     from vidcolor.training.config import TrainingConfig
-
-Losses = dict[str, Tensor]
-"""Unweighted losses by name, each () float32 without gradient."""
 
 INITIAL_REWARD = 3.2
 """Initial reward for color. It is close to the final value of the embedded weights, which avoids
@@ -245,18 +243,7 @@ def excess_variation(predicted: Tensor, truth: Tensor) -> Tensor:
     return total / (2 * len(VARIATION_STEPS))
 
 
-class LossOutput(NamedTuple):
-    """Losses of one batch."""
-
-    total: Tensor
-    """The weighted sum, () float32 with gradient."""
-    losses: Losses
-    colorfulness: Tensor
-    """Relative colorfulness of the images without hints, and their weight: 1, or 0 if there are no
-    such images. Its sum over batches gives the mean. (2,) float32 without gradient."""
-
-
-class Objective(nn.Module):
+class ColorLosses(nn.Module):
     """The losses of colorization.
 
     A pure error loss makes predictions gray, and pure cross-entropy makes them blotchy. The image
@@ -270,11 +257,11 @@ class Objective(nn.Module):
     units of `log_mse_loss`."""
     class_weight: Tensor
 
-    def __init__(self, config: TrainingConfig, bins: Tensor, prior: Tensor) -> None:
-        """Create the losses for bins, (Q, 2), that occur with the frequencies `prior`, (Q,)."""
+    def __init__(self, config: TrainingConfig, targets: BinTargets, prior: Tensor) -> None:
+        """Create the losses for Q bins that occur with the frequencies `prior`, (Q,)."""
         super().__init__()
         self.config, self.prior = config, prior
-        self.targets = BinTargets(bins)
+        self.targets = targets
         self.register_buffer("class_weight", class_weights(prior, config.rebalance))
         self.register_buffer("reward", torch.tensor(INITIAL_REWARD))
 
@@ -284,6 +271,11 @@ class Objective(nn.Module):
         """Compute the losses of a prediction, (N, Q, S / 4, S / 4).
 
         For distillation, `teacher_logits` is the prediction of the initial weights.
+
+        Returns:
+            Losses. The statistics are the relative colorfulness of the images without hints, and
+            their weight: 1, or 0 if there are no such images. Their sum over batches gives the
+            mean.
         """
         config = self.config
         # The losses use the lightness of the photograph, not the degraded input.
@@ -316,7 +308,7 @@ class Objective(nn.Module):
 
     @torch.no_grad()
     def update_reward(self, colorfulness: Tensor) -> None:
-        """Adjust the reward, given the sum of `LossOutput.colorfulness` over batches."""
+        """Adjust the reward, given the sum of `LossOutput.statistics` over batches."""
         if colorfulness[1] > 0:
             deficit = self.config.colorfulness - colorfulness[0] / colorfulness[1]
             self.reward.add_(_REWARD_STEP * deficit).clamp_(0, _MAX_REWARD)

@@ -28,18 +28,26 @@ LOG_FILE = "log.jsonl"
 """Name of the log in the run folder."""
 _PANELS = {
     "Training loss (nats)": ("rebalanced", "cross entropy", "distillation"),
+    "Cross-entropy of masks (nats)": (
+        "click cross entropy", "corrected cross entropy", "memory cross entropy",
+    ),
+    "Dice loss": ("click dice", "corrected dice", "memory dice"),
     "Image loss (ln of the mean square error)": ("image",),
     "Matched colorfulness (share)": ("matched colorfulness",),
     "Excess variation (a*b* units)": ("variation",),
     "Validation PSNR (dB)": ("with 10 hints", "colorized", "gray"),
     "Validation colorfulness (share of the ground truth)": ("validation colorfulness",),
-}
+    "Validation masks (share of the object)": (
+        "coverage, 1 click", "coverage, 3 clicks", "leak, 1 click", "leak, 3 clicks",
+        "IoU of memory",
+    ),
+}  # fmt: skip
 """Titles of the panels of the plot, and the labels of the curves in each."""
 
 Rounded = Annotated[float, AfterValidator(lambda value: round(value, 5))]
 
 
-class ValidationMetrics(Record):
+class ColorMetrics(Record):
     """Means over the measured photographs at the default vividness."""
 
     psnr: Rounded
@@ -59,6 +67,64 @@ class ValidationMetrics(Record):
     def gain(self) -> float:
         """PSNR over that of the gray image, in dB."""
         return self.psnr - self.gray_psnr
+
+    def list_curves(self) -> dict[str, float]:
+        """Return the plotted values by the label of their curve."""
+        return {
+            "with 10 hints": self.hinted_psnr,
+            "colorized": self.psnr,
+            "gray": self.gray_psnr,
+            "validation colorfulness": self.colorfulness,
+        }
+
+    def describe(self) -> str:
+        """Return one line of text."""
+        return (
+            f"validation PSNR {self.psnr:.2f} dB ({self.gain:+.2f} over gray), "
+            f"{self.hinted_psnr:.2f} dB with 10 hints, "
+            f"colorfulness {self.colorfulness:.0%} of the ground truth"
+        )
+
+
+class SegmentationMetrics(Record):
+    """Measures of the masks of one region in each of the measured photographs."""
+
+    coverage: Rounded
+    """Mean value of the mask in the region after one click in its middle."""
+    leak: Rounded
+    """Area of the mask outside of the region relative to the area of the region after one click:
+    the median over the regions."""
+    coverage_3_clicks: Rounded
+    """Coverage after three clicks in the region."""
+    leak_3_clicks: Rounded
+    """Leak after three clicks in the region."""
+    memory_iou: Rounded
+    """Mean intersection over union in a second view of the photograph, in which the region is found
+    from its true mask in the first view."""
+    num_objects: int
+    """Number of measured regions."""
+
+    def list_curves(self) -> dict[str, float]:
+        """Return the plotted values by the label of their curve."""
+        return {
+            "coverage, 1 click": self.coverage,
+            "coverage, 3 clicks": self.coverage_3_clicks,
+            "leak, 1 click": self.leak,
+            "leak, 3 clicks": self.leak_3_clicks,
+            "IoU of memory": self.memory_iou,
+        }
+
+    def describe(self) -> str:
+        """Return one line of text."""
+        return (
+            f"validation coverage {self.coverage:.2f} and leak {self.leak:.2f} with 1 click, "
+            f"{self.coverage_3_clicks:.2f} and {self.leak_3_clicks:.2f} with 3 clicks, "
+            f"IoU {self.memory_iou:.2f} in a second view"
+        )
+
+
+ValidationMetrics = ColorMetrics | SegmentationMetrics
+"""Metrics of a validation; each task has its own."""
 
 
 class LogRow(Record):
@@ -173,12 +239,7 @@ def draw_curves(path: Path, rows: Sequence[LogRow]) -> None:
     for row in rows:
         values = {name.replace("_", " "): value for name, value in (row.losses or {}).items()}
         if row.metrics is not None:
-            values = {
-                "with 10 hints": row.metrics.hinted_psnr,
-                "colorized": row.metrics.psnr,
-                "gray": row.metrics.gray_psnr,
-                "validation colorfulness": row.metrics.colorfulness,
-            }
+            values = row.metrics.list_curves()
         for label, value in values.items():
             curves[label].append((row.step, value))
     panels = {title: [n for n in names if n in curves] for title, names in _PANELS.items()}
@@ -218,8 +279,8 @@ def _save(figure: Figure, path: Path) -> None:
         figure.savefig(partial, format="png", dpi=120)
 
 
-def write_card(weights: Path, **content: Any) -> None:
-    """Write the model card beside an existing weights file, from ``templates/model_card.md``."""
+def write_card(weights: Path, template: str, **content: Any) -> None:
+    """Write the model card beside an existing weights file, from a file of ``templates/``."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -227,7 +288,7 @@ def write_card(weights: Path, **content: Any) -> None:
         keep_trailing_newline=True, undefined=StrictUndefined, autoescape=False,
     )  # fmt: skip
     data = weights.read_bytes()
-    text = environment.get_template("model_card.md").render(
+    text = environment.get_template(template).render(
         version=__version__,
         num_bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),

@@ -13,19 +13,12 @@ from vidcolor.errors import InputError, UsageError, VidcolorError
 from vidcolor.fileio import TRAINING_RUN_SUFFIX, check_target
 from vidcolor.generators.device import choose_device, choose_precision
 from vidcolor.training import checkpoint
-from vidcolor.training.batches import BatchStream
-from vidcolor.training.checkpoint import (
-    CheckpointState,
-    RunIdentity,
-    load_initial_weights,
-    load_network,
-    save_weights,
-)
+from vidcolor.training.checkpoint import CheckpointState, RunIdentity
+from vidcolor.training.color import ColorTask
 from vidcolor.training.config import DEFAULT_HOLDOUT
 from vidcolor.training.dataset import build_dataset, write_photo_list
 from vidcolor.training.distributed import process_group
 from vidcolor.training.loop import TrainingLoop
-from vidcolor.training.losses import BinTargets, bin_prior
 from vidcolor.training.report import (
     LOG_FILE,
     Callback,
@@ -35,21 +28,23 @@ from vidcolor.training.report import (
     read_log,
     write_card,
 )
+from vidcolor.training.segmentation import SegmentationTask
 from vidcolor.training.trainer import Trainer
-from vidcolor.training.validation import Validator, center_square, select_evenly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from vidcolor.training.config import RunOptions, TrainingConfig
+    from vidcolor.training.config import RunOptions, TaskName, TrainingConfig
     from vidcolor.training.dataset import PhotoDataset
     from vidcolor.training.distributed import ProcessGroup
+    from vidcolor.training.task import TrainingTask
 
-MAX_PRIOR_IMAGES = 1000
-"""Maximum number of photographs from which the bin prior is counted."""
-_PRIOR_SIZE = 128
-"""Side of these photographs, in pixels."""
+TASKS: dict[TaskName, type[TrainingTask[Any, Any]]] = {
+    "color": ColorTask,
+    "segmentation": SegmentationTask,
+}
+"""Implementations of `TrainingConfig.task`."""
 
 
 def train(
@@ -68,7 +63,8 @@ def train(
     write (.safetensors). The model card (.md) and the run folder (.train) are written beside it.
 
     Raises:
-        UsageError: the output exists, or the run folder belongs to a different run.
+        UsageError: the output exists, the run folder belongs to a different run, or an option does
+            not apply to the task.
         TrainingStoppedError: a signal stopped the run; the same call resumes it.
         VidcolorError: photographs or weights cannot be read, or a file cannot be written.
     """
@@ -92,6 +88,9 @@ class _Run:
     ) -> None:
         self.sources, self.out, self.config, self.options = sources, out, config, options
         self.callback, self.group = callback, group
+        task = TASKS[config.task]
+        if options.replay and not task.accepts_replay:
+            raise UsageError(f"--replay: not an option of --task {config.task}; remove it")
         self.folder = out.with_name(f"{out.stem}{TRAINING_RUN_SUFFIX}")
         self.results = out, out.with_suffix(".md")
         self.checkpoint = self.folder / checkpoint.FILE
@@ -101,7 +100,7 @@ class _Run:
             self.device = torch.device("cuda", group.local_rank)
             torch.cuda.set_device(self.device)
         self.precision = choose_precision(options.precision, self.device)
-        self.start = load_initial_weights(config)
+        self.task = task(config, self.device, self.precision)
 
     def run(self) -> TrainingResult:
         """Start or resume the run; see `train`."""
@@ -175,7 +174,8 @@ class _Run:
             photographs=self.dataset.train.digest,
             replay=self.replay.train.digest if self.replay else "",
             validation=validation.digest if len(validation) else "",
-            start=self.start.digest,
+            start=self.task.start.digest,
+            features=self.task.features,
             processes=self.group.size,
             device=self.device.type,
             precision=self.precision,
@@ -209,16 +209,12 @@ class _Run:
         threads = torch.get_num_threads()
         return CheckpointState(identity=identity, steps=self.config.steps, threads=threads), None
 
-    def _create_trainer(self, state: CheckpointState, tensors: dict[str, Any] | None) -> Trainer:
-        if tensors is not None:
-            prior = tensors["prior"]
-        else:
-            store = self.dataset.train
-            numbers = select_evenly(len(store), MAX_PRIOR_IMAGES)
-            images = (center_square(store[i], _PRIOR_SIZE).unsqueeze(0) for i in numbers)
-            prior = bin_prior(images, BinTargets(self.start.network.bins))
-        network = self.start.network
-        trainer = Trainer(network, self.config, prior, self.device, self.precision, self.group)
+    def _create_trainer(
+        self, state: CheckpointState, tensors: dict[str, Any] | None
+    ) -> Trainer[Any, Any]:
+        saved = None if tensors is None else tensors["objective"]
+        objective = self.task.create_objective(self.dataset.train, saved)
+        trainer = Trainer(self.task, objective, self.group)
         if tensors is not None:
             checkpoint.restore(trainer, tensors, self.checkpoint)
             trainer.steps_done = state.steps_done
@@ -226,24 +222,17 @@ class _Run:
             self.callback.on_message(f"{self.out}: resuming after step {state.steps_done:,}{total}")
         return trainer
 
-    def _run_loop(self, trainer: Trainer, state: CheckpointState) -> TrainingLoop:
-        config, log, validator = self.config, None, None
+    def _run_loop(self, trainer: Trainer[Any, Any], state: CheckpointState) -> TrainingLoop:
+        log, validator = None, None
         if self.group.is_leader:
             log = MetricsLog(self.folder / LOG_FILE, state.steps_done)
             write_photo_list(self.folder / "photographs.csv", self.dataset, self.replay)
             held_out = self.dataset.validation
-            validator = Validator(held_out, trainer, self.options) if len(held_out) else None
-        stream = BatchStream(
-            store=self.dataset.train,
-            size=config.size,
-            batch=config.batch,
-            seed=config.seed,
-            replay=self.replay.train if self.replay else None,
-            replay_share=config.replay_share,
-            rank=self.group.rank,
-            world_size=self.group.size,
-        )
-        first = state.steps_done * config.accumulate
+            if len(held_out):
+                validator = self.task.create_validator(held_out, self.options)
+        replay = self.replay.train if self.replay else None
+        stream = self.task.create_stream(self.dataset.train, replay, self.group)
+        first = state.steps_done * self.config.accumulate
         on_gpu = self.device.type == "cuda"
         with stream.iterate_from(first, self.options.workers, pin=on_gpu) as batches:
             loop = TrainingLoop(
@@ -252,26 +241,28 @@ class _Run:
             loop.run()
         return loop
 
-    def _write_results(self, trainer: Trainer, loop: TrainingLoop) -> None:
+    def _write_results(self, trainer: Trainer[Any, Any], loop: TrainingLoop) -> None:
         """Write the weights, the metrics and predictions of the written file, and the card."""
         network = trainer.result()
         validator = loop.validator
         if validator is not None:
-            network.calibration.copy_(validator.calibrate(network))
-        save_weights(self.out, network, self.config, trainer.steps_done)
+            validator.calibrate(network)
+        self.task.save(self.out, network, trainer.steps_done)
         if validator is not None:
             # The file is measured and not the network, because its weights are float16.
-            written = load_network(str(self.out)).network.to(self.device)
+            written = self.task.load(str(self.out)).network.to(self.device)
             loop.validate(written)
-            draw_image_rows(self.folder / "validation.png", validator.predict_images(written))
+            draw_image_rows(self.folder / "validation.png", validator.draw_images(written))
         result = self._make_result(trainer.steps_done, loop.seconds)
         hardware = f"{self.device.type}, {self.precision}"
         hardware += f", {self.group.size} processes" if self.group.size > 1 else ""
         write_card(
             self.out,
+            self.task.card,
             result=result,
             config=self.config.model_dump(mode="json"),
-            start=self.start,
+            start=self.task.start,
+            features=self.task.features,
             dataset=self.dataset,
             replay=self.replay,
             hardware=hardware,

@@ -4,54 +4,47 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic
 
 import torch
 from torch import Tensor, nn
 
-from vidcolor.training.losses import Losses, LossOutput, Objective
+from vidcolor.training.task import Network, PackedBatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vidcolor.generators.device import Precision
-    from vidcolor.generators.network import EmbeddedNetwork
-    from vidcolor.training.batches import Batch, PackedBatch
     from vidcolor.training.config import TrainingConfig
     from vidcolor.training.distributed import ProcessGroup
+    from vidcolor.training.task import Losses, Objective, TrainingTask
 
 WARM_UP_SHARE = 0.1
 """Maximum length of the warm-up, as a share of the run."""
 
 
-class Trainer:
+class Trainer(Generic[Network, PackedBatch]):
     """The network, its moving average and its optimizer.
 
-    The moving average is the result of the run and does not take part in training. The batch norms
-    of the encoder always keep the statistics of ImageNet, because batches of 16 are too small to
-    estimate better ones.
+    The moving average is the result of the run and does not take part in training.
     """
 
     def __init__(
         self,
-        start: EmbeddedNetwork,
-        config: TrainingConfig,
-        prior: Tensor,
-        device: torch.device,
-        precision: Precision,
+        task: TrainingTask[Network, PackedBatch],
+        objective: Objective[Network, PackedBatch],
         group: ProcessGroup,
     ) -> None:
-        """Create copies of the initial network, and the optimizer.
+        """Create copies of the initial network of a task, and the optimizer.
 
-        `prior` is that of `bin_prior`. `precision` is that of the forward passes; losses and
-        weights are always float32.
+        The precision of the task is that of the forward passes; losses and weights are always
+        float32.
         """
-        self.config, self.device, self.precision, self.group = config, device, precision, group
-        self.start = start
-        self.network, self.average = (_copy_to_device(start, device) for _ in range(2))
-        self.optimizer = _create_optimizer(self.network, config)
-        self.teacher = _copy_to_device(start, device) if config.distill else None
-        self.objective = Objective(config, self.network.bins, prior).to(device)
+        self.task, self.objective, self.group = task, objective, group
+        self.config, self.device = task.config, task.device
+        self.start: Network = task.start.network
+        self.network, self.average = (copy_to_device(self.start, self.device) for _ in range(2))
+        self.optimizer = _create_optimizer(task.parameter_groups(self.network), self.config)
         self.steps_done = 0
 
     def step(
@@ -68,47 +61,37 @@ class Trainer:
         # No operation here draws random numbers today. If one ever does, the numbers follow from
         # the step, so that a resumed run draws the same ones.
         torch.manual_seed(hash((self.config.seed, self.steps_done, self.group.rank)))
-        _set_modes(self.network, self.config)
+        self.task.set_training_mode(self.network)
         weight = 1 / len(batches)
         means: Losses = {}
-        colorfulness = torch.zeros(2, device=self.device)
+        statistics = torch.zeros(self.objective.num_statistics, device=self.device)
         for batch in batches:
-            output = self._predict(batch.to(self.device))
+            output = self.objective.compute(self.network, batch)
             (output.total * weight).backward()  # type: ignore[no-untyped-call]
-            colorfulness += output.colorfulness
+            if output.statistics is not None:
+                statistics += output.statistics
             for name, loss in {"loss": output.total.detach(), **output.losses}.items():
                 means[name] = means.get(name, 0) + loss * weight
-        stop = self._apply_gradients(rate, colorfulness, stop)
+        stop = self._apply_gradients(rate, statistics, stop)
         self.steps_done += 1
         return means, stop
 
-    def _predict(self, batch: Batch) -> LossOutput:
-        inputs = batch.luma, batch.hint_ab, batch.density
-        with autocast(self.device, self.precision):
-            logits = self.network(*inputs)
-            teacher_logits = None
-            if self.teacher is not None:
-                with torch.no_grad():
-                    teacher_logits = self.teacher(*inputs)
-        output: LossOutput = self.objective(logits, batch, teacher_logits)
-        return output
-
-    def _apply_gradients(self, rate: float, colorfulness: Tensor, stop: bool) -> bool:
+    def _apply_gradients(self, rate: float, statistics: Tensor, stop: bool) -> bool:
         config = self.config
         trained = [p for p in self.network.parameters() if p.requires_grad]
-        # Without hints in a batch, the parameters of the hint attention have no gradient. All
-        # processes must average the same tensors.
+        # Some parameters may have no gradient, such as those of the hint attention without hints in
+        # a batch. All processes must average the same tensors.
         for parameter in trained:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         # The batch norms of each process process different images, so their running statistics are
         # averaged, too.
-        statistics = [b for n, b in self.network.named_buffers() if n.endswith(("_mean", "_var"))]
+        norms = [b for n, b in self.network.named_buffers() if n.endswith(("_mean", "_var"))]
         if config.freeze_norms:
-            statistics = []
+            norms = []
         gradients = [p.grad for p in trained if p.grad is not None]
-        stop = self.group.average([*gradients, *statistics, colorfulness], stop)
-        self.objective.update_reward(colorfulness)
+        stop = self.group.average([*gradients, *norms, statistics], stop)
+        self.objective.update(statistics)
         nn.utils.clip_grad_norm_(trained, config.max_gradient)
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * group["factor"] * rate
@@ -119,7 +102,7 @@ class Trainer:
         _move_toward(self.average, self.network, 1 - decay)
         return stop
 
-    def result(self) -> EmbeddedNetwork:
+    def result(self) -> Network:
         """Return the moving average, mixed with `TrainingConfig.keep` of the initial weights."""
         network = copy.deepcopy(self.average).eval()
         if self.config.keep:
@@ -157,7 +140,7 @@ def _move_toward(network: nn.Module, target: nn.Module, share: float) -> None:
             own.lerp_(other.to(own.device), share)
 
 
-def _copy_to_device(network: EmbeddedNetwork, device: torch.device) -> EmbeddedNetwork:
+def copy_to_device(network: Network, device: torch.device) -> Network:
     """Return a copy in evaluation mode, without gradients."""
     network = copy.deepcopy(network)
     # The stubs of torch lack this keyword.
@@ -165,34 +148,8 @@ def _copy_to_device(network: EmbeddedNetwork, device: torch.device) -> EmbeddedN
     return network.eval().requires_grad_(False)
 
 
-def _set_modes(network: EmbeddedNetwork, config: TrainingConfig) -> None:
-    """Set training mode, except for the encoder and for frozen batch norms."""
-    network.train()
-    network.encoder.eval()
-    if config.freeze_norms:
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-
-
-def _create_optimizer(network: EmbeddedNetwork, config: TrainingConfig) -> torch.optim.AdamW:
-    """Create AdamW over the unfrozen encoder stages, the decoder and the hint attention."""
-    network.requires_grad_(True)
-    encoder = network.encoder
-    if config.freeze:
-        encoder.stem.requires_grad_(False)
-        encoder.stages[: config.freeze].requires_grad_(False)
-    hints = [*network.spread.parameters(), network.hint_gain]
-    others = {id(p) for p in [*encoder.parameters(), *hints]}
-    groups = [
-        {
-            "params": [p for p in encoder.parameters() if p.requires_grad],
-            "factor": config.encoder_rate,
-        },
-        {"params": [p for p in network.parameters() if id(p) not in others], "factor": 1.0},
-        # The hint attention has few parameters, and few samples have hints.
-        {"params": hints, "factor": config.hint_rate},
-    ]
+def _create_optimizer(groups: list[dict[str, Any]], config: TrainingConfig) -> torch.optim.AdamW:
+    """Create AdamW over the groups of `TrainingTask.parameter_groups`."""
     return torch.optim.AdamW(
         [group for group in groups if group["params"]],
         lr=config.learning_rate,

@@ -1,4 +1,4 @@
-"""Validation: metrics on a fixed set of held-out photographs, without degradation."""
+"""Validation of color on a fixed set of held-out photographs, without degradation."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import torch.nn.functional as F  # noqa: N812
 from vidcolor.color.bins import CONFIDENCE_RADIUS, boost_chroma, decode_bins, fit_calibration
 from vidcolor.color.lab import rgb_to_lab
 from vidcolor.color.metrics import colorfulness, psnr
-from vidcolor.generators.network import STRIDE
+from vidcolor.generators.network import STRIDE, EmbeddedNetwork
 from vidcolor.imaging.resize import resize_area, resize_cubic
 from vidcolor.training.losses import ab_to_rgb, distribution_loss
-from vidcolor.training.report import ValidationMetrics
+from vidcolor.training.report import ColorMetrics
+from vidcolor.training.task import Validator
 from vidcolor.training.trainer import autocast
 
 if TYPE_CHECKING:
@@ -22,16 +23,18 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from vidcolor.generators.network import EmbeddedNetwork
+    from vidcolor.generators.device import Precision
     from vidcolor.imaging.types import Rgb
     from vidcolor.training.config import RunOptions
     from vidcolor.training.dataset import PhotoStore
-    from vidcolor.training.trainer import Trainer
+    from vidcolor.training.losses import BinTargets
 
 NUM_HINTS = 10
 """Number of hinted squares in each image for `ValidationMetrics.hinted_psnr`."""
 HINT_SIDE = 7
 """Side of a hinted square, in pixels."""
+NUM_EXAMPLES = 8
+"""Number of photographs that `draw_images` shows."""
 _BATCH_SIZE = 8
 
 
@@ -52,17 +55,25 @@ def center_square(rgb: Rgb, size: int) -> Tensor:
     return torch.from_numpy(scaled).permute(2, 0, 1).float() / 255
 
 
-class Validator:
-    """Measures networks in evaluation mode, on the device, on one set of photographs."""
+class ColorValidator(Validator[EmbeddedNetwork]):
+    """Compares colorized photographs with the ground truth."""
 
-    def __init__(self, store: PhotoStore, trainer: Trainer, options: RunOptions) -> None:
+    def __init__(
+        self,
+        store: PhotoStore,
+        targets: BinTargets,
+        device: torch.device,
+        precision: Precision,
+        options: RunOptions,
+    ) -> None:
+        """Select photographs of a store, which is not empty. `targets` has the color bins."""
         self._store, self._size = store, options.validation_size
         self._selected = select_evenly(len(store), options.validation_images)
-        self._device, self._precision = trainer.device, trainer.precision
-        self._targets = trainer.objective.targets
+        self._device, self._precision = device, precision
+        self._targets = targets.to(device)
 
     @torch.no_grad()
-    def measure(self, network: EmbeddedNetwork) -> ValidationMetrics:
+    def measure(self, network: EmbeddedNetwork) -> ColorMetrics:
         """Colorize the photographs and compare them with the ground truth."""
         # Only the cross-entropy without class weights is used.
         weights = torch.ones(len(self._targets.bins), device=self._device)
@@ -83,7 +94,7 @@ class Validator:
             colors = [colorfulness(image) for image in (colorized, truth)]
             rows.append(torch.stack([*psnrs, *colors, entropy]).cpu())
         mean = torch.cat(rows, dim=1).double().mean(1).tolist()
-        return ValidationMetrics(
+        return ColorMetrics(
             psnr=mean[0],
             gray_psnr=mean[1],
             hinted_psnr=mean[2],
@@ -94,8 +105,8 @@ class Validator:
         )
 
     @torch.no_grad()
-    def calibrate(self, network: EmbeddedNetwork) -> Tensor:
-        """Return the calibration table of the confidence; see `vidcolor.color.bins`."""
+    def calibrate(self, network: EmbeddedNetwork) -> None:
+        """Fit the calibration table of the confidence; see `vidcolor.color.bins`."""
         concentrations, correct = [], []
         for _, truth in self._batches(self._selected):
             lightness, ab = rgb_to_lab(truth)
@@ -103,12 +114,13 @@ class Validator:
             error = (predicted - F.avg_pool2d(ab, STRIDE)).square().sum(1).sqrt()
             concentrations.append(concentration.flatten().cpu())
             correct.append((error <= CONFIDENCE_RADIUS).flatten().cpu())
-        return fit_calibration(torch.cat(concentrations), torch.cat(correct))
+        table = fit_calibration(torch.cat(concentrations), torch.cat(correct))
+        network.calibration.copy_(table)
 
     @torch.no_grad()
-    def predict_images(self, network: EmbeddedNetwork, count: int = 8) -> dict[str, Rgb]:
+    def draw_images(self, network: EmbeddedNetwork) -> dict[str, Rgb]:
         """Return ``gray``, ``colorized`` and ``truth`` of some photographs, (n, S, S, 3) uint8."""
-        selected = [self._selected[i] for i in select_evenly(len(self._selected), count)]
+        selected = [self._selected[i] for i in select_evenly(len(self._selected), NUM_EXAMPLES)]
         batches = []
         for _, truth in self._batches(selected):
             lightness, ab = rgb_to_lab(truth)

@@ -10,6 +10,9 @@ from vidcolor.generators.store import weights
 from vidcolor.generators.store.weights import (
     ENCODER_WEIGHTS,
     PACKAGED_WEIGHTS,
+    SEGMENTATION_WEIGHTS,
+    ContentType,
+    detect_content_type,
     find_packaged_file,
     read_packaged_weights,
     read_weights,
@@ -28,7 +31,9 @@ def read_error(path):
 
 
 @pytest.mark.parametrize(
-    "packaged", [*PACKAGED_WEIGHTS.values(), ENCODER_WEIGHTS], ids=lambda packaged: packaged.name
+    "packaged",
+    [*PACKAGED_WEIGHTS.values(), SEGMENTATION_WEIGHTS, ENCODER_WEIGHTS],
+    ids=lambda packaged: packaged.name,
 )
 def test_packaged_file_has_its_digest_and_model_card(packaged):
     assert read_packaged_weights(packaged).digest == packaged.sha256
@@ -128,3 +133,7 @@ def test_config_of_another_network_is_rejected(tmp_path):
 def test_packaged_weights_have_precedence_by_name_but_not_by_path(model):
     is_name = model == "embedded"
     assert (weights.resolve_path(model) == find_packaged_file(EMBEDDED.file)) is is_name
+
+
+def test_a_header_size_that_looks_like_a_pickle_is_safetensors():
+    assert detect_content_type((0x180).to_bytes(8, "little") + b"{") == ContentType.SAFETENSORS

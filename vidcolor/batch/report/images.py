@@ -22,7 +22,12 @@ from vidcolor.timecode import format_time
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from vidcolor.batch.report.schema import RegionRecord, ResultRecord, ShotRecord
+    from vidcolor.batch.report.schema import (
+        LostHintRecord,
+        RegionRecord,
+        ResultRecord,
+        ShotRecord,
+    )
     from vidcolor.imaging.types import Rgb
 
 _JPEG_QUALITY = 82
@@ -127,6 +132,23 @@ def outline_regions(record: ResultRecord, shot: ShotRecord) -> Jpeg | str:
         return f"No image: {error}"
     size = fit_size((rgb.shape[1], rgb.shape[0]), _OUTLINED_WIDTH)
     return Jpeg.encode(draw_outlines(resize_rgb(rgb, size), shot.regions), size[0])
+
+
+def show_lost_hint(record: ResultRecord, lost: LostHintRecord) -> Jpeg | str:
+    """Return the result in the middle of an interval, or a message if it cannot be read."""
+    start = float(Fraction(record.options.get("start") or 0))
+    try:
+        target = Path(record.target)
+        if target.is_file():
+            film = DisplayReader(target)
+            time_s = (lost.start_s + lost.end_s) / 2 - start
+            size = fit_size(film.size, _OUTLINED_WIDTH)
+            return Jpeg.encode(film.frame_at(Fraction(max(0.0, time_s))).rgb(size), size[0])
+        sequence = find_sequence(target)
+        number = sequence.first_number + (lost.first_frame + lost.last_frame) // 2
+        return Jpeg.encode(read_image_rgb(sequence.files[number]), _OUTLINED_WIDTH)
+    except (VidcolorError, OSError) as error:
+        return f"No image: {error}"
 
 
 def _read_result(record: ResultRecord, shot: ShotRecord) -> Rgb:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator
@@ -132,6 +133,22 @@ class ShotRecord(Record):
     """At most three regions, by decreasing review priority; empty if no region is uncertain."""
 
 
+class LostHintRecord(Record):
+    """Frames in which the object of a hint is not found, so that the hint has no effect.
+
+    Times are in seconds from the first frame of the source. Frame 0 is the first colorized frame.
+    """
+
+    hint: str
+    """Name of the hint: its file and number."""
+    first_frame: int
+    last_frame: int
+    """Last frame, inclusive."""
+    start_s: Seconds
+    end_s: Seconds
+    """Time of the last frame."""
+
+
 class ResultRecord(Record):
     """A film, photo or sequence, and the outcome of its task."""
 
@@ -167,6 +184,8 @@ class ResultRecord(Record):
     uncertainty: tuple[ShotRecord, ...] | None
     """Uncertain regions of every shot; None if the task did not run, or if the model has no
     confidence."""
+    lost_hints: tuple[LostHintRecord, ...] = ()
+    """Frames in which the objects of hints are not found."""
     options: dict[str, Any]
     """Options of this task."""
     provenance: ProvenanceRecord | None
@@ -218,6 +237,7 @@ def make_record(outcome: TaskResult) -> ResultRecord:
         video=_make_video_record(plan) if plan else None,
         streams=tuple(_make_stream_record(decision) for decision in plan.streams) if plan else (),
         uncertainty=_make_shot_records(result, task.options) if result else None,
+        lost_hints=_make_lost_records(result),
         options=task.options.to_json(),
         provenance=_make_provenance_record(result.provenance) if result else None,
         versions=get_library_versions(),
@@ -272,6 +292,11 @@ def _make_shot_records(
         for number, shot in enumerate(result.shot_uncertainty, start=1)
     )
     return tuple(records) or None
+
+
+def _make_lost_records(result: FilmResult | PhotoResult | None) -> tuple[LostHintRecord, ...]:
+    lost = getattr(result, "lost_hints", ())  # photos have none
+    return tuple(LostHintRecord(**asdict(item)) for item in lost)
 
 
 def _make_shot_record(

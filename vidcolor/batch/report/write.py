@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidcolor._version import __version__
-from vidcolor.batch.report.images import make_previews, outline_regions
+from vidcolor.batch.report.images import make_previews, outline_regions, show_lost_hint
 from vidcolor.batch.report.schema import Report, ResultRecord
 from vidcolor.errors import UsageError
 from vidcolor.fileio import atomic_output
@@ -92,6 +92,7 @@ def render_page(report: Report) -> Iterator[str]:
         script=script,
         make_previews=make_previews,
         outline_regions=outline_regions,
+        show_lost_hint=show_lost_hint,
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vidcolor.colorizer import Colorizer
     from vidcolor.film.segment import RenderJob, Segment
     from vidcolor.film.workdir import SegmentResult, WorkDir
-    from vidcolor.hints.tracks import HintTracks
+    from vidcolor.hints.overlays import OverlayReader
 
 
 _GENERATOR_OPTIONS = ("model", "device", "precision", "vividness", "size")
@@ -35,7 +35,7 @@ class SegmentRenderer:
         self._reader: SegmentReader | None = None
 
     def open(self, job: RenderJob, work: Path) -> None:
-        """Open a film, whose hint tracks are in the directory `work`; close the previous one.
+        """Open a film, whose overlays are in the directory `work`; close the previous one.
 
         Raises:
             VidcolorError: the generator cannot be loaded.
@@ -70,12 +70,12 @@ class SegmentRenderer:
         with contextlib.ExitStack() as stack:
             # The stages of rendering run in parallel, so OpenCV must not start threads in each.
             stack.enter_context(single_threaded_opencv())
-            hint_tracks: HintTracks | None = None
-            if job.hint_tracks is not None:
+            overlays: OverlayReader | None = None
+            if job.overlays is not None:
                 # Closed after each segment: Windows cannot remove a directory with an open file.
-                hint_tracks = job.hint_tracks.open(work)
-                stack.callback(hint_tracks.close)
-            return render_segment(job, segment, folder, colorizer, reader, hint_tracks, progress)
+                overlays = job.overlays.open(work)
+                stack.callback(overlays.close)
+            return render_segment(job, segment, folder, colorizer, reader, overlays, progress)
 
     def close(self) -> None:
         """Close the film."""

@@ -24,7 +24,7 @@ from vidcolor.film.engines.base import CancelledError, WorkerDiedError, WorkerRe
 from vidcolor.film.engines.pool import WorkerPool
 from vidcolor.film.engines.ray_actor import RenderActor, stamp_file
 from vidcolor.film.workdir import PLAN_FILE
-from vidcolor.hints.tracks import HINT_TRACKS_FILE
+from vidcolor.hints.overlays import OVERLAYS_FILE
 from vidcolor.system import fsync_path
 
 if TYPE_CHECKING:
@@ -225,8 +225,8 @@ class RayWorker:
         # Relative paths would be wrong in the working directory of the actor.
         job, work_dir = job.relocate(Path.absolute), work.path.absolute()
         files = list(job.source.files)
-        if job.hint_tracks is not None:
-            files.append(work_dir / HINT_TRACKS_FILE)
+        if job.overlays is not None:
+            files.append(work_dir / OVERLAYS_FILE)
         stamps = {path: stamp_file(path) for path in files}
         if not self._shared_storage:  # no file on the node has such a stamp
             stamps = {path: ("not shared", *stamp) for path, stamp in stamps.items()}

@@ -15,7 +15,7 @@ from vidcolor._version import __version__
 from vidcolor.film.engines.local import SegmentRenderer
 from vidcolor.film.engines.process import make_picklable
 from vidcolor.film.workdir import PLAN_FILE
-from vidcolor.hints.tracks import HINT_TRACKS_FILE
+from vidcolor.hints.overlays import OVERLAYS_FILE
 from vidcolor.system import get_user_id, replace_file
 
 if TYPE_CHECKING:
@@ -110,17 +110,17 @@ class RenderActor:
     ) -> bool:
         """Open a film; return whether this node has the work directory of the driver.
 
-        `stamps` are those of the source files and of the hint tracks, and `plan_stamp` is that of
+        `stamps` are those of the source files and of the overlays, and `plan_stamp` is that of
         the plan in the work directory, all with absolute paths.
         """
         located = {path: self._locate(path, stamp) for path, stamp in stamps.items()}
-        hint_tracks = located.get(work / HINT_TRACKS_FILE)
+        overlays = located.get(work / OVERLAYS_FILE)
 
         def locate(path: Path) -> Path:
             return located.get(path) or path
 
         options = job.options.replace(device=self._resources.device)
-        hints_dir = work if hint_tracks is None else hint_tracks.parent
+        hints_dir = work if overlays is None else overlays.parent
         self._renderer.open(replace(job.relocate(locate), options=options), hints_dir)
         plan_file = work / PLAN_FILE
         return plan_file.exists() and stamp_file(plan_file) == plan_stamp

@@ -94,6 +94,15 @@ ENCODER_WEIGHTS = PackagedWeights(
 )
 """EfficientNet-Lite2, pretrained on ImageNet. Not in `PACKAGED_WEIGHTS`: it is not a generator."""
 
+SEGMENTATION_WEIGHTS = PackagedWeights(
+    name="segmentation",
+    file="segmentation.safetensors",
+    sha256="3c3b95d9db66fc050f4f34fc39279945bf29d69d07220d5a32c4b6c0b11fb2b1",
+    card="segmentation.md",
+    license="Apache-2.0",
+)
+"""The network that finds the objects which hints lie on. It is not a generator."""
+
 _CHECKPOINT_MAGIC = (b"PK\x03\x04", b"\x80")
 """First bytes of PyTorch checkpoints: zip files, or pickles in the legacy format."""
 _CAFFE_TYPES = (ContentType.CAFFE, ContentType.UNKNOWN)
@@ -288,11 +297,12 @@ def _parse(path: Path, data: bytes) -> tuple[dict[str, str], dict[str, Tensor]]:
 
 def detect_content_type(data: bytes) -> ContentType:
     """Detect the type of a file by its content; its suffix may be wrong."""
-    if data.startswith(_CHECKPOINT_MAGIC):
-        return ContentType.CHECKPOINT
-    # A safetensors file is a header size in 8 bytes, then a JSON object.
+    # A safetensors file is a header size in 8 bytes, then a JSON object. It is tested first: the
+    # size may start with the magic of a checkpoint.
     if data[8:9] == b"{":
         return ContentType.SAFETENSORS
+    if data.startswith(_CHECKPOINT_MAGIC):
+        return ContentType.CHECKPOINT
     if data.lstrip()[:1] == b"<":
         return ContentType.WEB_PAGE
     if data.startswith(b"version https://git-lfs"):

@@ -1,0 +1,183 @@
+"""Object masks must reach all key frames of a shot, and must not follow a lost object."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from tests.helpers.segmentation import ScriptedSegmentation, numbered_proxy
+from vidcolor.disk_array import DiskArray
+from vidcolor.hints.discs import HintDisc, place_hints
+from vidcolor.hints.object_tracks import LostInterval, ObjectTracker, is_found, mask_shape
+from vidcolor.hints.objects import group_discs
+from vidcolor.hints.tracks import KeyframeLinks
+from vidcolor.imaging.types import FloatArray
+from vidcolor.motion.flow_chain import identity_chain
+from vidcolor.options import Hint
+
+SIZE = (16, 32)
+BAND = 8
+"""Width of the object with number n, whose left edge is at n * BAND."""
+STEP = 3
+"""Distance of the key frames, in frames."""
+FIRST = 100
+"""Index of the first key frame in the film."""
+COLORS = ("crimson", "royalblue", "seagreen")
+"""Color of each object."""
+
+
+def make_links(count: int) -> KeyframeLinks:
+    """Return `count` key frames with identity flow between them."""
+    links = KeyframeLinks([], *(DiskArray(io.BytesIO()) for _ in range(3)))
+    identity = identity_chain(SIZE)
+    for number in range(count):
+        chains = (identity, identity) if number else None
+        proxy = numbered_proxy(number, SIZE)
+        links.append(FIRST + STEP * number, proxy, np.zeros(SIZE, np.float32), chains)
+    return links
+
+
+def band_mask(number: int) -> FloatArray:
+    """Return the mask of an object."""
+    mask = np.zeros(SIZE, np.float32)
+    mask[:, number * BAND : (number + 1) * BAND] = 1
+    return mask
+
+
+def place(*numbers: int) -> tuple[HintDisc, ...]:
+    """Return a disc on each of these objects."""
+    hints = [
+        Hint(x=n * BAND + 4, y=8, radius=1, color=COLORS[n], name=f"hint {n}") for n in numbers
+    ]
+    return place_hints(hints, SIZE)
+
+
+@dataclass
+class Run:
+    """A finished run of the tracker."""
+
+    tracker: ObjectTracker
+    segmentation: ScriptedSegmentation
+    masks: DiskArray
+    """The masks of all key frames."""
+
+    def found(self, number: int) -> list[int]:
+        """Return the key frames in which an object has its own mask."""
+        area = slice(number * BAND // 2, (number + 1) * BAND // 2)
+        result = []
+        for frame in range(len(self.masks)):
+            mask = self.masks[frame][number].copy()
+            if mask[:, area].min() > 0.9:
+                result.append(frame)
+            mask[:, area] = 0
+            assert mask.max() == 0, (frame, number)
+        return result
+
+    def memory_of(self, frame: int) -> list[tuple[int, ...]]:
+        """Return the key frames that were in memory when a key frame was segmented."""
+        return [query.memory for query in self.segmentation.queries if query.frame == frame]
+
+
+def track(
+    count: int,
+    hinted: Mapping[int, tuple[HintDisc, ...]],
+    is_visible: Callable[[int, int], bool | FloatArray] = lambda frame, number: True,
+    make_mask: Callable[[int], FloatArray] = band_mask,
+) -> Run:
+    """Track objects through a shot.
+
+    `is_visible` is called with the numbers of a key frame and an object. It may return a mask.
+    """
+    segmentation = ScriptedSegmentation(
+        lambda frame, number: make_mask(number) * is_visible(frame, number),
+        lambda point: int(point[0] * SIZE[1] / BAND),
+    )
+    objects = group_discs([disc for discs in hinted.values() for disc in discs])
+    masks = DiskArray(io.BytesIO())
+    links = make_links(count)
+    tracker = ObjectTracker(segmentation, links, objects, hinted, SIZE, masks)  # type: ignore[arg-type]
+    tracker.track()
+    assert len(masks) == count
+    return Run(tracker, segmentation, masks)
+
+
+def test_a_hinted_frame_is_tracked_forward_and_backward() -> None:
+    run = track(7, {3: place(0)})
+    assert run.found(0) == list(range(7))
+    assert run.memory_of(6) == [(3, 4, 5)], "the hinted frame and the last two"
+    assert run.memory_of(0) == [(3, 2, 1)]
+
+
+def test_objects_that_are_hinted_in_different_frames_are_tracked_side_by_side() -> None:
+    run = track(6, {0: place(0, 1), 4: place(2)})
+    assert [run.found(number) for number in range(3)] == [list(range(6))] * 3
+    assert run.memory_of(5) == [(0, 3, 4), (4,)]
+
+
+def test_two_hinted_frames_of_one_object_are_both_in_memory_and_clicks_are_repeated() -> None:
+    run = track(6, {0: place(0), 4: place(0)})
+    assert run.found(0) == list(range(6))
+    assert run.memory_of(2) == [(0, 4, 1)]
+    assert run.memory_of(5) == [(4, 0)], "what was carried to a hinted frame is forgotten"
+    clicked = {query.frame for query in run.segmentation.queries if query.is_clicked}
+    assert clicked == {0, 4}
+
+
+def test_a_lost_object_is_reported_is_not_remembered_and_is_found_again() -> None:
+    run = track(7, {0: place(0)}, lambda frame, number: frame not in (2, 3))
+    assert run.found(0) == [0, 1, 4, 5, 6]
+    assert run.memory_of(4) == [(0, 1)]
+    assert run.memory_of(5) == [(0, 1, 4)]
+    shot = range(FIRST, FIRST + 7 * STEP)
+    expected = LostInterval("hint 0", FIRST + 2 * STEP, FIRST + 4 * STEP - 1)
+    assert list(run.tracker.find_lost(shot)) == [expected]
+
+
+def test_a_small_part_that_appears_away_from_the_object_is_removed() -> None:
+    corner = np.zeros(SIZE, np.float32)
+    corner[:3, -3:] = 1
+    run = track(
+        5,
+        {0: place(0)},
+        lambda frame, number: np.float32(1) - corner * (frame < 2),
+        lambda number: band_mask(number) + corner,
+    )
+    assert run.found(0) == list(range(5))
+
+
+def test_an_object_that_leaves_is_lost_up_to_the_last_frame_of_the_shot() -> None:
+    run = track(4, {0: place(1), 1: place(0)}, lambda frame, number: number == 0 or frame < 2)
+    shot = range(FIRST, FIRST + 3 * STEP + 2)
+    lost = list(run.tracker.find_lost(shot))
+    assert lost == [LostInterval("hint 1", FIRST + 2 * STEP, shot.stop - 1)]
+
+
+def test_overlapping_objects_of_two_frames_blend_linearly_over_time() -> None:
+    hinted = {0: place(0), 6: place(1)}
+    run = track(7, hinted, make_mask=lambda number: np.ones(SIZE, np.float32))
+    red, blue = (np.array(hinted[n][0].ab) for n in (0, 6))
+    for number, overlay in enumerate(run.tracker.overlays()):
+        assert overlay.alpha.min() == pytest.approx(1)
+        share = (1 + STEP * number) / (2 + STEP * 6)
+        mean = overlay.ab.mean((1, 2))
+        assert mean == pytest.approx(red + share * (blue - red), abs=0.6)
+
+
+def test_a_disc_belongs_to_its_object_even_if_nothing_is_segmented() -> None:
+    run = track(1, {0: place(2)}, lambda frame, number: False)
+    mask = run.masks[0][0]
+    assert mask.max() > 0.5
+    assert mask[:, : 2 * BAND // 2].max() == 0
+
+
+def test_a_mask_without_probable_pixels_counts_as_not_found() -> None:
+    mask = np.zeros((100, 100), np.float32)
+    mask[:10] = 0.4
+    assert not is_found(mask)
+    mask[0, :2] = 0.9
+    assert is_found(mask)
+    assert mask_shape(np.zeros((33, 48), np.float32)) == (17, 24)
