@@ -10,7 +10,7 @@ import torch
 
 from vidcolor import ColorizeOptions, Colorizer
 from vidcolor.color.ycbcr import MATRICES, Coding
-from vidcolor.colorizer import ProxyPrediction
+from vidcolor.colorizer import OVERLAY_RADIUS, ProxyPrediction
 from vidcolor.errors import UsageError
 from vidcolor.generators.base import Prediction
 from vidcolor.generators.predictor import HintArrays
