@@ -36,7 +36,7 @@ lint: $(VENV)/installed docs
 	$(BIN)/hadolint docker/Dockerfile docker/Dockerfile.cuda
 
 PROSE := vidcolor tests benchmarks samples/make_samples.py docker docs Makefile README.md \
-	CHANGELOG.md CONTRIBUTING.md SECURITY.md samples/README.md models/embedded.md models/encoder.md
+	CHANGELOG.md CONTRIBUTING.md SECURITY.md samples/README.md models/embedded.md models/encoder.md models/segmentation.md
 
 # Each system has its own cache, so that a repeated check takes a second.
 types: $(VENV)/installed
