@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from vidcolor.imaging.resize import resize_area, resize_cubic, resize_linear
+from vidcolor.segmentation.regions import AREA_LIMITS, find_region
 from vidcolor.training.batches import random_crop
 from vidcolor.training.degrade import degrade
 
@@ -27,13 +28,6 @@ if TYPE_CHECKING:
 
     from vidcolor.imaging.types import FloatArray, Rgb
 
-AREA_LIMITS = (0.01, 0.5)
-"""Minimum and maximum area of a region, as a share of the image."""
-COLOR_TOLERANCES = (5.0, 14.0)
-"""Range of the maximum distance from the color of the seed, in a*b* units."""
-LUMA_TOLERANCES = (25.0, 60.0)
-"""Range of the maximum difference from the L* of the seed. It is wide, because folds and shade
-belong to an object."""
 PASTED_SHARE = 0.4
 """Share of the pairs with a pasted object."""
 FILLED_SHARE = 0.3
@@ -58,28 +52,6 @@ class ViewPair(NamedTuple):
     masks: tuple[FloatArray, FloatArray]
     """Masks of K objects in both views: (K, S, S) float32 in [0, 1]. An object that the second view
     does not show has an empty mask there."""
-
-
-def find_region(rgb: Rgb, rng: Generator, tries: int = 8) -> FloatArray | None:
-    """Return a random connected region of about one color: (h, w) float32 in {0, 1}, or None."""
-    lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    smooth = np.stack([cv2.bilateralFilter(lab[..., c].copy(), 7, 12, 5) for c in (1, 2)])
-    luma = cv2.GaussianBlur(lab[..., 0], (0, 0), 1.5)
-    height, width = luma.shape
-    for _ in range(tries):
-        y, x = int(rng.integers(height)), int(rng.integers(width))
-        seed = smooth[:, y, x][:, None, None]
-        color = ((smooth - seed) ** 2).sum(0) / rng.uniform(*COLOR_TOLERANCES) ** 2
-        light = (np.abs(luma - lab[y, x, 0]) / rng.uniform(*LUMA_TOLERANCES)) ** 2
-        similar = (color + light < 1).astype(np.uint8)
-        similar = cv2.morphologyEx(similar, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-        similar[y, x] = 1
-        _, labels = cv2.connectedComponents(similar, connectivity=4)
-        region = (labels == labels[y, x]).astype(np.uint8)
-        region = cv2.morphologyEx(region, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
-        if AREA_LIMITS[0] < region.mean() < AREA_LIMITS[1]:
-            return region.astype(np.float32)
-    return None
 
 
 def fill_holes(mask: FloatArray) -> FloatArray:

@@ -15,7 +15,8 @@ import torch
 from vidcolor.color.lab import rgb_to_lab
 from vidcolor.imaging.resize import resize_area, resize_linear
 from vidcolor.segmentation.network import CELL, STRIDE, Clicks, ImageEmbedding, SegmentationNetwork
-from vidcolor.training.objects import draw_second_view, find_region
+from vidcolor.segmentation.regions import find_region
+from vidcolor.training.objects import draw_second_view
 from vidcolor.training.report import SegmentationMetrics
 from vidcolor.training.task import Validator
 from vidcolor.training.trainer import autocast
