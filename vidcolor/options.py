@@ -235,8 +235,8 @@ class ColorizeOptions(OptionsModel):
         help="Chroma gain: 0 is gray, 1 leaves the predicted color unchanged."), _KEEP_INT] = 1.0
     hints: Annotated[tuple[Hint, ...] | Path | None, Option(
         group="Color", metavar="FILE", in_config=False,
-        help="JSON or CSV file of color hints: x, y, color, radius, and for a film time or frame."
-        )] = None
+        help="JSON or CSV file of color hints: x, y, color (or keep), radius, and for a film time "
+        "or frame.")] = None
     references: Annotated[tuple[Reference, ...], BeforeValidator(
         _parse_references, json_schema_input_type=str | list[str]), Option(
         group="Color", flags=("--reference",), metavar="PATH[@TIME]", in_config=False,
