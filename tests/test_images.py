@@ -291,6 +291,23 @@ def test_hint_masks_need_one_image_and_a_hint(flat: Colorizer) -> None:
         flat.find_hint_masks(batch, hints=[Hint(x=1, y=2, color="red")])
 
 
+def test_a_prepared_image_equals_the_colorized_one(flat: Colorizer) -> None:
+    gray = np.rint(255 * draw_discs((90, 120), (30, 45, 16), (85, 40, 18))).astype(np.uint8)
+    prepared = flat.prepare(gray)
+    for hints in ([Hint(x=30, y=45, color="teal")], [], [Hint(x=85, y=40, color="pink")]):
+        result, confidence = prepared.colorize(hints, saturation=0.8, return_confidence=True)
+        expected = flat.colorize(gray, hints=hints, saturation=0.8, return_confidence=True)
+        assert np.array_equal(result, expected[0])
+        assert np.array_equal(confidence, expected[1])
+    masks, _ = prepared.find_hint_masks([Hint(x=30, y=45, color="teal")])
+    expected_masks, _ = flat.find_hint_masks(gray, hints=[Hint(x=30, y=45, color="teal")])
+    assert np.array_equal(masks, expected_masks)
+    with pytest.raises(UsageError, match="--vividness"):
+        flat.prepare(gray, vividness=2)
+    with pytest.raises(UsageError, match="--saturation"):
+        prepared.colorize(saturation=9)
+
+
 @pytest.mark.parametrize(
     ("hint", "count", "message"),
     [

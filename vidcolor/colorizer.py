@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vidcolor.arrays import Image, Layout
     from vidcolor.generators.base import Generator
     from vidcolor.generators.predictor import HintArrays
-    from vidcolor.images import HintMasks
+    from vidcolor.images import HintMasks, PreparedImage
     from vidcolor.imaging.types import FloatArray, Plane
     from vidcolor.options import ColorizeOptions, Hint
     from vidcolor.segmentation.model import SegmentationModel
@@ -163,6 +163,11 @@ class Colorizer:
                 f"model {self.name!r} does not estimate confidence; omit --confidence or use"
                 " --model embedded"
             )
+
+    def check_has_confidence(self) -> None:
+        """Raise a `UsageError` if the generator does not estimate its confidence."""
+        if not self.has_confidence:
+            raise UsageError(f"model {self.name!r} does not estimate confidence")
 
     def _check_vividness(self, vividness: float | None) -> None:
         if vividness is not None and not self._generator.has_vividness:
@@ -337,12 +342,32 @@ class Colorizer:
         # The only import from a layer above: hints need the colorizer, and this method needs hints.
         from vidcolor.images import colorize_image
 
-        if return_confidence and not self.has_confidence:
-            raise UsageError(f"model {self.name!r} does not estimate confidence")
+        if return_confidence:
+            self.check_has_confidence()
         result = colorize_image(
             image, self, hints=hints, saturation=saturation, vividness=vividness, layout=layout
         )
         return tuple(result) if return_confidence else result.image
+
+    def prepare(
+        self, image: Any, *, vividness: float | None = None, layout: Layout | None = None
+    ) -> PreparedImage:
+        """Prepare one image to be colorized again and again while a person changes its hints.
+
+        The first call of a method of the result takes as long as `colorize`; later calls compute
+        only what depends on the hints.
+
+        Args:
+            image: a single image; see `colorize`.
+            vividness: 0 to 1; None for the default of this colorizer.
+            layout: ``hwc`` or ``chw``; see `colorize`.
+
+        Raises:
+            UsageError: the image or the vividness is not supported.
+        """
+        from vidcolor.images import PreparedImage
+
+        return PreparedImage(image, self, vividness=vividness, layout=layout)
 
     def find_hint_masks(
         self,
@@ -370,9 +395,7 @@ class Colorizer:
             InputError: the hint file cannot be read.
             WeightsError: the weights of the segmentation model are missing or damaged.
         """
-        from vidcolor.images import find_hint_masks
-
-        return find_hint_masks(image, self, hints=hints, layout=layout)
+        return self.prepare(image, layout=layout).find_hint_masks(hints)
 
 
 def _make_guide(luma: Plane, coding: Coding, subsampling: tuple[int, int]) -> FloatArray:

@@ -23,7 +23,7 @@ from vidcolor.fileio import (
 )
 from vidcolor.hints.hint_set import HintSet, enforce_discs
 from vidcolor.hints.io import load_hints, select_hints
-from vidcolor.hints.predict import load_photo_hints, make_base_prediction, predict_with_hints
+from vidcolor.hints.predict import HintPredictor, load_photo_hints, make_base_prediction
 from vidcolor.imaging.geometry import Geometry, to_displayed
 from vidcolor.imaging.resize import resize_area, resize_linear
 from vidcolor.media.extensions import make_result_path
@@ -191,7 +191,7 @@ def predict_still(
 
     if hints is None or hints.is_empty:
         return predict(None)
-    return predict_with_hints(predict, hints, colorizer, geometry.quarter_turns).hinted
+    return HintPredictor(proxy, predict, colorizer, geometry.quarter_turns).predict(hints).hinted
 
 
 def _recolor(

@@ -14,12 +14,13 @@ from vidcolor.generators.predictor import HintArrays
 from vidcolor.hints.color_transfer import TransferredColor
 from vidcolor.hints.discs import place_hints
 from vidcolor.hints.hint_set import CONTEXT_COLORS, HintSet
-from vidcolor.hints.predict import HintedPrediction, find_object_masks, predict_with_hints
+from vidcolor.hints.predict import HintedPrediction, HintPredictor
 from vidcolor.options import Hint
 
 SIZE = (24, 32)
 """Height and width of the photo and of the proxy."""
 GRID = (12, 16)
+PROXY = np.full(SIZE, 0.5, np.float32)
 MANY_COLORS = ("teal", "crimson", "gold", "indigo", "olive", "navy", "salmon", "orchid")
 OBJECT = disc_mask(SIZE, 16.5, 12.5, ClickSegmentation.RADIUS * SIZE[0])
 """The object of a hint in the center."""
@@ -36,14 +37,19 @@ class RecordingGenerator:
         self.calls.append(hints)
         ab = np.full((2, *GRID), 7 if hints is None else 9, np.float32)
         confidence = np.full(GRID, 0.25, np.float32)
-        return ProxyPrediction(ab, confidence, np.full(SIZE, 0.5, np.float32))
+        return ProxyPrediction(ab, confidence, PROXY)
 
     def predict_with(self, hints: HintSet) -> HintedPrediction:
         """Predict with hints on discs around the clicks."""
         colorizer: Any = SimpleNamespace(
             accepts_hints=self.accepts_hints, segmentation=ClickSegmentation()
         )
-        return predict_with_hints(self.predict, hints, colorizer)
+        return HintPredictor(PROXY, self.predict, colorizer).predict(hints)
+
+
+def refuse(hints: HintArrays | None) -> ProxyPrediction:
+    """Masks need no prediction."""
+    raise AssertionError(hints)
 
 
 def make_hints(*colors: str) -> HintSet:
@@ -116,9 +122,9 @@ def test_a_reference_without_hints_has_no_overlay() -> None:
 @pytest.mark.parametrize("turns", range(4))
 def test_masks_have_the_orientation_of_the_stored_pixels(turns: int) -> None:
     discs = place_hints([Hint(x=5, y=4, color="teal")], SIZE)
-    proxy = np.zeros(SIZE, np.float32)
-    segmentation: Any = ClickSegmentation()
-    (item,), masks = find_object_masks(HintSet(SIZE, discs), proxy, segmentation, turns)
+    colorizer: Any = SimpleNamespace(segmentation=ClickSegmentation())
+    predictor = HintPredictor(np.rot90(PROXY, turns), refuse, colorizer, turns)
+    (item,), masks = predictor.find_objects(HintSet(SIZE, discs))
     assert item.discs == discs
     assert masks.shape == (1, *SIZE)
     expected = disc_mask(SIZE, 5.5, 4.5, ClickSegmentation.RADIUS * SIZE[0])
@@ -131,5 +137,26 @@ def test_a_disc_is_always_a_part_of_its_object() -> None:
         segment_clicks=lambda image, objects: np.zeros((len(objects), *image.shape), np.float32),
     )
     discs = place_hints([Hint(x=5, y=4, radius=3, color="teal")], SIZE)
-    _, masks = find_object_masks(HintSet(SIZE, discs), np.zeros(SIZE, np.float32), segmentation)
+    colorizer: Any = SimpleNamespace(segmentation=segmentation)
+    _, masks = HintPredictor(PROXY, refuse, colorizer).find_objects(HintSet(SIZE, discs))
     assert np.array_equal(masks[0], disc_mask(SIZE, 5.5, 4.5, 3))
+
+
+def test_the_base_and_the_embedding_are_computed_once() -> None:
+    embedded = []
+
+    class Segmentation(ClickSegmentation):
+        def embed(self, image: Any) -> Any:
+            embedded.append(image)
+            return super().embed(image)
+
+    generator = RecordingGenerator()
+    colorizer: Any = SimpleNamespace(accepts_hints=True, segmentation=Segmentation())
+    predictor = HintPredictor(PROXY, generator.predict, colorizer)
+    results = [predictor.predict(make_hints(color)).hinted for color in ("teal", "gold", "teal")]
+    assert generator.calls == [None]
+    assert len(embedded) == 1
+    overlays = [result.overlay for result in results]
+    assert overlays[0] is not None and overlays[1] is not None and overlays[2] is not None
+    assert np.array_equal(overlays[0].ab, overlays[2].ab)
+    assert not np.array_equal(overlays[0].ab, overlays[1].ab)

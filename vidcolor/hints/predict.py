@@ -7,6 +7,7 @@ The rest of the image is predicted without hints, or with them if there are many
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -33,7 +34,6 @@ from vidcolor.hints.objects import (
 )
 from vidcolor.hints.registration import downscale
 from vidcolor.imaging.geometry import to_displayed, to_stored
-from vidcolor.imaging.overlay import ColorOverlay
 from vidcolor.imaging.resize import resize_area, resize_linear
 from vidcolor.imaging.smoothstep import smoothstep
 
@@ -42,14 +42,15 @@ if TYPE_CHECKING:
 
     from vidcolor.colorizer import ProxyPrediction
     from vidcolor.generators.predictor import HintArrays
+    from vidcolor.imaging.overlay import ColorOverlay
     from vidcolor.imaging.types import FloatArray
     from vidcolor.media.stills.types import Still
     from vidcolor.options import ColorizeOptions
-    from vidcolor.segmentation.model import SegmentationModel
+    from vidcolor.segmentation.model import EmbeddedImage, SegmentationModel
 
 
 class HintedColorizer(Protocol):
-    """What `predict_with_hints` needs of a `Colorizer`."""
+    """What a `HintPredictor` needs of a `Colorizer`."""
 
     @property
     def accepts_hints(self) -> bool:
@@ -73,76 +74,85 @@ class HintedPrediction(NamedTuple):
     """Weight of the reference: (h, w) float32 in [0, 1]."""
 
 
-def predict_with_hints(
-    predict: Callable[[HintArrays | None], ProxyPrediction],
-    hints: HintSet,
-    colorizer: HintedColorizer,
-    quarter_turns: int = 0,
-) -> HintedPrediction:
-    """Predict the color of an image with hints.
+class HintPredictor:
+    """Predicts the color of one image with any number of sets of hints.
 
-    Args:
-        predict: predicts the color of the image; None means without hints.
-        colorizer: provides the segmentation model, and accepts hints or not.
-        quarter_turns: counterclockwise rotation of the image for the generator.
+    What does not depend on hints is computed once: the prediction without hints, and the embedding
+    from which objects are segmented. Only one thread at a time may use it.
     """
-    base = prediction = predict(None)
-    is_hinted = False
-    if colorizer.accepts_hints:
-        arrays = hints.make_hint_arrays(make_base_prediction(base), quarter_turns)
-        if is_hinted := arrays is not None:
-            prediction = predict(arrays)
-    ab, alpha = hints.blend_context(base.ab, prediction.ab, is_hinted)
-    confidence = np.maximum(prediction.confidence, alpha)
-    hinted = replace(prediction, ab=ab, confidence=confidence)
-    if hints.discs:
-        mask = color_objects(hints, hinted, colorizer.segmentation, quarter_turns)
-        alpha_cells = resize_area(mask.alpha, confidence.shape)
-        hinted = replace(
-            hinted,
-            overlay=mask,
-            confidence=np.maximum(confidence, alpha_cells),
-        )
-    return HintedPrediction(base, hinted, alpha)
 
+    def __init__(
+        self,
+        proxy: FloatArray,
+        predict: Callable[[HintArrays | None], ProxyPrediction],
+        colorizer: HintedColorizer,
+        quarter_turns: int = 0,
+    ) -> None:
+        """Prepare to predict; nothing is computed yet.
 
-def find_object_masks(
-    hints: HintSet, proxy: FloatArray, segmentation: SegmentationModel, quarter_turns: int = 0
-) -> tuple[list[HintedObject], FloatArray]:
-    """Find where hints act, before anything is colorized.
+        Args:
+            proxy: Y' of the upright image at the size of the generator: (H', W') float32 in [0, 1].
+            predict: predicts the color of the image, in the orientation of the stored pixels; None
+                means without hints.
+            colorizer: provides the segmentation model, and accepts hints or not.
+            quarter_turns: counterclockwise rotation from the stored pixels to the upright image.
+        """
+        self._proxy, self._predict = proxy, predict
+        self._colorizer, self._quarter_turns = colorizer, quarter_turns
 
-    Args:
-        hints: the hints of the image; at least one disc.
-        proxy: Y' of the stored pixels at the size of the generator: (H', W') float32 in [0, 1].
-        quarter_turns: counterclockwise rotation to the upright image.
+    @cached_property
+    def base(self) -> ProxyPrediction:
+        """The prediction without hints."""
+        return self._predict(None)
 
-    Returns:
-        The K objects that the hints mean, and their soft masks, (K, H', W') float32 in [0, 1]: 1
-        where the color fully applies. Masks of several objects may overlap.
-    """
-    objects = group_discs(hints.discs)
-    image = segmentation.embed(np.rot90(proxy, quarter_turns))
-    points = make_points(objects, hints.size, quarter_turns)
-    masks = segment_clicks(segmentation, image, points)
-    masks = np.ascontiguousarray(np.rot90(masks, -quarter_turns, axes=(-2, -1)))
-    masks = smoothstep(masks, *CLICK_LIMITS)
-    for item, mask in zip(objects, masks, strict=True):
-        for disc in item.discs:  # a disc is always part of its object
-            fill_disc(disc, mask, hints.size)
-    return objects, masks
+    @cached_property
+    def _embedding(self) -> EmbeddedImage:
+        return self._colorizer.segmentation.embed(self._proxy)
 
+    def predict(self, hints: HintSet) -> HintedPrediction:
+        """Predict the color of the image with hints."""
+        base = prediction = self.base
+        is_hinted = False
+        if self._colorizer.accepts_hints:
+            arrays = hints.make_hint_arrays(make_base_prediction(base), self._quarter_turns)
+            if is_hinted := arrays is not None:
+                prediction = self._predict(arrays)
+        ab, alpha = hints.blend_context(base.ab, prediction.ab, is_hinted)
+        confidence = np.maximum(prediction.confidence, alpha)
+        hinted = replace(prediction, ab=ab, confidence=confidence)
+        if hints.discs:
+            overlay = self._color_objects(hints, hinted)
+            confidence = np.maximum(confidence, resize_area(overlay.alpha, confidence.shape))
+            hinted = replace(hinted, overlay=overlay, confidence=confidence)
+        return HintedPrediction(base, hinted, alpha)
 
-def color_objects(
-    hints: HintSet,
-    prediction: ProxyPrediction,
-    segmentation: SegmentationModel,
-    quarter_turns: int = 0,
-) -> ColorOverlay:
-    """Return the color of the objects that hints lie on, on the grid of the proxy."""
-    proxy = prediction.proxy
-    objects, masks = find_object_masks(hints, proxy, segmentation, quarter_turns)
-    base_ab = np.stack([resize_linear(plane, proxy.shape) for plane in prediction.ab])
-    return paint_objects(objects, masks, base_ab)
+    def find_objects(self, hints: HintSet) -> tuple[list[HintedObject], FloatArray]:
+        """Find where hints act, before anything is colorized.
+
+        Args:
+            hints: the hints of the image; at least one disc.
+
+        Returns:
+            The K objects that the hints mean, and their soft masks in the orientation of the stored
+            pixels, (K, H', W') float32 in [0, 1]: 1 where the color fully applies. Masks of several
+            objects may overlap.
+        """
+        objects = group_discs(hints.discs)
+        points = make_points(objects, hints.size, self._quarter_turns)
+        upright = segment_clicks(self._colorizer.segmentation, self._embedding, points)
+        masks = np.ascontiguousarray(np.rot90(upright, -self._quarter_turns, axes=(-2, -1)))
+        masks = smoothstep(masks, *CLICK_LIMITS)
+        for item, mask in zip(objects, masks, strict=True):
+            for disc in item.discs:  # a disc is always part of its object
+                fill_disc(disc, mask, hints.size)
+        return objects, masks
+
+    def _color_objects(self, hints: HintSet, prediction: ProxyPrediction) -> ColorOverlay:
+        """Return the color of the objects that hints lie on, on the grid of the proxy."""
+        objects, masks = self.find_objects(hints)
+        shape = prediction.proxy.shape
+        base_ab = np.stack([resize_linear(plane, shape) for plane in prediction.ab])
+        return paint_objects(objects, masks, base_ab)
 
 
 def make_base_prediction(prediction: ProxyPrediction) -> BasePrediction:

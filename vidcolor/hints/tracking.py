@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import tempfile
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -29,7 +30,7 @@ from vidcolor.hints.io import load_hints
 from vidcolor.hints.object_tracks import LostInterval, ObjectTracker, mask_shape
 from vidcolor.hints.objects import group_discs
 from vidcolor.hints.overlays import OVERLAYS_FILE, LostHint, OverlayWriter
-from vidcolor.hints.predict import make_base_prediction, predict_with_hints
+from vidcolor.hints.predict import HintPredictor, make_base_prediction
 from vidcolor.hints.registration import downscale
 from vidcolor.hints.timeline import (
     HintedFrame,
@@ -319,11 +320,8 @@ class HintTracker:
     def _make_reference_mask(self, item: AnalysisFrame, index: int) -> ColorOverlay:
         """Predict a frame with the reference of an index."""
         transferred = self._transfer_reference(item, index)
-        prediction = predict_with_hints(
-            lambda arrays: self._predict(item.proxy, arrays),
-            HintSet(self._size, (), transferred),
-            self._colorizer,
-        )
+        predictor = HintPredictor(item.proxy, partial(self._predict, item.proxy), self._colorizer)
+        prediction = predictor.predict(HintSet(self._size, (), transferred))
         luma = item.flow_input.luma
         base_ab = self._upsample(prediction.base.ab, luma, luma)
         ab = self._upsample(prediction.hinted.ab, luma, luma)
