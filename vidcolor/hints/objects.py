@@ -30,10 +30,10 @@ MAX_NEGATIVE = 24
 """Maximum number of negative clicks for an object: the nearest ones."""
 VARIATION = 0.25
 """Share of the variation of the automatic color that an object keeps around the hint color."""
-CLICK_LIMITS = (0.25, 0.65)
+CLICK_LIMITS = (0.25, 0.5)
 """Probability of a mask from clicks, 0-1, up to which a pixel is outside an object, and from which
 it is fully inside."""
-MEMORY_LIMITS = (0.25, 0.6)
+MEMORY_LIMITS = (0.25, 0.55)
 """The same for a mask from other frames. With lower limits an object has a visible seam of color,
 which grows from frame to frame."""
 

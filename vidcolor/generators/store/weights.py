@@ -97,7 +97,7 @@ ENCODER_WEIGHTS = PackagedWeights(
 SEGMENTATION_WEIGHTS = PackagedWeights(
     name="segmentation",
     file="segmentation.safetensors",
-    sha256="3c3b95d9db66fc050f4f34fc39279945bf29d69d07220d5a32c4b6c0b11fb2b1",
+    sha256="89fae09a993a919a6e9523cf50f5407d750490ed7b1eed07c9b79b4c9faf9f01",
     card="segmentation.md",
     license="Apache-2.0",
 )
