@@ -33,6 +33,25 @@ def make_pan(seed: int, count: int, speed: int) -> list[FrameArray]:
     return [scene[40 : 40 + HEIGHT, speed * n : speed * n + WIDTH] for n in range(count)]
 
 
+def make_landscape(seed: int) -> FrameArray:
+    """Return a bright sky, a dark forest and gray ground, with texture: (320, 192) float32."""
+    rng = np.random.default_rng(seed)
+    texture = cv2.resize(rng.random((40, 24), np.float32), (WIDTH, 320)) - 0.5
+    rows = np.interp(np.arange(320), [0, 90, 130, 190, 230], [0.9, 0.85, 0.2, 0.25, 0.65])
+    return np.clip(rows[:, None].astype(np.float32) + 0.5 * texture, 0, 1)
+
+
+def make_tilt(scene: FrameArray, first: int, last: int, count: int) -> list[FrameArray]:
+    """Return a vertical pan between two rows of a scene, with the camera at rest before and after.
+
+    The camera rests for 20 frames, moves for `count` frames, each of them with the motion blur of a
+    shutter that is open for half of the time, and rests again.
+    """
+    times = np.arange(count + 40)[:, None] - 20 + np.linspace(0, 0.5, 4)
+    tops = np.rint(first + (last - first) * np.clip(times / count, 0, 1)).astype(int)
+    return [np.mean([scene[top : top + HEIGHT] for top in row], axis=0) for row in tops]
+
+
 def make_dissolve(
     outgoing: Sequence[FrameArray], incoming: Sequence[FrameArray]
 ) -> list[FrameArray]:

@@ -2,9 +2,10 @@
 
 A frame M of a dissolve is g ((1 - s) A + s B) + o, where A is a frame before the dissolve, B is a
 frame after it, and g and o are the gain and offset of flicker and the film printer. The share s of
-B rises from 0 to 1. Pans and passing objects do not fit this model. The least-squares fit needs
-only inner products of frames. They are computed once and kept, so that it is cheap to evaluate
-many lengths around every frame.
+B rises from 0 to 1. Most pans and passing objects do not fit this model. The least-squares fit
+needs only inner products of frames. They are computed once and kept, so that it is cheap to
+evaluate many lengths around every frame. The best candidate is a dissolve unless motion explains it
+better (see `motion_compensation`).
 
 Frames are thumbnails from `make_thumbnail`. Without its mean, a frame does not depend on o. The
 drop of variance in the middle of a dissolve is described by Alattar, "Detecting and compressing
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vidcolor.shots.features import max_correlation
+from vidcolor.shots.motion_compensation import select_test_frames, shows_motion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +80,9 @@ MAX_FLASH = 3
 """Maximum length of a flash, in frames, whose low variance is ignored."""
 DECISION_DELAY = 4
 """Number of frames from the latest end of all candidates until the best of them is final."""
+MAX_DECISION_DELAY = 2 * WINDOW_RADIUS
+"""Number of frames from the end of the first candidate after which the best one is final even if
+others follow. It bounds the memory for candidates."""
 MIXED_SHARE_LIMITS = (0.12, 0.88)
 """Shares of B between which a frame is certainly mixed. Outside, noise dominates the fitted
 share, so the ends of the dissolve are extrapolated."""
@@ -136,6 +141,14 @@ class Dissolve:
     """Natural logarithm of the odds that this is a dissolve."""
 
 
+class _Candidate(NamedTuple):
+    """A dissolve that motion may explain too."""
+
+    dissolve: Dissolve
+    frames: list[FloatArray]
+    """Frames from A to B for `shows_motion`."""
+
+
 class DissolveDetector:
     """Detects dissolves, with a delay of up to 2 `WINDOW_RADIUS` frames."""
 
@@ -143,24 +156,27 @@ class DissolveDetector:
         """Create a detector; `first` is the index of the first frame that is fed."""
         self._first = first
         self._frames: deque[FloatArray] = deque(maxlen=2 * WINDOW_RADIUS + 1)
+        self._thumbnails: deque[FloatArray] = deque(maxlen=2 * WINDOW_RADIUS + 1)
         self._variances: list[float] = []
         self._products = np.zeros((0, 0))
         self._count = 0
-        self._candidates: list[Dissolve] = []
+        self._candidates: list[_Candidate] = []
 
-    def feed(self, thumbnail: FloatArray) -> Dissolve | None:
-        """Process the next thumbnail; return the dissolve that became final with it, or None.
+    def feed(self, frame: FloatArray, thumbnail: FloatArray) -> Dissolve | None:
+        """Process the next frame; return the dissolve that became final with it, or None.
 
-        It is Y' from `make_thumbnail`, (h, w) float32 in [0, 1]. All thumbnails have the same size.
+        `frame` is Y' from `resize_frame` and `thumbnail` from `make_thumbnail`, float32 in [0, 1].
+        All frames have the same size.
         """
         import cv2
 
         self._variances = [*self._variances[-2 * WINDOW_RADIUS :], float(thumbnail.var())]
         smooth = np.asarray(cv2.GaussianBlur(thumbnail, (0, 0), SMOOTHING_SIGMA), np.float32)
         centered = smooth - smooth.mean()
-        self._frames.append(centered)
+        self._frames.append(frame)
+        self._thumbnails.append(centered)
         self._count += 1
-        stack = np.stack(self._frames)
+        stack = np.stack(self._thumbnails)
         # Each frame adds one row and one column to the kept matrix of inner products.
         row = np.tensordot(stack, centered, 2) / centered.size
         keep = len(stack) - 1
@@ -179,19 +195,20 @@ class DissolveDetector:
         """Add the candidates around a middle frame; return the best candidate if it is final."""
         if middle < 0:
             return None
-        position = middle - (self._count - len(self._frames))
-        if position < len(self._frames):
+        position = middle - (self._count - len(self._thumbnails))
+        if position < len(self._thumbnails):
             self._candidates += self._find_candidates(position, middle)
         if not self._candidates:
             return None
-        if middle + self._first < max(c.end for c in self._candidates) + DECISION_DELAY:
+        latest_end = max(candidate.dissolve.end for candidate in self._candidates)
+        limit = self._candidates[0].dissolve.end + MAX_DECISION_DELAY
+        if middle + self._first < min(latest_end + DECISION_DELAY, limit):
             return None
-        best = max(self._candidates, key=lambda candidate: candidate.log_odds)
-        self._candidates.clear()
-        return best
+        candidates, self._candidates = self._candidates, []
+        return _select_dissolve(candidates)
 
-    def _find_candidates(self, position: int, middle: int) -> Iterator[Dissolve]:
-        """Yield dissolves of all lengths around a middle frame."""
+    def _find_candidates(self, position: int, middle: int) -> Iterator[_Candidate]:
+        """Yield candidates of all lengths around a middle frame."""
         if self._products[position, position] < MIN_VARIANCE:
             return
         offset = self._first + middle - position
@@ -200,7 +217,9 @@ class DissolveDetector:
                 return
             found = self._evaluate(position, half)
             if found is not None and found.log_odds > MIN_LOG_ODDS:
-                yield Dissolve(offset + found.first, offset + found.end, found.log_odds)
+                dissolve = Dissolve(offset + found.first, offset + found.end, found.log_odds)
+                frames = select_test_frames(self._frames, position - half, position + half)
+                yield _Candidate(dissolve, frames)
 
     def _evaluate(self, position: int, half: int) -> Dissolve | None:
         """Evaluate one candidate; its indices are positions among the kept frames."""
@@ -212,7 +231,7 @@ class DissolveDetector:
         time_correlation = float(np.corrcoef(share, np.arange(len(share)))[0, 1])
         if time_correlation < MIN_TIME_CORRELATION:
             return None
-        frame_a, frame_b = self._frames[a], self._frames[b]
+        frame_a, frame_b = self._thumbnails[a], self._thumbnails[b]
         shifted_correlation = max_correlation(frame_a, frame_b)
         if (
             shifted_correlation > MAX_SHIFTED_CORRELATION
@@ -275,15 +294,31 @@ class DissolveDetector:
 
     def _stability(self, end: int, distance: int) -> float:
         """Return the correlation of a frame with the frame at a distance."""
-        other = min(max(end + distance, 0), len(self._frames) - 1)
+        other = min(max(end + distance, 0), len(self._thumbnails) - 1)
         if abs(other - end) < abs(distance) / 2:
             return DEFAULT_STABILITY
-        return max_correlation(self._frames[end], self._frames[other])
+        return max_correlation(self._thumbnails[end], self._thumbnails[other])
 
     def _variance(self, position: int, radius: int) -> float:
         """Return the median variance of the frames around a position; it ignores a flash."""
         variances = self._variances[max(0, position - radius) : position + radius + 1]
         return float(np.median(variances))
+
+
+def _select_dissolve(candidates: list[_Candidate]) -> Dissolve | None:
+    """Return the best candidate unless motion explains it; then the best one apart from it."""
+    remaining = sorted(candidates, key=lambda candidate: -candidate.dissolve.log_odds)
+    while remaining:
+        best = remaining[0]
+        if not shows_motion(best.frames):
+            return best.dissolve
+        # Candidates that overlap the best one have other limits for the same motion.
+        remaining = [c for c in remaining if not _overlap(c.dissolve, best.dissolve)]
+    return None
+
+
+def _overlap(a: Dissolve, b: Dissolve) -> bool:
+    return a.first < b.end and b.first < a.end
 
 
 def measure_unchanged_share(a: FloatArray, b: FloatArray) -> float:
