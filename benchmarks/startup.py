@@ -23,7 +23,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from transcode_ratio import make_film, run
+from transcode_ratio import compile_package, make_film, run
 
 from vidcolor.media.ffmpeg_cli import find_ffmpeg
 
@@ -53,6 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeat", type=int, default=7)
     repeat = parser.parse_args().repeat
+    compile_package()
     with tempfile.TemporaryDirectory() as folder:
         film, photo = Path(folder) / "film.mkv", Path(folder) / "photo.jpg"
         make_film(film, SIZE, 0.5, grain=0)

@@ -50,14 +50,16 @@ _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 """pydantic's error types for unknown keys of models and of dataclasses."""
 
 
-STORED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-"""Configuration of dataclasses that are stored: ``@with_config(STORED)``."""
+STORED = ConfigDict(extra="forbid")
+"""Configuration of dataclasses that are stored: ``@with_config(STORED)``. Their docstrings are not
+read, because that parses the source of each class whenever a film starts. Only
+``docs/scripts/schemas.py`` needs them, and adds ``use_attribute_docstrings``."""
 
 
 class Record(BaseModel):
     """Base of the models of files. Unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, **STORED)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True, **STORED)
 
 
 get_adapter: Callable[[Any], TypeAdapter[Any]] = lru_cache(TypeAdapter)

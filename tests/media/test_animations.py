@@ -79,3 +79,14 @@ def test_a_film_and_a_still_have_no_repeats(tmp_path: Path) -> None:
     assert describe_repeats(tmp_path / "a.mp4") is None
     assert describe_repeats(tmp_path / "a.webp") is None
     assert find_converted_format(tmp_path / "a.webp") is None
+
+
+@pytest.mark.parametrize("head", [b"RIFF\0\0\0\0AVI ", b"\0\0\0 ftypisom", b""])
+def test_a_film_is_not_opened_with_pillow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
+    """Pillow imports all of its formats for the first file."""
+    monkeypatch.delattr(Image, "open")
+    (tmp_path / "film").write_bytes(head)
+    assert describe_repeats(tmp_path / "film") is None
+    assert describe_repeats(tmp_path / "missing") is None

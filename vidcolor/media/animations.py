@@ -60,6 +60,9 @@ def find_converted_format(path: Path) -> str | None:
 
 def describe_repeats(path: Path) -> str | None:
     """Return a warning about an animation that repeats, which films do not; else None."""
+    # Pillow imports all of its formats to open a file. Most films are no animations.
+    if not _has_animation_signature(path):
+        return None
     from PIL import Image
 
     try:
@@ -74,6 +77,16 @@ def describe_repeats(path: Path) -> str | None:
         return None
     times = "repeats endlessly" if count == 0 else f"plays {count + is_gif} times"
     return f"the animation {times}; the result plays once"
+
+
+def _has_animation_signature(path: Path) -> bool:
+    """Return whether a file starts like GIF, PNG or WebP."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return head.startswith((b"GIF8", SIGNATURE)) or (head[:4] + head[8:] == b"RIFFWEBP")
 
 
 def convert_animation(path: Path) -> Path:
