@@ -8,8 +8,8 @@ from vidcolor.color.bins import (
     CONFIDENCE_SCALE,
     NUM_BINS,
     SPACING,
+    TEMPERATURE,
     apply_calibration,
-    compute_temperature,
     decode_bins,
     fit_calibration,
     gamut_bins,
@@ -33,17 +33,6 @@ def test_bins_are_sorted():
     assert bins.tolist() == sorted(bins.tolist())
 
 
-@pytest.mark.parametrize(("vividness", "expected"), [(None, 0.38), (0, 1), (0.62, 0.38), (1, 0.05)])
-def test_vividness_sets_the_annealing_temperature(vividness, expected):
-    assert compute_temperature(vividness) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("vividness", [-0.1, 1.1, float("nan")])
-def test_vividness_outside_its_range_is_rejected(vividness):
-    with pytest.raises(ValueError, match="vividness must be in"):
-        compute_temperature(vividness)
-
-
 def make_logits(probabilities):
     """Return logits of one cell, (1, 260, 1, 1), from the probabilities of some bins.
 
@@ -57,23 +46,25 @@ def make_logits(probabilities):
 
 def test_single_bin_gives_its_color_and_full_concentration():
     bins = gamut_bins()
-    ab, concentration = decode_bins(make_logits({77: 1.0}), bins)
-    assert ab.flatten().tolist() == bins[77].tolist()
-    assert concentration.item() == pytest.approx(1, abs=1e-4)
+    color = decode_bins(make_logits({77: 1.0}), bins)
+    assert color.ab.flatten().tolist() == bins[77].tolist()
+    assert color.concentration.item() == pytest.approx(1, abs=1e-4)
+    assert color.expected_chroma.item() == pytest.approx(bins[77].norm().item())
 
 
-def test_vividness_moves_color_from_the_mean_to_the_mode():
+def test_color_is_the_annealed_mean_and_expected_chroma_the_plain_one():
     bins, logits = gamut_bins(), make_logits({10: 0.6, 200: 0.4})
-    mean, _ = decode_bins(logits, bins, 0)
-    mode, _ = decode_bins(logits, bins, 1)
-    torch.testing.assert_close(mean.flatten(), 0.6 * bins[10] + 0.4 * bins[200])
-    assert (mode.flatten() - bins[10]).norm() < 0.1
+    color = decode_bins(logits, bins)
+    share = 0.6 ** (1 / TEMPERATURE) / (0.6 ** (1 / TEMPERATURE) + 0.4 ** (1 / TEMPERATURE))
+    torch.testing.assert_close(color.ab.flatten(), share * bins[10] + (1 - share) * bins[200])
+    expected = 0.6 * bins[10].norm() + 0.4 * bins[200].norm()
+    torch.testing.assert_close(color.expected_chroma.squeeze(), expected)
 
 
 def test_concentration_is_a_function_of_the_expected_error():
     bins = gamut_bins()
     logits = torch.randn(2, NUM_BINS, 3, 4, generator=torch.Generator().manual_seed(1)) * 3
-    ab, concentration = decode_bins(logits, bins)
+    ab, concentration, _ = decode_bins(logits, bins)
     assert ab.shape == (2, 2, 3, 4) and concentration.shape == (2, 1, 3, 4)
     p = logits.softmax(1)[1, :, 2, 3]
     error = (p * (bins - ab[1, :, 2, 3]).square().sum(1)).sum()

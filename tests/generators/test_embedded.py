@@ -121,12 +121,26 @@ def test_hint_spreads_over_its_object(generator):
     assert change[4:28, 4:20].median() > 15
 
 
-def test_vividness_changes_the_color(generator, plain):
-    calm, default = (generator(GOLDEN["luma"], None, v).ab for v in (0.0, 0.62))
-    assert torch.equal(default, plain.ab)
-    assert (calm - default).norm(dim=1).mean() > 1
+def test_vividness_raises_chroma_and_keeps_confidence(generator, plain):
+    steps = [generator(GOLDEN["luma"], None, v) for v in (0.0, 0.25, 0.5, 0.62, 0.75, 1.0)]
+    assert torch.equal(steps[3].ab, plain.ab)
+    assert all(torch.equal(step.confidence, plain.confidence) for step in steps)
+    chroma = torch.stack([step.ab.norm(dim=1) for step in steps])
+    assert (chroma.diff(dim=0) >= 0).all() and (chroma[-1].mean() > 1.6 * chroma[0].mean())
+
+
+@pytest.mark.parametrize("vividness", [-0.01, 1.5, float("nan")])
+def test_vividness_outside_its_range_is_rejected(generator, vividness):
     with pytest.raises(ValueError, match="vividness"):
-        generator(GOLDEN["luma"], None, 1.5)
+        generator(GOLDEN["luma"], None, vividness)
+
+
+def test_hinted_cells_have_the_same_color_at_any_vividness(generator):
+    hints = Hints(GOLDEN["hint_ab"], (GOLDEN["density"] > 0).float())
+    muted, vivid = (generator(GOLDEN["luma"], hints, v).ab for v in (0.0, 1.0))
+    assert hints.density.any()
+    hinted = hints.density.expand_as(muted) == 1
+    assert torch.equal(muted[hinted], vivid[hinted])
 
 
 def test_bfloat16_is_close_to_float32(generator):

@@ -72,7 +72,7 @@ def test_true_distribution_minimizes_the_loss() -> None:
         < 1e-5
         < float(distillation_loss(true, torch.zeros_like(true)))
     )
-    assert float((mean_color(true, TARGETS.bins, 0.0) - ab).norm(dim=1).mean()) < 6
+    assert float((mean_color(true, TARGETS.bins, 1.0) - ab).norm(dim=1).mean()) < 6
 
 
 def test_class_weights_have_no_effect_in_dark_regions() -> None:

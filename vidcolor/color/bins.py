@@ -8,7 +8,7 @@ depends on that order.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
@@ -34,11 +34,8 @@ rounding error on a different machine must not change the order that weights dep
 NUM_BINS = sum((last - first) // SPACING + 1 for _, first, last in _ROWS)
 """Number of bins: 260."""
 
-DEFAULT_VIVIDNESS = 0.62
-"""Default vividness. Its temperature, 0.38, is a compromise of Zhang et al. between muted and
-blotchy color."""
-MIN_TEMPERATURE = 0.05
-"""Temperature at vividness 1. Lower values have no effect, because one bin has all the weight."""
+TEMPERATURE = 0.38
+"""Annealing temperature, a compromise of Zhang et al. between muted and blotchy color."""
 
 CONFIDENCE_SCALE = 20.0
 """Expected error at which the concentration is 0.5, in a*b* units."""
@@ -58,49 +55,44 @@ def gamut_bins() -> Tensor:
     )
 
 
-def compute_temperature(vividness: float | None = None) -> float:
-    """Return the annealing temperature 1 - vividness, at least `MIN_TEMPERATURE`.
+class DecodedColor(NamedTuple):
+    """The color of each cell, and how certain it is; see `decode_bins`."""
 
-    The vividness is 0 (the mean of all plausible colors) to 1 (the most probable color).
-
-    Raises:
-        ValueError: the vividness is not in [0, 1].
-    """
-    vividness = DEFAULT_VIVIDNESS if vividness is None else vividness
-    if not 0 <= vividness <= 1:
-        raise ValueError(f"vividness must be in [0, 1], got {vividness}")
-    return max(1 - vividness, MIN_TEMPERATURE)
+    ab: Tensor
+    """a*, b*: (N, 2, h, w) float32."""
+    concentration: Tensor
+    """Concentration of the distribution: (N, 1, h, w) float32 in [0, 1]."""
+    expected_chroma: Tensor
+    """Mean chroma of the distribution (T = 1), in a*b* units: (N, 1, h, w) float32. It is at least
+    the chroma of the mean color."""
 
 
-def decode_bins(
-    logits: Tensor, bins: Tensor, vividness: float | None = None
-) -> tuple[Tensor, Tensor]:
+def decode_bins(logits: Tensor, bins: Tensor) -> DecodedColor:
     """Convert predicted distributions to colors and to their concentration.
 
-    The color is the annealed mean: the mean of the bins under softmax(logits / T). The
+    The color is the annealed mean: the mean of the bins under softmax(logits / `TEMPERATURE`). The
     concentration is s² / (s² + D²), where D² is the expected squared a*b* distance between that
     color and a color drawn from the distribution itself (T = 1), and s is `CONFIDENCE_SCALE`. It is
     1 where only one color has any probability, and 0.5 where the expected error is s.
     `apply_calibration` converts it to a confidence.
 
     `logits` are (N, Q, h, w) of any float type, `bins` are a*, b* of each bin, (Q, 2).
-
-    Returns:
-        a*, b*, (N, 2, h, w) float32; and concentration, (N, 1, h, w) float32 in [0, 1].
     """
-    t = compute_temperature(vividness)
     # With the bins in the last dimension each softmax row is contiguous, which is several times
     # faster. The logits of a channels-last network have this order already.
     rows = logits.float().permute(0, 2, 3, 1)
     bins = bins.float()
-    moments = torch.cat([bins, bins.square().sum(1, keepdim=True)], dim=1)
-    ab = torch.softmax(rows / t, dim=-1) @ bins
-    mean_a, mean_b, mean_square = (torch.softmax(rows, dim=-1) @ moments).unbind(-1)
+    square = bins.square().sum(1, keepdim=True)
+    moments = torch.cat([bins, square, square.sqrt()], dim=1)
+    ab = torch.softmax(rows / TEMPERATURE, dim=-1) @ bins
+    mean_a, mean_b, mean_square, chroma = (torch.softmax(rows, dim=-1) @ moments).unbind(-1)
     # E|q - ab|², expanded; rounding can make it slightly negative.
     cross = mean_a * ab[..., 0] + mean_b * ab[..., 1]
     spread = (mean_square - 2 * cross + ab.square().sum(-1)).clamp(min=0)
     concentration = CONFIDENCE_SCALE**2 / (CONFIDENCE_SCALE**2 + spread)
-    return ab.permute(0, 3, 1, 2).contiguous(), concentration.unsqueeze(1)
+    return DecodedColor(
+        ab.permute(0, 3, 1, 2).contiguous(), concentration.unsqueeze(1), chroma.unsqueeze(1)
+    )
 
 
 def boost_chroma(ab: Tensor, concentration: Tensor) -> Tensor:

@@ -108,8 +108,8 @@ class Generator(Protocol):
         Args:
             luma: L*, (N, 1, H, W) float32 in [0, 100]; any H and W of at least 1.
             hints: hints for the batch; None if there are none.
-            vividness: from 0 (mean of the plausible colors) to 1 (the most likely color); None for
-                the generator's default. Ignored without `has_vividness`.
+            vividness: from 0 (muted) to 1 (vivid); None for the generator's default. Ignored
+                without `has_vividness`.
 
         Returns:
             The prediction at the generator's output stride, on `device`.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from vidcolor.color.bins import apply_calibration, boost_chroma, decode_bins
+from vidcolor.color.bins import apply_calibration, decode_bins
+from vidcolor.color.vividness import adjust_chroma
 from vidcolor.errors import WeightsError
 from vidcolor.generators.base import Hints, Prediction, check_inputs, resample_hints
 from vidcolor.generators.device import torch_dtype
@@ -72,14 +73,14 @@ class EmbeddedGenerator:
         # The padding repeats the edge, because reflection needs more pixels than a tiny image has.
         padding = 0, -width % ALIGNMENT, 0, -height % ALIGNMENT
         luma = F.pad(luma.to(self.device, torch.float32), padding, mode="replicate")
-        if hints is None:
-            logits = self.network(luma)
-        else:
-            logits = self.network(luma, *self._pad_hints(hints, size, luma.shape[-2:]))
-        logits = logits[..., : size[0], : size[1]]
-        ab, concentration = decode_bins(logits, self.network.bins, vividness)
-        ab = boost_chroma(ab, concentration)
-        return Prediction(ab, apply_calibration(concentration, self.network.calibration))
+        planes = () if hints is None else self._pad_hints(hints, size, luma.shape[-2:])
+        density = planes[1] if planes else None
+        color = decode_bins(self.network(luma, *planes), self.network.bins)
+        ab = adjust_chroma(color, luma, vividness, density)[..., : size[0], : size[1]]
+        concentration = color.concentration[..., : size[0], : size[1]]
+        return Prediction(
+            ab.contiguous(), apply_calibration(concentration, self.network.calibration)
+        )
 
     def _pad_hints(
         self, hints: Hints, size: tuple[int, int], padded_size: tuple[int, ...]

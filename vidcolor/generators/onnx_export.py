@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from vidcolor.color.bins import apply_calibration, boost_chroma, decode_bins
+from vidcolor.color.bins import apply_calibration, decode_bins
+from vidcolor.color.vividness import adjust_chroma
 from vidcolor.errors import UsageError, VidcolorError
 from vidcolor.fileio import atomic_output
 from vidcolor.generators.adapter import AdaptedGenerator
@@ -73,9 +74,9 @@ class _EmbeddedWithColor(nn.Module):
 
     def forward(self, luma: Tensor) -> Tensor:
         """Map L* (N, 1, H, W) to a*, b* and confidence (N, 3, H / 4, W / 4)."""
-        ab, concentration = decode_bins(self.network(luma), self.network.bins, self.vividness)
-        confidence = apply_calibration(concentration, self.network.calibration)
-        return torch.cat([boost_chroma(ab, concentration), confidence], dim=1)
+        color = decode_bins(self.network(luma), self.network.bins)
+        confidence = apply_calibration(color.concentration, self.network.calibration)
+        return torch.cat([adjust_chroma(color, luma, self.vividness), confidence], dim=1)
 
 
 class _DeOldifyInBytes(nn.Module):

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from vidcolor.color.bins import compute_temperature
+from vidcolor.color.bins import TEMPERATURE
 from vidcolor.color.lab import lab_to_rgb, rgb_to_lab
 from vidcolor.color.metrics import colorfulness
 from vidcolor.generators.network import STRIDE
@@ -152,12 +152,12 @@ def distillation_loss(logits: Tensor, teacher: Tensor) -> Tensor:
     return F.kl_div(own, target, reduction="none", log_target=True).sum(1).mean()
 
 
-def mean_color(logits: Tensor, bins: Tensor, vividness: float | None = None) -> Tensor:
+def mean_color(logits: Tensor, bins: Tensor, temperature: float = TEMPERATURE) -> Tensor:
     """Return the predicted a*, b*, (N, 2, h, w) float32; see `color.bins.decode_bins`.
 
     Unlike `decode_bins`, it is differentiable. `logits` are (N, Q, h, w), `bins` (Q, 2).
     """
-    rows = logits.float().permute(0, 2, 3, 1) / compute_temperature(vividness)
+    rows = logits.float().permute(0, 2, 3, 1) / temperature
     return (torch.softmax(rows, dim=-1) @ bins.float()).permute(0, 3, 1, 2)
 
 

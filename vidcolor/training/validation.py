@@ -145,8 +145,11 @@ class ColorValidator(Validator[EmbeddedNetwork]):
         return logits.float()
 
     def _decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Decode a*, b* and concentration as the generator does at inference."""
-        ab, concentration = decode_bins(logits, self._targets.bins)
+        """Decode a*, b* and concentration as the generator does at inference.
+
+        The gain for pale images is left out.
+        """
+        ab, concentration, _ = decode_bins(logits, self._targets.bins)
         return boost_chroma(ab, concentration), concentration
 
 
