@@ -60,7 +60,9 @@ def evaluate(
 
     The luma of each image is colorized, and the result is compared with the
     image. Results of other programs can be evaluated in the same table. PSNR
-    favors gray results, so compare colorfulness too.
+    favors gray results, so compare colorfulness too. Blotches, color that bleeds
+    over edges, and the share of warm colors need no original; compare them with
+    those of the ground truth.
     [bold]vidcolor evaluate film[/bold] evaluates one film and its stability, and
     [bold]vidcolor evaluate hints[/bold] the hints in an object of a film.
 

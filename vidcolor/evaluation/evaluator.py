@@ -14,6 +14,7 @@ from vidcolor.colorizer import Colorizer
 from vidcolor.environment import get_library_versions
 from vidcolor.errors import InputError
 from vidcolor.evaluation.calibration import ReliabilityDiagram
+from vidcolor.evaluation.color_faults import compute_lab
 from vidcolor.evaluation.dataset import (
     ResultFolder,
     crop_and_resize,
@@ -204,7 +205,7 @@ class Evaluator:
         """Compute the metrics of every method for one image."""
         gray: Rgb = np.repeat(sample.luma.astype(np.uint8)[..., None], 3, axis=-1)
         images = [
-            FeaturedImage(rgb, self._extract_features(rgb))
+            FeaturedImage(rgb, self._extract_features(rgb), compute_lab(rgb))
             for rgb in (gray, *(o.rgb for o in outputs), *sample.results, sample.ground_truth)
         ]
         for method, image in zip(self.methods, images, strict=True):

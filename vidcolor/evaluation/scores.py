@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from vidcolor.evaluation.color_faults import (
+    BLEEDING_DEFINITION,
+    BLOTCHINESS_DEFINITION,
+    WARM_SHARE_DEFINITION,
+    measure_bleeding,
+    measure_blotchiness,
+    measure_warm_share,
+)
 from vidcolor.evaluation.features import Features, feature_distance, frechet_distance
 from vidcolor.evaluation.hint_metrics import HintScore, summarize_scores
 from vidcolor.evaluation.image_metrics import (
@@ -25,14 +33,16 @@ if TYPE_CHECKING:
 
     from vidcolor.evaluation.calibration import ReliabilityDiagram
     from vidcolor.evaluation.report import MethodKind
-    from vidcolor.imaging.types import Rgb
+    from vidcolor.imaging.types import FloatArray, Rgb
 
 
 class FeaturedImage(NamedTuple):
-    """An image, (H, W, 3) uint8, with its features, which are computed only once."""
+    """An image, (H, W, 3) uint8, with what several metrics need and is computed only once."""
 
     rgb: Rgb
     features: Features
+    lab: FloatArray
+    """L*, a*, b* from `color_faults.compute_lab`: (h, w, 3) float32."""
 
 
 @dataclass(slots=True)
@@ -79,9 +89,13 @@ class Subset:
         return values if self.indices is None else [values[n] for n in self.indices]
 
     def average(self, name: str, scores: MethodScores | None = None) -> float:
-        """Return the mean of a metric, of this method or of others."""
+        """Return the mean of a metric, of this method or of others.
+
+        Images for which the metric is undefined are left out; NaN if it is undefined for all.
+        """
         images = self.select((scores or self.method).images)
-        return float(np.mean([image[name] for image in images]))
+        values = [image[name] for image in images if not math.isnan(image[name])]
+        return float(np.mean(values)) if values else math.nan
 
     def compute_metrics(self) -> dict[str, float | None]:
         """Return the value of every metric; None where one does not apply."""
@@ -179,6 +193,21 @@ IMAGE_METRICS: tuple[Metric, ...] = (
         summarize=lambda subset: abs(
             subset.average("colorfulness") - subset.average("colorfulness", subset.ground_truth)
         ),
+    ),
+    Metric(
+        "blotchiness", "blotches", "{:.2f}", better="lower",
+        definition=BLOTCHINESS_DEFINITION,
+        measure=lambda image, _: measure_blotchiness(image.lab),
+    ),
+    Metric(
+        "bleeding", "bleeding", "{:.2f}", better="lower",
+        definition=BLEEDING_DEFINITION,
+        measure=lambda image, _: measure_bleeding(image.lab),
+    ),
+    Metric(
+        "warm_share", "warm", "{:.0%}",
+        definition=WARM_SHARE_DEFINITION,
+        measure=lambda image, _: measure_warm_share(image.lab),
     ),
     Metric(
         "feature_distance", "features", "{:.4f}", better="lower",
