@@ -6,8 +6,9 @@
 
 Each clip is colorized twice: with propagation, and each frame by itself. The metrics are those of
 `vidcolor evaluate film`. "/truth" in the name of a column means a ratio to the ground truth, and
-"/frames" or "/fr." a ratio to the colorization of single frames. A column "(frames)" has the metric
-of the column before it for single frames.
+"/frames" or "/fr." a ratio to the colorization of single frames. "excess 95%" is the drift beyond
+that of the ground truth. A column "(frames)" has the metric of the column before it for single
+frames.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ import av
 import numpy as np
 
 from vidcolor.colorizer import Colorizer
-from vidcolor.evaluation.film import AGAINST, COLORED, FilmEvaluation, evaluate_film
+from vidcolor.evaluation.film import AGAINST, COLORED, GROUND_TRUTH, FilmEvaluation, evaluate_film
 from vidcolor.film.api import colorize_film
 from vidcolor.media.decode import VideoReader
 from vidcolor.media.probe import probe
 from vidcolor.options import ColorizeOptions
 from vidcolor.training.degrade import grain, scratches
 
-COLUMNS = ("CDC/truth", "(frames)", "warp/frames", "flicker/fr.", "dPSNR", "drift/truth",
+COLUMNS = ("CDC/truth", "(frames)", "warp/frames", "flicker/fr.", "dPSNR", "excess 95%",
            "(frames)", "edge F1", "(frames)", "chroma", "f/s")  # fmt: skip
 
 
@@ -84,15 +85,16 @@ def evaluate_clip(
 
 def make_row(scores: FilmEvaluation) -> list[float]:
     """Return the metrics of a clip, without the speed."""
-    propagated, single = (scores.report.metrics[name] for name in (COLORED, AGAINST))
+    metrics = scores.report.metrics
+    truth, propagated, single = (metrics[name] for name in (GROUND_TRUTH, COLORED, AGAINST))
     return [
-        scores.compute_ratio_to_ground_truth(COLORED, "cdc"),
-        scores.compute_ratio_to_ground_truth(AGAINST, "cdc"),
+        propagated["cdc"] / truth["cdc"],
+        single["cdc"] / truth["cdc"],
         propagated["warp_error"] / single["warp_error"],
         propagated["flicker"] / single["flicker"],
         propagated["psnr"] - single["psnr"],
-        scores.compute_ratio_to_ground_truth(COLORED, "drift"),
-        scores.compute_ratio_to_ground_truth(AGAINST, "drift"),
+        propagated["excess_drift_p95"],
+        single["excess_drift_p95"],
         propagated["edge_f1"],
         single["edge_f1"],
         propagated["chroma"] / single["chroma"],

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from vidcolor.evaluation.film import GROUND_TRUTH, FilmEvaluation, FilmScorer
+from vidcolor.evaluation.temporal_metrics import DRIFT_FRAMES
 
 Film = list[np.ndarray]
 FRAME_RATE = 6
 NUM_FRAMES = 14
-"""More than `MIN_DRIFT_S` at `FRAME_RATE`, so that drift is defined."""
 
 
 def make_landscape(seed: int, height: int = 72, width: int = 200) -> np.ndarray:
@@ -38,7 +38,7 @@ def add_tint(film: Film, amounts: list[float]) -> Film:
 
 
 def score(ground_truth: Film, cuts: tuple[int, ...] = (), **versions: Film) -> FilmEvaluation:
-    scorer = FilmScorer(list(versions), frame_rate=FRAME_RATE)
+    scorer = FilmScorer(list(versions))
     for n, frame in enumerate(ground_truth):
         frames = {name: film[n] for name, film in versions.items()}
         scorer.add_frame(frame, frames, n / FRAME_RATE, n in cuts)
@@ -63,7 +63,7 @@ def test_ground_truth_has_perfect_metrics() -> None:
     assert math.isinf(ground_truth["psnr"])
     assert same["delta_e_2000"] < 0.1
     assert same["edge_f1"] == 1
-    for metric in ("cdc", "warp_error", "flicker", "drift", "chroma"):
+    for metric in ("cdc", "warp_error", "flicker", "chroma"):
         assert compute_ratio(scores, "same", metric) == pytest.approx(1), metric
 
 
@@ -81,15 +81,53 @@ def test_flicker_increases_all_temporal_metrics() -> None:
     assert scores.report.metrics["flickering"]["flicker"] == pytest.approx(expected, rel=0.4)
 
 
-def test_slow_change_is_drift_and_not_flicker() -> None:
+def tint_ab(film: Film, changes: list[tuple[float, float]]) -> Film:
+    """Add an amount to a* and b*, frame by frame."""
+    tinted = []
+    for rgb, change in zip(film, changes, strict=True):
+        lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+        lab[..., 1:] += np.float32(change)
+        tinted.append(np.uint8(np.rint(255 * np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1))))
+    return tinted
+
+
+def make_pale_pan(seed: int = 1) -> Film:
+    """Return a pan of the minimum length for which drift is defined, with weak color edges."""
+    film = make_pan(seed, DRIFT_FRAMES + 1, speed=1)
+    return [np.uint8(0.2 * rgb + 0.8 * rgb.mean(-1, keepdims=True)) for rgb in film]
+
+
+def test_drift_is_the_change_of_color_beyond_that_of_the_truth() -> None:
+    steps = [n / DRIFT_FRAMES for n in range(DRIFT_FRAMES + 1)]
+    photograph = make_pale_pan()
+    truth = tint_ab(photograph, [(0, 3 * step) for step in steps])
+    versions = {
+        "drifting": tint_ab(photograph, [(6 * step, 8 * step) for step in steps]),
+        "other": tint_ab(truth, [(5, -3)] * len(steps)),
+    }
+    scores = score(truth, **versions)
+    metrics = scores.report.metrics
+    assert metrics[GROUND_TRUTH]["drift"] == pytest.approx(3, abs=0.8)
+    assert metrics["drifting"]["drift"] == pytest.approx(10, abs=0.8)
+    for name in ("excess_drift_p50", "excess_drift_p95"):
+        assert metrics[GROUND_TRUTH][name] == 0
+        assert metrics["drifting"][name] == pytest.approx(7, abs=0.6), name
+        assert metrics["other"][name] == pytest.approx(0, abs=0.6), name
+
+
+def test_slow_change_is_not_flicker() -> None:
     film = make_pan()
     drifting = add_tint(film, [2.2 * n for n in range(NUM_FRAMES)])
-    scores = score(film, drifting=drifting)
-    assert (
-        scores.report.metrics["drifting"]["drift"]
-        > scores.report.metrics[GROUND_TRUTH]["drift"] + 4
-    )
-    assert compute_ratio(scores, "drifting", "flicker") < 1.5
+    assert compute_ratio(score(film, drifting=drifting), "drifting", "flicker") < 1.5
+
+
+@pytest.mark.slow
+def test_drift_is_not_measured_across_cuts() -> None:
+    film = [*make_pale_pan(1), *make_pale_pan(2)[:-1]]
+    other = tint_ab(film, [(9.0 * (n > DRIFT_FRAMES), 0) for n in range(len(film))])
+    first, second = score(film, (DRIFT_FRAMES + 1,), other=other).report.shots
+    assert first.metrics["other"]["excess_drift_p95"] < 0.5
+    assert math.isnan(second.metrics["other"]["excess_drift_p95"])
 
 
 def test_temporal_metrics_do_not_cross_cuts() -> None:
@@ -120,4 +158,5 @@ def test_one_frame_has_no_temporal_metrics() -> None:
     scores = score(film, same=film)
     assert scores.report.num_frames == 1
     assert math.isnan(scores.report.metrics["same"]["warp_error"])
-    assert math.isnan(scores.report.metrics["same"]["drift"])
+    for metric in ("drift", "excess_drift_p50", "excess_drift_p95"):
+        assert math.isnan(scores.report.metrics["same"][metric])

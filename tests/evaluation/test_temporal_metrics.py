@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidcolor.evaluation.temporal_metrics import (
+    DRIFT_FRAMES,
     BidirectionalFlow,
     DriftMeter,
     compare_histograms,
     compute_cdc,
+    compute_drift_percentile,
     compute_flicker,
     compute_histograms,
     compute_warp_error,
@@ -106,12 +108,42 @@ def test_patches_with_inconsistent_flow_are_dropped() -> None:
     meter = DriftMeter({"a": make_lab(50)})
     meter.advance(uniform_flow(4.0, reverse_x=4.0))
     assert len(meter.positions) == 0
-    assert math.isnan(meter.measure({"a": make_lab(50)})["a"])
+    assert meter.measure({"a": make_lab(50)})["a"].shape == (0,)
 
 
-def test_drift_is_the_color_difference_between_first_and_last_frame() -> None:
+def test_drift_is_the_length_of_the_change_of_color() -> None:
     meter = DriftMeter({"constant": make_lab(50), "changing": make_lab(50)})
-    meter.advance(uniform_flow(2.0))
-    drift = meter.measure({"constant": make_lab(50), "changing": make_lab(60)})
-    assert drift["constant"] == 0
-    assert drift["changing"] == pytest.approx(9.5, abs=0.6)  # CIEDE2000
+    for _ in range(DRIFT_FRAMES):
+        assert not meter.is_complete
+        meter.advance(uniform_flow(0.5))
+    assert meter.is_complete
+    changed = make_lab(55) + np.float32([0, 3, -4])
+    drift = meter.measure({"constant": make_lab(55), "changing": changed})
+    assert len(drift["constant"]) == len(drift["changing"]) == len(meter.positions) > 0
+    assert drift["constant"] == pytest.approx(0)
+    assert drift["changing"] == pytest.approx(5)
+
+
+def test_patches_whose_lightness_changes_do_not_count_as_drift() -> None:
+    meter = DriftMeter({"a": make_lab(50)})
+    lab = make_lab(50)
+    lab[:, 24:] = (61, 20, 0)
+    meter.advance(uniform_flow(0.0))
+    drift = meter.measure({"a": lab})["a"]
+    assert 0 < len(drift) < len(meter.positions)
+    assert drift[: len(drift) // 2] == pytest.approx(0)
+
+
+def test_patches_that_the_flow_does_not_lead_back_to_their_origin_are_dropped() -> None:
+    """Each step passes the forward-backward check, and the errors add up."""
+    meter = DriftMeter({"a": make_lab(50)})
+    for _ in range(4):
+        meter.advance(uniform_flow(2.0, reverse_x=-1.4))
+    assert len(meter.positions) > 0
+    assert len(meter.measure({"a": make_lab(50)})["a"]) == 0
+
+
+def test_drift_percentile_pools_the_patches_of_all_measurements() -> None:
+    changes = [np.arange(50.0), math.nan, np.zeros(0), np.arange(50.0, 101)]
+    assert compute_drift_percentile(changes, 95) == pytest.approx(95)
+    assert math.isnan(compute_drift_percentile([math.nan], 50))

@@ -85,6 +85,36 @@ def test_color_is_stable_although_predictions_vary(
     assert bool(predictor.hints) == accepts_hints
 
 
+class ShiftingPredictor(NoisyPredictor):
+    """Predicts the true color of a frame, plus a given offset of its a* and b*."""
+
+    def __init__(self, truth: Truth, offsets: FloatArray) -> None:
+        super().__init__(truth)
+        self.offsets = offsets
+
+    def offset(self, frame: int) -> FloatArray:
+        return np.full((2, 1, 1), self.offsets[frame])
+
+
+def propagate_static(offsets: FloatArray) -> FloatArray:
+    """Return the mean error of a* in each frame of a static shot with these offsets."""
+    frames = [make_texture(1)[:48, :64]] * len(offsets)
+    truth = [np.full((48, 64, 2), 10, np.float32)] * len(offsets)
+    return mean_errors(propagate(frames, ShiftingPredictor(truth, offsets)), truth)[:, 0]
+
+
+def test_color_stays_although_predictions_drift() -> None:
+    errors = propagate_static(np.linspace(0, 12, 97))
+    assert np.ptp(errors[:37]) < 1, "predictions change by 4.5"
+    assert np.ptp(errors) < 3, "predictions change by 12"
+
+
+def test_color_adapts_if_predictions_change_much() -> None:
+    errors = propagate_static(np.where(np.arange(129) < 48, 0, 50))
+    assert errors[0] < 1
+    assert errors[-1] > 30
+
+
 @pytest.mark.slow
 def test_color_between_key_frames_is_true_if_predictions_are_true(
     pan: tuple[list[FloatArray], Truth],

@@ -5,20 +5,30 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vidcolor.errors import InputError
+from vidcolor.evaluation.color_faults import (
+    BLEEDING_DEFINITION,
+    BLOTCHINESS_DEFINITION,
+    WARM_SHARE_DEFINITION,
+    measure_bleeding,
+    measure_blotchiness,
+    measure_warm_share,
+)
 from vidcolor.evaluation.image_metrics import detect_chroma_edges, edge_f1
 from vidcolor.evaluation.metrics import Metric
 from vidcolor.evaluation.report import FilmReport, ShotReport
 from vidcolor.evaluation.temporal_metrics import (
     DILATIONS,
+    DRIFT_FRAMES,
     DriftMeter,
     compare_histograms,
     compute_cdc,
+    compute_drift_percentile,
     compute_flicker,
     compute_histograms,
     compute_warp_error,
@@ -42,8 +52,8 @@ MAX_SHORT_SIDE = 256
 """Maximum short side at which films are evaluated, in pixels; larger films are reduced."""
 GROUND_TRUTH, COLORED, AGAINST = "ground_truth", "colored", "against"
 """Names of the ground truth, the colorized film, and the second colorized version in reports."""
-DRIFT_S, MIN_DRIFT_S = 4.0, 2.0
-"""Duration of a drift measurement, and its minimum duration at the end of a shot, in seconds."""
+DRIFT_STEP = 12
+"""Number of frames between the starts of drift measurements, which overlap."""
 
 
 class FilmFrame:
@@ -163,8 +173,22 @@ FILM_METRICS: tuple[Metric, ...] = (
         average=lambda values: math.sqrt(_mean([value**2 for value in values])),
     ),
     Metric(
-        "drift", "drift", "{:.2f}", better="lower",
-        definition=f"CIEDE2000 by which tracked patches change over {DRIFT_S:g} s",
+        "drift", "drift", "{:.2f}", unit="a*b* units", better="lower",
+        definition=f"change of a*, b* of tracked patches over {DRIFT_FRAMES} frames; 95th "
+        "percentile of all patches",
+        average=partial(compute_drift_percentile, percentile=95),
+    ),
+    Metric(
+        "excess_drift_p50", "excess 50 %", "{:.2f}", unit="a*b* units", better="lower",
+        definition="change of a*, b* of a tracked patch minus its change in the ground truth; "
+        "median of all patches",
+        average=partial(compute_drift_percentile, percentile=50),
+    ),
+    Metric(
+        "excess_drift_p95", "excess 95 %", "{:.2f}", unit="a*b* units", better="lower",
+        definition="change of a*, b* of a tracked patch minus its change in the ground truth; "
+        "95th percentile of all patches",
+        average=partial(compute_drift_percentile, percentile=95),
     ),
     Metric(
         "edge_f1", "edge F1", "{:.3f}", better="higher",
@@ -175,6 +199,21 @@ FILM_METRICS: tuple[Metric, ...] = (
         "chroma", "chroma", "{:.1f}", unit="a*b* units",
         definition="mean chroma: the length of (a*, b*)",
         measure=lambda frame, *_: float(np.hypot(frame.ab[..., 0], frame.ab[..., 1]).mean()),
+    ),
+    Metric(
+        "blotchiness", "blotches", "{:.2f}", better="lower",
+        definition=BLOTCHINESS_DEFINITION,
+        measure=lambda frame, *_: measure_blotchiness(frame.lab),
+    ),
+    Metric(
+        "bleeding", "bleeding", "{:.2f}", better="lower",
+        definition=BLEEDING_DEFINITION,
+        measure=lambda frame, *_: measure_bleeding(frame.lab),
+    ),
+    Metric(
+        "warm_share", "warm", "{:.0%}",
+        definition=WARM_SHARE_DEFINITION,
+        measure=lambda frame, *_: measure_warm_share(frame.lab),
     ),
 )  # fmt: skip
 """The metrics of films, in the order of tables and documents."""
@@ -200,10 +239,9 @@ class FilmScorer:
     It keeps the last frames and the center rows of every version, and the metrics of all frames.
     """
 
-    def __init__(self, versions: Sequence[str], frame_rate: float = 25.0) -> None:
+    def __init__(self, versions: Sequence[str]) -> None:
         """Prepare for the first frame of a film with the named colorized versions."""
         names = (GROUND_TRUTH, *versions)
-        self._rate = frame_rate
         self._times: list[float] = []
         self._shot_starts: list[int] = []
         self._values: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
@@ -212,8 +250,8 @@ class FilmScorer:
             name: deque(maxlen=max(DILATIONS)) for name in names
         }
         """The last frames of the current shot, by version."""
-        self._drift_meter: tuple[int, DriftMeter] | None = None
-        """The first frame of the current drift measurement, and its meter."""
+        self._drift_meters: list[tuple[int, DriftMeter]] = []
+        """The unfinished drift measurements of the current shot: first frame and meter."""
 
     def add_frame(
         self, ground_truth: Rgb, versions: Mapping[str, Rgb], time_s: float, starts_shot: bool
@@ -245,31 +283,28 @@ class FilmScorer:
     def _measure_drift(
         self, index: int, frames: Mapping[str, FilmFrame], flow: BidirectionalFlow | None
     ) -> None:
-        """Track the patches to a frame; start a new measurement every `DRIFT_S`."""
-        if self._drift_meter is not None and flow is not None:
-            first, meter = self._drift_meter
-            meter.advance(flow)
-            if index - first >= round(DRIFT_S * self._rate):
-                self._store_drift(frames)
-        if self._drift_meter is None:
-            labs = {name: frame.lab for name, frame in frames.items()}
-            self._drift_meter = index, DriftMeter(labs)
+        """Track the patches to a frame; start a new measurement every `DRIFT_STEP` frames."""
+        labs = {name: frame.lab for name, frame in frames.items()}
+        if flow is not None:
+            for _, meter in self._drift_meters:
+                meter.advance(flow)
+        if self._drift_meters and self._drift_meters[0][1].is_complete:
+            self._store_drift(*self._drift_meters.pop(0), labs)
+        if (index - self._shot_starts[-1]) % DRIFT_STEP == 0:
+            self._drift_meters.append((index, DriftMeter(labs)))
 
-    def _store_drift(self, frames: Mapping[str, FilmFrame]) -> None:
-        """Complete the drift measurement, as a value of the frame at which it began."""
-        if self._drift_meter is not None:
-            first, meter = self._drift_meter
-            drift = meter.measure({name: frame.lab for name, frame in frames.items()})
-            for name, value in drift.items():
-                self._values[name][first]["drift"] = value
-        self._drift_meter = None
+    def _store_drift(self, first: int, meter: DriftMeter, labs: Mapping[str, FloatArray]) -> None:
+        """Store a measurement as values of its first frame."""
+        changes = meter.measure(labs)
+        for name, change in changes.items():
+            excess = change - changes[GROUND_TRUTH]
+            self._values[name][first] |= {
+                "drift": change, "excess_drift_p50": excess, "excess_drift_p95": excess,
+            }  # fmt: skip
 
     def _end_shot(self) -> None:
-        """Complete the drift measurement of the current shot if it is long enough."""
-        last = len(self._times) - 1
-        if self._drift_meter and last - self._drift_meter[0] >= round(MIN_DRIFT_S * self._rate):
-            self._store_drift({name: frames[-1] for name, frames in self._earlier.items()})
-        self._drift_meter = None
+        """Forget the frames of the current shot, and what is tracked in them."""
+        self._drift_meters.clear()
         for frames in self._earlier.values():
             frames.clear()
 
@@ -333,7 +368,7 @@ def evaluate_film(
     film = pairs[COLORED].a
     height, width = limit_short_side(film.size[::-1], MAX_SHORT_SIDE)
     starts_shot = _make_shot_detector(shots, film.video)
-    scorer = FilmScorer(list(pairs), float(film.video.rate or 25))
+    scorer = FilmScorer(list(pairs))
     count = 0
     # The versions may differ in length by a few frames. The evaluation ends with the shortest one.
     for count, frames in enumerate(zip(*(p.frames() for p in pairs.values()), strict=False), 1):

@@ -33,10 +33,18 @@ BOUNDARY_RATIO, BOUNDARY_PX2 = 0.01, 0.002
 its squared length, plus this number of squared pixels."""
 DILATIONS = (1, 2, 4)
 """Distances between the frames that CDC compares, in frames."""
+DRIFT_FRAMES = 36
+"""Number of frames over which drift is measured."""
 PATCH_SPACING = 8
 """Distance between the patches of `DriftMeter` in its first frame, in pixels."""
 PATCH_SIDE = 5
 """Side of a patch in pixels."""
+MAX_TRACKING_ERROR = 2.0
+"""Maximum distance, in pixels, between the first position of a patch and the position to which the
+backward flow leads from its last position. It detects errors of the flow that accumulate."""
+MAX_LIGHTNESS_CHANGE = 10.0
+"""Maximum change of L* of a patch. A larger change means that its light changed, and color may
+change with it, or that the patch shows another surface."""
 
 _default_estimator = DisFlow(preset=True)
 
@@ -204,11 +212,11 @@ def compute_flicker(
 
 
 class DriftMeter:
-    """Measures how much the colors of a grid of patches change while they move.
+    """Measures how much the colors of a grid of patches change over `DRIFT_FRAMES` frames.
 
     The patches are tracked along the flow of the ground truth. One that reaches the border of the
-    frame or fails the forward-backward check is dropped, so the remaining ones were visible in
-    every frame.
+    frame, or fails the forward-backward check of a step or of the whole path (see
+    `MAX_TRACKING_ERROR`), is dropped, so the remaining ones were visible in every frame.
     """
 
     def __init__(self, labs: Mapping[str, FloatArray]) -> None:
@@ -222,7 +230,14 @@ class DriftMeter:
         x, y = np.meshgrid(columns, rows)
         self.positions: FloatArray = np.stack([x.ravel(), y.ravel()], axis=-1).astype(np.float32)
         """Centers of the tracked patches: (N, 2) pixels, x first."""
-        self._colors = {name: self._sample_colors(lab) for name, lab in labs.items()}
+        self._origins = self.positions
+        self._colors = {n: _sample_patches(lab, self.positions) for n, lab in labs.items()}
+        self._backward_flows: list[FloatArray] = []
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the patches have been tracked over `DRIFT_FRAMES` frames."""
+        return len(self._backward_flows) == DRIFT_FRAMES
 
     def advance(self, flow: BidirectionalFlow) -> None:
         """Track the patches to the next frame, along the flow between it and the current one."""
@@ -232,34 +247,57 @@ class DriftMeter:
         is_tracked = is_inside.all(axis=-1) & is_consistent(
             forward, _sample_at(flow.backward, positions)
         )
-        self.positions = positions[is_tracked]
-        self._colors = {name: colors[is_tracked] for name, colors in self._colors.items()}
+        self.positions = positions
+        self._keep(is_tracked)
+        self._backward_flows.append(flow.backward)
 
-    def measure(self, labs: Mapping[str, FloatArray]) -> dict[str, float]:
-        """Return the mean CIEDE2000 of patches between the first and the current frame.
+    def measure(self, labs: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """Return the length of the change of a*, b* of each patch since the first frame.
 
-        The drift is NaN if no patch was visible in every frame.
+        Patches whose L* changes by more than `MAX_LIGHTNESS_CHANGE` in the first version are left
+        out.
+
+        Returns:
+            (N,) float32 in a*b* units by version, for the same patches of all versions.
         """
-        import torch
+        self._keep(self._measure_tracking_error() <= MAX_TRACKING_ERROR)
+        changes = {
+            name: _sample_patches(lab, self.positions) - self._colors[name]
+            for name, lab in labs.items()
+        }
+        is_steady = np.abs(next(iter(changes.values()))[:, 0]) <= MAX_LIGHTNESS_CHANGE
+        return {name: np.hypot(*change[is_steady, 1:].T) for name, change in changes.items()}
 
-        from vidcolor.color.metrics import delta_e_2000
+    def _measure_tracking_error(self) -> FloatArray:
+        """Return the distance of each patch from its origin when it is tracked back: (N,)."""
+        positions = self.positions
+        for flow in reversed(self._backward_flows):
+            positions = positions + _sample_at(flow, positions)
+        return np.asarray(np.sqrt(_compute_squared_length(positions - self._origins)))
 
-        if not len(self.positions):
-            return dict.fromkeys(labs, math.nan)
-        drift = {}
-        for name, lab in labs.items():
-            pair = (self._colors[name], self._sample_colors(lab))
-            difference = delta_e_2000(*(torch.from_numpy(np.ascontiguousarray(p)) for p in pair))
-            drift[name] = float(difference.numpy()[:, 0].mean())
-        return drift
+    def _keep(self, is_kept: Mask) -> None:
+        """Drop the other patches."""
+        self.positions, self._origins = self.positions[is_kept], self._origins[is_kept]
+        self._colors = {name: colors[is_kept] for name, colors in self._colors.items()}
 
-    def _sample_colors(self, lab: FloatArray) -> FloatArray:
-        """Return the mean color of each patch: (H, W, 3) L*a*b* -> (N, 3)."""
-        import cv2
 
-        # All means are computed first, so that patches can be sampled between pixels.
-        means = np.asarray(cv2.blur(lab, (PATCH_SIDE, PATCH_SIDE)), np.float32)
-        return _sample_at(means, self.positions)
+def _sample_patches(lab: FloatArray, positions: FloatArray) -> FloatArray:
+    """Return the mean color of patches at (N, 2) positions: (H, W, 3) L*a*b* -> (N, 3)."""
+    import cv2
+
+    # All means are computed first, so that patches can be sampled between pixels.
+    means = np.asarray(cv2.blur(lab, (PATCH_SIDE, PATCH_SIDE)), np.float32)
+    return _sample_at(means, positions)
+
+
+def compute_drift_percentile(changes: Sequence[Any], percentile: float) -> float:
+    """Return a percentile of the changes of all patches; NaN without any.
+
+    `changes` are arrays, or NaN for frames without a measurement.
+    """
+    pooled = np.concatenate([np.atleast_1d(np.asarray(c, np.float64)) for c in changes])
+    pooled = pooled[np.isfinite(pooled)]
+    return float(np.percentile(pooled, percentile)) if len(pooled) else math.nan
 
 
 def _sample_at(image: FloatArray, positions: FloatArray) -> FloatArray:

@@ -3,10 +3,13 @@
 The generator predicts each key frame separately, and its predictions vary. The color of a key frame
 is the confidence-weighted mean of all predictions so far and of the next `LOOKAHEAD` predictions,
 warped along flow chains (fixed-lag smoothing; see Moore, "Discrete-time fixed-lag smoothing
-algorithms", Automatica 9, 1973). Detail finer than `DETAIL_SIGMA` comes from the key frame's own
-prediction: the mean of slightly misaligned predictions is blurred, and predictions hardly vary in
-fine detail. Parts that no earlier key frame shows are predicted again, with the propagated color of
-the rest as hints. The color of a frame between two key frames is interpolated from both.
+algorithms", Automatica 9, 1973). The color that earlier key frames give to a thing has a high
+weight, so that it stays while the view changes, unless the prediction differs too much (a
+redescending weight; see Black & Rangarajan, "On the unification of line processes, outlier
+rejection, and robust statistics", IJCV 19, 1996). Most of the detail finer than `DETAIL_SIGMA`
+comes from the key frame's own prediction, because the mean of slightly misaligned predictions is
+blurred. Parts that no earlier key frame shows are predicted again, with the propagated color of the
+rest as hints. The color of a frame between two key frames is interpolated from both.
 
 No state crosses a shot boundary, and at most `LOOKAHEAD` + 1 keyframe intervals are in memory.
 """
@@ -23,7 +26,7 @@ import numpy as np
 from vidcolor.imaging.guided_filter import GuidedUpsampler
 from vidcolor.imaging.resize import resize_linear
 from vidcolor.imaging.smoothstep import smoothstep
-from vidcolor.motion.flow import FlowInput, sample
+from vidcolor.motion.flow import FlowInput, length, sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -40,9 +43,17 @@ T = TypeVar("T")
 
 LOOKAHEAD = 2
 """Number of later key frames whose predictions contribute to a key frame's color."""
-MAX_WEIGHT = 8.0
+MAX_WEIGHT = 3.0
 """Maximum weight of the propagated color, counted in predictions of confidence 1. With this limit
 the color adapts slowly when the lighting of the scene changes."""
+PROPAGATED_GAIN = 6.0
+"""Factor of the weight of the propagated color, relative to the predictions of the key frame and of
+the next ones. With 1 the color of a thing would follow its predictions, which change with the view.
+"""
+AGREEMENT_LIMITS = (16.0, 36.0)
+"""Distances in a*b* between the propagated color and a prediction up to which both mean the same
+thing, and from which they do not: the flow followed something else, the light changed, or the first
+prediction was wrong. The gain applies up to the first, and decreases to 1 at the second."""
 SMOOTHING_FRAMES = 6.0
 """Time constant, in frames, of the exponential smoothing between key frames. It hides the
 differences between predictions where key frames are close together."""
@@ -63,8 +74,15 @@ With fewer new pixels the color would change little; with fewer others there wou
 hints."""
 HINT_DENSITY = 0.5
 """Density of the hints from propagated color. The embedded generator is trained with 0.1 to 0.6."""
+UPSAMPLING_RADIUS = 3
+"""Radius of the guided filter that upsamples predictions, in pixels of the flow grid. Fine detail
+of predictions is mostly noise, which differs from one key frame to the next. `ChromaUpsampler`
+keeps it, and drift and warp error double; with radius 6 they are smallest, but films are paler."""
 DETAIL_SIGMA = 3.0
 """Standard deviation of the Gaussian that separates detail, in pixels of the flow grid."""
+DETAIL_SHARE = 0.7
+"""Share of the key frame's own prediction in the detail where the gain applies. Detail is blurred
+with 0, and the color of small things changes with every prediction with 1."""
 HOLE_CONFIDENCE_LIMITS = (0.1, 0.4)
 """Confidences of an interpolated pixel up to which its color is replaced, and from which it is
 kept. Between them, its own color and that of its neighbors are blended."""
@@ -162,7 +180,7 @@ class Propagator(Generic[T]):
                 again.
         """
         self._predict_item, self._accepts_hints = predict, accepts_hints
-        self._upsample = GuidedUpsampler(radius=6)
+        self._upsample = GuidedUpsampler(UPSAMPLING_RADIUS)
 
     def propagate(
         self, intervals: Iterator[KeyframeInterval[T]], state: PropagationState | None = None
@@ -202,17 +220,30 @@ class Propagator(Generic[T]):
     ) -> PropagationState:
         """Return the final color of the first pending key frame."""
         first = pending[0]
-        keyframe, estimate = first.interval.keyframe, first.prediction
+        own, future = first.prediction, _collect_future(pending)
+        mean, weight = own, own.weight
+        new_share, agreement = np.ones_like(weight), np.zeros_like(weight)
         if previous is not None:
             warped = _warp(previous.estimate, first.interval.to_previous[-1])
-            capped = _Estimate(warped.color, np.minimum(warped.weight, MAX_WEIGHT))
-            estimate = _average(self._repredict(first, warped), capped)
-        future = _collect_future(pending)
-        color = (estimate if future is None else _average(estimate, future)).color
-        color = _restore_detail(color, first.prediction.color, _contrast_weight(keyframe))
+            propagated_weight = np.minimum(warped.weight, MAX_WEIGHT)
+            agreement = _measure_agreement(warped.color, own.color)
+            gain = 1 + np.float32(PROPAGATED_GAIN - 1) * agreement
+            propagated = _Estimate(warped.color, gain * propagated_weight)
+            mean = _average(self._repredict(first, warped), propagated)
+            weight, new_share = own.weight + propagated_weight, 1 - _measure_coverage(warped)
+        color = kept = mean.color
+        if future is not None:
+            color = _average(mean, future).color
+            # New parts keep the color that they are shown with, which includes the lookahead.
+            share = new_share * _measure_agreement(future.color, own.color)
+            kept = _average(mean, _Estimate(future.color, share * future.weight)).color
+        detail_share = 1 - np.float32(1 - DETAIL_SHARE) * agreement
+        contrast = _contrast_weight(first.interval.keyframe)
+        color = _restore_detail(color, own.color, np.float32(contrast) * detail_share)
         if previous is not None:
             color = _smooth(color, previous.color, first.interval)
-        return PropagationState(estimate, color, keyframe.bridged_from)
+        reference = first.interval.keyframe.bridged_from
+        return PropagationState(_Estimate(kept, weight), color, reference)
 
     def _repredict(self, pending: _PendingKeyframe[T], warped: _Estimate) -> _Estimate:
         """Predict the new parts of a key frame again, with the propagated color as hints."""
@@ -220,7 +251,7 @@ class Propagator(Generic[T]):
         # and the propagated color would count twice in the mean.
         from vidcolor.generators.predictor import HintArrays
 
-        coverage = warped.weight / (warped.weight + np.float32(HALF_COVERAGE_WEIGHT))
+        coverage = _measure_coverage(warped)
         is_new = coverage < 0.5
         new_share = float(is_new.mean())
         if not self._accepts_hints or not MIN_NEW_SHARE < new_share < 1 - MIN_NEW_SHARE:
@@ -266,14 +297,25 @@ def _average(a: _Estimate, b: _Estimate) -> _Estimate:
     return _Estimate(a.color + share * (b.color - a.color), weight)
 
 
-def _restore_detail(color: FloatArray, prediction: FloatArray, share: float) -> FloatArray:
-    """Add the high frequencies of a key frame's own prediction to its color."""
+def _measure_coverage(warped: _Estimate) -> FloatArray:
+    """Return how well earlier key frames cover each pixel, 0 to 1; see `HALF_COVERAGE_WEIGHT`."""
+    return np.asarray(warped.weight / (warped.weight + np.float32(HALF_COVERAGE_WEIGHT)))
+
+
+def _measure_agreement(color: FloatArray, prediction: FloatArray) -> FloatArray:
+    """Return how well two colors agree, 0 to 1; see `AGREEMENT_LIMITS`."""
+    difference = np.ascontiguousarray(color[..., :2] - prediction[..., :2])
+    return 1 - smoothstep(length(difference), *AGREEMENT_LIMITS)
+
+
+def _restore_detail(color: FloatArray, prediction: FloatArray, share: FloatArray) -> FloatArray:
+    """Mix the high frequencies of a prediction into a color, with a share of (h, w) in 0 to 1."""
     import cv2
 
     detailed = color.copy()
     difference = prediction[..., :2] - color[..., :2]
     coarse = np.asarray(cv2.GaussianBlur(difference, (0, 0), DETAIL_SIGMA), np.float32)
-    detailed[..., :2] += np.float32(share) * (difference - coarse)
+    detailed[..., :2] += share[..., None] * (difference - coarse)
     return detailed
 
 
