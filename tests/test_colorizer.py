@@ -9,13 +9,18 @@ import pytest
 import torch
 
 from vidcolor import ColorizeOptions, Colorizer
+from vidcolor.chroma import OVERLAY_RADIUS
 from vidcolor.color.ycbcr import MATRICES, Coding
-from vidcolor.colorizer import OVERLAY_RADIUS, ProxyPrediction
+from vidcolor.colorizer import ProxyPrediction
 from vidcolor.errors import UsageError
+from vidcolor.evaluation.image_metrics import image_colorfulness
 from vidcolor.generators.base import Prediction
 from vidcolor.generators.predictor import HintArrays
 from vidcolor.imaging.geometry import Geometry
 from vidcolor.imaging.overlay import ColorOverlay
+from vidcolor.options import Hint
+
+SAMPLES = Path(__file__).parents[1] / "samples"
 
 
 @pytest.fixture(scope="module")
@@ -90,15 +95,30 @@ def test_proxy_has_square_pixels_and_a_limited_aspect_ratio() -> None:
     assert Geometry(100, 4000).proxy_size(256) == (1024, 256)
 
 
-def test_vividness_changes_the_prediction_and_the_recipe(colorizer: Colorizer) -> None:
-    """A shared colorizer applies the vividness of each call separately."""
-    coding, geometry = Coding(8, full_range=True), Geometry(120, 90)
-    proxy = colorizer.make_proxy(make_image(90, 120), coding, geometry)
-    muted, default, vivid = (
-        colorizer.predict([proxy], geometry, v)[0].ab for v in (0.0, None, 1.0)
-    )
-    # For a texture the most probable color can be paler than the mean, but it must differ.
-    assert min(np.abs(muted - default).mean(), np.abs(default - vivid).mean()) > 0.5
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["photo.jpg", "sepia.png"])
+def test_colorfulness_of_the_result_rises_with_vividness(colorizer: Colorizer, name: str) -> None:
+    gray = cv2.imread(str(SAMPLES / name), cv2.IMREAD_GRAYSCALE)
+    gray = cv2.resize(gray, (192, 128), interpolation=cv2.INTER_AREA)
+    results = [
+        image_colorfulness(colorizer.colorize(gray, vividness=vividness))
+        for vividness in (0.0, 0.25, 0.5, None, 0.75, 1.0)
+    ]
+    assert (np.diff(results) > 0).all()
+    assert results[-1] > 1.6 * results[0]
+
+
+@pytest.mark.slow
+def test_object_with_a_hint_has_the_same_color_at_any_vividness(colorizer: Colorizer) -> None:
+    gray = np.full((96, 128), 90, np.uint8)
+    gray[20:76, 30:98] = 160
+    hints = [Hint(x=64.0, y=48.0, color="#c08040")]
+    muted, vivid = (colorizer.colorize(gray, hints=hints, vividness=v) for v in (0.0, 1.0))
+    assert np.abs(muted[48, 64].astype(int) - vivid[48, 64]).max() == 0
+    assert np.abs(muted.astype(int) - vivid).max() > 5
+
+
+def test_vividness_changes_the_recipe(colorizer: Colorizer) -> None:
     recipes = {
         colorizer.make_provenance(ColorizeOptions(vividness=v)).recipe for v in (None, 0.2, 0.9)
     }

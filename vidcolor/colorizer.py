@@ -1,7 +1,7 @@
 """Prediction of chroma planes from a luma plane: the steps that all generators share.
 
 luma → proxy (small, upright, square pixels) → generator → a*, b* on its coarse grid → Cb, Cr for
-the proxy's luma → guided upsampling → gamut compression → Cb, Cr for the frame's luma.
+the frame's luma (`chroma`).
 """
 
 from __future__ import annotations
@@ -14,31 +14,25 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 import numpy as np
 
 from vidcolor._version import __version__
-from vidcolor.color.gamut import ab_to_cbcr, compress_to_gamut
-from vidcolor.color.ycbcr import Coding, Matrix
+from vidcolor.chroma import compose_chroma
+from vidcolor.color.ycbcr import Coding
 from vidcolor.errors import UsageError
 from vidcolor.imaging.geometry import Geometry
-from vidcolor.imaging.guided_filter import GuidedUpsampler
-from vidcolor.imaging.overlay import ColorOverlay, extend_color
-from vidcolor.imaging.resize import resize_area, resize_for_scale, resize_linear
+from vidcolor.imaging.resize import resize_for_scale
 from vidcolor.provenance import Provenance, Settings, compute_recipe_digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vidcolor.arrays import Image, Layout
+    from vidcolor.color.ycbcr import Matrix
     from vidcolor.generators.base import Generator
     from vidcolor.generators.predictor import HintArrays
     from vidcolor.images import HintMasks, PreparedImage
+    from vidcolor.imaging.overlay import ColorOverlay
     from vidcolor.imaging.types import FloatArray, Plane
     from vidcolor.options import ColorizeOptions, Hint
     from vidcolor.segmentation.model import SegmentationModel
-
-OVERLAY_RADIUS = 5
-"""Radius of the guided filter that upsamples the alpha of an overlay, in pixels of the proxy."""
-LEFT_SITED = 0.25
-"""Offset of a left-sited chroma sample from the center of its two luma columns, to the left, in
-chroma columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +65,6 @@ class Colorizer:
 
         self._generator = generator
         self._predictor = Predictor(generator)
-        self._upsample = GuidedUpsampler()
-        self._upsample_alpha = GuidedUpsampler(OVERLAY_RADIUS)
         self._check_vividness(vividness)
         self.vividness = vividness
 
@@ -158,6 +150,8 @@ class Colorizer:
             UsageError: a confidence map or a vividness is requested, and the generator has none.
         """
         self._check_vividness(options.vividness)
+        for shot in options.shots if isinstance(options.shots, tuple) else ():
+            self._check_vividness(shot.vividness)
         if options.confidence is not None and not self.has_confidence:
             raise UsageError(
                 f"model {self.name!r} does not estimate confidence; omit --confidence or use"
@@ -250,33 +244,16 @@ class Colorizer:
         Returns:
             Cb, Cr: float32 in [-0.5, 0.5], of the size of the chroma planes (rounded up).
         """
-        # The conversion needs luma, and at the coarse grid it is cheapest. The guided filter then
-        # adapts chroma to the luma of every pixel.
-        coarse_luma = resize_area(prediction.proxy, prediction.ab.shape[1:])
-        chroma = ab_to_cbcr(prediction.ab, coarse_luma, matrix) * np.float32(saturation)
-        guide = _make_guide(luma, coding, subsampling)
-        left_offset = LEFT_SITED if subsampling[0] == 1 else 0.0
-        cb, cr = self._upsample(chroma, prediction.proxy, guide, left_offset)
-        if prediction.overlay is not None:
-            ab, alpha = self._upsample_overlay(prediction, guide, left_offset)
-            color = ab_to_cbcr(ab, guide, matrix) * np.float32(saturation)
-            cb += alpha * (color[0] - cb)
-            cr += alpha * (color[1] - cr)
-        compress_to_gamut(cb, cr, guide, matrix)
-        return cb, cr
-
-    def _upsample_overlay(
-        self, prediction: ProxyPrediction, guide: FloatArray, left_offset: float
-    ) -> ColorOverlay:
-        """Upsample the overlay of a prediction to the chroma grid, its alpha along luma edges."""
-        assert prediction.overlay is not None  # for the type checker
-        # The filter spreads alpha by its window twice, and upsampling by a pixel.
-        extended = extend_color(prediction.overlay, 2 * OVERLAY_RADIUS + 1)
-        color = np.stack([resize_linear(plane, guide.shape) for plane in extended])
-        # The upsampler takes two planes.
-        pair = np.stack([prediction.overlay.alpha, prediction.overlay.alpha])
-        alpha = self._upsample_alpha(pair, prediction.proxy, guide, left_offset)[0]
-        return ColorOverlay(color, np.clip(alpha, 0, 1))
+        return compose_chroma(
+            prediction.ab,
+            prediction.proxy,
+            prediction.overlay,
+            luma,
+            coding,
+            matrix,
+            subsampling,
+            saturation,
+        )
 
     @overload
     def colorize(
@@ -396,30 +373,3 @@ class Colorizer:
             WeightsError: the weights of the segmentation model are missing or damaged.
         """
         return self.prepare(image, layout=layout).find_hint_masks(hints)
-
-
-def _make_guide(luma: Plane, coding: Coding, subsampling: tuple[int, int]) -> FloatArray:
-    """Average luma around each chroma sample; return Y', float32 in [0, 1]."""
-    # Horizontally, 4:2:0 and 4:2:2 chroma lies on every second luma column: H.273 chroma location
-    # 0, "left", the default of H.264, H.265 and MPEG-2. Vertically it lies between two rows.
-    import cv2
-
-    across, down = subsampling
-    rows, columns = -luma.shape[0] % (1 << down), -luma.shape[1] % (1 << across)
-    if rows or columns:  # INTER_AREA would stretch an incomplete last cell over the whole grid
-        luma = np.pad(luma, ((0, rows), (0, columns)), mode="edge")
-    shape = luma.shape[0] >> down, luma.shape[1] >> across
-    cells = luma if shape == luma.shape else resize_area(luma, shape)
-    if across != 1:
-        return coding.luma_to_unit(cells)
-    # A sample on a column averages that column and half of each neighbor. This is the mean of two
-    # cells: of the column and the next one, and of the column and the one before.
-    before = np.empty_like(cells)
-    before[:, :1] = resize_area(luma[:, :1], (shape[0], 1))
-    if shape[1] > 1:
-        before[:, 1:] = resize_area(luma[:, 1:-1], (shape[0], shape[1] - 1))
-    gain = 0.5 / coding.luma_span
-    offset = -coding.black / coding.luma_span
-    mean = cv2.addWeighted(cells, gain, before, gain, offset, dtype=cv2.CV_32F)
-    guide = np.asarray(mean, np.float32)
-    return np.clip(guide, 0, 1, out=guide)

@@ -1,6 +1,7 @@
 """Conversion of a*, b* to Cb, Cr for a fixed luma, and gamut compression."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,3 +101,25 @@ def test_colors_below_the_knee_do_not_change(seed: int, matrix) -> None:
         else:
             # At the surface of the gamut r = 1, and (r - k²) / (r + 1 - 2k) = 0.9 for k = 0.8.
             assert np.allclose(after, before * 0.9, atol=2e-4)
+
+
+@pytest.mark.parametrize("num_strong", [0, 1, 40, 4000])
+@pytest.mark.parametrize("shape", [(64, 72), (61, 71), (1, 8)])
+def test_compression_does_not_depend_on_other_pixels(shape: tuple[int, int], num_strong) -> None:
+    """Few strong colors are compressed by themselves, many together with all other pixels."""
+    rng = np.random.default_rng(3)
+    luma = rng.uniform(0.2, 0.8, shape).astype(np.float32)
+    planes = rng.uniform(-0.02, 0.02, (2, *shape)).astype(np.float32)
+    strong = rng.permutation(luma.size)[:num_strong]
+    planes.reshape(2, -1)[:, strong] *= 20
+    before, every_second = planes.copy(), planes[..., ::2]  # its rows are not contiguous
+    compress_to_gamut(planes[0], planes[1], luma, MATRICES["bt709"])
+    for n, value in enumerate(before.reshape(2, -1).T.copy()):
+        if n % 37 and n not in strong[:20]:
+            continue
+        cb, cr = value.reshape(2, 1, 1).copy()
+        compress_to_gamut(cb, cr, luma.reshape(-1)[n].reshape(1, 1), MATRICES["bt709"])
+        assert np.array_equal((cb[0, 0], cr[0, 0]), planes.reshape(2, -1)[:, n])
+    again = before[..., ::2]
+    compress_to_gamut(again[0], again[1], luma[:, ::2], MATRICES["bt709"])
+    assert np.array_equal(again, every_second)
