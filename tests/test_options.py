@@ -72,7 +72,7 @@ def test_fingerprint_is_that_of_earlier_versions(tmp_path: Path) -> None:
     text = json.dumps(options.fingerprint_values())
     assert (
         hashlib.sha256(text.encode()).hexdigest()
-        == "bab2a6934098e188003a8523e419f9a1f0873b8e063f5d1718a93a16013770b7"
+        == "a3db494753a2c15da8b1fa37bd4aba9e5dd22befd4b31affa152fda0ae9b14c2"
     )
 
 

@@ -15,6 +15,7 @@ import torch
 from tests.helpers.films import read_lab, write_gray, write_shot_list
 from tests.helpers.flat import FlatGenerator, flat_colorizer
 from tests.helpers.synthetic_shots import make_dissolve, make_pan
+from tests.helpers.title_cards import make_card
 from vidcolor import ColorizeOptions, Colorizer, colorize_film, colorize_frames
 from vidcolor.errors import InputError, UsageError
 from vidcolor.generators.base import Prediction
@@ -85,7 +86,7 @@ def test_colors_are_those_of_a_film(
         ab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[..., 1:]
         inside = (gray > 60) & (gray < 200)  # near black and white the gamut limits the color
         difference = np.abs(ab - lab[..., 1:])[inside]
-        assert difference.mean() < 1.5 and difference.max() < 4
+        assert difference.mean() < 1 and difference.max() < 6
 
 
 @pytest.mark.slow
@@ -131,6 +132,18 @@ def test_no_color_crosses_the_boundary_of_a_shot(colorizer: Colorizer, tmp_path:
         assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
     one_shot = list(colorize_frames(film, shots=(), colorizer=colorizer))
     assert not np.array_equal(one_shot[11], expected[11])
+
+
+@pytest.mark.parametrize("shots", [None, (Shot(0, 30), Shot(30, 70, kind="title"), Shot(70, 0))])
+def test_title_card_is_neutral(flat: Colorizer, shots: tuple[Shot, ...] | None) -> None:
+    cards = [make_card(seed=n, size=(192, 144)) for n in range(40)]
+    film = [np.clip(f, 0, 1) for f in (*make_pan(1, 30, 1), *cards, *make_pan(2, 30, 1))]
+    codes = [np.rint(255 * frame).astype(np.uint8) for frame in film]
+    found = [np.ptp(rgb, axis=-1) for rgb in colorize_frames(codes, colorizer=flat, shots=shots)]
+    is_gray = [bool(np.all(spread == 0)) for spread in found]
+    assert is_gray == [30 <= n < 70 for n in range(100)]
+    colored = colorize_frames(codes[30:70], colorizer=flat, titles="color")
+    assert all(np.ptp(rgb, axis=-1).max() > 5 for rgb in colored)
 
 
 def test_frames_keep_their_kind_and_luma(flat: Colorizer) -> None:

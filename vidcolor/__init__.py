@@ -1,8 +1,9 @@
 """vidcolor colorizes black-and-white films, photos and image sequences.
 
 The public interface consists of `colorize_film`, `colorize_photo` and `colorize_sequence` for
-files, `Colorizer` and `colorize_frames` for images and films in memory, and `ColorizeOptions`. All
-failures that a caller can act on derive from `VidcolorError`.
+files, `Project` for films with decisions of people, `Colorizer` and `colorize_frames` for images
+and films in memory, and `ColorizeOptions`. All failures that a caller can act on derive from
+`VidcolorError`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions, Hint
     from vidcolor.photo import PhotoResult, colorize_photo
     from vidcolor.progress import Progress
+    from vidcolor.project.api import Project
     from vidcolor.stream import colorize_frames
 
 _MODULES = {
@@ -27,6 +29,7 @@ _MODULES = {
     "Hint": "vidcolor.options",
     "PhotoResult": "vidcolor.photo",
     "Progress": "vidcolor.progress",
+    "Project": "vidcolor.project.api",
     "VidcolorError": "vidcolor.errors",
     "colorize_film": "vidcolor.film.api",
     "colorize_frames": "vidcolor.stream",
@@ -41,6 +44,7 @@ __all__ = [
     "Hint",
     "PhotoResult",
     "Progress",
+    "Project",
     "VidcolorError",
     "__version__",
     "colorize_film",

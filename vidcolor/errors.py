@@ -35,6 +35,10 @@ class BusyError(VidcolorError):
     """A work directory that is locked by another process."""
 
 
+class ConflictError(VidcolorError):
+    """A project file that was changed by another process or person since it was read."""
+
+
 class WorkerError(VidcolorError):
     """A worker process that crashed repeatedly on the same part of the work."""
 

@@ -14,6 +14,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
+from annotated_types import Ge, Le
 from pydantic import BeforeValidator, WrapValidator, model_validator
 
 from vidcolor.errors import InputError, UsageError
@@ -28,6 +29,7 @@ Purpose = Literal["delivery", "editing", "archive"]
 GrayFrom = Literal["luma", "red", "green", "blue", "lightest"]
 Range = Literal["source", "limited", "full"]
 Sound = Literal["copy", "pcm", "drop"]
+Titles = Literal["neutral", "color", "tint"]
 Unit = Literal["pixel", "fraction"]
 Resume = Literal["auto", "only", "never"]
 EngineName = Literal["local", "ray"]
@@ -99,6 +101,13 @@ class Reference(OptionsModel):
     time: Fraction | None = None
     """Time of the frame that the image shows, in seconds from the start of the film. None means
     that vidcolor finds the shots which the image shows; a photo requires it."""
+    frame: int | None = None
+    """Number of this frame instead of its time, counted from the first frame that is colorized."""
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the reference has a time or a frame."""
+        return self.time is not None or self.frame is not None
 
     @classmethod
     def _error_prefix(cls, values: Mapping[str, Any]) -> str:
@@ -129,8 +138,36 @@ class Reference(OptionsModel):
 
     @property
     def name(self) -> str:
-        """Name of the reference in messages: the path, and the time in seconds if there is one."""
+        """Name of the reference in messages: the path, and the time in seconds or the frame."""
+        if self.frame is not None:
+            return f"{self.path} in frame {self.frame}"
         return str(self.path) if self.time is None else f"{self.path}@{float(self.time):.10g}"
+
+
+class ShotOptions(OptionsModel):
+    """A shot of a film, and its own values of options."""
+
+    first: Annotated[int, Ge(0)]
+    """Index of the first frame; see `Shot.first`."""
+    transition: Literal["start", "cut", "dissolve", "fade"] = "cut"
+    """How the shot starts."""
+    mixed_frames: Annotated[int, Ge(0)] = 0
+    """Number of frames of a dissolve."""
+    kind: Literal["title", "picture"] | None = None
+    """What the shot shows; None to find out."""
+    vividness: Annotated[float | None, Ge(0), Le(1)] = None
+    """Vividness of the shot; None for that of the film."""
+    saturation: Annotated[float | None, Ge(0), Le(3)] = None
+    """Chroma gain of the shot; None for that of the film."""
+
+    @classmethod
+    def _error_prefix(cls, values: Mapping[str, Any]) -> str:
+        return f"the shot at frame {values.get('first', '')}: "
+
+    @classmethod
+    def flag(cls, field: str) -> str:
+        """Return the name of a field: shots have no flags."""
+        return field
 
 
 def _parse_references(value: Any) -> Any:
@@ -191,7 +228,7 @@ class ColorizeOptions(OptionsModel):
         group="Input", flags=("--gray-from", "--grey-from"),
         help="Source of the luma: the luma plane, one color channel, or the lightest channel of "
         "each pixel.")] = "luma"
-    shots: Annotated[Path | None, Option(
+    shots: Annotated[tuple[ShotOptions, ...] | Path | None, Option(
         group="Time", tasks=_VIDEO, metavar="FILE", in_config=False,
         help="Shot list written by `vidcolor shots`, or an EDL. Default: shots are detected."
         )] = None
@@ -233,6 +270,10 @@ class ColorizeOptions(OptionsModel):
     saturation: Annotated[float, Option(
         group="Color", ge=0, le=3,
         help="Chroma gain: 0 is gray, 1 leaves the predicted color unchanged."), _KEEP_INT] = 1.0
+    titles: Annotated[Titles, Option(
+        group="Color",
+        help="Color of title cards, credits and blank leader: neutral keeps them gray, tint gives "
+        "each the mean tint of its source, color treats them like pictures.")] = "neutral"
     hints: Annotated[tuple[Hint, ...] | Path | None, Option(
         group="Color", metavar="FILE", in_config=False,
         help="JSON or CSV file of color hints: x, y, color (or keep), radius, and for a film time "
@@ -340,6 +381,9 @@ class ColorizeOptions(OptionsModel):
             raise UsageError(
                 "--per-frame cannot be combined with hints, which apply to whole shots"
             )
+        if self._has_own_shot_options and (self.per_frame or self.trust is not None):
+            flag = "--per-frame" if self.per_frame else "--trust"
+            raise UsageError(f"{flag} cannot be combined with options of single shots")
         if self.trust is not None and has_hints:
             raise UsageError("--trust cannot be combined with hints or a reference")
         if self.trust is not None and self.skip_color:
@@ -347,6 +391,11 @@ class ColorizeOptions(OptionsModel):
         if self.ray_address is not None and self.engine != "ray":
             raise UsageError("--ray-address requires --engine ray")
         return self
+
+    @property
+    def _has_own_shot_options(self) -> bool:
+        shots = self.shots if isinstance(self.shots, tuple) else ()
+        return any(s.vividness is not None or s.saturation is not None for s in shots)
 
     def fingerprint_values(self) -> dict[str, Any]:
         """Return the options that the result depends on, as plain values.
@@ -374,10 +423,10 @@ class ColorizeOptions(OptionsModel):
     def describe_changes(self) -> dict[str, Any]:
         """Return the values of `fingerprint_values` that differ from the defaults.
 
-        A list of hints or of several references is represented by its SHA-256.
+        A list of hints, shots or of several references is represented by its SHA-256.
         """
         values, defaults = self.fingerprint_values(), type(self)().fingerprint_values()
-        for name in ("hints", "reference"):
+        for name in ("hints", "reference", "shots"):
             if isinstance(values[name], list):
                 text = json.dumps(values[name], sort_keys=True, default=str)
                 values[name] = sha256(text.encode()).hexdigest()
@@ -404,11 +453,17 @@ def _fingerprint_references(references: tuple[Reference, ...]) -> dict[str, Any]
     Up to one reference has the values of versions that accepted only one. Several are a list of
     pairs: SHA-256 and time.
     """
-    pairs = [(_sha256(r.path), None if r.time is None else str(r.time)) for r in references]
+    pairs = [(_sha256(r.path), _describe_position(r)) for r in references]
     if len(pairs) > 1:
         return {"reference": [list(pair) for pair in pairs], "reference_time": None}
     digest, time = pairs[0] if pairs else (None, None)
     return {"reference": digest, "reference_time": time}
+
+
+def _describe_position(reference: Reference) -> str | None:
+    if reference.frame is not None:
+        return f"frame {reference.frame}"
+    return None if reference.time is None else str(reference.time)
 
 
 def _without_names(hint: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidcolor.color.tint import measure_mean_tint
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import InColorError, InputError, OutputError, UsageError
 from vidcolor.fileio import (
@@ -32,6 +33,8 @@ from vidcolor.media.stills.registry import read_still, write_still
 from vidcolor.options import ColorizeOptions
 from vidcolor.provenance import Provenance
 from vidcolor.recolor import NO_COLOR_WARNING, Recolorer, make_recolorer
+from vidcolor.titles.card import MIN_IMAGE_CONFIDENCE, recognize_image
+from vidcolor.titles.paint import paint_uniform
 from vidcolor.uncertainty import compute_review_priority, find_regions
 from vidcolor.watermark import draw_watermark
 
@@ -67,6 +70,8 @@ class PhotoResult:
     """Displayed width and height."""
     uncertain_regions: tuple[UncertainRegion, ...] | None = None
     """Regions whose color is least certain; None if the generator does not estimate confidence."""
+    title_confidence: float | None = None
+    """Confidence that the photo shows text only; None if it was colorized as a picture."""
     num_frames: int = 1
     """Always 1. The field exists because `FilmResult` has it."""
 
@@ -111,8 +116,12 @@ def colorize_photo(
     predict = partial(_predict_base, colorizer=colorizer, vividness=options.vividness)
     hints, hint_warnings = load_photo_hints(still, options, predict)
     recolorer = make_recolorer(colorizer, options)
+    title_confidence = None
     if recolorer is None:
         prediction = predict_still(colorizer, still, options.vividness, hints)
+        # The hints of many colors change the prediction instead of its overlay; they are kept.
+        if options.titles != "color" and (hints.is_empty or prediction.overlay is not None):
+            prediction, title_confidence = _paint_title(still, prediction)
     else:
         prediction, hint_warnings = _recolor(still, colorizer, recolorer)
     warnings = [*still.warnings, *hint_warnings]
@@ -130,6 +139,7 @@ def colorize_photo(
         uncertain_regions=(
             _find_uncertain_regions(still, prediction) if colorizer.has_confidence else None
         ),
+        title_confidence=title_confidence,
     )
 
 
@@ -162,7 +172,8 @@ def _check_outputs(source: Path, target: Path, options: ColorizeOptions) -> None
 
 def _read(source: Path, options: ColorizeOptions) -> tuple[Still, bool]:
     """Return the decoded source, and whether it is damaged."""
-    read = partial(read_still, source, options.gray_from, with_source_rgb=bool(options.trust))
+    needs_color = bool(options.trust) or options.titles == "tint"
+    read = partial(read_still, source, options.gray_from, with_source_rgb=needs_color)
     # Only strict decoding detects damage, so it is tried first.
     try:
         return read(), False
@@ -192,6 +203,17 @@ def predict_still(
     if hints is None or hints.is_empty:
         return predict(None)
     return HintPredictor(proxy, predict, colorizer, geometry.quarter_turns).predict(hints).hinted
+
+
+def _paint_title(still: Still, prediction: ProxyPrediction) -> tuple[ProxyPrediction, float | None]:
+    """Give a photo of text its uniform color; return the confidence of that, or None."""
+    confidence = recognize_image(still.luma, still.coding, still.geometry)
+    if confidence < MIN_IMAGE_CONFIDENCE:
+        return prediction, None
+    ab = (0.0, 0.0)
+    if still.source_rgb is not None and still.tint != "gray":
+        ab = measure_mean_tint(still.source_rgb)
+    return paint_uniform(prediction, ab, confidence), confidence
 
 
 def _recolor(

@@ -44,6 +44,17 @@ _ESCAPED_CHARACTERS = {"\n": "\ue00a", "\r": "\ue00d", "\t": "\ue009"}
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectRevision:
+    """The state of the project that a result was made from."""
+
+    name: str
+    """Name of the project file."""
+    revision: int
+    decisions: int
+    """Number of decisions of people."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What a result was made from, so that a repeated run can state what has changed."""
 
@@ -59,6 +70,8 @@ class Settings:
     """Number of images, if the result is an image sequence."""
     damaged: bool = False
     """Whether the source was damaged, so that the result lacks a part of it."""
+    project: ProjectRevision | Mapping[str, Any] | None = None
+    """The project that it was made from, if any."""
 
     def to_json(self) -> str:
         """Return the settings as JSON in ASCII, without empty values."""

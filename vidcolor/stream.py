@@ -12,7 +12,7 @@ from collections import deque
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from vidcolor.arrays import make_image, make_planes, read_image
 from vidcolor.colorizer import Colorizer
@@ -27,14 +27,20 @@ from vidcolor.propagation.shot_colorizer import ShotColorizer
 from vidcolor.shots.detector import Shot, ShotDetector, make_shot_finder
 from vidcolor.shots.features import get_detection_shape
 from vidcolor.shots.shot_list import read_shots
+from vidcolor.titles.card import get_card_shape
+from vidcolor.titles.shots import SAMPLE_STRIDE, TitleDetector, list_titles, make_title_finder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from vidcolor.arrays import ArrayFormat, Layout, LumaImage
+    from vidcolor.color.ycbcr import Coding
+    from vidcolor.imaging.types import Plane
     from vidcolor.media.decode import Frame
     from vidcolor.propagation.flow_frames import AnalysisFrame
     from vidcolor.propagation.shot_colorizer import PredictedFrame
+    from vidcolor.shots.detector import ShotFinder
+    from vidcolor.titles.shots import Title, TitleFinder
 
 QUEUE_FRAMES = 4
 """Number of frames that wait between two stages."""
@@ -51,6 +57,7 @@ def colorize_frames(
     colorizer: Colorizer | None = None,
     saturation: float = 1.0,
     vividness: float | None = None,
+    titles: Literal["neutral", "color"] = "neutral",
     layout: Layout | None = None,
     return_confidence: bool = False,
 ) -> Iterator[Any]:
@@ -68,6 +75,9 @@ def colorize_frames(
         colorizer: a colorizer to reuse; None to load the embedded generator.
         saturation: gain of the chroma, 0 to 3.
         vividness: 0 to 1; None for the default of the colorizer.
+        titles: ``neutral`` keeps title cards and blank leader gray, ``color`` colorizes them. If
+            `shots` is given, the titles are those whose `Shot.kind` is ``title``. Otherwise they
+            are recognized in the frames that are held.
         layout: ``hwc`` or ``chw``, as for `Colorizer.colorize`.
         return_confidence: whether to yield pairs of frame and confidence.
 
@@ -79,7 +89,9 @@ def colorize_frames(
             or has another size or format than the first one.
         InputError: the shot list cannot be read.
     """
-    options = ColorizeOptions(saturation=saturation, vividness=vividness)
+    options = ColorizeOptions(saturation=saturation, vividness=vividness, titles=titles)
+    if options.titles == "tint":
+        raise UsageError("titles must be 'neutral' or 'color': frames in memory have no tint")
     colorizer = colorizer or Colorizer.load()
     colorizer.check_options(options)
     if return_confidence and not colorizer.has_confidence:
@@ -137,16 +149,22 @@ def _colorize(
     options: ColorizeOptions,
     return_confidence: bool,
 ) -> Iterator[Any]:
-    detected = _DetectedShots(reader)
-    frames = reader.read() if known is not None else detected.wait(reader.read())
-    find_shot = detected.find if known is None else make_shot_finder(known)
+    detected = _DetectedShots(reader, options.titles != "color")
+    find_shot: ShotFinder = detected.find
+    find_title: TitleFinder = detected.find_title
+    frames = detected.wait(reader.read()) if known is None else reader.read()
+    if known is not None:
+        find_shot = make_shot_finder(known)
+        find_title = make_title_finder(() if options.titles == "color" else list_titles(known))
     first = next(frames, None)
     if first is None:
         return
     assert reader.format is not None
     fmt = reader.format
     geometry = Geometry(width=fmt.size[1], height=fmt.size[0])
-    shot_colorizer = ShotColorizer(colorizer, find_shot, geometry, options.vividness)
+    shot_colorizer = ShotColorizer(
+        colorizer, find_shot, geometry, options.vividness, find_title=find_title
+    )
     analyzed = prefetch(_chain(first, frames), QUEUE_FRAMES)
     predicted = prefetch(shot_colorizer.colorize(analyzed), QUEUE_FRAMES)
 
@@ -171,14 +189,22 @@ def _chain(first: AnalysisFrame, frames: Iterator[AnalysisFrame]) -> Iterator[An
 class _DetectedShots:
     """The shots that were detected in the frames so far."""
 
-    def __init__(self, reader: _FrameReader) -> None:
+    def __init__(self, reader: _FrameReader, finds_titles: bool) -> None:
         self._reader, self._detector = reader, ShotDetector()
-        # Another thread reads the tuple, so it is replaced and never modified.
+        self._titles = TitleDetector() if finds_titles else None
+        # Another thread reads the tuples, so they are replaced and never modified.
         self._shots: tuple[Shot, ...] = (Shot(0, 0, "start"),)
+        self._decisions: tuple[tuple[int, Title | None], ...] = ()
+        """The boundary of each shot, and the title that it is."""
 
     def find(self, index: int) -> Shot:
         """Return the shot of a frame that `wait` has yielded."""
         return next(shot for shot in reversed(self._shots) if shot.first <= index)
+
+    def find_title(self, index: int) -> Title | None:
+        """Return the title that a frame which `wait` has yielded belongs to."""
+        found = (title for first, title in reversed(self._decisions) if first <= index)
+        return next(found, None)
 
     def wait(self, frames: Iterator[AnalysisFrame]) -> Iterator[AnalysisFrame]:
         """Yield each frame when its shot is final."""
@@ -190,10 +216,30 @@ class _DetectedShots:
                 assert fmt is not None  # it is set by the first frame
                 small = resize_area(luma.codes, get_detection_shape(*fmt.size))
                 self._update(self._detector.feed(fmt.coding.luma_to_unit(small)))
+                self._examine(frame.frame.index, luma.codes, fmt.coding)
                 while waiting and waiting[0].frame.index < self._detector.num_final:
-                    yield waiting.popleft()
+                    yield self._decide(waiting.popleft(), frame.frame.index + 1)
             self._update(self._detector.finish())
-            yield from waiting
+            for rest in waiting:
+                yield self._decide(rest, waiting[-1].frame.index + 1)
+
+    def _examine(self, index: int, codes: Plane, coding: Coding) -> None:
+        if self._titles is not None and index % SAMPLE_STRIDE == 0:
+            small = resize_area(codes, get_card_shape(*codes.shape))
+            self._titles.feed(index, coding.luma_to_unit(small))
+
+    def _decide(self, frame: AnalysisFrame, num_read: int) -> AnalysisFrame:
+        """Find out whether a shot is a title when its first frame is yielded; return the frame."""
+        index, shot = frame.frame.index, self.find(frame.frame.index)
+        if self._titles is None or index != shot.boundary:
+            return frame
+        # The end of the shot may not be final yet, or not be known.
+        end = shot.end or self._detector.next_first or num_read
+        found = next(iter(self._titles.find_titles([shot], end)), None)
+        decisions = (*self._decisions, (shot.boundary, found))
+        self._decisions = decisions[-MAX_RECENT_SHOTS:]
+        self._titles.forget(index)
+        return frame
 
     def _update(self, complete: Sequence[Shot]) -> None:
         """Add shots whose end is known, and the one after them."""

@@ -24,8 +24,13 @@ from vidcolor.film.resume import FORMAT_VERSION, SavedPlan
 from vidcolor.film.workdir import ProgressRecord, SegmentResult
 from vidcolor.hints.io import COLOR_ALIAS, HintRow
 from vidcolor.options import ColorizeOptions
+from vidcolor.project.document import VERSION, ProjectFile
+from vidcolor.project.options import PROJECT_OPTIONS
+from vidcolor.schema import STORED
 from vidcolor.shots.shot_list import ShotRow
 from vidcolor.training.report import LogRow
+
+STORED["use_attribute_docstrings"] = True
 
 DIRECTORY = Path(__file__).parents[1] / "schemas"
 MODELS: dict[str, tuple[type, int, str, str]] = {
@@ -54,6 +59,12 @@ MODELS: dict[str, tuple[type, int, str, str]] = {
         "Line of a training log",
         "Each line of the file log.jsonl of a training run.",
     ),
+    "project": (
+        ProjectFile,
+        VERSION,
+        "Project",
+        "The file of `vidcolor project`. Fields that it does not name are kept.",
+    ),
     "plan": (SavedPlan, FORMAT_VERSION, "Plan", "The file plan.json of a work directory."),
     "segment": (
         SegmentResult,
@@ -69,7 +80,7 @@ MODELS: dict[str, tuple[type, int, str, str]] = {
     ),
 }
 """Files that programs write: model, version, title and description, by file name."""
-_WITHOUT_DEFAULTS = ("evaluation", "film-evaluation", "training-log")
+_WITHOUT_DEFAULTS = ("evaluation", "film-evaluation", "project", "training-log")
 """Files that omit fields with their default value."""
 
 _CONSTRAINTS = ("type", "items", "enum", "minimum", "maximum", "exclusiveMinimum")
@@ -95,6 +106,8 @@ def make_schemas() -> dict[str, dict[str, Any]]:
             if name in _WITHOUT_DEFAULTS and "required" in part:
                 fields = part["properties"]
                 part["required"] = [k for k in part["required"] if "default" not in fields[k]]
+        if name == "project":
+            schema["properties"]["options"] |= _make_project_options()
         schemas[name] = _finish(name, schema, *texts)
     tables = {
         "hints": (make_hint_row(), "hints", "Hint file", "The file of `--hints` in JSON."),
@@ -148,7 +161,8 @@ def _simplify(value: Any) -> Any:
     if value.get("format") == "fraction":
         simple["description"] = f"{value.get('description', '')} A fraction such as 1/25.".strip()
         del simple["format"]
-    if "properties" in value and "version" not in value["properties"]:
+    keeps_unknown = value.get("additionalProperties") is True
+    if "properties" in value and "version" not in value["properties"] and not keeps_unknown:
         simple["additionalProperties"] = False
     return simple
 
@@ -191,6 +205,15 @@ def make_job_row() -> dict[str, Any]:
         "type": "object",
         "properties": columns,
         "required": ["input"],
+        "additionalProperties": False,
+    }
+
+
+def _make_project_options() -> dict[str, Any]:
+    """Return the schema of the options of a project, in the form in which it stores them."""
+    options = TypeAdapter(ColorizeOptions).json_schema(mode="serialization")["properties"]
+    return {
+        "properties": {name: options[name] for name in PROJECT_OPTIONS},
         "additionalProperties": False,
     }
 

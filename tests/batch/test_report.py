@@ -23,6 +23,7 @@ from vidcolor.batch.runner import TaskResult
 from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.film.api import FilmResult
 from vidcolor.film.plan import plan_film
+from vidcolor.film.titles import TitleSpan
 from vidcolor.options import ColorizeOptions
 from vidcolor.photo import PhotoResult
 from vidcolor.provenance import Provenance
@@ -117,6 +118,22 @@ def test_page_shows_source_and_result(result, photo, tmp_path):
         red, _, blue = after.getpixel((10, 10))
         assert red - blue > 60
     assert "predicted" in page.text and "0:00.083" in page.text
+
+
+def test_report_lists_the_titles_of_films_and_photos(result, tmp_path):
+    span = TitleSpan(2, 7, Fraction(1, 12), Fraction(1, 3), 0.918)
+    film = film_record(replace(result, titles=(span,)))
+    assert [(t.first_frame, t.last_frame, t.confidence) for t in film.titles] == [(2, 7, 0.918)]
+    photo = PhotoResult(
+        tmp_path / "p.png", tmp_path / "p.png", 0.1, (), False, PROVENANCE, title_confidence=0.97
+    )
+    record = make_record(TaskResult(task("photo", photo.source, photo.target), photo))
+    assert [title.confidence for title in record.titles] == [0.97]
+    write_report(tmp_path / "r.html", [film, record])
+    text = Page((tmp_path / "r.html").read_text()).text
+    assert "2 – 7" in text and "0:00.083 – 0:00.333" in text and "0.92" in text
+    assert "shows text only (confidence 0.97)" in text
+    assert film_record(result).titles == ()
 
 
 def test_page_is_self_contained_and_allows_only_its_own_script(result, tmp_path):

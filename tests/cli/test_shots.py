@@ -34,7 +34,7 @@ def test_shots_are_printed_and_list_and_sheet_are_written(vidcolor: Vidcolor) ->
     assert (run.code, run.err) == (0, [])
     assert [int(line.split()[3]) for line in run.out[:3]] == [0, 60, 120]
     assert run.out[3] == f"{REEL}: 3 shots in 150 frames, 6.0 s"
-    assert Path("shots.csv").read_text().splitlines()[2] == "2,60,119,2.4,4.8,cut,0"
+    assert Path("shots.csv").read_text().splitlines()[2] == "2,60,119,2.4,4.8,cut,0,picture"
     with Image.open("shots.png") as sheet:
         assert sheet.format == "PNG"
         assert sheet.width > 300
@@ -75,6 +75,12 @@ def test_quiet_prints_nothing(vidcolor: Vidcolor) -> None:
     assert (run.code, run.out, run.err) == (0, [], [])
 
 
+def test_end_after_the_end_of_the_film_is_a_warning(vidcolor: Vidcolor) -> None:
+    film = write_two_shots(Path("film.mkv"))
+    (warning,) = vidcolor("shots", film, "-q", "--end", 30).err
+    assert f"{film}: --end 0:30.000 is later than the end of the film at 0:0" in warning
+
+
 def test_shots_of_numbered_frames_are_written(vidcolor: Vidcolor) -> None:
     Path("scan").mkdir()
     patterns = np.random.default_rng(0).integers(0, 1024, (2, 6, 8, 1))
@@ -83,7 +89,7 @@ def test_shots_of_numbered_frames_are_written(vidcolor: Vidcolor) -> None:
         Path(f"scan/f_{n:03d}.dpx").write_bytes(encode_dpx_file(pixels, None, 10))
     run = vidcolor("shots", "scan/f_%03d.dpx", "--fps", 12, "-o", "s.csv", "--sheet", "s.jpg")
     assert run.code == 0, run
-    assert Path("s.csv").read_text().splitlines()[2] == "2,12,23,1.0,2.0,cut,0"
+    assert Path("s.csv").read_text().splitlines()[2] == "2,12,23,1.0,2.0,cut,0,picture"
     assert Path("s.jpg").stat().st_size > 0
 
 

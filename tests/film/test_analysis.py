@@ -67,6 +67,16 @@ def test_shot_list_of_another_length_is_fitted_with_a_warning(clip, tmp_path):
     assert "lists 20 frames, and " in analysis.warnings[0]
 
 
+@pytest.mark.parametrize(("end", "warns"), [(None, False), (1, False), (2, False), (3, True)])
+def test_end_after_the_end_of_the_film_is_a_warning(clip, end, warns):
+    source = clip(frames=50, rate=Fraction(25))
+    options = ColorizeOptions(end=end)
+    plan = plan_film(source, Path("out.mkv"), options)
+    reader = VideoReader(source, plan.video, "luma", plan.start_s, plan.end_s)
+    warning = "--end 0:03.000 is later than the end of the film at 0:02.000"
+    assert analyze_film(plan, reader, options).warnings == ((warning,) if warns else ())
+
+
 def test_shot_list_beyond_the_end_is_refused(clip, tmp_path):
     shots = write_shot_list(tmp_path / "shots.csv", (0, 15), 20)
     with pytest.raises(InputError, match="make the list with the same --start and --end"):

@@ -26,8 +26,9 @@ def test_results_are_those_of_separate_operations(
     with torch.inference_mode():
         fused = layer(x)
         again = layer(x)
-    assert torch.equal(fused, separate)
-    assert torch.equal(again, separate)
+    # oneDNN may choose another algorithm for converted weights, depending on the CPU.
+    torch.testing.assert_close(fused, separate)
+    assert torch.equal(again, fused)
 
 
 def test_other_weights_and_sizes_are_packed_again() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -172,15 +173,30 @@ def test_missing_file_is_an_error(tmp_path: Path, name: str, error: type[Excepti
 
 def test_csv_and_json_have_one_row_per_shot(tmp_path: Path) -> None:
     assert write(tmp_path).read_text().splitlines() == [
-        "shot,first_frame,last_frame,start,end,transition,mixed_frames",
-        "1,0,49,0.0,2.0,start,0",
-        "2,50,129,2.0,5.2,dissolve,24",
-        "3,130,149,5.2,6.0,cut,0",
-        "4,150,199,6.0,8.0,fade,0",
+        "shot,first_frame,last_frame,start,end,transition,mixed_frames,kind",
+        "1,0,49,0.0,2.0,start,0,",
+        "2,50,129,2.0,5.2,dissolve,24,",
+        "3,130,149,5.2,6.0,cut,0,",
+        "4,150,199,6.0,8.0,fade,0,",
     ]
     document = json.loads(write(tmp_path, "shots.json").read_text())
     assert (document["version"], document["film"], document["frame_rate"]) == (1, "reel.mkv", "25")
     assert document["shots"] == format_rows(LIST)
+
+
+@pytest.mark.parametrize("name", ["shots.csv", "shots.json"])
+def test_kinds_of_shots_are_read_back(tmp_path: Path, name: str) -> None:
+    first, second, *others = SHOTS
+    shots = (replace(first, kind="title"), replace(second, kind="picture"), *others)
+    write_shots(tmp_path / name, replace(LIST, shots=shots), FILM)
+    assert read_shots(tmp_path / name).shots == shots
+
+
+def test_unknown_kind_is_an_error_that_names_the_shot(tmp_path: Path) -> None:
+    path = tmp_path / "shots.csv"
+    path.write_text("first_frame,kind\n0,card\n")
+    with pytest.raises(UsageError, match=r"shot 1: kind must be .*title.*picture"):
+        read_shots(path)
 
 
 def test_json_names_timecode_and_reel_of_the_film(tmp_path: Path) -> None:

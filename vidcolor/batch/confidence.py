@@ -17,7 +17,7 @@ from vidcolor.system import normalize_path
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vidcolor.batch.discover import Task
+    from vidcolor.batch.task import Task
 
 
 def assign_confidence_targets(tasks: Sequence[Task]) -> list[Task]:

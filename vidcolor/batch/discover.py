@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import glob
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidcolor.errors import InputError, UsageError, VidcolorError
+from vidcolor.batch.projects import make_project_task
+from vidcolor.batch.task import LeftOut, Task
+from vidcolor.errors import InputError, UsageError
 from vidcolor.fileio import check_source, check_url
 from vidcolor.hints.io import check_hint_files, load_hints, select_hints
 from vidcolor.media.containers import is_video_name
@@ -26,6 +28,7 @@ from vidcolor.media.stills.formats import STILL_SUFFIXES
 from vidcolor.media.stills.registry import read_still_recipe
 from vidcolor.option import TaskKind
 from vidcolor.options import ColorizeOptions
+from vidcolor.project.store import is_project_name
 from vidcolor.system import normalize_path
 
 if TYPE_CHECKING:
@@ -39,36 +42,6 @@ _MAX_LISTED_NAMES = 8
 _PACK_START_CODE = b"\0\0\1\xba"
 """First bytes of an MPEG program stream (ISO/IEC 13818-1)."""
 _HIDDEN, _RESULT = "hidden", "from an earlier run"
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A file or folder in an input folder that is not colorized."""
-
-    folder: Path
-    """The input folder."""
-    path: Path
-    reason: str
-    is_expected: bool = False
-    """Whether this is usual, as for hidden files and results."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One source to colorize."""
-
-    kind: TaskKind
-    source: Path
-    """Path of a file. For a sequence it is the pattern (``scan_%06d.dpx``) or the folder."""
-    target: Path
-    options: ColorizeOptions
-    """Options of this task. They contain only the hints for this source."""
-    error: VidcolorError | None = None
-    """Reason why the task cannot run; None if it can."""
-    folder: Path | None = None
-    """The input folder that contains the source; None if the source itself is an input."""
-    given: tuple[str, ...] = ()
-    """Names of the options that a row of a job list sets for this task."""
 
 
 def discover(
@@ -129,13 +102,15 @@ def _expand_glob(path: Path) -> list[Path]:
 def _assign_hints(tasks: Sequence[Task], options: ColorizeOptions) -> list[Task]:
     """Give each task the hints for its source, and check that every hint has a source."""
     hints = load_hints(options)
-    check_hint_files(hints, [task.source for task in tasks])
+    check_hint_files(hints, [task.source for task in tasks if task.project is None])
     for reference in options.references:
         check_source(reference.path)
     if options.hints is None:
         return list(tasks)
     return [
-        replace(task, options=options.replace(hints=select_hints(hints, task.source) or None))
+        task
+        if task.project is not None  # it has its own hints
+        else replace(task, options=options.replace(hints=select_hints(hints, task.source) or None))
         for task in tasks
     ]
 
@@ -148,6 +123,8 @@ def _tasks_of(
     left_out: list[LeftOut],
 ) -> list[Task]:
     """Return the task of one input, or the tasks of all files in a folder."""
+    if is_project_name(path):
+        return [make_project_task(path, out, out_dir, options)]
     kind: TaskKind = "film"
     if is_sequence_pattern(path) and not path.exists():
         kind = "sequence"
@@ -291,7 +268,8 @@ def _find_folder_omission(path: Path) -> tuple[str, bool] | None:
     if path.name.startswith("."):
         return _HIDDEN, True
     if path.name.endswith(WORK_SUFFIX):
-        return "with unfinished work", True
+        has_project = path.with_name(f"{path.name}.json").exists()
+        return "cache of a project" if has_project else "with unfinished work", True
     if path.is_symlink():
         return "linked; to colorize a linked folder, name it as an input", False
     return None

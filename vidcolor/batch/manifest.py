@@ -14,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from vidcolor.batch.discover import LeftOut, Task, discover, merge_tasks
+from vidcolor.batch.discover import discover, merge_tasks
+from vidcolor.batch.task import LeftOut, Task
 from vidcolor.errors import UsageError, VidcolorError
 from vidcolor.fileio import check_target_url, join_path
 from vidcolor.options import ColorizeOptions, Reference

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from vidcolor.batch.discover import Task
+    from vidcolor.batch.task import Task
     from vidcolor.provenance import Provenance
 
 _FILES = ("hints", "reference", "shots")

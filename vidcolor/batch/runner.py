@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from vidcolor.batch.discover import Task
 from vidcolor.batch.rerun import find_earlier_result
+from vidcolor.batch.task import Task
 from vidcolor.errors import (
     InColorError,
     UsageError,
@@ -245,5 +245,12 @@ def run_task(
     else:
         from vidcolor.film.api import colorize_film as colorize
     return colorize(
-        source, target, options, colorizer=colorizer, engine=engine, progress=on_progress
+        source,
+        target,
+        options,
+        colorizer=colorizer,
+        engine=engine,
+        progress=on_progress,
+        project=task.project,
+        cache=task.cache,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vidcolor.errors import UsageError
@@ -11,7 +12,7 @@ from vidcolor.media.stills.formats import STILL_SUFFIXES
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from vidcolor.batch.discover import Task
+    from vidcolor.batch.task import Task
     from vidcolor.options import ColorizeOptions
 
 _TASK_NAMES = {"film": "films", "photo": "photos", "sequence": "image sequences"}
@@ -36,6 +37,7 @@ _CONDITIONS = {
     "batch": _Condition(
         lambda task: task.options.per_frame or task.options.trust, "--per-frame and recolor only"
     ),
+    "titles": _Condition(lambda task: not task.options.trust, "sources without --trust only"),
 }
 """Conditions by the field of the option."""
 
@@ -82,7 +84,8 @@ def explain_unused(name: str, tasks: Sequence[Task], options: ColorizeOptions) -
 
 
 def _check_shots(tasks: Sequence[Task]) -> None:
-    counts = Counter(t.options.shots for t in tasks if t.options.shots and t.kind != "photo")
+    lists = [t.options.shots for t in tasks if t.kind != "photo"]
+    counts = Counter(path for path in lists if isinstance(path, Path))
     for path, count in counts.items():
         if count > 1:
             raise UsageError(

@@ -33,6 +33,7 @@ ProgramGroup.summaries = {
     "recolor": "Restore the color of faded or badly lit color films and photos.",
     "probe": "Show the contents of a film or photo, and the output that colorize would write.",
     "shots": "Detect the shots of a film: cuts, dissolves and fades.",
+    "project": "Keep the shots of a film and the decisions about its color in one file.",
     "compare": "Show two or three films or photos in one file.",
     "evaluate": "Compare predicted colors with color originals.",
     "train": "Train weights on color photographs and films.",

@@ -21,8 +21,8 @@ from vidcolor.timecode import format_duration
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from vidcolor.batch.discover import LeftOut, Task
     from vidcolor.batch.runner import BatchSummary, TaskResult
+    from vidcolor.batch.task import LeftOut, Task
     from vidcolor.cli.console import Console
     from vidcolor.cli.params import RunFiles
     from vidcolor.colorizer import Colorizer
@@ -65,6 +65,7 @@ def run_batch(
     Raises:
         VidcolorError: the run cannot start.
     """
+    from vidcolor.batch.projects import apply_projects
     from vidcolor.batch.runner import BatchSummary, run_tasks
     from vidcolor.batch.unused import find_unused_options
 
@@ -72,6 +73,7 @@ def run_batch(
     _check_reports(request)
     left_out: list[LeftOut] = []
     tasks = _find_tasks(request, left_out)
+    options = apply_projects(tasks, request.given_options, options)
     targets = [task.target for task in tasks]
     targets += [t.options.confidence for t in tasks if t.options.confidence is not None]
     check_inputs_not_overwritten(request.read_files, (*targets, *request.files.reports))
@@ -172,7 +174,7 @@ def _print_folders(inputs: Sequence[Path], tasks: Sequence[Task], console: Conso
 
 def _list_left_out(summary: BatchSummary) -> list[LeftOut]:
     """Return the sources that a run read, but left out on request."""
-    from vidcolor.batch.discover import LeftOut
+    from vidcolor.batch.task import LeftOut
 
     outcomes = ((result.task, result.left_out) for result in summary.results)
     return [

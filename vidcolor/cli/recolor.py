@@ -19,7 +19,8 @@ def recolor(
     options: Annotated[
         ColorizeOptions,
         params.Fields(
-            omit=("gray_from", "hints", "references", "skip_color"), defaults={"trust": 0.7}
+            omit=("gray_from", "hints", "references", "skip_color", "titles"),
+            defaults={"trust": 0.7},
         ),
     ],
     console: Console,

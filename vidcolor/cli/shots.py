@@ -33,7 +33,7 @@ def shots(
         typer.Option(
             "--out",
             "-o",
-            help="Shot list: .csv, .json, or .edl for editing programs.",
+            help="Shot list: .csv, .json, or .edl and .otio for editing programs.",
             rich_help_panel=params.OUTPUT_PANEL,
         ),
     ] = None,
@@ -59,12 +59,16 @@ def shots(
 
     Frames are counted from 0 at --start. The first_frame of a dissolve is the first
     frame with a trace of the new shot; mixed_frames is the number of frames that
-    show both shots. An EDL has the timecode and the reel name of the film.
+    show both shots. The kind of a shot is title if it shows text or blank leader,
+    which --titles keeps neutral, and else picture; a person may change it. An EDL
+    has the timecode and the reel name of the film.
     """
     from vidcolor.film.shots import detect_film_shots
 
     try:
-        shot_list = detect_film_shots(film, options, out, sheet, progress=console.progress)
+        shot_list = detect_film_shots(
+            film, options, out, sheet, console.progress, lambda text: console.warn(text, film)
+        )
     finally:
         console.end_progress()
     for path in (out, sheet):
@@ -80,9 +84,10 @@ def _print_shots(console: Console, film: Path, shot_list: ShotList) -> None:
     for row in format_rows(shot_list):
         console.event("shot", **row)
         mixed = f", {row['mixed_frames']} mixed frames" if row["mixed_frames"] else ""
+        kind = ", title" if row["kind"] == "title" else ""
         console.info(
             f"{row['shot']:5d}  {row['start']:10.3f} s  {row['first_frame']:7d} - "
-            f"{row['last_frame']:<7d} {row['transition']}{mixed}"
+            f"{row['last_frame']:<7d} {row['transition']}{mixed}{kind}"
         )
     count, num_frames = len(shot_list.shots), shot_list.num_frames
     duration = format_duration(float(shot_list.times[-1] - shot_list.times[0]))

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from vidcolor.color.lab import rgb_to_lab_array
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from vidcolor.imaging.types import Rgb
 
 Tint = Literal["gray", "tinted", "color"]
 
@@ -65,3 +69,14 @@ def combine_tints(tints: Sequence[Tint]) -> Tint:
     if num_color > 1 or 0 < len(tints) <= 2 * num_color:
         return "color"
     return "tinted" if "tinted" in tints else "gray"
+
+
+def measure_mean_tint(rgb: Rgb) -> tuple[float, float]:
+    """Return the mean a*, b* of an image, (H, W, 3) uint8 R'G'B', weighted by the cube of L*.
+
+    The gamut leaves little chroma to dark pixels in any tint, so that they hardly count.
+    """
+    planes = np.ascontiguousarray(rgb.transpose(2, 0, 1), np.float32) / np.float32(255)
+    lightness, ab = rgb_to_lab_array(planes)
+    weight = lightness**3 / max(float((lightness**3).sum()), 1e-6)
+    return float((ab[0] * weight).sum()), float((ab[1] * weight).sum())

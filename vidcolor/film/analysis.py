@@ -9,6 +9,7 @@ from array import array
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -16,22 +17,23 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema, with_confi
 
 from vidcolor.concurrency import prefetch
 from vidcolor.errors import InputError
-from vidcolor.film.shots import detect_shots
+from vidcolor.film.shots import detect_shots, warn_about_end
+from vidcolor.film.titles import FilmTitles, choose_title_mode
 from vidcolor.media.demux import DamageReport
 from vidcolor.media.encoders import describe_lost_side_data
 from vidcolor.progress import Progress
 from vidcolor.schema import STORED
 from vidcolor.shots.detector import Shot
-from vidcolor.shots.shot_list import ShotList, read_shots
+from vidcolor.shots.shot_list import ShotList, make_shot_list, read_shots
+from vidcolor.titles.shots import Title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from vidcolor.film.plan import FilmPlan
     from vidcolor.imaging.types import Plane
     from vidcolor.media.decode import Frame, FrameReader
-    from vidcolor.options import ColorizeOptions
+    from vidcolor.options import ColorizeOptions, ShotOptions
     from vidcolor.progress import ProgressCallback
 
 READ_AHEAD_FRAMES = 4
@@ -100,6 +102,8 @@ class FilmAnalysis:
     """Damage that was found while decoding the source."""
     warnings: tuple[str, ...] = ()
     """Warnings about the source and about the shot list."""
+    titles: tuple[Title, ...] = ()
+    """Title cards and blank leader, which get no color."""
 
     def __post_init__(self) -> None:
         if not len(self.pts) == len(self.checksums) == self.shot_list.num_frames:
@@ -149,11 +153,13 @@ def analyze_film(
     """
     source = plan.info.path
     pts, checksums, end_pts = array("q"), array("I"), 0
+    titles = FilmTitles(plan.video, choose_title_mode(options))
 
     def record_frames() -> Iterator[Frame]:
         nonlocal end_pts
         with contextlib.closing(prefetch(reader.frames(), READ_AHEAD_FRAMES)) as decoded:
             for frame in decoded:
+                titles.feed(len(pts), frame)
                 pts.append(frame.pts)
                 checksums.append(compute_frame_checksum(frame.luma))
                 # A frame of unknown duration has duration 0, but must end after it starts.
@@ -172,19 +178,32 @@ def analyze_film(
         raise InputError(f"{source}: no frame could be read between --start and --end")
     if options.shots is not None:
         shot_list = _read_shots(plan, options.shots, pts[0])
-        warnings = _check_length(options.shots, shot_list, source, len(pts))
+        # The list of a project has no length of its own.
+        if isinstance(options.shots, Path) or shot_list.num_frames > len(pts):
+            path = options.shots if isinstance(options.shots, Path) else source
+            warnings = _check_length(path, shot_list, source, len(pts))
         shot_list = shot_list.with_length(len(pts))
     late = reader.side_data.difference(plan.video.side_data)
     if lost := describe_lost_side_data(plan.encoder.encoder, late):
         warnings = (f"not kept: {', '.join(lost)}", *warnings)
-    warnings = (*reader.warnings, *warnings)
+    video_end = end_pts * plan.video.time_base - plan.video.start_s
+    warnings = (
+        *reader.warnings, *warn_about_end(plan.video, options.end, video_end), *warnings,
+    )  # fmt: skip
     # The reader owns its damage report, so the analysis gets a copy.
-    return FilmAnalysis(shot_list, pts, end_pts, checksums, replace(reader.damage), warnings)
+    return FilmAnalysis(
+        shot_list, pts, end_pts, checksums, replace(reader.damage), warnings,
+        titles.find_titles(shot_list.shots),
+    )  # fmt: skip
 
 
-def _read_shots(plan: FilmPlan, path: Path, first_pts: int | None) -> ShotList:
+def _read_shots(
+    plan: FilmPlan, shots: Path | tuple[ShotOptions, ...], first_pts: int | None
+) -> ShotList:
     """Read a shot list. The PTS of the first frame is exact only after decoding."""
-    video = plan.video
+    if not isinstance(shots, Path):
+        return make_shot_list(plan.info.path, shots)
+    path, video = shots, plan.video
     if first_pts is None:
         first_pts = round((plan.start_s or video.start_s) / video.time_base)
     return read_shots(path, video.rate, video.timecode_at(first_pts))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from vidcolor.film.engines.base import Engine
     from vidcolor.progress import ProgressCallback
+    from vidcolor.provenance import ProjectRevision
 
 __all__ = ["FilmResult", "colorize_film", "colorize_sequence"]
 
@@ -35,6 +36,8 @@ def colorize_film(
     colorizer: Colorizer | None = None,
     engine: Engine | None = None,
     progress: ProgressCallback | None = None,
+    project: ProjectRevision | None = None,
+    cache: Path | None = None,
 ) -> FilmResult:
     """Colorize a film. Luma, timestamps, audio, subtitles, chapters and tags stay the same.
 
@@ -50,6 +53,10 @@ def colorize_film(
             options select (`workers`, `threads`, `engine`, `ray_address`) is opened for this call.
             With a `colorizer` and none of these options, the current process renders.
         progress: called after every frame; with several workers, from any thread.
+        project: the project whose decisions the options contain; the metadata of the result name
+            it.
+        cache: directory of a project's segments, which are reused where nothing has changed. Then
+            every shot is a segment.
 
     Raises:
         InputError: the source cannot be read, or has no frame between start and end.
@@ -62,7 +69,8 @@ def colorize_film(
     source, options = Path(source), options or ColorizeOptions()
     check_source(source)
     target = Path(target) if target else default_film_target(source, options)
-    return _run(FilmRequest(source, target, options, None, progress), colorizer, engine)
+    request = FilmRequest(source, target, options, None, progress, project, cache)
+    return _run(request, colorizer, engine)
 
 
 @single_threaded_opencv()
@@ -74,6 +82,8 @@ def colorize_sequence(
     colorizer: Colorizer | None = None,
     engine: Engine | None = None,
     progress: ProgressCallback | None = None,
+    project: ProjectRevision | None = None,
+    cache: Path | None = None,
 ) -> FilmResult:
     """Colorize a sequence of numbered images; the result is a film or an image sequence.
 
@@ -82,7 +92,7 @@ def colorize_sequence(
         target: path of a film, or a pattern (``color_%06d.dpx``); if None, a film beside the
             source.
         options: as in `colorize_film`; `fps` is the frame rate, 24 if None.
-        colorizer, engine, progress: as in `colorize_film`.
+        colorizer, engine, progress, project, cache: as in `colorize_film`.
 
     Raises:
         InputError: there are no such images, or their sizes differ.
@@ -90,7 +100,8 @@ def colorize_sequence(
     """
     source, options = Path(source), options or ColorizeOptions()
     target = Path(target) if target else default_sequence_target(source, options)
-    request = FilmRequest(source, target, options, find_sequence(source), progress)
+    sequence = find_sequence(source)
+    request = FilmRequest(source, target, options, sequence, progress, project, cache)
     return _run(request, colorizer, engine)
 
 

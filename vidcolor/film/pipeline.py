@@ -21,7 +21,7 @@ from vidcolor.fileio import (
     remove_stale_temporaries,
     temporary_path,
 )
-from vidcolor.film.analysis import FilmAnalysis, analyze_film
+from vidcolor.film.analysis import FilmAnalysis
 from vidcolor.film.join import check_mux, join_segments
 from vidcolor.film.outputs import OutputFilm, plan_confidence_film, plan_result_film
 from vidcolor.film.parts import measure_parts
@@ -35,7 +35,9 @@ from vidcolor.film.resume import (
     find_saved_plan,
 )
 from vidcolor.film.segment import RenderJob, split_segments
+from vidcolor.film.segment_cache import load_or_analyze, open_cache
 from vidcolor.film.sources import SegmentReader
+from vidcolor.film.titles import locate_titles
 from vidcolor.film.workdir import (
     PLAN_FILE,
     ProgressRecord,
@@ -131,6 +133,7 @@ class _Pipeline:
             source=compute_source_digest(request.source_files),
             num_frames=analysis.num_frames if result is None else None,
             damaged=analysis.damage.is_damaged,
+            project=request.project,
         )
         provenance = replace(provenance, settings=settings)
         job = RenderJob(
@@ -142,11 +145,14 @@ class _Pipeline:
             result=result,
             confidence=confidence,
             overlays=overlays,
+            min_segment_s=request.min_segment_s,
         )
         # Containers that cannot hold the outputs are found before rendering.
         for film in job.films:
             check_constant_rate(film.encoder, plan.video, analysis.pts, film.target)
         check_mux(job, work)
+        cache = open_cache(request, job, fingerprint, self._colorizer.vividness, work)
+        cache.restore()
         finished = self._load_finished(job)
         resumed = {
             segment.number: segment.num_frames
@@ -155,6 +161,7 @@ class _Pipeline:
             for segment in job.segments
         }
         results = finished | self._render(job, finished, resumed)
+        cache.store()
         unfinished = temporary_path(plan.target)
         report = self._start_stage(
             "join",
@@ -180,13 +187,15 @@ class _Pipeline:
         """Analyze the film and track its hints, or load both from the work directory."""
         work, source = self._work, self._request.source
         saved = self._load_saved_plan(fingerprint)
+        if saved is not None and saved.num_segments != self._count_segments(plan, saved.analysis):
+            self._discard_work(["the film was divided in another way"])  # without a project
+            saved = None
         current_source = compute_source_fingerprint(source)
         if saved is not None and saved.source_fingerprint == current_source:
             analysis = saved.analysis
         else:
-            reader = self._request.make_source(plan).open(plan.start_s, plan.end_s)
             progress = self._start_stage("analyze", plan.estimated_num_frames)
-            analysis = analyze_film(plan, reader, self._options, progress)
+            analysis = load_or_analyze(self._request, plan, progress)
             # A file that was copied has another date, but may have the same frames.
             if saved is not None and not saved.analysis.has_same_frames(analysis):
                 self._discard_work([f"{source} has changed"])
@@ -197,10 +206,9 @@ class _Pipeline:
             return analysis, saved.overlays
         overlays, hint_warnings = self._make_overlays(plan, analysis)
         self._warnings += hint_warnings
-        segments = split_segments(analysis.shots, analysis.pts, plan.video.time_base)
         new_plan = SavedPlan(
             source=str(source.absolute()),
-            num_segments=len(segments),
+            num_segments=self._count_segments(plan, analysis),
             fingerprint=fingerprint,
             source_fingerprint=current_source,
             analysis=analysis,
@@ -209,6 +217,11 @@ class _Pipeline:
         )
         work.write(PLAN_FILE, new_plan)
         return analysis, overlays
+
+    def _count_segments(self, plan: FilmPlan, analysis: FilmAnalysis) -> int:
+        min_segment_s = self._request.min_segment_s
+        time_base = plan.video.time_base
+        return len(split_segments(analysis.shots, analysis.pts, time_base, min_segment_s))
 
     def _load_saved_plan(self, fingerprint: RenderFingerprint) -> SavedPlan | None:
         """Load the plan of an interrupted run; clear the work directory if it does not match."""
@@ -368,6 +381,7 @@ class _Pipeline:
             provenance=job.provenance,
             plan=plan,
             shot_uncertainty=tuple(u for s in segments for u in s.shot_uncertainty),
+            titles=locate_titles(analysis.titles, analysis.pts, analysis.end_pts, plan.video),
             lost_hints=() if job.overlays is None else job.overlays.lost,
             resumed_frames=resumed_frames,
         )

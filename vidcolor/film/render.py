@@ -21,6 +21,9 @@ from vidcolor.media.preview import render_source_rgb
 from vidcolor.propagation.flow_frames import AnalysisFrame, make_analysis_frame
 from vidcolor.propagation.propagate import PropagationState
 from vidcolor.propagation.shot_colorizer import PredictedFrame, ShotColorizer
+from vidcolor.shots.shot_options import make_saturation_finder, make_vividness_finder
+from vidcolor.titles.paint import paint_uniform
+from vidcolor.titles.shots import make_title_finder
 from vidcolor.watermark import draw_watermark
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions
     from vidcolor.recolor import Recolorer
     from vidcolor.shots.detector import Shot
+    from vidcolor.titles.shots import Title, TitleFinder
 
 READ_AHEAD_BYTES = 192 * 2**20
 """Maximum size of the decoded frames that wait for the generator, in bytes, without propagation.
@@ -79,6 +83,7 @@ def render_frames(
     overlays: OverlayReader | None = None,
     state: RenderState | None = None,
     first: int = 0,
+    titles: Sequence[Title] = (),
 ) -> Generator[RenderedFrame, None, None]:
     """Colorize frames, in order, each exactly once.
 
@@ -89,27 +94,32 @@ def render_frames(
     colorized by itself.
 
     `frames` are the frames of the complete shots `shots`, and are closed at the end. A recolorer
-    uses the color of the source as hints. Closing the returned generator ends all threads.
+    uses the color of the source as hints. The frames of `titles` get uniform color. Closing the
+    returned generator ends all threads.
     """
-    depth = _choose_queue_depth(plan)
+    depth, find_title = _choose_queue_depth(plan), make_title_finder(titles)
     # The color of the source differs from frame to frame, so a recolorer does not propagate.
     if options.per_frame or recolorer is not None:
         analyzed = prefetch(_analyze(plan, frames, colorizer), depth)
         predictions = _predict_per_frame(
-            plan, analyzed, colorizer, options, min(options.batch, depth), recolorer
+            plan, analyzed, colorizer, options, min(options.batch, depth), recolorer, find_title
         )
         predicted = prefetch(_skip_frames(predictions, first), max(1, depth // 2))
     else:
         shot_colorizer = ShotColorizer(
-            colorizer, shots, plan.video.geometry, options.vividness, overlays
-        )
+            colorizer, shots, plan.video.geometry, make_vividness_finder(options), overlays,
+            find_title,
+        )  # fmt: skip
         analyzed = prefetch(_analyze(plan, frames, colorizer), SHORT_QUEUE_FRAMES)
         predictions = _propagate(shot_colorizer, analyzed, state)
         predicted = prefetch(_skip_frames(predictions, first), SHORT_QUEUE_FRAMES)
 
+    find_saturation = make_saturation_finder(options)
+
     def compose(item: _StatefulFrame) -> RenderedFrame:
         frame, prediction = item.frame.frame, item.frame.prediction
-        av_frame = compose_output(plan, frame, prediction, colorizer, options)
+        saturation = find_saturation(frame.index)
+        av_frame = compose_output(plan, frame, prediction, colorizer, options, saturation)
         return RenderedFrame(
             frame.index, frame.pts, frame.duration, av_frame, prediction, item.state
         )
@@ -167,6 +177,7 @@ def _predict_per_frame(
     options: ColorizeOptions,
     batch_size: int,
     recolorer: Recolorer | None,
+    find_title: TitleFinder,
 ) -> Iterator[_StatefulFrame]:
     geometry = plan.video.geometry
     with close_on_exit(analyzed):
@@ -183,6 +194,8 @@ def _predict_per_frame(
             state = RenderState(next_frame, sections)
             for item, prediction in zip(batch, predictions, strict=True):
                 is_last = item is batch[-1]
+                if (title := find_title(item.frame.index)) is not None:
+                    prediction = paint_uniform(prediction, title.ab, title.confidence)
                 frame = PredictedFrame(item.frame, prediction)
                 yield _StatefulFrame(frame, state if is_last else None)
 
@@ -193,11 +206,12 @@ def compose_output(
     prediction: ProxyPrediction,
     colorizer: Colorizer,
     options: ColorizeOptions,
+    saturation: float,
 ) -> VideoFrame:
     """Return a frame for the encoder: luma, flags and side data of the source, predicted chroma."""
     source, layout, matrix = plan.video.coding, plan.encoder.layout, plan.video.matrix
     cb, cr = colorizer.make_chroma(
-        prediction, frame.luma, source, matrix, layout.subsampling, options.saturation
+        prediction, frame.luma, source, matrix, layout.subsampling, saturation
     )
     luma: Plane = frame.luma
     if options.mark:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from vidcolor.film.plan import plan_film, plan_sequence
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.film.plan import FilmPlan
+    from vidcolor.film.titles import TitleSpan
     from vidcolor.hints.overlays import LostHint
     from vidcolor.media.sequence import ImageSequence
     from vidcolor.options import ColorizeOptions
     from vidcolor.progress import ProgressCallback
-    from vidcolor.provenance import Provenance
+    from vidcolor.provenance import ProjectRevision, Provenance
     from vidcolor.uncertainty import ShotUncertainty
 
 
@@ -32,6 +34,18 @@ class FilmRequest:
     sequence: ImageSequence | None = None
     """The source if it is an image sequence."""
     progress: ProgressCallback | None = None
+    project: ProjectRevision | None = None
+    """The project whose decisions the options contain."""
+    cache: Path | None = None
+    """Cache directory of the project: its segments are reused, and each shot is a segment."""
+
+    @property
+    def min_segment_s(self) -> Fraction | None:
+        """Minimum duration of a segment; see `RenderJob`.
+
+        With a cache, every shot is a segment, so that a change of one shot moves no other segment.
+        """
+        return None if self.cache is None else Fraction(0)
 
     @property
     def source_files(self) -> Sequence[Path]:
@@ -47,7 +61,8 @@ class FilmRequest:
     def make_source(self, plan: FilmPlan) -> FrameSource:
         """Return the description of the source that workers open."""
         media, options = self.sequence or self.source, self.options
-        return FrameSource(media, plan.video, options.gray_from, bool(options.trust))
+        keeps_color = bool(options.trust) or options.titles == "tint"
+        return FrameSource(media, plan.video, options.gray_from, keeps_color)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +82,8 @@ class FilmResult:
     plan: FilmPlan
     shot_uncertainty: tuple[ShotUncertainty, ...] = ()
     """Uncertainty of each shot; empty if the generator has no confidence."""
+    titles: tuple[TitleSpan, ...] = ()
+    """Title cards and blank leader, which got no color but that of ``--titles tint``."""
     lost_hints: tuple[LostHint, ...] = ()
     """Frames in which the objects of hints are not found."""
     resumed_frames: int = 0

@@ -109,6 +109,8 @@ class RenderJob:
     """The confidence film; None if there is none."""
     overlays: OverlayIndex | None = None
     """Hints tracked to the key frames; None if there are none."""
+    min_segment_s: Fraction | None = None
+    """Minimum duration of a segment, in seconds; None for `MIN_SEGMENT_S`."""
 
     @property
     def films(self) -> tuple[OutputFilm, ...]:
@@ -119,7 +121,8 @@ class RenderJob:
     def segments(self) -> tuple[Segment, ...]:
         """All segments of the film, in order."""
         analysis = self.analysis
-        return split_segments(analysis.shots, analysis.pts, self.plan.video.time_base)
+        time_base = self.plan.video.time_base
+        return split_segments(analysis.shots, analysis.pts, time_base, self.min_segment_s)
 
     def split_parts(self, segment: Segment) -> tuple[range, ...]:
         """Return the frames of each part of a segment; see `film.parts`."""
@@ -166,7 +169,7 @@ def render_segment(
     frames = reader.frames(segment.first if state is None else state.start, segment.end)
     rendered = render_frames(
         job.plan, frames, colorizer, job.options, shots, recolorer, overlays, state,
-        parts[len(results)].start,
+        parts[len(results)].start, job.analysis.titles,
     )  # fmt: skip
     with contextlib.closing(rendered):
         for number in range(len(results), len(parts)):

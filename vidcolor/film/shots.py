@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vidcolor.errors import InputError
 from vidcolor.fileio import check_source, check_suffix, check_target
+from vidcolor.film.titles import FilmTitles
 from vidcolor.imaging.resize import resize_area
 from vidcolor.media.decode import VideoReader
 from vidcolor.media.extensions import is_photo
@@ -26,6 +29,7 @@ from vidcolor.shots.sheet import (
     write_sheet,
 )
 from vidcolor.shots.shot_list import SUFFIXES, ShotList, write_shots
+from vidcolor.timecode import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -62,14 +66,33 @@ def detect_shots(
     return ShotList(tuple(shots), len(pts), times if shots else ())
 
 
+def warn_about_end(video: VideoInfo, end: Fraction | None, last_end: Fraction) -> tuple[str, ...]:
+    """Return a warning if `--end` is later than the end of the film, which is then used instead.
+
+    Args:
+        video: video stream of the film.
+        end: `--end`, in seconds from the first frame, or None.
+        last_end: end of the last decoded frame, from the same origin.
+    """
+    # Players count from the container's duration, which may exceed the end of the last frame.
+    film_end = max(last_end, Fraction(video.duration_s or 0))
+    tolerance = 1 / (video.rate or DEFAULT_EDL_RATE)  # declared durations are rounded to frames
+    if end is None or end <= film_end + tolerance:
+        return ()
+    return (
+        f"--end {format_time(end)} is later than the end of the film at {format_time(film_end)}",
+    )
+
+
 def detect_film_shots(
     source: Path,
     options: ColorizeOptions,
     out: Path | None = None,
     sheet: Path | None = None,
     progress: ProgressCallback | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> ShotList:
-    """Detect the shots of a film, and write the shot list and the contact sheet.
+    """Detect the shots of a film and their kinds; write the shot list and the contact sheet.
 
     Args:
         source: a film, or the pattern or directory of an image sequence.
@@ -77,6 +100,7 @@ def detect_film_shots(
         out: path of the shot list, or None.
         sheet: path of an image with one thumbnail of each shot, or None.
         progress: called after each analyzed frame.
+        warn: called with each warning, after the analysis.
 
     Raises:
         InputError: the source cannot be read, or has no frame between `start` and `end`.
@@ -97,9 +121,14 @@ def detect_film_shots(
         if progress is not None:
             progress(Progress(source, "analyze", done, total))
 
-    shots = detect_shots(reader.frames(), video, report)
+    titles = FilmTitles(video)
+    shots = detect_shots(titles.examine(reader.frames()), video, report)
+    shots = replace(shots, shots=titles.set_kinds(shots.shots))
     if not shots.num_frames:
         raise InputError(f"{source}: no frame could be read between --start and --end")
+    for text in warn_about_end(video, options.end, shots.times[-1]):
+        if warn is not None:
+            warn(text)
     if out is not None:
         start_pts = (video.start_pts or 0) + round(shots.times[0] / video.time_base)
         film = SourceFilm(

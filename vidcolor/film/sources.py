@@ -31,7 +31,8 @@ class FrameSource:
     video: VideoInfo
     gray_from: GrayFrom
     keeps_color: bool = False
-    """True if the frames of a sequence carry the color of the source, for recoloring."""
+    """True if the frames of a sequence carry the color of the source, for recoloring and for the
+    tint of titles."""
 
     @property
     def sequence(self) -> ImageSequence | None:

@@ -2,7 +2,8 @@
 
 `torch.nn` computes an activation in a pass of its own, and converts the weights of a convolution to
 the layout of oneDNN in every call. The operators that torch's compiler emits fuse the activation
-and accept converted weights. They return the same bits in three quarters of the time.
+and accept converted weights. They take three quarters of the time. The results are equal up to
+rounding; on many CPUs their bits are the same.
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ def load_photo_hints(
             f"{still.path}: a photo takes one reference, but {1 + len(others)} are given; give "
             "--reference once"
         )
-    if reference.time is not None:
+    if reference.is_placed:
         raise UsageError(
             f"{reference.path}: @TIME applies to films only; leave it out for {still.path}"
         )

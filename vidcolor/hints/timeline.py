@@ -103,8 +103,8 @@ def find_hinted_frames(
     ]
     names: dict[int, str] = {}
     for index, reference in enumerate(references):
-        if reference.time is not None:
-            frame = timeline.find_frame(reference.name, reference.time, None)
+        if reference.is_placed:
+            frame = timeline.find_frame(reference.name, reference.time, reference.frame)
             if frame in names:
                 raise UsageError(
                     f"{reference.name}: frame {frame} already has the reference {names[frame]}; "

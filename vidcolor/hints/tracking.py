@@ -57,6 +57,7 @@ from vidcolor.motion.flow_chain import FlowChain, forward_backward_check, photom
 from vidcolor.propagation.flow_frames import AnalysisFrame, attach_flow, make_analysis_frame
 from vidcolor.propagation.keyframes import split_intervals
 from vidcolor.shots.detector import make_shot_finder
+from vidcolor.shots.shot_options import make_vividness_finder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions
     from vidcolor.propagation.keyframes import KeyframeInterval
     from vidcolor.shots.detector import Shot
+    from vidcolor.shots.shot_options import ValueFinder
 
 REFERENCE_CHANGE_LIMITS = (1.0, 4.0)
 """Change of color by a reference, in a*b* units. Pixels with a change up to the first limit are not
@@ -127,9 +129,10 @@ def track_hints(
         return None, ()
     hinted_frames = find_hinted_frames(hints, references, timeline)
     images = [read_reference(reference.path) for reference in references]
-    tracker = HintTracker(video, timeline.shots, colorizer, options.vividness, images, folder)
+    find_vividness = make_vividness_finder(options)
+    tracker = HintTracker(video, timeline.shots, colorizer, find_vividness, images, folder)
     shots = shot_ranges(timeline.shots, len(timeline.times))
-    untimed = [index for index, reference in enumerate(references) if reference.time is None]
+    untimed = [index for index, reference in enumerate(references) if not reference.is_placed]
     matches = tracker.match_references(untimed, shots, reader) if untimed else {}
     assigned = assign_references(shots, hinted_frames, matches)
     hinted_frames = merge_hinted_frames((*hinted_frames, *assigned))
@@ -173,14 +176,15 @@ class HintTracker:
         video: VideoInfo,
         shots: Sequence[Shot],
         colorizer: Colorizer,
-        vividness: float | None,
+        find_vividness: ValueFinder,
         references: Sequence[ReferenceImage],
         folder: Path,
     ) -> None:
         """Prepare the tracker; `folder` receives anonymous temporary files."""
         self._video, self._colorizer = video, colorizer
         self._find_shot = make_shot_finder(shots)
-        self._vividness, self._references, self._folder = vividness, references, folder
+        self._references, self._folder = references, folder
+        self._find_vividness, self._vividness = find_vividness, find_vividness(0)
         self._geometry = video.geometry
         self._estimator = DisFlow()
         self._upsample = GuidedUpsampler(radius=4)
@@ -229,6 +233,7 @@ class HintTracker:
             UsageError: a hint lies outside the frame, or has an invalid color.
         """
         by_index = {hinted.frame: hinted for hinted in hinted_frames}
+        self._vividness = self._find_vividness(shot.start)
         with contextlib.ExitStack() as stack:
             stores = [stack.enter_context(self._temporary_array()) for _ in range(5)]
             links = KeyframeLinks([], *stores[:3])

@@ -22,6 +22,7 @@ from vidcolor.propagation.flow_frames import attach_flow
 from vidcolor.propagation.keyframes import split_intervals
 from vidcolor.propagation.propagate import KeyframePrediction, Propagator
 from vidcolor.shots.detector import make_shot_finder
+from vidcolor.titles.paint import paint_uniform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from vidcolor.propagation.flow_frames import AnalysisFrame, FlowFrame
     from vidcolor.propagation.propagate import PropagationState
     from vidcolor.shots.detector import Shot, ShotFinder
+    from vidcolor.shots.shot_options import ValueFinder
+    from vidcolor.titles.shots import TitleFinder
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +65,22 @@ class ShotColorizer:
         colorizer: Colorizer,
         shots: Sequence[Shot] | ShotFinder,
         geometry: Geometry,
-        vividness: float | None = None,
+        vividness: float | ValueFinder | None = None,
         overlays: OverlaySource | None = None,
+        find_title: TitleFinder | None = None,
     ) -> None:
         """Create a colorizer, whose generator runs in the thread that iterates over `colorize`.
 
         `shots` are all shots, or a function that finds the shot of a frame that has been read. The
-        first shot starts at the first frame; the last one takes all remaining frames.
+        first shot starts at the first frame; the last one takes all remaining frames. The frames of
+        titles get the color of their title. `vividness` is a value for all frames, or a function
+        that returns that of the frame with an index.
         """
         self._find_shot = shots if callable(shots) else make_shot_finder(shots)
         self._geometry, self._overlays = geometry, overlays
-        self._colorizer, self._vividness = colorizer, vividness
+        self._colorizer = colorizer
+        self._find_vividness = vividness if callable(vividness) else lambda _: vividness
+        self._find_title = find_title
         self._propagator = Propagator(self._predict, colorizer.accepts_hints)
         self._estimator = DisFlow()
 
@@ -113,7 +121,8 @@ class ShotColorizer:
 
     def _predict(self, item: AnalysisFrame, hints: HintArrays | None) -> KeyframePrediction:
         upright = Geometry(width=item.proxy.shape[1], height=item.proxy.shape[0])
-        prediction = self._colorizer.predict([item.proxy], upright, self._vividness, hints)[0]
+        vividness = self._find_vividness(item.frame.index)
+        prediction = self._colorizer.predict([item.proxy], upright, vividness, hints)[0]
         return KeyframePrediction(prediction.ab, prediction.confidence)
 
     def _to_prediction(self, item: AnalysisFrame, color: FloatArray) -> ProxyPrediction:
@@ -121,12 +130,17 @@ class ShotColorizer:
         to_stored = self._geometry.to_stored
         planes = np.ascontiguousarray(to_stored(color.transpose(2, 0, 1)))
         proxy = np.ascontiguousarray(to_stored(item.proxy))
+        prediction = ProxyPrediction(planes[:2], planes[2], proxy)
+        title = None if self._find_title is None else self._find_title(item.frame.index)
+        if title is not None:
+            prediction = paint_uniform(prediction, title.ab, title.confidence)
         given = None if self._overlays is None else self._overlays.get(item.frame.index)
         if given is None:
-            return ProxyPrediction(planes[:2], planes[2], proxy)
+            return prediction
         overlay = ColorOverlay(*(np.ascontiguousarray(to_stored(plane)) for plane in given))
-        confidence = np.maximum(planes[2], resize_linear(overlay.alpha, planes[2].shape))
-        return ProxyPrediction(planes[:2], confidence, proxy, overlay)
+        alpha = resize_linear(overlay.alpha, planes[2].shape)
+        confidence = np.maximum(prediction.confidence, alpha)
+        return replace(prediction, confidence=confidence, overlay=overlay)
 
 
 class _ShotStart:

@@ -35,6 +35,8 @@ LOOKBACK = 96
 
 Transition = Literal["start", "cut", "dissolve", "fade"]
 """How a shot starts: at the start of the film, or by a transition from the previous shot."""
+ShotKind = Literal["title", "picture"]
+"""What a shot shows: text or blank leader, which has no color, or anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Shot:
     """Transition from the previous shot."""
     mixed_frames: int = 0
     """Number of frames from `first` on that also show the previous shot; 0 without a dissolve."""
+    kind: ShotKind | None = None
+    """What the shot shows, as far as a shot list says it; otherwise None."""
 
     @property
     def boundary(self) -> int:
@@ -102,6 +106,11 @@ class ShotDetector:
         return self._current
 
     @property
+    def next_first(self) -> int | None:
+        """First frame of the shot after `current`; None if it is not known. It may still change."""
+        return self._pending[0].first if self._pending else None
+
+    @property
     def num_final(self) -> int:
         """Number of frames, from the first one, that are part of `current` or of an earlier shot.
 
@@ -138,7 +147,7 @@ class ShotDetector:
         if features is not None and not self._fades.is_dim:
             self._add(self._cuts.feed(FrameSample(index, features, frame)))
         self._add(fade)
-        self._add(self._dissolves.feed(thumbnail))
+        self._add(self._dissolves.feed(frame, thumbnail))
 
     def finish(self) -> list[Shot]:
         """Return the remaining shots; empty if there was no frame."""

@@ -1,9 +1,9 @@
 """Shot list files.
 
-CSV is for spreadsheets, JSON for scripts, and EDL (CMX 3600) for editing programs; see `edl`. A
-shot ends where the next one starts, so that a person joins two shots by deleting a row. Therefore
-only ``first_frame``, ``transition`` and ``mixed_frames`` of a row are read, and ``last_frame`` of
-the last row.
+CSV is for spreadsheets, JSON for scripts, and EDL (CMX 3600) and OpenTimelineIO for editing
+programs; see `edl` and `otio`. A shot ends where the next one starts, so that a person joins two
+shots by deleting a row. Therefore only ``first_frame``, ``transition`` and ``mixed_frames`` of a
+row are read, and ``last_frame`` of the last row.
 """
 
 from __future__ import annotations
@@ -21,15 +21,19 @@ from pydantic import BeforeValidator, Field
 from vidcolor.errors import UsageError
 from vidcolor.fileio import atomic_output, check_suffix, read_text
 from vidcolor.schema import Record, parse, read_rows
-from vidcolor.shots.detector import Shot, Transition
+from vidcolor.shots.detector import Shot, ShotKind, Transition
 from vidcolor.shots.edl import SourceFilm, format_edl, parse_edl
+from vidcolor.shots.otio import SUFFIX as OTIO_SUFFIX
+from vidcolor.shots.otio import read_otio, write_otio
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from vidcolor.options import ShotOptions
     from vidcolor.timecode import Timecode
 
-SUFFIXES = (".csv", ".json", ".edl")
+SUFFIXES = (".csv", ".json", ".edl", OTIO_SUFFIX)
 """File name suffixes of shot lists that can be written."""
 
 
@@ -70,6 +74,9 @@ class ShotRow(Record):
     """How the shot starts: start for the first shot, otherwise cut."""
     mixed_frames: Count = 0
     """Number of frames of the dissolve."""
+    kind: Annotated[ShotKind, BeforeValidator(_lower)] | None = None
+    """What the shot shows: a title, which ``--titles`` keeps neutral, or a picture. Without it, the
+    titles are recognized."""
     note: Any = None
     """Any text; not read."""
 
@@ -100,7 +107,7 @@ class ShotList:
 def read_shots(
     path: Path, rate: Fraction | None = None, timecode: Timecode | None = None
 ) -> ShotList:
-    """Read a shot list: CSV if the suffix is ``.csv``, EDL if it is ``.edl``, otherwise JSON.
+    """Read a shot list; the suffix is ``.csv``, ``.edl`` or ``.otio``, or otherwise it is JSON.
 
     Args:
         path: file to read.
@@ -117,6 +124,9 @@ def read_shots(
             raise UsageError(f"{path}: the frame rate of the film is unknown; use a .csv list")
         starts, num_frames = parse_edl(path, text, rate, timecode)
         return ShotList(_set_ends(path, starts, num_frames), num_frames)
+    if path.suffix.lower() == OTIO_SUFFIX:
+        starts, num_frames = read_otio(path, rate)
+        return ShotList(_set_ends(path, starts, num_frames), num_frames)
     example, other_keys = '{"first_frame": 0}', ("film", "frame_rate", "timecode", "reel")
     rows = read_rows(path, "a shot list", "shots", example, other_keys)
     if not rows:
@@ -128,7 +138,7 @@ def read_shots(
         raise UsageError(
             f"{path}: shot 1 must start at frame 0, not at frame {parsed[0].first_frame}"
         )
-    starts = [Shot(0, 0, "start")]
+    starts = [Shot(0, 0, "start", kind=parsed[0].kind)]
     for number, row in enumerate(parsed, 1):
         if row.mixed_frames and (number == 1 or row.transition != "dissolve"):
             remedy = "" if number == 1 else "set transition to dissolve, or "
@@ -137,10 +147,24 @@ def read_shots(
                 f"dissolve; {remedy}set mixed_frames to 0"
             )
         if number > 1:
-            starts.append(Shot(row.first_frame, 0, row.transition or "cut", row.mixed_frames))
+            transition = row.transition or "cut"
+            starts.append(Shot(row.first_frame, 0, transition, row.mixed_frames, row.kind))
     min_frames = starts[-1].first + max(starts[-1].mixed_frames, 1)
     num_frames = max(min_frames, (parsed[-1].last_frame or 0) + 1)
     return ShotList(_set_ends(path, starts, num_frames), num_frames)
+
+
+def make_shot_list(film: Path, shots: Sequence[ShotOptions]) -> ShotList:
+    """Return the shot list of options. The last shot is as short as it can be.
+
+    Raises:
+        UsageError: the first shot does not start at frame 0, or the shots are not in order.
+    """
+    if not shots or shots[0].first != 0:
+        raise UsageError(f"{film}: the first shot must start at frame 0")
+    starts = [Shot(s.first, 0, s.transition, s.mixed_frames, s.kind) for s in shots]
+    num_frames = starts[-1].first + max(starts[-1].mixed_frames, 1)
+    return ShotList(_set_ends(film, starts, num_frames), num_frames)
 
 
 def _set_ends(path: Path, starts: list[Shot], num_frames: int) -> tuple[Shot, ...]:
@@ -171,6 +195,9 @@ def write_shots(path: Path, shots: ShotList, film: SourceFilm, force: bool = Fal
     """
     check_suffix(path, SUFFIXES, "shot list")
     suffix = path.suffix.lower()
+    if suffix == OTIO_SUFFIX:
+        write_otio(path, shots.shots, film, force)
+        return
     if suffix == ".csv":
         text = _format_csv(shots)
     elif suffix == ".json":
@@ -206,6 +233,7 @@ def format_rows(shots: ShotList) -> list[dict[str, Any]]:
             "end": round(float(end), 3),
             "transition": shot.transition,
             "mixed_frames": shot.mixed_frames,
+            "kind": shot.kind,
         }
         for number, (shot, (start, end)) in enumerate(
             zip(shots.shots, itertools.pairwise(times), strict=True), 1

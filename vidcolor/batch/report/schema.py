@@ -83,6 +83,15 @@ class ProvenanceRecord(Record):
     sentence: str
 
 
+class ProjectRecord(Record):
+    """The project that a result was made from, and its revision."""
+
+    name: str
+    revision: int
+    decisions: int
+    """Number of decisions of people."""
+
+
 class RegionRecord(Record):
     """An uncertain region. Fractions are relative to the displayed width and height."""
 
@@ -149,6 +158,24 @@ class LostHintRecord(Record):
     """Time of the last frame."""
 
 
+class TitleRecord(Record):
+    """Frames that show a title card, credits or blank leader, or a photo of text.
+
+    They are neutral, or have one tint with ``--titles tint``. Times are in seconds from the first
+    frame of the source. Frame 0 is the first colorized frame. All times and frame numbers of a
+    photo are 0.
+    """
+
+    first_frame: int = 0
+    last_frame: int = 0
+    """Last frame, inclusive."""
+    start_s: Seconds = 0.0
+    end_s: Seconds = 0.0
+    """End of the last frame."""
+    confidence: Share
+    """Confidence that they show a title, 0 to 1; 1 if a shot list says so."""
+
+
 class ResultRecord(Record):
     """A film, photo or sequence, and the outcome of its task."""
 
@@ -184,11 +211,15 @@ class ResultRecord(Record):
     uncertainty: tuple[ShotRecord, ...] | None
     """Uncertain regions of every shot; None if the task did not run, or if the model has no
     confidence."""
+    titles: tuple[TitleRecord, ...] = ()
+    """Title cards, credits and blank leader, which got no color."""
     lost_hints: tuple[LostHintRecord, ...] = ()
     """Frames in which the objects of hints are not found."""
     options: dict[str, Any]
     """Options of this task."""
     provenance: ProvenanceRecord | None
+    project: ProjectRecord | None = None
+    """The project, if the input was one."""
     versions: dict[str, str]
     """Versions of vidcolor, Python and the libraries."""
 
@@ -237,9 +268,11 @@ def make_record(outcome: TaskResult) -> ResultRecord:
         video=_make_video_record(plan) if plan else None,
         streams=tuple(_make_stream_record(decision) for decision in plan.streams) if plan else (),
         uncertainty=_make_shot_records(result, task.options) if result else None,
+        titles=_make_title_records(result),
         lost_hints=_make_lost_records(result),
         options=task.options.to_json(),
         provenance=_make_provenance_record(result.provenance) if result else None,
+        project=ProjectRecord(**asdict(task.project)) if task.project else None,
         versions=get_library_versions(),
     )
 
@@ -292,6 +325,13 @@ def _make_shot_records(
         for number, shot in enumerate(result.shot_uncertainty, start=1)
     )
     return tuple(records) or None
+
+
+def _make_title_records(result: FilmResult | PhotoResult | None) -> tuple[TitleRecord, ...]:
+    confidence = getattr(result, "title_confidence", None)  # of a photo
+    if confidence is not None:
+        return (TitleRecord(confidence=confidence),)
+    return tuple(TitleRecord(**asdict(title)) for title in getattr(result, "titles", ()))
 
 
 def _make_lost_records(result: FilmResult | PhotoResult | None) -> tuple[LostHintRecord, ...]:

@@ -1,0 +1,146 @@
+"""Rendering of a project after a change: only what has changed, with the same bytes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.helpers.projects import CUT, NUM_FRAMES, write_film
+from vidcolor.film.api import colorize_film
+from vidcolor.film.workdir import work_path
+from vidcolor.options import ColorizeOptions
+from vidcolor.project.api import Project
+from vidcolor.project.render import make_render_options
+from vidcolor.project.store import cache_path
+
+if TYPE_CHECKING:
+    from vidcolor.colorizer import Colorizer
+    from vidcolor.progress import Progress
+
+Render = Callable[..., tuple[int, bytes]]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """The project of a film with two shots, in three parts."""
+    project = Project.new(write_film(tmp_path / "reel.mkv"))
+    project.shots[0].split(6)
+    project.set(purpose="archive")
+    return project
+
+
+@pytest.fixture
+def render(project: Project, flat: Colorizer, tmp_path: Path) -> Render:
+    """Render the project; return the number of reused frames and the content of the result."""
+
+    def run(name: str = "a.mkv", **options: object) -> tuple[int, bytes]:
+        target = tmp_path / name
+        run_options = ColorizeOptions(force=True, **options)
+        result = project.render(target, run_options, colorizer=flat)
+        return result.resumed_frames, target.read_bytes()
+
+    return run
+
+
+@pytest.mark.slow
+def test_only_changed_shots_are_rendered_and_the_bytes_are_the_same(
+    project: Project, render: Render, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The metadata name the revision, which differs between the changes.
+    monkeypatch.setattr(Project, "describe_revision", lambda self: None)
+
+    def render_both() -> tuple[int, bytes]:
+        reused, film = render()
+        cache = cache_path(project.path)
+        cache.rename(cache.with_suffix(".kept"))
+        assert render() == (0, film), "a rendering without the cache has the same bytes"
+        shutil.rmtree(cache)
+        cache.with_suffix(".kept").rename(cache)
+        return reused, film
+
+    first = render_both()
+    assert first[0] == 0
+    assert render() == (NUM_FRAMES, first[1])
+    project.shots[1].set(saturation=0.2)
+    changed = render_both()
+    assert changed[0] == NUM_FRAMES - 6
+    assert changed[1] != first[1]
+    project.undo()
+    assert render() == (NUM_FRAMES, first[1]), "a change that is taken back is not rendered"
+    project.shots[2].split(18)
+    assert render_both()[0] == CUT
+    project.shots[2].merge()
+    assert render()[0] == NUM_FRAMES
+    project.shots[1].move(8)
+    assert render_both()[0] == NUM_FRAMES - CUT
+    project.set(saturation=0.7)
+    assert render_both()[0] == 0
+
+
+@pytest.mark.slow
+def test_hint_renders_its_shot_only(project: Project, render: Render) -> None:
+    _, first = render()
+    project.shots[2].hints.add("50%", "50%", "red")
+    reused, film = render()
+    assert reused == CUT
+    assert film != first
+
+
+@pytest.mark.slow
+def test_other_encoder_and_damage_are_noticed(project: Project, render: Render) -> None:
+    render()
+    project.set(encoder_options="level=1")
+    assert render()[0] == 0
+    project.undo()
+    segments = sorted((cache_path(project.path) / "segments").rglob("video.*"))
+    assert len(segments) == 6
+    for path in segments:
+        data = path.read_bytes()
+        path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    project.undo()  # the purpose, so that the container differs
+    project.redo()
+    assert render()[0] == 0, "damaged segments are rendered again"
+
+
+@pytest.mark.slow
+def test_analysis_is_reused_while_the_shots_are_the_same(
+    project: Project, render: Render, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render()
+    monkeypatch.setattr(
+        "vidcolor.film.segment_cache.analyze_film", lambda *_: pytest.fail("decoded again")
+    )
+    project.shots[0].set(saturation=0.5)
+    assert render()[0] == NUM_FRAMES - 6
+
+
+@pytest.mark.slow
+def test_old_segments_are_removed(project: Project, render: Render) -> None:
+    for n in range(6):
+        project.set(saturation=n / 10)
+        render()
+    assert len(list((cache_path(project.path) / "segments").iterdir())) == 9
+    assert project.clean() > 0
+    assert render()[0] == 0
+
+
+@pytest.mark.slow
+def test_interrupted_film_without_cache_is_not_continued_with_other_segments(
+    project: Project, render: Render, flat: Colorizer, tmp_path: Path
+) -> None:
+    options = make_render_options(project.path, project.document, ColorizeOptions())
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == "join":
+            raise KeyboardInterrupt
+
+    source, target = project.find_source(), tmp_path / "a.mkv"
+    with pytest.raises(KeyboardInterrupt):
+        colorize_film(source, target, options, colorizer=flat, progress=stop)
+    assert work_path(target, None).is_dir()
+    reused, film = render()
+    assert (reused, film) == (0, render("b.mkv")[1])

@@ -1,0 +1,1 @@
+"""Recognition of title cards and leader, which stay neutral."""

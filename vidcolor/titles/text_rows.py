@@ -1,0 +1,162 @@
+"""Rows of letters among the connected components of a mask.
+
+OpenCV's text detectors need weights that are not part of it. Rows of similar components suffice for
+title cards, where little besides text stands out from the background.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vidcolor.imaging.types import FloatArray, Mask
+
+MIN_AREA = 4
+"""Minimum area of a component, in pixels. A smaller one is grain or dust."""
+MAX_COMPONENTS = 512
+"""Maximum number of components. A mask with more is texture."""
+LINE_LENGTH = (0.5, 0.6)
+"""Height and width, as fractions of those of the frame, from which a component is a line of a
+border or the border itself."""
+LETTER_HEIGHT = (4.0, 0.33)
+"""Minimum height of a letter in pixels, and maximum height as a fraction of the frame."""
+MAX_LETTER_WIDTH = 0.55
+"""Maximum width of a letter, or of a joined word, as a fraction of the frame."""
+MAX_ASPECT = (8.0, 14.0)
+"""Maximum ratios of height to width and of width to height of a letter or of a joined word."""
+MIN_OVERLAP = 0.6
+"""Minimum vertical overlap of neighbors in a row, relative to the smaller one."""
+MIN_HEIGHT_RATIO = 0.45
+"""Minimum ratio of the heights of neighbors in a row."""
+MAX_GAP = 1.6
+"""Maximum horizontal distance of neighbors in a row, relative to the taller one."""
+MIN_ROW_LETTERS = 3
+"""Minimum number of components of a row."""
+MIN_ROW_ASPECT = 2.2
+"""Minimum ratio of width to height of a row."""
+BASELINE_PERCENTILE = 60
+"""Percentile of the distances from the baseline that describes a row. Commas and descenders are the
+components beyond it."""
+
+
+class Components(NamedTuple):
+    """Connected components of a mask, without the smallest ones."""
+
+    x: FloatArray
+    y: FloatArray
+    width: FloatArray
+    height: FloatArray
+    area: FloatArray
+    level: FloatArray
+    """Mean value of each component's pixels."""
+
+
+class TextRows(NamedTuple):
+    """The rows of letters in a mask."""
+
+    num_letters: int
+    share: float
+    """Area of the letters relative to all components except borders."""
+    level_spread: float
+    """Standard deviation of the letters' levels, relative to their mean."""
+    baseline_error: float
+    """Distance of the letters from the baseline of their row, relative to their height, averaged
+    over the rows."""
+    width: float
+    """Width of the widest row as a fraction of the frame."""
+
+
+def find_components(mask: Mask, values: FloatArray) -> Components | None:
+    """Return the components of an (h, w) mask with their mean values; None if it is texture."""
+    import cv2
+
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    kept = np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= MIN_AREA) + 1
+    if len(kept) > MAX_COMPONENTS:
+        return None
+    sums = np.bincount(labels.ravel(), values.ravel(), count)[kept]
+    x, y, width, height, area = stats[kept].T.astype(np.float32)
+    return Components(x, y, width, height, area, (sums / area).astype(np.float32))
+
+
+def find_text_rows(components: Components, shape: tuple[int, ...]) -> TextRows | None:
+    """Return the rows of letters in a frame of a height and width; None if there is none."""
+    rows, columns = shape[:2]
+    is_line = (components.height > LINE_LENGTH[0] * rows) | (
+        components.width > LINE_LENGTH[1] * columns
+    )
+    total = float(components.area[~is_line].sum())
+    letters = Components(*(v[~is_line & _is_letter(components, shape)] for v in components))
+    groups = _group_rows(letters)
+    if not groups:
+        return None
+    members = np.concatenate(groups)
+    level = letters.level[members]
+    return TextRows(
+        num_letters=len(members),
+        share=float(letters.area[members].sum()) / total,
+        level_spread=float(level.std() / max(float(level.mean()), 1e-6)),
+        baseline_error=float(np.mean([_measure_baseline(letters, g) for g in groups])),
+        width=max(_measure_extent(letters, g)[0] for g in groups) / columns,
+    )
+
+
+def _is_letter(components: Components, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    rows, columns = shape[:2]
+    width, height = components.width, components.height
+    is_tall = height > MAX_ASPECT[0] * width
+    is_long = width > MAX_ASPECT[1] * height
+    fits = (height >= LETTER_HEIGHT[0]) & (height < LETTER_HEIGHT[1] * rows)
+    return np.asarray(fits & (width < MAX_LETTER_WIDTH * columns) & ~is_tall & ~is_long)
+
+
+def _group_rows(letters: Components) -> list[NDArray[np.intp]]:
+    """Return the indices of the letters of each row."""
+    left, right = letters.x, letters.x + letters.width
+    top, bottom = letters.y, letters.y + letters.height
+    smaller = np.minimum.outer(letters.height, letters.height)
+    larger = np.maximum.outer(letters.height, letters.height)
+    overlap = np.minimum.outer(bottom, bottom) - np.maximum.outer(top, top)
+    gap = np.maximum.outer(left, left) - np.minimum.outer(right, right)
+    linked = (overlap > MIN_OVERLAP * smaller) & (smaller > MIN_HEIGHT_RATIO * larger)
+    linked &= (gap < MAX_GAP * larger) & (gap > -0.5 * smaller)
+    np.fill_diagonal(linked, True)
+    row = _label_connected(linked)
+    groups = (np.flatnonzero(row == first) for first in np.unique(row))
+    return [group for group in groups if _is_row(letters, group)]
+
+
+def _label_connected(linked: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the smallest index that each index is connected with."""
+    labels = np.arange(len(linked))
+    while len(labels):
+        new = np.where(linked, labels, len(labels)).min(axis=1)
+        new = new[new]
+        if np.array_equal(new, labels):
+            break
+        labels = new
+    return labels
+
+
+def _is_row(letters: Components, group: NDArray[np.intp]) -> bool:
+    if len(group) < MIN_ROW_LETTERS:
+        return False
+    width, height = _measure_extent(letters, group)
+    return width >= MIN_ROW_ASPECT * height
+
+
+def _measure_extent(letters: Components, group: NDArray[np.intp]) -> tuple[float, float]:
+    """Return the width of a row and the median height of its letters."""
+    left, right = letters.x[group], letters.x[group] + letters.width[group]
+    return float(right.max() - left.min()), float(np.median(letters.height[group]))
+
+
+def _measure_baseline(letters: Components, group: NDArray[np.intp]) -> float:
+    bottom = letters.y[group] + letters.height[group]
+    distances = np.abs(bottom - np.median(bottom))
+    error = float(np.percentile(distances, BASELINE_PERCENTILE))
+    return error / float(np.median(letters.height[group]))
