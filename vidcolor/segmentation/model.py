@@ -1,13 +1,15 @@
 """The segmentation model: masks of the objects that a person clicks on.
 
 The model contains the embedded network, whose features it uses, so that it works beside any
-generator.
+generator. On a CPU it runs on one thread, because the last bits of a result depend on the number of
+threads, and because several threads wait for each other where other work runs.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +21,7 @@ from vidcolor.generators.device import torch_dtype
 from vidcolor.generators.embedded import NATIVE_SIZE, EmbeddedGenerator
 from vidcolor.generators.loader import load_generator
 from vidcolor.generators.network import ALIGNMENT
+from vidcolor.generators.predictor import single_threaded_pool
 from vidcolor.generators.store.weights import SEGMENTATION_WEIGHTS, Weights, read_packaged_weights
 from vidcolor.imaging.resize import resize_area, resize_linear
 from vidcolor.segmentation.network import (
@@ -31,7 +34,7 @@ from vidcolor.segmentation.network import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -73,6 +76,26 @@ class FeatureCells:
     """h, w of the padded image."""
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _run_on_one_thread(
+    method: Callable[Concatenate[SegmentationModel, P], R],
+) -> Callable[Concatenate[SegmentationModel, P], R]:
+    """Run a method without gradients, and on a CPU on the thread of the model."""
+
+    @functools.wraps(method)
+    def call(self: SegmentationModel, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        def run() -> R:
+            with torch.inference_mode():
+                return method(self, *args, **kwargs)
+
+        return run() if self.pool is None else self.pool.submit(run).result()
+
+    return call
+
+
 class SegmentationModel:
     """Finds the masks of objects from clicks, or from their masks in other images.
 
@@ -89,6 +112,8 @@ class SegmentationModel:
         """Wrap networks in evaluation mode; `backbone` is prepared by `EmbeddedGenerator`."""
         self._network = network.eval().requires_grad_(False).to(device, torch_dtype(precision))
         self._backbone, self._device = backbone, torch.device(device)
+        self.pool = single_threaded_pool(1) if self._device.type == "cpu" else None
+        """The thread on which a CPU runs the model; None on other devices."""
 
     @classmethod
     def load(
@@ -128,7 +153,7 @@ class SegmentationModel:
             ) from None
         return cls(network, generator.network, generator.device, generator.precision)
 
-    @torch.inference_mode()
+    @_run_on_one_thread
     def embed(self, image: FloatArray) -> EmbeddedImage:
         """Embed an image: Y', (H, W) float32 in [0, 1].
 
@@ -169,19 +194,19 @@ class SegmentationModel:
         """
         return self._segment(image, objects, memory)
 
-    @torch.inference_mode()
+    @_run_on_one_thread
     def remember(self, image: EmbeddedImage, masks: FloatArray) -> Memory:
         """Return a memory of the masks of K objects in an image, (K, H, W) in [0, 1]."""
         padded = _resize_and_pad(torch.from_numpy(np.ascontiguousarray(masks)), image)
         return self._network.remember(image.embedding, padded.to(self._device))
 
-    @torch.inference_mode()
+    @_run_on_one_thread
     def keys(self, image: EmbeddedImage) -> FeatureCells:
         """Return the features of an image by which `transfer` compares it with others."""
         shape = image.embedding.match[1].shape[-2:]
         return FeatureCells(self._network.keys(image.embedding)[0], (shape[0], shape[1]))
 
-    @torch.inference_mode()
+    @_run_on_one_thread
     def transfer(
         self, image: EmbeddedImage, cells: Sequence[FeatureCells], maps: Sequence[FloatArray]
     ) -> tuple[FloatArray, FloatArray]:
@@ -210,7 +235,7 @@ class SegmentationModel:
         cropped = read[:, :height, :width], best[:height, :width]
         return cropped[0].cpu().numpy(), cropped[1].cpu().numpy()
 
-    @torch.inference_mode()
+    @_run_on_one_thread
     def _segment(
         self,
         image: EmbeddedImage,
