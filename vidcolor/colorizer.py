@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from vidcolor.arrays import Image, Layout
     from vidcolor.color.ycbcr import Matrix
-    from vidcolor.generators.base import Generator
+    from vidcolor.generators.base import ColorDistribution, Generator
     from vidcolor.generators.predictor import HintArrays
     from vidcolor.images import HintMasks, PreparedImage
     from vidcolor.imaging.overlay import ColorOverlay
@@ -221,6 +221,21 @@ class Colorizer:
             )
             for n in range(len(proxies))
         ]
+
+    def predict_distribution(self, proxy: FloatArray) -> ColorDistribution | None:
+        """Predict the distribution of colors in an upright proxy that `make_proxy` made.
+
+        None if the generator predicts only one color for each place.
+        """
+        import torch
+
+        from vidcolor.color.lab import gray_to_lightness
+        from vidcolor.generators.base import DistributionGenerator
+
+        if not isinstance(self._generator, DistributionGenerator):
+            return None
+        gray = torch.from_numpy(np.ascontiguousarray(proxy))[None, None]
+        return self._generator.predict_distribution(gray_to_lightness(gray))
 
     def make_chroma(
         self,

@@ -17,17 +17,17 @@ from tests.helpers.cli_runs import Run
 Vidcolor = Callable[..., Run]
 
 
-def write_film(path: str, red: float = 0.0, count: int = 12) -> Path:
-    """Write two shots of slow pans in color, 64x48, with an amount of red added."""
+def write_film(path: str, red: float = 0.0, count: int = 12, height: int = 48) -> Path:
+    """Write two shots of slow pans in color, 64 pixels wide, with an amount of red added."""
     landscapes = [
         cv2.resize(
-            np.random.default_rng(n).integers(40, 200, (6, 14, 3)).astype(np.float32), (140, 48)
+            np.random.default_rng(n).integers(40, 200, (6, 14, 3)).astype(np.float32), (140, height)
         )
         for n in (1, 2)
     ]
     with av.open(path, "w") as film:
         stream = film.add_stream("ffv1", rate=12)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "bgr0"
+        stream.width, stream.height, stream.pix_fmt = 64, height, "bgr0"
         for n in range(count):
             rgb = landscapes[n >= count // 2][:, n : n + 64] + np.float32([red, 0, 0])
             codes = np.uint8(np.clip(rgb, 0, 255))
@@ -80,6 +80,7 @@ def test_shot_list_replaces_shot_detection(vidcolor: Vidcolor, films: tuple[Path
         (("ours.mkv", "true.mkv", "-o", "existing.json"), 2, "existing.json"),
         (("ours.mkv", "true.mkv", "--plot", "ours.mkv", "-f"), 2, "ours.mkv"),
         (("ours.mkv", "true.mkv", "--shots", "no.csv"), 1, "no.csv"),
+        (("flat.mkv", "flat.mkv"), 1, "flat.mkv: is smaller than 12×12 pixels"),
     ],
 )
 def test_errors_are_one_line(
@@ -90,6 +91,7 @@ def test_errors_are_one_line(
     films: tuple[Path, Path],
 ) -> None:
     Path("existing.json").write_text("kept")
+    write_film("flat.mkv", height=8)
     run = vidcolor("evaluate", "film", *arguments)
     assert run.code == code
     (line,) = [line for line in run.err if line.startswith("vidcolor:")]

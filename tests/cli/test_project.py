@@ -275,6 +275,44 @@ def test_job_list_may_name_projects(project: Callable[..., Run], vidcolor: Vidco
     assert "--vividness cannot be used with reel.vidcolor.json" in run.err[0]
 
 
+@pytest.mark.slow
+def test_dry_run_prints_what_would_be_rendered(
+    project: Callable[..., Run], vidcolor: Vidcolor
+) -> None:
+    run = vidcolor("colorize", PROJECT, "--dry-run")
+    assert run.code == 0
+    assert run.out == [
+        "shots 1-2, 24 frames: not rendered before",
+        "reel.color.mkv: 24 of 24 frames",
+    ]
+    assert not Path("reel.color.mkv").exists()
+    assert vidcolor("colorize", PROJECT).code == 0
+    project("set", "--shots", 2, "--saturation", 0.5)
+    run = vidcolor("colorize", PROJECT, "--dry-run", "--json")
+    render, end = events(run)[-2:]
+    assert (render["shots"], render["reasons"]) == ("2", ["settings of the shot"])
+    assert end["rendered_frames"] == NUM_FRAMES - CUT
+    assert end["seconds"] > 0
+    project("undo")
+    run = vidcolor("colorize", PROJECT, "--dry-run")
+    assert run.out == ["reel.color.mkv: nothing to render; all 24 frames are in the cache"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["reel.mkv"], "reel.mkv: --dry-run applies to projects only"),
+        ([PROJECT, "--report", "r.json"], "--report cannot be used with --dry-run"),
+    ],
+)
+def test_dry_run_refuses_other_sources_and_reports(
+    project: Callable[..., Run], vidcolor: Vidcolor, arguments: list[object], message: str
+) -> None:
+    run = vidcolor("colorize", *arguments, "--dry-run")
+    assert run.code == 2
+    assert message in run.err[-1]
+
+
 def test_missing_source_and_reference_are_named(
     project: Callable[..., Run], vidcolor: Vidcolor
 ) -> None:

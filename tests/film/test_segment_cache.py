@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.helpers.projects import CUT, NUM_FRAMES, write_film
 from vidcolor.film.api import colorize_film
+from vidcolor.film.dry_run import plan_rendering
+from vidcolor.film.request import FilmRequest
 from vidcolor.film.workdir import work_path
+from vidcolor.hints.tracking import HintTracker
 from vidcolor.options import ColorizeOptions
 from vidcolor.project.api import Project
 from vidcolor.project.render import make_render_options
@@ -90,6 +94,130 @@ def test_hint_renders_its_shot_only(project: Project, render: Render) -> None:
     assert film != first
 
 
+@pytest.fixture
+def tracked(monkeypatch: pytest.MonkeyPatch) -> list[range]:
+    """The shots whose hints are tracked."""
+    shots: list[range] = []
+    track_shot = HintTracker.track_shot
+
+    def record(self: HintTracker, frames: Any, shot: range, *arguments: Any) -> Any:
+        shots.append(shot)
+        return track_shot(self, frames, shot, *arguments)
+
+    monkeypatch.setattr(HintTracker, "track_shot", record)
+    return shots
+
+
+@pytest.mark.slow
+def test_changed_hint_is_tracked_in_its_shot_only(
+    project: Project, render: Render, tracked: list[range], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Project, "describe_revision", lambda self: None)
+    first, second, third = range(6), range(6, CUT), range(CUT, NUM_FRAMES)
+
+    def render_tracked() -> tuple[list[range], bytes]:
+        tracked.clear()
+        _, film = render()
+        return list(tracked), film
+
+    for shot in project.shots:
+        shot.hints.add("50%", "50%", "red")
+    shots, film = render_tracked()
+    assert shots == [first, second, third]
+    project.shots[1].hints.add("20%", "20%", "blue")
+    shots, changed = render_tracked()
+    assert shots == [second]
+    assert changed != film
+    project.undo()
+    assert render_tracked() == ([], film)
+    project.redo()
+    project.shots[2].split(18)
+    shots, split = render_tracked()
+    assert shots == [range(18, NUM_FRAMES)], "the part without a hint is not tracked"
+    project.clean()
+    assert render() == (0, split), "a rendering without the cache has the same bytes"
+    project.shots[2].merge()
+    assert render_tracked() == ([third], changed)
+    project.shots[0].set(saturation=0.4)
+    assert render_tracked()[0] == [], "hints do not depend on the saturation"
+
+
+@pytest.mark.slow
+def test_damaged_overlays_are_tracked_again(
+    project: Project, render: Render, tracked: list[range]
+) -> None:
+    project.shots[0].hints.add("50%", "50%", "red")
+    _, film = render()
+    (path,) = (cache_path(project.path) / "hints").iterdir()
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert render() == (NUM_FRAMES, film)
+    assert len(tracked) == 2
+
+
+@pytest.mark.slow
+def test_killed_rendering_keeps_its_segments_for_other_hints(
+    project: Project, render: Render, flat: Colorizer
+) -> None:
+    def stop(progress: Progress) -> None:
+        if (progress.stage, progress.done) == ("colorize", CUT + 1):
+            raise KeyboardInterrupt
+
+    target = project.path.with_name("a.mkv")
+    with pytest.raises(KeyboardInterrupt):
+        project.render(target, ColorizeOptions(force=True), colorizer=flat, progress=stop)
+    project.shots[2].hints.add("50%", "50%", "red")
+    reused, film = render()
+    assert reused == CUT
+    project.clean()
+    assert render() == (0, film)
+
+
+@pytest.mark.slow
+def test_full_disk_of_the_cache_is_no_error(
+    project: Project, render: Render, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    project.shots[0].hints.add("50%", "50%", "red")
+    with monkeypatch.context() as patch:
+        patch.setattr("vidcolor.film.segment_cache.shutil.copytree", fail)
+        patch.setattr("vidcolor.hints.overlay_cache.atomic_output", fail)
+        reused, film = render()
+    assert reused == 0
+    assert render() == (0, film)
+    assert render() == (NUM_FRAMES, film)
+
+
+@pytest.mark.slow
+def test_dry_run_names_what_is_rendered_and_writes_nothing(
+    project: Project, render: Render, flat: Colorizer
+) -> None:
+    def plan() -> list[tuple[range, tuple[str, ...]]]:
+        source, options = project.find_source(), ColorizeOptions()
+        options = make_render_options(project.path, project.document, options)
+        target, cache = project.path.with_name("a.mkv"), cache_path(project.path)
+        before = sorted(project.path.parent.rglob("*"))
+        dry_run = plan_rendering(FilmRequest(source, target, options, cache=cache), flat)
+        assert sorted(project.path.parent.rglob("*")) == before
+        return [(s.shots, s.reasons) for s in dry_run.segments if s.reasons]
+
+    assert {reasons for _, reasons in plan()} == {("not rendered before",)}
+    render()
+    assert plan() == []
+    project.shots[1].hints.add("50%", "50%", "red")
+    project.shots[2].set(saturation=0.4)
+    hint, setting = ("hints or references",), ("settings of the shot",)
+    assert plan() == [(range(2, 3), hint), (range(3, 4), setting)]
+    project.shots[2].split(18)
+    assert plan()[1:] == [(range(n, n + 1), ("boundaries of the shot",)) for n in (3, 4)]
+    render()
+    assert plan() == []
+    project.set(saturation=0.7)
+    assert {reasons for _, reasons in plan()} == {("--saturation",)}
+
+
 @pytest.mark.slow
 def test_other_encoder_and_damage_are_noticed(project: Project, render: Render) -> None:
     render()
@@ -104,6 +232,7 @@ def test_other_encoder_and_damage_are_noticed(project: Project, render: Render) 
     project.undo()  # the purpose, so that the container differs
     project.redo()
     assert render()[0] == 0, "damaged segments are rendered again"
+    assert render()[0] == NUM_FRAMES, "and replaced in the cache"
 
 
 @pytest.mark.slow

@@ -64,6 +64,34 @@ def test_empty_track_is_refused(tmp_path: Path) -> None:
         read_shots(path)
 
 
+def _write_clip(path: Path, clip: otio.schema.Clip) -> Path:
+    track = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video, children=[clip])
+    otio.adapters.write_to_file(otio.schema.Timeline("edit", tracks=[track]), str(path))
+    return path
+
+
+def _make_range(length: int) -> otio.opentime.TimeRange:
+    return otio.opentime.TimeRange(duration=otio.opentime.RationalTime(length, 25))
+
+
+def test_unknown_kind_is_refused(tmp_path: Path) -> None:
+    metadata = {"vidcolor": {"kind": "credits"}}
+    clip = otio.schema.Clip("a", source_range=_make_range(50), metadata=metadata)
+    with pytest.raises(UsageError, match="'a': kind must be one of title, picture, got 'credits'"):
+        read_shots(_write_clip(tmp_path / "e.otio", clip))
+
+
+def test_metadata_of_another_program_is_ignored(tmp_path: Path) -> None:
+    metadata = {"vidcolor": "a text"}
+    clip = otio.schema.Clip("a", source_range=_make_range(50), metadata=metadata)
+    assert read_shots(_write_clip(tmp_path / "f.otio", clip)).shots == (Shot(0, 50, "start"),)
+
+
+def test_clip_without_length_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'a' has no length; give it a source range"):
+        read_shots(_write_clip(tmp_path / "g.otio", otio.schema.Clip("a")))
+
+
 def test_missing_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentimelineio", None)
     with pytest.raises(UsageError, match="pip install opentimelineio"):

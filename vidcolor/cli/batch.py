@@ -70,6 +70,8 @@ def run_batch(
     from vidcolor.batch.unused import find_unused_options
 
     options = request.options
+    if request.files.dry_run and request.files.reports:
+        raise UsageError("--report cannot be used with --dry-run, which has no result")
     _check_reports(request)
     left_out: list[LeftOut] = []
     tasks = _find_tasks(request, left_out)
@@ -81,6 +83,11 @@ def run_batch(
     for text in find_unused_options(tasks, request.given_options, options):
         console.warn(text)
     colorizer = _load_colorizer(options, colorizer_factory)
+    if request.files.dry_run:
+        from vidcolor.cli.dry_run import print_dry_runs
+
+        print_dry_runs(tasks, colorizer, console)
+        return 0
     summary, start_time = BatchSummary(), time.monotonic()
     _update_batch_progress(summary, tasks, console)
 

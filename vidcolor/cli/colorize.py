@@ -42,8 +42,8 @@ def colorize(
     To resume an interrupted run, repeat the command. [bold]vidcolor jobs[/bold]
     lists unfinished films.
 
-    [bold]hints.json[/bold]: the color is #rrggbb, a CSS name or neutral;
-    positions are in pixels or percent.
+    [bold]hints.json[/bold]: the color is #rrggbb, a CSS name, neutral
+    or keep; positions are in pixels or percent.
 
       \\[{"x": 812, "y": 430, "color": "#3b5f8a", "radius": 12},
        {"x": "50%", "y": "12%", "color": "skyblue", "time": 72.5}]

@@ -43,10 +43,10 @@ def evaluate_film(
     Color accuracy: PSNR, CIEDE2000, and F1 of chroma edges. Stability: CDC (color
     distribution consistency; compare it with that of the ground truth), the warp
     error of a*b*, the flicker index, and drift, which is the change of a*b* of
-    tracked patches over 36 frames. Frames are evaluated at a short side of at most
-    256 pixels. Temporal metrics follow the motion of the ground truth within its
-    shots. Blotches, color that bleeds over edges, and the share of warm colors need
-    no ground truth; compare them with its values.
+    tracked patches over 36 frames. Frames are evaluated at a short side of at
+    most 256 pixels. Temporal metrics follow the motion of the ground truth within
+    its shots. Blotches, color that bleeds over edges, and the share of warm colors
+    need no ground truth; compare them with its values.
 
     [bold]Examples[/bold]
 

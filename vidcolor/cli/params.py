@@ -63,6 +63,9 @@ class RunFiles(OptionsModel):
     reports: Annotated[tuple[Path, ...], Option(
         group=OUTPUT_PANEL, flags=("--report",), metavar="FILE", in_config=False,
         help="Also write a report of the run as .json or .html; repeatable.")] = ()
+    dry_run: Annotated[bool, Option(
+        group=OUTPUT_PANEL, in_config=False,
+        help="For projects: print which shots would be rendered, and why; write nothing.")] = False
     # fmt: on
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vidcolor.cli import params, project_edits, project_hints
+from vidcolor.cli import params, project_edits, project_hints, project_preview, project_review
 from vidcolor.cli import project_output as output
 from vidcolor.cli.console import Console
 from vidcolor.cli.project_options import (
@@ -168,9 +168,11 @@ for _name, _command in {
     "remove-hint": project_hints.remove_hint,
     "add-reference": project_hints.add_reference,
     "remove-reference": project_hints.remove_reference,
+    "review": project_review.review,
     "note": project_edits.note,
     "approve": project_edits.approve,
     "reopen": project_edits.reopen,
+    "preview": project_preview.preview,
 }.items():
     app.command(_name)(_command)
 

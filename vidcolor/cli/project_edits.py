@@ -129,6 +129,8 @@ def set_options(
         if key in values:
             raise UsageError(f"--unset {name} and --{name} contradict each other")
         values[key] = None
+    if selection.mixed_frames is not None and selection.transition is None:
+        raise UsageError("--mixed-frames requires --transition dissolve")
     if not values and selection.transition is None:
         raise UsageError("nothing to set; name an option, for example --vividness 0.4")
     with edit_project(project, person) as opened:

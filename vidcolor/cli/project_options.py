@@ -114,6 +114,18 @@ class ShotSelection(OptionsModel):
     # fmt: on
 
 
+class ReviewOptions(OptionsModel):
+    """Which places are listed."""
+
+    # fmt: off
+    count: Annotated[int, _once(
+        group=OUTPUT_PANEL, metavar="N", ge=1, help="Maximum number of places.")] = 10
+    shots: Annotated[str | None, _once(
+        group=INPUT_PANEL, metavar="NUMBERS",
+        help="Shots to examine, from 1: 12, 12-15 or 3,7-9. Default: all.")] = None
+    # fmt: on
+
+
 class ShotListOptions(OptionsModel):
     """Where the shots come from."""
 
@@ -124,6 +136,19 @@ class ShotListOptions(OptionsModel):
     detect: Annotated[bool, _once(
         group=INPUT_PANEL,
         help="Detect the shots again. The corrections of people are kept.")] = False
+    # fmt: on
+
+
+class PreviewOptions(OptionsModel):
+    """What a preview shows."""
+
+    # fmt: off
+    shots: Annotated[str | None, _once(
+        group=INPUT_PANEL, metavar="NUMBERS",
+        help="Shots, from 1: 12, 12-15, 3,7-9 or all. Default: all.")] = None
+    stills: Annotated[int, _once(
+        group=INPUT_PANEL, ge=1, le=24,
+        help="Number of stills of each shot. Frames with hints come first.")] = 1
     # fmt: on
 
 

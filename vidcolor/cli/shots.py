@@ -93,5 +93,6 @@ def _print_shots(console: Console, film: Path, shot_list: ShotList) -> None:
     duration = format_duration(float(shot_list.times[-1] - shot_list.times[0]))
     console.event("done", source=str(film), shots=count, frames=num_frames)
     console.info(
-        f"{film}: {count} shot{'' if count == 1 else 's'} in {num_frames} frames, {duration}"
+        f"{film}: {count} shot{'' if count == 1 else 's'} in {num_frames} "
+        f"frame{'' if num_frames == 1 else 's'}, {duration}"
     )

@@ -25,6 +25,7 @@ from vidcolor.evaluation.report import FilmReport, ShotReport
 from vidcolor.evaluation.temporal_metrics import (
     DILATIONS,
     DRIFT_FRAMES,
+    MIN_SIDE,
     DriftMeter,
     compare_histograms,
     compute_cdc,
@@ -366,6 +367,8 @@ def evaluate_film(
     if against is not None:
         pairs[AGAINST] = FilmPair(ground_truth, against)
     film = pairs[COLORED].a
+    if min(film.size) < MIN_SIDE:
+        raise InputError(f"{ground_truth}: is smaller than {MIN_SIDE}×{MIN_SIDE} pixels")
     height, width = limit_short_side(film.size[::-1], MAX_SHORT_SIDE)
     starts_shot = _make_shot_detector(shots, film.video)
     scorer = FilmScorer(list(pairs))

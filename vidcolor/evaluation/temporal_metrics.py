@@ -31,6 +31,8 @@ number of squared pixels."""
 BOUNDARY_RATIO, BOUNDARY_PX2 = 0.01, 0.002
 """Motion boundary (Sundaram et al. 2010): the squared gradient of the flow exceeds this fraction of
 its squared length, plus this number of squared pixels."""
+MIN_SIDE = 12
+"""Minimum side of a frame, in pixels. DIS rejects smaller ones."""
 DILATIONS = (1, 2, 4)
 """Distances between the frames that CDC compares, in frames."""
 DRIFT_FRAMES = 36

@@ -35,19 +35,18 @@ from vidcolor.film.resume import (
     find_saved_plan,
 )
 from vidcolor.film.segment import RenderJob, split_segments
-from vidcolor.film.segment_cache import load_or_analyze, open_cache
+from vidcolor.film.segment_cache import (
+    SegmentCache,
+    load_or_analyze,
+    make_timeline,
+    open_cache,
+    open_overlay_cache,
+)
 from vidcolor.film.sources import SegmentReader
 from vidcolor.film.titles import locate_titles
-from vidcolor.film.workdir import (
-    PLAN_FILE,
-    ProgressRecord,
-    SegmentResult,
-    WorkDir,
-    work_path,
-)
+from vidcolor.film.workdir import PLAN_FILE, ProgressRecord, SegmentResult, WorkDir, work_path
+from vidcolor.hints.film_tracking import track_hints
 from vidcolor.hints.overlays import OVERLAYS_FILE, OverlayIndex
-from vidcolor.hints.timeline import Timeline
-from vidcolor.hints.tracking import track_hints
 from vidcolor.media.writer import check_constant_rate
 from vidcolor.progress import Progress
 from vidcolor.recolor import NO_COLOR_WARNING
@@ -160,8 +159,10 @@ class _Pipeline:
             else self._count_finished_parts(job, segment)
             for segment in job.segments
         }
-        results = finished | self._render(job, finished, resumed)
-        cache.store()
+        results = finished | self._render(job, finished, resumed, cache)
+        cache.finish(
+            analysis.num_frames - sum(resumed.values()), time.monotonic() - self._start_time
+        )
         unfinished = temporary_path(plan.target)
         report = self._start_stage(
             "join",
@@ -204,7 +205,7 @@ class _Pipeline:
             self._warnings += saved.hint_warnings
             work.remove_incomplete()
             return analysis, saved.overlays
-        overlays, hint_warnings = self._make_overlays(plan, analysis)
+        overlays, hint_warnings = self._make_overlays(plan, analysis, fingerprint)
         self._warnings += hint_warnings
         new_plan = SavedPlan(
             source=str(source.absolute()),
@@ -248,11 +249,11 @@ class _Pipeline:
             )
         self._work.reset()
         _check_target(self._request, self._work)
-        if has_finished_work:
+        if has_finished_work and self._request.cache is None:  # it keeps finished segments
             self._warnings.append(f"the finished part of an earlier run is not reused: {reason}")
 
     def _make_overlays(
-        self, plan: FilmPlan, analysis: FilmAnalysis
+        self, plan: FilmPlan, analysis: FilmAnalysis, fingerprint: RenderFingerprint
     ) -> tuple[OverlayIndex | None, tuple[str, ...]]:
         request, work, video, options = self._request, self._work, plan.video, self._options
         if not (options.hints or options.references):
@@ -263,12 +264,13 @@ class _Pipeline:
                 request.progress(Progress(request.source, "hints", done, total))
 
         (work.path / OVERLAYS_FILE).unlink(missing_ok=True)
-        times = [pts * video.time_base - video.start_s for pts in analysis.pts]
-        start_s = (plan.start_s or video.start_s) - video.start_s
-        timeline = Timeline(plan.info.path, times, analysis.shots, start_s)
+        timeline = make_timeline(plan, analysis)
+        cache = open_overlay_cache(request, plan, analysis, fingerprint, self._colorizer.vividness)
         reader = SegmentReader(plan, analysis, request.make_source(plan))
         with contextlib.closing(reader):
-            return track_hints(timeline, video, reader, self._colorizer, options, work.path, report)
+            return track_hints(
+                timeline, video, reader, self._colorizer, options, work.path, report, cache
+            )
 
     def _load_finished(self, job: RenderJob) -> dict[int, SegmentResult]:
         work = self._work
@@ -293,15 +295,22 @@ class _Pipeline:
         return sum(map(len, job.split_parts(segment)[:count]))
 
     def _render(
-        self, job: RenderJob, finished: dict[int, SegmentResult], resumed: dict[int, int]
+        self,
+        job: RenderJob,
+        finished: dict[int, SegmentResult],
+        resumed: dict[int, int],
+        cache: SegmentCache,
     ) -> dict[int, SegmentResult]:
         """Render all segments that are not finished; `resumed` are the finished frames of each."""
         missing = [s for s in job.segments if s.number not in finished]
         done = dict(resumed)
         num_frames, lock = job.analysis.num_frames, threading.Lock()
+        num_segment_frames = {s.number: s.num_frames for s in job.segments}
         report = self._start_stage("colorize", num_frames, partial(measure_parts, self._work))
 
         def report_segment(number: int, count: int) -> None:
+            if count == num_segment_frames[number]:
+                cache.store(number, is_new=True)  # at once: a killed run keeps it for later ones
             with lock:
                 done[number] = count
                 total_done = sum(done.values())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from vidcolor.imaging.types import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +116,23 @@ class Generator(Protocol):
         Returns:
             The prediction at the generator's output stride, on `device`.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ColorDistribution:
+    """The probabilities of colors in each cell of one image."""
+
+    probabilities: FloatArray
+    """Probability of each of Q colors: (Q, h, w) float32 in [0, 1], with a sum of 1."""
+    bins: FloatArray
+    """a*, b* of the colors: (Q, 2) float32."""
+
+
+@runtime_checkable
+class DistributionGenerator(Protocol):
+    """A generator that predicts a distribution of colors, and not only one color."""
+
+    def predict_distribution(self, luma: Tensor) -> ColorDistribution:
+        """Predict the distribution without hints; `luma` is L*, (1, 1, H, W) as for `Generator`."""
         ...

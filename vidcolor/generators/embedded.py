@@ -11,7 +11,13 @@ import torch.nn.functional as F  # noqa: N812
 from vidcolor.color.bins import apply_calibration, decode_bins
 from vidcolor.color.vividness import adjust_chroma
 from vidcolor.errors import WeightsError
-from vidcolor.generators.base import Hints, Prediction, check_inputs, resample_hints
+from vidcolor.generators.base import (
+    ColorDistribution,
+    Hints,
+    Prediction,
+    check_inputs,
+    resample_hints,
+)
 from vidcolor.generators.device import torch_dtype
 from vidcolor.generators.model_io import check_size
 from vidcolor.generators.network import ALIGNMENT, STRIDE, EmbeddedNetwork, NetworkConfig
@@ -68,11 +74,7 @@ class EmbeddedGenerator:
     ) -> Prediction:
         """Predict color; see `Generator`."""
         check_inputs(luma, hints)
-        height, width = luma.shape[-2:]
-        size = ceil(height / STRIDE), ceil(width / STRIDE)
-        # The padding repeats the edge, because reflection needs more pixels than a tiny image has.
-        padding = 0, -width % ALIGNMENT, 0, -height % ALIGNMENT
-        luma = F.pad(luma.to(self.device, torch.float32), padding, mode="replicate")
+        luma, size = self._pad_luma(luma)
         planes = () if hints is None else self._pad_hints(hints, size, luma.shape[-2:])
         density = planes[1] if planes else None
         color = decode_bins(self.network(luma, *planes), self.network.bins)
@@ -81,6 +83,23 @@ class EmbeddedGenerator:
         return Prediction(
             ab.contiguous(), apply_calibration(concentration, self.network.calibration)
         )
+
+    @torch.inference_mode()
+    def predict_distribution(self, luma: Tensor) -> ColorDistribution:
+        """Predict the distribution of colors; see `DistributionGenerator`."""
+        check_inputs(luma, None)
+        luma, (height, width) = self._pad_luma(luma)
+        shares = torch.softmax(self.network(luma).float(), dim=1)[0, :, :height, :width]
+        bins = self.network.bins.float()
+        return ColorDistribution(shares.cpu().numpy(), bins.cpu().numpy())
+
+    def _pad_luma(self, luma: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Pad luma to a size that the network accepts; return it and the size of the output."""
+        height, width = luma.shape[-2:]
+        size = ceil(height / STRIDE), ceil(width / STRIDE)
+        # The padding repeats the edge, because reflection needs more pixels than a tiny image has.
+        padding = 0, -width % ALIGNMENT, 0, -height % ALIGNMENT
+        return F.pad(luma.to(self.device, torch.float32), padding, mode="replicate"), size
 
     def _pad_hints(
         self, hints: Hints, size: tuple[int, int], padded_size: tuple[int, ...]

@@ -171,7 +171,7 @@ class ObjectTracker:
             memory = join_memories(memories)
             masks = self._segmentation.segment_memory(image, memory, points)
             expected = [None] * len(masks) if carried is None else carried
-            masks = np.stack(list(map(_remove_stray_parts, masks, expected)))
+            masks = np.stack(list(map(remove_stray_parts, masks, expected)))
             alphas = smoothstep(masks, *MEMORY_LIMITS)
             if clicked is not None:  # a new hint may lie on a part that was lost
                 alphas = np.maximum(alphas, clicked)
@@ -252,7 +252,7 @@ def is_found(mask: FloatArray) -> bool:
     return float((mask > FOUND_THRESHOLD).mean()) >= MIN_AREA
 
 
-def _remove_stray_parts(mask: FloatArray, carried: FloatArray | None) -> FloatArray:
+def remove_stray_parts(mask: FloatArray, carried: FloatArray | None) -> FloatArray:
     """Remove small parts of a mask that flow does not lead to; all of it if nothing is found.
 
     Such parts are places that look like the object by chance.

@@ -18,7 +18,7 @@ from vidcolor.errors import InputError
 from vidcolor.imaging.overlay import ColorOverlay
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from vidcolor.imaging.types import FloatArray
@@ -30,6 +30,7 @@ MIN_ALPHA = 0.02
 AB_STEP = np.float32(0.125)
 """Step of the stored color, in a*b* units."""
 _COMPRESSION_LEVEL = 1
+_BLOCK_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,20 +115,23 @@ class OverlayReader:
 
 @dataclass(slots=True)
 class OverlayWriter:
-    """Writes overlays of one size to an empty binary file."""
+    """Writes overlays of one size to an empty binary file, which can also be read."""
 
     file: IO[bytes]
-    _shape: tuple[int, ...] = ()
-    _records: dict[int, tuple[int, int]] = field(default_factory=dict)
-    _end: int = 0
+    shape: tuple[int, ...] = ()
+    """Height and width of the overlays; empty before the first one."""
+    records: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Offset and size in bytes of the overlay of each frame, by frame index."""
+    end: int = 0
+    """Size of the file in bytes."""
 
     def append(self, frame_index: int, overlay: ColorOverlay) -> None:
         """Append the overlay of an upright frame, unless it is empty.
 
         Color is rounded to `AB_STEP`, and alpha to 8 bits.
         """
-        self._shape = self._shape or overlay.alpha.shape
-        assert overlay.alpha.shape == self._shape
+        self.shape = self.shape or overlay.alpha.shape
+        assert overlay.alpha.shape == self.shape
         if float(overlay.alpha.max()) < MIN_ALPHA:
             return
         alpha = np.rint(np.clip(overlay.alpha, 0, 1) * 255).astype(np.uint8)
@@ -135,11 +139,34 @@ class OverlayWriter:
         ab[:, alpha == 0] = 0  # compresses better
         data = zlib.compress(ab.tobytes() + alpha.tobytes(), _COMPRESSION_LEVEL)
         self.file.write(data)
-        self._records[frame_index] = self._end, len(data)
-        self._end += len(data)
+        self.records[frame_index] = self.end, len(data)
+        self.end += len(data)
+
+    def append_file(
+        self, source: IO[bytes], shape: tuple[int, ...], sizes: Sequence[tuple[int, int]]
+    ) -> None:
+        """Append overlays from another file, which follow each other from its current position.
+
+        Args:
+            source: the file.
+            shape: height and width of the overlays; empty if there are none.
+            sizes: index and size in bytes of the overlay of each frame, in the order of the file.
+        """
+        self.shape = self.shape or shape
+        assert shape in ((), self.shape)
+        for frame_index, size in sizes:
+            self.file.write(source.read(size))
+            self.records[frame_index] = self.end, size
+            self.end += size
+
+    def read(self, start: int) -> Iterator[bytes]:
+        """Yield the content of the file from an offset in blocks; nothing is appended meanwhile."""
+        self.file.seek(start)
+        while block := self.file.read(_BLOCK_BYTES):
+            yield block
 
     def finish(self, lost: Sequence[LostHint] = ()) -> OverlayIndex:
         """Write everything to the disk, so that it survives a power failure; return the index."""
         self.file.flush()
         os.fsync(self.file.fileno())
-        return OverlayIndex(self._shape, self._records, tuple(lost))
+        return OverlayIndex(self.shape, self.records, tuple(lost))

@@ -131,6 +131,15 @@ def merge_hinted_frames(frames: Iterable[HintedFrame]) -> tuple[HintedFrame, ...
     return tuple(merged[frame] for frame in sorted(merged))
 
 
+def group_by_shot(
+    frames: Iterable[HintedFrame], shots: Sequence[range]
+) -> dict[range, tuple[HintedFrame, ...]]:
+    """Return the hinted frames of each shot that has any; shots and frames are in order."""
+    starts = [shot.start for shot in shots]
+    groups = itertools.groupby(frames, key=lambda hinted: bisect_right(starts, hinted.frame) - 1)
+    return {shots[number]: tuple(group) for number, group in groups}
+
+
 def assign_references(
     shots: Sequence[range],
     hinted_frames: Sequence[HintedFrame],

@@ -1,14 +1,13 @@
-"""Tracking of a film's hints through their shots, before rendering.
+"""Tracking of hints through a shot, before rendering.
 
-Only shots with hints are decoded. Their key frames and the flow between them are stored in
-anonymous files in the work directory, because a shot can be long. Then the masks of hinted objects
-(see `object_tracks`) and the color of references (see `tracks`) are carried to all key frames.
+Key frames of the shot and the flow between them are stored in anonymous files in the work
+directory, because a shot can be long. Then the masks of hinted objects (see `object_tracks`) and
+the color of references (see `tracks`) are carried to all key frames.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import tempfile
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -19,28 +18,17 @@ from vidcolor.concurrency import close_on_exit
 from vidcolor.disk_array import DiskArray
 from vidcolor.hints.color_transfer import (
     MIN_REFERENCE_COVERAGE,
-    palette_only_warning,
-    read_reference,
     register_reference,
     transfer_color,
 )
 from vidcolor.hints.discs import place_hints
 from vidcolor.hints.hint_set import HintSet
-from vidcolor.hints.io import load_hints
 from vidcolor.hints.object_tracks import LostInterval, ObjectTracker, mask_shape
 from vidcolor.hints.objects import group_discs
-from vidcolor.hints.overlays import OVERLAYS_FILE, LostHint, OverlayWriter
+from vidcolor.hints.overlays import OverlayWriter
 from vidcolor.hints.predict import HintPredictor, make_base_prediction
 from vidcolor.hints.registration import downscale
-from vidcolor.hints.timeline import (
-    HintedFrame,
-    assign_references,
-    find_hinted_frames,
-    merge_hinted_frames,
-    middle_frame,
-    shot_ranges,
-    unused_reference_warning,
-)
+from vidcolor.hints.timeline import HintedFrame, middle_frame
 from vidcolor.hints.tracks import (
     HintTrack,
     KeyframeLinks,
@@ -57,23 +45,19 @@ from vidcolor.motion.flow_chain import FlowChain, forward_backward_check, photom
 from vidcolor.propagation.flow_frames import AnalysisFrame, attach_flow, make_analysis_frame
 from vidcolor.propagation.keyframes import split_intervals
 from vidcolor.shots.detector import make_shot_finder
-from vidcolor.shots.shot_options import make_vividness_finder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from vidcolor.colorizer import Colorizer, ProxyPrediction
     from vidcolor.generators.predictor import HintArrays
     from vidcolor.hints.color_transfer import BasePrediction, ReferenceImage, TransferredColor
     from vidcolor.hints.discs import HintDisc
-    from vidcolor.hints.overlays import OverlayIndex
-    from vidcolor.hints.timeline import Timeline
     from vidcolor.imaging.types import FloatArray
     from vidcolor.media.decode import Frame
     from vidcolor.media.probe import VideoInfo
     from vidcolor.motion.flow import FlowInput
-    from vidcolor.options import ColorizeOptions
     from vidcolor.propagation.keyframes import KeyframeInterval
     from vidcolor.shots.detector import Shot
     from vidcolor.shots.shot_options import ValueFinder
@@ -99,75 +83,6 @@ class FrameRangeReader(Protocol):
         ...
 
 
-def track_hints(
-    timeline: Timeline,
-    video: VideoInfo,
-    reader: FrameRangeReader,
-    colorizer: Colorizer,
-    options: ColorizeOptions,
-    folder: Path,
-    progress: Callable[[int, int], None],
-) -> tuple[OverlayIndex | None, tuple[str, ...]]:
-    """Carry all hints of a film, and its references, to the key frames of their shots.
-
-    Args:
-        timeline, video, reader: times, shots, video stream and frames of the film.
-        options: options with the hints and the references of this film.
-        folder: directory of `OVERLAYS_FILE`, and of temporary files.
-        progress: called with the number of decoded frames and the total number.
-
-    Returns:
-        The index of the tracks, or None if there are no hints; and warnings.
-
-    Raises:
-        InputError: the hint file or a reference cannot be read.
-        UsageError: a hint is invalid, its frame or that of a reference is not in the film, or a
-            frame has two references.
-    """
-    hints, references = load_hints(options), options.references
-    if not (hints or references):
-        return None, ()
-    hinted_frames = find_hinted_frames(hints, references, timeline)
-    images = [read_reference(reference.path) for reference in references]
-    find_vividness = make_vividness_finder(options)
-    tracker = HintTracker(video, timeline.shots, colorizer, find_vividness, images, folder)
-    shots = shot_ranges(timeline.shots, len(timeline.times))
-    untimed = [index for index, reference in enumerate(references) if not reference.is_placed]
-    matches = tracker.match_references(untimed, shots, reader) if untimed else {}
-    assigned = assign_references(shots, hinted_frames, matches)
-    hinted_frames = merge_hinted_frames((*hinted_frames, *assigned))
-    by_shot = {shot: [f for f in hinted_frames if f.frame in shot] for shot in shots}
-    total = sum(len(shot) for shot, hinted in by_shot.items() if hinted)
-    num_done = itertools.count(1)
-
-    def report(frames: Iterator[Frame]) -> Iterator[Frame]:
-        for frame in frames:
-            yield frame
-            progress(next(num_done), total)
-
-    lost: list[LostInterval] = []
-    with (folder / OVERLAYS_FILE).open("wb") as file:
-        writer = OverlayWriter(file)
-        for shot, hinted in by_shot.items():
-            if hinted:
-                frames = report(reader.frames(shot.start, shot.stop))
-                lost += tracker.track_shot(frames, shot, hinted, writer)
-        index = writer.finish([_add_times(interval, timeline) for interval in lost])
-    warnings = tuple(map(str, index.lost))
-    used = {hinted.reference for hinted in hinted_frames}
-    for number, reference in enumerate(references):
-        if number not in used:
-            warnings += (unused_reference_warning(reference, any(matches[number])),)
-        elif tracker.max_coverage[number] < MIN_REFERENCE_COVERAGE:
-            warnings += (palette_only_warning(reference.name),)
-    return index, warnings
-
-
-def _add_times(interval: LostInterval, timeline: Timeline) -> LostHint:
-    times = (float(timeline.times[n]) for n in (interval.first, interval.last))
-    return LostHint(*interval, *times)
-
-
 class HintTracker:
     """Makes the hint masks of hinted frames, and carries them through their shots."""
 
@@ -188,8 +103,13 @@ class HintTracker:
         self._geometry = video.geometry
         self._estimator = DisFlow()
         self._upsample = GuidedUpsampler(radius=4)
-        self.max_coverage = [0.0] * len(references)
-        """Maximum coverage of each reference over its frames, 0-1; see `transfer_color`."""
+        self.coverage: dict[int, float] = {}
+        """Coverage of the reference of each frame that has one, 0-1; see `transfer_color`."""
+
+    def max_coverage(self, reference: int, hinted_frames: Iterable[HintedFrame]) -> float:
+        """Return the maximum coverage of the reference of an index over its frames, 0-1."""
+        frames = [hinted.frame for hinted in hinted_frames if hinted.reference == reference]
+        return max((self.coverage.get(frame, 0.0) for frame in frames), default=0.0)
 
     def match_references(
         self, indices: Sequence[int], shots: Sequence[range], reader: FrameRangeReader
@@ -337,10 +257,10 @@ class HintTracker:
         return ColorOverlay(ab, np.clip(mask, 0, 1))
 
     def _transfer_reference(self, item: AnalysisFrame, index: int) -> TransferredColor:
-        """Transfer the color of the reference of an index to a frame; update `max_coverage`."""
+        """Transfer the color of the reference of an index to a frame; update `coverage`."""
         luma = self._displayed_luma(item.frame)
         color, coverage = transfer_color(self._references[index], luma, self._predict_base)
-        self.max_coverage[index] = max(self.max_coverage[index], coverage)
+        self.coverage[item.frame.index] = coverage
         return color
 
     def _displayed_luma(self, frame: Frame) -> FloatArray:

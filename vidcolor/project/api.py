@@ -24,8 +24,9 @@ from vidcolor.project.identity import (
     to_stored_path,
 )
 from vidcolor.project.options import FRAME_OPTIONS, make_options, store_options
+from vidcolor.project.review import ProjectReview
 from vidcolor.project.rows import Change
-from vidcolor.project.session import ProjectSession, format_now, get_user_name, resolve_path
+from vidcolor.project.session import format_now, get_user_name, resolve_path
 from vidcolor.project.store import (
     SUFFIX,
     cache_path,
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from vidcolor.progress import ProgressCallback
 
 
-class Project(ProjectSession):
+class Project(ProjectReview):
     """A film and the decisions of people about it, in the file NAME.vidcolor.json.
 
     Changes are made in memory; `save` writes them. As a context manager, a project is saved at the

@@ -7,11 +7,12 @@ write it. What the format does not have is in the metadata of the clip.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 from vidcolor.errors import InputError, UsageError
 from vidcolor.fileio import atomic_output, read_text
-from vidcolor.shots.detector import Shot, Transition
+from vidcolor.shots.detector import Shot, ShotKind, Transition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,6 +76,18 @@ def write_otio(path: Path, shots: Sequence[Shot], film: SourceFilm, force: bool 
         partial.write_text(otio.adapters.write_to_string(timeline, "otio_json") + "\n", "utf-8")
 
 
+def _read_details(path: Path, clip: Any) -> tuple[Any, ShotKind | None]:
+    """Return the transition and the kind in the metadata of a clip."""
+    details = clip.metadata.get(_METADATA)
+    if not isinstance(details, Mapping):
+        return "cut", None
+    kind = details.get("kind")
+    if kind is not None and kind not in get_args(ShotKind):
+        kinds = ", ".join(get_args(ShotKind))
+        raise UsageError(f"{path}: {clip.name!r}: kind must be one of {kinds}, got {kind!r}")
+    return details.get("transition", "cut"), kind
+
+
 def read_otio(path: Path, rate: Fraction | None) -> tuple[list[Shot], int]:
     """Return the shots of the first video track, without ends, and the number of its frames.
 
@@ -82,8 +95,9 @@ def read_otio(path: Path, rate: Fraction | None) -> tuple[list[Shot], int]:
     per second; None for that of the timeline.
 
     Raises:
-        InputError: the file cannot be read, or is no timeline.
-        UsageError: the library is not installed, or the track has no clip.
+        InputError: the file cannot be read, or is no timeline, or a clip has no length.
+        UsageError: the library is not installed, the track has no clip, or the kind of a clip is
+            unknown.
     """
     otio = _import_library(path)
     text = read_text(path, "a timeline")
@@ -104,9 +118,13 @@ def read_otio(path: Path, rate: Fraction | None) -> tuple[list[Shot], int]:
         if isinstance(item, otio.schema.Transition):
             mixed = count_frames(item.in_offset), count_frames(item.out_offset)
             continue
-        length = count_frames(item.duration())
-        details = item.metadata.get(_METADATA, {})
-        transition, kind = details.get("transition", "cut"), details.get("kind")
+        try:
+            length = count_frames(item.duration())
+        except (otio.exceptions.OTIOError, NotImplementedError):
+            raise InputError(
+                f"{path}: {item.name!r} has no length; give it a source range"
+            ) from None
+        transition, kind = _read_details(path, item)
         transition = "dissolve" if sum(mixed) else transition
         if transition not in get_args(Transition) or transition == "start" or not shots:
             transition = "cut" if shots else "start"

@@ -109,6 +109,7 @@ class LocalEngine:
                 folder = work.create_segment_dir(segment.number)
                 result = renderer.render(segment, folder, report)
                 work.commit(segment.number, result)
+                report(segment.num_frames)
 
     def stop(self) -> None:
         """Do nothing: Ctrl-C raises KeyboardInterrupt in this process without an engine's help."""

@@ -1,0 +1,167 @@
+"""The objects of hints in single frames of a shot, without tracking.
+
+A hinted frame is segmented by clicks. Any other frame attends to the hinted ones, as a key frame
+does in `hints.object_tracks`, but without the key frames between them and without optical flow.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from vidcolor.hints.discs import fill_disc, place_hints
+from vidcolor.hints.object_tracks import MAX_HINTED, mask_shape, remove_stray_parts
+from vidcolor.hints.objects import (
+    CLICK_LIMITS,
+    MEMORY_LIMITS,
+    HintedObject,
+    group_discs,
+    make_points,
+    paint_objects,
+    segment_clicks,
+)
+from vidcolor.imaging.resize import resize_area
+from vidcolor.imaging.smoothstep import smoothstep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from vidcolor.hints.discs import HintDisc
+    from vidcolor.imaging.overlay import ColorOverlay
+    from vidcolor.imaging.types import FloatArray
+    from vidcolor.options import Hint
+    from vidcolor.segmentation.model import EmbeddedImage, SegmentationModel
+    from vidcolor.segmentation.network import Memory
+    from vidcolor.segmentation.points import Points
+
+    Embed = Callable[[int], EmbeddedImage]
+    """Returns the embedding of a frame of the film."""
+
+_MAX_SEGMENTED = 64
+"""Maximum number of hinted frames whose masks are kept."""
+
+
+class _Segmented(NamedTuple):
+    """The objects of one group in a hinted frame."""
+
+    alphas: FloatArray
+    """(K, H, W) float32 in [0, 1]."""
+    memory: Memory
+
+
+def place_shot_hints(
+    hints: Sequence[Hint], size: tuple[int, int]
+) -> dict[int, tuple[HintDisc, ...]]:
+    """Return the discs of each hinted frame of a shot, for a displayed frame of `size` = (H, W).
+
+    Raises:
+        UsageError: a hint lies outside the frame.
+    """
+    frames: dict[int, list[Hint]] = {}
+    for hint in hints:
+        frames.setdefault(hint.frame or 0, []).append(hint.replace(time=None, frame=None))
+    return {frame: place_hints(frames[frame], size) for frame in sorted(frames)}
+
+
+class ObjectFinder:
+    """Finds the hinted objects of a shot in any of its frames.
+
+    The masks of hinted frames are kept, so that the other frames of a shot take less time.
+    """
+
+    def __init__(
+        self, segmentation: SegmentationModel, embed: Embed, size: tuple[int, int]
+    ) -> None:
+        """Prepare; `size` is H, W of the displayed frame, in which discs are placed."""
+        self._segmentation, self._embed, self._size = segmentation, embed, size
+        self._segmented: OrderedDict[object, _Segmented] = OrderedDict()
+
+    def paint(
+        self, frame: int, discs: Mapping[int, Sequence[HintDisc]], proxy_shape: tuple[int, int]
+    ) -> ColorOverlay:
+        """Return the color of the objects of a shot in an upright frame.
+
+        Args:
+            frame: index of the frame.
+            discs: the discs of each hinted frame of its shot, in order; see `place_shot_hints`.
+            proxy_shape: H, W of the proxy.
+        """
+        objects = group_discs([disc for placed in discs.values() for disc in placed])
+        shape = mask_shape(np.empty(proxy_shape, np.float32))
+        masks = np.zeros((len(objects), *shape), np.float32)
+        hinted = [
+            tuple(n for n, placed in discs.items() if _select(placed, item)) for item in objects
+        ]
+        for frames in dict.fromkeys(hinted):
+            members = [k for k, numbers in enumerate(hinted) if numbers == frames]
+            alphas = self._find(frame, frames, objects, members, discs)
+            masks[members] = [resize_area(alpha, shape) for alpha in alphas]
+        # Where objects overlap, the one with the nearest hint is most likely right.
+        distances = [min(abs(n - frame) for n in numbers) for numbers in hinted]
+        priorities = np.array([1 / (1 + d) for d in distances], np.float32)
+        return paint_objects(objects, masks, np.zeros((2, *shape), np.float32), priorities)
+
+    def _find(
+        self,
+        frame: int,
+        hinted: Sequence[int],
+        objects: Sequence[HintedObject],
+        members: Sequence[int],
+        discs: Mapping[int, Sequence[HintDisc]],
+    ) -> FloatArray:
+        """Return the alpha of the objects with indices `members`: (K, H, W)."""
+        from vidcolor.segmentation.model import join_memories
+
+        nearest = sorted(hinted, key=lambda n: abs(n - frame))[:MAX_HINTED]
+        known = {n: self._segment(n, objects, members, discs[n]) for n in nearest}
+        others = [known[n].memory for n in nearest if n != frame]
+        clicked = known[frame].alphas if frame in known else None
+        if not others:
+            assert clicked is not None  # an object has at least one hinted frame
+            return clicked
+        points = None
+        if frame in discs:
+            points = self._make_points(objects, members, discs[frame])
+        masks = self._segmentation.segment_memory(self._embed(frame), join_memories(others), points)
+        alphas = smoothstep(
+            np.stack([remove_stray_parts(mask, None) for mask in masks]), *MEMORY_LIMITS
+        )
+        return alphas if clicked is None else np.maximum(alphas, clicked)
+
+    def _segment(
+        self,
+        frame: int,
+        objects: Sequence[HintedObject],
+        members: Sequence[int],
+        discs: Sequence[HintDisc],
+    ) -> _Segmented:
+        """Segment the objects of a group in a hinted frame by clicks."""
+        key = frame, tuple(objects), tuple(members)
+        if key not in self._segmented:
+            image = self._embed(frame)
+            points = self._make_points(objects, members, discs)
+            alphas = smoothstep(segment_clicks(self._segmentation, image, points), *CLICK_LIMITS)
+            for k, alpha in zip(members, alphas, strict=True):
+                for disc in _select(discs, objects[k]):  # a disc is always part of its object
+                    fill_disc(disc, alpha, self._size)
+            memory = self._segmentation.remember(image, alphas)
+            self._segmented[key] = _Segmented(alphas, memory)
+        self._segmented.move_to_end(key)
+        while len(self._segmented) > _MAX_SEGMENTED:
+            self._segmented.popitem(last=False)
+        return self._segmented[key]
+
+    def _make_points(
+        self, objects: Sequence[HintedObject], members: Sequence[int], discs: Sequence[HintDisc]
+    ) -> list[Points]:
+        """Return the clicks on the objects of a group in a hinted frame."""
+        present = [HintedObject(item.ab, tuple(_select(discs, item))) for item in objects]
+        points = make_points(present, self._size)
+        return [points[k] for k in members]
+
+
+def _select(discs: Sequence[HintDisc], item: HintedObject) -> list[HintDisc]:
+    """Return the discs of one object."""
+    return [disc for disc in discs if disc.ab == item.ab]

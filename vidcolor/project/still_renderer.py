@@ -1,0 +1,315 @@
+"""Stills: single frames of a project in color, without encoding and without optical flow.
+
+A still is predicted with the decisions of its shot. The rendered film differs in three ways: it
+propagates color between key frames, it tracks the objects of hints from frame to frame, and it
+cross-fades the color of dissolves. A still needs the decoded frame only, and that of each hint of
+its shot.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+
+from vidcolor.color.ycbcr import Coding
+from vidcolor.colorizer import ProxyPrediction
+from vidcolor.concurrency import single_threaded_opencv
+from vidcolor.film.render import compose_output
+from vidcolor.film.request import FilmRequest
+from vidcolor.film.sources import SegmentReader
+from vidcolor.film.titles import choose_title_mode
+from vidcolor.imaging.geometry import Geometry, rotate_size
+from vidcolor.imaging.guided_filter import GuidedUpsampler
+from vidcolor.imaging.overlay import ColorOverlay
+from vidcolor.imaging.resize import resize_area, resize_linear
+from vidcolor.imaging.types import FloatArray
+from vidcolor.media.decode import Frame
+from vidcolor.media.preview import render_rgb, resize_rgb
+from vidcolor.media.sequence import find_sequence
+from vidcolor.motion.flow import make_flow_input
+from vidcolor.project.identity import is_sequence
+from vidcolor.project.options import make_options
+from vidcolor.project.render import make_shot_options, make_target
+from vidcolor.project.still_objects import ObjectFinder, place_shot_hints
+from vidcolor.propagation.propagate import UPSAMPLING_RADIUS
+from vidcolor.shots.shot_options import make_saturation_finder, make_vividness_finder
+from vidcolor.titles.paint import paint_uniform
+from vidcolor.titles.shots import Title, make_title_finder
+from vidcolor.uncertainty import UncertainRegion, compute_review_priority, find_regions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+    from pathlib import Path
+
+    from vidcolor.colorizer import Colorizer
+    from vidcolor.film.analysis import FilmAnalysis
+    from vidcolor.film.plan import FilmPlan
+    from vidcolor.hints.discs import HintDisc
+    from vidcolor.imaging.types import Rgb
+    from vidcolor.options import ColorizeOptions
+    from vidcolor.project.document import ProjectDocument
+    from vidcolor.segmentation.model import EmbeddedImage
+
+_MAX_DECODED, _MAX_ANALYZED = 2, 16
+"""Numbers of decoded frames, and of proxies, embeddings and predictions, that are kept."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """One frame of a project in color."""
+
+    frame: int
+    """Index of the frame."""
+    color: Rgb
+    """R'G'B' as the film will have it, upright with square pixels: (H, W, 3) uint8."""
+    gray: Rgb
+    """Y' of the source as R'G'B': (H, W, 3) uint8."""
+    regions: tuple[UncertainRegion, ...]
+    """The least certain regions; empty if the generator has no confidence."""
+    discs: tuple[HintDisc, ...]
+    """The hints of this frame, in pixels of the displayed frame at `size`."""
+    size: tuple[int, int]
+    """H, W of the displayed frame, in which discs are placed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExaminedFrame:
+    """What is known about a frame of a picture before its decisions are applied."""
+
+    prediction: ProxyPrediction
+    """Upright prediction without hints."""
+    embedding: EmbeddedImage
+    """Embedding of its proxy."""
+    decided: FloatArray | None
+    """Weight of the objects of hints of its shot: (h, w) float32 in [0, 1]; None without hints."""
+
+
+class _Recent(Generic[T]):
+    """The values that were used last, by their keys."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._values: OrderedDict[Hashable, T] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return the value of a key, which is made if it is not kept."""
+        if key not in self._values:
+            self._values[key] = make()
+        self._values.move_to_end(key)
+        while len(self._values) > self._count:
+            self._values.popitem(last=False)
+        return self._values[key]
+
+
+class StillRenderer:
+    """Colorizes single frames of one source. Only one thread at a time may use it.
+
+    Recent frames and predictions are kept, so that the next still after a changed hint takes less
+    time.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        document: ProjectDocument,
+        source: Path,
+        analysis: FilmAnalysis,
+        colorizer: Colorizer,
+    ) -> None:
+        """Plan the film as for rendering.
+
+        Args:
+            path: the project.
+            document: its content, of which the options of the film are used.
+            source: the source, as `Project.find_source` returns it.
+            analysis: its timestamps, checksums and titles.
+            colorizer: the generator.
+
+        Raises:
+            VidcolorError: the source cannot be read, or its result cannot be planned.
+        """
+        self._path, self._analysis, self._colorizer = path, analysis, colorizer
+        self._options = make_options(document.options, str(path))
+        target = make_target(path, document, source)
+        sequence = find_sequence(source) if is_sequence(source) else None
+        request = FilmRequest(source, target, self._options, sequence)
+        self._plan: FilmPlan = request.make_plan()
+        self._source = request.make_source(self._plan)
+        video = self._plan.video
+        self._geometry, self._upsample = video.geometry, GuidedUpsampler(UPSAMPLING_RADIUS)
+        self._size = rotate_size((video.height, video.width), self._geometry.quarter_turns)
+        self._frames = _Recent[Frame](_MAX_DECODED)
+        self._proxies = _Recent[FloatArray](_MAX_ANALYZED)
+        self._embeddings: _Recent[EmbeddedImage] = _Recent(_MAX_ANALYZED)
+        self._predictions = _Recent[ProxyPrediction](_MAX_ANALYZED)
+
+    @single_threaded_opencv()
+    def render(
+        self, document: ProjectDocument, index: int, max_size: tuple[int, int] | None = None
+    ) -> Still:
+        """Colorize a frame with the decisions of a document.
+
+        `max_size` is the maximum width and height in pixels; None for the displayed size.
+
+        Raises:
+            InputError: the source has changed.
+            UsageError: a hint lies outside the frame.
+        """
+        discs = self._place_hints(document, index)
+        options = self._options.replace(shots=make_shot_options(document))
+        prediction = self._predict(document, options, index, discs)
+        frame, size = self._read(index), self._choose_size(max_size)
+        av_frame = compose_output(
+            self._plan, frame, self._to_stored(prediction), self._colorizer, options,
+            make_saturation_finder(options)(index),
+        )  # fmt: skip
+        return Still(
+            frame=index,
+            color=render_rgb(av_frame, self._plan.output_video, size),
+            gray=self._make_gray(frame, size),
+            regions=self._find_regions(prediction),
+            discs=discs.get(index, ()),
+            size=self._size,
+        )
+
+    @property
+    def colorizer(self) -> Colorizer:
+        """The generator."""
+        return self._colorizer
+
+    @single_threaded_opencv()
+    def examine(self, document: ProjectDocument, index: int) -> ExaminedFrame | None:
+        """Return what is known about a frame; None for a title, which gets no color.
+
+        Errors are those of `render`.
+        """
+        options = self._options.replace(shots=make_shot_options(document))
+        if self._find_title(document, options, index) is not None:
+            return None
+        prediction, decided = self._predict(document, options, index, {}), None
+        # An object that keeps its automatic color is decided as well.
+        if discs := {
+            number: tuple(replace(disc, ab=disc.ab or (0.0, 0.0)) for disc in placed)
+            for number, placed in self._place_hints(document, index).items()
+        }:
+            height, width = prediction.proxy.shape
+            decided = self._object_finder.paint(index, discs, (height, width)).alpha
+        return ExaminedFrame(prediction, self._embed(index), decided)
+
+    def _read(self, index: int) -> Frame:
+        return self._frames.get(index, lambda: self._decode(index))
+
+    def _decode(self, index: int) -> Frame:
+        reader = SegmentReader(self._plan, self._analysis, self._source)
+        frames = reader.frames(index, index + 1)
+        with contextlib.closing(reader), contextlib.closing(frames):
+            return next(frames)
+
+    def _get_proxy(self, index: int) -> FloatArray:
+        def make() -> FloatArray:
+            luma, coding = self._read(index).luma, self._plan.video.coding
+            return self._colorizer.make_proxy(luma, coding, self._geometry)
+
+        return self._proxies.get(index, make)
+
+    def _embed(self, index: int) -> EmbeddedImage:
+        proxy = self._get_proxy(index)
+        return self._embeddings.get(index, lambda: self._colorizer.segmentation.embed(proxy))
+
+    @cached_property
+    def _object_finder(self) -> ObjectFinder:
+        return ObjectFinder(self._colorizer.segmentation, self._embed, self._size)
+
+    def _place_hints(
+        self, document: ProjectDocument, index: int
+    ) -> dict[int, tuple[HintDisc, ...]]:
+        """Return the discs of each hinted frame of the shot of a frame."""
+        rows = document.get_hints(document.find_shot(index))
+        hints = [row.to_hint(f"{self._path}: hint {row.id}") for row in rows]
+        return place_shot_hints(hints, self._size)
+
+    def _predict(
+        self,
+        document: ProjectDocument,
+        options: ColorizeOptions,
+        index: int,
+        discs: dict[int, tuple[HintDisc, ...]],
+    ) -> ProxyPrediction:
+        """Return the upright prediction of a frame with its title and the objects of its shot."""
+        proxy, vividness = self._get_proxy(index), make_vividness_finder(options)(index)
+        prediction = self._predictions.get(
+            (index, vividness), lambda: self._predict_proxy(proxy, vividness)
+        )
+        if (title := self._find_title(document, options, index)) is not None:
+            prediction = paint_uniform(prediction, title.ab, title.confidence)
+        if not discs:
+            return prediction
+        overlay = self._object_finder.paint(index, discs, (proxy.shape[0], proxy.shape[1]))
+        alpha = resize_linear(overlay.alpha, prediction.confidence.shape)
+        confidence = np.maximum(prediction.confidence, alpha)
+        return replace(prediction, confidence=confidence, overlay=overlay)
+
+    def _predict_proxy(self, proxy: FloatArray, vividness: float | None) -> ProxyPrediction:
+        """Return the upright prediction of a proxy on the flow grid, as that of a key frame."""
+        upright = Geometry(width=proxy.shape[1], height=proxy.shape[0])
+        prediction = self._colorizer.predict([proxy], upright, vividness)[0]
+        luma = make_flow_input(proxy).luma
+        return replace(
+            prediction,
+            ab=self._upsample(prediction.ab, luma, luma),
+            confidence=resize_linear(prediction.confidence, luma.shape),
+        )
+
+    def _find_title(
+        self, document: ProjectDocument, options: ColorizeOptions, index: int
+    ) -> Title | None:
+        """Return the title of a frame: as a person states the kind of its shot, or as analyzed."""
+        kind = document.shots[document.find_shot(index)].kind
+        if kind == "picture" or choose_title_mode(options) == "color":
+            return None
+        found = make_title_finder(self._analysis.titles)(index)
+        if kind == "title":
+            return replace(found or Title(index, index + 1, 1.0), confidence=1.0)
+        return found
+
+    def _find_regions(self, prediction: ProxyPrediction) -> tuple[UncertainRegion, ...]:
+        if not self._colorizer.has_confidence:
+            return ()
+        confidence = prediction.confidence
+        luma = resize_area(prediction.proxy, confidence.shape)
+        priority = compute_review_priority(confidence, prediction.ab, luma)
+        return find_regions(priority, confidence, luma, self._geometry.display_aspect)
+
+    def _to_stored(self, prediction: ProxyPrediction) -> ProxyPrediction:
+        """Return an upright prediction in the orientation of the stored pixels."""
+
+        def turn(planes: FloatArray) -> FloatArray:
+            return np.ascontiguousarray(self._geometry.to_stored(planes))
+
+        overlay = prediction.overlay
+        return ProxyPrediction(
+            turn(prediction.ab),
+            turn(prediction.confidence),
+            turn(prediction.proxy),
+            None if overlay is None else ColorOverlay(turn(overlay.ab), turn(overlay.alpha)),
+        )
+
+    def _make_gray(self, frame: Frame, size: tuple[int, int]) -> Rgb:
+        unit = self._plan.video.coding.luma_to_unit(frame.luma)
+        codes = Coding(8, full_range=True).unit_to_luma(unit)
+        gray = resize_rgb(np.ascontiguousarray(self._geometry.to_upright(codes)), size)
+        return np.repeat(gray[..., None], 3, axis=-1)
+
+    def _choose_size(self, max_size: tuple[int, int] | None) -> tuple[int, int]:
+        """Return the width and height of a still, not above those of the displayed frame."""
+        width, height = self._plan.video.displayed_size
+        if max_size is None:
+            return width, height
+        factor = min(1.0, max_size[0] / width, max_size[1] / height)
+        return max(1, round(width * factor)), max(1, round(height * factor))

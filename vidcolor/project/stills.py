@@ -1,0 +1,91 @@
+"""The stills of an opened project, for Python."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from vidcolor.project.options import make_options
+from vidcolor.project.session import ProjectSession
+from vidcolor.project.views import ShotSequence
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vidcolor.colorizer import Colorizer
+    from vidcolor.film.analysis import FilmAnalysis
+    from vidcolor.imaging.types import Rgb
+    from vidcolor.project.still_renderer import Still, StillRenderer
+
+
+class ProjectStills(ProjectSession):
+    """The methods of a project that return single frames in color. Not thread-safe."""
+
+    _renderer: StillRenderer | None = None
+    _renderer_key: Any = None
+
+    @abstractmethod
+    def find_source(self) -> Path:
+        """Return the source."""
+
+    @abstractmethod
+    def analyze(self) -> FilmAnalysis:
+        """Return timestamps and checksums of the frames."""
+
+    def still(
+        self,
+        frame: int,
+        *,
+        max_size: tuple[int, int] | None = None,
+        colorizer: Colorizer | None = None,
+    ) -> Rgb:
+        """Return one frame in color with the decisions of its shot, without rendering the film.
+
+        Color is not propagated between key frames, and objects of hints are not tracked, so a still
+        differs slightly from the result. References are not shown.
+
+        Args:
+            frame: number of the frame, from 0.
+            max_size: maximum width and height in pixels; None for the displayed size.
+            colorizer: the generator; None to load that of the project at the first call.
+
+        Returns:
+            R'G'B', upright with square pixels: (H, W, 3) uint8.
+
+        Raises:
+            InputError: the source is missing, or has changed.
+            UsageError: the frame does not exist.
+        """
+        return self.make_still(frame, max_size=max_size, colorizer=colorizer).color
+
+    def make_still(
+        self,
+        frame: int,
+        *,
+        max_size: tuple[int, int] | None = None,
+        colorizer: Colorizer | None = None,
+    ) -> Still:
+        """Return one frame in gray and in color, with its hints and its least certain regions.
+
+        Arguments and errors are those of `still`.
+        """
+        ShotSequence(self).at(frame)  # reports a frame that does not exist
+        renderer = self._get_renderer(colorizer)
+        return renderer.render(self.document, frame, max_size)
+
+    def _get_renderer(self, colorizer: Colorizer | None) -> StillRenderer:
+        """Return the renderer of the source and the options of the film."""
+        from vidcolor.colorizer import Colorizer
+        from vidcolor.project.still_renderer import StillRenderer
+
+        document = self.document
+        key = document.source, dict(document.options), colorizer
+        if self._renderer is None or self._renderer_key != key:
+            options = make_options(document.options, str(self.path))
+            generator = colorizer or Colorizer.from_options(options)
+            generator.check_options(options)
+            self._renderer = StillRenderer(
+                self.path, document, self.find_source(), self.analyze(), generator
+            )
+            self._renderer_key = key
+        return self._renderer
