@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["VIDCOLOR_CONFIG"] = ""  # the configuration of the user must not change the results
 
+import hypothesis
 import pytest
 
 from tests.helpers.checks import ColorizedFilm, read_film
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.colorizer import Colorizer
+
+
+# The time of one example depends on the load of the machine.
+hypothesis.settings.register_profile("vidcolor", deadline=None)
+hypothesis.settings.load_profile("vidcolor")
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ def test_dark_and_pale_regions_have_low_priority() -> None:
     assert 0.3 * visible < pale < 0.7 * visible
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 5), aspect=st.floats(0.3, 3))
 def test_regions_neither_overlap_nor_leave_the_image(seed: int, count: int, aspect: float) -> None:
     rng = np.random.default_rng(seed)

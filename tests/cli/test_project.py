@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
 from tests.helpers.films import read_plane_bytes, write_shot_list
-from tests.helpers.projects import CUT, NUM_FRAMES, write_film
+from tests.helpers.projects import CUT, NUM_FRAMES, write_color_image, write_film
 from vidcolor.film.workdir import work_path
 from vidcolor.media.streams import read_content_tags
 from vidcolor.project.api import Project
@@ -42,6 +43,7 @@ def events(run: Run) -> list[dict[str, Any]]:
 
 
 def test_every_change_is_a_line_of_the_log(project: Callable[..., Run]) -> None:
+    write_color_image(Path("painted.png"))
     for command, *arguments in (
         ("split", 6),
         ("move", 2, 7),
@@ -54,7 +56,7 @@ def test_every_change_is_a_line_of_the_log(project: Callable[..., Run]) -> None:
         ("add-hint", "--frame", 3, "--at", "41%,63%", "--color", "#7a4632", "--evidence", "M-17"),
         ("add-hint", "--shot", 2, "--at", "9,8.5", "--color", "keep", "--radius", "3"),
         ("add-hint", "--time", "0:00.8", "--at", "0.5,0.5", "--color", "neutral"),
-        ("add-reference", "reel.mkv", "--frame", 5),
+        ("add-reference", "painted.png", "--frame", 5),
         ("remove-hint", 2, 3),
         ("remove-reference", 1),
         ("note", "all", "the dress is brown", "--by", "ben"),
@@ -104,6 +106,7 @@ def test_nothing_to_change_is_no_revision(project: Callable[..., Run]) -> None:
         (["set", "--unset", "vivid"], 2, "did you mean 'vividness'"),
         (["set", "--vividness", 0.1, "--unset", "vividness"], 2, "contradict"),
         (["set", "--shots", 2, "--transition", "dissolve"], 2, "needs --mixed-frames"),
+        (["set", "--shots", 2, "--mixed-frames", 3], 2, "requires --transition dissolve"),
         (["add-hint", "--frame", 1, "--at", "5", "--color", "red"], 2, "not a position"),
         (["add-hint", "--frame", 1, "--at", "a,b", "--color", "red"], 2, "must be a number"),
         (["add-hint", "--frame", 1, "--at", "5%,900", "--color", "red"], 2, "mixed"),
@@ -114,6 +117,7 @@ def test_nothing_to_change_is_no_revision(project: Callable[..., Run]) -> None:
         (["add-hint", "--file", "x.json"], 1, "x.json: no such file"),
         (["remove-hint", 3], 2, "there is no hint 3"),
         (["add-reference", "x.png"], 1, "x.png: no such file"),
+        (["add-reference", "gray.png"], 1, "gray.png: has no color"),
         (["note", 1], 2, "--remove"),
         (["undo"], 2, "there is nothing to undo"),
         (["undo", 7], 2, "there is no"),
@@ -130,6 +134,7 @@ def test_fault_is_one_line_and_changes_nothing(
     project: Callable[..., Run], arguments: list[object], code: int, message: str
 ) -> None:
     before = PROJECT.read_text()
+    Image.new("L", (32, 24), 99).save("gray.png")
     run = project(str(arguments[0]), *arguments[1:])
     assert run.code == code, run
     assert len(run.err) == 1
@@ -238,6 +243,7 @@ def test_shot_is_rendered_with_its_own_saturation(
         (["--hints", "h.json"], "--hints cannot be used with a project"),
         (["--shots", "s.csv"], "--shots cannot be used with a project"),
         (["--vividness", 0.4], "--vividness cannot be used with reel.vidcolor.json"),
+        (["--end", 1], "decides it; make another project with `vidcolor project new FILM --end"),
         (["reel.mkv", "--for", "editing"], "--for cannot be used with reel.vidcolor.json"),
     ],
 )
@@ -316,7 +322,7 @@ def test_dry_run_refuses_other_sources_and_reports(
 def test_missing_source_and_reference_are_named(
     project: Callable[..., Run], vidcolor: Vidcolor
 ) -> None:
-    Path("painted.png").write_bytes(b"x")
+    write_color_image(Path("painted.png"))
     project("add-reference", "painted.png", "--frame", 3)
     Path("painted.png").unlink()
     run = vidcolor("colorize", PROJECT)

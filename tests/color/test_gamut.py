@@ -19,7 +19,7 @@ seeds = st.integers(0, 2**32 - 1)
 matrices = st.sampled_from(list(MATRICES.values()))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, matrices)
 def test_ab_to_cbcr_recovers_real_colors(seed: int, matrix) -> None:
     rgb = np.random.default_rng(seed).uniform(0.05, 0.95, (3, 12, 12)).astype(np.float32)
@@ -48,7 +48,7 @@ def make_strong_colors(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return luma, cb, cr
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seeds, matrices, gains, st.sampled_from([compress_to_gamut, limit_to_gamut]))
 def test_compressed_colors_stay_inside_the_gamut_and_keep_their_hue(
     seed: int, matrix, gain: float, compress
@@ -67,7 +67,7 @@ def test_compressed_colors_stay_inside_the_gamut_and_keep_their_hue(
     assert abs(cr[0, 1]) < 1e-5
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seeds, matrices, gains, gains)
 def test_compression_is_monotonic(seed: int, matrix, gain_a: float, gain_b: float) -> None:
     luma, cb, cr = make_strong_colors(seed)
@@ -82,7 +82,7 @@ def test_compression_is_monotonic(seed: int, matrix, gain_a: float, gain_b: floa
         assert (chroma[1][inside] > chroma[0][inside]).all(), "distinct colors stay distinct"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, matrices)
 def test_colors_below_the_knee_do_not_change(seed: int, matrix) -> None:
     """The expected headroom is the largest factor that keeps every channel inside [0, 1]."""

@@ -42,7 +42,7 @@ def test_lab_matches_published_values(rgb, lab):
     assert ab.flatten().tolist() == pytest.approx(lab[1:], abs=0.02)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(*[st.floats(0, 1, width=32)] * 3), min_size=1, max_size=20))
 def test_lab_to_rgb_inverts_rgb_to_lab(colors):
     rgb = torch.tensor(colors).T.reshape(1, 3, 1, -1)
@@ -50,7 +50,7 @@ def test_lab_to_rgb_inverts_rgb_to_lab(colors):
     assert (back - rgb).abs().max() < 2e-4
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.floats(0, 1, width=32))
 def test_lightness_to_gray_inverts_gray_to_lightness(value):
     gray = torch.full((1, 1, 1, 1), value)

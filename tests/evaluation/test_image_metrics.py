@@ -50,7 +50,7 @@ def test_ssim_of_images_smaller_than_the_window_is_an_error() -> None:
         ssim(torch.zeros(1, 3, 10, 20), torch.zeros(1, 3, 10, 20))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**31), st.floats(0, 0.5), st.floats(0, 0.5))
 def test_edge_f1_is_symmetric_and_in_range(seed: int, density: float, other: float) -> None:
     rng = np.random.default_rng(seed)

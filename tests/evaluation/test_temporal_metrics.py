@@ -36,7 +36,7 @@ def static_flow(shape: tuple[int, int], valid: bool = True) -> BidirectionalFlow
     return BidirectionalFlow(flow, mask, flow, mask)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**31), st.integers(2, 8))
 def test_cdc_is_0_for_a_frozen_film_and_independent_of_direction(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from tests.helpers.films import write_gray
@@ -22,6 +23,13 @@ def write_film(path: Path, seed: int = 1) -> Path:
     """Write a film with two shots of 12 frames."""
     frames = [*make_static_shot(seed, CUT), *make_static_shot(seed + 1, NUM_FRAMES - CUT)]
     return write_gray(path, [np.uint8(16 + 219 * frame) for frame in frames])
+
+
+def write_color_image(path: Path) -> Path:
+    """Write an image that a project accepts as a reference."""
+    colors = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+    assert cv2.imwrite(str(path), colors.repeat(16, 0).repeat(16, 1))
+    return path
 
 
 def make_document(*starts: int, num_frames: int = 100) -> ProjectDocument:

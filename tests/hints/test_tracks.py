@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.frames import make_flow_frames, make_texture
@@ -52,7 +52,6 @@ def make_links(*gaps: int) -> KeyframeLinks:
     return links
 
 
-@settings(deadline=None)
 @given(st.integers(0, 100), st.integers(1, 100))
 def test_two_hinted_frames_blend_linearly_over_time(position: int, length: int) -> None:
     position = min(position, length)

@@ -18,7 +18,7 @@ from vidcolor.motion.flow_chain import (
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(-5, 5), st.integers(-5, 5)), min_size=1, max_size=6))
 def test_prepended_and_appended_flow_add_up(moves: list[tuple[int, int]]) -> None:
     shape = (64, 64)

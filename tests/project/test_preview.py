@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.projects import write_film
+from tests.helpers.projects import write_color_image, write_film
 from vidcolor.colorizer import Colorizer
 from vidcolor.errors import UsageError
 from vidcolor.hints.discs import HintDisc
@@ -98,11 +98,11 @@ def test_existing_and_unsuitable_outputs_are_refused(
 
 def test_a_reference_is_not_overwritten(project: Project, flat: Colorizer) -> None:
     image = project.folder / "painted.png"
-    image.write_bytes(b"picture")
+    picture = write_color_image(image).read_bytes()
     project.references.add(image)
     with pytest.raises(UsageError, match="is the source itself"):
         write_preview(project, image, colorizer=flat, force=True)
-    assert image.read_bytes() == b"picture"
+    assert image.read_bytes() == picture
 
 
 def test_marks_are_drawn_where_they_belong() -> None:

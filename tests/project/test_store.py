@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.helpers.projects import make_document
+from tests.helpers.projects import make_document, write_color_image
 from vidcolor.errors import BusyError, ConflictError, InputError, OutputError, UsageError
 from vidcolor.fileio import atomic_output
 from vidcolor.project import store
@@ -57,12 +57,12 @@ def test_file_has_one_decision_on_each_line(path: Path) -> None:
     assert len(new) == 4, "the revision, the shot, the comma of the change before, and the change"
 
 
-def test_file_is_valid(path: Path) -> None:
+def test_file_is_valid(path: Path, tmp_path: Path) -> None:
     validator = Draft202012Validator(json.loads(SCHEMA.read_text()))
     with Project.open(path) as project:
         project.set(vividness=0.3, purpose="archive", encoder_options="level=3 crf=18")
         project.shots[0].approve()
-        project.references.add(__file__, frame=2)
+        project.references.add(write_color_image(tmp_path / "painted.png"), frame=2)
     document = json.loads(path.read_text())
     assert not list(validator.iter_errors(document))
     document["options"]["vividness"] = "high"

@@ -67,7 +67,7 @@ def test_black_film_has_key_frames_at_the_maximum_outlier_interval() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(1, 20)), min_size=1, max_size=5),
     st.sets(st.integers(0, 60)),

@@ -162,7 +162,7 @@ def test_uncovered_background_is_predicted_with_propagated_hints() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 25)), min_size=1, max_size=4))
 def test_constant_predictions_give_constant_color(runs: list[tuple[int, int]]) -> None:
     scenes = [np.zeros((24, 32), np.float32), *(make_texture(n)[:24, :32] for n in range(2))]

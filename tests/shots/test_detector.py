@@ -178,7 +178,7 @@ def test_cut_between_frames_of_any_size_is_detected(size: tuple[int, int]) -> No
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 40), st.floats(0, 1)), max_size=6))
 def test_shots_cover_all_frames_once(runs: list[tuple[int, int, float]]) -> None:
     film: list[Any] = [

@@ -54,7 +54,7 @@ def shot_lists(draw: st.DrawFn) -> ShotList:
     return ShotList(tuple(shots), ends[-1], tuple(Fraction(n, 24) for n in ends))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(shots=shot_lists(), suffix=st.sampled_from([".csv", ".json"]))
 def test_any_list_is_read_back(
     shots: ShotList, suffix: str, tmp_path_factory: pytest.TempPathFactory
@@ -64,7 +64,7 @@ def test_any_list_is_read_back(
     assert (found.shots, found.num_frames) == (shots.shots, shots.num_frames)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(shots=shot_lists().filter(lambda shots: len(shots.shots) > 2), data=st.data())
 def test_deleted_row_joins_two_shots(
     shots: ShotList, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -92,7 +92,7 @@ def test_packed_batch_decodes_to_network_inputs(store: PhotoStore) -> None:
     assert torch.allclose(batch.ab, torch.nn.functional.avg_pool2d(ab, 4), atol=1e-4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32), share=st.sampled_from([0.0, 1.0]))
 def test_strength_0_does_not_degrade(seed: int, share: float) -> None:
     rgb = colorful(seed % 7, (64, 64))
@@ -122,7 +122,7 @@ def test_gray_of_panchromatic_film_has_the_lightness_of_the_photograph() -> None
     assert torch.allclose(lightness, rgb_to_lab(planes)[0][0, 0], atol=0.05)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32))
 def test_hints_have_valid_density(seed: int) -> None:
     # Pale colors, because the mean of a point on an edge is far from both sides.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vidcolor.batch.task import Task
 from vidcolor.errors import UsageError
-from vidcolor.project.options import PROJECT_OPTIONS
+from vidcolor.project.options import FRAME_OPTIONS, PROJECT_OPTIONS
 from vidcolor.project.store import cache_path
 
 if TYPE_CHECKING:
@@ -70,10 +70,14 @@ def apply_projects(
         assert task.project is not None
         for name in (*given, *task.given):
             if name in PROJECT_OPTIONS:
-                flag = options.flag(name)
+                flag, project = options.flag(name), task.project.name
+                remedy = (
+                    f"make another project with `vidcolor project new FILM {flag} ...`"
+                    if name in FRAME_OPTIONS
+                    else f"run `vidcolor project set {project} {flag} ...`"
+                )
                 raise UsageError(
-                    f"{flag} cannot be used with {task.project.name}, which decides it; run "
-                    f"`vidcolor project set {task.project.name} {flag} ...`"
+                    f"{flag} cannot be used with {project}, which decides it; {remedy}"
                 )
     first = projects[0]
     for task in runnable:

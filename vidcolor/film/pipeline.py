@@ -312,9 +312,12 @@ class _Pipeline:
             if count == num_segment_frames[number]:
                 cache.store(number, is_new=True)  # at once: a killed run keeps it for later ones
             with lock:
+                # An engine reports the last frame again after it has committed the segment.
+                is_repeated = done.get(number) == count
                 done[number] = count
                 total_done = sum(done.values())
-            report(Progress(self._request.source, "colorize", total_done, num_frames))
+            if not is_repeated:
+                report(Progress(self._request.source, "colorize", total_done, num_frames))
 
         if missing:
             self._engine.render(job, missing, self._work, report_segment)

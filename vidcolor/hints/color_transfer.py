@@ -93,7 +93,7 @@ def read_reference(path: Path) -> ReferenceImage:
     small = np.clip(downscale(rgb.astype(np.float32) / 255), 0, 1)
     luma, cb, cr = rgb_to_ycbcr(small, MATRICES["bt709"])
     if classify_tint(luma.ravel(), np.stack([cb.ravel(), cr.ravel()], axis=-1)) == "gray":
-        raise InputError(f"{path}: has no color; --reference needs a color image")
+        raise InputError(f"{path}: has no color; a reference must be a color image")
     return ReferenceImage(luma, srgb_to_ab(np.rint(small * 255).astype(np.uint8)))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from vidcolor.errors import UsageError
 from vidcolor.fileio import check_source
+from vidcolor.hints.color_transfer import read_reference
 from vidcolor.project import edits
 from vidcolor.project.approvals import ShotState, get_state
 from vidcolor.project.decisions import (
@@ -284,11 +285,12 @@ class ReferenceList:
             evidence: text or link that supports the colors.
 
         Raises:
-            InputError: there is no such file.
+            InputError: the file cannot be read, or the image is gray.
             UsageError: the frame is outside the shot, or has a reference.
         """
         session, path = self._session, Path(path)
         check_source(path)
+        read_reference(path)  # refuses damaged and gray images
         if self._shot is not None or frame is not None:
             frame = _choose_frame(session, self._shot, frame)
         values = {"path": to_stored_path(path, session.folder), "frame": frame}

@@ -243,7 +243,7 @@ def test_truncated_jpeg_and_png_are_read_if_damage_is_allowed(tmp_path, suffix, 
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(st.data())
 def test_random_damage_raises_only_input_errors(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp() / "fuzz"

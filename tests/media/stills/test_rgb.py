@@ -12,7 +12,7 @@ from vidcolor.color.ycbcr import MATRICES, rgb_to_luma_codes
 from vidcolor.media.stills.rgb import compose_rgb_with_luma, convert_depth
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(0, 2**32 - 1),
     st.sampled_from([8, 10, 12, 16]),
