@@ -8,6 +8,7 @@ rounding; on many CPUs their bits are the same.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -30,9 +31,16 @@ def can_fuse(x: Tensor) -> bool:
         and torch.is_inference_mode_enabled()
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+        and (x.dtype != torch.bfloat16 or _supports_bf16())
         and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         and not torch.compiler.is_compiling()
     )
+
+
+@cache
+def _supports_bf16() -> bool:
+    """Return whether oneDNN has bfloat16 operators for this CPU; `torch.nn` emulates them."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def convolve(
